@@ -1,0 +1,1 @@
+"""Runs diagnoses asynchronously and remembers them: Celery and Redis."""
