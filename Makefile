@@ -1,0 +1,86 @@
+# The verbs of this repository. `make help` is made from the `##` comments below.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# The first Python on PATH that the pinned environment was tried with.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo "$$python" && break; done)
+# What pytest is told besides the folder: make test PYTEST='-k courier -x'
+PYTEST ?=
+PARALLEL := -n auto --dist loadfile
+
+.PHONY: help
+help: ## show this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r verb what; do printf '  make %-8s %s\n' "$$verb" "$$what"; done
+
+.PHONY: setup
+setup: $(READY) ## create the environment in .venv, pinned with hashes
+
+$(READY): requirements/dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 on PATH. Install one, or name it: make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); echo "Could not create $(VENV). On Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Setting up $(VENV) (about half a minute the first time)" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true # speed only: some packages carry templates that are not Python yet
+	@touch $@
+
+.PHONY: check
+check: $(READY) ## format, lint, types, contracts, generated pages and fast tests, in under a minute
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m checks.pages | diff -u checks/CATALOGUE.md - || { echo "checks/CATALOGUE.md is older than the checks: make docs" >&2; exit 1; }
+	$(BIN)/pytest $(PARALLEL) -q -m 'not slow and not browser and not live' $(PYTEST)
+
+.PHONY: test
+test: $(READY) ## the whole suite (PYTEST='-k courier' passes through)
+	$(BIN)/pytest $(PARALLEL) $(PYTEST)
+
+.PHONY: demo
+demo: $(READY) ## the whole system over example incidents, in the terminal and the browser (ONCE=1 ends after one thread)
+	@$(BIN)/egress-diag demo $(if $(filter-out 0,$(ONCE)),--once)
+
+.PHONY: bench
+bench: $(READY) ## measure speed and memory, and write docs/benchmarks.md
+	$(BIN)/python -m tests.bench
+
+.PHONY: new
+new: $(READY) ## write a check and its scenario to fill in: make new CHECK=stage/fault
+	@test -n "$(CHECK)" || { echo "Which check? make new CHECK=static_gateway/egress_prefix_unassigned" >&2; exit 2; }
+	@$(BIN)/python -m checks.new "$(CHECK)"
+
+.PHONY: replay
+replay: $(READY) ## diagnose a recorded bundle: make replay BUNDLE=path [GATEWAY=namespace/name]
+	@test -n "$(BUNDLE)" || { echo "Which bundle? make replay BUNDLE=path/to/bundle [GATEWAY=namespace/name]" >&2; exit 2; }
+	@if [ -n "$(GATEWAY)" ]; then $(BIN)/egress-diag diagnose replay "$(GATEWAY)" --bundle "$(BUNDLE)"; \
+	else $(BIN)/egress-diag sweep replay --config <(echo 'clusters: [{name: replay, bundle: "$(abspath $(BUNDLE))"}]'); fi
+
+.PHONY: lock
+lock: $(READY) ## pin every dependency again (after a change in pyproject.toml)
+	$(BIN)/uv pip compile pyproject.toml $(LOCK) -o requirements/runtime.txt
+	$(BIN)/uv pip compile pyproject.toml $(LOCK) --extra demo --extra dev -c requirements/runtime.txt -o requirements/dev.txt
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+.PHONY: docs
+docs: $(READY) ## write the generated pages again
+	$(BIN)/python -m checks.pages > checks/CATALOGUE.md.new
+	mv checks/CATALOGUE.md.new checks/CATALOGUE.md
+
+.PHONY: accept
+accept: $(READY) ## rewrite the expected messages from what the code says now; review them as prose
+	ACCEPT=1 $(BIN)/pytest tests/bot/messages -q -p no:randomly $(PYTEST)
+	@git --no-pager diff --stat -- tests/bot/messages
+
+.PHONY: clean
+clean: ## remove the environment and everything generated outside the repository
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

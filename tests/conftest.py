@@ -1,0 +1,39 @@
+"""What every test may ask for: a port, and a real Redis."""
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from tests.redis_server import RedisServer, find_free_port
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A loopback port that nobody listened on a moment ago."""
+    return find_free_port()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """One real server for the whole session. Tests that stop or kill it start their own `RedisServer` instead."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> Iterator[str]:
+    """The session's server, emptied before and after the test."""
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+        yield redis_server.url
+        client.flushall()
+
+
+@pytest.fixture
+def redis_client(redis_url: str) -> Iterator[redis.Redis]:
+    """A client for the emptied server; replies are bytes, as the package reads them."""
+    with redis.Redis.from_url(redis_url) as client:
+        yield client

@@ -1,0 +1,32 @@
+"""The Redis of the tests behaves like the deployment's: what it acknowledged survives a lost node."""
+
+from pathlib import Path
+
+import redis
+
+from tests.redis_server import RedisServer
+
+
+def test_what_was_written_is_there_after_the_server_was_killed(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path, durable=True)
+    server.start()
+    try:
+        with redis.Redis.from_url(server.url) as client:
+            client.set("run", "accepted")
+        server.kill()
+        assert not server.answers()
+        server.start()
+        with redis.Redis.from_url(server.url) as client:
+            assert client.get("run") == b"accepted"
+    finally:
+        server.kill()
+
+
+def test_each_test_starts_with_an_empty_server(redis_client: redis.Redis) -> None:
+    assert redis_client.dbsize() == 0
+    redis_client.set("left", "behind")
+
+
+def test_and_leaves_nothing_to_the_next(redis_client: redis.Redis) -> None:
+    assert redis_client.dbsize() == 0
+    redis_client.set("left", "behind")
