@@ -1,0 +1,316 @@
+"""Test clusters: one whole healthy cluster, and everything else as what differs from it.
+
+``tests/clusters/base/`` is a complete bundle. ``tests/clusters/<name>.yaml``, the cases under ``tests/scenarios/`` and
+the incidents under ``tests/incidents/`` say only what is different, in this shape. Every key is optional; an unknown
+key, or a reference to something that is not there, is a PatchError.
+
+.. code-block:: yaml
+
+    change:       # merge patches (RFC 7386: lists are replaced, null deletes). kind, metadata.name and namespace (and
+                  # apiVersion, where two kinds share a name) find the object; * in name or namespace: all that fit
+      - {kind: StaticGatewayConfiguration, metadata: {namespace: team-egress, name: sgc}, status: null}
+      - {kind: Pod, metadata: {namespace: team-egress, name: egw-*}, status: {phase: Pending}}
+    add:          # whole objects; uid and creationTimestamp (ten days before now) are filled in when missing
+      - {apiVersion: v1, kind: Namespace, metadata: {name: shop}, status: {phase: Active}}
+    remove: ["Pod team-egress/egw-asm-1-30-abc", "ServiceEntry team-egress/*", "Node aks-gwpool-1", "Event */*"]
+    azure:        # null: no Azure facts at all
+      managed_cluster: <merge patch of the REST body>
+      agent_pools:            # the pool's properties; null deletes; agentPoolProfiles of the managed cluster follow
+        {gwpool: {count: 5}, apps: null, newpool: {mode: Gateway}}
+      resources:              # by name or id; null for the whole key: no resources.json
+        {nsg-gw: <merge patch>, <id>: null, <id of a new one>: <body>}
+    logs: {"team-egress/egw-asm-1-30-abc/istio-proxy": "text", "team-egress/*": null}
+    events:       # become whole core/v1 events, with the uid of what they are about
+      - {on: "Pod team-egress/egw-asm-1-30-abc", type: Warning, reason: FailedCreatePodSandBox, message: text,
+         age: 3m, count: 14, since: 20m, component: kubelet}
+    errors: [{source: kubernetes, resource: pods, namespace: null, status: 403, message: text}]
+    absent_kinds: [staticgatewayconfigurations.egressgateway.kubernetes.azure.com]      # their objects go, too
+    now: 2026-11-23T10:00:00Z                                                           # captured_at
+
+Order: absent_kinds, remove, change, add, events. ``compose`` is pure; the base is never modified. ``named("base")`` and
+``named("tls-origination")`` are the clusters of this folder; ``write_bundle`` writes one as a bundle directory.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import re
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any
+
+from tests.clusters.bundles import HERE, Cluster, Manifest, read_bundle, read_yaml, write_bundle
+
+__all__ = ["Cluster", "Manifest", "PatchError", "compose", "merge", "named", "names", "read_bundle", "write_bundle"]
+
+_KEYS = {"change", "add", "remove", "azure", "logs", "events", "errors", "absent_kinds", "now"}
+_AZURE_KEYS = {"managed_cluster", "agent_pools", "resources"}
+_EVENT_KEYS = {"on", "type", "reason", "message", "age", "since", "count", "component", "host"}
+_AGE = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_POOL_TYPE = "Microsoft.ContainerService/managedClusters/agentPools"
+
+
+class PatchError(ValueError):
+    """A patch that does not fit the cluster it is applied to; the text names the entry."""
+
+
+def compose(base: Cluster, patch: Mapping[str, Any]) -> Cluster:
+    """The cluster that ``patch`` makes of ``base``. Raises PatchError when an entry does not fit."""
+    _only(patch, _KEYS, "patch")
+    now = _text(patch.get("now")) or base.captured_at
+    absent = tuple(patch.get("absent_kinds") or ())
+    objects = [o for o in base.objects if resource_of(o) not in absent]
+    for reference in patch.get("remove") or ():
+        objects = _without(objects, reference)
+    for change in patch.get("change") or ():
+        objects = _changed(objects, change)
+    for manifest in patch.get("add") or ():
+        objects.append(_added(objects, manifest, now))
+    for number, event in enumerate(patch.get("events") or ()):
+        objects.append(_event(objects, event, now, number))
+    cluster = replace(
+        base,
+        captured_at=now,
+        objects=tuple(objects),
+        logs=_logs(base.logs, patch.get("logs") or {}),
+        errors=base.errors + tuple(patch.get("errors") or ()),
+        absent_kinds=base.absent_kinds + absent,
+    )
+    return _azure(cluster, patch["azure"]) if "azure" in patch else cluster
+
+
+@functools.cache
+def named(name: str) -> Cluster:
+    """The cluster of this folder with that name: ``base``, or a patch over the cluster that its ``base`` key names."""
+    if name == "base":
+        return read_bundle(HERE / "base")
+    patch = read_yaml(HERE / f"{name}.yaml")
+    patch.pop("title")
+    return compose(named(patch.pop("base", "base")), patch)
+
+
+def names() -> list[str]:
+    """All clusters of this folder."""
+    return ["base", *sorted(path.stem for path in HERE.glob("*.yaml"))]
+
+
+def merge(target: Any, patch: Any) -> Any:
+    """RFC 7386 JSON merge patch; neither argument is modified."""
+    if not isinstance(patch, dict):
+        return copy.deepcopy(patch)
+    merged = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge(merged.get(key), value)
+    return merged
+
+
+def identity(manifest: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """(apiVersion, kind, namespace, name); the namespace of a cluster-scoped object is ''."""
+    metadata = manifest.get("metadata") or {}
+    return (
+        str(manifest.get("apiVersion", "")),
+        str(manifest.get("kind", "")),
+        str(metadata.get("namespace") or ""),
+        str(metadata.get("name", "")),
+    )
+
+
+def resource_of(manifest: Mapping[str, Any]) -> str:
+    """PLURAL.GROUP as a CustomResourceDefinition is named, or the bare plural of a core kind."""
+    api_version, kind, _, _ = identity(manifest)
+    word = kind.lower()
+    plural = word[:-1] + "ies" if word.endswith("y") else word + "es" if word.endswith("s") else word + "s"
+    group = api_version.partition("/")[0] if "/" in api_version else ""
+    return f"{plural}.{group}" if group else plural
+
+
+def uid_of(*words: str) -> str:
+    """A uid that is the same on every run."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, "/".join(words)))
+
+
+def before(now: str, age: str) -> str:
+    """The RFC 3339 time ``age`` (such as 90s, 3m, 1h30m, 10d) before ``now``."""
+    match = _AGE.fullmatch(age)
+    if not age or match is None:
+        raise PatchError(f"age {age!r} is not like 90s, 3m, 1h30m or 10d")
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    moment = datetime.fromisoformat(now) - timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _only(mapping: Mapping[str, Any], allowed: set[str], what: str) -> None:
+    unknown = sorted(set(mapping) - allowed)
+    if unknown:
+        raise PatchError(f"{what}: unknown key {', '.join(unknown)} (known: {', '.join(sorted(allowed))})")
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if value is None else str(value)
+
+
+def _reference(text: str) -> Callable[[Manifest], bool]:
+    kind, _, rest = text.partition(" ")
+    namespace, slash, name = rest.partition("/")
+    if not slash:
+        namespace, name = "", rest
+
+    def fits(manifest: Manifest) -> bool:
+        _, its_kind, its_namespace, its_name = identity(manifest)
+        return its_kind == kind and fnmatchcase(its_namespace, namespace) and fnmatchcase(its_name, name)
+
+    return fits
+
+
+def _without(objects: list[Manifest], reference: str) -> list[Manifest]:
+    fits = _reference(reference)
+    kept = [o for o in objects if not fits(o)]
+    if len(kept) == len(objects):
+        raise PatchError(f"remove: there is no {reference}")
+    return kept
+
+
+def _changed(objects: list[Manifest], change: Manifest) -> list[Manifest]:
+    api_version, kind, namespace, name = identity(change)
+    label = f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+    fits = _reference(label)
+    found = [i for i, o in enumerate(objects) if fits(o) and api_version in ("", o["apiVersion"])]
+    if not found:
+        raise PatchError(f"change: there is no {label}")
+    if len({objects[i]["apiVersion"] for i in found}) > 1:
+        raise PatchError(f"change: {label} needs an apiVersion, there are several kinds of that name")
+    patch = {key: value for key, value in change.items() if key not in ("apiVersion", "kind", "metadata")}
+    metadata = {k: v for k, v in change["metadata"].items() if k not in ("name", "namespace")}
+    if metadata:
+        patch["metadata"] = metadata
+    changed = list(objects)
+    for i in found:
+        changed[i] = merge(objects[i], patch)
+    return changed
+
+
+def _added(objects: Sequence[Manifest], manifest: Manifest, now: str) -> Manifest:
+    added = copy.deepcopy(manifest)
+    who = identity(added)
+    if not all((who[0], who[1], who[3])):
+        raise PatchError(f"add: an object needs apiVersion, kind and metadata.name: {who}")
+    if any(identity(o) == who for o in objects):
+        raise PatchError(f"add: {who[1]} {who[2]}/{who[3]} exists already; use change")
+    added["metadata"].setdefault("uid", uid_of(*who))
+    added["metadata"].setdefault("creationTimestamp", before(now, "10d"))
+    return added
+
+
+def _event(objects: Sequence[Manifest], event: Manifest, now: str, number: int) -> Manifest:
+    _only(event, _EVENT_KEYS, "events")
+    fits = _reference(event["on"])
+    about = next((o for o in objects if fits(o)), None)
+    if about is None:
+        raise PatchError(f"events: there is no {event['on']}")
+    api_version, kind, namespace, name = identity(about)
+    count = int(event.get("count", 1))
+    age = str(event.get("age", "1m"))
+    last = before(now, age)
+    first = before(now, str(event["since"])) if "since" in event else before(last, f"{30 * (count - 1)}s")
+    component = str(event.get("component", "kubelet"))
+    host = str(event.get("host", about.get("spec", {}).get("nodeName", "") if component == "kubelet" else ""))
+    uid = uid_of("event", kind, namespace, name, str(number), str(event["reason"]))
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {
+            "name": f"{name}.{uid.replace('-', '')[:16]}",
+            "namespace": namespace or "default",
+            "uid": uid,
+            "creationTimestamp": first,
+        },
+        "involvedObject": {
+            "apiVersion": api_version,
+            "kind": kind,
+            "name": name,
+            **({"namespace": namespace} if namespace else {}),
+            "uid": about["metadata"].get("uid", ""),
+        },
+        "type": event.get("type", "Warning"),
+        "reason": event["reason"],
+        "message": event["message"],
+        "count": count,
+        "firstTimestamp": first,
+        "lastTimestamp": last,
+        "eventTime": None,
+        "source": {"component": component, **({"host": host} if host else {})},
+        "reportingComponent": component,
+        "reportingInstance": host,
+    }
+
+
+def _logs(logs: Mapping[str, str], patch: Mapping[str, str | None]) -> dict[str, str]:
+    changed = dict(logs)
+    for key, text in patch.items():
+        if text is not None:
+            changed[key] = text
+            continue
+        gone = [name for name in changed if fnmatchcase(name, key)]
+        if not gone:
+            raise PatchError(f"logs: there is no {key}")
+        for name in gone:
+            del changed[name]
+    return changed
+
+
+def _azure(cluster: Cluster, patch: Mapping[str, Any] | None) -> Cluster:
+    if patch is None:
+        return replace(cluster, managed_cluster=None, agent_pools=None, resources=None)
+    _only(patch, _AZURE_KEYS, "azure")
+    managed_cluster = cluster.managed_cluster
+    pools = cluster.agent_pools
+    resources = cluster.resources
+    if "managed_cluster" in patch:
+        managed_cluster = merge(managed_cluster, patch["managed_cluster"])
+    if "agent_pools" in patch:
+        pools = None if patch["agent_pools"] is None else _pools(pools or (), patch["agent_pools"], managed_cluster)
+        if managed_cluster is not None and pools is not None:
+            profiles = [{"name": pool["name"], **pool["properties"]} for pool in pools]
+            managed_cluster = merge(managed_cluster, {"properties": {"agentPoolProfiles": profiles}})
+    if "resources" in patch:
+        resources = None if patch["resources"] is None else _resources(resources or (), patch["resources"])
+    return replace(cluster, managed_cluster=managed_cluster, agent_pools=pools, resources=resources)
+
+
+def _pools(
+    pools: Iterable[Manifest], patch: Mapping[str, Any], managed_cluster: Manifest | None
+) -> tuple[Manifest, ...]:
+    by_name = {str(pool["name"]): pool for pool in pools}
+    parent = str((managed_cluster or {}).get("id", ""))
+    for name, properties in patch.items():
+        if properties is None:
+            if by_name.pop(name, None) is None:
+                raise PatchError(f"azure.agent_pools: there is no pool {name}")
+            continue
+        empty = {"id": f"{parent}/agentPools/{name}", "name": name, "type": _POOL_TYPE, "properties": {}}
+        by_name[name] = merge(by_name.get(name, empty), {"properties": properties})
+    return tuple(by_name.values())
+
+
+def _resources(resources: Iterable[Manifest], patch: Mapping[str, Any]) -> tuple[Manifest, ...]:
+    changed = list(resources)
+    for key, value in patch.items():
+        found = [i for i, r in enumerate(changed) if key.lower() in (str(r["id"]).lower(), str(r["name"]).lower())]
+        if not found and (value is None or not key.startswith("/")):
+            raise PatchError(f"azure.resources: there is no {key}; a new one needs its whole id as the key")
+        if value is None:
+            del changed[found[0]]
+        elif found:
+            changed[found[0]] = merge(changed[found[0]], value)
+        else:
+            changed.append(merge({"id": key, "name": key.rpartition("/")[2]}, value))
+    return tuple(changed)
