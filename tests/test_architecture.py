@@ -1,0 +1,159 @@
+"""The walls of the house hold, and each is seen to fall when somebody cuts through it."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+CONTRACTS = {contract["id"]: contract["name"] for contract in PYPROJECT["tool"]["importlinter"]["contracts"]}
+PROGRAMS = Path(sys.executable).parent
+
+# For each contract: a file, and the one line that must break this contract and no other.
+BREACHES = {
+    "rings": ("workers/__init__.py", "import bot"),
+    "clusters": ("checks/findings.py", "from kubernetes import client"),
+    "bot-without-clusters": ("bot/__init__.py", "import checks.sources"),
+    "slack": ("workers/__init__.py", "import slack_sdk"),
+    "queue": ("bot/__init__.py", "import redis"),
+    "pure": ("checks/findings.py", "import socket"),
+    "core": ("checks/findings.py", "import checks.sources.bundle"),
+    "environment": ("workers/__init__.py", "import pydantic_settings"),
+}
+
+# The modules of `checks` that are allowed to touch the world, as in the contract "pure".
+IMPURE = (
+    "checks/sources/*",
+    "checks/cli.py",
+    "checks/cli/*",
+    "checks/config.py",
+    "checks/new.py",
+    "checks/settings.py",
+)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of the packages and their rules, to be damaged."""
+    for package in ("bot", "workers", "checks"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def append(file: Path, line: str) -> None:
+    file.write_text(f"{file.read_text()}\n{line}\n")
+
+
+def run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A development tool in a folder; COLUMNS keeps its lines whole."""
+    return subprocess.run(
+        [PROGRAMS / program, *arguments],
+        cwd=folder,
+        env={"PATH": str(PROGRAMS), "COLUMNS": "300"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def broken_contracts(folder: Path) -> set[str]:
+    """The ids of the contracts that do not hold over the packages in the folder."""
+    done = run(folder, "lint-imports", "--no-logo", "--no-cache")
+    verdicts = dict(re.findall(r"^(.+?) (KEPT|BROKEN)", done.stdout, re.MULTILINE))
+    assert verdicts.keys() == set(CONTRACTS.values()), done.stdout + done.stderr
+    broken = {contract for contract, name in CONTRACTS.items() if verdicts[name] == "BROKEN"}
+    assert bool(broken) == (done.returncode != 0), done.stdout
+    return broken
+
+
+def test_every_contract_holds() -> None:
+    done = run(ROOT, "lint-imports", "--no-logo", "--no-cache")
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_contract_has_a_breach_to_prove_it() -> None:
+    assert BREACHES.keys() == CONTRACTS.keys()
+
+
+@pytest.mark.parametrize("contract", sorted(CONTRACTS))
+def test_a_breach_breaks_exactly_its_contract(contract: str, tree: Path) -> None:
+    file, line = BREACHES[contract]
+    append(tree / file, line)
+    assert broken_contracts(tree) == {contract}
+
+
+@pytest.mark.parametrize(
+    "line", ['import os\nTOKEN = os.environ["SLACK_BOT_TOKEN"]', 'import os\nTOKEN = os.getenv("REDIS_URL")']
+)
+def test_reading_the_environment_outside_settings_is_noticed(line: str, tree: Path) -> None:
+    append(tree / "workers/__init__.py", line)
+    done = run(tree, "ruff", "check", "--no-cache", "--select", "TID251", "--output-format", "concise", ".")
+    assert re.findall(r"^(\S+?):\d+:\d+: TID251", done.stdout, re.MULTILINE) == ["workers/__init__.py"], done.stdout
+
+
+def impure_calls(source: str) -> Iterator[str]:
+    """Calls that reach a file, a terminal or the clock without any import that a contract could see."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        match node.func:
+            case ast.Name(id="open" | "input" | "exec" | "eval" as name):
+                yield f"line {node.lineno}: {name}()"
+            case ast.Attribute(
+                attr="now" | "utcnow" | "today" as name, value=ast.Name(id="datetime" | "date" as owner)
+            ):
+                yield f"line {node.lineno}: {owner}.{name}()"
+            case ast.Attribute(
+                attr="now" | "utcnow" | "today" as name, value=ast.Attribute(attr="datetime" | "date" as owner)
+            ):
+                yield f"line {node.lineno}: {owner}.{name}()"
+            case ast.Attribute(attr="urlopen"):
+                yield f"line {node.lineno}: urlopen()"
+            case _:
+                pass
+
+
+def test_nothing_pure_opens_a_file_or_asks_for_the_time() -> None:
+    files = {file.relative_to(ROOT).as_posix(): file.read_text() for file in (ROOT / "checks").rglob("*.py")}
+    pure = {name: text for name, text in files.items() if not any(fnmatch(name, pattern) for pattern in IMPURE)}
+    assert "checks/findings.py" in pure
+    assert {name: found for name, text in pure.items() if (found := list(impure_calls(text)))} == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "noticed"),
+    [
+        ("datetime.now(UTC)", "line 1: datetime.now()"),
+        ("datetime.datetime.utcnow()", "line 1: datetime.utcnow()"),
+        ("date.today()", "line 1: date.today()"),
+        ('open("/etc/hosts")', "line 1: open()"),
+        ("urllib.request.urlopen(url)", "line 1: urlopen()"),
+    ],
+)
+def test_a_hidden_read_is_noticed(line: str, noticed: str) -> None:
+    assert list(impure_calls(line)) == [noticed]
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = PYPROJECT["project"]
+    declared = [
+        *project["dependencies"],
+        *(line for group in project["optional-dependencies"].values() for line in group),
+    ]
+    names = {re.split(r"[\[<>=~! ]", line)[0] for line in declared}
+    explained = re.findall(r"^- `([^`]+)`: \S", (ROOT / "docs/dependencies.md").read_text(), re.MULTILINE)
+    assert sorted(explained) == sorted(names)
+
+
+def test_the_pinned_environment_names_no_download_address() -> None:
+    for file in (ROOT / "requirements").glob("*.txt"):
+        assert re.findall(r"https?:|--index|--extra-index|--find-links|file:| @ ", file.read_text()) == [], file
