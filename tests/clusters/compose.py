@@ -25,10 +25,11 @@ key, or a reference to something that is not there, is a PatchError.
          age: 3m, count: 14, since: 20m, component: kubelet}
     errors: [{source: kubernetes, resource: pods, namespace: null, status: 403, message: text}]
     absent_kinds: [staticgatewayconfigurations.egressgateway.kubernetes.azure.com]      # their objects go, too
-    now: 2026-11-23T10:00:00Z                                                           # captured_at
+    now: 2026-11-23T10:00:00Z     # captured_at
+    shift: 95d                    # every time in the cluster, captured_at too, lies that much earlier
 
-Order: absent_kinds, remove, change, add, events. ``compose`` is pure; the base is never modified. ``named("base")`` and
-``named("tls-origination")`` are the clusters of this folder; ``write_bundle`` writes one as a bundle directory.
+Order: absent_kinds, remove, change, add, events, azure, shift. ``compose`` is pure; the base is never modified.
+``named("base")`` and ``named("tls-origination")`` are clusters of this folder; ``write_bundle`` writes one as a bundle.
 """
 
 from __future__ import annotations
@@ -47,10 +48,11 @@ from tests.clusters.bundles import HERE, Cluster, Manifest, read_bundle, read_ya
 
 __all__ = ["Cluster", "Manifest", "PatchError", "compose", "merge", "named", "names", "read_bundle", "write_bundle"]
 
-_KEYS = {"change", "add", "remove", "azure", "logs", "events", "errors", "absent_kinds", "now"}
+_KEYS = {"change", "add", "remove", "azure", "logs", "events", "errors", "absent_kinds", "now", "shift"}
 _AZURE_KEYS = {"managed_cluster", "agent_pools", "resources"}
 _EVENT_KEYS = {"on", "type", "reason", "message", "age", "since", "count", "component", "host"}
 _AGE = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 _POOL_TYPE = "Microsoft.ContainerService/managedClusters/agentPools"
 
 
@@ -80,7 +82,9 @@ def compose(base: Cluster, patch: Mapping[str, Any]) -> Cluster:
         errors=base.errors + tuple(patch.get("errors") or ()),
         absent_kinds=base.absent_kinds + absent,
     )
-    return _azure(cluster, patch["azure"]) if "azure" in patch else cluster
+    if "azure" in patch:
+        cluster = _azure(cluster, patch["azure"])
+    return _shifted(cluster, patch["shift"]) if "shift" in patch else cluster
 
 
 @functools.cache
@@ -144,6 +148,22 @@ def before(now: str, age: str) -> str:
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     moment = datetime.fromisoformat(now) - timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _shifted(cluster: Cluster, age: str) -> Cluster:
+    def earlier(value: Any) -> Any:
+        if isinstance(value, str):
+            return _TIME.sub(lambda match: before(match[0] + "Z", age)[:-1], value)
+        if isinstance(value, list):
+            return [earlier(item) for item in value]
+        return {key: earlier(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+    return replace(
+        cluster,
+        captured_at=earlier(cluster.captured_at),
+        objects=tuple(earlier(manifest) for manifest in cluster.objects),
+        logs={key: earlier(text) for key, text in cluster.logs.items()},
+    )
 
 
 def _only(mapping: Mapping[str, Any], allowed: set[str], what: str) -> None:
