@@ -91,6 +91,8 @@ def _combined(value: Any, schema: Schema, path: str) -> Iterator[str]:
         free = {"x-kubernetes-preserve-unknown-fields": True}
         return not any(True for _ in violations(value, {**free, **branch}, path))
 
+    for branch in schema.get("allOf", ()):
+        yield from violations(value, {**branch, "x-kubernetes-preserve-unknown-fields": True}, path)
     if "oneOf" in schema and sum(map(fits, schema["oneOf"])) != 1:
         yield f"{path}: fits not exactly one of the alternatives"
     if "anyOf" in schema and not any(map(fits, schema["anyOf"])):
