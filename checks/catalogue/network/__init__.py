@@ -1,0 +1,1 @@
+"""Network: what the cluster's network mode and the rules around the gateway pool allow."""

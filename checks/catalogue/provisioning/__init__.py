@@ -1,0 +1,1 @@
+"""Provisioning: Deployment, Service, pods and what may keep them from coming up."""

@@ -1,0 +1,90 @@
+"""How a check is written and found: the `@check` decorator, and discovery by walking `checks.catalogue`."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from checks.findings import Observation, Scope, Severity, Stage
+
+if TYPE_CHECKING:
+    from checks.facts.base import Fact
+    from checks.facts.view import Facts
+
+CheckFunction = Callable[["Facts"], Iterator[Observation]]
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """Why one fault explains another: the mechanism in words, and the kind of object that both findings must share
+    where the mechanism is narrower than the gateway (Ruling 2): `host`, `node`, `pod`, `webhook`, `namespace`, `pool`…"""
+
+    sentence: str
+    share: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check and everything an engine must know about it."""
+
+    code: str
+    slug: str
+    stage: Stage
+    title: str
+    severity: Severity
+    article: tuple[str, ...]
+    scope: Scope
+    reads: tuple[type["Fact"], ...]
+    explains: Mapping[str, Because]
+    page: str
+    run: CheckFunction
+
+
+def check(
+    *,
+    code: str,
+    title: str,
+    severity: Severity,
+    reads: tuple[type["Fact"], ...],
+    article: tuple[str, ...] = (),
+    scope: Scope = Scope.GATEWAY,
+    explains: Mapping[str, str | Because] | None = None,
+) -> Callable[[CheckFunction], Check]:
+    """Declares a check. The function's name is the fault and, with dashes, the slug; its docstring is the page; the
+    package it lies in is the stage. `severity` is the worst that the check can say. A gateway's own name, namespace,
+    revisions and configuration (`facts.gateway`) need no declaration; every fact that the function asks for does."""
+
+    def declare(function: CheckFunction) -> Check:
+        edges = {slug: Because(why) if isinstance(why, str) else why for slug, why in (explains or {}).items()}
+        return Check(
+            code=code,
+            slug=function.__name__.replace("_", "-"),
+            stage=Stage(function.__module__.split(".")[-2]),
+            title=title,
+            severity=severity,
+            article=article,
+            scope=scope,
+            reads=reads,
+            explains=edges,
+            page=inspect.cleandoc(function.__doc__ or ""),
+            run=function,
+        )
+
+    return declare
+
+
+@cache
+def catalogue() -> tuple[Check, ...]:
+    """All checks, by code. A file under `checks/catalogue/<stage>/` is in it by being there."""
+    import checks.catalogue as package
+
+    found: list[Check] = []
+    for module in pkgutil.walk_packages(package.__path__, prefix="checks.catalogue."):
+        if module.ispkg:
+            continue
+        loaded = importlib.import_module(module.name)
+        found.extend(value for value in vars(loaded).values() if isinstance(value, Check))
+    return tuple(sorted(found, key=lambda each: each.code))

@@ -1,0 +1,315 @@
+"""Runs checks over facts as they arrive. Pure: it is handed readings and gives findings; sources and clocks are outside.
+
+A check is evaluated as soon as the last fact that it reads has arrived. A check never sees a read that failed as empty:
+it is `unknown`, or `skipped` where a more fundamental failure leaves nothing to look at.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+from checks.causes import explained, root_causes, verdict
+from checks.check import Check
+from checks.facts.azure import ManagedCluster
+from checks.facts.base import Fact, Gap, Unreadable
+from checks.facts.kubernetes import Deployment, Pod, Service
+from checks.facts.store import FactStore
+from checks.facts.target import EgressGateway, from_cluster, from_profile
+from checks.facts.view import Facts, Question
+from checks.findings import Action, Evidence, Finding, Observation, Report, Scope, Severity, Status
+from checks.redaction import redact
+
+log = logging.getLogger(__name__)
+
+TARGET_READS: tuple[type[Fact], ...] = (ManagedCluster, Deployment, Service, Pod)
+"""What tells which gateway a run is about: the profile, or where Azure cannot be read the cluster's own objects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One read brought these facts."""
+
+    kind: type[Fact]
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """One read failed."""
+
+    kind: type[Fact]
+    gap: Gap
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The cluster does not have this kind."""
+
+    kind: type[Fact]
+
+
+@dataclass(frozen=True, slots=True)
+class NotConfigured:
+    """This kind is not looked at by configuration."""
+
+    kind: type[Fact]
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Nothing more of this kind will come."""
+
+    kind: type[Fact]
+
+
+Reading = Found | Failed | Absent | NotConfigured | Closed
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """A check has been evaluated; explanations follow with the report."""
+
+    check: Check
+    findings: tuple[Finding, ...]
+
+
+def needed(checks: Iterable[Check]) -> frozenset[type[Fact]]:
+    """Every kind of fact that these checks need read, with what tells the gateway."""
+    kinds = {kind for check in checks for kind in check.reads}
+    if any(check.scope is not Scope.AZURE for check in checks):
+        kinds.update(TARGET_READS)
+    return frozenset(kinds | {ManagedCluster})
+
+
+def record(store: FactStore, reading: Reading) -> None:
+    """Puts one reading into the store."""
+    match reading:
+        case Found(kind, facts):
+            store.add(kind, facts)
+        case Failed(kind, gap):
+            store.add_gap(kind, gap)
+        case Absent(kind):
+            store.add_absent(kind)
+        case NotConfigured(kind):
+            store.add_not_configured(kind)
+        case Closed(kind):
+            store.close(kind)
+        case _:
+            assert_never(reading)
+
+
+class Diagnosis:
+    """One gateway's diagnosis over a store that is being filled. Feed it with `advance` after each reading, then
+    `finish`; both give the checks evaluated by that. Raises AmbiguousGateway when the name fits several gateways."""
+
+    def __init__(
+        self, store: FactStore, question: Question, checks: Sequence[Check], target: EgressGateway | None = None
+    ) -> None:
+        self.store = store
+        self.question = question
+        self.checks = tuple(checks)
+        self.target = target
+        self._target_gap: Gap | None = None
+        self._target_known = target is not None
+        self._waiting = list(self.checks)
+        self._findings: dict[str, tuple[Finding, ...]] = {}
+        self._touched: dict[str, frozenset[type[Fact]]] = {}
+
+    def advance(self) -> list[Evaluated]:
+        """Evaluates every check whose facts have all arrived, in catalogue order."""
+        self._resolve_target()
+        if not self.store.arrived(ManagedCluster):
+            return []
+        ready = [c for c in self._waiting if self._is_ready(c)]
+        self._waiting = [c for c in self._waiting if c not in ready]
+        return [self._evaluate(check) for check in ready]
+
+    def finish(self, duration: float) -> Report:
+        """The report, once every kind has been closed. `duration` is in seconds."""
+        gated = [f for c in self.checks for f in self._gated(c, self._findings.get(c.slug, ()))]
+        findings = explained(gated, self.checks)
+        target = self.target
+        return Report(
+            cluster=self.question.cluster.name,
+            namespace=target.namespace if target else (self.question.namespace or ""),
+            gateway=self.question.gateway,
+            verdict=verdict(findings),
+            started_at=self.store.now,
+            duration_seconds=round(duration, 3),
+            root_causes=root_causes(findings),
+            findings=findings,
+            host=self.question.host,
+            client=self.question.client,
+            gaps=tuple(dict.fromkeys(str(gap) for gap in self.store.all_gaps())),
+        )
+
+    def reads_of(self, slug: str) -> frozenset[type[Fact]]:
+        """The kinds that the check really asked for in this run."""
+        return self._touched.get(slug, frozenset())
+
+    def _is_ready(self, check: Check) -> bool:
+        if check.scope is Scope.GATEWAY and not self._target_known:
+            return False
+        return all(self.store.arrived(kind) for kind in check.reads)
+
+    def _resolve_target(self) -> None:
+        if self._target_known or not self.store.arrived(ManagedCluster):
+            return
+        name, namespace = self.question.gateway, self.question.namespace
+        cluster = next(iter(self.store.known(ManagedCluster)), None)
+        if cluster is not None:
+            self.target = from_profile(cluster, name, namespace)
+        elif all(self.store.arrived(kind) for kind in TARGET_READS):
+            gaps = [*self.store.gaps(Service), *self.store.gaps(Deployment)]
+            self.target = from_cluster(
+                name,
+                namespace,
+                self.store.known(Service),
+                self.store.known(Deployment),
+                self.store.known(Pod),
+            )
+            if not self.target.known:
+                # Neither half shows the gateway, and one of them could not be read: which one it is stays unknown.
+                self.target = None
+                self._target_gap = next(iter([*self.store.gaps(ManagedCluster), *gaps]), None)
+        else:
+            return
+        self._target_known = True
+        if self.target is not None:
+            self.store.targets = tuple(dict.fromkeys((*self.store.targets, self.target)))
+
+    def _evaluate(self, check: Check) -> Evaluated:
+        if stop := self._stopped_by(check):
+            findings: tuple[Finding, ...] = (stop,)
+        else:
+            findings = tuple(self._run(check))
+        self._findings[check.slug] = findings
+        return Evaluated(check, findings)
+
+    def _stopped_by(self, check: Check) -> Finding | None:
+        """A skipped finding where an earlier failure leaves this check nothing to look at."""
+        for findings in self._findings.values():
+            for cause in findings:
+                if cause.stops is not None and cause.check != check.slug and check.scope.within(cause.stops):
+                    return _finding(check, Observation(Status.SKIPPED, f"Not looked at: {_lower(cause.title)}."))
+        return None
+
+    def _gated(self, check: Check, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+        """Findings made before the failure that leaves nothing to look at was known give way to it."""
+        if findings and (stop := self._stopped_by(check)):
+            return (stop,)
+        return findings
+
+    def _run(self, check: Check) -> Iterator[Finding]:
+        facts = Facts(self.store, self.target, self.question, frozenset(check.reads), self._target_gap)
+        found: list[Finding] = []
+        try:
+            for observation in check.run(facts):
+                found.append(_finding(check, observation))
+        except Unreadable as gap:
+            # What was found before the gap stands; a pass does not, since the rest could not be looked at.
+            found = [f for f in found if f.status in (Status.FAIL, Status.WARN, Status.UNKNOWN)]
+            found.append(_finding(check, _unread(gap.gap)))
+        except Exception as error:
+            found = [f for f in found if f.status in (Status.FAIL, Status.WARN, Status.UNKNOWN)]
+            found.append(_finding(check, self._crashed(check, error)))
+        self._touched[check.slug] = frozenset(facts.touched)
+        if not found:
+            found.append(_finding(check, Observation(Status.UNKNOWN, "The check said nothing: a defect of the check.")))
+        serious = [f for f in found if f.status is not Status.PASS]
+        yield from serious if any(f.status is not Status.SKIPPED for f in serious) else found
+
+    def _crashed(self, check: Check, error: Exception) -> Observation:
+        token = hashlib.sha256(f"{check.code} {type(error).__name__} {error}".encode()).hexdigest()[:8]
+        log.error("check %s crashed, error %s", check.slug, token, exc_info=error)
+        return Observation(
+            Status.UNKNOWN,
+            f"The check itself failed (error {token}, {type(error).__name__}); the log of this run has the details.",
+        )
+
+
+def _unread(gap: Gap) -> Observation:
+    return Observation(
+        Status.UNKNOWN,
+        f"Could not be checked: {gap}.",
+        evidence=(Evidence(gap.resource, gap.verb, str(gap.status), "an answer"),),
+    )
+
+
+def _finding(check: Check, seen: Observation) -> Finding:
+    """What the check's declaration knows, and what it observed, with secrets taken out of every text."""
+    severity = seen.severity or check.severity
+    if seen.status in (Status.PASS, Status.SKIPPED, Status.UNKNOWN):
+        severity = check.severity
+    return Finding(
+        check=check.slug,
+        code=check.code,
+        stage=check.stage,
+        severity=severity,
+        article_steps=check.article,
+        title=check.title,
+        status=seen.status,
+        summary=redact(seen.summary),
+        subject=seen.subject,
+        evidence=tuple(replace(e, observed=redact(e.observed), expected=redact(e.expected)) for e in seen.evidence),
+        actions=tuple(_redacted(each) for each in seen.actions),
+        about=seen.about,
+        pending=seen.pending,
+        stops=seen.stops,
+    )
+
+
+def _redacted(action: Action) -> Action:
+    return replace(action, command=redact(action.command))
+
+
+def _lower(title: str) -> str:
+    first, rest = title[:1], title[1:]
+    return (first.lower() if rest[:1].islower() or rest[:1] == " " else first) + rest
+
+
+def diagnose(
+    readings: Iterable[Reading], store: FactStore, question: Question, checks: Sequence[Check]
+) -> Iterator[Evaluated | Diagnosis]:
+    """Drives one diagnosis over readings as they come: each evaluated check, at last the Diagnosis to `finish`."""
+    run = Diagnosis(store, question, checks)
+    for reading in readings:
+        record(store, reading)
+        if isinstance(reading, Closed):
+            yield from run.advance()
+    yield from run.advance()
+    yield run
+
+
+def evaluate(
+    store: FactStore, question: Question, checks: Sequence[Check], target: EgressGateway | None = None
+) -> Report:
+    """Diagnoses one gateway over a store that has been gathered whole (a sweep does this for each)."""
+    run = Diagnosis(store, question, checks, target)
+    run.advance()
+    return run.finish(0.0)
+
+
+def now_of(store: FactStore) -> datetime:
+    """The time of the reading that a store holds."""
+    return store.now
+
+
+__all__ = [
+    "Absent",
+    "Closed",
+    "Diagnosis",
+    "Evaluated",
+    "Failed",
+    "Found",
+    "NotConfigured",
+    "Reading",
+    "Severity",
+    "diagnose",
+    "evaluate",
+    "needed",
+    "record",
+]

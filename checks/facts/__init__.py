@@ -1,0 +1,1 @@
+"""Typed readings of raw manifests, and where each comes from."""

@@ -1,0 +1,255 @@
+"""Istio's kinds and the Gateway API's, as stored; what they mean together is `checks/route`'s business."""
+
+from checks.facts.base import KubernetesObject, Listed
+from checks.facts.reading import Raw, items, labels, mapping, number, text, texts
+
+NETWORKING = "networking.istio.io"
+NETWORKING_VERSIONS = ("v1", "v1beta1", "v1alpha3")
+ROOT_NAMESPACE = "aks-istio-system"
+
+
+class Port:
+    """`number`, `protocol` (upper case), `name` and `targetPort` of a Gateway server's or ServiceEntry's port."""
+
+    def __init__(self, raw: Raw) -> None:
+        self.raw = raw
+        self.number = number(raw, "number") or 0
+        self.protocol = text(raw, "protocol").upper()
+        self.name = text(raw, "name")
+        self.target = number(raw, "targetPort")
+
+
+class Server:
+    """One `servers[]` entry of a Gateway."""
+
+    def __init__(self, raw: Raw) -> None:
+        self.raw = raw
+        self.port = Port(mapping(raw, "port"))
+        self.hosts = texts(raw, "hosts")
+        self.bind = text(raw, "bind")
+
+    @property
+    def tls(self) -> Raw | None:
+        """Its `tls` block; None where there is none (which differs from an empty one)."""
+        found = self.raw.get("tls")
+        return mapping(self.raw, "tls") if found is not None else None
+
+    @property
+    def tls_mode(self) -> str:
+        """`PASSTHROUGH` when a block has no mode (enum value 0), "" where there is no block."""
+        return "" if self.tls is None else text(self.tls, "mode").upper() or "PASSTHROUGH"
+
+
+class Exported(KubernetesObject):
+    """An object with `exportTo`."""
+
+    __slots__ = ()
+
+    @property
+    def export_to(self) -> tuple[str, ...]:
+        """`spec.exportTo` as written; empty means the mesh's default, which is everywhere."""
+        return texts(self.raw, "spec", "exportTo")
+
+
+class Gateway(KubernetesObject):
+    __slots__ = ()
+    kind = "Gateway"
+    origin = Listed(NETWORKING, "gateways", NETWORKING_VERSIONS)
+
+    @property
+    def selector(self) -> dict[str, str]:
+        """Pod labels of the proxies that it configures, in any namespace; empty means every gateway proxy."""
+        return labels(self.raw, "spec", "selector")
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        return tuple(Server(each) for each in items(self.raw, "spec", "servers"))
+
+
+class VirtualService(Exported):
+    __slots__ = ()
+    kind = "VirtualService"
+    origin = Listed(NETWORKING, "virtualservices", NETWORKING_VERSIONS)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return texts(self.raw, "spec", "hosts")
+
+    @property
+    def gateways(self) -> tuple[str, ...]:
+        """As written; none means `mesh` alone."""
+        return texts(self.raw, "spec", "gateways") or ("mesh",)
+
+    @property
+    def http(self) -> tuple[Raw, ...]:
+        return items(self.raw, "spec", "http")
+
+    @property
+    def tls(self) -> tuple[Raw, ...]:
+        return items(self.raw, "spec", "tls")
+
+    @property
+    def tcp(self) -> tuple[Raw, ...]:
+        return items(self.raw, "spec", "tcp")
+
+
+class DestinationRule(Exported):
+    __slots__ = ()
+    kind = "DestinationRule"
+    origin = Listed(NETWORKING, "destinationrules", NETWORKING_VERSIONS)
+
+    @property
+    def host(self) -> str:
+        return text(self.raw, "spec", "host")
+
+    @property
+    def traffic_policy(self) -> Raw:
+        return mapping(self.raw, "spec", "trafficPolicy")
+
+    @property
+    def subsets(self) -> tuple[Raw, ...]:
+        return items(self.raw, "spec", "subsets")
+
+    @property
+    def workload_selector(self) -> dict[str, str]:
+        return labels(self.raw, "spec", "workloadSelector", "matchLabels")
+
+
+class ServiceEntry(Exported):
+    __slots__ = ()
+    kind = "ServiceEntry"
+    origin = Listed(NETWORKING, "serviceentries", NETWORKING_VERSIONS)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return texts(self.raw, "spec", "hosts")
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        return tuple(Port(each) for each in items(self.raw, "spec", "ports"))
+
+    @property
+    def resolution(self) -> str:
+        """Upper case; `NONE` when it is not set (enum value 0)."""
+        return text(self.raw, "spec", "resolution").upper() or "NONE"
+
+    @property
+    def location(self) -> str:
+        return text(self.raw, "spec", "location").upper() or "MESH_EXTERNAL"
+
+    @property
+    def endpoints(self) -> tuple[Raw, ...]:
+        return items(self.raw, "spec", "endpoints")
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return texts(self.raw, "spec", "addresses")
+
+
+class Sidecar(KubernetesObject):
+    __slots__ = ()
+    kind = "Sidecar"
+    origin = Listed(NETWORKING, "sidecars", NETWORKING_VERSIONS)
+
+    @property
+    def workload_selector(self) -> dict[str, str]:
+        return labels(self.raw, "spec", "workloadSelector", "labels")
+
+    @property
+    def egress(self) -> tuple[Raw, ...]:
+        return items(self.raw, "spec", "egress")
+
+    @property
+    def outbound_policy(self) -> str | None:
+        """`ALLOW_ANY` or `REGISTRY_ONLY` (also for an empty block: enum value 0); None where the mesh's applies."""
+        spec = mapping(self.raw, "spec")
+        if spec.get("outboundTrafficPolicy") is None:
+            return None
+        return text(spec, "outboundTrafficPolicy", "mode").upper() or "REGISTRY_ONLY"
+
+
+class EnvoyFilter(KubernetesObject):
+    __slots__ = ()
+    kind = "EnvoyFilter"
+    origin = Listed(NETWORKING, "envoyfilters", ("v1alpha3",))
+
+    @property
+    def workload_selector(self) -> dict[str, str]:
+        return labels(self.raw, "spec", "workloadSelector", "labels")
+
+
+class AuthorizationPolicy(KubernetesObject):
+    __slots__ = ()
+    kind = "AuthorizationPolicy"
+    origin = Listed("security.istio.io", "authorizationpolicies", ("v1", "v1beta1"))
+
+    @property
+    def action(self) -> str:
+        return text(self.raw, "spec", "action").upper() or "ALLOW"
+
+    @property
+    def selector(self) -> dict[str, str]:
+        return labels(self.raw, "spec", "selector", "matchLabels")
+
+    @property
+    def target_refs(self) -> tuple[Raw, ...]:
+        return items(self.raw, "spec", "targetRefs") or tuple(
+            each for each in (mapping(self.raw, "spec", "targetRef"),) if each
+        )
+
+    @property
+    def rules(self) -> tuple[Raw, ...]:
+        return items(self.raw, "spec", "rules")
+
+
+class PeerAuthentication(KubernetesObject):
+    __slots__ = ()
+    kind = "PeerAuthentication"
+    origin = Listed("security.istio.io", "peerauthentications", ("v1", "v1beta1"))
+
+
+class Telemetry(KubernetesObject):
+    __slots__ = ()
+    kind = "Telemetry"
+    origin = Listed("telemetry.istio.io", "telemetries", ("v1", "v1alpha1"))
+
+    @property
+    def selector(self) -> dict[str, str]:
+        return labels(self.raw, "spec", "selector", "matchLabels")
+
+    @property
+    def access_logging(self) -> tuple[Raw, ...]:
+        return items(self.raw, "spec", "accessLogging")
+
+
+GATEWAY_API = "gateway.networking.k8s.io"
+
+
+class KubernetesGateway(KubernetesObject):
+    """A Gateway of the Kubernetes Gateway API (not Istio's)."""
+
+    __slots__ = ()
+    kind = "Gateway"
+    origin = Listed(GATEWAY_API, "gateways", ("v1", "v1beta1"), may_be_absent=True)
+
+    @property
+    def gateway_class(self) -> str:
+        return text(self.raw, "spec", "gatewayClassName")
+
+    @property
+    def addresses(self) -> tuple[tuple[str, str], ...]:
+        """(type, value) of each requested address."""
+        return tuple((text(a, "type"), text(a, "value")) for a in items(self.raw, "spec", "addresses"))
+
+
+class HTTPRoute(KubernetesObject):
+    __slots__ = ()
+    kind = "HTTPRoute"
+    origin = Listed(GATEWAY_API, "httproutes", ("v1", "v1beta1"), may_be_absent=True)
+
+    @property
+    def parents(self) -> tuple[tuple[str, str], ...]:
+        """(namespace, name) of the Gateways it attaches to."""
+        return tuple(
+            (text(p, "namespace") or self.namespace, text(p, "name")) for p in items(self.raw, "spec", "parentRefs")
+        )

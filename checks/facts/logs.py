@@ -1,0 +1,132 @@
+"""Logs that checks read, and of which pods: the gateway's proxies, istiod, and the static egress components."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import orjson
+
+from checks.facts.base import Fact, PodLog, PodName
+from checks.facts.kubernetes import Deployment, Pod
+from checks.facts.reading import parse_moment, text
+
+if TYPE_CHECKING:
+    from checks.facts.store import FactStore
+
+_TIME = re.compile(r"^\[?(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))\]?\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One log line: its time (None where it carries none) and its text as written."""
+
+    at: datetime | None
+    text: str
+
+    @property
+    def message(self) -> str:
+        """The text without its time; of a JSON line (`--log_as_json`) the message."""
+        if self.text.startswith("{"):
+            try:
+                raw = orjson.loads(self.text)
+            except orjson.JSONDecodeError:
+                return self.text
+            return "\t".join(p for p in (text(raw, "level"), text(raw, "scope"), text(raw, "msg")) if p)
+        return _TIME.sub("", self.text, count=1)
+
+
+class LogText(Fact):
+    """The newest lines of one container, oldest first; `raw` holds namespace, pod, container and text."""
+
+    __slots__ = ("_lines",)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return (text(self.raw, "namespace"), text(self.raw, "pod"))
+
+    @property
+    def ref(self) -> str:
+        return f"log of {text(self.raw, 'container')} in pod {'/'.join(self.key)}"
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """Parsed once for each log."""
+        found: tuple[Line, ...] | None = getattr(self, "_lines", None)
+        if found is None:
+            found = tuple(_line(each) for each in text(self.raw, "text").splitlines() if each.strip())
+            self._lines = found
+        return found
+
+    def matching(self, pattern: re.Pattern[str]) -> tuple[Line, ...]:
+        """The lines whose text the pattern finds, oldest first."""
+        return tuple(line for line in self.lines if pattern.search(line.text))
+
+
+def _line(written: str) -> Line:
+    if found := _TIME.match(written):
+        return Line(parse_moment(found["time"]), written)
+    if written.startswith("{"):
+        try:
+            return Line(parse_moment(text(orjson.loads(written), "time")), written)
+        except orjson.JSONDecodeError:
+            return Line(None, written)
+    return Line(None, written)
+
+
+def _gateway_pods(store: "FactStore") -> Iterable[PodName]:
+    for target in store.targets:
+        for pod in store.gateway_pods(target):
+            if (proxy := pod.proxy) is not None and proxy.started:
+                yield PodName(pod.namespace, pod.name)
+
+
+def _istiod_pods(store: "FactStore") -> Iterable[PodName]:
+    revisions = {revision for target in store.targets for revision in target.revisions}
+    for pod in store.known(Pod):
+        if pod.namespace != "aks-istio-system" or pod.labels.get("app") != "istiod":
+            continue
+        if not revisions or pod.labels.get("istio.io/rev") in revisions:
+            yield PodName(pod.namespace, pod.name)
+
+
+def _cni_managers(store: "FactStore") -> Iterable[PodName]:
+    nodes = {pod.node for target in store.targets for pod in store.gateway_pods(target) if pod.node}
+    for pod in store.known(Pod):
+        if pod.node in nodes and pod.owner[1].endswith("kube-egress-gateway-cni-manager"):
+            yield PodName(pod.namespace, pod.name)
+
+
+def _gateway_daemons(store: "FactStore") -> Iterable[PodName]:
+    for pod in store.known(Pod):
+        if pod.owner[1].endswith("kube-egress-gateway-daemon-manager"):
+            yield PodName(pod.namespace, pod.name)
+
+
+class ProxyLog(LogText):
+    """istio-proxy of the gateway's pods."""
+
+    __slots__ = ()
+    origin = PodLog("istio-proxy", (Pod, Deployment), _gateway_pods, tail=500)
+
+
+class IstiodLog(LogText):
+    """discovery, the container of istiod, in the gateway's revisions."""
+
+    __slots__ = ()
+    origin = PodLog("discovery", (Pod,), _istiod_pods, tail=2000)
+
+
+class CniManagerLog(LogText):
+    """The cni-managers on the nodes of the gateway's pods (article, static gateway step 2)."""
+
+    __slots__ = ()
+    origin = PodLog("cnimanager", (Pod, Deployment), _cni_managers, tail=200)
+
+
+class GatewayDaemonLog(LogText):
+    """The daemons on the gateway nodes."""
+
+    __slots__ = ()
+    origin = PodLog("daemon", (Pod,), _gateway_daemons, tail=200)

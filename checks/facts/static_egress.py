@@ -1,0 +1,146 @@
+"""The static egress gateway's custom resources (domain.md 2; kube-egress-gateway `api/v1alpha1`).
+
+None of them has `status.conditions` or `observedGeneration`: state is derived from fields, finalizers and events.
+"""
+
+from dataclasses import dataclass
+
+from checks.facts.base import KubernetesObject, Listed
+from checks.facts.reading import Raw, at, flag, items, mapping, number, text, texts
+
+GROUP = "egressgateway.kubernetes.azure.com"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProfile:
+    """`status.gatewayServerProfile`: the WireGuard server that pods connect to."""
+
+    ip: str
+    port: int
+    public_key: str
+    secret: tuple[str, str]
+    """(namespace, name) of the Secret with the private key; ("", "") where none is named yet."""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The fields that the gateway daemon still waits for (all four and the prefix are its condition)."""
+        absent = {
+            "ip": not self.ip,
+            "port": not self.port,
+            "publicKey": not self.public_key,
+            "privateKeySecretRef": not self.secret[1],
+        }
+        return tuple(name for name, gone in absent.items() if gone)
+
+
+class StaticGatewayConfiguration(KubernetesObject):
+    """Which node pool carries the traffic of annotated pods, and with which public IP prefix."""
+
+    __slots__ = ()
+    kind = "StaticGatewayConfiguration"
+    origin = Listed(GROUP, "staticgatewayconfigurations", ("v1alpha1",), may_be_absent=True)
+
+    @property
+    def pool(self) -> str:
+        return text(self.raw, "spec", "gatewayNodepoolName")
+
+    @property
+    def scale_set(self) -> Raw:
+        """`spec.gatewayVmssProfile`, the open-source way; empty on AKS."""
+        return mapping(self.raw, "spec", "gatewayVmssProfile")
+
+    @property
+    def default_route(self) -> str:
+        return text(self.raw, "spec", "defaultRoute") or "staticEgressGateway"
+
+    @property
+    def exclude_cidrs(self) -> tuple[str, ...]:
+        return texts(self.raw, "spec", "excludeCidrs")
+
+    @property
+    def provisions_public_ips(self) -> bool:
+        return flag(self.raw, "spec", "provisionPublicIps") is not False
+
+    @property
+    def public_ip_prefix_id(self) -> str:
+        return text(self.raw, "spec", "publicIpPrefixId")
+
+    @property
+    def egress_prefix(self) -> str:
+        """One CIDR, or in private-IP mode addresses separated by commas; "" until Azure has assigned it."""
+        return text(self.raw, "status", "egressIpPrefix")
+
+    @property
+    def server(self) -> ServerProfile:
+        profile = mapping(self.raw, "status", "gatewayServerProfile")
+        return ServerProfile(
+            ip=text(profile, "ip"),
+            port=number(profile, "port") or 0,
+            public_key=text(profile, "publicKey"),
+            secret=(text(profile, "privateKeySecretRef", "namespace"), text(profile, "privateKeySecretRef", "name")),
+        )
+
+
+class GatewayLBConfiguration(KubernetesObject):
+    __slots__ = ()
+    kind = "GatewayLBConfiguration"
+    origin = Listed(GROUP, "gatewaylbconfigurations", ("v1alpha1",), may_be_absent=True)
+
+    @property
+    def frontend_ip(self) -> str:
+        return text(self.raw, "status", "frontendIp")
+
+    @property
+    def server_port(self) -> int:
+        return number(self.raw, "status", "serverPort") or 0
+
+
+class GatewayVMConfiguration(KubernetesObject):
+    __slots__ = ()
+    kind = "GatewayVMConfiguration"
+    origin = Listed(GROUP, "gatewayvmconfigurations", ("v1alpha1",), may_be_absent=True)
+
+    @property
+    def profiles(self) -> int | None:
+        """Nodes that have got an address of the prefix; None before there is a status. Compare counts, not names:
+        VirtualMachines pools list NICs here."""
+        if at(self.raw, "status") is None:
+            return None
+        return len(items(self.raw, "status", "gatewayVMProfiles"))
+
+
+class GatewayStatus(KubernetesObject):
+    """What the daemon of one gateway node serves; its name is the node's."""
+
+    __slots__ = ()
+    kind = "GatewayStatus"
+    origin = Listed(GROUP, "gatewaystatuses", ("v1alpha1",), may_be_absent=True)
+
+    @property
+    def configurations(self) -> tuple[str, ...]:
+        """`namespace/name` of the configurations that this node serves."""
+        return tuple(
+            text(each, "staticGatewayConfiguration") for each in items(self.raw, "spec", "readyGatewayConfigurations")
+        )
+
+    @property
+    def peers(self) -> tuple[str, ...]:
+        """`namespace/name` of the PodEndpoints that this node knows as peers."""
+        return tuple(text(each, "podEndpoint") for each in items(self.raw, "spec", "readyPeerConfigurations"))
+
+
+class PodEndpoint(KubernetesObject):
+    """A pod's WireGuard end, written by the cni-manager when the pod's network is set up; named like the pod."""
+
+    __slots__ = ()
+    kind = "PodEndpoint"
+    origin = Listed(GROUP, "podendpoints", ("v1alpha1",), may_be_absent=True)
+
+    @property
+    def configuration(self) -> str:
+        return text(self.raw, "spec", "staticGatewayConfiguration")
+
+    @property
+    def pod_ip(self) -> str:
+        """The address without its mask."""
+        return text(self.raw, "spec", "podIpAddress").partition("/")[0]

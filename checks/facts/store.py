@@ -1,0 +1,138 @@
+"""What has been read of one cluster: facts by type, gaps, kinds that are not installed, and indexes built once."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+from checks.facts.base import Fact, Gap, KubernetesObject
+from checks.facts.kubernetes import Deployment, Event, Pod, selects
+from checks.facts.target import EgressGateway
+
+F = TypeVar("F", bound=Fact)
+V = TypeVar("V")
+
+
+class FactStore:
+    """Filled while a cluster is gathered; read through `Facts`, which holds each check to what it declared.
+
+    `now` is the time of the reading (a bundle's `captured_at`). `targets` are the gateways that the run is about."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.targets: tuple[EgressGateway, ...] = ()
+        self._facts: dict[type[Fact], list[Fact]] = {}
+        self._gaps: dict[type[Fact], list[Gap]] = defaultdict(list)
+        self._absent: set[type[Fact]] = set()
+        self._not_configured: set[type[Fact]] = set()
+        self._arrived: set[type[Fact]] = set()
+        self._indexes: dict[tuple[type[Fact], str], dict[Hashable, list[Fact]]] = {}
+        self._memos: dict[Hashable, Any] = {}
+
+    # filling
+
+    def add(self, kind: type[F], found: Iterable[F]) -> None:
+        """Adds what one read of this kind brought."""
+        self._facts.setdefault(kind, []).extend(found)
+
+    def add_gap(self, kind: type[Fact], gap: Gap) -> None:
+        """Notes a read of this kind that failed."""
+        self._gaps[kind].append(gap)
+
+    def add_absent(self, kind: type[Fact]) -> None:
+        """Notes that the cluster does not have this CustomResourceDefinition."""
+        self._absent.add(kind)
+
+    def add_not_configured(self, kind: type[Fact]) -> None:
+        """Notes that this half is not looked at by configuration (no network reading, `azure: none`)."""
+        self._not_configured.add(kind)
+
+    def close(self, kind: type[Fact]) -> None:
+        """Says that nothing more of this kind will come."""
+        self._facts.setdefault(kind, [])
+        self._arrived.add(kind)
+
+    # reading
+
+    def arrived(self, kind: type[Fact]) -> bool:
+        """Whether this kind has been read or has failed."""
+        return kind in self._arrived
+
+    def known(self, kind: type[F]) -> tuple[F, ...]:
+        """What has been read of this kind, gaps or not: for planning further reads, not for judging."""
+        return tuple(cast("list[F]", self._facts.get(kind, [])))
+
+    def gaps(self, kind: type[Fact]) -> tuple[Gap, ...]:
+        """The failed reads of this kind."""
+        return tuple(self._gaps.get(kind, ()))
+
+    def all_gaps(self) -> tuple[Gap, ...]:
+        """Every failed read, each once."""
+        return tuple(dict.fromkeys(gap for gaps in self._gaps.values() for gap in gaps))
+
+    def absent(self, kind: type[Fact]) -> bool:
+        """Whether the cluster lacks this CustomResourceDefinition."""
+        return kind in self._absent
+
+    def not_configured(self, kind: type[Fact]) -> bool:
+        """Whether this kind is not looked at by configuration."""
+        return kind in self._not_configured
+
+    def index(self, kind: type[F], name: str, key: Callable[[F], Iterable[Hashable]]) -> dict[Hashable, list[F]]:
+        """The facts of this kind by key, built at the first question. `name` identifies the key function."""
+        if (kind, name) not in self._indexes or kind not in self._arrived:
+            built: dict[Hashable, list[Fact]] = defaultdict(list)
+            for each in self.known(kind):
+                for value in key(each):
+                    built[value].append(each)
+            self._indexes[(kind, name)] = dict(built)
+        return cast("dict[Hashable, list[F]]", self._indexes[(kind, name)])
+
+    def by_key(self, kind: type[F], namespace: str, name: str) -> F | None:
+        """The fact with this namespace and name."""
+        found = self.index(kind, "key", lambda each: (each.key,)).get((namespace, name))
+        return found[0] if found else None
+
+    def in_namespace(self, kind: type[F], namespace: str) -> tuple[F, ...]:
+        """The facts of this kind in the namespace."""
+        return tuple(self.index(kind, "namespace", lambda each: (each.key[0],)).get(namespace, ()))
+
+    def events_on(self, thing: KubernetesObject) -> tuple[Event, ...]:
+        """The events about this very object (by uid where the event carries one), oldest first."""
+        found = self.index(Event, "object", lambda each: (each.object_key,)).get(
+            (thing.kind, thing.namespace, thing.name), ()
+        )
+        mine = [e for e in found if not e.object_uid or not thing.uid or e.object_uid == thing.uid]
+        return tuple(sorted(mine, key=lambda e: (e.last or self.now, e.name)))
+
+    def gateway_deployments(self, target: EgressGateway) -> tuple[Deployment, ...]:
+        """The gateway's Deployments that exist, in the order of its revisions."""
+        found = (self.by_key(Deployment, target.namespace, name) for name in target.deployments)
+        return tuple(each for each in found if each is not None)
+
+    def gateway_pods(self, target: EgressGateway) -> tuple[Pod, ...]:
+        """The pods of the gateway's Deployments, by name. Where a Deployment cannot be read its pods are known by their
+        name, which begins with the Deployment's. Pods that are being deleted or have ended do not count."""
+        return self.memo(("gateway pods", target), lambda: self._gateway_pods(target))
+
+    def _gateway_pods(self, target: EgressGateway) -> tuple[Pod, ...]:
+        selectors = [d.selector for d in self.gateway_deployments(target) if d.selector]
+        prefixes = tuple(f"{name}-" for name in target.deployments)
+        return tuple(
+            sorted(
+                (
+                    pod
+                    for pod in self.in_namespace(Pod, target.namespace)
+                    if pod.deleted is None and not pod.finished
+                    if any(selects(s, pod.labels) for s in selectors)
+                    or (not selectors and bool(prefixes) and pod.name.startswith(prefixes))
+                ),
+                key=lambda pod: pod.name,
+            )
+        )
+
+    def memo(self, key: Hashable, build: Callable[[], V]) -> V:
+        """A value derived from complete facts, built once for this store."""
+        if key not in self._memos:
+            self._memos[key] = build()
+        return cast("V", self._memos[key])

@@ -1,0 +1,117 @@
+"""Which egress gateway a run is about: found in Azure's mesh profile, else in what the cluster itself shows."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from checks.facts.azure import EgressGatewayEntry, ManagedCluster
+from checks.facts.kubernetes import Deployment, Pod, Service
+
+COMPONENT_LABEL = "azureservicemesh/istio.component"
+
+
+@dataclass(frozen=True, slots=True)
+class EgressGateway:
+    """The gateway that a run is about.
+
+    `known`: whether the profile (or, where Azure cannot be read, the cluster) has it at all. `configuration` is the name
+    of its StaticGatewayConfiguration, "" where none is known. `revisions` are the mesh revisions that should run it."""
+
+    namespace: str
+    name: str
+    configuration: str = ""
+    revisions: tuple[str, ...] = ()
+    enabled: bool = True
+    known: bool = True
+    from_azure: bool = True
+
+    @property
+    def deployments(self) -> tuple[str, ...]:
+        """The names of its Deployments, one for each revision: `<name>-<revision>`."""
+        return tuple(f"{self.name}-{revision}" for revision in self.revisions)
+
+    @property
+    def service_host(self) -> str:
+        """Its Service's name in the mesh."""
+        return f"{self.name}.{self.namespace}.svc.cluster.local"
+
+    @property
+    def ref(self) -> str:
+        return f"egress gateway {self.namespace}/{self.name}"
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+class AmbiguousGateway(Exception):
+    """The name fits gateways in several namespaces; `choices` are their full names."""
+
+    def __init__(self, name: str, choices: tuple[str, ...]) -> None:
+        super().__init__(f'"{name}" fits {len(choices)} gateways: {", ".join(choices)}')
+        self.name = name
+        self.choices = choices
+
+
+def from_profile(cluster: ManagedCluster, name: str, namespace: str | None) -> EgressGateway:
+    """The gateway as the profile has it. Raises AmbiguousGateway when the name lies in several namespaces."""
+    entries = [e for e in cluster.egress_gateways if e.name == name and namespace in (None, e.namespace)]
+    # A disabled leftover of the same name does not make the enabled one ambiguous.
+    chosen = [e for e in entries if e.enabled] or entries
+    if len({e.namespace for e in chosen}) > 1:
+        raise AmbiguousGateway(name, tuple(sorted(f"{e.namespace}/{e.name}" for e in chosen)))
+    if not chosen:
+        return EgressGateway(namespace or EgressGatewayEntry.DEFAULT_NAMESPACE, name, known=False)
+    return _target(chosen[0], cluster.revisions)
+
+
+def all_from_profile(cluster: ManagedCluster) -> tuple[EgressGateway, ...]:
+    """Every enabled gateway of the profile, for a sweep."""
+    return tuple(_target(entry, cluster.revisions) for entry in cluster.egress_gateways if entry.enabled)
+
+
+def _target(entry: EgressGatewayEntry, revisions: tuple[str, ...]) -> EgressGateway:
+    return EgressGateway(entry.namespace, entry.name, entry.configuration, revisions, entry.enabled)
+
+
+def from_cluster(
+    name: str,
+    namespace: str | None,
+    services: Iterable[Service],
+    deployments: Iterable[Deployment],
+    pods: Iterable[Pod],
+) -> EgressGateway:
+    """The gateway as its Service and Deployments show it, where Azure cannot be read (domain.md 1.3)."""
+    found = [
+        s
+        for s in services
+        if s.name == name
+        and namespace in (None, s.namespace)
+        and (s.labels.get(COMPONENT_LABEL) == "egress-gateway" or namespace is not None)
+    ]
+    if len(found) > 1:
+        raise AmbiguousGateway(name, tuple(sorted(f"{s.namespace}/{s.name}" for s in found)))
+    where = found[0].namespace if found else namespace
+    own = [d for d in deployments if d.name.startswith(f"{name}-asm-") and where in (None, d.namespace)]
+    if where is None and len({d.namespace for d in own}) > 1:
+        raise AmbiguousGateway(name, tuple(sorted({f"{d.namespace}/{name}" for d in own})))
+    if where is None:
+        where = own[0].namespace if own else EgressGatewayEntry.DEFAULT_NAMESPACE
+    configured = [d.template_configuration for d in own if d.template_configuration] or [
+        p.static_gateway_configuration
+        for p in pods
+        if p.namespace == where and p.name.startswith(f"{name}-asm-") and p.static_gateway_configuration
+    ]
+    return EgressGateway(
+        namespace=where,
+        name=name,
+        configuration=configured[0] if configured else "",
+        revisions=tuple(sorted(d.name.removeprefix(f"{name}-") for d in own)),
+        known=bool(found or own),
+        from_azure=False,
+    )
+
+
+def gateway_entries(services: Iterable[Service]) -> tuple[str, ...]:
+    """`namespace/name` of every egress gateway that the cluster's Services show."""
+    return tuple(
+        sorted(f"{s.namespace}/{s.name}" for s in services if s.labels.get(COMPONENT_LABEL) == "egress-gateway")
+    )

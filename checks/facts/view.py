@@ -1,0 +1,167 @@
+"""What a check sees: the facts that it declared, about one gateway. Any other question is a defect and says so."""
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from checks.facts.azure import ManagedCluster
+from checks.facts.base import Fact, Gap, KubernetesObject, UndeclaredRead, Unreadable
+from checks.facts.kubernetes import Deployment, Event, Pod
+from checks.facts.store import FactStore
+from checks.facts.target import EgressGateway
+
+F = TypeVar("F", bound=Fact)
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterIdentity:
+    """How commands name the cluster: what people call it, and Azure's name, resource group and subscription
+    ("" where neither the configuration nor Azure told)."""
+
+    name: str
+    aks_name: str = ""
+    resource_group: str = ""
+    subscription: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a run was asked: a cluster, a gateway by name (and namespace), and optionally a host and where from."""
+
+    cluster: ClusterIdentity
+    gateway: str
+    namespace: str | None = None
+    host: str | None = None
+    client: str | None = None
+    """`NAMESPACE` or `NAMESPACE/WORKLOAD`."""
+
+
+class Facts:
+    """A check's window on the store. Reading a kind whose read failed raises Unreadable: the check becomes `unknown`
+    (after what it has already yielded), so read what decides first, and ask `gap` about what only adds detail."""
+
+    def __init__(
+        self,
+        store: FactStore,
+        gateway: EgressGateway | None,
+        question: Question,
+        declared: frozenset[type[Fact]],
+        target_gap: Gap | None = None,
+    ) -> None:
+        self._store = store
+        self._gateway = gateway
+        self._target_gap = target_gap
+        self._declared = declared
+        self.question = question
+        self.touched: set[type[Fact]] = set()
+
+    @property
+    def now(self) -> datetime:
+        """The time of the reading."""
+        return self._store.now
+
+    @property
+    def gateway(self) -> EgressGateway:
+        """The gateway that the run is about. Raises Unreadable where nothing told which one it is."""
+        if self._gateway is None:
+            raise Unreadable(self._target_gap or Gap("azure", "get", "managedClusters", 0, "not read"))
+        return self._gateway
+
+    @property
+    def cluster(self) -> ClusterIdentity:
+        """The cluster's names for commands, from the configuration or from Azure's own answer."""
+        given = self.question.cluster
+        read = next(iter(self._store.known(ManagedCluster)), None)
+        return ClusterIdentity(
+            given.name,
+            given.aks_name or (read.name if read else "") or given.name,
+            given.resource_group or (read.resource_group if read else ""),
+            given.subscription or (read.subscription if read else ""),
+        )
+
+    def _touch(self, kind: type[Fact]) -> None:
+        if kind not in self._declared:
+            raise UndeclaredRead(f"reads {kind.__name__}, which is not among its declared reads")
+        self.touched.add(kind)
+
+    def _demand(self, kind: type[Fact], namespace: str | None, name: str | None = None) -> None:
+        self._touch(kind)
+        for gap in self._store.gaps(kind):
+            if gap.covers(namespace, name):
+                raise Unreadable(gap)
+
+    def gap(self, kind: type[Fact], namespace: str | None = None) -> Gap | None:
+        """The failed read that an answer about this kind (and namespace) would miss, or None."""
+        self._touch(kind)
+        return next((gap for gap in self._store.gaps(kind) if gap.covers(namespace)), None)
+
+    def installed(self, kind: type[Fact]) -> bool:
+        """Whether the cluster has this CustomResourceDefinition. Raises Unreadable where that could not be read."""
+        self._demand(kind, None)
+        return not self._store.absent(kind)
+
+    def configured(self, kind: type[Fact]) -> bool:
+        """Whether this half is looked at at all (network reading may be off, Azure may be `none`)."""
+        self._touch(kind)
+        return not self._store.not_configured(kind)
+
+    def all(self, kind: type[F]) -> tuple[F, ...]:
+        """Every fact of this kind in the cluster. Raises Unreadable where any of it could not be read."""
+        self._demand(kind, None)
+        return self._store.known(kind)
+
+    def readable(self, kind: type[F], namespace: str | None = None) -> tuple[F, ...]:
+        """What could be read of this kind: for detail that may be missing, never for saying that something is not there."""
+        self._touch(kind)
+        return self._store.known(kind) if namespace is None else self._store.in_namespace(kind, namespace)
+
+    def in_namespace(self, kind: type[F], namespace: str) -> tuple[F, ...]:
+        """The facts of this kind in the namespace. Raises Unreadable where they could not be read."""
+        self._demand(kind, namespace)
+        return self._store.in_namespace(kind, namespace)
+
+    def get(self, kind: type[F], name: str, namespace: str = "") -> F | None:
+        """The fact with this name, or None where there is none. Raises Unreadable where that could not be read."""
+        self._demand(kind, namespace or None, name)
+        return self._store.by_key(kind, namespace, name)
+
+    def one(self, kind: type[F]) -> F | None:
+        """The single fact of its kind (ManagedCluster, ApiServer); None only where Azure is not looked at."""
+        self._demand(kind, None)
+        return next(iter(self._store.known(kind)), None)
+
+    def index(self, kind: type[F], name: str, key: Callable[[F], Iterable[Hashable]]) -> dict[Hashable, list[F]]:
+        """The facts of this kind by key, built once for the whole cluster; `name` identifies the key function."""
+        self._demand(kind, None)
+        return self._store.index(kind, name, key)
+
+    def events_on(self, thing: KubernetesObject) -> tuple[Event, ...]:
+        """The events about this object, oldest first. Events expire after about an hour: none proves nothing."""
+        self._demand(Event, thing.namespace or None)
+        return self._store.events_on(thing)
+
+    def deployments(self) -> tuple[Deployment, ...]:
+        """The gateway's Deployments that exist, in the order of its revisions."""
+        self._demand(Deployment, self.gateway.namespace)
+        return self._store.gateway_deployments(self.gateway)
+
+    def pods(self) -> tuple[Pod, ...]:
+        """The gateway's living pods, by name. Needs Pod and Deployment declared."""
+        self._touch(Deployment)
+        self._demand(Pod, self.gateway.namespace)
+        return self._store.gateway_pods(self.gateway)
+
+    def once(self, name: str, build: Callable[["Facts"], V], about: Hashable = ()) -> V:
+        """A value derived from facts, built once for the cluster (or once per `about`) and shared by the checks. What the
+        builder reads counts as read by whoever asks; a builder that meets a gap raises Unreadable each time."""
+
+        def built() -> tuple[V, frozenset[type[Fact]]]:
+            window = Facts(self._store, self._gateway, self.question, self._declared, self._target_gap)
+            return build(window), frozenset(window.touched)
+
+        value, touched = self._store.memo((name, about), built)
+        for kind in touched:
+            self._touch(kind)
+        return value

@@ -1,0 +1,48 @@
+"""A test cluster as a source, and a diagnosis over it without a disk in between."""
+
+from collections.abc import Sequence
+from time import monotonic
+
+from checks.check import Check, catalogue
+from checks.diagnose import Diagnosis, Evaluated, diagnose, needed
+from checks.facts.reading import parse_moment
+from checks.facts.store import FactStore
+from checks.facts.view import ClusterIdentity, Question
+from checks.sources.base import gather
+from checks.sources.recorded import RecordedSource, Recording
+from tests.clusters.compose import Cluster
+
+
+def recording(cluster: Cluster) -> Recording:
+    """The cluster as a parsed bundle."""
+    captured_at = parse_moment(cluster.captured_at)
+    assert captured_at is not None
+    return Recording(
+        cluster=cluster.name,
+        captured_at=captured_at,
+        objects=cluster.objects,
+        managed_cluster=cluster.managed_cluster,
+        agent_pools=cluster.agent_pools,
+        resources=cluster.resources,
+        logs=cluster.logs,
+        errors=cluster.errors,
+        absent_kinds=cluster.absent_kinds,
+    )
+
+
+def question(cluster: Cluster, gateway: str, host: str | None = None, client: str | None = None) -> Question:
+    """What a run over the cluster is asked; `gateway` is `name` or `namespace/name`."""
+    namespace, slash, name = gateway.rpartition("/")
+    return Question(ClusterIdentity(cluster.name), name, namespace if slash else None, host, client)
+
+
+def diagnosed(cluster: Cluster, asked: Question, checks: Sequence[Check] | None = None) -> Diagnosis:
+    """The diagnosis, driven as the command line drives it; `finish` gives its report."""
+    chosen = tuple(checks if checks is not None else catalogue())
+    source = RecordedSource(recording(cluster))
+    store = FactStore(source.now())
+    run: Diagnosis | Evaluated | None = None
+    for run in diagnose(gather(source, needed(chosen), store, monotonic() + 60), store, asked, chosen):
+        pass
+    assert isinstance(run, Diagnosis)
+    return run

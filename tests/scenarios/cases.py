@@ -1,0 +1,102 @@
+"""The cases of one check: `tests/scenarios/<stage>/<fault>.yaml`.
+
+.. code-block:: yaml
+
+    cluster: base                    # the cluster that all cases start from (tests/clusters); default: base
+    cases:
+      - case: a configuration that waits for Azure since three minutes     # reads like an incident
+        cluster: tls-origination     # optional: another start
+        gateway: team-egress/egw     # optional: this is the default
+        host: edition.cnn.com:80     # optional, with `from: team-a/curl`: what the run was asked
+        with: {change: […], add: […], remove: […], azure: {…}, logs: {…}, events: […], errors: […], now: …}
+        expect:                      # the check's whole findings
+          - status: warn
+            severity: risks          # of warnings and failures
+            pending: true            # where it is
+            summary: one sentence
+            subject: Kind namespace/name
+            evidence: ["resource | field | observed | expected"]
+            about: [host edition.cnn.com]
+            actions: ["reads: kubectl …", "disrupts: kubectl …"]
+
+`python -m tests.scenarios.accept stage/fault` writes `expect` from what the check says now: to be read as prose before it is
+committed. Every check has at least one firing, one healthy and one unreadable case (a test sees to it).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from checks.check import Check, catalogue
+from checks.findings import Finding, Status
+from tests.clusters.bundles import read_yaml
+from tests.clusters.compose import compose, named
+from tests.recordings import diagnosed, question
+
+HERE = Path(__file__).parent
+_KEYS = {"case", "cluster", "gateway", "host", "from", "with", "expect"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case of a check's scenario file."""
+
+    check: Check
+    name: str
+    raw: Mapping[str, Any]
+    cluster: str
+
+    @property
+    def expected(self) -> list[dict[str, Any]]:
+        return list(self.raw["expect"])
+
+    def found(self) -> tuple[list[dict[str, Any]], frozenset[str]]:
+        """What the check says, in the file's shape, and the kinds of facts that it asked for."""
+        base = named(self.cluster)
+        cluster = compose(base, self.raw.get("with") or {})
+        asked = question(cluster, self.raw.get("gateway", "team-egress/egw"), self.raw.get("host"), self.raw.get("from"))
+        run = diagnosed(cluster, asked, [self.check])
+        report = run.finish(0.0)
+        return [shown(f) for f in report.findings], frozenset(kind.__name__ for kind in run.reads_of(self.check.slug))
+
+
+def scenario_file(check: Check) -> Path:
+    """Where the cases of a check lie."""
+    return HERE / check.stage.value / f"{check.slug.replace('-', '_')}.yaml"
+
+
+def cases_of(check: Check) -> list[Case]:
+    """The cases of a check; none where the file is missing. Raises ValueError for a key that no case has."""
+    path = scenario_file(check)
+    if not path.exists():
+        return []
+    document = read_yaml(path)
+    found = []
+    for raw in document["cases"]:
+        if extra := set(raw) - _KEYS:
+            raise ValueError(f"{path.name}: {raw.get('case')}: unknown keys {sorted(extra)}")
+        found.append(Case(check, raw["case"], raw, raw.get("cluster") or document.get("cluster", "base")))
+    return found
+
+
+def all_cases() -> list[Case]:
+    """Every case of every check."""
+    return [case for check in catalogue() for case in cases_of(check)]
+
+
+def shown(finding: Finding) -> dict[str, Any]:
+    """A finding in the file's shape; empty parts are left out."""
+    parts: dict[str, Any] = {"status": finding.status.value}
+    if finding.status in (Status.FAIL, Status.WARN):
+        parts["severity"] = finding.severity.value
+    if finding.pending:
+        parts["pending"] = True
+    parts["summary"] = finding.summary
+    parts["subject"] = finding.subject
+    parts["evidence"] = [
+        " | ".join([e.resource, e.field, e.observed, *([e.expected] if e.expected else [])]) for e in finding.evidence
+    ]
+    parts["about"] = [f"{one.kind} {one.name}" for one in sorted(finding.about)]
+    parts["actions"] = [f"{a.effect.value}: {a.command or a.title}" for a in finding.actions]
+    return {key: value for key, value in parts.items() if value not in ("", [])}
