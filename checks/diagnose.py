@@ -208,12 +208,12 @@ class Diagnosis:
         found: list[Finding] = []
         try:
             for observation in check.run(facts):
-                found.append(_finding(check, observation))
+                found.append(_finding(check, observation))  # noqa: PERF401 - what was found before a gap must stand
         except Unreadable as gap:
             # What was found before the gap stands; a pass does not, since the rest could not be looked at.
             found = [f for f in found if f.status in (Status.FAIL, Status.WARN, Status.UNKNOWN)]
             found.append(_finding(check, _unread(gap.gap)))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the engine's own place: a crashed check is unknown, hides no other
             found = [f for f in found if f.status in (Status.FAIL, Status.WARN, Status.UNKNOWN)]
             found.append(_finding(check, self._crashed(check, error)))
         self._touched[check.slug] = frozenset(facts.touched)

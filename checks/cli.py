@@ -1,0 +1,241 @@
+"""The command line: `egress-diag diagnose | collect | checks`, and the commands that other packages bring."""
+
+import logging
+import sys
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TypedDict, Unpack
+
+import click
+
+if TYPE_CHECKING:
+    from checks.check import Check
+    from checks.config import ClusterConfig
+    from checks.facts.view import Question
+    from checks.findings import Report
+    from checks.sources.base import Source
+
+EXITS = {"healthy": 0, "degraded": 0, "broken": 1, "inconclusive": 3}
+"""Exit codes by verdict (contract.md); 2 is a command that is wrong itself."""
+
+
+class Commands(click.Group):
+    """Finds the commands of `bot` and `workers` by entry point, and imports one only when it is asked for."""
+
+    def _offered(self) -> dict[str, EntryPoint]:
+        return {each.name: each for each in entry_points(group="egress_diag.commands")}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *self._offered()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if (own := super().get_command(ctx, cmd_name)) is not None:
+            return own
+        offered = self._offered().get(cmd_name)
+        if offered is None:
+            return None
+        loaded = offered.load()
+        return loaded if isinstance(loaded, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """The same list as click's, without importing what it names: help must not wait for Kubernetes or Slack."""
+        rows = [(name, command.get_short_help_str(100)) for name, command in sorted(self.commands.items())]
+        rows += [(name, OTHERS.get(name, "")) for name in sorted(self._offered()) if name not in self.commands]
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(rows))
+
+
+OTHERS = {
+    "bot": "Run the Slack bot (HTTP, or Socket Mode when SLACK_APP_TOKEN is set).",
+    "worker": "Run a worker that carries out diagnoses.",
+    "beat": "Run the ticker: janitor, watches, schedules.",
+    "demo": "The whole system on this machine, with nothing to install or sign up for.",
+    "doctor": "Try every configured access and say what is missing.",
+}
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="egress-diag", prog_name="egress-diag")
+@click.option("--debug", is_flag=True, help="Log what the libraries do, with tracebacks, to standard error.")
+def main(debug: bool) -> None:
+    """Find why traffic through an AKS egress gateway does not leave, and what to do next."""
+    if debug:
+        logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
+    else:
+        # What matters is in the findings and gaps; a crashed check names its token there, and --debug shows the rest.
+        logging.getLogger().addHandler(logging.NullHandler())
+
+
+def refuse(message: object) -> NoReturn:
+    """Ends with exit code 2 and one clear message."""
+    raise click.UsageError(str(message))
+
+
+_config = click.option("--config", type=click.Path(path_type=Path), help="Configuration file.")
+_target = (
+    click.argument("cluster"),
+    click.argument("gateway"),
+    _config,
+    click.option("--namespace", help="Namespace of the gateway, where its name alone is not enough."),
+    click.option("--bundle", type=click.Path(path_type=Path), help="Read a bundle in place of a live cluster."),
+    click.option("--timeout", type=click.FloatRange(1, 3600), default=60, show_default=True, help="Seconds."),
+    click.option("--host", help="HOST[:PORT]: also trace the route that traffic for this host takes."),
+    click.option("--from", "client", help="NAMESPACE[/WORKLOAD]: where that traffic starts."),
+)
+
+
+def _asks_for_a_gateway(command: "click.decorators.FC") -> "click.decorators.FC":
+    for decorate in reversed(_target):
+        command = decorate(command)
+    return command
+
+
+class Asked(TypedDict):
+    """What `diagnose` and `collect` are both asked."""
+
+    cluster: str
+    gateway: str
+    config: Path | None
+    namespace: str | None
+    bundle: Path | None
+    host: str | None
+    client: str | None
+
+
+@main.command()
+@_asks_for_a_gateway
+@click.option("--output", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@click.option("--only", help="Run only these checks: slugs or codes with commas between.")
+def diagnose(output: str, only: str | None, timeout: float, **asked: Unpack[Asked]) -> None:
+    """Check one egress gateway and print the findings as they come.
+
+    GATEWAY is `name` or `namespace/name`. Exit codes: 0 healthy or degraded, 1 problems found, 2 the command is wrong,
+    3 inconclusive.
+    """
+    from checks.check import catalogue
+    from checks.question import BadQuestion, chosen_checks
+
+    try:
+        chosen = chosen_checks(only, catalogue()) if only else catalogue()
+        question, entry = _question(asked)
+    except BadQuestion as wrong:
+        refuse(wrong)
+    report = _run(_source(entry), question, chosen, timeout, output)
+    sys.exit(EXITS[report.verdict.value])
+
+
+def _run(source: "Source", question: "Question", chosen: "tuple[Check, ...]", timeout: float, form: str) -> "Report":
+    from checks.console import Console
+    from checks.facts.target import AmbiguousGateway
+    from checks.sources.run import run
+
+    try:
+        return Console(form).follow(run(source, question, chosen, timeout), len(chosen))
+    except AmbiguousGateway as several:
+        refuse(f"{several}. Name one of them in full.")
+
+
+def _question(asked: Asked) -> "tuple[Question, ClusterConfig]":
+    from checks.config import ClusterConfig
+    from checks.facts.view import ClusterIdentity, Question
+    from checks.question import client_asked, gateway_name, host_asked
+
+    named = gateway_name(asked["gateway"], asked["namespace"])
+    host = host_asked(asked["host"]) if asked["host"] else None
+    client = client_asked(asked["client"]) if asked["client"] else None
+    if (bundle := asked["bundle"]) is not None:
+        entry = ClusterConfig(name=asked["cluster"], bundle=bundle)
+    else:
+        entry = _configured(asked["cluster"], asked["config"])
+    identity = ClusterIdentity(
+        entry.name,
+        entry.azure_name if entry.subscription_id else entry.aks_name,
+        entry.resource_group,
+        entry.subscription_id,
+    )
+    return Question(identity, named.name, named.namespace, host, client), entry
+
+
+def _configured(cluster: str, config: Path | None) -> "ClusterConfig":
+    from checks.config import ConfigError, UnknownCluster, load
+    from checks.settings import Settings
+
+    try:
+        return load(config, Settings().config).cluster(cluster)
+    except (ConfigError, UnknownCluster) as wrong:
+        refuse(wrong)
+
+
+def _source(entry: "ClusterConfig") -> "Source":
+    from checks.sources.bundle import BundleError
+    from checks.sources.live import SourceError, open_source
+
+    try:
+        return open_source(entry)
+    except (BundleError, SourceError) as wrong:
+        refuse(wrong)
+
+
+@main.command()
+@_asks_for_a_gateway
+@click.option(
+    "-o", "--output", "written", required=True, type=click.Path(path_type=Path), help="Directory, or .tar.gz."
+)
+def collect(written: Path, timeout: float, **asked: Unpack[Asked]) -> None:
+    """Record everything that `diagnose` would read into a redacted bundle.
+
+    What could not be read is recorded as such, and replays as such.
+    """
+    from checks.check import catalogue
+    from checks.question import BadQuestion
+    from checks.sources.recording import RecordingSource
+
+    if written.exists():
+        refuse(f"{written} exists already: choose another name, or move it away")
+    try:
+        question, entry = _question(asked)
+    except BadQuestion as wrong:
+        refuse(wrong)
+    recorder = RecordingSource(_source(entry), question.cluster.name)
+    report = _run(recorder, question, catalogue(), timeout, "none")
+    try:
+        recorder.write(written)
+    except OSError as error:
+        refuse(f"{written} cannot be written: {error.strerror}")
+    _say_collected(report, written)
+
+
+def _say_collected(report: "Report", written: Path) -> None:
+    from checks.reports.wording import headline
+
+    click.echo(f"{written}: {headline(report)}", err=True)
+    for gap in report.gaps:
+        click.echo(f"  not recorded: {gap}", err=True)
+    click.echo(
+        f"Replay it with: egress-diag diagnose x {report.namespace}/{report.gateway} --bundle {written}", err=True
+    )
+
+
+@main.command()
+@click.argument("check", required=False)
+@click.option("--permissions", is_flag=True, help="The ClusterRole and Azure actions that the checks need.")
+def checks(check: str | None, permissions: bool) -> None:
+    """The catalogue, or one CHECK by slug or code: what it reads, what each outcome means, the article's step."""
+    from checks.check import catalogue
+    from checks.pages import listing, page, permission_list
+    from checks.question import BadQuestion, chosen_checks
+
+    if permissions:
+        click.echo(permission_list(catalogue()))
+        return
+    if check is None:
+        click.echo(listing(catalogue()))
+        return
+    try:
+        click.echo(page(chosen_checks(check, catalogue())[0], catalogue()))
+    except BadQuestion as wrong:
+        refuse(wrong)
+
+
+if __name__ == "__main__":
+    main()

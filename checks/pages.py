@@ -1,0 +1,155 @@
+"""The catalogue in words: a list, a page for each check, the permission list, and CATALOGUE.md (`python -m checks.pages`)."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+import yaml
+
+from checks.check import Check, catalogue
+from checks.facts.base import ArmResource, AzureCall, Fact, Listed, PodLog, ServerVersion
+from checks.findings import Stage
+from checks.permissions import azure_rights, cluster_role, kubernetes_rights
+from checks.reports.wording import STAGES
+
+STEPS = {
+    "PRE-1": "az version", "PRE-2": "static egress enabled, pool and configuration there",
+    "NET-1": "firewalls allow the egress range", "NET-2": "no Azure CNI Pod Subnet",
+    "PROV-1": "Deployment and Service are provisioned", "PROV-2": "admission webhooks do not block",
+    "PROV-3": "the name is valid", "PROV-4": "static egress components are healthy",
+    "SEG-1": "the configuration exists, is valid, is named by the pods", "SEG-2": "an egress prefix is assigned",
+    "SEG-3": "the node pool exists and is of mode Gateway", "SEG-4": "a request from the gateway's pod has the right address",
+    "SEG-5": "a request from an uninjected pod works", "SEG-6": "restart after changes of the configuration",
+    "SEG-7": "a new configuration", "SEG-8": "debug the static egress gateway",
+    "IST-1": "access log", "IST-2": "proxy and istiod logs", "IST-3": "Gateway selector",
+    "IST-4": "ServiceEntry with resolution DNS", "IST-5": "credential Secret in the gateway's namespace",
+    "IST-6": "applications send plain HTTP for TLS origination",
+}  # fmt: skip
+"""The article's steps (ids of the reference) in a few words each."""
+
+ELSEWHERE = {
+    "PRE-1": "a version note on every `az aks mesh` command",
+    "SEG-6": "the restart action",
+    "SEG-7": "the new-configuration action of EG402, EG405 and EG409",
+}
+"""Steps that are carried out by an action rather than (only) by a check."""
+
+
+def listing(checks: Sequence[Check]) -> str:
+    """All checks, a line each."""
+    lines: list[str] = []
+    for stage in Stage:
+        lines.append(STAGES[stage])
+        lines += [f"  {c.code}  {c.slug:<36} {c.severity:<9} {c.title}" for c in checks if c.stage is stage]
+        lines.append("")
+    return "\n".join([*lines, "`egress-diag checks CHECK` shows one of them, by slug or code."])
+
+
+def page(check: Check, checks: Sequence[Check]) -> str:
+    """One check: its page, what it reads, what it explains and what explains it."""
+    return "\n".join(_page(check, checks))
+
+
+def _page(check: Check, checks: Sequence[Check]) -> Iterator[str]:
+    yield f"{check.code} {check.slug}"
+    yield f"{check.title}"
+    yield ""
+    yield f"stage     {STAGES[check.stage]}"
+    yield f"severity  {check.severity} (the worst that it can say)"
+    yield f"article   {', '.join(check.article) or '–'}"
+    yield f"reads     {', '.join(source(kind) for kind in check.reads) or 'the gateway as the mesh profile has it'}"
+    yield ""
+    yield check.page
+    if check.explains:
+        yield ""
+        yield "When it fails, it explains:"
+        yield from (f"  {slug}{_shared(why.share)}: {why.sentence}" for slug, why in check.explains.items())
+    causes = [(c.slug, c.explains[check.slug]) for c in checks if check.slug in c.explains]
+    if causes:
+        yield ""
+        yield "It may be explained by:"
+        yield from (f"  {slug}{_shared(why.share)}: {why.sentence}" for slug, why in causes)
+    yield ""
+    yield "Outcomes: pass, warn, fail; skipped where there is nothing to look at; unknown where a read failed."
+
+
+def _shared(kind: str) -> str:
+    return f" (about the same {kind})" if kind else ""
+
+
+def source(kind: type[Fact]) -> str:
+    """Where a kind of fact comes from, in a few words."""
+    match kind.origin:
+        case Listed(resource=resource, metadata_only=metadata_only):
+            return f"{resource} (metadata only)" if metadata_only else resource
+        case AzureCall(resource=resource):
+            return f"Azure {resource}"
+        case ArmResource(resource=resource):
+            return f"Azure {resource}"
+        case PodLog(container=container):
+            return f"log of {container}"
+        case ServerVersion():
+            return "the API server's version"
+
+
+def permission_list(checks: Sequence[Check]) -> str:
+    """The ClusterRole, the Azure actions, and what is lost without each."""
+    lines = ["# Kubernetes: apply this ClusterRole and bind it to the bot's identity", ""]
+    lines.append(yaml.safe_dump(cluster_role(checks), sort_keys=False).rstrip())
+    lines += ["", "# What is lost without a right: these checks are then `unknown`, never healthy", ""]
+    for right in kubernetes_rights(checks):
+        name = f"{right.resource}.{right.group}" if right.group else right.resource
+        note = " (metadata only; data is never read)" if name == "secrets" else ""
+        lines.append(f"{'/'.join(right.verbs)} {name}{note}: {', '.join(right.lost)}")
+    lines += ["", "# Azure: a custom role with these actions on the cluster, its subnets and its prefixes", ""]
+    lines += [f"{right.resource}: {', '.join(right.lost)}" for right in azure_rights(checks)]
+    return "\n".join(lines)
+
+
+def markdown(checks: Sequence[Check]) -> str:
+    """CATALOGUE.md: every check with its page, and the table of the article's steps."""
+    return "\n".join(_markdown(checks)) + "\n"
+
+
+def _markdown(checks: Sequence[Check]) -> Iterator[str]:
+    yield "<!-- Generated by `make docs` from the checks themselves. Do not edit. -->"
+    yield ""
+    yield "# Catalogue"
+    yield ""
+    yield f"{len(checks)} checks. Codes are never reused; the slug is what JSON, tests and links say."
+    for stage in Stage:
+        yield ""
+        yield f"## {STAGES[stage]}"
+        for check in (c for c in checks if c.stage is stage):
+            yield ""
+            yield f"### {check.code} {check.slug}"
+            yield ""
+            yield f"**{check.title}** · {check.severity} · article: {', '.join(check.article) or '–'}"
+            yield ""
+            yield check.page
+            yield ""
+            yield f"Reads: {', '.join(source(kind) for kind in check.reads) or 'the mesh profile'}."
+            for slug, why in check.explains.items():
+                yield f"- explains `{slug}`{_shared(why.share)}: {why.sentence}"
+    yield ""
+    yield from _coverage(checks)
+
+
+def _coverage(checks: Iterable[Check]) -> Iterator[str]:
+    by_step: dict[str, list[Check]] = defaultdict(list)
+    for check in checks:
+        for step in check.article:
+            by_step[step].append(check)
+    yield "## The article's steps"
+    yield ""
+    yield "| step | what it asks | checks | cases |"
+    yield "| --- | --- | --- | --- |"
+    for step, words in STEPS.items():
+        found = by_step.get(step, [])
+        names = ", ".join(c.code for c in found)
+        also = ELSEWHERE.get(step, "")
+        cases = ", ".join(f"`{c.stage}/{c.slug.replace('-', '_')}`" for c in found)
+        yield f"| {step} | {words} | {'; '.join(part for part in (names, also) if part)} | {cases} |"
+
+
+if __name__ == "__main__":
+    print(markdown(catalogue()), end="")  # noqa: T201 - this module's command prints the document

@@ -1,0 +1,76 @@
+"""The rights that the checks' declared reads need, and what is lost without each. Pure; the chart's RBAC follows from it."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from checks.check import Check
+from checks.diagnose import TARGET_READS
+from checks.facts.azure import ManagedCluster
+from checks.facts.base import ArmResource, AzureCall, Fact, Listed, PodLog, ServerVersion
+
+CREDENTIAL_ACTION = "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action"
+"""Needed to reach an API server through Azure (`Azure Kubernetes Service Cluster User Role`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One right: a Kubernetes resource with its verbs, or an Azure action, and the checks that are unknown without it."""
+
+    group: str
+    resource: str
+    verbs: tuple[str, ...]
+    lost: tuple[str, ...]
+    """Codes of the checks that cannot be made without it."""
+
+
+def kubernetes_rights(checks: Iterable[Check]) -> tuple[Right, ...]:
+    """The rights of the ClusterRole, by API group and resource."""
+    lost: dict[tuple[str, str, tuple[str, ...]], set[str]] = defaultdict(set)
+    for check in checks:
+        for kind in _reads(check):
+            match kind.origin:
+                case Listed(group=group, plural=plural):
+                    lost[(group, plural, ("list",))].add(check.code)
+                case PodLog():
+                    lost[("", "pods/log", ("get",))].add(check.code)
+                case _:
+                    continue
+    return tuple(
+        Right(group, name, verbs, tuple(sorted(codes))) for (group, name, verbs), codes in sorted(lost.items())
+    )
+
+
+def azure_rights(checks: Iterable[Check]) -> tuple[Right, ...]:
+    """The Azure actions, by name; reaching the API server through Azure is the last."""
+    lost: dict[str, set[str]] = defaultdict(set)
+    for check in checks:
+        for kind in _reads(check):
+            match kind.origin:
+                case AzureCall(action=action) | ArmResource(action=action):
+                    lost[action].add(check.code)
+                case Listed() | PodLog() | ServerVersion():
+                    lost[CREDENTIAL_ACTION].add(check.code)
+    return tuple(Right("", action, (), tuple(sorted(codes))) for action, codes in sorted(lost.items()))
+
+
+def _reads(check: Check) -> set[type[Fact]]:
+    """What a check needs read: what it declares, and what tells the gateway it is about."""
+    return {*check.reads, *(TARGET_READS if check.scope.value == "gateway" else (ManagedCluster,))}
+
+
+def cluster_role(checks: Iterable[Check], name: str = "egress-diag") -> dict[str, object]:
+    """The ClusterRole as a manifest: one rule for each API group and set of verbs."""
+    grouped: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
+    for right in kubernetes_rights(checks):
+        grouped[(right.group, right.verbs)].append(right.resource)
+    rules = [
+        {"apiGroups": [group], "resources": resources, "verbs": list(verbs)}
+        for (group, verbs), resources in sorted(grouped.items())
+    ]
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": name},
+        "rules": rules,
+    }

@@ -1,0 +1,108 @@
+"""A report as Markdown, for a ticket or an incident page. Text from the cluster is code or escaped: it cannot format."""
+
+import re
+from collections.abc import Iterator
+
+from checks.findings import Action, Finding, Report, Status
+from checks.reports.document import stamp
+from checks.reports.text import EFFECTS
+from checks.reports.wording import STAGES, coverage, explains, headline, in_order, roots_of
+
+MARKS = {Status.PASS: "✅", Status.WARN: "⚠️", Status.FAIL: "❌", Status.SKIPPED: "▫️", Status.UNKNOWN: "❔"}
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!])")
+
+
+def markdown(report: Report) -> str:
+    """The whole document."""
+    return "\n".join(_lines(report)).rstrip() + "\n"
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is, on one line."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def code(text: str) -> str:
+    """Text as inline code, whatever backticks it holds."""
+    flat = " ".join(text.split())
+    if not flat:
+        return "(empty)"
+    fence = "`" * (max((len(run) for run in re.findall(r"`+", flat)), default=0) + 1)
+    pad = " " if flat.startswith("`") or flat.endswith("`") else ""
+    return f"{fence}{pad}{flat}{pad}{fence}"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield f"# Egress gateway {escaped(f'{report.namespace}/{report.gateway}')} on {escaped(report.cluster)}"
+    yield ""
+    yield f"**{escaped(headline(report))}**"
+    yield ""
+    asked = f" · host {code(report.host)}" if report.host else ""
+    yield f"{stamp(report.started_at)}{asked} · {escaped(coverage(report))}"
+    for cause in roots_of(report):
+        yield ""
+        yield f"## Root cause: {escaped(cause.title)} ({cause.code})"
+        yield from _finding(cause)
+        if effects := explains(report, cause.check):
+            yield ""
+            yield "Explains: " + "; ".join(f"{f.code} {escaped(f.title)}" for f in effects)
+    for warning in report.of(Status.WARN):
+        yield ""
+        yield f"## Warning: {escaped(warning.title)} ({warning.code})"
+        yield from _finding(warning)
+    if report.changes:
+        yield ""
+        yield "## Recent changes"
+        yield ""
+        yield "| when | object | what | who |"
+        yield "| --- | --- | --- | --- |"
+        for change in report.changes:
+            yield f"| {stamp(change.at)} | {escaped(change.resource)} | {escaped(change.what)} | {escaped(change.who)} |"
+    yield from _table(report)
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    yield ""
+    yield escaped(finding.summary)
+    if finding.evidence:
+        yield ""
+        yield "| object | field | observed | expected |"
+        yield "| --- | --- | --- | --- |"
+        for each in finding.evidence:
+            cells = (escaped(each.resource), _cell(each.field), _cell(each.observed), escaped(each.expected))
+            yield f"| {' | '.join(cells)} |"
+    for action in finding.actions:
+        yield from _action(action)
+
+
+def _cell(text: str) -> str:
+    return code(text).replace("|", "\\|")
+
+
+def _action(action: Action) -> Iterator[str]:
+    yield ""
+    link = f" ([documentation]({action.url}))" if action.url else ""
+    yield f"- {escaped(action.title)} ({EFFECTS[action.effect]}){link}"
+    if action.command:
+        fence = "`" * max(3, max((len(run) for run in re.findall(r"`+", action.command)), default=0) + 1)
+        yield ""
+        yield f"  {fence}sh"
+        yield from (f"  {each}" for each in action.command.splitlines())
+        yield f"  {fence}"
+    if action.expect:
+        yield ""
+        yield f"  Then: {escaped(action.expect)}"
+
+
+def _table(report: Report) -> Iterator[str]:
+    yield ""
+    yield "## All checks"
+    yield ""
+    yield "| | check | stage | observation | explained by |"
+    yield "| --- | --- | --- | --- | --- |"
+    for each in in_order(report.findings):
+        because = ", ".join(each.explained_by)
+        yield (
+            f"| {MARKS[each.status]} {each.status} | {each.code} {each.check} | {STAGES[each.stage]} "
+            f"| {escaped(each.summary)} | {because} |"
+        )

@@ -1,0 +1,83 @@
+"""A report for a terminal: findings as they come, then the verdict, the root cause and what to do."""
+
+import textwrap
+from collections.abc import Iterator
+
+from checks.findings import Action, Effect, Finding, Report, Status
+from checks.reports.wording import MARKS, coverage, explains, headline, plural, roots_of
+
+EFFECTS = {
+    Effect.READS: "only reads",
+    Effect.CHANGES: "changes the cluster",
+    Effect.DISRUPTS: "cuts traffic while it runs",
+}
+
+
+def line(finding: Finding) -> str:
+    """One finding in one line, as it comes."""
+    return f"{MARKS[finding.status]:>4}  {finding.code}  {finding.summary}"
+
+
+def verdict(report: Report) -> Iterator[str]:
+    """What follows the findings: the verdict, each root cause with evidence and actions, warnings, what was not seen."""
+    yield ""
+    yield headline(report)
+    for cause in roots_of(report):
+        yield from _cause(report, cause)
+    for warning in report.of(Status.WARN):
+        yield from _warning(warning)
+    unknown = report.of(Status.UNKNOWN)
+    if unknown:
+        yield ""
+        yield "Could not be checked:"
+        yield from (f"  {f.code} {f.title}: {_reason(f)}" for f in unknown)
+    if report.changes:
+        yield ""
+        yield "Recent changes, newest first:"
+        for change in report.changes[:10]:
+            who = f" by {change.who}" if change.who else ""
+            yield f"  {change.at:%Y-%m-%d %H:%M}Z  {change.resource}: {change.what}{who}"
+    yield ""
+    yield f"{coverage(report)}; {report.duration_seconds:.1f} s"
+
+
+def _cause(report: Report, cause: Finding) -> Iterator[str]:
+    yield ""
+    yield f"Root cause  {cause.code} {cause.title}"
+    yield from _wrapped(cause.summary)
+    for each in cause.evidence:
+        expected = f"   expected: {each.expected}" if each.expected else ""
+        yield f"    {each.resource}  {each.field} = {each.observed or '(empty)'}{expected}"
+    if cause.possible_causes:
+        yield f"    may follow from {', '.join(cause.possible_causes)}, which could not be checked"
+    if effects := explains(report, cause.check):
+        yield f"    explains {plural(len(effects), 'other finding')}: {', '.join(dict.fromkeys(f.code for f in effects))}"
+    yield from _actions(cause.actions)
+
+
+def _warning(warning: Finding) -> Iterator[str]:
+    because = f" (because of {', '.join(warning.explained_by)})" if warning.explained_by else ""
+    yield ""
+    yield f"Warning  {warning.code} {warning.title}{because}"
+    yield from _wrapped(warning.summary)
+    yield from _actions(warning.actions)
+
+
+def _actions(actions: tuple[Action, ...]) -> Iterator[str]:
+    for action in actions:
+        yield f"    > {action.title} ({EFFECTS[action.effect]})"
+        yield from (f"        {each}" for each in action.command.splitlines())
+        if action.expect:
+            yield f"      then: {action.expect}"
+        if action.url:
+            yield f"      {action.url}"
+
+
+def _reason(finding: Finding) -> str:
+    return finding.summary.removeprefix("Could not be checked: ")
+
+
+def _wrapped(sentence: str) -> list[str]:
+    return textwrap.wrap(
+        sentence, 110, initial_indent="    ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
