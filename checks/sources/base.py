@@ -1,4 +1,6 @@
-"""What a source is, and how a whole cluster is gathered from one: reads that do not depend on one another go out together."""
+"""What a source is, and how a whole cluster is gathered from one.
+
+Reads that do not depend on one another go out together."""
 
 import logging
 from collections import defaultdict
@@ -19,8 +21,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """A read brought these raw objects: Kubernetes objects with kind and apiVersion, Azure's with canonical keys, logs as
-    `{namespace, pod, container, text}`."""
+    """A read brought these raw objects: Kubernetes objects with kind and apiVersion, Azure's with canonical keys, logs
+    as `{namespace, pod, container, text}`."""
 
     raw: tuple[Raw, ...]
 
@@ -75,7 +77,8 @@ def gather(
     source: Source, kinds: Collection[type[Fact]], store: FactStore, deadline: float, concurrency: int = 16
 ) -> Iterator[Reading]:
     """Reads all `kinds`, each as early as it can be, and gives readings as they come; the caller puts each into `store`
-    before asking for the next. What has not answered by `deadline` becomes a gap (504); no thread is waited for after it.
+    before asking for the next. What has not answered by `deadline` becomes a gap (504); no thread is waited for after
+    it.
     """
     run = _Gathering(source, kinds, store, deadline)
     pool = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="gather")
@@ -149,7 +152,7 @@ class _Gathering:
             case ArmResource():
                 return self.source.arm(str(detail), self.deadline)
             case PodLog(container=container, tail=tail):
-                assert isinstance(detail, PodName)
+                assert isinstance(detail, PodName)  # noqa: S101 (what _details gives for logs)
                 return self.source.pod_log(detail, container, tail, self.deadline)
             case ServerVersion():
                 return self.source.server_version(self.deadline)

@@ -14,8 +14,8 @@ from checks.sources.base import Answer, NotInstalled, NotLookedAt, Objects
 
 @dataclass(frozen=True)
 class Recording:
-    """What a bundle holds, parsed (contract.md, Bundle). `managed_cluster` and `agent_pools` are None where no Azure facts
-    were recorded, `resources` where the network was not looked at."""
+    """What a bundle holds, parsed (contract.md, Bundle). `managed_cluster` and `agent_pools` are None where no Azure
+    facts were recorded, `resources` where the network was not looked at."""
 
     cluster: str
     captured_at: datetime

@@ -1,0 +1,226 @@
+"""A bundle on disk (contract.md, Bundle) as a Recording. Each file is parsed and let go before the next is read."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from checks.facts.reading import Raw, at, parse_moment
+from checks.sources.archive import BundleError, files
+from checks.sources.documents import BadDocument, Budget, parse_json, parse_yaml
+from checks.sources.recorded import Recording
+
+__all__ = ["API_VERSION", "BundleError", "read_bundle"]
+
+API_VERSION = "egress-diag/v1"
+_ABOUT = ("apiVersion", "kind", "cluster", "captured_at", "absent_kinds")
+_ERROR = ("source", "resource", "namespace", "name", "status", "message")
+_SOURCES = ("kubernetes", "azure", "logs")
+_OBJECT_FILES = (".yaml", ".yml", ".json")
+
+
+def read_bundle(path: Path) -> Recording:
+    """The recording that a bundle directory or .tar.gz holds. Raises BundleError."""
+    try:
+        parts = _Parts()
+        for name, content in files(path):
+            _take(parts, name, content)
+        return parts.recording()
+    except BundleError as error:
+        raise BundleError(f"{path}: {error}") from None
+
+
+def _take(parts: "_Parts", name: str, content: bytes) -> None:
+    try:
+        parts.take(name, content)
+    except BadDocument as error:
+        raise BundleError(f"{name}: {error}; expected a file as `egress-diag collect` writes it") from None
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{name}: byte {error.start} is not UTF-8; expected UTF-8 text") from None
+
+
+def _refuse(name: str, problem: str, expected: str) -> BundleError:
+    return BundleError(f"{name}: {problem}; expected {expected}")
+
+
+class _Parts:
+    """What has been read of a bundle so far."""
+
+    def __init__(self) -> None:
+        self.budget = Budget()
+        self.about: tuple[datetime, Raw] | None = None
+        self.errors: list[Raw] = []
+        self.objects: dict[tuple[str, str, str, str], tuple[str, Raw]] = {}
+        self.azure: dict[str, Any] = {}
+        self.logs: dict[str, str] = {}
+
+    def take(self, name: str, content: bytes) -> None:
+        """Reads one file; files that are none of a bundle's (README, expect.yaml) are left alone."""
+        match PurePosixPath(name).parts:
+            case ("bundle.yaml",):
+                self.about = self._about(name, content)
+            case ("errors.yaml",):
+                self.errors = self._errors(name, content)
+            case ("azure", "managed-cluster.json" | "agent-pools.json" | "resources.json" as which):
+                self.azure[which] = parse_json(content, self.budget)
+            case ("objects", *_):
+                self._objects(name, content)
+            case ("logs", *_):
+                self._log(name, content)
+            case _:
+                pass
+
+    def recording(self) -> Recording:
+        """The whole of it. Raises BundleError where something that must be there is missing."""
+        if self.about is None:
+            raise _refuse("bundle.yaml", "is missing", "it at the top of the bundle")
+        captured_at, about = self.about
+        return Recording(
+            cluster=about["cluster"],
+            captured_at=captured_at,
+            objects=[found for _, found in self.objects.values()],
+            managed_cluster=self._managed_cluster(),
+            agent_pools=self._azure_list("agent-pools.json", "`az aks nodepool list -o json`"),
+            resources=self._azure_list("resources.json", "a JSON array of ARM resources, each with its id"),
+            logs=self.logs,
+            errors=self.errors,
+            absent_kinds=about.get("absent_kinds") or (),
+        )
+
+    def _single(self, name: str, content: bytes) -> Any:
+        documents = list(parse_yaml(content.decode("utf-8"), self.budget))
+        if len(documents) > 1:
+            raise _refuse(name, f"{len(documents)} YAML documents", "one")
+        return documents[0] if documents else None
+
+    def _about(self, name: str, content: bytes) -> tuple[datetime, Raw]:
+        about = self._single(name, content)
+        if not isinstance(about, Mapping):
+            raise _refuse(name, "no mapping", f"the keys {', '.join(_ABOUT[:4])}")
+        for key in about:
+            if key not in _ABOUT and (near := difflib.get_close_matches(key, _ABOUT, 1, 0.75)):
+                raise _refuse(name, f'unknown key "{key}"', near[0])
+        if about.get("apiVersion") != API_VERSION:
+            raise _refuse(name, f"apiVersion is {about.get('apiVersion')!r}", API_VERSION)
+        if about.get("kind") != "Bundle":
+            raise _refuse(name, f"kind is {about.get('kind')!r}", "Bundle")
+        if not isinstance(about.get("cluster"), str) or not about["cluster"]:
+            raise _refuse(name, f"cluster is {about.get('cluster')!r}", "the cluster's name")
+        captured_at = parse_moment(about.get("captured_at"))
+        if captured_at is None:
+            raise _refuse(
+                name, f"captured_at is {about.get('captured_at')!r}", "an RFC 3339 time such as 2026-11-16T10:20:00Z"
+            )
+        absent = about.get("absent_kinds") or []
+        if not isinstance(absent, list) or not all(isinstance(each, str) for each in absent):
+            raise _refuse(
+                name, "absent_kinds is no list of names", "names such as httproutes.gateway.networking.k8s.io"
+            )
+        return captured_at, about
+
+    def _errors(self, name: str, content: bytes) -> list[Raw]:
+        found = self._single(name, content)
+        if found is None:
+            return []
+        if not isinstance(found, list):
+            raise _refuse(name, "no list", "a list of {source, resource, namespace, status, message}")
+        for number, error in enumerate(found, 1):
+            self._check_error(name, f"entry {number}", error)
+        return found
+
+    def _check_error(self, name: str, entry: str, error: object) -> None:
+        if not isinstance(error, Mapping):
+            raise _refuse(name, f"{entry} is no mapping", f"the keys {', '.join(_ERROR)}")
+        if unknown := [key for key in error if key not in _ERROR]:
+            raise _refuse(name, f'{entry} has an unknown key "{unknown[0]}"', ", ".join(_ERROR))
+        if error.get("source") not in _SOURCES:
+            raise _refuse(name, f"{entry}: source is {error.get('source')!r}", " or ".join(_SOURCES))
+        if not isinstance(error.get("resource"), str) or not error["resource"]:
+            raise _refuse(name, f"{entry}: resource is {error.get('resource')!r}", 'PLURAL.GROUP, an ARM id, or "*"')
+        status = error.get("status")
+        if isinstance(status, bool) or not isinstance(status, int) or not 0 <= status <= 599:
+            raise _refuse(name, f"{entry}: status is {status!r}", "an HTTP status (504 is a time-out)")
+        for key in ("namespace", "name", "message"):
+            if not isinstance(error.get(key), str | None):
+                raise _refuse(name, f"{entry}: {key} is {error[key]!r}", "text or null")
+
+    def _objects(self, name: str, content: bytes) -> None:
+        suffix = PurePosixPath(name).suffix.lower()
+        if suffix not in _OBJECT_FILES:
+            if PurePosixPath(name).name.lower().startswith("readme"):
+                return
+            raise _refuse(name, "not a file of Kubernetes objects", "a name that ends in .yaml")
+        if content.lstrip()[:1] == b"{":
+            # JSON is YAML, and much faster to read as what it is.
+            try:
+                documents: Iterator[Any] = iter((parse_json(content, self.budget),))
+            except BadDocument:
+                if suffix == ".json":
+                    raise
+                documents = parse_yaml(content.decode("utf-8"), self.budget)
+        else:
+            documents = parse_yaml(content.decode("utf-8-sig"), self.budget)
+        for number, document in enumerate(documents, 1):
+            for found in self._expanded(name, f"document {number}", document):
+                self._add(name, found)
+
+    def _expanded(self, name: str, which: str, document: Any) -> Iterator[Raw]:
+        kind, version = at(document, "kind"), at(document, "apiVersion")
+        if not isinstance(kind, str) or not isinstance(version, str) or not kind or not version:
+            raise _refuse(
+                name, f"{which} has no kind and apiVersion", "Kubernetes objects, as `kubectl get -o yaml` prints"
+            )
+        listed = document.get("items")
+        if not kind.endswith("List") or (listed is None and at(document, "metadata", "name")):
+            if not isinstance(at(document, "metadata", "name"), str):
+                raise _refuse(name, f"{which}, a {kind}, has no metadata.name", "a Kubernetes object")
+            yield document
+            return
+        if not isinstance(listed, list | None):
+            raise _refuse(name, f"{which}, a {kind}: items is no list", "a list of Kubernetes objects")
+        for position, item in enumerate(listed or (), 1):
+            if not isinstance(item, Mapping):
+                raise _refuse(name, f"{which}, item {position} is no object", "a list of Kubernetes objects")
+            # Items of the API's own lists (PodList) carry neither kind nor apiVersion.
+            stamp = {} if kind == "List" else {"apiVersion": version, "kind": kind.removesuffix("List")}
+            yield from self._expanded(name, f"{which}, item {position}", {**stamp, **item} if stamp else item)
+
+    def _add(self, name: str, found: Raw) -> None:
+        kind, version = found["kind"], found["apiVersion"]
+        group = version.partition("/")[0] if "/" in version else ""
+        if kind == "Event" and group == "events.k8s.io":
+            group = ""  # the same events, through either API
+        key = (group, kind, at(found, "metadata", "namespace") or "", found["metadata"]["name"])
+        where, known = self.objects.setdefault(key, (name, found))
+        if known is not found and known != found and known["apiVersion"] == version:
+            label = f"{kind} {key[2]}/{key[3]}" if key[2] else f"{kind} {key[3]}"
+            raise _refuse(name, f"{label} is in {where}, too, and differs", "each object once")
+
+    def _log(self, name: str, content: bytes) -> None:
+        match PurePosixPath(name):
+            case PurePosixPath(suffix=".log", parts=("logs", namespace, pod, container)):
+                # A container may write any bytes; one broken character must not hide the others.
+                key = f"{namespace}/{pod}/{container.removesuffix('.log')}"
+                self.logs[key] = content.decode("utf-8", "replace")
+            case PurePosixPath(suffix=".log" | ".txt" | ".gz"):
+                raise _refuse(name, "a log in an unexpected place", "logs/<namespace>/<pod>/<container>.log")
+            case _:
+                pass
+
+    def _managed_cluster(self) -> Raw | None:
+        name = "managed-cluster.json"
+        found = self.azure.get(name)
+        if name in self.azure and not isinstance(found, Mapping):
+            raise _refuse(f"azure/{name}", "no JSON object", "`az aks show -o json`")
+        return found
+
+    def _azure_list(self, name: str, expected: str) -> list[Raw] | None:
+        if name not in self.azure:
+            return None
+        found = self.azure[name]
+        if isinstance(found, Mapping) and isinstance(found.get("value"), list):
+            found = found["value"]  # the REST body of a list
+        if not isinstance(found, list) or not all(isinstance(each, Mapping) for each in found):
+            raise _refuse(f"azure/{name}", "no list of JSON objects", expected)
+        return found
