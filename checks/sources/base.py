@@ -40,6 +40,10 @@ class NotLookedAt:
 Answer = Objects | NotInstalled | NotLookedAt | Gap
 
 
+class SourceError(Exception):
+    """A source cannot even be opened (a kubeconfig that is not there, say): the text says what to do about it."""
+
+
 class Source(Protocol):
     """Reads one cluster. No method raises for what the other side does: a failed read is a Gap. Methods are called from
     several threads at once; `deadline` is a `time.monotonic()` moment after which an answer is no longer wanted."""
