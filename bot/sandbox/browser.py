@@ -1,0 +1,268 @@
+"""The page in the browser: its files, its data, its stream of changes, and what is pressed in it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict
+from importlib import resources
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from bot.sandbox.api import Api
+from bot.sandbox.core import Core
+from bot.sandbox.delivery import Ack
+from bot.sandbox.people import NoSuchElement, People
+from bot.sandbox.render import file_json, reactions_json, view_json
+from bot.sandbox.state import Change, Channel, JsonObject, Message, View
+
+_TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+# The page runs its own script and style only, whatever a message contains.
+_POLICY = "default-src 'self'; img-src 'self' data: http: https:; style-src 'self'; base-uri 'none'; form-action 'none'"
+_KEEP_ALIVE_SECONDS = 15.0
+
+
+class Browser:
+    """Serves the page to whoever opens it; `?user=` says who that is."""
+
+    def __init__(self, core: Core, people: People, api: Api) -> None:
+        self._core = core
+        self._people = people
+        self._api = api
+        self._queues: dict[asyncio.Queue[Change | None], asyncio.AbstractEventLoop] = {}
+
+    def routes(self) -> list[Route]:
+        """The page's addresses."""
+        return [
+            Route("/", self._page),
+            Route("/archives/{path:path}", self._page),
+            Route("/page/{name}", self._asset),
+            Route("/files/{id}/{name}", self._file),
+            Route("/sandbox/state", self._state),
+            Route("/sandbox/stream", self._stream),
+            Route("/sandbox/calls", self._calls),
+            Route("/sandbox/faults", self._fault, methods=["POST"]),
+            *(
+                Route(f"/sandbox/{action.__name__.strip('_')}", self._acting(action), methods=["POST"])
+                for action in (self._say, self._press, self._options, self._submit, self._close, self._home)
+            ),
+        ]
+
+    def close(self) -> None:
+        """Ends every stream. From any thread."""
+        for queue, loop in tuple(self._queues.items()):
+            loop.call_soon_threadsafe(queue.put_nowait, None)
+
+    # -- files of the page --------------------------------------------------------------------------------------------
+
+    async def _page(self, request: Request) -> Response:  # noqa: ARG002  # Starlette's form
+        return _asset("index.html")
+
+    async def _asset(self, request: Request) -> Response:
+        return _asset(request.path_params["name"])
+
+    async def _file(self, request: Request) -> Response:
+        file = self._core.workspace.file(request.path_params["id"])
+        if file is None or file.content is None:
+            return Response("no such file", 404)
+        headers = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
+        kind = file_json(self._core, file)["mimetype"]
+        return Response(file.content, media_type=kind, headers=headers)
+
+    # -- data ---------------------------------------------------------------------------------------------------------
+
+    async def _state(self, request: Request) -> Response:
+        user = request.query_params.get("user", "")
+        if user not in self._core.workspace.users:
+            user = next(iter(self._core.workspace.users))
+        return JSONResponse(self._everything(user))
+
+    async def _calls(self, request: Request) -> Response:  # noqa: ARG002  # Starlette's form
+        return JSONResponse([asdict(call) for call in self._api.calls()[-200:]])
+
+    async def _stream(self, request: Request) -> Response:
+        user = request.query_params.get("user", "")
+        queue: asyncio.Queue[Change | None] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+
+        def hear(change: Change) -> None:
+            loop.call_soon_threadsafe(queue.put_nowait, change)
+
+        unsubscribe = self._core.workspace.subscribe(hear)
+        self._queues[queue] = loop
+
+        async def events() -> AsyncIterator[str]:
+            try:
+                yield "retry: 1000\n\n"
+                while True:
+                    try:
+                        change = await asyncio.wait_for(queue.get(), _KEEP_ALIVE_SECONDS)
+                    except TimeoutError:
+                        yield ": still here\n\n"
+                        continue
+                    if change is None:
+                        return
+                    data = self._change_json(change, user)
+                    if data is not None:
+                        yield f"data: {json.dumps(data)}\n\n"
+            finally:
+                unsubscribe()
+                self._queues.pop(queue, None)
+
+        return StreamingResponse(events(), media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
+
+    def _everything(self, user: str) -> JsonObject:
+        workspace, app = self._core.workspace, self._core.app
+        return {
+            "me": user,
+            "app": {"name": app.name, "user": app.bot_user, "command": app.command},
+            "users": [
+                {"id": u.id, "name": u.name, "real_name": u.real_name, "is_bot": u.is_bot}
+                for u in workspace.users.values()
+            ],
+            "groups": [{"id": group.id, "handle": group.handle} for group in workspace.groups.values()],
+            "channels": [self._channel_json(channel) for channel in workspace.channels.values()],
+            "messages": [self._message_json(m) for m in workspace.all_messages() if self._sees(user, m)],
+            "files": self._files_json(),
+            **self._views_json(user),
+        }
+
+    def _change_json(self, change: Change, user: str) -> JsonObject | None:
+        """What the page needs to know about a change, None when it does not concern this person."""
+        message = change.message
+        if message is not None:
+            if not self._sees(user, message):
+                return None
+            return {"kind": change.kind, "message": self._message_json(message), "files": self._files_json()}
+        match change.kind:
+            case "view":
+                return {"kind": "view", **self._views_json(user)} if change.subject == user else None
+            case "channel":
+                return {"kind": "channel", "channel": self._channel_json(self._core.workspace.channels[change.subject])}
+            case _:
+                return {"kind": "file", "files": self._files_json()}
+
+    def _sees(self, user: str, message: Message) -> bool:
+        channel = self._core.workspace.channels[message.channel]
+        return user in channel.members and message.only_for in {None, user}
+
+    def _channel_json(self, channel: Channel) -> JsonObject:
+        return {
+            "id": channel.id,
+            "name": channel.name,
+            "topic": channel.topic,
+            "members": sorted(channel.members),
+            "archived": channel.is_archived,
+            "private": channel.is_private,
+            "im": channel.im_user,
+        }
+
+    def _message_json(self, message: Message) -> JsonObject:
+        return {
+            "channel": message.channel,
+            "ts": message.ts,
+            "author": message.author,
+            "text": message.text,
+            "blocks": list(message.blocks),
+            "thread_ts": message.thread_ts if message.is_reply else None,
+            "only_for": message.only_for,
+            "edited": message.edited_ts is not None,
+            "broadcast": message.broadcast,
+            "files": list(message.files),
+            "reactions": reactions_json(message),
+        }
+
+    def _views_json(self, user: str) -> JsonObject:
+        workspace = self._core.workspace
+        home = workspace.home(user)
+        return {
+            "views": [view_json(self._core, view) for view in workspace.stack(user)],
+            "home": view_json(self._core, home) if home else None,
+        }
+
+    def _files_json(self) -> list[JsonObject]:
+        return [file_json(self._core, file) for file in self._core.workspace.files() if file.channels]
+
+    # -- what is done in the page -------------------------------------------------------------------------------------
+
+    def _acting(
+        self, action: Callable[[JsonObject], Awaitable[JsonObject]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            try:
+                return JSONResponse(await action(await request.json()))
+            except (NoSuchElement, ValueError, KeyError) as error:
+                return JSONResponse({"ok": False, "error": str(error)}, 400)
+
+        return endpoint
+
+    async def _say(self, asked: JsonObject) -> JsonObject:
+        thread_ts = asked.get("thread_ts")
+        return _ack_json(
+            await self._people.say(asked["text"], user=asked["user"], channel=asked["channel"], thread_ts=thread_ts)
+        )
+
+    async def _press(self, asked: JsonObject) -> JsonObject:
+        return _ack_json(
+            await self._people.press(
+                self._where(asked),
+                asked["action_id"],
+                user=asked["user"],
+                block_id=asked["block_id"],
+                given=asked.get("given"),
+                values=asked.get("values"),
+            )
+        )
+
+    async def _options(self, asked: JsonObject) -> JsonObject:
+        where, action_id = self._where(asked), asked["action_id"]
+        ack, options = await self._people.type_ahead(where, action_id, asked["typed"], user=asked["user"])
+        return _ack_json(ack) | {"options": list(options)}
+
+    async def _submit(self, asked: JsonObject) -> JsonObject:
+        return _ack_json(await self._people.submit(self._view(asked), asked["values"], user=asked["user"]))
+
+    async def _close(self, asked: JsonObject) -> JsonObject:
+        whole = bool(asked.get("whole_stack"))
+        return _ack_json(await self._people.close(self._view(asked), user=asked["user"], whole_stack=whole))
+
+    async def _home(self, asked: JsonObject) -> JsonObject:
+        return _ack_json(await self._people.open_home(user=asked["user"]))
+
+    async def _fault(self, request: Request) -> Response:
+        asked = await request.json()
+        try:
+            self._core.faults.apply(str(asked.pop("name", "")), asked)
+        except (ValueError, TypeError) as error:
+            return JSONResponse({"ok": False, "error": str(error)}, 400)
+        return JSONResponse({"ok": True})
+
+    def _where(self, asked: JsonObject) -> Message | View:
+        if asked.get("view_id"):
+            return self._view(asked)
+        message = self._core.workspace.message(asked["channel"], asked["ts"])
+        if message is None:
+            raise NoSuchElement("This message was deleted.")
+        return message
+
+    def _view(self, asked: JsonObject) -> View:
+        view = self._core.workspace.view(asked["view_id"])
+        if view is None:
+            raise NoSuchElement("This form is closed.")
+        return view
+
+
+def _asset(name: str) -> Response:
+    kind = _TYPES.get(name.rpartition(".")[2])
+    found = resources.files("bot.sandbox").joinpath("page", name)
+    if kind is None or "/" in name or not found.is_file():
+        return Response("not found", 404)
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": _POLICY}
+    return Response(found.read_bytes(), media_type=kind, headers=headers)
+
+
+def _ack_json(ack: Ack) -> JsonObject:
+    return {"ok": ack.ok, "error": ack.error, "errors": ack.errors, "seconds": ack.seconds}

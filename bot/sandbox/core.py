@@ -1,0 +1,178 @@
+"""What the parts of the sandbox share, and the ways a Web API call is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from bot.sandbox.blocks import is_too_long, problems_of_message
+from bot.sandbox.faults import Faults
+from bot.sandbox.grants import Grants
+from bot.sandbox.state import App, Channel, JsonObject, Message
+from bot.sandbox.workspace import Workspace
+
+TEXT_LIMIT = 40_000
+
+
+class Refusal(Exception):
+    """Slack says no: `error` is its word, `extra` what else the answer carries."""
+
+    def __init__(self, error: str, **extra: object) -> None:
+        super().__init__(error)
+        self.error = error
+        self.extra = extra
+
+
+@dataclass(slots=True)
+class Core:
+    """The workspace with everything that is lent out or broken. `url` has no slash at the end."""
+
+    app: App
+    workspace: Workspace
+    faults: Faults
+    grants: Grants
+    url: str = ""
+    tickets: set[str] = field(default_factory=set)
+    uploads: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What the bot token may do at the moment."""
+        return self.app.scopes - self.faults.missing_scopes
+
+    def need_scope(self, *any_of: str) -> None:
+        """Refuses unless the token has one of these scopes."""
+        if any_of and not self.scopes.intersection(any_of):
+            raise Refusal("missing_scope", needed=",".join(any_of), provided=",".join(sorted(self.scopes)))
+
+    def channel(self, name: str) -> Channel:
+        """The channel of this id or name, or the direct message with this user."""
+        if not name:
+            raise Refusal("channel_not_found")
+        found = self.workspace.channels.get(name)
+        if found is None and name in self.workspace.users:
+            return self.workspace.direct_channel(name)
+        if found is None:
+            by_name = [
+                channel for channel in self.workspace.channels.values() if channel.name == name.removeprefix("#")
+            ]
+            found = by_name[0] if by_name and by_name[0].im_user is None else None
+        if found is None or (found.is_private and self.app.bot_user not in found.members):
+            raise Refusal("channel_not_found")
+        return found
+
+    def writable_channel(self, name: str) -> Channel:
+        """A channel that the bot may write into."""
+        found = self.channel(name)
+        if found.is_archived:
+            raise Refusal("is_archived")
+        if self.app.bot_user not in found.members:
+            raise Refusal("not_in_channel")
+        return found
+
+    def readable_channel(self, name: str, purpose: str) -> Channel:
+        """A channel that the bot is in and has `channels:…`, `groups:…` or `im:…` for."""
+        found = self.channel(name)
+        self.need_scope(f"{found.kind}:{purpose}")
+        if self.app.bot_user not in found.members:
+            raise Refusal("not_in_channel")
+        return found
+
+    def own_message(self, channel: str, ts: str, refusal: str) -> Message:
+        """A message that the bot itself posted for everybody."""
+        message = self.workspace.message(channel, ts)
+        if message is None or message.only_for is not None:
+            raise Refusal("message_not_found")
+        if message.author != self.app.bot_user:
+            raise Refusal(refusal)
+        return message
+
+
+class Args:
+    """The arguments of a call, whether they came as JSON, as a form or in the query."""
+
+    def __init__(self, values: Mapping[str, object]) -> None:
+        self.values = values
+
+    def __contains__(self, name: str) -> bool:
+        return self.values.get(name) is not None
+
+    def text(self, name: str, default: str = "") -> str:
+        """A string; numbers are taken as they are written."""
+        value = self.values.get(name)
+        return default if value is None else str(value)
+
+    def required(self, name: str) -> str:
+        """A string that must be there."""
+        value = self.text(name)
+        if not value:
+            message = f"[ERROR] missing required field: {name}"
+            raise Refusal("invalid_arguments", response_metadata={"messages": [message]})
+        return value
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        value = self.values.get(name)
+        return default if value is None else str(value).lower() in {"1", "true"}
+
+    def number(self, name: str, default: int) -> int:
+        try:
+            return int(self.text(name, str(default)))
+        except ValueError:
+            raise Refusal("invalid_limit") from None
+
+    def json(self, name: str, refusal: str) -> object:
+        """A JSON value, which forms carry as a string; None when it is not there."""
+        value = self.values.get(name)
+        if isinstance(value, str):
+            try:
+                return json.loads(value) if value else None
+            except ValueError:
+                raise Refusal(refusal) from None
+        return value
+
+
+def blocks_of(core: Core, args: Args) -> list[JsonObject] | None:
+    """The blocks of a call after Slack's validation; None when the call has none."""
+    blocks = args.json("blocks", "invalid_blocks_format")
+    if blocks is None:
+        return None
+    if not isinstance(blocks, list):
+        raise Refusal("invalid_blocks_format")
+    return checked_blocks(core, blocks)
+
+
+def checked_blocks(core: Core, blocks: list[JsonObject]) -> list[JsonObject]:
+    """Refuses blocks that Slack would refuse, with every problem and where it is."""
+    problems = problems_of_message(blocks, core.faults.refused_blocks)
+    problems += [] if problems else _unknown_images(core, blocks)
+    if problems:
+        messages = [f"[ERROR] {problem}" for problem in problems]
+        raise Refusal("invalid_blocks", errors=problems, response_metadata={"messages": messages})
+    if is_too_long(blocks):
+        raise Refusal("msg_blocks_too_long")
+    return blocks
+
+
+def _unknown_images(core: Core, blocks: list[JsonObject]) -> list[str]:
+    """Images that name an uploaded file which is not there."""
+    return [
+        f"invalid slack file [json-pointer:/blocks/{position}/slack_file]"
+        for position, block in enumerate(blocks)
+        if block["type"] == "image"
+        and "id" in block.get("slack_file", {})
+        and not core.workspace.file(block["slack_file"]["id"])
+    ]
+
+
+Handler: TypeAlias = Callable[[Core, Args], JsonObject]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A Web API method: what it does, and one of which scopes it needs. `app_level` ones take the app-level token."""
+
+    handler: Handler
+    scopes: tuple[str, ...] = ()
+    app_level: bool = False

@@ -1,0 +1,179 @@
+"""What a test or a curious person can break: limits, errors, lost answers, tokens, channels, blocks, sockets."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from bot.sandbox.state import Channel, JsonObject
+from bot.sandbox.workspace import Workspace
+
+
+@dataclass(slots=True)
+class _Countdown:
+    """A fault that hits so many more calls of these methods (none named: of all)."""
+
+    left: int
+    methods: frozenset[str]
+    status: int = 500
+
+    def hits(self, method: str) -> bool:
+        if self.left <= 0 or (self.methods and method not in self.methods):
+            return False
+        self.left -= 1
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Period:
+    """A fault that holds until a moment of the monotonic clock, or for good."""
+
+    until: float
+    methods: frozenset[str]
+    seconds: float = 0.0
+
+    def covers(self, method: str) -> bool:
+        return time.monotonic() < self.until and (not self.methods or method in self.methods)
+
+
+class Faults:
+    """Faults in force. Every method may be called from any thread; `clear` undoes them all."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._lock = threading.Lock()
+        self._original_channels: dict[str, Channel] = {}
+        self.close_sockets: Callable[[str | None], None] = _no_sockets_yet
+        self._reset()
+
+    def _reset(self) -> None:
+        self.token_revoked = False
+        self.missing_scopes: frozenset[str] = frozenset()
+        self.refused_blocks: frozenset[str] = frozenset()
+        self._limited: list[_Period] = []
+        self._slow: list[_Period] = []
+        self._errors: list[_Countdown] = []
+        self._lost: list[_Countdown] = []
+        self._dropped: list[_Countdown] = []
+
+    # -- what may be broken -------------------------------------------------------------------------------------------
+
+    def rate_limit(self, seconds: float, *methods: str) -> None:
+        """Answers 429 with what is left of `seconds` as Retry-After."""
+        self._limited.append(_Period(time.monotonic() + seconds, frozenset(methods)))
+
+    def server_errors(self, count: int, *methods: str, status: int = 500) -> None:
+        """Answers the next `count` calls with this status and a page that is not JSON; nothing is done."""
+        self._errors.append(_Countdown(count, frozenset(methods), status))
+
+    def lose_answers(self, count: int, *methods: str) -> None:
+        """Does what the next `count` calls ask for, then drops the connection without an answer."""
+        self._lost.append(_Countdown(count, frozenset(methods)))
+
+    def drop_requests(self, count: int, *methods: str) -> None:
+        """Drops the connection of the next `count` calls, and does nothing."""
+        self._dropped.append(_Countdown(count, frozenset(methods)))
+
+    def latency(self, seconds: float, *methods: str) -> None:
+        """Every answer takes so much longer, until `clear`."""
+        self._slow.append(_Period(float("inf"), frozenset(methods), seconds))
+
+    def revoke_token(self) -> None:
+        """The bot token is `token_revoked` from now on."""
+        self.token_revoked = True
+
+    def take_scope(self, scope: str) -> None:
+        """The bot token loses a scope: `missing_scope`."""
+        self.missing_scopes |= {scope}
+
+    def refuse_blocks(self, *types: str) -> None:
+        """Blocks or elements of these types are `invalid_blocks`, as in a workspace that does not have them yet."""
+        self.refused_blocks |= set(types)
+
+    def archive(self, channel: str) -> None:
+        """The channel is archived: `is_archived`."""
+        self._change_channel(channel, lambda found: replace(found, is_archived=True))
+
+    def remove_bot(self, channel: str) -> None:
+        """The bot is no longer a member: `not_in_channel`."""
+        bot = self._workspace.app.bot_user
+        self._change_channel(channel, lambda found: replace(found, members=found.members - {bot}))
+
+    def disconnect_sockets(self, reason: str = "refresh_requested") -> None:
+        """Asks the Socket Mode clients to reconnect, as Slack does every few hours, and closes."""
+        self.close_sockets(reason)
+
+    def drop_sockets(self) -> None:
+        """Closes the Socket Mode connections without a word."""
+        self.close_sockets(None)
+
+    def clear(self) -> None:
+        """Everything works again, and the channels are as they were."""
+        with self._lock:
+            self._reset()
+            originals, self._original_channels = self._original_channels, {}
+        for channel in originals.values():
+            self._workspace.put_channel(channel)
+
+    def _change_channel(self, channel_id: str, change: Callable[[Channel], Channel]) -> None:
+        with self._lock:
+            found = self._workspace.channels[channel_id]
+            self._original_channels.setdefault(channel_id, found)
+        self._workspace.put_channel(change(found))
+
+    # -- what the API asks --------------------------------------------------------------------------------------------
+
+    def retry_after(self, method: str) -> int:
+        """Whole seconds for which this method is limited; 0 when it is not."""
+        left = [period.until - time.monotonic() for period in self._limited if period.covers(method)]
+        return max((int(seconds) + 1 for seconds in left), default=0)
+
+    def delay(self, method: str) -> float:
+        """Seconds by which an answer is late."""
+        return sum(period.seconds for period in self._slow if period.covers(method))
+
+    def error_status(self, method: str) -> int | None:
+        """The HTTP status to fail with, if this call is to fail."""
+        with self._lock:
+            return next((error.status for error in self._errors if error.hits(method)), None)
+
+    def drops_request(self, method: str) -> bool:
+        with self._lock:
+            return any(fault.hits(method) for fault in self._dropped)
+
+    def loses_answer(self, method: str) -> bool:
+        with self._lock:
+            return any(fault.hits(method) for fault in self._lost)
+
+    def apply(self, name: str, arguments: JsonObject) -> None:
+        """One fault by name, as the control API and the page ask for it; ValueError when it is wrong."""
+        methods = [str(method) for method in arguments.get("methods", ())]
+        seconds, count = float(arguments.get("seconds", 10)), int(arguments.get("count", 1))
+        status, channel = int(arguments.get("status", 500)), str(arguments.get("channel", ""))
+        if name in {"archive", "remove_bot"} and channel not in self._workspace.channels:
+            raise ValueError(f"no channel {channel!r}")
+        apply: dict[str, Callable[[], None]] = {
+            "rate_limit": lambda: self.rate_limit(seconds, *methods),
+            "server_errors": lambda: self.server_errors(count, *methods, status=status),
+            "lose_answers": lambda: self.lose_answers(count, *methods),
+            "drop_requests": lambda: self.drop_requests(count, *methods),
+            "latency": lambda: self.latency(seconds, *methods),
+            "revoke_token": self.revoke_token,
+            "take_scope": lambda: self.take_scope(str(arguments.get("scope", ""))),
+            "refuse_blocks": lambda: self.refuse_blocks(*map(str, arguments.get("types", ()))),
+            "archive": lambda: self.archive(channel),
+            "remove_bot": lambda: self.remove_bot(channel),
+            "disconnect_sockets": self.disconnect_sockets,
+            "drop_sockets": self.drop_sockets,
+            "clear": self.clear,
+        }
+        if name not in apply:
+            raise ValueError(f"no fault {name!r}; there are {', '.join(apply)}")
+        apply[name]()
+
+
+def _no_sockets_yet(reason: str | None) -> None:
+    """Before the server is there, nothing is connected."""
+    del reason

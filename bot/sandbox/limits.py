@@ -1,0 +1,98 @@
+"""Slack's rate limits: https://docs.slack.dev/apis/web-api/rate-limits
+
+Buckets of tokens on the machine's monotonic clock: short bursts pass, the average does not exceed the rate.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from dataclasses import dataclass
+
+_OFF = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """How often a method may be called. Posts are counted by channel, everything else by method.
+
+    `posts_per_second` is Slack's special rule for chat.postMessage; the tiers are a minute's calls of one method.
+    """
+
+    posts_per_second: float = 1.0
+    post_burst: int = 4
+    updates_per_minute: float = 50.0
+    update_burst: int = 20
+    tier2_per_minute: float = 20.0
+    tier3_per_minute: float = 50.0
+    tier4_per_minute: float = 100.0
+
+    @classmethod
+    def off(cls) -> RateLimits:
+        """No limit that anything could reach."""
+        return cls(_OFF, int(_OFF), _OFF, int(_OFF), _OFF, _OFF, _OFF)
+
+
+# Methods that are neither here nor treated specially are in tier 4 (100 a minute).
+_TIER2 = frozenset({"conversations.list", "usergroups.list", "usergroups.users.list"})
+_TIER3 = frozenset(
+    {
+        "chat.delete",
+        "conversations.history",
+        "conversations.info",
+        "conversations.open",
+        "conversations.replies",
+        "reactions.add",
+    }
+)
+_SPECIAL = frozenset({"auth.test", "apps.connections.open", "chat.getPermalink"})
+
+
+class RateLimited(Exception):
+    """The call came too soon; it may come again after `seconds`."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+class Buckets:
+    """Counts calls against the limits."""
+
+    def __init__(self, limits: RateLimits) -> None:
+        self.limits = limits
+        self._levels: dict[tuple[str, str], tuple[float, float]] = {}
+        self._lock = threading.Lock()
+
+    def take(self, method: str, channel: str) -> None:
+        """Takes a token; RateLimited when there is none."""
+        rate, burst = self._allowance(method)
+        key = (method, channel if method == "chat.postMessage" else "")
+        with self._lock:
+            now = time.monotonic()
+            level, since = self._levels.get(key, (float(burst), now))
+            level = min(float(burst), level + (now - since) * rate)
+            if level >= 1:
+                self._levels[key] = (level - 1, now)
+                return
+            self._levels[key] = (level, now)
+        raise RateLimited(max(1, math.ceil((1 - level) / rate)))
+
+    def _allowance(self, method: str) -> tuple[float, int]:
+        """Tokens a second, and how many may be saved up."""
+        limits = self.limits
+        if method == "chat.postMessage":
+            return limits.posts_per_second, limits.post_burst
+        if method == "chat.update":
+            return limits.updates_per_minute / 60, limits.update_burst
+        if method in _SPECIAL:
+            return _OFF, int(_OFF)
+        a_minute = (
+            limits.tier2_per_minute
+            if method in _TIER2
+            else limits.tier3_per_minute
+            if method in _TIER3
+            else limits.tier4_per_minute
+        )
+        return a_minute / 60, int(a_minute)

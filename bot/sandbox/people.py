@@ -1,0 +1,247 @@
+"""Acting as a person: typing, pressing, filling in forms. Runs in the server's event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bot.sandbox import payloads
+from bot.sandbox.core import Args, Core, Refusal
+from bot.sandbox.delivery import Ack, Deliverer
+from bot.sandbox.forms import Given, chosen, missing, options_of, state_of
+from bot.sandbox.grants import ResponseUrl
+from bot.sandbox.methods.views import checked_view, new_view, replace_view
+from bot.sandbox.render import view_json
+from bot.sandbox.responses import show_answer
+from bot.sandbox.state import Channel, JsonObject, Message, View, elements_of
+
+
+class NoSuchElement(LookupError):
+    """Nobody could press that: it is not there, or this person does not see it."""
+
+
+class People:
+    """What the members of the workspace do, and what comes of it."""
+
+    def __init__(self, core: Core, deliverer: Deliverer) -> None:
+        self._core = core
+        self._deliverer = deliverer
+        self._offered: dict[tuple[str, str], list[JsonObject]] = {}
+
+    # -- typing -------------------------------------------------------------------------------------------------------
+
+    async def say(self, text: str, *, user: str, channel: str, thread_ts: str | None = None) -> Ack:
+        """A slash command, or a message in which `@name` mentions."""
+        place = self._core.workspace.channels.get(channel)
+        refusal = _may_write(place, user)
+        if refusal:
+            return Ack(False, error=refusal)
+        if text.startswith("/"):
+            return await self._command(text, user, channel, thread_ts)
+        return await self._message(text, user, channel, thread_ts)
+
+    async def _command(self, text: str, user: str, channel: str, thread_ts: str | None) -> Ack:
+        command, _, rest = text.partition(" ")
+        workspace = self._core.workspace
+        if thread_ts is not None:
+            notice = workspace.notice(
+                channel, user, f"{command} is not supported in threads. Sorry!", thread_ts=thread_ts
+            )
+            return Ack(False, error="not_supported_in_threads", message=notice)
+        if command != self._core.app.command:
+            notice = workspace.notice(channel, user, f"{command} is not a valid command.")
+            return Ack(False, error="unknown_command", message=notice)
+        sent = payloads.slash_command(self._core, command=command, text=rest.strip(), user=user, channel=channel)
+        ack = await self._deliverer.send("slash_commands", sent)
+        if not ack.ok:
+            notice = workspace.notice(channel, user, f'{command} failed with the error "{ack.error}"')
+            return replace(ack, message=notice)
+        return self._shown(ack, command, ResponseUrl(user, channel, 0))
+
+    def _shown(self, ack: Ack, command: str, place: ResponseUrl) -> Ack:
+        """Shows what the bot answered a command with, if anything."""
+        values = {"text": ack.payload} if isinstance(ack.payload, str) else ack.payload
+        if not values or not (values.get("text") or values.get("blocks")):
+            return ack
+        try:
+            return replace(ack, message=show_answer(self._core, place, Args(values)))
+        except Refusal as refusal:
+            text = f'{command} failed with the error "{refusal.error}"'
+            notice = self._core.workspace.notice(place.channel, place.user, text)
+            return replace(ack, ok=False, error=refusal.error, message=notice)
+
+    async def _message(self, text: str, user: str, channel: str, thread_ts: str | None) -> Ack:
+        core = self._core
+        typed = payloads.as_typed(core.workspace, core.app, text)
+        message = core.workspace.post(
+            Message(channel=channel, ts=core.workspace.new_ts(), author=user, text=typed, thread_ts=thread_ts)
+        )
+        member = core.app.bot_user in core.workspace.channels[channel].members
+        listens = "app_mention" in core.app.events and "app_mentions:read" in core.scopes and member
+        if f"<@{core.app.bot_user}>" not in typed or not listens:
+            return Ack(True, message=message)
+        inner: JsonObject = {
+            "type": "app_mention",
+            "user": user,
+            "text": typed,
+            "ts": message.ts,
+            "channel": channel,
+            "event_ts": message.ts,
+        }
+        if thread_ts:
+            inner["thread_ts"] = thread_ts
+        return replace(await self._deliverer.send_event(payloads.event(core, inner)), message=message)
+
+    # -- pressing -----------------------------------------------------------------------------------------------------
+
+    async def press(
+        self,
+        where: Message | View,
+        action_id: str,
+        *,
+        user: str,
+        block_id: str | None = None,
+        given: Given = None,
+        forged: str | None = None,
+        values: Mapping[str, Given] | None = None,
+    ) -> Ack:
+        """Presses a button, or chooses or types `given`; `forged` replaces the value that the button carries."""
+        where = self._latest(where, user)
+        block, element = self._element(where, action_id, block_id)
+        action: JsonObject = {"type": element["type"], "action_id": action_id, "block_id": block["block_id"]}
+        if element["type"] == "button":
+            action |= {"text": element["text"]}
+            action |= {name: element[name] for name in ("value", "style", "url") if name in element}
+            action |= {"value": forged} if forged is not None else {}
+        else:
+            action |= chosen(element, given, self._offered.get((_id(where), action_id), []))
+            action |= (
+                {"selected_option": {"text": {"type": "plain_text", "text": "?"}, "value": forged}} if forged else {}
+            )
+        state = self._state(where, {**(values or {}), **({} if given is None else {action_id: given})})
+        if isinstance(where, View):
+            where = replace(where, answers=state)
+            self._core.workspace.put_view(where)
+        return await self._deliverer.send("interactive", payloads.block_actions(self._core, where, user, action, state))
+
+    async def type_ahead(
+        self, where: Message | View, action_id: str, typed: str, *, user: str, block_id: str | None = None
+    ) -> tuple[Ack, tuple[JsonObject, ...]]:
+        """What the bot offers while somebody types into an external select."""
+        where = self._latest(where, user)
+        block, element = self._element(where, action_id, block_id)
+        if element["type"] not in {"external_select", "multi_external_select"}:
+            raise NoSuchElement(f"{action_id} is a {element['type']}, nothing is looked up for it")
+        payload = payloads.interaction(self._core, "block_suggestion", user) | payloads.place_of(self._core, where)
+        payload |= {"action_id": action_id, "block_id": block["block_id"], "value": typed}
+        ack = await self._deliverer.send("interactive", payload)
+        options = options_of(ack.payload) if isinstance(ack.payload, dict) else []
+        self._offered.setdefault((_id(where), action_id), []).extend(options)
+        return ack, tuple(options)
+
+    # -- forms and the App Home ---------------------------------------------------------------------------------------
+
+    async def submit(self, view: View, values: Mapping[str, Given], *, user: str) -> Ack:
+        """Sends a form; what must be filled in and is not is refused here, as Slack's client does."""
+        latest = self._latest_view(view, user)
+        state = self._state(latest, values)
+        latest = replace(latest, answers=state)
+        self._core.workspace.put_view(latest)
+        empty = missing(latest.blocks, state)
+        if empty:
+            return Ack(False, error="required_fields", payload={"response_action": "errors", "errors": empty})
+        ack = await self._deliverer.send("interactive", payloads.view_submission(self._core, latest, user, state))
+        return self._submitted(latest, ack) if ack.ok else ack
+
+    def _submitted(self, view: View, ack: Ack) -> Ack:
+        """Does with the modal what the bot's answer says."""
+        answer = ack.payload if isinstance(ack.payload, dict) else {}
+        try:
+            match answer.get("response_action"):
+                case None:
+                    self._core.workspace.close_view(view)
+                case "clear":
+                    self._core.workspace.close_view(view, whole_stack=True)
+                case "errors":
+                    return replace(ack, ok=False, error="errors")
+                case "update":
+                    replace_view(self._core, view, checked_view(self._core, answer.get("view"), "modal"))
+                case "push":
+                    new_view(self._core, view.user, checked_view(self._core, answer.get("view"), "modal"))
+                case _:
+                    return replace(ack, ok=False, error="invalid_response_action")
+        except Refusal as refusal:
+            return replace(ack, ok=False, error=refusal.error)
+        return ack
+
+    async def close(self, view: View, *, user: str, whole_stack: bool = False) -> Ack:
+        """Closes a form; the bot hears of it if the view wants that."""
+        closed = self._core.workspace.close_view(view, whole_stack=whole_stack or bool(view.body.get("clear_on_close")))
+        ack = Ack(True)
+        for gone in closed:
+            if gone.body.get("notify_on_close"):
+                payload = payloads.view_closed(self._core, gone, user, cleared=len(closed) > 1)
+                ack = await self._deliverer.send("interactive", payload)
+        return ack
+
+    async def open_home(self, *, user: str) -> Ack:
+        """Looks at the App Home: the bot hears app_home_opened."""
+        if "app_home_opened" not in self._core.app.events:
+            return Ack(True)
+        core = self._core
+        channel = core.workspace.direct_channel(user)
+        inner: JsonObject = {
+            "type": "app_home_opened",
+            "user": user,
+            "channel": channel.id,
+            "event_ts": core.workspace.new_ts(),
+            "tab": "home",
+        }
+        home = core.workspace.home(user)
+        if home is not None:
+            inner["view"] = view_json(core, home)
+        return await self._deliverer.send_event(payloads.event(core, inner))
+
+    # -- what is there ------------------------------------------------------------------------------------------------
+
+    def _latest(self, where: Message | View, user: str) -> Message | View:
+        """How a message or view is now, if this person sees it."""
+        workspace = self._core.workspace
+        if isinstance(where, View):
+            return self._latest_view(where, user)
+        message = workspace.message(where.channel, where.ts)
+        if message is None:
+            raise NoSuchElement(f"message {where.ts} was deleted")
+        if user not in workspace.channels[message.channel].members or message.only_for not in {None, user}:
+            raise NoSuchElement(f"{user} does not see message {where.ts}")
+        return message
+
+    def _latest_view(self, where: View, user: str) -> View:
+        view = self._core.workspace.view(where.id)
+        if view is None or view.user != user:
+            raise NoSuchElement(f"{user} has no view {where.id} open")
+        return view
+
+    def _element(self, where: Message | View, action_id: str, block_id: str | None) -> tuple[JsonObject, JsonObject]:
+        for block, element in elements_of(where.blocks):
+            if element["action_id"] == action_id and block_id in {None, block["block_id"]}:
+                return block, element
+        raise NoSuchElement(f"no {action_id!r} here, only {', '.join(where.buttons) or 'nothing to press'}")
+
+    def _state(self, where: Message | View, values: Mapping[str, Given]) -> JsonObject:
+        kept = where.answers if isinstance(where, View) else None
+        offered = {action: options for (place, action), options in self._offered.items() if place == _id(where)}
+        return state_of(where.blocks, values, kept, offered)
+
+
+def _id(where: Message | View) -> str:
+    return where.id if isinstance(where, View) else f"{where.channel}/{where.ts}"
+
+
+def _may_write(channel: Channel | None, user: str) -> str:
+    """Slack's word when this person cannot write there, else nothing."""
+    if channel is None:
+        return "channel_not_found"
+    if channel.is_archived:
+        return "is_archived"
+    return "" if user in channel.members else "not_in_channel"

@@ -1,0 +1,58 @@
+"""Answers that do not go through the Web API: to a command at once, and to response URLs later."""
+
+from __future__ import annotations
+
+from bot.sandbox.core import TEXT_LIMIT, Args, Core, Refusal, blocks_of
+from bot.sandbox.grants import ResponseUrl
+from bot.sandbox.state import JsonObject, Message
+from bot.sandbox.workspace import with_ids
+
+
+def respond(core: Core, path: str, values: JsonObject) -> tuple[JsonObject, int]:
+    """What a POST to a response URL does, with Slack's answer and status."""
+    url, error = core.grants.use_response_url(path)
+    if url is None:
+        return {"ok": False, "error": error}, 404
+    try:
+        _answer(core, url, Args(values))
+    except Refusal as refusal:
+        return {"ok": False, "error": refusal.error, **refusal.extra}, 400
+    return {"ok": True}, 200
+
+
+def _answer(core: Core, url: ResponseUrl, args: Args) -> None:
+    original = core.workspace.message(url.channel, url.ts) if url.ts else None
+    if args.flag("delete_original"):
+        if original is not None:
+            core.workspace.delete(original)
+    elif args.flag("replace_original") and original is not None:
+        text, blocks = _content(core, args)
+        core.workspace.update(original, edited=not blocks, text=text, blocks=with_ids(blocks))
+    else:
+        show_answer(core, url, args)
+
+
+def show_answer(core: Core, url: ResponseUrl, args: Args) -> Message:
+    """Shows an answer as a new message: to one person, or with `response_type: in_channel` to everybody."""
+    text, blocks = _content(core, args)
+    everybody = args.text("response_type") == "in_channel"
+    return core.workspace.post(
+        Message(
+            channel=url.channel,
+            ts=core.workspace.new_ts(),
+            author=core.app.bot_user,
+            text=text,
+            blocks=with_ids(blocks),
+            thread_ts=args.text("thread_ts") or url.thread_ts,
+            only_for=None if everybody else url.user,
+        )
+    )
+
+
+def _content(core: Core, args: Args) -> tuple[str, list[JsonObject]]:
+    text, blocks = args.text("text"), blocks_of(core, args) or []
+    if not text and not blocks:
+        raise Refusal("no_text")
+    if len(text) > TEXT_LIMIT:
+        raise Refusal("msg_too_long")
+    return text, blocks

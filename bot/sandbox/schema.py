@@ -1,0 +1,165 @@
+"""A small language to say what JSON may look like, answering in the words of Slack's `invalid_blocks`.
+
+A `Rule` looks at a value at a JSON pointer and adds what is wrong to the list. Rules are data: see `blocks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+Problems: TypeAlias = list[str]
+Rule: TypeAlias = Callable[[object, str, Problems], None]
+
+
+def _problem(found: Problems, text: str, pointer: str) -> None:
+    found.append(f"{text} [json-pointer:{pointer}]")
+
+
+def string(most: int, *, least: int = 1) -> Rule:
+    """A string of `least` to `most` characters, both included."""
+
+    def rule(value: object, pointer: str, found: Problems) -> None:
+        if not isinstance(value, str):
+            _problem(found, "must be a string", pointer)
+        elif len(value) > most:
+            _problem(found, f"must be less than {most + 1} characters", pointer)
+        elif len(value) < least:
+            _problem(found, f"must be more than {least - 1} characters", pointer)
+
+    return rule
+
+
+def url(most: int = 3000) -> Rule:
+    """An absolute http or https address."""
+
+    def rule(value: object, pointer: str, found: Problems) -> None:
+        before = len(found)
+        string(most)(value, pointer, found)
+        if len(found) == before and not str(value).startswith(("https://", "http://", "mailto:", "slack://")):
+            _problem(found, "must be a valid URL", pointer)
+
+    return rule
+
+
+def boolean(value: object, pointer: str, found: Problems) -> None:
+    """True or false."""
+    if not isinstance(value, bool):
+        _problem(found, "must be a boolean", pointer)
+
+
+def integer(least: int, most: int) -> Rule:
+    """A whole number between the two, both included."""
+
+    def rule(value: object, pointer: str, found: Problems) -> None:
+        if not isinstance(value, int) or isinstance(value, bool):
+            _problem(found, "must be an integer", pointer)
+        elif not least <= value <= most:
+            _problem(found, f"must be between {least} and {most}", pointer)
+
+    return rule
+
+
+def one_of(*allowed: str) -> Rule:
+    """One of these words."""
+
+    def rule(value: object, pointer: str, found: Problems) -> None:
+        if value not in allowed:
+            _problem(found, f"must be one of [{', '.join(allowed)}]", pointer)
+
+    return rule
+
+
+def anything(value: object, pointer: str, found: Problems) -> None:
+    """Whatever it is."""
+
+
+def items(rule: Rule, *, most: int, least: int = 1) -> Rule:
+    """A list of `least` to `most` items, each of which obeys `rule`."""
+
+    def check(value: object, pointer: str, found: Problems) -> None:
+        if not isinstance(value, list):
+            _problem(found, "must be an array", pointer)
+            return
+        if len(value) > most:
+            _problem(found, f"no more than {most} items allowed", pointer)
+        if len(value) < least:
+            _problem(found, f"no fewer than {least} items allowed", pointer)
+        for position, item in enumerate(value):
+            rule(item, f"{pointer}/{position}", found)
+
+    return check
+
+
+def record(required: Mapping[str, Rule], optional: Mapping[str, Rule] | None = None) -> Rule:
+    """An object with these fields and no others."""
+    known = {**required, **(optional or {})}
+
+    def rule(value: object, pointer: str, found: Problems) -> None:
+        if not isinstance(value, dict):
+            _problem(found, "must be an object", pointer)
+            return
+        for name in required:
+            if name not in value:
+                _problem(found, f"missing required field: {name}", pointer)
+        for name, part in value.items():
+            if name in known:
+                known[name](part, f"{pointer}/{name}", found)
+            else:
+                _problem(found, f"invalid additional property: {name}", pointer)
+
+    return rule
+
+
+def tagged(rules: Mapping[str, Rule], *, refused: frozenset[str] = frozenset()) -> Rule:
+    """An object whose `type` chooses the rule; any other type, or a refused one, is unsupported."""
+
+    def rule(value: object, pointer: str, found: Problems) -> None:
+        if not isinstance(value, dict):
+            _problem(found, "must be an object", pointer)
+        elif "type" not in value:
+            _problem(found, "missing required field: type", pointer)
+        elif value["type"] in refused or value["type"] not in rules:
+            _problem(found, f"unsupported type: {value['type']}", f"{pointer}/type")
+        else:
+            rules[value["type"]](value, pointer, found)
+
+    return rule
+
+
+def also(rule: Rule, *extra: Rule) -> Rule:
+    """The rule, and if it holds, the extra ones."""
+
+    def check(value: object, pointer: str, found: Problems) -> None:
+        before = len(found)
+        rule(value, pointer, found)
+        for other in extra:
+            if len(found) == before:
+                other(value, pointer, found)
+
+    return check
+
+
+def needs_one(*names: str) -> Rule:
+    """At least one of these fields is there."""
+
+    def rule(value: object, pointer: str, found: Problems) -> None:
+        if isinstance(value, dict) and not any(value.get(name) for name in names):
+            _problem(found, f"must define either `{'` or `'.join(names)}`", pointer)
+
+    return rule
+
+
+def distinct(name: str) -> Rule:
+    """No two items of a list have the same value of this field."""
+
+    def rule(value: object, pointer: str, found: Problems) -> None:
+        seen: set[str] = set()
+        for position, item in enumerate(value if isinstance(value, list) else ()):
+            given = item.get(name) if isinstance(item, dict) else None
+            if given in seen:
+                _problem(found, f"`{name}` {given!r} already exists", f"{pointer}/{position}/{name}")
+            if given:
+                seen.add(given)
+
+    return rule

@@ -1,0 +1,241 @@
+"""The sandbox as one server, and how tests and the demo use it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+
+from bot.sandbox.api import Api, Call
+from bot.sandbox.browser import Browser
+from bot.sandbox.clock import Clock
+from bot.sandbox.connections import Connections
+from bot.sandbox.core import Core
+from bot.sandbox.delivery import Ack, Deliverer, Delivery, Kind, Timing
+from bot.sandbox.faults import Faults
+from bot.sandbox.forms import Given
+from bot.sandbox.grants import Grants
+from bot.sandbox.limits import Buckets, RateLimits
+from bot.sandbox.methods.files import receive
+from bot.sandbox.people import People
+from bot.sandbox.running import BackgroundServer
+from bot.sandbox.sockets import Sockets
+from bot.sandbox.state import App, Change, JsonObject, Message, StoredFile, View
+from bot.sandbox.workspace import Workspace, default_workspace
+
+T = TypeVar("T")
+
+
+class SandboxServer:
+    """A workspace with its Web API, Socket Mode and page on a loopback port. See the package for what it offers."""
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        request_url: str | None = None,
+        app: App | None = None,
+        limits: RateLimits | None = None,
+        workspace: Workspace | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        self.workspace = workspace or default_workspace(app or App())
+        self.app = self.workspace.app
+        self.clock: Clock = self.workspace.clock
+        self.faults = Faults(self.workspace)
+        self.timing = timing or Timing()
+        self._address = (host, port)
+        grants = Grants(self.clock, self.timing.trigger_seconds)
+        self._core = Core(self.app, self.workspace, self.faults, grants)
+        self._connections = Connections()
+        self._api = Api(self._core, Buckets(limits or RateLimits()), self._connections)
+        self._sockets = Sockets(self._core, self._connections)
+        self._deliverer = Deliverer(self._core, self._sockets, self.timing, request_url)
+        self._people = People(self._core, self._deliverer)
+        self._browser = Browser(self._core, self._people, self._api)
+        self._server: BackgroundServer | None = None
+
+    # -- running ------------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Listens; returns when requests are answered. OSError when the port is taken."""
+        listener, self._core.url = BackgroundServer.listen(*self._address)
+        self._server = BackgroundServer(self._asgi(), self._connections.protocol())
+        self._server.start(listener)
+
+    def stop(self) -> None:
+        """Closes every connection and ends the thread. Everything can still be looked at afterwards."""
+        if self._server is not None:
+            self.faults.drop_sockets()
+            self._do(self._deliverer.close())
+            self._browser.close()
+            self._server.stop()
+            self._server = None
+
+    def _asgi(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/api/{method}", self._api.method, methods=["GET", "POST"]),
+                Route("/actions/{path:path}", self._api.response_url, methods=["POST"]),
+                Route("/upload/v1/{token}", self._upload, methods=["POST"]),
+                WebSocketRoute("/link/", self._sockets.endpoint),
+                *self._browser.routes(),
+            ]
+        )
+
+    async def _upload(self, request: Request) -> Response:
+        error = receive(self._core, request.path_params["token"], await request.body())
+        return Response(error or "OK", 400 if error else 200)
+
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        if self._server is None:
+            work.close()
+            raise RuntimeError("the sandbox is not running")
+        return self._server.run(work, self.timing.answer_seconds + 10)
+
+    # -- addresses ----------------------------------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """The page."""
+        return f"{self._core.url}/"
+
+    @property
+    def api_url(self) -> str:
+        """The Web API, for `base_url` and SLACK_API_URL."""
+        return f"{self._core.url}/api/"
+
+    @property
+    def request_url(self) -> str | None:
+        """Where the bot listens, when it does so over HTTP."""
+        return self._deliverer.request_url
+
+    @request_url.setter
+    def request_url(self, url: str | None) -> None:
+        self._deliverer.request_url = url
+
+    @property
+    def connected(self) -> int:
+        """How many Socket Mode connections are open."""
+        return self._sockets.connected
+
+    # -- acting as a person -------------------------------------------------------------------------------------------
+
+    def say(
+        self, text: str, *, user: str = "U0ALICE", channel: str = "C0OPS", thread: Message | str | None = None
+    ) -> Ack:
+        """Types a slash command or a message."""
+        thread_ts = (thread.thread_ts or thread.ts) if isinstance(thread, Message) else thread
+        return self._do(self._people.say(text, user=user, channel=channel, thread_ts=thread_ts))
+
+    def press(
+        self,
+        where: Message | View,
+        action_id: str,
+        *,
+        user: str = "U0ALICE",
+        value: str | None = None,
+        option: str | None = None,
+        block_id: str | None = None,
+    ) -> Ack:
+        """Presses a button, or chooses `option`; NoSuchElement when nobody could."""
+        work = self._people.press(where, action_id, user=user, block_id=block_id, given=option, forged=value)
+        return self._do(work)
+
+    def type_ahead(
+        self, where: Message | View, action_id: str, typed: str, *, user: str = "U0ALICE"
+    ) -> tuple[JsonObject, ...]:
+        """Types into an external select; returns the options that the bot offers."""
+        return self._do(self._people.type_ahead(where, action_id, typed, user=user))[1]
+
+    def submit_view(self, view: View, values: Mapping[str, Given] | None = None, *, user: str = "U0ALICE") -> Ack:
+        """Fills in a form and sends it."""
+        return self._do(self._people.submit(view, values or {}, user=user))
+
+    def close_view(self, view: View, *, user: str = "U0ALICE") -> Ack:
+        """Closes a form without sending it."""
+        return self._do(self._people.close(view, user=user))
+
+    def open_home(self, *, user: str = "U0ALICE") -> Ack:
+        """Looks at the App Home."""
+        return self._do(self._people.open_home(user=user))
+
+    # -- looking ------------------------------------------------------------------------------------------------------
+
+    def messages(self, channel: str = "C0OPS", *, user: str | None = None) -> tuple[Message, ...]:
+        """What stands in a channel itself, oldest first; with `user` also what only that person sees."""
+        return tuple(m for m in self.workspace.messages(channel) if not m.is_reply and m.only_for in {None, user})
+
+    def thread(self, parent: Message | str, ts: str | None = None, *, user: str | None = None) -> tuple[Message, ...]:
+        """The replies under a message, given as it is or as channel and ts."""
+        channel = parent.channel if isinstance(parent, Message) else parent
+        root = (parent.thread_ts or parent.ts) if isinstance(parent, Message) else ts
+        found = self.workspace.messages(channel)
+        return tuple(m for m in found if m.is_reply and m.thread_ts == root and m.only_for in {None, user})
+
+    def ephemerals(self, *, user: str | None = None, channel: str | None = None) -> tuple[Message, ...]:
+        """What only one person sees."""
+        found = (m for m in self.workspace.all_messages() if m.only_for is not None)
+        return tuple(m for m in found if user in {None, m.only_for} and channel in {None, m.channel})
+
+    def latest(self, message: Message) -> Message | None:
+        """How a message is now; None when it was deleted."""
+        return self.workspace.message(message.channel, message.ts)
+
+    def view(self, user: str = "U0ALICE") -> View | None:
+        """The modal that this person has on top."""
+        return (self.workspace.stack(user) or (None,))[-1]
+
+    def views(self, user: str = "U0ALICE") -> tuple[View, ...]:
+        """The modals that this person has open, the one on top last."""
+        return self.workspace.stack(user)
+
+    def home(self, user: str = "U0ALICE") -> View | None:
+        """The App Home of this person."""
+        return self.workspace.home(user)
+
+    def files(self) -> tuple[StoredFile, ...]:
+        """Every uploaded file, oldest first."""
+        return self.workspace.files()
+
+    def changes(self) -> tuple[Change, ...]:
+        """What happened to messages, in order."""
+        return tuple(change for change in self.workspace.changes() if change.message is not None)
+
+    def calls(self, method: str | None = None) -> tuple[Call, ...]:
+        """The calls of the Web API, in order; response URLs are under `response_url`."""
+        return tuple(call for call in self._api.calls() if method in {None, call.method})
+
+    def deliveries(self, kind: Kind | None = None) -> tuple[Delivery, ...]:
+        """What was sent to the bot, in order."""
+        return tuple(delivery for delivery in self._deliverer.deliveries() if kind in {None, delivery.kind})
+
+    def wait_until(self, condition: Callable[[], T | None], timeout: float = 5.0) -> T:
+        """Waits for the condition to be true, and returns what it gave; TimeoutError tells what is shown instead."""
+        deadline = time.monotonic() + timeout
+        while True:
+            found = condition()
+            if found:
+                return found
+            left = deadline - time.monotonic()
+            if left <= 0:
+                shown = [f"{m.channel} {m.ts} {m.shown}" for m in self.workspace.all_messages()]
+                raise TimeoutError(f"not within {timeout} s; shown:\n" + "\n".join(shown[-20:]))
+            with self.workspace.changed:
+                self.workspace.changed.wait(min(left, 0.05))

@@ -1,0 +1,221 @@
+"""What the sandbox's workspace consists of: people, channels, messages with their history, forms and files.
+
+Everything a reader gets is an immutable value. `Workspace` is the only thing that changes, one lock long at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+JsonObject: TypeAlias = dict[str, Any]
+
+# What the bot's manifest asks for; `connections:write` belongs to the app-level token.
+DEFAULT_SCOPES = frozenset(
+    {
+        "app_mentions:read",
+        "channels:history",
+        "channels:read",
+        "chat:write",
+        "commands",
+        "files:write",
+        "groups:history",
+        "groups:read",
+        "im:history",
+        "im:write",
+        "reactions:write",
+        "usergroups:read",
+        "users:read",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """How the bot is installed: what Slack's settings pages would show. Tokens and secret are invented, not secrets."""
+
+    app_id: str = "A0EGRESS"
+    name: str = "egress-diag"
+    command: str = "/egress-diag"
+    bot_user: str = "U0BOT"
+    bot_id: str = "B0BOT"
+    bot_token: str = "xoxb-sandbox-bot-token"
+    app_token: str = "xapp-1-A0EGRESS-sandbox-app-token"
+    signing_secret: str = "sandbox-signing-secret"
+    scopes: frozenset[str] = DEFAULT_SCOPES
+    events: frozenset[str] = frozenset({"app_mention", "app_home_opened"})
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A member of the workspace; `tz` is an IANA name."""
+
+    id: str
+    name: str
+    real_name: str
+    is_bot: bool = False
+    tz: str = "Europe/Madrid"
+
+
+@dataclass(frozen=True, slots=True)
+class UserGroup:
+    """A user group such as @egress-oncall."""
+
+    id: str
+    handle: str
+    name: str
+    users: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel, or a direct message between the bot and `im_user`."""
+
+    id: str
+    name: str
+    members: frozenset[str] = frozenset()
+    topic: str = ""
+    is_private: bool = False
+    is_archived: bool = False
+    im_user: str | None = None
+
+    @property
+    def kind(self) -> Literal["channels", "groups", "im"]:
+        """The word that Slack's scopes use for this sort of conversation."""
+        if self.im_user is not None:
+            return "im"
+        return "groups" if self.is_private else "channels"
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """An earlier form of a message, and until when (Unix seconds) it stood."""
+
+    at: float
+    text: str
+    blocks: tuple[JsonObject, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message as it is now. `only_for` names the one person who sees an ephemeral message."""
+
+    channel: str
+    ts: str
+    author: str
+    text: str
+    blocks: tuple[JsonObject, ...] = ()
+    thread_ts: str | None = None
+    only_for: str | None = None
+    metadata: JsonObject | None = None
+    edited_ts: str | None = None
+    broadcast: bool = False
+    files: tuple[str, ...] = ()
+    reactions: tuple[tuple[str, str], ...] = ()
+    revisions: tuple[Revision, ...] = ()
+
+    @property
+    def is_reply(self) -> bool:
+        """Whether it lives in a thread that another message started."""
+        return self.thread_ts is not None and self.thread_ts != self.ts
+
+    @property
+    def shown(self) -> str:
+        """All text a reader sees: that of the blocks, or the plain text if there are none; a line a text object."""
+        return "\n".join(texts_of(self.blocks)) if self.blocks else self.text
+
+    @property
+    def buttons(self) -> tuple[str, ...]:
+        """The action ids of everything that can be pressed or chosen, in reading order."""
+        return tuple(element["action_id"] for _, element in elements_of(self.blocks))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A modal or an App Home as `user` sees it; `body` is what the bot sent."""
+
+    id: str
+    user: str
+    type: str
+    hash: str
+    body: JsonObject
+    root_id: str
+    previous_id: str | None = None
+    answers: JsonObject | None = None
+
+    @property
+    def callback_id(self) -> str:
+        return str(self.body.get("callback_id", ""))
+
+    @property
+    def private_metadata(self) -> str:
+        return str(self.body.get("private_metadata", ""))
+
+    @property
+    def title(self) -> str:
+        return str(self.body.get("title", {}).get("text", ""))
+
+    @property
+    def blocks(self) -> tuple[JsonObject, ...]:
+        return tuple(self.body.get("blocks", ()))
+
+    @property
+    def shown(self) -> str:
+        """The title and all text of the blocks, one line a text object."""
+        return "\n".join([self.title, *texts_of(self.blocks)]).strip()
+
+    @property
+    def buttons(self) -> tuple[str, ...]:
+        """The action ids of everything that can be pressed, typed into or chosen."""
+        return tuple(element["action_id"] for _, element in elements_of(self.blocks))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """An uploaded file; it is visible once `channels` names where it was shared."""
+
+    id: str
+    name: str
+    size: int
+    title: str = ""
+    alt_text: str = ""
+    content: bytes | None = None
+    owner: str = ""
+    channels: tuple[str, ...] = ()
+    created: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that happened: to a message, or to a view, channel or file whose id is `subject`."""
+
+    at: float
+    kind: Literal["posted", "updated", "deleted", "view", "channel", "file", "notice"]
+    message: Message | None = None
+    subject: str = ""
+
+
+def texts_of(value: object) -> list[str]:
+    """Every text in blocks, in reading order: text objects, rich text, markdown and alternative texts."""
+    found: list[str] = []
+    if isinstance(value, dict):
+        if isinstance(value.get("text"), str):
+            found.append(value["text"])
+        if isinstance(value.get("alt_text"), str):
+            found.append(value["alt_text"])
+        for key, part in value.items():
+            if key not in {"value", "metadata", "confirm"} and isinstance(part, dict | list | tuple):
+                found.extend(texts_of(part))
+    elif isinstance(value, list | tuple):
+        for part in value:
+            found.extend(texts_of(part))
+    return found
+
+
+def elements_of(blocks: tuple[JsonObject, ...]) -> list[tuple[JsonObject, JsonObject]]:
+    """Each interactive element with the block it is in."""
+    pairs: list[tuple[JsonObject, JsonObject]] = []
+    for block in blocks:
+        candidates = [*block.get("elements", ()), block.get("accessory"), block.get("element")]
+        pairs.extend((block, item) for item in candidates if isinstance(item, dict) and "action_id" in item)
+    return pairs

@@ -1,0 +1,258 @@
+"""The one changing thing of the sandbox: who is where, and what was said."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Literal
+
+from bot.sandbox.clock import Clock
+from bot.sandbox.state import App, Change, Channel, JsonObject, Message, Revision, StoredFile, User, UserGroup, View
+
+SLACKBOT = "USLACKBOT"
+TEAM_ID = "T0SANDBOX"
+TEAM_DOMAIN = "sandbox"
+
+Listener = Callable[[Change], None]
+
+
+class Workspace:
+    """People, channels, messages, forms and files, with everything that happened to them in order.
+
+    Safe from any thread: each method holds the lock, and hands out immutable values.
+    """
+
+    def __init__(
+        self,
+        *,
+        app: App,
+        users: Iterable[User],
+        groups: Iterable[UserGroup] = (),
+        channels: Iterable[Channel] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        self.app = app
+        self.clock = clock or Clock()
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
+        bot = User(app.bot_user, app.name, app.name, is_bot=True)
+        self.users = {user.id: user for user in (*users, bot, User(SLACKBOT, "slackbot", "Slackbot", is_bot=True))}
+        self.groups = {group.id: group for group in groups}
+        self.channels = {channel.id: channel for channel in channels}
+        self._messages: dict[str, dict[str, Message]] = {}
+        self._deleted: set[tuple[str, str]] = set()
+        self._views: dict[str, View] = {}
+        self._stacks: dict[str, list[str]] = {}
+        self._homes: dict[str, View] = {}
+        self._files: dict[str, StoredFile] = {}
+        self._changes: list[Change] = []
+        self._listeners: list[Listener] = []
+        self._last_ts = 0
+
+    # -- what happened ------------------------------------------------------------------------------------------------
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Calls `listener` on every change, from the thread that made it; returns how to stop that."""
+        with self.lock:
+            self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def _note(self, kind: _Kind, message: Message | None = None, subject: str = "") -> None:
+        change = Change(self.clock(), kind, message, subject)
+        self._changes.append(change)
+        for listener in tuple(self._listeners):
+            listener(change)
+        self.changed.notify_all()
+
+    def changes(self) -> tuple[Change, ...]:
+        with self.lock:
+            return tuple(self._changes)
+
+    # -- channels -----------------------------------------------------------------------------------------------------
+
+    def put_channel(self, channel: Channel) -> None:
+        """Adds a channel or replaces what is known about it."""
+        with self.lock:
+            self.channels[channel.id] = channel
+            self._note("channel", subject=channel.id)
+
+    def direct_channel(self, user: str) -> Channel:
+        """The direct message between the bot and `user`, opened if there is none yet."""
+        with self.lock:
+            for channel in self.channels.values():
+                if channel.im_user == user:
+                    return channel
+            name = self.users[user].name
+            opened = Channel("D0" + user[2:], name, frozenset({user, self.app.bot_user}), im_user=user)
+            self.put_channel(opened)
+            return opened
+
+    # -- messages -----------------------------------------------------------------------------------------------------
+
+    def new_ts(self) -> str:
+        """A message id as Slack makes them: seconds and microseconds, never the same twice."""
+        with self.lock:
+            self._last_ts = max(self._last_ts + 1, int(self.clock() * 1_000_000))
+            return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
+
+    def post(self, message: Message) -> Message:
+        """Stores a new message."""
+        with self.lock:
+            self._messages.setdefault(message.channel, {})[message.ts] = message
+            self._note("posted", message)
+            return message
+
+    def update(self, message: Message, *, edited: bool = False, **fields: object) -> Message:
+        """Replaces fields of a message, and keeps its earlier form."""
+        with self.lock:
+            earlier = Revision(self.clock(), message.text, message.blocks)
+            if edited:
+                fields["edited_ts"] = self.new_ts()
+            new = replace(message, revisions=(*message.revisions, earlier), **fields)  # type: ignore[arg-type]  # checked by callers
+            self._messages[message.channel][message.ts] = new
+            self._note("updated", new)
+            return new
+
+    def react(self, message: Message, reaction: tuple[str, str]) -> None:
+        """Adds a reaction (its name, who); that is no edit."""
+        with self.lock:
+            new = replace(message, reactions=(*message.reactions, reaction))
+            self._messages[message.channel][message.ts] = new
+            self._note("updated", new)
+
+    def delete(self, message: Message) -> None:
+        with self.lock:
+            del self._messages[message.channel][message.ts]
+            self._deleted.add((message.channel, message.ts))
+            self._note("deleted", message)
+
+    def message(self, channel: str, ts: str) -> Message | None:
+        with self.lock:
+            return self._messages.get(channel, {}).get(ts)
+
+    def messages(self, channel: str) -> tuple[Message, ...]:
+        """All messages of a channel, replies and ephemeral ones too, oldest first."""
+        with self.lock:
+            return tuple(self._messages.get(channel, {}).values())
+
+    def all_messages(self) -> tuple[Message, ...]:
+        with self.lock:
+            return tuple(m for channel in self._messages.values() for m in channel.values())
+
+    def replies(self, channel: str, ts: str) -> tuple[Message, ...]:
+        """The replies of a thread that everybody sees, oldest first."""
+        return tuple(m for m in self.messages(channel) if m.is_reply and m.thread_ts == ts and m.only_for is None)
+
+    def notice(self, channel: str, user: str, text: str, *, thread_ts: str | None = None) -> Message:
+        """What Slackbot tells one person, such as that a command failed."""
+        return self.post(
+            Message(channel=channel, ts=self.new_ts(), author=SLACKBOT, text=text, only_for=user, thread_ts=thread_ts)
+        )
+
+    # -- views --------------------------------------------------------------------------------------------------------
+
+    def put_view(self, view: View) -> None:
+        """Stores or replaces a view; a modal that is new goes on top of its owner's stack."""
+        with self.lock:
+            self._views[view.id] = view
+            if view.type == "home":
+                self._homes[view.user] = view
+            elif view.id not in self._stacks.setdefault(view.user, []):
+                self._stacks[view.user].append(view.id)
+            self._note("view", subject=view.user)
+
+    def view(self, view_id: str) -> View | None:
+        with self.lock:
+            return self._views.get(view_id)
+
+    def all_views(self) -> tuple[View, ...]:
+        with self.lock:
+            return tuple(self._views.values())
+
+    def stack(self, user: str) -> tuple[View, ...]:
+        """The modals that `user` has open, the one on top last."""
+        with self.lock:
+            return tuple(self._views[view_id] for view_id in self._stacks.get(user, ()))
+
+    def home(self, user: str) -> View | None:
+        with self.lock:
+            return self._homes.get(user)
+
+    def close_view(self, view: View, *, whole_stack: bool = False) -> tuple[View, ...]:
+        """Closes a modal, or all of them; returns what was closed, top first."""
+        with self.lock:
+            stack = self._stacks.get(view.user, [])
+            ids = list(stack) if whole_stack else [view.id] if view.id in stack else []
+            closed = tuple(self._views.pop(view_id) for view_id in reversed(ids))
+            self._stacks[view.user] = [view_id for view_id in stack if view_id not in ids]
+            self._note("view", subject=view.user)
+            return closed
+
+    # -- files --------------------------------------------------------------------------------------------------------
+
+    def put_file(self, file: StoredFile) -> StoredFile:
+        with self.lock:
+            self._files[file.id] = file
+            self._note("file", subject=file.id)
+            return file
+
+    def file(self, file_id: str) -> StoredFile | None:
+        with self.lock:
+            return self._files.get(file_id)
+
+    def files(self) -> tuple[StoredFile, ...]:
+        with self.lock:
+            return tuple(self._files.values())
+
+
+_Kind = Literal["posted", "updated", "deleted", "view", "channel", "file", "notice"]
+
+
+def new_id(prefix: str) -> str:
+    """An id of Slack's form that was not used before."""
+    return prefix + secrets.token_hex(5).upper()
+
+
+def with_ids(blocks: Iterable[JsonObject]) -> tuple[JsonObject, ...]:
+    """The blocks with the block and action ids that Slack fills in where the app gave none."""
+    return tuple(_identified(block) for block in blocks)
+
+
+def _identified(block: JsonObject) -> JsonObject:
+    filled: JsonObject = {**block, "block_id": block.get("block_id") or secrets.token_hex(3)}
+    for key in ("accessory", "element"):
+        if _is_interactive(block.get(key)):
+            filled[key] = {**block[key], "action_id": block[key].get("action_id") or secrets.token_hex(3)}
+    if block.get("type") == "actions":
+        filled["elements"] = [
+            {**element, "action_id": element.get("action_id") or secrets.token_hex(3)} for element in block["elements"]
+        ]
+    return filled
+
+
+def _is_interactive(element: object) -> bool:
+    return isinstance(element, dict) and element.get("type") not in {None, "image"}
+
+
+def default_workspace(app: App, clock: Clock | None = None) -> Workspace:
+    """Three people, one user group, and channels of each sort: with and without the bot, and an archived one."""
+    people = frozenset({"U0ALICE", "U0BOB", "U0CAROL"})
+    with_bot = people | {app.bot_user}
+    return Workspace(
+        app=app,
+        clock=clock,
+        users=(
+            User("U0ALICE", "alice", "Alice Moreau"),
+            User("U0BOB", "bob", "Bob Lindqvist"),
+            User("U0CAROL", "carol", "Carol Ibáñez"),
+        ),
+        groups=(UserGroup("S0ONCALL", "egress-oncall", "Egress on-call", ("U0ALICE",)),),
+        channels=(
+            Channel("C0OPS", "ops-egress", with_bot, "Egress gateways: incidents and changes"),
+            Channel("C0PAY", "payments-oncall", with_bot, "Payments on call"),
+            Channel("C0RANDOM", "random", people, "Anything else"),
+            Channel("C0OLD", "old", with_bot, "Nobody is here any more", is_archived=True),
+        ),
+    )

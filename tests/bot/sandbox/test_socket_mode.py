@@ -1,0 +1,78 @@
+"""The official Socket Mode client against the sandbox: deliver, acknowledge, reconnect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from slack_bolt import App as Bolt
+from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_sdk import WebClient
+
+from bot.sandbox import SandboxServer
+
+
+@pytest.fixture
+def connected(slack: SandboxServer, client: WebClient) -> Iterator[Bolt]:
+    app = Bolt(client=client, signing_secret=slack.app.signing_secret, raise_error_for_unhandled_request=False)
+    api = WebClient(token=slack.app.app_token, base_url=slack.api_url)
+    handler = SocketModeHandler(app, slack.app.app_token, web_client=api, ping_interval=1)
+    handler.connect()  # type: ignore[no-untyped-call]  # the SDK's
+    slack.wait_until(lambda: slack.connected == 1)
+    yield app
+    handler.close()  # type: ignore[no-untyped-call]  # the SDK's
+
+
+def test_a_command_goes_through_the_socket(slack: SandboxServer, connected: Bolt) -> None:
+    @connected.command("/egress-diag")
+    def diagnose(ack: Any, command: dict[str, str]) -> None:
+        ack(text=f"checking {command['text']}")
+
+    ack = slack.say("/egress-diag prod-weu x")
+    assert ack.ok
+    assert ack.message is not None
+    assert ack.message.shown == "checking prod-weu x"
+    assert [d.via for d in slack.deliveries()] == ["socket"]
+
+
+def test_presses_and_mentions_go_through_the_socket(slack: SandboxServer, connected: Bolt, client: WebClient) -> None:
+    heard: list[str] = []
+
+    @connected.action("stop")
+    def stop(ack: Any) -> None:
+        ack()
+        heard.append("stop")
+
+    @connected.event("app_mention")
+    def mentioned() -> None:
+        heard.append("mention")
+
+    element = {"type": "button", "action_id": "stop", "text": {"type": "plain_text", "text": "Stop"}}
+    client.chat_postMessage(channel="C0OPS", text="x", blocks=[{"type": "actions", "elements": [element]}])
+    assert slack.press(slack.messages("C0OPS")[0], "stop").ok
+    assert slack.say("@egress-diag hello").ok
+    slack.wait_until(lambda: len(heard) == 2)
+    assert heard == ["stop", "mention"]
+
+
+def test_silence_in_the_socket_times_out_too(slack: SandboxServer, connected: Bolt) -> None:
+    assert slack.say("/egress-diag nobody listens").error == "operation_timeout"
+
+
+def test_the_client_comes_back_when_it_is_asked_to_reconnect(slack: SandboxServer, connected: Bolt) -> None:
+    @connected.command("/egress-diag")
+    def diagnose(ack: Any) -> None:
+        ack(text="still here")
+
+    opened = len(slack.calls("apps.connections.open"))
+    slack.faults.disconnect_sockets()
+    slack.wait_until(lambda: len(slack.calls("apps.connections.open")) > opened and slack.connected == 1)
+    assert slack.say("/egress-diag x").ok
+
+
+def test_the_client_comes_back_after_a_broken_connection(slack: SandboxServer, connected: Bolt) -> None:
+    opened = len(slack.calls("apps.connections.open"))
+    slack.faults.drop_sockets()
+    slack.wait_until(lambda: len(slack.calls("apps.connections.open")) > opened and slack.connected == 1, timeout=15)
+    assert slack.connected == 1
