@@ -39,6 +39,12 @@ def kubectl(*words: str, namespace: str = "") -> str:
     return quoted("kubectl", *words, *(("-n", namespace) if namespace else ()))
 
 
+def istiod_log(revision: str, expression: str) -> str:
+    """The lines of all of one revision's istiod pods that an extended regular expression finds."""
+    words = ("logs", "-l", f"app=istiod,istio.io/rev={revision}", "-c", "discovery", "--tail=2000", "--prefix")
+    return f"{kubectl(*words, namespace='aks-istio-system')} | grep -E {shlex.quote(expression)}"
+
+
 def kubectl_apply(manifest: str) -> str:
     """A manifest as a command: kubectl reads it from the here-document."""
     return f"kubectl apply -f - <<'EOF'\n{manifest.strip()}\nEOF"

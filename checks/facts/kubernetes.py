@@ -187,6 +187,11 @@ class Pod(KubernetesObject):
         return None
 
     @property
+    def revision(self) -> str:
+        """The mesh revision that its proxy belongs to, from a gateway's label or an injected pod's annotation."""
+        return self.labels.get("istio.io/rev", "") or self.annotations.get("istio.io/rev", "")
+
+    @property
     def static_gateway_configuration(self) -> str:
         """The StaticGatewayConfiguration that its traffic is to leave through, from the pod's annotation."""
         return self.annotations.get("kubernetes.azure.com/static-gateway-configuration", "")
