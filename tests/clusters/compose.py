@@ -12,7 +12,7 @@ key, or a reference to something that is not there, is a PatchError.
       - {kind: Pod, metadata: {namespace: team-egress, name: egw-*}, status: {phase: Pending}}
     add:          # whole objects; uid and creationTimestamp (ten days before now) are filled in when missing
       - {apiVersion: v1, kind: Namespace, metadata: {name: shop}, status: {phase: Active}}
-    remove: ["Pod team-egress/egw-asm-1-30-abc", "ServiceEntry team-egress/*", "Node aks-gwpool-1", "Event */*"]
+    remove: ["Pod team-egress/egw-asm-1-30-abc", "ServiceEntry team-egress/*", "Node aks-gwpool-1", "* shop/*"]
     azure:        # null: no Azure facts at all
       managed_cluster: <merge patch of the REST body>
       agent_pools:            # the pool's properties; null deletes; agentPoolProfiles of the managed cluster follow
@@ -186,7 +186,7 @@ def _reference(text: str) -> Callable[[Manifest], bool]:
 
     def fits(manifest: Manifest) -> bool:
         _, its_kind, its_namespace, its_name = identity(manifest)
-        return its_kind == kind and fnmatchcase(its_namespace, namespace) and fnmatchcase(its_name, name)
+        return fnmatchcase(its_kind, kind) and fnmatchcase(its_namespace, namespace) and fnmatchcase(its_name, name)
 
     return fits
 
