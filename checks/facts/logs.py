@@ -69,7 +69,9 @@ def _line(written: str) -> Line:
         return Line(parse_moment(found["time"]), written)
     if written.startswith("{"):
         try:
-            return Line(parse_moment(text(orjson.loads(written), "time")), written)
+            raw = orjson.loads(written)
+            # Istio writes `time`, the operator (zap) `ts`.
+            return Line(parse_moment(text(raw, "time") or text(raw, "ts")), written)
         except orjson.JSONDecodeError:
             return Line(None, written)
     return Line(None, written)

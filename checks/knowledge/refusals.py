@@ -1,0 +1,68 @@
+"""Why the API server refused to create a pod: the texts in `FailedCreate` events and `ReplicaFailure` conditions.
+
+Source: domain.md 6.3 (webhooks, quota, pod security); the texts are the API server's own admission plugins'.
+"""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One kind of refusal. `kind` is a word for grouping, `meaning` completes "…, because", `fix` says what helps."""
+
+    kind: str
+    pattern: re.Pattern[str]
+    meaning: str
+    fix: str = ""
+
+
+WEBHOOK = "webhook"
+POLICIES = ("quota", "limits", "pod-security", "policy")
+"""The kinds that are rules of the namespace or cluster and not webhooks."""
+
+REASONS: tuple[Reason, ...] = (
+    Reason(
+        WEBHOOK,
+        re.compile(r'(?:admission webhook|failed calling webhook) "(?P<name>[^"]+)"'),
+        "an admission webhook refuses them or does not answer",
+    ),
+    Reason(
+        "quota",
+        re.compile(r"exceeded quota: (?P<name>[\w.-]+)|failed quota: (?P<unset>[\w.-]+)"),
+        "the namespace's quota is used up, or asks for requests and limits that they do not have",
+        "Raise the quota, or free some of it.",
+    ),
+    Reason(
+        "pod-security",
+        re.compile(r"violates PodSecurity \"?(?P<name>[\w:.-]+)\"?"),
+        "the namespace's pod security level forbids them",
+        "The gateway's pods set the sysctl net.ipv4.ip_unprivileged_port_start and no seccomp profile: the level baseline "
+        "admits them, restricted does not.",
+    ),
+    Reason(
+        "policy",
+        re.compile(r"ValidatingAdmissionPolicy '(?P<name>[^']+)'"),
+        "a ValidatingAdmissionPolicy denies them",
+        "Take the gateway's namespace out of the policy's binding.",
+    ),
+    Reason(
+        "limits",
+        re.compile(r"(?P<name>(?:minimum|maximum) \w+ usage per (?:Container|Pod)|max(?:imum)? limit to request ratio)"),
+        "a LimitRange of the namespace forbids their requests or limits",
+        "The gateway's proxies ask for 100m CPU and 128Mi and may use 2 CPU and 1Gi: let the LimitRange admit that.",
+    ),
+)
+
+
+def reason_of(message: str) -> tuple[Reason, str] | None:
+    """The first kind of refusal whose text is in the message, and the name of what refused; None for other texts."""
+    for reason in REASONS:
+        if (found := reason.pattern.search(message)) is not None:
+            return reason, next((each for each in found.groups() if each), "")
+    return None
+
+
+def unreachable(message: str) -> bool:
+    """Whether a webhook did not answer, in contrast to one that answered no."""
+    return "failed calling webhook" in message
