@@ -1,0 +1,45 @@
+"""`egress-diag worker` and `egress-diag beat`."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+_config = click.option("--config", type=click.Path(path_type=Path), help="Configuration file.")
+
+
+@click.command()
+@_config
+@click.option("--concurrency", type=click.IntRange(1, 64), help="Diagnoses at once (default 4).")
+def worker(config: Path | None, concurrency: int | None) -> None:
+    """Run a worker that carries out diagnoses."""
+    _start(config, ["--queues", "diagnose", "--hostname", "worker@%h", *_concurrency(concurrency)])
+
+
+@click.command()
+@_config
+def beat(config: Path | None) -> None:
+    """Run the ticker: janitor, watches, schedules."""
+    _start(config, ["--queues", "ticks", "--hostname", "beat@%h", "--pool", "solo", "--beat"])
+
+
+def _concurrency(given: int | None) -> list[str]:
+    return ["--concurrency", str(given)] if given else []
+
+
+def _start(config: Path | None, arguments: list[str]) -> None:
+    """Replaces this process by Celery's worker. The configuration is read once before, so that a mistake is told here."""
+    from checks.config import ConfigError, load
+    from workers.settings import settings
+
+    if config is not None:
+        os.environ["EGRESS_DIAG_CONFIG"] = str(config.resolve())  # noqa: TID251 - handed on to the child processes
+        settings.cache_clear()
+    try:
+        load(None, settings().config)
+    except ConfigError as wrong:
+        raise click.UsageError(str(wrong)) from None
+    celery = [sys.executable, "-m", "celery", "--app", "workers.tasks", "worker", "--loglevel", "INFO"]
+    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # noqa: TID251 - Celery reads it: a bounded stop on SIGTERM
+    os.execv(sys.executable, [*celery, "--without-gossip", "--without-mingle", *arguments])  # noqa: S606 - our own program

@@ -1,0 +1,263 @@
+"""The run record in Redis: accepted once, appended to idempotently, held by a lease, ended once.
+
+Keys (all under the prefix): `run:ID` the record, `run:ID:findings` and `run:ID:order` what was found, `request:KEY` the
+run that served a request, `active:TARGET` the run that is going for a target, `active` all runs that have not ended.
+"""
+
+import secrets
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from redis import Redis
+from redis.lock import Lock
+
+from checks.facts.reading import parse_moment
+from checks.findings import Finding, Report
+from checks.reports.document import finding_from_json, finding_to_json, from_json, to_json
+from workers.records import Accepted, Order, Run, RunState, Target
+
+REPEATS = timedelta(hours=1)
+"""How long a request's key is remembered: Slack repeats within minutes."""
+
+_ACCEPT = """
+local known = redis.call('GET', KEYS[1])
+if known then return {known, 'repeated'} end
+local going = redis.call('GET', KEYS[2])
+if going and redis.call('HEXISTS', ARGV[6] .. going, 'ended') == 0 and redis.call('EXISTS', ARGV[6] .. going) == 1 then
+  redis.call('SET', KEYS[1], going, 'EX', ARGV[4])
+  redis.call('SADD', ARGV[6] .. going .. ':joined', ARGV[5])
+  redis.call('EXPIRE', ARGV[6] .. going .. ':joined', ARGV[7])
+  return {going, 'joined'}
+end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[4])
+redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[7])
+redis.call('HSET', KEYS[3], 'order', ARGV[2], 'state', 'queued', 'created', ARGV[3])
+redis.call('EXPIRE', KEYS[3], ARGV[7])
+redis.call('ZADD', KEYS[4], ARGV[8], ARGV[1])
+return {ARGV[1], 'new'}
+"""
+
+_END = """
+if redis.call('HSETNX', KEYS[1], 'ended', ARGV[1]) == 0 then return 0 end
+for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+redis.call('ZREM', KEYS[2], KEYS[4])
+if redis.call('GET', KEYS[3]) == KEYS[4] then redis.call('DEL', KEYS[3]) end
+return 1
+"""
+
+_APPEND = """
+if redis.call('HEXISTS', KEYS[1], 'ended') == 1 or redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+if redis.call('HSET', KEYS[2], ARGV[1], ARGV[2]) == 1 then redis.call('RPUSH', KEYS[3], ARGV[1]) end
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+redis.call('EXPIRE', KEYS[3], ARGV[3])
+return 1
+"""
+
+
+class Runs:
+    """All runs of one installation. Every method may raise `connection.Unavailable`."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        prefix: str,
+        keep: timedelta = timedelta(days=30),
+        keep_evidence: timedelta = timedelta(days=7),
+    ) -> None:
+        self.redis = redis
+        self.prefix = prefix
+        self.keep = int(keep.total_seconds())
+        self.keep_evidence = int(keep_evidence.total_seconds())
+        self._accept = redis.register_script(_ACCEPT)
+        self._end = redis.register_script(_END)
+        self._append = redis.register_script(_APPEND)
+
+    # orders
+
+    def accept(self, order: Order) -> Accepted:
+        """One run for one request: a repetition gets the run it had, a second person asking the same joins the one that
+        is going, otherwise a new record is made in state `queued`."""
+        run_id = secrets.token_hex(6)
+        now = datetime.now(UTC)
+        found, how = self._accept(
+            keys=[
+                self._key("request", order.key),
+                self._key("active", order.target.key),
+                self._key("run", run_id),
+                self._key("active"),
+            ],
+            args=[
+                run_id,
+                orjson.dumps(_order_to_json(order)),
+                now.isoformat(),
+                int(REPEATS.total_seconds()),
+                order.user,
+                self._key("run", ""),
+                self.keep,
+                now.timestamp(),
+            ],
+        )
+        run = self.get(str(found))
+        if run is None:
+            raise LookupError(f"run {found} expired while it was being joined")
+        return Accepted(run, joined=how == "joined", repeated=how == "repeated")
+
+    # reading
+
+    def get(self, run_id: str) -> Run | None:
+        """The run, or None where it is unknown or too old."""
+        with self.redis.pipeline(transaction=True) as pipe:
+            pipe.hgetall(self._key("run", run_id))
+            pipe.lrange(self._key("run", run_id, "order"), 0, -1)
+            pipe.hgetall(self._key("run", run_id, "findings"))
+            pipe.smembers(self._key("run", run_id, "joined"))
+            record, order, findings, joined = pipe.execute()
+        if not record.get("order"):
+            return None
+        found = [finding_from_json(raw) for slug in order for raw in orjson.loads(findings.get(slug, "[]"))]
+        return _run(run_id, record, found, joined)
+
+    def active(self) -> tuple[Run, ...]:
+        """All runs that have not ended, oldest first."""
+        ids = self.redis.zrange(self._key("active"), 0, -1)
+        found: list[Run] = []
+        for run_id in ids:
+            run = self.get(str(run_id))
+            if run is None or run.state.ended:
+                self.redis.zrem(self._key("active"), str(run_id))
+            else:
+                found.append(run)
+        return tuple(found)
+
+    # working
+
+    def lease(self, run_id: str, seconds: float) -> Lock:
+        """The lease by which one worker holds the run: acquire it without blocking, renew it while working."""
+        return Lock(self.redis, self._key("run", run_id, "lease"), timeout=seconds, thread_local=False, blocking=False)
+
+    def held(self, run_id: str) -> bool:
+        """Whether somebody works on the run."""
+        return bool(self.redis.exists(self._key("run", run_id, "lease")))
+
+    def begin(self, run_id: str, total: int) -> int:
+        """Notes that a worker has taken the run up; gives how often that has happened."""
+        key = self._key("run", run_id)
+        with self.redis.pipeline(transaction=True) as pipe:
+            pipe.hincrby(key, "attempts", 1)
+            pipe.hset(key, mapping={"state": RunState.RUNNING.value, "total": total})
+            pipe.hsetnx(key, "started", datetime.now(UTC).isoformat())
+            attempts, *_ = pipe.execute()
+        return int(attempts)
+
+    def append(self, run_id: str, check: str, findings: Iterable[Finding]) -> bool:
+        """Adds a check's findings; the same check again replaces them and keeps its place. False once the run has ended."""
+        return bool(
+            self._append(
+                keys=[
+                    self._key("run", run_id),
+                    self._key("run", run_id, "findings"),
+                    self._key("run", run_id, "order"),
+                ],
+                args=[check, orjson.dumps([finding_to_json(f) for f in findings]), self.keep_evidence],
+            )
+        )
+
+    def finish(self, run: Run, report: Report) -> bool:
+        """Ends the run with its report. False where it had ended before."""
+        return self._ended(run, state=RunState.DONE.value, report=orjson.dumps(to_json(report)).decode())
+
+    def refuse(self, run: Run, problem: str, choices: Iterable[str] = ()) -> bool:
+        """Ends the run because the question cannot be answered as it was put."""
+        return self._ended(
+            run, state=RunState.REFUSED.value, problem=problem, choices=orjson.dumps(list(choices)).decode()
+        )
+
+    def fail(self, run: Run, problem: str, error: str) -> bool:
+        """Ends the run with a token that is also in the log."""
+        return self._ended(run, state=RunState.FAILED.value, problem=problem, error=error)
+
+    def cancel(self, run: Run, user: str) -> bool:
+        """Ends the run at somebody's wish; the worker that holds it notices within a second."""
+        return self._ended(run, state=RunState.CANCELLED.value, cancelled_by=user)
+
+    def ended(self, run_id: str) -> bool:
+        """Whether the run has ended (or is gone): cheap, asked often."""
+        ended, order = self.redis.hmget(self._key("run", run_id), "ended", "order")
+        return ended is not None or order is None
+
+    def _ended(self, run: Run, **fields: str) -> bool:
+        now = datetime.now(UTC)
+        flat = [part for pair in fields.items() for part in pair]
+        return bool(
+            self._end(
+                keys=[
+                    self._key("run", run.id),
+                    self._key("active"),
+                    self._key("active", run.order.target.key),
+                    run.id,
+                ],
+                args=[now.isoformat(), *flat],
+            )
+        )
+
+    def _key(self, *parts: str) -> str:
+        return self.prefix + ":".join(parts)
+
+
+def _order_to_json(order: Order) -> dict[str, Any]:
+    target = order.target
+    return {
+        "cluster": target.cluster,
+        "gateway": target.gateway,
+        "namespace": target.namespace,
+        "host": target.host,
+        "client": target.client,
+        "user": order.user,
+        "channel": order.channel,
+        "key": order.key,
+        "team": order.team,
+        "thread": order.thread,
+        "after": order.after,
+        "response_url": order.response_url,
+    }
+
+
+def _order_from_json(raw: dict[str, Any]) -> Order:
+    target = Target(raw["cluster"], raw["gateway"], raw["namespace"], raw["host"], raw["client"])
+    return Order(
+        target,
+        raw["user"],
+        raw["channel"],
+        raw["key"],
+        raw.get("team", ""),
+        raw.get("thread"),
+        raw.get("after"),
+        raw.get("response_url", ""),
+    )
+
+
+def _run(run_id: str, record: dict[str, str], findings: list[Finding], joined: Iterable[str]) -> Run:
+    raw_report = record.get("report")
+    return Run(
+        id=run_id,
+        order=_order_from_json(orjson.loads(record["order"])),
+        state=RunState(record["state"]),
+        created=_moment(record.get("created")) or datetime.fromtimestamp(0, UTC),
+        started=_moment(record.get("started")),
+        ended=_moment(record.get("ended")),
+        attempts=int(record.get("attempts", 0)),
+        total=int(record.get("total", 0)),
+        findings=tuple(findings),
+        report=from_json(orjson.loads(raw_report)) if raw_report else None,
+        error=record.get("error", ""),
+        problem=record.get("problem", ""),
+        choices=tuple(orjson.loads(record.get("choices", "[]"))),
+        cancelled_by=record.get("cancelled_by", ""),
+        joined=tuple(sorted(joined)),
+    )
+
+
+def _moment(value: str | None) -> datetime | None:
+    return parse_moment(value)

@@ -1,0 +1,88 @@
+"""The tasks. Each takes an id and nothing else, may be delivered twice and may die anywhere."""
+
+import logging
+from datetime import UTC, datetime
+from functools import cache
+
+from celery.signals import worker_process_init
+
+from checks.config import Config, UnknownCluster, load
+from checks.facts.azure import ManagedCluster
+from checks.facts.base import AzureCall
+from checks.sources.base import Objects
+from checks.sources.bundle import BundleError
+from checks.sources.live import SourceError
+from workers.app import app
+from workers.client import Client, connect
+from workers.clusters import Clusters
+from workers.connection import patient
+from workers.diagnosis import Diagnoser
+from workers.janitor import sweep
+from workers.records import Listing, ListingState
+from workers.settings import settings
+
+log = logging.getLogger(__name__)
+
+
+@cache
+def config() -> Config:
+    """The configuration of this process, read once. Raises ConfigError."""
+    return load(None, settings().config)
+
+
+@cache
+def client() -> Client:
+    """This process's connections, made after the fork."""
+    return connect(settings(), config(), patient(settings().redis_url))
+
+
+@cache
+def clusters() -> Clusters:
+    """This process's sources."""
+    return Clusters(config())
+
+
+@worker_process_init.connect
+def _fresh(**_: object) -> None:
+    """A pool child starts with nothing of its parent's: sockets and credentials are made after the fork."""
+    client.cache_clear()
+    clusters.cache_clear()
+
+
+@app.task(name="workers.diagnose")
+def diagnose(run_id: str) -> None:
+    """Carries out one run."""
+    Diagnoser(client(), clusters()).carry_out(run_id)
+
+
+@app.task(name="workers.list_gateways")
+def list_gateways(listing_id: str) -> None:
+    """Asks Azure which gateways a cluster has, for `list` and for suggestions."""
+    listing = client().history.listing(listing_id)
+    if listing is None or listing.state is not ListingState.WAITING:
+        return
+    client().history.save_listing(_listed(listing))
+    client().documents.changed(f"listing/{listing_id}")
+
+
+def _listed(listing: Listing) -> Listing:
+    from dataclasses import replace
+    from time import monotonic
+
+    try:
+        source = clusters().source(config().cluster(listing.cluster))
+    except (UnknownCluster, BundleError, SourceError) as wrong:
+        return replace(listing, state=ListingState.FAILED, problem=str(wrong))
+    assert isinstance(ManagedCluster.origin, AzureCall)  # noqa: S101 - it is declared so
+    answer = source.azure(ManagedCluster.origin, monotonic() + 20)
+    if not isinstance(answer, Objects) or not answer.raw:
+        return replace(listing, state=ListingState.FAILED, problem=f"Azure did not tell: {answer}")
+    found = tuple((f"{e.namespace}/{e.name}", e.enabled) for e in ManagedCluster(answer.raw[0]).egress_gateways)
+    client().history.keep_inventory(listing.cluster, found)
+    return replace(listing, state=ListingState.DONE, gateways=tuple(sorted(found)), at=datetime.now(UTC))
+
+
+@app.task(name="workers.ticks.janitor")
+def janitor() -> None:
+    """One round of the janitor."""
+    sweep(client())
