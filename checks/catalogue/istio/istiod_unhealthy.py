@@ -1,0 +1,165 @@
+"""EG501: the control plane of a mesh revision does not run, or only in part."""
+
+from collections.abc import Iterator
+
+from checks.check import Because, check
+from checks.commands import ADDON, SCALE, istiod_log, kubectl, look, restart
+from checks.facts.istio import ROOT_NAMESPACE
+from checks.facts.kubernetes import Deployment, HorizontalPodAutoscaler, Pod
+from checks.facts.reading import text
+from checks.facts.view import Facts
+from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+
+
+@check(
+    code="EG501",
+    title="The Istio control plane is not healthy",
+    severity=Severity.BLOCKS,
+    article=("IST-2",),
+    reads=(Deployment, Pod, HorizontalPodAutoscaler),
+    explains={
+        "proxy-not-ready": Because(
+            "without istiod a proxy gets neither configuration nor certificate", share="revision"
+        ),
+        "proxy-configuration-rejected": Because("configuration comes from istiod alone", share="revision"),
+        "istio-validation-down": Because("istiod itself answers the validation webhook", share="revision"),
+        "admission-webhook-blocks": Because(
+            "istiod itself answers the injection webhook, which refuses pods when nobody answers", share="webhook"
+        ),
+    },
+)
+def istiod_unhealthy(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: the Deployment `istiod-<revision>` in aks-istio-system for each revision of the gateway: with no
+    ready replica it fails, with some it warns. It also warns when the autoscaler stands at its maximum and wants more.
+
+    Why it matters: without istiod proxies keep what they have, but no new gateway pod can be created (injection fails
+    closed), no restarted proxy gets ready, and no change to Istio's objects arrives.
+
+    What usually fixes it: what keeps its pods from running: nodes without room, an image that cannot be pulled, an
+    admission webhook. The add-on reconciles the Deployment itself, so do not edit it.
+
+    Source: article, Istio step 2; AKS documentation "Scale the Istio add-on"; domain.md 1.2."""
+    revisions = facts.gateway.revisions
+    if not revisions:
+        yield skip(f"Nothing tells which mesh revision the {facts.gateway.ref} belongs to.")
+        return
+    well: list[str] = []
+    for revision in revisions:
+        deployment = facts.get(Deployment, f"istiod-{revision}", ROOT_NAMESPACE)
+        if deployment is None or deployment.ready == 0:
+            yield _down(facts, revision, deployment)
+        elif deployment.ready < deployment.replicas:
+            yield _partial(facts, revision, deployment)
+        elif (limit := _at_limit(facts, revision)) is not None:
+            yield _saturated(revision, limit)
+        else:
+            well.append(f"{deployment.ref} has {deployment.ready} of {deployment.replicas} replicas ready")
+    if len(well) == len(revisions):
+        unread = facts.gap(HorizontalPodAutoscaler, ROOT_NAMESPACE)
+        yield healthy("; ".join(well) + (f". Its autoscaler could not be looked at: {unread}." if unread else "."))
+
+
+def _down(facts: Facts, revision: str, deployment: Deployment | None) -> Observation:
+    subject = f"Deployment {ROOT_NAMESPACE}/istiod-{revision}"
+    if deployment is None:
+        summary = f"{subject} does not exist, so mesh revision {revision} has no control plane."
+        evidence = [Evidence(subject, "metadata.name", "(not found)", f"istiod-{revision}")]
+    else:
+        summary = f"{subject} has no ready replica."
+        evidence = [Evidence(subject, "status.readyReplicas", "0", str(deployment.replicas or "at least 2"))]
+    return fail(
+        summary,
+        subject=subject,
+        evidence=[*evidence, *_pods(facts, revision)],
+        actions=_actions(revision, deployment is not None),
+        about=_about(revision),
+    )
+
+
+def _partial(facts: Facts, revision: str, deployment: Deployment) -> Observation:
+    return warn(
+        f"{deployment.ref} has {deployment.ready} of {deployment.replicas} replicas ready.",
+        subject=deployment.ref,
+        evidence=[
+            Evidence(deployment.ref, "status.readyReplicas", str(deployment.ready), str(deployment.replicas)),
+            *_pods(facts, revision),
+        ],
+        actions=_actions(revision, True)[:-1],
+        about=_about(revision),
+        severity=Severity.DEGRADES,
+    )
+
+
+def _at_limit(facts: Facts, revision: str) -> HorizontalPodAutoscaler | None:
+    """The autoscaler where it may not add replicas that it wants to."""
+    if facts.gap(HorizontalPodAutoscaler, ROOT_NAMESPACE):
+        return None
+    for each in facts.in_namespace(HorizontalPodAutoscaler, ROOT_NAMESPACE):
+        if each.target == ("Deployment", f"istiod-{revision}") and 0 < each.maximum <= each.current:
+            limited = each.condition("ScalingLimited")
+            # TooFewReplicas is the other end: it would like fewer than the minimum.
+            if text(limited, "status") == "True" and text(limited, "reason") != "TooFewReplicas":
+                return each
+    return None
+
+
+def _saturated(revision: str, limit: HorizontalPodAutoscaler) -> Observation:
+    return warn(
+        f"{limit.ref} stands at its maximum of {limit.maximum} replicas and wants more.",
+        subject=limit.ref,
+        evidence=[
+            Evidence(limit.ref, "status.currentReplicas", str(limit.current), f"below {limit.maximum}"),
+            Evidence(limit.ref, "status.conditions[ScalingLimited]", "True", "False"),
+        ],
+        actions=[
+            look(
+                "Look at istiod's load",
+                kubectl("describe", "horizontalpodautoscaler", limit.name, namespace=limit.namespace),
+                SCALE,
+            ),
+            Action(
+                f"Raise its maximum above {limit.maximum}, or narrow what each proxy gets with Sidecar objects and "
+                "discoverySelectors",
+                url=SCALE,
+            ),
+        ],
+        about=[Involved("revision", revision)],
+        severity=Severity.RISKS,
+    )
+
+
+def _pods(facts: Facts, revision: str) -> Iterator[Evidence]:
+    """What stands in the way of each pod that is not ready, as far as pods can be read."""
+    if facts.gap(Pod, ROOT_NAMESPACE):
+        return
+    for pod in facts.in_namespace(Pod, ROOT_NAMESPACE):
+        if pod.labels.get("app") != "istiod" or pod.revision != revision or pod.ready or pod.deleted is not None:
+            continue
+        waiting = next((c.waiting for c in pod.containers if c.waiting), "")
+        unscheduled = text(pod.condition("PodScheduled"), "message")
+        yield Evidence(pod.ref, "status", waiting or unscheduled or pod.phase or "not ready", "Ready")
+
+
+def _about(revision: str) -> list[Involved]:
+    return [
+        Involved("revision", revision),
+        Involved("webhook", f"istio-sidecar-injector-{revision}-aks-istio-system"),
+        Involved("webhook", f"istio-validator-{revision}-aks-istio-system"),
+    ]
+
+
+def _actions(revision: str, exists: bool) -> list[Action]:
+    found = [
+        look(
+            "Look at istiod's pods",
+            kubectl("get", "pods", "-l", f"app=istiod,istio.io/rev={revision}", "-o", "wide", namespace=ROOT_NAMESPACE),
+            ADDON,
+        )
+    ]
+    if not exists:
+        return [*found, look("Look at all control planes", kubectl("get", "deployments", namespace=ROOT_NAMESPACE))]
+    found.append(
+        look("Read why", kubectl("describe", "deployment", f"istiod-{revision}", namespace=ROOT_NAMESPACE)),
+    )
+    found.append(look("Read its errors", istiod_log(revision, "error|fatal|panic")))
+    return [*found, restart(f"istiod-{revision}", ROOT_NAMESPACE)]
