@@ -63,8 +63,11 @@ class FactStore:
         return tuple(cast("list[F]", self._facts.get(kind, [])))
 
     def gaps(self, kind: type[Fact]) -> tuple[Gap, ...]:
-        """The failed reads of this kind."""
-        return tuple(self._gaps.get(kind, ()))
+        """The failed reads of this kind, in an order that does not depend on which answer came first."""
+        found = self._gaps.get(kind)
+        if not found:
+            return ()
+        return tuple(sorted(found, key=lambda gap: (gap.resource, gap.namespace or "", gap.name or "", gap.status)))
 
     def all_gaps(self) -> tuple[Gap, ...]:
         """Every failed read, each once."""

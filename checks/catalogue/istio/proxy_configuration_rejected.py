@@ -81,7 +81,7 @@ def proxy_configuration_rejected(facts: Facts) -> Iterator[Observation]:
 def _said(facts: Facts) -> _Said:
     said = _Said()
     pushes: list[tuple[tuple[tuple[str, str], str] | None, datetime | None]] = []
-    for log in facts.readable(IstiodLog, ROOT_NAMESPACE):
+    for log in sorted(facts.readable(IstiodLog, ROOT_NAMESPACE), key=lambda each: each.key):
         for line in log.lines:
             # Most lines say nothing of interest: cheap words first, expressions after.
             if "ACK ERROR" in line.text:
