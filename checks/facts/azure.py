@@ -174,6 +174,26 @@ class ManagedCluster(Fact):
         return texts(self.raw, "apiserveraccessprofile", "authorizedipranges")
 
     @property
+    def run_command(self) -> bool:
+        """Whether `az aks command invoke` reaches the cluster from anywhere."""
+        return flag(self.raw, "apiserveraccessprofile", "disableruncommand") is not True
+
+    @property
+    def long_term_support(self) -> bool:
+        return text(self.raw, "supportplan").lower() == "akslongtermsupport"
+
+    @property
+    def whole(self) -> bool:
+        """Whether this is a cluster's answer at all: every cluster has a state and a network, and a body that was cut
+        short must not read as one in which nothing is enabled."""
+        return bool(self.provisioning_state or self.network)
+
+    @property
+    def pools(self) -> "tuple[AgentPool, ...]":
+        """The node pools as the cluster's own answer carries them, for where the list of pools cannot be read."""
+        return tuple(AgentPool(each) for each in items(self.raw, "agentpoolprofiles"))
+
+    @property
     def azure_policy(self) -> bool:
         return flag(self.raw, "addonprofiles", "azurepolicy", "enabled") is True
 

@@ -1,0 +1,82 @@
+"""EG106: the API server does not answer this diagnosis."""
+
+from collections.abc import Iterator
+
+from checks.check import check
+from checks.commands import az_aks, change, kubectl, look
+from checks.facts.azure import ManagedCluster
+from checks.facts.kubernetes import ApiServer
+from checks.facts.view import Facts
+from checks.findings import Action, Evidence, Observation, Scope, Severity, healthy, unknown
+from checks.knowledge.api_server import refusal
+
+
+@check(
+    code="EG106",
+    title="The API server cannot be reached",
+    severity=Severity.BLOCKS,
+    scope=Scope.CLUSTER,
+    reads=(ApiServer, ManagedCluster),
+)
+def api_server_unreachable(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: whether the API server answers `GET /version`, and where it does not, how it refuses: not
+    authenticated, forbidden, no answer in time, no connection. With Azure's facts it says whether the cluster is private or
+    answers only some addresses. It never fails: an API server that this diagnosis cannot reach says nothing about traffic.
+
+    Why it matters: nothing inside the cluster can be looked at, so those checks are unknown; Azure's half still counts.
+
+    What usually fixes it: the address of this diagnosis among the authorized ranges; a run from inside a private cluster's
+    network; a credential and a role binding.
+
+    Source: AKS docs, API server authorized IP ranges and private clusters
+    """
+    gap = facts.gap(ApiServer)
+    if gap is None:
+        server = facts.one(ApiServer)
+        version = f" (Kubernetes {server.version})" if server and server.version else ""
+        yield healthy(f"The API server of cluster {facts.cluster.name} answers{version}.")
+        return
+    meaning = refusal(gap.status)
+    cluster = next(iter(facts.readable(ManagedCluster)), None)
+    reply = f"{gap.status} {gap.message}".strip() if gap.status else gap.message or "no connection"
+    evidence = [Evidence(f"cluster {facts.cluster.name}", "GET /version", reply, "200")]
+    actions = [
+        look(f"{meaning.fix}; from where the diagnosis runs this should answer", kubectl("get", "--raw", "/version"))
+    ]
+    why = ""
+    if meaning.by_network and cluster is not None:
+        why, more_evidence, more_actions = _access(facts, cluster)
+        evidence += more_evidence
+        actions += more_actions
+    yield unknown(
+        f"The API server of cluster {facts.cluster.name} {meaning.meaning}{why}; nothing inside the cluster can be looked at.",
+        subject=f"cluster {facts.cluster.name}",
+        evidence=evidence,
+        actions=actions,
+    )
+
+
+def _access(facts: Facts, cluster: ManagedCluster) -> tuple[str, list[Evidence], list[Action]]:
+    """What Azure says about who may reach the API server at all: a half sentence, with its evidence and actions."""
+    if cluster.private:
+        evidence = Evidence(cluster.ref, "apiServerAccessProfile.enablePrivateCluster", "true")
+        return " (the cluster is private)", [evidence], _into_private(facts, cluster)
+    if ranges := cluster.authorized_ranges:
+        evidence = Evidence(
+            cluster.ref, "apiServerAccessProfile.authorizedIPRanges", ", ".join(ranges), "with this address"
+        )
+        command = (
+            az_aks(facts.cluster, "update") + f' --api-server-authorized-ip-ranges "{",".join(ranges)},${{ADDRESS:?}}"'
+        )
+        add = change(
+            "Add the address that the diagnosis comes from", command, expect="`kubectl get --raw /version` answers"
+        )
+        return f" (it answers only {', '.join(ranges)})", [evidence], [add]
+    return "", [], []
+
+
+def _into_private(facts: Facts, cluster: ManagedCluster) -> list[Action]:
+    if not cluster.run_command:
+        return [look("Run the diagnosis from a machine in the cluster's network, or a peered one", "")]
+    command = az_aks(facts.cluster, "command", "invoke", "--command", "kubectl get pods -A -o wide")
+    return [change("Ask through Azure meanwhile (starts a pod in the cluster for it)", command)]

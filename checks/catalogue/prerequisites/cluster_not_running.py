@@ -1,0 +1,152 @@
+"""EG101: a stopped or deleted cluster, and operations on it that run or have failed."""
+
+from collections.abc import Iterator
+
+from checks.check import check
+from checks.commands import TSG, az_aks, change, look, quoted
+from checks.facts.azure import ManagedCluster
+from checks.facts.base import Gap
+from checks.facts.kubernetes import Namespace
+from checks.facts.view import Facts
+from checks.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, skip, unknown, warn
+from checks.knowledge.operations import STOPPED, TERMINAL_BADLY, TERMINAL_WELL, part_of
+
+
+@check(
+    code="EG101",
+    title="The cluster is not running",
+    severity=Severity.BLOCKS,
+    scope=Scope.AZURE,
+    reads=(ManagedCluster, Namespace),
+)
+def cluster_not_running(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: the managed cluster's provisioning state, power state and last provisioning error in Azure. A stopped
+    cluster, or one that Azure does not have while no API server answers for it, fails and ends the diagnosis of everything
+    inside; an operation that runs, has failed or was canceled only warns.
+
+    Why it matters: without nodes there is no gateway, and while an operation runs every other result may be passing.
+
+    What usually fixes it: `az aks start`; waiting for the operation; after a failed one `az aks update` without options,
+    which reconciles.
+
+    Source: AKS REST API, managed cluster properties; troubleshooting article, before troubleshooting
+    """
+    gap = facts.gap(ManagedCluster)
+    if gap is not None and gap.status == 404:
+        yield _not_there(facts, gap)
+        return
+    cluster = facts.one(ManagedCluster)
+    if cluster is None:
+        yield skip("Azure is not looked at by configuration.", actions=[_show(facts)])
+    elif not cluster.whole:
+        yield unknown("Azure's answer describes no managed cluster: it has neither a state nor a network.")
+    elif cluster.power_state.lower() == STOPPED:
+        yield _stopped(facts, cluster)
+    else:
+        yield _by_operation(facts, cluster)
+
+
+def _not_there(facts: Facts, gap: Gap) -> Observation:
+    """Azure has no such cluster. Where an API server answers all the same, the configuration names another one."""
+    name = f"managed cluster {facts.cluster.aks_name}"
+    evidence = [Evidence(name, "GET", f"404 {gap.message}".rstrip(), "200")]
+    lost = facts.gap(Namespace)
+    alive = lost.status in (401, 403, 429) if lost is not None else bool(facts.all(Namespace))
+    if alive:
+        return unknown(
+            f"Azure has no {name} where the configuration says (404), although its API server answers.",
+            evidence=evidence,
+            actions=[_list(facts)],
+        )
+    return fail(
+        f"Azure has no {name}, or does not show it to this identity (404), and no API server answers for it.",
+        subject=name,
+        evidence=evidence,
+        actions=[_list(facts)],
+        stops=Scope.CLUSTER,
+    )
+
+
+def _stopped(facts: Facts, cluster: ManagedCluster) -> Observation:
+    return fail(
+        f"The {cluster.ref} is stopped.",
+        subject=cluster.ref,
+        evidence=[Evidence(cluster.ref, "powerState.code", cluster.power_state, "Running"), _state(cluster)],
+        actions=[
+            _show(facts),
+            change(
+                "Start the cluster",
+                az_aks(facts.cluster, "start"),
+                TSG,
+                "powerState.code becomes Running within about ten minutes; then diagnose again",
+            ),
+        ],
+        stops=Scope.CLUSTER,
+    )
+
+
+def _by_operation(facts: Facts, cluster: ManagedCluster) -> Observation:
+    state = cluster.provisioning_state.lower()
+    if state in TERMINAL_BADLY:
+        return _failed(facts, cluster)
+    if not state:
+        return unknown(f"Azure gives no provisioning state for {cluster.ref}.", actions=[_show(facts)])
+    if state != TERMINAL_WELL:
+        return warn(
+            f"An operation runs on {cluster.ref} ({cluster.provisioning_state}): what was found may be passing.",
+            subject=cluster.ref,
+            evidence=[_state(cluster)],
+            actions=[
+                _show(facts),
+                look("Wait for it, then diagnose again", az_aks(facts.cluster, "wait", "--updated"), TSG),
+            ],
+        )
+    return healthy(f"The {cluster.ref} runs and its last operation succeeded.", evidence=[_state(cluster)])
+
+
+def _failed(facts: Facts, cluster: ManagedCluster) -> Observation:
+    error = cluster.provisioning_error
+    part = part_of(error)
+    about = f", and its error is about {part.name}" if part else ""
+    evidence = [_state(cluster)]
+    if error:
+        evidence.append(Evidence(cluster.ref, "status.provisioningError", error, "none"))
+    ended = "was canceled" if cluster.provisioning_state.lower() == "canceled" else "failed"
+    return warn(
+        f"The last operation on {cluster.ref} {ended}{about}.",
+        subject=cluster.ref,
+        evidence=evidence,
+        actions=[
+            _failures(cluster) if cluster.id else _show(facts),
+            change(
+                "Reconcile the cluster, once the error's reason is gone",
+                az_aks(facts.cluster, "update"),
+                TSG,
+                "provisioningState becomes Succeeded",
+            ),
+        ],
+    )
+
+
+def _state(cluster: ManagedCluster) -> Evidence:
+    return Evidence(cluster.ref, "provisioningState", cluster.provisioning_state, "Succeeded")
+
+
+def _show(facts: Facts) -> Action:
+    query = "{provisioningState:provisioningState,powerState:powerState.code}"
+    return look("See the cluster's state", az_aks(facts.cluster, "show", "--query", query), TSG)
+
+
+def _list(facts: Facts) -> Action:
+    given = facts.cluster.subscription
+    wanted = f"[?name==`{facts.cluster.aks_name}`].{{name:name,resourceGroup:resourceGroup}}"
+    where = ("--subscription", given) if given else ()
+    return look("See where Azure has a cluster of this name", quoted("az", "aks", "list", *where, "--query", wanted))
+
+
+def _failures(cluster: ManagedCluster) -> Action:
+    query = "[].{at:eventTimestamp,what:operationName.localizedValue,error:properties.statusMessage}"
+    words = ("--resource-id", cluster.id, "--offset", "1d", "--status", "Failed", "--query", query)
+    return look(
+        "See what failed on the cluster in the last day", quoted("az", "monitor", "activity-log", "list", *words)
+    )

@@ -1,0 +1,34 @@
+"""The boundaries of EG105, with clusters that would be long as files."""
+
+import pytest
+
+from checks.catalogue.prerequisites.too_many_gateways import too_many_gateways
+from checks.findings import Severity, Status
+from tests.clusters.compose import Manifest, compose, named
+from tests.recordings import diagnosed, question
+
+
+def said(entries: list[Manifest]) -> tuple[Status, Severity]:
+    istio = {"components": {"egressGateways": entries}}
+    patch = {"azure": {"managed_cluster": {"properties": {"serviceMeshProfile": {"istio": istio}}}}}
+    cluster = compose(named("base"), patch)
+    (finding,) = diagnosed(cluster, question(cluster, "team-egress/egw"), [too_many_gateways]).finish(0.0).findings
+    return finding.status, finding.severity
+
+
+@pytest.mark.parametrize(
+    ("count", "status", "severity"),
+    [
+        (449, Status.PASS, Severity.BLOCKS),
+        (450, Status.WARN, Severity.RISKS),
+        (500, Status.WARN, Severity.RISKS),
+        (501, Status.FAIL, Severity.BLOCKS),
+    ],
+)
+def test_a_cluster_may_have_500_gateways(count: int, status: Status, severity: Severity) -> None:
+    assert said([{"enabled": True, "name": f"g{n}"} for n in range(count)]) == (status, severity)
+
+
+def test_disabled_gateways_do_not_count() -> None:
+    entries = [{"enabled": n < 449, "name": f"g{n}"} for n in range(600)]
+    assert said(entries) == (Status.PASS, Severity.BLOCKS)
