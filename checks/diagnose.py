@@ -8,7 +8,6 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import assert_never
 
 from checks.causes import explained, root_causes, verdict
@@ -120,7 +119,7 @@ class Diagnosis:
 
     def advance(self) -> list[Evaluated]:
         """Evaluates every check whose facts have all arrived, in catalogue order."""
-        self._resolve_target()
+        self.resolve_target()
         if not self.store.arrived(ManagedCluster):
             return []
         ready = [c for c in self._waiting if self._is_ready(c)]
@@ -155,7 +154,8 @@ class Diagnosis:
             return False
         return all(self.store.arrived(kind) for kind in check.reads)
 
-    def _resolve_target(self) -> None:
+    def resolve_target(self) -> None:
+        """Finds out which gateway the run is about, as soon as what has been read tells it."""
         if self._target_known or not self.store.arrived(ManagedCluster):
             return
         name, namespace = self.question.gateway, self.question.namespace
@@ -272,14 +272,18 @@ def _lower(title: str) -> str:
 
 
 def diagnose(
-    readings: Iterable[Reading], store: FactStore, question: Question, checks: Sequence[Check]
+    readings: Iterable[Reading], store: FactStore, question: Question, checks: Sequence[Check], *, at_once: bool = False
 ) -> Iterator[Evaluated | Diagnosis]:
-    """Drives one diagnosis over readings as they come: each evaluated check, at last the Diagnosis to `finish`."""
+    """Drives one diagnosis over readings as they come: each evaluated check, at last the Diagnosis to `finish`.
+    `at_once` evaluates only when all has been read, in catalogue order: for recordings, where nothing is waited for."""
     run = Diagnosis(store, question, checks)
     for reading in readings:
         record(store, reading)
         if isinstance(reading, Closed):
-            yield from run.advance()
+            if at_once:
+                run.resolve_target()
+            else:
+                yield from run.advance()
     yield from run.advance()
     yield run
 
@@ -291,11 +295,6 @@ def evaluate(
     run = Diagnosis(store, question, checks, target)
     run.advance()
     return run.finish(0.0)
-
-
-def now_of(store: FactStore) -> datetime:
-    """The time of the reading that a store holds."""
-    return store.now
 
 
 __all__ = [

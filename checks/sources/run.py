@@ -9,6 +9,7 @@ from checks.facts.store import FactStore
 from checks.facts.view import Question
 from checks.findings import Report
 from checks.sources.base import Source, gather
+from checks.sources.recorded import RecordedSource
 
 
 def run(source: Source, question: Question, checks: Sequence[Check], timeout: float) -> Iterator[Evaluated | Report]:
@@ -17,7 +18,7 @@ def run(source: Source, question: Question, checks: Sequence[Check], timeout: fl
     began = monotonic()
     store = FactStore(source.now())
     readings = gather(source, needed(checks), store, began + timeout)
-    for step in diagnose(readings, store, question, checks):
+    for step in diagnose(readings, store, question, checks, at_once=isinstance(source, RecordedSource)):
         match step:
             case Evaluated():
                 yield step
