@@ -12,17 +12,21 @@ from time import monotonic
 from typing import Protocol
 
 from checks.diagnose import Absent, Closed, Failed, Found, NotConfigured, Reading
+from checks.facts.azure import canonical
 from checks.facts.base import ArmResource, AzureCall, Fact, Gap, Listed, Origin, PodLog, PodName, ServerVersion
 from checks.facts.reading import Raw
 from checks.facts.store import FactStore
 
 log = logging.getLogger(__name__)
 
+TOO_LATE = "no answer before the run's deadline"
+"""The message of a gap (504) for what had not come when the run's time was up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """A read brought these raw objects: Kubernetes objects with kind and apiVersion, Azure's with canonical keys, logs
-    as `{namespace, pod, container, text}`."""
+    """A read brought these raw objects: Kubernetes objects with kind and apiVersion, Azure's as any of its tools prints
+    them (the facts are read from their canonical form), logs as `{namespace, pod, container, text}`."""
 
     raw: tuple[Raw, ...]
 
@@ -119,7 +123,8 @@ class _Gathering:
             yield from self._launch(pool)
         for kind in sorted(self.pending, key=lambda k: k.__name__):
             # Only after the deadline: what these reads follow never came.
-            yield Failed(kind, _late(kind.origin, None))
+            gaps = list(_inherited(kind.origin, self.store)) or [_late(kind.origin, None)]
+            yield from (Failed(kind, gap) for gap in gaps)
             yield Closed(kind)
 
     def _launch(self, pool: ThreadPoolExecutor) -> Iterator[Reading]:
@@ -217,6 +222,8 @@ def _answer(future: Future[Answer], kind: type[Fact], detail: object) -> Answer:
 def _reading(kind: type[Fact], detail: object, answer: Answer) -> Reading:
     match answer:
         case Objects(raw):
+            if isinstance(kind.origin, AzureCall | ArmResource):
+                raw = tuple(canonical(each) for each in raw)
             return Found(kind, tuple(kind(each) for each in raw))
         case NotLookedAt():
             return NotConfigured(kind)
@@ -238,7 +245,7 @@ def _placed(gap: Gap, detail: object) -> Gap:
 
 
 def _late(origin: Origin, detail: object) -> Gap:
-    message = "no answer before the run's deadline"
+    message = TOO_LATE
     match origin:
         case Listed(resource=resource):
             return Gap("kubernetes", "list", resource, 504, message)

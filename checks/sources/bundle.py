@@ -6,15 +6,16 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from checks.facts.reading import Raw, at, parse_moment
+from checks.facts.reading import Raw, at, parse_moment, text
 from checks.sources.archive import BundleError, files
 from checks.sources.documents import BadDocument, Budget, parse_json, parse_yaml
 from checks.sources.recorded import Recording
+from checks.sources.saved import rows
 
 __all__ = ["API_VERSION", "BundleError", "read_bundle"]
 
 API_VERSION = "egress-diag/v1"
-_ABOUT = ("apiVersion", "kind", "cluster", "captured_at", "absent_kinds")
+_ABOUT = ("apiVersion", "kind", "cluster", "captured_at", "absent_kinds", "server_version")
 _ERROR = ("source", "resource", "namespace", "name", "status", "message")
 _SOURCES = ("kubernetes", "azure", "logs")
 _OBJECT_FILES = (".yaml", ".yml", ".json")
@@ -86,6 +87,7 @@ class _Parts:
             logs=self.logs,
             errors=self.errors,
             absent_kinds=about.get("absent_kinds") or (),
+            server_version=text(about, "server_version"),
         )
 
     def _single(self, name: str, content: bytes) -> Any:
@@ -218,9 +220,7 @@ class _Parts:
     def _azure_list(self, name: str, expected: str) -> list[Raw] | None:
         if name not in self.azure:
             return None
-        found = self.azure[name]
-        if isinstance(found, Mapping) and isinstance(found.get("value"), list):
-            found = found["value"]  # the REST body of a list
-        if not isinstance(found, list) or not all(isinstance(each, Mapping) for each in found):
+        found = rows(self.azure[name])
+        if found is None:
             raise _refuse(f"azure/{name}", "no list of JSON objects", expected)
         return found

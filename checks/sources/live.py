@@ -1,15 +1,180 @@
-"""The source behind a cluster's configuration entry: its bundle, or the live cluster."""
+"""The source behind a cluster's configuration entry: its bundle, or the live cluster through Kubernetes and Azure."""
 
-from checks.config import ClusterConfig
-from checks.sources.base import Source, SourceError
+import os
+from collections import OrderedDict
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from typing import Protocol
+
+from checks.config import ClusterConfig, SavedAzure
+from checks.facts.base import AzureCall, Gap, Listed, PodName
+from checks.sources.access import LazyAccess, aks_access, in_cluster_access, kubeconfig_access
+from checks.sources.azure import AzureAccount, AzureReader
+from checks.sources.base import Answer, NotLookedAt, Source, SourceError
 from checks.sources.bundle import BundleError, read_bundle
+from checks.sources.kubernetes import KubernetesReader
 from checks.sources.recorded import RecordedSource
+from checks.sources.saved import read_saved
 
-__all__ = ["BundleError", "SourceError", "open_source"]
+__all__ = ["BundleError", "LiveSource", "SourceError", "close_sources", "open_source"]
+
+KEPT = 64
+"""Live sources kept open between runs; the one that was not asked for longest is closed."""
+
+
+class AzureHalf(Protocol):
+    """Where a live source's Azure facts come from."""
+
+    def azure(self, what: AzureCall, deadline: float) -> Answer: ...
+
+    def arm(self, resource_id: str, deadline: float) -> Answer: ...
+
+
+class NoAzure:
+    """`azure: none`."""
+
+    def azure(self, what: AzureCall, deadline: float) -> Answer:
+        del what, deadline
+        return NotLookedAt()
+
+    def arm(self, resource_id: str, deadline: float) -> Answer:
+        del resource_id, deadline
+        return NotLookedAt()
+
+
+class Saved:
+    """Azure facts from files, read anew for each question: people save them again while a worker runs."""
+
+    def __init__(self, saved: SavedAzure) -> None:
+        self.saved = saved
+        read_saved(saved)
+
+    def azure(self, what: AzureCall, deadline: float) -> Answer:
+        try:
+            return RecordedSource(read_saved(self.saved)).azure(what, deadline)
+        except SourceError as error:
+            verb = "get" if what.resource == "managedClusters" else "list"
+            return Gap("azure", verb, what.resource, 0, str(error))
+
+    def arm(self, resource_id: str, deadline: float) -> Answer:
+        try:
+            return RecordedSource(read_saved(self.saved)).arm(resource_id, deadline)
+        except SourceError as error:
+            return Gap("azure", "get", resource_id, 0, str(error))
+
+
+class LiveSource:
+    """A live cluster. Safe to use from several threads and for many runs: connections and tokens are kept."""
+
+    def __init__(self, kubernetes: KubernetesReader, azure: AzureHalf, account: AzureAccount | None = None) -> None:
+        self._kubernetes = kubernetes
+        self._azure = azure
+        self._account = account
+
+    def now(self) -> datetime:
+        return datetime.now(UTC).replace(microsecond=0)
+
+    def list_objects(self, what: Listed, deadline: float) -> Answer:
+        return self._kubernetes.list_objects(what, deadline)
+
+    def azure(self, what: AzureCall, deadline: float) -> Answer:
+        return self._azure.azure(what, deadline)
+
+    def arm(self, resource_id: str, deadline: float) -> Answer:
+        return self._azure.arm(resource_id, deadline)
+
+    def pod_log(self, pod: PodName, container: str, tail: int, deadline: float) -> Answer:
+        return self._kubernetes.pod_log(pod, container, tail, deadline)
+
+    def server_version(self, deadline: float) -> Answer:
+        return self._kubernetes.server_version(deadline)
+
+    def close(self) -> None:
+        """Lets its connections and tokens go."""
+        self._kubernetes.close()
+        if self._account is not None:
+            self._account.close()
+
+
+class _Pool:
+    """Live sources by what opens them. A kubeconfig that was written again opens anew, and so does a forked process:
+    connections must not be shared with its parent."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.open: OrderedDict[tuple[object, ...], LiveSource] = OrderedDict()
+
+    def source(self, cluster: ClusterConfig) -> LiveSource:
+        key = (os.getpid(), cluster, _written(cluster))
+        with self.lock:
+            found = self.open.get(key)
+            if found is None:
+                found = self.open[key] = _live(cluster)
+            self.open.move_to_end(key)
+            gone = [self.open.popitem(last=False)[1]] if len(self.open) > KEPT else []
+        for each in gone:
+            each.close()
+        return found
+
+    def close(self) -> None:
+        with self.lock:
+            sources = list(self.open.values())
+            self.open.clear()
+        for each in sources:
+            each.close()
+
+
+_POOL = _Pool()
 
 
 def open_source(cluster: ClusterConfig) -> Source:
-    """The source that the entry describes. Raises BundleError or SourceError where it cannot be opened."""
+    """The source that the entry describes; live ones are opened once and used again. Raises BundleError or SourceError
+    where it cannot be opened; what the cluster or Azure refuse later becomes gaps."""
     if cluster.bundle is not None:
         return RecordedSource(read_bundle(cluster.bundle))
-    raise SourceError(f"{cluster.name}: a live cluster cannot be read yet; expected a bundle")
+    return _POOL.source(cluster)
+
+
+def close_sources() -> None:
+    """Closes every live source that `open_source` keeps."""
+    _POOL.close()
+
+
+def _live(cluster: ClusterConfig) -> LiveSource:
+    account: AzureAccount | None = None
+    if cluster.azure == "live" or cluster.kubeconfig is None:
+        account = AzureAccount(cluster.subscription_id)
+    return LiveSource(KubernetesReader(_access(cluster, account)), _azure(cluster, account), account)
+
+
+def _access(cluster: ClusterConfig, account: AzureAccount | None) -> LazyAccess:
+    if cluster.kubeconfig == "in-cluster":
+        return in_cluster_access()
+    if cluster.kubeconfig is not None:
+        return kubeconfig_access(Path(cluster.kubeconfig).expanduser(), cluster.context)
+    return aks_access(
+        account or AzureAccount(cluster.subscription_id),
+        cluster.resource_group,
+        cluster.azure_name,
+        allow_certificate=cluster.allow_client_certificate,
+    )
+
+
+def _azure(cluster: ClusterConfig, account: AzureAccount | None) -> AzureHalf:
+    match cluster.azure:
+        case SavedAzure() as saved:
+            return Saved(saved)
+        case "live" if account is not None:
+            return AzureReader(account, cluster.resource_group, cluster.azure_name)
+        case _:
+            return NoAzure()
+
+
+def _written(cluster: ClusterConfig) -> object:
+    if cluster.kubeconfig in (None, "in-cluster"):
+        return None
+    try:
+        return Path(str(cluster.kubeconfig)).expanduser().stat().st_mtime_ns
+    except OSError:
+        return None  # opening it says why

@@ -10,6 +10,7 @@ from checks.facts.azure import canonical
 from checks.facts.base import AzureCall, Gap, Listed, PodName
 from checks.facts.reading import Raw, at, number, text
 from checks.sources.base import Answer, NotInstalled, NotLookedAt, Objects
+from checks.sources.kinds import KINDS
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Recording:
     """Text by `namespace/pod/container`."""
     errors: Sequence[Raw] = ()
     absent_kinds: Sequence[str] = ()
+    server_version: str = ""
 
     @cached_property
     def by_kind(self) -> Mapping[tuple[str, str], Sequence[Raw]]:
@@ -58,7 +60,7 @@ class RecordedSource:
             return gap
         if what.resource in self.recording.absent_kinds:
             return NotInstalled()
-        found = self.recording.by_kind.get((what.group, _KINDS.get(what.resource, "")), ())
+        found = self.recording.by_kind.get((what.group, KINDS.get(what.resource, "")), ())
         if what.plural == "events":
             # People record events through either API; both read as one kind.
             found = [*found, *self.recording.by_kind.get(("events.k8s.io", "Event"), ())]
@@ -70,23 +72,23 @@ class RecordedSource:
             return gap
         if what.resource == "managedClusters":
             found = self.recording.managed_cluster
-            return NotLookedAt() if found is None else Objects((canonical(found),))
+            return NotLookedAt() if found is None else Objects((found,))
         pools = self.recording.agent_pools
         if pools is None:
             # `az aks show` carries the pools, too: a bundle without agent-pools.json still tells them.
             pools = at(canonical(self.recording.managed_cluster), "agentpoolprofiles")
-        return NotLookedAt() if pools is None else Objects(tuple(canonical(each) for each in pools))
+        return NotLookedAt() if pools is None else Objects(tuple(pools))
 
     def arm(self, resource_id: str, deadline: float) -> Answer:
         del deadline
         if gap := self._error("azure", resource_id, "get"):
             return gap
         found = self.recording.resources_by_id.get(resource_id.lower())
-        return NotLookedAt() if found is None else Objects((canonical(found),))
+        return NotLookedAt() if found is None else Objects((found,))
 
     def pod_log(self, pod: PodName, container: str, tail: int, deadline: float) -> Answer:
         del deadline
-        if gap := self._error("logs", "pods/log", "get", pod.namespace):
+        if gap := self._error("logs", "pods/log", "get", pod.namespace, pod.name):
             return gap
         written = self.recording.logs.get(f"{pod.namespace}/{pod.name}/{container}", "")
         lines = "\n".join(written.splitlines()[-tail:])
@@ -97,14 +99,16 @@ class RecordedSource:
         for error in self.recording.errors:
             if text(error, "source") == "kubernetes" and text(error, "resource") in ("*", "version"):
                 return _gap(error, "get", "version")
-        return Objects(({"gitVersion": ""},))
+        return Objects(({"gitVersion": self.recording.server_version},))
 
-    def _error(self, source: str, resource: str, verb: str, namespace: str | None = None) -> Gap | None:
+    def _error(
+        self, source: str, resource: str, verb: str, namespace: str | None = None, name: str | None = None
+    ) -> Gap | None:
         for error in self.recording.errors:
             if text(error, "source") != source or text(error, "resource").lower() not in ("*", resource.lower()):
                 continue
-            where = text(error, "namespace")
-            if namespace is None or not where or where == namespace:
+            where, which = text(error, "namespace"), text(error, "name")
+            if (namespace is None or where in ("", namespace)) and (name is None or which in ("", name)):
                 return _gap(error, verb, resource)
         return None
 
@@ -118,20 +122,3 @@ def _gap(error: Raw, verb: str, resource: str) -> Gap:
         message=text(error, "message"),
         namespace=text(error, "namespace") or None,
     )
-
-
-def _kinds() -> dict[str, str]:
-    from checks.facts import istio, kubernetes, static_egress
-    from checks.facts.base import KubernetesObject
-
-    found: dict[str, str] = {}
-    for module in (istio, kubernetes, static_egress):
-        for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, KubernetesObject):
-                origin = vars(value).get("origin")
-                if isinstance(origin, Listed):
-                    found[origin.resource] = value.kind
-    return found
-
-
-_KINDS = _kinds()

@@ -1,0 +1,206 @@
+"""Reaching an API server: by kubeconfig, from inside the cluster, or with what Azure gave. Never anonymously."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from threading import Lock, Thread
+from time import monotonic
+from typing import Any
+
+from checks.facts.reading import at, items, text
+from checks.sources.azure import AzureAccount, cluster_login, is_local_account
+from checks.sources.base import SourceError
+from checks.sources.documents import BadDocument, Budget, parse_yaml
+from checks.sources.replies import Failure, seconds_left, shortened
+
+CONNECTIONS = 32
+_LOGIN_SECONDS = 30.0
+_FAILURE_HOLDS = 5.0
+_CREDENTIALS = (
+    "token",
+    "tokenFile",
+    "client-certificate",
+    "client-certificate-data",
+    "exec",
+    "auth-provider",
+    "username",
+)
+
+
+class LazyAccess:
+    """Opens a client at the first question, in one of the threads that ask; the others wait for it until their deadline."""
+
+    def __init__(self, load: Callable[[Any, float], None]) -> None:
+        """`load(configuration, deadline)` fills the official client's configuration, or raises Failure."""
+        self._load = load
+        self._lock = Lock()
+        self._client: Any = None
+        self._failed: tuple[Failure, float] | None = None
+
+    def client(self, deadline: float) -> Any:
+        """The official ApiClient. Raises Failure where there are no credentials."""
+        if self._client is None:
+            if not self._lock.acquire(timeout=seconds_left(deadline)):
+                raise Failure(504, "no credentials before the run's deadline")
+            try:
+                if self._client is None:
+                    self._client = self._opened_once(deadline)
+            finally:
+                self._lock.release()
+        return self._client
+
+    def close(self) -> None:
+        """Lets its connections go; the next question opens it again."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _opened_once(self, deadline: float) -> Any:
+        """Thirty reads that go out together must not each wait for the same log-in to fail."""
+        if self._failed is not None and monotonic() - self._failed[1] < _FAILURE_HOLDS:
+            raise self._failed[0]
+        self._failed = None
+        try:
+            return self._opened(deadline)
+        except Failure as failure:
+            self._failed = (failure, monotonic())
+            raise
+
+    def _opened(self, deadline: float) -> Any:
+        from kubernetes.client import ApiClient, Configuration
+        from urllib3.util.retry import Retry
+
+        configuration = Configuration()
+        self._load(configuration, deadline)
+        if "BearerToken" not in configuration.api_key and not configuration.cert_file:
+            raise Failure(401, "no credentials for the API server; it is not asked anonymously")
+        # Reads are not retried by the connection pool: a hanging server would multiply the time-out.
+        configuration.retries = Retry(total=None, connect=1, read=0, redirect=0, status=0, other=0)
+        configuration.connection_pool_maxsize = CONNECTIONS
+        configuration.keep_alive = True
+        return ApiClient(configuration)
+
+
+def kubeconfig_access(path: Path, context: str | None) -> LazyAccess:
+    """The cluster of a kubeconfig's context. Raises SourceError for what can be told from the file alone."""
+    _check_user(path, *_user(path, context))
+
+    def load(configuration: Any, deadline: float) -> None:
+        from kubernetes.config import load_kube_config
+
+        def log_in() -> None:
+            load_kube_config(str(path), context, configuration, persist_config=False)
+
+        _bounded(log_in, f"kubeconfig {path}", min(_LOGIN_SECONDS, seconds_left(deadline)))
+        if "BearerToken" not in configuration.api_key and not configuration.cert_file:
+            # The client library logs why a plugin failed and would go on as nobody.
+            raise Failure(
+                401, f"kubeconfig {path}: its plugin gave no token; run its command by hand to see why (az login?)"
+            )
+
+    return LazyAccess(load)
+
+
+def in_cluster_access() -> LazyAccess:
+    """The cluster that this process runs in, as its own service account. Raises SourceError outside of one."""
+    from kubernetes.client import Configuration
+    from kubernetes.config import ConfigException, load_incluster_config
+
+    try:
+        load_incluster_config(client_configuration=Configuration())
+    except ConfigException as error:
+        raise SourceError(
+            f"kubeconfig: in-cluster: this process does not run in a pod with a service account ({error})"
+        ) from None
+
+    def load(configuration: Any, deadline: float) -> None:
+        del deadline
+        load_incluster_config(client_configuration=configuration)
+
+    return LazyAccess(load)
+
+
+def aks_access(account: AzureAccount, resource_group: str, name: str, *, allow_certificate: bool) -> LazyAccess:
+    """An AKS cluster as Azure gives the way in, with an Entra token that is renewed before it ends. The cluster-admin
+    certificate of a cluster without Entra is used only where the configuration allows it."""
+
+    def load(configuration: Any, deadline: float) -> None:
+        config, server, ca = cluster_login(account, resource_group, name, deadline)
+        if is_local_account(config):
+            if not allow_certificate:
+                raise Failure(
+                    0,
+                    f"{name} has no Entra integration: Azure hands out its cluster-admin certificate, which is not used; "
+                    "enable Entra on the cluster, or set allow_client_certificate: true in its configuration",
+                )
+            from kubernetes.config import load_kube_config_from_dict
+
+            load_kube_config_from_dict(config, client_configuration=configuration, persist_config=False)
+            return
+        configuration.host, configuration.ca_cert_data = server, ca
+
+        def renew(current: Any) -> None:
+            current.api_key["BearerToken"] = f"Bearer {account.kubernetes_token()}"
+
+        renew(configuration)
+        configuration.refresh_api_key_hook = renew
+
+    return LazyAccess(load)
+
+
+def _bounded(act: Callable[[], None], what: str, seconds: float) -> None:
+    """Runs a log-in that may start a plugin which waits for somebody who is not there."""
+    failed: list[Exception] = []
+
+    def body() -> None:
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001 - a source's own place: whatever a log-in raises becomes a gap
+            failed.append(error)
+
+    thread = Thread(target=body, name="log-in", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise Failure(504, f"{what}: logging in took more than {seconds:.0f} s")
+    if failed:
+        raise Failure(401, f"{what}: {shortened(str(failed[0]) or type(failed[0]).__name__)}")
+
+
+def _user(path: Path, context: str | None) -> tuple[str, Mapping[str, Any]]:
+    """(name, user entry) of the context. Raises SourceError."""
+    try:
+        found = next(parse_yaml(path.read_text(encoding="utf-8"), Budget()), None)
+    except (OSError, UnicodeDecodeError, BadDocument) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SourceError(f"kubeconfig {path}: cannot be read: {reason}") from None
+    chosen = context or text(found, "current-context")
+    contexts = {text(each, "name"): each for each in items(found, "contexts")}
+    if not chosen or chosen not in contexts:
+        known = ", ".join(sorted(contexts)) or "none"
+        raise SourceError(f'kubeconfig {path}: no context "{chosen}"; it has: {known}')
+    cluster, user = (text(contexts[chosen], "context", key) for key in ("cluster", "user"))
+    if not any(text(each, "name") == cluster and text(each, "cluster", "server") for each in items(found, "clusters")):
+        raise SourceError(f'kubeconfig {path}: context {chosen} names cluster "{cluster}", which has no server there')
+    entry = next((at(each, "user") for each in items(found, "users") if text(each, "name") == user), None)
+    return user or chosen, entry if isinstance(entry, Mapping) else {}
+
+
+def _check_user(path: Path, name: str, entry: Mapping[str, Any]) -> None:
+    if not any(entry.get(key) for key in _CREDENTIALS):
+        raise SourceError(f"kubeconfig {path}: user {name} has no credentials; the API server is not asked anonymously")
+    if text(entry, "auth-provider", "name") == "azure":
+        raise SourceError(
+            f"kubeconfig {path}: user {name} uses the retired azure auth-provider; convert it with "
+            "`kubelogin convert-kubeconfig`, or leave kubeconfig out so that the cluster is reached through Azure"
+        )
+    command = text(entry, "exec", "command")
+    if not command or any(entry.get(key) for key in ("token", "tokenFile")):
+        return
+    # A relative path is relative to the kubeconfig, a bare name is looked up on PATH.
+    found = shutil.which(command if "/" not in command else str(path.parent / command))
+    if found is None:
+        raise SourceError(
+            f"kubeconfig {path}: user {name} logs in with the plugin {command}, which is not installed here; install it, "
+            "or leave kubeconfig out so that the cluster is reached through Azure"
+        )

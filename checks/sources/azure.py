@@ -1,0 +1,216 @@
+"""Reading Azure through its own libraries: the managed cluster, its node pools, network resources, and the way in.
+
+Who asks is what azure-identity's variables and the machine say (DefaultAzureCredential), which cloud is what the Azure
+libraries' own settings say (AZURE_AUTHORITY_HOST, AZURE_SDK_CLOUD_CONF).
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from threading import Lock
+from time import time
+from typing import Any, TypeVar
+
+from checks.facts.base import AzureCall, Gap
+from checks.facts.reading import items, text
+from checks.sources.base import Answer, Objects
+from checks.sources.documents import BadDocument, Budget, parse_yaml
+from checks.sources.replies import Failure, seconds_left, shortened
+
+AKS_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
+"""The AKS Entra server application, the same in every cloud (domain.md 4.5)."""
+NETWORK_API = "2024-05-01"
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 20.0
+_RETRIES = 2
+_EARLY = 300
+"""Seconds before its end that a token is replaced."""
+_ARM_ID = re.compile(
+    r"(/subscriptions/[\w-]+/resourceGroups/[\w.()-]+/providers/Microsoft\.Network)((/[\w.-]+){2,6})", re.IGNORECASE
+)
+
+T = TypeVar("T")
+
+
+class AzureAccount:
+    """One subscription as one identity: the libraries are loaded and log in at the first question. Safe to use from
+    several threads; connections and tokens are kept between runs."""
+
+    def __init__(self, subscription_id: str) -> None:
+        self.subscription_id = subscription_id
+        self._lock = Lock()
+        self._client: Any = None
+        self._credential: Any = None
+        self._token: tuple[str, float] = ("", 0.0)
+
+    def call(self, deadline: float, ask: Callable[[Any, Mapping[str, Any]], T]) -> T:
+        """What `ask(client, limits)` gives. Raises Failure."""
+        from azure.core.exceptions import AzureError
+
+        try:
+            client = self._opened()
+            left = seconds_left(deadline)
+            limits = {
+                "retry_total": _RETRIES,
+                "retry_backoff_factor": 0.3,
+                "timeout": left,
+                "connection_timeout": min(CONNECT_SECONDS, left),
+                "read_timeout": min(READ_SECONDS, left),
+            }
+            return ask(client, limits)
+        except AzureError as error:
+            raise failure_of(error) from None
+        except (OSError, ValueError) as error:
+            # A federated token file that is not mounted, a mistyped cloud name.
+            raise Failure(401, f"Azure cannot be asked: {error}") from None
+
+    def kubernetes_token(self) -> str:
+        """A fresh Entra token for an AKS API server. Raises Failure."""
+        from azure.core.exceptions import AzureError
+
+        self._opened()
+        with self._lock:
+            token, ends = self._token
+            if ends - _EARLY < time():
+                try:
+                    found = self._credential.get_token(AKS_SCOPE)
+                except AzureError as error:
+                    raise failure_of(error) from None
+                self._token = token, _ = (found.token, float(found.expires_on))
+        return token
+
+    def close(self) -> None:
+        """Lets its connections go; the next question opens it again."""
+        with self._lock:
+            client, self._client, self._token = self._client, None, ("", 0.0)
+        if client is not None:
+            client.close()
+            self._credential.close()
+
+    def _opened(self) -> Any:
+        from azure.identity import DefaultAzureCredential
+        from azure.mgmt.containerservice import ContainerServiceClient
+
+        with self._lock:
+            if self._client is None:
+                self._credential = DefaultAzureCredential(
+                    retry_total=1, connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS
+                )
+                self._client = ContainerServiceClient(self._credential, self.subscription_id)
+            return self._client
+
+
+class AzureReader:
+    """The Azure half of a live source."""
+
+    def __init__(self, account: AzureAccount, resource_group: str, name: str) -> None:
+        self.account = account
+        self.resource_group = resource_group
+        self.name = name
+
+    def azure(self, what: AzureCall, deadline: float) -> Answer:
+        """The managed cluster or its node pools, as REST returns them."""
+
+        def cluster(client: Any, limits: Mapping[str, Any]) -> tuple[Any, ...]:
+            return (client.managed_clusters.get(self.resource_group, self.name, **limits).as_dict(),)
+
+        def pools(client: Any, limits: Mapping[str, Any]) -> tuple[Any, ...]:
+            return tuple(pool.as_dict() for pool in client.agent_pools.list(self.resource_group, self.name, **limits))
+
+        single = what.resource == "managedClusters"
+        try:
+            return Objects(self.account.call(deadline, cluster if single else pools))
+        except Failure as failure:
+            return failure.gap("azure", "get" if single else "list", what.resource)
+
+    def arm(self, resource_id: str, deadline: float) -> Answer:
+        """One network resource by its id."""
+        from azure.core.rest import HttpRequest
+
+        if not _ARM_ID.fullmatch(resource_id) or "/.." in resource_id:
+            # Ids come from objects in the cluster: nothing but a plain id may become part of a request.
+            return Gap("azure", "get", resource_id, 400, "is not the id of a network resource")
+
+        def ask(client: Any, limits: Mapping[str, Any]) -> Any:
+            request = HttpRequest("GET", resource_id, params={"api-version": NETWORK_API})
+            response = client.send_request(request, **limits)
+            response.raise_for_status()
+            return response.json()
+
+        try:
+            return Objects((self.account.call(deadline, ask),))
+        except Failure as failure:
+            return failure.gap("azure", "get", resource_id)
+
+
+def cluster_login(
+    account: AzureAccount, resource_group: str, name: str, deadline: float
+) -> tuple[Mapping[str, Any], str, str]:
+    """(kubeconfig, server, CA in PEM) of an AKS cluster. Raises Failure."""
+    import base64
+
+    def ask(client: Any, limits: Mapping[str, Any]) -> bytes:
+        answer = client.managed_clusters.list_cluster_user_credentials(resource_group, name, **limits)
+        found = (answer.kubeconfigs or [None])[0]
+        return bytes(found.value or b"") if found is not None else b""
+
+    try:
+        written = account.call(deadline, ask)
+    except Failure as failure:
+        # The reply is Azure's, about the way in: said in full, it must not look like the API server's own.
+        status = failure.status if failure.status in (401, 504) else 0
+        raise Failure(status, f"Azure gives no way in, listClusterUserCredential: {failure.status} {failure}") from None
+    try:
+        config = next(parse_yaml(written.decode("utf-8"), Budget(100_000)), None)
+        cluster = (items(config, "clusters") or ({},))[0]
+        ca = base64.b64decode(text(cluster, "cluster", "certificate-authority-data")).decode("ascii")
+    except (BadDocument, ValueError):
+        raise Failure(502, f"Azure's kubeconfig of {name} cannot be read") from None
+    server = text(cluster, "cluster", "server")
+    if not isinstance(config, Mapping) or not server.startswith("https://") or not ca:
+        raise Failure(502, f"Azure's kubeconfig of {name} names no server with a certificate authority")
+    return config, server, ca
+
+
+def is_local_account(config: Mapping[str, Any]) -> bool:
+    """Whether a kubeconfig carries its own, cluster-admin, credentials: a cluster without Entra hands those out."""
+    user = (items(config, "users") or ({},))[0]
+    return any(text(user, "user", key) for key in ("client-certificate-data", "token"))
+
+
+def failure_of(error: Exception) -> Failure:
+    """An error of the Azure libraries as a failed read."""
+    from azure.core import exceptions
+
+    said = str(getattr(error, "message", "") or error).strip()
+    match error:
+        case exceptions.ClientAuthenticationError():
+            return Failure(401, _first_line(said))
+        case exceptions.HttpResponseError(status_code=int(status)):
+            code = getattr(getattr(error, "error", None), "code", None)
+            detail = getattr(getattr(error, "error", None), "message", None) or _first_line(said)
+            return Failure(status, f"{code}: {detail}" if code else detail)
+        case exceptions.ServiceRequestTimeoutError() | exceptions.ServiceResponseTimeoutError():
+            return Failure(504, "Azure does not answer in time")
+        case exceptions.ServiceRequestError() | exceptions.ServiceResponseError():
+            timed_out = "timed out" in said.lower()
+            return Failure(504 if timed_out else 0, "Azure does not answer in time" if timed_out else _broken(said))
+        case _:
+            return Failure(0, f"Azure cannot be asked ({type(error).__name__})")
+
+
+def _broken(said: str) -> str:
+    for mark, meaning in (
+        ("certificate", "TLS with Azure failed: its certificate is not trusted (a proxy in between?)"),
+        ("resolve", "Azure's name cannot be resolved"),
+        ("proxy", "the proxy on the way to Azure failed"),
+        ("refused", "Azure cannot be connected to"),
+    ):
+        if mark in said.lower():
+            return meaning
+    return "the connection to Azure broke"
+
+
+def _first_line(said: str) -> str:
+    """DefaultAzureCredential lists every way that it tried, one a line: the first sentence says what matters."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return shortened(lines[0] if lines else "no reason given")

@@ -1,0 +1,186 @@
+"""Reading a live API server through the official client: raw pages, reduced as they come, and gaps for what fails."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from time import sleep
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import orjson
+
+from checks.facts.base import Gap, Listed, PodName
+from checks.sources.base import Answer, NotInstalled, Objects
+from checks.sources.kinds import KINDS
+from checks.sources.reduction import Json, reduced, secret_from_metadata
+from checks.sources.replies import Failure, refused, seconds_left, tls_message, unanswered
+
+PAGE = 500
+"""Objects a page, as kubectl asks for them."""
+CONNECT_SECONDS = 4.0
+READ_SECONDS = 20.0
+MAX_BODY = 128 * 1024 * 1024
+MAX_LOG = 8 * 1024 * 1024
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_TRIES = 3
+
+
+class Access(Protocol):
+    """How an API server is reached, and as whom."""
+
+    def client(self, deadline: float) -> Any:
+        """The official ApiClient, opened at the first question. Raises Failure where there are no credentials."""
+        ...
+
+    def close(self) -> None:
+        """Lets its connections go."""
+        ...
+
+
+class KubernetesReader:
+    """The Kubernetes half of a live source. Safe to use from several threads; connections are kept between runs."""
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+
+    def list_objects(self, what: Listed, deadline: float) -> Answer:
+        """All objects of a kind, through the first of its versions that is served."""
+        try:
+            for version in what.versions:
+                try:
+                    return Objects(tuple(self._listed(what, version, deadline)))
+                except Failure as failure:
+                    if failure.status != 404:
+                        raise
+            return NotInstalled()
+        except Failure as failure:
+            return failure.gap("kubernetes", "list", what.resource)
+
+    def pod_log(self, pod: PodName, container: str, tail: int, deadline: float) -> Answer:
+        """The newest lines of a container; none for one that waits to start."""
+        path = f"/api/v1/namespaces/{quote(pod.namespace)}/pods/{quote(pod.name)}/log"
+        try:
+            body = self._get(path, {"container": container, "tailLines": str(tail)}, deadline, newest=MAX_LOG)
+        except Failure as failure:
+            if failure.status != 400 or "waiting to start" not in failure.message:
+                gap = failure.gap("logs", "get", "pods/log")
+                return Gap(gap.source, gap.verb, gap.resource, gap.status, gap.message, pod.namespace, pod.name)
+            body = b""
+        lines = "\n".join(body.decode("utf-8", "replace").splitlines()[-tail:])
+        return Objects(({"namespace": pod.namespace, "pod": pod.name, "container": container, "text": lines},))
+
+    def server_version(self, deadline: float) -> Answer:
+        """The API server's own word on its version."""
+        try:
+            return Objects((_json(self._get("/version", {}, deadline)),))
+        except Failure as failure:
+            return failure.gap("kubernetes", "get", "version")
+
+    def close(self) -> None:
+        """Lets the connections go."""
+        self.access.close()
+
+    def _listed(self, what: Listed, version: str, deadline: float) -> list[Json]:
+        try:
+            return list(self._pages(what, version, deadline))
+        except Failure as failure:
+            if failure.status != 410:
+                raise
+        # The list grew older than the server remembers while it was being read: once more from its beginning.
+        return list(self._pages(what, version, deadline))
+
+    def _pages(self, what: Listed, version: str, deadline: float) -> Iterator[Json]:
+        path = f"/apis/{what.group}/{version}/{what.plural}" if what.group else f"/api/{version}/{what.plural}"
+        api_version = f"{what.group}/{version}" if what.group else version
+        query = {"limit": str(PAGE)}
+        while True:
+            page = _json(self._get(path, query, deadline, _METADATA if what.metadata_only else "application/json"))
+            items = page.get("items")
+            if items is not None and not isinstance(items, list):
+                raise Failure(502, "the answer is no Kubernetes list")
+            for item in items or ():
+                if isinstance(item, dict):
+                    yield _stamped(item, what, api_version)
+            token = (page.get("metadata") or {}).get("continue")
+            if not token:
+                return
+            query = {"limit": str(PAGE), "continue": str(token)}
+
+    def _get(
+        self, path: str, query: dict[str, str], deadline: float, accept: str = "application/json", newest: int = 0
+    ) -> bytes:
+        """The body of a GET. Raises Failure. What the server itself asks to be repeated is repeated, and so is one broken
+        connection: a kept one may have been dropped by a load balancer meanwhile."""
+        client = self.access.client(deadline)
+        for attempt in range(1, _TRIES + 1):
+            try:
+                return _request(client, path, query, deadline, accept, newest)
+            except Failure as failure:
+                pause = failure.retry_after if failure.status in (429, 503) else None
+                if failure.status == 0 and "broke the connection" in failure.message and attempt == 1:
+                    pause = 0.0
+                if pause is None or attempt == _TRIES or pause >= min(5.0, seconds_left(deadline)):
+                    raise
+            sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+
+def _stamped(item: Json, what: Listed, api_version: str) -> Json:
+    """Items of the API server's own lists carry neither kind nor apiVersion, partial metadata carries its own."""
+    if what.metadata_only:
+        item = secret_from_metadata(item)
+    if what.metadata_only or not item.get("kind"):
+        item = {"apiVersion": api_version, **item, "kind": KINDS.get(what.resource, "")}
+        item["apiVersion"] = api_version
+    return reduced(item)
+
+
+def _request(client: Any, path: str, query: dict[str, str], deadline: float, accept: str, newest: int) -> bytes:
+    from kubernetes.client.exceptions import ApiException
+    from urllib3.exceptions import HTTPError
+
+    left = seconds_left(deadline)
+    server = client.configuration.host
+    try:
+        call = client.param_serialize(
+            "GET",
+            path,
+            query_params=list(query.items()),
+            header_params={"Accept": accept},
+            auth_settings=["BearerToken"],
+        )
+        # Twice the connect time-out, since connecting is tried twice.
+        response = client.call_api(
+            *call, _request_timeout=(min(CONNECT_SECONDS, left / 2), min(READ_SECONDS, left))
+        ).response
+        with closing(response):  # one that was read to its end has given its connection back already
+            body = _body(response, deadline, newest)
+    except ApiException as error:
+        raise Failure(0, f"TLS with {server} failed: {tls_message(str(error.reason))}") from None
+    except (HTTPError, OSError) as error:
+        raise unanswered(error, server) from None
+    if not 200 <= response.status <= 299:
+        raise refused(response.status, response.reason or "", body, response.headers.get("Retry-After"))
+    return body
+
+
+def _body(response: Any, deadline: float, newest: int) -> bytes:
+    """The body, read in pieces so that a server that trickles cannot outlast the deadline; of a log its newest part."""
+    found = bytearray()
+    for piece in response.stream(256 * 1024, decode_content=True):
+        found += piece
+        seconds_left(deadline)
+        if newest and len(found) > 2 * newest:
+            del found[:-newest]
+        elif not newest and len(found) > MAX_BODY:
+            raise Failure(502, f"an answer of more than {MAX_BODY // 1024 // 1024} MiB")
+    return bytes(found[-newest:]) if newest else bytes(found)
+
+
+def _json(body: bytes) -> Json:
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise Failure(502, "the answer is not the API server's JSON")
+    return found

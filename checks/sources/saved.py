@@ -1,0 +1,53 @@
+"""Azure facts from files: what `az aks show`, `az aks nodepool list` and `az resource show` printed."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from checks.config import SavedAzure
+from checks.sources.base import SourceError
+from checks.sources.documents import BadDocument, Budget, parse_json
+from checks.sources.recorded import Recording
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def read_saved(saved: SavedAzure) -> Recording:
+    """The files as a recording without a cluster. Raises SourceError."""
+    cluster = _json(saved.managed_cluster)
+    if not isinstance(cluster, Mapping):
+        raise SourceError(f"{saved.managed_cluster}: no JSON object; expected `az aks show -o json`")
+    pools, resources = (
+        None if path is None else _list(path, expected)
+        for path, expected in (
+            (saved.agent_pools, "`az aks nodepool list -o json`"),
+            (saved.resources, "a JSON array of ARM resources, each with its id"),
+        )
+    )
+    return Recording("", _EPOCH, (), managed_cluster=cluster, agent_pools=pools, resources=resources)
+
+
+def rows(found: object) -> list[Mapping[str, Any]] | None:
+    """The objects of a JSON array, or of the REST body of a list; None for anything else."""
+    if isinstance(found, Mapping):
+        found = found.get("value")
+    if not isinstance(found, list) or not all(isinstance(each, Mapping) for each in found):
+        return None
+    return found
+
+
+def _list(path: Path, expected: str) -> list[Mapping[str, Any]]:
+    found = rows(_json(path))
+    if found is None:
+        raise SourceError(f"{path}: no list of JSON objects; expected {expected}")
+    return found
+
+
+def _json(path: Path) -> Any:
+    try:
+        return parse_json(path.read_bytes(), Budget())
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror}; expected a saved Azure answer") from None
+    except BadDocument as error:
+        raise SourceError(f"{path}: {error}; expected what `az … -o json` printed") from None
