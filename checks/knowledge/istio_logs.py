@@ -77,9 +77,12 @@ TROUBLE: tuple[LogLine, ...] = (
 
 CERTIFICATE_FAILS = re.compile(
     r"failed to warm certificate|failed to generate workload certificate|cannot generate .*certificate"
-    r"|failed to sign(?: CSR)?|create certificate: "
+    r"|failed to sign CSR|CSR signing error|create certificate: "
 )
-CERTIFICATE_MADE = re.compile(r"generated new workload certificate|returned workload certificate from cache")
+CERTIFICATE_MADE = re.compile(
+    r"generated new workload certificate|returned (?:delayed )?workload certificate from cache|Envoy proxy is ready"
+)
+"""A proxy is only ready once it has its certificate."""
 
 CREDENTIALS: tuple[LogLine, ...] = (
     LogLine(
@@ -243,3 +246,15 @@ def pushed(message: str) -> tuple[tuple[str, str], str] | None:
     """((namespace, pod), type) of a line that says that istiod pushed to a proxy."""
     found = _PUSH.search(message)
     return ((found["namespace"], found["pod"]), found["type"]) if found else None
+
+
+def certificate_trouble(lines: Iterable[Line]) -> Line | None:
+    """The newest line about the workload certificate where that is a failure; None where one was made since, or where
+    the log says nothing about it."""
+    newest: Line | None = None
+    for line in lines:
+        if CERTIFICATE_FAILS.search(line.text):
+            newest = line
+        elif newest is not None and CERTIFICATE_MADE.search(line.text):
+            newest = None
+    return newest

@@ -1,0 +1,136 @@
+"""EG504: the gateway's proxies write no access log."""
+
+from collections.abc import Iterator
+
+from checks.check import check
+from checks.commands import ISTIO_LOG, MESHCFG, TELEM, change, kubectl, kubectl_apply, look
+from checks.facts.istio import ROOT_NAMESPACE, Telemetry
+from checks.facts.kubernetes import ConfigMap, Deployment, Pod
+from checks.facts.view import Facts
+from checks.findings import Action, Evidence, Observation, Severity, healthy, warn
+from checks.route.access_log import AccessLog, Ambiguity, access_log, ambiguities
+from checks.route.gateways import proxy_labels
+from checks.route.visibility import mesh_config, settle
+
+
+@check(
+    code="EG504",
+    title="The gateway writes no access log",
+    severity=Severity.RISKS,
+    article=("IST-1",),
+    reads=(Telemetry, ConfigMap, Pod, Deployment),
+)
+def access_log_off(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: the Telemetry objects that apply to the gateway's pods (aks-istio-system, then the gateway's
+    namespace, then those that select the pods; the nearest with `accessLogging` wins), and where none decides,
+    `accessLogFile` of the mesh. Off warns, and so do several Telemetries of one namespace with the same reach, of which
+    istiod takes the oldest.
+
+    Why it matters: nothing is broken, but without the log nobody sees which requests reach the gateway, which route they
+    took, and with which response flag they failed.
+
+    What usually fixes it: a Telemetry object beside the gateway, or `accessLogFile: /dev/stdout` in the shared
+    ConfigMap of the revision.
+
+    Source: article, Istio step 1; AKS documentation "Istio telemetry" and "Istio mesh configuration"; domain.md 5.2.11."""
+    labels = proxy_labels(facts) or ({},)
+    competing = ambiguities(facts, labels)
+    yield from (_ambiguous(each) for each in competing)
+    logs: dict[AccessLog, str] = {}
+    for revision in facts.gateway.revisions or ("",):
+        mesh = mesh_config(facts, revision)
+        of_revision = [each for each in labels if each.get("istio.io/rev", revision) == revision] or list(labels)
+        for each in of_revision:
+            logs.setdefault(access_log(facts, each, mesh), revision)
+    if any(each.mesh for each in logs):
+        settle(facts)
+    off = {log: revision for log, revision in logs.items() if not log.on}
+    for log, revision in off.items():
+        yield _off(facts, log, revision, dict(labels[0]))
+    if not off and not competing:
+        yield _on(next(iter(logs)))
+
+
+def _on(log: AccessLog) -> Observation:
+    note = f", thinned by the filter {log.filter}" if log.filter else ""
+    note += f"; they go to the provider {log.provider}, not to the pods' output" if log.provider else ""
+    return healthy(
+        f"Access logs are on, by {log.decided}{note}.", evidence=[Evidence(log.decided, log.field, log.observed)]
+    )
+
+
+def _off(facts: Facts, log: AccessLog, revision: str, labels: dict[str, str]) -> Observation:
+    gateway = facts.gateway
+    which = f" of revision {revision}" if len(gateway.revisions) > 1 else ""
+    return warn(
+        f"The proxies{which} of the {gateway.ref} write no access log.",
+        subject=gateway.ref,
+        evidence=[Evidence(log.decided, log.field, log.observed, "the provider envoy, or /dev/stdout")],
+        actions=[
+            look(
+                "Look at the Telemetry objects that may decide",
+                kubectl("get", "telemetries.telemetry.istio.io", "-A", "-o", "yaml"),
+                TELEM,
+            ),
+            *_fixes(facts, log, revision, labels),
+        ],
+    )
+
+
+def _fixes(facts: Facts, log: AccessLog, revision: str, labels: dict[str, str]) -> Iterator[Action]:
+    expect = "requests appear in the log of istio-proxy within seconds, without a restart"
+    kind, _, decided = log.decided.partition(" ")
+    if kind == Telemetry.kind:
+        # A new object would be younger, and of two with one reach the older wins.
+        namespace, _, name = decided.partition("/")
+        edit = kubectl("edit", "telemetries.telemetry.istio.io", name, namespace=namespace)
+        yield change("Turn it on there: the provider envoy, and no disabled: true", edit, TELEM, expect)
+        return
+    gateway = facts.gateway
+    selector = f"\n  selector:\n    matchLabels:\n      istio: {labels['istio']}" if labels.get("istio") else ""
+    yield change(
+        "Turn the gateway's access log on with a Telemetry object",
+        kubectl_apply(_manifest(gateway.name, gateway.namespace, selector)),
+        TELEM,
+        expect,
+    )
+    if revision:
+        edit = kubectl("edit", "configmap", f"istio-shared-configmap-{revision}", namespace=ROOT_NAMESPACE)
+        yield change("Or for the whole mesh: set accessLogFile: /dev/stdout under mesh", edit, MESHCFG)
+
+
+def _manifest(name: str, namespace: str, selector: str) -> str:
+    return f"""apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata:
+  name: {name}-access-log
+  namespace: {namespace}
+spec:{selector}
+  accessLogging:
+  - providers:
+    - name: envoy"""
+
+
+def _ambiguous(found: Ambiguity) -> Observation:
+    names = ", ".join(each.name for each in found.telemetries)
+    reach = "that select the gateway's pods" if found.selecting else "without a selector"
+    oldest = found.telemetries[0]
+    return warn(
+        f"Namespace {found.namespace} has {len(found.telemetries)} Telemetry objects {reach} ({names}), "
+        f"of which istiod takes the oldest, {oldest.name}.",
+        subject=f"Namespace {found.namespace}",
+        evidence=[
+            Evidence(
+                each.ref, "metadata.creationTimestamp", f"{each.created:%Y-%m-%dT%H:%M:%SZ}" if each.created else ""
+            )
+            for each in found.telemetries
+        ],
+        actions=[
+            look(
+                "Compare them",
+                kubectl("get", "telemetries.telemetry.istio.io", "-o", "yaml", namespace=found.namespace),
+                ISTIO_LOG,
+            ),
+            Action("Merge them into one and delete the others", url=ISTIO_LOG),
+        ],
+    )

@@ -1,0 +1,81 @@
+"""EG518: an EnvoyFilter changes the gateway's proxies."""
+
+from collections.abc import Iterator
+
+from checks.check import check
+from checks.commands import SUPPORT, kubectl, look
+from checks.facts.istio import ROOT_NAMESPACE, EnvoyFilter
+from checks.facts.kubernetes import Deployment, Pod, selects
+from checks.facts.reading import items, text
+from checks.facts.view import Facts
+from checks.findings import Action, Evidence, Observation, Severity, healthy, warn
+from checks.route.gateways import proxy_labels
+
+
+@check(
+    code="EG518",
+    title="An EnvoyFilter changes the gateway's proxies",
+    severity=Severity.RISKS,
+    reads=(EnvoyFilter, Pod, Deployment),
+)
+def envoy_filter_present(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: EnvoyFilters of the gateway's namespace and of aks-istio-system whose workloadSelector matches the
+    gateway's pods, or that have none, and that patch gateways (a patch in SIDECAR_INBOUND or SIDECAR_OUTBOUND alone does
+    not). Each warns.
+
+    Why it matters: an EnvoyFilter edits Envoy's configuration behind Istio's back. It is allowed on AKS but not
+    supported, and it breaks with new revisions: proxies then refuse listeners or clusters.
+
+    What usually fixes it: nothing needs fixing while traffic flows. When proxies refuse configuration, remove the filter
+    and see whether they accept it; say so in a support request.
+
+    Source: AKS documentation "Support policy for the Istio add-on"; domain.md 5.3 B34."""
+    labels = proxy_labels(facts)
+    count = 0
+    namespaces = dict.fromkeys((facts.gateway.namespace, ROOT_NAMESPACE))
+    for each in (found for namespace in namespaces for found in facts.in_namespace(EnvoyFilter, namespace)):
+        selector = each.workload_selector
+        if selector and not any(selects(selector, one) for one in labels):
+            continue
+        if not selector and items(each.raw, "spec", "targetRefs"):
+            # targetRefs name waypoints and Gateway API gateways, never a classic gateway.
+            continue
+        if patches := _patches(each):
+            count += 1
+            yield _warned(each, patches)
+    if not count:
+        yield healthy(f"No EnvoyFilter applies to the pods of the {facts.gateway.ref}.")
+
+
+def _patches(found: EnvoyFilter) -> tuple[str, ...]:
+    """What it changes in a gateway, each as `applyTo in context`."""
+    contexts = (
+        (text(p, "applyTo"), text(p, "match", "context") or "ANY") for p in items(found.raw, "spec", "configPatches")
+    )
+    return tuple(dict.fromkeys(f"{what} in {where}" for what, where in contexts if not where.startswith("SIDECAR")))
+
+
+def _warned(found: EnvoyFilter, patches: tuple[str, ...]) -> Observation:
+    selector = ", ".join(f"{key}={value}" for key, value in sorted(found.workload_selector.items()))
+    reach = (
+        f"selects the gateway's pods by {selector}"
+        if selector
+        else "has no workloadSelector, so it applies to them, too"
+    )
+    return warn(
+        f"{found.ref} changes the gateway's proxies ({'; '.join(patches)}).",
+        subject=found.ref,
+        evidence=[Evidence(found.ref, "spec.workloadSelector", selector or "(none)", "not the gateway's pods")],
+        actions=[
+            look(
+                f"Read it: it {reach}",
+                kubectl("get", "envoyfilter", found.name, "-o", "yaml", namespace=found.namespace),
+                SUPPORT,
+            ),
+            Action(
+                "Keep a copy and remove it when the proxies refuse configuration, or narrow its workloadSelector to the "
+                "workloads that need it",
+                url=SUPPORT,
+            ),
+        ],
+    )
