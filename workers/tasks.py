@@ -1,17 +1,17 @@
 """The tasks. Each takes an id and nothing else, may be delivered twice and may die anywhere."""
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 
 from celery.signals import worker_process_init
 
 from checks.config import Config, UnknownCluster, load
-from checks.facts.azure import ManagedCluster
-from checks.facts.base import AzureCall
-from checks.sources.base import Objects
+from checks.facts.base import Gap
 from checks.sources.bundle import BundleError
 from checks.sources.live import SourceError
+from checks.sources.run import gateways
 from workers.app import app
 from workers.client import Client, connect
 from workers.clusters import Clusters
@@ -66,20 +66,15 @@ def list_gateways(listing_id: str) -> None:
 
 
 def _listed(listing: Listing) -> Listing:
-    from dataclasses import replace
-    from time import monotonic
-
     try:
         source = clusters().source(config().cluster(listing.cluster))
     except (UnknownCluster, BundleError, SourceError) as wrong:
         return replace(listing, state=ListingState.FAILED, problem=str(wrong))
-    assert isinstance(ManagedCluster.origin, AzureCall)  # noqa: S101 - it is declared so
-    answer = source.azure(ManagedCluster.origin, monotonic() + 20)
-    if not isinstance(answer, Objects) or not answer.raw:
-        return replace(listing, state=ListingState.FAILED, problem=f"Azure did not tell: {answer}")
-    found = tuple((f"{e.namespace}/{e.name}", e.enabled) for e in ManagedCluster(answer.raw[0]).egress_gateways)
+    found = gateways(source, 20)
+    if isinstance(found, Gap):
+        return replace(listing, state=ListingState.FAILED, problem=f"Azure did not tell: {found}.")
     client().history.keep_inventory(listing.cluster, found)
-    return replace(listing, state=ListingState.DONE, gateways=tuple(sorted(found)), at=datetime.now(UTC))
+    return replace(listing, state=ListingState.DONE, gateways=found, at=datetime.now(UTC))
 
 
 @app.task(name="workers.ticks.janitor")

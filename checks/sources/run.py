@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 from time import monotonic
 
 from checks.check import Check
-from checks.diagnose import Diagnosis, Evaluated, diagnose, needed
+from checks.diagnose import Diagnosis, Evaluated, diagnose, needed, record
+from checks.facts.azure import ManagedCluster
+from checks.facts.base import Gap
 from checks.facts.store import FactStore
 from checks.facts.view import Question
 from checks.findings import Report
@@ -24,3 +26,14 @@ def run(source: Source, question: Question, checks: Sequence[Check], timeout: fl
                 yield step
             case Diagnosis():
                 yield step.finish(monotonic() - began)
+
+
+def gateways(source: Source, timeout: float) -> tuple[tuple[str, bool], ...] | Gap:
+    """The egress gateways of a cluster's mesh profile (`namespace/name`, enabled), by name; a Gap where Azure did not tell."""
+    store = FactStore(source.now())
+    for reading in gather(source, {ManagedCluster}, store, monotonic() + timeout):
+        record(store, reading)
+    for gap in store.gaps(ManagedCluster):
+        return gap
+    found = [entry for cluster in store.known(ManagedCluster) for entry in cluster.egress_gateways]
+    return tuple(sorted((f"{entry.namespace}/{entry.name}", entry.enabled) for entry in found))
