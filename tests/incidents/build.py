@@ -1,0 +1,40 @@
+"""Writes incidents as whole bundles: `python -m tests.incidents.build FOLDER [NAME…]`.
+
+Each becomes `FOLDER/<name>/` with the bundle, a README that tells the story, and expect.yaml; `egress-diag diagnose
+--bundle` reads them. Without names all incidents are written. A name may be given as NAME=DIRECTORY.
+"""
+
+import sys
+from pathlib import Path
+
+from tests.clusters.bundles import dump_yaml, write_bundle
+from tests.incidents.incidents import Incident, incidents
+
+
+def build(incident: Incident, folder: Path) -> None:
+    """Writes one incident as a bundle directory."""
+    write_bundle(incident.cluster, folder)
+    (folder / "README").write_text(f"{incident.title}.\n\n{incident.story}\n", encoding="utf-8")
+    (folder / "expect.yaml").write_text(dump_yaml(dict(incident.expect)), encoding="utf-8")
+
+
+def main(arguments: list[str]) -> None:
+    """Builds the incidents that the command line names."""
+    if not arguments:
+        sys.exit(__doc__)
+    folder = Path(arguments[0])
+    known = {incident.name: incident for incident in incidents()}
+    wanted = dict(_pair(argument) for argument in arguments[1:]) or {name: name for name in known}
+    if missing := sorted(set(wanted) - set(known)):
+        sys.exit(f"no incident {', '.join(missing)}")
+    for name, directory in wanted.items():
+        build(known[name], folder / directory)
+
+
+def _pair(argument: str) -> tuple[str, str]:
+    name, _, directory = argument.partition("=")
+    return name, directory or name
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

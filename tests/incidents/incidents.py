@@ -1,0 +1,99 @@
+"""Incidents: one file each, `tests/incidents/<nnn-name>.yaml`, that says what happened and what a right diagnosis says.
+
+.. code-block:: yaml
+
+    title: one line
+    story: what happened, as the people on call would tell it
+    cluster: base                    # the cluster of tests/clusters that it starts from; default: base
+    parts: [waiting-pods]            # patches of tests/incidents/parts that come first, in this order
+    patch: {change: […], …}          # what is different (tests/clusters/compose.py)
+    expect:
+      gateway: team-egress/egw       # the GATEWAY argument; host and from: what else was asked
+      verdict: broken
+      root_causes: […]               # exactly these, in any order, leaving out what is in may_fail
+      failing: […]                   # these are `fail`
+      may_fail: […]                  # these may be `fail` or not
+      not_failing: '*'               # nothing but `failing` and `may_fail` is `fail`
+      warning: […] or '*'            # exactly these are `warn` (where no finding of the check fails), or any
+      may_warn: […]                  # these may be `warn` or not
+      unknown: […] or '*'            # exactly these are `unknown`, or any
+      may_unknown, includes_unknown, includes_skipped: […]
+      explained: {check: [causes]}   # explained_by has at least these
+      ambiguous: [ns/name, …]        # the name fits these gateways, and the diagnosis asks back
+      why: [the reasoning]
+
+The forbidden reads come from one table, `forbidden-reads.yaml`: each is a healthy cluster in which exactly that read is denied.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.clusters.bundles import read_yaml
+from tests.clusters.compose import Cluster, compose, named
+
+HERE = Path(__file__).parent
+_KEYS = {"title", "story", "cluster", "parts", "patch", "expect"}
+_EXPECT_KEYS = {
+    *("gateway", "host", "from", "verdict", "root_causes", "failing", "may_fail", "not_failing", "warning", "may_warn"),
+    *("unknown", "may_unknown", "includes_unknown", "includes_skipped", "explained", "ambiguous", "why"),
+}
+_SOURCES = {"managedClusters": "azure", "agentPools": "azure", "pods/log": "logs"}
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One incident: a whole cluster and what a right diagnosis of it says."""
+
+    name: str
+    title: str
+    story: str
+    cluster: Cluster
+    expect: Mapping[str, Any]
+
+
+def incidents() -> list[Incident]:
+    """All of them, by name. Raises ValueError for a key that no incident has."""
+    files = [_read(path) for path in sorted(HERE.glob("[0-9]*.yaml"))]
+    return [*files, *_forbidden(read_yaml(HERE / "forbidden-reads.yaml"))]
+
+
+def _read(path: Path) -> Incident:
+    raw = read_yaml(path)
+    _only(raw, _KEYS, path.name)
+    _only(raw["expect"], _EXPECT_KEYS, path.name)
+    cluster = named(raw.get("cluster", "base"))
+    for part in raw.get("parts", ()):
+        cluster = compose(cluster, read_yaml(HERE / "parts" / f"{part}.yaml"))
+    cluster = compose(cluster, raw.get("patch") or {})
+    return Incident(path.stem, raw["title"], raw["story"].strip(), cluster, raw["expect"])
+
+
+def _forbidden(table: Mapping[str, Any]) -> Iterator[Incident]:
+    for number, row in enumerate(table["reads"]):
+        read = str(row["read"])
+        source = _SOURCES.get(read, "azure" if read.startswith("/") else "kubernetes")
+        error = {"source": source, "resource": read, "namespace": None, "status": 403, "message": table["message"]}
+        yield Incident(
+            name=f"{400 + number}-forbidden-{read.rpartition('/')[2] if read.startswith('/') else read.replace('/', '-')}",
+            title=f"A healthy gateway, and {read} may not be read",
+            story=f"Exactly one read is denied: {read}. Nothing is wrong with the gateway, as far as anybody can see.",
+            cluster=compose(named(row.get("cluster", "base")), {"errors": [error]}),
+            expect={
+                "gateway": table["gateway"],
+                "verdict": row["verdict"],
+                "root_causes": [],
+                "failing": [],
+                "not_failing": "*",
+                "warning": [],
+                "unknown": row.get("unknown", "*"),
+                "includes_unknown": row.get("includes_unknown", []),
+                "why": [row["why"]],
+            },
+        )
+
+
+def _only(raw: Mapping[str, Any], known: set[str], where: str) -> None:
+    if extra := set(raw) - known:
+        raise ValueError(f"{where}: unknown keys {sorted(extra)}")

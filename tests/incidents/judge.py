@@ -1,0 +1,68 @@
+"""Compares a diagnosis with what an incident expects of it. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from checks.findings import Finding, Report, Status
+
+_WORST_FIRST = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.PASS, Status.SKIPPED)
+
+
+def statuses(findings: Iterable[Finding]) -> dict[str, Status]:
+    """What each check says in all: the worst of its findings. A failure outweighs an unknown, an unknown a warning."""
+    worst: dict[str, Status] = {}
+    for finding in findings:
+        before = worst.get(finding.check, Status.SKIPPED)
+        worst[finding.check] = min(before, finding.status, key=_WORST_FIRST.index)
+    return worst
+
+
+def shortcomings(report: Report, expect: Mapping[str, Any]) -> Iterator[str]:
+    """Every way in which the report is not what was expected, as one line each."""
+    said = statuses(report.findings)
+    may_fail = set(expect.get("may_fail", ()))
+    if report.verdict != expect["verdict"]:
+        yield f"verdict is {report.verdict}, expected {expect['verdict']}"
+    yield from _set("root causes", set(report.root_causes) - may_fail, set(expect["root_causes"]))
+    failing = {slug for slug, status in said.items() if status is Status.FAIL}
+    expected = set(expect["failing"])
+    if missing := expected - failing:
+        yield f"does not fail: {_list(missing)}"
+    if expect["not_failing"] == "*" and (invented := failing - expected - may_fail):
+        yield f"fails without need: {_list(invented)}"
+    yield from _listed("warning", Status.WARN, said, expect, "may_warn")
+    yield from _listed("unknown", Status.UNKNOWN, said, expect, "may_unknown")
+    for key, status in (("includes_unknown", Status.UNKNOWN), ("includes_skipped", Status.SKIPPED)):
+        for slug in expect.get(key, ()):
+            if said.get(slug) is not status:
+                yield f"{slug} is {said.get(slug, 'not there')}, expected {status}"
+    yield from _explained(report, expect)
+
+
+def _listed(key: str, status: Status, said: Mapping[str, Status], expect: Mapping[str, Any], may: str) -> Iterator[str]:
+    if expect[key] == "*":
+        return
+    optional = set(expect.get(may, ())) | set(expect.get("may_fail", ()) if key == "warning" else ())
+    found = {slug for slug, its in said.items() if its is status}
+    yield from _set(f"{key} checks", found - optional, set(expect[key]) - optional)
+    if missing := set(expect[key]) - found - optional:
+        yield f"is not {status}: {_list(missing)}"
+
+
+def _explained(report: Report, expect: Mapping[str, Any]) -> Iterator[str]:
+    for finding in report.findings:
+        if finding.status is Status.FAIL and finding.check not in report.root_causes and not finding.explained_by:
+            yield f"{finding.check} is neither a root cause nor explained"
+    for slug, causes in expect.get("explained", {}).items():
+        by = {cause for f in report.findings if f.check == slug for cause in f.explained_by}
+        if missing := set(causes) - by:
+            yield f"{slug} is not explained by {_list(missing)}"
+
+
+def _set(what: str, found: set[str], expected: set[str]) -> Iterator[str]:
+    if found != expected:
+        yield f"{what}: found {_list(found) or 'none'}, expected {_list(expected) or 'none'}"
+
+
+def _list(slugs: Iterable[str]) -> str:
+    return ", ".join(sorted(slugs))

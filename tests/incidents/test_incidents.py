@@ -1,0 +1,81 @@
+"""Every incident gives the root causes that it has, blames nothing else, and never calls well what it could not see."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from checks.check import catalogue
+from checks.facts.target import AmbiguousGateway
+from checks.findings import Report
+from checks.sources.bundle import read_bundle
+from tests.clusters.bundles import read_yaml
+from tests.incidents.build import build
+from tests.incidents.incidents import HERE, Incident, incidents
+from tests.incidents.judge import shortcomings
+from tests.recordings import diagnosed, question, recording
+
+ALL = incidents()
+
+
+def diagnose(incident: Incident) -> Report:
+    expect = incident.expect
+    asked = question(incident.cluster, expect["gateway"], expect.get("host"), expect.get("from"))
+    return diagnosed(incident.cluster, asked).finish(0.0)
+
+
+@pytest.mark.parametrize("incident", ALL, ids=lambda incident: incident.name)
+def test_incident(incident: Incident, record_property: Callable[[str, object], None]) -> None:
+    expected = incident.expect.get("root_causes") or incident.expect.get("ambiguous") or [incident.expect["verdict"]]
+    record_property("expected", ", ".join(expected))
+    if "ambiguous" in incident.expect:
+        with pytest.raises(AmbiguousGateway) as asked_back:
+            diagnose(incident)
+        record_property("found", ", ".join(asked_back.value.choices))
+        assert list(asked_back.value.choices) == incident.expect["ambiguous"]
+        return
+    report = diagnose(incident)
+    record_property("found", ", ".join(report.root_causes) or report.verdict)
+    assert list(shortcomings(report, incident.expect)) == []
+
+
+def test_a_built_bundle_is_the_incident(tmp_path: Path) -> None:
+    incident = next(i for i in ALL if i.name.startswith("011-"))
+    build(incident, tmp_path / "bundle")
+    read = read_bundle(tmp_path / "bundle")
+    composed = recording(incident.cluster)
+    assert sorted(map(repr, read.objects)) == sorted(map(repr, composed.objects))
+    assert (read.captured_at, read.managed_cluster, read.logs) == (
+        composed.captured_at,
+        composed.managed_cluster,
+        composed.logs,
+    )
+    assert read_yaml(tmp_path / "bundle" / "expect.yaml") == incident.expect
+    assert incident.story.split()[0] in (tmp_path / "bundle" / "README").read_text(encoding="utf-8")
+
+
+def test_expectations_name_checks_that_exist() -> None:
+    known = {check.slug for check in catalogue()}
+    keys = ("root_causes", "failing", "may_fail", "warning", "may_warn", "unknown", "may_unknown", "includes_unknown")
+    for incident in ALL:
+        named = {slug for key in keys for slug in incident.expect.get(key, ()) if incident.expect.get(key) != "*"}
+        assert named <= known, incident.name
+
+
+def test_root_causes_are_among_the_failures() -> None:
+    for incident in ALL:
+        assert set(incident.expect.get("root_causes", ())) <= set(incident.expect.get("failing", ())), incident.name
+
+
+def test_the_incidents_cover_what_they_promise() -> None:
+    """At least a dozen double faults, eight healthy clusters, one incident for each kind of read."""
+    doubles = [i for i in ALL if i.name.startswith("2")]
+    healthy = [i for i in ALL if i.name.startswith("3")]
+    assert len([i for i in doubles if len(i.expect["root_causes"]) > 1]) >= 12
+    assert {i.expect["verdict"] for i in healthy} == {"healthy"}
+    assert len(healthy) >= 8
+    denied = {
+        row["read"] for row in read_yaml(HERE / "forbidden-reads.yaml")["reads"] if not row["read"].startswith("/")
+    }
+    read = {getattr(kind.origin, "resource", "") for check in catalogue() for kind in check.reads}
+    assert {name for name in read if name and "Microsoft." not in name} - {"version"} <= denied
