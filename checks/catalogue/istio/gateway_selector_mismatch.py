@@ -1,0 +1,191 @@
+"""EG505."""
+
+from collections.abc import Iterator
+
+from checks.check import Because, check
+from checks.commands import ISTIO_EGW, TSG, change, kubectl, look
+from checks.facts.istio import Gateway, VirtualService
+from checks.facts.view import Facts
+from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.route.carried import (
+    HOST_READS,
+    Configuration,
+    about,
+    asked_host,
+    configuration,
+    judged,
+    judged_on,
+    nothing_configured,
+)
+from checks.route.corrections import applied, listed, manifest, patched, show
+from checks.route.gateways import ingress_selected
+from checks.route.registry import gateway_named
+from checks.route.rules import MESH, gateway_refs
+from checks.route.visibility import settle
+
+
+@check(
+    code="EG505",
+    title="No Gateway selects the egress gateway's pods",
+    severity=Severity.BLOCKS,
+    article=("IST-3",),
+    reads=HOST_READS,
+    explains={
+        "gateway-server-unreachable": Because("a Gateway that selects no pod opens no port on them", share="host"),
+        "virtual-service-route-broken": Because(
+            "a VirtualService works at the gateway only through a Gateway that selects its pods", share="host"
+        ),
+    },
+)
+def gateway_selector_mismatch(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: the selectors of all Istio Gateways, and the labels of the egress gateway's pods (of its
+    Deployments' templates where there are no pods). It fails for each Gateway that was meant for this egress gateway and
+    does not select it: one that a VirtualService names which routes to the gateway's Service, one beside it that selects
+    nothing, or one whose selector is a typing mistake away. A selector that also takes ingress gateways warns.
+
+    Why it matters: a Gateway opens its ports only on the pods that it selects. Without one the gateway's ports are closed
+    and requests end in 503 or a refused connection.
+
+    What usually fixes it: give `spec.selector` the label `istio` of the gateway's pods.
+
+    Source: article IST-3, which compares with the Service's label; istiod compares with the pods' labels, and so does
+    this check; Istio's Gateway reference."""
+    facts.all(Gateway)
+    found = configuration(facts)
+    if not found.labels:
+        yield skip(
+            f"There is neither a pod nor a Deployment of {facts.gateway.ref} to select (deployment-not-available)."
+        )
+        return
+    for gateway in found.intended:
+        if not asked_host(facts) or judged_on(facts, gateway):
+            yield _missed(facts, found, gateway)
+    if not found.selected and not found.intended:
+        facts.all(VirtualService)
+        yield _none(facts, found)
+        return
+    for gateway in found.selected:
+        if (pod := ingress_selected(facts, gateway)) is not None or not gateway.selector:
+            yield _too_broad(facts, found, gateway, pod.ref if pod else "every gateway of the cluster")
+    facts.all(VirtualService)
+    settle(facts)
+    yield healthy(
+        f"{_names(found.selected)} select{'s' if len(found.selected) == 1 else ''} the pods of {facts.gateway.ref}.",
+        evidence=[Evidence(each.ref, "spec.selector", _written(each.selector)) for each in found.selected[:20]],
+    )
+
+
+def _names(gateways: tuple[Gateway, ...]) -> str:
+    first = ", ".join(each.ref for each in gateways[:3])
+    return first + (f" and {len(gateways) - 3} more" if len(gateways) > 3 else "")
+
+
+def _written(selector: dict[str, str]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in sorted(selector.items())) or "(empty)"
+
+
+def _label(found: Configuration) -> dict[str, str]:
+    """The label that the add-on gives a gateway's pods to be selected by."""
+    first = dict(found.labels[0])
+    return {"istio": first["istio"]} if "istio" in first else {"app": first["app"]} if "app" in first else first
+
+
+def _missed(facts: Facts, found: Configuration, gateway: Gateway) -> Observation:
+    name = f"{gateway.namespace}/{gateway.name}"
+    hosts = judged_on(facts, gateway)
+    if name in found.hidden:
+        return fail(
+            f"{gateway.ref} would select the pods of {facts.gateway.ref}, but istiod does not look at namespace "
+            f"{gateway.namespace}.",
+            subject=gateway.ref,
+            evidence=[Evidence(found.mesh.written[0], "data.mesh", "discoverySelectors", f"match {gateway.namespace}")],
+            actions=[look("The mesh's settings", _mesh_command(found), TSG), show(gateway)],
+            about=[*about(hosts), Involved("namespace", gateway.namespace)],
+        )
+    idle_beside = bool(found.selected) and name not in found.named | found.near
+    served = bool(hosts) and all(any(s.serves(h) and s.lost_to is None for s in found.servers) for h in hosts)
+    observe = warn if idle_beside or (served and name not in found.named) else fail
+    return observe(
+        f"{gateway.ref} selects {_written(gateway.selector)}, but the pods of {facts.gateway.ref} have "
+        f"{_written(_label(found))}.",
+        subject=gateway.ref,
+        evidence=[Evidence(gateway.ref, "spec.selector", _written(gateway.selector), _written(_label(found)))],
+        actions=_repair(facts, found, gateway),
+        about=about(hosts),
+    )
+
+
+def _mesh_command(found: Configuration) -> str:
+    return kubectl(
+        "get", "configmap", found.mesh.written[0].rpartition("/")[2], "-o", "yaml", namespace="aks-istio-system"
+    )
+
+
+def _repair(facts: Facts, found: Configuration, gateway: Gateway) -> list[Action]:
+    actual = found.labels[0]
+    wrong: dict[str, str | None] = {k: None for k, v in gateway.selector.items() if actual.get(k) != v}
+    pods = kubectl(
+        "get", "pods", "--show-labels", "-l", f"app={actual.get('app', '')}", namespace=facts.gateway.namespace
+    )
+    return [
+        show(gateway),
+        look("The labels of the gateway's pods", pods),
+        change(
+            f"Let {gateway.ref} select the gateway's pods",
+            patched(gateway, {"spec": {"selector": {**wrong, **_label(found)}}}),
+            TSG,
+            "the gateway opens the ports of its servers within seconds",
+        ),
+    ]
+
+
+def _none(facts: Facts, found: Configuration) -> Observation:
+    if not found.routes:
+        return skip(nothing_configured(facts))
+    routes = ", ".join(each.ref for each in found.routes[:3])
+    return fail(
+        f"{routes} sends requests to {facts.gateway.ref}, but no Gateway selects its pods.",
+        subject=facts.gateway.ref,
+        evidence=[
+            Evidence("gateways.networking.istio.io", "spec.selector", "(none selects it)", _written(_label(found))),
+            *(Evidence(each.ref, "spec.gateways", ", ".join(each.gateways)) for each in found.routes[:3]),
+        ],
+        actions=[
+            look("All Gateways", listed(Gateway)),
+            change(
+                "Create a Gateway that selects the gateway's pods",
+                _create(facts, found),
+                ISTIO_EGW,
+                "it opens its ports",
+            ),
+        ],
+        about=about(judged(facts)),
+    )
+
+
+def _create(facts: Facts, found: Configuration) -> str:
+    """The Gateway that the VirtualServices ask for: under the name that they use, with a server for each kind of rule."""
+    namespace, name = facts.gateway.namespace, f"{facts.gateway.name}-hosts"
+    refs = [ref for route in found.routes for ref in gateway_refs(route) if ref != MESH]
+    for ref in (ref for ref in refs if gateway_named(facts, ref) is None):
+        namespace, _, name = ref.partition("/")
+        break
+    hosts = list(judged(facts))
+    servers: list[dict[str, object]] = []
+    if any(route.http for route in found.routes) or not any(route.tls for route in found.routes):
+        servers.append({"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": hosts})
+    if any(route.tls for route in found.routes):
+        port = {"number": 443, "name": "tls", "protocol": "TLS"}
+        servers.append({"port": port, "hosts": hosts, "tls": {"mode": "PASSTHROUGH"}})
+    return applied(manifest("Gateway", name, namespace, {"selector": _label(found), "servers": servers}))
+
+
+def _too_broad(facts: Facts, found: Configuration, gateway: Gateway, too: str) -> Observation:
+    return warn(
+        f"{gateway.ref} has {f'the selector {_written(gateway.selector)}' if gateway.selector else 'no selector'}, which "
+        f"takes {too}, too: its servers also open there.",
+        subject=gateway.ref,
+        evidence=[Evidence(gateway.ref, "spec.selector", _written(gateway.selector), _written(_label(found)))],
+        actions=_repair(facts, found, gateway),
+        about=about(judged_on(facts, gateway)),
+    )
