@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from checks.facts.base import KubernetesObject
 from checks.facts.kubernetes import DaemonSet, Deployment, Event, ReplicaSet, Workload
-from checks.facts.reading import number, text
+from checks.facts.reading import text
 from checks.facts.view import Facts
 
 EVENT = "event FailedCreate"
@@ -32,13 +32,15 @@ def gateway_refusals(facts: Facts) -> tuple[Refusal, ...]:
     gateway = facts.gateway
     deployments = () if facts.gap(Deployment, gateway.namespace) else facts.deployments()
     sets = (
-        {} if facts.gap(ReplicaSet, gateway.namespace) else facts.once("replica sets", _by_deployment, gateway.namespace)
+        {}
+        if facts.gap(ReplicaSet, gateway.namespace)
+        else facts.once("replica sets", _by_deployment, gateway.namespace)
     )
     found: list[Refusal] = []
     for name, revision in zip(gateway.deployments, gateway.revisions, strict=True):
         found += [r for d in deployments if d.name == name for r in _conditions(d, revision)]
         for each in sets.get(name, ()):
-            if _created(each) < each.replicas:
+            if each.existing < each.replicas:
                 found += [*_conditions(each, revision), *_events(facts, each, revision)]
     return tuple({(r.revision, r.message): r for r in reversed(found)}.values())[::-1]
 
@@ -67,10 +69,6 @@ def _by_deployment(facts: Facts) -> dict[str, list[ReplicaSet]]:
             if kind == "Deployment":
                 found.setdefault(name, []).append(each)
     return found
-
-
-def _created(each: ReplicaSet) -> int:
-    return number(each.raw, "status", "replicas") or 0
 
 
 def _conditions(each: Workload, revision: str) -> list[Refusal]:

@@ -432,6 +432,11 @@ class Deployment(Workload):
         return number(self.raw, "status", "readyReplicas") or 0
 
     @property
+    def existing(self) -> int:
+        """Pods that exist, ready or not."""
+        return number(self.raw, "status", "replicas") or 0
+
+    @property
     def observed_generation(self) -> int | None:
         return number(self.raw, "status", "observedGeneration")
 
@@ -444,6 +449,11 @@ class ReplicaSet(Workload):
     @property
     def replicas(self) -> int:
         return number(self.raw, "spec", "replicas") or 0
+
+    @property
+    def existing(self) -> int:
+        """Pods that exist, ready or not."""
+        return number(self.raw, "status", "replicas") or 0
 
 
 class DaemonSet(Workload):

@@ -72,13 +72,17 @@ DAEMON_LINES: tuple[KnownLine, ...] = (
         r"|unable to retrieve node metadata",
         "the node's metadata service (169.254.169.254) does not answer",
     ),
-    _bad(r"failed to (add ILB IP to eth0|parse ILB IP)", "the internal load balancer's address does not fit the subnet"),
+    _bad(
+        r"failed to (add ILB IP to eth0|parse ILB IP)", "the internal load balancer's address does not fit the subnet"
+    ),
     _bad(
         r"failed to add peer to wireguard|failed to add pod route|failed to parse pod (IPv4 address|wireguard public key)",
         "it cannot add a pod as a WireGuard peer",
     ),
     _bad(r"failed to create wireguard link", "the node's kernel lacks the wireguard module"),
-    _bad(r"failed to ensure chain|failed to restore iptables table", "another program changes the node's iptables rules"),
+    _bad(
+        r"failed to ensure chain|failed to restore iptables table", "another program changes the node's iptables rules"
+    ),
     _bad(
         r"failed to start gateway lb health probe server",
         "port 8082 on the node is taken, so the load balancer takes it for down",

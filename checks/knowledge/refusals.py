@@ -48,7 +48,9 @@ REASONS: tuple[Reason, ...] = (
     ),
     Reason(
         "limits",
-        re.compile(r"(?P<name>(?:minimum|maximum) \w+ usage per (?:Container|Pod)|max(?:imum)? limit to request ratio)"),
+        re.compile(
+            r"(?P<name>(?:minimum|maximum) \w+ usage per (?:Container|Pod)|max(?:imum)? limit to request ratio)"
+        ),
         "a LimitRange of the namespace forbids their requests or limits",
         "The gateway's proxies ask for 100m CPU and 128Mi and may use 2 CPU and 1Gi: let the LimitRange admit that.",
     ),

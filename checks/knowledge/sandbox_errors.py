@@ -160,7 +160,9 @@ KNOWN: tuple[SandboxError, ...] = (
 )
 """In the order in which they are tried: the first that fits decides."""
 
-_PLUGIN = re.compile(r'plugin type="(?P<type>[^"]+)"(?: name="[^"]*")? failed \((?:add|check)\): (?P<error>.*)', re.DOTALL)
+_PLUGIN = re.compile(
+    r'plugin type="(?P<type>[^"]+)"(?: name="[^"]*")? failed \((?:add|check)\): (?P<error>.*)', re.DOTALL
+)
 _SANDBOX_ID = re.compile(r'(sandbox )"[0-9a-f]{6,}[^"]*"')
 _RPC = re.compile(r"^.*?rpc error: code = \w+ desc = ", re.DOTALL)
 

@@ -1,0 +1,269 @@
+"""EG305: an admission webhook refuses the gateway's objects, or would because nobody answers it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from checks.admission import Backend, Gate, backend, before_gateway, gates
+from checks.check import Because, check
+from checks.commands import FAQ, TSG, change, kubectl, look, restart
+from checks.facts.azure import ManagedCluster
+from checks.facts.kubernetes import (
+    DaemonSet,
+    Deployment,
+    EndpointSlice,
+    Event,
+    MutatingWebhookConfiguration,
+    Namespace,
+    ReplicaSet,
+    Service,
+    ValidatingWebhookConfiguration,
+)
+from checks.facts.view import Facts
+from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
+from checks.knowledge.refusals import WEBHOOK, reason_of, unreachable
+from checks.refusals import Refusal, component_refusals, demand_refusals, gateway_refusals
+from checks.static_egress_components import CNI_MANAGER, DAEMON, NAMESPACE
+from checks.webhooks import DEPLOYMENTS, ISTIO, PODS, REPLICA_SETS, SERVICES, Resource
+
+WHO_ANSWERS = "whoever answers it"
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """A webhook before the gateway: the kinds that it is asked about, and whether anybody answers."""
+
+    gate: Gate
+    resources: tuple[Resource, ...]
+    backend: Backend
+
+
+@check(
+    code="EG305",
+    title="An admission webhook blocks the gateway's objects",
+    severity=Severity.BLOCKS,
+    article=("PROV-2",),
+    reads=(
+        MutatingWebhookConfiguration,
+        ValidatingWebhookConfiguration,
+        Namespace,
+        Deployment,
+        ReplicaSet,
+        DaemonSet,
+        Event,
+        Service,
+        EndpointSlice,
+        ManagedCluster,
+    ),
+    explains={
+        "deployment-not-available": Because(
+            "the API server refuses the Deployment or its pods because of the webhook", share="revision"
+        ),
+        "service-not-provisioned": Because(
+            "the API server refuses the Service because of the webhook", share="service"
+        ),
+        "gateway-pods-not-running": Because(
+            "pods that the API server refuses because of the webhook are never created", share="revision"
+        ),
+        "static-egress-components-unhealthy": Because(
+            "the API server refuses the components' pods because of the webhook", share="webhook"
+        ),
+    },
+)
+def admission_webhook_blocks(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: first what was refused: ReplicaSets and Deployments of the gateway, and DaemonSets of the static
+    egress gateway, that lack pods and carry `admission webhook "…" denied the request` or `failed calling webhook "…"`:
+    that fails. Then every webhook whose rules and selectors take in the gateway's pods, Deployment, Service, service
+    account, Secrets or Istio objects with failurePolicy Fail: it fails when its Service has no ready endpoint, and warns
+    when somebody else than AKS installed it and it could deny. One with matchConditions, which cannot be evaluated here,
+    only warns. Webhooks of AKS and its add-ons are flagged only when dead or seen to deny.
+
+    Why it matters: a namespace of your own is not protected by AKS's admissions enforcer, so any policy engine can keep the
+    gateway from being created, updated or restarted.
+
+    What usually fixes it: taking the gateway's namespace out of the webhook's namespaceSelector, or bringing back what
+    answers it.
+
+    Source: article, provisioning step 2; AKS FAQ, admission controllers; domain.md 6.3 and Appendix B."""
+    denied = _denied(facts)
+    known = _by_hook(facts) if denied else {}
+    for name, refusals in denied.items():
+        yield _denial(facts, name, refusals, known.get(name))
+    found = [each for gate in gates(facts) if (each := _before(facts, gate, denied)) is not None]
+    judged = [seen for each in found if (seen := _standing(facts, each)) is not None]
+    yield from judged
+    demand_refusals(facts)
+    facts.in_namespace(DaemonSet, NAMESPACE)
+    facts.in_namespace(Event, NAMESPACE)
+    for each in found:
+        _demand_backend(facts, each)
+    if not denied and not judged:
+        yield healthy(
+            f"None of the {len(gates(facts))} webhooks for such objects refuses or endangers the {facts.gateway.ref}."
+        )
+
+
+def _denied(facts: Facts) -> dict[str, list[Refusal]]:
+    """What was refused, by the webhook's name."""
+    refusals = list(gateway_refusals(facts))
+    if not facts.gap(DaemonSet, NAMESPACE) and not facts.gap(Event, NAMESPACE):
+        sets = [ds for name in (CNI_MANAGER, DAEMON) if (ds := facts.get(DaemonSet, name, NAMESPACE)) is not None]
+        refusals += component_refusals(facts, sets)
+    found: dict[str, list[Refusal]] = {}
+    for each in refusals:
+        reason = reason_of(each.message)
+        if reason is not None and reason[0].kind == WEBHOOK:
+            found.setdefault(reason[1], []).append(each)
+    return found
+
+
+def _by_hook(facts: Facts) -> dict[str, Gate]:
+    """The webhooks by the name that messages carry, as far as they can be read."""
+    if facts.gap(MutatingWebhookConfiguration) or facts.gap(ValidatingWebhookConfiguration):
+        return {}
+    return {gate.hook.name: gate for gate in gates(facts)}
+
+
+def _denial(facts: Facts, name: str, refusals: list[Refusal], gate: Gate | None) -> Observation:
+    silent = all(unreachable(each.message) for each in refusals)
+    what = "is not answered, so the API server refuses" if silent else "refuses"
+    whose = "the gateway's pods" if any(each.revision for each in refusals) else "pods of the static egress gateway"
+    evidence = [Evidence(each.ref, each.field, each.message, "the pods are created") for each in refusals]
+    about = [Involved("webhook", name), *(Involved("revision", each.revision) for each in refusals if each.revision)]
+    actions: list[Action] = []
+    if gate is not None:
+        about += [Involved("webhook", each) for each in gate.names]
+        evidence.append(_policy(gate))
+        actions = _actions(facts, gate, silent)
+    else:
+        actions = [_all_webhooks()]
+    revisions = dict.fromkeys(each.revision for each in refusals if each.revision)
+    actions += [restart(f"{facts.gateway.name}-{revision}", facts.gateway.namespace) for revision in revisions]
+    return fail(
+        f"Webhook {name}{f' of {gate.configuration.ref}' if gate else ''} {what} {whose}.",
+        subject=gate.configuration.ref if gate else f"webhook {name}",
+        evidence=evidence,
+        actions=actions,
+        about=about,
+    )
+
+
+def _before(facts: Facts, gate: Gate, denied: dict[str, list[Refusal]]) -> _Before | None:
+    """A webhook that can refuse when nobody answers or its owner wishes; those already seen to deny are told."""
+    if gate.hook.failure_policy != "Fail" or gate.hook.name in denied:
+        return None
+    resources = before_gateway(facts, gate)
+    return _Before(gate, resources, backend(facts, gate)) if resources else None
+
+
+def _standing(facts: Facts, each: _Before) -> Observation | None:
+    gate = each.gate
+    dead = each.backend is Backend.DEAD
+    if gate.owner and (not dead or each.resources == (ISTIO,)):
+        # What a dead validation of Istio's objects means is istio-validation-down's to say.
+        return None
+    kinds = ", ".join(resource.plural if resource.plural != "*" else resource.group for resource in each.resources)
+    evidence = [_policy(gate), Evidence(gate.configuration.ref, f"rules of {gate.hook.name}", kinds)]
+    evidence += _selectors(gate) + _conditions(gate)
+    if dead:
+        namespace, name = gate.hook.service or ("", "")
+        evidence.append(Evidence(f"Service {namespace}/{name}", "ready endpoints", "0", "1 or more"))
+    about = [Involved("webhook", name) for name in gate.names]
+    about += [Involved(*involved) for involved in _kept_off(facts, each)]
+    actions = _actions(facts, gate, dead)
+    who = f"Webhook {gate.hook.name} of {gate.configuration.ref}"
+    if dead and not gate.hook.has_match_conditions:
+        return fail(
+            f"{who} has no ready endpoint behind it, so the API server refuses {kinds} of the {facts.gateway.ref}.",
+            subject=gate.configuration.ref,
+            evidence=evidence,
+            actions=actions,
+            about=about,
+        )
+    could = "is not answered and may refuse" if dead else "could deny or change"
+    return warn(
+        f"{who} {could} {kinds} of the {facts.gateway.ref}.",
+        subject=gate.configuration.ref,
+        evidence=evidence,
+        actions=actions,
+        about=about,
+    )
+
+
+def _kept_off(facts: Facts, each: _Before) -> Iterator[tuple[str, str]]:
+    """What of the gateway is missing that this webhook is asked about: only that can be its doing."""
+    gateway = facts.gateway
+    if each.gate.revision:
+        yield "revision", each.gate.revision
+    about_pods = any(resource in (PODS, REPLICA_SETS, DEPLOYMENTS) for resource in each.resources)
+    if about_pods and not facts.gap(Deployment, gateway.namespace):
+        complete = {d.name for d in facts.deployments() if d.existing >= d.replicas}
+        for name, revision in zip(gateway.deployments, gateway.revisions, strict=True):
+            if name not in complete:
+                yield "revision", revision
+    missing = not facts.gap(Service, gateway.namespace) and facts.get(Service, gateway.name, gateway.namespace) is None
+    if SERVICES in each.resources and missing:
+        yield "service", str(gateway)
+
+
+def _policy(gate: Gate) -> Evidence:
+    return Evidence(gate.configuration.ref, f"failurePolicy of {gate.hook.name}", gate.hook.failure_policy)
+
+
+def _selectors(gate: Gate) -> list[Evidence]:
+    named = (("namespaceSelector", gate.hook.namespace_selector), ("objectSelector", gate.hook.object_selector))
+    return [
+        Evidence(gate.configuration.ref, f"{field} of {gate.hook.name}", json.dumps(selector) if selector else "(all)")
+        for field, selector in named
+    ]
+
+
+def _conditions(gate: Gate) -> list[Evidence]:
+    if not gate.hook.has_match_conditions:
+        return []
+    return [Evidence(gate.configuration.ref, f"matchConditions of {gate.hook.name}", "(not evaluated here)")]
+
+
+def _demand_backend(facts: Facts, each: _Before) -> None:
+    """Raises Unreadable where nobody could see whether a webhook's Service has endpoints."""
+    if each.backend is Backend.UNSEEN and each.gate.hook.service is not None:
+        namespace, name = each.gate.hook.service
+        facts.get(Service, name, namespace)
+        facts.in_namespace(EndpointSlice, namespace)
+
+
+def _all_webhooks() -> Action:
+    kinds = "mutatingwebhookconfigurations,validatingwebhookconfigurations"
+    return look("See which webhooks there are", kubectl("get", kinds), FAQ)
+
+
+def _actions(facts: Facts, gate: Gate, silent: bool) -> list[Action]:
+    kind, name = gate.configuration.kind.lower(), gate.configuration.name
+    found = [look("Read its rules and selectors", kubectl("get", kind, name, "-o", "yaml"), TSG)]
+    if gate.hook.service is not None and silent:
+        namespace, service = gate.hook.service
+        selector = f"kubernetes.io/service-name={service}"
+        command = kubectl("get", "endpointslices", "-l", selector, "-o", "yaml", namespace=namespace)
+        found.append(look(f"See {WHO_ANSWERS}", command))
+        found.append(look("See its pods", kubectl("get", "pods", "-o", "wide", namespace=namespace)))
+    if gate.owner:
+        # AKS sets its own webhooks back: only what answers them can be mended.
+        return found
+    return [*found, _exclude(facts, gate)]
+
+
+def _exclude(facts: Facts, gate: Gate) -> Action:
+    namespace = facts.gateway.namespace
+    hooks = [each.name for each in gate.configuration.webhooks]
+    selector = dict(gate.hook.namespace_selector)
+    expression = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [namespace]}
+    selector["matchExpressions"] = [*(selector.get("matchExpressions") or []), expression]
+    path = f"/webhooks/{hooks.index(gate.hook.name)}/namespaceSelector"
+    patch = json.dumps([{"op": "add", "path": path, "value": selector}])
+    kind, name = gate.configuration.kind.lower(), gate.configuration.name
+    return change(
+        f"Take namespace {namespace} out of it (whoever installed it may have a setting for that, which lasts longer)",
+        kubectl("patch", kind, name, "--type=json", "-p", patch),
+        FAQ,
+        "the pods are created at the next attempt, within minutes",
+    )

@@ -1,0 +1,184 @@
+"""EG303: a Deployment of the gateway is missing or has no ready pods."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from checks.check import Because, check
+from checks.commands import AZ_VERSION, HOWTO, TSG, az_aks, change, enable_gateway, kubectl, look, restart
+from checks.facts.kubernetes import Deployment
+from checks.facts.reading import text
+from checks.facts.view import Facts
+from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
+
+
+@dataclass(frozen=True, slots=True)
+class _Revision:
+    """A mesh revision and its Deployment, None where there is none."""
+
+    revision: str
+    name: str
+    deployment: Deployment | None
+
+    @property
+    def serving(self) -> int:
+        """Ready pods that are meant to stay."""
+        found = self.deployment
+        if found is None or found.deleted is not None or found.replicas == 0:
+            return 0
+        return found.ready
+
+    @property
+    def stale(self) -> bool:
+        """Whether the status speaks of an earlier spec."""
+        found = self.deployment
+        if found is None or found.generation is None or found.observed_generation is None:
+            return False
+        return found.observed_generation < found.generation
+
+
+@check(
+    code="EG303",
+    title="The gateway's Deployment is not available",
+    severity=Severity.BLOCKS,
+    article=("PROV-1",),
+    reads=(Deployment,),
+    explains={
+        "service-not-provisioned": Because(
+            "without ready pods the gateway's Service has no endpoints", share="revision"
+        ),
+    },
+)
+def deployment_not_available(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: the Deployment `<gateway>-<revision>` of every mesh revision. A Deployment that is missing, is
+    being deleted, is scaled to zero or has no ready pod fails when no other revision serves, and warns when one does
+    (one of two during an upgrade). Some ready pods of those wanted warn, and so does a status that is older than the
+    spec.
+
+    Why it matters: the gateway is its pods; with none ready, whatever is routed to it gets no answer.
+
+    What usually fixes it: what keeps the pods from being created or from starting, which the findings before this one
+    name. A Deployment that is missing altogether is created by the add-on when the gateway is enabled again.
+
+    Source: article, provisioning step 1; AKS documentation "Upgrade the Istio add-on" (one Deployment for each revision)."""
+    gateway = facts.gateway
+    known = {each.name: each for each in facts.deployments()}
+    revisions = [
+        _Revision(revision, name, known.get(name))
+        for revision, name in zip(gateway.revisions, gateway.deployments, strict=True)
+    ]
+    if not revisions:
+        yield _none_at_all(facts)
+        return
+    serves = any(each.serving for each in revisions)
+    faults = [found for each in revisions if (found := _judge(facts, each, serves)) is not None]
+    yield from faults
+    if not faults:
+        ready = ", ".join(
+            f"{each.name} {each.serving} of {each.deployment.replicas}" for each in revisions if each.deployment
+        )
+        yield healthy(f"The {gateway.ref} has its ready pods: {ready}.")
+
+
+def _none_at_all(facts: Facts) -> Observation:
+    gateway = facts.gateway
+    subject = f"Deployment {gateway}-<revision>"
+    return fail(
+        f"The {gateway.ref} has no Deployment of any mesh revision.",
+        subject=subject,
+        evidence=[Evidence(subject, "metadata.name", "(not found)", "one for each mesh revision")],
+        actions=_provision(facts),
+        about=[Involved("revision", "")],
+    )
+
+
+def _judge(facts: Facts, each: _Revision, serves: bool) -> Observation | None:
+    deployment = each.deployment
+    if deployment is None:
+        ref = f"Deployment {facts.gateway.namespace}/{each.name}"
+        evidence = [Evidence(ref, "metadata.name", "(not found)", f"a Deployment for revision {each.revision}")]
+        return _fault(each, serves, f"{ref} does not exist.", ref, evidence, _provision(facts))
+    ref, ready, wanted = deployment.ref, deployment.ready, deployment.replicas
+    counted = Evidence(ref, "status.readyReplicas", f"{ready} of {wanted}", str(wanted or "at least 1"))
+    evidence = [counted, *_conditions(deployment)]
+    actions = _actions(deployment)
+    if deployment.deleted is not None:
+        evidence.insert(0, Evidence(ref, "metadata.deletionTimestamp", deployment.deleted.isoformat(), "(none)"))
+        return _fault(each, serves, f"{ref} is being deleted.", ref, evidence, _provision(facts))
+    if wanted == 0:
+        evidence = [Evidence(ref, "spec.replicas", "0", "2 or more")]
+        scale = change(
+            "Scale it up again",
+            kubectl("scale", "deployment", deployment.name, "--replicas=2", namespace=deployment.namespace),
+            HOWTO,
+            "two pods get ready within a minute; the autoscaler takes over from there",
+        )
+        return _fault(each, serves, f"{ref} is scaled to zero.", ref, evidence, [actions[0], scale])
+    if ready == 0:
+        return _fault(each, serves, f"{ref} has no ready pod of {wanted} wanted.", ref, evidence, actions)
+    if ready < wanted:
+        return _fault(each, True, f"{ref} has {ready} of {wanted} pods ready.", ref, evidence, actions)
+    if each.stale:
+        evidence = [
+            Evidence(ref, "status.observedGeneration", str(deployment.observed_generation), str(deployment.generation))
+        ]
+        summary = f"The status of {ref} is older than its spec."
+        return warn(summary, subject=ref, evidence=evidence, actions=actions[:1], about=_about(each))
+    return None
+
+
+def _fault(
+    each: _Revision, serves: bool, summary: str, ref: str, evidence: list[Evidence], actions: list[Action]
+) -> Observation:
+    """A failure, or a warning while ready pods still serve."""
+    if serves:
+        return warn(
+            summary,
+            subject=ref,
+            evidence=evidence,
+            actions=actions,
+            about=_about(each),
+            severity=Severity.DEGRADES,
+        )
+    return fail(summary, subject=ref, evidence=evidence, actions=actions, about=_about(each))
+
+
+def _about(each: _Revision) -> list[Involved]:
+    return [Involved("revision", each.revision)]
+
+
+def _conditions(deployment: Deployment) -> Iterator[Evidence]:
+    """What the Deployment's controller says is wrong."""
+    for kind, well in (("ReplicaFailure", "False"), ("Progressing", "True"), ("Available", "True")):
+        condition = deployment.condition(kind)
+        if condition and text(condition, "status") != well:
+            said = ": ".join(each for each in (text(condition, "reason"), text(condition, "message")) if each)
+            yield Evidence(deployment.ref, f"status.conditions[{kind}]", said or text(condition, "status"), well)
+
+
+def _provision(facts: Facts) -> list[Action]:
+    gateway = facts.gateway
+    mesh = az_aks(facts.cluster, "show", "--query", "serviceMeshProfile.istio", "-o", "json", long=False)
+    return [
+        look(
+            "See which Deployments there are",
+            kubectl("get", "deployments", "-o", "wide", namespace=gateway.namespace),
+            TSG,
+        ),
+        look("See what Azure has", mesh, HOWTO),
+        change(
+            f"Enable the gateway again, which provisions it anew ({AZ_VERSION})",
+            enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration or "$CONFIGURATION"),
+            HOWTO,
+            "the Deployment appears within a few minutes",
+        ),
+    ]
+
+
+def _actions(deployment: Deployment) -> list[Action]:
+    describe = kubectl("describe", "deployment", deployment.name, namespace=deployment.namespace)
+    events = kubectl("get", "events", "--sort-by=.lastTimestamp", namespace=deployment.namespace)
+    return [
+        look("Read its conditions and events", describe, TSG),
+        look("Read what happened to its pods", events),
+        restart(deployment.name, deployment.namespace),
+    ]

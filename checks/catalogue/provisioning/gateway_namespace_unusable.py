@@ -1,0 +1,90 @@
+"""EG302: the gateway's namespace does not exist or is being deleted."""
+
+from collections.abc import Iterator
+
+from checks.check import check
+from checks.commands import HOWTO, TSG, change, kubectl, look
+from checks.facts.kubernetes import Namespace
+from checks.facts.reading import text
+from checks.facts.view import Facts
+from checks.findings import Evidence, Observation, Severity, fail, healthy
+
+
+@check(
+    code="EG302",
+    title="The gateway's namespace cannot be used",
+    severity=Severity.BLOCKS,
+    article=("PROV-1",),
+    reads=(Namespace,),
+    explains={
+        "deployment-not-available": "the Deployment lives in this namespace",
+        "service-not-provisioned": "the Service lives in this namespace",
+        "gateway-configuration-missing": "the StaticGatewayConfiguration has to lie in this namespace",
+    },
+)
+def gateway_namespace_unusable(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: the namespace that the mesh profile names for the gateway. It fails when there is none, and when
+    it is being deleted.
+
+    Why it matters: the add-on puts Deployment and Service there, and the StaticGatewayConfiguration must lie beside them.
+    Nothing new can be created in a namespace that is being deleted.
+
+    What usually fixes it: creating the namespace again with everything that belongs in it; for one that hangs in
+    deletion, removing what its conditions name. Do not strip finalizers before you know what they wait for.
+
+    Source: article, provisioning step 1; domain.md 6.3."""
+    name = facts.gateway.namespace
+    namespace = facts.get(Namespace, name)
+    if namespace is None:
+        yield fail(
+            f"Namespace {name} of the {facts.gateway.ref} does not exist.",
+            subject=f"Namespace {name}",
+            evidence=[Evidence(f"Namespace {name}", "metadata.name", "(not found)", name)],
+            actions=[
+                look("See which namespaces there are", kubectl("get", "namespaces"), TSG),
+                change(
+                    "Create it; the add-on then provisions the gateway again, and the StaticGatewayConfiguration has to be "
+                    "created anew",
+                    kubectl("create", "namespace", name),
+                    HOWTO,
+                    f"`{kubectl('get', 'deployment,service', namespace=name)}` lists the gateway after a few minutes",
+                ),
+            ],
+        )
+    elif namespace.phase == "Terminating" or namespace.deleted is not None:
+        yield _terminating(namespace)
+    else:
+        yield healthy(f"{namespace.ref} exists and is {namespace.phase or 'Active'}.")
+
+
+def _terminating(namespace: Namespace) -> Observation:
+    name = namespace.name
+    remains = [
+        Evidence(namespace.ref, f"status.conditions[{text(c, 'type')}]", text(c, "message"))
+        for c in namespace.conditions
+        if text(c, "status") == "True" and text(c, "message")
+    ]
+    finalizers = namespace.finalizers
+    if finalizers:
+        remains.append(Evidence(namespace.ref, "metadata.finalizers", ", ".join(finalizers)))
+    return fail(
+        f"{namespace.ref} is being deleted.",
+        subject=namespace.ref,
+        evidence=[Evidence(namespace.ref, "status.phase", namespace.phase or "Terminating", "Active"), *remains],
+        actions=[
+            look("See what it waits for", kubectl("get", "namespace", name, "-o", "yaml"), TSG),
+            look(
+                "See what is left of the static egress gateway in it",
+                kubectl(
+                    "get",
+                    "staticgatewayconfigurations,gatewaylbconfigurations,gatewayvmconfigurations",
+                    namespace=name,
+                ),
+            ),
+            change(
+                "Let the deletion end (the gateway's node pool must still exist for it), then create the namespace anew",
+                kubectl("create", "namespace", name),
+                HOWTO,
+            ),
+        ],
+    )

@@ -1,0 +1,212 @@
+"""EG307: pods of the gateway are missing, wait for something, crash, or run without getting ready."""
+
+from collections.abc import Iterator
+
+from checks.check import Because, check
+from checks.commands import TSG, kubectl, look, restart
+from checks.facts.kubernetes import Deployment, Event, Node, Pod, ReplicaSet
+from checks.facts.view import Facts
+from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.knowledge.sandbox_errors import CAUSES, sandbox, sandbox_failure
+from checks.knowledge.waiting_reasons import CREATING
+from checks.pod_trouble import RESTARTS, Trouble, restarts_often, troubles
+from checks.refusals import demand_refusals, gateway_refusals
+
+CNI_TAINT = "egressgateway.kubernetes.azure.com/cni-not-ready"
+
+
+@check(
+    code="EG307",
+    title="Pods of the gateway are not running",
+    severity=Severity.BLOCKS,
+    article=("PROV-1",),
+    reads=(Pod, Deployment, ReplicaSet, Event, Node),
+    explains={
+        "deployment-not-available": Because("a Deployment counts only pods that are ready", share="revision"),
+    },
+)
+def gateway_pods_not_running(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: the pods of the gateway's Deployments, without those being deleted: whether they are scheduled, why
+    their containers wait or ended, and whether they are ready. It fails when no pod of the gateway is ready and warns when
+    some are. A pod that is being created for less than 60 seconds, or whose container started less than 30 seconds ago, is
+    starting: a pending warning. More than 5 restarts, the last within an hour, warn. Skipped without a Deployment.
+
+    Why it matters: these pods are the gateway.
+
+    What usually fixes it: what the reason names: room on the nodes, a way to the image registry, the network of the static
+    egress gateway (`ContainerCreating`), or the proxy's own trouble (running but not ready).
+
+    Source: article, provisioning step 1 and static gateway step 2; domain.md 6.3."""
+    pods = facts.pods()
+    serves = any(pod.ready for pod in pods)
+    faults = [_finding(facts, each, serves) for each in troubles(pods, facts.now)]
+    faults += [_restarting(pod) for pod in pods if restarts_often(pod, facts.now)]
+    yield from faults
+    missing = list(_missing(facts, pods, serves))
+    yield from missing
+    if not faults and not missing:
+        ready = sum(1 for pod in pods if pod.ready)
+        yield healthy(f"{ready} pod{' is' if ready == 1 else 's are'} ready.") if pods else skip(_nothing(facts))
+
+
+def _finding(facts: Facts, trouble: Trouble, serves: bool) -> Observation:
+    pods = trouble.pods
+    names = ", ".join(f"{pod.namespace}/{pod.name}" for pod in pods)
+    one = len(pods) == 1
+    summary = f"Pod{'' if one else 's'} {names}: {trouble.meaning}."
+    evidence = [line for pod in pods for line in _evidence(facts, trouble, pod)]
+    about = [
+        *(Involved("pod", f"{pod.namespace}/{pod.name}") for pod in pods),
+        *(Involved("revision", revision) for revision in _revisions(facts, pods)),
+        *_mechanism(facts, trouble),
+    ]
+    subject = ", ".join(pod.ref for pod in pods)
+    actions = _actions(trouble)
+    if serves or trouble.starting:
+        return warn(
+            summary,
+            subject=subject,
+            evidence=evidence,
+            actions=actions,
+            about=about,
+            severity=Severity.DEGRADES,
+            pending=trouble.starting and not serves,
+        )
+    return fail(summary, subject=subject, evidence=evidence, actions=actions, about=about)
+
+
+def _mechanism(facts: Facts, trouble: Trouble) -> Iterator[Involved]:
+    """The nodes and the causes of failed networks that may stand behind this: only pods that wait for their sandbox can
+    be kept by the static egress gateway."""
+    if trouble.reason == CREATING:
+        for pod in trouble.pods:
+            yield Involved("node", pod.node)
+            said = _sandbox_text(facts, pod)
+            yield from sandbox_failure(said).about if said else map(sandbox, CAUSES)
+    if trouble.reason == "Unschedulable" and CNI_TAINT in trouble.detail and not facts.gap(Node):
+        for node in facts.all(Node):
+            if any(taint.key == CNI_TAINT for taint in node.taints):
+                yield Involved("node", node.name)
+
+
+def _evidence(facts: Facts, trouble: Trouble, pod: Pod) -> Iterator[Evidence]:
+    yield Evidence(pod.ref, trouble.field, trouble.observed(pod), "Ready")
+    if facts.gap(Event, pod.namespace):
+        return
+    if warnings := [event for event in facts.events_on(pod) if event.type == "Warning" and event.message]:
+        newest = warnings[-1]
+        if newest.message not in trouble.observed(pod):
+            yield Evidence(pod.ref, f"event {newest.reason}", newest.message)
+
+
+def _sandbox_text(facts: Facts, pod: Pod) -> str:
+    if facts.gap(Event, pod.namespace):
+        return ""
+    said = [event.message for event in facts.events_on(pod) if event.reason == "FailedCreatePodSandBox"]
+    return said[-1] if said else ""
+
+
+def _restarting(pod: Pod) -> Observation:
+    restarts = max(each.restarts for each in pod.containers)
+    evidence = [Evidence(pod.ref, "status.containerStatuses[].restartCount", str(restarts), f"{RESTARTS} or fewer")]
+    field = "status.containerStatuses[].lastState.terminated"
+    evidence += [Evidence(pod.ref, field, Trouble.ending(each), "none lately") for each in pod.containers if each.ended]
+    return warn(
+        f"{pod.ref} has restarted {restarts} times, the last time within the hour.",
+        subject=pod.ref,
+        evidence=evidence,
+        actions=[_previous_log(pod)],
+        about=[Involved("pod", f"{pod.namespace}/{pod.name}")],
+    )
+
+
+def _missing(facts: Facts, pods: tuple[Pod, ...], serves: bool) -> Iterator[Observation]:
+    """Deployments that want pods and have none."""
+    gateway = facts.gateway
+    if facts.gap(Deployment, gateway.namespace) and pods:
+        return
+    wanting = [
+        (revision, deployment)
+        for deployment in facts.deployments()
+        for revision, name in zip(gateway.revisions, gateway.deployments, strict=True)
+        if name == deployment.name and deployment.replicas and deployment.deleted is None
+        if not _of_revision(pods, revision, deployment)
+    ]
+    refusals = gateway_refusals(facts) if wanting else ()
+    for revision, deployment in wanting:
+        said = [r for r in refusals if r.revision == revision]
+        evidence = [Evidence(deployment.ref, "its pods", "0", str(deployment.replicas))]
+        evidence += [Evidence(r.ref, r.field, r.message, "pods are created") for r in said]
+        summary = f"{deployment.ref} has no pods, though it wants {deployment.replicas}."
+        actions = _creation_actions(facts, deployment)
+        about = [Involved("revision", revision)]
+        if serves:
+            severity = Severity.DEGRADES
+            yield warn(
+                summary, subject=deployment.ref, evidence=evidence, actions=actions, about=about, severity=severity
+            )
+        else:
+            yield fail(summary, subject=deployment.ref, evidence=evidence, actions=actions, about=about)
+    if wanting and not refusals:
+        # What refuses them may be among what cannot be read; that they are missing is certain.
+        demand_refusals(facts)
+
+
+def _of_revision(pods: tuple[Pod, ...], revision: str, deployment: Deployment) -> bool:
+    return any(pod.name.startswith(f"{deployment.name}-") or pod.revision == revision for pod in pods)
+
+
+def _revisions(facts: Facts, pods: tuple[Pod, ...]) -> list[str]:
+    gateway = facts.gateway
+    found = [
+        revision
+        for revision, name in zip(gateway.revisions, gateway.deployments, strict=True)
+        if any(pod.name.startswith(f"{name}-") or pod.revision == revision for pod in pods)
+    ]
+    return found or list(gateway.revisions)
+
+
+def _nothing(facts: Facts) -> str:
+    gateway = facts.gateway
+    deployments = facts.deployments()
+    if not deployments:
+        return f"The {gateway.ref} has no Deployment, so it has no pods (deployment-not-available)."
+    return f"{deployments[0].ref} wants no pods (deployment-not-available)."
+
+
+def _creation_actions(facts: Facts, deployment: Deployment) -> list[Action]:
+    describe = kubectl("describe", "replicaset", "-l", _labels(deployment), namespace=deployment.namespace)
+    return [
+        look("Read why its pods are not created", describe, TSG),
+        restart(deployment.name, facts.gateway.namespace),
+    ]
+
+
+def _labels(deployment: Deployment) -> str:
+    return ",".join(f"{key}={value}" for key, value in deployment.template_labels.items() if "/" not in key) or "app"
+
+
+def _previous_log(pod: Pod) -> Action:
+    command = kubectl("logs", pod.name, "-c", "istio-proxy", "--previous", "--tail=100", namespace=pod.namespace)
+    return look("Read how its container ended", command, TSG)
+
+
+def _actions(trouble: Trouble) -> list[Action]:
+    pod = trouble.pods[0]
+    found = [look("Read its state and events", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG)]
+    match trouble.reason:
+        case "CrashLoopBackOff" | "OOMKilled" | "Terminated":
+            found.append(_previous_log(pod))
+        case "NotReady":
+            command = kubectl("logs", pod.name, "-c", "istio-proxy", "--tail=100", namespace=pod.namespace)
+            found.append(look("Read what its proxy waits for", command))
+        case "Unschedulable" | "Unscheduled":
+            found.append(
+                look(
+                    "See nodes and their taints",
+                    kubectl("get", "nodes", "-o", "custom-columns=NAME:.metadata.name,TAINTS:.spec.taints[*].key"),
+                )
+            )
+        case _:
+            pass
+    return [*found, Action(trouble.fix)] if trouble.fix else found

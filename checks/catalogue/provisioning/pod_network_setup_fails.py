@@ -1,0 +1,174 @@
+"""EG308: the network of gateway pods cannot be set up."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from checks.check import Because, check
+from checks.commands import KEGTS, SEGDOC, TSG, kubectl, look
+from checks.facts.kubernetes import Deployment, Event, Pod
+from checks.facts.logs import CniManagerLog
+from checks.facts.view import Facts
+from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
+from checks.knowledge.sandbox_errors import SandboxFailure, from_log, sandbox_failure
+from checks.pod_trouble import awaits_network, waiting_since
+from checks.static_egress_components import cni_manager_on
+
+PATIENCE = timedelta(minutes=2)
+"""After this a pod that is still being created must have said something (domain.md 6.3)."""
+
+FAILED = "FailedCreatePodSandBox"
+OTHER_REASONS = ("FailedMount", "FailedAttachVolume", "Failed", "BackOff")
+"""Warnings that show that a pod waits for something else than its network."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What is known about one pod's network: the failure, and where it was read."""
+
+    pod: Pod
+    failure: SandboxFailure
+    evidence: Evidence
+
+
+@check(
+    code="EG308",
+    title="The network of gateway pods cannot be set up",
+    severity=Severity.BLOCKS,
+    article=("SEG-2",),
+    reads=(Pod, Deployment, Event, CniManagerLog),
+    explains={
+        "gateway-pods-not-running": Because("a pod without a network stays in ContainerCreating", share="pod"),
+    },
+)
+def pod_network_setup_fails(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: gateway pods that have a node and no started container, and the newest `FailedCreatePodSandBox`
+    event of each, whose text tells the cause (plugin `kube-egress-cni`: the static egress gateway; any other plugin: the
+    cluster's own network). It fails when no gateway pod has a network and warns when some have. Events last an hour: for
+    a pod that waits for more than two minutes without any, the log of the cni-manager on its node is searched for the
+    same texts, and without those it is unknown.
+
+    Why it matters: the proxy's container starts only after the pod's WireGuard link is there.
+
+    What usually fixes it: what the text names: mostly a configuration without a prefix, one that does not exist in the
+    pod's namespace, an entry of excludeCidrs without a mask, or a cni-manager that is down.
+
+    Source: article, static gateway step 2; kube-egress-gateway's CNI plugin; domain.md 3.2."""
+    pods = facts.pods()
+    if not pods:
+        yield skip(f"The {facts.gateway.ref} has no pods (gateway-pods-not-running, deployment-not-available say why).")
+        return
+    waiting = [pod for pod in pods if awaits_network(pod)]
+    told = [each for pod in waiting if (each := _said(facts, pod)) is not None]
+    blocked = not any(pod.ready or pod.ip for pod in pods)
+    yield from (_finding(facts, group, blocked) for group in _groups(told))
+    silent = [pod for pod in waiting if pod not in [each.pod for each in told] and not _waits_otherwise(facts, pod)]
+    yield from (_silent(facts, pod) for pod in silent if _impatient(facts, pod))
+    if not told and not silent:
+        yield healthy("No gateway pod waits for its network.")
+    elif not told and not any(_impatient(facts, pod) for pod in silent):
+        yield skip(f"{silent[0].ref} is being created since less than two minutes and has not failed.")
+
+
+def _said(facts: Facts, pod: Pod) -> _Said | None:
+    failures = [event for event in facts.events_on(pod) if event.reason == FAILED and event.message]
+    if failures:
+        newest = failures[-1]
+        times = f" ({newest.count} times)" if newest.count > 1 else ""
+        evidence = Evidence(pod.ref, f"event {FAILED}{times}", newest.message, "the sandbox is created")
+        return _Said(pod, sandbox_failure(newest.message), evidence)
+    if not _impatient(facts, pod) or _waits_otherwise(facts, pod):
+        return None
+    manager = cni_manager_on(facts, pod.node)
+    if manager is None:
+        return None
+    names = (f"{pod.namespace}/{pod.name}", f'"{pod.name}"', f"{pod.namespace}/{facts.gateway.configuration}")
+    for log in facts.readable(CniManagerLog, manager.namespace):
+        if log.key == manager.key and (found := from_log(_lines(log, names))) is not None:
+            return _Said(pod, found, Evidence(log.ref, "newest error about the pod", found.error))
+    return None
+
+
+def _lines(log: CniManagerLog, names: tuple[str, ...]) -> Iterator[str]:
+    return (line.text for line in log.lines if any(name in line.text for name in names))
+
+
+def _groups(told: list[_Said]) -> list[list[_Said]]:
+    """Pods with the same cause; by node, where the cause may lie on the node."""
+    groups: dict[tuple[str, str, str], list[_Said]] = {}
+    for each in told:
+        where = each.pod.node if each.failure.from_components else ""
+        key = (each.failure.plugin, each.failure.meaning, where)
+        groups.setdefault(key, []).append(each)
+    return list(groups.values())
+
+
+def _finding(facts: Facts, group: list[_Said], blocked: bool) -> Observation:
+    failure = group[0].failure
+    names = ", ".join(f"{each.pod.namespace}/{each.pod.name}" for each in group)
+    what = f"Pod {names} gets" if len(group) == 1 else f"Pods {names} get"
+    summary = f"{what} no network: {failure.meaning}."
+    subject = ", ".join(each.pod.ref for each in group)
+    evidence = [each.evidence for each in group]
+    about = {Involved("pod", f"{each.pod.namespace}/{each.pod.name}") for each in group} | failure.about
+    if failure.from_components:
+        about |= {Involved("node", each.pod.node) for each in group}
+    actions = _actions(facts, group[0])
+    if blocked:
+        return fail(summary, subject=subject, evidence=evidence, actions=actions, about=frozenset(about))
+    return warn(
+        summary,
+        subject=subject,
+        evidence=evidence,
+        actions=actions,
+        about=frozenset(about),
+        severity=Severity.DEGRADES,
+    )
+
+
+def _actions(facts: Facts, said: _Said) -> list[Action]:
+    pod, failure = said.pod, said.failure
+    found = [look("Read the pod's events", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG)]
+    if failure.plugin.startswith("kube-egress-cni"):
+        found += [*_log(facts, pod), *_configuration(facts)]
+    else:
+        node = f"spec.nodeName={pod.node}"
+        command = kubectl("get", "pods", "--field-selector", node, "-o", "wide", namespace="kube-system")
+        found.append(look(f"Look at the network components on {pod.node}", command))
+    return [*found, Action(failure.fix, url=SEGDOC)] if failure.fix else found
+
+
+def _log(facts: Facts, pod: Pod) -> list[Action]:
+    if (manager := cni_manager_on(facts, pod.node)) is None:
+        return []
+    command = kubectl("logs", manager.name, "-c", "cnimanager", "--tail=200", namespace=manager.namespace)
+    return [look(f"Read the log of the cni-manager on {pod.node}", command, KEGTS)]
+
+
+def _configuration(facts: Facts) -> list[Action]:
+    gateway = facts.gateway
+    if not gateway.configuration:
+        return []
+    command = kubectl("describe", "staticgatewayconfiguration", gateway.configuration, namespace=gateway.namespace)
+    return [look("Read the configuration's status and events", command, SEGDOC)]
+
+
+def _impatient(facts: Facts, pod: Pod) -> bool:
+    since = waiting_since(pod)
+    return since is None or facts.now - since > PATIENCE
+
+
+def _waits_otherwise(facts: Facts, pod: Pod) -> bool:
+    return any(event.reason in OTHER_REASONS for event in facts.events_on(pod))
+
+
+def _silent(facts: Facts, pod: Pod) -> Observation:
+    return unknown(
+        f"{pod.ref} has waited in ContainerCreating for more than two minutes, and no event tells why: events last an hour.",
+        subject=pod.ref,
+        evidence=[Evidence(pod.ref, f"event {FAILED}", "(none left)")],
+        actions=[
+            *_log(facts, pod),
+            look("Read the pod's state", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG),
+        ],
+    )

@@ -1,0 +1,153 @@
+"""EG304: the gateway's Service is missing, has no address, or has nothing behind it."""
+
+from collections.abc import Iterator
+
+from checks.check import check
+from checks.commands import AZ_VERSION, HOWTO, TSG, change, enable_gateway, kubectl, look
+from checks.facts.kubernetes import Deployment, EndpointSlice, Pod, Service, selects
+from checks.facts.view import Facts
+from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
+
+PORTS = (80, 443, 15021)
+"""What the add-on's chart gives the Service: HTTP, TLS and the status port (domain.md 1.3)."""
+
+
+@check(
+    code="EG304",
+    title="The gateway's Service is not provisioned",
+    severity=Severity.BLOCKS,
+    article=("PROV-1",),
+    reads=(Service, EndpointSlice, Pod, Deployment),
+    explains={"gateway-server-unreachable": "traffic reaches a server of the gateway only through this Service"},
+)
+def service_not_provisioned(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: the Service that is named like the gateway, and its EndpointSlices. It fails when there is none,
+    when its type is not ClusterIP, when it has no cluster IP, and when no endpoint is ready. It warns when one of the
+    ports 80, 443 and 15021 is missing, and when it has an external address.
+
+    Why it matters: sidecars send traffic for external hosts to this Service. Without it, or with nothing ready behind it,
+    they answer 503. An egress gateway is no way in: an external address exposes it.
+
+    What usually fixes it: for missing endpoints whatever keeps the pods from getting ready. A Service that is missing or
+    was changed by hand is set up again by the add-on when the gateway is enabled again.
+
+    Source: article, overview (ClusterIP) and provisioning step 1; AKS how-to "Deploy egress gateways"."""
+    gateway = facts.gateway
+    service = facts.get(Service, gateway.name, gateway.namespace)
+    if service is None:
+        ref = f"Service {gateway}"
+        yield fail(
+            f"{ref} does not exist.",
+            subject=ref,
+            evidence=[Evidence(ref, "metadata.name", "(not found)", "a ClusterIP Service")],
+            actions=_actions(facts),
+            about=[Involved("service", str(gateway))],
+        )
+        return
+    faults = [*_address(facts, service), *_exposure(facts, service)]
+    yield from faults
+    found = _endpoints(facts, service)
+    if isinstance(found, Observation):
+        yield found
+    elif not faults:
+        yield healthy(
+            f"{service.ref} has the cluster IP {service.cluster_ip} and {found} ready endpoint{'' if found == 1 else 's'}."
+        )
+
+
+def _address(facts: Facts, service: Service) -> Iterator[Observation]:
+    if service.type != "ClusterIP":
+        yield fail(
+            f"{service.ref} is of type {service.type}.",
+            subject=service.ref,
+            evidence=[Evidence(service.ref, "spec.type", service.type, "ClusterIP"), *_external(service)],
+            actions=_actions(facts),
+        )
+    elif service.cluster_ip in ("", "None"):
+        yield fail(
+            f"{service.ref} has no cluster IP.",
+            subject=service.ref,
+            evidence=[Evidence(service.ref, "spec.clusterIP", service.cluster_ip or "(empty)", "an address")],
+            actions=_actions(facts),
+        )
+
+
+def _exposure(facts: Facts, service: Service) -> Iterator[Observation]:
+    missing = [str(port) for port in PORTS if port not in {each.port for each in service.ports}]
+    if missing:
+        given = ", ".join(str(each.port) for each in service.ports) or "(none)"
+        yield warn(
+            f"{service.ref} lacks port{'s' if len(missing) > 1 else ''} {', '.join(missing)}.",
+            subject=service.ref,
+            evidence=[Evidence(service.ref, "spec.ports", given, ", ".join(map(str, PORTS)))],
+            actions=_actions(facts),
+        )
+    if service.type == "ClusterIP" and service.external_ips:
+        yield warn(
+            f"{service.ref} has the external address {', '.join(service.external_ips)}.",
+            subject=service.ref,
+            evidence=_external(service),
+            actions=_actions(facts),
+        )
+
+
+def _external(service: Service) -> list[Evidence]:
+    found = ", ".join(service.external_ips)
+    return [Evidence(service.ref, "external addresses", found, "(none)")] if found else []
+
+
+def _endpoints(facts: Facts, service: Service) -> Observation | int:
+    """The number of ready endpoints, or the finding that there are none."""
+    slices = facts.once("endpoint slices", _by_service, facts.gateway.namespace).get(service.name, [])
+    ready = {address for each in slices for address in each.ready_addresses}
+    if ready:
+        return len(ready)
+    evidence = [Evidence(service.ref, "ready endpoints", "0", "1 or more")]
+    summary = f"{service.ref} has no ready endpoint."
+    gateway = facts.gateway
+    if not facts.gap(Pod, gateway.namespace) and (able := [pod for pod in facts.pods() if pod.ready]):
+        chosen = [pod for pod in able if service.selector and selects(service.selector, pod.labels)]
+        if not chosen:
+            summary = f"{service.ref} selects none of the gateway's pods, so it has no ready endpoint."
+        selector = ",".join(f"{key}={value}" for key, value in service.selector.items()) or "(none)"
+        evidence.append(
+            Evidence(
+                service.ref, "spec.selector", selector, f"labels of the ready pod {able[0].namespace}/{able[0].name}"
+            )
+        )
+    look_at = [
+        look(
+            "See what is behind it", kubectl("get", "endpointslices", *_of(service), namespace=service.namespace), TSG
+        ),
+        look("See the gateway's pods", kubectl("get", "pods", "-o", "wide", namespace=service.namespace)),
+    ]
+    about = [Involved("revision", each) for each in gateway.revisions or ("",)]
+    return fail(summary, subject=service.ref, evidence=evidence, actions=[*look_at, _actions(facts)[-1]], about=about)
+
+
+def _of(service: Service) -> tuple[str, str]:
+    return ("-l", f"kubernetes.io/service-name={service.name}")
+
+
+def _by_service(facts: Facts) -> dict[str, list[EndpointSlice]]:
+    found: dict[str, list[EndpointSlice]] = {}
+    for each in facts.in_namespace(EndpointSlice, facts.gateway.namespace):
+        found.setdefault(each.service, []).append(each)
+    return found
+
+
+def _actions(facts: Facts) -> list[Action]:
+    gateway = facts.gateway
+    return [
+        look(
+            "Look at the Service",
+            kubectl("get", "service", gateway.name, "-o", "yaml", namespace=gateway.namespace),
+            TSG,
+        ),
+        change(
+            f"Enable the gateway again, which sets up its Service anew ({AZ_VERSION})",
+            enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration or "$CONFIGURATION"),
+            HOWTO,
+            "the Service has a cluster IP and two ready endpoints after a few minutes",
+        ),
+    ]

@@ -1,0 +1,280 @@
+"""EG309: the static egress gateway's own components do not run where the gateway needs them."""
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+
+from checks.check import Because, check
+from checks.commands import KEGTS, SEGDOC, TSG, change, disrupt, kubectl, look
+from checks.component_state import NodeFault, node_faults, workload_nodes
+from checks.facts.azure import AgentPool
+from checks.facts.kubernetes import DaemonSet, Deployment, Event, Node, Pod
+from checks.facts.logs import CniManagerLog, GatewayDaemonLog
+from checks.facts.reading import text
+from checks.facts.static_egress import StaticGatewayConfiguration
+from checks.facts.view import Facts
+from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
+from checks.knowledge.refusals import WEBHOOK, reason_of
+from checks.refusals import component_refusals
+from checks.static_egress_components import Component, cni_manager, daemon
+
+TAINT = "egressgateway.kubernetes.azure.com/cni-not-ready"
+
+TAINT_GRACE = timedelta(minutes=10)
+"""A new node carries the taint until its cni-manager has written its configuration (domain.md 6.3)."""
+
+
+@check(
+    code="EG309",
+    title="Components of the static egress gateway are not healthy",
+    severity=Severity.BLOCKS,
+    article=("PROV-4", "SEG-2"),
+    reads=(
+        DaemonSet,
+        Pod,
+        Node,
+        Deployment,
+        Event,
+        StaticGatewayConfiguration,
+        AgentPool,
+        CniManagerLog,
+        GatewayDaemonLog,
+    ),
+    explains={
+        "pod-network-setup-fails": Because(
+            "the cni-manager on a node sets up the network of every gateway pod there", share="node"
+        ),
+        "gateway-pods-not-running": Because(
+            "without the cni-manager on their node new pods stay in ContainerCreating", share="node"
+        ),
+        "gateway-dataplane-not-ready": Because(
+            "the daemon sets up the tunnels on gateway nodes, the cni-manager registers the pods with it",
+            share="component",
+        ),
+    },
+)
+def static_egress_components_unhealthy(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: the DaemonSets `kube-egress-gateway-cni-manager` and `-daemon-manager`, their pods and logs, and
+    the taint `cni-not-ready` on nodes. A cni-manager that is missing or not ready on a node with a gateway pod fails; so
+    does a DaemonSet that is missing or has no ready pod, and a pool of the gateway without any ready daemon. Elsewhere it
+    warns. The taint fails on a gateway pod's node after 10 minutes; without a time, and elsewhere, it warns. The daemon is
+    not looked at while the configuration's pool is missing or stopped.
+
+    Why it matters: the CNI plugin asks the cni-manager about every new pod on its node, annotated or not; while it is
+    down none of them starts. Without the daemon a gateway node forwards nothing.
+
+    What usually fixes it: what its pod's state names: a memory limit (128Mi), an image that cannot be pulled, a webhook
+    that refuses its pods. AKS manages both DaemonSets; deleting a pod makes a new one.
+
+    Source: article, provisioning step 4 and static gateway step 2; kube-egress-gateway issues 759 and 1035; domain.md 3."""
+    manager, gateway_daemon = cni_manager(facts), daemon(facts)
+    pool, no_pool = _pool(facts)
+    wanted = [manager] if no_pool else [manager, gateway_daemon]
+    faults = list(_absent(facts, [each for each in wanted if each.daemon_set is None]))
+    yield from faults
+    own = _own_nodes(facts)
+    later: list[Observation] = []
+    if manager.daemon_set is not None:
+        later += _cni_manager(facts, manager, own)
+    if gateway_daemon.daemon_set is not None and not no_pool:
+        later += _daemon(facts, gateway_daemon, pool)
+    yield from later
+    tainted = list(_taints(facts, own))
+    yield from tainted
+    if not faults and not later and not tainted:
+        note = f" The daemon was not looked at: {no_pool}." if no_pool else f", {_count(gateway_daemon)}."
+        yield healthy(f"{_count(manager)}{'.' if no_pool else ''}{note}")
+
+
+def _count(component: Component) -> str:
+    ready = sum(1 for pod in component.pods.values() if pod.ready)
+    return f"{ready} of {len(component.pods)} pods of the {component.short} are ready"
+
+
+def _pool(facts: Facts) -> tuple[str, str]:
+    """The configuration's node pool ("" where it is not known), and why its nodes are not looked at (Ruling 8)."""
+    gateway = facts.gateway
+    if facts.gap(StaticGatewayConfiguration, gateway.namespace) or not gateway.configuration:
+        return "", ""
+    configuration = facts.get(StaticGatewayConfiguration, gateway.configuration, gateway.namespace)
+    if configuration is None or not configuration.pool:
+        return "", ""
+    name = configuration.pool
+    if facts.configured(AgentPool) and not facts.gap(AgentPool):
+        pool = facts.get(AgentPool, name.lower())
+        if pool is None:
+            return name, f"node pool {name} does not exist (gateway-pool-missing)"
+        if pool.power_state.lower() == "stopped" or pool.provisioning_state.lower() == "deleting":
+            state = "stopped" if pool.power_state.lower() == "stopped" else "being deleted"
+            return name, f"node pool {name} is {state} (gateway-pool-missing)"
+    if not facts.gap(Node) and not any(node.pool.lower() == name.lower() for node in facts.all(Node)):
+        return name, f"node pool {name} has no nodes (gateway-pool-unhealthy)"
+    return name, ""
+
+
+def _own_nodes(facts: Facts) -> frozenset[str]:
+    """The nodes of the gateway's pods; those, too, that the scheduler keeps pods off because of the taint."""
+    pods = facts.pods()
+    found = {pod.node for pod in pods if pod.node}
+    kept_off = any(TAINT in text(pod.condition("PodScheduled"), "message") for pod in pods if not pod.node)
+    if kept_off and not facts.gap(Node):
+        found |= {node.name for node in facts.all(Node) if any(taint.key == TAINT for taint in node.taints)}
+    return frozenset(found)
+
+
+def _absent(facts: Facts, absent: list[Component]) -> Iterator[Observation]:
+    if not absent:
+        return
+    names = " and ".join(each.name for each in absent)
+    many = len(absent) > 1
+    about = [Involved("component", each.short) for each in absent]
+    if any(each.short == "cni-manager" for each in absent):
+        about += [Involved("node", node) for node in _own_nodes(facts)]
+    yield fail(
+        f"DaemonSet{'s' if many else ''} {names} {'do' if many else 'does'} not exist.",
+        subject=", ".join(each.ref for each in absent),
+        evidence=[Evidence(each.ref, "metadata.name", "(not found)", each.name) for each in absent],
+        actions=[
+            look("Look for them under another namespace", kubectl("get", "daemonsets", "-A"), TSG),
+            Action(
+                "Enable the static egress gateway on the cluster if it is off; AKS installs both DaemonSets with it",
+                url=SEGDOC,
+            ),
+        ],
+        about=about,
+    )
+
+
+def _cni_manager(facts: Facts, component: Component, own: frozenset[str]) -> Iterator[Observation]:
+    logs = facts.readable(CniManagerLog, component.namespace)
+    if _none_ready(component):
+        faults = node_faults(facts, component, own or set(component.pods), logs)
+        yield _whole(facts, component, faults, [Involved("node", node) for node in own])
+        return
+    for each in node_faults(facts, component, own, logs):
+        yield _finding(facts, component, [each], each.down)
+    elsewhere = set(component.pods) - own
+    daemon_set = component.daemon_set
+    if daemon_set is not None and daemon_set.desired > daemon_set.ready and not facts.gap(Node):
+        # A node may be no business of the DaemonSet; it is where the DaemonSet itself counts a pod that is not ready.
+        elsewhere |= workload_nodes(facts.all(Node)) - own
+    if rest := node_faults(facts, component, elsewhere, logs):
+        yield _finding(facts, component, rest, False)
+
+
+def _daemon(facts: Facts, component: Component, pool: str) -> Iterator[Observation]:
+    logs = facts.readable(GatewayDaemonLog, component.namespace)
+    nodes = facts.all(Node)
+    own = {node.name for node in nodes if pool and node.pool.lower() == pool.lower()}
+    about = [Involved("pool", pool)] if pool else []
+    faults = node_faults(facts, component, own, logs)
+    serving = any(pod.ready for node, pod in component.pods.items() if node in own)
+    if (own and not serving and faults) or _none_ready(component):
+        faults = faults or node_faults(facts, component, set(component.pods), logs)
+        yield _whole(facts, component, faults, [*about, *(Involved("node", node) for node in sorted(own))])
+        return
+    if faults:
+        yield _finding(facts, component, faults, False, about)
+    elsewhere = {node.name for node in nodes if node.name in component.pods} - own
+    if rest := node_faults(facts, component, elsewhere, logs):
+        yield _finding(facts, component, rest, False)
+
+
+def _none_ready(component: Component) -> bool:
+    daemon_set = component.daemon_set
+    wanted = daemon_set is not None and (daemon_set.desired > 0 or bool(component.pods))
+    return wanted and not any(pod.ready for pod in component.pods.values())
+
+
+def _whole(facts: Facts, component: Component, faults: list[NodeFault], about: Iterable[Involved]) -> Observation:
+    refused, involved = _refusals(facts, component)
+    desired = component.daemon_set.desired if component.daemon_set is not None else 0
+    counted = Evidence(component.ref, "status.numberReady", "0", str(desired or "1 or more"))
+    where = " on the gateway's nodes" if any(one.kind == "pool" for one in about) else ""
+    return fail(
+        f"{component.ref} has no ready pod{where}.",
+        subject=component.ref,
+        evidence=[counted, *refused, *(line for each in faults for line in each.evidence)],
+        actions=_actions(component, next((each.pod for each in faults if each.pod is not None), None)),
+        about=[Involved("component", component.short), *about, *involved],
+    )
+
+
+def _finding(
+    facts: Facts, component: Component, faults: list[NodeFault], blocks: bool, about: Iterable[Involved] = ()
+) -> Observation:
+    missing = any(each.pod is None for each in faults)
+    refused, involved = _refusals(facts, component) if missing else ([], [])
+    by_what: dict[str, list[str]] = {}
+    for each in faults:
+        by_what.setdefault(each.what, []).append(each.node)
+    parts = [f"Node{'s' if len(n) > 1 else ''} {', '.join(n)} {_verb(what, len(n))}" for what, n in by_what.items()]
+    summary = "; ".join([parts[0], *(part[0].lower() + part[1:] for part in parts[1:])]) + "."
+    evidence = [*(line for each in faults for line in each.evidence), *refused]
+    actions = _actions(component, next((each.pod for each in faults if each.pod is not None), None))
+    everything = [
+        Involved("component", component.short),
+        *(Involved("node", each.node) for each in faults),
+        *about,
+        *involved,
+    ]
+    if blocks:
+        return fail(summary, subject=component.ref, evidence=evidence, actions=actions, about=everything)
+    down = any(each.down for each in faults)
+    severity = Severity.DEGRADES if down else Severity.RISKS
+    return warn(summary, subject=component.ref, evidence=evidence, actions=actions, about=everything, severity=severity)
+
+
+def _verb(what: str, count: int) -> str:
+    return "have" + what.removeprefix("has") if count > 1 else what
+
+
+def _refusals(facts: Facts, component: Component) -> tuple[list[Evidence], list[Involved]]:
+    """Why its pods are not created, and the webhooks that refuse them."""
+    if component.daemon_set is None or facts.gap(Event, component.namespace):
+        return [], []
+    said = component_refusals(facts, [component.daemon_set])
+    reasons = [found for each in said if (found := reason_of(each.message)) is not None]
+    involved = [Involved("webhook", name) for reason, name in reasons if reason.kind == WEBHOOK]
+    return [Evidence(each.ref, each.field, each.message, "its pods are created") for each in said], involved
+
+
+def _taints(facts: Facts, own: frozenset[str]) -> Iterator[Observation]:
+    for node in facts.all(Node):
+        for taint in node.taints:
+            if taint.key != TAINT or (taint.added is not None and facts.now - taint.added < TAINT_GRACE):
+                continue
+            since = f"since {taint.added:%Y-%m-%d %H:%M} UTC" if taint.added else "(no timeAdded)"
+            evidence = [Evidence(node.ref, "spec.taints", f"{TAINT} {since}", "removed once the CNI is configured")]
+            summary = f"{node.ref} still carries the taint {TAINT}."
+            actions = [
+                look("See the components on it", _pods_on(node.name), KEGTS),
+                look("See since when it is in the cluster", kubectl("describe", "node", node.name)),
+            ]
+            about = [Involved("component", "cni-manager"), Involved("node", node.name)]
+            if node.name in own and taint.added is not None:
+                yield fail(summary, subject=node.ref, evidence=evidence, actions=actions, about=about)
+            else:
+                severity = Severity.DEGRADES
+                yield warn(
+                    summary, subject=node.ref, evidence=evidence, actions=actions, about=about, severity=severity
+                )
+
+
+def _pods_on(node: str) -> str:
+    selector = f"spec.nodeName={node}"
+    return kubectl("get", "pods", "-A", "--field-selector", selector, "-o", "wide")
+
+
+def _actions(component: Component, pod: Pod | None) -> list[Action]:
+    namespace = component.namespace
+    found = [look("Look at both DaemonSets", kubectl("get", "daemonsets,pods", "-o", "wide", namespace=namespace), TSG)]
+    if pod is None:
+        describe = kubectl("describe", "daemonset", component.name, namespace=namespace)
+        return [*found, look("Read why its pods are not created", describe, KEGTS)]
+    logs = kubectl("logs", pod.name, "-c", component.container, "--tail=200", namespace=namespace)
+    found.append(look(f"Read its log on {pod.node}", logs, KEGTS))
+    delete = kubectl("delete", "pod", pod.name, namespace=namespace)
+    expect = "its DaemonSet makes a new pod, which is ready within a minute; if it is not, open a support case"
+    if component.short == "cni-manager":
+        return [*found, change("Delete its pod; running pods keep their network", delete, KEGTS, expect)]
+    return [*found, disrupt("Delete its pod; connections through this gateway node are cut", delete, KEGTS, expect)]

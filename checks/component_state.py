@@ -1,0 +1,82 @@
+"""How the static egress gateway's components are on each node: what is wrong there, with the evidence. Pure."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from checks.facts.kubernetes import Node, Pod
+from checks.facts.logs import LogText
+from checks.facts.view import Facts
+from checks.findings import Evidence
+from checks.knowledge.component_logs import Complaint, complaint
+from checks.pod_trouble import Trouble, restarts_often, troubles
+from checks.static_egress_components import Component
+
+LATELY = timedelta(minutes=10)
+"""A line in a log that is older says nothing about now."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFault:
+    """A component that is missing, not ready or in trouble on a node. `down` says that it does not work there now."""
+
+    node: str
+    what: str
+    evidence: tuple[Evidence, ...]
+    down: bool
+    pod: Pod | None = None
+
+
+def node_faults(facts: Facts, component: Component, nodes: Iterable[str], logs: Iterable[LogText]) -> list[NodeFault]:
+    """What is wrong with the component on these nodes; a pod that is starting is nothing wrong."""
+    by_pod = {log.key: log for log in logs}
+    found: list[NodeFault] = []
+    for node in sorted(nodes):
+        pod = component.pods.get(node)
+        if pod is None:
+            evidence = Evidence(component.ref, f"its pod on node {node}", "(none)", "a ready pod")
+            found.append(NodeFault(node, f"has no {component.short}", (evidence,), True))
+        elif (fault := _pod_fault(facts, component, pod, by_pod.get(pod.key))) is not None:
+            found.append(fault)
+    return found
+
+
+def _pod_fault(facts: Facts, component: Component, pod: Pod, log: LogText | None) -> NodeFault | None:
+    said = complaint(component.short, log.lines) if log is not None else None
+    trouble = next(iter(troubles([pod], facts.now)), None)
+    if trouble is not None:
+        if trouble.starting:
+            return None
+        evidence = [Evidence(pod.ref, trouble.field, trouble.observed(pod), "Ready"), *_ends(pod), *_lines(log, said)]
+        return NodeFault(pod.node, f"has a {component.short} that is not ready", tuple(evidence), True, pod)
+    if restarts_often(pod, facts.now):
+        evidence = [*_ends(pod), *_lines(log, said)]
+        return NodeFault(
+            pod.node, f"has a {component.short} that restarts again and again", tuple(evidence), False, pod
+        )
+    if said is not None and said.line.at is not None and facts.now - said.line.at < LATELY:
+        what = f"has a {component.short} that complains: {said.meaning}"
+        return NodeFault(pod.node, what, tuple(_lines(log, said)), False, pod)
+    return None
+
+
+def _ends(pod: Pod) -> Iterator[Evidence]:
+    for each in pod.containers:
+        if each.restarts:
+            ending = Trouble.ending(each)
+            observed = f"{each.restarts} restarts" + (f", the last: {ending}" if ending else "")
+            yield Evidence(pod.ref, f"restarts of {each.name}", observed, "none lately")
+
+
+def _lines(log: LogText | None, said: Complaint | None) -> Iterator[Evidence]:
+    if log is not None and said is not None:
+        yield Evidence(log.ref, said.meaning, said.line.text)
+
+
+def workload_nodes(nodes: Iterable[Node]) -> frozenset[str]:
+    """The nodes that carry the cni-manager: Linux, and no gateway nodes (domain.md 1.1)."""
+    return frozenset(
+        node.name
+        for node in nodes
+        if node.os in ("linux", "") and node.mode != "gateway" and node.labels.get("type") != "virtual-kubelet"
+    )

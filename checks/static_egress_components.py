@@ -1,0 +1,81 @@
+"""Where the static egress gateway's two DaemonSets run: the cni-manager beside workloads, the daemon on gateway nodes.
+
+Source: domain.md 1.1. AKS runs them in `aks-static-egress-gateway`, the open-source operator elsewhere: by name, then.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from checks.facts.kubernetes import DaemonSet, Pod
+from checks.facts.view import Facts
+
+NAMESPACE = "aks-static-egress-gateway"
+CNI_MANAGER = "kube-egress-gateway-cni-manager"
+DAEMON = "kube-egress-gateway-daemon-manager"
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One of the DaemonSets as it is in the cluster: its short name for findings, itself (None where there is none), its
+    living pods by node."""
+
+    short: str
+    name: str
+    daemon_set: DaemonSet | None
+    pods: Mapping[str, Pod]
+
+    @property
+    def container(self) -> str:
+        return "cnimanager" if self.name == CNI_MANAGER else "daemon"
+
+    @property
+    def namespace(self) -> str:
+        return self.daemon_set.namespace if self.daemon_set is not None else NAMESPACE
+
+    @property
+    def ref(self) -> str:
+        return f"DaemonSet {self.namespace}/{self.name}"
+
+
+def cni_manager(facts: Facts) -> Component:
+    """The cni-manager. Needs DaemonSet and Pod declared; raises Unreadable where its namespace cannot be read."""
+    return facts.once("component cni-manager", lambda seen: _component(seen, "cni-manager", CNI_MANAGER))
+
+
+def daemon(facts: Facts) -> Component:
+    """The gateway daemon, as `cni_manager`."""
+    return facts.once("component daemon-manager", lambda seen: _component(seen, "daemon-manager", DAEMON))
+
+
+def _component(facts: Facts, short: str, name: str) -> Component:
+    found = next((each for each in facts.in_namespace(DaemonSet, NAMESPACE) if each.name.endswith(name)), None)
+    if found is None:
+        named = facts.index(DaemonSet, "name", lambda each: (each.name,)).get(name, [])
+        found = named[0] if named else None
+    where = found.namespace if found is not None else NAMESPACE
+    return Component(short, name, found, _pods_by_node(facts, where, name))
+
+
+def _pods_by_node(facts: Facts, namespace: str, name: str) -> dict[str, Pod]:
+    found: dict[str, Pod] = {}
+    for pod in facts.in_namespace(Pod, namespace):
+        label = pod.labels.get("kube-egress-gateway-control-plane", "")
+        ours = pod.owner[1].endswith(name) or (not pod.owner[1] and bool(label) and name.endswith(label))
+        # During an update two pods may be on a node: one that is ready counts for it.
+        replaced = pod.node in found and found[pod.node].ready
+        if ours and pod.deleted is None and not replaced:
+            found[pod.node] = pod
+    return found
+
+
+def cni_manager_on(facts: Facts, node: str) -> Pod | None:
+    """The cni-manager's pod on a node, as far as pods can be read: for detail. Needs Pod alone."""
+
+    def build(seen: Facts) -> dict[str, Pod]:
+        return {
+            pod.node: pod
+            for pod in seen.readable(Pod)
+            if pod.owner[1].endswith(CNI_MANAGER) and pod.deleted is None and pod.node
+        }
+
+    return facts.once("cni-managers by node", build).get(node)
