@@ -1,14 +1,26 @@
-"""Writes incidents as whole bundles: `python -m tests.incidents.build FOLDER [NAME…]`.
+"""Writes incidents as whole bundles: `python -m tests.incidents.build FOLDER [NAME…]`, or `--examples` for those of
+`examples/bundles/`, which the demo and the README show.
 
 Each becomes `FOLDER/<name>/` with the bundle, a README that tells the story, and expect.yaml; `egress-diag diagnose
 --bundle` reads them. Without names all incidents are written. A name may be given as NAME=DIRECTORY.
 """
 
+import shutil
 import sys
 from pathlib import Path
 
 from tests.clusters.bundles import dump_yaml, write_bundle
 from tests.incidents.incidents import Incident, incidents
+
+EXAMPLES = {
+    "healthy": "001-healthy",
+    "prefix-pending": "007-prefix-pending-two-minutes",
+    "gateway-pool-missing": "011-wrong-pool-name",
+    "selector-mismatch": "031-gateway-selector-typo",
+}
+"""Directories of `examples/bundles/` and the incidents that they are."""
+
+EXAMPLES_FOLDER = Path(__file__).parents[2] / "examples" / "bundles"
 
 
 def build(incident: Incident, folder: Path) -> None:
@@ -22,9 +34,13 @@ def main(arguments: list[str]) -> None:
     """Builds the incidents that the command line names."""
     if not arguments:
         sys.exit(__doc__)
-    folder = Path(arguments[0])
+    examples = arguments[0] == "--examples"
+    folder = EXAMPLES_FOLDER if examples else Path(arguments[0])
     known = {incident.name: incident for incident in incidents()}
     wanted = dict(_pair(argument) for argument in arguments[1:]) or {name: name for name in known}
+    if examples:
+        wanted = {name: directory for directory, name in EXAMPLES.items()}
+        shutil.rmtree(folder, ignore_errors=True)
     if missing := sorted(set(wanted) - set(known)):
         sys.exit(f"no incident {', '.join(missing)}")
     for name, directory in wanted.items():

@@ -10,7 +10,7 @@ from checks.facts.target import AmbiguousGateway
 from checks.findings import Report
 from checks.sources.bundle import read_bundle
 from tests.clusters.bundles import read_yaml
-from tests.incidents.build import build
+from tests.incidents.build import EXAMPLES, EXAMPLES_FOLDER, build
 from tests.incidents.incidents import HERE, Incident, incidents
 from tests.incidents.judge import shortcomings
 from tests.recordings import diagnosed, question, recording
@@ -52,6 +52,15 @@ def test_a_built_bundle_is_the_incident(tmp_path: Path) -> None:
     )
     assert read_yaml(tmp_path / "bundle" / "expect.yaml") == incident.expect
     assert incident.story.split()[0] in (tmp_path / "bundle" / "README").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("directory", EXAMPLES)
+def test_the_examples_are_up_to_date(directory: str, tmp_path: Path) -> None:
+    """`python -m tests.incidents.build --examples` writes them anew."""
+    build(next(i for i in ALL if i.name == EXAMPLES[directory]), tmp_path)
+    written = {path.relative_to(tmp_path): path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
+    example = EXAMPLES_FOLDER / directory
+    assert written == {path.relative_to(example): path.read_text() for path in example.rglob("*") if path.is_file()}
 
 
 def test_expectations_name_checks_that_exist() -> None:
