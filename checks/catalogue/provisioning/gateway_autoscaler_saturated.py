@@ -1,0 +1,139 @@
+"""EG310: the gateway cannot scale out, or cannot give up a pod."""
+
+from collections.abc import Iterator
+
+from checks.check import check
+from checks.commands import HOWTO, SCALE, change, kubectl, look
+from checks.facts.kubernetes import Deployment, HorizontalPodAutoscaler, PodDisruptionBudget, selects
+from checks.facts.reading import Raw, text
+from checks.facts.view import Facts
+from checks.findings import Action, Evidence, Observation, Severity, healthy, skip, warn
+
+LEAST = 2
+"""The add-on's own minimum; below it a node upgrade takes the gateway away (AKS documentation, "Scale the Istio add-on")."""
+
+
+@check(
+    code="EG310",
+    title="The gateway's autoscaler is at its limit or does not work",
+    severity=Severity.RISKS,
+    reads=(Deployment, HorizontalPodAutoscaler, PodDisruptionBudget),
+)
+def gateway_autoscaler_saturated(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: the HorizontalPodAutoscaler whose scaleTargetRef is a Deployment of the gateway, and the
+    PodDisruptionBudgets that select its pods. It warns when the autoscaler stands at its maximum and wants more, when it
+    gets no metrics, when it cannot scale, when its minimum is below 2, and when the budget allows no disruption while pods
+    are missing. Without an autoscaler it is skipped.
+
+    Why it matters: a gateway at its maximum gets slow under load. With one replica, or with a budget that cannot be met,
+    a node upgrade either cuts the traffic or hangs.
+
+    What usually fixes it: a higher maximum, a working metrics server, a minimum of 2.
+
+    Source: AKS documentation, "Scale the Istio add-on"; domain.md 6.3."""
+    deployments = [each for each in facts.deployments() if each.deleted is None]
+    if not deployments:
+        yield skip(f"The {facts.gateway.ref} has no Deployment to scale (deployment-not-available).")
+        return
+    found: list[HorizontalPodAutoscaler] = []
+    faults: list[Observation] = []
+    scalers = facts.in_namespace(HorizontalPodAutoscaler, facts.gateway.namespace)
+    for deployment in deployments:
+        for scaler in scalers:
+            if scaler.target == ("Deployment", deployment.name):
+                found.append(scaler)
+                faults += _judge(scaler, deployment)
+        faults += _budgets(facts, deployment)
+    yield from faults
+    if faults:
+        return
+    if found:
+        sizes = ", ".join(f"{s.name} {s.current} of {s.minimum} to {s.maximum}" for s in found)
+        yield healthy(f"The gateway's autoscaler can scale it: {sizes} replicas.")
+    else:
+        yield skip(f"No HorizontalPodAutoscaler scales {deployments[0].ref}.")
+
+
+def _judge(scaler: HorizontalPodAutoscaler, deployment: Deployment) -> Iterator[Observation]:
+    limited, active, able = (scaler.condition(kind) for kind in ("ScalingLimited", "ScalingActive", "AbleToScale"))
+    at_maximum = 0 < scaler.maximum <= scaler.current
+    if at_maximum and text(limited, "status") == "True" and text(limited, "reason") == "TooManyReplicas":
+        evidence = [
+            Evidence(scaler.ref, "status.currentReplicas", str(scaler.current), f"below {scaler.maximum}"),
+            _condition(scaler, "ScalingLimited", limited),
+        ]
+        higher = f'{{"spec":{{"maxReplicas":{scaler.maximum * 2}}}}}'
+        yield _warning(
+            scaler,
+            f"{scaler.ref} stands at its maximum of {scaler.maximum} replicas and wants more.",
+            evidence,
+            [_patch(scaler, f"Let it go to {scaler.maximum * 2}", higher, "more pods get ready within a minute")],
+        )
+    if text(active, "status") == "False" and deployment.replicas:
+        yield _warning(
+            scaler,
+            f"{scaler.ref} does not scale: {text(active, 'reason') or 'ScalingActive is False'}.",
+            [_condition(scaler, "ScalingActive", active)],
+            [look("See whether metrics arrive", kubectl("top", "pods", namespace=scaler.namespace))],
+        )
+    if text(able, "status") == "False":
+        yield _warning(
+            scaler,
+            f"{scaler.ref} cannot scale {deployment.ref}: {text(able, 'reason') or 'AbleToScale is False'}.",
+            [_condition(scaler, "AbleToScale", able)],
+            [],
+        )
+    if scaler.minimum < LEAST:
+        yield _warning(
+            scaler,
+            f"{scaler.ref} may shrink the gateway to {scaler.minimum} replica{'' if scaler.minimum == 1 else 's'}.",
+            [Evidence(scaler.ref, "spec.minReplicas", str(scaler.minimum), f"{LEAST} or more")],
+            [_patch(scaler, "Keep two replicas", '{"spec":{"minReplicas":2}}', "two pods are ready")],
+        )
+
+
+def _budgets(facts: Facts, deployment: Deployment) -> Iterator[Observation]:
+    for budget in facts.in_namespace(PodDisruptionBudget, deployment.namespace):
+        if not budget.selector or not selects(budget.selector, deployment.template_labels):
+            continue
+        if budget.allowed == 0 and budget.expected_pods > budget.healthy_pods:
+            yield warn(
+                f"{budget.ref} allows no disruption, since {budget.healthy_pods} of {budget.expected_pods} pods are healthy: "
+                "a node with a gateway pod cannot be drained.",
+                subject=budget.ref,
+                evidence=[
+                    Evidence(budget.ref, "status.disruptionsAllowed", "0", "1 or more"),
+                    Evidence(budget.ref, "status.currentHealthy", str(budget.healthy_pods), str(budget.expected_pods)),
+                ],
+                actions=[
+                    look(
+                        "See which pods it counts",
+                        kubectl("describe", "poddisruptionbudget", budget.name, namespace=budget.namespace),
+                        SCALE,
+                    ),
+                    Action("Bring the missing pods back before nodes are upgraded", url=HOWTO),
+                ],
+            )
+
+
+def _condition(scaler: HorizontalPodAutoscaler, kind: str, condition: Raw) -> Evidence:
+    said = ": ".join(each for each in (text(condition, "reason"), text(condition, "message")) if each)
+    expected = "False" if kind == "ScalingLimited" else "True"
+    return Evidence(scaler.ref, f"status.conditions[{kind}]", said or text(condition, "status"), expected)
+
+
+def _patch(scaler: HorizontalPodAutoscaler, title: str, patch: str, expect: str) -> Action:
+    command = kubectl("patch", "horizontalpodautoscaler", scaler.name, "-p", patch, namespace=scaler.namespace)
+    return change(title, command, SCALE, expect)
+
+
+def _warning(
+    scaler: HorizontalPodAutoscaler, summary: str, evidence: list[Evidence], actions: list[Action]
+) -> Observation:
+    describe = kubectl("describe", "horizontalpodautoscaler", scaler.name, namespace=scaler.namespace)
+    return warn(
+        summary,
+        subject=scaler.ref,
+        evidence=evidence,
+        actions=[look("Read its state", describe, SCALE), *actions],
+    )

@@ -1,0 +1,92 @@
+"""EG311: the gateway's pods run where one failure takes them all, or where they do not belong."""
+
+from collections.abc import Iterator
+
+from checks.check import check
+from checks.commands import HOWTO, SEGDOC, kubectl, look, restart
+from checks.facts.kubernetes import Deployment, Node, Pod
+from checks.facts.view import Facts
+from checks.findings import Action, Evidence, Involved, Observation, Severity, healthy, skip, warn
+
+
+@check(
+    code="EG311",
+    title="The gateway's pods are badly placed",
+    severity=Severity.RISKS,
+    reads=(Pod, Deployment, Node),
+)
+def gateway_pods_misplaced(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: the nodes of the gateway's pods. It warns when a pod runs on a node of mode Gateway, and when all of
+    two or more pods run on one node.
+
+    Why it matters: gateway nodes are for the tunnels alone; the CNI that a gateway pod needs is not there. When all pods
+    are on one node, its failure or upgrade takes the whole gateway.
+
+    What usually fixes it: a restart once other nodes have room; the taint `kubernetes.azure.com/mode=gateway:NoSchedule` on
+    the gateway pool.
+
+    Source: AKS documentation, "Configure a static egress gateway" (no workloads on gateway nodes); domain.md 1.1, 6.10."""
+    placed = [pod for pod in facts.pods() if pod.node]
+    if not placed:
+        yield skip(
+            f"No pod of the {facts.gateway.ref} has a node (gateway-pods-not-running, deployment-not-available)."
+        )
+        return
+    nodes = {name: facts.get(Node, name) for name in {pod.node for pod in placed}}
+    wrong = [pod for pod in placed if (node := nodes[pod.node]) is not None and node.mode == "gateway"]
+    if wrong:
+        yield _on_gateway_nodes(facts, wrong)
+    together = len(placed) > 1 and len(nodes) == 1
+    if together:
+        yield _together(facts, placed)
+    if not wrong and not together:
+        zones = sorted({node.zone for node in nodes.values() if node is not None and node.zone})
+        spread = f" in {len(zones)} zone{'' if len(zones) == 1 else 's'} ({', '.join(zones)})" if zones else ""
+        many = len(placed) > 1
+        yield healthy(
+            f"{len(placed)} pod{'s run' if many else ' runs'} on {len(nodes)} node{'s' if len(nodes) > 1 else ''}{spread}."
+        )
+
+
+def _on_gateway_nodes(facts: Facts, pods: list[Pod]) -> Observation:
+    names = ", ".join(f"{pod.namespace}/{pod.name}" for pod in pods)
+    one = len(pods) == 1
+    nodes = sorted({pod.node for pod in pods})
+    return warn(
+        f"Pod{'' if one else 's'} {names} {'runs' if one else 'run'} on a gateway node.",
+        subject=", ".join(pod.ref for pod in pods),
+        evidence=[Evidence(pod.ref, "spec.nodeName", pod.node, "a node of another mode than Gateway") for pod in pods]
+        + [Evidence(f"Node {node}", "metadata.labels[kubernetes.azure.com/mode]", "gateway") for node in nodes],
+        actions=[
+            look("See the taints of the gateway nodes", kubectl("describe", "node", *nodes), SEGDOC),
+            *_restarts(facts),
+        ],
+        about=_about(pods),
+    )
+
+
+def _together(facts: Facts, pods: list[Pod]) -> Observation:
+    node = pods[0].node
+    return warn(
+        f"All {len(pods)} pods of the {facts.gateway.ref} run on node {node}.",
+        subject=facts.gateway.ref,
+        evidence=[Evidence(pod.ref, "spec.nodeName", pod.node, "two or more nodes") for pod in pods],
+        actions=[
+            look("See which nodes have room", kubectl("get", "nodes", "-L", "topology.kubernetes.io/zone"), HOWTO),
+            *_restarts(facts),
+        ],
+        about=_about(pods),
+    )
+
+
+def _about(pods: list[Pod]) -> list[Involved]:
+    return [
+        *(Involved("pod", f"{pod.namespace}/{pod.name}") for pod in pods),
+        *(Involved("node", node) for node in {pod.node for pod in pods}),
+    ]
+
+
+def _restarts(facts: Facts) -> list[Action]:
+    gateway = facts.gateway
+    deployments = () if facts.gap(Deployment, gateway.namespace) else facts.deployments()
+    return [restart(each.name, each.namespace) for each in deployments]

@@ -1,0 +1,116 @@
+"""EG306: a rule of the namespace keeps the gateway's pods from being created: quota, limits or pod security."""
+
+from collections.abc import Iterator
+
+from checks.check import Because, check
+from checks.commands import HOWTO, TSG, change, kubectl, look, restart
+from checks.facts.kubernetes import Deployment, Event, Namespace, ReplicaSet, ResourceQuota
+from checks.facts.view import Facts
+from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
+from checks.knowledge.refusals import POLICIES, Reason, reason_of
+from checks.quantities import exhausted
+from checks.refusals import Refusal, demand_refusals, gateway_refusals
+
+ENFORCE = "pod-security.kubernetes.io/enforce"
+
+SHORT_OF = ("pods", "count/pods", "requests.cpu", "requests.memory", "cpu", "memory", "limits.cpu", "limits.memory")
+"""The quota's resources that a new gateway pod takes from."""
+
+
+@check(
+    code="EG306",
+    title="A policy of the namespace blocks the gateway's pods",
+    severity=Severity.BLOCKS,
+    article=("PROV-2",),
+    reads=(Deployment, ReplicaSet, Event, Namespace, ResourceQuota),
+    explains={
+        "deployment-not-available": Because("pods that the namespace does not admit never exist", share="revision"),
+        "gateway-pods-not-running": Because("pods that the namespace does not admit never exist", share="revision"),
+    },
+)
+def namespace_policy_blocks(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: ReplicaSets of the gateway that lack pods and say why: `exceeded quota`, `violates PodSecurity`, a
+    LimitRange or a ValidatingAdmissionPolicy: that fails. Without such a text it warns when the namespace enforces the pod
+    security level restricted, and when a ResourceQuota has nothing left for another pod.
+
+    Why it matters: the pods are refused one by one and silently; the Deployment only says that they are missing. A quota
+    that is used up shows at the next restart or node upgrade, when pods have to be created anew.
+
+    What usually fixes it: a larger quota, or the pod security level baseline for the gateway's namespace.
+
+    Source: article, provisioning step 2; domain.md 6.3; Kubernetes documentation, Pod Security Admission."""
+    refused = [
+        (each, found[0])
+        for each in gateway_refusals(facts)
+        if (found := reason_of(each.message)) is not None and found[0].kind in POLICIES
+    ]
+    yield from (_refusal(facts, each, reason) for each, reason in refused)
+    kinds = {reason.kind for _, reason in refused}
+    risks: list[Observation] = []
+    if "pod-security" not in kinds:
+        risks += _restricted(facts)
+    if "quota" not in kinds:
+        risks += _used_up(facts)
+    yield from risks
+    demand_refusals(facts)
+    if not refused and not risks:
+        yield healthy(f"No rule of namespace {facts.gateway.namespace} refuses pods of the {facts.gateway.ref}.")
+
+
+def _refusal(facts: Facts, each: Refusal, reason: Reason) -> Observation:
+    gateway = facts.gateway
+    deployment = f"{gateway.name}-{each.revision}"
+    return fail(
+        f"Pods of Deployment {gateway.namespace}/{deployment} are refused: {reason.meaning}.",
+        subject=each.ref,
+        evidence=[Evidence(each.ref, each.field, each.message, "the pods are created")],
+        actions=[*_looks(facts), Action(reason.fix, url=HOWTO), restart(deployment, gateway.namespace)],
+        about=[Involved("revision", each.revision)],
+    )
+
+
+def _restricted(facts: Facts) -> Iterator[Observation]:
+    namespace = facts.get(Namespace, facts.gateway.namespace)
+    if namespace is None or namespace.labels.get(ENFORCE) != "restricted":
+        return
+    yield warn(
+        f"{namespace.ref} enforces the pod security level restricted.",
+        subject=namespace.ref,
+        evidence=[Evidence(namespace.ref, f"metadata.labels[{ENFORCE}]", "restricted", "baseline or privileged")],
+        actions=[
+            *_looks(facts)[:1],
+            change(
+                "Enforce baseline in the gateway's namespace",
+                kubectl("label", "namespace", namespace.name, f"{ENFORCE}=baseline", "--overwrite"),
+                HOWTO,
+                "new gateway pods are admitted; those that run are not touched",
+            ),
+        ],
+    )
+
+
+def _used_up(facts: Facts) -> Iterator[Observation]:
+    for quota in facts.in_namespace(ResourceQuota, facts.gateway.namespace):
+        used = {name: (quota.used.get(name, ""), limit) for name, limit in quota.hard.items() if name in SHORT_OF}
+        spent = [name for name, (now, limit) in used.items() if exhausted(now, limit)]
+        if spent:
+            yield warn(
+                f"{quota.ref} has no {', '.join(spent)} left for another gateway pod.",
+                subject=quota.ref,
+                evidence=[
+                    Evidence(quota.ref, f"status.used[{name}]", used[name][0], f"below {used[name][1]}")
+                    for name in spent
+                ],
+                actions=_looks(facts)[1:],
+            )
+
+
+def _looks(facts: Facts) -> list[Action]:
+    namespace = facts.gateway.namespace
+    return [
+        look("See the rules of the namespace", kubectl("get", "namespace", namespace, "-o", "yaml"), TSG),
+        look(
+            "See quotas and limits",
+            kubectl("describe", "resourcequota,limitrange", namespace=namespace),
+        ),
+    ]

@@ -1,0 +1,40 @@
+"""Kubernetes quantities: `100m`, `1Gi`, `2`, `1e3`. Pure."""
+
+import re
+from decimal import Decimal
+
+_SUFFIXES = {
+    "": Decimal(1),
+    "n": Decimal("1e-9"),
+    "u": Decimal("1e-6"),
+    "m": Decimal("1e-3"),
+    "k": Decimal(10**3),
+    "M": Decimal(10**6),
+    "G": Decimal(10**9),
+    "T": Decimal(10**12),
+    "P": Decimal(10**15),
+    "E": Decimal(10**18),
+    "Ki": Decimal(2**10),
+    "Mi": Decimal(2**20),
+    "Gi": Decimal(2**30),
+    "Ti": Decimal(2**40),
+    "Pi": Decimal(2**50),
+    "Ei": Decimal(2**60),
+}
+_QUANTITY = re.compile(
+    r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))(?:(?P<suffix>[numkMGTPE]|[KMGTPE]i)|[eE](?P<power>[+-]?\d{1,3}))?"
+)
+
+
+def quantity(written: str) -> Decimal | None:
+    """The number that a quantity stands for, or None for other text."""
+    found = _QUANTITY.fullmatch(written.strip())
+    if found is None:
+        return None
+    return Decimal(found["number"]) * _SUFFIXES[found["suffix"] or ""] * Decimal(10) ** int(found["power"] or 0)
+
+
+def exhausted(used: str, hard: str) -> bool:
+    """Whether nothing is left of a quota; not known counts as no."""
+    now, limit = quantity(used), quantity(hard)
+    return now is not None and limit is not None and now >= limit
