@@ -192,6 +192,8 @@ class Browser:
         self, action: Callable[[JsonObject], Awaitable[JsonObject]]
     ) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
+            if self._is_foreign(request):
+                return Response("only from the sandbox's own page", 403)
             try:
                 return JSONResponse(await action(await request.json()))
             except (NoSuchElement, ValueError, KeyError) as error:
@@ -232,7 +234,13 @@ class Browser:
     async def _home(self, asked: JsonObject) -> JsonObject:
         return _ack_json(await self._people.open_home(user=asked["user"]))
 
+    def _is_foreign(self, request: Request) -> bool:
+        """Whether another web page asks, through the browser of somebody who has the sandbox running."""
+        return request.headers.get("origin", self._core.url) != self._core.url
+
     async def _fault(self, request: Request) -> Response:
+        if self._is_foreign(request):
+            return Response("only from the sandbox's own page", 403)
         asked = await request.json()
         try:
             self._core.faults.apply(str(asked.pop("name", "")), asked)

@@ -34,7 +34,7 @@ def state_of(
     kept: JsonObject | None,
     offered: Mapping[str, list[JsonObject]],
 ) -> JsonObject:
-    """`state.values` of the blocks: what is given by action or block id, else kept from before, else the initial value.
+    """`state.values` of the blocks: what is given by action or block id or both, else kept, else the initial value.
 
     `offered` are the options that the bot offered for external selects, by action id.
     """
@@ -43,8 +43,8 @@ def state_of(
         if element["type"] not in _FIELDS or element["type"] == "overflow":
             continue
         block_id, action_id = str(block["block_id"]), str(element["action_id"])
-        key = action_id if action_id in given else block_id
-        if key in given:
+        key = next((name for name in (f"{block_id}/{action_id}", action_id, block_id) if name in given), None)
+        if key is not None:
             value = chosen(element, given[key], offered.get(action_id, []))
         else:
             value = (kept or {}).get(block_id, {}).get(action_id) or initial(element)

@@ -118,7 +118,9 @@ class People:
             action |= (
                 {"selected_option": {"text": {"type": "plain_text", "text": "?"}, "value": forged}} if forged else {}
             )
-        state = self._state(where, {**(values or {}), **({} if given is None else {action_id: given})})
+        state = self._state(
+            where, {**(values or {}), **({} if given is None else {f"{block['block_id']}/{action_id}": given})}
+        )
         if isinstance(where, View):
             where = replace(where, answers=state)
             self._core.workspace.put_view(where)

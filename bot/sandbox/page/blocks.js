@@ -1,0 +1,110 @@
+// Block Kit as nodes. `where` says what the elements belong to: {channel, ts} or {view_id}.
+import { h, safeUrl } from "./dom.js";
+import { control } from "./elements.js";
+import { channelNode, emojiNode, formatDate, groupNode, linkNode, markdown, mrkdwn, plainText, textObject, userNode } from "./mrkdwn.js";
+
+/** The nodes of blocks. `page` offers press, lookUp, confirm, files, errors and drafts. */
+export function renderBlocks(blocks, where, page) {
+  return blocks.map((block) => {
+    const draw = BLOCKS[block.type];
+    const node = draw ? draw(block, where, page) : h("div", { class: "unknown" }, `[${block.type}]`);
+    node.dataset.blockId = block.block_id;
+    return node;
+  });
+}
+
+const BLOCKS = {
+  section: (block, where, page) =>
+    h(
+      "div",
+      { class: `block section${block.accessory ? " with-accessory" : ""}` },
+      h(
+        "div",
+        { class: "section-body" },
+        block.text && h("div", { class: "text" }, ...textObject(block.text)),
+        block.fields && h("div", { class: "fields" }, block.fields.map((field) => h("div", { class: "text" }, ...textObject(field)))),
+      ),
+      block.accessory && h("div", { class: "accessory" }, element(block.accessory, block, where, page)),
+    ),
+  header: (block) => h("h3", { class: "block header" }, ...plainText(block.text.text)),
+  divider: () => h("hr", { class: "block divider" }),
+  context: (block, where, page) =>
+    h("div", { class: "block context" }, block.elements.map((part) =>
+      part.type === "image"
+        ? h("img", { class: "context-image", src: imageUrl(part, page), alt: part.alt_text })
+        : h("span", { class: "text" }, ...textObject(part)))),
+  actions: (block, where, page) =>
+    h("div", { class: "block actions" }, block.elements.map((item) => element(item, block, where, page))),
+  image: (block, where, page) =>
+    h(
+      "figure",
+      { class: "block image" },
+      block.title && h("figcaption", {}, ...plainText(block.title.text)),
+      h("img", { src: imageUrl(block, page), alt: block.alt_text, title: block.alt_text, loading: "lazy" }),
+    ),
+  markdown: (block) => h("div", { class: "block markdown" }, ...markdown(block.text)),
+  rich_text: (block) => h("div", { class: "block rich-text" }, block.elements.map(richPart)),
+  input: (block, where, page) => {
+    const error = page.errors?.[block.block_id];
+    const id = `field-${where.view_id ?? where.ts}-${block.block_id}`;
+    const node = control(block.element, block, where, page, id);
+    return h(
+      "div",
+      { class: `block input${error ? " wrong" : ""}` },
+      h("label", { for: id }, ...plainText(block.label.text), block.optional && h("span", { class: "optional" }, " (optional)")),
+      node,
+      error && h("div", { class: "error", role: "alert" }, error),
+      block.hint && h("div", { class: "hint" }, ...plainText(block.hint.text)),
+    );
+  },
+};
+
+function element(item, block, where, page) {
+  if (item.type === "image") return h("img", { class: "thumbnail", src: imageUrl(item, page), alt: item.alt_text });
+  return control(item, block, where, page);
+}
+
+function imageUrl(item, page) {
+  if (item.image_url) return safeUrl(item.image_url);
+  const file = page.files().find((known) => known.id === item.slack_file.id || known.url_private === item.slack_file.url);
+  return file?.url_private ?? `/files/${item.slack_file.id ?? ""}/image`;
+}
+
+function richPart(part) {
+  const inside = () => part.elements.map(richPiece);
+  switch (part.type) {
+    case "rich_text_section":
+      return h("div", { class: "rich-section" }, ...inside());
+    case "rich_text_quote":
+      return h("blockquote", {}, ...inside());
+    case "rich_text_preformatted":
+      return h("pre", {}, ...inside());
+    default:
+      return h(
+        part.style === "ordered" ? "ol" : "ul",
+        { class: `indent-${part.indent ?? 0}`, start: part.offset ? part.offset + 1 : null },
+        part.elements.map((item) => h("li", {}, ...item.elements.map(richPiece))),
+      );
+  }
+}
+
+function richPiece(piece) {
+  const style = piece.style ?? {};
+  let node = {
+    text: () => h("span", { class: "lines" }, ...piece.text.split("\n").flatMap((line, index) => (index ? [h("br"), line] : [line]))),
+    emoji: () => emojiNode(piece.name) ?? document.createTextNode(`:${piece.name}:`),
+    link: () => linkNode(piece.url, piece.text),
+    user: () => userNode(piece.user_id),
+    usergroup: () => groupNode(piece.usergroup_id),
+    channel: () => channelNode(piece.channel_id),
+    broadcast: () => h("span", { class: "mention me" }, `@${piece.range}`),
+    date: () => h("time", {}, formatDate(new Date(piece.timestamp * 1000), piece.format)),
+    color: () => h("code", {}, piece.value),
+  }[piece.type]();
+  for (const [name, tag] of [["code", "code"], ["bold", "strong"], ["italic", "em"], ["strike", "s"]]) {
+    if (style[name]) node = h(tag, {}, node);
+  }
+  return node;
+}
+
+export { mrkdwn, plainText };

@@ -1,0 +1,47 @@
+// Building the page's elements. Text only ever becomes text nodes, so nothing in a message can become markup.
+
+/** An element: properties (`on…` handlers, `class`, `data-…`, `aria-…`), then children: nodes, strings, or nothing. */
+export function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "value" || name === "checked" || name === "selected") element[name] = value;
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** Asks the sandbox to do something as the person who looks at the page. */
+export async function ask(action, body) {
+  const response = await fetch(`/sandbox/${action}`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  return response.json();
+}
+
+export function timeOf(ts) {
+  return new Date(Number(ts) * 1000).toLocaleTimeString(undefined, { hour: "numeric", minute: "2-digit" });
+}
+
+export function dayOf(ts) {
+  const day = new Date(Number(ts) * 1000);
+  const today = new Date();
+  const yesterday = new Date(today.getTime() - 86400000);
+  if (day.toDateString() === today.toDateString()) return "Today";
+  if (day.toDateString() === yesterday.toDateString()) return "Yesterday";
+  return day.toLocaleDateString(undefined, { weekday: "long", month: "long", day: "numeric" });
+}
+
+export function sizeOf(bytes) {
+  if (bytes < 1024) return `${bytes} B`;
+  return bytes < 1048576 ? `${(bytes / 1024).toFixed(1)} kB` : `${(bytes / 1048576).toFixed(1)} MB`;
+}
+
+/** Only addresses that a browser may safely open. */
+export function safeUrl(url) {
+  return /^(https?:|mailto:)/i.test(url) ? url : null;
+}

@@ -1,0 +1,356 @@
+"""The page in a real browser: what a person types, presses and sees, on a desktop and on a phone."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+from slack_bolt import App as Bolt
+from slack_sdk import WebClient
+
+from bot.sandbox import SandboxServer
+
+T = TypeVar("T")
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1280,900",
+)
+
+
+class Page:
+    """A browser window on the sandbox."""
+
+    def __init__(self, driver: Chrome) -> None:
+        self.driver = driver
+
+    def open(self, slack: SandboxServer, user: str = "U0ALICE", place: str = "C0OPS") -> None:
+        self.driver.get("about:blank")
+        self.driver.get(f"{slack.url}?user={user}#{place}")
+        self.find("#main .composer textarea, #main .home, #main .empty, #main .archived")
+
+    def find(self, selector: str) -> WebElement:
+        """The first such element, as soon as it is there and visible."""
+
+        def visible(_: Any) -> WebElement | None:
+            found = self.driver.find_elements("css selector", selector)
+            return next((element for element in found if element.is_displayed()), None)
+
+        return self.wait(visible, f"no visible {selector}")
+
+    def wait(self, condition: Callable[[Any], T | None], otherwise: str) -> T:
+        """What the condition gives, as soon as that is something; elements may be redrawn meanwhile."""
+        waiting = WebDriverWait(self.driver, 5, 0.05, ignored_exceptions=[StaleElementReferenceException])
+        found = waiting.until(lambda driver: condition(driver) or False, otherwise)
+        assert found is not False
+        return found
+
+    def says(self, text: str, selector: str = "#main .scroll") -> None:
+        """Waits until the text stands there."""
+        self.wait(lambda _: text in self.find(selector).text, f"{text!r} is not in {selector}")
+
+    def type(self, text: str, selector: str = "#main .composer textarea") -> None:
+        self.find(selector).send_keys(text, Keys.ENTER)
+
+    def count(self, selector: str) -> int:
+        return len(self.driver.find_elements("css selector", selector))
+
+
+@contextmanager
+def browser(profile: Path, **mobile: Any) -> Iterator[Page]:
+    options = ChromeOptions()
+    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    if mobile:
+        options.add_experimental_option("mobileEmulation", {"deviceMetrics": mobile})
+    driver = Chrome(options=options, service=ChromeService(shutil.which("chromedriver")))
+    try:
+        yield Page(driver)
+    finally:
+        driver.quit()
+
+
+@pytest.fixture(scope="module")
+def desktop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    if not shutil.which("chromedriver"):
+        pytest.skip("no chromedriver")
+    with browser(tmp_path_factory.mktemp("desktop")) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def phone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    if not shutil.which("chromedriver"):
+        pytest.skip("no chromedriver")
+    with browser(tmp_path_factory.mktemp("phone"), width=375, height=740, pixelRatio=2.0, touch=True) as page:
+        yield page
+
+
+def plain(text: str) -> dict[str, str]:
+    return {"type": "plain_text", "text": text}
+
+
+def actions(*elements: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "actions", "elements": list(elements)}
+
+
+def button(action_id: str, **more: Any) -> dict[str, Any]:
+    return {"type": "button", "action_id": action_id, "text": plain(action_id), "value": "run-1"} | more
+
+
+def test_a_command_is_typed_and_its_answer_seen(slack: SandboxServer, bolt: Bolt, desktop: Page) -> None:
+    @bolt.command("/egress-diag")
+    def answer(ack: Any, command: dict[str, str]) -> None:
+        ack(f"checking *{command['text']}*")
+
+    desktop.open(slack)
+    desktop.type("/egress-diag prod-weu egress-payments")
+    desktop.says("Only visible to you")
+    assert desktop.find(".message strong").text == "prod-weu egress-payments"
+
+
+def test_a_bot_that_does_not_answer_is_seen_too(slack: SandboxServer, desktop: Page) -> None:
+    desktop.open(slack)
+    desktop.type("/egress-diag prod-weu x")
+    desktop.says('/egress-diag failed with the error "dispatch_failed"')
+
+
+def test_updates_appear_by_themselves(slack: SandboxServer, client: WebClient, desktop: Page) -> None:
+    desktop.open(slack)
+    ts = client.chat_postMessage(channel="C0OPS", text="⏳ checking…")["ts"]
+    desktop.says("⏳ checking…")
+    client.chat_postMessage(channel="C0OPS", thread_ts=ts, text="first step")
+    desktop.says("1 reply")
+    client.chat_update(channel="C0OPS", ts=ts, text=":x: Broken")
+    desktop.says("❌ Broken (edited)")
+    desktop.find(".replies").click()
+    desktop.says("first step", "#thread .scroll")
+    client.chat_postMessage(channel="C0OPS", thread_ts=ts, text="second step")
+    desktop.says("second step", "#thread .scroll")
+    desktop.type("@egress-diag again", "#thread .composer textarea")
+    slack.wait_until(lambda: len(slack.thread("C0OPS", ts)) == 3)
+    assert slack.thread("C0OPS", ts)[-1].text == "<@U0BOT> again"
+    client.chat_delete(channel="C0OPS", ts=ts)
+    desktop.wait(lambda _: not desktop.count(f'#main [data-ts="{ts}"]'), "the message is still there")
+
+
+def test_buttons_ask_first_when_they_should(slack: SandboxServer, bolt: Bolt, client: WebClient, desktop: Page) -> None:
+    pressed: list[str] = []
+
+    @bolt.action("probe")
+    def probe(ack: Any, action: dict[str, str]) -> None:
+        ack()
+        pressed.append(action["value"])
+
+    sure = {"title": plain("Sure?"), "text": plain("It creates a pod"), "confirm": plain("Yes"), "deny": plain("No")}
+    client.chat_postMessage(
+        channel="C0OPS", text="x", blocks=[actions(button("probe", confirm=sure), button("nobody"))]
+    )
+    desktop.open(slack)
+    desktop.find("[data-action-id=probe]").click()
+    desktop.find(".confirm .no").click()
+    desktop.find("[data-action-id=probe]").click()
+    desktop.says("It creates a pod", ".confirm")
+    desktop.find(".confirm .yes").click()
+    slack.wait_until(lambda: pressed)
+    assert pressed == ["run-1"]
+    desktop.find("[data-action-id=nobody]").click()
+    desktop.says("This did not work (http_client_error)")
+
+
+def test_a_menu_offers_its_options(slack: SandboxServer, bolt: Bolt, client: WebClient, desktop: Page) -> None:
+    chosen: list[str] = []
+
+    @bolt.action("more")
+    def more(ack: Any, action: dict[str, Any]) -> None:
+        ack()
+        chosen.append(action["selected_option"]["value"])
+
+    options = [{"text": plain(name), "value": name} for name in ("report", "history")]
+    client.chat_postMessage(
+        channel="C0OPS", text="x", blocks=[actions({"type": "overflow", "action_id": "more", "options": options})]
+    )
+    desktop.open(slack)
+    desktop.find("[data-action-id=more] button").click()
+    desktop.find(".popup [data-value=history]").click()
+    slack.wait_until(lambda: chosen)
+    assert chosen == ["history"]
+
+
+@pytest.fixture
+def submitted(bolt: Bolt) -> list[dict[str, Any]]:
+    """What was sent with a form that `/egress-diag` opens."""
+    values: list[dict[str, Any]] = []
+
+    @bolt.command("/egress-diag")
+    def form(ack: Any, client: WebClient, body: dict[str, Any]) -> None:
+        ack()
+        client.views_open(trigger_id=body["trigger_id"], view=form_view("Loading…"))
+
+    @bolt.options("gateway")
+    def offer(ack: Any) -> None:
+        ack(options=[{"text": plain("payments/egress"), "value": "payments/egress"}])
+
+    @bolt.view("form")
+    def submit(ack: Any, view: dict[str, Any]) -> None:
+        given = view["state"]["values"]
+        if " " in given["host"]["host"]["value"]:
+            ack(response_action="errors", errors={"host": "This is not a host."})
+        else:
+            ack()
+            values.append(given)
+
+    return values
+
+
+def form_view(hint: str) -> dict[str, Any]:
+    gateway = {"type": "external_select", "action_id": "gateway", "min_query_length": 1}
+    host = {"type": "plain_text_input", "action_id": "host"}
+    blocks = [
+        {"type": "input", "block_id": "host", "label": plain("Host"), "element": host},
+        {"type": "input", "block_id": "gateway", "label": plain("Gateway"), "element": gateway},
+        {"type": "context", "elements": [plain(hint)]},
+    ]
+    return {
+        "type": "modal",
+        "callback_id": "form",
+        "blocks": blocks,
+        "title": plain("Diagnose"),
+        "submit": plain("Check"),
+    }
+
+
+def test_a_form_keeps_what_was_typed_when_it_is_updated(
+    slack: SandboxServer, client: WebClient, phone: Page, submitted: list[dict[str, Any]]
+) -> None:
+    phone.open(slack)
+    phone.type("/egress-diag")
+    phone.find(".modal [data-key='host/host']").send_keys("a b")
+    opened = slack.wait_until(slack.view)
+    client.views_update(view_id=opened.id, view=form_view("12 gateways here"))
+    phone.says("12 gateways here", ".modal")
+    assert phone.find(".modal [data-key='host/host']").get_attribute("value") == "a b"
+
+    phone.find(".modal .submit").click()
+    phone.says("Please complete this required field.", ".modal")
+    phone.find(".modal .combobox input").send_keys("pay")
+    phone.find(".modal .options [role=option]").click()
+    phone.find(".modal .submit").click()
+    phone.says("This is not a host.", ".modal")
+    phone.find(".modal [data-key='host/host']").send_keys(Keys.BACKSPACE)
+    phone.find(".modal [data-key='host/host']").send_keys(Keys.BACKSPACE, Keys.ENTER)
+    slack.wait_until(lambda: submitted)
+    assert submitted[0]["host"]["host"]["value"] == "a"
+    assert submitted[0]["gateway"]["gateway"]["selected_option"]["value"] == "payments/egress"
+    phone.wait(lambda _: not phone.count(".modal"), "the form is still open")
+
+
+def test_on_a_phone_the_thread_fills_the_screen_and_channels_are_behind_a_menu(
+    slack: SandboxServer, client: WebClient, phone: Page
+) -> None:
+    ts = client.chat_postMessage(channel="C0OPS", text="broken")["ts"]
+    client.chat_postMessage(channel="C0OPS", thread_ts=ts, text="a step with " + "averylongword" * 20)
+    phone.open(slack)
+    assert not phone.driver.find_element("id", "sidebar").is_displayed()
+    phone.find(".replies").click()
+    thread = phone.find("#thread").rect
+    assert (thread["x"], thread["y"], thread["width"]) == (0, 0, 375)
+    assert phone.driver.execute_script("return document.documentElement.scrollWidth") == 375
+    phone.find("#thread .back").click()
+    phone.find("#main .menu").click()
+    phone.wait(lambda _: phone.find("#sidebar").rect["x"] == 0, "the menu did not open")
+    phone.find("[data-place=C0PAY]").click()
+    phone.says("payments-oncall", "#main header")
+
+
+def test_what_is_new_elsewhere_is_marked(slack: SandboxServer, client: WebClient, desktop: Page) -> None:
+    client.chat_postMessage(channel="C0PAY", text="seen before")
+    desktop.open(slack)
+    client.chat_postMessage(channel="C0PAY", text="new one")
+    assert desktop.find("[data-place=C0PAY].unread .count").text == "1"
+    desktop.find("[data-place=C0PAY]").click()
+    desktop.says("New\n")
+    assert not desktop.count("[data-place=C0PAY].unread")
+
+
+def test_each_person_sees_what_is_theirs(slack: SandboxServer, client: WebClient, desktop: Page) -> None:
+    client.chat_postEphemeral(channel="C0OPS", user="U0BOB", text="just for bob")
+    client.chat_postMessage(channel="C0OPS", text="for everybody")
+    desktop.open(slack, user="U0ALICE")
+    desktop.says("for everybody")
+    assert "just for bob" not in desktop.find("#main .scroll").text
+    desktop.open(slack, user="U0BOB")
+    desktop.says("just for bob")
+
+
+def test_the_home_tab_is_drawn_when_it_is_published(slack: SandboxServer, bolt: Bolt, desktop: Page) -> None:
+    @bolt.event("app_home_opened")
+    def publish(event: dict[str, Any], client: WebClient) -> None:
+        header = {"type": "header", "text": plain("Egress gateways")}
+        client.views_publish(user_id=event["user"], view={"type": "home", "blocks": [header]})
+
+    desktop.open(slack, place="home")
+    desktop.says("Egress gateways")
+
+
+def test_text_formats_as_slack_formats_it(slack: SandboxServer, client: WebClient, desktop: Page) -> None:
+    text = "*bold* _italic_ ~gone~ `a *b*` <https://example.com|a link> :tada: 2*3*4 snake_case_name\n>quoted\n```\n*raw* <https://x.y>\n```"
+    client.chat_postMessage(channel="C0OPS", text=text)
+    client.chat_postMessage(channel="C0OPS", text="at <!date^0^{date_num}|long ago> ask <@U0BOB> in <#C0PAY>")
+    desktop.open(slack)
+    first = ".message .text"
+    shown = {
+        tag: desktop.find(f"{first} {tag}").text for tag in ("strong", "em", "s", "code", "a", "blockquote", "pre")
+    }
+    assert shown == {
+        "strong": "bold",
+        "em": "italic",
+        "s": "gone",
+        "code": "a *b*",
+        "a": "a link",
+        "blockquote": "quoted",
+        "pre": "*raw* https://x.y",
+    }
+    desktop.says("🎉 2*3*4 snake_case_name")
+    year = desktop.find(".message time").text[:4]
+    assert year in {"1969", "1970"}
+    desktop.says("ask @bob in #payments-oncall")
+
+
+def test_nothing_in_a_message_becomes_markup(slack: SandboxServer, client: WebClient, desktop: Page) -> None:
+    hostile = (
+        "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"> <javascript:alert(1)|x>"
+    )
+    preformatted = {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": hostile}]}
+    blocks: list[dict[str, Any]] = [
+        {"type": "section", "text": {"type": "mrkdwn", "text": hostile}},
+        {"type": "header", "text": plain(hostile[:100])},
+        {"type": "markdown", "text": "[x](javascript:alert(1)) " + hostile},
+        {"type": "rich_text", "elements": [preformatted]},
+    ]
+    client.chat_postMessage(channel="C0OPS", text=hostile, blocks=blocks)
+    client.chat_postMessage(channel="C0OPS", text=hostile)
+    desktop.open(slack)
+    desktop.says("alert(1)")
+    assert desktop.count(".message script") == 0
+    assert desktop.count(".body img") == 0
+    assert desktop.count(".body a[href^=javascript]") == 0
+    assert desktop.driver.title != "owned"
