@@ -1,0 +1,196 @@
+"""EG514: sidecars let requests to unknown hosts go past the gateway."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import yaml
+
+from checks.check import check
+from checks.commands import ISTIO_EGW, MESHCFG, TSG, disrupt, kubectl, kubectl_apply, look
+from checks.facts.istio import ROOT_NAMESPACE, Sidecar
+from checks.facts.kubernetes import ConfigMap, Pod
+from checks.facts.view import Facts
+from checks.findings import Action, Evidence, Involved, Observation, Severity, healthy, warn
+from checks.route.clients import asked_client, client_namespaces, is_sidecar
+from checks.route.corrections import patched, show
+from checks.route.visibility import MeshConfig, Scope, mesh_config, outbound_policy, settle, sidecar_scope
+from checks.route.workloads import client_pods, living
+
+BLOCKS = {"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}}
+
+
+@check(
+    code="EG514",
+    title="Requests to unknown hosts leave past the gateway",
+    severity=Severity.RISKS,
+    article=("SEG-4",),
+    reads=(Sidecar, ConfigMap, Pod),
+)
+def outbound_policy_bypasses(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: the outbound traffic policy that holds for each client namespace: its Sidecar's, else the mesh's,
+    for each revision of the gateway. ALLOW_ANY (also when nothing is set) warns, REGISTRY_ONLY passes. An empty block
+    means REGISTRY_ONLY.
+
+    Why it matters: with ALLOW_ANY a host that no ServiceEntry and no route knows is reached directly, and the request
+    carries the node's outbound address and not the gateway's: an allow-list at the other end then refuses it, or
+    traffic leaves that nobody wanted to let out. A missing ServiceEntry goes unnoticed.
+
+    What usually fixes it: REGISTRY_ONLY in the shared ConfigMap, once every host that is needed has a ServiceEntry. The
+    article's static gateway step 4 sets ALLOW_ANY for a test: set it back afterwards (newer documentation does not ask
+    for it).
+
+    Source: article, static gateway step 4; AKS documentation "Istio mesh configuration"; domain.md 5.2.8."""
+    facts.all(Sidecar)
+    namespaces = client_namespaces(facts)
+    about = (facts.gateway.revisions, namespaces, facts.question.client)
+    found = facts.once("outbound policies", lambda window: _policies(window, namespaces), about)
+    # The mesh's default is ALLOW_ANY: unread settings must not be taken for it.
+    settle(facts)
+    for bypass in found.allowing.values():
+        yield _bypassing(facts, bypass)
+    facts.all(Pod)
+    if not found.allowing:
+        deciding = ", ".join(sorted(found.strict))
+        yield healthy(f"Sidecars refuse hosts that they do not know (REGISTRY_ONLY), by {deciding}.")
+
+
+@dataclass(slots=True)
+class _Bypass:
+    """An object by which sidecars let unknown hosts pass: a Sidecar, or a revision's mesh configuration."""
+
+    sidecar: Sidecar | None
+    mesh: MeshConfig
+    namespaces: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Policies:
+    allowing: dict[str, _Bypass] = field(default_factory=dict)
+    """By the reference of the Sidecar, or the revision."""
+    strict: set[str] = field(default_factory=set)
+    """The objects that say REGISTRY_ONLY."""
+
+
+def _policies(facts: Facts, namespaces: tuple[str, ...]) -> _Policies:
+    found = _Policies()
+    for revision in facts.gateway.revisions or ("",):
+        mesh = mesh_config(facts, revision)
+        for namespace in namespaces:
+            if revision and revision not in (revisions(facts, namespace) or {revision}):
+                continue
+            for scope in scopes(facts, namespace):
+                policy, decider = outbound_policy(scope, mesh)
+                if not policy.startswith("ALLOW_ANY"):
+                    found.strict.add(decider)
+                    continue
+                own = scope.sidecar if scope.sidecar is not None and decider == scope.sidecar.ref else None
+                bypass = found.allowing.setdefault(decider if own else revision, _Bypass(own, mesh))
+                if namespace not in bypass.namespaces:
+                    bypass.namespaces.append(namespace)
+    return found
+
+
+def revisions(facts: Facts, namespace: str) -> frozenset[str]:
+    """The mesh revisions of the namespace's sidecars; empty where it has none yet."""
+
+    def build(window: Facts) -> dict[str, frozenset[str]]:
+        found: dict[str, set[str]] = {}
+        for pod in living(window.readable(Pod)):
+            if is_sidecar(pod) and pod.revision:
+                found.setdefault(pod.namespace, set()).add(pod.revision)
+        return {name: frozenset(each) for name, each in found.items()}
+
+    return facts.once("revisions of sidecars", build).get(namespace, frozenset())
+
+
+def scopes(facts: Facts, namespace: str) -> Iterator[Scope]:
+    """What the sidecars of a client namespace import: those of the asked workload; else the namespace's default, and of
+    each Sidecar there that selects some of its pods."""
+    asked, workload = asked_client(facts)
+    if asked and workload:
+        pods = client_pods(facts, namespace, workload)
+        labels = dict(pods[0].labels) if pods else None
+        yield sidecar_scope(facts, namespace, labels)
+        return
+    yield sidecar_scope(facts, namespace)
+    chosen = [each for each in facts.in_namespace(Sidecar, namespace) if each.workload_selector]
+    if not chosen:
+        return
+    pods = tuple(pod for pod in living(facts.readable(Pod, namespace)) if is_sidecar(pod))
+    seen: set[str] = set()
+    for pod in pods:
+        scope = sidecar_scope(facts, namespace, pod.labels)
+        if scope.sidecar is not None and scope.sidecar in chosen and scope.sidecar.name not in seen:
+            seen.add(scope.sidecar.name)
+            yield scope
+
+
+def _bypassing(facts: Facts, bypass: _Bypass) -> Observation:
+    mesh, names = bypass.mesh, bypass.namespaces
+    who = f"namespace{'s' if len(names) > 1 else ''} {', '.join(names[:3])}"
+    who += f" and {len(names) - 3} more" if len(names) > 3 else ""
+    if (sidecar := bypass.sidecar) is not None:
+        resource, field_, written = sidecar.ref, "spec.outboundTrafficPolicy.mode", sidecar.outbound_policy or ""
+        actions = [
+            show(sidecar),
+            disrupt(
+                "Refuse unknown hosts there, once every needed host has a ServiceEntry",
+                patched(sidecar, {"spec": BLOCKS}),
+                ISTIO_EGW,
+                "requests to hosts without a ServiceEntry end in 502",
+            ),
+        ]
+    else:
+        resource = f"ConfigMap {ROOT_NAMESPACE}/{_shared(mesh)}"
+        field_, written = "data.mesh outboundTrafficPolicy.mode", mesh.outbound_policy
+        if mesh.raw.get("outboundTrafficPolicy") is None:
+            written += f" by default, {'for it holds no YAML mapping' if mesh.malformed else 'for nothing is set'}"
+        actions = [*_seen(facts, names), *_mesh_actions(facts, mesh)]
+    return warn(
+        f"Sidecars of {who} send requests to hosts that they do not know past the gateway ({written}).",
+        subject=resource,
+        evidence=[Evidence(resource, field_, written, "REGISTRY_ONLY")],
+        actions=actions,
+        about=[Involved("namespace", each) for each in names],
+    )
+
+
+def _seen(facts: Facts, namespaces: list[str]) -> Iterator[Action]:
+    pods = (pod for name in namespaces for pod in living(facts.readable(Pod, name)) if is_sidecar(pod))
+    if (pod := next(pods, None)) is not None:
+        command = kubectl("logs", pod.name, "-c", "istio-proxy", "--tail=500", namespace=pod.namespace)
+        yield look("Find requests that went past the gateway", f"{command} | grep PassthroughCluster", TSG)
+
+
+def _shared(mesh: MeshConfig) -> str:
+    return f"istio-shared-configmap-{mesh.revision}"
+
+
+def _mesh_actions(facts: Facts, mesh: MeshConfig) -> list[Action]:
+    name = _shared(mesh)
+    found = facts.get(ConfigMap, name, ROOT_NAMESPACE)
+    actions = [
+        look("Look at the mesh's settings", kubectl("get", "configmap", name, "-o", "yaml", namespace=ROOT_NAMESPACE)),
+    ]
+    own = None
+    if found is not None and found.ref not in mesh.malformed:
+        own = yaml.safe_load(found.data.get("mesh", "")) or {}
+    command = kubectl("edit", "configmap", name, namespace=ROOT_NAMESPACE)
+    if found is None:
+        command = kubectl_apply(
+            f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n  namespace: {ROOT_NAMESPACE}\n"
+            "data:\n  mesh: |\n    outboundTrafficPolicy:\n      mode: REGISTRY_ONLY"
+        )
+    elif isinstance(own, dict):
+        settings = yaml.safe_dump({**own, **BLOCKS}, default_flow_style=False, sort_keys=False)
+        command = patched(found, {"data": {"mesh": settings}})
+    return [
+        *actions,
+        disrupt(
+            "Refuse unknown hosts in the whole mesh, once every needed host has a ServiceEntry (if ALLOW_ANY was set "
+            "for the article's static gateway step 4, this sets it back)",
+            command,
+            MESHCFG,
+            "requests to hosts without a ServiceEntry end in 502",
+        ),
+    ]

@@ -1,0 +1,80 @@
+"""The pods that a question's client means, and what injection makes of them (domain.md 1.2, 6.10)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from checks.facts.kubernetes import MutatingWebhookConfiguration, Namespace, Pod, selects
+from checks.facts.view import Facts
+
+INJECT = "sidecar.istio.io/inject"
+REVISION = "istio.io/rev"
+PLAIN = "istio-injection"
+
+
+def living(pods: Iterable[Pod]) -> tuple[Pod, ...]:
+    """Pods that are to stay and have not ended."""
+    return tuple(pod for pod in pods if pod.deleted is None and not pod.finished)
+
+
+def workload_of(pod: Pod) -> str:
+    """The name of the workload that people know a pod by: its Deployment's, StatefulSet's, DaemonSet's or Job's."""
+    kind, name = pod.owner
+    if kind == "ReplicaSet":
+        return name.rpartition("-")[0] or name
+    return name or pod.name
+
+
+def client_pods(facts: Facts, namespace: str, workload: str) -> tuple[Pod, ...]:
+    """The living pods of a client namespace, or of one workload in it: a Deployment, another controller, a pod by its own
+    name, or the value of its `app` label. Reads Pod; raises Unreadable."""
+    pods = living(facts.in_namespace(Pod, namespace))
+    if not workload:
+        return pods
+    for known_as in (_by_workload, _by_name, _by_app):
+        if found := tuple(pod for pod in pods if known_as(pod) == workload):
+            return found
+    return ()
+
+
+def _by_workload(pod: Pod) -> str:
+    return workload_of(pod)
+
+
+def _by_name(pod: Pod) -> str:
+    return pod.name
+
+
+def _by_app(pod: Pod) -> str:
+    return pod.labels.get("app", "") or pod.labels.get("app.kubernetes.io/name", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Injector:
+    """One webhook that injects sidecars: its configuration, its revision, its tag, and the selectors that choose pods."""
+
+    configuration: str
+    revision: str
+    tag: str
+    choosing: tuple[tuple[Mapping[str, object], Mapping[str, object]], ...]
+
+    def takes(self, namespace: Mapping[str, str], pod: Mapping[str, str]) -> bool:
+        """Whether it injects a new pod with these labels into a namespace with those."""
+        return any(selects(where, namespace) and selects(what, pod) for where, what in self.choosing)
+
+
+def injectors(facts: Facts) -> tuple[Injector, ...]:
+    """The injection webhooks of every revision and tag. Reads MutatingWebhookConfiguration; raises Unreadable."""
+    found = []
+    for each in facts.all(MutatingWebhookConfiguration):
+        hooks = [hook for hook in each.webhooks if hook.name.endswith("sidecar-injector.istio.io")]
+        if hooks:
+            choosing = tuple((hook.namespace_selector, hook.object_selector) for hook in hooks)
+            found.append(
+                Injector(each.name, each.labels.get(REVISION, ""), each.labels.get("istio.io/tag", ""), choosing)
+            )
+    return tuple(found)
+
+
+def would_inject(found: Iterable[Injector], namespace: Namespace, pod: Mapping[str, str]) -> bool:
+    """Whether a new pod with these labels would get a sidecar in this namespace."""
+    return any(each.takes(namespace.all_labels, pod) for each in found)
