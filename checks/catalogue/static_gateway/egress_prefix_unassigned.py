@@ -1,49 +1,179 @@
-"""EG405."""
+"""EG405: Azure has assigned no egress prefix to the gateway's configuration."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from checks.check import check
 from checks.commands import SEGDOC, TSG, kubectl, look
+from checks.configurations import CONTROLLER, NothingThere, configuration_of
+from checks.facts.azure import AgentPool, ManagedCluster
 from checks.facts.kubernetes import Event
-from checks.facts.static_egress import StaticGatewayConfiguration
+from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.findings import Evidence, Observation, Severity, fail, healthy, skip, warn
+from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
+from checks.knowledge.controller_events import cause_of, complaints
+from checks.prefixes import parse_egress_prefix
+from checks.recipes import new_configuration
+from checks.spans import span
 
 GRACE = timedelta(minutes=5)
-"""The article: "about five minutes" from creation to an egress prefix."""
+"""The article: an egress prefix can take "about five minutes", counted from creation or the last edit of the spec."""
+SHOWN_EVENTS = 3
 
 
 @check(
     code="EG405",
     title="The gateway configuration has no egress IP prefix",
     severity=Severity.BLOCKS,
-    article=("SEG-2",),
-    reads=(StaticGatewayConfiguration, Event),
+    article=("SEG-2", "SEG-7"),
+    reads=(
+        StaticGatewayConfiguration,
+        Event,
+        GatewayLBConfiguration,
+        GatewayVMConfiguration,
+        AgentPool,
+        ManagedCluster,
+    ),
     explains={
-        "gateway-pods-not-running": "without a prefix the pods get no network",
+        "pod-network-setup-fails": "a pod's network waits for the prefix",
+        "gateway-pods-not-running": "without a prefix gateway pods get no network and never start",
+        "deployment-not-available": "no gateway pod starts before there is a prefix, so none becomes available",
+        "gateway-server-profile-incomplete": "the prefix is written last, after the server profile",
+        "gateway-dataplane-not-ready": "gateway nodes serve a configuration only once it has a prefix",
     },
 )
 def egress_prefix_unassigned(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: …"""
-    gateway = facts.gateway
-    configuration = facts.get(StaticGatewayConfiguration, gateway.configuration, gateway.namespace)
-    if configuration is None:
-        yield skip("There is no configuration to look at.")
-        return
-    if configuration.egress_prefix:
-        yield healthy(f"{configuration.ref} has the egress prefix {configuration.egress_prefix}.")
-        return
-    evidence = [Evidence(configuration.ref, "status.egressIpPrefix", "(empty)", "an IPv4 CIDR")]
-    actions = [look("Events", kubectl("describe", "x", configuration.name, namespace=configuration.namespace), SEGDOC)]
-    age = facts.now - (configuration.created or facts.now)
-    if age < GRACE and not facts.events_on(configuration):
+    """What it looks at: status.egressIpPrefix of the gateway's StaticGatewayConfiguration, its age since creation or the last
+    edit of its spec, and the controller's warnings on it. Without a prefix it is pending for the first five minutes, and
+    fails from then on, or at once when a current warning says why. A warning is current while no success of the same
+    controller is newer; the event Reconciling says nothing about health. With a prefix, a current warning warns.
+
+    Why it matters: the prefix is the range that traffic leaves from. Without it no gateway pod gets a network.
+
+    What usually fixes it: what the controller's warning names: the pool, the own prefix, a quota, a policy, a lock. Where
+    nothing is named and it lasts, a new configuration.
+
+    Source: article SEG-2, SEG-7; kube-egress-gateway controllers/manager."""
+    configuration = configuration_of(facts)
+    if isinstance(configuration, NothingThere):
+        yield skip(configuration.why)
+    elif configuration.egress_prefix:
+        yield _assigned(facts, configuration)
+    else:
+        yield from _missing(facts, configuration)
+
+
+def _assigned(facts: Facts, configuration: StaticGatewayConfiguration) -> Observation:
+    prefix = configuration.egress_prefix
+    evidence = [Evidence(configuration.ref, "status.egressIpPrefix", prefix)]
+    if not parse_egress_prefix(prefix):
+        return warn(
+            f'{configuration.ref} has "{prefix}" for an egress prefix, which is neither a CIDR nor a list of addresses.',
+            subject=configuration.ref,
+            evidence=[Evidence(configuration.ref, "status.egressIpPrefix", prefix, "an IPv4 CIDR")],
+            actions=_looks(configuration),
+        )
+    if complained := complaints(facts.events_on(configuration)):
+        meaning = cause_of(complained[0].message).meaning or complained[0].message
+        return warn(
+            f"{configuration.ref} has the egress prefix {prefix}, but its controller complains: {meaning}.",
+            subject=configuration.ref,
+            evidence=[*evidence, *_events(configuration, complained)],
+            actions=[*_looks(configuration), *_remedy(complained)],
+        )
+    return healthy(f"{configuration.ref} has the egress prefix {prefix}.", evidence=evidence)
+
+
+def _missing(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Observation]:
+    since = max(filter(None, (configuration.created, configuration.spec_changed)), default=None)
+    blind = facts.gap(Event, configuration.namespace)
+    complained = () if blind else complaints(facts.events_on(configuration))
+    # A complaint from before the last edit is about another spec: it is shown, but the edit has its five minutes.
+    now_wrong = [e for e in complained if since is None or e.last is None or e.last >= since]
+    evidence = [
+        Evidence(configuration.ref, "status.egressIpPrefix", "(empty)", "an IPv4 CIDR"),
+        *_events(configuration, complained),
+        *_parts(facts, configuration),
+    ]
+    if now_wrong or (since is not None and facts.now - since >= GRACE):
+        yield _stuck(facts, configuration, evidence, complained)
+    elif since is None:
+        yield unknown(f"{configuration.ref} has no egress prefix, and no time from which to wait for one.")
+    else:
         yield warn(
-            f"{configuration.ref} waits for its prefix.",
+            f"{configuration.ref} has waited for its egress prefix for {span(facts.now - since)}; about five minutes are "
+            "usual.",
             subject=configuration.ref,
             evidence=evidence,
-            actions=actions,
+            actions=_looks(configuration),
+            about=[Involved("component", CONTROLLER)],
             pending=True,
         )
-        return
-    yield fail(f"{configuration.ref} has no prefix.", subject=configuration.ref, evidence=evidence, actions=[*actions, look("TSG", "", TSG)])
+        facts.events_on(configuration)
+
+
+def _stuck(
+    facts: Facts,
+    configuration: StaticGatewayConfiguration,
+    evidence: list[Evidence],
+    complained: Sequence[Event],
+) -> Observation:
+    since = max(filter(None, (configuration.created, configuration.spec_changed)), default=facts.now)
+    waited = facts.now - since
+    causes = [cause_of(event.message) for event in complained]
+    said = next((c.meaning or e.message for c, e in zip(causes, complained, strict=True)), "")
+    lasting = waited >= GRACE and not any(cause.maps_to for cause in causes)
+    return fail(
+        f"{configuration.ref} has had no egress prefix for {span(waited)}" + (f": {said}." if said else "."),
+        subject=configuration.ref,
+        evidence=evidence,
+        actions=[
+            *_looks(configuration),
+            *_remedy(complained),
+            *(new_configuration(facts, configuration) if lasting else ()),
+        ],
+        about=[Involved("component", CONTROLLER)],
+    )
+
+
+def _events(configuration: StaticGatewayConfiguration, complained: Sequence[Event]) -> Iterator[Evidence]:
+    for event in complained[:SHOWN_EVENTS]:
+        yield Evidence(configuration.ref, f"event {event.reason}", event.message)
+
+
+def _parts(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Evidence]:
+    """How far the controller got: the load balancer comes first, then the nodes."""
+    where = (configuration.name, configuration.namespace)
+    if facts.gap(GatewayLBConfiguration, configuration.namespace) is None:
+        balancer = facts.get(GatewayLBConfiguration, *where)
+        got = "(no such object)" if balancer is None else balancer.frontend_ip or "(empty)"
+        ref = f"GatewayLBConfiguration {configuration.namespace}/{configuration.name}"
+        yield Evidence(ref, "status.frontendIp", got, "an address")
+    if facts.gap(GatewayVMConfiguration, configuration.namespace) is None:
+        machines = facts.get(GatewayVMConfiguration, *where)
+        count = "(no such object)" if machines is None else f"{machines.profiles or 0} nodes"
+        ref = f"GatewayVMConfiguration {configuration.namespace}/{configuration.name}"
+        yield Evidence(ref, "status.gatewayVMProfiles", count, "one for each gateway node")
+
+
+def _looks(configuration: StaticGatewayConfiguration) -> list[Action]:
+    name, namespace = configuration.name, configuration.namespace
+    return [
+        look(
+            "See the configuration and what its controller says",
+            kubectl("describe", "staticgatewayconfiguration", name, namespace=namespace),
+            TSG,
+        ),
+        look(
+            "See how far load balancer and nodes have got",
+            kubectl("get", "gatewaylbconfiguration,gatewayvmconfiguration", name, "-o", "yaml", namespace=namespace),
+            SEGDOC,
+        ),
+    ]
+
+
+def _remedy(complained: Sequence[Event]) -> Iterator[Action]:
+    """What helps against each cause that the tables know."""
+    for fix in dict.fromkeys(cause_of(event.message).fix for event in complained):
+        if fix:
+            yield Action(fix, url=SEGDOC)

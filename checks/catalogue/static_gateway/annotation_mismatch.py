@@ -1,0 +1,196 @@
+"""EG404: the gateway's pods do not carry the annotation of the configuration that Azure names."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from checks.check import Because, check
+from checks.commands import AZ_VERSION, TSG, change, disrupt, enable_gateway, kubectl, look
+from checks.facts.azure import ManagedCluster
+from checks.facts.kubernetes import Deployment, Pod, selects
+from checks.facts.view import Facts
+from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.recipes import pods_with_configuration, restart_gateway
+
+_FIELD = "metadata.annotations[kubernetes.azure.com/static-gateway-configuration]"
+
+
+@check(
+    code="EG404",
+    title="The gateway's pods name another StaticGatewayConfiguration",
+    severity=Severity.BLOCKS,
+    article=("SEG-1",),
+    reads=(Deployment, Pod, ManagedCluster),
+    explains={
+        "gateway-dataplane-not-ready": Because(
+            "a pod gets a WireGuard end only for the configuration that it names", share="pod"
+        ),
+        "source-address-wrong": "a pod leaves from the range of the configuration that it names, or from the nodes'",
+    },
+)
+def annotation_mismatch(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: the annotation kubernetes.azure.com/static-gateway-configuration of each Deployment's template and of
+    each pod, against gatewayConfigurationName in Azure's profile. A template that differs fails when Azure's last operation
+    has succeeded, and warns while one is running. Pods that still name the configuration of an earlier template warn.
+    Where Azure is not looked at, pods are compared with their own Deployment only.
+
+    Why it matters: a pod without the annotation starts without any error and leaves from the cluster's ordinary outbound
+    address, silently. A pod with another configuration leaves from that one's range.
+
+    What usually fixes it: restarting the Deployment where only pods are old; setting the gateway's configuration again
+    through az where the template itself was edited.
+
+    Source: article SEG-1; AKS documentation, istio-deploy-egress."""
+    gateway = facts.gateway
+    deployments = () if facts.gap(Deployment, gateway.namespace) else facts.deployments()
+    pods = () if facts.gap(Pod, gateway.namespace) else facts.pods()
+    faults = list(_faults(facts, deployments, pods))
+    yield from faults
+    # What could not be read makes the rest unknown, whatever was proven without it.
+    facts.deployments()
+    facts.pods()
+    cluster = facts.one(ManagedCluster)
+    if faults:
+        return
+    if not deployments and not pods:
+        yield skip(f"The {gateway.ref} has neither Deployments nor pods to look at (deployment-not-available).")
+    elif cluster is None:
+        named = gateway.configuration or "no configuration"
+        yield healthy(
+            f"The pods of the {gateway.ref} name {named}, as their Deployments do; Azure is not looked at, so it is not "
+            "known whether that is the intended one."
+        )
+    elif not gateway.configuration:
+        yield skip(f"Azure names no configuration for the {gateway.ref} (gateway-configuration-missing).")
+    else:
+        yield healthy(f"Every pod of the {gateway.ref} names {gateway.configuration}.")
+
+
+def _faults(facts: Facts, deployments: Sequence[Deployment], pods: Sequence[Pod]) -> Iterator[Observation]:
+    gateway = facts.gateway
+    if gateway.from_azure and not gateway.configuration:
+        return
+    judged: set[str] = set()
+    for deployment in deployments:
+        own = [p for p in pods if deployment.selector and selects(deployment.selector, p.labels)]
+        judged.update(p.name for p in own)
+        named = deployment.template_configuration
+        expected = gateway.configuration if gateway.from_azure else named
+        if named != expected or not named:
+            yield _template(
+                facts, deployment, [p for p in own if p.static_gateway_configuration != expected or not named]
+            )
+            own = [p for p in own if p.static_gateway_configuration not in (named, expected)]
+        yield from _pods(facts, own, expected or gateway.configuration, deployments)
+    yield from _pods(facts, [p for p in pods if p.name not in judged], gateway.configuration, deployments)
+
+
+def _template(facts: Facts, deployment: Deployment, pods: Sequence[Pod]) -> Observation:
+    gateway = facts.gateway
+    named, expected = deployment.template_configuration, gateway.configuration
+    what = f"names {named}" if named else "names no StaticGatewayConfiguration"
+    against = f", while Azure names {expected} for the {gateway.ref}" if gateway.from_azure else ""
+    summary = f"The pod template of {deployment.ref} {what}{against}."
+    evidence = [
+        Evidence(deployment.ref, f"spec.template.{_FIELD}", named or "(none)", expected or "a configuration"),
+        *_evidence(pods, expected),
+    ]
+    actions = [
+        look("See which configuration each pod names", pods_with_configuration(deployment.namespace), TSG),
+        *_set_again(facts),
+    ]
+    about = [Involved("pod", f"{p.namespace}/{p.name}") for p in pods]
+    state = "" if facts.gap(ManagedCluster) else _running_operation(facts)
+    if state and named:
+        return warn(
+            f"{summary.removesuffix('.')}; Azure is still {state.lower()} the cluster.",
+            subject=deployment.ref,
+            evidence=evidence,
+            actions=actions,
+            about=about,
+        )
+    return fail(summary, subject=deployment.ref, evidence=evidence, actions=actions, about=about)
+
+
+def _running_operation(facts: Facts) -> str:
+    """The state of an Azure operation that may yet bring the template in line; "" when none runs."""
+    cluster = facts.one(ManagedCluster)
+    state = cluster.provisioning_state if cluster else ""
+    return "" if state.lower() in ("", "succeeded", "failed", "canceled") else state
+
+
+def _pods(facts: Facts, pods: Iterable[Pod], expected: str, deployments: Iterable[Deployment]) -> Iterator[Observation]:
+    if not expected:
+        return
+    wrong = [p for p in pods if p.static_gateway_configuration != expected]
+    bare = [p for p in wrong if not p.static_gateway_configuration]
+    old = [p for p in wrong if p.static_gateway_configuration]
+    subject = facts.gateway.ref
+    actions = [
+        *(restart_gateway(deployments) or [look("See the pods", pods_with_configuration(facts.gateway.namespace), TSG)])
+    ]
+    if bare:
+        yield fail(
+            f"{_count(bare)} of the {subject} carry no static gateway annotation, so their traffic leaves from the cluster's "
+            "ordinary outbound address.",
+            subject=subject,
+            evidence=_evidence(bare, expected),
+            actions=actions,
+            about=[Involved("pod", f"{p.namespace}/{p.name}") for p in bare],
+        )
+    if old:
+        names = ", ".join(sorted({p.static_gateway_configuration for p in old}))
+        yield warn(
+            f"{_count(old)} of the {subject} still name {names} instead of {expected}.",
+            subject=subject,
+            evidence=_evidence(old, expected),
+            actions=actions,
+            about=[Involved("pod", f"{p.namespace}/{p.name}") for p in old],
+            severity=Severity.DEGRADES,
+        )
+
+
+def _evidence(pods: Iterable[Pod], expected: str) -> list[Evidence]:
+    return [
+        Evidence(p.ref, _FIELD, p.static_gateway_configuration or "(none)", expected or "a configuration") for p in pods
+    ]
+
+
+def _set_again(facts: Facts) -> Iterator[Action]:
+    gateway = facts.gateway
+    if not gateway.configuration:
+        yield change(
+            f"Set the gateway's configuration through az ({AZ_VERSION}; write its name for CONFIGURATION)",
+            enable_gateway(facts.cluster, gateway.namespace, gateway.name, "CONFIGURATION"),
+            TSG,
+        )
+        return
+    yield look(
+        "See who edited the Deployment",
+        kubectl(
+            "get",
+            "deployments",
+            "-o",
+            'jsonpath={range .items[*].metadata.managedFields[*]}{.manager} {.time}{"\\n"}{end}',
+            namespace=gateway.namespace,
+        ),
+    )
+    for name in gateway.deployments:
+        yield disrupt(
+            f"Put the annotation of {name} back; its pods are replaced",
+            kubectl(
+                "patch",
+                "deployment",
+                name,
+                "--type=merge",
+                "-p",
+                '{"spec":{"template":{"metadata":{"annotations":'
+                f'{{"kubernetes.azure.com/static-gateway-configuration":"{gateway.configuration}"}}}}}}}}}}',
+                namespace=gateway.namespace,
+            ),
+            TSG,
+            f"every pod names {gateway.configuration}; if it changes back, a new `az aks mesh enable-egress-gateway` with "
+            "another configuration (SEG-7) makes AKS write the template again",
+        )
+
+
+def _count(pods: Sequence[Pod]) -> str:
+    return "One pod" if len(pods) == 1 else f"{len(pods)} pods"

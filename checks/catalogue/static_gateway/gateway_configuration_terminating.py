@@ -1,0 +1,109 @@
+"""EG402: the gateway's StaticGatewayConfiguration is being deleted."""
+
+from collections.abc import Iterator
+
+from checks.check import check
+from checks.commands import SEGDOC, az_aks, change, kubectl, look
+from checks.configurations import CONTROLLER, NothingThere, configuration_of
+from checks.facts.azure import AgentPool, ManagedCluster
+from checks.facts.base import KubernetesObject
+from checks.facts.kubernetes import Event
+from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfiguration, StaticGatewayConfiguration
+from checks.facts.view import Facts
+from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip
+from checks.knowledge.controller_events import cause_of, complaints
+from checks.recipes import new_configuration
+from checks.spans import span
+
+_RELATED: tuple[type[KubernetesObject], ...] = (GatewayLBConfiguration, GatewayVMConfiguration)
+
+
+@check(
+    code="EG402",
+    title="The gateway's StaticGatewayConfiguration is being deleted",
+    severity=Severity.BLOCKS,
+    article=("SEG-1", "SEG-7"),
+    reads=(
+        StaticGatewayConfiguration,
+        GatewayLBConfiguration,
+        GatewayVMConfiguration,
+        Event,
+        AgentPool,
+        ManagedCluster,
+    ),
+    explains={
+        "egress-prefix-unassigned": "deletion gives the prefix back and assigns no new one",
+        "gateway-dataplane-not-ready": "deletion takes the addresses and the WireGuard key from the gateway nodes",
+    },
+)
+def gateway_configuration_terminating(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: whether the configuration carries a deletion time, which finalizers keep it and its load balancer
+    and node objects, and what the controller says about the clean-up.
+
+    Why it matters: its range is being given back, and a gateway that still names it loses its way out, if not at once then
+    with its next pod.
+
+    What usually fixes it: a new configuration for the gateway. Where the node pool was deleted first, the clean-up cannot
+    end until the pool is back. Finalizers are not to be removed by hand: prefix and load balancer rules would stay behind.
+
+    Source: article SEG-1, SEG-7; kube-egress-gateway controllers/manager."""
+    configuration = configuration_of(facts)
+    if isinstance(configuration, NothingThere):
+        yield skip(configuration.why)
+        return
+    deleted = configuration.deleted
+    if deleted is None:
+        yield healthy(f"{configuration.ref} is not being deleted.")
+        return
+    evidence = [
+        Evidence(configuration.ref, "metadata.deletionTimestamp", f"{deleted:%Y-%m-%dT%H:%M:%SZ}", "(none)"),
+        Evidence(configuration.ref, "metadata.finalizers", ", ".join(configuration.finalizers) or "(none)"),
+        *_related(facts, configuration),
+        *_errors(facts, configuration),
+    ]
+    yield fail(
+        f"{configuration.ref} has been terminating for {span(facts.now - deleted)}.",
+        subject=configuration.ref,
+        evidence=evidence,
+        actions=[*_looks(facts, configuration), *new_configuration(facts, configuration)],
+        about=[Involved("component", CONTROLLER)],
+    )
+
+
+def _related(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Evidence]:
+    for kind in _RELATED:
+        if facts.gap(kind, configuration.namespace) is not None:
+            continue
+        related = facts.get(kind, configuration.name, configuration.namespace)
+        if related is not None:
+            yield Evidence(related.ref, "metadata.finalizers", ", ".join(related.finalizers) or "(none)", "(gone)")
+
+
+def _errors(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Evidence]:
+    if facts.gap(Event, configuration.namespace) is not None:
+        return
+    for event in complaints(facts.events_on(configuration))[:3]:
+        yield Evidence(configuration.ref, f"event {event.reason}", event.message, cause_of(event.message).meaning)
+
+
+def _looks(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Action]:
+    yield look(
+        "See what the controller says about the deletion",
+        kubectl("describe", "staticgatewayconfiguration", configuration.name, namespace=configuration.namespace),
+        SEGDOC,
+    )
+    if not configuration.pool or facts.gap(AgentPool) is not None or not facts.configured(AgentPool):
+        return
+    if facts.get(AgentPool, configuration.pool.lower()) is None:
+        yield change(
+            f"Create the gateway pool {configuration.pool} again, so that the clean-up can end; leave the finalizers",
+            az_aks(
+                facts.cluster,
+                "nodepool",
+                "add",
+                *("--nodepool-name", configuration.pool, "--mode", "gateway"),
+                *("--gateway-prefix-size", "30", "--node-count", "2"),
+            ),
+            SEGDOC,
+            f"{configuration.name} is gone some minutes after the pool's nodes are there",
+        )

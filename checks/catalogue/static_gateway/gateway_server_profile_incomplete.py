@@ -1,0 +1,84 @@
+"""EG406: the configuration has a prefix, but not all that gateway nodes need to serve it."""
+
+from collections.abc import Iterator
+
+from checks.check import check
+from checks.commands import KEGTS, SEGDOC, kubectl, look
+from checks.configurations import CONTROLLER, NothingThere, configuration_of
+from checks.facts.azure import AgentPool, ManagedCluster
+from checks.facts.static_egress import StaticGatewayConfiguration
+from checks.facts.view import Facts
+from checks.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip
+from checks.recipes import new_configuration
+
+
+@check(
+    code="EG406",
+    title="The configuration's gateway server profile is incomplete",
+    severity=Severity.BLOCKS,
+    article=("SEG-2",),
+    reads=(StaticGatewayConfiguration, AgentPool, ManagedCluster),
+    explains={
+        "gateway-dataplane-not-ready": "the gateway daemon serves a configuration only with address, port and both keys",
+    },
+)
+def gateway_server_profile_incomplete(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: status.gatewayServerProfile of a configuration that has a prefix: ip, port, publicKey and
+    privateKeySecretRef. Before there is a prefix a half-filled profile is normal.
+
+    Why it matters: a pod starts as soon as there is a prefix, but gateway nodes serve it only when all four are there. In
+    between it runs and every request times out.
+
+    What usually fixes it: waiting for the controller; then a new configuration.
+
+    Source: article SEG-2; kube-egress-gateway controllers/daemon."""
+    configuration = configuration_of(facts)
+    if isinstance(configuration, NothingThere):
+        yield skip(configuration.why)
+        return
+    if not configuration.egress_prefix:
+        yield skip(f"{configuration.ref} has no egress prefix yet (egress-prefix-unassigned).")
+        return
+    missing = configuration.server.missing
+    if not missing:
+        yield healthy(f"The gateway server profile of {configuration.ref} is complete.")
+        return
+    yield fail(
+        f"{configuration.ref} has an egress prefix, but its gateway server profile lacks {', '.join(missing)}.",
+        subject=configuration.ref,
+        evidence=[
+            Evidence(configuration.ref, f"status.gatewayServerProfile.{field}", "(empty)", _EXPECTED[field])
+            for field in missing
+        ],
+        actions=[
+            look(
+                "See the configuration and its parts",
+                kubectl(
+                    "get",
+                    "staticgatewayconfiguration,gatewaylbconfiguration,gatewayvmconfiguration",
+                    configuration.name,
+                    "-o",
+                    "yaml",
+                    namespace=configuration.namespace,
+                ),
+                SEGDOC,
+            ),
+            look(
+                "See what its controller says",
+                kubectl(
+                    "describe", "staticgatewayconfiguration", configuration.name, namespace=configuration.namespace
+                ),
+                KEGTS,
+            ),
+            *new_configuration(facts, configuration),
+        ],
+        about=[Involved("component", CONTROLLER)],
+    )
+
+
+_EXPECTED = {
+    "ip": "the load balancer's address",
+    "port": "6000 to 6999",
+    "publicKey": "a WireGuard key",
+    "privateKeySecretRef": "the Secret of the private key",
+}

@@ -1,0 +1,148 @@
+"""EG411: gateway pods were set up before the configuration was created or last edited."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from checks.check import check
+from checks.configurations import NothingThere, configuration_of
+from checks.facts.kubernetes import Deployment, Pod
+from checks.facts.reading import moment
+from checks.facts.static_egress import PodEndpoint, StaticGatewayConfiguration
+from checks.facts.view import Facts
+from checks.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.knowledge.known_issues import issue_actions
+from checks.recipes import restart_gateway
+
+
+@check(
+    code="EG411",
+    title="Gateway pods are older than their configuration",
+    severity=Severity.BLOCKS,
+    article=("SEG-6",),
+    reads=(StaticGatewayConfiguration, Pod, Deployment, PodEndpoint),
+    explains={
+        "source-address-wrong": "a pod keeps the key, range and routes that its network was set up with",
+    },
+)
+def pods_older_than_configuration(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: when each running gateway pod's network was set up (the newest of its creation, its start and its
+    PodEndpoint's last change) against the configuration's creation and the last edit of its spec. Older than the creation
+    fails: it was deleted and created again, with another key. Older than the last edit warns, since which fields changed is
+    not recorded. Where the time of an edit cannot be seen, it warns of that.
+
+    Why it matters: key, default route and excluded ranges are written into a pod when its network is set up, and never
+    again.
+
+    What usually fixes it: restarting the gateway's Deployment.
+
+    Source: article SEG-6; kube-egress-gateway pkg/cni."""
+    configuration = configuration_of(facts)
+    if isinstance(configuration, NothingThere):
+        yield skip(configuration.why)
+        return
+    pods = [
+        pod for pod in facts.pods() if pod.phase == "Running" and pod.static_gateway_configuration == configuration.name
+    ]
+    if not pods:
+        yield skip(f"No pod of the {facts.gateway.ref} runs with {configuration.name} (gateway-pods-not-running).")
+        return
+    created, edited = configuration.created, _edited(configuration)
+    older = _older(facts, pods, created)
+    stale = [pod for pod in _older(facts, pods, edited) if pod not in older]
+    if older:
+        yield _recreated(facts, configuration, older)
+    if stale:
+        yield _outdated(facts, configuration, stale, edited)
+    if not older and not stale and edited is None and _edits(configuration) > 0:
+        yield _unseen(facts, configuration)
+    elif not older and not stale:
+        yield healthy(f"Every running pod of the {facts.gateway.ref} is newer than {configuration.ref}.")
+
+
+def _edits(configuration: StaticGatewayConfiguration) -> int:
+    """How often the spec was edited: the generation counts from one, and asking for deletion counts once."""
+    return (configuration.generation or 1) - 1 - (configuration.deleted is not None)
+
+
+def _edited(configuration: StaticGatewayConfiguration) -> datetime | None:
+    return configuration.spec_changed if _edits(configuration) > 0 else None
+
+
+def _older(facts: Facts, pods: Sequence[Pod], than: datetime | None) -> list[Pod]:
+    """The pods whose network was certainly set up before. A PodEndpoint may show a younger network than the pod does, so
+    only a pod that looks old makes it needed."""
+    if than is None:
+        return []
+    return [pod for pod in pods if (at := _by_pod(pod)) is not None and at < than and _by_end(facts, pod, at) < than]
+
+
+def _by_pod(pod: Pod) -> datetime | None:
+    return max(filter(None, (pod.created, pod.started)), default=None)
+
+
+def _by_end(facts: Facts, pod: Pod, at: datetime) -> datetime:
+    """The newest sign of the pod's network: a new key is written each time that it is set up."""
+    if not facts.installed(PodEndpoint):
+        return at
+    end = facts.get(PodEndpoint, pod.name, pod.namespace)
+    if end is None:
+        return at
+    written = [moment(entry, "time") for entry in end.managed_fields]
+    return max(filter(None, (at, end.created, *written)), default=at)
+
+
+def _recreated(facts: Facts, configuration: StaticGatewayConfiguration, pods: Sequence[Pod]) -> Observation:
+    return fail(
+        f"{configuration.ref} was created again after {_count(pods)} of the {facts.gateway.ref} had started, with another "
+        "key.",
+        subject=configuration.ref,
+        evidence=_evidence(configuration, "metadata.creationTimestamp", configuration.created, pods),
+        actions=[*restart_gateway(facts.deployments()), *issue_actions("pods-older-than-configuration")],
+        about=_about(pods),
+    )
+
+
+def _outdated(
+    facts: Facts, configuration: StaticGatewayConfiguration, pods: Sequence[Pod], edited: datetime | None
+) -> Observation:
+    return warn(
+        f"The spec of {configuration.ref} was edited after {_count(pods)} of the {facts.gateway.ref} had started.",
+        subject=configuration.ref,
+        evidence=_evidence(configuration, "metadata.managedFields[f:spec].time", edited, pods),
+        actions=restart_gateway(facts.deployments()),
+        about=_about(pods),
+    )
+
+
+def _unseen(facts: Facts, configuration: StaticGatewayConfiguration) -> Observation:
+    return warn(
+        f"The spec of {configuration.ref} has been edited, but when cannot be seen.",
+        subject=configuration.ref,
+        evidence=[
+            Evidence(configuration.ref, "metadata.generation", str(configuration.generation), "1"),
+            Evidence(configuration.ref, "metadata.managedFields", "(no entry for the spec)"),
+        ],
+        actions=restart_gateway(facts.deployments()),
+    )
+
+
+def _evidence(
+    configuration: StaticGatewayConfiguration, field: str, at: datetime | None, pods: Sequence[Pod]
+) -> list[Evidence]:
+    when = _time(at)
+    found = [Evidence(configuration.ref, field, when)]
+    return found + [
+        Evidence(pod.ref, "metadata.creationTimestamp", _time(pod.created), f"after {when}") for pod in pods
+    ]
+
+
+def _time(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else "(unknown)"
+
+
+def _about(pods: Sequence[Pod]) -> list[Involved]:
+    return [Involved("pod", f"{pod.namespace}/{pod.name}") for pod in pods]
+
+
+def _count(pods: Sequence[Pod]) -> str:
+    return "one pod" if len(pods) == 1 else f"{len(pods)} pods"

@@ -1,0 +1,58 @@
+"""EG413: what source address a destination sees. Not probed yet: the command is offered."""
+
+from collections.abc import Iterator
+
+from checks.check import check
+from checks.commands import TSG, change, kubectl
+from checks.facts.kubernetes import Deployment, Pod
+from checks.facts.static_egress import StaticGatewayConfiguration
+from checks.facts.view import Facts
+from checks.findings import Observation, Severity, skip
+
+IMAGE = "curlimages/curl"
+
+
+@check(
+    code="EG413",
+    title="Traffic leaves from another address than the egress prefix",
+    severity=Severity.BLOCKS,
+    article=("SEG-4",),
+    reads=(StaticGatewayConfiguration, Pod, Deployment),
+)
+def source_address_wrong(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: nothing yet. It offers the article's request from inside a gateway pod, whose answer is the address
+    that a destination sees.
+
+    Why it matters: it is the only proof that traffic really leaves from the egress prefix: inside it all is well; the
+    cluster's own outbound address means that the annotation has no effect; another one means that a firewall or route table
+    translates it; no answer points to the static egress layer.
+
+    What usually fixes it: what the other static gateway checks name; else restarting the gateway.
+
+    Source: article SEG-4."""
+    gateway = facts.gateway
+    found = facts.readable(StaticGatewayConfiguration, gateway.namespace)
+    prefix = next((c.egress_prefix for c in found if c.name == gateway.configuration and c.egress_prefix), "")
+    pods = () if facts.gap(Pod, gateway.namespace) or facts.gap(Deployment, gateway.namespace) else facts.pods()
+    pod = next((p.name for p in pods if p.ready), pods[0].name if pods else "POD")
+    yield skip(
+        "The source address is not probed; the command below shows it"
+        + (f", and it must lie in {prefix}." if prefix else " (there is no egress prefix to compare it with yet)."),
+        actions=[
+            change(
+                "Ask from inside a gateway pod which address a destination sees"
+                + (" (write a gateway pod's name for POD)" if pod == "POD" else ""),
+                kubectl(
+                    "debug",
+                    "-it",
+                    "--image",
+                    IMAGE,
+                    pod,
+                    *("-n", gateway.namespace, "--", "curl", "-sS", "-m", "10", "https://ifconfig.me"),
+                ),
+                TSG,
+                f"an address of {prefix or 'the egress prefix'}. The article sets outboundTrafficPolicy to ALLOW_ANY first; "
+                "gateway pods redirect nothing, so try without. The container stays until the pod is replaced",
+            )
+        ],
+    )

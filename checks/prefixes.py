@@ -1,0 +1,39 @@
+"""Address ranges as the static egress gateway reads them: routes, egress prefixes, and how many nodes a prefix serves."""
+
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
+
+Network = IPv4Network | IPv6Network
+ALL_IPV4 = IPv4Network("0.0.0.0/0")
+
+
+def parse_cidr(written: str) -> Network | None:
+    """A CIDR by the rules of Go's ParseCIDR, which the cni-manager uses: a mask in bits is required, host bits may be
+    set. None for anything else, such as a bare address, which the API server accepts and which then breaks every pod."""
+    address, slash, mask = written.partition("/")
+    if not (slash and address and mask.isascii() and mask.isdigit()):
+        return None
+    try:
+        return ip_network(written, strict=False)
+    except ValueError:
+        return None
+
+
+def covers_everything(networks: Iterable[Network]) -> bool:
+    """Whether the IPv4 ranges together are the whole Internet (0.0.0.0/0, also as its two halves)."""
+    return ALL_IPV4 in collapse_addresses(n for n in networks if isinstance(n, IPv4Network))
+
+
+def parse_egress_prefix(written: str) -> tuple[Network, ...]:
+    """`status.egressIpPrefix`: one CIDR, or in private-IP mode addresses separated by commas. () where any part is
+    neither."""
+    parts = [part.strip() for part in written.split(",")]
+    try:
+        return tuple(ip_network(part, strict=False) for part in parts)
+    except ValueError:
+        return ()
+
+
+def capacity(size: int) -> int:
+    """How many gateway nodes a public IP prefix of this length can give an address: /31 two, /28 sixteen."""
+    return int(2 ** (32 - size)) if 0 <= size <= 32 else 0
