@@ -82,7 +82,7 @@ Request = tuple[type[Fact], object]
 
 
 def gather(
-    source: Source, kinds: Collection[type[Fact]], store: FactStore, deadline: float, concurrency: int = 16
+    source: Source, kinds: Collection[type[Fact]], store: FactStore, deadline: float, concurrency: int = 32
 ) -> Iterator[Reading]:
     """Reads all `kinds`, each as early as it can be, and gives readings as they come; the caller puts each into `store`
     before asking for the next. What has not answered by `deadline` becomes a gap (504); no thread is waited for after

@@ -1,0 +1,98 @@
+"""Plain values as YAML text that people can read and edit, written as fast as a cluster's objects need it: PyYAML takes
+ten seconds for five thousand pods, this one."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import orjson
+
+_PLAIN = re.compile(r"[A-Za-z/](?:[\w./@-]*[\w/])?", re.ASCII)
+_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+_LINE = re.compile(
+    r"[\x21-\x7e\xa1-\ud7ff\ue000-\ufefe](?:[\x20-\x7e\xa1-\ud7ff\ue000-\ufefe]*[\x21-\x7e\xa1-\ud7ff\ue000-\ufefe])?"
+)
+"""A line that may stand in a literal block as it is: nothing invisible, no space at either end."""
+
+
+def written(documents: Iterable[Any]) -> str:
+    """The values as one YAML stream, keys in the order they have, text that is no plain word in double quotes."""
+    return "---\n".join("".join(_document(each)) for each in documents)
+
+
+def _document(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping) and value:
+        yield from _mapping(value, "")
+    elif isinstance(value, list | tuple) and value:
+        yield from _sequence(value, "")
+    else:
+        yield f"{_scalar(value, '')}\n"
+
+
+def _mapping(found: Mapping[str, Any], indent: str) -> Iterator[str]:
+    for key, value in found.items():
+        yield from _entry(f"{indent}{_text(str(key))}:", value, indent)
+
+
+def _entry(start: str, value: Any, indent: str) -> Iterator[str]:
+    if isinstance(value, Mapping) and value:
+        yield f"{start}\n"
+        yield from _mapping(value, indent + "  ")
+    elif isinstance(value, list | tuple) and value:
+        yield f"{start}\n"
+        yield from _sequence(value, indent)
+    else:
+        yield f"{start} {_scalar(value, indent)}\n"
+
+
+def _sequence(found: list[Any] | tuple[Any, ...], indent: str) -> Iterator[str]:
+    for value in found:
+        if isinstance(value, Mapping) and value:
+            # The first key stands behind the dash.
+            lines = _mapping(value, indent + "  ")
+            yield f"{indent}- {next(lines)[len(indent) + 2 :]}"
+            yield from lines
+        elif isinstance(value, list | tuple) and value:
+            yield f"{indent}-\n"
+            yield from _sequence(value, indent + "  ")
+        else:
+            yield f"{indent}- {_scalar(value, indent)}\n"
+
+
+def _scalar(value: Any, indent: str) -> str:
+    match value:
+        case str():
+            return _block(value, indent) if "\n" in value else _text(value)
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case float():
+            # YAML 1.1 knows 1e-9 only as 1.0e-09.
+            return repr(value) if "." in repr(value) else repr(value).replace("e", ".0e")
+        case _:
+            return orjson.dumps(value).decode()
+
+
+def _text(value: str) -> str:
+    if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+        return value
+    # JSON's double quotes are YAML's; what YAML may not hold as it is, orjson has escaped, but for these.
+    return orjson.dumps(value).decode().translate(_ESCAPED)
+
+
+_ESCAPED = {each: f"\\u{each:04x}" for each in (*range(0x7F, 0xA0), 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF)}
+
+
+def _block(value: str, indent: str) -> str:
+    body = value.removesuffix("\n")
+    lines = body.split("\n")
+    # A first line with leading space would need its indentation said, trailing space would be easy to lose.
+    if not all(_LINE.fullmatch(line.lstrip(" ")) or not line for line in lines) or not lines[0] or lines[0][0] == " ":
+        return _text(value)
+    if not lines[-1]:
+        return _text(value)
+    pad = f"\n{indent}  "
+    return ("|" if value.endswith("\n") else "|-") + "".join(f"{pad}{line}" if line else "\n" for line in lines)

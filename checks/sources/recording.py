@@ -1,0 +1,182 @@
+"""The recorder around any source: what `collect` writes as a bundle. Everything is redacted as it arrives, so that
+nothing secret is kept, and the run that is recorded sees exactly what its replay will see."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import orjson
+
+from checks.facts.base import AzureCall, Gap, Listed, PodName
+from checks.facts.reading import Raw, text
+from checks.redaction import redact, redact_object
+from checks.sources.base import TOO_LATE, Answer, NotInstalled, Objects, Source
+from checks.sources.bundle import API_VERSION
+from checks.sources.manifests import written
+from checks.sources.packing import write_files
+
+_Read = tuple[str, str, str, str, str]
+"""(source, resource, namespace, name, container) of a read."""
+
+log = logging.getLogger(__name__)
+
+
+class RecordingSource:
+    """Passes every read on to another source and keeps what came of it. Reads that are under way when the bundle is
+    written are recorded as having had no answer in time."""
+
+    def __init__(self, source: Source, cluster: str) -> None:
+        self._source = source
+        self._cluster = cluster
+        self._now: datetime | None = None
+        self._lock = Lock()
+        self._reads: dict[_Read, Answer] = {}
+
+    def now(self) -> datetime:
+        """The same moment at each question: it becomes the bundle's `captured_at`."""
+        with self._lock:
+            if self._now is None:
+                self._now = self._source.now()
+            return self._now
+
+    def list_objects(self, what: Listed, deadline: float) -> Answer:
+        asked = Gap("kubernetes", "list", what.resource, 504, TOO_LATE)
+        return self._kept(asked, lambda: self._source.list_objects(what, deadline))
+
+    def azure(self, what: AzureCall, deadline: float) -> Answer:
+        asked = Gap("azure", "get" if what.resource == "managedClusters" else "list", what.resource, 504, TOO_LATE)
+        return self._kept(asked, lambda: self._source.azure(what, deadline))
+
+    def arm(self, resource_id: str, deadline: float) -> Answer:
+        asked = Gap("azure", "get", resource_id, 504, TOO_LATE)
+        return self._kept(asked, lambda: self._source.arm(resource_id, deadline))
+
+    def pod_log(self, pod: PodName, container: str, tail: int, deadline: float) -> Answer:
+        asked = Gap("logs", "get", "pods/log", 504, TOO_LATE, pod.namespace, pod.name)
+        return self._kept(asked, lambda: self._source.pod_log(pod, container, tail, deadline), container)
+
+    def server_version(self, deadline: float) -> Answer:
+        asked = Gap("kubernetes", "get", "version", 504, TOO_LATE)
+        return self._kept(asked, lambda: self._source.server_version(deadline))
+
+    def write(self, path: Path) -> None:
+        """Writes the bundle: a directory, or an archive when the name ends in .tar.gz or .tgz. It appears whole or not at
+        all. Raises OSError, FileExistsError among them."""
+        with self._lock:
+            reads = dict(self._reads)
+        write_files(path, _files(self._cluster, self.now(), reads), self.now())
+
+    def _kept(self, asked: Gap, read: Callable[[], Answer], detail: str = "") -> Answer:
+        """Until its answer comes the read counts as one without."""
+        key = (asked.source, asked.resource, asked.namespace or "", asked.name or "", detail)
+        with self._lock:
+            self._reads.setdefault(key, asked)
+        try:
+            clean = _clean(read())
+        except Exception as error:
+            log.warning("reading %s failed", asked.resource, exc_info=error)
+            clean = replace(asked, status=0, message=type(error).__name__)
+        with self._lock:
+            self._reads[key] = clean
+        return clean
+
+
+def _clean(answer: Answer) -> Answer:
+    match answer:
+        case Objects(raw):
+            return Objects(tuple(redact_object(each) for each in raw))
+        case Gap():
+            return replace(answer, message=redact(answer.message))
+        case _:
+            return answer
+
+
+def _files(cluster: str, now: datetime, reads: Mapping[_Read, Answer]) -> dict[str, bytes]:
+    """The files of the bundle by name."""
+    about: dict[str, Any] = {
+        "apiVersion": API_VERSION,
+        "kind": "Bundle",
+        "cluster": cluster,
+        "captured_at": now.isoformat().replace("+00:00", "Z"),
+    }
+    absent: list[str] = []
+    errors: list[dict[str, Any]] = []
+    resources: list[Raw] = []
+    looked_at_network = False
+    files: dict[str, bytes] = {}
+    for (source, resource, namespace, name, _), answer in sorted(reads.items(), key=lambda item: item[0]):
+        network = source == "azure" and resource.startswith("/")
+        match answer:
+            case Gap():
+                errors.append(_error(answer, namespace, name))
+                looked_at_network |= network
+            case NotInstalled():
+                absent.append(resource)
+            case Objects(raw) if network:
+                looked_at_network = True
+                resources += raw
+            case Objects(raw):
+                files |= _written(source, resource, raw)
+                if resource == "version" and (version := text(raw[0] if raw else {}, "gitVersion")):
+                    about["server_version"] = version
+            case _:
+                pass
+    if absent:
+        about["absent_kinds"] = absent
+    if looked_at_network:
+        files["azure/resources.json"] = _json(resources)
+    if errors:
+        files["errors.yaml"] = written([errors]).encode()
+    return {"bundle.yaml": written([about]).encode(), **files}
+
+
+def _error(gap: Gap, namespace: str, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = {"source": gap.source, "resource": gap.resource, "namespace": namespace or gap.namespace}
+    if name:
+        found["name"] = name  # one pod's log; those of others in its namespace may have been read
+    return {**found, "status": gap.status, "message": gap.message}
+
+
+def _written(source: str, resource: str, raw: tuple[Raw, ...]) -> dict[str, bytes]:
+    match source, resource:
+        case "azure", "managedClusters":
+            return {"azure/managed-cluster.json": _json(raw[0])} if raw else {}
+        case "azure", "agentPools":
+            return {"azure/agent-pools.json": _json(list(raw))}
+        case "kubernetes", "version":
+            return {}
+        case "logs", _:
+            return {_log_name(each): _log(text(each, "text")) for each in raw}
+        case _:
+            return {name: written(found).encode() for name, found in _by_file(resource, raw).items()}
+
+
+def _by_file(resource: str, raw: Iterable[Raw]) -> dict[str, list[Raw]]:
+    """Objects by namespace and kind, as somebody looks for them."""
+    found: dict[str, list[Raw]] = {}
+    for each in raw:
+        namespace = text(each, "metadata", "namespace")
+        name = f"objects/{_safe(namespace)}/{resource}.yaml" if namespace else f"objects/{resource}.yaml"
+        found.setdefault(name, []).append(each)
+    return found
+
+
+def _log_name(raw: Raw) -> str:
+    return f"logs/{'/'.join(_safe(text(raw, key)) for key in ('namespace', 'pod', 'container'))}.log"
+
+
+def _log(lines: str) -> bytes:
+    return f"{lines}\n".encode("utf-8", "replace") if lines else b""
+
+
+def _safe(name: str) -> str:
+    """A name as part of a path. The API server allows no others, but a source may be a file that somebody wrote."""
+    return "".join(c if c.isalnum() or c in "._-" else "_" for c in name).lstrip(".") or "_"
+
+
+def _json(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n"

@@ -1,0 +1,356 @@
+"""A test cluster behind an API server's wire format, on loopback: pages, versions, partial metadata, logs, and faults.
+
+with KubeServer(named("base")) as server:
+    entry = ClusterConfig(name="x", kubeconfig=str(server.kubeconfig(tmp_path)), azure="none")
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+import orjson
+import trustme
+import yaml
+
+from checks.facts import istio, kubernetes, static_egress
+from checks.facts.base import KubernetesObject, Listed
+from tests.clusters.compose import Cluster, Manifest
+
+VERSION = "v1.33.5"
+TOKEN = "loopback-token-0123456789"
+
+
+@dataclass
+class Fault:
+    """What happens to requests whose path matches, `times` times (None: always), from the `after`-th on.
+
+    `status` answers with a Status object, `hang` seconds long nothing, `close` drops the connection, `body` answers 200
+    with something else."""
+
+    path: str
+    status: int = 0
+    message: str = "injected"
+    retry_after: int | None = None
+    hang: float = 0
+    close: bool = False
+    body: bytes | None = None
+    times: int | None = None
+    after: int = 0
+    seen: int = field(default=0, init=False)
+
+    def applies(self, path: str) -> bool:
+        if not re.search(self.path, path):
+            return False
+        self.seen += 1
+        return self.after < self.seen and (self.times is None or self.seen <= self.after + self.times)
+
+
+class KubeServer:
+    """Serves one cluster until it is closed. `latency` is in seconds a request; `versions` overrides what is served of
+    a resource; without `authority` it speaks plain HTTP."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        latency: float = 0.0,
+        faults: Sequence[Fault] = (),
+        token: str = TOKEN,
+        authority: trustme.CA | None = None,
+        versions: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self.latency = latency
+        self.faults = list(faults)
+        self.token = token
+        self.authority = authority
+        self.cluster = cluster
+        self.requests: Counter[str] = Counter()
+        self.connections = 0
+        self.stopped = Event()
+        self._lock = Lock()
+        self._lists = _lists(cluster)
+        self._served = {**_VERSIONS, **(versions or {})}
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.owner = self
+        if authority is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+            # The handshake belongs into the connection's own thread, not into the one that accepts.
+            self._server.tls = context
+        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopped.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(10)
+
+    @property
+    def url(self) -> str:
+        scheme = "http" if self.authority is None else "https"
+        return f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def ca_pem(self) -> str:
+        return "" if self.authority is None else self.authority.cert_pem.bytes().decode()
+
+    def kubeconfig(self, folder: Path, user: Mapping[str, Any] | None = None) -> Path:
+        """A kubeconfig for this server in the folder, with its token unless `user` says otherwise."""
+        path = folder / "kubeconfig"
+        target: dict[str, Any] = {"server": self.url}
+        if self.authority is not None:
+            (folder / "ca.pem").write_text(self.ca_pem)
+            target["certificate-authority"] = "ca.pem"
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "loopback",
+            "clusters": [{"name": "loopback", "cluster": target}],
+            "contexts": [{"name": "loopback", "context": {"cluster": "loopback", "user": "someone"}}],
+            "users": [{"name": "someone", "user": {"token": self.token} if user is None else dict(user)}],
+        }
+        path.write_text(yaml.safe_dump(config))
+        return path
+
+    # what the handler asks
+
+    def note(self, path: str) -> Fault | None:
+        with self._lock:
+            self.requests[path] += 1
+            return next((fault for fault in self.faults if fault.applies(path)), None)
+
+    def note_connection(self) -> None:
+        with self._lock:
+            self.connections += 1
+
+    def recorded_error(self, source: str, resource: str, namespace: str = "") -> Mapping[str, Any] | None:
+        """The cluster's own errors, as a live server would give them."""
+        for error in self.cluster.errors:
+            here = not namespace or error.get("namespace") in (None, "", namespace)
+            if here and error["source"] == source and error["resource"] in ("*", resource):
+                return error
+        return None
+
+    def listed(self, group: str, version: str, plural: str) -> tuple[str, list[Manifest]] | None:
+        """(kind, objects) of a list, or None where the server has no such resource."""
+        resource = f"{plural}.{group}" if group else plural
+        if resource in self.cluster.absent_kinds or version not in self._served.get(resource, ()):
+            return None
+        return _KINDS[resource], self._lists.get(resource, [])
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    owner: KubeServer
+    tls: ssl.SSLContext | None = None
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that go away in the middle are what some tests are about."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+    disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        if self.server.tls is not None:
+            self.request.settimeout(10)
+            self.request = self.server.tls.wrap_socket(self.request, server_side=True)
+            self.request.settimeout(None)
+        super().setup()
+        self.server.owner.note_connection()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
+        """Quiet."""
+
+    def do_GET(self) -> None:
+        owner = self.server.owner
+        url = urlsplit(self.path)
+        if owner.latency:
+            time.sleep(owner.latency)
+        fault = owner.note(url.path)
+        if fault is not None and self._faulty(fault):
+            return
+        if self.headers.get("Authorization") != f"Bearer {owner.token}":
+            self._status(401, "Unauthorized")
+            return
+        query = {key: values[-1] for key, values in parse_qs(url.query).items()}
+        self._answer(url.path, query)
+
+    def _faulty(self, fault: Fault) -> bool:
+        if fault.hang:
+            self.server.owner.stopped.wait(fault.hang)
+        if fault.close:
+            self.close_connection = True
+        elif fault.body is not None:
+            self._send(200, fault.body, "text/html")
+        elif fault.status:
+            self._status(fault.status, fault.message, fault.retry_after)
+        else:
+            return False
+        return True
+
+    def _answer(self, path: str, query: Mapping[str, str]) -> None:
+        parts = path.strip("/").split("/")
+        match parts:
+            case ["version"]:
+                self._version()
+            case ["api", version, plural]:
+                self._list("", version, plural, query)
+            case ["apis", group, version, plural]:
+                self._list(group, version, plural, query)
+            case ["api", "v1", "namespaces", namespace, "pods", pod, "log"]:
+                self._log(namespace, pod, query)
+            case _:
+                self._status(404, "the server could not find the requested resource")
+
+    def _version(self) -> None:
+        if error := self.server.owner.recorded_error("kubernetes", "version"):
+            self._recorded(error)
+        else:
+            self._json(200, {"major": "1", "minor": "33", "gitVersion": VERSION})
+
+    def _list(self, group: str, version: str, plural: str, query: Mapping[str, str]) -> None:
+        owner = self.server.owner
+        resource = f"{plural}.{group}" if group else plural
+        if error := owner.recorded_error("kubernetes", resource):
+            self._recorded(error)
+            return
+        found = owner.listed(group, version, plural)
+        if found is None:
+            self._status(404, "the server could not find the requested resource")
+            return
+        kind, objects = found
+        begin = int(query.get("continue", "0"))
+        end = begin + int(query.get("limit", len(objects) or 1))
+        api_version = f"{group}/{version}" if group else version
+        items = [self._item(each, kind, api_version) for each in objects[begin:end]]
+        metadata: dict[str, Any] = {"resourceVersion": "1"}
+        if end < len(objects):
+            metadata |= {"continue": str(end), "remainingItemCount": len(objects) - end}
+        partial = "PartialObjectMetadataList" in self.headers.get("Accept", "")
+        list_kind, list_version = (
+            ("PartialObjectMetadataList", "meta.k8s.io/v1") if partial else (f"{kind}List", api_version)
+        )
+        self._json(200, {"kind": list_kind, "apiVersion": list_version, "metadata": metadata, "items": items})
+
+    def _item(self, manifest: Manifest, kind: str, api_version: str) -> Manifest:
+        if "PartialObjectMetadataList" in self.headers.get("Accept", ""):
+            return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": _owned(manifest)}
+        if "." in api_version and not api_version.split("/", maxsplit=1)[0].endswith("k8s.io"):
+            # Custom resources carry what they are, in the version that was asked for.
+            return {**manifest, "apiVersion": api_version, "kind": kind}
+        return {key: value for key, value in manifest.items() if key not in ("apiVersion", "kind")}
+
+    def _log(self, namespace: str, pod: str, query: Mapping[str, str]) -> None:
+        owner = self.server.owner
+        if error := owner.recorded_error("logs", "pods/log", namespace):
+            self._recorded(error)
+            return
+        found = owner.listed("", "v1", "pods")
+        pods = found[1] if found else []
+        manifest = next((p for p in pods if (_namespace(p), _name(p)) == (namespace, pod)), None)
+        if manifest is None:
+            self._status(404, f'pods "{pod}" not found')
+            return
+        container = query.get("container", "")
+        statuses = [
+            each
+            for key in ("containerStatuses", "initContainerStatuses")
+            for each in (manifest.get("status") or {}).get(key) or ()
+            if each.get("name") == container
+        ]
+        text = owner.cluster.logs.get(f"{namespace}/{pod}/{container}")
+        waiting = statuses[0].get("state", {}).get("waiting") if statuses else None
+        if text is None and waiting:
+            reason = waiting.get("reason", "ContainerCreating")
+            self._status(400, f'container "{container}" in pod "{pod}" is waiting to start: {reason}')
+            return
+        lines = (text or "").splitlines(keepends=True)[-int(query.get("tailLines", 1_000_000)) :]
+        self._send(200, "".join(lines).encode(), "text/plain")
+
+    def _recorded(self, error: Mapping[str, Any]) -> None:
+        if not error["status"]:
+            self.close_connection = True
+            return
+        self._status(int(error["status"]), str(error.get("message") or ""))
+
+    def _status(self, code: int, message: str, retry_after: int | None = None) -> None:
+        body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code}
+        self._json(code, body, {} if retry_after is None else {"Retry-After": str(retry_after)})
+
+    def _json(self, code: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
+        self._send(code, orjson.dumps(body), "application/json", headers)
+
+    def _send(self, code: int, body: bytes, kind: str, headers: Mapping[str, str] | None = None) -> None:
+        self.send_response(code)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        for key, value in (headers or {}).items():
+            self.send_header(key, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def _origins() -> dict[str, tuple[str, Listed]]:
+    found: dict[str, tuple[str, Listed]] = {}
+    for module in (istio, kubernetes, static_egress):
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, KubernetesObject):
+                origin = vars(value).get("origin")
+                if isinstance(origin, Listed):
+                    found[origin.resource] = (value.kind, origin)
+    return found
+
+
+_KINDS = {resource: kind for resource, (kind, _) in _origins().items()}
+_VERSIONS: dict[str, Sequence[str]] = {resource: origin.versions for resource, (_, origin) in _origins().items()}
+_BY_KIND = {(origin.group, kind): resource for resource, (kind, origin) in _origins().items()}
+_BY_KIND["events.k8s.io", "Event"] = "events"
+
+
+def _lists(cluster: Cluster) -> dict[str, list[Manifest]]:
+    """The objects by resource, in the order in which an API server keeps them."""
+    found: dict[str, list[Manifest]] = {}
+    for manifest in cluster.objects:
+        version = str(manifest["apiVersion"])
+        group = version.partition("/")[0] if "/" in version else ""
+        if (resource := _BY_KIND.get((group, str(manifest["kind"])))) is not None:
+            found.setdefault(resource, []).append(manifest)
+    for objects in found.values():
+        objects.sort(key=lambda each: (_namespace(each), _name(each)))
+    return found
+
+
+def _owned(manifest: Manifest) -> Manifest:
+    """Metadata with the field ownership that a server keeps of an object's data."""
+    metadata = dict(manifest["metadata"])
+    if isinstance(manifest.get("data"), Mapping):
+        fields: Manifest = {"f:data": {".": {}, **{f"f:{key}": {} for key in manifest["data"]}}, "f:type": {}}
+        owner = {"manager": "kubectl-create", "operation": "Update", "apiVersion": "v1", "fieldsV1": fields}
+        metadata.setdefault("managedFields", [owner])
+    return metadata
+
+
+def _namespace(manifest: Manifest) -> str:
+    return str(manifest["metadata"].get("namespace") or "")
+
+
+def _name(manifest: Manifest) -> str:
+    return str(manifest["metadata"]["name"])
