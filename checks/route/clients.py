@@ -27,6 +27,9 @@ def is_sidecar(pod: Pod) -> bool:
         return False
     if "gateway" in pod.annotations.get("inject.istio.io/templates", ""):
         return False
+    if all(each.name == "istio-proxy" for each in pod.containers):
+        # Nothing beside the proxy: a gateway, whatever its annotations say.
+        return False
     return not any(
         text(each, "name") == "istio-proxy" and "router" in texts(each, "args")
         for each in items(pod.raw, "spec", "containers")
