@@ -1,7 +1,8 @@
 """The pods that a question's client means, and what injection makes of them (domain.md 1.2, 6.10)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 from checks.facts.kubernetes import MutatingWebhookConfiguration, Namespace, Pod, selects
 from checks.facts.view import Facts
@@ -9,6 +10,9 @@ from checks.facts.view import Facts
 INJECT = "sidecar.istio.io/inject"
 REVISION = "istio.io/rev"
 PLAIN = "istio-injection"
+EXCLUDES_PORTS = "traffic.sidecar.istio.io/excludeOutboundPorts"
+EXCLUDES_RANGES = "traffic.sidecar.istio.io/excludeOutboundIPRanges"
+INCLUDES_RANGES = "traffic.sidecar.istio.io/includeOutboundIPRanges"
 
 
 def living(pods: Iterable[Pod]) -> tuple[Pod, ...]:
@@ -78,3 +82,35 @@ def injectors(facts: Facts) -> tuple[Injector, ...]:
 def would_inject(found: Iterable[Injector], namespace: Namespace, pod: Mapping[str, str]) -> bool:
     """Whether a new pod with these labels would get a sidecar in this namespace."""
     return any(each.takes(namespace.all_labels, pod) for each in found)
+
+
+def declined_by(pod: Pod) -> str:
+    """The label or annotation by which the pod declines injection, as `field=value`."""
+    for where, values in (("labels", pod.labels), ("annotations", pod.annotations)):
+        if values.get(INJECT, "").lower() == "false":
+            return f"metadata.{where}[{INJECT}]"
+    return ""
+
+
+def excluded(pod: Pod, ports: Iterable[int]) -> Iterator[tuple[str, str, str]]:
+    """Annotations by which requests to these ports, or to all addresses, never meet the sidecar: (annotation, value, what
+    goes round)."""
+    written = pod.annotations.get(EXCLUDES_PORTS, "")
+    away = [port for port in sorted(ports) if str(port) in (each.strip() for each in written.split(","))]
+    if away:
+        yield EXCLUDES_PORTS, written, f"port {' and '.join(str(port) for port in away)}"
+    written = pod.annotations.get(EXCLUDES_RANGES, "")
+    if any(_is_everything(each) for each in written.split(",")):
+        yield EXCLUDES_RANGES, written, "every address"
+    written = pod.annotations.get(INCLUDES_RANGES, "")
+    if written and not any(_is_everything(each) for each in written.split(",")):
+        yield INCLUDES_RANGES, written, f"addresses outside {written}"
+
+
+def _is_everything(written: str) -> bool:
+    if written.strip() == "*":
+        return True
+    try:
+        return ip_network(written.strip(), strict=False).prefixlen == 0
+    except ValueError:
+        return False
