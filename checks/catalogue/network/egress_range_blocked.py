@@ -23,6 +23,7 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.knowledge import network
+from checks.question import split_host
 from checks.security_rules import INTERNET, Decision, Flow, decide
 from checks.way_out import WayOut, way_out
 
@@ -148,8 +149,8 @@ def _denial(
 
 def _asked_ports(facts: Facts) -> tuple[int, ...]:
     """The port that was asked about, else those of the web."""
-    _, _, port = (facts.question.host or "").rpartition(":")
-    return (int(port),) if port.isdecimal() and 0 < int(port) < 65536 else network.WEB_PORTS
+    _, port = split_host(facts.question.host or "")
+    return network.WEB_PORTS if port is None else (port,)
 
 
 def _plain_http_leaves(facts: Facts) -> bool:

@@ -1,0 +1,181 @@
+"""EG107: a mesh upgrade that is half done, or left something behind."""
+
+from collections.abc import Iterator
+
+from checks.check import check
+from checks.commands import MESHCFG, UPG, az_aks, change, kubectl, kubectl_apply, look
+from checks.facts.istio import ROOT_NAMESPACE
+from checks.facts.kubernetes import ConfigMap, Deployment
+from checks.facts.view import Facts
+from checks.findings import Action, Evidence, Observation, Severity, healthy, skip, warn
+from checks.knowledge.mesh_settings import OUTBOUND_EFFECT, OUTBOUND_POLICY, SETTINGS
+from checks.knowledge.revisions import version_of
+from checks.route.visibility import MeshConfig, mesh_config
+
+
+@check(
+    code="EG107",
+    title="A mesh upgrade is unfinished",
+    severity=Severity.RISKS,
+    reads=(Deployment, ConfigMap),
+)
+def revision_upgrade_unfinished(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: while two mesh revisions are installed, whether each has the gateway's Deployment and the shared
+    ConfigMap, and whether their settings agree in what concerns egress. It passes while an upgrade runs with all of that, and
+    says that it runs. With one revision it looks only for Deployments of the gateway that a removed revision left behind.
+
+    Why it matters: the revisions serve side by side. What one lacks works on old pods and fails on new ones, or the reverse.
+
+    What usually fixes it: the shared ConfigMap of the old revision, copied for the new one before the upgrade starts; then
+    `az aks mesh upgrade complete` or `rollback`.
+
+    Source: AKS docs, Istio add-on upgrade and mesh configuration
+    """
+    revisions = tuple(sorted(facts.gateway.revisions, key=lambda name: version_of(name) or (0, 0)))
+    found = [*_left_behind(facts, revisions)]
+    if len(revisions) > 1:
+        found += _without_deployment(facts, revisions)
+    yield from found
+    if len(revisions) > 1:
+        unlike = list(_settings(facts, revisions))
+        yield from unlike
+        found += unlike
+    if found:
+        return
+    if len(revisions) > 1:
+        yield healthy(
+            f"An upgrade from {revisions[0]} to {revisions[-1]} runs, and {facts.gateway.ref} has what it needs in both.",
+            evidence=[
+                Evidence(f"Deployment {facts.gateway.namespace}/{d}", "", "there") for d in facts.gateway.deployments
+            ],
+        )
+    else:
+        yield skip(f"No mesh upgrade is under way: the gateway runs in {revisions[0] if revisions else 'no revision'}.")
+
+
+def _left_behind(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Observation]:
+    """Deployments of this gateway for revisions that the mesh profile does not have any more."""
+    gateway = facts.gateway
+    for deployment in facts.in_namespace(Deployment, gateway.namespace):
+        revision = deployment.name.removeprefix(f"{gateway.name}-")
+        if revision == deployment.name or version_of(revision) is None or revision in revisions:
+            continue
+        yield warn(
+            f"{deployment.ref} runs {gateway.ref} for mesh revision {revision}, which is not installed any more.",
+            subject=deployment.ref,
+            evidence=[
+                Evidence(deployment.ref, "status.readyReplicas", str(deployment.ready)),
+                Evidence(
+                    "mesh profile", "serviceMeshProfile.istio.revisions", ", ".join(revisions) or "(none)", revision
+                ),
+            ],
+            actions=[
+                _upgrades(facts),
+                look("See the Deployments of the gateway", kubectl("get", "deployments", namespace=gateway.namespace)),
+                change("Let AKS reconcile the mesh, which removes it", az_aks(facts.cluster, "update"), UPG),
+            ],
+        )
+
+
+def _without_deployment(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Observation]:
+    gateway = facts.gateway
+    for revision in revisions:
+        name = f"{gateway.name}-{revision}"
+        if facts.get(Deployment, name, gateway.namespace) is not None:
+            continue
+        ref = f"Deployment {gateway.namespace}/{name}"
+        yield warn(
+            f"During the upgrade from {revisions[0]} to {revisions[-1]}, {gateway.ref} has no Deployment for {revision}.",
+            subject=ref,
+            evidence=[Evidence(ref, "", "not found", "one for each revision")],
+            actions=[
+                look("See the Deployments of the gateway", kubectl("get", "deployments", namespace=gateway.namespace)),
+                _upgrades(facts),
+                *_ending(facts),
+            ],
+        )
+
+
+def _settings(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Observation]:
+    """One observation for a shared ConfigMap that only some revisions have, else one for settings that differ."""
+    have = {name: facts.get(ConfigMap, _shared(name), ROOT_NAMESPACE) for name in revisions}
+    differing = _differing(facts, revisions)
+    lacking = [name for name in revisions if have[name] is None]
+    pattern = next((found for found in have.values() if found is not None), None)
+    if lacking and pattern is not None:
+        for name in lacking:
+            ref = f"ConfigMap {ROOT_NAMESPACE}/{_shared(name)}"
+            yield warn(
+                f"{ref} is missing, so mesh revision {name} does without the settings of {pattern.ref}.",
+                subject=ref,
+                evidence=[Evidence(ref, "", "not found", f"as {pattern.name}"), *differing],
+                actions=[_see(pattern.name), _copied(pattern, name), *_ending(facts)],
+            )
+    elif differing:
+        fields = ", ".join(each.field for each in differing)
+        yield warn(
+            f"Mesh revisions {revisions[0]} and {revisions[-1]} differ in {fields}.",
+            subject=f"ConfigMap {ROOT_NAMESPACE}/{_shared(revisions[-1])}",
+            evidence=differing,
+            actions=[
+                *(_see(_shared(name)) for name in revisions),
+                change(
+                    "Make them agree before the upgrade is completed",
+                    kubectl("edit", "configmap", _shared(revisions[-1]), namespace=ROOT_NAMESPACE),
+                    MESHCFG,
+                    "istiod takes it over within a minute; diagnose again",
+                ),
+            ],
+        )
+
+
+def _differing(facts: Facts, revisions: tuple[str, ...]) -> list[Evidence]:
+    """Each egress setting in which the newest revision differs from the oldest, as the newest has it."""
+    old, new = mesh_config(facts, revisions[0]), mesh_config(facts, revisions[-1])
+    pairs = [(each.name, each.value(old.raw), each.value(new.raw), each.effect) for each in SETTINGS]
+    pairs.insert(0, (OUTBOUND_POLICY, old.outbound_policy, new.outbound_policy, OUTBOUND_EFFECT))
+    return [
+        Evidence(_source(new), name, _shown(theirs), f"{_shown(ours)} as in {old.revision}: otherwise {effect}")
+        for name, ours, theirs, effect in pairs
+        if ours != theirs
+    ]
+
+
+def _source(mesh: MeshConfig) -> str:
+    return " + ".join(mesh.written) or f"mesh revision {mesh.revision}"
+
+
+def _shown(value: object) -> str:
+    return str(value) if value not in ("", [], {}) else "(not set)"
+
+
+def _shared(revision: str) -> str:
+    return f"istio-shared-configmap-{revision}"
+
+
+def _see(name: str) -> Action:
+    return look(f"See {name}", kubectl("get", "configmap", name, "-o", "yaml", namespace=ROOT_NAMESPACE), MESHCFG)
+
+
+def _copied(pattern: ConfigMap, revision: str) -> Action:
+    mesh = "\n".join(f"    {line}".rstrip() for line in pattern.data.get("mesh", "").splitlines())
+    manifest = (
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n"
+        f"  name: {_shared(revision)}\n  namespace: {ROOT_NAMESPACE}\ndata:\n  mesh: |\n{mesh}"
+    )
+    return change(
+        f"Give {revision} the same settings",
+        kubectl_apply(manifest),
+        MESHCFG,
+        f"istiod of {revision} takes it over within a minute; diagnose again",
+    )
+
+
+def _upgrades(facts: Facts) -> Action:
+    return look("See the state of the mesh upgrade", az_aks(facts.cluster, "mesh", "get-upgrades"), UPG)
+
+
+def _ending(facts: Facts) -> list[Action]:
+    return [
+        change("Or go back to the old revision", az_aks(facts.cluster, "mesh", "upgrade", "rollback"), UPG),
+    ]
