@@ -7,11 +7,9 @@ does: every method may raise `Unavailable`, and then nothing was accepted or wha
 import secrets
 from datetime import timedelta
 
-from redis import Redis
-
 from checks.config import Config
 from workers.app import DIAGNOSE_QUEUE, make_publisher
-from workers.connection import Unavailable, impatient
+from workers.connection import Unavailable, impatient, patient
 from workers.documents import Documents
 from workers.history import History
 from workers.records import Accepted, GatewayVerdict, Listing, Order, Run
@@ -42,6 +40,10 @@ class Client:
         elif accepted.joined:
             self.documents.changed(f"run/{accepted.run.id}")
         return accepted
+
+    def ping(self) -> None:
+        """Whether Redis answers: raises Unavailable where it does not."""
+        self.runs.redis.ping()
 
     def run(self, run_id: str) -> Run | None:
         """The run, or None where it is unknown or too old."""
@@ -78,9 +80,9 @@ class Client:
         return tuple(name for name, enabled in self.history.inventory(cluster)[0] if enabled)
 
 
-def connect(settings: Settings, config: Config, redis: Redis | None = None) -> Client:
-    """A client with connections of its own; with `redis` for whoever needs more patience (the courier)."""
-    connection = redis if redis is not None else impatient(settings.redis_url)
+def connect(settings: Settings, config: Config, *, patience: bool = False) -> Client:
+    """A client with connections of its own; with `patience` for workers and courier, which ride out a restart of Redis."""
+    connection = patient(settings.redis_url) if patience else impatient(settings.redis_url)
     keep, evidence = config.retention.runs, config.retention.evidence
     return Client(
         Runs(connection, settings.prefix, keep, min(evidence, keep)),

@@ -68,6 +68,10 @@ class Documents:
             pipe.expire(key, self.keep)
             pipe.execute()
 
+    def undelivered(self, document: str, slot: str) -> None:
+        """Forgets a slot: what was tried for it is known not to have happened, or it was taken away."""
+        self.redis.hdel(self._key("delivered", document), slot)
+
     def reached(self, document: str, revision: int) -> bool:
         """Notes that Slack shows this revision. False where a newer one is there already: it is still due."""
         key = self._key("delivered", document)

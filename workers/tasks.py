@@ -15,7 +15,6 @@ from checks.sources.run import gateways
 from workers.app import app
 from workers.client import Client, connect
 from workers.clusters import Clusters
-from workers.connection import patient
 from workers.diagnosis import Diagnoser
 from workers.janitor import sweep
 from workers.records import Listing, ListingState
@@ -33,7 +32,7 @@ def config() -> Config:
 @cache
 def client() -> Client:
     """This process's connections, made after the fork."""
-    return connect(settings(), config(), patient(settings().redis_url))
+    return connect(settings(), config(), patience=True)
 
 
 @cache

@@ -3,8 +3,8 @@
 A healthy run is at most four messages (parent, two of steps, verdict), a broken one four and one for each finding.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 
 from bot.messages.blocks import (
     Block,
@@ -36,21 +36,21 @@ STEPS = {
 ACTIONS_IN_PARENT = 3
 
 
-def messages(run: Run, now: datetime) -> tuple[Message, ...]:
+def messages(run: Run) -> tuple[Message, ...]:
     """Every message that should exist for the run as it stands, in the order of a thread."""
-    found = [parent(run, now)]
+    found = [parent(run)]
     if run.report is not None:
         found.append(verdict(run, run.report))
     seen = run.report.findings if run.report is not None else run.findings
     found += _findings(run, seen)
-    found += _steps(run, seen)
+    found += _steps(seen)
     return tuple(found)
 
 
 # the parent
 
 
-def parent(run: Run, now: datetime) -> Message:
+def parent(run: Run) -> Message:
     """What the channel sees: the headline, the path, how far it is, and at the end the verdict with what to do."""
     headline, words = _headline(run)
     blocks: list[Block] = [section(headline)]
@@ -58,7 +58,7 @@ def parent(run: Run, now: datetime) -> Message:
         blocks.append(section(_path(run)))
     if run.report is not None:
         blocks += _next_actions(run.report)
-    blocks.append(context(_progress(run, now)))
+    blocks.append(context(_progress(run)))
     buttons = _buttons(run)
     return Message(
         "parent",
@@ -163,7 +163,7 @@ def _hop_mark(statuses: set[Status], *, going: bool) -> str:
     return MARKS[Status.SKIPPED]
 
 
-def _progress(run: Run, now: datetime) -> Escaped:
+def _progress(run: Run) -> Escaped:
     order = run.order
     parts = [f"<@{order.user}>"]
     if run.joined:
@@ -329,10 +329,11 @@ def _unseen(seen: Sequence[Finding]) -> Iterator[Message]:
             section(raw(f"{plural(len(finding_list), 'check')} could not be made:\n{lines}")),
             *(section(_action(action)) for action in first.actions),
         ]
-        yield Message(f"unknown/{first.check}", fallback(f"Not checked: {first.summary}"), fitting(blocks))
+        reason = hashlib.sha256(first.summary.encode()).hexdigest()[:8]
+        yield Message(f"unknown/{reason}", fallback(f"Not checked: {first.summary}"), fitting(blocks))
 
 
-def _steps(run: Run, seen: Sequence[Finding]) -> Iterator[Message]:
+def _steps(seen: Sequence[Finding]) -> Iterator[Message]:
     """What passed and what does not apply, a line each, stage by stage; a stage appears when something of it is known."""
     for slot, stages in STEPS.items():
         blocks: list[Block] = []

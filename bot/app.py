@@ -1,0 +1,97 @@
+"""The bot: Slack Bolt with our listeners, over HTTP or over Socket Mode."""
+
+import hashlib
+import logging
+import time
+from typing import Any
+
+from flask import Flask, Response, request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from slack_bolt import App, BoltResponse
+from slack_bolt.adapter.flask import SlackRequestHandler
+from slack_bolt.authorization import AuthorizeResult
+
+from bot.groups import Groups
+from bot.listeners import actions, commands
+from bot.listeners.desk import Desk
+from bot.messages import answers
+from bot.metrics import ACKNOWLEDGED, FAULTS
+from bot.settings import Settings
+from bot.slack import Slack, SlackRefusal
+from checks.config import Config
+from workers.client import Client, Unavailable
+
+log = logging.getLogger(__name__)
+
+
+def make_bolt(settings: Settings, config: Config, client: Client) -> App:
+    """Bolt with our listeners. It starts whether or not Slack answers: the token is tried at the first need."""
+    slack = Slack(settings, timeout=2)
+    token = settings.slack_bot_token.get_secret_value()
+
+    def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+        return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=token)
+
+    app = App(
+        signing_secret=settings.slack_signing_secret.get_secret_value() or "unused in socket mode",
+        client=slack.client,
+        authorize=authorize,
+        request_verification_enabled=not settings.socket_mode,
+        process_before_response=False,
+    )
+    desk = Desk(config, client, slack, Groups(slack))
+    commands.register(app, desk)
+    actions.register(app, desk)
+
+    @app.error
+    def broke(error: Exception, body: dict[str, Any]) -> BoltResponse:
+        """The third and last place that catches broadly: an apology with a token that is in the log."""
+        token_ = hashlib.sha256(f"{type(error).__name__} {error} {time.time()}".encode()).hexdigest()[:8]
+        FAULTS.inc()
+        log.error("error %s", token_, exc_info=error)
+        message = answers.apology(token_)
+        url = str(body.get("response_url", ""))
+        if url and "command" not in body:
+            try:
+                slack.respond(url, message.text, message.blocks)
+            except SlackRefusal as refused:
+                log.warning("error %s could not be told: %s", token_, refused)
+        return BoltResponse(
+            status=200,
+            body={"response_type": "ephemeral", "text": message.text} if "command" in body else "",
+        )
+
+    return app
+
+
+def make_web(app: App | None, client: Client, alive: Any = lambda: True) -> Flask:
+    """The HTTP side: Slack's requests (not in Socket Mode), health, readiness, metrics."""
+    web = Flask("egress-diag")
+
+    if app is not None:
+        handler = SlackRequestHandler(app)
+
+        @web.post("/slack/events")
+        def events() -> Response:
+            began = time.perf_counter()
+            response: Response = handler.handle(request)
+            ACKNOWLEDGED.observe(time.perf_counter() - began)
+            return response
+
+    @web.get("/healthz")
+    def health() -> tuple[str, int]:
+        return ("ok", 200) if alive() else ("the connection to Slack is down", 503)
+
+    @web.get("/readyz")
+    def ready() -> tuple[str, int]:
+        try:
+            client.ping()
+        except Unavailable as gone:
+            return f"Redis cannot be reached: {type(gone).__name__}", 503
+        return "ok", 200
+
+    @web.get("/metrics")
+    def metrics() -> Response:
+        return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+    return web

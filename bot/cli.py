@@ -1,0 +1,138 @@
+"""`egress-diag bot`: listens to Slack, and carries messages to it."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+log = logging.getLogger(__name__)
+
+
+@click.command()
+@click.option("--config", type=click.Path(path_type=Path), help="Configuration file.")
+@click.option("--port", default=3000, show_default=True, type=click.IntRange(0, 65535), help="For HTTP.")
+@click.option("--bind", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104 - a container's way
+@click.option(
+    "--role",
+    type=click.Choice(["all", "listener", "courier"]),
+    default="all",
+    show_default=True,
+    help="Listen to Slack, carry messages to it, or both.",
+)
+def bot(config: Path | None, port: int, bind: str, role: str) -> None:
+    """Run the Slack bot (HTTP, or Socket Mode when SLACK_APP_TOKEN is set)."""
+    from bot.settings import settings
+    from checks.config import ConfigError, load
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    if config is not None:
+        os.environ["EGRESS_DIAG_CONFIG"] = str(config.resolve())  # noqa: TID251 - handed on to the courier
+        settings.cache_clear()
+    try:
+        load(None, settings().config)
+    except ConfigError as wrong:
+        raise click.UsageError(str(wrong)) from None
+    if settings().missing:
+        raise click.UsageError(f"set {' and '.join(settings().missing)} in the environment")
+    if role == "courier":
+        _carry()
+    courier = _Supervised() if role == "all" else None
+    try:
+        _listen(port, bind)
+    finally:
+        if courier is not None:
+            courier.stop()
+
+
+def _carry() -> NoReturn:
+    """Replaces this process by the courier's Celery worker."""
+    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # noqa: TID251 - Celery reads it: a bounded stop on SIGTERM
+    arguments = ["--queues", "courier", "--hostname", "courier@%h", "--pool", "threads", "--concurrency", "4"]
+    celery = [sys.executable, "-m", "celery", "--app", "bot.courier", "worker", "--loglevel", "INFO"]
+    os.execv(sys.executable, [*celery, "--without-gossip", "--without-mingle", *arguments])  # noqa: S606 - our own program
+
+
+class _Supervised:
+    """The courier as a child: started again when it dies, ended with this process."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.child = self._start()
+        self.thread = threading.Thread(target=self._watch, name="courier", daemon=True)
+        self.thread.start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-m", "checks.cli", "bot", "--role", "courier"])
+
+    def _watch(self) -> None:
+        while not self.over.is_set():
+            code = self.child.wait()
+            if self.over.is_set():
+                return
+            log.warning("the courier ended with %s and is started again", code)
+            self.over.wait(1)
+            self.child = self._start()
+
+    def stop(self) -> None:
+        self.over.set()
+        self.child.terminate()
+        try:
+            self.child.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+
+
+def _listen(port: int, bind: str) -> None:
+    from waitress import create_server
+
+    from bot.app import make_bolt, make_web
+    from bot.settings import settings
+    from checks.config import load
+    from workers.client import connect
+    from workers.settings import settings as worker_settings
+
+    config = load(None, settings().config)
+    client = connect(worker_settings(), config)
+    bolt = make_bolt(settings(), config, client)
+    socket = None
+    if settings().socket_mode:
+        from slack_bolt.adapter.socket_mode import SocketModeHandler
+
+        socket = SocketModeHandler(bolt, settings().slack_app_token.get_secret_value())
+        threading.Thread(target=_connect, args=(socket,), name="socket", daemon=True).start()
+    web = make_web(None if socket else bolt, client, socket.client.is_connected if socket else lambda: True)
+    server = create_server(web, host=bind, port=port, threads=16)
+    log.info("listening on port %s%s", server.effective_port, ", connected through Socket Mode" if socket else "")
+
+    def stop(*_: object) -> None:
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        server.run()
+    finally:
+        if socket is not None:
+            socket.close()
+
+
+def _connect(socket: "object") -> None:
+    """Opens the socket, and tries again while Slack does not answer."""
+    from slack_bolt.adapter.socket_mode import SocketModeHandler
+    from slack_sdk.errors import SlackClientError
+
+    assert isinstance(socket, SocketModeHandler)  # noqa: S101 - typed loosely to import lazily
+    while True:
+        try:
+            socket.connect()
+        except (SlackClientError, OSError) as error:
+            log.warning("no socket to Slack yet: %s", error)
+            time.sleep(5)
+        else:
+            return

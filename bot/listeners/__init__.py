@@ -1,0 +1,1 @@
+"""What Slack says, turned into calls: parse, check access, start, acknowledge. No logic of their own."""

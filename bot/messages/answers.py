@@ -1,0 +1,151 @@
+"""Short answers: mistakes with what would be right, refusals, lists, help, apologies, and what a closed channel keeps back."""
+
+from collections.abc import Mapping, Sequence
+
+from bot.grammar import Mistake
+from bot.messages.blocks import Block, Message, actions, button, code, context, fallback, fitting, plain, raw, section
+from bot.messages.phrases import MARKS, VERDICT_MARKS, local
+from checks.config import Config
+from checks.findings import Status
+from checks.reports.wording import headline, plural
+from workers.records import GatewayVerdict, Listing, ListingState, Run
+
+COMMAND = "/egress-diag"
+
+HELP = (
+    ("<cluster> [<namespace>/]<gateway>", "check an egress gateway"),
+    ("… --host api.bank.example:443", "also ask about this host"),
+    ("… --from checkout/web", "as seen from this namespace or workload"),
+    ("list", "clusters that you may look at"),
+    ("list <cluster>", "its gateways with their last verdict"),
+    ("cancel", "stop the runs that you started here"),
+)
+
+
+def mistake(wrong: Mistake) -> Message:
+    """What is wrong, and buttons that run what may have been meant."""
+    blocks: list[Block] = [section(plain(wrong.message))]
+    buttons = [button(each, f"suggestion/{n}", each) for n, each in enumerate(wrong.suggestions[:5])]
+    return _answer("mistake", wrong.message, blocks, buttons)
+
+
+def refused(reason: str) -> Message:
+    """The access rules say no; the reason names whom to ask."""
+    return _answer("refused", f"Not allowed: {reason}", [section(raw(f"⛔ {_with_channels(reason)}"))])
+
+
+def help_text() -> Message:
+    """What can be typed."""
+    lines = "\n".join(f"• {code(f'{COMMAND} {words}')} {meaning}" for words, meaning in HELP)
+    return _answer(
+        "help",
+        "egress-diag finds why an egress gateway does not let traffic out.",
+        [
+            section(
+                raw(
+                    "*egress-diag* finds why traffic through an AKS egress gateway does not leave, and says what to do."
+                )
+            ),
+            section(raw(lines)),
+        ],
+    )
+
+
+def clusters(config: Config, visible: Sequence[str]) -> Message:
+    """The clusters that the asker may diagnose in this channel."""
+    if not visible:
+        ask = f" Ask {plain(config.ask)} for access." if config.ask else ""
+        return _answer(
+            "clusters", "You may look at no cluster here.", [section(raw(f"You may look at no cluster here.{ask}"))]
+        )
+    names = {c.name: c.aliases for c in config.clusters}
+    lines = [
+        f"• {code(name)}" + (f" also {', '.join(code(alias) for alias in names[name])}" if names[name] else "")
+        for name in visible
+    ]
+    blocks = [section(raw("\n".join(lines[start : start + 40]))) for start in range(0, len(lines), 40)]
+    return _answer("clusters", f"{plural(len(visible), 'cluster')}: {', '.join(visible)}", blocks)
+
+
+def listing_answer(listing: Listing, verdicts: Mapping[str, GatewayVerdict]) -> Message:
+    """A cluster's gateways with their last verdict."""
+    if listing.state is ListingState.FAILED:
+        words = f"The gateways of {listing.cluster} could not be read: {listing.problem}"
+        return _answer("listing", words, [section(raw(f"❔ {plain(words)}"))])
+    if not listing.gateways:
+        words = f"{listing.cluster} has no egress gateway in its mesh profile."
+        return _answer("listing", words, [section(plain(words))])
+    lines = [_gateway(name, enabled, verdicts.get(name)) for name, enabled in listing.gateways]
+    blocks = [section(raw(f"*{plural(len(lines), 'egress gateway')} on* {code(listing.cluster)}"))]
+    blocks += [section(raw("\n".join(lines[start : start + 15]))) for start in range(0, len(lines), 15)]
+    return _answer("listing", f"{plural(len(lines), 'egress gateway')} on {listing.cluster}", blocks)
+
+
+def _gateway(name: str, enabled: bool, last: GatewayVerdict | None) -> str:
+    if not enabled:
+        return f"{MARKS[Status.SKIPPED]} {code(name)} disabled"
+    if last is None:
+        return f"{MARKS[Status.SKIPPED]} {code(name)} not checked yet"
+    roots = f": {', '.join(last.root_causes)}" if last.root_causes else ""
+    return f"{VERDICT_MARKS[last.verdict]} {code(name)} {last.verdict}{roots}, {local(last.at, '{date_short_pretty} {time}')}"
+
+
+def joined(run: Run, link: str) -> Message:
+    """Somebody else's run answers the same question."""
+    where = f"<{link}|the thread>" if link else "the channel"
+    words = f"<@{run.order.user}> asked the same; that run is going: {where}"
+    return _answer("joined", "The same run is going already.", [section(raw(words))])
+
+
+def stopped(count: int) -> Message:
+    """How many runs `cancel` stopped."""
+    words = f"Stopped {plural(count, 'run')}." if count else "You have no run going in this channel."
+    return _answer("stopped", words, [section(raw(words))])
+
+
+def too_old() -> Message:
+    """A button of a run that is not kept any more."""
+    words = f"That run is too old: it is not kept any more. Start a new one with {COMMAND}."
+    return _answer("too-old", words, [section(raw(words))])
+
+
+def ended_already(run: Run) -> Message:
+    """Stop was pressed on a run that has ended."""
+    words = f"That run has ended already ({run.state})."
+    return _answer("ended", words, [section(raw(words))])
+
+
+def unavailable() -> Message:
+    """Redis cannot be reached: nothing was accepted."""
+    words = "Nothing was started: the queue (Redis) cannot be reached. Try again in a minute, or run `egress-diag diagnose`."
+    return _answer("unavailable", words, [section(raw(f"❔ {words}"))])
+
+
+def apology(token: str) -> Message:
+    """Something of our own broke; the token is in the log."""
+    words = f"That is a fault of the bot itself, error {token}: whoever runs it finds it in its log."
+    return _answer("apology", words, [section(raw(f"❔ {words}"))])
+
+
+def elsewhere(run: Run, *, closed: bool) -> Message:
+    """What cannot be shown in the channel, for whoever asked."""
+    name = f"{run.order.target.gateway} on {run.order.target.cluster}"
+    remedy = "that channel is archived or closed to me" if closed else "invite me there with `/invite @egress-diag`"
+    if run.report is not None:
+        words = f"{name}: {headline(run.report)}"
+    elif run.state.ended:
+        words = f"{name}: {run.problem or run.state}"
+    else:
+        words = f"{name}: checking…"
+    blocks = [section(plain(words)), context(raw(f"I cannot post in <#{run.order.channel}>: {remedy}."))]
+    return Message("elsewhere", fallback(f"{words} (I cannot post in the channel)"), fitting(blocks), thread=False)
+
+
+def _answer(slot: str, text: str, blocks: Sequence[Block], buttons: Sequence[Block] = ()) -> Message:
+    closing = [actions(buttons)] if buttons else []
+    return Message(slot, fallback(text), fitting(blocks, closing), thread=False)
+
+
+def _with_channels(reason: str) -> str:
+    """Our own sentence about access; it may name channels (<#C…>), which stay links."""
+    return reason

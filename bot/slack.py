@@ -1,0 +1,222 @@
+"""The one Slack client: every call bounded in time, every refusal a typed error."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import Any
+from urllib.error import URLError
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.webhook import WebhookClient
+
+from bot.settings import Settings
+
+METADATA = "egress_diag"
+"""The event type by which our own messages are found again."""
+
+
+class SlackRefusal(Exception):
+    """Slack did not do it; `code` is Slack's word for why. Subclasses are what callers act upon."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.detail = detail
+
+
+class NotInChannel(SlackRefusal):
+    """The bot has not been invited to the channel."""
+
+
+class ChannelGone(SlackRefusal):
+    """The channel is archived, deleted, or was never visible to the bot."""
+
+
+class TokenRevoked(SlackRefusal):
+    """The workspace's installation has ended: only an operator can mend that."""
+
+
+class MissingScope(SlackRefusal):
+    """The app lacks a scope; `detail` names it."""
+
+
+class RateLimited(SlackRefusal):
+    """Too many calls; `retry_after` in seconds."""
+
+    def __init__(self, code: str, retry_after: float) -> None:
+        super().__init__(code, f"again in {retry_after:g} s")
+        self.retry_after = retry_after
+
+
+class TooLong(SlackRefusal):
+    """The message exceeds a limit."""
+
+
+class InvalidBlocks(SlackRefusal):
+    """This workspace does not take these blocks."""
+
+
+class MessageGone(SlackRefusal):
+    """The message that was to be changed, or the thread that was to be answered, does not exist any more."""
+
+
+class Unreachable(SlackRefusal):
+    """Slack did not answer, or answered with an error of its own: what was asked may or may not have been done."""
+
+
+_KINDS: dict[str, type[SlackRefusal]] = {
+    "not_in_channel": NotInChannel,
+    "channel_not_found": ChannelGone,
+    "is_archived": ChannelGone,
+    "channel_is_archived": ChannelGone,
+    "invalid_auth": TokenRevoked,
+    "not_authed": TokenRevoked,
+    "token_revoked": TokenRevoked,
+    "token_expired": TokenRevoked,
+    "account_inactive": TokenRevoked,
+    "missing_scope": MissingScope,
+    "msg_too_long": TooLong,
+    "msg_blocks_too_long": TooLong,
+    "invalid_blocks": InvalidBlocks,
+    "invalid_blocks_format": InvalidBlocks,
+    "message_not_found": MessageGone,
+    "thread_not_found": MessageGone,
+    "cant_update_message": MessageGone,
+    "edit_window_closed": MessageGone,
+    "internal_error": Unreachable,
+    "fatal_error": Unreachable,
+    "service_unavailable": Unreachable,
+    "request_timeout": Unreachable,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A message in Slack."""
+
+    channel: str
+    ts: str
+
+
+class Slack:
+    """Slack's Web API as this bot uses it. Every method may raise a SlackRefusal."""
+
+    def __init__(self, settings: Settings, timeout: int = 10) -> None:
+        self.client = WebClient(
+            token=settings.slack_bot_token.get_secret_value(),
+            base_url=settings.slack_api_url,
+            timeout=timeout,
+            retry_handlers=[],
+        )
+
+    def post(
+        self, channel: str, text: str, blocks: Sequence[Mapping[str, Any]], thread: str | None, about: Mapping[str, str]
+    ) -> Posted:
+        """Posts a message; `about` becomes its metadata, by which it is found again."""
+        answer = self._call(
+            "chat.postMessage",
+            channel=channel,
+            text=text,
+            blocks=list(blocks) or None,
+            thread_ts=thread,
+            unfurl_links=False,
+            unfurl_media=False,
+            parse="none",
+            link_names=False,
+            metadata={"event_type": METADATA, "event_payload": dict(about)},
+        )
+        return Posted(str(answer["channel"]), str(answer["ts"]))
+
+    def update(self, where: Posted, text: str, blocks: Sequence[Mapping[str, Any]], about: Mapping[str, str]) -> Posted:
+        """Changes a message."""
+        answer = self._call(
+            "chat.update",
+            channel=where.channel,
+            ts=where.ts,
+            text=text,
+            blocks=list(blocks),
+            parse="none",
+            link_names=False,
+            metadata={"event_type": METADATA, "event_payload": dict(about)},
+        )
+        return Posted(str(answer["channel"]), str(answer["ts"]))
+
+    def delete(self, where: Posted) -> None:
+        """Takes a message away."""
+        self._call("chat.delete", channel=where.channel, ts=where.ts)
+
+    def ephemeral(self, channel: str, user: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> None:
+        """Tells one person something in a channel."""
+        self._call("chat.postEphemeral", channel=channel, user=user, text=text, blocks=list(blocks) or None)
+
+    def permalink(self, where: Posted) -> str:
+        """The address of a message."""
+        return str(self._call("chat.getPermalink", channel=where.channel, message_ts=where.ts)["permalink"])
+
+    def find(self, channel: str, thread: str | None, about: Mapping[str, str], since: str) -> Posted | None:
+        """Our own message with this metadata, posted after the moment `since` (a Slack ts); None where there is none.
+        Needs the history scope of the channel; without it raises MissingScope."""
+        if thread is not None:
+            answer = self._call(
+                "conversations.replies", channel=channel, ts=thread, oldest=since, limit=200, include_all_metadata=True
+            )
+        else:
+            answer = self._call(
+                "conversations.history", channel=channel, oldest=since, limit=100, include_all_metadata=True
+            )
+        for message in answer.get("messages", ()):
+            metadata = message.get("metadata") or {}
+            if metadata.get("event_type") == METADATA and metadata.get("event_payload") == dict(about):
+                return Posted(channel, str(message["ts"]))
+        return None
+
+    def respond(self, response_url: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> None:
+        """Answers through a command's response URL (five times in thirty minutes), for the person alone."""
+        try:
+            answer = WebhookClient(response_url, timeout=10, retry_handlers=[]).send(
+                text=text, blocks=[dict(b) for b in blocks] or None, response_type="ephemeral"
+            )
+        except (URLError, OSError, HTTPException, SlackClientError) as error:
+            raise Unreachable("no_answer", type(error).__name__) from None
+        if answer.status_code != 200:
+            raise SlackRefusal("response_url", f"{answer.status_code} {answer.body[:80]}")
+
+    def group_members(self, group: str) -> frozenset[str]:
+        """The members of a user group."""
+        return frozenset(str(user) for user in self._call("usergroups.users.list", usergroup=group).get("users") or ())
+
+    def auth(self) -> Mapping[str, Any]:
+        """Who the bot is: `auth.test`."""
+        found: Mapping[str, Any] = self._call("auth.test").data
+        return found
+
+    def _call(self, method: str, **arguments: Any) -> Any:
+        given = {key: value for key, value in arguments.items() if value is not None}
+        try:
+            return (
+                self.client.api_call(method, json=given)
+                if method.startswith("chat.post") or method in ("chat.update", "chat.delete")
+                else self.client.api_call(method, params=given)
+            )
+        except SlackApiError as error:
+            raise refusal(error) from None
+        except (URLError, OSError, HTTPException, SlackClientError) as error:
+            raise Unreachable("no_answer", type(error).__name__) from None
+
+
+def refusal(error: SlackApiError) -> SlackRefusal:
+    """Slack's error as one of ours."""
+    answer = error.response
+    data = answer.data if isinstance(answer.data, dict) else {}
+    code = str(data.get("error", "")) or f"http_{answer.status_code}"
+    if answer.status_code == 429 or code in ("ratelimited", "rate_limited"):
+        after = answer.headers.get("Retry-After", answer.headers.get("retry-after", "1"))
+        return RateLimited("ratelimited", float(after if not isinstance(after, list) else after[0]))
+    if answer.status_code >= 500:
+        return Unreachable(code, str(answer.status_code))
+    kind = _KINDS.get(code, SlackRefusal)
+    detail = str(data.get("needed", ""))
+    if kind is InvalidBlocks:
+        detail = "; ".join((data.get("response_metadata") or {}).get("messages", ()))[:300]
+    return kind(code, detail)
