@@ -38,31 +38,27 @@ import copy
 import functools
 import re
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
+from tests.clusters.azure import patched_azure
 from tests.clusters.bundles import HERE, Cluster, Manifest, read_bundle, read_yaml, write_bundle
+from tests.clusters.merging import PatchError, merge, only
 
 __all__ = ["Cluster", "Manifest", "PatchError", "compose", "merge", "named", "names", "read_bundle", "write_bundle"]
 
 _KEYS = {"change", "add", "remove", "azure", "logs", "events", "errors", "absent_kinds", "now", "shift"}
-_AZURE_KEYS = {"managed_cluster", "agent_pools", "resources"}
 _EVENT_KEYS = {"on", "type", "reason", "message", "age", "since", "count", "component", "host"}
 _AGE = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
-_POOL_TYPE = "Microsoft.ContainerService/managedClusters/agentPools"
-
-
-class PatchError(ValueError):
-    """A patch that does not fit the cluster it is applied to; the text names the entry."""
 
 
 def compose(base: Cluster, patch: Mapping[str, Any]) -> Cluster:
     """The cluster that ``patch`` makes of ``base``. Raises PatchError when an entry does not fit."""
-    _only(patch, _KEYS, "patch")
+    only(patch, _KEYS, "patch")
     now = _text(patch.get("now")) or base.captured_at
     absent = tuple(patch.get("absent_kinds") or ())
     objects = [o for o in base.objects if resource_of(o) not in absent]
@@ -83,7 +79,7 @@ def compose(base: Cluster, patch: Mapping[str, Any]) -> Cluster:
         absent_kinds=base.absent_kinds + absent,
     )
     if "azure" in patch:
-        cluster = _azure(cluster, patch["azure"])
+        cluster = patched_azure(cluster, patch["azure"])
     return _shifted(cluster, patch["shift"]) if "shift" in patch else cluster
 
 
@@ -100,19 +96,6 @@ def named(name: str) -> Cluster:
 def names() -> list[str]:
     """All clusters of this folder."""
     return ["base", *sorted(path.stem for path in HERE.glob("*.yaml"))]
-
-
-def merge(target: Any, patch: Any) -> Any:
-    """RFC 7386 JSON merge patch; neither argument is modified."""
-    if not isinstance(patch, dict):
-        return copy.deepcopy(patch)
-    merged = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = merge(merged.get(key), value)
-    return merged
 
 
 def identity(manifest: Mapping[str, Any]) -> tuple[str, str, str, str]:
@@ -164,12 +147,6 @@ def _shifted(cluster: Cluster, age: str) -> Cluster:
         objects=tuple(earlier(manifest) for manifest in cluster.objects),
         logs={key: earlier(text) for key, text in cluster.logs.items()},
     )
-
-
-def _only(mapping: Mapping[str, Any], allowed: set[str], what: str) -> None:
-    unknown = sorted(set(mapping) - allowed)
-    if unknown:
-        raise PatchError(f"{what}: unknown key {', '.join(unknown)} (known: {', '.join(sorted(allowed))})")
 
 
 def _text(value: Any) -> str | None:
@@ -231,7 +208,7 @@ def _added(objects: Sequence[Manifest], manifest: Manifest, now: str) -> Manifes
 
 
 def _event(objects: Sequence[Manifest], event: Manifest, now: str, number: int) -> Manifest:
-    _only(event, _EVENT_KEYS, "events")
+    only(event, _EVENT_KEYS, "events")
     fits = _reference(event["on"])
     about = next((o for o in objects if fits(o)), None)
     if about is None:
@@ -285,52 +262,3 @@ def _logs(logs: Mapping[str, str], patch: Mapping[str, str | None]) -> dict[str,
         for name in gone:
             del changed[name]
     return changed
-
-
-def _azure(cluster: Cluster, patch: Mapping[str, Any] | None) -> Cluster:
-    if patch is None:
-        return replace(cluster, managed_cluster=None, agent_pools=None, resources=None)
-    _only(patch, _AZURE_KEYS, "azure")
-    managed_cluster = cluster.managed_cluster
-    pools = cluster.agent_pools
-    resources = cluster.resources
-    if "managed_cluster" in patch:
-        managed_cluster = merge(managed_cluster, patch["managed_cluster"])
-    if "agent_pools" in patch:
-        pools = None if patch["agent_pools"] is None else _pools(pools or (), patch["agent_pools"], managed_cluster)
-        if managed_cluster is not None and pools is not None:
-            profiles = [{"name": pool["name"], **pool["properties"]} for pool in pools]
-            managed_cluster = merge(managed_cluster, {"properties": {"agentPoolProfiles": profiles}})
-    if "resources" in patch:
-        resources = None if patch["resources"] is None else _resources(resources or (), patch["resources"])
-    return replace(cluster, managed_cluster=managed_cluster, agent_pools=pools, resources=resources)
-
-
-def _pools(
-    pools: Iterable[Manifest], patch: Mapping[str, Any], managed_cluster: Manifest | None
-) -> tuple[Manifest, ...]:
-    by_name = {str(pool["name"]): pool for pool in pools}
-    parent = str((managed_cluster or {}).get("id", ""))
-    for name, properties in patch.items():
-        if properties is None:
-            if by_name.pop(name, None) is None:
-                raise PatchError(f"azure.agent_pools: there is no pool {name}")
-            continue
-        empty = {"id": f"{parent}/agentPools/{name}", "name": name, "type": _POOL_TYPE, "properties": {}}
-        by_name[name] = merge(by_name.get(name, empty), {"properties": properties})
-    return tuple(by_name.values())
-
-
-def _resources(resources: Iterable[Manifest], patch: Mapping[str, Any]) -> tuple[Manifest, ...]:
-    changed = list(resources)
-    for key, value in patch.items():
-        found = [i for i, r in enumerate(changed) if key.lower() in (str(r["id"]).lower(), str(r["name"]).lower())]
-        if not found and (value is None or not key.startswith("/")):
-            raise PatchError(f"azure.resources: there is no {key}; a new one needs its whole id as the key")
-        if value is None:
-            del changed[found[0]]
-        elif found:
-            changed[found[0]] = merge(changed[found[0]], value)
-        else:
-            changed.append(merge({"id": key, "name": key.rpartition("/")[2]}, value))
-    return tuple(changed)
