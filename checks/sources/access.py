@@ -7,10 +7,13 @@ from threading import Lock, Thread
 from time import monotonic
 from typing import Any
 
+from urllib3.util.retry import Retry
+
 from checks.facts.reading import at, items, text
 from checks.sources.azure import AzureAccount, cluster_login, is_local_account
 from checks.sources.base import SourceError
 from checks.sources.documents import BadDocument, Budget, parse_yaml
+from checks.sources.libraries import kubernetes_library
 from checks.sources.replies import Failure, seconds_left, shortened
 
 CONNECTIONS = 32
@@ -67,10 +70,8 @@ class LazyAccess:
             raise
 
     def _opened(self, deadline: float) -> Any:
-        from kubernetes.client import ApiClient, Configuration
-        from urllib3.util.retry import Retry
-
-        configuration = Configuration()
+        library = kubernetes_library()
+        configuration = library.Configuration()
         self._load(configuration, deadline)
         if "BearerToken" not in configuration.api_key and not configuration.cert_file:
             raise Failure(401, "no credentials for the API server; it is not asked anonymously")
@@ -78,7 +79,7 @@ class LazyAccess:
         configuration.retries = Retry(total=None, connect=1, read=0, redirect=0, status=0, other=0)
         configuration.connection_pool_maxsize = CONNECTIONS
         configuration.keep_alive = True
-        return ApiClient(configuration)
+        return library.ApiClient(configuration)
 
 
 def kubeconfig_access(path: Path, context: str | None) -> LazyAccess:
@@ -86,10 +87,8 @@ def kubeconfig_access(path: Path, context: str | None) -> LazyAccess:
     _check_user(path, *_user(path, context))
 
     def load(configuration: Any, deadline: float) -> None:
-        from kubernetes.config import load_kube_config
-
         def log_in() -> None:
-            load_kube_config(str(path), context, configuration, persist_config=False)
+            kubernetes_library().load_kube_config(str(path), context, configuration, persist_config=False)
 
         _bounded(log_in, f"kubeconfig {path}", min(_LOGIN_SECONDS, seconds_left(deadline)))
         if "BearerToken" not in configuration.api_key and not configuration.cert_file:
@@ -103,19 +102,17 @@ def kubeconfig_access(path: Path, context: str | None) -> LazyAccess:
 
 def in_cluster_access() -> LazyAccess:
     """The cluster that this process runs in, as its own service account. Raises SourceError outside of one."""
-    from kubernetes.client import Configuration
-    from kubernetes.config import ConfigException, load_incluster_config
-
+    library = kubernetes_library()
     try:
-        load_incluster_config(client_configuration=Configuration())
-    except ConfigException as error:
+        library.load_incluster_config(client_configuration=library.Configuration())
+    except library.ConfigException as error:
         raise SourceError(
             f"kubeconfig: in-cluster: this process does not run in a pod with a service account ({error})"
         ) from None
 
     def load(configuration: Any, deadline: float) -> None:
         del deadline
-        load_incluster_config(client_configuration=configuration)
+        library.load_incluster_config(client_configuration=configuration)
 
     return LazyAccess(load)
 
@@ -133,9 +130,8 @@ def aks_access(account: AzureAccount, resource_group: str, name: str, *, allow_c
                     f"{name} has no Entra integration: Azure hands out its cluster-admin certificate, which is not used; "
                     "enable Entra on the cluster, or set allow_client_certificate: true in its configuration",
                 )
-            from kubernetes.config import load_kube_config_from_dict
-
-            load_kube_config_from_dict(config, client_configuration=configuration, persist_config=False)
+            library = kubernetes_library()
+            library.load_kube_config_from_dict(config, client_configuration=configuration, persist_config=False)
             return
         configuration.host, configuration.ca_cert_data = server, ca
 

@@ -14,6 +14,7 @@ from checks.facts.base import AzureCall, Gap
 from checks.facts.reading import items, text
 from checks.sources.base import Answer, Objects
 from checks.sources.documents import BadDocument, Budget, parse_yaml
+from checks.sources.libraries import azure_library
 from checks.sources.replies import Failure, seconds_left, shortened
 
 AKS_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
@@ -44,8 +45,7 @@ class AzureAccount:
 
     def call(self, deadline: float, ask: Callable[[Any, Mapping[str, Any]], T]) -> T:
         """What `ask(client, limits)` gives. Raises Failure."""
-        from azure.core.exceptions import AzureError
-
+        library = azure_library()
         try:
             client = self._opened()
             left = seconds_left(deadline)
@@ -57,7 +57,7 @@ class AzureAccount:
                 "read_timeout": min(READ_SECONDS, left),
             }
             return ask(client, limits)
-        except AzureError as error:
+        except library.AzureError as error:
             raise failure_of(error) from None
         except (OSError, ValueError) as error:
             # A federated token file that is not mounted, a mistyped cloud name.
@@ -65,15 +65,13 @@ class AzureAccount:
 
     def kubernetes_token(self) -> str:
         """A fresh Entra token for an AKS API server. Raises Failure."""
-        from azure.core.exceptions import AzureError
-
         self._opened()
         with self._lock:
             token, ends = self._token
             if ends - _EARLY < time():
                 try:
                     found = self._credential.get_token(AKS_SCOPE)
-                except AzureError as error:
+                except azure_library().AzureError as error:
                     raise failure_of(error) from None
                 self._token = token, _ = (found.token, float(found.expires_on))
         return token
@@ -87,15 +85,13 @@ class AzureAccount:
             self._credential.close()
 
     def _opened(self) -> Any:
-        from azure.identity import DefaultAzureCredential
-        from azure.mgmt.containerservice import ContainerServiceClient
-
+        library = azure_library()
         with self._lock:
             if self._client is None:
-                self._credential = DefaultAzureCredential(
+                self._credential = library.DefaultAzureCredential(
                     retry_total=1, connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS
                 )
-                self._client = ContainerServiceClient(self._credential, self.subscription_id)
+                self._client = library.ContainerServiceClient(self._credential, self.subscription_id)
             return self._client
 
 
@@ -124,14 +120,12 @@ class AzureReader:
 
     def arm(self, resource_id: str, deadline: float) -> Answer:
         """One network resource by its id."""
-        from azure.core.rest import HttpRequest
-
         if not _ARM_ID.fullmatch(resource_id) or "/.." in resource_id:
             # Ids come from objects in the cluster: nothing but a plain id may become part of a request.
             return Gap("azure", "get", resource_id, 400, "is not the id of a network resource")
 
         def ask(client: Any, limits: Mapping[str, Any]) -> Any:
-            request = HttpRequest("GET", resource_id, params={"api-version": NETWORK_API})
+            request = azure_library().HttpRequest("GET", resource_id, params={"api-version": NETWORK_API})
             response = client.send_request(request, **limits)
             response.raise_for_status()
             return response.json()
@@ -179,8 +173,7 @@ def is_local_account(config: Mapping[str, Any]) -> bool:
 
 def failure_of(error: Exception) -> Failure:
     """An error of the Azure libraries as a failed read."""
-    from azure.core import exceptions
-
+    exceptions = azure_library().exceptions
     said = str(getattr(error, "message", "") or error).strip()
     match error:
         case exceptions.ClientAuthenticationError():

@@ -7,10 +7,12 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 import orjson
+from urllib3.exceptions import HTTPError
 
 from checks.facts.base import Gap, Listed, PodName
 from checks.sources.base import Answer, NotInstalled, Objects
 from checks.sources.kinds import KINDS
+from checks.sources.libraries import kubernetes_library
 from checks.sources.reduction import Json, reduced, secret_from_metadata
 from checks.sources.replies import Failure, refused, seconds_left, tls_message, unanswered
 
@@ -135,9 +137,6 @@ def _stamped(item: Json, what: Listed, api_version: str) -> Json:
 
 
 def _request(client: Any, path: str, query: dict[str, str], deadline: float, accept: str, newest: int) -> bytes:
-    from kubernetes.client.exceptions import ApiException
-    from urllib3.exceptions import HTTPError
-
     left = seconds_left(deadline)
     server = client.configuration.host
     try:
@@ -154,7 +153,7 @@ def _request(client: Any, path: str, query: dict[str, str], deadline: float, acc
         ).response
         with closing(response):  # one that was read to its end has given its connection back already
             body = _body(response, deadline, newest)
-    except ApiException as error:
+    except kubernetes_library().ApiException as error:
         raise Failure(0, f"TLS with {server} failed: {tls_message(str(error.reason))}") from None
     except (HTTPError, OSError) as error:
         raise unanswered(error, server) from None

@@ -14,6 +14,7 @@ from checks.sources.azure import AzureAccount, AzureReader
 from checks.sources.base import Answer, NotLookedAt, Source, SourceError
 from checks.sources.bundle import BundleError, read_bundle
 from checks.sources.kubernetes import KubernetesReader
+from checks.sources.libraries import azure_library, kubernetes_library
 from checks.sources.recorded import RecordedSource
 from checks.sources.saved import read_saved
 
@@ -143,7 +144,9 @@ def close_sources() -> None:
 
 def _live(cluster: ClusterConfig) -> LiveSource:
     account: AzureAccount | None = None
+    kubernetes_library()
     if cluster.azure == "live" or cluster.kubeconfig is None:
+        azure_library()
         account = AzureAccount(cluster.subscription_id)
     return LiveSource(KubernetesReader(_access(cluster, account)), _azure(cluster, account), account)
 

@@ -6,13 +6,10 @@ with KubeServer(named("base")) as server:
 
 from __future__ import annotations
 
-import re
 import ssl
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any, Self
@@ -25,34 +22,13 @@ import yaml
 from checks.facts import istio, kubernetes, static_egress
 from checks.facts.base import KubernetesObject, Listed
 from tests.clusters.compose import Cluster, Manifest
+from tests.loopback.faults import Fault, Faults
+from tests.loopback.server import LoopbackHandler, LoopbackServer
+
+__all__ = ["TOKEN", "VERSION", "Fault", "KubeServer"]
 
 VERSION = "v1.33.5"
 TOKEN = "loopback-token-0123456789"
-
-
-@dataclass
-class Fault:
-    """What happens to requests whose path matches, `times` times (None: always), from the `after`-th on.
-
-    `status` answers with a Status object, `hang` seconds long nothing, `close` drops the connection, `body` answers 200
-    with something else."""
-
-    path: str
-    status: int = 0
-    message: str = "injected"
-    retry_after: int | None = None
-    hang: float = 0
-    close: bool = False
-    body: bytes | None = None
-    times: int | None = None
-    after: int = 0
-    seen: int = field(default=0, init=False)
-
-    def applies(self, path: str) -> bool:
-        if not re.search(self.path, path):
-            return False
-        self.seen += 1
-        return self.after < self.seen and (self.times is None or self.seen <= self.after + self.times)
 
 
 class KubeServer:
@@ -70,7 +46,7 @@ class KubeServer:
         versions: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.latency = latency
-        self.faults = list(faults)
+        self.faults = Faults(faults)
         self.token = token
         self.authority = authority
         self.cluster = cluster
@@ -95,8 +71,7 @@ class KubeServer:
 
     def __exit__(self, *_: object) -> None:
         self.stopped.set()
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
         self._thread.join(10)
 
     @property
@@ -131,7 +106,7 @@ class KubeServer:
     def note(self, path: str) -> Fault | None:
         with self._lock:
             self.requests[path] += 1
-            return next((fault for fault in self.faults if fault.applies(path)), None)
+        return self.faults.of(path)
 
     def note_connection(self) -> None:
         with self._lock:
@@ -153,33 +128,22 @@ class KubeServer:
         return _KINDS[resource], self._lists.get(resource, [])
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
+class _Server(LoopbackServer):
     owner: KubeServer
     tls: ssl.SSLContext | None = None
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that go away in the middle are what some tests are about."""
 
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(LoopbackHandler):
     server: _Server
-    disable_nagle_algorithm = True
 
     def setup(self) -> None:
-        if self.server.tls is not None:
-            self.request.settimeout(10)
-            self.request = self.server.tls.wrap_socket(self.request, server_side=True)
-            self.request.settimeout(None)
         super().setup()
+        if self.server.tls is not None:
+            self.secure(self.server.tls)
+            self.open_files()
         self.server.owner.note_connection()
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
-        """Quiet."""
-
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - the name that the base class looks for
         owner = self.server.owner
         url = urlsplit(self.path)
         if owner.latency:

@@ -1,0 +1,53 @@
+"""The Kubernetes and Azure libraries, loaded when a live source first needs them (a second and 80 MiB together).
+
+One after the other and behind one lock: imported by several threads at once, packages that import each other are seen
+half-made, and a read would fail for no reason that anybody could find in the cluster.
+"""
+
+from functools import cache
+from threading import RLock
+from types import SimpleNamespace
+
+_LOCK = RLock()
+
+
+@cache
+def kubernetes_library() -> SimpleNamespace:
+    """The names of the official Kubernetes client that are used here."""
+    with _LOCK:
+        from kubernetes.client import ApiClient, Configuration
+        from kubernetes.client.exceptions import ApiException
+        from kubernetes.config import (
+            ConfigException,
+            load_incluster_config,
+            load_kube_config,
+            load_kube_config_from_dict,
+        )
+
+        return SimpleNamespace(
+            ApiClient=ApiClient,
+            ApiException=ApiException,
+            ConfigException=ConfigException,
+            Configuration=Configuration,
+            load_incluster_config=load_incluster_config,
+            load_kube_config=load_kube_config,
+            load_kube_config_from_dict=load_kube_config_from_dict,
+        )
+
+
+@cache
+def azure_library() -> SimpleNamespace:
+    """The names of the Azure libraries that are used here."""
+    with _LOCK:
+        from azure.core import exceptions
+        from azure.core.rest import HttpRequest
+        from azure.identity import DefaultAzureCredential
+        from azure.mgmt.containerservice import ContainerServiceClient
+
+        return SimpleNamespace(
+            AzureError=exceptions.AzureError,
+            ContainerServiceClient=ContainerServiceClient,
+            DefaultAzureCredential=DefaultAzureCredential,
+            HttpRequest=HttpRequest,
+            exceptions=exceptions,
+        )
