@@ -5,7 +5,7 @@ Both are lists of actions in the order in which they are carried out, the readin
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from checks.commands import (
     AZ_VERSION,
@@ -21,8 +21,8 @@ from checks.commands import (
     restart,
 )
 from checks.facts.azure import AgentPool, ManagedCluster
-from checks.facts.kubernetes import Deployment
 from checks.facts.static_egress import StaticGatewayConfiguration
+from checks.facts.target import EgressGateway
 from checks.facts.view import Facts
 from checks.findings import Action
 from checks.prefixes import parse_cidr
@@ -33,19 +33,15 @@ _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9./-]*")
 _YAML_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
 
-def restart_gateway(deployments: Iterable[Deployment]) -> tuple[Action, ...]:
-    """SEG-6. Pods get their route, key and excluded ranges when their network is set up, so only new pods see an edit."""
-    found = tuple(deployments)
+def restart_gateway(gateway: EgressGateway) -> tuple[Action, ...]:
+    """SEG-6. Pods get their routes, key and excluded ranges when their network is set up, so only new pods see an edit."""
     return (
-        *(
-            look(
-                f"See the age of the pods and the configuration that they name in {namespace}",
-                pods_with_configuration(namespace),
-                TSG,
-            )
-            for namespace in dict.fromkeys(each.namespace for each in found)
+        look(
+            f"See when each pod of {gateway.namespace} was created, and which configuration it names",
+            pods_with_configuration(gateway.namespace),
+            TSG,
         ),
-        *(restart(each.name, each.namespace) for each in found),
+        *(restart(name, gateway.namespace) for name in gateway.deployments),
     )
 
 
@@ -103,6 +99,25 @@ def new_configuration(facts: Facts, old: StaticGatewayConfiguration, pool: str =
     )
 
 
+def describe(configuration: StaticGatewayConfiguration) -> Action:
+    """The article's look at a configuration: its spec, its status, and what the controller says."""
+    return look(
+        "See the configuration and what its controller says",
+        kubectl("describe", "staticgatewayconfiguration", configuration.name, namespace=configuration.namespace),
+        TSG,
+    )
+
+
+def patch_spec(
+    configuration: StaticGatewayConfiguration, title: str, spec: Mapping[str, object], expect: str = ""
+) -> Action:
+    """A merge patch of a configuration's spec; null deletes a field."""
+    name, namespace = configuration.name, configuration.namespace
+    patch = json.dumps({"spec": spec})
+    command = kubectl("patch", "staticgatewayconfiguration", name, "--type", "merge", "-p", patch, namespace=namespace)
+    return change(title, command, SEGDOC, expect)
+
+
 def wait_for_prefix(namespace: str, name: str, old_prefix: str = "") -> Action:
     """Waiting for a configuration's range, which firewalls and partners must allow before traffic leaves from it."""
     beside = f" beside {old_prefix}" if old_prefix else ""
@@ -131,10 +146,10 @@ def manifest_like(old: StaticGatewayConfiguration, name: str, pool: str, namespa
     lines = manifest_head(namespace or old.namespace, name, pool)
     if not old.provisions_public_ips:
         lines[-1] = "  provisionPublicIps: false"
-    lines.append(f"  defaultRoute: {_scalar(old.default_route)}")
+    lines.append(f"  defaultRoute: {yaml_string(old.default_route)}")
     if kept := [cidr for cidr in old.exclude_cidrs if parse_cidr(cidr) is not None]:
         lines.append("  excludeCidrs:")
-        lines.extend(f"    - {_scalar(cidr)}" for cidr in kept)
+        lines.extend(f"    - {yaml_string(cidr)}" for cidr in kept)
     if old.public_ip_prefix_id:
         lines.append("  # publicIpPrefixId: to keep a range of your own, the id of a prefix that nothing else uses")
     return "\n".join(lines)
@@ -146,22 +161,25 @@ def manifest_head(namespace: str, name: str, pool: str) -> list[str]:
         "apiVersion: egressgateway.kubernetes.azure.com/v1alpha1",
         "kind: StaticGatewayConfiguration",
         "metadata:",
-        f"  name: {_scalar(name)}",
-        f"  namespace: {_scalar(namespace)}",
+        f"  name: {yaml_string(name)}",
+        f"  namespace: {yaml_string(namespace)}",
         "spec:",
-        f"  gatewayNodepoolName: {_scalar(pool)}",
+        f"  gatewayNodepoolName: {yaml_string(pool)}",
         "  provisionPublicIps: true",
     ]
 
 
 def pool_for(facts: Facts, named: str) -> str:
-    """The pool to write into a configuration: the named one where it is a gateway pool (or Azure does not tell), else
-    the only gateway pool, else a placeholder for the reader."""
+    """The pool to write into a configuration: the named one where it is a gateway pool or Azure does not tell, else the
+    only gateway pool; the named one again where it is gone and none is left to take its place; else a placeholder."""
     pools = facts.readable(AgentPool)
     gateways = [pool.name for pool in pools if pool.is_gateway]
     if named and (not pools or named.lower() in (pool.lower() for pool in gateways)):
         return named
-    return gateways[0] if len(gateways) == 1 else POOL_PLACEHOLDER
+    if len(gateways) == 1:
+        return gateways[0]
+    gone = named.lower() not in (pool.name.lower() for pool in pools)
+    return named if named and gone and not gateways else POOL_PLACEHOLDER
 
 
 def pool_note(pool: str) -> str:
@@ -215,7 +233,7 @@ def _farewell(old: StaticGatewayConfiguration, others: tuple[str, ...]) -> tuple
     )
 
 
-def _scalar(text: str) -> str:
+def yaml_string(text: str) -> str:
     """A string in YAML: plain where it cannot be misread, else quoted as JSON, which is YAML too."""
     if _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS:
         return text

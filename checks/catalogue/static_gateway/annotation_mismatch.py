@@ -1,5 +1,6 @@
 """EG404: the gateway's pods do not carry the annotation of the configuration that Azure names."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from checks.check import Because, check
@@ -7,7 +8,7 @@ from checks.commands import AZ_VERSION, TSG, change, disrupt, enable_gateway, ku
 from checks.facts.azure import ManagedCluster
 from checks.facts.kubernetes import Deployment, Pod, selects
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.findings import Action, Evidence, Involved, Observation, Severity, Status, fail, healthy, skip, warn
 from checks.recipes import pods_with_configuration, restart_gateway
 
 _FIELD = "metadata.annotations[kubernetes.azure.com/static-gateway-configuration]"
@@ -75,12 +76,12 @@ def _faults(facts: Facts, deployments: Sequence[Deployment], pods: Sequence[Pod]
         named = deployment.template_configuration
         expected = gateway.configuration if gateway.from_azure else named
         if named != expected or not named:
-            yield _template(
-                facts, deployment, [p for p in own if p.static_gateway_configuration != expected or not named]
-            )
-            own = [p for p in own if p.static_gateway_configuration not in (named, expected)]
-        yield from _pods(facts, own, expected or gateway.configuration, deployments)
-    yield from _pods(facts, [p for p in pods if p.name not in judged], gateway.configuration, deployments)
+            fault = _template(facts, deployment, [p for p in own if p.static_gateway_configuration in ("", named)])
+            yield fault
+            # What a wrong template says of its pods is said; while Azure may yet mend it, bare pods already misroute.
+            own = [p for p in own if fault.status is Status.WARN and not p.static_gateway_configuration]
+        yield from _pods(facts, own, expected or gateway.configuration)
+    yield from _pods(facts, [p for p in pods if p.name not in judged], gateway.configuration)
 
 
 def _template(facts: Facts, deployment: Deployment, pods: Sequence[Pod]) -> Observation:
@@ -95,7 +96,7 @@ def _template(facts: Facts, deployment: Deployment, pods: Sequence[Pod]) -> Obse
     ]
     actions = [
         look("See which configuration each pod names", pods_with_configuration(deployment.namespace), TSG),
-        *_set_again(facts),
+        *_set_again(facts, deployment),
     ]
     about = [Involved("pod", f"{p.namespace}/{p.name}") for p in pods]
     state = "" if facts.gap(ManagedCluster) else _running_operation(facts)
@@ -117,20 +118,19 @@ def _running_operation(facts: Facts) -> str:
     return "" if state.lower() in ("", "succeeded", "failed", "canceled") else state
 
 
-def _pods(facts: Facts, pods: Iterable[Pod], expected: str, deployments: Iterable[Deployment]) -> Iterator[Observation]:
+def _pods(facts: Facts, pods: Iterable[Pod], expected: str) -> Iterator[Observation]:
     if not expected:
         return
     wrong = [p for p in pods if p.static_gateway_configuration != expected]
     bare = [p for p in wrong if not p.static_gateway_configuration]
     old = [p for p in wrong if p.static_gateway_configuration]
     subject = facts.gateway.ref
-    actions = [
-        *(restart_gateway(deployments) or [look("See the pods", pods_with_configuration(facts.gateway.namespace), TSG)])
-    ]
+    actions = restart_gateway(facts.gateway)
     if bare:
+        one = len(bare) == 1
         yield fail(
-            f"{_count(bare)} of the {subject} carry no static gateway annotation, so their traffic leaves from the cluster's "
-            "ordinary outbound address.",
+            f"{_count(bare)} of the {subject} {'carries' if one else 'carry'} no static gateway annotation, so "
+            f"{'its' if one else 'their'} traffic leaves from the cluster's ordinary outbound address.",
             subject=subject,
             evidence=_evidence(bare, expected),
             actions=actions,
@@ -139,7 +139,7 @@ def _pods(facts: Facts, pods: Iterable[Pod], expected: str, deployments: Iterabl
     if old:
         names = ", ".join(sorted({p.static_gateway_configuration for p in old}))
         yield warn(
-            f"{_count(old)} of the {subject} still name {names} instead of {expected}.",
+            f"{_count(old)} of the {subject} still {'names' if len(old) == 1 else 'name'} {names} instead of {expected}.",
             subject=subject,
             evidence=_evidence(old, expected),
             actions=actions,
@@ -154,8 +154,13 @@ def _evidence(pods: Iterable[Pod], expected: str) -> list[Evidence]:
     ]
 
 
-def _set_again(facts: Facts) -> Iterator[Action]:
-    gateway = facts.gateway
+def _set_again(facts: Facts, deployment: Deployment) -> Iterator[Action]:
+    gateway, namespace = facts.gateway, deployment.namespace
+    path = 'jsonpath={range .metadata.managedFields[*]}{.time} {.manager}{"\\n"}{end}'
+    yield look(
+        "See who wrote the Deployment, and when",
+        kubectl("get", "deployment", deployment.name, "-o", path, namespace=namespace),
+    )
     if not gateway.configuration:
         yield change(
             f"Set the gateway's configuration through az ({AZ_VERSION}; write its name for CONFIGURATION)",
@@ -163,33 +168,15 @@ def _set_again(facts: Facts) -> Iterator[Action]:
             TSG,
         )
         return
-    yield look(
-        "See who edited the Deployment",
-        kubectl(
-            "get",
-            "deployments",
-            "-o",
-            'jsonpath={range .items[*].metadata.managedFields[*]}{.manager} {.time}{"\\n"}{end}',
-            namespace=gateway.namespace,
-        ),
+    annotation = {"kubernetes.azure.com/static-gateway-configuration": gateway.configuration}
+    patch = json.dumps({"spec": {"template": {"metadata": {"annotations": annotation}}}})
+    yield disrupt(
+        f"Write the annotation of {deployment.name} again; its pods are replaced",
+        kubectl("patch", "deployment", deployment.name, "--type", "merge", "-p", patch, namespace=namespace),
+        TSG,
+        f"every pod names {gateway.configuration}. If it changes back, point the gateway at a new configuration (SEG-7): "
+        "then AKS writes the template itself",
     )
-    for name in gateway.deployments:
-        yield disrupt(
-            f"Put the annotation of {name} back; its pods are replaced",
-            kubectl(
-                "patch",
-                "deployment",
-                name,
-                "--type=merge",
-                "-p",
-                '{"spec":{"template":{"metadata":{"annotations":'
-                f'{{"kubernetes.azure.com/static-gateway-configuration":"{gateway.configuration}"}}}}}}}}}}',
-                namespace=gateway.namespace,
-            ),
-            TSG,
-            f"every pod names {gateway.configuration}; if it changes back, a new `az aks mesh enable-egress-gateway` with "
-            "another configuration (SEG-7) makes AKS write the template again",
-        )
 
 
 def _count(pods: Sequence[Pod]) -> str:

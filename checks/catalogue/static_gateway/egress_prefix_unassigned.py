@@ -4,16 +4,28 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from checks.check import check
-from checks.commands import SEGDOC, TSG, kubectl, look
+from checks.commands import SEGDOC, kubectl, look
 from checks.configurations import CONTROLLER, NothingThere, configuration_of
 from checks.facts.azure import AgentPool, ManagedCluster
 from checks.facts.kubernetes import Event
 from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
+from checks.findings import (
+    Action,
+    Effect,
+    Evidence,
+    Involved,
+    Observation,
+    Severity,
+    fail,
+    healthy,
+    skip,
+    unknown,
+    warn,
+)
 from checks.knowledge.controller_events import cause_of, complaints
 from checks.prefixes import parse_egress_prefix
-from checks.recipes import new_configuration
+from checks.recipes import describe, new_configuration
 from checks.spans import span
 
 GRACE = timedelta(minutes=5)
@@ -159,11 +171,7 @@ def _parts(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[
 def _looks(configuration: StaticGatewayConfiguration) -> list[Action]:
     name, namespace = configuration.name, configuration.namespace
     return [
-        look(
-            "See the configuration and what its controller says",
-            kubectl("describe", "staticgatewayconfiguration", name, namespace=namespace),
-            TSG,
-        ),
+        describe(configuration),
         look(
             "See how far load balancer and nodes have got",
             kubectl("get", "gatewaylbconfiguration,gatewayvmconfiguration", name, "-o", "yaml", namespace=namespace),
@@ -176,4 +184,4 @@ def _remedy(complained: Sequence[Event]) -> Iterator[Action]:
     """What helps against each cause that the tables know."""
     for fix in dict.fromkeys(cause_of(event.message).fix for event in complained):
         if fix:
-            yield Action(fix, url=SEGDOC)
+            yield Action(fix, effect=Effect.READS if fix.startswith("Wait") else Effect.CHANGES, url=SEGDOC)

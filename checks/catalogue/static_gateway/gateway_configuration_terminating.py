@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from checks.check import check
-from checks.commands import SEGDOC, az_aks, change, kubectl, look
+from checks.commands import SEGDOC, az_aks, change
 from checks.configurations import CONTROLLER, NothingThere, configuration_of
 from checks.facts.azure import AgentPool, ManagedCluster
 from checks.facts.base import KubernetesObject
@@ -12,7 +12,7 @@ from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfigur
 from checks.facts.view import Facts
 from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip
 from checks.knowledge.controller_events import cause_of, complaints
-from checks.recipes import new_configuration
+from checks.recipes import describe, new_configuration
 from checks.spans import span
 
 _RELATED: tuple[type[KubernetesObject], ...] = (GatewayLBConfiguration, GatewayVMConfiguration)
@@ -87,11 +87,7 @@ def _errors(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator
 
 
 def _looks(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Action]:
-    yield look(
-        "See what the controller says about the deletion",
-        kubectl("describe", "staticgatewayconfiguration", configuration.name, namespace=configuration.namespace),
-        SEGDOC,
-    )
+    yield describe(configuration)
     if not configuration.pool or facts.gap(AgentPool) is not None or not facts.configured(AgentPool):
         return
     if facts.get(AgentPool, configuration.pool.lower()) is None:

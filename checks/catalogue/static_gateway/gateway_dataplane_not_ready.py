@@ -49,6 +49,13 @@ def gateway_dataplane_not_ready(facts: Facts) -> Iterator[Observation]:
     if isinstance(pool, NothingThere):
         yield skip(pool.why)
         return
+    absent = [kind for kind in (GatewayStatus, PodEndpoint) if facts.gap(kind) is None and not facts.installed(kind)]
+    if absent:
+        yield unknown(
+            f"The cluster does not have the kind {absent[0].kind}, by which the data plane shows what it does.",
+            actions=[look("See the static egress kinds", kubectl("get", "crd"), SEGDOC)],
+        )
+        return
     serving = _serving(facts, configuration)
     pods = list(_pods(facts, serving))
     yield from pods
@@ -72,12 +79,6 @@ def _serving(facts: Facts, configuration: StaticGatewayConfiguration) -> Sequenc
 def _nodes(
     facts: Facts, configuration: StaticGatewayConfiguration, pool: AgentPool | None, serving: Sequence[GatewayStatus]
 ) -> Iterator[Observation]:
-    if not facts.installed(GatewayStatus):
-        yield unknown(
-            "The cluster does not have the kind GatewayStatus, by which gateway nodes say what they serve.",
-            actions=[look("See the static egress kinds", kubectl("get", "crd"), SEGDOC)],
-        )
-        return
     if facts.gap(GatewayStatus) is not None:
         return
     if facts.gap(Node) is not None and pool is not None and not serving:
@@ -152,7 +153,7 @@ def _pods(facts: Facts, serving: Sequence[GatewayStatus]) -> Iterator[Observatio
     if facts.gap(Pod, namespace) is not None or facts.gap(PodEndpoint, namespace) is not None:
         return
     running = [pod for pod in facts.pods() if pod.phase == "Running" and not pod.host_network]
-    if not running or not facts.installed(PodEndpoint):
+    if not running:
         return
     ends = {pod.name: facts.get(PodEndpoint, pod.name, namespace) for pod in running}
     if bare := [pod for pod in running if ends[pod.name] is None]:
@@ -194,7 +195,7 @@ def _stale(facts: Facts, pairs: Sequence[tuple[Pod, PodEndpoint]]) -> Observatio
 
 def _lost(facts: Facts, pods: Sequence[Pod]) -> Observation:
     return warn(
-        f"{_count(pods)} of the {facts.gateway.ref} {_has(pods)} no gateway node that knows the pod as a peer.",
+        f"{_count(pods)} of the {facts.gateway.ref} {'is' if len(pods) == 1 else 'are'} known as a peer to no gateway node.",
         subject=facts.gateway.ref,
         evidence=[
             Evidence(
@@ -230,7 +231,7 @@ def _pod_actions(facts: Facts) -> list[Action]:
         look(
             "See the pods' WireGuard ends", kubectl("get", kind, "-o", "yaml", namespace=facts.gateway.namespace), KEGTS
         ),
-        *restart_gateway(() if facts.gap(Deployment, facts.gateway.namespace) else facts.deployments()),
+        *restart_gateway(facts.gateway),
     ]
 
 

@@ -12,6 +12,7 @@ from checks.facts.view import Facts
 from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.knowledge.known_issues import issue_actions
 from checks.prefixes import capacity
+from checks.recipes import describe
 
 ENOUGH = 2
 """Nodes below which a single failure cuts all traffic."""
@@ -191,13 +192,7 @@ def _without_address(
                 kubectl("get", "gatewayvmconfiguration", machines.name, "-o", "yaml", namespace=machines.namespace),
                 SEGDOC,
             ),
-            look(
-                "See what the controller says",
-                kubectl(
-                    "describe", "staticgatewayconfiguration", configuration.name, namespace=configuration.namespace
-                ),
-                SEGDOC,
-            ),
+            describe(configuration),
             *issue_actions("gateway-pool-unhealthy", 1381),
         ],
         severity=Severity.DEGRADES,

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from checks.check import check
-from checks.commands import KEGTS, SEGDOC, kubectl, look
+from checks.commands import SEGDOC, kubectl, look
 from checks.configurations import CONTROLLER, NothingThere, configuration_of
 from checks.facts.azure import AgentPool, ManagedCluster
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip
-from checks.recipes import new_configuration
+from checks.recipes import describe, new_configuration
 
 
 @check(
@@ -63,13 +63,7 @@ def gateway_server_profile_incomplete(facts: Facts) -> Iterator[Observation]:
                 ),
                 SEGDOC,
             ),
-            look(
-                "See what its controller says",
-                kubectl(
-                    "describe", "staticgatewayconfiguration", configuration.name, namespace=configuration.namespace
-                ),
-                KEGTS,
-            ),
+            describe(configuration),
             *new_configuration(facts, configuration),
         ],
         about=[Involved("component", CONTROLLER)],

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from checks.check import check
-from checks.commands import SEGDOC, change, kubectl, look, quoted
+from checks.commands import SEGDOC, change, look, quoted
 from checks.configurations import NothingThere, configuration_of, pool_of
 from checks.facts.azure import AgentPool, ManagedCluster, PublicIPPrefix
 from checks.facts.kubernetes import Event
@@ -11,7 +11,7 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
 from checks.knowledge.controller_events import Cause, cause_of, complaints
-from checks.recipes import new_configuration
+from checks.recipes import describe, new_configuration
 
 _DENIED = ("AuthorizationFailed", "LinkedAuthorizationFailed")
 
@@ -124,11 +124,7 @@ def _fault(
         proof.append(Evidence(configuration.ref, "spec.publicIpPrefixId", configuration.public_ip_prefix_id))
     looks = [
         _show(configuration),
-        look(
-            "See what the controller says",
-            kubectl("describe", "staticgatewayconfiguration", configuration.name, namespace=configuration.namespace),
-            SEGDOC,
-        ),
+        describe(configuration),
     ]
     if configuration.egress_prefix:
         return warn(summary, subject=configuration.ref, evidence=proof, actions=[*looks, *remedy])

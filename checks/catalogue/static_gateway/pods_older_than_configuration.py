@@ -97,7 +97,7 @@ def _recreated(facts: Facts, configuration: StaticGatewayConfiguration, pods: Se
         "key.",
         subject=configuration.ref,
         evidence=_evidence(configuration, "metadata.creationTimestamp", configuration.created, pods),
-        actions=[*restart_gateway(facts.deployments()), *issue_actions("pods-older-than-configuration")],
+        actions=[*restart_gateway(facts.gateway), *issue_actions("pods-older-than-configuration")],
         about=_about(pods),
     )
 
@@ -109,7 +109,7 @@ def _outdated(
         f"The spec of {configuration.ref} was edited after {_count(pods)} of the {facts.gateway.ref} had started.",
         subject=configuration.ref,
         evidence=_evidence(configuration, "metadata.managedFields[f:spec].time", edited, pods),
-        actions=restart_gateway(facts.deployments()),
+        actions=restart_gateway(facts.gateway),
         about=_about(pods),
     )
 
@@ -122,7 +122,7 @@ def _unseen(facts: Facts, configuration: StaticGatewayConfiguration) -> Observat
             Evidence(configuration.ref, "metadata.generation", str(configuration.generation), "1"),
             Evidence(configuration.ref, "metadata.managedFields", "(no entry for the spec)"),
         ],
-        actions=restart_gateway(facts.deployments()),
+        actions=restart_gateway(facts.gateway),
     )
 
 

@@ -33,11 +33,17 @@ def source_address_wrong(facts: Facts) -> Iterator[Observation]:
     gateway = facts.gateway
     found = facts.readable(StaticGatewayConfiguration, gateway.namespace)
     prefix = next((c.egress_prefix for c in found if c.name == gateway.configuration and c.egress_prefix), "")
+    blind = facts.gap(StaticGatewayConfiguration, gateway.namespace) is not None
+    why = (
+        "the egress prefix to compare it with could not be read"
+        if blind
+        else "there is no egress prefix to compare it with"
+    )
     pods = () if facts.gap(Pod, gateway.namespace) or facts.gap(Deployment, gateway.namespace) else facts.pods()
     pod = next((p.name for p in pods if p.ready), pods[0].name if pods else "POD")
     yield skip(
         "The source address is not probed; the command below shows it"
-        + (f", and it must lie in {prefix}." if prefix else " (there is no egress prefix to compare it with yet)."),
+        + (f", and it must lie in {prefix}." if prefix else f" ({why})."),
         actions=[
             change(
                 "Ask from inside a gateway pod which address a destination sees"

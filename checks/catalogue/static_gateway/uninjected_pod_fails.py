@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from checks.check import check
-from checks.commands import TSG, change, kubectl, kubectl_apply
+from checks.commands import TSG, change, kubectl, kubectl_apply, look
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.findings import Observation, Severity, skip
+from checks.recipes import yaml_string
 
 NAME = "static-egress-probe"
 _MANIFEST = """\
@@ -66,7 +67,9 @@ def uninjected_pod_fails(facts: Facts) -> Iterator[Observation]:
     prefix = next((c.egress_prefix for c in found if c.name == gateway.configuration and c.egress_prefix), "")
     inside = f"an address of {prefix}" if prefix else "an address of the egress prefix"
     configuration = gateway.configuration or "CONFIGURATION"
-    manifest = _MANIFEST.format(name=NAME, namespace=gateway.namespace, configuration=configuration)
+    manifest = _MANIFEST.format(
+        name=NAME, namespace=yaml_string(gateway.namespace), configuration=yaml_string(configuration)
+    )
     note = "" if gateway.configuration else "; write the configuration's name for CONFIGURATION"
     yield skip(
         "No request is made from a pod outside the mesh; the commands below make one.",
@@ -77,15 +80,15 @@ def uninjected_pod_fails(facts: Facts) -> Iterator[Observation]:
                 TSG,
                 "the pod is Running; where Docker Hub is blocked, use an image with curl from a registry of your own",
             ),
-            change(
-                "Ask from it which address a destination sees",
+            look(
+                f"Ask from it which address a destination sees: with {inside} look at the Istio configuration, with another "
+                "or none at the static egress gateway",
                 kubectl(
                     "exec",
                     f"deploy/{NAME}",
                     *("-n", gateway.namespace, "--", "curl", "-sS", "-m", "10", "https://ifconfig.me"),
                 ),
                 TSG,
-                f"{inside}: look at the Istio configuration; no answer, or another address: the static egress gateway",
             ),
             change("Delete the pod again", kubectl("delete", "deployment", NAME, namespace=gateway.namespace), TSG),
         ],
