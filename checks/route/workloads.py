@@ -4,8 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 
+from checks.facts.istio import Sidecar
 from checks.facts.kubernetes import MutatingWebhookConfiguration, Namespace, Pod, selects
 from checks.facts.view import Facts
+from checks.route.clients import asked_client, is_sidecar
+from checks.route.visibility import Scope, sidecar_scope
 
 INJECT = "sidecar.istio.io/inject"
 REVISION = "istio.io/rev"
@@ -114,3 +117,25 @@ def _is_everything(written: str) -> bool:
         return ip_network(written.strip(), strict=False).prefixlen == 0
     except ValueError:
         return False
+
+
+def scopes(facts: Facts, namespace: str) -> Iterator[Scope]:
+    """What the sidecars of a client namespace import: those of the asked workload; else the namespace's default, and of
+    each Sidecar there that selects some of its pods."""
+    asked, workload = asked_client(facts)
+    if asked and workload:
+        pods = client_pods(facts, namespace, workload)
+        labels = dict(pods[0].labels) if pods else None
+        yield sidecar_scope(facts, namespace, labels)
+        return
+    yield sidecar_scope(facts, namespace)
+    chosen = [each for each in facts.in_namespace(Sidecar, namespace) if each.workload_selector]
+    if not chosen:
+        return
+    pods = tuple(pod for pod in living(facts.readable(Pod, namespace)) if is_sidecar(pod))
+    seen: set[str] = set()
+    for pod in pods:
+        scope = sidecar_scope(facts, namespace, pod.labels)
+        if scope.sidecar is not None and scope.sidecar in chosen and scope.sidecar.name not in seen:
+            seen.add(scope.sidecar.name)
+            yield scope

@@ -11,10 +11,10 @@ from checks.facts.istio import ROOT_NAMESPACE, Sidecar
 from checks.facts.kubernetes import ConfigMap, Pod
 from checks.facts.view import Facts
 from checks.findings import Action, Evidence, Involved, Observation, Severity, healthy, warn
-from checks.route.clients import asked_client, client_namespaces, is_sidecar
+from checks.route.clients import client_namespaces, is_sidecar
 from checks.route.corrections import patched, show
-from checks.route.visibility import MeshConfig, Scope, mesh_config, outbound_policy, settle, sidecar_scope
-from checks.route.workloads import client_pods, living
+from checks.route.visibility import MeshConfig, mesh_config, outbound_policy, settle
+from checks.route.workloads import living, scopes
 
 BLOCKS = {"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}}
 
@@ -101,28 +101,6 @@ def revisions(facts: Facts, namespace: str) -> frozenset[str]:
         return {name: frozenset(each) for name, each in found.items()}
 
     return facts.once("revisions of sidecars", build).get(namespace, frozenset())
-
-
-def scopes(facts: Facts, namespace: str) -> Iterator[Scope]:
-    """What the sidecars of a client namespace import: those of the asked workload; else the namespace's default, and of
-    each Sidecar there that selects some of its pods."""
-    asked, workload = asked_client(facts)
-    if asked and workload:
-        pods = client_pods(facts, namespace, workload)
-        labels = dict(pods[0].labels) if pods else None
-        yield sidecar_scope(facts, namespace, labels)
-        return
-    yield sidecar_scope(facts, namespace)
-    chosen = [each for each in facts.in_namespace(Sidecar, namespace) if each.workload_selector]
-    if not chosen:
-        return
-    pods = tuple(pod for pod in living(facts.readable(Pod, namespace)) if is_sidecar(pod))
-    seen: set[str] = set()
-    for pod in pods:
-        scope = sidecar_scope(facts, namespace, pod.labels)
-        if scope.sidecar is not None and scope.sidecar in chosen and scope.sidecar.name not in seen:
-            seen.add(scope.sidecar.name)
-            yield scope
 
 
 def _bypassing(facts: Facts, bypass: _Bypass) -> Observation:

@@ -1,0 +1,177 @@
+"""EG517: istiod does not look at a namespace in which something that the gateway needs lies."""
+
+from collections.abc import Iterator
+
+from checks.check import Because, check
+from checks.commands import MESHCFG, change, kubectl, look
+from checks.facts.istio import ROOT_NAMESPACE, DestinationRule, Exported, Gateway, ServiceEntry, VirtualService
+from checks.facts.kubernetes import Namespace
+from checks.facts.reading import Raw, items, text, texts
+from checks.facts.reading import labels as read_labels
+from checks.facts.view import Facts
+from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
+from checks.route.carried import HOST_READS, Configuration, about, configuration, judged
+from checks.route.clients import asked_client, injected_namespaces
+from checks.route.needs import destinations, entries_about, routes_about
+from checks.route.registry import destination_rules
+from checks.route.visibility import MeshConfig, discovered, mesh_config, settle
+
+
+@check(
+    code="EG517",
+    title="Istiod does not look at a namespace that the gateway needs",
+    severity=Severity.BLOCKS,
+    article=("IST-4",),
+    reads=(*HOST_READS, ServiceEntry, DestinationRule),
+    explains={
+        "gateway-selector-mismatch": Because("istiod ignores Gateways of the namespace", share="namespace"),
+        "service-entry-missing": Because("istiod ignores ServiceEntries of the namespace", share="namespace"),
+        "virtual-service-route-broken": Because("istiod ignores VirtualServices of the namespace", share="namespace"),
+    },
+)
+def namespace_not_discovered(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: `discoverySelectors` of the mesh, for each revision of the gateway, against the labels of the
+    gateway's namespace and of the namespaces in which the only Gateways, VirtualServices, DestinationRules or
+    ServiceEntries for a host lie: one that no selector matches fails. Client namespaces that none matches warn: their
+    sidecars work, but Istio's objects there do not. Without discoverySelectors istiod looks at every namespace.
+
+    Why it matters: istiod ignores all that lies in such a namespace, Services too, as if it did not exist.
+
+    What usually fixes it: a label on the namespace that a selector matches, or a selector that matches it.
+
+    Source: AKS documentation "Istio mesh configuration"; Istio's MeshConfig reference; domain.md 5.2.3 and 5.3 B28."""
+    meshes = [mesh_config(facts, revision) for revision in facts.gateway.revisions or ("",)]
+    selecting = [mesh for mesh in meshes if mesh.discovery_selectors]
+    found = configuration(facts)
+    unseen: dict[str, _Unseen] = {}
+    if selecting:
+        facts.all(Namespace)
+        for mesh in selecting:
+            _collect(facts, found, mesh, unseen)
+        yield from (each.finding(facts) for each in unseen.values())
+        for mesh in selecting:
+            yield from _clients(facts, mesh, unseen)
+    settle(facts)
+    if not selecting:
+        yield healthy("The mesh has no discoverySelectors, so that istiod looks at every namespace.")
+        return
+    for kind in (Gateway, VirtualService, ServiceEntry, DestinationRule):
+        facts.all(kind)
+    if not unseen:
+        yield healthy("The mesh's discoverySelectors match every namespace that the gateway needs.")
+
+
+class _Unseen:
+    """A namespace that istiod does not look at, what lies there, and the hosts that need it."""
+
+    def __init__(self, name: str, mesh: MeshConfig) -> None:
+        self.name = name
+        self.mesh = mesh
+        self.objects: dict[str, None] = {}
+        self.hosts: dict[str, None] = {}
+
+    def finding(self, facts: Facts) -> Observation:
+        what = ", ".join(list(self.objects)[:3])
+        more = f" and {len(self.objects) - 3} more" if len(self.objects) > 3 else ""
+        return fail(
+            f"Istiod of {self.mesh.revision} does not look at namespace {self.name}, where {what}{more} lie"
+            f"{'s' if len(self.objects) == 1 else ''}.",
+            subject=f"Namespace {self.name}",
+            evidence=_evidence(facts, self.name, self.mesh),
+            actions=_actions(self.name, self.mesh),
+            about=[*about(self.hosts), Involved("namespace", self.name)],
+        )
+
+
+def _collect(facts: Facts, found: Configuration, mesh: MeshConfig, unseen: dict[str, _Unseen]) -> None:
+    """Notes the namespaces that this mesh does not see and that are needed."""
+
+    def note(namespace: str, ref: str, host: str = "") -> None:
+        each = unseen.setdefault(namespace, _Unseen(namespace, mesh))
+        each.objects[ref] = None
+        if host:
+            each.hosts[host] = None
+
+    hosts = judged(facts)
+    own = facts.gateway.namespace
+    if not discovered(facts, own, mesh):
+        note(own, f"Service {own}/{facts.gateway.name}")
+        for host in hosts:
+            note(own, f"Service {own}/{facts.gateway.name}", host)
+    for host in hosts:
+        for things in _needed(facts, found, host):
+            # One that istiod sees is enough: the others are copies for another mesh.
+            if things and not any(discovered(facts, each.namespace, mesh) for each in things):
+                for each in things:
+                    note(each.namespace, each.ref, host)
+
+
+def _needed(facts: Facts, found: Configuration, host: str) -> Iterator[list[Gateway | Exported]]:
+    """The objects for a host, by kind."""
+    yield [*{id(server.gateway): server.gateway for server in found.servers_for(host)}.values()]
+    yield [*routes_about(found, host)]
+    for name in destinations(facts, found, host):
+        yield [each.entry for each in entries_about(facts, name)]
+    yield [*destination_rules(facts).exactly(found.service)]
+
+
+def _clients(facts: Facts, mesh: MeshConfig, unseen: dict[str, _Unseen]) -> Iterator[Observation]:
+    asked, _ = asked_client(facts)
+    for namespace in (asked,) if asked else injected_namespaces(facts):
+        if namespace in unseen or discovered(facts, namespace, mesh):
+            continue
+        yield warn(
+            f"Istiod of {mesh.revision} does not look at client namespace {namespace}: Istio's objects there have no effect.",
+            subject=f"Namespace {namespace}",
+            evidence=_evidence(facts, namespace, mesh),
+            actions=_actions(namespace, mesh),
+            about=[Involved("namespace", namespace)],
+        )
+
+
+def _evidence(facts: Facts, namespace: str, mesh: MeshConfig) -> list[Evidence]:
+    found = facts.get(Namespace, namespace)
+    written = ", ".join(f"{key}={value}" for key, value in sorted(found.labels.items())) if found else ""
+    wanted = " or ".join(_wanted(mesh)) or "a label that a selector matches"
+    where = mesh.written[0] if mesh.written else f"mesh configuration of {mesh.revision}"
+    return [
+        Evidence(f"Namespace {namespace}", "metadata.labels", written or "(none)", wanted),
+        Evidence(where, "data.mesh discoverySelectors", " or ".join(_said(each) for each in mesh.discovery_selectors)),
+    ]
+
+
+def _said(selector: Raw) -> str:
+    """A LabelSelector in one line: `team=egress and istio.io/rev Exists`."""
+    plain = [f"{key}={value}" for key, value in sorted(read_labels(selector, "matchLabels").items())]
+    for each in items(selector, "matchExpressions"):
+        values = ", ".join(texts(each, "values"))
+        plain.append(f"{text(each, 'key')} {text(each, 'operator')}" + (f" ({values})" if values else ""))
+    return " and ".join(plain)
+
+
+def _wanted(mesh: MeshConfig) -> list[str]:
+    """The selectors that are plain labels, as `key=value,key=value`."""
+    found = []
+    for each in mesh.discovery_selectors:
+        plain = read_labels(each, "matchLabels")
+        if plain and not each.get("matchExpressions"):
+            found.append(",".join(f"{key}={value}" for key, value in sorted(plain.items())))
+    return found
+
+
+def _actions(namespace: str, mesh: MeshConfig) -> list[Action]:
+    shared = f"istio-shared-configmap-{mesh.revision}"
+    found = [
+        look("Look at the namespace's labels", kubectl("get", "namespace", namespace, "--show-labels")),
+        look(
+            "Look at the mesh's discoverySelectors",
+            kubectl("get", "configmap", shared, "-o", "yaml", namespace=ROOT_NAMESPACE),
+            MESHCFG,
+        ),
+    ]
+    expect = "istiod sees what lies there within seconds"
+    if wanted := _wanted(mesh):
+        command = kubectl("label", "namespace", namespace, *wanted[0].split(","))
+        return [*found, change("Let istiod look at the namespace", command, MESHCFG, expect)]
+    edit = kubectl("edit", "configmap", shared, namespace=ROOT_NAMESPACE)
+    return [*found, change("Add a selector that matches the namespace", edit, MESHCFG, expect)]
