@@ -47,8 +47,9 @@ def _pod_fault(facts: Facts, component: Component, pod: Pod, log: LogText | None
     if trouble is not None:
         if trouble.starting:
             return None
-        evidence = [Evidence(pod.ref, trouble.field, trouble.observed(pod), "Ready"), *_ends(pod), *_lines(log, said)]
-        return NodeFault(pod.node, f"has a {component.short} that is not ready", tuple(evidence), True, pod)
+        evidence = [Evidence(pod.ref, trouble.field, trouble.observed(pod), "Ready"), *_lines(log, said)]
+        what = f"has a {component.short} that is not ready ({trouble.meaning})"
+        return NodeFault(pod.node, what, tuple(evidence), True, pod)
     if restarts_often(pod, facts.now):
         evidence = [*_ends(pod), *_lines(log, said)]
         return NodeFault(
@@ -63,14 +64,13 @@ def _pod_fault(facts: Facts, component: Component, pod: Pod, log: LogText | None
 def _ends(pod: Pod) -> Iterator[Evidence]:
     for each in pod.containers:
         if each.restarts:
-            ending = Trouble.ending(each)
-            observed = f"{each.restarts} restarts" + (f", the last: {ending}" if ending else "")
-            yield Evidence(pod.ref, f"restarts of {each.name}", observed, "none lately")
+            observed = Trouble.ending(each) or "(not said)"
+            yield Evidence(pod.ref, f"status.containerStatuses[{each.name}].lastState", observed, "no restarts")
 
 
 def _lines(log: LogText | None, said: Complaint | None) -> Iterator[Evidence]:
     if log is not None and said is not None:
-        yield Evidence(log.ref, said.meaning, said.line.text)
+        yield Evidence(log.ref, said.meaning, said.text)
 
 
 def workload_nodes(nodes: Iterable[Node]) -> frozenset[str]:

@@ -7,7 +7,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import orjson
+
 from checks.facts.logs import Line
+from checks.facts.reading import text
 
 CNI_MANAGER = "cni-manager"
 DAEMON = "daemon-manager"
@@ -96,6 +99,23 @@ class Complaint:
 
     line: Line
     meaning: str
+
+    @property
+    def text(self) -> str:
+        """What it says, without the time, which would make the same complaint look like a new one."""
+        return spoken(self.line.text)
+
+
+def spoken(written: str) -> str:
+    """A line of the operator (zap, JSON) as message and error; other lines without their time."""
+    if written.startswith("{"):
+        try:
+            raw = orjson.loads(written)
+        except orjson.JSONDecodeError:
+            return written
+        said = ": ".join(part for part in (text(raw, "msg"), text(raw, "error")) if part)
+        return said or written
+    return Line(None, written).message
 
 
 def complaint(component: str, lines: Iterable[Line]) -> Complaint | None:

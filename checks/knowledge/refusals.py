@@ -29,9 +29,15 @@ REASONS: tuple[Reason, ...] = (
     ),
     Reason(
         "quota",
-        re.compile(r"exceeded quota: (?P<name>[\w.-]+)|failed quota: (?P<unset>[\w.-]+)"),
-        "the namespace's quota is used up, or asks for requests and limits that they do not have",
+        re.compile(r"exceeded quota: (?P<name>[\w.-]+)"),
+        "the namespace's quota is used up",
         "Raise the quota, or free some of it.",
+    ),
+    Reason(
+        "quota",
+        re.compile(r"failed quota: (?P<name>[\w.-]+)"),
+        "the namespace's quota asks for requests and limits that they do not have",
+        "Add a LimitRange with defaults for what the quota counts.",
     ),
     Reason(
         "pod-security",

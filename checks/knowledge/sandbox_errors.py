@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from checks.findings import Involved
+from checks.knowledge.component_logs import spoken
 
 NOT_READY = "egress-prefix-unassigned"
 MISSING = "gateway-configuration-missing"
@@ -55,6 +56,11 @@ class SandboxFailure:
     def from_components(self) -> bool:
         """Whether the static egress components on the pod's node may be at fault."""
         return COMPONENTS in self.causes
+
+    @property
+    def shown(self) -> str:
+        """The text as evidence: without the wrapper, whose sandbox id is another one at each attempt."""
+        return f'plugin type="{self.plugin}" failed: {self.error}' if self.plugin else self.error
 
     @property
     def about(self) -> frozenset[Involved]:
@@ -172,7 +178,7 @@ def sandbox_failure(message: str) -> SandboxFailure:
     found = _PLUGIN.search(message)
     if found is None:
         error = _SANDBOX_ID.sub(r"\1…", _RPC.sub("", message, count=1)).strip()
-        return SandboxFailure("", error, "the container runtime could not create its sandbox", ())
+        return SandboxFailure("", error, f"the container runtime could not create its sandbox: {_short(error)}", ())
     plugin, error = found["type"], found["error"].strip()
     if not plugin.startswith("kube-egress-cni"):
         return SandboxFailure(
@@ -181,8 +187,13 @@ def sandbox_failure(message: str) -> SandboxFailure:
     known = first_known(error)
     if known is None:
         # An unknown text may follow from any of the causes; it is shown as it is.
-        return SandboxFailure(plugin, error, "the static egress gateway's CNI plugin fails", CAUSES)
+        return SandboxFailure(plugin, error, f"the static egress gateway's CNI plugin says: {_short(error)}", CAUSES)
     return SandboxFailure(plugin, error, known.meaning, known.causes, known.fix)
+
+
+def _short(error: str) -> str:
+    words = " ".join(error.split()).rstrip(".")
+    return words if len(words) <= 160 else f"{words[:160]}…"
 
 
 def first_known(text: str) -> SandboxError | None:
@@ -195,5 +206,5 @@ def from_log(lines: Iterable[str]) -> SandboxFailure | None:
     newest: SandboxFailure | None = None
     for line in lines:
         if (known := first_known(line)) is not None:
-            newest = SandboxFailure("kube-egress-cni", line, known.meaning, known.causes, known.fix)
+            newest = SandboxFailure("kube-egress-cni", spoken(line), known.meaning, known.causes, known.fix)
     return newest

@@ -13,7 +13,7 @@ BEGINNING = (CREATING, "PodInitializing")
 
 @dataclass(frozen=True, slots=True)
 class WaitingReason:
-    """One reason: `meaning` completes "pods … are/have …", `fix` says what usually helps."""
+    """One reason: `meaning` completes "Pod …:", `fix` says what usually helps."""
 
     reason: str
     meaning: str
@@ -28,25 +28,25 @@ _IMAGE = (
 REASONS: tuple[WaitingReason, ...] = (
     WaitingReason(
         "Unschedulable",
-        "no node takes them",
+        "not scheduled, since no node fits",
         "Make room: more nodes, or nodes whose taints the gateway's pods tolerate. They never run on the gateway pool.",
     ),
-    WaitingReason("Unscheduled", "the scheduler has not placed them"),
-    WaitingReason("ImagePullBackOff", "their image cannot be pulled", _IMAGE),
-    WaitingReason("ErrImagePull", "their image cannot be pulled", _IMAGE),
-    WaitingReason("ImageInspectError", "their image cannot be read on the node", _IMAGE),
-    WaitingReason("RegistryUnavailable", "the image registry does not answer", _IMAGE),
-    WaitingReason("InvalidImageName", "the name of their image is not valid"),
-    WaitingReason("OOMKilled", "their container needs more memory than its limit and is killed again and again"),
-    WaitingReason("CrashLoopBackOff", "their container ends again and again"),
-    WaitingReason("Terminated", "their container has ended"),
-    WaitingReason("CreateContainerConfigError", "their container needs a ConfigMap or Secret that is not there"),
-    WaitingReason("CreateContainerError", "the runtime cannot create their container"),
-    WaitingReason("RunContainerError", "the runtime cannot start their container"),
-    WaitingReason(CREATING, "their network or volumes are not set up"),
-    WaitingReason("PodInitializing", "their init containers do not end"),
-    WaitingReason("NotReady", "they run but are not ready"),
-    WaitingReason("NodeLost", "their node does not answer"),
+    WaitingReason("Unscheduled", "not scheduled, and the scheduler has not said why"),
+    WaitingReason("ImagePullBackOff", "image cannot be pulled", _IMAGE),
+    WaitingReason("ErrImagePull", "image cannot be pulled", _IMAGE),
+    WaitingReason("ImageInspectError", "image cannot be read on the node", _IMAGE),
+    WaitingReason("RegistryUnavailable", "image registry does not answer", _IMAGE),
+    WaitingReason("InvalidImageName", "name of the image is not valid"),
+    WaitingReason("OOMKilled", "container is killed again and again, since it needs more memory than its limit"),
+    WaitingReason("CrashLoopBackOff", "container ends again and again"),
+    WaitingReason("Terminated", "container has ended"),
+    WaitingReason("CreateContainerConfigError", "container needs a ConfigMap or Secret that is not there"),
+    WaitingReason("CreateContainerError", "container cannot be created by the runtime"),
+    WaitingReason("RunContainerError", "container cannot be started by the runtime"),
+    WaitingReason(CREATING, "network or volumes are not set up"),
+    WaitingReason("PodInitializing", "init containers do not end"),
+    WaitingReason("NotReady", "running, but not ready"),
+    WaitingReason("NodeLost", "node does not answer"),
 )
 
 _BY_REASON = {each.reason: each for each in REASONS}
@@ -54,4 +54,4 @@ _BY_REASON = {each.reason: each for each in REASONS}
 
 def waiting_reason(reason: str) -> WaitingReason:
     """What is known about a reason; one that is not in the table stands for itself."""
-    return _BY_REASON.get(reason) or WaitingReason(reason, f"they wait with the reason {reason}")
+    return _BY_REASON.get(reason) or WaitingReason(reason, f"waiting with the reason {reason}")

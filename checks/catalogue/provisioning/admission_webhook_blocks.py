@@ -15,6 +15,7 @@ from checks.facts.kubernetes import (
     Event,
     MutatingWebhookConfiguration,
     Namespace,
+    Pod,
     ReplicaSet,
     Service,
     ValidatingWebhookConfiguration,
@@ -49,6 +50,7 @@ class _Before:
         Namespace,
         Deployment,
         ReplicaSet,
+        Pod,
         DaemonSet,
         Event,
         Service,
@@ -86,18 +88,17 @@ def admission_webhook_blocks(facts: Facts) -> Iterator[Observation]:
 
     Source: article, provisioning step 2; AKS FAQ, admission controllers; domain.md 6.3 and Appendix B."""
     denied = _denied(facts)
-    known = _by_hook(facts) if denied else {}
     for name, refusals in denied.items():
-        yield _denial(facts, name, refusals, known.get(name))
+        yield _denial(facts, name, refusals)
     found = [each for gate in gates(facts) if (each := _before(facts, gate, denied)) is not None]
-    judged = [seen for each in found if (seen := _standing(facts, each)) is not None]
-    yield from judged
+    groups = _groups(found)
+    yield from (_standing(facts, group) for group in groups)
     demand_refusals(facts)
     facts.in_namespace(DaemonSet, NAMESPACE)
     facts.in_namespace(Event, NAMESPACE)
     for each in found:
         _demand_backend(facts, each)
-    if not denied and not judged:
+    if not denied and not groups:
         yield healthy(
             f"None of the {len(gates(facts))} webhooks for such objects refuses or endangers the {facts.gateway.ref}."
         )
@@ -117,14 +118,17 @@ def _denied(facts: Facts) -> dict[str, list[Refusal]]:
     return found
 
 
-def _by_hook(facts: Facts) -> dict[str, Gate]:
-    """The webhooks by the name that messages carry, as far as they can be read."""
+def _gate(facts: Facts, name: str, refusals: list[Refusal]) -> Gate | None:
+    """The webhook that a message names, as far as webhooks can be read; of the injectors, the one of that revision."""
     if facts.gap(MutatingWebhookConfiguration) or facts.gap(ValidatingWebhookConfiguration):
-        return {}
-    return {gate.hook.name: gate for gate in gates(facts)}
+        return None
+    named = [gate for gate in gates(facts) if gate.hook.name == name]
+    revisions = {each.revision for each in refusals}
+    return next((gate for gate in named if gate.revision in revisions), next(iter(named), None))
 
 
-def _denial(facts: Facts, name: str, refusals: list[Refusal], gate: Gate | None) -> Observation:
+def _denial(facts: Facts, name: str, refusals: list[Refusal]) -> Observation:
+    gate = _gate(facts, name, refusals)
     silent = all(unreachable(each.message) for each in refusals)
     what = "is not answered, so the API server refuses" if silent else "refuses"
     whose = "the gateway's pods" if any(each.revision for each in refusals) else "pods of the static egress gateway"
@@ -156,38 +160,62 @@ def _before(facts: Facts, gate: Gate, denied: dict[str, list[Refusal]]) -> _Befo
     return _Before(gate, resources, backend(facts, gate)) if resources else None
 
 
-def _standing(facts: Facts, each: _Before) -> Observation | None:
-    gate = each.gate
-    dead = each.backend is Backend.DEAD
-    if gate.owner and (not dead or each.resources == (ISTIO,)):
-        # What a dead validation of Istio's objects means is istio-validation-down's to say.
-        return None
-    kinds = ", ".join(resource.plural if resource.plural != "*" else resource.group for resource in each.resources)
-    evidence = [_policy(gate), Evidence(gate.configuration.ref, f"rules of {gate.hook.name}", kinds)]
-    evidence += _selectors(gate) + _conditions(gate)
-    if dead:
-        namespace, name = gate.hook.service or ("", "")
-        evidence.append(Evidence(f"Service {namespace}/{name}", "ready endpoints", "0", "1 or more"))
-    about = [Involved("webhook", name) for name in gate.names]
-    about += [Involved(*involved) for involved in _kept_off(facts, each)]
+def _groups(found: list[_Before]) -> list[list[_Before]]:
+    """Those that say something, by configuration: a policy engine has several webhooks and is one risk."""
+    groups: dict[tuple[str, str, bool, bool], list[_Before]] = {}
+    for each in found:
+        dead = each.backend is Backend.DEAD
+        if each.gate.owner and (not dead or each.resources == (ISTIO,)):
+            # What a dead validation of Istio's objects means is istio-validation-down's to say.
+            continue
+        configuration = each.gate.configuration
+        key = (configuration.kind, configuration.name, dead, each.gate.hook.has_match_conditions)
+        groups.setdefault(key, []).append(each)
+    return list(groups.values())
+
+
+def _standing(facts: Facts, group: list[_Before]) -> Observation:
+    gate = group[0].gate
+    configuration = gate.configuration
+    dead = group[0].backend is Backend.DEAD
+    kinds = ", ".join(dict.fromkeys(_kind(resource) for each in group for resource in each.resources))
+    evidence = [line for each in group for line in _evidence(each)]
+    about = [Involved("webhook", name) for each in group for name in each.gate.names]
+    about += [Involved(*involved) for each in group for involved in _kept_off(facts, each)]
     actions = _actions(facts, gate, dead)
-    who = f"Webhook {gate.hook.name} of {gate.configuration.ref}"
+    many = len(group) > 1
+    who = f"Webhook{'s' if many else ''} {', '.join(each.gate.hook.name for each in group)} of {configuration.ref}"
     if dead and not gate.hook.has_match_conditions:
         return fail(
-            f"{who} has no ready endpoint behind it, so the API server refuses {kinds} of the {facts.gateway.ref}.",
-            subject=gate.configuration.ref,
+            f"{who} {'have' if many else 'has'} no ready endpoint behind {'them' if many else 'it'}, so the API server "
+            f"refuses {kinds} of the {facts.gateway.ref}.",
+            subject=configuration.ref,
             evidence=evidence,
             actions=actions,
             about=about,
         )
-    could = "is not answered and may refuse" if dead else "could deny or change"
+    could = f"{'are' if many else 'is'} not answered and may refuse" if dead else "could deny or change"
     return warn(
         f"{who} {could} {kinds} of the {facts.gateway.ref}.",
-        subject=gate.configuration.ref,
+        subject=configuration.ref,
         evidence=evidence,
         actions=actions,
         about=about,
     )
+
+
+def _kind(resource: Resource) -> str:
+    return "Istio objects" if resource == ISTIO else resource.plural
+
+
+def _evidence(each: _Before) -> list[Evidence]:
+    gate = each.gate
+    ref, name = gate.configuration.ref, gate.hook.name
+    found = [_policy(gate), Evidence(ref, f"rules of {name}", ", ".join(map(_kind, each.resources)))]
+    found += [*_selectors(gate), *_conditions(gate)]
+    if each.backend is Backend.DEAD and gate.hook.service is not None:
+        found.append(Evidence(f"Service {'/'.join(gate.hook.service)}", "ready endpoints", "0", "1 or more"))
+    return found
 
 
 def _kept_off(facts: Facts, each: _Before) -> Iterator[tuple[str, str]]:

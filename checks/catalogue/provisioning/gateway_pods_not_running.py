@@ -42,9 +42,11 @@ def gateway_pods_not_running(facts: Facts) -> Iterator[Observation]:
     faults = [_finding(facts, each, serves) for each in troubles(pods, facts.now)]
     faults += [_restarting(pod) for pod in pods if restarts_often(pod, facts.now)]
     yield from faults
-    missing = list(_missing(facts, pods, serves))
-    yield from missing
-    if not faults and not missing:
+    quiet = not faults
+    for each in _missing(facts, pods, serves):
+        quiet = False
+        yield each
+    if quiet:
         ready = sum(1 for pod in pods if pod.ready)
         yield healthy(f"{ready} pod{' is' if ready == 1 else 's are'} ready.") if pods else skip(_nothing(facts))
 
@@ -96,7 +98,9 @@ def _evidence(facts: Facts, trouble: Trouble, pod: Pod) -> Iterator[Evidence]:
     if warnings := [event for event in facts.events_on(pod) if event.type == "Warning" and event.message]:
         newest = warnings[-1]
         if newest.message not in trouble.observed(pod):
-            yield Evidence(pod.ref, f"event {newest.reason}", newest.message)
+            sandbox_failed = newest.reason == "FailedCreatePodSandBox"
+            said = sandbox_failure(newest.message).shown if sandbox_failed else newest.message
+            yield Evidence(pod.ref, f"event {newest.reason}", said)
 
 
 def _sandbox_text(facts: Facts, pod: Pod) -> str:
@@ -108,7 +112,9 @@ def _sandbox_text(facts: Facts, pod: Pod) -> str:
 
 def _restarting(pod: Pod) -> Observation:
     restarts = max(each.restarts for each in pod.containers)
-    evidence = [Evidence(pod.ref, "status.containerStatuses[].restartCount", str(restarts), f"{RESTARTS} or fewer")]
+    evidence = [
+        Evidence(pod.ref, "status.containerStatuses[].restartCount", f"more than {RESTARTS}", f"{RESTARTS} or fewer")
+    ]
     field = "status.containerStatuses[].lastState.terminated"
     evidence += [Evidence(pod.ref, field, Trouble.ending(each), "none lately") for each in pod.containers if each.ended]
     return warn(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from checks.check import Because, check
 from checks.commands import HOWTO, TSG, change, kubectl, look, restart
-from checks.facts.kubernetes import Deployment, Event, Namespace, ReplicaSet, ResourceQuota
+from checks.facts.kubernetes import Deployment, Event, Namespace, Pod, ReplicaSet, ResourceQuota
 from checks.facts.view import Facts
 from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 from checks.knowledge.refusals import POLICIES, Reason, reason_of
@@ -22,7 +22,7 @@ SHORT_OF = ("pods", "count/pods", "requests.cpu", "requests.memory", "cpu", "mem
     title="A policy of the namespace blocks the gateway's pods",
     severity=Severity.BLOCKS,
     article=("PROV-2",),
-    reads=(Deployment, ReplicaSet, Event, Namespace, ResourceQuota),
+    reads=(Deployment, ReplicaSet, Pod, Event, Namespace, ResourceQuota),
     explains={
         "deployment-not-available": Because("pods that the namespace does not admit never exist", share="revision"),
         "gateway-pods-not-running": Because("pods that the namespace does not admit never exist", share="revision"),

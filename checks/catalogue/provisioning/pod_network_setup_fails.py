@@ -73,10 +73,8 @@ def pod_network_setup_fails(facts: Facts) -> Iterator[Observation]:
 def _said(facts: Facts, pod: Pod) -> _Said | None:
     failures = [event for event in facts.events_on(pod) if event.reason == FAILED and event.message]
     if failures:
-        newest = failures[-1]
-        times = f" ({newest.count} times)" if newest.count > 1 else ""
-        evidence = Evidence(pod.ref, f"event {FAILED}{times}", newest.message, "the sandbox is created")
-        return _Said(pod, sandbox_failure(newest.message), evidence)
+        failure = sandbox_failure(failures[-1].message)
+        return _Said(pod, failure, Evidence(pod.ref, f"event {FAILED}", failure.shown, "the sandbox is created"))
     if not _impatient(facts, pod) or _waits_otherwise(facts, pod):
         return None
     manager = cni_manager_on(facts, pod.node)

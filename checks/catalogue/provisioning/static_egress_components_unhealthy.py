@@ -68,21 +68,25 @@ def static_egress_components_unhealthy(facts: Facts) -> Iterator[Observation]:
     Source: article, provisioning step 4 and static gateway step 2; kube-egress-gateway issues 759 and 1035; domain.md 3."""
     manager, gateway_daemon = cni_manager(facts), daemon(facts)
     pool, no_pool = _pool(facts)
-    wanted = [manager] if no_pool else [manager, gateway_daemon]
-    faults = list(_absent(facts, [each for each in wanted if each.daemon_set is None]))
-    yield from faults
+    quiet = True
+    for each in _faults(facts, manager, None if no_pool else gateway_daemon, pool):
+        quiet = False
+        yield each
+    if quiet:
+        note = f". The daemon was not looked at: {no_pool}" if no_pool else f", {_count(gateway_daemon)}"
+        yield healthy(f"{_count(manager)}{note}.")
+
+
+def _faults(facts: Facts, manager: Component, gateway_daemon: Component | None, pool: str) -> Iterator[Observation]:
+    """What is wrong; the daemon is None where its nodes are not looked at."""
+    wanted = [manager] if gateway_daemon is None else [manager, gateway_daemon]
+    yield from _absent(facts, [each for each in wanted if each.daemon_set is None])
     own = _own_nodes(facts)
-    later: list[Observation] = []
     if manager.daemon_set is not None:
-        later += _cni_manager(facts, manager, own)
-    if gateway_daemon.daemon_set is not None and not no_pool:
-        later += _daemon(facts, gateway_daemon, pool)
-    yield from later
-    tainted = list(_taints(facts, own))
-    yield from tainted
-    if not faults and not later and not tainted:
-        note = f" The daemon was not looked at: {no_pool}." if no_pool else f", {_count(gateway_daemon)}."
-        yield healthy(f"{_count(manager)}{'.' if no_pool else ''}{note}")
+        yield from _cni_manager(facts, manager, own)
+    if gateway_daemon is not None and gateway_daemon.daemon_set is not None:
+        yield from _daemon(facts, gateway_daemon, pool)
+    yield from _taints(facts, own)
 
 
 def _count(component: Component) -> str:
@@ -239,25 +243,41 @@ def _refusals(facts: Facts, component: Component) -> tuple[list[Evidence], list[
 
 
 def _taints(facts: Facts, own: frozenset[str]) -> Iterator[Observation]:
+    elsewhere: list[tuple[Node, Evidence]] = []
     for node in facts.all(Node):
         for taint in node.taints:
             if taint.key != TAINT or (taint.added is not None and facts.now - taint.added < TAINT_GRACE):
                 continue
             since = f"since {taint.added:%Y-%m-%d %H:%M} UTC" if taint.added else "(no timeAdded)"
-            evidence = [Evidence(node.ref, "spec.taints", f"{TAINT} {since}", "removed once the CNI is configured")]
-            summary = f"{node.ref} still carries the taint {TAINT}."
-            actions = [
-                look("See the components on it", _pods_on(node.name), KEGTS),
-                look("See since when it is in the cluster", kubectl("describe", "node", node.name)),
-            ]
-            about = [Involved("component", "cni-manager"), Involved("node", node.name)]
+            evidence = Evidence(node.ref, "spec.taints", f"{TAINT} {since}", "removed once the CNI is configured")
             if node.name in own and taint.added is not None:
-                yield fail(summary, subject=node.ref, evidence=evidence, actions=actions, about=about)
+                actions, about = _taint_actions([node]), _taint_about([node])
+                summary = f"{node.ref} still carries the taint {TAINT}."
+                yield fail(summary, subject=node.ref, evidence=[evidence], actions=actions, about=about)
             else:
-                severity = Severity.DEGRADES
-                yield warn(
-                    summary, subject=node.ref, evidence=evidence, actions=actions, about=about, severity=severity
-                )
+                elsewhere.append((node, evidence))
+    if elsewhere:
+        nodes = [node for node, _ in elsewhere]
+        names = ", ".join(node.name for node in nodes)
+        yield warn(
+            f"Node{'s' if len(nodes) > 1 else ''} {names} still carr{'y' if len(nodes) > 1 else 'ies'} the taint {TAINT}.",
+            subject=", ".join(node.ref for node in nodes),
+            evidence=[evidence for _, evidence in elsewhere],
+            actions=_taint_actions(nodes),
+            about=_taint_about(nodes),
+            severity=Severity.DEGRADES,
+        )
+
+
+def _taint_about(nodes: list[Node]) -> list[Involved]:
+    return [Involved("component", "cni-manager"), *(Involved("node", node.name) for node in nodes)]
+
+
+def _taint_actions(nodes: list[Node]) -> list[Action]:
+    return [
+        look(f"See the components on {nodes[0].name}", _pods_on(nodes[0].name), KEGTS),
+        look("See the taints, and what else the nodes say", kubectl("describe", "node", *(n.name for n in nodes))),
+    ]
 
 
 def _pods_on(node: str) -> str:
