@@ -67,7 +67,7 @@ Look (immutable values, oldest first, safe from any thread):
 * ``changes() -> tuple[Change, ...]``: everything that happened to messages in order (``kind`` posted|updated|deleted,
   ``message``).
 * ``calls(method=None) -> tuple[Call, ...]``: every Web API call, ``Call(at, method, args, ok, error, status,
-  response)``.
+  response)``; uses of response URLs are under ``response_url``.
 * ``deliveries(kind=None) -> tuple[Delivery, ...]``: what was sent to the bot, ``Delivery(at, kind, payload, via, ok,
   error, seconds, retry_num)``.
 * ``wait_until(condition, timeout=5.0)``: returns the condition's first truthy value; TimeoutError says what the
@@ -88,18 +88,20 @@ Forge or replay a request: ``signed_headers(body: bytes, secret: str, timestamp:
 
 The workspace unless another is given: team T0SANDBOX; people U0ALICE, U0BOB, U0CAROL; user group S0ONCALL (alice);
 channels C0OPS #ops-egress, C0PAY #payments-oncall, C0RANDOM #random (the bot is not a member), C0OLD #old (archived);
-the bot is U0BOT.
+the bot is U0BOT. Direct messages with the bot are D0ALICE and so on, once opened. Another workspace:
+``SandboxServer(workspace=Workspace(app=…, users=…, groups=…, channels=…))``, or ``default_workspace(App(scopes=…))``.
 
 ``RateLimits.off()`` for tests about something else; the defaults are Slack's (about one post a second in a channel).
 ``Timing(answer_seconds=3.0, trigger_seconds=3.0, retry_after_seconds=(0.0, 60.0, 300.0))`` is how long Slack waits.
 """
 
 from bot.sandbox.delivery import Ack, Delivery, Timing, signed_headers
+from bot.sandbox.everyday import default_workspace
 from bot.sandbox.limits import RateLimits
 from bot.sandbox.people import NoSuchElement
 from bot.sandbox.server import SandboxServer
 from bot.sandbox.state import App, Change, Message, Revision, StoredFile, View
-from bot.sandbox.workspace import Workspace, default_workspace
+from bot.sandbox.workspace import Workspace
 
 __all__ = [
     "Ack",

@@ -6,22 +6,19 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict
-from importlib import resources
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from bot.sandbox.api import Api
+from bot.sandbox.assets import asset
 from bot.sandbox.core import Core
 from bot.sandbox.delivery import Ack
 from bot.sandbox.people import NoSuchElement, People
 from bot.sandbox.render import file_json, reactions_json, view_json
 from bot.sandbox.state import Change, Channel, JsonObject, Message, View
 
-_TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-# The page runs its own script and style only, whatever a message contains.
-_POLICY = "default-src 'self'; img-src 'self' data: http: https:; style-src 'self'; base-uri 'none'; form-action 'none'"
 _KEEP_ALIVE_SECONDS = 15.0
 
 
@@ -59,10 +56,10 @@ class Browser:
     # -- files of the page --------------------------------------------------------------------------------------------
 
     async def _page(self, request: Request) -> Response:  # noqa: ARG002  # Starlette's form
-        return _asset("index.html")
+        return asset("index.html")
 
     async def _asset(self, request: Request) -> Response:
-        return _asset(request.path_params["name"])
+        return asset(request.path_params["name"])
 
     async def _file(self, request: Request) -> Response:
         file = self._core.workspace.file(request.path_params["id"])
@@ -261,15 +258,6 @@ class Browser:
         if view is None:
             raise NoSuchElement("This form is closed.")
         return view
-
-
-def _asset(name: str) -> Response:
-    kind = _TYPES.get(name.rpartition(".")[2])
-    found = resources.files("bot.sandbox").joinpath("page", name)
-    if kind is None or "/" in name or not found.is_file():
-        return Response("not found", 404)
-    headers = {"Cache-Control": "no-store", "Content-Security-Policy": _POLICY}
-    return Response(found.read_bytes(), media_type=kind, headers=headers)
 
 
 def _ack_json(ack: Ack) -> JsonObject:

@@ -7,7 +7,7 @@ import time
 
 from bot.sandbox.core import Core
 from bot.sandbox.render import message_json, view_json
-from bot.sandbox.state import App, JsonObject, Message, View
+from bot.sandbox.state import App, Channel, JsonObject, Message, View
 from bot.sandbox.workspace import TEAM_DOMAIN, TEAM_ID, Workspace, new_id
 
 VERIFICATION_TOKEN = "sandbox-verification-token"
@@ -27,9 +27,7 @@ def slash_command(core: Core, *, command: str, text: str, user: str, channel: st
         "team_id": TEAM_ID,
         "team_domain": TEAM_DOMAIN,
         "channel_id": channel,
-        "channel_name": core.workspace.channels[channel].name
-        if channel in core.workspace.channels
-        else "directmessage",
+        "channel_name": name_of(core.workspace.channels[channel]),
         "user_id": user,
         "user_name": core.workspace.users[user].name,
         "command": command,
@@ -39,6 +37,11 @@ def slash_command(core: Core, *, command: str, text: str, user: str, channel: st
         "response_url": core.url + core.grants.response_url(user, channel),
         "trigger_id": core.grants.trigger(user),
     }
+
+
+def name_of(channel: Channel) -> str:
+    """The name that payloads give a conversation."""
+    return channel.name if channel.im_user is None else "directmessage"
 
 
 def interaction(core: Core, kind: str, user: str) -> JsonObject:
@@ -75,7 +78,7 @@ def place_of(core: Core, where: Message | View, state: JsonObject | None = None)
         container["thread_ts"] = where.thread_ts
     return {
         "container": container,
-        "channel": {"id": channel.id, "name": channel.name if channel.im_user is None else "directmessage"},
+        "channel": {"id": channel.id, "name": name_of(channel)},
         "message": message_json(core, where, metadata=True),
         "state": {"values": state or {}},
     }

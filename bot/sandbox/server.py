@@ -18,6 +18,7 @@ from bot.sandbox.clock import Clock
 from bot.sandbox.connections import Connections
 from bot.sandbox.core import Core
 from bot.sandbox.delivery import Ack, Deliverer, Delivery, Kind, Timing
+from bot.sandbox.everyday import default_workspace
 from bot.sandbox.faults import Faults
 from bot.sandbox.forms import Given
 from bot.sandbox.grants import Grants
@@ -27,7 +28,7 @@ from bot.sandbox.people import People
 from bot.sandbox.running import BackgroundServer
 from bot.sandbox.sockets import Sockets
 from bot.sandbox.state import App, Change, JsonObject, Message, StoredFile, View
-from bot.sandbox.workspace import Workspace, default_workspace
+from bot.sandbox.workspace import Workspace
 
 T = TypeVar("T")
 

@@ -195,10 +195,16 @@ class Change:
     subject: str = ""
 
 
+# Rich text cuts a sentence into pieces; a reader sees one text.
+_ONE_TEXT = {"rich_text_section", "rich_text_preformatted", "rich_text_quote"}
+
+
 def texts_of(value: object) -> list[str]:
     """Every text in blocks, in reading order: text objects, rich text, markdown and alternative texts."""
     found: list[str] = []
-    if isinstance(value, dict):
+    if isinstance(value, dict) and value.get("type") in _ONE_TEXT:
+        found.append("".join(text for part in value["elements"] for text in texts_of(part)))
+    elif isinstance(value, dict):
         if isinstance(value.get("text"), str):
             found.append(value["text"])
         if isinstance(value.get("alt_text"), str):

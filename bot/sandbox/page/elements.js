@@ -124,7 +124,7 @@ function typed({ element, block, where, page, id, key }) {
   const list = h("ul", { class: "options", role: "listbox", hidden: true });
   const field = h("input", {
     id, class: "field", "data-key": key, role: "combobox", "aria-expanded": "false", autocomplete: "off",
-    placeholder: element.placeholder?.text ?? "Search", value: chosen?.text.text ?? "",
+    placeholder: element.placeholder?.text ?? "Search", value: chosen?.text.text ?? page.draft(where, `${key} typed`) ?? "",
   });
   const show = (...items) => {
     list.replaceChildren(...items);
@@ -154,6 +154,7 @@ function typed({ element, block, where, page, id, key }) {
   };
   field.addEventListener("input", () => {
     chosen = null;
+    page.setDraft(where, `${key} typed`, field.value);
     page.setDraft(where, key, null);
     clearTimeout(wait);
     wait = setTimeout(look, 200);

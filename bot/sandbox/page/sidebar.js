@@ -1,7 +1,8 @@
 // The list of channels, and who looks.
 import { ask, h } from "./dom.js";
 import { popUpMenu } from "./dialogs.js";
-import { avatarOf, go, store, switchUser, unreadIn } from "./page.js";
+import { avatarOf } from "./messages.js";
+import { go, store, switchUser, unreadIn } from "./page.js";
 
 const FAULTS = [
   ["Rate limit everything for 30 s", { name: "rate_limit", seconds: 30 }],

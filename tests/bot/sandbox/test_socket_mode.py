@@ -12,6 +12,8 @@ from slack_sdk import WebClient
 
 from bot.sandbox import SandboxServer
 
+pytestmark = pytest.mark.slow  # the official client takes three seconds to close
+
 
 @pytest.fixture
 def connected(slack: SandboxServer, client: WebClient) -> Iterator[Bolt]:

