@@ -119,7 +119,7 @@ def _listen(port: int, bind: str) -> None:
         server.run()
     finally:
         if socket is not None:
-            socket.close()
+            socket.close()  # type: ignore[no-untyped-call]
 
 
 def _connect(socket: "object") -> None:
@@ -130,7 +130,7 @@ def _connect(socket: "object") -> None:
     assert isinstance(socket, SocketModeHandler)  # noqa: S101 - typed loosely to import lazily
     while True:
         try:
-            socket.connect()
+            socket.connect()  # type: ignore[no-untyped-call]
         except (SlackClientError, OSError) as error:
             log.warning("no socket to Slack yet: %s", error)
             time.sleep(5)

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -17,7 +18,7 @@ from celery.signals import worker_process_init
 
 from bot.messages.answers import elsewhere, listing_answer
 from bot.messages.blocks import Message
-from bot.messages.run import messages
+from bot.messages.run import findings_wait, messages
 from bot.settings import settings
 from bot.slack import (
     ChannelGone,
@@ -110,9 +111,10 @@ class Courier:
             return self._elsewhere(document, run, refused)
 
     def _thread(self, document: str, run: Run) -> Outcome:
-        wanted = messages(run)
+        now = datetime.now(UTC)
+        wanted = messages(run, now)
         delivered = self.documents.deliveries(document).slots
-        rest: float | None = None
+        rest: float | None = findings_wait(run, now) or None
         place = delivered.get(wanted[0].slot)
         thread = run.order.thread or (place.ts if place and not _attempted(place) else None)
         for message in _stale(wanted, delivered):

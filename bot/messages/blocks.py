@@ -66,6 +66,20 @@ def plain(text: str) -> Escaped:
     return Escaped(calm.replace("@", "@" + _JOINER).replace("://", ":" + _JOINER + "//"))
 
 
+def prose(text: str) -> Escaped:
+    """A sentence of our own that may name commands and fields between backticks; they become code, the rest is plain."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return plain(text)
+    spaced = [code(part) if n % 2 else _edged(part) for n, part in enumerate(parts)]
+    return Escaped("".join(spaced))
+
+
+def _edged(part: str) -> str:
+    """Plain text that keeps the space at its ends."""
+    return (" " if part[:1].isspace() else "") + plain(part) + (" " if part[-1:].isspace() and part.strip() else "")
+
+
 def code(text: str) -> Escaped:
     """A name or value as inline code."""
     flat = _visible(" ".join(text.split())).replace("`", "ˋ")

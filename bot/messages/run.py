@@ -5,6 +5,7 @@ A healthy run is at most four messages (parent, two of steps, verdict), a broken
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 
 from bot.messages.blocks import (
     Block,
@@ -19,6 +20,7 @@ from bot.messages.blocks import (
     fallback,
     fitting,
     plain,
+    prose,
     raw,
     section,
 )
@@ -35,16 +37,29 @@ STEPS = {
 
 ACTIONS_IN_PARENT = 3
 
+PATIENCE = 3.0
+"""Seconds that a run may take before its findings are shown as they come, symptoms perhaps before their cause."""
 
-def messages(run: Run) -> tuple[Message, ...]:
-    """Every message that should exist for the run as it stands, in the order of a thread."""
+
+def messages(run: Run, now: datetime) -> tuple[Message, ...]:
+    """Every message that should exist for the run as it stands, in the order of a thread. While a run goes its findings
+    wait for a moment: most runs end within it, and then the root cause comes first."""
     found = [parent(run)]
     if run.report is not None:
         found.append(verdict(run, run.report))
     seen = run.report.findings if run.report is not None else run.findings
-    found += _findings(run, seen)
+    if findings_wait(run, now) == 0:
+        found += _findings(run, seen)
     found += _steps(seen)
     return tuple(found)
+
+
+def findings_wait(run: Run, now: datetime) -> float:
+    """Seconds for which the findings of a going run are still held back; 0 when they are to be shown."""
+    if run.state.ended or not any(f.status in (Status.FAIL, Status.WARN, Status.UNKNOWN) for f in run.findings):
+        return 0.0
+    began = run.started or run.created
+    return max(0.0, PATIENCE - (now - began).total_seconds())
 
 
 # the parent
@@ -210,7 +225,7 @@ def _next_actions(report: Report) -> Iterator[Block]:
 
 def _action(action: Action) -> Escaped:
     link = f" · <{action.url}|documentation>" if action.url.startswith("https://") else ""
-    then = f"\n_Then:_ {plain(action.expect)}" if action.expect else ""
+    then = f"\n_Then:_ {prose(action.expect)}" if action.expect else ""
     body = f"\n{command(action.command)}" if action.command else ""
     return raw(f"{plain(action.title)} _({EFFECTS[action.effect]})_{link}{body}{then}")
 
