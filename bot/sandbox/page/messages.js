@@ -8,7 +8,7 @@ const COMPACT_SECONDS = 300;
 
 export function itemOf(message, before, threaded) {
   const compact = before && before.author === message.author && !message.only_for === !before.only_for && Number(message.ts) - Number(before.ts) < COMPACT_SECONDS && !inThread(message.channel, before.ts).length;
-  const replies = threaded ? [] : inThread(message.channel, message.ts).filter((reply) => !reply.only_for || reply.only_for === store.me);
+  const replies = threaded ? [] : inThread(message.channel, message.ts).filter((reply) => !reply.only_for);
   const trouble = store.trouble.get(key(message));
   const id = JSON.stringify([message, compact, replies.length, replies.at(-1)?.ts, trouble, store.highlighted === message.ts, threaded, message.files.length && store.files.length]);
   return { id, ts: message.ts, draw: () => messageNode(message, { compact, replies, trouble, threaded }) };

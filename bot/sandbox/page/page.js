@@ -302,7 +302,8 @@ function drawThread() {
   const parent = store.messages.get(`${channel}/${ts}`);
   const replies = inThread(channel, ts);
   const items = parent ? [itemOf(parent, null, true)] : [];
-  if (replies.length) items.push({ id: `count ${replies.length}`, draw: () => h("div", { class: "count" }, h("span", {}, `${replies.length} ${replies.length === 1 ? "reply" : "replies"}`)) });
+  const counted = replies.filter((reply) => !reply.only_for).length;
+  if (counted) items.push({ id: `count ${counted}`, draw: () => h("div", { class: "count" }, h("span", {}, `${counted} ${counted === 1 ? "reply" : "replies"}`)) });
   replies.forEach((reply, index) => items.push(itemOf(reply, index ? replies[index - 1] : null, true)));
   drawMessages(pane.querySelector(".scroll"), items);
 }
