@@ -129,25 +129,26 @@ class _Reader:
 
     def _mapping(self, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
         while (event := self.next()).__class__ is yaml.ScalarEvent:
             key = self._text(event.value)
             value = self._value(self.next(), depth)
             if key == "<<" and event.implicit[0]:
-                found = {**_merged(value, event), **found}
+                merged = {**_merged(value, event), **merged}
                 continue
             if key in found:
                 raise BadDocument(f'the key "{key}" occurs twice in one mapping (line {_line(event)})')
             found[key] = value
         if event.__class__ is not yaml.MappingEndEvent:
             raise BadDocument(f"a key that is not plain text (line {_line(event)})")
-        self.budget.spend(len(found) + 1)
-        return found
+        self.budget.spend(len(found) + len(merged) + 1)
+        return {**merged, **found} if merged else found
 
     def _scalar(self, event: Any) -> Any:
         if event.tag is not None:
             self._check_tag(event)
         written = event.value
-        if not event.implicit[0]:
+        if not event.implicit[0] or event.tag is not None:
             return self._text(written)
         try:
             return self.scalars[written]
