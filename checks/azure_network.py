@@ -9,7 +9,7 @@ from checks.facts.base import Gap
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.findings import Action, Evidence
-from checks.security_rules import Flow, Place, free_priority, networks_of
+from checks.security_rules import Decision, Flow, Place, decide, free_priority, networks_of
 
 A = TypeVar("A", bound=ArmFact)
 
@@ -63,9 +63,17 @@ def arm(facts: Facts, kind: type[A], resource_id: str) -> A | Unseen:
     return Unseen("the network is not looked at")
 
 
-def place_of(subnet: Subnet) -> Place:
+def decision(facts: Facts, group: NetworkSecurityGroup, flow: Flow) -> Decision:
+    """What the group does with the flow, worked out once for all gateways of the cluster."""
+    return facts.once("security group", lambda _: decide(group, flow), (group.id.lower(), flow))
+
+
+def place_of(facts: Facts, subnet: Subnet) -> Place:
     """The subnet as an end of a flow."""
-    return Place(", ".join(subnet.prefixes) or subnet.name, networks=networks_of(subnet.prefixes))
+    named = ", ".join(subnet.prefixes) or subnet.name
+    return facts.once(
+        "subnet as a place", lambda _: Place(named, networks=networks_of(subnet.prefixes)), subnet.id.lower()
+    )
 
 
 def show_pool(facts: Facts, pool: str) -> Action:

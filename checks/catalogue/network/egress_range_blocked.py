@@ -7,6 +7,7 @@ from checks.azure_network import (
     allow,
     arm,
     configuration_of,
+    decision,
     gateway_pool,
     list_rules,
     place_of,
@@ -24,7 +25,7 @@ from checks.facts.view import Facts
 from checks.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.knowledge import network
 from checks.question import split_host
-from checks.security_rules import INTERNET, Decision, Flow, decide
+from checks.security_rules import INTERNET, Decision, Flow
 from checks.way_out import WayOut, way_out
 
 PLACES = "every firewall, network security group and allow-list in front of the destinations"
@@ -105,12 +106,12 @@ def _denied(
     """One observation for each rule that denies any of the ports."""
     denials: dict[str, tuple[SecurityRule, Decision, list[int]]] = {}
     for port in _asked_ports(facts):
-        flow = Flow("Outbound", "TCP", range(port, port + 1), place_of(subnet), INTERNET)
-        decision = decide(group, flow)
-        if not decision.allowed and decision.rule is not None:
-            denials.setdefault(decision.rule.name, (decision.rule, decision, []))[2].append(port)
-    for rule, decision, ports in denials.values():
-        yield _denial(facts, configuration, subnet, group, rule, decision, ports)
+        flow = Flow("Outbound", "TCP", range(port, port + 1), place_of(facts, subnet), INTERNET)
+        decided = decision(facts, group, flow)
+        if not decided.allowed and decided.rule is not None:
+            denials.setdefault(decided.rule.name, (decided.rule, decided, []))[2].append(port)
+    for rule, decided, ports in denials.values():
+        yield _denial(facts, configuration, subnet, group, rule, decided, ports)
 
 
 def _denial(
@@ -119,10 +120,10 @@ def _denial(
     subnet: Subnet,
     group: NetworkSecurityGroup,
     rule: SecurityRule,
-    decision: Decision,
+    decided: Decision,
     ports: list[int],
 ) -> Observation:
-    flow = Flow("Outbound", "TCP", range(ports[0], ports[0] + 1), place_of(subnet), INTERNET)
+    flow = Flow("Outbound", "TCP", range(ports[0], ports[0] + 1), place_of(facts, subnet), INTERNET)
     shown = " and ".join(str(port) for port in sorted(ports))
     evidence = [
         _range(configuration),
@@ -136,9 +137,9 @@ def _denial(
     summary = (
         f"Rule {rule.name} of {group.ref} denies TCP {shown} from {subnet.ref} of the gateway nodes to the Internet"
     )
-    if decision.exceptions:
-        evidence += [rule_evidence(group, each, "all that the gateway's hosts need") for each in decision.exceptions]
-        names = ", ".join(each.name for each in decision.exceptions)
+    if decided.exceptions:
+        evidence += [rule_evidence(group, each, "all that the gateway's hosts need") for each in decided.exceptions]
+        names = ", ".join(each.name for each in decided.exceptions)
         return warn(
             f"{summary}, except for what {names} allows.", subject=group.ref, evidence=evidence, actions=actions
         )

@@ -8,6 +8,7 @@ from checks.azure_network import (
     allow,
     arm,
     configuration_of,
+    decision,
     gateway_pool,
     list_rules,
     place_of,
@@ -22,7 +23,7 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.knowledge.network import PROBE_PORT, TUNNEL_PORTS
-from checks.security_rules import BALANCER, Decision, Flow, decide
+from checks.security_rules import BALANCER, Decision, Flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def tunnel_ports_blocked(facts: Facts) -> Iterator[Observation]:
         yield from _not_seen(facts, configuration, [subnet], subnet)
         return
     guarded, unseen = _guarded(facts, configuration, subnet)
-    found = list(_denials(guarded))
+    found = list(_denials(facts, guarded))
     yield from found
     yield from _not_seen(facts, configuration, unseen, subnet, bool(found))
     if not found and not unseen:
@@ -83,7 +84,7 @@ def _guarded(
     facts: Facts, configuration: StaticGatewayConfiguration, gateway_subnet: Subnet
 ) -> tuple[list[Guarded], list[Unseen]]:
     """Every flow with the group it must pass, and what could not be seen of them."""
-    there = place_of(gateway_subnet)
+    there = place_of(facts, gateway_subnet)
     port = configuration.server.port
     ports = range(port, port + 1) if port in TUNNEL_PORTS else TUNNEL_PORTS
     wanted = [(gateway_subnet, Flow("Inbound", "TCP", range(PROBE_PORT, PROBE_PORT + 1), BALANCER, there), "probes")]
@@ -92,7 +93,7 @@ def _guarded(
         if isinstance(subnet, Unseen):
             unseen.append(subnet)
             continue
-        here = place_of(subnet)
+        here = place_of(facts, subnet)
         wanted.append((gateway_subnet, Flow("Inbound", "UDP", ports, here, there), f"tunnels-from-{subnet.name}"))
         wanted.append((subnet, Flow("Outbound", "UDP", ports, here, there), "tunnels"))
     guarded: list[Guarded] = []
@@ -113,20 +114,20 @@ def _node_subnets(facts: Facts) -> list[Subnet | Unseen]:
     return [subnet_of(facts, pools[each]) for each in sorted(pools)]
 
 
-def _denials(guarded: list[Guarded]) -> Iterator[Observation]:
+def _denials(facts: Facts, guarded: list[Guarded]) -> Iterator[Observation]:
     """One observation for each rule that denies any of the flows."""
     blocked: dict[tuple[str, str], tuple[SecurityRule, list[tuple[Guarded, Decision]]]] = {}
     partly: list[tuple[Guarded, Decision]] = []
     for each in guarded:
-        decision = decide(each.group, each.flow)
-        if not decision.allowed and decision.rule is not None:
-            blocked.setdefault((each.group.id, decision.rule.name), (decision.rule, []))[1].append((each, decision))
-        elif decision.exceptions:
-            partly.append((each, decision))
+        decided = decision(facts, each.group, each.flow)
+        if not decided.allowed and decided.rule is not None:
+            blocked.setdefault((each.group.id, decided.rule.name), (decided.rule, []))[1].append((each, decided))
+        elif decided.exceptions:
+            partly.append((each, decided))
     for rule, flows in blocked.values():
         yield _denial(rule, flows)
-    for each, decision in partly:
-        rules = decision.exceptions
+    for each, decided in partly:
+        rules = decided.exceptions
         yield warn(
             f"Rule {rules[0].name} of {each.group.ref} denies a part of {each.flow.shown}.",
             subject=each.group.ref,
@@ -140,7 +141,7 @@ def _denial(rule: SecurityRule, blocked: list[tuple[Guarded, Decision]]) -> Obse
     group = blocked[0][0].group
     flows = ", ".join(each.flow.shown for each, _ in blocked)
     evidence = [rule_evidence(group, rule, f"{flows} allowed")]
-    excepted = {other.name: other for _, decision in blocked for other in decision.exceptions}
+    excepted = {other.name: other for _, decided in blocked for other in decided.exceptions}
     evidence += [rule_evidence(group, other, "all of the flow") for other in excepted.values()]
     actions = [list_rules(group)]
     actions += [allow(group, rule, each.flow, each.name, after=n) for n, (each, _) in enumerate(blocked)]
