@@ -59,7 +59,7 @@ class KubernetesReader:
 
     def pod_log(self, pod: PodName, container: str, tail: int, deadline: float) -> Answer:
         """The newest lines of a container; none for one that waits to start."""
-        path = f"/api/v1/namespaces/{quote(pod.namespace)}/pods/{quote(pod.name)}/log"
+        path = f"/api/v1/namespaces/{quote(pod.namespace, safe='')}/pods/{quote(pod.name, safe='')}/log"
         try:
             body = self._get(path, {"container": container, "tailLines": str(tail)}, deadline, newest=MAX_LOG)
         except Failure as failure:

@@ -62,12 +62,12 @@ def unanswered(error: Exception, server: str) -> Failure:
     match cause:
         case broken.NameResolutionError():
             return Failure(0, f"the name of {server} cannot be resolved")
+        case broken.NewConnectionError():
+            return Failure(0, f"{server} refuses the connection")
         case broken.ConnectTimeoutError():
             return Failure(504, f"{server} cannot be connected to in time (private cluster, or authorized IP ranges?)")
         case broken.TimeoutError():
             return Failure(504, f"{server} does not answer in time")
-        case broken.NewConnectionError():
-            return Failure(0, f"{server} refuses the connection")
         case broken.SSLError():
             return Failure(0, f"TLS with {server} failed: {tls_message(str(cause))}")
         case broken.ProxyError():
