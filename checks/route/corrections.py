@@ -1,6 +1,7 @@
 """Corrected Istio objects as commands: the smallest change to what is there, or a whole object where there is none."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -33,22 +34,69 @@ def listed(kind: type[KubernetesObject], namespace: str = "") -> str:
     return kubectl("get", name, namespace=namespace) if namespace else kubectl("get", name, "-A")
 
 
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """A merge patch of an object: lists are replaced whole, null takes a field away."""
+
+    thing: KubernetesObject
+    body: Manifest
+
+    @property
+    def command(self) -> str:
+        written = orjson.dumps(self.body).decode()
+        return _patch(self.thing, "merge", written)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A JSON patch of an object, for single entries of lists."""
+
+    thing: KubernetesObject
+    operations: tuple[Manifest, ...]
+
+    @property
+    def command(self) -> str:
+        return _patch(self.thing, "json", orjson.dumps(self.operations).decode())
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """A whole object where there is none."""
+
+    manifest: Manifest
+
+    @property
+    def command(self) -> str:
+        return kubectl_apply(yaml.safe_dump(self.manifest, sort_keys=False, default_flow_style=False, width=110))
+
+
+Change = Merge | Edit | Apply
+"""A corrected object: what differs, so that it can be run as a command, or applied to a bundle."""
+
+
+def _patch(thing: KubernetesObject, kind: str, body: str) -> str:
+    return kubectl("patch", resource(thing), thing.name, "--type", kind, "-p", body, namespace=thing.namespace)
+
+
 def patched(thing: KubernetesObject, patch: Manifest) -> str:
-    """A merge patch of the object: lists are replaced whole, null takes a field away."""
-    body = orjson.dumps(patch).decode()
-    return kubectl("patch", resource(thing), thing.name, "--type", "merge", "-p", body, namespace=thing.namespace)
+    """A merge patch as a command."""
+    return Merge(thing, patch).command
 
 
-def json_patched(thing: KubernetesObject, operations: Sequence[Manifest]) -> str:
-    """A JSON patch of the object, for one entry of a list."""
-    body = orjson.dumps(operations).decode()
-    return kubectl("patch", resource(thing), thing.name, "--type", "json", "-p", body, namespace=thing.namespace)
+def applied(manifest: Manifest) -> str:
+    """A whole object as a command."""
+    return Apply(manifest).command
 
 
-def applied(*manifests: Manifest) -> str:
-    """Whole objects, as YAML for `kubectl apply`."""
-    written = [yaml.safe_dump(each, sort_keys=False, default_flow_style=False, width=110) for each in manifests]
-    return kubectl_apply("---\n".join(written))
+def pointer(path: str, *more: str | int) -> str:
+    """A field path such as `spec.http[0].route[1]` as a JSON pointer."""
+    steps = path.replace("[", ".").replace("]", "").split(".")
+    return "/" + "/".join([*steps, *(str(each) for each in more)])
+
+
+def replaced(thing: KubernetesObject, path: str, value: object) -> Edit:
+    """The object with another value in this field; `add` also replaces."""
+    return Edit(thing, ({"op": "add", "path": pointer(path), "value": value},))
 
 
 def manifest(kind: str, name: str, namespace: str, spec: Manifest) -> Manifest:
@@ -70,14 +118,19 @@ MANY = 5
 """More namespaces than this are no list that anybody keeps up: then `*`."""
 
 
-def export_also(thing: Exported, namespaces: Iterable[str]) -> Action:
-    """Exports the object to these namespaces, too."""
+def exported_also(thing: Exported, namespaces: Iterable[str]) -> Merge:
+    """The object, exported to these namespaces, too."""
     kept = [each for each in thing.export_to if each != "~"]
     added = ["." if each == thing.namespace else each for each in namespaces]
     wanted = list(dict.fromkeys((*(kept or ["."]), *added)))
+    return Merge(thing, {"spec": {"exportTo": ["*"] if len(added) > MANY else wanted}})
+
+
+def export_also(thing: Exported, namespaces: Iterable[str]) -> Action:
+    """Exports the object to these namespaces, too, as an action."""
     return change(
         f"Export {thing.ref} to the namespaces that need it",
-        patched(thing, {"spec": {"exportTo": ["*"] if len(added) > MANY else wanted}}),
+        exported_also(thing, namespaces).command,
         ISTIO_EGW,
         "istiod sends it to their proxies within seconds",
     )

@@ -6,7 +6,7 @@ from typing import Literal
 
 from checks.facts.istio import VirtualService
 from checks.facts.reading import Raw, items, mapping, number, text, texts
-from checks.route.hosts import canonical, covers, resolve
+from checks.route.hosts import canonical, matches, resolve
 
 RouteKind = Literal["http", "tls", "tcp"]
 KINDS: tuple[RouteKind, ...] = ("http", "tls", "tcp")
@@ -33,7 +33,7 @@ class Match:
             return False
         if self.port not in (None, port):
             return False
-        return not self.sni_hosts or any(covers(sni, host) for sni in self.sni_hosts)
+        return not self.sni_hosts or any(matches(sni, host) for sni in self.sni_hosts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,95 @@
+"""EG507."""
+
+from collections.abc import Iterator
+
+from checks.check import check
+from checks.facts.base import Fact
+from checks.facts.istio import DestinationRule, Gateway, ServiceEntry, VirtualService
+from checks.facts.kubernetes import Service
+from checks.facts.view import Facts
+from checks.findings import Observation, Severity, healthy, skip
+from checks.route.breaks import Break, Fault
+from checks.route.carried import configuration, judged, nothing_configured
+from checks.route.passage import ROUTE_READS, Passage, passage
+from checks.route.telling import told
+from checks.route.visibility import settle
+
+NEEDS: dict[Fault, type[Fact]] = {
+    Fault.NO_SUBSET: DestinationRule,
+    Fault.UNKNOWN_DESTINATION: ServiceEntry,
+    Fault.NO_DESTINATION_PORT: ServiceEntry,
+    Fault.WRONG_PROTOCOL: ServiceEntry,
+}
+"""What else must have been read before a break of this kind is certain."""
+
+BETTER = {Fault.NO_SERVER: Fault.WRONG_PORT, Fault.WRONG_PROTOCOL: Fault.WRONG_KIND}
+"""Breaks that say no more than another of the same host."""
+
+
+@check(
+    code="EG507",
+    title="The VirtualService's way from sidecars through the gateway to the destination is broken",
+    severity=Severity.BLOCKS,
+    article=("IST-3", "IST-4"),
+    reads=ROUTE_READS,
+)
+def virtual_service_route_broken(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: for every external host that the gateway carries, and every client namespace that gets the route,
+    both hops as Istio would take them: the rule for sidecars and whether it names the gateway's Service, port and subset;
+    the Gateway's server that takes the host; the rule for the gateway and whether its destination is known. It fails at
+    the place that decides, and warns of a VirtualService that is ignored, a rule without a port and the like.
+
+    Why it matters: a route with one wrong name, port, host or binding answers 404 or 503, goes round in a loop, or leaves
+    past the gateway from another address.
+
+    What usually fixes it: the one field that the finding names; the action has it as a patch.
+
+    Source: article IST-3 and IST-4; AKS's how-to for egress gateways; Istio's VirtualService and Gateway references."""
+    facts.all(Gateway)
+    facts.all(VirtualService)
+    found = configuration(facts)
+    hosts = judged(facts)
+    ways = [passage(facts, host) for host in hosts]
+    broken = [each for way in ways for each in _worth(way.breaks, ways) if _certain(facts, each)]
+    for each in broken:
+        yield told(facts, found, each)
+    facts.in_namespace(Service, facts.gateway.namespace)
+    facts.all(ServiceEntry)
+    facts.all(DestinationRule)
+    settle(facts)
+    if broken:
+        return
+    if not hosts:
+        yield skip(nothing_configured(facts))
+    elif not found.selected:
+        yield skip(f"No Gateway selects the pods of {facts.gateway.ref} (gateway-selector-mismatch).")
+    else:
+        yield healthy(_whole(facts, ways))
+
+
+def _whole(facts: Facts, ways: list[Passage]) -> str:
+    foreign = [f"{way.host} leaves through {way.foreign}" for way in ways if way.foreign]
+    if foreign:
+        return f"{'; '.join(foreign[:3])}; all else goes through {facts.gateway.ref}."
+    names = ", ".join(way.host for way in ways[:3]) + (f" and {len(ways) - 3} more hosts" if len(ways) > 3 else "")
+    return f"The way of {names} through {facts.gateway.ref} is whole."
+
+
+def _worth(breaks: tuple[Break, ...], ways: list[Passage]) -> Iterator[Break]:
+    """The breaks to tell. Doubts about a rule are left out beside a failure, and what another break says better: a port
+    without a server that the Service does not have either, the protocol of a rule of the wrong kind, a host that only the
+    Gateway lists beside one that only the VirtualService has."""
+    faults = {each.fault for each in breaks}
+    failing = any(not each.warns for each in breaks)
+    mistaken = {b.server.gateway.ref for way in ways for b in way.breaks if b.fault is Fault.NO_OVERLAP and b.server}
+    for each in breaks:
+        if (each.warns and failing) or BETTER.get(each.fault) in faults:
+            continue
+        if each.fault is Fault.NO_ROUTE and each.lister in mistaken:
+            continue
+        yield each
+
+
+def _certain(facts: Facts, broken: Break) -> bool:
+    kind = NEEDS.get(broken.fault)
+    return kind is None or facts.gap(kind) is None
