@@ -198,14 +198,18 @@ def free_name(facts: Facts, old: StaticGatewayConfiguration) -> str:
 
 def other_gateways(facts: Facts, configuration: StaticGatewayConfiguration) -> tuple[str, ...]:
     """`namespace/name` of the other enabled gateways that leave through the configuration, by Azure's profile."""
-    mine = (facts.gateway.namespace, facts.gateway.name)
-    return tuple(
-        f"{entry.namespace}/{entry.name}"
-        for cluster in facts.readable(ManagedCluster)
-        for entry in cluster.egress_gateways
-        if entry.enabled and (entry.namespace, entry.name) != mine
-        if (entry.namespace, entry.configuration) == configuration.key
-    )
+    users = facts.once("gateways of each configuration", _users).get(configuration.key, ())
+    return tuple(each for each in users if each != str(facts.gateway))
+
+
+def _users(facts: Facts) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for cluster in facts.readable(ManagedCluster):
+        for entry in cluster.egress_gateways:
+            if entry.enabled and entry.configuration:
+                key = (entry.namespace, entry.configuration)
+                found.setdefault(key, []).append(f"{entry.namespace}/{entry.name}")
+    return found
 
 
 def _others_text(others: tuple[str, ...]) -> str:
