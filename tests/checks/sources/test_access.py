@@ -1,0 +1,140 @@
+"""Ways to an API server, and what is said where there is none. Nobody is ever asked anonymously."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from checks.config import ClusterConfig
+from checks.facts.base import Gap
+from checks.facts.kubernetes import Pod
+from checks.sources.base import Answer, Objects
+from checks.sources.live import SourceError, close_sources, open_source
+from tests.clusters.compose import named
+from tests.loopback.kube import KubeServer
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    close_sources()
+
+
+def pods(kubeconfig: Path | str, context: str | None = None, seconds: float = 10) -> Answer:
+    entry = ClusterConfig(name="weu", kubeconfig=str(kubeconfig), context=context, azure="none")
+    return open_source(entry).list_objects(Pod.origin, monotonic() + seconds)
+
+
+def plugin(folder: Path, body: str) -> dict[str, object]:
+    """A user whose credentials come from a program."""
+    path = folder / "login"
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(path), "interactiveMode": "Never"}}
+
+
+def refusal(kubeconfig: Path | str, context: str | None = None) -> str:
+    with pytest.raises(SourceError) as caught:
+        pods(kubeconfig, context)
+    return str(caught.value)
+
+
+def test_a_token_of_the_kubeconfig(tmp_path: Path) -> None:
+    with KubeServer(named("base")) as server:
+        assert isinstance(pods(server.kubeconfig(tmp_path)), Objects)
+
+
+def test_a_token_in_a_file_beside_the_kubeconfig(tmp_path: Path) -> None:
+    with KubeServer(named("base")) as server:
+        (tmp_path / "token").write_text(server.token)
+        assert isinstance(pods(server.kubeconfig(tmp_path, {"tokenFile": "token"})), Objects)
+
+
+def test_a_plugin_that_logs_in(tmp_path: Path) -> None:
+    with KubeServer(named("base")) as server:
+        status = f'"status":{{"token":"{server.token}"}}'
+        said = f'{{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",{status}}}'
+        assert isinstance(pods(server.kubeconfig(tmp_path, plugin(tmp_path, f"echo '{said}'"))), Objects)
+
+
+def test_a_plugin_that_fails_is_a_gap_and_nobody_is_asked(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with KubeServer(named("base")) as server, caplog.at_level(logging.CRITICAL):
+        answer = pods(server.kubeconfig(tmp_path, plugin(tmp_path, "echo no login >&2; exit 1")))
+        assert not server.requests
+    assert isinstance(answer, Gap)
+    assert answer.status == 401
+    assert "its plugin gave no token; run its command by hand" in answer.message
+
+
+def test_a_plugin_that_waits_for_somebody_ends_with_the_run(tmp_path: Path) -> None:
+    with KubeServer(named("base")) as server:
+        began = monotonic()
+        answer = pods(server.kubeconfig(tmp_path, plugin(tmp_path, "exec sleep 3")), seconds=0.5)
+        assert monotonic() - began < 2.5
+        assert not server.requests
+    assert isinstance(answer, Gap)
+    assert answer.status == 504
+
+
+def test_a_plugin_that_is_not_installed(tmp_path: Path) -> None:
+    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": "kubelogin-that-is-not-here"}}
+    with KubeServer(named("base")) as server:
+        said = refusal(server.kubeconfig(tmp_path, user))
+        assert not server.requests
+    assert "user someone logs in with the plugin kubelogin-that-is-not-here, which is not installed here" in said
+    assert "or leave kubeconfig out so that the cluster is reached through Azure" in said
+
+
+def test_a_user_without_credentials(tmp_path: Path) -> None:
+    with KubeServer(named("base")) as server:
+        said = refusal(server.kubeconfig(tmp_path, {}))
+        assert not server.requests
+    assert "user someone has no credentials; the API server is not asked anonymously" in said
+
+
+def test_the_retired_azure_login(tmp_path: Path) -> None:
+    with KubeServer(named("base")) as server:
+        said = refusal(server.kubeconfig(tmp_path, {"auth-provider": {"name": "azure", "config": {}}}))
+    assert "kubelogin convert-kubeconfig" in said
+
+
+def test_a_context_that_is_not_there(tmp_path: Path) -> None:
+    with KubeServer(named("base")) as server:
+        said = refusal(server.kubeconfig(tmp_path), "prod")
+    assert said == f'kubeconfig {tmp_path}/kubeconfig: no context "prod"; it has: loopback'
+
+
+def test_a_kubeconfig_that_is_not_there(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "none") == f"kubeconfig {tmp_path}/none: cannot be read: No such file or directory"
+
+
+@pytest.mark.parametrize("content", ["a: [", "- a", "", "contexts: [1]"])
+def test_a_kubeconfig_that_is_none(content: str, tmp_path: Path) -> None:
+    (tmp_path / "k").write_text(content)
+    assert refusal(tmp_path / "k").startswith(f"kubeconfig {tmp_path}/k: ")
+
+
+def test_in_cluster_outside_of_one() -> None:
+    assert refusal("in-cluster").startswith("kubeconfig: in-cluster: this process does not run in a pod")
+
+
+def test_a_context_without_its_cluster(tmp_path: Path) -> None:
+    with KubeServer(named("base")) as server:
+        path = server.kubeconfig(tmp_path)
+    path.write_text(path.read_text().replace("cluster: loopback", "cluster: other"))
+    assert 'names cluster "other", which has no server there' in refusal(path)
+
+
+def test_connections_are_kept_between_runs_and_a_new_kubeconfig_is_noticed(tmp_path: Path) -> None:
+    with KubeServer(named("base")) as server:
+        path = server.kubeconfig(tmp_path)
+        entry = ClusterConfig(name="weu", kubeconfig=str(path), azure="none")
+        first = open_source(entry)
+        assert open_source(ClusterConfig(name="weu", kubeconfig=str(path), azure="none")) is first
+        for _ in range(3):
+            first.list_objects(Pod.origin, monotonic() + 10)
+        assert server.connections == 1
+        path.write_text(path.read_text() + "\n")
+        assert open_source(entry) is not first
