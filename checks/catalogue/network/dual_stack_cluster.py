@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
+from checks.check import Because, check
 from checks.commands import SEGDOC, az_aks, change, look
 from checks.facts.azure import ManagedCluster
 from checks.facts.view import Facts
 from checks.findings import Evidence, Observation, Scope, Severity, fail, healthy, skip, unknown
+from checks.knowledge.sandbox_errors import sandbox
 
 
 @check(
@@ -18,7 +19,7 @@ from checks.findings import Evidence, Observation, Scope, Severity, fail, health
     reads=(ManagedCluster,),
     explains={
         "egress-prefix-unassigned": "static egress gateways are not supported with IPv6 and may never be set up",
-        "pod-network-setup-fails": "the egress plugin builds IPv4 routes only",
+        "pod-network-setup-fails": Because("the egress plugin builds IPv4 routes only", share="sandbox"),
         "deployment-not-available": "gateway pods get no network that the egress plugin can route",
     },
 )
@@ -54,6 +55,7 @@ def dual_stack_cluster(facts: Facts) -> Iterator[Observation]:
                 show,
                 change("Move to a cluster with IPv4 only; IP families cannot be changed in place", url=SEGDOC),
             ],
+            about=[sandbox("dual-stack-cluster")],
         )
     elif not any(told.values()):
         yield unknown(f"Azure gives neither IP families nor address ranges of {cluster.ref}.", actions=[show])

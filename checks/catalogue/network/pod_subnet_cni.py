@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
+from checks.check import Because, check
 from checks.commands import PODSUBNET, SEGDOC, az_aks, change, look
 from checks.facts.azure import AgentPool, ManagedCluster
 from checks.facts.view import Facts
 from checks.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, skip, unknown
+from checks.knowledge.sandbox_errors import sandbox
 
 
 @check(
@@ -18,7 +19,9 @@ from checks.findings import Action, Evidence, Observation, Scope, Severity, fail
     reads=(AgentPool, ManagedCluster),
     explains={
         "egress-prefix-unassigned": "static egress gateways are not supported on such a cluster and may never be set up",
-        "pod-network-setup-fails": "the static egress plugin cannot route a pod whose network the Pod Subnet plugin built",
+        "pod-network-setup-fails": Because(
+            "the static egress plugin cannot route a pod whose network the Pod Subnet plugin built", share="sandbox"
+        ),
         "deployment-not-available": "gateway pods get no network with Azure CNI Pod Subnet",
     },
 )
@@ -46,6 +49,7 @@ def pod_subnet_cni(facts: Facts) -> Iterator[Observation]:
             subject=f"cluster {facts.cluster.name}",
             evidence=[Evidence(pool.ref, "podSubnetID", pool.pod_subnet_id, "(empty)") for pool in found],
             actions=_actions(facts),
+            about=[sandbox("pod-subnet-cni")],
         )
         return
     if gap is not None:

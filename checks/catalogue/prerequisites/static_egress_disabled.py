@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
+from checks.check import Because, check
 from checks.commands import SEGDOC, TSG, az_aks, change, kubectl, look
 from checks.facts.azure import ManagedCluster
 from checks.facts.kubernetes import DaemonSet
 from checks.facts.static_egress import GROUP, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, skip, unknown, warn
+from checks.knowledge.sandbox_errors import sandbox
 
 DEFINITION = f"CustomResourceDefinition staticgatewayconfigurations.{GROUP}"
 PROFILE = "networkProfile.staticEgressGatewayProfile.enabled"
@@ -26,8 +27,12 @@ PROFILE = "networkProfile.staticEgressGatewayProfile.enabled"
         "gateway-configuration-missing": "without the feature the cluster has no kind StaticGatewayConfiguration to create",
         "gateway-configuration-terminating": "the feature's controller, which ends a deletion, is not there",
         "gateway-configuration-invalid": "the feature's controller, which judges a configuration, is not there",
-        "pod-network-setup-fails": "nothing answers the request for a tunnel when a gateway pod's network is set up",
-        "gateway-pods-not-running": "pods that ask for a static egress gateway stay in ContainerCreating without one",
+        "pod-network-setup-fails": Because(
+            "nothing answers the request for a tunnel when a gateway pod's network is set up", share="sandbox"
+        ),
+        "gateway-pods-not-running": Because(
+            "pods that ask for a static egress gateway stay in ContainerCreating without one", share="sandbox"
+        ),
     },
 )
 def static_egress_disabled(facts: Facts) -> Iterator[Observation]:
@@ -83,7 +88,8 @@ def _off(facts: Facts, cluster: ManagedCluster | None) -> Observation:
     evidence = [_profile(cluster), missing] if cluster else [missing]
     if cluster is None:
         summary = f"The {subject} does not have the static egress gateway's resource kinds."
-    return fail(summary, subject=subject, evidence=evidence, actions=[*_looks(facts), _enable(facts)])
+    actions = [*_looks(facts), _enable(facts)]
+    return fail(summary, subject=subject, evidence=evidence, actions=actions, about=[sandbox("static-egress-disabled")])
 
 
 def _without_azure_s_word(facts: Facts, cluster: ManagedCluster | None) -> Observation:
@@ -110,6 +116,7 @@ def _without_azure_s_word(facts: Facts, cluster: ManagedCluster | None) -> Obser
         subject=cluster.ref,
         evidence=[_profile(cluster), Evidence("DaemonSets kube-egress-gateway-*", "", "none", "two")],
         actions=[*_looks(facts), _enable(facts)],
+        about=[sandbox("static-egress-disabled")],
     )
 
 

@@ -132,7 +132,7 @@ def _absent(facts: Facts, absent: list[Component]) -> Iterator[Observation]:
     many = len(absent) > 1
     about = [Involved("component", each.short) for each in absent]
     if any(each.short == "cni-manager" for each in absent):
-        about += [Involved("node", node) for node in _own_nodes(facts)]
+        about += _on("cni-manager", _own_nodes(facts))
     yield fail(
         f"DaemonSet{'s' if many else ''} {names} {'do' if many else 'does'} not exist.",
         subject=", ".join(each.ref for each in absent),
@@ -152,7 +152,7 @@ def _cni_manager(facts: Facts, component: Component, own: frozenset[str]) -> Ite
     logs = facts.readable(CniManagerLog, component.namespace)
     if _none_ready(component):
         faults = node_faults(facts, component, own or set(component.pods), logs)
-        yield _whole(facts, component, faults, [Involved("node", node) for node in own])
+        yield _whole(facts, component, faults, _on(component.short, own))
         return
     for each in node_faults(facts, component, own, logs):
         yield _finding(facts, component, [each], each.down)
@@ -174,13 +174,22 @@ def _daemon(facts: Facts, component: Component, pool: str) -> Iterator[Observati
     serving = any(pod.ready for node, pod in component.pods.items() if node in own)
     if (own and not serving and faults) or _none_ready(component):
         faults = faults or node_faults(facts, component, set(component.pods), logs)
-        yield _whole(facts, component, faults, [*about, *(Involved("node", node) for node in sorted(own))])
+        yield _whole(facts, component, faults, [*about, *_on(component.short, own)])
         return
     if faults:
         yield _finding(facts, component, faults, False, about)
     elsewhere = {node.name for node in nodes if node.name in component.pods} - own
     if rest := node_faults(facts, component, elsewhere, logs):
         yield _finding(facts, component, rest, False)
+
+
+def _on(component: str, nodes: Iterable[str]) -> list[Involved]:
+    """The nodes, and the component on each of them: what the cni-manager of one node lacks is missing there alone."""
+    names = sorted(nodes)
+    return [
+        *(Involved("node", name) for name in names),
+        *(Involved("component", f"{component} on {name}") for name in names),
+    ]
 
 
 def _none_ready(component: Component) -> bool:
@@ -217,7 +226,7 @@ def _finding(
     actions = _actions(component, next((each.pod for each in faults if each.pod is not None), None))
     everything = [
         Involved("component", component.short),
-        *(Involved("node", each.node) for each in faults),
+        *_on(component.short, [each.node for each in faults]),
         *about,
         *involved,
     ]
@@ -270,7 +279,7 @@ def _taints(facts: Facts, own: frozenset[str]) -> Iterator[Observation]:
 
 
 def _taint_about(nodes: list[Node]) -> list[Involved]:
-    return [Involved("component", "cni-manager"), *(Involved("node", node.name) for node in nodes)]
+    return [Involved("component", "cni-manager"), *_on("cni-manager", [node.name for node in nodes])]
 
 
 def _taint_actions(nodes: list[Node]) -> list[Action]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from checks.check import check
+from checks.check import Because, check
 from checks.commands import SEGDOC, kubectl, look
 from checks.configurations import CONTROLLER, NothingThere, configuration_of
 from checks.facts.azure import AgentPool, ManagedCluster
@@ -24,6 +24,7 @@ from checks.findings import (
     warn,
 )
 from checks.knowledge.controller_events import cause_of, complaints
+from checks.knowledge.sandbox_errors import sandbox
 from checks.prefixes import parse_egress_prefix
 from checks.recipes import describe, new_configuration
 from checks.spans import span
@@ -47,8 +48,10 @@ SHOWN_EVENTS = 3
         ManagedCluster,
     ),
     explains={
-        "pod-network-setup-fails": "a pod's network waits for the prefix",
-        "gateway-pods-not-running": "without a prefix gateway pods get no network and never start",
+        "pod-network-setup-fails": Because("a pod's network waits for the prefix", share="sandbox"),
+        "gateway-pods-not-running": Because(
+            "without a prefix gateway pods get no network and never start", share="sandbox"
+        ),
         "deployment-not-available": "no gateway pod starts before there is a prefix, so none becomes available",
         "gateway-server-profile-incomplete": "the prefix is written last, after the server profile",
         "gateway-dataplane-not-ready": "gateway nodes serve a configuration only once it has a prefix",
@@ -118,7 +121,7 @@ def _missing(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterato
             subject=configuration.ref,
             evidence=evidence,
             actions=_looks(configuration),
-            about=[Involved("component", CONTROLLER)],
+            about=[Involved("component", CONTROLLER), sandbox("egress-prefix-unassigned")],
             pending=True,
         )
         facts.events_on(configuration)
@@ -144,7 +147,7 @@ def _stuck(
             *_remedy(complained),
             *(new_configuration(facts, configuration) if lasting else ()),
         ],
-        about=[Involved("component", CONTROLLER)],
+        about=[Involved("component", CONTROLLER), sandbox("egress-prefix-unassigned")],
     )
 
 

@@ -11,9 +11,13 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.knowledge.controller_events import cause_of, complaints
+from checks.knowledge.sandbox_errors import sandbox
 from checks.recipes import POOL_PLACEHOLDER, describe, patch_spec, pool_note
 
-_STOPPED = [Involved("component", CONTROLLER)]
+_NO_ROUTES = [sandbox("gateway-configuration-invalid")]
+"""New pods get no network from such a spec."""
+
+_STOPPED = [Involved("component", CONTROLLER), *_NO_ROUTES]
 
 
 @check(
@@ -29,7 +33,9 @@ _STOPPED = [Involved("component", CONTROLLER)]
         "gateway-server-profile-incomplete": Because(
             "the controller writes no status for a spec that it refuses", share="component"
         ),
-        "pod-network-setup-fails": "a refused spec brings no prefix, and a range that is no CIDR breaks the pods' routes",
+        "pod-network-setup-fails": Because(
+            "a refused spec brings no prefix, and a range that is no CIDR breaks the pods' routes", share="sandbox"
+        ),
         "gateway-dataplane-not-ready": Because(
             "gateway nodes serve only what the controller has reconciled", share="component"
         ),
@@ -85,7 +91,7 @@ def _observed(facts: Facts, configuration: StaticGatewayConfiguration, fault: Sp
         actions += [restart(name, facts.gateway.namespace) for name in facts.gateway.deployments]
     if fault.works:
         return warn(summary, subject=configuration.ref, evidence=evidence, actions=actions)
-    about = _STOPPED if fault.refused else ()
+    about = _STOPPED if fault.refused else () if fault.routes else _NO_ROUTES
     return fail(summary, subject=configuration.ref, evidence=evidence, actions=actions, about=about)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from checks.check import check
+from checks.check import Because, check
 from checks.commands import (
     AZ_VERSION,
     SEGDOC,
@@ -22,6 +22,7 @@ from checks.facts.kubernetes import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.findings import Action, Evidence, Observation, Severity, fail, healthy, unknown
+from checks.knowledge.sandbox_errors import sandbox
 from checks.recipes import manifest_head, manifest_like, other_gateways, pool_for, pool_note, wait_for_prefix
 
 _CRD = "staticgatewayconfigurations.egressgateway.kubernetes.azure.com"
@@ -34,8 +35,12 @@ _CRD = "staticgatewayconfigurations.egressgateway.kubernetes.azure.com"
     article=("SEG-1",),
     reads=(StaticGatewayConfiguration, ManagedCluster, AgentPool, Pod),
     explains={
-        "pod-network-setup-fails": "the network of an annotated pod cannot be set up without its configuration",
-        "gateway-pods-not-running": "gateway pods get no network without their configuration, so they never start",
+        "pod-network-setup-fails": Because(
+            "the network of an annotated pod cannot be set up without its configuration", share="sandbox"
+        ),
+        "gateway-pods-not-running": Because(
+            "gateway pods get no network without their configuration, so they never start", share="sandbox"
+        ),
         "deployment-not-available": "no gateway pod starts without the configuration, so none becomes available",
         "annotation-mismatch": "a gateway cannot follow to a configuration that does not exist",
         "gateway-dataplane-not-ready": "gateway nodes serve configurations, and there is none to serve",
@@ -83,6 +88,7 @@ def _unnamed(facts: Facts) -> Observation:
             )
         ],
         actions=[*_list(), *_use_another(facts, _here(facts)), *_create(facts, gateway.name)],
+        about=[sandbox("gateway-configuration-missing")],
     )
 
 
@@ -111,6 +117,7 @@ def _not_installed(facts: Facts) -> Observation:
                 f"`{kubectl('get', 'crd', _CRD)}` lists the kind after some minutes",
             ),
         ],
+        about=[sandbox("gateway-configuration-missing")],
     )
 
 
@@ -141,6 +148,7 @@ def _missing(facts: Facts) -> Observation:
             *_create(facts, gateway.configuration, model),
             *_use_another(facts, here),
         ],
+        about=[sandbox("gateway-configuration-missing")],
     )
 
 

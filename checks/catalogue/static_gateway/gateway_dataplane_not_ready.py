@@ -161,7 +161,7 @@ def _pods(facts: Facts, serving: Sequence[GatewayStatus]) -> Iterator[Observatio
     stale = [(p, e) for p in running if (e := ends[p.name]) is not None and p.ip and e.pod_ip != p.ip]
     if stale:
         yield _stale(facts, stale)
-    peers = {peer for status in serving for peer in status.peers}
+    peers = {} if facts.gap(GatewayStatus) else facts.index(GatewayStatus, "peer", lambda status: status.peers)
     lost = [p for p in running if ends[p.name] is not None and f"{p.namespace}/{p.name}" not in peers]
     if serving and lost:
         yield _lost(facts, lost)
@@ -213,8 +213,12 @@ def _lost(facts: Facts, pods: Sequence[Pod]) -> Observation:
 
 
 def _pods_about(pods: Sequence[Pod]) -> list[Involved]:
-    found = [Involved("pod", f"{p.namespace}/{p.name}") for p in pods]
-    return found + [Involved("node", node) for node in sorted({p.node for p in pods if p.node})]
+    nodes = sorted({p.node for p in pods if p.node})
+    return [
+        *(Involved("pod", f"{p.namespace}/{p.name}") for p in pods),
+        *(Involved("node", node) for node in nodes),
+        *(Involved("component", f"cni-manager on {node}") for node in nodes),
+    ]
 
 
 def _count(pods: Sequence[Pod]) -> str:
