@@ -1,0 +1,129 @@
+"""The controller's events: which complaints are current, and what each text means."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from checks.facts.kubernetes import Event
+from checks.knowledge.azure_errors import AZURE_ERRORS, code_of
+from checks.knowledge.controller_events import REASONS, cause_of, complaints
+
+NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
+VM, LB, SGC = (
+    "gatewayVMConfiguration-controller",
+    "gatewayLBConfiguration-controller",
+    "staticGatewayConfiguration-controller",
+)
+
+
+def event(
+    reason: str, minutes_ago: float | None, message: str = "text", component: str = "", kind: str = "Warning"
+) -> Event:
+    last = None if minutes_ago is None else (NOW - timedelta(minutes=minutes_ago)).isoformat()
+    return Event(
+        {
+            "metadata": {"name": f"{reason}-{minutes_ago}-{message}"},
+            "type": kind,
+            "reason": reason,
+            "message": message,
+            "lastTimestamp": last,
+            "source": {"component": component},
+        }
+    )
+
+
+def said(*events: Event) -> list[str]:
+    return [found.message for found in complaints(events)]
+
+
+def test_a_complaint_is_current_until_its_own_controller_succeeds() -> None:
+    complaint = event("ReconcileGatewayVMConfigurationError", 10, "denied")
+    assert said(complaint) == ["denied"]
+    assert said(complaint, event("ReconcileGatewayVMConfigurationSuccess", 5, kind="Normal")) == []
+    assert said(complaint, event("ReconcileGatewayVMConfigurationSuccess", 15, kind="Normal")) == ["denied"]
+    assert said(complaint, event("ReconcileGatewayLBConfigurationSuccess", 5, kind="Normal")) == ["denied"]
+    assert said(complaint, event("Reconciled", 5, kind="Normal")) == ["denied"]
+
+
+def test_reconciling_is_no_sign_of_health_but_ends_a_refusal() -> None:
+    reconciling = event("Reconciling", 1, "provisioned with egress prefix <pending>", kind="Normal")
+    assert said(event("ReconcileError", 5, "no secret"), reconciling) == ["no secret"]
+    assert said(event("InvalidSpec", 5, "bad"), reconciling) == []
+
+
+def test_the_newest_complaint_comes_first_and_each_text_once() -> None:
+    found = said(
+        event("ReconcileGatewayLBConfigurationError", 9, "no pool"),
+        event("ReconcileGatewayVMConfigurationError", 2, "denied"),
+        event("ReconcileGatewayVMConfigurationError", 7, "denied"),
+    )
+    assert found == ["denied", "no pool"]
+
+
+def test_events_without_a_time_are_kept_and_settled_by_any_success() -> None:
+    complaint = event("ReconcileGatewayVMConfigurationError", None, "denied")
+    assert said(complaint) == ["denied"]
+    assert said(complaint, event("ReconcileGatewayVMConfigurationSuccess", 5, kind="Normal")) == []
+
+
+def test_a_reason_that_nobody_knows_counts_when_the_controller_wrote_it() -> None:
+    assert said(event("SomethingNew", 1, "odd", component=SGC)) == ["odd"]
+    assert said(event("SomethingNew", 1, "odd", component="policy-engine")) == []
+    assert said(event("SomethingNew", 1, "fine", component=SGC, kind="Normal")) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "maps_to"),
+    [
+        ("gateway agent pool not found", "gateway-pool-missing"),
+        ("gateway VMSS not found", "gateway-pool-missing"),
+        ("nodepool does not have IP prefix size", "gateway-pool-missing"),
+        ("failed to parse public ip prefix id: p1", "gateway-configuration-invalid"),
+        (
+            "spec: Invalid value: Only one of GatewayNodepoolName and GatewayVmssProfile should be provided",
+            "gateway-configuration-invalid",
+        ),
+        ("public ip prefix subscription(a) is not in the same subscription(b)", "own-prefix-unusable"),
+        ("failed to get public ip prefix(/subscriptions/x): 404", "own-prefix-unusable"),
+        ("provided public ip prefix has invalid length(31), required(30)", "own-prefix-unusable"),
+        ("failed to create managed public ip prefix: QuotaExceeded", ""),
+        ("failed to update vmss(aks-gw)", ""),
+        ("failed to update vmss instance(/subscriptions/x): SubnetIsFull", ""),
+        ("failed to find private IP from vmss(a), instance(b), ipConfig(c)", ""),
+    ],
+)
+def test_a_text_points_to_the_check_that_finds_the_fault(message: str, maps_to: str) -> None:
+    cause = cause_of(message)
+    assert cause.maps_to == maps_to
+    assert cause.meaning
+
+
+def test_azures_own_error_says_what_to_do() -> None:
+    cause = cause_of("failed to update vmss(x): RESPONSE 403: 403 Forbidden ERROR CODE: ScopeLocked")
+    assert cause.code == "ScopeLocked"
+    assert "lock" in cause.fix
+
+
+def test_an_unknown_text_has_no_meaning_of_ours() -> None:
+    cause = cause_of("the moon is full")
+    assert (cause.meaning, cause.maps_to, cause.fix, cause.code) == ("", "", "", "")
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ('Code="BrandNewError" Message="…"', "BrandNewError"),
+        ("ERROR CODE: BrandNewError", "BrandNewError"),
+        ('{"error":{"code":"BrandNewError"}}', "BrandNewError"),
+        ("LinkedAuthorizationFailed: no", "LinkedAuthorizationFailed"),
+        ("rpc error: code = Unknown desc = x", ""),
+        ("plain", ""),
+    ],
+)
+def test_the_error_code_is_found_wherever_it_stands(message: str, code: str) -> None:
+    assert code_of(message) == code
+
+
+def test_the_tables_name_each_thing_once() -> None:
+    for names in ([r.name for r in REASONS], [e.code for e in AZURE_ERRORS]):
+        assert len(names) == len(set(names))
