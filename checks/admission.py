@@ -14,6 +14,7 @@ from checks.facts.kubernetes import (
     ValidatingWebhookConfiguration,
     Webhook,
     WebhookConfiguration,
+    selects,
 )
 from checks.facts.view import Facts
 from checks.knowledge.webhook_owners import injector_revision, owner
@@ -81,13 +82,21 @@ def _gates(facts: Facts) -> tuple[Gate, ...]:
 
 def before_gateway(facts: Facts, gate: Gate) -> tuple[Resource, ...]:
     """The gateway's kinds that this webhook's selectors really take in."""
-    namespace = facts.get(Namespace, facts.gateway.namespace)
-    namespace_labels = namespace.all_labels if namespace else {"kubernetes.io/metadata.name": facts.gateway.namespace}
+    name = facts.gateway.namespace
+    namespace = facts.get(Namespace, name)
+    namespace_labels = namespace.all_labels if namespace else {"kubernetes.io/metadata.name": name}
+    if not selects(gate.hook.namespace_selector, namespace_labels):
+        return ()
+    known = facts.once("labels of the gateway's objects", _all_labels, facts.gateway)
     return tuple(
         resource
         for resource in gate.resources
-        if any(applies(gate.hook, namespace_labels, labels) for labels in _labels(facts, resource))
+        if any(applies(gate.hook, namespace_labels, labels) for labels in known[resource])
     )
+
+
+def _all_labels(facts: Facts) -> dict[Resource, tuple[Mapping[str, str], ...]]:
+    return {resource: tuple(_labels(facts, resource)) for resource in GATEWAY_RESOURCES}
 
 
 def _labels(facts: Facts, resource: Resource) -> Iterator[Mapping[str, str]]:

@@ -27,18 +27,25 @@ class NodeFault:
     pod: Pod | None = None
 
 
-def node_faults(facts: Facts, component: Component, nodes: Iterable[str], logs: Iterable[LogText]) -> list[NodeFault]:
-    """What is wrong with the component on these nodes; a pod that is starting is nothing wrong."""
-    by_pod = {log.key: log for log in logs}
+def node_faults(facts: Facts, component: Component, nodes: Iterable[str], logs: type[LogText]) -> list[NodeFault]:
+    """What is wrong with the component on these nodes; a pod that is starting is nothing wrong. `logs` is the kind of its
+    logs, which add detail as far as they can be read."""
+    known = facts.once(f"faults of {component.short}", lambda seen: _pod_faults(seen, component, logs))
     found: list[NodeFault] = []
     for node in sorted(nodes):
-        pod = component.pods.get(node)
-        if pod is None:
+        if node in known:
+            found.append(known[node])
+        elif node not in component.pods:
             evidence = Evidence(component.ref, f"its pod on node {node}", "(none)", "a ready pod")
             found.append(NodeFault(node, f"has no {component.short}", (evidence,), True))
-        elif (fault := _pod_fault(facts, component, pod, by_pod.get(pod.key))) is not None:
-            found.append(fault)
     return found
+
+
+def _pod_faults(facts: Facts, component: Component, logs: type[LogText]) -> dict[str, NodeFault]:
+    """The faults of its pods by node: once for the cluster."""
+    by_pod = {log.key: log for log in facts.readable(logs, component.namespace)}
+    found = ((node, _pod_fault(facts, component, pod, by_pod.get(pod.key))) for node, pod in component.pods.items())
+    return {node: fault for node, fault in found if fault is not None}
 
 
 def _pod_fault(facts: Facts, component: Component, pod: Pod, log: LogText | None) -> NodeFault | None:

@@ -1,7 +1,7 @@
 """EG309: the static egress gateway's own components do not run where the gateway needs them."""
 
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from checks.check import Because, check
 from checks.commands import KEGTS, SEGDOC, TSG, change, disrupt, kubectl, look
@@ -110,7 +110,7 @@ def _pool(facts: Facts) -> tuple[str, str]:
         if pool.power_state.lower() == "stopped" or pool.provisioning_state.lower() == "deleting":
             state = "stopped" if pool.power_state.lower() == "stopped" else "being deleted"
             return name, f"node pool {name} is {state} (gateway-pool-missing)"
-    if not facts.gap(Node) and not any(node.pool.lower() == name.lower() for node in facts.all(Node)):
+    if not facts.gap(Node) and name.lower() not in facts.index(Node, "pool", lambda node: (node.pool.lower(),)):
         return name, f"node pool {name} has no nodes (gateway-pool-unhealthy)"
     return name, ""
 
@@ -121,7 +121,7 @@ def _own_nodes(facts: Facts) -> frozenset[str]:
     found = {pod.node for pod in pods if pod.node}
     kept_off = any(TAINT in text(pod.condition("PodScheduled"), "message") for pod in pods if not pod.node)
     if kept_off and not facts.gap(Node):
-        found |= {node.name for node in facts.all(Node) if any(taint.key == TAINT for taint in node.taints)}
+        found |= {node.name for node, _ in facts.once("tainted nodes", _tainted)}
     return frozenset(found)
 
 
@@ -149,7 +149,7 @@ def _absent(facts: Facts, absent: list[Component]) -> Iterator[Observation]:
 
 
 def _cni_manager(facts: Facts, component: Component, own: frozenset[str]) -> Iterator[Observation]:
-    logs = facts.readable(CniManagerLog, component.namespace)
+    logs = CniManagerLog
     if _none_ready(component):
         faults = node_faults(facts, component, own or set(component.pods), logs)
         yield _whole(facts, component, faults, _on(component.short, own))
@@ -166,9 +166,9 @@ def _cni_manager(facts: Facts, component: Component, own: frozenset[str]) -> Ite
 
 
 def _daemon(facts: Facts, component: Component, pool: str) -> Iterator[Observation]:
-    logs = facts.readable(GatewayDaemonLog, component.namespace)
-    nodes = facts.all(Node)
-    own = {node.name for node in nodes if pool and node.pool.lower() == pool.lower()}
+    logs = GatewayDaemonLog
+    by_pool = facts.index(Node, "pool", lambda node: (node.pool.lower(),))
+    own = {node.name for node in by_pool.get(pool.lower(), ())} if pool else set()
     about = [Involved("pool", pool)] if pool else []
     faults = node_faults(facts, component, own, logs)
     serving = any(pod.ready for node, pod in component.pods.items() if node in own)
@@ -178,7 +178,7 @@ def _daemon(facts: Facts, component: Component, pool: str) -> Iterator[Observati
         return
     if faults:
         yield _finding(facts, component, faults, False, about)
-    elsewhere = {node.name for node in nodes if node.name in component.pods} - own
+    elsewhere = set(component.pods) - own
     if rest := node_faults(facts, component, elsewhere, logs):
         yield _finding(facts, component, rest, False)
 
@@ -251,20 +251,24 @@ def _refusals(facts: Facts, component: Component) -> tuple[list[Evidence], list[
     return [Evidence(each.ref, each.field, each.message, "its pods are created") for each in said], involved
 
 
+def _tainted(facts: Facts) -> tuple[tuple[Node, datetime | None], ...]:
+    """The nodes that carry the taint, and since when."""
+    return tuple((node, t.added) for node in facts.all(Node) for t in node.taints if t.key == TAINT)
+
+
 def _taints(facts: Facts, own: frozenset[str]) -> Iterator[Observation]:
     elsewhere: list[tuple[Node, Evidence]] = []
-    for node in facts.all(Node):
-        for taint in node.taints:
-            if taint.key != TAINT or (taint.added is not None and facts.now - taint.added < TAINT_GRACE):
-                continue
-            since = f"since {taint.added:%Y-%m-%d %H:%M} UTC" if taint.added else "(no timeAdded)"
-            evidence = Evidence(node.ref, "spec.taints", f"{TAINT} {since}", "removed once the CNI is configured")
-            if node.name in own and taint.added is not None:
-                actions, about = _taint_actions([node]), _taint_about([node])
-                summary = f"{node.ref} still carries the taint {TAINT}."
-                yield fail(summary, subject=node.ref, evidence=[evidence], actions=actions, about=about)
-            else:
-                elsewhere.append((node, evidence))
+    for node, added in facts.once("tainted nodes", _tainted):
+        if added is not None and facts.now - added < TAINT_GRACE:
+            continue
+        since = f"since {added:%Y-%m-%d %H:%M} UTC" if added else "(no timeAdded)"
+        evidence = Evidence(node.ref, "spec.taints", f"{TAINT} {since}", "removed once the CNI is configured")
+        if node.name in own and added is not None:
+            actions, about = _taint_actions([node]), _taint_about([node])
+            summary = f"{node.ref} still carries the taint {TAINT}."
+            yield fail(summary, subject=node.ref, evidence=[evidence], actions=actions, about=about)
+        else:
+            elsewhere.append((node, evidence))
     if elsewhere:
         nodes = [node for node, _ in elsewhere]
         names = ", ".join(node.name for node in nodes)
