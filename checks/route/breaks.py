@@ -58,8 +58,6 @@ class Break:
     text: str = ""
     others: tuple[VirtualService, ...] = ()
     clients: tuple[Clients, ...] = ()
-    lister: str = ""
-    """The Gateway that lists a host which no VirtualService sends."""
 
     @property
     def warns(self) -> bool:

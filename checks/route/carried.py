@@ -194,7 +194,12 @@ def _is_broad(facts: Facts, gateway: Gateway, mine: tuple[str, str, tuple[Virtua
     return not gateway.selector or ingress_selected(facts, gateway) is not None
 
 
-def _hosts(bound: Iterable[BoundServer], routes: Iterable[VirtualService]) -> tuple[str, ...]:
+def _misses(route: VirtualService, met: set[str], served: Iterable[str]) -> bool:
+    """Whether the VirtualService has a host that no server takes."""
+    return any((host := resolve(each, route.namespace)) not in met and host not in served for each in route.hosts)
+
+
+def _hosts(bound: list[BoundServer], routes: tuple[VirtualService, ...]) -> tuple[str, ...]:
     """What servers and VirtualServices have in common, and what either has alone; without the cluster's own Services."""
     served = dict.fromkeys(each.host for server in bound for each in server.hosts)
     routed = dict.fromkeys(resolve(host, route.namespace) for route in routes for host in route.hosts)
@@ -206,6 +211,9 @@ def _hosts(bound: Iterable[BoundServer], routes: Iterable[VirtualService]) -> tu
     pairs += [(s, r) for r in loose[1] for s in (served if is_wildcard(r) else wild_served)]
     common = [(s, r, found) for s, r in pairs if (found := narrower_of(s, r)) is not None]
     met = {s for s, _, _ in common} | {r for _, r, _ in common}
-    alone = [h for h in (*loose[0], *loose[1]) if h not in met]
+    homeless = {ref for route in routes for ref in gateway_refs(route) if _misses(route, met, served)}
+    owners = {h: {s.name for s in bound if any(each.host == h for each in s.hosts)} for h in loose[0] if h not in met}
+    # A host that only a Gateway lists, whose VirtualService's own host has no server, is the same host mistyped.
+    alone = [h for h in loose[0] if h not in met and not owners[h] & homeless] + [h for h in loose[1] if h not in met]
     hosts = dict.fromkeys((*both, *(found for _, _, found in common), *alone))
     return tuple(sorted(h for h in hosts if h not in ("", "*") and not is_cluster_local(h) and not is_address(h)))

@@ -99,6 +99,11 @@ def replaced(thing: KubernetesObject, path: str, value: object) -> Edit:
     return Edit(thing, ({"op": "add", "path": pointer(path), "value": value},))
 
 
+def removed(thing: KubernetesObject, path: str) -> Edit:
+    """The object without this field."""
+    return Edit(thing, ({"op": "remove", "path": pointer(path)},))
+
+
 def manifest(kind: str, name: str, namespace: str, spec: Manifest) -> Manifest:
     """An object of networking.istio.io/v1."""
     return {

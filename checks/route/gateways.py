@@ -16,6 +16,9 @@ Labels = Mapping[str, str]
 TERMINATING = frozenset({"SIMPLE", "MUTUAL", "ISTIO_MUTUAL", "OPTIONAL_MUTUAL"})
 """Modes in which the gateway ends TLS and sees the request."""
 
+SAME_HOST = "the same host on one TLS port"
+"""Why a server is left out whose host an older one has; the host itself stays served."""
+
 _HTTP = frozenset({"HTTP", "HTTP2", "GRPC", "GRPC-WEB"})
 
 
@@ -153,5 +156,5 @@ def _conflict(bound: BoundServer, merged: list[BoundServer]) -> tuple[BoundServe
             return other, "HTTP and TCP on one port"
     for other in here:
         if bound.kind.encrypted and {h.host for h in bound.hosts} & {h.host for h in other.hosts}:
-            return other, "the same host on one TLS port"
+            return other, SAME_HOST
     return None, ""

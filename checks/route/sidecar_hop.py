@@ -140,8 +140,7 @@ def _lost(
     elif seen:
         yield Break(Fault.NO_MESH_RULE, host, seen[0], clients=(clients,))
     else:
-        listing = next((s for s in found.all_servers if s.serves(host)), None)
-        yield Break(Fault.NO_ROUTE, host, clients=(clients,), lister=listing.gateway.ref if listing else "")
+        yield Break(Fault.NO_ROUTE, host, clients=(clients,))
 
 
 def arrive(facts: Facts, found: Configuration, host: str, arrival: Arrival, service: Service | None) -> Iterator[Break]:

@@ -50,7 +50,7 @@ def virtual_service_route_broken(facts: Facts) -> Iterator[Observation]:
     found = configuration(facts)
     hosts = judged(facts)
     ways = [passage(facts, host) for host in hosts]
-    broken = [each for way in ways for each in _worth(way.breaks, ways) if _certain(facts, each)]
+    broken = [each for way in ways for each in _worth(way.breaks) if _certain(facts, each)]
     for each in broken:
         yield told(facts, found, each)
     facts.in_namespace(Service, facts.gateway.namespace)
@@ -75,19 +75,13 @@ def _whole(facts: Facts, ways: list[Passage]) -> str:
     return f"The way of {names} through {facts.gateway.ref} is whole."
 
 
-def _worth(breaks: tuple[Break, ...], ways: list[Passage]) -> Iterator[Break]:
-    """The breaks to tell. Doubts about a rule are left out beside a failure, and what another break says better: a port
-    without a server that the Service does not have either, the protocol of a rule of the wrong kind, a host that only the
-    Gateway lists beside one that only the VirtualService has."""
+def _worth(breaks: tuple[Break, ...]) -> Iterator[Break]:
+    """The breaks to tell: doubts about a rule are left out beside a failure, and so is what another break says better."""
     faults = {each.fault for each in breaks}
     failing = any(not each.warns for each in breaks)
-    mistaken = {b.server.gateway.ref for way in ways for b in way.breaks if b.fault is Fault.NO_OVERLAP and b.server}
     for each in breaks:
-        if (each.warns and failing) or BETTER.get(each.fault) in faults:
-            continue
-        if each.fault is Fault.NO_ROUTE and each.lister in mistaken:
-            continue
-        yield each
+        if not (each.warns and failing) and BETTER.get(each.fault) not in faults:
+            yield each
 
 
 def _certain(facts: Facts, broken: Break) -> bool:
