@@ -7,7 +7,7 @@ from datetime import timedelta
 from checks.facts.kubernetes import Node, Pod
 from checks.facts.logs import LogText
 from checks.facts.view import Facts
-from checks.findings import Evidence
+from checks.findings import Evidence, Involved
 from checks.knowledge.component_logs import Complaint, complaint
 from checks.pod_trouble import Trouble, restarts_often, troubles
 from checks.static_egress_components import Component
@@ -78,6 +78,15 @@ def _ends(pod: Pod) -> Iterator[Evidence]:
 def _lines(log: LogText | None, said: Complaint | None) -> Iterator[Evidence]:
     if log is not None and said is not None:
         yield Evidence(log.ref, said.meaning, said.text)
+
+
+def on_nodes(component: str, nodes: Iterable[str]) -> list[Involved]:
+    """The nodes, and the component on each of them: what the cni-manager of one node lacks is missing there alone."""
+    names = sorted(nodes)
+    return [
+        *(Involved("node", name) for name in names),
+        *(Involved("component", f"{component} on {name}") for name in names),
+    ]
 
 
 def workload_nodes(nodes: Iterable[Node]) -> frozenset[str]:

@@ -43,8 +43,7 @@ REASONS: tuple[Reason, ...] = (
         "pod-security",
         re.compile(r"violates PodSecurity \"?(?P<name>[\w:.-]+)\"?"),
         "the namespace's pod security level forbids them",
-        "The gateway's pods set the sysctl net.ipv4.ip_unprivileged_port_start and no seccomp profile: the level baseline "
-        "admits them, restricted does not.",
+        "Enforce the level baseline: the gateway's pods have no seccomp profile of their own, which restricted demands.",
     ),
     Reason(
         "policy",
@@ -58,7 +57,7 @@ REASONS: tuple[Reason, ...] = (
             r"(?P<name>(?:minimum|maximum) \w+ usage per (?:Container|Pod)|max(?:imum)? limit to request ratio)"
         ),
         "a LimitRange of the namespace forbids their requests or limits",
-        "The gateway's proxies ask for 100m CPU and 128Mi and may use 2 CPU and 1Gi: let the LimitRange admit that.",
+        "Let the LimitRange admit what the gateway's proxies ask for: 100m CPU and 128Mi, up to 2 CPU and 1Gi.",
     ),
 )
 

@@ -109,14 +109,13 @@ KNOWN: tuple[SandboxError, ...] = (
         r"failed to (retrieve pod|get pod|update PodEndpoint|create PodEndpoint|delete PodEndpoint)",
         "the cni-manager on its node cannot read the pod or write its PodEndpoint (API server, permissions or a webhook)",
         COMPONENTS,
-        fix="Read the cni-manager's log on that node: the API server's answer is in it.",
     ),
     _row(
         r"failed to parse CNI config|failed to load k8s metadata|failed to convert result to current version"
         r"|ipam should not be empty",
         "the CNI configuration on its node is damaged or chained wrongly",
         COMPONENTS,
-        fix="The cni-manager writes /etc/cni/net.d/01-egressgateway.conflist anew when its pod on that node restarts.",
+        fix="Delete the cni-manager's pod on that node: the next one writes /etc/cni/net.d/01-egressgateway.conflist anew.",
     ),
     _row(
         r"failed to parse gateway public key",
@@ -156,12 +155,12 @@ KNOWN: tuple[SandboxError, ...] = (
         r"failed to find default route|failed to retrieve eth0 interface",
         "the cluster's own CNI sets up pods in a way that the static egress gateway does not support",
         POD_SUBNET,
-        fix="Supported are Azure CNI Overlay and Azure CNI with node subnets.",
+        fix="Move to Azure CNI Overlay or to Azure CNI with node subnets, which are supported.",
     ),
     _row(
         r"failed to setup pod routes",
         "routes or iptables rules could not be set in the pod",
-        fix="Look at the node: its kernel, iptables and rp_filter; a new node often helps.",
+        fix="Replace the node, unless its kernel, iptables rules or rp_filter show what to mend.",
     ),
 )
 """In the order in which they are tried: the first that fits decides."""

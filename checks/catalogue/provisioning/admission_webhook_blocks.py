@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from checks.admission import Backend, Gate, backend, before_gateway, gates
+from checks.admission_remedies import all_webhooks, remedies
 from checks.check import Because, check
-from checks.commands import FAQ, TSG, change, kubectl, look, restart
+from checks.commands import restart
 from checks.facts.azure import ManagedCluster
 from checks.facts.kubernetes import (
     DaemonSet,
@@ -26,8 +27,6 @@ from checks.knowledge.refusals import WEBHOOK, reason_of, unreachable
 from checks.refusals import Refusal, component_refusals, demand_refusals, gateway_refusals
 from checks.static_egress_components import CNI_MANAGER, DAEMON, NAMESPACE
 from checks.webhooks import DEPLOYMENTS, ISTIO, PODS, REPLICA_SETS, SERVICES, Resource
-
-WHO_ANSWERS = "whoever answers it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +137,9 @@ def _denial(facts: Facts, name: str, refusals: list[Refusal]) -> Observation:
     if gate is not None:
         about += [Involved("webhook", each) for each in gate.names]
         evidence.append(_policy(gate))
-        actions = _actions(facts, gate, silent)
+        actions = remedies(facts, gate, silent)
     else:
-        actions = [_all_webhooks()]
+        actions = [all_webhooks()]
     revisions = dict.fromkeys(each.revision for each in refusals if each.revision)
     actions += [restart(f"{facts.gateway.name}-{revision}", facts.gateway.namespace) for revision in revisions]
     return fail(
@@ -182,7 +181,7 @@ def _standing(facts: Facts, group: list[_Before]) -> Observation:
     evidence = [line for each in group for line in _evidence(each)]
     about = [Involved("webhook", name) for each in group for name in each.gate.names]
     about += [Involved(*involved) for each in group for involved in _kept_off(facts, each)]
-    actions = _actions(facts, gate, dead)
+    actions = remedies(facts, gate, dead)
     many = len(group) > 1
     who = f"Webhook{'s' if many else ''} {', '.join(each.gate.hook.name for each in group)} of {configuration.ref}"
     if dead and not gate.hook.has_match_conditions:
@@ -258,40 +257,3 @@ def _demand_backend(facts: Facts, each: _Before) -> None:
         namespace, name = each.gate.hook.service
         facts.get(Service, name, namespace)
         facts.in_namespace(EndpointSlice, namespace)
-
-
-def _all_webhooks() -> Action:
-    kinds = "mutatingwebhookconfigurations,validatingwebhookconfigurations"
-    return look("See which webhooks there are", kubectl("get", kinds), FAQ)
-
-
-def _actions(facts: Facts, gate: Gate, silent: bool) -> list[Action]:
-    kind, name = gate.configuration.kind.lower(), gate.configuration.name
-    found = [look("Read its rules and selectors", kubectl("get", kind, name, "-o", "yaml"), TSG)]
-    if gate.hook.service is not None and silent:
-        namespace, service = gate.hook.service
-        selector = f"kubernetes.io/service-name={service}"
-        command = kubectl("get", "endpointslices", "-l", selector, "-o", "yaml", namespace=namespace)
-        found.append(look(f"See {WHO_ANSWERS}", command))
-        found.append(look("See its pods", kubectl("get", "pods", "-o", "wide", namespace=namespace)))
-    if gate.owner:
-        # AKS sets its own webhooks back: only what answers them can be mended.
-        return found
-    return [*found, _exclude(facts, gate)]
-
-
-def _exclude(facts: Facts, gate: Gate) -> Action:
-    namespace = facts.gateway.namespace
-    hooks = [each.name for each in gate.configuration.webhooks]
-    selector = dict(gate.hook.namespace_selector)
-    expression = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [namespace]}
-    selector["matchExpressions"] = [*(selector.get("matchExpressions") or []), expression]
-    path = f"/webhooks/{hooks.index(gate.hook.name)}/namespaceSelector"
-    patch = json.dumps([{"op": "add", "path": path, "value": selector}])
-    kind, name = gate.configuration.kind.lower(), gate.configuration.name
-    return change(
-        f"Take namespace {namespace} out of it (whoever installed it may have a setting for that, which lasts longer)",
-        kubectl("patch", kind, name, "--type=json", "-p", patch),
-        FAQ,
-        "the pods are created at the next attempt, within minutes",
-    )

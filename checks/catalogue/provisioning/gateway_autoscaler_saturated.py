@@ -111,7 +111,7 @@ def _budgets(facts: Facts, deployment: Deployment) -> Iterator[Observation]:
                         kubectl("describe", "poddisruptionbudget", budget.name, namespace=budget.namespace),
                         SCALE,
                     ),
-                    Action("Bring the missing pods back before nodes are upgraded", url=HOWTO),
+                    change("Bring the missing pods back before nodes are upgraded", url=HOWTO),
                 ],
             )
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from checks.check import Because, check
-from checks.commands import TSG, kubectl, look, restart
+from checks.cni_taint import TAINT, tainted
+from checks.commands import TSG, change, kubectl, look, restart
 from checks.facts.kubernetes import Deployment, Event, Node, Pod, ReplicaSet
 from checks.facts.view import Facts
 from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
@@ -11,8 +12,6 @@ from checks.knowledge.sandbox_errors import CAUSES, sandbox, sandbox_failure
 from checks.knowledge.waiting_reasons import CREATING
 from checks.pod_trouble import RESTARTS, Trouble, restarts_often, troubles
 from checks.refusals import demand_refusals, gateway_refusals
-
-CNI_TAINT = "egressgateway.kubernetes.azure.com/cni-not-ready"
 
 
 @check(
@@ -85,10 +84,8 @@ def _mechanism(facts: Facts, trouble: Trouble) -> Iterator[Involved]:
             yield Involved("node", pod.node)
             said = _sandbox_text(facts, pod)
             yield from sandbox_failure(said).about if said else map(sandbox, CAUSES)
-    if trouble.reason == "Unschedulable" and CNI_TAINT in trouble.detail and not facts.gap(Node):
-        for node in facts.all(Node):
-            if any(taint.key == CNI_TAINT for taint in node.taints):
-                yield Involved("node", node.name)
+    if trouble.reason == "Unschedulable" and TAINT in trouble.detail and not facts.gap(Node):
+        yield from (Involved("node", node.name) for node, _ in tainted(facts))
 
 
 def _evidence(facts: Facts, trouble: Trouble, pod: Pod) -> Iterator[Evidence]:
@@ -215,4 +212,4 @@ def _actions(trouble: Trouble) -> list[Action]:
             )
         case _:
             pass
-    return [*found, Action(trouble.fix)] if trouble.fix else found
+    return [*found, change(trouble.fix)] if trouble.fix else found

@@ -64,7 +64,7 @@ def _refusal(facts: Facts, each: Refusal, reason: Reason) -> Observation:
         f"Pods of Deployment {gateway.namespace}/{deployment} are refused: {reason.meaning}.",
         subject=each.ref,
         evidence=[Evidence(each.ref, each.field, each.message, "the pods are created")],
-        actions=[*_looks(facts), Action(reason.fix, url=HOWTO), restart(deployment, gateway.namespace)],
+        actions=[*_looks(facts), change(reason.fix, url=HOWTO), restart(deployment, gateway.namespace)],
         about=[Involved("revision", each.revision)],
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from checks.check import Because, check
-from checks.commands import KEGTS, SEGDOC, TSG, kubectl, look
+from checks.commands import KEGTS, SEGDOC, TSG, change, kubectl, look
 from checks.facts.kubernetes import Deployment, Event, Pod
 from checks.facts.logs import CniManagerLog
 from checks.facts.view import Facts
@@ -133,7 +133,7 @@ def _actions(facts: Facts, said: _Said) -> list[Action]:
         node = f"spec.nodeName={pod.node}"
         command = kubectl("get", "pods", "--field-selector", node, "-o", "wide", namespace="kube-system")
         found.append(look(f"Look at the network components on {pod.node}", command))
-    return [*found, Action(failure.fix, url=SEGDOC)] if failure.fix else found
+    return [*found, change(failure.fix, url=SEGDOC)] if failure.fix else found
 
 
 def _log(facts: Facts, pod: Pod) -> list[Action]:

@@ -1,11 +1,11 @@
 """EG309: the static egress gateway's own components do not run where the gateway needs them."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
 
 from checks.check import Because, check
-from checks.commands import KEGTS, SEGDOC, TSG, change, disrupt, kubectl, look
-from checks.component_state import NodeFault, node_faults, workload_nodes
+from checks.cni_taint import TAINT, lasting_taints, tainted
+from checks.commands import KEGTS, SEGDOC, TSG, az_aks, change, disrupt, kubectl, look
+from checks.component_state import NodeFault, node_faults, on_nodes, workload_nodes
 from checks.facts.azure import AgentPool
 from checks.facts.kubernetes import DaemonSet, Deployment, Event, Node, Pod
 from checks.facts.logs import CniManagerLog, GatewayDaemonLog
@@ -16,11 +16,6 @@ from checks.findings import Action, Evidence, Involved, Observation, Severity, f
 from checks.knowledge.refusals import WEBHOOK, reason_of
 from checks.refusals import component_refusals
 from checks.static_egress_components import Component, cni_manager, daemon
-
-TAINT = "egressgateway.kubernetes.azure.com/cni-not-ready"
-
-TAINT_GRACE = timedelta(minutes=10)
-"""A new node carries the taint until its cni-manager has written its configuration (domain.md 6.3)."""
 
 
 @check(
@@ -86,7 +81,7 @@ def _faults(facts: Facts, manager: Component, gateway_daemon: Component | None, 
         yield from _cni_manager(facts, manager, own)
     if gateway_daemon is not None and gateway_daemon.daemon_set is not None:
         yield from _daemon(facts, gateway_daemon, pool)
-    yield from _taints(facts, own)
+    yield from lasting_taints(facts, own)
 
 
 def _count(component: Component) -> str:
@@ -121,7 +116,7 @@ def _own_nodes(facts: Facts) -> frozenset[str]:
     found = {pod.node for pod in pods if pod.node}
     kept_off = any(TAINT in text(pod.condition("PodScheduled"), "message") for pod in pods if not pod.node)
     if kept_off and not facts.gap(Node):
-        found |= {node.name for node, _ in facts.once("tainted nodes", _tainted)}
+        found |= {node.name for node, _ in tainted(facts)}
     return frozenset(found)
 
 
@@ -132,16 +127,18 @@ def _absent(facts: Facts, absent: list[Component]) -> Iterator[Observation]:
     many = len(absent) > 1
     about = [Involved("component", each.short) for each in absent]
     if any(each.short == "cni-manager" for each in absent):
-        about += _on("cni-manager", _own_nodes(facts))
+        about += on_nodes("cni-manager", _own_nodes(facts))
     yield fail(
         f"DaemonSet{'s' if many else ''} {names} {'do' if many else 'does'} not exist.",
         subject=", ".join(each.ref for each in absent),
         evidence=[Evidence(each.ref, "metadata.name", "(not found)", each.name) for each in absent],
         actions=[
             look("Look for them under another namespace", kubectl("get", "daemonsets", "-A"), TSG),
-            Action(
-                "Enable the static egress gateway on the cluster if it is off; AKS installs both DaemonSets with it",
-                url=SEGDOC,
+            change(
+                "Enable the static egress gateway if it is off; AKS installs both DaemonSets with it",
+                az_aks(facts.cluster, "update", "--enable-static-egress-gateway"),
+                SEGDOC,
+                "both DaemonSets are listed after some minutes",
             ),
         ],
         about=about,
@@ -152,7 +149,7 @@ def _cni_manager(facts: Facts, component: Component, own: frozenset[str]) -> Ite
     logs = CniManagerLog
     if _none_ready(component):
         faults = node_faults(facts, component, own or set(component.pods), logs)
-        yield _whole(facts, component, faults, _on(component.short, own))
+        yield _whole(facts, component, faults, on_nodes(component.short, own))
         return
     for each in node_faults(facts, component, own, logs):
         yield _finding(facts, component, [each], each.down)
@@ -174,22 +171,13 @@ def _daemon(facts: Facts, component: Component, pool: str) -> Iterator[Observati
     serving = any(pod.ready for node, pod in component.pods.items() if node in own)
     if (own and not serving and faults) or _none_ready(component):
         faults = faults or node_faults(facts, component, set(component.pods), logs)
-        yield _whole(facts, component, faults, [*about, *_on(component.short, own)])
+        yield _whole(facts, component, faults, [*about, *on_nodes(component.short, own)])
         return
     if faults:
         yield _finding(facts, component, faults, False, about)
     elsewhere = set(component.pods) - own
     if rest := node_faults(facts, component, elsewhere, logs):
         yield _finding(facts, component, rest, False)
-
-
-def _on(component: str, nodes: Iterable[str]) -> list[Involved]:
-    """The nodes, and the component on each of them: what the cni-manager of one node lacks is missing there alone."""
-    names = sorted(nodes)
-    return [
-        *(Involved("node", name) for name in names),
-        *(Involved("component", f"{component} on {name}") for name in names),
-    ]
 
 
 def _none_ready(component: Component) -> bool:
@@ -226,7 +214,7 @@ def _finding(
     actions = _actions(component, next((each.pod for each in faults if each.pod is not None), None))
     everything = [
         Involved("component", component.short),
-        *_on(component.short, [each.node for each in faults]),
+        *on_nodes(component.short, [each.node for each in faults]),
         *about,
         *involved,
     ]
@@ -249,53 +237,6 @@ def _refusals(facts: Facts, component: Component) -> tuple[list[Evidence], list[
     reasons = [found for each in said if (found := reason_of(each.message)) is not None]
     involved = [Involved("webhook", name) for reason, name in reasons if reason.kind == WEBHOOK]
     return [Evidence(each.ref, each.field, each.message, "its pods are created") for each in said], involved
-
-
-def _tainted(facts: Facts) -> tuple[tuple[Node, datetime | None], ...]:
-    """The nodes that carry the taint, and since when."""
-    return tuple((node, t.added) for node in facts.all(Node) for t in node.taints if t.key == TAINT)
-
-
-def _taints(facts: Facts, own: frozenset[str]) -> Iterator[Observation]:
-    elsewhere: list[tuple[Node, Evidence]] = []
-    for node, added in facts.once("tainted nodes", _tainted):
-        if added is not None and facts.now - added < TAINT_GRACE:
-            continue
-        since = f"since {added:%Y-%m-%d %H:%M} UTC" if added else "(no timeAdded)"
-        evidence = Evidence(node.ref, "spec.taints", f"{TAINT} {since}", "removed once the CNI is configured")
-        if node.name in own and added is not None:
-            actions, about = _taint_actions([node]), _taint_about([node])
-            summary = f"{node.ref} still carries the taint {TAINT}."
-            yield fail(summary, subject=node.ref, evidence=[evidence], actions=actions, about=about)
-        else:
-            elsewhere.append((node, evidence))
-    if elsewhere:
-        nodes = [node for node, _ in elsewhere]
-        names = ", ".join(node.name for node in nodes)
-        yield warn(
-            f"Node{'s' if len(nodes) > 1 else ''} {names} still carr{'y' if len(nodes) > 1 else 'ies'} the taint {TAINT}.",
-            subject=", ".join(node.ref for node in nodes),
-            evidence=[evidence for _, evidence in elsewhere],
-            actions=_taint_actions(nodes),
-            about=_taint_about(nodes),
-            severity=Severity.DEGRADES,
-        )
-
-
-def _taint_about(nodes: list[Node]) -> list[Involved]:
-    return [Involved("component", "cni-manager"), *_on("cni-manager", [node.name for node in nodes])]
-
-
-def _taint_actions(nodes: list[Node]) -> list[Action]:
-    return [
-        look(f"See the components on {nodes[0].name}", _pods_on(nodes[0].name), KEGTS),
-        look("See the taints, and what else the nodes say", kubectl("describe", "node", *(n.name for n in nodes))),
-    ]
-
-
-def _pods_on(node: str) -> str:
-    selector = f"spec.nodeName={node}"
-    return kubectl("get", "pods", "-A", "--field-selector", selector, "-o", "wide")
 
 
 def _actions(component: Component, pod: Pod | None) -> list[Action]:

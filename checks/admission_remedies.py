@@ -1,0 +1,47 @@
+"""What to do about an admission webhook that stands before an egress gateway."""
+
+import json
+
+from checks.admission import Gate
+from checks.commands import FAQ, TSG, change, kubectl, look
+from checks.facts.view import Facts
+from checks.findings import Action
+
+
+def all_webhooks() -> Action:
+    """A first look where the webhook itself could not be read."""
+    kinds = "mutatingwebhookconfigurations,validatingwebhookconfigurations"
+    return look("See which webhooks there are", kubectl("get", kinds), FAQ)
+
+
+def remedies(facts: Facts, gate: Gate, silent: bool) -> list[Action]:
+    """What to look at and change about a webhook before the gateway; `silent`: nobody answers it."""
+    kind, name = gate.configuration.kind.lower(), gate.configuration.name
+    found = [look("Read its rules and selectors", kubectl("get", kind, name, "-o", "yaml"), TSG)]
+    if gate.hook.service is not None and silent:
+        namespace, service = gate.hook.service
+        selector = f"kubernetes.io/service-name={service}"
+        command = kubectl("get", "endpointslices", "-l", selector, "-o", "yaml", namespace=namespace)
+        found.append(look("See whoever answers it", command))
+        found.append(look("See its pods", kubectl("get", "pods", "-o", "wide", namespace=namespace)))
+    if gate.owner:
+        # AKS sets its own webhooks back: only what answers them can be mended.
+        return found
+    return [*found, _exclude(facts, gate)]
+
+
+def _exclude(facts: Facts, gate: Gate) -> Action:
+    namespace = facts.gateway.namespace
+    hooks = [each.name for each in gate.configuration.webhooks]
+    selector = dict(gate.hook.namespace_selector)
+    expression = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [namespace]}
+    selector["matchExpressions"] = [*(selector.get("matchExpressions") or []), expression]
+    path = f"/webhooks/{hooks.index(gate.hook.name)}/namespaceSelector"
+    patch = json.dumps([{"op": "add", "path": path, "value": selector}])
+    kind, name = gate.configuration.kind.lower(), gate.configuration.name
+    return change(
+        f"Take namespace {namespace} out of it (whoever installed it may have a setting for that, which lasts longer)",
+        kubectl("patch", kind, name, "--type=json", "-p", patch),
+        FAQ,
+        "the pods are created at the next attempt, within minutes",
+    )
