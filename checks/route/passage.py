@@ -10,7 +10,7 @@ from checks.facts.view import Facts
 from checks.route.breaks import Break, Fault
 from checks.route.carried import HOST_READS, Configuration, configuration
 from checks.route.clients import Clients, client_groups
-from checks.route.gateway_hop import Exit, leave, missing_server
+from checks.route.gateway_hop import Exit, Passing, leave, missing_server
 from checks.route.gateways import BoundServer
 from checks.route.needs import entries_about, routes_about
 from checks.route.registry import destination_rules
@@ -20,6 +20,10 @@ from checks.route.virtual_services import mesh_routes, sees
 
 ROUTE_READS: tuple[type[Fact], ...] = (*HOST_READS, Service, ServiceEntry, DestinationRule)
 """What a check that follows hosts declares."""
+
+
+FOLLOWS = frozenset({Fault.NO_ROUTE, Fault.DUPLICATE, Fault.NOT_BOUND, Fault.NOT_DISCOVERED})
+"""Breaks at the gateway that say nothing new where sidecars send nothing there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Passage:
     @property
     def whole(self) -> bool:
         """Whether requests of every client get through."""
-        return bool(self.exits) and not any(not each.warns for each in self.breaks)
+        return bool(self.crossings and self.exits) and not any(not each.warns for each in self.breaks)
 
 
 def passage(facts: Facts, host: str) -> Passage:
@@ -77,7 +81,9 @@ def _follow(facts: Facts, found: Configuration, host: str) -> Passage:
             breaks.extend(passing.breaks)
     foreign = next((dep.foreign for _, dep in departures if dep.foreign), "")
     if not crossings and not foreign:
-        breaks.extend(_untouched(facts, found, host))
+        for passing in _untouched(facts, found, host):
+            exits.extend(passing.exits)
+            breaks.extend(each for each in passing.breaks if each.fault not in FOLLOWS)
     elif exits:
         breaks.extend(_unused(found, host, passed))
     return Passage(host, departures, tuple(crossings), tuple(exits), _merged(breaks, groups), foreign)
@@ -93,13 +99,10 @@ def _meet(facts: Facts, found: Configuration, host: str, crossing: Crossing) -> 
         yield Break(Fault.WRONG_KIND, host, arrival.rule.route, arrival.rule, server=server)
 
 
-def _untouched(facts: Facts, found: Configuration, host: str) -> Iterable[Break]:
-    """Where nothing arrives, what would break at the gateway all the same: so that one look mends the whole way."""
-    for server in found.all_servers:
-        if server.lost_to is None and server.serves(host):
-            for each in leave(facts, found, host, server).breaks:
-                if each.fault not in (Fault.NO_ROUTE, Fault.DUPLICATE, Fault.NOT_BOUND, Fault.NOT_DISCOVERED):
-                    yield each
+def _untouched(facts: Facts, found: Configuration, host: str) -> Iterable[Passing]:
+    """Where nothing arrives, what would become of it at the gateway all the same: so that one look mends the whole way."""
+    live = (each for each in found.all_servers if each.lost_to is None and each.serves(host))
+    return tuple(leave(facts, found, host, server) for server in live)
 
 
 def _unused(found: Configuration, host: str, passed: set[tuple[str, int]]) -> Iterable[Break]:

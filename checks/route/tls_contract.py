@@ -1,7 +1,7 @@
 """The TLS that one side of a hop speaks and the other expects (domain.md 5.2.7, 5.2.9)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from checks.facts.istio import DestinationRule
@@ -70,10 +70,20 @@ def hops(facts: Facts, found: Configuration, way: Passage) -> tuple[TlsBreak, ..
         breaks.extend(_first(facts, found, way.host, crossing))
     for leaving in way.exits:
         breaks.extend(_second(facts, found, way, leaving))
+    failing = {(each.name, each.subset) for each in breaks if not each.warns}
+    groups = {clients.namespace for clients, _ in way.departures}
     merged: dict[tuple[object, ...], TlsBreak] = {}
     for each in breaks:
-        merged.setdefault(each.place, each)
-    return tuple(merged.values())
+        if each.fault is TlsFault.MERGED_AWAY and (each.name, each.subset) in failing:
+            continue
+        known = merged.get(each.place, each)
+        merged[each.place] = replace(known, clients=tuple(dict.fromkeys((*known.clients, *each.clients))))
+    return tuple(_for_all(each, groups) for each in merged.values())
+
+
+def _for_all(each: TlsBreak, groups: set[str]) -> TlsBreak:
+    """Names clients only where not all of them are concerned."""
+    return replace(each, clients=()) if groups <= {clients.namespace for clients in each.clients} else each
 
 
 def _first(facts: Facts, found: Configuration, host: str, crossing: Crossing) -> Iterator[TlsBreak]:
