@@ -142,7 +142,7 @@ class Diagnosis:
             findings=findings,
             host=self.question.host,
             client=self.question.client,
-            gaps=tuple(dict.fromkeys(str(gap) for gap in self.store.all_gaps())),
+            gaps=tuple(sorted({str(gap) for gap in self.store.all_gaps()})),
         )
 
     def reads_of(self, slug: str) -> frozenset[type[Fact]]:

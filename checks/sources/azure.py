@@ -29,6 +29,9 @@ _ARM_ID = re.compile(
     r"(/subscriptions/[\w-]+/resourceGroups/[\w.()-]+/providers/Microsoft\.Network)((/[\w.-]+){2,6})", re.IGNORECASE
 )
 
+_ATTEMPT = re.compile(r"\w+Credential: ")
+_REQUEST = re.compile(r"\s*(?:Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)
+
 T = TypeVar("T")
 
 
@@ -204,6 +207,10 @@ def _broken(said: str) -> str:
 
 
 def _first_line(said: str) -> str:
-    """DefaultAzureCredential lists every way that it tried, one a line: the first sentence says what matters."""
+    """What matters of a message: of DefaultAzureCredential's list of all that it tried, those that really failed."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return shortened(lines[0] if lines else "no reason given")
+    tried = [line for line in lines if _ATTEMPT.match(line)]
+    failed = [line for line in tried if "unavailable" not in line and "not found" not in line.lower()]
+    chosen = failed or tried or lines or ["no reason given"]
+    # Entra adds ids and times of the request, which differ each time.
+    return shortened("; ".join(_REQUEST.sub("", line) for line in (chosen if tried else chosen[:1])))

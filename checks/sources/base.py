@@ -139,7 +139,7 @@ class _Gathering:
                 if isinstance(kind.origin, PodLog) and not self.store.targets and self._target_may_come():
                     continue
                 self.pending.discard(kind)
-                details = list(_details(kind.origin, self.store))
+                details = [] if self._is_over(kind.origin) else list(_details(kind.origin, self.store))
                 for detail in details:
                     self.flying[pool.submit(self._read, kind.origin, detail)] = (kind, detail)
                 self.open[kind] = len(details)
@@ -147,6 +147,11 @@ class _Gathering:
                     yield from (Failed(kind, gap) for gap in _inherited(kind.origin, self.store))
                     yield Closed(kind)
                     progress = True
+
+    def _is_over(self, origin: Origin) -> bool:
+        """Whether what this read follows came too late: there is no time left for it, and in a replay there was none."""
+        gaps = (gap for earlier in _after(origin) for gap in self.store.gaps(earlier))
+        return any(gap.status == 504 and gap.message == TOO_LATE for gap in gaps)
 
     def _target_may_come(self) -> bool:
         """Logs wait until it is known which gateway the run is about, while reads that may tell it are under way."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -45,23 +46,23 @@ class RecordingSource:
 
     def list_objects(self, what: Listed, deadline: float) -> Answer:
         asked = Gap("kubernetes", "list", what.resource, 504, TOO_LATE)
-        return self._kept(asked, lambda: self._source.list_objects(what, deadline))
+        return self._kept(asked, lambda: self._source.list_objects(what, deadline), deadline)
 
     def azure(self, what: AzureCall, deadline: float) -> Answer:
         asked = Gap("azure", "get" if what.resource == "managedClusters" else "list", what.resource, 504, TOO_LATE)
-        return self._kept(asked, lambda: self._source.azure(what, deadline))
+        return self._kept(asked, lambda: self._source.azure(what, deadline), deadline)
 
     def arm(self, resource_id: str, deadline: float) -> Answer:
         asked = Gap("azure", "get", resource_id, 504, TOO_LATE)
-        return self._kept(asked, lambda: self._source.arm(resource_id, deadline))
+        return self._kept(asked, lambda: self._source.arm(resource_id, deadline), deadline)
 
     def pod_log(self, pod: PodName, container: str, tail: int, deadline: float) -> Answer:
         asked = Gap("logs", "get", "pods/log", 504, TOO_LATE, pod.namespace, pod.name)
-        return self._kept(asked, lambda: self._source.pod_log(pod, container, tail, deadline), container)
+        return self._kept(asked, lambda: self._source.pod_log(pod, container, tail, deadline), deadline, container)
 
     def server_version(self, deadline: float) -> Answer:
         asked = Gap("kubernetes", "get", "version", 504, TOO_LATE)
-        return self._kept(asked, lambda: self._source.server_version(deadline))
+        return self._kept(asked, lambda: self._source.server_version(deadline), deadline)
 
     def write(self, path: Path) -> None:
         """Writes the bundle: a directory, or an archive when the name ends in .tar.gz or .tgz. It appears whole or not at
@@ -70,8 +71,8 @@ class RecordingSource:
             reads = dict(self._reads)
         write_files(path, _files(self._cluster, self.now(), reads), self.now())
 
-    def _kept(self, asked: Gap, read: Callable[[], Answer], detail: str = "") -> Answer:
-        """Until its answer comes the read counts as one without."""
+    def _kept(self, asked: Gap, read: Callable[[], Answer], deadline: float, detail: str = "") -> Answer:
+        """Until its answer comes the read counts as one without; so does one whose answer came when the run was over."""
         key = (asked.source, asked.resource, asked.namespace or "", asked.name or "", detail)
         with self._lock:
             self._reads.setdefault(key, asked)
@@ -80,6 +81,8 @@ class RecordingSource:
         except Exception as error:
             log.warning("reading %s failed", asked.resource, exc_info=error)
             clean = replace(asked, status=0, message=type(error).__name__)
+        if monotonic() > deadline:
+            return asked
         with self._lock:
             self._reads[key] = clean
         return clean

@@ -170,6 +170,9 @@ class _Handler(LoopbackHandler):
             if fault.close:
                 self.close_connection = True
                 return
+            if fault.body is not None:
+                self.send(200, fault.body)
+                return
             if fault.status:
                 self._error(fault.status, fault.message, fault.retry_after, code="Injected")
                 return
@@ -231,7 +234,9 @@ class _Handler(LoopbackHandler):
         self._json(status, {"error": error}, {} if retry_after is None else {"Retry-After": str(retry_after)})
 
     def _json(self, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
-        content = orjson.dumps(body)
+        self.send(status, orjson.dumps(body), headers)
+
+    def send(self, status: int, content: bytes, headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))

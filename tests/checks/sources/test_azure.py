@@ -1,0 +1,314 @@
+"""The official Azure libraries against Azure's wire format: facts, refusals, and the way to the API server."""
+
+import base64
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+
+import orjson
+import pytest
+import trustme
+
+from checks.config import ClusterConfig, SavedAzure
+from checks.facts.azure import AgentPool, ManagedCluster, canonical
+from checks.facts.base import Gap
+from checks.facts.kubernetes import Pod
+from checks.sources.azure import AzureAccount, AzureReader
+from checks.sources.base import Answer, NotLookedAt, Objects, SourceError
+from checks.sources.live import open_source
+from tests.checks.sources.conftest import UseAzure
+from tests.clusters.compose import named
+from tests.loopback.azure import ARM, LOGIN, AzureServer
+from tests.loopback.faults import Fault
+from tests.loopback.kube import KubeServer
+
+CLUSTER = r"managedClusters/aks1$"
+SUBNET = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg1/providers/Microsoft.Network"
+
+
+@pytest.fixture
+def account() -> Iterator[AzureAccount]:
+    opened = AzureAccount("00000000-0000-0000-0000-000000000000")
+    yield opened
+    opened.close()
+
+
+def reader(account: AzureAccount) -> AzureReader:
+    return AzureReader(account, "rg1", "aks1")
+
+
+def soon(seconds: float = 10) -> float:
+    return monotonic() + seconds
+
+
+def cluster_answer(account: AzureAccount, seconds: float = 10) -> Answer:
+    return reader(account).azure(ManagedCluster.origin, soon(seconds))
+
+
+def test_the_cluster_and_its_pools_come_as_azure_returns_them(use_azure: UseAzure, account: AzureAccount) -> None:
+    base = named("base")
+    with AzureServer(base) as server:
+        use_azure(server)
+        cluster = cluster_answer(account)
+        pools = reader(account).azure(AgentPool.origin, soon())
+    assert isinstance(cluster, Objects)
+    assert cluster.raw[0]["properties"]["networkProfile"]["staticEgressGatewayProfile"] == {"enabled": True}
+    assert canonical(cluster.raw[0]) == canonical(base.managed_cluster)
+    assert isinstance(pools, Objects)
+    assert [canonical(each) for each in pools.raw] == [canonical(each) for each in base.agent_pools or ()]
+
+
+def test_a_network_resource_by_its_id(use_azure: UseAzure, account: AzureAccount) -> None:
+    base = named("base")
+    with AzureServer(base) as server:
+        use_azure(server)
+        for expected in base.resources or ():
+            assert reader(account).arm(expected["id"], soon()) == Objects((expected,))
+
+
+@pytest.mark.parametrize(
+    "resource_id",
+    [
+        "",
+        "x",
+        "https://evil.example/subscriptions/a",
+        f"{SUBNET}/virtualNetworks/v/subnets/../../../../x",
+        f"{SUBNET}/virtualNetworks/v?api-version=1&x=",
+        f"{SUBNET}/virtualNetworks/v#",
+        "/subscriptions/a/resourceGroups/b/providers/Microsoft.KeyVault/vaults/v",
+        "/subscriptions/a/../b/providers/Microsoft.Network/x/y",
+    ],
+)
+def test_an_id_that_is_none_is_never_asked_for(resource_id: str, use_azure: UseAzure, account: AzureAccount) -> None:
+    with AzureServer(named("base")) as server:
+        use_azure(server)
+        answer = reader(account).arm(resource_id, soon())
+        assert not server.requests
+    assert answer == Gap("azure", "get", resource_id, 400, "is not the id of a network resource")
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 409, 500])
+def test_a_refusal_is_a_gap_with_azures_words(status: int, use_azure: UseAzure, account: AzureAccount) -> None:
+    with AzureServer(named("base"), faults=[Fault(f"{ARM}.*{CLUSTER}", status=status, message="may not")]) as server:
+        use_azure(server)
+        answer = cluster_answer(account)
+    assert isinstance(answer, Gap)
+    assert (answer.source, answer.verb, answer.resource, answer.status) == ("azure", "get", "managedClusters", status)
+    assert "may not" in answer.message
+
+
+def test_throttling_is_waited_for_where_azure_says_how_long(use_azure: UseAzure, account: AzureAccount) -> None:
+    with AzureServer(named("base"), faults=[Fault(CLUSTER, status=429, retry_after=1, times=1)]) as server:
+        use_azure(server)
+        assert isinstance(cluster_answer(account), Objects)
+
+
+def test_throttling_that_goes_on_is_a_gap(use_azure: UseAzure, account: AzureAccount) -> None:
+    with AzureServer(named("base"), faults=[Fault(CLUSTER, status=429)]) as server:
+        use_azure(server)
+        began = monotonic()
+        answer = cluster_answer(account)
+        assert monotonic() - began < 5
+        assert sum(count for path, count in server.requests.items() if path.endswith("/aks1")) == 3
+    assert isinstance(answer, Gap)
+    assert answer.status == 429
+
+
+def test_azure_that_hangs_is_a_gap_at_the_deadline(use_azure: UseAzure, account: AzureAccount) -> None:
+    with AzureServer(named("base"), faults=[Fault(CLUSTER, hang=30)]) as server:
+        use_azure(server)
+        began = monotonic()
+        answer = cluster_answer(account, 1.5)
+        assert monotonic() - began < 6
+    assert isinstance(answer, Gap)
+    assert (answer.status, answer.message) == (504, "Azure does not answer in time")
+
+
+def test_azure_that_drops_every_connection(use_azure: UseAzure, account: AzureAccount) -> None:
+    with AzureServer(named("base"), faults=[Fault(CLUSTER, close=True)]) as server:
+        use_azure(server)
+        answer = cluster_answer(account)
+    assert isinstance(answer, Gap)
+    assert answer.status == 0
+    assert answer.message in ("the connection to Azure broke", "the proxy on the way to Azure failed")
+
+
+def test_azure_behind_a_certificate_that_is_not_trusted(
+    use_azure: UseAzure, account: AzureAccount, tmp_path: Path
+) -> None:
+    with AzureServer(named("base")) as server:
+        use_azure(server)
+        (tmp_path / "azure-ca.pem").write_bytes(trustme.CA().cert_pem.bytes())
+        answer = cluster_answer(account)
+    assert isinstance(answer, Gap)
+    assert answer.message.startswith("EnvironmentCredential: Authentication failed: [SSL: CERTIFICATE_VERIFY_FAILED]")
+
+
+def test_entra_that_refuses_the_secret(use_azure: UseAzure, account: AzureAccount) -> None:
+    with AzureServer(named("base"), faults=[Fault(f"{LOGIN}.*/token$", status=401, message="AADSTS7000215")]) as server:
+        use_azure(server)
+        answer = cluster_answer(account)
+    assert isinstance(answer, Gap)
+    assert answer.status == 401
+
+
+def test_no_identity_at_all(use_azure: UseAzure, account: AzureAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    with AzureServer(named("base")) as server:
+        use_azure(server)
+        for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"):
+            monkeypatch.delenv(name)
+        answer = cluster_answer(account)
+        assert not server.requests
+    assert isinstance(answer, Gap)
+    assert answer.status == 401
+    assert answer.message.startswith("EnvironmentCredential: ")
+    assert "\n" not in answer.message
+
+
+# the way to the API server
+
+
+def aks(server: AzureServer, *, certificate: bool = False) -> ClusterConfig:
+    return ClusterConfig(name="weu", azure="none", allow_client_certificate=certificate, **server.entry)
+
+
+def test_the_api_server_is_reached_with_an_entra_token(use_azure: UseAzure) -> None:
+    with (
+        KubeServer(named("base"), authority=trustme.CA()) as kube,
+        AzureServer(named("base"), kube=kube) as server,
+    ):
+        use_azure(server)
+        source = open_source(aks(server))
+        for _ in range(3):
+            assert isinstance(source.list_objects(Pod.origin, soon()), Objects)
+        assert sum(n for path, n in server.requests.items() if path.endswith("listClusterUserCredential")) == 1
+        assert sum(n for path, n in server.requests.items() if path.endswith("/token")) == 2
+        assert kube.connections == 1
+
+
+def test_a_token_that_ends_soon_is_renewed(use_azure: UseAzure) -> None:
+    with (
+        KubeServer(named("base"), authority=trustme.CA()) as kube,
+        AzureServer(named("base"), kube=kube, token_seconds=200) as server,
+    ):
+        use_azure(server)
+        source = open_source(aks(server))
+        before = 0
+        for _ in range(2):
+            assert isinstance(source.list_objects(Pod.origin, soon()), Objects)
+            now = sum(n for path, n in server.requests.items() if path.endswith("/token"))
+            assert now > before
+            before = now
+
+
+def test_a_cluster_admin_certificate_is_not_used(use_azure: UseAzure) -> None:
+    with (
+        KubeServer(named("base"), authority=trustme.CA()) as kube,
+        AzureServer(named("base"), kube=kube, local_account=True) as server,
+    ):
+        use_azure(server)
+        answer = open_source(aks(server)).list_objects(Pod.origin, soon())
+        assert not kube.requests
+    assert isinstance(answer, Gap)
+    assert "hands out its cluster-admin certificate, which is not used" in answer.message
+    assert "allow_client_certificate: true" in str(answer)
+
+
+def test_a_refused_way_in_is_asked_for_once_and_says_whose_refusal_it_is(use_azure: UseAzure) -> None:
+    fault = Fault("listClusterUserCredential$", status=403, message="does not have authorization")
+    with (
+        KubeServer(named("base"), authority=trustme.CA()) as kube,
+        AzureServer(named("base"), kube=kube, faults=[fault]) as server,
+    ):
+        use_azure(server)
+        source = open_source(aks(server))
+        answers = [source.list_objects(Pod.origin, soon()) for _ in range(5)]
+        assert sum(n for path, n in server.requests.items() if path.endswith("listClusterUserCredential")) == 1
+    assert isinstance(answers[0], Gap)
+    assert "Azure gives no way in, listClusterUserCredential: 403" in str(answers[0])
+    assert set(answers) == {answers[0]}
+
+
+@pytest.mark.parametrize("value", ["", base64.b64encode(b"a: [").decode(), base64.b64encode(b"clusters: 1").decode()])
+def test_a_way_in_that_is_none(value: str, use_azure: UseAzure) -> None:
+    body = orjson.dumps({"kubeconfigs": [{"name": "u", "value": value}]})
+    with AzureServer(named("base"), faults=[Fault("listClusterUserCredential$", body=body)]) as server:
+        use_azure(server)
+        answer = open_source(aks(server)).list_objects(Pod.origin, soon())
+    assert isinstance(answer, Gap)
+    assert answer.status == 502
+
+
+# saved answers
+
+
+def saved(folder: Path, **content: object) -> ClusterConfig:
+    for name, value in content.items():
+        (folder / f"{name}.json").write_bytes(value if isinstance(value, bytes) else orjson.dumps(value))
+    files = {name: folder / f"{name}.json" for name in content}
+    with KubeServer(named("base")) as kube:
+        return ClusterConfig(name="weu", kubeconfig=str(kube.kubeconfig(folder)), azure=SavedAzure(**files))
+
+
+def test_saved_answers_stand_in_for_azure(tmp_path: Path) -> None:
+    base = named("base")
+    source = open_source(
+        saved(
+            tmp_path,
+            managed_cluster=base.managed_cluster,
+            agent_pools=list(base.agent_pools or ()),
+            resources=list(base.resources or ()),
+        )
+    )
+    cluster = source.azure(ManagedCluster.origin, soon())
+    assert cluster == Objects((base.managed_cluster or {},))
+    assert source.azure(AgentPool.origin, soon()) == Objects(base.agent_pools or ())
+    resource = (base.resources or ())[0]
+    assert source.arm(resource["id"].upper(), soon()) == Objects((resource,))
+
+
+def test_a_saved_cluster_tells_its_pools_and_the_network_is_not_looked_at(tmp_path: Path) -> None:
+    source = open_source(saved(tmp_path, managed_cluster=named("base").managed_cluster))
+    pools = source.azure(AgentPool.origin, soon())
+    assert isinstance(pools, Objects)
+    assert {AgentPool(each).name for each in pools.raw} == {each["name"] for each in named("base").agent_pools or ()}
+    assert source.arm(f"{SUBNET}/virtualNetworks/v/subnets/s", soon()) == NotLookedAt()
+
+
+def test_saved_answers_are_read_anew_for_each_run(tmp_path: Path) -> None:
+    source = open_source(saved(tmp_path, managed_cluster={"name": "one"}))
+    (tmp_path / "managed_cluster.json").write_text('{"name": "two"}')
+    assert source.azure(ManagedCluster.origin, soon()) == Objects(({"name": "two"},))
+    (tmp_path / "managed_cluster.json").write_text('{"name"')
+    answer = source.azure(ManagedCluster.origin, soon())
+    assert isinstance(answer, Gap)
+    assert f"{tmp_path}/managed_cluster.json: not valid JSON" in str(answer)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"[]", "no JSON object; expected `az aks show -o json`"),
+        (b"{", "not valid JSON"),
+    ],
+)
+def test_a_saved_answer_that_is_none(content: bytes, said: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as caught:
+        open_source(saved(tmp_path, managed_cluster=content))
+    assert said in str(caught.value)
+
+
+def test_azure_is_not_looked_at(tmp_path: Path) -> None:
+    with KubeServer(named("base")) as kube:
+        source = open_source(ClusterConfig(name="weu", kubeconfig=str(kube.kubeconfig(tmp_path)), azure="none"))
+    assert source.azure(ManagedCluster.origin, soon()) == NotLookedAt()
+    assert source.arm(f"{SUBNET}/virtualNetworks/v/subnets/s", soon()) == NotLookedAt()
+
+
+def test_a_cluster_that_azure_does_not_know(use_azure: UseAzure, account: AzureAccount) -> None:
+    with AzureServer(replace(named("base"), errors=())) as server:
+        use_azure(server)
+        answer = AzureReader(account, "rg1", "other").azure(ManagedCluster.origin, soon())
+    assert isinstance(answer, Gap)
+    assert answer.status == 404
