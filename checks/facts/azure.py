@@ -93,6 +93,11 @@ class ManagedCluster(Fact):
         return _segment(self.id, "resourcegroups")
 
     @property
+    def node_resource_group(self) -> str:
+        """The group that AKS keeps for the cluster's own resources (`MC_…`): load balancers, scale sets, prefixes."""
+        return text(self.raw, "noderesourcegroup")
+
+    @property
     def provisioning_state(self) -> str:
         return text(self.raw, "provisioningstate")
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AzureError:
-    """One ARM error code: what it means here, and what to do about it."""
+    """One ARM error code: what it means here, what to do about it, and a command that shows what stands in the way, with
+    `{group}` for the node resource group and `{location}` for the region ("" where only the message tells)."""
 
     code: str
     meaning: str
     fix: str
+    look: str = ""
 
 
 AZURE_ERRORS: tuple[AzureError, ...] = (
@@ -28,23 +30,32 @@ AZURE_ERRORS: tuple[AzureError, ...] = (
         "RequestDisallowedByPolicy",
         "an Azure Policy assignment denies the change",
         "Exempt the cluster's node resource group from the policy that the message names",
+        "az policy assignment list --resource-group {group} --disable-scope-strict-match -o table",
     ),
     AzureError(
         "ScopeLocked",
         "a lock on the resource or its group forbids the change",
         "Remove the lock from the cluster's node resource group",
+        "az lock list --resource-group {group} -o table",
     ),
     AzureError(
         "PublicIPPrefixCountLimitReached",
         "the subscription's limit for public IP prefixes in this region is reached",
         "Delete unused public IP prefixes or ask for more quota",
+        "az network list-usages --location {location} -o table",
     ),
     AzureError(
         "PublicIPCountLimitReached",
         "the subscription's limit for public IP addresses in this region is reached",
         "Delete unused public IP addresses or ask for more quota",
+        "az network list-usages --location {location} -o table",
     ),
-    AzureError("QuotaExceeded", "a quota of the subscription is exhausted", "Ask for more quota in this region"),
+    AzureError(
+        "QuotaExceeded",
+        "a quota of the subscription is exhausted",
+        "Ask for more quota in this region",
+        "az network list-usages --location {location} -o table",
+    ),
     AzureError(
         "InUsePublicIpPrefixCannotBeDeleted",
         "the public IP prefix is still attached to a node",
@@ -59,6 +70,7 @@ AZURE_ERRORS: tuple[AzureError, ...] = (
         "OperationNotAllowed",
         "Azure does not allow the change in the present state, often because another operation is running",
         "Wait for the running operation of the node pool or cluster to end",
+        "az vmss list --resource-group {group} -o table",
     ),
     AzureError(
         "AnotherOperationInProgress",

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from checks.check import Because, check
-from checks.commands import SEGDOC, kubectl, look
+from checks.commands import SEGDOC, kubectl, look, quoted
 from checks.configurations import CONTROLLER, NothingThere, configuration_of
 from checks.facts.azure import AgentPool, ManagedCluster
 from checks.facts.kubernetes import Event
@@ -94,7 +94,7 @@ def _assigned(facts: Facts, configuration: StaticGatewayConfiguration) -> Observ
             f"{configuration.ref} has the egress prefix {prefix}, but its controller complains: {meaning}.",
             subject=configuration.ref,
             evidence=[*evidence, *_events(configuration, complained)],
-            actions=[*_looks(configuration), *_remedy(complained)],
+            actions=[*_looks(configuration), *_remedy(facts, complained)],
         )
     return healthy(f"{configuration.ref} has the egress prefix {prefix}.", evidence=evidence)
 
@@ -144,7 +144,7 @@ def _stuck(
         evidence=evidence,
         actions=[
             *_looks(configuration),
-            *_remedy(complained),
+            *_remedy(facts, complained),
             *(new_configuration(facts, configuration) if lasting else ()),
         ],
         about=[Involved("component", CONTROLLER), sandbox("egress-prefix-unassigned")],
@@ -183,8 +183,23 @@ def _looks(configuration: StaticGatewayConfiguration) -> list[Action]:
     ]
 
 
-def _remedy(complained: Sequence[Event]) -> Iterator[Action]:
+def _remedy(facts: Facts, complained: Sequence[Event]) -> Iterator[Action]:
     """What helps against each cause that the tables know."""
-    for fix in dict.fromkeys(cause_of(event.message).fix for event in complained):
+    causes = [cause_of(event.message) for event in complained]
+    for azure in dict.fromkeys(cause.azure for cause in causes):
+        if azure is not None and azure.look:
+            yield look(f"See what stands behind {azure.code}", _filled(facts, azure.look), SEGDOC)
+    for fix in dict.fromkeys(cause.fix for cause in causes):
         if fix:
             yield Action(fix, effect=Effect.READS if fix.startswith("Wait") else Effect.CHANGES, url=SEGDOC)
+
+
+def _filled(facts: Facts, command: str) -> str:
+    cluster = next(iter(facts.readable(ManagedCluster)), None)
+    group, location = (cluster.node_resource_group, cluster.location) if cluster else ("", "")
+    whole = command.format(
+        group=quoted(group) if group else '"$NODE_RESOURCE_GROUP"',
+        location=quoted(location) if location else '"$LOCATION"',
+    )
+    subscription = facts.cluster.subscription
+    return f"{whole} --subscription {quoted(subscription)}" if subscription else whole
