@@ -88,10 +88,11 @@ def _by_event(facts: Facts, configuration: StaticGatewayConfiguration) -> Observ
         cause = cause_of(event.message)
         if cause.maps_to != "own-prefix-unusable":
             continue
+        said = f"{cause.azure.meaning} ({cause.code})" if cause.azure else cause.meaning
         return _fault(
             facts,
             configuration,
-            f"{configuration.ref} cannot use its own public IP prefix: {cause.meaning}.",
+            f"{configuration.ref} cannot use its own public IP prefix: {said}.",
             Evidence(configuration.ref, f"event {event.reason}", event.message, "(none)"),
             [_remedy(facts, configuration, cause)],
         )
