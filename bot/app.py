@@ -3,15 +3,18 @@
 import hashlib
 import logging
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from flask import Flask, Response, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from slack_bolt import App, BoltResponse
+from slack_bolt import App, BoltContext, BoltResponse
 from slack_bolt.adapter.flask import SlackRequestHandler
 from slack_bolt.authorization import AuthorizeResult
 
 from bot.groups import Groups
+from bot.identity import Identity
 from bot.listeners import actions, commands
 from bot.listeners.desk import Desk
 from bot.messages import answers
@@ -38,20 +41,22 @@ def make_bolt(settings: Settings, config: Config, client: Client) -> App:
         authorize=authorize,
         request_verification_enabled=not settings.socket_mode,
         process_before_response=False,
+        # Each listener occupies a thread until it has answered; Bolt's own five make twenty commands at once wait in line.
+        listener_executor=ThreadPoolExecutor(32, thread_name_prefix="listener"),
     )
-    desk = Desk(config, client, slack, Groups(slack))
+    desk = Desk(config, client, slack, Groups(slack.group_members))
     commands.register(app, desk)
     actions.register(app, desk)
 
     @app.error
-    def broke(error: Exception, body: dict[str, Any]) -> BoltResponse:
+    def broke(error: Exception, body: dict[str, Any], context: BoltContext) -> BoltResponse:
         """The third and last place that catches broadly: an apology with a token that is in the log."""
         token_ = hashlib.sha256(f"{type(error).__name__} {error} {time.time()}".encode()).hexdigest()[:8]
         FAULTS.inc()
         log.error("error %s", token_, exc_info=error)
         message = answers.apology(token_)
         url = str(body.get("response_url", ""))
-        if url and "command" not in body:
+        if url and context.get("acknowledged"):
             try:
                 slack.respond(url, message.text, message.blocks)
             except SlackRefusal as refused:
@@ -64,7 +69,7 @@ def make_bolt(settings: Settings, config: Config, client: Client) -> App:
     return app
 
 
-def make_web(app: App | None, client: Client, alive: Any = lambda: True) -> Flask:
+def make_web(app: App | None, client: Client, identity: Identity, alive: Callable[[], bool] = lambda: True) -> Flask:
     """The HTTP side: Slack's requests (not in Socket Mode), health, readiness, metrics."""
     web = Flask("egress-diag")
 
@@ -88,6 +93,8 @@ def make_web(app: App | None, client: Client, alive: Any = lambda: True) -> Flas
             client.ping()
         except Unavailable as gone:
             return f"Redis cannot be reached: {type(gone).__name__}", 503
+        if identity.problem:
+            return f"Slack does not take the token: {identity.problem}", 503
         return "ok", 200
 
     @web.get("/metrics")

@@ -93,7 +93,9 @@ def _listen(port: int, bind: str) -> None:
     from waitress import create_server
 
     from bot.app import make_bolt, make_web
+    from bot.identity import Identity
     from bot.settings import settings
+    from bot.slack import Slack
     from checks.config import load
     from workers.client import connect
     from workers.settings import settings as worker_settings
@@ -107,8 +109,10 @@ def _listen(port: int, bind: str) -> None:
 
         socket = SocketModeHandler(bolt, settings().slack_app_token.get_secret_value())
         threading.Thread(target=_connect, args=(socket,), name="socket", daemon=True).start()
-    web = make_web(None if socket else bolt, client, socket.client.is_connected if socket else lambda: True)
-    server = create_server(web, host=bind, port=port, threads=16)
+    identity = Identity(Slack(settings(), timeout=5))
+    identity.start()
+    web = make_web(None if socket else bolt, client, identity, socket.client.is_connected if socket else lambda: True)
+    server = create_server(web, host=bind, port=port, threads=32, connection_limit=500)
     log.info("listening on port %s%s", server.effective_port, ", connected through Socket Mode" if socket else "")
 
     def stop(*_: object) -> None:

@@ -15,6 +15,9 @@ from bot.settings import Settings
 METADATA = "egress_diag"
 """The event type by which our own messages are found again."""
 
+MOST_PAGES = 10
+"""Pages of two hundred messages among which a lost post is looked for."""
+
 
 class SlackRefusal(Exception):
     """Slack did not do it; `code` is Slack's word for why. Subclasses are what callers act upon."""
@@ -57,6 +60,10 @@ class InvalidBlocks(SlackRefusal):
     """This workspace does not take these blocks."""
 
 
+class UnknownGroup(SlackRefusal):
+    """The user group does not exist (any more)."""
+
+
 class MessageGone(SlackRefusal):
     """The message that was to be changed, or the thread that was to be answered, does not exist any more."""
 
@@ -76,6 +83,8 @@ _KINDS: dict[str, type[SlackRefusal]] = {
     "token_expired": TokenRevoked,
     "account_inactive": TokenRevoked,
     "missing_scope": MissingScope,
+    "no_such_subteam": UnknownGroup,
+    "subteam_not_found": UnknownGroup,
     "msg_too_long": TooLong,
     "msg_blocks_too_long": TooLong,
     "invalid_blocks": InvalidBlocks,
@@ -157,18 +166,25 @@ class Slack:
     def find(self, channel: str, thread: str | None, about: Mapping[str, str], since: str) -> Posted | None:
         """Our own message with this metadata, posted after the moment `since` (a Slack ts); None where there is none.
         Needs the history scope of the channel; without it raises MissingScope."""
-        if thread is not None:
+        method = "conversations.history" if thread is None else "conversations.replies"
+        cursor: str | None = None
+        for _ in range(MOST_PAGES):
             answer = self._call(
-                "conversations.replies", channel=channel, ts=thread, oldest=since, limit=200, include_all_metadata=True
+                method,
+                channel=channel,
+                ts=thread,
+                oldest=since,
+                limit=200,
+                cursor=cursor,
+                include_all_metadata=True,
             )
-        else:
-            answer = self._call(
-                "conversations.history", channel=channel, oldest=since, limit=100, include_all_metadata=True
-            )
-        for message in answer.get("messages", ()):
-            metadata = message.get("metadata") or {}
-            if metadata.get("event_type") == METADATA and metadata.get("event_payload") == dict(about):
-                return Posted(channel, str(message["ts"]))
+            for message in answer.get("messages", ()):
+                metadata = message.get("metadata") or {}
+                if metadata.get("event_type") == METADATA and metadata.get("event_payload") == dict(about):
+                    return Posted(channel, str(message["ts"]))
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
+            if cursor is None:
+                return None
         return None
 
     def respond(self, response_url: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> None:

@@ -14,6 +14,7 @@ from workers.documents import Documents
 from workers.history import History
 from workers.records import Accepted, GatewayVerdict, Listing, Order, Run
 from workers.runs import Runs
+from workers.sending import send
 from workers.settings import Settings
 
 __all__ = ["Client", "Unavailable", "connect"]
@@ -34,12 +35,15 @@ class Client:
         accepted = self.runs.accept(order)
         if not accepted.joined and not accepted.repeated:
             self.documents.changed(f"run/{accepted.run.id}")
-            self.documents.publisher.send_task(
-                "workers.diagnose", args=[accepted.run.id], queue=DIAGNOSE_QUEUE, ignore_result=True
-            )
+            send(self.documents.publisher, "workers.diagnose", accepted.run.id, DIAGNOSE_QUEUE)
         elif accepted.joined:
             self.documents.changed(f"run/{accepted.run.id}")
         return accepted
+
+    def close(self) -> None:
+        """Lets go of the connections."""
+        self.documents.publisher.close()
+        self.runs.redis.close()
 
     def ping(self) -> None:
         """Whether Redis answers: raises Unavailable where it does not."""
@@ -66,9 +70,8 @@ class Client:
         """Asks a worker which gateways a cluster has; the answer is the document `listing/ID`."""
         listing = Listing(secrets.token_hex(6), cluster, user, channel, response_url)
         self.history.save_listing(listing)
-        self.documents.publisher.send_task(
-            "workers.list_gateways", args=[listing.id], queue=DIAGNOSE_QUEUE, ignore_result=True
-        )
+        if not send(self.documents.publisher, "workers.list_gateways", listing.id, DIAGNOSE_QUEUE):
+            raise Unavailable("the broker did not take the question")
         return listing
 
     def verdicts(self, cluster: str) -> dict[str, GatewayVerdict]:

@@ -1,9 +1,11 @@
 """Documents that Slack is to show (runs, listings): their revision, what was delivered, and who is to be told.
 
-A document's name is `run/ID` or `listing/ID`. Whoever changes it calls `changed`; the courier makes Slack match and notes
-the revision that it reached. A document whose revision was not reached is due, and the janitor tells the courier again.
+A document's name is `run/ID`, `listing/ID`, `watch/ID` or `file/ID:KIND`. Whoever changes it calls `changed`; the courier
+makes Slack match and notes the revision that it reached. A document whose revision was not reached is due, and the janitor
+tells the courier again.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,12 +14,44 @@ import orjson
 from celery import Celery
 from redis import Redis
 from redis.exceptions import LockError
+from redis.lock import Lock
 
 from workers.app import COURIER_QUEUE, DELIVER
 from workers.records import Delivered, Deliveries
+from workers.sending import send
+
+log = logging.getLogger(__name__)
 
 PENDING = 10
 """Seconds for which one order to deliver stands for all that follow: the courier always shows the latest state."""
+
+HELD = 25.0
+"""Seconds for which a courier holds a document without a sign of life: more than one call to Slack may take."""
+
+_REACHED = """
+redis.call('HSET', KEYS[1], 'revision', ARGV[1])
+if tonumber(redis.call('GET', KEYS[2]) or '0') > tonumber(ARGV[1]) then return 0 end
+redis.call('ZREM', KEYS[3], ARGV[2])
+return 1
+"""
+
+
+class Lost(Exception):
+    """The document is held by another courier by now: whatever was going on here has to end."""
+
+
+class Hold:
+    """One courier's hold on one document."""
+
+    def __init__(self, lock: Lock) -> None:
+        self._lock = lock
+
+    def keep(self) -> None:
+        """Called before each call to Slack. Raises Lost where it took too long and another courier has the document."""
+        try:
+            self._lock.reacquire()
+        except LockError:
+            raise Lost from None
 
 
 class Documents:
@@ -28,6 +62,7 @@ class Documents:
         self.prefix = prefix
         self.publisher = publisher
         self.keep = keep
+        self._reached = redis.register_script(_REACHED)
 
     def changed(self, document: str) -> None:
         """Notes a new revision and tells the courier, unless it has been told and not looked yet."""
@@ -42,7 +77,22 @@ class Documents:
 
     def tell(self, document: str) -> None:
         """Sends the courier its task. Where the broker does not take it, the janitor's next round does."""
-        self.publisher.send_task(DELIVER, args=[document], queue=COURIER_QUEUE, ignore_result=True)
+        if not send(self.publisher, DELIVER, document, COURIER_QUEUE):
+            self.redis.delete(self._key("told", document))
+
+    def tell_again(self, older_than: float) -> None:
+        """Tells the courier of every document that is due for so long and of which no word is under way."""
+        for document in self.due(older_than):
+            if self.redis.set(self._key("told", document), "1", nx=True, ex=PENDING):
+                self.tell(document)
+
+    def postponed(self, document: str, seconds: float) -> None:
+        """The courier takes the document up again by itself after so many seconds: nobody need tell it meanwhile."""
+        self.redis.set(self._key("told", document), "1", px=int(1000 * (seconds + PENDING)))
+
+    def newest(self, document: str) -> int:
+        """The document's revision."""
+        return int(self.redis.get(self._key("revision", document)) or 0)
 
     def looked(self, document: str) -> int:
         """The courier begins: from here on a change tells it again. Gives the revision it is about to show."""
@@ -74,15 +124,12 @@ class Documents:
 
     def reached(self, document: str, revision: int) -> bool:
         """Notes that Slack shows this revision. False where a newer one is there already: it is still due."""
-        key = self._key("delivered", document)
-        with self.redis.pipeline(transaction=True) as pipe:
-            pipe.hset(key, "revision", revision)
-            pipe.get(self._key("revision", document))
-            _, newest = pipe.execute()
-        if int(newest or 0) > revision:
-            return False
-        self.redis.zrem(self._key("due"), document)
-        return True
+        return bool(
+            self._reached(
+                keys=[self._key("delivered", document), self._key("revision", document), self._key("due")],
+                args=[revision, document],
+            )
+        )
 
     def given_up(self, document: str) -> None:
         """Nothing more can be shown (the channel is gone): the document is no longer due."""
@@ -98,20 +145,20 @@ class Documents:
         return int(self.redis.zcard(self._key("due")))
 
     @contextmanager
-    def held(self, document: str, seconds: float = 30) -> Iterator[bool]:
-        """One courier for one document: False where another one is at it."""
-        lock = self.redis.lock(self._key("courier", document), timeout=seconds, thread_local=False, blocking=False)
+    def held(self, document: str) -> Iterator[Hold | None]:
+        """One courier for one document: None where another one is at it."""
+        lock = self.redis.lock(self._key("courier", document), timeout=HELD, thread_local=False, blocking=False)
         if not lock.acquire():
-            yield False
+            yield None
             return
         try:
-            yield True
+            yield Hold(lock)
         finally:
             try:
                 lock.release()
             except LockError:
                 # It ran out while Slack was slow; whoever took it over shows the same latest state.
-                return
+                log.info("the hold on %s had run out", document)
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from workers.app import DIAGNOSE_QUEUE
 from workers.client import Client
 from workers.records import Run
+from workers.sending import send
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +27,11 @@ def sweep(client: Client) -> None:
             if client.runs.fail(run, "No worker took the run up.", token):
                 client.documents.changed(f"run/{run.id}")
         elif _waits_too_long(run, now, client.settings.lease):
+            if not client.runs.resend(run.id, client.settings.tick if run.started else 30):
+                continue
             log.info("run %s is held by nobody: sent again", run.id)
-            client.documents.publisher.send_task(
-                "workers.diagnose", args=[run.id], queue=DIAGNOSE_QUEUE, ignore_result=True, expires=60
-            )
-    for document in client.documents.due(older_than=client.settings.tick):
-        client.documents.tell(document)
+            send(client.documents.publisher, "workers.diagnose", run.id, DIAGNOSE_QUEUE, expires=60)
+    client.documents.tell_again(client.settings.tick)
 
 
 def _waits_too_long(run: Run, now: datetime, lease: float) -> bool:

@@ -141,6 +141,10 @@ class Runs:
         """Whether somebody works on the run."""
         return bool(self.redis.exists(self._key("run", run_id, "lease")))
 
+    def resend(self, run_id: str, seconds: float) -> bool:
+        """Whether the run's task may be sent again; True at most once in so many seconds."""
+        return bool(self.redis.set(self._key("run", run_id, "resent"), "1", nx=True, px=int(seconds * 900)))
+
     def begin(self, run_id: str, total: int) -> int:
         """Notes that a worker has taken the run up; gives how often that has happened."""
         key = self._key("run", run_id)

@@ -2,17 +2,21 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Self
+from urllib.parse import quote, urlsplit
 
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """`REDIS_URL`, `EGRESS_DIAG_CONFIG`, and the limits of a run; times in seconds."""
+    """`REDIS_URL`, `REDIS_PASSWORD`, `EGRESS_DIAG_CONFIG`, and the limits of a run; times in seconds."""
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
 
     redis_url: str = Field("redis://127.0.0.1:6379/0", validation_alias="REDIS_URL")
+    redis_password: SecretStr = Field(SecretStr(""), validation_alias="REDIS_PASSWORD")
+    """Goes into the address where set: a password from a secret need not be fit for an address, as Azure's keys are not."""
     config: Path | None = Field(None, validation_alias="EGRESS_DIAG_CONFIG")
     prefix: str = Field("egress-diag:", validation_alias="EGRESS_DIAG_KEY_PREFIX")
     run_timeout: float = Field(60, gt=0, le=900, validation_alias="EGRESS_DIAG_RUN_TIMEOUT")
@@ -24,10 +28,25 @@ class Settings(BaseSettings):
     concurrency: int = Field(4, ge=1, le=64, validation_alias="EGRESS_DIAG_CONCURRENCY")
     """Diagnoses at once in one worker process group."""
 
+    heartbeat: Path | None = Field(None, validation_alias="EGRESS_DIAG_HEARTBEAT")
+    """The file that `workers.liveness` touches while this process works."""
+
+    @model_validator(mode="after")
+    def _with_password(self) -> Self:
+        if password := self.redis_password.get_secret_value():
+            self.redis_url = _with_password(self.redis_url, password)
+        return self
+
     @property
     def hard_limit(self) -> int:
         """Seconds after which the pool kills a task: far above the run's own deadline."""
         return int(self.run_timeout + 60)
+
+
+def _with_password(url: str, password: str) -> str:
+    parts = urlsplit(url)
+    place = f"{parts.username or ''}:{quote(password, safe='')}@{parts.netloc.rpartition('@')[2]}"
+    return parts._replace(netloc=place).geturl()
 
 
 @cache

@@ -4,13 +4,12 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from slack_bolt import Ack, App
+from slack_bolt import Ack, App, BoltContext
 
 from bot.grammar import Diagnose, Mistake, parse
 from bot.listeners.desk import Desk, Press
 from bot.messages import answers
 from bot.messages.blocks import Message
-from bot.slack import SlackRefusal
 from workers.client import Unavailable
 from workers.records import Run
 
@@ -20,12 +19,13 @@ def register(app: App, desk: Desk) -> None:
 
     def listen(action_id: str, handle: Any) -> None:
         @app.action(re.compile(rf"^{action_id}(/\d+)?$"))
-        def pressed(ack: Ack, body: dict[str, Any], action: dict[str, Any]) -> None:
+        def pressed(ack: Ack, body: dict[str, Any], action: dict[str, Any], context: BoltContext) -> None:
             ack()
+            context["acknowledged"] = True
             press = _press(body, action)
             answer = handle(desk, str(action.get("value", "")), press)
             if answer is not None:
-                tell(desk, press, answer)
+                desk.tell(press, answer)
 
     listen("check_again", check_again)
     listen("stop", stop)
@@ -82,17 +82,6 @@ def suggestion(desk: Desk, text: str, press: Press) -> Message | None:
             return answers.mistake(command)
         case _:
             return respond(desk, text, press)
-
-
-def tell(desk: Desk, press: Press, answer: Message) -> None:
-    """Tells the person who pressed, alone."""
-    try:
-        if press.response_url:
-            desk.slack.respond(press.response_url, answer.text, answer.blocks)
-            return
-    except SlackRefusal:
-        pass
-    desk.slack.ephemeral(press.channel, press.user, answer.text, answer.blocks)
 
 
 def _known(desk: Desk, run_id: str) -> Run | Message:

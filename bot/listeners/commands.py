@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from slack_bolt import Ack, App
+from slack_bolt import Ack, App, BoltContext
 
 from bot.access import visible_clusters
 from bot.grammar import Cancel, Diagnose, Help, ListClusters, ListGateways, Mistake, parse
@@ -17,7 +17,7 @@ def register(app: App, desk: Desk) -> None:
     """Listens to the slash command."""
 
     @app.command("/egress-diag")
-    def typed(ack: Ack, command: dict[str, Any]) -> None:
+    def typed(ack: Ack, command: dict[str, Any], context: BoltContext) -> None:
         press = Press(
             user=str(command.get("user_id", "")),
             channel=str(command.get("channel_id", "")),
@@ -25,11 +25,19 @@ def register(app: App, desk: Desk) -> None:
             key=f"command/{command.get('trigger_id', '')}",
             response_url=str(command.get("response_url", "")),
         )
-        answer = respond(desk, str(command.get("text", "")), press)
-        if answer is None:
-            ack()
-        else:
-            ack(text=answer.text, blocks=list(answer.blocks), response_type="ephemeral")
+
+        def acknowledge(answer: Message | None) -> None:
+            context["acknowledged"] = True
+            if answer is None:
+                ack()
+            else:
+                ack(text=answer.text, blocks=list(answer.blocks), response_type="ephemeral")
+
+        desk.in_time.answer(
+            lambda: respond(desk, str(command.get("text", "")), press),
+            acknowledge,
+            lambda late: desk.tell(press, late),
+        )
 
 
 def respond(desk: Desk, text: str, press: Press) -> Message | None:

@@ -1,16 +1,17 @@
 """What every listener needs: the configuration, the workers, Slack, and who is asking."""
 
 import logging
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.access import Asker, Decision, decide, groups_needed
 from bot.grammar import Diagnose
 from bot.groups import Groups
+from bot.listeners.in_time import InTime
 from bot.messages import answers
 from bot.messages.blocks import Message
 from bot.metrics import COMMANDS
+from bot.remaining_ways import tell_person
 from bot.slack import Posted, Slack, SlackRefusal
 from checks.config import Config
 from workers.client import Client, Unavailable
@@ -39,6 +40,7 @@ class Desk:
         self.client = client
         self.slack = slack
         self.groups = groups
+        self.in_time = InTime()
 
     def asker(self, press: Press) -> Asker:
         """Who asks, with their user groups as far as the rules name any."""
@@ -83,6 +85,10 @@ class Desk:
         log.info("run %s for %s asked by %s in %s", accepted.run.id, target, press.user, press.channel)
         return answers.joined(accepted.run, self._link(accepted.run.id)) if accepted.joined else None
 
+    def tell(self, press: Press, answer: Message) -> None:
+        """Tells the person alone, by whatever way is left; raises a SlackRefusal where none is."""
+        tell_person(self.slack, press.user, press.channel, press.response_url, answer)
+
     def _link(self, run_id: str) -> str:
         place = self.client.documents.deliveries(f"run/{run_id}").slots.get("parent")
         if place is None or place.ts.startswith("?"):
@@ -92,8 +98,3 @@ class Desk:
         except SlackRefusal as refused:
             log.info("no link to run %s: %s", run_id, refused)
             return ""
-
-
-def new_key() -> str:
-    """A key for something that Slack never repeats."""
-    return secrets.token_hex(8)

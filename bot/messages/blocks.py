@@ -7,7 +7,7 @@ and direction characters); `code` and `command` show it exactly, in code; `raw` 
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NewType
 
 import orjson
@@ -38,14 +38,14 @@ _JOINER = "\u2060"
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message that should exist. `slot` names its place for good, `thread` says that it is a reply to the parent, `final`
-    that it tells an end (it goes before progress)."""
+    that it tells an end (it goes before progress), `every` how many seconds lie at least between two edits of it."""
 
     slot: str
     text: str
     blocks: tuple[Block, ...]
     thread: bool = True
     final: bool = False
-    mentions: bool = field(default=False, compare=False)
+    every: float = 0.0
 
     @property
     def digest(self) -> str:

@@ -37,6 +37,11 @@ STEPS = {
 
 ACTIONS_IN_PARENT = 3
 
+PARENT_PACE = (1.0, 3.0)
+STEPS_PACE = (2.0, 6.0)
+"""Seconds between two edits of a going run's messages, in its first ten seconds and later: slack.md wants at most one a
+second, and Slack takes about fifty edits a minute."""
+
 PATIENCE = 3.0
 """Seconds that a run may take before its findings are shown as they come, symptoms perhaps before their cause."""
 
@@ -44,13 +49,13 @@ PATIENCE = 3.0
 def messages(run: Run, now: datetime) -> tuple[Message, ...]:
     """Every message that should exist for the run as it stands, in the order of a thread. While a run goes its findings
     wait for a moment: most runs end within it, and then the root cause comes first."""
-    found = [parent(run)]
+    found = [parent(run, now)]
     if run.report is not None:
         found.append(verdict(run, run.report))
     seen = run.report.findings if run.report is not None else run.findings
     if findings_wait(run, now) == 0:
         found += _findings(run, seen)
-    found += _steps(seen)
+    found += _steps(seen, every=0.0 if run.state.ended else _pace(run, now, STEPS_PACE))
     return tuple(found)
 
 
@@ -62,10 +67,14 @@ def findings_wait(run: Run, now: datetime) -> float:
     return max(0.0, PATIENCE - (now - began).total_seconds())
 
 
+def _pace(run: Run, now: datetime, pace: tuple[float, float]) -> float:
+    return pace[0] if (now - (run.started or run.created)).total_seconds() < 10 else pace[1]
+
+
 # the parent
 
 
-def parent(run: Run) -> Message:
+def parent(run: Run, now: datetime) -> Message:
     """What the channel sees: the headline, the path, how far it is, and at the end the verdict with what to do."""
     headline, words = _headline(run)
     blocks: list[Block] = [section(headline)]
@@ -81,6 +90,7 @@ def parent(run: Run) -> Message:
         fitting(blocks, [actions(buttons)] if buttons else []),
         thread=run.order.thread is not None,
         final=run.state.ended,
+        every=0.0 if run.state.ended else _pace(run, now, PARENT_PACE),
     )
 
 
@@ -286,16 +296,26 @@ def _findings(run: Run, seen: Sequence[Finding]) -> Iterator[Message]:
     roots = roots_of(run.report) if run.report is not None else ()
     rank = {id(f): n for n, f in enumerate(roots)}
     count: dict[str, int] = {}
-    slots: list[tuple[tuple[int, int, str], Message]] = []
+    depths = _depths(seen)
+    slots: list[tuple[tuple[int, bool, int, str], Message]] = []
     for finding in seen:
         if finding.status not in (Status.FAIL, Status.WARN):
             continue
         number = count[finding.check] = count.get(finding.check, 0) + 1
         slot = f"finding/{finding.check}" + (f"#{number}" if number > 1 else "")
-        order = (rank.get(id(finding), 1000), 0 if finding.status is Status.FAIL else 1, finding.code)
+        order = (rank.get(id(finding), 1000), finding.status is not Status.FAIL, depths[finding.check], finding.code)
         slots.append((order, _finding(run, finding, slot)))
     yield from (message for _, message in sorted(slots, key=lambda each: each[0]))
     yield from _unseen(seen)
+
+
+def _depths(seen: Sequence[Finding]) -> dict[str, int]:
+    """How many causes lie between a check's findings and what explains them in the end; 0 for what nothing explains."""
+    causes = {f.check: set(f.explained_by) for f in seen}
+    depths = {check: 0 for check, why in causes.items() if not why & causes.keys()}
+    for depth in range(1, len(causes)):
+        depths |= {check: depth for check, why in causes.items() if check not in depths and why & depths.keys()}
+    return {check: depths.get(check, len(causes)) for check in causes}
 
 
 def _finding(run: Run, finding: Finding, slot: str) -> Message:
@@ -348,7 +368,7 @@ def _unseen(seen: Sequence[Finding]) -> Iterator[Message]:
         yield Message(f"unknown/{reason}", fallback(f"Not checked: {first.summary}"), fitting(blocks))
 
 
-def _steps(seen: Sequence[Finding]) -> Iterator[Message]:
+def _steps(seen: Sequence[Finding], every: float) -> Iterator[Message]:
     """What passed and what does not apply, a line each, stage by stage; a stage appears when something of it is known."""
     for slot, stages in STEPS.items():
         blocks: list[Block] = []
@@ -365,7 +385,7 @@ def _steps(seen: Sequence[Finding]) -> Iterator[Message]:
             blocks.pop()
         names = ", ".join(STAGES[stage] for stage in stages)
         text = f"{plural(passed, 'check')} passed: {names}"
-        yield Message(slot, fallback(text), fitting(blocks), final=False)
+        yield Message(slot, fallback(text), fitting(blocks), every=every)
 
 
 def _stage(stage: Stage, findings: Sequence[Finding]) -> Iterator[Block]:

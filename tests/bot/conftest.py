@@ -1,0 +1,95 @@
+"""A configuration over example clusters, a courier without processes, and runs written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.courier import Courier
+from bot.sandbox import RateLimits, SandboxServer
+from bot.settings import Settings as BotSettings
+from bot.slack import Slack
+from checks.config import Config, load
+from tests.clusters.compose import compose, named, write_bundle
+from workers.client import Client, connect
+from workers.settings import Settings
+
+BROKEN = {
+    "change": [
+        {
+            "kind": "StaticGatewayConfiguration",
+            "metadata": {"namespace": "team-egress", "name": "sgc"},
+            "spec": {"gatewayNodepoolName": "gwpoool"},
+        }
+    ]
+}
+"""A typing error in the name of the gateway's node pool."""
+
+
+def write_config(folder: Path, more: str = "", access: str = "") -> Path:
+    """A configuration with a healthy and a broken cluster, as bundles."""
+    for name, cluster in (("healthy", named("base")), ("broken", compose(named("base"), BROKEN))):
+        if not (folder / name).exists():
+            write_bundle(cluster, folder / name)
+    config = folder / "egress-diag.yaml"
+    rules = access or "  - {allow: [diagnose], users: ['*'], channels: ['C0OPS', 'C0PAY', 'C0OLD', 'C0RANDOM']}\n"
+    config.write_text(
+        "clusters:\n"
+        f"  - {{name: prod-weu, aliases: [weu], bundle: '{folder / 'broken'}'}}\n"
+        f"  - {{name: prod-neu, bundle: '{folder / 'healthy'}'}}\n"
+        f"{more}access:\n{rules}ask: '#platform-team'\n",
+        encoding="utf-8",
+    )
+    return config
+
+
+@pytest.fixture(scope="session")
+def clusters_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clusters")
+
+
+@pytest.fixture
+def config_file(clusters_folder: Path, tmp_path: Path) -> Path:
+    config = write_config(clusters_folder)
+    copy = tmp_path / "egress-diag.yaml"
+    copy.write_text(config.read_text(encoding="utf-8"), encoding="utf-8")
+    return copy
+
+
+@pytest.fixture
+def config(config_file: Path) -> Config:
+    return load(config_file)
+
+
+@pytest.fixture
+def slack() -> Iterator[SandboxServer]:
+    with SandboxServer(limits=RateLimits.off()) as server:
+        yield server
+
+
+@pytest.fixture
+def client(redis_url: str, config: Config) -> Iterator[Client]:
+    """The workers' client over the session's Redis; no worker takes the tasks."""
+    found = connect(Settings(REDIS_URL=redis_url), config)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def new_courier(client: Client, slack: SandboxServer) -> Callable[[], Courier]:
+    """Makes couriers as fresh processes would have them: what one remembers, the next does not."""
+
+    def make(timeout: int = 5) -> Courier:
+        settings = BotSettings(
+            SLACK_BOT_TOKEN=slack.app.bot_token, SLACK_API_URL=slack.api_url, SLACK_SIGNING_SECRET="s"
+        )
+        return Courier(client, Slack(settings, timeout=timeout))
+
+    return make
+
+
+@pytest.fixture
+def courier(new_courier: Callable[[], Courier]) -> Courier:
+    return new_courier()

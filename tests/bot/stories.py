@@ -1,0 +1,177 @@
+"""Runs written by hand, for messages and couriers: what they say does not depend on the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from checks.findings import Action, Change, Effect, Evidence, Finding, Report, Severity, Stage, Status, Verdict
+from workers.client import Client
+from workers.records import Order, Run, RunState, Target
+
+BEGAN = datetime(2026, 11, 23, 3, 4, 5, tzinfo=UTC)
+
+POOL = Finding(
+    check="gateway-pool-missing",
+    code="EG407",
+    stage=Stage.STATIC_GATEWAY,
+    severity=Severity.BLOCKS,
+    article_steps=("SEG-3",),
+    title="The gateway node pool does not exist",
+    status=Status.FAIL,
+    summary="StaticGatewayConfiguration payments/sgc names node pool gwpoool; Azure has gwpool, system and apps.",
+    subject="StaticGatewayConfiguration payments/sgc",
+    evidence=(
+        Evidence("StaticGatewayConfiguration payments/sgc", "spec.gatewayNodepoolName", "gwpoool", "gwpool"),
+        Evidence("ManagedCluster aks1", "agentPoolProfiles[].name", "gwpool, system, apps", "gwpoool among them"),
+    ),
+    actions=(
+        Action("List the pools", "az aks nodepool list -g rg1 --cluster-name aks1 -o table", Effect.READS),
+        Action(
+            "Name the pool that exists",
+            'kubectl patch sgc sgc -n payments --type merge \\\n  -p \'{"spec":{"gatewayNodepoolName":"gwpool"}}\'',
+            Effect.CHANGES,
+            "https://learn.microsoft.com/azure/aks/configure-static-egress-gateway",
+            "`kubectl get sgc sgc -n payments` shows a prefix within five minutes",
+        ),
+    ),
+)
+
+PREFIX = Finding(
+    check="egress-prefix-unassigned",
+    code="EG405",
+    stage=Stage.STATIC_GATEWAY,
+    severity=Severity.BLOCKS,
+    article_steps=("SEG-2",),
+    title="The gateway configuration has no egress IP prefix",
+    status=Status.FAIL,
+    summary="StaticGatewayConfiguration payments/sgc has no egress IP prefix since 40 min.",
+    subject="StaticGatewayConfiguration payments/sgc",
+    evidence=(Evidence("StaticGatewayConfiguration payments/sgc", "status.egressIpPrefix", "", "an IPv4 CIDR"),),
+    actions=(Action("Read its events", "kubectl describe sgc sgc -n payments", Effect.READS),),
+    explained_by=("gateway-pool-missing",),
+)
+
+PODS = Finding(
+    check="gateway-pods-not-running",
+    code="EG307",
+    stage=Stage.PROVISIONING,
+    severity=Severity.BLOCKS,
+    article_steps=("PROV-1",),
+    title="Pods of the gateway are not running",
+    status=Status.FAIL,
+    summary="Pod payments/egress-6d5c-abcde: network is not set up.",
+    subject="Pod payments/egress-6d5c-abcde",
+    evidence=(Evidence("Pod payments/egress-6d5c-abcde", "status.phase", "Pending", "Running"),),
+    actions=(Action("Read its events", "kubectl describe pod egress-6d5c-abcde -n payments", Effect.READS),),
+    explained_by=("egress-prefix-unassigned",),
+)
+
+LIMIT = Finding(
+    check="gateway-autoscaler-saturated",
+    code="EG310",
+    stage=Stage.PROVISIONING,
+    severity=Severity.RISKS,
+    article_steps=(),
+    title="The gateway's autoscaler is at its limit",
+    status=Status.WARN,
+    summary="HorizontalPodAutoscaler payments/egress runs 5 of at most 5 pods.",
+    subject="HorizontalPodAutoscaler payments/egress",
+    evidence=(Evidence("HorizontalPodAutoscaler payments/egress", "status.currentReplicas", "5", "below 5"),),
+    actions=(Action("Read its state", "kubectl describe hpa egress -n payments", Effect.READS),),
+)
+
+FORBIDDEN = "Kubernetes list secrets in payments: 403 forbidden"
+
+UNSEEN = Finding(
+    check="credential-secret-missing",
+    code="EG514",
+    stage=Stage.ISTIO,
+    severity=Severity.BLOCKS,
+    article_steps=(),
+    title="A Gateway's certificate cannot be found",
+    status=Status.UNKNOWN,
+    summary=f"Could not read: {FORBIDDEN}.",
+)
+
+
+def passed(code: str, stage: Stage, summary: str) -> Finding:
+    """A check that found nothing wrong."""
+    slug = f"fault-{code.lower()}"
+    return Finding(slug, code, stage, Severity.BLOCKS, (), f"Fault {code}", Status.PASS, summary)
+
+
+PASSES = (
+    passed("EG101", Stage.PREREQUISITES, "The cluster runs Kubernetes 1.33, which the add-on supports."),
+    passed("EG201", Stage.NETWORK, "Nodes reach the API server."),
+    passed("EG301", Stage.PROVISIONING, "The profile has the gateway payments/egress."),
+    passed("EG401", Stage.STATIC_GATEWAY, "Static egress gateways are enabled."),
+    passed("EG501", Stage.ISTIO, "Two of two istiod replicas are ready."),
+)
+
+SKIP = replace(
+    passed("EG505", Stage.ISTIO, "No host was asked about."), status=Status.SKIPPED, severity=Severity.DEGRADES
+)
+
+CHANGE = Change(
+    BEGAN - timedelta(minutes=83), "StaticGatewayConfiguration payments/sgc", "spec was changed", "bob@example.org"
+)
+
+ORDER = Order(Target("prod-weu", "egress", "payments"), "U0ALICE", "C0OPS", "command/1")
+
+
+def report(
+    verdict: Verdict, findings: Iterable[Finding], roots: tuple[str, ...] = (), *, began: datetime = BEGAN
+) -> Report:
+    """A finished diagnosis of payments/egress on prod-weu."""
+    found = tuple(findings)
+    gaps = (FORBIDDEN,) if any(f.status is Status.UNKNOWN for f in found) else ()
+    changes = (CHANGE,) if verdict is Verdict.BROKEN else ()
+    return Report("prod-weu", "payments", "egress", verdict, began, 1.4, roots, found, changes=changes, gaps=gaps)
+
+
+BROKEN = report(Verdict.BROKEN, (*PASSES, POOL, PREFIX, PODS, LIMIT, SKIP), ("gateway-pool-missing",))
+HEALTHY = report(Verdict.HEALTHY, (*PASSES, SKIP))
+DEGRADED = report(Verdict.DEGRADED, (*PASSES, LIMIT, SKIP))
+INCONCLUSIVE = report(Verdict.INCONCLUSIVE, (*PASSES, UNSEEN, SKIP))
+
+
+def run(state: RunState = RunState.QUEUED, order: Order = ORDER) -> Run:
+    """A run that was just accepted, or is in this state."""
+    started = None if state is RunState.QUEUED else BEGAN + timedelta(seconds=1)
+    ended = BEGAN + timedelta(seconds=4) if state.ended else None
+    return Run("4f5a6b7c8d9e", order, state, BEGAN, started, ended, total=0 if started is None else 12)
+
+
+def done(found: Report, order: Order = ORDER) -> Run:
+    """A run that has ended with this report."""
+    return replace(run(RunState.DONE, order), findings=found.findings, report=found)
+
+
+def bare(finding: Finding) -> Finding:
+    """A finding as it is before the end: nothing explains it yet."""
+    return replace(finding, explained_by=(), possible_causes=())
+
+
+def accepted(client: Client, order: Order = ORDER) -> Run:
+    """A run in the record, begun by a worker."""
+    found = client.start(order).run
+    client.runs.begin(found.id, 12)
+    return found
+
+
+def append(client: Client, found: Run, *findings: Finding) -> None:
+    """A worker adds findings, one check after the other."""
+    for finding in findings:
+        client.runs.append(found.id, finding.check, (bare(finding),))
+        client.documents.changed(f"run/{found.id}")
+
+
+def finish(client: Client, found: Run, end: Report) -> Run:
+    """A worker ends the run."""
+    client.runs.finish(found, end)
+    client.documents.changed(f"run/{found.id}")
+    ended = client.run(found.id)
+    assert ended is not None
+    return ended

@@ -1,0 +1,44 @@
+"""The app manifest: the fewest scopes that work, each with its reason."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import bot
+
+MANIFEST = Path(bot.__file__).parent / "manifest.yaml"
+
+
+def manifest() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
+    return found
+
+
+def scopes() -> frozenset[str]:
+    """The bot token's scopes."""
+    return frozenset(manifest()["oauth_config"]["scopes"]["bot"])
+
+
+def test_every_scope_says_why() -> None:
+    text = MANIFEST.read_text(encoding="utf-8")
+    for scope in scopes():
+        assert re.search(rf"^ +- {re.escape(scope)} # \S", text, re.MULTILINE), scope
+
+
+def test_everything_arrives_at_the_address_that_the_bot_listens_on() -> None:
+    found = manifest()
+    addresses = [
+        *(command["url"] for command in found["features"]["slash_commands"]),
+        found["settings"]["event_subscriptions"]["request_url"],
+        found["settings"]["interactivity"]["request_url"],
+        found["settings"]["interactivity"]["message_menu_options_url"],
+    ]
+    assert {address.partition(".org")[2] for address in addresses} == {"/slack/events"}
+
+
+def test_the_command_is_the_one_that_is_listened_to() -> None:
+    assert [command["command"] for command in manifest()["features"]["slash_commands"]] == ["/egress-diag"]

@@ -1,0 +1,184 @@
+"""The whole system as processes, each of which a test may kill: worker, beat, listener, courier, over Redis and the sandbox."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Self
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from bot.sandbox import Message, SandboxServer
+from tests.redis_server import RedisServer, find_free_port
+
+EGRESS_DIAG = [sys.executable, "-m", "checks.cli"]
+STEPS = {"steps/provisioning", "steps/routing"}
+
+
+class System:
+    """Processes by name (`worker`, `beat`, `listener`, `courier`), with their logs in a folder."""
+
+    def __init__(
+        self,
+        folder: Path,
+        redis: RedisServer,
+        slack: SandboxServer,
+        config: Path,
+        *,
+        socket_mode: bool = False,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.redis = redis
+        self.slack = slack
+        self.port = find_free_port()
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.environment = {
+            **os.environ,  # noqa: TID251 - child processes get the environment, and their own settings read it
+            "REDIS_URL": redis.url,
+            "EGRESS_DIAG_CONFIG": str(config),
+            "EGRESS_DIAG_CONCURRENCY": "2",
+            "EGRESS_DIAG_TICK": "1",
+            "EGRESS_DIAG_LEASE": "5",
+            "SLACK_BOT_TOKEN": slack.app.bot_token,
+            "SLACK_SIGNING_SECRET": slack.app.signing_secret,
+            "SLACK_API_URL": slack.api_url,
+            **(environment or {}),
+        }
+        self.environment.pop("SLACK_APP_TOKEN", None)
+        if socket_mode:
+            self.environment["SLACK_APP_TOKEN"] = slack.app.app_token
+            del self.environment["SLACK_SIGNING_SECRET"]
+        else:
+            slack.request_url = f"http://127.0.0.1:{self.port}/slack/events"
+
+    def __enter__(self) -> Self:
+        try:
+            for name in ("worker", "beat", "listener", "courier"):
+                self.start(name)
+            self.wait_ready()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                self._kill_group(process)
+
+    def start(self, name: str) -> None:
+        """Starts one process in a group of its own."""
+        words = {
+            "worker": ["worker"],
+            "beat": ["beat"],
+            "listener": ["bot", "--role", "listener", "--bind", "127.0.0.1", "--port", str(self.port)],
+            "courier": ["bot", "--role", "courier"],
+        }[name]
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [*EGRESS_DIAG, *words],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environment,
+                start_new_session=True,
+            )
+
+    def kill(self, name: str) -> None:
+        """kill -9 of the process and its children, as when a node is lost."""
+        self._kill_group(self.processes.pop(name))
+
+    def children(self, name: str) -> list[int]:
+        """The process ids of a process's children: a worker's pool."""
+        listing = Path(f"/proc/{self.processes[name].pid}/task/{self.processes[name].pid}/children")
+        return [int(pid) for pid in listing.read_text().split()]
+
+    def restart(self) -> None:
+        """Ends every process in good order and starts them all."""
+        self.__exit__()
+        for name in list(self.processes):
+            self.start(name)
+        self.wait_ready()
+
+    def log(self, name: str) -> str:
+        """What a process wrote so far."""
+        path = self.folder / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def wait_ready(self, timeout: float = 60) -> None:
+        """Until the listener answers and worker and courier take tasks."""
+        self.wait(lambda: self.ready() == 200, timeout, "the listener is not ready")
+        for name in ("worker", "courier", "beat"):
+            if name in self.processes:
+                self.wait(lambda name=name: " ready." in self.log(name), timeout, f"{name} is not ready")  # type: ignore[misc]
+
+    def ready(self) -> int:
+        """The status of `GET /readyz`; 0 where nobody listens."""
+        try:
+            with urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
+                return int(answer.status)
+        except URLError as error:
+            return int(getattr(error, "code", 0) or 0)
+        except OSError:
+            return 0
+
+    def wait(self, condition: Callable[[], object], timeout: float, otherwise: str) -> None:
+        """Until the condition holds; AssertionError with the processes' logs where it does not in time."""
+        until = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() > until:
+                logs = "\n".join(f"--- {name}\n{self.log(name)[-3000:]}" for name in self.processes)
+                raise AssertionError(f"{otherwise} within {timeout} s\n{logs}")
+            time.sleep(0.05)
+
+    @staticmethod
+    def _kill_group(process: subprocess.Popen[bytes]) -> None:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            process.kill()
+        process.wait(timeout=10)
+
+
+def slot(message: Message) -> str:
+    """The slot that a message was posted for."""
+    return str(((message.metadata or {}).get("event_payload") or {}).get("slot", ""))
+
+
+def document(message: Message) -> str:
+    """The document that a message belongs to."""
+    return str(((message.metadata or {}).get("event_payload") or {}).get("document", ""))
+
+
+def whole_thread(slack: SandboxServer, channel: str = "C0OPS", number: int = 0) -> list[Message]:
+    """The parent that stands at that place in a channel, with its replies."""
+    parents = [m for m in slack.messages(channel) if slot(m) == "parent"]
+    if len(parents) <= number:
+        return []
+    return [parents[number], *slack.thread(parents[number])]
+
+
+def slots(thread: list[Message]) -> list[str]:
+    """The slots of a thread, in the order of posting."""
+    return [slot(message) for message in thread]
+
+
+def complete(thread: list[Message]) -> bool:
+    """Whether a thread has what every ended run has, nothing twice, and a parent that tells the end."""
+    found = slots(thread)
+    return {"parent", "verdict", *STEPS} <= set(found) and len(found) == len(set(found)) and told_end(thread[0])
+
+
+def told_end(parent: Message) -> bool:
+    """Whether the parent shows a verdict: then it offers to check again."""
+    return "check_again" in parent.buttons
