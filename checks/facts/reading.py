@@ -9,11 +9,15 @@ from typing import Any
 
 Raw = Mapping[str, Any]
 
+# What JSON and YAML give is named first: asking the abstract types alone takes most of a diagnosis' time.
+_MAPPINGS = (dict, Mapping)
+_SEQUENCES = (list, tuple, Sequence)
+
 
 def at(raw: object, *path: str) -> Any:
     """The value at the path, or None where any level is missing or not a mapping."""
     for key in path:
-        if not isinstance(raw, Mapping):
+        if not isinstance(raw, _MAPPINGS):
             return None
         raw = raw.get(key)
     return raw
@@ -56,15 +60,15 @@ def flag(raw: object, *path: str) -> bool | None:
 def mapping(raw: object, *path: str) -> Raw:
     """The mapping at the path, or an empty one."""
     value = at(raw, *path)
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, _MAPPINGS) else {}
 
 
 def items(raw: object, *path: str) -> tuple[Raw, ...]:
     """The mappings of the list at the path; entries of another type are left out."""
     value = at(raw, *path)
-    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+    if not isinstance(value, _SEQUENCES) or isinstance(value, str | bytes):
         return ()
-    return tuple(each for each in value if isinstance(each, Mapping))
+    return tuple(each for each in value if isinstance(each, _MAPPINGS))
 
 
 def texts(raw: object, *path: str) -> tuple[str, ...]:
@@ -72,7 +76,7 @@ def texts(raw: object, *path: str) -> tuple[str, ...]:
     value = at(raw, *path)
     if isinstance(value, str):
         return (value,)
-    if not isinstance(value, Sequence) or isinstance(value, bytes):
+    if not isinstance(value, _SEQUENCES) or isinstance(value, bytes):
         return ()
     return tuple(each if isinstance(each, str) else str(each) for each in value if each is not None)
 
