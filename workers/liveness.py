@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 from celery import bootsteps
 from celery.signals import task_success
-from redis.exceptions import AuthenticationError, ConnectionError, ResponseError, TimeoutError
+from redis import exceptions
 
 from workers.connection import impatient
 from workers.settings import Settings, settings
@@ -74,9 +74,9 @@ def trouble(config: Settings, now: float) -> str | None:
     try:
         with impatient(config.redis_url) as redis:
             redis.ping()
-    except (AuthenticationError, ResponseError) as refused:
+    except (exceptions.AuthenticationError, exceptions.ResponseError) as refused:
         return f"{waited}, and Redis refuses this process ({refused}): a new start reads the secret again"
-    except (ConnectionError, TimeoutError):
+    except (exceptions.ConnectionError, exceptions.TimeoutError):
         return None
     return f"{waited}, though Redis answers"
 
