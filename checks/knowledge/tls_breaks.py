@@ -7,8 +7,8 @@ from checks.route.tls_contract import TlsFault
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """`sentence` is a format string over {host}, {name}, {port}, {server}, {mode}, {wanted}, {sni}, {rule}, {plain}, {unset} and
-    {gateway}; `seen` is what becomes of requests; `fix` titles the change."""
+    """`sentence` is a format string over {host}, {name}, {port}, {server}, {mode}, {wanted}, {sni}, {rule}, {plain},
+    {unset} and {gateway}; `seen` is what becomes of requests; `fix` titles the change."""
 
     sentence: str
     seen: str
@@ -60,6 +60,11 @@ MEANINGS: dict[TlsFault, Meaning] = {
         "{gateway} passes the application's TLS for {host} through, but {rule} wraps it in {mode} once more",
         "the destination gets TLS in TLS and ends the connection",
         "Let the gateway pass the application's TLS on as it is",
+    ),
+    TlsFault.DOUBLE_DIRECT: Meaning(
+        "A tls rule sends the application's TLS for {host} straight to {name}, and {rule} wraps it in {mode} once more",
+        "the destination gets TLS in TLS and ends the connection",
+        "Keep the DestinationRule to the gateway",
     ),
     TlsFault.UNVERIFIED: Meaning(
         "{rule} lets {gateway} accept any certificate of {name} (insecureSkipVerify)", "", "Verify the certificate"

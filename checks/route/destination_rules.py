@@ -35,10 +35,9 @@ class Tls:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Certificate files that would have to be mounted in the proxy."""
-        return tuple(
-            text(self.raw, k) for k in ("clientCertificate", "privateKey", "caCertificates") if text(self.raw, k)
-        )
+        """Certificate files that would have to be mounted in the proxy; the image has the system's authorities."""
+        named = (text(self.raw, key) for key in ("clientCertificate", "privateKey", "caCertificates"))
+        return tuple(each for each in named if each and each != "system" and not each.startswith("/etc/ssl/"))
 
     @property
     def unverified(self) -> bool:
@@ -88,6 +87,19 @@ class Effective:
                 owner, mapping(raw, "trafficPolicy"), f"spec.subsets[{index}].trafficPolicy", port, found
             )
         return found
+
+    def all_tls(self) -> tuple[Tls, ...]:
+        """Every TLS block of these rules, whichever port or subset it is for."""
+        found: list[Tls | None] = []
+        for rule in self.rules:
+            policies = [("spec.trafficPolicy", rule.traffic_policy)]
+            subsets = enumerate(rule.subsets)
+            policies += [(f"spec.subsets[{n}].trafficPolicy", mapping(raw, "trafficPolicy")) for n, raw in subsets]
+            for path, policy in policies:
+                found.append(_tls(rule, policy, path))
+                entries = enumerate(items(policy, "portLevelSettings"))
+                found.extend(_tls(rule, entry, f"{path}.portLevelSettings[{n}]") for n, entry in entries)
+        return tuple(each for each in found if each is not None)
 
     def dropped(self, port: int, subset: str = "") -> str:
         """The port entry without `tls` because of which the `tls` above it has no effect; "" where there is none."""

@@ -11,8 +11,11 @@ from checks.route.clients import Clients
 from checks.route.destination_rules import Effective, Tls, effective, elsewhere
 from checks.route.gateway_hop import Exit
 from checks.route.gateways import BoundServer, ServerClass
-from checks.route.hosts import covers
+from checks.route.hosts import covers, is_cluster_local
 from checks.route.passage import Crossing, Passage
+from checks.route.rules import Destination, Rule, taken
+from checks.route.service_entries import seen_from
+from checks.route.virtual_services import SIDECARS, at_sidecars
 
 
 class TlsFault(StrEnum):
@@ -27,6 +30,7 @@ class TlsFault(StrEnum):
     TLS_TO_PLAIN = "the gateway speaks TLS to a plain text port"  # B18
     MESH_TLS_OUTSIDE = "the gateway speaks the mesh's own TLS to the outside"
     DOUBLE_AT_GATEWAY = "the gateway wraps the application's TLS in its own"  # B21
+    DOUBLE_DIRECT = "sidecars wrap the application's TLS on its way past the gateway"  # B21
     UNVERIFIED = "the destination's certificate is not verified"
     CREDENTIAL_AT_SIDECARS = "sidecars get a credential that they cannot fetch"
     MERGED_AWAY = "of several DestinationRules only the oldest counts"  # B32
@@ -70,6 +74,10 @@ def hops(facts: Facts, found: Configuration, way: Passage) -> tuple[TlsBreak, ..
         breaks.extend(_first(facts, found, way.host, crossing))
     for leaving in way.exits:
         breaks.extend(_second(facts, found, way, leaving))
+    for direct in direct_tls(facts, found, way):
+        if direct.tls is not None:
+            where = (way.host, direct.destination.host, direct.port, direct.destination.subset, None, None)
+            breaks.append(TlsBreak(TlsFault.DOUBLE_DIRECT, *where, direct.tls, direct.used, clients=(direct.clients,)))
     failing = {(each.name, each.subset) for each in breaks if not each.warns}
     groups = {clients.namespace for clients, _ in way.departures}
     merged: dict[tuple[object, ...], TlsBreak] = {}
@@ -176,3 +184,43 @@ def _doubts(facts: Facts, found: Configuration, way: Passage, tls: Tls, where: W
     ]
     if reached:
         yield TlsBreak(TlsFault.CREDENTIAL_AT_SIDECARS, *where, clients=tuple(reached))
+
+
+@dataclass(frozen=True, slots=True)
+class DirectTls:
+    """A `tls` rule that takes TLS of applications from sidecars straight to a destination outside, and the TLS in which
+    the DestinationRule that counts there wraps it (None: it passes as it is)."""
+
+    clients: Clients
+    rule: Rule
+    destination: Destination
+    port: int
+    tls: Tls | None
+    used: Effective | None
+
+
+def direct_tls(facts: Facts, found: Configuration, way: Passage) -> tuple[DirectTls, ...]:
+    """The ways of TLS for a host past the gateway that VirtualServices give. Reads VirtualService, DestinationRule."""
+    listed: list[DirectTls] = []
+    for group, _ in way.departures:
+        asked = at_sidecars(facts, way.host, "tls", group.namespace, found.mesh)
+        for rule in taken(asked.rules, "tls", SIDECARS, 443, way.host):
+            for each in rule.destinations:
+                if each.host == found.service or is_cluster_local(each.host):
+                    continue
+                entries = seen_from(facts, each.host, group.namespace, found.mesh)
+                owner = entries[0].entry.namespace if entries else group.namespace
+                used = effective(facts, each.host, group.namespace, owner, found.mesh)
+                tls = used.tls(each.port or 443, each.subset) if used else None
+                wrapping = tls if tls is not None and tls.encrypts else None
+                listed.append(DirectTls(group, rule, each, each.port or 443, wrapping, used))
+    return tuple(listed)
+
+
+def originates(facts: Facts, found: Configuration, leaving: Exit) -> Tls | None:
+    """The TLS that the gateway itself speaks to the destination on this way out, or None. Reads DestinationRule."""
+    owner = leaving.entry.entry.namespace if leaving.entry is not None else facts.gateway.namespace
+    name = leaving.destination.host
+    used = effective(facts, name, facts.gateway.namespace, owner, found.mesh, found.labels)
+    tls = used.tls(leaving.port, leaving.destination.subset) if used else None
+    return tls if tls is not None and tls.encrypts else None

@@ -140,8 +140,11 @@ def _verify(case: Case) -> tuple[Change, ...]:
 
 
 def _keep(case: Case) -> tuple[Change, ...]:
+    """Exported to the gateway's namespace alone; where the rule lies elsewhere, that is for its owner to say."""
     tls = case.broken.tls
-    return (Merge(tls.rule, {"spec": {"exportTo": ["."]}}),) if tls is not None else ()
+    if tls is None or tls.rule.namespace != case.facts.gateway.namespace:
+        return ()
+    return (Merge(tls.rule, {"spec": {"exportTo": ["."]}}),)
 
 
 _MENDS: dict[TlsFault, Callable[[Case], tuple[Change, ...]]] = {
@@ -156,4 +159,5 @@ _MENDS: dict[TlsFault, Callable[[Case], tuple[Change, ...]]] = {
     TlsFault.MESH_TLS_OUTSIDE: _ordinary,
     TlsFault.UNVERIFIED: _verify,
     TlsFault.CREDENTIAL_AT_SIDECARS: _keep,
+    TlsFault.DOUBLE_DIRECT: _keep,
 }

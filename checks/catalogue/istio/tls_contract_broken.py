@@ -129,7 +129,7 @@ def _created(rule: DestinationRule) -> str:
 def _expected(broken: TlsBreak) -> str:
     server = broken.server
     match broken.fault:
-        case TlsFault.NOT_TO_PLAIN | TlsFault.DOUBLE_AT_SIDECAR | TlsFault.DOUBLE_AT_GATEWAY:
+        case TlsFault.NOT_TO_PLAIN | TlsFault.DOUBLE_AT_SIDECAR | TlsFault.DOUBLE_AT_GATEWAY | TlsFault.DOUBLE_DIRECT:
             return "(none)"
         case TlsFault.TLS_MISSING | TlsFault.WRONG_MODE | TlsFault.NO_SNI:
             return f"{server.server.tls_mode if server else ''}, sni {broken.host}"
