@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from checks.check import check
 from checks.commands import ISTIO_EGW, change, look
 from checks.facts.istio import AuthorizationPolicy, Gateway, VirtualService
-from checks.facts.reading import items
+from checks.facts.reading import items, mapping, texts
 from checks.facts.view import Facts
 from checks.findings import Action, Evidence, Observation, Severity, fail, healthy, warn
 from checks.route.authorization import aimed, applying, is_everything, may_match, needs_identity
@@ -89,17 +89,11 @@ def _denied(facts: Facts, allowing: tuple[AuthorizationPolicy, ...], hosts: tupl
 
 
 def _written(policy: AuthorizationPolicy) -> str:
-    hosts = sorted(
-        {
-            each
-            for rule in policy.rules
-            for to in items(rule, "to")
-            for each in (to.get("operation") or {}).get("hosts") or ()
-        }
-    )
+    operations = [mapping(to, "operation") for rule in policy.rules for to in items(rule, "to")]
+    hosts = sorted({host for operation in operations for host in texts(operation, "hosts")})
     if not policy.rules:
         return "(none)"
-    return f"hosts {', '.join(map(str, hosts))}" if hosts else f"{len(policy.rules)} rules"
+    return f"hosts {', '.join(hosts)}" if hosts else f"{len(policy.rules)} rules"
 
 
 def _allow(facts: Facts, hosts: list[str]) -> Action:

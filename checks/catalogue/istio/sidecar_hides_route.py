@@ -14,7 +14,7 @@ from checks.route.corrections import Edit, listed, show
 from checks.route.needs import entries_about
 from checks.route.registry import rules
 from checks.route.rules import MESH, Match
-from checks.route.service_entries import is_visible
+from checks.route.service_entries import Entry, is_visible
 from checks.route.virtual_services import mesh_routes, sees
 from checks.route.visibility import Scope, outbound_policy, settle
 from checks.route.workloads import scopes
@@ -47,11 +47,17 @@ def sidecar_hides_route(facts: Facts) -> Iterator[Observation]:
         return
     found, hosts = configuration(facts), judged(facts)
     hidden: dict[str, _Hidden] = {}
-    for namespace, scope in _narrowed(facts):
-        for host in hosts:
-            for each in _lacking(facts, found, host, namespace, scope):
-                group = hidden.setdefault(each.sidecar.ref, each)
-                group.join(each)
+    narrowed = _narrowed(facts)
+    for host in hosts if narrowed else ():
+        way = _way(facts, found, host)
+        known: dict[tuple[tuple[tuple[str, str], ...], str], _Lack | None] = {}
+        for namespace, scope in narrowed:
+            # Namespaces that no object lies in or names differ in nothing but what they import.
+            alike = (scope.imported, namespace if namespace in way.special else "")
+            if alike not in known:
+                known[alike] = _lacking(facts, found, way, namespace, scope)
+            if (lack := known[alike]) is not None and scope.sidecar is not None:
+                hidden.setdefault(scope.sidecar.ref, _Hidden(scope.sidecar, scope)).join(lack, host, namespace)
     for each in hidden.values():
         yield _hiding(found, each)
     doubled = list(_doubled(facts))
@@ -66,25 +72,45 @@ def sidecar_hides_route(facts: Facts) -> Iterator[Observation]:
         yield healthy("Every client imports the routes to the gateway, as far as Sidecar objects go.")
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What a host needs at a sidecar: VirtualServices to the gateway, and ServiceEntries. `special` are the namespaces that
+    these objects lie in or are exported to by name."""
+
+    host: str
+    routes: tuple[VirtualService, ...]
+    entries: tuple[Entry, ...]
+    tls: bool
+    special: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lack:
+    """What is not imported, the entries that would import it, and whether requests fail without."""
+
+    objects: tuple[str, ...]
+    entries: tuple[str, ...]
+    blocks: bool
+
+
 @dataclass(slots=True)
 class _Hidden:
     """What one Sidecar keeps from the namespaces that it holds for."""
 
     sidecar: Sidecar
     scope: Scope
-    blocks: bool
+    blocks: bool = False
     namespaces: dict[str, None] = field(default_factory=dict)
     hosts: dict[str, None] = field(default_factory=dict)
     objects: dict[str, None] = field(default_factory=dict)
     entries: dict[str, None] = field(default_factory=dict)
-    """The `egress.hosts` entries that would import it."""
 
-    def join(self, other: "_Hidden") -> None:
-        self.blocks = self.blocks or other.blocks
-        self.namespaces.update(other.namespaces)
-        self.hosts.update(other.hosts)
-        self.objects.update(other.objects)
-        self.entries.update(other.entries)
+    def join(self, lack: _Lack, host: str, namespace: str) -> None:
+        self.blocks = self.blocks or lack.blocks
+        self.namespaces[namespace] = None
+        self.hosts[host] = None
+        self.objects.update(dict.fromkeys(lack.objects))
+        self.entries.update(dict.fromkeys(lack.entries))
 
 
 def _narrowed(facts: Facts) -> list[tuple[str, Scope]]:
@@ -102,24 +128,30 @@ def _narrowed(facts: Facts) -> list[tuple[str, Scope]]:
     return facts.once("narrowed namespaces", build, (namespaces, facts.question.client))
 
 
-def _lacking(facts: Facts, found: Configuration, host: str, namespace: str, scope: Scope) -> Iterator[_Hidden]:
+def _way(facts: Facts, found: Configuration, host: str) -> _Way:
     mine = {id(route) for route in found.routes}
-    routes = [r for r in mesh_routes(facts, host) if id(r) in mine and sees(facts, r, namespace, found.mesh)]
-    if scope.sidecar is None or not routes:
+    routes = tuple(route for route in mesh_routes(facts, host) if id(route) in mine)
+    entries = entries_about(facts, host)
+    # A plain HTTP route has its listener from the gateway's own port; a TLS route has none without the ServiceEntry.
+    tls = any(rule.kind == "tls" and _for_mesh(rule.matches) for route in routes for rule in rules(facts, route))
+    things = (*routes, *(each.entry for each in entries))
+    special = frozenset(name for each in things for name in (each.namespace, *each.export_to))
+    return _Way(host, routes, entries, tls, special)
+
+
+def _lacking(facts: Facts, found: Configuration, way: _Way, namespace: str, scope: Scope) -> _Lack | None:
+    routes = [route for route in way.routes if sees(facts, route, namespace, found.mesh)]
+    if not routes:
         # Without a route that is exported to it there is nothing to hide: virtual-service-route-broken says so.
-        return
+        return None
     if not any(scope.imports_route(route) for route in routes):
-        entries = {f"{route.namespace}/{host}": None for route in routes}
-        objects = {route.ref: None for route in routes}
-        yield _Hidden(scope.sidecar, scope, True, {namespace: None}, {host: None}, objects, entries)
-        return
-    visible = [e for e in entries_about(facts, host) if is_visible(facts, e.entry, namespace, found.mesh)]
+        entries = tuple(f"{route.namespace}/{way.host}" for route in routes)
+        return _Lack(tuple(route.ref for route in routes), entries, True)
+    visible = [each for each in way.entries if is_visible(facts, each.entry, namespace, found.mesh)]
     if visible and not any(scope.imports_service(each.host, each.entry.namespace) for each in visible):
-        # A plain HTTP route has its listener from the gateway's own port; a TLS route has none without the ServiceEntry.
-        tls = any(rule.kind == "tls" and _for_mesh(rule.matches) for route in routes for rule in rules(facts, route))
-        entries = {f"{each.entry.namespace}/{each.host}": None for each in visible}
-        objects = {each.ref: None for each in visible}
-        yield _Hidden(scope.sidecar, scope, tls, {namespace: None}, {host: None}, objects, entries)
+        entries = tuple(f"{each.entry.namespace}/{each.host}" for each in visible)
+        return _Lack(tuple(each.ref for each in visible), entries, way.tls)
+    return None
 
 
 def _for_mesh(matches: tuple[Match, ...]) -> bool:
