@@ -1,7 +1,7 @@
 """Logs that checks read, and of which pods: the gateway's proxies, istiod, and the static egress components."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -58,6 +58,15 @@ class LogText(Fact):
             found = tuple(_line(each) for each in text(self.raw, "text").splitlines() if each.strip())
             self._lines = found
         return found
+
+    def holding(self, *words: str) -> Iterator[Line]:
+        """The lines with one of these words, newest first. Only they are parsed: most lines of a log say nothing of
+        interest."""
+        written = text(self.raw, "text")
+        if any(word in written for word in words):
+            for each in reversed(written.splitlines()):
+                if any(word in each for word in words):
+                    yield _line(each)
 
     def matching(self, pattern: re.Pattern[str]) -> tuple[Line, ...]:
         """The lines whose text the pattern finds, oldest first."""

@@ -5,10 +5,9 @@ lines are `time level [scope] message` with tabs, JSON lines carry the same word
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from checks.facts.logs import Line
+from checks.facts.logs import Line, LogText
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,18 +198,15 @@ class Rejection:
         return RESOURCE_TYPES.get(self.type, self.type)
 
 
-def readiness(lines: Iterable[Line]) -> Readiness | None:
+def readiness(log: LogText) -> Readiness | None:
     """What the log says last about readiness; None where the window holds no such line. The line is written once for
     each change and at each failed probe, and windows rotate: none proves nothing."""
-    newest: Readiness | None = None
-    for line in lines:
-        if "Envoy proxy is" not in line.text:
-            continue
+    for line in log.holding("Envoy proxy is"):
         if found := _NOT_READY.search(line.message):
-            newest = Readiness(line, found["reason"].strip() or "no reason given")
-        elif _READY.search(line.message):
-            newest = Readiness(line)
-    return newest
+            return Readiness(line, found["reason"].strip() or "no reason given")
+        if _READY.search(line.message):
+            return Readiness(line)
+    return None
 
 
 def why_not_ready(reason: str) -> LogLine:
@@ -221,12 +217,12 @@ def why_not_ready(reason: str) -> LogLine:
     return LogLine(re.compile(re.escape(reason)), reason, "proxy-not-ready", "read the log from its start")
 
 
-def trouble(lines: Iterable[Line]) -> tuple[tuple[LogLine, Line], ...]:
+def trouble(log: LogText) -> tuple[tuple[LogLine, Line], ...]:
     """The newest line of each kind of trouble that the log shows, in the table's order."""
     newest: dict[LogLine, Line] = {}
-    for line in lines:
+    for line in log.holding("certificate", "upstream", "gRPC config stream"):
         for row in TROUBLE:
-            if row.pattern.search(line.text):
+            if row not in newest and row.pattern.search(line.text):
                 newest[row] = line
     return tuple((row, newest[row]) for row in TROUBLE if row in newest)
 
@@ -248,13 +244,12 @@ def pushed(message: str) -> tuple[tuple[str, str], str] | None:
     return ((found["namespace"], found["pod"]), found["type"]) if found else None
 
 
-def certificate_trouble(lines: Iterable[Line]) -> Line | None:
+def certificate_trouble(log: LogText) -> Line | None:
     """The newest line about the workload certificate where that is a failure; None where one was made since, or where
     the log says nothing about it."""
-    newest: Line | None = None
-    for line in lines:
+    for line in log.holding("certificate", "CSR", "Envoy proxy is ready"):
         if CERTIFICATE_FAILS.search(line.text):
-            newest = line
-        elif newest is not None and CERTIFICATE_MADE.search(line.text):
-            newest = None
-    return newest
+            return line
+        if CERTIFICATE_MADE.search(line.text):
+            return None
+    return None

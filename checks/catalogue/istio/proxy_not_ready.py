@@ -90,7 +90,7 @@ def proxy_not_ready(facts: Facts) -> Iterator[Observation]:
 
 
 def _proxy(pod: Pod, log: LogText | None) -> _Proxy:
-    return _Proxy(pod, log, readiness(log.lines) if log is not None else None)
+    return _Proxy(pod, log, readiness(log) if log is not None else None)
 
 
 def _nothing(facts: Facts, pods: tuple[Pod, ...]) -> str:
@@ -104,7 +104,7 @@ def _cause(proxy: _Proxy) -> LogLine:
         return why_not_ready(proxy.said.reason)
     if proxy.log is None:
         return why_not_ready("the readiness probe fails, and the log could not be read")
-    seen = trouble(proxy.log.lines)
+    seen = trouble(proxy.log)
     return seen[0][0] if seen else why_not_ready("the readiness probe fails, and the log does not say why")
 
 
@@ -159,8 +159,8 @@ def _evidence(proxy: _Proxy) -> Iterator[Evidence]:
         return
     if proxy.said is not None and not proxy.said.ready:
         yield Evidence(proxy.log.ref, "newest word", f"Envoy proxy is NOT ready: {proxy.said.reason}", "is ready")
-    for row, line in trouble(proxy.log.lines):
-        if proxy.said is None or not proxy.said.ready or line is not proxy.said.line:
+    for row, line in trouble(proxy.log):
+        if proxy.said is None or not proxy.said.ready or line != proxy.said.line:
             yield Evidence(proxy.log.ref, row.meaning, line.message.replace("\t", " "))
 
 

@@ -44,7 +44,7 @@ def workload_certificate_failing(facts: Facts) -> Iterator[Observation]:
     found = False
     for pod in pods:
         log = logs.get(pod.key)
-        line = certificate_trouble(log.lines) if log is not None else None
+        line = certificate_trouble(log) if log is not None else None
         if log is None or line is None:
             continue
         if _istiod_down(facts, pod.revision):
