@@ -113,7 +113,10 @@ def resource_of(manifest: Mapping[str, Any]) -> str:
     """PLURAL.GROUP as a CustomResourceDefinition is named, or the bare plural of a core kind."""
     api_version, kind, _, _ = identity(manifest)
     word = kind.lower()
-    plural = word[:-1] + "ies" if word.endswith("y") else word + "es" if word.endswith("s") else word + "s"
+    if word.endswith("y") and not word.endswith("ay"):
+        plural = word[:-1] + "ies"
+    else:
+        plural = word + ("es" if word.endswith("s") else "s")
     group = api_version.partition("/")[0] if "/" in api_version else ""
     return f"{plural}.{group}" if group else plural
 

@@ -1,0 +1,208 @@
+"""A real API server with its etcd, from the folder that KUBEBUILDER_ASSETS names, filled with a test cluster."""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import IO, Any, Self
+
+import orjson
+import urllib3
+import yaml
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from tests.clusters.compose import Manifest, resource_of
+from tests.redis_server import find_free_port
+
+ADMIN = "admin-token"
+NOBODY = "nobody-token"
+_CLUSTER_WIDE = {"Namespace", "Node", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "ClusterRole"}
+_ORDER = {
+    "Namespace": 0,
+    "Node": 1,
+    "StaticGatewayConfiguration": 2,
+    "Deployment": 2,
+    "DaemonSet": 2,
+    "ReplicaSet": 3,
+    "Event": 8,
+}
+_LAST = {"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "ResourceQuota"}
+"""Written last: an API server obeys its webhooks and quotas at once."""
+_GIVEN = ("uid", "creationTimestamp", "resourceVersion", "generation", "managedFields", "selfLink", "deletionTimestamp")
+
+
+class ApiServer:
+    """kube-apiserver and etcd on loopback, stopped at the end. `url`, `ca` and two tokens are how it is reached."""
+
+    def __init__(self, assets: Path, folder: Path) -> None:
+        self.assets = assets
+        self.folder = folder
+        self.url = ""
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._logs: list[IO[bytes]] = []
+        self._uids: dict[str, str] = {}
+        self.http = urllib3.PoolManager(ca_certs=str(self.ca))
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.clear()
+        for process in reversed(self._processes):
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(5)
+        for file in self._logs:
+            file.close()
+
+    @property
+    def ca(self) -> Path:
+        return self.folder / "certs/apiserver.crt"
+
+    def kubeconfig(self, token: str = ADMIN) -> Path:
+        path = self.folder / f"kubeconfig-{token}"
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "real",
+            "clusters": [{"name": "real", "cluster": {"server": self.url, "certificate-authority": str(self.ca)}}],
+            "contexts": [{"name": "real", "context": {"cluster": "real", "user": "someone"}}],
+            "users": [{"name": "someone", "user": {"token": token}}],
+        }
+        path.write_text(yaml.safe_dump(config))
+        return path
+
+    def install(self, definitions: Path) -> None:
+        """Creates every CustomResourceDefinition of a folder and waits until all are served."""
+        for path in sorted(definitions.glob("*.yaml")):
+            for definition in yaml.load_all(path.read_text(), Loader=yaml.CSafeLoader):
+                if definition:
+                    self.ask("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            found = self.ask("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")["items"]
+            if all(_established(each) for each in found):
+                return
+            time.sleep(0.2)
+        raise TimeoutError("the definitions are not served")
+
+    def create(self, objects: Iterable[Manifest]) -> list[Manifest]:
+        """Creates the objects with their status, and gives them as the server then shows them one by one."""
+        ordered = sorted(objects, key=lambda each: 9 if each["kind"] in _LAST else _ORDER.get(each["kind"], 5))
+        return [self._create(each) for each in ordered]
+
+    def ask(self, verb: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """The server's JSON. Raises AssertionError with its words when it refuses."""
+        headers = {"Authorization": f"Bearer {ADMIN}", "Content-Type": "application/json"}
+        answer = self.http.request(verb, self.url + path, body=orjson.dumps(body) if body else None, headers=headers)
+        assert answer.status < 300, f"{verb} {path}: {answer.status} {answer.data[:600]!r}"
+        return orjson.loads(answer.data)
+
+    def _create(self, manifest: Manifest) -> Manifest:
+        wanted = copy.deepcopy(manifest)
+        old = str(wanted["metadata"].get("uid", ""))
+        for key in _GIVEN:
+            wanted["metadata"].pop(key, None)
+        self._follow_uids(wanted)
+        path = _path(wanted)
+        created = self.ask("POST", path, wanted)
+        self._uids[old] = created["metadata"]["uid"]
+        here = f"{path}/{created['metadata']['name']}"
+        if "status" in wanted and wanted["status"] != created.get("status"):
+            self.ask("PUT", f"{here}/status", {**created, "status": wanted["status"]})
+        found: Manifest = self.ask("GET", here)
+        return found
+
+    def _follow_uids(self, wanted: Manifest) -> None:
+        """The server gives its own uids: what refers to one refers to the new one."""
+        for owner in wanted["metadata"].get("ownerReferences") or ():
+            owner["uid"] = self._uids.get(owner["uid"], owner["uid"])
+        about = wanted.get("involvedObject") or {}
+        if about.get("uid") in self._uids:
+            about["uid"] = self._uids[about["uid"]]
+
+    def _start(self) -> None:
+        client, peer, secure = (find_free_port() for _ in range(3))
+        etcd = f"http://127.0.0.1:{client}"
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        (self.folder / "sa.key").write_bytes(
+            key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+        )
+        (self.folder / "sa.pub").write_bytes(
+            key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        )
+        (self.folder / "tokens.csv").write_text(f'{ADMIN},admin,1,"system:masters"\n{NOBODY},nobody,2\n')
+        self._run(
+            "etcd",
+            f"--data-dir={self.folder}/etcd",
+            "--unsafe-no-fsync",
+            f"--listen-client-urls={etcd}",
+            f"--advertise-client-urls={etcd}",
+            f"--listen-peer-urls=http://127.0.0.1:{peer}",
+            f"--initial-advertise-peer-urls=http://127.0.0.1:{peer}",
+            f"--initial-cluster=default=http://127.0.0.1:{peer}",
+        )
+        self.url = f"https://127.0.0.1:{secure}"
+        self._run(
+            "kube-apiserver",
+            f"--etcd-servers={etcd}",
+            f"--cert-dir={self.folder}/certs",
+            "--bind-address=127.0.0.1",
+            "--advertise-address=127.0.0.1",
+            f"--secure-port={secure}",
+            f"--service-account-issuer={self.url}",
+            f"--service-account-signing-key-file={self.folder}/sa.key",
+            f"--service-account-key-file={self.folder}/sa.pub",
+            "--service-cluster-ip-range=10.0.0.0/16",
+            "--authorization-mode=RBAC",
+            f"--token-auth-file={self.folder}/tokens.csv",
+            "--disable-admission-plugins=ServiceAccount",
+            "--endpoint-reconciler-type=none",
+        )
+        self._wait()
+
+    def _run(self, name: str, *arguments: str) -> None:
+        self._logs.append((self.folder / f"{name}.log").open("wb"))
+        self._processes.append(
+            subprocess.Popen([str(self.assets / name), *arguments], stdout=self._logs[-1], stderr=subprocess.STDOUT)
+        )
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline and all(process.poll() is None for process in self._processes):
+            if not self.ca.exists():
+                time.sleep(0.1)
+                continue
+            try:
+                headers = {"Authorization": f"Bearer {ADMIN}"}
+                if self.http.request("GET", f"{self.url}/readyz", headers=headers, retries=False).status == 200:
+                    return
+            except urllib3.exceptions.HTTPError:
+                pass
+            time.sleep(0.2)
+        raise TimeoutError((self.folder / "kube-apiserver.log").read_text()[-2000:])
+
+
+def _path(manifest: Manifest) -> str:
+    version = str(manifest["apiVersion"])
+    root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+    plural = resource_of(manifest).partition(".")[0]
+    namespace = manifest["metadata"].get("namespace")
+    return f"{root}/namespaces/{namespace}/{plural}" if namespace else f"{root}/{plural}"
+
+
+def _established(definition: Manifest) -> bool:
+    conditions = (definition.get("status") or {}).get("conditions") or ()
+    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
