@@ -53,7 +53,9 @@ class AmbiguousGateway(Exception):
 
 def from_profile(cluster: ManagedCluster, name: str, namespace: str | None) -> EgressGateway:
     """The gateway as the profile has it. Raises AmbiguousGateway when the name lies in several namespaces."""
-    entries = [e for e in cluster.egress_gateways if e.name == name and namespace in (None, e.namespace)]
+    here = [e for e in cluster.egress_gateways if namespace in (None, e.namespace)]
+    # Phones begin a word with a capital letter; a name in other letters counts where none is spelt that way.
+    entries = [e for e in here if e.name == name] or [e for e in here if e.name.lower() == name.lower()]
     # A disabled leftover of the same name does not make the enabled one ambiguous.
     chosen = [e for e in entries if e.enabled] or entries
     if len({e.namespace for e in chosen}) > 1:
