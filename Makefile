@@ -67,6 +67,7 @@ replay: $(READY) ## diagnose a recorded bundle: make replay BUNDLE=path [GATEWAY
 lock: $(READY) ## pin every dependency again (after a change in pyproject.toml)
 	$(BIN)/uv pip compile pyproject.toml $(LOCK) -o requirements/runtime.txt
 	$(BIN)/uv pip compile pyproject.toml $(LOCK) --extra demo --extra dev -c requirements/runtime.txt -o requirements/dev.txt
+	sed -nE 's/^requires = \["(.*)"\]$$/\1/p' pyproject.toml | $(BIN)/uv pip compile - $(LOCK) -c requirements/dev.txt -o requirements/build.txt
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 

@@ -1,0 +1,151 @@
+"""Reads a Dockerfile and carries out a stage's steps in a folder, as far as that goes without a container engine."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One instruction, its continuation lines joined."""
+
+    name: str
+    text: str
+
+
+@dataclass(slots=True)
+class Stage:
+    """What is between one FROM and the next."""
+
+    image: str
+    name: str
+    instructions: list[Instruction] = field(default_factory=list)
+
+    def all(self, name: str) -> list[str]:
+        """The texts of the instructions of a name, in order."""
+        return [each.text for each in self.instructions if each.name == name]
+
+
+def interpreter() -> str:
+    """A Python of the suite's version that everybody may start, else the suite's own."""
+    own = Path(sys.executable).resolve()
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    places = [own, Path("/usr/bin") / version, Path("/usr/local/bin") / version]
+    return str(next((place for place in places if everybody_may_start(place)), own))
+
+
+def everybody_may_start(program: Path) -> bool:
+    """Whether the program and all folders above it are open to others."""
+    return program.exists() and all(each.stat().st_mode & 0o001 for each in [program, *program.parents])
+
+
+def stages(path: Path) -> list[Stage]:
+    """The stages of a Dockerfile, with arguments before the first FROM put in."""
+    found: list[Stage] = []
+    arguments: dict[str, str] = {}
+    for each in _instructions(path.read_text(encoding="utf-8")):
+        if each.name == "FROM":
+            image, _, name = each.text.partition(" AS ")
+            found.append(Stage(re.sub(r"\$\{(\w+)\}", lambda m: arguments[m[1]], image), name))
+        elif found:
+            found[-1].instructions.append(each)
+        elif each.name == "ARG":
+            key, _, value = each.text.partition("=")
+            arguments[key] = value
+    return found
+
+
+def _instructions(text: str) -> Iterator[Instruction]:
+    kept = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+    for line in re.sub(r"\\\n\s*", "", kept).splitlines():
+        if line.strip():
+            name, _, rest = line.strip().partition(" ")
+            yield Instruction(name.upper(), rest.strip())
+
+
+def context(ignore: Path) -> list[Path]:
+    """The files that a build would be sent, relative to the repository, by .dockerignore: the last match decides."""
+    rules = [line.strip() for line in ignore.read_text().splitlines() if line.strip() and not line.startswith("#")]
+    tops = {rule.removeprefix("!").split("/")[0] for rule in rules if rule.startswith("!")}
+    found: list[Path] = []
+    for top in sorted(tops):
+        place = ROOT / top
+        paths = [place] if place.is_file() else sorted(each for each in place.rglob("*") if each.is_file())
+        found += [path.relative_to(ROOT) for path in paths if _sent(path.relative_to(ROOT), rules)]
+    return found
+
+
+def _sent(path: Path, rules: list[str]) -> bool:
+    sent = True
+    for rule in rules:
+        wanted, pattern = rule.startswith("!"), rule.removeprefix("!")
+        names = [path, *path.parents][:-1]
+        if any(fnmatch(str(name), pattern) or _anywhere(name, pattern) for name in names):
+            sent = wanted
+    return sent
+
+
+def _anywhere(path: Path, pattern: str) -> bool:
+    return pattern.startswith("**/") and fnmatch(path.name, pattern.removeprefix("**/"))
+
+
+@dataclass(slots=True)
+class Build:
+    """One stage carried out below `folder`, which stands in for `/`."""
+
+    folder: Path
+    sent: list[Path]
+    work: str = "/"
+
+    def carry_out(self, stage: Stage) -> None:
+        """COPY and RUN, in order; raises CalledProcessError with the step's output."""
+        for each in stage.instructions:
+            match each.name:
+                case "WORKDIR":
+                    self.work = each.text
+                    self._inside(self.work).mkdir(parents=True, exist_ok=True)
+                case "COPY":
+                    self._copy(each.text.split())
+                case "RUN":
+                    self._run(each.text)
+                case _:
+                    continue  # what the others say only a container engine can do
+
+    def _inside(self, path: str) -> Path:
+        return self.folder / path.lstrip("/")
+
+    def _copy(self, names: list[str]) -> None:
+        *sources, target = names
+        place = self._inside(self.work) / target
+        for source in sources:
+            files = [path for path in self.sent if path == Path(source) or Path(source) in path.parents]
+            assert files, f"COPY {source}: nothing of it is sent to the build"
+            for path in files:
+                inside = path.relative_to(source) if path != Path(source) else Path(path.name)
+                (place / inside).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / path, place / inside)
+
+    def _run(self, command: str) -> None:
+        # pip is the suite's, and all else an interpreter that another user may start too: the image's base brings its own.
+        pip, other = shlex.quote(sys.executable), shlex.quote(interpreter())
+        python = f'python() {{ if [ "$2" = pip ]; then {pip} "$@"; else {other} "$@"; fi; }}\n'
+        placed = re.sub(r"(?<![\w/.])/opt/", f"{self.folder}/opt/", command)
+        subprocess.run(
+            ["/bin/bash", "-euo", "pipefail", "-c", python + placed],
+            cwd=self._inside(self.work),
+            env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},  # noqa: TID251 - pip's own settings
+            check=True,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=600,
+        )
