@@ -122,8 +122,11 @@ class Diagnosis:
         self.resolve_target()
         if not self.store.arrived(ManagedCluster):
             return []
-        ready = [c for c in self._waiting if self._is_ready(c)]
-        self._waiting = [c for c in self._waiting if c not in ready]
+        ready: list[Check] = []
+        waiting: list[Check] = []
+        for check in self._waiting:
+            (ready if self._is_ready(check) else waiting).append(check)
+        self._waiting = waiting
         return [self._evaluate(check) for check in ready]
 
     def finish(self, duration: float) -> Report:

@@ -1,0 +1,121 @@
+"""The catalogue over gathered facts: one gateway, and 500 gateways with 3,000 Istio objects; a big bundle; help."""
+
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from time import monotonic, perf_counter
+
+from checks.check import catalogue
+from checks.diagnose import evaluate, needed, record
+from checks.facts.azure import ManagedCluster
+from checks.facts.store import FactStore
+from checks.facts.target import EgressGateway, all_from_profile
+from checks.facts.view import ClusterIdentity, Question
+from checks.sources.base import gather
+from checks.sources.recorded import RecordedSource
+from tests.bench.fleet import big_cluster
+from tests.bench.measure import Sample, shown, table, timed
+from tests.clusters.bundles import write_bundle
+from tests.clusters.compose import Cluster, named
+from tests.recordings import recording
+
+
+def gathered(cluster: Cluster) -> FactStore:
+    """The cluster read whole, for every gateway of its profile."""
+    source = RecordedSource(recording(cluster))
+    store = FactStore(source.now())
+    for reading in gather(source, needed(catalogue()), store, monotonic() + 600):
+        record(store, reading)
+        if not store.targets and (found := store.known(ManagedCluster)):
+            store.targets = all_from_profile(found[0])
+    return store
+
+
+def evaluate_all(store: FactStore, targets: tuple[EgressGateway, ...]) -> int:
+    """Every check for every gateway; gives the number of findings."""
+    total = 0
+    for target in targets:
+        question = Question(ClusterIdentity("bench"), target.name, target.namespace)
+        total += len(evaluate(store, question, catalogue(), target).findings)
+    return total
+
+
+def measure() -> str:
+    """The section of the document."""
+    rows: list[tuple[object, ...]] = []
+    base = gathered(named("base"))
+    one = timed(lambda: evaluate_all(base, base.targets), 20, warm_up=2)
+    cold = timed(lambda: evaluate_all(_fresh(base), base.targets), 10)
+    rows.append(("1 (the base cluster), indexes built", "–", one, shown(one.median)))
+    rows.append(("1 (the base cluster), from nothing", "–", cold, shown(cold.median)))
+    for gateways, objects in ((50, 300), (100, 600), (250, 1500), (500, 3000)):
+        store = gathered(big_cluster(gateways, objects))
+        seconds = []
+        for _ in range(3):
+            fresh = _fresh(store)
+            began = perf_counter()
+            evaluate_all(fresh, store.targets)
+            seconds.append(perf_counter() - began)
+        sample = Sample(tuple(seconds))
+        rows.append((gateways, objects, sample, shown(sample.median / gateways)))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return "\n".join(
+        [
+            "## Evaluating the full catalogue over gathered facts",
+            "",
+            table(("gateways", "Istio objects", "median (range)", "a gateway"), rows),
+            "",
+            f"Peak memory of the process that held all of these at once: {peak:.0f} MiB.",
+            "",
+            *_bundle(),
+            "",
+            *_help(),
+        ]
+    )
+
+
+def _fresh(store: FactStore) -> FactStore:
+    """The same facts without the indexes and derived values."""
+    copy = FactStore(store.now)
+    copy.__dict__.update({**store.__dict__, "_indexes": {}, "_memos": {}})
+    return copy
+
+
+def _bundle() -> list[str]:
+    cluster = big_cluster(1, 1000, pods=2000)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bundle"
+        write_bundle(cluster, path)
+        words = [
+            sys.executable,
+            "-m",
+            "checks.cli",
+            "diagnose",
+            "x",
+            "egw-0",
+            "--bundle",
+            str(path),
+            "--output",
+            "json",
+        ]
+        seconds, peaks = [], []
+        for _ in range(5):
+            began = perf_counter()
+            subprocess.run(
+                ["/usr/bin/time", "-f", "%M", "-o", f"{folder}/peak", *words], capture_output=True, check=False
+            )
+            seconds.append(perf_counter() - began)
+            peaks.append(int(Path(folder, "peak").read_text().split()[-1]) / 1024)
+    return [
+        "## A bundle of 2,000 pods and 1,000 Istio objects, as a whole process",
+        "",
+        f"`egress-diag diagnose --bundle`: {Sample(tuple(seconds))}, peak {max(peaks):.0f} MiB.",
+    ]
+
+
+def _help() -> list[str]:
+    words = [sys.executable, "-m", "checks.cli", "--help"]
+    sample = timed(lambda: subprocess.run(words, capture_output=True, check=True), 10)
+    return ["## The command line", "", f"`egress-diag --help`: {sample}."]

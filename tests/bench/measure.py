@@ -1,0 +1,73 @@
+"""What every measurement shares: medians with their spread, percentiles, memory of processes, tables."""
+
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Seconds of several runs of one thing."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+    def percentile(self, share: float) -> float:
+        """The value that this share of the runs does not exceed."""
+        ordered = sorted(self.seconds)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+    def __str__(self) -> str:
+        return f"{shown(self.median)} ({shown(min(self.seconds))}–{shown(max(self.seconds))})"
+
+
+def shown(seconds: float) -> str:
+    """Seconds with a unit that fits."""
+    if seconds < 0.1:
+        return f"{seconds * 1000:.1f} ms"
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+def timed(work: Callable[[], object], runs: int, warm_up: int = 1) -> Sample:
+    """Runs the work some times after a warm-up."""
+    for _ in range(warm_up):
+        work()
+    seconds = []
+    for _ in range(runs):
+        began = perf_counter()
+        work()
+        seconds.append(perf_counter() - began)
+    return Sample(tuple(seconds))
+
+
+def memory(pid: int) -> float:
+    """Proportional set size of a process and its children, in MiB: shared pages count once."""
+    total = 0
+    for each in (pid, *children(pid)):
+        try:
+            lines = Path(f"/proc/{each}/smaps_rollup").read_text(encoding="ascii").splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return total / 1024
+
+
+def children(pid: int) -> list[int]:
+    """The processes below a process."""
+    try:
+        direct = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    except OSError:
+        return []
+    return [found for child in map(int, direct) for found in (child, *children(child))]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
+    lines += [f"| {' | '.join(str(cell) for cell in row)} |" for row in rows]
+    return "\n".join(lines)

@@ -1,0 +1,235 @@
+"""The article's commands one after the other, against one `diagnose`, over loopback with injected latency.
+
+The runbook asks what the article asks, in its order, one request a command (kubectl's discovery, az's start-up and the
+reader's thinking are not counted, all of which favours it). Both go through the same clients to the same servers.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from time import monotonic, perf_counter
+
+import trustme
+
+from checks.check import Check, catalogue
+from checks.config import ClusterConfig
+from checks.diagnose import needed
+from checks.facts import azure, istio, kubernetes, logs, static_egress
+from checks.facts.base import ArmResource, AzureCall, Fact, Listed, PodLog, PodName
+from checks.facts.view import ClusterIdentity, Question
+from checks.findings import Report
+from checks.sources.base import Source
+from checks.sources.live import close_sources, open_source
+from checks.sources.run import run
+from tests.bench.measure import Sample, shown, table, timed
+from tests.clusters.compose import named
+from tests.loopback.azure import AzureServer
+from tests.loopback.kube import KubeServer
+
+KUBERNETES = 0.050
+AZURE = 0.250
+RUNS = 5
+
+ISSUE_2 = tuple(
+    f"EG{number}"
+    for number in (
+        101,
+        102,
+        103,
+        104,
+        106,
+        201,
+        203,
+        301,
+        303,
+        304,
+        305,
+        307,
+        308,
+        401,
+        403,
+        404,
+        405,
+        407,
+        410,
+        502,
+        505,
+        508,
+        509,
+    )
+)
+"""The checks of the main job; the rest also reads the network around the gateway pool, by chains of Azure calls."""
+
+GET: tuple[tuple[str, type[Fact]], ...] = (
+    ("PRE-2 get staticgatewayconfiguration", static_egress.StaticGatewayConfiguration),
+    ("PROV-1 get deployment", kubernetes.Deployment),
+    ("PROV-1 get service", kubernetes.Service),
+    ("PROV-1 get endpointslices", kubernetes.EndpointSlice),
+    ("PROV-2 get mutatingwebhookconfigurations", kubernetes.MutatingWebhookConfiguration),
+    ("PROV-2 get validatingwebhookconfigurations", kubernetes.ValidatingWebhookConfiguration),
+    ("PROV-2 get namespace", kubernetes.Namespace),
+    ("PROV-2 get replicasets", kubernetes.ReplicaSet),
+    ("PROV-2 get events", kubernetes.Event),
+    ("PROV-4 get daemonsets", kubernetes.DaemonSet),
+    ("PROV-4 get pods", kubernetes.Pod),
+    ("PROV-4 get nodes", kubernetes.Node),
+    ("SEG-1 get pod annotation", kubernetes.Pod),
+    ("SEG-2 get staticgatewayconfiguration", static_egress.StaticGatewayConfiguration),
+    ("SEG-2 describe: configuration", static_egress.StaticGatewayConfiguration),
+    ("SEG-2 describe: events", kubernetes.Event),
+    ("SEG-8 get gatewaylbconfiguration", static_egress.GatewayLBConfiguration),
+    ("SEG-8 get gatewayvmconfiguration", static_egress.GatewayVMConfiguration),
+    ("SEG-8 get gatewaystatuses", static_egress.GatewayStatus),
+    ("SEG-8 get podendpoints", static_egress.PodEndpoint),
+    ("IST-1 get telemetries", istio.Telemetry),
+    ("IST-1 get configmaps", kubernetes.ConfigMap),
+    ("IST-2 get pods of istiod", kubernetes.Pod),
+    ("IST-3 get gateways", istio.Gateway),
+    ("IST-3 get service", kubernetes.Service),
+    ("IST-4 get serviceentries", istio.ServiceEntry),
+    ("IST-4 get virtualservices", istio.VirtualService),
+    ("IST-4 get destinationrules", istio.DestinationRule),
+    ("IST-5 get secret", kubernetes.Secret),
+    ("IST-6 get authorizationpolicies", istio.AuthorizationPolicy),
+)
+LOGS = (logs.CniManagerLog, logs.GatewayDaemonLog, logs.ProxyLog, logs.IstiodLog)
+POOLS = 3
+"""`az aks nodepool show` for each pool (NET-2), and once more for the gateway pool (SEG-3)."""
+
+
+@contextmanager
+def served() -> Iterator[tuple[Source, Question]]:
+    """The base cluster behind loopback servers with latency, and the source that reads it."""
+    cluster = named("base")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        KubeServer(cluster, latency=KUBERNETES, authority=trustme.CA()) as kube,
+        AzureServer(cluster, kube=kube, latency=AZURE) as account,
+    ):
+        before = dict(os.environ)
+        os.environ.update(account.environment(Path(folder)))
+        try:
+            entry = ClusterConfig(name="base", **account.entry)
+            asked = Question(ClusterIdentity("base", *list(account.entry.values())[2:]), "egw", "team-egress")
+            yield open_source(entry), asked
+        finally:
+            close_sources()
+            os.environ.clear()
+            os.environ.update(before)
+
+
+def commands(source: Source, *, network: bool) -> list[Callable[[], object]]:
+    """The article's commands, each one request."""
+    until = monotonic() + 3600
+    wanted: list[Callable[[], object]] = [
+        lambda: source.azure(_call(azure.ManagedCluster), until),
+        lambda: source.azure(_call(azure.AgentPool), until),
+        *[lambda: source.azure(_call(azure.AgentPool), until)] * (POOLS + 1),
+        lambda: source.azure(_call(azure.ManagedCluster), until),
+        lambda: source.azure(_call(azure.ManagedCluster), until),
+    ]
+    for _, kind in GET:
+        origin = kind.origin
+        assert isinstance(origin, Listed)
+        wanted.append(lambda origin=origin: source.list_objects(origin, until))  # type: ignore[misc]
+    for pod, log in _pods():
+        wanted.append(lambda pod=pod, log=log: source.pod_log(pod, log.container, log.tail, until))  # type: ignore[misc]
+    if network:
+        ids = [str(each["id"]) for each in named("base").resources or ()]
+        wanted += [lambda each=each: source.arm(each, until) for each in ids]  # type: ignore[misc]
+    return wanted
+
+
+def _call(kind: type[Fact]) -> AzureCall:
+    assert isinstance(kind.origin, AzureCall)
+    return kind.origin
+
+
+@cache
+def _pods() -> tuple[tuple[PodName, PodLog], ...]:
+    by_container = {kind.origin.container: kind.origin for kind in LOGS}
+    found = []
+    for key in named("base").logs:
+        namespace, pod, container = key.split("/")
+        if container in by_container:
+            found.append((PodName(namespace, pod), by_container[container]))
+    return tuple(found)
+
+
+def longest_chain(checks: tuple[Check, ...]) -> tuple[float, str]:
+    """The longest chain of reads of which each needs the one before, in seconds of injected latency. What tells the
+    gateway (the managed cluster) comes before its logs."""
+
+    def cost(kind: type[Fact]) -> tuple[float, str]:
+        origin = kind.origin
+        own = AZURE if isinstance(origin, AzureCall | ArmResource) else KUBERNETES
+        earlier = list(origin.after) if isinstance(origin, ArmResource | PodLog) else []
+        if isinstance(origin, PodLog):
+            earlier.append(azure.ManagedCluster)
+        before = max((cost(each) for each in earlier), default=(0.0, ""))
+        return before[0] + own, f"{before[1]} → {kind.__name__}" if before[1] else kind.__name__
+
+    return max(cost(kind) for kind in needed(checks))
+
+
+def measure() -> str:
+    """The section of the document."""
+    rows = []
+    chains = []
+    with served() as (source, asked):
+        few = tuple(check for check in catalogue() if check.code in ISSUE_2)
+        for name, checks, network in (
+            ("the main job's 23 checks", few, False),
+            ("the whole catalogue", catalogue(), True),
+        ):
+            steps = commands(source, network=network)
+            book = timed(lambda steps=steps: [step() for step in steps], RUNS)  # type: ignore[misc]
+            one = timed(lambda checks=checks: _diagnose(source, asked, checks), RUNS)  # type: ignore[misc]
+            chain, words = longest_chain(checks)
+            rows.append(
+                (name, f"{len(steps)} requests, {book}", one, f"{book.median / one.median:.1f}×", shown(chain),
+                 f"{one.median / chain:.2f}×")
+            )  # fmt: skip
+            chains.append(f"- {name}: {words}")
+        first = first_finding(source, asked)
+    head = ("", "runbook, one after the other", "`diagnose`", "faster", "longest chain", "diagnose ÷ chain")
+    return "\n".join(
+        [
+            "## The runbook and one `diagnose`",
+            "",
+            (
+                f"{KUBERNETES * 1000:.0f} ms injected a Kubernetes call, {AZURE * 1000:.0f} ms an Azure call; both have their "
+                f"credentials already. Median (range) of {RUNS} runs."
+            ),
+            "",
+            table(head, rows),
+            "",
+            "The chains that really depend on each other:",
+            "",
+            *chains,
+            "",
+            f"First finding of a live run after {first}.",
+        ]
+    )
+
+
+def _diagnose(source: Source, asked: Question, checks: tuple[Check, ...]) -> Report:
+    *_, report = run(source, asked, checks, 60)
+    assert isinstance(report, Report)
+    return report
+
+
+def first_finding(source: Source, asked: Question) -> Sample:
+    """From the start of a run to its first evaluated check."""
+    seconds = []
+    for _ in range(RUNS):
+        began = perf_counter()
+        steps = run(source, asked, catalogue(), 60)
+        next(steps)
+        seconds.append(perf_counter() - began)
+        for _step in steps:
+            continue
+    return Sample(tuple(seconds))
