@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock, Thread
 from time import monotonic
@@ -122,7 +123,10 @@ def aks_access(account: AzureAccount, resource_group: str, name: str, *, allow_c
     certificate of a cluster without Entra is used only where the configuration allows it."""
 
     def load(configuration: Any, deadline: float) -> None:
-        config, server, ca = cluster_login(account, resource_group, name, deadline)
+        with ThreadPoolExecutor(1, thread_name_prefix="token") as beside:
+            # Logging in and asking where to do not depend on each other; whether it worked is asked below.
+            beside.submit(account.kubernetes_token)
+            config, server, ca = cluster_login(account, resource_group, name, deadline)
         if is_local_account(config):
             if not allow_certificate:
                 raise Failure(

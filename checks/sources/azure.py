@@ -42,6 +42,7 @@ class AzureAccount:
     def __init__(self, subscription_id: str) -> None:
         self.subscription_id = subscription_id
         self._lock = Lock()
+        self._token_lock = Lock()
         self._client: Any = None
         self._credential: Any = None
         self._token: tuple[str, float] = ("", 0.0)
@@ -69,7 +70,7 @@ class AzureAccount:
     def kubernetes_token(self) -> str:
         """A fresh Entra token for an AKS API server. Raises Failure."""
         self._opened()
-        with self._lock:
+        with self._token_lock:
             token, ends = self._token
             if ends - _EARLY < time():
                 try:
@@ -81,7 +82,7 @@ class AzureAccount:
 
     def close(self) -> None:
         """Lets its connections go; the next question opens it again."""
-        with self._lock:
+        with self._lock, self._token_lock:
             client, self._client, self._token = self._client, None, ("", 0.0)
         if client is not None:
             client.close()
