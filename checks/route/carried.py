@@ -12,7 +12,7 @@ from checks.findings import Involved
 from checks.question import split_host
 from checks.route.gateways import BoundServer, Labels, ingress_selected, proxy_labels, selecting, servers
 from checks.route.hosts import canonical, is_address, is_cluster_local, is_wildcard, narrower_of, resolve
-from checks.route.registry import bound_to, gateway_named, routing_to
+from checks.route.registry import bound_to, gateway_named, routing_to, rules
 from checks.route.rules import gateway_refs
 from checks.route.visibility import MeshConfig, age, discovered, gateway_mesh
 
@@ -100,8 +100,9 @@ def _configuration(facts: Facts) -> Configuration:
     hidden = tuple(each for each in choosing if each not in selected)
     routing = routing_to(facts, service)
     named = _named(facts, routing)
-    near = frozenset(_name(each) for each in _idle(facts) if _is_near(each, labels))
-    beside = [each for each in _idle(facts) if each.namespace == facts.gateway.namespace or _name(each) in near]
+    free = [each for each in _idle(facts) if not _is_anothers(facts, each, service)]
+    near = frozenset(_name(each) for each in free if _is_near(each, labels))
+    beside = [each for each in free if each.namespace == facts.gateway.namespace or _name(each) in near]
     chosen = {_name(each): each for each in (*_existing(facts, named), *beside, *hidden) if each not in selected}
     intended = tuple(sorted(chosen.values(), key=age)) if labels else ()
     mine = (service, facts.gateway.namespace, routing)
@@ -163,6 +164,14 @@ def _build_idle(facts: Facts) -> tuple[Gateway, ...]:
         if verdicts[key]:
             idle.append(gateway)
     return tuple(idle)
+
+
+def _is_anothers(facts: Facts, gateway: Gateway, service: str) -> bool:
+    """Whether VirtualServices bind it to the way through another Service of the cluster, and none to this one."""
+    hosts = {
+        d.host for route in bound_to(facts, _name(gateway)) for rule in rules(facts, route) for d in rule.destinations
+    }
+    return service not in hosts and any(is_cluster_local(host) for host in hosts)
 
 
 def _is_near(gateway: Gateway, labels: Iterable[Labels]) -> bool:

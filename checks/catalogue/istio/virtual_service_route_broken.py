@@ -10,6 +10,7 @@ from checks.facts.view import Facts
 from checks.findings import Observation, Severity, healthy, skip
 from checks.route.breaks import Break, Fault
 from checks.route.carried import configuration, judged, nothing_configured
+from checks.route.hosts import is_cluster_local
 from checks.route.passage import ROUTE_READS, Passage, passage
 from checks.route.telling import told
 from checks.route.visibility import settle
@@ -50,9 +51,12 @@ def virtual_service_route_broken(facts: Facts) -> Iterator[Observation]:
     found = configuration(facts)
     hosts = judged(facts)
     ways = [passage(facts, host) for host in hosts]
-    broken = [each for way in ways for each in _worth(way.breaks) if _certain(facts, each)]
+    worth = [each for way in ways for each in _worth(way.breaks)]
+    broken = [each for each in worth if _certain(facts, each)]
     for each in broken:
         yield told(facts, found, each)
+    if len(broken) < len(worth):
+        facts.all(Service)
     facts.in_namespace(Service, facts.gateway.namespace)
     facts.all(ServiceEntry)
     facts.all(DestinationRule)
@@ -86,4 +90,9 @@ def _worth(breaks: tuple[Break, ...]) -> Iterator[Break]:
 
 def _certain(facts: Facts, broken: Break) -> bool:
     kind = NEEDS.get(broken.fault)
+    if broken.destination is not None and is_cluster_local(broken.destination.host):
+        # A Service that could not be read may exist, and may be another egress gateway's.
+        kind = kind or (Service if broken.fault in (Fault.ELSEWHERE, Fault.WRONG_NAME) else None)
+        if broken.fault is Fault.UNKNOWN_DESTINATION and facts.gap(Service) is not None:
+            return False
     return kind is None or facts.gap(kind) is None
