@@ -139,8 +139,16 @@ def _verdict_line(run: Run, where: Escaped, name: str) -> tuple[Escaped, str]:
     }[report.verdict]
     return (
         raw(f"{mark} *{word}:* {where}\n{plain(sentence)}"),
-        f"{word}: {name} on {report.cluster}. {sentence}",
+        f"{word}: {name} on {report.cluster}. {_gist(report)}{sentence}",
     )
+
+
+def _gist(report: Report) -> str:
+    """The cause in a few words: the whole sentence may begin after what a lock screen shows."""
+    roots = roots_of(report)
+    if report.verdict is Verdict.BROKEN and roots:
+        return f"{roots[0].title}. "
+    return ""
 
 
 def _sentence(report: Report) -> str:

@@ -1,0 +1,32 @@
+"""A cluster behind a loopback API server that takes its time, so that a run can be met in the middle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.clusters.compose import compose, named, write_bundle
+from tests.loopback.faults import Fault
+from tests.loopback.kube import KubeServer
+
+
+@contextmanager
+def slow_cluster(folder: Path, patch: Mapping[str, object], seconds: float) -> Iterator[tuple[KubeServer, str]]:
+    """The API server, and its entry for the configuration (`live`, also `slow`). Lists of virtual services hang for so long,
+    everything else answers at once."""
+    cluster = compose(named("base"), patch)
+    saved = folder / "saved"
+    write_bundle(cluster, saved)
+    with KubeServer(cluster, faults=[Fault("virtualservices", hang=seconds)]) as kube:
+        kubeconfig = kube.kubeconfig(folder)
+        azure = saved / "azure"
+        yield (
+            kube,
+            (
+                f"  - name: live\n    kubeconfig: '{kubeconfig}'\n    azure:\n"
+                f"      managed_cluster: '{azure / 'managed-cluster.json'}'\n"
+                f"      agent_pools: '{azure / 'agent-pools.json'}'\n"
+                f"      resources: '{azure / 'resources.json'}'\n"
+            ),
+        )

@@ -1,0 +1,356 @@
+"""Command to complete thread through every process: HTTP with signatures, and Socket Mode."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from bot.sandbox import RateLimits, SandboxServer, signed_headers
+from bot.sandbox.delivery import http_body
+from tests.bot.conftest import write_config
+from tests.redis_server import RedisServer
+from tests.system import EGRESS_DIAG, System, complete, slot, slots, told_end, whole_thread
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+@pytest.fixture(scope="module", params=["http", "socket"])
+def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp(request.param)
+    redis = RedisServer(folder)
+    redis.start()
+    try:
+        with (
+            SandboxServer(limits=RateLimits.off()) as slack,
+            System(folder, redis, slack, write_config(folder), socket_mode=request.param == "socket") as system,
+        ):
+            if request.param == "socket":
+                system.wait(lambda: slack.connected, 20, "no socket")
+            yield system
+    finally:
+        redis.kill()
+
+
+@pytest.fixture(scope="module")
+def over_http(system: System) -> System:
+    if "SLACK_APP_TOKEN" in system.environment:
+        pytest.skip("Slack signs what it sends over HTTP")
+    return system
+
+
+def new_thread(system: System, text: str, user: str = "U0ALICE") -> int:
+    """Types a command when nothing else is going; gives the number of the thread that will come of it."""
+    idle(system)
+    count = len([m for m in system.slack.messages() if slot(m) == "parent"])
+    ack = system.slack.say(text, user=user)
+    assert ack.ok, ack
+    return count
+
+
+def idle(system: System) -> None:
+    """Until every run that was begun shows its end."""
+    parents = [m for m in system.slack.messages() if slot(m) == "parent"]
+    system.wait(
+        lambda: all(told_end(latest) for m in parents if (latest := system.slack.latest(m))), 40, "a run is still going"
+    )
+
+
+def ended(system: System, number: int) -> None:
+    def over() -> bool:
+        thread = whole_thread(system.slack, number=number)
+        return bool(thread) and told_end(thread[0]) and complete(thread)
+
+    system.wait(over, 60, "the thread is not complete")
+
+
+def test_a_command_becomes_a_complete_thread(system: System) -> None:
+    number = new_thread(system, "/egress-diag weu EGW")
+    ended(system, number)
+    thread = whole_thread(system.slack, number=number)
+    assert "node pool" in thread[0].text[:90]
+    assert "gwpoool" in thread[0].text
+    assert "finding/gateway-pool-missing" in slots(thread)
+    ack = system.slack.deliveries("slash_commands")[-1]
+    assert ack.seconds < 3
+
+
+def test_a_healthy_gateway_is_at_most_four_messages(system: System) -> None:
+    number = new_thread(system, "/egress-diag prod-neu team-egress/egw")
+    ended(system, number)
+    thread = whole_thread(system.slack, number=number)
+    warned = [m for m in thread if slot(m).startswith(("finding/", "unknown/"))]
+    assert len(thread) - len(warned) <= 4
+
+
+def test_a_mistake_is_answered_to_the_person_alone_with_a_button_that_mends_it(system: System) -> None:
+    idle(system)
+    before = len(system.slack.messages())
+    ack = system.slack.say("/egress-diag prod-wue team-egress/egw")
+    assert ack.message is not None
+    assert ack.message.only_for == "U0ALICE"
+    assert 'No cluster "prod-wue". Did you mean prod-weu' in ack.message.text.replace("\u2060", "")
+    assert len(system.slack.messages()) == before
+    assert system.slack.press(ack.message, "suggestion/0").ok
+    system.wait(lambda: len(system.slack.messages()) > before, 20, "the suggestion does not run")
+
+
+def test_a_gateway_that_does_not_exist_ends_in_an_answer(system: System) -> None:
+    number = new_thread(system, "/egress-diag prod-neu nobody-has-this")
+    system.wait(
+        lambda: any("check_again" in m.buttons for m in whole_thread(system.slack, number=number)[:1]),
+        40,
+        "no end is told",
+    )
+
+
+def test_a_refusal_names_whom_to_ask(system: System) -> None:
+    ack = system.slack.say("/egress-diag prod-weu egw", channel="C0PAY")
+    assert ack.ok
+    config = Path(system.environment["EGRESS_DIAG_CONFIG"])
+    assert "C0PAY" in config.read_text(encoding="utf-8"), "that channel is allowed"
+    ack = system.slack.say("/egress-diag list", channel="C0PAY")
+    assert ack.message is not None
+    assert "prod-weu" in ack.message.shown
+
+
+def test_list_shows_the_gateways_with_their_last_verdict(system: System) -> None:
+    ended(system, new_thread(system, "/egress-diag prod-weu egw"))
+    before = len(system.slack.ephemerals(user="U0ALICE"))
+    assert system.slack.say("/egress-diag list prod-weu").ok
+    system.wait(lambda: len(system.slack.ephemerals(user="U0ALICE")) > before, 30, "no list")
+    assert "team-egress/egw" in system.slack.ephemerals(user="U0ALICE")[-1].shown
+    assert "broken" in system.slack.ephemerals(user="U0ALICE")[-1].shown
+
+
+def test_the_same_delivery_again_starts_no_second_run(over_http: System) -> None:
+    number = new_thread(over_http, "/egress-diag prod-weu egw")
+    sent = over_http.slack.deliveries("slash_commands")[-1].payload
+    body, kind = http_body("slash_commands", sent)
+    for retry in (1, 2):
+        headers = {"X-Slack-Retry-Num": str(retry), "X-Slack-Retry-Reason": "http_timeout"}
+        assert post(over_http, body, kind, int(time.time()), headers=headers) == 200
+    ended(over_http, number)
+    time.sleep(1)
+    assert len([m for m in over_http.slack.messages() if slot(m) == "parent"]) == number + 1
+
+
+def test_a_second_person_is_led_to_the_run_that_is_going(over_http: System) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        acks = list(pool.map(lambda u: over_http.slack.say("/egress-diag prod-weu egw", user=u), ["U0ALICE", "U0BOB"]))
+    assert all(ack.ok for ack in acks)
+    told = [ack.message.shown for ack in acks if ack.message]
+    assert len(told) <= 1
+    assert all("that run is going" in each for each in told)
+
+
+@pytest.mark.parametrize(("secret", "age"), [("somebody else's", 0), ("", 0), (None, 301), (None, -301), (None, 86400)])
+def test_forged_and_old_requests_are_refused(over_http: System, secret: str | None, age: int) -> None:
+    idle(over_http)
+    before = len(over_http.slack.messages())
+    sent = {"command": "/egress-diag", "text": "prod-weu egw", "user_id": "U0ALICE", "channel_id": "C0OPS"}
+    body, kind = http_body("slash_commands", {**sent, "trigger_id": f"forged {secret} {age}", "team_id": "T0SANDBOX"})
+    assert post(over_http, body, kind, int(time.time()) - age, secret=secret) == 401
+    assert len(over_http.slack.messages()) == before
+
+
+def test_a_body_that_was_changed_after_signing_is_refused(over_http: System) -> None:
+    body, kind = http_body("slash_commands", {"command": "/egress-diag", "text": "prod-neu egw"})
+    headers = signed_headers(body, over_http.slack.app.signing_secret, int(time.time()))
+    answer = request(over_http, body.replace(b"neu", b"weu"), {"Content-Type": kind, **headers})
+    assert answer.status == 401
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"payload=%7B",
+        b"payload=null",
+        b"payload=%5B1%5D",
+        b"\xff\xfe\x00",
+        b"command=%2Fother",
+        b"a" * 100_000,
+    ],
+)
+def test_signed_rubbish_is_answered_without_a_traceback(over_http: System, body: bytes) -> None:
+    for kind in ("application/x-www-form-urlencoded", "application/json"):
+        headers = signed_headers(body, over_http.slack.app.signing_secret, int(time.time()))
+        answer = request(over_http, body, {"Content-Type": kind, **headers})
+        assert answer.status < 600
+        assert b"Traceback" not in answer.data
+    assert over_http.ready() == 200
+
+
+def test_health_readiness_and_metrics(over_http: System) -> None:
+    http = urllib3.PoolManager()
+    url = f"http://127.0.0.1:{over_http.port}"
+    assert http.request("GET", f"{url}/healthz").data == b"ok"
+    assert http.request("GET", f"{url}/readyz").data == b"ok"
+    metrics = http.request("GET", f"{url}/metrics").data.decode()
+    assert "egress_diag_acknowledge_seconds_bucket" in metrics
+    http.clear()
+
+
+def test_twenty_commands_at_once_are_acknowledged_in_time(over_http: System) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        acks = list(pool.map(lambda n: over_http.slack.say(f"/egress-diag prod-neu gateway-{n}"), range(20)))
+    assert all(ack.ok for ack in acks), [ack.error for ack in acks if not ack.ok]
+    print(sorted(round(ack.seconds, 3) for ack in acks))
+
+
+def test_no_token_is_in_any_log(system: System) -> None:
+    for name in ("worker", "beat", "listener", "courier"):
+        log = system.log(name)
+        for secret in ("xoxb-", "xapp-", system.slack.app.signing_secret):
+            assert secret not in log, name
+        assert "Traceback" not in log, log[log.index("Traceback") - 500 :][:3000]
+
+
+def test_the_socket_comes_back_after_slack_has_closed_it(system: System) -> None:
+    if "SLACK_APP_TOKEN" not in system.environment:
+        pytest.skip("only Socket Mode has a socket")
+    idle(system)
+    system.slack.faults.disconnect_sockets()
+    system.wait(lambda: system.slack.say("/egress-diag help").ok, 20, "no new socket")
+    number = new_thread(system, "/egress-diag prod-weu egw")
+    ended(system, number)
+
+
+# Redis
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[System]:
+    """A system whose Redis may be harmed."""
+    redis = RedisServer(tmp_path)
+    redis.start()
+    try:
+        with (
+            SandboxServer(limits=RateLimits.off()) as slack,
+            System(tmp_path, redis, slack, write_config(tmp_path)) as system,
+        ):
+            yield system
+    finally:
+        redis.kill()
+
+
+def test_redis_down_or_hanging_at_the_command_is_told_in_time(own: System) -> None:
+    own.redis.kill()
+    told_unavailable(own)
+    own.redis.start()
+    assert own.redis.process is not None
+    os.kill(own.redis.process.pid, signal.SIGSTOP)
+    try:
+        told_unavailable(own)
+        assert own.ready() == 503
+    finally:
+        os.kill(own.redis.process.pid, signal.SIGCONT)
+    own.wait(lambda: own.ready() == 200, 20, "the listener does not recover")
+    number = new_thread(own, "/egress-diag prod-weu egw")
+    ended(own, number)
+
+
+def told_unavailable(system: System) -> None:
+    for text in ("prod-weu egw", "list prod-weu", "cancel"):
+        ack = system.slack.say(f"/egress-diag {text}")
+        assert ack.ok, (text, ack)
+        assert ack.seconds < 3
+        assert ack.message is not None
+        assert ack.message.only_for == "U0ALICE"
+        assert "Redis" in ack.message.shown
+    assert system.slack.say("/egress-diag help").ok
+
+
+# starting
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({}, "SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET"),
+        ({"SLACK_BOT_TOKEN": "xoxb-x"}, "SLACK_SIGNING_SECRET"),
+        ({"SLACK_APP_TOKEN": "xapp-x"}, "SLACK_BOT_TOKEN"),
+    ],
+)
+def test_missing_tokens_are_named(config_file: Path, given: dict[str, str], named: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SLACK_")}  # noqa: TID251
+    environment |= {"EGRESS_DIAG_CONFIG": str(config_file), **given}
+    for role in ("all", "listener", "courier"):
+        done = subprocess.run(
+            [*EGRESS_DIAG, "bot", "--role", role],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert f"set {named} in the environment" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_an_unreadable_configuration_is_named(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("clusters: [{nam: x}]", encoding="utf-8")
+    environment = {**os.environ, "SLACK_BOT_TOKEN": "xoxb-x", "SLACK_SIGNING_SECRET": "s"}  # noqa: TID251
+    for command in ("bot", "worker", "beat"):
+        done = subprocess.run(
+            [*EGRESS_DIAG, command, "--config", str(broken)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert re.search(r"broken\.yaml: clusters\.0\.nam", done.stderr), done.stderr
+
+
+def test_the_bot_starts_while_slack_and_redis_are_down_and_ends_on_sigterm(tmp_path: Path, free_port: int) -> None:
+    environment = {
+        **os.environ,  # noqa: TID251 - as above
+        "EGRESS_DIAG_CONFIG": str(write_config(tmp_path)),
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "SLACK_API_URL": "http://127.0.0.1:1/api/",
+        "SLACK_BOT_TOKEN": "xoxb-x",
+        "SLACK_SIGNING_SECRET": "s",
+    }
+    words = [*EGRESS_DIAG, "bot", "--bind", "127.0.0.1", "--port", str(free_port)]
+    process = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        http, until, status = urllib3.PoolManager(retries=False), time.monotonic() + 30, 0
+        while status == 0 and time.monotonic() < until:
+            try:
+                status = http.request("GET", f"http://127.0.0.1:{free_port}/readyz").status
+            except urllib3.exceptions.HTTPError:
+                time.sleep(0.1)
+        assert status == 503
+        http.clear()
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def post(
+    system: System, body: bytes, kind: str, at: int, *, secret: str | None = None, headers: dict[str, str] | None = None
+) -> int:
+    """Sends a signed request, and gives the status."""
+    signature = signed_headers(body, system.slack.app.signing_secret if secret is None else secret, at)
+    return request(system, body, {"Content-Type": kind, **signature, **(headers or {})}).status
+
+
+def request(system: System, body: bytes, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
+    with urllib3.PoolManager(retries=False) as http:
+        return http.request("POST", f"http://127.0.0.1:{system.port}/slack/events", body=body, headers=headers)
