@@ -1,6 +1,7 @@
 """What is configured for the gateway of a run, and the hosts that it is meant to carry (catalogue: the istio checks judge
 every external host of its Gateways' servers and of the VirtualServices that route to its Service)."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -149,21 +150,27 @@ def _idle(facts: Facts) -> tuple[Gateway, ...]:
 
 
 def _build_idle(facts: Facts) -> tuple[Gateway, ...]:
-    proxies = {
+    by_label: dict[tuple[str, str], list[Labels]] = defaultdict(list)
+    for labels in _proxies(facts):
+        for label in labels.items():
+            by_label[label].append(labels)
+    idle = []
+    for gateway in facts.readable(Gateway):
+        selector = gateway.selector
+        candidates = by_label.get(min(selector.items()), []) if selector else [{}]
+        if not any(selects(selector, each) for each in candidates):
+            idle.append(gateway)
+    return tuple(idle)
+
+
+def _proxies(facts: Facts) -> list[Labels]:
+    """The labels of all proxies of the cluster, and of those that Deployments would create."""
+    pods = {
         tuple(sorted((k, v) for k, v in pod.labels.items() if k != "pod-template-hash")): pod.labels
         for pod in facts.readable(Pod)
         if pod.proxy is not None
     }
-    templates = [each.template_labels for each in facts.readable(Deployment)]
-    verdicts: dict[tuple[tuple[str, str], ...], bool] = {}
-    idle = []
-    for gateway in facts.readable(Gateway):
-        key = tuple(sorted(gateway.selector.items()))
-        if key not in verdicts:
-            verdicts[key] = not any(selects(gateway.selector, each) for each in (*proxies.values(), *templates))
-        if verdicts[key]:
-            idle.append(gateway)
-    return tuple(idle)
+    return [*pods.values(), *(each.template_labels for each in facts.readable(Deployment))]
 
 
 def _is_anothers(facts: Facts, gateway: Gateway, service: str) -> bool:

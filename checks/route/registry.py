@@ -114,7 +114,7 @@ def routing_to(facts: Facts, host: str) -> tuple[VirtualService, ...]:
     return _by(
         facts,
         "virtual services by destination",
-        lambda each: (d.host for rule in rules_of(each) for d in rule.destinations),
+        lambda each: (d.host for rule in rules(facts, each) for d in rule.destinations),
     ).get(host, ())
 
 
