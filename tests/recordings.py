@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from time import monotonic
 
 from checks.check import Check, catalogue
-from checks.diagnose import Diagnosis, Evaluated, diagnose, needed
+from checks.diagnose import Diagnosis, diagnose, needed
 from checks.facts.reading import parse_moment
 from checks.facts.store import FactStore
 from checks.facts.view import ClusterIdentity, Question
@@ -41,8 +41,6 @@ def diagnosed(cluster: Cluster, asked: Question, checks: Sequence[Check] | None 
     chosen = tuple(checks if checks is not None else catalogue())
     source = RecordedSource(recording(cluster))
     store = FactStore(source.now())
-    run: Diagnosis | Evaluated | None = None
-    for run in diagnose(gather(source, needed(chosen), store, monotonic() + 60), store, asked, chosen):
-        pass
+    *_, run = diagnose(gather(source, needed(chosen), store, monotonic() + 60), store, asked, chosen)
     assert isinstance(run, Diagnosis)
     return run

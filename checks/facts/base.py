@@ -95,7 +95,7 @@ class Fact:
         self.raw = raw
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and isinstance(other, Fact) and self.raw == other.raw
+        return isinstance(other, Fact) and type(self) is type(other) and self.raw == other.raw
 
     def __hash__(self) -> int:
         return id(self)
