@@ -1,65 +1,26 @@
-"""What people type after `/egress-diag`, as commands. Pure, and forgiving as phones are: curly quotes, long dashes for `--`,
-hosts that Slack turned into links, `host=x` and `host: x` for `--host x`, names without regard to case."""
+"""What people type after `/egress-diag`, as commands. Pure, and forgiving as phones are: names without regard to case, unique
+prefixes; what cannot be meant is answered with what may have been."""
 
 import difflib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from datetime import timedelta
 
+from bot.asked import Cancel, Command, Diagnose, Form, Help, ListClusters, ListGateways, Mistake, Past, Watch
+from bot.typed import MOST_CHARACTERS, WATCH, is_span, span_of, words_of
 from checks.config import Config, UnknownCluster
 from checks.question import BadQuestion, client_asked, gateway_name, host_asked
 from workers.records import Target
 
-
-@dataclass(frozen=True, slots=True)
-class Diagnose:
-    """`<cluster> [<namespace>/]<gateway> [--host H] [--from NS/WORKLOAD]`."""
-
-    target: Target
-
-
-@dataclass(frozen=True, slots=True)
-class ListClusters:
-    """`list`: the clusters that the asker may look at."""
-
-
-@dataclass(frozen=True, slots=True)
-class ListGateways:
-    """`list <cluster>`: its gateways with their last verdict."""
-
-    cluster: str
-
-
-@dataclass(frozen=True, slots=True)
-class Cancel:
-    """`cancel`: this channel's runs that the asker started."""
-
-
-@dataclass(frozen=True, slots=True)
-class Help:
-    """`help`, or nothing at all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """Something that cannot be meant: the sentence for the person, and whole commands that may have been."""
-
-    message: str
-    suggestions: tuple[str, ...] = ()
-
-
-Command = Diagnose | ListClusters | ListGateways | Cancel | Help | Mistake
-
-VERBS = ("list", "cancel", "help")
-LATER = ("watch", "history", "handoff", "digest")
+VERBS = ("list", "watch", "history", "cancel", "help")
+LATER = ("handoff", "digest")
 """Verbs that the contract names and this version does not have yet."""
 
-MOST_CHARACTERS = 1000
 _OPTIONS = {"host": "host", "from": "from", "probe": "probe"}
-_QUOTES = str.maketrans(dict.fromkeys("“”„‟«»\"‘’‚‛'`", ""))
-_DASHES = re.compile(r"(?:(?<=\s)|^)(?:[–—―−]+|--)\s*(?=[A-Za-z])")
-_LINK = re.compile(r"<(?:https?://|mailto:)?([^|>]*)(?:\|([^>]*))?>")
-_NAMED = re.compile(r"(?:(?<=\s)|^)(--)?(host|from)\s*[=:]\s*(?=\S)", re.IGNORECASE)
+_ENVIRONMENTS = (
+    *("prod", "production", "prd", "live", "dev", "development", "test", "tst", "stage", "staging", "stg"),
+    *("uat", "qa", "int", "integration", "preprod", "pre", "sandbox", "demo"),
+)
 
 
 def parse(text: str, config: Config, known: Callable[[str], Sequence[str]] = lambda _: ()) -> Command:
@@ -67,9 +28,9 @@ def parse(text: str, config: Config, known: Callable[[str], Sequence[str]] = lam
     only: what it does not know may exist all the same."""
     if len(text) > MOST_CHARACTERS:
         return Mistake(f"That is {len(text)} characters long; a command is at most {MOST_CHARACTERS}.")
-    words = _words(text)
+    words = words_of(text)
     if not words:
-        return Help()
+        return Form()
     verb = words[0].lower()
     if verb in ("help", "-h", "--help", "?"):
         return Help()
@@ -79,14 +40,37 @@ def parse(text: str, config: Config, known: Callable[[str], Sequence[str]] = lam
         return Cancel()
     if verb in LATER:
         return Mistake(f"`{verb}` is not there yet. `help` shows what is.")
-    return _diagnose(words, config, known)
+    return _about_gateway(verb, words, config, known)
 
 
-def _words(text: str) -> list[str]:
-    text = _LINK.sub(lambda found: found[2] or found[1], text)
-    text = _DASHES.sub("--", text.translate(_QUOTES))
-    text = _NAMED.sub(lambda found: f"--{found[2].lower()} ", text)
-    return text.split()
+def _about_gateway(verb: str, words: list[str], config: Config, known: Callable[[str], Sequence[str]]) -> Command:
+    match verb:
+        case "watch":
+            return _watch(words[1:], config, known)
+        case "history":
+            asked = _diagnose(words[1:], config, known)
+            return Past(asked.target) if isinstance(asked, Diagnose) else _prefixed(asked, "history")
+        case _:
+            return _diagnose(words, config, known)
+
+
+def _watch(words: list[str], config: Config, known: Callable[[str], Sequence[str]]) -> Command:
+    span: timedelta | Mistake = WATCH
+    if len(words) > 2 and is_span(words[-1]) and not words[-2].startswith("--"):
+        span = span_of(words[-1])
+        words = words[:-1]
+    if isinstance(span, Mistake):
+        return span
+    asked = _diagnose(words, config, known)
+    return Watch(asked.target, span) if isinstance(asked, Diagnose) else _prefixed(asked, "watch")
+
+
+def _prefixed(command: Command, verb: str) -> Command:
+    """A mistake of a command behind a verb: what it suggests is such a command, too."""
+    if not isinstance(command, Mistake):
+        return command
+    message = command.message.replace("`/egress-diag <cluster>", f"`/egress-diag {verb} <cluster>")
+    return Mistake(message, tuple(f"{verb} {each}" for each in command.suggestions))
 
 
 def _list(words: Sequence[str], config: Config) -> Command:
@@ -187,9 +171,17 @@ def _unknown_cluster(unknown: UnknownCluster, command: Callable[[str], str]) -> 
             f'"{unknown.name}" fits several clusters: {", ".join(unknown.choices)}.',
             tuple(map(command, unknown.choices)),
         )
-    if unknown.nearest:
+    # Somebody who names another environment means another one: what is like it elsewhere is not offered.
+    nearest = [each for each in unknown.nearest if _same_environment(unknown.name, each)]
+    if nearest:
         return Mistake(
-            f'No cluster "{unknown.name}". Did you mean {" or ".join(unknown.nearest)}?',
-            tuple(map(command, unknown.nearest)),
+            f'No cluster "{unknown.name}". Did you mean {" or ".join(nearest)}?',
+            tuple(map(command, nearest)),
         )
     return Mistake(f'No cluster "{unknown.name}". `/egress-diag list` shows the clusters that you may look at.')
+
+
+def _same_environment(typed: str, name: str) -> bool:
+    """False where both names say an environment, and not the same."""
+    one, other = (set(_ENVIRONMENTS).intersection(re.split(r"[^a-z]+", each.lower())) for each in (typed, name))
+    return not one or not other or one == other

@@ -6,7 +6,8 @@ from typing import Any
 
 from slack_bolt import Ack, App, BoltContext
 
-from bot.grammar import Diagnose, Mistake, parse
+from bot.asked import Diagnose, Mistake
+from bot.grammar import parse
 from bot.listeners.desk import Desk, Press
 from bot.messages import answers
 from bot.messages.blocks import Message

@@ -5,7 +5,8 @@ from typing import Any
 from slack_bolt import Ack, App, BoltContext
 
 from bot.access import visible_clusters
-from bot.grammar import Cancel, Diagnose, Help, ListClusters, ListGateways, Mistake, parse
+from bot.asked import Cancel, Diagnose, Help, ListClusters, ListGateways, Mistake
+from bot.grammar import parse
 from bot.listeners.desk import Desk, Press
 from bot.messages import answers
 from bot.messages.blocks import Message

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.access import Asker, Decision, decide, groups_needed
-from bot.grammar import Diagnose
+from bot.asked import Diagnose
 from bot.groups import Groups
 from bot.listeners.in_time import InTime
 from bot.messages import answers

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from bot.grammar import Mistake
+from bot.asked import Mistake
 from bot.messages.blocks import Block, Message, actions, button, code, context, fallback, fitting, plain, raw, section
 from bot.messages.phrases import MARKS, VERDICT_MARKS, local
 from checks.config import Config

@@ -1,0 +1,137 @@
+"""Nothing from a cluster can speak as Slack, and every message is within Slack's limits, whatever the input."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.messages.blocks import TEXT, Message, code, command, cut, fallback, plain, prose
+from bot.messages.run import messages
+from bot.sandbox.blocks import is_too_long, problems_of_message
+from checks.findings import Action, Effect, Evidence, Finding, Status, Verdict
+from tests.bot import stories
+
+NOW = stories.BEGAN + timedelta(seconds=2)
+
+HOSTILE = [
+    "<!channel> <!here> <!everyone> @here @channel",
+    "<@U0ALICE> <#C0OPS|ops> <!subteam^S0ONCALL>",
+    "<https://evil.example|click here> https://evil.example",
+    "*bold* _italic_ ~struck~ `code` ```block``` > quote",
+    ":rotating_light: :fire:",
+    "\u202egnp.exe\u202c \u200b\u200e\u2066 \x00\x07\x1b[31m",
+    "&lt;!channel&gt; &amp;",
+    "```\n<!channel>\n```",
+    "مرحبا بالعالم שלום 🔥👩‍👩‍👧‍👦",
+    "x" * 5000,
+    "line\n" * 2000,
+    "`" * 50,
+]
+
+anything = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=400), st.text(alphabet="<>@!#|&*_~`:/ \n", max_size=80))
+
+FORBIDDEN = re.compile(r"<!(?:channel|here|everyone|subteam)|<@|<#|<https?:|<mailto:")
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+@st.composite
+def findings(draw: st.DrawFn) -> Finding:
+    status = draw(st.sampled_from([Status.FAIL, Status.WARN, Status.UNKNOWN, Status.PASS, Status.SKIPPED]))
+    evidence = draw(st.lists(st.builds(Evidence, anything, anything, anything, anything), max_size=3))
+    actions = draw(
+        st.lists(
+            st.builds(Action, anything, anything, st.sampled_from(list(Effect)), st.just(""), anything), max_size=2
+        )
+    )
+    return replace(
+        stories.POOL,
+        check=f"fault-{draw(st.integers(0, 5))}",
+        status=status,
+        title=draw(anything),
+        summary=draw(anything),
+        subject=draw(anything),
+        evidence=tuple(evidence),
+        actions=tuple(actions),
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(findings(), min_size=1, max_size=6))
+def test_whatever_a_cluster_says_is_inert(found: list[Finding]) -> None:
+    report = stories.report(Verdict.BROKEN, found)
+    for message in messages(stories.done(report), NOW):
+        valid(message)
+        # Our own mentions: who asked, and the times.
+        for text in mrkdwn(message.blocks):
+            rest = re.sub(r"<@U0ALICE>|<!date\^[^>]*>|<https://learn\.microsoft\.com/[^>]*>", "", text)
+            assert not FORBIDDEN.search(rest), rest
+            assert not CONTROL.search(rest.replace("\n", ""))
+        assert not FORBIDDEN.search(message.text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(anything)
+def test_escaped_text_holds_no_syntax(text: str) -> None:
+    for made in (plain(text), fallback(text), prose(text)):
+        assert "<" not in made
+        assert ">" not in made
+    for made in (plain(text), fallback(text)):
+        assert not re.search(r"@(?!\u2060)", made)
+        assert not re.search(r"(?<!\u2060)[*_~`]", made)
+    assert code(text).count("`") == 2
+    assert command(text).count("```") == 2
+
+
+@settings(max_examples=300, deadline=None)
+@given(anything, st.integers(100, 3000))
+def test_cut_text_is_within_its_limit_and_no_half_entity_is_left(text: str, most: int) -> None:
+    for made in (cut(plain(text), most), cut(command(text), most)):
+        assert len(made) <= most
+        assert made.count("```") % 2 == 0
+        assert not re.search(r"&[a-z]{0,3}$", made)
+
+
+def test_two_hundred_findings_of_five_thousand_characters() -> None:
+    long = replace(
+        stories.POOL,
+        summary="s" * 5000,
+        title="t" * 5000,
+        evidence=tuple(Evidence("r" * 5000, "f" * 5000, "o" * 5000, "e" * 5000) for _ in range(50)),
+        actions=tuple(Action("a" * 5000, "c" * 5000, expect="x" * 5000) for _ in range(20)),
+    )
+    found = [replace(long, check=f"fault-{n}", status=list(Status)[n % 5]) for n in range(200)]
+    shown = messages(stories.done(stories.report(Verdict.BROKEN, found)), NOW)
+    assert len(shown) > 80
+    for message in shown:
+        valid(message)
+
+
+def test_a_right_to_left_name_does_not_turn_the_rest_of_the_line() -> None:
+    hostile = replace(stories.POOL, subject="שלום", summary="Pod ns/\u202eshalom\u202c is not ready.")
+    shown = messages(stories.done(stories.report(Verdict.BROKEN, [hostile])), NOW)
+    assert all("\u202e" not in text for message in shown for text in mrkdwn(message.blocks))
+
+
+def valid(message: Message) -> None:
+    blocks = list(message.blocks)
+    assert not problems_of_message(blocks), message.slot
+    assert not is_too_long(blocks), message.slot
+    assert 0 < len(message.text) <= TEXT
+
+
+def mrkdwn(value: Any) -> Iterator[str]:
+    """Every text in blocks that Slack would format."""
+    if isinstance(value, dict):
+        if value.get("type") == "mrkdwn":
+            yield value["text"]
+        for part in value.values():
+            yield from mrkdwn(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from mrkdwn(part)
