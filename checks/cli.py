@@ -135,6 +135,52 @@ def _run(source: "Source", question: "Question", chosen: "tuple[Check, ...]", ti
         refuse(f"{several}. Name one of them in full.")
 
 
+@main.command()
+@click.argument("clusters", nargs=-1)
+@_config
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--only", help="Run only these checks: slugs or codes with commas between.")
+@click.option(
+    "--timeout", type=click.FloatRange(1, 3600), default=60, show_default=True, help="Seconds for each cluster."
+)
+def sweep(clusters: tuple[str, ...], config: Path | None, output: str, only: str | None, timeout: float) -> None:
+    """Check every egress gateway of CLUSTERS (default: all configured): one line a gateway, then a summary.
+
+    Each cluster is read once for all its gateways. JSON is one document a line. Exit codes: 0 healthy or degraded,
+    1 problems found, 2 the command is wrong, 3 inconclusive.
+    """
+    from checks.check import catalogue
+    from checks.fleet_console import follow
+    from checks.question import BadQuestion, chosen_checks
+    from checks.sources.live import open_source
+    from checks.sources.sweep import sweep as examine
+    from checks.sweep import worst
+
+    entries = _swept(clusters, config)
+    try:
+        chosen = chosen_checks(only, catalogue()) if only else catalogue()
+    except BadQuestion as wrong:
+        refuse(wrong)
+    done = follow(examine(entries, open_source, chosen, timeout), len(entries), output)
+    if not any(each.opened for each in done):
+        sys.exit(2)
+    sys.exit(EXITS[worst(each.verdict for each in done).value])
+
+
+def _swept(named: tuple[str, ...], config: Path | None) -> "list[ClusterConfig]":
+    from checks.config import ConfigError, UnknownCluster, load
+    from checks.settings import Settings
+
+    try:
+        known = load(config, Settings().config)
+        found = [known.cluster(each) for each in named] if named else list(known.clusters)
+    except (ConfigError, UnknownCluster) as wrong:
+        refuse(wrong)
+    if not found:
+        refuse("the configuration has no clusters: add one under `clusters:`")
+    return list({each.name: each for each in found}.values())
+
+
 def _question(asked: Asked) -> "tuple[Question, ClusterConfig]":
     from checks.config import ClusterConfig
     from checks.facts.view import ClusterIdentity, Question

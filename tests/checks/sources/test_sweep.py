@@ -1,0 +1,220 @@
+"""A sweep: each cluster is read once for all its gateways, and none waits for another."""
+
+import copy
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import orjson
+import pytest
+import trustme
+from click.testing import CliRunner, Result
+
+from checks.check import catalogue
+from checks.cli import main
+from checks.config import ClusterConfig
+from checks.facts.view import ClusterIdentity, Question
+from checks.findings import Report, Status, Verdict
+from checks.reports.document import from_json
+from checks.sources.base import SourceError
+from checks.sources.live import close_sources, open_source
+from checks.sources.recorded import RecordedSource
+from checks.sources.run import run
+from checks.sources.sweep import sweep, sweep_cluster
+from checks.sweep import ClusterSweep, worst
+from tests.bench.fleet import big_cluster
+from tests.checks.sources.conftest import UseAzure
+from tests.clusters.bundles import write_bundle
+from tests.clusters.compose import Cluster, named
+from tests.loopback.azure import AzureServer
+from tests.loopback.faults import Fault
+from tests.loopback.kube import KubeServer
+from tests.recordings import recording
+
+
+def in_memory(cluster: Cluster) -> ClusterSweep:
+    return sweep_cluster(RecordedSource(recording(cluster)), ClusterIdentity(cluster.name), catalogue(), 30)
+
+
+def diagnosed(cluster: Cluster, gateway: str) -> Report:
+    namespace, _, name = gateway.partition("/")
+    asked = Question(ClusterIdentity(cluster.name), name, namespace)
+    *_, report = run(RecordedSource(recording(cluster)), asked, catalogue(), 30)
+    assert isinstance(report, Report)
+    return report
+
+
+@pytest.mark.parametrize("name", ["base", "two-gateways-one-configuration", "upgrade-two-revisions"])
+def test_a_sweep_says_of_each_gateway_what_a_diagnosis_says(name: str) -> None:
+    cluster = named(name)
+    swept = in_memory(cluster)
+    assert swept.reports
+    for report in swept.reports:
+        alone = diagnosed(cluster, f"{report.namespace}/{report.gateway}")
+        assert report.findings == alone.findings
+        assert report.verdict == alone.verdict
+
+
+def calls(cluster: Cluster, use_azure: UseAzure) -> tuple[ClusterSweep, Counter[str]]:
+    with KubeServer(cluster, authority=trustme.CA()) as kube, AzureServer(cluster, kube=kube) as azure:
+        use_azure(azure)
+        entry = ClusterConfig(name="fleet", **azure.entry)
+        (swept,) = sweep([entry], open_source, catalogue(), 60)
+        asked = kube.requests + azure.requests
+        close_sources()
+    return swept, asked
+
+
+def test_what_is_asked_of_a_cluster_does_not_grow_with_its_gateways(use_azure: UseAzure) -> None:
+    few, asked_few = calls(big_cluster(10, 0), use_azure)
+    many, asked_many = calls(big_cluster(60, 0), use_azure)
+    assert (len(few.reports), len(many.reports)) == (10, 60)
+    # 20 proxies are read at most, and the two lists that outgrow one page of 500 take a second.
+    assert 0 <= asked_many.total() - asked_few.total() <= 3
+    assert many.unread_logs > 0
+
+
+def test_logs_that_were_not_read_are_not_said_to_be_clean(use_azure: UseAzure) -> None:
+    swept, _ = calls(big_cluster(30, 0), use_azure)
+    statuses = {
+        (report.gateway, finding.status): finding.summary
+        for report in swept.reports
+        for finding in report.findings
+        if finding.check == "workload-certificate-failing"
+    }
+    skipped = [words for (_, status), words in statuses.items() if status is Status.SKIPPED]
+    assert skipped
+    assert all(words.startswith("Not looked at in a sweep: ") for words in skipped)
+    assert any(status is Status.PASS for _, status in statuses)
+
+
+def test_a_cluster_that_hangs_costs_its_own_time_and_nobody_elses(tmp_path: Path) -> None:
+    healthy = replace(named("base"), managed_cluster=None, agent_pools=None, resources=None)
+    hanging = KubeServer(healthy, faults=[Fault(".*", hang=30)])
+    quick = [KubeServer(healthy) for _ in range(3)]
+    entries = []
+    with hanging:
+        for number, server in enumerate([hanging, *quick]):
+            if server is not hanging:
+                server.__enter__()
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            entries.append(ClusterConfig(name=f"c{number}", azure="none", kubeconfig=str(server.kubeconfig(folder))))
+        began = perf_counter()
+        order = [(each, perf_counter() - began) for each in sweep(entries, open_source, catalogue(), 4, at_once=2)]
+        for server in quick:
+            server.__exit__()
+        close_sources()
+    assert [each.cluster for each, _ in order[:3]] == ["c1", "c2", "c3"]
+    assert all(len(each.reports) == 1 and not each.problem for each, _ in order[:3])
+    last, seconds = order[3]
+    assert last.cluster == "c0"
+    assert last.verdict is Verdict.INCONCLUSIVE
+    assert last.late
+    assert "no answer" in last.problem
+    assert seconds < 8
+
+
+def test_where_azure_may_not_be_read_the_cluster_tells_its_gateways(use_azure: UseAzure) -> None:
+    cluster = named("base")
+    refused = [Fault("managedClusters/[^/]+$", status=403, message="AuthorizationFailed")]
+    with KubeServer(cluster, authority=trustme.CA()) as kube, AzureServer(cluster, kube=kube, faults=refused) as azure:
+        use_azure(azure)
+        (swept,) = sweep([ClusterConfig(name="x", **azure.entry)], open_source, catalogue(), 30)
+        close_sources()
+    assert [f"{r.namespace}/{r.gateway}" for r in swept.reports] == ["team-egress/egw"]
+    (report,) = swept.reports
+    assert report.of(Status.UNKNOWN)
+    assert any("managedClusters" in gap for gap in report.gaps)
+
+
+def test_a_cluster_that_cannot_be_opened_is_named_and_keeps_no_other_back() -> None:
+    def opened(entry: ClusterConfig) -> RecordedSource:
+        if entry.name == "gone":
+            raise SourceError("kubeconfig /nowhere: cannot be read")
+        return RecordedSource(recording(named("base")))
+
+    entries = [ClusterConfig(name=name, bundle=Path(name)) for name in ("gone", "here")]
+    found = {each.cluster: each for each in sweep(entries, opened, catalogue(), 30)}
+    assert found["gone"].problem == "kubeconfig /nowhere: cannot be read"
+    assert not found["gone"].opened
+    assert found["here"].verdict is Verdict.HEALTHY
+
+
+def test_one_verdict_for_many() -> None:
+    assert worst([Verdict.HEALTHY, Verdict.DEGRADED]) is Verdict.DEGRADED
+    assert worst([Verdict.HEALTHY], missing=True) is Verdict.INCONCLUSIVE
+    assert worst([Verdict.INCONCLUSIVE, Verdict.BROKEN], missing=True) is Verdict.BROKEN
+    assert worst([]) is Verdict.HEALTHY
+    nothing = ClusterSweep("x", datetime(2026, 11, 24, tzinfo=UTC))
+    assert nothing.verdict is Verdict.HEALTHY
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> Any:
+    """Runs `sweep` over bundles by cluster name, with further words."""
+
+    def command(clusters: dict[str, Cluster | None], *words: str) -> Result:
+        rows = ""
+        for name, cluster in clusters.items():
+            if cluster is not None and not (tmp_path / name).exists():
+                write_bundle(cluster, tmp_path / name)
+            rows += f"  - {{name: {name}, bundle: {name}}}\n"
+        config = tmp_path / "egress-diag.yaml"
+        config.write_text(f"clusters:\n{rows}" if rows else "clusters: []\n")
+        return CliRunner().invoke(main, ["sweep", "--config", str(config), *words])
+
+    return command
+
+
+def stopped() -> Cluster:
+    cluster = copy.deepcopy(named("base").managed_cluster) or {}
+    cluster["properties"]["powerState"] = {"code": "Stopped"}
+    return replace(named("base"), managed_cluster=cluster)
+
+
+def test_the_command_writes_a_line_a_gateway_and_a_summary(configured: Any) -> None:
+    done = configured({"good": named("base"), "asleep": stopped()})
+    assert done.exit_code == 1
+    assert "  ok  good  team-egress/egw  Healthy: " in done.stdout
+    assert "FAIL  asleep  team-egress/egw  Broken: " in done.stdout
+    assert "2 gateways in 2 clusters: 1 broken, 0 inconclusive, 0 with warnings, 1 healthy" in done.stdout
+    assert done.stderr == ""
+
+
+def test_json_is_one_document_a_line(configured: Any) -> None:
+    done = configured({"good": named("base"), "gone": None}, "--output", "json")
+    assert done.exit_code == 3
+    documents = {(each := orjson.loads(line))["cluster"]: each for line in done.stdout.splitlines()}
+    assert from_json(documents["good"]).verdict is Verdict.HEALTHY
+    assert documents["gone"]["gateway"] is None
+    assert documents["gone"]["verdict"] == "inconclusive"
+    assert "there is no such bundle" in documents["gone"]["gaps"][0]
+
+
+@pytest.mark.parametrize(
+    ("clusters", "words", "said"),
+    [
+        ({}, (), "has no clusters"),
+        ({"good": named("base")}, ("goood",), "did you mean good?"),
+        ({"good": named("base")}, ("--only", "EG999"), "EG999"),
+        ({"gone": None}, (), "no such bundle"),
+    ],
+    ids=["no clusters", "unknown cluster", "unknown check", "nothing can be opened"],
+)
+def test_a_wrong_command_exits_2(
+    configured: Any, clusters: dict[str, Cluster], words: tuple[str, ...], said: str
+) -> None:
+    done = configured(clusters, *words)
+    assert done.exit_code == 2
+    assert said in done.output
+
+
+def test_only_the_named_clusters_are_swept_and_each_once(configured: Any) -> None:
+    done = configured({"good": named("base"), "other": named("base")}, "good", "GOOD", "--only", "EG101")
+    assert done.exit_code == 0
+    assert "1 gateway in 1 cluster" in done.stdout
+    assert "other" not in done.stdout
