@@ -65,9 +65,9 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Involved:
-    """An object by which two findings can be about the same thing: kind `host`, `node`, `pod`, `webhook`, `namespace`,
-    `pool`, `revision`, `service`, `component` or `sandbox` (why a pod has no network), and its name (`namespace/name`
-    where it has a namespace)."""
+    """An object by which two findings can be about the same thing: kind `host` (also as a gateway's `server` takes it,
+    and as a `destination`), `node`, `pod`, `webhook`, `namespace`, `pool`, `revision`, `service`, `component` or `sandbox`
+    (why a pod has no network), and its name (`namespace/name` where it has a namespace)."""
 
     kind: str
     name: str

@@ -13,7 +13,7 @@ from checks.findings import Involved
 from checks.question import split_host
 from checks.route.gateways import BoundServer, Labels, ingress_selected, proxy_labels, selecting, servers
 from checks.route.hosts import canonical, is_address, is_cluster_local, is_wildcard, narrower_of, resolve
-from checks.route.registry import bound_to, gateway_named, routing_to, rules
+from checks.route.registry import bound_to, gateway_named, routing_to, rules, virtual_services
 from checks.route.rules import gateway_refs
 from checks.route.visibility import MeshConfig, age, discovered, gateway_mesh
 
@@ -87,6 +87,12 @@ def about(hosts: Iterable[str]) -> list[Involved]:
     return [Involved("host", host) for host in hosts]
 
 
+def served(hosts: Iterable[str]) -> list[Involved]:
+    """The hosts, and the servers that take them: what a Gateway's fault is about. A route that breaks elsewhere shares the
+    host with it, but not the server."""
+    return [Involved(kind, host) for host in hosts for kind in ("host", "server")]
+
+
 def nothing_configured(facts: Facts) -> str:
     """The sentence for a gateway that carries nothing yet."""
     return f"No Gateway and no VirtualService sends anything through {facts.gateway.ref} yet."
@@ -112,6 +118,7 @@ def _configuration(facts: Facts) -> Configuration:
     bound = [route for each in specific for route in bound_to(facts, _name(each))]
     routes = tuple({id(each): each for each in (*routing, *bound)}.values())
     live, meant = servers(selected), servers(intended)
+    listed = [s for s in (*live, *meant) if s.name not in broad]
     return Configuration(
         service=service,
         mesh=mesh,
@@ -125,8 +132,21 @@ def _configuration(facts: Facts) -> Configuration:
         servers=live,
         intended_servers=meant,
         routes=routes,
-        hosts=_hosts([s for s in (*live, *meant) if s.name not in broad], routes),
+        hosts=tuple(each for each in _hosts(listed, routes) if not _is_contested(facts, each, listed)),
     )
+
+
+def _is_contested(facts: Facts, host: str, bound: list[BoundServer]) -> bool:
+    """Whether only servers that push one another out list the host, and nothing is ever sent to it: then the conflict is
+    what there is to tell (gateway-server-unreachable), and not that the host has no route."""
+    listing = [each for each in bound if each.concerns(host)]
+    winners = [each.lost_to for each in bound if each.lost_to is not None]
+    fighting = [
+        s
+        for s in listing
+        if s.lost_to is not None or any(w.gateway is s.gateway and w.index == s.index for w in winners)
+    ]
+    return bool(listing) and len(fighting) == len(listing) and not virtual_services(facts).covering(host)
 
 
 def _name(gateway: Gateway) -> str:

@@ -21,15 +21,21 @@ def repair(facts: Facts, found: Configuration, broken: Break) -> tuple[Change, .
 
 
 def _define_subset(case: Case) -> tuple[Change, ...]:
+    """The subset, with the TLS that the server it leads to expects."""
     at, namespace = case.broken.destination, case.facts.gateway.namespace
     if at is None:
         return ()
+    subset: Raw = {"name": at.subset}
+    server = case.server
+    if server is not None and server.server.tls_mode == "ISTIO_MUTUAL":
+        tls = {"mode": "ISTIO_MUTUAL", "sni": case.broken.host}
+        subset["trafficPolicy"] = {"portLevelSettings": [{"port": {"number": server.port}, "tls": tls}]}
     client = case.broken.clients[0].namespace if case.broken.clients else namespace
     used = effective(case.facts, case.found.service, client, namespace, case.found.mesh)
     if used is not None:
         rule = used.rules[0]
-        return (Merge(rule, {"spec": {"subsets": [*(dict(each) for each in rule.subsets), {"name": at.subset}]}}),)
-    spec = {"host": case.found.service, "subsets": [{"name": at.subset}]}
+        return (Merge(rule, {"spec": {"subsets": [*(dict(each) for each in rule.subsets), subset]}}),)
+    spec = {"host": case.found.service, "subsets": [subset]}
     return (Apply(manifest("DestinationRule", f"egressgateway-for-{object_name(at.subset)}", namespace, spec)),)
 
 

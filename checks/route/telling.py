@@ -25,14 +25,21 @@ def told(facts: Facts, found: Configuration, broken: Break) -> Observation:
         subject=f"host {broken.host}",
         evidence=[proof(found, broken)],
         actions=_actions(facts, found, broken),
-        about=[*about(hosts), *_namespaces(broken)],
+        about=[*about(hosts), *_through(broken)],
     )
 
 
-def _namespaces(broken: Break) -> list[Involved]:
-    if broken.fault is not Fault.NOT_DISCOVERED or broken.route is None:
-        return []
-    return [Involved("namespace", broken.route.namespace)]
+AT_SERVERS = (Fault.NO_SERVER, Fault.NO_SUCH_GATEWAY, Fault.WRONG_PORT)
+"""Breaks that may follow from a Gateway that does not select the gateway, or a server that is not opened."""
+
+
+def _through(broken: Break) -> list[Involved]:
+    """What else the break is about: by it, and not by the host alone, other findings explain it."""
+    if broken.fault is Fault.NOT_DISCOVERED and broken.route is not None:
+        return [Involved("namespace", broken.route.namespace)]
+    if broken.fault is Fault.UNKNOWN_DESTINATION and broken.destination is not None:
+        return [Involved("destination", broken.destination.host)]
+    return [Involved("server", broken.host)] if broken.fault in AT_SERVERS else []
 
 
 def _words(facts: Facts, found: Configuration, broken: Break) -> dict[str, str]:

@@ -101,6 +101,9 @@ def _first(facts: Facts, found: Configuration, host: str, crossing: Crossing) ->
         return
     port, subset = arrival.gateway_port, arrival.destination.subset
     used = effective(facts, found.service, arrival.clients.namespace, facts.gateway.namespace, found.mesh)
+    if subset and (used is None or used.subset(subset) is None):
+        # There is no such cluster: requests end before any TLS (virtual-service-route-broken).
+        return
     tls = used.tls(port, subset) if used else None
     fault = _mismatch(server, tls)
     others = elsewhere(facts, found.service, used)

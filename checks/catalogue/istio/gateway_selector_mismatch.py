@@ -10,12 +10,12 @@ from checks.findings import Action, Evidence, Involved, Observation, Severity, f
 from checks.route.carried import (
     HOST_READS,
     Configuration,
-    about,
     asked_host,
     configuration,
     judged,
     judged_on,
     nothing_configured,
+    served,
 )
 from checks.route.corrections import applied, listed, manifest, patched, show
 from checks.route.gateways import ingress_selected
@@ -31,9 +31,9 @@ from checks.route.visibility import settle
     article=("IST-3",),
     reads=HOST_READS,
     explains={
-        "gateway-server-unreachable": Because("a Gateway that selects no pod opens no port on them", share="host"),
+        "gateway-server-unreachable": Because("a Gateway that selects no pod opens no port on them", share="server"),
         "virtual-service-route-broken": Because(
-            "a VirtualService works at the gateway only through a Gateway that selects its pods", share="host"
+            "a VirtualService works at the gateway only through a Gateway that selects its pods", share="server"
         ),
     },
 )
@@ -100,18 +100,18 @@ def _missed(facts: Facts, found: Configuration, gateway: Gateway) -> Observation
             subject=gateway.ref,
             evidence=[Evidence(found.mesh.written[0], "data.mesh", "discoverySelectors", f"match {gateway.namespace}")],
             actions=[look("The mesh's settings", _mesh_command(found), TSG), show(gateway)],
-            about=[*about(hosts), Involved("namespace", gateway.namespace)],
+            about=[*served(hosts), Involved("namespace", gateway.namespace)],
         )
     idle_beside = bool(found.selected) and name not in found.named | found.near
-    served = bool(hosts) and all(any(s.serves(h) and s.lost_to is None for s in found.servers) for h in hosts)
-    observe = warn if idle_beside or (served and name not in found.named) else fail
+    elsewhere = bool(hosts) and all(any(s.serves(h) and s.lost_to is None for s in found.servers) for h in hosts)
+    observe = warn if idle_beside or (elsewhere and name not in found.named) else fail
     return observe(
         f"{gateway.ref} selects {_written(gateway.selector)}, but the pods of {facts.gateway.ref} have "
         f"{_written(_label(found))}.",
         subject=gateway.ref,
         evidence=[Evidence(gateway.ref, "spec.selector", _written(gateway.selector), _written(_label(found)))],
         actions=_repair(facts, found, gateway),
-        about=about(hosts),
+        about=served(hosts),
     )
 
 
@@ -159,7 +159,7 @@ def _none(facts: Facts, found: Configuration) -> Observation:
                 "it opens its ports",
             ),
         ],
-        about=about(judged(facts)),
+        about=served(judged(facts)),
     )
 
 
@@ -187,5 +187,5 @@ def _too_broad(facts: Facts, found: Configuration, gateway: Gateway, too: str) -
         subject=gateway.ref,
         evidence=[Evidence(gateway.ref, "spec.selector", _written(gateway.selector), _written(_label(found)))],
         actions=_repair(facts, found, gateway),
-        about=about(judged_on(facts, gateway)),
+        about=served(judged_on(facts, gateway)),
     )

@@ -9,7 +9,7 @@ from checks.facts.kubernetes import Service
 from checks.facts.reading import flag, text
 from checks.facts.view import Facts
 from checks.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
-from checks.route.carried import HOST_READS, about, asked_host, configuration, judged, nothing_configured
+from checks.route.carried import HOST_READS, asked_host, configuration, judged, nothing_configured, served
 from checks.route.corrections import removed, replaced, show
 from checks.route.gateways import SAME_HOST, TERMINATING, BoundServer
 from checks.route.visibility import settle
@@ -28,7 +28,7 @@ STATUS_PORT = 15021
     reads=(*HOST_READS, Service),
     explains={
         "virtual-service-route-broken": Because(
-            "a VirtualService has no effect at a server that is not opened or cannot be reached", share="host"
+            "a VirtualService has no effect at a server that is not opened or cannot be reached", share="server"
         ),
     },
 )
@@ -79,7 +79,8 @@ def gateway_server_unreachable(facts: Facts) -> Iterator[Observation]:
 
 
 def _hosts(facts: Facts, server: BoundServer) -> list[str]:
-    return [host for host in judged(facts) if server.concerns(host)]
+    carried = [host for host in judged(facts) if server.concerns(host)]
+    return carried or sorted({each.host for each in server.hosts})
 
 
 def _not_offered(facts: Facts, server: BoundServer, offered: list[int]) -> Observation:
@@ -105,7 +106,7 @@ def _not_offered(facts: Facts, server: BoundServer, offered: list[int]) -> Obser
                 "sidecars reach the server through the Service",
             ),
         ],
-        about=about(_hosts(facts, server)),
+        about=served(_hosts(facts, server)),
     )
 
 
@@ -119,7 +120,7 @@ def _judge(facts: Facts, server: BoundServer) -> Iterator[Observation]:
             subject=server.gateway.ref,
             evidence=[Evidence(server.gateway.ref, f"{server.path}.{field}", observed, expected)],
             actions=[show(server.gateway), _mend(server, field)],
-            about=about(_hosts(facts, server)),
+            about=served(_hosts(facts, server)),
         )
     for field, observed, expected, sentence in _doubtful(server):
         yield warn(
@@ -127,7 +128,7 @@ def _judge(facts: Facts, server: BoundServer) -> Iterator[Observation]:
             subject=server.gateway.ref,
             evidence=[Evidence(server.gateway.ref, f"{server.path}.{field}", observed, expected)],
             actions=[show(server.gateway), _mend(server, field)],
-            about=about(_hosts(facts, server)),
+            about=served(_hosts(facts, server)),
         )
 
 
@@ -220,7 +221,7 @@ def _lost(facts: Facts, server: BoundServer, winner: BoundServer) -> Observation
             Evidence(server.gateway.ref, "metadata.creationTimestamp", _created(server), f"before {_created(winner)}"),
         ],
         actions=[show(winner.gateway), show(server.gateway), _apart(server, winner)],
-        about=about(_hosts(facts, server)),
+        about=served(_hosts(facts, server)),
     )
 
 

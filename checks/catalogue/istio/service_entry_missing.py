@@ -21,7 +21,8 @@ from checks.route.visibility import discovered, export_of, settle
     reads=(*HOST_READS, ServiceEntry),
     explains={
         "virtual-service-route-broken": Because(
-            "a route to a host that no visible ServiceEntry declares ends at an unknown destination", share="host"
+            "a route to a host that no visible ServiceEntry declares ends at an unknown destination",
+            share="destination",
         ),
     },
 )
@@ -54,6 +55,10 @@ def _named(hosts: tuple[str, ...]) -> str:
     return ", ".join(hosts[:3]) + (f" and {len(hosts) - 3} more hosts" if len(hosts) > 3 else "")
 
 
+def _concerned(host: str, lacking: Unseen) -> list[Involved]:
+    return [*about({host, lacking.host}), Involved("destination", lacking.host)]
+
+
 def _missing(facts: Facts, found: Configuration, host: str, lacking: Unseen) -> Observation:
     carried = "" if lacking.host == host else f", where {facts.gateway.ref} is to send requests to {host}"
     return fail(
@@ -64,7 +69,7 @@ def _missing(facts: Facts, found: Configuration, host: str, lacking: Unseen) -> 
             *(Evidence(each.ref, "spec.hosts", ", ".join(each.hosts)) for each in found.routes if host in each.hosts),
         ],
         actions=[look("All ServiceEntries", listed(ServiceEntry)), _create(facts, found, host, lacking.host)],
-        about=about({host, lacking.host}),
+        about=_concerned(host, lacking),
     )
 
 
@@ -99,7 +104,7 @@ def _hidden(facts: Facts, found: Configuration, host: str, lacking: Unseen) -> O
             subject=f"host {lacking.host}",
             evidence=[Evidence(found.mesh.written[0], "data.mesh", "discoverySelectors", f"match {entry.namespace}")],
             actions=[look("All ServiceEntries", listed(ServiceEntry)), show(entry)],
-            about=[*about({host, lacking.host}), Involved("namespace", entry.namespace)],
+            about=[*_concerned(host, lacking), Involved("namespace", entry.namespace)],
         )
     default = "" if entry.export_to else f" by the mesh's default ({written(export_of(entry, found.mesh))})"
     return fail(
@@ -110,5 +115,5 @@ def _hidden(facts: Facts, found: Configuration, host: str, lacking: Unseen) -> O
             for each in lacking.hidden
         ],
         actions=[show(entry), export_also(entry, blind)],
-        about=about({host, lacking.host}),
+        about=_concerned(host, lacking),
     )
