@@ -4,6 +4,7 @@ import logging
 import sys
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, NoReturn, TypedDict, Unpack
 
 import click
@@ -161,7 +162,7 @@ def sweep(clusters: tuple[str, ...], config: Path | None, output: str, only: str
         chosen = chosen_checks(only, catalogue()) if only else catalogue()
     except BadQuestion as wrong:
         refuse(wrong)
-    done = follow(examine(entries, open_source, chosen, timeout), len(entries), output)
+    done = follow(examine(entries, open_source, chosen, timeout), len(entries), output, perf_counter)
     if not any(each.opened for each in done):
         sys.exit(2)
     sys.exit(EXITS[worst(each.verdict for each in done).value])

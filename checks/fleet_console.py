@@ -1,8 +1,7 @@
 """Follows a sweep on a terminal: a line for each gateway to standard output, progress to standard error."""
 
 import sys
-from collections.abc import Iterable
-from time import perf_counter
+from collections.abc import Callable, Iterable
 
 import click
 import orjson
@@ -11,9 +10,11 @@ from checks.reports import document, fleet
 from checks.sweep import ClusterSweep
 
 
-def follow(sweeps: Iterable[ClusterSweep], total: int, form: str) -> tuple[ClusterSweep, ...]:
-    """Writes each cluster as it is done, in the form `text` or `json`; gives them all."""
-    began = perf_counter()
+def follow(
+    sweeps: Iterable[ClusterSweep], total: int, form: str, clock: Callable[[], float]
+) -> tuple[ClusterSweep, ...]:
+    """Writes each cluster as it is done, in the form `text` or `json`; gives them all. `clock` gives seconds that only pass."""
+    began = clock()
     done: list[ClusterSweep] = []
     bar = _Bar(total) if sys.stderr.isatty() else None
     try:
@@ -28,7 +29,7 @@ def follow(sweeps: Iterable[ClusterSweep], total: int, form: str) -> tuple[Clust
         if bar is not None:
             bar.clear()
     if form == "text":
-        click.echo("\n".join(fleet.summary(done, perf_counter() - began)))
+        click.echo("\n".join(fleet.summary(done, clock() - began)))
     return tuple(done)
 
 
