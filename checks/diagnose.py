@@ -18,8 +18,9 @@ from checks.facts.kubernetes import Deployment, Pod, Service
 from checks.facts.store import FactStore
 from checks.facts.target import EgressGateway, from_cluster, from_profile
 from checks.facts.view import Facts, Question
-from checks.findings import Action, Evidence, Finding, Observation, Report, Scope, Severity, Status
+from checks.findings import Action, Change, Evidence, Finding, Observation, Report, Scope, Severity, Status
 from checks.redaction import redact
+from checks.timeline import TIMELINE_READS, changes
 
 log = logging.getLogger(__name__)
 
@@ -134,6 +135,7 @@ class Diagnosis:
         gated = [f for c in self.checks for f in self._gated(c, self._findings.get(c.slug, ()))]
         findings = explained(gated, self.checks)
         target = self.target
+        recent, gaps = self._changes()
         return Report(
             cluster=self.question.cluster.name,
             namespace=target.namespace if target else (self.question.namespace or ""),
@@ -145,8 +147,21 @@ class Diagnosis:
             findings=findings,
             host=self.question.host,
             client=self.question.client,
-            gaps=tuple(sorted({str(gap) for gap in self.store.all_gaps()})),
+            changes=recent,
+            gaps=tuple(sorted({*gaps, *(str(gap) for gap in self.store.all_gaps())})),
         )
+
+    def _changes(self) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+        """The recent changes, from what has been read; a sentence in their place where telling them failed."""
+        if self.target is None:
+            return (), ()
+        facts = Facts(self.store, self.target, self.question, TIMELINE_READS)
+        try:
+            return changes(facts), ()
+        except Exception as error:  # the engine's own place: a report without a timeline is still a report
+            token = _token("timeline", error)
+            log.exception("the timeline failed, error %s", token)
+            return (), (f"recent changes: could not be told (error {token}, {type(error).__name__})",)
 
     def reads_of(self, slug: str) -> frozenset[type[Fact]]:
         """The kinds that the check really asked for in this run."""
@@ -226,12 +241,17 @@ class Diagnosis:
         yield from serious if any(f.status is not Status.SKIPPED for f in serious) else found
 
     def _crashed(self, check: Check, error: Exception) -> Observation:
-        token = hashlib.sha256(f"{check.code} {type(error).__name__} {error}".encode()).hexdigest()[:8]
+        token = _token(check.code, error)
         log.error("check %s crashed, error %s", check.slug, token, exc_info=error)
         return Observation(
             Status.UNKNOWN,
             f"The check itself failed (error {token}, {type(error).__name__}); the log of this run has the details.",
         )
+
+
+def _token(where: str, error: Exception) -> str:
+    """What a reader of the report can look for in the log."""
+    return hashlib.sha256(f"{where} {type(error).__name__} {error}".encode()).hexdigest()[:8]
 
 
 def _unread(gap: Gap) -> Observation:

@@ -19,6 +19,7 @@
       unknown: […] or '*'            # exactly these are `unknown`, or any
       may_unknown, includes_unknown, includes_skipped: […]
       explained: {check: [causes]}   # explained_by has at least these
+      changes: ["at | resource | what | who", …]   # the recent changes are exactly these, newest first
       ambiguous: [ns/name, …]        # the name fits these gateways, and the diagnosis asks back
       why: [the reasoning]
 
@@ -37,7 +38,8 @@ HERE = Path(__file__).parent
 _KEYS = {"title", "story", "cluster", "parts", "patch", "expect"}
 _EXPECT_KEYS = {
     *("gateway", "host", "from", "verdict", "root_causes", "failing", "may_fail", "not_failing", "warning", "may_warn"),
-    *("unknown", "may_unknown", "includes_unknown", "includes_skipped", "explained", "ambiguous", "why"),
+    *("unknown", "may_unknown", "includes_unknown", "includes_skipped", "explained", "changes", "ambiguous"),
+    "why",
 }
 _SOURCES = {"managedClusters": "azure", "agentPools": "azure", "pods/log": "logs"}
 

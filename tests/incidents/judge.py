@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from checks.findings import Finding, Report, Status
+from checks.reports.document import stamp
 
 _WORST_FIRST = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.PASS, Status.SKIPPED)
 
@@ -37,6 +38,9 @@ def shortcomings(report: Report, expect: Mapping[str, Any]) -> Iterator[str]:
             if said.get(slug) is not status:
                 yield f"{slug} is {said.get(slug, 'not there')}, expected {status}"
     yield from _explained(report, expect)
+    changes = [f"{stamp(c.at)} | {c.resource} | {c.what} | {c.who}" for c in report.changes]
+    if "changes" in expect and changes != expect["changes"]:
+        yield f"changes: found {changes}"
 
 
 def _listed(key: str, status: Status, said: Mapping[str, Status], expect: Mapping[str, Any], may: str) -> Iterator[str]:
