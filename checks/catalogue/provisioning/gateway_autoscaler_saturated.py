@@ -23,7 +23,8 @@ def gateway_autoscaler_saturated(facts: Facts) -> Iterator[Observation]:
     """What it looks at: the HorizontalPodAutoscaler whose scaleTargetRef is a Deployment of the gateway, and the
     PodDisruptionBudgets that select its pods. It warns when the autoscaler stands at its maximum and wants more, when it
     gets no metrics, when it cannot scale, when its minimum is below 2, and when the budget allows no disruption while pods
-    are missing. Without an autoscaler it is skipped.
+    are missing. A Deployment without a ready pod has nothing to measure and nothing to protect: its metrics and its budget
+    are not judged, and the check is skipped. Without an autoscaler it is skipped, too.
 
     Why it matters: a gateway at its maximum gets slow under load. With one replica, or with a budget that cannot be met,
     a node upgrade either cuts the traffic or hangs.
@@ -43,11 +44,14 @@ def gateway_autoscaler_saturated(facts: Facts) -> Iterator[Observation]:
             if scaler.target == ("Deployment", deployment.name):
                 found.append(scaler)
                 faults += _judge(scaler, deployment)
-        faults += _budgets(facts, deployment)
+        if deployment.ready:
+            faults += _budgets(facts, deployment)
     yield from faults
     if faults:
         return
-    if found:
+    if found and (idle := [each for each in deployments if not each.ready]):
+        yield skip(f"{idle[0].ref} has no ready pod whose load could be measured (deployment-not-available).")
+    elif found:
         sizes = ", ".join(f"{s.name} {s.current} of {s.minimum} to {s.maximum}" for s in found)
         yield healthy(f"The gateway's autoscaler can scale it: {sizes} replicas.")
     else:
@@ -69,7 +73,7 @@ def _judge(scaler: HorizontalPodAutoscaler, deployment: Deployment) -> Iterator[
             evidence,
             [_patch(scaler, f"Let it go to {scaler.maximum * 2}", higher, "more pods get ready within a minute")],
         )
-    if text(active, "status") == "False" and deployment.replicas:
+    if text(active, "status") == "False" and deployment.replicas and deployment.ready:
         yield _warning(
             scaler,
             f"{scaler.ref} does not scale: {text(active, 'reason') or 'ScalingActive is False'}.",
