@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from checks.facts.reading import items, texts
+from checks.facts.reading import items, mapping, texts
 from checks.route.breaks import Fault
 from checks.route.canonical import Case, Raw, all_rules, dialled, from_gateway, to_gateway, written_name, written_rules
 from checks.route.clients import client_namespaces
@@ -52,13 +52,15 @@ def for_sidecars(case: Case) -> Changes:
 
 
 def _goes_to(rule: Mapping[str, Any], service: str) -> bool:
-    return any((each.get("destination") or {}).get("host") == service for each in items(rule, "route"))
+    return any(mapping(each, "destination").get("host") == service for each in items(rule, "route"))
 
 
 def _scoped(rule: Mapping[str, Any], gateways: list[str]) -> Raw:
     """The rule, for these gateways only where it names none."""
     copied: Raw = deepcopy(dict(rule))
-    copied["match"] = [{**each, "gateways": each.get("gateways") or gateways} for each in copied.get("match") or [{}]]
+    copied["match"] = [
+        {**each, "gateways": each.get("gateways") or gateways} for each in items(copied, "match") or ({},)
+    ]
     return copied
 
 
@@ -117,7 +119,9 @@ def right_kind(case: Case) -> Changes:
     if server is None or route is None:
         return ()
     kind = server.kind.routes
-    wrong: Raw = {other: None for other in ("http", "tls", "tcp") if other != kind and route.raw["spec"].get(other)}
+    wrong: Raw = {
+        other: None for other in ("http", "tls", "tcp") if other != kind and mapping(route.raw, "spec").get(other)
+    }
     gateway = written_name(server.name, route)
     return (Merge(route, {"spec": {**wrong, kind: [to_gateway(case, server), from_gateway(case, server, gateway)]}}),)
 
@@ -136,8 +140,11 @@ def right_gateway(case: Case) -> Changes:
     for kind in ("http", "tls", "tcp"):
         rules: list[Raw] = [deepcopy(dict(each)) for each in items(route.raw, "spec", kind)]
         before = deepcopy(rules)
-        for match in (each for rule in rules for each in rule.get("match") or () if each.get("gateways")):
-            match["gateways"] = [renamed(str(each)) for each in match["gateways"]]
+        for rule in (each for each in rules if items(each, "match")):
+            matches = [dict(each) for each in items(rule, "match")]
+            for match in (each for each in matches if each.get("gateways")):
+                match["gateways"] = [renamed(each) for each in texts(match, "gateways")]
+            rule["match"] = matches
         if rules != before:
             spec[kind] = rules
     return (Merge(route, {"spec": spec}),)
@@ -172,7 +179,7 @@ def scope_to_mesh(case: Case) -> Changes:
     if rule is None or route is None or server is None:
         return ()
     rules = [deepcopy(dict(each)) for each in written_rules(route, rule.kind)]
-    matches = rules[rule.index].get("match") or [{"port": dialled(rule.kind)}]
+    matches = items(rules[rule.index], "match") or ({"port": dialled(rule.kind)},)
     rules[rule.index]["match"] = [{**each, "gateways": [MESH]} for each in matches]
     if all(_goes_to(each, case.found.service) for each in rules):
         rules.append(from_gateway(case, server, written_name(server.name, route)))
@@ -197,7 +204,7 @@ def match_port(case: Case) -> Changes:
     route, rule = case.broken.route, case.broken.rule
     if route is None or rule is None:
         return ()
-    matches = written_rules(route, rule.kind)[rule.index].get("match") or [{"gateways": [MESH]}]
+    matches = items(written_rules(route, rule.kind)[rule.index], "match") or ({"gateways": [MESH]},)
     return (replaced(route, f"{rule.path}.match", [{**each, "port": dialled(rule.kind)} for each in matches]),)
 
 
@@ -211,4 +218,4 @@ def all_through(case: Case) -> Changes:
         for each in items(written_rules(route, rule.kind)[rule.index], "route")
         if _goes_to({"route": [each]}, case.found.service)
     ]
-    return (replaced(route, f"{rule.path}.route", [{"destination": each["destination"]} for each in kept]),)
+    return (replaced(route, f"{rule.path}.route", [{"destination": mapping(each, "destination")} for each in kept]),)

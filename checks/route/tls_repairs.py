@@ -99,7 +99,7 @@ def _originate(case: Case) -> tuple[Change, ...]:
         if broken.used is None and other.namespace in (namespace, owner):
             return (exported_also(other, [namespace]),)
         if broken.used is None:
-            spec = {key: value for key, value in other.raw["spec"].items() if key != "exportTo"}
+            spec = {key: value for key, value in mapping(other.raw, "spec").items() if key != "exportTo"}
             return (Apply(manifest("DestinationRule", other.name, namespace, deepcopy(spec))),)
     if broken.used is not None:
         _, policy = broken.used.policy
