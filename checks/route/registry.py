@@ -12,7 +12,7 @@ from checks.facts.istio import DestinationRule, Gateway, ServiceEntry, VirtualSe
 from checks.facts.kubernetes import Service
 from checks.facts.view import Facts
 from checks.route.hosts import canonical, covers, is_wildcard, resolve
-from checks.route.rules import Rule, gateway_refs, rules_of
+from checks.route.rules import Rule, delegated, gateway_refs, rules_of
 from checks.route.visibility import age
 
 T = TypeVar("T")
@@ -119,11 +119,25 @@ def routing_to(facts: Facts, host: str) -> tuple[VirtualService, ...]:
 
 
 def rules(facts: Facts, route: VirtualService) -> tuple[Rule, ...]:
-    """A VirtualService's rules, parsed once for the cluster. Reads VirtualService."""
+    """A VirtualService's rules, those of its delegates in their place, parsed once for the cluster. Reads
+    VirtualService."""
     parsed: dict[int, tuple[Rule, ...]] = facts.once("virtual service rules", lambda _: {})
     if id(route) not in parsed:
-        parsed[id(route)] = rules_of(route)
+        parsed[id(route)] = tuple(each for rule in rules_of(route) for each in _expanded(facts, rule))
     return parsed[id(route)]
+
+
+def _expanded(facts: Facts, rule: Rule) -> Iterable[Rule]:
+    """The rule, or the rules of the delegate that it names; a delegate does not delegate further."""
+    if not rule.delegate:
+        return (rule,)
+    named = facts.once("virtual services by name", _by_name)
+    child = named.get(rule.delegate)
+    return tuple(delegated(rule, each) for each in rules_of(child) if each.kind == rule.kind) if child else ()
+
+
+def _by_name(facts: Facts) -> dict[str, VirtualService]:
+    return {f"{each.namespace}/{each.name}": each for each in facts.readable(VirtualService)}
 
 
 def services(facts: Facts) -> dict[str, Service]:

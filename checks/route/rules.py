@@ -1,7 +1,7 @@
 """A VirtualService taken apart: its rules, where each applies, and where each sends (domain.md 5.2.1, 5.2.2)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from checks.facts.istio import VirtualService
@@ -58,6 +58,8 @@ class Rule:
     destinations: tuple[Destination, ...]
     answers: bool
     """Whether it answers by itself (redirect, directResponse) and sends nowhere."""
+    delegate: str = ""
+    """`namespace/name` of the VirtualService whose rules stand in its place."""
 
     @property
     def path(self) -> str:
@@ -120,7 +122,31 @@ def _rule(route: VirtualService, kind: RouteKind, index: int, raw: Raw) -> Rule:
             if text(each, "weight") != "0"
         ),
         answers=bool(mapping(raw, "redirect") or mapping(raw, "directResponse")),
+        delegate=_delegate(route, mapping(raw, "delegate")),
     )
+
+
+def _delegate(route: VirtualService, raw: Raw) -> str:
+    name = text(raw, "name")
+    return f"{text(raw, 'namespace') or route.namespace}/{name}" if name else ""
+
+
+def delegated(parent: Rule, child: Rule) -> Rule:
+    """A rule of a delegate as it counts in its parent's place: where the parent holds, and by its own conditions."""
+    if not parent.matches or not child.matches:
+        return replace(child, matches=child.matches or parent.matches)
+    both = [
+        Match(
+            above.gateways or own.gateways,
+            above.port or own.port,
+            own.sni_hosts or above.sni_hosts,
+            above.conditional or own.conditional,
+        )
+        for above in parent.matches
+        for own in child.matches
+        if None in (above.port, own.port) or above.port == own.port
+    ]
+    return replace(child, matches=tuple(both)) if both else replace(child, matches=parent.matches[:1], destinations=())
 
 
 def _match(route: VirtualService, raw: Raw) -> Match:
