@@ -57,7 +57,9 @@ def gateway_selector_mismatch(facts: Facts) -> Iterator[Observation]:
             f"There is neither a pod nor a Deployment of {facts.gateway.ref} to select (deployment-not-available)."
         )
         return
-    for gateway in found.intended:
+    # VirtualServices tell whose an idle Gateway is: unread, it may be a neighbour's where this gateway has one of its own.
+    sure = not found.selected or facts.gap(VirtualService) is None
+    for gateway in found.intended if sure else ():
         if not asked_host(facts) or judged_on(facts, gateway):
             yield _missed(facts, found, gateway)
     if not found.selected and not found.intended:
