@@ -14,6 +14,7 @@ from checks.facts.store import FactStore
 from checks.facts.target import EgressGateway, all_from_profile, from_cluster, gateway_entries
 from checks.facts.view import ClusterIdentity, Question
 from checks.findings import Finding, Report, Status, Verdict
+from checks.snapshot import extras, snapshot
 
 MOST_LOGS: dict[str, int] = {"istio-proxy": 20, "cnimanager": 40}
 """Logs of each container that a sweep of a live cluster reads, whatever the number of gateways: those of pods that are
@@ -102,6 +103,7 @@ def evaluate_each(
     reports = []
     for target in targets:
         report = evaluate(store, Question(identity, target.name, target.namespace), checks, target)
+        report = replace(report, extras={**report.extras, **extras(snapshot(store, target))})
         missing = _unread_of(store, target, unread)
         reports.append(_without_passes(report, spared, missing) if missing else report)
     return tuple(reports)

@@ -1,6 +1,7 @@
 """One diagnosis over one source, from the first read to the report: what the command line and the worker both call."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from time import monotonic
 
 from checks.check import Check
@@ -10,6 +11,7 @@ from checks.facts.base import Gap
 from checks.facts.store import FactStore
 from checks.facts.view import Question
 from checks.findings import Report
+from checks.snapshot import extras, snapshot
 from checks.sources.base import Source, gather
 from checks.sources.recorded import RecordedSource
 
@@ -25,7 +27,13 @@ def run(source: Source, question: Question, checks: Sequence[Check], timeout: fl
             case Evaluated():
                 yield step
             case Diagnosis():
-                yield step.finish(monotonic() - began)
+                yield _with_settings(step, step.finish(monotonic() - began))
+
+
+def _with_settings(done: Diagnosis, report: Report) -> Report:
+    if done.target is None:
+        return report
+    return replace(report, extras={**report.extras, **extras(snapshot(done.store, done.target))})
 
 
 def gateways(source: Source, timeout: float) -> tuple[tuple[str, bool], ...] | Gap:

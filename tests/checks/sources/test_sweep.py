@@ -1,6 +1,5 @@
 """A sweep: each cluster is read once for all its gateways, and none waits for another."""
 
-import copy
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,7 +26,7 @@ from checks.sources.sweep import sweep, sweep_cluster
 from checks.sweep import ClusterSweep, worst
 from tests.bench.fleet import big_cluster
 from tests.checks.sources.conftest import UseAzure
-from tests.clusters.bundles import write_bundle
+from tests.clusters.bundles import read_bundle, write_bundle
 from tests.clusters.compose import Cluster, named
 from tests.loopback.azure import AzureServer
 from tests.loopback.faults import Fault
@@ -170,17 +169,11 @@ def configured(tmp_path: Path) -> Any:
     return command
 
 
-def stopped() -> Cluster:
-    cluster = copy.deepcopy(named("base").managed_cluster) or {}
-    cluster["properties"]["powerState"] = {"code": "Stopped"}
-    return replace(named("base"), managed_cluster=cluster)
-
-
 def test_the_command_writes_a_line_a_gateway_and_a_summary(configured: Any) -> None:
-    done = configured({"good": named("base"), "asleep": stopped()})
+    done = configured({"good": named("base"), "bad": read_bundle(Path("examples/bundles/gateway-pool-missing"))})
     assert done.exit_code == 1
     assert "  ok  good  team-egress/egw  Healthy: " in done.stdout
-    assert "FAIL  asleep  team-egress/egw  Broken: " in done.stdout
+    assert "FAIL  bad  team-egress/egw  Broken: " in done.stdout
     assert "2 gateways in 2 clusters: 1 broken, 0 inconclusive, 0 with warnings, 1 healthy" in done.stdout
     assert done.stderr == ""
 
