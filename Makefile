@@ -38,6 +38,7 @@ check: $(READY) ## format, lint, types, contracts, generated pages and fast test
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m checks.pages | diff -u checks/CATALOGUE.md - || { echo "checks/CATALOGUE.md is older than the checks: make docs" >&2; exit 1; }
+	$(BIN)/python -m checks.causal_graph | diff -u docs/causes.md - || { echo "docs/causes.md is older than the checks: make docs" >&2; exit 1; }
 	$(BIN)/pytest $(PARALLEL) -q -m 'not slow and not browser and not live' $(PYTEST)
 
 .PHONY: test
@@ -74,7 +75,9 @@ LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-in
 .PHONY: docs
 docs: $(READY) ## write the generated pages again
 	$(BIN)/python -m checks.pages > checks/CATALOGUE.md.new
+	$(BIN)/python -m checks.causal_graph > docs/causes.md.new
 	mv checks/CATALOGUE.md.new checks/CATALOGUE.md
+	mv docs/causes.md.new docs/causes.md
 
 .PHONY: accept
 accept: $(READY) ## rewrite the expected messages from what the code says now; review them as prose

@@ -1,6 +1,6 @@
 """The catalogue in words: a list, a page for each check, the permission list, and CATALOGUE.md (`python -m checks.pages`)."""
 
-from collections import defaultdict
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 import yaml
@@ -8,7 +8,7 @@ import yaml
 from checks.check import Check, catalogue
 from checks.facts.base import ArmResource, AzureCall, Fact, Listed, PodLog, ServerVersion
 from checks.findings import Stage
-from checks.permissions import azure_rights, cluster_role, kubernetes_rights
+from checks.permissions import CREDENTIAL_ACTION, azure_rights, cluster_role, kubernetes_rights
 from checks.reports.wording import STAGES
 
 STEPS = {
@@ -23,15 +23,24 @@ STEPS = {
     "IST-1": "access log", "IST-2": "proxy and istiod logs", "IST-3": "Gateway selector",
     "IST-4": "ServiceEntry with resolution DNS", "IST-5": "credential Secret in the gateway's namespace",
     "IST-6": "applications send plain HTTP for TLS origination",
+    "overview": "at most 500 gateways, Services of type ClusterIP, Gateway API",
 }  # fmt: skip
 """The article's steps (ids of the reference) in a few words each."""
 
-ELSEWHERE = {
+ACTIONS = {
     "PRE-1": "a version note on every `az aks mesh` command",
     "SEG-6": "the restart action",
     "SEG-7": "the new-configuration action of EG402, EG405 and EG409",
 }
 """Steps that are carried out by an action rather than (only) by a check."""
+
+ALSO = {
+    "PRE-2": ("EG401", "EG407"),
+    "PROV-4": ("EG308",),
+    "SEG-7": ("EG402", "EG405", "EG409"),
+    "overview": ("EG304",),
+}
+"""Checks that carry out a part of a step, besides the steps that they are declared for."""
 
 
 def listing(checks: Sequence[Check]) -> str:
@@ -92,17 +101,34 @@ def source(kind: type[Fact]) -> str:
 
 
 def permission_list(checks: Sequence[Check]) -> str:
-    """The ClusterRole, the Azure actions, and what is lost without each."""
-    lines = ["# Kubernetes: apply this ClusterRole and bind it to the bot's identity", ""]
-    lines.append(yaml.safe_dump(cluster_role(checks), sort_keys=False).rstrip())
-    lines += ["", "# What is lost without a right: these checks are then `unknown`, never healthy", ""]
+    """The ClusterRole and the Azure actions, with what is lost without each. The whole is YAML that kubectl takes: all
+    but the role is comment."""
+    return "\n".join(_permission_list(checks))
+
+
+def _permission_list(checks: Sequence[Check]) -> Iterator[str]:
+    yield "# Kubernetes: the rights that the checks' reads need. Only lists and logs; nothing is ever written."
+    yield "# Apply it as it is (egress-diag checks --permissions | kubectl apply -f -) and bind it to the bot's identity."
+    yield "# Secrets are read as metadata only (names and keys), never with their data; Kubernetes has no narrower right for"
+    yield "# that. Leave the rule out, and EG511 is unknown and names the log line that proves what it would have told."
+    yield yaml.safe_dump(cluster_role(checks), sort_keys=False).rstrip()
+    yield "#"
+    yield "# Without a right the checks behind it are unknown where they need what it shows, and never healthy:"
     for right in kubernetes_rights(checks):
-        name = f"{right.resource}.{right.group}" if right.group else right.resource
-        note = " (metadata only; data is never read)" if name == "secrets" else ""
-        lines.append(f"{'/'.join(right.verbs)} {name}{note}: {', '.join(right.lost)}")
-    lines += ["", "# Azure: a custom role with these actions on the cluster, its subnets and its prefixes", ""]
-    lines += [f"{right.resource}: {', '.join(right.lost)}" for right in azure_rights(checks)]
-    return "\n".join(lines)
+        yield from _lost(f"{' '.join(right.verbs)} {right.name}", ", ".join(right.lost))
+    yield "#"
+    yield "# Azure: actions for a custom role. The role Reader on the cluster and on its network's resources covers all but the"
+    yield '# last, which the role "Azure Kubernetes Service Cluster User Role" has; with a kubeconfig it is not needed.'
+    rights = {right.name: right.lost for right in azure_rights(checks)}
+    inside = rights.pop(CREDENTIAL_ACTION, ())
+    for name, lost in rights.items():
+        yield from _lost(name, ", ".join(lost))
+    yield from _lost(CREDENTIAL_ACTION, f"the {len(inside)} checks that look into the cluster")
+
+
+def _lost(right: str, listed: str) -> Iterator[str]:
+    yield f"#   {right}"
+    yield from textwrap.wrap(listed, 116, initial_indent="#       ", subsequent_indent="#       ")
 
 
 def markdown(checks: Sequence[Check]) -> str:
@@ -115,7 +141,8 @@ def _markdown(checks: Sequence[Check]) -> Iterator[str]:
     yield ""
     yield "# Catalogue"
     yield ""
-    yield f"{len(checks)} checks. Codes are never reused; the slug is what JSON, tests and links say."
+    yield f"{len(checks)} checks. Codes are never reused; the slug is what JSON, tests and links say. What explains what is"
+    yield "drawn in [docs/causes.md](../docs/causes.md); the article's steps stand at the end."
     for stage in Stage:
         yield ""
         yield f"## {STAGES[stage]}"
@@ -128,27 +155,42 @@ def _markdown(checks: Sequence[Check]) -> Iterator[str]:
             yield check.page
             yield ""
             yield f"Reads: {', '.join(source(kind) for kind in check.reads) or 'the mesh profile'}."
+            if check.explains:
+                yield ""
             for slug, why in check.explains.items():
                 yield f"- explains `{slug}`{_shared(why.share)}: {why.sentence}"
     yield ""
     yield from _coverage(checks)
 
 
-def _coverage(checks: Iterable[Check]) -> Iterator[str]:
-    by_step: dict[str, list[Check]] = defaultdict(list)
-    for check in checks:
-        for step in check.article:
-            by_step[step].append(check)
+def carried_out(step: str, checks: Iterable[Check]) -> tuple[Check, ...]:
+    """The checks that carry out a step of the article, or a part of it."""
+    return tuple(c for c in checks if step in c.article or c.code in ALSO.get(step, ()))
+
+
+def _coverage(checks: Sequence[Check]) -> Iterator[str]:
     yield "## The article's steps"
     yield ""
-    yield "| step | what it asks | checks | cases |"
+    yield "Every step of Microsoft's troubleshooting article, what carries it out, and the cases that show it (one file for"
+    yield "each check: firing, healthy, unreadable, and every boundary of its decision table)."
+    yield ""
+    yield "| step | what it asks | carried out by | cases |"
     yield "| --- | --- | --- | --- |"
     for step, words in STEPS.items():
-        found = by_step.get(step, [])
-        names = ", ".join(c.code for c in found)
-        also = ELSEWHERE.get(step, "")
-        cases = ", ".join(f"`{c.stage}/{c.slug.replace('-', '_')}`" for c in found)
-        yield f"| {step} | {words} | {'; '.join(part for part in (names, also) if part)} | {cases} |"
+        found = carried_out(step, checks)
+        by = [f"[{c.code}](#{c.code.lower()}-{c.slug})" for c in found]
+        cases = (f"[{c.slug}](../tests/scenarios/{scenarios(c)})" for c in found)
+        yield f"| {step} | {words} | {', '.join([*by, *action(step)])} | {', '.join(cases)} |"
+
+
+def action(step: str) -> tuple[str, ...]:
+    """The action that carries out a step, where one does."""
+    return (ACTIONS[step],) if step in ACTIONS else ()
+
+
+def scenarios(check: Check) -> str:
+    """The file of a check's cases, under tests/scenarios."""
+    return f"{check.stage}/{check.slug.replace('-', '_')}.yaml"
 
 
 if __name__ == "__main__":

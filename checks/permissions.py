@@ -5,8 +5,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from checks.check import Check
-from checks.diagnose import TARGET_READS
-from checks.facts.azure import ManagedCluster
 from checks.facts.base import ArmResource, AzureCall, Fact, Listed, PodLog, ServerVersion
 
 CREDENTIAL_ACTION = "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action"
@@ -15,13 +13,19 @@ CREDENTIAL_ACTION = "Microsoft.ContainerService/managedClusters/listClusterUserC
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """One right: a Kubernetes resource with its verbs, or an Azure action, and the checks that are unknown without it."""
+    """One right: a Kubernetes resource with its verbs, or an Azure action, and the checks that cannot all be made without
+    it: where they need what it shows, they are `unknown`."""
 
     group: str
     resource: str
     verbs: tuple[str, ...]
     lost: tuple[str, ...]
-    """Codes of the checks that cannot be made without it."""
+    """Codes of those checks."""
+
+    @property
+    def name(self) -> str:
+        """`PLURAL.GROUP`, the plural alone for core kinds, or the Azure action."""
+        return f"{self.resource}.{self.group}" if self.group else self.resource
 
 
 def kubernetes_rights(checks: Iterable[Check]) -> tuple[Right, ...]:
@@ -55,8 +59,15 @@ def azure_rights(checks: Iterable[Check]) -> tuple[Right, ...]:
 
 
 def _reads(check: Check) -> set[type[Fact]]:
-    """What a check needs read: what it declares, and what tells the gateway it is about."""
-    return {*check.reads, *(TARGET_READS if check.scope.value == "gateway" else (ManagedCluster,))}
+    """What a check needs read: what it declares, and what tells of which pods or resources (logs follow pods)."""
+    found: set[type[Fact]] = set()
+    todo = list(check.reads)
+    while todo:
+        kind = todo.pop()
+        if kind not in found:
+            found.add(kind)
+            todo += kind.origin.after if isinstance(kind.origin, ArmResource | PodLog) else ()
+    return found
 
 
 def cluster_role(checks: Iterable[Check], name: str = "egress-diag") -> dict[str, object]:

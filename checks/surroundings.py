@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from checks.facts.base import Fact, KubernetesObject, Unreadable
-from checks.facts.istio import ROOT_NAMESPACE, AuthorizationPolicy, EnvoyFilter, PeerAuthentication, Sidecar, Telemetry
+from checks.facts.istio import ROOT_NAMESPACE, AuthorizationPolicy, EnvoyFilter, Sidecar, Telemetry
 from checks.facts.kubernetes import (
     ConfigMap,
     DaemonSet,
@@ -27,7 +27,7 @@ from checks.static_egress_components import NAMESPACE as COMPONENTS_NAMESPACE
 
 K = TypeVar("K", bound=KubernetesObject)
 
-BESIDE: tuple[type[KubernetesObject], ...] = (Telemetry, AuthorizationPolicy, EnvoyFilter, PeerAuthentication, Sidecar)
+BESIDE: tuple[type[KubernetesObject], ...] = (Telemetry, AuthorizationPolicy, EnvoyFilter, Sidecar)
 """Istio's kinds that hold for a whole namespace: they matter in the gateway's own and in the mesh's."""
 
 CLUSTER_WIDE: tuple[type[KubernetesObject], ...] = (MutatingWebhookConfiguration, ValidatingWebhookConfiguration)

@@ -13,6 +13,7 @@ from checks.findings import Evidence, Observation, Scope, Severity, fail, health
     code="EG102",
     title="The Istio add-on is not enabled",
     severity=Severity.BLOCKS,
+    article=("overview",),
     scope=Scope.AZURE,
     reads=(ManagedCluster,),
 )

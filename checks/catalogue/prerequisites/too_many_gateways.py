@@ -21,6 +21,7 @@ COUNT = "length(serviceMeshProfile.istio.components.egressGateways[?enabled])"
     code="EG105",
     title="The cluster has too many egress gateways",
     severity=Severity.BLOCKS,
+    article=("overview",),
     scope=Scope.AZURE,
     reads=(ManagedCluster,),
     explains={"deployment-not-available": "gateways past the supported number are not provisioned"},

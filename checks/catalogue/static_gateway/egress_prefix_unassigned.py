@@ -38,7 +38,7 @@ SHOWN_EVENTS = 3
     code="EG405",
     title="The gateway configuration has no egress IP prefix",
     severity=Severity.BLOCKS,
-    article=("SEG-2", "SEG-7"),
+    article=("SEG-2",),
     reads=(
         StaticGatewayConfiguration,
         Event,

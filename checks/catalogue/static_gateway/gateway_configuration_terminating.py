@@ -22,7 +22,7 @@ _RELATED: tuple[type[KubernetesObject], ...] = (GatewayLBConfiguration, GatewayV
     code="EG402",
     title="The gateway's StaticGatewayConfiguration is being deleted",
     severity=Severity.BLOCKS,
-    article=("SEG-1", "SEG-7"),
+    article=("SEG-1",),
     reads=(
         StaticGatewayConfiguration,
         GatewayLBConfiguration,

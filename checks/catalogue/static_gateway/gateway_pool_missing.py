@@ -17,7 +17,7 @@ from checks.recipes import new_configuration
     code="EG407",
     title="The configuration's node pool is missing or no gateway pool",
     severity=Severity.BLOCKS,
-    article=("SEG-3", "PRE-2"),
+    article=("SEG-3",),
     reads=(StaticGatewayConfiguration, AgentPool, ManagedCluster),
     explains={
         "egress-prefix-unassigned": "a prefix is attached to gateway nodes, and there are none",

@@ -20,7 +20,7 @@ _DENIED = ("AuthorizationFailed", "LinkedAuthorizationFailed")
     code="EG409",
     title="The configuration's own public IP prefix cannot be used",
     severity=Severity.BLOCKS,
-    article=("SEG-2", "SEG-7"),
+    article=("SEG-2",),
     reads=(StaticGatewayConfiguration, Event, ManagedCluster, AgentPool, PublicIPPrefix),
     explains={
         "egress-prefix-unassigned": "the controller takes the addresses from this prefix, and cannot",
