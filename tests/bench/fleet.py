@@ -19,7 +19,7 @@ def big_cluster(gateways: int, istio_objects: int, pods: int = 0) -> Cluster:
     up to `istio_objects`, and with so many other pods."""
     base = named("base")
     own = [o for o in base.objects if _is_of_gateway(o)]
-    rest = [o for o in base.objects if not _is_of_gateway(o)]
+    rest = [_own(o) for o in base.objects if not _is_of_gateway(o)]
     objects: list[Manifest] = list(rest)
     for number in range(gateways):
         objects += [_renamed(each, number) for each in own]
@@ -31,6 +31,11 @@ def big_cluster(gateways: int, istio_objects: int, pods: int = 0) -> Cluster:
     for number in range(gateways):
         logs |= {_text(k, number): _text(v, number) for k, v in base.logs.items() if k.startswith(f"{NAMESPACE}/")}
     return replace(base, objects=tuple(objects), logs=logs, managed_cluster=_profile(base.managed_cluster, gateways))
+
+
+def _own(manifest: Manifest) -> Manifest:
+    """The object itself, or a copy of what `_serve_all` changes: the base belongs to every test."""
+    return copy.deepcopy(manifest) if manifest["kind"] == "GatewayStatus" else manifest
 
 
 def _is_of_gateway(manifest: Manifest) -> bool:

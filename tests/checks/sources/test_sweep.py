@@ -28,7 +28,7 @@ from tests.bench.fleet import big_cluster
 from tests.checks.sources.conftest import UseAzure
 from tests.clusters.bundles import read_bundle, write_bundle
 from tests.clusters.compose import Cluster, named
-from tests.loopback.azure import AzureServer
+from tests.loopback.azure import LOGIN, AzureServer
 from tests.loopback.faults import Fault
 from tests.loopback.kube import KubeServer
 from tests.recordings import recording
@@ -64,7 +64,8 @@ def calls(cluster: Cluster, use_azure: UseAzure) -> tuple[ClusterSweep, Counter[
         (swept,) = sweep([entry], open_source, catalogue(), 60)
         asked = kube.requests + azure.requests
         close_sources()
-    return swept, asked
+    # How often a token is asked for depends on which threads come first.
+    return swept, Counter({path: count for path, count in asked.items() if not path.startswith(LOGIN)})
 
 
 def test_what_is_asked_of_a_cluster_does_not_grow_with_its_gateways(use_azure: UseAzure) -> None:
