@@ -6,6 +6,7 @@ Settings were measured against celery 5.6 and kombu 5.7; docs/decisions/0002-cel
 from celery import Celery
 
 from workers.liveness import Heartbeat
+from workers.presence import Announced
 from workers.settings import Settings, settings
 
 DIAGNOSE_QUEUE = "diagnose"
@@ -20,6 +21,7 @@ def make_app(config: Settings) -> Celery:
     """The Celery application with these settings; used by every process that takes tasks."""
     app = Celery("egress-diag", broker=config.redis_url)
     app.steps["consumer"].add(Heartbeat)
+    app.steps["consumer"].add(Announced)
     app.conf.update(
         task_default_queue=DIAGNOSE_QUEUE,
         task_routes={"bot.courier.*": {"queue": COURIER_QUEUE}, "workers.ticks.*": {"queue": TICKS_QUEUE}},

@@ -13,7 +13,7 @@ from checks.sources.access import LazyAccess, aks_access, in_cluster_access, kub
 from checks.sources.azure import AzureAccount, AzureReader
 from checks.sources.base import Answer, NotLookedAt, Source, SourceError
 from checks.sources.bundle import BundleError, read_bundle
-from checks.sources.kubernetes import KubernetesReader
+from checks.sources.kubernetes import Access, KubernetesReader
 from checks.sources.libraries import azure_library, kubernetes_library
 from checks.sources.recorded import RecordedSource
 from checks.sources.saved import read_saved
@@ -72,6 +72,16 @@ class LiveSource:
         self._kubernetes = kubernetes
         self._azure = azure
         self._account = account
+
+    @property
+    def access(self) -> Access:
+        """How its API server is reached."""
+        return self._kubernetes.access
+
+    @property
+    def account(self) -> AzureAccount | None:
+        """The identity that asks Azure; None where Azure is not asked."""
+        return self._account
 
     def now(self) -> datetime:
         return datetime.now(UTC).replace(microsecond=0)

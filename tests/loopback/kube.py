@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any, Self
@@ -33,7 +33,7 @@ TOKEN = "loopback-token-0123456789"
 
 class KubeServer:
     """Serves one cluster until it is closed. `latency` is in seconds a request; `versions` overrides what is served of
-    a resource; without `authority` it speaks plain HTTP."""
+    a resource; without `authority` it speaks plain HTTP. Access reviews say no to `denied` (`PLURAL.GROUP`, `pods/log`)."""
 
     def __init__(
         self,
@@ -44,7 +44,9 @@ class KubeServer:
         token: str = TOKEN,
         authority: trustme.CA | None = None,
         versions: Mapping[str, Sequence[str]] | None = None,
+        denied: Collection[str] = (),
     ) -> None:
+        self.denied = frozenset(denied)
         self.latency = latency
         self.faults = Faults(faults)
         self.token = token
@@ -156,6 +158,24 @@ class _Handler(LoopbackHandler):
             return
         query = {key: values[-1] for key, values in parse_qs(url.query).items()}
         self._answer(url.path, query)
+
+    def do_POST(self) -> None:  # noqa: N802 - the name that the base class looks for
+        """An access review of whoever asks."""
+        owner = self.server.owner
+        body = orjson.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+        path = urlsplit(self.path).path
+        fault = owner.note(path)
+        if fault is not None and self._faulty(fault):
+            return
+        if self.headers.get("Authorization") != f"Bearer {owner.token}":
+            self._status(401, "Unauthorized")
+        elif path != "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews":
+            self._status(404, "the server could not find the requested resource")
+        else:
+            wanted = body["spec"]["resourceAttributes"]
+            resource = "/".join(part for part in (wanted["resource"], wanted.get("subresource")) if part)
+            name = f"{resource}.{wanted['group']}" if wanted.get("group") else resource
+            self._json(201, {**body, "status": {"allowed": name not in owner.denied}})
 
     def _faulty(self, fault: Fault) -> bool:
         if fault.hang:
