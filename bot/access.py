@@ -40,6 +40,29 @@ def visible_clusters(config: Config, asker: Asker) -> tuple[str, ...]:
     return tuple(c.name for c in config.clusters if decide(config, asker, "diagnose", c.name).allowed)
 
 
+def permissions(config: Config, asker: Asker) -> tuple[str, ...]:
+    """What the rules let somebody do, in words: for the App Home, where there is no channel."""
+    who = {asker.user, *asker.groups}
+    found = []
+    for rule in config.access:
+        if rule.allow and any(user == "*" or user in who for user in rule.users):
+            gateways = "" if "*" in rule.gateways else f", gateways {', '.join(rule.gateways)}"
+            channels = "any channel" if "*" in rule.channels else f"channels {', '.join(rule.channels)}"
+            found.append(f"{', '.join(rule.allow)}: clusters {', '.join(rule.clusters)}{gateways}, in {channels}")
+    return tuple(found)
+
+
+def visible_anywhere(config: Config, asker: Asker) -> frozenset[str]:
+    """The clusters that somebody may diagnose in some channel."""
+    named = {channel for rule in config.access for channel in rule.channels}
+    return frozenset(
+        cluster.name
+        for cluster in config.clusters
+        for channel in named
+        if decide(config, Asker(asker.user, channel, asker.groups), "diagnose", cluster.name).allowed
+    )
+
+
 def groups_needed(config: Config) -> frozenset[str]:
     """The user groups that the rules name: only these need to be looked up in Slack."""
     return frozenset(user for rule in config.access for user in rule.users if user.startswith("S"))

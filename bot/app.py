@@ -15,7 +15,7 @@ from slack_bolt.authorization import AuthorizeResult
 
 from bot.groups import Groups
 from bot.identity import Identity
-from bot.listeners import actions, commands
+from bot.listeners import actions, commands, forms, home, mentions
 from bot.listeners.desk import Desk
 from bot.messages import answers
 from bot.metrics import ACKNOWLEDGED, FAULTS
@@ -45,8 +45,8 @@ def make_bolt(settings: Settings, config: Config, client: Client) -> App:
         listener_executor=ThreadPoolExecutor(32, thread_name_prefix="listener"),
     )
     desk = Desk(config, client, slack, Groups(slack.group_members))
-    commands.register(app, desk)
-    actions.register(app, desk)
+    for listener in (commands, actions, forms, mentions, home):
+        listener.register(app, desk)
 
     @app.error
     def broke(error: Exception, body: dict[str, Any], context: BoltContext) -> BoltResponse:

@@ -53,7 +53,6 @@ def bot(config: Path | None, port: int, bind: str, role: str) -> None:
 
 def _carry() -> NoReturn:
     """Replaces this process by the courier's Celery worker."""
-    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # noqa: TID251 - Celery reads it: a bounded stop on SIGTERM
     arguments = ["--queues", "courier", "--hostname", "courier@%h", "--pool", "threads", "--concurrency", "4"]
     celery = [sys.executable, "-m", "celery", "--app", "bot.courier", "worker", "--loglevel", "INFO"]
     os.execv(sys.executable, [*celery, "--without-gossip", "--without-mingle", *arguments])  # noqa: S606 - our own program

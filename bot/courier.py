@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_ready
 
 from bot.messages.answers import elsewhere, listing_answer
 from bot.messages.blocks import Message
 from bot.messages.run import findings_wait, messages
+from bot.messages.watch import messages as watch_messages
 from bot.remaining_ways import tell_person
 from bot.settings import settings
 from bot.slack import (
@@ -30,10 +32,12 @@ from bot.slack import (
     Unreachable,
 )
 from bot.thread import Place, Showing, Thread
+from bot.uploads import bundle_file, report_file, upload
 from checks.config import load
 from workers.app import COURIER_QUEUE, DELIVER, make_app
 from workers.client import Client, connect
 from workers.documents import Lost
+from workers.pulse import give_signs_of_life
 from workers.records import Delivered, ListingState, Run
 from workers.settings import settings as worker_settings
 
@@ -86,9 +90,8 @@ class Courier:
 
     def _shown(self, showing: Showing) -> Outcome:
         document = showing.document
-        kind, _, name = document.partition("/")
         try:
-            return self._run(showing, name) if kind == "run" else self._listing(document, name)
+            return self._made_so(showing)
         except Lost:
             log.warning("%s was taken over by another courier", document)
             return Outcome()
@@ -106,6 +109,18 @@ class Courier:
             self.documents.given_up(document)
             return Outcome()
 
+    def _made_so(self, showing: Showing) -> Outcome:
+        kind, _, name = showing.document.partition("/")
+        match kind:
+            case "run":
+                return self._run(showing, name)
+            case "watch":
+                return self._watch(showing, name)
+            case "file":
+                return self._file(showing, name)
+            case _:
+                return self._listing(showing.document, name)
+
     # runs
 
     def _run(self, showing: Showing, run_id: str) -> Outcome:
@@ -121,10 +136,13 @@ class Courier:
 
     def _thread(self, showing: Showing, run: Run) -> Outcome:
         now = datetime.now(UTC)
-        wanted = messages(run, now)
-        rest = self._placed(showing, run, wanted)
+        before = self.client.run(run.order.after) if run.order.after else None
+        later = self.client.run(run.later) if run.later else None
+        rest = self._placed(showing, run, messages(run, now, before, later))
+        self._begun(run)
         if run.state.ended and rest is None:
             self.thread.forget(showing.document)
+            self.client.history.note(run)
         wait = findings_wait(run, now)
         return Outcome(again_in=min((each for each in (rest, wait or None) if each is not None), default=None))
 
@@ -137,6 +155,12 @@ class Courier:
             log.info("the thread of %s was taken away: it is answered in the channel", showing.document)
             return self.thread.show(showing, Place(run.order.channel, None), wanted)
 
+    def _begun(self, run: Run) -> None:
+        """From here on the thread's words are about this run."""
+        parent = self.documents.deliveries(f"run/{run.id}").slots.get("parent")
+        if parent is not None and not parent.ts.startswith("?") and not run.later:
+            self.client.places.begun(parent.channel, run.order.thread or parent.ts, run.id)
+
     def _elsewhere(self, showing: Showing, run: Run, refused: SlackRefusal) -> Outcome:
         """The channel is closed to us: whoever asked is told through the command's response URL, else directly."""
         slot = "elsewhere/end" if run.state.ended else "elsewhere/begin"
@@ -144,6 +168,36 @@ class Courier:
             message = elsewhere(run, closed=isinstance(refused, ChannelGone))
             tell_person(self.slack, run.order.user, run.order.channel, run.order.response_url, message)
             self.documents.delivered(showing.document, Delivered(slot, run.order.user, "0", message.digest))
+        return Outcome()
+
+    # watches and files
+
+    def _watch(self, showing: Showing, watch_id: str) -> Outcome:
+        watch = self.client.watches.get(watch_id)
+        if watch is None:
+            self.documents.given_up(showing.document)
+            return Outcome()
+        wanted = watch_messages(watch, self.client.watches.interval)
+        try:
+            return Outcome(again_in=self.thread.show(showing, Place(watch.channel, watch.thread), wanted))
+        except (NotInChannel, ChannelGone) as refused:
+            log.error("%s cannot be shown in %s: %s", showing.document, watch.channel, refused)  # noqa: TRY400 - as above
+            if watch.state.ended and "elsewhere/end" not in self.documents.deliveries(showing.document).slots:
+                tell_person(self.slack, watch.user, watch.channel, "", wanted[1])
+                self.documents.delivered(showing.document, Delivered("elsewhere/end", watch.user, "0", ""))
+            return Outcome()
+
+    def _file(self, showing: Showing, name: str) -> Outcome:
+        run_id, _, kind = name.partition(":")
+        run = self.client.run(run_id)
+        if run is None:
+            self.documents.given_up(showing.document)
+            return Outcome()
+        parent = self.documents.deliveries(f"run/{run_id}").slots.get("parent")
+        thread = run.order.thread or (parent.ts if parent is not None else None)
+        file = bundle_file(run_id, self.client.evidence.bundle(run_id)) if kind == "bundle" else report_file(run)
+        if file is not None and thread is not None:
+            upload(self.documents, self.slack, showing, Place(run.order.channel, thread), file)
         return Outcome()
 
     # listings
@@ -173,6 +227,11 @@ def courier() -> Courier:
 @worker_process_init.connect
 def _fresh(**_: object) -> None:
     courier.cache_clear()
+
+
+@worker_ready.connect
+def _lives(sender: Any, **_: object) -> None:
+    give_signs_of_life(sender, worker_settings(), "courier")
 
 
 _waking: dict[str, float] = {}

@@ -9,11 +9,13 @@ from bot.slack import RateLimited, Slack, SlackRefusal
 log = logging.getLogger(__name__)
 
 
-def tell_person(slack: Slack, user: str, channel: str, response_url: str, message: Message) -> None:
+def tell_person(
+    slack: Slack, user: str, channel: str, response_url: str, message: Message, thread: str | None = None
+) -> None:
     """Through the response URL, as a message that only they see in the channel, or directly. Raises the last way's
     SlackRefusal, and RateLimited at once: that one is only a matter of time."""
     ways: list[Callable[[], object]] = [
-        lambda: slack.ephemeral(channel, user, message.text, message.blocks),
+        lambda: slack.ephemeral(channel, user, message.text, message.blocks, thread),
         lambda: slack.post(user, message.text, message.blocks, None, {"slot": message.slot}),
     ]
     if response_url:

@@ -61,7 +61,8 @@ def make_app(config: Settings) -> Celery:
                 "task": "workers.ticks.janitor",
                 "schedule": config.tick,
                 "options": {"expires": config.tick * 2},
-            }
+            },
+            "watches": {"task": "workers.ticks.watches", "schedule": 1.0, "options": {"expires": 3.0}},
         },
     )
     return app

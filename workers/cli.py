@@ -14,6 +14,9 @@ _config = click.option("--config", type=click.Path(path_type=Path), help="Config
 @click.option("--concurrency", type=click.IntRange(1, 64), help="Diagnoses at once (default 4).")
 def worker(config: Path | None, concurrency: int | None) -> None:
     """Run a worker that carries out diagnoses."""
+    # A bounded stop on SIGTERM: what is still going then goes back into the queue. Celery can do that to its prefork pool
+    # only; with another it stays behind half stopped, while those have short tasks and simply end them.
+    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # noqa: TID251 - Celery reads it
     _start(config, ["--queues", "diagnose", "--hostname", "worker@%h", *_concurrency(concurrency)])
 
 
@@ -41,5 +44,4 @@ def _start(config: Path | None, arguments: list[str]) -> None:
     except ConfigError as wrong:
         raise click.UsageError(str(wrong)) from None
     celery = [sys.executable, "-m", "celery", "--app", "workers.tasks", "worker", "--loglevel", "INFO"]
-    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # noqa: TID251 - Celery reads it: a bounded stop on SIGTERM
     os.execv(sys.executable, [*celery, "--without-gossip", "--without-mingle", *arguments])  # noqa: S606 - our own program

@@ -7,15 +7,23 @@ does: every method may raise `Unavailable`, and then nothing was accepted or wha
 import secrets
 from datetime import timedelta
 
+from celery import Celery
+from redis import Redis
+
 from checks.config import Config
 from workers.app import DIAGNOSE_QUEUE, make_publisher
+from workers.audit import Audit
 from workers.connection import Unavailable, impatient, patient
 from workers.documents import Documents
+from workers.evidence import Evidence
 from workers.history import History
-from workers.records import Accepted, GatewayVerdict, Listing, Order, Run
-from workers.runs import Runs
+from workers.places import Places
+from workers.pulse import Pulse
+from workers.records import Accepted, GatewayVerdict, Listing, Order, Run, Target, Watch
+from workers.runs import REMARKED, Runs
 from workers.sending import send
 from workers.settings import Settings
+from workers.watch import Watches
 
 __all__ = ["Client", "Unavailable", "connect"]
 
@@ -23,22 +31,43 @@ __all__ = ["Client", "Unavailable", "connect"]
 class Client:
     """The workers, as the bot sees them."""
 
-    def __init__(self, runs: Runs, documents: Documents, history: History, settings: Settings) -> None:
-        self.runs = runs
-        self.documents = documents
-        self.history = history
+    def __init__(self, connection: Redis, publisher: Celery, settings: Settings, config: Config) -> None:
+        prefix, keep = settings.prefix, _seconds(config.retention.runs)
+        keep_evidence = min(config.retention.evidence, config.retention.runs)
         self.settings = settings
+        self.runs = Runs(connection, prefix, config.retention.runs, keep_evidence)
+        self.documents = Documents(connection, prefix, publisher, keep)
+        self.history = History(connection, prefix, keep)
+        self.watches = Watches(connection, prefix, keep, settings.watch_interval)
+        self.evidence = Evidence(connection, prefix, _seconds(keep_evidence))
+        self.places = Places(connection, prefix, keep)
+        self.audit = Audit(connection, prefix)
+        self.pulse = Pulse(connection, prefix)
 
     def start(self, order: Order) -> Accepted:
         """Accepts an order and sends it to the workers. Where the broker does not take the task the record stands, and
         the janitor sends it again: an accepted order is never lost."""
         accepted = self.runs.accept(order)
         if not accepted.joined and not accepted.repeated:
-            self.documents.changed(f"run/{accepted.run.id}")
+            self.changed(accepted.run)
             send(self.documents.publisher, "workers.diagnose", accepted.run.id, DIAGNOSE_QUEUE)
         elif accepted.joined:
-            self.documents.changed(f"run/{accepted.run.id}")
+            self.changed(accepted.run)
         return accepted
+
+    def changed(self, run: Run) -> None:
+        """Tells the courier that a run has changed; those of a watch are not shown by themselves."""
+        if not run.order.watch:
+            self.documents.changed(f"run/{run.id}")
+
+    def follow(self, run: Run) -> None:
+        """A run that repeats another one has ended: the one before shows it, too."""
+        before = self.run(run.order.after or "")
+        while before is not None and before.order.after is not None:
+            before = self.run(before.order.after)
+        if before is not None:
+            self.runs.followed(before.id, run.id)
+            self.changed(before)
 
     def close(self) -> None:
         """Lets go of the connections."""
@@ -63,8 +92,35 @@ class Client:
         """Stops a run; False where it had ended already."""
         stopped = self.runs.cancel(run, user)
         if stopped:
-            self.documents.changed(f"run/{run.id}")
+            self.changed(run)
         return stopped
+
+    def own(self, run: Run, user: str) -> None:
+        """Somebody is on it."""
+        self.runs.own(run, user)
+        self.history.own(run, user)
+        self.changed(run)
+
+    def remark(self, run: Run, user: str, comment: str) -> None:
+        """Somebody says that a run is wrong: it is kept with the comment."""
+        self.runs.remark(run, user, comment)
+        self.evidence.preserve(run.id, REMARKED)
+
+    def watch(self, target: Target, user: str, channel: str, thread: str | None, span: timedelta) -> tuple[Watch, bool]:
+        """Begins a watch; True with one that was going already."""
+        watch, joined = self.watches.begin(target, user, channel, thread, span)
+        self.documents.changed(f"watch/{watch.id}")
+        return watch, joined
+
+    def stop_watch(self, watch: Watch, user: str) -> None:
+        """Ends a watch."""
+        self.watches.stop(watch, user)
+        self.documents.changed(f"watch/{watch.id}")
+
+    def refresh(self, cluster: str) -> None:
+        """Asks a worker which gateways a cluster has, for suggestions; at most once a minute, and nobody waits for it."""
+        if self.history.asks_again(cluster):
+            send(self.documents.publisher, "workers.refresh", cluster, DIAGNOSE_QUEUE, expires=60)
 
     def list_gateways(self, cluster: str, user: str, channel: str, response_url: str) -> Listing:
         """Asks a worker which gateways a cluster has; the answer is the document `listing/ID`."""
@@ -86,13 +142,7 @@ class Client:
 def connect(settings: Settings, config: Config, *, patience: bool = False) -> Client:
     """A client with connections of its own; with `patience` for workers and courier, which ride out a restart of Redis."""
     connection = patient(settings.redis_url) if patience else impatient(settings.redis_url)
-    keep, evidence = config.retention.runs, config.retention.evidence
-    return Client(
-        Runs(connection, settings.prefix, keep, min(evidence, keep)),
-        Documents(connection, settings.prefix, make_publisher(settings), _seconds(keep)),
-        History(connection, settings.prefix, _seconds(keep)),
-        settings,
-    )
+    return Client(connection, make_publisher(settings), settings, config)
 
 
 def _seconds(span: timedelta) -> int:

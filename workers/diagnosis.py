@@ -2,7 +2,9 @@
 
 import hashlib
 import logging
+import tempfile
 import threading
+from pathlib import Path
 
 from celery.exceptions import SoftTimeLimitExceeded
 from redis.exceptions import LockError
@@ -16,6 +18,7 @@ from checks.facts.view import ClusterIdentity, Question
 from checks.findings import Report
 from checks.sources.bundle import BundleError
 from checks.sources.live import SourceError
+from checks.sources.recording import RecordingSource
 from checks.sources.run import run as examine
 from workers.client import Client
 from workers.clusters import Clusters
@@ -53,7 +56,7 @@ class Diagnoser:
         if attempts > MOST_ATTEMPTS:
             self._end(run, self.client.runs.fail(run, "The run took its worker down twice.", _token(run.id)))
             return
-        self.client.documents.changed(f"run/{run.id}")
+        self.client.changed(run)
         try:
             self._examine(run)
         except AmbiguousGateway as several:
@@ -75,22 +78,37 @@ class Diagnoser:
             entry.subscription_id,
         )
         question = Question(identity, target.gateway, target.namespace, target.host, target.client)
-        source = self.clusters.source(entry)
+        source = RecordingSource(self.clusters.source(entry), entry.name)
         for step in examine(source, question, catalogue(), self.client.settings.run_timeout):
             match step:
                 case Evaluated(check=check, findings=findings):
                     if not self.client.runs.append(run.id, check.slug, findings):
                         log.info("run %s has ended while it was carried out", run.id)
                         return
-                    self.client.documents.changed(f"run/{run.id}")
+                    self.client.changed(run)
                 case Report():
                     self._end(run, self.client.runs.finish(run, step))
-                    if (done := self.client.run(run.id)) is not None:
-                        self.client.history.note(done)
+                    self._remember(run, source)
 
     def _end(self, run: Run, ended: bool) -> None:
-        if ended:
-            self.client.documents.changed(f"run/{run.id}")
+        if not ended:
+            return
+        self.client.changed(run)
+        if run.order.after is not None:
+            self.client.follow(run)
+
+    def _remember(self, run: Run, source: RecordingSource) -> None:
+        """What stays of a run: its place in the history, and what it read."""
+        done = self.client.run(run.id)
+        if done is None or done.report is None:
+            return
+        self.client.history.note(done)
+        try:
+            with tempfile.TemporaryDirectory(prefix="egress-diag-") as folder:
+                source.write(Path(folder) / "bundle.tar.gz")
+                self.client.evidence.keep(run.id, (Path(folder) / "bundle.tar.gz").read_bytes())
+        except OSError as full:
+            log.warning("the evidence of run %s could not be packed: %s", run.id, full)
 
 
 class _Renewing:

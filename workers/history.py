@@ -6,8 +6,20 @@ import orjson
 from redis import Redis
 
 from checks.facts.reading import parse_moment
-from checks.findings import Verdict
-from workers.records import GatewayVerdict, Listing, ListingState, Run
+from checks.findings import Status, Verdict
+from workers.records import GatewayVerdict, Listing, ListingState, PastRun, Run
+
+KEPT = 200
+"""Runs that are remembered of each gateway."""
+
+_NOTE = """
+if redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[4]) == false then return 0 end
+redis.call('LPUSH', KEYS[2], ARGV[1])
+redis.call('LTRIM', KEYS[2], 0, ARGV[5] - 1)
+redis.call('EXPIRE', KEYS[2], ARGV[4])
+redis.call('HSET', KEYS[3], ARGV[3], ARGV[2])
+return 1
+"""
 
 
 class History:
@@ -17,21 +29,46 @@ class History:
         self.redis = redis
         self.prefix = prefix
         self.keep = keep
+        self._note = redis.register_script(_NOTE)
 
     def note(self, run: Run) -> None:
-        """Keeps the verdict of a run that asked about the whole gateway."""
+        """Keeps the verdict of a run that asked about the whole gateway; the same run again changes nothing."""
         report = run.report
-        if report is None or run.order.target.host:
+        if report is None or run.order.target.host or run.order.target.client:
             return
-        value = orjson.dumps(
-            {
-                "verdict": report.verdict.value,
-                "root_causes": list(report.root_causes),
-                "at": report.started_at.isoformat(),
-                "run": run.id,
-            }
-        ).decode()
-        self.redis.hset(self._key("verdicts", report.cluster), f"{report.namespace}/{report.gateway}", value)
+        name = f"{report.namespace}/{report.gateway}"
+        verdict = {
+            "verdict": report.verdict.value,
+            "root_causes": list(report.root_causes),
+            "at": report.started_at.isoformat(),
+            "run": run.id,
+        }
+        failing = sorted({f.code for f in report.of(Status.FAIL)})
+        past = {**verdict, "failing": failing, "user": run.order.user, "channel": run.order.channel}
+        self._note(
+            keys=[
+                self._key("noted", run.id),
+                self._key("past", report.cluster, name),
+                self._key("verdicts", report.cluster),
+            ],
+            args=[orjson.dumps(past).decode(), orjson.dumps(verdict).decode(), name, self.keep, KEPT],
+        )
+
+    def past(self, cluster: str, gateway: str, count: int = 10) -> tuple[PastRun, ...]:
+        """The last runs for a gateway (`namespace/name`), newest first."""
+        found = [orjson.loads(raw) for raw in self.redis.lrange(self._key("past", cluster, gateway), 0, count - 1)]
+        return tuple(
+            PastRun(
+                raw["run"],
+                parse_moment(raw["at"]) or datetime.fromtimestamp(0, UTC),
+                Verdict(raw["verdict"]),
+                tuple(raw["root_causes"]),
+                tuple(raw["failing"]),
+                raw["user"],
+                raw["channel"],
+            )
+            for raw in found
+        )
 
     def verdicts(self, cluster: str) -> dict[str, GatewayVerdict]:
         """The last verdict of each gateway of a cluster, by `namespace/name`."""
@@ -49,6 +86,21 @@ class History:
                 raw["run"],
             )
         return found
+
+    def own(self, run: Run, user: str) -> None:
+        """Who is on a gateway's problem, since when, and by which run: for the handoff and the App Home."""
+        name = f"{run.report.namespace}/{run.report.gateway}" if run.report else run.order.target.gateway
+        value = {"user": user, "at": datetime.now(UTC).isoformat(), "run": run.id}
+        self.redis.hset(self._key("owners", run.order.target.cluster), name, orjson.dumps(value).decode())
+
+    def owners(self, cluster: str) -> dict[str, str]:
+        """Who is on it, by `namespace/name`; of problems that are gone, too."""
+        found = self.redis.hgetall(self._key("owners", cluster))
+        return {str(name): str(orjson.loads(value)["user"]) for name, value in found.items()}
+
+    def asks_again(self, cluster: str, seconds: int = 60) -> bool:
+        """Whether a cluster may be asked again for its gateways: once in so many seconds."""
+        return bool(self.redis.set(self._key("asked", cluster), "1", nx=True, ex=seconds))
 
     def keep_inventory(self, cluster: str, gateways: tuple[tuple[str, bool], ...]) -> None:
         """Keeps which gateways a cluster's profile has (`namespace/name`, enabled): for suggestions and forms."""

@@ -46,7 +46,8 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class Order:
     """Who asked for what, where the answer goes. `key` is the same for every repetition of one request (Slack's retries,
-    double clicks); `thread` is the message to answer under, None for a new one; `after` is the run that this repeats."""
+    double clicks); `thread` is the message to answer under, None for a new one; `after` is the run that this repeats; `watch`
+    the watch that asks: such a run is not shown by itself."""
 
     target: Target
     user: str
@@ -56,6 +57,12 @@ class Order:
     thread: str | None = None
     after: str | None = None
     response_url: str = ""
+    watch: str = ""
+
+    @property
+    def lane(self) -> str:
+        """Orders of one lane can share a run; a person's is never served by one that is not shown."""
+        return f"watch|{self.target.key}" if self.watch else self.target.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,10 @@ class Run:
     cancelled_by: str = ""
     joined: tuple[str, ...] = ()
     """Users who asked for the same while it was going."""
+    owner: str = ""
+    """Who said "I'm on it" last."""
+    later: str = ""
+    """The run that asked the same again, after this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +117,76 @@ class GatewayVerdict:
     root_causes: tuple[str, ...]
     at: datetime
     run: str
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """What is remembered of a run after its evidence is gone: when, how it ended, which faults, who asked and where."""
+
+    run: str
+    at: datetime
+    verdict: Verdict
+    root_causes: tuple[str, ...]
+    failing: tuple[str, ...]
+    user: str
+    channel: str
+
+
+class WatchState(StrEnum):
+    """Where a watch is."""
+
+    GOING = "going"
+    FIXED = "fixed"
+    OVER = "over"
+    """The time is up."""
+    STOPPED = "stopped"
+
+    @property
+    def ended(self) -> bool:
+        return self is not WatchState.GOING
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look of a watch: when, the verdict (None where the run did not come to one), its root causes' titles, the run."""
+
+    at: datetime
+    verdict: Verdict | None
+    causes: tuple[str, ...]
+    run: str
+
+    @property
+    def good(self) -> bool:
+        return self.verdict in (Verdict.HEALTHY, Verdict.DEGRADED)
+
+    @property
+    def shown(self) -> tuple[object, ...]:
+        """Equal for looks between which nothing changed."""
+        return (self.verdict, self.causes)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A gateway that is looked at again and again until it works or the time is up."""
+
+    id: str
+    target: Target
+    user: str
+    channel: str
+    thread: str | None
+    began: datetime
+    until: datetime
+    state: WatchState = WatchState.GOING
+    looks: int = 0
+    good: int = 0
+    """Good looks in a row."""
+    last: Look | None = None
+    changes: tuple[Look, ...] = ()
+    """The first look, and each that differed from the one before."""
+    run: str = ""
+    """The run that is under way for it."""
+    ended: datetime | None = None
+    stopped_by: str = ""
 
 
 class ListingState(StrEnum):

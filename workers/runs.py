@@ -7,19 +7,21 @@ run that served a request, `active:TARGET` the run that is going for a target, `
 import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import orjson
 from redis import Redis
 from redis.lock import Lock
 
-from checks.facts.reading import parse_moment
 from checks.findings import Finding, Report
-from checks.reports.document import finding_from_json, finding_to_json, from_json, to_json
-from workers.records import Accepted, Order, Run, RunState, Target
+from checks.reports.document import finding_from_json, finding_to_json, to_json
+from workers.records import Accepted, Order, Run, RunState
+from workers.stored import order_to_json, run_from_record
 
 REPEATS = timedelta(hours=1)
 """How long a request's key is remembered: Slack repeats within minutes."""
+
+REMARKED = 365 * 86400
+"""Seconds for which a run is kept that somebody called wrong."""
 
 _ACCEPT = """
 local known = redis.call('GET', KEYS[1])
@@ -84,13 +86,13 @@ class Runs:
         found, how = self._accept(
             keys=[
                 self._key("request", order.key),
-                self._key("active", order.target.key),
+                self._key("active", order.lane),
                 self._key("run", run_id),
                 self._key("active"),
             ],
             args=[
                 run_id,
-                orjson.dumps(_order_to_json(order)),
+                orjson.dumps(order_to_json(order)),
                 now.isoformat(),
                 int(REPEATS.total_seconds()),
                 order.user,
@@ -117,7 +119,7 @@ class Runs:
         if not record.get("order"):
             return None
         found = [finding_from_json(raw) for slug in order for raw in orjson.loads(findings.get(slug, "[]"))]
-        return _run(run_id, record, found, joined)
+        return run_from_record(run_id, record, found, joined)
 
     def active(self) -> tuple[Run, ...]:
         """All runs that have not ended, oldest first."""
@@ -186,6 +188,35 @@ class Runs:
         """Ends the run at somebody's wish; the worker that holds it notices within a second."""
         return self._ended(run, state=RunState.CANCELLED.value, cancelled_by=user)
 
+    def own(self, run: Run, user: str) -> None:
+        """Somebody is on it; whoever says so last counts."""
+        self._note(run, "owner", user)
+
+    def followed(self, run_id: str, later: str) -> None:
+        """A later run has asked the same question again."""
+        if (run := self.get(run_id)) is not None:
+            self._note(run, "later", later)
+
+    def remark(self, run: Run, user: str, comment: str) -> None:
+        """Keeps the run, its findings and what somebody says is wrong with it for a year, for whoever maintains the checks."""
+        with self.redis.pipeline(transaction=True) as pipe:
+            value = {"at": datetime.now(UTC).isoformat(), "user": user, "comment": comment}
+            pipe.rpush(self._key("run", run.id, "remarks"), orjson.dumps(value).decode())
+            pipe.sadd(self._key("remarked"), run.id)
+            for part in ((), ("findings",), ("order",), ("remarks",)):
+                pipe.expire(self._key("run", run.id, *part), REMARKED, gt=True)
+            pipe.expire(self._key("run", run.id, "remarks"), REMARKED)
+            pipe.execute()
+
+    def remarks(self, run_id: str) -> tuple[tuple[str, str], ...]:
+        """Who said what about a run."""
+        found = [orjson.loads(raw) for raw in self.redis.lrange(self._key("run", run_id, "remarks"), 0, -1)]
+        return tuple((str(each["user"]), str(each["comment"])) for each in found)
+
+    def _note(self, run: Run, field: str, value: str) -> None:
+        if self.redis.exists(self._key("run", run.id)):
+            self.redis.hset(self._key("run", run.id), field, value)
+
     def ended(self, run_id: str) -> bool:
         """Whether the run has ended (or is gone): cheap, asked often."""
         ended, order = self.redis.hmget(self._key("run", run_id), "ended", "order")
@@ -199,7 +230,7 @@ class Runs:
                 keys=[
                     self._key("run", run.id),
                     self._key("active"),
-                    self._key("active", run.order.target.key),
+                    self._key("active", run.order.lane),
                     run.id,
                 ],
                 args=[now.isoformat(), *flat],
@@ -208,60 +239,3 @@ class Runs:
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)
-
-
-def _order_to_json(order: Order) -> dict[str, Any]:
-    target = order.target
-    return {
-        "cluster": target.cluster,
-        "gateway": target.gateway,
-        "namespace": target.namespace,
-        "host": target.host,
-        "client": target.client,
-        "user": order.user,
-        "channel": order.channel,
-        "key": order.key,
-        "team": order.team,
-        "thread": order.thread,
-        "after": order.after,
-        "response_url": order.response_url,
-    }
-
-
-def _order_from_json(raw: dict[str, Any]) -> Order:
-    target = Target(raw["cluster"], raw["gateway"], raw["namespace"], raw["host"], raw["client"])
-    return Order(
-        target,
-        raw["user"],
-        raw["channel"],
-        raw["key"],
-        raw.get("team", ""),
-        raw.get("thread"),
-        raw.get("after"),
-        raw.get("response_url", ""),
-    )
-
-
-def _run(run_id: str, record: dict[str, str], findings: list[Finding], joined: Iterable[str]) -> Run:
-    raw_report = record.get("report")
-    return Run(
-        id=run_id,
-        order=_order_from_json(orjson.loads(record["order"])),
-        state=RunState(record["state"]),
-        created=_moment(record.get("created")) or datetime.fromtimestamp(0, UTC),
-        started=_moment(record.get("started")),
-        ended=_moment(record.get("ended")),
-        attempts=int(record.get("attempts", 0)),
-        total=int(record.get("total", 0)),
-        findings=tuple(findings),
-        report=from_json(orjson.loads(raw_report)) if raw_report else None,
-        error=record.get("error", ""),
-        problem=record.get("problem", ""),
-        choices=tuple(orjson.loads(record.get("choices", "[]"))),
-        cancelled_by=record.get("cancelled_by", ""),
-        joined=tuple(sorted(joined)),
-    )
-
-
-def _moment(value: str | None) -> datetime | None:
-    return parse_moment(value)

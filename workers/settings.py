@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     """A run that nobody has renewed for this long is taken up again."""
     tick: float = Field(5, gt=0, validation_alias="EGRESS_DIAG_TICK")
     """How often the janitor looks."""
+    watch_interval: float = Field(30, gt=0, validation_alias="EGRESS_DIAG_WATCH_INTERVAL")
+    """Seconds between two looks of a watch."""
     concurrency: int = Field(4, ge=1, le=64, validation_alias="EGRESS_DIAG_CONCURRENCY")
     """Diagnoses at once in one worker process group."""
 
@@ -32,9 +34,10 @@ class Settings(BaseSettings):
     """The file that `workers.liveness` touches while this process works."""
 
     @model_validator(mode="after")
-    def _with_password(self) -> Self:
+    def _complete_address(self) -> Self:
         if password := self.redis_password.get_secret_value():
             self.redis_url = _with_password(self.redis_url, password)
+        self.redis_url = _verified(self.redis_url)
         return self
 
     @property
@@ -47,6 +50,14 @@ def _with_password(url: str, password: str) -> str:
     parts = urlsplit(url)
     place = f"{parts.username or ''}:{quote(password, safe='')}@{parts.netloc.rpartition('@')[2]}"
     return parts._replace(netloc=place).geturl()
+
+
+def _verified(url: str) -> str:
+    """Celery's transport takes any certificate where the address of an encrypted Redis does not say otherwise."""
+    parts = urlsplit(url)
+    if parts.scheme != "rediss" or "ssl_cert_reqs=" in parts.query:
+        return url
+    return parts._replace(query="&".join(filter(None, (parts.query, "ssl_cert_reqs=required")))).geturl()
 
 
 @cache

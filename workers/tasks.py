@@ -4,19 +4,21 @@ import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_ready
 
 from checks.config import Config, UnknownCluster, load
 from checks.facts.base import Gap
 from checks.sources.bundle import BundleError
 from checks.sources.live import SourceError
 from checks.sources.run import gateways
-from workers.app import app
+from workers.app import DIAGNOSE_QUEUE, app
 from workers.client import Client, connect
 from workers.clusters import Clusters
 from workers.diagnosis import Diagnoser
 from workers.janitor import sweep
+from workers.pulse import give_signs_of_life
 from workers.records import Listing, ListingState
 from workers.settings import settings
 
@@ -76,7 +78,36 @@ def _listed(listing: Listing) -> Listing:
     return replace(listing, state=ListingState.DONE, gateways=found, at=datetime.now(UTC))
 
 
+@app.task(name="workers.refresh")
+def refresh(cluster: str) -> None:
+    """Asks Azure which gateways a cluster has, for suggestions and the form; nobody waits for it."""
+    try:
+        found = gateways(clusters().source(config().cluster(cluster)), 20)
+    except (UnknownCluster, BundleError, SourceError) as wrong:
+        log.warning("the gateways of %s could not be read: %s", cluster, wrong)
+        return
+    if isinstance(found, Gap):
+        log.warning("the gateways of %s could not be read: %s", cluster, found)
+        return
+    client().history.keep_inventory(cluster, found)
+
+
 @app.task(name="workers.ticks.janitor")
 def janitor() -> None:
     """One round of the janitor."""
     sweep(client())
+
+
+@app.task(name="workers.ticks.watches")
+def watches() -> None:
+    """One step of every watch that is due."""
+    mine = client()
+    for watch_id in mine.watches.due():
+        if (watch := mine.watches.look(watch_id, mine.start, mine.run)) is not None:
+            mine.documents.changed(f"watch/{watch.id}")
+
+
+@worker_ready.connect
+def _lives(sender: Any, **_: object) -> None:
+    queues = {queue.name for queue in sender.task_consumer.queues}
+    give_signs_of_life(sender, settings(), "worker" if DIAGNOSE_QUEUE in queues else "beat")

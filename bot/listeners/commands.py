@@ -5,13 +5,14 @@ from typing import Any
 from slack_bolt import Ack, App, BoltContext
 
 from bot.access import visible_clusters
-from bot.asked import Cancel, Diagnose, Help, ListClusters, ListGateways, Mistake
+from bot.asked import Cancel, Diagnose, Form, Help, ListClusters, ListGateways, Mistake, Past, Watch
 from bot.grammar import parse
 from bot.listeners.desk import Desk, Press
-from bot.messages import answers
+from bot.listeners.forms import open_form
+from bot.messages import answers, private
 from bot.messages.blocks import Message
-from bot.metrics import COMMANDS
 from workers.client import Unavailable
+from workers.records import Target
 
 
 def register(app: App, desk: Desk) -> None:
@@ -25,7 +26,9 @@ def register(app: App, desk: Desk) -> None:
             team=str(command.get("team_id", "")),
             key=f"command/{command.get('trigger_id', '')}",
             response_url=str(command.get("response_url", "")),
+            trigger=str(command.get("trigger_id", "")),
         )
+        text = str(command.get("text", ""))
 
         def acknowledge(answer: Message | None) -> None:
             context["acknowledged"] = True
@@ -34,11 +37,17 @@ def register(app: App, desk: Desk) -> None:
             else:
                 ack(text=answer.text, blocks=list(answer.blocks), response_type="ephemeral")
 
-        desk.in_time.answer(
-            lambda: respond(desk, str(command.get("text", "")), press),
-            acknowledge,
-            lambda late: desk.tell(press, late),
-        )
+        if not text.strip():
+            acknowledge(None)
+            desk.once(press, "command", "", lambda: open_form(desk, press))
+            return
+        desk.in_time.answer(lambda: _noted(desk, text, press), acknowledge, lambda late: desk.tell(press, late))
+
+
+def _noted(desk: Desk, text: str, press: Press) -> Message | None:
+    answer = respond(desk, text, press)
+    desk.note(press, "command", text, answer)
+    return answer
 
 
 def respond(desk: Desk, text: str, press: Press) -> Message | None:
@@ -47,10 +56,13 @@ def respond(desk: Desk, text: str, press: Press) -> Message | None:
     match command:
         case Diagnose():
             return desk.diagnose(command, press)
+        case Watch(target, span):
+            return desk.watch(target, press, span)
+        case Past(target):
+            return _past(desk, target, press)
         case Mistake():
-            COMMANDS.labels("mistake").inc()
             return answers.mistake(command)
-        case Help():
+        case Help() | Form():
             return answers.help_text()
         case ListClusters():
             return answers.clusters(desk.config, visible_clusters(desk.config, desk.asker(press)))
@@ -71,9 +83,31 @@ def _list(desk: Desk, cluster: str, press: Press) -> Message | None:
     return None
 
 
+def _past(desk: Desk, target: Target, press: Press) -> Message:
+    decision = desk.allowed(press, target.cluster, target.gateway)
+    if not decision.allowed:
+        return answers.refused(decision.reason)
+    try:
+        names = [f"{target.namespace}/{target.gateway}"] if target.namespace else _named(desk, target)
+        if len(names) > 1:
+            which = f'"{target.gateway}" fits {len(names)} gateways: {", ".join(names)}.'
+            return answers.mistake(Mistake(which, tuple(f"history {target.cluster} {name}" for name in names)))
+        name = names[0] if names else target.gateway
+        return private.past(target.cluster, name, desk.client.history.past(target.cluster, name))
+    except Unavailable:
+        return answers.unavailable()
+
+
+def _named(desk: Desk, target: Target) -> list[str]:
+    """The full names of gateways of this name that have been checked."""
+    seen = desk.client.verdicts(target.cluster)
+    return sorted(name for name in seen if name.split("/", 1)[1].lower() == target.gateway.lower())
+
+
 def _cancel(desk: Desk, press: Press) -> Message:
     try:
         mine = desk.client.active(channel=press.channel, user=press.user)
-        return answers.stopped(sum(desk.client.cancel(run, press.user) for run in mine))
+        stopped = sum(desk.client.cancel(run, press.user) for run in mine if not run.order.watch)
+        return answers.stopped(stopped)
     except Unavailable:
         return answers.unavailable()

@@ -1,8 +1,9 @@
-"""What every listener needs: the configuration, the workers, Slack, and who is asking."""
+"""What every listener needs: the configuration, the workers, Slack, who is asking, and a note of what was asked."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bot.access import Asker, Decision, decide, groups_needed
 from bot.asked import Diagnose
@@ -14,8 +15,9 @@ from bot.metrics import COMMANDS
 from bot.remaining_ways import tell_person
 from bot.slack import Posted, Slack, SlackRefusal
 from checks.config import Config
+from workers.audit import Entry
 from workers.client import Client, Unavailable
-from workers.records import Order
+from workers.records import Order, Target
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +32,7 @@ class Press:
     key: str
     response_url: str = ""
     thread: str | None = None
+    trigger: str = ""
 
 
 class Desk:
@@ -62,39 +65,63 @@ class Desk:
         target = command.target
         decision = self.allowed(press, target.cluster, target.gateway)
         if not decision.allowed:
-            COMMANDS.labels("refused").inc()
-            log.info("refused: %s may not diagnose %s in %s", press.user, target, press.channel)
             return answers.refused(decision.reason)
-        order = Order(
-            target,
-            press.user,
-            press.channel,
-            press.key,
-            press.team,
-            press.thread,
-            after,
-            press.response_url,
-        )
+        order = Order(target, press.user, press.channel, press.key, press.team, press.thread, after, press.response_url)
         try:
             accepted = self.client.start(order)
+            self.client.places.chose(press.channel, target)
         except Unavailable as gone:
-            log.warning("a command could not be accepted: %s", gone)
-            COMMANDS.labels("unavailable").inc()
+            log.warning("a command could not be accepted: %s", type(gone).__name__)
             return answers.unavailable()
-        COMMANDS.labels("joined" if accepted.joined else "repeated" if accepted.repeated else "started").inc()
         log.info("run %s for %s asked by %s in %s", accepted.run.id, target, press.user, press.channel)
-        return answers.joined(accepted.run, self._link(accepted.run.id)) if accepted.joined else None
+        pressed_twice = after is not None and accepted.run.order.user == press.user
+        if not accepted.joined or pressed_twice:
+            return None
+        return answers.joined(accepted.run, self._link(accepted.run.id))
+
+    def watch(self, target: Target, press: Press, span: timedelta) -> Message | None:
+        """Begins a watch. None where the channel itself will show it."""
+        decision = self.allowed(press, target.cluster, target.gateway)
+        if not decision.allowed:
+            return answers.refused(decision.reason)
+        try:
+            watch, joined = self.client.watch(target, press.user, press.channel, press.thread, span)
+        except Unavailable:
+            return answers.unavailable()
+        return answers.watching(watch, joined=True) if joined else None
+
+    def once(self, press: Press, what: str, about: str, do: Callable[[], Message | None]) -> None:
+        """Does what a press, mention or form asks, once however often it is delivered; tells and notes what came of it."""
+        try:
+            if not self.client.places.first_time(press.key):
+                return
+            answer = do()
+        except Unavailable:
+            answer = answers.unavailable()
+        self.note(press, what, about, answer)
+        if answer is not None:
+            self.tell(press, answer)
+
+    def note(self, press: Press, what: str, about: str, answer: Message | None) -> None:
+        """Notes what was asked and what came of it, for the audit and the metrics."""
+        outcome = answer.slot if answer is not None else "done"
+        why = answer.text if answer is not None and outcome in ("refused", "mistake") else ""
+        COMMANDS.labels(outcome).inc()
+        self.client.audit.note(Entry(press.user, press.channel, what, about[:300], outcome, why=why[:300]))
 
     def tell(self, press: Press, answer: Message) -> None:
-        """Tells the person alone, by whatever way is left; raises a SlackRefusal where none is."""
-        tell_person(self.slack, press.user, press.channel, press.response_url, answer)
+        """Tells the person alone, by whatever way is left; where none is, the log has it."""
+        try:
+            tell_person(self.slack, press.user, press.channel, press.response_url, answer, press.thread)
+        except SlackRefusal as refused:
+            log.error("%s could not be told %r: %s", press.user, answer.text[:200], refused)  # noqa: TRY400 - no traceback
 
     def _link(self, run_id: str) -> str:
-        place = self.client.documents.deliveries(f"run/{run_id}").slots.get("parent")
-        if place is None or place.ts.startswith("?"):
-            return ""
         try:
+            place = self.client.documents.deliveries(f"run/{run_id}").slots.get("parent")
+            if place is None or place.ts.startswith("?"):
+                return ""
             return self.slack.permalink(Posted(place.channel, place.ts))
-        except SlackRefusal as refused:
+        except (SlackRefusal, Unavailable) as refused:
             log.info("no link to run %s: %s", run_id, refused)
             return ""

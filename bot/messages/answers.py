@@ -3,23 +3,41 @@
 from collections.abc import Mapping, Sequence
 
 from bot.asked import Mistake
-from bot.messages.blocks import Block, Message, actions, button, code, context, fallback, fitting, plain, raw, section
+from bot.messages.blocks import (
+    Block,
+    Message,
+    actions,
+    button,
+    code,
+    context,
+    fallback,
+    fitting,
+    plain,
+    prose,
+    raw,
+    section,
+)
 from bot.messages.phrases import MARKS, VERDICT_MARKS, local
 from checks.config import Config
 from checks.findings import Status
 from checks.reports.wording import headline, plural
-from workers.records import GatewayVerdict, Listing, ListingState, Run
+from workers.records import GatewayVerdict, Listing, ListingState, Run, Watch
 
 COMMAND = "/egress-diag"
 
 HELP = (
+    ("", "the form"),
     ("<cluster> [<namespace>/]<gateway>", "check an egress gateway"),
     ("… --host api.bank.example:443", "also ask about this host"),
     ("… --from checkout/web", "as seen from this namespace or workload"),
     ("list", "clusters that you may look at"),
     ("list <cluster>", "its gateways with their last verdict"),
+    ("watch <cluster> <gateway> [30m]", "check again until it works, and say only what changes"),
+    ("history <cluster> <gateway>", "the last runs, and what changed between them"),
     ("cancel", "stop the runs that you started here"),
 )
+
+IN_THREADS = "In the thread of a run: `@egress-diag again`, `why`, `stop`, `watch 30m`, `commands`."
 
 
 def mistake(wrong: Mistake) -> Message:
@@ -47,6 +65,7 @@ def help_text() -> Message:
                 )
             ),
             section(raw(lines)),
+            context(prose(IN_THREADS)),
         ],
     )
 
@@ -113,6 +132,47 @@ def ended_already(run: Run) -> Message:
     """Stop was pressed on a run that has ended."""
     words = f"That run has ended already ({run.state})."
     return _answer("ended", words, [section(raw(words))])
+
+
+def watching(watch: Watch, *, joined: bool) -> Message:
+    """A watch was asked for that is going already, or was begun elsewhere than where it was asked for."""
+    already = " already" if joined else ""
+    words = f"That gateway is being watched{already}, for <@{watch.user}>, until {local(watch.until)}."
+    return _answer("watching", f"That gateway is being watched{already}.", [section(raw(words))])
+
+
+def filed(kind: str, *, there: bool) -> Message:
+    """A file was asked for: it comes into the thread, or is there already."""
+    words = f"The {kind} {'is in the thread already' if there else 'comes into the thread'}."
+    return _answer("filed", words, [section(plain(words))])
+
+
+def not_kept(kind: str) -> Message:
+    """A file of a run whose evidence is gone."""
+    words = f"The {kind} of that run is not kept any more. Check again, or run `egress-diag collect`."
+    return _answer("not-kept", words, [section(prose(words))])
+
+
+def kept() -> Message:
+    """A run was called wrong."""
+    words = (
+        "Thank you. The run is kept for a year with what it read and your comment, for whoever maintains the checks."
+    )
+    return _answer("kept", words, [section(plain(words))])
+
+
+def no_run_here() -> Message:
+    """A thread's word outside a run's thread."""
+    words = "This thread is about no run that I know. Start one with `/egress-diag`."
+    return _answer("no-run", words, [section(prose(words))])
+
+
+def type_it() -> Message:
+    """The form could not be opened in time."""
+    words = (
+        f"The form did not open in time. Type it instead: `{COMMAND} <cluster> [<namespace>/]<gateway>`, or try again."
+    )
+    return _answer("no-form", words, [section(prose(words))])
 
 
 def unavailable() -> Message:

@@ -68,6 +68,15 @@ def test_the_password_goes_into_the_address_fit_for_it() -> None:
     assert config.redis_url == "rediss://bot:a%2Fb%3D%3A%40@redis.example:6380/2?ssl_cert_reqs=required"
 
 
+def test_an_encrypted_redis_is_always_verified() -> None:
+    """Celery's transport takes any certificate where the address does not say otherwise; redis-py's own takes none."""
+    assert Settings(REDIS_URL="rediss://redis.example:6380/0").redis_url.endswith("/0?ssl_cert_reqs=required")
+    named = "rediss://redis.example:6380/0?ssl_ca_certs=/etc/ca.crt"
+    assert Settings(REDIS_URL=named).redis_url == f"{named}&ssl_cert_reqs=required"
+    chosen = "rediss://redis.example:6380/0?ssl_cert_reqs=none"
+    assert Settings(REDIS_URL=chosen).redis_url == chosen
+
+
 ROLES = {"worker": ["worker", "--concurrency", "1"], "beat": ["beat"], "courier": ["bot", "--role", "courier"]}
 
 
@@ -79,35 +88,41 @@ def test_each_process_keeps_its_file_and_outlives_a_restart_of_redis(role: str, 
     config = tmp_path / "config.yaml"
     config.write_text("clusters: []\n")
     file = tmp_path / "heartbeat"
-    environment = {
+    process = start(role, tmp_path, server, config)
+    try:
+        wait_for(file.exists, tmp_path)
+        server.kill()
+        time.sleep(0.5)
+        server.start()
+        again = file.stat().st_mtime
+        wait_for(lambda: file.stat().st_mtime > again, tmp_path)
+        judged = [sys.executable, "-m", "workers.liveness"]
+        assert subprocess.run(judged, env=environment(tmp_path, server, config), check=False).returncode == 0
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+    finally:
+        process.kill()
+        process.wait()
+        server.kill()
+
+
+def environment(folder: Path, server: RedisServer, config: Path) -> dict[str, str]:
+    return {
         "PATH": os.defpath,
-        "HOME": str(tmp_path),
+        "HOME": str(folder),
         "REDIS_URL": server.url,
         "EGRESS_DIAG_CONFIG": str(config),
-        "EGRESS_DIAG_HEARTBEAT": str(file),
+        "EGRESS_DIAG_HEARTBEAT": str(folder / "heartbeat"),
         "EGRESS_DIAG_TICK": "1",
         "SLACK_BOT_TOKEN": "xoxb-made-up",
         "SLACK_SIGNING_SECRET": "made up",
     }
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "checks.cli", *ROLES[role]], env=environment, stdout=log, stderr=log
-        )
-        try:
-            wait_for(file.exists, tmp_path)
-            server.kill()
-            time.sleep(0.5)
-            server.start()
-            again = file.stat().st_mtime
-            wait_for(lambda: file.stat().st_mtime > again, tmp_path)
-            judged = subprocess.run([sys.executable, "-m", "workers.liveness"], env=environment, check=False)
-            assert judged.returncode == 0
-            process.terminate()
-            assert process.wait(timeout=20) == 0
-        finally:
-            process.kill()
-            process.wait()
-            server.kill()
+
+
+def start(role: str, folder: Path, server: RedisServer, config: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "checks.cli", *ROLES[role]]
+    with (folder / "log").open("w") as log:
+        return subprocess.Popen(command, env=environment(folder, server, config), stdout=log, stderr=log)
 
 
 def wait_for(found: Callable[[], bool], folder: Path) -> None:
@@ -115,3 +130,24 @@ def wait_for(found: Callable[[], bool], folder: Path) -> None:
     while not found():
         assert time.monotonic() < deadline, (folder / "log").read_text()
         time.sleep(0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", ["beat", "courier"])
+def test_a_stop_while_redis_cannot_be_reached_is_a_stop(role: str, tmp_path: Path) -> None:
+    """Celery can take running tasks away from its prefork pool only: told to, the others stayed behind half stopped."""
+    server = RedisServer(tmp_path)
+    server.start()
+    config = tmp_path / "config.yaml"
+    config.write_text("clusters: []\n")
+    process = start(role, tmp_path, server, config)
+    try:
+        wait_for((tmp_path / "heartbeat").exists, tmp_path)
+        server.kill()
+        time.sleep(1.5)
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+    finally:
+        process.kill()
+        process.wait()
+        server.kill()

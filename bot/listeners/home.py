@@ -1,0 +1,60 @@
+"""The App Home: published whenever somebody looks at it."""
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from slack_bolt import App
+
+from bot.access import Asker, groups_needed, permissions, visible_anywhere
+from bot.listeners.desk import Desk
+from bot.messages.home import Health, Overview, home
+from bot.slack import SlackRefusal
+from workers.client import Unavailable
+from workers.records import RunState
+
+log = logging.getLogger(__name__)
+
+
+def register(app: App, desk: Desk) -> None:
+    """Listens to people who open the App Home."""
+
+    @app.event("app_home_opened")
+    def opened(event: dict[str, Any]) -> None:
+        if event.get("tab", "home") == "home":
+            show_home(desk, str(event.get("user", "")))
+
+
+def show_home(desk: Desk, user: str) -> None:
+    """Publishes what this person may see."""
+    try:
+        desk.slack.publish_home(user, home(overview(desk, user)))
+    except SlackRefusal as refused:
+        log.warning("the App Home of %s could not be shown: %s", user, refused)
+
+
+def overview(desk: Desk, user: str) -> Overview:
+    """What one person may see."""
+    now = datetime.now(UTC)
+    asker = Asker(user, "", desk.groups.of(user, groups_needed(desk.config)))
+    may, clusters = permissions(desk.config, asker), visible_anywhere(desk.config, asker)
+    client = desk.client
+    try:
+        runs = [run for run in client.active() if run.order.target.cluster in clusters]
+        waiting = [(now - run.created).total_seconds() for run in runs if run.state is RunState.QUEUED]
+        verdicts = [v for cluster in sorted(clusters) for v in client.verdicts(cluster).values()]
+        owners = {(c, name): owner for c in clusters for name, owner in client.history.owners(c).items()}
+        alive = client.pulse.alive
+        return Overview(
+            now,
+            [run for run in runs if not run.order.watch],
+            sorted(verdicts, key=lambda found: (found.cluster, found.namespace, found.gateway)),
+            owners,
+            client.watches.going(user),
+            may,
+            Health(
+                alive("worker"), alive("beat"), alive("courier"), max(waiting, default=None), client.documents.waiting()
+            ),
+        )
+    except Unavailable:
+        return Overview(now, may=may, problem="Redis cannot be reached: what is going on is not known at the moment.")

@@ -1,0 +1,150 @@
+"""The form that `/egress-diag` opens: a skeleton at once, then the clusters, the gateway's look-up, host and client."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from bot.messages.blocks import Block, cut_label, plain, section
+from workers.records import Target
+
+CALLBACK = "diagnose"
+OPTION = 75
+"""Characters that an option's text may have."""
+
+OPTIONS = 100
+
+
+def skeleton(channel: str) -> dict[str, Any]:
+    """What is shown within the three seconds that a trigger lives, whatever else is slow."""
+    return _view(channel, [section(plain("One moment…"))], submit=False)
+
+
+def closed(channel: str, words: str) -> dict[str, Any]:
+    """The form where nothing can be asked."""
+    return _view(channel, [section(plain(words))], submit=False)
+
+
+def form(channel: str, clusters: Sequence[str], chosen: str | None, last: Target | None) -> dict[str, Any]:
+    """The form itself; `last` is what was last asked for in this channel, and is filled in."""
+    first = [last.cluster] if last is not None and last.cluster in clusters else []
+    ordered = [*first, *(name for name in clusters if name not in first)][:OPTIONS]
+    cluster = chosen if chosen in ordered else ordered[0]
+    filled = last if last is not None and last.cluster == cluster else None
+    select: dict[str, Any] = {
+        "type": "static_select",
+        "action_id": "cluster",
+        "options": [_option(name) for name in ordered],
+        "initial_option": _option(cluster),
+    }
+    gateway: dict[str, Any] = {
+        "type": "external_select",
+        "action_id": "gateway",
+        "min_query_length": 0,
+        "placeholder": _plain("Type a name"),
+    }
+    if filled is not None:
+        gateway["initial_option"] = _option(
+            f"{filled.namespace}/{filled.gateway}" if filled.namespace else filled.gateway
+        )
+    # A block id of its own for each cluster: Slack forgets what was chosen for another one.
+    blocks: list[Block] = [
+        {
+            "type": "input",
+            "block_id": "cluster",
+            "label": _plain("Cluster"),
+            "element": select,
+            "dispatch_action": True,
+        },
+        {"type": "input", "block_id": f"gateway/{cluster}"[:255], "label": _plain("Gateway"), "element": gateway},
+        _text("host", "Host", "api.bank.example:443", filled.host if filled else None, "Also ask about this host"),
+        _text(
+            "from", "From", "checkout/web", filled.client if filled else None, "As seen from a namespace or workload"
+        ),
+    ]
+    return _view(channel, blocks, submit=True)
+
+
+def gateway_options(known: Sequence[str], typed: str) -> list[dict[str, Any]]:
+    """What the look-up offers: known gateways that have what was typed, and what was typed as it stands."""
+    wanted = typed.strip().lower()
+    found = [name for name in known if wanted in name.lower()][: OPTIONS - 1]
+    if wanted and wanted not in (name.lower() for name in found):
+        found.append(typed.strip())
+    return [_option(name) for name in found if len(name) <= OPTION]
+
+
+def channel_of(view: Mapping[str, Any]) -> str:
+    """The channel in which the form was opened."""
+    try:
+        return str(orjson.loads(view.get("private_metadata") or "{}").get("channel", ""))
+    except orjson.JSONDecodeError:
+        return ""
+
+
+def given(view: Mapping[str, Any]) -> dict[str, str]:
+    """What was filled in, by field."""
+    found: dict[str, str] = {}
+    for block, elements in ((view.get("state") or {}).get("values") or {}).items():
+        for element in elements.values():
+            option = element.get("selected_option") or {}
+            value = option.get("value") or element.get("value")
+            if value:
+                found[block.split("/", 1)[0]] = str(value).strip()
+    return found
+
+
+def block_of(view: Mapping[str, Any], field: str) -> str:
+    """The block id of a field, for its error."""
+    return next((b["block_id"] for b in view.get("blocks", ()) if b["block_id"].split("/", 1)[0] == field), field)
+
+
+def wrong_run(run_id: str) -> dict[str, Any]:
+    """The form of "this is wrong"."""
+    element = {"type": "plain_text_input", "action_id": "comment", "multiline": True, "max_length": 3000}
+    return {
+        "type": "modal",
+        "callback_id": "wrong",
+        "private_metadata": run_id,
+        "title": _plain("This is wrong"),
+        "submit": _plain("Keep it"),
+        "close": _plain("Cancel"),
+        "blocks": [
+            section(plain("The run is kept, with what it read, for whoever maintains the checks.")),
+            {"type": "input", "block_id": "comment", "label": _plain("What is wrong with it?"), "element": element},
+        ],
+    }
+
+
+def _view(channel: str, blocks: list[Block], *, submit: bool) -> dict[str, Any]:
+    view: dict[str, Any] = {
+        "type": "modal",
+        "callback_id": CALLBACK,
+        "private_metadata": orjson.dumps({"channel": channel}).decode(),
+        "title": _plain("Check a gateway"),
+        "close": _plain("Cancel"),
+        "blocks": blocks,
+    }
+    return {**view, "submit": _plain("Check")} if submit else view
+
+
+def _text(block: str, label: str, example: str, filled: str | None, hint: str) -> Block:
+    element: dict[str, Any] = {"type": "plain_text_input", "action_id": block, "placeholder": _plain(example)}
+    if filled:
+        element["initial_value"] = filled
+    return {
+        "type": "input",
+        "block_id": block,
+        "optional": True,
+        "label": _plain(label),
+        "hint": _plain(hint),
+        "element": element,
+    }
+
+
+def _option(name: str) -> dict[str, Any]:
+    return {"text": {"type": "plain_text", "text": cut_label(name)}, "value": name[:150]}
+
+
+def _plain(text: str) -> dict[str, Any]:
+    return {"type": "plain_text", "text": text}

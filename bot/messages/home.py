@@ -1,0 +1,130 @@
+"""The App Home: what is going on, what is open and who is on it, my watches, every gateway, what I may do, how the bot is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bot.messages.blocks import Block, Escaped, actions, button, code, context, divider, fitting, plain, raw, section
+from bot.messages.headlines import name_of
+from bot.messages.phrases import VERDICT_MARKS, local, span
+from checks.findings import Verdict
+from checks.reports.wording import VERDICTS, plural
+from workers.records import GatewayVerdict, Run, Watch
+
+MOST = 30
+"""Rows of one part; more are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the bot itself is: processes that gave a sign of life, how long the oldest order waits, what Slack does not show."""
+
+    workers: int
+    tickers: int
+    couriers: int
+    oldest_waiting: float | None
+    not_shown: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What one person may see. `may` says for each cluster what they may do, and where."""
+
+    now: datetime
+    running: Sequence[Run] = ()
+    verdicts: Sequence[GatewayVerdict] = ()
+    owners: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    watches: Sequence[Watch] = ()
+    may: Sequence[str] = ()
+    health: Health | None = None
+    problem: str = ""
+
+
+def home(seen: Overview) -> dict[str, Any]:
+    """The view."""
+    blocks: list[Block] = []
+    if seen.problem:
+        blocks.append(section(raw(f"❔ {plain(seen.problem)}")))
+    blocks += _part("Running now", [_running(run) for run in seen.running], "Nothing is running.")
+    broken = [v for v in seen.verdicts if v.verdict in (Verdict.BROKEN, Verdict.INCONCLUSIVE)]
+    blocks += _part("Open problems", [_problem(v, seen) for v in broken], "No problem is known.")
+    blocks += _part("My watches", [_watch(watch) for watch in seen.watches], "You are watching nothing.")
+    blocks += _part("Gateways", [_gateway(v, seen.now) for v in seen.verdicts], "No gateway has been checked yet.")
+    blocks += _part(
+        "What I may do", [plain(each) for each in seen.may], "Nothing yet: the configuration has no rule for you."
+    )
+    if seen.health is not None:
+        blocks += _part("The bot itself", _health(seen.health, seen), "")
+    return {"type": "home", "blocks": list(fitting(blocks, [actions([button("Look again", "home", "home")])]))}
+
+
+def _part(title: str, rows: Sequence[Escaped], otherwise: str) -> list[Block]:
+    blocks: list[Block] = [section(raw(f"*{title}*"))]
+    if not rows:
+        return [*blocks, context(raw(otherwise)), divider()]
+    blocks += [section(raw("\n".join(rows[start : start + 10]))) for start in range(0, min(len(rows), MOST), 10)]
+    if len(rows) > MOST:
+        blocks.append(context(raw(f"and {len(rows) - MOST} more")))
+    return [*blocks, divider()]
+
+
+def _running(run: Run) -> Escaped:
+    done = len({f.check for f in run.findings})
+    far = f"{done} of {run.total} checks" if run.total else "waiting for a worker"
+    return raw(
+        f"⏳ {code(name_of(run))} on {code(run.order.target.cluster)} · <@{run.order.user}> · {far} · <#{run.order.channel}>"
+    )
+
+
+def _problem(found: GatewayVerdict, seen: Overview) -> Escaped:
+    name = f"{found.namespace}/{found.gateway}"
+    owner = seen.owners.get((found.cluster, name))
+    who = f"🙋 <@{owner}>" if owner else "nobody is on it"
+    causes = f": {plain(', '.join(found.root_causes))}" if found.root_causes else ""
+    mark = VERDICT_MARKS[found.verdict]
+    return raw(
+        f"{mark} {code(name)} on {code(found.cluster)}{causes} · {local(found.at, '{date_short_pretty} {time}')} · {who}"
+    )
+
+
+def _watch(watch: Watch) -> Escaped:
+    target = watch.target
+    name = f"{target.namespace}/{target.gateway}" if target.namespace else target.gateway
+    last = (
+        VERDICTS[watch.last.verdict].lower() if watch.last is not None and watch.last.verdict else "not looked at yet"
+    )
+    return raw(f"👀 {code(name)} on {code(target.cluster)} until {local(watch.until)} · {last} · <#{watch.channel}>")
+
+
+def _gateway(found: GatewayVerdict, now: datetime) -> Escaped:
+    age = span(max(0.0, (now - found.at).total_seconds()))
+    name = f"{found.namespace}/{found.gateway}"
+    return raw(
+        f"{VERDICT_MARKS[found.verdict]} {code(name)} on {code(found.cluster)} {VERDICTS[found.verdict].lower()}, {age} ago"
+    )
+
+
+def _health(health: Health, seen: Overview) -> list[Escaped]:
+    def count(number: int, noun: str) -> str:
+        return f"{'✅' if number else '❌'} {plural(number, noun) if number else f'no {noun}'}"
+
+    waiting = (
+        "nothing waits" if health.oldest_waiting is None else f"the oldest order waits {span(health.oldest_waiting)}"
+    )
+    rows = [
+        raw(
+            " · ".join(
+                (count(health.workers, "worker"), count(health.tickers, "ticker"), count(health.couriers, "courier"))
+            )
+        ),
+        raw(f"queue: {waiting} · {plural(health.not_shown, 'document')} not shown yet"),
+    ]
+    looked: dict[str, datetime] = {}
+    for found in seen.verdicts:
+        looked[found.cluster] = max(found.at, looked.get(found.cluster, found.at))
+    rows += [
+        raw(f"{code(cluster)} last looked at {span(max(0.0, (seen.now - at).total_seconds()))} ago")
+        for cluster, at in sorted(looked.items())
+    ]
+    return rows

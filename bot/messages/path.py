@@ -1,0 +1,29 @@
+"""The egress path, as the parent message draws it."""
+
+from bot.messages.blocks import Escaped, raw
+from bot.messages.findings import found_in
+from bot.messages.phrases import HOPS, MARKS, RUNNING, hop
+from checks.findings import Status
+from workers.records import Run
+
+
+def path_of(run: Run) -> Escaped:
+    """`workload → sidecar → …` with one mark a hop: the worst that is known of it."""
+    findings = found_in(run)
+    going = not run.state.ended
+    parts = []
+    for name in HOPS:
+        statuses = {f.status for f in findings if hop(f.check, f.stage) == name}
+        parts.append(f"{_hop_mark(statuses, going=going)} {name}")
+    return raw("  →  ".join(parts))
+
+
+def _hop_mark(statuses: set[Status], *, going: bool) -> str:
+    if Status.FAIL in statuses:
+        return MARKS[Status.FAIL]
+    if going:
+        return RUNNING
+    for status in (Status.WARN, Status.UNKNOWN, Status.PASS):
+        if status in statuses:
+            return MARKS[status]
+    return MARKS[Status.SKIPPED]

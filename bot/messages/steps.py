@@ -1,0 +1,43 @@
+"""What passed and what does not apply, a line each, stage by stage; stages share two messages."""
+
+from collections.abc import Iterator, Sequence
+
+from bot.messages.blocks import Block, Message, context, divider, fallback, fitting, plain, raw, section
+from bot.messages.phrases import MARKS
+from checks.findings import Finding, Stage, Status
+from checks.reports.wording import STAGES, plural
+
+STEPS = {
+    "steps/provisioning": (Stage.PREREQUISITES, Stage.NETWORK, Stage.PROVISIONING),
+    "steps/routing": (Stage.STATIC_GATEWAY, Stage.ISTIO),
+}
+"""Stages that share a message."""
+
+
+def steps(seen: Sequence[Finding], every: float) -> Iterator[Message]:
+    """The messages of steps; a stage appears when something of it is known."""
+    for slot, stages in STEPS.items():
+        blocks: list[Block] = []
+        passed = 0
+        for stage in stages:
+            mine = [f for f in seen if f.stage is stage and f.status in (Status.PASS, Status.SKIPPED)]
+            if mine:
+                passed += sum(f.status is Status.PASS for f in mine)
+                blocks += [*([divider()] if blocks else []), *_stage(stage, mine)]
+        if blocks:
+            names = ", ".join(STAGES[stage] for stage in stages)
+            text = f"{plural(passed, 'check')} passed: {names}"
+            yield Message(slot, fallback(text), fitting(blocks), every=every)
+
+
+def _stage(stage: Stage, findings: Sequence[Finding]) -> Iterator[Block]:
+    good = [f for f in findings if f.status is Status.PASS]
+    away = [f for f in findings if f.status is Status.SKIPPED]
+    heading = f"*{STAGES[stage]}*"
+    lines = [f"{MARKS[f.status]} {plain(f.code)} {plain(f.summary)}" for f in good]
+    yield section(raw("\n".join([heading, *lines[:12]])))
+    for start in range(12, len(lines), 12):
+        yield section(raw("\n".join(lines[start : start + 12])))
+    for start in range(0, len(away), 12):
+        rows = (f"{MARKS[f.status]} {plain(f.code)} {plain(f.summary)}" for f in away[start : start + 12])
+        yield context(raw("\n".join(rows)))

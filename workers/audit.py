@@ -1,0 +1,51 @@
+"""The audit: every command, press and refusal, appended to a stream in Redis that nothing here ever shortens or changes,
+and to the structured log, which also has it while Redis is gone."""
+
+import logging
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+log = logging.getLogger("egress_diag.audit")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Who did what, where, to what, and what became of it."""
+
+    user: str
+    channel: str
+    what: str
+    """`command`, `press`, `mention`, `form`, and the word or button."""
+    about: str
+    outcome: str
+    """`started`, `joined`, `refused`, `mistake`, `done`, `unavailable`…"""
+    run: str = ""
+    why: str = ""
+
+
+class Audit:
+    """Appends entries. Never raises: what cannot be stored is in the log, which says so."""
+
+    def __init__(self, redis: Redis, prefix: str) -> None:
+        self.redis = redis
+        self.key = f"{prefix}audit"
+
+    def note(self, entry: Entry) -> None:
+        """Appends an entry, with Redis' own time as its id."""
+        fields: dict[Any, Any] = {name: value for name, value in asdict(entry).items() if value}
+        try:
+            self.redis.xadd(self.key, fields)
+        except RedisError as gone:
+            log.error("audit entry not stored (%s)", type(gone).__name__, extra={"audit": fields})  # noqa: TRY400
+        log.info("audit %s", " ".join(f"{name}={value!r}" for name, value in fields.items()), extra={"audit": fields})
+
+    def last(self, count: int = 100) -> tuple[dict[str, str], ...]:
+        """The newest entries, newest first; `at` is in milliseconds since 1970."""
+        found = self.redis.xrevrange(self.key, count=count) or []
+        return tuple(
+            {"at": str(name).split("-")[0], **{str(key): str(value) for key, value in (fields or {}).items()}}
+            for name, fields in found
+        )
