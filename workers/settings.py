@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, model_validator
@@ -30,6 +30,11 @@ class Settings(BaseSettings):
     concurrency: int = Field(4, ge=1, le=64, validation_alias="EGRESS_DIAG_CONCURRENCY")
     """Diagnoses at once in one worker process group."""
 
+    log: Literal["", "json", "text"] = Field("", validation_alias="EGRESS_DIAG_LOG")
+    """How log records are written; text where standard error is a terminal, else JSON."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="EGRESS_DIAG_LOG_LEVEL")
+    metrics_port: int | None = Field(None, ge=0, le=65535, validation_alias="EGRESS_DIAG_METRICS_PORT")
+    """Where worker, courier and beat answer `GET /metrics`; nowhere where it is not set."""
     heartbeat: Path | None = Field(None, validation_alias="EGRESS_DIAG_HEARTBEAT")
     """The file that `workers.liveness` touches while this process works."""
 
