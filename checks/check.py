@@ -4,14 +4,15 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from checks.findings import Observation, Scope, Severity, Stage
+from checks.findings import Evidence, Finding, Observation, Scope, Severity, Stage, Status
+from checks.redaction import redact
 
 if TYPE_CHECKING:
-    from checks.facts.base import Fact
+    from checks.facts.base import Fact, Gap
     from checks.facts.view import Facts
 
 CheckFunction = Callable[["Facts"], Iterator[Observation]]
@@ -41,6 +42,46 @@ class Check:
     explains: Mapping[str, Because]
     page: str
     run: CheckFunction
+
+    def says(self, seen: Observation) -> Finding:
+        """What the declaration knows and what was observed, as a finding, with secrets taken out of every text."""
+        judged = seen.status in (Status.WARN, Status.FAIL)
+        return Finding(
+            check=self.slug,
+            code=self.code,
+            stage=self.stage,
+            severity=(seen.severity or self.severity) if judged else self.severity,
+            article_steps=self.article,
+            title=self.title,
+            status=seen.status,
+            summary=redact(seen.summary),
+            subject=seen.subject,
+            evidence=tuple(replace(e, observed=redact(e.observed), expected=redact(e.expected)) for e in seen.evidence),
+            actions=tuple(replace(a, command=redact(a.command)) for a in seen.actions),
+            about=seen.about,
+            pending=seen.pending,
+            stops=seen.stops,
+        )
+
+    def could_not(self, gap: "Gap") -> Finding:
+        """The finding that a read failed which the check needed."""
+        return self.says(
+            Observation(
+                Status.UNKNOWN,
+                f"Could not be checked: {gap}.",
+                evidence=(Evidence(gap.resource, gap.verb, str(gap.status), "an answer"),),
+            )
+        )
+
+    def leaves_to(self, cause: Finding) -> Finding:
+        """The finding that a more fundamental failure leaves this check nothing to look at."""
+        return self.says(Observation(Status.SKIPPED, f"Not looked at: {_lower(cause.title)}."))
+
+
+def _lower(title: str) -> str:
+    """The title within a sentence: a name such as `AKS` keeps its capitals."""
+    first, rest = title[:1], title[1:]
+    return (first.lower() if rest[:1].islower() or rest[:1] == " " else first) + rest
 
 
 def check(

@@ -7,8 +7,7 @@ it is `unknown`, or `skipped` where a more fundamental failure leaves nothing to
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import assert_never
+from dataclasses import dataclass
 
 from checks.causes import explained, root_causes, verdict
 from checks.check import Check
@@ -18,54 +17,14 @@ from checks.facts.kubernetes import Deployment, Pod, Service
 from checks.facts.store import FactStore
 from checks.facts.target import EgressGateway, from_cluster, from_profile
 from checks.facts.view import Facts, Question
-from checks.findings import Action, Change, Evidence, Finding, Observation, Report, Scope, Severity, Status
-from checks.redaction import redact
+from checks.findings import Change, Finding, Observation, Report, Scope, Status
+from checks.readings import Closed, Reading, record
 from checks.timeline import TIMELINE_READS, changes
 
 log = logging.getLogger(__name__)
 
 TARGET_READS: tuple[type[Fact], ...] = (ManagedCluster, Deployment, Service, Pod)
 """What tells which gateway a run is about: the profile, or where Azure cannot be read the cluster's own objects."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One read brought these facts."""
-
-    kind: type[Fact]
-    facts: tuple[Fact, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """One read failed."""
-
-    kind: type[Fact]
-    gap: Gap
-
-
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """The cluster does not have this kind."""
-
-    kind: type[Fact]
-
-
-@dataclass(frozen=True, slots=True)
-class NotConfigured:
-    """This kind is not looked at by configuration."""
-
-    kind: type[Fact]
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """Nothing more of this kind will come."""
-
-    kind: type[Fact]
-
-
-Reading = Found | Failed | Absent | NotConfigured | Closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +41,6 @@ def needed(checks: Iterable[Check]) -> frozenset[type[Fact]]:
     if any(check.scope is not Scope.AZURE for check in checks):
         kinds.update(TARGET_READS)
     return frozenset(kinds | {ManagedCluster})
-
-
-def record(store: FactStore, reading: Reading) -> None:
-    """Puts one reading into the store."""
-    match reading:
-        case Found(kind, facts):
-            store.add(kind, facts)
-        case Failed(kind, gap):
-            store.add_gap(kind, gap)
-        case Absent(kind):
-            store.add_absent(kind)
-        case NotConfigured(kind):
-            store.add_not_configured(kind)
-        case Closed(kind):
-            store.close(kind)
-        case _:
-            assert_never(reading)
 
 
 class Diagnosis:
@@ -212,7 +154,7 @@ class Diagnosis:
         for findings in self._findings.values():
             for cause in findings:
                 if cause.stops is not None and cause.check != check.slug and check.scope.within(cause.stops):
-                    return _finding(check, Observation(Status.SKIPPED, f"Not looked at: {_lower(cause.title)}."))
+                    return check.leaves_to(cause)
         return None
 
     def _gated(self, check: Check, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
@@ -226,17 +168,17 @@ class Diagnosis:
         found: list[Finding] = []
         try:
             for observation in check.run(facts):
-                found.append(_finding(check, observation))  # noqa: PERF401 - what was found before a gap must stand
+                found.append(check.says(observation))  # noqa: PERF401 - what was found before a gap must stand
         except Unreadable as gap:
             # What was found before the gap stands; a pass does not, since the rest could not be looked at.
             found = [f for f in found if f.status in (Status.FAIL, Status.WARN, Status.UNKNOWN)]
-            found.append(_finding(check, _unread(gap.gap)))
+            found.append(check.could_not(gap.gap))
         except Exception as error:  # noqa: BLE001 - the engine's own place: a crashed check is unknown, hides no other
             found = [f for f in found if f.status in (Status.FAIL, Status.WARN, Status.UNKNOWN)]
-            found.append(_finding(check, self._crashed(check, error)))
+            found.append(check.says(self._crashed(check, error)))
         self._touched[check.slug] = frozenset(facts.touched)
         if not found:
-            found.append(_finding(check, Observation(Status.UNKNOWN, "The check said nothing: a defect of the check.")))
+            found.append(check.says(Observation(Status.UNKNOWN, "The check said nothing: a defect of the check.")))
         serious = [f for f in found if f.status is not Status.PASS]
         yield from serious if any(f.status is not Status.SKIPPED for f in serious) else found
 
@@ -252,46 +194,6 @@ class Diagnosis:
 def _token(where: str, error: Exception) -> str:
     """What a reader of the report can look for in the log."""
     return hashlib.sha256(f"{where} {type(error).__name__} {error}".encode()).hexdigest()[:8]
-
-
-def _unread(gap: Gap) -> Observation:
-    return Observation(
-        Status.UNKNOWN,
-        f"Could not be checked: {gap}.",
-        evidence=(Evidence(gap.resource, gap.verb, str(gap.status), "an answer"),),
-    )
-
-
-def _finding(check: Check, seen: Observation) -> Finding:
-    """What the check's declaration knows, and what it observed, with secrets taken out of every text."""
-    severity = seen.severity or check.severity
-    if seen.status in (Status.PASS, Status.SKIPPED, Status.UNKNOWN):
-        severity = check.severity
-    return Finding(
-        check=check.slug,
-        code=check.code,
-        stage=check.stage,
-        severity=severity,
-        article_steps=check.article,
-        title=check.title,
-        status=seen.status,
-        summary=redact(seen.summary),
-        subject=seen.subject,
-        evidence=tuple(replace(e, observed=redact(e.observed), expected=redact(e.expected)) for e in seen.evidence),
-        actions=tuple(_redacted(each) for each in seen.actions),
-        about=seen.about,
-        pending=seen.pending,
-        stops=seen.stops,
-    )
-
-
-def _redacted(action: Action) -> Action:
-    return replace(action, command=redact(action.command))
-
-
-def _lower(title: str) -> str:
-    first, rest = title[:1], title[1:]
-    return (first.lower() if rest[:1].islower() or rest[:1] == " " else first) + rest
 
 
 def diagnose(
@@ -318,20 +220,3 @@ def evaluate(
     run = Diagnosis(store, question, checks, target)
     run.advance()
     return run.finish(0.0)
-
-
-__all__ = [
-    "Absent",
-    "Closed",
-    "Diagnosis",
-    "Evaluated",
-    "Failed",
-    "Found",
-    "NotConfigured",
-    "Reading",
-    "Severity",
-    "diagnose",
-    "evaluate",
-    "needed",
-    "record",
-]

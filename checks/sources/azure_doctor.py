@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 
 from checks.check import catalogue
 from checks.config import ClusterConfig
-from checks.diagnose import record
 from checks.doctor import Asked, Line, Requirement
 from checks.facts.azure import AgentPool, ManagedCluster, NetworkSecurityGroup, PublicIPPrefix, RouteTable, Subnet
 from checks.facts.base import ArmResource, AzureCall, Fact, Gap
 from checks.facts.store import FactStore
 from checks.permissions import CREDENTIAL_ACTION, azure_rights
+from checks.readings import record
 from checks.sources.base import gather
 from checks.sources.live import LiveSource
 from checks.sources.questions import AzureQuestions

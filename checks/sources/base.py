@@ -11,11 +11,11 @@ from datetime import datetime
 from time import monotonic
 from typing import Protocol
 
-from checks.diagnose import Absent, Closed, Failed, Found, NotConfigured, Reading
 from checks.facts.azure import canonical
 from checks.facts.base import ArmResource, AzureCall, Fact, Gap, Listed, Origin, PodLog, PodName, ServerVersion
 from checks.facts.reading import Raw
 from checks.facts.store import FactStore
+from checks.readings import Absent, Closed, Failed, Found, NotConfigured, Reading
 
 log = logging.getLogger(__name__)
 

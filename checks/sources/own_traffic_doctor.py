@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 
 from checks.config import ClusterConfig
-from checks.diagnose import record
 from checks.doctor import Line
 from checks.facts.base import Fact
 from checks.facts.istio import VirtualService
 from checks.facts.kubernetes import Pod, Service
 from checks.facts.store import FactStore
 from checks.own_traffic import detours, pods_beside
+from checks.readings import record
 from checks.settings import Whereabouts
 from checks.sources.base import gather
 from checks.sources.live import LiveSource

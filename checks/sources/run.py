@@ -5,12 +5,13 @@ from dataclasses import replace
 from time import monotonic
 
 from checks.check import Check
-from checks.diagnose import Diagnosis, Evaluated, diagnose, needed, record
+from checks.diagnose import Diagnosis, Evaluated, diagnose, needed
 from checks.facts.azure import ManagedCluster
 from checks.facts.base import Gap
 from checks.facts.store import FactStore
 from checks.facts.view import Question
 from checks.findings import Report
+from checks.readings import record
 from checks.snapshot import extras, snapshot
 from checks.sources.base import Source, gather
 from checks.sources.recorded import RecordedSource

@@ -9,11 +9,12 @@ from time import monotonic
 
 from checks.check import Check
 from checks.config import ClusterConfig
-from checks.diagnose import Closed, needed, record
+from checks.diagnose import needed
 from checks.facts.base import AzureCall, Gap, Listed, PodName
 from checks.facts.kubernetes import Deployment, Pod
 from checks.facts.store import FactStore
 from checks.facts.view import ClusterIdentity
+from checks.readings import Closed, record
 from checks.sources.base import TOO_LATE, Answer, Objects, Source, SourceError, gather
 from checks.sources.bundle import BundleError
 from checks.sources.recorded import RecordedSource

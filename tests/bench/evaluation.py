@@ -8,11 +8,12 @@ from pathlib import Path
 from time import monotonic, perf_counter
 
 from checks.check import catalogue
-from checks.diagnose import evaluate, needed, record
+from checks.diagnose import evaluate, needed
 from checks.facts.azure import ManagedCluster
 from checks.facts.store import FactStore
 from checks.facts.target import EgressGateway, all_from_profile
 from checks.facts.view import ClusterIdentity, Question
+from checks.readings import record
 from checks.sources.base import gather
 from checks.sources.recorded import RecordedSource
 from tests.bench.fleet import big_cluster
