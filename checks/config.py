@@ -11,8 +11,12 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from checks.recurrence import Recurrence, recurrence
+
 PLACES = (Path("egress-diag.yaml"), Path("/etc/egress-diag/config.yaml"))
 """Where the configuration lies when neither `--config` nor `$EGRESS_DIAG_CONFIG` says."""
+
+SHORTEST_SWEEP = timedelta(minutes=5)
 
 Permission = Literal["diagnose", "handoff", "digest", "probe", "restart"]
 
@@ -112,6 +116,30 @@ class AccessRule(_Strict):
     gateways: tuple[str, ...] = ("*",)
 
 
+class DigestConfig(_Strict):
+    """A digest that is code-reviewed: where it goes, of which clusters, when."""
+
+    channel: str = Field(min_length=1)
+    """The id of the channel, C…"""
+    clusters: tuple[str, ...] = ("*",)
+    time: str | int | tuple[str | int, ...]
+    """`"09:00"`, or several."""
+    days: str | tuple[str, ...] = "daily"
+    """`mon-fri`, `[mon, thu]`, `daily`, `weekdays`."""
+    zone: str = "UTC"
+    show: Literal["changes", "full"] = "changes"
+
+    @model_validator(mode="after")
+    def _occurs(self) -> "DigestConfig":
+        self.recurrence  # noqa: B018 - raises where it makes no sense
+        return self
+
+    @property
+    def recurrence(self) -> Recurrence:
+        """When it is due."""
+        return recurrence(self.time, self.days, self.zone)
+
+
 class Retention(_Strict):
     """How long runs and their evidence are kept."""
 
@@ -124,7 +152,9 @@ class Config(_Strict):
 
     clusters: tuple[ClusterConfig, ...] = ()
     access: tuple[AccessRule, ...] = ()
-    digests: tuple[dict[str, Any], ...] = ()
+    digests: tuple[DigestConfig, ...] = ()
+    sweep_every: Duration = timedelta(hours=1)
+    """How often every gateway is looked at, so that digests and handoffs know what happened in between; `0s` for never."""
     retention: Retention = Retention()
     ask: str = ""
     """Whom a refusal names as the one to ask, for example `#platform-team`."""
@@ -143,7 +173,21 @@ class Config(_Strict):
             for pattern in rule.clusters:
                 if self.clusters and not any(fnmatchcase(c.name, pattern) for c in self.clusters):
                     raise ValueError(f'access.{number}.clusters: "{pattern}" fits no cluster of this file')
+        self._check_digests()
         return self
+
+    def _check_digests(self) -> None:
+        seen: set[tuple[str, str]] = set()
+        for number, digest in enumerate(self.digests):
+            for pattern in digest.clusters:
+                if not any(fnmatchcase(c.name, pattern) for c in self.clusters):
+                    raise ValueError(f'digests.{number}.clusters: "{pattern}" fits no cluster of this file')
+            when = (digest.channel, str(digest.recurrence))
+            if when in seen:
+                raise ValueError(f"digests.{number}: {digest.channel} has a digest {digest.recurrence} already")
+            seen.add(when)
+        if timedelta(0) < self.sweep_every < SHORTEST_SWEEP:
+            raise ValueError("sweep_every: expected at least 5m, or 0s for never")
 
     def cluster(self, typed: str) -> ClusterConfig:
         """The cluster that was meant: by name or alias without regard to case, or by a prefix that fits only one. Raises
@@ -219,6 +263,7 @@ def _known(parents: list[str]) -> tuple[str, ...]:
         "clusters": ClusterConfig,
         "access": AccessRule,
         "retention": Retention,
+        "digests": DigestConfig,
         "azure": SavedAzure,
     }
     named = [models[parent] for parent in parents if parent in models]

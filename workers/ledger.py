@@ -47,13 +47,13 @@ class Ledger:
 
     def note(self, cluster: str, looks: Sequence[Look], now: datetime) -> tuple[Event, ...]:
         """Remembers looks at gateways of one cluster; a repetition changes nothing. Gives what happened by them."""
-        return self._apply(cluster, looks, now, None)
+        return self._apply(cluster, looks, now, None, "")
 
     def note_sweep(self, swept: SweptCluster, looks: Sequence[Look], now: datetime) -> tuple[Event, ...]:
         """Remembers a sweep: how it went, its looks, and which gateways are no longer there. One that could not look says
         nothing about gateways."""
         whole = None if swept.problem else {look.gateway for look in looks}
-        events = self._apply(swept.cluster, looks, now, whole)
+        events = self._apply(swept.cluster, looks, now, whole, swept.by)
         key = self._key("sweeps", swept.cluster)
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.zadd(key, {_SWEPT.dump_json(swept).decode(): swept.at.timestamp()})
@@ -62,7 +62,9 @@ class Ledger:
             pipe.execute()
         return events
 
-    def _apply(self, cluster: str, looks: Sequence[Look], now: datetime, whole: set[str] | None) -> tuple[Event, ...]:
+    def _apply(
+        self, cluster: str, looks: Sequence[Look], now: datetime, whole: set[str] | None, by: str
+    ) -> tuple[Event, ...]:
         with self.redis.lock(self._key("lock", cluster), timeout=20, blocking_timeout=15):
             states = self.states(cluster)
             events: list[Event] = []
@@ -75,7 +77,7 @@ class Ledger:
                     events += happened
                 for gone in sorted(states.keys() - whole) if whole is not None else ():
                     pipe.hdel(self._key("state", cluster), gone)
-                    events.append(vanished(states[gone], looks[0].by if looks else "", now))
+                    events.append(vanished(states[gone], by, now))
                 self._mark(pipe, cluster, looks)
                 self._keep_events(pipe, cluster, events, now)
                 pipe.execute()
@@ -103,22 +105,22 @@ class Ledger:
     def states(self, cluster: str) -> dict[str, GatewayState]:
         """What is known of each gateway of a cluster, by `namespace/name`."""
         found = self.redis.hgetall(self._key("state", cluster))
-        return {str(name): _STATE.validate_json(value) for name, value in sorted(found.items())}
+        return {str(name): _STATE.validate_json(str(value)) for name, value in sorted(found.items())}
 
     def state(self, cluster: str, gateway: str) -> GatewayState | None:
         """What is known of one gateway."""
         raw = self.redis.hget(self._key("state", cluster), gateway)
-        return _STATE.validate_json(raw) if raw is not None else None
+        return _STATE.validate_json(str(raw)) if raw is not None else None
 
     def events(self, cluster: str, since: datetime, until: datetime) -> tuple[Event, ...]:
         """What happened after `since`, up to `until`, oldest first."""
         found = self.redis.zrangebyscore(self._key("events", cluster), f"({since.timestamp()}", until.timestamp())
-        return tuple(_EVENT.validate_json(raw) for raw in found)
+        return tuple(_EVENT.validate_json(str(raw)) for raw in found)
 
     def sweeps(self, cluster: str, since: datetime, until: datetime) -> tuple[SweptCluster, ...]:
         """How the sweeps of a cluster went, oldest first."""
         found = self.redis.zrangebyscore(self._key("sweeps", cluster), since.timestamp(), until.timestamp())
-        return tuple(_SWEPT.validate_json(raw) for raw in found)
+        return tuple(_SWEPT.validate_json(str(raw)) for raw in found)
 
     def days(self, cluster: str, days: Sequence[date]) -> dict[str, str]:
         """By gateway, a mark for each of these days: b, u, d, h, or `.` where nobody looked."""
@@ -142,7 +144,7 @@ class Ledger:
 
     def mutes(self, now: datetime) -> tuple[Mute, ...]:
         """The mutes that have not ended, by their end."""
-        found = [_MUTE.validate_json(raw) for raw in self.redis.hvals(self._key("mutes"))]
+        found = [_MUTE.validate_json(str(raw)) for raw in self.redis.hvals(self._key("mutes"))]
         for each in found:
             if each.until <= now:
                 self.unmute(each.cluster, each.gateway, each.check)
