@@ -4,6 +4,7 @@ import json
 
 from checks.admission import Gate
 from checks.commands import FAQ, TSG, change, kubectl, look
+from checks.facts.reading import items
 from checks.facts.view import Facts
 from checks.findings import Action
 
@@ -35,7 +36,7 @@ def _exclude(facts: Facts, gate: Gate) -> Action:
     hooks = [each.name for each in gate.configuration.webhooks]
     selector = dict(gate.hook.namespace_selector)
     expression = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [namespace]}
-    selector["matchExpressions"] = [*(selector.get("matchExpressions") or []), expression]
+    selector["matchExpressions"] = [*items(selector, "matchExpressions"), expression]
     path = f"/webhooks/{hooks.index(gate.hook.name)}/namespaceSelector"
     patch = json.dumps([{"op": "add", "path": path, "value": selector}])
     kind, name = gate.configuration.kind.lower(), gate.configuration.name
