@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from flask import Flask, Response, request
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from slack_bolt import App, BoltContext, BoltResponse
 from slack_bolt.adapter.flask import SlackRequestHandler
 from slack_bolt.authorization import AuthorizeResult
@@ -23,6 +23,7 @@ from bot.settings import Settings
 from bot.slack import Slack, SlackRefusal
 from checks.config import Config
 from workers.client import Client, Unavailable
+from workers.metrics import Waits
 
 log = logging.getLogger(__name__)
 
@@ -97,8 +98,11 @@ def make_web(app: App | None, client: Client, identity: Identity, alive: Callabl
             return f"Slack does not take the token: {identity.problem}", 503
         return "ok", 200
 
+    waits = CollectorRegistry()
+    waits.register(Waits(client.settings))
+
     @web.get("/metrics")
     def metrics() -> Response:
-        return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest() + generate_latest(waits), content_type=CONTENT_TYPE_LATEST)
 
     return web

@@ -8,7 +8,8 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import NoReturn
+from platform import node
+from typing import Any, NoReturn
 
 import click
 
@@ -28,10 +29,11 @@ log = logging.getLogger(__name__)
 )
 def bot(config: Path | None, port: int, bind: str, role: str) -> None:
     """Run the Slack bot (HTTP, or Socket Mode when SLACK_APP_TOKEN is set)."""
+    from bot.logs import set_up_listener
     from bot.settings import settings
     from checks.config import ConfigError, load
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    set_up_listener()
     if config is not None:
         os.environ["EGRESS_DIAG_CONFIG"] = str(config.resolve())  # noqa: TID251 - handed on to the courier
         settings.cache_clear()
@@ -54,7 +56,7 @@ def bot(config: Path | None, port: int, bind: str, role: str) -> None:
 def _carry() -> NoReturn:
     """Replaces this process by the courier's Celery worker."""
     arguments = ["--queues", "courier", "--hostname", "courier@%h", "--pool", "threads", "--concurrency", "4"]
-    celery = [sys.executable, "-m", "celery", "--app", "bot.courier", "worker", "--loglevel", "INFO"]
+    celery = [sys.executable, "-m", "celery", "--quiet", "--app", "bot.courier", "worker", "--loglevel", "INFO"]
     os.execv(sys.executable, [*celery, "--without-gossip", "--without-mingle", *arguments])  # noqa: S606 - our own program
 
 
@@ -95,6 +97,7 @@ def _listen(port: int, bind: str) -> None:
     from bot.identity import Identity
     from bot.settings import settings
     from bot.slack import Slack
+    from bot.socket_health import SocketHealth
     from checks.config import load
     from workers.client import connect
     from workers.settings import settings as worker_settings
@@ -110,19 +113,27 @@ def _listen(port: int, bind: str) -> None:
         threading.Thread(target=_connect, args=(socket,), name="socket", daemon=True).start()
     identity = Identity(Slack(settings(), timeout=5))
     identity.start()
-    web = make_web(None if socket else bolt, client, identity, socket.client.is_connected if socket else lambda: True)
+    health = SocketHealth(socket.client.is_connected if socket else lambda: True, lambda: not identity.problem)
+    web = make_web(None if socket else bolt, client, identity, health.alive)
     server = create_server(web, host=bind, port=port, threads=32, connection_limit=500)
     log.info("listening on port %s%s", server.effective_port, ", connected through Socket Mode" if socket else "")
+    try:
+        _serve(server)
+    finally:
+        if socket is not None:
+            socket.close()  # type: ignore[no-untyped-call]
+
+
+def _serve(server: Any) -> None:
+    """Answers requests until SIGTERM, and says in Redis that it is there."""
+    from workers.presence import announced
 
     def stop(*_: object) -> None:
         raise SystemExit(0)
 
     signal.signal(signal.SIGTERM, stop)
-    try:
+    with announced(f"listener@{node()}"):
         server.run()
-    finally:
-        if socket is not None:
-            socket.close()  # type: ignore[no-untyped-call]
 
 
 def _connect(socket: "object") -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import worker_process_init, worker_ready
 
+from bot.logs import secrets
 from bot.messages.answers import elsewhere, listing_answer
 from bot.messages.blocks import Message
 from bot.messages.run import findings_wait, messages
@@ -37,6 +38,9 @@ from checks.config import load
 from workers.app import COURIER_QUEUE, DELIVER, make_app
 from workers.client import Client, connect
 from workers.documents import Lost
+from workers.logs import follow_celery as follow_logs
+from workers.metrics import DELIVERIES
+from workers.metrics import follow_celery as follow_metrics
 from workers.pulse import give_signs_of_life
 from workers.records import Delivered, ListingState, Run
 from workers.settings import settings as worker_settings
@@ -54,6 +58,13 @@ class Outcome:
 
     again_in: float | None = None
     limited: bool = False
+
+    @property
+    def word(self) -> str:
+        """For the metrics."""
+        if self.again_in is None:
+            return "shown"
+        return "limited" if self.limited else "again"
 
 
 class Courier:
@@ -213,6 +224,9 @@ class Courier:
         return Outcome()
 
 
+follow_logs(secrets)
+follow_metrics()
+
 app: Celery = make_app(worker_settings())
 app.conf.task_routes = {}
 
@@ -242,6 +256,7 @@ _waking: dict[str, float] = {}
 def deliver(document: str) -> None:
     """Shows one document's latest state."""
     outcome = courier().deliver(document)
+    DELIVERIES.labels(outcome.word).inc()
     if outcome.again_in is None:
         return
     now = time.monotonic()

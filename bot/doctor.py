@@ -149,7 +149,7 @@ def _places(client: WebClient, settings: Settings, asked: Asked) -> Iterator[Lin
 def channels_named(config: Config) -> tuple[str, ...]:
     """The channels that access rules and digests name by their id."""
     named = {channel for rule in config.access for channel in rule.channels}
-    named |= {str(digest.get("channel", "")) for digest in config.digests}
+    named |= {digest.channel for digest in config.digests}
     return tuple(sorted(each for each in named if re.fullmatch(r"[CG][A-Z0-9]+", each)))
 
 

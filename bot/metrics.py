@@ -8,4 +8,9 @@ ACKNOWLEDGED = Histogram(
     "From a request's arrival to its acknowledgement.",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3),
 )
+SLACK_CALLS = Counter(
+    "egress_diag_slack_calls_total",
+    "Calls of Slack's API, by method and by what Slack said (ok, or its error).",
+    ["method", "outcome"],
+)
 FAULTS = Counter("egress_diag_faults_total", "Errors of the bot's own.")

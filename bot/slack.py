@@ -11,6 +11,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.webhook import WebhookClient
 
+from bot.metrics import SLACK_CALLS
 from bot.settings import Settings
 
 METADATA = "egress_diag"
@@ -244,6 +245,15 @@ class Slack:
         return found
 
     def _call(self, method: str, **arguments: Any) -> Any:
+        try:
+            answer = self._asked(method, arguments)
+        except SlackRefusal as refused:
+            SLACK_CALLS.labels(method, refused.code).inc()
+            raise
+        SLACK_CALLS.labels(method, "ok").inc()
+        return answer
+
+    def _asked(self, method: str, arguments: Mapping[str, Any]) -> Any:
         given = {key: value for key, value in arguments.items() if value is not None}
         try:
             return (

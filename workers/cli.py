@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -17,6 +18,8 @@ def worker(config: Path | None, concurrency: int | None) -> None:
     # A bounded stop on SIGTERM: what is still going then goes back into the queue. Celery can do that to its prefork pool
     # only; with another it stays behind half stopped, while those have short tasks and simply end them.
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # noqa: TID251 - Celery reads it
+    # prometheus_client decides at its import whether the pool's children count together.
+    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="egress-diag-metrics-"))  # noqa: TID251 - as above
     _start(config, ["--queues", "diagnose", "--hostname", "worker@%h", *_concurrency(concurrency)])
 
 
@@ -43,5 +46,5 @@ def _start(config: Path | None, arguments: list[str]) -> None:
         load(None, settings().config)
     except ConfigError as wrong:
         raise click.UsageError(str(wrong)) from None
-    celery = [sys.executable, "-m", "celery", "--app", "workers.tasks", "worker", "--loglevel", "INFO"]
+    celery = [sys.executable, "-m", "celery", "--quiet", "--app", "workers.tasks", "worker", "--loglevel", "INFO"]
     os.execv(sys.executable, [*celery, "--without-gossip", "--without-mingle", *arguments])  # noqa: S606 - our own program

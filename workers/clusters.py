@@ -5,6 +5,7 @@ import threading
 from checks.config import ClusterConfig, Config
 from checks.sources.base import Source
 from checks.sources.live import open_source
+from workers.measured import Measured
 
 
 class Clusters:
@@ -21,5 +22,5 @@ class Clusters:
             return open_source(entry)
         with self._lock:
             if entry.name not in self._sources:
-                self._sources[entry.name] = open_source(entry)
+                self._sources[entry.name] = Measured(open_source(entry))
             return self._sources[entry.name]

@@ -20,9 +20,11 @@ from checks.sources.bundle import BundleError
 from checks.sources.live import SourceError
 from checks.sources.recording import RecordingSource
 from checks.sources.run import run as examine
+from workers import traces
 from workers.client import Client
 from workers.clusters import Clusters
 from workers.connection import Unavailable
+from workers.metrics import timed
 from workers.records import Run
 
 log = logging.getLogger(__name__)
@@ -58,7 +60,8 @@ class Diagnoser:
             return
         self.client.changed(run)
         try:
-            self._examine(run)
+            with traces.run(run.id, run.order.target.cluster, run.order.target.gateway):
+                self._examine(run)
         except AmbiguousGateway as several:
             self._end(run, self.client.runs.refuse(run, f"{several}.", several.choices))
         except (UnknownCluster, BundleError, SourceError) as wrong:
@@ -79,7 +82,7 @@ class Diagnoser:
         )
         question = Question(identity, target.gateway, target.namespace, target.host, target.client)
         source = RecordingSource(self.clusters.source(entry), entry.name)
-        for step in examine(source, question, catalogue(), self.client.settings.run_timeout):
+        for step in timed(examine(source, question, catalogue(), self.client.settings.run_timeout)):
             match step:
                 case Evaluated(check=check, findings=findings):
                     if not self.client.runs.append(run.id, check.slug, findings):
@@ -103,6 +106,7 @@ class Diagnoser:
         if done is None or done.report is None:
             return
         self.client.history.note(done)
+        self.client.fleet.note_run(done)
         try:
             with tempfile.TemporaryDirectory(prefix="egress-diag-") as folder:
                 source.write(Path(folder) / "bundle.tar.gz")

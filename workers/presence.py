@@ -6,6 +6,8 @@ gone. An announcement that fails is left out: presence is for looking, nothing d
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -79,7 +81,7 @@ def _process(name: str, raw: dict[str, Any]) -> Process:
 
 
 class Announcer:
-    """Announces this process now and then from a thread of its own, until it is stopped."""
+    """Announces this process; what Redis does not take is left out."""
 
     def __init__(self, name: str, queues: tuple[str, ...] = ()) -> None:
         config = settings()
@@ -87,51 +89,66 @@ class Announcer:
         self.queues = queues
         self._redis = impatient(config.redis_url)
         self._presence = Presence(self._redis, config.prefix)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._announce, name="presence", daemon=True)
 
-    def start(self) -> None:
-        """Announces from now on."""
-        self._thread.start()
+    def announce(self) -> None:
+        """This process is there."""
+        try:
+            self._presence.announce(Process(self.name, __version__, self.queues, datetime.now(UTC)))
+        except RedisError as gone:
+            log.debug("not announced: %s", type(gone).__name__)
 
-    def stop(self) -> None:
-        """Announces no more, and takes the leave of whoever looks."""
-        self._over.set()
-        self._thread.join(timeout=2)
+    def leave(self) -> None:
+        """This process ends in good order."""
         try:
             self._presence.leave(self.name)
         except RedisError as gone:
-            log.info("no leave was taken: %s", type(gone).__name__)
+            log.debug("no leave was taken: %s", type(gone).__name__)
         self._redis.close()
-
-    def _announce(self) -> None:
-        while True:
-            try:
-                self._presence.announce(Process(self.name, __version__, self.queues, datetime.now(UTC)))
-            except RedisError as gone:
-                log.debug("not announced: %s", type(gone).__name__)
-            if self._over.wait(INTERVAL):
-                return
 
 
 class Announced(bootsteps.StartStopStep):
-    """A worker, courier or beat announces itself while its consumer is connected."""
+    """A worker, courier or beat announces itself by its consumer's own timer: where that hangs, it seems gone."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
         self.announcer: Announcer | None = None
+        self.timer: Any = None
 
     def start(self, parent: Any) -> None:
         self.announcer = Announcer(str(parent.hostname), tuple(parent.app.amqp.queues.consume_from))
-        self.announcer.start()
+        self.announcer.announce()
+        self.timer = parent.timer.call_repeatedly(INTERVAL, self.announcer.announce)
 
     def stop(self, parent: Any) -> None:
         del parent
-        announcer, self.announcer = self.announcer, None
-        if announcer is not None:
-            announcer.stop()
+        if self.timer is not None:
+            self.timer.cancel()
+        if self.announcer is not None:
+            self.announcer.leave()
+        self.timer = self.announcer = None
 
     def shutdown(self, parent: Any) -> None:
         self.stop(parent)
+
+
+@contextmanager
+def announced(name: str) -> Iterator[None]:
+    """Announces a process without a consumer (the listener) from a thread, as long as the block runs."""
+    announcer, over = Announcer(name), threading.Event()
+
+    def announce() -> None:
+        while True:
+            announcer.announce()
+            if over.wait(INTERVAL):
+                return
+
+    thread = threading.Thread(target=announce, name="presence", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(timeout=2)
+        announcer.leave()

@@ -14,6 +14,7 @@ from redis.lock import Lock
 
 from checks.findings import Finding, Report
 from checks.reports.document import finding_from_json, finding_to_json, to_json
+from workers.metrics import RUN_SECONDS, RUNS
 from workers.records import Accepted, Order, Run, RunState
 from workers.stored import order_to_json, run_from_record
 
@@ -172,21 +173,26 @@ class Runs:
 
     def finish(self, run: Run, report: Report) -> bool:
         """Ends the run with its report. False where it had ended before."""
-        return self._ended(run, state=RunState.DONE.value, report=orjson.dumps(to_json(report)).decode())
+        document = orjson.dumps(to_json(report)).decode()
+        return self._ended(run, report.verdict.value, state=RunState.DONE.value, report=document)
 
     def refuse(self, run: Run, problem: str, choices: Iterable[str] = ()) -> bool:
         """Ends the run because the question cannot be answered as it was put."""
         return self._ended(
-            run, state=RunState.REFUSED.value, problem=problem, choices=orjson.dumps(list(choices)).decode()
+            run,
+            "refused",
+            state=RunState.REFUSED.value,
+            problem=problem,
+            choices=orjson.dumps(list(choices)).decode(),
         )
 
     def fail(self, run: Run, problem: str, error: str) -> bool:
         """Ends the run with a token that is also in the log."""
-        return self._ended(run, state=RunState.FAILED.value, problem=problem, error=error)
+        return self._ended(run, "failed", state=RunState.FAILED.value, problem=problem, error=error)
 
     def cancel(self, run: Run, user: str) -> bool:
         """Ends the run at somebody's wish; the worker that holds it notices within a second."""
-        return self._ended(run, state=RunState.CANCELLED.value, cancelled_by=user)
+        return self._ended(run, "cancelled", state=RunState.CANCELLED.value, cancelled_by=user)
 
     def own(self, run: Run, user: str) -> None:
         """Somebody is on it; whoever says so last counts."""
@@ -222,10 +228,10 @@ class Runs:
         ended, order = self.redis.hmget(self._key("run", run_id), "ended", "order")
         return ended is not None or order is None
 
-    def _ended(self, run: Run, **fields: str) -> bool:
+    def _ended(self, run: Run, outcome: str, **fields: str) -> bool:
         now = datetime.now(UTC)
         flat = [part for pair in fields.items() for part in pair]
-        return bool(
+        ended = bool(
             self._end(
                 keys=[
                     self._key("run", run.id),
@@ -236,6 +242,10 @@ class Runs:
                 args=[now.isoformat(), *flat],
             )
         )
+        if ended:
+            RUNS.labels(run.order.target.cluster, outcome).inc()
+            RUN_SECONDS.observe((now - run.created).total_seconds())
+        return ended
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)

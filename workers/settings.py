@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="EGRESS_DIAG_LOG_LEVEL")
     metrics_port: int | None = Field(None, ge=0, le=65535, validation_alias="EGRESS_DIAG_METRICS_PORT")
     """Where worker, courier and beat answer `GET /metrics`; nowhere where it is not set."""
+    shared_metrics: Path | None = Field(None, validation_alias="PROMETHEUS_MULTIPROC_DIR")
+    """Where the children of a pool count together; `egress-diag worker` makes one."""
+    traces_endpoint: str = Field("", validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    """Where traces are sent; nowhere where it is not set."""
     heartbeat: Path | None = Field(None, validation_alias="EGRESS_DIAG_HEARTBEAT")
     """The file that `workers.liveness` touches while this process works."""
 

@@ -13,6 +13,7 @@ from checks.facts.base import Gap
 from checks.sources.bundle import BundleError
 from checks.sources.live import SourceError
 from checks.sources.run import gateways
+from workers import logs, metrics, traces
 from workers.app import DIAGNOSE_QUEUE, app
 from workers.client import Client, connect
 from workers.clusters import Clusters
@@ -23,6 +24,9 @@ from workers.records import Listing, ListingState
 from workers.settings import settings
 
 log = logging.getLogger(__name__)
+
+for follow in (logs.follow_celery, metrics.follow_celery, traces.follow_celery):
+    follow()
 
 
 @cache
