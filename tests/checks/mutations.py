@@ -3,12 +3,24 @@
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 
 from tests.clusters.compose import Cluster, Manifest
 
 Path = tuple[str | int, ...]
-MISSING = object()
+
+
+class Missing(Enum):
+    """Stands for a field that is not there."""
+
+    MISSING = "missing"
+
+    def __repr__(self) -> str:
+        return "missing"
+
+
+MISSING = Missing.MISSING
 
 VALUES: tuple[Any, ...] = (
     MISSING, None, [], {}, "", "x", 0, -1, 2**63, 3.7, True, False, [None], [[]], [{}], ["x", None, 3], {"x": None},

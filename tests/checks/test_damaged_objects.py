@@ -118,7 +118,7 @@ def test_times_without_a_zone_and_without_sense() -> None:
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
-def test_ports_as_strings_change_nostatuses(name: str) -> None:
+def test_ports_as_strings_change_no_verdict(name: str) -> None:
     def quoted(kind: str, key: Any, value: Any) -> Any:
         port = kind in ("Gateway", "ServiceEntry", "VirtualService") and key in ("number", "port", "targetPort")
         return str(value) if port and isinstance(value, int) else value
@@ -129,7 +129,7 @@ def test_ports_as_strings_change_nostatuses(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["base", "tls-origination", "tls-passthrough", "default-namespace"])
-def test_hosts_with_capitals_and_a_dot_at_the_end_change_nostatuses(name: str) -> None:
+def test_hosts_with_capitals_and_a_dot_at_the_end_change_no_verdict(name: str) -> None:
     def shouted(kind: str, key: Any, value: Any) -> Any:
         host = kind in ("ServiceEntry", "VirtualService", "Gateway", "DestinationRule") and key in ("hosts", "host")
         return value.replace("edition.cnn.com", "Edition.CNN.com.") if host and isinstance(value, str) else value
