@@ -77,6 +77,10 @@ docs: $(READY) ## write the generated pages again
 	$(BIN)/python -m checks.pages > checks/CATALOGUE.md.new
 	$(BIN)/python -m checks.causal_graph > docs/causes.md.new
 	mv checks/CATALOGUE.md.new checks/CATALOGUE.md
+	for part in read secrets probe restart; do $(BIN)/python -m checks.rights $$part > rights.new && mv rights.new helm/egress-diag/files/$$part.yaml; done
+	$(BIN)/python -m checks.rights azure > rights.new && mv rights.new docs/azure-role.json
+	$(BIN)/python -m checks.rights table > rights.new
+	sed -i.old -e '/^<!-- rights/,/^<!-- end of rights/{/^<!--/!d;}' -e '/^<!-- rights/r rights.new' docs/permissions.md && rm docs/permissions.md.old rights.new
 	mv docs/causes.md.new docs/causes.md
 
 .PHONY: accept

@@ -1,0 +1,265 @@
+{{- define "egress-diag.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "egress-diag.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- else if contains (include "egress-diag.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "egress-diag.name" .) | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "egress-diag.selector" -}}
+app.kubernetes.io/name: {{ include "egress-diag.name" .root }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{- define "egress-diag.labels" -}}
+{{ include "egress-diag.selector" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+{{- end -}}
+
+{{- define "egress-diag.image" -}}
+{{- $image := .Values.image -}}
+{{- $repository := required "image.repository is missing: where you pushed the image, for example myregistry.azurecr.io/egress-diag" $image.repository -}}
+{{- if $image.digest -}}
+{{- printf "%s@%s" $repository $image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $repository (default .Chart.AppVersion $image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "egress-diag.account.worker" -}}
+{{- $account := .Values.serviceAccounts.worker -}}
+{{- if $account.create -}}{{ default (printf "%s-worker" (include "egress-diag.fullname" .)) $account.name }}{{- else -}}{{ required "serviceAccounts.worker.name is missing: the account to use when none is created" $account.name }}{{- end -}}
+{{- end -}}
+
+{{- define "egress-diag.account.bot" -}}
+{{- $account := .Values.serviceAccounts.bot -}}
+{{- if $account.create -}}{{ default (include "egress-diag.fullname" .) $account.name }}{{- else -}}{{ required "serviceAccounts.bot.name is missing: the account to use when none is created" $account.name }}{{- end -}}
+{{- end -}}
+
+{{- /* "true" where the workers read this very cluster with their service account */ -}}
+{{- define "egress-diag.inCluster" -}}
+{{- if .Values.rbacOnly -}}
+{{- else if eq (toString .Values.rbac.inCluster) "auto" -}}
+{{- range .Values.config.clusters -}}{{- if eq (toString .kubeconfig) "in-cluster" -}}true{{- end -}}{{- end -}}
+{{- else if eq (toString .Values.rbac.inCluster) "true" -}}true
+{{- end -}}
+{{- end -}}
+
+{{- define "egress-diag.configMap" -}}
+{{- default (printf "%s-config" (include "egress-diag.fullname" .)) .Values.existingConfigMap -}}
+{{- end -}}
+
+{{- define "egress-diag.slackSecret" -}}
+{{- default (printf "%s-slack" (include "egress-diag.fullname" .)) .Values.slack.existingSecret -}}
+{{- end -}}
+
+{{- /* Name and key of the Secret with Redis' password, or nothing where there is none */ -}}
+{{- define "egress-diag.redisSecret" -}}
+{{- if .Values.redis.enabled -}}
+{{- default (printf "%s-redis" (include "egress-diag.fullname" .)) .Values.redis.existingSecret -}}
+{{- else -}}
+{{- .Values.redis.external.existingSecret -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "egress-diag.redisSecretKey" -}}
+{{- if not .Values.redis.enabled -}}{{ .Values.redis.external.existingSecretKey }}{{- else if .Values.redis.existingSecret -}}{{ .Values.redis.existingSecretKey }}{{- else -}}redis-password{{- end -}}
+{{- end -}}
+
+{{- define "egress-diag.redisHost" -}}
+{{- if .Values.redis.enabled -}}
+{{- printf "%s-redis" (include "egress-diag.fullname" .) -}}
+{{- else -}}
+{{- required "redis.external.host is missing: redis.enabled is false, so that another Redis is named there" .Values.redis.external.host -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "egress-diag.redisPort" -}}
+{{- if .Values.redis.enabled -}}6379{{- else -}}{{ .Values.redis.external.port }}{{- end -}}
+{{- end -}}
+
+{{- define "egress-diag.redisUrl" -}}
+{{- $host := include "egress-diag.redisHost" . -}}
+{{- $external := .Values.redis.external -}}
+{{- if .Values.redis.enabled -}}
+redis://{{ $host }}:6379/0
+{{- else -}}
+{{- ternary "rediss" "redis" $external.tls }}://{{ with $external.username }}{{ . }}@{{ end }}{{ $host }}:{{ $external.port }}/{{ $external.database }}
+{{- if and $external.tls $external.caSecret }}?ssl_ca_certs=/etc/egress-diag-redis-ca/ca.crt{{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* The password of the chart's own Redis: what the cluster has, else a new one; the same for all of one rendering */ -}}
+{{- define "egress-diag.redisPassword" -}}
+{{- if not (hasKey .Values.redis "made") -}}
+{{- $found := lookup "v1" "Secret" .Release.Namespace (printf "%s-redis" (include "egress-diag.fullname" .)) -}}
+{{- $kept := dig "data" "redis-password" "" ($found | default dict) | b64dec -}}
+{{- $_ := set .Values.redis "made" (default (randAlphaNum 32) $kept) -}}
+{{- end -}}
+{{- .Values.redis.made -}}
+{{- end -}}
+
+{{- /* Changes when a Secret in the cluster changes, so that `helm upgrade` after a rotation starts what reads it */ -}}
+{{- define "egress-diag.secretSum" -}}
+{{- dig "data" dict (lookup "v1" "Secret" .root.Release.Namespace .name | default dict) | toJson | sha256sum -}}
+{{- end -}}
+
+{{- define "egress-diag.checksums" -}}
+checksum/config: {{ .Values.config | toYaml | sha256sum }}
+{{- if and .Values.redis.enabled (not .Values.redis.existingSecret) }}
+checksum/redis: {{ include "egress-diag.redisPassword" . | sha256sum }}
+{{- else if include "egress-diag.redisSecret" . }}
+checksum/redis: {{ include "egress-diag.secretSum" (dict "root" . "name" (include "egress-diag.redisSecret" .)) }}
+{{- end }}
+{{- end -}}
+
+{{- define "egress-diag.slackChecksum" -}}
+{{- if .Values.slack.existingSecret }}
+checksum/slack: {{ include "egress-diag.secretSum" (dict "root" . "name" .Values.slack.existingSecret) }}
+{{- else }}
+checksum/slack: {{ list .Values.slack.botToken .Values.slack.appToken .Values.slack.signingSecret | toJson | sha256sum }}
+{{- end }}
+{{- end -}}
+
+{{- define "egress-diag.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "egress-diag.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{- /* The environment that every process has */ -}}
+{{- define "egress-diag.environment" -}}
+- name: REDIS_URL
+  value: {{ include "egress-diag.redisUrl" . | quote }}
+{{- with include "egress-diag.redisSecret" . }}
+- name: REDIS_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: {{ include "egress-diag.redisSecretKey" $ }}
+{{- end }}
+- name: EGRESS_DIAG_CONFIG
+  value: /etc/egress-diag/config.yaml
+- name: EGRESS_DIAG_HEARTBEAT
+  value: /tmp/egress-diag-heartbeat
+- name: EGRESS_DIAG_RUN_TIMEOUT
+  value: {{ .Values.runTimeout | quote }}
+- name: EGRESS_DIAG_KEY_PREFIX
+  value: {{ .Values.keyPrefix | quote }}
+{{- end -}}
+
+{{- define "egress-diag.slackEnvironment" -}}
+- name: SLACK_BOT_TOKEN
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "egress-diag.slackSecret" . }}
+      key: SLACK_BOT_TOKEN
+- name: {{ ternary "SLACK_APP_TOKEN" "SLACK_SIGNING_SECRET" (eq .Values.slack.mode "socket") }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "egress-diag.slackSecret" . }}
+      key: {{ ternary "SLACK_APP_TOKEN" "SLACK_SIGNING_SECRET" (eq .Values.slack.mode "socket") }}
+{{- with .Values.slack.apiUrl }}
+- name: SLACK_API_URL
+  value: {{ . | quote }}
+{{- end }}
+{{- end -}}
+
+{{- define "egress-diag.mounts" -}}
+- name: config
+  mountPath: /etc/egress-diag
+  readOnly: true
+- name: tmp
+  mountPath: /tmp
+{{- if and (not .Values.redis.enabled) .Values.redis.external.caSecret }}
+- name: redis-ca
+  mountPath: /etc/egress-diag-redis-ca
+  readOnly: true
+{{- end }}
+{{- end -}}
+
+{{- define "egress-diag.volumes" -}}
+- name: config
+  configMap:
+    name: {{ include "egress-diag.configMap" . }}
+- name: tmp
+  emptyDir:
+    sizeLimit: 64Mi
+{{- if and (not .Values.redis.enabled) .Values.redis.external.caSecret }}
+- name: redis-ca
+  secret:
+    secretName: {{ .Values.redis.external.caSecret }}
+{{- end }}
+{{- end -}}
+
+{{- /* The file that a process touches while it works. Python is started only where the file is old, to ask whether Redis
+answers: a process that waits for Redis is not started again. */ -}}
+{{- define "egress-diag.heartbeatProbes" -}}
+startupProbe:
+  exec:
+    command:
+      - sh
+      - -c
+      - test -n "$(find "$EGRESS_DIAG_HEARTBEAT" -mmin -2 2>/dev/null)" || exec python -m workers.liveness
+  periodSeconds: 5
+  timeoutSeconds: 10
+  failureThreshold: 24
+livenessProbe:
+  exec:
+    command:
+      - sh
+      - -c
+      - test -n "$(find "$EGRESS_DIAG_HEARTBEAT" -mmin -2 2>/dev/null)" || exec python -m workers.liveness
+  periodSeconds: 30
+  timeoutSeconds: 10
+  failureThreshold: 3
+readinessProbe:
+  exec:
+    command: [sh, -c, 'test -n "$(find "$EGRESS_DIAG_HEARTBEAT" -mmin -2 2>/dev/null)"']
+  periodSeconds: 15
+  timeoutSeconds: 5
+{{- end -}}
+
+{{- define "egress-diag.spread" -}}
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels: {{- include "egress-diag.selector" . | nindent 8 }}
+{{- end -}}
+
+{{- /* Where a component's pods may go */ -}}
+{{- define "egress-diag.placement" -}}
+{{- with .nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- end -}}
