@@ -12,6 +12,7 @@ from workers.settings import Settings, settings
 DIAGNOSE_QUEUE = "diagnose"
 COURIER_QUEUE = "courier"
 TICKS_QUEUE = "ticks"
+SWEEP_QUEUE = "sweep"
 
 DELIVER = "bot.courier.deliver"
 """The courier's task: workers name it, the bot has it."""
@@ -59,6 +60,11 @@ def make_app(config: Settings) -> Celery:
         beat_schedule={
             "janitor": {
                 "task": "workers.ticks.janitor",
+                "schedule": config.tick,
+                "options": {"expires": config.tick * 2},
+            },
+            "fleet": {
+                "task": "workers.ticks.fleet",
                 "schedule": config.tick,
                 "options": {"expires": config.tick * 2},
             },

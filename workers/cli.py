@@ -13,14 +13,21 @@ _config = click.option("--config", type=click.Path(path_type=Path), help="Config
 @click.command()
 @_config
 @click.option("--concurrency", type=click.IntRange(1, 64), help="Diagnoses at once (default 4).")
-def worker(config: Path | None, concurrency: int | None) -> None:
-    """Run a worker that carries out diagnoses."""
+@click.option(
+    "--queues",
+    type=click.Choice(["diagnose", "sweep", "diagnose,sweep"]),
+    default="diagnose,sweep",
+    show_default=True,
+    help="What it works on: large fleets keep workers of their own for sweeps.",
+)
+def worker(config: Path | None, concurrency: int | None, queues: str) -> None:
+    """Run a worker that carries out diagnoses and sweeps."""
     # A bounded stop on SIGTERM: what is still going then goes back into the queue. Celery can do that to its prefork pool
     # only; with another it stays behind half stopped, while those have short tasks and simply end them.
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # noqa: TID251 - Celery reads it
     # prometheus_client decides at its import whether the pool's children count together.
     os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="egress-diag-metrics-"))  # noqa: TID251 - as above
-    _start(config, ["--queues", "diagnose", "--hostname", "worker@%h", *_concurrency(concurrency)])
+    _start(config, ["--queues", queues, "--hostname", "worker@%h", *_concurrency(concurrency)])
 
 
 @click.command()

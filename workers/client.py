@@ -16,6 +16,7 @@ from workers.audit import Audit
 from workers.connection import Unavailable, impatient, patient
 from workers.documents import Documents
 from workers.evidence import Evidence
+from workers.fleet import Fleet
 from workers.history import History
 from workers.places import Places
 from workers.pulse import Pulse
@@ -43,6 +44,7 @@ class Client:
         self.places = Places(connection, prefix, keep)
         self.audit = Audit(connection, prefix)
         self.pulse = Pulse(connection, prefix)
+        self.fleet = Fleet(connection, prefix, keep, self.documents, self.history)
 
     def start(self, order: Order) -> Accepted:
         """Accepts an order and sends it to the workers. Where the broker does not take the task the record stands, and

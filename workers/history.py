@@ -98,6 +98,17 @@ class History:
         found = self.redis.hgetall(self._key("owners", cluster))
         return {str(name): str(orjson.loads(value)["user"]) for name, value in found.items()}
 
+    def take(self, cluster: str, gateway: str, user: str, at: datetime) -> None:
+        """Somebody takes a gateway's problem over from a shift."""
+        value = {"user": user, "at": at.isoformat(), "run": ""}
+        self.redis.hset(self._key("owners", cluster), gateway, orjson.dumps(value).decode())
+
+    def owned(self, cluster: str) -> dict[str, tuple[str, datetime]]:
+        """Who is on it and since when, by `namespace/name`; of problems that are gone, too."""
+        found = {str(name): orjson.loads(raw) for name, raw in self.redis.hgetall(self._key("owners", cluster)).items()}
+        never = datetime.fromtimestamp(0, UTC)
+        return {name: (str(each["user"]), parse_moment(each["at"]) or never) for name, each in found.items()}
+
     def asks_again(self, cluster: str, seconds: int = 60) -> bool:
         """Whether a cluster may be asked again for its gateways: once in so many seconds."""
         return bool(self.redis.set(self._key("asked", cluster), "1", nx=True, ex=seconds))

@@ -14,7 +14,7 @@ from checks.sources.bundle import BundleError
 from checks.sources.live import SourceError
 from checks.sources.run import gateways
 from workers import logs, metrics, traces
-from workers.app import DIAGNOSE_QUEUE, app
+from workers.app import DIAGNOSE_QUEUE, SWEEP_QUEUE, app
 from workers.client import Client, connect
 from workers.clusters import Clusters
 from workers.diagnosis import Diagnoser
@@ -114,4 +114,8 @@ def watches() -> None:
 @worker_ready.connect
 def _lives(sender: Any, **_: object) -> None:
     queues = {queue.name for queue in sender.task_consumer.queues}
-    give_signs_of_life(sender, settings(), "worker" if DIAGNOSE_QUEUE in queues else "beat")
+    give_signs_of_life(sender, settings(), "worker" if queues & {DIAGNOSE_QUEUE, SWEEP_QUEUE} else "beat")
+
+
+# The tasks of fleets stand in a module of their own, and use what is above.
+import workers.fleet_tasks  # noqa: E402, F401
