@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import orjson
 from redis import Redis
 
-from workers.app import COURIER_QUEUE, DIAGNOSE_QUEUE, TICKS_QUEUE
+from workers.app import COURIER_QUEUE, DIAGNOSE_QUEUE, SWEEP_QUEUE, TICKS_QUEUE
 from workers.sending import SENT
 
 log = logging.getLogger(__name__)
 
-QUEUES = (DIAGNOSE_QUEUE, COURIER_QUEUE, TICKS_QUEUE)
+QUEUES = (DIAGNOSE_QUEUE, SWEEP_QUEUE, COURIER_QUEUE, TICKS_QUEUE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,12 @@ from checks.sources.base import gather
 from checks.sources.live import LiveSource
 from checks.sources.requirements import OWN_TRAFFIC
 
-HOSTS = ("slack.com", "wss-primary.slack.com", "management.azure.com", "login.microsoftonline.com")
-"""Where the bot's and the workers' own traffic goes."""
+HOSTS = (
+    *("slack.com", "wss-primary.slack.com", "slack-gov.com"),
+    *("management.azure.com", "management.usgovcloudapi.net", "management.chinacloudapi.cn"),
+    *("login.microsoftonline.com", "login.microsoftonline.us", "login.chinacloudapi.cn"),
+)
+"""Where the bot's and the workers' own traffic goes, in each cloud."""
 
 _READ: tuple[type[Fact], ...] = (Pod, Service, VirtualService)
 

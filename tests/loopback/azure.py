@@ -31,6 +31,8 @@ from tests.loopback.server import LoopbackHandler, LoopbackServer
 
 LOGIN = "login.microsoftonline.com"
 ARM = "management.azure.com"
+GOVERNMENT = ("login.microsoftonline.us", "management.usgovcloudapi.net")
+"""The same in Azure Government."""
 ARM_TOKEN = "arm-token-0123456789"
 AKS_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
 TENANT = "11111111-1111-1111-1111-111111111111"
@@ -60,7 +62,7 @@ class AzureServer:
         self.stopped = Event()
         self.authority = trustme.CA()
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.authority.issue_cert(LOGIN, ARM).configure_cert(self.tls)
+        self.authority.issue_cert(LOGIN, ARM, *GOVERNMENT).configure_cert(self.tls)
         self._lock = Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.owner = self
@@ -176,7 +178,7 @@ class _Handler(LoopbackHandler):
             if fault.status:
                 self._error(fault.status, fault.message, fault.retry_after, code="Injected")
                 return
-        if self.host == LOGIN:
+        if self.host in (LOGIN, GOVERNMENT[0]):
             self._entra(path, body)
         elif self.headers.get("Authorization") != f"Bearer {ARM_TOKEN}":
             self._error(401, "The access token is missing.", code="AuthenticationFailed")
@@ -191,11 +193,11 @@ class _Handler(LoopbackHandler):
             seconds = self.server.owner.token_seconds
             self._json(200, {"token_type": "Bearer", "expires_in": seconds, "access_token": token})
         elif path.endswith("/discovery/instance"):
-            names = {"preferred_network": LOGIN, "preferred_cache": LOGIN, "aliases": [LOGIN]}
-            discovery = f"https://{LOGIN}/{TENANT}/v2.0/.well-known/openid-configuration"
+            names = {"preferred_network": self.host, "preferred_cache": self.host, "aliases": [self.host]}
+            discovery = f"https://{self.host}/{TENANT}/v2.0/.well-known/openid-configuration"
             self._json(200, {"tenant_discovery_endpoint": discovery, "metadata": [names]})
         else:
-            base = f"https://{LOGIN}/{TENANT}"
+            base = f"https://{self.host}/{TENANT}"
             self._json(
                 200,
                 {

@@ -17,7 +17,7 @@ from checks.sources.doctor import REQUIREMENTS, clusters, configuration
 from checks.sources.live import close_sources
 from tests.checks.sources.conftest import UseAzure
 from tests.clusters.compose import Cluster, compose, named
-from tests.loopback.azure import ARM, LOGIN, AzureServer
+from tests.loopback.azure import ARM, GOVERNMENT, LOGIN, AzureServer
 from tests.loopback.faults import Fault
 from tests.loopback.kube import KubeServer
 
@@ -276,6 +276,20 @@ def test_azure_does_not_answer(in_azure: Seen) -> None:
 
 def test_a_cluster_without_entra_is_not_entered_as_its_administrator(in_azure: Seen) -> None:
     assert "no Entra integration" in one(in_azure(local=True), "kubernetes-login").observed
+
+
+def test_in_azure_government_the_same_is_asked_there(
+    tmp_path: Path, use_azure: UseAzure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.us")
+    monkeypatch.setenv("AZURE_SDK_CLOUD_CONF", "AZURE_US_GOVERNMENT")
+    base = named("base")
+    with KubeServer(base, authority=trustme.CA()) as kube, AzureServer(base, kube=kube) as azure:
+        use_azure(azure)
+        lines = list(clusters(write(tmp_path, {"name": "aks1", **azure.entry})))
+        hosts = {request.partition("/")[0] for request in azure.requests}
+    assert {line.state for line in lines} == {State.WELL}
+    assert hosts == set(GOVERNMENT)
 
 
 def test_azures_clock_disagrees(in_azure: Seen) -> None:
