@@ -10,10 +10,10 @@ from typing import Any
 
 from urllib3.util.retry import Retry
 
+from checks.documents import BadDocument, Budget, parse_yaml
 from checks.facts.reading import at, items, text
 from checks.sources.azure import AzureAccount, cluster_login, is_local_account
 from checks.sources.base import SourceError
-from checks.sources.documents import BadDocument, Budget, parse_yaml
 from checks.sources.libraries import kubernetes_library
 from checks.sources.replies import Failure, seconds_left, shortened
 

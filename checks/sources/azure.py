@@ -10,10 +10,10 @@ from threading import Lock
 from time import time
 from typing import Any, TypeVar
 
+from checks.documents import BadDocument, Budget, parse_yaml
 from checks.facts.base import AzureCall, Gap
 from checks.facts.reading import items, text
 from checks.sources.base import Answer, Objects
-from checks.sources.documents import BadDocument, Budget, parse_yaml
 from checks.sources.libraries import azure_library
 from checks.sources.replies import Failure, seconds_left, shortened
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from checks.config import SavedAzure
+from checks.documents import BadDocument, Budget, parse_json
 from checks.sources.base import SourceError
-from checks.sources.documents import BadDocument, Budget, parse_json
 from checks.sources.recorded import Recording
 
 _EPOCH = datetime.fromtimestamp(0, UTC)

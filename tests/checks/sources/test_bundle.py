@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from checks.documents import BadDocument, Budget, parse_yaml
 from checks.sources import archive
 from checks.sources.bundle import BundleError, read_bundle
-from checks.sources.documents import BadDocument, Budget, parse_yaml
 from tests.clusters.compose import named, write_bundle
 from tests.recordings import recording
 
