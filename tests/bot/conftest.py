@@ -12,25 +12,21 @@ from bot.sandbox import RateLimits, SandboxServer
 from bot.settings import Settings as BotSettings
 from bot.slack import Slack
 from checks.config import Config, load
-from tests.clusters.compose import compose, named, write_bundle
+from tests.clusters.compose import Cluster, named, read_bundle, write_bundle
 from workers.client import Client, connect
 from workers.settings import Settings
 
-BROKEN = {
-    "change": [
-        {
-            "kind": "StaticGatewayConfiguration",
-            "metadata": {"namespace": "team-egress", "name": "sgc"},
-            "spec": {"gatewayNodepoolName": "gwpoool"},
-        }
-    ]
-}
-"""A typing error in the name of the gateway's node pool."""
+EXAMPLE = Path(__file__).parents[2] / "examples" / "bundles" / "gateway-pool-missing"
+
+
+def broken_cluster() -> Cluster:
+    """A typing error in the name of the gateway's node pool, and all that follows from it."""
+    return read_bundle(EXAMPLE)
 
 
 def write_config(folder: Path, more: str = "", access: str = "") -> Path:
     """A configuration with a healthy and a broken cluster, as bundles."""
-    for name, cluster in (("healthy", named("base")), ("broken", compose(named("base"), BROKEN))):
+    for name, cluster in (("healthy", named("base")), ("broken", broken_cluster())):
         if not (folder / name).exists():
             write_bundle(cluster, folder / name)
     config = folder / "egress-diag.yaml"

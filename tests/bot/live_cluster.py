@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.clusters.compose import compose, named, write_bundle
+from tests.clusters.compose import Cluster, write_bundle
 from tests.loopback.faults import Fault
 from tests.loopback.kube import KubeServer
 
 
 @contextmanager
-def slow_cluster(folder: Path, patch: Mapping[str, object], seconds: float) -> Iterator[tuple[KubeServer, str]]:
+def slow_cluster(folder: Path, cluster: Cluster, seconds: float) -> Iterator[tuple[KubeServer, str]]:
     """The API server, and its entry for the configuration (`live`, also `slow`). Lists of virtual services hang for so long,
     everything else answers at once."""
-    cluster = compose(named("base"), patch)
     saved = folder / "saved"
     write_bundle(cluster, saved)
     with KubeServer(cluster, faults=[Fault("virtualservices", hang=seconds)]) as kube:

@@ -77,7 +77,7 @@ def test_a_command_becomes_a_complete_thread(system: System) -> None:
     ended(system, number)
     thread = whole_thread(system.slack, number=number)
     assert "node pool" in thread[0].text[:90]
-    assert "gwpoool" in thread[0].text
+    assert "gwpol" in thread[0].text
     assert "finding/gateway-pool-missing" in slots(thread)
     ack = system.slack.deliveries("slash_commands")[-1]
     assert ack.seconds < 3

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.sandbox import RateLimits, SandboxServer
-from tests.bot.conftest import BROKEN, write_config
+from tests.bot.conftest import broken_cluster, write_config
 from tests.bot.live_cluster import slow_cluster
 from tests.redis_server import RedisServer
 from tests.system import System, complete, slot, slots, whole_thread
@@ -39,7 +39,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     try:
         with (
             SandboxServer(limits=RateLimits()) as slack,
-            slow_cluster(tmp_path, BROKEN, seconds=4) as (_, entry),
+            slow_cluster(tmp_path, broken_cluster(), seconds=4) as (_, entry),
             System(tmp_path, redis, slack, write_config(tmp_path, entry)) as system,
         ):
             yield Stage(system, slack, redis)

@@ -1,0 +1,113 @@
+"""A conversation without processes: the real Bolt app over HTTP, and worker, ticker and courier carried out step by step."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from werkzeug.serving import make_server
+
+from bot.app import make_bolt, make_web
+from bot.courier import Courier
+from bot.identity import Identity
+from bot.sandbox import Ack, Message, SandboxServer
+from bot.settings import Settings as BotSettings
+from bot.slack import Slack
+from checks.config import Config
+from tests.system import slot
+from workers.client import Client
+from workers.clusters import Clusters
+from workers.diagnosis import Diagnoser
+
+
+@dataclass
+class Conversation:
+    """What a person does, and everything that comes of it."""
+
+    slack: SandboxServer
+    client: Client
+    config: Config
+    courier: Courier
+    diagnoser: Diagnoser
+
+    def say(self, text: str, *, user: str = "U0ALICE", channel: str = "C0OPS", thread: Message | None = None) -> Ack:
+        """Types something, and lets everything that follows happen."""
+        ack = self.slack.say(text, user=user, channel=channel, thread=thread)
+        self.play()
+        return ack
+
+    def press(self, where: Message, action: str, *, user: str = "U0ALICE", option: str | None = None) -> Ack:
+        """Presses a button, and lets everything that follows happen."""
+        ack = self.slack.press(where, action, user=user, option=option)
+        self.play()
+        return ack
+
+    def menu(self, where: Message, word: str, *, user: str = "U0ALICE") -> Ack:
+        """Chooses from the menu of a message."""
+        latest = self.slack.latest(where) or where
+        for block in latest.blocks:
+            for element in block.get("elements", ()):
+                for option in element.get("options", ()):
+                    if option["value"].startswith(f"{word}/"):
+                        return self.press(latest, element["action_id"], user=user, option=option["value"])
+        raise AssertionError(f"no {word} in the menu")
+
+    def play(self, timeout: float = 20) -> None:
+        """Workers, ticker and courier do all there is to do now; listeners that acknowledged first get a moment."""
+        until, quiet = time.monotonic() + timeout, 0
+        while quiet < 6:
+            assert time.monotonic() < until, "it does not come to rest"
+            busy = self.step()
+            quiet = 0 if busy else quiet + 1
+            if not busy:
+                time.sleep(0.05)
+
+    def step(self) -> bool:
+        """One round; True where there was something to do."""
+        busy = False
+        for watch_id in self.client.watches.due():
+            if (watch := self.client.watches.look(watch_id, self.client.start, self.client.run)) is not None:
+                self.client.documents.changed(f"watch/{watch.id}")
+                busy = True
+        for run in self.client.active():
+            self.diagnoser.carry_out(run.id)
+            busy = True
+        for document in self.client.documents.due(0):
+            outcome = self.courier.deliver(document)
+            busy = busy or not outcome.limited
+        return busy
+
+    @property
+    def parents(self) -> list[Message]:
+        """What stands in the channel as the head of a run."""
+        return [m for m in self.slack.messages("C0OPS") if slot(m) == "parent"]
+
+    def told(self, user: str = "U0ALICE") -> str:
+        """What only this person was told last."""
+        found = self.slack.ephemerals(user=user)
+        return found[-1].shown.replace("\u2060", "") if found else ""
+
+
+@contextmanager
+def conversation(slack: SandboxServer, client: Client, config: Config) -> Iterator[Conversation]:
+    """Serves the bot's app to the sandbox."""
+    settings = BotSettings(
+        SLACK_BOT_TOKEN=slack.app.bot_token,
+        SLACK_SIGNING_SECRET=slack.app.signing_secret,
+        SLACK_API_URL=slack.api_url,
+        SLACK_APP_TOKEN="",
+    )
+    web = make_web(make_bolt(settings, config, client), client, Identity(Slack(settings)))
+    server = make_server("127.0.0.1", 0, web, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    slack.request_url = f"http://127.0.0.1:{server.server_port}/slack/events"
+    try:
+        yield Conversation(slack, client, config, Courier(client, Slack(settings)), Diagnoser(client, Clusters(config)))
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)

@@ -1,0 +1,509 @@
+"""What people type, press and fill in, and what they see of it: the storyboards of an incident."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+import pytest
+import urllib3
+
+from bot.sandbox import SandboxServer, View
+from bot.sandbox.blocks import problems_of_view
+from bot.sandbox.delivery import http_body, signed_headers
+from checks.config import Config, load
+from tests.bot.conftest import broken_cluster, write_config
+from tests.bot.conversation import Conversation, conversation
+from tests.clusters.compose import named, write_bundle
+from tests.system import slot, slots, whole_thread
+from workers.client import Client, connect
+from workers.clusters import Clusters
+from workers.diagnosis import Diagnoser
+from workers.records import WatchState
+from workers.settings import Settings
+
+
+@pytest.fixture
+def talk(slack: SandboxServer, client: Client, config: Config) -> Iterator[Conversation]:
+    with conversation(slack, client, config) as found:
+        yield found
+
+
+@pytest.fixture
+def broken(talk: Conversation) -> Conversation:
+    """A conversation in which a broken gateway was found."""
+    talk.say("/egress-diag weu egw")
+    return talk
+
+
+def test_a_broken_gateway_leads_with_its_root_cause_and_folds_the_rest(broken: Conversation) -> None:
+    thread = whole_thread(broken.slack)
+    assert slots(thread)[:3] == ["parent", "verdict", "finding/gateway-pool-missing"]
+    assert "gwpol" in thread[0].shown
+    folded = [m for m in thread if "open" in m.buttons]
+    assert folded
+    assert all("follows from" in m.shown and "kubectl" not in m.shown for m in folded)
+    broken.press(folded[0], "open")
+    assert "kubectl" in broken.told()
+    unfold = next(button for button in thread[1].buttons if button.startswith("unfold"))
+    broken.press(thread[1], unfold, user="U0BOB")
+    assert "kubectl" in broken.told("U0BOB")
+
+
+def test_check_again_says_only_what_changed(broken: Conversation, tmp_path: Path) -> None:
+    parent = broken.parents[0]
+    broken.press(parent, "check_again")
+    again = [m for m in broken.slack.thread(parent) if slot(m) == "parent"]
+    assert len(again) == 1
+    assert "Nothing changed" in again[0].shown
+    count = len(broken.slack.thread(parent))
+
+    _mend(broken, tmp_path)
+    broken.press(again[0], "check_again", user="U0BOB")
+    news = broken.slack.thread(parent)[count:]
+    assert [slot(m) for m in news if not slot(m).startswith(("finding", "unknown"))] == ["parent"]
+    assert "was ❌ broken" in news[0].shown
+    assert "gone: EG4" in news[0].shown
+    assert news[0].text.startswith("Was broken, now")
+    latest = broken.slack.latest(parent)
+    assert latest is not None
+    assert "was ❌ broken" in latest.shown, "the channel sees what the thread found"
+    assert len(broken.parents) == 1
+
+
+def test_a_double_press_starts_one_run_and_says_nothing(talk: Conversation) -> None:
+    talk.say("/egress-diag weu egw")
+    parent = talk.parents[0]
+    talk.slack.press(parent, "check_again")
+    talk.slack.press(parent, "check_again")
+    talk.play()
+    assert len([m for m in talk.slack.thread(parent) if slot(m) == "parent"]) == 1
+    assert not talk.slack.ephemerals()
+
+
+def test_why_tells_the_chain_to_the_person_alone(broken: Conversation) -> None:
+    before = len(broken.slack.thread(broken.parents[0]))
+    broken.menu(broken.parents[0], "why")
+    assert "↳" in broken.told()
+    assert "EG405" in broken.told()
+    assert len(broken.slack.thread(broken.parents[0])) == before
+
+
+def test_commands_come_one_to_a_block(broken: Conversation) -> None:
+    broken.menu(broken.parents[0], "commands")
+    told = broken.slack.ephemerals(user="U0ALICE")[-1]
+    blocks = [block for block in told.blocks if "```" in str(block)]
+    assert len(blocks) >= 3
+    assert all(str(block).count("```") == 2 for block in blocks)
+
+
+def test_evidence_and_report_come_as_files_once_and_replay(broken: Conversation, tmp_path: Path) -> None:
+    for word in ("bundle", "report", "bundle"):
+        broken.menu(broken.parents[0], word)
+    files = broken.slack.files()
+    assert [Path(f.name).suffix for f in files] == [".gz", ".md"]
+    assert "is in the thread already" in broken.told()
+    assert files[1].content is not None
+    assert "gwpol" in files[1].content.decode()
+    assert files[0].content is not None
+    with tarfile.open(fileobj=io.BytesIO(files[0].content)) as packed:
+        packed.extractall(tmp_path / "bundle", filter="data")
+    roots = list((tmp_path / "bundle").rglob("bundle.yaml"))
+    assert len(roots) == 1
+    (tmp_path / "again").mkdir()
+    config = write_config(tmp_path / "again", f"  - {{name: replay, bundle: '{roots[0].parent}'}}\n")
+    diagnoser = Diagnoser(broken.client, Clusters(load(config)))
+    replayed = Conversation(broken.slack, broken.client, load(config), broken.courier, diagnoser)
+    run = broken.client.run(broken.client.verdicts("prod-weu")["team-egress/egw"].run)
+    assert run is not None
+    order = replace(run.order, target=replace(run.order.target, cluster="replay"), key="replay")
+    again = broken.client.start(order).run
+    replayed.play()
+    found = broken.client.run(again.id)
+    assert found is not None
+    assert found.report is not None
+    assert run.report is not None
+    assert [f.identity for f in found.report.findings] == [f.identity for f in run.report.findings]
+
+
+def test_a_file_whose_answer_was_lost_is_not_uploaded_twice(broken: Conversation) -> None:
+    broken.slack.faults.lose_answers(1, "files.completeUploadExternal")
+    broken.menu(broken.parents[0], "report")
+    shown = [m for m in broken.slack.thread(broken.parents[0]) if m.files]
+    assert len(shown) == 1
+
+
+def test_im_on_it_is_shown_in_the_parent(broken: Conversation) -> None:
+    broken.press(broken.parents[0], "own", user="U0BOB")
+    broken.press(broken.parents[0], "own", user="U0BOB")
+    assert "<@U0BOB> is on it" in broken.parents[0].shown
+    broken.press(broken.parents[0], "own", user="U0CAROL")
+    assert "<@U0CAROL> is on it" in broken.parents[0].shown
+    assert broken.client.history.owners("prod-weu") == {"team-egress/egw": "U0CAROL"}
+
+
+def test_this_is_wrong_keeps_the_run_with_the_comment(broken: Conversation) -> None:
+    broken.menu(broken.parents[0], "wrong", user="U0BOB")
+    view = broken.slack.view("U0BOB")
+    assert view is not None
+    assert broken.slack.submit_view(view, {"comment": "The pool exists since 02:50."}, user="U0BOB").ok
+    broken.play()
+    run_id = broken.client.verdicts("prod-weu")["team-egress/egw"].run
+    assert broken.client.runs.remarks(run_id) == (("U0BOB", "The pool exists since 02:50."),)
+    assert "kept for a year" in broken.told("U0BOB")
+
+
+# the words of a thread
+
+
+def test_the_words_of_a_thread(broken: Conversation) -> None:
+    parent = broken.parents[0]
+    broken.say("@egress-diag why", thread=parent)
+    assert "↳" in broken.told()
+    broken.say("@egress-diag commands", thread=parent)
+    assert "```" in broken.told()
+    broken.say("@egress-diag again", thread=parent, user="U0BOB")
+    assert [slot(m) for m in broken.slack.thread(parent) if slot(m) == "parent"] == ["parent"]
+    broken.say("@egress-diag stop", thread=parent)
+    assert "has ended already" in broken.told()
+    broken.say("@egress-diag watch 20h", thread=parent)
+    assert "twelve hours" in broken.told()
+    broken.say("@egress-diag watch 10m", thread=parent)
+    assert "watch" in slots(list(broken.slack.thread(parent)))
+    broken.say("@egress-diag stop", thread=parent)
+    assert "end" in slots(list(broken.slack.thread(parent)))
+
+
+def test_a_mention_elsewhere_is_a_command(talk: Conversation) -> None:
+    talk.say("@egress-diag weu egw")
+    assert len(talk.parents) == 1
+    talk.say("@egress-diag why", thread=talk.slack.messages()[0])
+    assert "about no run that I know" in talk.told()
+    talk.say("@egress-diag")
+    assert "finds why" in talk.told()
+
+
+# watches
+
+
+def test_a_watch_says_fixed_once_after_a_flapping_gateway_has_settled(
+    slack: SandboxServer, redis_url: str, tmp_path: Path
+) -> None:
+    config = load(write_config(tmp_path))
+    client = connect(Settings(REDIS_URL=redis_url, EGRESS_DIAG_WATCH_INTERVAL=0.3), config)
+    with conversation(slack, client, config) as talk:
+        talk.slack.say("/egress-diag watch weu egw 10m")
+        _until(talk, lambda: _watch(talk).looks == 1)
+        for mended in (True, False):
+            _swap(tmp_path, mended=mended)
+            looks = _watch(talk).looks
+            _until(talk, lambda looks=looks: _watch(talk).looks > looks)
+        _swap(tmp_path, mended=True)
+        _until(talk, lambda: _watch(talk).state is WatchState.FIXED)
+        talk.play()
+        shown = [m for m in slack.messages() if slot(m)]
+        found = sorted(slot(m) for m in shown)
+        assert found == ["change/1", "change/2", "change/3", "end", "watch"]
+        end = next(m for m in shown if slot(m) == "end")
+        assert "<@U0ALICE>" in end.shown
+        assert "fixed" in end.shown
+        assert "broken" in next(m for m in shown if slot(m) == "change/1").shown
+    client.close()
+
+
+def test_a_watch_ends_with_the_last_state_when_its_time_is_up(broken: Conversation) -> None:
+    parent = broken.parents[0]
+    broken.press(parent, "watch")
+    broken.press(parent, "watch")
+    assert "is being watched already" in broken.told()
+    watch = broken.client.watches.going()[0]
+    _expire(broken, watch.id)
+    broken.play()
+    end = next(m for m in broken.slack.thread(parent) if slot(m) == "end")
+    assert "time is up" in end.shown
+    assert "broken" in end.shown
+    assert not broken.client.watches.going()
+    assert sum(slot(m) == "end" for m in broken.slack.thread(parent)) == 1
+
+
+def test_a_watch_is_stopped_by_its_button(broken: Conversation) -> None:
+    parent = broken.parents[0]
+    broken.press(parent, "watch")
+    line = next(m for m in broken.slack.thread(parent) if slot(m) == "watch")
+    broken.press(line, "unwatch", user="U0BOB")
+    assert "<@U0BOB> stopped the watch" in next(m for m in broken.slack.thread(parent) if slot(m) == "end").shown
+
+
+# the form
+
+
+def test_the_form_opens_at_once_and_asks(talk: Conversation) -> None:
+    assert talk.slack.say("/egress-diag").ok
+    form_with(talk.slack, "gateway/")
+    opened = talk.slack.calls("views.open")[0]
+    assert "One moment" in str(opened.args)
+    talk.client.history.keep_inventory("prod-neu", (("team-egress/egw", True), ("shop/egress-shop", True)))
+    view = talk.slack.view()
+    assert view is not None
+    talk.slack.press(view, "cluster", option="prod-neu")
+    view = form_with(talk.slack, "gateway/prod-neu")
+    offered = [option["value"] for option in talk.slack.type_ahead(view, "gateway", "shop")]
+    assert offered == ["shop/egress-shop", "shop"]
+    assert [o["value"] for o in talk.slack.type_ahead(view, "gateway", "team")] == ["team-egress/egw", "team"]
+    ack = talk.slack.submit_view(view, {"gateway": "team-egress/egw", "host": "not a host"})
+    assert "host" in ack.errors
+    assert talk.slack.submit_view(view, {"gateway": "team-egress/egw", "host": "api.bank.example:443"}).ok
+    talk.play()
+    assert talk.slack.view() is None
+    assert "api.bank.example:443" in talk.parents[0].shown
+
+
+def test_the_last_choice_of_the_channel_comes_first(broken: Conversation) -> None:
+    assert broken.slack.say("/egress-diag", user="U0BOB").ok
+    view = form_with(broken.slack, "gateway/", user="U0BOB")
+    assert "gateway/prod-weu" in str(view.blocks)
+    assert "'value': 'egw'" in str(view.blocks)
+
+
+def test_the_form_says_when_nothing_may_be_asked_here(slack: SandboxServer, client: Client, tmp_path: Path) -> None:
+    rule = "  - {allow: [diagnose], users: ['U0BOB'], channels: ['C0PAY']}\n"
+    config = load(write_config(tmp_path, access=rule))
+    with conversation(slack, client, config) as talk:
+        talk.slack.say("/egress-diag")
+        view = form_with(talk.slack, "may check no cluster")
+        assert "#platform-team" in view.shown
+
+
+def test_a_form_that_comes_too_late_says_what_to_type(talk: Conversation) -> None:
+    talk.slack.faults.latency(3.2, "views.open")
+    talk.slack.say("/egress-diag")
+    talk.slack.wait_until(lambda: "Type it instead" in talk.told(), timeout=10)
+
+
+# access
+
+
+RULES = """\
+  - {allow: [diagnose], users: [S0ONCALL], clusters: ['prod-*'], channels: ['C0OPS']}
+  - {allow: [diagnose], users: [U0BOB], clusters: ['prod-neu'], channels: ['C0OPS'], gateways: ['egw']}
+"""
+
+
+@pytest.fixture
+def guarded(slack: SandboxServer, client: Client, tmp_path: Path) -> Iterator[Conversation]:
+    with conversation(slack, client, load(write_config(tmp_path, access=RULES))) as found:
+        yield found
+
+
+def test_rules_by_group_user_cluster_gateway_and_channel(guarded: Conversation) -> None:
+    guarded.say("/egress-diag weu egw", user="U0ALICE")
+    assert len(guarded.parents) == 1
+    for text, user, channel in (
+        ("weu egw", "U0BOB", "C0OPS"),
+        ("prod-neu other", "U0BOB", "C0OPS"),
+        ("prod-neu egw", "U0CAROL", "C0OPS"),
+        ("weu egw", "U0ALICE", "C0PAY"),
+    ):
+        ack = guarded.say(f"/egress-diag {text}", user=user, channel=channel)
+        assert ack.message is not None, (text, user)
+        assert "⛔" in ack.message.shown
+    ack = guarded.say("/egress-diag weu egw", user="U0ALICE", channel="C0PAY")
+    assert ack.message is not None
+    assert "answered in this channel; you may diagnose it in <#C0OPS>" in ack.message.shown
+    assert len(guarded.parents) == 1
+    guarded.say("/egress-diag prod-neu egw", user="U0BOB")
+    assert len(guarded.parents) == 2
+
+
+def test_a_button_is_checked_at_the_press(guarded: Conversation) -> None:
+    guarded.say("/egress-diag weu egw", user="U0ALICE")
+    parent = guarded.parents[0]
+    for action in ("check_again", "watch", "own"):
+        guarded.press(parent, action, user="U0CAROL")
+        assert "⛔" in guarded.told("U0CAROL")
+        assert "#platform-team" in guarded.told("U0CAROL")
+    for word in ("why", "commands", "bundle", "report", "wrong"):
+        guarded.menu(parent, word, user="U0CAROL")
+        assert "⛔" in guarded.told("U0CAROL")
+    assert guarded.slack.view("U0CAROL") is None
+    assert not guarded.slack.files()
+    assert "is on it" not in guarded.parents[0].shown
+
+
+def test_every_command_press_and_refusal_is_in_the_audit(guarded: Conversation) -> None:
+    guarded.say("/egress-diag weu egw", user="U0ALICE")
+    guarded.press(guarded.parents[0], "own", user="U0CAROL")
+    guarded.say("/egress-diag prod-wue egw", user="U0BOB")
+    entries = [(e["user"], e["what"], e["about"], e["outcome"]) for e in reversed(guarded.client.audit.last())]
+    run = guarded.client.verdicts("prod-weu")["team-egress/egw"].run
+    assert entries == [
+        ("U0ALICE", "command", "weu egw", "done"),
+        ("U0CAROL", "press own", run, "refused"),
+        ("U0BOB", "command", "prod-wue egw", "mistake"),
+    ]
+
+
+def test_a_group_that_cannot_be_looked_up_grants_nothing(guarded: Conversation) -> None:
+    guarded.slack.faults.take_scope("usergroups:read")
+    ack = guarded.say("/egress-diag weu egw", user="U0ALICE")
+    assert ack.message is not None
+    assert "⛔" in ack.message.shown
+
+
+def test_a_slow_group_look_up_does_not_cost_slacks_three_seconds(guarded: Conversation) -> None:
+    guarded.slack.faults.latency(2.4, "usergroups.users.list")
+    ack = guarded.say("/egress-diag weu egw", user="U0ALICE")
+    assert ack.ok
+    assert ack.seconds < 3
+    guarded.slack.wait_until(lambda: "⛔" in guarded.told() or guarded.parents, timeout=5)
+
+
+# buttons of the past
+
+
+def test_buttons_of_unknown_runs_and_changed_values_say_so(broken: Conversation) -> None:
+    parent = broken.parents[0]
+    for value in ("000000000000", "", "../../etc", "a" * 2000, "*", "run:1", "🔥"):
+        for action in ("check_again", "watch", "own"):
+            assert broken.slack.press(parent, action, value=value or " ").ok
+        broken.play()
+        assert "too old" in broken.told(), value
+    assert len(broken.parents) == 1
+    folded = next(m for m in broken.slack.thread(parent) if "open" in m.buttons)
+    run = broken.client.verdicts("prod-weu")["team-egress/egw"].run
+    for value in (f"{run}/nothing", f"{run}/", run, f"{run}/../x"):
+        broken.slack.press(folded, "open", value=value)
+        broken.play()
+        assert "too old" in broken.told()
+
+
+def test_the_same_press_delivered_again_does_nothing_more(broken: Conversation) -> None:
+    broken.menu(broken.parents[0], "why")
+    count = len(broken.slack.ephemerals())
+    body, kind = http_body("interactive", broken.slack.deliveries("interactive")[-1].payload)
+    for number in (1, 2, 3):
+        headers = {
+            "Content-Type": kind,
+            "X-Slack-Retry-Num": str(number),
+            **signed_headers(body, broken.slack.app.signing_secret, int(time.time())),
+        }
+        with urllib3.PoolManager() as http:
+            assert http.request("POST", broken.slack.request_url or "", body=body, headers=headers).status == 200
+    broken.play()
+    assert len(broken.slack.ephemerals()) == count
+
+
+# the App Home
+
+
+def test_the_app_home_shows_what_is_going_on(broken: Conversation) -> None:
+    broken.press(broken.parents[0], "own", user="U0BOB")
+    broken.press(broken.parents[0], "watch")
+    assert broken.slack.open_home().ok
+    view = broken.slack.wait_until(broken.slack.home)
+    assert not problems_of_view(view.body)
+    shown = view.shown
+    assert "Nothing is running" in shown
+    assert "🙋 <@U0BOB>" in shown
+    assert "👀 `team-egress/egw` on `prod-weu`" in shown
+    assert "❌ no worker" in shown
+    assert "diagnose: clusters *" in shown.replace("\u2060", "")
+
+
+def test_the_app_home_of_a_stranger_shows_nothing_of_the_clusters(guarded: Conversation) -> None:
+    guarded.say("/egress-diag weu egw", user="U0ALICE")
+    assert guarded.slack.open_home(user="U0CAROL").ok
+    view = guarded.slack.wait_until(lambda: guarded.slack.home("U0CAROL"))
+    assert "prod-weu" not in view.shown
+    assert "no rule for you" in view.shown
+
+
+# history
+
+
+def test_history_tells_what_changed_between_the_runs(broken: Conversation, tmp_path: Path) -> None:
+    _mend(broken, tmp_path)
+    broken.say("/egress-diag weu egw")
+    ack = broken.say("/egress-diag history weu egw")
+    assert ack.message is not None
+    assert "The last 2 runs" in ack.message.shown
+    assert "gone EG" in ack.message.shown
+    ack = broken.say("/egress-diag history weu nothing-here")
+    assert ack.message is not None
+    assert "has not been checked yet" in ack.message.shown
+
+
+def test_a_name_that_fits_two_gateways_offers_both(broken: Conversation) -> None:
+    broken.client.history.keep_inventory("prod-weu", (("a/egress", True), ("b/egress", True)))
+    ack = broken.say("/egress-diag weu egress")
+    assert ack.message is not None
+    assert ack.message.buttons == ("suggestion/0", "suggestion/1")
+
+
+def test_only_seen_clusters_are_listed(guarded: Conversation) -> None:
+    ack = guarded.say("/egress-diag list", user="U0BOB")
+    assert ack.message is not None
+    assert "prod-neu" in ack.message.shown
+    assert "prod-weu" not in ack.message.shown
+
+
+# pieces
+
+
+def form_with(slack: SandboxServer, text: str, user: str = "U0ALICE") -> View:
+    """The form that this person has open, as soon as this is in it."""
+
+    def found() -> View | None:
+        view = slack.view(user)
+        return view if view is not None and text in str(view.blocks) else None
+
+    return slack.wait_until(found)
+
+
+def _mend(talk: Conversation, folder: Path) -> None:
+    """The cluster as somebody has mended it; the configuration names another bundle from now on."""
+    write_bundle(named("base"), folder / "mended")
+    clusters = tuple(
+        c.model_copy(update={"bundle": folder / "mended"}) if c.name == "prod-weu" else c
+        for c in talk.diagnoser.clusters.config.clusters
+    )
+    talk.diagnoser.clusters.config = talk.diagnoser.clusters.config.model_copy(update={"clusters": clusters})
+
+
+def _swap(folder: Path, *, mended: bool) -> None:
+    """Replaces the cluster's bundle in place, as a recorder would."""
+    fresh = folder / "fresh"
+    write_bundle(named("base") if mended else broken_cluster(), fresh)
+    (folder / "broken").rename(folder / f"old-{len(list(folder.iterdir()))}")
+    fresh.rename(folder / "broken")
+
+
+def _watch(talk: Conversation) -> object:
+    ids = [
+        str(key).split(":")[-1] for key in talk.client.runs.redis.keys("egress-diag:watch:*") if "lease" not in str(key)
+    ]
+    assert len(ids) == 1
+    found = talk.client.watches.get(ids[0])
+    assert found is not None
+    return found
+
+
+def _until(talk: Conversation, condition: object) -> None:
+    until = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < until
+        talk.step()
+        time.sleep(0.02)
+
+
+def _expire(talk: Conversation, watch_id: str) -> None:
+    """The clock has moved on: the watch's end is now."""
+    key = f"egress-diag:watch:{watch_id}"
+    record = orjson.loads(talk.client.runs.redis.get(key) or b"")
+    talk.client.runs.redis.set(key, orjson.dumps({**record, "until": record["began"]}))
+    talk.client.runs.redis.zadd("egress-diag:watches", {watch_id: 0})
