@@ -20,6 +20,7 @@ from checks.facts.view import Facts, Question
 from checks.findings import Change, Finding, Observation, Report, Scope, Status
 from checks.readings import Closed, Reading, record
 from checks.timeline import TIMELINE_READS, changes
+from checks.tracing import failed_part, route_part
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,17 @@ class Diagnosis:
             client=self.question.client,
             changes=recent,
             gaps=tuple(sorted({*gaps, *(str(gap) for gap in self.store.all_gaps())})),
+            extras=self._route(findings),
         )
+
+    def _route(self, findings: tuple[Finding, ...]) -> dict[str, object]:
+        """The route of the host that was asked about; a sentence in its place where tracing it failed."""
+        try:
+            return route_part(self.store, self.question, self.target, self._target_gap, findings)
+        except Exception as error:  # the engine's own place: a report without a route is still a report
+            token = _token("route", error)
+            log.exception("tracing the route failed, error %s", token)
+            return failed_part(self.question, token, type(error).__name__)
 
     def _changes(self) -> tuple[tuple[Change, ...], tuple[str, ...]]:
         """The recent changes, from what has been read; a sentence in their place where telling them failed."""

@@ -4,6 +4,8 @@ import textwrap
 from collections.abc import Iterator
 
 from checks.findings import Action, Effect, Finding, Report, Status
+from checks.reports import route_text
+from checks.reports.route_document import route_from_json
 from checks.reports.wording import MARKS, coverage, explains, headline, plural, roots_of
 
 EFFECTS = {
@@ -22,10 +24,15 @@ def verdict(report: Report) -> Iterator[str]:
     """What follows the findings: the verdict, each root cause with evidence and actions, warnings, what was not seen."""
     yield ""
     yield headline(report)
+    route = route_from_json(report.extras)
+    if route is not None:
+        yield from _wrapped(f"Route: {route.summary}", "")
     for cause in roots_of(report):
         yield from _cause(report, cause)
     for warning in report.of(Status.WARN):
         yield from _warning(warning)
+    if route is not None:
+        yield from route_text.lines(route)
     unknown = report.of(Status.UNKNOWN)
     if unknown:
         yield ""
@@ -77,7 +84,7 @@ def _reason(finding: Finding) -> str:
     return finding.summary.removeprefix("Could not be checked: ")
 
 
-def _wrapped(sentence: str) -> list[str]:
+def _wrapped(sentence: str, pad: str = "    ") -> list[str]:
     return textwrap.wrap(
-        sentence, 110, initial_indent="    ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+        sentence, 110, initial_indent=pad, subsequent_indent=pad, break_long_words=False, break_on_hyphens=False
     )

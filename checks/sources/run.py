@@ -15,6 +15,7 @@ from checks.readings import record
 from checks.snapshot import extras, snapshot
 from checks.sources.base import Source, gather
 from checks.sources.recorded import RecordedSource
+from checks.tracing import traced_reads
 
 
 def run(source: Source, question: Question, checks: Sequence[Check], timeout: float) -> Iterator[Evaluated | Report]:
@@ -22,7 +23,7 @@ def run(source: Source, question: Question, checks: Sequence[Check], timeout: fl
     Raises AmbiguousGateway when the gateway's name lies in several namespaces."""
     began = monotonic()
     store = FactStore(source.now())
-    readings = gather(source, needed(checks), store, began + timeout)
+    readings = gather(source, needed(checks) | traced_reads(question), store, began + timeout)
     for step in diagnose(readings, store, question, checks, at_once=isinstance(source, RecordedSource)):
         match step:
             case Evaluated():

@@ -1,0 +1,79 @@
+"""A route for a terminal: what becomes of each kind of request, and its path, indented hop by hop."""
+
+import textwrap
+from collections.abc import Iterator
+
+from checks.route.way import Correction, Hop, Mark, Outcome, Route, Way
+
+MARKS = {
+    Mark.PASSES: "ok",
+    Mark.DOUBTS: "WARN",
+    Mark.BREAKS: "FAIL",
+    Mark.LEAVES: "AWAY",
+    Mark.UNKNOWN: "????",
+    Mark.BEYOND: "",
+}
+WIDTH = 118
+
+
+def lines(route: Route) -> Iterator[str]:
+    """The section of a text report; the summary stands under the report's headline already."""
+    if not route.ways:
+        return
+    yield ""
+    yield f"Route of {route.host}"
+    for way in route.ways:
+        yield from _way(way)
+
+
+def _way(way: Way) -> Iterator[str]:
+    named = ", ".join(way.clients[:5]) + (f" and {len(way.clients) - 5} more" if len(way.clients) > 5 else "")
+    where = f", for gateway pods of {way.revision}" if way.revision else ""
+    yield ""
+    yield f"  {way.scheme}://, port {way.port}, from {named}{where}"
+    yield from _wrapped(way.summary, 4)
+    if not way.meant and way.broken is not None:
+        # What the gateway is not set up for needs no path, only the place at which that shows.
+        yield from _hop(way.broken, 0)
+        return
+    reached = [hop for hop in way.hops if hop.mark is not Mark.BEYOND]
+    beyond = [hop.name.value for hop in way.hops if hop.mark is Mark.BEYOND]
+    for depth, hop in enumerate(reached):
+        yield from _hop(hop, depth)
+    if beyond and way.outcome in (Outcome.FAILS, Outcome.UNKNOWN):
+        yield from _wrapped(f"not reached: {', '.join(beyond)}", 8 + 2 * len(reached))
+    for correction in way.corrections:
+        yield from _correction(correction)
+
+
+def _hop(hop: Hop, depth: int) -> Iterator[str]:
+    pad = "  " * depth
+    arrow = "-> " if depth else ""
+    head = f"  {MARKS[hop.mark]:>4}  {pad}{arrow}{hop.name}: "
+    yield from textwrap.wrap(
+        hop.says, WIDTH, initial_indent=head, subsequent_indent=" " * (11 + 2 * depth), break_long_words=False
+    ) or [head]
+    inner = " " * (11 + 2 * depth)
+    for each in hop.decided:
+        why = f"  ({each.why})" if each.why else ""
+        yield f"{inner}{each.resource}  {each.field}: {each.chosen or '(empty)'}{why}"
+    for rival in hop.rivals:
+        yield f"{inner}not used: {rival.resource}, {rival.why}"
+    for doubt in hop.doubts:
+        yield f"{inner}! {doubt}"
+    if hop.finding and hop.mark in (Mark.BREAKS, Mark.LEAVES):
+        yield f"{inner}see {hop.finding}"
+
+
+def _correction(each: Correction) -> Iterator[str]:
+    yield f"    > {each.title}: {each.resource}. For other hosts this changes {each.elsewhere}."
+    yield "        kubectl apply -f - <<'EOF'"
+    yield from (f"        {line}" for line in each.manifest.rstrip().splitlines())
+    yield "        EOF"
+
+
+def _wrapped(sentence: str, indent: int) -> list[str]:
+    pad = " " * indent
+    return textwrap.wrap(
+        sentence, WIDTH, initial_indent=pad, subsequent_indent=pad, break_long_words=False, break_on_hyphens=False
+    )
