@@ -1,0 +1,389 @@
+"""The chart by the real helm: every installation of the matrix is valid and keeps the rules."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from checks import __version__
+from checks.check import catalogue
+from checks.config import AccessRule, ClusterConfig, Config, DigestConfig, Retention, SavedAzure, parse
+from checks.permissions import cluster_role
+from checks.rights import PARTS
+from tests.helm.chart import CHART, KUBERNETES, LEAST, Json, helm, merged, named, of_kind, pod, pods, refusal, rendered
+from tests.helm.manifests import kubeconform, model
+from tests.helm.matrix import HERE, MATRIX, RULE, THROUGH_AZURE
+
+matrix = pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX.keys())
+SCHEMA: Json = json.loads((CHART / "values.schema.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("schemas")
+
+
+# valid
+
+
+def test_the_linter_finds_nothing_in_the_chart_as_it_is() -> None:
+    done = helm("lint", str(CHART), "--strict", "--kube-version", KUBERNETES, values=LEAST)
+    assert (done.returncode, "[WARNING]" in done.stdout, "[ERROR]" in done.stdout) == (0, False, False), done.stdout
+
+
+@matrix
+def test_each_installation_is_valid(values: Json, schemas: Path) -> None:
+    objects = rendered(values)
+    assert objects
+    for each in objects:
+        if (kind := model(each)) is not None:
+            kind.model_validate(each)
+    assert kubeconform(objects, schemas) == []
+
+
+def test_the_validation_would_notice_a_misspelt_field(schemas: Path) -> None:
+    wrong = named(rendered({}), "Deployment", "egress-diag-worker")
+    wrong["spec"]["template"]["spec"]["containers"][0]["envv"] = []
+    assert "envv" in " ".join(kubeconform([wrong], schemas))
+
+
+@matrix
+def test_no_two_objects_have_one_name(values: Json) -> None:
+    seen = [(o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"]) for o in rendered(values)]
+    assert len(seen) == len(set(seen))
+    assert all(len(name) <= 63 for _, _, name in seen)
+
+
+def test_the_chart_and_the_package_have_one_version() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart["appVersion"] == __version__
+
+
+# rights
+
+
+def test_the_reading_roles_are_exactly_what_the_checks_declare() -> None:
+    roles = of_kind(rendered({"config": {"clusters": [HERE]}}), "ClusterRole")
+    granted = [rule for role in roles for rule in role["rules"]]
+    assert rights(granted) == rights(cluster_role(catalogue())["rules"])
+    assert {verb for rule in granted for verb in rule["verbs"]} <= {"get", "list"}
+
+
+def rights(rules: Any) -> set[tuple[str, str, str]]:
+    return {(g, r, v) for rule in rules for g in rule["apiGroups"] for r in rule["resources"] for v in rule["verbs"]}
+
+
+@pytest.mark.parametrize("part", ["read", "secrets", "probe", "restart"])
+def test_the_charts_rules_are_those_of_the_checks(part: str) -> None:
+    written = (CHART / "files" / f"{part}.yaml").read_text()
+    assert written == PARTS[part](catalogue()) + "\n", "older than the checks: make docs"
+
+
+def test_without_the_switch_nobody_may_list_secrets() -> None:
+    found = [
+        rule
+        for role in of_kind(rendered(MATRIX["without the right to Secrets"]), "ClusterRole")
+        for rule in role["rules"]
+    ]
+    assert "secrets" not in {name for rule in found for name in rule["resources"]}
+
+
+def test_rights_to_change_are_there_only_where_a_namespace_is_named_and_only_in_it() -> None:
+    assert not of_kind(rendered({"config": {"clusters": [HERE]}}), "Role")
+    objects = rendered(MATRIX["with probe and restart"])
+    places = sorted((o["metadata"]["namespace"], o["metadata"]["name"]) for o in of_kind(objects, "RoleBinding"))
+    assert places == [
+        ("aks-istio-egress", "egress-diag-probe"),
+        ("payments", "egress-diag-probe"),
+        ("payments", "egress-diag-restart"),
+    ]
+    for binding in of_kind(objects, "RoleBinding"):
+        assert [s["name"] for s in binding["subjects"]] == ["egress-diag-worker"]
+
+
+@matrix
+def test_only_the_workers_account_and_named_subjects_are_bound_to_anything(values: Json) -> None:
+    objects = rendered(values)
+    extra = {each["name"] for each in values.get("rbac", {}).get("subjects", [])}
+    accounts = values.get("serviceAccounts", {}).get("worker", {})
+    worker = accounts.get("name") or "egress-diag-worker"
+    for kind in ("RoleBinding", "ClusterRoleBinding"):
+        for binding in of_kind(objects, kind):
+            assert {s["name"] for s in binding["subjects"]} <= {worker, *extra}
+
+
+def test_a_cluster_reached_through_azure_binds_nobody_here() -> None:
+    objects = rendered(MATRIX["a fleet through Azure"])
+    assert not of_kind(objects, "ClusterRoleBinding")
+    assert pod(objects, "worker")["spec"]["automountServiceAccountToken"] is False
+
+
+def test_only_the_rights_are_only_the_rights() -> None:
+    assert {o["kind"] for o in rendered(MATRIX["only the rights"])} == {"ClusterRole", "ClusterRoleBinding"}
+
+
+# accounts and secrets
+
+
+@matrix
+def test_cluster_credentials_lie_where_diagnoses_run_and_slacks_where_messages_are_sent(values: Json) -> None:
+    for component, each in pods(rendered(values)):
+        spec = each["spec"]
+        slack = {e["name"] for c in spec["containers"] for e in c.get("env", []) if e["name"].startswith("SLACK_")}
+        assert bool(slack) == (component in ("bot", "courier"))
+        cluster = spec["automountServiceAccountToken"] or any(v["name"] == "kubeconfig" for v in spec["volumes"])
+        identity = each["metadata"]["labels"].get("azure.workload.identity/use")
+        if component != "worker":
+            assert not cluster
+            assert identity is None
+            assert spec["serviceAccountName"] != pod(rendered(values), "worker")["spec"]["serviceAccountName"]
+
+
+def test_the_workers_take_on_the_managed_identity() -> None:
+    objects = rendered(MATRIX["a fleet through Azure"])
+    account = named(objects, "ServiceAccount", "egress-diag-worker")
+    assert account["metadata"]["annotations"]["azure.workload.identity/client-id"].startswith("11111111")
+    assert pod(objects, "worker")["metadata"]["labels"]["azure.workload.identity/use"] == "true"
+    assert "annotations" not in named(objects, "ServiceAccount", "egress-diag")["metadata"]
+
+
+SECRETS: Json = {
+    "slack": {
+        "existingSecret": "",
+        "mode": "http",
+        "botToken": "xoxb-tell-nobody",
+        "signingSecret": "tell-nobody-either",
+    },
+}
+
+
+def test_secrets_are_only_in_secrets_and_reach_processes_only_by_reference() -> None:
+    for each in rendered(SECRETS):
+        if each["kind"] != "Secret":
+            assert "tell-nobody" not in json.dumps(each)
+        for container in each.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
+            for variable in container.get("env", []):
+                if re.search("TOKEN|SECRET|PASSWORD", variable["name"]):
+                    assert "secretKeyRef" in variable["valueFrom"]
+
+
+@matrix
+def test_no_password_of_redis_is_outside_of_its_secret(values: Json) -> None:
+    objects = rendered(values)
+    made = [o for o in of_kind(objects, "Secret") if "redis-password" in o["data"]]
+    for secret in made:
+        others = json.dumps([o for o in objects if o["kind"] != "Secret"])
+        assert secret["data"]["redis-password"] not in others
+    assert len(made) == (1 if not values.get("rbacOnly") and inside(values) else 0)
+
+
+def inside(values: Json) -> bool:
+    redis = values.get("redis", {})
+    return redis.get("enabled", True) and not redis.get("existingSecret")
+
+
+# pods
+
+
+@matrix
+def test_every_pod_keeps_the_restricted_profile_and_a_read_only_root(values: Json) -> None:
+    for component, each in pods(rendered(values)):
+        spec = each["spec"]
+        assert spec["securityContext"]["runAsNonRoot"] is True, component
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
+        assert all({"configMap", "secret", "emptyDir"} & set(volume) for volume in spec["volumes"])
+        for container in spec["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert {"requests", "limits"} <= set(container["resources"])
+            assert "memory" in container["resources"]["limits"]
+            assert "cpu" not in container["resources"]["limits"]
+
+
+@matrix
+def test_no_pod_joins_the_mesh_whose_gateways_it_diagnoses(values: Json) -> None:
+    for _, each in pods(rendered(values)):
+        assert each["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"
+        assert "kubernetes.azure.com/static-gateway-configuration" not in each["metadata"].get("annotations", {})
+
+
+@matrix
+def test_selectors_of_services_budgets_and_policies_find_their_pods(values: Json) -> None:
+    objects = rendered(values)
+    labels = {component: each["metadata"]["labels"] for component, each in pods(objects)}
+    for each in objects:
+        match each["kind"]:
+            case "Service":
+                wanted = each["spec"]["selector"]
+            case "NetworkPolicy":
+                wanted = each["spec"]["podSelector"]["matchLabels"]
+            case "PodDisruptionBudget" | "Deployment" | "StatefulSet" | "ServiceMonitor":
+                wanted = each["spec"]["selector"]["matchLabels"]
+            case _:
+                continue
+        assert any(wanted.items() <= found.items() for found in labels.values()), each["metadata"]["name"]
+
+
+@matrix
+def test_a_budget_never_keeps_a_node_from_being_drained(values: Json) -> None:
+    objects = rendered(values)
+    for budget in of_kind(objects, "PodDisruptionBudget"):
+        assert budget["spec"]["maxUnavailable"] == 1
+        target = named(objects, "Deployment", budget["metadata"]["name"])
+        assert target["spec"].get("replicas", 2) > 1
+
+
+@pytest.mark.parametrize("name", ["scaled by CPU", "scaled by the queue"])
+def test_who_scales_the_workers_alone_says_how_many(name: str) -> None:
+    assert "replicas" not in named(rendered(MATRIX[name]), "Deployment", "egress-diag-worker")["spec"]
+
+
+def test_a_change_of_the_configuration_starts_all_pods_and_one_of_slack_only_those_that_use_it() -> None:
+    def sums(values: Json) -> dict[str, Json]:
+        values = merged({"redis": {"existingSecret": "kept"}}, values)
+        return {c: each["metadata"]["annotations"] for c, each in pods(rendered(values)) if c not in ("test", "redis")}
+
+    before, after = sums({}), sums({"config": {"ask": "#team"}})
+    assert all(before[c]["checksum/config"] != after[c]["checksum/config"] for c in before)
+    told = {"slack": {"existingSecret": "", "botToken": "xoxb-1", "appToken": "xapp-1"}}
+    first, second = sums(told), sums(merged(told, {"slack": {"botToken": "xoxb-2"}}))
+    assert {c for c in first if first[c] != second[c]} == {"bot", "courier"}
+
+
+def test_the_password_of_redis_is_one_for_all_of_a_release() -> None:
+    objects = rendered({"worker": {"autoscaling": {"mode": "queue"}}})
+    sums = {each["metadata"]["annotations"]["checksum/redis"] for c, each in pods(objects) if c != "test"}
+    assert len(sums) == 1
+
+
+def test_a_change_of_version_does_not_start_redis_anew() -> None:
+    assert "helm.sh/chart" not in pod(rendered({}), "redis")["metadata"]["labels"]
+
+
+# configuration and values
+
+
+@matrix
+def test_the_configuration_is_one_that_the_processes_take(values: Json) -> None:
+    for each in of_kind(rendered(values), "ConfigMap"):
+        if "config.yaml" in each["data"]:
+            config = parse(each["data"]["config.yaml"], Path("/etc/egress-diag/config.yaml"))
+            assert [c.name for c in config.clusters] == [
+                c["name"] for c in values.get("config", {}).get("clusters", [])
+            ]
+
+
+def test_the_schema_knows_what_the_configuration_file_knows() -> None:
+    config = SCHEMA["properties"]["config"]
+    places: list[tuple[Json, type[BaseModel]]] = [
+        (config, Config),
+        (config["properties"]["clusters"]["items"], ClusterConfig),
+        (config["properties"]["clusters"]["items"]["properties"]["azure"]["oneOf"][1], SavedAzure),
+        (config["properties"]["access"]["items"], AccessRule),
+        (config["properties"]["digests"]["items"], DigestConfig),
+        (config["properties"]["retention"], Retention),
+    ]
+    for place, known in places:
+        assert set(place["properties"]) == set(known.model_fields), known.__name__
+
+
+def test_the_schema_is_strict_everywhere_and_says_what_each_value_is() -> None:
+    def walk(path: str, place: Json) -> None:
+        assert place.get("description") or path == "", path
+        if place.get("type") == "object" and "properties" in place:
+            assert place["additionalProperties"] is False, path
+            for key, value in place["properties"].items():
+                walk(f"{path}.{key}", value)
+
+    walk("", SCHEMA)
+
+
+def test_the_schema_and_the_values_name_the_same_keys() -> None:
+    def keys(path: str, schema: Json, values: Any) -> set[str]:
+        found: set[str] = set()
+        for key, place in schema.get("properties", {}).items():
+            if not isinstance(values, dict) or key not in values:
+                found.add(f"{path}{key}")
+            else:
+                found |= keys(f"{path}{key}.", place, values[key])
+        return found
+
+    missing = keys("", SCHEMA, yaml.safe_load((CHART / "values.yaml").read_text()))
+    # Not of this chart, or with the program's own default.
+    assert {key for key in missing if not key.endswith("limits.cpu")} == {
+        "global",
+        "config.sweep_every",
+        "config.retention.runs",
+        "config.retention.evidence",
+    }
+
+
+REFUSED: dict[str, tuple[Json, str]] = {
+    "a misspelt key": ({"slack": {"existingsecret": "x"}}, "existingsecret"),
+    "a mode that is none": ({"slack": {"mode": "websocket"}}, "mode"),
+    "an image from nowhere": ({"image": {"repository": ""}}, "image.repository is missing"),
+    "no tokens": ({"slack": {"existingSecret": ""}}, "Slack's tokens are missing"),
+    "no signing secret": (
+        {"slack": {"existingSecret": "", "mode": "http", "botToken": "xoxb-1"}},
+        "slack.signingSecret is missing",
+    ),
+    "a token of the wrong kind": ({"slack": {"existingSecret": "", "botToken": "xapp-1"}}, "botToken"),
+    "no external Redis": ({"redis": {"enabled": False}}, "redis.external.host is missing"),
+    "a cluster without a name": ({"config": {"clusters": [{"kubeconfig": "in-cluster"}]}}, "name"),
+    "an unknown permission": ({"config": {"access": [{"allow": ["root"], "users": ["*"]}]}}, "allow"),
+    "an unknown key of a cluster": ({"config": {"clusters": [{**THROUGH_AZURE, "region": "weu"}]}}, "region"),
+    "no replicas": ({"bot": {"replicas": 0}}, "replicas"),
+    "an Ingress for no host": (
+        {"slack": {"mode": "http"}, "bot": {"ingress": {"enabled": True}}},
+        "bot.ingress.host is missing",
+    ),
+    "rights for nobody": ({"rbacOnly": True}, "rbac.subjects"),
+    "probes by nobody": ({"rbac": {"probe": {"namespaces": ["x"]}}}, "nobody reads this cluster"),
+    "accounts that do not exist": (
+        {"serviceAccounts": {"worker": {"create": False}}},
+        "serviceAccounts.worker.name is missing",
+    ),
+}
+
+
+@pytest.mark.parametrize(("values", "said"), REFUSED.values(), ids=REFUSED.keys())
+def test_values_that_cannot_work_are_refused_with_the_key(values: Json, said: str) -> None:
+    assert said in refusal(merged(LEAST, values))
+
+
+# the next step
+
+
+@pytest.fixture(scope="session")
+def notes_chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The chart with its notes as an object: helm shows notes only where there is a cluster."""
+    chart = tmp_path_factory.mktemp("notes") / "egress-diag"
+    shutil.copytree(CHART, chart)
+    notes = (chart / "templates/NOTES.txt").read_text()
+    (chart / "templates/notes.yaml").write_text(
+        f'{{{{- define "notes" }}}}{notes}{{{{ end }}}}\nkind: Notes\ntext: {{{{ include "notes" . | quote }}}}\n'
+    )
+    return chart
+
+
+def test_the_notes_say_the_next_step(notes_chart: Path) -> None:
+    def notes(values: Json) -> str:
+        return str(of_kind(rendered(values, chart=notes_chart, namespace="tools"), "Notes")[0]["text"])
+
+    assert "helm test egress-diag -n tools" in notes({})
+    assert "No cluster is configured yet" in notes({})
+    assert "none means no" in notes({"config": {"clusters": [HERE]}})
+    ready = {"config": {"clusters": [HERE], "access": [RULE]}}
+    assert "/egress-diag list" in notes(ready)
+    assert "Check EG511 lists Secrets" in notes(ready)
+    assert "User 99999999-8888" in notes(MATRIX["only the rights"])
+    assert "https://egress-diag.example.com/slack/events" in notes(MATRIX["over HTTP behind an Ingress"])

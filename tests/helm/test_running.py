@@ -1,0 +1,232 @@
+"""What the chart runs, run: its commands, its probes, Redis with its settings, the queue by which it scales."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+import yaml
+
+from bot.sandbox import SandboxServer
+from bot.settings import Settings as BotSettings
+from tests.helm.chart import Json, named, of_kind, pod, pods, program, rendered
+from tests.helm.matrix import MATRIX
+from tests.redis_server import RedisServer, find_free_port, find_server_program
+from workers.app import DIAGNOSE_QUEUE, make_publisher
+from workers.settings import Settings
+
+COMPONENTS = ["bot", "courier", "worker", "beat"]
+
+
+def container(values: Json, component: str) -> Json:
+    found: Json = pod(rendered(values), component)["spec"]["containers"][0]
+    return found
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_the_arguments_are_commands_of_the_program(component: str) -> None:
+    command = [sys.executable, "-m", "checks.cli", *container({}, component)["args"], "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX.keys())
+def test_every_variable_is_one_that_the_program_reads(values: Json) -> None:
+    known = {str(field.validation_alias) for each in (Settings, BotSettings) for field in each.model_fields.values()}
+    further = {each["name"] for each in values.get("worker", {}).get("extraEnv", [])}
+    for component, each in pods(rendered(values)):
+        if component in COMPONENTS:
+            named_here = {variable["name"] for variable in each["spec"]["containers"][0]["env"]}
+            assert named_here - further <= known, component
+
+
+@pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX.keys())
+def test_the_address_of_redis_is_one_that_the_program_can_use(values: Json) -> None:
+    if values.get("rbacOnly"):
+        return
+    url = next(each["value"] for each in container(values, "worker")["env"] if each["name"] == "REDIS_URL")
+    connection = redis.Redis.from_url(Settings(REDIS_URL=url, REDIS_PASSWORD="a/b=").redis_url).connection_pool
+    options = connection.connection_kwargs
+    assert options["password"] == "a/b="
+    external = values.get("redis", {}).get("external")
+    assert options["host"] == (external["host"] if external else redis_service(values))
+    if external and external.get("tls", True):
+        assert options["ssl_cert_reqs"] == "required"
+
+
+def redis_service(values: Json) -> str:
+    services: list[str] = [o["metadata"]["name"] for o in of_kind(rendered(values), "Service")]
+    return next(name for name in services if name.endswith("-redis"))
+
+
+# probes
+
+
+@pytest.mark.parametrize("component", ["courier", "worker", "beat"])
+def test_a_probe_costs_no_python_while_the_process_works_and_asks_when_it_does_not(
+    component: str, tmp_path: Path
+) -> None:
+    probe = container({}, component)["livenessProbe"]["exec"]["command"]
+    asked = tmp_path / "asked"
+    # Stands for the image's python: says that it was started, and that nothing is well.
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho "$@" >> {asked}\nexit 1\n')
+    python.chmod(0o755)
+    heartbeat = tmp_path / "heartbeat"
+    environment = {"PATH": f"{tmp_path}:{os.defpath}", "EGRESS_DIAG_HEARTBEAT": str(heartbeat)}
+
+    heartbeat.touch()
+    assert subprocess.run(probe, env=environment, check=False).returncode == 0
+    assert not asked.exists()
+    os.utime(heartbeat, (time.time() - 300, time.time() - 300))
+    assert subprocess.run(probe, env=environment, check=False).returncode == 1
+    assert asked.read_text() == "-m workers.liveness\n"
+    ready = container({}, component)["readinessProbe"]["exec"]["command"]
+    assert subprocess.run(ready, env=environment, check=False).returncode == 1
+    heartbeat.touch()
+    assert subprocess.run(ready, env=environment, check=False).returncode == 0
+
+
+def test_the_listener_is_asked_where_it_listens() -> None:
+    found = container({}, "bot")
+    assert {"name": "http", "containerPort": 3000} in found["ports"]
+    assert found["args"][-2:] == ["--port", "3000"]
+    assert found["livenessProbe"]["httpGet"]["path"] == "/healthz"
+    assert found["readinessProbe"]["httpGet"]["path"] == "/readyz"
+
+
+# redis
+
+
+@pytest.fixture
+def settled(tmp_path: Path) -> Iterator[tuple[int, str]]:
+    """A server started by the chart's own command with the chart's settings, and a password that needs quoting."""
+    password = 'a "b\\c$HOME'
+    objects = rendered({"redis": {"existingSecret": "own"}})
+    found = pod(objects, "redis")["spec"]["containers"][0]
+    written = named(objects, "ConfigMap", "egress-diag-redis")["data"]["redis.conf"]
+    port = find_free_port()
+    settings = written.replace("port 6379", f"port {port}\nbind 127.0.0.1").replace("dir /data", f"dir {tmp_path}")
+    (tmp_path / "redis.conf").write_text(settings)
+    command = [
+        part.replace("/etc/redis/", f"{tmp_path}/").replace("/tmp/redis", f"{tmp_path}/made")
+        for part in found["command"]
+    ]
+    programs = f"{Path(find_server_program()).parent}:{os.defpath}"
+    process = subprocess.Popen(command, env={"PATH": programs, "REDIS_PASSWORD": password}, stdout=subprocess.DEVNULL)
+    try:
+        yield port, password
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@pytest.mark.skipif(
+    Path(find_server_program()).name not in ("redis-server", "valkey-server"), reason="no server on PATH"
+)
+def test_redis_keeps_everything_refuses_when_full_and_takes_any_password(settled: tuple[int, str]) -> None:
+    port, password = settled
+    client = redis.Redis(port=port, password=password, decode_responses=True)
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            client.ping()
+            break
+        except redis.ConnectionError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    assert client.config_get("append*")["appendonly"] == "yes"
+    assert client.config_get("append*")["appendfsync"] == "always"
+    assert client.config_get("maxmemory-policy")["maxmemory-policy"] == "noeviction"
+    assert client.config_get("maxmemory")["maxmemory"] == str(192 * 1024 * 1024)
+    with pytest.raises(redis.AuthenticationError):
+        redis.Redis(port=port).ping()
+    assert client.info("server")["process_id"] > 0
+    client.close()
+
+
+def test_redis_memory_stays_below_its_limit_with_room_for_a_rewrite() -> None:
+    found = pod(rendered({}), "redis")["spec"]["containers"][0]
+    limit = int(found["resources"]["limits"]["memory"].removesuffix("Mi"))
+    held = int(
+        re.findall(r"maxmemory (\d+)mb", named(rendered({}), "ConfigMap", "egress-diag-redis")["data"]["redis.conf"])[0]
+    )
+    assert held * 1.5 <= limit
+
+
+# the queue
+
+
+@pytest.mark.parametrize("name", ["scaled by the queue", "scaled by the queue of an external Redis"])
+def test_keda_counts_the_list_in_which_diagnoses_wait(name: str, redis_url: str) -> None:
+    values = MATRIX[name]
+    trigger = of_kind(rendered(values), "ScaledObject")[0]["spec"]["triggers"][0]["metadata"]
+    prefix = values.get("keyPrefix", "egress-diag:")
+    publisher = make_publisher(Settings(REDIS_URL=redis_url, EGRESS_DIAG_KEY_PREFIX=prefix))
+    for run in range(3):
+        publisher.send_task("workers.diagnose", args=[str(run)], queue=DIAGNOSE_QUEUE)
+    publisher.close()
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.llen(trigger["listName"]) == 3
+    assert trigger["enableTLS"] == ("true" if "external" in values.get("redis", {}) else "false")
+    assert trigger["databaseIndex"] == str(values.get("redis", {}).get("external", {}).get("database", 0))
+
+
+def test_keda_may_reach_redis_where_it_scales_and_nobody_else_may() -> None:
+    def peers(values: Json) -> str:
+        policy = named(rendered(values), "NetworkPolicy", "egress-diag-redis")
+        return yaml.safe_dump(policy["spec"]["ingress"])
+
+    assert "kubernetes.io/metadata.name: keda" in peers(MATRIX["scaled by the queue"])
+    assert "namespaceSelector" not in peers({})
+
+
+@pytest.fixture
+def slack() -> Iterator[SandboxServer]:
+    with SandboxServer() as server:
+        yield server
+
+
+@pytest.mark.slow
+def test_the_charts_own_test_finds_a_running_bot(
+    redis_server: RedisServer, slack: SandboxServer, tmp_path: Path
+) -> None:
+    """The command of the chart's test pod, against a listener that the chart's arguments start."""
+    program("helm")
+    port = find_free_port()
+    (tmp_path / "config.yaml").write_text("clusters: []\n")
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
+        "REDIS_URL": redis_server.url,
+        "EGRESS_DIAG_CONFIG": str(tmp_path / "config.yaml"),
+        "SLACK_BOT_TOKEN": slack.app.bot_token,
+        "SLACK_SIGNING_SECRET": slack.app.signing_secret,
+        "SLACK_API_URL": slack.api_url,
+    }
+    arguments = [each.replace("3000", str(port)) for each in container({}, "bot")["args"]]
+    tried = {**environment, "READYZ": f"http://127.0.0.1:{port}/readyz"}
+    command = pod(rendered({}), "test")["spec"]["containers"][0]["command"]
+    refused = subprocess.run(command, env=tried, capture_output=True, text=True, check=False)
+    assert (refused.returncode, "does not answer" in refused.stderr) == (1, True)
+    with (tmp_path / "log").open("w") as log:
+        bot = subprocess.Popen(
+            [sys.executable, "-m", "checks.cli", *arguments, "--bind", "127.0.0.1"],
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            deadline = time.monotonic() + 30
+            while (done := subprocess.run(command, env=tried, capture_output=True, text=True, check=False)).returncode:
+                assert time.monotonic() < deadline, done.stderr + (tmp_path / "log").read_text()
+                time.sleep(0.5)
+            assert "ready: ok" in done.stdout
+            assert "egress-diag, version" in done.stdout
+        finally:
+            bot.terminate()
+            bot.wait(timeout=20)
