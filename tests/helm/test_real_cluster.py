@@ -1,0 +1,336 @@
+"""The chart in a real API server: installed by helm, upgraded, and its accounts' rights tried one by one.
+
+`KUBEBUILDER_ASSETS=… pytest -m live tests/helm`. There are no controllers and no nodes: what would run is looked at as
+objects, and pods meet the real admission of pod security.
+"""
+
+import base64
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+import yaml
+
+from checks.check import catalogue
+from checks.config import ClusterConfig
+from checks.facts.base import Fact, Gap, Listed
+from checks.permissions import cluster_role
+from checks.rights import PROBE, RESTART
+from checks.sources.live import close_sources, open_source
+from tests.helm.chart import CHART, LEAST, Json, merged, pods, program, rendered
+from tests.helm.manifests import model
+from tests.helm.matrix import HERE, MATRIX, RULE
+from tests.helm.test_chart import rights
+from tests.helm.test_upgrade import newest
+from tests.loopback.apiserver import ADMIN, ApiServer
+
+ASSETS = os.environ.get("KUBEBUILDER_ASSETS")  # noqa: TID251 - the ecosystem's convention for tests
+DEFINITIONS = Path(__file__).parents[3] / "shared" / "crds"
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(not ASSETS, reason="KUBEBUILDER_ASSETS names no folder with kube-apiserver and etcd"),
+]
+
+NAMESPACE = "egress-diag"
+VALUES: Json = merged(
+    LEAST,
+    {
+        "config": {"clusters": [HERE], "access": [RULE]},
+        "rbac": {"probe": {"namespaces": ["payments"]}, "restart": {"namespaces": ["payments"]}},
+    },
+)
+
+
+@dataclass
+class Cluster:
+    """The server, and helm's words when it installed the released chart and upgraded to ours."""
+
+    server: ApiServer
+    installed: str = ""
+    upgraded: str = ""
+    passwords: list[str] = field(default_factory=list)
+
+    def ask(
+        self, verb: str, path: str, body: Any = None, token: str = ADMIN, kind: str = "application/json"
+    ) -> tuple[int, Any]:
+        """Status and answer of one request as whoever the token is of."""
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": kind}
+        data = json.dumps(body) if body is not None else None
+        answer = self.server.http.request(verb, self.server.url + path, body=data, headers=headers, retries=False)
+        return answer.status, json.loads(answer.data) if answer.data[:1] == b"{" else answer.data
+
+    def token(self, account: str) -> str:
+        """A token of a service account, as its pods would have."""
+        path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{account}/token"
+        asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
+        status, found = self.ask("POST", path, asked)
+        assert status == 201, found
+        return str(found["status"]["token"])
+
+    def helm(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [
+                program("helm"),
+                *arguments,
+                "--namespace",
+                NAMESPACE,
+                "--kubeconfig",
+                str(self.server.kubeconfig()),
+                "--values",
+                "-",
+            ],
+            input=json.dumps(VALUES),
+            env={"PATH": os.defpath, "HOME": str(self.server.folder)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def password(self) -> str:
+        _, found = self.ask("GET", f"/api/v1/namespaces/{NAMESPACE}/secrets/egress-diag-redis")
+        return base64.b64decode(found["data"]["redis-password"]).decode()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """An API server with the real definitions where they are, in which the released chart was upgraded to ours."""
+    program("helm")
+    with ApiServer(Path(str(ASSETS)), tmp_path_factory.mktemp("cluster")) as server:
+        found = Cluster(server)
+        if DEFINITIONS.is_dir():
+            server.install(DEFINITIONS)
+        for name, labels in {
+            NAMESPACE: {"pod-security.kubernetes.io/enforce": "restricted"},
+            "payments": {},
+            "aks-istio-egress": {},
+            "elsewhere": {},
+        }.items():
+            made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+            assert found.ask("POST", "/api/v1/namespaces", made)[0] == 201
+        found.installed = found.helm("install", "egress-diag", str(newest()))
+        found.passwords.append(found.password())
+        found.upgraded = found.helm("upgrade", "egress-diag", str(CHART))
+        found.passwords.append(found.password())
+        yield found
+        close_sources()
+
+
+def test_helm_installs_it_and_says_the_next_step(cluster: Cluster) -> None:
+    assert "helm test egress-diag -n egress-diag" in cluster.installed
+    _, found = cluster.ask("GET", f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments")
+    assert {each["metadata"]["name"].removeprefix("egress-diag-") for each in found["items"]} == {
+        "beat",
+        "bot",
+        "courier",
+        "worker",
+    }
+
+
+def test_an_upgrade_goes_through_and_keeps_the_password_of_redis(cluster: Cluster) -> None:
+    assert "REVISION: 2" in cluster.upgraded
+    first, second = cluster.passwords
+    assert first == second
+    assert len(first) == 32
+
+
+PATHS = {"NetworkPolicy": "networkpolicies", "Ingress": "ingresses"}
+
+
+@pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX.keys())
+def test_the_server_takes_every_object_strictly(cluster: Cluster, values: Json) -> None:
+    for each in rendered(values):
+        if model(each) is None:
+            continue  # a kind of KEDA or of the Prometheus operator
+        group = each["apiVersion"]
+        root = f"/apis/{group}" if "/" in group else f"/api/{group}"
+        plural = PATHS.get(each["kind"], each["kind"].lower() + "s")
+        namespace = each["metadata"].get("namespace", "elsewhere")
+        scope = "" if each["kind"].startswith("Cluster") else f"/namespaces/{namespace}"
+        path = f"{root}{scope}/{plural}/{each['metadata']['name']}"
+        strictly = "fieldManager=test&force=true&dryRun=All&fieldValidation=Strict"
+        status, said = cluster.ask("PATCH", f"{path}?{strictly}", each, kind="application/apply-patch+yaml")
+        assert status in (200, 201), said
+
+
+@pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX.keys())
+def test_pod_security_admits_every_pod_under_the_restricted_profile(cluster: Cluster, values: Json) -> None:
+    for component, each in pods(rendered(values)):
+        status, said = create(cluster, component, each["metadata"]["labels"], each["spec"])
+        assert status == 201, said
+
+
+def test_pod_security_is_really_asked(cluster: Cluster) -> None:
+    status, said = create(cluster, "loose", {}, {"containers": [{"name": "x", "image": "x"}]})
+    assert (status, "violates PodSecurity" in said["message"]) == (403, True)
+
+
+def create(cluster: Cluster, name: str, labels: Json, spec: Json) -> tuple[int, Any]:
+    bare = {key: value for key, value in spec.items() if key != "priorityClassName"}
+    wanted = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": mounted(bare)}
+    return cluster.ask("POST", f"/api/v1/namespaces/{NAMESPACE}/pods?dryRun=All", wanted)
+
+
+def mounted(spec: Json) -> Json:
+    """With a volume for each mount, as the StatefulSet's controller would add its claims."""
+    known = {volume["name"] for volume in spec.get("volumes", [])}
+    wanted = {mount["name"] for each in spec["containers"] for mount in each.get("volumeMounts", [])}
+    claims = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in sorted(wanted - known)]
+    return {**spec, "volumes": [*spec.get("volumes", []), *claims]}
+
+
+# the rights of the workers' account
+
+
+def kinds() -> list[type[Fact]]:
+    return sorted({kind for check in catalogue() for kind in check.reads}, key=lambda kind: kind.__name__)
+
+
+def test_everything_that_the_checks_read_works(cluster: Cluster, tmp_path: Path) -> None:
+    source = open_source(
+        ClusterConfig(name="real", kubeconfig=str(kubeconfig(cluster, tmp_path, "egress-diag-worker")), azure="none")
+    )
+    read = [kind for kind in kinds() if isinstance(kind.origin, Listed)]
+    assert len(read) >= 25
+    for kind in read:
+        assert isinstance(kind.origin, Listed)
+        answer = source.list_objects(kind.origin, deadline=10**9)
+        assert not isinstance(answer, Gap), f"{kind.__name__}: {answer}"
+    assert not isinstance(source.server_version(10**9), Gap)
+    assert may(cluster, "egress-diag-worker", "get", "", "pods", "log")
+
+
+def kubeconfig(cluster: Cluster, folder: Path, account: str) -> Path:
+    config = yaml.safe_load(cluster.server.kubeconfig().read_text())
+    config["users"][0]["user"] = {"token": cluster.token(account)}
+    path = folder / "kubeconfig"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+def may(
+    cluster: Cluster, account: str, verb: str, group: str, resource: str, sub: str = "", namespace: str = ""
+) -> bool:
+    asked = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {
+            "resourceAttributes": {
+                "verb": verb, "group": group, "resource": resource, "subresource": sub, "namespace": namespace
+            }
+        },
+    }  # fmt: skip
+    status, found = cluster.ask(
+        "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", asked, cluster.token(account)
+    )
+    assert status == 201, found
+    return bool(found["status"]["allowed"])
+
+
+EVERYBODY = {"selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"}
+"""What any authenticated account may ask about itself."""
+
+
+def granted(cluster: Cluster, account: str, namespace: str) -> set[tuple[str, str, str]]:
+    """All rights of an account in a namespace, as the server has them."""
+    asked = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": namespace},
+    }
+    status, found = cluster.ask(
+        "POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", asked, cluster.token(account)
+    )
+    assert status == 201, found
+    return {each for each in rights(found["status"]["resourceRules"]) if each[1] not in EVERYBODY}
+
+
+def test_the_workers_account_has_these_rights_and_no_other(cluster: Cluster) -> None:
+    declared = rights(cluster_role(catalogue())["rules"])
+    assert granted(cluster, "egress-diag-worker", "kube-system") == declared
+    assert granted(cluster, "egress-diag-worker", NAMESPACE) == declared
+    assert granted(cluster, "egress-diag-worker", "payments") == declared | rights(PROBE) | rights(RESTART)
+
+
+def test_the_other_account_has_none(cluster: Cluster) -> None:
+    assert granted(cluster, "egress-diag", NAMESPACE) == set()
+    assert cluster.ask("GET", "/api/v1/pods", token=cluster.token("egress-diag"))[0] == 403
+
+
+POD: Json = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "x"},
+    "spec": {"containers": [{"name": "x", "image": "x"}]},
+}
+ROLE: Json = {
+    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "kind": "ClusterRole",
+    "metadata": {"name": "more"},
+    "rules": [],
+}
+REFUSED: dict[str, tuple[str, str, Any]] = {
+    "read what is in a Secret": ("GET", "/api/v1/namespaces/egress-diag/secrets/egress-diag-redis", None),
+    "watch": ("GET", "/api/v1/pods?watch=true&timeoutSeconds=1", None),
+    "exec": ("POST", "/api/v1/namespaces/egress-diag/pods/x/exec?command=sh", None),
+    "attach": ("POST", "/api/v1/namespaces/egress-diag/pods/x/attach", None),
+    "port-forward": ("POST", "/api/v1/namespaces/egress-diag/pods/x/portforward", None),
+    "create a pod": ("POST", "/api/v1/namespaces/egress-diag/pods", POD),
+    "create a pod elsewhere": ("POST", "/api/v1/namespaces/kube-system/pods", POD),
+    "delete a pod": ("DELETE", "/api/v1/namespaces/egress-diag/pods/x", None),
+    "delete all pods": ("DELETE", "/api/v1/namespaces/egress-diag/pods", None),
+    "change a Deployment": ("PUT", "/apis/apps/v1/namespaces/egress-diag/deployments/egress-diag-bot", {}),
+    "scale a Deployment": ("PUT", "/apis/apps/v1/namespaces/egress-diag/deployments/egress-diag-bot/scale", {}),
+    "change a ConfigMap": ("PUT", "/api/v1/namespaces/egress-diag/configmaps/egress-diag-config", {}),
+    "delete a namespace": ("DELETE", "/api/v1/namespaces/payments", None),
+    "delete a configuration": (
+        "DELETE",
+        "/apis/egressgateway.kubernetes.azure.com/v1alpha1/namespaces/payments/staticgatewayconfigurations/x",
+        None,
+    ),
+    "grant itself more": ("POST", "/apis/rbac.authorization.k8s.io/v1/clusterroles", ROLE),
+    "take another account's token": (
+        "POST",
+        "/api/v1/namespaces/kube-system/serviceaccounts/default/token",
+        {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}},
+    ),
+    "read service accounts": ("GET", "/api/v1/serviceaccounts", None),
+    "go through a node": ("GET", "/api/v1/nodes/x/proxy/metrics", None),
+    "go through a Service": ("GET", "/api/v1/namespaces/egress-diag/services/egress-diag-bot/proxy/", None),
+}
+
+
+@pytest.mark.parametrize(("verb", "path", "body"), REFUSED.values(), ids=REFUSED.keys())
+def test_everything_else_is_refused(cluster: Cluster, verb: str, path: str, body: Any) -> None:
+    status, said = cluster.ask(verb, path, body, cluster.token("egress-diag-worker"))
+    assert status == 403, said
+
+
+def test_nobody_can_be_impersonated(cluster: Cluster) -> None:
+    headers = {"Authorization": f"Bearer {cluster.token('egress-diag-worker')}", "Impersonate-User": "admin"}
+    answer: urllib3.BaseHTTPResponse = cluster.server.http.request(
+        "GET", f"{cluster.server.url}/api/v1/pods", headers=headers
+    )
+    assert answer.status == 403
+
+
+def test_probes_and_restarts_reach_only_the_namespaces_that_were_named(cluster: Cluster) -> None:
+    account = "egress-diag-worker"
+    for rule in [*PROBE, *RESTART]:
+        for resource in rule["resources"]:
+            name, _, sub = resource.partition("/")
+            for verb in rule["verbs"]:
+                assert may(cluster, account, verb, rule["apiGroups"][0], name, sub, "payments"), f"{verb} {resource}"
+                elsewhere = may(cluster, account, verb, rule["apiGroups"][0], name, sub, "aks-istio-egress")
+                assert elsewhere == ((verb, resource) == ("get", "pods/log"))

@@ -1,0 +1,56 @@
+"""An upgrade from the last released chart changes nothing that Kubernetes does not let change."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.helm.chart import CHART, RELEASED, Json, rendered
+from tests.helm.matrix import MATRIX
+
+IMMUTABLE = {
+    "Deployment": ["spec.selector"],
+    "StatefulSet": ["spec.selector", "spec.serviceName", "spec.volumeClaimTemplates", "spec.podManagementPolicy"],
+    "Service": ["spec.clusterIP"],
+    "RoleBinding": ["roleRef"],
+    "ClusterRoleBinding": ["roleRef"],
+    "PodDisruptionBudget": [],
+}
+"""What the API server refuses to change, by kind; what is not named here may change."""
+
+
+def newest() -> Path:
+    found = sorted(RELEASED.glob("*.tgz"), key=lambda path: [int(n) for n in version(path).split(".")])
+    return found[-1]
+
+
+def version(path: Path) -> str:
+    return path.stem.rpartition("-")[2]
+
+
+def test_the_chart_is_newer_than_the_released_one() -> None:
+    ours = yaml.safe_load((CHART / "Chart.yaml").read_text())["version"]
+    assert [int(n) for n in ours.split(".")] > [int(n) for n in version(newest()).split(".")]
+
+
+@pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX.keys())
+def test_nothing_that_cannot_change_has_changed(values: Json) -> None:
+    before = {key(each): each for each in rendered(values, chart=newest())}
+    after = {key(each): each for each in rendered(values)}
+    for each in before.keys() & after.keys():
+        for field in IMMUTABLE.get(each[0], []):
+            assert at(before[each], field) == at(after[each], field), f"{each}: {field}"
+    kept = {"StatefulSet", "Service", "ServiceAccount"}
+    gone = {each for each in before.keys() - after.keys() if each[0] in kept}
+    assert not gone, "an upgrade takes these away"
+
+
+def key(found: Json) -> tuple[str, str, str]:
+    return found["kind"], found["metadata"].get("namespace", ""), found["metadata"]["name"]
+
+
+def at(found: Any, path: str) -> Any:
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
