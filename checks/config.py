@@ -8,17 +8,23 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from checks.config_mistakes import mistakes
+from checks.documents import BadDocument, Budget, parse_yaml
 from checks.recurrence import Recurrence, recurrence
 
 PLACES = (Path("egress-diag.yaml"), Path("/etc/egress-diag/config.yaml"))
 """Where the configuration lies when neither `--config` nor `$EGRESS_DIAG_CONFIG` says."""
 
+MAX_VALUES = 200_000
+"""Of one configuration file: a thousand clusters are about 10,000."""
+
 SHORTEST_SWEEP = timedelta(minutes=5)
 
 Permission = Literal["diagnose", "handoff", "digest", "probe", "restart"]
+
+MAX_DURATION = timedelta(days=3650)
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -50,7 +56,10 @@ def duration(value: object) -> timedelta:
     parts = re.findall(r"(\d+)([smhdw])", value) if isinstance(value, str) else []
     if not parts or "".join(f"{n}{u}" for n, u in parts) != value:
         raise ValueError("expected a duration such as 30d, 8h or 90s")
-    return timedelta(seconds=sum(int(number) * _UNITS[unit] for number, unit in parts))
+    seconds = sum(int(number) * _UNITS[unit] for number, unit in parts)
+    if seconds > MAX_DURATION.total_seconds():
+        raise ValueError(f"expected a duration of at most {MAX_DURATION.days}d")
+    return timedelta(seconds=seconds)
 
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]
@@ -219,19 +228,18 @@ def load(path: Path | None, fallback: Path | None = None, places: Sequence[Path]
 def parse(written: str, path: Path) -> Config:
     """The configuration that a file holds; relative paths in it are relative to the file. Raises ConfigError."""
     try:
-        document = yaml.load(written, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe, in C
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        place = getattr(error, "problem_mark", None)
-        where = f" (line {place.line + 1})" if place else ""
-        raise ConfigError(f"{path}: not YAML{where}: {getattr(error, 'problem', None) or error}") from None
-    if document is None:
-        document = {}
+        documents = list(parse_yaml(written, Budget(MAX_VALUES)))
+    except BadDocument as error:
+        raise ConfigError(f"{path}: {error}") from None
+    if len(documents) > 1:
+        raise ConfigError(f"{path}: {len(documents)} YAML documents; expected one")
+    document = documents[0] if documents else {}
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: expected a mapping with the keys {', '.join(Config.model_fields)}")
     try:
         config = Config.model_validate(document)
     except ValidationError as error:
-        raise ConfigError("\n".join(_problem(path, each) for each in error.errors())) from None
+        raise ConfigError("\n".join(f"{path}: {each}" for each in mistakes(error, Config))) from None
     return config.model_copy(update={"clusters": tuple(_rooted(c, path.parent) for c in config.clusters)})
 
 
@@ -241,33 +249,6 @@ def _text(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise ConfigError(f"{path}: cannot be read: {reason}") from None
-
-
-def _problem(path: Path, error: Any) -> str:
-    # The branches of a choice are part of pydantic's location, not of the file.
-    keys = [str(part) for part in error["loc"] if not str(part).startswith(("literal[", "SavedAzure", "tuple["))]
-    key = ".".join(keys)
-    said = str(error["msg"]).removeprefix("Value error, ")
-    match error["type"]:
-        case "extra_forbidden":
-            said = f"unknown key; known here: {', '.join(_known(keys[:-1]))}"
-        case "missing":
-            said = "missing"
-        case _:
-            said = said[:1].lower() + said[1:]
-    return f"{path}: {key}: {said}" if key else f"{path}: {said}"
-
-
-def _known(parents: list[str]) -> tuple[str, ...]:
-    models: dict[str, type[BaseModel]] = {
-        "clusters": ClusterConfig,
-        "access": AccessRule,
-        "retention": Retention,
-        "digests": DigestConfig,
-        "azure": SavedAzure,
-    }
-    named = [models[parent] for parent in parents if parent in models]
-    return tuple((named[-1] if named else Config).model_fields)
 
 
 def _rooted(cluster: ClusterConfig, folder: Path) -> ClusterConfig:

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """`$EGRESS_DIAG_CONFIG`: the configuration file where `--config` is not given."""
 
-    model_config = SettingsConfigDict(env_prefix="EGRESS_DIAG_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="EGRESS_DIAG_", extra="ignore", env_ignore_empty=True)
 
     config: Path | None = None
 

@@ -25,7 +25,7 @@ BREACHES = {
     "slack": ("workers/__init__.py", "import slack_sdk"),
     "queue": ("bot/__init__.py", "import redis"),
     "pure": ("checks/findings.py", "import socket"),
-    "core": ("checks/causes.py", "import checks.sources.bundle"),
+    "core": ("checks/catalogue/network/pod_subnet_cni.py", "import checks.sources.bundle"),
     "environment": ("workers/__init__.py", "import pydantic_settings"),
 }
 
