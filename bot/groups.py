@@ -52,6 +52,10 @@ class Groups:
         now = self._clock()
         return frozenset(group for group in groups if user in self._believed(group, now))
 
+    def close(self) -> None:
+        """Waits for what is being looked up."""
+        self._pool.shutdown(wait=True)
+
     def _believed(self, group: str, now: float) -> frozenset[str]:
         known = self._known.get(group, _Known())
         return known.members if now - known.at < STALE else frozenset()

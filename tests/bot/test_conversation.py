@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from tests.system import slot, slots, whole_thread
 from workers.client import Client, connect
 from workers.clusters import Clusters
 from workers.diagnosis import Diagnoser
-from workers.records import WatchState
+from workers.records import Watch, WatchState
 from workers.settings import Settings
 
 
@@ -483,7 +483,7 @@ def _swap(folder: Path, *, mended: bool) -> None:
     fresh.rename(folder / "broken")
 
 
-def _watch(talk: Conversation) -> object:
+def _watch(talk: Conversation) -> Watch:
     ids = [
         str(key).split(":")[-1] for key in talk.client.runs.redis.keys("egress-diag:watch:*") if "lease" not in str(key)
     ]
@@ -493,7 +493,7 @@ def _watch(talk: Conversation) -> object:
     return found
 
 
-def _until(talk: Conversation, condition: object) -> None:
+def _until(talk: Conversation, condition: Callable[[], bool]) -> None:
     until = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < until
