@@ -26,9 +26,11 @@ TOO_LATE = "no answer before the run's deadline"
 @dataclass(frozen=True, slots=True)
 class Objects:
     """A read brought these raw objects: Kubernetes objects with kind and apiVersion, Azure's as any of its tools prints
-    them (the facts are read from their canonical form), logs as `{namespace, pod, container, text}`."""
+    them (the facts are read from their canonical form), logs as `{namespace, pod, container, text}`. `missing` says of
+    which namespaces nothing could be read, though of the others it could."""
 
     raw: tuple[Raw, ...]
+    missing: tuple[Gap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class _Gathering:
                 break
             for future in done:
                 kind, detail = self.flying.pop(future)
-                yield _reading(kind, detail, _answer(future, kind, detail))
+                yield from _readings(kind, detail, _answer(future, kind, detail))
                 self.open[kind] -= 1
                 if not self.open[kind]:
                     yield Closed(kind)
@@ -224,22 +226,24 @@ def _answer(future: Future[Answer], kind: type[Fact], detail: object) -> Answer:
         return Gap(gap.source, gap.verb, gap.resource, 0, f"{type(error).__name__}", gap.namespace, gap.name)
 
 
-def _reading(kind: type[Fact], detail: object, answer: Answer) -> Reading:
+def _readings(kind: type[Fact], detail: object, answer: Answer) -> Iterator[Reading]:
     match answer:
-        case Objects(raw):
+        case Objects(raw, missing):
             if isinstance(kind.origin, AzureCall | ArmResource):
                 raw = tuple(canonical(each) for each in raw)
-            return Found(kind, tuple(kind(each) for each in raw))
+            yield Found(kind, tuple(kind(each) for each in raw))
+            yield from (Failed(kind, gap) for gap in missing)
         case NotLookedAt():
-            return NotConfigured(kind)
+            yield NotConfigured(kind)
         case NotInstalled():
             if isinstance(kind.origin, Listed) and kind.origin.may_be_absent:
-                return Absent(kind)
-            return Failed(
+                yield Absent(kind)
+                return
+            yield Failed(
                 kind, Gap("kubernetes", "list", _name(kind.origin), 404, "the API server does not have this kind")
             )
         case Gap():
-            return Failed(kind, _placed(answer, detail))
+            yield Failed(kind, _placed(answer, detail))
 
 
 def _placed(gap: Gap, detail: object) -> Gap:

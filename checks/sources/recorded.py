@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -56,7 +56,8 @@ class RecordedSource:
 
     def list_objects(self, what: Listed, deadline: float) -> Answer:
         del deadline
-        if gap := self._error("kubernetes", what.resource, "list"):
+        missing = self._missing(what)
+        if gap := next((gap for gap in missing if gap.namespace is None), None):
             return gap
         if what.resource in self.recording.absent_kinds:
             return NotInstalled()
@@ -64,7 +65,10 @@ class RecordedSource:
         if what.plural == "events":
             # People record events through either API; both read as one kind.
             found = [*found, *self.recording.by_kind.get(("events.k8s.io", "Event"), ())]
-        return Objects(tuple(found))
+        if missing:
+            closed = {gap.namespace for gap in missing}
+            found = [each for each in found if text(each, "metadata", "namespace") not in closed]
+        return Objects(tuple(found), missing)
 
     def azure(self, what: AzureCall, deadline: float) -> Answer:
         del deadline
@@ -88,8 +92,9 @@ class RecordedSource:
 
     def pod_log(self, pod: PodName, container: str, tail: int, deadline: float) -> Answer:
         del deadline
-        if gap := self._error("logs", "pods/log", "get", pod.namespace, pod.name):
-            return gap
+        for source in ("logs", "kubernetes"):  # logs come through the API server: people write them under either
+            if gap := self._error(source, "pods/log", "get", pod.namespace, pod.name):
+                return gap
         written = self.recording.logs.get(f"{pod.namespace}/{pod.name}/{container}", "")
         lines = "\n".join(written.splitlines()[-tail:])
         return Objects(({"namespace": pod.namespace, "pod": pod.name, "container": container, "text": lines},))
@@ -97,9 +102,26 @@ class RecordedSource:
     def server_version(self, deadline: float) -> Answer:
         del deadline
         for error in self.recording.errors:
-            if text(error, "source") == "kubernetes" and text(error, "resource") in ("*", "version"):
+            if text(error, "source") != "kubernetes" or text(error, "namespace"):
+                continue
+            if text(error, "resource") in ("*", "version"):
                 return _gap(error, "get", "version")
         return Objects(({"gitVersion": self.recording.server_version},))
+
+    def _missing(self, what: Listed) -> tuple[Gap, ...]:
+        """The failed lists of this kind: of every namespace (then that one only), or of single ones. A namespace says
+        nothing about kinds that lie in none, unless the error names the kind."""
+        gaps: list[Gap] = []
+        for error in self.recording.errors:
+            resource = text(error, "resource").lower()
+            if text(error, "source") != "kubernetes" or resource not in ("*", what.resource.lower()):
+                continue
+            gap = _gap(error, "list", what.resource)
+            if gap.namespace is None or (not what.namespaced and resource != "*"):
+                return (replace(gap, namespace=None),)
+            if what.namespaced:
+                gaps.append(gap)
+        return tuple(gaps)
 
     def _error(
         self, source: str, resource: str, verb: str, namespace: str | None = None, name: str | None = None

@@ -90,8 +90,9 @@ class RecordingSource:
 
 def _clean(answer: Answer) -> Answer:
     match answer:
-        case Objects(raw):
-            return Objects(tuple(redact_object(each) for each in raw))
+        case Objects(raw, missing):
+            told = tuple(replace(gap, message=redact(gap.message)) for gap in missing)
+            return Objects(tuple(redact_object(each) for each in raw), told)
         case Gap():
             return replace(answer, message=redact(answer.message))
         case _:
@@ -122,8 +123,9 @@ def _files(cluster: str, now: datetime, reads: Mapping[_Read, Answer]) -> dict[s
             case Objects(raw) if network:
                 looked_at_network = True
                 resources += raw
-            case Objects(raw):
+            case Objects(raw, missing):
                 files |= _written(source, resource, raw)
+                errors += [_error(gap, "", "") for gap in missing]
                 if resource == "version" and (version := text(raw[0] if raw else {}, "gitVersion")):
                     about["server_version"] = version
             case _:
