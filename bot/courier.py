@@ -15,6 +15,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import worker_process_init, worker_ready
 
+from bot.fleet_courier import FleetCourier
 from bot.logs import secrets
 from bot.messages.answers import elsewhere, listing_answer
 from bot.messages.blocks import Message
@@ -75,6 +76,7 @@ class Courier:
         self.documents = client.documents
         self.slack = slack
         self.thread = Thread(client.documents, slack)
+        self.fleet = FleetCourier(client, slack, self.thread)
 
     def deliver(self, document: str) -> Outcome:
         """Shows the document's latest state. Raises `workers.client.Unavailable` while Redis is gone."""
@@ -129,6 +131,10 @@ class Courier:
                 return self._watch(showing, name)
             case "file":
                 return self._file(showing, name)
+            case "digest":
+                return Outcome(again_in=self.fleet.digest(showing, name))
+            case "handoff":
+                return Outcome(again_in=self.fleet.handoff(showing, name))
             case _:
                 return self._listing(showing.document, name)
 

@@ -177,9 +177,11 @@ class Slack:
         """Shows somebody's App Home."""
         self._call("views.publish", user_id=user, view=dict(view))
 
-    def upload(self, channel: str, thread: str | None, name: str, title: str, content: bytes) -> str:
-        """Uploads a file into a thread. Gives its id."""
-        asked = self._call("files.getUploadURLExternal", filename=name, length=len(content))
+    def upload(
+        self, channel: str | None, thread: str | None, name: str, title: str, content: bytes, alt: str = ""
+    ) -> str:
+        """Uploads a file into a thread, or nowhere yet, for a message that will show it. Gives its id."""
+        asked = self._call("files.getUploadURLExternal", filename=name, length=len(content), alt_txt=alt[:1000] or None)
         request = Request(str(asked["upload_url"]), data=content, method="POST")  # noqa: S310 - Slack's own address
         request.add_header("Content-Type", "application/octet-stream")
         try:

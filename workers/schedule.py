@@ -112,6 +112,11 @@ class Schedules:
         self._first_seen(schedule, now)
         self.redis.hset(self._key("schedules"), schedule.id, _SCHEDULE.dump_json(schedule).decode())
 
+    def added(self, schedule_id: str) -> Schedule | None:
+        """One that people added, or None."""
+        raw = self.redis.hget(self._key("schedules"), schedule_id)
+        return _SCHEDULE.validate_json(str(raw)) if raw is not None else None
+
     def remove(self, schedule_id: str) -> bool:
         """Removes one that was added. False where there is none of this id."""
         self.redis.delete(self._key("schedule", schedule_id, "last"))
