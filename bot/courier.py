@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_init, worker_ready
+from celery.signals import worker_process_init
 
 from bot.fleet_courier import FleetCourier
 from bot.logs import secrets
@@ -42,7 +41,6 @@ from workers.documents import Lost
 from workers.logs import follow_celery as follow_logs
 from workers.metrics import DELIVERIES
 from workers.metrics import follow_celery as follow_metrics
-from workers.pulse import give_signs_of_life
 from workers.records import Delivered, ListingState, Run
 from workers.settings import settings as worker_settings
 
@@ -247,11 +245,6 @@ def courier() -> Courier:
 @worker_process_init.connect
 def _fresh(**_: object) -> None:
     courier.cache_clear()
-
-
-@worker_ready.connect
-def _lives(sender: Any, **_: object) -> None:
-    give_signs_of_life(sender, worker_settings(), "courier")
 
 
 _waking: dict[str, float] = {}

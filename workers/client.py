@@ -19,7 +19,7 @@ from workers.evidence import Evidence
 from workers.fleet import Fleet
 from workers.history import History
 from workers.places import Places
-from workers.pulse import Pulse
+from workers.presence import Presence
 from workers.records import Accepted, GatewayVerdict, Listing, Order, Run, Target, Watch
 from workers.runs import REMARKED, Runs
 from workers.sending import send
@@ -43,7 +43,7 @@ class Client:
         self.evidence = Evidence(connection, prefix, _seconds(keep_evidence))
         self.places = Places(connection, prefix, keep)
         self.audit = Audit(connection, prefix)
-        self.pulse = Pulse(connection, prefix)
+        self.presence = Presence(connection, prefix)
         self.fleet = Fleet(connection, prefix, keep, self.documents, self.history)
 
     def start(self, order: Order) -> Accepted:

@@ -4,9 +4,8 @@ import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
 
-from celery.signals import worker_process_init, worker_ready
+from celery.signals import worker_process_init
 
 from checks.config import Config, UnknownCluster, load
 from checks.facts.base import Gap
@@ -14,12 +13,11 @@ from checks.sources.bundle import BundleError
 from checks.sources.live import SourceError
 from checks.sources.run import gateways
 from workers import logs, metrics, traces
-from workers.app import DIAGNOSE_QUEUE, SWEEP_QUEUE, app
+from workers.app import app
 from workers.client import Client, connect
 from workers.clusters import Clusters
 from workers.diagnosis import Diagnoser
 from workers.janitor import sweep
-from workers.pulse import give_signs_of_life
 from workers.records import Listing, ListingState
 from workers.settings import settings
 
@@ -109,12 +107,6 @@ def watches() -> None:
     for watch_id in mine.watches.due():
         if (watch := mine.watches.look(watch_id, mine.start, mine.run)) is not None:
             mine.documents.changed(f"watch/{watch.id}")
-
-
-@worker_ready.connect
-def _lives(sender: Any, **_: object) -> None:
-    queues = {queue.name for queue in sender.task_consumer.queues}
-    give_signs_of_life(sender, settings(), "worker" if queues & {DIAGNOSE_QUEUE, SWEEP_QUEUE} else "beat")
 
 
 # The tasks of fleets stand in a module of their own, and use what is above.

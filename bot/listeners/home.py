@@ -1,6 +1,7 @@
 """The App Home: published whenever somebody looks at it."""
 
 import logging
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,7 +45,7 @@ def overview(desk: Desk, user: str) -> Overview:
         waiting = [(now - run.created).total_seconds() for run in runs if run.state is RunState.QUEUED]
         verdicts = [v for cluster in sorted(clusters) for v in client.verdicts(cluster).values()]
         owners = {(c, name): owner for c in clusters for name, owner in client.history.owners(c).items()}
-        alive = client.pulse.alive
+        roles = Counter(process.role for process in client.presence.present(now))
         return Overview(
             now,
             [run for run in runs if not run.order.watch],
@@ -53,7 +54,7 @@ def overview(desk: Desk, user: str) -> Overview:
             client.watches.going(user),
             may,
             Health(
-                alive("worker"), alive("beat"), alive("courier"), max(waiting, default=None), client.documents.waiting()
+                roles["worker"], roles["beat"], roles["courier"], max(waiting, default=None), client.documents.waiting()
             ),
         )
     except Unavailable:
