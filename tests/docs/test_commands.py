@@ -1,0 +1,170 @@
+"""Every command of these pages is run as it stands, or says what it needs; and the pages leave nothing out."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from prometheus_client import REGISTRY
+
+import bot.doctor
+import bot.metrics
+import checks.sources.doctor
+import workers.doctor
+import workers.metrics
+from bot.sandbox import App, RateLimits, SandboxServer
+from bot.settings import Settings as BotSettings
+from checks.cli import main
+from tests.bot.test_manifest import scopes
+from tests.clusters.compose import named, write_bundle
+from tests.docs.commands import ROOT, Block, blocks
+from tests.redis_server import RedisServer, find_free_port
+from tests.system import System, complete, whole_thread
+from workers.settings import Settings
+
+BASH = shutil.which("bash") or "/bin/bash"
+PAGES = ("docs/operate.md", "docs/security.md", "docs/slack-app.md", "docs/troubleshooting.md")
+ALL = tuple(block for page in PAGES for block in blocks(page))
+RUN = tuple(block for block in ALL if not block.needs)
+MARKED = tuple(block for block in ALL if block.needs)
+
+
+def text(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A whole installation with one run behind it; the worker's metrics have a port."""
+    folder = tmp_path_factory.mktemp("installation")
+    write_bundle(named("base"), folder / "bundle")
+    for name in ("bot", "helm"):
+        (folder / name).symlink_to(ROOT / name)
+    config = folder / "egress-diag.yaml"
+    config.write_text(
+        f"clusters: [{{name: replay, bundle: '{folder / 'bundle'}'}}]\n"
+        "access: [{allow: [diagnose], users: ['*'], channels: [C0OPS]}]\n"
+    )
+    redis = RedisServer(folder, durable=True)
+    redis.start()
+    with SandboxServer(app=App(scopes=scopes()), limits=RateLimits.off()) as slack:
+        installation = System(folder, redis, slack, config)
+        port = find_free_port()
+        try:
+            installation.environment["EGRESS_DIAG_METRICS_PORT"] = str(port)
+            installation.start("worker")
+            del installation.environment["EGRESS_DIAG_METRICS_PORT"]
+            for name in ("beat", "listener", "courier"):
+                installation.start(name)
+            installation.wait_ready()
+            slack.say("/egress-diag replay team-egress/egw")
+            installation.wait(lambda: complete(whole_thread(slack)), 30, "no thread")
+            installation.environment["WORKER_METRICS"] = str(port)
+            yield installation
+        finally:
+            installation.__exit__()
+            redis.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", RUN, ids=str)
+def test_a_command_does_what_the_page_says(block: Block, system: System) -> None:
+    script = block.script.replace("127.0.0.1:3000", f"127.0.0.1:{system.port}")
+    script = script.replace("127.0.0.1:9090", f"127.0.0.1:{system.environment['WORKER_METRICS']}")
+    done = subprocess.run(
+        [BASH, "-euo", "pipefail", "-c", script],
+        cwd=system.folder,
+        env={**system.environment, "PATH": f"{Path(sys.executable).parent}:{system.environment['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == block.exits, f"{script}\n{done.stdout}\n{done.stderr}"
+    # A copy, a file, and a list of what is wrong where nothing is: these say nothing.
+    assert done.stdout or any(word in script for word in ("--rdb", " -o ", " > ", "select(")), script
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("block", ALL, ids=str)
+def test_a_command_is_written_as_a_shell_reads_it(block: Block) -> None:
+    done = subprocess.run([BASH, "-n", "-c", block.script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("block", [block for block in MARKED if "egress-diag " in block.script], ids=str)
+def test_our_own_commands_inside_others_exist_with_their_options(block: Block) -> None:
+    for words in re.findall(r"-- egress-diag ([^|\n]+)", block.script):
+        name, *arguments = words.split()
+        with click.Context(main) as context:
+            command = main.get_command(context, name)
+            assert command is not None, words
+            known = {option for each in command.params for option in each.opts}
+        assert {word for word in arguments if word.startswith("--")} <= known, words
+
+
+@pytest.mark.parametrize("block", [block for block in MARKED if block.needs == "kubernetes"], ids=str)
+def test_what_kubectl_is_told_to_look_at_is_in_the_chart(block: Block) -> None:
+    templates = {path.stem for path in (ROOT / "helm/egress-diag/templates").glob("*.yaml")}
+    named_there = re.findall(r"(?:deploy|deployment|statefulset)/egress-diag-(\w+)", block.script)
+    assert set(named_there) <= templates
+
+
+def test_a_block_that_needs_something_says_so_to_people_as_well() -> None:
+    for block in MARKED:
+        above = text(block.page).splitlines()[: block.line - 2]
+        assert any(line.strip() == f"*{block.needs.capitalize()}*" for line in above[-3:]), str(block)
+
+
+def test_every_page_has_commands_that_were_run() -> None:
+    assert {block.page for block in RUN} == set(PAGES)
+    assert shutil.which("jq"), "the pages pipe through jq"
+
+
+# the pages leave nothing out
+
+
+def test_troubleshooting_explains_each_of_doctors_lines() -> None:
+    known = [*checks.sources.doctor.REQUIREMENTS, *workers.doctor.REQUIREMENTS, *bot.doctor.REQUIREMENTS]
+    page = text("docs/troubleshooting.md")
+    assert [each.name for each in known if not re.search(rf"^- .*`{each.name}`", page, re.MULTILINE)] == []
+
+
+def test_operate_names_each_variable_of_the_environment() -> None:
+    page = text("docs/operate.md")
+    aliases = [str(field.validation_alias) for kind in (Settings, BotSettings) for field in kind.model_fields.values()]
+    assert [alias for alias in aliases if f"| `{alias}`" not in page and f"`{alias}`" not in page] == []
+
+
+def test_operate_names_each_metric_and_no_other() -> None:
+    ours = {
+        f"{metric.name}_total" if metric.type == "counter" else metric.name
+        for metric in REGISTRY.collect()
+        if metric.name.startswith("egress_diag_")
+    }
+    ours |= {"egress_diag_queue_messages", "egress_diag_queue_age_seconds", "egress_diag_courier_lag_seconds"}
+    table = [line for line in text("docs/operate.md").splitlines() if line.startswith("| `egress_diag_")]
+    named_there = set(re.findall(r"`(egress_diag_\w+)", "\n".join(line.split("|")[1] for line in table)))
+    assert named_there == ours
+
+
+def test_the_apps_page_explains_each_scope_of_the_manifest_and_no_other() -> None:
+    page = text("docs/slack-app.md").partition("## Each scope")[2].partition("App-level token")[0]
+    assert set(re.findall(r"^\| `([\w:.]+)` \|", page, re.MULTILINE)) == scopes()
+
+
+def test_links_between_the_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text(page)):
+            file, _, anchor = target.partition("#")
+            path = (ROOT / page).parent / file if file else ROOT / page
+            assert path.exists(), f"{page}: {target}"
+            if anchor:
+                headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+                assert anchor in {heading.lower().replace(" ", "-") for heading in headings}, f"{page}: {target}"
