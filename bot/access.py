@@ -40,16 +40,10 @@ def visible_clusters(config: Config, asker: Asker) -> tuple[str, ...]:
     return tuple(c.name for c in config.clusters if decide(config, asker, "diagnose", c.name).allowed)
 
 
-def permissions(config: Config, asker: Asker) -> tuple[str, ...]:
-    """What the rules let somebody do, in words: for the App Home, where there is no channel."""
+def permissions(config: Config, asker: Asker) -> tuple[AccessRule, ...]:
+    """The rules that let somebody do something, somewhere: for the App Home, where there is no channel."""
     who = {asker.user, *asker.groups}
-    found = []
-    for rule in config.access:
-        if rule.allow and any(user == "*" or user in who for user in rule.users):
-            gateways = "" if "*" in rule.gateways else f", gateways {', '.join(rule.gateways)}"
-            channels = "any channel" if "*" in rule.channels else f"channels {', '.join(rule.channels)}"
-            found.append(f"{', '.join(rule.allow)}: clusters {', '.join(rule.clusters)}{gateways}, in {channels}")
-    return tuple(found)
+    return tuple(rule for rule in config.access if rule.allow and any(u == "*" or u in who for u in rule.users))
 
 
 def visible_anywhere(config: Config, asker: Asker) -> frozenset[str]:

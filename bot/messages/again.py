@@ -6,6 +6,7 @@ from datetime import datetime
 
 from bot.messages.blocks import Block, Escaped, Message, fallback, plain, raw, section
 from bot.messages.findings import replies
+from bot.messages.headlines import name_of, sentence_of
 from bot.messages.parent import parent
 from bot.messages.phrases import VERDICT_MARKS, local
 from checks.findings import Finding, Report, Status
@@ -24,7 +25,9 @@ def again(run: Run, now: datetime, before: Report, at: datetime | None) -> tuple
     place = min(len(head.blocks), 1)
     told = replace(
         head,
-        text=fallback(f"{_words(run.report, before)} {head.text}"),
+        text=fallback(
+            f"{name_of(run)} on {run.report.cluster}: {_words(run.report, before)} {sentence_of(run.report)}"
+        ),
         blocks=(*head.blocks[:place], *changes, *head.blocks[place:]),
     )
     return (told, *replies(run, new_in(run.report, before)))
@@ -44,26 +47,28 @@ def gone_from(report: Report, before: Report) -> tuple[Finding, ...]:
 
 def _words(report: Report, before: Report) -> str:
     if report.verdict is not before.verdict:
-        return f"Was {VERDICTS[before.verdict].lower()}, now {VERDICTS[report.verdict].lower()}."
+        return f"was {VERDICTS[before.verdict].lower()}, now {VERDICTS[report.verdict].lower()}."
     if new_in(report, before) or gone_from(report, before):
-        return f"Still {VERDICTS[report.verdict].lower()}, but changed."
-    return f"Still {VERDICTS[report.verdict].lower()}, nothing changed."
+        return f"still {VERDICTS[report.verdict].lower()}, but changed."
+    return f"still {VERDICTS[report.verdict].lower()}, nothing changed."
 
 
 def _changes(report: Report, before: Report, at: datetime | None) -> Iterator[Block]:
     new, gone = new_in(report, before), gone_from(report, before)
-    since = raw(f" at {local(at)}") if at is not None else raw("")
+    when = local(at) if at is not None else raw("the last run")
     now = raw(f"{VERDICT_MARKS[report.verdict]} {VERDICTS[report.verdict].lower()}")
     if report.verdict is not before.verdict:
         lines = [
-            raw(f"*Changed:* was {VERDICT_MARKS[before.verdict]} {VERDICTS[before.verdict].lower()}{since}, now {now}")
+            raw(
+                f"*Changed:* was {VERDICT_MARKS[before.verdict]} {VERDICTS[before.verdict].lower()} at {when}, now {now}"
+            )
         ]
     elif new or gone:
-        lines = [raw(f"*Still {VERDICTS[report.verdict].lower()}, but something changed* since{since or ' before'}")]
+        lines = [raw(f"*Still {VERDICTS[report.verdict].lower()}, but something changed* since {when}")]
     else:
         count = len([f for f in report.findings if f.status in _BAD])
         same = f": the same {plural(count, 'finding')}" if count else ""
-        lines = [raw(f"*Nothing changed* since{since or ' before'}{same}")]
+        lines = [raw(f"*Nothing changed* since {when}{same}")]
     lines += [raw(f"• gone: {_name(f)}") for f in gone[:12]] + [raw(f"• new: {_name(f)}") for f in new[:12]]
     yield section(raw("\n".join(lines)))
 

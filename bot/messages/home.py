@@ -8,6 +8,7 @@ from typing import Any
 from bot.messages.blocks import Block, Escaped, actions, button, code, context, divider, fitting, plain, raw, section
 from bot.messages.headlines import name_of
 from bot.messages.phrases import VERDICT_MARKS, local, span
+from checks.config import AccessRule
 from checks.findings import Verdict
 from checks.reports.wording import VERDICTS, plural
 from workers.records import GatewayVerdict, Run, Watch
@@ -29,14 +30,14 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What one person may see. `may` says for each cluster what they may do, and where."""
+    """What one person may see; `may` are the rules that let them do something."""
 
     now: datetime
     running: Sequence[Run] = ()
     verdicts: Sequence[GatewayVerdict] = ()
     owners: Mapping[tuple[str, str], str] = field(default_factory=dict)
     watches: Sequence[Watch] = ()
-    may: Sequence[str] = ()
+    may: Sequence[AccessRule] = ()
     health: Health | None = None
     problem: str = ""
 
@@ -52,7 +53,7 @@ def home(seen: Overview) -> dict[str, Any]:
     blocks += _part("My watches", [_watch(watch) for watch in seen.watches], "You are watching nothing.")
     blocks += _part("Gateways", [_gateway(v, seen.now) for v in seen.verdicts], "No gateway has been checked yet.")
     blocks += _part(
-        "What I may do", [plain(each) for each in seen.may], "Nothing yet: the configuration has no rule for you."
+        "What I may do", [_rule(each) for each in seen.may], "Nothing yet: the configuration has no rule for you."
     )
     if seen.health is not None:
         blocks += _part("The bot itself", _health(seen.health, seen), "")
@@ -103,6 +104,14 @@ def _gateway(found: GatewayVerdict, now: datetime) -> Escaped:
     return raw(
         f"{VERDICT_MARKS[found.verdict]} {code(name)} on {code(found.cluster)} {VERDICTS[found.verdict].lower()}, {age} ago"
     )
+
+
+def _rule(rule: AccessRule) -> Escaped:
+    clusters = ", ".join(code(each) for each in rule.clusters[:20])
+    gateways = "" if "*" in rule.gateways else f", gateways {', '.join(code(each) for each in rule.gateways[:20])}"
+    channels = [f"<#{each}>" if each.isalnum() else str(code(each)) for each in rule.channels[:20]]
+    where = "in any channel" if "*" in rule.channels else f"in {', '.join(channels)}"
+    return raw(f"{', '.join(rule.allow)}: clusters {clusters}{gateways}, {where}")
 
 
 def _health(health: Health, seen: Overview) -> list[Escaped]:

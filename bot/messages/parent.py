@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from bot.messages.blocks import Block, Escaped, Message, actions, button, code, context, fallback, fitting, raw, section
-from bot.messages.findings import action
+from bot.messages.findings import action, found_in
 from bot.messages.headlines import coverage_of, headline_of
 from bot.messages.path import path_of
 from bot.messages.phrases import VERDICT_MARKS, local, span
@@ -115,5 +115,7 @@ def _buttons(run: Run, shown: Run) -> list[Block]:
 
 
 def _menu(run: Run) -> Block:
-    options = [{"text": {"type": "plain_text", "text": text}, "value": f"{word}/{run.id}"} for word, text in MORE]
+    bad = any(f.status is not Status.PASS and f.actions for f in found_in(run))
+    offered = [(word, text) for word, text in MORE if bad or word not in ("why", "commands")]
+    options = [{"text": {"type": "plain_text", "text": text}, "value": f"{word}/{run.id}"} for word, text in offered]
     return {"type": "overflow", "action_id": "more", "options": options}

@@ -1,0 +1,80 @@
+"""What lasts: a minute and a half of Slack's rate limit, and a watch over a restart of every process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.sandbox import RateLimits, SandboxServer
+from tests.bot.conftest import broken_cluster, write_config
+from tests.bot.live_cluster import slow_cluster
+from tests.clusters.compose import named, write_bundle
+from tests.redis_server import RedisServer
+from tests.system import System, complete, slot, slots, whole_thread
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path, durable=True)
+    server.start()
+    yield server
+    server.kill()
+
+
+def test_ninety_seconds_of_rate_limit_in_mid_run(tmp_path: Path, redis: RedisServer) -> None:
+    """The verdict arrives once, before any left-over progress, and the thread ends complete."""
+    with (
+        SandboxServer(limits=RateLimits()) as slack,
+        slow_cluster(tmp_path, broken_cluster(), seconds=3) as (_, entry),
+        System(tmp_path, redis, slack, write_config(tmp_path, entry)) as system,
+    ):
+        assert slack.say("/egress-diag live team-egress/egw").ok
+        system.wait(lambda: whole_thread(slack), 30, "nothing is shown")
+        slack.faults.rate_limit(90, "chat.postMessage", "chat.update")
+        count = len(slack.changes())
+        system.wait(lambda: complete(whole_thread(slack)), 150, "no complete thread")
+        system.wait(lambda: "finding/gateway-pool-missing" in slots(whole_thread(slack)), 60, "no finding")
+        after = [change.message for change in slack.changes()[count:] if change.message is not None]
+        order = [slot(message) for message in after]
+        assert order.index("verdict") <= 1, order
+        assert all(name in ("parent", "verdict") for name in order[: order.index("verdict")])
+        assert order.count("verdict") == 1
+        refused = [call for call in slack.calls() if call.status == 429]
+        assert len(refused) < 12, "Slack is asked again and again while it has said when"
+
+
+def test_a_watch_survives_a_restart_of_every_process_and_says_fixed_once(tmp_path: Path, redis: RedisServer) -> None:
+    with (
+        SandboxServer(limits=RateLimits.off()) as slack,
+        System(
+            tmp_path,
+            redis,
+            slack,
+            write_config(tmp_path),
+            environment={"EGRESS_DIAG_WATCH_INTERVAL": "1.5"},
+        ) as system,
+    ):
+        assert slack.say("/egress-diag weu egw").ok
+        system.wait(lambda: complete(whole_thread(slack)), 60, "no thread")
+        parent = whole_thread(slack)[0]
+        assert slack.press(parent, "watch").ok
+
+        def found(name: str) -> list[str]:
+            return [m.shown for m in slack.thread(parent) if slot(m) == name]
+
+        system.wait(lambda: any("1 look" in shown for shown in found("watch")), 40, "no look")
+        system.restart()
+        redis.stop()
+        redis.start()
+        system.wait_ready()
+        write_bundle(named("base"), tmp_path / "mended")
+        (tmp_path / "broken").rename(tmp_path / "before")
+        (tmp_path / "mended").rename(tmp_path / "broken")
+        system.wait(lambda: found("end"), 60, "the watch has no end")
+        assert "fixed" in found("end")[0]
+        assert "<@U0ALICE>" in found("end")[0]
+        assert len(found("end")) == len(found("watch")) == len(found("change/1")) == 1
