@@ -15,7 +15,7 @@ from slack_bolt.authorization import AuthorizeResult
 
 from bot.groups import Groups
 from bot.identity import Identity
-from bot.listeners import actions, commands, forms, home, mentions
+from bot.listeners import actions, commands, fleet, forms, home, mentions
 from bot.listeners.desk import Desk
 from bot.messages import answers
 from bot.metrics import ACKNOWLEDGED, FAULTS
@@ -46,7 +46,7 @@ def make_bolt(settings: Settings, config: Config, client: Client) -> App:
         listener_executor=ThreadPoolExecutor(32, thread_name_prefix="listener"),
     )
     desk = Desk(config, client, slack, Groups(slack.group_members))
-    for listener in (commands, actions, forms, mentions, home):
+    for listener in (commands, actions, forms, mentions, home, fleet):
         listener.register(app, desk)
 
     @app.error

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from bot.fleet_asked import FleetCommand
 from workers.records import Target
 
 
@@ -90,5 +91,6 @@ class Commands:
     """In a thread: every command of the findings, to copy."""
 
 
-Command = Diagnose | Watch | Past | Form | ListClusters | ListGateways | Cancel | Help | Mistake
+GatewayCommand = Diagnose | Watch | Past | Form | ListClusters | ListGateways | Cancel | Help | Mistake
+Command = GatewayCommand | FleetCommand
 ThreadWord = Again | Why | Stop | WatchThis | Commands

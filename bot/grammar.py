@@ -6,15 +6,14 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from bot import fleet_grammar
 from bot.asked import Cancel, Command, Diagnose, Form, Help, ListClusters, ListGateways, Mistake, Past, Watch
 from bot.typed import MOST_CHARACTERS, WATCH, is_span, span_of, words_of
 from checks.config import Config, UnknownCluster
 from checks.question import BadQuestion, client_asked, gateway_name, host_asked
 from workers.records import Target
 
-VERBS = ("list", "watch", "history", "cancel", "help")
-LATER = ("handoff", "digest")
-"""Verbs that the contract names and this version does not have yet."""
+VERBS = ("list", "watch", "history", "cancel", "help", *fleet_grammar.VERBS)
 
 _OPTIONS = {"host": "host", "from": "from", "probe": "probe"}
 _ENVIRONMENTS = (
@@ -38,8 +37,8 @@ def parse(text: str, config: Config, known: Callable[[str], Sequence[str]] = lam
         return _list(words[1:], config)
     if verb in ("cancel", "stop"):
         return Cancel()
-    if verb in LATER:
-        return Mistake(f"`{verb}` is not there yet. `help` shows what is.")
+    if verb in fleet_grammar.VERBS:
+        return fleet_grammar.parse(text, lambda names: _diagnose(names, config, known))
     return _about_gateway(verb, words, config, known)
 
 

@@ -70,6 +70,13 @@ class Watches:
                 return current
             return self._end(replace(current, stopped_by=user), WatchState.STOPPED)
 
+    def hand_over(self, watch_id: str, user: str) -> None:
+        """A watch goes on for somebody else."""
+        with self.redis.lock(self._key("watch", watch_id, "lease"), timeout=10, blocking_timeout=3):
+            current = self.get(watch_id)
+            if current is not None and not current.state.ended:
+                self._keep(replace(current, user=user))
+
     def due(self) -> tuple[str, ...]:
         """The watches that are to be looked at now."""
         found = self.redis.zrangebyscore(self._key("watches"), "-inf", datetime.now(UTC).timestamp())

@@ -5,8 +5,10 @@ from typing import Any
 from slack_bolt import Ack, App, BoltContext
 
 from bot.access import visible_clusters
-from bot.asked import Cancel, Diagnose, Form, Help, ListClusters, ListGateways, Mistake, Past, Watch
+from bot.asked import Cancel, Diagnose, Form, GatewayCommand, Help, ListClusters, ListGateways, Mistake, Past, Watch
+from bot.fleet_asked import FleetCommand
 from bot.grammar import parse
+from bot.listeners import fleet
 from bot.listeners.desk import Desk, Press
 from bot.listeners.forms import open_form
 from bot.messages import answers, private
@@ -53,6 +55,12 @@ def _noted(desk: Desk, text: str, press: Press) -> Message | None:
 def respond(desk: Desk, text: str, press: Press) -> Message | None:
     """Does what was typed. None where the channel itself will show what comes of it."""
     command = parse(text, desk.config, desk.known)
+    if isinstance(command, FleetCommand):
+        return fleet.respond(desk, command, press)
+    return _respond(desk, command, press)
+
+
+def _respond(desk: Desk, command: GatewayCommand, press: Press) -> Message | None:
     match command:
         case Diagnose():
             return desk.diagnose(command, press)

@@ -34,6 +34,9 @@ HELP = (
     ("list <cluster>", "its gateways with their last verdict"),
     ("watch <cluster> <gateway> [30m]", "check again until it works, and say only what changes"),
     ("history <cluster> <gateway>", "the last runs, and what changed between them"),
+    ("handoff [8h] [@next] [note]", "hand your shift over, as a draft first"),
+    ("digest list | add | remove | now", "digests of this channel"),
+    ("mute <cluster> <gateway> <check> 7d <reason>", "hear no more of a fault until then"),
     ("cancel", "stop the runs that you started here"),
 )
 
