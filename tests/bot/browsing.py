@@ -1,0 +1,83 @@
+"""A real browser on the sandbox's page, without a window."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+
+from bot.sandbox import SandboxServer
+
+T = TypeVar("T")
+
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1280,900",
+)
+
+
+class Page:
+    """A browser window on the sandbox."""
+
+    def __init__(self, driver: Chrome) -> None:
+        self.driver = driver
+
+    def open(self, slack: SandboxServer, user: str = "U0ALICE", place: str = "C0OPS") -> None:
+        self.driver.get("about:blank")
+        self.driver.get(f"{slack.url}?user={user}#{place}")
+        self.find("#main .composer textarea, #main .home, #main .empty, #main .archived")
+
+    def find(self, selector: str) -> WebElement:
+        """The first such element, as soon as it is there and visible."""
+
+        def visible(_: Any) -> WebElement | None:
+            found = self.driver.find_elements("css selector", selector)
+            return next((element for element in found if element.is_displayed()), None)
+
+        return self.wait(visible, f"no visible {selector}")
+
+    def wait(self, condition: Callable[[Any], T | None], otherwise: str) -> T:
+        """What the condition gives, as soon as that is something; elements may be redrawn meanwhile."""
+        waiting = WebDriverWait(self.driver, 5, 0.05, ignored_exceptions=[StaleElementReferenceException])
+        found = waiting.until(lambda driver: condition(driver) or False, otherwise)
+        assert found is not False
+        return found
+
+    def says(self, text: str, selector: str = "#main .scroll") -> None:
+        """Waits until the text stands there."""
+        self.wait(lambda _: text in self.find(selector).text, f"{text!r} is not in {selector}")
+
+    def type(self, text: str, selector: str = "#main .composer textarea") -> None:
+        self.find(selector).send_keys(text, Keys.ENTER)
+
+    def count(self, selector: str) -> int:
+        return len(self.driver.find_elements("css selector", selector))
+
+
+@contextmanager
+def browser(profile: Path, **mobile: Any) -> Iterator[Page]:
+    options = ChromeOptions()
+    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    if mobile:
+        options.add_experimental_option("mobileEmulation", {"deviceMetrics": mobile})
+    driver = Chrome(options=options, service=ChromeService(shutil.which("chromedriver")))
+    try:
+        yield Page(driver)
+    finally:
+        driver.quit()

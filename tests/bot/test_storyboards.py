@@ -1,0 +1,223 @@
+"""An incident in the browser, at a desk and on a phone: the command is typed, every button pressed, the form filled.
+
+`PICTURES=folder` keeps a picture of each scene."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+
+from bot.sandbox import Message, RateLimits, SandboxServer
+from checks.config import load
+from tests.bot.browsing import Page, browser
+from tests.bot.conftest import write_config
+from tests.bot.conversation import Conversation, conversation
+from tests.clusters.compose import named, write_bundle
+from tests.system import slot
+from workers.client import connect
+from workers.settings import Settings
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
+
+DEVICES = {
+    "desktop": {},
+    "phone": {"width": 375, "height": 812, "pixelRatio": 2.0, "touch": True},
+}
+
+
+class Stage:
+    """One person's browser on a conversation that goes on by itself."""
+
+    def __init__(self, page: Page, talk: Conversation, folder: Path, device: str) -> None:
+        self.page = page
+        self.talk = talk
+        self.folder = folder
+        self.device = device
+        self.pictures = os.environ.get("PICTURES", "")  # noqa: TID251 - for whoever looks at the storyboards
+
+    def picture(self, name: str) -> None:
+        """Keeps what is shown, where somebody wants pictures; nothing may be wider than the window."""
+        wide = self.page.driver.execute_script("return document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0, f"{name} is {wide} pixels too wide"
+        if self.pictures:
+            time.sleep(0.3)
+            Path(self.pictures).mkdir(parents=True, exist_ok=True)
+            self.page.driver.save_screenshot(str(Path(self.pictures) / f"{self.device}-{name}.png"))
+
+    def open_thread(self) -> None:
+        """Opens the thread of the newest run."""
+        parent = self.talk.parents[-1]
+        self.page.driver.get("about:blank")
+        self.page.driver.get(f"{self.talk.slack.url}?user=U0ALICE#C0OPS/{parent.ts}")
+        self.page.find("#thread .scroll .message")
+
+    def scroll(self, selector: str, to: str) -> None:
+        """Scrolls to the first or the last message."""
+        where = {"top": "0", "end": "element.scrollHeight"}[to]
+        script = f"const element = document.querySelector('{selector}'); element.scrollTop = {where}"
+        self.page.driver.execute_script(script)
+
+    def button(self, message: Message, action: str, pane: str = "#thread") -> WebElement:
+        """A button of a message, as soon as it is there."""
+        return self.page.find(f'{pane} [data-ts="{message.ts}"] [data-action-id="{action}"]')
+
+    def click(self, element: WebElement) -> None:
+        self.page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+        element.click()
+
+    def choose(self, message: Message, word: str) -> None:
+        """Chooses from a message's menu."""
+        self.click(self.page.find(f'#thread [data-ts="{message.ts}"] [data-action-id="more"] button'))
+        self.click(self.page.find(f'.popup [data-value^="{word}/"]'))
+
+    def says(self, text: str, pane: str = "#thread .scroll") -> None:
+        self.page.wait(lambda _: text in self.page.find(pane).text.replace("\u2060", ""), f"{text!r} is not in {pane}")
+
+
+@pytest.fixture(params=list(DEVICES))
+def stage(request: pytest.FixtureRequest, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
+    if not shutil.which("chromedriver"):
+        pytest.skip("no chromedriver")
+    config = load(write_config(tmp_path))
+    client = connect(Settings(REDIS_URL=redis_url, EGRESS_DIAG_WATCH_INTERVAL=1), config)
+    over = threading.Event()
+
+    def go_on(talk: Conversation) -> None:
+        while not over.is_set():
+            talk.step()
+            over.wait(0.05)
+
+    with (
+        SandboxServer(limits=RateLimits.off()) as slack,
+        conversation(slack, client, config) as talk,
+        browser(tmp_path / "profile", **DEVICES[request.param]) as page,
+    ):
+        if request.param == "desktop":
+            page.driver.set_window_size(1400, 1000)
+        player = threading.Thread(target=go_on, args=(talk,))
+        player.start()
+        try:
+            page.open(slack)
+            yield Stage(page, talk, tmp_path, request.param)
+        finally:
+            over.set()
+            player.join(20)
+    client.close()
+
+
+def test_an_incident_from_the_first_keystroke_to_fixed(stage: Stage) -> None:  # noqa: PLR0915 - one story
+    page, talk = stage.page, stage.talk
+
+    # A mistake is answered to the person alone; its button runs what was meant.
+    page.type("/egress-diag prod-wue egw")
+    page.says("Did you mean prod-weu", "#main .scroll")
+    stage.picture("1-mistake")
+    page.find('#main [data-action-id="suggestion/0"]').click()
+    talk.slack.wait_until(lambda: talk.parents and "check_again" in talk.parents[0].buttons, timeout=20)
+    page.says("Broken:", "#main .scroll")
+    stage.scroll("#main .scroll", "end")
+    stage.picture("2-channel")
+
+    # The thread: root cause first, what follows from it folded.
+    stage.open_thread()
+    stage.says("Root cause")
+    stage.scroll("#thread .scroll", "top")
+    stage.picture("3-thread")
+    parent = talk.parents[0]
+    verdict = next(m for m in talk.slack.thread(parent) if slot(m) == "verdict")
+    stage.click(stage.button(verdict, next(b for b in verdict.buttons if b.startswith("unfold"))))
+    talk.slack.wait_until(lambda: "kubectl" in talk.told())
+    stage.says("Only visible to you")
+    stage.picture("4-unfolded")
+    folded = next(m for m in talk.slack.thread(parent) if "open" in m.buttons)
+    count = len(talk.slack.ephemerals())
+    stage.click(stage.button(folded, "open"))
+    talk.slack.wait_until(lambda: len(talk.slack.ephemerals()) > count)
+
+    # Why, and the commands to copy.
+    stage.choose(parent, "why")
+    talk.slack.wait_until(lambda: "↳" in talk.told())
+    stage.scroll("#thread .scroll", "end")
+    stage.picture("5-why")
+    stage.choose(parent, "commands")
+    talk.slack.wait_until(lambda: "commands for" in talk.told())
+    stage.scroll("#thread .scroll", "end")
+    stage.picture("6-commands")
+
+    # I'm on it; the files; this is wrong.
+    stage.click(stage.button(parent, "own"))
+    stage.says("is on it")
+    stage.choose(parent, "bundle")
+    stage.choose(parent, "report")
+    talk.slack.wait_until(lambda: len(talk.slack.files()) == 2)
+    stage.scroll("#thread .scroll", "end")
+    stage.picture("7-files")
+    stage.choose(parent, "wrong")
+    page.find(".modal textarea").send_keys("The pool is there since 02:50.")
+    stage.picture("8-wrong")
+    page.find(".modal .submit").click()
+    talk.slack.wait_until(lambda: "kept for a year" in talk.told())
+
+    # Watch until fixed.
+    stage.click(stage.button(parent, "watch"))
+    stage.says("Watching")
+    write_bundle(named("base"), stage.folder / "mended")
+    (stage.folder / "broken").rename(stage.folder / "before")
+    (stage.folder / "mended").rename(stage.folder / "broken")
+    talk.slack.wait_until(lambda: any(slot(m) == "end" for m in talk.slack.thread(parent)), timeout=30)
+    stage.says("fixed")
+    stage.scroll("#thread .scroll", "end")
+    stage.picture("9-fixed")
+
+    # Check again, as a word in the thread and as a button.
+    page.find("#thread .composer textarea").send_keys("@egress-diag again", Keys.ENTER)
+    talk.slack.wait_until(lambda: [m for m in talk.slack.thread(parent) if slot(m) == "parent"], timeout=20)
+    stage.says("Changed:")
+    stage.click(stage.button(parent, "check_again"))
+    talk.slack.wait_until(lambda: len([m for m in talk.slack.thread(parent) if slot(m) == "parent"]) == 2, timeout=20)
+    stage.says("Nothing changed")
+    stage.scroll("#thread .scroll", "end")
+    stage.picture("10-again")
+    assert "was ❌ broken" in talk.parents[0].shown
+
+
+def test_a_healthy_gateway_a_form_and_the_home(stage: Stage) -> None:
+    page, talk = stage.page, stage.talk
+    talk.client.history.keep_inventory("prod-neu", (("team-egress/egw", True),))
+    page.type("/egress-diag")
+    page.find(".modal select").send_keys("prod-neu")
+    talk.slack.wait_until(lambda: "gateway/prod-neu" in str((talk.slack.view() or talk.slack.view()).blocks))  # type: ignore[union-attr]
+    field = page.find('.modal [data-action-id="gateway"] input')
+    field.send_keys("egw")
+    stage.click(page.find('.modal [data-value="team-egress/egw"]'))
+    page.find('.modal [data-action-id="host"]').send_keys("not a host")
+    page.find(".modal .submit").click()
+    page.wait(lambda _: re.search(r"host", page.find(".modal").text), "the form says nothing")
+    stage.picture("11-form")
+    host = page.find('.modal [data-action-id="host"]')
+    host.clear()
+    page.find(".modal .submit").click()
+    talk.slack.wait_until(lambda: talk.parents and "check_again" in talk.parents[0].buttons, timeout=20)
+    stage.open_thread()
+    stage.says("passed")
+    stage.scroll("#thread .scroll", "top")
+    stage.picture("12-healthy")
+    page.open(talk.slack, place="home")
+    page.says("Running now", "#main .scroll")
+    stage.picture("13-home")
+    page.open(talk.slack)
+    page.type("/egress-diag help")
+    page.says("the form", "#main .scroll")
+    page.type("/egress-diag history prod-neu egw")
+    page.says("The last 1 run", "#main .scroll")
+    stage.scroll("#main .scroll", "end")
+    stage.picture("14-help")
