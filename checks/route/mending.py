@@ -15,12 +15,12 @@ from checks.route.carried import Configuration
 from checks.route.clients import client_namespaces
 from checks.route.corrected import as_yaml, corrected, ref_of
 from checks.route.corrections import Apply, Change, Edit, Merge, exported_also, manifest, object_name, pointer, replaced
+from checks.route.gateway_mending import Mended, label_of, opened, selecting
 from checks.route.gateways import BoundServer
 from checks.route.hosts import is_wildcard
 from checks.route.mesh_mending import discovered_too
 from checks.route.needs import destinations
 from checks.route.obstacles import Blocked, Cause, Obstacle
-from checks.route.registry import gateway_named
 from checks.route.rules import MESH, gateway_refs, rules_of
 from checks.route.service_entries import entries_for
 from checks.route.tls_contract import TlsBreak
@@ -59,6 +59,8 @@ def _changes(facts: Facts, found: Configuration, cause: Cause, host: str, port: 
     match cause:
         case Break(fault=Fault.NOT_DISCOVERED, route=route) if route is not None:
             return f"Let istiod look at namespace {route.namespace}", discovered_too(facts, found, route.namespace)
+        case Break() if (mended := opened(facts, found, cause)) is not None:
+            return mended
         case Break():
             return _title(found, cause), repairs.repair(facts, found, cause)
         case TlsBreak():
@@ -90,9 +92,6 @@ def _title(found: Configuration, broken: Break) -> str:
 
 def _mode(broken: TlsBreak) -> str:
     return broken.server.server.tls_mode if broken.server is not None else "TLS"
-
-
-Mended = tuple[str, tuple[Change, ...]]
 
 
 def _entry(patient: Patient) -> Mended:
@@ -140,15 +139,9 @@ def _import(patient: Patient) -> Mended:
 def _select(patient: Patient) -> Mended:
     """A Gateway that selects the gateway's pods."""
     facts, found, thing = patient.facts, patient.found, patient.blocked.thing
-    gateway = gateway_named(facts, f"{thing.namespace}/{thing.name}") if thing is not None else None
-    if gateway is None or not found.labels:
-        return "", ()
-    if patient.blocked.text == "hidden":
-        return f"Let istiod look at namespace {gateway.namespace}", discovered_too(facts, found, gateway.namespace)
-    actual = found.labels[0]
-    wrong: dict[str, str | None] = {k: None for k, v in gateway.selector.items() if actual.get(k) != v}
-    label = {"istio": actual["istio"]} if "istio" in actual else dict(actual)
-    return f"Let {gateway.ref} select the gateway's pods", (Merge(gateway, {"spec": {"selector": {**wrong, **label}}}),)
+    if patient.blocked.text == "hidden" and thing is not None:
+        return f"Let istiod look at namespace {thing.namespace}", discovered_too(facts, found, thing.namespace)
+    return selecting(found, facts, thing)
 
 
 def _apart(patient: Patient) -> Mended:
@@ -198,8 +191,6 @@ def _resolve(patient: Patient) -> Mended:
 def _allow(patient: Patient) -> Mended:
     """An ALLOW policy for the gateway that names the host: by its SNI where TLS hides it."""
     facts, found, host, policy = patient.facts, patient.found, patient.host, patient.blocked.thing
-    labels = found.labels[0] if found.labels else {}
-    selector = {"istio": labels["istio"]} if "istio" in labels else dict(labels)
     tls = any(s.kind.routes == "tls" for s in found.servers_for(host) if s.lost_to is None)
     rule: dict[str, object] = (
         {"when": [{"key": "connection.sni", "values": [host]}]}
@@ -215,7 +206,7 @@ def _allow(patient: Patient) -> Mended:
             "name": f"{facts.gateway.name}-allow-{object_name(host)}"[:63],
             "namespace": facts.gateway.namespace,
         },
-        "spec": {"selector": {"matchLabels": selector}, "action": "ALLOW", "rules": [rule]},
+        "spec": {"selector": {"matchLabels": label_of(found)}, "action": "ALLOW", "rules": [rule]},
     }
     return f"Allow {host} at the gateway", (Apply(new),)
 

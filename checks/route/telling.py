@@ -97,7 +97,7 @@ def _carried(found: Configuration) -> str:
 def _actions(facts: Facts, found: Configuration, broken: Break) -> list[Action]:
     words = _words(facts, found, broken)
     shown = broken.route or (broken.server.gateway if broken.server else None)
-    first = show(shown) if shown is not None else look("All VirtualServices", listed(VirtualService))
+    first = show(shown) if shown is not None else look("See all VirtualServices", listed(VirtualService))
     title = MEANINGS[broken.fault].fix.format(**words)
     expect = f"`egress-diag diagnose … --host {broken.host}` shows the whole way"
     changes = [change(title, each.command, HOWTO, expect) for each in repair(facts, found, broken)]

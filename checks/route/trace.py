@@ -94,14 +94,13 @@ def _by_declaration(facts: Facts, host: str, port: int) -> Dial:
 
 def _meant(facts: Facts, found: Configuration, way: Passage) -> frozenset[RouteKind]:
     """The kinds of requests that the gateway is set up to carry for the host; all where nothing tells."""
-    arriving = {crossing.arrival.kind for crossing in way.crossings}
-    if arriving:
-        return frozenset(arriving)
-    written = {rule.kind for route in routes_about(found, way.host) for rule in rules(facts, route)}
+    fitting = {c.arrival.kind for c in way.crossings if c.server is not None and c.server.kind.routes == c.arrival.kind}
     served = {
         server.kind.routes for server in found.all_servers if server.lost_to is None and server.concerns(way.host)
     }
-    return frozenset(served or written or {"http", "tls", "tcp"})
+    arriving = {crossing.arrival.kind for crossing in way.crossings}
+    written = {rule.kind for route in routes_about(found, way.host) for rule in rules(facts, route)}
+    return frozenset(fitting or served or arriving or written or {"http", "tls", "tcp"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """Requests that no rule takes at the sidecar: why, and whether they are refused or go past the gateway."""
 
+from checks.facts.istio import VirtualService
 from checks.route.addresses import own_address
 from checks.route.breaks import Break, Fault
 from checks.route.destination_rules import Effective, effective
 from checks.route.leg import Leg, labels_of, losing
 from checks.route.needs import routes_about
 from checks.route.obstacles import Blocked, Cause, Obstacle
+from checks.route.registry import rules
 from checks.route.rules import MESH, Rule, gateway_refs
 from checks.route.service_entries import Entry, entries_for, is_visible
 from checks.route.sidecar_hop import HTTP_PROTOCOLS
@@ -72,6 +74,8 @@ def _why_unrouted(leg: Leg, chosen: tuple[Rule, ...], entry: Entry | None) -> Ca
     hidden = [each for each in seen if not start.scope.imports_route(each)]
     if hidden and len(hidden) == len(seen) and start.scope.sidecar is not None:
         return Blocked(Obstacle.SIDECAR_HIDES, start.scope.sidecar, tuple(hidden), text=dial.host)
+    if seen and (other := _of_other_kind(leg, seen)) is not None:
+        return other
     if seen:
         return leg.breaking(Fault.NO_MESH_RULE, seen[0])
     if ours:
@@ -80,6 +84,15 @@ def _why_unrouted(leg: Leg, chosen: tuple[Rule, ...], entry: Entry | None) -> Ca
     if mine:
         return leg.breaking(Fault.NOT_MESH, mine[0])
     return leg.breaking(Fault.NO_ROUTE)
+
+
+def _of_other_kind(leg: Leg, seen: list[VirtualService]) -> Break | None:
+    """The break of VirtualServices whose rules are all of another kind than the server asks and the request needs."""
+    dial = leg.walk.dial
+    if any(rule.kind == dial.kind for route in seen for rule in rules(leg.facts, route)):
+        return None
+    server = next((s for s in leg.found.all_servers if s.concerns(dial.host) and s.kind.routes == dial.kind), None)
+    return leg.breaking(Fault.WRONG_KIND, seen[0], server=server) if server is not None else None
 
 
 def _no_listener(leg: Leg, rule: Rule, entry: Entry | None) -> Cause:
@@ -111,6 +124,7 @@ def _reason(leg: Leg, cause: Cause) -> str:
                 Fault.NOT_SEEN_BY_CLIENTS: f"{route.ref} is not exported there",
                 Fault.NOT_DISCOVERED: f"istiod does not look at namespace {route.namespace}, where {route.ref} lies",
                 Fault.NOT_MESH: f"{route.ref} does not list mesh",
+                Fault.WRONG_KIND: f"{route.ref} has no {leg.walk.dial.kind} rule",
             }[cause.fault]
         case _:
             return f"no VirtualService sends {leg.host} to {leg.facts.gateway.ref}"

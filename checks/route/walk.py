@@ -70,6 +70,7 @@ class Walk:
         """The request ends here; `said` replaces the usual answer of the fault."""
         fault = name_of(cause)
         self._stop(Outcome.FAILS, cause)
+        self.address = ""
         self.answer = said or answer(fault, self.dial.scheme)
         self.hops.append(Hop(name, Mark.BREAKS, says, tuple(decided), tuple(rivals), (), fault, ANSWERS[fault].finding))
 

@@ -1,0 +1,85 @@
+"""Corrections of Gateways: one that selects the pods, one that is there at all, a server where requests arrive."""
+
+from checks.facts.base import KubernetesObject
+from checks.facts.kubernetes import Service
+from checks.facts.view import Facts
+from checks.route.breaks import Break, Fault
+from checks.route.carried import Configuration
+from checks.route.corrections import Apply, Change, Merge, manifest, object_name, replaced
+from checks.route.destination_rules import effective
+from checks.route.passage import passage
+from checks.route.registry import gateway_named
+from checks.route.rules import gateway_refs
+from checks.route.sidecar_hop import Arrival
+from checks.route.virtual_services import hosts_of
+
+Mended = tuple[str, tuple[Change, ...]]
+
+
+def label_of(found: Configuration) -> dict[str, str]:
+    """The label that the add-on gives a gateway's pods to be selected by."""
+    labels = dict(found.labels[0]) if found.labels else {}
+    return {"istio": labels["istio"]} if "istio" in labels else labels
+
+
+def selecting(found: Configuration, facts: Facts, thing: KubernetesObject | None) -> Mended:
+    """The Gateway, selecting the gateway's pods."""
+    gateway = gateway_named(facts, f"{thing.namespace}/{thing.name}") if thing is not None else None
+    if gateway is None or not found.labels:
+        return "", ()
+    actual = found.labels[0]
+    wrong: dict[str, str | None] = {k: None for k, v in gateway.selector.items() if actual.get(k) != v}
+    change = Merge(gateway, {"spec": {"selector": {**wrong, **label_of(found)}}})
+    return f"Let {gateway.ref} select the gateway's pods", (change,)
+
+
+def opened(facts: Facts, found: Configuration, broken: Break) -> Mended | None:
+    """A break at the server that a Gateway has to mend: there is none, or its server opens a port that the gateway's
+    Service does not have. None where something else mends it."""
+    if broken.fault not in (Fault.NO_SUCH_GATEWAY, Fault.NO_SERVER):
+        return None
+    arrival = next((each.arrival for each in passage(facts, broken.host).crossings), None)
+    if arrival is None:
+        return None
+    if not found.all_servers and found.labels:
+        return "Create the Gateway", (Apply(_gateway(facts, found, broken, arrival)),)
+    server = broken.server
+    service = next((s for s in facts.readable(Service, facts.gateway.namespace) if s.name == facts.gateway.name), None)
+    if server is None or service is None or not server.serves(broken.host):
+        return None
+    offered = {each.port for each in service.ports}
+    if server.port in offered or arrival.gateway_port not in offered:
+        return None
+    change = replaced(server.gateway, f"{server.path}.port.number", arrival.gateway_port)
+    return f"Open port {arrival.gateway_port}, which the gateway's Service has", (change,)
+
+
+def _gateway(facts: Facts, found: Configuration, broken: Break, arrival: Arrival) -> dict[str, object]:
+    """The Gateway that the VirtualService names, with the server that fits what sidecars send."""
+    namespace, name = facts.gateway.namespace, f"{facts.gateway.name}-{object_name(broken.host)}"[:63]
+    if "/" in broken.text:
+        namespace, _, name = broken.text.partition("/")
+    used = effective(facts, found.service, arrival.clients.namespace, facts.gateway.namespace, found.mesh)
+    tls = used.tls(arrival.gateway_port, arrival.destination.subset) if used else None
+    protocol, mode = "HTTP", ""
+    if arrival.kind == "tls":
+        protocol, mode = "TLS", "PASSTHROUGH"
+    elif tls is not None and tls.encrypts:
+        protocol, mode = "HTTPS", "ISTIO_MUTUAL"
+    server: dict[str, object] = {
+        "port": {
+            "number": arrival.gateway_port,
+            "name": f"{protocol.lower()}-{arrival.gateway_port}",
+            "protocol": protocol,
+        },
+        "hosts": _hosts(found, broken, f"{namespace}/{name}"),
+    }
+    if mode:
+        server["tls"] = {"mode": mode}
+    return dict(manifest("Gateway", name, namespace, {"selector": label_of(found), "servers": [server]}))
+
+
+def _hosts(found: Configuration, broken: Break, name: str) -> list[str]:
+    """The host, and those of all VirtualServices that name the Gateway."""
+    named = (each for route in found.routes if name in gateway_refs(route) for each in hosts_of(route))
+    return list(dict.fromkeys((broken.host, *named)))
