@@ -5,7 +5,6 @@ import json
 from checks.admission import Gate
 from checks.commands import FAQ, TSG, change, kubectl, look
 from checks.facts.reading import items
-from checks.facts.view import Facts
 from checks.findings import Action
 
 
@@ -15,24 +14,23 @@ def all_webhooks() -> Action:
     return look("See which webhooks there are", kubectl("get", kinds), FAQ)
 
 
-def remedies(facts: Facts, gate: Gate, silent: bool) -> list[Action]:
-    """What to look at and change about a webhook before the gateway; `silent`: nobody answers it."""
+def remedies(gate: Gate, silent: bool, namespace: str) -> list[Action]:
+    """What to look at and change about a webhook before objects of this namespace; `silent`: nobody answers it."""
     kind, name = gate.configuration.kind.lower(), gate.configuration.name
     found = [look("Read its rules and selectors", kubectl("get", kind, name, "-o", "yaml"), TSG)]
     if gate.hook.service is not None and silent:
-        namespace, service = gate.hook.service
+        behind, service = gate.hook.service
         selector = f"kubernetes.io/service-name={service}"
-        command = kubectl("get", "endpointslices", "-l", selector, "-o", "yaml", namespace=namespace)
-        found.append(look("See whoever answers it", command))
-        found.append(look("See its pods", kubectl("get", "pods", "-o", "wide", namespace=namespace)))
+        command = kubectl("get", "endpointslices", "-l", selector, "-o", "yaml", namespace=behind)
+        found.append(look("See the endpoints that answer it", command))
+        found.append(look("See the pods of that namespace", kubectl("get", "pods", "-o", "wide", namespace=behind)))
     if gate.owner:
         # AKS sets its own webhooks back: only what answers them can be mended.
         return found
-    return [*found, _exclude(facts, gate)]
+    return [*found, _exclude(gate, namespace)]
 
 
-def _exclude(facts: Facts, gate: Gate) -> Action:
-    namespace = facts.gateway.namespace
+def _exclude(gate: Gate, namespace: str) -> Action:
     hooks = [each.name for each in gate.configuration.webhooks]
     selector = dict(gate.hook.namespace_selector)
     expression = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [namespace]}

@@ -79,7 +79,9 @@ def place_of(facts: Facts, subnet: Subnet) -> Place:
 def show_pool(facts: Facts, pool: str) -> Action:
     """Looks up the subnet of a pool, or of all where none is named."""
     words = (
-        ("show", "-n", pool, "--query", "vnetSubnetId") if pool else ("list", "--query", "[].{n:name,s:vnetSubnetId}")
+        ("show", "--nodepool-name", pool, "--query", "vnetSubnetId")
+        if pool
+        else ("list", "--query", "[].{n:name,s:vnetSubnetId}")
     )
     return look("See the subnet of the gateway pool", az_aks(facts.cluster, "nodepool", *words))
 
@@ -119,7 +121,9 @@ def allow(
         *("--destination-port-ranges", *(ports or flow.port_range).split()),
     ]
     return change(
-        f"Allow {flow.shown} before rule {rule.name}" if not ports else f"Allow TCP {ports} before rule {rule.name}",
+        f"Allow {flow.shown} before rule {rule.name}"
+        if not ports
+        else f"Allow TCP {' and '.join(ports.split())} before rule {rule.name}",
         quoted("az", "network", "nsg", "rule", "create", *_named(group), *words),
         FW,
         "the flow passes within a minute; diagnose again",

@@ -50,16 +50,14 @@ def kubectl_apply(manifest: str) -> str:
     return f"kubectl apply -f - <<'EOF'\n{manifest.strip()}\nEOF"
 
 
-def az_aks(cluster: ClusterIdentity, *words: str, long: bool = True) -> str:
+def az_aks(cluster: ClusterIdentity, *words: str) -> str:
     """An `az aks …` command about this cluster. Words that only Azure knows stay as $RESOURCE_GROUP for the reader."""
     group = shlex.quote(cluster.resource_group) if cluster.resource_group else '"$RESOURCE_GROUP"'
     name = shlex.quote(cluster.aks_name)
-    group_flag, name_flag = ("--resource-group", "--name") if long else ("-g", "-n")
-    if words[:1] == ("nodepool",):
-        name_flag = "--cluster-name"
+    name_flag = "--cluster-name" if words[:1] == ("nodepool",) else "--name"
     subscription = f" --subscription {shlex.quote(cluster.subscription)}" if cluster.subscription else ""
     verbs, options = _split(words)
-    return f"az aks {quoted(*verbs)} {group_flag} {group} {name_flag} {name}{subscription}" + (
+    return f"az aks {quoted(*verbs)} --resource-group {group} {name_flag} {name}{subscription}" + (
         f" {quoted(*options)}" if options else ""
     )
 
@@ -98,15 +96,9 @@ def restart(deployment: str, namespace: str) -> Action:
 
 
 def enable_gateway(cluster: ClusterIdentity, namespace: str, gateway: str, configuration: str) -> str:
-    """`az aks mesh enable-egress-gateway`, which also points an existing gateway at another configuration (SEG-7)."""
-    return az_aks(
-        cluster,
-        "mesh",
-        "enable-egress-gateway",
-        "--istio-egressgateway-name",
-        gateway,
-        "--istio-egressgateway-namespace",
-        namespace,
-        "--gateway-configuration-name",
-        configuration,
-    )
+    """`az aks mesh enable-egress-gateway`, which also points an existing gateway at another configuration (SEG-7). Where no
+    configuration is known, the shell asks for its name."""
+    named = ("--istio-egressgateway-name", gateway, "--istio-egressgateway-namespace", namespace)
+    command = az_aks(cluster, "mesh", "enable-egress-gateway", *named, "--gateway-configuration-name")
+    name = shlex.quote(configuration) if configuration else '"${CONFIGURATION:?name of a StaticGatewayConfiguration}"'
+    return f"{command} {name}"

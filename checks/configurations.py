@@ -24,7 +24,9 @@ def configuration_of(facts: Facts) -> StaticGatewayConfiguration | NothingThere:
     """The configuration that the gateway names. Raises Unreadable where it could not be read."""
     gateway = facts.gateway
     if not gateway.configuration:
-        return NothingThere(f"The {gateway.ref} names no StaticGatewayConfiguration (gateway-configuration-missing).")
+        return NothingThere(
+            f"Egress gateway {gateway} names no StaticGatewayConfiguration (gateway-configuration-missing)."
+        )
     if not facts.installed(StaticGatewayConfiguration):
         return NothingThere("The cluster does not have the kind StaticGatewayConfiguration (static-egress-disabled).")
     found = facts.get(StaticGatewayConfiguration, gateway.configuration, gateway.namespace)

@@ -35,7 +35,7 @@ class Trouble:
     def meaning(self) -> str:
         known = waiting_reason(self.reason).meaning
         if self.starting:
-            return f"{known} yet, which is normal at the start"
+            return f"{known} so far, which is normal at the start"
         return (
             f"{known} ({self.detail})" if self.reason in ("ImagePullBackOff", "ErrImagePull") and self.detail else known
         )

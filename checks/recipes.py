@@ -74,7 +74,7 @@ def new_configuration(facts: Facts, old: StaticGatewayConfiguration, pool: str =
                 "show",
                 "--query",
                 "serviceMeshProfile.istio.components.egressGateways"
-                f"[?gatewayConfigurationName=='{old.name}'].{{name:name,namespace:namespace}}",
+                f'[?gatewayConfigurationName==`"{old.name}"`].{{name:name,namespace:namespace}}',
                 "-o",
                 "table",
             ),
@@ -88,7 +88,7 @@ def new_configuration(facts: Facts, old: StaticGatewayConfiguration, pool: str =
         ),
         wait_for_prefix(namespace, name, old.egress_prefix),
         disrupt(
-            f"Point the {gateway.ref} at {name} ({AZ_VERSION})",
+            f"Point {gateway.ref} at {name} ({AZ_VERSION})",
             enable_gateway(cluster, gateway.namespace, gateway.name, name),
             TSG,
             "new pods that carry the annotation replace the old ones, whose connections are cut; from then on the traffic "

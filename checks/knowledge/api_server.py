@@ -35,7 +35,7 @@ REFUSALS = {
     ),
 }
 
-OTHER = Refusal("did not answer as it should", "Look at the health of the cluster's control plane in Azure")
+OTHER = Refusal("gave no proper answer", "Look at the health of the cluster's control plane in Azure")
 
 
 def refusal(status: int) -> Refusal:

@@ -44,7 +44,7 @@ NOT_READY: tuple[LogLine, ...] = (
         re.compile(r"server is not live, current state is"),
         "Envoy is not live",
         "proxy-not-ready",
-        "read the log from its start: Envoy is starting or draining, and that should not last",
+        "delete the pod where this lasts longer than a minute: Envoy starts or drains within seconds",
     ),
     LogLine(
         re.compile(r"workers have not yet started"),
@@ -214,7 +214,7 @@ def why_not_ready(reason: str) -> LogLine:
     for row in NOT_READY:
         if row.pattern.search(reason):
             return row
-    return LogLine(re.compile(re.escape(reason)), reason, "proxy-not-ready", "read the log from its start")
+    return LogLine(re.compile(re.escape(reason)), reason, "proxy-not-ready")
 
 
 def trouble(log: LogText) -> tuple[tuple[LogLine, Line], ...]:

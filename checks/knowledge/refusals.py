@@ -31,25 +31,25 @@ REASONS: tuple[Reason, ...] = (
         "quota",
         re.compile(r"exceeded quota: (?P<name>[\w.-]+)"),
         "the namespace's quota is used up",
-        "Raise the quota, or free some of it.",
+        "Raise the quota, or free some of it",
     ),
     Reason(
         "quota",
         re.compile(r"failed quota: (?P<name>[\w.-]+)"),
         "the namespace's quota asks for requests and limits that they do not have",
-        "Add a LimitRange with defaults for what the quota counts.",
+        "Add a LimitRange with defaults for what the quota counts",
     ),
     Reason(
         "pod-security",
         re.compile(r"violates PodSecurity \"?(?P<name>[\w:.-]+)\"?"),
         "the namespace's pod security level forbids them",
-        "Enforce the level baseline: the gateway's pods have no seccomp profile of their own, which restricted demands.",
+        "Enforce the level baseline: the gateway's pods have no seccomp profile of their own, which restricted demands",
     ),
     Reason(
         "policy",
         re.compile(r"ValidatingAdmissionPolicy '(?P<name>[^']+)'"),
         "a ValidatingAdmissionPolicy denies them",
-        "Take the gateway's namespace out of the policy's binding.",
+        "Take the gateway's namespace out of the policy's binding",
     ),
     Reason(
         "limits",
@@ -57,7 +57,7 @@ REASONS: tuple[Reason, ...] = (
             r"(?P<name>(?:minimum|maximum) \w+ usage per (?:Container|Pod)|max(?:imum)? limit to request ratio)"
         ),
         "a LimitRange of the namespace forbids their requests or limits",
-        "Let the LimitRange admit what the gateway's proxies ask for: 100m CPU and 128Mi, up to 2 CPU and 1Gi.",
+        "Let the LimitRange admit what the gateway's proxies ask for: 100m CPU and 128Mi, up to 2 CPU and 1Gi",
     ),
 )
 

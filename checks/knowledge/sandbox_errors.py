@@ -115,7 +115,7 @@ KNOWN: tuple[SandboxError, ...] = (
         r"|ipam should not be empty",
         "the CNI configuration on its node is damaged or chained wrongly",
         COMPONENTS,
-        fix="Delete the cni-manager's pod on that node: the next one writes /etc/cni/net.d/01-egressgateway.conflist anew.",
+        fix="Delete the cni-manager's pod on that node: the next one writes /etc/cni/net.d/01-egressgateway.conflist anew",
     ),
     _row(
         r"failed to parse gateway public key",
@@ -127,17 +127,17 @@ KNOWN: tuple[SandboxError, ...] = (
         r"failed to parse cidr",
         "an entry of spec.excludeCidrs is no CIDR, such as an address without a mask",
         INVALID,
-        fix="Give every entry of spec.excludeCidrs a mask, such as 10.0.0.5/32.",
+        fix="Give every entry of spec.excludeCidrs a mask, such as 10.0.0.5/32",
     ),
     _row(
         r"failed to add WireGuard link",
         "the node cannot create a WireGuard link: its kernel lacks the module",
-        fix="Use a node image of AKS that has the wireguard module; other images, hardened ones too, may lack it.",
+        fix="Use a node image of AKS that has the wireguard module; other images, hardened ones too, may lack it",
     ),
     _row(
         r"failed to move wireguard link|failed to find wg device|failed to configure wg device",
         "a WireGuard link of an earlier sandbox is in the way",
-        fix="Delete the pod: its successor starts in a new network namespace.",
+        fix="Delete the pod: its successor starts in a new network namespace",
     ),
     _row(
         r"ipam result is empty|failed to find pod ipv4 ip",
@@ -148,19 +148,19 @@ KNOWN: tuple[SandboxError, ...] = (
     _row(
         r"no enough ipv6 addr",
         "the pod has no IPv6 link-local address, which the WireGuard route needs",
-        fix="Allow IPv6 on the node (sysctl net.ipv6.conf.all.disable_ipv6 = 0); the cluster itself stays IPv4.",
+        fix="Allow IPv6 on the node (sysctl net.ipv6.conf.all.disable_ipv6 = 0); the cluster itself stays IPv4",
     ),
     _row(r"no enough ipv4 addr", "the pod's eth0 has no IPv4 address", DUAL_STACK, POD_SUBNET),
     _row(
         r"failed to find default route|failed to retrieve eth0 interface",
         "the cluster's own CNI sets up pods in a way that the static egress gateway does not support",
         POD_SUBNET,
-        fix="Move to Azure CNI Overlay or to Azure CNI with node subnets, which are supported.",
+        fix="Move to Azure CNI Overlay or to Azure CNI with node subnets, which are supported",
     ),
     _row(
         r"failed to setup pod routes",
         "routes or iptables rules could not be set in the pod",
-        fix="Replace the node, unless its kernel, iptables rules or rp_filter show what to mend.",
+        fix="Replace the node, unless its kernel, iptables rules or rp_filter show what to mend",
     ),
 )
 """In the order in which they are tried: the first that fits decides."""

@@ -42,7 +42,7 @@ MEANINGS: dict[TlsFault, Meaning] = {
         "Send the host as SNI",
     ),
     TlsFault.PLAIN_TO_TLS: Meaning(
-        "{gateway} sends {host} in plain text to {name}:{port}, a TLS port: {unset}",
+        "{gateway} sends {host} in plain text to {name}:{port}, a TLS port, for {unset}",
         "requests get 400 or are reset",
         "Let the gateway originate TLS",
     ),

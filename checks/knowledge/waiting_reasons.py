@@ -13,7 +13,7 @@ BEGINNING = (CREATING, "PodInitializing")
 
 @dataclass(frozen=True, slots=True)
 class WaitingReason:
-    """One reason: `meaning` completes "Pod …:", `fix` says what usually helps."""
+    """One reason: `meaning` completes "Pod … is not ready:", `fix` says what usually helps."""
 
     reason: str
     meaning: str
@@ -22,31 +22,31 @@ class WaitingReason:
 
 _IMAGE = (
     "Let the nodes reach mcr.microsoft.com and *.data.mcr.microsoft.com (firewall, proxy, private DNS); with a restricted "
-    "outbound type nothing is open by default."
+    "outbound type nothing is open by default"
 )
 
 REASONS: tuple[WaitingReason, ...] = (
     WaitingReason(
         "Unschedulable",
         "not scheduled, since no node fits",
-        "Make room: more nodes, or nodes whose taints the gateway's pods tolerate. They never run on the gateway pool.",
+        "Make room: more nodes, or nodes whose taints the gateway's pods tolerate; they never run on the gateway pool",
     ),
     WaitingReason("Unscheduled", "not scheduled, and the scheduler has not said why"),
-    WaitingReason("ImagePullBackOff", "image cannot be pulled", _IMAGE),
-    WaitingReason("ErrImagePull", "image cannot be pulled", _IMAGE),
-    WaitingReason("ImageInspectError", "image cannot be read on the node", _IMAGE),
-    WaitingReason("RegistryUnavailable", "image registry does not answer", _IMAGE),
-    WaitingReason("InvalidImageName", "name of the image is not valid"),
-    WaitingReason("OOMKilled", "container is killed again and again, since it needs more memory than its limit"),
-    WaitingReason("CrashLoopBackOff", "container ends again and again"),
-    WaitingReason("Terminated", "container has ended"),
-    WaitingReason("CreateContainerConfigError", "container needs a ConfigMap or Secret that is not there"),
-    WaitingReason("CreateContainerError", "container cannot be created by the runtime"),
-    WaitingReason("RunContainerError", "container cannot be started by the runtime"),
+    WaitingReason("ImagePullBackOff", "the image cannot be pulled", _IMAGE),
+    WaitingReason("ErrImagePull", "the image cannot be pulled", _IMAGE),
+    WaitingReason("ImageInspectError", "the image cannot be read on the node", _IMAGE),
+    WaitingReason("RegistryUnavailable", "the image registry does not answer", _IMAGE),
+    WaitingReason("InvalidImageName", "the image's name is not valid"),
+    WaitingReason("OOMKilled", "the container is killed again and again, since it needs more memory than its limit"),
+    WaitingReason("CrashLoopBackOff", "the container ends again and again"),
+    WaitingReason("Terminated", "the container has ended"),
+    WaitingReason("CreateContainerConfigError", "the container needs a ConfigMap or Secret that is not there"),
+    WaitingReason("CreateContainerError", "the container cannot be created by the runtime"),
+    WaitingReason("RunContainerError", "the container cannot be started by the runtime"),
     WaitingReason(CREATING, "network or volumes are not set up"),
-    WaitingReason("PodInitializing", "init containers do not end"),
-    WaitingReason("NotReady", "running, but not ready"),
-    WaitingReason("NodeLost", "node does not answer"),
+    WaitingReason("PodInitializing", "the init containers do not end"),
+    WaitingReason("NotReady", "running, but the readiness probe fails"),
+    WaitingReason("NodeLost", "the node does not answer"),
 )
 
 _BY_REASON = {each.reason: each for each in REASONS}

@@ -7,7 +7,7 @@ from checks.commands import ISTIO_LOG, MESHCFG, TELEM, change, kubectl, kubectl_
 from checks.facts.istio import ROOT_NAMESPACE, Telemetry
 from checks.facts.kubernetes import ConfigMap, Deployment, Pod
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Observation, Severity, healthy, warn
+from checks.findings import Action, Evidence, Observation, Severity, healthy, skip, warn
 from checks.route.access_log import AccessLog, Ambiguity, access_log, ambiguities
 from checks.route.gateways import proxy_labels
 from checks.route.visibility import mesh_config, settle
@@ -33,7 +33,8 @@ def access_log_off(facts: Facts) -> Iterator[Observation]:
     ConfigMap of the revision.
 
     Source: article, Istio step 1; AKS documentation "Istio telemetry" and "Istio mesh configuration"; domain.md 5.2.11."""
-    labels = proxy_labels(facts) or ({},)
+    known = proxy_labels(facts)
+    labels = known or ({},)
     competing = ambiguities(facts, labels)
     yield from (_ambiguous(each) for each in competing)
     logs: dict[AccessLog, str] = {}
@@ -45,6 +46,9 @@ def access_log_off(facts: Facts) -> Iterator[Observation]:
     if any(each.mesh for each in logs):
         settle(facts)
     off = {log: revision for log, revision in logs.items() if not log.on}
+    if off and not known:
+        yield skip(f"The {facts.gateway.ref} has no Deployment, so no proxy that could log (deployment-not-available).")
+        return
     for log, revision in off.items():
         yield _off(facts, log, revision, dict(labels[0]))
     if not off and not competing:
@@ -63,7 +67,7 @@ def _off(facts: Facts, log: AccessLog, revision: str, labels: dict[str, str]) ->
     gateway = facts.gateway
     which = f" of revision {revision}" if len(gateway.revisions) > 1 else ""
     return warn(
-        f"The proxies{which} of the {gateway.ref} write no access log.",
+        f"The proxies{which} of {gateway.ref} write no access log.",
         subject=gateway.ref,
         evidence=[Evidence(log.decided, log.field, log.observed, "the provider envoy, or /dev/stdout")],
         actions=[
@@ -131,6 +135,6 @@ def _ambiguous(found: Ambiguity) -> Observation:
                 kubectl("get", "telemetries.telemetry.istio.io", "-o", "yaml", namespace=found.namespace),
                 ISTIO_LOG,
             ),
-            Action("Merge them into one and delete the others", url=ISTIO_LOG),
+            change("Merge them into one and delete the others", url=ISTIO_LOG),
         ],
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from checks.check import Because, check
-from checks.commands import ISTIO_TLSO, TSG, change, look
+from checks.commands import ISTIO_TLSO, TSG, change, look, quoted
 from checks.facts.istio import (
     ROOT_NAMESPACE,
     AuthorizationPolicy,
@@ -77,7 +77,7 @@ def application_sends_tls(facts: Facts) -> Iterator[Observation]:
             evidence=[_round(way) for way in designed[:10]],
         )
     elif hosts:
-        yield skip(f"{facts.gateway.ref} originates no TLS: what applications send passes as it is.")
+        yield skip(f"Egress gateway {facts.gateway} originates no TLS: what applications send passes as it is.")
     else:
         yield skip(nothing_configured(facts))
 
@@ -181,11 +181,17 @@ def _calls(facts: Facts, way: Passage) -> Iterator[Observation]:
         ],
         actions=[
             show(leaving.rule.route),
-            look("What the gateway carries of it", "", ISTIO_TLSO),
+            _plain_way(facts, way.host),
             change(f"Call http://{way.host} in the application; the gateway speaks TLS to it", "", TSG),
         ],
         about=about({way.host}),
     )
+
+
+def _plain_way(facts: Facts, host: str) -> Action:
+    """The way that plain requests to the host take."""
+    command = quoted("egress-diag", "diagnose", facts.cluster.name, str(facts.gateway), "--host", f"{host}:80")
+    return look(f"See the way that http://{host} takes", command, ISTIO_TLSO)
 
 
 def _ways_round(direct: tuple[DirectTls, ...]) -> list[Evidence]:

@@ -65,7 +65,7 @@ def authorization_denies(facts: Facts) -> Iterator[Observation]:
             if names
             else "No AuthorizationPolicy denies anything"
         )
-        yield healthy(f"{by} at the {facts.gateway.ref}.")
+        yield healthy(f"{by} at {facts.gateway.ref}.")
 
 
 def _denied(facts: Facts, allowing: tuple[AuthorizationPolicy, ...], hosts: tuple[str, ...]) -> Iterator[Observation]:
@@ -80,7 +80,7 @@ def _denied(facts: Facts, allowing: tuple[AuthorizationPolicy, ...], hosts: tupl
     what = "nothing" if not rules else f"nothing to {', '.join(refused[:3])}"
     what += f" and {len(refused) - 3} more hosts" if rules and len(refused) > 3 else ""
     yield fail(
-        f"{names} allow{'s' if len(allowing) == 1 else ''} {what} at the {facts.gateway.ref}, which answers {ANSWER}.",
+        f"{names} allow{'s' if len(allowing) == 1 else ''} {what} at {facts.gateway.ref}, which answers {ANSWER}.",
         subject=names,
         evidence=[Evidence(each.ref, "spec.rules", _written(each), "a rule for the host") for each in allowing],
         actions=[*(show(each) for each in allowing[:3]), _allow(facts, refused or list(hosts))],
@@ -93,7 +93,7 @@ def _written(policy: AuthorizationPolicy) -> str:
     hosts = sorted({host for operation in operations for host in texts(operation, "hosts")})
     if not policy.rules:
         return "(none)"
-    return f"hosts {', '.join(hosts)}" if hosts else f"{len(policy.rules)} rules"
+    return f"hosts {', '.join(hosts)}" if hosts else f"{len(policy.rules)} rule{'s' if len(policy.rules) > 1 else ''}"
 
 
 def _allow(facts: Facts, hosts: list[str]) -> Action:
@@ -119,7 +119,7 @@ def _denies_all(policy: AuthorizationPolicy, hosts: tuple[str, ...]) -> Observat
         evidence=[Evidence(policy.ref, "spec.rules", "a rule without conditions", "conditions")],
         actions=[
             show(policy),
-            Action("Give the rule conditions, or the policy a selector that leaves the gateway out", url=ISTIO_EGW),
+            change("Give the rule conditions, or the policy a selector that leaves the gateway out", url=ISTIO_EGW),
         ],
         about=about(hosts),
     )
@@ -138,7 +138,7 @@ def _may_deny(policies: tuple[AuthorizationPolicy, ...], hosts: tuple[str, ...])
                 f"{policy.ref} {verb} requests to {', '.join(met[:3])}{' and others' if len(met) > 3 else ''}.",
                 subject=policy.ref,
                 evidence=[Evidence(policy.ref, "spec.action", policy.action, "no rule for these hosts")],
-                actions=[show(policy), look("All policies", listed(AuthorizationPolicy))],
+                actions=[show(policy), look("See all policies", listed(AuthorizationPolicy))],
                 about=about(met),
             )
 
@@ -167,7 +167,7 @@ def _without_identity(
             actions=[
                 show(policy),
                 show(server.gateway),
-                Action(
+                change(
                     "Let sidecars speak ISTIO_MUTUAL to the gateway (server and DestinationRule), or allow by host alone",
                     url=ISTIO_EGW,
                 ),
@@ -178,8 +178,8 @@ def _without_identity(
 
 def _aimed(facts: Facts, policy: AuthorizationPolicy) -> Observation:
     return warn(
-        f"{policy.ref} names the {facts.gateway.ref} in targetRefs, which has no effect on a gateway of the add-on.",
+        f"{policy.ref} names {facts.gateway.ref} in targetRefs, which has no effect on a gateway of the add-on.",
         subject=policy.ref,
         evidence=[Evidence(policy.ref, "spec.targetRefs", facts.gateway.name, "spec.selector")],
-        actions=[show(policy), Action("Use spec.selector with the labels of the gateway's pods", url=ISTIO_EGW)],
+        actions=[show(policy), change("Use spec.selector with the labels of the gateway's pods", url=ISTIO_EGW)],
     )

@@ -8,7 +8,6 @@ from checks.facts.kubernetes import MutatingWebhookConfiguration, Namespace, Pod
 from checks.facts.view import Facts
 from checks.findings import (
     Action,
-    Effect,
     Evidence,
     Involved,
     Observation,
@@ -237,10 +236,21 @@ def _routed_round(facts: Facts, pods: Iterable[Pod]) -> Iterator[Observation]:
                             "get", "pod", pod.name, "-o", "jsonpath={.metadata.annotations}", namespace=pod.namespace
                         ),
                     ),
-                    Action(f"Take {key} out of the workload's pod template, which restarts it", effect=Effect.CHANGES),
+                    _redirect(pod, key),
                 ],
                 about=[Involved("namespace", pod.namespace), Involved("pod", f"{pod.namespace}/{pod.name}")],
             )
+
+
+def _redirect(pod: Pod, key: str) -> Action:
+    """Takes an annotation out of the workload's template, where that is a Deployment's."""
+    title = f"Take {key} out of the workload's pod template, which restarts it"
+    if pod.owner[0] != "ReplicaSet":
+        return disrupt(title, url=ADDON)
+    path = f"/spec/template/metadata/annotations/{key.replace('/', '~1')}"
+    patch = f'[{{"op":"remove","path":"{path}"}}]'
+    words = ("patch", "deployment", workload_of(pod), "--type", "json", "-p", patch)
+    return disrupt(title, kubectl(*words, namespace=pod.namespace), ADDON, "its requests go through the sidecar")
 
 
 def _actions(facts: Facts, namespace: Namespace, pod: Pod | None) -> list[Action]:
@@ -248,7 +258,7 @@ def _actions(facts: Facts, namespace: Namespace, pod: Pod | None) -> list[Action
     found = [look("Look at the namespace's labels", kubectl("get", "namespace", name, "--show-labels"), ADDON)]
     deployment = workload_of(pod) if pod is not None and pod.owner[0] == "ReplicaSet" else ""
     if pod is not None and pod.host_network:
-        return [*found, Action("Move the workload off the node's network, or send from another workload", url=ADDON)]
+        return [*found, change("Move the workload off the node's network, or send from another workload", url=ADDON)]
     if pod is not None and (field := declined_by(pod)):
         where = field.partition("[")[0].removeprefix("metadata.")
         path = f"/spec/template/metadata/{where}/{INJECT.replace('/', '~1')}"

@@ -63,10 +63,10 @@ def credential_secret_missing(facts: Facts) -> Iterator[Observation]:
 
 
 def _passed(facts: Facts, needed: list[Use]) -> str:
-    names = ", ".join(dict.fromkeys(use.secret for use in needed))
+    names = ", ".join(dict.fromkeys(f"Secret {facts.gateway.namespace}/{use.secret}" for use in needed))
     secrets = [facts.get(Secret, use.secret, facts.gateway.namespace) for use in needed]
     unseen = any(each is not None and each.keys is None for each in secrets)
-    return f"Secret {names} is in namespace {facts.gateway.namespace}{', keys not looked at' if unseen else ''}."
+    return f"{names} exist{'' if ',' in names else 's'}{', keys not looked at' if unseen else ''}."
 
 
 def _judge(facts: Facts, uses_: list[Use]) -> Observation | None:
@@ -127,7 +127,10 @@ def _failed(facts: Facts, uses_: list[Use], sentence: str, evidence: Evidence) -
         f"{sentence}: requests to {', '.join(dict.fromkeys(each.host for each in uses_))} get 503.",
         subject=f"Secret {namespace}/{use.secret}",
         evidence=list(dict.fromkeys((evidence, *named, *_said(facts, use)))),
-        actions=[look("Secrets of the namespace", kubectl("get", "secrets", namespace=namespace)), _create(facts, use)],
+        actions=[
+            look("See the Secrets of the namespace", kubectl("get", "secrets", namespace=namespace)),
+            _create(facts, use),
+        ],
         about=about({each.host for each in uses_}),
     )
 
@@ -182,7 +185,7 @@ def _refused(facts: Facts, uses_: list[Use], secret: Secret) -> Observation | No
     return _failed(
         facts,
         uses_,
-        f"{secret.ref} does not work: {meaning.meaning}",
+        f"{secret.ref} does not work, since {meaning.meaning}",
         Evidence(log, "newest line about it", line.message),
     )
 
@@ -194,7 +197,10 @@ def _files(uses_: list[Use]) -> Observation:
         subject=use.owner,
         evidence=[Evidence(use.owner, use.path, ", ".join(use.files), "credentialName")],
         actions=[
-            look("The files that it names", kubectl("get", "destinationrules.networking.istio.io", "-A", "-o", "yaml")),
+            look(
+                "See which files DestinationRules name",
+                kubectl("get", "destinationrules.networking.istio.io", "-A", "-o", "yaml"),
+            ),
             change("Put the certificates into a Secret and name it by credentialName", "", ISTIO_TLSO),
         ],
         about=about({each.host for each in uses_}),

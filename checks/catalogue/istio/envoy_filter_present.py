@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from checks.check import check
-from checks.commands import SUPPORT, kubectl, look
+from checks.commands import SUPPORT, change, kubectl, look
 from checks.facts.istio import ROOT_NAMESPACE, EnvoyFilter
 from checks.facts.kubernetes import Deployment, Pod, selects
 from checks.facts.reading import items, text
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Observation, Severity, healthy, warn
+from checks.findings import Evidence, Observation, Severity, healthy, warn
 from checks.route.gateways import proxy_labels
 
 
@@ -44,7 +44,7 @@ def envoy_filter_present(facts: Facts) -> Iterator[Observation]:
             count += 1
             yield _warned(each, patches)
     if not count:
-        yield healthy(f"No EnvoyFilter applies to the pods of the {facts.gateway.ref}.")
+        yield healthy(f"No EnvoyFilter applies to the pods of {facts.gateway.ref}.")
 
 
 def _patches(found: EnvoyFilter) -> tuple[str, ...]:
@@ -72,7 +72,7 @@ def _warned(found: EnvoyFilter, patches: tuple[str, ...]) -> Observation:
                 kubectl("get", "envoyfilter", found.name, "-o", "yaml", namespace=found.namespace),
                 SUPPORT,
             ),
-            Action(
+            change(
                 "Keep a copy and remove it when the proxies refuse configuration, or narrow its workloadSelector to the "
                 "workloads that need it",
                 url=SUPPORT,

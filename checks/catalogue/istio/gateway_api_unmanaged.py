@@ -3,12 +3,12 @@
 from collections.abc import Hashable, Iterator
 
 from checks.check import check
-from checks.commands import GWAPI, TSG, kubectl, look
+from checks.commands import GWAPI, TSG, change, kubectl, look
 from checks.facts.istio import GATEWAY_API, HTTPRoute, KubernetesGateway
 from checks.facts.kubernetes import Deployment
 from checks.facts.reading import items, text
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Observation, Severity, healthy, skip, warn
+from checks.findings import Evidence, Observation, Severity, healthy, skip, warn
 from checks.route.hosts import canonical
 
 CLASS = "istio"
@@ -90,7 +90,7 @@ def _leads_outside(route: HTTPRoute) -> bool:
 def _manual(facts: Facts, gateways: list[KubernetesGateway]) -> Observation:
     names = ", ".join(f"{each.namespace}/{each.name}" for each in gateways)
     return healthy(
-        f"Gateway API Gateway {names} uses the Service of the {facts.gateway.ref} (manual deployment): the article says "
+        f"Gateway API Gateway {names} uses the Service of {facts.gateway.ref} (manual deployment): the article says "
         "that the Gateway API is not supported, newer AKS documentation supports this model.",
         evidence=[
             Evidence(f"{each.ref} ({GATEWAY_API})", "spec.addresses", ", ".join(value for _, value in each.addresses))
@@ -117,7 +117,7 @@ def _warned(facts: Facts, gateway: KubernetesGateway) -> Observation:
         )
     return warn(
         f"Gateway API Gateway {gateway.namespace}/{gateway.name} names no address, so istiod runs pods of its own for it, "
-        f"which are not the {target.ref}; newer AKS documentation supports only the manual model, the article "
+        f"which are not {target.ref}; newer AKS documentation supports only the manual model, the article "
         "no Gateway API at all.",
         subject=f"{gateway.ref} ({GATEWAY_API})",
         evidence=evidence,
@@ -127,7 +127,7 @@ def _warned(facts: Facts, gateway: KubernetesGateway) -> Observation:
                 kubectl("get", f"gateways.{GATEWAY_API},deployments,pods", "-o", "wide", namespace=gateway.namespace),
                 GWAPI,
             ),
-            Action(
+            change(
                 f"Name the gateway's Service in spec.addresses (type: Hostname, value: {target.service_host}), or use "
                 "Istio's own Gateway object; istiod's Deployment is then removed",
                 url=TSG,

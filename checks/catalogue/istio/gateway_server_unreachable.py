@@ -95,7 +95,7 @@ def _not_offered(facts: Facts, server: BoundServer, offered: list[int]) -> Obser
         evidence=[Evidence(server.gateway.ref, f"{server.path}.port.number", str(server.port), listed)],
         actions=[
             look(
-                "The ports of the Service",
+                "See the ports of the Service",
                 kubectl("get", "service", facts.gateway.name, namespace=facts.gateway.namespace),
             ),
             show(server.gateway),
@@ -212,7 +212,7 @@ def _lost(facts: Facts, server: BoundServer, winner: BoundServer) -> Observation
     field = "hosts" if same_host else "port.protocol"
     observe = warn if same_host else fail
     return observe(
-        f"istiod leaves out {server.path} of {server.gateway.ref} on port {server.port}: {server.reason}, and "
+        f"Istiod leaves out {server.path} of {server.gateway.ref} on port {server.port}: {server.reason}, and "
         f"{winner.gateway.ref} is older.",
         subject=server.gateway.ref,
         evidence=[

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from checks.check import Because, check
-from checks.commands import ADDON, SCALE, istiod_log, kubectl, look, restart
+from checks.commands import ADDON, SCALE, change, istiod_log, kubectl, look, restart
 from checks.facts.istio import ROOT_NAMESPACE
 from checks.facts.kubernetes import Deployment, HorizontalPodAutoscaler, Pod
 from checks.facts.reading import text
@@ -41,7 +41,7 @@ def istiod_unhealthy(facts: Facts) -> Iterator[Observation]:
     Source: article, Istio step 2; AKS documentation "Scale the Istio add-on"; domain.md 1.2."""
     revisions = facts.gateway.revisions
     if not revisions:
-        yield skip(f"Nothing tells which mesh revision the {facts.gateway.ref} belongs to.")
+        yield skip(f"Nothing tells which mesh revision {facts.gateway.ref} belongs to.")
         return
     well: list[str] = []
     for revision in revisions:
@@ -104,6 +104,8 @@ def _at_limit(facts: Facts, revision: str) -> HorizontalPodAutoscaler | None:
 
 
 def _saturated(revision: str, limit: HorizontalPodAutoscaler) -> Observation:
+    higher = f'{{"spec":{{"maxReplicas":{limit.maximum * 2}}}}}'
+    patch = ("patch", "horizontalpodautoscaler", limit.name, "-p", higher)
     return warn(
         f"{limit.ref} stands at its maximum of {limit.maximum} replicas and wants more.",
         subject=limit.ref,
@@ -117,10 +119,11 @@ def _saturated(revision: str, limit: HorizontalPodAutoscaler) -> Observation:
                 kubectl("describe", "horizontalpodautoscaler", limit.name, namespace=limit.namespace),
                 SCALE,
             ),
-            Action(
-                f"Raise its maximum above {limit.maximum}, or narrow what each proxy gets with Sidecar objects and "
-                "discoverySelectors",
-                url=SCALE,
+            change(
+                f"Let it go to {limit.maximum * 2}, or narrow what each proxy gets with Sidecar objects and discoverySelectors",
+                kubectl(*patch, namespace=limit.namespace),
+                SCALE,
+                "more replicas get ready within a minute",
             ),
         ],
         about=[Involved("revision", revision)],

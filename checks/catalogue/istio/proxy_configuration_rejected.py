@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from checks.check import check
-from checks.commands import ISTIO_EGW, TSG, istiod_log, kubectl, look
+from checks.commands import ISTIO_EGW, TSG, change, istiod_log, kubectl, look
 from checks.facts.istio import ROOT_NAMESPACE, Gateway
 from checks.facts.kubernetes import Deployment, Pod, selects
 from checks.facts.logs import IstiodLog
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.knowledge.istio_logs import MERGE, PRIVILEGED_PORT, LogLine, Rejection, pushed, rejection
 
 SETTLED = timedelta(seconds=10)
@@ -31,7 +31,7 @@ class _Said:
 
 @check(
     code="EG503",
-    title="The gateway's proxies were refused part of their configuration",
+    title="The gateway's proxies refused part of their configuration",
     severity=Severity.BLOCKS,
     article=("IST-2",),
     reads=(Pod, Deployment, IstiodLog, Gateway),
@@ -51,7 +51,7 @@ def proxy_configuration_rejected(facts: Facts) -> Iterator[Observation]:
     Source: article, Istio step 2; Istio `pilot/pkg/xds` and `pilot/pkg/model/gateway.go`; domain.md 5.2.6 and 5.6."""
     pods = [pod for pod in facts.pods() if pod.proxy is not None and pod.proxy.started]
     if not pods:
-        yield skip(f"No proxy of the {facts.gateway.ref} has ever started (gateway-pods-not-running says why).")
+        yield skip(f"No proxy of {facts.gateway.ref} has ever started (gateway-pods-not-running says why).")
         return
     said = facts.once("istiod's words", _said)
     logs = [log for log in facts.readable(IstiodLog, ROOT_NAMESPACE) if log.lines]
@@ -161,7 +161,7 @@ def _refused(group: _Refusals) -> Observation:
     last = f", last at {group.at:%Y-%m-%d %H:%M} UTC" if group.at is not None else ""
     first = pods[0]
     return fail(
-        f"{who} refused {found.resources} from istiod{last}: {found.detail or found.code}",
+        f"{who} refused {found.resources} from istiod{last}: {(found.detail or found.code).rstrip('.')}.",
         subject=", ".join(pod.ref for pod in pods),
         evidence=[
             Evidence(group.source, f"ADS:{found.type}: ACK ERROR", f"{found.code}: {found.detail}", "no such line"),
@@ -173,7 +173,7 @@ def _refused(group: _Refusals) -> Observation:
                 "List EnvoyFilters that may have made it",
                 kubectl("get", "envoyfilters", "-A"),
             ),
-            Action(f"Correct or remove the object behind the refused {found.resources}, then look for a new line"),
+            change(f"Correct or remove the object behind the refused {found.resources}, then look for a new line"),
         ],
         about=[
             *(Involved("pod", f"{pod.namespace}/{pod.name}") for pod in pods),
@@ -189,7 +189,7 @@ def _privileged(pod: Pod, port: str, line: str, source: str) -> Observation:
         evidence=[Evidence(source, "skipping privileged gateway port", line)],
         actions=[
             look("Read the lines", istiod_log(pod.revision, "skipping privileged gateway port")),
-            Action(PRIVILEGED_PORT.fix[0].upper() + PRIVILEGED_PORT.fix[1:]),
+            change(PRIVILEGED_PORT.fix[0].upper() + PRIVILEGED_PORT.fix[1:]),
         ],
         about=[Involved("pod", f"{pod.namespace}/{pod.name}"), Involved("revision", pod.revision)],
     )
@@ -207,7 +207,7 @@ def _left_out(facts: Facts, gateway: Gateway, said: _Said) -> Iterator[Observati
                 actions=[
                     look("Read the lines", istiod_log(revision, f"skipping .*gateway .*{gateway.name}"), ISTIO_EGW),
                     look("Compare the Gateways by age", kubectl("get", "gateways.networking.istio.io", "-A")),
-                    Action(row.fix[0].upper() + row.fix[1:]),
+                    change(row.fix[0].upper() + row.fix[1:]),
                 ],
                 about=[Involved("revision", revision)],
             )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from checks.check import Because, check
-from checks.commands import TSG, istiod_log, kubectl, look, restart
+from checks.commands import TSG, change, istiod_log, kubectl, look, restart
 from checks.facts.kubernetes import Deployment, Pod
 from checks.facts.logs import LogText, ProxyLog
 from checks.facts.reading import moment
@@ -95,8 +95,10 @@ def _proxy(pod: Pod, log: LogText | None) -> _Proxy:
 
 def _nothing(facts: Facts, pods: tuple[Pod, ...]) -> str:
     if not pods:
-        return f"The {facts.gateway.ref} has no pods (gateway-pods-not-running, deployment-not-available say why)."
-    return f"No proxy of the {facts.gateway.ref} has ever started (gateway-pods-not-running says why)."
+        return (
+            f"Egress gateway {facts.gateway} has no pods (gateway-pods-not-running, deployment-not-available say why)."
+        )
+    return f"No proxy of {facts.gateway.ref} has ever started (gateway-pods-not-running says why)."
 
 
 def _cause(proxy: _Proxy) -> LogLine:
@@ -158,7 +160,9 @@ def _evidence(proxy: _Proxy) -> Iterator[Evidence]:
         yield Evidence(pod.ref, "log of istio-proxy", "could not be read")
         return
     if proxy.said is not None and not proxy.said.ready:
-        yield Evidence(proxy.log.ref, "newest word", f"Envoy proxy is NOT ready: {proxy.said.reason}", "is ready")
+        yield Evidence(
+            proxy.log.ref, "newest line about readiness", f"Envoy proxy is NOT ready: {proxy.said.reason}", "is ready"
+        )
     for row, line in trouble(proxy.log):
         if proxy.said is None or not proxy.said.ready or line != proxy.said.line:
             yield Evidence(proxy.log.ref, row.meaning, line.message.replace("\t", " "))
@@ -186,6 +190,9 @@ def _actions(pod: Pod, cause: LogLine) -> list[Action]:
     if cause.maps_to == "proxy-configuration-rejected" and rev:
         found.append(look("Find what istiod sent and the proxy refused", istiod_log(rev, f"ACK ERROR|{pod.name}")))
     if cause.fix:
-        found.append(Action(cause.fix[0].upper() + cause.fix[1:]))
+        found.append(change(cause.fix[0].upper() + cause.fix[1:]))
+    else:
+        log = kubectl("logs", pod.name, "-c", "istio-proxy", namespace=pod.namespace)
+        found.append(look("Read the log from its start", f"{log} | head -n 100"))
     owner = pod.owner[1].rpartition("-")[0] if pod.owner[0] == "ReplicaSet" else ""
     return [*found, restart(owner, pod.namespace)] if owner else found

@@ -68,7 +68,7 @@ def _missing(facts: Facts, found: Configuration, host: str, lacking: Unseen) -> 
             Evidence("serviceentries.networking.istio.io", "spec.hosts", "(none)", lacking.host),
             *(Evidence(each.ref, "spec.hosts", ", ".join(each.hosts)) for each in found.routes if host in each.hosts),
         ],
-        actions=[look("All ServiceEntries", listed(ServiceEntry)), _create(facts, found, host, lacking.host)],
+        actions=[look("See all ServiceEntries", listed(ServiceEntry)), _create(facts, found, host, lacking.host)],
         about=_concerned(host, lacking),
     )
 
@@ -103,7 +103,7 @@ def _hidden(facts: Facts, found: Configuration, host: str, lacking: Unseen) -> O
             f"{entry.ref} declares {lacking.host}, but istiod does not look at namespace {entry.namespace}.",
             subject=f"host {lacking.host}",
             evidence=[Evidence(found.mesh.written[0], "data.mesh", "discoverySelectors", f"match {entry.namespace}")],
-            actions=[look("All ServiceEntries", listed(ServiceEntry)), show(entry)],
+            actions=[look("See all ServiceEntries", listed(ServiceEntry)), show(entry)],
             about=[*_concerned(host, lacking), Involved("namespace", entry.namespace)],
         )
     default = "" if entry.export_to else f" by the mesh's default ({written(export_of(entry, found.mesh))})"

@@ -161,7 +161,7 @@ def _for_mesh(matches: tuple[Match, ...]) -> bool:
 def _hiding(found: Configuration, hidden: _Hidden) -> Observation:
     policy, _ = outbound_policy(hidden.scope, found.mesh)
     ends = "end in 502 (a reset for TLS)" if policy == "REGISTRY_ONLY" else "go past the gateway"
-    where = ", ".join(hidden.namespaces)
+    where = f"namespace{'s' if len(hidden.namespaces) > 1 else ''} {', '.join(hidden.namespaces)}"
     what = ", ".join(hidden.objects)
     hosts = ", ".join(list(hidden.hosts)[:3]) + (f" and {len(hidden.hosts) - 3} more" if len(hidden.hosts) > 3 else "")
     say = fail if hidden.blocks else warn
@@ -170,7 +170,7 @@ def _hiding(found: Configuration, hidden: _Hidden) -> Observation:
     added = tuple({"op": "add", "path": path, "value": entry} for entry in hidden.entries)
     written = ", ".join(f"{namespace}/{dns}" for namespace, dns in hidden.scope.imported)
     return say(
-        f"{hidden.sidecar.ref} does not import {what} for namespace {where}: {consequence}.",
+        f"{hidden.sidecar.ref} does not import {what} for {where}: {consequence}.",
         subject=hidden.sidecar.ref,
         evidence=[Evidence(hidden.sidecar.ref, "spec.egress[*].hosts", written or "(none)", ", ".join(hidden.entries))],
         actions=[

@@ -83,6 +83,7 @@ def _sentence(facts: Facts, broken: TlsBreak) -> str:
         unset=f"{rule} sets no TLS there" if broken.used else "no DestinationRule that counts there sets TLS",
         gateway=facts.gateway.ref,
     )
+    said = said[:1].upper() + said[1:] if said.startswith(facts.gateway.ref) else said
     if broken.clients:
         said += f" for clients in {' and in '.join(str(each) for each in broken.clients[:3])}"
     return f"{said}: {meaning.seen}." if meaning.seen else f"{said}."

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from checks.check import Because, check
-from checks.commands import PLUGIN_CA, az_aks, istiod_log, kubectl, look
+from checks.commands import PLUGIN_CA, az_aks, change, istiod_log, kubectl, look
 from checks.facts.istio import ROOT_NAMESPACE
 from checks.facts.kubernetes import Deployment, Pod
 from checks.facts.logs import LogText, ProxyLog
@@ -37,7 +37,7 @@ def workload_certificate_failing(facts: Facts) -> Iterator[Observation]:
     Source: article, Istio step 2; AKS documentation "Plug in CA certificates"; domain.md 5.6."""
     pods = [pod for pod in facts.pods() if pod.proxy is not None and pod.proxy.started]
     if not pods:
-        yield skip(f"No proxy of the {facts.gateway.ref} has ever started (gateway-pods-not-running says why).")
+        yield skip(f"No proxy of {facts.gateway.ref} has ever started (gateway-pods-not-running says why).")
         return
     logs = {log.key: log for log in facts.readable(ProxyLog, facts.gateway.namespace)}
     without_istiod: set[str] = set()
@@ -114,7 +114,7 @@ def _actions(facts: Facts, pod: Pod) -> list[Action]:
         look(
             "Look at the plugged-in CA", kubectl("describe", "secret", "cacerts", namespace=ROOT_NAMESPACE), PLUGIN_CA
         ),
-        Action(
+        change(
             "Renew the CA's certificates and the add-on's access to the key vault; with neither at fault, compare the "
             "nodes' clocks",
             url=PLUGIN_CA,

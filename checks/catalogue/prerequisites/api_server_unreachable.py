@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from checks.check import check
-from checks.commands import az_aks, change, kubectl, look
+from checks.commands import az_aks, change, kubectl, look, quoted
 from checks.facts.azure import ManagedCluster
 from checks.facts.kubernetes import ApiServer
 from checks.facts.view import Facts
@@ -41,7 +41,11 @@ def api_server_unreachable(facts: Facts) -> Iterator[Observation]:
     reply = f"{gap.status} {gap.message}".strip() if gap.status else gap.message or "no connection"
     evidence = [Evidence(f"cluster {facts.cluster.name}", "GET /version", reply, "200")]
     actions = [
-        look(f"{meaning.fix}; from where the diagnosis runs this should answer", kubectl("get", "--raw", "/version"))
+        Action(
+            meaning.fix,
+            kubectl("get", "--raw", "/version"),
+            expect="the command answers, from where the diagnosis runs",
+        )
     ]
     why = ""
     if meaning.by_network and cluster is not None:
@@ -77,6 +81,7 @@ def _access(facts: Facts, cluster: ManagedCluster) -> tuple[str, list[Evidence],
 
 def _into_private(facts: Facts, cluster: ManagedCluster) -> list[Action]:
     if not cluster.run_command:
-        return [look("Run the diagnosis from a machine in the cluster's network, or a peered one", "")]
+        again = quoted("egress-diag", "diagnose", facts.cluster.name, facts.question.gateway)
+        return [look("Run the diagnosis from a machine in the cluster's network, or a peered one", again)]
     command = az_aks(facts.cluster, "command", "invoke", "--command", "kubectl get pods -A -o wide")
     return [change("Ask through Azure meanwhile (starts a pod in the cluster for it)", command)]

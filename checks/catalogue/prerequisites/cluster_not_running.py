@@ -24,7 +24,7 @@ def cluster_not_running(facts: Facts) -> Iterator[Observation]:
     cluster, or one that Azure does not have while no API server answers for it, fails and ends the diagnosis of everything
     inside; an operation that runs, has failed or was canceled only warns.
 
-    Why it matters: without nodes there is no gateway, and while an operation runs every other result may be passing.
+    Why it matters: without nodes there is no gateway, and while an operation runs every other result may be temporary.
 
     What usually fixes it: `az aks start`; waiting for the operation; after a failed one `az aks update` without options,
     which reconciles.
@@ -93,7 +93,7 @@ def _by_operation(facts: Facts, cluster: ManagedCluster) -> Observation:
         return unknown(f"Azure gives no provisioning state for {cluster.ref}.", actions=[_show(facts)])
     if state != TERMINAL_WELL:
         return warn(
-            f"An operation runs on {cluster.ref} ({cluster.provisioning_state}): what was found may be passing.",
+            f"An operation runs on {cluster.ref} ({cluster.provisioning_state}): what was found may be temporary.",
             subject=cluster.ref,
             evidence=[_state(cluster)],
             actions=[
@@ -139,7 +139,7 @@ def _show(facts: Facts) -> Action:
 
 def _list(facts: Facts) -> Action:
     given = facts.cluster.subscription
-    wanted = f"[?name==`{facts.cluster.aks_name}`].{{name:name,resourceGroup:resourceGroup}}"
+    wanted = f'[?name==`"{facts.cluster.aks_name}"`].{{name:name,resourceGroup:resourceGroup}}'
     where = ("--subscription", given) if given else ()
     return look("See where Azure has a cluster of this name", quoted("az", "aks", "list", *where, "--query", wanted))
 

@@ -123,13 +123,9 @@ def _again(facts: Facts, other: str) -> Action:
 
 
 def _enable(facts: Facts, namespace: str, name: str, configuration: str) -> Action:
-    command = enable_gateway(facts.cluster, namespace, name, configuration or "CONFIGURATION")
-    if not configuration:
-        # Only the reader knows which StaticGatewayConfiguration it is to use: the shell asks for it.
-        command = command.removesuffix("CONFIGURATION") + '"${CONFIGURATION:?name of a StaticGatewayConfiguration}"'
     return change(
         f"Enable the gateway, if it should exist ({AZ_VERSION})",
-        command,
+        enable_gateway(facts.cluster, namespace, name, configuration),
         HOWTO,
         f"`{kubectl('get', 'deployment,service', namespace=namespace)}` shows {name} and its Deployment within minutes",
     )

@@ -99,7 +99,7 @@ def admission_webhook_blocks(facts: Facts) -> Iterator[Observation]:
         _demand_backend(facts, each)
     if not denied and not groups:
         yield healthy(
-            f"None of the {len(gates(facts))} webhooks for such objects refuses or endangers the {facts.gateway.ref}."
+            f"None of the {len(gates(facts))} webhooks for such objects refuses or endangers {facts.gateway.ref}."
         )
 
 
@@ -130,14 +130,15 @@ def _denial(facts: Facts, name: str, refusals: list[Refusal]) -> Observation:
     gate = _gate(facts, name, refusals)
     silent = all(unreachable(each.message) for each in refusals)
     what = "is not answered, so the API server refuses" if silent else "refuses"
-    whose = "the gateway's pods" if any(each.revision for each in refusals) else "pods of the static egress gateway"
+    gateways = any(each.revision for each in refusals)
+    whose = "the gateway's pods" if gateways else "pods of the static egress gateway"
     evidence = [Evidence(each.ref, each.field, each.message, "the pods are created") for each in refusals]
     about = [Involved("webhook", name), *(Involved("revision", each.revision) for each in refusals if each.revision)]
     actions: list[Action] = []
     if gate is not None:
         about += [Involved("webhook", each) for each in gate.names]
         evidence.append(_policy(gate))
-        actions = remedies(facts, gate, silent)
+        actions = remedies(gate, silent, facts.gateway.namespace if gateways else NAMESPACE)
     else:
         actions = [all_webhooks()]
     revisions = dict.fromkeys(each.revision for each in refusals if each.revision)
@@ -181,13 +182,13 @@ def _standing(facts: Facts, group: list[_Before]) -> Observation:
     evidence = [line for each in group for line in _evidence(each)]
     about = [Involved("webhook", name) for each in group for name in each.gate.names]
     about += [Involved(*involved) for each in group for involved in _kept_off(facts, each)]
-    actions = remedies(facts, gate, dead)
+    actions = remedies(gate, dead, facts.gateway.namespace)
     many = len(group) > 1
     who = f"Webhook{'s' if many else ''} {', '.join(each.gate.hook.name for each in group)} of {configuration.ref}"
     if dead and not gate.hook.has_match_conditions:
         return fail(
             f"{who} {'have' if many else 'has'} no ready endpoint behind {'them' if many else 'it'}, so the API server "
-            f"refuses {kinds} of the {facts.gateway.ref}.",
+            f"refuses {kinds} of {facts.gateway.ref}.",
             subject=configuration.ref,
             evidence=evidence,
             actions=actions,
@@ -195,7 +196,7 @@ def _standing(facts: Facts, group: list[_Before]) -> Observation:
         )
     could = f"{'are' if many else 'is'} not answered and may refuse" if dead else "could deny or change"
     return warn(
-        f"{who} {could} {kinds} of the {facts.gateway.ref}.",
+        f"{who} {could} {kinds} of {facts.gateway.ref}.",
         subject=configuration.ref,
         evidence=evidence,
         actions=actions,

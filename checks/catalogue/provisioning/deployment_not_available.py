@@ -76,14 +76,14 @@ def deployment_not_available(facts: Facts) -> Iterator[Observation]:
         ready = ", ".join(
             f"{each.name} {each.serving} of {each.deployment.replicas}" for each in revisions if each.deployment
         )
-        yield healthy(f"The {gateway.ref} has its ready pods: {ready}.")
+        yield healthy(f"Egress gateway {gateway} has its ready pods: {ready}.")
 
 
 def _none_at_all(facts: Facts) -> Observation:
     gateway = facts.gateway
     subject = f"Deployment {gateway}-<revision>"
     return fail(
-        f"The {gateway.ref} has no Deployment of any mesh revision.",
+        f"Egress gateway {gateway} has no Deployment of any mesh revision.",
         subject=subject,
         evidence=[Evidence(subject, "metadata.name", "(not found)", "one for each mesh revision")],
         actions=_provision(facts),
@@ -102,7 +102,9 @@ def _judge(facts: Facts, each: _Revision, serves: bool) -> Observation | None:
     evidence = [counted, *_conditions(deployment)]
     actions = _actions(deployment)
     if deployment.deleted is not None:
-        evidence.insert(0, Evidence(ref, "metadata.deletionTimestamp", deployment.deleted.isoformat(), "(none)"))
+        evidence.insert(
+            0, Evidence(ref, "metadata.deletionTimestamp", f"{deployment.deleted:%Y-%m-%dT%H:%M:%SZ}", "(none)")
+        )
         return _fault(each, serves, f"{ref} is being deleted.", ref, evidence, _provision(facts))
     if wanted == 0:
         evidence = [Evidence(ref, "spec.replicas", "0", "2 or more")]
@@ -114,7 +116,14 @@ def _judge(facts: Facts, each: _Revision, serves: bool) -> Observation | None:
         )
         return _fault(each, serves, f"{ref} is scaled to zero.", ref, evidence, [actions[0], scale])
     if ready == 0:
-        return _fault(each, serves, f"{ref} has no ready pod of {wanted} wanted.", ref, evidence, actions)
+        return _fault(
+            each,
+            serves,
+            f"{ref} has none of its {wanted} pods ready." if wanted > 1 else f"{ref} has no ready pod.",
+            ref,
+            evidence,
+            actions,
+        )
     if ready < wanted:
         return _fault(each, True, f"{ref} has {ready} of {wanted} pods ready.", ref, evidence, actions)
     if each.stale:
@@ -157,7 +166,7 @@ def _conditions(deployment: Deployment) -> Iterator[Evidence]:
 
 def _provision(facts: Facts) -> list[Action]:
     gateway = facts.gateway
-    mesh = az_aks(facts.cluster, "show", "--query", "serviceMeshProfile.istio", "-o", "json", long=False)
+    mesh = az_aks(facts.cluster, "show", "--query", "serviceMeshProfile.istio", "-o", "json")
     return [
         look(
             "See which Deployments there are",
@@ -167,7 +176,7 @@ def _provision(facts: Facts) -> list[Action]:
         look("See what Azure has", mesh, HOWTO),
         change(
             f"Enable the gateway again, which provisions it anew ({AZ_VERSION})",
-            enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration or "$CONFIGURATION"),
+            enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration),
             HOWTO,
             "the Deployment appears within a few minutes",
         ),

@@ -34,7 +34,7 @@ def gateway_autoscaler_saturated(facts: Facts) -> Iterator[Observation]:
     Source: AKS documentation, "Scale the Istio add-on"; domain.md 6.3."""
     deployments = [each for each in facts.deployments() if each.deleted is None]
     if not deployments:
-        yield skip(f"The {facts.gateway.ref} has no Deployment to scale (deployment-not-available).")
+        yield skip(f"Egress gateway {facts.gateway} has no Deployment to scale (deployment-not-available).")
         return
     found: list[HorizontalPodAutoscaler] = []
     faults: list[Observation] = []
@@ -52,8 +52,8 @@ def gateway_autoscaler_saturated(facts: Facts) -> Iterator[Observation]:
     if found and (idle := [each for each in deployments if not each.ready]):
         yield skip(f"{idle[0].ref} has no ready pod whose load could be measured (deployment-not-available).")
     elif found:
-        sizes = ", ".join(f"{s.name} {s.current} of {s.minimum} to {s.maximum}" for s in found)
-        yield healthy(f"The gateway's autoscaler can scale it: {sizes} replicas.")
+        sizes = "; ".join(f"{s.ref} has {s.current} replicas, from {s.minimum} to {s.maximum}" for s in found)
+        yield healthy(f"The gateway can be scaled: {sizes}.")
     else:
         yield skip(f"No HorizontalPodAutoscaler scales {deployments[0].ref}.")
 

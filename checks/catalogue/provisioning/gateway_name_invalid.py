@@ -47,7 +47,9 @@ def gateway_name_invalid(facts: Facts) -> Iterator[Observation]:
     gateway = facts.gateway
     name = gateway.name
     if len(name) > LONGEST:
-        yield _failure(facts, f"has {len(name)} characters, {LONGEST} are allowed", f"{LONGEST} characters or fewer")
+        yield _failure(
+            facts, f"has {len(name)} characters, which is more than {LONGEST}", f"{LONGEST} characters or fewer"
+        )
         return
     if NAME.fullmatch(name) is None:
         yield _failure(facts, "does not follow the rules for such names", RULE)
@@ -69,14 +71,14 @@ def _service_name(facts: Facts, doubtful: str) -> Iterator[Observation]:
     gap = facts.gap(Service, gateway.namespace)
     if gap is None and facts.get(Service, gateway.name, gateway.namespace) is None:
         yield fail(
-            f"The name of the {gateway.ref} has {doubtful}, and there is no Service of that name.",
+            f"The name of {gateway.ref} has {doubtful}, and there is no Service of that name.",
             subject=gateway.ref,
             evidence=[*evidence, Evidence(service, "metadata.name", "(not found)", gateway.name)],
             actions=_actions(facts),
         )
         return
     yield warn(
-        f"The name of the {gateway.ref} has {doubtful}, which not every Kubernetes version allows in a Service's name.",
+        f"The name of {gateway.ref} has {doubtful}, which not every Kubernetes version allows in a Service's name.",
         subject=gateway.ref,
         evidence=evidence,
         actions=_actions(facts)[:1],
@@ -89,7 +91,7 @@ def _service_name(facts: Facts, doubtful: str) -> Iterator[Observation]:
 def _failure(facts: Facts, what: str, rule: str) -> Observation:
     gateway = facts.gateway
     return fail(
-        f"The name of the {gateway.ref} {what}.",
+        f"The name of {gateway.ref} {what}.",
         subject=gateway.ref,
         evidence=[Evidence(gateway.ref, "name", gateway.name, rule)],
         actions=_actions(facts),
@@ -110,7 +112,7 @@ def _long(facts: Facts, derived: int) -> Observation:
         longest = max(gateway.deployments, key=len)
         evidence.append(Evidence(f"Deployment {gateway.namespace}/{longest}", "name", f"{derived} characters", "63"))
     return warn(
-        f"The name of the {gateway.ref} has {len(gateway.name)} characters; what is named after it may get too long.",
+        f"The name of {gateway.ref} has {len(gateway.name)} characters; what is named after it may get too long.",
         subject=gateway.ref,
         evidence=evidence,
         actions=_actions(facts)[:1],
@@ -132,7 +134,7 @@ def _actions(facts: Facts) -> list[Action]:
         look(
             "See what was created under this name",
             kubectl("get", "deployment,service", "-l", f"istio={gateway.name}", namespace=gateway.namespace)
-            if NAME.fullmatch(gateway.name)
+            if NAME.fullmatch(gateway.name) and len(gateway.name) <= LONGEST
             else kubectl("get", "deployment,service", namespace=gateway.namespace),
             TSG,
         ),

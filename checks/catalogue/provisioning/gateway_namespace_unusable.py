@@ -37,7 +37,7 @@ def gateway_namespace_unusable(facts: Facts) -> Iterator[Observation]:
     namespace = facts.get(Namespace, name)
     if namespace is None:
         yield fail(
-            f"Namespace {name} of the {facts.gateway.ref} does not exist.",
+            f"Namespace {name} of {facts.gateway.ref} does not exist.",
             subject=f"Namespace {name}",
             evidence=[Evidence(f"Namespace {name}", "metadata.name", "(not found)", name)],
             actions=[

@@ -28,9 +28,7 @@ def gateway_pods_misplaced(facts: Facts) -> Iterator[Observation]:
     Source: AKS documentation, "Configure a static egress gateway" (no workloads on gateway nodes); domain.md 1.1, 6.10."""
     placed = [pod for pod in facts.pods() if pod.node]
     if not placed:
-        yield skip(
-            f"No pod of the {facts.gateway.ref} has a node (gateway-pods-not-running, deployment-not-available)."
-        )
+        yield skip(f"No pod of {facts.gateway.ref} has a node (gateway-pods-not-running, deployment-not-available).")
         return
     nodes = {name: facts.get(Node, name) for name in {pod.node for pod in placed}}
     wrong = [pod for pod in placed if (node := nodes[pod.node]) is not None and node.mode == "gateway"]
@@ -42,10 +40,9 @@ def gateway_pods_misplaced(facts: Facts) -> Iterator[Observation]:
     if not wrong and not together:
         zones = sorted({node.zone for node in nodes.values() if node is not None and node.zone})
         spread = f" in {len(zones)} zone{'' if len(zones) == 1 else 's'} ({', '.join(zones)})" if zones else ""
-        many = len(placed) > 1
-        yield healthy(
-            f"{len(placed)} pod{'s run' if many else ' runs'} on {len(nodes)} node{'s' if len(nodes) > 1 else ''}{spread}."
-        )
+        pods = f"{len(placed)} pod{'s' if len(placed) > 1 else ''} of {facts.gateway.ref}"
+        runs = "run" if len(placed) > 1 else "runs"
+        yield healthy(f"{pods} {runs} on {len(nodes)} node{'s' if len(nodes) > 1 else ''}{spread}.")
 
 
 def _on_gateway_nodes(facts: Facts, pods: list[Pod]) -> Observation:
@@ -68,7 +65,7 @@ def _on_gateway_nodes(facts: Facts, pods: list[Pod]) -> Observation:
 def _together(facts: Facts, pods: list[Pod]) -> Observation:
     node = pods[0].node
     return warn(
-        f"All {len(pods)} pods of the {facts.gateway.ref} run on node {node}.",
+        f"{'Both' if len(pods) == 2 else f'All {len(pods)}'} pods of {facts.gateway.ref} run on node {node}.",
         subject=facts.gateway.ref,
         evidence=[Evidence(pod.ref, "spec.nodeName", pod.node, "two or more nodes") for pod in pods],
         actions=[

@@ -28,7 +28,8 @@ def gateway_pods_not_running(facts: Facts) -> Iterator[Observation]:
     """What it looks at: the pods of the gateway's Deployments, without those being deleted: whether they are scheduled, why
     their containers wait or ended, and whether they are ready. It fails when no pod of the gateway is ready and warns when
     some are. A pod that is being created for less than 60 seconds, or whose container started less than 30 seconds ago, is
-    starting: a pending warning. More than 5 restarts, the last within an hour, warn. Skipped without a Deployment.
+    starting: a pending warning, or nothing at all while as many pods are ready as the Deployments want (a rollout adds
+    one). More than 5 restarts, the last within an hour, warn. Skipped without a Deployment.
 
     Why it matters: these pods are the gateway.
 
@@ -38,7 +39,8 @@ def gateway_pods_not_running(facts: Facts) -> Iterator[Observation]:
     Source: article, provisioning step 1 and static gateway step 2; domain.md 6.3."""
     pods = facts.pods()
     serves = any(pod.ready for pod in pods)
-    faults = [_finding(facts, each, serves) for each in troubles(pods, facts.now)]
+    whole = _complete(facts, pods)
+    faults = [_finding(facts, each, serves) for each in troubles(pods, facts.now) if not (each.starting and whole)]
     faults += [_restarting(pod) for pod in pods if restarts_often(pod, facts.now)]
     yield from faults
     quiet = not faults
@@ -47,14 +49,27 @@ def gateway_pods_not_running(facts: Facts) -> Iterator[Observation]:
         yield each
     if quiet:
         ready = sum(1 for pod in pods if pod.ready)
-        yield healthy(f"{ready} pod{' is' if ready == 1 else 's are'} ready.") if pods else skip(_nothing(facts))
+        if not pods:
+            yield skip(_nothing(facts))
+            return
+        yield healthy(
+            f"{ready} pod{'' if ready == 1 else 's'} of {facts.gateway.ref} {'is' if ready == 1 else 'are'} ready."
+        )
+
+
+def _complete(facts: Facts, pods: tuple[Pod, ...]) -> bool:
+    """Whether as many pods are ready as are wanted: one that is starting beside them is the rollout's spare."""
+    if facts.gap(Deployment, facts.gateway.namespace):
+        return False
+    wanted = sum(each.replicas for each in facts.deployments())
+    return 0 < wanted <= sum(1 for pod in pods if pod.ready)
 
 
 def _finding(facts: Facts, trouble: Trouble, serves: bool) -> Observation:
     pods = trouble.pods
     names = ", ".join(f"{pod.namespace}/{pod.name}" for pod in pods)
     one = len(pods) == 1
-    summary = f"Pod{'' if one else 's'} {names}: {trouble.meaning}."
+    summary = f"{f'Pod {names} is' if one else f'Pods {names} are'} not ready: {trouble.meaning}."
     evidence = [line for pod in pods for line in _evidence(facts, trouble, pod)]
     about = [
         *(Involved("pod", f"{pod.namespace}/{pod.name}") for pod in pods),
@@ -173,7 +188,7 @@ def _nothing(facts: Facts) -> str:
     gateway = facts.gateway
     deployments = facts.deployments()
     if not deployments:
-        return f"The {gateway.ref} has no Deployment, so it has no pods (deployment-not-available)."
+        return f"Egress gateway {gateway} has no Deployment, so it has no pods (deployment-not-available)."
     return f"{deployments[0].ref} wants no pods (deployment-not-available)."
 
 

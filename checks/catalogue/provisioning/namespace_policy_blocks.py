@@ -54,7 +54,7 @@ def namespace_policy_blocks(facts: Facts) -> Iterator[Observation]:
     yield from risks
     demand_refusals(facts)
     if not refused and not risks:
-        yield healthy(f"No rule of namespace {facts.gateway.namespace} refuses pods of the {facts.gateway.ref}.")
+        yield healthy(f"No rule of namespace {facts.gateway.namespace} refuses pods of {facts.gateway.ref}.")
 
 
 def _refusal(facts: Facts, each: Refusal, reason: Reason) -> Observation:
@@ -64,9 +64,24 @@ def _refusal(facts: Facts, each: Refusal, reason: Reason) -> Observation:
         f"Pods of Deployment {gateway.namespace}/{deployment} are refused: {reason.meaning}.",
         subject=each.ref,
         evidence=[Evidence(each.ref, each.field, each.message, "the pods are created")],
-        actions=[*_looks(facts), change(reason.fix, url=HOWTO), restart(deployment, gateway.namespace)],
+        actions=[*_looks(facts), _fix(facts, each, reason), restart(deployment, gateway.namespace)],
         about=[Involved("revision", each.revision)],
     )
+
+
+def _fix(facts: Facts, each: Refusal, reason: Reason) -> Action:
+    """What helps, as a command where the message names what refuses."""
+    namespace = facts.gateway.namespace
+    found = reason_of(each.message)
+    match reason.kind:
+        case "quota" if found is not None and "exceeded" in each.message:
+            return change(reason.fix, kubectl("edit", "resourcequota", found[1], namespace=namespace), HOWTO)
+        case "pod-security":
+            return change(
+                reason.fix, kubectl("label", "namespace", namespace, f"{ENFORCE}=baseline", "--overwrite"), HOWTO
+            )
+        case _:
+            return change(reason.fix, url=HOWTO)
 
 
 def _restricted(facts: Facts) -> Iterator[Observation]:

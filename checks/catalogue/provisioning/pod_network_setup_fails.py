@@ -56,7 +56,9 @@ def pod_network_setup_fails(facts: Facts) -> Iterator[Observation]:
     Source: article, static gateway step 2; kube-egress-gateway's CNI plugin; domain.md 3.2."""
     pods = facts.pods()
     if not pods:
-        yield skip(f"The {facts.gateway.ref} has no pods (gateway-pods-not-running, deployment-not-available say why).")
+        yield skip(
+            f"Egress gateway {facts.gateway} has no pods (gateway-pods-not-running, deployment-not-available say why)."
+        )
         return
     waiting = [pod for pod in pods if awaits_network(pod)]
     told = [each for pod in waiting if (each := _said(facts, pod)) is not None]
@@ -67,7 +69,7 @@ def pod_network_setup_fails(facts: Facts) -> Iterator[Observation]:
     if not told and not silent:
         yield healthy("No gateway pod waits for its network.")
     elif not told and not any(_impatient(facts, pod) for pod in silent):
-        yield skip(f"{silent[0].ref} is being created since less than two minutes and has not failed.")
+        yield skip(f"{silent[0].ref} has been starting for less than two minutes and has not failed.")
 
 
 def _said(facts: Facts, pod: Pod) -> _Said | None:

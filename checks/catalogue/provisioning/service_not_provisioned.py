@@ -146,7 +146,7 @@ def _actions(facts: Facts) -> list[Action]:
         ),
         change(
             f"Enable the gateway again, which sets up its Service anew ({AZ_VERSION})",
-            enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration or "$CONFIGURATION"),
+            enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration),
             HOWTO,
             "the Service has a cluster IP and two ready endpoints after a few minutes",
         ),

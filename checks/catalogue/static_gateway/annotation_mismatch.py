@@ -52,17 +52,17 @@ def annotation_mismatch(facts: Facts) -> Iterator[Observation]:
     if faults:
         return
     if not deployments and not pods:
-        yield skip(f"The {gateway.ref} has neither Deployments nor pods to look at (deployment-not-available).")
+        yield skip(f"Egress gateway {gateway} has neither Deployments nor pods to look at (deployment-not-available).")
     elif cluster is None:
         named = gateway.configuration or "no configuration"
         yield healthy(
-            f"The pods of the {gateway.ref} name {named}, as their Deployments do; Azure is not looked at, so it is not "
+            f"The pods of {gateway.ref} name {named}, as their Deployments do; Azure is not looked at, so it is not "
             "known whether that is the intended one."
         )
     elif not gateway.configuration:
-        yield skip(f"Azure names no configuration for the {gateway.ref} (gateway-configuration-missing).")
+        yield skip(f"Azure names no configuration for {gateway.ref} (gateway-configuration-missing).")
     else:
-        yield healthy(f"Every pod of the {gateway.ref} names {gateway.configuration}.")
+        yield healthy(f"Every pod of {gateway.ref} names {gateway.configuration}.")
 
 
 def _faults(facts: Facts, deployments: Sequence[Deployment], pods: Sequence[Pod]) -> Iterator[Observation]:
@@ -88,7 +88,7 @@ def _template(facts: Facts, deployment: Deployment, pods: Sequence[Pod]) -> Obse
     gateway = facts.gateway
     named, expected = deployment.template_configuration, gateway.configuration
     what = f"names {named}" if named else "names no StaticGatewayConfiguration"
-    against = f", while Azure names {expected} for the {gateway.ref}" if gateway.from_azure else ""
+    against = f", while Azure names {expected} for {gateway.ref}" if gateway.from_azure else ""
     summary = f"The pod template of {deployment.ref} {what}{against}."
     evidence = [
         Evidence(deployment.ref, f"spec.template.{_FIELD}", named or "(none)", expected or "a configuration"),
@@ -163,8 +163,8 @@ def _set_again(facts: Facts, deployment: Deployment) -> Iterator[Action]:
     )
     if not gateway.configuration:
         yield change(
-            f"Set the gateway's configuration through az ({AZ_VERSION}; write its name for CONFIGURATION)",
-            enable_gateway(facts.cluster, gateway.namespace, gateway.name, "CONFIGURATION"),
+            f"Set the gateway's configuration through az ({AZ_VERSION})",
+            enable_gateway(facts.cluster, gateway.namespace, gateway.name, ""),
             TSG,
         )
         return

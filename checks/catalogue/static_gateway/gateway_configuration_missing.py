@@ -73,11 +73,11 @@ def _unnamed(facts: Facts) -> Observation:
     if not gateway.from_azure:
         facts.one(ManagedCluster)
         return unknown(
-            f"Neither Deployments nor pods of the {gateway.ref} name a StaticGatewayConfiguration, and Azure's profile of "
+            f"Neither Deployments nor pods of {gateway.ref} name a StaticGatewayConfiguration, and Azure's profile of "
             "the cluster is not there to tell it."
         )
     return fail(
-        f"The {gateway.ref} names no StaticGatewayConfiguration.",
+        f"Egress gateway {gateway} names no StaticGatewayConfiguration.",
         subject=gateway.ref,
         evidence=[
             Evidence(
@@ -87,7 +87,7 @@ def _unnamed(facts: Facts) -> Observation:
                 "the name of a StaticGatewayConfiguration",
             )
         ],
-        actions=[*_list(), *_use_another(facts, _here(facts)), *_create(facts, gateway.name)],
+        actions=[*_list(), *_create(facts, gateway.name), *_use_another(facts, _here(facts))],
         about=[sandbox("gateway-configuration-missing")],
     )
 
@@ -132,7 +132,7 @@ def _missing(facts: Facts) -> Observation:
         names = ", ".join([*near, *(name for name in here if name not in near)])
         evidence.append(Evidence(f"Namespace {gateway.namespace}", "staticgatewayconfigurations", names))
     where = f" and lies in namespace {', '.join(c.namespace for c in elsewhere)} instead" if elsewhere else ""
-    summary = f"{_ref(facts)}, which the {gateway.ref} names, does not exist{where}."
+    summary = f"{_ref(facts)}, which {gateway.ref} names, does not exist{where}."
     model = elsewhere[0] if elsewhere else None
     return fail(
         summary,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from checks.check import check
-from checks.commands import KEGTS, SEGDOC, change, kubectl, look
+from checks.commands import KEGTS, SEGDOC, disrupt, kubectl, look
 from checks.configurations import CONTROLLER, NothingThere, configuration_of, pool_of
 from checks.facts.azure import AgentPool
 from checks.facts.kubernetes import Deployment, Node, Pod
@@ -169,7 +169,7 @@ def _pods(facts: Facts, serving: Sequence[GatewayStatus]) -> Iterator[Observatio
 
 def _bare(facts: Facts, pods: Sequence[Pod]) -> Observation:
     return fail(
-        f"{_count(pods)} of the {facts.gateway.ref} {_has(pods)} no PodEndpoint, so the static egress plugin took no part in "
+        f"{_count(pods)} of {facts.gateway.ref} {_has(pods)} no PodEndpoint, so the static egress plugin took no part in "
         "setting up the network.",
         subject=facts.gateway.ref,
         evidence=[
@@ -184,7 +184,7 @@ def _bare(facts: Facts, pods: Sequence[Pod]) -> Observation:
 def _stale(facts: Facts, pairs: Sequence[tuple[Pod, PodEndpoint]]) -> Observation:
     pods = [pod for pod, _ in pairs]
     return warn(
-        f"{_count(pods)} of the {facts.gateway.ref} {_has(pods)} a PodEndpoint with another address, so answers get lost.",
+        f"{_count(pods)} of {facts.gateway.ref} {_has(pods)} a PodEndpoint with another address, so answers get lost.",
         subject=facts.gateway.ref,
         evidence=[Evidence(end.ref, "spec.podIpAddress", end.pod_ip or "(empty)", pod.ip) for pod, end in pairs],
         actions=_pod_actions(facts),
@@ -195,7 +195,7 @@ def _stale(facts: Facts, pairs: Sequence[tuple[Pod, PodEndpoint]]) -> Observatio
 
 def _lost(facts: Facts, pods: Sequence[Pod]) -> Observation:
     return warn(
-        f"{_count(pods)} of the {facts.gateway.ref} {'is' if len(pods) == 1 else 'are'} known as a peer to no gateway node.",
+        f"{_count(pods)} of {facts.gateway.ref} {'is' if len(pods) == 1 else 'are'} known as a peer to no gateway node.",
         subject=facts.gateway.ref,
         evidence=[
             Evidence(
@@ -250,8 +250,8 @@ def _daemon_actions(configuration: StaticGatewayConfiguration, nodes: Sequence[N
             KEGTS,
         ),
         *(
-            change(
-                f"Restart the gateway daemon on {node.name}; AKS starts it again",
+            disrupt(
+                f"Restart the gateway daemon on {node.name}; connections through this gateway node are cut",
                 kubectl(
                     "delete", "pod", "-l", selector, f"--field-selector=spec.nodeName={node.name}", namespace=_NAMESPACE
                 ),

@@ -185,7 +185,14 @@ def _without_address(
     yield warn(
         f"{profiles} of {nodes} nodes of gateway pool {configuration.pool} have an address of the egress prefix.",
         subject=machines.ref,
-        evidence=[Evidence(machines.ref, "status.gatewayVMProfiles", f"{profiles} entries", f"{nodes} entries")],
+        evidence=[
+            Evidence(
+                machines.ref,
+                "status.gatewayVMProfiles",
+                f"of {profiles} node{'' if profiles == 1 else 's'}",
+                f"of {nodes} nodes",
+            )
+        ],
         actions=[
             look(
                 "See which nodes have an address",

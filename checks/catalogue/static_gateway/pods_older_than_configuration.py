@@ -44,7 +44,7 @@ def pods_older_than_configuration(facts: Facts) -> Iterator[Observation]:
         pod for pod in facts.pods() if pod.phase == "Running" and pod.static_gateway_configuration == configuration.name
     ]
     if not pods:
-        yield skip(f"No pod of the {facts.gateway.ref} runs with {configuration.name} (gateway-pods-not-running).")
+        yield skip(f"No pod of {facts.gateway.ref} runs with {configuration.name} (gateway-pods-not-running).")
         return
     created, edited = configuration.created, _edited(configuration)
     older = _older(facts, pods, created)
@@ -56,7 +56,7 @@ def pods_older_than_configuration(facts: Facts) -> Iterator[Observation]:
     if not older and not stale and edited is None and _edits(configuration) > 0:
         yield _unseen(facts, configuration)
     elif not older and not stale:
-        yield healthy(f"Every running pod of the {facts.gateway.ref} is newer than {configuration.ref}.")
+        yield healthy(f"Every running pod of {facts.gateway.ref} is newer than {configuration.ref}.")
 
 
 def _edits(configuration: StaticGatewayConfiguration) -> int:
@@ -93,7 +93,7 @@ def _by_end(facts: Facts, pod: Pod, at: datetime) -> datetime:
 
 def _recreated(facts: Facts, configuration: StaticGatewayConfiguration, pods: Sequence[Pod]) -> Observation:
     return fail(
-        f"{configuration.ref} was created again after {_count(pods)} of the {facts.gateway.ref} had started, with another "
+        f"{configuration.ref} was created again after {_count(pods)} of {facts.gateway.ref} had started, with another "
         "key.",
         subject=configuration.ref,
         evidence=_evidence(configuration, "metadata.creationTimestamp", configuration.created, pods),
@@ -106,7 +106,7 @@ def _outdated(
     facts: Facts, configuration: StaticGatewayConfiguration, pods: Sequence[Pod], edited: datetime | None
 ) -> Observation:
     return warn(
-        f"The spec of {configuration.ref} was edited after {_count(pods)} of the {facts.gateway.ref} had started.",
+        f"The spec of {configuration.ref} was edited after {_count(pods)} of {facts.gateway.ref} had started.",
         subject=configuration.ref,
         evidence=_evidence(configuration, "metadata.managedFields[f:spec].time", edited, pods),
         actions=restart_gateway(facts.gateway),

@@ -148,6 +148,9 @@ def _actions(configuration: StaticGatewayConfiguration, stray: Stray) -> list[Ac
     }
     kind, _, name = stray.workload.partition(" ")
     short = name.rpartition("/")[2]
+    # A pod of its own cannot be edited in these fields, only made anew.
+    mend = ("delete", "pod", short) if kind == "Pod" else ("edit", kind.lower(), short)
+    again = "; delete the pod, and create it corrected" if kind == "Pod" else ""
     return [
         look(
             "See the workload and its events",
@@ -155,8 +158,8 @@ def _actions(configuration: StaticGatewayConfiguration, stray: Stray) -> list[Ac
             SEGDOC,
         ),
         Action(
-            fixes[stray.obstacle],
-            kubectl("edit", kind.lower(), short, namespace=stray.namespace),
+            fixes[stray.obstacle] + again,
+            kubectl(*mend, namespace=stray.namespace),
             Effect.DISRUPTS,
             SEGDOC,
         ),

@@ -1,0 +1,182 @@
+"""The words of every case, as somebody reads them who was woken up: observations, and commands that run as printed."""
+
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+
+from checks.commands import AZ_VERSION
+from checks.findings import Action, Effect, Finding, Status
+from tests.clusters.compose import compose, named
+from tests.recordings import diagnosed, question
+from tests.scenarios.cases import all_cases
+
+READING = {
+    "kubectl": {"get", "describe", "logs", "top", "wait", "exec", "auth", "version"},
+    "az": {"show", "list", "wait", "get-upgrades", "get-revisions", "get-versions", "check-access"},
+    "egress-diag": {"diagnose", "checks"},
+}
+"""Verbs that change nothing."""
+
+CHANGING = {
+    "kubectl": {"apply", "patch", "edit", "label", "annotate", "create", "delete", "scale", "rollout", "debug"},
+    "az": {"start", "stop", "add", "update", "scale", "create", "enable", "enable-egress-gateway", "disable-egress-gateway",
+           "upgrade", "rollback", "complete", "invoke", "delete"},
+}  # fmt: skip
+
+FIELD = re.compile(r"(?:spec|status|metadata)[.\[]|[a-z0-9*.-]+\.[a-z]+ |https://|istio-validator-")
+"""What a sentence may begin with in lower case: a field, a host, the name of an object."""
+
+
+@cache
+def findings() -> tuple[Finding, ...]:
+    """What every check says in every one of its cases."""
+    return tuple(finding for case in all_cases() for finding in _said(case))
+
+
+def _said(case: object) -> Iterator[Finding]:
+    from tests.scenarios.cases import Case
+
+    assert isinstance(case, Case)
+    cluster = compose(named(case.cluster), case.raw.get("with") or {})
+    asked = question(cluster, case.raw.get("gateway", "team-egress/egw"), case.raw.get("host"), case.raw.get("from"))
+    yield from diagnosed(cluster, asked, [case.check]).finish(0.0).findings
+
+
+def actions() -> Iterator[tuple[Finding, Action]]:
+    for finding in findings():
+        for action in finding.actions:
+            yield finding, action
+
+
+def words(command: str) -> list[str]:
+    """The first command of a line, without a here-document."""
+    first = command.partition("\n")[0].replace(" - <<'EOF'", " -")
+    return shlex.split(first.partition(" | ")[0].partition(" && ")[0])
+
+
+def verb(command: str) -> str:
+    """`get` of a kubectl command; the last word before the options of an az command."""
+    program, *rest = words(command)
+    if program == "kubectl":
+        return rest[0]
+    bare = [each for each in _until_option(rest)]
+    return "upgrade" if bare[-1] == "start" and "upgrade" in bare else bare[-1] if program == "az" else bare[0]
+
+
+def _until_option(rest: list[str]) -> Iterator[str]:
+    for each in rest:
+        if each.startswith("-"):
+            return
+        yield each
+
+
+def test_a_summary_is_one_sentence_in_the_present() -> None:
+    wrong = [
+        f"{f.code}: {f.summary}"
+        for f in findings()
+        if not f.summary.endswith(".")
+        or not (f.summary[0].isupper() or f.summary[0].isdigit() or FIELD.match(f.summary))
+        or "\n" in f.summary
+        or len(f.summary) > 420
+    ]
+    assert wrong == []
+
+
+def test_a_summary_gives_no_advice() -> None:
+    advice = re.compile(r"(?i)\b(should|please|try to|you must|make sure|consider)\b")
+    assert [f.summary for f in findings() if advice.search(f.summary)] == []
+
+
+def test_every_failure_and_warning_shows_a_field_and_offers_a_step() -> None:
+    for finding in findings():
+        if finding.status in (Status.FAIL, Status.WARN):
+            assert finding.evidence, finding.summary
+            assert finding.actions, finding.summary
+            assert finding.subject, finding.summary
+
+
+def test_the_first_step_only_looks() -> None:
+    wrong = {
+        f"{f.code}: {f.summary}: {f.actions[0].title}"
+        for f in findings()
+        if f.status in (Status.FAIL, Status.WARN) and f.actions[0].effect is not Effect.READS
+    }
+    assert wrong == set()
+
+
+def test_titles_are_short_and_no_sentences() -> None:
+    wrong = {
+        f"{finding.code}: {action.title}"
+        for finding, action in actions()
+        if action.title.endswith(".") or not action.title[:1].isupper() or len(action.title) > 200
+    }
+    assert wrong == set()
+
+
+def test_what_only_reads_has_a_command_to_read_with_or_a_page() -> None:
+    wrong = {
+        f"{finding.code}: {action.title}"
+        for finding, action in actions()
+        if action.effect is Effect.READS and not action.command and not action.title.startswith(("Compare with", "Wait"))
+    }
+    assert wrong == set()
+
+
+def test_commands_are_of_known_programs_and_their_effect_is_what_the_action_says() -> None:
+    wrong = set()
+    for finding, action in actions():
+        if not action.command:
+            continue
+        program, does = words(action.command)[0], verb(action.command)
+        reads = does in READING.get(program, ())
+        if not reads and does not in CHANGING.get(program, ()):
+            wrong.add(f"{finding.code}: {program} {does} is not known: {action.command}")
+        elif reads != (action.effect is Effect.READS):
+            wrong.add(f"{finding.code}: {action.effect}: {action.command}")
+        if "rollout restart" in action.command and action.effect is not Effect.DISRUPTS:
+            wrong.add(f"{finding.code}: a restart cuts connections: {action.command}")
+    assert wrong == set()
+
+
+def test_every_command_is_one_that_a_shell_reads() -> None:
+    commands = sorted({action.command for _, action in actions() if action.command})
+    assert len(commands) > 300
+    script = "\n".join(f"{each}\n" for each in commands)
+    read = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)
+    assert read.stderr == ""
+    assert read.returncode == 0
+
+
+def test_what_has_to_be_filled_in_is_said_in_the_title_or_by_the_shell() -> None:
+    for finding, action in actions():
+        for placeholder in re.findall(r"(?<![\w$:{/.-])(?:GATEWAY_POOL|CONFIGURATION|POD|NAME|NAMESPACE)(?![\w:])", action.command):
+            assert f"for {placeholder}" in action.title or f"${{{placeholder}" in action.command or "custom-columns" in (
+                action.command
+            ), f"{finding.code}: {action.title}: {action.command}"
+
+
+def test_egress_gateway_commands_name_the_version_that_they_need() -> None:
+    wrong = {
+        action.title
+        for _, action in actions()
+        if "able-egress-gateway" in action.command and AZ_VERSION.removeprefix("needs ") not in action.title
+    }
+    assert wrong == set()
+
+
+def test_label_selectors_are_ones_that_kubernetes_takes() -> None:
+    for finding, action in actions():
+        for found in re.findall(r"-l '?([^ ']+)'?", action.command):
+            for pair in found.split(","):
+                value = pair.partition("=")[2]
+                assert len(value) <= 63, f"{finding.code}: {action.command}"
+                assert re.fullmatch(r"([A-Za-z0-9]([\w.-]*[A-Za-z0-9])?)?", value), f"{finding.code}: {action.command}"
+
+
+@pytest.mark.parametrize("status", [Status.SKIPPED, Status.UNKNOWN])
+def test_what_was_not_looked_at_says_why(status: Status) -> None:
+    assert all(len(f.summary.split()) >= 4 for f in findings() if f.status is status)
