@@ -3,9 +3,10 @@
 import logging
 import sys
 from importlib.metadata import EntryPoint, entry_points
+from math import isnan
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, NoReturn, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, Unpack
 
 import click
 
@@ -72,6 +73,16 @@ def refuse(message: object) -> NoReturn:
     raise click.UsageError(str(message))
 
 
+class Seconds(click.FloatRange):
+    """A number within its bounds; `nan` compares with no bound and is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if isnan(number):
+            self.fail("nan is no number of seconds.", param, ctx)
+        return number
+
+
 _config = click.option("--config", type=click.Path(path_type=Path), help="Configuration file.")
 _target = (
     click.argument("cluster"),
@@ -79,7 +90,7 @@ _target = (
     _config,
     click.option("--namespace", help="Namespace of the gateway, where its name alone is not enough."),
     click.option("--bundle", type=click.Path(path_type=Path), help="Read a bundle in place of a live cluster."),
-    click.option("--timeout", type=click.FloatRange(1, 3600), default=60, show_default=True, help="Seconds."),
+    click.option("--timeout", type=Seconds(1, 3600), default=60, show_default=True, help="Seconds."),
     click.option("--host", help="HOST[:PORT]: also trace the route that traffic for this host takes."),
     click.option("--from", "client", help="NAMESPACE[/WORKLOAD]: where that traffic starts."),
 )
@@ -117,7 +128,7 @@ def diagnose(output: str, only: str | None, timeout: float, **asked: Unpack[Aske
     from checks.question import BadQuestion, chosen_checks
 
     try:
-        chosen = chosen_checks(only, catalogue()) if only else catalogue()
+        chosen = catalogue() if only is None else chosen_checks(only, catalogue())
         question, entry = _question(asked)
     except BadQuestion as wrong:
         refuse(wrong)
@@ -126,14 +137,16 @@ def diagnose(output: str, only: str | None, timeout: float, **asked: Unpack[Aske
 
 
 def _run(source: "Source", question: "Question", chosen: "tuple[Check, ...]", timeout: float, form: str) -> "Report":
-    from checks.console import Console
-    from checks.facts.target import AmbiguousGateway
+    from checks.console import Console, Unwritable
+    from checks.facts.target import AmbiguousGateway, UnknownGateway
     from checks.sources.run import run
 
     try:
         return Console(form).follow(run(source, question, chosen, timeout), len(chosen))
     except AmbiguousGateway as several:
         refuse(f"{several}. Name one of them in full.")
+    except (UnknownGateway, Unwritable) as wrong:
+        refuse(wrong)
 
 
 @main.command()
@@ -141,9 +154,7 @@ def _run(source: "Source", question: "Question", chosen: "tuple[Check, ...]", ti
 @_config
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--only", help="Run only these checks: slugs or codes with commas between.")
-@click.option(
-    "--timeout", type=click.FloatRange(1, 3600), default=60, show_default=True, help="Seconds for each cluster."
-)
+@click.option("--timeout", type=Seconds(1, 3600), default=60, show_default=True, help="Seconds for each cluster.")
 def sweep(clusters: tuple[str, ...], config: Path | None, output: str, only: str | None, timeout: float) -> None:
     """Check every egress gateway of CLUSTERS (default: all configured): one line a gateway, then a summary.
 
@@ -159,7 +170,7 @@ def sweep(clusters: tuple[str, ...], config: Path | None, output: str, only: str
 
     entries = _swept(clusters, config)
     try:
-        chosen = chosen_checks(only, catalogue()) if only else catalogue()
+        chosen = catalogue() if only is None else chosen_checks(only, catalogue())
     except BadQuestion as wrong:
         refuse(wrong)
     done = follow(examine(entries, open_source, chosen, timeout), len(entries), output, perf_counter)
@@ -185,13 +196,13 @@ def _swept(named: tuple[str, ...], config: Path | None) -> "list[ClusterConfig]"
 def _question(asked: Asked) -> "tuple[Question, ClusterConfig]":
     from checks.config import ClusterConfig
     from checks.facts.view import ClusterIdentity, Question
-    from checks.question import client_asked, gateway_name, host_asked
+    from checks.question import client_asked, cluster_name, gateway_name, host_asked
 
     named = gateway_name(asked["gateway"], asked["namespace"])
-    host = host_asked(asked["host"]) if asked["host"] else None
-    client = client_asked(asked["client"]) if asked["client"] else None
+    host = None if asked["host"] is None else host_asked(asked["host"])
+    client = None if asked["client"] is None else client_asked(asked["client"])
     if (bundle := asked["bundle"]) is not None:
-        entry = ClusterConfig(name=asked["cluster"], bundle=bundle)
+        entry = ClusterConfig(name=cluster_name(asked["cluster"]), bundle=bundle)
     else:
         entry = _configured(asked["cluster"], asked["config"])
     identity = ClusterIdentity(
@@ -269,18 +280,19 @@ def _say_collected(report: "Report", written: Path) -> None:
 def checks(check: str | None, permissions: bool) -> None:
     """The catalogue, or one CHECK by slug or code: what it reads, what each outcome means, the article's step."""
     from checks.check import catalogue
+    from checks.console import Unwritable, say
     from checks.pages import listing, page, permission_list
     from checks.question import BadQuestion, chosen_checks
 
-    if permissions:
-        click.echo(permission_list(catalogue()))
-        return
-    if check is None:
-        click.echo(listing(catalogue()))
-        return
+    known = catalogue()
     try:
-        click.echo(page(chosen_checks(check, catalogue())[0], catalogue()))
-    except BadQuestion as wrong:
+        if permissions:
+            say(permission_list(known))
+        elif check is None:
+            say(listing(known))
+        else:
+            say(page(chosen_checks(check, known)[0], known))
+    except (BadQuestion, Unwritable) as wrong:
         refuse(wrong)
 
 

@@ -11,7 +11,24 @@ import orjson
 from checks.diagnose import Evaluated
 from checks.findings import Report, Status
 from checks.reports import document, markdown, text
-from checks.reports.wording import STAGES
+from checks.reports.wording import MARKS, STAGES
+
+
+class Unwritable(Exception):
+    """Standard output takes nothing more, for example because the disk is full."""
+
+
+def say(words: str, *, newline: bool = True) -> None:
+    """Writes to standard output as long as somebody reads it: a run goes on after `| head`, and its exit code counts. Raises
+    Unwritable."""
+    try:
+        click.echo(words, nl=newline)
+    except BrokenPipeError:
+        # What is still buffered has no reader; Python would complain of it as it ends.
+        sys.stdout = None
+    except OSError as error:
+        sys.stdout = None
+        raise Unwritable(f"standard output cannot be written: {error.strerror or error}") from None
 
 
 class Console:
@@ -19,6 +36,7 @@ class Console:
 
     def __init__(self, form: str) -> None:
         self.form = form
+        self.shown: dict[tuple[str, str, str], Status] = {}
 
     def follow(self, steps: Iterable[Evaluated | Report], total: int) -> Report:
         """Consumes the run and writes it; gives its report."""
@@ -48,17 +66,27 @@ class Console:
     def _found(self, step: Evaluated) -> None:
         if self.form == "text":
             for finding in step.findings:
+                self.shown[finding.check, finding.subject, finding.summary] = finding.status
                 if finding.status is not Status.SKIPPED:
-                    click.echo(text.line(finding))
+                    say(text.line(finding))
+
+    def _corrected(self, report: Report) -> None:
+        """The lines whose status has changed since they were written: what only waits for something else does not fail."""
+        for finding in report.findings:
+            before = self.shown.get((finding.check, finding.subject, finding.summary), finding.status)
+            if before is not finding.status:
+                because = f", because of {', '.join(finding.explained_by)}" if finding.explained_by else ""
+                say(f"{MARKS[finding.status]:>4}  {finding.code}  (not {MARKS[before]}{because})")
 
     def _finish(self, report: Report) -> None:
         match self.form:
             case "text":
-                click.echo("\n".join(text.verdict(report)))
+                self._corrected(report)
+                say("\n".join(text.verdict(report)))
             case "json":
-                click.echo(orjson.dumps(document.to_json(report), option=orjson.OPT_INDENT_2).decode())
+                say(orjson.dumps(document.to_json(report), option=orjson.OPT_INDENT_2).decode())
             case "markdown":
-                click.echo(markdown.markdown(report), nl=False)
+                say(markdown.markdown(report), newline=False)
             case _:
                 return
 

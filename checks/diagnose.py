@@ -15,7 +15,14 @@ from checks.facts.azure import ManagedCluster
 from checks.facts.base import Fact, Gap, Unreadable
 from checks.facts.kubernetes import Deployment, Pod, Service
 from checks.facts.store import FactStore
-from checks.facts.target import EgressGateway, from_cluster, from_profile
+from checks.facts.target import (
+    EgressGateway,
+    UnknownGateway,
+    all_from_profile,
+    from_cluster,
+    from_profile,
+    gateway_entries,
+)
 from checks.facts.view import Facts, Question
 from checks.findings import Change, Finding, Observation, Report, Scope, Status
 from checks.readings import Closed, Reading, record
@@ -94,6 +101,20 @@ class Diagnosis:
             gaps=tuple(sorted({*gaps, *(str(gap) for gap in self.store.all_gaps())})),
             extras=self._route(findings),
         )
+
+    def missing_gateway(self) -> UnknownGateway | None:
+        """That there is no such gateway, where none of the checks that were chosen would tell it (EG104 does)."""
+        chosen = {check.slug for check in self.checks}
+        if not self._target_known or self._target_gap is not None or "gateway-not-in-profile" in chosen:
+            return None
+        if all(check.scope is not Scope.GATEWAY for check in self.checks) or (self.target and self.target.known):
+            return None
+        clusters = self.store.known(ManagedCluster)
+        if any(not cluster.whole for cluster in clusters):
+            return None
+        shown = [str(each) for cluster in clusters for each in all_from_profile(cluster)]
+        shown = shown or list(gateway_entries(self.store.known(Service)))
+        return UnknownGateway(self.question.gateway, self.question.namespace, shown)
 
     def _route(self, findings: tuple[Finding, ...]) -> dict[str, object]:
         """The route of the host that was asked about; a sentence in its place where tracing it failed."""

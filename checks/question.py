@@ -29,6 +29,14 @@ class GatewayName:
     name: str
 
 
+def cluster_name(typed: str) -> str:
+    """What a bundle's cluster is called in this run: any printable name. Raises BadQuestion."""
+    name = typed.strip()
+    if not name or not name.isprintable() or len(name) > 253:
+        raise BadQuestion(f"{typed!a} is no name of a cluster: expected up to 253 printable characters")
+    return name
+
+
 def gateway_name(typed: str, namespace: str | None = None) -> GatewayName:
     """Reads `name` or `namespace/name`; `namespace` is what an option said. Raises BadQuestion."""
     before, slash, after = typed.strip().partition("/")
@@ -48,6 +56,8 @@ def host_asked(typed: str) -> str:
     Gives `host` or `host:port`, the port only where one was given or the scheme says it. Raises BadQuestion."""
     text = typed.strip().strip("<>").split("|", 1)[0]
     scheme = ""
+    if _is_address(text):
+        raise _an_address(typed)
     if "://" in text:
         scheme = text.split("://", 1)[0].lower()
         if scheme not in ("http", "https"):
@@ -71,10 +81,7 @@ def _host(host: str, typed: str) -> str:
     if not host:
         raise BadQuestion(f'"{typed}" has no host: expected HOST[:PORT], for example api.bank.example:443')
     if _is_address(host):
-        raise BadQuestion(
-            f'"{typed}" is an IP address: routes through an egress gateway are chosen by host name, so give the name '
-            "that the application uses"
-        )
+        raise _an_address(typed)
     try:
         ascii_host = host.encode("idna").decode("ascii").lower() if not host.isascii() else host.lower()
     except UnicodeError:
@@ -84,7 +91,16 @@ def _host(host: str, typed: str) -> str:
         raise BadQuestion(
             f'"{typed}" is no host name: letters, digits, "-" and "." only, each part up to 63 characters'
         )
+    if labels[-1].isdigit():
+        raise BadQuestion(f'"{typed}" is no host name: its last part is a number, as only addresses have it')
     return ascii_host
+
+
+def _an_address(typed: str) -> BadQuestion:
+    return BadQuestion(
+        f'"{typed}" is an IP address: routes through an egress gateway are chosen by host name, so give the name that '
+        "the application uses"
+    )
 
 
 def _is_address(host: str) -> bool:

@@ -1,7 +1,8 @@
 """Which egress gateway a run is about: found in Azure's mesh profile, else in what the cluster itself shows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from checks.facts.azure import EgressGatewayEntry, ManagedCluster
 from checks.facts.kubernetes import Deployment, Pod, Service
@@ -49,6 +50,17 @@ class AmbiguousGateway(Exception):
         super().__init__(f'"{name}" fits {len(choices)} gateways: {", ".join(choices)}')
         self.name = name
         self.choices = choices
+
+
+class UnknownGateway(Exception):
+    """There is no such gateway; `nearest` are the full names of those that it may have been."""
+
+    def __init__(self, name: str, namespace: str | None, shown: Sequence[str]) -> None:
+        names = {each: each.partition("/")[2] for each in shown}
+        close = get_close_matches(name.lower(), list(names.values()), n=3, cutoff=0.5)
+        self.nearest = tuple(each for each, own in names.items() if own in close)
+        hint = f"did you mean {' or '.join(self.nearest)}?" if self.nearest else "the cluster has none like it"
+        super().__init__(f'no egress gateway "{f"{namespace}/" if namespace else ""}{name}": {hint}')
 
 
 def from_profile(cluster: ManagedCluster, name: str, namespace: str | None) -> EgressGateway:

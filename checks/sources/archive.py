@@ -67,6 +67,9 @@ class _Limits:
 
 def _directory(root: Path) -> Iterator[tuple[str, bytes]]:
     limits = _Limits()
+    if not (root / _ROOT).exists():
+        # Before anything is read: somebody may have named a home directory.
+        raise BundleError(f"{_ROOT}: is missing; expected it at the top of the bundle")
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
         for name in folders:

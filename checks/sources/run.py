@@ -20,7 +20,8 @@ from checks.tracing import traced_reads
 
 def run(source: Source, question: Question, checks: Sequence[Check], timeout: float) -> Iterator[Evaluated | Report]:
     """Each check as it is evaluated, at last the report. `timeout` in seconds ends the run with what it has by then.
-    Raises AmbiguousGateway when the gateway's name lies in several namespaces."""
+    Raises AmbiguousGateway when the gateway's name lies in several namespaces, and UnknownGateway when it is not there and
+    no chosen check says so."""
     began = monotonic()
     store = FactStore(source.now())
     readings = gather(source, needed(checks) | traced_reads(question), store, began + timeout)
@@ -29,6 +30,8 @@ def run(source: Source, question: Question, checks: Sequence[Check], timeout: fl
             case Evaluated():
                 yield step
             case Diagnosis():
+                if missing := step.missing_gateway():
+                    raise missing
                 yield _with_settings(step, step.finish(monotonic() - began))
 
 

@@ -1,0 +1,324 @@
+"""The contract from outside: commands, exit codes, streams and JSON, as other people's scripts and bundles rely on them.
+
+Nothing of the package is imported here: what is tried is the installed command, over whole bundles."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.command_line import ENVIRONMENT, PROGRAM, ROOT, Answer, ask, refused
+
+SHARED = ROOT.parent / "shared" / "bundles"
+EXAMPLES = ROOT / "examples" / "bundles"
+BUNDLES = sorted(path.parent for folder in (SHARED, EXAMPLES) for path in folder.glob("*/expect.yaml"))
+NAMED = {path.name: path for path in BUNDLES}
+each_bundle = pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: f"{path.parent.parent.name}-{path.name}")
+
+EXIT = {"healthy": 0, "degraded": 0, "broken": 1, "inconclusive": 3}
+HEALTHY = EXAMPLES / "healthy"
+GATEWAY = "team-egress/egw"
+
+
+@cache
+def diagnosed(bundle: Path, *options: str) -> Answer:
+    """The bundle's own gateway as JSON."""
+    gateway = yaml.safe_load((bundle / "expect.yaml").read_text(encoding="utf-8"))["gateway"]
+    return ask("diagnose", "any", gateway, "--bundle", bundle, "--output", "json", *options)
+
+
+def about(*options: str | Path) -> Answer:
+    return ask("diagnose", "x", GATEWAY, "--bundle", HEALTHY, *options)
+
+
+def wrong(*options: str | Path) -> str:
+    return refused("diagnose", "x", GATEWAY, "--bundle", HEALTHY, *options)
+
+
+# What a bundle expects
+
+
+@each_bundle
+def test_a_bundle_is_diagnosed_as_it_expects(bundle: Path) -> None:
+    expect = yaml.safe_load((bundle / "expect.yaml").read_text(encoding="utf-8"))
+    answer = diagnosed(bundle)
+    document, failing, optional = answer.document, answer.with_status("fail"), set(expect.get("may_fail", ()))
+
+    namespace, _, name = expect["gateway"].partition("/")
+    assert document["gateway"] == {"namespace": namespace, "name": name}
+    assert document["verdict"] == expect["verdict"]
+    assert answer.code == EXIT[expect["verdict"]]
+    assert [slug for slug in document["root_causes"] if slug not in optional] == expect["root_causes"]
+    assert set(expect["failing"]) <= failing
+    if expect.get("not_failing") == "*":
+        assert failing <= set(expect["failing"]) | optional
+    else:
+        assert not failing & set(expect.get("not_failing", ()))
+    for key, status in (("warning", "warn"), ("unknown", "unknown")):
+        if isinstance(expect.get(key), list):
+            assert answer.with_status(status) == set(expect[key]), key
+    for check, causes in expect.get("explained", {}).items():
+        explained = [each["explained_by"] for each in document["findings"] if each["check"] == check]
+        assert any(set(causes) <= set(each) for each in explained), check
+
+
+# The JSON document
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+FINDING: dict[str, Any] = {
+    **dict.fromkeys(("check", "code", "stage", "severity", "title", "status", "summary"), str),
+    **dict.fromkeys(("article_steps", "evidence", "actions", "explained_by"), list),
+}
+
+
+@each_bundle
+def test_the_document_has_the_keys_and_types_of_the_contract(bundle: Path) -> None:
+    answer = diagnosed(bundle)
+    document = answer.document
+    assert document["schema"] == "egress-diag/v1"
+    assert (document["cluster"], document["host"]) == ("any", None)
+    assert document["verdict"] in EXIT
+    assert TIME.fullmatch(document["started_at"])
+    assert datetime.fromisoformat(document["started_at"]).tzinfo is not None
+    assert 0 <= document["duration_seconds"] < 60
+    assert set(document) >= {"schema", "cluster", "gateway", "host", "verdict", "started_at", "duration_seconds"}
+    assert answer.err == ""
+    for finding in document["findings"]:
+        well_formed(finding)
+    codes = [finding["code"] for finding in document["findings"]]
+    assert codes == sorted(codes)
+
+
+def well_formed(finding: dict[str, Any]) -> None:
+    assert {key: type(finding[key]) for key in FINDING} == FINDING
+    assert re.fullmatch(r"EG\d{3}", finding["code"])
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", finding["check"])
+    assert finding["stage"] in {"prerequisites", "network", "provisioning", "static_gateway", "istio"}
+    assert finding["severity"] in {"blocks", "degrades", "risks"}
+    assert finding["status"] in {"pass", "warn", "fail", "skipped", "unknown"}
+    assert finding["summary"].strip()
+    assert "\n" not in finding["summary"]
+    for each in finding["evidence"]:
+        assert {key: type(each[key]) for key in ("resource", "field", "observed", "expected")} == dict.fromkeys(
+            ("resource", "field", "observed", "expected"), str
+        )
+    for action in finding["actions"]:
+        assert action["effect"] in {"reads", "changes", "disrupts"}
+        assert action["title"]
+        assert isinstance(action["command"], str)
+        assert not action["url"] or action["url"].startswith("https://")
+
+
+@each_bundle
+def test_root_causes_are_the_failures_that_nothing_explains(bundle: Path) -> None:
+    answer = diagnosed(bundle)
+    failing = answer.with_status("fail")
+    fails = [each for each in answer.document["findings"] if each["status"] == "fail"]
+    explained = {each["check"] for each in fails if each["explained_by"]}
+    roots = answer.document["root_causes"]
+    assert len(roots) == len(set(roots))
+    assert set(roots) == {each["check"] for each in fails if not each["explained_by"]}
+    assert explained.isdisjoint(roots) or explained <= failing
+    for each in fails:
+        assert set(each["explained_by"]) <= failing | answer.with_status("warn")
+
+
+@each_bundle
+def test_the_verdict_and_the_exit_code_follow_from_the_findings(bundle: Path) -> None:
+    answer = diagnosed(bundle)
+    heavy = {f["check"] for f in answer.document["findings"] if f["severity"] in ("blocks", "degrades")}
+    if answer.with_status("fail"):
+        verdict = "broken"
+    elif answer.with_status("unknown") & heavy:
+        verdict = "inconclusive"
+    else:
+        verdict = "degraded" if answer.with_status("warn") else "healthy"
+    assert answer.document["verdict"] == verdict
+    assert answer.code == EXIT[verdict]
+
+
+def test_the_host_is_what_was_asked_with_its_port() -> None:
+    asked = about("--host", "https://Edition.CNN.com./path", "--output", "json").document["host"]
+    assert asked == "edition.cnn.com:443"
+
+
+# The streams
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown"])
+def test_a_reader_that_leaves_changes_neither_the_exit_code_nor_the_other_stream(form: str) -> None:
+    command = [str(PROGRAM), "diagnose", "x", GATEWAY, "--bundle", str(HEALTHY), "--output", form]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(ENVIRONMENT)) as run:
+        assert run.stdout
+        assert run.stderr
+        run.stdout.close()
+        assert run.stderr.read() == b""
+    assert run.returncode == 0
+
+
+@pytest.mark.parametrize("words", [("diagnose", "x", GATEWAY, "--bundle", str(HEALTHY)), ("checks",)], ids=["d", "c"])
+def test_a_full_disk_is_an_error_that_is_told(words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [PROGRAM, *words], stdout=full, stderr=subprocess.PIPE, env=dict(ENVIRONMENT), check=False, timeout=60
+        )
+    assert done.returncode == 2
+    assert b"standard output cannot be written: No space left on device" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "env",
+    [{}, {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}, {"HOME": "/proc/self", "TERM": "dumb"}],
+    ids=["empty", "a locale without UTF-8", "a terminal without colours"],
+)
+@pytest.mark.parametrize("form", ["text", "markdown"])
+def test_any_environment_will_do(env: dict[str, str], form: str) -> None:
+    answer = ask("diagnose", "x", GATEWAY, "--bundle", HEALTHY, "--output", form, cwd=Path("/proc"), env=env)
+    assert (answer.code, answer.err) == (0, "")
+    assert "\x1b" not in answer.out
+    assert "Healthy" in answer.out
+
+
+def test_what_only_waits_is_not_left_standing_as_a_failure() -> None:
+    lines = ask("diagnose", "x", GATEWAY, "--bundle", EXAMPLES / "prefix-pending").out.splitlines()
+    failed = {line.split()[1] for line in lines if line.startswith("FAIL ")}
+    corrected = {line.split()[1] for line in lines if line.startswith("WARN ") and "(not FAIL" in line}
+    assert failed == corrected
+
+
+# Options
+
+
+def test_only_runs_the_checks_that_it_names_by_code_or_slug() -> None:
+    answer = about("--only", "EG405, Gateway_Pool_Missing,EG405", "--output", "json")
+    assert [each["code"] for each in answer.document["findings"]] == ["EG405", "EG407"]
+
+
+def test_a_namespace_may_be_given_either_way() -> None:
+    answer = ask(
+        *("diagnose", "x", "egw", "--namespace", "team-egress", "--bundle", HEALTHY, "--only", "EG405"),
+        *("--output", "json"),
+    )
+    assert answer.document["gateway"] == {"namespace": "team-egress", "name": "egw"}
+
+
+def test_a_client_that_is_not_there_is_not_healthy() -> None:
+    answer = about("--host", "edition.cnn.com", "--from", "nowhere/web", "--output", "json")
+    assert answer.code == EXIT[answer.document["verdict"]] != 0
+    assert any("nowhere" in f["summary"] for f in answer.document["findings"] if f["status"] in ("unknown", "fail"))
+
+
+def test_an_unknown_gateway_is_a_problem_with_its_nearest_name() -> None:
+    answer = ask("diagnose", "x", "team-egress/eqw", "--bundle", HEALTHY, "--output", "json")
+    assert (answer.code, answer.document["root_causes"]) == (1, ["gateway-not-in-profile"])
+    assert "team-egress/egw" in answer.document["findings"][3]["summary"]
+
+
+def test_checks_of_a_gateway_that_is_not_there_never_pass_for_healthy() -> None:
+    said = refused("diagnose", "x", "team-egress/eqw", "--bundle", HEALTHY, "--only", "EG405")
+    assert 'no egress gateway "team-egress/eqw": did you mean team-egress/egw?' in said
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--nonsense",), "No such option"),
+        (("--output", "xml"), "'text', 'json', 'markdown'"),
+        (("--timeout", "0"), "1<=x<=3600"),
+        (("--timeout", "nan"), "no number of seconds"),
+        (("--timeout", "soon"), "not a valid float"),
+        (("--only", "EG405,eg4O7"), 'no check "eg4O7"; did you mean "eg407"?'),
+        (("--only", ""), "expected slugs or codes"),
+        (("--only", ","), "expected slugs or codes"),
+        (("--namespace", "other"), "contradict each other"),
+        (("--from", ""), "expected NAMESPACE or NAMESPACE/WORKLOAD"),
+        (("--from", "a/b/c"), "expected NAMESPACE or NAMESPACE/WORKLOAD"),
+        (("--from", "/web"), "expected NAMESPACE or NAMESPACE/WORKLOAD"),
+        (("--host", ""), "expected HOST[:PORT]"),
+        (("--host", "."), "expected HOST[:PORT]"),
+        (("--host", "ftp://api.bank.example"), "expected http:// or https://"),
+        (("--host", "api.bank.example/path"), "without a path"),
+        (("--host", "api.bank.example:0"), "1 to 65535"),
+        (("--host", "api.bank.example:65536"), "1 to 65535"),
+        (("--host", "api bank"), "no host name"),
+        (("--host", "a..b"), "no host name"),
+        (("--host", "-x.example"), "no host name"),
+        (("--host", f"{'a' * 64}.example"), "no host name"),
+        (("--host", "10.1.2.3"), "is an IP address"),
+        (("--host", "2001:db8::1"), "is an IP address"),
+        (("--host", "[2001:db8::1]:443"), "is an IP address"),
+        (("--host", "10.1.2"), "last part is a number"),
+    ],
+    ids=lambda value: " ".join(value)[:30] if isinstance(value, tuple) else "",
+)
+def test_an_option_that_is_wrong(options: tuple[str, ...], said: str) -> None:
+    assert said in wrong(*options)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "Missing argument 'CLUSTER'"),
+        (("x",), "Missing argument 'GATEWAY'"),
+        (("x", "a/b/c"), "expected NAME or NAMESPACE/NAME"),
+        (("x", ""), "expected NAME or NAMESPACE/NAME"),
+        (("x", "Ä!"), "is no Kubernetes name"),
+        (("", "egw"), "is no name of a cluster"),
+        (("\x1b[2J", "egw"), "is no name of a cluster"),
+        (("x" * 5000, "egw"), "is no name of a cluster"),
+    ],
+    ids=repr,
+)
+def test_a_question_that_is_wrong(words: tuple[str, ...], said: str) -> None:
+    assert said in refused("diagnose", *words, "--bundle", HEALTHY)
+
+
+def test_the_international_name_and_the_wildcard_of_a_host_are_understood() -> None:
+    for typed, host in (("Bücher.example:443", "xn--bcher-kva.example:443"), ("*.cnn.com", "*.cnn.com")):
+        assert about("--host", typed, "--output", "json").document["host"] == host
+
+
+# The other commands
+
+
+def test_the_catalogue_and_a_page_of_it() -> None:
+    listing = ask("checks").out
+    assert len(re.findall(r"^ +EG\d{3}  ", listing, re.MULTILINE)) >= 60
+    for name in ("EG405", "eg405", "egress-prefix-unassigned"):
+        page = ask("checks", name).out
+        assert page.startswith("EG405 egress-prefix-unassigned\n")
+        assert "SEG-2" in page
+    assert 'did you mean "egress-prefix-unassigned"?' in refused("checks", "egress-prefix-unasigned")
+
+
+def test_the_permissions_are_a_cluster_role_as_it_is_applied() -> None:
+    role = yaml.safe_load(ask("checks", "--permissions").out)
+    assert role["kind"] == "ClusterRole"
+    assert {verb for rule in role["rules"] for verb in rule["verbs"]} <= {"get", "list"}
+
+
+def test_what_is_collected_replays_as_it_was(tmp_path: Path) -> None:
+    for name in ("incident.tar.gz", "incident"):
+        told = ask("collect", "x", GATEWAY, "--bundle", EXAMPLES / "selector-mismatch", "-o", name, cwd=tmp_path)
+        assert (told.code, told.out) == (0, "")
+        assert f"--bundle {name}" in told.err
+        again = ask("diagnose", "any", GATEWAY, "--bundle", name, "--output", "json", cwd=tmp_path)
+        assert again.document["findings"] == diagnosed(EXAMPLES / "selector-mismatch").document["findings"]
+        said = refused("collect", "x", GATEWAY, "--bundle", HEALTHY, "-o", name, cwd=tmp_path)
+        assert "exists already" in said
+    assert "cannot be written" in refused("collect", "x", GATEWAY, "--bundle", HEALTHY, "-o", "/proc/no/b.tar.gz")
+
+
+def test_the_version_and_the_help_name_every_command() -> None:
+    assert re.match(r"egress-diag, version \d", ask("--version").out)
+    commands = re.findall(r"^  ([a-z]+) ", ask("--help").out, re.MULTILINE)
+    assert {"diagnose", "sweep", "collect", "checks", "doctor", "bot", "worker", "beat", "demo"} <= set(commands)
+    assert "No such command" in refused("diagnoze")
