@@ -1,11 +1,12 @@
 """Whatever objects hold, no check crashes; and one that does hides no other.
 
 The clusters are whole and real (tests/clusters); fields of them are nulled, dropped, retyped and filled with what people,
-old controllers and other API versions write. `-m slow` goes through every field of every cluster.
+old controllers and other API versions write. `-m slow` goes through every field of some, and through the incidents.
 """
 
 import logging
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -17,11 +18,13 @@ from checks.facts.kubernetes import Pod
 from checks.facts.target import AmbiguousGateway
 from checks.facts.view import Facts
 from checks.findings import Observation, Report, Severity, Stage, Status, healthy
-from tests.checks.mutations import MISSING, VALUES, WORDS, damaged, places, reshaped, rewritten
+from tests.checks.mutations import MISSING, VALUES, WORDS, Place, damaged, places, reshaped, rewritten
 from tests.clusters.compose import Cluster, compose, named, names
+from tests.incidents.incidents import incidents
 from tests.recordings import diagnosed, question
 
 CLUSTERS = names()
+STORIES = {each.name: each.cluster for each in incidents()}
 PLACES = {name: places(named(name)) for name in CLUSTERS}
 HOSTS = (None, "edition.cnn.com:80", "EDITION.cnn.com.", "*.cnn.com", "fd00::1", "nowhere.example")
 CLIENTS = (None, "team-a/curl", "team-b", "nowhere/nobody")
@@ -47,14 +50,19 @@ def statuses(cluster: Cluster) -> dict[str, Status]:
     return {finding.check: finding.status for finding in report.findings}
 
 
+@cache
+def places_of(incident: str) -> list[Place]:
+    return places(STORIES[incident])
+
+
 @st.composite
-def damaged_clusters(draw: st.DrawFn) -> Cluster:
-    """A whole cluster with some fields of some objects not as they should be."""
-    name = draw(st.sampled_from(CLUSTERS))
-    cluster = named(name)
+def damaged_clusters(draw: st.DrawFn, stories: bool = False) -> Cluster:
+    """A whole cluster, or the one of an incident, with some fields of some objects not as they should be."""
+    name = draw(st.sampled_from(sorted(STORIES) if stories else CLUSTERS))
+    cluster, fields = (STORIES[name], places_of(name)) if stories else (named(name), PLACES[name])
     if draw(st.integers(0, 9)) == 9:
         cluster = reshaped(cluster, draw(st.sampled_from((1, 3, 40))))
-    wrong = st.tuples(st.sampled_from(PLACES[name]), st.sampled_from(VALUES + WORDS), st.integers(1, 3))
+    wrong = st.tuples(st.sampled_from(fields), st.sampled_from(VALUES + WORDS), st.integers(1, 3))
     for place, value, every in draw(st.lists(wrong, min_size=1, max_size=25)):
         cluster = damaged(cluster, place, value, every)
     return cluster
@@ -78,16 +86,18 @@ def test_no_check_crashes_on_damaged_objects(cluster: Cluster, host: str | None,
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@settings(MANY, max_examples=15_000)
-@given(damaged_clusters(), st.sampled_from(HOSTS), st.sampled_from(CLIENTS))
-def test_no_check_crashes_on_many_damaged_objects(cluster: Cluster, host: str | None, client: str | None) -> None:
+@settings(MANY, max_examples=3000)
+@given(damaged_clusters(stories=True), st.sampled_from(HOSTS), st.sampled_from(CLIENTS))
+def test_no_check_crashes_on_damaged_objects_of_incidents(
+    cluster: Cluster, host: str | None, client: str | None
+) -> None:
     judge(cluster, host, client)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("value", [MISSING, None, "x", 7, [None], {"x": None}], ids=repr)
-@pytest.mark.parametrize("name", CLUSTERS)
+@pytest.mark.parametrize("value", [MISSING, None, 7, {"x": None}], ids=repr)
+@pytest.mark.parametrize("name", ["base", "mutual-tls-origination", "upgrade-two-revisions"])
 def test_every_field_of_every_object_may_be_anything(name: str, value: Any) -> None:
     for place in PLACES[name]:
         assert crashes(diagnose(damaged(named(name), place, value))) == [], str(place)
