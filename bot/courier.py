@@ -78,6 +78,8 @@ class Courier:
 
     def deliver(self, document: str) -> Outcome:
         """Shows the document's latest state. Raises `workers.client.Unavailable` while Redis is gone."""
+        if (wait := self.documents.waits(document)) > 0:
+            return Outcome(wait, limited=True)
         outcome = Outcome(0.0)
         for _ in range(LOOKS):
             outcome = self._look(document)

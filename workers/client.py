@@ -57,10 +57,10 @@ class Client:
             self.changed(accepted.run)
         return accepted
 
-    def changed(self, run: Run) -> None:
-        """Tells the courier that a run has changed; those of a watch are not shown by themselves."""
+    def changed(self, run: Run, *, ended: bool = False) -> None:
+        """Tells the courier that a run has changed, at once where it has ended. A watch's run is not shown by itself."""
         if not run.order.watch:
-            self.documents.changed(f"run/{run.id}")
+            self.documents.changed(f"run/{run.id}", urgent=ended)
 
     def follow(self, run: Run) -> None:
         """A run that repeats another one has ended: the one before shows it, too."""
@@ -94,7 +94,7 @@ class Client:
         """Stops a run; False where it had ended already."""
         stopped = self.runs.cancel(run, user)
         if stopped:
-            self.changed(run)
+            self.changed(run, ended=True)
         return stopped
 
     def own(self, run: Run, user: str) -> None:

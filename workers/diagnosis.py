@@ -96,7 +96,7 @@ class Diagnoser:
     def _end(self, run: Run, ended: bool) -> None:
         if not ended:
             return
-        self.client.changed(run)
+        self.client.changed(run, ended=True)
         if run.order.after is not None:
             self.client.follow(run)
 

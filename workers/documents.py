@@ -64,9 +64,12 @@ class Documents:
         self.keep = keep
         self._reached = redis.register_script(_REACHED)
 
-    def changed(self, document: str) -> None:
-        """Notes a new revision and tells the courier, unless it has been told and not looked yet."""
+    def changed(self, document: str, *, urgent: bool = False) -> None:
+        """Notes a new revision and tells the courier, unless it has been told and not looked yet. What is urgent (an end)
+        is told at once, also while the courier waits for Slack's limit: another method may be free."""
         with self.redis.pipeline(transaction=True) as pipe:
+            if urgent:
+                pipe.delete(self._key("told", document), self._key("wait", document))
             pipe.incr(self._key("revision", document))
             pipe.expire(self._key("revision", document), self.keep)
             pipe.zadd(self._key("due"), {document: datetime.now(UTC).timestamp()})
@@ -87,8 +90,15 @@ class Documents:
                 self.tell(document)
 
     def postponed(self, document: str, seconds: float) -> None:
-        """The courier takes the document up again by itself after so many seconds: nobody need tell it meanwhile."""
+        """Nothing can be shown for so many seconds, after which the courier takes the document up again by itself: nobody
+        need tell it meanwhile."""
         self.redis.set(self._key("told", document), "1", px=int(1000 * (seconds + PENDING)))
+        if seconds > 0:
+            self.redis.set(self._key("wait", document), "1", px=max(1, int(1000 * seconds)))
+
+    def waits(self, document: str) -> float:
+        """Seconds for which nothing can be shown of the document; 0 where something can."""
+        return max(0, int(self.redis.pttl(self._key("wait", document)))) / 1000
 
     def newest(self, document: str) -> int:
         """The document's revision."""

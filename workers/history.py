@@ -40,7 +40,7 @@ class History:
         verdict = {
             "verdict": report.verdict.value,
             "root_causes": list(report.root_causes),
-            "at": report.started_at.isoformat(),
+            "at": (run.ended or report.started_at).isoformat(),
             "run": run.id,
         }
         failing = sorted({f.code for f in report.of(Status.FAIL)})

@@ -25,7 +25,7 @@ def sweep(client: Client) -> None:
             token = hashlib.sha256(run.id.encode()).hexdigest()[:8]
             log.error("run %s found no worker for %s, error %s", run.id, PATIENCE, token)
             if client.runs.fail(run, "No worker took the run up.", token):
-                client.changed(run)
+                client.changed(run, ended=True)
         elif _waits_too_long(run, now, client.settings.lease):
             if not client.runs.resend(run.id, client.settings.tick if run.started else 30):
                 continue

@@ -1,6 +1,7 @@
 """The parent message: alone it must be enough to act."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from bot.messages.blocks import Block, Escaped, Message, actions, button, code, context, fallback, fitting, raw, section
@@ -13,6 +14,8 @@ from checks.reports.wording import VERDICTS, roots_of
 from workers.records import Run, RunState
 
 ACTIONS_IN_PARENT = 3
+LONGEST_COMMAND = 6
+"""Lines of a command that a phone shows beside everything else."""
 
 PACE = (1.0, 3.0)
 """Seconds between two edits of a going run's parent, in its first ten seconds and later: slack.md wants at most one a second,
@@ -96,7 +99,15 @@ def next_actions(report: Report) -> Iterator[Block]:
         fixing = [a for a in cause.actions if a.effect is not Effect.READS][:1]
         chosen += [a for a in (*reading, *fixing) if a not in chosen]
     for number, step in enumerate(chosen[:ACTIONS_IN_PARENT], start=1):
-        yield section(raw(f"*{number}.* {action(step)}"))
+        yield section(raw(f"*{number}.* {action(_short(step))}"))
+
+
+def _short(step: Action) -> Action:
+    """A step whose command is a whole manifest tells where that is: half a command must never be copied."""
+    lines = len(step.command.splitlines())
+    if lines <= LONGEST_COMMAND:
+        return step
+    return replace(step, title=f"{step.title} (the command, {lines} lines, is in the thread)", command="", expect="")
 
 
 def _buttons(run: Run, shown: Run) -> list[Block]:

@@ -14,8 +14,9 @@ def path_of(run: Run) -> Escaped:
     parts = []
     for name in HOPS:
         statuses = {f.status for f in findings if hop(f.check, f.stage) == name}
-        parts.append(f"{_hop_mark(statuses, going=going)} {name}")
-    return raw("  →  ".join(parts))
+        # A hop and its mark stay on one line, however narrow the window is.
+        parts.append(f"{_hop_mark(statuses, going=going)} {name}".replace(" ", "\u00a0"))
+    return raw("\u00a0→ ".join(parts))
 
 
 def _hop_mark(statuses: set[Status], *, going: bool) -> str:

@@ -171,7 +171,7 @@ def append(client: Client, found: Run, *findings: Finding) -> None:
 def finish(client: Client, found: Run, end: Report) -> Run:
     """A worker ends the run."""
     client.runs.finish(found, end)
-    client.documents.changed(f"run/{found.id}")
+    client.changed(found, ended=True)
     ended = client.run(found.id)
     assert ended is not None
     return ended
