@@ -21,6 +21,7 @@ from checks.recurrence import BadRecurrence, Recurrence, recurrence
 from workers.client import Unavailable
 from workers.fleet_records import Mute
 from workers.handoff import Handoff, Order
+from workers.records import Target
 from workers.schedule import Schedule, clusters_of
 
 log = logging.getLogger(__name__)
@@ -283,30 +284,40 @@ def _now(desk: Desk, press: Press) -> Message | None:
 
 
 def _mute(desk: Desk, command: MuteFault, press: Press) -> Message:
-    name = _full_name(desk, command.target.cluster, command.target.namespace, command.target.gateway)
-    decision = decide(desk.config, desk.asker(press), "digest", command.target.cluster, command.target.gateway)
+    target = command.target
+    decision = decide(desk.config, desk.asker(press), "digest", target.cluster, target.gateway)
     if not decision.allowed:
         return answers.refused(decision.reason)
+    name = _full_name(desk, target)
+    if not name:
+        return _not_seen(target)
     now = datetime.now(UTC)
-    mute = Mute(command.target.cluster, name, command.check, press.user, command.reason, now, now + command.span)
+    mute = Mute(target.cluster, name, command.check, press.user, command.reason, now, now + command.span)
     desk.client.fleet.mute(mute)
     return fleet_forms.muted(mute)
 
 
 def _unmute(desk: Desk, command: Unmute, press: Press) -> Message:
-    name = _full_name(desk, command.target.cluster, command.target.namespace, command.target.gateway)
-    decision = decide(desk.config, desk.asker(press), "digest", command.target.cluster, command.target.gateway)
+    target = command.target
+    decision = decide(desk.config, desk.asker(press), "digest", target.cluster, target.gateway)
     if not decision.allowed:
         return answers.refused(decision.reason)
-    ended = desk.client.fleet.ledger.unmute(command.target.cluster, name, command.check)
+    ended = desk.client.fleet.ledger.unmute(target.cluster, _full_name(desk, target), command.check)
     return fleet_forms.said("unmuted", "The mute has ended." if ended else "That fault was not muted.")
 
 
-def _full_name(desk: Desk, cluster: str, namespace: str | None, gateway: str) -> str:
-    if namespace:
-        return f"{namespace}/{gateway}"
-    known = desk.client.fleet.ledger.states(cluster)
-    return next((name for name in known if name.split("/", 1)[1] == gateway), f"aks-istio-egress/{gateway}")
+def _full_name(desk: Desk, target: Target) -> str:
+    """`namespace/name`; "" where the name alone does not tell."""
+    if target.namespace:
+        return f"{target.namespace}/{target.gateway}"
+    seen = {*desk.client.fleet.ledger.states(target.cluster), *desk.known(target.cluster)}
+    found = [name for name in seen if name.split("/", 1)[1] == target.gateway]
+    return found[0] if len(found) == 1 else ""
+
+
+def _not_seen(target: Target) -> Message:
+    words = f'"{target.gateway}" alone does not tell which gateway on {target.cluster}: write namespace/name.'
+    return fleet_forms.said("mistake", words)
 
 
 def _pressed(body: dict[str, Any], action: dict[str, Any]) -> Press:

@@ -35,6 +35,8 @@ def messages(shift: Handoff, links: Mapping[str, str]) -> tuple[Message, ...]:
 
 def headline(shift: Handoff) -> str:
     """The shift in one line."""
+    if shift.quiet and not shift.looked.sweeps and not shift.looked.runs:
+        return "Handoff: nobody looked at any gateway on this shift"
     if shift.quiet:
         return "Handoff: a quiet shift, nothing is open"
     parts = [

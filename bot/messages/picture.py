@@ -10,12 +10,14 @@ from PIL import Image, ImageDraw, ImageFont
 from checks.reports.wording import plural
 from workers.digest import Digest, Row
 
-WIDTH = 800
-LEFT = 288
-CELL = 36
-ROW = 46
-HEAD = 64
-MOST_ROWS = 24
+WIDTH = 560
+"""Pixels: a phone shows it at about half of that, so that letters of 26 stay as large as its own small text."""
+LEFT = 14
+CELL = 38
+ROW = 82
+TITLE = 48
+HEAD = 62
+MOST_ROWS = 10
 
 WORDS = {"b": "broken", "u": "unknown", "d": "with warnings", "h": "healthy", ".": "not looked at"}
 _FILL = {"b": "#b3261e", "u": "#ffffff", "d": "#f2c744", "h": "#bfe3c9", ".": "#ffffff"}
@@ -37,21 +39,20 @@ def picture(digest: Digest) -> bytes:
     if not rows or digest.first_day is None:
         return b""
     clusters = [(name, list(group)) for name, group in groupby(rows, key=lambda row: row.cluster)]
-    height = HEAD + sum(ROW + ROW * len(group) for _, group in clusters) + 2 * ROW
+    height = HEAD + sum(TITLE + ROW * len(group) for _, group in clusters) + 148
     image = Image.new("RGB", (WIDTH, height), "#ffffff")
     draw = ImageDraw.Draw(image)
-    days = len(rows[0].days)
-    _days(draw, digest.first_day, days)
+    _days(draw, digest.first_day, len(rows[0].days))
     top = HEAD
     for name, group in clusters:
-        draw.text((16, top + 12), _cut(draw, name, WIDTH - 32, _font(24)), _TEXT, _font(24))
-        top += ROW
+        draw.text((LEFT, top + 10), _cut(draw, name, WIDTH - 2 * LEFT, _font(28)), _TEXT, _font(28))
+        top += TITLE
         for row in group:
-            draw.text((16, top + 10), _cut(draw, row.gateway, LEFT - 28, _font(22)), _GREY, _font(22))
+            draw.text((LEFT, top), _cut(draw, row.gateway, WIDTH - 2 * LEFT, _font(26)), _GREY, _font(26))
             for number, mark in enumerate(row.days):
-                _cell(draw, LEFT + number * CELL, top + 5, mark)
+                _cell(draw, LEFT + number * CELL, top + 34, mark)
             top += ROW
-    _legend(draw, top + 12, len(digest.rows) - len(rows))
+    _legend(draw, top + 8, len(digest.rows) - len(rows))
     written = io.BytesIO()
     image.quantize(32).save(written, "PNG", optimize=True)
     return written.getvalue()
@@ -94,9 +95,9 @@ def _days(draw: ImageDraw.ImageDraw, first: date, count: int) -> None:
         day = first + timedelta(days=number)
         weekend = day.weekday() >= 5
         middle = LEFT + number * CELL + CELL // 2 - 2
-        draw.text((middle, 44), str(day.day), _GREY if weekend else _TEXT, _font(20), anchor="mm")
+        draw.text((middle, 44), str(day.day), _GREY if weekend else _TEXT, _font(22), anchor="mm")
         if number == 0 or day.day == 1:
-            draw.text((middle, 18), f"{day:%b}", _GREY, _font(20), anchor="mm")
+            draw.text((middle, 18), f"{day:%b}", _GREY, _font(22), anchor="mm")
 
 
 def _cell(draw: ImageDraw.ImageDraw, left: int, top: int, mark: str) -> None:
@@ -120,13 +121,16 @@ def _cell(draw: ImageDraw.ImageDraw, left: int, top: int, mark: str) -> None:
 
 
 def _legend(draw: ImageDraw.ImageDraw, top: int, more: int) -> None:
-    left = 16
+    left, line = LEFT, top
     for mark in "hdbu.":
-        _cell(draw, left, top, mark)
-        draw.text((left + CELL + 2, top + 4), WORDS[mark], _GREY, _font(20))
-        left += CELL + 22 + int(draw.textlength(WORDS[mark], _font(20)))
+        wide = CELL + 20 + int(draw.textlength(WORDS[mark], _font(24)))
+        if left + wide > WIDTH:
+            left, line = LEFT, line + 44
+        _cell(draw, left, line, mark)
+        draw.text((left + CELL + 2, line + 4), WORDS[mark], _GREY, _font(24))
+        left += wide
     if more > 0:
-        draw.text((16, top + ROW - 4), f"and {plural(more, 'gateway')} more, with less trouble", _GREY, _font(20))
+        draw.text((LEFT, line + 48), f"and {plural(more, 'gateway')} more, with less trouble", _GREY, _font(24))
 
 
 def _cut(draw: ImageDraw.ImageDraw, text: str, room: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:

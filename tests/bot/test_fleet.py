@@ -167,8 +167,10 @@ def test_a_shift_is_handed_over_as_a_draft_first_and_taken(talk: Conversation) -
     assert "gwpol" in shift.shown
     assert "thread" in shift.shown
     assert "Nobody has it yet" in shift.shown
-    talk.press(shift, "take_handoff", user="U0BOB")
+    talk.slack.press(shift, "take_handoff", user="U0BOB")
+    talk.slack.wait_until(lambda: talk.client.history.owners("prod-weu"))
     talk.press(shift, "take_handoff", user="U0ALICE")
+    assert "Somebody else has it already" in talk.told()
     latest = talk.slack.latest(shift)
     assert latest is not None
     assert "has it since" in latest.shown
