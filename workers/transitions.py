@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from checks.findings import Finding, Report, Status, Verdict
+from checks.findings import Finding, Report, Severity, Status, Verdict
 from checks.reports.wording import roots_of
 from checks.snapshot import PREFIX_FIELD, settings_of
 from workers.fleet_records import Drift, Event, EventKind, Fault, GatewayState, Look, Setting, Written
@@ -32,8 +32,16 @@ def look_of(report: Report, by: str, at: datetime) -> Look:
         settings=tuple(Setting(e.resource, e.field, e.observed) for e in settings),
         prefix=next((e.observed for e in settings if e.field == PREFIX_FIELD), ""),
         written=tuple(Written(c.resource, c.at, c.who) for c in report.changes if c.who),
-        missing=report.gaps[0] if report.gaps else "",
+        missing=_missing(report),
     )
+
+
+def _missing(report: Report) -> str:
+    """The first thing that could not be read, or the first check that could not be made."""
+    unmade = next((f for f in report.of(Status.UNKNOWN) if f.severity is not Severity.RISKS), None)
+    if report.gaps:
+        return report.gaps[0]
+    return f"{unmade.code} {unmade.title}: {unmade.summary}" if unmade is not None else ""
 
 
 def identity_of(finding: Finding) -> str:

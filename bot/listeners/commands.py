@@ -101,7 +101,8 @@ def _past(desk: Desk, target: Target, press: Press) -> Message:
             which = f'"{target.gateway}" fits {len(names)} gateways: {", ".join(names)}.'
             return answers.mistake(Mistake(which, tuple(f"history {target.cluster} {name}" for name in names)))
         name = names[0] if names else target.gateway
-        return private.past(target.cluster, name, desk.client.history.past(target.cluster, name))
+        past = desk.client.history.past(target.cluster, name)
+        return private.past(target.cluster, name, past, desk.client.fleet.ledger.state(target.cluster, name))
     except Unavailable:
         return answers.unavailable()
 

@@ -6,8 +6,10 @@ from bot.messages.blocks import Block, Escaped, Message, context, fallback, fitt
 from bot.messages.findings import action, found_in
 from bot.messages.headlines import name_of
 from bot.messages.phrases import MARKS, VERDICT_MARKS, local
+from bot.messages.since_well import since_well_blocks
 from checks.findings import Finding, Status
 from checks.reports.wording import VERDICTS, plural, roots_of
+from workers.fleet_records import GatewayState
 from workers.records import PastRun, Run
 
 Mechanisms = Mapping[tuple[str, str], str]
@@ -59,7 +61,7 @@ def commands(run: Run) -> Message:
     return Message("commands", fallback(f"{plural(len(steps), 'command')} for {name}"), fitting(blocks), thread=False)
 
 
-def past(cluster: str, gateway: str, runs: Sequence[PastRun]) -> Message:
+def past(cluster: str, gateway: str, runs: Sequence[PastRun], state: GatewayState | None = None) -> Message:
     """The last runs for a gateway, newest first, and what changed between them."""
     name = f"{gateway} on {cluster}"
     if not runs:
@@ -74,6 +76,7 @@ def past(cluster: str, gateway: str, runs: Sequence[PastRun]) -> Message:
         rows.append(f"{head}{_difference(run, before)}")
     blocks = [section(raw(f"*The last {plural(len(runs), 'run')} for* {plain(name)}"))]
     blocks += [section(raw("\n".join(rows[start : start + 6]))) for start in range(0, len(rows), 6)]
+    blocks += since_well_blocks(state)
     last = runs[0]
     return Message(
         "past",

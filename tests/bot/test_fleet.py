@@ -12,12 +12,14 @@ from bot.fleet_asked import DigestAdd, DigestList, DigestNow, DigestRemove, Hand
 from bot.grammar import parse
 from bot.sandbox import SandboxServer, View
 from checks.config import Config, load
+from checks.findings import Verdict
 from tests.bot.conftest import write_config
 from tests.bot.conversation import Conversation, conversation
 from tests.system import slot
 from workers.client import Client, connect
 from workers.clusters import Clusters
 from workers.fleet import present
+from workers.fleet_records import Look, Setting
 from workers.settings import Settings
 from workers.sweeping import Sweeper
 
@@ -252,3 +254,16 @@ def test_mutes_name_their_fault_by_code_or_slug(config: Config) -> None:
     assert isinstance(muted, MuteFault)
     assert (muted.check, muted.span, muted.reason) == ("gateway-pool-missing", timedelta(days=2), "pool is ordered")
     assert isinstance(parse("unmute weu team/egw gateway-pool-missing", config), Unmute)
+
+
+def test_history_says_what_is_otherwise_than_when_it_last_worked(talk: Conversation) -> None:
+    at = present() - timedelta(hours=2)
+    key = ("StaticGatewayConfiguration team-egress/sgc", "spec.gatewayNodepoolName")
+    healthy = Look("earlier", "prod-weu", "team-egress/egw", at, Verdict.HEALTHY, settings=(Setting(*key, "gwpool"),))
+    talk.client.fleet.ledger.note("prod-weu", [healthy], at)
+    talk.say("/egress-diag weu egw")
+    talk.say("/egress-diag history weu egw")
+    told = talk.told()
+    assert "Otherwise than when it last worked" in told
+    assert "(2 hours before the last look)" in told.replace("120 minutes", "2 hours")
+    assert "gwpool → gwpol" in told.replace("`", "")
