@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import parse_qs
 
+import orjson
 from flask import Flask, Response, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from slack_bolt import App, BoltContext, BoltResponse
@@ -70,6 +72,19 @@ def make_bolt(settings: Settings, config: Config, client: Client) -> App:
     return app
 
 
+def is_readable(body: bytes, kind: str = "") -> bool:
+    """Whether the body is in one of Slack's forms: a JSON object, or a form whose payload, if it has one, is one. Bolt
+    takes that for granted, and would fail over anything else."""
+    try:
+        text = body.decode("utf-8")
+        if text and (kind == "application/json" or text.lstrip().startswith(("{", "["))):
+            return isinstance(orjson.loads(text), dict)
+        payloads = parse_qs(text).get("payload", [])
+        return all(isinstance(orjson.loads(each), dict) for each in payloads)
+    except ValueError:
+        return False
+
+
 def make_web(app: App | None, client: Client, identity: Identity, alive: Callable[[], bool] = lambda: True) -> Flask:
     """The HTTP side: Slack's requests (not in Socket Mode), health, readiness, metrics."""
     web = Flask("egress-diag")
@@ -80,6 +95,8 @@ def make_web(app: App | None, client: Client, identity: Identity, alive: Callabl
         @web.post("/slack/events")
         def events() -> Response:
             began = time.perf_counter()
+            if not is_readable(request.get_data(), request.mimetype):
+                return Response("not a request of Slack's", 400)
             response: Response = handler.handle(request)
             ACKNOWLEDGED.observe(time.perf_counter() - began)
             return response
