@@ -19,9 +19,7 @@ def accept(slug: str) -> None:
     document = read_yaml(path)
     for raw, case in zip(document["cases"], cases_of(check), strict=True):
         raw["expect"], _ = case.found()
-    head = "".join(
-        line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.startswith("#")
-    )
+    head = "".join(line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.startswith("#"))
     path.write_text(head + dump_yaml(document), encoding="utf-8")
 
 

@@ -55,7 +55,9 @@ class Case:
         """What the check says, in the file's shape, and the kinds of facts that it asked for."""
         base = named(self.cluster)
         cluster = compose(base, self.raw.get("with") or {})
-        asked = question(cluster, self.raw.get("gateway", "team-egress/egw"), self.raw.get("host"), self.raw.get("from"))
+        asked = question(
+            cluster, self.raw.get("gateway", "team-egress/egw"), self.raw.get("host"), self.raw.get("from")
+        )
         run = diagnosed(cluster, asked, [self.check])
         report = run.finish(0.0)
         return [shown(f) for f in report.findings], frozenset(kind.__name__ for kind in run.reads_of(self.check.slug))
