@@ -3,8 +3,6 @@
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -12,14 +10,14 @@ from pydantic import BaseModel, ValidationError
 
 # What pydantic says of a value of the wrong kind; everything else says itself what was expected.
 _WRONG_KIND = ("_type", "_parsing", "_unicode", "literal_error", "is_instance_of", "_attributes")
-_WORDS: dict[object, str] = {
-    str: "text",
-    int: "a number",
-    float: "a number",
-    bool: "true or false",
-    Path: "the path of a file",
-    timedelta: "a duration such as 30d, 8h or 90s",
-    Any: "a value",
+_WORDS = {
+    "str": "text",
+    "int": "a number",
+    "float": "a number",
+    "bool": "true or false",
+    "Path": "the path of a file",
+    "timedelta": "a duration such as 30d, 8h or 90s",
+    "dict": "a mapping",
 }
 
 
@@ -118,7 +116,7 @@ def _shape(expected: object) -> str:
         return f"a list (each: {_words(get_args(expected)[0])})"
     if isinstance(expected, type) and issubclass(expected, BaseModel):
         return f"a mapping with the keys {', '.join(expected.model_fields)}"
-    return _WORDS.get(expected, "a mapping" if get_origin(expected) is dict else "something else")
+    return _WORDS.get(getattr(expected, "__name__", ""), "another value")
 
 
 def _found(value: object) -> str:

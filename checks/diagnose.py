@@ -110,7 +110,7 @@ class Diagnosis:
         if all(check.scope is not Scope.GATEWAY for check in self.checks) or (self.target and self.target.known):
             return None
         clusters = self.store.known(ManagedCluster)
-        if any(not cluster.whole for cluster in clusters):
+        if any(not cluster.has_profile for cluster in clusters):
             return None
         shown = [str(each) for cluster in clusters for each in all_from_profile(cluster)]
         shown = shown or list(gateway_entries(self.store.known(Service)))
@@ -152,7 +152,7 @@ class Diagnosis:
             return
         name, namespace = self.question.gateway, self.question.namespace
         cluster = next(iter(self.store.known(ManagedCluster)), None)
-        if cluster is not None:
+        if cluster is not None and cluster.has_profile:
             self.target = from_profile(cluster, name, namespace)
         elif all(self.store.arrived(kind) for kind in TARGET_READS):
             gaps = [*self.store.gaps(Service), *self.store.gaps(Deployment)]

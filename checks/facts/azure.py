@@ -194,6 +194,11 @@ class ManagedCluster(Fact):
         return bool(self.provisioning_state or self.network)
 
     @property
+    def has_profile(self) -> bool:
+        """Whether the answer tells which egress gateways there are, or that there is no mesh."""
+        return self.whole or bool(self.mesh_mode)
+
+    @property
     def pools(self) -> "tuple[AgentPool, ...]":
         """The node pools as the cluster's own answer carries them, for where the list of pools cannot be read."""
         return tuple(AgentPool(each) for each in items(self.raw, "agentpoolprofiles"))

@@ -38,6 +38,9 @@ def gateway_not_in_profile(facts: Facts) -> Iterator[Observation]:
     if cluster is None:
         yield _by_the_cluster(facts)
         return
+    if not cluster.has_profile:
+        yield unknown("Azure's answer has no mesh profile, and no other part of a managed cluster either.")
+        return
     gateway = facts.gateway
     if not gateway.known:
         yield _not_there(facts, cluster)
@@ -60,8 +63,6 @@ def gateway_not_in_profile(facts: Facts) -> Iterator[Observation]:
 
 
 def _not_there(facts: Facts, cluster: ManagedCluster) -> Observation:
-    if not cluster.whole and not cluster.mesh_mode:
-        return unknown("Azure's answer has no mesh profile, and no other part of a managed cluster either.")
     enabled = [f"{e.namespace}/{e.name}" for e in cluster.egress_gateways if e.enabled]
     return _absent(
         facts, Evidence(cluster.ref, PROFILE, _shown(enabled), _asked(facts)), "The mesh profile has", enabled
