@@ -44,9 +44,9 @@ return {ARGV[1], 'new'}
 
 _END = """
 if redis.call('HSETNX', KEYS[1], 'ended', ARGV[1]) == 0 then return 0 end
-for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
-redis.call('ZREM', KEYS[2], KEYS[4])
-if redis.call('GET', KEYS[3]) == KEYS[4] then redis.call('DEL', KEYS[3]) end
+for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+redis.call('ZREM', KEYS[2], ARGV[2])
+if redis.call('GET', KEYS[3]) == ARGV[2] then redis.call('DEL', KEYS[3]) end
 return 1
 """
 
@@ -233,13 +233,8 @@ class Runs:
         flat = [part for pair in fields.items() for part in pair]
         ended = bool(
             self._end(
-                keys=[
-                    self._key("run", run.id),
-                    self._key("active"),
-                    self._key("active", run.order.lane),
-                    run.id,
-                ],
-                args=[now.isoformat(), *flat],
+                keys=[self._key("run", run.id), self._key("active"), self._key("active", run.order.lane)],
+                args=[now.isoformat(), run.id, *flat],
             )
         )
         if ended:

@@ -116,7 +116,14 @@ MATRIX: dict[str, dict[str, Any]] = {
             "pullPolicy": "Always",
             "pullSecrets": [{"name": "registry"}],
         },
-        "monitoring": {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}},
+        "monitoring": {
+            "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+            "rules": {"enabled": True, "labels": {"release": "prometheus"}},
+            "dashboard": {"enabled": True},
+        },
+        "networkPolicy": {
+            "metricsFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+        },
         "worker": {
             "nodeSelector": {"agentpool": "tools"},
             "tolerations": [{"key": "tools", "operator": "Exists", "effect": "NoSchedule"}],

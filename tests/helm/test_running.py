@@ -12,11 +12,15 @@ import pytest
 import redis
 import yaml
 
-from bot.sandbox import SandboxServer
+from bot.sandbox import RateLimits, SandboxServer
 from bot.settings import Settings as BotSettings
-from tests.helm.chart import Json, named, of_kind, pod, pods, program, rendered
+from tests.clusters.compose import named as named_cluster
+from tests.clusters.compose import write_bundle
+from tests.helm.chart import Json, named, of_kind, pod, pods, rendered
+from tests.helm.dockerfile import ROOT
 from tests.helm.matrix import MATRIX
 from tests.redis_server import RedisServer, find_free_port, find_server_program
+from tests.system import System, complete, whole_thread
 from workers.app import DIAGNOSE_QUEUE, make_publisher
 from workers.settings import Settings
 
@@ -186,47 +190,57 @@ def test_keda_may_reach_redis_where_it_scales_and_nobody_else_may() -> None:
     assert "namespaceSelector" not in peers({})
 
 
-@pytest.fixture
-def slack() -> Iterator[SandboxServer]:
-    with SandboxServer() as server:
-        yield server
+@pytest.mark.slow
+def test_the_charts_own_test_finds_a_running_installation_and_names_what_is_missing(tmp_path: Path) -> None:
+    """The command of the chart's test pod, over real processes; it ends badly, with doctor's words, once the worker is gone."""
+    command = pod(rendered({}), "test")["spec"]["containers"][0]["command"]
+    (tmp_path / "config.yaml").write_text("clusters: []\n")
+    server = RedisServer(tmp_path, durable=True)
+    server.start()
+    try:
+        with SandboxServer() as slack, System(tmp_path, server, slack, tmp_path / "config.yaml") as system:
+            here = {
+                **system.environment,
+                "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
+                "READYZ": f"http://127.0.0.1:{system.port}/readyz",
+            }
+            good = subprocess.run(command, env=here, capture_output=True, text=True, check=False)
+            assert (good.returncode, "ready: ok" in good.stdout, "egress-diag, version" in good.stdout) == (
+                0,
+                True,
+                True,
+            ), good.stdout + good.stderr
+            system.kill("beat")
+            system.kill("listener")
+            bad = subprocess.run(command, env=here, capture_output=True, text=True, check=False)
+            assert (bad.returncode, "does not answer" in bad.stderr) == (1, True)
+    finally:
+        server.kill()
 
 
 @pytest.mark.slow
-def test_the_charts_own_test_finds_a_running_bot(
-    redis_server: RedisServer, slack: SandboxServer, tmp_path: Path
-) -> None:
-    """The command of the chart's test pod, against a listener that the chart's arguments start."""
-    program("helm")
-    port = find_free_port()
-    (tmp_path / "config.yaml").write_text("clusters: []\n")
-    environment = {
-        "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
-        "REDIS_URL": redis_server.url,
-        "EGRESS_DIAG_CONFIG": str(tmp_path / "config.yaml"),
-        "SLACK_BOT_TOKEN": slack.app.bot_token,
-        "SLACK_SIGNING_SECRET": slack.app.signing_secret,
-        "SLACK_API_URL": slack.api_url,
-    }
-    arguments = [each.replace("3000", str(port)) for each in container({}, "bot")["args"]]
-    tried = {**environment, "READYZ": f"http://127.0.0.1:{port}/readyz"}
-    command = pod(rendered({}), "test")["spec"]["containers"][0]["command"]
-    refused = subprocess.run(command, env=tried, capture_output=True, text=True, check=False)
-    assert (refused.returncode, "does not answer" in refused.stderr) == (1, True)
-    with (tmp_path / "log").open("w") as log:
-        bot = subprocess.Popen(
-            [sys.executable, "-m", "checks.cli", *arguments, "--bind", "127.0.0.1"],
-            env=environment,
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            deadline = time.monotonic() + 30
-            while (done := subprocess.run(command, env=tried, capture_output=True, text=True, check=False)).returncode:
-                assert time.monotonic() < deadline, done.stderr + (tmp_path / "log").read_text()
-                time.sleep(0.5)
-            assert "ready: ok" in done.stdout
-            assert "egress-diag, version" in done.stdout
-        finally:
-            bot.terminate()
-            bot.wait(timeout=20)
+def test_a_redis_user_with_the_rights_of_the_page_can_run_everything(tmp_path: Path) -> None:
+    """docs/permissions.md says what a user of an external Redis needs; a run from the command to its end uses it all."""
+    page = (ROOT / "docs/permissions.md").read_text()
+    said = re.findall(r"`([^`]*@all[^`]*)` on `([^`]*)`", page)[0]
+    server = RedisServer(tmp_path, durable=True)
+    server.start()
+    write_bundle(named_cluster("base"), tmp_path / "bundle")
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        f"clusters: [{{name: replay, bundle: '{tmp_path}/bundle'}}]\n"
+        "access: [{allow: [diagnose], users: ['*'], channels: [C0OPS]}]\n"
+    )
+    with redis.Redis(port=server.port) as admin:
+        admin.execute_command("ACL", "SETUSER", "bot", "on", ">a/b=", said[1], "&*", *said[0].split(), "+config|get")
+        admin.execute_command("ACL", "SETUSER", "default", "off")
+    try:
+        with SandboxServer(limits=RateLimits.off()) as slack:
+            system = System(tmp_path, server, slack, config)
+            system.environment |= {"REDIS_URL": f"redis://bot@127.0.0.1:{server.port}/0", "REDIS_PASSWORD": "a/b="}
+            with system:
+                slack.say("/egress-diag replay team-egress/egw")
+                system.wait(lambda: complete(whole_thread(slack)), 60, "no thread")
+                assert "permissions to" not in "".join(system.log(name) for name in system.processes)
+    finally:
+        server.kill()

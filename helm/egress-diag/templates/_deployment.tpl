@@ -77,6 +77,9 @@ spec:
             periodSeconds: 10
             timeoutSeconds: 3
           {{- else }}
+          ports:
+            - name: metrics
+              containerPort: 9090
           {{- include "egress-diag.heartbeatProbes" $root | nindent 10 }}
           {{- end }}
           resources: {{- toYaml $values.resources | nindent 12 }}

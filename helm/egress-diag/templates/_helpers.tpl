@@ -161,6 +161,8 @@ capabilities:
   value: /etc/egress-diag/config.yaml
 - name: EGRESS_DIAG_HEARTBEAT
   value: /tmp/egress-diag-heartbeat
+- name: EGRESS_DIAG_METRICS_PORT
+  value: "9090"
 - name: EGRESS_DIAG_RUN_TIMEOUT
   value: {{ .Values.runTimeout | quote }}
 - name: EGRESS_DIAG_KEY_PREFIX

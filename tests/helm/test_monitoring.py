@@ -1,0 +1,103 @@
+"""Alerts and dashboard speak of metrics that the processes have, with labels that they have."""
+
+import json
+import re
+from typing import Any
+
+import yaml
+from prometheus_client import REGISTRY
+
+import bot.metrics
+import workers.metrics
+from tests.helm.chart import Json, named, of_kind, pods, rendered
+from tests.helm.dockerfile import ROOT
+from tests.helm.matrix import MATRIX
+
+WATCHED = MATRIX["everything placed and watched"]
+_MODULES = (bot.metrics, workers.metrics)
+COLLECTED = {"egress_diag_queue_messages", "egress_diag_queue_age_seconds", "egress_diag_courier_lag_seconds"}
+"""Asked of Redis at each scrape."""
+
+
+def series() -> set[str]:
+    """Names of all series of our own."""
+    found = set(COLLECTED)
+    for metric in REGISTRY.collect():
+        if metric.name.startswith("egress_diag_"):
+            found |= {f"{metric.name}_total"} if metric.type == "counter" else {metric.name, f"{metric.name}_bucket"}
+    return found
+
+
+def labels(name: str) -> set[str]:
+    """The labels that a series of ours has, as docs/operate.md tells them."""
+    page = (ROOT / "docs/operate.md").read_text()
+    base = name.removesuffix("_bucket")
+    found = re.search(rf"`{base}\{{([^}}]*)\}}", page)
+    return {"namespace", "le", *(found[1].split(",") if found else ())}
+
+
+def expressions(values: Json) -> list[str]:
+    objects = rendered(values)
+    rules = of_kind(objects, "PrometheusRule")[0]["spec"]["groups"][0]["rules"]
+    panels = dashboard(objects)["panels"]
+    return [*(rule["expr"] for rule in rules), *(target["expr"] for panel in panels for target in panel["targets"])]
+
+
+def dashboard(objects: list[Json]) -> Any:
+    return json.loads(named(objects, "ConfigMap", "egress-diag-dashboard")["data"]["egress-diag.json"])
+
+
+def test_every_expression_is_about_metrics_and_labels_that_there_are() -> None:
+    known = series()
+    for expression in expressions(WATCHED):
+        names = re.findall(r"egress_diag_\w+", expression)
+        assert names, expression
+        assert set(names) <= known, expression
+        used = set(re.findall(r'(\w+)(?:=|!=|=~)"', expression))
+        used |= {each.strip() for group in re.findall(r"by \(([^)]*)\)", expression) for each in group.split(",")}
+        assert used <= labels(names[0]), expression
+        assert expression.count("(") == expression.count(")")
+
+
+def test_every_metric_is_on_the_dashboard() -> None:
+    shown = " ".join(target["expr"] for panel in dashboard(rendered(WATCHED))["panels"] for target in panel["targets"])
+    assert [name for name in series() if not name.endswith("_bucket") and name not in shown] == []
+
+
+def test_every_panel_says_what_it_shows_and_none_lies_over_another() -> None:
+    cells: set[tuple[int, int]] = set()
+    for panel in dashboard(rendered(WATCHED))["panels"]:
+        assert len(panel["description"]) > 15, panel["title"]
+        place = panel["gridPos"]
+        wanted = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not wanted & cells, panel["title"]
+        assert place["x"] + place["w"] <= 24
+        cells |= wanted
+
+
+def test_an_alert_says_what_is_wrong_and_what_to_do_and_stays_in_its_namespace() -> None:
+    rules = of_kind(rendered(WATCHED, namespace="tools"), "PrometheusRule")[0]["spec"]["groups"][0]["rules"]
+    assert len(rules) >= 5
+    for rule in rules:
+        assert 'namespace="tools"' in rule["expr"]
+        assert set(rule["annotations"]) == {"summary", "description"}
+        assert rule["labels"]["severity"] in ("critical", "warning")
+        assert "{{ .Release" not in yaml.safe_dump(rule)
+    assert any("{{ $labels.queue }}" in rule["annotations"]["summary"] for rule in rules)
+
+
+def test_prometheus_reaches_every_process_and_only_where_it_was_let_in() -> None:
+    objects = rendered(WATCHED)
+    for component, each in pods(objects):
+        if component in ("bot", "courier", "worker", "beat"):
+            ports = {port["name"] for port in each["spec"]["containers"][0]["ports"]}
+            assert ports == ({"http"} if component == "bot" else {"metrics"})
+            policy = named(objects, "NetworkPolicy", f"egress-diag-{component}")
+            assert "monitoring" in yaml.safe_dump(policy["spec"]["ingress"])
+            assert "monitoring" not in yaml.safe_dump(named(rendered({}), "NetworkPolicy", f"egress-diag-{component}"))
+    selector = of_kind(objects, "PodMonitor")[0]["spec"]["selector"]
+    assert selector["matchExpressions"][0]["values"] == ["courier", "worker", "beat"]
