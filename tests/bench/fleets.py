@@ -1,0 +1,179 @@
+"""Sweeps over simulated fleets: real worker processes over Redis, against API servers and Azure on loopback with latency."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import trustme
+
+from checks.config import Config, load
+from tests.bench.fleet import big_cluster
+from tests.bench.measure import memory, shown, table
+from tests.bench.runbook import AZURE, KUBERNETES
+from tests.clusters.compose import Cluster
+from tests.loopback.azure import AzureServer
+from tests.loopback.kube import KubeServer
+from tests.redis_server import RedisServer
+from workers.app import SWEEP_QUEUE
+from workers.client import Client, connect
+from workers.fleet import present
+from workers.sending import send
+from workers.settings import Settings
+
+ROWS = ((1, 5, 1), (10, 5, 1), (10, 5, 2), (100, 5, 1), (100, 5, 2), (1, 500, 1), (10, 500, 1), (10, 500, 2))
+"""Clusters, gateways in each, workers."""
+
+LARGEST = ((100, 500, 1), (100, 500, 2))
+"""Fifty thousand gateways take many minutes on two cores: measured where EGRESS_DIAG_BENCH is `all`."""
+
+CONCURRENCY = 4
+LONGEST = 3600.0
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What one sweep cost."""
+
+    clusters: int
+    gateways: int
+    workers: int
+    seconds: float
+    calls: float
+    """API calls a cluster, Kubernetes and Azure together."""
+    worker_mib: float
+    """The largest that one worker and its children were together."""
+    redis_bytes: float
+    """What Redis keeps of a gateway after the sweep."""
+    problems: int
+
+    @property
+    def row(self) -> tuple[object, ...]:
+        total = self.clusters * self.gateways
+        return (
+            self.clusters,
+            self.gateways,
+            self.workers,
+            shown(self.seconds),
+            f"{total / self.seconds:.0f}",
+            f"{self.calls:.0f}",
+            f"{self.worker_mib:.0f} MiB",
+            f"{self.redis_bytes / 1024:.1f} KiB",
+        )
+
+
+def measure() -> str:
+    """The section of the document."""
+    swept = []
+    for gateways in (5, 500):
+        cluster = big_cluster(gateways, 6 * gateways)
+        for row in (*ROWS, *(LARGEST if os.environ.get("EGRESS_DIAG_BENCH") == "all" else ())):
+            if row[1] == gateways:
+                swept.append(_sweep(cluster, *row))
+                print("  ", *swept[-1].row, file=sys.stderr, flush=True)
+    head = (
+        "clusters", "gateways each", "workers", "whole sweep", "gateways/s", "API calls a cluster", "largest worker",
+        "Redis a gateway",
+    )  # fmt: skip
+    return "\n".join(
+        [
+            "## Sweeps over simulated fleets",
+            "",
+            (
+                f"{KUBERNETES * 1000:.0f} ms injected a Kubernetes call, {AZURE * 1000:.0f} ms an Azure call; a worker looks "
+                f"at {CONCURRENCY} clusters at once. Workers, Redis and the simulated servers share this machine's cores; "
+                "6 Istio objects a gateway. One sweep each."
+            ),
+            "",
+            table(head, (each.row for each in swept)),
+            "",
+            _growth(swept),
+        ]
+    )
+
+
+def _growth(swept: list[Swept]) -> str:
+    few = [each.calls for each in swept if each.gateways == 5]
+    many = [each.calls for each in swept if each.gateways == 500]
+    missing, total = sum(each.problems for each in swept), sum(each.clusters for each in swept)
+    return (
+        f"API calls a cluster: {min(few):.0f}–{max(few):.0f} with 5 gateways, {min(many):.0f}–{max(many):.0f} with 500. Lists "
+        "come in pages of 500, and at most 20 proxies' logs are read, so it does not grow with the gateways otherwise. "
+        f"Not looked at: {missing} of {total} clusters."
+    )
+
+
+def _sweep(cluster: Cluster, clusters: int, gateways: int, workers: int) -> Swept:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        kube = stack.enter_context(KubeServer(cluster, latency=KUBERNETES, authority=trustme.CA()))
+        account = stack.enter_context(AzureServer(cluster, kube=kube, latency=AZURE))
+        redis = RedisServer(folder)
+        redis.start()
+        stack.callback(redis.stop)
+        config = folder / "egress-diag.yaml"
+        entry = ", ".join(f"{key}: {value}" for key, value in account.entry.items())
+        config.write_text("clusters:\n" + "".join(f"  - {{name: c{n:03}, {entry}}}\n" for n in range(clusters)))
+        client = connect(Settings(REDIS_URL=redis.url), load(config))
+        stack.callback(client.close)
+        environment = {
+            **os.environ,
+            **account.environment(folder),
+            "REDIS_URL": redis.url,
+            "EGRESS_DIAG_CONFIG": str(config),
+            "EGRESS_DIAG_RUN_TIMEOUT": "300",
+        }
+        running = [stack.enter_context(_worker(environment)) for _ in range(workers)]
+        time.sleep(4)
+        before = int(client.runs.redis.info("memory")["used_memory"])
+        seconds, peak, problems = _carried_out(client, load(config), [each.pid for each in running])
+        grown = int(client.runs.redis.info("memory")["used_memory"]) - before
+        calls = (kube.requests.total() + account.requests.total()) / clusters
+    return Swept(clusters, gateways, workers, seconds, calls, peak, grown / (clusters * gateways), problems)
+
+
+def _carried_out(client: Client, config: Config, pids: list[int]) -> tuple[float, float, int]:
+    """Sends the sweep as the ticker does, and waits for it; seconds, largest worker in MiB, clusters with a problem."""
+    names = [each.name for each in config.clusters]
+    fleet = client.fleet
+    fleet.sweeps.begin("bench", names, present(), timedelta(seconds=LONGEST), "bench")
+    quiet = config.model_copy(update={"sweep_every": timedelta(0)})
+
+    def part(name: str) -> bool:
+        return send(client.documents.publisher, "workers.sweep", name, SWEEP_QUEUE)
+
+    began, peak, looked = time.monotonic(), 0.0, 0.0
+    while True:
+        sweep = fleet.sweeps.get("bench")
+        assert sweep is not None
+        if not sweep.waiting or time.monotonic() - began > LONGEST:
+            break
+        if time.monotonic() - looked > 2:
+            fleet.tick(quiet, present(), part)
+            peak, looked = max(peak, *(memory(pid) for pid in pids)), time.monotonic()
+        time.sleep(0.1)
+    return time.monotonic() - began, peak, sum(bool(each.problem) for each in sweep.done) + len(sweep.waiting)
+
+
+@contextmanager
+def _worker(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    words = [sys.executable, "-m", "checks.cli", "worker", "--queues", "sweep", "--concurrency", str(CONCURRENCY)]
+    process = subprocess.Popen(
+        words, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(5)
