@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from bot.sandbox import App, RateLimits, SandboxServer
-from tests.bot.sandbox.test_page import browser
+from tests.bot.browsing import browser
 from tests.bot.test_manifest import scopes
 from tests.docs.commands import ROOT
 from tests.redis_server import RedisServer

@@ -172,6 +172,11 @@ def test_logs_metrics_and_presence_of_each_process(replay: Installation) -> None
         "Slack's silence is not counted",
     )
 
+    processes_are_known(replay)
+
+
+def processes_are_known(replay: Installation) -> None:
+    """Each is there with its version and queues, and gone when it has ended."""
     with redis.Redis.from_url(replay.redis.url, decode_responses=True) as db:
         present = Presence(db, Settings().prefix)
         found = {process.role: process for process in present.present(datetime.now(UTC))}
