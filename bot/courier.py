@@ -21,6 +21,7 @@ from bot.messages.blocks import Message
 from bot.messages.run import findings_wait, messages
 from bot.messages.watch import messages as watch_messages
 from bot.remaining_ways import tell_person
+from bot.route_pictures import known_picture, uploaded_picture
 from bot.settings import settings
 from bot.slack import (
     ChannelGone,
@@ -155,7 +156,11 @@ class Courier:
         now = datetime.now(UTC)
         before = self.client.run(run.order.after) if run.order.after else None
         later = self.client.run(run.later) if run.later else None
-        rest = self._placed(showing, run, messages(run, now, before, later))
+        image = known_picture(self.documents, run)
+        rest = self._placed(showing, run, messages(run, now, before, later, image))
+        # The list of hops comes first: a picture that cannot be uploaded must not keep it back.
+        if not image and before is None and (image := uploaded_picture(self.documents, self.slack, showing, run)):
+            rest = self._placed(showing, run, messages(run, now, before, later, image))
         self._begun(run)
         if run.state.ended and rest is None:
             self.thread.forget(showing.document)

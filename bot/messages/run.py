@@ -1,7 +1,7 @@
 """A run as messages: the parent in the channel, the steps and findings in its thread, the verdict.
 
-A healthy run is at most four messages (parent, two of steps, verdict), a broken one four and one for each finding. A run that
-repeats another one says only what has changed.
+A healthy run is at most four messages (parent, two of steps, verdict), a broken one four and one for each finding; a host that
+was asked about adds its route, as a list and as a picture. A run that repeats another one says only what has changed.
 """
 
 from datetime import datetime
@@ -10,6 +10,7 @@ from bot.messages.again import again
 from bot.messages.blocks import Message
 from bot.messages.findings import found_in, replies
 from bot.messages.parent import pace, parent
+from bot.messages.route import route_messages
 from bot.messages.steps import steps
 from bot.messages.verdict import verdict
 from checks.findings import Status
@@ -22,15 +23,18 @@ PATIENCE = 3.0
 """Seconds that a run may take before its findings are shown as they come, symptoms perhaps before their cause."""
 
 
-def messages(run: Run, now: datetime, before: Run | None = None, later: Run | None = None) -> tuple[Message, ...]:
+def messages(
+    run: Run, now: datetime, before: Run | None = None, later: Run | None = None, picture: str = ""
+) -> tuple[Message, ...]:
     """Every message that should exist for the run as it stands, in the order of a thread. `before` is the run that this one
-    repeats, `later` the last one that repeats it. While a run goes its findings wait for a moment: most runs end within it,
-    and then the root cause comes first."""
+    repeats, `later` the last one that repeats it, `picture` the id of its route's picture once that is uploaded. While a
+    run goes its findings wait for a moment: most runs end within it, and then the root cause comes first."""
     if before is not None and before.report is not None:
         return again(run, now, before.report, before.ended)
     found = [parent(run, now, later)]
     if run.report is not None:
         found.append(verdict(run, run.report))
+        found += route_messages(run, picture)
     if findings_wait(run, now) == 0:
         found += replies(run)
     found += steps(found_in(run), every=0.0 if run.state.ended else pace(run, now, STEPS_PACE))

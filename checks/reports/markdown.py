@@ -4,32 +4,19 @@ import re
 from collections.abc import Iterator
 
 from checks.findings import Action, Finding, Report, Status
+from checks.reports import route_markdown
 from checks.reports.document import stamp
+from checks.reports.markdown_text import code, escaped
+from checks.reports.route_document import route_from_json
 from checks.reports.text import EFFECTS
 from checks.reports.wording import STAGES, coverage, explains, headline, in_order, roots_of
 
 MARKS = {Status.PASS: "✅", Status.WARN: "⚠️", Status.FAIL: "❌", Status.SKIPPED: "▫️", Status.UNKNOWN: "❔"}
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!])")
 
 
 def markdown(report: Report) -> str:
     """The whole document."""
     return "\n".join(_lines(report)).rstrip() + "\n"
-
-
-def escaped(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
-
-
-def code(text: str) -> str:
-    """Text as inline code, whatever backticks it holds."""
-    flat = " ".join(text.split())
-    if not flat:
-        return "(empty)"
-    fence = "`" * (max((len(run) for run in re.findall(r"`+", flat)), default=0) + 1)
-    pad = " " if flat.startswith("`") or flat.endswith("`") else ""
-    return f"{fence}{pad}{flat}{pad}{fence}"
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -39,6 +26,10 @@ def _lines(report: Report) -> Iterator[str]:
     yield ""
     asked = f" · host {code(report.host)}" if report.host else ""
     yield f"{stamp(report.started_at)}{asked} · {escaped(coverage(report))}"
+    route = route_from_json(report.extras)
+    if route is not None:
+        yield ""
+        yield f"Route: {escaped(route.summary)}"
     for cause in roots_of(report):
         yield ""
         yield f"## Root cause: {escaped(cause.title)} ({cause.code})"
@@ -50,6 +41,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield ""
         yield f"## Warning: {escaped(warning.title)} ({warning.code})"
         yield from _finding(warning)
+    if route is not None and route.ways:
+        yield from route_markdown.lines(route)
     if report.changes:
         yield ""
         yield "## Recent changes"

@@ -1,0 +1,70 @@
+"""The route of a host as a message in the run's thread: each way as a list of hops, and its picture below."""
+
+from collections.abc import Iterator
+
+from bot.messages.blocks import Block, Escaped, Message, code, command, cut, fallback, fitting, plain, raw, section
+from bot.messages.route_picture import alternative
+from checks.reports.route_document import route_from_json
+from checks.route.way import Correction, Hop, Mark, Route, Way
+from workers.records import Run
+
+SLOT = "route"
+ALT = 1900
+"""Characters of an alternative text: Slack takes 2,000."""
+
+MARKS = {
+    Mark.PASSES: "✅",
+    Mark.DOUBTS: "⚠️",
+    Mark.BREAKS: "❌",
+    Mark.LEAVES: "↗️",
+    Mark.UNKNOWN: "❔",
+    Mark.BEYOND: "▫️",
+}
+
+
+def route_of(run: Run) -> Route | None:
+    """The route that a run's report holds; None where no host was asked about."""
+    return route_from_json(run.report.extras) if run.report is not None else None
+
+
+def route_messages(run: Run, picture: str = "") -> tuple[Message, ...]:
+    """The list of hops, and the picture where one was uploaded (`picture` is its id)."""
+    route = route_of(run)
+    if route is None:
+        return ()
+    blocks: list[Block] = [section(raw(f"*Route of* {code(route.host)}\n{plain(route.summary)}"))]
+    for way in route.ways:
+        blocks += _way(way)
+    found = [Message(SLOT, fallback(f"Route of {route.host}: {route.summary}"), fitting(blocks), final=True)]
+    if picture:
+        words = fallback(alternative(route)).strip() or "The route, hop by hop"
+        image: Block = {"type": "image", "slack_file": {"id": picture}, "alt_text": cut(words, ALT)}
+        found.append(Message(f"{SLOT}/picture", words, (image,)))
+    return tuple(found)
+
+
+def _way(way: Way) -> Iterator[Block]:
+    clients = ", ".join(way.clients[:5]) + (f" and {len(way.clients) - 5} more" if len(way.clients) > 5 else "")
+    where = f", gateway pods of {code(way.revision)}" if way.revision else ""
+    head = f"*{way.scheme}:\u2060// port {way.port}* from {code(clients)}{where}\n{plain(way.summary)}"
+    if not way.meant:
+        yield section(raw(head))
+        return
+    yield section(raw("\n".join([head, *(_hop(number, hop) for number, hop in enumerate(way.hops, start=1))])))
+    for correction in way.corrections:
+        yield section(_correction(correction))
+
+
+def _hop(number: int, hop: Hop) -> str:
+    if hop.mark is Mark.BEYOND:
+        return f"{MARKS[hop.mark]} {number}. {hop.name}: not reached"
+    by = f" · {code(hop.decided[0].resource)} {code(hop.decided[0].field)}" if hop.decided else ""
+    see = f" ({hop.finding})" if hop.finding else ""
+    doubts = "".join(f"\n      ⚠️ {plain(each)}" for each in hop.doubts)
+    bold = "*" if hop.mark in (Mark.BREAKS, Mark.LEAVES) else ""
+    return f"{MARKS[hop.mark]} {number}. {bold}{hop.name}{bold}: {plain(hop.says)}{see}{by}{doubts}"
+
+
+def _correction(each: Correction) -> Escaped:
+    body = f"\n{command(each.command)}" if each.command else ""
+    return raw(f"{plain(each.title)} _(changes the cluster; for other hosts: {plain(each.elsewhere)})_{body}")

@@ -1,0 +1,121 @@
+"""The picture of a route: its hops from top to bottom, drawn so that it reads on a phone and without colour. Pure."""
+
+import io
+
+from PIL import Image, ImageDraw, ImageFont
+
+from checks.reports.route_diagram import SIGNS
+from checks.reports.route_diagram import alternative as alternative_words
+from checks.route.way import Hop, HopName, Mark, Route, Way
+
+WIDTH = 640
+"""Pixels: a phone shows it at about half of that."""
+LEFT = 16
+HEAD = 92
+ROW = 62
+CELL = 42
+MOST_WAYS = 3
+
+_FILL = {
+    Mark.PASSES: "#bfe3c9",
+    Mark.DOUBTS: "#f2c744",
+    Mark.BREAKS: "#b3261e",
+    Mark.LEAVES: "#f2c744",
+    Mark.UNKNOWN: "#ffffff",
+    Mark.BEYOND: "#ffffff",
+}
+_TEXT, _GREY, _PALE = "#1d1c1d", "#616061", "#9a9a9a"
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+def picture(route: Route) -> bytes:
+    """The picture as PNG; nothing where there is no way to draw."""
+    ways = _drawn(route)
+    if not ways:
+        return b""
+    height = sum(HEAD + ROW * len(HopName) for _ in ways) + 16
+    image = Image.new("RGB", (WIDTH, height), "#ffffff")
+    draw = ImageDraw.Draw(image)
+    top = 8
+    for way in ways:
+        _way(draw, way, top)
+        top += HEAD + ROW * len(HopName)
+    written = io.BytesIO()
+    image.quantize(32).save(written, "PNG", optimize=True)
+    return written.getvalue()
+
+
+def alternative(route: Route) -> str:
+    """What the picture shows, in words."""
+    return alternative_words(route)
+
+
+def _drawn(route: Route) -> tuple[Way, ...]:
+    """What the gateway is set up for, the ways that break first."""
+    meant = [way for way in route.ways if way.meant] or list(route.ways)
+    return tuple(sorted(meant, key=lambda way: way.broken is None)[:MOST_WAYS])
+
+
+def _way(draw: ImageDraw.ImageDraw, way: Way, top: int) -> None:
+    title = f"{way.scheme}:// port {way.port}: {way.outcome}"
+    draw.text((LEFT, top), _cut(draw, title, WIDTH - 2 * LEFT, _font(30)), _TEXT, _font(30))
+    draw.text(
+        (LEFT, top + 42), _cut(draw, f"from {', '.join(way.clients)}", WIDTH - 2 * LEFT, _font(24)), _GREY, _font(24)
+    )
+    at = top + HEAD
+    for number, hop in enumerate(way.hops):
+        if number:
+            middle = LEFT + CELL // 2
+            draw.line((middle, at + number * ROW - (ROW - CELL), middle, at + number * ROW), fill=_PALE, width=3)
+        _hop(draw, hop, at + number * ROW)
+
+
+def _hop(draw: ImageDraw.ImageDraw, hop: Hop, top: int) -> None:
+    """A sign that differs in shape, and the hop's name; where it breaks, what it says there."""
+    box = (LEFT, top, LEFT + CELL, top + CELL)
+    stops = hop.mark in (Mark.BREAKS, Mark.LEAVES)
+    draw.rounded_rectangle(box, 8, fill=_FILL[hop.mark], outline=_TEXT if stops else _PALE, width=4 if stops else 2)
+    _sign(draw, hop.mark, (LEFT + CELL // 2, top + CELL // 2))
+    left, room = LEFT + CELL + 14, WIDTH - 2 * LEFT - CELL - 14
+    ink = _PALE if hop.mark is Mark.BEYOND else _TEXT
+    name = f"{hop.name}{f' ({hop.finding})' if hop.finding else ''}"
+    draw.text((left, top - 5), _cut(draw, name, room, _font(26)), ink, _font(26))
+    says = "not reached" if hop.mark is Mark.BEYOND else hop.says
+    draw.text(
+        (left, top + 25), _cut(draw, says, room, _font(20)), _PALE if hop.mark is Mark.BEYOND else _GREY, _font(20)
+    )
+
+
+def _sign(draw: ImageDraw.ImageDraw, mark: Mark, middle: tuple[int, int]) -> None:
+    x, y = middle
+    match mark:
+        case Mark.PASSES:
+            draw.line((x - 10, y, x - 3, y + 8), fill="#1d6b3a", width=5)
+            draw.line((x - 3, y + 8, x + 11, y - 9), fill="#1d6b3a", width=5)
+        case Mark.BREAKS:
+            for sign in (1, -1):
+                draw.line((x - 10, y - 10 * sign, x + 10, y + 10 * sign), fill="#ffffff", width=5)
+        case Mark.LEAVES:
+            draw.line((x - 9, y + 9, x + 9, y - 9), fill=_TEXT, width=5)
+            draw.line((x - 3, y - 9, x + 9, y - 9), fill=_TEXT, width=5)
+            draw.line((x + 9, y - 9, x + 9, y + 3), fill=_TEXT, width=5)
+        case Mark.DOUBTS | Mark.UNKNOWN:
+            draw.text(middle, SIGNS[mark], _TEXT, _font(28), anchor="mm")
+        case _:
+            draw.line((x - 5, y, x + 5, y), fill=_PALE, width=3)
+
+
+def _font(size: int) -> Font:
+    return ImageFont.load_default(size)
+
+
+def _cut(draw: ImageDraw.ImageDraw, text: str, room: int, font: Font) -> str:
+    """The text as far as there is room for it."""
+    flat = " ".join(text[:400].split())[:160]
+    if draw.textlength(flat, font) <= room:
+        return flat
+    kept = len(flat)
+    while kept > 4 and draw.textlength(f"{flat[:kept]}…", font) > room:
+        kept -= max(1, (kept - 4) // 20)
+    return f"{flat[:kept]}…"

@@ -1,0 +1,121 @@
+"""A route as a small SVG: one row of hops for each way, the broken hop marked by shape and colour. Pure."""
+
+from typing import Any
+
+from checks.route.way import Hop, HopName, Mark, Outcome, Route, Way
+
+BOX, GAP, ROW, LEFT, TOP = 118, 14, 132, 12, 44
+MOST_WAYS = 6
+NAMES = {
+    HopName.CLIENT: ("client",),
+    HopName.SIDECAR: ("sidecar",),
+    HopName.MESH_ROUTE: ("route at", "the sidecar"),
+    HopName.SERVICE: ("gateway", "Service"),
+    HopName.SERVER: ("Gateway", "server"),
+    HopName.GATEWAY_ROUTE: ("route at", "the gateway"),
+    HopName.ENTRY: ("destination", "in the mesh"),
+    HopName.STATIC_EGRESS: ("static", "egress"),
+    HopName.DESTINATION: ("destination",),
+}
+SIGNS = {
+    Mark.PASSES: "✓",
+    Mark.DOUBTS: "!",
+    Mark.BREAKS: "✗",
+    Mark.LEAVES: "↗",
+    Mark.UNKNOWN: "?",
+    Mark.BEYOND: "",
+}
+_FILL = {
+    Mark.PASSES: "#e3f1e7",
+    Mark.DOUBTS: "#fbf0cd",
+    Mark.BREAKS: "#b3261e",
+    Mark.LEAVES: "#f2c744",
+    Mark.UNKNOWN: "#ffffff",
+    Mark.BEYOND: "#f4f4f4",
+}
+_INK = {Mark.BREAKS: "#ffffff", Mark.BEYOND: "#8a8a8a"}
+_TEXT, _GREY = "#1d1c1d", "#616061"
+
+
+def diagram(route: Route) -> str:
+    """The SVG document; "" where there is no way to draw."""
+    ways = _drawn(route)
+    if not ways:
+        return ""
+    import drawsvg
+
+    width = 2 * LEFT + len(HopName) * (BOX + GAP) - GAP
+    drawing: Any = drawsvg.Drawing(width, TOP - 20 + ROW * len(ways), font_family="sans-serif")
+    drawing.append(drawsvg.Rectangle(0, 0, width, TOP - 20 + ROW * len(ways), fill="#ffffff"))
+    for number, way in enumerate(ways):
+        _row(drawing, way, TOP + ROW * number)
+    written: str = drawing.as_svg()
+    return written
+
+
+def alternative(route: Route) -> str:
+    """What the diagram shows, in words."""
+    return " ".join(way.summary for way in _drawn(route)) or route.summary
+
+
+def _drawn(route: Route) -> tuple[Way, ...]:
+    """What the gateway is set up for; where that is nothing, all ways."""
+    return tuple([way for way in route.ways if way.meant] or route.ways)[:MOST_WAYS]
+
+
+def _row(drawing: Any, way: Way, top: int) -> None:
+    import drawsvg
+
+    clients = ", ".join(way.clients[:3]) + (f" and {len(way.clients) - 3} more" if len(way.clients) > 3 else "")
+    ends = (
+        way.address if way.outcome is Outcome.THROUGH else way.answer if way.outcome is Outcome.FAILS else way.address
+    )
+    title = _cut(f"{way.scheme}:// port {way.port} from {clients}: {way.outcome}{f', {ends}' if ends else ''}", 150)
+    drawing.append(drawsvg.Text(title, 14, LEFT, top - 12, fill=_TEXT, font_weight="bold"))
+    for number, hop in enumerate(way.hops):
+        left = LEFT + number * (BOX + GAP)
+        if number:
+            colour = _GREY if hop.mark is Mark.BEYOND else _TEXT
+            dash = {"stroke_dasharray": "3,3"} if hop.mark is Mark.BEYOND else {}
+            middle = top + 26
+            drawing.append(drawsvg.Line(left - GAP, middle, left, middle, stroke=colour, stroke_width=2, **dash))
+        _box(drawing, hop, left, top)
+
+
+def _box(drawing: Any, hop: Hop, left: int, top: int) -> None:
+    import drawsvg
+
+    ink = _INK.get(hop.mark, _TEXT)
+    stops = hop.mark in (Mark.BREAKS, Mark.LEAVES)
+    drawing.append(
+        drawsvg.Rectangle(
+            left,
+            top,
+            BOX,
+            52,
+            rx=6,
+            fill=_FILL[hop.mark],
+            stroke=_TEXT if stops else _GREY,
+            stroke_width=3 if stops else 1,
+            **({"stroke_dasharray": "4,3"} if hop.mark in (Mark.BEYOND, Mark.UNKNOWN) else {}),
+        )
+    )
+    lines = NAMES[hop.name]
+    for line, text in enumerate(lines):
+        at = top + 31 + 16 * line - 8 * (len(lines) - 1)
+        drawing.append(drawsvg.Text(text, 13, left + 10, at, fill=ink, font_weight="bold" if stops else "normal"))
+    drawing.append(drawsvg.Text(SIGNS[hop.mark], 20, left + BOX - 22, top + 33, fill=ink))
+    for line, text in enumerate(_below(hop)):
+        drawing.append(drawsvg.Text(text, 10, left, top + 66 + 12 * line, fill=_GREY))
+
+
+def _below(hop: Hop) -> list[str]:
+    """The object that decided, under its box."""
+    if not hop.decided or hop.mark is Mark.BEYOND:
+        return []
+    kind, _, name = hop.decided[0].resource.partition(" ")
+    return [_cut(kind, 20), _cut(name, 22)] if name else [_cut(kind, 22)]
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

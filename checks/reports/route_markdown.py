@@ -1,0 +1,81 @@
+"""A route in Markdown: the answer, the diagram, every hop with what decided it, and the corrected objects."""
+
+import base64
+import re
+from collections.abc import Iterator
+
+from checks.reports.markdown_text import code, escaped
+from checks.reports.route_diagram import alternative, diagram
+from checks.route.way import Correction, Hop, Mark, Route, Way
+
+MARKS = {
+    Mark.PASSES: "✅",
+    Mark.DOUBTS: "⚠️",
+    Mark.BREAKS: "❌",
+    Mark.LEAVES: "↗️",
+    Mark.UNKNOWN: "❔",
+    Mark.BEYOND: "▫️",
+}
+
+
+def lines(route: Route) -> Iterator[str]:
+    """The section of a Markdown report."""
+    yield ""
+    yield f"## Route of {escaped(route.host)}"
+    drawn = diagram(route)
+    if drawn:
+        # As an image it stands in every viewer that draws it, and as its alternative text in all others.
+        picture = base64.b64encode(drawn.encode()).decode()
+        yield ""
+        yield f"![{escaped(alternative(route))}](data:image/svg+xml;base64,{picture})"
+    for way in route.ways:
+        yield from _way(way)
+
+
+def _way(way: Way) -> Iterator[str]:
+    where = f", for gateway pods of {way.revision}" if way.revision else ""
+    yield ""
+    yield f"### {way.scheme}\\://, port {way.port}, from {escaped(', '.join(way.clients))}{escaped(where)}"
+    yield ""
+    yield escaped(way.summary)
+    yield ""
+    yield "| | hop | what becomes of it | decided by | competed and lost |"
+    yield "| --- | --- | --- | --- | --- |"
+    for hop in way.hops if way.meant else way.hops[: way.hops.index(way.broken) + 1] if way.broken else way.hops:
+        yield f"| {MARKS[hop.mark]} | {hop.name} | {_says(hop)} | {_decided(hop)} | {_rivals(hop)} |"
+    for correction in way.corrections:
+        yield from _correction(correction)
+
+
+def _says(hop: Hop) -> str:
+    if hop.mark is Mark.BEYOND:
+        return "not reached"
+    doubts = "".join(f"<br>⚠️ {escaped(each)}" for each in hop.doubts)
+    see = f" ({hop.finding})" if hop.finding else ""
+    return f"{escaped(hop.says)}{see}{doubts}"
+
+
+def _decided(hop: Hop) -> str:
+    cells = []
+    for each in hop.decided:
+        why = f" ({escaped(each.why)})" if each.why else ""
+        cells.append(f"{escaped(each.resource)} {_cell(each.field)}: {_cell(each.chosen)}{why}")
+    return "<br>".join(cells)
+
+
+def _rivals(hop: Hop) -> str:
+    return "<br>".join(f"{escaped(each.resource)}: {escaped(each.why)}" for each in hop.rivals)
+
+
+def _cell(text: str) -> str:
+    return code(text).replace("|", "\\|")
+
+
+def _correction(each: Correction) -> Iterator[str]:
+    yield ""
+    yield f"**{escaped(each.title)}** ({escaped(each.resource)}). For other hosts this changes {escaped(each.elsewhere)}."
+    yield ""
+    fence = "`" * max(3, max((len(run) for run in re.findall(r"`+", each.manifest)), default=0) + 1)
+    yield f"{fence}yaml"
+    yield from each.manifest.rstrip().splitlines()
+    yield fence

@@ -1,0 +1,143 @@
+"""The route in Slack: a list of hops that reads by itself, a picture beside it, and nothing of a cluster that can speak."""
+
+import io
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from bot.messages.blocks import Message
+from bot.messages.route import route_messages
+from bot.messages.route_picture import alternative, picture
+from bot.messages.run import messages
+from bot.sandbox.blocks import is_too_long, problems_of_message
+from checks.reports.route_document import KEY, route_from_json, route_to_json
+from checks.route.way import Correction, Decision, Hop, HopName, Mark, Outcome, Rival, Route, Way
+from tests.bot import stories
+from tests.bot.messages.test_hostile_text import CONTROL, FORBIDDEN, anything
+from tests.checks.route.breakages import BREAKAGES, HTTP, host_of
+from tests.checks.route.traced import traced
+from tests.clusters.compose import named
+from workers.records import Run
+
+NOW = stories.BEGAN + timedelta(seconds=2)
+
+
+def run_with(route: Route) -> Run:
+    found = stories.done(stories.BROKEN)
+    assert found.report is not None
+    return replace(found, report=replace(found.report, host=route.host, extras={KEY: route_to_json(route)}))
+
+
+def texts(message: Message) -> list[str]:
+    def inner(value: Any) -> list[str]:
+        if isinstance(value, dict):
+            own = [v for k, v in value.items() if k in ("text", "alt_text") and isinstance(v, str)]
+            return own + [each for v in value.values() for each in inner(v)]
+        return [each for v in value for each in inner(v)] if isinstance(value, list) else []
+
+    return [message.text, *inner(list(message.blocks))]
+
+
+def broken_route(name: str) -> Route:
+    broken = next(each for each in BREAKAGES if each.name == name)
+    return traced(broken.do(named(HTTP), HTTP), host_of(HTTP), broken.client)
+
+
+def test_the_list_names_every_hop_and_where_it_breaks() -> None:
+    run = run_with(broken_route("the Service has no such port"))
+    slots = {message.slot: message for message in messages(run, NOW)}
+    said = "\n".join(texts(slots["route"]))
+    assert "❌ 4. *gateway Service*" in said
+    assert "503 (NC" in said
+    assert "▫️ 9. destination: not reached" in said
+    assert "kubectl patch" in said
+    assert "route/picture" not in slots
+
+
+def test_the_picture_stands_below_the_list_with_the_same_in_words() -> None:
+    route = broken_route("the Service has no such port")
+    found = route_messages(run_with(route), "F0PICTURE")
+    assert [message.slot for message in found] == ["route", "route/picture"]
+    image = found[1].blocks[0]
+    assert image["slack_file"] == {"id": "F0PICTURE"}
+    assert "breaks at the hop gateway Service" in image["alt_text"]
+    assert problems_of_message(list(found[1].blocks)) == []
+
+
+@pytest.mark.parametrize("name", sorted({each.name for each in BREAKAGES if HTTP in each.on}))
+def test_every_broken_route_can_be_drawn(name: str) -> None:
+    route = broken_route(name)
+    drawn = Image.open(io.BytesIO(picture(route)))
+    assert drawn.width == 640
+    assert alternative(route)
+
+
+def test_without_a_host_there_is_no_route() -> None:
+    assert route_messages(stories.done(stories.HEALTHY)) == ()
+
+
+def test_a_route_that_this_version_cannot_read_is_left_out() -> None:
+    found = stories.done(stories.HEALTHY)
+    assert found.report is not None
+    odd = replace(found.report, extras={KEY: {"ways": [{"outcome": "teleports"}]}})
+    assert route_messages(replace(found, report=odd)) == ()
+
+
+@st.composite
+def routes(draw: st.DrawFn) -> Route:
+    def hop(name: HopName) -> Hop:
+        return Hop(
+            name,
+            draw(st.sampled_from(list(Mark))),
+            draw(anything),
+            tuple(draw(st.lists(st.builds(Decision, anything, anything, anything, anything), max_size=2))),
+            tuple(draw(st.lists(st.builds(Rival, anything, anything), max_size=2))),
+            tuple(draw(st.lists(anything, max_size=2))),
+        )
+
+    def way() -> Way:
+        corrections = draw(
+            st.lists(st.builds(Correction, anything, anything, anything, anything, anything), max_size=2)
+        )
+        return Way(
+            draw(st.sampled_from(["http", "https", "tcp"])),
+            draw(st.integers(1, 65535)),
+            tuple(draw(st.lists(anything, max_size=8))),
+            draw(st.sampled_from(list(Outcome))),
+            draw(st.booleans()),
+            draw(anything),
+            draw(anything),
+            draw(anything),
+            tuple(hop(name) for name in HopName),
+            tuple(corrections),
+        )
+
+    return Route(
+        draw(anything), "payments/egress", draw(anything), tuple(way() for _ in range(draw(st.integers(0, 4))))
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(routes())
+def test_whatever_objects_are_called_the_messages_are_valid_and_silent(route: Route) -> None:
+    for message in route_messages(run_with(route), "F0PICTURE"):
+        assert problems_of_message(list(message.blocks)) == []
+        assert not is_too_long(list(message.blocks))
+        for text in texts(message):
+            assert not FORBIDDEN.search(text), text
+            assert not CONTROL.search(text), repr(text)
+
+
+@settings(max_examples=25, deadline=None)
+@given(routes())
+def test_whatever_objects_are_called_the_document_reads_back_and_the_picture_is_drawn(route: Route) -> None:
+    written = route_to_json(route)
+    again = route_from_json({KEY: written})
+    assert again is not None
+    assert route_to_json(again) == written
+    picture(again)
