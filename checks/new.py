@@ -2,12 +2,13 @@
 
 import re
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 
 from checks.check import catalogue
 from checks.findings import Stage
 
-CHECK = '''"""{code}."""
+CHECK = '''"""{code}: (the fault in a few words)."""
 
 from collections.abc import Iterator
 
@@ -50,17 +51,15 @@ def {fault}(facts: Facts) -> Iterator[Observation]:
         actions=[
             look(
                 "Show the configuration",
-                kubectl(
-                    "get", "staticgatewayconfiguration", configuration.name, "-o", "yaml",
-                    namespace=configuration.namespace,
-                ),
+                kubectl("get", "staticgatewayconfiguration", configuration.name, namespace=configuration.namespace),
                 TSG,
             )
         ],
     )
 '''
 
-SCENARIOS = """# Cases of {code}. Write them like incidents, then: python -m tests.scenarios.accept {stage}/{fault}
+SCENARIOS = """# Cases of {code}, told like incidents. `with` says what differs from the healthy cluster tests/clusters/base, in
+# the words of tests/clusters/compose.py. Then: .venv/bin/python -m tests.scenarios.accept {stage}/{fault}
 cases:
 - case: (what is wrong, as an operator would tell it)
   with:
@@ -84,19 +83,22 @@ def main(wanted: str) -> None:
     """Writes both files; exits with a message where the name is wrong or taken."""
     stage_name, _, fault = wanted.partition("/")
     if stage_name not in list(Stage) or not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", fault):
-        sys.exit(f'expected CHECK=stage/fault_in_words with a stage of {", ".join(Stage)}; got "{wanted}"')
+        near = f"; did you mean {near[0]}?" if (near := get_close_matches(stage_name, list(Stage), 1)) else ""
+        stages = ", ".join(Stage)
+        sys.exit(f'expected CHECK=stage/fault_in_words with a stage of {stages}; got "{wanted}"{near}')
     stage = Stage(stage_name)
     path = Path("checks/catalogue") / stage / f"{fault}.py"
     cases = Path("tests/scenarios") / stage / f"{fault}.yaml"
     for each in (path, cases):
         if each.exists():
-            sys.exit(f"{each} exists already")
+            sys.exit(f"{each} exists already: choose another name, or edit it")
     used = {check.code for check in catalogue()}
     first = NUMBERS[stage] * 100
     code = next(f"EG{number}" for number in range(first + 1, first + 100) if f"EG{number}" not in used)
     path.write_text(CHECK.format(code=code, fault=fault), encoding="utf-8")
     cases.write_text(SCENARIOS.format(code=code, stage=stage, fault=fault), encoding="utf-8")
-    print(f"{path}\n{cases}\nNext: fill in both, then python -m tests.scenarios.accept {stage}/{fault}")  # noqa: T201
+    accept = f".venv/bin/python -m tests.scenarios.accept {stage}/{fault}"
+    print(f"{path}\n{cases}\nNext: fill in both (CONTRIBUTING.md, step 3), then {accept}")  # noqa: T201
 
 
 if __name__ == "__main__":

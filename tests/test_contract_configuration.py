@@ -1,4 +1,4 @@
-"""The configuration from outside: where it is looked for, which cluster a word means, and what a mistake in it gets for answer."""
+"""The configuration from outside: where it lies, which cluster a word means, what a mistake in it gets for an answer."""
 
 from __future__ import annotations
 
