@@ -18,7 +18,7 @@ from tests.clusters.compose import named as named_cluster
 from tests.clusters.compose import write_bundle
 from tests.helm.chart import Json, named, of_kind, pod, pods, rendered
 from tests.helm.dockerfile import ROOT
-from tests.helm.matrix import MATRIX
+from tests.helm.matrix import HERE, MATRIX, RULE
 from tests.redis_server import RedisServer, find_free_port, find_server_program
 from tests.system import System, complete, whole_thread
 from workers.app import DIAGNOSE_QUEUE, make_publisher
@@ -190,11 +190,16 @@ def test_keda_may_reach_redis_where_it_scales_and_nobody_else_may() -> None:
     assert "namespaceSelector" not in peers({})
 
 
+def pod_config(values: Json) -> str:
+    return str(named(rendered(values), "ConfigMap", "egress-diag-config")["data"]["config.yaml"])
+
+
 @pytest.mark.slow
 def test_the_charts_own_test_finds_a_running_installation_and_names_what_is_missing(tmp_path: Path) -> None:
     """The command of the chart's test pod, over real processes; it ends badly, with doctor's words, once the worker is gone."""
     command = pod(rendered({}), "test")["spec"]["containers"][0]["command"]
-    (tmp_path / "config.yaml").write_text("clusters: []\n")
+    config = pod_config({"config": {"clusters": [HERE], "access": [RULE]}})
+    (tmp_path / "config.yaml").write_text(config)
     server = RedisServer(tmp_path, durable=True)
     server.start()
     try:
@@ -210,7 +215,6 @@ def test_the_charts_own_test_finds_a_running_installation_and_names_what_is_miss
                 True,
                 True,
             ), good.stdout + good.stderr
-            system.kill("beat")
             system.kill("listener")
             bad = subprocess.run(command, env=here, capture_output=True, text=True, check=False)
             assert (bad.returncode, "does not answer" in bad.stderr) == (1, True)
