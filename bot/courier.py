@@ -114,7 +114,7 @@ class Courier:
             return Outcome(limited.retry_after, limited=True)
         except Unreachable as lost:
             log.warning("%s: Slack did not answer (%s)", document, lost)
-            return Outcome(2.0, limited=True)
+            return Outcome(1.0, limited=True)
         except TokenRevoked as revoked:
             log.error("%s cannot be shown: %s; install the app again and set SLACK_BOT_TOKEN", document, revoked)  # noqa: TRY400 - no traceback
             return Outcome(30.0, limited=True)

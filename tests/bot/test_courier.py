@@ -296,6 +296,7 @@ def test_a_revoked_token_waits_for_an_operator(
     assert "SLACK_BOT_TOKEN" in caplog.text
     assert slack.app.bot_token not in caplog.text
     slack.faults.clear()
+    courier.documents.changed(f"run/{broken.id}", urgent=True)
     deliver(courier, broken)
     assert complete(whole_thread(slack))
 
