@@ -34,6 +34,8 @@ class ClusterSweep:
     reports: tuple[Report, ...] = ()
     problem: str = ""
     late: bool = False
+    complete: bool = True
+    """Whether the reports are of every gateway that the cluster has: False where Azure should have told and did not."""
     opened: bool = True
     """False where the configuration names something that cannot be opened: a bundle or kubeconfig that is not there."""
     unread_logs: int = 0
@@ -66,6 +68,13 @@ def targets_of(store: FactStore) -> tuple[EgressGateway, ...] | None:
     services, deployments, pods = store.known(Service), store.known(Deployment), store.known(Pod)
     found = (each.split("/", 1) for each in gateway_entries(services))
     return tuple(from_cluster(name, namespace, services, deployments, pods) for namespace, name in found)
+
+
+def is_complete(store: FactStore) -> bool:
+    """Whether `targets_of` names every gateway: Azure has told, or is not asked and the cluster's Services were read."""
+    if store.known(ManagedCluster):
+        return True
+    return not store.gaps(ManagedCluster) and not store.gaps(Service)
 
 
 def problem_of(store: FactStore, targets: Sequence[EgressGateway]) -> str:

@@ -201,10 +201,12 @@ def unseen_lines(known: Known) -> Iterable[Unseen]:
         return
     by_reason: dict[str, list[GatewayState]] = {}
     for state in known.states.values():
-        if state.unseen is not None:
+        if state.at < known.swept.at:
+            by_reason.setdefault("it was not among the gateways that could be found", []).append(state)
+        elif state.unseen is not None:
             by_reason.setdefault(state.missing or "a check could not be made", []).append(state)
     for why, states in by_reason.items():
-        seen = min((s.unseen for s in states if s.unseen is not None), default=None)
+        seen = min((s.unseen or s.at for s in states), default=None)
         yield Unseen(known.cluster, why, tuple(s.gateway for s in states), seen)
 
 
@@ -215,12 +217,11 @@ def loud(cluster: str, gateway: str, faults: Sequence[Fault], hush: set[tuple[st
 
 def broken_lines(known: Known, hush: set[tuple[str, str, str]], now: datetime) -> Iterable[Line]:
     """The gateways of one cluster that are broken, or were when something was last known."""
-    lost = known.swept is None or bool(known.swept.problem)
     for state in known.states.values():
         if state.broken and (faults := loud(known.cluster, state.gateway, state.faults, hush)):
             owner = known.owners.get(state.gateway, "")
             day = (now - state.since).days + 1
-            unsure = lost or state.unseen is not None
+            unsure = not _is_seen(known, state)
             yield Line(known.cluster, state.gateway, faults, state.since, owner, day, uncertain=unsure, by=state.by)
 
 
@@ -296,18 +297,21 @@ def _counts(known: Sequence[Known], hush: set[tuple[str, str, str]]) -> Counts:
     kinds: Counter[str] = Counter()
     muted = 0
     for cluster in known:
-        lost = cluster.swept is None or bool(cluster.swept.problem)
         for state in cluster.states.values():
-            kinds[_kind(state, lost)] += 1
+            kinds[_kind(state) if _is_seen(cluster, state) else "unknown"] += 1
             muted += state.broken and not loud(cluster.cluster, state.gateway, state.faults, hush)
     return Counts(
         len(known), kinds.total(), kinds["broken"], kinds["unknown"], kinds["warned"], kinds["healthy"], muted
     )
 
 
-def _kind(state: GatewayState, lost: bool) -> str:
-    if lost or state.unseen is not None:
-        return "unknown"
+def _is_seen(known: Known, state: GatewayState) -> bool:
+    """Whether what is known of the gateway is from the last look, and certain."""
+    looked = known.swept is not None and not known.swept.problem
+    return looked and state.unseen is None and (known.swept is None or state.at >= known.swept.at)
+
+
+def _kind(state: GatewayState) -> str:
     if state.broken:
         return "broken"
     return "warned" if state.risks else "healthy"

@@ -144,6 +144,8 @@ class SweptCluster:
     gateways: int = 0
     seconds: float = 0.0
     problem: str = ""
+    complete: bool = True
+    """Whether it saw every gateway that the cluster has: only then one that it did not see is gone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class Ledger:
     def note_sweep(self, swept: SweptCluster, looks: Sequence[Look], now: datetime) -> tuple[Event, ...]:
         """Remembers a sweep: how it went, its looks, and which gateways are no longer there. One that could not look says
         nothing about gateways."""
-        whole = None if swept.problem else {look.gateway for look in looks}
+        whole = None if swept.problem or not swept.complete else {look.gateway for look in looks}
         events = self._apply(swept.cluster, looks, now, whole, swept.by)
         key = self._key("sweeps", swept.cluster)
         with self.redis.pipeline(transaction=True) as pipe:

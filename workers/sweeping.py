@@ -80,7 +80,15 @@ class Sweeper:
 
     def _remember(self, sweep: Sweep, swept: ClusterSweep) -> SweptCluster:
         now = self.clock()
-        part = SweptCluster(swept.cluster, sweep.id, now, len(swept.reports), swept.seconds, swept.problem[:_LONGEST])
+        part = SweptCluster(
+            swept.cluster,
+            sweep.id,
+            now,
+            len(swept.reports),
+            swept.seconds,
+            swept.problem[:_LONGEST],
+            swept.complete,
+        )
         self.ledger.note_sweep(part, [look_of(report, sweep.id, now) for report in swept.reports], now)
         return part
 

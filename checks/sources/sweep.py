@@ -18,7 +18,15 @@ from checks.readings import Closed, record
 from checks.sources.base import TOO_LATE, Answer, Objects, Source, SourceError, gather
 from checks.sources.bundle import BundleError
 from checks.sources.recorded import RecordedSource
-from checks.sweep import MOST_LOGS, ClusterSweep, evaluate_each, logs_worth_reading, problem_of, targets_of
+from checks.sweep import (
+    MOST_LOGS,
+    ClusterSweep,
+    evaluate_each,
+    is_complete,
+    logs_worth_reading,
+    problem_of,
+    targets_of,
+)
 
 AT_ONCE = 8
 """Clusters that one process gathers at a time."""
@@ -131,6 +139,7 @@ def sweep_cluster(
         seconds=round(monotonic() - began, 3),
         reports=reports,
         problem=problem_of(store, targets),
+        complete=is_complete(store),
         late=any(gap.status == 504 and gap.message == TOO_LATE for gap in store.all_gaps()),
         unread_logs=len(sparing.left_out),
     )
