@@ -68,7 +68,7 @@ def test_a_quiet_digest_is_one_line(name: str, changes: dict[str, object], remem
 
 
 def _seen(known: digest.Known) -> dict[str, GatewayState]:
-    return {name: replace(state, unseen=None) for name, state in known.states.items()}
+    return {name: replace(state, unseen=None, at=NOW) for name, state in known.states.items()}
 
 
 SHIFTS: dict[str, Callable[[Handoff], Handoff]] = {
