@@ -228,14 +228,13 @@ def test_the_janitor_ends_what_found_no_worker_for_half_an_hour(client: Client, 
 
 
 def test_the_janitor_tells_the_courier_what_slack_does_not_show(client: Client, redis_client: redis.Redis) -> None:
-    client.start(ORDER)
+    run = client.start(ORDER).run
     redis_client.delete("egress-diag:courier")
     sweep(client)
     assert queued(redis_client, "courier") == 0, "word is under way"
     for key in redis_client.scan_iter("egress-diag:told:*"):
         redis_client.delete(key)
-    for name in redis_client.zrange("egress-diag:due", 0, -1):
-        redis_client.zadd("egress-diag:due", {bytes(name): 0})
+    redis_client.zadd("egress-diag:due", {f"run/{run.id}": 0})
     sweep(client)
     sweep(client)
     assert queued(redis_client, "courier") == 1
