@@ -57,6 +57,40 @@ def needs_identity(rule: Raw) -> bool:
     return bool(sources) and all(any(texts(source, field) for field in IDENTITY[:3]) for source in sources)
 
 
+def admits(rule: Raw, namespace: str, owner: str) -> bool:
+    """Whether the rule of a policy of namespace `owner` can match a client of this namespace whose certificate the gateway
+    has seen; other fields of the source may still keep it out."""
+    sources = [mapping(each, "source") for each in items(rule, "from")]
+    return not sources or any(_source(each, namespace, owner) for each in sources)
+
+
+def _source(source: Raw, namespace: str, owner: str) -> bool:
+    wanted, unwanted = texts(source, "namespaces"), texts(source, "notNamespaces")
+    if any(_fits(each, namespace) for each in unwanted) or (wanted and not any(_fits(e, namespace) for e in wanted)):
+        return False
+    principals = texts(source, "principals")
+    if principals and not any(_principal(each, namespace) for each in principals):
+        return False
+    accounts = texts(source, "serviceAccounts")
+    return not accounts or any((each.rpartition("/")[0] or owner) == namespace for each in accounts)
+
+
+def _fits(pattern: str, value: str) -> bool:
+    """Istio's match of texts: exact, prefix*, *suffix or *."""
+    if pattern.startswith("*"):
+        return value.endswith(pattern[1:])
+    return value.startswith(pattern[:-1]) if pattern.endswith("*") else value == pattern
+
+
+def _principal(pattern: str, namespace: str) -> bool:
+    """`<trust domain>/ns/<namespace>/sa/<account>`; a wildcard that cuts the namespace off may mean any."""
+    before, found, rest = pattern.partition("/ns/")
+    if not found:
+        return "*" in before
+    name, more, _ = rest.partition("/")
+    return name == namespace if more else _fits(name, namespace)
+
+
 def _operation(operation: Raw, host: str) -> bool:
     wanted, unwanted = texts(operation, "hosts"), texts(operation, "notHosts")
     if any(_host(each, host) for each in unwanted if not host.startswith("*")):

@@ -1,15 +1,19 @@
 """Corrections of Gateways: one that selects the pods, one that is there at all, a server where requests arrive."""
 
+from dataclasses import replace
+
 from checks.facts.base import KubernetesObject
 from checks.facts.kubernetes import Service
 from checks.facts.view import Facts
 from checks.route.breaks import Break, Fault
 from checks.route.carried import Configuration
-from checks.route.corrections import Apply, Change, Merge, manifest, object_name, replaced
+from checks.route.clients import Clients
+from checks.route.corrections import Apply, Change, Edit, Merge, manifest, object_name, pointer, replaced
 from checks.route.destination_rules import effective
+from checks.route.needs import routes_about
 from checks.route.passage import passage
-from checks.route.registry import gateway_named
-from checks.route.rules import gateway_refs
+from checks.route.registry import gateway_named, rules
+from checks.route.rules import MESH, gateway_refs
 from checks.route.sidecar_hop import Arrival
 from checks.route.virtual_services import hosts_of
 
@@ -52,6 +56,38 @@ def opened(facts: Facts, found: Configuration, broken: Break) -> Mended | None:
         return None
     change = replaced(server.gateway, f"{server.path}.port.number", arrival.gateway_port)
     return f"Open port {arrival.gateway_port}, which the gateway's Service has", (change,)
+
+
+def prepared(facts: Facts, found: Configuration, broken: Break) -> Mended:
+    """What has to be there before a break can be mended: a server for the host. One of a Gateway that the VirtualServices
+    name takes it, too; where there is no Gateway at all, one is created."""
+    bound = {ref for route in routes_about(found, broken.host) for ref in gateway_refs(route)}
+    near = next((s for s in found.all_servers if s.lost_to is None and s.name in bound), None)
+    if near is not None and not near.serves(broken.host):
+        operation = {"op": "add", "path": pointer(f"{near.path}.hosts", "-"), "value": broken.host}
+        return f"Add {broken.host} to the Gateway's server", (Edit(near.gateway, (operation,)),)
+    if found.all_servers or not found.labels:
+        return "", ()
+    for route in routes_about(found, broken.host):
+        for rule in rules(facts, route):
+            for each in rule.destinations:
+                if each.host == found.service:
+                    client = broken.clients[0] if broken.clients else Clients(route.namespace, (route.namespace,))
+                    port = each.port or (443 if rule.kind == "tls" else 80)
+                    named = replace(broken, text=next((ref for ref in gateway_refs(route) if ref != MESH), ""))
+                    arrival = Arrival(client, rule.kind, port, rule, each, port)
+                    return "Create the Gateway", (Apply(_gateway(facts, found, named, arrival)),)
+    return "", ()
+
+
+def named_instead(found: Configuration, broken: Break) -> Break:
+    """The break of a Gateway that does not exist, with the server that was meant: one that takes the host though it is left
+    out, else one on the port."""
+    servers = found.all_servers
+    meant = next((s for s in servers if s.serves(broken.host)), None) or next(
+        (s for s in servers if s.port == broken.port), None
+    )
+    return replace(broken, server=meant) if broken.server is None and meant is not None else broken
 
 
 def _gateway(facts: Facts, found: Configuration, broken: Break, arrival: Arrival) -> dict[str, object]:

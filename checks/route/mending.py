@@ -15,7 +15,7 @@ from checks.route.carried import Configuration
 from checks.route.clients import client_namespaces
 from checks.route.corrected import as_yaml, corrected, ref_of
 from checks.route.corrections import Apply, Change, Edit, Merge, exported_also, manifest, object_name, pointer, replaced
-from checks.route.gateway_mending import Mended, label_of, opened, selecting
+from checks.route.gateway_mending import Mended, label_of, named_instead, opened, prepared, selecting
 from checks.route.gateways import BoundServer
 from checks.route.hosts import is_wildcard
 from checks.route.mesh_mending import discovered_too
@@ -62,7 +62,9 @@ def _changes(facts: Facts, found: Configuration, cause: Cause, host: str, port: 
         case Break() if (mended := opened(facts, found, cause)) is not None:
             return mended
         case Break():
-            return _title(found, cause), repairs.repair(facts, found, cause)
+            named = named_instead(found, cause) if cause.fault is Fault.NO_SUCH_GATEWAY else cause
+            changes = repairs.repair(facts, found, named)
+            return (_title(found, named), changes) if changes else prepared(facts, found, cause)
         case TlsBreak():
             return TLS_MEANINGS[cause.fault].fix.format(wanted=_mode(cause)), tls_repairs.repair(facts, found, cause)
         case Blocked():

@@ -48,11 +48,13 @@ def _list_host(case: Case) -> tuple[Change, ...]:
 
 
 def _open_port(case: Case) -> tuple[Change, ...]:
-    """The host where it arrives: the rule sends it to the port of its server, or a server on that port takes it, too."""
+    """The host where it arrives: the rule sends it to the port of a server that asks such rules, or a server on that port
+    takes it, too."""
     server, broken = case.broken.server, case.broken
     if server is None or server.lost_to is not None:
         return ()
-    if server.serves(broken.host) and broken.route is not None and broken.destination is not None:
+    meant = broken.destination is not None and broken.destination.path.startswith(f"spec.{server.kind.routes}[")
+    if meant and server.serves(broken.host) and broken.route is not None and broken.destination is not None:
         return (replaced(broken.route, f"{broken.destination.path}.port", {"number": server.port}),)
     if server.port == broken.port:
         return _list_host(case)

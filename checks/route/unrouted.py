@@ -91,7 +91,11 @@ def _of_other_kind(leg: Leg, seen: list[VirtualService]) -> Break | None:
     dial = leg.walk.dial
     if any(rule.kind == dial.kind for route in seen for rule in rules(leg.facts, route)):
         return None
-    server = next((s for s in leg.found.all_servers if s.concerns(dial.host) and s.kind.routes == dial.kind), None)
+    bound = {ref for route in seen for ref in gateway_refs(route)}
+    fitting = [s for s in leg.found.all_servers if s.kind.routes == dial.kind]
+    server = next((s for s in fitting if s.concerns(dial.host)), None) or next(
+        (s for s in fitting if s.name in bound), None
+    )
     return leg.breaking(Fault.WRONG_KIND, seen[0], server=server) if server is not None else None
 
 

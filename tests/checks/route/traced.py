@@ -61,7 +61,8 @@ def changed(
 def without(cluster: Cluster, kind: str, name: str, namespace: str = NAMESPACE) -> Cluster:
     """The cluster without one object."""
     kept = tuple(each for each in cluster.objects if identity(each)[1:] != (kind, namespace, name))
-    assert len(kept) < len(cluster.objects), f"there is no {kind} {namespace}/{name}"
+    if len(kept) == len(cluster.objects):
+        raise LookupError(f"there is no {kind} {namespace}/{name}")
     return replace(cluster, objects=kept)
 
 
