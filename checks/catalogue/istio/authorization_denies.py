@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from checks.check import check
-from checks.commands import ISTIO_EGW, change, look
+from checks.commands import ISTIO_EGW, change, kubectl, look
 from checks.facts.istio import AuthorizationPolicy, Gateway, VirtualService
 from checks.facts.reading import items, mapping, texts
 from checks.facts.view import Facts
 from checks.findings import Action, Evidence, Observation, Severity, fail, healthy, warn
-from checks.route.authorization import aimed, applying, is_everything, may_match, needs_identity
+from checks.route.authorization import IDENTITY, admits, aimed, applying, is_everything, may_match, needs_identity
 from checks.route.carried import HOST_READS, Configuration, about, configuration, judged
+from checks.route.clients import client_namespaces
 from checks.route.corrections import Apply, listed, show
 from checks.route.visibility import settle
 
@@ -26,7 +27,8 @@ ANSWER = "403 (rbac_access_denied)"
 def authorization_denies(facts: Facts) -> Iterator[Observation]:
     """What it looks at: the AuthorizationPolicies of the gateway's namespace and of aks-istio-system that select its pods, or
     have no selector. Where ALLOW policies apply, a host that none of their rules can match fails: with `spec: {}` that
-    is every host; so does a DENY rule without conditions. It warns for DENY and CUSTOM policies that may match, for ALLOW
+    is every host; so does a DENY rule without conditions, and a host that an ISTIO_MUTUAL server allows only to identities of
+    other namespaces than the clients'. It warns for DENY and CUSTOM policies that may match, for ALLOW
     rules that need the client's identity where the server is not ISTIO_MUTUAL, and for `targetRefs` that name the
     gateway, which do nothing. Methods, paths, ports and conditions are not judged.
 
@@ -52,6 +54,7 @@ def authorization_denies(facts: Facts) -> Iterator[Observation]:
         ),
         *_may_deny(policies, hosts),
         *_without_identity(found, allowing, hosts),
+        *_of_others(facts, found, allowing, hosts),
         *(_aimed(facts, each) for each in aimed(facts)),
     ]
     yield from observations
@@ -174,6 +177,46 @@ def _without_identity(
             ],
             about=about([host]),
         )
+
+
+def _of_others(
+    facts: Facts, found: Configuration, allowing: tuple[AuthorizationPolicy, ...], hosts: tuple[str, ...]
+) -> Iterator[Observation]:
+    """Hosts that the rules allow to the identities of other namespaces than those where requests start."""
+    if not allowing:
+        return
+    clients = client_namespaces(facts)
+    for host in hosts:
+        fitting = [(p, rule) for p in allowing for rule in p.rules if may_match(rule, host)]
+        seen = [s for s in found.servers_for(host) if s.server.tls_mode == "ISTIO_MUTUAL"]
+        if not fitting or not seen or len(seen) < len(found.servers_for(host)):
+            continue
+        if any(admits(rule, each, policy.namespace) for policy, rule in fitting for each in clients):
+            continue
+        policy = fitting[0][0]
+        where = ", ".join(clients[:3]) + (f" and {len(clients) - 3} more" if len(clients) > 3 else "")
+        yield fail(
+            f"{policy.ref} allows {host} to none of the clients in namespace {where}: the gateway answers {ANSWER}.",
+            subject=policy.ref,
+            evidence=[Evidence(p.ref, "spec.rules[*].from.source", _sources(p), where) for p in allowing[:3]],
+            actions=[
+                show(policy),
+                change(
+                    f"Add the clients' namespace to the sources ({where}) in {policy.ref}", _edit(policy), ISTIO_EGW
+                ),
+            ],
+            about=about([host]),
+        )
+
+
+def _sources(policy: AuthorizationPolicy) -> str:
+    sources = [mapping(each, "source") for rule in policy.rules for each in items(rule, "from")]
+    named = sorted({name for source in sources for field in IDENTITY for name in texts(source, field)})
+    return ", ".join(named[:5]) or "(any)"
+
+
+def _edit(policy: AuthorizationPolicy) -> str:
+    return kubectl("edit", "authorizationpolicies.security.istio.io", policy.name, namespace=policy.namespace)
 
 
 def _aimed(facts: Facts, policy: AuthorizationPolicy) -> Observation:

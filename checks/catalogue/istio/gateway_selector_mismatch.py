@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from checks.check import Because, check
-from checks.commands import ISTIO_EGW, TSG, change, kubectl, look
+from checks.commands import HOWTO, ISTIO_EGW, TSG, change, kubectl, look
 from checks.facts.istio import Gateway, VirtualService
 from checks.facts.view import Facts
 from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
@@ -101,7 +101,7 @@ def _missed(facts: Facts, found: Configuration, gateway: Gateway) -> Observation
             f"{gateway.namespace}.",
             subject=gateway.ref,
             evidence=[Evidence(found.mesh.written[0], "data.mesh", "discoverySelectors", f"match {gateway.namespace}")],
-            actions=[look("The mesh's settings", _mesh_command(found), TSG), show(gateway)],
+            actions=[look("Look at the mesh's settings", _mesh_command(found), TSG), show(gateway)],
             about=[*served(hosts), Involved("namespace", gateway.namespace)],
         )
     idle_beside = bool(found.selected) and name not in found.named | found.near
@@ -131,7 +131,7 @@ def _repair(facts: Facts, found: Configuration, gateway: Gateway) -> list[Action
     )
     return [
         show(gateway),
-        look("The labels of the gateway's pods", pods),
+        look("See the labels of the gateway's pods", pods),
         change(
             f"Let {gateway.ref} select the gateway's pods",
             patched(gateway, {"spec": {"selector": {**wrong, **_label(found)}}}),
@@ -143,7 +143,7 @@ def _repair(facts: Facts, found: Configuration, gateway: Gateway) -> list[Action
 
 def _none(facts: Facts, found: Configuration) -> Observation:
     if not found.routes:
-        return skip(nothing_configured(facts))
+        return _unconfigured(facts)
     routes = ", ".join(each.ref for each in found.routes[:3])
     return fail(
         f"{routes} sends requests to {facts.gateway.ref}, but no Gateway selects its pods.",
@@ -153,7 +153,7 @@ def _none(facts: Facts, found: Configuration) -> Observation:
             *(Evidence(each.ref, "spec.gateways", ", ".join(each.gateways)) for each in found.routes[:3]),
         ],
         actions=[
-            look("All Gateways", listed(Gateway)),
+            look("See all Gateways", listed(Gateway)),
             change(
                 "Create a Gateway that selects the gateway's pods",
                 _create(facts, found),
@@ -162,6 +162,21 @@ def _none(facts: Facts, found: Configuration) -> Observation:
             ),
         ],
         about=served(judged(facts)),
+    )
+
+
+def _unconfigured(facts: Facts) -> Observation:
+    return warn(
+        nothing_configured(facts),
+        subject=facts.gateway.ref,
+        evidence=[
+            Evidence("gateways.networking.istio.io", "spec.selector", "(none selects it)", facts.gateway.name),
+            Evidence("virtualservices.networking.istio.io", "destination", "(none)", facts.gateway.service_host),
+        ],
+        actions=[
+            look("See all Gateways", listed(Gateway), ISTIO_EGW),
+            look("See all VirtualServices, and the how-to for a first route", listed(VirtualService), HOWTO),
+        ],
     )
 
 

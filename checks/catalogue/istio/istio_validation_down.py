@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from checks.check import check
-from checks.commands import ADDON, kubectl, look, restart
+from checks.commands import ADDON, change, kubectl, look, restart
 from checks.facts.istio import ROOT_NAMESPACE
-from checks.facts.kubernetes import EndpointSlice, Service, ValidatingWebhookConfiguration, Webhook
+from checks.facts.kubernetes import EndpointSlice, Service, ValidatingWebhookConfiguration, Webhook, selects
+from checks.facts.reading import texts
 from checks.facts.view import Facts
 from checks.findings import Evidence, Involved, Observation, Severity, healthy, skip, warn
 
@@ -17,8 +18,9 @@ from checks.findings import Evidence, Involved, Observation, Severity, healthy, 
     reads=(ValidatingWebhookConfiguration, Service, EndpointSlice),
 )
 def istio_validation_down(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the webhooks that send Istio's objects to `istiod-<revision>` for validation, and whether that
-    Service exists and has a ready endpoint. With failurePolicy Fail and none it warns.
+    """What it looks at: the webhooks that send Istio's objects to `istiod-<revision>` for validation, those that an
+    earlier revision has left behind among them, and whether that Service exists and has a ready endpoint. With
+    failurePolicy Fail and none it warns.
 
     Why it matters: traffic flows on, but every create and update of a Gateway, VirtualService, ServiceEntry or other
     Istio object of that revision is refused, so that no correction can be applied.
@@ -28,10 +30,11 @@ def istio_validation_down(facts: Facts) -> Iterator[Observation]:
     Source: Istio `manifests/charts/istiod-remote`; domain.md 1.2 and 6.10."""
     wanted = {f"istiod-{revision}": revision for revision in facts.gateway.revisions}
     found = [
-        (configuration, hook, wanted[hook.service[1]])
+        (configuration, hook, wanted.get(hook.service[1], hook.service[1].removeprefix("istiod-")))
         for configuration in facts.all(ValidatingWebhookConfiguration)
         for hook in configuration.webhooks
-        if hook.service is not None and hook.service[0] == ROOT_NAMESPACE and hook.service[1] in wanted
+        if hook.service is not None and hook.service[0] == ROOT_NAMESPACE
+        if hook.service[1] in wanted or _left_behind(hook, facts.gateway.revisions)
     ]
     if not found:
         yield skip("No webhook validates Istio's objects for the gateway's revisions.")
@@ -48,9 +51,21 @@ def istio_validation_down(facts: Facts) -> Iterator[Observation]:
             dead[revision] = (configuration.name, evidence)
         if revision in dead:
             count += 1
-            yield _warned(configuration, hook, revision, dead[revision][1])
+            yield _warned(configuration, hook, revision, dead[revision][1], f"istiod-{revision}" in wanted)
     if not count:
         yield healthy(f"Istio's objects are validated by {names}, and istiod answers.")
+
+
+def _left_behind(hook: Webhook, revisions: tuple[str, ...]) -> bool:
+    """Whether a webhook that names another istiod (of a revision that is gone, say) still decides about the Istio objects of
+    these revisions, or about those that name none."""
+    if hook.service is None or not hook.service[1].startswith("istiod-"):
+        return False
+    if not any("networking.istio.io" in texts(rule, "apiGroups") for rule in hook.rules):
+        return False
+    return any(selects(hook.object_selector, {"istio.io/rev": each}) for each in revisions) or selects(
+        hook.object_selector, {}
+    )
 
 
 def _unanswered(facts: Facts, service: str) -> Evidence | None:
@@ -64,28 +79,22 @@ def _unanswered(facts: Facts, service: str) -> Evidence | None:
 
 
 def _warned(
-    configuration: ValidatingWebhookConfiguration, hook: Webhook, revision: str, evidence: Evidence
+    configuration: ValidatingWebhookConfiguration, hook: Webhook, revision: str, evidence: Evidence, installed: bool
 ) -> Observation:
+    whose = f" of revision {revision}" if installed else ""
+    pods = kubectl("get", "pods,endpointslices", "-l", "app=istiod", "-o", "wide", namespace=ROOT_NAMESPACE)
+    remove = kubectl("delete", "validatingwebhookconfiguration", configuration.name)
     return warn(
-        f"Nobody answers webhook {hook.name} of {configuration.ref}, so Istio's objects of revision {revision} "
-        "cannot be created or changed.",
+        f"Nobody answers webhook {hook.name} of {configuration.ref}, so Istio's objects{whose} cannot be created or changed.",
         subject=configuration.ref,
         evidence=[evidence, Evidence(configuration.ref, f"webhooks[{hook.name}].failurePolicy", hook.failure_policy)],
         actions=[
-            look(
-                "Look at istiod's pods and endpoints",
-                kubectl(
-                    "get",
-                    "pods,endpointslices",
-                    "-l",
-                    "app=istiod",
-                    "-o",
-                    "wide",
-                    namespace=ROOT_NAMESPACE,
-                ),
-                ADDON,
+            look("Look at istiod's pods and endpoints", pods, ADDON),
+            restart(f"istiod-{revision}", ROOT_NAMESPACE)
+            if installed
+            else change(
+                f"Remove what revision {revision} has left behind", remove, ADDON, "Istio's objects can be changed"
             ),
-            restart(f"istiod-{revision}", ROOT_NAMESPACE),
         ],
         about=[Involved("revision", revision), Involved("webhook", configuration.name)],
     )

@@ -26,6 +26,9 @@ NEEDS: dict[Fault, type[Fact]] = {
 BETTER = {Fault.NO_SERVER: Fault.WRONG_PORT, Fault.WRONG_PROTOCOL: Fault.WRONG_KIND}
 """Breaks that say no more than another of the same host."""
 
+ON_THE_PROXIES = frozenset({Fault.NO_SERVER, Fault.UNUSED_SERVER})
+"""What can only be said of proxies whose labels are known: without a pod and a Deployment nothing is selected (Ruling 18)."""
+
 
 @check(
     code="EG507",
@@ -51,7 +54,7 @@ def virtual_service_route_broken(facts: Facts) -> Iterator[Observation]:
     found = configuration(facts)
     hosts = judged(facts)
     ways = [passage(facts, host) for host in hosts]
-    worth = [each for way in ways for each in _worth(way.breaks)]
+    worth = [each for way in ways for each in _worth(way.breaks) if found.labels or each.fault not in ON_THE_PROXIES]
     broken = [each for each in worth if _certain(facts, each)]
     for each in broken:
         yield told(facts, found, each)
@@ -65,6 +68,8 @@ def virtual_service_route_broken(facts: Facts) -> Iterator[Observation]:
         return
     if not hosts:
         yield skip(nothing_configured(facts))
+    elif not found.labels:
+        yield skip(f"The {facts.gateway.ref} has no Deployment that a Gateway could select (deployment-not-available).")
     elif not found.selected:
         yield skip(f"No Gateway selects the pods of {facts.gateway.ref} (gateway-selector-mismatch).")
     else:

@@ -51,8 +51,8 @@ class _Revision:
 def deployment_not_available(facts: Facts) -> Iterator[Observation]:
     """What it looks at: the Deployment `<gateway>-<revision>` of every mesh revision. A Deployment that is missing, is
     being deleted, is scaled to zero or has no ready pod fails when no other revision serves, and warns when one does
-    (one of two during an upgrade). Some ready pods of those wanted warn, and so does a status that is older than the
-    spec.
+    (one of two during an upgrade). Some ready pods of those wanted warn, and so do a status that is older than the
+    spec, and a rollout that is stuck (ProgressDeadlineExceeded) while as many pods as wanted serve.
 
     Why it matters: the gateway is its pods; with none ready, whatever is routed to it gets no answer.
 
@@ -131,6 +131,9 @@ def _judge(facts: Facts, each: _Revision, serves: bool) -> Observation | None:
             Evidence(ref, "status.observedGeneration", str(deployment.observed_generation), str(deployment.generation))
         ]
         summary = f"The status of {ref} is older than its spec."
+        return warn(summary, subject=ref, evidence=evidence, actions=actions[:1], about=_about(each))
+    if text(deployment.condition("Progressing"), "reason") == "ProgressDeadlineExceeded":
+        summary = f"The rollout of {ref} is stuck; {ready} pods of the state before still serve."
         return warn(summary, subject=ref, evidence=evidence, actions=actions[:1], about=_about(each))
     return None
 

@@ -144,6 +144,12 @@ def _fault(
     )
 
 
+def _prefix_size(configuration: StaticGatewayConfiguration) -> str:
+    """The length of the prefix that the configuration has had, else one that leaves room for a third and fourth node."""
+    length = configuration.egress_prefix.rpartition("/")[2]
+    return length if length in ("28", "29", "30", "31") else "30"
+
+
 def _elsewhere(facts: Facts, configuration: StaticGatewayConfiguration) -> list[Action]:
     """A new configuration on the right pool: what an edit of the pool's name leaves behind on the old one is unproven."""
     usable = [pool.name for pool in facts.all(AgentPool) if state_of(pool) is PoolState.USABLE]
@@ -156,7 +162,7 @@ def _elsewhere(facts: Facts, configuration: StaticGatewayConfiguration) -> list[
                     "nodepool",
                     "add",
                     *("--nodepool-name", _new_pool(facts, configuration), "--mode", "gateway"),
-                    *("--gateway-prefix-size", "30", "--node-count", "2"),
+                    *("--gateway-prefix-size", _prefix_size(configuration), "--node-count", "2"),
                 ),
                 SEGDOC,
                 "two nodes are Ready, and the configurations that name the pool get their prefix",
