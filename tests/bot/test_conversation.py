@@ -192,6 +192,7 @@ def test_a_mention_elsewhere_is_a_command(talk: Conversation) -> None:
 # watches
 
 
+@pytest.mark.slow
 def test_a_watch_says_fixed_once_after_a_flapping_gateway_has_settled(
     slack: SandboxServer, redis_url: str, tmp_path: Path
 ) -> None:
@@ -280,6 +281,7 @@ def test_the_form_says_when_nothing_may_be_asked_here(slack: SandboxServer, clie
         assert "#platform-team" in view.shown
 
 
+@pytest.mark.slow
 def test_a_form_that_comes_too_late_says_what_to_type(talk: Conversation) -> None:
     talk.slack.faults.latency(3.2, "views.open")
     talk.slack.say("/egress-diag")

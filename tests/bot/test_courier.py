@@ -71,7 +71,9 @@ def test_delivering_again_changes_nothing(courier: Courier, slack: SandboxServer
     assert len(slack.changes()) == before
 
 
-@pytest.mark.parametrize("lost", [1, 2, 5, 8])
+@pytest.mark.parametrize(
+    "lost", [1, 2, pytest.param(5, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.slow)]
+)
 def test_a_post_whose_answer_was_lost_is_found_again(
     new_courier: MakeCourier, slack: SandboxServer, broken: Run, lost: int
 ) -> None:
@@ -181,6 +183,7 @@ def test_with_edits_limited_the_verdict_is_posted_all_the_same(
     assert slots(whole_thread(slack)) == ["parent", "verdict"]
 
 
+@pytest.mark.slow
 def test_slacks_own_limits_are_kept(client: Client, redis_url: str, config_file: object) -> None:
     """One post a second in a channel after a short burst: it takes a while, and nothing is refused twice in a row."""
     with SandboxServer(limits=RateLimits()) as slack:
@@ -322,6 +325,7 @@ def test_a_run_that_is_too_old_is_not_due_for_ever(courier: Courier, client: Cli
     assert not client.documents.due(0)
 
 
+@pytest.mark.slow
 def test_a_parent_among_many_messages_is_found_again(
     new_courier: MakeCourier, client: Client, slack: SandboxServer, broken: Run
 ) -> None:
