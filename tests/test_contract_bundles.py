@@ -19,6 +19,8 @@ from tests.command_line import ROOT, Answer, ask, refused
 
 HEALTHY = ROOT / "examples" / "bundles" / "healthy"
 GATEWAY = "team-egress/egw"
+
+pytestmark = pytest.mark.slow  # a process for each case
 BUNDLE = "apiVersion: egress-diag/v1\nkind: Bundle\ncluster: aks1\ncaptured_at: 2026-11-23T10:00:00Z\n"
 
 

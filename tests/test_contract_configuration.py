@@ -12,6 +12,8 @@ HEALTHY = ROOT / "examples" / "bundles" / "healthy"
 BROKEN = ROOT / "examples" / "bundles" / "selector-mismatch"
 GATEWAY = "team-egress/egw"
 
+pytestmark = pytest.mark.slow  # a process for each case
+
 
 def written(folder: Path, content: str | bytes, name: str = "c.yaml") -> Path:
     path = folder / name
