@@ -23,6 +23,7 @@ from checks.facts.base import Fact, Gap, Listed
 from checks.permissions import cluster_role
 from checks.rights import PROBE, RESTART
 from checks.sources.live import close_sources, open_source
+from tests.docs.commands import blocks
 from tests.helm.chart import CHART, LEAST, Json, merged, pods, program, rendered
 from tests.helm.manifests import model
 from tests.helm.matrix import HERE, MATRIX, RULE
@@ -268,6 +269,7 @@ def test_the_other_account_has_none(cluster: Cluster) -> None:
     assert cluster.ask("GET", "/api/v1/pods", token=cluster.token("egress-diag"))[0] == 403
 
 
+RBAC = "rbac.authorization.k8s.io/v1"
 POD: Json = {
     "apiVersion": "v1",
     "kind": "Pod",
@@ -334,3 +336,37 @@ def test_probes_and_restarts_reach_only_the_namespaces_that_were_named(cluster: 
                 assert may(cluster, account, verb, rule["apiGroups"][0], name, sub, "payments"), f"{verb} {resource}"
                 elsewhere = may(cluster, account, verb, rule["apiGroups"][0], name, sub, "aks-istio-egress")
                 assert elsewhere == ((verb, resource) == ("get", "pods/log"))
+
+
+def test_the_install_page_is_followed_literally(cluster: Cluster, tmp_path: Path) -> None:
+    """Its values block and its helm commands, as they stand, up to where nodes would be needed."""
+    page = blocks("docs/install.md")
+    (values,) = [block.script for block in page if not block.needs]
+    helm = program("helm")
+    (tmp_path / "helm").symlink_to(CHART.parent)
+    environment = {
+        "PATH": f"{Path(helm).parent}:{os.defpath}",
+        "HOME": str(tmp_path),
+        "KUBECONFIG": str(cluster.server.kubeconfig()),
+    }
+    commands = [line for block in page if block.needs == "kubernetes" for line in block.script.splitlines()]
+    rights_only, install = [line for line in commands if line.startswith("helm upgrade --install")]
+    uninstall = next(line for line in commands if line.startswith("helm uninstall"))
+    # In a namespace and under a name of its own, beside the release of the other tests.
+    for script in (values, install, uninstall, rights_only, uninstall):
+        here = script.replace("--namespace egress-diag", "--namespace elsewhere").replace(
+            " egress-diag helm/", " followed helm/"
+        )
+        here = here.replace("uninstall egress-diag", "uninstall followed")
+        done = subprocess.run(
+            ["/bin/bash", "-euo", "pipefail", "-c", here],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{here}\n{done.stderr}"
+        if script is rights_only:
+            binding = cluster.ask("GET", f"/apis/{RBAC}/clusterrolebindings/elsewhere-followed-egress-diag-read")
+            assert binding[1]["subjects"][0]["kind"] == "User"
