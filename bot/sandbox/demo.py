@@ -1,6 +1,7 @@
 """`egress-diag demo`: the whole system on one machine, over example incidents, with nothing to install or sign up for."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -188,8 +189,19 @@ def _is_complete(thread: list[Message]) -> bool:
 def _show(thread: list[Message]) -> None:
     for number, message in enumerate(thread):
         indent = "" if number == 0 else "    "
-        click.echo("\n".join(f"{indent}{line}" for line in message.shown.splitlines()))
+        click.echo("\n".join(f"{indent}{line}" for line in _readable(message.shown).splitlines()))
         click.echo()
+
+
+def _readable(mrkdwn: str) -> str:
+    """The text as a terminal shows it: commands that can be pasted, times and links as words."""
+    text = re.sub(r"<!date\^[^|>]*\|([^>]*)>", r"\1", mrkdwn)
+    text = re.sub(r"<(https?://[^|>]*)\|([^>]*)>", r"\2 \1", text)
+    text = re.sub(r"<@(\w+)>", r"@\1", text)
+    text = re.sub(r"(?<!\w)([*_])(\S(?:[^*_\n]*\S)?)\1(?!\w)", r"\2", text)
+    for entity, sign in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"), ("\u2060", "")):
+        text = text.replace(entity, sign)
+    return text
 
 
 def _tail(folder: Path) -> None:
