@@ -26,7 +26,7 @@ class Truth:
 
 def seen(truth: Truth, cluster: str, gateway: str, by: str, at: datetime) -> Look:
     """What a look at this truth finds."""
-    faults = ()
+    faults: tuple[Fault, ...] = ()
     if truth.verdict is Verdict.BROKEN:
         faults = (_fault(truth.check, at),)
     return Look(
