@@ -67,7 +67,9 @@ def several(names: tuple[str, ...]) -> str:
 
 def _sidecar(leg: Leg) -> None:
     start, scope = leg.start, leg.start.scope
-    if (gap := readable(leg.facts, (Sidecar, ConfigMap))) is not None:
+    # Without selectors istiod looks at every namespace, whatever its labels.
+    named: tuple[type[Fact], ...] = (Namespace,) if start.mesh.discovery_selectors else ()
+    if (gap := readable(leg.facts, (Sidecar, ConfigMap, *named))) is not None:
         leg.walk.unknown(HopName.SIDECAR, gap, ends=False)
         return
     policy, decider = start.policy

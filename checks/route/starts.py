@@ -114,7 +114,7 @@ def _in(facts: Facts, found: Configuration, namespace: str, port: int) -> Iterat
         group = tuple(pod for pod in injected if diverted.get(pod.name) == each)
         yield replace(_start(facts, found, namespace, group, named=True), diverted=each)
     straight = tuple(pod for pod in injected if pod.name not in diverted)
-    if straight or not diverted or not asked:
+    if straight or not diverted:
         yield from _by_scope(facts, found, namespace, straight, bool(workload), tuple(unread))
 
 

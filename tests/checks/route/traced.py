@@ -21,20 +21,20 @@ from tests.recordings import question, recording
 NAMESPACE = "team-egress"
 
 
-def gathered(cluster: Cluster) -> FactStore:
-    """Everything that a route reads."""
+def gathered(cluster: Cluster, namespace: str = NAMESPACE) -> FactStore:
+    """Everything that a route reads, of the gateway `egw` in this namespace."""
     source = RecordedSource(recording(cluster))
     store = FactStore(source.now())
     for reading in gather(source, frozenset(TRACE_READS), store, monotonic() + 60):
         record(store, reading)
         if not store.targets and (found := store.known(ManagedCluster)):
-            store.targets = (from_profile(found[0], "egw", NAMESPACE),)
+            store.targets = (from_profile(found[0], "egw", namespace),)
     return store
 
 
 def traced(cluster: Cluster, host: str, client: str | None = None, gateway: str = "team-egress/egw") -> Route:
     """The route of a host over the cluster."""
-    store = gathered(cluster)
+    store = gathered(cluster, gateway.partition("/")[0])
     asked = question(cluster, gateway, host, client)
     target = from_profile(store.known(ManagedCluster)[0], asked.gateway, asked.namespace)
     return trace(Facts(store, target, asked, frozenset(TRACE_READS)))
