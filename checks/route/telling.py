@@ -39,7 +39,15 @@ def _through(broken: Break) -> list[Involved]:
         return [Involved("namespace", broken.route.namespace)]
     if broken.fault is Fault.UNKNOWN_DESTINATION and broken.destination is not None:
         return [Involved("destination", broken.destination.host)]
-    return [Involved("server", broken.host)] if broken.fault in AT_SERVERS else []
+    return [Involved("server", broken.host)] if broken.fault in AT_SERVERS or _without_tls(broken) else []
+
+
+def _without_tls(broken: Break) -> bool:
+    """Whether the server asks rules of another kind only because it lacks the tls block that its protocol needs."""
+    if broken.fault is not Fault.WRONG_KIND or broken.server is None:
+        return False
+    server = broken.server.server
+    return server.tls is None and server.port.protocol in ("HTTPS", "TLS")
 
 
 def _words(facts: Facts, found: Configuration, broken: Break) -> dict[str, str]:

@@ -182,10 +182,16 @@ def _calls(facts: Facts, way: Passage) -> Iterator[Observation]:
         actions=[
             show(leaving.rule.route),
             _plain_way(facts, way.host),
-            change(f"Call http://{way.host} in the application; the gateway speaks TLS to it", "", TSG),
+            change(_instead(facts, way), "", TSG),
         ],
         about=about({way.host}),
     )
+
+
+def _instead(facts: Facts, way: Passage) -> str:
+    if _origination(facts, way) is not None:
+        return f"Call http://{way.host} in the application; the gateway speaks TLS to it"
+    return f"Call http://{way.host} in the application, or let port 443 of it pass through the gateway as TLS, too"
 
 
 def _plain_way(facts: Facts, host: str) -> Action:
