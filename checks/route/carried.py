@@ -13,7 +13,7 @@ from checks.findings import Involved
 from checks.question import split_host
 from checks.route.gateways import BoundServer, Labels, ingress_selected, proxy_labels, selecting, servers
 from checks.route.hosts import canonical, is_address, is_cluster_local, is_wildcard, narrower_of, resolve
-from checks.route.registry import bound_to, gateway_named, routing_to, rules, virtual_services
+from checks.route.registry import HostIndex, bound_to, gateway_named, routing_to, rules, virtual_services
 from checks.route.rules import gateway_refs
 from checks.route.visibility import MeshConfig, age, discovered, gateway_mesh
 
@@ -46,6 +46,7 @@ class Configuration:
     servers: tuple[BoundServer, ...]
     intended_servers: tuple[BoundServer, ...]
     routes: tuple[VirtualService, ...]
+    routes_by_host: HostIndex[VirtualService]
     hosts: tuple[str, ...]
 
     @property
@@ -132,6 +133,7 @@ def _configuration(facts: Facts) -> Configuration:
         servers=live,
         intended_servers=meant,
         routes=routes,
+        routes_by_host=HostIndex((resolve(host, each.namespace), each) for each in routes for host in each.hosts),
         hosts=tuple(each for each in _hosts(listed, routes) if not _is_contested(facts, each, listed)),
     )
 

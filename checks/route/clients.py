@@ -1,6 +1,6 @@
 """Where requests start: the namespaces with injected pods, and which of them see the same objects (Ruling 13)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from checks.facts.istio import Exported
@@ -36,13 +36,22 @@ def is_sidecar(pod: Pod) -> bool:
     )
 
 
+def sidecars(facts: Facts) -> Mapping[str, tuple[Pod, ...]]:
+    """The living pods that have a sidecar, by namespace. Reads Pod, as far as it could be read."""
+    return facts.once("sidecars by namespace", lambda window: _sidecars(window.readable(Pod)))
+
+
+def _sidecars(pods: Iterable[Pod]) -> Mapping[str, tuple[Pod, ...]]:
+    found: dict[str, list[Pod]] = {}
+    for pod in pods:
+        if pod.deleted is None and not pod.finished and is_sidecar(pod):
+            found.setdefault(pod.namespace, []).append(pod)
+    return {namespace: tuple(each) for namespace, each in found.items()}
+
+
 def injected_namespaces(facts: Facts) -> tuple[str, ...]:
     """Namespaces with living pods that have a sidecar. Reads Pod, as far as it could be read."""
-    return facts.once("injected namespaces", lambda window: _injected(window.readable(Pod)))
-
-
-def _injected(pods: Iterable[Pod]) -> tuple[str, ...]:
-    return tuple(sorted({p.namespace for p in pods if p.deleted is None and not p.finished and is_sidecar(p)}))
+    return facts.once("injected namespaces", lambda window: tuple(sorted(sidecars(window))))
 
 
 def asked_client(facts: Facts) -> tuple[str, str]:

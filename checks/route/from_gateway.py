@@ -12,7 +12,7 @@ from checks.route.obstacles import Blocked, Obstacle
 from checks.route.registry import bound_to
 from checks.route.server_door import server_for
 from checks.route.stay import Stay, said_of
-from checks.route.virtual_services import overlap, sees
+from checks.route.virtual_services import ids_about, overlap, sees
 from checks.route.visibility import discovered
 from checks.route.way import Decision, HopName, Rival
 
@@ -119,7 +119,10 @@ def _other_routes(stay: Stay, server: BoundServer, exits: tuple[Exit, ...]) -> I
     namespace = facts.gateway.namespace
     used = {id(each.rule.route) for each in exits}
     bound = {id(each) for each in bound_to(facts, server.name)}
-    others = {id(each): each for each in (*routes_about(found, stay.host), *bound_to(facts, server.name))}
+    about = ids_about(facts, stay.host)
+    others = {
+        id(each): each for each in (*routes_about(found, stay.host), *bound_to(facts, server.name)) if id(each) in about
+    }
     for key, route in list(others.items())[:40]:
         if key in used:
             continue

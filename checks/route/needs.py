@@ -6,7 +6,7 @@ from checks.facts.istio import ServiceEntry, VirtualService
 from checks.facts.view import Facts
 from checks.route.carried import Configuration
 from checks.route.clients import Clients, client_groups
-from checks.route.hosts import is_cluster_local, looks_like_service, matches, resolve
+from checks.route.hosts import is_cluster_local, looks_like_service
 from checks.route.registry import rules, service_entries
 from checks.route.rules import MESH, gateway_refs
 from checks.route.service_entries import Entry, entries_for, is_visible
@@ -26,9 +26,9 @@ class Unseen:
 
 def routes_about(found: Configuration, host: str) -> tuple[VirtualService, ...]:
     """The gateway's VirtualServices that have to do with the host, oldest first."""
-    return tuple(
-        each for each in found.routes if any(matches(resolve(written, each.namespace), host) for written in each.hosts)
-    )
+    index = found.routes_by_host
+    about = {id(route) for _, route in (*index.covering(host), *index.within(host))}
+    return tuple(each for each in found.routes if id(each) in about)
 
 
 def destinations(facts: Facts, found: Configuration, host: str) -> dict[str, set[int]]:

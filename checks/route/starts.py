@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from checks.facts.base import Unreadable
 from checks.facts.istio import Sidecar
 from checks.facts.kubernetes import Namespace, Pod
+from checks.facts.reading import mapping
 from checks.facts.view import Facts
 from checks.route.carried import Configuration
-from checks.route.clients import Clients, asked_client, is_sidecar
+from checks.route.clients import Clients, asked_client, is_sidecar, sidecars
 from checks.route.visibility import MeshConfig, Scope, mesh_config, outbound_policy, sidecar_scope
 from checks.route.workloads import (
     EXCLUDES_PORTS,
@@ -18,7 +19,6 @@ from checks.route.workloads import (
     declined_by,
     excluded,
     injectors,
-    living,
     workload_of,
     would_inject,
 )
@@ -129,7 +129,7 @@ def _by_scope(
         return
     chosen = pods
     if selecting and not chosen:
-        chosen = tuple(pod for pod in living(facts.readable(Pod, namespace)) if is_sidecar(pod))
+        chosen = sidecars(facts).get(namespace, ())
     groups: dict[object, list[Pod]] = {}
     for pod in chosen:
         scope = sidecar_scope(facts, namespace, pod.labels) if selecting else None
@@ -174,31 +174,22 @@ def _revision(facts: Facts, found: Configuration, pod: Pod) -> str:
 
 
 def _any_sidecar(facts: Facts, namespace: str) -> Pod | None:
-    return facts.once("a sidecar of each namespace", _build_any).get(namespace)
-
-
-def _build_any(facts: Facts) -> Mapping[str, Pod]:
-    return {pod.namespace: pod for pod in reversed(living(facts.readable(Pod))) if is_sidecar(pod)}
+    return next(iter(sidecars(facts).get(namespace, ())), None)
 
 
 def _diverting(facts: Facts, namespace: str) -> tuple[Pod, ...]:
-    """Pods of a namespace in which some requests go round sidecars; empty for all others, where no pod need be looked at.
-    Of several revisions one pod each, since their settings may differ."""
+    """The sidecars of a namespace in which some requests go round them, or that are of several revisions, whose settings may
+    differ; empty for all others, where no pod need be looked at."""
     return facts.once("pods that matter by namespace", _build_diverting).get(namespace, ())
 
 
 def _build_diverting(facts: Facts) -> Mapping[str, tuple[Pod, ...]]:
-    by_namespace: dict[str, list[Pod]] = {}
-    for pod in living(facts.readable(Pod)):
-        if is_sidecar(pod):
-            by_namespace.setdefault(pod.namespace, []).append(pod)
-    found: dict[str, tuple[Pod, ...]] = {}
-    for namespace, pods in by_namespace.items():
-        revisions = {pod.revision: pod for pod in reversed(pods)}
-        away = any(key in pod.annotations for pod in pods for key in _DIVERTING)
-        if away or len(revisions) > 1:
-            found[namespace] = tuple(pods)
-    return found
+    return {namespace: pods for namespace, pods in sidecars(facts).items() if _matter(pods)}
+
+
+def _matter(pods: tuple[Pod, ...]) -> bool:
+    annotations = [mapping(pod.raw, "metadata", "annotations") for pod in pods]
+    return any(key in each for each in annotations for key in _DIVERTING) or len({pod.revision for pod in pods}) > 1
 
 
 def _meant_bare(pod: Pod) -> bool:

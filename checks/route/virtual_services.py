@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from checks.facts.istio import VirtualService
 from checks.facts.view import Facts
 from checks.route.gateways import BoundServer
-from checks.route.hosts import covers, most_specific, resolve, served
+from checks.route.hosts import covers, matches, most_specific, resolve, served
 from checks.route.registry import bound_to, rules, virtual_services
 from checks.route.rules import MESH, RouteKind, Rule, gateway_refs
 from checks.route.visibility import MeshConfig, discovered, visible
@@ -59,9 +59,11 @@ def at_server(
 ) -> tuple[Asked, tuple[VirtualService, ...]]:
     """What the gateway (of namespace `viewer`) asks at one of its servers, and all VirtualServices that are bound to it for
     the host, whatever the kind of their rules. The rules of several for one host follow each other, the oldest first."""
+    about = ids_about(facts, host)
     bound = tuple(
         route
         for route in bound_to(facts, server.name)
+        if id(route) in about
         if sees(facts, route, viewer, mesh) and overlap(route, server, host)
     )
     kind = server.kind.routes
@@ -71,9 +73,19 @@ def at_server(
     return Asked(_rules(facts, chosen, kind)), bound
 
 
+def ids_about(facts: Facts, host: str) -> frozenset[int]:
+    """Which VirtualServices have to do with the host, wildcards on either side. Reads VirtualService."""
+    index = virtual_services(facts)
+    return frozenset(id(route) for _, route in (*index.covering(host), *index.within(host)))
+
+
 def overlap(route: VirtualService, server: BoundServer, host: str) -> bool:
     """Whether the server uses the VirtualService for this host: both have it, and its namespace may bind."""
-    common = served(server.hosts, hosts_of(route), route.namespace)
+    # What neither side has to do with the host cannot be common to them for it: most of both, on a gateway with many hosts.
+    routed = tuple(each for each in hosts_of(route) if matches(each, host))
+    common = (
+        served((each for each in server.hosts if matches(each.host, host)), routed, route.namespace) if routed else ()
+    )
     return any(covers(each, host) or covers(host, each) for each in common)
 
 

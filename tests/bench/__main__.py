@@ -7,12 +7,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import evaluation, fleets, runbook, system
+from tests.bench import evaluation, fleets, route, runbook, system
 
 SECTIONS: dict[str, Callable[[], str]] = {
     "runbook": runbook.measure,
     "system": system.measure,
     "evaluation": evaluation.measure,
+    "route": route.measure,
     "fleets": fleets.measure,
 }
 DOCUMENT = Path("docs/benchmarks.md")

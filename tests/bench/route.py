@@ -1,0 +1,99 @@
+"""Tracing routes over gathered facts: one host among 3,000 Istio objects, and all hosts of a gateway with 200."""
+
+import copy
+from dataclasses import replace
+from time import perf_counter
+
+from checks.facts.store import FactStore
+from checks.facts.view import ClusterIdentity, Facts, Question
+from checks.route.carried import configuration
+from checks.route.trace import TRACE_READS, trace
+from tests.bench.evaluation import gathered
+from tests.bench.fleet import big_cluster
+from tests.bench.measure import Sample, table
+from tests.clusters.compose import Cluster, Manifest, identity, named
+
+GOALS = {"one": 0.1, "all": 2.0}
+"""Seconds (issue 4): one host over 3,000 Istio objects, all hosts of a gateway with 200."""
+
+
+def traced_host(store: FactStore, host: str, gateway: str, namespace: str) -> bool:
+    """One route, of facts that were read; whether it is whole."""
+    target = next(each for each in store.targets if (each.namespace, each.name) == (namespace, gateway))
+    question = Question(ClusterIdentity("bench"), gateway, namespace, host)
+    return trace(Facts(store, target, question, frozenset(TRACE_READS))).whole
+
+
+def many_hosts(hosts: int) -> Cluster:
+    """The base cluster, with so many hosts on the one server of its gateway, each with its objects."""
+    base = named("base")
+    own = [
+        o for o in base.objects if o["kind"] in ("VirtualService", "ServiceEntry") and identity(o)[2] == "team-egress"
+    ]
+    objects: list[Manifest] = []
+    for each in base.objects:
+        if identity(each)[1:3] == ("Gateway", "team-egress"):
+            each = copy.deepcopy(each)  # noqa: PLW2901 - the one that is changed
+            each["spec"]["servers"][0]["hosts"] += [f"api-{n}.example.com" for n in range(hosts - 1)]
+        objects.append(each)
+    for number in range(hosts - 1):
+        for each in own:
+            twin = copy.deepcopy(each)
+            twin["metadata"] |= {
+                "name": f"{each['metadata']['name']}-{number}",
+                "uid": f"bench-{each['kind']}-{number}",
+            }
+            twin["spec"]["hosts"] = [f"api-{number}.example.com"]
+            for rule in twin["spec"].get("http", ()):
+                for destination in (one["destination"] for one in rule["route"]):
+                    if destination["host"] == "edition.cnn.com":
+                        destination["host"] = f"api-{number}.example.com"
+            objects.append(twin)
+    return replace(base, objects=tuple(objects))
+
+
+def fresh(store: FactStore) -> FactStore:
+    """The same facts without indexes and derived values."""
+    copied = FactStore(store.now)
+    copied.__dict__.update({**store.__dict__, "_indexes": {}, "_memos": {}})
+    return copied
+
+
+def one_host() -> Sample:
+    """One host over 3,000 Istio objects, everything built anew each time."""
+    store = gathered(big_cluster(500, 3000))
+    seconds = []
+    for number in range(12):
+        copied = fresh(store)
+        began = perf_counter()
+        assert traced_host(copied, f"api-{number}.example.com", f"egw-{number}", f"team-{number}")
+        seconds.append(perf_counter() - began)
+    return Sample(tuple(seconds))
+
+
+def all_hosts(hosts: int) -> Sample:
+    """Every host of one gateway, one after another, indexes built once."""
+    store = gathered(many_hosts(hosts))
+    seconds = []
+    for _ in range(3):
+        copied = fresh(store)
+        question = Question(ClusterIdentity("bench"), "egw", "team-egress")
+        names = configuration(Facts(copied, store.targets[0], question, frozenset(TRACE_READS))).hosts
+        assert len(names) == hosts
+        began = perf_counter()
+        for name in names:
+            assert traced_host(copied, name, "egw", "team-egress"), name
+        seconds.append(perf_counter() - began)
+    return Sample(tuple(seconds))
+
+
+def measure() -> str:
+    """The section of the document."""
+    one, every = one_host(), all_hosts(200)
+    rows = [
+        ("one host, 500 gateways, 3,000 Istio objects, from nothing", one, "100 ms"),
+        ("all hosts of a gateway with 200 hosts", every, "2 s"),
+    ]
+    return "\n".join(
+        ["## Tracing routes over gathered facts", "", table(("what", "median (range)", "to be under"), rows)]
+    )
