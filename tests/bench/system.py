@@ -21,6 +21,7 @@ from tests.redis_server import RedisServer, find_free_port
 CLUSTERS = 24
 BURST = 20
 MANY = 200
+UNDER_WAY = 50
 
 
 class System:
@@ -83,6 +84,8 @@ def measure() -> str:
         system = System(stack, folder)
         _one(system, 0)
         single = [_one(system, n) for n in range(1, 6)]
+        form = _form(system)
+        busy = _busy(system)
         acks = _burst(system)
         used = _many(system)
         idle = {name: memory(p.pid) for name, p in (("listener", system.bot), ("courier", system.courier))}
@@ -92,6 +95,8 @@ def measure() -> str:
         ("command to acknowledgement, one at a time", ack),
         (f"command to acknowledgement, {BURST} at once, 99 %", shown(acks.percentile(0.99))),
         (f"command to acknowledgement, {BURST} at once, median", acks),
+        (f"command to acknowledgement while {UNDER_WAY} runs are under way", busy),
+        ("`/egress-diag` alone to the open form", form),
         ("command to the first steps in the thread", first),
         ("command to the verdict in the channel", final),
     ]
@@ -149,6 +154,32 @@ def _burst(system: System) -> Sample:
             thread.join()
         _wait(lambda: not _going(system), 60)
     return Sample(tuple(acks))
+
+
+def _form(system: System) -> Sample:
+    """From the bare command to the form's skeleton on the screen."""
+    seconds = []
+    for _ in range(5):
+        began = time.perf_counter()
+        system.slack.say("/egress-diag")
+        _wait(lambda: system.slack.view("U0ALICE") is not None, 5)
+        seconds.append(time.perf_counter() - began)
+        view = system.slack.view("U0ALICE")
+        if view is not None:
+            system.slack.close_view(view)
+    return Sample(tuple(seconds))
+
+
+def _busy(system: System) -> Sample:
+    """Acknowledgements while many runs are waiting and going."""
+    for number in range(UNDER_WAY):
+        system.slack.say(f"/egress-diag c{number % CLUSTERS:03d} team-egress/egw --host busy{number}.example.com")
+    acks = [
+        system.slack.say(f"/egress-diag c{number:03d} team-egress/egw --host later{number}.example.com")
+        for number in range(10)
+    ]
+    _wait(lambda: not _going(system), 180)
+    return Sample(tuple(ack.seconds if ack.ok else 3.0 for ack in acks))
 
 
 def _many(system: System) -> list[tuple[int, float]]:
