@@ -45,7 +45,7 @@ def newest_flag(logs: Iterable[ProxyLog], host: str, port: int) -> AccessLine | 
     """The newest access log line for this destination over all pods; None where there is none."""
     cluster = f"outbound|{port}|"
     newest: tuple[str, AccessLine] | None = None
-    for log in logs:
+    for log in sorted(logs, key=lambda each: each.ref):
         for line in log.holding(f"|{host}"):
             if cluster not in line.text:
                 continue
