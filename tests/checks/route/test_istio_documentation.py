@@ -208,7 +208,7 @@ def test_gateways_get_no_automatic_mutual_tls() -> None:
 
 
 def test_a_service_entry_without_resolution_is_none() -> None:
-    """istio.io, ServiceEntry reference, resolution: NONE is what an absent field means; AKS's page on scaling the add-on asks for
+    """istio.io, ServiceEntry reference, resolution: NONE is what an absent field means; AKS's page on scaling asks for
     DNS behind egress gateways."""
     cluster = changed(named(HTTP), "ServiceEntry", "cnn", lambda each: each["spec"].pop("resolution"))
     assert only(traced(cluster, host_of(HTTP))).cause == "not-resolved"
