@@ -41,7 +41,7 @@ def _way(way: Way) -> Iterator[str]:
     for depth, hop in enumerate(reached):
         yield from _hop(hop, depth)
     if beyond and way.outcome in (Outcome.FAILS, Outcome.UNKNOWN):
-        yield from _wrapped(f"not reached: {', '.join(beyond)}", 8 + 2 * len(reached))
+        yield from _wrapped(f"not reached: {', '.join(beyond)}", 9 + 2 * len(reached))
     for correction in way.corrections:
         yield from _correction(correction)
 

@@ -64,6 +64,8 @@ def _changes(facts: Facts, found: Configuration, cause: Cause, host: str, port: 
         case Break():
             named = named_instead(found, cause) if cause.fault is Fault.NO_SUCH_GATEWAY else cause
             changes = repairs.repair(facts, found, named)
+            if cause.fault is Fault.NO_ROUTE and changes and not entries_for(facts, host):
+                changes = (Apply(_new_entry(facts, found, host, port)), *changes)
             return (_title(found, named), changes) if changes else prepared(facts, found, cause)
         case TlsBreak():
             return TLS_MEANINGS[cause.fault].fix.format(wanted=_mode(cause)), tls_repairs.repair(facts, found, cause)
@@ -106,12 +108,12 @@ def _entry(patient: Patient) -> Mended:
             return f"Let istiod look at namespace {entry.namespace}", discovered_too(facts, found, entry.namespace)
         blind = [*client_namespaces(facts), facts.gateway.namespace]
         return f"Export {entry.ref} to the namespaces that need it", (exported_also(entry, dict.fromkeys(blind)),)
-    return f"Declare {host}", (Apply(_new_entry(patient)),)
+    return f"Declare {host}", (Apply(_new_entry(facts, found, host, patient.port)),)
 
 
-def _new_entry(patient: Patient) -> dict[str, object]:
-    facts, found, host = patient.facts, patient.found, patient.host
-    ports = {patient.port: "TLS" if patient.port == 443 else "HTTP"}
+def _new_entry(facts: Facts, found: Configuration, host: str, port: int) -> dict[str, object]:
+    """A ServiceEntry for the host, with the port that is dialled and those that rules send to."""
+    ports = {port: "TLS" if port == 443 else "HTTP"}
     for number in destinations(facts, found, host).get(host, ()):
         ports.setdefault(number, "HTTPS" if number == 443 else "HTTP")
     spec: dict[str, object] = {

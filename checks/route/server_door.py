@@ -31,9 +31,12 @@ def server_for(stay: Stay) -> BoundServer | None:
     if server is None:
         _closed(stay)
         return None
-    shown = [Decision(server.gateway.ref, server.path, written_server(server), _selected(server))]
+    meant_only = any(server is each for each in found.intended_servers)
+    shown = [
+        Decision(server.gateway.ref, server.path, written_server(server), _selected(server, meant_only=meant_only))
+    ]
     rivals = tuple(_other_servers(stay, server))
-    if any(server is each for each in found.intended_servers):
+    if meant_only:
         hidden = server.name in found.hidden
         why = (
             f"istiod does not look at namespace {server.gateway.namespace}"
@@ -56,9 +59,9 @@ def written_server(server: BoundServer) -> str:
     return f"port {server.port} {server.server.port.protocol}{mode}, hosts {', '.join(server.server.hosts[:3])}"
 
 
-def _selected(server: BoundServer) -> str:
+def _selected(server: BoundServer, *, meant_only: bool) -> str:
     selector = ", ".join(f"{key}={value}" for key, value in sorted(server.gateway.selector.items()))
-    return f"its selector {selector or '(empty)'} takes the gateway's pods"
+    return f"its selector {selector or '(empty)'} {'does not take' if meant_only else 'takes'} the gateway's pods"
 
 
 def _closed(stay: Stay) -> None:

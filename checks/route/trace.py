@@ -15,6 +15,7 @@ from checks.facts.logs import ProxyLog
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.question import split_host
+from checks.route.breaks import Break, Fault
 from checks.route.carried import Configuration, asked_host, configuration
 from checks.route.from_client import depart
 from checks.route.from_gateway import pass_gateway
@@ -33,6 +34,7 @@ from checks.route.virtual_services import mesh_routes
 from checks.route.visibility import MeshConfig, mesh_config
 from checks.route.walk import Dial, Walk
 from checks.route.way import Correction, Hop, HopName, Mark, Outcome, Route, Way
+from checks.route.way_words import summary, way_words
 from checks.route.who import unknown_client
 
 TRACE_READS: tuple[type[Fact], ...] = (
@@ -63,7 +65,7 @@ def trace(facts: Facts) -> Route:
     meant = _meant(facts, found, way)
     ways = [each for dial in _dials(facts, host) for each in _ways(facts, found, way, dial, meant)]
     known = _known(found, host)
-    return Route(host, gateway, _summary(facts, found, host, ways, known=known), tuple(ways), known, found.hosts)
+    return Route(host, gateway, summary(facts, found, host, ways, known=known), tuple(ways), known, found.hosts)
 
 
 def _known(found: Configuration, host: str) -> bool:
@@ -138,9 +140,19 @@ def _ways(
 
 
 def _mended(facts: Facts, found: Configuration, followed: _Followed) -> tuple[Correction, ...]:
-    if followed.cause is None or not followed.way.meant:
+    cause = followed.cause
+    if cause is None or not followed.way.meant:
         return ()
-    return corrections(facts, found, followed.cause, asked_host(facts), followed.way.port)
+    if isinstance(cause, Break) and cause.fault is Fault.NO_ROUTE and not _carried_by(found, followed.way.scheme):
+        # The gateway has no server for such requests: which one it should have is for a person to say.
+        return ()
+    return corrections(facts, found, cause, asked_host(facts), followed.way.port)
+
+
+def _carried_by(found: Configuration, scheme: str) -> bool:
+    """Whether any server of the gateway is for requests of this scheme."""
+    kind = {"http": "http", "https": "tls"}.get(scheme, "tcp")
+    return any(server.kind.routes == kind for server in found.all_servers if server.lost_to is None)
 
 
 def _gateway_meshes(facts: Facts, found: Configuration) -> tuple[MeshConfig, ...]:
@@ -185,67 +197,10 @@ def _follow(facts: Facts, found: Configuration, start: Start, dial: Dial, meant:
         start.names,
         walk.outcome,
         meant,
-        _words(facts, walk, meant=meant),
+        way_words(facts, walk, meant=meant),
         walk.answer,
         walk.address,
         walk.finished(),
         revision=found.mesh.revision,
     )
     return _Followed(way, walk.cause, start)
-
-
-def _words(facts: Facts, walk: Walk, *, meant: bool) -> str:
-    """What becomes of the request, in one sentence."""
-    gateway, dial = facts.gateway.ref, walk.dial
-    broken = next((hop for hop in walk.hops if hop.mark in (Mark.BREAKS, Mark.LEAVES)), None)
-    at = f"at the hop {broken.name}" if broken is not None else ""
-    match walk.outcome:
-        case Outcome.THROUGH:
-            return f"{dial} goes through {gateway} and arrives from {walk.address}."
-        case Outcome.BYPASSES if not meant:
-            return f"{dial} does not go through {gateway}, which is set up for {_other(dial)}: it arrives from {walk.address}."
-        case Outcome.BYPASSES:
-            return f"{dial} goes past {gateway}: it leaves the way {at} and arrives from {walk.address}."
-        case Outcome.ELSEWHERE:
-            return f"{dial} takes another way than {gateway}, {at}; it arrives from {walk.address}."
-        case Outcome.FAILS if not meant:
-            return f"{dial} does not work: {gateway} is set up for {_other(dial)}. The application sees {walk.answer}."
-        case Outcome.FAILS:
-            return f"{dial} breaks {at}: the application sees {walk.answer}."
-        case _:
-            unread = next((hop for hop in walk.hops if hop.mark is Mark.UNKNOWN), None)
-            why = f" {unread.name}: {unread.says}." if unread is not None else ""
-            return f"Where {dial} goes is not certain.{why}"
-
-
-def _other(dial: Dial) -> str:
-    return f"https://{dial.host} only" if dial.scheme == "http" else f"http://{dial.host} only"
-
-
-def _summary(facts: Facts, found: Configuration, host: str, ways: list[Way], *, known: bool) -> str:
-    """The answer to "where does it go?" in a sentence or two."""
-    if not known:
-        return f"{facts.gateway.ref} does not carry {host}. {carries(found)}"
-    telling = [way for way in ways if way.meant] or ways
-    worst = sorted(telling, key=lambda way: way.outcome is Outcome.THROUGH)
-    if not worst:
-        return f"No client of {host} was found."
-    through = [way for way in ways if way.outcome is Outcome.THROUGH]
-    others = len({way.summary for way in worst}) - 1
-    more = f" ({others} more way{'s' if others > 1 else ''} below)" if others else ""
-    whom = f" From {_clients(worst[0])}:" if len(telling) > len({way.scheme for way in telling}) else ""
-    if whom and through:
-        return f"It depends on the client.{whom} {worst[0].summary}{more}"
-    return f"{worst[0].summary}{more}"
-
-
-def _clients(way: Way) -> str:
-    return ", ".join(way.clients[:3]) + (f" and {len(way.clients) - 3} more" if len(way.clients) > 3 else "")
-
-
-def carries(found: Configuration) -> str:
-    """ "This gateway carries 6 hosts: …"."""
-    if not found.hosts:
-        return "This gateway carries no host yet."
-    named = ", ".join(found.hosts[:10]) + (f" and {len(found.hosts) - 10} more" if len(found.hosts) > 10 else "")
-    return f"This gateway carries {len(found.hosts)} host{'s' if len(found.hosts) > 1 else ''}: {named}."

@@ -122,3 +122,19 @@ def test_a_correction_is_the_smallest_change() -> None:
     )
     assert yaml.safe_load(correction.manifest)["spec"] == before_["spec"]
     assert correction.elsewhere == "nothing"
+
+
+def test_a_host_that_nobody_configured_gets_everything_it_needs_at_once() -> None:
+    cluster = named(HTTP)
+    host = "api.bank.example:80"
+    corrections = failing(traced(cluster, host))
+    assert [each.resource.partition(" ")[0] for each in corrections] == ["ServiceEntry", "Gateway", "VirtualService"]
+    for each in corrections:
+        cluster = applied(cluster, each)
+    assert traced(cluster, host).whole
+    assert traced(cluster, host_of(HTTP)).whole
+
+
+def test_nothing_is_proposed_for_a_scheme_that_the_gateway_has_no_server_for() -> None:
+    (way,) = traced(named(HTTP), "api.bank.example:443").ways
+    assert way.corrections == ()
