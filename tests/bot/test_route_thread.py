@@ -1,0 +1,63 @@
+"""The route of a run in its thread: the list and the picture, once each, whatever Slack does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.courier import Courier
+from bot.sandbox import SandboxServer
+from checks.findings import Report
+from checks.reports.route_document import KEY, route_to_json
+from tests.bot.stories import BROKEN, accepted, finish
+from tests.bot.test_courier import FULL, MakeCourier, deliver
+from tests.checks.route.breakages import BREAKAGES, HTTP, host_of
+from tests.checks.route.traced import traced
+from tests.clusters.compose import named
+from tests.system import slots, whole_thread
+from workers.client import Client
+from workers.records import Run
+
+WITH_ROUTE = [*FULL[:2], "route", *FULL[2:]]
+
+
+def report_with_route() -> Report:
+    broken = next(each for each in BREAKAGES if each.name == "the Service has no such port")
+    route = traced(broken.do(named(HTTP), HTTP), host_of(HTTP))
+    return replace(BROKEN, host=route.host, extras={KEY: route_to_json(route)})
+
+
+@pytest.fixture
+def routed(client: Client) -> Run:
+    return finish(client, accepted(client), report_with_route())
+
+
+def test_the_list_and_the_picture_are_in_the_thread(courier: Courier, slack: SandboxServer, routed: Run) -> None:
+    deliver(courier, routed)
+    thread = slots(whole_thread(slack))
+    assert sorted(thread) == sorted([*WITH_ROUTE, "route/picture"])
+    assert thread.index("route") < thread.index("route/picture")
+
+
+def test_delivering_again_uploads_no_second_picture(courier: Courier, slack: SandboxServer, routed: Run) -> None:
+    deliver(courier, routed)
+    before = len(slack.changes())
+    deliver(courier, routed)
+    assert len(slack.changes()) == before
+
+
+def test_where_files_may_not_be_uploaded_the_list_stands_alone(
+    courier: Courier, slack: SandboxServer, routed: Run
+) -> None:
+    slack.faults.take_scope("files:write")
+    deliver(courier, routed)
+    assert sorted(slots(whole_thread(slack))) == sorted(WITH_ROUTE)
+
+
+def test_an_upload_that_did_not_arrive_is_made_again(
+    new_courier: MakeCourier, slack: SandboxServer, routed: Run
+) -> None:
+    slack.faults.drop_requests(1, "files.getUploadURLExternal")
+    deliver(new_courier(), routed)
+    assert sorted(slots(whole_thread(slack))) == sorted([*WITH_ROUTE, "route/picture"])
