@@ -32,7 +32,11 @@ def route_messages(run: Run, picture: str = "") -> tuple[Message, ...]:
     route = route_of(run)
     if route is None:
         return ()
-    blocks: list[Block] = [section(raw(f"*Route of* {code(route.host)}\n{plain(route.summary)}"))]
+    # One way that says it all says it itself.
+    told = any(way.summary == route.summary for way in route.ways)
+    blocks: list[Block] = [
+        section(raw(f"*Route of* {code(route.host)}" + ("" if told else f"\n{plain(route.summary)}")))
+    ]
     for way in route.ways:
         blocks += _way(way)
     found = [Message(SLOT, fallback(f"Route of {route.host}: {route.summary}"), fitting(blocks), final=True)]
