@@ -39,11 +39,15 @@ check: $(READY) ## format, lint, types, contracts, generated pages and fast test
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m checks.pages | diff -u checks/CATALOGUE.md - || { echo "checks/CATALOGUE.md is older than the checks: make docs" >&2; exit 1; }
 	$(BIN)/python -m checks.causal_graph | diff -u docs/causes.md - || { echo "docs/causes.md is older than the checks: make docs" >&2; exit 1; }
-	$(BIN)/pytest $(PARALLEL) -q -m 'not slow and not browser and not live' $(PYTEST)
+	$(BIN)/pytest $(PARALLEL) -q -m 'not slow and not browser and not live and not matrix' $(PYTEST)
 
 .PHONY: test
 test: $(READY) ## the whole suite (PYTEST='-k courier' passes through)
-	$(BIN)/pytest $(PARALLEL) $(PYTEST)
+	$(BIN)/pytest $(PARALLEL) -m 'not matrix' $(PYTEST)
+
+.PHONY: matrix
+matrix: $(READY) ## every incident with every read failing in every way: some ten minutes
+	$(BIN)/pytest -n auto tests/incidents/test_unreadable.py tests/incidents/test_unreadable_otherwise.py $(PYTEST)
 
 .PHONY: demo
 demo: $(READY) ## the whole system over example incidents, in the terminal and the browser (ONCE=1 ends after one thread)
