@@ -29,7 +29,9 @@ ANSWERS: dict[str, Answer] = {
     "not-discovered": Answer("502 (no route: block_all)", "a connection reset (BlackHoleCluster)", "EG517"),
     "no-mesh-rule": Answer("502 (no route: block_all)", "a connection reset (BlackHoleCluster)", "EG507"),
     "other-scheme": Answer("502 (no route: block_all)", "a connection reset (BlackHoleCluster)", "EG512"),
-    "wrong-protocol": Answer("503, or a reset: the sidecar does not read it as HTTP", f"{RESET} (protocol error)", "EG507"),
+    "wrong-protocol": Answer(
+        "503, or a reset: the sidecar does not read it as HTTP", f"{RESET} (protocol error)", "EG507"
+    ),
     "wrong-name": Answer("503 (NC, cluster_not_found)", RESET, "EG507"),
     "wrong-port": Answer("503 (NC, cluster_not_found)", RESET, "EG507"),
     "no-subset": Answer("503 (NC, cluster_not_found)", RESET, "EG507"),

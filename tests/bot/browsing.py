@@ -51,6 +51,15 @@ class Page:
 
         return self.wait(visible, f"no visible {selector}")
 
+    def click(self, selector: str) -> None:
+        """Clicks the first such element; where it is redrawn between look and click, its successor."""
+
+        def clicked(_: Any) -> bool:
+            self.find(selector).click()
+            return True
+
+        self.wait(clicked, f"cannot click {selector}")
+
     def wait(self, condition: Callable[[Any], T | None], otherwise: str) -> T:
         """What the condition gives, as soon as that is something; elements may be redrawn meanwhile."""
         waiting = WebDriverWait(self.driver, 5, 0.05, ignored_exceptions=[StaleElementReferenceException])
