@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.remote.webelement import WebElement
 
 from bot.sandbox import Message, RateLimits, SandboxServer
 from checks.config import load
@@ -66,18 +65,25 @@ class Stage:
         script = f"const element = document.querySelector('{selector}'); element.scrollTop = {where}"
         self.page.driver.execute_script(script)
 
-    def button(self, message: Message, action: str, pane: str = "#thread") -> WebElement:
-        """A button of a message, as soon as it is there."""
-        return self.page.find(f'{pane} [data-ts="{message.ts}"] [data-action-id="{action}"]')
+    def button(self, message: Message, action: str, pane: str = "#thread") -> str:
+        """Where a button of a message is."""
+        return f'{pane} [data-ts="{message.ts}"] [data-action-id="{action}"]'
 
-    def click(self, element: WebElement) -> None:
-        self.page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-        element.click()
+    def click(self, selector: str) -> None:
+        """Scrolls there and clicks; where it is redrawn in between, its successor."""
+
+        def clicked(_: object) -> bool:
+            element = self.page.find(selector)
+            self.page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+            element.click()
+            return True
+
+        self.page.wait(clicked, f"cannot click {selector}")
 
     def choose(self, message: Message, word: str) -> None:
         """Chooses from a message's menu."""
-        self.click(self.page.find(f'#thread [data-ts="{message.ts}"] [data-action-id="more"] button'))
-        self.click(self.page.find(f'.popup [data-value^="{word}/"]'))
+        self.click(f'#thread [data-ts="{message.ts}"] [data-action-id="more"] button')
+        self.click(f'.popup [data-value^="{word}/"]')
 
     def says(self, text: str, pane: str = "#thread .scroll") -> None:
         self.page.wait(lambda _: text in self.page.find(pane).text.replace("\u2060", ""), f"{text!r} is not in {pane}")
@@ -198,7 +204,7 @@ def test_a_healthy_gateway_a_form_and_the_home(stage: Stage) -> None:
     talk.slack.wait_until(lambda: "gateway/prod-neu" in str((talk.slack.view() or talk.slack.view()).blocks))  # type: ignore[union-attr]
     field = page.find('.modal [data-action-id="gateway"] input')
     field.send_keys("egw")
-    stage.click(page.find('.modal [data-value="team-egress/egw"]'))
+    stage.click('.modal [data-value="team-egress/egw"]')
     page.find('.modal [data-action-id="host"]').send_keys("not a host")
     page.click(".modal .submit")
     page.wait(lambda _: re.search(r"host", page.find(".modal").text), "the form says nothing")
