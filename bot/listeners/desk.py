@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from bot.access import Asker, Decision, decide, groups_needed
 from bot.asked import Diagnose
+from bot.checkup import Checkup
 from bot.groups import Groups
 from bot.listeners.in_time import InTime
 from bot.messages import answers
@@ -44,6 +45,7 @@ class Desk:
         self.slack = slack
         self.groups = groups
         self.in_time = InTime()
+        self.checkup = Checkup()
 
     def asker(self, press: Press) -> Asker:
         """Who asks, with their user groups as far as the rules name any."""

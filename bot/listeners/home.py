@@ -30,6 +30,8 @@ def show_home(desk: Desk, user: str) -> None:
     """Publishes what this person may see."""
     try:
         desk.slack.publish_home(user, home(overview(desk, user)))
+        if desk.checkup.look():
+            desk.slack.publish_home(user, home(overview(desk, user)))
     except SlackRefusal as refused:
         log.warning("the App Home of %s could not be shown: %s", user, refused)
 
@@ -56,6 +58,12 @@ def overview(desk: Desk, user: str) -> Overview:
             Health(
                 roles["worker"], roles["beat"], roles["courier"], max(waiting, default=None), client.documents.waiting()
             ),
+            desk.checkup.lines if may else (),
         )
     except Unavailable:
-        return Overview(now, may=may, problem="Redis cannot be reached: what is going on is not known at the moment.")
+        return Overview(
+            now,
+            may=may,
+            checkup=desk.checkup.lines if may else (),
+            problem="Redis cannot be reached: what is going on is not known at the moment.",
+        )

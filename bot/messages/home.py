@@ -5,11 +5,25 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from bot.messages.blocks import Block, Escaped, actions, button, code, context, divider, fitting, plain, raw, section
+from bot.messages.blocks import (
+    Block,
+    Escaped,
+    actions,
+    button,
+    code,
+    context,
+    divider,
+    fitting,
+    plain,
+    prose,
+    raw,
+    section,
+)
 from bot.messages.headlines import name_of
-from bot.messages.phrases import VERDICT_MARKS, local, span
+from bot.messages.phrases import MARKS, VERDICT_MARKS, local, span
 from checks.config import AccessRule
-from checks.findings import Verdict
+from checks.doctor import Line, State
+from checks.findings import Status, Verdict
 from checks.reports.wording import VERDICTS, plural
 from workers.records import GatewayVerdict, Run, Watch
 
@@ -39,6 +53,8 @@ class Overview:
     watches: Sequence[Watch] = ()
     may: Sequence[AccessRule] = ()
     health: Health | None = None
+    checkup: Sequence[Line] = ()
+    """Doctor's lines of the bot's own half."""
     problem: str = ""
 
 
@@ -57,6 +73,8 @@ def home(seen: Overview) -> dict[str, Any]:
     )
     if seen.health is not None:
         blocks += _part("The bot itself", _health(seen.health, seen), "")
+    if seen.checkup:
+        blocks += _part("Doctor", _checkup(seen.checkup), "")
     return {"type": "home", "blocks": list(fitting(blocks, [actions([button("Look again", "home", "home")])]))}
 
 
@@ -136,4 +154,21 @@ def _health(health: Health, seen: Overview) -> list[Escaped]:
         raw(f"{code(cluster)} last looked at {span(max(0.0, (seen.now - at).total_seconds()))} ago")
         for cluster, at in sorted(looked.items())
     ]
+    return rows
+
+
+def _checkup(lines: Sequence[Line]) -> list[Escaped]:
+    """What is not well with its remedy, what is in one row, and where the rest is looked at."""
+    marks = {State.RISK: MARKS[Status.WARN], State.WRONG: MARKS[Status.FAIL], State.UNTRIED: MARKS[Status.UNKNOWN]}
+    well = sum(line.state is State.WELL for line in lines)
+    rows = [
+        raw(f"{MARKS[Status.PASS]} {plural(well, 'requirement')} of Slack and Redis {'is' if well == 1 else 'are'} met")
+    ]
+    for line in (each for each in lines if each.state is not State.WELL):
+        subject = f" {code(line.subject)}" if line.subject else ""
+        remedy = f" {prose(line.remedy)}" if line.remedy else ""
+        rows.append(
+            raw(f"{marks[line.state]} {plain(line.requirement.title)}{subject}: {prose(line.observed)}.{remedy}")
+        )
+    rows.append(raw(f"Cluster access: {code('egress-diag doctor --only clusters')} where the workers run."))
     return rows

@@ -18,6 +18,7 @@ from bot.messages.run import messages
 from bot.sandbox.blocks import problems_of_message, problems_of_view
 from bot.sandbox.state import elements_of, texts_of
 from checks.config import AccessRule
+from checks.doctor import Requirement
 from checks.findings import Status, Verdict
 from tests.bot import stories
 from workers.records import GatewayVerdict, Look, PastRun, Run, RunState, Watch, WatchState
@@ -148,10 +149,17 @@ SEEN = home.Overview(
     (AccessRule(allow=("diagnose",), users=("*",), clusters=("prod-*",), channels=("C0OPS",)),),
     HEALTH,
 )
+_SCOPE = Requirement("slack", "scopes", "The app has its scopes", "Install the app again from bot/manifest.yaml.")
+CHECKUP = (
+    _SCOPE.well("granted", "chat:write"),
+    _SCOPE.wrong("missing", "files:write"),
+    Requirement("workers", "memory", "Redis has room", "Raise `maxmemory`.").risk("85 % of maxmemory are used"),
+)
 
 VIEWS: dict[str, Callable[[], dict[str, Any]]] = {
     "home": lambda: home.home(SEEN),
     "home_empty": lambda: home.home(home.Overview(NOW)),
+    "home_with_doctor": lambda: home.home(replace(SEEN, checkup=CHECKUP)),
     "home_without_redis": lambda: home.home(home.Overview(NOW, problem="Redis cannot be reached.")),
     "form_skeleton": lambda: form.skeleton("C0OPS"),
     "form_first": lambda: form.form("C0OPS", ("prod-neu", "prod-weu"), None, None),
