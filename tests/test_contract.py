@@ -16,6 +16,8 @@ import yaml
 
 from tests.command_line import ENVIRONMENT, PROGRAM, ROOT, Answer, ask, refused
 
+pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
+
 SHARED = ROOT.parent / "shared" / "bundles"
 EXAMPLES = ROOT / "examples" / "bundles"
 BUNDLES = sorted(path.parent for folder in (SHARED, EXAMPLES) for path in folder.glob("*/expect.yaml"))

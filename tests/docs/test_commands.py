@@ -28,6 +28,8 @@ from tests.redis_server import RedisServer, find_free_port
 from tests.system import System, complete, whole_thread
 from workers.settings import Settings
 
+pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
+
 BASH = shutil.which("bash") or "/bin/bash"
 PAGES = ("docs/operate.md", "docs/security.md", "docs/slack-app.md", "docs/troubleshooting.md")
 ALL = tuple(block for page in PAGES for block in blocks(page))

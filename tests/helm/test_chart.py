@@ -19,6 +19,8 @@ from tests.helm.chart import CHART, KUBERNETES, LEAST, Json, helm, merged, named
 from tests.helm.manifests import kubeconform, model
 from tests.helm.matrix import HERE, MATRIX, RULE, THROUGH_AZURE
 
+pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
+
 matrix = pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX.keys())
 SCHEMA: Json = json.loads((CHART / "values.schema.json").read_text())
 

@@ -24,6 +24,8 @@ from tests.system import System, complete, whole_thread
 from workers.app import DIAGNOSE_QUEUE, make_publisher
 from workers.settings import Settings
 
+pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
+
 COMPONENTS = ["bot", "courier", "worker", "beat"]
 
 

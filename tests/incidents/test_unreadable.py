@@ -4,6 +4,8 @@ import pytest
 
 from tests.incidents.unreadable import READS, SAMPLE, STORIES, judge
 
+pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
+
 
 @pytest.mark.parametrize("resource", READS)
 def test_a_denied_read_hides_no_fault_and_adds_none(resource: str) -> None:

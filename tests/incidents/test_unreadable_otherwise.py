@@ -8,6 +8,8 @@ import pytest
 
 from tests.incidents.unreadable import READS, SAMPLE, STORIES, judge
 
+pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("resource", READS)

@@ -9,6 +9,8 @@ from tests.clusters.compose import Cluster, compose, named
 from tests.recordings import diagnosed, question
 from tests.scenarios.cases import Case, cases_of
 
+pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
+
 CORRECTED = (
     "gateway-selector-mismatch",
     "gateway-server-unreachable",

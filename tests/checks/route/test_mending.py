@@ -13,6 +13,8 @@ from tests.checks.route.breakages import BREAKAGES, HTTP, Breakage, host_of
 from tests.checks.route.traced import meant, traced
 from tests.clusters.compose import Cluster, before, identity, named, uid_of
 
+pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
+
 ROUNDS = 3
 """What a correction uncovers may need one of its own."""
 

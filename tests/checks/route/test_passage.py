@@ -13,6 +13,8 @@ from tests.clusters.compose import Cluster, compose, named
 from tests.recordings import diagnosed, question
 from tests.scenarios.cases import Case, cases_of
 
+pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
+
 CHECKS = [check for check in catalogue() if "EG505" <= check.code <= "EG512"]
 STARTS = ("base", "tls-passthrough", "tls-origination", "mutual-tls-origination", "wildcard-host")
 CASES = [case for check in CHECKS for case in cases_of(check) if "errors" not in (case.raw.get("with") or {})]

@@ -10,6 +10,8 @@ from tests.checks.route.breakages import ALL, BREAKAGES, Breakage, host_of
 from tests.clusters.compose import Cluster, named
 from tests.recordings import diagnosed, question
 
+pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
+
 CASES = [pytest.param(each, on, id=f"{each} on {on}") for each in BREAKAGES for on in each.on if each.code]
 CHECKS = catalogue()
 ISTIO = frozenset(f"EG5{n:02}" for n in range(5, 20))

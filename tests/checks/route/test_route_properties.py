@@ -15,6 +15,8 @@ from tests.checks.route.breakages import ALL, BREAKAGES, HTTP, Breakage, host_of
 from tests.checks.route.traced import istio, plus, traced
 from tests.clusters.compose import Cluster, Manifest, identity, named
 
+pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
+
 CASES = [(each, on) for each in BREAKAGES for on in each.on] + [(None, on) for on in ALL]
 
 cases = st.sampled_from(CASES)

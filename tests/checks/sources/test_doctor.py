@@ -21,6 +21,8 @@ from tests.loopback.azure import ARM, GOVERNMENT, LOGIN, AzureServer
 from tests.loopback.faults import Fault
 from tests.loopback.kube import KubeServer
 
+pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
+
 NETWORK = "/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft.Network"
 BOT_POD = {
     "apiVersion": "v1",
