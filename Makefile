@@ -32,7 +32,7 @@ $(READY): requirements/dev.txt pyproject.toml
 	@touch $@
 
 .PHONY: check
-check: $(READY) ## format, lint, types, contracts, generated pages and fast tests, in under a minute
+check: $(READY) ## format, lint, types, contracts, generated pages and fast tests, in a minute or two
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary
