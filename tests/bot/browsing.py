@@ -60,6 +60,15 @@ class Page:
 
         self.wait(clicked, f"cannot click {selector}")
 
+    def keys(self, selector: str, *typed: str) -> None:
+        """Types into the first such element; where it is redrawn between look and key, into its successor."""
+
+        def done(_: Any) -> bool:
+            self.find(selector).send_keys(*typed)
+            return True
+
+        self.wait(done, f"cannot type into {selector}")
+
     def wait(self, condition: Callable[[Any], T | None], otherwise: str) -> T:
         """What the condition gives, as soon as that is something; elements may be redrawn meanwhile."""
         waiting = WebDriverWait(self.driver, 5, 0.05, ignored_exceptions=[StaleElementReferenceException])

@@ -168,7 +168,7 @@ def test_an_incident_from_the_first_keystroke_to_fixed(stage: Stage) -> None:  #
     stage.scroll("#thread .scroll", "end")
     stage.picture("7-files")
     stage.choose(parent, "wrong")
-    page.find(".modal textarea").send_keys("The pool is there since 02:50.")
+    page.keys(".modal textarea", "The pool is there since 02:50.")
     stage.picture("8-wrong")
     page.click(".modal .submit")
     talk.slack.wait_until(lambda: "kept for a year" in talk.told())
@@ -185,7 +185,7 @@ def test_an_incident_from_the_first_keystroke_to_fixed(stage: Stage) -> None:  #
     stage.picture("9-fixed")
 
     # Check again, as a word in the thread and as a button.
-    page.find("#thread .composer textarea").send_keys("@egress-diag again", Keys.ENTER)
+    page.keys("#thread .composer textarea", "@egress-diag again", Keys.ENTER)
     talk.slack.wait_until(lambda: [m for m in talk.slack.thread(parent) if slot(m) == "parent"], timeout=20)
     stage.says("Changed:")
     stage.click(stage.button(parent, "check_again"))
@@ -200,12 +200,12 @@ def test_a_healthy_gateway_a_form_and_the_home(stage: Stage) -> None:
     page, talk = stage.page, stage.talk
     talk.client.history.keep_inventory("prod-neu", (("team-egress/egw", True),))
     page.type("/egress-diag")
-    page.find(".modal select").send_keys("prod-neu")
+    page.keys(".modal select", "prod-neu")
     talk.slack.wait_until(lambda: "gateway/prod-neu" in str((talk.slack.view() or talk.slack.view()).blocks))  # type: ignore[union-attr]
     field = page.find('.modal [data-action-id="gateway"] input')
     field.send_keys("egw")
     stage.click('.modal [data-value="team-egress/egw"]')
-    page.find('.modal [data-action-id="host"]').send_keys("not a host")
+    page.keys('.modal [data-action-id="host"]', "not a host")
     page.click(".modal .submit")
     page.wait(lambda _: re.search(r"host", page.find(".modal").text), "the form says nothing")
     stage.picture("11-form")

@@ -146,7 +146,7 @@ def test_a_stop_while_redis_cannot_be_reached_is_a_stop(role: str, tmp_path: Pat
         server.kill()
         time.sleep(1.5)
         process.terminate()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
     finally:
         process.kill()
         process.wait()

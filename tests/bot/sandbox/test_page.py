@@ -70,7 +70,7 @@ def test_updates_appear_by_themselves(slack: SandboxServer, client: WebClient, d
     desktop.says("1 reply")
     client.chat_update(channel="C0OPS", ts=ts, text=":x: Broken")
     desktop.says("❌ Broken (edited)")
-    desktop.find(".replies").click()
+    desktop.click(".replies")
     desktop.says("first step", "#thread .scroll")
     client.chat_postMessage(channel="C0OPS", thread_ts=ts, text="second step")
     desktop.says("second step", "#thread .scroll")
@@ -94,14 +94,14 @@ def test_buttons_ask_first_when_they_should(slack: SandboxServer, bolt: Bolt, cl
         channel="C0OPS", text="x", blocks=[actions(button("probe", confirm=sure), button("nobody"))]
     )
     desktop.open(slack)
-    desktop.find("[data-action-id=probe]").click()
-    desktop.find(".confirm .no").click()
-    desktop.find("[data-action-id=probe]").click()
+    desktop.click("[data-action-id=probe]")
+    desktop.click(".confirm .no")
+    desktop.click("[data-action-id=probe]")
     desktop.says("It creates a pod", ".confirm")
-    desktop.find(".confirm .yes").click()
+    desktop.click(".confirm .yes")
     slack.wait_until(lambda: pressed)
     assert pressed == ["run-1"]
-    desktop.find("[data-action-id=nobody]").click()
+    desktop.click("[data-action-id=nobody]")
     desktop.says("This did not work (http_client_error)")
 
 
@@ -118,8 +118,8 @@ def test_a_menu_offers_its_options(slack: SandboxServer, bolt: Bolt, client: Web
         channel="C0OPS", text="x", blocks=[actions({"type": "overflow", "action_id": "more", "options": options})]
     )
     desktop.open(slack)
-    desktop.find("[data-action-id=more] button").click()
-    desktop.find(".popup [data-value=history]").click()
+    desktop.click("[data-action-id=more] button")
+    desktop.click(".popup [data-value=history]")
     slack.wait_until(lambda: chosen)
     assert chosen == ["history"]
 
@@ -172,20 +172,20 @@ def test_a_form_keeps_what_was_typed_when_it_is_updated(
 ) -> None:
     phone.open(slack)
     phone.type("/egress-diag")
-    phone.find(".modal [data-key='host/host']").send_keys("a b")
+    phone.keys(".modal [data-key='host/host']", "a b")
     opened = slack.wait_until(slack.view)
     client.views_update(view_id=opened.id, view=form_view("12 gateways here"))
     phone.says("12 gateways here", ".modal")
     assert phone.find(".modal [data-key='host/host']").get_attribute("value") == "a b"
 
-    phone.find(".modal .submit").click()
+    phone.click(".modal .submit")
     phone.says("Please complete this required field.", ".modal")
-    phone.find(".modal .combobox input").send_keys("pay")
-    phone.find(".modal .options [role=option]").click()
-    phone.find(".modal .submit").click()
+    phone.keys(".modal .combobox input", "pay")
+    phone.click(".modal .options [role=option]")
+    phone.click(".modal .submit")
     phone.says("This is not a host.", ".modal")
-    phone.find(".modal [data-key='host/host']").send_keys(Keys.BACKSPACE)
-    phone.find(".modal [data-key='host/host']").send_keys(Keys.BACKSPACE, Keys.ENTER)
+    phone.keys(".modal [data-key='host/host']", Keys.BACKSPACE)
+    phone.keys(".modal [data-key='host/host']", Keys.BACKSPACE, Keys.ENTER)
     slack.wait_until(lambda: submitted)
     assert submitted[0]["host"]["host"]["value"] == "a"
     assert submitted[0]["gateway"]["gateway"]["selected_option"]["value"] == "payments/egress"
@@ -199,14 +199,14 @@ def test_on_a_phone_the_thread_fills_the_screen_and_channels_are_behind_a_menu(
     client.chat_postMessage(channel="C0OPS", thread_ts=ts, text="a step with " + "averylongword" * 20)
     phone.open(slack)
     assert not phone.driver.find_element("id", "sidebar").is_displayed()
-    phone.find(".replies").click()
+    phone.click(".replies")
     thread = phone.find("#thread").rect
     assert (thread["x"], thread["y"], thread["width"]) == (0, 0, 375)
     assert phone.driver.execute_script("return document.documentElement.scrollWidth") == 375
-    phone.find("#thread .back").click()
-    phone.find("#main .menu").click()
+    phone.click("#thread .back")
+    phone.click("#main .menu")
     phone.wait(lambda _: phone.find("#sidebar").rect["x"] == 0, "the menu did not open")
-    phone.find("[data-place=C0PAY]").click()
+    phone.click("[data-place=C0PAY]")
     phone.says("payments-oncall", "#main header")
 
 
@@ -215,7 +215,7 @@ def test_what_is_new_elsewhere_is_marked(slack: SandboxServer, client: WebClient
     desktop.open(slack)
     client.chat_postMessage(channel="C0PAY", text="new one")
     assert desktop.find("[data-place=C0PAY].unread .count").text == "1"
-    desktop.find("[data-place=C0PAY]").click()
+    desktop.click("[data-place=C0PAY]")
     desktop.says("New\n")
     assert not desktop.count("[data-place=C0PAY].unread")
 
