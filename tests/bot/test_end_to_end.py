@@ -114,6 +114,7 @@ def test_a_gateway_that_does_not_exist_ends_in_an_answer(system: System) -> None
 
 
 def test_a_refusal_names_whom_to_ask(system: System) -> None:
+    idle(system)
     ack = system.slack.say("/egress-diag prod-weu egw", channel="C0PAY")
     assert ack.ok
     system.wait(lambda: system.slack.messages("C0PAY"), 30, "nothing is shown")
