@@ -8,7 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -17,6 +21,9 @@ from selenium.webdriver.support.wait import WebDriverWait
 from bot.sandbox import SandboxServer
 
 T = TypeVar("T")
+
+REDRAWN = (StaleElementReferenceException, ElementNotInteractableException, ElementClickInterceptedException)
+"""What an element says that is being redrawn: look again."""
 
 FLAGS = (
     "--headless=new",
@@ -71,7 +78,7 @@ class Page:
 
     def wait(self, condition: Callable[[Any], T | None], otherwise: str) -> T:
         """What the condition gives, as soon as that is something; elements may be redrawn meanwhile."""
-        waiting = WebDriverWait(self.driver, 5, 0.05, ignored_exceptions=[StaleElementReferenceException])
+        waiting = WebDriverWait(self.driver, 5, 0.05, ignored_exceptions=REDRAWN)
         found = waiting.until(lambda driver: condition(driver) or False, otherwise)
         assert found is not False
         return found

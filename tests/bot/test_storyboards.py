@@ -202,8 +202,7 @@ def test_a_healthy_gateway_a_form_and_the_home(stage: Stage) -> None:
     page.type("/egress-diag")
     page.keys(".modal select", "prod-neu")
     talk.slack.wait_until(lambda: "gateway/prod-neu" in str((talk.slack.view() or talk.slack.view()).blocks))  # type: ignore[union-attr]
-    field = page.find('.modal [data-action-id="gateway"] input')
-    field.send_keys("egw")
+    page.keys('.modal [data-action-id="gateway"] input', "egw")
     stage.click('.modal [data-value="team-egress/egw"]')
     page.keys('.modal [data-action-id="host"]', "not a host")
     page.click(".modal .submit")
