@@ -108,9 +108,7 @@ class ManagedCluster(Fact):
     @property
     def provisioning_error(self) -> str:
         """Code and message of `status.provisioningError`, "" where there is none."""
-        error = mapping(self.raw, "status", "provisioningerror")
-        inner = mapping(error, "error") or error
-        return ": ".join(part for part in (text(inner, "code"), text(inner, "message")) if part)
+        return _provisioning_error(self.raw)
 
     @property
     def kubernetes_version(self) -> str:
@@ -298,9 +296,7 @@ class AgentPool(Fact):
 
     @property
     def provisioning_error(self) -> str:
-        error = mapping(self.raw, "status", "provisioningerror")
-        inner = mapping(error, "error") or error
-        return ": ".join(part for part in (text(inner, "code"), text(inner, "message")) if part)
+        return _provisioning_error(self.raw)
 
 
 class ArmFact(Fact):
@@ -453,6 +449,13 @@ class PublicIPPrefix(ArmFact):
 def _both(raw: Raw, key: str) -> tuple[str, ...]:
     plural = f"{key}es" if key.endswith("prefix") else f"{key}s"
     return texts(raw, plural) or texts(raw, key)
+
+
+def _provisioning_error(raw: Raw) -> str:
+    """Code and message of `status.provisioningError`, which may wrap them in `error`."""
+    error = mapping(raw, "status", "provisioningerror")
+    inner = mapping(error, "error") or error
+    return ": ".join(part for part in (text(inner, "code"), text(inner, "message")) if part)
 
 
 def _segment(arm_id: str, name: str) -> str:
