@@ -56,6 +56,6 @@ WORKDIR /tmp
 USER 10001:10001
 EXPOSE 3000
 # Judges whichever process runs here: the listener by /healthz, the others by the file that they touch while they work.
-HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["python", "-m", "workers.liveness"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["python", "-m", "workers.queue.liveness"]
 ENTRYPOINT ["egress-diag"]
 CMD ["--help"]

@@ -37,8 +37,8 @@ check: $(READY) ## format, lint, types, contracts, generated pages and fast test
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m checks.pages | diff -u checks/CATALOGUE.md - || { echo "checks/CATALOGUE.md is older than the checks: make docs" >&2; exit 1; }
-	$(BIN)/python -m checks.causal_graph | diff -u docs/causes.md - || { echo "docs/causes.md is older than the checks: make docs" >&2; exit 1; }
+	$(BIN)/python -m checks.docs.catalogue_page | diff -u docs/catalogue.md - || { echo "docs/catalogue.md is older than the checks: make docs" >&2; exit 1; }
+	$(BIN)/python -m checks.docs.causal_graph | diff -u docs/causes.md - || { echo "docs/causes.md is older than the checks: make docs" >&2; exit 1; }
 	$(BIN)/pytest $(PARALLEL) -q -m 'not slow and not browser and not live and not matrix' $(PYTEST)
 
 .PHONY: test
@@ -60,7 +60,7 @@ bench: $(READY) ## measure speed and memory, and write docs/benchmarks.md
 .PHONY: new
 new: $(READY) ## write a check and its scenario to fill in: make new CHECK=stage/fault
 	@test -n "$(CHECK)" || { echo "Which check? make new CHECK=static_gateway/egress_prefix_unassigned" >&2; exit 2; }
-	@$(BIN)/python -m checks.new "$(CHECK)"
+	@$(BIN)/python -m checks.docs.new_check "$(CHECK)"
 
 .PHONY: replay
 replay: $(READY) ## diagnose a recorded bundle: make replay BUNDLE=path [GATEWAY=namespace/name]
@@ -78,12 +78,12 @@ LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-in
 
 .PHONY: docs
 docs: $(READY) ## write the generated pages again
-	$(BIN)/python -m checks.pages > checks/CATALOGUE.md.new
-	$(BIN)/python -m checks.causal_graph > docs/causes.md.new
-	mv checks/CATALOGUE.md.new checks/CATALOGUE.md
-	for part in read secrets probe restart; do $(BIN)/python -m checks.rights $$part > rights.new && mv rights.new helm/egress-diag/files/$$part.yaml; done
-	$(BIN)/python -m checks.rights azure > rights.new && mv rights.new docs/azure-role.json
-	$(BIN)/python -m checks.rights table > rights.new
+	$(BIN)/python -m checks.docs.catalogue_page > docs/catalogue.md.new
+	$(BIN)/python -m checks.docs.causal_graph > docs/causes.md.new
+	mv docs/catalogue.md.new docs/catalogue.md
+	for part in read secrets probe restart; do $(BIN)/python -m checks.docs.permission_tables $$part > rights.new && mv rights.new helm/egress-diag/files/$$part.yaml; done
+	$(BIN)/python -m checks.docs.permission_tables azure > rights.new && mv rights.new docs/azure-role.json
+	$(BIN)/python -m checks.docs.permission_tables table > rights.new
 	sed -i.old -e '/^<!-- rights/,/^<!-- end of rights/{/^<!--/!d;}' -e '/^<!-- rights/r rights.new' docs/permissions.md && rm docs/permissions.md.old rights.new
 	mv docs/causes.md.new docs/causes.md
 

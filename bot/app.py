@@ -15,17 +15,18 @@ from slack_bolt import App, BoltContext, BoltResponse
 from slack_bolt.adapter.flask import SlackRequestHandler
 from slack_bolt.authorization import AuthorizeResult
 
-from bot.groups import Groups
-from bot.identity import Identity
-from bot.listeners import actions, commands, fleet, forms, home, mentions
-from bot.listeners.desk import Desk
+from bot.access.groups import Groups
+from bot.desk.desk import Desk
+from bot.fleet import listeners as fleet
+from bot.listeners import actions, commands, forms, home, mentions
 from bot.messages import answers
-from bot.metrics import ACKNOWLEDGED, FAULTS
-from bot.settings import Settings
-from bot.slack import Slack, SlackRefusal
-from checks.config import Config
+from bot.slack.client import Slack, SlackRefusal
+from bot.slack.identity import Identity
+from bot.slack.metrics import ACKNOWLEDGED, FAULTS
+from bot.slack.settings import Settings
+from checks.config.configuration import Config
 from workers.client import Client, Unavailable
-from workers.metrics import Waits
+from workers.telemetry.metrics import Waits
 
 log = logging.getLogger(__name__)
 

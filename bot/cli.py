@@ -29,9 +29,9 @@ log = logging.getLogger(__name__)
 )
 def bot(config: Path | None, port: int, bind: str, role: str) -> None:
     """Run the Slack bot (HTTP, or Socket Mode when SLACK_APP_TOKEN is set)."""
-    from bot.logs import set_up_listener
-    from bot.settings import settings
-    from checks.config import ConfigError, load
+    from bot.slack.logs import set_up_listener
+    from bot.slack.settings import settings
+    from checks.config.configuration import ConfigError, load
 
     set_up_listener()
     if config is not None:
@@ -70,7 +70,7 @@ class _Supervised:
         self.thread.start()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-m", "checks.cli", "bot", "--role", "courier"])
+        return subprocess.Popen([sys.executable, "-m", "checks.cli.main", "bot", "--role", "courier"])
 
     def _watch(self) -> None:
         while not self.over.is_set():
@@ -94,13 +94,13 @@ def _listen(port: int, bind: str) -> None:
     from waitress import create_server
 
     from bot.app import make_bolt, make_web
-    from bot.identity import Identity
-    from bot.settings import settings
-    from bot.slack import Slack
-    from bot.socket_health import SocketHealth
-    from checks.config import load
+    from bot.slack.client import Slack
+    from bot.slack.identity import Identity
+    from bot.slack.settings import settings
+    from bot.slack.socket_health import SocketHealth
+    from checks.config.configuration import load
     from workers.client import connect
-    from workers.settings import settings as worker_settings
+    from workers.queue.settings import settings as worker_settings
 
     config = load(None, settings().config)
     client = connect(worker_settings(), config)
@@ -126,7 +126,7 @@ def _listen(port: int, bind: str) -> None:
 
 def _serve(server: Any) -> None:
     """Answers requests until SIGTERM, and says in Redis that it is there."""
-    from workers.presence import announced
+    from workers.queue.presence import announced
 
     def stop(*_: object) -> None:
         raise SystemExit(0)

@@ -14,16 +14,16 @@ from functools import cache
 from celery import Celery
 from celery.signals import worker_process_init
 
-from bot.fleet_courier import FleetCourier
-from bot.logs import secrets
+from bot.delivery.remaining_ways import tell_person
+from bot.delivery.route_pictures import known_picture, uploaded_picture
+from bot.delivery.thread import Place, Showing, Thread
+from bot.delivery.uploads import bundle_file, report_file, upload
+from bot.fleet.courier import FleetCourier
 from bot.messages.answers import elsewhere, listing_answer
 from bot.messages.blocks import Message
 from bot.messages.run import findings_wait, messages
 from bot.messages.watch import messages as watch_messages
-from bot.remaining_ways import tell_person
-from bot.route_pictures import known_picture, uploaded_picture
-from bot.settings import settings
-from bot.slack import (
+from bot.slack.client import (
     ChannelGone,
     MessageGone,
     NotInChannel,
@@ -33,17 +33,17 @@ from bot.slack import (
     TokenRevoked,
     Unreachable,
 )
-from bot.thread import Place, Showing, Thread
-from bot.uploads import bundle_file, report_file, upload
-from checks.config import load
-from workers.app import COURIER_QUEUE, DELIVER, make_app
+from bot.slack.logs import secrets
+from bot.slack.settings import settings
+from checks.config.configuration import load
 from workers.client import Client, connect
-from workers.documents import Lost
-from workers.logs import follow_celery as follow_logs
-from workers.metrics import DELIVERIES
-from workers.metrics import follow_celery as follow_metrics
-from workers.records import Delivered, ListingState, Run
-from workers.settings import settings as worker_settings
+from workers.queue.app import COURIER_QUEUE, DELIVER, make_app
+from workers.queue.settings import settings as worker_settings
+from workers.runs.documents import Lost
+from workers.runs.records import Delivered, ListingState, Run
+from workers.telemetry.logs import follow_celery as follow_logs
+from workers.telemetry.metrics import DELIVERIES
+from workers.telemetry.metrics import follow_celery as follow_metrics
 
 log = logging.getLogger(__name__)
 

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from time import monotonic
 
-from checks.check import Check, catalogue
-from checks.diagnose import Diagnosis, diagnose, needed
-from checks.facts.reading import parse_moment
+from checks.catalogue import catalogue
+from checks.engine.check import Check
+from checks.engine.diagnosis import Diagnosis, diagnose, needed
 from checks.facts.store import FactStore
-from checks.facts.view import ClusterIdentity, Question
-from checks.sources.base import gather
+from checks.model.question import ClusterIdentity, Question
+from checks.model.raw_values import parse_moment
 from checks.sources.recorded import RecordedSource, Recording
+from checks.sources.source import gather
 from tests.clusters.compose import Cluster
 
 

@@ -16,7 +16,7 @@ from urllib.request import urlopen
 from bot.sandbox import Message, SandboxServer
 from tests.redis_server import RedisServer, find_free_port
 
-EGRESS_DIAG = [sys.executable, "-m", "checks.cli"]
+EGRESS_DIAG = [sys.executable, "-m", "checks.cli.main"]
 STEPS = {"steps/provisioning", "steps/routing"}
 
 

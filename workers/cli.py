@@ -43,8 +43,8 @@ def _concurrency(given: int | None) -> list[str]:
 
 def _start(config: Path | None, arguments: list[str]) -> None:
     """Replaces this process by Celery's worker. The configuration is read once before, so that a mistake is told here."""
-    from checks.config import ConfigError, load
-    from workers.settings import settings
+    from checks.config.configuration import ConfigError, load
+    from workers.queue.settings import settings
 
     if config is not None:
         os.environ["EGRESS_DIAG_CONFIG"] = str(config.resolve())  # noqa: TID251 - handed on to the child processes
@@ -53,5 +53,15 @@ def _start(config: Path | None, arguments: list[str]) -> None:
         load(None, settings().config)
     except ConfigError as wrong:
         raise click.UsageError(str(wrong)) from None
-    celery = [sys.executable, "-m", "celery", "--quiet", "--app", "workers.tasks", "worker", "--loglevel", "INFO"]
+    celery = [
+        sys.executable,
+        "-m",
+        "celery",
+        "--quiet",
+        "--app",
+        "workers.tasks.worker",
+        "worker",
+        "--loglevel",
+        "INFO",
+    ]
     os.execv(sys.executable, [*celery, "--without-gossip", "--without-mingle", *arguments])  # noqa: S606 - our own program

@@ -10,21 +10,21 @@ from datetime import timedelta
 from celery import Celery
 from redis import Redis
 
-from checks.config import Config
-from workers.app import DIAGNOSE_QUEUE, make_publisher
-from workers.audit import Audit
-from workers.connection import Unavailable, impatient, patient
-from workers.documents import Documents
-from workers.evidence import Evidence
-from workers.fleet import Fleet
-from workers.history import History
-from workers.places import Places
-from workers.presence import Presence
-from workers.records import Accepted, GatewayVerdict, Listing, Order, Run, Target, Watch
-from workers.runs import REMARKED, Runs
-from workers.sending import send
-from workers.settings import Settings
-from workers.watch import Watches
+from checks.config.configuration import Config
+from workers.fleet.service import Fleet
+from workers.queue.app import DIAGNOSE_QUEUE, make_publisher
+from workers.queue.connection import Unavailable, impatient, patient
+from workers.queue.presence import Presence
+from workers.queue.sending import send
+from workers.queue.settings import Settings
+from workers.runs.audit import Audit
+from workers.runs.documents import Documents
+from workers.runs.evidence import Evidence
+from workers.runs.history import History
+from workers.runs.places import Places
+from workers.runs.records import Accepted, GatewayVerdict, Listing, Order, Run, Target, Watch
+from workers.runs.store import REMARKED, Runs
+from workers.runs.watches import Watches
 
 __all__ = ["Client", "Unavailable", "connect"]
 

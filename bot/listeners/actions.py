@@ -5,11 +5,11 @@ from typing import Any
 
 from slack_bolt import Ack, App, BoltContext
 
-from bot.asked import Diagnose, Mistake
-from bot.grammar import parse
+from bot.desk.desk import Desk, Press
+from bot.grammar.asked import Diagnose, Mistake
+from bot.grammar.commands import parse
 from bot.listeners import presses
 from bot.listeners.commands import respond
-from bot.listeners.desk import Desk, Press
 from bot.listeners.forms import open_wrong
 from bot.listeners.home import show_home
 from bot.messages import answers

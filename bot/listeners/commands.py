@@ -4,17 +4,28 @@ from typing import Any
 
 from slack_bolt import Ack, App, BoltContext
 
-from bot.access import visible_clusters
-from bot.asked import Cancel, Diagnose, Form, GatewayCommand, Help, ListClusters, ListGateways, Mistake, Past, Watch
-from bot.fleet_asked import FleetCommand
-from bot.grammar import parse
-from bot.listeners import fleet
-from bot.listeners.desk import Desk, Press
+from bot.access.rules import visible_clusters
+from bot.desk.desk import Desk, Press
+from bot.fleet import listeners as fleet
+from bot.grammar.asked import (
+    Cancel,
+    Diagnose,
+    Form,
+    GatewayCommand,
+    Help,
+    ListClusters,
+    ListGateways,
+    Mistake,
+    Past,
+    Watch,
+)
+from bot.grammar.commands import parse
+from bot.grammar.fleet_asked import FleetCommand
 from bot.listeners.forms import open_form
 from bot.messages import answers, private
 from bot.messages.blocks import Message
 from workers.client import Unavailable
-from workers.records import Target
+from workers.runs.records import Target
 
 
 def register(app: App, desk: Desk) -> None:

@@ -6,16 +6,16 @@ from typing import Any
 
 from slack_bolt import Ack, App, BoltContext
 
-from bot.access import visible_clusters
-from bot.asked import Diagnose
+from bot.access.rules import visible_clusters
+from bot.desk.desk import Desk, Press
+from bot.grammar.asked import Diagnose
 from bot.listeners import presses
-from bot.listeners.desk import Desk, Press
 from bot.messages import answers, form
 from bot.messages.blocks import Message
-from bot.slack import SlackRefusal
-from checks.question import BadQuestion, client_asked, gateway_name, host_asked
+from bot.slack.client import SlackRefusal
+from checks.model.question import BadQuestion, client_asked, gateway_name, host_asked
 from workers.client import Unavailable
-from workers.records import Run, Target
+from workers.runs.records import Run, Target
 
 log = logging.getLogger(__name__)
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from slack_bolt import App
 
-from bot.access import Asker, groups_needed, permissions, visible_anywhere
-from bot.listeners.desk import Desk
+from bot.access.rules import Asker, groups_needed, permissions, visible_anywhere
+from bot.desk.desk import Desk
 from bot.messages.home import Health, Overview, home
-from bot.slack import SlackRefusal
+from bot.slack.client import SlackRefusal
 from workers.client import Unavailable
-from workers.records import RunState
+from workers.runs.records import RunState
 
 log = logging.getLogger(__name__)
 

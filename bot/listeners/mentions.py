@@ -4,15 +4,15 @@ from typing import Any
 
 from slack_bolt import App
 
-from bot.asked import Again, Commands, Mistake, Stop, ThreadWord, WatchThis, Why
+from bot.desk.desk import Desk, Press
+from bot.grammar.asked import Again, Commands, Mistake, Stop, ThreadWord, WatchThis, Why
+from bot.grammar.thread_words import parse_in_thread
+from bot.grammar.typed import without_mention
 from bot.listeners import presses
 from bot.listeners.commands import respond
-from bot.listeners.desk import Desk, Press
 from bot.messages import answers
 from bot.messages.blocks import Message
-from bot.thread_words import parse_in_thread
-from bot.typed import without_mention
-from workers.records import Run
+from workers.runs.records import Run
 
 
 def register(app: App, desk: Desk) -> None:

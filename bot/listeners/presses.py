@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.asked import Diagnose
-from bot.listeners.desk import Desk, Press
+from bot.desk.desk import Desk, Press
+from bot.grammar.asked import Diagnose
+from bot.grammar.typed import WATCH
 from bot.messages import answers, private
 from bot.messages.blocks import Message
 from bot.messages.findings import explained, opened
-from bot.typed import WATCH
-from checks.check import catalogue
+from checks.catalogue import catalogue
 from workers.client import Unavailable
-from workers.records import Run, Target
+from workers.runs.records import Run, Target
 
 Pressed = Callable[[Desk, str, Press], Message | None]
 

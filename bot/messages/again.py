@@ -9,9 +9,9 @@ from bot.messages.findings import replies
 from bot.messages.headlines import name_of, sentence_of
 from bot.messages.parent import parent
 from bot.messages.phrases import VERDICT_MARKS, local
-from checks.findings import Finding, Report, Status
+from checks.model.findings import Finding, Report, Status
 from checks.reports.wording import VERDICTS, plural
-from workers.records import Run
+from workers.runs.records import Run
 
 _BAD = (Status.FAIL, Status.WARN, Status.UNKNOWN)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from bot.asked import Mistake
+from bot.grammar.asked import Mistake
 from bot.messages.blocks import (
     Block,
     Message,
@@ -18,10 +18,10 @@ from bot.messages.blocks import (
     section,
 )
 from bot.messages.phrases import MARKS, VERDICT_MARKS, local
-from checks.config import Config
-from checks.findings import Status
+from checks.config.configuration import Config
+from checks.model.findings import Status
 from checks.reports.wording import headline, plural
-from workers.records import GatewayVerdict, Listing, ListingState, Run, Watch
+from workers.runs.records import GatewayVerdict, Listing, ListingState, Run, Watch
 
 COMMAND = "/egress-diag"
 

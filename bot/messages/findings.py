@@ -20,9 +20,9 @@ from bot.messages.blocks import (
     section,
 )
 from bot.messages.phrases import EFFECTS, MARKS
-from checks.findings import Action, Finding, Report, Status
+from checks.model.findings import Action, Finding, Report, Status
 from checks.reports.wording import STAGES, plural, roots_of
-from workers.records import Run
+from workers.runs.records import Run
 
 
 def found_in(run: Run) -> Sequence[Finding]:

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from bot.messages.blocks import Block, cut_label, plain, section
-from workers.records import Target
+from workers.runs.records import Target
 
 CALLBACK = "diagnose"
 OPTION = 75

@@ -2,9 +2,9 @@
 
 from bot.messages.blocks import Escaped, code, plain, raw
 from bot.messages.phrases import RUNNING, VERDICT_MARKS
-from checks.findings import Report, Status, Verdict
+from checks.model.findings import Report, Status, Verdict
 from checks.reports.wording import VERDICTS, plural, roots_of
-from workers.records import Run, RunState
+from workers.runs.records import Run, RunState
 
 
 def headline_of(run: Run) -> tuple[Escaped, str]:

@@ -21,11 +21,11 @@ from bot.messages.blocks import (
 )
 from bot.messages.headlines import name_of
 from bot.messages.phrases import MARKS, VERDICT_MARKS, local, span
-from checks.config import AccessRule
-from checks.doctor import Line, State
-from checks.findings import Status, Verdict
+from checks.config.configuration import AccessRule
+from checks.doctor.requirement_lines import Line, State
+from checks.model.findings import Status, Verdict
 from checks.reports.wording import VERDICTS, plural
-from workers.records import GatewayVerdict, Run, Watch
+from workers.runs.records import GatewayVerdict, Run, Watch
 
 MOST = 30
 """Rows of one part; more are counted."""

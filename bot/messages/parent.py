@@ -9,9 +9,9 @@ from bot.messages.findings import action, found_in
 from bot.messages.headlines import coverage_of, headline_of
 from bot.messages.path import path_of
 from bot.messages.phrases import VERDICT_MARKS, local, span
-from checks.findings import Action, Effect, Report, Status, Verdict
+from checks.model.findings import Action, Effect, Report, Status, Verdict
 from checks.reports.wording import VERDICTS, roots_of
-from workers.records import Run, RunState
+from workers.runs.records import Run, RunState
 
 ACTIONS_IN_PARENT = 3
 LONGEST_COMMAND = 6

@@ -3,8 +3,8 @@
 from bot.messages.blocks import Escaped, raw
 from bot.messages.findings import found_in
 from bot.messages.phrases import HOPS, MARKS, RUNNING, hop
-from checks.findings import Status
-from workers.records import Run
+from checks.model.findings import Status
+from workers.runs.records import Run
 
 
 def path_of(run: Run) -> Escaped:

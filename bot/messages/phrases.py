@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from bot.messages.blocks import Escaped, raw
-from checks.findings import Effect, Stage, Status, Verdict
+from checks.model.findings import Effect, Stage, Status, Verdict
 
 MARKS = {
     Status.PASS: "✅",

@@ -7,10 +7,10 @@ from bot.messages.findings import action, found_in
 from bot.messages.headlines import name_of
 from bot.messages.phrases import MARKS, VERDICT_MARKS, local
 from bot.messages.since_well import since_well_blocks
-from checks.findings import Finding, Status
+from checks.model.findings import Finding, Status
 from checks.reports.wording import VERDICTS, plural, roots_of
-from workers.fleet_records import GatewayState
-from workers.records import PastRun, Run
+from workers.fleet.records import GatewayState
+from workers.runs.records import PastRun, Run
 
 Mechanisms = Mapping[tuple[str, str], str]
 """Why one check's fault leads to another's, in a sentence, by their slugs."""

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 from bot.messages.blocks import Block, Escaped, Message, code, command, cut, fallback, fitting, plain, raw, section
 from bot.messages.route_picture import alternative
-from checks.reports.route_document import route_from_json
-from checks.route.way import Correction, Hop, Mark, Route, Way
-from workers.records import Run
+from checks.model.route import Correction, Hop, Mark, Route, Way
+from workers.runs.records import Run
 
 SLOT = "route"
 ALT = 1900
@@ -24,7 +23,7 @@ MARKS = {
 
 def route_of(run: Run) -> Route | None:
     """The route that a run's report holds; None where no host was asked about."""
-    return route_from_json(run.report.extras) if run.report is not None else None
+    return run.report.route if run.report is not None else None
 
 
 def route_messages(run: Run, picture: str = "") -> tuple[Message, ...]:

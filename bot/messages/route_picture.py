@@ -4,9 +4,9 @@ import io
 
 from PIL import Image, ImageDraw, ImageFont
 
+from checks.model.route import Hop, HopName, Mark, Route, Way
 from checks.reports.route_diagram import SIGNS
 from checks.reports.route_diagram import alternative as alternative_words
-from checks.route.way import Hop, HopName, Mark, Route, Way
 
 WIDTH = 640
 """Pixels: a phone shows it at about half of that."""

@@ -13,8 +13,8 @@ from bot.messages.parent import pace, parent
 from bot.messages.route import route_messages
 from bot.messages.steps import steps
 from bot.messages.verdict import verdict
-from checks.findings import Status
-from workers.records import Run
+from checks.model.findings import Status
+from workers.runs.records import Run
 
 STEPS_PACE = (2.0, 6.0)
 """As `parent.PACE`, for the messages of steps."""

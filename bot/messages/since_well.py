@@ -1,10 +1,10 @@
 """What is otherwise than when a gateway last worked: field, before, after, and who and when where the cluster tells."""
 
 from bot.messages.blocks import Block, plain, raw, section
-from bot.messages.fleet_lines import DAY, changed, listed, long
+from bot.messages.gateway_lines import DAY, changed, listed, long
 from bot.messages.phrases import local
-from workers.fleet_records import GatewayState
-from workers.transitions import since_well
+from workers.fleet.records import GatewayState
+from workers.fleet.transitions import since_well
 
 
 def since_well_blocks(state: GatewayState | None) -> list[Block]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from bot.messages.blocks import Block, Message, context, divider, fallback, fitting, plain, raw, section
 from bot.messages.phrases import MARKS
-from checks.findings import Finding, Stage, Status
+from checks.model.findings import Finding, Stage, Status
 from checks.reports.wording import STAGES, plural
 
 STEPS = {

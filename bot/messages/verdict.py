@@ -6,9 +6,9 @@ from bot.messages.blocks import Block, Message, actions, button, code, context, 
 from bot.messages.findings import explained
 from bot.messages.headlines import coverage_of, sentence_of
 from bot.messages.phrases import VERDICT_MARKS, local
-from checks.findings import Finding, Report, Verdict
+from checks.model.findings import Finding, Report, Verdict
 from checks.reports.wording import explains, plural, roots_of
-from workers.records import Run
+from workers.runs.records import Run
 
 
 def verdict(run: Run, report: Report) -> Message:

@@ -19,10 +19,10 @@ from bot.messages.blocks import (
     section,
 )
 from bot.messages.phrases import VERDICT_MARKS, local, span
-from checks.findings import Verdict
+from checks.model.findings import Verdict
 from checks.reports.wording import VERDICTS
-from workers.records import Look, Target, Watch, WatchState
-from workers.watch import GOOD
+from workers.runs.records import Look, Target, Watch, WatchState
+from workers.runs.watches import GOOD
 
 EVERY = 10.0
 """Seconds between two edits of the line that tells how a watch goes."""

@@ -85,7 +85,7 @@ def _start(
     }
     environment.pop("SLACK_APP_TOKEN", None)
     slack.request_url = f"http://127.0.0.1:{bot_port}/slack/events"
-    egress_diag = [sys.executable, "-m", "checks.cli"]
+    egress_diag = [sys.executable, "-m", "checks.cli.main"]
     redis = [_redis_program(), "--port", str(redis_port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     commands = {
         "redis": redis,

@@ -5,13 +5,10 @@
 """
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from checks.facts.base import ArmResource, AzureCall, Fact
-from checks.facts.reading import Raw, flag, items, labels, mapping, number, text, texts
-
-if TYPE_CHECKING:
-    from checks.facts.store import FactStore
+from checks.facts.fact import ArmResource, AzureCall, Fact, FactsRead
+from checks.model.raw_values import Raw, flag, items, labels, mapping, number, text, texts
 
 ARM = "Microsoft.ContainerService/managedClusters"
 NETWORK = "Microsoft.Network"
@@ -325,7 +322,7 @@ class ArmFact(Fact):
         return _segment(self.id, "resourcegroups")
 
 
-def _subnets_of_gateway_pools(store: "FactStore") -> Iterable[str]:
+def _subnets_of_gateway_pools(store: FactsRead) -> Iterable[str]:
     return {pool.subnet_id for pool in store.known(AgentPool) if pool.subnet_id}
 
 
@@ -352,11 +349,11 @@ class Subnet(ArmFact):
         return texts(self.raw, "addressprefixes") or texts(self.raw, "addressprefix")
 
 
-def _security_groups(store: "FactStore") -> Iterable[str]:
+def _security_groups(store: FactsRead) -> Iterable[str]:
     return {subnet.security_group_id for subnet in store.known(Subnet) if subnet.security_group_id}
 
 
-def _route_tables(store: "FactStore") -> Iterable[str]:
+def _route_tables(store: FactsRead) -> Iterable[str]:
     return {subnet.route_table_id for subnet in store.known(Subnet) if subnet.route_table_id}
 
 
@@ -411,7 +408,7 @@ class RouteTable(ArmFact):
         )
 
 
-def _own_prefixes(store: "FactStore") -> Iterable[str]:
+def _own_prefixes(store: FactsRead) -> Iterable[str]:
     from checks.facts.static_egress import StaticGatewayConfiguration
 
     return {c.public_ip_prefix_id for c in store.known(StaticGatewayConfiguration) if c.public_ip_prefix_id}

@@ -1,7 +1,7 @@
 """Istio's kinds and the Gateway API's, as stored; what they mean together is `checks/route`'s business."""
 
-from checks.facts.base import KubernetesObject, Listed
-from checks.facts.reading import Raw, items, labels, mapping, number, text, texts
+from checks.facts.fact import KubernetesObject, Listed
+from checks.model.raw_values import Raw, items, labels, mapping, number, text, texts
 
 NETWORKING = "networking.istio.io"
 NETWORKING_VERSIONS = ("v1", "v1beta1", "v1alpha3")

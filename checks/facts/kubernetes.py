@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from checks.facts.base import Fact, KubernetesObject, Listed, ServerVersion
-from checks.facts.reading import Raw, at, flag, items, labels, mapping, moment, number, text, texts
+from checks.facts.fact import Fact, KubernetesObject, Listed, ServerVersion
+from checks.model.raw_values import Raw, at, flag, items, labels, mapping, moment, number, text, texts
 
 
 class ApiServer(Fact):

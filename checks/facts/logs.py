@@ -4,16 +4,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import orjson
 
-from checks.facts.base import Fact, PodLog, PodName
+from checks.facts.fact import Fact, PodLog, PodName
 from checks.facts.kubernetes import Deployment, Pod
-from checks.facts.reading import parse_moment, text
-
-if TYPE_CHECKING:
-    from checks.facts.store import FactStore
+from checks.facts.store import FactStore
+from checks.model.raw_values import parse_moment, text
 
 _TIME = re.compile(r"^\[?(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))\]?\s*")
 
@@ -86,14 +83,14 @@ def _line(written: str) -> Line:
     return Line(None, written)
 
 
-def _gateway_pods(store: "FactStore") -> Iterable[PodName]:
+def _gateway_pods(store: FactStore) -> Iterable[PodName]:
     for target in store.targets:
         for pod in store.gateway_pods(target):
             if (proxy := pod.proxy) is not None and proxy.started:
                 yield PodName(pod.namespace, pod.name)
 
 
-def _istiod_pods(store: "FactStore") -> Iterable[PodName]:
+def _istiod_pods(store: FactStore) -> Iterable[PodName]:
     revisions = {revision for target in store.targets for revision in target.revisions}
     for pod in store.known(Pod):
         if pod.namespace != "aks-istio-system" or pod.labels.get("app") != "istiod":
@@ -102,14 +99,14 @@ def _istiod_pods(store: "FactStore") -> Iterable[PodName]:
             yield PodName(pod.namespace, pod.name)
 
 
-def _cni_managers(store: "FactStore") -> Iterable[PodName]:
+def _cni_managers(store: FactStore) -> Iterable[PodName]:
     nodes = {pod.node for target in store.targets for pod in store.gateway_pods(target) if pod.node}
     for pod in store.known(Pod):
         if pod.node in nodes and pod.owner[1].endswith("kube-egress-gateway-cni-manager"):
             yield PodName(pod.namespace, pod.name)
 
 
-def _gateway_daemons(store: "FactStore") -> Iterable[PodName]:
+def _gateway_daemons(store: FactStore) -> Iterable[PodName]:
     for pod in store.known(Pod):
         if pod.owner[1].endswith("kube-egress-gateway-daemon-manager"):
             yield PodName(pod.namespace, pod.name)

@@ -5,8 +5,8 @@ None of them has `status.conditions` or `observedGeneration`: state is derived f
 
 from dataclasses import dataclass
 
-from checks.facts.base import KubernetesObject, Listed
-from checks.facts.reading import Raw, at, flag, items, mapping, number, text, texts
+from checks.facts.fact import KubernetesObject, Listed
+from checks.model.raw_values import Raw, at, flag, items, mapping, number, text, texts
 
 GROUP = "egressgateway.kubernetes.azure.com"
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
-from checks.facts.base import Fact, Gap, KubernetesObject
+from checks.facts.egress_gateway import EgressGateway
+from checks.facts.fact import Fact, Gap, KubernetesObject
 from checks.facts.kubernetes import Deployment, Event, Pod, selects
-from checks.facts.target import EgressGateway
 
 F = TypeVar("F", bound=Fact)
 V = TypeVar("V")

@@ -1,41 +1,18 @@
 """What a check sees: the facts that it declared, about one gateway. Any other question is a defect and says so."""
 
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
 from checks.facts.azure import ManagedCluster
-from checks.facts.base import Fact, Gap, KubernetesObject, UndeclaredRead, Unreadable
+from checks.facts.egress_gateway import EgressGateway
+from checks.facts.fact import Fact, Gap, KubernetesObject, UndeclaredRead, Unreadable
 from checks.facts.kubernetes import Deployment, Event, Pod
 from checks.facts.store import FactStore
-from checks.facts.target import EgressGateway
+from checks.model.question import ClusterIdentity, Question
 
 F = TypeVar("F", bound=Fact)
 V = TypeVar("V")
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterIdentity:
-    """How commands name the cluster: what people call it, and Azure's name, resource group and subscription
-    ("" where neither the configuration nor Azure told)."""
-
-    name: str
-    aks_name: str = ""
-    resource_group: str = ""
-    subscription: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a run was asked: a cluster, a gateway by name (and namespace), and optionally a host and where from."""
-
-    cluster: ClusterIdentity
-    gateway: str
-    namespace: str | None = None
-    host: str | None = None
-    client: str | None = None
-    """`NAMESPACE` or `NAMESPACE/WORKLOAD`."""
 
 
 class Facts:

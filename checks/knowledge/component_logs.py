@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import orjson
 
 from checks.facts.logs import Line
-from checks.facts.reading import text
+from checks.model.raw_values import text
 
 CNI_MANAGER = "cni-manager"
 DAEMON = "daemon-manager"

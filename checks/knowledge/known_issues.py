@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from checks.findings import Action, Effect
+from checks.model.findings import Action, Effect
 
 _KEG, _AKS, _CLI = "Azure/kube-egress-gateway", "Azure/AKS", "Azure/azure-cli"
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from checks.facts.reading import at
+from checks.model.raw_values import at
 
 
 @dataclass(frozen=True, slots=True)

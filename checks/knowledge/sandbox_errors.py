@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from checks.findings import Involved
 from checks.knowledge.component_logs import spoken
+from checks.model.findings import Involved
 
 NOT_READY = "egress-prefix-unassigned"
 MISSING = "gateway-configuration-missing"

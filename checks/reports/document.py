@@ -3,8 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from checks.facts.reading import flag, items, parse_moment, text, texts
-from checks.findings import (
+from checks.model.findings import (
     Action,
     Change,
     Effect,
@@ -17,6 +16,8 @@ from checks.findings import (
     Status,
     Verdict,
 )
+from checks.model.raw_values import flag, items, parse_moment, text, texts
+from checks.reports.route_document import route_from_json, route_to_json
 
 SCHEMA = "egress-diag/v1"
 
@@ -36,7 +37,8 @@ def to_json(report: Report) -> dict[str, Any]:
         "findings": [finding_to_json(each) for each in report.findings],
         "changes": [{"at": stamp(c.at), "resource": c.resource, "what": c.what, "who": c.who} for c in report.changes],
         "gaps": list(report.gaps),
-        **report.extras,
+        "route": route_to_json(report.route) if report.route is not None else None,
+        "settings": [{"resource": e.resource, "field": e.field, "observed": e.observed} for e in report.settings],
     }
 
 
@@ -94,12 +96,6 @@ def finding_from_json(raw: Any) -> Finding:
     )
 
 
-KNOWN = {
-    "schema", "cluster", "gateway", "host", "from", "verdict", "started_at", "duration_seconds", "root_causes",
-    "findings", "changes", "gaps",
-}  # fmt: skip
-
-
 def from_json(raw: Any) -> Report:
     """A report from the document, so that a run record holds what the contract shows. Raises ValueError."""
     duration = raw.get("duration_seconds")
@@ -124,7 +120,10 @@ def from_json(raw: Any) -> Report:
             for c in items(raw, "changes")
         ),
         gaps=texts(raw, "gaps"),
-        extras={key: value for key, value in raw.items() if key not in KNOWN},
+        route=route_from_json(raw.get("route")),
+        settings=tuple(
+            Evidence(text(e, "resource"), text(e, "field"), text(e, "observed")) for e in items(raw, "settings")
+        ),
     )
 
 

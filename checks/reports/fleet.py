@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from checks.findings import Verdict
+from checks.engine.sweep import ClusterSweep
+from checks.model.findings import Verdict
 from checks.reports.document import SCHEMA, stamp
 from checks.reports.wording import coverage, headline, plural
-from checks.sweep import ClusterSweep
 
 MARKS = {Verdict.HEALTHY: "ok", Verdict.DEGRADED: "WARN", Verdict.BROKEN: "FAIL", Verdict.INCONCLUSIVE: "????"}
 

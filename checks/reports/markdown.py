@@ -3,11 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from checks.findings import Action, Finding, Report, Status
+from checks.model.findings import Action, Finding, Report, Status
 from checks.reports import route_markdown
 from checks.reports.document import stamp
 from checks.reports.markdown_text import code, escaped
-from checks.reports.route_document import route_from_json
 from checks.reports.text import EFFECTS
 from checks.reports.wording import STAGES, coverage, explains, headline, in_order, roots_of
 
@@ -26,7 +25,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield ""
     asked = f" · host {code(report.host)}" if report.host else ""
     yield f"{stamp(report.started_at)}{asked} · {escaped(coverage(report))}"
-    route = route_from_json(report.extras)
+    route = report.route
     if route is not None:
         yield ""
         yield f"Route: {escaped(route.summary)}"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from checks.route.way import Hop, HopName, Mark, Outcome, Route, Way
+from checks.model.route import Hop, HopName, Mark, Outcome, Route, Way
 
 BOX, GAP, ROW, LEFT, TOP = 118, 14, 132, 12, 44
 MOST_WAYS = 6

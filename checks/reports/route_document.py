@@ -1,14 +1,11 @@
-"""A route as the JSON of `Report.extras["route"]`, and back."""
+"""A route as the JSON of a report's `route`, and back."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from checks.facts.reading import flag, items, number, text, texts
-from checks.redaction import redact
-from checks.route.way import Correction, Decision, Hop, HopName, Mark, Outcome, Rival, Route, Way
-
-KEY = "route"
-"""Where a report's extras hold it."""
+from checks.model.raw_values import flag, items, number, text, texts
+from checks.model.redaction import redact
+from checks.model.route import Correction, Decision, Hop, HopName, Mark, Outcome, Rival, Route, Way
 
 
 def route_to_json(route: Route) -> dict[str, Any]:
@@ -77,9 +74,8 @@ def _hop(hop: Hop) -> dict[str, Any]:
     }
 
 
-def route_from_json(extras: Mapping[str, object]) -> Route | None:
-    """The route of a report's extras; None where there is none, or one that this version cannot read."""
-    raw = extras.get(KEY)
+def route_from_json(raw: object) -> Route | None:
+    """The route of a report's document; None where there is none, or one that this version cannot read."""
     if not isinstance(raw, Mapping):
         return None
     try:

@@ -4,9 +4,9 @@ import base64
 import re
 from collections.abc import Iterator
 
+from checks.model.route import Correction, Hop, Mark, Route, Way
 from checks.reports.markdown_text import code, escaped
 from checks.reports.route_diagram import alternative, diagram
-from checks.route.way import Correction, Hop, Mark, Route, Way
 
 MARKS = {
     Mark.PASSES: "✅",

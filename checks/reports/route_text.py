@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterator
 
-from checks.route.way import Correction, Hop, Mark, Outcome, Route, Way
+from checks.model.route import Correction, Hop, Mark, Outcome, Route, Way
 
 MARKS = {
     Mark.PASSES: "ok",

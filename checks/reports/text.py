@@ -3,9 +3,8 @@
 import textwrap
 from collections.abc import Iterator
 
-from checks.findings import Action, Effect, Finding, Report, Status
+from checks.model.findings import Action, Effect, Finding, Report, Status
 from checks.reports import route_text
-from checks.reports.route_document import route_from_json
 from checks.reports.wording import MARKS, coverage, explains, headline, plural, roots_of
 
 EFFECTS = {
@@ -24,7 +23,7 @@ def verdict(report: Report) -> Iterator[str]:
     """What follows the findings: the verdict, each root cause with evidence and actions, warnings, what was not seen."""
     yield ""
     yield headline(report)
-    route = route_from_json(report.extras)
+    route = report.route
     if route is not None:
         yield from _wrapped(f"Route: {route.summary}", "")
     for cause in roots_of(report):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from checks.findings import Finding, Report, Stage, Status, Verdict
+from checks.model.findings import Finding, Report, Stage, Status, Verdict
 
 MARKS = {
     Status.PASS: "ok",

@@ -10,12 +10,12 @@ from typing import Any
 
 from urllib3.util.retry import Retry
 
-from checks.documents import BadDocument, Budget, parse_yaml
-from checks.facts.reading import at, items, text
+from checks.model.documents import BadDocument, Budget, parse_yaml
+from checks.model.raw_values import at, items, text
 from checks.sources.azure import AzureAccount, cluster_login, is_local_account
-from checks.sources.base import SourceError
 from checks.sources.libraries import kubernetes_library
 from checks.sources.replies import Failure, seconds_left, shortened
+from checks.sources.source import SourceError
 
 CONNECTIONS = 32
 _LOGIN_SECONDS = 30.0

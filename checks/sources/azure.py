@@ -10,12 +10,12 @@ from threading import Lock
 from time import time
 from typing import Any, TypeVar
 
-from checks.documents import BadDocument, Budget, parse_yaml
-from checks.facts.base import AzureCall, Gap
-from checks.facts.reading import items, text
-from checks.sources.base import Answer, Objects
+from checks.facts.fact import AzureCall, Gap
+from checks.model.documents import BadDocument, Budget, parse_yaml
+from checks.model.raw_values import items, text
 from checks.sources.libraries import azure_library
 from checks.sources.replies import Failure, seconds_left, shortened
+from checks.sources.source import Answer, Objects
 
 AKS_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
 """The AKS Entra server application, the same in every cloud (domain.md 4.5)."""

@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from checks.documents import BadDocument, Budget, parse_json, parse_yaml
-from checks.facts.reading import Raw, at, parse_moment, text
+from checks.model.documents import BadDocument, Budget, parse_json, parse_yaml
+from checks.model.raw_values import Raw, at, parse_moment, text
 from checks.sources.archive import BundleError, files
 from checks.sources.recorded import Recording
 from checks.sources.saved import rows

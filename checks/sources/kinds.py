@@ -1,7 +1,7 @@
 """The Kubernetes kinds that facts are read from, by `PLURAL.GROUP`."""
 
 from checks.facts import istio, kubernetes, static_egress
-from checks.facts.base import KubernetesObject, Listed
+from checks.facts.fact import KubernetesObject, Listed
 
 
 def _kinds() -> dict[str, str]:

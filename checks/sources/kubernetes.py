@@ -9,12 +9,12 @@ from urllib.parse import quote
 import orjson
 from urllib3.exceptions import HTTPError
 
-from checks.facts.base import Gap, Listed, PodName
-from checks.sources.base import Answer, NotInstalled, Objects
+from checks.facts.fact import Gap, Listed, PodName
 from checks.sources.kinds import KINDS
 from checks.sources.libraries import kubernetes_library
 from checks.sources.reduction import Json, reduced, secret_from_metadata
 from checks.sources.replies import Failure, refused, seconds_left, tls_message, unanswered
+from checks.sources.source import Answer, NotInstalled, Objects
 
 PAGE = 500
 """Objects a page, as kubectl asks for them."""

@@ -7,16 +7,16 @@ from pathlib import Path
 from threading import Lock
 from typing import Protocol
 
-from checks.config import ClusterConfig, SavedAzure
-from checks.facts.base import AzureCall, Gap, Listed, PodName
+from checks.config.configuration import ClusterConfig, SavedAzure
+from checks.facts.fact import AzureCall, Gap, Listed, PodName
 from checks.sources.access import LazyAccess, aks_access, in_cluster_access, kubeconfig_access
 from checks.sources.azure import AzureAccount, AzureReader
-from checks.sources.base import Answer, NotLookedAt, Source, SourceError
 from checks.sources.bundle import BundleError, read_bundle
 from checks.sources.kubernetes import Access, KubernetesReader
 from checks.sources.libraries import azure_library, kubernetes_library
 from checks.sources.recorded import RecordedSource
 from checks.sources.saved import read_saved
+from checks.sources.source import Answer, NotLookedAt, Source, SourceError
 
 __all__ = ["BundleError", "LiveSource", "SourceError", "close_sources", "open_source"]
 

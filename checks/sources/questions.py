@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 from urllib3.exceptions import HTTPError
 
-from checks.facts.reading import flag, text
-from checks.permissions import Right
+from checks.engine.permissions import Right
+from checks.model.raw_values import flag, text
 from checks.sources.azure import AzureAccount
 from checks.sources.kubernetes import CONNECT_SECONDS, READ_SECONDS, Access
 from checks.sources.libraries import kubernetes_library

@@ -7,10 +7,10 @@ from datetime import datetime
 from functools import cached_property
 
 from checks.facts.azure import canonical
-from checks.facts.base import AzureCall, Gap, Listed, PodName
-from checks.facts.reading import Raw, at, number, text
-from checks.sources.base import Answer, NotInstalled, NotLookedAt, Objects
+from checks.facts.fact import AzureCall, Gap, Listed, PodName
+from checks.model.raw_values import Raw, at, number, text
 from checks.sources.kinds import KINDS
+from checks.sources.source import Answer, NotInstalled, NotLookedAt, Objects
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from typing import Any
 
 import orjson
 
-from checks.facts.base import AzureCall, Gap, Listed, PodName
-from checks.facts.reading import Raw, text
-from checks.redaction import redact, redact_object
-from checks.sources.base import TOO_LATE, Answer, NotInstalled, Objects, Source
+from checks.facts.fact import AzureCall, Gap, Listed, PodName
+from checks.model.raw_values import Raw, text
+from checks.model.redaction import redact, redact_object
 from checks.sources.bundle import API_VERSION
 from checks.sources.manifests import written
 from checks.sources.packing import write_files
+from checks.sources.source import TOO_LATE, Answer, NotInstalled, Objects, Source
 
 _Read = tuple[str, str, str, str, str]
 """(source, resource, namespace, name, container) of a read."""

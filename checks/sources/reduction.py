@@ -4,7 +4,7 @@ volumes and field ownership that no check looks at; what checks read is kept exa
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from checks.facts.reading import items
+from checks.model.raw_values import items
 
 Json = dict[str, Any]
 

@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 import urllib3.exceptions as broken
 
-from checks.facts.base import Gap
-from checks.facts.reading import text
-from checks.redaction import redact
-from checks.sources.base import TOO_LATE
+from checks.facts.fact import Gap
+from checks.model.raw_values import text
+from checks.model.redaction import redact
+from checks.sources.source import TOO_LATE
 
 LONGEST = 300
 _UNTRUSTED = re.compile(r"certificate verify failed: (.+?)(?:\(_ssl|$)", re.IGNORECASE)

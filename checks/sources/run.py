@@ -4,18 +4,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from time import monotonic
 
-from checks.check import Check
-from checks.diagnose import Diagnosis, Evaluated, diagnose, needed
+from checks.engine.arrivals import record
+from checks.engine.check import Check
+from checks.engine.diagnosis import Diagnosis, Evaluated, diagnose, needed
+from checks.engine.route_tracing import traced_reads
+from checks.engine.settings_snapshot import snapshot
 from checks.facts.azure import ManagedCluster
-from checks.facts.base import Gap
+from checks.facts.fact import Gap
 from checks.facts.store import FactStore
-from checks.facts.view import Question
-from checks.findings import Report
-from checks.readings import record
-from checks.snapshot import extras, snapshot
-from checks.sources.base import Source, gather
+from checks.model.findings import Report
+from checks.model.question import Question
 from checks.sources.recorded import RecordedSource
-from checks.tracing import traced_reads
+from checks.sources.source import Source, gather
 
 
 def run(source: Source, question: Question, checks: Sequence[Check], timeout: float) -> Iterator[Evaluated | Report]:
@@ -38,7 +38,7 @@ def run(source: Source, question: Question, checks: Sequence[Check], timeout: fl
 def _with_settings(done: Diagnosis, report: Report) -> Report:
     if done.target is None:
         return report
-    return replace(report, extras={**report.extras, **extras(snapshot(done.store, done.target))})
+    return replace(report, settings=snapshot(done.store, done.target))
 
 
 def gateways(source: Source, timeout: float) -> tuple[tuple[str, bool], ...] | Gap:

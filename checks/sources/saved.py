@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from checks.config import SavedAzure
-from checks.documents import BadDocument, Budget, parse_json
-from checks.sources.base import SourceError
+from checks.config.configuration import SavedAzure
+from checks.model.documents import BadDocument, Budget, parse_json
 from checks.sources.recorded import Recording
+from checks.sources.source import SourceError
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 

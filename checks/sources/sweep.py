@@ -7,18 +7,11 @@ from datetime import UTC, datetime
 from threading import BoundedSemaphore, Lock
 from time import monotonic
 
-from checks.check import Check
-from checks.config import ClusterConfig
-from checks.diagnose import needed
-from checks.facts.base import AzureCall, Gap, Listed, PodName
-from checks.facts.kubernetes import Deployment, Pod
-from checks.facts.store import FactStore
-from checks.facts.view import ClusterIdentity
-from checks.readings import Closed, record
-from checks.sources.base import TOO_LATE, Answer, Objects, Source, SourceError, gather
-from checks.sources.bundle import BundleError
-from checks.sources.recorded import RecordedSource
-from checks.sweep import (
+from checks.config.configuration import ClusterConfig
+from checks.engine.arrivals import Closed, record
+from checks.engine.check import Check
+from checks.engine.diagnosis import needed
+from checks.engine.sweep import (
     MOST_LOGS,
     ClusterSweep,
     evaluate_each,
@@ -27,6 +20,13 @@ from checks.sweep import (
     problem_of,
     targets_of,
 )
+from checks.facts.fact import AzureCall, Gap, Listed, PodName
+from checks.facts.kubernetes import Deployment, Pod
+from checks.facts.store import FactStore
+from checks.model.question import ClusterIdentity
+from checks.sources.bundle import BundleError
+from checks.sources.recorded import RecordedSource
+from checks.sources.source import TOO_LATE, Answer, Objects, Source, SourceError, gather
 
 AT_ONCE = 8
 """Clusters that one process gathers at a time."""

@@ -7,15 +7,15 @@ import tempfile
 from pathlib import Path
 from time import monotonic, perf_counter
 
-from checks.check import catalogue
-from checks.diagnose import evaluate, needed
+from checks.catalogue import catalogue
+from checks.engine.arrivals import record
+from checks.engine.diagnosis import evaluate, needed
 from checks.facts.azure import ManagedCluster
+from checks.facts.egress_gateway import EgressGateway, all_from_profile
 from checks.facts.store import FactStore
-from checks.facts.target import EgressGateway, all_from_profile
-from checks.facts.view import ClusterIdentity, Question
-from checks.readings import record
-from checks.sources.base import gather
+from checks.model.question import ClusterIdentity, Question
 from checks.sources.recorded import RecordedSource
+from checks.sources.source import gather
 from tests.bench.fleet import big_cluster
 from tests.bench.measure import Sample, shown, table, timed
 from tests.clusters.bundles import write_bundle
@@ -92,7 +92,7 @@ def _bundle() -> list[str]:
         words = [
             sys.executable,
             "-m",
-            "checks.cli",
+            "checks.cli.main",
             "diagnose",
             "x",
             "egw-0",
@@ -117,6 +117,6 @@ def _bundle() -> list[str]:
 
 
 def _help() -> list[str]:
-    words = [sys.executable, "-m", "checks.cli", "--help"]
+    words = [sys.executable, "-m", "checks.cli.main", "--help"]
     sample = timed(lambda: subprocess.run(words, capture_output=True, check=True), 10)
     return ["## The command line", "", f"`egress-diag --help`: {sample}."]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import trustme
 
-from checks.config import Config, load
+from checks.config.configuration import Config, load
 from tests.bench.fleet import big_cluster
 from tests.bench.measure import memory, shown, table
 from tests.bench.runbook import AZURE, KUBERNETES
@@ -22,11 +22,11 @@ from tests.clusters.compose import Cluster
 from tests.loopback.azure import AzureServer
 from tests.loopback.kube import KubeServer
 from tests.redis_server import RedisServer
-from workers.app import SWEEP_QUEUE
 from workers.client import Client, connect
-from workers.fleet import present
-from workers.sending import send
-from workers.settings import Settings
+from workers.fleet.service import present
+from workers.queue.app import SWEEP_QUEUE
+from workers.queue.sending import send
+from workers.queue.settings import Settings
 
 ROWS = ((1, 5, 1), (10, 5, 1), (10, 5, 2), (100, 5, 1), (100, 5, 2), (1, 500, 1), (10, 500, 1), (10, 500, 2))
 """Clusters, gateways in each, workers."""
@@ -164,7 +164,7 @@ def _carried_out(client: Client, config: Config, pids: list[int]) -> tuple[float
 
 @contextmanager
 def _worker(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    words = [sys.executable, "-m", "checks.cli", "worker", "--queues", "sweep", "--concurrency", str(CONCURRENCY)]
+    words = [sys.executable, "-m", "checks.cli.main", "worker", "--queues", "sweep", "--concurrency", str(CONCURRENCY)]
     process = subprocess.Popen(
         words, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

@@ -5,9 +5,10 @@ from dataclasses import replace
 from time import perf_counter
 
 from checks.facts.store import FactStore
-from checks.facts.view import ClusterIdentity, Facts, Question
-from checks.route.carried import configuration
-from checks.route.trace import TRACE_READS, trace
+from checks.facts.view import Facts
+from checks.istio.route.carried import configuration
+from checks.istio.route.trace import TRACE_READS, trace
+from checks.model.question import ClusterIdentity, Question
 from tests.bench.evaluation import gathered
 from tests.bench.fleet import big_cluster
 from tests.bench.measure import Sample, table

@@ -14,16 +14,17 @@ from time import monotonic, perf_counter
 
 import trustme
 
-from checks.check import Check, catalogue
-from checks.config import ClusterConfig
-from checks.diagnose import needed
+from checks.catalogue import catalogue
+from checks.config.configuration import ClusterConfig
+from checks.engine.check import Check
+from checks.engine.diagnosis import needed
 from checks.facts import azure, istio, kubernetes, logs, static_egress
-from checks.facts.base import ArmResource, AzureCall, Fact, Listed, PodLog, PodName
-from checks.facts.view import ClusterIdentity, Question
-from checks.findings import Report
-from checks.sources.base import Source
+from checks.facts.fact import ArmResource, AzureCall, Fact, Listed, PodLog, PodName
+from checks.model.findings import Report
+from checks.model.question import ClusterIdentity, Question
 from checks.sources.live import close_sources, open_source
 from checks.sources.run import run
+from checks.sources.source import Source
 from tests.bench.measure import Sample, shown, table, timed
 from tests.clusters.compose import named
 from tests.loopback.azure import AzureServer

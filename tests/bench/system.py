@@ -57,7 +57,7 @@ class System:
     @contextmanager
     def _running(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "checks.cli", *words],
+            [sys.executable, "-m", "checks.cli.main", *words],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -9,12 +9,12 @@ import pytest
 
 from bot.courier import Courier
 from bot.sandbox import RateLimits, SandboxServer
-from bot.settings import Settings as BotSettings
-from bot.slack import Slack
-from checks.config import Config, load
+from bot.slack.client import Slack
+from bot.slack.settings import Settings as BotSettings
+from checks.config.configuration import Config, load
 from tests.clusters.compose import Cluster, named, read_bundle, write_bundle
 from workers.client import Client, connect
-from workers.settings import Settings
+from workers.queue.settings import Settings
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "bundles" / "gateway-pool-missing"
 

@@ -12,15 +12,15 @@ from werkzeug.serving import make_server
 
 from bot.app import make_bolt, make_web
 from bot.courier import Courier
-from bot.identity import Identity
 from bot.sandbox import Ack, Message, SandboxServer
-from bot.settings import Settings as BotSettings
-from bot.slack import Slack
-from checks.config import Config
+from bot.slack.client import Slack
+from bot.slack.identity import Identity
+from bot.slack.settings import Settings as BotSettings
+from checks.config.configuration import Config
 from tests.system import slot
 from workers.client import Client
-from workers.clusters import Clusters
-from workers.diagnosis import Diagnoser
+from workers.runs.clusters import Clusters
+from workers.tasks.execution import Diagnoser
 
 
 @dataclass

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from checks.findings import Action, Change, Effect, Evidence, Finding, Report, Severity, Stage, Status, Verdict
+from checks.model.findings import Action, Change, Effect, Evidence, Finding, Report, Severity, Stage, Status, Verdict
 from workers.client import Client
-from workers.records import Order, Run, RunState, Target
+from workers.runs.records import Order, Run, RunState, Target
 
 BEGAN = datetime(2026, 11, 23, 3, 4, 5, tzinfo=UTC)
 

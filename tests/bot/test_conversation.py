@@ -17,16 +17,16 @@ import urllib3
 from bot.sandbox import SandboxServer, View
 from bot.sandbox.blocks import problems_of_view
 from bot.sandbox.delivery import http_body, signed_headers
-from checks.config import Config, load
+from checks.config.configuration import Config, load
 from tests.bot.conftest import broken_cluster, write_config
 from tests.bot.conversation import Conversation, conversation
 from tests.clusters.compose import named, write_bundle
 from tests.system import slot, slots, whole_thread
 from workers.client import Client, connect
-from workers.clusters import Clusters
-from workers.diagnosis import Diagnoser
-from workers.records import Watch, WatchState
-from workers.settings import Settings
+from workers.queue.settings import Settings
+from workers.runs.clusters import Clusters
+from workers.runs.records import Watch, WatchState
+from workers.tasks.execution import Diagnoser
 
 
 @pytest.fixture

@@ -8,16 +8,15 @@ import pytest
 
 from bot.courier import Courier
 from bot.sandbox import SandboxServer
-from checks.findings import Report
-from checks.reports.route_document import KEY, route_to_json
+from checks.model.findings import Report
+from tests.bot.courier.test_courier import FULL, MakeCourier, deliver
 from tests.bot.stories import BROKEN, accepted, finish
-from tests.bot.test_courier import FULL, MakeCourier, deliver
-from tests.checks.route.breakages import BREAKAGES, HTTP, host_of
-from tests.checks.route.traced import traced
+from tests.checks.istio.route.breakages import BREAKAGES, HTTP, host_of
+from tests.checks.istio.route.traced import traced
 from tests.clusters.compose import named
 from tests.system import slots, whole_thread
 from workers.client import Client
-from workers.records import Run
+from workers.runs.records import Run
 
 WITH_ROUTE = [*FULL[:2], "route", *FULL[2:]]
 
@@ -25,7 +24,7 @@ WITH_ROUTE = [*FULL[:2], "route", *FULL[2:]]
 def report_with_route() -> Report:
     broken = next(each for each in BREAKAGES if each.name == "the Service has no such port")
     route = traced(broken.do(named(HTTP), HTTP), host_of(HTTP))
-    return replace(BROKEN, host=route.host, extras={KEY: route_to_json(route)})
+    return replace(BROKEN, host=route.host, route=route)
 
 
 @pytest.fixture

@@ -16,14 +16,14 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from bot.sandbox import Message, RateLimits, SandboxServer
-from checks.config import load
+from checks.config.configuration import load
 from tests.bot.browsing import Page, browser
 from tests.bot.conftest import write_config
 from tests.bot.conversation import Conversation, conversation
 from tests.clusters.compose import named, write_bundle
 from tests.system import slot
 from workers.client import connect
-from workers.settings import Settings
+from workers.queue.settings import Settings
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bot.sandbox import App, RateLimits, SandboxServer
 from tests.bot.browsing import browser
-from tests.bot.test_manifest import scopes
+from tests.bot.slack.test_manifest import scopes
 from tests.docs.commands import ROOT
 from tests.redis_server import RedisServer
 from tests.system import System, complete, whole_thread

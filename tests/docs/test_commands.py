@@ -13,20 +13,20 @@ import click
 import pytest
 from prometheus_client import REGISTRY
 
-import bot.doctor
-import bot.metrics
-import checks.sources.doctor
-import workers.doctor
-import workers.metrics
+import bot.doctor.part
+import bot.slack.metrics
+import checks.doctor.parts
+import workers.doctor.part
+import workers.telemetry.metrics
 from bot.sandbox import App, RateLimits, SandboxServer
-from bot.settings import Settings as BotSettings
-from checks.cli import main
-from tests.bot.test_manifest import scopes
+from bot.slack.settings import Settings as BotSettings
+from checks.cli.main import main
+from tests.bot.slack.test_manifest import scopes
 from tests.clusters.compose import named, write_bundle
 from tests.docs.commands import ROOT, Block, blocks
 from tests.redis_server import RedisServer, find_free_port
 from tests.system import System, complete, whole_thread
-from workers.settings import Settings
+from workers.queue.settings import Settings
 
 pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
 
@@ -133,7 +133,7 @@ def test_every_page_has_commands_that_were_run() -> None:
 
 
 def test_troubleshooting_explains_each_of_doctors_lines() -> None:
-    known = [*checks.sources.doctor.REQUIREMENTS, *workers.doctor.REQUIREMENTS, *bot.doctor.REQUIREMENTS]
+    known = [*checks.doctor.parts.REQUIREMENTS, *workers.doctor.part.REQUIREMENTS, *bot.doctor.part.REQUIREMENTS]
     page = text("docs/troubleshooting.md")
     assert [each.name for each in known if not re.search(rf"^- .*`{each.name}`", page, re.MULTILINE)] == []
 

@@ -11,10 +11,10 @@ import yaml
 from pydantic import BaseModel
 
 from checks import __version__
-from checks.check import catalogue
-from checks.config import AccessRule, ClusterConfig, Config, DigestConfig, Retention, SavedAzure, parse
-from checks.permissions import cluster_role
-from checks.rights import PARTS
+from checks.catalogue import catalogue
+from checks.config.configuration import AccessRule, ClusterConfig, Config, DigestConfig, Retention, SavedAzure, parse
+from checks.docs.permission_tables import PARTS
+from checks.engine.permissions import cluster_role
 from tests.helm.chart import CHART, KUBERNETES, LEAST, Json, helm, merged, named, of_kind, pod, pods, refusal, rendered
 from tests.helm.manifests import kubeconform, model
 from tests.helm.matrix import HERE, MATRIX, RULE, THROUGH_AZURE

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from checks.check import catalogue
-from checks.permissions import azure_rights, kubernetes_rights
-from checks.rights import PARTS, PROBE, PURPOSES, RESTART, purpose
+from checks.catalogue import catalogue
+from checks.docs.permission_tables import PARTS, PROBE, PURPOSES, RESTART, purpose
+from checks.engine.permissions import azure_rights, kubernetes_rights
 from tests.docs.commands import ROOT, Block, blocks
 from tests.helm.chart import CHART, program, rendered
 

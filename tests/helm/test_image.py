@@ -74,7 +74,7 @@ def test_only_our_packages_are_sent_to_the_build() -> None:
     sent = context(ROOT / ".dockerignore")
     assert {path.parts[0] for path in sent} == {"LICENSE", "pyproject.toml", "requirements", "checks", "workers", "bot"}
     assert not [path for path in sent if "__pycache__" in path.parts]
-    assert Path("checks/cli.py") in sent
+    assert Path("checks/cli/main.py") in sent
 
 
 @pytest.fixture(scope="module")
@@ -127,14 +127,14 @@ def files(image: Path) -> dict[str, int]:
 @pytest.mark.timeout(600)
 class TestInstalled:
     def test_it_says_its_version(self, image: Path) -> None:
-        assert run(image, "-m", "checks.cli", "--version").stdout == f"egress-diag, version {__version__}\n"
+        assert run(image, "-m", "checks.cli.main", "--version").stdout == f"egress-diag, version {__version__}\n"
         # The script is the image's entry point.
         assert (image / "bin/egress-diag").read_text().splitlines()[0].endswith("/opt/egress-diag/bin/python")
 
     def test_it_holds_the_catalogue_the_manifest_and_every_process(self, image: Path) -> None:
-        listed = run(image, "-m", "checks.cli", "checks").stdout
+        listed = run(image, "-m", "checks.cli.main", "checks").stdout
         assert listed.count("EG4") >= 14
-        shown = run(image, "-m", "checks.cli", "--help").stdout
+        shown = run(image, "-m", "checks.cli.main", "--help").stdout
         assert all(f"  {command} " in shown for command in ("bot", "worker", "beat", "diagnose"))
         assert (image / "lib").exists()
         assert list(image.glob("lib/python3.*/site-packages/bot/manifest.yaml"))
@@ -146,7 +146,7 @@ class TestInstalled:
         done = run(
             image,
             "-m",
-            "checks.cli",
+            "checks.cli.main",
             "diagnose",
             "x",
             GATEWAY,
@@ -196,7 +196,7 @@ class TestInstalled:
             "EGRESS_DIAG_CONFIG": str(home / "config.yaml"),
             "EGRESS_DIAG_HEARTBEAT": str(home / "heartbeat"),
         }
-        command = [str(image / "bin/python"), "-m", "checks.cli", "worker", "--concurrency", "1"]
+        command = [str(image / "bin/python"), "-m", "checks.cli.main", "worker", "--concurrency", "1"]
         with (tmp_path / "log").open("w") as log:
             process = subprocess.Popen(command, env=variables, cwd=home, user=another_user(), stdout=log, stderr=log)
             try:
@@ -204,7 +204,7 @@ class TestInstalled:
                 while not (home / "heartbeat").exists():
                     assert time.monotonic() < deadline, (tmp_path / "log").read_text()
                     time.sleep(0.1)
-                judged = run(image, "-m", "workers.liveness", check=True, **variables)
+                judged = run(image, "-m", "workers.queue.liveness", check=True, **variables)
                 assert judged.returncode == 0
             finally:
                 process.terminate()
@@ -215,6 +215,6 @@ class TestInstalled:
         shutil.rmtree(home)
 
     def test_a_container_that_does_nothing_is_not_called_alive(self, image: Path) -> None:
-        done = run(image, "-m", "workers.liveness", check=False, REDIS_URL="redis://127.0.0.1:1/0")
+        done = run(image, "-m", "workers.queue.liveness", check=False, REDIS_URL="redis://127.0.0.1:1/0")
         assert done.returncode == 1
         assert "EGRESS_DIAG_HEARTBEAT is not set" in done.stderr

@@ -7,14 +7,14 @@ from typing import Any
 import yaml
 from prometheus_client import REGISTRY
 
-import bot.metrics
-import workers.metrics
+import bot.slack.metrics
+import workers.telemetry.metrics
 from tests.helm.chart import Json, named, of_kind, pods, rendered
 from tests.helm.dockerfile import ROOT
 from tests.helm.matrix import MATRIX
 
 WATCHED = MATRIX["everything placed and watched"]
-_MODULES = (bot.metrics, workers.metrics)
+_MODULES = (bot.slack.metrics, workers.telemetry.metrics)
 COLLECTED = {"egress_diag_queue_messages", "egress_diag_queue_age_seconds", "egress_diag_courier_lag_seconds"}
 """Asked of Redis at each scrape."""
 

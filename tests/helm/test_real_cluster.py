@@ -17,11 +17,11 @@ import pytest
 import urllib3
 import yaml
 
-from checks.check import catalogue
-from checks.config import ClusterConfig
-from checks.facts.base import Fact, Gap, Listed
-from checks.permissions import cluster_role
-from checks.rights import PROBE, RESTART
+from checks.catalogue import catalogue
+from checks.config.configuration import ClusterConfig
+from checks.docs.permission_tables import PROBE, RESTART
+from checks.engine.permissions import cluster_role
+from checks.facts.fact import Fact, Gap, Listed
 from checks.sources.live import close_sources, open_source
 from tests.docs.commands import blocks
 from tests.helm.chart import CHART, LEAST, Json, merged, pods, program, rendered

@@ -13,7 +13,7 @@ import redis
 import yaml
 
 from bot.sandbox import RateLimits, SandboxServer
-from bot.settings import Settings as BotSettings
+from bot.slack.settings import Settings as BotSettings
 from tests.clusters.compose import named as named_cluster
 from tests.clusters.compose import write_bundle
 from tests.helm.chart import Json, named, of_kind, pod, pods, rendered
@@ -21,8 +21,8 @@ from tests.helm.dockerfile import ROOT
 from tests.helm.matrix import HERE, MATRIX, RULE
 from tests.redis_server import RedisServer, find_free_port, find_server_program
 from tests.system import System, complete, whole_thread
-from workers.app import DIAGNOSE_QUEUE, make_publisher
-from workers.settings import Settings
+from workers.queue.app import DIAGNOSE_QUEUE, make_publisher
+from workers.queue.settings import Settings
 
 pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
 
@@ -36,7 +36,7 @@ def container(values: Json, component: str) -> Json:
 
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_the_arguments_are_commands_of_the_program(component: str) -> None:
-    command = [sys.executable, "-m", "checks.cli", *container({}, component)["args"], "--help"]
+    command = [sys.executable, "-m", "checks.cli.main", *container({}, component)["args"], "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -91,7 +91,7 @@ def test_a_probe_costs_no_python_while_the_process_works_and_asks_when_it_does_n
     assert not asked.exists()
     os.utime(heartbeat, (time.time() - 300, time.time() - 300))
     assert subprocess.run(probe, env=environment, check=False).returncode == 1
-    assert asked.read_text() == "-m workers.liveness\n"
+    assert asked.read_text() == "-m workers.queue.liveness\n"
     ready = container({}, component)["readinessProbe"]["exec"]["command"]
     assert subprocess.run(ready, env=environment, check=False).returncode == 1
     heartbeat.touch()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from checks.findings import Finding, Report, Status
+from checks.model.findings import Finding, Report, Status
 from checks.reports.document import stamp
 
 _WORST_FIRST = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.PASS, Status.SKIPPED)

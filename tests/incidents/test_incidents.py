@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from checks.check import catalogue
-from checks.facts.target import AmbiguousGateway
-from checks.findings import Report
+from checks.catalogue import catalogue
+from checks.facts.egress_gateway import AmbiguousGateway
+from checks.model.findings import Report
 from checks.sources.bundle import read_bundle
 from tests.clusters.bundles import read_yaml
 from tests.incidents.build import EXAMPLES, EXAMPLES_FOLDER, build

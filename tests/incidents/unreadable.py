@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 
-from checks.check import catalogue
-from checks.facts.base import ArmResource, AzureCall, Origin, PodLog
-from checks.findings import Report, Status, Verdict
+from checks.catalogue import catalogue
+from checks.facts.fact import ArmResource, AzureCall, Origin, PodLog
+from checks.model.findings import Report, Status, Verdict
 from tests.clusters.compose import Cluster, Manifest
 from tests.incidents.incidents import Incident, incidents
 from tests.incidents.judge import statuses

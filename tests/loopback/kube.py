@@ -20,7 +20,7 @@ import trustme
 import yaml
 
 from checks.facts import istio, kubernetes, static_egress
-from checks.facts.base import KubernetesObject, Listed
+from checks.facts.fact import KubernetesObject, Listed
 from tests.clusters.compose import Cluster, Manifest
 from tests.loopback.faults import Fault, Faults
 from tests.loopback.server import LoopbackHandler, LoopbackServer

@@ -5,7 +5,7 @@ Comments at the top of the file are kept. Read the result as prose before you co
 
 import sys
 
-from checks.check import catalogue
+from checks.catalogue import catalogue
 from tests.clusters.bundles import dump_yaml, read_yaml
 from tests.scenarios.cases import cases_of, scenario_file
 

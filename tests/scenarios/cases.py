@@ -28,8 +28,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from checks.check import Check, catalogue
-from checks.findings import Finding, Status
+from checks.catalogue import catalogue
+from checks.engine.check import Check
+from checks.model.findings import Finding, Status
 from tests.clusters.bundles import read_yaml
 from tests.clusters.compose import compose, named
 from tests.recordings import diagnosed, question

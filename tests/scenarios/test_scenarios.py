@@ -2,8 +2,9 @@
 
 import pytest
 
-from checks.check import Check, catalogue
-from checks.findings import Status
+from checks.catalogue import catalogue
+from checks.engine.check import Check
+from checks.model.findings import Status
 from tests.scenarios.cases import Case, all_cases, cases_of
 
 CHECKS = catalogue()

@@ -8,8 +8,8 @@ from functools import cache
 
 import pytest
 
-from checks.commands import AZ_VERSION
-from checks.findings import Action, Effect, Finding, Status
+from checks.model.commands import AZ_VERSION
+from checks.model.findings import Action, Effect, Finding, Status
 from tests.clusters.compose import compose, named
 from tests.recordings import diagnosed, question
 from tests.scenarios.cases import Case, all_cases

@@ -3,7 +3,7 @@
 import pytest
 
 from checks.catalogue.prerequisites.too_many_gateways import too_many_gateways
-from checks.findings import Severity, Status
+from checks.model.findings import Severity, Status
 from tests.clusters.compose import Manifest, compose, named
 from tests.recordings import diagnosed, question
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import ISTIO_LOG, MESHCFG, TELEM, change, kubectl, kubectl_apply, look
+from checks.engine.check import check
 from checks.facts.istio import ROOT_NAMESPACE, Telemetry
 from checks.facts.kubernetes import ConfigMap, Deployment, Pod
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Observation, Severity, healthy, skip, warn
-from checks.route.access_log import AccessLog, Ambiguity, access_log, ambiguities
-from checks.route.gateways import proxy_labels
-from checks.route.visibility import mesh_config, settle
+from checks.istio.route.access_log import AccessLog, Ambiguity, access_log, ambiguities
+from checks.istio.route.gateways import proxy_labels
+from checks.istio.route.visibility import mesh_config, settle
+from checks.model.commands import ISTIO_LOG, MESHCFG, TELEM, change, kubectl, kubectl_apply, look
+from checks.model.findings import Action, Evidence, Observation, Severity, healthy, skip, warn
 
 
 @check(

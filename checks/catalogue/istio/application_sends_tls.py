@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from checks.check import Because, check
-from checks.commands import ISTIO_TLSO, TSG, change, look, quoted
+from checks.engine.check import Because, check
 from checks.facts.istio import (
     ROOT_NAMESPACE,
     AuthorizationPolicy,
@@ -16,19 +15,20 @@ from checks.facts.istio import (
 )
 from checks.facts.kubernetes import selects
 from checks.facts.logs import ProxyLog
-from checks.facts.reading import items, mapping, text
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
-from checks.question import split_host
-from checks.route.carried import about, configuration, judged, nothing_configured
-from checks.route.corrections import Edit, Merge, pointer, show
-from checks.route.destination_rules import Tls
-from checks.route.gateway_hop import Exit
-from checks.route.gateways import ServerClass
-from checks.route.passage import ROUTE_READS, Passage, passage
-from checks.route.rules import Rule
-from checks.route.tls_contract import DirectTls, direct_tls, originates
-from checks.route.visibility import settle
+from checks.istio.route.carried import about, configuration, judged, nothing_configured
+from checks.istio.route.corrections import Edit, Merge, pointer, show
+from checks.istio.route.destination_rules import Tls
+from checks.istio.route.gateway_hop import Exit
+from checks.istio.route.gateways import ServerClass
+from checks.istio.route.passage import ROUTE_READS, Passage, passage
+from checks.istio.route.rules import Rule
+from checks.istio.route.tls_contract import DirectTls, direct_tls, originates
+from checks.istio.route.visibility import settle
+from checks.model.commands import ISTIO_TLSO, TSG, change, look, quoted
+from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
+from checks.model.question import split_host
+from checks.model.raw_values import items, mapping, text
 
 HTTPS_PORT = 443
 

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import ISTIO_EGW, change, kubectl, look
+from checks.engine.check import check
 from checks.facts.istio import AuthorizationPolicy, Gateway, VirtualService
-from checks.facts.reading import items, mapping, texts
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Observation, Severity, fail, healthy, warn
-from checks.route.authorization import IDENTITY, admits, aimed, applying, is_everything, may_match, needs_identity
-from checks.route.carried import HOST_READS, Configuration, about, configuration, judged
-from checks.route.clients import client_namespaces
-from checks.route.corrections import Apply, listed, show
-from checks.route.visibility import settle
+from checks.istio.route.authorization import IDENTITY, admits, aimed, applying, is_everything, may_match, needs_identity
+from checks.istio.route.carried import HOST_READS, Configuration, about, configuration, judged
+from checks.istio.route.clients import client_namespaces
+from checks.istio.route.corrections import Apply, listed, show
+from checks.istio.route.visibility import settle
+from checks.model.commands import ISTIO_EGW, change, kubectl, look
+from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, warn
+from checks.model.raw_values import items, mapping, texts
 
 ANSWER = "403 (rbac_access_denied)"
 

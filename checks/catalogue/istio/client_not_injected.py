@@ -2,11 +2,23 @@
 
 from collections.abc import Iterable, Iterator
 
-from checks.check import check
-from checks.commands import ADDON, change, disrupt, kubectl, look
+from checks.engine.check import check
 from checks.facts.kubernetes import MutatingWebhookConfiguration, Namespace, Pod
 from checks.facts.view import Facts
-from checks.findings import (
+from checks.istio.route.clients import asked_client
+from checks.istio.route.workloads import (
+    INJECT,
+    PLAIN,
+    REVISION,
+    client_pods,
+    declined_by,
+    excluded,
+    injectors,
+    workload_of,
+    would_inject,
+)
+from checks.model.commands import ADDON, change, disrupt, kubectl, look
+from checks.model.findings import (
     Action,
     Evidence,
     Involved,
@@ -18,19 +30,7 @@ from checks.findings import (
     unknown,
     warn,
 )
-from checks.question import split_host
-from checks.route.clients import asked_client
-from checks.route.workloads import (
-    INJECT,
-    PLAIN,
-    REVISION,
-    client_pods,
-    declined_by,
-    excluded,
-    injectors,
-    workload_of,
-    would_inject,
-)
+from checks.model.question import split_host
 
 WEB_PORTS = frozenset({80, 443})
 

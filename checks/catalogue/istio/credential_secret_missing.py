@@ -3,19 +3,19 @@
 import re
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import ISTIO_TLSO, change, kubectl, look
+from checks.engine.check import check
 from checks.facts.istio import ROOT_NAMESPACE, DestinationRule, Gateway, ServiceEntry, VirtualService
 from checks.facts.kubernetes import Secret
 from checks.facts.logs import IstiodLog, Line
-from checks.facts.reading import moment
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
+from checks.istio.route.carried import HOST_READS, about, configuration, judged, nothing_configured
+from checks.istio.route.corrections import Edit, pointer, show
+from checks.istio.route.credentials import UNWATCHED, Use, lacking_keys, uses
+from checks.istio.route.visibility import settle
 from checks.knowledge.istio_logs import CREDENTIALS, LogLine
-from checks.route.carried import HOST_READS, about, configuration, judged, nothing_configured
-from checks.route.corrections import Edit, pointer, show
-from checks.route.credentials import UNWATCHED, Use, lacking_keys, uses
-from checks.route.visibility import settle
+from checks.model.commands import ISTIO_TLSO, change, kubectl, look
+from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
+from checks.model.raw_values import moment
 
 
 @check(

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import SUPPORT, change, kubectl, look
+from checks.engine.check import check
 from checks.facts.istio import ROOT_NAMESPACE, EnvoyFilter
 from checks.facts.kubernetes import Deployment, Pod, selects
-from checks.facts.reading import items, text
 from checks.facts.view import Facts
-from checks.findings import Evidence, Observation, Severity, healthy, warn
-from checks.route.gateways import proxy_labels
+from checks.istio.route.gateways import proxy_labels
+from checks.model.commands import SUPPORT, change, kubectl, look
+from checks.model.findings import Evidence, Observation, Severity, healthy, warn
+from checks.model.raw_values import items, text
 
 
 @check(

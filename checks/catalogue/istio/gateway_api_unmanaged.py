@@ -2,14 +2,14 @@
 
 from collections.abc import Hashable, Iterator
 
-from checks.check import check
-from checks.commands import GWAPI, TSG, change, kubectl, look
+from checks.engine.check import check
 from checks.facts.istio import GATEWAY_API, HTTPRoute, KubernetesGateway
 from checks.facts.kubernetes import Deployment
-from checks.facts.reading import items, text
 from checks.facts.view import Facts
-from checks.findings import Evidence, Observation, Severity, healthy, skip, warn
-from checks.route.hosts import canonical
+from checks.istio.route.hosts import canonical
+from checks.model.commands import GWAPI, TSG, change, kubectl, look
+from checks.model.findings import Evidence, Observation, Severity, healthy, skip, warn
+from checks.model.raw_values import items, text
 
 CLASS = "istio"
 """The class for which istiod runs a Deployment of its own, unless the Gateway names an address."""

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 
-from checks.check import Because, check
-from checks.commands import HOWTO, ISTIO_EGW, TSG, change, kubectl, look
+from checks.engine.check import Because, check
 from checks.facts.istio import Gateway, VirtualService
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
-from checks.route.carried import (
+from checks.istio.route.carried import (
     HOST_READS,
     Configuration,
     asked_host,
@@ -17,11 +15,13 @@ from checks.route.carried import (
     nothing_configured,
     served,
 )
-from checks.route.corrections import applied, listed, manifest, patched, show
-from checks.route.gateways import ingress_selected
-from checks.route.registry import gateway_named
-from checks.route.rules import MESH, gateway_refs
-from checks.route.visibility import settle
+from checks.istio.route.corrections import applied, listed, manifest, patched, show
+from checks.istio.route.gateways import ingress_selected
+from checks.istio.route.registry import gateway_named
+from checks.istio.route.rules import MESH, gateway_refs
+from checks.istio.route.visibility import settle
+from checks.model.commands import HOWTO, ISTIO_EGW, TSG, change, kubectl, look
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 
 
 @check(

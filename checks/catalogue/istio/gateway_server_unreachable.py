@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 
-from checks.check import Because, check
-from checks.commands import ISTIO_EGW, TSG, change, kubectl, look
+from checks.engine.check import Because, check
 from checks.facts.istio import Gateway, VirtualService
 from checks.facts.kubernetes import Service
-from checks.facts.reading import flag, text
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
-from checks.route.carried import HOST_READS, asked_host, configuration, judged, nothing_configured, served
-from checks.route.corrections import removed, replaced, show
-from checks.route.gateways import SAME_HOST, TERMINATING, BoundServer
-from checks.route.visibility import settle
+from checks.istio.route.carried import HOST_READS, asked_host, configuration, judged, nothing_configured, served
+from checks.istio.route.corrections import removed, replaced, show
+from checks.istio.route.gateways import SAME_HOST, TERMINATING, BoundServer
+from checks.istio.route.visibility import settle
+from checks.model.commands import ISTIO_EGW, TSG, change, kubectl, look
+from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
+from checks.model.raw_values import flag, text
 
 TLS_PROTOCOLS = ("HTTPS", "TLS")
 CREDENTIALS = ("credentialName", "credentialNames", "serverCertificate", "privateKey", "caCertificates")

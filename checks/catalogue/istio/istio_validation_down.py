@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import ADDON, change, kubectl, look, restart
+from checks.engine.check import check
 from checks.facts.istio import ROOT_NAMESPACE
 from checks.facts.kubernetes import EndpointSlice, Service, ValidatingWebhookConfiguration, Webhook, selects
-from checks.facts.reading import texts
 from checks.facts.view import Facts
-from checks.findings import Evidence, Involved, Observation, Severity, healthy, skip, warn
+from checks.model.commands import ADDON, change, kubectl, look, restart
+from checks.model.findings import Evidence, Involved, Observation, Severity, healthy, skip, warn
+from checks.model.raw_values import texts
 
 
 @check(

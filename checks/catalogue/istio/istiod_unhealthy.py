@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from checks.check import Because, check
-from checks.commands import ADDON, SCALE, change, istiod_log, kubectl, look, restart
+from checks.engine.check import Because, check
 from checks.facts.istio import ROOT_NAMESPACE
 from checks.facts.kubernetes import Deployment, HorizontalPodAutoscaler, Pod
-from checks.facts.reading import text
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.model.commands import ADDON, SCALE, change, istiod_log, kubectl, look, restart
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.model.raw_values import text
 
 
 @check(

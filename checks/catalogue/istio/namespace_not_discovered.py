@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator
 
-from checks.check import Because, check
-from checks.commands import MESHCFG, change, kubectl, look
+from checks.engine.check import Because, check
 from checks.facts.istio import ROOT_NAMESPACE, DestinationRule, Exported, Gateway, ServiceEntry, VirtualService
 from checks.facts.kubernetes import Namespace
-from checks.facts.reading import Raw, items, text, texts
-from checks.facts.reading import labels as read_labels
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
-from checks.route.carried import HOST_READS, Configuration, about, configuration, judged
-from checks.route.clients import asked_client, injected_namespaces
-from checks.route.needs import destinations, entries_about, routes_about
-from checks.route.registry import destination_rules
-from checks.route.visibility import MeshConfig, discovered, mesh_config, settle
+from checks.istio.route.carried import HOST_READS, Configuration, about, configuration, judged
+from checks.istio.route.clients import asked_client, injected_namespaces
+from checks.istio.route.needs import destinations, entries_about, routes_about
+from checks.istio.route.registry import destination_rules
+from checks.istio.route.visibility import MeshConfig, discovered, mesh_config, settle
+from checks.model.commands import MESHCFG, change, kubectl, look
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
+from checks.model.raw_values import Raw, items, text, texts
+from checks.model.raw_values import labels as read_labels
 
 
 @check(

@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from checks.check import check
-from checks.commands import ISTIO_EGW, MESHCFG, TSG, disrupt, kubectl, kubectl_apply, look
+from checks.engine.check import check
 from checks.facts.istio import ROOT_NAMESPACE, Sidecar
 from checks.facts.kubernetes import ConfigMap, Pod
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, healthy, warn
-from checks.route.clients import client_namespaces, is_sidecar
-from checks.route.corrections import patched, show
-from checks.route.visibility import MeshConfig, mesh_config, outbound_policy, settle
-from checks.route.workloads import living, scopes
+from checks.istio.route.clients import client_namespaces, is_sidecar
+from checks.istio.route.corrections import patched, show
+from checks.istio.route.visibility import MeshConfig, mesh_config, outbound_policy, settle
+from checks.istio.route.workloads import living, scopes
+from checks.model.commands import ISTIO_EGW, MESHCFG, TSG, disrupt, kubectl, kubectl_apply, look
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, healthy, warn
 
 BLOCKS = {"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}}
 

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from checks.check import check
-from checks.commands import ISTIO_EGW, TSG, change, istiod_log, kubectl, look
+from checks.engine.check import check
 from checks.facts.istio import ROOT_NAMESPACE, Gateway
 from checks.facts.kubernetes import Deployment, Pod, selects
 from checks.facts.logs import IstiodLog
 from checks.facts.view import Facts
-from checks.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.knowledge.istio_logs import MERGE, PRIVILEGED_PORT, LogLine, Rejection, pushed, rejection
+from checks.model.commands import ISTIO_EGW, TSG, change, istiod_log, kubectl, look
+from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 
 SETTLED = timedelta(seconds=10)
 """A refusal follows its push within moments: a push this much later that brought none has been accepted."""

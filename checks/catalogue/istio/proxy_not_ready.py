@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from checks.check import Because, check
-from checks.commands import TSG, change, istiod_log, kubectl, look, restart
+from checks.engine.check import Because, check
 from checks.facts.kubernetes import Deployment, Pod
 from checks.facts.logs import LogText, ProxyLog
-from checks.facts.reading import moment
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.knowledge.istio_logs import LogLine, Readiness, readiness, trouble, why_not_ready
+from checks.model.commands import TSG, change, istiod_log, kubectl, look, restart
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.model.raw_values import moment
 
 STARTING = timedelta(seconds=30)
 """A first start takes a few seconds: two periods of the chart's readiness probe (15 s) are given."""

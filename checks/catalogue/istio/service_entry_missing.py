@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 
-from checks.check import Because, check
-from checks.commands import TSG, change, look
+from checks.engine.check import Because, check
 from checks.facts.istio import ServiceEntry, VirtualService
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip
-from checks.route.carried import HOST_READS, Configuration, about, configuration, judged, nothing_configured
-from checks.route.corrections import applied, export_also, listed, manifest, object_name, show, written
-from checks.route.needs import Unseen, destinations, unseen
-from checks.route.visibility import discovered, export_of, settle
+from checks.istio.route.carried import HOST_READS, Configuration, about, configuration, judged, nothing_configured
+from checks.istio.route.corrections import applied, export_also, listed, manifest, object_name, show, written
+from checks.istio.route.needs import Unseen, destinations, unseen
+from checks.istio.route.visibility import discovered, export_of, settle
+from checks.model.commands import TSG, change, look
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip
 
 
 @check(

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import SCALE, TSG, change
+from checks.engine.check import check
 from checks.facts.istio import ServiceEntry, VirtualService
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
-from checks.route.carried import HOST_READS, about, configuration, judged, nothing_configured
-from checks.route.corrections import patched, show
-from checks.route.hosts import is_wildcard
-from checks.route.needs import destinations
-from checks.route.service_entries import Entry, conflicts, providing, seen_from
-from checks.route.visibility import settle
+from checks.istio.route.carried import HOST_READS, about, configuration, judged, nothing_configured
+from checks.istio.route.corrections import patched, show
+from checks.istio.route.hosts import is_wildcard
+from checks.istio.route.needs import destinations
+from checks.istio.route.service_entries import Entry, conflicts, providing, seen_from
+from checks.istio.route.visibility import settle
+from checks.model.commands import SCALE, TSG, change
+from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
 
 WORKS = {
     "STATIC": "its addresses are fixed in the object and go stale when the destination moves",

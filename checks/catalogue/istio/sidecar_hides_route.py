@@ -3,21 +3,21 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from checks.check import check
-from checks.commands import ISTIO_EGW, change, look
+from checks.engine.check import check
 from checks.facts.istio import Gateway, ServiceEntry, Sidecar, VirtualService
 from checks.facts.view import Facts
-from checks.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
-from checks.route.carried import HOST_READS, Configuration, about, configuration, judged, nothing_configured
-from checks.route.clients import client_namespaces
-from checks.route.corrections import Edit, listed, show
-from checks.route.needs import entries_about
-from checks.route.registry import rules
-from checks.route.rules import MESH, Match
-from checks.route.service_entries import Entry, is_visible
-from checks.route.virtual_services import mesh_routes, sees
-from checks.route.visibility import Scope, outbound_policy, settle
-from checks.route.workloads import scopes
+from checks.istio.route.carried import HOST_READS, Configuration, about, configuration, judged, nothing_configured
+from checks.istio.route.clients import client_namespaces
+from checks.istio.route.corrections import Edit, listed, show
+from checks.istio.route.needs import entries_about
+from checks.istio.route.registry import rules
+from checks.istio.route.rules import MESH, Match
+from checks.istio.route.service_entries import Entry, is_visible
+from checks.istio.route.virtual_services import mesh_routes, sees
+from checks.istio.route.visibility import Scope, outbound_policy, settle
+from checks.istio.route.workloads import scopes
+from checks.model.commands import ISTIO_EGW, change, look
+from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 
 EVERYTHING = ("*", "*")
 

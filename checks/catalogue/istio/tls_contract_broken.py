@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import ISTIO_EGW, ISTIO_TLSO, change, look
+from checks.engine.check import check
 from checks.facts.istio import DestinationRule, Gateway, ServiceEntry, VirtualService
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
-from checks.knowledge.tls_breaks import MEANINGS
-from checks.route.carried import Configuration, about, configuration, judged, nothing_configured
-from checks.route.corrections import listed, show, written
-from checks.route.passage import ROUTE_READS, passage
-from checks.route.tls_contract import TlsBreak, TlsFault, hops
-from checks.route.tls_repairs import repair
-from checks.route.visibility import settle
+from checks.istio.route.carried import Configuration, about, configuration, judged, nothing_configured
+from checks.istio.route.corrections import listed, show, written
+from checks.istio.route.passage import ROUTE_READS, passage
+from checks.istio.route.tls_breaks import MEANINGS
+from checks.istio.route.tls_contract import TlsBreak, TlsFault, hops
+from checks.istio.route.tls_repairs import repair
+from checks.istio.route.visibility import settle
+from checks.model.commands import ISTIO_EGW, ISTIO_TLSO, change, look
+from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
 
 
 @check(

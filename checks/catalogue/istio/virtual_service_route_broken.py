@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.facts.base import Fact
+from checks.engine.check import check
+from checks.facts.fact import Fact
 from checks.facts.istio import DestinationRule, Gateway, ServiceEntry, VirtualService
 from checks.facts.kubernetes import Service
 from checks.facts.view import Facts
-from checks.findings import Observation, Severity, healthy, skip
-from checks.route.breaks import Break, Fault
-from checks.route.carried import configuration, judged, nothing_configured
-from checks.route.hosts import is_cluster_local
-from checks.route.passage import ROUTE_READS, Passage, passage
-from checks.route.telling import told
-from checks.route.visibility import settle
+from checks.istio.route.breaks import Break, Fault
+from checks.istio.route.carried import configuration, judged, nothing_configured
+from checks.istio.route.hosts import is_cluster_local
+from checks.istio.route.passage import ROUTE_READS, Passage, passage
+from checks.istio.route.telling import told
+from checks.istio.route.visibility import settle
+from checks.model.findings import Observation, Severity, healthy, skip
 
 NEEDS: dict[Fault, type[Fact]] = {
     Fault.NO_SUBSET: DestinationRule,

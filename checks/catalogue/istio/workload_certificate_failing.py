@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from checks.check import Because, check
-from checks.commands import PLUGIN_CA, az_aks, change, istiod_log, kubectl, look
+from checks.engine.check import Because, check
 from checks.facts.istio import ROOT_NAMESPACE
 from checks.facts.kubernetes import Deployment, Pod
 from checks.facts.logs import LogText, ProxyLog
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.knowledge.istio_logs import certificate_trouble
+from checks.model.commands import PLUGIN_CA, az_aks, change, istiod_log, kubectl, look
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 
 
 @check(

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import SEGDOC, az_aks, kubectl, look
+from checks.engine.check import check
 from checks.facts.azure import ManagedCluster
 from checks.facts.view import Facts
-from checks.findings import Evidence, Observation, Scope, Severity, healthy, skip, unknown, warn
 from checks.knowledge.cni_modes import cni_mode
+from checks.model.commands import SEGDOC, az_aks, kubectl, look
+from checks.model.findings import Evidence, Observation, Scope, Severity, healthy, skip, unknown, warn
 
 
 @check(

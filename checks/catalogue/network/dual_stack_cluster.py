@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from checks.check import Because, check
-from checks.commands import SEGDOC, az_aks, change, look
+from checks.engine.check import Because, check
 from checks.facts.azure import ManagedCluster
 from checks.facts.view import Facts
-from checks.findings import Evidence, Observation, Scope, Severity, fail, healthy, skip, unknown
 from checks.knowledge.sandbox_errors import sandbox
+from checks.model.commands import SEGDOC, az_aks, change, look
+from checks.model.findings import Evidence, Observation, Scope, Severity, fail, healthy, skip, unknown
 
 
 @check(

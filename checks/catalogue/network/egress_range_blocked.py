@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from checks.azure_network import (
+from checks.azure.default_route import WayOut, way_out
+from checks.azure.network import (
     Unseen,
     allow,
     arm,
@@ -16,17 +17,16 @@ from checks.azure_network import (
     show_subnet,
     subnet_of,
 )
-from checks.check import check
-from checks.commands import FW, OUTBOUND, az_aks, change, look
+from checks.azure.security_rules import INTERNET, Decision, Flow
+from checks.engine.check import check
 from checks.facts.azure import AgentPool, ManagedCluster, NetworkSecurityGroup, RouteTable, SecurityRule, Subnet
 from checks.facts.istio import ServiceEntry
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.knowledge import network
-from checks.question import split_host
-from checks.security_rules import INTERNET, Decision, Flow
-from checks.way_out import WayOut, way_out
+from checks.model.commands import FW, OUTBOUND, az_aks, change, look
+from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, unknown, warn
+from checks.model.question import split_host
 
 PLACES = "every firewall, network security group and allow-list in front of the destinations"
 

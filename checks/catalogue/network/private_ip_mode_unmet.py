@@ -3,15 +3,15 @@
 import re
 from collections.abc import Iterator
 
-from checks.azure_network import Unseen, arm, configuration_of, gateway_pool, show_pool, show_subnet, subnet_of
-from checks.check import check
-from checks.commands import SEGDOC, az_aks, change, kubectl, look
+from checks.azure.default_route import way_out
+from checks.azure.network import Unseen, arm, configuration_of, gateway_pool, show_pool, show_subnet, subnet_of
+from checks.engine.check import check
 from checks.facts.azure import AgentPool, ManagedCluster, RouteTable, Subnet
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.findings import Evidence, Observation, Severity, Status, fail, healthy, skip, unknown, warn
 from checks.knowledge.network import PRIVATE_MODE_KUBERNETES, PRIVATE_MODE_POOL
-from checks.way_out import way_out
+from checks.model.commands import SEGDOC, az_aks, change, kubectl, look
+from checks.model.findings import Evidence, Observation, Severity, Status, fail, healthy, skip, unknown, warn
 
 NEEDED = ".".join(str(part) for part in PRIVATE_MODE_KUBERNETES)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from checks.azure_network import (
+from checks.azure.network import (
     Unseen,
     allow,
     arm,
@@ -17,13 +17,13 @@ from checks.azure_network import (
     show_subnet,
     subnet_of,
 )
-from checks.check import check
+from checks.azure.security_rules import BALANCER, Decision, Flow
+from checks.engine.check import check
 from checks.facts.azure import AgentPool, NetworkSecurityGroup, SecurityRule, Subnet
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.knowledge.network import PROBE_PORT, TUNNEL_PORTS
-from checks.security_rules import BALANCER, Decision, Flow
+from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, unknown, warn
 
 
 @dataclass(frozen=True, slots=True)

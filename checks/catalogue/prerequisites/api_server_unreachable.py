@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import az_aks, change, kubectl, look, quoted
+from checks.engine.check import check
 from checks.facts.azure import ManagedCluster
 from checks.facts.kubernetes import ApiServer
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Observation, Scope, Severity, healthy, unknown
 from checks.knowledge.api_server import refusal
+from checks.model.commands import az_aks, change, kubectl, look, quoted
+from checks.model.findings import Action, Evidence, Observation, Scope, Severity, healthy, unknown
 
 
 @check(

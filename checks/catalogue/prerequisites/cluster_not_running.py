@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import TSG, az_aks, change, look, quoted
+from checks.engine.check import check
 from checks.facts.azure import ManagedCluster
-from checks.facts.base import Gap
+from checks.facts.fact import Gap
 from checks.facts.kubernetes import Namespace
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, skip, unknown, warn
 from checks.knowledge.operations import STOPPED, TERMINAL_BADLY, TERMINAL_WELL, part_of
+from checks.model.commands import TSG, az_aks, change, look, quoted
+from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, skip, unknown, warn
 
 
 @check(

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from checks.check import check
-from checks.commands import AZ_VERSION, HOWTO, TSG, az_aks, change, enable_gateway, kubectl, look, quoted
+from checks.engine.check import check
 from checks.facts.azure import EgressGatewayEntry, ManagedCluster
+from checks.facts.egress_gateway import from_cluster, gateway_entries
 from checks.facts.kubernetes import Deployment, Service
-from checks.facts.target import from_cluster, gateway_entries
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, skip, unknown
+from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_aks, change, enable_gateway, kubectl, look, quoted
+from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, skip, unknown
 
 PROFILE = "serviceMeshProfile.istio.components.egressGateways"
 SHOWN = 10

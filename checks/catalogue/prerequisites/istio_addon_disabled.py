@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import ADDON, az_aks, change, look
+from checks.engine.check import check
 from checks.facts.azure import ManagedCluster
 from checks.facts.view import Facts
-from checks.findings import Evidence, Observation, Scope, Severity, fail, healthy, skip, unknown
+from checks.model.commands import ADDON, az_aks, change, look
+from checks.model.findings import Evidence, Observation, Scope, Severity, fail, healthy, skip, unknown
 
 
 @check(

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import SUPPORT, UPG, az_aks, change, look
+from checks.engine.check import check
 from checks.facts.azure import ManagedCluster
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Observation, Scope, Severity, healthy, skip, unknown, warn
 from checks.knowledge.revisions import CALENDAR, DATED, Revision, before_the_calendar, known
+from checks.model.commands import SUPPORT, UPG, az_aks, change, look
+from checks.model.findings import Action, Evidence, Observation, Scope, Severity, healthy, skip, unknown, warn
 
 TABLE = f"by the calendar of {DATED}"
 

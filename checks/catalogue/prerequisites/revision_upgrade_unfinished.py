@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import MESHCFG, UPG, az_aks, change, kubectl, kubectl_apply, look
+from checks.engine.check import check
 from checks.facts.istio import ROOT_NAMESPACE
 from checks.facts.kubernetes import ConfigMap, Deployment
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Observation, Severity, healthy, skip, warn
+from checks.istio.route.visibility import MeshConfig, mesh_config
 from checks.knowledge.mesh_settings import OUTBOUND_EFFECT, OUTBOUND_POLICY, SETTINGS
 from checks.knowledge.revisions import version_of
-from checks.route.visibility import MeshConfig, mesh_config
+from checks.model.commands import MESHCFG, UPG, az_aks, change, kubectl, kubectl_apply, look
+from checks.model.findings import Action, Evidence, Observation, Severity, healthy, skip, warn
 
 
 @check(

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import AZ_VERSION, HOWTO, az_aks, change, look
+from checks.engine.check import check
 from checks.facts.azure import ManagedCluster
 from checks.facts.view import Facts
-from checks.findings import Evidence, Observation, Scope, Severity, fail, healthy, skip, warn
+from checks.model.commands import AZ_VERSION, HOWTO, az_aks, change, look
+from checks.model.findings import Evidence, Observation, Scope, Severity, fail, healthy, skip, warn
 
 LIMIT = 500
 """Egress gateways that the add-on supports in a cluster (how-to and article; an older article said 2000)."""

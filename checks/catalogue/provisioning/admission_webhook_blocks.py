@@ -4,10 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from checks.admission import Backend, Gate, backend, before_gateway, gates
-from checks.admission_remedies import all_webhooks, remedies
-from checks.check import Because, check
-from checks.commands import restart
+from checks.engine.check import Because, check
 from checks.facts.azure import ManagedCluster
 from checks.facts.kubernetes import (
     DaemonSet,
@@ -22,11 +19,14 @@ from checks.facts.kubernetes import (
     ValidatingWebhookConfiguration,
 )
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 from checks.knowledge.refusals import WEBHOOK, reason_of, unreachable
-from checks.refusals import Refusal, component_refusals, demand_refusals, gateway_refusals
-from checks.static_egress_components import CNI_MANAGER, DAEMON, NAMESPACE
-from checks.webhooks import DEPLOYMENTS, ISTIO, PODS, REPLICA_SETS, SERVICES, Resource
+from checks.kubernetes.admission import Backend, Gate, backend, before_gateway, gates
+from checks.kubernetes.admission_fixes import all_webhooks, remedies
+from checks.kubernetes.create_refusals import Refusal, component_refusals, demand_refusals, gateway_refusals
+from checks.kubernetes.webhooks import DEPLOYMENTS, ISTIO, PODS, REPLICA_SETS, SERVICES, Resource
+from checks.model.commands import restart
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
+from checks.static_egress.components import CNI_MANAGER, DAEMON, NAMESPACE
 
 
 @dataclass(frozen=True, slots=True)

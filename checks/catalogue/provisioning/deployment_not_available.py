@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from checks.check import Because, check
-from checks.commands import AZ_VERSION, HOWTO, TSG, az_aks, change, enable_gateway, kubectl, look, restart
+from checks.engine.check import Because, check
 from checks.facts.kubernetes import Deployment
-from checks.facts.reading import text
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
+from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_aks, change, enable_gateway, kubectl, look, restart
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
+from checks.model.raw_values import text
 
 
 @dataclass(frozen=True, slots=True)

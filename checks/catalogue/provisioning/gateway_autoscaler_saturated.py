@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import HOWTO, SCALE, change, kubectl, look
+from checks.engine.check import check
 from checks.facts.kubernetes import Deployment, HorizontalPodAutoscaler, PodDisruptionBudget, selects
-from checks.facts.reading import Raw, text
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Observation, Severity, healthy, skip, warn
+from checks.model.commands import HOWTO, SCALE, change, kubectl, look
+from checks.model.findings import Action, Evidence, Observation, Severity, healthy, skip, warn
+from checks.model.raw_values import Raw, text
 
 LEAST = 2
 """The add-on's own minimum; below it a node upgrade takes the gateway away (AKS documentation, "Scale the Istio add-on")."""

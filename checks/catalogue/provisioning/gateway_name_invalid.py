@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import AZ_VERSION, HOWTO, TSG, az_aks, kubectl, look
+from checks.engine.check import check
 from checks.facts.kubernetes import Service
 from checks.facts.view import Facts
-from checks.findings import Action, Effect, Evidence, Observation, Severity, fail, healthy, warn
+from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_aks, kubectl, look
+from checks.model.findings import Action, Effect, Evidence, Observation, Severity, fail, healthy, warn
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII)
 """The article's expression, to be matched in full."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import HOWTO, TSG, change, kubectl, look
+from checks.engine.check import check
 from checks.facts.kubernetes import Namespace
-from checks.facts.reading import text
 from checks.facts.view import Facts
-from checks.findings import Evidence, Observation, Severity, fail, healthy
+from checks.model.commands import HOWTO, TSG, change, kubectl, look
+from checks.model.findings import Evidence, Observation, Severity, fail, healthy
+from checks.model.raw_values import text
 
 
 @check(

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import HOWTO, SEGDOC, kubectl, look, restart
+from checks.engine.check import check
 from checks.facts.kubernetes import Deployment, Node, Pod
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, healthy, skip, warn
+from checks.model.commands import HOWTO, SEGDOC, kubectl, look, restart
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, healthy, skip, warn
 
 
 @check(

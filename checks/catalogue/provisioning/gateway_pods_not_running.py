@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 
-from checks.check import Because, check
-from checks.cni_taint import TAINT, tainted
-from checks.commands import TSG, change, kubectl, look, restart
+from checks.engine.check import Because, check
 from checks.facts.kubernetes import Deployment, Event, Node, Pod, ReplicaSet
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.knowledge.sandbox_errors import CAUSES, sandbox, sandbox_failure
 from checks.knowledge.waiting_reasons import CREATING
-from checks.pod_trouble import RESTARTS, Trouble, restarts_often, troubles
-from checks.refusals import demand_refusals, gateway_refusals
+from checks.kubernetes.create_refusals import demand_refusals, gateway_refusals
+from checks.kubernetes.pod_problems import RESTARTS, Trouble, restarts_often, troubles
+from checks.model.commands import TSG, change, kubectl, look, restart
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.static_egress.cni_taint import TAINT, tainted
 
 
 @check(

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from checks.check import Because, check
-from checks.commands import HOWTO, TSG, change, kubectl, look, restart
+from checks.engine.check import Because, check
 from checks.facts.kubernetes import Deployment, Event, Namespace, Pod, ReplicaSet, ResourceQuota
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 from checks.knowledge.refusals import POLICIES, Reason, reason_of
-from checks.quantities import exhausted
-from checks.refusals import Refusal, demand_refusals, gateway_refusals
+from checks.kubernetes.create_refusals import Refusal, demand_refusals, gateway_refusals
+from checks.model.commands import HOWTO, TSG, change, kubectl, look, restart
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
+from checks.model.quantities import exhausted
 
 ENFORCE = "pod-security.kubernetes.io/enforce"
 

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from checks.check import Because, check
-from checks.commands import KEGTS, SEGDOC, TSG, change, kubectl, look
+from checks.engine.check import Because, check
 from checks.facts.kubernetes import Deployment, Event, Pod
 from checks.facts.logs import CniManagerLog
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.knowledge.sandbox_errors import SandboxFailure, from_log, sandbox_failure
-from checks.pod_trouble import awaits_network, waiting_since
-from checks.static_egress_components import cni_manager_on
+from checks.kubernetes.pod_problems import awaits_network, waiting_since
+from checks.model.commands import KEGTS, SEGDOC, TSG, change, kubectl, look
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
+from checks.static_egress.components import cni_manager_on
 
 PATIENCE = timedelta(minutes=2)
 """After this a pod that is still being created must have said something (domain.md 6.3)."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import AZ_VERSION, HOWTO, TSG, change, enable_gateway, kubectl, look
+from checks.engine.check import check
 from checks.facts.kubernetes import Deployment, EndpointSlice, Pod, Service, selects
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
+from checks.model.commands import AZ_VERSION, HOWTO, TSG, change, enable_gateway, kubectl, look
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 
 PORTS = (80, 443, 15021)
 """What the add-on's chart gives the Service: HTTP, TLS and the status port (domain.md 1.3)."""

@@ -2,20 +2,20 @@
 
 from collections.abc import Iterable, Iterator
 
-from checks.check import Because, check
-from checks.cni_taint import TAINT, lasting_taints, tainted
-from checks.commands import KEGTS, SEGDOC, TSG, az_aks, change, disrupt, kubectl, look
-from checks.component_state import NodeFault, node_faults, on_nodes, workload_nodes
+from checks.engine.check import Because, check
 from checks.facts.azure import AgentPool
 from checks.facts.kubernetes import DaemonSet, Deployment, Event, Node, Pod
 from checks.facts.logs import CniManagerLog, GatewayDaemonLog
-from checks.facts.reading import text
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 from checks.knowledge.refusals import WEBHOOK, reason_of
-from checks.refusals import component_refusals
-from checks.static_egress_components import Component, cni_manager, daemon
+from checks.kubernetes.create_refusals import component_refusals
+from checks.model.commands import KEGTS, SEGDOC, TSG, az_aks, change, disrupt, kubectl, look
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
+from checks.model.raw_values import text
+from checks.static_egress.cni_taint import TAINT, lasting_taints, tainted
+from checks.static_egress.component_state import NodeFault, node_faults, on_nodes, workload_nodes
+from checks.static_egress.components import Component, cni_manager, daemon
 
 
 @check(

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from checks.check import Because, check
-from checks.commands import AZ_VERSION, TSG, change, disrupt, enable_gateway, kubectl, look
+from checks.engine.check import Because, check
 from checks.facts.azure import ManagedCluster
 from checks.facts.kubernetes import Deployment, Pod, selects
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, Status, fail, healthy, skip, warn
-from checks.recipes import pods_with_configuration, restart_gateway
+from checks.model.commands import AZ_VERSION, TSG, change, disrupt, enable_gateway, kubectl, look
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, Status, fail, healthy, skip, warn
+from checks.static_egress.procedures import pods_with_configuration, restart_gateway
 
 _FIELD = "metadata.annotations[kubernetes.azure.com/static-gateway-configuration]"
 

@@ -3,14 +3,16 @@
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from checks.check import Because, check
-from checks.commands import SEGDOC, kubectl, look, quoted
-from checks.configurations import CONTROLLER, NothingThere, configuration_of
+from checks.engine.check import Because, check
 from checks.facts.azure import AgentPool, ManagedCluster
 from checks.facts.kubernetes import Event
 from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.findings import (
+from checks.knowledge.controller_events import cause_of, complaints
+from checks.knowledge.sandbox_errors import sandbox
+from checks.model.commands import SEGDOC, kubectl, look, quoted
+from checks.model.durations import span
+from checks.model.findings import (
     Action,
     Effect,
     Evidence,
@@ -23,11 +25,9 @@ from checks.findings import (
     unknown,
     warn,
 )
-from checks.knowledge.controller_events import cause_of, complaints
-from checks.knowledge.sandbox_errors import sandbox
-from checks.prefixes import parse_egress_prefix
-from checks.recipes import describe, new_configuration
-from checks.spans import span
+from checks.static_egress.configuration import CONTROLLER, NothingThere, configuration_of
+from checks.static_egress.prefixes import parse_egress_prefix
+from checks.static_egress.procedures import describe, new_configuration
 
 GRACE = timedelta(minutes=5)
 """The article: an egress prefix can take "about five minutes", counted from creation or the last edit of the spec."""

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 
-from checks.check import Because, check
-from checks.commands import SEGDOC, change, kubectl, restart
-from checks.configuration_spec import SpecFault, spec_faults
-from checks.configurations import CONTROLLER, NothingThere, configuration_of
+from checks.engine.check import Because, check
 from checks.facts.kubernetes import Event
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.knowledge.controller_events import cause_of, complaints
 from checks.knowledge.sandbox_errors import sandbox
-from checks.recipes import POOL_PLACEHOLDER, describe, patch_spec, pool_note
+from checks.model.commands import SEGDOC, change, kubectl, restart
+from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.static_egress.configuration import CONTROLLER, NothingThere, configuration_of
+from checks.static_egress.configuration_spec import SpecFault, spec_faults
+from checks.static_egress.procedures import POOL_PLACEHOLDER, describe, patch_spec, pool_note
 
 _NO_ROUTES = [sandbox("gateway-configuration-invalid")]
 """New pods get no network from such a spec."""

@@ -3,8 +3,13 @@
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from checks.check import Because, check
-from checks.commands import (
+from checks.engine.check import Because, check
+from checks.facts.azure import AgentPool, ManagedCluster
+from checks.facts.kubernetes import Pod
+from checks.facts.static_egress import StaticGatewayConfiguration
+from checks.facts.view import Facts
+from checks.knowledge.sandbox_errors import sandbox
+from checks.model.commands import (
     AZ_VERSION,
     SEGDOC,
     TSG,
@@ -16,14 +21,16 @@ from checks.commands import (
     kubectl_apply,
     look,
 )
-from checks.configurations import annotated_pods
-from checks.facts.azure import AgentPool, ManagedCluster
-from checks.facts.kubernetes import Pod
-from checks.facts.static_egress import StaticGatewayConfiguration
-from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Observation, Severity, fail, healthy, unknown
-from checks.knowledge.sandbox_errors import sandbox
-from checks.recipes import manifest_head, manifest_like, other_gateways, pool_for, pool_note, wait_for_prefix
+from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, unknown
+from checks.static_egress.configuration import annotated_pods
+from checks.static_egress.procedures import (
+    manifest_head,
+    manifest_like,
+    other_gateways,
+    pool_for,
+    pool_note,
+    wait_for_prefix,
+)
 
 _CRD = "staticgatewayconfigurations.egressgateway.kubernetes.azure.com"
 

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import SEGDOC, az_aks, change
-from checks.configurations import CONTROLLER, NothingThere, configuration_of
+from checks.engine.check import check
 from checks.facts.azure import AgentPool, ManagedCluster
-from checks.facts.base import KubernetesObject
+from checks.facts.fact import KubernetesObject
 from checks.facts.kubernetes import Event
 from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip
 from checks.knowledge.controller_events import cause_of, complaints
-from checks.recipes import describe, new_configuration
-from checks.spans import span
+from checks.model.commands import SEGDOC, az_aks, change
+from checks.model.durations import span
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip
+from checks.static_egress.configuration import CONTROLLER, NothingThere, configuration_of
+from checks.static_egress.procedures import describe, new_configuration
 
 _RELATED: tuple[type[KubernetesObject], ...] = (GatewayLBConfiguration, GatewayVMConfiguration)
 

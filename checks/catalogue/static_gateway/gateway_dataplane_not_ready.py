@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 
-from checks.check import check
-from checks.commands import KEGTS, SEGDOC, disrupt, kubectl, look
-from checks.configurations import CONTROLLER, NothingThere, configuration_of, pool_of
+from checks.engine.check import check
 from checks.facts.azure import AgentPool
 from checks.facts.kubernetes import Deployment, Node, Pod
 from checks.facts.static_egress import GatewayStatus, PodEndpoint, StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.knowledge.known_issues import issue_actions
-from checks.recipes import restart_gateway
+from checks.model.commands import KEGTS, SEGDOC, disrupt, kubectl, look
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
+from checks.static_egress.configuration import CONTROLLER, NothingThere, configuration_of, pool_of
+from checks.static_egress.procedures import restart_gateway
 
 _NAMESPACE = "aks-static-egress-gateway"
 

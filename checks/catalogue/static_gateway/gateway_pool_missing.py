@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from checks.check import Because, check
-from checks.commands import SEGDOC, TSG, az_aks, change, look
-from checks.configurations import NothingThere, PoolState, configuration_of, state_of
+from checks.engine.check import Because, check
 from checks.facts.azure import AgentPool, ManagedCluster
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
-from checks.recipes import new_configuration
+from checks.model.commands import SEGDOC, TSG, az_aks, change, look
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.static_egress.configuration import NothingThere, PoolState, configuration_of, state_of
+from checks.static_egress.procedures import new_configuration
 
 
 @check(

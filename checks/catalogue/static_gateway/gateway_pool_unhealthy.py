@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 
-from checks.check import Because, check
-from checks.commands import SEGDOC, az_aks, change, disrupt, kubectl, look
-from checks.configurations import NothingThere, configuration_of, pool_of
+from checks.engine.check import Because, check
 from checks.facts.azure import AgentPool
 from checks.facts.kubernetes import Node
 from checks.facts.static_egress import GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.knowledge.known_issues import issue_actions
-from checks.prefixes import capacity
-from checks.recipes import describe
+from checks.model.commands import SEGDOC, az_aks, change, disrupt, kubectl, look
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.static_egress.configuration import NothingThere, configuration_of, pool_of
+from checks.static_egress.prefixes import capacity
+from checks.static_egress.procedures import describe
 
 ENOUGH = 2
 """Nodes below which a single failure cuts all traffic."""

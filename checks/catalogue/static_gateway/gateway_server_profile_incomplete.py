@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import SEGDOC, kubectl, look
-from checks.configurations import CONTROLLER, NothingThere, configuration_of
+from checks.engine.check import check
 from checks.facts.azure import AgentPool, ManagedCluster
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip
-from checks.recipes import describe, new_configuration
+from checks.model.commands import SEGDOC, kubectl, look
+from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip
+from checks.static_egress.configuration import CONTROLLER, NothingThere, configuration_of
+from checks.static_egress.procedures import describe, new_configuration
 
 
 @check(

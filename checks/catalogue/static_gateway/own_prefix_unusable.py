@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import SEGDOC, change, look, quoted
-from checks.configurations import NothingThere, configuration_of, pool_of
+from checks.engine.check import check
 from checks.facts.azure import AgentPool, ManagedCluster, PublicIPPrefix
 from checks.facts.kubernetes import Event
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
 from checks.knowledge.controller_events import Cause, cause_of, complaints
-from checks.recipes import describe, new_configuration
+from checks.model.commands import SEGDOC, change, look, quoted
+from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
+from checks.static_egress.configuration import NothingThere, configuration_of, pool_of
+from checks.static_egress.procedures import describe, new_configuration
 
 _DENIED = ("AuthorizationFailed", "LinkedAuthorizationFailed")
 

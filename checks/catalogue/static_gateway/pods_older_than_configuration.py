@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from checks.check import check
-from checks.configurations import NothingThere, configuration_of
+from checks.engine.check import check
 from checks.facts.kubernetes import Deployment, Pod
-from checks.facts.reading import moment
 from checks.facts.static_egress import PodEndpoint, StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.knowledge.known_issues import issue_actions
-from checks.recipes import restart_gateway
+from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.model.raw_values import moment
+from checks.static_egress.configuration import NothingThere, configuration_of
+from checks.static_egress.procedures import restart_gateway
 
 
 @check(

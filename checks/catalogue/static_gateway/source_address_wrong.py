@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import TSG, change, kubectl
+from checks.engine.check import check
 from checks.facts.kubernetes import Deployment, Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.findings import Observation, Severity, skip
+from checks.model.commands import TSG, change, kubectl
+from checks.model.findings import Observation, Severity, skip
 
 IMAGE = "curlimages/curl"
 

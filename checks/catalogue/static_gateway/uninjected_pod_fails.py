@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from checks.check import check
-from checks.commands import TSG, change, kubectl, kubectl_apply, look
+from checks.engine.check import check
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.findings import Observation, Severity, skip
-from checks.recipes import yaml_string
+from checks.model.commands import TSG, change, kubectl, kubectl_apply, look
+from checks.model.findings import Observation, Severity, skip
+from checks.static_egress.procedures import yaml_string
 
 NAME = "static-egress-probe"
 _MANIFEST = """\

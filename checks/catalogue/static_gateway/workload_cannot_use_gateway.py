@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from checks.check import check
-from checks.commands import SEGDOC, kubectl, look
-from checks.configurations import NothingThere, configuration_of
+from checks.engine.check import check
 from checks.facts.kubernetes import Node, Pod
-from checks.facts.reading import text
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.findings import Action, Effect, Evidence, Involved, Observation, Severity, fail, healthy, skip
+from checks.model.commands import SEGDOC, kubectl, look
+from checks.model.findings import Action, Effect, Evidence, Involved, Observation, Severity, fail, healthy, skip
+from checks.model.raw_values import text
+from checks.static_egress.configuration import NothingThere, configuration_of
 
 
 class Obstacle(StrEnum):

@@ -12,21 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from bot.messages import fleet_forms
-from bot.messages import handoff as handoffs
-from bot.messages.digest import messages as digest_messages
-from bot.messages.picture import MOST_ROWS, alternative, picture
+from bot.fleet import forms as fleet_forms
+from bot.fleet import handoff_messages as handoffs
+from bot.fleet.digest_messages import messages as digest_messages
+from bot.fleet.picture import MOST_ROWS, alternative, picture
 from bot.sandbox.blocks import problems_of_message, problems_of_view
-from checks.recurrence import recurrence
-from tests.bot import fleet_stories as story
+from checks.model.recurrence import recurrence
+from tests.bot.fleet import fleet_stories as story
 from tests.bot.messages.test_messages import compare
 from tests.bot.stories import BEGAN
-from workers import digest
 from workers.client import Client
-from workers.digest import Digest, Drifted, Line, Row, Unseen, compose
-from workers.fleet_records import Drift, Fault, GatewayState, Mute, SweptCluster
-from workers.handoff import Handoff, Looked
-from workers.schedule import Schedule
+from workers.fleet import digest
+from workers.fleet.digest import Digest, Drifted, Line, Row, Unseen, compose
+from workers.fleet.handoff import Handoff, Looked
+from workers.fleet.records import Drift, Fault, GatewayState, Mute, SweptCluster
+from workers.fleet.schedule import Schedule
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 

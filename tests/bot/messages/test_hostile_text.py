@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bot.messages.blocks import TEXT, Message, code, command, cut, fallback, plain, prose
 from bot.messages.run import messages
 from bot.sandbox.blocks import is_too_long, problems_of_message
-from checks.findings import Action, Effect, Evidence, Finding, Status, Verdict
+from checks.model.findings import Action, Effect, Evidence, Finding, Status, Verdict
 from tests.bot import stories
 
 NOW = stories.BEGAN + timedelta(seconds=2)

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from bot.asked import Mistake
+from bot.grammar.asked import Mistake
 from bot.messages import answers, findings, form, home, private, watch
 from bot.messages.blocks import Message
 from bot.messages.run import messages
 from bot.sandbox.blocks import problems_of_message, problems_of_view
 from bot.sandbox.state import elements_of, texts_of
-from checks.config import AccessRule
-from checks.doctor import Requirement
-from checks.findings import Status, Verdict
+from checks.config.configuration import AccessRule
+from checks.doctor.requirement_lines import Requirement
+from checks.model.findings import Status, Verdict
 from tests.bot import stories
-from workers.records import GatewayVerdict, Look, PastRun, Run, RunState, Watch, WatchState
+from workers.runs.records import GatewayVerdict, Look, PastRun, Run, RunState, Watch, WatchState
 
 HERE = Path(__file__).parent
 NOW = stories.BEGAN + timedelta(seconds=2)

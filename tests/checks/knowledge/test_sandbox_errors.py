@@ -2,8 +2,8 @@
 
 import pytest
 
-from checks.findings import Report, Status
 from checks.knowledge.sandbox_errors import CAUSES, COMPONENTS, MISSING, NOT_READY, sandbox_failure
+from checks.model.findings import Report, Status
 from tests.clusters.compose import compose, named
 from tests.recordings import diagnosed, question
 

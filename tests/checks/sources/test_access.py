@@ -7,11 +7,11 @@ from time import monotonic
 
 import pytest
 
-from checks.config import ClusterConfig
-from checks.facts.base import Gap
+from checks.config.configuration import ClusterConfig
+from checks.facts.fact import Gap
 from checks.facts.kubernetes import Pod
-from checks.sources.base import Answer, Objects
 from checks.sources.live import SourceError, close_sources, open_source
+from checks.sources.source import Answer, Objects
 from tests.clusters.compose import named
 from tests.loopback.kube import KubeServer
 

@@ -10,13 +10,13 @@ import orjson
 import pytest
 import trustme
 
-from checks.config import ClusterConfig, SavedAzure
+from checks.config.configuration import ClusterConfig, SavedAzure
 from checks.facts.azure import AgentPool, ManagedCluster, canonical
-from checks.facts.base import Gap
+from checks.facts.fact import Gap
 from checks.facts.kubernetes import Pod
 from checks.sources.azure import AzureAccount, AzureReader
-from checks.sources.base import Answer, NotLookedAt, Objects, SourceError
 from checks.sources.live import open_source
+from checks.sources.source import Answer, NotLookedAt, Objects, SourceError
 from tests.checks.sources.conftest import UseAzure
 from tests.clusters.compose import named
 from tests.loopback.azure import ARM, LOGIN, AzureServer

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from checks.documents import BadDocument, Budget, parse_yaml
+from checks.model.documents import BadDocument, Budget, parse_yaml
 from checks.sources import archive
 from checks.sources.bundle import BundleError, read_bundle
 from tests.clusters.compose import named, write_bundle

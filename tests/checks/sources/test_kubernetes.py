@@ -9,13 +9,13 @@ from time import monotonic
 import pytest
 import trustme
 
-from checks.facts.base import Gap, Listed, PodName
+from checks.facts.fact import Gap, Listed, PodName
 from checks.facts.istio import HTTPRoute, VirtualService
 from checks.facts.kubernetes import ConfigMap, Deployment, HorizontalPodAutoscaler, Pod, Secret
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.sources.access import kubeconfig_access
-from checks.sources.base import Answer, NotInstalled, Objects
 from checks.sources.kubernetes import KubernetesReader
+from checks.sources.source import Answer, NotInstalled, Objects
 from tests.clusters.compose import Cluster, compose, named
 from tests.loopback.kube import VERSION, Fault, KubeServer
 

@@ -10,18 +10,18 @@ import orjson
 import pytest
 import trustme
 
-from checks.check import catalogue
-from checks.config import ClusterConfig
-from checks.facts.base import AzureCall, Listed, PodName
-from checks.facts.target import AmbiguousGateway
-from checks.facts.view import Question
-from checks.findings import Report
+from checks.catalogue import catalogue
+from checks.config.configuration import ClusterConfig
+from checks.facts.egress_gateway import AmbiguousGateway
+from checks.facts.fact import AzureCall, Listed, PodName
+from checks.model.findings import Report
+from checks.model.question import Question
 from checks.reports.document import to_json
-from checks.sources.base import Answer, Source
 from checks.sources.live import open_source
 from checks.sources.recorded import RecordedSource
 from checks.sources.recording import RecordingSource
 from checks.sources.run import run
+from checks.sources.source import Answer, Source
 from tests.checks.sources.conftest import UseAzure
 from tests.clusters.compose import Cluster, compose, named, names
 from tests.incidents.incidents import incidents

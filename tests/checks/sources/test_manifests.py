@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.documents import Budget, parse_yaml
+from checks.model.documents import Budget, parse_yaml
 from checks.sources.manifests import written
 from tests.clusters.compose import named
 

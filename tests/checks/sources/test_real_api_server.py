@@ -8,17 +8,17 @@ from time import monotonic
 
 import pytest
 
-from checks.check import catalogue
-from checks.config import ClusterConfig, SavedAzure
-from checks.facts.base import Gap
+from checks.catalogue import catalogue
+from checks.config.configuration import ClusterConfig, SavedAzure
+from checks.facts.fact import Gap
 from checks.facts.kubernetes import ConfigMap, Deployment, Pod, Secret
 from checks.facts.logs import LogText
-from checks.findings import Finding, Report, Status
-from checks.sources.base import NotInstalled, Objects
+from checks.model.findings import Finding, Report, Status
 from checks.sources.live import close_sources, open_source
 from checks.sources.recorded import RecordedSource
 from checks.sources.recording import RecordingSource
 from checks.sources.run import run
+from checks.sources.source import NotInstalled, Objects
 from tests.clusters.bundles import write_bundle
 from tests.clusters.compose import Cluster, Manifest, compose, named
 from tests.loopback.apiserver import NOBODY, ApiServer

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from checks.facts.base import Gap, Listed, PodName
+from checks.engine.arrivals import record
+from checks.facts.fact import Gap, Listed, PodName
 from checks.facts.kubernetes import Namespace, Node, Pod
 from checks.facts.store import FactStore
-from checks.readings import record
-from checks.sources.base import Objects, gather
 from checks.sources.bundle import read_bundle
 from checks.sources.recorded import RecordedSource, Recording
 from checks.sources.recording import RecordingSource
+from checks.sources.source import Objects, gather
 
 NOW = datetime(2026, 11, 16, 10, 20, tzinfo=UTC)
 

@@ -13,13 +13,13 @@ import pytest
 import yaml
 
 from checks.facts.azure import AgentPool, ManagedCluster
-from checks.facts.base import AzureCall, Gap, Listed, PodName
+from checks.facts.fact import AzureCall, Gap, Listed, PodName
 from checks.facts.istio import KubernetesGateway
 from checks.facts.kubernetes import ConfigMap, Deployment, Pod, Secret
-from checks.sources.base import Answer, NotInstalled, NotLookedAt, Objects
 from checks.sources.bundle import read_bundle
 from checks.sources.recorded import RecordedSource, Recording
 from checks.sources.recording import RecordingSource
+from checks.sources.source import Answer, NotInstalled, NotLookedAt, Objects
 
 NOW = datetime(2026, 11, 16, 10, 20, tzinfo=UTC)
 POD = PodName("team-egress", "egw-1")

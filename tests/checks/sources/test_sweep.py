@@ -12,18 +12,18 @@ import pytest
 import trustme
 from click.testing import CliRunner, Result
 
-from checks.check import catalogue
-from checks.cli import main
-from checks.config import ClusterConfig
-from checks.facts.view import ClusterIdentity, Question
-from checks.findings import Report, Status, Verdict
+from checks.catalogue import catalogue
+from checks.cli.main import main
+from checks.config.configuration import ClusterConfig
+from checks.engine.sweep import ClusterSweep, worst
+from checks.model.findings import Report, Status, Verdict
+from checks.model.question import ClusterIdentity, Question
 from checks.reports.document import from_json
-from checks.sources.base import SourceError
 from checks.sources.live import close_sources, open_source
 from checks.sources.recorded import RecordedSource
 from checks.sources.run import run
+from checks.sources.source import SourceError
 from checks.sources.sweep import sweep, sweep_cluster
-from checks.sweep import ClusterSweep, worst
 from tests.bench.fleet import big_cluster
 from tests.checks.sources.conftest import UseAzure
 from tests.clusters.bundles import read_bundle, write_bundle

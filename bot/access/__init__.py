@@ -1,0 +1,1 @@
+"""Who may do what: the configuration's rules and Slack's user groups."""

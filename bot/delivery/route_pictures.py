@@ -1,0 +1,44 @@
+"""The picture of a run's route: uploaded once, shown by the message below the list of hops."""
+
+import logging
+
+from bot.delivery.thread import Showing
+from bot.messages.route import route_of
+from bot.messages.route_picture import alternative, picture
+from bot.slack.client import MissingScope, RateLimited, Slack, SlackRefusal, TokenRevoked, Unreachable
+from workers.runs.documents import Documents
+from workers.runs.records import Delivered, Run
+
+log = logging.getLogger(__name__)
+
+
+def known_picture(documents: Documents, run: Run) -> str:
+    """The id of the picture that was uploaded for the run; "" where there is none yet."""
+    there = documents.deliveries(_key(run)).slots.get("file")
+    return there.ts if there is not None else ""
+
+
+def _key(run: Run) -> str:
+    return f"picture/{run.id}"
+
+
+def uploaded_picture(documents: Documents, slack: Slack, showing: Showing, run: Run) -> str:
+    """Uploads the picture and gives its id; "" where there is no route, or it may not be uploaded: the list of hops says the
+    same. Raises a SlackRefusal that is to be waited for."""
+    route = route_of(run) if run.state.ended else None
+    if route is None:
+        return ""
+    drawn = picture(route)
+    if not drawn:
+        return ""
+    showing.hold.keep()
+    try:
+        name, title = f"route-{run.id}.png", f"Route of {route.host}"
+        file_id = slack.upload(None, None, name, title, drawn, alt=alternative(route))
+    except (RateLimited, Unreachable, TokenRevoked):
+        raise
+    except (MissingScope, SlackRefusal) as refused:
+        log.warning("the route of run %s comes without its picture: %s", run.id, refused)
+        return ""
+    documents.delivered(_key(run), Delivered("file", run.order.channel, file_id, ""))
+    return file_id

@@ -1,0 +1,1 @@
+"""What every listener needs: configuration, workers, Slack, who is asking, and three seconds to answer."""

@@ -1,0 +1,1 @@
+"""The part `slack` of `egress-diag doctor`."""

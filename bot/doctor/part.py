@@ -1,0 +1,205 @@
+"""The part `slack` of `egress-diag doctor`: tokens, scopes, channels, groups, the signing secret, the clock."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import partial
+from http.client import HTTPException
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.parse import urlsplit
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+
+from bot.access.rules import groups_needed
+from bot.doctor.requirements import (
+    ADDRESS,
+    APP_TOKEN,
+    CHANNEL,
+    CLOCK,
+    FEWEST,
+    GROUP,
+    REACHABLE,
+    REQUIREMENTS,
+    SCOPE,
+    SIGNING_SECRET,
+    TOKEN,
+)
+from bot.slack.client import MissingScope, RateLimited, SlackRefusal, TokenRevoked, Unreachable, refusal
+from bot.slack.settings import Settings
+from checks.config.configuration import Config, ConfigError, load
+from checks.doctor.requirement_lines import Asked, Line
+
+__all__ = ["REQUIREMENTS", "slack"]
+
+SKEW = 60.0
+"""Seconds; Slack's requests are refused from 300 on."""
+
+_OWN = ("slack.com", "slack-gov.com")
+_SCOPE = re.compile(r"^ +- ([\w.:]+) # (.+)$", re.MULTILINE)
+
+
+def slack(asked: Asked, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Iterator[Line]:
+    """Everything that the bot needs of Slack. `clock` is the present."""
+    settings = Settings()
+    if not settings.slack_bot_token.get_secret_value() and not asked.insisted:
+        yield TOKEN.untried(
+            "SLACK_BOT_TOKEN is not set in this process: Slack's tokens are where messages are sent",
+            remedy="Run `egress-diag doctor --only slack` in the bot.",
+        )
+        return
+    yield from _secrets(settings)
+    client = WebClient(
+        token=settings.slack_bot_token.get_secret_value(),
+        base_url=settings.slack_api_url,
+        timeout=10,
+        retry_handlers=[],
+    )
+    try:
+        data, headers = _ask(client, "auth.test")
+    except SlackRefusal as refused:
+        yield from _not_known(settings, refused)
+        return
+    yield REACHABLE.well("it answers")
+    yield TOKEN.well(f"it knows this bot as {data.get('user', '')} in {data.get('team', '')}")
+    yield from _scopes(headers)
+    if settings.socket_mode:
+        yield _socket(settings)
+    yield from _places(client, settings, asked)
+    yield _clock(headers, clock())
+
+
+def manifest_scopes() -> Mapping[str, str]:
+    """The scopes of the manifest, each with its reason."""
+    return dict(_SCOPE.findall(files("bot").joinpath("manifest.yaml").read_text(encoding="utf-8")))
+
+
+def _secrets(settings: Settings) -> Iterator[Line]:
+    host = urlsplit(settings.slack_api_url).hostname or ""
+    if any(host == own or host.endswith(f".{own}") for own in _OWN):
+        yield ADDRESS.well(host)
+    else:
+        yield ADDRESS.risk(f"SLACK_API_URL is {host}")
+    if settings.socket_mode:
+        return
+    if settings.slack_signing_secret.get_secret_value():
+        yield SIGNING_SECRET.well("it is set; whether it is the app's shows at the first command")
+    else:
+        yield SIGNING_SECRET.wrong("SLACK_SIGNING_SECRET is not set, and neither is SLACK_APP_TOKEN (Socket Mode)")
+
+
+def _not_known(settings: Settings, refused: SlackRefusal) -> Iterator[Line]:
+    given = settings.slack_bot_token.get_secret_value()
+    match refused:
+        case Unreachable() | RateLimited():
+            yield REACHABLE.wrong(str(refused))
+        case TokenRevoked() if not given:
+            yield TOKEN.wrong("SLACK_BOT_TOKEN is not set")
+        case TokenRevoked() if not given.startswith("xoxb-"):
+            yield TOKEN.wrong(f"{refused}; a bot token begins with xoxb-, this one does not")
+        case _:
+            yield TOKEN.wrong(str(refused))
+    yield SCOPE.untried("nothing more was asked of Slack")
+
+
+def _scopes(headers: Mapping[str, str]) -> Iterator[Line]:
+    given = headers.get("x-oauth-scopes")
+    if given is None:
+        yield SCOPE.untried("the answer names no scopes (a proxy in between?)")
+        return
+    has = {scope.strip() for scope in given.split(",") if scope.strip()}
+    wanted = manifest_scopes()
+    for scope, reason in wanted.items():
+        yield SCOPE.well("granted", scope) if scope in has else SCOPE.wrong(f"missing; it is for: {reason}", scope)
+    if more := sorted(has - wanted.keys()):
+        yield FEWEST.risk(", ".join(more))
+    else:
+        yield FEWEST.well("none")
+
+
+def _socket(settings: Settings) -> Line:
+    token = settings.slack_app_token.get_secret_value()
+    client = WebClient(base_url=settings.slack_api_url, timeout=10, retry_handlers=[])
+    try:
+        _ask(client, "apps.connections.open", token=token)
+    except MissingScope:
+        return APP_TOKEN.wrong("the app-level token lacks connections:write")
+    except (Unreachable, RateLimited) as gone:
+        return APP_TOKEN.untried(str(gone))
+    except SlackRefusal as refused:
+        form = "" if token.startswith("xapp-") else "; an app-level token begins with xapp-, this one does not"
+        return APP_TOKEN.wrong(f"{refused}{form}")
+    return APP_TOKEN.well("a connection was offered")
+
+
+def _places(client: WebClient, settings: Settings, asked: Asked) -> Iterator[Line]:
+    try:
+        config = load(Path(asked.config) if asked.config else None, settings.config)
+    except ConfigError:
+        yield CHANNEL.untried("the configuration cannot be read")
+        return
+    yield from (_channel(client, channel) for channel in channels_named(config))
+    yield from (_group(client, group) for group in sorted(groups_needed(config)))
+
+
+def channels_named(config: Config) -> tuple[str, ...]:
+    """The channels that access rules and digests name by their id."""
+    named = {channel for rule in config.access for channel in rule.channels}
+    named |= {digest.channel for digest in config.digests}
+    return tuple(sorted(each for each in named if re.fullmatch(r"[CG][A-Z0-9]+", each)))
+
+
+def _channel(client: WebClient, channel: str) -> Line:
+    """Its history needs no scope that the bot has not got anyway, and membership."""
+    try:
+        _ask(client, "conversations.history", channel=channel, limit=1)
+    except MissingScope as missing:
+        return CHANNEL.untried(f"reading it needs the scope {missing.detail}", channel)
+    except (Unreachable, RateLimited) as gone:
+        return CHANNEL.untried(str(gone), channel)
+    except SlackRefusal as refused:
+        meaning = {"not_in_channel": "the bot is not a member", "channel_not_found": "gone, or private without the bot"}
+        return CHANNEL.wrong(meaning.get(refused.code, refused.code), channel)
+    return CHANNEL.well("a member", channel)
+
+
+def _group(client: WebClient, group: str) -> Line:
+    try:
+        data, _ = _ask(client, "usergroups.users.list", usergroup=group)
+    except MissingScope as missing:
+        return GROUP.untried(f"looking it up needs the scope {missing.detail}", group)
+    except (Unreachable, RateLimited) as gone:
+        return GROUP.untried(str(gone), group)
+    except SlackRefusal as refused:
+        return GROUP.wrong(f"{refused.code}: rules that name it let nobody in", group)
+    members = len(data.get("users") or ())
+    return GROUP.well(f"{members} members", group) if members else GROUP.risk("it has no members", group)
+
+
+def _clock(headers: Mapping[str, str], now: datetime) -> Line:
+    try:
+        told = parsedate_to_datetime(headers.get("date", ""))
+    except ValueError:
+        return CLOCK.untried("the answer tells no time")
+    seconds = (now - told).total_seconds()
+    if abs(seconds) <= SKEW:
+        return CLOCK.well(f"within {SKEW:.0f} s")
+    return CLOCK.wrong(f"this clock is {abs(seconds):.0f} s {'ahead' if seconds > 0 else 'behind'}")
+
+
+def _ask(client: WebClient, method: str, **arguments: Any) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    """(answer, headers by lower-case name). Raises SlackRefusal."""
+    token = arguments.pop("token", None)
+    call = partial(client.api_call, method, params={**arguments, **({"token": token} if token else {})})
+    try:
+        answer = call()
+    except SlackApiError as error:
+        raise refusal(error) from None
+    except (URLError, OSError, HTTPException, SlackClientError) as error:
+        raise Unreachable("no_answer", type(error).__name__) from None
+    data = answer.data if isinstance(answer.data, dict) else {}
+    return data, {str(key).lower(): str(value) for key, value in answer.headers.items()}

@@ -1,0 +1,1 @@
+"""Digests and handoffs in Slack: listeners, messages, delivery."""

@@ -1,0 +1,116 @@
+"""Shows digests and handoffs: where they go, their picture, and what becomes of a schedule whose channel is gone."""
+
+import logging
+
+from bot.delivery.remaining_ways import tell_person
+from bot.delivery.thread import Place, Showing, Thread
+from bot.fleet import digest_messages as digests
+from bot.fleet import handoff_messages as handoffs
+from bot.fleet.picture import alternative, picture
+from bot.messages.blocks import Message, fallback, fitting, plain, raw, section
+from bot.slack.client import ChannelGone, MissingScope, NotInChannel, Posted, Slack, SlackRefusal
+from workers.client import Client
+from workers.fleet.digest import Digest
+from workers.fleet.handoff import Handoff
+from workers.runs.records import Delivered
+
+log = logging.getLogger(__name__)
+
+
+class FleetCourier:
+    """Delivers digests and handoffs with one Slack client. Each method gives the seconds after which to look again."""
+
+    def __init__(self, client: Client, slack: Slack, thread: Thread) -> None:
+        self.client = client
+        self.fleet = client.fleet
+        self.documents = client.documents
+        self.slack = slack
+        self.thread = thread
+
+    def digest(self, showing: Showing, digest_id: str) -> float | None:
+        """One digest. Raises a SlackRefusal where Slack does not let it."""
+        found = self.fleet.digest_of(digest_id)
+        if found is None:
+            self.documents.given_up(showing.document)
+            return None
+        place = Place(found.order.channel, None)
+        try:
+            # The line in the channel comes first: a picture that cannot be uploaded must not keep it back.
+            if "parent" not in self.documents.deliveries(showing.document).slots:
+                self.thread.show(showing, place, digests.messages(found))
+            image = self._picture(showing, found)
+            return self.thread.show(showing, place, digests.messages(found, image, alternative(found)))
+        except (NotInChannel, ChannelGone) as refused:
+            self._closed(showing, found, refused)
+            return None
+
+    def _picture(self, showing: Showing, found: Digest) -> str:
+        """The id of the uploaded picture; "" where there is none to show, or it may not be uploaded."""
+        key = f"picture/{found.order.id}"
+        if (there := self.documents.deliveries(key).slots.get("file")) is not None:
+            return there.ts
+        drawn = picture(found)
+        if not drawn:
+            return ""
+        showing.hold.keep()
+        try:
+            name = f"egress-gateways-{found.at:%Y-%m-%d}.png"
+            file_id = self.slack.upload(None, None, name, "The last 14 days", drawn, alt=alternative(found))
+        except MissingScope as missing:
+            log.warning("digests come without their picture: %s", missing)
+            return ""
+        self.documents.delivered(key, Delivered("file", found.order.channel, file_id, ""))
+        return file_id
+
+    def _closed(self, showing: Showing, found: Digest, refused: SlackRefusal) -> None:
+        """The channel is closed to us: whoever added the schedule is told; one whose channel is gone comes no more."""
+        order = found.order
+        log.error("digest %s cannot be shown in %s: %s", order.id, order.channel, refused)
+        gone = isinstance(refused, ChannelGone)
+        if gone and order.schedule:
+            self.fleet.schedules.stop(order.schedule, f"its channel is gone ({refused.code})")
+        schedule = self.fleet.schedules.added(order.schedule)
+        user = order.user or (schedule.user if schedule is not None else "")
+        if user and "elsewhere" not in self.documents.deliveries(showing.document).slots:
+            tell_person(self.slack, user, order.channel, "", _homeless(found, gone=gone))
+            self.documents.delivered(showing.document, Delivered("elsewhere", user, "0", ""))
+        self.documents.given_up(showing.document)
+
+    def handoff(self, showing: Showing, handoff_id: str) -> float | None:
+        """One handoff. Raises a SlackRefusal where Slack does not let it."""
+        found = self.fleet.handoff_of(handoff_id)
+        if found is None:
+            self.documents.given_up(showing.document)
+            return None
+        try:
+            return self.thread.show(
+                showing, Place(found.order.channel, None), handoffs.messages(found, self._links(found))
+            )
+        except (NotInChannel, ChannelGone) as refused:
+            log.error("handoff %s cannot be shown in %s: %s", handoff_id, found.order.channel, refused)  # noqa: TRY400 - no traceback
+            if "elsewhere" not in self.documents.deliveries(showing.document).slots:
+                tell_person(self.slack, found.order.user, found.order.channel, "", handoffs.messages(found, {})[0])
+                self.documents.delivered(showing.document, Delivered("elsewhere", found.order.user, "0", ""))
+            self.documents.given_up(showing.document)
+            return None
+
+    def _links(self, found: Handoff) -> dict[str, str]:
+        links: dict[str, str] = {}
+        for name, run_id in (found.links or {}).items():
+            place = self.documents.deliveries(f"run/{run_id}").slots.get("parent")
+            if place is None or place.ts.startswith("?"):
+                continue
+            try:
+                links[name] = self.slack.permalink(Posted(place.channel, place.ts))
+            except SlackRefusal as refused:
+                log.info("no link to run %s: %s", run_id, refused)
+        return links
+
+
+def _homeless(found: Digest, *, gone: bool) -> Message:
+    what = "that channel is gone, so it comes no more" if gone else "invite me there with `/invite @egress-diag`"
+    words = digests.headline(found)
+    told = raw(f"A digest could not be posted in <#{found.order.channel}>: {what}.\n{plain(words)}")
+    return Message(
+        "elsewhere", fallback(f"A digest could not be posted: {words}"), fitting([section(told)]), thread=False
+    )

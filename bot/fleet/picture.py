@@ -1,0 +1,147 @@
+"""The picture of a digest: gateways by days, drawn so that it reads on a phone and without colour. Pure."""
+
+import io
+from collections.abc import Sequence
+from datetime import date, timedelta
+from itertools import groupby
+
+from PIL import Image, ImageDraw, ImageFont
+
+from checks.reports.wording import plural
+from workers.fleet.digest import Digest, Row
+
+WIDTH = 560
+"""Pixels: a phone shows it at about half of that, so that letters of 26 stay as large as its own small text."""
+LEFT = 14
+CELL = 38
+ROW = 82
+TITLE = 48
+HEAD = 62
+MOST_ROWS = 10
+
+WORDS = {"b": "broken", "u": "unknown", "d": "with warnings", "h": "healthy", ".": "not looked at"}
+_FILL = {"b": "#b3261e", "u": "#ffffff", "d": "#f2c744", "h": "#bfe3c9", ".": "#ffffff"}
+_INK = {"b": "#ffffff", "u": "#1d1c1d", "d": "#1d1c1d", "h": "#1d6b3a", ".": "#9a9a9a"}
+_TEXT = "#1d1c1d"
+_GREY = "#616061"
+_ORDER = "bud.h"
+
+
+def shown(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """The rows that are drawn: those with trouble first, then as many as there is room for; by cluster."""
+    ranked = sorted(rows, key=lambda row: (min(_ORDER.index(mark) for mark in row.days), -row.days.count("b")))
+    return tuple(sorted(ranked[:MOST_ROWS], key=lambda row: (row.cluster, row.gateway)))
+
+
+def picture(digest: Digest) -> bytes:
+    """The picture as PNG; nothing where there is nothing to show."""
+    rows = shown(digest.rows)
+    if not rows or digest.first_day is None:
+        return b""
+    clusters = [(name, list(group)) for name, group in groupby(rows, key=lambda row: row.cluster)]
+    height = HEAD + sum(TITLE + ROW * len(group) for _, group in clusters) + 148
+    image = Image.new("RGB", (WIDTH, height), "#ffffff")
+    draw = ImageDraw.Draw(image)
+    _days(draw, digest.first_day, len(rows[0].days))
+    top = HEAD
+    for name, group in clusters:
+        draw.text((LEFT, top + 10), _cut(draw, name, WIDTH - 2 * LEFT, _font(28)), _TEXT, _font(28))
+        top += TITLE
+        for row in group:
+            draw.text((LEFT, top), _cut(draw, row.gateway, WIDTH - 2 * LEFT, _font(26)), _GREY, _font(26))
+            for number, mark in enumerate(row.days):
+                _cell(draw, LEFT + number * CELL, top + 34, mark)
+            top += ROW
+    _legend(draw, top + 8, len(digest.rows) - len(rows))
+    written = io.BytesIO()
+    image.quantize(32).save(written, "PNG", optimize=True)
+    return written.getvalue()
+
+
+def alternative(digest: Digest) -> str:
+    """What the picture shows, in words."""
+    if digest.first_day is None or not digest.rows:
+        return ""
+    days = len(digest.rows[0].days)
+    last = digest.first_day + timedelta(days=days - 1)
+    told = [f"The last {days} days, {_day(digest.first_day)} to {_day(last)}."]
+    steady = 0
+    for row in shown(digest.rows):
+        parts = []
+        for mark in "bud.":
+            which = [_day(digest.first_day + timedelta(days=n)) for n, each in enumerate(row.days) if each == mark]
+            if which and not (mark == "." and len(which) < days):
+                parts.append(f"{WORDS[mark]} on {plural(len(which), 'day')} ({', '.join(which[-3:])})")
+        if parts:
+            told.append(f"{row.gateway} on {row.cluster}: {'; '.join(parts)}.")
+        else:
+            steady += 1
+    steady += len(digest.rows) - len(shown(digest.rows))
+    if steady:
+        told.append(f"{plural(steady, 'gateway')} healthy on every day on which somebody looked.")
+    return " ".join(told)
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%b}"
+
+
+def _days(draw: ImageDraw.ImageDraw, first: date, count: int) -> None:
+    for number in range(count):
+        day = first + timedelta(days=number)
+        weekend = day.weekday() >= 5
+        middle = LEFT + number * CELL + CELL // 2 - 2
+        draw.text((middle, 44), str(day.day), _GREY if weekend else _TEXT, _font(22), anchor="mm")
+        if number == 0 or day.day == 1:
+            draw.text((middle, 18), f"{day:%b}", _GREY, _font(22), anchor="mm")
+
+
+def _cell(draw: ImageDraw.ImageDraw, left: int, top: int, mark: str) -> None:
+    """A mark that differs in shape, not only in colour: a cross, a question mark, an exclamation mark, a dash, a dot."""
+    box = (left, top, left + CELL - 5, top + CELL - 3)
+    outline = "#9a9a9a" if mark in "u." else _FILL[mark]
+    draw.rounded_rectangle(box, 6, fill=_FILL[mark], outline=outline, width=2)
+    middle = ((box[0] + box[2]) // 2, (box[1] + box[3]) // 2)
+    ink = _INK[mark]
+    match mark:
+        case "b":
+            for sign in (1, -1):
+                draw.line((middle[0] - 8, middle[1] - 8 * sign, middle[0] + 8, middle[1] + 8 * sign), fill=ink, width=4)
+        case "h":
+            draw.line((middle[0] - 8, middle[1], middle[0] - 2, middle[1] + 6), fill=ink, width=4)
+            draw.line((middle[0] - 2, middle[1] + 6, middle[0] + 8, middle[1] - 6), fill=ink, width=4)
+        case "u" | "d":
+            draw.text(middle, "?" if mark == "u" else "!", ink, _font(26), anchor="mm")
+        case _:
+            draw.line((middle[0] - 5, middle[1], middle[0] + 5, middle[1]), fill=ink, width=3)
+
+
+def _legend(draw: ImageDraw.ImageDraw, top: int, more: int) -> None:
+    left, line = LEFT, top
+    for mark in "hdbu.":
+        wide = CELL + 20 + int(draw.textlength(WORDS[mark], _font(24)))
+        if left + wide > WIDTH:
+            left, line = LEFT, line + 44
+        _cell(draw, left, line, mark)
+        draw.text((left + CELL + 2, line + 4), WORDS[mark], _GREY, _font(24))
+        left += wide
+    if more > 0:
+        draw.text((LEFT, line + 48), f"and {plural(more, 'gateway')} more, with less trouble", _GREY, _font(24))
+
+
+def _cut(draw: ImageDraw.ImageDraw, text: str, room: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    if draw.textlength(text, font) <= room:
+        return text
+    # The end tells gateways of one namespace apart: the middle goes.
+    kept = len(text)
+    while kept > 4 and draw.textlength(_middle(text, kept), font) > room:
+        kept -= 1
+    return _middle(text, kept)
+
+
+def _middle(text: str, kept: int) -> str:
+    return f"{text[: kept // 3]}…{text[len(text) - (kept - kept // 3) :]}"

@@ -1,0 +1,176 @@
+"""What a network security group does with a flow: rules by priority, the first that matches decides.
+
+A rule may match a flow only in part (some of its addresses, ports or sources): such a rule decides nothing here, but is
+handed over as an exception, because it does decide for a part of what the flow stands for.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from ipaddress import IPv4Network, collapse_addresses, ip_network
+from itertools import islice
+
+from checks.facts.azure import NetworkSecurityGroup, SecurityRule
+from checks.knowledge.network import EVERYWHERE, LOAD_BALANCER, PRIVATE
+from checks.model.raw_values import items
+
+
+class Match(IntEnum):
+    """How much of a flow a rule, or one field of it, matches."""
+
+    NONE = 0
+    PART = 1
+    WHOLE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One end of a flow: a service tag as Azure spells it (lower case), or addresses within the virtual network."""
+
+    name: str
+    tag: str = ""
+    networks: tuple[IPv4Network, ...] = ()
+
+
+INTERNET = Place("the Internet", "internet", (EVERYWHERE,))
+BALANCER = Place("AzureLoadBalancer", "azureloadbalancer", (LOAD_BALANCER,))
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Packets of one kind: `direction` as seen from the subnet of the group, `ports` at the destination."""
+
+    direction: str
+    protocol: str
+    ports: range
+    source: Place
+    destination: Place
+
+    @property
+    def port_range(self) -> str:
+        """The ports as Azure writes them: `8082` or `6000-6999`."""
+        return str(self.ports[0]) if len(self.ports) == 1 else f"{self.ports[0]}-{self.ports[-1]}"
+
+    @property
+    def shown(self) -> str:
+        """The flow in words: `UDP 6000-6999 from 10.224.1.0/24`."""
+        other = f"from {self.source.name}" if self.direction == "Inbound" else f"to {self.destination.name}"
+        return f"{self.protocol} {self.port_range} {other}"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a flow: the deciding rule (None: Azure's defaults), and earlier rules that decide otherwise for a
+    part of it."""
+
+    allowed: bool
+    rule: SecurityRule | None = None
+    exceptions: tuple[SecurityRule, ...] = ()
+
+
+def decide(group: NetworkSecurityGroup, flow: Flow) -> Decision:
+    """What the group does with the flow. Where no rule matches, as in a group without its default rules, the defaults
+    apply: they let through what stays in the virtual network, what leaves for the Internet, and the load balancer."""
+    partly: list[SecurityRule] = []
+    for rule in group.rules:
+        if rule.direction.lower() != flow.direction.lower():
+            continue
+        match matches(rule, flow):
+            case Match.WHOLE:
+                allowed = _allows(rule)
+                return Decision(allowed, rule, tuple(each for each in partly if _allows(each) is not allowed))
+            case Match.PART:
+                partly.append(rule)
+            case Match.NONE:
+                pass
+    return Decision(True, None, tuple(each for each in partly if not _allows(each)))
+
+
+def matches(rule: SecurityRule, flow: Flow) -> Match:
+    """How much of the flow the rule matches, its direction aside."""
+    fields = (
+        Match.WHOLE if rule.protocol.lower() in ("*", "", flow.protocol.lower()) else Match.NONE,
+        _addresses(rule.sources, flow.source, bool(items(rule.raw, "sourceapplicationsecuritygroups"))),
+        _addresses(rule.destinations, flow.destination, bool(items(rule.raw, "destinationapplicationsecuritygroups"))),
+        _ports(rule.destination_ports, flow.ports),
+        # A client's port may be any: a rule for some of them matches some of the flow.
+        _ports(rule.source_ports, range(1024, 65536)),
+    )
+    return min(fields)
+
+
+def free_priority(group: NetworkSecurityGroup, rule: SecurityRule, after: int = 0) -> int | None:
+    """A priority of the rule's direction that nobody uses and that comes before the rule, leaving out the first `after` of
+    them; None where there is none."""
+    used = {each.priority for each in group.rules if each.direction.lower() == rule.direction.lower()}
+    below = min(rule.priority, 4097)
+    free = (number for number in range(below - 1, 99, -1) if number not in used)
+    return next(islice(free, after, None), None)
+
+
+def networks_of(prefixes: Iterable[str]) -> tuple[IPv4Network, ...]:
+    """The IPv4 networks among the texts; service tags and other families are left out."""
+    found = (_network(each) for each in prefixes)
+    return tuple(each for each in found if each is not None)
+
+
+def _allows(rule: SecurityRule) -> bool:
+    return rule.access.lower() == "allow"
+
+
+def _addresses(prefixes: tuple[str, ...], place: Place, grouped: bool) -> Match:
+    if grouped and not prefixes:
+        # Application security groups: which of the nodes belong to one cannot be seen here.
+        return Match.PART
+    if not prefixes or any(each.lower() in ("*", "any", "0.0.0.0/0") for each in prefixes):
+        return Match.WHOLE
+    tags = {each.lower() for each in prefixes if _network(each) is None and ":" not in each}
+    if (place.tag or "virtualnetwork") in tags:
+        return Match.WHOLE
+    if place is INTERNET:
+        return _of_the_internet(tags, networks_of(prefixes))
+    return _of_networks(place.networks, networks_of(prefixes))
+
+
+def _of_the_internet(tags: set[str], networks: tuple[IPv4Network, ...]) -> Match:
+    """Every other service tag stands for some of the Internet's addresses, but for those within the virtual network."""
+    if EVERYWHERE in collapse_addresses(networks):
+        return Match.WHOLE
+    public = any(not any(each.subnet_of(private) for private in PRIVATE) for each in networks)
+    return Match.PART if public or tags - {"virtualnetwork", "azureloadbalancer"} else Match.NONE
+
+
+def _of_networks(wanted: tuple[IPv4Network, ...], given: tuple[IPv4Network, ...]) -> Match:
+    merged = tuple(collapse_addresses(given))
+    if wanted and all(any(each.subnet_of(whole) for whole in merged) for each in wanted):
+        return Match.WHOLE
+    overlap = any(each.overlaps(other) for each in wanted for other in merged)
+    return Match.PART if overlap else Match.NONE
+
+
+def _ports(given: tuple[str, ...], wanted: range) -> Match:
+    if not given or "*" in given:
+        return Match.WHOLE
+    ranges = sorted(each for each in map(_range, given) if each is not None)
+    first = wanted[0]
+    for low, high in ranges:
+        if low <= first <= high:
+            first = high + 1
+    if first > wanted[-1]:
+        return Match.WHOLE
+    overlap = any(low <= wanted[-1] and high >= wanted[0] for low, high in ranges)
+    return Match.PART if overlap else Match.NONE
+
+
+def _range(written: str) -> tuple[int, int] | None:
+    low, _, high = written.partition("-")
+    low, high = low.strip(), (high or low).strip()
+    return (int(low), int(high)) if low.isdecimal() and high.isdecimal() else None
+
+
+def _network(written: str) -> IPv4Network | None:
+    try:
+        found = ip_network(written.strip(), strict=False)
+    except ValueError:
+        return None
+    return found if isinstance(found, IPv4Network) else None

@@ -1,0 +1,1 @@
+"""The command line: `egress-diag diagnose | collect | checks | sweep`."""

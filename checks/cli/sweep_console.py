@@ -1,0 +1,78 @@
+"""Follows a sweep on a terminal: a line for each gateway to standard output, progress to standard error."""
+
+import sys
+from collections.abc import Callable, Iterable
+
+import click
+import orjson
+
+from checks.engine.sweep import ClusterSweep
+from checks.reports import document, fleet
+
+
+def follow(
+    sweeps: Iterable[ClusterSweep], total: int, form: str, clock: Callable[[], float]
+) -> tuple[ClusterSweep, ...]:
+    """Writes each cluster as it is done, in the form `text` or `json`; gives them all. `clock` gives seconds that only pass."""
+    began = clock()
+    done: list[ClusterSweep] = []
+    bar = _Bar(total) if sys.stderr.isatty() else None
+    try:
+        for each in sweeps:
+            done.append(each)
+            if bar is not None:
+                bar.clear()
+            _write(each, form)
+            if bar is not None:
+                bar.show(done)
+    finally:
+        if bar is not None:
+            bar.clear()
+    if form == "text":
+        click.echo("\n".join(fleet.summary(done, clock() - began)))
+    return tuple(done)
+
+
+def _write(swept: ClusterSweep, form: str) -> None:
+    if form == "text":
+        for line in fleet.lines(swept):
+            click.echo(line)
+        return
+    for report in swept.reports:
+        click.echo(orjson.dumps(document.to_json(report)).decode())
+    if swept.problem:
+        click.echo(orjson.dumps(fleet.unseen(swept)).decode())
+
+
+class _Bar:
+    """A bar on standard error, taken away while lines are written."""
+
+    def __init__(self, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._progress = Progress(
+            TextColumn("clusters"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            # Results go to standard output as they are, also into a pipe or a file.
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task = self._progress.add_task("reading…", total=total)
+        self._progress.start()
+
+    def show(self, done: list[ClusterSweep]) -> None:
+        """Shows the bar again, with what was found so far."""
+        gateways = sum(len(each.reports) for each in done)
+        broken = sum(report.verdict == "broken" for each in done for report in each.reports)
+        self._progress.update(self._task, completed=len(done), description=f"{gateways} gateways, {broken} broken")
+        self._progress.start()
+
+    def clear(self) -> None:
+        """Takes the bar away."""
+        self._progress.stop()

@@ -1,0 +1,1 @@
+"""Pages generated from the checks, and `make new`."""

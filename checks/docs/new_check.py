@@ -1,0 +1,105 @@
+"""`make new CHECK=stage/fault`: writes a check and its scenario file, to be filled in."""
+
+import re
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+
+from checks.catalogue import catalogue
+from checks.model.findings import Stage
+
+CHECK = '''"""{code}: (the fault in a few words)."""
+
+from collections.abc import Iterator
+
+from checks.engine.check import check
+from checks.model.commands import TSG, kubectl, look
+from checks.facts.static_egress import StaticGatewayConfiguration
+from checks.facts.view import Facts
+from checks.model.findings import Evidence, Observation, Severity, fail, healthy, skip
+
+
+@check(
+    code="{code}",
+    title="(the fault in a sentence, as one reads it after 'found:')",
+    severity=Severity.BLOCKS,
+    article=(),
+    reads=(StaticGatewayConfiguration,),
+    explains={{}},
+)
+def {fault}(facts: Facts) -> Iterator[Observation]:
+    """What it looks at: (the objects and fields, and the thresholds that decide).
+
+    Why it matters: (what happens to traffic).
+
+    What usually fixes it: (the one or two usual remedies).
+
+    Source: (article step, documentation, source file).
+    """
+    gateway = facts.gateway
+    configuration = facts.get(StaticGatewayConfiguration, gateway.configuration, gateway.namespace)
+    if configuration is None:
+        yield skip("There is no StaticGatewayConfiguration to look at (gateway-configuration-missing).")
+        return
+    if configuration.pool:
+        yield healthy(f"{{configuration.ref}} names node pool {{configuration.pool}}.")
+        return
+    yield fail(
+        f"{{configuration.ref}} names no node pool.",
+        subject=configuration.ref,
+        evidence=[Evidence(configuration.ref, "spec.gatewayNodepoolName", "(empty)", "a node pool of mode Gateway")],
+        actions=[
+            look(
+                "Show the configuration",
+                kubectl("get", "staticgatewayconfiguration", configuration.name, namespace=configuration.namespace),
+                TSG,
+            )
+        ],
+    )
+'''
+
+SCENARIOS = """# Cases of {code}, told like incidents. `with` says what differs from the healthy cluster tests/clusters/base, in
+# the words of tests/clusters/compose.py. Then: .venv/bin/python -m tests.scenarios.accept {stage}/{fault}
+cases:
+- case: (what is wrong, as an operator would tell it)
+  with:
+    change:
+    - {{kind: StaticGatewayConfiguration, metadata: {{namespace: team-egress, name: sgc}}, spec: {{gatewayNodepoolName: null}}}}
+- case: nothing is wrong
+- case: the configuration may not be read
+  with:
+    errors:
+    - source: kubernetes
+      resource: staticgatewayconfigurations.egressgateway.kubernetes.azure.com
+      namespace: null
+      status: 403
+      message: forbidden
+"""
+
+NUMBERS = dict(zip(Stage, range(1, 6), strict=True))
+
+
+def main(wanted: str) -> None:
+    """Writes both files; exits with a message where the name is wrong or taken."""
+    stage_name, _, fault = wanted.partition("/")
+    if stage_name not in list(Stage) or not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", fault):
+        near = f"; did you mean {near[0]}?" if (near := get_close_matches(stage_name, list(Stage), 1)) else ""
+        stages = ", ".join(Stage)
+        sys.exit(f'expected CHECK=stage/fault_in_words with a stage of {stages}; got "{wanted}"{near}')
+    stage = Stage(stage_name)
+    path = Path("checks/catalogue") / stage / f"{fault}.py"
+    cases = Path("tests/scenarios") / stage / f"{fault}.yaml"
+    for each in (path, cases):
+        if each.exists():
+            sys.exit(f"{each} exists already: choose another name, or edit it")
+    used = {check.code for check in catalogue()}
+    first = NUMBERS[stage] * 100
+    code = next(f"EG{number}" for number in range(first + 1, first + 100) if f"EG{number}" not in used)
+    path.write_text(CHECK.format(code=code, fault=fault), encoding="utf-8")
+    cases.write_text(SCENARIOS.format(code=code, stage=stage, fault=fault), encoding="utf-8")
+    accept = f".venv/bin/python -m tests.scenarios.accept {stage}/{fault}"
+    print(f"{path}\n{cases}\nNext: fill in both (CONTRIBUTING.md, step 3), then {accept}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "")

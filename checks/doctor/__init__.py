@@ -1,0 +1,1 @@
+"""What `egress-diag doctor` tries, and how it reports what is missing."""

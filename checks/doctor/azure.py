@@ -1,0 +1,134 @@
+"""What `egress-diag doctor` tries of Azure for one cluster."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+from checks.catalogue import catalogue
+from checks.config.configuration import ClusterConfig
+from checks.doctor.requirement_lines import Asked, Line, Requirement
+from checks.doctor.requirements import AZURE_CLOCK, AZURE_CLUSTER, AZURE_CREDENTIAL, AZURE_REACHABLE, AZURE_RIGHT
+from checks.engine.arrivals import record
+from checks.engine.permissions import CREDENTIAL_ACTION, azure_rights
+from checks.facts.azure import AgentPool, ManagedCluster, NetworkSecurityGroup, PublicIPPrefix, RouteTable, Subnet
+from checks.facts.fact import ArmResource, AzureCall, Fact, Gap
+from checks.facts.store import FactStore
+from checks.sources.live import LiveSource
+from checks.sources.questions import AzureQuestions
+from checks.sources.replies import Failure
+from checks.sources.source import gather
+
+SKEW = timedelta(seconds=60)
+"""Slack refuses requests that are 300 s off and tokens are judged to the minute: below this nothing happens."""
+
+_NETWORK: tuple[type[Fact], ...] = (Subnet, NetworkSecurityGroup, RouteTable, PublicIPPrefix)
+_READ: tuple[type[Fact], ...] = (AgentPool, *_NETWORK)
+
+
+def azure_lines(
+    entry: ClusterConfig, source: LiveSource, asked: Asked, clock: Callable[[], datetime], deadline: float
+) -> Iterator[Line]:
+    """The credential, the cluster, each action, and the clock."""
+    assert source.account is not None  # noqa: S101 - who calls has looked
+    questions = AzureQuestions(source.account, entry.resource_group, entry.azure_name)
+    try:
+        answer = questions.cluster(deadline)
+    except Failure as failure:
+        yield _refused(entry, failure, asked)
+        yield AZURE_RIGHT.untried("nothing more was asked of Azure", entry.name)
+        return
+    yield AZURE_REACHABLE.well("it answers", entry.name)
+    yield AZURE_CREDENTIAL.well("it is taken", entry.name)
+    yield AZURE_CLUSTER.well(f"{entry.azure_name} in {entry.resource_group}", entry.name)
+    yield AZURE_RIGHT.well("allowed", f"{entry.name} {_action(ManagedCluster)}")
+    if entry.kubeconfig is None:
+        yield _login(entry, questions, deadline)
+    yield from _reads(entry, source, clock, deadline)
+    yield agreement(AZURE_CLOCK, entry.name, answer.at, clock())
+
+
+def agreement(requirement: Requirement, subject: str, told: datetime | None, now: datetime) -> Line:
+    """Whether two clocks agree; `told` is what the other side's Date header said."""
+    if told is None:
+        return requirement.untried("the answer tells no time", subject)
+    seconds = (now - told).total_seconds()
+    if abs(seconds) <= SKEW.total_seconds():
+        return requirement.well(f"within {SKEW.total_seconds():.0f} s", subject)
+    word = "ahead" if seconds > 0 else "behind"
+    return requirement.wrong(f"this clock is {abs(seconds):.0f} s {word}", subject)
+
+
+def _refused(entry: ClusterConfig, failure: Failure, asked: Asked) -> Line:
+    match failure.status:
+        case 401 if "unavailable" in failure.message and not asked.insisted:
+            return AZURE_CREDENTIAL.untried(
+                f"there is none in this process ({failure.message}): credentials of clusters are where diagnoses run",
+                entry.name,
+                "Run `egress-diag doctor --only clusters` in a worker.",
+            )
+        case 401:
+            return AZURE_CREDENTIAL.wrong(failure.message, entry.name)
+        case 403:
+            return AZURE_RIGHT.wrong(failure.message, f"{entry.name} {_action(ManagedCluster)}")
+        case 404:
+            return AZURE_CLUSTER.wrong(failure.message, entry.name)
+        case _:
+            return AZURE_REACHABLE.wrong(failure.message, entry.name)
+
+
+def _login(entry: ClusterConfig, questions: AzureQuestions, deadline: float) -> Line:
+    subject = f"{entry.name} {CREDENTIAL_ACTION}"
+    try:
+        questions.login(deadline)
+    except Failure as failure:
+        if failure.status == 403:
+            return AZURE_RIGHT.wrong(f"{failure.message}; without it: {_lost(CREDENTIAL_ACTION)}", subject)
+        return AZURE_RIGHT.untried(failure.message, subject)
+    return AZURE_RIGHT.well("allowed", subject)
+
+
+def _reads(entry: ClusterConfig, source: LiveSource, clock: Callable[[], datetime], deadline: float) -> Iterator[Line]:
+    """The reads that checks make, made: Azure has no way to ask what one may do without a right to ask."""
+    store = FactStore(clock())
+    for reading in gather(source, _READ, store, deadline):
+        record(store, reading)
+    for kind in _READ:
+        subject = f"{entry.name} {_action(kind)}"
+        gaps = store.gaps(kind)
+        own = [gap for gap in gaps if _is_about(gap, kind)]
+        if any(gap.status == 403 for gap in own):
+            said = next(gap.message for gap in own if gap.status == 403)
+            yield AZURE_RIGHT.wrong(f"{said}; without it: {_lost(_action(kind))}", subject)
+        elif gaps:
+            yield AZURE_RIGHT.untried("; ".join(dict.fromkeys(str(gap) for gap in gaps)), subject)
+        elif not store.known(kind):
+            yield AZURE_RIGHT.well("the cluster names nothing of this kind", subject)
+        else:
+            yield AZURE_RIGHT.well("allowed", subject)
+
+
+def _is_about(gap: Gap, kind: type[Fact]) -> bool:
+    """Whether it was this read that failed, and not one that it follows."""
+    words = _action(kind).lower().removesuffix("/read").rsplit("/", 1)[-1]
+    return gap.source == "azure" and words in gap.resource.lower().split("/")
+
+
+def _action(kind: type[Fact]) -> str:
+    match kind.origin:
+        case AzureCall(action=action) | ArmResource(action=action):
+            return action
+        case _:
+            raise TypeError(f"{kind.__name__} is not read from Azure")
+
+
+def _lost(action: str) -> str:
+    """The checks that are unknown without an action."""
+    codes = next((right.lost for right in azure_rights(catalogue()) if right.resource == action), ())
+    return told(codes)
+
+
+def told(codes: tuple[str, ...]) -> str:
+    """What is lost without a right."""
+    if not codes:
+        return "nothing that is checked today"
+    rest = f" and {len(codes) - 6} more" if len(codes) > 6 else ""
+    return f"{', '.join(codes[:6])}{rest} cannot be checked"

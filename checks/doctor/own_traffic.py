@@ -1,0 +1,44 @@
+"""Whether the bot depends on a gateway that it diagnoses, as far as the cluster shows it."""
+
+from datetime import UTC, datetime
+
+from checks.config.configuration import ClusterConfig
+from checks.config.settings import Whereabouts
+from checks.doctor.requirement_lines import Line
+from checks.doctor.requirements import OWN_TRAFFIC
+from checks.engine.arrivals import record
+from checks.facts.fact import Fact
+from checks.facts.istio import VirtualService
+from checks.facts.kubernetes import Pod, Service
+from checks.facts.store import FactStore
+from checks.istio.own_traffic import detours, pods_beside
+from checks.sources.live import LiveSource
+from checks.sources.source import gather
+
+HOSTS = (
+    *("slack.com", "wss-primary.slack.com", "slack-gov.com"),
+    *("management.azure.com", "management.usgovcloudapi.net", "management.chinacloudapi.cn"),
+    *("login.microsoftonline.com", "login.microsoftonline.us", "login.chinacloudapi.cn"),
+)
+"""Where the bot's and the workers' own traffic goes, in each cloud."""
+
+_READ: tuple[type[Fact], ...] = (Pod, Service, VirtualService)
+
+
+def own_traffic_lines(entry: ClusterConfig, source: LiveSource, here: Whereabouts, deadline: float) -> Line:
+    """One line for one cluster: whether this process's installation runs in it and meets one of its egress gateways."""
+    if not here.api_server:
+        return OWN_TRAFFIC.well("this process does not run in a pod", entry.name)
+    store = FactStore(datetime.now(UTC))
+    for reading in gather(source, _READ, store, deadline):
+        record(store, reading)
+    gaps = [str(gap) for kind in _READ for gap in store.gaps(kind)]
+    pods = pods_beside(store.known(Pod), here.name)
+    found = list(detours(pods, HOSTS, store.known(VirtualService), store.known(Service)))
+    if found:
+        return OWN_TRAFFIC.risk("; ".join(map(str, found)), entry.name)
+    if gaps:
+        return OWN_TRAFFIC.untried(f"it could not be seen: {'; '.join(gaps)}", entry.name)
+    if not pods:
+        return OWN_TRAFFIC.well(f"pod {here.name} does not run in this cluster", entry.name)
+    return OWN_TRAFFIC.well("no route sends its traffic through an egress gateway", entry.name)

@@ -1,0 +1,1 @@
+"""How checks run over facts: declaration, evaluation, causes, sweeps, recent changes."""

@@ -1,0 +1,105 @@
+"""Which failures explain which: explanations, pending findings, root causes, the verdict. Pure; see Rulings 1 and 2."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from graphlib import TopologicalSorter
+
+from checks.engine.check import Because, Check
+from checks.model.findings import Finding, Severity, Status, Verdict
+
+
+def explained(findings: Sequence[Finding], checks: Iterable[Check]) -> tuple[Finding, ...]:
+    """The findings with `explained_by` and `possible_causes` filled in, and with what only a pending finding explains
+    turned into a warning (Ruling 1). Their order stays."""
+    edges = {check.slug: check.explains for check in checks}
+    causes = _causes(edges)
+    done: dict[int, Finding] = {}
+    by_check: dict[str, list[int]] = {}
+    for index, finding in enumerate(findings):
+        by_check.setdefault(finding.check, []).append(index)
+    for slug in _fundamental_first(edges):
+        for index in by_check.get(slug, ()):
+            done[index] = _explain(findings[index], slug, causes, by_check, done)
+    return tuple(done.get(index, finding) for index, finding in enumerate(findings))
+
+
+def _explain(
+    finding: Finding,
+    slug: str,
+    causes: Mapping[str, Mapping[str, Because]],
+    by_check: Mapping[str, list[int]],
+    done: Mapping[int, Finding],
+) -> Finding:
+    if finding.status not in (Status.FAIL, Status.WARN):
+        return finding
+    failed: list[str] = []
+    pending: list[str] = []
+    unseen: list[str] = []
+    for cause, why in causes.get(slug, {}).items():
+        for other in (done[i] for i in by_check.get(cause, ())):
+            if other.status is Status.UNKNOWN:
+                unseen.append(cause)
+            elif not _shares(other, finding, why):
+                continue
+            elif other.status is Status.FAIL:
+                failed.append(cause)
+            elif other.status is Status.WARN and other.pending:
+                pending.append(cause)
+    if finding.status is Status.WARN:
+        # A warning of its own weight keeps it: only what follows from something pending is tied to it.
+        return replace(finding, explained_by=tuple(dict.fromkeys(failed + pending)))
+    if pending and not failed:
+        return replace(
+            finding,
+            status=Status.WARN,
+            pending=True,
+            severity=Severity.RISKS,
+            explained_by=tuple(dict.fromkeys(pending)),
+        )
+    possible = () if failed else tuple(dict.fromkeys(unseen))
+    return replace(finding, explained_by=tuple(dict.fromkeys(failed + pending)), possible_causes=possible)
+
+
+def _shares(cause: Finding, effect: Finding, why: Because) -> bool:
+    if not why.share:
+        return True
+    return any(one.kind == why.share for one in cause.about & effect.about)
+
+
+def _causes(edges: Mapping[str, Mapping[str, Because]]) -> dict[str, dict[str, Because]]:
+    """The edges turned round: for each fault, what may explain it."""
+    turned: dict[str, dict[str, Because]] = {}
+    for cause, effects in edges.items():
+        for effect, why in effects.items():
+            turned.setdefault(effect, {})[cause] = why
+    return turned
+
+
+def _fundamental_first(edges: Mapping[str, Mapping[str, Because]]) -> tuple[str, ...]:
+    """Causes before effects. Raises graphlib.CycleError if two faults explain each other (a test sees to it)."""
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for cause, effects in edges.items():
+        sorter.add(cause)
+        for effect in effects:
+            sorter.add(effect, cause)
+    return tuple(sorter.static_order())
+
+
+def root_causes(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """The failed checks with a finding that no other failed check explains, in catalogue order: Azure before the static
+    egress data plane before Istio, which is most fundamental first."""
+    failed = sorted((f for f in findings if f.status is Status.FAIL), key=lambda f: f.code)
+    return tuple(dict.fromkeys(f.check for f in failed if not f.explained_by))
+
+
+def verdict(findings: Iterable[Finding]) -> Verdict:
+    """The contract's rule: any failure is broken; else an unknown that can block or degrade is inconclusive; else any
+    warning is degraded; else healthy."""
+    found = tuple(findings)
+    if any(f.status is Status.FAIL for f in found):
+        return Verdict.BROKEN
+    if any(f.status is Status.UNKNOWN and f.severity is not Severity.RISKS for f in found):
+        return Verdict.INCONCLUSIVE
+    if any(f.status is Status.WARN for f in found):
+        return Verdict.DEGRADED
+    return Verdict.HEALTHY

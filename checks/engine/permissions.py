@@ -1,0 +1,87 @@
+"""The rights that the checks' declared reads need, and what is lost without each. Pure; the chart's RBAC follows from it."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from checks.engine.check import Check
+from checks.facts.fact import ArmResource, AzureCall, Fact, Listed, PodLog, ServerVersion
+
+CREDENTIAL_ACTION = "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action"
+"""Needed to reach an API server through Azure (`Azure Kubernetes Service Cluster User Role`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One right: a Kubernetes resource with its verbs, or an Azure action, and the checks that cannot all be made without
+    it: where they need what it shows, they are `unknown`."""
+
+    group: str
+    resource: str
+    verbs: tuple[str, ...]
+    lost: tuple[str, ...]
+    """Codes of those checks."""
+
+    @property
+    def name(self) -> str:
+        """`PLURAL.GROUP`, the plural alone for core kinds, or the Azure action."""
+        return f"{self.resource}.{self.group}" if self.group else self.resource
+
+
+def kubernetes_rights(checks: Iterable[Check]) -> tuple[Right, ...]:
+    """The rights of the ClusterRole, by API group and resource."""
+    lost: dict[tuple[str, str, tuple[str, ...]], set[str]] = defaultdict(set)
+    for check in checks:
+        for kind in _reads(check):
+            match kind.origin:
+                case Listed(group=group, plural=plural):
+                    lost[(group, plural, ("list",))].add(check.code)
+                case PodLog():
+                    lost[("", "pods/log", ("get",))].add(check.code)
+                case _:
+                    continue
+    return tuple(
+        Right(group, name, verbs, tuple(sorted(codes))) for (group, name, verbs), codes in sorted(lost.items())
+    )
+
+
+def azure_rights(checks: Iterable[Check]) -> tuple[Right, ...]:
+    """The Azure actions, by name; reaching the API server through Azure is the last."""
+    lost: dict[str, set[str]] = defaultdict(set)
+    for check in checks:
+        for kind in _reads(check):
+            match kind.origin:
+                case AzureCall(action=action) | ArmResource(action=action):
+                    lost[action].add(check.code)
+                case Listed() | PodLog() | ServerVersion():
+                    lost[CREDENTIAL_ACTION].add(check.code)
+    return tuple(Right("", action, (), tuple(sorted(codes))) for action, codes in sorted(lost.items()))
+
+
+def _reads(check: Check) -> set[type[Fact]]:
+    """What a check needs read: what it declares, and what tells of which pods or resources (logs follow pods)."""
+    found: set[type[Fact]] = set()
+    todo = list(check.reads)
+    while todo:
+        kind = todo.pop()
+        if kind not in found:
+            found.add(kind)
+            todo += kind.origin.after if isinstance(kind.origin, ArmResource | PodLog) else ()
+    return found
+
+
+def cluster_role(checks: Iterable[Check], name: str = "egress-diag") -> dict[str, object]:
+    """The ClusterRole as a manifest: one rule for each API group and set of verbs."""
+    grouped: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
+    for right in kubernetes_rights(checks):
+        grouped[(right.group, right.verbs)].append(right.resource)
+    rules = [
+        {"apiGroups": [group], "resources": resources, "verbs": list(verbs)}
+        for (group, verbs), resources in sorted(grouped.items())
+    ]
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": name},
+        "rules": rules,
+    }

@@ -1,0 +1,47 @@
+"""The route of the question's host as a part of the report: which facts it needs, and what stands there where it cannot be."""
+
+from collections.abc import Iterable
+
+from checks.facts.egress_gateway import EgressGateway
+from checks.facts.fact import Fact, Gap, Unreadable
+from checks.facts.store import FactStore
+from checks.facts.view import Facts
+from checks.istio.route.trace import TRACE_READS, trace
+from checks.model.findings import Finding
+from checks.model.question import Question, split_host
+from checks.model.route import Route
+
+
+def traced_reads(question: Question) -> frozenset[type[Fact]]:
+    """The kinds of facts that the route needs; none where no host was asked about."""
+    return frozenset(TRACE_READS) if question.host else frozenset()
+
+
+def traced_route(
+    store: FactStore, question: Question, target: EgressGateway | None, gap: Gap | None, findings: Iterable[Finding]
+) -> Route | None:
+    """The route of the host that was asked about; None where none was, or its facts were never gathered (a run of single
+    checks)."""
+    if not question.host or not all(store.arrived(kind) for kind in TRACE_READS):
+        return None
+    stop = next((each for each in findings if each.stops is not None), None)
+    if stop is not None:
+        return _untraced(question, f"Not traced: {stop.summary}")
+    if target is not None and not target.known:
+        return _untraced(question, f"Not traced: {target.ref} is not in the mesh profile.")
+    try:
+        return trace(Facts(store, target, question, frozenset(TRACE_READS), gap))
+    except Unreadable as unread:
+        return _untraced(question, f"Could not be traced: {unread.gap}.")
+
+
+def _untraced(question: Question, problem: str) -> Route:
+    host = split_host(question.host or "")[0]
+    gateway = f"{question.namespace}/{question.gateway}" if question.namespace else question.gateway
+    return Route(host, gateway, problem, problem=problem)
+
+
+def untraceable(question: Question, token: str, kind: str) -> Route:
+    """What stands in the report where tracing itself failed."""
+    problem = f"The route could not be traced (error {token}, {kind}); the log of this run has the details."
+    return _untraced(question, problem)

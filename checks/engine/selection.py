@@ -1,0 +1,23 @@
+"""Which checks `--only` selects."""
+
+import difflib
+from collections.abc import Sequence
+
+from checks.engine.check import Check
+from checks.model.question import BadQuestion
+
+
+def chosen_checks(typed: str, checks: Sequence[Check]) -> tuple[Check, ...]:
+    """The checks that `--only` names, by slug or code, with commas between. Raises BadQuestion with the nearest name."""
+    by_name = {c.slug: c for c in checks} | {c.code.lower(): c for c in checks}
+    chosen: dict[str, Check] = {}
+    for word in (each.strip() for each in typed.split(",") if each.strip()):
+        found = by_name.get(word.lower().replace("_", "-"))
+        if found is None:
+            near = difflib.get_close_matches(word.lower(), list(by_name), n=1)
+            hint = f'; did you mean "{near[0]}"?' if near else "; `egress-diag checks` lists them"
+            raise BadQuestion(f'no check "{word}"{hint}', near)
+        chosen[found.slug] = found
+    if not chosen:
+        raise BadQuestion("no check named: expected slugs or codes with commas between, for example EG405,EG407")
+    return tuple(sorted(chosen.values(), key=lambda c: c.code))

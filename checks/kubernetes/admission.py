@@ -1,0 +1,140 @@
+"""Which admission webhooks stand before an egress gateway's objects, and whether anybody answers them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from checks.facts.azure import ManagedCluster
+from checks.facts.kubernetes import (
+    Deployment,
+    EndpointSlice,
+    MutatingWebhookConfiguration,
+    Namespace,
+    Service,
+    ValidatingWebhookConfiguration,
+    Webhook,
+    WebhookConfiguration,
+    selects,
+)
+from checks.facts.view import Facts
+from checks.knowledge.webhook_owners import injector_revision, owner
+from checks.kubernetes.webhooks import (
+    DEPLOYMENTS,
+    GATEWAY_RESOURCES,
+    ISTIO,
+    PODS,
+    REPLICA_SETS,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+    Resource,
+    applies,
+    covers,
+)
+
+
+class Backend(Enum):
+    """Whether anybody answers a webhook."""
+
+    READY = "ready"
+    DEAD = "dead"
+    UNSEEN = "unseen"
+    """Called by URL, or its Service or endpoints could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One webhook that the API server asks about objects like the gateway's. `owner` is the part of AKS that it belongs to,
+    "" for one that somebody else installed."""
+
+    configuration: WebhookConfiguration
+    hook: Webhook
+    owner: str
+    resources: tuple[Resource, ...]
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The configuration's and the webhook's own name; messages carry the latter."""
+        return (self.configuration.name, self.hook.name)
+
+    @property
+    def revision(self) -> str:
+        """The mesh revision whose injector it is."""
+        return injector_revision(self.configuration.name)
+
+
+def gates(facts: Facts) -> tuple[Gate, ...]:
+    """Every webhook whose rules cover the kinds of a gateway, whatever its selectors: once for the cluster."""
+    return facts.once("admission gates", _gates)
+
+
+def _gates(facts: Facts) -> tuple[Gate, ...]:
+    policy = None
+    if not facts.gap(ManagedCluster) and (cluster := facts.one(ManagedCluster)) is not None:
+        policy = cluster.azure_policy
+    return tuple(
+        Gate(each, hook, owner(each.name, policy), resources)
+        for each in (*facts.all(MutatingWebhookConfiguration), *facts.all(ValidatingWebhookConfiguration))
+        for hook in each.webhooks
+        if (resources := tuple(resource for resource in GATEWAY_RESOURCES if covers(hook, resource)))
+    )
+
+
+def before_gateway(facts: Facts, gate: Gate) -> tuple[Resource, ...]:
+    """The gateway's kinds that this webhook's selectors really take in."""
+    name = facts.gateway.namespace
+    namespace = facts.get(Namespace, name)
+    namespace_labels = namespace.all_labels if namespace else {"kubernetes.io/metadata.name": name}
+    if not selects(gate.hook.namespace_selector, namespace_labels):
+        return ()
+    known = facts.once("labels of the gateway's objects", _all_labels, facts.gateway)
+    return tuple(
+        resource
+        for resource in gate.resources
+        if any(applies(gate.hook, namespace_labels, labels) for labels in known[resource])
+    )
+
+
+def _all_labels(facts: Facts) -> dict[Resource, tuple[Mapping[str, str], ...]]:
+    return {resource: tuple(_labels(facts, resource)) for resource in GATEWAY_RESOURCES}
+
+
+def _labels(facts: Facts, resource: Resource) -> Iterator[Mapping[str, str]]:
+    """The labels of the gateway's objects of a kind: read where they exist, else as the add-on's chart sets them."""
+    gateway = facts.gateway
+    plain = {"app": gateway.name, "istio": gateway.name}
+    deployments = () if facts.gap(Deployment, gateway.namespace) else facts.deployments()
+    if resource in (PODS, REPLICA_SETS):
+        yield from (each.template_labels for each in deployments)
+        known = {each.name for each in deployments}
+        for name, revision in zip(gateway.deployments, gateway.revisions, strict=True):
+            if name not in known:
+                yield {**plain, "istio.io/rev": revision, "sidecar.istio.io/inject": "true"}
+    elif resource == DEPLOYMENTS:
+        yield from (each.labels for each in deployments)
+        if len(deployments) < len(gateway.deployments):
+            yield {**plain, "azureservicemesh/istio.component": "egress-gateway"}
+    elif resource == SERVICES:
+        gap = facts.gap(Service, gateway.namespace)
+        service = None if gap else facts.get(Service, gateway.name, gateway.namespace)
+        yield service.labels if service else {**plain, "azureservicemesh/istio.component": "egress-gateway"}
+    elif resource == SERVICE_ACCOUNTS:
+        yield plain
+    elif resource in (SECRETS, ISTIO):
+        # Written by people, so without labels that could be known.
+        yield {}
+
+
+def backend(facts: Facts, gate: Gate) -> Backend:
+    """Whether a ready endpoint is behind the webhook's Service."""
+    service = gate.hook.service
+    if service is None:
+        return Backend.UNSEEN
+    namespace, name = service
+    if facts.gap(Service, namespace) or facts.gap(EndpointSlice, namespace):
+        return Backend.UNSEEN
+    if facts.get(Service, name, namespace) is None:
+        return Backend.DEAD
+    slices = facts.in_namespace(EndpointSlice, namespace)
+    ready = any(each.ready_addresses for each in slices if each.service == name)
+    return Backend.READY if ready else Backend.DEAD

@@ -1,0 +1,160 @@
+"""What is the matter with pods: one reason for each that is not ready, grouped by what they have in common. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from checks.facts.kubernetes import Container, Pod
+from checks.knowledge.waiting_reasons import BEGINNING, CREATING, waiting_reason
+from checks.model.raw_values import mapping, moment, number, text
+
+CREATION = timedelta(seconds=60)
+"""How long sandbox, network and volumes may take (domain.md 6.3, ContainerCreating)."""
+
+FIRST_PROBES = timedelta(seconds=30)
+"""How long a started container may take to get ready: two periods of the chart's readiness probe."""
+
+RESTARTS = 5
+"""More restarts than this, the last within RECENTLY, are worth a word (domain.md 6.3)."""
+
+RECENTLY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Pods with the same reason for not being ready. `detail` is what they have in common beyond it (a scheduler's
+    message, an image); `starting` says that this is within the time that a start takes."""
+
+    reason: str
+    detail: str
+    starting: bool
+    field: str
+    pods: tuple[Pod, ...] = ()
+
+    @property
+    def meaning(self) -> str:
+        known = waiting_reason(self.reason).meaning
+        if self.starting:
+            return f"{known} so far, which is normal at the start"
+        return (
+            f"{known} ({self.detail})" if self.reason in ("ImagePullBackOff", "ErrImagePull") and self.detail else known
+        )
+
+    @property
+    def fix(self) -> str:
+        return waiting_reason(self.reason).fix
+
+    def observed(self, pod: Pod) -> str:
+        """The reason with the message that this pod carries."""
+        return ": ".join(each for each in (self.reason, _message(pod, self.reason)) if each)
+
+    @staticmethod
+    def ending(container: Container) -> str:
+        """How a container ended last: reason and exit code."""
+        ended = container.ended
+        code = number(ended, "exitCode")
+        return ", ".join(
+            each for each in (text(ended, "reason"), f"exit code {code}" if code is not None else "") if each
+        )
+
+
+def troubles(pods: Iterable[Pod], now: datetime) -> tuple[Trouble, ...]:
+    """The groups of pods that are not ready, in the order of their first pod."""
+    groups: dict[Trouble, list[Pod]] = {}
+    for pod in pods:
+        if (found := _trouble(pod, now)) is not None:
+            groups.setdefault(found, []).append(pod)
+    return tuple(Trouble(t.reason, t.detail, t.starting, t.field, tuple(found)) for t, found in groups.items())
+
+
+def awaits_network(pod: Pod) -> bool:
+    """Whether a pod has a node and no container yet that got past its sandbox: then its network may be what it waits for."""
+    if not pod.node or pod.ready or pod.finished:
+        return False
+    containers = (*pod.init_containers, *pod.containers)
+    return not any(_alive(each) or (each.waiting and each.waiting not in BEGINNING) for each in containers)
+
+
+def waiting_since(pod: Pod) -> datetime | None:
+    """When the kubelet began with the pod, else when it was created."""
+    return pod.started or pod.created
+
+
+def restarts_often(pod: Pod, now: datetime) -> bool:
+    """Whether a ready pod restarts again and again."""
+    if not pod.ready:
+        return False
+    for each in pod.containers:
+        finished = moment(each.ended, "finishedAt")
+        if each.restarts > RESTARTS and finished is not None and now - finished < RECENTLY:
+            return True
+    return False
+
+
+def _alive(container: Container) -> bool:
+    return bool(mapping(container.status, "state", "running") or mapping(container.status, "state", "terminated"))
+
+
+def _trouble(pod: Pod, now: datetime) -> Trouble | None:
+    if pod.ready:
+        return None
+    if not pod.node:
+        return _unplaced(pod, now)
+    containers = (*pod.init_containers, *pod.containers)
+    for each in containers:
+        if each.waiting and each.waiting not in BEGINNING:
+            return _waiting(each)
+    if awaits_network(pod):
+        return Trouble(CREATING, "", _young(waiting_since(pod), now, CREATION), "status.containerStatuses[].state")
+    for each in pod.containers:
+        if mapping(each.status, "state", "terminated"):
+            reason = "OOMKilled" if text(each.ended, "reason") == "OOMKilled" else "Terminated"
+            return Trouble(reason, "", False, "status.containerStatuses[].state")
+    for each in pod.containers:
+        if each.waiting in BEGINNING:
+            return Trouble(
+                each.waiting, "", _young(waiting_since(pod), now, CREATION), "status.containerStatuses[].state"
+            )
+    return _unready(pod, now)
+
+
+def _unplaced(pod: Pod, now: datetime) -> Trouble:
+    condition = pod.condition("PodScheduled")
+    field = "status.conditions[PodScheduled]"
+    if text(condition, "status") == "False":
+        return Trouble("Unschedulable", text(condition, "message"), False, field)
+    return Trouble("Unscheduled", "", _young(pod.created, now, CREATION), field)
+
+
+def _waiting(container: Container) -> Trouble:
+    reason, detail = container.waiting, ""
+    if reason == "CrashLoopBackOff" and text(container.ended, "reason") == "OOMKilled":
+        reason = "OOMKilled"
+    if "Image" in reason:
+        detail = container.image
+    return Trouble(reason, detail, False, "status.containerStatuses[].state")
+
+
+def _unready(pod: Pod, now: datetime) -> Trouble:
+    if text(pod.condition("Ready"), "status") == "Unknown" or text(pod.raw, "status", "reason") == "NodeLost":
+        return Trouble("NodeLost", "", False, "status.conditions[Ready]")
+    since = [each.running_since for each in pod.containers if each.running_since is not None]
+    fresh = bool(since) and all(_young(each, now, FIRST_PROBES) for each in since)
+    restarted = any(each.restarts for each in pod.containers)
+    return Trouble("NotReady", "", fresh and not restarted, "status.conditions[Ready]")
+
+
+def _young(since: datetime | None, now: datetime, limit: timedelta) -> bool:
+    return since is not None and now - since < limit
+
+
+def _message(pod: Pod, reason: str) -> str:
+    match reason:
+        case "Unschedulable":
+            return text(pod.condition("PodScheduled"), "message")
+        case "NotReady" | "NodeLost":
+            return text(pod.condition("Ready"), "message")
+        case "OOMKilled" | "CrashLoopBackOff" | "Terminated":
+            return "; ".join(ended for each in pod.containers if (ended := Trouble.ending(each)))
+        case _:
+            return next((c.waiting_message for c in (*pod.init_containers, *pod.containers) if c.waiting_message), "")

@@ -1,0 +1,64 @@
+"""Which admission webhooks an object passes on its way into the cluster (domain.md, Appendix B). Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from checks.facts.kubernetes import Webhook, selects
+from checks.model.raw_values import Raw, text, texts
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A kind as rules of a webhook name it: API group ("" for the core), version and plural."""
+
+    group: str
+    version: str
+    plural: str
+
+
+PODS = Resource("", "v1", "pods")
+SERVICES = Resource("", "v1", "services")
+SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts")
+SECRETS = Resource("", "v1", "secrets")
+DEPLOYMENTS = Resource("apps", "v1", "deployments")
+REPLICA_SETS = Resource("apps", "v1", "replicasets")
+ISTIO = Resource("networking.istio.io", "v1", "*")
+"""Any of Istio's networking kinds: a gateway's routes are made of several."""
+
+GATEWAY_RESOURCES = (PODS, DEPLOYMENTS, REPLICA_SETS, SERVICES, SERVICE_ACCOUNTS, SECRETS, ISTIO)
+"""What an egress gateway is made of (domain.md 6.3)."""
+
+OPERATIONS = ("CREATE", "UPDATE")
+
+
+def covers(hook: Webhook, resource: Resource) -> bool:
+    """Whether a rule of the webhook is about creating or updating this namespaced kind."""
+    exact = text(hook.raw, "matchPolicy") == "Exact"
+    return any(_rule_covers(rule, resource, exact) for rule in hook.rules)
+
+
+def _rule_covers(rule: Raw, resource: Resource, exact: bool) -> bool:
+    if text(rule, "scope") == "Cluster":
+        return False
+    operations = texts(rule, "operations")
+    if "*" not in operations and not any(each in operations for each in OPERATIONS):
+        return False
+    if not _among(resource.group, texts(rule, "apiGroups")):
+        return False
+    # With matchPolicy Equivalent (the default) the API server also asks for other versions of the same kind.
+    if exact and not _among(resource.version, texts(rule, "apiVersions")):
+        return False
+    named = texts(rule, "resources")
+    if resource.plural == "*":
+        return any("/" not in each or each == "*/*" for each in named)
+    return any(each in (resource.plural, "*", "*/*") for each in named)
+
+
+def _among(word: str, words: tuple[str, ...]) -> bool:
+    return "*" in words or word in words
+
+
+def applies(hook: Webhook, namespace_labels: Mapping[str, str], object_labels: Mapping[str, str]) -> bool:
+    """Whether the webhook's selectors take in an object with these labels in a namespace with these; a missing or empty
+    selector takes in all. `matchConditions` are not evaluated: who asks says so."""
+    return selects(hook.namespace_selector, namespace_labels) and selects(hook.object_selector, object_labels)

@@ -1,0 +1,104 @@
+"""Commands that can be pasted: quoted for a POSIX shell, real names filled in, az commands with their version note."""
+
+import shlex
+
+from checks.model.findings import Action, Effect
+from checks.model.question import ClusterIdentity
+
+TSG = "https://learn.microsoft.com/troubleshoot/azure/azure-kubernetes/extensions/istio-add-on-egress-gateway"
+HOWTO = "https://learn.microsoft.com/azure/aks/istio-deploy-egress"
+SEGDOC = "https://learn.microsoft.com/azure/aks/configure-static-egress-gateway"
+MESHCFG = "https://learn.microsoft.com/azure/aks/istio-meshconfig"
+TELEM = "https://learn.microsoft.com/azure/aks/istio-telemetry"
+UPG = "https://learn.microsoft.com/azure/aks/istio-upgrade"
+SUPPORT = "https://learn.microsoft.com/azure/aks/istio-support-policy"
+SCALE = "https://learn.microsoft.com/azure/aks/istio-scale"
+ADDON = "https://learn.microsoft.com/azure/aks/istio-deploy-addon"
+GWAPI = "https://learn.microsoft.com/azure/aks/istio-gateway-api"
+FAQ = "https://learn.microsoft.com/azure/aks/faq"
+OUTBOUND = "https://learn.microsoft.com/azure/aks/egress-outboundtype"
+FW = "https://learn.microsoft.com/azure/aks/limit-egress-traffic"
+PODSUBNET = "https://learn.microsoft.com/azure/aks/concepts-network-azure-cni-pod-subnet"
+KEGTS = "https://github.com/Azure/kube-egress-gateway/blob/main/docs/troubleshooting.md"
+PLUGIN_CA = "https://learn.microsoft.com/azure/aks/istio-plugin-ca"
+ISTIO_EGW = "https://istio.io/latest/docs/tasks/traffic-management/egress/egress-gateway/"
+ISTIO_TLSO = "https://istio.io/latest/docs/tasks/traffic-management/egress/egress-gateway-tls-origination/"
+ISTIO_LOG = "https://istio.io/latest/docs/tasks/observability/logs/access-log/"
+
+AZ_VERSION = "needs az 2.80.0 or later"
+"""The egress gateway commands are in core az since then; the article's aks-preview extension is no longer needed."""
+
+
+def quoted(*words: str) -> str:
+    """The words as one shell command."""
+    return " ".join(shlex.quote(word) for word in words)
+
+
+def kubectl(*words: str, namespace: str = "") -> str:
+    """A kubectl command; the namespace goes last, where people look for it."""
+    return quoted("kubectl", *words, *(("-n", namespace) if namespace else ()))
+
+
+def istiod_log(revision: str, expression: str) -> str:
+    """The lines of all of one revision's istiod pods that an extended regular expression finds."""
+    words = ("logs", "-l", f"app=istiod,istio.io/rev={revision}", "-c", "discovery", "--tail=2000", "--prefix")
+    return f"{kubectl(*words, namespace='aks-istio-system')} | grep -E {shlex.quote(expression)}"
+
+
+def kubectl_apply(manifest: str) -> str:
+    """A manifest as a command: kubectl reads it from the here-document."""
+    return f"kubectl apply -f - <<'EOF'\n{manifest.strip()}\nEOF"
+
+
+def az_aks(cluster: ClusterIdentity, *words: str) -> str:
+    """An `az aks …` command about this cluster. Words that only Azure knows stay as $RESOURCE_GROUP for the reader."""
+    group = shlex.quote(cluster.resource_group) if cluster.resource_group else '"$RESOURCE_GROUP"'
+    name = shlex.quote(cluster.aks_name)
+    name_flag = "--cluster-name" if words[:1] == ("nodepool",) else "--name"
+    subscription = f" --subscription {shlex.quote(cluster.subscription)}" if cluster.subscription else ""
+    verbs, options = _split(words)
+    return f"az aks {quoted(*verbs)} --resource-group {group} {name_flag} {name}{subscription}" + (
+        f" {quoted(*options)}" if options else ""
+    )
+
+
+def _split(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    for index, word in enumerate(words):
+        if word.startswith("-"):
+            return words[:index], words[index:]
+    return words, ()
+
+
+def look(title: str, command: str, url: str = "") -> Action:
+    """An action that only reads."""
+    return Action(title, command, Effect.READS, url)
+
+
+def change(title: str, command: str = "", url: str = "", expect: str = "") -> Action:
+    """An action that changes the cluster or Azure."""
+    return Action(title, command, Effect.CHANGES, url, expect)
+
+
+def disrupt(title: str, command: str = "", url: str = "", expect: str = "") -> Action:
+    """An action that cuts traffic while it runs."""
+    return Action(title, command, Effect.DISRUPTS, url, expect)
+
+
+def restart(deployment: str, namespace: str) -> Action:
+    """The article's restart (SEG-6): new pods get today's routes, key and configuration; two replicas roll one by one."""
+    return disrupt(
+        f"Restart {deployment}",
+        kubectl("rollout", "restart", "deployment", deployment, namespace=namespace),
+        TSG,
+        f"`{kubectl('rollout', 'status', 'deployment', deployment, namespace=namespace)}` ends within two minutes; "
+        "connections through the old pods are cut as they stop",
+    )
+
+
+def enable_gateway(cluster: ClusterIdentity, namespace: str, gateway: str, configuration: str) -> str:
+    """`az aks mesh enable-egress-gateway`, which also points an existing gateway at another configuration (SEG-7). Where no
+    configuration is known, the shell asks for its name."""
+    named = ("--istio-egressgateway-name", gateway, "--istio-egressgateway-namespace", namespace)
+    command = az_aks(cluster, "mesh", "enable-egress-gateway", *named, "--gateway-configuration-name")
+    name = shlex.quote(configuration) if configuration else '"${CONFIGURATION:?name of a StaticGatewayConfiguration}"'
+    return f"{command} {name}"

@@ -1,0 +1,145 @@
+"""What a run was asked, and what people type as values: gateways, hosts, clients. Every mistake says what is right."""
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+_LABEL = re.compile(r"^(?!-)[a-z0-9_-]{1,63}(?<!-)$")
+_NAME = re.compile(r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
+
+
+class BadQuestion(ValueError):
+    """Something typed cannot be meant; the text says what was expected, `nearest` offers what it may have been."""
+
+    def __init__(self, message: str, nearest: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.nearest = tuple(nearest)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterIdentity:
+    """How commands name the cluster: what people call it, and Azure's name, resource group and subscription
+    ("" where neither the configuration nor Azure told)."""
+
+    name: str
+    aks_name: str = ""
+    resource_group: str = ""
+    subscription: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a run was asked: a cluster, a gateway by name (and namespace), and optionally a host and where from."""
+
+    cluster: ClusterIdentity
+    gateway: str
+    namespace: str | None = None
+    host: str | None = None
+    client: str | None = None
+    """`NAMESPACE` or `NAMESPACE/WORKLOAD`."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayName:
+    """`name` or `namespace/name` as typed."""
+
+    namespace: str | None
+    name: str
+
+
+def cluster_name(typed: str) -> str:
+    """What a bundle's cluster is called in this run: any printable name. Raises BadQuestion."""
+    name = typed.strip()
+    if not name or not name.isprintable() or len(name) > 253:
+        raise BadQuestion(f"{typed!a} is no name of a cluster: expected up to 253 printable characters")
+    return name
+
+
+def gateway_name(typed: str, namespace: str | None = None) -> GatewayName:
+    """Reads `name` or `namespace/name`; `namespace` is what an option said. Raises BadQuestion."""
+    before, slash, after = typed.strip().partition("/")
+    parts = (before, after) if slash else (namespace or "", before)
+    if "/" in parts[1] or not parts[1] or (slash and not parts[0]):
+        raise BadQuestion(f'"{typed}" is no gateway: expected NAME or NAMESPACE/NAME')
+    if slash and namespace and namespace != parts[0]:
+        raise BadQuestion(f'"{typed}" and namespace {namespace} contradict each other: give one of them')
+    for part in (each for each in parts if each):
+        if not _NAME.match(part) or len(part) > 253:
+            raise BadQuestion(f'"{part}" is no Kubernetes name: letters, digits, "-" and "." only')
+    return GatewayName(parts[0] or None, parts[1])
+
+
+def host_asked(typed: str) -> str:
+    """Reads HOST[:PORT] as people paste it: a URL, capitals, a dot at the end and international names are put right.
+    Gives `host` or `host:port`, the port only where one was given or the scheme says it. Raises BadQuestion."""
+    text = typed.strip().strip("<>").split("|", 1)[0]
+    scheme = ""
+    if _is_address(text):
+        raise _an_address(typed)
+    if "://" in text:
+        scheme = text.split("://", 1)[0].lower()
+        if scheme not in ("http", "https"):
+            raise BadQuestion(f'"{typed}": expected http:// or https://, or HOST[:PORT]')
+    try:
+        split = urlsplit(text if scheme else f"//{text}")
+        host, port = split.hostname or "", split.port
+    except ValueError:
+        raise BadQuestion(f'"{typed}" is no host: expected HOST[:PORT] with a port from 1 to 65535') from None
+    if port == 0:
+        raise BadQuestion(f'"{typed}": port 0 does not exist; expected 1 to 65535')
+    if not scheme and (split.path or split.query or split.username):
+        raise BadQuestion(f'"{typed}" is no host: expected HOST[:PORT], without a path')
+    if port is None and scheme:
+        port = 443 if scheme == "https" else 80
+    name = _host(host.rstrip("."), typed)
+    return f"{name}:{port}" if port else name
+
+
+def _host(host: str, typed: str) -> str:
+    if not host:
+        raise BadQuestion(f'"{typed}" has no host: expected HOST[:PORT], for example api.bank.example:443')
+    if _is_address(host):
+        raise _an_address(typed)
+    try:
+        ascii_host = host.encode("idna").decode("ascii").lower() if not host.isascii() else host.lower()
+    except UnicodeError:
+        raise BadQuestion(f'"{typed}" is no host name that DNS can hold') from None
+    labels = ascii_host.removeprefix("*.").split(".")
+    if len(ascii_host) > 253 or not all(_LABEL.match(label) for label in labels):
+        raise BadQuestion(
+            f'"{typed}" is no host name: letters, digits, "-" and "." only, each part up to 63 characters'
+        )
+    if labels[-1].isdigit():
+        raise BadQuestion(f'"{typed}" is no host name: its last part is a number, as only addresses have it')
+    return ascii_host
+
+
+def _an_address(typed: str) -> BadQuestion:
+    return BadQuestion(
+        f'"{typed}" is an IP address: routes through an egress gateway are chosen by host name, so give the name that '
+        "the application uses"
+    )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def split_host(asked: str) -> tuple[str, int | None]:
+    """`host:port` or `host` as its parts."""
+    host, colon, port = asked.rpartition(":")
+    return (host, int(port)) if colon else (asked, None)
+
+
+def client_asked(typed: str) -> str:
+    """Reads NAMESPACE or NAMESPACE/WORKLOAD. Raises BadQuestion."""
+    parts = typed.strip().split("/")
+    if len(parts) > 2 or not all(_NAME.match(part) for part in parts):
+        raise BadQuestion(f'"{typed}" is no client: expected NAMESPACE or NAMESPACE/WORKLOAD')
+    return "/".join(parts)

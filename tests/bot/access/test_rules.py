@@ -1,0 +1,141 @@
+"""Who may do what: the first rule that fits decides, none means no, and a refusal names whom to ask."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.access.groups import FRESH, RETRY, STALE, Groups
+from bot.access.rules import Asker, decide, groups_needed, permissions, visible_anywhere, visible_clusters
+from bot.slack.client import Unreachable
+from checks.config.configuration import AccessRule, ClusterConfig, Config
+
+CLUSTERS = tuple(ClusterConfig(name=name, bundle="/x") for name in ("prod-weu", "prod-neu", "dev"))
+
+
+def rules(*found: AccessRule, ask: str = "#platform-team") -> Config:
+    return Config(clusters=CLUSTERS, access=found, ask=ask)
+
+
+ALICE = Asker("U0ALICE", "C0OPS", frozenset({"S0ONCALL"}))
+
+
+@pytest.mark.parametrize(
+    ("rule", "allowed"),
+    [
+        (AccessRule(allow=("diagnose",), users=("*",)), True),
+        (AccessRule(allow=("diagnose",), users=("U0ALICE",)), True),
+        (AccessRule(allow=("diagnose",), users=("S0ONCALL",)), True),
+        (AccessRule(allow=("diagnose",), users=("U0BOB", "S0OTHER")), False),
+        (AccessRule(allow=("handoff",), users=("*",)), False),
+        (AccessRule(allow=("diagnose",), users=("*",), clusters=("prod-*",)), True),
+        (AccessRule(allow=("diagnose",), users=("*",), clusters=("dev",)), False),
+        (AccessRule(allow=("diagnose",), users=("*",), channels=("C0PAY",)), False),
+        (AccessRule(allow=("diagnose",), users=("*",), gateways=("egress-*",)), True),
+        (AccessRule(allow=("diagnose",), users=("*",), gateways=("shop-*",)), False),
+    ],
+)
+def test_a_rule(rule: AccessRule, allowed: bool) -> None:
+    assert decide(rules(rule), ALICE, "diagnose", "prod-weu", "egress-payments").allowed is allowed
+
+
+def test_without_a_rule_nobody_may_anything() -> None:
+    found = decide(rules(), ALICE, "diagnose", "prod-weu")
+    assert not found.allowed
+    assert "#platform-team" in found.reason
+
+
+def test_the_first_rule_that_fits_wins() -> None:
+    no = AccessRule(allow=(), users=("U0ALICE",), clusters=("prod-*",))
+    yes = AccessRule(allow=("diagnose",), users=("*",))
+    assert not decide(rules(no, yes), ALICE, "diagnose", "prod-weu").allowed
+    assert decide(rules(yes, no), ALICE, "diagnose", "prod-weu").allowed
+    assert decide(rules(no, yes), ALICE, "diagnose", "dev").allowed
+
+
+def test_a_refusal_names_the_channel_where_it_is_answered() -> None:
+    found = decide(
+        rules(AccessRule(allow=("diagnose",), users=("*",), channels=("C0PAY",))), ALICE, "diagnose", "prod-weu"
+    )
+    assert "<#C0PAY>" in found.reason
+
+
+def test_what_somebody_may_see() -> None:
+    config = rules(
+        AccessRule(allow=("diagnose",), users=("S0ONCALL",), clusters=("prod-*",), channels=("C0OPS",)),
+        AccessRule(allow=("diagnose",), users=("U0BOB",), clusters=("dev",)),
+    )
+    assert visible_clusters(config, ALICE) == ("prod-weu", "prod-neu")
+    assert visible_clusters(config, Asker("U0ALICE", "C0PAY", ALICE.groups)) == ()
+    assert visible_anywhere(config, Asker("U0ALICE", "", ALICE.groups)) == {"prod-weu", "prod-neu"}
+    assert visible_anywhere(config, Asker("U0BOB", "")) == {"dev"}
+    assert permissions(config, Asker("U0CAROL", "")) == ()
+    assert groups_needed(config) == {"S0ONCALL"}
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_a_name_with_patterns_in_it_grants_nothing(user: str, channel: str) -> None:
+    config = rules(AccessRule(allow=("diagnose",), users=("U0BOB",), channels=("C0OPS",)))
+    assert decide(config, Asker(user, channel), "diagnose", "prod-weu").allowed is (
+        (user, channel) == ("U0BOB", "C0OPS")
+    )
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Directory:
+    """Slack's user groups, as far as they answer."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.answers = True
+        self.members = frozenset({"U0ALICE"})
+
+    def __call__(self, _group: str) -> frozenset[str]:
+        self.asked += 1
+        if not self.answers:
+            raise Unreachable("no_answer")
+        return self.members
+
+
+def test_members_are_remembered_and_renewed_in_the_background() -> None:
+    clock, directory = Clock(), Directory()
+    groups = Groups(directory, clock)
+    assert groups.of("U0ALICE", ["S0ONCALL"]) == {"S0ONCALL"}
+    assert groups.of("U0BOB", ["S0ONCALL"]) == frozenset()
+    assert directory.asked == 1
+    clock.now += FRESH + 1
+    directory.members = frozenset({"U0BOB"})
+    groups.of("U0BOB", ["S0ONCALL"])
+    groups.close()
+    assert directory.asked == 2
+    assert groups.of("U0BOB", ["S0ONCALL"]) == {"S0ONCALL"}
+
+
+def test_a_group_that_cannot_be_looked_up_is_believed_for_an_hour_and_then_no_more() -> None:
+    clock, directory = Clock(), Directory()
+    groups = Groups(directory, clock)
+    assert groups.of("U0ALICE", ["S0ONCALL"])
+    directory.answers = False
+    clock.now += STALE - 1
+    assert groups.of("U0ALICE", ["S0ONCALL"]) == {"S0ONCALL"}
+    clock.now += RETRY + 2
+    assert groups.of("U0ALICE", ["S0ONCALL"]) == frozenset()
+
+
+def test_a_group_that_was_never_known_grants_nothing_and_is_not_asked_for_at_each_press() -> None:
+    clock, directory = Clock(), Directory()
+    directory.answers = False
+    groups = Groups(directory, clock)
+    for _ in range(5):
+        assert groups.of("U0ALICE", ["S0ONCALL"]) == frozenset()
+    assert directory.asked == 1
+    clock.now += RETRY
+    directory.answers = True
+    assert groups.of("U0ALICE", ["S0ONCALL"]) == {"S0ONCALL"}

@@ -1,0 +1,357 @@
+"""The courier against a real Redis and a Slack that fails in every way it can: the thread is always complete, nothing twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from bot.courier import Courier
+from bot.sandbox import App, Message, RateLimits, SandboxServer, default_workspace
+from bot.slack.client import Slack
+from bot.slack.settings import Settings
+from tests.bot import stories
+from tests.bot.stories import BROKEN, HEALTHY, PASSES, POOL, PREFIX, accepted, append, finish
+from tests.system import complete, slot, slots, told_end, whole_thread
+from workers.client import Client
+from workers.runs.records import Order, Run, Target
+
+MakeCourier = Callable[[], Courier]
+
+FULL = [
+    "parent",
+    "verdict",
+    "finding/gateway-pool-missing",
+    "finding/egress-prefix-unassigned",
+    "finding/gateway-pods-not-running",
+    "finding/gateway-autoscaler-saturated",
+    "steps/provisioning",
+    "steps/routing",
+]
+
+
+def deliver(courier: Courier, run: Run, most: float = 30) -> None:
+    """Delivers until nothing is left, as the queue and the janitor do, without their waits where nothing forbids it."""
+    until = time.monotonic() + most
+    while True:
+        again = courier.deliver(f"run/{run.id}").again_in
+        if again is None and f"run/{run.id}" not in courier.documents.due(0):
+            return
+        assert time.monotonic() < until, f"still to be delivered after {most} s: {again}"
+        time.sleep(min(again or 0.0, 0.5))
+
+
+@pytest.fixture
+def broken(client: Client) -> Run:
+    return finish(client, accepted(client), BROKEN)
+
+
+def test_a_broken_run_becomes_one_thread_with_its_root_cause_first(
+    courier: Courier, slack: SandboxServer, broken: Run
+) -> None:
+    deliver(courier, broken)
+    thread = whole_thread(slack)
+    assert complete(thread)
+    assert slots(thread) == FULL
+
+
+def test_a_healthy_run_is_at_most_four_messages(courier: Courier, slack: SandboxServer, client: Client) -> None:
+    deliver(courier, finish(client, accepted(client), HEALTHY))
+    assert slots(whole_thread(slack)) == ["parent", "verdict", "steps/provisioning", "steps/routing"]
+
+
+def test_delivering_again_changes_nothing(courier: Courier, slack: SandboxServer, broken: Run) -> None:
+    deliver(courier, broken)
+    before = len(slack.changes())
+    deliver(courier, broken)
+    assert len(slack.changes()) == before
+
+
+@pytest.mark.parametrize(
+    "lost", [1, 2, pytest.param(5, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.slow)]
+)
+def test_a_post_whose_answer_was_lost_is_found_again(
+    new_courier: MakeCourier, slack: SandboxServer, broken: Run, lost: int
+) -> None:
+    """The first posts are done, then the connection drops: they are found by their metadata and not posted again."""
+    slack.faults.lose_answers(lost, "chat.postMessage")
+    deliver(new_courier(), broken)
+    assert slots(whole_thread(slack)) == FULL
+    assert len(slack.messages()) == 1
+
+
+def test_a_request_that_never_arrived_is_made_again(courier: Courier, slack: SandboxServer, broken: Run) -> None:
+    slack.faults.drop_requests(3, "chat.postMessage")
+    deliver(courier, broken)
+    assert slots(whole_thread(slack)) == FULL
+
+
+def test_server_errors_of_slack_are_outlasted(courier: Courier, slack: SandboxServer, broken: Run) -> None:
+    slack.faults.server_errors(3, "chat.postMessage", status=503)
+    deliver(courier, broken)
+    assert sorted(slots(whole_thread(slack))) == sorted(FULL)
+
+
+def test_a_courier_that_died_between_post_and_note_leaves_no_second_post(
+    new_courier: MakeCourier, slack: SandboxServer, client: Client, broken: Run
+) -> None:
+    """Exactly what kill -9 leaves behind: the message is there, the note says only that it was begun."""
+    deliver(new_courier(), broken)
+    document = f"run/{broken.id}"
+    for name in ("parent", "verdict", "finding/gateway-pool-missing"):
+        place = client.documents.deliveries(document).slots[name]
+        client.documents.delivered(document, replace(place, ts=f"?{float(place.ts) - 60:.6f}", digest=""))
+        client.documents.changed(document)
+        deliver(new_courier(), broken)
+        assert slots(whole_thread(slack)) == FULL
+    assert len(slack.messages()) == 1
+
+
+def test_two_couriers_at_once_deliver_one_thread(new_courier: MakeCourier, slack: SandboxServer, broken: Run) -> None:
+    slack.faults.latency(0.02)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda courier: deliver(courier, broken), [new_courier() for _ in range(4)]))
+    assert sorted(slots(whole_thread(slack))) == sorted(FULL)
+
+
+def test_a_change_while_it_is_being_delivered_is_not_overlooked(
+    new_courier: MakeCourier, slack: SandboxServer, client: Client
+) -> None:
+    run = accepted(client)
+    append(client, run, *PASSES, POOL)
+    slack.faults.latency(0.05)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(deliver, new_courier(), run)
+        time.sleep(0.1)
+        finish(client, run, BROKEN)
+        # The second is told of the change while the first holds the document.
+        second = pool.submit(new_courier().deliver, f"run/{run.id}")
+        second.result()
+        first.result()
+    assert complete(whole_thread(slack))
+
+
+def test_the_verdict_goes_before_what_is_left_of_the_progress(
+    new_courier: MakeCourier, client: Client, slack: SandboxServer
+) -> None:
+    courier = new_courier()
+    run = accepted(client)
+    courier.deliver(f"run/{run.id}")
+    append(client, run, *PASSES)
+    slack.faults.rate_limit(1.2)
+    assert courier.deliver(f"run/{run.id}").limited
+    finish(client, run, BROKEN)
+    assert courier.deliver(f"run/{run.id}").limited
+    assert slots(whole_thread(slack)) == ["parent"]
+    deliver(courier, run)
+    thread = whole_thread(slack)
+    assert slots(thread) == FULL
+    ends = [c for c in slack.changes() if c.message and slot(c.message) in ("parent", "verdict", "steps/provisioning")]
+    assert [(c.kind, slot(c.message)) for c in ends if c.message] == [
+        ("posted", "parent"),
+        ("updated", "parent"),
+        ("posted", "verdict"),
+        ("posted", "steps/provisioning"),
+    ]
+
+
+def test_with_posts_limited_the_parent_tells_the_verdict_all_the_same(
+    courier: Courier, client: Client, slack: SandboxServer
+) -> None:
+    run = accepted(client)
+    courier.deliver(f"run/{run.id}")
+    finish(client, run, BROKEN)
+    slack.faults.rate_limit(30, "chat.postMessage")
+    outcome = courier.deliver(f"run/{run.id}")
+    assert outcome.limited
+    assert told_end(slack.messages()[0])
+    assert not slack.thread(slack.messages()[0])
+
+
+def test_with_edits_limited_the_verdict_is_posted_all_the_same(
+    courier: Courier, client: Client, slack: SandboxServer
+) -> None:
+    run = accepted(client)
+    courier.deliver(f"run/{run.id}")
+    finish(client, run, BROKEN)
+    slack.faults.rate_limit(30, "chat.update")
+    assert courier.deliver(f"run/{run.id}").limited
+    assert slots(whole_thread(slack)) == ["parent", "verdict"]
+
+
+@pytest.mark.slow
+def test_slacks_own_limits_are_kept(client: Client, redis_url: str, config_file: object) -> None:
+    """One post a second in a channel after a short burst: it takes a while, and nothing is refused twice in a row."""
+    with SandboxServer(limits=RateLimits()) as slack:
+        run = finish(client, accepted(client), BROKEN)
+        courier = Courier(client, _slack_client(slack))
+        deliver(courier, run)
+        assert slots(whole_thread(slack)) == FULL
+
+
+def test_a_going_run_edits_its_parent_at_most_once_a_second(
+    courier: Courier, client: Client, slack: SandboxServer
+) -> None:
+    run = accepted(client)
+    until = time.monotonic() + 2.5
+    number = 0
+    while time.monotonic() < until:
+        append(client, run, replace(PASSES[0], check=f"step-{number}", code=f"EG{number}"))
+        courier.deliver(f"run/{run.id}")
+        number += 1
+    edits = [c.at for c in slack.changes() if c.kind == "updated" and c.message and slot(c.message) == "parent"]
+    assert 1 <= len(edits) <= 3
+    assert all(later - earlier >= 0.9 for earlier, later in pairwise(edits))
+    finish(client, run, HEALTHY)
+    courier.deliver(f"run/{run.id}")
+    assert told_end(slack.messages()[0]), "an end waits for nothing"
+
+
+def test_findings_of_a_going_run_wait_for_their_root_cause_a_moment(
+    courier: Courier, client: Client, slack: SandboxServer
+) -> None:
+    run = accepted(client)
+    append(client, run, PREFIX, *PASSES)
+    outcome = courier.deliver(f"run/{run.id}")
+    assert "finding/egress-prefix-unassigned" not in slots(whole_thread(slack))
+    assert outcome.again_in is not None
+    assert outcome.again_in <= 3
+    time.sleep(3)
+    courier.deliver(f"run/{run.id}")
+    assert "finding/egress-prefix-unassigned" in slots(whole_thread(slack))
+
+
+def test_blocks_that_a_workspace_does_not_take_become_plain_text(
+    courier: Courier, slack: SandboxServer, broken: Run
+) -> None:
+    slack.faults.refuse_blocks("context")
+    deliver(courier, broken)
+    thread = whole_thread(slack)
+    assert slots(thread) == FULL
+    assert all(message.text for message in thread)
+    assert not thread[0].blocks
+    assert "gwpoool" in thread[0].text
+
+
+def test_a_message_that_somebody_deleted_is_posted_again(
+    courier: Courier, client: Client, slack: SandboxServer
+) -> None:
+    run = accepted(client)
+    courier.deliver(f"run/{run.id}")
+    slack.workspace.delete(slack.messages()[0])
+    finish(client, run, HEALTHY)
+    deliver(courier, run)
+    assert slots(whole_thread(slack)) == ["parent", "verdict", "steps/provisioning", "steps/routing"]
+
+
+@pytest.mark.parametrize("channel", ["C0RANDOM", "C0OLD"])
+def test_a_closed_channel_is_answered_to_the_person(
+    courier: Courier, client: Client, slack: SandboxServer, channel: str
+) -> None:
+    order = Order(Target("prod-weu", "egress", "payments"), "U0ALICE", channel, "command/2")
+    run = accepted(client, order)
+    deliver(courier, run)
+    finish(client, run, BROKEN)
+    deliver(courier, run)
+    told = [m.shown for m in slack.messages("D0ALICE")]
+    assert len(told) == 2, "that it was accepted, and how it ended"
+    assert "checking" in told[0]
+    assert "gwpoool" in told[1]
+    assert ("archived" if channel == "C0OLD" else "/invite") in told[1]
+    assert not slack.messages(channel)
+
+
+def test_a_channel_that_is_archived_in_mid_run_does_not_end_in_silence(
+    courier: Courier, client: Client, slack: SandboxServer
+) -> None:
+    run = accepted(client)
+    deliver(courier, run)
+    slack.faults.archive("C0OPS")
+    finish(client, run, BROKEN)
+    deliver(courier, run)
+    assert "gwpoool" in slack.messages("D0ALICE")[-1].shown
+    slack.faults.clear()
+    client.documents.changed(f"run/{run.id}")
+    deliver(courier, run)
+    assert complete(whole_thread(slack)), "and when the channel is back, the thread is"
+
+
+def test_without_the_history_scope_a_lost_post_comes_again_and_the_log_says_why(
+    courier: Courier, slack: SandboxServer, broken: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    slack.faults.take_scope("channels:history")
+    slack.faults.lose_answers(1, "chat.postMessage")
+    deliver(courier, broken)
+    assert [slot(m) for m in slack.messages()] == ["parent", "parent"]
+    assert "channels:history" in caplog.text
+
+
+def test_a_revoked_token_waits_for_an_operator(
+    courier: Courier, slack: SandboxServer, broken: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    slack.faults.revoke_token()
+    outcome = courier.deliver(f"run/{broken.id}")
+    assert outcome.limited
+    assert "SLACK_BOT_TOKEN" in caplog.text
+    assert slack.app.bot_token not in caplog.text
+    slack.faults.clear()
+    courier.documents.changed(f"run/{broken.id}", urgent=True)
+    deliver(courier, broken)
+    assert complete(whole_thread(slack))
+
+
+def test_steps_that_a_second_worker_did_not_find_again_are_taken_away(
+    courier: Courier, client: Client, slack: SandboxServer
+) -> None:
+    run = accepted(client)
+    client.runs.append(run.id, POOL.check, (stories.bare(POOL),))
+    client.documents.changed(f"run/{run.id}")
+    time.sleep(3)
+    courier.deliver(f"run/{run.id}")
+    assert "finding/gateway-pool-missing" in slots(whole_thread(slack))
+    finish(client, run, HEALTHY)
+    deliver(courier, run)
+    assert complete(whole_thread(slack))
+    assert "finding/gateway-pool-missing" not in slots(whole_thread(slack))
+
+
+def test_a_run_that_is_too_old_is_not_due_for_ever(courier: Courier, client: Client) -> None:
+    client.documents.changed("run/000000000000")
+    courier.deliver("run/000000000000")
+    assert not client.documents.due(0)
+
+
+@pytest.mark.slow
+def test_a_parent_among_many_messages_is_found_again(
+    new_courier: MakeCourier, client: Client, slack: SandboxServer, broken: Run
+) -> None:
+    """A busy channel: the lost post is not on the first page of its history."""
+    courier = new_courier()
+    slack.faults.lose_answers(1, "chat.postMessage")
+    courier.deliver(f"run/{broken.id}")
+    for number in range(450):
+        slack.workspace.post(
+            Message(channel="C0OPS", ts=slack.workspace.new_ts(), author="U0BOB", text=f"chat {number}")
+        )
+    deliver(courier, broken)
+    assert len([m for m in slack.messages() if slot(m) == "parent"]) == 1
+
+
+def _slack_client(slack: SandboxServer) -> Slack:
+
+    return Slack(Settings(SLACK_BOT_TOKEN=slack.app.bot_token, SLACK_API_URL=slack.api_url), timeout=5)
+
+
+def test_the_manifest_asks_for_all_that_a_courier_needs(client: Client, config_file: object) -> None:
+    from tests.bot.slack.test_manifest import scopes
+
+    with SandboxServer(workspace=default_workspace(App(scopes=scopes())), limits=RateLimits.off()) as slack:
+        run = finish(client, accepted(client), BROKEN)
+        slack.faults.lose_answers(2, "chat.postMessage")
+        deliver(Courier(client, _slack_client(slack)), run)
+        assert slots(whole_thread(slack)) == FULL
+        assert {call.error for call in slack.calls()} <= {""}

@@ -1,0 +1,155 @@
+"""Each thing that doctor knows of Slack, seen wrong in the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.doctor.part import REQUIREMENTS, manifest_scopes, slack
+from bot.sandbox import App, RateLimits, SandboxServer, default_workspace
+from bot.sandbox.state import UserGroup
+from checks.doctor.requirement_lines import Asked, Line, State
+from tests.bot.slack.test_manifest import scopes
+
+MANIFEST = App(scopes=scopes())
+"""An app installed from the manifest: the scopes that it names and no others."""
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    with SandboxServer(app=MANIFEST, limits=RateLimits.off()) as server:
+        yield server
+
+
+@pytest.fixture
+def asked(tmp_path: Path, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """The environment of a bot in HTTP mode, and a configuration that names a channel and a group."""
+    monkeypatch.setenv("SLACK_API_URL", sandbox.api_url)
+    monkeypatch.setenv("SLACK_BOT_TOKEN", sandbox.app.bot_token)
+    monkeypatch.setenv("SLACK_SIGNING_SECRET", sandbox.app.signing_secret)
+    monkeypatch.delenv("SLACK_APP_TOKEN", raising=False)
+    return configured(tmp_path, "C0OPS", "S0ONCALL")
+
+
+def configured(folder: Path, channel: str, group: str) -> Asked:
+    path = folder / "egress-diag.yaml"
+    path.write_text(f"access: [{{allow: [diagnose], users: [{group}, U0BOB], channels: [{channel}, 'D*']}}]\n")
+    return Asked(str(path), insisted=True)
+
+
+def one(lines: list[Line], requirement: str, state: State = State.WRONG) -> Line:
+    found = [line for line in lines if line.requirement.name == requirement and line.state is state]
+    assert len(found) == 1, lines
+    return found[0]
+
+
+def tried(asked: Asked, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> list[Line]:
+    return list(slack(asked, clock))
+
+
+def test_an_app_installed_from_the_manifest_is_well_but_for_the_sandboxs_address(asked: Asked) -> None:
+    lines = tried(asked)
+    assert [line.requirement.name for line in lines if line.state is not State.WELL] == ["slack-address"]
+    assert one(lines, "slack-address", State.RISK).observed == "SLACK_API_URL is 127.0.0.1"
+
+
+@pytest.mark.parametrize("scope", sorted(scopes()))
+def test_each_scope_that_is_missing_has_its_line_and_its_reason(
+    scope: str, asked: Asked, sandbox: SandboxServer
+) -> None:
+    sandbox.faults.take_scope(scope)
+    wrong = one(tried(asked), "slack-scope")
+    assert wrong.subject == scope
+    assert manifest_scopes()[scope] in wrong.observed
+
+
+def test_the_manifests_scopes_are_all_known() -> None:
+    assert set(manifest_scopes()) == scopes()
+
+
+def test_a_scope_that_nothing_uses(asked: Asked, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    with SandboxServer(app=replace(MANIFEST, scopes=scopes() | {"admin"})) as wide:
+        monkeypatch.setenv("SLACK_API_URL", wide.api_url)
+        assert one(tried(asked), "slack-fewest-scopes", State.RISK).observed == "admin"
+
+
+def test_a_token_that_was_revoked(asked: Asked, sandbox: SandboxServer) -> None:
+    sandbox.faults.revoke_token()
+    lines = tried(asked)
+    assert one(lines, "slack-token").observed == "token_revoked"
+    one(lines, "slack-scope", State.UNTRIED)
+
+
+def test_a_token_of_the_wrong_kind_is_told_without_showing_it(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxp-made-up-secret")
+    wrong = one(tried(asked), "slack-token")
+    assert "begins with xoxb-" in wrong.observed
+    assert "made-up-secret" not in str(wrong)
+
+
+def test_no_token_in_the_bot_is_wrong_and_elsewhere_only_untried(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLACK_BOT_TOKEN")
+    assert one(tried(asked), "slack-token").observed == "SLACK_BOT_TOKEN is not set"
+    assert [line.state for line in tried(Asked(asked.config))] == [State.UNTRIED]
+
+
+def test_slack_is_not_there(asked: Asked, sandbox: SandboxServer) -> None:
+    sandbox.faults.drop_requests(9)
+    one(tried(asked), "slack-reachable")
+
+
+def test_no_signing_secret(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLACK_SIGNING_SECRET")
+    one(tried(asked), "slack-signing-secret")
+
+
+def test_socket_mode_needs_an_app_level_token(
+    asked: Asked, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SLACK_SIGNING_SECRET")
+    monkeypatch.setenv("SLACK_APP_TOKEN", sandbox.app.app_token)
+    one(tried(asked), "slack-app-token", State.WELL)
+    monkeypatch.setenv("SLACK_APP_TOKEN", sandbox.app.bot_token)
+    assert "begins with xapp-" in one(tried(asked), "slack-app-token").observed
+    monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-old")
+    assert one(tried(asked), "slack-app-token").observed == "invalid_auth"
+
+
+@pytest.mark.parametrize(
+    ("channel", "said"), [("C0RANDOM", "the bot is not a member"), ("C0NOSUCH", "gone, or private without the bot")]
+)
+def test_a_channel_without_the_bot(channel: str, said: str, asked: Asked, tmp_path: Path) -> None:
+    wrong = one(tried(configured(tmp_path, channel, "S0ONCALL")), "slack-channel")
+    assert (wrong.subject, wrong.observed) == (channel, said)
+    assert "/invite @egress-diag" in wrong.remedy
+
+
+def test_a_channel_that_cannot_be_looked_at_for_want_of_a_scope(asked: Asked, sandbox: SandboxServer) -> None:
+    sandbox.faults.take_scope("channels:history")
+    assert "channels:history" in one(tried(asked), "slack-channel", State.UNTRIED).observed
+
+
+def test_a_group_that_does_not_exist_any_more(asked: Asked, tmp_path: Path) -> None:
+    assert one(tried(configured(tmp_path, "C0OPS", "S0GONE")), "slack-group").observed.startswith("no_such_subteam")
+
+
+def test_a_group_without_members(tmp_path: Path, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = default_workspace(MANIFEST)
+    workspace.groups["S0EMPTY"] = UserGroup("S0EMPTY", "empty", "Nobody", ())
+    with SandboxServer(workspace=workspace) as server:
+        monkeypatch.setenv("SLACK_API_URL", server.api_url)
+        one(tried(configured(tmp_path, "C0OPS", "S0EMPTY")), "slack-group", State.RISK)
+
+
+def test_a_clock_that_slack_will_not_believe(asked: Asked) -> None:
+    wrong = one(tried(asked, lambda: datetime.now(UTC) - timedelta(seconds=400)), "slack-clock")
+    assert wrong.observed in {"this clock is 400 s behind", "this clock is 399 s behind", "this clock is 401 s behind"}
+
+
+def test_every_requirement_is_seen_wrong_or_at_risk_by_a_test_here() -> None:
+    written = Path(__file__).read_text()
+    assert [each.name for each in REQUIREMENTS if f'"{each.name}"' not in written] == []

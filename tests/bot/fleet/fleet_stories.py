@@ -1,0 +1,129 @@
+"""A fleet of three clusters in the middle of a bad week, as the ledger remembers it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from checks.model.findings import Verdict
+from tests.workers.fleet.fleet_world import Truth, seen
+from workers.client import Client
+from workers.fleet import digest, handoff
+from workers.fleet.records import Fault, Look, Mute, Setting, SweptCluster, Written
+
+CLUSTERS = ("prod-weu", "prod-neu", "prod-sea")
+
+
+def fault(check: str, code: str, summary: str, at: datetime) -> Fault:
+    return Fault(check, code, check.replace("-", " "), check, summary, f"{check}/{summary}", at)
+
+
+POOL = "StaticGatewayConfiguration payments/sgc-payments uses node pool gwpol, which does not exist."
+ISTIOD = "No istiod of asm-1-30 is ready."
+PREFIX = "20.71.4.16/30"
+
+
+def gateway(cluster: str, name: str, at: datetime, truth: Truth, by: str, *faults: Fault) -> Look:
+    look = seen(truth, cluster, name, by, at)
+    return replace(look, faults=tuple(replace(each, since=at) for each in faults)) if faults else look
+
+
+def play(client: Client, now: datetime) -> None:
+    """Fourteen days, twice a day."""
+    ledger = client.fleet.ledger
+    for half in range(27, -1, -1):
+        at = now - timedelta(hours=12 * half)
+        by = f"s{half}"
+        for cluster in CLUSTERS:
+            problem = "the API server refused the connection (503)" if cluster == "prod-sea" and half == 0 else ""
+            looks = [] if problem else list(_looks(cluster, half, at, by))
+            ledger.note_sweep(SweptCluster(cluster, by, at, len(looks), 4.2, problem), looks, at)
+    ledger.mute(
+        Mute("prod-neu", "batch/egress-batch", "gateway-pool-unhealthy", "U0BOB", "second node ordered, INC-4711",
+             now - timedelta(days=5), now + timedelta(hours=20))
+    )  # fmt: skip
+    client.history.take("prod-weu", "payments/egress-payments", "U0BOB", now - timedelta(hours=30))
+
+
+def _looks(cluster: str, half: int, at: datetime, by: str) -> list[Look]:
+    bad, good = Truth(Verdict.BROKEN), Truth()
+    pool = fault("gateway-pool-missing", "EG407", POOL, at)
+    istiod = fault("istiod-unhealthy", "EG501", ISTIOD, at)
+    single = fault("gateway-pool-unhealthy", "EG408", "Node pool gwbatch has a single node.", at)
+    if cluster == "prod-weu":
+        rows = [
+            gateway(
+                cluster, "payments/egress-payments", at, bad if half < 5 else good, by, *([pool] if half < 5 else [])
+            ),
+            gateway(cluster, "shop/egress-shop", at, bad if half == 0 else good, by, *([istiod] if half == 0 else [])),
+            gateway(cluster, "reports/egress-with-a-very-long-name-for-reports", at, good, by),
+            gateway(cluster, "fraud/egress-fraud", at, Truth(prefix=PREFIX) if half == 0 else good, by),
+        ]
+        key = "StaticGatewayConfiguration fraud/sgc-fraud"
+        cidrs = '["10.0.0.0/8"]' if half else '["10.0.0.0/8","172.16.0.0/12"]'
+        rows[3] = replace(
+            rows[3],
+            settings=(*rows[3].settings, Setting(key, "spec.excludeCidrs", cidrs)),
+            written=(Written(key, at - timedelta(minutes=20), "kubectl-edit"),),
+        )
+        return rows
+    if cluster == "prod-neu":
+        flap = half in (3, 5, 8, 12)
+        return [
+            replace(gateway(cluster, "batch/egress-batch", at, good, by), risks=(single,), verdict=Verdict.DEGRADED),
+            gateway(
+                cluster,
+                "mail/egress-mail",
+                at,
+                bad if half == 1 or flap else good,
+                by,
+                *([istiod] if half == 1 else []),
+            ),
+        ]
+    unknown = Truth(Verdict.INCONCLUSIVE) if half in (1, 2) else good
+    return [gateway(cluster, f"team-{n}/egress-{n}", at, unknown if n == 2 else good, by) for n in range(1, 4)]
+
+
+def order(now: datetime, **changes: object) -> digest.Order:
+    made = digest.Order(
+        id="story",
+        channel="C0OPS",
+        clusters=CLUSTERS,
+        due=now,
+        since=now - timedelta(days=1),
+        window="w",
+        when="Monday to Friday at 09:00 Europe/Berlin",
+        zone="Europe/Berlin",
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def known(client: Client, now: datetime, first: datetime) -> list[digest.Known]:
+    """What the ledger knows of the three clusters, as a digest is handed it."""
+    days = [now.date() - timedelta(days=n) for n in reversed(range(digest.PICTURE_DAYS))]
+    ledger = client.fleet.ledger
+    return [
+        digest.Known(
+            cluster,
+            ledger.states(cluster),
+            ledger.events(cluster, first, now),
+            ledger.sweeps(cluster, first, now)[-1],
+            {name: user for name, (user, _) in client.history.owned(cluster).items()},
+            ledger.days(cluster, days),
+        )
+        for cluster in CLUSTERS
+    ]
+
+
+def shift(now: datetime, **changes: object) -> handoff.Order:
+    made = handoff.Order(
+        "h0ff",
+        "C0OPS",
+        "U0ALICE",
+        now,
+        timedelta(hours=16),
+        CLUSTERS,
+        "U0BOB",
+        "Azure ticket 2611-0042 is open for the pool.",
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,242 @@
+"""What people type, and what is made of it: forgiving as phones are, and never a guess across environments."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.grammar.asked import (
+    Again,
+    Cancel,
+    Command,
+    Commands,
+    Diagnose,
+    Form,
+    Help,
+    ListClusters,
+    ListGateways,
+    Mistake,
+    Past,
+    Stop,
+    Watch,
+    WatchThis,
+    Why,
+)
+from bot.grammar.commands import parse
+from bot.grammar.thread_words import parse_in_thread
+from bot.grammar.typed import without_mention
+from bot.messages import answers
+from bot.sandbox.blocks import problems_of_message
+from checks.config.configuration import ClusterConfig, Config
+from workers.runs.records import Target
+
+CONFIG = Config(
+    clusters=tuple(
+        ClusterConfig(name=name, aliases=aliases, bundle="/x")
+        for name, aliases in (
+            ("prod-weu", ("weu",)),
+            ("prod-neu", ()),
+            ("stage-weu", ()),
+            ("payments-eu", ("pay",)),
+        )
+    )
+)
+KNOWN = {"prod-weu": ("payments/egress-payments", "shop/egress-shop", "shop/edge"), "prod-neu": ("a/egw", "b/egw")}
+
+
+def read(text: str) -> Command:
+    return parse(text, CONFIG, lambda cluster: KNOWN.get(cluster, ()))
+
+
+FROM_CHECKOUT = Target("prod-weu", "egress-payments", "payments", None, "checkout/web")
+PAYMENTS = Target("prod-weu", "egress-payments", "payments")
+WITH_HOST = Target("prod-weu", "egress-payments", "payments", "api.bank.example:443")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "prod-weu payments/egress-payments",
+        "  prod-weu   payments/egress-payments  ",
+        "PROD-WEU Payments/Egress-Payments",
+        "weu egress-payments",
+        "“prod-weu” ‘egress-payments’",  # noqa: RUF001 - what phones make of quotes
+        "`prod-weu` `egress-payments`",
+        "prod-w egress-p",
+    ],
+)
+def test_one_gateway_many_spellings(text: str) -> None:
+    assert read(text) == Diagnose(PAYMENTS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "weu egress-payments --host api.bank.example:443",
+        "weu egress-payments —host api.bank.example:443",
+        "weu egress-payments – host api.bank.example:443",
+        "weu egress-payments host=api.bank.example:443",
+        "weu egress-payments host: api.bank.example:443",
+        "weu egress-payments --host=api.bank.example:443",
+        "weu egress-payments --host <http://api.bank.example:443|api.bank.example:443>",
+        "weu egress-payments --host <https://api.bank.example:443>",
+        "weu egress-payments --HOST API.Bank.Example.:443",
+        "--host api.bank.example:443 weu egress-payments",
+        "weu --host “api.bank.example:443” egress-payments",
+    ],
+)
+def test_one_host_many_spellings(text: str) -> None:
+    assert read(text) == Diagnose(WITH_HOST)
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("", Form()),
+        ("   ", Form()),
+        ("help", Help()),
+        ("?", Help()),
+        ("list", ListClusters()),
+        ("list weu", ListGateways("prod-weu")),
+        ("cancel", Cancel()),
+        ("watch weu egress-payments", Watch(PAYMENTS, timedelta(minutes=30))),
+        ("watch weu egress-payments 45m", Watch(PAYMENTS, timedelta(minutes=45))),
+        ("watch weu egress-payments 2h", Watch(PAYMENTS, timedelta(hours=2))),
+        ("watch weu egress-payments --host api.bank.example:443 1h", Watch(WITH_HOST, timedelta(hours=1))),
+        ("history weu egress-payments", Past(PAYMENTS)),
+        (
+            "weu egress-payments --from checkout/web",
+            Diagnose(FROM_CHECKOUT),
+        ),
+        ("stage-weu not-seen-yet", Diagnose(Target("stage-weu", "not-seen-yet"))),
+    ],
+)
+def test_the_commands(text: str, command: Command) -> None:
+    assert read(text) == command
+
+
+@pytest.mark.parametrize(
+    ("text", "says", "suggests"),
+    [
+        ("prod-wue egress-payments", 'No cluster "prod-wue". Did you mean prod-weu', "prod-weu egress-payments"),
+        ("prod egress-payments", "fits several clusters: prod-weu, prod-neu", "prod-neu egress-payments"),
+        ("weu egress-paymnets", 'No gateway "egress-paymnets" seen so far', "prod-weu payments/egress-payments"),
+        ("weu e", "fits 3 gateways", "prod-weu shop/edge"),
+        ("prod-neu egw", "fits 2 gateways", "prod-neu b/egw"),
+        ("weu", "Which gateway?", "prod-weu shop/edge"),
+        ("weu a b c", "Too many words", "prod-weu a"),
+        ("weu egress-payments --hots x", "Did you mean `--host`", None),
+        ("weu egress-payments --host", "needs a value", None),
+        ("weu egress-payments --host https://", "", None),
+        ("weu egress-payments --host a:99999", "", None),
+        ("weu a/b/c", "expected NAME or NAMESPACE/NAME", None),
+        ("weu egress-payments --probe", "not there yet", None),
+        ("hlep", "No cluster and no command", "help"),
+        ("histroy weu egress-payments", "No cluster and no command", "history weu egress-payments"),
+        ("watch weu egress-payments 0m", "from one minute to twelve hours", None),
+        ("watch weu egress-payments 99h", "from one minute to twelve hours", None),
+        ("watch prod-wue egress-payments 5m", "Did you mean prod-weu", "watch prod-weu egress-payments"),
+        ("list nowhere", 'No cluster "nowhere"', None),
+        ("list weu neu", "takes one cluster", "list weu"),
+        ("x" * 2000, "2000 characters", None),
+    ],
+)
+def test_a_mistake_says_what_would_be_right(text: str, says: str, suggests: str | None) -> None:
+    found = read(text)
+    assert isinstance(found, Mistake), found
+    assert says in found.message
+    if suggests is not None:
+        assert suggests in found.suggestions
+
+
+def test_environments_are_never_guessed_across() -> None:
+    """Nobody who types `dev-weu` or `prod-eu2` is offered another environment's cluster."""
+    for text in ("dev-weu egw", "test-weu egw", "stage-neu egw", "staging-weu egw"):
+        found = read(text)
+        assert isinstance(found, Mistake)
+        assert not [s for s in found.suggestions if s.startswith("prod")], text
+
+
+def test_what_a_mistake_suggests_can_be_run() -> None:
+    for text in ("prod-wue egress-payments", "weu egress-paymnets", "prod-neu egw", "weu", "watch prod-wue edge"):
+        found = read(text)
+        assert isinstance(found, Mistake)
+        for each in found.suggestions:
+            assert not isinstance(parse(each, CONFIG), Mistake), each
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("<@U0BOT> again", Again()),
+        ("<@U0BOT|egress-diag> Check again!", Again()),
+        ("again <@U0BOT>", Again()),
+        ("<@U0BOT>   why?", Why()),
+        ("<@U0BOT> stop", Stop()),
+        ("<@U0BOT> commands", Commands()),
+        ("<@U0BOT> watch", WatchThis(timedelta(minutes=30))),
+        ("<@U0BOT> watch 30m", WatchThis(timedelta(minutes=30))),
+        ("<@U0BOT> watch 1h", WatchThis(timedelta(hours=1))),
+        ("<@U0BOT> watch weu egress-payments", None),
+        ("<@U0BOT> weu egress-payments", None),
+        ("<@U0BOT>", None),
+    ],
+)
+def test_the_words_of_a_thread(text: str, word: object) -> None:
+    assert parse_in_thread(text) == word
+
+
+def test_a_mention_is_no_part_of_a_command() -> None:
+    assert without_mention("<@U0BOT> weu egress-payments") == "weu egress-payments"
+
+
+WORDS = [
+    *(
+        "prod-weu",
+        "weu",
+        "list",
+        "watch",
+        "history",
+        "cancel",
+        "help",
+        "handoff",
+        "digest",
+        "--host",
+        "—host",
+        "--from",
+        "host=",
+    ),
+    *(
+        "payments/egress-payments",
+        "30m",
+        "api.bank.example:443",
+        "<http://x|y>",
+        "<@U0BOT>",
+        "<!channel>",
+        "a/b",
+        "/",
+        "--",
+        "🔥",
+    ),
+]
+
+
+@settings(max_examples=10_000, deadline=None)
+@given(
+    st.one_of(
+        st.text(max_size=120),
+        st.lists(st.one_of(st.sampled_from(WORDS), st.text(max_size=12)), max_size=9).map(" ".join),
+    )
+)
+def test_whatever_is_typed_is_understood_or_answered(text: str) -> None:
+    """Ten thousand cases of all Unicode: a command, or a mistake whose answer Slack takes."""
+    found = read(text)
+    parse_in_thread(text)
+    if isinstance(found, Mistake):
+        answer = answers.mistake(found)
+        assert answer.text
+        assert not problems_of_message(list(answer.blocks))
+        assert "<!" not in answer.text

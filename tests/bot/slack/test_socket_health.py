@@ -1,0 +1,46 @@
+"""A dead socket is noticed, and a Slack that is down is no reason to start again."""
+
+from bot.slack.socket_health import PATIENCE, SocketHealth
+
+
+class World:
+    """What the SDK and the Web API say, and what time it is."""
+
+    def __init__(self) -> None:
+        self.connected = True
+        self.answers = True
+        self.now = 0.0
+        self.health = SocketHealth(lambda: self.connected, lambda: self.answers, lambda: self.now)
+
+    def after(self, seconds: float) -> bool:
+        self.now += seconds
+        return self.health.alive()
+
+
+def test_a_socket_that_stays_down_while_slack_answers_is_dead() -> None:
+    world = World()
+    assert world.after(0)
+    world.connected = False
+    assert world.after(1)
+    assert world.after(PATIENCE - 1)
+    assert not world.after(2)
+
+
+def test_the_sdk_may_connect_again_by_itself() -> None:
+    world = World()
+    world.connected = False
+    assert world.after(PATIENCE - 1)
+    world.connected = True
+    assert world.after(5)
+    world.connected = False
+    assert world.after(PATIENCE - 1)
+
+
+def test_while_slack_is_down_nothing_is_started_again() -> None:
+    world = World()
+    world.connected = world.answers = False
+    assert world.after(0)
+    assert world.after(10 * PATIENCE)
+    world.answers = True
+    assert world.after(0)
+    assert not world.after(PATIENCE)

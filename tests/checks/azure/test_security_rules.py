@@ -1,0 +1,108 @@
+"""Security groups decide by the first match: whole flows agree with what becomes of each packet in them."""
+
+from ipaddress import IPv4Address, IPv4Network
+from itertools import product
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checks.azure.security_rules import INTERNET, Flow, Match, Place, decide, free_priority, matches, networks_of
+from checks.facts.azure import NetworkSecurityGroup, SecurityRule
+
+HERE = Place("10.0.0.0/29", networks=(IPv4Network("10.0.0.0/29"),))
+THERE = Place("10.0.1.0/30", networks=(IPv4Network("10.0.1.0/30"),))
+PORTS = range(6000, 6004)
+
+NETWORKS = ("10.0.0.0/30", "10.0.0.4/30", "10.0.0.0/8", "10.0.1.2/31", "192.168.0.0/16")
+PREFIXES = ("*", "0.0.0.0/0", "VirtualNetwork", "Internet", *NETWORKS)
+RANGES = ("*", "6000", "6000-6001", "6002-6003", "6000-6999", "80")
+
+rules = st.fixed_dictionaries(
+    {
+        "direction": st.just("Inbound"),
+        "access": st.sampled_from(["Allow", "Deny"]),
+        "protocol": st.sampled_from(["*", "Udp", "Tcp"]),
+        "sourceaddressprefixes": st.lists(st.sampled_from(PREFIXES), min_size=1, max_size=2),
+        "destinationaddressprefixes": st.lists(st.sampled_from(PREFIXES), min_size=1, max_size=2),
+        "destinationportranges": st.lists(st.sampled_from(RANGES), min_size=1, max_size=2),
+        "sourceportrange": st.just("*"),
+    }
+)
+
+
+def group_of(found: list[dict[str, object]]) -> NetworkSecurityGroup:
+    numbered = [{**each, "name": f"r{n}", "priority": 100 + n} for n, each in enumerate(found)]
+    return NetworkSecurityGroup({"id": "/x/nsg", "name": "nsg", "securityrules": numbered})
+
+
+def in_prefixes(address: IPv4Address, prefixes: tuple[str, ...]) -> bool:
+    return any(
+        each in ("*", "0.0.0.0/0", "VirtualNetwork") or any(address in net for net in networks_of([each]))
+        for each in prefixes
+    )
+
+
+def in_ranges(port: int, ranges: tuple[str, ...]) -> bool:
+    pairs = [(each.split("-")[0], each.split("-")[-1]) for each in ranges if each != "*"]
+    return "*" in ranges or any(int(low) <= port <= int(high) for low, high in pairs)
+
+
+def first_match(
+    group: NetworkSecurityGroup, source: IPv4Address, destination: IPv4Address, port: int
+) -> SecurityRule | None:
+    """What decides one packet, by the plain words of Azure's documentation."""
+    for rule in group.rules:
+        fits = rule.protocol in ("*", "Udp") and in_ranges(port, rule.destination_ports)
+        if fits and in_prefixes(source, rule.sources) and in_prefixes(destination, rule.destinations):
+            return rule
+    return None
+
+
+@given(st.lists(rules, max_size=5))
+def test_every_packet_fares_as_its_flow_or_by_one_of_the_exceptions(found: list[dict[str, object]]) -> None:
+    group = group_of(found)
+    decision = decide(group, Flow("Inbound", "UDP", PORTS, HERE, THERE))
+    exceptions = {each.name for each in decision.exceptions}
+    for source, destination, port in product(HERE.networks[0], THERE.networks[0], PORTS):
+        decided = first_match(group, source, destination, port)
+        # What no rule matches stays within the network, which Azure's defaults let through.
+        allowed = decided is None or decided.access == "Allow"
+        assert allowed is decision.allowed or (decided is not None and decided.name in exceptions)
+
+
+def rule(**fields: object) -> SecurityRule:
+    return SecurityRule({"direction": "Outbound", "access": "Deny", "protocol": "*", **fields})
+
+
+def test_private_ranges_and_tags_within_the_network_are_no_part_of_the_internet() -> None:
+    flow = Flow("Outbound", "TCP", range(443, 444), HERE, INTERNET)
+    for prefix in ("10.0.0.0/8", "172.20.0.0/16", "VirtualNetwork", "AzureLoadBalancer", "::/0"):
+        assert matches(rule(destinationaddressprefix=prefix), flow) is Match.NONE, prefix
+    for prefix in ("203.0.113.0/24", "Storage.WestEurope", "AzureCloud"):
+        assert matches(rule(destinationaddressprefix=prefix), flow) is Match.PART, prefix
+    for prefix in ("*", "Internet", "internet", "0.0.0.0/0"):
+        assert matches(rule(destinationaddressprefix=prefix), flow) is Match.WHOLE, prefix
+
+
+def test_a_rule_for_application_security_groups_or_for_source_ports_decides_nothing_alone() -> None:
+    flow = Flow("Outbound", "TCP", range(443, 444), HERE, INTERNET)
+    asg = rule(destinationaddressprefix="*", sourceapplicationsecuritygroups=[{"id": "/x/asg"}])
+    assert matches(asg, flow) is Match.PART
+    assert matches(rule(destinationaddressprefix="*", sourceportrange="1024-2000"), flow) is Match.PART
+
+
+def test_rules_that_are_hardly_there_do_not_break_anything() -> None:
+    flow = Flow("Outbound", "TCP", range(443, 444), HERE, INTERNET)
+    for ports in ("", "x-y", "443-", "-1", "4 43"):
+        assert matches(rule(destinationportrange=ports, sourceaddressprefix="nonsense/99"), flow) is Match.NONE
+    assert decide(NetworkSecurityGroup({"securityrules": None, "defaultsecurityrules": [None, 3]}), flow).allowed
+
+
+def test_a_new_rule_goes_right_before_the_one_that_denies() -> None:
+    group = group_of([{"direction": "Inbound", "access": "Deny"}] * 3)
+    first, *_, last = group.rules
+    assert free_priority(group, first) is None
+    assert free_priority(group, last) is None
+    late = SecurityRule({"direction": "Inbound", "access": "Deny", "priority": 4096})
+    assert free_priority(group, late) == 4095
+    assert free_priority(group, late, after=1) == 4094

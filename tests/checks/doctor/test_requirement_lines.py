@@ -1,0 +1,106 @@
+"""What doctor prints, and with which code it ends."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import bot.doctor.part
+import checks.doctor.parts
+import workers.doctor.part
+from checks.doctor.command import doctor, parts
+from checks.doctor.requirement_lines import EXITS, Line, Requirement, State, summary, text, to_json, worst
+
+SCOPE = Requirement("slack", "slack-scope", "The token has the scope", "Add it.")
+CLOCK = Requirement("slack", "slack-clock", "The clock agrees", "Set the clock.")
+
+
+def test_what_is_wrong_is_told_in_full_and_what_is_well_in_one_line() -> None:
+    lines = [SCOPE.well("granted", "commands"), SCOPE.well("granted", "chat:write"), CLOCK.wrong("400 s behind")]
+    assert list(text(lines)) == [
+        "slack",
+        "  ok    The token has the scope: 2 (commands, chat:write)",
+        "  WRONG The clock agrees: 400 s behind",
+        "        mend: Set the clock.",
+        "",
+        "1 wrong, 2 well",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        ([SCOPE.well("granted")], 0),
+        ([SCOPE.well("granted"), CLOCK.risk("near")], 0),
+        ([SCOPE.untried("no token"), CLOCK.well("fine")], 3),
+        ([SCOPE.untried("no token"), CLOCK.wrong("off")], 1),
+        ([], 3),
+    ],
+)
+def test_the_code_is_that_of_the_worst_line_and_nothing_tried_is_not_well(lines: list[Line], code: int) -> None:
+    assert EXITS[worst(lines)] == code
+
+
+def test_the_document_has_every_line_with_its_remedy() -> None:
+    document = to_json([CLOCK.wrong("off", "node-1"), SCOPE.well("granted", "commands")])
+    assert document["result"] == "wrong"
+    assert document["lines"] == [
+        {
+            "part": "slack",
+            "requirement": "slack-clock",
+            "title": "The clock agrees",
+            "subject": "node-1",
+            "state": "wrong",
+            "observed": "off",
+            "remedy": "Set the clock.",
+        },
+        {
+            "part": "slack",
+            "requirement": "slack-scope",
+            "title": "The token has the scope",
+            "subject": "commands",
+            "state": "well",
+            "observed": "granted",
+            "remedy": "",
+        },
+    ]
+
+
+def test_a_part_that_does_not_exist_is_a_mistake_of_the_command() -> None:
+    done = CliRunner().invoke(doctor, ["--only", "slakc"])
+    assert done.exit_code == 2
+    assert 'no part "slakc"; there are configuration, workers, clusters, slack' in done.output
+
+
+def test_every_part_is_offered() -> None:
+    assert list(parts()) == ["configuration", "workers", "clusters", "slack"]
+
+
+def test_names_of_requirements_are_unique_and_their_remedies_say_something() -> None:
+    known = [*checks.doctor.parts.REQUIREMENTS, *workers.doctor.part.REQUIREMENTS, *bot.doctor.part.REQUIREMENTS]
+    assert len({each.name for each in known}) == len(known)
+    assert all(len(each.remedy) > 20 for each in known)
+    assert summary([]) == "nothing was tried"
+    assert set(EXITS) == set(State)
+
+
+@pytest.mark.parametrize(
+    ("only", "foreign"),
+    [("slack", ("kubernetes", "azure", "checks.sources")), ("workers", ("slack_sdk", "kubernetes", "azure"))],
+)
+def test_a_part_loads_nothing_that_belongs_to_another_process(
+    only: str, foreign: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "egress-diag.yaml").write_text("clusters: []\n")
+    program = (
+        "import sys\nfrom checks.doctor.command import doctor\n"
+        f"try:\n    doctor(['--only', '{only}'])\nexcept SystemExit:\n    pass\n"
+        f"print([name for name in {foreign!r} if name in sys.modules])"
+    )
+    environment = {"REDIS_URL": "redis://127.0.0.1:1/0", "SLACK_API_URL": "http://127.0.0.1:1/api/"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,103 @@
+"""The catalogue is what it says it is: codes, names, steps and edges, its pages, and the documents made from it."""
+
+import re
+from collections.abc import Mapping
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from checks.catalogue import catalogue
+from checks.docs import catalogue_page as pages
+from checks.docs import causal_graph
+from checks.engine.check import Check
+from checks.model.findings import Involved
+from tests.scenarios.cases import cases_of, scenario_file
+
+ROOT = Path(__file__).parents[3]
+CHECKS = catalogue()
+EACH = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.slug)
+
+
+def test_every_step_of_the_article_is_carried_out() -> None:
+    for step in pages.STEPS:
+        assert pages.carried_out(step, CHECKS) or pages.action(step), step
+    assert {step for check in CHECKS for step in check.article} <= set(pages.STEPS)
+
+
+def test_codes_and_slugs_are_there_once() -> None:
+    assert len({check.code for check in CHECKS}) == len({check.slug for check in CHECKS}) == len(CHECKS)
+
+
+@EACH
+def test_the_file_is_named_for_the_fault(check: Check) -> None:
+    file = ROOT / "checks" / "catalogue" / check.stage / f"{check.slug.replace('-', '_')}.py"
+    assert file.is_file()
+    assert f'code="{check.code}"' in file.read_text(encoding="utf-8")
+    assert file.read_text(encoding="utf-8").startswith(f'"""{check.code}')
+
+
+@EACH
+def test_the_page_answers_four_questions(check: Check) -> None:
+    openings = [re.match(r"[A-Z][\w ]+: ", part) for part in check.page.split("\n\n")]
+    expected = ["What it looks at: ", "Why it matters: ", "What usually fixes it: ", "Source: "]
+    assert [found[0] if found else "" for found in openings] == expected
+
+
+@EACH
+def test_the_title_names_a_fault_in_one_sentence(check: Check) -> None:
+    assert check.title[0].isupper()
+    assert not check.title.endswith(".")
+    assert len(check.title) <= 90
+
+
+@EACH
+def test_each_edge_leads_somewhere_and_says_why(check: Check) -> None:
+    kinds = {"", *re.findall(r"`([a-z]+)`", Involved.__doc__ or "")}
+    for slug, why in check.explains.items():
+        assert slug in {other.slug for other in CHECKS}
+        assert len(why.sentence.split()) >= 4, (slug, why.sentence)
+        assert not why.sentence.endswith("."), (slug, why.sentence)
+        assert why.share in kinds, slug
+
+
+def test_nothing_explains_itself() -> None:
+    graph: Mapping[str, set[str]] = {check.slug: set(check.explains) for check in CHECKS}
+    assert len(tuple(TopologicalSorter(graph).static_order())) >= len(CHECKS)
+
+
+@EACH
+def test_the_cases_that_the_coverage_names_exist(check: Check) -> None:
+    assert scenario_file(check) == ROOT / "tests" / "scenarios" / pages.scenarios(check)
+    assert cases_of(check)
+
+
+def test_the_catalogue_page_is_up_to_date() -> None:
+    """`make docs` writes it anew."""
+    assert pages.markdown(CHECKS) == (ROOT / "docs" / "catalogue.md").read_text(encoding="utf-8")
+
+
+def test_the_causal_graph_is_up_to_date() -> None:
+    """`make docs` writes it anew."""
+    assert causal_graph.page(CHECKS) == (ROOT / "docs" / "causes.md").read_text(encoding="utf-8")
+
+
+def test_the_causal_graph_draws_every_edge_once() -> None:
+    page = causal_graph.page(CHECKS)
+    drawn = re.findall(r"^  (EG\d+) -->(?:\|[\w ]+\|)? (EG\d+)$", page, re.MULTILINE)
+    codes = {check.slug: check.code for check in CHECKS}
+    assert sorted(drawn) == sorted((check.code, codes[slug]) for check in CHECKS for slug in check.explains)
+    tied = set(re.findall(r"^    (EG\d+)\[", page, re.MULTILINE))
+    assert tied == {code for edge in drawn for code in edge}
+
+
+def test_links_between_the_documents_lead_to_a_heading() -> None:
+    headings = {
+        f"#{re.sub(r'[^a-z0-9 -]', '', line[4:].lower()).replace(' ', '-')}"
+        for line in pages.markdown(CHECKS).splitlines()
+        if line.startswith("### ")
+    }
+    linked = re.findall(r"catalogue\.md(#[\w-]+)\)", causal_graph.page(CHECKS))
+    linked += re.findall(r"\]\((#[\w-]+)\)", pages.markdown(CHECKS))
+    assert linked
+    assert set(linked) <= headings

@@ -1,0 +1,213 @@
+"""Whatever objects hold, no check crashes; and one that does hides no other.
+
+The clusters are whole and real (tests/clusters); fields of them are nulled, dropped, retyped and filled with what people,
+old controllers and other API versions write. `-m slow` goes through every field of some, and through the incidents.
+"""
+
+import logging
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from checks.catalogue import catalogue
+from checks.engine.check import Check
+from checks.facts.egress_gateway import AmbiguousGateway
+from checks.facts.kubernetes import Pod
+from checks.facts.view import Facts
+from checks.model.findings import Observation, Report, Severity, Stage, Status, healthy
+from tests.checks.engine.damages import MISSING, VALUES, WORDS, Place, damaged, places, reshaped, rewritten
+from tests.clusters.compose import Cluster, compose, named, names
+from tests.incidents.incidents import incidents
+from tests.recordings import diagnosed, question
+
+CLUSTERS = names()
+STORIES = {each.name: each.cluster for each in incidents()}
+PLACES = {name: places(named(name)) for name in CLUSTERS}
+HOSTS = (None, "edition.cnn.com:80", "EDITION.cnn.com.", "*.cnn.com", "fd00::1", "nowhere.example")
+CLIENTS = (None, "team-a/curl", "team-b", "nowhere/nobody")
+
+
+def diagnose(cluster: Cluster, host: str | None = None, client: str | None = None) -> Report | None:
+    try:
+        return diagnosed(cluster, question(cluster, "team-egress/egw", host, client)).finish(0.0)
+    except AmbiguousGateway:
+        return None
+
+
+def crashes(report: Report | None) -> list[str]:
+    if report is None:
+        return []
+    said = [f"{f.check}: {f.summary}" for f in report.findings if "check itself failed" in f.summary]
+    return said + [gap for gap in report.gaps if "could not be told" in gap]
+
+
+def statuses(cluster: Cluster) -> dict[str, Status]:
+    report = diagnose(cluster)
+    assert report is not None
+    return {finding.check: finding.status for finding in report.findings}
+
+
+@cache
+def places_of(incident: str) -> list[Place]:
+    return places(STORIES[incident])
+
+
+@st.composite
+def damaged_clusters(draw: st.DrawFn, stories: bool = False) -> Cluster:
+    """A whole cluster, or the one of an incident, with some fields of some objects not as they should be."""
+    name = draw(st.sampled_from(sorted(STORIES) if stories else CLUSTERS))
+    cluster, fields = (STORIES[name], places_of(name)) if stories else (named(name), PLACES[name])
+    if draw(st.integers(0, 9)) == 9:
+        cluster = reshaped(cluster, draw(st.sampled_from((1, 3, 40))))
+    wrong = st.tuples(st.sampled_from(fields), st.sampled_from(VALUES + WORDS), st.integers(1, 3))
+    for place, value, every in draw(st.lists(wrong, min_size=1, max_size=25)):
+        cluster = damaged(cluster, place, value, every)
+    return cluster
+
+
+def judge(cluster: Cluster, host: str | None, client: str | None) -> None:
+    report = diagnose(cluster, host, client)
+    assert crashes(report) == []
+    if report is not None:
+        assert {finding.check for finding in report.findings} == {check.slug for check in catalogue()}
+
+
+MANY = settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+@MANY
+@given(damaged_clusters(), st.sampled_from(HOSTS), st.sampled_from(CLIENTS))
+def test_no_check_crashes_on_damaged_objects(cluster: Cluster, host: str | None, client: str | None) -> None:
+    judge(cluster, host, client)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@settings(MANY, max_examples=3000)
+@given(damaged_clusters(stories=True), st.sampled_from(HOSTS), st.sampled_from(CLIENTS))
+def test_no_check_crashes_on_damaged_objects_of_incidents(
+    cluster: Cluster, host: str | None, client: str | None
+) -> None:
+    judge(cluster, host, client)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("value", [MISSING, None, 7, {"x": None}], ids=repr)
+@pytest.mark.parametrize("name", ["base", "mutual-tls-origination", "upgrade-two-revisions"])
+def test_every_field_of_every_object_may_be_anything(name: str, value: Any) -> None:
+    for place in PLACES[name]:
+        assert crashes(diagnose(damaged(named(name), place, value))) == [], str(place)
+
+
+@pytest.mark.parametrize("value", [MISSING, None, [], "x"], ids=repr)
+def test_every_top_level_part_of_every_kind_may_be_missing_or_wrong(value: Any) -> None:
+    for place in (each for each in PLACES["many-webhooks-and-routes"] if len(each.path) == 1):
+        assert crashes(diagnose(damaged(named("many-webhooks-and-routes"), place, value))) == [], str(place)
+
+
+def test_times_without_a_zone_and_without_sense() -> None:
+    times = [p for p in PLACES["base"] if str(p.path[-1]).lower().endswith(("time", "timestamp", "time'", "at"))]
+    assert len(times) > 20
+    for value in (
+        "2026-11-23T09:58:00",
+        "soon",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+        MISSING,
+        None,
+        1763899200,
+    ):
+        cluster = named("base")
+        for place in times:
+            cluster = damaged(cluster, place, value)
+        assert crashes(diagnose(cluster)) == [], value
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_ports_as_strings_change_no_verdict(name: str) -> None:
+    def quoted(kind: str, key: Any, value: Any) -> Any:
+        port = kind in ("Gateway", "ServiceEntry", "VirtualService") and key in ("number", "port", "targetPort")
+        return str(value) if port and isinstance(value, int) else value
+
+    cluster = rewritten(named(name), quoted)
+    assert cluster != named(name)
+    assert statuses(cluster) == statuses(named(name))
+
+
+@pytest.mark.parametrize("name", ["base", "tls-origination", "tls-passthrough", "default-namespace"])
+def test_hosts_with_capitals_and_a_dot_at_the_end_change_no_verdict(name: str) -> None:
+    def shouted(kind: str, key: Any, value: Any) -> Any:
+        host = kind in ("ServiceEntry", "VirtualService", "Gateway", "DestinationRule") and key in ("hosts", "host")
+        return value.replace("edition.cnn.com", "Edition.CNN.com.") if host and isinstance(value, str) else value
+
+    cluster = rewritten(named(name), shouted)
+    assert cluster != named(name)
+    assert statuses(cluster) == statuses(named(name))
+
+
+def test_events_of_either_api_say_the_same() -> None:
+    for name in CLUSTERS:
+        assert statuses(reshaped(named(name))) == statuses(named(name))
+
+
+def test_ten_thousand_events_are_read() -> None:
+    one = {"on": "Pod team-egress/egw-asm-1-30-abc", "reason": "Unhealthy", "message": "probe failed", "age": "3m"}
+    report = diagnose(reshaped(compose(named("base"), {"events": [one]}), 1500))
+    assert report is not None
+    assert crashes(report) == []
+    assert len(report.changes) <= 18
+
+
+def _crashes(facts: Facts) -> Iterator[Observation]:
+    yield healthy("All is well so far.")
+    raise KeyError(f"no {facts.gateway.name} among {len(facts.all(Pod))} pods")
+
+
+BROKEN = Check(
+    code="EG999",
+    slug="test-only",
+    stage=Stage.ISTIO,
+    title="A check with a defect",
+    severity=Severity.BLOCKS,
+    article=(),
+    scope=catalogue()[-1].scope,
+    reads=(Pod,),
+    explains={},
+    page="",
+    run=_crashes,
+)
+
+
+def test_a_check_that_crashes_is_unknown_with_a_token_and_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    cluster = named("base")
+    asked = question(cluster, "team-egress/egw")
+    without = diagnosed(cluster, asked).finish(0.0)
+    with caplog.at_level(logging.ERROR):
+        report = diagnosed(cluster, asked, (BROKEN, *catalogue())).finish(0.0)
+    (finding,) = [f for f in report.findings if f.check == "test-only"]
+    assert finding.status is Status.UNKNOWN
+    token = finding.summary.partition("error ")[2].partition(",")[0]
+    assert len(token) == 8
+    assert finding.summary == (
+        f"The check itself failed (error {token}, KeyError); the log of this run has the details."
+    )
+    assert token in caplog.text
+    assert "no egw among" in caplog.text
+    assert "no egw among" not in finding.summary
+    assert tuple(f for f in report.findings if f.check != "test-only") == without.findings
+
+
+def test_what_a_check_found_before_it_crashed_stands() -> None:
+    def half(facts: Facts) -> Iterator[Observation]:
+        yield Observation(Status.FAIL, "A pod is gone.", "Pod a/b")
+        raise ValueError(facts.gateway.name)
+
+    cluster = named("base")
+    check = Check(**{**{name: getattr(BROKEN, name) for name in BROKEN.__slots__}, "run": half})
+    report = diagnosed(cluster, question(cluster, "team-egress/egw"), (check,)).finish(0.0)
+    assert [f.status for f in report.findings] == [Status.FAIL, Status.UNKNOWN]

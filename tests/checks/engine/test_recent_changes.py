@@ -1,0 +1,174 @@
+"""What changed lately: told from what was read anyway, bounded, without secrets, and silent about what it cannot see."""
+
+from typing import Any
+
+import pytest
+
+from checks.model.findings import Change, Report
+from checks.reports.document import from_json, stamp, to_json
+from checks.reports.markdown import markdown
+from checks.reports.text import verdict
+from tests.clusters.compose import Cluster, compose, named
+from tests.recordings import diagnosed, question
+
+
+def report(patch: dict[str, Any], cluster: Cluster | None = None, host: str | None = None) -> Report:
+    composed = compose(cluster or named("base"), patch)
+    return diagnosed(composed, question(composed, "team-egress/egw", host)).finish(0.0)
+
+
+def told(patch: dict[str, Any]) -> list[str]:
+    return [shown(change) for change in report(patch).changes]
+
+
+def shown(change: Change) -> str:
+    return f"{stamp(change.at)[11:16]} {change.resource}: {change.what}{f' by {change.who}' if change.who else ''}"
+
+
+def edited(kind: str, name: str, *entries: dict[str, Any], namespace: str = "team-egress") -> dict[str, Any]:
+    metadata = {"namespace": namespace, "name": name, "managedFields": list(entries)}
+    return {"kind": kind, "metadata": {k: v for k, v in metadata.items() if v}}
+
+
+def entry(time: str, manager: str, *fields: str, subresource: str = "") -> dict[str, Any]:
+    found = {"manager": manager, "operation": "Update", "time": time, "fieldsV1": {f"f:{each}": {} for each in fields}}
+    return {**found, "subresource": subresource} if subresource else found
+
+
+def test_a_gateway_that_nobody_touched_has_no_recent_changes() -> None:
+    assert told({}) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        (
+            edited("StaticGatewayConfiguration", "sgc", entry("2026-11-23T02:41:00Z", "kubectl-edit", "spec")),
+            "02:41 StaticGatewayConfiguration team-egress/sgc: spec edited by kubectl-edit",
+        ),
+        (
+            edited(
+                "StaticGatewayConfiguration",
+                "sgc",
+                entry("2026-11-23T02:43:00Z", "kube-egress-gateway-controller", "status", subresource="status"),
+            ),
+            "02:43 StaticGatewayConfiguration team-egress/sgc: status updated by kube-egress-gateway-controller",
+        ),
+        (
+            edited("VirtualService", "*", entry("2026-11-23T02:41:00Z", "argocd-controller", "metadata", "spec")),
+            "02:41 VirtualService team-egress/direct-cnn-through-egress-gateway: spec edited by argocd-controller",
+        ),
+        (
+            edited("ServiceEntry", "cnn", entry("2026-11-23T02:41:00Z", "kubectl", "metadata")),
+            "02:41 ServiceEntry team-egress/cnn: metadata edited by kubectl",
+        ),
+        (
+            edited(
+                "ConfigMap",
+                "istio-shared-configmap-asm-1-30",
+                entry("2026-11-23T02:41:00Z", "kubectl-patch", "data"),
+                namespace="aks-istio-system",
+            ),
+            "02:41 ConfigMap aks-istio-system/istio-shared-configmap-asm-1-30: data edited by kubectl-patch",
+        ),
+        (
+            edited("Deployment", "*", entry("2026-11-23T02:41:00Z", "kubectl-rollout", "spec")),
+            "02:41 Deployment team-egress/egw-asm-1-30: spec edited by kubectl-rollout",
+        ),
+        (
+            edited("Deployment", "*", entry("2026-11-23T02:41:00Z", "kubectl", "spec", subresource="scale")),
+            "02:41 Deployment team-egress/egw-asm-1-30: scaled by kubectl",
+        ),
+        (
+            {
+                "kind": "StaticGatewayConfiguration",
+                "metadata": {"namespace": "team-egress", "name": "sgc", "deletionTimestamp": "2026-11-23T02:41:00Z"},
+            },
+            "02:41 StaticGatewayConfiguration team-egress/sgc: deletion asked for",
+        ),
+    ],
+)
+def test_an_edit_names_object_part_time_and_writer(changed: dict[str, Any], expected: str) -> None:
+    assert told({"change": [changed]}) == [expected]
+
+
+def test_what_controllers_write_all_the_time_is_no_change() -> None:
+    beat = entry("2026-11-23T09:59:00Z", "kubelet", "status", subresource="status")
+    assert told({"change": [edited("Node", "*", beat, namespace=""), edited("Deployment", "*", beat)]}) == []
+
+
+def test_what_lies_longer_back_than_a_day_is_not_recent() -> None:
+    def at(time: str) -> list[str]:
+        return told({"change": [edited("StaticGatewayConfiguration", "sgc", entry(time, "kubectl", "spec"))]})
+
+    assert at("2026-11-22T10:00:00Z") == []
+    assert at("2026-11-22T10:00:01Z") == ["10:00 StaticGatewayConfiguration team-egress/sgc: spec edited by kubectl"]
+
+
+def test_another_teams_objects_are_not_in_it() -> None:
+    other = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "ServiceEntry",
+        "metadata": {"namespace": "team-b", "name": "theirs", "creationTimestamp": "2026-11-23T02:41:00Z"},
+        "spec": {"hosts": ["theirs.example.com"], "resolution": "DNS"},
+    }
+    assert told({"add": [other]}) == []
+
+
+def test_a_node_of_the_pool_that_stopped_being_ready() -> None:
+    conditions = [{"type": "Ready", "status": "Unknown", "lastTransitionTime": "2026-11-23T02:41:00Z"}]
+    node = next(o["metadata"]["name"] for o in named("base").objects if "gwpool" in o["metadata"]["name"])
+    change = {"kind": "Node", "metadata": {"name": node}, "status": {"conditions": conditions}}
+    assert told({"change": [change]}) == [f"02:41 Node {node}: stopped being ready"]
+
+
+def test_a_storm_of_warnings_is_one_line_and_hides_no_edit() -> None:
+    storm = [
+        {"on": f"Pod team-egress/{pod}", "reason": "FailedCreatePodSandBox", "message": "x" * 300, "age": "1m",
+         "since": since, "count": 900, "component": "kubelet"}
+        for pod, since in (("egw-asm-1-30-abc", "20m"), ("egw-asm-1-30-def", "19m"))
+    ]  # fmt: skip
+    edit = edited("StaticGatewayConfiguration", "sgc", entry("2026-11-23T09:39:00Z", "kubectl-edit", "spec"))
+    first, second = told({"change": [edit], "events": storm})
+    assert first.startswith("09:40 Pod team-egress/egw-asm-1-30-abc: FailedCreatePodSandBox: xxx")
+    assert first.endswith("… (first of 900) by kubelet")
+    assert second == "09:39 StaticGatewayConfiguration team-egress/sgc: spec edited by kubectl-edit"
+
+
+def test_at_most_a_dozen_edits_and_half_a_dozen_events() -> None:
+    entries = [entry(f"2026-11-23T0{n % 10}:{n:02}:00Z", f"tool-{n}", "spec") for n in range(10, 60)]
+    events = [
+        {"on": "Deployment team-egress/egw-asm-1-30", "type": "Normal", "reason": "ScalingReplicaSet", "component": "c",
+         "message": f"to {n}", "age": f"{n}m"}
+        for n in range(1, 30)
+    ]  # fmt: skip
+    found = report({"change": [edited("StaticGatewayConfiguration", "sgc", *entries)], "events": events}).changes
+    assert len(found) == 18
+    assert [c.at for c in found] == sorted((c.at for c in found), reverse=True)
+
+
+@pytest.mark.parametrize("kind", ["events", "gateways.networking.istio.io", "pods", "nodes"])
+def test_what_may_not_be_read_is_only_missing(kind: str) -> None:
+    edit = edited("StaticGatewayConfiguration", "sgc", entry("2026-11-23T02:41:00Z", "kubectl-edit", "spec"))
+    denied = {"source": "kubernetes", "resource": kind, "namespace": None, "status": 403, "message": "forbidden"}
+    assert told({"change": [edit], "errors": [denied]}) == [
+        "02:41 StaticGatewayConfiguration team-egress/sgc: spec edited by kubectl-edit"
+    ]
+
+
+def test_secrets_in_messages_are_taken_out() -> None:
+    event = {"on": "StaticGatewayConfiguration team-egress/sgc", "reason": "ReconcileError", "age": "5m",
+             "message": "token: password=hunter2-very-secret", "component": "controller"}  # fmt: skip
+    (line,) = told({"events": [event]})
+    assert "hunter2" not in line
+    assert "[redacted]" in line
+
+
+def test_every_written_form_shows_them() -> None:
+    edit = edited("StaticGatewayConfiguration", "sgc", entry("2026-11-23T02:41:00Z", "kubectl-edit", "spec"))
+    found = report({"change": [edit]})
+    line = "  2026-11-23 02:41Z  StaticGatewayConfiguration team-egress/sgc: spec edited by kubectl-edit"
+    assert line in list(verdict(found))
+    row = "| 2026-11-23T02:41:00Z | StaticGatewayConfiguration team-egress/sgc | spec edited | kubectl-edit |"
+    assert row in markdown(found)
+    assert from_json(to_json(found)).changes == found.changes

@@ -1,0 +1,146 @@
+"""The recipes of several steps, over whole clusters: their order, their names, and YAML that says what it should."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from checks.facts.azure import AgentPool, ManagedCluster
+from checks.facts.static_egress import StaticGatewayConfiguration
+from checks.facts.view import Facts
+from checks.model.findings import Action, Effect
+from checks.static_egress.procedures import free_name, new_configuration, restart_gateway, yaml_string
+from tests.clusters.compose import compose, named
+from tests.recordings import diagnosed, question
+
+READS = frozenset({StaticGatewayConfiguration, AgentPool, ManagedCluster})
+SGC = {"kind": "StaticGatewayConfiguration", "metadata": {"namespace": "team-egress", "name": "sgc"}}
+
+
+def facts(cluster: str = "base", **patch: Any) -> Facts:
+    whole = compose(named(cluster), patch)
+    asked = question(whole, "team-egress/egw")
+    run = diagnosed(whole, asked)
+    return Facts(run.store, run.target, asked, READS)
+
+
+def old(window: Facts) -> StaticGatewayConfiguration:
+    found = window.get(StaticGatewayConfiguration, "sgc", "team-egress")
+    assert found is not None
+    return found
+
+
+def manifest(actions: tuple[Action, ...]) -> dict[str, Any]:
+    command = next(a.command for a in actions if a.command.startswith("kubectl apply"))
+    written: dict[str, Any] = yaml.safe_load("\n".join(command.splitlines()[1:-1]))
+    return written
+
+
+def test_a_new_configuration_is_looked_at_made_awaited_used_and_followed() -> None:
+    window = facts()
+    steps = new_configuration(window, old(window))
+    assert [step.effect for step in steps] == [
+        Effect.READS,
+        Effect.CHANGES,
+        Effect.READS,
+        Effect.DISRUPTS,
+        Effect.READS,
+        Effect.CHANGES,
+    ]
+    assert "20.50.60.0/30" in steps[2].expect, "the range that allow-lists hold today"
+    assert "2.80.0" in steps[3].title
+    assert steps[3].command.endswith("--gateway-configuration-name sgc-2")
+    assert steps[-1].command == "kubectl delete staticgatewayconfiguration sgc -n team-egress"
+
+
+def test_it_is_modelled_on_the_old_one() -> None:
+    window = facts(
+        change=[{**SGC, "spec": {"excludeCidrs": ["10.0.0.0/8", "10.0.0.5"], "publicIpPrefixId": "/subscriptions/x"}}]
+    )
+    assert manifest(new_configuration(window, old(window))) == {
+        "apiVersion": "egressgateway.kubernetes.azure.com/v1alpha1",
+        "kind": "StaticGatewayConfiguration",
+        "metadata": {"name": "sgc-2", "namespace": "team-egress"},
+        "spec": {
+            "gatewayNodepoolName": "gwpool",
+            "provisionPublicIps": True,
+            "defaultRoute": "staticEgressGateway",
+            "excludeCidrs": ["10.0.0.0/8"],
+        },
+    }
+
+
+def test_private_addresses_stay_private() -> None:
+    window = facts(change=[{**SGC, "spec": {"provisionPublicIps": False}}])
+    assert manifest(new_configuration(window, old(window)))["spec"]["provisionPublicIps"] is False
+
+
+def test_the_old_one_stays_while_another_gateway_uses_it() -> None:
+    window = facts("two-gateways-one-configuration")
+    steps = new_configuration(window, old(window))
+    assert "team-egress/egw2" in steps[0].title
+    assert "Keep" in steps[-1].title
+    assert not any("delete" in step.command for step in steps)
+
+
+def test_one_that_is_being_deleted_is_not_deleted_again() -> None:
+    gone = {**SGC, "metadata": {**SGC["metadata"], "deletionTimestamp": "2026-11-23T09:00:00Z"}}  # type: ignore[dict-item]
+    window = facts(change=[gone])
+    assert not any("delete" in step.command for step in new_configuration(window, old(window)))
+
+
+@pytest.mark.parametrize(
+    ("patch", "pool"),
+    [
+        ({"azure": {"agent_pools": {"gwpool": None, "egress": {"mode": "Gateway"}}}}, "egress"),
+        ({"azure": {"agent_pools": {"gwpool": None}}}, "gwpool"),
+        ({"azure": {"agent_pools": {"gwpool": {"mode": "User"}}}}, "GATEWAY_POOL"),
+        ({"azure": None}, "gwpool"),
+    ],
+    ids=["the only gateway pool", "one to be created again", "left to the reader", "Azure does not tell"],
+)
+def test_the_pool_is_one_that_can_work(patch: dict[str, Any], pool: str) -> None:
+    window = facts(**patch)
+    steps = new_configuration(window, old(window))
+    assert manifest(steps)["spec"]["gatewayNodepoolName"] == pool
+    assert ("GATEWAY_POOL" in steps[1].title) is (pool == "GATEWAY_POOL")
+
+
+@pytest.mark.parametrize(
+    ("name", "taken", "expected"),
+    [
+        ("sgc", [], "sgc-2"),
+        ("sgc", ["sgc-2"], "sgc-3"),
+        ("sgc-2", [], "sgc-3"),
+        ("sgc-1", [], "sgc-1-2"),
+        ("prod-2026", [], "prod-2026-2"),
+    ],
+)
+def test_the_new_name_is_free(name: str, taken: list[str], expected: str) -> None:
+    made = [
+        {
+            "apiVersion": "egressgateway.kubernetes.azure.com/v1alpha1",
+            "kind": "StaticGatewayConfiguration",
+            "metadata": {"namespace": "team-egress", "name": each},
+        }
+        for each in [*taken, *([] if name == "sgc" else [name])]
+    ]
+    window = facts(add=made)
+    model = window.get(StaticGatewayConfiguration, name, "team-egress")
+    assert model is not None
+    assert free_name(window, model) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["sgc", "true", "123", "on", "a: b", 'quo"te', "#x", "10.0.0.0/8", "line\nEOF\nrm", "-"]
+)
+def test_yaml_reads_back_the_same_string_on_one_line(text: str) -> None:
+    written = yaml_string(text)
+    assert "\n" not in written
+    assert yaml.safe_load(f"key: {written}") == {"key": text}
+
+
+def test_a_restart_looks_first_and_takes_every_revision() -> None:
+    steps = restart_gateway(facts("upgrade-two-revisions").gateway)
+    assert [step.effect for step in steps] == [Effect.READS, Effect.DISRUPTS, Effect.DISRUPTS]
+    assert [step.command.split()[4] for step in steps[1:]] == ["egw-asm-1-29", "egw-asm-1-30"]

@@ -1,0 +1,187 @@
+"""Each thing that doctor knows of Redis and of the processes, seen wrong on a real server."""
+
+import re
+import socket
+import socketserver
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import redis
+
+from checks import __version__
+from checks.doctor.requirement_lines import Asked, Line, State
+from tests.redis_server import RedisServer
+from workers.doctor.part import REQUIREMENTS, workers
+from workers.queue.app import make_publisher
+from workers.queue.presence import Presence, Process
+from workers.queue.sending import send
+from workers.queue.settings import Settings
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
+    """A durable server of its own, in the environment."""
+    found = RedisServer(tmp_path, durable=True)
+    found.start()
+    monkeypatch.setenv("REDIS_URL", found.url)
+    monkeypatch.delenv("REDIS_PASSWORD", raising=False)
+    yield found
+    found.kill()
+
+
+@pytest.fixture
+def db(server: RedisServer) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(server.url, decode_responses=True) as client:
+        yield client
+
+
+def lines() -> list[Line]:
+    return list(workers(Asked()))
+
+
+def one(requirement: str, state: State = State.WRONG, subject: str | None = None) -> Line:
+    everything = lines()
+    found = [
+        line
+        for line in everything
+        if line.requirement.name == requirement and line.state is state and subject in (None, line.subject)
+    ]
+    assert len(found) == 1, everything
+    return found[0]
+
+
+def announce(db: redis.Redis, name: str, version: str = __version__, ago: float = 0) -> None:
+    at = datetime.now(UTC) - timedelta(seconds=ago)
+    Presence(db, Settings().prefix).announce(Process(name, version, ("diagnose",), at))
+
+
+def test_a_deployment_as_it_should_be_is_well(db: redis.Redis) -> None:
+    for name in ("worker@a", "worker@b", "courier@c", "beat@d"):
+        announce(db, name)
+    assert [line for line in lines() if line.state is not State.WELL] == []
+
+
+def test_redis_is_not_there(server: RedisServer) -> None:
+    server.kill()
+    assert one("redis-reachable").observed == f"127.0.0.1:{server.port}: no connection"
+
+
+def test_a_password_that_redis_does_not_take_is_told_and_never_shown(
+    db: redis.Redis, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.config_set("requirepass", "right-one")
+    monkeypatch.setenv("REDIS_PASSWORD", "wrong-one")
+    wrong = one("redis-password")
+    assert "WRONGPASS" in wrong.observed or "invalid" in wrong.observed
+    assert "wrong-one" not in str(wrong)
+
+
+def test_no_password_where_one_is_asked_for(db: redis.Redis) -> None:
+    db.config_set("requirepass", "right-one")
+    assert "it asks for a password, and none is set" in one("redis-password").observed
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
+def test_a_redis_that_forgets_when_memory_runs_short(policy: str, db: redis.Redis) -> None:
+    db.config_set("maxmemory-policy", policy)
+    assert one("redis-eviction").observed == f"maxmemory-policy is {policy}"
+    assert "CONFIG SET maxmemory-policy noeviction" in one("redis-eviction").remedy
+
+
+def test_a_redis_that_keeps_nothing(db: redis.Redis) -> None:
+    db.config_set("appendonly", "no")
+    assert "a restart loses every run" in one("redis-persistence").observed
+
+
+def test_a_redis_with_snapshots_only_is_at_risk(db: redis.Redis) -> None:
+    db.config_set("appendonly", "no")
+    db.config_set("save", "3600 1")
+    assert "since the last one" in one("redis-persistence", State.RISK).observed
+
+
+def test_a_managed_redis_that_does_not_tell_its_settings(db: redis.Redis) -> None:
+    db.config_set("appendonly", "no")
+    db.acl_setuser("default", enabled=True, nopass=True, categories=["+@all"], commands=["-config"], keys=["*"])
+    one("redis-persistence", State.UNTRIED)
+
+
+def test_a_redis_that_is_nearly_full(db: redis.Redis) -> None:
+    db.config_set("maxmemory", str(int(db.info("memory")["used_memory"] * 1.15)))
+    assert "MiB of" in one("redis-memory").observed
+
+
+def test_a_redis_that_is_full_takes_nothing_more(db: redis.Redis) -> None:
+    db.config_set("maxmemory", "1")
+    assert "maxmemory" in one("redis-writable").observed
+
+
+def test_a_replica_cannot_be_written(db: redis.Redis) -> None:
+    db.replicaof("127.0.0.1", "1")
+    assert "read only replica" in one("redis-writable").observed.lower()
+
+
+@pytest.mark.parametrize("role", ["worker", "courier", "beat"])
+def test_a_process_that_is_missing_has_its_line(role: str, db: redis.Redis) -> None:
+    for other in {"worker", "courier", "beat"} - {role}:
+        announce(db, f"{other}@pod")
+    announce(db, f"{role}@died", ago=90)
+    assert one("process-alive").subject == role
+
+
+def test_a_worker_of_another_version(db: redis.Redis) -> None:
+    announce(db, "worker@old", "0.0.1")
+    announce(db, "worker@new")
+    wrong = one("process-version")
+    assert (wrong.subject, wrong.observed) == ("worker@old", f"0.0.1, and this is {__version__}")
+
+
+def test_a_command_that_waits_for_a_worker(db: redis.Redis, server: RedisServer) -> None:
+    publisher = make_publisher(Settings())
+    send(publisher, "workers.diagnose", "r1", "diagnose")
+    publisher.close()
+    key = f"{Settings().prefix}diagnose"
+    message = str(db.lindex(key, 0))
+    assert "1 waiting" in one("queue-age", State.WELL, "diagnose").observed
+    head, _, tail = message.partition('"egress_diag_sent": ')
+    sent = tail[: tail.index(".")]
+    db.lset(key, 0, message.replace(sent, str(int(sent) - 300)))
+    assert "1 waiting, the oldest for 30" in one("queue-age", subject="diagnose").observed
+    assert head
+
+
+def test_a_change_that_slack_does_not_show(db: redis.Redis) -> None:
+    db.zadd(f"{Settings().prefix}due", {"run/1": datetime.now(UTC).timestamp() - 120})
+    assert "waits for 120 s" in one("queue-age", subject="Slack").observed
+
+
+class OldRedis(socketserver.BaseRequestHandler):
+    """Passes everything on to a real server, and its answers back as those of a 6.0."""
+
+    def handle(self) -> None:
+        with socket.create_connection(self.server.behind) as real:  # type: ignore[attr-defined]
+            real.settimeout(0.5)
+            try:
+                while asked := self.request.recv(65536):
+                    real.sendall(asked)
+                    self.request.sendall(re.sub(rb"redis_version:.", b"redis_version:5", real.recv(65536)))
+            except OSError:
+                return
+
+
+def test_a_redis_that_is_too_old(db: redis.Redis, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), OldRedis) as old:
+        old.daemon_threads = True
+        old.behind = ("127.0.0.1", server.port)  # type: ignore[attr-defined]
+        Thread(target=old.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{old.server_address[1]}/0")
+        wrong = one("redis-version")
+        old.shutdown()
+    assert wrong.observed.startswith("5.")
+
+
+def test_every_requirement_is_seen_wrong_by_a_test_here() -> None:
+    written = Path(__file__).read_text()
+    assert [each.name for each in REQUIREMENTS if f'"{each.name}"' not in written] == []

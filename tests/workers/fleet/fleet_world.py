@@ -1,0 +1,102 @@
+"""A fleet whose truth is a script: what a sweep finds of each gateway at each moment. Clock and world are values."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from checks.config.configuration import Config
+from checks.model.findings import Verdict
+from workers.client import Client, connect
+from workers.fleet.records import Fault, Look, Setting, SweptCluster
+from workers.queue.settings import Settings
+
+PREFIX = "20.50.60.0/30"
+FIELD = ("StaticGatewayConfiguration {}", "status.egressIpPrefix")
+
+
+@dataclass(frozen=True)
+class Truth:
+    """How a gateway is at some moment."""
+
+    verdict: Verdict = Verdict.HEALTHY
+    check: str = "gateway-pool-missing"
+    prefix: str = PREFIX
+    risk: str = ""
+
+
+def seen(truth: Truth, cluster: str, gateway: str, by: str, at: datetime) -> Look:
+    """What a look at this truth finds."""
+    faults: tuple[Fault, ...] = ()
+    if truth.verdict is Verdict.BROKEN:
+        faults = (_fault(truth.check, at),)
+    return Look(
+        by=by,
+        cluster=cluster,
+        gateway=gateway,
+        at=at,
+        verdict=truth.verdict,
+        faults=faults,
+        risks=(_fault(truth.risk, at),) if truth.risk else (),
+        settings=(Setting(FIELD[0].format(gateway), FIELD[1], truth.prefix),),
+        prefix=truth.prefix,
+        missing="get pods: forbidden (403)" if truth.verdict is Verdict.INCONCLUSIVE else "",
+    )
+
+
+def _fault(check: str, at: datetime) -> Fault:
+    title = check.replace("-", " ").capitalize()
+    return Fault(check, "EG407", title, f"the {check} object", f"{title}: it does not work.", check, at)
+
+
+Script = Callable[[str, str, datetime], Truth]
+
+
+@dataclass
+class World:
+    """Redis, one scheduler, and workers that do at once what they are sent."""
+
+    settings: Settings
+    config: Config
+    script: Script
+    gateways: Mapping[str, tuple[str, ...]]
+    problems: Callable[[str, datetime], str] = lambda _cluster, _now: ""
+    answers: Callable[[str, datetime], bool] = lambda _cluster, _now: True
+    """Whether a worker that is sent a cluster ever comes back."""
+    calls: list[str] = field(default_factory=list)
+
+    def connect(self) -> Client:
+        """A process of its own."""
+        return connect(self.settings, self.config, patience=True)
+
+    def tick(self, client: Client, now: datetime) -> None:
+        """One round of one scheduler; the workers carry out what it sends."""
+        sent: list[str] = []
+
+        def send(part: str) -> bool:
+            sent.append(part)
+            return True
+
+        client.fleet.tick(self.config, now, send)
+        for part in sent:
+            self.work(client, part, now)
+        if sent:
+            client.fleet.tick(self.config, now, send)
+
+    def work(self, client: Client, part: str, now: datetime) -> None:
+        """A worker takes one part."""
+        self.calls.append(part)
+        sweep_id, _, cluster = part.partition("/")
+        if not self.answers(cluster, now):
+            return
+        problem = self.problems(cluster, now)
+        names = () if problem else self.gateways[cluster]
+        swept = SweptCluster(cluster, sweep_id, now, len(names), 1.5, problem)
+        looks = [seen(self.script(cluster, name, now), cluster, name, sweep_id, now) for name in names]
+        client.fleet.ledger.note_sweep(swept, looks, now)
+        client.fleet.sweeps.done(sweep_id, swept)
+
+
+def steps(first: datetime, last: datetime, minutes: int) -> list[datetime]:
+    """Moments so many minutes apart."""
+    count = int((last - first) / timedelta(minutes=minutes))
+    return [first + timedelta(minutes=minutes) * n for n in range(count + 1)]

@@ -1,0 +1,131 @@
+"""Schedules in Redis: each window once, whoever asks, wherever they die, and whatever their clock says."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis import Redis
+
+from checks.config.configuration import Config
+from checks.model.findings import Verdict
+from checks.model.recurrence import BadRecurrence, recurrence
+from tests.workers.fleet.fleet_world import Truth, seen
+from workers.fleet.ledger import Ledger
+from workers.fleet.records import Mute
+from workers.fleet.schedule import Due, Schedule, Schedules, clusters_of
+from workers.queue.connection import patient
+
+NINE = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+DAILY = Schedule("s1", "C0OPS", ("prod-*",), recurrence("09:00"), user="U0BOB")
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    with patient(redis_url) as connection:
+        yield connection
+
+
+@pytest.fixture
+def schedules(redis: Redis) -> Schedules:
+    found = Schedules(redis, "t:")
+    found.add(DAILY, Config(), NINE - timedelta(days=2))
+    return found
+
+
+class Records:
+    """The digests that were begun, as the store keeps them: each window once."""
+
+    def __init__(self) -> None:
+        self.begun: list[Due] = []
+
+    def __call__(self, due: Due) -> bool:
+        if due.window in [each.window for each in self.begun]:
+            return False
+        self.begun.append(due)
+        return True
+
+    @property
+    def windows(self) -> list[str]:
+        return [each.window for each in self.begun]
+
+
+def test_nothing_is_made_up_for_that_was_due_before_the_schedule_was_there(schedules: Schedules) -> None:
+    records = Records()
+    other = Schedule("s2", "C0PAY", ("*",), recurrence("08:00"), user="U0BOB")
+    schedules.add(other, Config(), NINE)
+    schedules.take([other], NINE + timedelta(minutes=1), records)
+    assert records.windows == []
+
+
+def test_who_dies_between_the_record_and_the_note_leaves_one_digest(schedules: Schedules) -> None:
+    records = Records()
+
+    def dies(due: Due) -> bool:
+        records(due)
+        raise ConnectionError("killed")
+
+    with pytest.raises(ConnectionError):
+        schedules.take([DAILY], NINE, dies)
+    schedules.take([DAILY], NINE + timedelta(seconds=5), records)
+    schedules.take([DAILY], NINE + timedelta(seconds=10), records)
+    assert records.windows == ["2026-11-24T09:00"]
+
+
+def test_after_an_outage_the_latest_comes_once_and_says_that_it_is_late(schedules: Schedules) -> None:
+    records = Records()
+    schedules.take([DAILY], NINE - timedelta(days=1), records)
+    for hours in (75, 76, 77):
+        schedules.take([DAILY], NINE + timedelta(hours=hours), records)
+    assert records.windows == ["2026-11-23T09:00", "2026-11-27T09:00"]
+    assert [each.late for each in records.begun] == [False, True]
+
+
+def test_a_clock_that_jumps_ahead_and_back_does_not_silence_a_schedule(schedules: Schedules) -> None:
+    records = Records()
+    schedules.take([DAILY], NINE, records)
+    schedules.take([DAILY], NINE + timedelta(days=400, hours=1), records)
+    for days in (0, 1, 2):
+        schedules.take([DAILY], NINE + timedelta(days=days, minutes=1), records)
+    assert records.windows[0] == "2026-11-24T09:00"
+    assert records.windows[2:] == ["2026-11-25T09:00", "2026-11-26T09:00"]
+
+
+def test_one_that_was_stopped_comes_no_more_and_one_that_was_removed_is_gone(schedules: Schedules) -> None:
+    records = Records()
+    schedules.stop("s1", "its channel is gone")
+    (stopped,) = schedules.all(Config())
+    assert stopped.stopped == "its channel is gone"
+    schedules.take([stopped], NINE, records)
+    assert records.begun == []
+    assert schedules.remove("s1")
+    assert not schedules.remove("s1")
+    assert schedules.all(Config()) == ()
+
+
+def test_a_second_digest_at_the_same_moment_is_refused_whatever_its_zone(schedules: Schedules) -> None:
+    same = Schedule("s3", "C0OPS", ("*",), recurrence("10:00", "tue", "Europe/Berlin"), user="U0BOB")
+    with pytest.raises(BadRecurrence, match="has a digest then already"):
+        schedules.add(same, Config(), NINE)
+    schedules.add(Schedule("s4", "C0PAY", ("*",), same.recurrence, user="U0BOB"), Config(), NINE)
+
+
+def test_patterns_follow_the_configuration() -> None:
+    found = clusters_of(Schedule("x", "c", ("prod-*", "old"), recurrence("09:00")), ["prod-a", "dev", "prod-b"])
+    assert found == (("prod-a", "prod-b"), ("old",))
+
+
+def test_a_state_from_a_clock_that_was_ahead_does_not_keep_out_what_is_seen_now(redis: Redis) -> None:
+    ledger = Ledger(redis, "t:", 86400 * 30)
+    ahead = NINE + timedelta(days=300)
+    ledger.note("prod", [seen(Truth(), "prod", "a/b", "jumped", ahead)], ahead)
+    events = ledger.note("prod", [seen(Truth(Verdict.BROKEN), "prod", "a/b", "now", NINE)], NINE)
+    assert [each.kind for each in events] == ["broke"]
+    assert ledger.states("prod")["a/b"].broken
+
+
+def test_mutes_end_by_themselves(redis: Redis) -> None:
+    ledger = Ledger(redis, "t:", 86400)
+    ledger.mute(Mute("prod", "a/b", "c", "U0BOB", "why", NINE, NINE + timedelta(hours=1)))
+    assert len(ledger.mutes(NINE)) == 1
+    assert ledger.mutes(NINE + timedelta(hours=1)) == ()
+    assert not ledger.unmute("prod", "a/b", "c")

@@ -1,0 +1,159 @@
+"""Parts of sweeps: carried out by whichever worker, once, whatever dies or overlaps; and what is known when Azure is not."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from checks.config.configuration import ClusterConfig, Config
+from checks.model.findings import Verdict
+from checks.sources.recorded import RecordedSource
+from checks.sources.source import Source, SourceError
+from tests.clusters.compose import Cluster, named
+from tests.recordings import recording
+from workers.client import Client, connect
+from workers.fleet import digest
+from workers.fleet.records import EventKind
+from workers.fleet.sweeping import Sweeper
+from workers.queue.settings import Settings
+
+NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+CONFIG = Config(clusters=(ClusterConfig(name="prod", bundle=Path("x")), ClusterConfig(name="gone", bundle=Path("y"))))
+GATEWAY = "team-egress/egw"
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[Client]:
+    found = connect(Settings(redis_url=redis_url), CONFIG)
+    yield found
+    found.close()
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class Worker:
+    """A worker process over test clusters; counts how often a cluster was really looked at."""
+
+    def __init__(self, client: Client, cluster: Cluster | None = None) -> None:
+        self.client = client
+        self.cluster = cluster or named("base")
+        self.clock = Clock()
+        self.looked = 0
+        self.sweeper = Sweeper(client.fleet.sweeps, client.fleet.ledger, CONFIG, self._source, 20, self.clock)
+
+    def _source(self, entry: ClusterConfig) -> Source:
+        if entry.name == "gone":
+            raise SourceError("kubeconfig /nowhere: cannot be read")
+        self.looked += 1
+        return RecordedSource(recording(self.cluster))
+
+    def begin(self, name: str, *clusters: str) -> None:
+        self.client.fleet.sweeps.begin(name, clusters or ("prod",), self.clock.now, timedelta(minutes=10), "test")
+
+    def problems(self, name: str) -> dict[str, str]:
+        sweep = self.client.fleet.sweeps.get(name)
+        assert sweep is not None
+        return {each.cluster: each.problem for each in sweep.done}
+
+
+def test_a_part_is_carried_out_once_however_often_it_is_delivered(client: Client) -> None:
+    worker = Worker(client)
+    worker.begin("s1")
+    for _ in range(3):
+        worker.sweeper.carry_out("s1", "prod")
+    assert worker.looked == 1
+    assert client.fleet.ledger.states("prod")[GATEWAY].verdict is Verdict.HEALTHY
+    assert len(client.fleet.ledger.sweeps("prod", NOW - timedelta(hours=1), NOW)) == 1
+
+
+def test_two_sweeps_that_overlap_look_once_and_both_know(client: Client) -> None:
+    worker = Worker(client)
+    worker.begin("s1")
+    worker.begin("s2")
+    lease = client.fleet.sweeps.lease("prod", 30)
+    assert lease.acquire()
+    worker.sweeper.carry_out("s2", "prod")
+    assert worker.problems("s2") == {}, "somebody looks already: it is sent again later"
+    lease.release()
+    worker.sweeper.carry_out("s1", "prod")
+    worker.sweeper.carry_out("s2", "prod")
+    assert worker.looked == 1
+    assert worker.problems("s1") == worker.problems("s2") == {"prod": ""}
+
+
+def test_what_cannot_be_opened_or_is_no_longer_configured_is_named(client: Client) -> None:
+    worker = Worker(client)
+    worker.begin("s1", "gone", "removed")
+    worker.sweeper.carry_out("s1", "gone")
+    worker.sweeper.carry_out("s1", "removed")
+    assert worker.problems("s1") == {
+        "gone": "kubeconfig /nowhere: cannot be read",
+        "removed": "it is no longer in the configuration",
+    }
+
+
+def test_a_cluster_that_takes_its_worker_down_twice_is_given_up(client: Client) -> None:
+    worker = Worker(client)
+    worker.begin("s1")
+    for _ in range(2):
+        client.fleet.sweeps.attempt("s1", "prod")
+    worker.sweeper.carry_out("s1", "prod")
+    assert worker.looked == 0
+    assert "took the worker down twice" in worker.problems("s1")["prod"]
+
+
+def test_a_part_that_comes_after_the_end_is_left_alone(client: Client) -> None:
+    worker = Worker(client)
+    worker.begin("s1")
+    worker.clock.now += timedelta(minutes=11)
+    worker.sweeper.carry_out("s1", "prod")
+    assert worker.looked == 0
+
+
+def test_a_gateway_taken_out_of_the_profile_is_gone_and_one_that_azure_did_not_tell_of_is_not(client: Client) -> None:
+    worker = Worker(client)
+    worker.begin("s1")
+    worker.sweeper.carry_out("s1", "prod")
+    # Azure refuses, and the gateway's Service has been deleted: nobody shows the gateway, yet it may be there.
+    objects = tuple(o for o in named("base").objects if o["kind"] != "Service")
+    refused = ({"source": "azure", "resource": "*", "status": 403, "message": "AuthorizationFailed"},)
+    worker.cluster = replace(named("base"), objects=objects, errors=refused)
+    worker.clock.now += timedelta(hours=1)
+    worker.begin("s2")
+    worker.sweeper.carry_out("s2", "prod")
+    assert GATEWAY in client.fleet.ledger.states("prod")
+    assert "AuthorizationFailed" in worker.problems("s2")["prod"] or "403" in worker.problems("s2")["prod"]
+
+    profile = {**(named("base").managed_cluster or {})}
+    istio = profile["properties"]["serviceMeshProfile"]["istio"]
+    empty = {**istio, "components": {**istio["components"], "egressGateways": []}}
+    mesh = {**profile["properties"]["serviceMeshProfile"], "istio": empty}
+    profile["properties"] = {**profile["properties"], "serviceMeshProfile": mesh}
+    worker.cluster = replace(named("base"), managed_cluster=profile)
+    worker.clock.now += timedelta(hours=1)
+    worker.begin("s3")
+    worker.sweeper.carry_out("s3", "prod")
+    assert client.fleet.ledger.states("prod") == {}
+    events = client.fleet.ledger.events("prod", NOW - timedelta(days=1), worker.clock.now)
+    assert [event.kind for event in events] == [EventKind.APPEARED, EventKind.VANISHED]
+
+
+def test_a_gateway_that_the_sweep_did_not_show_is_not_counted_as_healthy(client: Client) -> None:
+    worker = Worker(client)
+    worker.begin("s1")
+    worker.sweeper.carry_out("s1", "prod")
+    (swept,) = client.fleet.ledger.sweeps("prod", NOW - timedelta(hours=1), NOW)
+    later = replace(swept, at=NOW + timedelta(hours=1), gateways=0, complete=False)
+    known = digest.Known("prod", client.fleet.ledger.states("prod"), swept=later)
+    order = digest.Order("d", "C0OPS", ("prod",), NOW + timedelta(hours=1))
+    found = digest.compose(order, [known], (), NOW + timedelta(hours=1))
+    assert (found.counts.healthy, found.counts.unknown) == (0, 1)
+    assert [each.gateways for each in found.unseen] == [(GATEWAY,)]

@@ -1,0 +1,153 @@
+"""A worker that works is left alone, one that is stuck is found, and one that waits for Redis is not blamed."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.redis_server import RedisServer
+from workers.queue.liveness import STALE, trouble
+from workers.queue.settings import Settings
+
+
+def settings(url: str, file: Path | None, password: str = "") -> Settings:
+    return Settings(REDIS_URL=url, EGRESS_DIAG_HEARTBEAT=file, REDIS_PASSWORD=password)
+
+
+def test_a_file_that_was_touched_lately_is_a_worker_that_works(tmp_path: Path) -> None:
+    file = tmp_path / "heartbeat"
+    file.touch()
+    # Redis is not asked: port 1 answers nobody.
+    assert trouble(settings("redis://127.0.0.1:1/0", file), file.stat().st_mtime + STALE - 1) is None
+
+
+def test_a_worker_that_does_nothing_though_redis_answers_is_stuck(redis_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "heartbeat"
+    file.touch()
+    found = trouble(settings(redis_url, file), file.stat().st_mtime + 300)
+    assert found == "nothing was done for 300 s, though Redis answers"
+
+
+def test_a_worker_that_has_done_nothing_yet_is_not_started(redis_url: str, tmp_path: Path) -> None:
+    assert trouble(settings(redis_url, tmp_path / "none"), 0) == "nothing was done yet, though Redis answers"
+
+
+def test_while_redis_is_down_nobody_is_started_again(tmp_path: Path, free_port: int) -> None:
+    file = tmp_path / "heartbeat"
+    file.touch()
+    assert trouble(settings(f"redis://127.0.0.1:{free_port}/0", file), file.stat().st_mtime + 3600) is None
+
+
+def test_a_worker_with_an_old_password_is_started_again_to_read_the_new_one(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path)
+    server.start()
+    try:
+        with redis.Redis(port=server.port) as client:
+            client.config_set("requirepass", "new/pass+word==")
+        assert "Redis refuses" in str(trouble(settings(server.url, tmp_path / "none", "old"), 0))
+        # The right one is nothing to start again for, though characters of it have a meaning in an address.
+        assert "though Redis answers" in str(trouble(settings(server.url, tmp_path / "none", "new/pass+word=="), 0))
+    finally:
+        server.kill()
+
+
+def test_the_password_never_shows_in_the_settings_words() -> None:
+    shown = repr(Settings(REDIS_URL="redis://bot@redis:6379/0", REDIS_PASSWORD="p@ss/word").redis_password)
+    assert "p@ss" not in shown
+
+
+def test_the_password_goes_into_the_address_fit_for_it() -> None:
+    config = Settings(
+        REDIS_URL="rediss://bot:stale@redis.example:6380/2?ssl_cert_reqs=required", REDIS_PASSWORD="a/b=:@"
+    )
+    assert config.redis_url == "rediss://bot:a%2Fb%3D%3A%40@redis.example:6380/2?ssl_cert_reqs=required"
+
+
+def test_an_encrypted_redis_is_always_verified() -> None:
+    """Celery's transport takes any certificate where the address does not say otherwise; redis-py's own takes none."""
+    assert Settings(REDIS_URL="rediss://redis.example:6380/0").redis_url.endswith("/0?ssl_cert_reqs=required")
+    named = "rediss://redis.example:6380/0?ssl_ca_certs=/etc/ca.crt"
+    assert Settings(REDIS_URL=named).redis_url == f"{named}&ssl_cert_reqs=required"
+    chosen = "rediss://redis.example:6380/0?ssl_cert_reqs=none"
+    assert Settings(REDIS_URL=chosen).redis_url == chosen
+
+
+ROLES = {"worker": ["worker", "--concurrency", "1"], "beat": ["beat"], "courier": ["bot", "--role", "courier"]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", ROLES)
+def test_each_process_keeps_its_file_and_outlives_a_restart_of_redis(role: str, tmp_path: Path) -> None:
+    server = RedisServer(tmp_path, durable=True)
+    server.start()
+    config = tmp_path / "config.yaml"
+    config.write_text("clusters: []\n")
+    file = tmp_path / "heartbeat"
+    process = start(role, tmp_path, server, config)
+    try:
+        wait_for(file.exists, tmp_path)
+        server.kill()
+        time.sleep(0.5)
+        server.start()
+        again = file.stat().st_mtime
+        wait_for(lambda: file.stat().st_mtime > again, tmp_path)
+        judged = [sys.executable, "-m", "workers.queue.liveness"]
+        assert subprocess.run(judged, env=environment(tmp_path, server, config), check=False).returncode == 0
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+    finally:
+        process.kill()
+        process.wait()
+        server.kill()
+
+
+def environment(folder: Path, server: RedisServer, config: Path) -> dict[str, str]:
+    return {
+        "PATH": os.defpath,
+        "HOME": str(folder),
+        "REDIS_URL": server.url,
+        "EGRESS_DIAG_CONFIG": str(config),
+        "EGRESS_DIAG_HEARTBEAT": str(folder / "heartbeat"),
+        "EGRESS_DIAG_TICK": "1",
+        "SLACK_BOT_TOKEN": "xoxb-made-up",
+        "SLACK_SIGNING_SECRET": "made up",
+    }
+
+
+def start(role: str, folder: Path, server: RedisServer, config: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "checks.cli.main", *ROLES[role]]
+    with (folder / "log").open("w") as log:
+        return subprocess.Popen(command, env=environment(folder, server, config), stdout=log, stderr=log)
+
+
+def wait_for(found: Callable[[], bool], folder: Path) -> None:
+    deadline = time.monotonic() + 40
+    while not found():
+        assert time.monotonic() < deadline, (folder / "log").read_text()
+        time.sleep(0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", ["beat", "courier"])
+def test_a_stop_while_redis_cannot_be_reached_is_a_stop(role: str, tmp_path: Path) -> None:
+    """Celery can take running tasks away from its prefork pool only: told to, the others stayed behind half stopped."""
+    server = RedisServer(tmp_path)
+    server.start()
+    config = tmp_path / "config.yaml"
+    config.write_text("clusters: []\n")
+    process = start(role, tmp_path, server, config)
+    try:
+        wait_for((tmp_path / "heartbeat").exists, tmp_path)
+        server.kill()
+        time.sleep(1.5)
+        process.terminate()
+        assert process.wait(timeout=60) == 0
+    finally:
+        process.kill()
+        process.wait()
+        server.kill()

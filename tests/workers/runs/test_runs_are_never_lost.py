@@ -1,0 +1,265 @@
+"""Runs: accepted once, carried out by one worker, ended once, whatever is delivered twice or dies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import redis
+
+from checks.config.configuration import Config, load
+from checks.model.findings import Finding, Severity, Stage, Status
+from tests.clusters.compose import compose, named, write_bundle
+from workers.client import Client, connect
+from workers.queue.connection import Unavailable
+from workers.queue.settings import Settings
+from workers.runs.clusters import Clusters
+from workers.runs.records import Order, RunState, Target
+from workers.tasks.execution import MOST_ATTEMPTS, Diagnoser
+from workers.tasks.janitor import sweep
+
+ORDER = Order(Target("base", "egw", "team-egress"), "U0ALICE", "C0OPS", "command/1")
+FINDING = Finding("a-fault", "EG1", Stage.ISTIO, Severity.BLOCKS, (), "A fault", Status.PASS, "Fine.")
+TWIN = {
+    "azure": {
+        "managed_cluster": {
+            "properties": {
+                "serviceMeshProfile": {
+                    "istio": {
+                        "components": {
+                            "egressGateways": [
+                                {
+                                    "enabled": True,
+                                    "name": "egw",
+                                    "namespace": "team-egress",
+                                    "gatewayConfigurationName": "sgc",
+                                },
+                                {
+                                    "enabled": True,
+                                    "name": "egw",
+                                    "namespace": "shop",
+                                    "gatewayConfigurationName": "sgc",
+                                },
+                            ]
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clusters")
+    write_bundle(named("base"), folder / "base")
+    write_bundle(compose(named("base"), TWIN), folder / "twin")
+    (folder / "egress-diag.yaml").write_text(
+        "clusters:\n  - {name: base, bundle: base}\n  - {name: twin, bundle: twin}\n  - {name: gone, bundle: gone}\n"
+    )
+    return folder
+
+
+@pytest.fixture
+def config(folder: Path) -> Config:
+    return load(folder / "egress-diag.yaml")
+
+
+@pytest.fixture
+def client(redis_url: str, config: Config) -> Iterator[Client]:
+    found = connect(Settings(REDIS_URL=redis_url, EGRESS_DIAG_LEASE=2, EGRESS_DIAG_TICK=1), config)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def diagnoser(client: Client, config: Config) -> Diagnoser:
+    return Diagnoser(client, Clusters(config))
+
+
+def queued(redis_client: redis.Redis, queue: str = "diagnose") -> int:
+    """Tasks that wait in a queue."""
+    return int(redis_client.llen(f"egress-diag:{queue}"))
+
+
+def test_an_order_is_carried_out_and_remembered(client: Client, diagnoser: Diagnoser) -> None:
+    run = client.start(ORDER).run
+    diagnoser.carry_out(run.id)
+    ended = client.run(run.id)
+    assert ended is not None
+    assert ended.state is RunState.DONE
+    assert ended.report is not None
+    assert len(ended.findings) == len(ended.report.findings)
+    assert client.verdicts("base")["team-egress/egw"].run == run.id
+    assert client.evidence.bundle(run.id)
+    assert not client.active()
+
+
+def test_a_repeated_request_gets_the_run_it_had(client: Client, redis_client: redis.Redis) -> None:
+    first = client.start(ORDER)
+    again = client.start(ORDER)
+    assert again.repeated
+    assert again.run.id == first.run.id
+    assert queued(redis_client) == 1
+
+
+def test_a_second_person_joins_until_the_run_has_ended(client: Client, diagnoser: Diagnoser) -> None:
+    first = client.start(ORDER)
+    second = client.start(replace(ORDER, user="U0BOB", key="command/2"))
+    assert second.joined
+    assert second.run.joined == ("U0BOB",)
+    diagnoser.carry_out(first.run.id)
+    third = client.start(replace(ORDER, user="U0BOB", key="command/3"))
+    assert not third.joined
+    assert third.run.id != first.run.id
+
+
+def test_other_hosts_and_watches_have_runs_of_their_own(client: Client) -> None:
+    first = client.start(ORDER)
+    host = client.start(replace(ORDER, key="2", target=replace(ORDER.target, host="api.bank.example")))
+    watch = client.start(replace(ORDER, key="3", watch="w1"))
+    person = client.start(replace(ORDER, key="4"))
+    assert len({first.run.id, host.run.id, watch.run.id}) == 3
+    assert person.run.id == first.run.id
+
+
+def test_a_task_that_is_delivered_twice_is_done_once(client: Client, diagnoser: Diagnoser) -> None:
+    run = client.start(ORDER).run
+    diagnoser.carry_out(run.id)
+    before = client.run(run.id)
+    diagnoser.carry_out(run.id)
+    assert client.run(run.id) == before
+
+
+def test_two_workers_do_not_work_on_one_run(client: Client, diagnoser: Diagnoser) -> None:
+    run = client.start(ORDER).run
+    lease = client.runs.lease(run.id, 10)
+    assert lease.acquire()
+    diagnoser.carry_out(run.id)
+    found = client.run(run.id)
+    assert found is not None
+    assert found.state is RunState.QUEUED
+    lease.release()
+
+
+def test_appending_again_replaces_and_keeps_the_place(client: Client) -> None:
+    run = client.start(ORDER).run
+    client.runs.append(run.id, "a-fault", [FINDING])
+    client.runs.append(run.id, "b-fault", [replace(FINDING, check="b-fault")])
+    client.runs.append(run.id, "a-fault", [replace(FINDING, summary="Finer.")])
+    found = client.run(run.id)
+    assert found is not None
+    assert [(f.check, f.summary) for f in found.findings] == [("a-fault", "Finer."), ("b-fault", "Fine.")]
+
+
+def test_a_cancelled_run_stays_cancelled(client: Client, diagnoser: Diagnoser) -> None:
+    run = client.start(ORDER).run
+    assert client.cancel(run, "U0BOB")
+    assert not client.cancel(run, "U0ALICE")
+    assert not client.runs.append(run.id, "a-fault", [FINDING])
+    diagnoser.carry_out(run.id)
+    found = client.run(run.id)
+    assert found is not None
+    assert (found.state, found.cancelled_by, found.findings) == (RunState.CANCELLED, "U0BOB", ())
+
+
+def test_a_name_in_two_namespaces_is_refused_with_both(client: Client, diagnoser: Diagnoser) -> None:
+    run = client.start(replace(ORDER, target=Target("twin", "egw"))).run
+    diagnoser.carry_out(run.id)
+    found = client.run(run.id)
+    assert found is not None
+    assert found.state is RunState.REFUSED
+    assert found.choices == ("shop/egw", "team-egress/egw")
+
+
+def test_a_cluster_that_cannot_be_opened_is_refused_with_the_reason(client: Client, diagnoser: Diagnoser) -> None:
+    for name in ("gone", "never-configured"):
+        run = client.start(replace(ORDER, key=name, target=Target(name, "egw"))).run
+        diagnoser.carry_out(run.id)
+        found = client.run(run.id)
+        assert found is not None
+        assert found.state is RunState.REFUSED
+        assert name in found.problem
+
+
+def test_a_run_that_takes_its_worker_down_is_ended_with_a_token(client: Client, diagnoser: Diagnoser) -> None:
+    run = client.start(ORDER).run
+    for _ in range(MOST_ATTEMPTS):
+        client.runs.begin(run.id, 10)
+    diagnoser.carry_out(run.id)
+    found = client.run(run.id)
+    assert found is not None
+    assert found.state is RunState.FAILED
+    assert found.error
+
+
+def test_the_janitor_sends_again_what_nobody_holds_and_not_at_every_tick(
+    client: Client, redis_client: redis.Redis
+) -> None:
+    run = client.start(ORDER).run
+    redis_client.delete("egress-diag:diagnose")
+    sweep(client)
+    assert queued(redis_client) == 0, "it may still wait in the queue"
+    client.runs.begin(run.id, 10)
+    sweep(client)
+    sweep(client)
+    assert queued(redis_client) == 1
+    lease = client.runs.lease(run.id, 10)
+    assert lease.acquire()
+    redis_client.delete("egress-diag:diagnose", f"egress-diag:run:{run.id}:resent")
+    sweep(client)
+    assert queued(redis_client) == 0, "somebody holds it"
+    lease.release()
+
+
+def test_the_janitor_ends_what_found_no_worker_for_half_an_hour(client: Client, redis_client: redis.Redis) -> None:
+    run = client.start(ORDER).run
+    long_ago = (datetime.now(UTC) - timedelta(minutes=31)).isoformat()
+    redis_client.hset(f"egress-diag:run:{run.id}", "created", long_ago)
+    sweep(client)
+    found = client.run(run.id)
+    assert found is not None
+    assert found.state is RunState.FAILED
+    assert "No worker" in found.problem
+
+
+def test_the_janitor_tells_the_courier_what_slack_does_not_show(client: Client, redis_client: redis.Redis) -> None:
+    run = client.start(ORDER).run
+    redis_client.delete("egress-diag:courier")
+    sweep(client)
+    assert queued(redis_client, "courier") == 0, "word is under way"
+    for key in redis_client.scan_iter("egress-diag:told:*"):
+        redis_client.delete(key)
+    redis_client.zadd("egress-diag:due", {f"run/{run.id}": 0})
+    sweep(client)
+    sweep(client)
+    assert queued(redis_client, "courier") == 1
+
+
+def test_nothing_stays_for_ever(client: Client, diagnoser: Diagnoser, redis_client: redis.Redis) -> None:
+    """Every key about one run ends by itself; what is remembered of gateways and the audit stay."""
+    run = client.start(ORDER).run
+    diagnoser.carry_out(run.id)
+    for key in redis_client.scan_iter(f"*{run.id}*"):
+        assert redis_client.ttl(key) > 0, key
+
+
+def test_a_remarked_run_is_kept_for_a_year(client: Client, diagnoser: Diagnoser, redis_client: redis.Redis) -> None:
+    run = client.start(ORDER).run
+    diagnoser.carry_out(run.id)
+    client.remark(run, "U0BOB", "not true")
+    for key in (f"run:{run.id}", f"run:{run.id}:findings", f"evidence:{run.id}", f"run:{run.id}:remarks"):
+        assert redis_client.ttl(f"egress-diag:{key}") > 300 * 86400, key
+
+
+def test_without_redis_an_order_is_refused_at_once(config: Config) -> None:
+    client = connect(Settings(REDIS_URL="redis://127.0.0.1:1/0"), config)
+    began = datetime.now(UTC)
+    with pytest.raises(Unavailable):
+        client.start(ORDER)
+    assert (datetime.now(UTC) - began).total_seconds() < 1
+    client.close()

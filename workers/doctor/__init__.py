@@ -1,0 +1,1 @@
+"""The part `workers` of `egress-diag doctor`."""

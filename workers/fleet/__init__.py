@@ -1,0 +1,1 @@
+"""Many gateways over time: fleet checks, the ledger, digests, handoffs."""

@@ -1,0 +1,325 @@
+"""A digest: from what is remembered of the gateways to a document. Pure.
+
+It leads with what could not be looked at, because nothing else in it can be trusted for that; then what is newly broken,
+fixed and still broken, what has drifted, and which limits are near.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from workers.fleet.records import Drift, Event, EventKind, Fault, GatewayState, Mute, SweptCluster
+
+FIRST = timedelta(days=1)
+"""What the first digest of a schedule looks back on."""
+
+ENDS_SOON = timedelta(days=2)
+PICTURE_DAYS = 14
+
+LIMITS = frozenset(
+    {
+        "too-many-gateways",
+        "gateway-pool-unhealthy",
+        "own-prefix-unusable",
+        "gateway-autoscaler-saturated",
+        "revision-unsupported",
+    }
+)
+"""Checks whose warnings tell of a limit that is near: 500 gateways, the prefix, a single node, the autoscaler, support."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A digest that is to be made. `gone` are clusters that it names and the configuration has no more."""
+
+    id: str
+    channel: str
+    clusters: tuple[str, ...]
+    due: datetime
+    since: datetime | None = None
+    window: str = ""
+    schedule: str = ""
+    when: str = ""
+    """The schedule in words."""
+    zone: str = "UTC"
+    show: str = "changes"
+    late: bool = False
+    weekly: bool = False
+    """The first of its week: it counts everything, so that silence is never mistaken for health."""
+    gone: tuple[str, ...] = ()
+    user: str = ""
+    """Who asked for it now, "" where it came by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is remembered of one cluster. `swept` is how this digest's sweep of it went, None where nothing came in time."""
+
+    cluster: str
+    states: Mapping[str, GatewayState]
+    events: tuple[Event, ...] = ()
+    swept: SweptCluster | None = None
+    owners: Mapping[str, str] = field(default_factory=dict)
+    days: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A cluster, or some of its gateways, of which nothing can be said, and why."""
+
+    cluster: str
+    why: str
+    gateways: tuple[str, ...] = ()
+    """The gateways in question; none means the whole cluster."""
+    last: datetime | None = None
+    """When something was last seen of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A gateway with its fault. `since` is since when it is (or was) broken, `lasted` for how long it was, in seconds."""
+
+    cluster: str
+    gateway: str
+    faults: tuple[Fault, ...]
+    since: datetime
+    owner: str = ""
+    day: int = 0
+    """On which day it has been broken: 1 is the first."""
+    lasted: float = 0.0
+    times: int = 1
+    """How often it broke in this span."""
+    gone: bool = False
+    """It ended because the gateway was taken away."""
+    uncertain: bool = False
+    """What was last known: by now nothing certain can be said."""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Drifted:
+    """A gateway whose settings have changed."""
+
+    cluster: str
+    gateway: str
+    drift: tuple[Drift, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit that is near, once for all the gateways that it concerns."""
+
+    cluster: str
+    fault: Fault
+    gateways: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many gateways of each, over all that the digest is about."""
+
+    clusters: int = 0
+    gateways: int = 0
+    broken: int = 0
+    unknown: int = 0
+    warned: int = 0
+    healthy: int = 0
+    muted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A gateway's last days for the picture: one of b, u, d, h or `.` a day, oldest first."""
+
+    cluster: str
+    gateway: str
+    days: str
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """The document."""
+
+    order: Order
+    at: datetime
+    counts: Counts
+    unseen: tuple[Unseen, ...] = ()
+    broke: tuple[Line, ...] = ()
+    fixed: tuple[Line, ...] = ()
+    still: tuple[Line, ...] = ()
+    moved: tuple[Drifted, ...] = ()
+    """Egress ranges that have changed: partners must be told."""
+    drift: tuple[Drifted, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    mutes: tuple[Mute, ...] = ()
+    """Mutes that end soon."""
+    rows: tuple[Row, ...] = ()
+    first_day: date | None = None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether there is nothing to tell: then one line does."""
+        return not any(
+            (self.unseen, self.broke, self.fixed, self.still, self.moved, self.drift, self.mutes, self.order.gone)
+        )
+
+
+def compose(order: Order, known: Sequence[Known], mutes: Sequence[Mute], now: datetime) -> Digest:
+    """The digest of these clusters."""
+    since = order.since or order.due - FIRST
+    hush = {(m.cluster, m.gateway, m.check) for m in mutes}
+    broken = [line for each in known for line in broken_lines(each, hush, now)]
+    limits = _limits(known, hush)
+    return Digest(
+        order=order,
+        at=now,
+        counts=_counts(known, hush),
+        unseen=tuple(line for each in known for line in unseen_lines(each)),
+        broke=tuple(_told(line, known, since) for line in broken if line.since > since),
+        fixed=tuple(line for each in known for line in fixed_lines(each, hush, since)),
+        still=tuple(sorted((line for line in broken if line.since <= since), key=lambda line: line.since)),
+        moved=tuple(drifted_lines(known, EventKind.PREFIX, since)),
+        drift=tuple(drifted_lines(known, EventKind.DRIFT, since)),
+        # What has been near for weeks is told once a week, or to whoever wants all of it.
+        limits=limits if order.weekly or order.show == "full" else tuple(x for x in limits if x.fault.since > since),
+        mutes=tuple(m for m in mutes if m.until - now <= ENDS_SOON and _concerns(m, known)),
+        rows=_rows(known),
+        first_day=now.date() - timedelta(days=PICTURE_DAYS - 1),
+    )
+
+
+def unseen_lines(known: Known) -> Iterable[Unseen]:
+    """What of one cluster could not be looked at."""
+    last = max((state.at for state in known.states.values()), default=None)
+    if known.swept is None:
+        yield Unseen(known.cluster, "it did not answer in time", last=last)
+        return
+    if known.swept.problem:
+        yield Unseen(known.cluster, known.swept.problem, last=last)
+        return
+    by_reason: dict[str, list[GatewayState]] = {}
+    for state in known.states.values():
+        if state.at < known.swept.at:
+            by_reason.setdefault("it was not among the gateways that could be found", []).append(state)
+        elif state.unseen is not None:
+            by_reason.setdefault(state.missing or "a check could not be made", []).append(state)
+    for why, states in by_reason.items():
+        seen = min((s.unseen or s.at for s in states), default=None)
+        yield Unseen(known.cluster, why, tuple(s.gateway for s in states), seen)
+
+
+def loud(cluster: str, gateway: str, faults: Sequence[Fault], hush: set[tuple[str, str, str]]) -> tuple[Fault, ...]:
+    """The faults that nobody has muted."""
+    return tuple(fault for fault in faults if (cluster, gateway, fault.check) not in hush)
+
+
+def broken_lines(known: Known, hush: set[tuple[str, str, str]], now: datetime) -> Iterable[Line]:
+    """The gateways of one cluster that are broken, or were when something was last known."""
+    for state in known.states.values():
+        if state.broken and (faults := loud(known.cluster, state.gateway, state.faults, hush)):
+            owner = known.owners.get(state.gateway, "")
+            day = (now - state.since).days + 1
+            unsure = not _is_seen(known, state)
+            yield Line(known.cluster, state.gateway, faults, state.since, owner, day, uncertain=unsure, by=state.by)
+
+
+def _told(line: Line, known: Sequence[Known], since: datetime) -> Line:
+    """How often it broke: a gateway that flaps is told once, with the number."""
+    events = next(each.events for each in known if each.cluster == line.cluster)
+    times = sum(e.kind is EventKind.BROKE and e.gateway == line.gateway and e.at > since for e in events)
+    return Line(
+        line.cluster, line.gateway, line.faults, line.since, line.owner, line.day, times=max(1, times), by=line.by
+    )
+
+
+def fixed_lines(known: Known, hush: set[tuple[str, str, str]], since: datetime) -> Iterable[Line]:
+    """The gateways that were broken after `since` and are not now."""
+    ended: dict[str, list[Event]] = {}
+    for each in known.events:
+        if each.at > since and (each.kind is EventKind.FIXED or (each.kind is EventKind.VANISHED and each.lasted)):
+            ended.setdefault(each.gateway, []).append(each)
+    for gateway, events in sorted(ended.items()):
+        state = known.states.get(gateway)
+        last = events[-1]
+        if (state is not None and state.broken) or not loud(known.cluster, gateway, last.faults, hush):
+            continue
+        began = last.at - timedelta(seconds=last.lasted)
+        gone = last.kind is EventKind.VANISHED
+        owner = known.owners.get(gateway, "")
+        yield Line(
+            known.cluster,
+            gateway,
+            last.faults,
+            began,
+            owner,
+            lasted=sum(e.lasted for e in events),
+            times=len(events),
+            gone=gone,
+            by=last.by,
+        )
+
+
+def drifted_lines(known: Sequence[Known], kind: EventKind, since: datetime) -> Iterable[Drifted]:
+    """The gateways of which settings are otherwise than at `since`."""
+    for cluster in known:
+        by_gateway: dict[str, dict[tuple[str, str], Drift]] = {}
+        at: dict[str, datetime] = {}
+        for event in cluster.events:
+            if event.kind is kind and event.at > since:
+                found = by_gateway.setdefault(event.gateway, {})
+                at[event.gateway] = event.at
+                for each in event.drift:
+                    first = found.get((each.resource, each.field))
+                    before = first.before if first is not None else each.before
+                    found[each.resource, each.field] = Drift(
+                        each.resource, each.field, before, each.after, each.who, each.at
+                    )
+        for gateway, drift in sorted(by_gateway.items()):
+            # What was changed and changed back is as it was.
+            if changed := tuple(each for each in drift.values() if each.before != each.after):
+                yield Drifted(cluster.cluster, gateway, changed, at[gateway])
+
+
+def _limits(known: Sequence[Known], hush: set[tuple[str, str, str]]) -> tuple[Limit, ...]:
+    found: dict[tuple[str, str, str], tuple[Fault, list[str]]] = {}
+    for cluster in known:
+        for state in cluster.states.values():
+            for risk in loud(cluster.cluster, state.gateway, state.risks, hush):
+                if risk.check in LIMITS:
+                    key = (cluster.cluster, risk.check, risk.subject)
+                    found.setdefault(key, (risk, []))[1].append(state.gateway)
+    return tuple(Limit(cluster, fault, tuple(names)) for (cluster, _, _), (fault, names) in found.items())
+
+
+def _counts(known: Sequence[Known], hush: set[tuple[str, str, str]]) -> Counts:
+    kinds: Counter[str] = Counter()
+    muted = 0
+    for cluster in known:
+        for state in cluster.states.values():
+            kinds[_kind(state) if _is_seen(cluster, state) else "unknown"] += 1
+            muted += state.broken and not loud(cluster.cluster, state.gateway, state.faults, hush)
+    return Counts(
+        len(known), kinds.total(), kinds["broken"], kinds["unknown"], kinds["warned"], kinds["healthy"], muted
+    )
+
+
+def _is_seen(known: Known, state: GatewayState) -> bool:
+    """Whether what is known of the gateway is from the last look, and certain."""
+    looked = known.swept is not None and not known.swept.problem
+    return looked and state.unseen is None and (known.swept is None or state.at >= known.swept.at)
+
+
+def _kind(state: GatewayState) -> str:
+    if state.broken:
+        return "broken"
+    return "warned" if state.risks else "healthy"
+
+
+def _concerns(mute: Mute, known: Sequence[Known]) -> bool:
+    return any(mute.cluster == each.cluster for each in known)
+
+
+def _rows(known: Sequence[Known]) -> tuple[Row, ...]:
+    return tuple(Row(each.cluster, gateway, days) for each in known for gateway, days in sorted(each.days.items()))

@@ -1,0 +1,166 @@
+"""What is remembered of every gateway of every cluster, in Redis: its state, what happened to it, a mark for each day.
+
+Keys (all under the prefix): `fleet:state:CLUSTER` a hash of states by gateway, `fleet:events:CLUSTER` what happened, by time,
+`fleet:day:CLUSTER:DATE` the worst mark of the day by gateway, `fleet:sweeps:CLUSTER` how each sweep went, by time,
+`fleet:mutes` what nobody wants to hear of. It grows with gateways and with what happens to them, not with looks.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+from pydantic import TypeAdapter
+from redis import Redis
+from redis.client import Pipeline
+
+from checks.model.findings import Verdict
+from workers.fleet.records import Event, GatewayState, Look, Mute, SweptCluster
+from workers.fleet.transitions import advance, vanished
+
+DAYS = 16
+"""Days for which marks are kept: the picture shows fourteen."""
+
+SWEEPS = timedelta(days=8)
+"""How long it is remembered how each sweep went: a week's handoff can say how often was looked."""
+
+AHEAD = timedelta(minutes=2)
+"""What is known may come from a clock that was ahead by so much; anything further ahead was a clock that has jumped."""
+
+_STATE = TypeAdapter(GatewayState)
+_EVENT = TypeAdapter(Event)
+_SWEPT = TypeAdapter(SweptCluster)
+_MUTE = TypeAdapter(Mute)
+
+MARKS = {Verdict.BROKEN: "b", Verdict.INCONCLUSIVE: "u", Verdict.DEGRADED: "d", Verdict.HEALTHY: "h"}
+"""A day's mark by verdict; the worst of the day stands, in this order."""
+
+
+class Ledger:
+    """Every method may raise `connection.Unavailable`."""
+
+    def __init__(self, redis: Redis, prefix: str, keep: int) -> None:
+        self.redis = redis
+        self.prefix = prefix
+        self.keep = timedelta(seconds=keep)
+
+    # writing
+
+    def note(self, cluster: str, looks: Sequence[Look], now: datetime) -> tuple[Event, ...]:
+        """Remembers looks at gateways of one cluster; a repetition changes nothing. Gives what happened by them."""
+        return self._apply(cluster, looks, now, None, "")
+
+    def note_sweep(self, swept: SweptCluster, looks: Sequence[Look], now: datetime) -> tuple[Event, ...]:
+        """Remembers a sweep: how it went, its looks, and which gateways are no longer there. One that could not look says
+        nothing about gateways."""
+        whole = None if swept.problem or not swept.complete else {look.gateway for look in looks}
+        events = self._apply(swept.cluster, looks, now, whole, swept.by)
+        key = self._key("sweeps", swept.cluster)
+        with self.redis.pipeline(transaction=True) as pipe:
+            pipe.zadd(key, {_SWEPT.dump_json(swept).decode(): swept.at.timestamp()})
+            pipe.zremrangebyscore(key, "-inf", (now - SWEEPS).timestamp())
+            pipe.expire(key, SWEEPS)
+            pipe.execute()
+        return events
+
+    def _apply(
+        self, cluster: str, looks: Sequence[Look], now: datetime, whole: set[str] | None, by: str
+    ) -> tuple[Event, ...]:
+        with self.redis.lock(self._key("lock", cluster), timeout=20, blocking_timeout=15):
+            states = self.states(cluster)
+            events: list[Event] = []
+            with self.redis.pipeline(transaction=True) as pipe:
+                for look in looks:
+                    before = _sane(states.get(look.gateway), now)
+                    after, happened = advance(before, look)
+                    if after is not before:
+                        pipe.hset(self._key("state", cluster), look.gateway, _STATE.dump_json(after).decode())
+                    events += happened
+                for gone in sorted(states.keys() - whole) if whole is not None else ():
+                    pipe.hdel(self._key("state", cluster), gone)
+                    events.append(vanished(states[gone], by, now))
+                self._mark(pipe, cluster, looks)
+                self._keep_events(pipe, cluster, events, now)
+                pipe.execute()
+        return tuple(events)
+
+    def _mark(self, pipe: Pipeline, cluster: str, looks: Sequence[Look]) -> None:
+        for day in sorted({look.at.date() for look in looks}):
+            key = self._key("day", cluster, day.isoformat())
+            known = self.redis.hgetall(key)
+            for look in looks:
+                if look.at.date() == day:
+                    worst = _worst(str(known.get(look.gateway, "")), MARKS[look.verdict])
+                    pipe.hset(key, look.gateway, worst)
+            pipe.expire(key, timedelta(days=DAYS))
+
+    def _keep_events(self, pipe: Pipeline, cluster: str, events: Iterable[Event], now: datetime) -> None:
+        key = self._key("events", cluster)
+        for each in events:
+            pipe.zadd(key, {_EVENT.dump_json(each).decode(): each.at.timestamp()})
+        pipe.zremrangebyscore(key, "-inf", (now - self.keep).timestamp())
+        pipe.expire(key, self.keep)
+
+    # reading
+
+    def states(self, cluster: str) -> dict[str, GatewayState]:
+        """What is known of each gateway of a cluster, by `namespace/name`."""
+        found = self.redis.hgetall(self._key("state", cluster))
+        return {str(name): _STATE.validate_json(str(value)) for name, value in sorted(found.items())}
+
+    def state(self, cluster: str, gateway: str) -> GatewayState | None:
+        """What is known of one gateway."""
+        raw = self.redis.hget(self._key("state", cluster), gateway)
+        return _STATE.validate_json(str(raw)) if raw is not None else None
+
+    def events(self, cluster: str, since: datetime, until: datetime) -> tuple[Event, ...]:
+        """What happened after `since`, up to `until`, oldest first."""
+        found = self.redis.zrangebyscore(self._key("events", cluster), f"({since.timestamp()}", until.timestamp())
+        return tuple(_EVENT.validate_json(str(raw)) for raw in found)
+
+    def sweeps(self, cluster: str, since: datetime, until: datetime) -> tuple[SweptCluster, ...]:
+        """How the sweeps of a cluster went, oldest first."""
+        found = self.redis.zrangebyscore(self._key("sweeps", cluster), since.timestamp(), until.timestamp())
+        return tuple(_SWEPT.validate_json(str(raw)) for raw in found)
+
+    def days(self, cluster: str, days: Sequence[date]) -> dict[str, str]:
+        """By gateway, a mark for each of these days: b, u, d, h, or `.` where nobody looked."""
+        with self.redis.pipeline(transaction=False) as pipe:
+            for day in days:
+                pipe.hgetall(self._key("day", cluster, day.isoformat()))
+            found = pipe.execute()
+        names = sorted({str(name) for marks in found for name in marks})
+        return {name: "".join(str(marks.get(name, ".")) for marks in found) for name in names}
+
+    # mutes
+
+    def mute(self, mute: Mute) -> None:
+        """Nobody wants to hear of this until it ends; a new one replaces the old one."""
+        field = f"{mute.cluster}|{mute.gateway}|{mute.check}"
+        self.redis.hset(self._key("mutes"), field, _MUTE.dump_json(mute).decode())
+
+    def unmute(self, cluster: str, gateway: str, check: str) -> bool:
+        """Ends a mute early. False where there was none."""
+        return bool(self.redis.hdel(self._key("mutes"), f"{cluster}|{gateway}|{check}"))
+
+    def mutes(self, now: datetime) -> tuple[Mute, ...]:
+        """The mutes that have not ended, by their end."""
+        found = [_MUTE.validate_json(str(raw)) for raw in self.redis.hvals(self._key("mutes"))]
+        for each in found:
+            if each.until <= now:
+                self.unmute(each.cluster, each.gateway, each.check)
+        return tuple(sorted((m for m in found if m.until > now), key=lambda m: (m.until, m.cluster, m.gateway)))
+
+    def _key(self, *parts: str) -> str:
+        return self.prefix + ":".join(("fleet", *parts))
+
+
+def _sane(state: GatewayState | None, now: datetime) -> GatewayState | None:
+    """A state from a clock that has since jumped back must not keep out every look until the time is reached again."""
+    if state is None or state.at <= now + AHEAD:
+        return state
+    return replace(state, at=now - timedelta(microseconds=1), since=min(state.since, now))
+
+
+def _worst(known: str, new: str) -> str:
+    order = "".join(MARKS.values())
+    return min((mark for mark in (known, new) if mark), key=order.index)

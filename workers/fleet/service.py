@@ -1,0 +1,279 @@
+"""Digests, handoffs and the sweeps behind them: what the ticker does, and what the bot may ask. Every time is a value.
+
+Keys (all under the prefix): `digest:order:ID` and `digest:doc:ID`, `digests` those that wait for their sweep,
+`handoff:ID`, `handoff:ID:taken`, `handoffs` those to be reminded of by their time.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+from pydantic import TypeAdapter
+from redis import Redis
+
+from checks.config.configuration import Config
+from workers.fleet import digest, handoff
+from workers.fleet.ledger import Ledger
+from workers.fleet.records import Mute
+from workers.fleet.schedule import Due, Schedule, Schedules, clusters_of
+from workers.fleet.sweeps import Sweep, Sweeps
+from workers.fleet.transitions import look_of
+from workers.runs.documents import Documents
+from workers.runs.history import History
+from workers.runs.records import Run, Watch
+
+log = logging.getLogger(__name__)
+
+PATIENCE = timedelta(minutes=10)
+"""A digest waits for its sweep so long; what has not answered by then is named as not looked at."""
+
+REMINDED = timedelta(minutes=30)
+"""After so long somebody is reminded, once, that nobody has taken a handoff."""
+
+IN_FLIGHT = 200
+"""Parts of one sweep that are under way at a time, so that the queue stays short."""
+
+_BEGIN = """
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) == false then return 0 end
+redis.call('ZADD', KEYS[2], ARGV[3], ARGV[4])
+return 1
+"""
+
+_ORDER = TypeAdapter(digest.Order)
+_DIGEST = TypeAdapter(digest.Digest)
+_HANDOFF = TypeAdapter(handoff.Handoff)
+
+SendPart = Callable[[str], bool]
+"""Sends the task of one part (`SWEEP/CLUSTER`); False where the broker does not take it."""
+
+
+class Fleet:
+    """Every method may raise `connection.Unavailable`."""
+
+    def __init__(self, redis: Redis, prefix: str, keep: int, documents: Documents, history: History) -> None:
+        self.redis = redis
+        self.prefix = prefix
+        self.keep = keep
+        self.documents = documents
+        self.history = history
+        self.ledger = Ledger(redis, prefix, keep)
+        self.sweeps = Sweeps(redis, prefix)
+        self.schedules = Schedules(redis, prefix)
+        self._begin = redis.register_script(_BEGIN)
+
+    # the ticker
+
+    def tick(self, config: Config, now: datetime, send: SendPart) -> None:
+        """One round: begins what is due, sends parts, makes the digests whose sweep is over, reminds. Idempotent, and
+        harmless when several run at once."""
+        names = tuple(each.name for each in config.clusters)
+        self.schedules.take(self.schedules.all(config), now, lambda due: self._begun(due, names, now))
+        self._regular_sweep(config, now)
+        for each in self._waiting():
+            self.sweeps.begin(each.id, each.clusters, now, PATIENCE, f"digest in {each.channel}")
+        for sweep in self.sweeps.open():
+            self._drive(sweep, now, send)
+        for each in self._waiting():
+            found = self.sweeps.get(each.id)
+            if found is None or found.over(now):
+                self._compose(each, found, now)
+        self._remind(now)
+
+    def _begun(self, due: Due, names: Sequence[str], now: datetime) -> bool:
+        schedule = due.schedule
+        there, gone = clusters_of(schedule, names)
+        week = schedule.recurrence.week
+        order = digest.Order(
+            id=f"{schedule.id}-{due.window}",
+            channel=schedule.channel,
+            clusters=there,
+            due=due.at,
+            since=due.since,
+            window=due.window,
+            schedule=schedule.id,
+            when=str(schedule.recurrence),
+            zone=schedule.recurrence.zone,
+            show=schedule.show,
+            late=due.late,
+            weekly=due.since is None or week(due.since) != week(due.at),
+            gone=gone,
+        )
+        return self.order_digest(order, now)
+
+    def _regular_sweep(self, config: Config, now: datetime) -> None:
+        every = config.sweep_every
+        if not every or not config.clusters:
+            return
+        slot = int(now.timestamp() // every.total_seconds())
+        known = self.redis.get(self._key("sweep", "slot"))
+        if known is not None and int(known) == slot:
+            return
+        going = any(each.why == "regular" and not each.over(now) for each in self.sweeps.open())
+        if known is not None and not going:
+            # One that overlaps the next is waited for; its slot is left out.
+            names = [each.name for each in config.clusters]
+            self.sweeps.begin(f"regular-{slot}", names, now, max(PATIENCE, every / 2), "regular")
+        self.redis.set(self._key("sweep", "slot"), slot)
+
+    def _drive(self, sweep: Sweep, now: datetime, send: SendPart) -> None:
+        if sweep.over(now):
+            self.sweeps.close(sweep.id)
+            return
+        for cluster in sweep.waiting[:IN_FLIGHT]:
+            if self.sweeps.sends(sweep, cluster):
+                send(f"{sweep.id}/{cluster}")
+
+    # digests
+
+    def order_digest(self, order: digest.Order, now: datetime) -> bool:
+        """A digest is to be made once its clusters have been looked at. False where it had been ordered before."""
+        return bool(
+            self._begin(
+                keys=[self._key("digest", "order", order.id), self._key("digests")],
+                args=[_ORDER.dump_json(order).decode(), self.keep, now.timestamp(), order.id],
+            )
+        )
+
+    def digest_now(
+        self, channel: str, user: str, clusters: Sequence[str], schedule: Schedule | None, now: datetime
+    ) -> str:
+        """Orders a digest at somebody's wish; gives its id."""
+        order = digest.Order(
+            id=secrets.token_hex(6),
+            channel=channel,
+            clusters=tuple(clusters),
+            due=now,
+            when=str(schedule.recurrence) if schedule is not None else "",
+            zone=schedule.recurrence.zone if schedule is not None else "UTC",
+            show="full",
+            user=user,
+        )
+        self.order_digest(order, now)
+        return order.id
+
+    def digest_of(self, digest_id: str) -> digest.Digest | None:
+        """A digest that has been made, or None."""
+        raw = self.redis.get(self._key("digest", "doc", digest_id))
+        return _DIGEST.validate_json(str(raw)) if raw is not None else None
+
+    def _waiting(self) -> tuple[digest.Order, ...]:
+        found = []
+        for each in self.redis.zrange(self._key("digests"), 0, -1):
+            raw = self.redis.get(self._key("digest", "order", str(each)))
+            if raw is None:
+                self.redis.zrem(self._key("digests"), str(each))
+            else:
+                found.append(_ORDER.validate_json(str(raw)))
+        return tuple(found)
+
+    def _compose(self, order: digest.Order, sweep: Sweep | None, now: datetime) -> None:
+        since = order.since or order.due - digest.FIRST
+        parts = {each.cluster: each for each in sweep.done} if sweep is not None else {}
+        last = [now.date() - timedelta(days=n) for n in reversed(range(digest.PICTURE_DAYS))]
+        known = [replace(self._known(each, since, now, last), swept=parts.get(each)) for each in order.clusters]
+        made = digest.compose(order, known, self.ledger.mutes(now), now)
+        new = self.redis.set(
+            self._key("digest", "doc", order.id), _DIGEST.dump_json(made).decode(), nx=True, ex=self.keep
+        )
+        if new and order.schedule:
+            self.schedules.composed(order.schedule, now)
+        self.documents.changed(f"digest/{order.id}")
+        self.redis.zrem(self._key("digests"), order.id)
+
+    def _known(self, cluster: str, since: datetime, until: datetime, days: Sequence[date] = ()) -> digest.Known:
+        states = self.ledger.states(cluster)
+        return digest.Known(
+            cluster=cluster,
+            states=states,
+            events=self.ledger.events(cluster, since, until),
+            owners={
+                name: user
+                for name, (user, at) in self.history.owned(cluster).items()
+                # Whoever was on an earlier failure of the gateway is not on this one.
+                if name in states and at >= states[name].since
+            },
+            days=self.ledger.days(cluster, days) if days else {},
+        )
+
+    # handoffs
+
+    def preview(self, order: handoff.Order, watches: Sequence[Watch]) -> handoff.Handoff:
+        """The handoff as it would be."""
+        since = order.at - order.span
+        week = min(since, order.at - handoff.AGAIN)
+        known = [self._known(each, week, order.at) for each in order.clusters]
+        sweeps = [part for each in order.clusters for part in self.ledger.sweeps(each, since, order.at)]
+        runs = {
+            f"{state.cluster} {state.gateway}": past[0].run
+            for each in known
+            for state in each.states.values()
+            if (past := self.history.past(state.cluster, state.gateway, 1)) and past[0].at >= since
+        }
+        return handoff.compose(order, known, self.ledger.mutes(order.at), watches, sweeps, runs)
+
+    def hand_over(self, order: handoff.Order, watches: Sequence[Watch]) -> bool:
+        """Makes a handoff, which the courier then shows. False where this very one was made before."""
+        made = _HANDOFF.dump_json(self.preview(order, watches)).decode()
+        due = (order.at + REMINDED).timestamp()
+        new = self._begin(
+            keys=[self._key("handoff", order.id), self._key("handoffs")], args=[made, self.keep, due, order.id]
+        )
+        self.documents.changed(f"handoff/{order.id}")
+        return bool(new)
+
+    def handoff_of(self, handoff_id: str) -> handoff.Handoff | None:
+        """A handoff with who has taken it, or None where it is unknown or too old."""
+        raw = self.redis.get(self._key("handoff", handoff_id))
+        if raw is None:
+            return None
+        found = _HANDOFF.validate_json(str(raw))
+        taken = self.redis.get(self._key("handoff", handoff_id, "taken"))
+        reminded = bool(self.redis.exists(self._key("handoff", handoff_id, "reminded")))
+        if taken is None:
+            return replace(found, reminded=reminded)
+        user, _, at = str(taken).partition(" ")
+        return replace(found, reminded=reminded, taken_by=user, taken_at=datetime.fromisoformat(at))
+
+    def take(self, handoff_id: str, user: str, now: datetime) -> handoff.Handoff | None:
+        """Somebody has it: what is open is theirs from now on. The first one counts; gives the handoff with who that is, or
+        None where it is unknown or too old."""
+        found = self.handoff_of(handoff_id)
+        if found is None or found.taken_by:
+            return found
+        key = self._key("handoff", handoff_id, "taken")
+        if self.redis.set(key, f"{user} {now.isoformat()}", nx=True, ex=self.keep):
+            for line in found.open:
+                self.history.take(line.cluster, line.gateway, user, now)
+            self.redis.zrem(self._key("handoffs"), handoff_id)
+            self.documents.changed(f"handoff/{handoff_id}")
+        return self.handoff_of(handoff_id)
+
+    def _remind(self, now: datetime) -> None:
+        for each in self.redis.zrangebyscore(self._key("handoffs"), "-inf", now.timestamp()):
+            name = str(each)
+            if self.redis.set(self._key("handoff", name, "reminded"), "1", nx=True, ex=self.keep):
+                self.documents.changed(f"handoff/{name}")
+            self.redis.zrem(self._key("handoffs"), name)
+
+    # runs and mutes
+
+    def note_run(self, run: Run) -> None:
+        """Remembers what a run said of a whole gateway."""
+        target = run.order.target
+        if run.report is None or run.ended is None or target.host or target.client:
+            return
+        self.ledger.note(run.report.cluster, [look_of(run.report, run.id, run.ended)], run.ended)
+
+    def mute(self, mute: Mute) -> None:
+        """Nobody wants to hear of a fault until the mute ends."""
+        self.ledger.mute(mute)
+
+    def _key(self, *parts: str) -> str:
+        return self.prefix + ":".join(parts)
+
+
+def present() -> datetime:
+    """The clock of processes; everything else is handed the time."""
+    return datetime.now(UTC)

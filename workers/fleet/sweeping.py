@@ -1,0 +1,99 @@
+"""Carries out one cluster's part of a sweep: looks, remembers, and notes what came of it, whatever happens."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+from redis.exceptions import LockError
+
+from checks.catalogue import catalogue
+from checks.config.configuration import ClusterConfig, Config, UnknownCluster
+from checks.engine.sweep import ClusterSweep
+from checks.sources.bundle import BundleError
+from checks.sources.source import Source, SourceError
+from checks.sources.sweep import Limits, identity_of, sweep_cluster
+from workers.fleet.ledger import Ledger
+from workers.fleet.records import SweptCluster
+from workers.fleet.sweeps import MOST_ATTEMPTS, Sweep, Sweeps
+from workers.fleet.transitions import look_of
+
+log = logging.getLogger(__name__)
+
+_LONGEST = 400
+
+
+class Sweeper:
+    """Carries out parts with one worker process's clusters. `clock` gives the time."""
+
+    def __init__(
+        self,
+        sweeps: Sweeps,
+        ledger: Ledger,
+        config: Config,
+        source: Callable[[ClusterConfig], Source],
+        timeout: float,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.sweeps = sweeps
+        self.ledger = ledger
+        self.config = config
+        self.source = source
+        self.timeout = timeout
+        self.clock = clock
+        self.limits = Limits()
+
+    def carry_out(self, sweep_id: str, cluster: str) -> None:
+        """Takes the part up, unless it is done, too late, or somebody looks at the cluster already (then the ticker sends it
+        again, and what they found serves here, too)."""
+        sweep = self.sweeps.get(sweep_id)
+        if sweep is None or cluster not in sweep.waiting or sweep.over(self.clock()):
+            return
+        lease = self.sweeps.lease(cluster, self.timeout + 60)
+        if not lease.acquire():
+            log.info("sweep %s: %s is being looked at already", sweep_id, cluster)
+            return
+        try:
+            self.sweeps.done(sweep_id, self._part(sweep, cluster))
+        finally:
+            try:
+                lease.release()
+            except LockError:
+                log.warning("sweep %s: the lease of %s had run out", sweep_id, cluster)
+
+    def _part(self, sweep: Sweep, cluster: str) -> SweptCluster:
+        if recent := self.ledger.sweeps(cluster, sweep.created, self.clock()):
+            # An overlapping sweep has just looked.
+            return recent[-1]
+        if self.sweeps.attempt(sweep.id, cluster) > MOST_ATTEMPTS:
+            return self._failed(sweep, cluster, "looking at it took the worker down twice")
+        try:
+            entry = self.config.cluster(cluster)
+            source = self.source(entry)
+        except UnknownCluster:
+            return self._failed(sweep, cluster, "it is no longer in the configuration")
+        except (SourceError, BundleError) as wrong:
+            return self._failed(sweep, cluster, str(wrong))
+        left = (sweep.until - self.clock()) / timedelta(seconds=1)
+        look = partial(sweep_cluster, source, identity_of(entry), catalogue(), limits=self.limits)
+        return self._remember(sweep, look(timeout=max(1.0, min(self.timeout, left))))
+
+    def _remember(self, sweep: Sweep, swept: ClusterSweep) -> SweptCluster:
+        now = self.clock()
+        part = SweptCluster(
+            swept.cluster,
+            sweep.id,
+            now,
+            len(swept.reports),
+            swept.seconds,
+            swept.problem[:_LONGEST],
+            swept.complete,
+        )
+        self.ledger.note_sweep(part, [look_of(report, sweep.id, now) for report in swept.reports], now)
+        return part
+
+    def _failed(self, sweep: Sweep, cluster: str, problem: str) -> SweptCluster:
+        now = self.clock()
+        part = SweptCluster(cluster, sweep.id, now, problem=problem[:_LONGEST])
+        self.ledger.note_sweep(part, (), now)
+        return part

@@ -1,0 +1,143 @@
+"""Sweeps over many clusters: a record with a part for each cluster, carried out by whichever worker takes it.
+
+Keys (all under the prefix): `sweep:ID` the record, `sweep:ID:done` what came of each cluster, `sweeps` all that are open by
+their deadline, `sweep:sent:ID:CLUSTER` a part that was sent lately, `sweep:lease:CLUSTER` a cluster that is being looked at.
+Parts are counted here and not in the queue: a part that is lost, killed or late keeps no other from being counted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic import TypeAdapter
+from redis import Redis
+from redis.lock import Lock
+
+from workers.fleet.records import SweptCluster
+
+MOST_ATTEMPTS = 2
+"""A part that has taken two workers down with it is ended, not tried again."""
+
+AGAIN = 30
+"""Seconds after which a part that nobody has finished is sent again."""
+
+KEPT = timedelta(days=2)
+
+_SWEPT = TypeAdapter(SweptCluster)
+
+_BEGIN = """
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('HSET', KEYS[1], 'clusters', ARGV[1], 'created', ARGV[2], 'until', ARGV[3], 'why', ARGV[4])
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+redis.call('ZADD', KEYS[2], ARGV[6], ARGV[7])
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One sweep. `until` is when it ends with what it has; `why` says who wanted it, for the log."""
+
+    id: str
+    clusters: tuple[str, ...]
+    created: datetime
+    until: datetime
+    why: str = ""
+    done: tuple[SweptCluster, ...] = ()
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """The clusters of which nothing has come yet."""
+        there = {each.cluster for each in self.done}
+        return tuple(each for each in self.clusters if each not in there)
+
+    def over(self, now: datetime) -> bool:
+        """Whether nothing more is waited for."""
+        return not self.waiting or now >= self.until
+
+
+class Sweeps:
+    """Every method may raise `connection.Unavailable`."""
+
+    def __init__(self, redis: Redis, prefix: str) -> None:
+        self.redis = redis
+        self.prefix = prefix
+        self._begin = redis.register_script(_BEGIN)
+
+    def begin(self, sweep_id: str, clusters: Sequence[str], now: datetime, within: timedelta, why: str) -> bool:
+        """A new sweep; False where one of this id was begun before."""
+        until = now + within
+        return bool(
+            self._begin(
+                keys=[self._key("sweep", sweep_id), self._key("sweeps")],
+                args=[
+                    "\n".join(clusters),
+                    now.isoformat(),
+                    until.isoformat(),
+                    why,
+                    int(KEPT.total_seconds()),
+                    until.timestamp(),
+                    sweep_id,
+                ],
+            )
+        )
+
+    def get(self, sweep_id: str) -> Sweep | None:
+        """The sweep with what has come of it, or None where it is unknown or too old."""
+        with self.redis.pipeline(transaction=True) as pipe:
+            pipe.hgetall(self._key("sweep", sweep_id))
+            pipe.hgetall(self._key("sweep", sweep_id, "done"))
+            record, done = pipe.execute()
+        if not record:
+            return None
+        return Sweep(
+            sweep_id,
+            tuple(each for each in str(record["clusters"]).split("\n") if each),
+            datetime.fromisoformat(record["created"]),
+            datetime.fromisoformat(record["until"]),
+            str(record["why"]),
+            tuple(_SWEPT.validate_json(str(value)) for _, value in sorted(done.items())),
+        )
+
+    def open(self) -> tuple[Sweep, ...]:
+        """The sweeps that have not been closed, oldest deadline first."""
+        found: list[Sweep] = []
+        for each in self.redis.zrange(self._key("sweeps"), 0, -1):
+            sweep = self.get(str(each))
+            if sweep is None:
+                self.close(str(each))
+            else:
+                found.append(sweep)
+        return tuple(found)
+
+    def close(self, sweep_id: str) -> None:
+        """Nothing more is waited for: its parts are no longer sent."""
+        self.redis.zrem(self._key("sweeps"), sweep_id)
+
+    def done(self, sweep_id: str, part: SweptCluster) -> bool:
+        """Notes what came of one cluster. False where that was known."""
+        key = self._key("sweep", sweep_id, "done")
+        new = self.redis.hsetnx(key, part.cluster, _SWEPT.dump_json(part).decode())
+        self.redis.expire(key, KEPT)
+        return bool(new)
+
+    def sends(self, sweep: Sweep, cluster: str) -> bool:
+        """Whether this part is to be sent now; True at most once in `AGAIN` seconds."""
+        return bool(self.redis.set(self._key("sweep", "sent", sweep.id, cluster), "1", nx=True, ex=AGAIN))
+
+    def attempt(self, sweep_id: str, cluster: str) -> int:
+        """Notes that a worker takes up the part; gives how often that has happened."""
+        key = self._key("sweep", sweep_id, "attempts")
+        with self.redis.pipeline(transaction=True) as pipe:
+            pipe.hincrby(key, cluster, 1)
+            pipe.expire(key, KEPT)
+            count, _ = pipe.execute()
+        return int(count)
+
+    def lease(self, cluster: str, seconds: float) -> Lock:
+        """One sweep of a cluster at a time, whichever sweeps want it: acquire without blocking."""
+        key = self._key("sweep", "lease", cluster)
+        return Lock(self.redis, key, timeout=seconds, thread_local=False, blocking=False)
+
+    def _key(self, *parts: str) -> str:
+        return self.prefix + ":".join(parts)

@@ -1,0 +1,208 @@
+"""From one look at a gateway to the next: what is known now, and what has happened. Pure."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from checks.engine.settings_snapshot import PREFIX_FIELD
+from checks.model.findings import Finding, Report, Severity, Status, Verdict
+from checks.reports.wording import roots_of
+from workers.fleet.records import Drift, Event, EventKind, Fault, GatewayState, Look, Setting, Written
+
+# What changes by itself from one look to the next: moments, ages, counts of restarts and repetitions.
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?")
+_SPAN = re.compile(r"\b\d+(?:\.\d+)?\s?(?:ms|s|m|h|d|seconds?|minutes?|hours?|days?)\b")
+_COUNT = re.compile(r"\b(?:x\d+|\d+ (?:times|restarts?))\b")
+_LONGEST = 300
+
+
+def look_of(report: Report, by: str, at: datetime) -> Look:
+    """What a report says that is worth remembering. `at` is when the look was taken."""
+    settings = report.settings
+    return Look(
+        by=by,
+        cluster=report.cluster,
+        gateway=f"{report.namespace}/{report.gateway}",
+        at=at,
+        verdict=report.verdict,
+        faults=tuple(_fault(f, at) for f in roots_of(report)),
+        risks=tuple(_fault(f, at) for f in report.of(Status.WARN) if not f.explained_by),
+        settings=tuple(Setting(e.resource, e.field, e.observed) for e in settings),
+        prefix=next((e.observed for e in settings if e.field == PREFIX_FIELD), ""),
+        written=tuple(Written(c.resource, c.at, c.who) for c in report.changes if c.who),
+        missing=_missing(report),
+    )
+
+
+def _missing(report: Report) -> str:
+    """The first thing that could not be read, or the first check that could not be made."""
+    unmade = next((f for f in report.of(Status.UNKNOWN) if f.severity is not Severity.RISKS), None)
+    if report.gaps:
+        return report.gaps[0]
+    return f"{unmade.code} {unmade.title}: {unmade.summary}" if unmade is not None else ""
+
+
+def identity_of(finding: Finding) -> str:
+    """A digest of code, subject and evidence, without what changes by itself."""
+    parts = [
+        finding.code,
+        finding.subject,
+        *(f"{e.resource}\n{e.field}\n{_still(e.observed)}" for e in finding.evidence),
+    ]
+    return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]
+
+
+def _still(observed: str) -> str:
+    return _COUNT.sub("#", _SPAN.sub("#", _MOMENT.sub("#", observed)))
+
+
+def _fault(finding: Finding, at: datetime) -> Fault:
+    summary = finding.summary if len(finding.summary) <= _LONGEST else finding.summary[: _LONGEST - 1] + "…"
+    return Fault(finding.check, finding.code, finding.title, finding.subject, summary, identity_of(finding), at)
+
+
+def advance(state: GatewayState | None, look: Look) -> tuple[GatewayState, tuple[Event, ...]]:
+    """What is known after the look, and what happened. The same look again, and one that is older than what is known,
+    change nothing."""
+    if state is None:
+        return _first(look)
+    if look.by == state.by or look.at < state.at:
+        return state, ()
+    events = [*_of_condition(state, look), *_of_settings(state, look)]
+    return _next(state, look), tuple(events)
+
+
+def _first(look: Look) -> tuple[GatewayState, tuple[Event, ...]]:
+    broken = look.verdict is Verdict.BROKEN
+    unseen = look.at if look.verdict is Verdict.INCONCLUSIVE else None
+    well = None if broken or unseen else look.at
+    state = GatewayState(
+        look.cluster,
+        look.gateway,
+        look.by,
+        look.at,
+        look.verdict,
+        broken,
+        look.at,
+        unseen,
+        look.faults,
+        look.risks,
+        look.settings,
+        look.prefix,
+        look.missing,
+        well,
+        look.settings if well else (),
+        look.written,
+        look.at,
+    )
+    events = [_event(EventKind.APPEARED, look)]
+    if broken:
+        events.append(_event(EventKind.BROKE, look, faults=look.faults))
+    if unseen:
+        events.append(_event(EventKind.LOST, look))
+    return state, tuple(events)
+
+
+def _next(state: GatewayState, look: Look) -> GatewayState:
+    settings = look.settings if not look.missing else _merged(state.settings, look.settings)
+    after = replace(
+        state,
+        by=look.by,
+        at=look.at,
+        verdict=look.verdict,
+        risks=_kept(state.risks, look.risks),
+        settings=settings,
+        prefix=look.prefix or state.prefix,
+        missing=look.missing,
+        written=look.written,
+    )
+    match look.verdict:
+        case Verdict.INCONCLUSIVE:
+            return replace(after, unseen=state.unseen or look.at)
+        case Verdict.BROKEN:
+            since = state.since if state.broken else look.at
+            return replace(after, broken=True, since=since, unseen=None, faults=_kept(state.faults, look.faults))
+        case Verdict.HEALTHY | Verdict.DEGRADED:
+            since = look.at if state.broken else state.since
+            return replace(
+                after, broken=False, since=since, unseen=None, faults=(), well_at=look.at, well_settings=settings
+            )
+
+
+def _of_condition(state: GatewayState, look: Look) -> Iterable[Event]:
+    faults = _kept(state.faults, look.faults)
+    match look.verdict:
+        case Verdict.INCONCLUSIVE:
+            if state.unseen is None:
+                yield _event(EventKind.LOST, look)
+        case Verdict.BROKEN if not state.broken:
+            yield _event(EventKind.BROKE, look, faults=faults)
+        case Verdict.BROKEN:
+            if {f.identity for f in state.faults} != {f.identity for f in faults}:
+                yield _event(EventKind.OTHERWISE, look, faults=faults)
+            if state.unseen is not None:
+                yield _event(EventKind.SEEN, look)
+        case Verdict.HEALTHY | Verdict.DEGRADED:
+            if state.broken:
+                lasted = (look.at - state.since).total_seconds()
+                yield replace(_event(EventKind.FIXED, look, faults=state.faults), lasted=lasted)
+            elif state.unseen is not None:
+                yield _event(EventKind.SEEN, look)
+
+
+def _of_settings(state: GatewayState, look: Look) -> Iterable[Event]:
+    if look.prefix and state.prefix and look.prefix != state.prefix:
+        where = next((s.resource for s in look.settings if s.field == PREFIX_FIELD), look.gateway)
+        who = _writer(where, look.written)
+        moved = Drift(where, PREFIX_FIELD, state.prefix, look.prefix, who.who if who else "", who.at if who else None)
+        yield _event(EventKind.PREFIX, look, drift=(moved,))
+    rest = tuple(each for each in drifted(state.settings, look.settings, look.written) if each.field != PREFIX_FIELD)
+    if rest:
+        yield _event(EventKind.DRIFT, look, drift=rest)
+
+
+def drifted(before: Sequence[Setting], after: Sequence[Setting], written: Sequence[Written] = ()) -> tuple[Drift, ...]:
+    """Settings whose value is another one, in order. What only one side knows says nothing: it may not have been read."""
+    old = {(s.resource, s.field): s.value for s in before}
+    found = []
+    for each in after:
+        was = old.get((each.resource, each.field), each.value)
+        if was != each.value:
+            who = _writer(each.resource, written)
+            found.append(
+                Drift(each.resource, each.field, was, each.value, who.who if who else "", who.at if who else None)
+            )
+    return tuple(found)
+
+
+def since_well(state: GatewayState) -> tuple[Drift, ...]:
+    """What is set otherwise than when the gateway was last well."""
+    return drifted(state.well_settings, state.settings, state.written)
+
+
+def vanished(state: GatewayState, by: str, at: datetime) -> Event:
+    """The gateway is no longer in the cluster's profile."""
+    lasted = (at - state.since).total_seconds() if state.broken else 0.0
+    return Event(EventKind.VANISHED, state.cluster, state.gateway, at, by, state.faults, (), lasted)
+
+
+def _event(kind: EventKind, look: Look, *, faults: tuple[Fault, ...] = (), drift: tuple[Drift, ...] = ()) -> Event:
+    return Event(kind, look.cluster, look.gateway, look.at, look.by, faults, drift)
+
+
+def _kept(before: Sequence[Fault], now: Sequence[Fault]) -> tuple[Fault, ...]:
+    """The faults of now, each with the time since which it has been there."""
+    known = {fault.place: fault.since for fault in before}
+    return tuple(replace(fault, since=known.get(fault.place, fault.since)) for fault in now)
+
+
+def _merged(before: Sequence[Setting], now: Sequence[Setting]) -> tuple[Setting, ...]:
+    """Where not everything could be read, what was known before still stands."""
+    by_key = {(s.resource, s.field): s for s in (*before, *now)}
+    return tuple(by_key[key] for key in sorted(by_key))
+
+
+def _writer(resource: str, written: Sequence[Written]) -> Written | None:
+    return max((w for w in written if w.resource == resource), key=lambda w: w.at, default=None)

@@ -1,0 +1,102 @@
+"""Celery on Redis, set for production: nothing is lost when a worker dies, nothing hangs when Redis does.
+
+Settings were measured against celery 5.6 and kombu 5.7; docs/decisions/0002-celery-on-redis.md has what was seen.
+"""
+
+from celery import Celery
+
+from workers.queue.liveness import Heartbeat
+from workers.queue.presence import Announced
+from workers.queue.settings import Settings, settings
+
+DIAGNOSE_QUEUE = "diagnose"
+COURIER_QUEUE = "courier"
+TICKS_QUEUE = "ticks"
+SWEEP_QUEUE = "sweep"
+
+DELIVER = "bot.courier.deliver"
+"""The courier's task: workers name it, the bot has it."""
+
+
+def make_app(config: Settings) -> Celery:
+    """The Celery application with these settings; used by every process that takes tasks."""
+    app = Celery("egress-diag", broker=config.redis_url)
+    app.steps["consumer"].add(Heartbeat)
+    app.steps["consumer"].add(Announced)
+    app.conf.update(
+        task_default_queue=DIAGNOSE_QUEUE,
+        task_routes={"bot.courier.*": {"queue": COURIER_QUEUE}, "workers.ticks.*": {"queue": TICKS_QUEUE}},
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_store_errors_even_if_ignored=False,
+        # A task is acknowledged when it has ended, and goes back when its worker or pool child dies.
+        task_acks_late=True,
+        task_acks_on_failure_or_timeout=True,
+        task_reject_on_worker_lost=True,
+        task_track_started=False,
+        task_time_limit=config.hard_limit,
+        task_soft_time_limit=config.hard_limit - 30,
+        worker_prefetch_multiplier=1,
+        worker_concurrency=config.concurrency,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        worker_enable_remote_control=False,
+        worker_soft_shutdown_timeout=10.0,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_max_tasks_per_child=500,
+        worker_max_memory_per_child=400_000,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "visibility_timeout": config.hard_limit + 60,
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 1,
+            "global_keyprefix": config.prefix,
+            "health_check_interval": 25,
+        },
+        beat_scheduler="celery.beat:Scheduler",
+        beat_max_loop_interval=1,
+        beat_schedule={
+            "janitor": {
+                "task": "workers.ticks.janitor",
+                "schedule": config.tick,
+                "options": {"expires": config.tick * 2},
+            },
+            "fleet": {
+                "task": "workers.ticks.fleet",
+                "schedule": config.tick,
+                "options": {"expires": config.tick * 2},
+            },
+            "watches": {"task": "workers.ticks.watches", "schedule": 1.0, "options": {"expires": 3.0}},
+        },
+    )
+    return app
+
+
+app = make_app(settings())
+
+
+def make_publisher(config: Settings) -> Celery:
+    """An application that only sends, for the bot: a Redis that is down fails at once and one that hangs within half a
+    second, so that Slack's three seconds hold."""
+    publisher = Celery("egress-diag-publisher", broker=config.redis_url)
+    publisher.conf.update(
+        task_default_queue=DIAGNOSE_QUEUE,
+        task_routes=app.conf.task_routes,
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_publish_retry=False,
+        broker_connection_retry=False,
+        broker_transport_options={
+            "global_keyprefix": config.prefix,
+            "socket_timeout": 0.5,
+            "socket_connect_timeout": 0.5,
+            "max_retries": 1,
+            "interval_start": 0,
+            "interval_step": 0,
+            "interval_max": 0,
+        },
+    )
+    return publisher

@@ -1,0 +1,111 @@
+"""Whether a worker, a courier or a beat still does its work: a file that is touched while it does, and what judges it.
+
+The consumer touches the file while it is connected to the broker; the beat's is touched by each tick that went through
+Redis and came back, so that a scheduler that has stopped is noticed too. A process that only waits for Redis is left
+alone: starting it again would not bring Redis back. `python -m workers.queue.liveness` exits 0 while it is alive, else 1.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from celery import bootsteps
+from celery.signals import task_success
+from redis import exceptions
+
+from workers.queue.connection import impatient
+from workers.queue.settings import Settings, settings
+
+INTERVAL = 10.0
+"""Seconds between two touches."""
+
+STALE = 120.0
+"""Seconds after which a file says that nothing is done any more; ticks come every few seconds."""
+
+LISTENER = "http://127.0.0.1:3000/healthz"
+"""Where the listener tells, in a container that keeps no file."""
+
+
+class Heartbeat(bootsteps.StartStopStep):
+    """Touches `EGRESS_DIAG_HEARTBEAT` while the consumer is connected; not there where that is not set."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self.file = settings().heartbeat
+        self.timer: Any = None
+
+    def include_if(self, parent: Any) -> bool:
+        del parent
+        return self.file is not None
+
+    def start(self, parent: Any) -> None:
+        self._touch()
+        if list(parent.app.amqp.queues.consume_from) == ["ticks"]:
+            task_success.connect(self._touch, weak=False, dispatch_uid="heartbeat")
+        else:
+            self.timer = parent.timer.call_repeatedly(INTERVAL, self._touch)
+
+    def stop(self, parent: Any) -> None:
+        del parent
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+    def shutdown(self, parent: Any) -> None:
+        self.stop(parent)
+
+    def _touch(self, **_: Any) -> None:
+        if self.file is not None:
+            self.file.touch()
+
+
+def trouble(config: Settings, now: float) -> str | None:
+    """Why this process should be started again, or None. `now` in seconds since the epoch."""
+    if config.heartbeat is None:
+        return "EGRESS_DIAG_HEARTBEAT is not set: nothing tells whether this process works"
+    age = _age(config.heartbeat, now)
+    if age is not None and age < STALE:
+        return None
+    waited = "nothing was done yet" if age is None else f"nothing was done for {age:.0f} s"
+    try:
+        with impatient(config.redis_url) as redis:
+            redis.ping()
+    except (exceptions.AuthenticationError, exceptions.ResponseError) as refused:
+        return f"{waited}, and Redis refuses this process ({refused}): a new start reads the secret again"
+    except (exceptions.ConnectionError, exceptions.TimeoutError):
+        return None
+    return f"{waited}, though Redis answers"
+
+
+def _age(file: Path, now: float) -> float | None:
+    try:
+        return now - file.stat().st_mtime
+    except FileNotFoundError:
+        return None
+
+
+def _listener_trouble() -> str | None:
+    try:
+        with urlopen(LISTENER, timeout=3) as answer:
+            return None if answer.status == 200 else f"{LISTENER} answered {answer.status}"
+    except URLError as error:
+        return f"{LISTENER}: {error.reason}"
+
+
+def main() -> None:
+    """Judges the process of this container: by its file where it keeps one, else by what the listener says."""
+    config = settings()
+    found = trouble(config, time.time())
+    if found and (config.heartbeat is None or not config.heartbeat.exists()):
+        silent = _listener_trouble()
+        found = f"{found}; {silent}" if silent else None
+    if found:
+        raise SystemExit(found)
+
+
+if __name__ == "__main__":
+    main()

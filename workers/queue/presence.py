@@ -1,0 +1,154 @@
+"""Who takes part: each process announces itself in Redis, so that a missing worker or one of another version is seen.
+
+One hash, a field for each process, with its role, version, queues and the time; what has not been renewed for a minute is
+gone. An announcement that fails is left out: presence is for looking, nothing depends on it.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from celery import bootsteps
+from redis import Redis
+from redis.exceptions import RedisError
+
+from checks import __version__
+from checks.model.raw_values import parse_moment
+from workers.queue.connection import impatient
+from workers.queue.settings import settings
+
+log = logging.getLogger(__name__)
+
+INTERVAL = 10.0
+"""Seconds between two announcements."""
+
+GONE = timedelta(seconds=60)
+"""A process that has not announced itself for so long is not there any more."""
+
+_FORGOTTEN = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process that takes part: `role` is worker, courier, beat or listener; `name` is unique (`worker@pod`)."""
+
+    name: str
+    version: str
+    queues: tuple[str, ...]
+    at: datetime
+
+    @property
+    def role(self) -> str:
+        return self.name.partition("@")[0]
+
+
+class Presence:
+    """The processes of one installation. Every method may raise `connection.Unavailable`."""
+
+    def __init__(self, redis: Redis, prefix: str) -> None:
+        self._redis = redis
+        self._key = f"{prefix}presence"
+
+    def announce(self, process: Process) -> None:
+        """Notes that a process is there."""
+        value = {"version": process.version, "queues": process.queues, "at": process.at.isoformat()}
+        self._redis.hset(self._key, process.name, orjson.dumps(value).decode())
+        for each in self._all():
+            if process.at - each.at > _FORGOTTEN:
+                self._redis.hdel(self._key, each.name)
+
+    def leave(self, name: str) -> None:
+        """Notes that a process has ended in good order."""
+        self._redis.hdel(self._key, name)
+
+    def present(self, now: datetime) -> tuple[Process, ...]:
+        """The processes that have announced themselves lately, by name."""
+        return tuple(each for each in self._all() if now - each.at <= GONE)
+
+    def _all(self) -> tuple[Process, ...]:
+        found = self._redis.hgetall(self._key)
+        return tuple(_process(str(name), orjson.loads(value)) for name, value in sorted(found.items()))
+
+
+def _process(name: str, raw: dict[str, Any]) -> Process:
+    at = parse_moment(raw.get("at")) or datetime.fromtimestamp(0, UTC)
+    return Process(name, str(raw.get("version", "")), tuple(raw.get("queues", ())), at)
+
+
+class Announcer:
+    """Announces this process; what Redis does not take is left out."""
+
+    def __init__(self, name: str, queues: tuple[str, ...] = ()) -> None:
+        config = settings()
+        self.name = name
+        self.queues = queues
+        self._redis = impatient(config.redis_url)
+        self._presence = Presence(self._redis, config.prefix)
+
+    def announce(self) -> None:
+        """This process is there."""
+        try:
+            self._presence.announce(Process(self.name, __version__, self.queues, datetime.now(UTC)))
+        except RedisError as gone:
+            log.debug("not announced: %s", type(gone).__name__)
+
+    def leave(self) -> None:
+        """This process ends in good order."""
+        try:
+            self._presence.leave(self.name)
+        except RedisError as gone:
+            log.debug("no leave was taken: %s", type(gone).__name__)
+        self._redis.close()
+
+
+class Announced(bootsteps.StartStopStep):
+    """A worker, courier or beat announces itself by its consumer's own timer: where that hangs, it seems gone."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self.announcer: Announcer | None = None
+        self.timer: Any = None
+
+    def start(self, parent: Any) -> None:
+        self.announcer = Announcer(str(parent.hostname), tuple(parent.app.amqp.queues.consume_from))
+        self.announcer.announce()
+        self.timer = parent.timer.call_repeatedly(INTERVAL, self.announcer.announce)
+
+    def stop(self, parent: Any) -> None:
+        del parent
+        if self.timer is not None:
+            self.timer.cancel()
+        if self.announcer is not None:
+            self.announcer.leave()
+        self.timer = self.announcer = None
+
+    def shutdown(self, parent: Any) -> None:
+        self.stop(parent)
+
+
+@contextmanager
+def announced(name: str) -> Iterator[None]:
+    """Announces a process without a consumer (the listener) from a thread, as long as the block runs."""
+    announcer, over = Announcer(name), threading.Event()
+
+    def announce() -> None:
+        while True:
+            announcer.announce()
+            if over.wait(INTERVAL):
+                return
+
+    thread = threading.Thread(target=announce, name="presence", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(timeout=2)
+        announcer.leave()

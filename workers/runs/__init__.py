@@ -1,0 +1,1 @@
+"""Runs as records in Redis: accepted, appended to, ended, remembered, and shown."""

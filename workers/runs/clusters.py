@@ -1,0 +1,26 @@
+"""The clusters of this worker process: one source each, opened at its first run and kept, with its credentials."""
+
+import threading
+
+from checks.config.configuration import ClusterConfig, Config
+from checks.sources.live import open_source
+from checks.sources.source import Source
+from workers.runs.measured import Measured
+
+
+class Clusters:
+    """Sources by cluster. A bundle is read anew for each run, since its files may have been replaced."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._sources: dict[str, Source] = {}
+        self._lock = threading.Lock()
+
+    def source(self, entry: ClusterConfig) -> Source:
+        """The cluster's source. Raises BundleError or SourceError where it cannot be opened."""
+        if entry.bundle is not None:
+            return open_source(entry)
+        with self._lock:
+            if entry.name not in self._sources:
+                self._sources[entry.name] = Measured(open_source(entry))
+            return self._sources[entry.name]

@@ -1,0 +1,69 @@
+"""A source that counts what is asked of it and what comes back."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from checks.facts.fact import AzureCall, Gap, Listed, PodName
+from checks.sources.source import Answer, NotInstalled, NotLookedAt, Objects, Source
+from workers.telemetry.metrics import SOURCE_CALLS, SOURCE_SECONDS
+from workers.telemetry.traces import read
+
+_OUTCOMES = {
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    429: "throttled",
+    504: "timeout",
+    0: "no_connection",
+}
+
+
+class Measured:
+    """Every call of the source within, counted by outcome and timed."""
+
+    def __init__(self, within: Source) -> None:
+        self.within = within
+
+    def now(self) -> datetime:
+        return self.within.now()
+
+    def list_objects(self, what: Listed, deadline: float) -> Answer:
+        return _measured("kubernetes", what.resource, lambda: self.within.list_objects(what, deadline))
+
+    def azure(self, what: AzureCall, deadline: float) -> Answer:
+        return _measured("azure", what.resource, lambda: self.within.azure(what, deadline))
+
+    def arm(self, resource_id: str, deadline: float) -> Answer:
+        return _measured("azure", resource_id.rsplit("/", 2)[-2], lambda: self.within.arm(resource_id, deadline))
+
+    def pod_log(self, pod: PodName, container: str, tail: int, deadline: float) -> Answer:
+        return _measured("logs", "pods/log", lambda: self.within.pod_log(pod, container, tail, deadline))
+
+    def server_version(self, deadline: float) -> Answer:
+        return _measured("kubernetes", "version", lambda: self.within.server_version(deadline))
+
+
+def _measured(source: str, resource: str, ask: Callable[[], Answer]) -> Answer:
+    began = time.monotonic()
+    with read(source, resource) as span:
+        answer = ask()
+        outcome = _outcome(answer)
+        span.end(outcome)
+    if outcome is not None:
+        SOURCE_CALLS.labels(source, outcome).inc()
+        SOURCE_SECONDS.labels(source).observe(time.monotonic() - began)
+    return answer
+
+
+def _outcome(answer: Answer) -> str | None:
+    """A word for Prometheus; None where nothing was asked."""
+    match answer:
+        case Objects():
+            return "ok"
+        case NotInstalled():
+            return "not_installed"
+        case NotLookedAt():
+            return None
+        case Gap(status=status):
+            return _OUTCOMES.get(status, "error")

@@ -1,0 +1,44 @@
+"""What places in Slack stand for: the run of a thread, the last choice of a channel, requests that were seen already."""
+
+import orjson
+from redis import Redis
+
+from workers.runs.records import Target
+from workers.runs.stored import target_from_json, target_to_json
+
+SEEN = 3600
+"""Seconds for which a request is remembered; Slack repeats within minutes."""
+
+
+class Places:
+    """Small things remembered by place. Every method may raise `connection.Unavailable`."""
+
+    def __init__(self, redis: Redis, prefix: str, keep: int) -> None:
+        self.redis = redis
+        self.prefix = prefix
+        self.keep = keep
+
+    def first_time(self, request: str) -> bool:
+        """Whether this press, mention or form is seen for the first time: Slack delivers some twice."""
+        return bool(self.redis.set(self._key("seen", request), "1", nx=True, ex=SEEN))
+
+    def begun(self, channel: str, thread: str, run_id: str) -> None:
+        """A thread belongs to a run; the latest one counts."""
+        self.redis.set(self._key("thread", channel, thread), run_id, ex=self.keep)
+
+    def run_of(self, channel: str, thread: str) -> str | None:
+        """The run that a thread is about, or None where it is none of ours (or too old)."""
+        found = self.redis.get(self._key("thread", channel, thread))
+        return str(found) if found is not None else None
+
+    def chose(self, channel: str, target: Target) -> None:
+        """What was last asked for in a channel."""
+        self.redis.set(self._key("chosen", channel), orjson.dumps(target_to_json(target)).decode(), ex=self.keep)
+
+    def last_choice(self, channel: str) -> Target | None:
+        """What was last asked for in a channel, or None."""
+        raw = self.redis.get(self._key("chosen", channel))
+        return target_from_json(orjson.loads(raw)) if raw is not None else None
+
+    def _key(self, *parts: str) -> str:
+        return self.prefix + ":".join(parts)

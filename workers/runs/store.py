@@ -1,0 +1,246 @@
+"""The run record in Redis: accepted once, appended to idempotently, held by a lease, ended once.
+
+Keys (all under the prefix): `run:ID` the record, `run:ID:findings` and `run:ID:order` what was found, `request:KEY` the
+run that served a request, `active:TARGET` the run that is going for a target, `active` all runs that have not ended.
+"""
+
+import secrets
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import orjson
+from redis import Redis
+from redis.lock import Lock
+
+from checks.model.findings import Finding, Report
+from checks.reports.document import finding_from_json, finding_to_json, to_json
+from workers.runs.records import Accepted, Order, Run, RunState
+from workers.runs.stored import order_to_json, run_from_record
+from workers.telemetry.metrics import RUN_SECONDS, RUNS
+
+REPEATS = timedelta(hours=1)
+"""How long a request's key is remembered: Slack repeats within minutes."""
+
+REMARKED = 365 * 86400
+"""Seconds for which a run is kept that somebody called wrong."""
+
+_ACCEPT = """
+local known = redis.call('GET', KEYS[1])
+if known then return {known, 'repeated'} end
+local going = redis.call('GET', KEYS[2])
+if going and redis.call('HEXISTS', ARGV[6] .. going, 'ended') == 0 and redis.call('EXISTS', ARGV[6] .. going) == 1 then
+  redis.call('SET', KEYS[1], going, 'EX', ARGV[4])
+  redis.call('SADD', ARGV[6] .. going .. ':joined', ARGV[5])
+  redis.call('EXPIRE', ARGV[6] .. going .. ':joined', ARGV[7])
+  return {going, 'joined'}
+end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[4])
+redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[7])
+redis.call('HSET', KEYS[3], 'order', ARGV[2], 'state', 'queued', 'created', ARGV[3])
+redis.call('EXPIRE', KEYS[3], ARGV[7])
+redis.call('ZADD', KEYS[4], ARGV[8], ARGV[1])
+return {ARGV[1], 'new'}
+"""
+
+_END = """
+if redis.call('HSETNX', KEYS[1], 'ended', ARGV[1]) == 0 then return 0 end
+for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+redis.call('ZREM', KEYS[2], ARGV[2])
+if redis.call('GET', KEYS[3]) == ARGV[2] then redis.call('DEL', KEYS[3]) end
+return 1
+"""
+
+_APPEND = """
+if redis.call('HEXISTS', KEYS[1], 'ended') == 1 or redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+if redis.call('HSET', KEYS[2], ARGV[1], ARGV[2]) == 1 then redis.call('RPUSH', KEYS[3], ARGV[1]) end
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+redis.call('EXPIRE', KEYS[3], ARGV[3])
+return 1
+"""
+
+
+class Runs:
+    """All runs of one installation. Every method may raise `connection.Unavailable`."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        prefix: str,
+        keep: timedelta = timedelta(days=30),
+        keep_evidence: timedelta = timedelta(days=7),
+    ) -> None:
+        self.redis = redis
+        self.prefix = prefix
+        self.keep = int(keep.total_seconds())
+        self.keep_evidence = int(keep_evidence.total_seconds())
+        self._accept = redis.register_script(_ACCEPT)
+        self._end = redis.register_script(_END)
+        self._append = redis.register_script(_APPEND)
+
+    # orders
+
+    def accept(self, order: Order) -> Accepted:
+        """One run for one request: a repetition gets the run it had, a second person asking the same joins the one that
+        is going, otherwise a new record is made in state `queued`."""
+        run_id = secrets.token_hex(6)
+        now = datetime.now(UTC)
+        found, how = self._accept(
+            keys=[
+                self._key("request", order.key),
+                self._key("active", order.lane),
+                self._key("run", run_id),
+                self._key("active"),
+            ],
+            args=[
+                run_id,
+                orjson.dumps(order_to_json(order)),
+                now.isoformat(),
+                int(REPEATS.total_seconds()),
+                order.user,
+                self._key("run", ""),
+                self.keep,
+                now.timestamp(),
+            ],
+        )
+        run = self.get(str(found))
+        if run is None:
+            raise LookupError(f"run {found} expired while it was being joined")
+        return Accepted(run, joined=how == "joined", repeated=how == "repeated")
+
+    # reading
+
+    def get(self, run_id: str) -> Run | None:
+        """The run, or None where it is unknown or too old."""
+        with self.redis.pipeline(transaction=True) as pipe:
+            pipe.hgetall(self._key("run", run_id))
+            pipe.lrange(self._key("run", run_id, "order"), 0, -1)
+            pipe.hgetall(self._key("run", run_id, "findings"))
+            pipe.smembers(self._key("run", run_id, "joined"))
+            record, order, findings, joined = pipe.execute()
+        if not record.get("order"):
+            return None
+        found = [finding_from_json(raw) for slug in order for raw in orjson.loads(findings.get(slug, "[]"))]
+        return run_from_record(run_id, record, found, joined)
+
+    def active(self) -> tuple[Run, ...]:
+        """All runs that have not ended, oldest first."""
+        ids = self.redis.zrange(self._key("active"), 0, -1)
+        found: list[Run] = []
+        for run_id in ids:
+            run = self.get(str(run_id))
+            if run is None or run.state.ended:
+                self.redis.zrem(self._key("active"), str(run_id))
+            else:
+                found.append(run)
+        return tuple(found)
+
+    # working
+
+    def lease(self, run_id: str, seconds: float) -> Lock:
+        """The lease by which one worker holds the run: acquire it without blocking, renew it while working."""
+        return Lock(self.redis, self._key("run", run_id, "lease"), timeout=seconds, thread_local=False, blocking=False)
+
+    def held(self, run_id: str) -> bool:
+        """Whether somebody works on the run."""
+        return bool(self.redis.exists(self._key("run", run_id, "lease")))
+
+    def resend(self, run_id: str, seconds: float) -> bool:
+        """Whether the run's task may be sent again; True at most once in so many seconds."""
+        return bool(self.redis.set(self._key("run", run_id, "resent"), "1", nx=True, px=int(seconds * 900)))
+
+    def begin(self, run_id: str, total: int) -> int:
+        """Notes that a worker has taken the run up; gives how often that has happened."""
+        key = self._key("run", run_id)
+        with self.redis.pipeline(transaction=True) as pipe:
+            pipe.hincrby(key, "attempts", 1)
+            pipe.hset(key, mapping={"state": RunState.RUNNING.value, "total": total})
+            pipe.hsetnx(key, "started", datetime.now(UTC).isoformat())
+            attempts, *_ = pipe.execute()
+        return int(attempts)
+
+    def append(self, run_id: str, check: str, findings: Iterable[Finding]) -> bool:
+        """Adds a check's findings; the same check again replaces them and keeps its place. False once the run has ended."""
+        return bool(
+            self._append(
+                keys=[
+                    self._key("run", run_id),
+                    self._key("run", run_id, "findings"),
+                    self._key("run", run_id, "order"),
+                ],
+                args=[check, orjson.dumps([finding_to_json(f) for f in findings]), self.keep_evidence],
+            )
+        )
+
+    def finish(self, run: Run, report: Report) -> bool:
+        """Ends the run with its report. False where it had ended before."""
+        document = orjson.dumps(to_json(report)).decode()
+        return self._ended(run, report.verdict.value, state=RunState.DONE.value, report=document)
+
+    def refuse(self, run: Run, problem: str, choices: Iterable[str] = ()) -> bool:
+        """Ends the run because the question cannot be answered as it was put."""
+        return self._ended(
+            run,
+            "refused",
+            state=RunState.REFUSED.value,
+            problem=problem,
+            choices=orjson.dumps(list(choices)).decode(),
+        )
+
+    def fail(self, run: Run, problem: str, error: str) -> bool:
+        """Ends the run with a token that is also in the log."""
+        return self._ended(run, "failed", state=RunState.FAILED.value, problem=problem, error=error)
+
+    def cancel(self, run: Run, user: str) -> bool:
+        """Ends the run at somebody's wish; the worker that holds it notices within a second."""
+        return self._ended(run, "cancelled", state=RunState.CANCELLED.value, cancelled_by=user)
+
+    def own(self, run: Run, user: str) -> None:
+        """Somebody is on it; whoever says so last counts."""
+        self._note(run, "owner", user)
+
+    def followed(self, run_id: str, later: str) -> None:
+        """A later run has asked the same question again."""
+        if (run := self.get(run_id)) is not None:
+            self._note(run, "later", later)
+
+    def remark(self, run: Run, user: str, comment: str) -> None:
+        """Keeps the run, its findings and what somebody says is wrong with it for a year, for whoever maintains the checks."""
+        with self.redis.pipeline(transaction=True) as pipe:
+            value = {"at": datetime.now(UTC).isoformat(), "user": user, "comment": comment}
+            pipe.rpush(self._key("run", run.id, "remarks"), orjson.dumps(value).decode())
+            pipe.sadd(self._key("remarked"), run.id)
+            for part in ((), ("findings",), ("order",), ("remarks",)):
+                pipe.expire(self._key("run", run.id, *part), REMARKED, gt=True)
+            pipe.expire(self._key("run", run.id, "remarks"), REMARKED)
+            pipe.execute()
+
+    def remarks(self, run_id: str) -> tuple[tuple[str, str], ...]:
+        """Who said what about a run."""
+        found = [orjson.loads(raw) for raw in self.redis.lrange(self._key("run", run_id, "remarks"), 0, -1)]
+        return tuple((str(each["user"]), str(each["comment"])) for each in found)
+
+    def _note(self, run: Run, field: str, value: str) -> None:
+        if self.redis.exists(self._key("run", run.id)):
+            self.redis.hset(self._key("run", run.id), field, value)
+
+    def ended(self, run_id: str) -> bool:
+        """Whether the run has ended (or is gone): cheap, asked often."""
+        ended, order = self.redis.hmget(self._key("run", run_id), "ended", "order")
+        return ended is not None or order is None
+
+    def _ended(self, run: Run, outcome: str, **fields: str) -> bool:
+        now = datetime.now(UTC)
+        flat = [part for pair in fields.items() for part in pair]
+        ended = bool(
+            self._end(
+                keys=[self._key("run", run.id), self._key("active"), self._key("active", run.order.lane)],
+                args=[now.isoformat(), run.id, *flat],
+            )
+        )
+        if ended:
+            RUNS.labels(run.order.target.cluster, outcome).inc()
+            RUN_SECONDS.observe((now - run.created).total_seconds())
+        return ended
+
+    def _key(self, *parts: str) -> str:
+        return self.prefix + ":".join(parts)

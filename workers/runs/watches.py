@@ -1,0 +1,207 @@
+"""Watches: a gateway is looked at again and again until it has been good three times in a row, or the time is up.
+
+A watch is a record with a due time; the ticker looks at what is due and remembers everything in the record, so that any
+process may die and be started again in between.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import orjson
+from redis import Redis
+from redis.exceptions import LockError
+
+from checks.model.findings import Verdict
+from checks.model.raw_values import parse_moment
+from checks.reports.wording import roots_of
+from workers.runs.records import Accepted, Look, Order, Run, Target, Watch, WatchState
+from workers.runs.stored import target_from_json, target_to_json
+
+log = logging.getLogger(__name__)
+
+GOOD = 3
+"""Good looks in a row after which a gateway counts as fixed: a flapping one has settled."""
+
+_ASKING = timedelta(seconds=1)
+"""How often a run that is under way is asked after."""
+
+
+class Watches:
+    """All watches. Every method may raise `connection.Unavailable`."""
+
+    def __init__(self, redis: Redis, prefix: str, keep: int, interval: float) -> None:
+        self.redis = redis
+        self.prefix = prefix
+        self.keep = keep
+        self.interval = timedelta(seconds=interval)
+
+    def begin(self, target: Target, user: str, channel: str, thread: str | None, span: timedelta) -> tuple[Watch, bool]:
+        """A new watch, or the one that is going for the same in this thread (then True)."""
+        going = self._key("watching", channel, thread or "", target.key)
+        known = self.redis.get(going)
+        if known is not None and (found := self.get(str(known))) is not None and not found.state.ended:
+            return found, True
+        now = datetime.now(UTC)
+        watch = Watch(secrets.token_hex(6), target, user, channel, thread, now, now + span)
+        self._keep(watch)
+        self.redis.set(going, watch.id, ex=self.keep)
+        self.redis.zadd(self._key("watches"), {watch.id: now.timestamp()})
+        return watch, False
+
+    def get(self, watch_id: str) -> Watch | None:
+        """A watch, or None where it is unknown or too old."""
+        raw = self.redis.get(self._key("watch", watch_id))
+        return _watch(watch_id, str(raw)) if raw is not None else None
+
+    def going(self, user: str | None = None) -> tuple[Watch, ...]:
+        """The watches that have not ended, of a user where given, oldest first."""
+        found = [self.get(str(each)) for each in self.redis.zrange(self._key("watches"), 0, -1)]
+        mine = [w for w in found if w is not None and not w.state.ended and user in (None, w.user)]
+        return tuple(sorted(mine, key=lambda watch: watch.began))
+
+    def stop(self, watch: Watch, user: str) -> Watch:
+        """Ends a watch at somebody's wish."""
+        with self.redis.lock(self._key("watch", watch.id, "lease"), timeout=10, blocking_timeout=3):
+            current = self.get(watch.id) or watch
+            if current.state.ended:
+                return current
+            return self._end(replace(current, stopped_by=user), WatchState.STOPPED)
+
+    def hand_over(self, watch_id: str, user: str) -> None:
+        """A watch goes on for somebody else."""
+        with self.redis.lock(self._key("watch", watch_id, "lease"), timeout=10, blocking_timeout=3):
+            current = self.get(watch_id)
+            if current is not None and not current.state.ended:
+                self._keep(replace(current, user=user))
+
+    def due(self) -> tuple[str, ...]:
+        """The watches that are to be looked at now."""
+        found = self.redis.zrangebyscore(self._key("watches"), "-inf", datetime.now(UTC).timestamp())
+        return tuple(str(each) for each in found)
+
+    def look(self, watch_id: str, start: Callable[[Order], Accepted], run: Callable[[str], Run | None]) -> Watch | None:
+        """One step of a watch: starts a run, waits for it, or judges it. Gives the watch where something is to be shown."""
+        lock = self.redis.lock(self._key("watch", watch_id, "lease"), timeout=10, blocking=False)
+        if not lock.acquire():
+            return None
+        try:
+            watch = self.get(watch_id)
+            if watch is None or watch.state.ended:
+                self.redis.zrem(self._key("watches"), watch_id)
+                return None
+            return self._step(watch, start, run)
+        finally:
+            try:
+                lock.release()
+            except LockError:
+                log.info("the hold on watch %s had run out", watch_id)
+
+    def _step(self, watch: Watch, start: Callable[[Order], Accepted], run: Callable[[str], Run | None]) -> Watch | None:
+        now = datetime.now(UTC)
+        current = run(watch.run) if watch.run else None
+        if current is not None and current.state.ended:
+            return self._judge(watch, current, now)
+        if now >= watch.until:
+            return self._end(watch, WatchState.OVER)
+        if current is None:
+            key = f"watch/{watch.id}/{watch.looks}"
+            order = Order(watch.target, watch.user, watch.channel, key, thread=watch.thread, watch=watch.id)
+            self._keep(replace(watch, run=start(order).run.id))
+        self._due(watch, now + _ASKING)
+        return watch if watch.looks == 0 and current is None else None
+
+    def _judge(self, watch: Watch, run: Run, now: datetime) -> Watch:
+        report = run.report
+        causes = tuple(f.title for f in roots_of(report)) if report is not None else (run.problem,)
+        look = Look(run.ended or now, report.verdict if report is not None else None, causes, run.id)
+        changed = watch.last is None or watch.last.shown != look.shown
+        watch = replace(
+            watch,
+            looks=watch.looks + 1,
+            good=watch.good + 1 if look.good else 0,
+            last=look,
+            changes=(*watch.changes, look) if changed else watch.changes,
+            run="",
+        )
+        if watch.good >= GOOD:
+            return self._end(watch, WatchState.FIXED)
+        if now >= watch.until:
+            return self._end(watch, WatchState.OVER)
+        self._keep(watch)
+        self._due(watch, min(now + self.interval, watch.until))
+        return watch
+
+    def _end(self, watch: Watch, state: WatchState) -> Watch:
+        watch = replace(watch, state=state, ended=datetime.now(UTC))
+        self._keep(watch)
+        self.redis.zrem(self._key("watches"), watch.id)
+        self.redis.delete(self._key("watching", watch.channel, watch.thread or "", watch.target.key))
+        return watch
+
+    def _due(self, watch: Watch, at: datetime) -> None:
+        self.redis.zadd(self._key("watches"), {watch.id: at.timestamp()})
+
+    def _keep(self, watch: Watch) -> None:
+        self.redis.set(self._key("watch", watch.id), orjson.dumps(_to_json(watch)).decode(), ex=self.keep)
+
+    def _key(self, *parts: str) -> str:
+        return self.prefix + ":".join(parts)
+
+
+def _to_json(watch: Watch) -> dict[str, object]:
+    return {
+        "target": target_to_json(watch.target),
+        "user": watch.user,
+        "channel": watch.channel,
+        "thread": watch.thread,
+        "began": watch.began.isoformat(),
+        "until": watch.until.isoformat(),
+        "state": watch.state.value,
+        "looks": watch.looks,
+        "good": watch.good,
+        "last": _look_to_json(watch.last) if watch.last else None,
+        "changes": [_look_to_json(look) for look in watch.changes],
+        "run": watch.run,
+        "ended": watch.ended.isoformat() if watch.ended else None,
+        "stopped_by": watch.stopped_by,
+    }
+
+
+def _watch(watch_id: str, raw: str) -> Watch:
+    value = orjson.loads(raw)
+    return Watch(
+        id=watch_id,
+        target=target_from_json(value["target"]),
+        user=value["user"],
+        channel=value["channel"],
+        thread=value["thread"],
+        began=_moment(value["began"]),
+        until=_moment(value["until"]),
+        state=WatchState(value["state"]),
+        looks=value["looks"],
+        good=value["good"],
+        last=_look(value["last"]) if value["last"] else None,
+        changes=tuple(_look(look) for look in value["changes"]),
+        run=value["run"],
+        ended=parse_moment(value["ended"]),
+        stopped_by=value["stopped_by"],
+    )
+
+
+def _look_to_json(look: Look) -> dict[str, object]:
+    verdict = look.verdict.value if look.verdict else None
+    return {"at": look.at.isoformat(), "verdict": verdict, "causes": look.causes, "run": look.run}
+
+
+def _look(value: dict[str, object]) -> Look:
+    verdict = value["verdict"]
+    causes = value["causes"]
+    assert isinstance(causes, list)  # noqa: S101 - written above
+    return Look(_moment(str(value["at"])), Verdict(str(verdict)) if verdict else None, tuple(causes), str(value["run"]))
+
+
+def _moment(value: str) -> datetime:
+    return parse_moment(value) or datetime.fromtimestamp(0, UTC)

@@ -1,0 +1,151 @@
+"""Carries out one run: holds its lease, appends what each check finds, ends it once, whatever happens."""
+
+import hashlib
+import logging
+import tempfile
+import threading
+from pathlib import Path
+
+from celery.exceptions import SoftTimeLimitExceeded
+from redis.exceptions import LockError
+from redis.lock import Lock
+
+from checks.catalogue import catalogue
+from checks.config.configuration import UnknownCluster
+from checks.engine.diagnosis import Evaluated
+from checks.facts.egress_gateway import AmbiguousGateway
+from checks.model.findings import Report
+from checks.model.question import ClusterIdentity, Question
+from checks.sources.bundle import BundleError
+from checks.sources.live import SourceError
+from checks.sources.recording import RecordingSource
+from checks.sources.run import run as examine
+from workers.client import Client
+from workers.queue.connection import Unavailable
+from workers.runs.clusters import Clusters
+from workers.runs.records import Run
+from workers.telemetry import traces
+from workers.telemetry.metrics import timed
+
+log = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 2
+"""A run that has taken two workers down with it is ended, not tried again."""
+
+
+class Diagnoser:
+    """Carries out runs with one worker process's clusters."""
+
+    def __init__(self, client: Client, clusters: Clusters) -> None:
+        self.client = client
+        self.clusters = clusters
+
+    def carry_out(self, run_id: str) -> None:
+        """Takes the run up, unless it has ended or somebody holds it; leaves it ended, or raises Unavailable (Redis is
+        gone: the message comes again, or the janitor sends it)."""
+        run = self.client.run(run_id)
+        if run is None or run.state.ended:
+            return
+        lease = self.client.runs.lease(run_id, self.client.settings.lease)
+        if not lease.acquire():
+            return
+        with _Renewing(lease, self.client.settings.lease):
+            self._hold(run)
+
+    def _hold(self, run: Run) -> None:
+        checks = catalogue()
+        attempts = self.client.runs.begin(run.id, len(checks))
+        if attempts > MOST_ATTEMPTS:
+            self._end(run, self.client.runs.fail(run, "The run took its worker down twice.", _token(run.id)))
+            return
+        self.client.changed(run)
+        try:
+            with traces.run(run.id, run.order.target.cluster, run.order.target.gateway):
+                self._examine(run)
+        except AmbiguousGateway as several:
+            self._end(run, self.client.runs.refuse(run, f"{several}.", several.choices))
+        except (UnknownCluster, BundleError, SourceError) as wrong:
+            self._end(run, self.client.runs.refuse(run, str(wrong)))
+        except SoftTimeLimitExceeded:
+            token = _token(run.id)
+            log.exception("run %s exceeded its time limit, error %s", run.id, token)
+            self._end(run, self.client.runs.fail(run, "The run exceeded its time limit.", token))
+
+    def _examine(self, run: Run) -> None:
+        target = run.order.target
+        entry = self.clusters.config.cluster(target.cluster)
+        identity = ClusterIdentity(
+            entry.name,
+            entry.azure_name if entry.subscription_id else entry.aks_name,
+            entry.resource_group,
+            entry.subscription_id,
+        )
+        question = Question(identity, target.gateway, target.namespace, target.host, target.client)
+        source = RecordingSource(self.clusters.source(entry), entry.name)
+        for step in timed(examine(source, question, catalogue(), self.client.settings.run_timeout)):
+            match step:
+                case Evaluated(check=check, findings=findings):
+                    if not self.client.runs.append(run.id, check.slug, findings):
+                        log.info("run %s has ended while it was carried out", run.id)
+                        return
+                    self.client.changed(run)
+                case Report():
+                    self._end(run, self.client.runs.finish(run, step))
+                    self._remember(run, source)
+
+    def _end(self, run: Run, ended: bool) -> None:
+        if not ended:
+            return
+        self.client.changed(run, ended=True)
+        if run.order.after is not None:
+            self.client.follow(run)
+
+    def _remember(self, run: Run, source: RecordingSource) -> None:
+        """What stays of a run: its place in the history, and what it read."""
+        done = self.client.run(run.id)
+        if done is None or done.report is None:
+            return
+        self.client.history.note(done)
+        self.client.fleet.note_run(done)
+        try:
+            with tempfile.TemporaryDirectory(prefix="egress-diag-") as folder:
+                source.write(Path(folder) / "bundle.tar.gz")
+                self.client.evidence.keep(run.id, (Path(folder) / "bundle.tar.gz").read_bytes())
+        except OSError as full:
+            log.warning("the evidence of run %s could not be packed: %s", run.id, full)
+
+
+class _Renewing:
+    """Renews a lease from a thread of its own while a run waits for slow reads."""
+
+    def __init__(self, lease: Lock, seconds: float) -> None:
+        self.lease = lease
+        self.seconds = seconds
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+
+    def __enter__(self) -> None:
+        self.thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.thread.join(timeout=10)
+        try:
+            self.lease.release()
+        except (LockError, Unavailable):
+            # It ran out, or Redis is gone: either way it is no longer ours, and the janitor sees to the run.
+            log.info("a lease had run out before it was given back")
+
+    def _renew(self) -> None:
+        while not self.over.wait(self.seconds / 3):
+            try:
+                self.lease.reacquire()
+            except LockError:
+                log.warning("a lease was lost: another worker may have taken the run up")
+                return
+            except Unavailable:
+                log.warning("a lease could not be renewed: Redis is not reachable")
+
+
+def _token(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -1,0 +1,40 @@
+"""Sees to it that every accepted order ends: sends again what nobody holds, tells the courier what Slack does not show."""
+
+import hashlib
+import logging
+from datetime import UTC, datetime, timedelta
+
+from workers.client import Client
+from workers.queue.app import DIAGNOSE_QUEUE
+from workers.queue.sending import send
+from workers.runs.records import Run
+
+log = logging.getLogger(__name__)
+
+PATIENCE = timedelta(minutes=30)
+"""A run that has waited for so long without an end is ended with an apology."""
+
+
+def sweep(client: Client) -> None:
+    """One round. Idempotent, and harmless when two run at once. Raises Unavailable while Redis is gone."""
+    now = datetime.now(UTC)
+    for run in client.runs.active():
+        if client.runs.held(run.id):
+            continue
+        if now - run.created > PATIENCE:
+            token = hashlib.sha256(run.id.encode()).hexdigest()[:8]
+            log.error("run %s found no worker for %s, error %s", run.id, PATIENCE, token)
+            if client.runs.fail(run, "No worker took the run up.", token):
+                client.changed(run, ended=True)
+        elif _waits_too_long(run, now, client.settings.lease):
+            if not client.runs.resend(run.id, client.settings.tick if run.started else 30):
+                continue
+            log.info("run %s is held by nobody: sent again", run.id)
+            send(client.documents.publisher, "workers.diagnose", run.id, DIAGNOSE_QUEUE, expires=60)
+    client.documents.tell_again(client.settings.tick)
+
+
+def _waits_too_long(run: Run, now: datetime, lease: float) -> bool:
+    """A run that has been started and is held by nobody has lost its worker; one that was never started may still wait
+    in the queue, or its message may be lost: sending it again does no harm, since only one worker gets the lease."""
+    return run.started is not None or now - run.created > timedelta(seconds=lease)

@@ -1,0 +1,35 @@
+"""What the tasks of one process share: its configuration, its connections to Redis, its clusters."""
+
+from functools import cache
+
+from celery.signals import worker_process_init
+
+from checks.config.configuration import Config, load
+from workers.client import Client, connect
+from workers.queue.settings import settings
+from workers.runs.clusters import Clusters
+
+
+@cache
+def config() -> Config:
+    """The configuration of this process, read once. Raises ConfigError."""
+    return load(None, settings().config)
+
+
+@cache
+def client() -> Client:
+    """This process's connections, made after the fork."""
+    return connect(settings(), config(), patience=True)
+
+
+@cache
+def clusters() -> Clusters:
+    """This process's sources."""
+    return Clusters(config())
+
+
+@worker_process_init.connect
+def _fresh(**_: object) -> None:
+    """A pool child starts with nothing of its parent's: sockets and credentials are made after the fork."""
+    client.cache_clear()
+    clusters.cache_clear()

@@ -1,0 +1,75 @@
+"""The tasks of runs, watches and listings. Each takes an id and nothing else, may be delivered twice and may die anywhere."""
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from checks.config.configuration import UnknownCluster
+from checks.facts.fact import Gap
+from checks.sources.bundle import BundleError
+from checks.sources.live import SourceError
+from checks.sources.run import gateways
+from workers.queue.app import app
+from workers.runs.records import Listing, ListingState
+from workers.tasks.execution import Diagnoser
+from workers.tasks.janitor import sweep
+from workers.tasks.process import client, clusters, config
+
+log = logging.getLogger(__name__)
+
+
+@app.task(name="workers.diagnose")
+def diagnose(run_id: str) -> None:
+    """Carries out one run."""
+    Diagnoser(client(), clusters()).carry_out(run_id)
+
+
+@app.task(name="workers.list_gateways")
+def list_gateways(listing_id: str) -> None:
+    """Asks Azure which gateways a cluster has, for `list` and for suggestions."""
+    listing = client().history.listing(listing_id)
+    if listing is None or listing.state is not ListingState.WAITING:
+        return
+    client().history.save_listing(_listed(listing))
+    client().documents.changed(f"listing/{listing_id}")
+
+
+def _listed(listing: Listing) -> Listing:
+    try:
+        source = clusters().source(config().cluster(listing.cluster))
+    except (UnknownCluster, BundleError, SourceError) as wrong:
+        return replace(listing, state=ListingState.FAILED, problem=str(wrong))
+    found = gateways(source, 20)
+    if isinstance(found, Gap):
+        return replace(listing, state=ListingState.FAILED, problem=f"Azure did not tell: {found}.")
+    client().history.keep_inventory(listing.cluster, found)
+    return replace(listing, state=ListingState.DONE, gateways=found, at=datetime.now(UTC))
+
+
+@app.task(name="workers.refresh")
+def refresh(cluster: str) -> None:
+    """Asks Azure which gateways a cluster has, for suggestions and the form; nobody waits for it."""
+    try:
+        found = gateways(clusters().source(config().cluster(cluster)), 20)
+    except (UnknownCluster, BundleError, SourceError) as wrong:
+        log.warning("the gateways of %s could not be read: %s", cluster, wrong)
+        return
+    if isinstance(found, Gap):
+        log.warning("the gateways of %s could not be read: %s", cluster, found)
+        return
+    client().history.keep_inventory(cluster, found)
+
+
+@app.task(name="workers.ticks.janitor")
+def janitor() -> None:
+    """One round of the janitor."""
+    sweep(client())
+
+
+@app.task(name="workers.ticks.watches")
+def watches() -> None:
+    """One step of every watch that is due."""
+    mine = client()
+    for watch_id in mine.watches.due():
+        if (watch := mine.watches.look(watch_id, mine.start, mine.run)) is not None:
+            mine.documents.changed(f"watch/{watch.id}")

@@ -1,0 +1,1 @@
+"""What the processes count, log and trace."""

@@ -1,0 +1,51 @@
+"""What waits: how many messages a queue holds and for how long, and for how long Slack has not shown what it should."""
+
+import logging
+import time
+from dataclasses import dataclass
+
+import orjson
+from redis import Redis
+
+from workers.queue.app import COURIER_QUEUE, DIAGNOSE_QUEUE, SWEEP_QUEUE, TICKS_QUEUE
+from workers.queue.sending import SENT
+
+log = logging.getLogger(__name__)
+
+QUEUES = (DIAGNOSE_QUEUE, SWEEP_QUEUE, COURIER_QUEUE, TICKS_QUEUE)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A queue's length, and the age in seconds of its oldest message (0 where it is empty or the message tells no time)."""
+
+    length: int
+    age: float
+
+
+class Backlog:
+    """Looks at the broker's lists and at the documents that are due. Every method may raise `connection.Unavailable`."""
+
+    def __init__(self, redis: Redis, prefix: str) -> None:
+        self._redis = redis
+        self._prefix = prefix
+
+    def queue(self, name: str) -> Waiting:
+        """One queue: messages that no process has taken yet."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.llen(self._prefix + name)
+            pipe.lindex(self._prefix + name, -1)
+            length, oldest = pipe.execute()
+        return Waiting(int(length), _age(oldest))
+
+    def courier_lag(self) -> float:
+        """Seconds since the change that Slack has not shown for longest; 0 where it shows everything."""
+        oldest = self._redis.zrange(f"{self._prefix}due", 0, 0, withscores=True)
+        return max(0.0, time.time() - float(oldest[0][1])) if oldest else 0.0
+
+
+def _age(message: str | None) -> float:
+    if message is None:
+        return 0.0
+    sent = (orjson.loads(message).get("headers") or {}).get(SENT)
+    return max(0.0, time.time() - float(sent)) if sent else 0.0

@@ -1,0 +1,134 @@
+"""What worker, courier and beat count, and where Prometheus reads it.
+
+A prefork pool counts in files that its children share (PROMETHEUS_MULTIPROC_DIR, which `egress-diag worker` sets); the
+others in memory. Nothing here is needed for a run: metrics are for looking.
+"""
+
+import logging
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from celery.signals import worker_process_shutdown, worker_ready, worker_shutdown
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, start_http_server
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
+from redis.exceptions import RedisError
+
+from checks.engine.diagnosis import Evaluated
+from checks.model.findings import Report
+from workers.queue.connection import impatient
+from workers.queue.settings import Settings, settings
+from workers.telemetry.backlog import QUEUES, Backlog
+
+log = logging.getLogger(__name__)
+
+RUNS = Counter(
+    "egress_diag_runs_total",
+    "Runs that have ended, by cluster and verdict (or how they ended).",
+    ["cluster", "outcome"],
+)
+RUN_SECONDS = Histogram(
+    "egress_diag_run_seconds",
+    "From the order to its end, in seconds.",
+    buckets=(0.5, 1, 2, 3, 5, 8, 13, 20, 30, 45, 60, 120, 300),
+)
+STAGE_SECONDS = Histogram(
+    "egress_diag_stage_seconds",
+    "From the beginning of a run to the last check of a stage, in seconds.",
+    ["stage"],
+    buckets=(0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60),
+)
+SOURCE_CALLS = Counter("egress_diag_source_calls_total", "Reads of clusters and of Azure.", ["source", "outcome"])
+SOURCE_SECONDS = Histogram(
+    "egress_diag_source_seconds",
+    "How long a read took, in seconds.",
+    ["source"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 20),
+)
+DELIVERIES = Counter(
+    "egress_diag_deliveries_total", "Looks of the courier at a document, by what became of it.", ["outcome"]
+)
+
+
+def timed(steps: Iterable[Evaluated | Report]) -> Iterator[Evaluated | Report]:
+    """The same steps; notes when the last check of each stage came."""
+    began = time.monotonic()
+    last: dict[str, float] = {}
+    for step in steps:
+        if isinstance(step, Evaluated):
+            last[step.check.stage.value] = time.monotonic() - began
+        else:
+            for stage, seconds in last.items():
+                STAGE_SECONDS.labels(stage).observe(seconds)
+        yield step
+
+
+class Waits(Collector):
+    """The backlog as it is when somebody asks: the same from every process, so take the maximum."""
+
+    def __init__(self, config: Settings) -> None:
+        self._redis = impatient(config.redis_url)
+        self._backlog = Backlog(self._redis, config.prefix)
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Nothing while Redis does not answer: an old number would look like a new one."""
+        length = GaugeMetricFamily("egress_diag_queue_messages", "Messages that wait in a queue.", labels=["queue"])
+        age = GaugeMetricFamily("egress_diag_queue_age_seconds", "Age of a queue's oldest message.", labels=["queue"])
+        lag = GaugeMetricFamily("egress_diag_courier_lag_seconds", "For how long Slack has not shown a change.")
+        try:
+            for name in QUEUES:
+                waiting = self._backlog.queue(name)
+                length.add_metric([name], waiting.length)
+                age.add_metric([name], waiting.age)
+            lag.add_metric([], self._backlog.courier_lag())
+        except RedisError as gone:
+            log.warning("the backlog could not be read: %s", type(gone).__name__)
+            return
+        yield from (length, age, lag)
+
+
+def serve(config: Settings, *, backlog: bool) -> Any:
+    """Answers `GET /metrics` on EGRESS_DIAG_METRICS_PORT; gives the server, None where no port is set or it is taken."""
+    if config.metrics_port is None:
+        return None
+    registry = CollectorRegistry()
+    if config.shared_metrics is not None:
+        MultiProcessCollector(registry, str(config.shared_metrics))  # type: ignore[no-untyped-call]
+    else:
+        registry = REGISTRY
+    if backlog:
+        registry.register(Waits(config))
+    try:
+        server, _ = start_http_server(config.metrics_port, registry=registry)
+    except OSError as taken:
+        log.error("no metrics on port %s: %s", config.metrics_port, taken.strerror)  # noqa: TRY400 - no traceback
+        return None
+    log.info("metrics on port %s", server.server_port)
+    return server
+
+
+def follow_celery() -> None:
+    """Serves metrics as long as a Celery process runs."""
+    worker_ready.connect(_serve, weak=False, dispatch_uid="metrics")
+    worker_process_shutdown.connect(_child_ended, weak=False, dispatch_uid="metrics")
+    worker_shutdown.connect(_ended, weak=False, dispatch_uid="metrics")
+
+
+def _serve(sender: Any = None, **_: object) -> None:
+    serve(settings(), backlog=str(getattr(sender, "hostname", "")).startswith("beat@"))
+
+
+def _child_ended(pid: int | None = None, **_: object) -> None:
+    if pid is not None and settings().shared_metrics is not None:
+        mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+def _ended(**_: object) -> None:
+    if (folder := settings().shared_metrics) is not None:
+        shutil.rmtree(folder, ignore_errors=True)
