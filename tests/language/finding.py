@@ -1,0 +1,36 @@
+"""Which texts below a folder break the rules."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.language.rules import OPENINGS, WORDS, Forbidden
+from tests.language.texts import Kind, Text, page_texts, python_texts
+
+
+def texts_below(folder: Path) -> Iterator[Text]:
+    """The texts of every Python file and page below the folder, or of the one file."""
+    files = [folder] if folder.is_file() else sorted(folder.rglob("*"))
+    for file in files:
+        if file.suffix == ".py":
+            yield from python_texts(file)
+        elif file.suffix == ".md":
+            yield from page_texts(file)
+
+
+def broken_rules(text: Text) -> Iterator[tuple[Forbidden, str]]:
+    """The rules that a text breaks, each with the words that break it."""
+    for rule in WORDS:
+        if found := rule.pattern.search(text.text):
+            yield rule, found.group()
+    first = text.text.splitlines()[0] if text.text else ""
+    if text.kind is Kind.DOCSTRING:
+        for rule in OPENINGS:
+            if rule.pattern.search(first):
+                yield rule, first.split()[0]
+
+
+def offences(folder: Path) -> Iterator[str]:
+    """One line for each: the place, the words, and the glossary's word."""
+    for text in texts_below(folder):
+        for rule, words in broken_rules(text):
+            yield f'{text.file}:{text.line}: {text.kind}: "{words}": write {rule.write}'

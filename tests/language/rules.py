@@ -1,0 +1,72 @@
+"""The words that docs/language.md rules out, each with the word of its glossary. A machine finds these; the rest is reading."""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """A pattern that no text may hold, and what to write in its place."""
+
+    pattern: re.Pattern[str]
+    write: str
+
+
+def _words(expression: str, write: str) -> Forbidden:
+    return Forbidden(re.compile(rf"(?<![\w`./-])(?:{expression})(?![\w`/-])", re.IGNORECASE), write)
+
+
+WORDS = (
+    # the route of a request
+    _words(
+        r"the way of|its way (?:to|out|in|through)|on the way (?:out|in|to|from)|way(?:s)? out|way in", "route, access"
+    ),
+    _words(
+        r"passages?|in vain|goes? (?:round|past)|going (?:round|past)|leaves? (?:past|away)|past the gateway",
+        "bypasses",
+    ),
+    _words(r"round the gateway", "bypasses the gateway"),
+    _words(r"legs?|stretch(?:es)?|stations?", "hop"),
+    _words(r"server doors?|doors?", "listener, entry point"),
+    _words(r"carr(?:y|ies|ied|ying) (?:the |this |a |an )?(?:hosts?|requests?|traffic)", "route, routed"),
+    # matching and visibility
+    _words(r"holds? for|speaks? about|speaks? the same", "matches, applies to"),
+    _words(r"hidden from", "not exported to"),
+    # who
+    _words(
+        r"somebody|nobody|anybody|somebody's|nobody's|anybody's", "name the role: the on-call engineer, no worker, …"
+    ),
+    _words(r"who (?:is on it|has it)", "owner"),
+    # checks and findings
+    _words(r"tells?|told|telling", "reports, shows, distinguishes"),
+    _words(r"complaints?|complain(?:s|ed|ing)?", "warning, error"),
+    _words(
+        r"(?:is|are|was|were|been|be|not|never|being) looked at|nothing to look at|looks? at",
+        "checked, read, inspected, does not apply",
+    ),
+    _words(r"could not be (?:made|told|looked)|cannot be told|can be told", "not checked: REASON"),
+    _words(r"as far as|what can be seen of|its own word|newest word|in words|no word of", "say it directly"),
+    _words(
+        r"there is nobody|what stands|stands? (?:in|behind|before|between|there|at|alone)|lies? (?:in|at|on|beside|between|before|under|there)",
+        "is",
+    ),
+    # fixing
+    _words(r"mend(?:s|ed|ing|able)?|remed(?:y|ies)|put(?:s|ting)? right|repair(?:s|ed|ing)?", "fix"),
+    _words(
+        r"for good|once more|anew|thereby|therein|thereof|thereafter|hitherto|otherwise than|whatever becomes of|what becomes of",
+        "plain words",
+    ),
+    # time
+    _words(r"has lasted|lasts", "for, since"),
+    # tone
+    _words(r"please|kindly|unfortunately|oops|sorry", "leave it out"),
+    # effects
+    _words(r"only reads|reads only|cuts traffic|cut traffic|cutting traffic", "read-only, interrupts traffic"),
+)
+
+OPENINGS = (
+    Forbidden(
+        re.compile(r"^(?:Where|What|Whatever|Who|That which) (?!is\b.*\?)[^?]*$"), "begin with the subject or a verb"
+    ),
+)
+"""First lines of docstrings: a noun clause in place of a noun."""
