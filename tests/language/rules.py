@@ -47,13 +47,14 @@ WORDS = (
     _words(r"could not be (?:made|told|looked)|cannot be told|can be told", "not checked: REASON"),
     _words(r"as far as|what can be seen of|its own word|newest word|in words|no word of", "say it directly"),
     _words(
-        r"there is nobody|what stands|stands? (?:in|behind|before|between|there|at|alone)|lies? (?:in|at|on|beside|between|before|under|there)",
+        r"there is nobody|what stands|stands? (?:in|behind|before|between|there|at|alone)"
+        r"|lies? (?:in|at|on|beside|between|before|under|there)",
         "is",
     ),
     # fixing
     _words(r"mend(?:s|ed|ing|able)?|remed(?:y|ies)|put(?:s|ting)? right|repair(?:s|ed|ing)?", "fix"),
     _words(
-        r"for good|once more|anew|thereby|therein|thereof|thereafter|hitherto|otherwise than|whatever becomes of|what becomes of",
+        r"for good|once more|anew|there(?:by|in|of|after)|hitherto|otherwise than|what(?:ever)? becomes of",
         "plain words",
     ),
     # time

@@ -29,42 +29,41 @@ class Text:
 
 
 def python_texts(file: Path) -> Iterator[Text]:
-    """Docstrings, comments, and strings of more than one word; the parts of an f-string are joined with `…`."""
+    """Docstrings, comments, and strings of more than one word; the values in an f-string become `…`."""
     source = file.read_text(encoding="utf-8")
     tree = ast.parse(source)
-    documented = set()
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            for each in body:
-                if (
-                    isinstance(each, ast.Expr)
-                    and isinstance(each.value, ast.Constant)
-                    and isinstance(each.value.value, str)
-                ):
-                    documented.add(id(each.value))
-                    yield Text(file, each.value.lineno, Kind.DOCSTRING, each.value.value)
-    inside: set[int] = set()
+    docstrings = dict(_docstrings(tree))
+    yield from (Text(file, line, Kind.DOCSTRING, text) for line, text in docstrings.values())
+    parts: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
-            inside |= {id(part) for part in node.values}
-            yield Text(
-                file,
-                node.lineno,
-                Kind.STRING,
-                "".join(p.value if isinstance(p, ast.Constant) else "…" for p in node.values),
-            )
+            parts |= {id(part) for part in node.values}
+            yield Text(file, node.lineno, Kind.STRING, "".join(_written(part) for part in node.values))
     for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Constant)
-            and isinstance(node.value, str)
-            and id(node) not in documented | inside
-            and " " in node.value
-        ):
-            yield Text(file, node.lineno, Kind.STRING, node.value)
+        if isinstance(node, ast.Constant) and id(node) not in docstrings.keys() | parts and " " in _written(node):
+            yield Text(file, node.lineno, Kind.STRING, _written(node))
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT and not token.string.startswith(("#!", "# type:")):
             yield Text(file, token.start[0], Kind.COMMENT, token.string.lstrip("# "))
+
+
+def _docstrings(tree: ast.AST) -> Iterator[tuple[int, tuple[int, str]]]:
+    """By the identity of its node, each docstring's line and text: also those below a field or a constant."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        for each in body if isinstance(body, list) else ():
+            if (
+                isinstance(each, ast.Expr)
+                and isinstance(each.value, ast.Constant)
+                and isinstance(each.value.value, str)
+            ):
+                yield id(each.value), (each.value.lineno, each.value.value)
+
+
+def _written(node: ast.expr) -> str:
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    return "…"
 
 
 def page_texts(file: Path) -> Iterator[Text]:
