@@ -197,7 +197,7 @@ def _swept(named: tuple[str, ...], config: Path | None) -> "list[ClusterConfig]"
 
 def _question(asked: Asked) -> "tuple[Question, ClusterConfig]":
     from checks.config.configuration import ClusterConfig
-    from checks.model.question import ClusterIdentity, Question, client_asked, cluster_name, gateway_name, host_asked
+    from checks.model.question import Question, client_asked, cluster_name, gateway_name, host_asked
 
     named = gateway_name(asked["gateway"], asked["namespace"])
     host = None if asked["host"] is None else host_asked(asked["host"])
@@ -206,13 +206,7 @@ def _question(asked: Asked) -> "tuple[Question, ClusterConfig]":
         entry = ClusterConfig(name=cluster_name(asked["cluster"]), bundle=bundle)
     else:
         entry = _configured(asked["cluster"], asked["config"])
-    identity = ClusterIdentity(
-        entry.name,
-        entry.azure_name if entry.subscription_id else entry.aks_name,
-        entry.resource_group,
-        entry.subscription_id,
-    )
-    return Question(identity, named.name, named.namespace, host, client), entry
+    return Question(entry.identity, named.name, named.namespace, host, client), entry
 
 
 def _configured(cluster: str, config: Path | None) -> "ClusterConfig":

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from checks.config.mistakes import mistakes
 from checks.model.documents import BadDocument, Budget, parse_yaml
+from checks.model.question import ClusterIdentity
 from checks.model.recurrence import Recurrence, recurrence
 
 PLACES = (Path("egress-diag.yaml"), Path("/etc/egress-diag/config.yaml"))
@@ -108,6 +109,12 @@ class ClusterConfig(_Strict):
     def azure_name(self) -> str:
         """Azure's name of the cluster."""
         return self.aks_name or self.name
+
+    @property
+    def identity(self) -> ClusterIdentity:
+        """The names that commands use; without a subscription, Azure's name only where it is configured."""
+        aks_name = self.azure_name if self.subscription_id else self.aks_name
+        return ClusterIdentity(self.name, aks_name, self.resource_group, self.subscription_id)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -103,12 +103,6 @@ def _room(limit: BoundedSemaphore, deadline: float) -> Iterator[bool]:
             limit.release()
 
 
-def identity_of(entry: ClusterConfig) -> ClusterIdentity:
-    """How commands name the cluster, as far as the configuration tells."""
-    aks_name = entry.azure_name if entry.subscription_id else entry.aks_name
-    return ClusterIdentity(entry.name, aks_name, entry.resource_group, entry.subscription_id)
-
-
 def sweep_cluster(
     source: Source,
     identity: ClusterIdentity,
@@ -161,7 +155,7 @@ def sweep(
             source = open_source(entry)
         except (SourceError, BundleError) as wrong:
             return ClusterSweep(entry.name, datetime.now(UTC).replace(microsecond=0), problem=str(wrong), opened=False)
-        return sweep_cluster(source, identity_of(entry), checks, timeout, limits)
+        return sweep_cluster(source, entry.identity, checks, timeout, limits)
 
     pool = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="sweep")
     try:
@@ -171,4 +165,4 @@ def sweep(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-__all__ = ["AT_ONCE", "Limits", "Sparing", "identity_of", "sweep", "sweep_cluster"]
+__all__ = ["AT_ONCE", "Limits", "Sparing", "sweep", "sweep_cluster"]

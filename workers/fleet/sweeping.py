@@ -12,7 +12,7 @@ from checks.config.configuration import ClusterConfig, Config, UnknownCluster
 from checks.engine.sweep import ClusterSweep
 from checks.sources.bundle import BundleError
 from checks.sources.source import Source, SourceError
-from checks.sources.sweep import Limits, identity_of, sweep_cluster
+from checks.sources.sweep import Limits, sweep_cluster
 from workers.fleet.ledger import Ledger
 from workers.fleet.records import SweptCluster
 from workers.fleet.sweeps import MOST_ATTEMPTS, Sweep, Sweeps
@@ -75,7 +75,7 @@ class Sweeper:
         except (SourceError, BundleError) as wrong:
             return self._failed(sweep, cluster, str(wrong))
         left = (sweep.until - self.clock()) / timedelta(seconds=1)
-        look = partial(sweep_cluster, source, identity_of(entry), catalogue(), limits=self.limits)
+        look = partial(sweep_cluster, source, entry.identity, catalogue(), limits=self.limits)
         return self._remember(sweep, look(timeout=max(1.0, min(self.timeout, left))))
 
     def _remember(self, sweep: Sweep, swept: ClusterSweep) -> SweptCluster:

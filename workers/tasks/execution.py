@@ -15,7 +15,7 @@ from checks.config.configuration import UnknownCluster
 from checks.engine.diagnosis import Evaluated
 from checks.facts.egress_gateway import AmbiguousGateway
 from checks.model.findings import Report
-from checks.model.question import ClusterIdentity, Question
+from checks.model.question import Question
 from checks.sources.bundle import BundleError
 from checks.sources.live import SourceError
 from checks.sources.recording import RecordingSource
@@ -74,13 +74,7 @@ class Diagnoser:
     def _examine(self, run: Run) -> None:
         target = run.order.target
         entry = self.clusters.config.cluster(target.cluster)
-        identity = ClusterIdentity(
-            entry.name,
-            entry.azure_name if entry.subscription_id else entry.aks_name,
-            entry.resource_group,
-            entry.subscription_id,
-        )
-        question = Question(identity, target.gateway, target.namespace, target.host, target.client)
+        question = Question(entry.identity, target.gateway, target.namespace, target.host, target.client)
         source = RecordingSource(self.clusters.source(entry), entry.name)
         for step in timed(examine(source, question, catalogue(), self.client.settings.run_timeout)):
             match step:
