@@ -86,6 +86,7 @@ docs: $(READY) ## write the generated pages again
 	$(BIN)/python -m checks.docs.permission_tables table > rights.new
 	sed -i.old -e '/^<!-- rights/,/^<!-- end of rights/{/^<!--/!d;}' -e '/^<!-- rights/r rights.new' docs/permissions.md && rm docs/permissions.md.old rights.new
 	mv docs/causes.md.new docs/causes.md
+	$(BIN)/python -m tests.docs.import_drawing
 
 .PHONY: accept
 accept: $(READY) ## rewrite the expected messages from what the code says now; review them as prose

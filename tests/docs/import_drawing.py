@@ -1,0 +1,76 @@
+"""The import graph by package, as docs/architecture.md draws it (`python -m tests.docs.import_drawing`, by `make docs`)."""
+
+import graphlib
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import grimp
+
+PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
+BEGIN, END = "<!-- import graph: written by make docs -->", "<!-- end of import graph -->"
+RINGS = ("bot", "workers", "checks")
+
+Rooms = Mapping[str, frozenset[str]]
+"""Each room (`checks.facts`) with the rooms that it imports directly."""
+
+
+def rooms() -> Rooms:
+    """The packages and modules directly below each ring, and which of them import which."""
+    graph = grimp.build_graph(*RINGS, cache_dir=None)
+    found: dict[str, set[str]] = {room: set() for ring in RINGS for room in graph.find_children(ring)}
+    for module in graph.modules:
+        for imported in graph.find_modules_directly_imported_by(module):
+            importer, target = _room(module), _room(imported)
+            if importer in found and target in found and importer != target:
+                found[importer].add(target)
+    return {room: frozenset(targets) for room, targets in sorted(found.items())}
+
+
+def _room(module: str) -> str:
+    return ".".join(module.split(".")[:2])
+
+
+def order(graph: Rooms) -> tuple[str, ...]:
+    """The rooms so that each stands after those it imports. Raises graphlib.CycleError."""
+    return tuple(graphlib.TopologicalSorter(graph).static_order())
+
+
+def reduced(graph: Rooms) -> Rooms:
+    """The graph without edges that a longer path implies: few enough arrows to read."""
+    reach: dict[str, frozenset[str]] = {}
+    for room in order(graph):
+        reach[room] = frozenset(graph[room]).union(*(reach[each] for each in graph[room]))
+    return {
+        room: frozenset(t for t in targets if not any(t in reach[other] for other in targets if other != t))
+        for room, targets in graph.items()
+    }
+
+
+def drawing(graph: Rooms) -> Iterator[str]:
+    """The lines of a Mermaid flowchart: one box for each ring, arrows from importer to imported."""
+    yield "```mermaid"
+    yield "flowchart TD"
+    for ring in RINGS:
+        yield f"  subgraph {ring}"
+        yield from (f"    {_id(room)}[{room.split('.')[1]}]" for room in graph if room.startswith(f"{ring}."))
+        yield "  end"
+    for room, targets in reduced(graph).items():
+        yield from (f"  {_id(room)} --> {_id(target)}" for target in sorted(targets))
+    yield "```"
+
+
+def _id(room: str) -> str:
+    return room.replace(".", "_")
+
+
+def page_with(lines: Iterator[str], page: str) -> str:
+    """The page with the drawing between its two marks. Raises ValueError where a mark is missing."""
+    before, rest = page.split(BEGIN, 1)
+    _, after = rest.split(END, 1)
+    return "\n".join([f"{before}{BEGIN}", "", *lines, "", f"{END}{after}"])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page_with(drawing(rooms()), PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    sys.exit(0)

@@ -1,0 +1,75 @@
+"""What the code and the pages cite is in the repository: every page, every anchor."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TOP = ("bot", "workers", "checks", "docs", "examples", "helm", "tests")
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
+CITATION = re.compile(r"(?<![\w/.-])docs/[\w./-]+\.md(?:#[\w-]+)?")
+
+
+def tracked() -> tuple[Path, ...]:
+    """The files of the checkout that cite or are cited: as git lists them where there is git."""
+    git = shutil.which("git") or "git"
+    words = [git, "ls-files", "-co", "--exclude-standard"]
+    listed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False) if shutil.which(git) else None
+    if listed is not None and listed.returncode == 0:
+        files = [ROOT / name for name in listed.stdout.splitlines()]
+    else:
+        files = [file for top in TOP for file in (ROOT / top).rglob("*")]
+    return tuple(f for f in files if f.suffix in (".py", ".md", ".yaml", ".toml", ".tpl", ".txt") and f.is_file())
+
+
+FILES = tracked()
+PAGES = tuple(f for f in FILES if f.suffix == ".md")
+
+
+@cache
+def anchors(page: Path) -> frozenset[str]:
+    """Explicit anchors, and those that GitHub makes of headings."""
+    text = page.read_text(encoding="utf-8")
+    made = {_slug(title) for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+    return frozenset(made | set(re.findall(r'<a id="([\w-]+)"></a>', text)))
+
+
+def _slug(title: str) -> str:
+    words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title)
+    return re.sub(r"[^\w\- ]", "", words.lower()).strip().replace(" ", "-")
+
+
+def dead(target: Path, anchor: str) -> bool:
+    """Whether a link leads nowhere."""
+    if not target.exists():
+        return True
+    return bool(anchor) and target.suffix == ".md" and anchor not in anchors(target)
+
+
+def links_of(page: Path) -> Iterator[tuple[str, Path, str]]:
+    """The links of a page into the repository: as written, the file, the anchor."""
+    for link in LINK.findall(CODE.sub("", page.read_text(encoding="utf-8"))):
+        if not re.match(r"[a-z]+:", link):
+            path, _, anchor = link.partition("#")
+            yield link, (page.parent / path).resolve() if path else page, anchor
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
+    assert [link for link, target, anchor in links_of(page) if dead(target, anchor)] == []
+
+
+def test_what_the_code_cites_is_there() -> None:
+    missing = []
+    for file in FILES:
+        for cited in CITATION.findall(file.read_text(encoding="utf-8")):
+            path, _, anchor = cited.partition("#")
+            if dead(ROOT / path, anchor):
+                missing.append(f"{file.relative_to(ROOT)}: {cited}")
+    assert missing == []

@@ -1,0 +1,33 @@
+"""docs/architecture.md draws the import graph as it is, and the graph has no cycle."""
+
+import graphlib
+
+import pytest
+
+from tests.docs.import_drawing import PAGE, Rooms, drawing, order, page_with, reduced, rooms
+
+
+def test_the_page_shows_the_graph_as_it_is() -> None:
+    """`make docs` writes it."""
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == page_with(drawing(rooms()), page)
+
+
+def test_no_package_takes_part_in_a_cycle() -> None:
+    graph = rooms()
+    assert len(order(graph)) == len(graph)
+
+
+def test_a_cycle_would_be_noticed() -> None:
+    graph: Rooms = {"checks.a": frozenset({"checks.b"}), "checks.b": frozenset({"checks.a"})}
+    with pytest.raises(graphlib.CycleError):
+        order(graph)
+
+
+def test_an_arrow_that_a_longer_path_implies_is_left_out() -> None:
+    graph: Rooms = {
+        "checks.a": frozenset({"checks.b", "checks.c"}),
+        "checks.b": frozenset({"checks.c"}),
+        "checks.c": frozenset(),
+    }
+    assert reduced(graph)["checks.a"] == {"checks.b"}
