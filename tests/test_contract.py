@@ -14,19 +14,36 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.clusters.bundles import dump_yaml, read_bundle, read_yaml, write_bundle
+from tests.clusters.compose import compose
 from tests.command_line import ENVIRONMENT, PROGRAM, ROOT, Answer, ask, refused
 
 pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
 
-SHARED = ROOT.parent / "shared" / "bundles"
 EXAMPLES = ROOT / "examples" / "bundles"
-BUNDLES = sorted(path.parent for folder in (SHARED, EXAMPLES) for path in folder.glob("*/expect.yaml"))
-NAMED = {path.name: path for path in BUNDLES}
-each_bundle = pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: f"{path.parent.parent.name}-{path.name}")
+EXAMINED = ROOT / "tests" / "examined"
+WHOLE = (EXAMINED / "cluster", *sorted(path.parent for path in EXAMPLES.glob("*/expect.yaml")))
+PATCHED = (EXAMINED / "gateway-pool-missing.yaml", EXAMINED / "gateway-selector-mismatch.yaml")
 
 EXIT = {"healthy": 0, "degraded": 0, "broken": 1, "inconclusive": 3}
 HEALTHY = EXAMPLES / "healthy"
 GATEWAY = "team-egress/egw"
+
+
+@pytest.fixture(scope="module", params=(*WHOLE, *PATCHED), ids=lambda path: f"{path.parent.name}-{path.stem}")
+def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle with its `expect.yaml`: as it is in the repository, or written from the patches of an examined cluster."""
+    path: Path = request.param
+    if path in WHOLE:
+        return path
+    content = read_yaml(path)
+    cluster = read_bundle(EXAMINED / "cluster")
+    for patch in content["patches"]:
+        cluster = compose(cluster, patch)
+    folder = tmp_path_factory.mktemp(path.stem) / "bundle"
+    write_bundle(cluster, folder)
+    (folder / "expect.yaml").write_text(dump_yaml(content["expect"]), encoding="utf-8")
+    return folder
 
 
 @cache
@@ -47,7 +64,6 @@ def wrong(*options: str | Path) -> str:
 # What a bundle expects
 
 
-@each_bundle
 def test_a_bundle_is_diagnosed_as_it_expects(bundle: Path) -> None:
     expect = yaml.safe_load((bundle / "expect.yaml").read_text(encoding="utf-8"))
     answer = diagnosed(bundle)
@@ -80,7 +96,6 @@ FINDING: dict[str, Any] = {
 }
 
 
-@each_bundle
 def test_the_document_has_the_keys_and_types_of_the_contract(bundle: Path) -> None:
     answer = diagnosed(bundle)
     document = answer.document
@@ -118,7 +133,6 @@ def well_formed(finding: dict[str, Any]) -> None:
         assert not action["url"] or action["url"].startswith("https://")
 
 
-@each_bundle
 def test_root_causes_are_the_failures_that_nothing_explains(bundle: Path) -> None:
     answer = diagnosed(bundle)
     failing = answer.with_status("fail")
@@ -132,7 +146,6 @@ def test_root_causes_are_the_failures_that_nothing_explains(bundle: Path) -> Non
         assert set(each["explained_by"]) <= failing | answer.with_status("warn")
 
 
-@each_bundle
 def test_the_verdict_and_the_exit_code_follow_from_the_findings(bundle: Path) -> None:
     answer = diagnosed(bundle)
     heavy = {f["check"] for f in answer.document["findings"] if f["severity"] in ("blocks", "degrades")}

@@ -1,8 +1,8 @@
-"""The example cluster of `../shared/bundles/healthy`, damaged in ways that an examiner might think of.
+"""A healthy cluster, damaged in ways that an examiner might think of.
 
-Each file here says what differs from it, as patches that are applied one after another (tests/clusters/compose.py), and
-what a right diagnosis says (tests/incidents/judge.py). The predictions were written from the decision tables before the
-checks were asked. The example bundles lie beside the checkout; without them these tests are skipped.
+`tests/examined/cluster` is a whole bundle of a cluster that was built apart from `tests/clusters/base`. Each file beside it
+lists the differences, as patches that are applied in order (tests/clusters/compose.py), and what a right diagnosis
+reports (tests/incidents/judge.py). The expectations were written from the decision tables before any check ran.
 """
 
 from dataclasses import replace
@@ -18,15 +18,13 @@ from tests.incidents.judge import shortcomings
 from tests.recordings import diagnosed, question
 
 HERE = Path(__file__).parent
-HEALTHY = HERE.parents[2] / "shared" / "bundles" / "healthy"
+HEALTHY = HERE / "cluster"
 FILES = sorted(HERE.glob("*.yaml"))
 NEWER_EVENTS = "events.k8s.io/v1"
 
-pytestmark = pytest.mark.skipif(not HEALTHY.is_dir(), reason="../shared/bundles/healthy is not beside the checkout")
-
 
 def newer(event: Manifest) -> Manifest:
-    """A core event as the newer API shows it."""
+    """A core event in the form of events.k8s.io/v1."""
     return {
         "apiVersion": NEWER_EVENTS,
         "kind": "Event",
@@ -45,7 +43,7 @@ def newer(event: Manifest) -> Manifest:
 
 
 def damaged(content: dict[str, Any]) -> Cluster:
-    """The example cluster after the file's patches."""
+    """The healthy cluster after the file's patches."""
     only(content, {"title", "patches", "events_api", "expect"}, "examined cluster")
     cluster = read_bundle(HEALTHY)
     for patch in content["patches"]:
