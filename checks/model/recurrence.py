@@ -7,9 +7,10 @@ twice happens once, at the first. So a day never has more or fewer occurrences t
 import difflib
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -142,8 +143,14 @@ def _day(word: str) -> int:
     raise BadRecurrence(f'expected days such as mon-fri or daily, not "{word}"')
 
 
+@cache
+def _zones() -> Mapping[str, str]:
+    """The time zones of the tz database by their names in lower case: a walk over hundreds of files, made once."""
+    return {each.lower(): each for each in available_timezones()}
+
+
 def _zone(name: str) -> str:
-    known = {each.lower(): each for each in available_timezones()}
+    known = _zones()
     if (found := known.get(name.strip().lower())) is not None:
         return found
     near = difflib.get_close_matches(name.strip().lower(), list(known), n=2, cutoff=0.6)
