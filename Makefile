@@ -22,12 +22,12 @@ help: ## show this list
 .PHONY: setup
 setup: $(READY) ## create the environment in .venv, pinned with hashes
 
-$(READY): requirements/dev.txt pyproject.toml
+$(READY): requirements/dev.txt pyproject.toml bot/sandbox/pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 on PATH. Install one, or name it: make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3" >&2; exit 1; }
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); echo "Could not create $(VENV). On Debian: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Setting up $(VENV) (about half a minute the first time)" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e bot/sandbox
 	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true # speed only: some packages carry templates that are not Python yet
 	@touch $@
 
@@ -74,6 +74,7 @@ lock: $(READY) ## pin every dependency again (after a change in pyproject.toml)
 	$(BIN)/uv pip compile pyproject.toml $(LOCK) --extra demo --extra dev -c requirements/runtime.txt -o requirements/dev.txt
 	sed -nE 's/^requires = \["(.*)"\]$$/\1/p' pyproject.toml | $(BIN)/uv pip compile - $(LOCK) -c requirements/dev.txt -o requirements/build.txt
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--no-emit-package egress-diag --no-emit-package egress-diag-demo \
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
 .PHONY: docs

@@ -35,6 +35,8 @@ class Commands(click.Group):
             return own
         offered = self._offered().get(cmd_name)
         if offered is None:
+            if cmd_name == "demo":
+                refuse("the demo is a package of its own; install it with: pip install 'egress-diag[demo]'")
             return None
         loaded = offered.load()
         return loaded if isinstance(loaded, click.Command) else None

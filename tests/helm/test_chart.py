@@ -10,7 +10,6 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from checks import __version__
 from checks.catalogue import catalogue
 from checks.config.configuration import AccessRule, ClusterConfig, Config, DigestConfig, Retention, SavedAzure, parse
 from checks.docs.permission_tables import PARTS
@@ -59,11 +58,6 @@ def test_no_two_objects_have_one_name(values: Json) -> None:
     seen = [(o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"]) for o in rendered(values)]
     assert len(seen) == len(set(seen))
     assert all(len(name) <= 63 for _, _, name in seen)
-
-
-def test_the_chart_and_the_package_have_one_version() -> None:
-    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
-    assert chart["appVersion"] == __version__
 
 
 # rights

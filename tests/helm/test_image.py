@@ -75,6 +75,7 @@ def test_only_our_packages_are_sent_to_the_build() -> None:
     assert {path.parts[0] for path in sent} == {"LICENSE", "pyproject.toml", "requirements", "checks", "workers", "bot"}
     assert not [path for path in sent if "__pycache__" in path.parts]
     assert Path("checks/cli/main.py") in sent
+    assert not [path for path in sent if path.is_relative_to("bot/sandbox")]
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +139,7 @@ class TestInstalled:
         assert all(f"  {command} " in shown for command in ("bot", "worker", "beat", "diagnose"))
         assert (image / "lib").exists()
         assert list(image.glob("lib/python3.*/site-packages/bot/manifest.yaml"))
+        assert not list(image.glob("lib/python3.*/site-packages/bot/sandbox"))
 
     def test_it_diagnoses_and_writes_nothing_beside_its_code(self, image: Path) -> None:
         before = files(image)
