@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from checks.azure.security_rules import networks_of
-from checks.facts.azure import RouteTable
+from checks.facts.network_resources import RouteTable
 from checks.knowledge.network import DETOURS, DROPS
 from checks.model.commands import FW, change, look, quoted
 from checks.model.findings import Action, Evidence

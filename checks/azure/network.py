@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from checks.azure.security_rules import Decision, Flow, Place, decide, free_priority, networks_of
-from checks.facts.azure import AgentPool, ArmFact, NetworkSecurityGroup, SecurityRule, Subnet
+from checks.facts.agent_pools import AgentPool
 from checks.facts.fact import Gap
+from checks.facts.network_resources import ArmFact, NetworkSecurityGroup, SecurityRule, Subnet
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import FW, az_aks, change, look, quoted

@@ -10,7 +10,7 @@ from enum import IntEnum
 from ipaddress import IPv4Network, collapse_addresses, ip_network
 from itertools import islice
 
-from checks.facts.azure import NetworkSecurityGroup, SecurityRule
+from checks.facts.network_resources import NetworkSecurityGroup, SecurityRule
 from checks.knowledge.network import EVERYWHERE, LOAD_BALANCER, PRIVATE
 from checks.model.raw_values import items
 

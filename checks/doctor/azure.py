@@ -9,8 +9,10 @@ from checks.doctor.requirement_lines import Asked, Line, Requirement
 from checks.doctor.requirements import AZURE_CLOCK, AZURE_CLUSTER, AZURE_CREDENTIAL, AZURE_REACHABLE, AZURE_RIGHT
 from checks.engine.arrivals import record
 from checks.engine.permissions import CREDENTIAL_ACTION, azure_rights
-from checks.facts.azure import AgentPool, ManagedCluster, NetworkSecurityGroup, PublicIPPrefix, RouteTable, Subnet
+from checks.facts.agent_pools import AgentPool
 from checks.facts.fact import ArmResource, AzureCall, Fact, Gap
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.network_resources import NetworkSecurityGroup, PublicIPPrefix, RouteTable, Subnet
 from checks.facts.store import FactStore
 from checks.sources.live import LiveSource
 from checks.sources.questions import AzureQuestions

@@ -8,8 +8,9 @@ from checks.doctor.requirement_lines import Line
 from checks.doctor.requirements import OWN_TRAFFIC
 from checks.engine.arrivals import record
 from checks.facts.fact import Fact
-from checks.facts.istio import VirtualService
-from checks.facts.kubernetes import Pod, Service
+from checks.facts.istio_networking import VirtualService
+from checks.facts.pods import Pod
+from checks.facts.services import Service
 from checks.facts.store import FactStore
 from checks.istio.own_traffic import detours, pods_beside
 from checks.sources.live import LiveSource

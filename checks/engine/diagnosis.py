@@ -14,7 +14,6 @@ from checks.engine.causes import explained, root_causes, verdict
 from checks.engine.check import Check
 from checks.engine.recent_changes import TIMELINE_READS, changes
 from checks.engine.route_tracing import traced_route, untraceable
-from checks.facts.azure import ManagedCluster
 from checks.facts.egress_gateway import (
     EgressGateway,
     UnknownGateway,
@@ -24,9 +23,12 @@ from checks.facts.egress_gateway import (
     gateway_entries,
 )
 from checks.facts.fact import Fact, Gap, Unreadable
-from checks.facts.kubernetes import Deployment, Pod, Service
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.pods import Pod
+from checks.facts.services import Service
 from checks.facts.store import FactStore
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.model.findings import Change, Finding, Observation, Report, Scope, Status
 from checks.model.question import Question
 from checks.model.route import Route

@@ -10,14 +10,11 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from checks.engine.related_objects import SURROUNDINGS_READS, surroundings
+from checks.facts.admission_webhooks import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
+from checks.facts.events import Event
 from checks.facts.fact import KubernetesObject
-from checks.facts.kubernetes import (
-    Event,
-    MutatingWebhookConfiguration,
-    Node,
-    Pod,
-    ValidatingWebhookConfiguration,
-)
+from checks.facts.nodes import Node
+from checks.facts.pods import Pod
 from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.findings import Change

@@ -3,22 +3,16 @@
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from checks.facts.admission_webhooks import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
 from checks.facts.fact import Fact, KubernetesObject, Unreadable
-from checks.facts.istio import ROOT_NAMESPACE, AuthorizationPolicy, EnvoyFilter, Sidecar, Telemetry
-from checks.facts.kubernetes import (
-    ConfigMap,
-    DaemonSet,
-    Deployment,
-    HorizontalPodAutoscaler,
-    MutatingWebhookConfiguration,
-    Namespace,
-    Node,
-    ResourceQuota,
-    Service,
-    ValidatingWebhookConfiguration,
-)
+from checks.facts.istio_networking import ROOT_NAMESPACE, EnvoyFilter, Sidecar
+from checks.facts.istio_policies import AuthorizationPolicy, Telemetry
+from checks.facts.namespaces import ConfigMap, Namespace, ResourceQuota
+from checks.facts.nodes import Node
+from checks.facts.services import Service
 from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.facts.workloads import DaemonSet, Deployment, HorizontalPodAutoscaler
 from checks.istio.route.carried import configuration, judged
 from checks.istio.route.passage import ROUTE_READS
 from checks.istio.route.registry import destination_rules

@@ -5,10 +5,11 @@ from typing import Any
 
 import orjson
 
-from checks.facts.azure import AgentPool, ManagedCluster
+from checks.facts.agent_pools import AgentPool
 from checks.facts.egress_gateway import EgressGateway
 from checks.facts.fact import KubernetesObject
-from checks.facts.istio import DestinationRule, Gateway, ServiceEntry, VirtualService
+from checks.facts.istio_networking import DestinationRule, Gateway, ServiceEntry, VirtualService
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.store import FactStore
 from checks.model.findings import Evidence

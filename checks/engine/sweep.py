@@ -7,12 +7,14 @@ from datetime import datetime
 from checks.engine.check import Check
 from checks.engine.diagnosis import TARGET_READS, evaluate
 from checks.engine.settings_snapshot import snapshot
-from checks.facts.azure import ManagedCluster
 from checks.facts.egress_gateway import EgressGateway, all_from_profile, from_cluster, gateway_entries
 from checks.facts.fact import PodName
-from checks.facts.kubernetes import Deployment, Pod, Service
 from checks.facts.logs import CniManagerLog, ProxyLog
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.pods import Pod
+from checks.facts.services import Service
 from checks.facts.store import FactStore
+from checks.facts.workloads import Deployment
 from checks.model.findings import Finding, Report, Status, Verdict
 from checks.model.question import ClusterIdentity, Question
 

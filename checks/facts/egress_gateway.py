@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from checks.facts.azure import EgressGatewayEntry, ManagedCluster
-from checks.facts.kubernetes import Deployment, Pod, Service
+from checks.facts.managed_cluster import EgressGatewayEntry, ManagedCluster
+from checks.facts.pods import Pod
+from checks.facts.services import Service
+from checks.facts.workloads import Deployment
 
 COMPONENT_LABEL = "azureservicemesh/istio.component"
 

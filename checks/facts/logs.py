@@ -8,8 +8,9 @@ from datetime import datetime
 import orjson
 
 from checks.facts.fact import Fact, PodLog, PodName
-from checks.facts.kubernetes import Deployment, Pod
+from checks.facts.pods import Pod
 from checks.facts.store import FactStore
+from checks.facts.workloads import Deployment
 from checks.model.raw_values import parse_moment, text
 
 _TIME = re.compile(r"^\[?(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))\]?\s*")

@@ -6,8 +6,11 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from checks.facts.egress_gateway import EgressGateway
+from checks.facts.events import Event
 from checks.facts.fact import Fact, Gap, KubernetesObject
-from checks.facts.kubernetes import Deployment, Event, Pod, selects
+from checks.facts.label_selectors import selects
+from checks.facts.pods import Pod
+from checks.facts.workloads import Deployment
 
 F = TypeVar("F", bound=Fact)
 V = TypeVar("V")

@@ -4,11 +4,13 @@ from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
 from typing import TypeVar
 
-from checks.facts.azure import ManagedCluster
 from checks.facts.egress_gateway import EgressGateway
+from checks.facts.events import Event
 from checks.facts.fact import Fact, Gap, KubernetesObject, UndeclaredRead, Unreadable
-from checks.facts.kubernetes import Deployment, Event, Pod
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.pods import Pod
 from checks.facts.store import FactStore
+from checks.facts.workloads import Deployment
 from checks.model.question import ClusterIdentity, Question
 
 F = TypeVar("F", bound=Fact)

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from checks.facts.egress_gateway import gateway_entries
-from checks.facts.istio import VirtualService
-from checks.facts.kubernetes import Pod, Service
+from checks.facts.istio_networking import VirtualService
+from checks.facts.pods import Pod
+from checks.facts.services import Service
 from checks.istio.route.clients import is_sidecar
 from checks.istio.route.hosts import canonical, matches, resolve, service_host
 from checks.model.raw_values import Raw, items, text

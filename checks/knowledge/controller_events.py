@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from checks.facts.kubernetes import Event
+from checks.facts.events import Event
 from checks.knowledge.azure_errors import AzureError, code_of, error_in
 
 CONFIGURATION, BALANCER, MACHINES = (

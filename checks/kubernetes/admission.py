@@ -4,19 +4,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from checks.facts.azure import ManagedCluster
-from checks.facts.kubernetes import (
-    Deployment,
-    EndpointSlice,
+from checks.facts.admission_webhooks import (
     MutatingWebhookConfiguration,
-    Namespace,
-    Service,
     ValidatingWebhookConfiguration,
     Webhook,
     WebhookConfiguration,
-    selects,
 )
+from checks.facts.label_selectors import selects
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.namespaces import Namespace
+from checks.facts.services import EndpointSlice, Service
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.knowledge.webhook_owners import injector_revision, owner
 from checks.kubernetes.webhooks import (
     DEPLOYMENTS,

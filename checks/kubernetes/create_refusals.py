@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from checks.facts.events import Event
 from checks.facts.fact import KubernetesObject
-from checks.facts.kubernetes import DaemonSet, Deployment, Event, Pod, ReplicaSet, Workload
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
+from checks.facts.workloads import DaemonSet, Deployment, ReplicaSet, Workload
 from checks.model.raw_values import text
 
 EVENT = "event FailedCreate"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from checks.facts.kubernetes import Container, Pod
+from checks.facts.pods import Container, Pod
 from checks.knowledge.waiting_reasons import BEGINNING, CREATING, waiting_reason
 from checks.model.raw_values import mapping, moment, number, text
 

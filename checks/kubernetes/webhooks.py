@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from checks.facts.kubernetes import Webhook, selects
+from checks.facts.admission_webhooks import Webhook
+from checks.facts.label_selectors import selects
 from checks.model.raw_values import Raw, text, texts
 
 

@@ -10,7 +10,7 @@ import orjson
 from urllib3.exceptions import HTTPError
 
 from checks.facts.fact import Gap, Listed, PodName
-from checks.sources.kinds import KINDS
+from checks.facts.kubernetes_kinds import kind_name
 from checks.sources.libraries import kubernetes_library
 from checks.sources.reduction import Json, reduced, secret_from_metadata
 from checks.sources.replies import Failure, refused, seconds_left, tls_message, unanswered
@@ -131,7 +131,7 @@ def _stamped(item: Json, what: Listed, api_version: str) -> Json:
     if what.metadata_only:
         item = secret_from_metadata(item)
     if what.metadata_only or not item.get("kind"):
-        item = {"apiVersion": api_version, **item, "kind": KINDS.get(what.resource, "")}
+        item = {"apiVersion": api_version, **item, "kind": kind_name(what.resource)}
         item["apiVersion"] = api_version
     return reduced(item)
 

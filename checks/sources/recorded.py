@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
-from checks.facts.azure import canonical
+from checks.facts.azure_json import canonical
 from checks.facts.fact import AzureCall, Gap, Listed, PodName
+from checks.facts.kubernetes_kinds import kind_name
 from checks.model.raw_values import Raw, at, number, text
-from checks.sources.kinds import KINDS
 from checks.sources.source import Answer, NotInstalled, NotLookedAt, Objects
 
 
@@ -61,7 +61,7 @@ class RecordedSource:
             return gap
         if what.resource in self.recording.absent_kinds:
             return NotInstalled()
-        found = self.recording.by_kind.get((what.group, KINDS.get(what.resource, "")), ())
+        found = self.recording.by_kind.get((what.group, kind_name(what.resource)), ())
         if what.plural == "events":
             # People record events through either API; both read as one kind.
             found = [*found, *self.recording.by_kind.get(("events.k8s.io", "Event"), ())]

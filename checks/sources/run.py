@@ -9,8 +9,8 @@ from checks.engine.check import Check
 from checks.engine.diagnosis import Diagnosis, Evaluated, diagnose, needed
 from checks.engine.route_tracing import traced_reads
 from checks.engine.settings_snapshot import snapshot
-from checks.facts.azure import ManagedCluster
 from checks.facts.fact import Gap
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.store import FactStore
 from checks.model.findings import Report
 from checks.model.question import Question

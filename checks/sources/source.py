@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Protocol
 
 from checks.engine.arrivals import Absent, Closed, Failed, Found, NotConfigured, Reading
-from checks.facts.azure import canonical
+from checks.facts.azure_json import canonical
 from checks.facts.fact import ArmResource, AzureCall, Fact, Gap, Listed, Origin, PodLog, PodName, ServerVersion
 from checks.facts.store import FactStore
 from checks.model.raw_values import Raw

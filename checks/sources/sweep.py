@@ -21,8 +21,9 @@ from checks.engine.sweep import (
     targets_of,
 )
 from checks.facts.fact import AzureCall, Gap, Listed, PodName
-from checks.facts.kubernetes import Deployment, Pod
+from checks.facts.pods import Pod
 from checks.facts.store import FactStore
+from checks.facts.workloads import Deployment
 from checks.model.question import ClusterIdentity
 from checks.sources.bundle import BundleError
 from checks.sources.recorded import RecordedSource

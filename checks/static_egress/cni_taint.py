@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from checks.facts.kubernetes import Node
+from checks.facts.nodes import Node
 from checks.facts.view import Facts
 from checks.model.commands import KEGTS, kubectl, look
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, warn

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from checks.facts.kubernetes import Node, Pod
 from checks.facts.logs import LogText
+from checks.facts.nodes import Node
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.knowledge.component_logs import Complaint, complaint
 from checks.kubernetes.pod_problems import Trouble, restarts_often, troubles

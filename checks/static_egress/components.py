@@ -6,8 +6,9 @@ Source: domain.md 1.1. AKS runs them in `aks-static-egress-gateway`, the open-so
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from checks.facts.kubernetes import DaemonSet, Pod
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
+from checks.facts.workloads import DaemonSet
 
 NAMESPACE = "aks-static-egress-gateway"
 CNI_MANAGER = "kube-egress-gateway-cni-manager"

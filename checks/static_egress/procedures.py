@@ -7,8 +7,9 @@ import json
 import re
 from collections.abc import Mapping
 
-from checks.facts.azure import AgentPool, ManagedCluster
+from checks.facts.agent_pools import AgentPool
 from checks.facts.egress_gateway import EgressGateway
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import (

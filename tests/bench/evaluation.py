@@ -10,8 +10,8 @@ from time import monotonic, perf_counter
 from checks.catalogue import catalogue
 from checks.engine.arrivals import record
 from checks.engine.diagnosis import evaluate, needed
-from checks.facts.azure import ManagedCluster
 from checks.facts.egress_gateway import EgressGateway, all_from_profile
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.store import FactStore
 from checks.model.question import ClusterIdentity, Question
 from checks.sources.recorded import RecordedSource

@@ -18,8 +18,19 @@ from checks.catalogue import catalogue
 from checks.config.configuration import ClusterConfig
 from checks.engine.check import Check
 from checks.engine.diagnosis import needed
-from checks.facts import azure, istio, kubernetes, logs, static_egress
+from checks.facts import logs, static_egress
+from checks.facts.admission_webhooks import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
+from checks.facts.agent_pools import AgentPool
+from checks.facts.events import Event
 from checks.facts.fact import ArmResource, AzureCall, Fact, Listed, PodLog, PodName
+from checks.facts.istio_networking import DestinationRule, Gateway, ServiceEntry, VirtualService
+from checks.facts.istio_policies import AuthorizationPolicy, Telemetry
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.namespaces import ConfigMap, Namespace, Secret
+from checks.facts.nodes import Node
+from checks.facts.pods import Pod
+from checks.facts.services import EndpointSlice, Service
+from checks.facts.workloads import DaemonSet, Deployment, ReplicaSet
 from checks.model.findings import Report
 from checks.model.question import ClusterIdentity, Question
 from checks.sources.live import close_sources, open_source
@@ -66,35 +77,35 @@ ISSUE_2 = tuple(
 
 GET: tuple[tuple[str, type[Fact]], ...] = (
     ("PRE-2 get staticgatewayconfiguration", static_egress.StaticGatewayConfiguration),
-    ("PROV-1 get deployment", kubernetes.Deployment),
-    ("PROV-1 get service", kubernetes.Service),
-    ("PROV-1 get endpointslices", kubernetes.EndpointSlice),
-    ("PROV-2 get mutatingwebhookconfigurations", kubernetes.MutatingWebhookConfiguration),
-    ("PROV-2 get validatingwebhookconfigurations", kubernetes.ValidatingWebhookConfiguration),
-    ("PROV-2 get namespace", kubernetes.Namespace),
-    ("PROV-2 get replicasets", kubernetes.ReplicaSet),
-    ("PROV-2 get events", kubernetes.Event),
-    ("PROV-4 get daemonsets", kubernetes.DaemonSet),
-    ("PROV-4 get pods", kubernetes.Pod),
-    ("PROV-4 get nodes", kubernetes.Node),
-    ("SEG-1 get pod annotation", kubernetes.Pod),
+    ("PROV-1 get deployment", Deployment),
+    ("PROV-1 get service", Service),
+    ("PROV-1 get endpointslices", EndpointSlice),
+    ("PROV-2 get mutatingwebhookconfigurations", MutatingWebhookConfiguration),
+    ("PROV-2 get validatingwebhookconfigurations", ValidatingWebhookConfiguration),
+    ("PROV-2 get namespace", Namespace),
+    ("PROV-2 get replicasets", ReplicaSet),
+    ("PROV-2 get events", Event),
+    ("PROV-4 get daemonsets", DaemonSet),
+    ("PROV-4 get pods", Pod),
+    ("PROV-4 get nodes", Node),
+    ("SEG-1 get pod annotation", Pod),
     ("SEG-2 get staticgatewayconfiguration", static_egress.StaticGatewayConfiguration),
     ("SEG-2 describe: configuration", static_egress.StaticGatewayConfiguration),
-    ("SEG-2 describe: events", kubernetes.Event),
+    ("SEG-2 describe: events", Event),
     ("SEG-8 get gatewaylbconfiguration", static_egress.GatewayLBConfiguration),
     ("SEG-8 get gatewayvmconfiguration", static_egress.GatewayVMConfiguration),
     ("SEG-8 get gatewaystatuses", static_egress.GatewayStatus),
     ("SEG-8 get podendpoints", static_egress.PodEndpoint),
-    ("IST-1 get telemetries", istio.Telemetry),
-    ("IST-1 get configmaps", kubernetes.ConfigMap),
-    ("IST-2 get pods of istiod", kubernetes.Pod),
-    ("IST-3 get gateways", istio.Gateway),
-    ("IST-3 get service", kubernetes.Service),
-    ("IST-4 get serviceentries", istio.ServiceEntry),
-    ("IST-4 get virtualservices", istio.VirtualService),
-    ("IST-4 get destinationrules", istio.DestinationRule),
-    ("IST-5 get secret", kubernetes.Secret),
-    ("IST-6 get authorizationpolicies", istio.AuthorizationPolicy),
+    ("IST-1 get telemetries", Telemetry),
+    ("IST-1 get configmaps", ConfigMap),
+    ("IST-2 get pods of istiod", Pod),
+    ("IST-3 get gateways", Gateway),
+    ("IST-3 get service", Service),
+    ("IST-4 get serviceentries", ServiceEntry),
+    ("IST-4 get virtualservices", VirtualService),
+    ("IST-4 get destinationrules", DestinationRule),
+    ("IST-5 get secret", Secret),
+    ("IST-6 get authorizationpolicies", AuthorizationPolicy),
 )
 LOGS = (logs.CniManagerLog, logs.GatewayDaemonLog, logs.ProxyLog, logs.IstiodLog)
 POOLS = 3
@@ -126,11 +137,11 @@ def commands(source: Source, *, network: bool) -> list[Callable[[], object]]:
     """The article's commands, each one request."""
     until = monotonic() + 3600
     wanted: list[Callable[[], object]] = [
-        lambda: source.azure(_call(azure.ManagedCluster), until),
-        lambda: source.azure(_call(azure.AgentPool), until),
-        *[lambda: source.azure(_call(azure.AgentPool), until)] * (POOLS + 1),
-        lambda: source.azure(_call(azure.ManagedCluster), until),
-        lambda: source.azure(_call(azure.ManagedCluster), until),
+        lambda: source.azure(_call(ManagedCluster), until),
+        lambda: source.azure(_call(AgentPool), until),
+        *[lambda: source.azure(_call(AgentPool), until)] * (POOLS + 1),
+        lambda: source.azure(_call(ManagedCluster), until),
+        lambda: source.azure(_call(ManagedCluster), until),
     ]
     for _, kind in GET:
         origin = kind.origin
@@ -169,7 +180,7 @@ def longest_chain(checks: tuple[Check, ...]) -> tuple[float, str]:
         own = AZURE if isinstance(origin, AzureCall | ArmResource) else KUBERNETES
         earlier = list(origin.after) if isinstance(origin, ArmResource | PodLog) else []
         if isinstance(origin, PodLog):
-            earlier.append(azure.ManagedCluster)
+            earlier.append(ManagedCluster)
         before = max((cost(each) for each in earlier), default=(0.0, ""))
         return before[0] + own, f"{before[1]} → {kind.__name__}" if before[1] else kind.__name__
 

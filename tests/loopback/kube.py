@@ -19,8 +19,7 @@ import orjson
 import trustme
 import yaml
 
-from checks.facts import istio, kubernetes, static_egress
-from checks.facts.fact import KubernetesObject, Listed
+from checks.facts.kubernetes_kinds import LISTED_KINDS
 from tests.clusters.compose import Cluster, Manifest
 from tests.loopback.faults import Fault, Faults
 from tests.loopback.server import LoopbackHandler, LoopbackServer
@@ -292,20 +291,9 @@ class _Handler(LoopbackHandler):
         self.wfile.write(body)
 
 
-def _origins() -> dict[str, tuple[str, Listed]]:
-    found: dict[str, tuple[str, Listed]] = {}
-    for module in (istio, kubernetes, static_egress):
-        for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, KubernetesObject):
-                origin = vars(value).get("origin")
-                if isinstance(origin, Listed):
-                    found[origin.resource] = (value.kind, origin)
-    return found
-
-
-_KINDS = {resource: kind for resource, (kind, _) in _origins().items()}
-_VERSIONS: dict[str, Sequence[str]] = {resource: origin.versions for resource, (_, origin) in _origins().items()}
-_BY_KIND = {(origin.group, kind): resource for resource, (kind, origin) in _origins().items()}
+_KINDS = {resource: fact.kind for resource, (fact, _) in LISTED_KINDS.items()}
+_VERSIONS: dict[str, Sequence[str]] = {resource: origin.versions for resource, (_, origin) in LISTED_KINDS.items()}
+_BY_KIND = {(origin.group, fact.kind): resource for resource, (fact, origin) in LISTED_KINDS.items()}
 _BY_KIND["events.k8s.io", "Event"] = "events"
 
 

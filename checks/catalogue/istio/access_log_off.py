@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.istio import ROOT_NAMESPACE, Telemetry
-from checks.facts.kubernetes import ConfigMap, Deployment, Pod
+from checks.facts.istio_networking import ROOT_NAMESPACE
+from checks.facts.istio_policies import Telemetry
+from checks.facts.namespaces import ConfigMap
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.istio.route.access_log import AccessLog, Ambiguity, access_log, ambiguities
 from checks.istio.route.gateways import proxy_labels
 from checks.istio.route.visibility import mesh_config, settle

@@ -5,15 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from checks.engine.check import Because, check
-from checks.facts.istio import (
-    ROOT_NAMESPACE,
-    AuthorizationPolicy,
-    DestinationRule,
-    Gateway,
-    ServiceEntry,
-    VirtualService,
-)
-from checks.facts.kubernetes import selects
+from checks.facts.istio_networking import ROOT_NAMESPACE, DestinationRule, Gateway, ServiceEntry, VirtualService
+from checks.facts.istio_policies import AuthorizationPolicy
+from checks.facts.label_selectors import selects
 from checks.facts.logs import ProxyLog
 from checks.facts.view import Facts
 from checks.istio.route.carried import about, configuration, judged, nothing_configured

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.istio import AuthorizationPolicy, Gateway, VirtualService
+from checks.facts.istio_networking import Gateway, VirtualService
+from checks.facts.istio_policies import AuthorizationPolicy
 from checks.facts.view import Facts
 from checks.istio.route.authorization import IDENTITY, admits, aimed, applying, is_everything, may_match, needs_identity
 from checks.istio.route.carried import HOST_READS, Configuration, about, configuration, judged

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from checks.engine.check import check
-from checks.facts.kubernetes import MutatingWebhookConfiguration, Namespace, Pod
+from checks.facts.admission_webhooks import MutatingWebhookConfiguration
+from checks.facts.namespaces import Namespace
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.istio.route.clients import asked_client
 from checks.istio.route.workloads import (

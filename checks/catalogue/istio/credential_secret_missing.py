@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.istio import ROOT_NAMESPACE, DestinationRule, Gateway, ServiceEntry, VirtualService
-from checks.facts.kubernetes import Secret
+from checks.facts.istio_networking import ROOT_NAMESPACE, DestinationRule, Gateway, ServiceEntry, VirtualService
 from checks.facts.logs import IstiodLog, Line
+from checks.facts.namespaces import Secret
 from checks.facts.view import Facts
 from checks.istio.route.carried import HOST_READS, about, configuration, judged, nothing_configured
 from checks.istio.route.corrections import Edit, pointer, show

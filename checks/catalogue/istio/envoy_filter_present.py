@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.istio import ROOT_NAMESPACE, EnvoyFilter
-from checks.facts.kubernetes import Deployment, Pod, selects
+from checks.facts.istio_networking import ROOT_NAMESPACE, EnvoyFilter
+from checks.facts.label_selectors import selects
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.istio.route.gateways import proxy_labels
 from checks.model.commands import SUPPORT, change, kubectl, look
 from checks.model.findings import Evidence, Observation, Severity, healthy, warn

@@ -3,9 +3,9 @@
 from collections.abc import Hashable, Iterator
 
 from checks.engine.check import check
-from checks.facts.istio import GATEWAY_API, HTTPRoute, KubernetesGateway
-from checks.facts.kubernetes import Deployment
+from checks.facts.gateway_api import GATEWAY_API, HTTPRoute, KubernetesGateway
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.istio.route.hosts import canonical
 from checks.model.commands import GWAPI, TSG, change, kubectl, look
 from checks.model.findings import Evidence, Observation, Severity, healthy, skip, warn

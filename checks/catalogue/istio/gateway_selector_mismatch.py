@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
-from checks.facts.istio import Gateway, VirtualService
+from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.view import Facts
 from checks.istio.route.carried import (
     HOST_READS,

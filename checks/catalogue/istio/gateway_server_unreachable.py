@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
-from checks.facts.istio import Gateway, VirtualService
-from checks.facts.kubernetes import Service
+from checks.facts.istio_networking import Gateway, VirtualService
+from checks.facts.services import Service
 from checks.facts.view import Facts
 from checks.istio.route.carried import HOST_READS, asked_host, configuration, judged, nothing_configured, served
 from checks.istio.route.corrections import removed, replaced, show

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.istio import ROOT_NAMESPACE
-from checks.facts.kubernetes import EndpointSlice, Service, ValidatingWebhookConfiguration, Webhook, selects
+from checks.facts.admission_webhooks import ValidatingWebhookConfiguration, Webhook
+from checks.facts.istio_networking import ROOT_NAMESPACE
+from checks.facts.label_selectors import selects
+from checks.facts.services import EndpointSlice, Service
 from checks.facts.view import Facts
 from checks.model.commands import ADDON, change, kubectl, look, restart
 from checks.model.findings import Evidence, Involved, Observation, Severity, healthy, skip, warn

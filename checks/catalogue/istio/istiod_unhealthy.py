@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
-from checks.facts.istio import ROOT_NAMESPACE
-from checks.facts.kubernetes import Deployment, HorizontalPodAutoscaler, Pod
+from checks.facts.istio_networking import ROOT_NAMESPACE
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment, HorizontalPodAutoscaler
 from checks.model.commands import ADDON, SCALE, change, istiod_log, kubectl, look, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import text

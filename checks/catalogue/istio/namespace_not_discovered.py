@@ -3,8 +3,15 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
-from checks.facts.istio import ROOT_NAMESPACE, DestinationRule, Exported, Gateway, ServiceEntry, VirtualService
-from checks.facts.kubernetes import Namespace
+from checks.facts.istio_networking import (
+    ROOT_NAMESPACE,
+    DestinationRule,
+    Exported,
+    Gateway,
+    ServiceEntry,
+    VirtualService,
+)
+from checks.facts.namespaces import Namespace
 from checks.facts.view import Facts
 from checks.istio.route.carried import HOST_READS, Configuration, about, configuration, judged
 from checks.istio.route.clients import asked_client, injected_namespaces

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 import yaml
 
 from checks.engine.check import check
-from checks.facts.istio import ROOT_NAMESPACE, Sidecar
-from checks.facts.kubernetes import ConfigMap, Pod
+from checks.facts.istio_networking import ROOT_NAMESPACE, Sidecar
+from checks.facts.namespaces import ConfigMap
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.istio.route.clients import client_namespaces, is_sidecar
 from checks.istio.route.corrections import patched, show

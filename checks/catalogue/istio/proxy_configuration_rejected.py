@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from checks.engine.check import check
-from checks.facts.istio import ROOT_NAMESPACE, Gateway
-from checks.facts.kubernetes import Deployment, Pod, selects
+from checks.facts.istio_networking import ROOT_NAMESPACE, Gateway
+from checks.facts.label_selectors import selects
 from checks.facts.logs import IstiodLog
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.knowledge.istio_logs import MERGE, PRIVILEGED_PORT, LogLine, Rejection, pushed, rejection
 from checks.model.commands import ISTIO_EGW, TSG, change, istiod_log, kubectl, look
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from checks.engine.check import Because, check
-from checks.facts.kubernetes import Deployment, Pod
 from checks.facts.logs import LogText, ProxyLog
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.knowledge.istio_logs import LogLine, Readiness, readiness, trouble, why_not_ready
 from checks.model.commands import TSG, change, istiod_log, kubectl, look, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn

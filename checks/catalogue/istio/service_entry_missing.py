@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
-from checks.facts.istio import ServiceEntry, VirtualService
+from checks.facts.istio_networking import ServiceEntry, VirtualService
 from checks.facts.view import Facts
 from checks.istio.route.carried import HOST_READS, Configuration, about, configuration, judged, nothing_configured
 from checks.istio.route.corrections import applied, export_also, listed, manifest, object_name, show, written

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from checks.engine.check import check
-from checks.facts.istio import Gateway, ServiceEntry, Sidecar, VirtualService
+from checks.facts.istio_networking import Gateway, ServiceEntry, Sidecar, VirtualService
 from checks.facts.view import Facts
 from checks.istio.route.carried import HOST_READS, Configuration, about, configuration, judged, nothing_configured
 from checks.istio.route.clients import client_namespaces

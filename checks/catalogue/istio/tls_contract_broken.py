@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.istio import DestinationRule, Gateway, ServiceEntry, VirtualService
+from checks.facts.istio_networking import DestinationRule, Gateway, ServiceEntry, VirtualService
 from checks.facts.view import Facts
 from checks.istio.route.carried import Configuration, about, configuration, judged, nothing_configured
 from checks.istio.route.corrections import listed, show, written

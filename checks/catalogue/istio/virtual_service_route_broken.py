@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from checks.engine.check import check
 from checks.facts.fact import Fact
-from checks.facts.istio import DestinationRule, Gateway, ServiceEntry, VirtualService
-from checks.facts.kubernetes import Service
+from checks.facts.istio_networking import DestinationRule, Gateway, ServiceEntry, VirtualService
+from checks.facts.services import Service
 from checks.facts.view import Facts
 from checks.istio.route.breaks import Break, Fault
 from checks.istio.route.carried import configuration, judged, nothing_configured

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
-from checks.facts.istio import ROOT_NAMESPACE
-from checks.facts.kubernetes import Deployment, Pod
+from checks.facts.istio_networking import ROOT_NAMESPACE
 from checks.facts.logs import LogText, ProxyLog
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.knowledge.istio_logs import certificate_trouble
 from checks.model.commands import PLUGIN_CA, az_aks, change, istiod_log, kubectl, look
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn

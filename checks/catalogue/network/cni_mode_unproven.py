@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.azure import ManagedCluster
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
 from checks.knowledge.cni_modes import cni_mode
 from checks.model.commands import SEGDOC, az_aks, kubectl, look

@@ -19,8 +19,10 @@ from checks.azure.network import (
 )
 from checks.azure.security_rules import INTERNET, Decision, Flow
 from checks.engine.check import check
-from checks.facts.azure import AgentPool, ManagedCluster, NetworkSecurityGroup, RouteTable, SecurityRule, Subnet
-from checks.facts.istio import ServiceEntry
+from checks.facts.agent_pools import AgentPool
+from checks.facts.istio_networking import ServiceEntry
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.network_resources import NetworkSecurityGroup, RouteTable, SecurityRule, Subnet
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge import network

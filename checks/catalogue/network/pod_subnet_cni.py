@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
-from checks.facts.azure import AgentPool, ManagedCluster
+from checks.facts.agent_pools import AgentPool
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
 from checks.knowledge.sandbox_errors import sandbox
 from checks.model.commands import PODSUBNET, SEGDOC, az_aks, change, look

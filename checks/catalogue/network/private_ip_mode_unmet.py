@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from checks.azure.default_route import way_out
 from checks.azure.network import Unseen, arm, configuration_of, gateway_pool, show_pool, show_subnet, subnet_of
 from checks.engine.check import check
-from checks.facts.azure import AgentPool, ManagedCluster, RouteTable, Subnet
+from checks.facts.agent_pools import AgentPool
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.network_resources import RouteTable, Subnet
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.network import PRIVATE_MODE_KUBERNETES, PRIVATE_MODE_POOL

@@ -19,7 +19,8 @@ from checks.azure.network import (
 )
 from checks.azure.security_rules import BALANCER, Decision, Flow
 from checks.engine.check import check
-from checks.facts.azure import AgentPool, NetworkSecurityGroup, SecurityRule, Subnet
+from checks.facts.agent_pools import AgentPool
+from checks.facts.network_resources import NetworkSecurityGroup, SecurityRule, Subnet
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.network import PROBE_PORT, TUNNEL_PORTS

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.azure import ManagedCluster
-from checks.facts.kubernetes import ApiServer
+from checks.facts.api_server import ApiServer
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
 from checks.knowledge.api_server import refusal
 from checks.model.commands import az_aks, change, kubectl, look, quoted

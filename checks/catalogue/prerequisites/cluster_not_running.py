@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.azure import ManagedCluster
 from checks.facts.fact import Gap
-from checks.facts.kubernetes import Namespace
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.namespaces import Namespace
 from checks.facts.view import Facts
 from checks.knowledge.operations import STOPPED, TERMINAL_BADLY, TERMINAL_WELL, part_of
 from checks.model.commands import TSG, az_aks, change, look, quoted

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from checks.engine.check import check
-from checks.facts.azure import EgressGatewayEntry, ManagedCluster
 from checks.facts.egress_gateway import from_cluster, gateway_entries
-from checks.facts.kubernetes import Deployment, Service
+from checks.facts.managed_cluster import EgressGatewayEntry, ManagedCluster
+from checks.facts.services import Service
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_aks, change, enable_gateway, kubectl, look, quoted
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, skip, unknown
 

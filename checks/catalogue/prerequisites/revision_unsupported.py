@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.azure import ManagedCluster
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
 from checks.knowledge.revisions import CALENDAR, DATED, Revision, before_the_calendar, known
 from checks.model.commands import SUPPORT, UPG, az_aks, change, look

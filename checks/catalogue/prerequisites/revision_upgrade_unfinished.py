@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.istio import ROOT_NAMESPACE
-from checks.facts.kubernetes import ConfigMap, Deployment
+from checks.facts.istio_networking import ROOT_NAMESPACE
+from checks.facts.namespaces import ConfigMap
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.istio.route.visibility import MeshConfig, mesh_config
 from checks.knowledge.mesh_settings import OUTBOUND_EFFECT, OUTBOUND_POLICY, SETTINGS
 from checks.knowledge.revisions import version_of

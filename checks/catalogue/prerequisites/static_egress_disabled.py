@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
-from checks.facts.azure import ManagedCluster
-from checks.facts.kubernetes import DaemonSet
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import GROUP, StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.facts.workloads import DaemonSet
 from checks.knowledge.sandbox_errors import sandbox
 from checks.model.commands import SEGDOC, TSG, az_aks, change, kubectl, look
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, skip, unknown, warn

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.azure import ManagedCluster
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
 from checks.model.commands import AZ_VERSION, HOWTO, az_aks, change, look
 from checks.model.findings import Evidence, Observation, Scope, Severity, fail, healthy, skip, warn

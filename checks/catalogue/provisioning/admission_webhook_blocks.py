@@ -5,20 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from checks.engine.check import Because, check
-from checks.facts.azure import ManagedCluster
-from checks.facts.kubernetes import (
-    DaemonSet,
-    Deployment,
-    EndpointSlice,
-    Event,
-    MutatingWebhookConfiguration,
-    Namespace,
-    Pod,
-    ReplicaSet,
-    Service,
-    ValidatingWebhookConfiguration,
-)
+from checks.facts.admission_webhooks import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
+from checks.facts.events import Event
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.namespaces import Namespace
+from checks.facts.pods import Pod
+from checks.facts.services import EndpointSlice, Service
 from checks.facts.view import Facts
+from checks.facts.workloads import DaemonSet, Deployment, ReplicaSet
 from checks.knowledge.refusals import WEBHOOK, reason_of, unreachable
 from checks.kubernetes.admission import Backend, Gate, backend, before_gateway, gates
 from checks.kubernetes.admission_fixes import all_webhooks, remedies

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from checks.engine.check import Because, check
-from checks.facts.kubernetes import Deployment
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_aks, change, enable_gateway, kubectl, look, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 from checks.model.raw_values import text

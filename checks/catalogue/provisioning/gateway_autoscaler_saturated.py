@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.kubernetes import Deployment, HorizontalPodAutoscaler, PodDisruptionBudget, selects
+from checks.facts.label_selectors import selects
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment, HorizontalPodAutoscaler, PodDisruptionBudget
 from checks.model.commands import HOWTO, SCALE, change, kubectl, look
 from checks.model.findings import Action, Evidence, Observation, Severity, healthy, skip, warn
 from checks.model.raw_values import Raw, text

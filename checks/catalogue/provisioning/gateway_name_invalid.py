@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.kubernetes import Service
+from checks.facts.services import Service
 from checks.facts.view import Facts
 from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_aks, kubectl, look
 from checks.model.findings import Action, Effect, Evidence, Observation, Severity, fail, healthy, warn

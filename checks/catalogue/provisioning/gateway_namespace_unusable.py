@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.kubernetes import Namespace
+from checks.facts.namespaces import Namespace
 from checks.facts.view import Facts
 from checks.model.commands import HOWTO, TSG, change, kubectl, look
 from checks.model.findings import Evidence, Observation, Severity, fail, healthy

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.kubernetes import Deployment, Node, Pod
+from checks.facts.nodes import Node
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.model.commands import HOWTO, SEGDOC, kubectl, look, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, healthy, skip, warn
 

@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
-from checks.facts.kubernetes import Deployment, Event, Node, Pod, ReplicaSet
+from checks.facts.events import Event
+from checks.facts.nodes import Node
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment, ReplicaSet
 from checks.knowledge.sandbox_errors import CAUSES, sandbox, sandbox_failure
 from checks.knowledge.waiting_reasons import CREATING
 from checks.kubernetes.create_refusals import demand_refusals, gateway_refusals

@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
-from checks.facts.kubernetes import Deployment, Event, Namespace, Pod, ReplicaSet, ResourceQuota
+from checks.facts.events import Event
+from checks.facts.namespaces import Namespace, ResourceQuota
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment, ReplicaSet
 from checks.knowledge.refusals import POLICIES, Reason, reason_of
 from checks.kubernetes.create_refusals import Refusal, demand_refusals, gateway_refusals
 from checks.model.commands import HOWTO, TSG, change, kubectl, look, restart

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from checks.engine.check import Because, check
-from checks.facts.kubernetes import Deployment, Event, Pod
+from checks.facts.events import Event
 from checks.facts.logs import CniManagerLog
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.knowledge.sandbox_errors import SandboxFailure, from_log, sandbox_failure
 from checks.kubernetes.pod_problems import awaits_network, waiting_since
 from checks.model.commands import KEGTS, SEGDOC, TSG, change, kubectl, look

@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.kubernetes import Deployment, EndpointSlice, Pod, Service, selects
+from checks.facts.label_selectors import selects
+from checks.facts.pods import Pod
+from checks.facts.services import EndpointSlice, Service
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.model.commands import AZ_VERSION, HOWTO, TSG, change, enable_gateway, kubectl, look
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 

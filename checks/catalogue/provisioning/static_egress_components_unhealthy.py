@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Iterator
 
 from checks.engine.check import Because, check
-from checks.facts.azure import AgentPool
-from checks.facts.kubernetes import DaemonSet, Deployment, Event, Node, Pod
+from checks.facts.agent_pools import AgentPool
+from checks.facts.events import Event
 from checks.facts.logs import CniManagerLog, GatewayDaemonLog
+from checks.facts.nodes import Node
+from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.facts.workloads import DaemonSet, Deployment
 from checks.knowledge.refusals import WEBHOOK, reason_of
 from checks.kubernetes.create_refusals import component_refusals
 from checks.model.commands import KEGTS, SEGDOC, TSG, az_aks, change, disrupt, kubectl, look

@@ -4,9 +4,11 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from checks.engine.check import Because, check
-from checks.facts.azure import ManagedCluster
-from checks.facts.kubernetes import Deployment, Pod, selects
+from checks.facts.label_selectors import selects
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.model.commands import AZ_VERSION, TSG, change, disrupt, enable_gateway, kubectl, look
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, Status, fail, healthy, skip, warn
 from checks.static_egress.procedures import pods_with_configuration, restart_gateway

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from checks.engine.check import Because, check
-from checks.facts.azure import AgentPool, ManagedCluster
-from checks.facts.kubernetes import Event
+from checks.facts.agent_pools import AgentPool
+from checks.facts.events import Event
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.controller_events import cause_of, complaints

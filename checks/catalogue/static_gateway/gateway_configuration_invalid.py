@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
-from checks.facts.kubernetes import Event
+from checks.facts.events import Event
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.controller_events import cause_of, complaints

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from checks.engine.check import Because, check
-from checks.facts.azure import AgentPool, ManagedCluster
-from checks.facts.kubernetes import Pod
+from checks.facts.agent_pools import AgentPool
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.sandbox_errors import sandbox

@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from checks.engine.check import check
-from checks.facts.azure import AgentPool
-from checks.facts.kubernetes import Deployment, Node, Pod
+from checks.facts.agent_pools import AgentPool
+from checks.facts.nodes import Node
+from checks.facts.pods import Pod
 from checks.facts.static_egress import GatewayStatus, PodEndpoint, StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.knowledge.known_issues import issue_actions
 from checks.model.commands import KEGTS, SEGDOC, disrupt, kubectl, look
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn

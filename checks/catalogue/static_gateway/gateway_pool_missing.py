@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from checks.engine.check import Because, check
-from checks.facts.azure import AgentPool, ManagedCluster
+from checks.facts.agent_pools import AgentPool
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import SEGDOC, TSG, az_aks, change, look

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from checks.engine.check import Because, check
-from checks.facts.azure import AgentPool
-from checks.facts.kubernetes import Node
+from checks.facts.agent_pools import AgentPool
+from checks.facts.nodes import Node
 from checks.facts.static_egress import GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.known_issues import issue_actions

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.azure import AgentPool, ManagedCluster
+from checks.facts.agent_pools import AgentPool
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import SEGDOC, kubectl, look

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.azure import AgentPool, ManagedCluster, PublicIPPrefix
-from checks.facts.kubernetes import Event
+from checks.facts.agent_pools import AgentPool
+from checks.facts.events import Event
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.network_resources import PublicIPPrefix
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.controller_events import Cause, cause_of, complaints

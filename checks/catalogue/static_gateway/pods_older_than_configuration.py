@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from checks.engine.check import check
-from checks.facts.kubernetes import Deployment, Pod
+from checks.facts.pods import Pod
 from checks.facts.static_egress import PodEndpoint, StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.knowledge.known_issues import issue_actions
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import moment

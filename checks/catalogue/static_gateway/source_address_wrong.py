@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.kubernetes import Deployment, Pod
+from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.model.commands import TSG, change, kubectl
 from checks.model.findings import Observation, Severity, skip
 

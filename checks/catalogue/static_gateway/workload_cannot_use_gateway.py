@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from checks.engine.check import check
-from checks.facts.kubernetes import Node, Pod
+from checks.facts.nodes import Node
+from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import SEGDOC, kubectl, look

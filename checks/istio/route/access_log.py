@@ -8,8 +8,9 @@ the pods; an inner level's providers replace an outer one's, and entries without
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from checks.facts.istio import ROOT_NAMESPACE, Telemetry
-from checks.facts.kubernetes import selects
+from checks.facts.istio_networking import ROOT_NAMESPACE
+from checks.facts.istio_policies import Telemetry
+from checks.facts.label_selectors import selects
 from checks.facts.view import Facts
 from checks.istio.route.visibility import MeshConfig, age
 from checks.model.raw_values import Raw, flag, items, text, texts

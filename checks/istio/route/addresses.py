@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
-from checks.facts.azure import ManagedCluster
-from checks.facts.kubernetes import Pod, Service
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.pods import Pod
+from checks.facts.services import Service
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.raw_values import items, mapping, text

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from checks.facts.istio import DestinationRule, Gateway, ServiceEntry, Sidecar, VirtualService
-from checks.facts.kubernetes import ConfigMap, Namespace
+from checks.facts.istio_networking import DestinationRule, Gateway, ServiceEntry, Sidecar, VirtualService
+from checks.facts.namespaces import ConfigMap, Namespace
 from checks.facts.view import Facts
 from checks.istio.route.carried import Configuration
 from checks.istio.route.corrected import corrected

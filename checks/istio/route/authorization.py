@@ -6,8 +6,9 @@ policy without rules matches nothing, a rule without fields everything.
 
 from collections.abc import Iterable, Mapping
 
-from checks.facts.istio import ROOT_NAMESPACE, AuthorizationPolicy
-from checks.facts.kubernetes import selects
+from checks.facts.istio_networking import ROOT_NAMESPACE
+from checks.facts.istio_policies import AuthorizationPolicy
+from checks.facts.label_selectors import selects
 from checks.facts.view import Facts
 from checks.istio.route.hosts import canonical, matches
 from checks.model.raw_values import Raw, items, mapping, text, texts

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from checks.facts.istio import VirtualService
+from checks.facts.istio_networking import VirtualService
 from checks.istio.route.clients import Clients
 from checks.istio.route.gateways import BoundServer
 from checks.istio.route.rules import Destination, Rule

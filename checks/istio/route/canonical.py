@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from checks.facts.istio import VirtualService
+from checks.facts.istio_networking import VirtualService
 from checks.facts.view import Facts
 from checks.istio.route.breaks import Break
 from checks.istio.route.carried import Configuration

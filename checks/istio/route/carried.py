@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from checks.facts.fact import Fact
-from checks.facts.istio import Gateway, VirtualService
-from checks.facts.kubernetes import ConfigMap, Deployment, Namespace, Pod, selects
+from checks.facts.istio_networking import Gateway, VirtualService
+from checks.facts.label_selectors import selects
+from checks.facts.namespaces import ConfigMap, Namespace
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.istio.route.gateways import BoundServer, Labels, ingress_selected, proxy_labels, selecting, servers
 from checks.istio.route.hosts import canonical, is_address, is_cluster_local, is_wildcard, narrower_of, resolve
 from checks.istio.route.registry import HostIndex, bound_to, gateway_named, routing_to, rules, virtual_services

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from checks.facts.istio import Exported
-from checks.facts.kubernetes import Pod
+from checks.facts.istio_networking import Exported
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.model.raw_values import items, text, texts
 

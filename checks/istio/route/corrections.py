@@ -8,7 +8,7 @@ import orjson
 import yaml
 
 from checks.facts.fact import KubernetesObject, Listed
-from checks.facts.istio import Exported
+from checks.facts.istio_networking import Exported
 from checks.model.commands import ISTIO_EGW, change, kubectl, kubectl_apply, look
 from checks.model.findings import Action
 

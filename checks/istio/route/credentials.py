@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from checks.facts.istio import DestinationRule, Gateway
-from checks.facts.kubernetes import Secret
+from checks.facts.istio_networking import DestinationRule, Gateway
+from checks.facts.namespaces import Secret
 from checks.facts.view import Facts
 from checks.istio.route.carried import Configuration
 from checks.istio.route.destination_rules import effective

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from checks.facts.istio import ROOT_NAMESPACE, DestinationRule
-from checks.facts.kubernetes import selects
+from checks.facts.istio_networking import ROOT_NAMESPACE, DestinationRule
+from checks.facts.label_selectors import selects
 from checks.facts.view import Facts
 from checks.istio.route.hosts import resolve
 from checks.istio.route.registry import destination_rules

@@ -2,8 +2,9 @@
 
 from checks.facts.egress_gateway import COMPONENT_LABEL
 from checks.facts.fact import Fact
-from checks.facts.istio import ServiceEntry, Sidecar, VirtualService
-from checks.facts.kubernetes import ConfigMap, Namespace, Service
+from checks.facts.istio_networking import ServiceEntry, Sidecar, VirtualService
+from checks.facts.namespaces import ConfigMap, Namespace
+from checks.facts.services import Service
 from checks.istio.route.addresses import other_gateway, own_address
 from checks.istio.route.breaks import Fault
 from checks.istio.route.hosts import is_cluster_local, looks_like_service

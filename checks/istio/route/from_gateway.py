@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from checks.facts.fact import Unreadable
-from checks.facts.kubernetes import Service
+from checks.facts.services import Service
 from checks.istio.route.breaks import Break, Fault
 from checks.istio.route.gateway_hop import Exit, leave
 from checks.istio.route.gateways import BoundServer

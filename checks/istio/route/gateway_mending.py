@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from checks.facts.fact import KubernetesObject
-from checks.facts.kubernetes import Service
+from checks.facts.services import Service
 from checks.facts.view import Facts
 from checks.istio.route.breaks import Break, Fault
 from checks.istio.route.carried import Configuration

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from checks.facts.istio import Gateway, Server
-from checks.facts.kubernetes import Pod, selects
+from checks.facts.istio_networking import Gateway, Server
+from checks.facts.label_selectors import selects
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.istio.route.hosts import ServerHost, covers, matches, server_host
 from checks.istio.route.registry import gateways_by_selector

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from checks.facts.istio import ServiceEntry, Sidecar, VirtualService
-from checks.facts.kubernetes import Namespace, Pod
+from checks.facts.istio_networking import ServiceEntry, Sidecar, VirtualService
+from checks.facts.namespaces import Namespace
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.istio.route import repairs, tls_repairs
 from checks.istio.route.affected import elsewhere_of

@@ -2,8 +2,8 @@
 
 import yaml
 
-from checks.facts.istio import ROOT_NAMESPACE
-from checks.facts.kubernetes import ConfigMap
+from checks.facts.istio_networking import ROOT_NAMESPACE
+from checks.facts.namespaces import ConfigMap
 from checks.facts.view import Facts
 from checks.istio.route.carried import Configuration
 from checks.istio.route.corrections import Change, Merge

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from checks.facts.istio import ServiceEntry, VirtualService
+from checks.facts.istio_networking import ServiceEntry, VirtualService
 from checks.facts.view import Facts
 from checks.istio.route.carried import Configuration
 from checks.istio.route.clients import Clients, client_groups

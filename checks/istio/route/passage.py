@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from checks.facts.fact import Fact
-from checks.facts.istio import DestinationRule, Exported, ServiceEntry
-from checks.facts.kubernetes import Service
+from checks.facts.istio_networking import DestinationRule, Exported, ServiceEntry
+from checks.facts.services import Service
 from checks.facts.view import Facts
 from checks.istio.route.breaks import Break, Fault
 from checks.istio.route.carried import HOST_READS, Configuration, configuration

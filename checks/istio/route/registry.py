@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
-from checks.facts.istio import DestinationRule, Gateway, ServiceEntry, VirtualService
-from checks.facts.kubernetes import Service
+from checks.facts.istio_networking import DestinationRule, Gateway, ServiceEntry, VirtualService
+from checks.facts.services import Service
 from checks.facts.view import Facts
 from checks.istio.route.hosts import canonical, covers, is_wildcard, resolve
 from checks.istio.route.rules import Rule, delegated, gateway_refs, rules_of

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from checks.facts.istio import VirtualService
+from checks.facts.istio_networking import VirtualService
 from checks.istio.route.hosts import canonical, matches, resolve
 from checks.model.raw_values import Raw, items, mapping, number, text, texts
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from checks.facts.fact import Unreadable
-from checks.facts.istio import ROOT_NAMESPACE, AuthorizationPolicy, DestinationRule, EnvoyFilter, Gateway
-from checks.facts.kubernetes import selects
+from checks.facts.istio_networking import ROOT_NAMESPACE, DestinationRule, EnvoyFilter, Gateway
+from checks.facts.istio_policies import AuthorizationPolicy
+from checks.facts.label_selectors import selects
 from checks.istio.route.authorization import applying, is_everything, may_match, needs_identity
 from checks.istio.route.breaks import Break, Fault
 from checks.istio.route.credentials import uses

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from checks.facts.istio import Port, ServiceEntry
+from checks.facts.istio_networking import Port, ServiceEntry
 from checks.facts.view import Facts
 from checks.istio.route.registry import service_entries
 from checks.istio.route.visibility import MeshConfig, discovered, visible

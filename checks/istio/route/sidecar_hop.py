@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from checks.facts.egress_gateway import COMPONENT_LABEL
-from checks.facts.istio import VirtualService
-from checks.facts.kubernetes import Service
+from checks.facts.istio_networking import VirtualService
+from checks.facts.services import Service
 from checks.facts.view import Facts
 from checks.istio.route.breaks import Break, Fault
 from checks.istio.route.carried import Configuration

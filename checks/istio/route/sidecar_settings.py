@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from checks.facts.istio import DestinationRule
+from checks.facts.istio_networking import DestinationRule
 from checks.facts.view import Facts
 from checks.istio.route.breaks import Fault
 from checks.istio.route.destination_rules import Effective, Tls, effective, elsewhere

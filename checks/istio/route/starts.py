@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from checks.facts.fact import Unreadable
-from checks.facts.istio import Sidecar
-from checks.facts.kubernetes import Namespace, Pod
+from checks.facts.istio_networking import Sidecar
+from checks.facts.namespaces import Namespace
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.istio.route.carried import Configuration
 from checks.istio.route.clients import Clients, asked_client, is_sidecar, sidecars

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from checks.facts.fact import Unreadable
-from checks.facts.kubernetes import Pod
 from checks.facts.logs import ProxyLog
+from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.istio.route.access_lines import newest_flag

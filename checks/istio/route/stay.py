@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from checks.facts.fact import Unreadable
-from checks.facts.kubernetes import Secret
+from checks.facts.namespaces import Secret
 from checks.facts.view import Facts
 from checks.istio.route.breaks import Break
 from checks.istio.route.carried import Configuration

@@ -1,6 +1,6 @@
 """Breaks told to people: the sentence, the field, and the corrected object."""
 
-from checks.facts.istio import VirtualService
+from checks.facts.istio_networking import VirtualService
 from checks.facts.view import Facts
 from checks.istio.route.breaks import Break, Fault
 from checks.istio.route.carried import Configuration, about

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from checks.facts.istio import DestinationRule
+from checks.facts.istio_networking import DestinationRule
 from checks.facts.view import Facts
 from checks.istio.route.carried import Configuration
 from checks.istio.route.clients import Clients

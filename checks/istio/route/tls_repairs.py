@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from checks.facts.istio import DestinationRule
+from checks.facts.istio_networking import DestinationRule
 from checks.facts.view import Facts
 from checks.istio.route.carried import Configuration
 from checks.istio.route.corrections import (

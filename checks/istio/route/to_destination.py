@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from checks.facts.istio import DestinationRule
-from checks.facts.kubernetes import ConfigMap
+from checks.facts.istio_networking import DestinationRule
+from checks.facts.namespaces import ConfigMap
 from checks.istio.route.credentials import uses
 from checks.istio.route.destination_rules import Effective, Tls, effective, elsewhere
 from checks.istio.route.gateway_hop import Exit

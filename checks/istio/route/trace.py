@@ -7,11 +7,13 @@ into words, and told once for all clients that fare alike.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from checks.facts.azure import ManagedCluster
+from checks.facts.admission_webhooks import MutatingWebhookConfiguration
 from checks.facts.fact import Fact
-from checks.facts.istio import AuthorizationPolicy, EnvoyFilter, Sidecar
-from checks.facts.kubernetes import MutatingWebhookConfiguration, Secret
+from checks.facts.istio_networking import EnvoyFilter, Sidecar
+from checks.facts.istio_policies import AuthorizationPolicy
 from checks.facts.logs import ProxyLog
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.namespaces import Secret
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.istio.route.breaks import Break, Fault

@@ -1,6 +1,6 @@
 """Requests that no rule takes at the sidecar: why, and whether they are refused or go past the gateway."""
 
-from checks.facts.istio import VirtualService
+from checks.facts.istio_networking import VirtualService
 from checks.istio.route.addresses import own_address
 from checks.istio.route.breaks import Break, Fault
 from checks.istio.route.destination_rules import Effective, effective

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from checks.facts.istio import VirtualService
+from checks.facts.istio_networking import VirtualService
 from checks.facts.view import Facts
 from checks.istio.route.gateways import BoundServer
 from checks.istio.route.hosts import covers, matches, most_specific, resolve, served

@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
-from checks.facts.istio import ROOT_NAMESPACE, DestinationRule, Exported, Sidecar, VirtualService
-from checks.facts.kubernetes import ConfigMap, Namespace, selects
+from checks.facts.istio_networking import ROOT_NAMESPACE, DestinationRule, Exported, Sidecar, VirtualService
+from checks.facts.label_selectors import selects
+from checks.facts.namespaces import ConfigMap, Namespace
 from checks.facts.view import Facts
 from checks.istio.route.hosts import canonical, covers, matches
 from checks.model.raw_values import Raw, items, text, texts

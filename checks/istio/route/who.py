@@ -4,7 +4,8 @@ import difflib
 from dataclasses import dataclass
 
 from checks.facts.fact import Unreadable
-from checks.facts.kubernetes import Namespace, Pod
+from checks.facts.namespaces import Namespace
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.istio.route.clients import asked_client
 from checks.istio.route.workloads import client_pods, living, workload_of

@@ -4,8 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from checks.facts.istio import Sidecar
-from checks.facts.kubernetes import MutatingWebhookConfiguration, Namespace, Pod, selects
+from checks.facts.admission_webhooks import MutatingWebhookConfiguration
+from checks.facts.istio_networking import Sidecar
+from checks.facts.label_selectors import selects
+from checks.facts.namespaces import Namespace
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.istio.route.clients import asked_client, is_sidecar
 from checks.istio.route.visibility import Scope, sidecar_scope

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from checks.catalogue import catalogue
 from checks.engine.check import Check
 from checks.facts.egress_gateway import AmbiguousGateway
-from checks.facts.kubernetes import Pod
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.model.findings import Observation, Report, Severity, Stage, Status, healthy
 from tests.checks.engine.damages import MISSING, VALUES, WORDS, Place, damaged, places, reshaped, rewritten

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from checks.facts.kubernetes import Event
+from checks.facts.events import Event
 from checks.knowledge.azure_errors import AZURE_ERRORS, code_of
 from checks.knowledge.controller_events import REASONS, cause_of, complaints
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from checks.facts.kubernetes import Webhook
+from checks.facts.admission_webhooks import Webhook
 from checks.kubernetes.webhooks import DEPLOYMENTS, ISTIO, PODS, SERVICES, Resource, applies, covers
 
 POD = {"app": "egw", "istio": "egw"}

@@ -9,7 +9,7 @@ import pytest
 
 from checks.config.configuration import ClusterConfig
 from checks.facts.fact import Gap
-from checks.facts.kubernetes import Pod
+from checks.facts.pods import Pod
 from checks.sources.live import SourceError, close_sources, open_source
 from checks.sources.source import Answer, Objects
 from tests.clusters.compose import named

@@ -11,9 +11,11 @@ import pytest
 import trustme
 
 from checks.config.configuration import ClusterConfig, SavedAzure
-from checks.facts.azure import AgentPool, ManagedCluster, canonical
+from checks.facts.agent_pools import AgentPool
+from checks.facts.azure_json import canonical
 from checks.facts.fact import Gap
-from checks.facts.kubernetes import Pod
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.pods import Pod
 from checks.sources.azure import AzureAccount, AzureReader
 from checks.sources.live import open_source
 from checks.sources.source import Answer, NotLookedAt, Objects, SourceError

@@ -10,9 +10,12 @@ import pytest
 import trustme
 
 from checks.facts.fact import Gap, Listed, PodName
-from checks.facts.istio import HTTPRoute, VirtualService
-from checks.facts.kubernetes import ConfigMap, Deployment, HorizontalPodAutoscaler, Pod, Secret
+from checks.facts.gateway_api import HTTPRoute
+from checks.facts.istio_networking import VirtualService
+from checks.facts.namespaces import ConfigMap, Secret
+from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
+from checks.facts.workloads import Deployment, HorizontalPodAutoscaler
 from checks.sources.access import kubeconfig_access
 from checks.sources.kubernetes import KubernetesReader
 from checks.sources.source import Answer, NotInstalled, Objects

@@ -11,8 +11,10 @@ import pytest
 from checks.catalogue import catalogue
 from checks.config.configuration import ClusterConfig, SavedAzure
 from checks.facts.fact import Gap
-from checks.facts.kubernetes import ConfigMap, Deployment, Pod, Secret
 from checks.facts.logs import LogText
+from checks.facts.namespaces import ConfigMap, Secret
+from checks.facts.pods import Pod
+from checks.facts.workloads import Deployment
 from checks.model.findings import Finding, Report, Status
 from checks.sources.live import close_sources, open_source
 from checks.sources.recorded import RecordedSource

@@ -9,7 +9,9 @@ import pytest
 
 from checks.engine.arrivals import record
 from checks.facts.fact import Gap, Listed, PodName
-from checks.facts.kubernetes import Namespace, Node, Pod
+from checks.facts.namespaces import Namespace
+from checks.facts.nodes import Node
+from checks.facts.pods import Pod
 from checks.facts.store import FactStore
 from checks.sources.bundle import read_bundle
 from checks.sources.recorded import RecordedSource, Recording

@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
-from checks.facts.azure import AgentPool, ManagedCluster
+from checks.facts.agent_pools import AgentPool
 from checks.facts.fact import AzureCall, Gap, Listed, PodName
-from checks.facts.istio import KubernetesGateway
-from checks.facts.kubernetes import ConfigMap, Deployment, Pod, Secret
+from checks.facts.gateway_api import KubernetesGateway
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.namespaces import ConfigMap, Secret
+from checks.facts.pods import Pod
+from checks.facts.workloads import Deployment
 from checks.sources.bundle import read_bundle
 from checks.sources.recorded import RecordedSource, Recording
 from checks.sources.recording import RecordingSource

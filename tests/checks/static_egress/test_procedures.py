@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 import yaml
 
-from checks.facts.azure import AgentPool, ManagedCluster
+from checks.facts.agent_pools import AgentPool
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.findings import Action, Effect

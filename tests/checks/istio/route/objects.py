@@ -6,10 +6,13 @@ from typing import Any
 
 from checks.facts.egress_gateway import EgressGateway
 from checks.facts.fact import Fact
-from checks.facts.istio import DestinationRule, Gateway, ServiceEntry, Sidecar, VirtualService
-from checks.facts.kubernetes import ConfigMap, Deployment, Namespace, Pod, Service
+from checks.facts.istio_networking import DestinationRule, Gateway, ServiceEntry, Sidecar, VirtualService
+from checks.facts.namespaces import ConfigMap, Namespace
+from checks.facts.pods import Pod
+from checks.facts.services import Service
 from checks.facts.store import FactStore
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.model.question import ClusterIdentity, Question
 
 KINDS: tuple[type[Fact], ...] = (

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from checks.facts.istio import DestinationRule
+from checks.facts.istio_networking import DestinationRule
 from checks.istio.route.destination_rules import Effective, effective
 from checks.istio.route.visibility import MeshConfig
 from tests.checks.istio.route.objects import facts, rule

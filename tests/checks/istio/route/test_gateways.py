@@ -2,7 +2,7 @@
 
 import pytest
 
-from checks.facts.istio import Server
+from checks.facts.istio_networking import Server
 from checks.istio.route.gateways import ServerClass, selecting, server_class, servers
 from tests.checks.istio.route.objects import facts, gateway, server
 

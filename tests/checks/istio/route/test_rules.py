@@ -2,7 +2,7 @@
 
 import pytest
 
-from checks.facts.istio import VirtualService
+from checks.facts.istio_networking import VirtualService
 from checks.istio.route.rules import gateway_ref, rules_of, taken
 from tests.checks.istio.route.objects import raw
 

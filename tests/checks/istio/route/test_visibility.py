@@ -7,8 +7,8 @@ import pytest
 
 from checks.facts.egress_gateway import EgressGateway
 from checks.facts.fact import Fact, Gap, Unreadable
-from checks.facts.istio import ServiceEntry, Sidecar, VirtualService
-from checks.facts.kubernetes import ConfigMap, Namespace
+from checks.facts.istio_networking import ServiceEntry, Sidecar, VirtualService
+from checks.facts.namespaces import ConfigMap, Namespace
 from checks.facts.store import FactStore
 from checks.facts.view import Facts
 from checks.istio.route.visibility import (

@@ -7,8 +7,8 @@ from time import monotonic
 from typing import Any
 
 from checks.engine.arrivals import record
-from checks.facts.azure import ManagedCluster
 from checks.facts.egress_gateway import from_profile
+from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.store import FactStore
 from checks.facts.view import Facts
 from checks.istio.route.trace import TRACE_READS, trace

@@ -1,4 +1,4 @@
-"""Istio's kinds and the Gateway API's, as stored; what they mean together is `checks/route`'s business."""
+"""Istio's networking kinds, as stored."""
 
 from checks.facts.fact import KubernetesObject, Listed
 from checks.model.raw_values import Raw, items, labels, mapping, number, text, texts
@@ -176,80 +176,3 @@ class EnvoyFilter(KubernetesObject):
     @property
     def workload_selector(self) -> dict[str, str]:
         return labels(self.raw, "spec", "workloadSelector", "labels")
-
-
-class AuthorizationPolicy(KubernetesObject):
-    __slots__ = ()
-    kind = "AuthorizationPolicy"
-    origin = Listed("security.istio.io", "authorizationpolicies", ("v1", "v1beta1"))
-
-    @property
-    def action(self) -> str:
-        return text(self.raw, "spec", "action").upper() or "ALLOW"
-
-    @property
-    def selector(self) -> dict[str, str]:
-        return labels(self.raw, "spec", "selector", "matchLabels")
-
-    @property
-    def target_refs(self) -> tuple[Raw, ...]:
-        return items(self.raw, "spec", "targetRefs") or tuple(
-            each for each in (mapping(self.raw, "spec", "targetRef"),) if each
-        )
-
-    @property
-    def rules(self) -> tuple[Raw, ...]:
-        return items(self.raw, "spec", "rules")
-
-
-class PeerAuthentication(KubernetesObject):
-    __slots__ = ()
-    kind = "PeerAuthentication"
-    origin = Listed("security.istio.io", "peerauthentications", ("v1", "v1beta1"))
-
-
-class Telemetry(KubernetesObject):
-    __slots__ = ()
-    kind = "Telemetry"
-    origin = Listed("telemetry.istio.io", "telemetries", ("v1", "v1alpha1"))
-
-    @property
-    def selector(self) -> dict[str, str]:
-        return labels(self.raw, "spec", "selector", "matchLabels")
-
-    @property
-    def access_logging(self) -> tuple[Raw, ...]:
-        return items(self.raw, "spec", "accessLogging")
-
-
-GATEWAY_API = "gateway.networking.k8s.io"
-
-
-class KubernetesGateway(KubernetesObject):
-    """A Gateway of the Kubernetes Gateway API (not Istio's)."""
-
-    __slots__ = ()
-    kind = "Gateway"
-    origin = Listed(GATEWAY_API, "gateways", ("v1", "v1beta1"), may_be_absent=True)
-
-    @property
-    def gateway_class(self) -> str:
-        return text(self.raw, "spec", "gatewayClassName")
-
-    @property
-    def addresses(self) -> tuple[tuple[str, str], ...]:
-        """(type, value) of each requested address."""
-        return tuple((text(a, "type"), text(a, "value")) for a in items(self.raw, "spec", "addresses"))
-
-
-class HTTPRoute(KubernetesObject):
-    __slots__ = ()
-    kind = "HTTPRoute"
-    origin = Listed(GATEWAY_API, "httproutes", ("v1", "v1beta1"), may_be_absent=True)
-
-    @property
-    def parents(self) -> tuple[tuple[str, str], ...]:
-        """(namespace, name) of the Gateways it attaches to."""
-        return tuple(
-            (text(p, "namespace") or self.namespace, text(p, "name")) for p in items(self.raw, "spec", "parentRefs")
-        )

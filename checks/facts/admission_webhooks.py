@@ -1,0 +1,71 @@
+"""Admission webhook configurations."""
+
+from checks.facts.fact import KubernetesObject, Listed
+from checks.model.raw_values import Raw, items, mapping, number, text
+
+
+class Webhook:
+    """One webhook of a configuration."""
+
+    def __init__(self, raw: Raw) -> None:
+        self.raw = raw
+
+    @property
+    def name(self) -> str:
+        return text(self.raw, "name")
+
+    @property
+    def failure_policy(self) -> str:
+        return text(self.raw, "failurePolicy") or "Fail"
+
+    @property
+    def rules(self) -> tuple[Raw, ...]:
+        return items(self.raw, "rules")
+
+    @property
+    def namespace_selector(self) -> Raw:
+        return mapping(self.raw, "namespaceSelector")
+
+    @property
+    def object_selector(self) -> Raw:
+        return mapping(self.raw, "objectSelector")
+
+    @property
+    def has_match_conditions(self) -> bool:
+        return bool(items(self.raw, "matchConditions"))
+
+    @property
+    def service(self) -> tuple[str, str] | None:
+        """(namespace, name) of the Service behind it; None where it is called by URL."""
+        found = mapping(self.raw, "clientConfig", "service")
+        return (text(found, "namespace"), text(found, "name")) if found else None
+
+    @property
+    def url(self) -> str:
+        return text(self.raw, "clientConfig", "url")
+
+    @property
+    def timeout(self) -> int:
+        """Seconds that the API server waits for it; Kubernetes' default is 10."""
+        found = number(self.raw, "timeoutSeconds")
+        return 10 if found is None else found
+
+
+class WebhookConfiguration(KubernetesObject):
+    __slots__ = ()
+
+    @property
+    def webhooks(self) -> tuple[Webhook, ...]:
+        return tuple(Webhook(each) for each in items(self.raw, "webhooks"))
+
+
+class MutatingWebhookConfiguration(WebhookConfiguration):
+    __slots__ = ()
+    kind = "MutatingWebhookConfiguration"
+    origin = Listed("admissionregistration.k8s.io", "mutatingwebhookconfigurations", namespaced=False)
+
+
+class ValidatingWebhookConfiguration(WebhookConfiguration):
+    __slots__ = ()
+    kind = "ValidatingWebhookConfiguration"
+    origin = Listed("admissionregistration.k8s.io", "validatingwebhookconfigurations", namespaced=False)

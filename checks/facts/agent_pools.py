@@ -1,0 +1,88 @@
+"""Node pools as Azure lists them."""
+
+from checks.facts.azure_json import provisioning_error_of
+from checks.facts.fact import AzureCall, Fact
+from checks.model.raw_values import flag, items, labels, number, text
+
+
+class AgentPool(Fact):
+    """A node pool as Azure lists it. Keys are canonical."""
+
+    __slots__ = ()
+    origin = AzureCall("agentPools", "Microsoft.ContainerService/managedClusters/agentPools/read")
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return ("", self.name.lower())
+
+    @property
+    def name(self) -> str:
+        return text(self.raw, "name")
+
+    @property
+    def ref(self) -> str:
+        return f"node pool {self.name}"
+
+    @property
+    def mode(self) -> str:
+        return text(self.raw, "mode")
+
+    @property
+    def is_gateway(self) -> bool:
+        return self.mode.lower() == "gateway"
+
+    @property
+    def kind(self) -> str:
+        """`VirtualMachineScaleSets` or `VirtualMachines`."""
+        for found in (text(self.raw, "properties.type"), text(self.raw, "typepropertiestype"), text(self.raw, "type")):
+            if found and "/" not in found:
+                return found
+        return ""
+
+    @property
+    def count(self) -> int | None:
+        """Nodes as Azure counts them; VirtualMachines pools sum their statuses, since their `count` may be null."""
+        if (found := number(self.raw, "count")) is not None:
+            return found
+        for path in (("virtualmachinenodesstatus",), ("virtualmachinesprofile", "scale", "manual")):
+            counts = [number(each, "count") for each in items(self.raw, *path)]
+            if counts:
+                return sum(each or 0 for each in counts)
+        return None
+
+    @property
+    def autoscaled(self) -> bool:
+        return flag(self.raw, "enableautoscaling") is True
+
+    @property
+    def os_type(self) -> str:
+        return text(self.raw, "ostype")
+
+    @property
+    def provisioning_state(self) -> str:
+        return text(self.raw, "provisioningstate")
+
+    @property
+    def power_state(self) -> str:
+        return text(self.raw, "powerstate", "code")
+
+    @property
+    def prefix_size(self) -> int | None:
+        """Length of the public IP prefix of each configuration on this pool: /31 holds 2 nodes, /30 4, /28 16."""
+        return number(self.raw, "gatewayprofile", "publicipprefixsize")
+
+    @property
+    def subnet_id(self) -> str:
+        return text(self.raw, "vnetsubnetid")
+
+    @property
+    def pod_subnet_id(self) -> str:
+        return text(self.raw, "podsubnetid")
+
+    @property
+    def node_labels(self) -> dict[str, str]:
+        return labels(self.raw, "nodelabels")
+
+    @property
+    def provisioning_error(self) -> str:
+        return provisioning_error_of(self.raw)

@@ -1,0 +1,45 @@
+"""One key spelling for Azure's JSON, whichever tool printed it.
+
+`az aks show` prints camelCase attribute names (`podSubnetId`), REST prints wire names (`podSubnetID`) nested under
+`properties`: sources apply `canonical` to both, so that one reading serves both (domain.md 4.1, Q12).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from checks.model.raw_values import Raw, mapping, text
+
+
+def canonical(raw: object) -> Any:
+    """The same JSON with every key in lower case and `properties` folded into its parent, whatever tool printed it.
+    Keys of `tags` and `nodeLabels` are data and stay as they are."""
+    if isinstance(raw, Mapping):
+        folded: dict[str, Any] = {}
+        for key, value in raw.items():
+            low = str(key).lower()
+            if low == "properties" and isinstance(value, Mapping):
+                for inner, content in canonical(value).items():
+                    # The outer `type` is the ARM resource type; a pool's own kind lies in its properties (domain.md 4.1).
+                    folded[f"properties.{inner}" if inner == "type" else inner] = content
+            else:
+                folded.setdefault(low, value if low in ("tags", "nodelabels") else canonical(value))
+        return folded
+    if isinstance(raw, list | tuple):
+        return [canonical(each) for each in raw]
+    return raw
+
+
+def arm_segment(arm_id: str, name: str) -> str:
+    """The segment after `name` (lower case) in an ARM resource id: `resourcegroups` gives the resource group; "" if absent."""
+    parts = arm_id.split("/")
+    for index, part in enumerate(parts[:-1]):
+        if part.lower() == name:
+            return parts[index + 1]
+    return ""
+
+
+def provisioning_error_of(raw: Raw) -> str:
+    """Code and message of `status.provisioningError`, which may wrap them in `error`."""
+    error = mapping(raw, "status", "provisioningerror")
+    inner = mapping(error, "error") or error
+    return ": ".join(part for part in (text(inner, "code"), text(inner, "message")) if part)

@@ -1,0 +1,186 @@
+"""The AKS managed cluster as Azure describes it, with its service mesh profile."""
+
+from checks.facts.agent_pools import AgentPool
+from checks.facts.azure_json import arm_segment, provisioning_error_of
+from checks.facts.fact import AzureCall, Fact
+from checks.model.raw_values import Raw, flag, items, mapping, text, texts
+
+
+class EgressGatewayEntry:
+    """One entry of `serviceMeshProfile.istio.components.egressGateways`."""
+
+    DEFAULT_NAMESPACE = "aks-istio-egress"
+
+    def __init__(self, raw: Raw) -> None:
+        self.raw = raw
+
+    @property
+    def name(self) -> str:
+        return text(self.raw, "name")
+
+    @property
+    def namespace(self) -> str:
+        return text(self.raw, "namespace") or self.DEFAULT_NAMESPACE
+
+    @property
+    def enabled(self) -> bool:
+        return flag(self.raw, "enabled") is not False
+
+    @property
+    def configuration(self) -> str:
+        """The name of its StaticGatewayConfiguration, "" where none is set."""
+        return text(self.raw, "gatewayconfigurationname")
+
+
+class ManagedCluster(Fact):
+    """The AKS cluster as Azure describes it. Keys are canonical: lower case, without `properties`."""
+
+    __slots__ = ()
+    origin = AzureCall("managedClusters", "Microsoft.ContainerService/managedClusters/read")
+
+    @property
+    def id(self) -> str:
+        return text(self.raw, "id")
+
+    @property
+    def name(self) -> str:
+        return text(self.raw, "name")
+
+    @property
+    def ref(self) -> str:
+        return f"managed cluster {self.name}"
+
+    @property
+    def location(self) -> str:
+        return text(self.raw, "location")
+
+    @property
+    def subscription(self) -> str:
+        return arm_segment(self.id, "subscriptions")
+
+    @property
+    def resource_group(self) -> str:
+        return arm_segment(self.id, "resourcegroups")
+
+    @property
+    def node_resource_group(self) -> str:
+        """The group that AKS keeps for the cluster's own resources (`MC_…`): load balancers, scale sets, prefixes."""
+        return text(self.raw, "noderesourcegroup")
+
+    @property
+    def provisioning_state(self) -> str:
+        return text(self.raw, "provisioningstate")
+
+    @property
+    def power_state(self) -> str:
+        return text(self.raw, "powerstate", "code")
+
+    @property
+    def provisioning_error(self) -> str:
+        """Code and message of `status.provisioningError`, "" where there is none."""
+        return provisioning_error_of(self.raw)
+
+    @property
+    def kubernetes_version(self) -> str:
+        return text(self.raw, "currentkubernetesversion") or text(self.raw, "kubernetesversion")
+
+    @property
+    def mesh_mode(self) -> str:
+        return text(self.raw, "servicemeshprofile", "mode")
+
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        """The installed mesh revisions, oldest first; two during an upgrade."""
+        return texts(self.raw, "servicemeshprofile", "istio", "revisions")
+
+    @property
+    def egress_gateways(self) -> tuple[EgressGatewayEntry, ...]:
+        found = items(self.raw, "servicemeshprofile", "istio", "components", "egressgateways")
+        return tuple(EgressGatewayEntry(each) for each in found)
+
+    @property
+    def proxy_redirection(self) -> str:
+        return text(self.raw, "servicemeshprofile", "istio", "components", "proxyredirectionmechanism")
+
+    @property
+    def static_egress_enabled(self) -> bool:
+        return flag(self.raw, "networkprofile", "staticegressgatewayprofile", "enabled") is True
+
+    @property
+    def network(self) -> Raw:
+        return mapping(self.raw, "networkprofile")
+
+    @property
+    def network_plugin(self) -> str:
+        return text(self.network, "networkplugin").lower()
+
+    @property
+    def network_plugin_mode(self) -> str:
+        return text(self.network, "networkpluginmode").lower()
+
+    @property
+    def network_dataplane(self) -> str:
+        return text(self.network, "networkdataplane").lower()
+
+    @property
+    def ip_families(self) -> tuple[str, ...]:
+        return texts(self.network, "ipfamilies")
+
+    @property
+    def pod_cidrs(self) -> tuple[str, ...]:
+        return texts(self.network, "podcidrs") or texts(self.network, "podcidr")
+
+    @property
+    def service_cidrs(self) -> tuple[str, ...]:
+        return texts(self.network, "servicecidrs") or texts(self.network, "servicecidr")
+
+    @property
+    def outbound_type(self) -> str:
+        return text(self.network, "outboundtype")
+
+    @property
+    def private(self) -> bool:
+        return flag(self.raw, "apiserveraccessprofile", "enableprivatecluster") is True
+
+    @property
+    def authorized_ranges(self) -> tuple[str, ...]:
+        return texts(self.raw, "apiserveraccessprofile", "authorizedipranges")
+
+    @property
+    def run_command(self) -> bool:
+        """Whether `az aks command invoke` reaches the cluster from anywhere."""
+        return flag(self.raw, "apiserveraccessprofile", "disableruncommand") is not True
+
+    @property
+    def long_term_support(self) -> bool:
+        return text(self.raw, "supportplan").lower() == "akslongtermsupport"
+
+    @property
+    def whole(self) -> bool:
+        """Whether this is a cluster's answer at all: every cluster has a state and a network, and a body that was cut
+        short must not read as one in which nothing is enabled."""
+        return bool(self.provisioning_state or self.network)
+
+    @property
+    def has_profile(self) -> bool:
+        """Whether the answer tells which egress gateways there are, or that there is no mesh."""
+        return self.whole or bool(self.mesh_mode)
+
+    @property
+    def pools(self) -> "tuple[AgentPool, ...]":
+        """The node pools as the cluster's own answer carries them, for where the list of pools cannot be read."""
+        return tuple(AgentPool(each) for each in items(self.raw, "agentpoolprofiles"))
+
+    @property
+    def azure_policy(self) -> bool:
+        return flag(self.raw, "addonprofiles", "azurepolicy", "enabled") is True
+
+    @property
+    def identity_principal(self) -> str:
+        """Object id of the cluster's own identity, "" where it cannot be told from the cluster alone."""
+        if principal := text(self.raw, "identity", "principalid"):
+            return principal
+        for each in mapping(self.raw, "identity", "userassignedidentities").values():
+            if principal := text(each, "principalid"):
+                return principal
+        return ""

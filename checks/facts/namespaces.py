@@ -1,0 +1,67 @@
+"""Namespaces and the plain objects in them: ConfigMaps, Secrets (metadata only) and resource quotas."""
+
+from collections.abc import Mapping
+
+from checks.facts.fact import KubernetesObject, Listed
+from checks.model.raw_values import Raw, items, labels, text
+
+
+class Namespace(KubernetesObject):
+    __slots__ = ()
+    kind = "Namespace"
+    origin = Listed("", "namespaces", namespaced=False)
+
+    @property
+    def phase(self) -> str:
+        return text(self.raw, "status", "phase")
+
+    @property
+    def all_labels(self) -> dict[str, str]:
+        """Its labels with the automatic `kubernetes.io/metadata.name`, as selectors see them."""
+        return {"kubernetes.io/metadata.name": self.name, **self.labels}
+
+    @property
+    def conditions(self) -> tuple[Raw, ...]:
+        return items(self.raw, "status", "conditions")
+
+
+class ConfigMap(KubernetesObject):
+    __slots__ = ()
+    kind = "ConfigMap"
+    origin = Listed("", "configmaps")
+
+    @property
+    def data(self) -> dict[str, str]:
+        return labels(self.raw, "data")
+
+
+class Secret(KubernetesObject):
+    """A Secret's metadata. Its data is never read from a live cluster; a bundle may carry keys with REDACTED values."""
+
+    __slots__ = ()
+    kind = "Secret"
+    origin = Listed("", "secrets", metadata_only=True)
+
+    @property
+    def type(self) -> str:
+        return text(self.raw, "type")
+
+    @property
+    def keys(self) -> tuple[str, ...] | None:
+        """Names of its keys, or None where only metadata was read."""
+        found = self.raw.get("data")
+        return tuple(str(each) for each in found) if isinstance(found, Mapping) else None
+
+
+class ResourceQuota(KubernetesObject):
+    __slots__ = ()
+    kind = "ResourceQuota"
+    origin = Listed("", "resourcequotas")
+
+    @property
+    def hard(self) -> dict[str, str]:
+        return labels(self.raw, "status", "hard") or labels(self.raw, "spec", "hard")
+
+    @property
+    def used(self) -> dict[str, str]:
+        return labels(self.raw, "status", "used")

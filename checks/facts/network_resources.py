@@ -1,0 +1,155 @@
+"""Azure network resources around the gateway node pool: subnets, NSGs, route tables, public IP prefixes."""
+
+from collections.abc import Iterable
+
+from checks.facts.agent_pools import AgentPool
+from checks.facts.azure_json import arm_segment
+from checks.facts.fact import ArmResource, Fact, FactsRead
+from checks.facts.static_egress import StaticGatewayConfiguration
+from checks.model.raw_values import Raw, items, number, text, texts
+
+NETWORK = "Microsoft.Network"
+
+
+class ArmFact(Fact):
+    """An Azure resource read by its id. Keys are canonical."""
+
+    __slots__ = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return ("", self.id.lower())
+
+    @property
+    def id(self) -> str:
+        return text(self.raw, "id")
+
+    @property
+    def name(self) -> str:
+        return text(self.raw, "name") or self.id.rsplit("/", 1)[-1]
+
+    @property
+    def subscription(self) -> str:
+        return arm_segment(self.id, "subscriptions")
+
+    @property
+    def resource_group(self) -> str:
+        return arm_segment(self.id, "resourcegroups")
+
+
+def _subnets_of_gateway_pools(store: FactsRead) -> Iterable[str]:
+    return {pool.subnet_id for pool in store.known(AgentPool) if pool.subnet_id}
+
+
+class Subnet(ArmFact):
+    """A subnet of a node pool, with the ids of its security group and route table."""
+
+    __slots__ = ()
+    origin = ArmResource(f"{NETWORK}/virtualNetworks/subnets/read", (AgentPool,), _subnets_of_gateway_pools)
+
+    @property
+    def ref(self) -> str:
+        return f"subnet {self.name}"
+
+    @property
+    def security_group_id(self) -> str:
+        return text(self.raw, "networksecuritygroup", "id")
+
+    @property
+    def route_table_id(self) -> str:
+        return text(self.raw, "routetable", "id")
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        return texts(self.raw, "addressprefixes") or texts(self.raw, "addressprefix")
+
+
+def _security_groups(store: FactsRead) -> Iterable[str]:
+    return {subnet.security_group_id for subnet in store.known(Subnet) if subnet.security_group_id}
+
+
+def _route_tables(store: FactsRead) -> Iterable[str]:
+    return {subnet.route_table_id for subnet in store.known(Subnet) if subnet.route_table_id}
+
+
+class SecurityRule:
+    """One rule of a network security group."""
+
+    def __init__(self, raw: Raw) -> None:
+        self.raw = raw
+        self.name = text(raw, "name")
+        self.priority = number(raw, "priority") or 0
+        self.direction = text(raw, "direction")
+        self.access = text(raw, "access")
+        self.protocol = text(raw, "protocol")
+        self.sources = _both(raw, "sourceaddressprefix")
+        self.destinations = _both(raw, "destinationaddressprefix")
+        self.source_ports = _both(raw, "sourceportrange")
+        self.destination_ports = _both(raw, "destinationportrange")
+
+
+class NetworkSecurityGroup(ArmFact):
+    """A security group; `rules` are its own and the default ones, by priority (the first match decides)."""
+
+    __slots__ = ()
+    origin = ArmResource(f"{NETWORK}/networkSecurityGroups/read", (Subnet,), _security_groups)
+
+    @property
+    def ref(self) -> str:
+        return f"network security group {self.name}"
+
+    @property
+    def rules(self) -> tuple[SecurityRule, ...]:
+        own = [SecurityRule(each) for each in items(self.raw, "securityrules")]
+        default = [SecurityRule(each) for each in items(self.raw, "defaultsecurityrules")]
+        return tuple(sorted(own + default, key=lambda rule: rule.priority))
+
+
+class RouteTable(ArmFact):
+    """A route table: (address prefix, next hop type, next hop address) of each route."""
+
+    __slots__ = ()
+    origin = ArmResource(f"{NETWORK}/routeTables/read", (Subnet,), _route_tables)
+
+    @property
+    def ref(self) -> str:
+        return f"route table {self.name}"
+
+    @property
+    def routes(self) -> tuple[tuple[str, str, str, str], ...]:
+        return tuple(
+            (text(r, "name"), text(r, "addressprefix"), text(r, "nexthoptype"), text(r, "nexthopipaddress"))
+            for r in items(self.raw, "routes")
+        )
+
+
+def _own_prefixes(store: FactsRead) -> Iterable[str]:
+    return {c.public_ip_prefix_id for c in store.known(StaticGatewayConfiguration) if c.public_ip_prefix_id}
+
+
+class PublicIPPrefix(ArmFact):
+    """A public IP prefix that a StaticGatewayConfiguration brings along (`spec.publicIpPrefixId`)."""
+
+    __slots__ = ()
+    origin = ArmResource(f"{NETWORK}/publicIPPrefixes/read", (StaticGatewayConfiguration,), _own_prefixes)
+
+    @property
+    def ref(self) -> str:
+        return f"public IP prefix {self.name}"
+
+    @property
+    def length(self) -> int | None:
+        return number(self.raw, "prefixlength")
+
+    @property
+    def prefix(self) -> str:
+        return text(self.raw, "ipprefix")
+
+    @property
+    def provisioning_state(self) -> str:
+        return text(self.raw, "provisioningstate")
+
+
+def _both(raw: Raw, key: str) -> tuple[str, ...]:
+    plural = f"{key}es" if key.endswith("prefix") else f"{key}s"
+    return texts(raw, plural) or texts(raw, key)

@@ -1,0 +1,54 @@
+"""Nodes and their taints."""
+
+from checks.facts.fact import KubernetesObject, Listed
+from checks.model.raw_values import Raw, flag, items, moment, text
+
+
+class Taint:
+    """A node taint; `added` is None where the API does not say."""
+
+    def __init__(self, raw: Raw) -> None:
+        self.key = text(raw, "key")
+        self.value = text(raw, "value")
+        self.effect = text(raw, "effect")
+        self.added = moment(raw, "timeAdded")
+
+
+class Node(KubernetesObject):
+    __slots__ = ()
+    kind = "Node"
+    origin = Listed("", "nodes", namespaced=False)
+
+    @property
+    def pool(self) -> str:
+        return self.labels.get("kubernetes.azure.com/agentpool", "") or self.labels.get("agentpool", "")
+
+    @property
+    def mode(self) -> str:
+        return self.labels.get("kubernetes.azure.com/mode", "").lower()
+
+    def condition(self, kind: str) -> Raw:
+        """The condition of this type, or an empty mapping."""
+        return next((c for c in items(self.raw, "status", "conditions") if text(c, "type") == kind), {})
+
+    @property
+    def ready(self) -> bool:
+        return any(
+            text(c, "type") == "Ready" and text(c, "status") == "True" for c in items(self.raw, "status", "conditions")
+        )
+
+    @property
+    def cordoned(self) -> bool:
+        return flag(self.raw, "spec", "unschedulable") is True
+
+    @property
+    def taints(self) -> tuple[Taint, ...]:
+        return tuple(Taint(each) for each in items(self.raw, "spec", "taints"))
+
+    @property
+    def zone(self) -> str:
+        return self.labels.get("topology.kubernetes.io/zone", "")
+
+    @property
+    def os(self) -> str:
+        return self.labels.get("kubernetes.io/os", "") or text(self.raw, "status", "nodeInfo", "operatingSystem")

@@ -1,0 +1,130 @@
+"""Pods and their containers."""
+
+from datetime import datetime
+
+from checks.facts.fact import KubernetesObject, Listed
+from checks.model.raw_values import Raw, flag, items, mapping, moment, number, text
+
+
+class Container:
+    """A container of a pod: its name, and its status where the kubelet has written one."""
+
+    def __init__(self, name: str, status: Raw) -> None:
+        self.name = name
+        self.status = status
+
+    @property
+    def ready(self) -> bool:
+        return flag(self.status, "ready") is True
+
+    @property
+    def started(self) -> bool:
+        """Whether it runs or ever ran: before that it has no log."""
+        return bool(mapping(self.status, "state", "running")) or self.restarts > 0 or bool(self.ended)
+
+    @property
+    def running_since(self) -> datetime | None:
+        return moment(self.status, "state", "running", "startedAt")
+
+    @property
+    def restarts(self) -> int:
+        return number(self.status, "restartCount") or 0
+
+    @property
+    def waiting(self) -> str:
+        """Reason for waiting: `ContainerCreating`, `CrashLoopBackOff`, `ImagePullBackOff`, …; "" when not waiting."""
+        return text(self.status, "state", "waiting", "reason")
+
+    @property
+    def waiting_message(self) -> str:
+        return text(self.status, "state", "waiting", "message")
+
+    @property
+    def ended(self) -> Raw:
+        """The newest termination: of this state, else of the last one."""
+        return mapping(self.status, "state", "terminated") or mapping(self.status, "lastState", "terminated")
+
+    @property
+    def image(self) -> str:
+        return text(self.status, "image")
+
+
+class Pod(KubernetesObject):
+    __slots__ = ()
+    kind = "Pod"
+    origin = Listed("", "pods")
+
+    @property
+    def node(self) -> str:
+        return text(self.raw, "spec", "nodeName")
+
+    @property
+    def phase(self) -> str:
+        return text(self.raw, "status", "phase")
+
+    @property
+    def ip(self) -> str:
+        return text(self.raw, "status", "podIP")
+
+    @property
+    def host_network(self) -> bool:
+        return flag(self.raw, "spec", "hostNetwork") is True
+
+    @property
+    def service_account(self) -> str:
+        return text(self.raw, "spec", "serviceAccountName")
+
+    @property
+    def started(self) -> datetime | None:
+        return moment(self.raw, "status", "startTime")
+
+    def condition(self, kind: str) -> Raw:
+        """The condition of this type, or an empty mapping."""
+        return next((c for c in items(self.raw, "status", "conditions") if text(c, "type") == kind), {})
+
+    @property
+    def ready(self) -> bool:
+        return text(self.condition("Ready"), "status") == "True"
+
+    @property
+    def containers(self) -> tuple[Container, ...]:
+        return self._containers("containers", "containerStatuses")
+
+    @property
+    def init_containers(self) -> tuple[Container, ...]:
+        return self._containers("initContainers", "initContainerStatuses")
+
+    def _containers(self, spec: str, status: str) -> tuple[Container, ...]:
+        statuses = {text(s, "name"): s for s in items(self.raw, "status", status)}
+        return tuple(
+            Container(text(c, "name"), statuses.get(text(c, "name"), {})) for c in items(self.raw, "spec", spec)
+        )
+
+    @property
+    def proxy(self) -> Container | None:
+        """Its istio-proxy container: a gateway's or classic sidecar's, or a native sidecar's among the init containers."""
+        for each in (*self.containers, *self.init_containers):
+            if each.name == "istio-proxy":
+                return each
+        return None
+
+    @property
+    def revision(self) -> str:
+        """The mesh revision that its proxy belongs to, from a gateway's label or an injected pod's annotation."""
+        return self.labels.get("istio.io/rev", "") or self.annotations.get("istio.io/rev", "")
+
+    @property
+    def static_gateway_configuration(self) -> str:
+        """The StaticGatewayConfiguration that its traffic is to leave through, from the pod's annotation."""
+        return self.annotations.get("kubernetes.azure.com/static-gateway-configuration", "")
+
+    @property
+    def finished(self) -> bool:
+        return self.phase in ("Succeeded", "Failed")
+
+    @property
+    def owner(self) -> tuple[str, str]:
+        """(kind, name) of its controller, ("", "") where it has none."""
+        for each in items(self.raw, "metadata", "ownerReferences"):
+            return (text(each, "kind"), text(each, "name"))
+        return ("", "")

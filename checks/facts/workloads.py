@@ -1,0 +1,133 @@
+"""Workload controllers, their autoscalers and their disruption budgets."""
+
+from checks.facts.fact import KubernetesObject, Listed
+from checks.model.raw_values import Raw, items, labels, mapping, number, text
+
+
+class Workload(KubernetesObject):
+    """What Deployments, ReplicaSets and DaemonSets have in common."""
+
+    __slots__ = ()
+
+    @property
+    def selector(self) -> Raw:
+        return mapping(self.raw, "spec", "selector")
+
+    @property
+    def template_labels(self) -> dict[str, str]:
+        return labels(self.raw, "spec", "template", "metadata", "labels")
+
+    @property
+    def template_annotations(self) -> dict[str, str]:
+        return labels(self.raw, "spec", "template", "metadata", "annotations")
+
+    @property
+    def template_configuration(self) -> str:
+        """The StaticGatewayConfiguration that its pod template names."""
+        return self.template_annotations.get("kubernetes.azure.com/static-gateway-configuration", "")
+
+    def condition(self, kind: str) -> Raw:
+        """The condition of this type, or an empty mapping."""
+        return next((c for c in items(self.raw, "status", "conditions") if text(c, "type") == kind), {})
+
+
+class Deployment(Workload):
+    __slots__ = ()
+    kind = "Deployment"
+    origin = Listed("apps", "deployments")
+
+    @property
+    def replicas(self) -> int:
+        found = number(self.raw, "spec", "replicas")
+        return 1 if found is None else found
+
+    @property
+    def ready(self) -> int:
+        return number(self.raw, "status", "readyReplicas") or 0
+
+    @property
+    def existing(self) -> int:
+        """Pods that exist, ready or not."""
+        return number(self.raw, "status", "replicas") or 0
+
+    @property
+    def observed_generation(self) -> int | None:
+        return number(self.raw, "status", "observedGeneration")
+
+
+class ReplicaSet(Workload):
+    __slots__ = ()
+    kind = "ReplicaSet"
+    origin = Listed("apps", "replicasets")
+
+    @property
+    def replicas(self) -> int:
+        return number(self.raw, "spec", "replicas") or 0
+
+    @property
+    def existing(self) -> int:
+        """Pods that exist, ready or not."""
+        return number(self.raw, "status", "replicas") or 0
+
+
+class DaemonSet(Workload):
+    __slots__ = ()
+    kind = "DaemonSet"
+    origin = Listed("apps", "daemonsets")
+
+    @property
+    def desired(self) -> int:
+        return number(self.raw, "status", "desiredNumberScheduled") or 0
+
+    @property
+    def ready(self) -> int:
+        return number(self.raw, "status", "numberReady") or 0
+
+
+class HorizontalPodAutoscaler(KubernetesObject):
+    __slots__ = ()
+    kind = "HorizontalPodAutoscaler"
+    origin = Listed("autoscaling", "horizontalpodautoscalers", ("v2", "v1"))
+
+    @property
+    def target(self) -> tuple[str, str]:
+        return (text(self.raw, "spec", "scaleTargetRef", "kind"), text(self.raw, "spec", "scaleTargetRef", "name"))
+
+    @property
+    def minimum(self) -> int:
+        found = number(self.raw, "spec", "minReplicas")
+        return 1 if found is None else found
+
+    @property
+    def maximum(self) -> int:
+        return number(self.raw, "spec", "maxReplicas") or 0
+
+    @property
+    def current(self) -> int:
+        return number(self.raw, "status", "currentReplicas") or 0
+
+    def condition(self, kind: str) -> Raw:
+        """The condition of this type, or an empty mapping."""
+        return next((c for c in items(self.raw, "status", "conditions") if text(c, "type") == kind), {})
+
+
+class PodDisruptionBudget(KubernetesObject):
+    __slots__ = ()
+    kind = "PodDisruptionBudget"
+    origin = Listed("policy", "poddisruptionbudgets")
+
+    @property
+    def selector(self) -> Raw:
+        return mapping(self.raw, "spec", "selector")
+
+    @property
+    def allowed(self) -> int | None:
+        return number(self.raw, "status", "disruptionsAllowed")
+
+    @property
+    def expected_pods(self) -> int:
+        return number(self.raw, "status", "expectedPods") or 0
+
+    @property
+    def healthy_pods(self) -> int:
+        return number(self.raw, "status", "currentHealthy") or 0
