@@ -28,7 +28,7 @@ from checks.model.findings import Evidence, Observation, Severity, fail, healthy
     explains={{}},
 )
 def {fault}(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: (the objects and fields, and the thresholds that decide).
+    """What it checks: (the objects and fields, and the thresholds that decide).
 
     Why it matters: (what happens to traffic).
 

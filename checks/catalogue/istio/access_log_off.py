@@ -24,7 +24,7 @@ from checks.model.findings import Action, Evidence, Observation, Severity, healt
     reads=(Telemetry, ConfigMap, Pod, Deployment),
 )
 def access_log_off(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the Telemetry objects that apply to the gateway's pods (aks-istio-system, then the gateway's
+    """What it checks: the Telemetry objects that apply to the gateway's pods (aks-istio-system, then the gateway's
     namespace, then those that select the pods; the nearest with `accessLogging` wins), and where none decides,
     `accessLogFile` of the mesh. Off warns, and so do several Telemetries of one namespace with the same reach, of which
     istiod takes the oldest.

@@ -41,7 +41,7 @@ REQUEST_FIELDS = ("methods", "notMethods", "paths", "notPaths", "hosts", "notHos
     },
 )
 def application_sends_tls(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: hosts whose TLS the gateway originates. It fails where a `tls` rule brings the application's own TLS
+    """What it checks: hosts whose TLS the gateway originates. It fails where a `tls` rule brings the application's own TLS
     into that way, which is TLS in TLS, and where the gateway passes TLS through although an authorization policy asks for
     methods, paths or hosts, which it cannot see. It warns where https:// calls are seen: in the gateway's access log, or
     because port 443 was asked about. The documented origination, redirecting port 80 alone, passes: https:// calls then go

@@ -26,7 +26,7 @@ ANSWER = "403 (rbac_access_denied)"
     reads=(*HOST_READS, AuthorizationPolicy),
 )
 def authorization_denies(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the AuthorizationPolicies of the gateway's namespace and of aks-istio-system that select its pods, or
+    """What it checks: the AuthorizationPolicies of the gateway's namespace and of aks-istio-system that select its pods, or
     have no selector. Where ALLOW policies apply, a host that none of their rules can match fails: with `spec: {}` that
     is every host; so does a DENY rule without conditions, and a host that an ISTIO_MUTUAL server allows only to identities of
     other namespaces than the clients'. It warns for DENY and CUSTOM policies that may match, for ALLOW

@@ -45,7 +45,7 @@ WEB_PORTS = frozenset({80, 443})
     reads=(Namespace, Pod, MutatingWebhookConfiguration),
 )
 def client_not_injected(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the pods of the client that was asked about (`--from`), or of its namespace: whether each has an
+    """What it checks: the pods of the client that was asked about (`--from`), or of its namespace: whether each has an
     `istio-proxy`, among its containers or, as a native sidecar, its init containers; whether an injection webhook of an
     existing revision or tag would take new ones; and annotations that keep ports or ranges from the sidecar. Pods
     without a sidecar fail, and so does a namespace without pods that no webhook takes. What only new pods will lack,

@@ -29,7 +29,7 @@ from checks.model.raw_values import moment
     },
 )
 def credential_secret_missing(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: each `credentialName` of a DestinationRule that counts at the gateway, and of the gateway's servers,
+    """What it checks: each `credentialName` of a DestinationRule that counts at the gateway, and of the gateway's servers,
     and whether that Secret is in the gateway's namespace, with the keys that it needs where keys could be read, and of a
     type that istiod looks at. Certificate files in the place of a Secret warn: the add-on's pods have no such mounts. Only
     metadata of Secrets is read from a cluster, so that what is in them is not looked at.

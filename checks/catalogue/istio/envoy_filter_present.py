@@ -21,7 +21,7 @@ from checks.model.raw_values import items, text
     reads=(EnvoyFilter, Pod, Deployment),
 )
 def envoy_filter_present(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: EnvoyFilters of the gateway's namespace and of aks-istio-system whose workloadSelector matches the
+    """What it checks: EnvoyFilters of the gateway's namespace and of aks-istio-system whose workloadSelector matches the
     gateway's pods, or that have none, and that patch gateways (a patch in SIDECAR_INBOUND or SIDECAR_OUTBOUND alone does
     not). Each warns.
 

@@ -23,7 +23,7 @@ CLASS = "istio"
     reads=(KubernetesGateway, HTTPRoute, Deployment),
 )
 def gateway_api_unmanaged(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: Gateways of the Kubernetes Gateway API with class istio that are meant for egress: those that name
+    """What it checks: Gateways of the Kubernetes Gateway API with class istio that are meant for egress: those that name
     this gateway's Service as their address (manual deployment: passes), and those of its namespace, or with routes to
     outside hosts, that name no address (automated deployment: warns). Ingress Gateways are left alone.
 

@@ -38,7 +38,7 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
     },
 )
 def gateway_selector_mismatch(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the selectors of all Istio Gateways, and the labels of the egress gateway's pods (of its
+    """What it checks: the selectors of all Istio Gateways, and the labels of the egress gateway's pods (of its
     Deployments' templates where there are no pods). It fails for each Gateway that was meant for this egress gateway and
     does not select it: one that a VirtualService names which routes to the gateway's Service, one beside it that selects
     nothing, or one whose selector is a typing mistake away. A selector that also takes ingress gateways warns.

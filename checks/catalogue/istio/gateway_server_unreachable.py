@@ -33,7 +33,7 @@ STATUS_PORT = 15021
     },
 )
 def gateway_server_unreachable(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the servers of the Gateways that select the gateway's pods. A port that the gateway's Service does
+    """What it checks: the servers of the Gateways that select the gateway's pods. A port that the gateway's Service does
     not have fails (the add-on offers 80 and 443), and so do HTTPS or TLS without a `tls` block, HTTP with one, ISTIO_MUTUAL
     together with certificates, one port name twice, and a server that istiod leaves out because an older Gateway has
     another protocol on the port. It warns of a TLS host that an older Gateway has already, `tls` without a mode (which

@@ -20,7 +20,7 @@ from checks.model.raw_values import texts
     reads=(ValidatingWebhookConfiguration, Service, EndpointSlice),
 )
 def istio_validation_down(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the webhooks that send Istio's objects to `istiod-<revision>` for validation, those that an
+    """What it checks: the webhooks that send Istio's objects to `istiod-<revision>` for validation, those that an
     earlier revision has left behind among them, and whether that Service exists and has a ready endpoint. With
     failurePolicy Fail and none it warns.
 

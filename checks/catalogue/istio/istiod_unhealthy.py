@@ -30,7 +30,7 @@ from checks.model.raw_values import text
     },
 )
 def istiod_unhealthy(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the Deployment `istiod-<revision>` in aks-istio-system for each revision of the gateway: with no
+    """What it checks: the Deployment `istiod-<revision>` in aks-istio-system for each revision of the gateway: with no
     ready replica it fails, with some it warns. It also warns when the autoscaler stands at its maximum and wants more.
 
     Why it matters: without istiod proxies keep what they have, but no new gateway pod can be created (injection fails

@@ -37,7 +37,7 @@ from checks.model.raw_values import labels as read_labels
     },
 )
 def namespace_not_discovered(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: `discoverySelectors` of the mesh, for each revision of the gateway, against the labels of the
+    """What it checks: `discoverySelectors` of the mesh, for each revision of the gateway, against the labels of the
     gateway's namespace and of the namespaces in which the only Gateways, VirtualServices, DestinationRules or
     ServiceEntries for a host lie: one that no selector matches fails. Client namespaces that none matches warn: their
     sidecars work, but Istio's objects there do not. Without discoverySelectors istiod looks at every namespace.

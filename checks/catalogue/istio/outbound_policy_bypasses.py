@@ -28,7 +28,7 @@ BLOCKS = {"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}}
     reads=(Sidecar, ConfigMap, Pod),
 )
 def outbound_policy_bypasses(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the outbound traffic policy that holds for each client namespace: its Sidecar's, else the mesh's,
+    """What it checks: the outbound traffic policy that holds for each client namespace: its Sidecar's, else the mesh's,
     for each revision of the gateway. ALLOW_ANY (also when nothing is set) warns, REGISTRY_ONLY passes. An empty block
     means REGISTRY_ONLY.
 

@@ -39,7 +39,7 @@ class _Said:
     reads=(Pod, Deployment, IstiodLog, Gateway),
 )
 def proxy_configuration_rejected(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the last 2,000 lines of each istiod of the gateway's revisions. `ADS:…: ACK ERROR` with one of the
+    """What it checks: the last 2,000 lines of each istiod of the gateway's revisions. `ADS:…: ACK ERROR` with one of the
     gateway's pods fails, unless a later push of the same type brought no refusal. A line that leaves out a server of a
     Gateway in the gateway's namespace, or a port that the pods may not open, warns. Lines about credentials belong to
     credential-secret-missing. Skipped while no proxy has ever started.

@@ -56,7 +56,7 @@ class _Proxy:
     },
 )
 def proxy_not_ready(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the Ready condition of the gateway's pods and the newest of `Envoy proxy is ready` and `Envoy proxy
+    """What it checks: the Ready condition of the gateway's pods and the newest of `Envoy proxy is ready` and `Envoy proxy
     is NOT ready: …` in the last 500 lines of each `istio-proxy`. A proxy whose newest word is NOT ready fails, and so
     does one that the kubelet's probe finds not ready. A ready pod without either line passes: the line is written once
     for each start, and logs rotate. A log that cannot be read leaves a ready pod unknown. Skipped while no proxy has

@@ -27,7 +27,7 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
     },
 )
 def service_entry_missing(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: for every external host that the gateway carries, whether the gateway's namespace gets a
+    """What it checks: for every external host that the gateway carries, whether the gateway's namespace gets a
     ServiceEntry for the destination, and every client namespace that gets the route one for the host. A wildcard counts.
     One that exists but is not exported to them, or lies in a namespace that istiod does not look at, fails, too.
 

@@ -30,7 +30,7 @@ WORKS = {
     reads=(*HOST_READS, ServiceEntry),
 )
 def service_entry_not_dns(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: `spec.resolution` of the ServiceEntry that the gateway uses for each destination. DNS passes; NONE,
+    """What it checks: `spec.resolution` of the ServiceEntry that the gateway uses for each destination. DNS passes; NONE,
     which is also what an absent field means, fails; STATIC, DNS_ROUND_ROBIN and DYNAMIC_DNS warn. A wildcard host passes
     with DNS and endpoints; without endpoints there is nothing to resolve, and it fails. Several ServiceEntries for one
     host that disagree warn, because which of them wins is not certain.

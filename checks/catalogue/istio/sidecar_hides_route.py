@@ -30,7 +30,7 @@ EVERYTHING = ("*", "*")
     reads=(*HOST_READS, ServiceEntry, Sidecar),
 )
 def sidecar_hides_route(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the Sidecar object that holds for each client namespace (its own, else the one of aks-istio-system),
+    """What it checks: the Sidecar object that holds for each client namespace (its own, else the one of aks-istio-system),
     and for each host whether its `egress.hosts` import a VirtualService that sends sidecars to the gateway; the
     gateway's Service then comes with it. A TLS route needs the ServiceEntry, too. What is not imported fails. Several
     Sidecars without a selector in one namespace warn. Skipped where there is no Sidecar object.

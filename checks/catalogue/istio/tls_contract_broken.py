@@ -24,7 +24,7 @@ from checks.model.findings import Action, Evidence, Observation, Severity, fail,
     reads=ROUTE_READS,
 )
 def tls_contract_broken(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: for each host, the DestinationRule that counts at sidecars for the gateway's Service against the
+    """What it checks: for each host, the DestinationRule that counts at sidecars for the gateway's Service against the
     Gateway's server, and the one that counts at the gateway for the destination against the destination's port. Looked up
     as istiod does: the proxy's own namespace, then the host's, then the root namespace; oldest first; settings of a port
     replace those above them. It warns of insecureSkipVerify, of a credential that also reaches sidecars, and of rules of

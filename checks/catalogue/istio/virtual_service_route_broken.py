@@ -38,7 +38,7 @@ ON_THE_PROXIES = frozenset({Fault.NO_SERVER, Fault.UNUSED_SERVER})
     reads=ROUTE_READS,
 )
 def virtual_service_route_broken(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: for every external host that the gateway carries, and every client namespace that gets the route,
+    """What it checks: for every external host that the gateway carries, and every client namespace that gets the route,
     both hops as Istio would take them: the rule for sidecars and whether it names the gateway's Service, port and subset;
     the Gateway's server that takes the host; the rule for the gateway and whether its destination is known. It fails at
     the place that decides, and warns of a VirtualService that is ignored, a rule without a port and the like.

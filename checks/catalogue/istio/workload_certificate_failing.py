@@ -24,7 +24,7 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
     },
 )
 def workload_certificate_failing(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the newest line about certificates in each proxy's log. A failure (`failed to warm certificate`, a
+    """What it checks: the newest line about certificates in each proxy's log. A failure (`failed to warm certificate`, a
     CSR that was not signed) with a pod that is not ready fails; with a ready pod, whose old certificate still serves,
     it warns. Where istiod of the revision has no ready replica, that is the reason, and this is skipped. Skipped while
     no proxy has ever started.

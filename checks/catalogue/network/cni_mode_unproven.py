@@ -19,7 +19,7 @@ from checks.model.findings import Evidence, Observation, Scope, Severity, health
     reads=(ManagedCluster,),
 )
 def cni_mode_unproven(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: `networkPlugin` and `networkPluginMode`. Azure CNI with overlay or node subnet passes; kubenet and a
+    """What it checks: `networkPlugin` and `networkPluginMode`. Azure CNI with overlay or node subnet passes; kubenet and a
     plugin of your own warn; a plugin that is not known is unknown. Pod Subnet is a check of its own (EG201).
 
     Why it matters: the egress plugin chains itself behind the node's network plugin, and not every one lets it.

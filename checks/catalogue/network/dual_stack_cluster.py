@@ -24,7 +24,7 @@ from checks.model.findings import Evidence, Observation, Scope, Severity, fail, 
     },
 )
 def dual_stack_cluster(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the cluster's IP families, and whether a pod or service range is IPv6.
+    """What it checks: the cluster's IP families, and whether a pod or service range is IPv6.
 
     Why it matters: static egress gateways are not supported on dual-stack clusters, and carry no IPv6.
 

@@ -52,7 +52,7 @@ PLACES = "every firewall, network security group and allow-list in front of the 
     },
 )
 def egress_range_blocked(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the security group and the route table of the gateway pool's subnet, and the cluster's outbound type.
+    """What it checks: the security group and the route table of the gateway pool's subnet, and the cluster's outbound type.
     A rule that denies TCP 443 or 80 (or the port that was asked about) from the subnet to the Internet fails, unless earlier
     rules allow part of it: that warns, as does a denied port 80 that no ServiceEntry uses. A route for 0.0.0.0/0 that drops
     traffic fails, one to an appliance or gateway warns, and so does an outbound type that leaves the way out to you. Where the

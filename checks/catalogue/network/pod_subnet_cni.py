@@ -27,7 +27,7 @@ from checks.model.findings import Action, Evidence, Observation, Scope, Severity
     },
 )
 def pod_subnet_cni(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: `podSubnetID` of every node pool. One pool with a pod subnet makes the cluster one of Azure CNI Pod
+    """What it checks: `podSubnetID` of every node pool. One pool with a pod subnet makes the cluster one of Azure CNI Pod
     Subnet, whether its addresses are allocated dynamically or in static blocks.
 
     Why it matters: static egress gateways, and with them egress gateways, are not supported there.

@@ -29,7 +29,7 @@ NEEDED = ".".join(str(part) for part in PRIVATE_MODE_KUBERNETES)
     },
 )
 def private_ip_mode_unmet(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: only configurations with `provisionPublicIps: false`. The cluster must run Kubernetes 1.34 or later,
+    """What it checks: only configurations with `provisionPublicIps: false`. The cluster must run Kubernetes 1.34 or later,
     the gateway pool must be of type VirtualMachines, and because the mode makes no way out, a route to an appliance or
     gateway must be there: none warns. A publicIpPrefixId in this mode is gateway-configuration-invalid's.
 

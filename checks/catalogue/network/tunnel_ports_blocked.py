@@ -49,7 +49,7 @@ class Guarded:
     },
 )
 def tunnel_ports_blocked(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the security groups of the gateway pool's subnet and of the other pools' subnets. Packets of the
+    """What it checks: the security groups of the gateway pool's subnet and of the other pools' subnets. Packets of the
     tunnels (UDP, the configuration's port, else 6000 to 6999) must pass from the nodes to the gateway nodes, and probes
     (TCP 8082) from the service tag AzureLoadBalancer to them. A rule that denies one of these fails, one that denies a part
     of it warns.

@@ -19,7 +19,7 @@ from checks.model.findings import Action, Evidence, Observation, Scope, Severity
     reads=(ApiServer, ManagedCluster),
 )
 def api_server_unreachable(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: whether the API server answers `GET /version`, and where it does not, how it refuses: not
+    """What it checks: whether the API server answers `GET /version`, and where it does not, how it refuses: not
     authenticated, forbidden, no answer in time, no connection. With Azure's facts it says whether the cluster is private or
     answers only some addresses. It never fails: an API server that this diagnosis cannot reach says nothing about traffic.
 

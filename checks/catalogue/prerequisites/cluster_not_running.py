@@ -20,7 +20,7 @@ from checks.model.findings import Action, Evidence, Observation, Scope, Severity
     reads=(ManagedCluster, Namespace),
 )
 def cluster_not_running(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the managed cluster's provisioning state, power state and last provisioning error in Azure. A stopped
+    """What it checks: the managed cluster's provisioning state, power state and last provisioning error in Azure. A stopped
     cluster, or one that Azure does not have while no API server answers for it, fails and ends the diagnosis of everything
     inside; an operation that runs, has failed or was canceled only warns.
 

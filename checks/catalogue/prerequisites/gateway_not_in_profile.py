@@ -25,7 +25,7 @@ SHOWN = 10
     reads=(ManagedCluster, Service, Deployment),
 )
 def gateway_not_in_profile(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the egress gateways of Azure's mesh profile, by name and namespace. A gateway that is not there, or
+    """What it checks: the egress gateways of Azure's mesh profile, by name and namespace. A gateway that is not there, or
     is there with `enabled: false`, fails and ends the diagnosis of the gateway; names close to it are offered. Where Azure
     is not looked at, the cluster's Services and Deployments are asked whether there is such a gateway at all.
 

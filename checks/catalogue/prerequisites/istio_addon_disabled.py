@@ -18,7 +18,7 @@ from checks.model.findings import Evidence, Observation, Scope, Severity, fail, 
     reads=(ManagedCluster,),
 )
 def istio_addon_disabled(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: `serviceMeshProfile.mode` and the installed revisions. Any mode but `Istio`, or no revision, fails and
+    """What it checks: `serviceMeshProfile.mode` and the installed revisions. Any mode but `Istio`, or no revision, fails and
     ends the diagnosis of the gateway.
 
     Why it matters: egress gateways are part of the add-on: without it there is no control plane, no proxy and no gateway.

@@ -21,7 +21,7 @@ TABLE = f"by the calendar of {DATED}"
     reads=(ManagedCluster,),
 )
 def revision_unsupported(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: each installed mesh revision in a dated calendar: whether its last month of support is over, and
+    """What it checks: each installed mesh revision in a dated calendar: whether its last month of support is over, and
     whether it is made for the cluster's Kubernetes minor (with the wider range of long-term support where the cluster has
     that). Both only warn, because the calendar grows old; a revision that it does not know is unknown.
 

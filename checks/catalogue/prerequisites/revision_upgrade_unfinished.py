@@ -21,7 +21,7 @@ from checks.model.findings import Action, Evidence, Observation, Severity, healt
     reads=(Deployment, ConfigMap),
 )
 def revision_upgrade_unfinished(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: while two mesh revisions are installed, whether each has the gateway's Deployment and the shared
+    """What it checks: while two mesh revisions are installed, whether each has the gateway's Deployment and the shared
     ConfigMap, and whether their settings agree in what concerns egress. It passes while an upgrade runs with all of that, and
     says that it runs. With one revision it looks only for Deployments of the gateway that a removed revision left behind.
 

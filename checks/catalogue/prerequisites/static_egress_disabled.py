@@ -36,7 +36,7 @@ PROFILE = "networkProfile.staticEgressGatewayProfile.enabled"
     },
 )
 def static_egress_disabled(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: `networkProfile.staticEgressGatewayProfile.enabled` in Azure, and whether the cluster has the kind
+    """What it checks: `networkProfile.staticEgressGatewayProfile.enabled` in Azure, and whether the cluster has the kind
     StaticGatewayConfiguration. Off and not installed fails; off in Azure but installed with its DaemonSets warns (the
     open-source operator, which the add-on does not support, or a feature being removed); on but not installed warns.
 

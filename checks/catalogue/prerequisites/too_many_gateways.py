@@ -27,7 +27,7 @@ COUNT = "length(serviceMeshProfile.istio.components.egressGateways[?enabled])"
     explains={"deployment-not-available": "gateways past the supported number are not provisioned"},
 )
 def too_many_gateways(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: how many egress gateways of the mesh profile are enabled. Past 500 fails, from 450 warns.
+    """What it checks: how many egress gateways of the mesh profile are enabled. Past 500 fails, from 450 warns.
 
     Why it matters: the add-on supports 500 egress gateways in a cluster; what comes after is not provisioned.
 

@@ -66,7 +66,7 @@ class _Before:
     },
 )
 def admission_webhook_blocks(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: first what was refused: ReplicaSets and Deployments of the gateway, and DaemonSets of the static
+    """What it checks: first what was refused: ReplicaSets and Deployments of the gateway, and DaemonSets of the static
     egress gateway, that lack pods and carry `admission webhook "…" denied the request` or `failed calling webhook "…"`:
     that fails. Then every webhook whose rules and selectors take in the gateway's pods, Deployment, Service, service
     account, Secrets or Istio objects with failurePolicy Fail: it fails when its Service has no ready endpoint, and warns

@@ -49,7 +49,7 @@ class _Revision:
     },
 )
 def deployment_not_available(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the Deployment `<gateway>-<revision>` of every mesh revision. A Deployment that is missing, is
+    """What it checks: the Deployment `<gateway>-<revision>` of every mesh revision. A Deployment that is missing, is
     being deleted, is scaled to zero or has no ready pod fails when no other revision serves, and warns when one does
     (one of two during an upgrade). Some ready pods of those wanted warn, and so do a status that is older than the
     spec, and a rollout that is stuck (ProgressDeadlineExceeded) while as many pods as wanted serve.

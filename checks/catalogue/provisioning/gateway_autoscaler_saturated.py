@@ -21,7 +21,7 @@ LEAST = 2
     reads=(Deployment, HorizontalPodAutoscaler, PodDisruptionBudget),
 )
 def gateway_autoscaler_saturated(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the HorizontalPodAutoscaler whose scaleTargetRef is a Deployment of the gateway, and the
+    """What it checks: the HorizontalPodAutoscaler whose scaleTargetRef is a Deployment of the gateway, and the
     PodDisruptionBudgets that select its pods. It warns when the autoscaler stands at its maximum and wants more, when it
     gets no metrics, when it cannot scale, when its minimum is below 2, and when the budget allows no disruption while pods
     are missing. A Deployment without a ready pod has nothing to measure and nothing to protect: its metrics and its budget

@@ -33,7 +33,7 @@ RULE = "lower-case letters, digits, '-' and '.', beginning and ending with a let
     },
 )
 def gateway_name_invalid(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the gateway's name in Azure's mesh profile. Above 63 characters, or with characters that the
+    """What it checks: the gateway's name in Azure's mesh profile. Above 63 characters, or with characters that the
     article's expression refuses, it fails. From 54 characters it warns: the article and the command line allow 63, the
     newer how-to 53. So does a name with a dot or a leading digit, which the expression allows and a Service's name does
     not (a digit: not before Kubernetes relaxed it); such a name fails when there is no Service.

@@ -23,7 +23,7 @@ from checks.model.raw_values import text
     },
 )
 def gateway_namespace_unusable(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the namespace that the mesh profile names for the gateway. It fails when there is none, and when
+    """What it checks: the namespace that the mesh profile names for the gateway. It fails when there is none, and when
     it is being deleted.
 
     Why it matters: the add-on puts Deployment and Service there, and the StaticGatewayConfiguration must lie beside them.

@@ -18,7 +18,7 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
     reads=(Pod, Deployment, Node),
 )
 def gateway_pods_misplaced(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the nodes of the gateway's pods. It warns when a pod runs on a node of mode Gateway, and when all of
+    """What it checks: the nodes of the gateway's pods. It warns when a pod runs on a node of mode Gateway, and when all of
     two or more pods run on one node.
 
     Why it matters: gateway nodes are for the tunnels alone; the CNI that a gateway pod needs is not there. When all pods

@@ -28,7 +28,7 @@ from checks.static_egress.cni_taint import TAINT, tainted
     },
 )
 def gateway_pods_not_running(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the pods of the gateway's Deployments, without those being deleted: whether they are scheduled, why
+    """What it checks: the pods of the gateway's Deployments, without those being deleted: whether they are scheduled, why
     their containers wait or ended, and whether they are ready. It fails when no pod of the gateway is ready and warns when
     some are. A pod that is being created for less than 60 seconds, or whose container started less than 30 seconds ago, is
     starting: a pending warning, or nothing at all while as many pods are ready as the Deployments want (a rollout adds

@@ -32,7 +32,7 @@ SHORT_OF = ("pods", "count/pods", "requests.cpu", "requests.memory", "cpu", "mem
     },
 )
 def namespace_policy_blocks(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: ReplicaSets of the gateway that lack pods and say why: `exceeded quota`, `violates PodSecurity`, a
+    """What it checks: ReplicaSets of the gateway that lack pods and say why: `exceeded quota`, `violates PodSecurity`, a
     LimitRange or a ValidatingAdmissionPolicy: that fails. Without such a text it warns when the namespace enforces the pod
     security level restricted, and when a ResourceQuota has nothing left for another pod.
 

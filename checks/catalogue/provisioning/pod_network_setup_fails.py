@@ -44,7 +44,7 @@ class _Said:
     },
 )
 def pod_network_setup_fails(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: gateway pods that have a node and no started container, and the newest `FailedCreatePodSandBox`
+    """What it checks: gateway pods that have a node and no started container, and the newest `FailedCreatePodSandBox`
     event of each, whose text tells the cause (plugin `kube-egress-cni`: the static egress gateway; any other plugin: the
     cluster's own network). It fails when no gateway pod has a network and warns when some have. Events last an hour: for
     a pod that waits for more than two minutes without any, the log of the cni-manager on its node is searched for the

@@ -24,7 +24,7 @@ PORTS = (80, 443, 15021)
     explains={"gateway-server-unreachable": "traffic reaches a server of the gateway only through this Service"},
 )
 def service_not_provisioned(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the Service that is named like the gateway, and its EndpointSlices. It fails when there is none,
+    """What it checks: the Service that is named like the gateway, and its EndpointSlices. It fails when there is none,
     when its type is not ClusterIP, when it has no cluster IP, and when no endpoint is ready. It warns when one of the
     ports 80, 443 and 15021 is missing, and when it has an external address.
 

@@ -51,7 +51,7 @@ from checks.static_egress.components import Component, cni_manager, daemon
     },
 )
 def static_egress_components_unhealthy(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the DaemonSets `kube-egress-gateway-cni-manager` and `-daemon-manager`, their pods and logs, and
+    """What it checks: the DaemonSets `kube-egress-gateway-cni-manager` and `-daemon-manager`, their pods and logs, and
     the taint `cni-not-ready` on nodes. A cni-manager that is missing or not ready on a node with a gateway pod fails; so
     does a DaemonSet that is missing or has no ready pod, and a pool of the gateway without any ready daemon. Elsewhere it
     warns. The taint fails on a gateway pod's node after 10 minutes; without a time, and elsewhere, it warns. The daemon is

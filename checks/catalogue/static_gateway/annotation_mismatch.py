@@ -30,7 +30,7 @@ _FIELD = "metadata.annotations[kubernetes.azure.com/static-gateway-configuration
     },
 )
 def annotation_mismatch(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the annotation kubernetes.azure.com/static-gateway-configuration of each Deployment's template and of
+    """What it checks: the annotation kubernetes.azure.com/static-gateway-configuration of each Deployment's template and of
     each pod, against gatewayConfigurationName in Azure's profile. A template that differs fails when Azure's last operation
     has succeeded, and warns while one is running. Pods that still name the configuration of an earlier template warn.
     Where Azure is not looked at, pods are compared with their own Deployment only.

@@ -59,7 +59,7 @@ SHOWN_EVENTS = 3
     },
 )
 def egress_prefix_unassigned(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: status.egressIpPrefix of the gateway's StaticGatewayConfiguration, its age since creation or the last
+    """What it checks: status.egressIpPrefix of the gateway's StaticGatewayConfiguration, its age since creation or the last
     edit of its spec, and the controller's warnings on it. Without a prefix it is pending for the first five minutes, and
     fails from then on, or at once when a current warning says why. A warning is current while no success of the same
     controller is newer; the event Reconciling says nothing about health. With a prefix, a current warning warns.

@@ -43,7 +43,7 @@ _STOPPED = [Involved("component", CONTROLLER), *_NO_ROUTES]
     },
 )
 def gateway_configuration_invalid(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the spec: exactly one of node pool and scale set, the id of an own prefix, each entry of
+    """What it checks: the spec: exactly one of node pool and scale set, the id of an own prefix, each entry of
     excludeCidrs (a mask is required: `10.0.0.5` is accepted by the API server and then breaks every new pod), the default
     route, and a current InvalidSpec event. With defaultRoute azureNetworking the meaning of excludeCidrs turns round: only
     the listed ranges leave through the gateway, and none without a list. That is a warning, and without a list a failure.

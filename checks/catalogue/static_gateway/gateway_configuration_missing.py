@@ -55,7 +55,7 @@ _CRD = "staticgatewayconfigurations.egressgateway.kubernetes.azure.com"
     },
 )
 def gateway_configuration_missing(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the gateway's gatewayConfigurationName, and the StaticGatewayConfiguration of that name in the
+    """What it checks: the gateway's gatewayConfigurationName, and the StaticGatewayConfiguration of that name in the
     gateway's own namespace. One of the same name elsewhere does not count, but is shown.
 
     Why it matters: a pod uses a configuration of its own namespace only. Without it the gateway's pods wait in

@@ -38,7 +38,7 @@ _RELATED: tuple[type[KubernetesObject], ...] = (GatewayLBConfiguration, GatewayV
     },
 )
 def gateway_configuration_terminating(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: whether the configuration carries a deletion time, which finalizers keep it and its load balancer
+    """What it checks: whether the configuration carries a deletion time, which finalizers keep it and its load balancer
     and node objects, and what the controller says about the clean-up.
 
     Why it matters: its range is being given back, and a gateway that still names it loses its way out, if not at once then

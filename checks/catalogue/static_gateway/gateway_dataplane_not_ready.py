@@ -29,7 +29,7 @@ _NAMESPACE = "aks-static-egress-gateway"
     },
 )
 def gateway_dataplane_not_ready(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: which ready nodes of the gateway pool list the configuration in their GatewayStatus, and for each
+    """What it checks: which ready nodes of the gateway pool list the configuration in their GatewayStatus, and for each
     running gateway pod its PodEndpoint: whether it exists, carries the pod's address, and is a peer of some node. No node
     that serves, or a running pod without PodEndpoint, fails; some nodes, an old address or a missing peer means less
     capacity. Without a prefix, or without the pool, there is nothing to look at.

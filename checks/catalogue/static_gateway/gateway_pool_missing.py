@@ -31,7 +31,7 @@ from checks.static_egress.procedures import new_configuration
     },
 )
 def gateway_pool_missing(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: spec.gatewayNodepoolName among the cluster's node pools as Azure lists them: it must exist, be of
+    """What it checks: spec.gatewayNodepoolName among the cluster's node pools as Azure lists them: it must exist, be of
     mode Gateway, and be neither stopped nor being deleted. A pool whose last operation failed warns.
 
     Why it matters: the pool's nodes are where traffic leaves. Without them there is no prefix for a new configuration, and no

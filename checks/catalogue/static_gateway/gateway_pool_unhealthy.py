@@ -34,7 +34,7 @@ SIZES = range(28, 32)
     },
 )
 def gateway_pool_unhealthy(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the configuration's pool in Azure and its nodes in the cluster. No ready node fails, so do more nodes
+    """What it checks: the configuration's pool in Azure and its nodes in the cluster. No ready node fails, so do more nodes
     than the prefix has addresses (/31 two, /30 four, /29 eight, /28 sixteen) and Windows nodes. Some nodes not ready, or
     fewer nodes with an address than nodes, means less capacity. A single node or the autoscaler is a risk.
 

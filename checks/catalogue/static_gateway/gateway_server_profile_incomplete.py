@@ -24,7 +24,7 @@ from checks.static_egress.procedures import describe, new_configuration
     },
 )
 def gateway_server_profile_incomplete(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: status.gatewayServerProfile of a configuration that has a prefix: ip, port, publicKey and
+    """What it checks: status.gatewayServerProfile of a configuration that has a prefix: ip, port, publicKey and
     privateKeySecretRef. Before there is a prefix a half-filled profile is normal.
 
     Why it matters: a pod starts as soon as there is a prefix, but gateway nodes serve it only when all four are there. In

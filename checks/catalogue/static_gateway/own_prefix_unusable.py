@@ -29,7 +29,7 @@ _DENIED = ("AuthorizationFailed", "LinkedAuthorizationFailed")
     },
 )
 def own_prefix_unusable(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: spec.publicIpPrefixId, where it is set: its subscription against the cluster's, its length against the
+    """What it checks: spec.publicIpPrefixId, where it is set: its subscription against the cluster's, its length against the
     pool's prefix size, and the controller's current warnings about it. Skipped with the check by hand where Azure's network
     is not looked at. With a range already assigned a fault warns: it stops only new nodes.
 

@@ -26,7 +26,7 @@ from checks.static_egress.procedures import restart_gateway
     },
 )
 def pods_older_than_configuration(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: when each running gateway pod's network was set up (the newest of its creation, its start and its
+    """What it checks: when each running gateway pod's network was set up (the newest of its creation, its start and its
     PodEndpoint's last change) against the configuration's creation and the last edit of its spec. Older than the creation
     fails: it was deleted and created again, with another key. Older than the last edit warns, since which fields changed is
     not recorded. Where the time of an edit cannot be seen, it warns of that.

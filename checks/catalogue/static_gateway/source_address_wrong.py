@@ -21,7 +21,7 @@ IMAGE = "curlimages/curl"
     reads=(StaticGatewayConfiguration, Pod, Deployment),
 )
 def source_address_wrong(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: nothing yet. It offers the article's request from inside a gateway pod, whose answer is the address
+    """What it checks: nothing yet. It offers the article's request from inside a gateway pod, whose answer is the address
     that a destination sees.
 
     Why it matters: it is the only proof that traffic really leaves from the egress prefix: inside it all is well; the

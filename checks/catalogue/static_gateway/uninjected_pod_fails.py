@@ -53,7 +53,7 @@ spec:
     reads=(StaticGatewayConfiguration,),
 )
 def uninjected_pod_fails(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: nothing yet. It offers the article's second request: from a pod without a sidecar that carries the
+    """What it checks: nothing yet. It offers the article's second request: from a pod without a sidecar that carries the
     same annotation.
 
     Why it matters: it tells the two layers apart. Where the request fails, the static egress gateway is at fault; where it

@@ -41,7 +41,7 @@ class Stray:
     reads=(StaticGatewayConfiguration, Pod, Node),
 )
 def workload_cannot_use_gateway(facts: Facts) -> Iterator[Observation]:
-    """What it looks at: the pods of any namespace whose annotation names this gateway's configuration: pods on the node's own
+    """What it checks: the pods of any namespace whose annotation names this gateway's configuration: pods on the node's own
     network, pods on Windows nodes, and pods of a namespace that has no configuration of that name.
 
     Why it matters: the annotation does nothing on the node's network and on Windows, silently, and traffic leaves from the

@@ -40,7 +40,7 @@ def test_the_file_is_named_for_the_fault(check: Check) -> None:
 @EACH
 def test_the_page_answers_four_questions(check: Check) -> None:
     openings = [re.match(r"[A-Z][\w ]+: ", part) for part in check.page.split("\n\n")]
-    expected = ["What it looks at: ", "Why it matters: ", "What usually fixes it: ", "Source: "]
+    expected = ["What it checks: ", "Why it matters: ", "What usually fixes it: ", "Source: "]
     assert [found[0] if found else "" for found in openings] == expected
 
 
