@@ -1,43 +1,44 @@
-"""What the API server's refusal means, by the status of `GET /version` (domain.md 4.5)."""
+"""What a failed `GET /version` of the API server means, by HTTP status (docs/domain/azure.md#api-server-authentication)."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """How the API server did not answer: what that means, and what usually mends it."""
+class ApiServerRefusal:
+    """A failed request: its meaning completes "The API server of cluster X …", and the usual fix."""
 
     meaning: str
     fix: str
     by_network: bool = False
-    """Whether the network between here and there is the likely reason, so that private access and address lists matter."""
+    """Whether the network path is the likely cause, so that private access and authorized IP ranges matter."""
 
 
-REFUSALS = {
-    401: Refusal(
-        "does not accept the token of this diagnosis (401)",
-        "Renew the credential that the diagnosis signs in with; on an Entra cluster the token must be for the AKS server "
+_BY_STATUS = {
+    401: ApiServerRefusal(
+        "rejected the token of this diagnosis (401)",
+        "Renew the credential of the diagnosis; on a cluster with Entra ID its token must be for the AKS server "
         "application 6dae42f8-4368-4678-94ff-3960e28e3630",
     ),
-    403: Refusal(
-        "knows the identity of this diagnosis but allows it nothing (403)",
-        "Bind the ClusterRole that `egress-diag checks --permissions` prints to that identity",
+    403: ApiServerRefusal(
+        "grants no permission to the identity of this diagnosis (403)",
+        "Bind the ClusterRole that `egress-diag checks --permissions` prints to the identity of the diagnosis",
     ),
-    504: Refusal(
+    504: ApiServerRefusal(
         "did not answer in time",
-        "Find out what lies between here and the API server: address list, private endpoint, firewall",
+        "Check what blocks the path to the API server: authorized IP ranges, private endpoint, firewall",
         by_network=True,
     ),
-    0: Refusal(
-        "could not be connected to",
-        "Find out whether its name resolves here and what lies in between: address list, private endpoint, firewall",
+    0: ApiServerRefusal(
+        "accepted no connection",
+        "Check that the name of the API server resolves here, then what blocks the path to it: authorized IP ranges, "
+        "private endpoint, firewall",
         by_network=True,
     ),
 }
 
-OTHER = Refusal("gave no proper answer", "Look at the health of the cluster's control plane in Azure")
+_OTHER = ApiServerRefusal("returned an unexpected answer", "Check the health of the cluster's control plane in Azure")
 
 
-def refusal(status: int) -> Refusal:
-    """What this status means; unknown ones are shown with the reply."""
-    return REFUSALS.get(status, OTHER)
+def refusal_of(status: int) -> ApiServerRefusal:
+    """The meaning of a status; 0 is a failed connection."""
+    return _BY_STATUS.get(status, _OTHER)

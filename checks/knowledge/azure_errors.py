@@ -1,4 +1,7 @@
-"""Error codes of the Azure Resource Manager that the static egress gateway's controller passes on in its events."""
+"""Azure Resource Manager error codes in the events of the static egress gateway's controller, with meaning and fix.
+
+Source: docs/domain/operator-messages.md#arm-error-codes.
+"""
 
 import re
 from dataclasses import dataclass
@@ -6,24 +9,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AzureError:
-    """One ARM error code: what it means here, what to do about it, and a command that shows what stands in the way, with
-    `{group}` for the node resource group and `{location}` for the region ("" where only the message tells)."""
+    """One ARM error code: its meaning, the fix, and a read-only command that shows the obstacle ("" if there is none).
+
+    The command has `{group}` for the node resource group and `{location}` for the region."""
 
     code: str
     meaning: str
     fix: str
-    look: str = ""
+    show: str = ""
 
 
 AZURE_ERRORS: tuple[AzureError, ...] = (
     AzureError(
         "LinkedAuthorizationFailed",
-        "the cluster's identity may change the resource itself, but not one that it is linked to",
+        "the cluster's identity has permission on the resource but not on a resource linked to it",
         "Grant the cluster's identity Network Contributor on the linked resource that the message names",
     ),
     AzureError(
         "AuthorizationFailed",
-        "the cluster's identity lacks a permission on the resource that the message names",
+        "the cluster's identity lacks permission on the resource that the message names",
         "Grant the cluster's identity Network Contributor on that resource",
     ),
     AzureError(
@@ -34,71 +38,68 @@ AZURE_ERRORS: tuple[AzureError, ...] = (
     ),
     AzureError(
         "ScopeLocked",
-        "a lock on the resource or its group forbids the change",
+        "a lock on the resource or its resource group forbids the change",
         "Remove the lock from the cluster's node resource group",
         "az lock list --resource-group {group} -o table",
     ),
     AzureError(
         "PublicIPPrefixCountLimitReached",
-        "the subscription's limit for public IP prefixes in this region is reached",
-        "Delete unused public IP prefixes or ask for more quota",
+        "the subscription has reached its limit of public IP prefixes in this region",
+        "Delete unused public IP prefixes or request more quota",
         "az network list-usages --location {location} -o table",
     ),
     AzureError(
         "PublicIPCountLimitReached",
-        "the subscription's limit for public IP addresses in this region is reached",
-        "Delete unused public IP addresses or ask for more quota",
+        "the subscription has reached its limit of public IP addresses in this region",
+        "Delete unused public IP addresses or request more quota",
         "az network list-usages --location {location} -o table",
     ),
     AzureError(
         "QuotaExceeded",
         "a quota of the subscription is exhausted",
-        "Ask for more quota in this region",
+        "Request more quota in this region",
         "az network list-usages --location {location} -o table",
     ),
     AzureError(
         "InUsePublicIpPrefixCannotBeDeleted",
         "the public IP prefix is still attached to a node",
-        "Wait until the addresses are detached; the controller tries again by itself",
+        "Wait until the addresses are detached; the controller retries by itself",
     ),
     AzureError(
         "SubnetIsFull",
-        "the gateway node pool's subnet has no free address: each configuration takes one more on each node",
-        "Free addresses in the gateway pool's subnet, or use a gateway pool in a larger one",
+        "the gateway node pool's subnet has no free address: each StaticGatewayConfiguration takes one on every gateway node",
+        "Free addresses in the gateway node pool's subnet, or use a gateway node pool in a larger subnet",
     ),
     AzureError(
         "OperationNotAllowed",
-        "Azure does not allow the change in the present state, often because another operation is running",
-        "Wait for the running operation of the node pool or cluster to end",
+        "Azure does not allow the change in the current state, often because another operation is running",
+        "Wait until the running operation on the node pool or cluster ends",
         "az vmss list --resource-group {group} -o table",
     ),
     AzureError(
         "AnotherOperationInProgress",
         "another operation on the same resource is running",
-        "Wait for it to end; the controller tries again by itself",
+        "Wait until it ends; the controller retries by itself",
     ),
-    AzureError(
-        "TooManyRequests", "Azure throttles the cluster's requests", "Wait; the controller tries again by itself"
-    ),
+    AzureError("TooManyRequests", "Azure throttles the cluster's requests", "Wait; the controller retries by itself"),
     AzureError(
         "AllocationFailed",
         "Azure has no capacity for the node size in this region",
-        "Use another node size or zone for the gateway pool",
+        "Use another node size or zone for the gateway node pool",
     ),
     AzureError(
         "ResourceNotFound",
         "the resource that the message names does not exist",
-        "Create the resource again, or name one that exists",
+        "Create the resource, or name one that exists",
     ),
 )
-"""Longer names before those that they contain."""
+"""A code that contains another one comes before it."""
 
 _CODE = re.compile(r"(?<!rpc error: )\bcode\\?[\"']?\s*[=:]\s*\\?[\"']?([A-Za-z]{4,})", re.IGNORECASE)
 
 
 def code_of(message: str) -> str:
-    """The ARM error code in a message: a known one wherever it stands, else what follows `Code=` or `ERROR CODE:`;
-    "" where there is none."""
+    """The ARM error code in a message: a known code anywhere in it, else the word after `Code=` or `ERROR CODE:`, else ""."""
     known = error_in(message)
     if known is not None:
         return known.code
@@ -107,5 +108,5 @@ def code_of(message: str) -> str:
 
 
 def error_in(message: str) -> AzureError | None:
-    """The known error whose code the message contains."""
+    """The known error whose code the message contains, None if there is none."""
     return next((each for each in AZURE_ERRORS if re.search(rf"\b{each.code}\b", message)), None)

@@ -1,11 +1,11 @@
-"""What is known about static egress gateways under each network plugin of AKS (domain.md 4.3)."""
+"""Which network plugins of AKS work with static egress gateways (docs/domain/azure.md#classifiers)."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class CniMode:
-    """A network plugin and its mode as Azure names them (lower case), and what keeps it from being proven, "" if nothing."""
+    """A network plugin and its mode as Azure names them (lower case), and the reason for doubt, "" if there is none."""
 
     plugin: str
     mode: str
@@ -13,7 +13,7 @@ class CniMode:
     doubt: str = ""
 
 
-CNI_MODES = (
+_CNI_MODES = (
     CniMode("azure", "overlay", "Azure CNI Overlay"),
     CniMode("azure", "", "Azure CNI with node subnet"),
     CniMode("azure", "none", "Azure CNI with node subnet"),
@@ -21,19 +21,19 @@ CNI_MODES = (
         "kubenet",
         "",
         "kubenet",
-        "kubenet is being retired, and gateways on it have known faults (kube-egress-gateway issue 775)",
+        "kubenet is being retired, and pods on it can keep the default route of eth0 (kube-egress-gateway issue 775)",
     ),
     CniMode(
         "none",
         "",
         "a network plugin of your own",
-        "its configuration on the nodes must be one that the egress plugin can chain itself to",
+        "kube-egress-cni must be able to chain itself into its CNI configuration on the nodes",
     ),
 )
 
 
 def cni_mode(plugin: str, mode: str) -> CniMode | None:
-    """The mode of this name, or None where nothing is known about it."""
-    return next((each for each in CNI_MODES if (each.plugin, each.mode) == (plugin, mode)), None) or next(
-        (each for each in CNI_MODES if each.plugin == plugin and plugin != "azure"), None
+    """The row for this plugin and mode, None if nothing is known about them."""
+    return next((each for each in _CNI_MODES if (each.plugin, each.mode) == (plugin, mode)), None) or next(
+        (each for each in _CNI_MODES if each.plugin == plugin and plugin != "azure"), None
     )

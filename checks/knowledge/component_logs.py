@@ -1,6 +1,6 @@
-"""Log lines of the static egress gateway's components, and what they mean.
+"""Log lines of the static egress gateway's cni-manager and daemon-manager, and what they mean.
 
-Source: domain.md 3.3 (cni-manager) and 3.4 (daemon-manager), from kube-egress-gateway `cmd/` and `controllers/`.
+Source: docs/domain/operator-messages.md#cni-manager-log and #daemon-manager-log.
 """
 
 import re
@@ -12,34 +12,35 @@ import orjson
 from checks.facts.logs import Line
 from checks.model.raw_values import text
 
-CNI_MANAGER = "cni-manager"
-DAEMON = "daemon-manager"
+_CNI_MANAGER = "cni-manager"
 
 
 @dataclass(frozen=True, slots=True)
-class KnownLine:
-    """A line that tells something: `bad` ones a fault, the others that such a fault is over."""
+class _KnownLine:
+    """A known line: `bad` lines report a fault, the others report that faults are over."""
 
     pattern: re.Pattern[str]
     meaning: str
     bad: bool = True
 
 
-def _bad(pattern: str, meaning: str) -> KnownLine:
-    return KnownLine(re.compile(pattern, re.IGNORECASE), meaning)
+def _bad(pattern: str, meaning: str) -> _KnownLine:
+    return _KnownLine(re.compile(pattern, re.IGNORECASE), meaning)
 
 
-def _good(pattern: str, meaning: str) -> KnownLine:
-    return KnownLine(re.compile(pattern, re.IGNORECASE), meaning, bad=False)
+def _good(pattern: str, meaning: str) -> _KnownLine:
+    return _KnownLine(re.compile(pattern, re.IGNORECASE), meaning, bad=False)
 
 
-CNI_MANAGER_LINES: tuple[KnownLine, ...] = (
-    _good(r"cni configuration file is ready, removing node taint", "it has written its CNI configuration"),
-    _bad(r"failed to create cni config manager", "it cannot start: an exception CIDR among its arguments is not valid"),
+_CNI_MANAGER_LINES: tuple[_KnownLine, ...] = (
+    _good(r"cni configuration file is ready, removing node taint", "it wrote its CNI configuration"),
+    _bad(
+        r"failed to create cni config manager", "it cannot start: a CIDR in its --exception-cidrs argument is invalid"
+    ),
     _bad(
         r"failed to regenerate cni conf|failed to find plugins in cni config|plugins field is not an array"
         r"|empty plugin list in cni config|failed to unmarshal cni config|failed to find network name in",
-        "another file in /etc/cni/net.d is not usable, so it cannot write its own",
+        "the first other file in /etc/cni/net.d is not usable, so it cannot write its own",
     ),
     _bad(
         r"Main CNI config file is missing|no existing cni plugin configuration file found",
@@ -47,20 +48,20 @@ CNI_MANAGER_LINES: tuple[KnownLine, ...] = (
     ),
     _bad(
         r"failed to remove node taint|keeping node taint|skip removing taint",
-        "it leaves the taint cni-not-ready on the node",
+        "it does not remove the taint cni-not-ready from the node",
     ),
-    _bad(r"failed to listen|failed to serve", "port 50051 on the node is taken"),
+    _bad(r"failed to listen|failed to serve", "port 50051 on the node is in use"),
     _bad(
         r"failed to start k8s client cache|failed to create k8s cluster object",
-        "it does not reach the API server from the node",
+        "it cannot reach the API server from the node",
     ),
 )
 
-DAEMON_LINES: tuple[KnownLine, ...] = (
-    _good(r"Gateway configuration reconciled|Pod wireguard endpoint reconciled", "it serves"),
+_DAEMON_LINES: tuple[_KnownLine, ...] = (
+    _good(r"Gateway configuration reconciled|Pod wireguard endpoint reconciled", "it configured the gateway"),
     _bad(
         r"status is nil for GatewayVMConfiguration|failed to find primary or secondary IP for node",
-        "the node has no address of the prefix: it is new, or the prefix is full",
+        "the node has no address of the egress IP prefix: it is new, or the prefix has no free address",
     ),
     _bad(
         r"failed to retrieve wireguard private key secret|failed to retrieve private key from secret",
@@ -68,7 +69,7 @@ DAEMON_LINES: tuple[KnownLine, ...] = (
     ),
     _bad(
         r"failed to get network namespace ns-static-egress-gateway",
-        "the gateway's network namespace is missing on the node, as after a reboot",
+        "the network namespace ns-static-egress-gateway is missing on the node, for example after a reboot",
     ),
     _bad(
         r"imds does not provide subnet|failure of querying imds|failed to get instance metadata"
@@ -76,7 +77,8 @@ DAEMON_LINES: tuple[KnownLine, ...] = (
         "the node's metadata service (169.254.169.254) does not answer",
     ),
     _bad(
-        r"failed to (add ILB IP to eth0|parse ILB IP)", "the internal load balancer's address does not fit the subnet"
+        r"failed to (add ILB IP to eth0|parse ILB IP)",
+        "the internal load balancer's address is not in the node's subnet",
     ),
     _bad(
         r"failed to add peer to wireguard|failed to add pod route|failed to parse pod (IPv4 address|wireguard public key)",
@@ -84,30 +86,31 @@ DAEMON_LINES: tuple[KnownLine, ...] = (
     ),
     _bad(r"failed to create wireguard link", "the node's kernel lacks the wireguard module"),
     _bad(
-        r"failed to ensure chain|failed to restore iptables table", "another program changes the node's iptables rules"
+        r"failed to ensure chain|failed to restore iptables table",
+        "it cannot change the node's iptables rules: another program changes them",
     ),
     _bad(
         r"failed to start gateway lb health probe server",
-        "port 8082 on the node is taken, so the load balancer takes it for down",
+        "port 8082 on the node is in use, so the load balancer marks the node down",
     ),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
-    """The newest line of a component about a fault that no later line takes back, and what it means."""
+class LogFault:
+    """The newest log line of a component that reports a fault which no later line ends, and its meaning."""
 
     line: Line
     meaning: str
 
     @property
     def text(self) -> str:
-        """What it says, without the time, which would make the same complaint look like a new one."""
-        return spoken(self.line.text)
+        """The line without its time, so that a repeated line is the same evidence."""
+        return log_message(self.line.text)
 
 
-def spoken(written: str) -> str:
-    """A line of the operator (zap, JSON) as message and error; other lines without their time."""
+def log_message(written: str) -> str:
+    """Message and error of a JSON log line of the operator; any other line without its time."""
     if written.startswith("{"):
         try:
             raw = orjson.loads(written)
@@ -118,13 +121,13 @@ def spoken(written: str) -> str:
     return Line(None, written).message
 
 
-def complaint(component: str, lines: Iterable[Line]) -> Complaint | None:
-    """What a component's log complains about at its end, or None."""
-    table = CNI_MANAGER_LINES if component == CNI_MANAGER else DAEMON_LINES
-    newest: Complaint | None = None
+def log_fault(component: str, lines: Iterable[Line]) -> LogFault | None:
+    """The fault that a component's log reports at its end, None if it reports none."""
+    table = _CNI_MANAGER_LINES if component == _CNI_MANAGER else _DAEMON_LINES
+    newest: LogFault | None = None
     for line in lines:
         for known in table:
             if known.pattern.search(line.text):
-                newest = Complaint(line, known.meaning) if known.bad else None
+                newest = LogFault(line, known.meaning) if known.bad else None
                 break
     return newest

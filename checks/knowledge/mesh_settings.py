@@ -1,4 +1,4 @@
-"""The mesh settings that change what happens to traffic on its way out, for comparing two revisions (domain.md 5.2, 6.3)."""
+"""Mesh settings that change egress traffic, for comparing two mesh revisions (docs/domain/istio.md#effective-configuration)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from checks.model.raw_values import at
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """A field of MeshConfig, what stands for it where it is not set, and what a difference does."""
+class MeshSetting:
+    """A field of MeshConfig, its default, and the effect of a difference between two revisions."""
 
     path: tuple[str, ...]
     default: object
@@ -17,26 +17,26 @@ class Setting:
 
     @property
     def name(self) -> str:
-        """The field as it is written: `outboundTrafficPolicy.mode`."""
+        """The path of the field: `outboundTrafficPolicy.mode`."""
         return ".".join(self.path)
 
     def value(self, raw: Mapping[str, Any]) -> object:
-        """What this configuration says, or the default."""
+        """The value in this configuration, or the default."""
         found = at(raw, *self.path)
         return self.default if found is None else found
 
 
 SETTINGS = (
-    Setting(("accessLogFile",), "", "the gateway writes its access log in one revision only"),
-    Setting(("accessLogFormat",), "", "the access log looks different"),
-    Setting(("accessLogEncoding",), "TEXT", "the access log looks different"),
-    Setting(("discoverySelectors",), [], "one control plane does not look at namespaces that the other looks at"),
-    Setting(("defaultServiceExportTo",), ["*"], "services and ServiceEntries are visible in other namespaces"),
-    Setting(("defaultVirtualServiceExportTo",), ["*"], "VirtualServices apply in other namespaces"),
-    Setting(("defaultDestinationRuleExportTo",), ["*"], "DestinationRules apply in other namespaces"),
-    Setting(("defaultConfig", "proxyMetadata"), {}, "proxies are started with other switches, such as DNS capture"),
+    MeshSetting(("accessLogFile",), "", "the gateway writes an access log in one revision only"),
+    MeshSetting(("accessLogFormat",), "", "the access log has another format"),
+    MeshSetting(("accessLogEncoding",), "TEXT", "the access log has another format"),
+    MeshSetting(("discoverySelectors",), [], "one istiod ignores namespaces that the other one discovers"),
+    MeshSetting(("defaultServiceExportTo",), ["*"], "Services and ServiceEntries are visible to other namespaces"),
+    MeshSetting(("defaultVirtualServiceExportTo",), ["*"], "VirtualServices are visible to other namespaces"),
+    MeshSetting(("defaultDestinationRuleExportTo",), ["*"], "DestinationRules are visible to other namespaces"),
+    MeshSetting(("defaultConfig", "proxyMetadata"), {}, "proxies start with other settings, such as DNS capture"),
 )
-"""Settings that are compared as written; the outbound policy, whose empty block has a meaning, is compared apart."""
+"""Settings that are compared as written. The outbound traffic policy is not among them: its empty block has a meaning."""
 
 OUTBOUND_POLICY = "outboundTrafficPolicy.mode"
-OUTBOUND_EFFECT = "unregistered hosts are let out by one revision and refused by the other"
+OUTBOUND_EFFECT = "one revision passes requests to unregistered hosts, the other one rejects them"

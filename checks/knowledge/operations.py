@@ -1,32 +1,32 @@
-"""What Azure's provisioning states mean, and by which words a failed operation is known to be about the mesh."""
+"""Azure's provisioning states, and the words by which a provisioning error concerns the mesh."""
 
 from dataclasses import dataclass
 
 TERMINAL_WELL = "succeeded"
 TERMINAL_BADLY = frozenset({"failed", "canceled"})
-"""States in which the last operation has ended without success; every other state but `Succeeded` is an operation that
-runs (domain.md 4.3)."""
+"""States after an operation that did not succeed. Every other state except `Succeeded` is a running operation
+(docs/domain/azure.md#classifiers)."""
 
 STOPPED = "stopped"
 """`powerState.code` of a cluster or pool that runs no nodes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A part of the cluster that an operation was about, known by any of `words` (lower case) in Azure's error."""
+class ErrorSubject:
+    """A part of the cluster that a provisioning error concerns if it contains one of `words` (lower case)."""
 
     words: tuple[str, ...]
     name: str
 
 
-PARTS = (
-    Part(("servicemesh", "service mesh", "istio", "asm-"), "the service mesh"),
-    Part(("egress", "gateway"), "the egress gateway"),
+_SUBJECTS = (
+    ErrorSubject(("servicemesh", "service mesh", "istio", "asm-"), "the service mesh"),
+    ErrorSubject(("egress", "gateway"), "the egress gateway"),
 )
-"""Domain.md 6.1: an error that names the mesh, egress or a gateway concerns what the run is about."""
+"""Source: docs/domain/decision-tables.md#cluster-not-running."""
 
 
-def part_of(error: str) -> Part | None:
-    """What the error says it is about, where that is the mesh or its gateways."""
+def error_subject(error: str) -> ErrorSubject | None:
+    """The service mesh or the egress gateway, if the error concerns one of them."""
     low = error.lower()
-    return next((part for part in PARTS if any(word in low for word in part.words)), None)
+    return next((each for each in _SUBJECTS if any(word in low for word in each.words)), None)

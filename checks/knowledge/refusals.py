@@ -1,6 +1,7 @@
-"""Why the API server refused to create a pod: the texts in `FailedCreate` events and `ReplicaFailure` conditions.
+"""Why the API server refused to create a pod: texts of `FailedCreate` events and `ReplicaFailure` conditions.
 
-Source: domain.md 6.3 (webhooks, quota, pod security); the texts are the API server's own admission plugins'.
+The texts are those of the API server's admission plugins; source: docs/domain/decision-tables.md#admission-webhook-blocks and
+#namespace-policy-blocks.
 """
 
 import re
@@ -8,8 +9,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """One kind of refusal. `kind` is a word for grouping, `meaning` completes "…, because", `fix` says what helps."""
+class RefusalReason:
+    """One kind of refusal: its group, its text, its meaning (completes "…, because") and its fix."""
 
     kind: str
     pattern: re.Pattern[str]
@@ -19,57 +20,57 @@ class Reason:
 
 WEBHOOK = "webhook"
 POLICIES = ("quota", "limits", "pod-security", "policy")
-"""The kinds that are rules of the namespace or cluster and not webhooks."""
+"""The kinds that come from a policy of the namespace or cluster, not from a webhook."""
 
-REASONS: tuple[Reason, ...] = (
-    Reason(
+_REASONS: tuple[RefusalReason, ...] = (
+    RefusalReason(
         WEBHOOK,
         re.compile(r'(?:admission webhook|failed calling webhook) "(?P<name>[^"]+)"'),
-        "an admission webhook refuses them or does not answer",
+        "an admission webhook denies them or does not answer",
     ),
-    Reason(
+    RefusalReason(
         "quota",
         re.compile(r"exceeded quota: (?P<name>[\w.-]+)"),
-        "the namespace's quota is used up",
-        "Raise the quota, or free some of it",
+        "the namespace's quota is exhausted",
+        "Raise the quota, or delete pods that use it",
     ),
-    Reason(
+    RefusalReason(
         "quota",
         re.compile(r"failed quota: (?P<name>[\w.-]+)"),
-        "the namespace's quota asks for requests and limits that they do not have",
-        "Add a LimitRange with defaults for what the quota counts",
+        "the namespace's quota requires resource requests and limits, which they lack",
+        "Create a LimitRange with defaults for the resources that the quota counts",
     ),
-    Reason(
+    RefusalReason(
         "pod-security",
         re.compile(r"violates PodSecurity \"?(?P<name>[\w:.-]+)\"?"),
         "the namespace's pod security level forbids them",
-        "Enforce the level baseline: the gateway's pods have no seccomp profile of their own, which restricted demands",
+        "Enforce the level baseline: restricted requires a seccomp profile, which the gateway's pods do not set",
     ),
-    Reason(
+    RefusalReason(
         "policy",
         re.compile(r"ValidatingAdmissionPolicy '(?P<name>[^']+)'"),
         "a ValidatingAdmissionPolicy denies them",
-        "Take the gateway's namespace out of the policy's binding",
+        "Exclude the gateway's namespace from the policy's binding",
     ),
-    Reason(
+    RefusalReason(
         "limits",
         re.compile(
             r"(?P<name>(?:minimum|maximum) \w+ usage per (?:Container|Pod)|max(?:imum)? limit to request ratio)"
         ),
-        "a LimitRange of the namespace forbids their requests or limits",
-        "Let the LimitRange admit what the gateway's proxies ask for: 100m CPU and 128Mi, up to 2 CPU and 1Gi",
+        "a LimitRange of the namespace forbids their resource requests or limits",
+        "Change the LimitRange to admit the gateway's proxies: requests of 100m CPU and 128Mi, limits of 2 CPU and 1Gi",
     ),
 )
 
 
-def reason_of(message: str) -> tuple[Reason, str] | None:
-    """The first kind of refusal whose text is in the message, and the name of what refused; None for other texts."""
-    for reason in REASONS:
+def refusal_reason(message: str) -> tuple[RefusalReason, str] | None:
+    """The kind of refusal and the name of the webhook, quota or policy in a message; None for other texts."""
+    for reason in _REASONS:
         if (found := reason.pattern.search(message)) is not None:
             return reason, next((each for each in found.groups() if each), "")
     return None
 
 
 def unreachable(message: str) -> bool:
-    """Whether a webhook did not answer, in contrast to one that answered no."""
+    """Whether the webhook did not answer, as opposed to one that denied the request."""
     return "failed calling webhook" in message

@@ -1,39 +1,48 @@
-"""Why a pod's network could not be set up: the texts of `FailedCreatePodSandBox`, what they mean and which fault they follow.
+"""Why the network of a pod could not be set up: texts of `FailedCreatePodSandBox`, their meaning and possible causes.
 
-Source: domain.md 3.2, from kube-egress-gateway `cmd/kube-egress-cni` and `controllers/cnimanager`; the wrapper is containerd's.
+Source: docs/domain/operator-messages.md#sandbox-errors.
 """
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from checks.knowledge.component_logs import spoken
+from checks.knowledge.component_logs import log_message
 from checks.model.findings import Involved
 
-NOT_READY = "egress-prefix-unassigned"
-MISSING = "gateway-configuration-missing"
-INVALID = "gateway-configuration-invalid"
-COMPONENTS = "static-egress-components-unhealthy"
-DISABLED = "static-egress-disabled"
-POD_SUBNET = "pod-subnet-cni"
-DUAL_STACK = "dual-stack-cluster"
+PREFIX_UNASSIGNED = "egress-prefix-unassigned"
+CONFIGURATION_MISSING = "gateway-configuration-missing"
+_CONFIGURATION_INVALID = "gateway-configuration-invalid"
+COMPONENTS_UNHEALTHY = "static-egress-components-unhealthy"
+_FEATURE_DISABLED = "static-egress-disabled"
+_POD_SUBNET = "pod-subnet-cni"
+_DUAL_STACK = "dual-stack-cluster"
 
-CAUSES = (NOT_READY, MISSING, INVALID, COMPONENTS, DISABLED, POD_SUBNET, DUAL_STACK)
-"""The checks that may find why a sandbox has no network (catalogue, the column "explains")."""
+SANDBOX_CAUSES = (
+    PREFIX_UNASSIGNED,
+    CONFIGURATION_MISSING,
+    _CONFIGURATION_INVALID,
+    COMPONENTS_UNHEALTHY,
+    _FEATURE_DISABLED,
+    _POD_SUBNET,
+    _DUAL_STACK,
+)
+"""Slugs of the checks that explain why a sandbox has no network; a test compares them with the edges of the catalogue."""
 
 
 def sandbox(cause: str) -> Involved:
-    """The object by which a finding about a pod's network and the fault behind it know each other: a text that proves one
-    cause is never put down to another that happens to fail, too (Ruling 2)."""
+    """The object that a finding about a pod's network shares with its cause, given by the slug of the check.
+
+    A text that proves one cause is not explained by another check that also fails (docs/rulings.md#ruling-2)."""
     return Involved("sandbox", cause)
 
 
 @dataclass(frozen=True, slots=True)
-class SandboxError:
+class _SandboxError:
     """A known text of the static egress gateway's CNI plugin.
 
-    `meaning` completes "…, because"; `causes` are the checks that find the fault behind it (none: it is its own); `fix`
-    says what usually helps where no other finding does."""
+    `meaning` completes "…: …"; `causes` are the slugs of the checks that find the fault (none: the text itself is the
+    fault); `fix` is the usual fix if no other finding has one."""
 
     pattern: re.Pattern[str]
     meaning: str
@@ -43,8 +52,8 @@ class SandboxError:
 
 @dataclass(frozen=True, slots=True)
 class SandboxFailure:
-    """One failure, taken apart: the plugin that failed ("" where the runtime gave up before any), its error without the
-    sandbox's id, and what is known about it."""
+    """The parts of one failure: the plugin that failed ("" if the runtime failed before any plugin), its error without
+    the sandbox ID, and the error's meaning, possible causes and fix."""
 
     plugin: str
     error: str
@@ -54,116 +63,116 @@ class SandboxFailure:
 
     @property
     def from_components(self) -> bool:
-        """Whether the static egress components on the pod's node may be at fault."""
-        return COMPONENTS in self.causes
+        """Whether the static egress gateway's components on the pod's node are a possible cause."""
+        return COMPONENTS_UNHEALTHY in self.causes
 
     @property
     def shown(self) -> str:
-        """The text as evidence: without the wrapper, whose sandbox id is another one at each attempt."""
+        """The text as evidence, without the wrapper: its sandbox ID differs at each attempt."""
         return f'plugin type="{self.plugin}" failed: {self.error}' if self.plugin else self.error
 
     @property
     def about(self) -> frozenset[Involved]:
-        """The causes that this text allows."""
+        """The possible causes, as objects for `about`."""
         return frozenset(sandbox(each) for each in self.causes)
 
 
-def _row(pattern: str, meaning: str, *causes: str, fix: str = "") -> SandboxError:
-    return SandboxError(re.compile(pattern, re.IGNORECASE), meaning, causes, fix)
+def _row(pattern: str, meaning: str, *causes: str, fix: str = "") -> _SandboxError:
+    return _SandboxError(re.compile(pattern, re.IGNORECASE), meaning, causes, fix)
 
 
-KNOWN: tuple[SandboxError, ...] = (
+_KNOWN: tuple[_SandboxError, ...] = (
     _row(
         r"egress IP prefix is not ready yet",
-        "the gateway's configuration has no egress IP prefix yet",
-        NOT_READY,
-        INVALID,
-        POD_SUBNET,
-        DUAL_STACK,
+        "its StaticGatewayConfiguration has no egress IP prefix yet",
+        PREFIX_UNASSIGNED,
+        _CONFIGURATION_INVALID,
+        _POD_SUBNET,
+        _DUAL_STACK,
     ),
     _row(
         r"failed to retrieve StaticGatewayConfiguration \S+:.*(not found|no matches for kind|could not find)",
-        "the configuration that the pod names does not exist in the pod's namespace",
-        MISSING,
-        DISABLED,
+        "the StaticGatewayConfiguration that the pod names does not exist in its namespace",
+        CONFIGURATION_MISSING,
+        _FEATURE_DISABLED,
     ),
     _row(
         r"failed to retrieve StaticGatewayConfiguration",
-        "the cni-manager on its node cannot read the configuration",
-        COMPONENTS,
-        MISSING,
+        "the cni-manager on its node cannot read the StaticGatewayConfiguration",
+        COMPONENTS_UNHEALTHY,
+        CONFIGURATION_MISSING,
     ),
     _row(
         r"(127\.0\.0\.1|localhost|\[::1\]):50051.*(connection refused|i/o timeout|deadline exceeded)",
-        "the cni-manager on its node does not answer (127.0.0.1:50051), which blocks every new pod there",
-        COMPONENTS,
-        DISABLED,
+        "the cni-manager on its node does not answer on 127.0.0.1:50051, which blocks every new pod there",
+        COMPONENTS_UNHEALTHY,
+        _FEATURE_DISABLED,
     ),
     _row(
         r"failed to contact cni manager daemon|code = Unavailable|failed to get pod \(.*\) annotations.*DeadlineExceeded",
-        "the CNI plugin does not reach the cni-manager on its node",
-        COMPONENTS,
-        DISABLED,
+        "the CNI plugin cannot reach the cni-manager on its node",
+        COMPONENTS_UNHEALTHY,
+        _FEATURE_DISABLED,
     ),
     _row(
         r"failed to (retrieve pod|get pod|update PodEndpoint|create PodEndpoint|delete PodEndpoint)",
         "the cni-manager on its node cannot read the pod or write its PodEndpoint (API server, permissions or a webhook)",
-        COMPONENTS,
+        COMPONENTS_UNHEALTHY,
     ),
     _row(
         r"failed to parse CNI config|failed to load k8s metadata|failed to convert result to current version"
         r"|ipam should not be empty",
-        "the CNI configuration on its node is damaged or chained wrongly",
-        COMPONENTS,
-        fix="Delete the cni-manager's pod on that node: the next one writes /etc/cni/net.d/01-egressgateway.conflist anew",
+        "the CNI configuration on its node is damaged or wrongly combined with another plugin",
+        COMPONENTS_UNHEALTHY,
+        fix="Delete the cni-manager pod on that node: its replacement writes /etc/cni/net.d/01-egressgateway.conflist again",
     ),
     _row(
         r"failed to parse gateway public key",
-        "the configuration's status has a prefix but no valid WireGuard key yet",
-        NOT_READY,
-        INVALID,
+        "the status of its StaticGatewayConfiguration has a prefix but no valid WireGuard key yet",
+        PREFIX_UNASSIGNED,
+        _CONFIGURATION_INVALID,
     ),
     _row(
         r"failed to parse cidr",
-        "an entry of spec.excludeCidrs is no CIDR, such as an address without a mask",
-        INVALID,
-        fix="Give every entry of spec.excludeCidrs a mask, such as 10.0.0.5/32",
+        "an entry of spec.excludeCidrs is not a CIDR, for example an address without a mask",
+        _CONFIGURATION_INVALID,
+        fix="Add a mask to every entry of spec.excludeCidrs, for example 10.0.0.5/32",
     ),
     _row(
         r"failed to add WireGuard link",
-        "the node cannot create a WireGuard link: its kernel lacks the module",
-        fix="Use a node image of AKS that has the wireguard module; other images, hardened ones too, may lack it",
+        "its node cannot create a WireGuard link: the kernel lacks the wireguard module",
+        fix="Use an AKS node image with the wireguard module; custom and hardened images can lack it",
     ),
     _row(
         r"failed to move wireguard link|failed to find wg device|failed to configure wg device",
-        "a WireGuard link of an earlier sandbox is in the way",
-        fix="Delete the pod: its successor starts in a new network namespace",
+        "a WireGuard link of an earlier sandbox still exists",
+        fix="Delete the pod: its replacement starts in a new network namespace",
     ),
     _row(
         r"ipam result is empty|failed to find pod ipv4 ip",
-        "the cluster's own CNI gave the pod no IPv4 address",
-        DUAL_STACK,
-        POD_SUBNET,
+        "the cluster's CNI plugin assigned no IPv4 address",
+        _DUAL_STACK,
+        _POD_SUBNET,
     ),
     _row(
         r"no enough ipv6 addr",
         "the pod has no IPv6 link-local address, which the WireGuard route needs",
         fix="Allow IPv6 on the node (sysctl net.ipv6.conf.all.disable_ipv6 = 0); the cluster itself stays IPv4",
     ),
-    _row(r"no enough ipv4 addr", "the pod's eth0 has no IPv4 address", DUAL_STACK, POD_SUBNET),
+    _row(r"no enough ipv4 addr", "the pod's eth0 has no IPv4 address", _DUAL_STACK, _POD_SUBNET),
     _row(
         r"failed to find default route|failed to retrieve eth0 interface",
-        "the cluster's own CNI sets up pods in a way that the static egress gateway does not support",
-        POD_SUBNET,
-        fix="Move to Azure CNI Overlay or to Azure CNI with node subnets, which are supported",
+        "the cluster's CNI plugin sets up pods in a way that the static egress gateway does not support",
+        _POD_SUBNET,
+        fix="Move to a cluster with Azure CNI Overlay or Azure CNI with node subnets, which are supported",
     ),
     _row(
         r"failed to setup pod routes",
-        "routes or iptables rules could not be set in the pod",
-        fix="Replace the node, unless its kernel, iptables rules or rp_filter show what to mend",
+        "its routes or iptables rules could not be set",
+        fix="Check the node's kernel, iptables rules and rp_filter; without a visible cause replace the node",
     ),
 )
-"""In the order in which they are tried: the first that fits decides."""
+"""The first row that matches decides."""
 
 _PLUGIN = re.compile(
     r'plugin type="(?P<type>[^"]+)"(?: name="[^"]*")? failed \((?:add|check)\): (?P<error>.*)', re.DOTALL
@@ -173,7 +182,7 @@ _RPC = re.compile(r"^.*?rpc error: code = \w+ desc = ", re.DOTALL)
 
 
 def sandbox_failure(message: str) -> SandboxFailure:
-    """What a `FailedCreatePodSandBox` message says."""
+    """The failure in a `FailedCreatePodSandBox` message."""
     found = _PLUGIN.search(message)
     if found is None:
         error = _SANDBOX_ID.sub(r"\1…", _RPC.sub("", message, count=1)).strip()
@@ -181,12 +190,14 @@ def sandbox_failure(message: str) -> SandboxFailure:
     plugin, error = found["type"], found["error"].strip()
     if not plugin.startswith("kube-egress-cni"):
         return SandboxFailure(
-            plugin, error, f"the cluster's own CNI plugin {plugin} fails, not the static egress gateway", ()
+            plugin, error, f"the cluster's CNI plugin {plugin} failed, not the static egress gateway", ()
         )
-    known = first_known(error)
+    known = _first_known(error)
     if known is None:
-        # An unknown text may follow from any of the causes; it is shown as it is.
-        return SandboxFailure(plugin, error, f"the static egress gateway's CNI plugin says: {_short(error)}", CAUSES)
+        # An unknown text can come from any of the causes.
+        return SandboxFailure(
+            plugin, error, f"the static egress gateway's CNI plugin failed: {_short(error)}", SANDBOX_CAUSES
+        )
     return SandboxFailure(plugin, error, known.meaning, known.causes, known.fix)
 
 
@@ -195,15 +206,15 @@ def _short(error: str) -> str:
     return words if len(words) <= 160 else f"{words[:160]}…"
 
 
-def first_known(text: str) -> SandboxError | None:
-    """The first row that fits a text, also one of the cni-manager's log, which has the same errors from the other side."""
-    return next((row for row in KNOWN if row.pattern.search(text)), None)
+def _first_known(text: str) -> _SandboxError | None:
+    """The first row that matches a text of the CNI plugin or of the cni-manager's log, which has the same errors."""
+    return next((row for row in _KNOWN if row.pattern.search(text)), None)
 
 
-def from_log(lines: Iterable[str]) -> SandboxFailure | None:
-    """What the newest known error among a cni-manager's lines says (oldest first), or None."""
+def failure_in_log(lines: Iterable[str]) -> SandboxFailure | None:
+    """The newest known error among a cni-manager's log lines (oldest first), None if there is none."""
     newest: SandboxFailure | None = None
     for line in lines:
-        if (known := first_known(line)) is not None:
-            newest = SandboxFailure("kube-egress-cni", spoken(line), known.meaning, known.causes, known.fix)
+        if (known := _first_known(line)) is not None:
+            newest = SandboxFailure("kube-egress-cni", log_message(line), known.meaning, known.causes, known.fix)
     return newest

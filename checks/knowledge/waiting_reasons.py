@@ -1,19 +1,19 @@
-"""What keeps a pod from running, by the reason that scheduler or kubelet give.
+"""Why a pod is not ready, by the reason that the scheduler or the kubelet reports.
 
-Source: domain.md 6.3; reasons are those of Kubernetes' kubelet (`pkg/kubelet/images`, `pkg/kubelet/container`).
+Source: docs/domain/decision-tables.md#gateway-pods-not-running; Kubernetes, `pkg/kubelet/images` and `pkg/kubelet/container`.
 """
 
 from dataclasses import dataclass
 
 CREATING = "ContainerCreating"
-"""The kubelet's word while sandbox, network and volumes are being made; `PodInitializing` while init containers run."""
+"""The reason while the kubelet creates sandbox, network and volumes; while init containers run it is `PodInitializing`."""
 
 BEGINNING = (CREATING, "PodInitializing")
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingReason:
-    """One reason: `meaning` completes "Pod … is not ready:", `fix` says what usually helps."""
+    """One reason, its meaning (completes "Pod … is not ready: …") and the usual fix."""
 
     reason: str
     meaning: str
@@ -21,37 +21,38 @@ class WaitingReason:
 
 
 _IMAGE = (
-    "Let the nodes reach mcr.microsoft.com and *.data.mcr.microsoft.com (firewall, proxy, private DNS); with a restricted "
-    "outbound type nothing is open by default"
+    "Allow the nodes to reach mcr.microsoft.com and *.data.mcr.microsoft.com (firewall, proxy, private DNS); a cluster with "
+    "restricted egress allows neither by default"
 )
 
-REASONS: tuple[WaitingReason, ...] = (
+_REASONS: tuple[WaitingReason, ...] = (
     WaitingReason(
         "Unschedulable",
-        "not scheduled, since no node fits",
-        "Make room: more nodes, or nodes whose taints the gateway's pods tolerate; they never run on the gateway pool",
+        "not scheduled: no node matches its requirements",
+        "Add nodes, or nodes whose taints the gateway's pods tolerate; the gateway node pool does not count, its taint keeps "
+        "them off",
     ),
-    WaitingReason("Unscheduled", "not scheduled, and the scheduler has not said why"),
+    WaitingReason("Unscheduled", "not scheduled; the scheduler has reported no reason"),
     WaitingReason("ImagePullBackOff", "the image cannot be pulled", _IMAGE),
     WaitingReason("ErrImagePull", "the image cannot be pulled", _IMAGE),
     WaitingReason("ImageInspectError", "the image cannot be read on the node", _IMAGE),
     WaitingReason("RegistryUnavailable", "the image registry does not answer", _IMAGE),
-    WaitingReason("InvalidImageName", "the image's name is not valid"),
-    WaitingReason("OOMKilled", "the container is killed again and again, since it needs more memory than its limit"),
-    WaitingReason("CrashLoopBackOff", "the container ends again and again"),
-    WaitingReason("Terminated", "the container has ended"),
-    WaitingReason("CreateContainerConfigError", "the container needs a ConfigMap or Secret that is not there"),
-    WaitingReason("CreateContainerError", "the container cannot be created by the runtime"),
-    WaitingReason("RunContainerError", "the container cannot be started by the runtime"),
-    WaitingReason(CREATING, "network or volumes are not set up"),
-    WaitingReason("PodInitializing", "the init containers do not end"),
+    WaitingReason("InvalidImageName", "the image name is invalid"),
+    WaitingReason("OOMKilled", "the container is killed repeatedly because it exceeds its memory limit"),
+    WaitingReason("CrashLoopBackOff", "the container exits repeatedly"),
+    WaitingReason("Terminated", "the container has exited"),
+    WaitingReason("CreateContainerConfigError", "the container needs a ConfigMap or Secret that does not exist"),
+    WaitingReason("CreateContainerError", "the runtime cannot create the container"),
+    WaitingReason("RunContainerError", "the runtime cannot start the container"),
+    WaitingReason(CREATING, "its network or volumes are not set up"),
+    WaitingReason("PodInitializing", "its init containers have not finished"),
     WaitingReason("NotReady", "running, but the readiness probe fails"),
-    WaitingReason("NodeLost", "the node does not answer"),
+    WaitingReason("NodeLost", "its node does not respond"),
 )
 
-_BY_REASON = {each.reason: each for each in REASONS}
+_BY_REASON = {each.reason: each for each in _REASONS}
 
 
 def waiting_reason(reason: str) -> WaitingReason:
-    """What is known about a reason; one that is not in the table stands for itself."""
+    """The row of a reason; an unknown reason is its own meaning."""
     return _BY_REASON.get(reason) or WaitingReason(reason, f"waiting with the reason {reason}")

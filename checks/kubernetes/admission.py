@@ -16,7 +16,7 @@ from checks.facts.namespaces import Namespace
 from checks.facts.services import EndpointSlice, Service
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.knowledge.webhook_owners import injector_revision, owner
+from checks.knowledge.webhook_owners import injector_revision, webhook_owner
 from checks.kubernetes.webhooks import (
     DEPLOYMENTS,
     GATEWAY_RESOURCES,
@@ -72,7 +72,7 @@ def _gates(facts: Facts) -> tuple[Gate, ...]:
     if not facts.gap(ManagedCluster) and (cluster := facts.one(ManagedCluster)) is not None:
         policy = cluster.azure_policy
     return tuple(
-        Gate(each, hook, owner(each.name, policy), resources)
+        Gate(each, hook, webhook_owner(each.name, policy), resources)
         for each in (*facts.all(MutatingWebhookConfiguration), *facts.all(ValidatingWebhookConfiguration))
         for hook in each.webhooks
         if (resources := tuple(resource for resource in GATEWAY_RESOURCES if covers(hook, resource)))

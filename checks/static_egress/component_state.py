@@ -8,7 +8,7 @@ from checks.facts.logs import LogText
 from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
-from checks.knowledge.component_logs import Complaint, complaint
+from checks.knowledge.component_logs import LogFault, log_fault
 from checks.kubernetes.pod_problems import Trouble, restarts_often, troubles
 from checks.model.findings import Evidence, Involved
 from checks.static_egress.components import Component
@@ -50,7 +50,7 @@ def _pod_faults(facts: Facts, component: Component, logs: type[LogText]) -> dict
 
 
 def _pod_fault(facts: Facts, component: Component, pod: Pod, log: LogText | None) -> NodeFault | None:
-    said = complaint(component.short, log.lines) if log is not None else None
+    said = log_fault(component.short, log.lines) if log is not None else None
     trouble = next(iter(troubles([pod], facts.now)), None)
     if trouble is not None:
         if trouble.starting:
@@ -76,7 +76,7 @@ def _ends(pod: Pod) -> Iterator[Evidence]:
             yield Evidence(pod.ref, f"status.containerStatuses[{each.name}].lastState", observed, "no restarts")
 
 
-def _lines(log: LogText | None, said: Complaint | None) -> Iterator[Evidence]:
+def _lines(log: LogText | None, said: LogFault | None) -> Iterator[Evidence]:
     if log is not None and said is not None:
         yield Evidence(log.ref, said.meaning, said.text)
 

@@ -178,7 +178,7 @@ def _redirected(
         yield _by_route(configuration, subnet, way)
         return
     cluster = next(iter(facts.readable(ManagedCluster)), None)
-    meaning = network.OUTBOUND.get(cluster.outbound_type.lower()) if cluster else None
+    meaning = network.OUTBOUND_TYPES.get(cluster.outbound_type.lower()) if cluster else None
     if cluster is not None and meaning:
         kind, prefix = cluster.outbound_type, configuration.egress_prefix
         yield warn(

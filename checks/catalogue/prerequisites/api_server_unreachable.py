@@ -6,7 +6,7 @@ from checks.engine.check import check
 from checks.facts.api_server import ApiServer
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
-from checks.knowledge.api_server import refusal
+from checks.knowledge.api_server import refusal_of
 from checks.model.commands import az_aks, change, kubectl, look, quoted
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, healthy, unknown
 
@@ -36,7 +36,7 @@ def api_server_unreachable(facts: Facts) -> Iterator[Observation]:
         version = f" (Kubernetes {server.version})" if server and server.version else ""
         yield healthy(f"The API server of cluster {facts.cluster.name} answers{version}.")
         return
-    meaning = refusal(gap.status)
+    meaning = refusal_of(gap.status)
     cluster = next(iter(facts.readable(ManagedCluster)), None)
     reply = f"{gap.status} {gap.message}".strip() if gap.status else gap.message or "no connection"
     evidence = [Evidence(f"cluster {facts.cluster.name}", "GET /version", reply, "200")]

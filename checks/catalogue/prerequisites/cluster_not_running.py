@@ -7,7 +7,7 @@ from checks.facts.fact import Gap
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.namespaces import Namespace
 from checks.facts.view import Facts
-from checks.knowledge.operations import STOPPED, TERMINAL_BADLY, TERMINAL_WELL, part_of
+from checks.knowledge.operations import STOPPED, TERMINAL_BADLY, TERMINAL_WELL, error_subject
 from checks.model.commands import TSG, az_aks, change, look, quoted
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, skip, unknown, warn
 
@@ -106,8 +106,8 @@ def _by_operation(facts: Facts, cluster: ManagedCluster) -> Observation:
 
 def _failed(facts: Facts, cluster: ManagedCluster) -> Observation:
     error = cluster.provisioning_error
-    part = part_of(error)
-    about = f", and its error is about {part.name}" if part else ""
+    concerned = error_subject(error)
+    about = f", and its error concerns {concerned.name}" if concerned else ""
     evidence = [_state(cluster)]
     if error:
         evidence.append(Evidence(cluster.ref, "status.provisioningError", error, "none"))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from checks.engine.check import check
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
-from checks.knowledge.revisions import CALENDAR, DATED, Revision, before_the_calendar, known
+from checks.knowledge.revisions import CALENDAR, DATED, SupportedRevision, before_the_calendar, calendar_entry
 from checks.model.commands import SUPPORT, UPG, az_aks, change, look
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, healthy, skip, unknown, warn
 
@@ -42,7 +42,7 @@ def revision_unsupported(facts: Facts) -> Iterator[Observation]:
     found = [each for name in cluster.revisions for each in _judged(facts, cluster, name)]
     yield from found
     if not found:
-        rows = [row for name in cluster.revisions if (row := known(name)) is not None]
+        rows = [row for name in cluster.revisions if (row := calendar_entry(name)) is not None]
         yield healthy(
             f"Mesh revision{'s' if len(rows) > 1 else ''} {' and '.join(row.name for row in rows)} of {cluster.ref} "
             f"{'are' if len(rows) > 1 else 'is'} supported {TABLE}.",
@@ -51,7 +51,7 @@ def revision_unsupported(facts: Facts) -> Iterator[Observation]:
 
 
 def _judged(facts: Facts, cluster: ManagedCluster, name: str) -> Iterator[Observation]:
-    row = known(name)
+    row = calendar_entry(name)
     if row is None:
         yield _unlisted(facts, cluster, name)
         return
@@ -89,7 +89,7 @@ def _unlisted(facts: Facts, cluster: ManagedCluster, name: str) -> Observation:
     return unknown(summary, subject=subject, evidence=evidence, actions=[_truth(facts, "get-upgrades")])
 
 
-def _end(cluster: ManagedCluster, row: Revision) -> Evidence:
+def _end(cluster: ManagedCluster, row: SupportedRevision) -> Evidence:
     return Evidence(
         cluster.ref, "serviceMeshProfile.istio.revisions", row.name, f"supported until the end of {row.end}"
     )

@@ -13,7 +13,7 @@ from checks.facts.pods import Pod
 from checks.facts.services import EndpointSlice, Service
 from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet, Deployment, ReplicaSet
-from checks.knowledge.refusals import WEBHOOK, reason_of, unreachable
+from checks.knowledge.refusals import WEBHOOK, refusal_reason, unreachable
 from checks.kubernetes.admission import Backend, Gate, backend, before_gateway, gates
 from checks.kubernetes.admission_fixes import all_webhooks, remedies
 from checks.kubernetes.create_refusals import Refusal, component_refusals, demand_refusals, gateway_refusals
@@ -105,7 +105,7 @@ def _denied(facts: Facts) -> dict[str, list[Refusal]]:
         refusals += component_refusals(facts, sets)
     found: dict[str, list[Refusal]] = {}
     for each in refusals:
-        reason = reason_of(each.message)
+        reason = refusal_reason(each.message)
         if reason is not None and reason[0].kind == WEBHOOK:
             found.setdefault(reason[1], []).append(each)
     return found

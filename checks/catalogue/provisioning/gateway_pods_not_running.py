@@ -8,7 +8,7 @@ from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment, ReplicaSet
-from checks.knowledge.sandbox_errors import CAUSES, sandbox, sandbox_failure
+from checks.knowledge.sandbox_errors import SANDBOX_CAUSES, sandbox, sandbox_failure
 from checks.knowledge.waiting_reasons import CREATING
 from checks.kubernetes.create_refusals import demand_refusals, gateway_refusals
 from checks.kubernetes.pod_problems import RESTARTS, Trouble, restarts_often, troubles
@@ -101,7 +101,7 @@ def _mechanism(facts: Facts, trouble: Trouble) -> Iterator[Involved]:
         for pod in trouble.pods:
             yield Involved("node", pod.node)
             said = _sandbox_text(facts, pod)
-            yield from sandbox_failure(said).about if said else map(sandbox, CAUSES)
+            yield from sandbox_failure(said).about if said else map(sandbox, SANDBOX_CAUSES)
     if trouble.reason == "Unschedulable" and TAINT in trouble.detail and not facts.gap(Node):
         yield from (Involved("node", node.name) for node, _ in tainted(facts))
 

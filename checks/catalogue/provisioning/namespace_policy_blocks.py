@@ -8,7 +8,7 @@ from checks.facts.namespaces import Namespace, ResourceQuota
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment, ReplicaSet
-from checks.knowledge.refusals import POLICIES, Reason, reason_of
+from checks.knowledge.refusals import POLICIES, RefusalReason, refusal_reason
 from checks.kubernetes.create_refusals import Refusal, demand_refusals, gateway_refusals
 from checks.model.commands import HOWTO, TSG, change, kubectl, look, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
@@ -45,7 +45,7 @@ def namespace_policy_blocks(facts: Facts) -> Iterator[Observation]:
     refused = [
         (each, found[0])
         for each in gateway_refusals(facts)
-        if (found := reason_of(each.message)) is not None and found[0].kind in POLICIES
+        if (found := refusal_reason(each.message)) is not None and found[0].kind in POLICIES
     ]
     yield from (_refusal(facts, each, reason) for each, reason in refused)
     kinds = {reason.kind for _, reason in refused}
@@ -60,7 +60,7 @@ def namespace_policy_blocks(facts: Facts) -> Iterator[Observation]:
         yield healthy(f"No rule of namespace {facts.gateway.namespace} refuses pods of {facts.gateway.ref}.")
 
 
-def _refusal(facts: Facts, each: Refusal, reason: Reason) -> Observation:
+def _refusal(facts: Facts, each: Refusal, reason: RefusalReason) -> Observation:
     gateway = facts.gateway
     deployment = f"{gateway.name}-{each.revision}"
     return fail(
@@ -72,10 +72,10 @@ def _refusal(facts: Facts, each: Refusal, reason: Reason) -> Observation:
     )
 
 
-def _fix(facts: Facts, each: Refusal, reason: Reason) -> Action:
+def _fix(facts: Facts, each: Refusal, reason: RefusalReason) -> Action:
     """What helps, as a command where the message names what refuses."""
     namespace = facts.gateway.namespace
-    found = reason_of(each.message)
+    found = refusal_reason(each.message)
     match reason.kind:
         case "quota" if found is not None and "exceeded" in each.message:
             return change(reason.fix, kubectl("edit", "resourcequota", found[1], namespace=namespace), HOWTO)

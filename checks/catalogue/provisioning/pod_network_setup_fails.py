@@ -10,7 +10,7 @@ from checks.facts.logs import CniManagerLog
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.knowledge.sandbox_errors import SandboxFailure, from_log, sandbox_failure
+from checks.knowledge.sandbox_errors import SandboxFailure, failure_in_log, sandbox_failure
 from checks.kubernetes.pod_problems import awaits_network, waiting_since
 from checks.model.commands import KEGTS, SEGDOC, TSG, change, kubectl, look
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
@@ -86,7 +86,7 @@ def _said(facts: Facts, pod: Pod) -> _Said | None:
         return None
     names = (f"{pod.namespace}/{pod.name}", f'"{pod.name}"', f"{pod.namespace}/{facts.gateway.configuration}")
     for log in facts.readable(CniManagerLog, manager.namespace):
-        if log.key == manager.key and (found := from_log(_lines(log, names))) is not None:
+        if log.key == manager.key and (found := failure_in_log(_lines(log, names))) is not None:
             return _Said(pod, found, Evidence(log.ref, "newest error about the pod", found.error))
     return None
 

@@ -11,7 +11,7 @@ from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet, Deployment
-from checks.knowledge.refusals import WEBHOOK, reason_of
+from checks.knowledge.refusals import WEBHOOK, refusal_reason
 from checks.kubernetes.create_refusals import component_refusals
 from checks.model.commands import KEGTS, SEGDOC, TSG, az_aks, change, disrupt, kubectl, look
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
@@ -237,7 +237,7 @@ def _refusals(facts: Facts, component: Component) -> tuple[list[Evidence], list[
     if component.daemon_set is None or facts.gap(Event, component.namespace):
         return [], []
     said = component_refusals(facts, [component.daemon_set])
-    reasons = [found for each in said if (found := reason_of(each.message)) is not None]
+    reasons = [found for each in said if (found := refusal_reason(each.message)) is not None]
     involved = [Involved("webhook", name) for reason, name in reasons if reason.kind == WEBHOOK]
     return [Evidence(each.ref, each.field, each.message, "its pods are created") for each in said], involved
 

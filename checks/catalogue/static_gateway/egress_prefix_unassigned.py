@@ -9,7 +9,7 @@ from checks.facts.events import Event
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.knowledge.controller_events import cause_of, complaints
+from checks.knowledge.controller_events import current_errors, event_cause
 from checks.knowledge.sandbox_errors import sandbox
 from checks.model.commands import SEGDOC, kubectl, look, quoted
 from checks.model.durations import span
@@ -89,8 +89,8 @@ def _assigned(facts: Facts, configuration: StaticGatewayConfiguration) -> Observ
             evidence=[Evidence(configuration.ref, "status.egressIpPrefix", prefix, "an IPv4 CIDR")],
             actions=_looks(configuration),
         )
-    if complained := complaints(facts.events_on(configuration)):
-        meaning = cause_of(complained[0].message).meaning or complained[0].message
+    if complained := current_errors(facts.events_on(configuration)):
+        meaning = event_cause(complained[0].message).meaning or complained[0].message
         return warn(
             f"{configuration.ref} has the egress prefix {prefix}, but its controller complains: {meaning}.",
             subject=configuration.ref,
@@ -103,7 +103,7 @@ def _assigned(facts: Facts, configuration: StaticGatewayConfiguration) -> Observ
 def _missing(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Observation]:
     since = max(filter(None, (configuration.created, configuration.spec_changed)), default=None)
     blind = facts.gap(Event, configuration.namespace)
-    complained = () if blind else complaints(facts.events_on(configuration))
+    complained = () if blind else current_errors(facts.events_on(configuration))
     # A complaint from before the last edit is about another spec: it is shown, but the edit has its five minutes.
     now_wrong = [e for e in complained if since is None or e.last is None or e.last >= since]
     evidence = [
@@ -136,7 +136,7 @@ def _stuck(
 ) -> Observation:
     since = max(filter(None, (configuration.created, configuration.spec_changed)), default=facts.now)
     waited = facts.now - since
-    causes = [cause_of(event.message) for event in complained]
+    causes = [event_cause(event.message) for event in complained]
     said = next((c.meaning or e.message for c, e in zip(causes, complained, strict=True)), "")
     lasting = waited >= GRACE and not any(cause.maps_to for cause in causes)
     return fail(
@@ -186,10 +186,10 @@ def _looks(configuration: StaticGatewayConfiguration) -> list[Action]:
 
 def _remedy(facts: Facts, complained: Sequence[Event]) -> Iterator[Action]:
     """What helps against each cause that the tables know."""
-    causes = [cause_of(event.message) for event in complained]
+    causes = [event_cause(event.message) for event in complained]
     for azure in dict.fromkeys(cause.azure for cause in causes):
-        if azure is not None and azure.look:
-            yield look(f"See what stands behind {azure.code}", _filled(facts, azure.look), SEGDOC)
+        if azure is not None and azure.show:
+            yield look(f"See what stands behind {azure.code}", _filled(facts, azure.show), SEGDOC)
     for fix in dict.fromkeys(cause.fix for cause in causes):
         if fix:
             yield Action(fix, effect=Effect.READS if fix.startswith("Wait") else Effect.CHANGES, url=SEGDOC)

@@ -6,7 +6,7 @@ from checks.engine.check import Because, check
 from checks.facts.events import Event
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.knowledge.controller_events import cause_of, complaints
+from checks.knowledge.controller_events import current_errors, event_cause
 from checks.knowledge.sandbox_errors import sandbox
 from checks.model.commands import SEGDOC, change, kubectl, restart
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
@@ -98,11 +98,11 @@ def _observed(facts: Facts, configuration: StaticGatewayConfiguration, fault: Sp
 def _refused(facts: Facts, configuration: StaticGatewayConfiguration) -> Observation | None:
     """An InvalidSpec about the spec as it is now: what the controller knows and the fields do not show."""
     changed = configuration.spec_changed
-    for event in complaints(facts.events_on(configuration)):
+    for event in current_errors(facts.events_on(configuration)):
         if event.reason != "InvalidSpec" or (changed and event.last and event.last < changed):
             continue
         return fail(
-            f"The controller refuses the spec of {configuration.ref}: {cause_of(event.message).meaning or event.message}.",
+            f"The controller refuses the spec of {configuration.ref}: {event_cause(event.message).meaning or event.message}.",
             subject=configuration.ref,
             evidence=[Evidence(configuration.ref, "event InvalidSpec", event.message, "(none)")],
             actions=[

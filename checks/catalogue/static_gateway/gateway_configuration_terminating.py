@@ -9,7 +9,7 @@ from checks.facts.fact import KubernetesObject
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.knowledge.controller_events import cause_of, complaints
+from checks.knowledge.controller_events import current_errors, event_cause
 from checks.model.commands import SEGDOC, az_aks, change
 from checks.model.durations import span
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip
@@ -83,8 +83,8 @@ def _related(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterato
 def _errors(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Evidence]:
     if facts.gap(Event, configuration.namespace) is not None:
         return
-    for event in complaints(facts.events_on(configuration))[:3]:
-        yield Evidence(configuration.ref, f"event {event.reason}", event.message, cause_of(event.message).meaning)
+    for event in current_errors(facts.events_on(configuration))[:3]:
+        yield Evidence(configuration.ref, f"event {event.reason}", event.message, event_cause(event.message).meaning)
 
 
 def _looks(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Action]:

@@ -9,7 +9,7 @@ from checks.facts.pods import Pod
 from checks.facts.static_egress import GatewayStatus, PodEndpoint, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.knowledge.known_issues import issue_actions
+from checks.knowledge.known_issues import NO_CONNECTIVITY_ACROSS_SUBNETS, VIRTUAL_NETWORK_UNREACHABLE
 from checks.model.commands import KEGTS, SEGDOC, disrupt, kubectl, look
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.static_egress.configuration import CONTROLLER, NothingThere, configuration_of, pool_of
@@ -262,5 +262,6 @@ def _daemon_actions(configuration: StaticGatewayConfiguration, nodes: Sequence[N
             )
             for node in nodes[:3]
         ),
-        *issue_actions("gateway-dataplane-not-ready", 1295, 1329),
+        NO_CONNECTIVITY_ACROSS_SUBNETS.compare,
+        VIRTUAL_NETWORK_UNREACHABLE.compare,
     ]

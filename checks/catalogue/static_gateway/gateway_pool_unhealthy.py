@@ -7,7 +7,7 @@ from checks.facts.agent_pools import AgentPool
 from checks.facts.nodes import Node
 from checks.facts.static_egress import GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.knowledge.known_issues import issue_actions
+from checks.knowledge.known_issues import IP_CONFIGURATIONS_REMOVED, PUBLIC_IP_NAMES_COLLIDE
 from checks.model.commands import SEGDOC, az_aks, change, disrupt, kubectl, look
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.static_egress.configuration import NothingThere, configuration_of, pool_of
@@ -178,6 +178,7 @@ def _without_address(
     size = pool.prefix_size if pool else None
     if not configuration.egress_prefix or (size is not None and nodes > capacity(size)):
         return
+    machines_pool = pool is not None and pool.kind.lower() == "virtualmachines"
     machines = facts.get(GatewayVMConfiguration, configuration.name, configuration.namespace)
     profiles = machines.profiles if machines else None
     if machines is None or profiles is None or profiles >= nodes:
@@ -200,7 +201,7 @@ def _without_address(
                 SEGDOC,
             ),
             describe(configuration),
-            *issue_actions("gateway-pool-unhealthy", 1381),
+            (PUBLIC_IP_NAMES_COLLIDE if machines_pool else IP_CONFIGURATIONS_REMOVED).compare,
         ],
         severity=Severity.DEGRADES,
     )

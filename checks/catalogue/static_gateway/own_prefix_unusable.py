@@ -9,7 +9,7 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.network_resources import PublicIPPrefix
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.knowledge.controller_events import Cause, cause_of, complaints
+from checks.knowledge.controller_events import EventCause, current_errors, event_cause
 from checks.model.commands import SEGDOC, change, look, quoted
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
 from checks.static_egress.configuration import NothingThere, configuration_of, pool_of
@@ -86,8 +86,8 @@ def _by_subscription(facts: Facts, configuration: StaticGatewayConfiguration) ->
 def _by_event(facts: Facts, configuration: StaticGatewayConfiguration) -> Observation | None:
     if facts.gap(Event, configuration.namespace) is not None:
         return None
-    for event in complaints(facts.events_on(configuration)):
-        cause = cause_of(event.message)
+    for event in current_errors(facts.events_on(configuration)):
+        cause = event_cause(event.message)
         if cause.maps_to != "own-prefix-unusable":
             continue
         said = f"{cause.azure.meaning} ({cause.code})" if cause.azure else cause.meaning
@@ -143,7 +143,7 @@ def _show(configuration: StaticGatewayConfiguration) -> Action:
     )
 
 
-def _remedy(facts: Facts, configuration: StaticGatewayConfiguration, cause: Cause) -> Action:
+def _remedy(facts: Facts, configuration: StaticGatewayConfiguration, cause: EventCause) -> Action:
     if cause.code not in _DENIED:
         return _create(facts, configuration)
     cluster = next(iter(facts.readable(ManagedCluster)), None)

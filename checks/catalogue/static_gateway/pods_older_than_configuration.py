@@ -8,7 +8,6 @@ from checks.facts.pods import Pod
 from checks.facts.static_egress import PodEndpoint, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.knowledge.known_issues import issue_actions
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import moment
 from checks.static_egress.configuration import NothingThere, configuration_of
@@ -98,7 +97,7 @@ def _recreated(facts: Facts, configuration: StaticGatewayConfiguration, pods: Se
         "key.",
         subject=configuration.ref,
         evidence=_evidence(configuration, "metadata.creationTimestamp", configuration.created, pods),
-        actions=[*restart_gateway(facts.gateway), *issue_actions("pods-older-than-configuration")],
+        actions=restart_gateway(facts.gateway),
         about=_about(pods),
     )
 

@@ -1,4 +1,4 @@
-"""The controller's events: which complaints are current, and what each text means."""
+"""The controller's events: which current_errors are current, and what each text means."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,7 @@ import pytest
 
 from checks.facts.events import Event
 from checks.knowledge.azure_errors import AZURE_ERRORS, code_of
-from checks.knowledge.controller_events import REASONS, cause_of, complaints
+from checks.knowledge.controller_events import EVENT_REASONS, current_errors, event_cause
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 VM, LB, SGC = (
@@ -33,7 +33,7 @@ def event(
 
 
 def said(*events: Event) -> list[str]:
-    return [found.message for found in complaints(events)]
+    return [found.message for found in current_errors(events)]
 
 
 def test_a_complaint_is_current_until_its_own_controller_succeeds() -> None:
@@ -93,19 +93,19 @@ def test_a_reason_that_nobody_knows_counts_when_the_controller_wrote_it() -> Non
     ],
 )
 def test_a_text_points_to_the_check_that_finds_the_fault(message: str, maps_to: str) -> None:
-    cause = cause_of(message)
+    cause = event_cause(message)
     assert cause.maps_to == maps_to
     assert cause.meaning
 
 
 def test_azures_own_error_says_what_to_do() -> None:
-    cause = cause_of("failed to update vmss(x): RESPONSE 403: 403 Forbidden ERROR CODE: ScopeLocked")
+    cause = event_cause("failed to update vmss(x): RESPONSE 403: 403 Forbidden ERROR CODE: ScopeLocked")
     assert cause.code == "ScopeLocked"
     assert "lock" in cause.fix
 
 
 def test_an_unknown_text_has_no_meaning_of_ours() -> None:
-    cause = cause_of("the moon is full")
+    cause = event_cause("the moon is full")
     assert (cause.meaning, cause.maps_to, cause.fix, cause.code) == ("", "", "", "")
 
 
@@ -125,5 +125,5 @@ def test_the_error_code_is_found_wherever_it_stands(message: str, code: str) -> 
 
 
 def test_the_tables_name_each_thing_once() -> None:
-    for names in ([r.name for r in REASONS], [e.code for e in AZURE_ERRORS]):
+    for names in ([r.name for r in EVENT_REASONS], [e.code for e in AZURE_ERRORS]):
         assert len(names) == len(set(names))

@@ -2,7 +2,13 @@
 
 import pytest
 
-from checks.knowledge.sandbox_errors import CAUSES, COMPONENTS, MISSING, NOT_READY, sandbox_failure
+from checks.knowledge.sandbox_errors import (
+    COMPONENTS_UNHEALTHY,
+    CONFIGURATION_MISSING,
+    PREFIX_UNASSIGNED,
+    SANDBOX_CAUSES,
+    sandbox_failure,
+)
 from checks.model.findings import Report, Status
 from tests.clusters.compose import compose, named
 from tests.recordings import diagnosed, question
@@ -20,15 +26,21 @@ PODS = ("Pod team-egress/egw-asm-1-30-abc", "Pod team-egress/egw-asm-1-30-def")
 @pytest.mark.parametrize(
     ("error", "causes"),
     [
-        (PENDING, {NOT_READY}),
-        ("failed to retrieve StaticGatewayConfiguration team-egress/sgc: … not found", {MISSING}),
-        ("failed to retrieve StaticGatewayConfiguration team-egress/sgc: Unauthorized", {COMPONENTS}),
-        ("failed to get pod (a/b) annotations: … dial tcp 127.0.0.1:50051: connect: connection refused", {COMPONENTS}),
-        ("failed to get pod (a/b) annotations: rpc error: … failed to retrieve pod b/a: timeout", {COMPONENTS}),
+        (PENDING, {PREFIX_UNASSIGNED}),
+        ("failed to retrieve StaticGatewayConfiguration team-egress/sgc: … not found", {CONFIGURATION_MISSING}),
+        ("failed to retrieve StaticGatewayConfiguration team-egress/sgc: Unauthorized", {COMPONENTS_UNHEALTHY}),
+        (
+            "failed to get pod (a/b) annotations: … dial tcp 127.0.0.1:50051: connect: connection refused",
+            {COMPONENTS_UNHEALTHY},
+        ),
+        (
+            "failed to get pod (a/b) annotations: rpc error: … failed to retrieve pod b/a: timeout",
+            {COMPONENTS_UNHEALTHY},
+        ),
         ("failed to setup pod routes: failed to parse cidr (10.0.0.5)", {"gateway-configuration-invalid"}),
         ("failed to find pod ipv4 ip", {"dual-stack-cluster"}),
         ("failed to setup pod routes: failed to find default route", {"pod-subnet-cni"}),
-        ("words that no version has used so far", set(CAUSES)),
+        ("words that no version has used so far", set(SANDBOX_CAUSES)),
     ],
 )
 def test_a_text_allows_the_causes_that_can_bring_it_about(error: str, causes: set[str]) -> None:
