@@ -51,7 +51,7 @@ VIRTUAL_NETWORK_UNREACHABLE = KnownIssue(
 IP_CONFIGURATIONS_REMOVED = KnownIssue(
     _OPERATOR,
     1381,
-    "node image upgrades and model rollouts remove the egress ipConfig from the nodes of VMSS pools",
-    fixed="by AKS on 2026-07-17; v0.1.8 restores it within 5 minutes",
+    "node image upgrades and model rollouts remove the egress ipConfig from nodes of VMSS pools",
+    fixed="July 2026; v0.1.8 restores it within 5 minutes",
 )
 PRIVATE_IP_MODE_PREVIEW = KnownIssue("Azure/AKS", 4936, "private-IP mode of static egress gateways is in preview")

@@ -84,7 +84,7 @@ def _row(pattern: str, meaning: str, *causes: str, fix: str = "") -> _SandboxErr
 _KNOWN: tuple[_SandboxError, ...] = (
     _row(
         r"egress IP prefix is not ready yet",
-        "its StaticGatewayConfiguration has no egress IP prefix yet",
+        "the StaticGatewayConfiguration has no egress IP prefix yet",
         PREFIX_UNASSIGNED,
         _CONFIGURATION_INVALID,
         _POD_SUBNET,
@@ -98,37 +98,37 @@ _KNOWN: tuple[_SandboxError, ...] = (
     ),
     _row(
         r"failed to retrieve StaticGatewayConfiguration",
-        "the cni-manager on its node cannot read the StaticGatewayConfiguration",
+        "the cni-manager on the node cannot read the StaticGatewayConfiguration",
         COMPONENTS_UNHEALTHY,
         CONFIGURATION_MISSING,
     ),
     _row(
         r"(127\.0\.0\.1|localhost|\[::1\]):50051.*(connection refused|i/o timeout|deadline exceeded)",
-        "the cni-manager on its node does not answer on 127.0.0.1:50051, which blocks every new pod there",
+        "the cni-manager on the node does not answer on 127.0.0.1:50051, which blocks every new pod there",
         COMPONENTS_UNHEALTHY,
         _FEATURE_DISABLED,
     ),
     _row(
         r"failed to contact cni manager daemon|code = Unavailable|failed to get pod \(.*\) annotations.*DeadlineExceeded",
-        "the CNI plugin cannot reach the cni-manager on its node",
+        "the CNI plugin cannot reach the cni-manager on the node",
         COMPONENTS_UNHEALTHY,
         _FEATURE_DISABLED,
     ),
     _row(
         r"failed to (retrieve pod|get pod|update PodEndpoint|create PodEndpoint|delete PodEndpoint)",
-        "the cni-manager on its node cannot read the pod or write its PodEndpoint (API server, permissions or a webhook)",
+        "the cni-manager on the node cannot read the pod or write its PodEndpoint (API server, permissions or a webhook)",
         COMPONENTS_UNHEALTHY,
     ),
     _row(
         r"failed to parse CNI config|failed to load k8s metadata|failed to convert result to current version"
         r"|ipam should not be empty",
-        "the CNI configuration on its node is damaged or wrongly combined with another plugin",
+        "the CNI configuration on the node is damaged or wrongly combined with another plugin",
         COMPONENTS_UNHEALTHY,
         fix="Delete the cni-manager pod on that node: its replacement writes /etc/cni/net.d/01-egressgateway.conflist again",
     ),
     _row(
         r"failed to parse gateway public key",
-        "the status of its StaticGatewayConfiguration has a prefix but no valid WireGuard key yet",
+        "the status of the StaticGatewayConfiguration has a prefix but no valid WireGuard key yet",
         PREFIX_UNASSIGNED,
         _CONFIGURATION_INVALID,
     ),
@@ -140,7 +140,7 @@ _KNOWN: tuple[_SandboxError, ...] = (
     ),
     _row(
         r"failed to add WireGuard link",
-        "its node cannot create a WireGuard link: the kernel lacks the wireguard module",
+        "the node cannot create a WireGuard link: the kernel lacks the wireguard module",
         fix="Use an AKS node image with the wireguard module; custom and hardened images can lack it",
     ),
     _row(
@@ -168,8 +168,8 @@ _KNOWN: tuple[_SandboxError, ...] = (
     ),
     _row(
         r"failed to setup pod routes",
-        "its routes or iptables rules could not be set",
-        fix="Check the node's kernel, iptables rules and rp_filter; without a visible cause replace the node",
+        "routes or iptables rules could not be set in the pod",
+        fix="Replace the node if its kernel, iptables rules and rp_filter settings show no cause",
     ),
 )
 """The first row that matches decides."""

@@ -44,10 +44,10 @@ _REASONS: tuple[WaitingReason, ...] = (
     WaitingReason("CreateContainerConfigError", "the container needs a ConfigMap or Secret that does not exist"),
     WaitingReason("CreateContainerError", "the runtime cannot create the container"),
     WaitingReason("RunContainerError", "the runtime cannot start the container"),
-    WaitingReason(CREATING, "its network or volumes are not set up"),
-    WaitingReason("PodInitializing", "its init containers have not finished"),
+    WaitingReason(CREATING, "network or volumes are not set up"),
+    WaitingReason("PodInitializing", "the init containers have not finished"),
     WaitingReason("NotReady", "running, but the readiness probe fails"),
-    WaitingReason("NodeLost", "its node does not respond"),
+    WaitingReason("NodeLost", "the node does not respond"),
 )
 
 _BY_REASON = {each.reason: each for each in _REASONS}
