@@ -1,28 +1,38 @@
 """The egress path, as the parent message draws it."""
 
+from collections.abc import Iterable
+
 from bot.messages.blocks import Escaped, raw
 from bot.messages.findings import found_in
-from bot.messages.phrases import HOPS, MARKS, RUNNING, hop
-from checks.model.findings import Status
+from bot.messages.phrases import MARKS, RUNNING
+from checks.catalogue import catalogue
+from checks.model.egress_path import EGRESS_PATH, HOP_OF_STAGE, EgressHop
+from checks.model.findings import Finding, Status
 from workers.runs.records import Run
 
 
 def path_of(run: Run) -> Escaped:
-    """`workload → sidecar → …` with one mark a hop: the worst that is known of it."""
-    findings = found_in(run)
-    going = not run.state.ended
-    parts = []
-    for name in HOPS:
-        statuses = {f.status for f in findings if hop(f.check, f.stage) == name}
-        # A hop and its mark stay on one line, however narrow the window is.
-        parts.append(f"{_hop_mark(statuses, going=going)} {name}".replace(" ", "\u00a0"))
-    return raw("\u00a0→ ".join(parts))
+    """`workload → sidecar → …`, each hop marked with its worst status so far."""
+    running = not run.state.ended
+    statuses = _statuses_by_hop(found_in(run))
+    # A hop and its mark stay on one line, however narrow the window is.
+    hops = [f"{_mark(statuses[hop], running=running)} {hop}".replace(" ", "\u00a0") for hop in EGRESS_PATH]
+    return raw("\u00a0→ ".join(hops))
 
 
-def _hop_mark(statuses: set[Status], *, going: bool) -> str:
+def _statuses_by_hop(findings: Iterable[Finding]) -> dict[EgressHop, set[Status]]:
+    """The statuses of the findings about each hop. A check that no longer exists counts for its stage's hop."""
+    declared = {check.slug: check.hop for check in catalogue()}
+    statuses: dict[EgressHop, set[Status]] = {hop: set() for hop in EGRESS_PATH}
+    for finding in findings:
+        statuses[declared.get(finding.check, HOP_OF_STAGE[finding.stage])].add(finding.status)
+    return statuses
+
+
+def _mark(statuses: set[Status], *, running: bool) -> str:
     if Status.FAIL in statuses:
         return MARKS[Status.FAIL]
-    if going:
+    if running:
         return RUNNING
     for status in (Status.WARN, Status.UNKNOWN, Status.PASS):
         if status in statuses:

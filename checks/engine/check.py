@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from checks.model.egress_path import HOP_OF_STAGE, EgressHop
 from checks.model.findings import Evidence, Finding, Observation, Scope, Severity, Stage, Status
 from checks.model.redaction import redact
 
@@ -35,6 +36,7 @@ class Check:
     severity: Severity
     article: tuple[str, ...]
     scope: Scope
+    hop: EgressHop
     reads: tuple[type["Fact"], ...]
     explains: Mapping[str, Because]
     page: str
@@ -81,7 +83,7 @@ def _lower(title: str) -> str:
     return (first.lower() if rest[:1].islower() or rest[:1] == " " else first) + rest
 
 
-def check(
+def check(  # noqa: PLR0913 - one argument for each thing that is declared
     *,
     code: str,
     title: str,
@@ -89,22 +91,26 @@ def check(
     reads: tuple[type["Fact"], ...],
     article: tuple[str, ...] = (),
     scope: Scope = Scope.GATEWAY,
+    hop: EgressHop | None = None,
     explains: Mapping[str, str | Because] | None = None,
 ) -> Callable[[CheckFunction], Check]:
     """Declares a check. The function's name is the fault and, with dashes, the slug; its docstring is the page; the
-    package it lies in is the stage. `severity` is the worst that the check can say. A gateway's own name, namespace,
+    package it lies in is the stage. `severity` is the worst that the check can say; `hop` is the part of
+    the egress path that the fault interrupts, by default that of the stage. A gateway's own name, namespace,
     revisions and configuration (`facts.gateway`) need no declaration; every fact that the function asks for does."""
 
     def declare(function: CheckFunction) -> Check:
         edges = {slug: Because(why) if isinstance(why, str) else why for slug, why in (explains or {}).items()}
+        stage = Stage(function.__module__.split(".")[-2])
         return Check(
             code=code,
             slug=function.__name__.replace("_", "-"),
-            stage=Stage(function.__module__.split(".")[-2]),
+            stage=stage,
             title=title,
             severity=severity,
             article=article,
             scope=scope,
+            hop=hop or HOP_OF_STAGE[stage],
             reads=reads,
             explains=edges,
             page=inspect.cleandoc(function.__doc__ or ""),

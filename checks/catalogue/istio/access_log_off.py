@@ -20,6 +20,7 @@ from checks.model.findings import Action, Evidence, Observation, Severity, healt
     code="EG504",
     title="The gateway writes no access log",
     severity=Severity.RISKS,
+    hop="egress gateway",
     article=("IST-1",),
     reads=(Telemetry, ConfigMap, Pod, Deployment),
 )

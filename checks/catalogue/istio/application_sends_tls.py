@@ -34,6 +34,7 @@ REQUEST_FIELDS = ("methods", "notMethods", "paths", "notPaths", "hosts", "notHos
     code="EG512",
     title="Applications send TLS where the gateway is set up for plain requests",
     severity=Severity.BLOCKS,
+    hop="workload",
     article=("IST-6",),
     reads=(*ROUTE_READS, ProxyLog, AuthorizationPolicy),
     explains={

@@ -22,6 +22,7 @@ ANSWER = "403 (rbac_access_denied)"
     code="EG513",
     title="An AuthorizationPolicy denies requests at the gateway",
     severity=Severity.BLOCKS,
+    hop="egress gateway",
     article=("IST-6",),
     reads=(*HOST_READS, AuthorizationPolicy),
 )

@@ -41,6 +41,7 @@ WEB_PORTS = frozenset({80, 443})
     code="EG515",
     title="The client's pods have no sidecar",
     severity=Severity.BLOCKS,
+    hop="workload",
     article=("IST-3",),
     reads=(Namespace, Pod, MutatingWebhookConfiguration),
 )

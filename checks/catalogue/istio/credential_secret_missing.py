@@ -22,6 +22,7 @@ from checks.model.raw_values import moment
     code="EG511",
     title="The Secret of a credentialName is not where the gateway fetches it",
     severity=Severity.BLOCKS,
+    hop="egress gateway",
     article=("IST-5",),
     reads=(*HOST_READS, ServiceEntry, DestinationRule, Secret, IstiodLog),
     explains={

@@ -18,6 +18,7 @@ from checks.model.raw_values import items, text
     code="EG518",
     title="An EnvoyFilter changes the gateway's proxies",
     severity=Severity.RISKS,
+    hop="egress gateway",
     reads=(EnvoyFilter, Pod, Deployment),
 )
 def envoy_filter_present(facts: Facts) -> Iterator[Observation]:

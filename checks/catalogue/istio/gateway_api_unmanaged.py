@@ -19,6 +19,7 @@ CLASS = "istio"
     code="EG519",
     title="A Gateway API Gateway is used that the add-on does not manage",
     severity=Severity.RISKS,
+    hop="egress gateway",
     article=("overview",),
     reads=(KubernetesGateway, HTTPRoute, Deployment),
 )

@@ -28,6 +28,7 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
     code="EG505",
     title="No Gateway selects the egress gateway's pods",
     severity=Severity.BLOCKS,
+    hop="egress gateway",
     article=("IST-3",),
     reads=HOST_READS,
     explains={

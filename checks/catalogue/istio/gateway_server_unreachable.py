@@ -24,6 +24,7 @@ STATUS_PORT = 15021
     code="EG506",
     title="A server of a Gateway cannot be reached on the egress gateway",
     severity=Severity.BLOCKS,
+    hop="egress gateway",
     article=("IST-3",),
     reads=(*HOST_READS, Service),
     explains={

@@ -17,6 +17,7 @@ from checks.model.raw_values import texts
     code="EG520",
     title="Nobody validates Istio's objects, so that they cannot be changed",
     severity=Severity.RISKS,
+    hop="egress gateway",
     reads=(ValidatingWebhookConfiguration, Service, EndpointSlice),
 )
 def istio_validation_down(facts: Facts) -> Iterator[Observation]:

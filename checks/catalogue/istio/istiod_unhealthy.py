@@ -16,6 +16,7 @@ from checks.model.raw_values import text
     code="EG501",
     title="The Istio control plane is not healthy",
     severity=Severity.BLOCKS,
+    hop="egress gateway",
     article=("IST-2",),
     reads=(Deployment, Pod, HorizontalPodAutoscaler),
     explains={

@@ -35,6 +35,7 @@ class _Said:
     code="EG503",
     title="The gateway's proxies refused part of their configuration",
     severity=Severity.BLOCKS,
+    hop="egress gateway",
     article=("IST-2",),
     reads=(Pod, Deployment, IstiodLog, Gateway),
 )

@@ -47,6 +47,7 @@ class _Proxy:
     code="EG502",
     title="A proxy of the gateway is not ready",
     severity=Severity.BLOCKS,
+    hop="egress gateway",
     article=("IST-2",),
     reads=(Pod, Deployment, ProxyLog),
     explains={

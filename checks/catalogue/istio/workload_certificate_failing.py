@@ -17,6 +17,7 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
     code="EG521",
     title="The workload certificate cannot be made",
     severity=Severity.BLOCKS,
+    hop="egress gateway",
     article=("IST-2",),
     reads=(Pod, Deployment, ProxyLog),
     explains={

@@ -37,6 +37,7 @@ PLACES = "every firewall, network security group and allow-list in front of the 
     code="EG204",
     title="The network blocks or redirects the gateway's egress range",
     severity=Severity.BLOCKS,
+    hop="internet",
     article=("NET-1",),
     reads=(
         StaticGatewayConfiguration,

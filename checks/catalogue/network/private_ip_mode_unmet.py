@@ -22,6 +22,7 @@ NEEDED = ".".join(str(part) for part in PRIVATE_MODE_KUBERNETES)
     code="EG206",
     title="Private-IP mode lacks what it needs",
     severity=Severity.BLOCKS,
+    hop="node pool",
     article=("SEG-1",),
     reads=(StaticGatewayConfiguration, ManagedCluster, AgentPool, Subnet, RouteTable),
     explains={

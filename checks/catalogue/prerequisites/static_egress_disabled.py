@@ -19,6 +19,7 @@ PROFILE = "networkProfile.staticEgressGatewayProfile.enabled"
     code="EG103",
     title="The static egress gateway is not enabled",
     severity=Severity.BLOCKS,
+    hop="static egress",
     article=("PRE-2",),
     scope=Scope.CLUSTER,
     reads=(ManagedCluster, StaticGatewayConfiguration, DaemonSet),

@@ -37,6 +37,7 @@ class _Said:
     code="EG308",
     title="The network of gateway pods cannot be set up",
     severity=Severity.BLOCKS,
+    hop="static egress",
     article=("SEG-2",),
     reads=(Pod, Deployment, Event, CniManagerLog),
     explains={

@@ -25,6 +25,7 @@ from checks.static_egress.components import Component, cni_manager, daemon
     code="EG309",
     title="Components of the static egress gateway are not healthy",
     severity=Severity.BLOCKS,
+    hop="static egress",
     article=("PROV-4", "SEG-2"),
     reads=(
         DaemonSet,

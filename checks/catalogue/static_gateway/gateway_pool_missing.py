@@ -18,6 +18,7 @@ from checks.static_egress.procedures import new_configuration
     code="EG407",
     title="The configuration's node pool is missing or no gateway pool",
     severity=Severity.BLOCKS,
+    hop="node pool",
     article=("SEG-3",),
     reads=(StaticGatewayConfiguration, AgentPool, ManagedCluster),
     explains={

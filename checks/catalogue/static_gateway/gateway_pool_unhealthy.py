@@ -24,6 +24,7 @@ SIZES = range(28, 32)
     code="EG408",
     title="The gateway node pool is unhealthy",
     severity=Severity.BLOCKS,
+    hop="node pool",
     article=("SEG-3",),
     reads=(StaticGatewayConfiguration, AgentPool, Node, GatewayVMConfiguration),
     explains={

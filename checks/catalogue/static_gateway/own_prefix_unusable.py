@@ -22,6 +22,7 @@ _DENIED = ("AuthorizationFailed", "LinkedAuthorizationFailed")
     code="EG409",
     title="The configuration's own public IP prefix cannot be used",
     severity=Severity.BLOCKS,
+    hop="node pool",
     article=("SEG-2",),
     reads=(StaticGatewayConfiguration, Event, ManagedCluster, AgentPool, PublicIPPrefix),
     explains={

@@ -17,6 +17,7 @@ IMAGE = "curlimages/curl"
     code="EG413",
     title="Traffic leaves from another address than the egress prefix",
     severity=Severity.BLOCKS,
+    hop="internet",
     article=("SEG-4",),
     reads=(StaticGatewayConfiguration, Pod, Deployment),
 )

@@ -176,6 +176,7 @@ BROKEN = Check(
     severity=Severity.BLOCKS,
     article=(),
     scope=catalogue()[-1].scope,
+    hop="sidecar",
     reads=(Pod,),
     explains={},
     page="",
