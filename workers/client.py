@@ -138,7 +138,7 @@ class Client:
 
     def known_gateways(self, cluster: str) -> tuple[str, ...]:
         """`namespace/name` of the gateways last seen in a cluster: for suggestions, perhaps out of date."""
-        return tuple(name for name, enabled in self.history.inventory(cluster)[0] if enabled)
+        return tuple(name for name, enabled in self.history.inventory(cluster).gateways if enabled)
 
 
 def connect(settings: Settings, config: Config, *, patience: bool = False) -> Client:

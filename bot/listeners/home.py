@@ -46,7 +46,7 @@ def overview(desk: Desk, user: str) -> Overview:
         runs = [run for run in client.active() if run.order.target.cluster in clusters]
         waiting = [(now - run.created).total_seconds() for run in runs if run.state is RunState.QUEUED]
         verdicts = [v for cluster in sorted(clusters) for v in client.verdicts(cluster).values()]
-        owners = {(c, name): owner for c in clusters for name, owner in client.history.owners(c).items()}
+        owners = {(c, name): owner.user for c in clusters for name, owner in client.history.owners(c).items()}
         roles = Counter(process.role for process in client.presence.present(now))
         return Overview(
             now,

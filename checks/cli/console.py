@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Self
 
 import click
-import orjson
 
 from checks.engine.diagnosis import Evaluated
 from checks.model.findings import Report, Status
@@ -84,7 +83,7 @@ class Console:
                 self._corrected(report)
                 say("\n".join(text.verdict(report)))
             case "json":
-                say(orjson.dumps(document.to_json(report), option=orjson.OPT_INDENT_2).decode())
+                say(document.REPORT.dump_json(report, indent=2).decode())
             case "markdown":
                 say(markdown.markdown(report), newline=False)
             case _:

@@ -39,7 +39,7 @@ def _write(swept: ClusterSweep, form: str) -> None:
             click.echo(line)
         return
     for report in swept.reports:
-        click.echo(orjson.dumps(document.to_json(report)).decode())
+        click.echo(document.REPORT.dump_json(report).decode())
     if swept.problem:
         click.echo(orjson.dumps(fleet.unseen(swept)).decode())
 

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, PlainSerializer
 
 from checks.model.route import Route
 
@@ -74,6 +77,23 @@ class Involved:
     kind: str
     name: str
 
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+def _written(about: frozenset[Involved]) -> list[str]:
+    return [str(each) for each in sorted(about)]
+
+
+def _read(about: object) -> object:
+    if not isinstance(about, list):
+        return about
+    return frozenset(Involved(*each.split(" ", 1)) for each in map(str, about) if " " in each)
+
+
+# In JSON `KIND NAME` for each object.
+_Involved = Annotated[frozenset[Involved], BeforeValidator(_read), PlainSerializer(_written, when_used="json")]
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -129,9 +149,9 @@ class Finding:
     explained_by: tuple[str, ...] = ()
     possible_causes: tuple[str, ...] = ()
     """Declared causes that could not be checked: this finding may be their consequence."""
-    about: frozenset[Involved] = frozenset()
+    about: _Involved = frozenset()
     pending: bool = False
-    stops: Scope | None = None
+    stops: Annotated[Scope | None, Field(exclude=True)] = None
 
     @property
     def identity(self) -> tuple[object, ...]:

@@ -6,6 +6,11 @@ Only text and marks, so that a report can hold it, JSON can carry it, and every 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import ConfigDict, Field
+
+_BY_JSON_NAME = ConfigDict(serialize_by_alias=True)
 
 
 class HopName(StrEnum):
@@ -70,7 +75,7 @@ class Hop:
     """One hop. `says` is one line; `cause` names the fault where it breaks or leaves, and `finding` the check's code that
     tells it in full."""
 
-    name: HopName
+    name: Annotated[HopName, Field(alias="hop")]
     mark: Mark
     says: str = ""
     decided: tuple[Decision, ...] = ()
@@ -78,6 +83,7 @@ class Hop:
     doubts: tuple[str, ...] = ()
     cause: str = ""
     finding: str = ""
+    __pydantic_config__: ClassVar[ConfigDict] = _BY_JSON_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,7 @@ class Way:
 
     scheme: str
     port: int
-    clients: tuple[str, ...]
+    clients: Annotated[tuple[str, ...], Field(alias="from")]
     outcome: Outcome
     meant: bool
     summary: str
@@ -111,6 +117,7 @@ class Way:
     corrections: tuple[Correction, ...] = ()
     revision: str = ""
     """The mesh revision of gateway pods for which it holds, where revisions differ."""
+    __pydantic_config__: ClassVar[ConfigDict] = _BY_JSON_NAME
 
     @property
     def broken(self) -> Hop | None:

@@ -1,132 +1,83 @@
-"""The JSON document of contract.md, and back."""
+"""How a report is written as JSON and read back: the document of docs/contract.md#json.
+
+Names and shapes come from the types of `checks.model`; here is what differs. Fields may be added to the document, never
+renamed. Reading raises ValueError for a status, stage or severity that this version does not know.
+"""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from checks.model.findings import (
-    Action,
-    Change,
-    Effect,
-    Evidence,
-    Finding,
-    Involved,
-    Report,
-    Severity,
-    Stage,
-    Status,
-    Verdict,
-)
-from checks.model.raw_values import flag, items, parse_moment, text, texts
-from checks.reports.route_document import route_from_json, route_to_json
+from pydantic import BeforeValidator, SerializerFunctionWrapHandler, TypeAdapter, ValidationError, WrapSerializer
+
+from checks.model.findings import Finding, Report
+from checks.model.redaction import redact
+from checks.model.route import Route, Way
 
 SCHEMA = "egress-diag/v1"
-
-
-def to_json(report: Report) -> dict[str, Any]:
-    """The document. Fields may be added, never renamed."""
-    return {
-        "schema": SCHEMA,
-        "cluster": report.cluster,
-        "gateway": {"namespace": report.namespace, "name": report.gateway},
-        "host": report.host,
-        "from": report.client,
-        "verdict": report.verdict.value,
-        "started_at": stamp(report.started_at),
-        "duration_seconds": report.duration_seconds,
-        "root_causes": list(report.root_causes),
-        "findings": [finding_to_json(each) for each in report.findings],
-        "changes": [{"at": stamp(c.at), "resource": c.resource, "what": c.what, "who": c.who} for c in report.changes],
-        "gaps": list(report.gaps),
-        "route": route_to_json(report.route) if report.route is not None else None,
-        "settings": [{"resource": e.resource, "field": e.field, "observed": e.observed} for e in report.settings],
-    }
-
-
-def finding_to_json(finding: Finding) -> dict[str, Any]:
-    """One finding of the document."""
-    return {
-        "check": finding.check,
-        "code": finding.code,
-        "stage": finding.stage.value,
-        "severity": finding.severity.value,
-        "article_steps": list(finding.article_steps),
-        "title": finding.title,
-        "status": finding.status.value,
-        "summary": finding.summary,
-        "subject": finding.subject,
-        "evidence": [
-            {"resource": e.resource, "field": e.field, "observed": e.observed, "expected": e.expected}
-            for e in finding.evidence
-        ],
-        "actions": [
-            {"title": a.title, "command": a.command, "effect": a.effect.value, "url": a.url, "expect": a.expect}
-            for a in finding.actions
-        ],
-        "explained_by": list(finding.explained_by),
-        "possible_causes": list(finding.possible_causes),
-        "about": [f"{one.kind} {one.name}" for one in sorted(finding.about)],
-        "pending": finding.pending,
-    }
-
-
-def finding_from_json(raw: Any) -> Finding:
-    """A finding from the document. Raises ValueError for a status, stage or severity that this version does not know."""
-    return Finding(
-        check=text(raw, "check"),
-        code=text(raw, "code"),
-        stage=Stage(text(raw, "stage")),
-        severity=Severity(text(raw, "severity")),
-        article_steps=texts(raw, "article_steps"),
-        title=text(raw, "title"),
-        status=Status(text(raw, "status")),
-        summary=text(raw, "summary"),
-        subject=text(raw, "subject"),
-        evidence=tuple(
-            Evidence(text(e, "resource"), text(e, "field"), text(e, "observed"), text(e, "expected"))
-            for e in items(raw, "evidence")
-        ),
-        actions=tuple(
-            Action(text(a, "title"), text(a, "command"), Effect(text(a, "effect")), text(a, "url"), text(a, "expect"))
-            for a in items(raw, "actions")
-        ),
-        explained_by=texts(raw, "explained_by"),
-        possible_causes=texts(raw, "possible_causes"),
-        about=frozenset(Involved(*one.split(" ", 1)) for one in texts(raw, "about") if " " in one),
-        pending=flag(raw, "pending") is True,
-    )
-
-
-def from_json(raw: Any) -> Report:
-    """A report from the document, so that a run record holds what the contract shows. Raises ValueError."""
-    duration = raw.get("duration_seconds")
-    return Report(
-        cluster=text(raw, "cluster"),
-        namespace=text(raw, "gateway", "namespace"),
-        gateway=text(raw, "gateway", "name"),
-        verdict=Verdict(text(raw, "verdict")),
-        started_at=parse_moment(raw.get("started_at")) or datetime.fromtimestamp(0, UTC),
-        duration_seconds=float(duration) if isinstance(duration, int | float) else 0.0,
-        root_causes=texts(raw, "root_causes"),
-        findings=tuple(finding_from_json(each) for each in items(raw, "findings")),
-        host=text(raw, "host") or None,
-        client=text(raw, "from") or None,
-        changes=tuple(
-            Change(
-                parse_moment(c.get("at")) or datetime.fromtimestamp(0, UTC),
-                text(c, "resource"),
-                text(c, "what"),
-                text(c, "who"),
-            )
-            for c in items(raw, "changes")
-        ),
-        gaps=texts(raw, "gaps"),
-        route=route_from_json(raw.get("route")),
-        settings=tuple(
-            Evidence(text(e, "resource"), text(e, "field"), text(e, "observed")) for e in items(raw, "settings")
-        ),
-    )
 
 
 def stamp(moment: datetime) -> str:
     """RFC 3339 in UTC, to the second."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _route_document(route: Route, fields: SerializerFunctionWrapHandler) -> Any:
+    written = fields(route)
+    ways = [_way_document(way, of_way) for way, of_way in zip(route.ways, written.pop("ways"), strict=True)]
+    return _redacted({**written, "whole": route.whole, "ways": ways})
+
+
+def _way_document(way: Way, written: dict[str, Any]) -> dict[str, Any]:
+    long = {name: written.pop(name) for name in ("hops", "corrections")}
+    breaks_at = way.broken.name.value if way.broken is not None else ""
+    return {**written, "breaks_at": breaks_at, "cause": way.cause, **long}
+
+
+def _redacted(value: Any) -> Any:
+    """Texts of a route come from objects as they were applied, and may quote a credential."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list):
+        return [_redacted(each) for each in value]
+    return {key: _redacted(each) for key, each in value.items()} if isinstance(value, dict) else value
+
+
+def _report_document(report: Report, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    written = fields(report)
+    return {
+        "schema": SCHEMA,
+        "cluster": written.pop("cluster"),
+        "gateway": {"namespace": written.pop("namespace"), "name": written.pop("gateway")},
+        "host": written.pop("host"),
+        "from": written.pop("client"),
+        **written,
+        "started_at": stamp(report.started_at),
+        "changes": [{**of, "at": stamp(c.at)} for c, of in zip(report.changes, written["changes"], strict=True)],
+        "route": ROUTE.dump_python(report.route, mode="json") if report.route is not None else None,
+        "settings": [{key: of[key] for key in ("resource", "field", "observed")} for of in written["settings"]],
+    }
+
+
+def _report_fields(written: Any) -> Any:
+    """The document in the shape of `Report`. A route that this version cannot read is left out."""
+    if not isinstance(written, dict):
+        return written
+    gateway = written.get("gateway") or {}
+    try:
+        route = ROUTE.validate_python(written.get("route"))
+    except ValidationError:
+        route = None
+    return {
+        **written,
+        "namespace": gateway.get("namespace"),
+        "gateway": gateway.get("name"),
+        "client": written.get("from"),
+        "route": route,
+    }
+
+
+ROUTE: TypeAdapter[Route] = TypeAdapter(Annotated[Route, WrapSerializer(_route_document)])
+FINDINGS = TypeAdapter(tuple[Finding, ...])
+REPORT: TypeAdapter[Report] = TypeAdapter(
+    Annotated[Report, BeforeValidator(_report_fields), WrapSerializer(_report_document)]
+)

@@ -145,7 +145,7 @@ def test_im_on_it_is_shown_in_the_parent(broken: Conversation) -> None:
     assert "<@U0BOB> is on it" in broken.parents[0].shown
     broken.press(broken.parents[0], "own", user="U0CAROL")
     assert "<@U0CAROL> is on it" in broken.parents[0].shown
-    assert broken.client.history.owners("prod-weu") == {"team-egress/egw": "U0CAROL"}
+    assert broken.client.history.owners("prod-weu")["team-egress/egw"].user == "U0CAROL"
 
 
 def test_this_is_wrong_keeps_the_run_with_the_comment(broken: Conversation) -> None:
@@ -155,7 +155,9 @@ def test_this_is_wrong_keeps_the_run_with_the_comment(broken: Conversation) -> N
     assert broken.slack.submit_view(view, {"comment": "The pool exists since 02:50."}, user="U0BOB").ok
     broken.play()
     run_id = broken.client.verdicts("prod-weu")["team-egress/egw"].run
-    assert broken.client.runs.remarks(run_id) == (("U0BOB", "The pool exists since 02:50."),)
+    assert [(each.user, each.comment) for each in broken.client.runs.remarks(run_id)] == [
+        ("U0BOB", "The pool exists since 02:50.")
+    ]
     assert "kept for a year" in broken.told("U0BOB")
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from pydantic import TypeAdapter
+
 from workers.fleet.records import Drift, Event, EventKind, Fault, GatewayState, Mute, SweptCluster
 
 FIRST = timedelta(days=1)
@@ -164,6 +166,10 @@ class Digest:
         return not any(
             (self.unseen, self.broke, self.fixed, self.still, self.moved, self.drift, self.mutes, self.order.gone)
         )
+
+
+DIGEST_ORDER_JSON = TypeAdapter(Order)
+DIGEST_JSON = TypeAdapter(Digest)
 
 
 def compose(order: Order, known: Sequence[Known], mutes: Sequence[Mute], now: datetime) -> Digest:

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from pydantic import TypeAdapter
+
 from workers.fleet.digest import Drifted, Known, Line, Unseen, broken_lines, drifted_lines, fixed_lines, unseen_lines
 from workers.fleet.records import EventKind, Mute, SweptCluster
 from workers.runs.records import Watch
@@ -92,6 +94,9 @@ class Handoff:
     def quiet(self) -> bool:
         """Whether there is nothing to hand over."""
         return not any((self.open, self.fixed, self.watching, self.changed, self.moved, self.unseen))
+
+
+HANDOFF_JSON = TypeAdapter(Handoff)
 
 
 def compose(

@@ -9,12 +9,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from pydantic import TypeAdapter
 from redis import Redis
 from redis.client import Pipeline
 
 from checks.model.findings import Verdict
-from workers.fleet.records import Event, GatewayState, Look, Mute, SweptCluster
+from workers.fleet.records import (
+    EVENT_JSON,
+    GATEWAY_STATE_JSON,
+    MUTE_JSON,
+    SWEPT_CLUSTER_JSON,
+    Event,
+    GatewayState,
+    Look,
+    Mute,
+    SweptCluster,
+)
 from workers.fleet.transitions import advance, vanished
 
 DAYS = 16
@@ -25,11 +34,6 @@ SWEEPS = timedelta(days=8)
 
 AHEAD = timedelta(minutes=2)
 """What is known may come from a clock that was ahead by so much; anything further ahead was a clock that has jumped."""
-
-_STATE = TypeAdapter(GatewayState)
-_EVENT = TypeAdapter(Event)
-_SWEPT = TypeAdapter(SweptCluster)
-_MUTE = TypeAdapter(Mute)
 
 MARKS = {Verdict.BROKEN: "b", Verdict.INCONCLUSIVE: "u", Verdict.DEGRADED: "d", Verdict.HEALTHY: "h"}
 """A day's mark by verdict; the worst of the day stands, in this order."""
@@ -56,7 +60,7 @@ class Ledger:
         events = self._apply(swept.cluster, looks, now, whole, swept.by)
         key = self._key("sweeps", swept.cluster)
         with self.redis.pipeline(transaction=True) as pipe:
-            pipe.zadd(key, {_SWEPT.dump_json(swept).decode(): swept.at.timestamp()})
+            pipe.zadd(key, {SWEPT_CLUSTER_JSON.dump_json(swept).decode(): swept.at.timestamp()})
             pipe.zremrangebyscore(key, "-inf", (now - SWEEPS).timestamp())
             pipe.expire(key, SWEEPS)
             pipe.execute()
@@ -73,7 +77,9 @@ class Ledger:
                     before = _sane(states.get(look.gateway), now)
                     after, happened = advance(before, look)
                     if after is not before:
-                        pipe.hset(self._key("state", cluster), look.gateway, _STATE.dump_json(after).decode())
+                        pipe.hset(
+                            self._key("state", cluster), look.gateway, GATEWAY_STATE_JSON.dump_json(after).decode()
+                        )
                     events += happened
                 for gone in sorted(states.keys() - whole) if whole is not None else ():
                     pipe.hdel(self._key("state", cluster), gone)
@@ -96,7 +102,7 @@ class Ledger:
     def _keep_events(self, pipe: Pipeline, cluster: str, events: Iterable[Event], now: datetime) -> None:
         key = self._key("events", cluster)
         for each in events:
-            pipe.zadd(key, {_EVENT.dump_json(each).decode(): each.at.timestamp()})
+            pipe.zadd(key, {EVENT_JSON.dump_json(each).decode(): each.at.timestamp()})
         pipe.zremrangebyscore(key, "-inf", (now - self.keep).timestamp())
         pipe.expire(key, self.keep)
 
@@ -105,22 +111,22 @@ class Ledger:
     def states(self, cluster: str) -> dict[str, GatewayState]:
         """What is known of each gateway of a cluster, by `namespace/name`."""
         found = self.redis.hgetall(self._key("state", cluster))
-        return {str(name): _STATE.validate_json(str(value)) for name, value in sorted(found.items())}
+        return {str(name): GATEWAY_STATE_JSON.validate_json(value) for name, value in sorted(found.items())}
 
     def state(self, cluster: str, gateway: str) -> GatewayState | None:
         """What is known of one gateway."""
         raw = self.redis.hget(self._key("state", cluster), gateway)
-        return _STATE.validate_json(str(raw)) if raw is not None else None
+        return GATEWAY_STATE_JSON.validate_json(raw) if raw is not None else None
 
     def events(self, cluster: str, since: datetime, until: datetime) -> tuple[Event, ...]:
         """What happened after `since`, up to `until`, oldest first."""
         found = self.redis.zrangebyscore(self._key("events", cluster), f"({since.timestamp()}", until.timestamp())
-        return tuple(_EVENT.validate_json(str(raw)) for raw in found)
+        return tuple(EVENT_JSON.validate_json(str(raw)) for raw in found)
 
     def sweeps(self, cluster: str, since: datetime, until: datetime) -> tuple[SweptCluster, ...]:
         """How the sweeps of a cluster went, oldest first."""
         found = self.redis.zrangebyscore(self._key("sweeps", cluster), since.timestamp(), until.timestamp())
-        return tuple(_SWEPT.validate_json(str(raw)) for raw in found)
+        return tuple(SWEPT_CLUSTER_JSON.validate_json(str(raw)) for raw in found)
 
     def days(self, cluster: str, days: Sequence[date]) -> dict[str, str]:
         """By gateway, a mark for each of these days: b, u, d, h, or `.` where nobody looked."""
@@ -136,7 +142,7 @@ class Ledger:
     def mute(self, mute: Mute) -> None:
         """Nobody wants to hear of this until it ends; a new one replaces the old one."""
         field = f"{mute.cluster}|{mute.gateway}|{mute.check}"
-        self.redis.hset(self._key("mutes"), field, _MUTE.dump_json(mute).decode())
+        self.redis.hset(self._key("mutes"), field, MUTE_JSON.dump_json(mute).decode())
 
     def unmute(self, cluster: str, gateway: str, check: str) -> bool:
         """Ends a mute early. False where there was none."""
@@ -144,7 +150,7 @@ class Ledger:
 
     def mutes(self, now: datetime) -> tuple[Mute, ...]:
         """The mutes that have not ended, by their end."""
-        found = [_MUTE.validate_json(str(raw)) for raw in self.redis.hvals(self._key("mutes"))]
+        found = [MUTE_JSON.validate_json(raw) for raw in self.redis.hvals(self._key("mutes"))]
         for each in found:
             if each.until <= now:
                 self.unmute(each.cluster, each.gateway, each.check)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from pydantic import TypeAdapter
+
 from checks.model.findings import Verdict
 
 
@@ -159,3 +161,9 @@ class Mute:
     reason: str
     at: datetime
     until: datetime
+
+
+GATEWAY_STATE_JSON = TypeAdapter(GatewayState)
+EVENT_JSON = TypeAdapter(Event)
+SWEPT_CLUSTER_JSON = TypeAdapter(SweptCluster)
+MUTE_JSON = TypeAdapter(Mute)

@@ -59,7 +59,7 @@ class Due:
     late: bool = False
 
 
-_SCHEDULE = TypeAdapter(Schedule)
+SCHEDULE_JSON = TypeAdapter(Schedule)
 
 
 def configured(config: Config) -> tuple[Schedule, ...]:
@@ -100,7 +100,7 @@ class Schedules:
 
     def all(self, config: Config) -> tuple[Schedule, ...]:
         """The schedules of the configuration and those that people added, each with why it stopped if it did."""
-        added = [_SCHEDULE.validate_json(str(raw)) for raw in self.redis.hvals(self._key("schedules"))]
+        added = [SCHEDULE_JSON.validate_json(raw) for raw in self.redis.hvals(self._key("schedules"))]
         stopped = self.redis.hgetall(self._key("stopped"))
         found = (*configured(config), *sorted(added, key=lambda each: each.id))
         return tuple(replace(each, stopped=str(stopped.get(each.id, ""))) for each in found)
@@ -110,12 +110,12 @@ class Schedules:
         if (other := clash(schedule, self.all(config), now)) is not None:
             raise BadRecurrence(f"this channel has a digest then already: {other.recurrence}")
         self._first_seen(schedule, now)
-        self.redis.hset(self._key("schedules"), schedule.id, _SCHEDULE.dump_json(schedule).decode())
+        self.redis.hset(self._key("schedules"), schedule.id, SCHEDULE_JSON.dump_json(schedule).decode())
 
     def added(self, schedule_id: str) -> Schedule | None:
         """One that people added, or None."""
         raw = self.redis.hget(self._key("schedules"), schedule_id)
-        return _SCHEDULE.validate_json(str(raw)) if raw is not None else None
+        return SCHEDULE_JSON.validate_json(raw) if raw is not None else None
 
     def remove(self, schedule_id: str) -> bool:
         """Removes one that was added. False where there is none of this id."""

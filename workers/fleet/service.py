@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from pydantic import TypeAdapter
 from redis import Redis
 
 from checks.config.configuration import Config
@@ -40,10 +39,6 @@ if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) == false then return
 redis.call('ZADD', KEYS[2], ARGV[3], ARGV[4])
 return 1
 """
-
-_ORDER = TypeAdapter(digest.Order)
-_DIGEST = TypeAdapter(digest.Digest)
-_HANDOFF = TypeAdapter(handoff.Handoff)
 
 SendPart = Callable[[str], bool]
 """Sends the task of one part (`SWEEP/CLUSTER`); False where the broker does not take it."""
@@ -132,7 +127,7 @@ class Fleet:
         return bool(
             self._begin(
                 keys=[self._key("digest", "order", order.id), self._key("digests")],
-                args=[_ORDER.dump_json(order).decode(), self.keep, now.timestamp(), order.id],
+                args=[digest.DIGEST_ORDER_JSON.dump_json(order).decode(), self.keep, now.timestamp(), order.id],
             )
         )
 
@@ -156,7 +151,7 @@ class Fleet:
     def digest_of(self, digest_id: str) -> digest.Digest | None:
         """A digest that has been made, or None."""
         raw = self.redis.get(self._key("digest", "doc", digest_id))
-        return _DIGEST.validate_json(str(raw)) if raw is not None else None
+        return digest.DIGEST_JSON.validate_json(raw) if raw is not None else None
 
     def _waiting(self) -> tuple[digest.Order, ...]:
         found = []
@@ -165,7 +160,7 @@ class Fleet:
             if raw is None:
                 self.redis.zrem(self._key("digests"), str(each))
             else:
-                found.append(_ORDER.validate_json(str(raw)))
+                found.append(digest.DIGEST_ORDER_JSON.validate_json(raw))
         return tuple(found)
 
     def _compose(self, order: digest.Order, sweep: Sweep | None, now: datetime) -> None:
@@ -175,7 +170,7 @@ class Fleet:
         known = [replace(self._known(each, since, now, last), swept=parts.get(each)) for each in order.clusters]
         made = digest.compose(order, known, self.ledger.mutes(now), now)
         new = self.redis.set(
-            self._key("digest", "doc", order.id), _DIGEST.dump_json(made).decode(), nx=True, ex=self.keep
+            self._key("digest", "doc", order.id), digest.DIGEST_JSON.dump_json(made).decode(), nx=True, ex=self.keep
         )
         if new and order.schedule:
             self.schedules.composed(order.schedule, now)
@@ -189,10 +184,10 @@ class Fleet:
             states=states,
             events=self.ledger.events(cluster, since, until),
             owners={
-                name: user
-                for name, (user, at) in self.history.owned(cluster).items()
+                name: owner.user
+                for name, owner in self.history.owners(cluster).items()
                 # Whoever was on an earlier failure of the gateway is not on this one.
-                if name in states and at >= states[name].since
+                if name in states and owner.at >= states[name].since
             },
             days=self.ledger.days(cluster, days) if days else {},
         )
@@ -215,7 +210,7 @@ class Fleet:
 
     def hand_over(self, order: handoff.Order, watches: Sequence[Watch]) -> bool:
         """Makes a handoff, which the courier then shows. False where this very one was made before."""
-        made = _HANDOFF.dump_json(self.preview(order, watches)).decode()
+        made = handoff.HANDOFF_JSON.dump_json(self.preview(order, watches)).decode()
         due = (order.at + REMINDED).timestamp()
         new = self._begin(
             keys=[self._key("handoff", order.id), self._key("handoffs")], args=[made, self.keep, due, order.id]
@@ -228,7 +223,7 @@ class Fleet:
         raw = self.redis.get(self._key("handoff", handoff_id))
         if raw is None:
             return None
-        found = _HANDOFF.validate_json(str(raw))
+        found = handoff.HANDOFF_JSON.validate_json(raw)
         taken = self.redis.get(self._key("handoff", handoff_id, "taken"))
         reminded = bool(self.redis.exists(self._key("handoff", handoff_id, "reminded")))
         if taken is None:

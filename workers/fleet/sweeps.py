@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pydantic import TypeAdapter
 from redis import Redis
 from redis.lock import Lock
 
-from workers.fleet.records import SweptCluster
+from workers.fleet.records import SWEPT_CLUSTER_JSON, SweptCluster
 
 MOST_ATTEMPTS = 2
 """A part that has taken two workers down with it is ended, not tried again."""
@@ -22,8 +21,6 @@ AGAIN = 30
 """Seconds after which a part that nobody has finished is sent again."""
 
 KEPT = timedelta(days=2)
-
-_SWEPT = TypeAdapter(SweptCluster)
 
 _BEGIN = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
@@ -96,7 +93,7 @@ class Sweeps:
             datetime.fromisoformat(record["created"]),
             datetime.fromisoformat(record["until"]),
             str(record["why"]),
-            tuple(_SWEPT.validate_json(str(value)) for _, value in sorted(done.items())),
+            tuple(SWEPT_CLUSTER_JSON.validate_json(value) for _, value in sorted(done.items())),
         )
 
     def open(self) -> tuple[Sweep, ...]:
@@ -117,7 +114,7 @@ class Sweeps:
     def done(self, sweep_id: str, part: SweptCluster) -> bool:
         """Notes what came of one cluster. False where that was known."""
         key = self._key("sweep", sweep_id, "done")
-        new = self.redis.hsetnx(key, part.cluster, _SWEPT.dump_json(part).decode())
+        new = self.redis.hsetnx(key, part.cluster, SWEPT_CLUSTER_JSON.dump_json(part).decode())
         self.redis.expire(key, KEPT)
         return bool(new)
 

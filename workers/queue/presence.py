@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 from celery import bootsteps
+from pydantic import Field, TypeAdapter
 from redis import Redis
 from redis.exceptions import RedisError
 
 from checks import __version__
-from checks.model.raw_values import parse_moment
 from workers.queue.connection import impatient
 from workers.queue.settings import settings
 
@@ -37,7 +37,7 @@ _FORGOTTEN = timedelta(hours=1)
 class Process:
     """A process that takes part: `role` is worker, courier, beat or listener; `name` is unique (`worker@pod`)."""
 
-    name: str
+    name: Annotated[str, Field(exclude=True)]
     version: str
     queues: tuple[str, ...]
     at: datetime
@@ -45,6 +45,9 @@ class Process:
     @property
     def role(self) -> str:
         return self.name.partition("@")[0]
+
+
+_PROCESS_JSON = TypeAdapter(Process)
 
 
 class Presence:
@@ -56,8 +59,7 @@ class Presence:
 
     def announce(self, process: Process) -> None:
         """Notes that a process is there."""
-        value = {"version": process.version, "queues": process.queues, "at": process.at.isoformat()}
-        self._redis.hset(self._key, process.name, orjson.dumps(value).decode())
+        self._redis.hset(self._key, process.name, _PROCESS_JSON.dump_json(process).decode())
         for each in self._all():
             if process.at - each.at > _FORGOTTEN:
                 self._redis.hdel(self._key, each.name)
@@ -72,12 +74,9 @@ class Presence:
 
     def _all(self) -> tuple[Process, ...]:
         found = self._redis.hgetall(self._key)
-        return tuple(_process(str(name), orjson.loads(value)) for name, value in sorted(found.items()))
-
-
-def _process(name: str, raw: dict[str, Any]) -> Process:
-    at = parse_moment(raw.get("at")) or datetime.fromtimestamp(0, UTC)
-    return Process(name, str(raw.get("version", "")), tuple(raw.get("queues", ())), at)
+        return tuple(
+            _PROCESS_JSON.validate_python({**orjson.loads(raw), "name": name}) for name, raw in sorted(found.items())
+        )
 
 
 class Announcer:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-import orjson
 from celery import Celery
+from pydantic import TypeAdapter
 from redis import Redis
 from redis.exceptions import LockError
 from redis.lock import Lock
@@ -27,6 +27,8 @@ PENDING = 10
 
 HELD = 25.0
 """Seconds for which a courier holds a document without a sign of life: more than one call to Slack may take."""
+
+_PLACE_JSON = TypeAdapter(tuple[str, str, str])
 
 _REACHED = """
 redis.call('HSET', KEYS[1], 'revision', ARGV[1])
@@ -116,7 +118,9 @@ class Documents:
         """What Slack was given so far."""
         raw = self.redis.hgetall(self._key("delivered", document))
         slots = {
-            str(slot): Delivered(str(slot), *orjson.loads(value)) for slot, value in raw.items() if slot != "revision"
+            str(slot): Delivered(str(slot), *_PLACE_JSON.validate_json(value))
+            for slot, value in raw.items()
+            if slot != "revision"
         }
         return Deliveries(slots, int(raw.get("revision", 0)))
 
@@ -124,7 +128,7 @@ class Documents:
         """Notes what Slack was given for a slot, at once after it was given."""
         key = self._key("delivered", document)
         with self.redis.pipeline(transaction=True) as pipe:
-            pipe.hset(key, slot.slot, orjson.dumps([slot.channel, slot.ts, slot.digest]).decode())
+            pipe.hset(key, slot.slot, _PLACE_JSON.dump_json((slot.channel, slot.ts, slot.digest)).decode())
             pipe.expire(key, self.keep)
             pipe.execute()
 

@@ -2,12 +2,23 @@
 
 from datetime import UTC, datetime
 
-import orjson
 from redis import Redis
 
-from checks.model.findings import Status, Verdict
-from checks.model.raw_values import parse_moment
-from workers.runs.records import GatewayVerdict, Listing, ListingState, PastRun, Run
+from checks.model.findings import Status
+from workers.runs.records import (
+    GATEWAY_VERDICT_JSON,
+    INVENTORY_JSON,
+    LISTING_JSON,
+    OWNERSHIP_JSON,
+    PAST_RUN_JSON,
+    GatewayVerdict,
+    Inventory,
+    Listing,
+    Ownership,
+    PastRun,
+    Run,
+    read_record,
+)
 
 KEPT = 200
 """Runs that are remembered of each gateway."""
@@ -37,77 +48,50 @@ class History:
         if report is None or run.order.target.host or run.order.target.client:
             return
         name = f"{report.namespace}/{report.gateway}"
-        verdict = {
-            "verdict": report.verdict.value,
-            "root_causes": list(report.root_causes),
-            "at": (run.ended or report.started_at).isoformat(),
-            "run": run.id,
-        }
-        failing = sorted({f.code for f in report.of(Status.FAIL)})
-        past = {**verdict, "failing": failing, "user": run.order.user, "channel": run.order.channel}
+        at = run.ended or report.started_at
+        verdict = GatewayVerdict(
+            report.cluster, report.namespace, report.gateway, report.verdict, report.root_causes, at, run.id
+        )
+        failing = tuple(sorted({f.code for f in report.of(Status.FAIL)}))
+        past = PastRun(run.id, at, report.verdict, report.root_causes, failing, run.order.user, run.order.channel)
         self._note(
             keys=[
                 self._key("noted", run.id),
                 self._key("past", report.cluster, name),
                 self._key("verdicts", report.cluster),
             ],
-            args=[orjson.dumps(past).decode(), orjson.dumps(verdict).decode(), name, self.keep, KEPT],
+            args=[PAST_RUN_JSON.dump_json(past), GATEWAY_VERDICT_JSON.dump_json(verdict), name, self.keep, KEPT],
         )
 
     def past(self, cluster: str, gateway: str, count: int = 10) -> tuple[PastRun, ...]:
         """The last runs for a gateway (`namespace/name`), newest first."""
-        found = [orjson.loads(raw) for raw in self.redis.lrange(self._key("past", cluster, gateway), 0, count - 1)]
-        return tuple(
-            PastRun(
-                raw["run"],
-                parse_moment(raw["at"]) or datetime.fromtimestamp(0, UTC),
-                Verdict(raw["verdict"]),
-                tuple(raw["root_causes"]),
-                tuple(raw["failing"]),
-                raw["user"],
-                raw["channel"],
-            )
-            for raw in found
-        )
+        found = self.redis.lrange(self._key("past", cluster, gateway), 0, count - 1)
+        return tuple(PAST_RUN_JSON.validate_json(raw) for raw in found)
 
     def verdicts(self, cluster: str) -> dict[str, GatewayVerdict]:
         """The last verdict of each gateway of a cluster, by `namespace/name`."""
         found: dict[str, GatewayVerdict] = {}
-        for key, value in self.redis.hgetall(self._key("verdicts", cluster)).items():
-            raw = orjson.loads(value)
+        for key, raw in self.redis.hgetall(self._key("verdicts", cluster)).items():
             namespace, _, name = str(key).partition("/")
-            found[str(key)] = GatewayVerdict(
-                cluster,
-                namespace,
-                name,
-                Verdict(raw["verdict"]),
-                tuple(raw["root_causes"]),
-                parse_moment(raw["at"]) or datetime.fromtimestamp(0, UTC),
-                raw["run"],
-            )
+            found[str(key)] = read_record(GATEWAY_VERDICT_JSON, raw, cluster=cluster, namespace=namespace, gateway=name)
         return found
 
     def own(self, run: Run, user: str) -> None:
         """Who is on a gateway's problem, since when, and by which run: for the handoff and the App Home."""
         name = f"{run.report.namespace}/{run.report.gateway}" if run.report else run.order.target.gateway
-        value = {"user": user, "at": datetime.now(UTC).isoformat(), "run": run.id}
-        self.redis.hset(self._key("owners", run.order.target.cluster), name, orjson.dumps(value).decode())
-
-    def owners(self, cluster: str) -> dict[str, str]:
-        """Who is on it, by `namespace/name`; of problems that are gone, too."""
-        found = self.redis.hgetall(self._key("owners", cluster))
-        return {str(name): str(orjson.loads(value)["user"]) for name, value in found.items()}
+        self._own(run.order.target.cluster, name, Ownership(user, datetime.now(UTC), run.id))
 
     def take(self, cluster: str, gateway: str, user: str, at: datetime) -> None:
         """Somebody takes a gateway's problem over from a shift."""
-        value = {"user": user, "at": at.isoformat(), "run": ""}
-        self.redis.hset(self._key("owners", cluster), gateway, orjson.dumps(value).decode())
+        self._own(cluster, gateway, Ownership(user, at))
 
-    def owned(self, cluster: str) -> dict[str, tuple[str, datetime]]:
+    def owners(self, cluster: str) -> dict[str, Ownership]:
         """Who is on it and since when, by `namespace/name`; of problems that are gone, too."""
-        found = {str(name): orjson.loads(raw) for name, raw in self.redis.hgetall(self._key("owners", cluster)).items()}
-        never = datetime.fromtimestamp(0, UTC)
-        return {name: (str(each["user"]), parse_moment(each["at"]) or never) for name, each in found.items()}
+        found = self.redis.hgetall(self._key("owners", cluster))
+        return {str(name): OWNERSHIP_JSON.validate_json(raw) for name, raw in found.items()}
+
+    def _own(self, cluster: str, gateway: str, ownership: Ownership) -> None:
+        self.redis.hset(self._key("owners", cluster), gateway, OWNERSHIP_JSON.dump_json(ownership).decode())
 
     def asks_again(self, cluster: str, seconds: int = 60) -> bool:
         """Whether a cluster may be asked again for its gateways: once in so many seconds."""
@@ -115,48 +99,22 @@ class History:
 
     def keep_inventory(self, cluster: str, gateways: tuple[tuple[str, bool], ...]) -> None:
         """Keeps which gateways a cluster's profile has (`namespace/name`, enabled): for suggestions and forms."""
-        value = orjson.dumps({"gateways": gateways, "at": datetime.now(UTC).isoformat()}).decode()
+        value = INVENTORY_JSON.dump_json(Inventory(gateways, datetime.now(UTC)))
         self.redis.set(self._key("inventory", cluster), value, ex=self.keep)
 
-    def inventory(self, cluster: str) -> tuple[tuple[tuple[str, bool], ...], datetime | None]:
-        """The gateways last seen in a cluster's profile, and when that was; nothing and None where never."""
+    def inventory(self, cluster: str) -> Inventory:
+        """The gateways last seen in a cluster's profile, and when that was."""
         raw = self.redis.get(self._key("inventory", cluster))
-        if raw is None:
-            return (), None
-        value = orjson.loads(raw)
-        return tuple((str(name), bool(on)) for name, on in value["gateways"]), parse_moment(value["at"])
+        return INVENTORY_JSON.validate_json(raw) if raw is not None else Inventory()
 
     def save_listing(self, listing: Listing) -> None:
         """Keeps the state of one `list` answer for an hour."""
-        value = {
-            "cluster": listing.cluster,
-            "user": listing.user,
-            "channel": listing.channel,
-            "response_url": listing.response_url,
-            "state": listing.state.value,
-            "gateways": listing.gateways,
-            "problem": listing.problem,
-            "at": listing.at.isoformat() if listing.at else None,
-        }
-        self.redis.set(self._key("listing", listing.id), orjson.dumps(value).decode(), ex=3600)
+        self.redis.set(self._key("listing", listing.id), LISTING_JSON.dump_json(listing), ex=3600)
 
     def listing(self, listing_id: str) -> Listing | None:
         """One `list` answer, or None where it is too old."""
         raw = self.redis.get(self._key("listing", listing_id))
-        if raw is None:
-            return None
-        value = orjson.loads(raw)
-        return Listing(
-            id=listing_id,
-            cluster=value["cluster"],
-            user=value["user"],
-            channel=value["channel"],
-            response_url=value["response_url"],
-            state=ListingState(value["state"]),
-            gateways=tuple((str(name), bool(on)) for name, on in value["gateways"]),
-            problem=value["problem"],
-            at=parse_moment(value["at"]),
-        )
+        return read_record(LISTING_JSON, raw, id=listing_id) if raw is not None else None
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)

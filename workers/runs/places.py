@@ -1,10 +1,8 @@
 """What places in Slack stand for: the run of a thread, the last choice of a channel, requests that were seen already."""
 
-import orjson
 from redis import Redis
 
-from workers.runs.records import Target
-from workers.runs.stored import target_from_json, target_to_json
+from workers.runs.records import TARGET_JSON, Target
 
 SEEN = 3600
 """Seconds for which a request is remembered; Slack repeats within minutes."""
@@ -33,12 +31,12 @@ class Places:
 
     def chose(self, channel: str, target: Target) -> None:
         """What was last asked for in a channel."""
-        self.redis.set(self._key("chosen", channel), orjson.dumps(target_to_json(target)).decode(), ex=self.keep)
+        self.redis.set(self._key("chosen", channel), TARGET_JSON.dump_json(target), ex=self.keep)
 
     def last_choice(self, channel: str) -> Target | None:
         """What was last asked for in a channel, or None."""
         raw = self.redis.get(self._key("chosen", channel))
-        return target_from_json(orjson.loads(raw)) if raw is not None else None
+        return TARGET_JSON.validate_json(raw) if raw is not None else None
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)

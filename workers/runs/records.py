@@ -3,8 +3,17 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated, Any, TypeVar
+
+import orjson
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, TypeAdapter, WrapSerializer
 
 from checks.model.findings import Finding, Report, Verdict
+
+_T = TypeVar("_T")
+
+FromKey = Annotated[str, Field(exclude=True)]
+"""Part of a record's key in Redis, and so not of the record itself."""
 
 
 class RunState(StrEnum):
@@ -110,9 +119,9 @@ class Accepted:
 class GatewayVerdict:
     """A gateway's last verdict."""
 
-    cluster: str
-    namespace: str
-    gateway: str
+    cluster: FromKey
+    namespace: FromKey
+    gateway: FromKey
     verdict: Verdict
     root_causes: tuple[str, ...]
     at: datetime
@@ -130,6 +139,32 @@ class PastRun:
     failing: tuple[str, ...]
     user: str
     channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A person's comment on a run that is wrong."""
+
+    at: datetime
+    user: str
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """The owner of a gateway's incident, since when, and the run in whose thread that was said."""
+
+    user: str
+    at: datetime
+    run: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """The gateways last seen in a cluster's profile (`namespace/name`, enabled); `at` is None where it was never read."""
+
+    gateways: tuple[tuple[str, bool], ...] = ()
+    at: datetime | None = None
 
 
 class WatchState(StrEnum):
@@ -169,7 +204,7 @@ class Look:
 class Watch:
     """A gateway that is looked at again and again until it works or the time is up."""
 
-    id: str
+    id: FromKey
     target: Target
     user: str
     channel: str
@@ -201,7 +236,7 @@ class ListingState(StrEnum):
 class Listing:
     """The answer to `list CLUSTER`: the gateways that Azure's profile has (namespace/name, enabled), for one person."""
 
-    id: str
+    id: FromKey
     cluster: str
     user: str
     channel: str
@@ -228,3 +263,29 @@ class Deliveries:
 
     slots: dict[str, Delivered] = field(default_factory=dict)
     revision: int = 0
+
+
+def _flat(order: Order, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    written = fields(order)
+    return {**written.pop("target"), **written}
+
+
+def _nested(written: Any) -> Any:
+    return {**written, "target": written} if isinstance(written, dict) else written
+
+
+TARGET_JSON = TypeAdapter(Target)
+ORDER_JSON: TypeAdapter[Order] = TypeAdapter(Annotated[Order, BeforeValidator(_nested), WrapSerializer(_flat)])
+RUN_RECORD = TypeAdapter(Run)
+GATEWAY_VERDICT_JSON = TypeAdapter(GatewayVerdict)
+PAST_RUN_JSON = TypeAdapter(PastRun)
+REMARK_JSON = TypeAdapter(Remark)
+OWNERSHIP_JSON = TypeAdapter(Ownership)
+INVENTORY_JSON = TypeAdapter(Inventory)
+WATCH_JSON = TypeAdapter(Watch)
+LISTING_JSON = TypeAdapter(Listing)
+
+
+def read_record(adapter: TypeAdapter[_T], raw: str | bytes, **from_key: str) -> _T:
+    """A record with the fields that its key holds. Raises ValueError."""
+    return adapter.validate_python({**orjson.loads(raw), **from_key})

@@ -13,9 +13,8 @@ from redis import Redis
 from redis.lock import Lock
 
 from checks.model.findings import Finding, Report
-from checks.reports.document import finding_from_json, finding_to_json, to_json
-from workers.runs.records import Accepted, Order, Run, RunState
-from workers.runs.stored import order_to_json, run_from_record
+from checks.reports.document import FINDINGS, REPORT
+from workers.runs.records import ORDER_JSON, REMARK_JSON, RUN_RECORD, Accepted, Order, Remark, Run, RunState
 from workers.telemetry.metrics import RUN_SECONDS, RUNS
 
 REPEATS = timedelta(hours=1)
@@ -93,7 +92,7 @@ class Runs:
             ],
             args=[
                 run_id,
-                orjson.dumps(order_to_json(order)),
+                ORDER_JSON.dump_json(order),
                 now.isoformat(),
                 int(REPEATS.total_seconds()),
                 order.user,
@@ -119,8 +118,18 @@ class Runs:
             record, order, findings, joined = pipe.execute()
         if not record.get("order"):
             return None
-        found = [finding_from_json(raw) for slug in order for raw in orjson.loads(findings.get(slug, "[]"))]
-        return run_from_record(run_id, record, found, joined)
+        report = record.get("report")
+        return RUN_RECORD.validate_python(
+            {
+                **record,
+                "id": run_id,
+                "order": ORDER_JSON.validate_json(record["order"]),
+                "findings": [each for slug in order for each in FINDINGS.validate_json(findings.get(slug, "[]"))],
+                "report": REPORT.validate_json(report) if report else None,
+                "choices": orjson.loads(record.get("choices", "[]")),
+                "joined": sorted(joined),
+            }
+        )
 
     def active(self) -> tuple[Run, ...]:
         """All runs that have not ended, oldest first."""
@@ -167,13 +176,13 @@ class Runs:
                     self._key("run", run_id, "findings"),
                     self._key("run", run_id, "order"),
                 ],
-                args=[check, orjson.dumps([finding_to_json(f) for f in findings]), self.keep_evidence],
+                args=[check, FINDINGS.dump_json(tuple(findings)), self.keep_evidence],
             )
         )
 
     def finish(self, run: Run, report: Report) -> bool:
         """Ends the run with its report. False where it had ended before."""
-        document = orjson.dumps(to_json(report)).decode()
+        document = REPORT.dump_json(report).decode()
         return self._ended(run, report.verdict.value, state=RunState.DONE.value, report=document)
 
     def refuse(self, run: Run, problem: str, choices: Iterable[str] = ()) -> bool:
@@ -206,18 +215,18 @@ class Runs:
     def remark(self, run: Run, user: str, comment: str) -> None:
         """Keeps the run, its findings and what somebody says is wrong with it for a year, for whoever maintains the checks."""
         with self.redis.pipeline(transaction=True) as pipe:
-            value = {"at": datetime.now(UTC).isoformat(), "user": user, "comment": comment}
-            pipe.rpush(self._key("run", run.id, "remarks"), orjson.dumps(value).decode())
+            remark = Remark(datetime.now(UTC), user, comment)
+            pipe.rpush(self._key("run", run.id, "remarks"), REMARK_JSON.dump_json(remark))
             pipe.sadd(self._key("remarked"), run.id)
             for part in ((), ("findings",), ("order",), ("remarks",)):
                 pipe.expire(self._key("run", run.id, *part), REMARKED, gt=True)
             pipe.expire(self._key("run", run.id, "remarks"), REMARKED)
             pipe.execute()
 
-    def remarks(self, run_id: str) -> tuple[tuple[str, str], ...]:
-        """Who said what about a run."""
-        found = [orjson.loads(raw) for raw in self.redis.lrange(self._key("run", run_id, "remarks"), 0, -1)]
-        return tuple((str(each["user"]), str(each["comment"])) for each in found)
+    def remarks(self, run_id: str) -> tuple[Remark, ...]:
+        """The comments on a run, oldest first."""
+        found = self.redis.lrange(self._key("run", run_id, "remarks"), 0, -1)
+        return tuple(REMARK_JSON.validate_json(raw) for raw in found)
 
     def _note(self, run: Run, field: str, value: str) -> None:
         if self.redis.exists(self._key("run", run.id)):

@@ -10,15 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import orjson
 from redis import Redis
 from redis.exceptions import LockError
 
-from checks.model.findings import Verdict
-from checks.model.raw_values import parse_moment
 from checks.reports.wording import roots_of
-from workers.runs.records import Accepted, Look, Order, Run, Target, Watch, WatchState
-from workers.runs.stored import target_from_json, target_to_json
+from workers.runs.records import WATCH_JSON, Accepted, Look, Order, Run, Target, Watch, WatchState, read_record
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +50,7 @@ class Watches:
     def get(self, watch_id: str) -> Watch | None:
         """A watch, or None where it is unknown or too old."""
         raw = self.redis.get(self._key("watch", watch_id))
-        return _watch(watch_id, str(raw)) if raw is not None else None
+        return read_record(WATCH_JSON, raw, id=watch_id) if raw is not None else None
 
     def going(self, user: str | None = None) -> tuple[Watch, ...]:
         """The watches that have not ended, of a user where given, oldest first."""
@@ -145,63 +141,7 @@ class Watches:
         self.redis.zadd(self._key("watches"), {watch.id: at.timestamp()})
 
     def _keep(self, watch: Watch) -> None:
-        self.redis.set(self._key("watch", watch.id), orjson.dumps(_to_json(watch)).decode(), ex=self.keep)
+        self.redis.set(self._key("watch", watch.id), WATCH_JSON.dump_json(watch), ex=self.keep)
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)
-
-
-def _to_json(watch: Watch) -> dict[str, object]:
-    return {
-        "target": target_to_json(watch.target),
-        "user": watch.user,
-        "channel": watch.channel,
-        "thread": watch.thread,
-        "began": watch.began.isoformat(),
-        "until": watch.until.isoformat(),
-        "state": watch.state.value,
-        "looks": watch.looks,
-        "good": watch.good,
-        "last": _look_to_json(watch.last) if watch.last else None,
-        "changes": [_look_to_json(look) for look in watch.changes],
-        "run": watch.run,
-        "ended": watch.ended.isoformat() if watch.ended else None,
-        "stopped_by": watch.stopped_by,
-    }
-
-
-def _watch(watch_id: str, raw: str) -> Watch:
-    value = orjson.loads(raw)
-    return Watch(
-        id=watch_id,
-        target=target_from_json(value["target"]),
-        user=value["user"],
-        channel=value["channel"],
-        thread=value["thread"],
-        began=_moment(value["began"]),
-        until=_moment(value["until"]),
-        state=WatchState(value["state"]),
-        looks=value["looks"],
-        good=value["good"],
-        last=_look(value["last"]) if value["last"] else None,
-        changes=tuple(_look(look) for look in value["changes"]),
-        run=value["run"],
-        ended=parse_moment(value["ended"]),
-        stopped_by=value["stopped_by"],
-    )
-
-
-def _look_to_json(look: Look) -> dict[str, object]:
-    verdict = look.verdict.value if look.verdict else None
-    return {"at": look.at.isoformat(), "verdict": verdict, "causes": look.causes, "run": look.run}
-
-
-def _look(value: dict[str, object]) -> Look:
-    verdict = value["verdict"]
-    causes = value["causes"]
-    assert isinstance(causes, list)  # noqa: S101 - written above
-    return Look(_moment(str(value["at"])), Verdict(str(verdict)) if verdict else None, tuple(causes), str(value["run"]))
-
-
-def _moment(value: str) -> datetime:
-    return parse_moment(value) or datetime.fromtimestamp(0, UTC)

@@ -108,7 +108,7 @@ def known(client: Client, now: datetime, first: datetime) -> list[digest.Known]:
             ledger.states(cluster),
             ledger.events(cluster, first, now),
             ledger.sweeps(cluster, first, now)[-1],
-            {name: user for name, (user, _) in client.history.owned(cluster).items()},
+            {name: owner.user for name, owner in client.history.owners(cluster).items()},
             ledger.days(cluster, days),
         )
         for cluster in CLUSTERS

@@ -177,7 +177,7 @@ def test_a_shift_is_handed_over_as_a_draft_first_and_taken(talk: Conversation) -
     assert latest is not None
     assert "has it since" in latest.shown
     assert "take_handoff" not in latest.buttons
-    assert talk.client.history.owners("prod-weu") == {"team-egress/egw": "U0BOB"}
+    assert talk.client.history.owners("prod-weu")["team-egress/egw"].user == "U0BOB"
 
 
 def test_nobody_takes_it_and_one_reminder_comes(talk: Conversation) -> None:

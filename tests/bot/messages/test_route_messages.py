@@ -16,7 +16,7 @@ from bot.messages.route_picture import alternative, picture
 from bot.messages.run import messages
 from bot.sandbox.blocks import is_too_long, problems_of_message
 from checks.model.route import Correction, Decision, Hop, HopName, Mark, Outcome, Rival, Route, Way
-from checks.reports.route_document import route_from_json, route_to_json
+from checks.reports.document import REPORT, ROUTE
 from tests.bot import stories
 from tests.bot.messages.test_hostile_text import CONTROL, FORBIDDEN, anything
 from tests.checks.istio.route.breakages import BREAKAGES, HTTP, host_of
@@ -82,7 +82,12 @@ def test_without_a_host_there_is_no_route() -> None:
 
 
 def test_a_route_that_this_version_cannot_read_is_left_out() -> None:
-    assert route_from_json({"ways": [{"outcome": "teleports"}]}) is None
+    report = run_with(broken_route("the Service has no such port")).report
+    assert report is not None
+    written = REPORT.dump_python(report, mode="json")
+    assert REPORT.validate_python(written).route is not None
+    written["route"]["ways"][0]["outcome"] = "teleports"
+    assert REPORT.validate_python(written).route is None
 
 
 @st.composite
@@ -133,8 +138,7 @@ def test_whatever_objects_are_called_the_messages_are_valid_and_silent(route: Ro
 @settings(max_examples=25, deadline=None)
 @given(routes())
 def test_whatever_objects_are_called_the_document_reads_back_and_the_picture_is_drawn(route: Route) -> None:
-    written = route_to_json(route)
-    again = route_from_json(written)
-    assert again is not None
-    assert route_to_json(again) == written
+    written = ROUTE.dump_json(route)
+    again = ROUTE.validate_json(written)
+    assert ROUTE.dump_json(again) == written
     picture(again)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from checks.model.findings import Change, Report
-from checks.reports.document import from_json, stamp, to_json
+from checks.reports.document import REPORT, stamp
 from checks.reports.markdown import markdown
 from checks.reports.text import verdict
 from tests.clusters.compose import Cluster, compose, named
@@ -171,4 +171,4 @@ def test_every_written_form_shows_them() -> None:
     assert line in list(verdict(found))
     row = "| 2026-11-23T02:41:00Z | StaticGatewayConfiguration team-egress/sgc | spec edited | kubectl-edit |"
     assert row in markdown(found)
-    assert from_json(to_json(found)).changes == found.changes
+    assert REPORT.validate_json(REPORT.dump_json(found)).changes == found.changes

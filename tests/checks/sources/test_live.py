@@ -16,7 +16,7 @@ from checks.facts.egress_gateway import AmbiguousGateway
 from checks.facts.fact import AzureCall, Listed, PodName
 from checks.model.findings import Report
 from checks.model.question import Question
-from checks.reports.document import to_json
+from checks.reports.document import REPORT
 from checks.sources.live import open_source
 from checks.sources.recorded import RecordedSource
 from checks.sources.recording import RecordingSource
@@ -68,7 +68,7 @@ def report(source: Source, asked: Question, timeout: float = 30) -> Report:
 
 def said(found: Report) -> list[str]:
     """What the report says, but for how long it took: its JSON, line by line."""
-    whole: dict[str, Any] = {**to_json(found), "duration_seconds": 0}
+    whole: dict[str, Any] = {**REPORT.dump_python(found, mode="json"), "duration_seconds": 0}
     return orjson.dumps(whole, option=orjson.OPT_INDENT_2).decode().splitlines()
 
 

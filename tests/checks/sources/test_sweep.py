@@ -18,7 +18,7 @@ from checks.config.configuration import ClusterConfig
 from checks.engine.sweep import ClusterSweep, worst
 from checks.model.findings import Report, Status, Verdict
 from checks.model.question import ClusterIdentity, Question
-from checks.reports.document import from_json
+from checks.reports.document import REPORT
 from checks.sources.live import close_sources, open_source
 from checks.sources.recorded import RecordedSource
 from checks.sources.run import run
@@ -183,7 +183,7 @@ def test_json_is_one_document_a_line(configured: Any) -> None:
     done = configured({"good": named("base"), "gone": None}, "--output", "json")
     assert done.exit_code == 3
     documents = {(each := orjson.loads(line))["cluster"]: each for line in done.stdout.splitlines()}
-    assert from_json(documents["good"]).verdict is Verdict.HEALTHY
+    assert REPORT.validate_python(documents["good"]).verdict is Verdict.HEALTHY
     assert documents["gone"]["gateway"] is None
     assert documents["gone"]["verdict"] == "inconclusive"
     assert "there is no such bundle" in documents["gone"]["gaps"][0]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.model.route import Route
-from checks.reports.route_document import route_to_json
+from checks.reports.document import ROUTE
 from tests.checks.istio.route.breakages import ALL, BREAKAGES, HTTP, Breakage, host_of
 from tests.checks.istio.route.traced import istio, plus, traced
 from tests.clusters.compose import Cluster, Manifest, identity, named
@@ -68,7 +68,7 @@ def unrelated(draw: st.DrawFn) -> Manifest:
 
 
 def told(route: Route) -> str:
-    return json.dumps(route_to_json(route), sort_keys=True)
+    return json.dumps(ROUTE.dump_python(route, mode="json"), sort_keys=True)
 
 
 @settings(max_examples=120, deadline=None)
