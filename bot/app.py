@@ -26,7 +26,6 @@ from bot.slack.metrics import ACKNOWLEDGED, FAULTS
 from bot.slack.settings import Settings
 from checks.config.configuration import Config
 from workers.client import Client, Unavailable
-from workers.telemetry.metrics import Waits
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +116,7 @@ def make_web(app: App | None, client: Client, identity: Identity, alive: Callabl
         return "ok", 200
 
     waits = CollectorRegistry()
-    waits.register(Waits(client.settings))
+    waits.register(client.backlog_metrics())
 
     @web.get("/metrics")
     def metrics() -> Response:

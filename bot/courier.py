@@ -72,14 +72,13 @@ class Courier:
 
     def __init__(self, client: Client, slack: Slack) -> None:
         self.client = client
-        self.documents = client.documents
         self.slack = slack
-        self.thread = Thread(client.documents, slack)
+        self.thread = Thread(client, slack)
         self.fleet = FleetCourier(client, slack, self.thread)
 
     def deliver(self, document: str) -> Outcome:
         """Shows the document's latest state. Raises `workers.client.Unavailable` while Redis is gone."""
-        if (wait := self.documents.waits(document)) > 0:
+        if (wait := self.client.pause_left(document)) > 0:
             return Outcome(wait, limited=True)
         outcome = Outcome(0.0)
         for _ in range(LOOKS):
@@ -87,18 +86,18 @@ class Courier:
             if outcome.again_in != 0.0:
                 break
         if outcome.again_in is not None and outcome.limited:
-            self.documents.postponed(document, outcome.again_in)
+            self.client.pause(document, outcome.again_in)
         return outcome
 
     def _look(self, document: str) -> Outcome:
-        revision = self.documents.looked(document)
-        with self.documents.held(document) as hold:
+        revision = self.client.start_delivery(document)
+        with self.client.hold(document) as hold:
             if hold is None:
                 # Whoever holds it looks at the newest revision before it lets go of the document.
                 return Outcome()
             outcome = self._shown(Showing(document, revision, hold))
         # Asked after the hold is given back: a change from here on finds a courier that is free to show it.
-        if outcome.again_in is None and not self.documents.reached(document, revision):
+        if outcome.again_in is None and not self.client.end_delivery(document, revision):
             return Outcome(again_in=0.0)
         return outcome
 
@@ -120,7 +119,7 @@ class Courier:
             return Outcome(30.0, limited=True)
         except SlackRefusal as refused:
             log.error("%s cannot be shown: %s", document, refused)  # noqa: TRY400 - the code says it, a traceback does not
-            self.documents.given_up(document)
+            self.client.abandon_delivery(document)
             return Outcome()
 
     def _made_so(self, showing: Showing) -> Outcome:
@@ -144,7 +143,7 @@ class Courier:
     def _run(self, showing: Showing, run_id: str) -> Outcome:
         run = self.client.run(run_id)
         if run is None:
-            self.documents.given_up(showing.document)
+            self.client.abandon_delivery(showing.document)
             return Outcome()
         try:
             return self._thread(showing, run)
@@ -156,15 +155,15 @@ class Courier:
         now = datetime.now(UTC)
         before = self.client.run(run.order.after) if run.order.after else None
         later = self.client.run(run.later) if run.later else None
-        image = known_picture(self.documents, run)
+        image = known_picture(self.client, run)
         rest = self._placed(showing, run, messages(run, now, before, later, image))
         # The list of hops comes first: a picture that cannot be uploaded must not keep it back.
-        if not image and before is None and (image := uploaded_picture(self.documents, self.slack, showing, run)):
+        if not image and before is None and (image := uploaded_picture(self.client, self.slack, showing, run)):
             rest = self._placed(showing, run, messages(run, now, before, later, image))
         self._begun(run)
         if run.state.ended and rest is None:
             self.thread.forget(showing.document)
-            self.client.history.note(run)
+            self.client.note_verdict(run)
         wait = findings_wait(run, now)
         return Outcome(again_in=min((each for each in (rest, wait or None) if each is not None), default=None))
 
@@ -179,59 +178,59 @@ class Courier:
 
     def _begun(self, run: Run) -> None:
         """From here on the thread's words are about this run."""
-        parent = self.documents.deliveries(f"run/{run.id}").slots.get("parent")
+        parent = self.client.delivered(f"run/{run.id}").get("parent")
         if parent is not None and not parent.ts.startswith("?") and not run.later:
-            self.client.places.begun(parent.channel, run.order.thread or parent.ts, run.id)
+            self.client.remember_thread(parent.channel, run.order.thread or parent.ts, run.id)
 
     def _elsewhere(self, showing: Showing, run: Run, refused: SlackRefusal) -> Outcome:
         """The channel is closed to us: whoever asked is told through the command's response URL, else directly."""
         slot = "elsewhere/end" if run.state.ended else "elsewhere/begin"
-        if slot not in self.documents.deliveries(showing.document).slots:
+        if slot not in self.client.delivered(showing.document):
             message = elsewhere(run, closed=isinstance(refused, ChannelGone))
             tell_person(self.slack, run.order.user, run.order.channel, run.order.response_url, message)
-            self.documents.delivered(showing.document, Delivered(slot, run.order.user, "0", message.digest))
+            self.client.note_delivered(showing.document, Delivered(slot, run.order.user, "0", message.digest))
         return Outcome()
 
     # watches and files
 
     def _watch(self, showing: Showing, watch_id: str) -> Outcome:
-        watch = self.client.watches.get(watch_id)
+        watch = self.client.find_watch(watch_id)
         if watch is None:
-            self.documents.given_up(showing.document)
+            self.client.abandon_delivery(showing.document)
             return Outcome()
-        wanted = watch_messages(watch, self.client.watches.interval)
+        wanted = watch_messages(watch, self.client.watch_interval)
         try:
             return Outcome(again_in=self.thread.show(showing, Place(watch.channel, watch.thread), wanted))
         except (NotInChannel, ChannelGone) as refused:
             log.error("%s cannot be shown in %s: %s", showing.document, watch.channel, refused)  # noqa: TRY400 - as above
-            if watch.state.ended and "elsewhere/end" not in self.documents.deliveries(showing.document).slots:
+            if watch.state.ended and "elsewhere/end" not in self.client.delivered(showing.document):
                 tell_person(self.slack, watch.user, watch.channel, "", wanted[1])
-                self.documents.delivered(showing.document, Delivered("elsewhere/end", watch.user, "0", ""))
+                self.client.note_delivered(showing.document, Delivered("elsewhere/end", watch.user, "0", ""))
             return Outcome()
 
     def _file(self, showing: Showing, name: str) -> Outcome:
         run_id, _, kind = name.partition(":")
         run = self.client.run(run_id)
         if run is None:
-            self.documents.given_up(showing.document)
+            self.client.abandon_delivery(showing.document)
             return Outcome()
-        parent = self.documents.deliveries(f"run/{run_id}").slots.get("parent")
+        parent = self.client.delivered(f"run/{run_id}").get("parent")
         thread = run.order.thread or (parent.ts if parent is not None else None)
-        file = bundle_file(run_id, self.client.evidence.bundle(run_id)) if kind == "bundle" else report_file(run)
+        file = bundle_file(run_id, self.client.evidence(run_id)) if kind == "bundle" else report_file(run)
         if file is not None and thread is not None:
-            upload(self.documents, self.slack, showing, Place(run.order.channel, thread), file)
+            upload(self.client, self.slack, showing, Place(run.order.channel, thread), file)
         return Outcome()
 
     # listings
 
     def _listing(self, document: str, name: str) -> Outcome:
-        listing = self.client.history.listing(name)
+        listing = self.client.listing(name)
         if listing is None or listing.state is ListingState.WAITING:
             return Outcome()
-        if "answer" not in self.documents.deliveries(document).slots:
+        if "answer" not in self.client.delivered(document):
             message = listing_answer(listing, self.client.verdicts(listing.cluster))
             tell_person(self.slack, listing.user, listing.channel, listing.response_url, message)
-            self.documents.delivered(document, Delivered("answer", listing.channel, "0", message.digest))
+            self.client.note_delivered(document, Delivered("answer", listing.channel, "0", message.digest))
         return Outcome()
 
 

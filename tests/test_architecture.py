@@ -146,6 +146,40 @@ def test_a_hidden_read_is_noticed(line: str, noticed: str) -> None:
     assert list(impure_calls(line)) == [noticed]
 
 
+def reaches_through(source: str) -> Iterator[str]:
+    """Attributes of what lies behind the client of the workers, and its stores by whatever name."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Attribute(
+                attr=member,
+                value=ast.Attribute(attr=behind, value=ast.Name(id="client") | ast.Attribute(attr="client")),
+            ):
+                yield f"line {node.lineno}: client.{behind}.{member}"
+            case ast.Attribute(attr="stores", value=ast.Name(id="client") | ast.Attribute(attr="client")):
+                yield f"line {node.lineno}: client.stores"
+            case _:
+                pass
+
+
+def test_the_bot_calls_the_client_of_the_workers_and_nothing_behind_it() -> None:
+    files = {file.relative_to(ROOT).as_posix(): file.read_text() for file in (ROOT / "bot").rglob("*.py")}
+    assert "client.start(" in files["bot/desk/desk.py"]
+    assert {name: found for name, text in files.items() if (found := list(reaches_through(text)))} == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "noticed"),
+    [
+        ('desk.client.runs.get("a")', ["line 1: client.runs.get"]),
+        ("interval = client.watches.interval", ["line 1: client.watches.interval"]),
+        ("self.stores = client.stores", ["line 1: client.stores"]),
+        ('self.client.run("a")', []),
+    ],
+)
+def test_reaching_through_the_client_is_noticed(line: str, noticed: list[str]) -> None:
+    assert list(reaches_through(line)) == noticed
+
+
 def test_every_dependency_has_its_reason() -> None:
     demo = tomllib.loads((ROOT / "bot/sandbox/pyproject.toml").read_text())["project"]
     declared = [

@@ -6,15 +6,15 @@ from bot.delivery.thread import Showing
 from bot.messages.route import route_of
 from bot.messages.route_picture import alternative, picture
 from bot.slack.client import MissingScope, RateLimited, Slack, SlackRefusal, TokenRevoked, Unreachable
-from workers.runs.documents import Documents
+from workers.client import Client
 from workers.runs.records import Delivered, Run
 
 log = logging.getLogger(__name__)
 
 
-def known_picture(documents: Documents, run: Run) -> str:
+def known_picture(client: Client, run: Run) -> str:
     """The id of the picture that was uploaded for the run; "" where there is none yet."""
-    there = documents.deliveries(_key(run)).slots.get("file")
+    there = client.delivered(_key(run)).get("file")
     return there.ts if there is not None else ""
 
 
@@ -22,7 +22,7 @@ def _key(run: Run) -> str:
     return f"picture/{run.id}"
 
 
-def uploaded_picture(documents: Documents, slack: Slack, showing: Showing, run: Run) -> str:
+def uploaded_picture(client: Client, slack: Slack, showing: Showing, run: Run) -> str:
     """Uploads the picture and gives its id; "" where there is no route, or it may not be uploaded: the list of hops says the
     same. Raises a SlackRefusal that is to be waited for."""
     route = route_of(run) if run.state.ended else None
@@ -40,5 +40,5 @@ def uploaded_picture(documents: Documents, slack: Slack, showing: Showing, run: 
     except (MissingScope, SlackRefusal) as refused:
         log.warning("the route of run %s comes without its picture: %s", run.id, refused)
         return ""
-    documents.delivered(_key(run), Delivered("file", run.order.channel, file_id, ""))
+    client.note_delivered(_key(run), Delivered("file", run.order.channel, file_id, ""))
     return file_id

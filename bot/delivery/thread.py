@@ -23,7 +23,8 @@ from bot.slack.client import (
     TooLong,
     Unreachable,
 )
-from workers.runs.documents import Documents, Hold
+from workers.client import Client
+from workers.runs.documents import Hold
 from workers.runs.records import Delivered
 
 log = logging.getLogger(__name__)
@@ -54,15 +55,15 @@ class Place:
 class Thread:
     """Makes threads match their documents, with one Slack client."""
 
-    def __init__(self, documents: Documents, slack: Slack) -> None:
-        self.documents = documents
+    def __init__(self, client: Client, slack: Slack) -> None:
+        self.client = client
         self.slack = slack
         self._edited: dict[tuple[str, str], float] = {}
 
     def show(self, showing: Showing, place: Place, wanted: Sequence[Message]) -> float | None:
         """Shows the messages. Gives the seconds after which to look again: 0 where a newer revision is there already,
         None where all is shown. Raises a SlackRefusal where Slack does not let it."""
-        delivered = self.documents.deliveries(showing.document).slots
+        delivered = self.client.delivered(showing.document)
         begins = place.thread is None
         place = _placed(place, delivered)
         waits: list[float] = []
@@ -84,7 +85,7 @@ class Thread:
                 continue
             if heads:
                 place = Place(place.channel, posted.ts)
-            if self.documents.newest(showing.document) > showing.revision:
+            if self.client.revision(showing.document) > showing.revision:
                 return 0.0
         if waiting_end is not None:
             raise waiting_end
@@ -109,7 +110,7 @@ class Thread:
         posted = self._updated(showing, message, before, about) if before is not None else None
         if posted is None:
             posted = self._posted(showing, place, message, about)
-        self.documents.delivered(showing.document, Delivered(message.slot, posted.channel, posted.ts, message.digest))
+        self.client.note_delivered(showing.document, Delivered(message.slot, posted.channel, posted.ts, message.digest))
         if message.every:
             self._edited[showing.document, message.slot] = time.monotonic()
         return posted
@@ -129,7 +130,7 @@ class Thread:
         # Noted before it is tried: a crash between the post and its answer must not lead to a second post.
         begun = f"?{time.time() - CLOCKS:.6f}"
         showing.hold.keep()
-        self.documents.delivered(showing.document, Delivered(message.slot, place.channel, begun, ""))
+        self.client.note_delivered(showing.document, Delivered(message.slot, place.channel, begun, ""))
         try:
             return formed(
                 message, lambda text, blocks: self.slack.post(place.channel, text, blocks, place.thread, about)
@@ -137,7 +138,7 @@ class Thread:
         except Unreachable:
             raise
         except SlackRefusal:
-            self.documents.undelivered(showing.document, message.slot)
+            self.client.forget_delivered(showing.document, message.slot)
             raise
 
     def _lost(self, attempt: Delivered, thread: str | None, about: Mapping[str, str]) -> Delivered | None:
@@ -161,7 +162,7 @@ class Thread:
                 self.slack.delete(Posted(where.channel, where.ts))
             except MessageGone:
                 log.info("%s of %s is gone already", slot, showing.document)
-            self.documents.undelivered(showing.document, slot)
+            self.client.forget_delivered(showing.document, slot)
 
 
 def formed(message: Message, send: _Send) -> Posted:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bot.delivery.thread import CLOCKS, Place, Showing
 from bot.slack.client import Slack, SlackRefusal, Unreachable
 from checks.reports.markdown import markdown
-from workers.runs.documents import Documents
+from workers.client import Client
 from workers.runs.records import Delivered, Run
 
 
@@ -31,21 +31,21 @@ def report_file(run: Run) -> File | None:
     return File(f"egress-diag-{run.id}.md", f"Report of run {run.id}", markdown(run.report).encode())
 
 
-def upload(documents: Documents, slack: Slack, showing: Showing, place: Place, file: File) -> None:
+def upload(client: Client, slack: Slack, showing: Showing, place: Place, file: File) -> None:
     """Uploads the file into the thread, unless it is there. Raises a SlackRefusal where Slack does not let it."""
-    before = documents.deliveries(showing.document).slots.get("file")
+    before = client.delivered(showing.document).get("file")
     showing.hold.keep()
     if before is not None and before.ts.startswith("?") and place.thread is not None:
         found = slack.find_file(place.channel, place.thread, file.name, before.ts.removeprefix("?"))
         before = Delivered("file", place.channel, "0", "") if found else None
     if before is None:
-        documents.delivered(showing.document, Delivered("file", place.channel, f"?{time.time() - CLOCKS:.6f}", ""))
+        client.note_delivered(showing.document, Delivered("file", place.channel, f"?{time.time() - CLOCKS:.6f}", ""))
         showing.hold.keep()
         try:
             slack.upload(place.channel, place.thread, file.name, file.title, file.content)
         except Unreachable:
             raise
         except SlackRefusal:
-            documents.undelivered(showing.document, "file")
+            client.forget_delivered(showing.document, "file")
             raise
-    documents.delivered(showing.document, Delivered("file", place.channel, "0", file.name))
+    client.note_delivered(showing.document, Delivered("file", place.channel, "0", file.name))

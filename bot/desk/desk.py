@@ -71,7 +71,7 @@ class Desk:
         order = Order(target, press.user, press.channel, press.key, press.team, press.thread, after, press.response_url)
         try:
             accepted = self.client.start(order)
-            self.client.places.chose(press.channel, target)
+            self.client.remember_target(press.channel, target)
         except Unavailable as gone:
             log.warning("a command could not be accepted: %s", type(gone).__name__)
             return answers.unavailable()
@@ -95,7 +95,7 @@ class Desk:
     def once(self, press: Press, what: str, about: str, do: Callable[[], Message | None]) -> None:
         """Does what a press, mention or form asks, once however often it is delivered; tells and notes what came of it."""
         try:
-            if not self.client.places.first_time(press.key):
+            if not self.client.first_time(press.key):
                 return
             answer = do()
         except Unavailable:
@@ -109,7 +109,7 @@ class Desk:
         outcome = answer.slot if answer is not None else "done"
         why = answer.text if answer is not None and outcome in ("refused", "mistake") else ""
         COMMANDS.labels(outcome).inc()
-        self.client.audit.note(Entry(press.user, press.channel, what, about[:300], outcome, why=why[:300]))
+        self.client.audit(Entry(press.user, press.channel, what, about[:300], outcome, why=why[:300]))
 
     def tell(self, press: Press, answer: Message) -> None:
         """Tells the person alone, by whatever way is left; where none is, the log has it."""
@@ -120,7 +120,7 @@ class Desk:
 
     def _link(self, run_id: str) -> str:
         try:
-            place = self.client.documents.deliveries(f"run/{run_id}").slots.get("parent")
+            place = self.client.delivered(f"run/{run_id}").get("parent")
             if place is None or place.ts.startswith("?"):
                 return ""
             return self.slack.permalink(Posted(place.channel, place.ts))

@@ -22,21 +22,19 @@ class FleetCourier:
 
     def __init__(self, client: Client, slack: Slack, thread: Thread) -> None:
         self.client = client
-        self.fleet = client.fleet
-        self.documents = client.documents
         self.slack = slack
         self.thread = thread
 
     def digest(self, showing: Showing, digest_id: str) -> float | None:
         """One digest. Raises a SlackRefusal where Slack does not let it."""
-        found = self.fleet.digest_of(digest_id)
+        found = self.client.digest(digest_id)
         if found is None:
-            self.documents.given_up(showing.document)
+            self.client.abandon_delivery(showing.document)
             return None
         place = Place(found.order.channel, None)
         try:
             # The line in the channel comes first: a picture that cannot be uploaded must not keep it back.
-            if "parent" not in self.documents.deliveries(showing.document).slots:
+            if "parent" not in self.client.delivered(showing.document):
                 self.thread.show(showing, place, digests.messages(found))
             image = self._picture(showing, found)
             return self.thread.show(showing, place, digests.messages(found, image, alternative(found)))
@@ -47,7 +45,7 @@ class FleetCourier:
     def _picture(self, showing: Showing, found: Digest) -> str:
         """The id of the uploaded picture; "" where there is none to show, or it may not be uploaded."""
         key = f"picture/{found.order.id}"
-        if (there := self.documents.deliveries(key).slots.get("file")) is not None:
+        if (there := self.client.delivered(key).get("file")) is not None:
             return there.ts
         drawn = picture(found)
         if not drawn:
@@ -59,7 +57,7 @@ class FleetCourier:
         except MissingScope as missing:
             log.warning("digests come without their picture: %s", missing)
             return ""
-        self.documents.delivered(key, Delivered("file", found.order.channel, file_id, ""))
+        self.client.note_delivered(key, Delivered("file", found.order.channel, file_id, ""))
         return file_id
 
     def _closed(self, showing: Showing, found: Digest, refused: SlackRefusal) -> None:
@@ -68,19 +66,19 @@ class FleetCourier:
         log.error("digest %s cannot be shown in %s: %s", order.id, order.channel, refused)
         gone = isinstance(refused, ChannelGone)
         if gone and order.schedule:
-            self.fleet.schedules.stop(order.schedule, f"its channel is gone ({refused.code})")
-        schedule = self.fleet.schedules.added(order.schedule)
+            self.client.stop_schedule(order.schedule, f"its channel is gone ({refused.code})")
+        schedule = self.client.added_schedule(order.schedule)
         user = order.user or (schedule.user if schedule is not None else "")
-        if user and "elsewhere" not in self.documents.deliveries(showing.document).slots:
+        if user and "elsewhere" not in self.client.delivered(showing.document):
             tell_person(self.slack, user, order.channel, "", _homeless(found, gone=gone))
-            self.documents.delivered(showing.document, Delivered("elsewhere", user, "0", ""))
-        self.documents.given_up(showing.document)
+            self.client.note_delivered(showing.document, Delivered("elsewhere", user, "0", ""))
+        self.client.abandon_delivery(showing.document)
 
     def handoff(self, showing: Showing, handoff_id: str) -> float | None:
         """One handoff. Raises a SlackRefusal where Slack does not let it."""
-        found = self.fleet.handoff_of(handoff_id)
+        found = self.client.handoff(handoff_id)
         if found is None:
-            self.documents.given_up(showing.document)
+            self.client.abandon_delivery(showing.document)
             return None
         try:
             return self.thread.show(
@@ -88,16 +86,16 @@ class FleetCourier:
             )
         except (NotInChannel, ChannelGone) as refused:
             log.error("handoff %s cannot be shown in %s: %s", handoff_id, found.order.channel, refused)  # noqa: TRY400 - no traceback
-            if "elsewhere" not in self.documents.deliveries(showing.document).slots:
+            if "elsewhere" not in self.client.delivered(showing.document):
                 tell_person(self.slack, found.order.user, found.order.channel, "", handoffs.messages(found, {})[0])
-                self.documents.delivered(showing.document, Delivered("elsewhere", found.order.user, "0", ""))
-            self.documents.given_up(showing.document)
+                self.client.note_delivered(showing.document, Delivered("elsewhere", found.order.user, "0", ""))
+            self.client.abandon_delivery(showing.document)
             return None
 
     def _links(self, found: Handoff) -> dict[str, str]:
         links: dict[str, str] = {}
         for name, run_id in (found.links or {}).items():
-            place = self.documents.deliveries(f"run/{run_id}").slots.get("parent")
+            place = self.client.delivered(f"run/{run_id}").get("parent")
             if place is None or place.ts.startswith("?"):
                 continue
             try:

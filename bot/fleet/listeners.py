@@ -130,7 +130,7 @@ def _order(command: HandOver, press: Press, clusters: tuple[str, ...], handoff_i
 
 def _preview(desk: Desk, command: HandOver, press: Press, clusters: tuple[str, ...]) -> Handoff:
     order = _order(command, press, clusters, "draft")
-    return desk.client.fleet.preview(order, desk.client.watches.going())
+    return desk.client.preview_handoff(order)
 
 
 def hand_over(desk: Desk, command: HandOver, press: Press, handoff_id: str) -> Message | None:
@@ -139,27 +139,24 @@ def hand_over(desk: Desk, command: HandOver, press: Press, handoff_id: str) -> M
     if not clusters or not handoff_id:
         return answers.refused(reason)
     order = _order(command, press, clusters, handoff_id)
-    desk.client.fleet.hand_over(order, desk.client.watches.going())
+    desk.client.hand_over(order)
     return None
 
 
 def take(desk: Desk, handoff_id: str, press: Press) -> Message | None:
     """ "I have it": what is open and watched is theirs from now on."""
     client = desk.client
-    found = client.fleet.handoff_of(handoff_id)
+    found = client.handoff(handoff_id)
     if found is None:
         return answers.too_old()
     clusters, reason = _may(desk, press, "handoff")
     if not set(clusters) & set(found.order.clusters):
         return answers.refused(reason)
-    taken = client.fleet.take(handoff_id, press.user, datetime.now(UTC))
+    taken = client.take_handoff(handoff_id, press.user)
     if taken is None:
         return answers.too_old()
     if taken.taken_by != press.user:
         return fleet_forms.said("taken", "Somebody else has it already: the message says who.")
-    for watch in taken.watching:
-        client.watches.hand_over(watch.id, press.user)
-        client.documents.changed(f"watch/{watch.id}")
     return None
 
 
@@ -167,7 +164,7 @@ def take(desk: Desk, handoff_id: str, press: Press) -> Message | None:
 
 
 def _here(desk: Desk, press: Press) -> list[Schedule]:
-    return [each for each in desk.client.fleet.schedules.all(desk.config) if each.channel == press.channel]
+    return [each for each in desk.client.schedules() if each.channel == press.channel]
 
 
 def _list(desk: Desk, press: Press) -> Message:
@@ -203,7 +200,7 @@ def _added(desk: Desk, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> 
     schedule = Schedule(schedule_id, press.channel, patterns, when, filled.get("show", "changes"), press.user)
     now = datetime.now(UTC)
     try:
-        desk.client.fleet.schedules.add(schedule, desk.config, now)
+        desk.client.add_schedule(schedule)
     except BadRecurrence as wrong_time:
         ack(response_action="errors", errors={"time": _sentence(wrong_time)})
         return
@@ -272,7 +269,7 @@ def remove(desk: Desk, schedule_id: str, press: Press) -> Message | None:
         return fleet_forms.said(
             "configured", "That digest is in the configuration file: only a change there removes it."
         )
-    desk.client.fleet.schedules.remove(schedule_id)
+    desk.client.remove_schedule(schedule_id)
     return fleet_forms.removed(str(found.recurrence))
 
 
@@ -284,7 +281,7 @@ def _now(desk: Desk, press: Press) -> Message | None:
     if schedule is not None:
         named, _ = clusters_of(schedule, clusters)
         clusters = named or clusters
-    desk.client.fleet.digest_now(press.channel, press.user, clusters, schedule, datetime.now(UTC))
+    desk.client.request_digest(press.channel, press.user, clusters, schedule)
     return fleet_forms.said(
         "digest-now", "Looking at every gateway; the digest comes into this channel when that is done."
     )
@@ -303,7 +300,7 @@ def _mute(desk: Desk, command: MuteFault, press: Press) -> Message:
         return _not_seen(target)
     now = datetime.now(UTC)
     mute = Mute(target.cluster, name, command.check, press.user, command.reason, now, now + command.span)
-    desk.client.fleet.mute(mute)
+    desk.client.mute(mute)
     return fleet_forms.muted(mute)
 
 
@@ -312,7 +309,7 @@ def _unmute(desk: Desk, command: Unmute, press: Press) -> Message:
     decision = decide(desk.config, desk.asker(press), "digest", target.cluster, target.gateway)
     if not decision.allowed:
         return answers.refused(decision.reason)
-    ended = desk.client.fleet.ledger.unmute(target.cluster, _full_name(desk, target), command.check)
+    ended = desk.client.unmute(target.cluster, _full_name(desk, target), command.check)
     return fleet_forms.said("unmuted", "The mute has ended." if ended else "That fault was not muted.")
 
 
@@ -320,7 +317,7 @@ def _full_name(desk: Desk, target: Target) -> str:
     """`namespace/name`; "" where the name alone does not tell."""
     if target.namespace:
         return f"{target.namespace}/{target.gateway}"
-    seen = {*desk.client.fleet.ledger.states(target.cluster), *desk.known(target.cluster)}
+    seen = {*desk.client.checked_gateways(target.cluster), *desk.known(target.cluster)}
     found = [name for name in seen if name.split("/", 1)[1] == target.gateway]
     return found[0] if len(found) == 1 else ""
 

@@ -112,8 +112,8 @@ def _past(desk: Desk, target: Target, press: Press) -> Message:
             which = f'"{target.gateway}" fits {len(names)} gateways: {", ".join(names)}.'
             return answers.mistake(Mistake(which, tuple(f"history {target.cluster} {name}" for name in names)))
         name = names[0] if names else target.gateway
-        past = desk.client.history.past(target.cluster, name)
-        return private.past(target.cluster, name, past, desk.client.fleet.ledger.state(target.cluster, name))
+        past = desk.client.past_runs(target.cluster, name)
+        return private.past(target.cluster, name, past, desk.client.gateway_state(target.cluster, name))
     except Unavailable:
         return answers.unavailable()
 
@@ -126,7 +126,7 @@ def _named(desk: Desk, target: Target) -> list[str]:
 
 def _cancel(desk: Desk, press: Press) -> Message:
     try:
-        mine = desk.client.active(channel=press.channel, user=press.user)
+        mine = desk.client.active_runs(channel=press.channel, user=press.user)
         stopped = sum(desk.client.cancel(run, press.user) for run in mine if not run.order.watch)
         return answers.stopped(stopped)
     except Unavailable:

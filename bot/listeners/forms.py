@@ -89,9 +89,9 @@ def _fill(desk: Desk, press: Press, view: str, chosen: str | None) -> None:
         desk.slack.update_view(view, form.closed(press.channel, f"You may check no cluster in this channel.{ask}"))
         return
     try:
-        last = desk.client.places.last_choice(press.channel)
+        last = desk.client.last_target(press.channel)
         cluster = chosen or (last.cluster if last is not None and last.cluster in clusters else clusters[0])
-        desk.client.refresh(cluster)
+        desk.client.refresh_gateways(cluster)
     except Unavailable:
         last = None
     desk.slack.update_view(view, form.form(press.channel, clusters, chosen, last))

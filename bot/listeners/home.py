@@ -43,20 +43,20 @@ def overview(desk: Desk, user: str) -> Overview:
     may, clusters = permissions(desk.config, asker), visible_anywhere(desk.config, asker)
     client = desk.client
     try:
-        runs = [run for run in client.active() if run.order.target.cluster in clusters]
+        runs = [run for run in client.active_runs() if run.order.target.cluster in clusters]
         waiting = [(now - run.created).total_seconds() for run in runs if run.state is RunState.QUEUED]
         verdicts = [v for cluster in sorted(clusters) for v in client.verdicts(cluster).values()]
-        owners = {(c, name): owner.user for c in clusters for name, owner in client.history.owners(c).items()}
-        roles = Counter(process.role for process in client.presence.present(now))
+        owners = {(c, name): owner.user for c in clusters for name, owner in client.owners(c).items()}
+        roles = Counter(process.role for process in client.processes())
         return Overview(
             now,
             [run for run in runs if not run.order.watch],
             sorted(verdicts, key=lambda found: (found.cluster, found.namespace, found.gateway)),
             owners,
-            client.watches.going(user),
+            client.active_watches(user),
             may,
             Health(
-                roles["worker"], roles["beat"], roles["courier"], max(waiting, default=None), client.documents.waiting()
+                roles["worker"], roles["beat"], roles["courier"], max(waiting, default=None), client.undelivered_count()
             ),
             desk.checkup.lines if may else (),
         )

@@ -41,7 +41,7 @@ def answer(desk: Desk, text: str, press: Press) -> Message | None:
         return answers.mistake(word)
     if word is None:
         return respond(desk, text, press) if text else answers.help_text()
-    run_id = desk.client.places.run_of(press.channel, press.thread) if press.thread else None
+    run_id = desk.client.run_of_thread(press.channel, press.thread) if press.thread else None
     return _in_thread(desk, word, run_id, press) if run_id is not None else answers.no_run_here()
 
 
@@ -64,7 +64,7 @@ def _stop(desk: Desk, run_id: str, press: Press) -> Message | None:
     run = presses.permitted(desk, run_id, press)
     if not isinstance(run, Run):
         return run
-    here = [w for w in desk.client.watches.going() if (w.channel, w.thread) == (press.channel, press.thread)]
+    here = [w for w in desk.client.active_watches() if (w.channel, w.thread) == (press.channel, press.thread)]
     for watch in here:
         desk.client.stop_watch(watch, press.user)
     if desk.client.cancel(run, press.user) or here:

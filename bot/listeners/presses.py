@@ -51,7 +51,7 @@ def watch_for(desk: Desk, run_id: str, press: Press, span: timedelta) -> Message
 
 def unwatch(desk: Desk, watch_id: str, press: Press) -> Message | None:
     """Ends a watch."""
-    found = desk.client.watches.get(watch_id)
+    found = desk.client.find_watch(watch_id)
     if found is None:
         return answers.too_old()
     decision = desk.allowed(press, found.target.cluster, found.target.gateway)
@@ -118,13 +118,13 @@ def _file(desk: Desk, run_id: str, press: Press, kind: str, name: str) -> Messag
     run = permitted(desk, run_id, press)
     if not isinstance(run, Run):
         return run
-    kept = run.report is not None if kind == "report" else desk.client.evidence.kept(run.id)
+    kept = run.report is not None if kind == "report" else desk.client.has_evidence(run.id)
     if not kept:
         return answers.not_kept(name)
     document = f"file/{run.id}:{kind}"
-    there = "file" in desk.client.documents.deliveries(document).slots
+    there = "file" in desk.client.delivered(document)
     if not there:
-        desk.client.documents.changed(document)
+        desk.client.request_delivery(document)
     return answers.filed(name, there=there)
 
 

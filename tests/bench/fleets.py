@@ -132,9 +132,9 @@ def _sweep(cluster: Cluster, clusters: int, gateways: int, workers: int) -> Swep
         }
         running = [stack.enter_context(_worker(environment)) for _ in range(workers)]
         time.sleep(4)
-        before = int(client.runs.redis.info("memory")["used_memory"])
+        before = int(client.stores.redis.info("memory")["used_memory"])
         seconds, peak, problems = _carried_out(client, load(config), [each.pid for each in running])
-        grown = int(client.runs.redis.info("memory")["used_memory"]) - before
+        grown = int(client.stores.redis.info("memory")["used_memory"]) - before
         calls = (kube.requests.total() + account.requests.total()) / clusters
     return Swept(clusters, gateways, workers, seconds, calls, peak, grown / (clusters * gateways), problems)
 
@@ -142,12 +142,12 @@ def _sweep(cluster: Cluster, clusters: int, gateways: int, workers: int) -> Swep
 def _carried_out(client: Client, config: Config, pids: list[int]) -> tuple[float, float, int]:
     """Sends the sweep as the ticker does, and waits for it; seconds, largest worker in MiB, clusters with a problem."""
     names = [each.name for each in config.clusters]
-    fleet = client.fleet
+    fleet = client.stores.fleet
     fleet.sweeps.begin("bench", names, present(), timedelta(seconds=LONGEST), "bench")
     quiet = config.model_copy(update={"sweep_every": timedelta(0)})
 
     def part(name: str) -> bool:
-        return send(client.documents.publisher, "workers.sweep", name, SWEEP_QUEUE)
+        return send(client.stores.publisher, "workers.sweep", name, SWEEP_QUEUE)
 
     began, peak, looked = time.monotonic(), 0.0, 0.0
     while True:

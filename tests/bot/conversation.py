@@ -68,14 +68,14 @@ class Conversation:
     def step(self) -> bool:
         """One round; True where there was something to do."""
         busy = False
-        for watch_id in self.client.watches.due():
-            if (watch := self.client.watches.look(watch_id, self.client.start, self.client.run)) is not None:
-                self.client.documents.changed(f"watch/{watch.id}")
+        for watch_id in self.client.stores.watches.due():
+            if (watch := self.client.stores.watches.look(watch_id, self.client.start, self.client.run)) is not None:
+                self.client.stores.documents.changed(f"watch/{watch.id}")
                 busy = True
-        for run in self.client.active():
+        for run in self.client.active_runs():
             self.diagnoser.carry_out(run.id)
             busy = True
-        for document in self.client.documents.due(0):
+        for document in self.client.stores.documents.due(0):
             outcome = self.courier.deliver(document)
             busy = busy or not outcome.limited
         return busy
@@ -106,7 +106,9 @@ def conversation(slack: SandboxServer, client: Client, config: Config) -> Iterat
     thread.start()
     slack.request_url = f"http://127.0.0.1:{server.server_port}/slack/events"
     try:
-        yield Conversation(slack, client, config, Courier(client, Slack(settings)), Diagnoser(client, Clusters(config)))
+        yield Conversation(
+            slack, client, config, Courier(client, Slack(settings)), Diagnoser(client.stores, Clusters(config))
+        )
     finally:
         server.shutdown()
         server.server_close()

@@ -157,21 +157,21 @@ def bare(finding: Finding) -> Finding:
 def accepted(client: Client, order: Order = ORDER) -> Run:
     """A run in the record, begun by a worker."""
     found = client.start(order).run
-    client.runs.begin(found.id, 12)
+    client.stores.runs.begin(found.id, 12)
     return found
 
 
 def append(client: Client, found: Run, *findings: Finding) -> None:
     """A worker adds findings, one check after the other."""
     for finding in findings:
-        client.runs.append(found.id, finding.check, (bare(finding),))
-        client.documents.changed(f"run/{found.id}")
+        client.stores.runs.append(found.id, finding.check, (bare(finding),))
+        client.stores.documents.changed(f"run/{found.id}")
 
 
 def finish(client: Client, found: Run, end: Report) -> Run:
     """A worker ends the run."""
-    client.runs.finish(found, end)
-    client.changed(found, ended=True)
+    client.stores.runs.finish(found, end)
+    client.stores.run_changed(found, ended=True)
     ended = client.run(found.id)
     assert ended is not None
     return ended

@@ -118,7 +118,7 @@ def test_evidence_and_report_come_as_files_once_and_replay(broken: Conversation,
     assert len(roots) == 1
     (tmp_path / "again").mkdir()
     config = write_config(tmp_path / "again", f"  - {{name: replay, bundle: '{roots[0].parent}'}}\n")
-    diagnoser = Diagnoser(broken.client, Clusters(load(config)))
+    diagnoser = Diagnoser(broken.client.stores, Clusters(load(config)))
     replayed = Conversation(broken.slack, broken.client, load(config), broken.courier, diagnoser)
     run = broken.client.run(broken.client.verdicts("prod-weu")["team-egress/egw"].run)
     assert run is not None
@@ -145,7 +145,7 @@ def test_im_on_it_is_shown_in_the_parent(broken: Conversation) -> None:
     assert "<@U0BOB> is on it" in broken.parents[0].shown
     broken.press(broken.parents[0], "own", user="U0CAROL")
     assert "<@U0CAROL> is on it" in broken.parents[0].shown
-    assert broken.client.history.owners("prod-weu")["team-egress/egw"].user == "U0CAROL"
+    assert broken.client.stores.history.owners("prod-weu")["team-egress/egw"].user == "U0CAROL"
 
 
 def test_this_is_wrong_keeps_the_run_with_the_comment(broken: Conversation) -> None:
@@ -155,7 +155,7 @@ def test_this_is_wrong_keeps_the_run_with_the_comment(broken: Conversation) -> N
     assert broken.slack.submit_view(view, {"comment": "The pool exists since 02:50."}, user="U0BOB").ok
     broken.play()
     run_id = broken.client.verdicts("prod-weu")["team-egress/egw"].run
-    assert [(each.user, each.comment) for each in broken.client.runs.remarks(run_id)] == [
+    assert [(each.user, each.comment) for each in broken.client.stores.runs.remarks(run_id)] == [
         ("U0BOB", "The pool exists since 02:50.")
     ]
     assert "kept for a year" in broken.told("U0BOB")
@@ -225,13 +225,13 @@ def test_a_watch_ends_with_the_last_state_when_its_time_is_up(broken: Conversati
     broken.press(parent, "watch")
     broken.press(parent, "watch")
     assert "is being watched already" in broken.told()
-    watch = broken.client.watches.going()[0]
+    watch = broken.client.stores.watches.going()[0]
     _expire(broken, watch.id)
     broken.play()
     end = next(m for m in broken.slack.thread(parent) if slot(m) == "end")
     assert "time is up" in end.shown
     assert "broken" in end.shown
-    assert not broken.client.watches.going()
+    assert not broken.client.stores.watches.going()
     assert sum(slot(m) == "end" for m in broken.slack.thread(parent)) == 1
 
 
@@ -251,7 +251,7 @@ def test_the_form_opens_at_once_and_asks(talk: Conversation) -> None:
     form_with(talk.slack, "gateway/")
     opened = talk.slack.calls("views.open")[0]
     assert "One moment" in str(opened.args)
-    talk.client.history.keep_inventory("prod-neu", (("team-egress/egw", True), ("shop/egress-shop", True)))
+    talk.client.stores.history.keep_inventory("prod-neu", (("team-egress/egw", True), ("shop/egress-shop", True)))
     view = talk.slack.view()
     assert view is not None
     talk.slack.press(view, "cluster", option="prod-neu")
@@ -344,7 +344,7 @@ def test_every_command_press_and_refusal_is_in_the_audit(guarded: Conversation) 
     guarded.say("/egress-diag weu egw", user="U0ALICE")
     guarded.press(guarded.parents[0], "own", user="U0CAROL")
     guarded.say("/egress-diag prod-wue egw", user="U0BOB")
-    entries = [(e["user"], e["what"], e["about"], e["outcome"]) for e in reversed(guarded.client.audit.last())]
+    entries = [(e["user"], e["what"], e["about"], e["outcome"]) for e in reversed(guarded.client.stores.audit.last())]
     run = guarded.client.verdicts("prod-weu")["team-egress/egw"].run
     assert entries == [
         ("U0ALICE", "command", "weu egw", "done"),
@@ -444,7 +444,7 @@ def test_history_tells_what_changed_between_the_runs(broken: Conversation, tmp_p
 
 
 def test_a_name_that_fits_two_gateways_offers_both(broken: Conversation) -> None:
-    broken.client.history.keep_inventory("prod-weu", (("a/egress", True), ("b/egress", True)))
+    broken.client.stores.history.keep_inventory("prod-weu", (("a/egress", True), ("b/egress", True)))
     ack = broken.say("/egress-diag weu egress")
     assert ack.message is not None
     assert ack.message.buttons == ("suggestion/0", "suggestion/1")
@@ -490,10 +490,12 @@ def _swap(folder: Path, *, mended: bool) -> None:
 
 def _watch(talk: Conversation) -> Watch:
     ids = [
-        str(key).split(":")[-1] for key in talk.client.runs.redis.keys("egress-diag:watch:*") if "lease" not in str(key)
+        str(key).split(":")[-1]
+        for key in talk.client.stores.redis.keys("egress-diag:watch:*")
+        if "lease" not in str(key)
     ]
     assert len(ids) == 1
-    found = talk.client.watches.get(ids[0])
+    found = talk.client.stores.watches.get(ids[0])
     assert found is not None
     return found
 
@@ -513,6 +515,6 @@ def _until(talk: Conversation, condition: Callable[[], bool]) -> None:
 def _expire(talk: Conversation, watch_id: str) -> None:
     """The clock has moved on: the watch's end is now."""
     key = f"egress-diag:watch:{watch_id}"
-    record = orjson.loads(talk.client.runs.redis.get(key) or b"")
-    talk.client.runs.redis.set(key, orjson.dumps({**record, "until": record["began"]}))
-    talk.client.runs.redis.zadd("egress-diag:watches", {watch_id: 0})
+    record = orjson.loads(talk.client.stores.redis.get(key) or b"")
+    talk.client.stores.redis.set(key, orjson.dumps({**record, "until": record["began"]}))
+    talk.client.stores.redis.zadd("egress-diag:watches", {watch_id: 0})

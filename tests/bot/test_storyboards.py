@@ -198,7 +198,7 @@ def test_an_incident_from_the_first_keystroke_to_fixed(stage: Stage) -> None:  #
 
 def test_a_healthy_gateway_a_form_and_the_home(stage: Stage) -> None:
     page, talk = stage.page, stage.talk
-    talk.client.history.keep_inventory("prod-neu", (("team-egress/egw", True),))
+    talk.client.stores.history.keep_inventory("prod-neu", (("team-egress/egw", True),))
     page.type("/egress-diag")
     page.keys(".modal select", "prod-neu")
     talk.slack.wait_until(lambda: "gateway/prod-neu" in str((talk.slack.view() or talk.slack.view()).blocks))  # type: ignore[union-attr]

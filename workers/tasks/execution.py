@@ -20,7 +20,7 @@ from checks.sources.bundle import BundleError
 from checks.sources.live import SourceError
 from checks.sources.recording import RecordingSource
 from checks.sources.run import run as examine
-from workers.client import Client
+from workers.client.stores import Stores
 from workers.queue.connection import Unavailable
 from workers.runs.clusters import Clusters
 from workers.runs.records import Run
@@ -36,75 +36,75 @@ MOST_ATTEMPTS = 2
 class Diagnoser:
     """Carries out runs with one worker process's clusters."""
 
-    def __init__(self, client: Client, clusters: Clusters) -> None:
-        self.client = client
+    def __init__(self, stores: Stores, clusters: Clusters) -> None:
+        self.stores = stores
         self.clusters = clusters
 
     def carry_out(self, run_id: str) -> None:
         """Takes the run up, unless it has ended or somebody holds it; leaves it ended, or raises Unavailable (Redis is
         gone: the message comes again, or the janitor sends it)."""
-        run = self.client.run(run_id)
+        run = self.stores.runs.get(run_id)
         if run is None or run.state.ended:
             return
-        lease = self.client.runs.lease(run_id, self.client.settings.lease)
+        lease = self.stores.runs.lease(run_id, self.stores.settings.lease)
         if not lease.acquire():
             return
-        with _Renewing(lease, self.client.settings.lease):
+        with _Renewing(lease, self.stores.settings.lease):
             self._hold(run)
 
     def _hold(self, run: Run) -> None:
         checks = catalogue()
-        attempts = self.client.runs.begin(run.id, len(checks))
+        attempts = self.stores.runs.begin(run.id, len(checks))
         if attempts > MOST_ATTEMPTS:
-            self._end(run, self.client.runs.fail(run, "The run took its worker down twice.", _token(run.id)))
+            self._end(run, self.stores.runs.fail(run, "The run took its worker down twice.", _token(run.id)))
             return
-        self.client.changed(run)
+        self.stores.run_changed(run)
         try:
             with traces.run(run.id, run.order.target.cluster, run.order.target.gateway):
                 self._examine(run)
         except AmbiguousGateway as several:
-            self._end(run, self.client.runs.refuse(run, f"{several}.", several.choices))
+            self._end(run, self.stores.runs.refuse(run, f"{several}.", several.choices))
         except (UnknownCluster, BundleError, SourceError) as wrong:
-            self._end(run, self.client.runs.refuse(run, str(wrong)))
+            self._end(run, self.stores.runs.refuse(run, str(wrong)))
         except SoftTimeLimitExceeded:
             token = _token(run.id)
             log.exception("run %s exceeded its time limit, error %s", run.id, token)
-            self._end(run, self.client.runs.fail(run, "The run exceeded its time limit.", token))
+            self._end(run, self.stores.runs.fail(run, "The run exceeded its time limit.", token))
 
     def _examine(self, run: Run) -> None:
         target = run.order.target
         entry = self.clusters.config.cluster(target.cluster)
         question = Question(entry.identity, target.gateway, target.namespace, target.host, target.client)
         source = RecordingSource(self.clusters.source(entry), entry.name)
-        for step in timed(examine(source, question, catalogue(), self.client.settings.run_timeout)):
+        for step in timed(examine(source, question, catalogue(), self.stores.settings.run_timeout)):
             match step:
                 case Evaluated(check=check, findings=findings):
-                    if not self.client.runs.append(run.id, check.slug, findings):
+                    if not self.stores.runs.append(run.id, check.slug, findings):
                         log.info("run %s has ended while it was carried out", run.id)
                         return
-                    self.client.changed(run)
+                    self.stores.run_changed(run)
                 case Report():
-                    self._end(run, self.client.runs.finish(run, step))
+                    self._end(run, self.stores.runs.finish(run, step))
                     self._remember(run, source)
 
     def _end(self, run: Run, ended: bool) -> None:
         if not ended:
             return
-        self.client.changed(run, ended=True)
+        self.stores.run_changed(run, ended=True)
         if run.order.after is not None:
-            self.client.follow(run)
+            self.stores.follow(run)
 
     def _remember(self, run: Run, source: RecordingSource) -> None:
         """What stays of a run: its place in the history, and what it read."""
-        done = self.client.run(run.id)
+        done = self.stores.runs.get(run.id)
         if done is None or done.report is None:
             return
-        self.client.history.note(done)
-        self.client.fleet.note_run(done)
+        self.stores.history.note(done)
+        self.stores.fleet.note_run(done)
         try:
             with tempfile.TemporaryDirectory(prefix="egress-diag-") as folder:
                 source.write(Path(folder) / "bundle.tar.gz")
-                self.client.evidence.keep(run.id, (Path(folder) / "bundle.tar.gz").read_bytes())
+                self.stores.evidence.keep(run.id, (Path(folder) / "bundle.tar.gz").read_bytes())
         except OSError as full:
             log.warning("the evidence of run %s could not be packed: %s", run.id, full)
 

@@ -13,7 +13,7 @@ from workers.tasks.process import client, clusters, config
 def sweep(part: str) -> None:
     """Looks at one cluster for one sweep: `SWEEP/CLUSTER`."""
     sweep_id, _, cluster = part.partition("/")
-    fleet = client().fleet
+    fleet = client().stores.fleet
     limit = settings().run_timeout
     Sweeper(fleet.sweeps, fleet.ledger, config(), clusters().source, limit, present).carry_out(sweep_id, cluster)
 
@@ -21,10 +21,10 @@ def sweep(part: str) -> None:
 @app.task(name="workers.ticks.fleet")
 def tick() -> None:
     """One round of schedules, sweeps, digests and reminders."""
-    mine = client()
+    stores = client().stores
 
     def part(name: str) -> bool:
         # What nobody has taken by then is sent again.
-        return send(mine.documents.publisher, "workers.sweep", name, SWEEP_QUEUE, expires=AGAIN)
+        return send(stores.publisher, "workers.sweep", name, SWEEP_QUEUE, expires=AGAIN)
 
-    mine.fleet.tick(config(), present(), part)
+    stores.fleet.tick(config(), present(), part)

@@ -4,7 +4,7 @@ import hashlib
 import logging
 from datetime import UTC, datetime, timedelta
 
-from workers.client import Client
+from workers.client.stores import Stores
 from workers.queue.app import DIAGNOSE_QUEUE
 from workers.queue.sending import send
 from workers.runs.records import Run
@@ -15,23 +15,23 @@ PATIENCE = timedelta(minutes=30)
 """A run that has waited for so long without an end is ended with an apology."""
 
 
-def sweep(client: Client) -> None:
+def sweep(stores: Stores) -> None:
     """One round. Idempotent, and harmless when two run at once. Raises Unavailable while Redis is gone."""
     now = datetime.now(UTC)
-    for run in client.runs.active():
-        if client.runs.held(run.id):
+    for run in stores.runs.active():
+        if stores.runs.held(run.id):
             continue
         if now - run.created > PATIENCE:
             token = hashlib.sha256(run.id.encode()).hexdigest()[:8]
             log.error("run %s found no worker for %s, error %s", run.id, PATIENCE, token)
-            if client.runs.fail(run, "No worker took the run up.", token):
-                client.changed(run, ended=True)
-        elif _waits_too_long(run, now, client.settings.lease):
-            if not client.runs.resend(run.id, client.settings.tick if run.started else 30):
+            if stores.runs.fail(run, "No worker took the run up.", token):
+                stores.run_changed(run, ended=True)
+        elif _waits_too_long(run, now, stores.settings.lease):
+            if not stores.runs.resend(run.id, stores.settings.tick if run.started else 30):
                 continue
             log.info("run %s is held by nobody: sent again", run.id)
-            send(client.documents.publisher, "workers.diagnose", run.id, DIAGNOSE_QUEUE, expires=60)
-    client.documents.tell_again(client.settings.tick)
+            send(stores.publisher, "workers.diagnose", run.id, DIAGNOSE_QUEUE, expires=60)
+    stores.documents.tell_again(stores.settings.tick)
 
 
 def _waits_too_long(run: Run, now: datetime, lease: float) -> bool:

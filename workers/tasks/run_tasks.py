@@ -21,17 +21,17 @@ log = logging.getLogger(__name__)
 @app.task(name="workers.diagnose")
 def diagnose(run_id: str) -> None:
     """Carries out one run."""
-    Diagnoser(client(), clusters()).carry_out(run_id)
+    Diagnoser(client().stores, clusters()).carry_out(run_id)
 
 
 @app.task(name="workers.list_gateways")
 def list_gateways(listing_id: str) -> None:
     """Asks Azure which gateways a cluster has, for `list` and for suggestions."""
-    listing = client().history.listing(listing_id)
+    listing = client().stores.history.listing(listing_id)
     if listing is None or listing.state is not ListingState.WAITING:
         return
-    client().history.save_listing(_listed(listing))
-    client().documents.changed(f"listing/{listing_id}")
+    client().stores.history.save_listing(_listed(listing))
+    client().stores.documents.changed(f"listing/{listing_id}")
 
 
 def _listed(listing: Listing) -> Listing:
@@ -42,7 +42,7 @@ def _listed(listing: Listing) -> Listing:
     found = gateways(source, 20)
     if isinstance(found, Gap):
         return replace(listing, state=ListingState.FAILED, problem=f"Azure did not tell: {found}.")
-    client().history.keep_inventory(listing.cluster, found)
+    client().stores.history.keep_inventory(listing.cluster, found)
     return replace(listing, state=ListingState.DONE, gateways=found, at=datetime.now(UTC))
 
 
@@ -57,19 +57,20 @@ def refresh(cluster: str) -> None:
     if isinstance(found, Gap):
         log.warning("the gateways of %s could not be read: %s", cluster, found)
         return
-    client().history.keep_inventory(cluster, found)
+    client().stores.history.keep_inventory(cluster, found)
 
 
 @app.task(name="workers.ticks.janitor")
 def janitor() -> None:
     """One round of the janitor."""
-    sweep(client())
+    sweep(client().stores)
 
 
 @app.task(name="workers.ticks.watches")
 def watches() -> None:
     """One step of every watch that is due."""
     mine = client()
-    for watch_id in mine.watches.due():
-        if (watch := mine.watches.look(watch_id, mine.start, mine.run)) is not None:
-            mine.documents.changed(f"watch/{watch.id}")
+    stores = mine.stores
+    for watch_id in stores.watches.due():
+        if (watch := stores.watches.look(watch_id, mine.start, mine.run)) is not None:
+            stores.documents.changed(f"watch/{watch.id}")

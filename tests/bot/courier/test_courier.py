@@ -39,7 +39,7 @@ def deliver(courier: Courier, run: Run, most: float = 30) -> None:
     until = time.monotonic() + most
     while True:
         again = courier.deliver(f"run/{run.id}").again_in
-        if again is None and f"run/{run.id}" not in courier.documents.due(0):
+        if again is None and f"run/{run.id}" not in courier.client.stores.documents.due(0):
             return
         assert time.monotonic() < until, f"still to be delivered after {most} s: {again}"
         time.sleep(min(again or 0.0, 0.5))
@@ -103,9 +103,9 @@ def test_a_courier_that_died_between_post_and_note_leaves_no_second_post(
     deliver(new_courier(), broken)
     document = f"run/{broken.id}"
     for name in ("parent", "verdict", "finding/gateway-pool-missing"):
-        place = client.documents.deliveries(document).slots[name]
-        client.documents.delivered(document, replace(place, ts=f"?{float(place.ts) - 60:.6f}", digest=""))
-        client.documents.changed(document)
+        place = client.stores.documents.deliveries(document).slots[name]
+        client.stores.documents.delivered(document, replace(place, ts=f"?{float(place.ts) - 60:.6f}", digest=""))
+        client.stores.documents.changed(document)
         deliver(new_courier(), broken)
         assert slots(whole_thread(slack)) == FULL
     assert len(slack.messages()) == 1
@@ -275,7 +275,7 @@ def test_a_channel_that_is_archived_in_mid_run_does_not_end_in_silence(
     deliver(courier, run)
     assert "gwpoool" in slack.messages("D0ALICE")[-1].shown
     slack.faults.clear()
-    client.documents.changed(f"run/{run.id}")
+    client.stores.documents.changed(f"run/{run.id}")
     deliver(courier, run)
     assert complete(whole_thread(slack)), "and when the channel is back, the thread is"
 
@@ -299,7 +299,7 @@ def test_a_revoked_token_waits_for_an_operator(
     assert "SLACK_BOT_TOKEN" in caplog.text
     assert slack.app.bot_token not in caplog.text
     slack.faults.clear()
-    courier.documents.changed(f"run/{broken.id}", urgent=True)
+    courier.client.stores.documents.changed(f"run/{broken.id}", urgent=True)
     deliver(courier, broken)
     assert complete(whole_thread(slack))
 
@@ -308,8 +308,8 @@ def test_steps_that_a_second_worker_did_not_find_again_are_taken_away(
     courier: Courier, client: Client, slack: SandboxServer
 ) -> None:
     run = accepted(client)
-    client.runs.append(run.id, POOL.check, (stories.bare(POOL),))
-    client.documents.changed(f"run/{run.id}")
+    client.stores.runs.append(run.id, POOL.check, (stories.bare(POOL),))
+    client.stores.documents.changed(f"run/{run.id}")
     time.sleep(3)
     courier.deliver(f"run/{run.id}")
     assert "finding/gateway-pool-missing" in slots(whole_thread(slack))
@@ -320,9 +320,9 @@ def test_steps_that_a_second_worker_did_not_find_again_are_taken_away(
 
 
 def test_a_run_that_is_too_old_is_not_due_for_ever(courier: Courier, client: Client) -> None:
-    client.documents.changed("run/000000000000")
+    client.stores.documents.changed("run/000000000000")
     courier.deliver("run/000000000000")
-    assert not client.documents.due(0)
+    assert not client.stores.documents.due(0)
 
 
 @pytest.mark.slow

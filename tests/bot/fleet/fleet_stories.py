@@ -30,7 +30,7 @@ def gateway(cluster: str, name: str, at: datetime, truth: Truth, by: str, *fault
 
 def play(client: Client, now: datetime) -> None:
     """Fourteen days, twice a day."""
-    ledger = client.fleet.ledger
+    ledger = client.stores.fleet.ledger
     for half in range(27, -1, -1):
         at = now - timedelta(hours=12 * half)
         by = f"s{half}"
@@ -42,7 +42,7 @@ def play(client: Client, now: datetime) -> None:
         Mute("prod-neu", "batch/egress-batch", "gateway-pool-unhealthy", "U0BOB", "second node ordered, INC-4711",
              now - timedelta(days=5), now + timedelta(hours=20))
     )  # fmt: skip
-    client.history.take("prod-weu", "payments/egress-payments", "U0BOB", now - timedelta(hours=30))
+    client.stores.history.take("prod-weu", "payments/egress-payments", "U0BOB", now - timedelta(hours=30))
 
 
 def _looks(cluster: str, half: int, at: datetime, by: str) -> list[Look]:
@@ -101,14 +101,14 @@ def order(now: datetime, **changes: object) -> digest.Order:
 def known(client: Client, now: datetime, first: datetime) -> list[digest.Known]:
     """What the ledger knows of the three clusters, as a digest is handed it."""
     days = [now.date() - timedelta(days=n) for n in reversed(range(digest.PICTURE_DAYS))]
-    ledger = client.fleet.ledger
+    ledger = client.stores.fleet.ledger
     return [
         digest.Known(
             cluster,
             ledger.states(cluster),
             ledger.events(cluster, first, now),
             ledger.sweeps(cluster, first, now)[-1],
-            {name: owner.user for name, owner in client.history.owners(cluster).items()},
+            {name: owner.user for name, owner in client.stores.history.owners(cluster).items()},
             ledger.days(cluster, days),
         )
         for cluster in CLUSTERS

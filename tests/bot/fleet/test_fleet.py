@@ -55,7 +55,7 @@ def tick(talk: Conversation, now: datetime) -> None:
         sent.append(part)
         return True
 
-    fleet = talk.client.fleet
+    fleet = talk.client.stores.fleet
     fleet.tick(talk.config, now, send)
     sweeper = Sweeper(fleet.sweeps, fleet.ledger, talk.config, Clusters(talk.config).source, 20, lambda: now)
     for part in sent:
@@ -86,7 +86,7 @@ def test_a_digest_is_added_with_a_form_comes_at_its_time_and_once(talk: Conversa
     talk.play()
     assert "every day at 09:00 Europe/Berlin" in talk.told()
 
-    (schedule,) = talk.client.fleet.schedules.all(talk.config)
+    (schedule,) = talk.client.stores.fleet.schedules.all(talk.config)
     due = schedule.recurrence.next(datetime.now(UTC)).at
     for now in (due - timedelta(minutes=1), due, due, due + timedelta(seconds=5), due + timedelta(minutes=5)):
         tick(talk, now)
@@ -144,17 +144,17 @@ def test_a_digest_whose_channel_is_gone_comes_no_more_and_its_maker_is_told(talk
     assert talk.slack.submit_view(form(talk, "Add a digest"), values).ok
     talk.play()
     talk.slack.faults.archive("C0OPS")
-    (schedule,) = talk.client.fleet.schedules.all(talk.config)
+    (schedule,) = talk.client.stores.fleet.schedules.all(talk.config)
     due = schedule.recurrence.next(datetime.now(UTC)).at
     tick(talk, due)
-    (schedule,) = talk.client.fleet.schedules.all(talk.config)
+    (schedule,) = talk.client.stores.fleet.schedules.all(talk.config)
     assert "its channel is gone" in schedule.stopped
     assert any("could not be posted" in m.shown for m in talk.slack.messages("D0ALICE", user="U0ALICE")) or any(
         "could not be posted" in str(call.args) for call in talk.slack.calls("chat.postMessage")
     )
-    before = len(talk.client.runs.redis.keys("*digest:doc:*"))
+    before = len(talk.client.stores.redis.keys("*digest:doc:*"))
     tick(talk, due + timedelta(days=1))
-    assert len(talk.client.runs.redis.keys("*digest:doc:*")) == before
+    assert len(talk.client.stores.redis.keys("*digest:doc:*")) == before
 
 
 def test_a_shift_is_handed_over_as_a_draft_first_and_taken(talk: Conversation) -> None:
@@ -170,14 +170,14 @@ def test_a_shift_is_handed_over_as_a_draft_first_and_taken(talk: Conversation) -
     assert "thread" in shift.shown
     assert "Nobody has it yet" in shift.shown
     talk.slack.press(shift, "take_handoff", user="U0BOB")
-    talk.slack.wait_until(lambda: talk.client.history.owners("prod-weu"))
+    talk.slack.wait_until(lambda: talk.client.stores.history.owners("prod-weu"))
     talk.press(shift, "take_handoff", user="U0ALICE")
     assert "Somebody else has it already" in talk.told()
     latest = talk.slack.latest(shift)
     assert latest is not None
     assert "has it since" in latest.shown
     assert "take_handoff" not in latest.buttons
-    assert talk.client.history.owners("prod-weu")["team-egress/egw"].user == "U0BOB"
+    assert talk.client.stores.history.owners("prod-weu")["team-egress/egw"].user == "U0BOB"
 
 
 def test_nobody_takes_it_and_one_reminder_comes(talk: Conversation) -> None:
@@ -260,7 +260,7 @@ def test_history_says_what_is_otherwise_than_when_it_last_worked(talk: Conversat
     at = present() - timedelta(hours=2)
     key = ("StaticGatewayConfiguration team-egress/sgc", "spec.gatewayNodepoolName")
     healthy = Look("earlier", "prod-weu", "team-egress/egw", at, Verdict.HEALTHY, settings=(Setting(*key, "gwpool"),))
-    talk.client.fleet.ledger.note("prod-weu", [healthy], at)
+    talk.client.stores.fleet.ledger.note("prod-weu", [healthy], at)
     talk.say("/egress-diag weu egw")
     talk.say("/egress-diag history weu egw")
     told = talk.told()

@@ -76,11 +76,11 @@ class World:
             sent.append(part)
             return True
 
-        client.fleet.tick(self.config, now, send)
+        client.stores.fleet.tick(self.config, now, send)
         for part in sent:
             self.work(client, part, now)
         if sent:
-            client.fleet.tick(self.config, now, send)
+            client.stores.fleet.tick(self.config, now, send)
 
     def work(self, client: Client, part: str, now: datetime) -> None:
         """A worker takes one part."""
@@ -92,8 +92,8 @@ class World:
         names = () if problem else self.gateways[cluster]
         swept = SweptCluster(cluster, sweep_id, now, len(names), 1.5, problem)
         looks = [seen(self.script(cluster, name, now), cluster, name, sweep_id, now) for name in names]
-        client.fleet.ledger.note_sweep(swept, looks, now)
-        client.fleet.sweeps.done(sweep_id, swept)
+        client.stores.fleet.ledger.note_sweep(swept, looks, now)
+        client.stores.fleet.sweeps.done(sweep_id, swept)
 
 
 def steps(first: datetime, last: datetime, minutes: int) -> list[datetime]:

@@ -108,8 +108,8 @@ def played(world: World) -> Iterator[tuple[str, Told]]:
             continue
         for each in (one, other):
             world.tick(each, now)
-    ids = [key.rpartition("digest:doc:")[2] for key in map(str, one.runs.redis.keys("month:digest:doc:*"))]
-    digests = sorted((d for each in ids if (d := one.fleet.digest_of(each)) is not None), key=lambda d: d.at)
+    ids = [key.rpartition("digest:doc:")[2] for key in map(str, one.stores.redis.keys("month:digest:doc:*"))]
+    digests = sorted((d for each in ids if (d := one.stores.fleet.digest_of(each)) is not None), key=lambda d: d.at)
     yield from ((digest.order.channel, told(digest)) for digest in digests)
     one.close()
     other.close()
@@ -161,9 +161,9 @@ def test_a_shift_is_handed_over_once_and_reminded_of_once(world: World) -> None:
     order = handoff.Order(
         "h1", "C0OPS", "U1", evening, timedelta(hours=8), ("prod-weu", "prod-neu"), "U2", "pool is with Azure"
     )
-    assert client.fleet.hand_over(order, ())
-    assert not client.fleet.hand_over(order, ())
-    found = client.fleet.handoff_of("h1")
+    assert client.stores.fleet.hand_over(order, ())
+    assert not client.stores.fleet.hand_over(order, ())
+    found = client.stores.fleet.handoff_of("h1")
     assert found is not None
     assert [line.gateway for line in found.open] == [FAILING]
     assert found.fixed == ()
@@ -172,13 +172,13 @@ def test_a_shift_is_handed_over_once_and_reminded_of_once(world: World) -> None:
     assert not found.reminded
     for minutes in (10, 29):
         world.tick(client, evening + timedelta(minutes=minutes))
-        assert not (client.fleet.handoff_of("h1") or found).reminded
+        assert not (client.stores.fleet.handoff_of("h1") or found).reminded
     for minutes in (31, 60, 600):
         world.tick(client, evening + timedelta(minutes=minutes))
-        assert (client.fleet.handoff_of("h1") or found).reminded
-    revision = client.documents.newest("handoff/h1")
+        assert (client.stores.fleet.handoff_of("h1") or found).reminded
+    revision = client.stores.documents.newest("handoff/h1")
     world.tick(client, evening + timedelta(hours=12))
-    assert client.documents.newest("handoff/h1") == revision
+    assert client.stores.documents.newest("handoff/h1") == revision
     client.close()
 
 
@@ -188,17 +188,17 @@ def test_whoever_has_it_owns_what_is_open_and_the_first_one_counts(world: World)
         world.tick(client, now)
     evening = local("03-12 18:00")
     order = handoff.Order("h2", "C0OPS", "U1", evening, timedelta(hours=8), ("prod-weu",))
-    client.fleet.hand_over(order, ())
-    taken = client.fleet.take("h2", "U2", evening + timedelta(minutes=3))
+    client.stores.fleet.hand_over(order, ())
+    taken = client.stores.fleet.take("h2", "U2", evening + timedelta(minutes=3))
     assert taken is not None
     assert taken.taken_by == "U2"
-    again = client.fleet.take("h2", "U3", evening + timedelta(minutes=4))
+    again = client.stores.fleet.take("h2", "U3", evening + timedelta(minutes=4))
     assert again is not None
     assert again.taken_by == "U2"
     world.tick(client, evening + timedelta(hours=1))
-    assert not (client.fleet.handoff_of("h2") or taken).reminded
+    assert not (client.stores.fleet.handoff_of("h2") or taken).reminded
     later = handoff.Order("h3", "C0OPS", "U2", evening + timedelta(hours=1), timedelta(hours=1), ("prod-weu",))
-    assert [line.owner for line in client.fleet.preview(later, ()).open] == ["U2"]
+    assert [line.owner for line in client.stores.fleet.preview(later, ()).open] == ["U2"]
     client.close()
 
 
@@ -207,7 +207,7 @@ def test_an_empty_shift_says_how_often_was_looked(world: World) -> None:
     for now in steps(local("03-02 00:00"), local("03-02 08:00"), 10):
         world.tick(client, now)
     order = handoff.Order("h4", "C0OPS", "U1", local("03-02 08:00"), timedelta(hours=8), ("prod-weu", "prod-neu"))
-    found = client.fleet.preview(order, ())
+    found = client.stores.fleet.preview(order, ())
     assert found.quiet
     assert (found.looked.clusters, found.looked.gateways, found.looked.missed) == (2, 4, 0)
     assert found.looked.sweeps >= 14
@@ -218,7 +218,7 @@ def test_what_is_kept_grows_with_what_happens_and_not_with_looks(world: World) -
     client = world.connect()
     for now in steps(local("03-01 00:00"), local("03-02 00:00"), 30):
         world.tick(client, now)
-    redis = client.runs.redis
+    redis = client.stores.redis
     before = redis.zcard("month:fleet:events:prod-weu")
     for now in steps(local("03-02 00:00"), local("03-04 00:00"), 30):
         world.tick(client, now)

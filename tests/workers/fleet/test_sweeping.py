@@ -47,7 +47,9 @@ class Worker:
         self.cluster = cluster or named("base")
         self.clock = Clock()
         self.looked = 0
-        self.sweeper = Sweeper(client.fleet.sweeps, client.fleet.ledger, CONFIG, self._source, 20, self.clock)
+        self.sweeper = Sweeper(
+            client.stores.fleet.sweeps, client.stores.fleet.ledger, CONFIG, self._source, 20, self.clock
+        )
 
     def _source(self, entry: ClusterConfig) -> Source:
         if entry.name == "gone":
@@ -56,10 +58,12 @@ class Worker:
         return RecordedSource(recording(self.cluster))
 
     def begin(self, name: str, *clusters: str) -> None:
-        self.client.fleet.sweeps.begin(name, clusters or ("prod",), self.clock.now, timedelta(minutes=10), "test")
+        self.client.stores.fleet.sweeps.begin(
+            name, clusters or ("prod",), self.clock.now, timedelta(minutes=10), "test"
+        )
 
     def problems(self, name: str) -> dict[str, str]:
-        sweep = self.client.fleet.sweeps.get(name)
+        sweep = self.client.stores.fleet.sweeps.get(name)
         assert sweep is not None
         return {each.cluster: each.problem for each in sweep.done}
 
@@ -70,15 +74,15 @@ def test_a_part_is_carried_out_once_however_often_it_is_delivered(client: Client
     for _ in range(3):
         worker.sweeper.carry_out("s1", "prod")
     assert worker.looked == 1
-    assert client.fleet.ledger.states("prod")[GATEWAY].verdict is Verdict.HEALTHY
-    assert len(client.fleet.ledger.sweeps("prod", NOW - timedelta(hours=1), NOW)) == 1
+    assert client.stores.fleet.ledger.states("prod")[GATEWAY].verdict is Verdict.HEALTHY
+    assert len(client.stores.fleet.ledger.sweeps("prod", NOW - timedelta(hours=1), NOW)) == 1
 
 
 def test_two_sweeps_that_overlap_look_once_and_both_know(client: Client) -> None:
     worker = Worker(client)
     worker.begin("s1")
     worker.begin("s2")
-    lease = client.fleet.sweeps.lease("prod", 30)
+    lease = client.stores.fleet.sweeps.lease("prod", 30)
     assert lease.acquire()
     worker.sweeper.carry_out("s2", "prod")
     assert worker.problems("s2") == {}, "somebody looks already: it is sent again later"
@@ -104,7 +108,7 @@ def test_a_cluster_that_takes_its_worker_down_twice_is_given_up(client: Client) 
     worker = Worker(client)
     worker.begin("s1")
     for _ in range(2):
-        client.fleet.sweeps.attempt("s1", "prod")
+        client.stores.fleet.sweeps.attempt("s1", "prod")
     worker.sweeper.carry_out("s1", "prod")
     assert worker.looked == 0
     assert "took the worker down twice" in worker.problems("s1")["prod"]
@@ -129,7 +133,7 @@ def test_a_gateway_taken_out_of_the_profile_is_gone_and_one_that_azure_did_not_t
     worker.clock.now += timedelta(hours=1)
     worker.begin("s2")
     worker.sweeper.carry_out("s2", "prod")
-    assert GATEWAY in client.fleet.ledger.states("prod")
+    assert GATEWAY in client.stores.fleet.ledger.states("prod")
     assert "AuthorizationFailed" in worker.problems("s2")["prod"] or "403" in worker.problems("s2")["prod"]
 
     profile = {**(named("base").managed_cluster or {})}
@@ -141,8 +145,8 @@ def test_a_gateway_taken_out_of_the_profile_is_gone_and_one_that_azure_did_not_t
     worker.clock.now += timedelta(hours=1)
     worker.begin("s3")
     worker.sweeper.carry_out("s3", "prod")
-    assert client.fleet.ledger.states("prod") == {}
-    events = client.fleet.ledger.events("prod", NOW - timedelta(days=1), worker.clock.now)
+    assert client.stores.fleet.ledger.states("prod") == {}
+    events = client.stores.fleet.ledger.events("prod", NOW - timedelta(days=1), worker.clock.now)
     assert [event.kind for event in events] == [EventKind.APPEARED, EventKind.VANISHED]
 
 
@@ -150,9 +154,9 @@ def test_a_gateway_that_the_sweep_did_not_show_is_not_counted_as_healthy(client:
     worker = Worker(client)
     worker.begin("s1")
     worker.sweeper.carry_out("s1", "prod")
-    (swept,) = client.fleet.ledger.sweeps("prod", NOW - timedelta(hours=1), NOW)
+    (swept,) = client.stores.fleet.ledger.sweeps("prod", NOW - timedelta(hours=1), NOW)
     later = replace(swept, at=NOW + timedelta(hours=1), gateways=0, complete=False)
-    known = digest.Known("prod", client.fleet.ledger.states("prod"), swept=later)
+    known = digest.Known("prod", client.stores.fleet.ledger.states("prod"), swept=later)
     order = digest.Order("d", "C0OPS", ("prod",), NOW + timedelta(hours=1))
     found = digest.compose(order, [known], (), NOW + timedelta(hours=1))
     assert (found.counts.healthy, found.counts.unknown) == (0, 1)

@@ -78,7 +78,7 @@ def client(redis_url: str, config: Config) -> Iterator[Client]:
 
 @pytest.fixture
 def diagnoser(client: Client, config: Config) -> Diagnoser:
-    return Diagnoser(client, Clusters(config))
+    return Diagnoser(client.stores, Clusters(config))
 
 
 def queued(redis_client: redis.Redis, queue: str = "diagnose") -> int:
@@ -95,8 +95,8 @@ def test_an_order_is_carried_out_and_remembered(client: Client, diagnoser: Diagn
     assert ended.report is not None
     assert len(ended.findings) == len(ended.report.findings)
     assert client.verdicts("base")["team-egress/egw"].run == run.id
-    assert client.evidence.bundle(run.id)
-    assert not client.active()
+    assert client.stores.evidence.bundle(run.id)
+    assert not client.active_runs()
 
 
 def test_a_repeated_request_gets_the_run_it_had(client: Client, redis_client: redis.Redis) -> None:
@@ -137,7 +137,7 @@ def test_a_task_that_is_delivered_twice_is_done_once(client: Client, diagnoser: 
 
 def test_two_workers_do_not_work_on_one_run(client: Client, diagnoser: Diagnoser) -> None:
     run = client.start(ORDER).run
-    lease = client.runs.lease(run.id, 10)
+    lease = client.stores.runs.lease(run.id, 10)
     assert lease.acquire()
     diagnoser.carry_out(run.id)
     found = client.run(run.id)
@@ -148,9 +148,9 @@ def test_two_workers_do_not_work_on_one_run(client: Client, diagnoser: Diagnoser
 
 def test_appending_again_replaces_and_keeps_the_place(client: Client) -> None:
     run = client.start(ORDER).run
-    client.runs.append(run.id, "a-fault", [FINDING])
-    client.runs.append(run.id, "b-fault", [replace(FINDING, check="b-fault")])
-    client.runs.append(run.id, "a-fault", [replace(FINDING, summary="Finer.")])
+    client.stores.runs.append(run.id, "a-fault", [FINDING])
+    client.stores.runs.append(run.id, "b-fault", [replace(FINDING, check="b-fault")])
+    client.stores.runs.append(run.id, "a-fault", [replace(FINDING, summary="Finer.")])
     found = client.run(run.id)
     assert found is not None
     assert [(f.check, f.summary) for f in found.findings] == [("a-fault", "Finer."), ("b-fault", "Fine.")]
@@ -160,7 +160,7 @@ def test_a_cancelled_run_stays_cancelled(client: Client, diagnoser: Diagnoser) -
     run = client.start(ORDER).run
     assert client.cancel(run, "U0BOB")
     assert not client.cancel(run, "U0ALICE")
-    assert not client.runs.append(run.id, "a-fault", [FINDING])
+    assert not client.stores.runs.append(run.id, "a-fault", [FINDING])
     diagnoser.carry_out(run.id)
     found = client.run(run.id)
     assert found is not None
@@ -189,7 +189,7 @@ def test_a_cluster_that_cannot_be_opened_is_refused_with_the_reason(client: Clie
 def test_a_run_that_takes_its_worker_down_is_ended_with_a_token(client: Client, diagnoser: Diagnoser) -> None:
     run = client.start(ORDER).run
     for _ in range(MOST_ATTEMPTS):
-        client.runs.begin(run.id, 10)
+        client.stores.runs.begin(run.id, 10)
     diagnoser.carry_out(run.id)
     found = client.run(run.id)
     assert found is not None
@@ -202,16 +202,16 @@ def test_the_janitor_sends_again_what_nobody_holds_and_not_at_every_tick(
 ) -> None:
     run = client.start(ORDER).run
     redis_client.delete("egress-diag:diagnose")
-    sweep(client)
+    sweep(client.stores)
     assert queued(redis_client) == 0, "it may still wait in the queue"
-    client.runs.begin(run.id, 10)
-    sweep(client)
-    sweep(client)
+    client.stores.runs.begin(run.id, 10)
+    sweep(client.stores)
+    sweep(client.stores)
     assert queued(redis_client) == 1
-    lease = client.runs.lease(run.id, 10)
+    lease = client.stores.runs.lease(run.id, 10)
     assert lease.acquire()
     redis_client.delete("egress-diag:diagnose", f"egress-diag:run:{run.id}:resent")
-    sweep(client)
+    sweep(client.stores)
     assert queued(redis_client) == 0, "somebody holds it"
     lease.release()
 
@@ -220,7 +220,7 @@ def test_the_janitor_ends_what_found_no_worker_for_half_an_hour(client: Client, 
     run = client.start(ORDER).run
     long_ago = (datetime.now(UTC) - timedelta(minutes=31)).isoformat()
     redis_client.hset(f"egress-diag:run:{run.id}", "created", long_ago)
-    sweep(client)
+    sweep(client.stores)
     found = client.run(run.id)
     assert found is not None
     assert found.state is RunState.FAILED
@@ -230,13 +230,13 @@ def test_the_janitor_ends_what_found_no_worker_for_half_an_hour(client: Client, 
 def test_the_janitor_tells_the_courier_what_slack_does_not_show(client: Client, redis_client: redis.Redis) -> None:
     run = client.start(ORDER).run
     redis_client.delete("egress-diag:courier")
-    sweep(client)
+    sweep(client.stores)
     assert queued(redis_client, "courier") == 0, "word is under way"
     for key in redis_client.scan_iter("egress-diag:told:*"):
         redis_client.delete(key)
     redis_client.zadd("egress-diag:due", {f"run/{run.id}": 0})
-    sweep(client)
-    sweep(client)
+    sweep(client.stores)
+    sweep(client.stores)
     assert queued(redis_client, "courier") == 1
 
 

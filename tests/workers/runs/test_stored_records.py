@@ -27,6 +27,7 @@ from checks.model.findings import (
 from checks.model.route import Correction, Decision, Hop, HopName, Mark, Outcome, Rival, Route, Way
 from checks.reports.document import FINDINGS, REPORT
 from workers.client import Client
+from workers.client.stores import Stores
 from workers.queue.app import make_publisher
 from workers.queue.presence import Presence, Process
 from workers.queue.settings import Settings
@@ -141,7 +142,7 @@ def client(redis_url: str) -> Iterator[Client]:
                 redis.sadd(key, *value)
             case _:
                 redis.zadd(key, value)
-    made = Client(redis, make_publisher(settings), settings, Config())
+    made = Client(Stores(redis, make_publisher(settings), settings, Config()))
     yield made
     made.close()
 
@@ -172,7 +173,7 @@ def test_a_stored_run_reads_with_its_order_findings_report_and_remarks(client: C
     assert run.started is not None
     assert run.ended is not None
     assert run.created < run.started < run.ended
-    assert [(each.user, each.comment) for each in client.runs.remarks(RUN)] == [("U0BOB", "not broken")]
+    assert [(each.user, each.comment) for each in client.stores.runs.remarks(RUN)] == [("U0BOB", "not broken")]
 
 
 def test_a_stored_refusal_reads_with_its_choices(client: Client) -> None:
@@ -182,7 +183,7 @@ def test_a_stored_refusal_reads_with_its_choices(client: Client) -> None:
 
 
 def test_a_stored_watch_reads_and_is_due(client: Client) -> None:
-    watch = client.watches.get(WATCH)
+    watch = client.stores.watches.get(WATCH)
     assert watch is not None
     assert watch == Watch(
         id=WATCH,
@@ -203,28 +204,28 @@ def test_a_stored_watch_reads_and_is_due(client: Client) -> None:
 
 
 def test_stored_history_owners_and_inventory_read(client: Client) -> None:
-    (past,) = client.history.past("prod", "payments/egw")
-    verdict = client.history.verdicts("prod")["payments/egw"]
+    (past,) = client.stores.history.past("prod", "payments/egw")
+    verdict = client.stores.history.verdicts("prod")["payments/egw"]
     assert (past.run, past.verdict, past.failing, past.user) == (WHOLE_GATEWAY, Verdict.BROKEN, ("EGD-303",), "U0ALICE")
     assert (verdict.namespace, verdict.gateway, verdict.run) == ("payments", "egw", WHOLE_GATEWAY)
     assert verdict.at == past.at
-    owner = client.history.owners("prod")["payments/egw"]
+    owner = client.stores.history.owners("prod")["payments/egw"]
     assert (owner.user, owner.run) == ("U0BOB", WHOLE_GATEWAY)
-    assert client.history.inventory("prod").gateways == (("payments/egw", True), ("payments/old", False))
+    assert client.stores.history.inventory("prod").gateways == (("payments/egw", True), ("payments/old", False))
 
 
 def test_a_stored_listing_a_choice_a_delivery_and_a_process_read(client: Client) -> None:
-    listing = client.history.listing("listing00001")
+    listing = client.stores.history.listing("listing00001")
     response_url = "https://hooks.slack.example/y"
     gateways = (("payments/egw", True),)
     assert listing == Listing(
         "listing00001", "prod", "U0ALICE", "C0OPS", response_url, ListingState.DONE, gateways, at=MOMENT
     )
     assert json.loads(LISTING_JSON.dump_json(listing)).keys() == stored("listing:listing00001").keys()
-    assert client.places.last_choice("C0OPS") == Target("prod", "egw", "payments")
+    assert client.stores.places.last_choice("C0OPS") == Target("prod", "egw", "payments")
     place = Delivered("parent", "C0OPS", "1700000000.000200", "abc123")
-    assert client.documents.deliveries("run/x").slots == {"parent": place}
-    processes = Presence(client.runs.redis, client.settings.prefix).present(MOMENT)
+    assert client.stores.documents.deliveries("run/x").slots == {"parent": place}
+    processes = Presence(client.stores.redis, client.stores.settings.prefix).present(MOMENT)
     assert processes == (Process("worker@pod-1", "0.1.0", ("diagnose", "sweep"), MOMENT),)
 
 
@@ -240,14 +241,14 @@ def test_orders_findings_and_reports_are_written_as_before(client: Client) -> No
 
 @pytest.mark.parametrize("name", ["order", "state", "report"])
 def test_a_record_of_a_newer_version_that_cannot_be_read_raises_value_error(client: Client, name: str) -> None:
-    client.runs.redis.hset(f"egress-diag:run:{RUN}", name, '{"verdict": "splendid"}')
+    client.stores.redis.hset(f"egress-diag:run:{RUN}", name, '{"verdict": "splendid"}')
     with pytest.raises(ValidationError):
         client.run(RUN)
 
 
 def test_fields_that_a_newer_version_added_are_ignored(client: Client) -> None:
     order = {**stored(f"run:{RUN}", "order"), "colour": "blue"}
-    client.runs.redis.hset(f"egress-diag:run:{RUN}", mapping={"order": json.dumps(order), "colour": "blue"})
+    client.stores.redis.hset(f"egress-diag:run:{RUN}", mapping={"order": json.dumps(order), "colour": "blue"})
     run = client.run(RUN)
     assert run is not None
     assert run.order.key == "key-1"

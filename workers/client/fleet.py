@@ -1,0 +1,83 @@
+"""The fleet's part of the client: schedules, digests, handoffs and mutes."""
+
+from collections.abc import Sequence
+
+from workers.client.stores import Stores
+from workers.fleet.digest import Digest
+from workers.fleet.handoff import Handoff, Order
+from workers.fleet.records import GatewayState, Mute
+from workers.fleet.schedule import Schedule
+from workers.fleet.service import present
+
+
+class FleetClient:
+    """Scheduled and requested views of many gateways."""
+
+    def __init__(self, stores: Stores) -> None:
+        self.stores = stores
+
+    def gateway_state(self, cluster: str, gateway: str) -> GatewayState | None:
+        """The last known state of a gateway (`namespace/name`), None if it was never checked."""
+        return self.stores.fleet.ledger.state(cluster, gateway)
+
+    def checked_gateways(self, cluster: str) -> frozenset[str]:
+        """`namespace/name` of the gateways of a cluster that have been checked."""
+        return frozenset(self.stores.fleet.ledger.states(cluster))
+
+    def schedules(self) -> tuple[Schedule, ...]:
+        """The scheduled digests of the configuration and those that people added."""
+        return self.stores.fleet.schedules.all(self.stores.config)
+
+    def added_schedule(self, schedule_id: str) -> Schedule | None:
+        """A schedule that a person added, or None."""
+        return self.stores.fleet.schedules.added(schedule_id)
+
+    def add_schedule(self, schedule: Schedule) -> None:
+        """Adds a schedule. Raises BadRecurrence if the channel already has a digest at one of its times."""
+        self.stores.fleet.schedules.add(schedule, self.stores.config, present())
+
+    def remove_schedule(self, schedule_id: str) -> None:
+        """Removes a schedule that a person added."""
+        self.stores.fleet.schedules.remove(schedule_id)
+
+    def stop_schedule(self, schedule_id: str, reason: str) -> None:
+        """Suspends a schedule until it is added again."""
+        self.stores.fleet.schedules.stop(schedule_id, reason)
+
+    def request_digest(self, channel: str, user: str, clusters: Sequence[str], schedule: Schedule | None) -> None:
+        """Requests a digest now, with the time zone and wording of a schedule if there is one."""
+        self.stores.fleet.digest_now(channel, user, clusters, schedule, present())
+
+    def digest(self, digest_id: str) -> Digest | None:
+        """A digest, or None while its fleet check is under way."""
+        return self.stores.fleet.digest_of(digest_id)
+
+    def preview_handoff(self, order: Order) -> Handoff:
+        """The handoff that `hand_over` would post."""
+        return self.stores.fleet.preview(order, self.stores.watches.going())
+
+    def hand_over(self, order: Order) -> None:
+        """Makes a handoff, which the courier posts."""
+        self.stores.fleet.hand_over(order, self.stores.watches.going())
+
+    def handoff(self, handoff_id: str) -> Handoff | None:
+        """A handoff and who has taken it, or None if it is unknown or too old."""
+        return self.stores.fleet.handoff_of(handoff_id)
+
+    def take_handoff(self, handoff_id: str, user: str) -> Handoff | None:
+        """Makes a user the owner of everything open and watched in a handoff. The first user counts: `taken_by` of what
+        is returned says who that is. None if the handoff is unknown or too old."""
+        taken = self.stores.fleet.take(handoff_id, user, present())
+        if taken is not None and taken.taken_by == user:
+            for watch in taken.watching:
+                self.stores.watches.hand_over(watch.id, user)
+                self.stores.documents.changed(f"watch/{watch.id}")
+        return taken
+
+    def mute(self, mute: Mute) -> None:
+        """Leaves a fault of a gateway out of digests and handoffs until the mute ends."""
+        self.stores.fleet.mute(mute)
+
+    def unmute(self, cluster: str, gateway: str, check: str) -> bool:
+        """Ends a mute early. False if there was none."""
+        return self.stores.fleet.ledger.unmute(cluster, gateway, check)

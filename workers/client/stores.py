@@ -1,0 +1,63 @@
+"""Every store of one installation over one connection to Redis, and the publisher of tasks."""
+
+from datetime import timedelta
+
+from celery import Celery
+from redis import Redis
+
+from checks.config.configuration import Config
+from workers.fleet.service import Fleet
+from workers.queue.presence import Presence
+from workers.queue.settings import Settings
+from workers.runs.audit import Audit
+from workers.runs.documents import Documents
+from workers.runs.evidence import Evidence
+from workers.runs.history import History
+from workers.runs.places import Places
+from workers.runs.records import Run
+from workers.runs.store import Runs
+from workers.runs.watches import Watches
+
+
+class Stores:
+    """For workers and ticker, which also write what the bot only reads. Every store may raise `Unavailable`."""
+
+    def __init__(self, connection: Redis, publisher: Celery, settings: Settings, config: Config) -> None:
+        prefix, keep = settings.prefix, _seconds(config.retention.runs)
+        keep_evidence = min(config.retention.evidence, config.retention.runs)
+        self.redis = connection
+        self.publisher = publisher
+        self.settings = settings
+        self.config = config
+        self.runs = Runs(connection, prefix, config.retention.runs, keep_evidence)
+        self.documents = Documents(connection, prefix, publisher, keep)
+        self.history = History(connection, prefix, keep)
+        self.watches = Watches(connection, prefix, keep, settings.watch_interval)
+        self.evidence = Evidence(connection, prefix, _seconds(keep_evidence))
+        self.places = Places(connection, prefix, keep)
+        self.audit = Audit(connection, prefix)
+        self.presence = Presence(connection, prefix)
+        self.fleet = Fleet(connection, prefix, keep, self.documents, self.history)
+
+    def run_changed(self, run: Run, *, ended: bool = False) -> None:
+        """Tells the courier that a run has changed, at once where it has ended. A watch's run is not shown by itself."""
+        if not run.order.watch:
+            self.documents.changed(f"run/{run.id}", urgent=ended)
+
+    def follow(self, run: Run) -> None:
+        """A run that repeats another one has ended: the one before shows it, too."""
+        before = self.runs.get(run.order.after or "")
+        while before is not None and before.order.after is not None:
+            before = self.runs.get(before.order.after)
+        if before is not None:
+            self.runs.followed(before.id, run.id)
+            self.run_changed(before)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self.publisher.close()
+        self.redis.close()
+
+
+def _seconds(span: timedelta) -> int:
+    return int(span.total_seconds())
