@@ -1,4 +1,4 @@
-"""How the static egress gateway's components are on each node: what is wrong there, with the evidence. Pure."""
+"""What is wrong with the static egress gateway's components on each node, with the evidence."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from checks.kubernetes.pod_problems import Trouble, restarts_often, troubles
 from checks.model.findings import Evidence, Involved
 from checks.static_egress.components import Component
 
-LATELY = timedelta(minutes=10)
-"""A line in a log that is older says nothing about now."""
+_RECENT = timedelta(minutes=10)
+"""The maximum age of a log line that describes the current state."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeFault:
-    """A component that is missing, not ready or in trouble on a node. `down` says that it does not work there now."""
+    """A component that is missing, not ready or failing on a node; `down` if it does not work there now."""
 
     node: str
     what: str
@@ -29,21 +29,21 @@ class NodeFault:
 
 
 def node_faults(facts: Facts, component: Component, nodes: Iterable[str], logs: type[LogText]) -> list[NodeFault]:
-    """What is wrong with the component on these nodes; a pod that is starting is nothing wrong. `logs` is the kind of its
-    logs, which add detail as far as they can be read."""
+    """The component's faults on these nodes; a starting pod is not a fault. `logs` is the kind of its logs: they add
+    detail if they are readable."""
     known = facts.once(f"faults of {component.short}", lambda seen: _pod_faults(seen, component, logs))
     found: list[NodeFault] = []
     for node in sorted(nodes):
         if node in known:
             found.append(known[node])
         elif node not in component.pods:
-            evidence = Evidence(component.ref, f"its pod on node {node}", "(none)", "a ready pod")
+            evidence = Evidence(component.ref, f"pod on node {node}", "(none)", "a ready pod")
             found.append(NodeFault(node, f"has no {component.short}", (evidence,), True))
     return found
 
 
 def _pod_faults(facts: Facts, component: Component, logs: type[LogText]) -> dict[str, NodeFault]:
-    """The faults of its pods by node: once for the cluster."""
+    """The faults of the component's pods by node."""
     by_pod = {log.key: log for log in facts.readable(logs, component.namespace)}
     found = ((node, _pod_fault(facts, component, pod, by_pod.get(pod.key))) for node, pod in component.pods.items())
     return {node: fault for node, fault in found if fault is not None}
@@ -60,11 +60,9 @@ def _pod_fault(facts: Facts, component: Component, pod: Pod, log: LogText | None
         return NodeFault(pod.node, what, tuple(evidence), True, pod)
     if restarts_often(pod, facts.now):
         evidence = [*_ends(pod), *_lines(log, said)]
-        return NodeFault(
-            pod.node, f"has a {component.short} that restarts again and again", tuple(evidence), False, pod
-        )
-    if said is not None and said.line.at is not None and facts.now - said.line.at < LATELY:
-        what = f"has a {component.short} that complains: {said.meaning}"
+        return NodeFault(pod.node, f"has a {component.short} that restarts repeatedly", tuple(evidence), False, pod)
+    if said is not None and said.line.at is not None and facts.now - said.line.at < _RECENT:
+        what = f"has a {component.short} that reports: {said.meaning}"
         return NodeFault(pod.node, what, tuple(_lines(log, said)), False, pod)
     return None
 
@@ -72,7 +70,7 @@ def _pod_fault(facts: Facts, component: Component, pod: Pod, log: LogText | None
 def _ends(pod: Pod) -> Iterator[Evidence]:
     for each in pod.containers:
         if each.restarts:
-            observed = Trouble.ending(each) or "(not said)"
+            observed = Trouble.ending(each) or "(no reason given)"
             yield Evidence(pod.ref, f"status.containerStatuses[{each.name}].lastState", observed, "no restarts")
 
 
@@ -82,7 +80,7 @@ def _lines(log: LogText | None, said: LogFault | None) -> Iterator[Evidence]:
 
 
 def on_nodes(component: str, nodes: Iterable[str]) -> list[Involved]:
-    """The nodes, and the component on each of them: what the cni-manager of one node lacks is missing there alone."""
+    """The nodes and the component on each of them: a fault of one node's cni-manager affects only that node."""
     names = sorted(nodes)
     return [
         *(Involved("node", name) for name in names),
@@ -91,7 +89,9 @@ def on_nodes(component: str, nodes: Iterable[str]) -> list[Involved]:
 
 
 def workload_nodes(nodes: Iterable[Node]) -> frozenset[str]:
-    """The nodes that carry the cni-manager: Linux, and no gateway nodes (domain.md 1.1)."""
+    """The nodes that run the cni-manager: Linux nodes that are not gateway nodes.
+
+    Source: docs/domain/components.md#cni-manager-nodes."""
     return frozenset(
         node.name
         for node in nodes

@@ -1,6 +1,7 @@
-"""Where the static egress gateway's two DaemonSets run: the cni-manager beside workloads, the daemon on gateway nodes.
+"""Where the static egress gateway's two DaemonSets run: the cni-manager on workload nodes, the daemon on gateway nodes.
 
-Source: domain.md 1.1. AKS runs them in `aks-static-egress-gateway`, the open-source operator elsewhere: by name, then.
+AKS runs them in `aks-static-egress-gateway`; the open-source operator uses another namespace, so there they are found by
+name. Source: docs/domain/components.md#static-egress-components.
 """
 
 from collections.abc import Mapping
@@ -11,14 +12,13 @@ from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet
 
 NAMESPACE = "aks-static-egress-gateway"
-CNI_MANAGER = "kube-egress-gateway-cni-manager"
-DAEMON = "kube-egress-gateway-daemon-manager"
+CNI_MANAGER_SET = "kube-egress-gateway-cni-manager"
+DAEMON_SET = "kube-egress-gateway-daemon-manager"
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One of the DaemonSets as it is in the cluster: its short name for findings, itself (None where there is none), its
-    living pods by node."""
+    """One of the two DaemonSets: its short name for findings, the object (None if it does not exist), its pods by node."""
 
     short: str
     name: str
@@ -27,7 +27,7 @@ class Component:
 
     @property
     def container(self) -> str:
-        return "cnimanager" if self.name == CNI_MANAGER else "daemon"
+        return "cnimanager" if self.name == CNI_MANAGER_SET else "daemon"
 
     @property
     def namespace(self) -> str:
@@ -39,13 +39,13 @@ class Component:
 
 
 def cni_manager(facts: Facts) -> Component:
-    """The cni-manager. Needs DaemonSet and Pod declared; raises Unreadable where its namespace cannot be read."""
-    return facts.once("component cni-manager", lambda seen: _component(seen, "cni-manager", CNI_MANAGER))
+    """The cni-manager. Needs DaemonSet and Pod declared; raises Unreadable if its namespace is unreadable."""
+    return facts.once("component cni-manager", lambda seen: _component(seen, "cni-manager", CNI_MANAGER_SET))
 
 
 def daemon(facts: Facts) -> Component:
-    """The gateway daemon, as `cni_manager`."""
-    return facts.once("component daemon-manager", lambda seen: _component(seen, "daemon-manager", DAEMON))
+    """The gateway daemon; requirements as for `cni_manager`."""
+    return facts.once("component daemon-manager", lambda seen: _component(seen, "daemon-manager", DAEMON_SET))
 
 
 def _component(facts: Facts, short: str, name: str) -> Component:
@@ -62,7 +62,7 @@ def _pods_by_node(facts: Facts, namespace: str, name: str) -> dict[str, Pod]:
     for pod in facts.in_namespace(Pod, namespace):
         label = pod.labels.get("kube-egress-gateway-control-plane", "")
         ours = pod.owner[1].endswith(name) or (not pod.owner[1] and bool(label) and name.endswith(label))
-        # During an update two pods may be on a node: one that is ready counts for it.
+        # During an update a node may have two of these pods: a ready one represents the node.
         replaced = pod.node in found and found[pod.node].ready
         if ours and pod.deleted is None and not replaced:
             found[pod.node] = pod
@@ -70,13 +70,13 @@ def _pods_by_node(facts: Facts, namespace: str, name: str) -> dict[str, Pod]:
 
 
 def cni_manager_on(facts: Facts, node: str) -> Pod | None:
-    """The cni-manager's pod on a node, as far as pods can be read: for detail. Needs Pod alone."""
+    """The cni-manager's pod on a node; None if pods are unreadable. Needs only Pod declared."""
 
     def build(seen: Facts) -> dict[str, Pod]:
         return {
             pod.node: pod
             for pod in seen.readable(Pod)
-            if pod.owner[1].endswith(CNI_MANAGER) and pod.deleted is None and pod.node
+            if pod.owner[1].endswith(CNI_MANAGER_SET) and pod.deleted is None and pod.node
         }
 
     return facts.once("cni-managers by node", build).get(node)

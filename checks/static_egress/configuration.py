@@ -1,4 +1,7 @@
-"""The gateway's StaticGatewayConfiguration and its node pool, or why there is none to look at (Rulings 8 and 18)."""
+"""Which StaticGatewayConfiguration and node pool the gateway uses, or why a check of them does not apply.
+
+Sources: docs/rulings.md#ruling-8, docs/rulings.md#ruling-18.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,46 +13,46 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 
 CONTROLLER = "static-egress-controller"
-"""The component by which faults that stop reconciling and their consequences are tied together."""
+"""The component that links a fault that stops reconciliation with its consequences."""
 
 
 @dataclass(frozen=True, slots=True)
-class NothingThere:
-    """There is nothing to look at; `why` is a sentence that names the failure before."""
+class NotApplicable:
+    """The check does not apply; `reason` is a sentence that names the check of the earlier fault."""
 
-    why: str
+    reason: str
 
 
-def configuration_of(facts: Facts) -> StaticGatewayConfiguration | NothingThere:
-    """The configuration that the gateway names. Raises Unreadable where it could not be read."""
+def gateway_configuration(facts: Facts) -> StaticGatewayConfiguration | NotApplicable:
+    """The configuration that the gateway names. Raises Unreadable if its kind is unreadable."""
     gateway = facts.gateway
     if not gateway.configuration:
-        return NothingThere(
+        return NotApplicable(
             f"Egress gateway {gateway} names no StaticGatewayConfiguration (gateway-configuration-missing)."
         )
     if not facts.installed(StaticGatewayConfiguration):
-        return NothingThere("The cluster does not have the kind StaticGatewayConfiguration (static-egress-disabled).")
+        return NotApplicable("The StaticGatewayConfiguration CRD is not installed (static-egress-disabled).")
     found = facts.get(StaticGatewayConfiguration, gateway.configuration, gateway.namespace)
     if found is None:
-        return NothingThere(
-            f"There is no StaticGatewayConfiguration {gateway.namespace}/{gateway.configuration} to look at "
+        return NotApplicable(
+            f"StaticGatewayConfiguration {gateway.namespace}/{gateway.configuration} does not exist "
             "(gateway-configuration-missing)."
         )
     return found
 
 
 class PoolState(StrEnum):
-    """Whether a configuration's node pool can carry traffic at all, by Azure's own list of pools."""
+    """Whether a configuration's node pool can forward traffic, by Azure's list of pools; the values end a sentence."""
 
     USABLE = "usable"
     MISSING = "missing"
-    NOT_GATEWAY = "not of mode Gateway"
+    NOT_GATEWAY = "not in Gateway mode"
     DELETING = "being deleted"
     STOPPED = "stopped"
 
 
 def state_of(pool: AgentPool | None) -> PoolState:
-    """The state of a pool, None being one that Azure does not list."""
+    """The state of a pool; None is a pool that Azure does not list."""
     if pool is None:
         return PoolState.MISSING
     if not pool.is_gateway:
@@ -59,22 +62,23 @@ def state_of(pool: AgentPool | None) -> PoolState:
     return PoolState.STOPPED if pool.power_state.lower() == "stopped" else PoolState.USABLE
 
 
-def pool_of(facts: Facts, configuration: StaticGatewayConfiguration) -> AgentPool | NothingThere | None:
-    """The configuration's pool as Azure lists it; None where Azure is not looked at or does not answer; else why its
-    nodes need no look: it is missing, stopped, being deleted or no gateway pool, which gateway-pool-missing says."""
+def pool_of(facts: Facts, configuration: StaticGatewayConfiguration) -> AgentPool | NotApplicable | None:
+    """The configuration's pool as Azure lists it; None without an answer from Azure.
+
+    NotApplicable if the pool is missing, stopped, being deleted or not in Gateway mode: gateway-pool-missing reports it."""
     if not configuration.pool:
-        return NothingThere(f"{configuration.ref} names no node pool (gateway-configuration-invalid).")
+        return NotApplicable(f"{configuration.ref} names no node pool (gateway-configuration-invalid).")
     if facts.gap(AgentPool) is not None or not facts.configured(AgentPool):
         return None
     pool = facts.get(AgentPool, configuration.pool.lower())
     state = state_of(pool)
     if pool is None or state is not PoolState.USABLE:
-        return NothingThere(f"Node pool {configuration.pool} is {state.value} (gateway-pool-missing).")
+        return NotApplicable(f"Node pool {configuration.pool} is {state.value} (gateway-pool-missing).")
     return pool
 
 
 def annotated_pods(facts: Facts, namespace: str, configuration: str) -> Iterator[Pod]:
-    """The living pods of the namespace whose traffic is to leave through the configuration."""
+    """The pods of the namespace that name the configuration, without deleted and finished ones."""
     index = facts.index(Pod, "static gateway configuration", _annotation)
     for pod in index.get((namespace, configuration), ()):
         if pod.deleted is None and not pod.finished:

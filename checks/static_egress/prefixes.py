@@ -1,4 +1,4 @@
-"""Address ranges as the static egress gateway reads them: routes, egress prefixes, and how many nodes a prefix serves."""
+"""How the static egress gateway reads address ranges: routes, egress IP prefixes, and how many nodes a prefix serves."""
 
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
@@ -8,8 +8,9 @@ ALL_IPV4 = IPv4Network("0.0.0.0/0")
 
 
 def parse_cidr(written: str) -> Network | None:
-    """A CIDR by the rules of Go's ParseCIDR, which the cni-manager uses: a mask in bits is required, host bits may be
-    set. None for anything else, such as a bare address, which the API server accepts and which then breaks every pod."""
+    """A CIDR by the rules of Go's ParseCIDR, which the cni-manager uses: a mask in bits is required, host bits may be set.
+
+    None for anything else. The API server accepts a bare address, but pod network setup then fails for every pod."""
     address, slash, mask = written.partition("/")
     if not (slash and address and mask.isascii() and mask.isdigit()):
         return None
@@ -20,13 +21,12 @@ def parse_cidr(written: str) -> Network | None:
 
 
 def covers_everything(networks: Iterable[Network]) -> bool:
-    """Whether the IPv4 ranges together are the whole Internet (0.0.0.0/0, also as its two halves)."""
+    """Whether the IPv4 ranges together are 0.0.0.0/0, for example as its two halves."""
     return ALL_IPV4 in collapse_addresses(n for n in networks if isinstance(n, IPv4Network))
 
 
 def parse_egress_prefix(written: str) -> tuple[Network, ...]:
-    """`status.egressIpPrefix`: one CIDR, or in private-IP mode addresses separated by commas. () where any part is
-    neither."""
+    """`status.egressIpPrefix`: one CIDR, or in private IP mode addresses separated by commas; () if any part is neither."""
     parts = [part.strip() for part in written.split(",")]
     try:
         return tuple(ip_network(part, strict=False) for part in parts)
@@ -35,5 +35,5 @@ def parse_egress_prefix(written: str) -> tuple[Network, ...]:
 
 
 def capacity(size: int) -> int:
-    """How many gateway nodes a public IP prefix of this length can give an address: /31 two, /28 sixteen."""
+    """The number of gateway nodes for which a public IP prefix of this length has addresses: /31 two, /28 sixteen."""
     return int(2 ** (32 - size)) if 0 <= size <= 32 else 0

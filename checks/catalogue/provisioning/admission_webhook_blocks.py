@@ -20,7 +20,7 @@ from checks.kubernetes.create_refusals import Refusal, component_refusals, deman
 from checks.kubernetes.webhooks import DEPLOYMENTS, ISTIO, PODS, REPLICA_SETS, SERVICES, Resource
 from checks.model.commands import restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
-from checks.static_egress.components import CNI_MANAGER, DAEMON, NAMESPACE
+from checks.static_egress.components import CNI_MANAGER_SET, DAEMON_SET, NAMESPACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,9 @@ def _denied(facts: Facts) -> dict[str, list[Refusal]]:
     """What was refused, by the webhook's name."""
     refusals = list(gateway_refusals(facts))
     if not facts.gap(DaemonSet, NAMESPACE) and not facts.gap(Event, NAMESPACE):
-        sets = [ds for name in (CNI_MANAGER, DAEMON) if (ds := facts.get(DaemonSet, name, NAMESPACE)) is not None]
+        sets = [
+            ds for name in (CNI_MANAGER_SET, DAEMON_SET) if (ds := facts.get(DaemonSet, name, NAMESPACE)) is not None
+        ]
         refusals += component_refusals(facts, sets)
     found: dict[str, list[Refusal]] = {}
     for each in refusals:

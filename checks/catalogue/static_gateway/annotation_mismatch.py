@@ -1,4 +1,4 @@
-"""EG404: the gateway's pods do not carry the annotation of the configuration that Azure names."""
+"""EG404: the gateway's pods name a different StaticGatewayConfiguration than Azure's profile."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,9 +24,9 @@ _FIELD = "metadata.annotations[kubernetes.azure.com/static-gateway-configuration
     reads=(Deployment, Pod, ManagedCluster),
     explains={
         "gateway-dataplane-not-ready": Because(
-            "a pod gets a WireGuard end only for the configuration that it names", share="pod"
+            "a pod gets a WireGuard interface only for the configuration that it names", share="pod"
         ),
-        "source-address-wrong": "a pod leaves from the range of the configuration that it names, or from the nodes'",
+        "source-address-wrong": "a pod's configuration decides its source IP address; without one it is the cluster's default",
     },
 )
 def annotation_mismatch(facts: Facts) -> Iterator[Observation]:
@@ -47,22 +47,22 @@ def annotation_mismatch(facts: Facts) -> Iterator[Observation]:
     pods = () if facts.gap(Pod, gateway.namespace) else facts.pods()
     faults = list(_faults(facts, deployments, pods))
     yield from faults
-    # What could not be read makes the rest unknown, whatever was proven without it.
+    # An unreadable kind makes the rest of the check unknown, whatever was proven without it.
     facts.deployments()
     facts.pods()
     cluster = facts.one(ManagedCluster)
     if faults:
         return
     if not deployments and not pods:
-        yield skip(f"Egress gateway {gateway} has neither Deployments nor pods to look at (deployment-not-available).")
+        yield skip(f"Egress gateway {gateway} has no Deployments and no pods (deployment-not-available).")
     elif cluster is None:
         named = gateway.configuration or "no configuration"
         yield healthy(
-            f"The pods of {gateway.ref} name {named}, as their Deployments do; Azure is not looked at, so it is not "
-            "known whether that is the intended one."
+            f"Pods and Deployments of {gateway.ref} both name {named}. Not compared with Azure's profile: access to Azure "
+            "is not configured."
         )
     elif not gateway.configuration:
-        yield skip(f"Azure names no configuration for {gateway.ref} (gateway-configuration-missing).")
+        yield skip(f"Azure's profile names no configuration for {gateway.ref} (gateway-configuration-missing).")
     else:
         yield healthy(f"Every pod of {gateway.ref} names {gateway.configuration}.")
 
@@ -80,7 +80,8 @@ def _faults(facts: Facts, deployments: Sequence[Deployment], pods: Sequence[Pod]
         if named != expected or not named:
             fault = _template(facts, deployment, [p for p in own if p.static_gateway_configuration in ("", named)])
             yield fault
-            # What a wrong template says of its pods is said; while Azure may yet mend it, bare pods already misroute.
+            # The finding about a wrong template covers its pods. While Azure may still correct the template, pods without
+            # an annotation already have the wrong source address.
             own = [p for p in own if fault.status is Status.WARN and not p.static_gateway_configuration]
         yield from _pods(facts, own, expected or gateway.configuration)
     yield from _pods(facts, [p for p in pods if p.name not in judged], gateway.configuration)
@@ -90,15 +91,17 @@ def _template(facts: Facts, deployment: Deployment, pods: Sequence[Pod]) -> Obse
     gateway = facts.gateway
     named, expected = deployment.template_configuration, gateway.configuration
     what = f"names {named}" if named else "names no StaticGatewayConfiguration"
-    against = f", while Azure names {expected} for {gateway.ref}" if gateway.from_azure else ""
+    against = f", but Azure names {expected} for {gateway.ref}" if gateway.from_azure else ""
     summary = f"The pod template of {deployment.ref} {what}{against}."
     evidence = [
-        Evidence(deployment.ref, f"spec.template.{_FIELD}", named or "(none)", expected or "a configuration"),
+        Evidence(
+            deployment.ref, f"spec.template.{_FIELD}", named or "(none)", expected or "a StaticGatewayConfiguration"
+        ),
         *_evidence(pods, expected),
     ]
     actions = [
-        look("See which configuration each pod names", pods_with_configuration(deployment.namespace), TSG),
-        *_set_again(facts, deployment),
+        look("Show which configuration each pod names", pods_with_configuration(deployment.namespace), TSG),
+        *_template_fixes(facts, deployment),
     ]
     about = [Involved("pod", f"{p.namespace}/{p.name}") for p in pods]
     state = "" if facts.gap(ManagedCluster) else _running_operation(facts)
@@ -114,7 +117,7 @@ def _template(facts: Facts, deployment: Deployment, pods: Sequence[Pod]) -> Obse
 
 
 def _running_operation(facts: Facts) -> str:
-    """The state of an Azure operation that may yet bring the template in line; "" when none runs."""
+    """The state of a running Azure operation, which may still correct the template; "" when none runs."""
     cluster = facts.one(ManagedCluster)
     state = cluster.provisioning_state if cluster else ""
     return "" if state.lower() in ("", "succeeded", "failed", "canceled") else state
@@ -131,8 +134,8 @@ def _pods(facts: Facts, pods: Iterable[Pod], expected: str) -> Iterator[Observat
     if bare:
         one = len(bare) == 1
         yield fail(
-            f"{_count(bare)} of the {subject} {'carries' if one else 'carry'} no static gateway annotation, so "
-            f"{'its' if one else 'their'} traffic leaves from the cluster's ordinary outbound address.",
+            f"{_count(bare)} of {subject} {'has' if one else 'have'} no static gateway annotation: "
+            f"{'its' if one else 'their'} traffic leaves from the cluster's default outbound address.",
             subject=subject,
             evidence=_evidence(bare, expected),
             actions=actions,
@@ -141,7 +144,7 @@ def _pods(facts: Facts, pods: Iterable[Pod], expected: str) -> Iterator[Observat
     if old:
         names = ", ".join(sorted({p.static_gateway_configuration for p in old}))
         yield warn(
-            f"{_count(old)} of the {subject} still {'names' if len(old) == 1 else 'name'} {names} instead of {expected}.",
+            f"{_count(old)} of {subject} still {'names' if len(old) == 1 else 'name'} {names} instead of {expected}.",
             subject=subject,
             evidence=_evidence(old, expected),
             actions=actions,
@@ -152,20 +155,21 @@ def _pods(facts: Facts, pods: Iterable[Pod], expected: str) -> Iterator[Observat
 
 def _evidence(pods: Iterable[Pod], expected: str) -> list[Evidence]:
     return [
-        Evidence(p.ref, _FIELD, p.static_gateway_configuration or "(none)", expected or "a configuration") for p in pods
+        Evidence(p.ref, _FIELD, p.static_gateway_configuration or "(none)", expected or "a StaticGatewayConfiguration")
+        for p in pods
     ]
 
 
-def _set_again(facts: Facts, deployment: Deployment) -> Iterator[Action]:
+def _template_fixes(facts: Facts, deployment: Deployment) -> Iterator[Action]:
     gateway, namespace = facts.gateway, deployment.namespace
     path = 'jsonpath={range .metadata.managedFields[*]}{.time} {.manager}{"\\n"}{end}'
     yield look(
-        "See who wrote the Deployment, and when",
+        f"Show who changed Deployment {namespace}/{deployment.name}, and when",
         kubectl("get", "deployment", deployment.name, "-o", path, namespace=namespace),
     )
     if not gateway.configuration:
         yield change(
-            f"Set the gateway's configuration through az ({AZ_VERSION})",
+            f"Set the gateway's configuration with az ({AZ_VERSION})",
             enable_gateway(facts.cluster, gateway.namespace, gateway.name, ""),
             TSG,
         )
@@ -173,11 +177,11 @@ def _set_again(facts: Facts, deployment: Deployment) -> Iterator[Action]:
     annotation = {"kubernetes.azure.com/static-gateway-configuration": gateway.configuration}
     patch = json.dumps({"spec": {"template": {"metadata": {"annotations": annotation}}}})
     yield disrupt(
-        f"Write the annotation of {deployment.name} again; its pods are replaced",
+        f"Patch the annotation in the pod template of {deployment.name}; replaces its pods, open connections are closed",
         kubectl("patch", "deployment", deployment.name, "--type", "merge", "-p", patch, namespace=namespace),
         TSG,
-        f"every pod names {gateway.configuration}. If it changes back, point the gateway at a new configuration (SEG-7): "
-        "then AKS writes the template itself",
+        f"every pod names {gateway.configuration}. If the annotation changes back, point the gateway at a new "
+        "configuration (SEG-7): AKS then writes the template itself",
     )
 
 

@@ -1,4 +1,4 @@
-"""EG405: Azure has assigned no egress prefix to the gateway's configuration."""
+"""EG405: Azure has not assigned an egress IP prefix to the gateway's StaticGatewayConfiguration."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -26,12 +26,12 @@ from checks.model.findings import (
     unknown,
     warn,
 )
-from checks.static_egress.configuration import CONTROLLER, NothingThere, configuration_of
+from checks.static_egress.configuration import CONTROLLER, NotApplicable, gateway_configuration
 from checks.static_egress.prefixes import parse_egress_prefix
 from checks.static_egress.procedures import describe, new_configuration
 
 GRACE = timedelta(minutes=5)
-"""The article: an egress prefix can take "about five minutes", counted from creation or the last edit of the spec."""
+"""Azure's usual time to assign a prefix, counted from creation or the last edit of the spec (article SEG-2)."""
 SHOWN_EVENTS = 3
 
 
@@ -49,13 +49,13 @@ SHOWN_EVENTS = 3
         ManagedCluster,
     ),
     explains={
-        "pod-network-setup-fails": Because("a pod's network waits for the prefix", share="sandbox"),
+        "pod-network-setup-fails": Because("pod network setup waits for the prefix", share="sandbox"),
         "gateway-pods-not-running": Because(
-            "without a prefix gateway pods get no network and never start", share="sandbox"
+            "gateway pods get no network without a prefix, so they never start", share="sandbox"
         ),
-        "deployment-not-available": "no gateway pod starts before there is a prefix, so none becomes available",
-        "gateway-server-profile-incomplete": "the prefix is written last, after the server profile",
-        "gateway-dataplane-not-ready": "gateway nodes serve a configuration only once it has a prefix",
+        "deployment-not-available": "no gateway pod starts before the prefix is assigned, so none becomes available",
+        "gateway-server-profile-incomplete": "the controller writes the server profile only while it assigns a prefix",
+        "gateway-dataplane-not-ready": "gateway nodes serve a configuration only after it has a prefix",
     },
 )
 def egress_prefix_unassigned(facts: Facts) -> Iterator[Observation]:
@@ -70,9 +70,9 @@ def egress_prefix_unassigned(facts: Facts) -> Iterator[Observation]:
     nothing is named and it lasts, a new configuration.
 
     Source: article SEG-2, SEG-7; kube-egress-gateway controllers/manager."""
-    configuration = configuration_of(facts)
-    if isinstance(configuration, NothingThere):
-        yield skip(configuration.why)
+    configuration = gateway_configuration(facts)
+    if isinstance(configuration, NotApplicable):
+        yield skip(configuration.reason)
     elif configuration.egress_prefix:
         yield _assigned(facts, configuration)
     else:
@@ -84,44 +84,46 @@ def _assigned(facts: Facts, configuration: StaticGatewayConfiguration) -> Observ
     evidence = [Evidence(configuration.ref, "status.egressIpPrefix", prefix)]
     if not parse_egress_prefix(prefix):
         return warn(
-            f'{configuration.ref} has "{prefix}" for an egress prefix, which is neither a CIDR nor a list of addresses.',
+            f'Invalid egress IP prefix "{prefix}" in {configuration.ref}: neither a CIDR nor a list of addresses.',
             subject=configuration.ref,
             evidence=[Evidence(configuration.ref, "status.egressIpPrefix", prefix, "an IPv4 CIDR")],
-            actions=_looks(configuration),
+            actions=_reading_actions(configuration),
         )
-    if complained := current_errors(facts.events_on(configuration)):
-        meaning = event_cause(complained[0].message).meaning or complained[0].message
+    if warnings := current_errors(facts.events_on(configuration)):
+        meaning = event_cause(warnings[0].message).meaning or warnings[0].message
         return warn(
-            f"{configuration.ref} has the egress prefix {prefix}, but its controller complains: {meaning}.",
+            f"{configuration.ref} has egress IP prefix {prefix}, but its controller reports: {meaning}.",
             subject=configuration.ref,
-            evidence=[*evidence, *_events(configuration, complained)],
-            actions=[*_looks(configuration), *_remedy(facts, complained)],
+            evidence=[*evidence, *_events(configuration, warnings)],
+            actions=[*_reading_actions(configuration), *_fixes(facts, warnings)],
         )
-    return healthy(f"{configuration.ref} has the egress prefix {prefix}.", evidence=evidence)
+    return healthy(f"{configuration.ref} has egress IP prefix {prefix}.", evidence=evidence)
 
 
 def _missing(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Observation]:
     since = max(filter(None, (configuration.created, configuration.spec_changed)), default=None)
     blind = facts.gap(Event, configuration.namespace)
-    complained = () if blind else current_errors(facts.events_on(configuration))
-    # A complaint from before the last edit is about another spec: it is shown, but the edit has its five minutes.
-    now_wrong = [e for e in complained if since is None or e.last is None or e.last >= since]
+    warnings = () if blind else current_errors(facts.events_on(configuration))
+    # A warning from before the last edit is about the earlier spec: it is shown, but the edit gets its five minutes.
+    current = [e for e in warnings if since is None or e.last is None or e.last >= since]
     evidence = [
         Evidence(configuration.ref, "status.egressIpPrefix", "(empty)", "an IPv4 CIDR"),
-        *_events(configuration, complained),
+        *_events(configuration, warnings),
         *_parts(facts, configuration),
     ]
-    if now_wrong or (since is not None and facts.now - since >= GRACE):
-        yield _stuck(facts, configuration, evidence, complained)
+    if current or (since is not None and facts.now - since >= GRACE):
+        yield _stuck(facts, configuration, evidence, warnings)
     elif since is None:
-        yield unknown(f"{configuration.ref} has no egress prefix, and no time from which to wait for one.")
+        yield unknown(
+            f"{configuration.ref} has no egress IP prefix, and no creation time from which to count the wait."
+        )
     else:
         yield warn(
-            f"{configuration.ref} has waited for its egress prefix for {span(facts.now - since)}; about five minutes are "
-            "usual.",
+            f"{configuration.ref} has waited {span(facts.now - since)} for its egress IP prefix; Azure usually takes about "
+            "5 minutes.",
             subject=configuration.ref,
             evidence=evidence,
-            actions=_looks(configuration),
+            actions=_reading_actions(configuration),
             about=[Involved("component", CONTROLLER), sandbox("egress-prefix-unassigned")],
             pending=True,
         )
@@ -132,64 +134,64 @@ def _stuck(
     facts: Facts,
     configuration: StaticGatewayConfiguration,
     evidence: list[Evidence],
-    complained: Sequence[Event],
+    warnings: Sequence[Event],
 ) -> Observation:
     since = max(filter(None, (configuration.created, configuration.spec_changed)), default=facts.now)
     waited = facts.now - since
-    causes = [event_cause(event.message) for event in complained]
-    said = next((c.meaning or e.message for c, e in zip(causes, complained, strict=True)), "")
+    causes = [event_cause(event.message) for event in warnings]
+    said = next((c.meaning or e.message for c, e in zip(causes, warnings, strict=True)), "")
     lasting = waited >= GRACE and not any(cause.maps_to for cause in causes)
     return fail(
-        f"{configuration.ref} has had no egress prefix for {span(waited)}" + (f": {said}." if said else "."),
+        f"{configuration.ref} has had no egress IP prefix for {span(waited)}" + (f": {said}." if said else "."),
         subject=configuration.ref,
         evidence=evidence,
         actions=[
-            *_looks(configuration),
-            *_remedy(facts, complained),
+            *_reading_actions(configuration),
+            *_fixes(facts, warnings),
             *(new_configuration(facts, configuration) if lasting else ()),
         ],
         about=[Involved("component", CONTROLLER), sandbox("egress-prefix-unassigned")],
     )
 
 
-def _events(configuration: StaticGatewayConfiguration, complained: Sequence[Event]) -> Iterator[Evidence]:
-    for event in complained[:SHOWN_EVENTS]:
+def _events(configuration: StaticGatewayConfiguration, warnings: Sequence[Event]) -> Iterator[Evidence]:
+    for event in warnings[:SHOWN_EVENTS]:
         yield Evidence(configuration.ref, f"event {event.reason}", event.message)
 
 
 def _parts(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Evidence]:
-    """How far the controller got: the load balancer comes first, then the nodes."""
+    """How much the controller has provisioned: first the load balancer, then the nodes."""
     where = (configuration.name, configuration.namespace)
     if facts.gap(GatewayLBConfiguration, configuration.namespace) is None:
         balancer = facts.get(GatewayLBConfiguration, *where)
-        got = "(no such object)" if balancer is None else balancer.frontend_ip or "(empty)"
+        got = "(not found)" if balancer is None else balancer.frontend_ip or "(empty)"
         ref = f"GatewayLBConfiguration {configuration.namespace}/{configuration.name}"
         yield Evidence(ref, "status.frontendIp", got, "an address")
     if facts.gap(GatewayVMConfiguration, configuration.namespace) is None:
         machines = facts.get(GatewayVMConfiguration, *where)
-        count = "(no such object)" if machines is None else f"{machines.profiles or 0} nodes"
+        count = "(not found)" if machines is None else f"{machines.profiles or 0} nodes"
         ref = f"GatewayVMConfiguration {configuration.namespace}/{configuration.name}"
         yield Evidence(ref, "status.gatewayVMProfiles", count, "one for each gateway node")
 
 
-def _looks(configuration: StaticGatewayConfiguration) -> list[Action]:
+def _reading_actions(configuration: StaticGatewayConfiguration) -> list[Action]:
     name, namespace = configuration.name, configuration.namespace
     return [
         describe(configuration),
         look(
-            "See how far load balancer and nodes have got",
+            "Show what the controller has provisioned: load balancer and node addresses",
             kubectl("get", "gatewaylbconfiguration,gatewayvmconfiguration", name, "-o", "yaml", namespace=namespace),
             SEGDOC,
         ),
     ]
 
 
-def _remedy(facts: Facts, complained: Sequence[Event]) -> Iterator[Action]:
-    """What helps against each cause that the tables know."""
-    causes = [event_cause(event.message) for event in complained]
+def _fixes(facts: Facts, warnings: Sequence[Event]) -> Iterator[Action]:
+    """The fix of each known cause."""
+    causes = [event_cause(event.message) for event in warnings]
     for azure in dict.fromkeys(cause.azure for cause in causes):
         if azure is not None and azure.show:
-            yield look(f"See what stands behind {azure.code}", _filled(facts, azure.show), SEGDOC)
+            yield look(f"Show the reason for {azure.code}", _filled(facts, azure.show), SEGDOC)
     for fix in dict.fromkeys(cause.fix for cause in causes):
         if fix:
             yield Action(fix, effect=Effect.READS if fix.startswith("Wait") else Effect.CHANGES, url=SEGDOC)

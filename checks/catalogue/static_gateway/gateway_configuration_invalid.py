@@ -1,4 +1,4 @@
-"""EG403: the spec of the gateway's StaticGatewayConfiguration cannot work."""
+"""EG403: the spec of the gateway's StaticGatewayConfiguration is invalid."""
 
 from collections.abc import Iterator
 
@@ -10,12 +10,13 @@ from checks.knowledge.controller_events import current_errors, event_cause
 from checks.knowledge.sandbox_errors import sandbox
 from checks.model.commands import SEGDOC, change, kubectl, restart
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
-from checks.static_egress.configuration import CONTROLLER, NothingThere, configuration_of
+from checks.static_egress.configuration import CONTROLLER, NotApplicable, gateway_configuration
 from checks.static_egress.configuration_spec import SpecFault, spec_faults
-from checks.static_egress.procedures import POOL_PLACEHOLDER, describe, patch_spec, pool_note
+from checks.static_egress.manifests import POOL_PLACEHOLDER, pool_note
+from checks.static_egress.procedures import describe, patch_spec
 
 _NO_ROUTES = [sandbox("gateway-configuration-invalid")]
-"""New pods get no network from such a spec."""
+"""New pods get no network with such a spec."""
 
 _STOPPED = [Involved("component", CONTROLLER), *_NO_ROUTES]
 
@@ -28,18 +29,18 @@ _STOPPED = [Involved("component", CONTROLLER), *_NO_ROUTES]
     reads=(StaticGatewayConfiguration, Event),
     explains={
         "egress-prefix-unassigned": Because(
-            "the controller reconciles nothing of a spec that it refuses, so no prefix comes", share="component"
+            "the controller does not reconcile a spec that it rejects, so it assigns no prefix", share="component"
         ),
         "gateway-server-profile-incomplete": Because(
-            "the controller writes no status for a spec that it refuses", share="component"
+            "the controller writes no status for a spec that it rejects", share="component"
         ),
         "pod-network-setup-fails": Because(
-            "a refused spec brings no prefix, and a range that is no CIDR breaks the pods' routes", share="sandbox"
+            "a rejected spec gets no prefix, and an invalid CIDR breaks the routes of new pods", share="sandbox"
         ),
         "gateway-dataplane-not-ready": Because(
             "gateway nodes serve only what the controller has reconciled", share="component"
         ),
-        "source-address-wrong": "the spec's routes lead traffic past the gateway",
+        "source-address-wrong": "the routes in the spec send traffic around the gateway nodes",
     },
 )
 def gateway_configuration_invalid(facts: Facts) -> Iterator[Observation]:
@@ -55,65 +56,63 @@ def gateway_configuration_invalid(facts: Facts) -> Iterator[Observation]:
     afterwards.
 
     Source: article SEG-1, SEG-6; kube-egress-gateway api/v1alpha1 and pkg/cni/routes."""
-    configuration = configuration_of(facts)
-    if isinstance(configuration, NothingThere):
-        yield skip(configuration.why)
+    configuration = gateway_configuration(facts)
+    if isinstance(configuration, NotApplicable):
+        yield skip(configuration.reason)
         return
     faults = list(spec_faults(configuration))
     for fault in faults:
-        yield _observed(facts, configuration, fault)
-    if any(fault.refused for fault in faults):
-        # The controller refuses this spec whatever its events say.
+        yield _finding(facts, configuration, fault)
+    if any(fault.rejected for fault in faults):
+        # The controller rejects this spec, whatever its events say.
         return
-    refused = _refused(facts, configuration)
-    if refused is not None:
-        yield refused
+    rejection = _rejected(facts, configuration)
+    if rejection is not None:
+        yield rejection
     elif not faults:
         yield healthy(f"The spec of {configuration.ref} is valid.")
 
 
-def _observed(facts: Facts, configuration: StaticGatewayConfiguration, fault: SpecFault) -> Observation:
+def _finding(facts: Facts, configuration: StaticGatewayConfiguration, fault: SpecFault) -> Observation:
     summary = f"{configuration.ref} {fault.what}."
     evidence = [Evidence(configuration.ref, fault.path, fault.observed, fault.expected)]
-    placeholder = POOL_PLACEHOLDER in fault.mend.values()
+    placeholder = POOL_PLACEHOLDER in fault.fix.values()
     actions = [
         describe(configuration),
         patch_spec(
             configuration,
-            f"Correct {fault.path}" + (pool_note(POOL_PLACEHOLDER) if placeholder else ""),
-            fault.mend,
-            "new pods get the corrected routes"
-            if fault.routes
-            else "the controller says Reconciled some minutes later",
+            f"Patch {fault.path}" + (pool_note(POOL_PLACEHOLDER) if placeholder else ""),
+            fault.fix,
+            "new pods get the corrected routes" if fault.routes else "an event Reconciled within some minutes",
         ),
     ]
     if fault.routes:
         actions += [restart(name, facts.gateway.namespace) for name in facts.gateway.deployments]
     if fault.works:
         return warn(summary, subject=configuration.ref, evidence=evidence, actions=actions)
-    about = _STOPPED if fault.refused else () if fault.routes else _NO_ROUTES
+    about = _STOPPED if fault.rejected else () if fault.routes else _NO_ROUTES
     return fail(summary, subject=configuration.ref, evidence=evidence, actions=actions, about=about)
 
 
-def _refused(facts: Facts, configuration: StaticGatewayConfiguration) -> Observation | None:
-    """An InvalidSpec about the spec as it is now: what the controller knows and the fields do not show."""
+def _rejected(facts: Facts, configuration: StaticGatewayConfiguration) -> Observation | None:
+    """A finding for an InvalidSpec event about the current spec, for faults that the fields do not show."""
     changed = configuration.spec_changed
     for event in current_errors(facts.events_on(configuration)):
         if event.reason != "InvalidSpec" or (changed and event.last and event.last < changed):
             continue
         return fail(
-            f"The controller refuses the spec of {configuration.ref}: {event_cause(event.message).meaning or event.message}.",
+            f"The controller rejects the spec of {configuration.ref}: {event_cause(event.message).meaning or event.message}.",
             subject=configuration.ref,
             evidence=[Evidence(configuration.ref, "event InvalidSpec", event.message, "(none)")],
             actions=[
                 describe(configuration),
                 change(
-                    "Correct the field that the event names",
+                    "Edit the field that the event names",
                     kubectl(
                         "edit", "staticgatewayconfiguration", configuration.name, namespace=configuration.namespace
                     ),
                     SEGDOC,
-                    "a newer event says Reconciling, later Reconciled",
+                    "a newer event Reconciling, then Reconciled",
                 ),
             ],
             about=_STOPPED,

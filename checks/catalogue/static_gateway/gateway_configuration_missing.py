@@ -1,4 +1,4 @@
-"""EG401: the StaticGatewayConfiguration that the gateway names is not in the gateway's namespace."""
+"""EG401: the gateway's namespace has no StaticGatewayConfiguration of the name that the gateway uses."""
 
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -11,27 +11,16 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.sandbox_errors import sandbox
 from checks.model.commands import (
-    AZ_VERSION,
     SEGDOC,
     TSG,
     az_aks,
     change,
-    disrupt,
-    enable_gateway,
     kubectl,
-    kubectl_apply,
     look,
 )
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, unknown
 from checks.static_egress.configuration import annotated_pods
-from checks.static_egress.procedures import (
-    manifest_head,
-    manifest_like,
-    other_gateways,
-    pool_for,
-    pool_note,
-    wait_for_prefix,
-)
+from checks.static_egress.procedures import create_configuration, other_gateways, use_existing_configuration
 
 _CRD = "staticgatewayconfigurations.egressgateway.kubernetes.azure.com"
 
@@ -44,14 +33,14 @@ _CRD = "staticgatewayconfigurations.egressgateway.kubernetes.azure.com"
     reads=(StaticGatewayConfiguration, ManagedCluster, AgentPool, Pod),
     explains={
         "pod-network-setup-fails": Because(
-            "the network of an annotated pod cannot be set up without its configuration", share="sandbox"
+            "the network of an annotated pod is set up from its configuration", share="sandbox"
         ),
         "gateway-pods-not-running": Because(
             "gateway pods get no network without their configuration, so they never start", share="sandbox"
         ),
         "deployment-not-available": "no gateway pod starts without the configuration, so none becomes available",
-        "annotation-mismatch": "a gateway cannot follow to a configuration that does not exist",
-        "gateway-dataplane-not-ready": "gateway nodes serve configurations, and there is none to serve",
+        "annotation-mismatch": "AKS does not point a gateway at a configuration that does not exist",
+        "gateway-dataplane-not-ready": "gateway nodes serve a configuration, and this one does not exist",
     },
 )
 def gateway_configuration_missing(facts: Facts) -> Iterator[Observation]:
@@ -81,8 +70,8 @@ def _unnamed(facts: Facts) -> Observation:
     if not gateway.from_azure:
         facts.one(ManagedCluster)
         return unknown(
-            f"Neither Deployments nor pods of {gateway.ref} name a StaticGatewayConfiguration, and Azure's profile of "
-            "the cluster is not there to tell it."
+            f"No StaticGatewayConfiguration is named by the Deployments or pods of {gateway.ref}. Not compared with "
+            "Azure's profile: access to Azure is not configured."
         )
     return fail(
         f"Egress gateway {gateway} names no StaticGatewayConfiguration.",
@@ -95,7 +84,11 @@ def _unnamed(facts: Facts) -> Observation:
                 "the name of a StaticGatewayConfiguration",
             )
         ],
-        actions=[*_list(), *_create(facts, gateway.name), *_use_another(facts, _here(facts))],
+        actions=[
+            *_list(),
+            *create_configuration(facts, gateway.name),
+            *use_existing_configuration(facts, _here(facts)),
+        ],
         about=[sandbox("gateway-configuration-missing")],
     )
 
@@ -104,25 +97,24 @@ def _not_installed(facts: Facts) -> Observation:
     cluster = facts.one(ManagedCluster)
     evidence = Evidence("CustomResourceDefinition " + _CRD, "metadata.name", "(not installed)", "installed")
     if cluster is None or cluster.static_egress_enabled:
-        on = "although Azure says that the feature is on" if cluster else "and Azure is not looked at"
+        azure = "although Azure reports the feature as enabled" if cluster else "and access to Azure is not configured"
         return unknown(
-            f"The kind StaticGatewayConfiguration is not installed in the cluster, {on}.",
+            f"The StaticGatewayConfiguration CRD is not installed in the cluster, {azure}.",
             evidence=[evidence],
-            actions=[look("See the cluster's static egress kinds", kubectl("get", "crd", _CRD), SEGDOC)],
+            actions=[look("Show the StaticGatewayConfiguration CRD", kubectl("get", "crd", _CRD), SEGDOC)],
         )
     gateway = facts.gateway
     return fail(
-        f"StaticGatewayConfiguration {gateway.namespace}/{gateway.configuration} cannot exist, since its kind is not "
-        "installed in the cluster.",
+        f"StaticGatewayConfiguration {gateway.namespace}/{gateway.configuration} cannot exist: its CRD is not installed.",
         subject=_ref(facts),
         evidence=[evidence],
         actions=[
-            look("See the cluster's static egress kinds", kubectl("get", "crd", _CRD), SEGDOC),
+            look("Show the StaticGatewayConfiguration CRD", kubectl("get", "crd", _CRD), SEGDOC),
             change(
                 "Enable the static egress gateway feature",
                 az_aks(facts.cluster, "update", "--enable-static-egress-gateway"),
                 SEGDOC,
-                f"`{kubectl('get', 'crd', _CRD)}` lists the kind after some minutes",
+                f"`{kubectl('get', 'crd', _CRD)}` lists the CRD within some minutes",
             ),
         ],
         about=[sandbox("gateway-configuration-missing")],
@@ -139,8 +131,8 @@ def _missing(facts: Facts) -> Observation:
         near = get_close_matches(gateway.configuration, here, n=1)
         names = ", ".join([*near, *(name for name in here if name not in near)])
         evidence.append(Evidence(f"Namespace {gateway.namespace}", "staticgatewayconfigurations", names))
-    where = f" and lies in namespace {', '.join(c.namespace for c in elsewhere)} instead" if elsewhere else ""
-    summary = f"{_ref(facts)}, which {gateway.ref} names, does not exist{where}."
+    where = f"; one of that name is in namespace {', '.join(c.namespace for c in elsewhere)}" if elsewhere else ""
+    summary = f"{_ref(facts)} does not exist; {gateway.ref} uses it{where}."
     model = elsewhere[0] if elsewhere else None
     return fail(
         summary,
@@ -149,12 +141,12 @@ def _missing(facts: Facts) -> Observation:
         actions=[
             *_list(),
             look(
-                "See which configuration the gateway names",
+                "Show which configuration each egress gateway names",
                 az_aks(cluster, "show", "--query", "serviceMeshProfile.istio.components.egressGateways", "-o", "table"),
                 TSG,
             ),
-            *_create(facts, gateway.configuration, model),
-            *_use_another(facts, here),
+            *create_configuration(facts, gateway.configuration, model),
+            *use_existing_configuration(facts, here),
         ],
         about=[sandbox("gateway-configuration-missing")],
     )
@@ -176,42 +168,11 @@ def _here(facts: Facts) -> list[str]:
 
 def _list() -> tuple[Action, ...]:
     command = kubectl("get", "staticgatewayconfigurations", "--all-namespaces")
-    return (look("List the configurations of all namespaces", command, SEGDOC),)
-
-
-def _create(facts: Facts, name: str, model: StaticGatewayConfiguration | None = None) -> tuple[Action, ...]:
-    namespace = facts.gateway.namespace
-    pool = pool_for(facts, model.pool if model else "")
-    copied = f", modelled on {model.namespace}/{model.name}" if model else ""
-    lines = manifest_like(model, name, pool, namespace) if model else "\n".join(manifest_head(namespace, name, pool))
-    return (
-        change(
-            f"Create StaticGatewayConfiguration {namespace}/{name}{copied}{pool_note(pool)}",
-            kubectl_apply(lines),
-            SEGDOC,
-            f"`{kubectl('get', 'staticgatewayconfiguration', name, namespace=namespace)}` lists it",
-        ),
-        wait_for_prefix(namespace, name),
-    )
-
-
-def _use_another(facts: Facts, names: list[str]) -> tuple[Action, ...]:
-    gateway = facts.gateway
-    if not names:
-        return ()
-    chosen = (get_close_matches(gateway.configuration, names, n=1, cutoff=0.0) or names)[0]
-    return (
-        disrupt(
-            f"Or point the gateway at {gateway.namespace}/{chosen}, which exists ({AZ_VERSION})",
-            enable_gateway(facts.cluster, gateway.namespace, gateway.name, chosen),
-            TSG,
-            "new gateway pods carry the new annotation and leave from that configuration's range",
-        ),
-    )
+    return (look("List the StaticGatewayConfigurations of all namespaces", command, SEGDOC),)
 
 
 def _sharing(facts: Facts, configuration: StaticGatewayConfiguration) -> tuple[Evidence, ...]:
-    """Who else leaves from the same addresses: no fault, but whoever changes the configuration changes them, too."""
+    """The other users of the same addresses: no fault, but a change of the configuration affects them too."""
     evidence = []
     if others := other_gateways(facts, configuration):
         evidence.append(

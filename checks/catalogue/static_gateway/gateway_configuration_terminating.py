@@ -13,7 +13,7 @@ from checks.knowledge.controller_events import current_errors, event_cause
 from checks.model.commands import SEGDOC, az_aks, change
 from checks.model.durations import span
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip
-from checks.static_egress.configuration import CONTROLLER, NothingThere, configuration_of
+from checks.static_egress.configuration import CONTROLLER, NotApplicable, gateway_configuration
 from checks.static_egress.procedures import describe, new_configuration
 
 _RELATED: tuple[type[KubernetesObject], ...] = (GatewayLBConfiguration, GatewayVMConfiguration)
@@ -33,8 +33,8 @@ _RELATED: tuple[type[KubernetesObject], ...] = (GatewayLBConfiguration, GatewayV
         ManagedCluster,
     ),
     explains={
-        "egress-prefix-unassigned": "deletion gives the prefix back and assigns no new one",
-        "gateway-dataplane-not-ready": "deletion takes the addresses and the WireGuard key from the gateway nodes",
+        "egress-prefix-unassigned": "deletion releases the prefix, and no new one is assigned",
+        "gateway-dataplane-not-ready": "deletion removes the addresses and the WireGuard key from the gateway nodes",
     },
 )
 def gateway_configuration_terminating(facts: Facts) -> Iterator[Observation]:
@@ -48,9 +48,9 @@ def gateway_configuration_terminating(facts: Facts) -> Iterator[Observation]:
     end until the pool is back. Finalizers are not to be removed by hand: prefix and load balancer rules would stay behind.
 
     Source: article SEG-1, SEG-7; kube-egress-gateway controllers/manager."""
-    configuration = configuration_of(facts)
-    if isinstance(configuration, NothingThere):
-        yield skip(configuration.why)
+    configuration = gateway_configuration(facts)
+    if isinstance(configuration, NotApplicable):
+        yield skip(configuration.reason)
         return
     deleted = configuration.deleted
     if deleted is None:
@@ -66,7 +66,7 @@ def gateway_configuration_terminating(facts: Facts) -> Iterator[Observation]:
         f"{configuration.ref} has been terminating for {span(facts.now - deleted)}.",
         subject=configuration.ref,
         evidence=evidence,
-        actions=[*_looks(facts, configuration), *new_configuration(facts, configuration)],
+        actions=[*_actions(facts, configuration), *new_configuration(facts, configuration)],
         about=[Involved("component", CONTROLLER)],
     )
 
@@ -77,7 +77,7 @@ def _related(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterato
             continue
         related = facts.get(kind, configuration.name, configuration.namespace)
         if related is not None:
-            yield Evidence(related.ref, "metadata.finalizers", ", ".join(related.finalizers) or "(none)", "(gone)")
+            yield Evidence(related.ref, "metadata.finalizers", ", ".join(related.finalizers) or "(none)", "(deleted)")
 
 
 def _errors(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Evidence]:
@@ -87,13 +87,13 @@ def _errors(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator
         yield Evidence(configuration.ref, f"event {event.reason}", event.message, event_cause(event.message).meaning)
 
 
-def _looks(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Action]:
+def _actions(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Action]:
     yield describe(configuration)
     if not configuration.pool or facts.gap(AgentPool) is not None or not facts.configured(AgentPool):
         return
     if facts.get(AgentPool, configuration.pool.lower()) is None:
         yield change(
-            f"Create the gateway pool {configuration.pool} again, so that the clean-up can end; leave the finalizers",
+            f"Create gateway node pool {configuration.pool} again so that the clean-up can finish; keep the finalizers",
             az_aks(
                 facts.cluster,
                 "nodepool",
@@ -102,5 +102,5 @@ def _looks(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[
                 *("--gateway-prefix-size", "30", "--node-count", "2"),
             ),
             SEGDOC,
-            f"{configuration.name} is gone some minutes after the pool's nodes are there",
+            f"{configuration.name} is deleted some minutes after the pool's nodes are Ready",
         )

@@ -1,4 +1,4 @@
-"""EG410: gateway nodes do not serve the configuration, or a running gateway pod has no WireGuard end."""
+"""EG410: gateway nodes do not serve the configuration, or a running gateway pod has no WireGuard peer."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,8 +12,8 @@ from checks.facts.workloads import Deployment
 from checks.knowledge.known_issues import NO_CONNECTIVITY_ACROSS_SUBNETS, VIRTUAL_NETWORK_UNREACHABLE
 from checks.model.commands import KEGTS, SEGDOC, disrupt, kubectl, look
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
-from checks.static_egress.configuration import CONTROLLER, NothingThere, configuration_of, pool_of
-from checks.static_egress.procedures import restart_gateway
+from checks.static_egress.configuration import CONTROLLER, NotApplicable, gateway_configuration, pool_of
+from checks.static_egress.pod_endpoints import endpoint_faults
 
 _NAMESPACE = "aks-static-egress-gateway"
 
@@ -25,7 +25,7 @@ _NAMESPACE = "aks-static-egress-gateway"
     article=("SEG-8",),
     reads=(StaticGatewayConfiguration, GatewayStatus, PodEndpoint, Node, AgentPool, Deployment, Pod),
     explains={
-        "source-address-wrong": "what does not go through a gateway node leaves from another address, or not at all",
+        "source-address-wrong": "traffic that no gateway node forwards leaves from another address, or fails",
     },
 )
 def gateway_dataplane_not_ready(facts: Facts) -> Iterator[Observation]:
@@ -40,26 +40,26 @@ def gateway_dataplane_not_ready(facts: Facts) -> Iterator[Observation]:
     no PodEndpoint.
 
     Source: article SEG-8; kube-egress-gateway docs/troubleshooting and controllers/daemon."""
-    configuration = configuration_of(facts)
-    if isinstance(configuration, NothingThere):
-        yield skip(configuration.why)
+    configuration = gateway_configuration(facts)
+    if isinstance(configuration, NotApplicable):
+        yield skip(configuration.reason)
         return
     if not configuration.egress_prefix:
-        yield skip(f"{configuration.ref} has no egress prefix yet (egress-prefix-unassigned).")
+        yield skip(f"{configuration.ref} has no egress IP prefix yet (egress-prefix-unassigned).")
         return
     pool = pool_of(facts, configuration)
-    if isinstance(pool, NothingThere):
-        yield skip(pool.why)
+    if isinstance(pool, NotApplicable):
+        yield skip(pool.reason)
         return
     absent = [kind for kind in (GatewayStatus, PodEndpoint) if facts.gap(kind) is None and not facts.installed(kind)]
     if absent:
         yield unknown(
-            f"The cluster does not have the kind {absent[0].kind}, by which the data plane shows what it does.",
-            actions=[look("See the static egress kinds", kubectl("get", "crd"), SEGDOC)],
+            f"The {absent[0].kind} CRD is not installed in the cluster; the data plane reports its state there.",
+            actions=[look("List the CRDs", kubectl("get", "crd"), SEGDOC)],
         )
         return
     serving = _serving(facts, configuration)
-    pods = list(_pods(facts, serving))
+    pods = list(endpoint_faults(facts, serving))
     yield from pods
     nodes = list(_nodes(facts, configuration, pool, serving))
     yield from nodes
@@ -71,7 +71,7 @@ def gateway_dataplane_not_ready(facts: Facts) -> Iterator[Observation]:
 
 
 def _serving(facts: Facts, configuration: StaticGatewayConfiguration) -> Sequence[GatewayStatus]:
-    """The nodes' statuses that list the configuration; what could be read of them."""
+    """The readable GatewayStatuses that list the configuration."""
     if facts.gap(GatewayStatus) is not None:
         return ()
     index = facts.index(GatewayStatus, "configuration", lambda status: status.configurations)
@@ -88,7 +88,7 @@ def _nodes(
         return
     nodes = facts.index(Node, "pool", lambda node: (node.pool.lower(),)).get(configuration.pool.lower(), [])
     if not nodes and pool is None:
-        # Only Azure can tell a pool without nodes from one that is not there (Ruling 8).
+        # Only Azure distinguishes a pool without nodes from a pool that does not exist (docs/rulings.md#ruling-8).
         facts.all(AgentPool)
     if not nodes:
         yield skip(f"Gateway pool {configuration.pool} has no node (gateway-pool-unhealthy).")
@@ -104,12 +104,15 @@ def _nodes(
 
 def _none(configuration: StaticGatewayConfiguration, idle: Sequence[Node]) -> Observation:
     return fail(
-        f"No node of gateway pool {configuration.pool} serves {configuration.ref}, so its traffic goes nowhere.",
+        f"No node of gateway pool {configuration.pool} serves {configuration.ref}: its traffic fails.",
         subject=configuration.ref,
         evidence=[_status(configuration, node) for node in idle]
         or [
             Evidence(
-                "GatewayStatus of any node", "spec.readyGatewayConfigurations", "(none lists it)", configuration.name
+                "GatewayStatus of any node",
+                "spec.readyGatewayConfigurations",
+                "(not listed by any node)",
+                configuration.name,
             )
         ],
         actions=_daemon_actions(configuration, idle),
@@ -135,7 +138,7 @@ def _status(configuration: StaticGatewayConfiguration, node: Node) -> Evidence:
     return Evidence(
         f"GatewayStatus {_NAMESPACE}/{node.name}",
         "spec.readyGatewayConfigurations",
-        f"without {configuration.namespace}/{configuration.name}",
+        f"{configuration.namespace}/{configuration.name} not listed",
         f"{configuration.namespace}/{configuration.name}",
     )
 
@@ -149,111 +152,19 @@ def _about(configuration: StaticGatewayConfiguration, nodes: Sequence[Node]) -> 
     ]
 
 
-def _pods(facts: Facts, serving: Sequence[GatewayStatus]) -> Iterator[Observation]:
-    """The gateway's running pods and their WireGuard ends, as far as both could be read."""
-    namespace = facts.gateway.namespace
-    if facts.gap(Pod, namespace) is not None or facts.gap(PodEndpoint, namespace) is not None:
-        return
-    running = [pod for pod in facts.pods() if pod.phase == "Running" and not pod.host_network]
-    if not running:
-        return
-    ends = {pod.name: facts.get(PodEndpoint, pod.name, namespace) for pod in running}
-    if bare := [pod for pod in running if ends[pod.name] is None]:
-        yield _bare(facts, bare)
-    stale = [(p, e) for p in running if (e := ends[p.name]) is not None and p.ip and e.pod_ip != p.ip]
-    if stale:
-        yield _stale(facts, stale)
-    peers = {} if facts.gap(GatewayStatus) else facts.index(GatewayStatus, "peer", lambda status: status.peers)
-    lost = [p for p in running if ends[p.name] is not None and f"{p.namespace}/{p.name}" not in peers]
-    if serving and lost:
-        yield _lost(facts, lost)
-
-
-def _bare(facts: Facts, pods: Sequence[Pod]) -> Observation:
-    return fail(
-        f"{_count(pods)} of {facts.gateway.ref} {_has(pods)} no PodEndpoint, so the static egress plugin took no part in "
-        "setting up the network.",
-        subject=facts.gateway.ref,
-        evidence=[
-            Evidence(f"PodEndpoint {p.namespace}/{p.name}", "metadata.name", "(not found)", "one for each pod")
-            for p in pods
-        ],
-        actions=_pod_actions(facts),
-        about=_pods_about(pods),
-    )
-
-
-def _stale(facts: Facts, pairs: Sequence[tuple[Pod, PodEndpoint]]) -> Observation:
-    pods = [pod for pod, _ in pairs]
-    return warn(
-        f"{_count(pods)} of {facts.gateway.ref} {_has(pods)} a PodEndpoint with another address, so answers get lost.",
-        subject=facts.gateway.ref,
-        evidence=[Evidence(end.ref, "spec.podIpAddress", end.pod_ip or "(empty)", pod.ip) for pod, end in pairs],
-        actions=_pod_actions(facts),
-        about=_pods_about(pods),
-        severity=Severity.DEGRADES,
-    )
-
-
-def _lost(facts: Facts, pods: Sequence[Pod]) -> Observation:
-    return warn(
-        f"{_count(pods)} of {facts.gateway.ref} {'is' if len(pods) == 1 else 'are'} known as a peer to no gateway node.",
-        subject=facts.gateway.ref,
-        evidence=[
-            Evidence(
-                f"GatewayStatus {_NAMESPACE}/*",
-                "spec.readyPeerConfigurations",
-                f"without {p.namespace}/{p.name}",
-                "on each gateway node",
-            )
-            for p in pods
-        ],
-        actions=_pod_actions(facts),
-        about=_pods_about(pods),
-        severity=Severity.DEGRADES,
-    )
-
-
-def _pods_about(pods: Sequence[Pod]) -> list[Involved]:
-    nodes = sorted({p.node for p in pods if p.node})
-    return [
-        *(Involved("pod", f"{p.namespace}/{p.name}") for p in pods),
-        *(Involved("node", node) for node in nodes),
-        *(Involved("component", f"cni-manager on {node}") for node in nodes),
-    ]
-
-
-def _count(pods: Sequence[Pod]) -> str:
-    return "One running pod" if len(pods) == 1 else f"{len(pods)} running pods"
-
-
-def _has(pods: Sequence[Pod]) -> str:
-    return "has" if len(pods) == 1 else "have"
-
-
-def _pod_actions(facts: Facts) -> list[Action]:
-    kind = "podendpoints.egressgateway.kubernetes.azure.com"
-    return [
-        look(
-            "See the pods' WireGuard ends", kubectl("get", kind, "-o", "yaml", namespace=facts.gateway.namespace), KEGTS
-        ),
-        *restart_gateway(facts.gateway),
-    ]
-
-
 def _daemon_actions(configuration: StaticGatewayConfiguration, nodes: Sequence[Node]) -> list[Action]:
     kind = "gatewaystatuses.egressgateway.kubernetes.azure.com"
     selector = "kube-egress-gateway-control-plane=daemon-manager"
     return [
-        look("See what each gateway node serves", kubectl("get", kind, "-A", "-o", "yaml"), KEGTS),
+        look("Show which configurations each gateway node serves", kubectl("get", kind, "-A", "-o", "yaml"), KEGTS),
         look(
-            "See what the gateway daemons log",
+            "Show the log of the gateway daemons",
             kubectl("logs", "-l", selector, "-c", "daemon", "--tail=100", "--prefix", namespace=_NAMESPACE),
             KEGTS,
         ),
         *(
             disrupt(
-                f"Restart the gateway daemon on {node.name}; connections through this gateway node are cut",
+                f"Restart the gateway daemon on {node.name}; open connections through this gateway node are closed",
                 kubectl(
                     "delete", "pod", "-l", selector, f"--field-selector=spec.nodeName={node.name}", namespace=_NAMESPACE
                 ),

@@ -1,4 +1,4 @@
-"""EG407: the configuration's node pool is missing, stopped, being deleted, or not of mode Gateway."""
+"""EG407: the configuration's node pool does not exist, is stopped or being deleted, or is not in Gateway mode."""
 
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -10,25 +10,25 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import SEGDOC, TSG, az_aks, change, look
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
-from checks.static_egress.configuration import NothingThere, PoolState, configuration_of, state_of
+from checks.static_egress.configuration import NotApplicable, PoolState, gateway_configuration, state_of
 from checks.static_egress.procedures import new_configuration
 
 
 @check(
     code="EG407",
-    title="The configuration's node pool is missing or no gateway pool",
+    title="The gateway node pool does not exist or is not in Gateway mode",
     severity=Severity.BLOCKS,
     hop="node pool",
     article=("SEG-3",),
     reads=(StaticGatewayConfiguration, AgentPool, ManagedCluster),
     explains={
-        "egress-prefix-unassigned": "a prefix is attached to gateway nodes, and there are none",
-        "gateway-configuration-terminating": "the clean-up works on the pool's scale set, which is gone",
-        "gateway-pool-unhealthy": "a pool that is missing or stopped has no ready node",
+        "egress-prefix-unassigned": "a prefix is attached to gateway nodes, and this pool has none",
+        "gateway-configuration-terminating": "the clean-up works on the pool's scale set, which does not exist",
+        "gateway-pool-unhealthy": "a pool that does not exist or is stopped has no ready node",
         "static-egress-components-unhealthy": Because(
-            "the gateway daemon runs on the pool's nodes only, and there are none", share="pool"
+            "the gateway daemon runs only on the pool's nodes, and there are none", share="pool"
         ),
-        "gateway-dataplane-not-ready": "no node of the pool is there to serve the configuration",
+        "gateway-dataplane-not-ready": "the pool has no node to serve the configuration",
     },
 )
 def gateway_pool_missing(facts: Facts) -> Iterator[Observation]:
@@ -42,14 +42,14 @@ def gateway_pool_missing(facts: Facts) -> Iterator[Observation]:
     deleted while a configuration names it.
 
     Source: article SEG-3; AKS documentation, configure-static-egress-gateway."""
-    configuration = configuration_of(facts)
-    if isinstance(configuration, NothingThere):
-        yield skip(configuration.why)
+    configuration = gateway_configuration(facts)
+    if isinstance(configuration, NotApplicable):
+        yield skip(configuration.reason)
     elif not configuration.pool:
         yield skip(f"{configuration.ref} names no node pool (gateway-configuration-invalid).")
     elif not facts.configured(AgentPool):
         yield skip(
-            f"Azure is not looked at, so node pool {configuration.pool} cannot be looked up.",
+            f"Node pool {configuration.pool} is not checked: access to Azure is not configured.",
             actions=[_show(facts, configuration.pool)],
         )
     else:
@@ -67,14 +67,18 @@ def _judged(facts: Facts, configuration: StaticGatewayConfiguration) -> Observat
             return _fault(
                 facts,
                 configuration,
-                f"{named}, which is not of mode Gateway.",
+                f"{named}, which is not in Gateway mode.",
                 evidence,
-                _elsewhere(facts, configuration),
+                _new_configuration(facts, configuration),
             )
         case PoolState.DELETING:
             evidence = Evidence(f"node pool {configuration.pool}", "provisioningState", "Deleting", "Succeeded")
             return _fault(
-                facts, configuration, f"{named}, which is being deleted.", evidence, _elsewhere(facts, configuration)
+                facts,
+                configuration,
+                f"{named}, which is being deleted.",
+                evidence,
+                _new_configuration(facts, configuration),
             )
         case PoolState.STOPPED:
             evidence = Evidence(f"node pool {configuration.pool}", "powerState.code", "Stopped", "Running")
@@ -87,7 +91,7 @@ def _judged(facts: Facts, configuration: StaticGatewayConfiguration) -> Observat
 
 def _usable(facts: Facts, configuration: StaticGatewayConfiguration, pool: AgentPool | None) -> Observation:
     if pool is None or pool.provisioning_state.lower() != "failed":
-        return healthy(f"Node pool {configuration.pool} exists and is of mode Gateway.")
+        return healthy(f"Node pool {configuration.pool} exists and is in Gateway mode.")
     evidence = [Evidence(pool.ref, "provisioningState", "Failed", "Succeeded")]
     if pool.provisioning_error:
         evidence.append(Evidence(pool.ref, "status.provisioningError", pool.provisioning_error, "(none)"))
@@ -98,7 +102,7 @@ def _usable(facts: Facts, configuration: StaticGatewayConfiguration, pool: Agent
         actions=[
             _show(facts, pool.name),
             change(
-                "Let Azure reconcile the pool",
+                f"Run an empty update of node pool {pool.name}, so that Azure reconciles it",
                 az_aks(facts.cluster, "nodepool", "update", "--nodepool-name", pool.name),
                 SEGDOC,
                 "provisioningState is Succeeded",
@@ -119,9 +123,11 @@ def _missing(facts: Facts, configuration: StaticGatewayConfiguration) -> Observa
             configuration.ref,
             "spec.gatewayNodepoolName",
             configuration.pool,
-            f"a gateway pool: {', '.join(gateways)}" if gateways else f"a gateway pool (there is none among {names})",
+            f"a node pool in Gateway mode: {', '.join(gateways)}"
+            if gateways
+            else f"a node pool in Gateway mode (none among {names})",
         ),
-        _elsewhere(facts, configuration),
+        _new_configuration(facts, configuration),
     )
 
 
@@ -130,7 +136,7 @@ def _fault(
     configuration: StaticGatewayConfiguration,
     summary: str,
     evidence: Evidence,
-    remedy: list[Action],
+    fixes: list[Action],
 ) -> Observation:
     return fail(
         summary,
@@ -140,25 +146,25 @@ def _fault(
         else [evidence],
         actions=[
             look("List the cluster's node pools", az_aks(facts.cluster, "nodepool", "list", "-o", "table"), TSG),
-            *remedy,
+            *fixes,
         ],
         about=[Involved("pool", configuration.pool)],
     )
 
 
 def _prefix_size(configuration: StaticGatewayConfiguration) -> str:
-    """The length of the prefix that the configuration has had, else one that leaves room for a third and fourth node."""
+    """The length of the configuration's assigned prefix; without one, /30, which has addresses for four nodes."""
     length = configuration.egress_prefix.rpartition("/")[2]
     return length if length in ("28", "29", "30", "31") else "30"
 
 
-def _elsewhere(facts: Facts, configuration: StaticGatewayConfiguration) -> list[Action]:
-    """A new configuration on the right pool: what an edit of the pool's name leaves behind on the old one is unproven."""
+def _new_configuration(facts: Facts, configuration: StaticGatewayConfiguration) -> list[Action]:
+    """Actions that create a new configuration on the right pool. An edit of the pool's name may leave resources behind."""
     usable = [pool.name for pool in facts.all(AgentPool) if state_of(pool) is PoolState.USABLE]
     if not usable:
         return [
             change(
-                f"Create a node pool of mode Gateway named {_new_pool(facts, configuration)}",
+                f"Create node pool {_new_pool(facts, configuration)} in Gateway mode",
                 az_aks(
                     facts.cluster,
                     "nodepool",
@@ -167,7 +173,7 @@ def _elsewhere(facts: Facts, configuration: StaticGatewayConfiguration) -> list[
                     *("--gateway-prefix-size", _prefix_size(configuration), "--node-count", "2"),
                 ),
                 SEGDOC,
-                "two nodes are Ready, and the configurations that name the pool get their prefix",
+                "2 nodes are Ready, and the configurations that name the pool get their prefix",
             ),
             *(
                 ()
@@ -175,20 +181,22 @@ def _elsewhere(facts: Facts, configuration: StaticGatewayConfiguration) -> list[
                 else new_configuration(facts, configuration, _new_pool(facts, configuration))
             ),
         ]
-    near = get_close_matches(configuration.pool.lower(), [name.lower() for name in usable], n=1)
-    chosen = next((name for name in usable if near and name.lower() == near[0]), usable[0] if len(usable) == 1 else "")
+    close = get_close_matches(configuration.pool.lower(), [name.lower() for name in usable], n=1)
+    chosen = next(
+        (name for name in usable if close and name.lower() == close[0]), usable[0] if len(usable) == 1 else ""
+    )
     return list(new_configuration(facts, configuration, chosen))
 
 
 def _new_pool(facts: Facts, configuration: StaticGatewayConfiguration) -> str:
-    """The name that the configuration asks for where it is free, else another."""
+    """A free pool name: the one that the configuration uses if Azure does not list it, otherwise another."""
     taken = facts.get(AgentPool, configuration.pool.lower()) is not None
     return "gwpool" if taken and configuration.pool.lower() != "gwpool" else "gwpool2" if taken else configuration.pool
 
 
 def _show(facts: Facts, pool: str) -> Action:
     return look(
-        f"See node pool {pool}", az_aks(facts.cluster, "nodepool", "show", "--nodepool-name", pool, "-o", "json"), TSG
+        f"Show node pool {pool}", az_aks(facts.cluster, "nodepool", "show", "--nodepool-name", pool, "-o", "json"), TSG
     )
 
 
@@ -197,5 +205,5 @@ def _start(facts: Facts, pool: str) -> Action:
         f"Start node pool {pool}",
         az_aks(facts.cluster, "nodepool", "start", "--nodepool-name", pool),
         SEGDOC,
-        "its nodes are Ready after some minutes, and the gateway serves again",
+        "its nodes are Ready within some minutes, and the gateway forwards traffic again",
     )

@@ -1,4 +1,4 @@
-"""EG406: the configuration has a prefix, but not all that gateway nodes need to serve it."""
+"""EG406: the configuration has a prefix, but lacks fields that gateway nodes need to serve it."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import SEGDOC, kubectl, look
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip
-from checks.static_egress.configuration import CONTROLLER, NothingThere, configuration_of
+from checks.static_egress.configuration import CONTROLLER, NotApplicable, gateway_configuration
 from checks.static_egress.procedures import describe, new_configuration
 
 
@@ -33,19 +33,19 @@ def gateway_server_profile_incomplete(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: waiting for the controller; then a new configuration.
 
     Source: article SEG-2; kube-egress-gateway controllers/daemon."""
-    configuration = configuration_of(facts)
-    if isinstance(configuration, NothingThere):
-        yield skip(configuration.why)
+    configuration = gateway_configuration(facts)
+    if isinstance(configuration, NotApplicable):
+        yield skip(configuration.reason)
         return
     if not configuration.egress_prefix:
-        yield skip(f"{configuration.ref} has no egress prefix yet (egress-prefix-unassigned).")
+        yield skip(f"{configuration.ref} has no egress IP prefix yet (egress-prefix-unassigned).")
         return
     missing = configuration.server.missing
     if not missing:
         yield healthy(f"The gateway server profile of {configuration.ref} is complete.")
         return
     yield fail(
-        f"{configuration.ref} has an egress prefix, but its gateway server profile lacks {', '.join(missing)}.",
+        f"The gateway server profile of {configuration.ref} lacks {', '.join(missing)}.",
         subject=configuration.ref,
         evidence=[
             Evidence(configuration.ref, f"status.gatewayServerProfile.{field}", "(empty)", _EXPECTED[field])
@@ -53,7 +53,7 @@ def gateway_server_profile_incomplete(facts: Facts) -> Iterator[Observation]:
         ],
         actions=[
             look(
-                "See the configuration and its parts",
+                "Show the configuration with its load balancer and node objects",
                 kubectl(
                     "get",
                     "staticgatewayconfiguration,gatewaylbconfiguration,gatewayvmconfiguration",

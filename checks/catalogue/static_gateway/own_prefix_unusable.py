@@ -1,4 +1,4 @@
-"""EG409: the public IP prefix that the configuration brings along cannot be used."""
+"""EG409: the customer's own public IP prefix that the configuration names cannot be used."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from checks.facts.view import Facts
 from checks.knowledge.controller_events import EventCause, current_errors, event_cause
 from checks.model.commands import SEGDOC, change, look, quoted
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
-from checks.static_egress.configuration import NothingThere, configuration_of, pool_of
+from checks.static_egress.configuration import NotApplicable, gateway_configuration, pool_of
 from checks.static_egress.procedures import describe, new_configuration
 
 _DENIED = ("AuthorizationFailed", "LinkedAuthorizationFailed")
@@ -26,7 +26,7 @@ _DENIED = ("AuthorizationFailed", "LinkedAuthorizationFailed")
     article=("SEG-2",),
     reads=(StaticGatewayConfiguration, Event, ManagedCluster, AgentPool, PublicIPPrefix),
     explains={
-        "egress-prefix-unassigned": "the controller takes the addresses from this prefix, and cannot",
+        "egress-prefix-unassigned": "the controller takes the addresses from this prefix, which it cannot use",
     },
 )
 def own_prefix_unusable(facts: Facts) -> Iterator[Observation]:
@@ -40,12 +40,12 @@ def own_prefix_unusable(facts: Facts) -> Iterator[Observation]:
     the cluster's subscription.
 
     Source: article SEG-2, SEG-7; kube-egress-gateway controllers/manager (gatewayVMConfiguration)."""
-    configuration = configuration_of(facts)
-    if isinstance(configuration, NothingThere):
-        yield skip(configuration.why)
+    configuration = gateway_configuration(facts)
+    if isinstance(configuration, NotApplicable):
+        yield skip(configuration.reason)
         return
     if not configuration.public_ip_prefix_id:
-        yield skip(f"{configuration.ref} brings no public IP prefix of its own.")
+        yield skip(f"{configuration.ref} names no public IP prefix of your own.")
         return
     if fault := _by_subscription(facts, configuration) or _by_event(facts, configuration):
         yield fault
@@ -57,12 +57,12 @@ def own_prefix_unusable(facts: Facts) -> Iterator[Observation]:
     facts.events_on(configuration)
     if prefix is None:
         yield skip(
-            f"Whether the public IP prefix of {configuration.ref} fits is not looked at; compare its length and subscription "
-            "by hand.",
+            f"The public IP prefix of {configuration.ref} is not checked: Azure network resources are not read. Compare its "
+            "length and subscription by hand.",
             actions=[_show(configuration)],
         )
         return
-    # Neither length nor subscription has been compared where Azure could not be read.
+    # Without Azure's answer neither length nor subscription has been compared.
     facts.all(AgentPool)
     facts.one(ManagedCluster)
     yield healthy(f"{configuration.ref} can use {prefix.ref}.")
@@ -70,16 +70,18 @@ def own_prefix_unusable(facts: Facts) -> Iterator[Observation]:
 
 def _by_subscription(facts: Facts, configuration: StaticGatewayConfiguration) -> Observation | None:
     parts = configuration.public_ip_prefix_id.split("/")
-    theirs = parts[2] if len(parts) > 2 and parts[1].lower() == "subscriptions" else ""
+    subscription = parts[2] if len(parts) > 2 and parts[1].lower() == "subscriptions" else ""
     cluster = next(iter(facts.readable(ManagedCluster)), None)
-    ours = cluster.subscription if cluster else facts.cluster.subscription
-    if not theirs or not ours or theirs.lower() == ours.lower():
+    expected = cluster.subscription if cluster else facts.cluster.subscription
+    if not subscription or not expected or subscription.lower() == expected.lower():
         return None
     return _fault(
         facts,
         configuration,
-        f"{configuration.ref} brings a public IP prefix of another subscription than the cluster's.",
-        Evidence(configuration.ref, "spec.publicIpPrefixId", configuration.public_ip_prefix_id, f"subscription {ours}"),
+        f"The public IP prefix of {configuration.ref} is in another subscription than the cluster.",
+        Evidence(
+            configuration.ref, "spec.publicIpPrefixId", configuration.public_ip_prefix_id, f"subscription {expected}"
+        ),
         [_create(facts, configuration)],
     )
 
@@ -97,7 +99,7 @@ def _by_event(facts: Facts, configuration: StaticGatewayConfiguration) -> Observ
             configuration,
             f"{configuration.ref} cannot use its own public IP prefix: {said}.",
             Evidence(configuration.ref, f"event {event.reason}", event.message, "(none)"),
-            [_remedy(facts, configuration, cause)],
+            [_fix(facts, configuration, cause)],
         )
     return None
 
@@ -110,7 +112,7 @@ def _by_length(facts: Facts, configuration: StaticGatewayConfiguration, prefix: 
     return _fault(
         facts,
         configuration,
-        f"{configuration.ref} brings a /{prefix.length} prefix, while node pool {configuration.pool} needs a /{size}.",
+        f"The public IP prefix of {configuration.ref} is a /{prefix.length}; node pool {configuration.pool} needs a /{size}.",
         Evidence(prefix.ref, "prefixLength", str(prefix.length), str(size)),
         [_create(facts, configuration)],
     )
@@ -121,30 +123,30 @@ def _fault(
     configuration: StaticGatewayConfiguration,
     summary: str,
     evidence: Evidence,
-    remedy: list[Action],
+    fixes: list[Action],
 ) -> Observation:
     proof = [evidence]
     if evidence.field != "spec.publicIpPrefixId":
         proof.append(Evidence(configuration.ref, "spec.publicIpPrefixId", configuration.public_ip_prefix_id))
-    looks = [
+    reading = [
         _show(configuration),
         describe(configuration),
     ]
     if configuration.egress_prefix:
-        return warn(summary, subject=configuration.ref, evidence=proof, actions=[*looks, *remedy])
-    actions = [*looks, *remedy, *new_configuration(facts, configuration)]
+        return warn(summary, subject=configuration.ref, evidence=proof, actions=[*reading, *fixes])
+    actions = [*reading, *fixes, *new_configuration(facts, configuration)]
     return fail(summary, subject=configuration.ref, evidence=proof, actions=actions)
 
 
 def _show(configuration: StaticGatewayConfiguration) -> Action:
     return look(
-        "See the prefix: its length, subscription and state",
+        "Show the prefix: its length, subscription and state",
         quoted("az", "network", "public-ip", "prefix", "show", "--ids", configuration.public_ip_prefix_id),
         SEGDOC,
     )
 
 
-def _remedy(facts: Facts, configuration: StaticGatewayConfiguration, cause: EventCause) -> Action:
+def _fix(facts: Facts, configuration: StaticGatewayConfiguration, cause: EventCause) -> Action:
     if cause.code not in _DENIED:
         return _create(facts, configuration)
     cluster = next(iter(facts.readable(ManagedCluster)), None)
@@ -155,12 +157,12 @@ def _remedy(facts: Facts, configuration: StaticGatewayConfiguration, cause: Even
         "Grant the cluster's identity Network Contributor on the prefix",
         f"az role assignment create {who} --assignee-principal-type ServicePrincipal {scope}",
         SEGDOC,
-        "the controller tries again within minutes and assigns the range",
+        "the controller retries within minutes and assigns the egress IP prefix",
     )
 
 
 def _create(facts: Facts, configuration: StaticGatewayConfiguration) -> Action:
-    """A prefix that fits, next to the cluster; a configuration takes another id only from the start, so SEG-7 follows."""
+    """Creates a prefix of the right length in the cluster's subscription. SEG-7 follows: a configuration keeps its id."""
     pool = pool_of(facts, configuration)
     size = pool.prefix_size if isinstance(pool, AgentPool) else None
     cluster = facts.cluster
@@ -170,7 +172,7 @@ def _create(facts: Facts, configuration: StaticGatewayConfiguration) -> Action:
     subscription = f" {quoted('--subscription', cluster.subscription)}" if cluster.subscription else ""
     name = f"{configuration.name}-prefix"
     return change(
-        "Create a prefix that fits, to name in the new configuration, or leave it out there and let Azure assign one",
+        "Create a prefix of the right length for the new configuration; without one, Azure assigns a prefix itself",
         f"az network public-ip prefix create {group}{subscription} "
         + quoted("--name", name, "--length", str(size if size is not None else 31)),
         SEGDOC,

@@ -1,4 +1,4 @@
-"""EG411: gateway pods were set up before the configuration was created or last edited."""
+"""EG411: the network of gateway pods was set up before the configuration was created or last edited."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import moment
-from checks.static_egress.configuration import NothingThere, configuration_of
+from checks.static_egress.configuration import NotApplicable, gateway_configuration
 from checks.static_egress.procedures import restart_gateway
 
 
@@ -21,7 +21,7 @@ from checks.static_egress.procedures import restart_gateway
     article=("SEG-6",),
     reads=(StaticGatewayConfiguration, Pod, Deployment, PodEndpoint),
     explains={
-        "source-address-wrong": "a pod keeps the key, range and routes that its network was set up with",
+        "source-address-wrong": "a pod keeps the key, prefix and routes with which its network was set up",
     },
 )
 def pods_older_than_configuration(facts: Facts) -> Iterator[Observation]:
@@ -36,9 +36,9 @@ def pods_older_than_configuration(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: restarting the gateway's Deployment.
 
     Source: article SEG-6; kube-egress-gateway pkg/cni."""
-    configuration = configuration_of(facts)
-    if isinstance(configuration, NothingThere):
-        yield skip(configuration.why)
+    configuration = gateway_configuration(facts)
+    if isinstance(configuration, NotApplicable):
+        yield skip(configuration.reason)
         return
     pods = [
         pod for pod in facts.pods() if pod.phase == "Running" and pod.static_gateway_configuration == configuration.name
@@ -53,35 +53,37 @@ def pods_older_than_configuration(facts: Facts) -> Iterator[Observation]:
         yield _recreated(facts, configuration, older)
     if stale:
         yield _outdated(facts, configuration, stale, edited)
-    if not older and not stale and edited is None and _edits(configuration) > 0:
-        yield _unseen(facts, configuration)
+    if not older and not stale and edited is None and _edit_count(configuration) > 0:
+        yield _edit_time_unknown(facts, configuration)
     elif not older and not stale:
         yield healthy(f"Every running pod of {facts.gateway.ref} is newer than {configuration.ref}.")
 
 
-def _edits(configuration: StaticGatewayConfiguration) -> int:
-    """How often the spec was edited: the generation counts from one, and asking for deletion counts once."""
+def _edit_count(configuration: StaticGatewayConfiguration) -> int:
+    """The number of edits of the spec: the generation starts at 1, and a deletion request adds 1."""
     return (configuration.generation or 1) - 1 - (configuration.deleted is not None)
 
 
 def _edited(configuration: StaticGatewayConfiguration) -> datetime | None:
-    return configuration.spec_changed if _edits(configuration) > 0 else None
+    return configuration.spec_changed if _edit_count(configuration) > 0 else None
 
 
 def _older(facts: Facts, pods: Sequence[Pod], than: datetime | None) -> list[Pod]:
-    """The pods whose network was certainly set up before. A PodEndpoint may show a younger network than the pod does, so
-    only a pod that looks old makes it needed."""
+    """The pods whose network was set up before `than`. A PodEndpoint can show a newer network than the pod, and is read
+    only for pods that appear older."""
     if than is None:
         return []
-    return [pod for pod in pods if (at := _by_pod(pod)) is not None and at < than and _by_end(facts, pod, at) < than]
+    return [
+        pod for pod in pods if (at := _pod_time(pod)) is not None and at < than and _network_time(facts, pod, at) < than
+    ]
 
 
-def _by_pod(pod: Pod) -> datetime | None:
+def _pod_time(pod: Pod) -> datetime | None:
     return max(filter(None, (pod.created, pod.started)), default=None)
 
 
-def _by_end(facts: Facts, pod: Pod, at: datetime) -> datetime:
-    """The newest sign of the pod's network: a new key is written each time that it is set up."""
+def _network_time(facts: Facts, pod: Pod, at: datetime) -> datetime:
+    """The newest time of the pod's network: each setup writes a new key into the PodEndpoint."""
     if not facts.installed(PodEndpoint):
         return at
     end = facts.get(PodEndpoint, pod.name, pod.namespace)
@@ -93,8 +95,8 @@ def _by_end(facts: Facts, pod: Pod, at: datetime) -> datetime:
 
 def _recreated(facts: Facts, configuration: StaticGatewayConfiguration, pods: Sequence[Pod]) -> Observation:
     return fail(
-        f"{configuration.ref} was created again after {_count(pods)} of {facts.gateway.ref} had started, with another "
-        "key.",
+        f"{configuration.ref} was deleted and created again, with a new key, after {_count(pods)} of {facts.gateway.ref} "
+        "had started.",
         subject=configuration.ref,
         evidence=_evidence(configuration, "metadata.creationTimestamp", configuration.created, pods),
         actions=restart_gateway(facts.gateway),
@@ -114,9 +116,9 @@ def _outdated(
     )
 
 
-def _unseen(facts: Facts, configuration: StaticGatewayConfiguration) -> Observation:
+def _edit_time_unknown(facts: Facts, configuration: StaticGatewayConfiguration) -> Observation:
     return warn(
-        f"The spec of {configuration.ref} has been edited, but when cannot be seen.",
+        f"The spec of {configuration.ref} was edited at an unknown time, perhaps after the pods started.",
         subject=configuration.ref,
         evidence=[
             Evidence(configuration.ref, "metadata.generation", str(configuration.generation), "1"),

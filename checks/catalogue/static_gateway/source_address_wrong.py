@@ -1,4 +1,4 @@
-"""EG413: what source address a destination sees. Not probed yet: the command is offered."""
+"""EG413: a destination sees another source IP address than the egress IP prefix. Not probed: the command is offered."""
 
 from collections.abc import Iterator
 
@@ -10,12 +10,12 @@ from checks.facts.workloads import Deployment
 from checks.model.commands import TSG, change, kubectl
 from checks.model.findings import Observation, Severity, skip
 
-IMAGE = "curlimages/curl"
+_IMAGE = "curlimages/curl"
 
 
 @check(
     code="EG413",
-    title="Traffic leaves from another address than the egress prefix",
+    title="Traffic leaves from an address outside the egress IP prefix",
     severity=Severity.BLOCKS,
     hop="internet",
     article=("SEG-4",),
@@ -35,32 +35,33 @@ def source_address_wrong(facts: Facts) -> Iterator[Observation]:
     gateway = facts.gateway
     found = facts.readable(StaticGatewayConfiguration, gateway.namespace)
     prefix = next((c.egress_prefix for c in found if c.name == gateway.configuration and c.egress_prefix), "")
-    blind = facts.gap(StaticGatewayConfiguration, gateway.namespace) is not None
+    unreadable = facts.gap(StaticGatewayConfiguration, gateway.namespace) is not None
     why = (
-        "the egress prefix to compare it with could not be read"
-        if blind
-        else "there is no egress prefix to compare it with"
+        "the egress IP prefix to compare it with is not readable"
+        if unreadable
+        else "no egress IP prefix is assigned to compare it with"
     )
     pods = () if facts.gap(Pod, gateway.namespace) or facts.gap(Deployment, gateway.namespace) else facts.pods()
     pod = next((p.name for p in pods if p.ready), pods[0].name if pods else "POD")
     yield skip(
-        "The source address is not probed; the command below shows it"
-        + (f", and it must lie in {prefix}." if prefix else f" ({why})."),
+        "The source IP address is not probed; the command below shows it"
+        + (f". Expected: an address of {prefix}." if prefix else f" ({why})."),
         actions=[
             change(
-                "Ask from inside a gateway pod which address a destination sees"
-                + (" (write a gateway pod's name for POD)" if pod == "POD" else ""),
+                "Request from inside a gateway pod which source IP address a destination sees"
+                + (" (replace POD with the name of a gateway pod)" if pod == "POD" else ""),
                 kubectl(
                     "debug",
                     "-it",
                     "--image",
-                    IMAGE,
+                    _IMAGE,
                     pod,
                     *("-n", gateway.namespace, "--", "curl", "-sS", "-m", "10", "https://ifconfig.me"),
                 ),
                 TSG,
-                f"an address of {prefix or 'the egress prefix'}. The article sets outboundTrafficPolicy to ALLOW_ANY first; "
-                "gateway pods redirect nothing, so try without. The container stays until the pod is replaced",
+                f"an address of {prefix or 'the egress IP prefix'}. The article first sets outboundTrafficPolicy to "
+                "ALLOW_ANY; gateway pods do not redirect traffic, so try without it. The container remains until the pod "
+                "is replaced",
             )
         ],
     )

@@ -1,4 +1,4 @@
-"""EG414: whether a pod outside the mesh reaches the Internet through the configuration. Not probed yet."""
+"""EG414: a pod outside the mesh does not reach the Internet through the configuration. Not probed."""
 
 from collections.abc import Iterator
 
@@ -7,9 +7,9 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import TSG, change, kubectl, kubectl_apply, look
 from checks.model.findings import Observation, Severity, skip
-from checks.static_egress.procedures import yaml_string
+from checks.static_egress.manifests import yaml_string
 
-NAME = "static-egress-probe"
+_PROBE = "static-egress-probe"
 _MANIFEST = """\
 apiVersion: apps/v1
 kind: Deployment
@@ -47,7 +47,7 @@ spec:
 
 @check(
     code="EG414",
-    title="A pod outside the mesh cannot leave through the configuration",
+    title="A pod outside the mesh cannot use the static egress gateway",
     severity=Severity.BLOCKS,
     article=("SEG-5",),
     reads=(StaticGatewayConfiguration,),
@@ -65,31 +65,31 @@ def uninjected_pod_fails(facts: Facts) -> Iterator[Observation]:
     gateway = facts.gateway
     found = facts.readable(StaticGatewayConfiguration, gateway.namespace)
     prefix = next((c.egress_prefix for c in found if c.name == gateway.configuration and c.egress_prefix), "")
-    inside = f"an address of {prefix}" if prefix else "an address of the egress prefix"
+    expected = f"an address of {prefix}" if prefix else "an address of the egress IP prefix"
     configuration = gateway.configuration or "CONFIGURATION"
     manifest = _MANIFEST.format(
-        name=NAME, namespace=yaml_string(gateway.namespace), configuration=yaml_string(configuration)
+        name=_PROBE, namespace=yaml_string(gateway.namespace), configuration=yaml_string(configuration)
     )
-    note = "" if gateway.configuration else "; write the configuration's name for CONFIGURATION"
+    note = "" if gateway.configuration else "; replace CONFIGURATION with the name of the configuration"
     yield skip(
-        "No request is made from a pod outside the mesh; the commands below make one.",
+        "A request from a pod outside the mesh is not probed; the commands below make one.",
         actions=[
             change(
-                f"Start a pod without sidecar and with the gateway's annotation (goes round mesh policy{note})",
+                f"Create a pod without a sidecar, with the gateway's annotation (bypasses mesh policy{note})",
                 kubectl_apply(manifest),
                 TSG,
-                "the pod is Running; where Docker Hub is blocked, use an image with curl from a registry of your own",
+                "the pod is Running; if Docker Hub is blocked, use an image with curl from your own registry",
             ),
             look(
-                f"Ask from it which address a destination sees: with {inside} look at the Istio configuration, with another "
-                "or none at the static egress gateway",
+                f"Show which source IP address a destination sees from it: {expected} means that the Istio configuration is "
+                "at fault; another address, or none, means the static egress gateway",
                 kubectl(
                     "exec",
-                    f"deploy/{NAME}",
+                    f"deploy/{_PROBE}",
                     *("-n", gateway.namespace, "--", "curl", "-sS", "-m", "10", "https://ifconfig.me"),
                 ),
                 TSG,
             ),
-            change("Delete the pod again", kubectl("delete", "deployment", NAME, namespace=gateway.namespace), TSG),
+            change("Delete the pod", kubectl("delete", "deployment", _PROBE, namespace=gateway.namespace), TSG),
         ],
     )

@@ -1,4 +1,4 @@
-"""EG412: a workload carries the gateway's annotation, but cannot use it."""
+"""EG412: a workload with the gateway's annotation cannot use the gateway."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from checks.facts.view import Facts
 from checks.model.commands import SEGDOC, kubectl, look
 from checks.model.findings import Action, Effect, Evidence, Involved, Observation, Severity, fail, healthy, skip
 from checks.model.raw_values import text
-from checks.static_egress.configuration import NothingThere, configuration_of
+from checks.static_egress.configuration import NotApplicable, gateway_configuration
 
 
 class Obstacle(StrEnum):
-    """Why an annotated pod cannot use the gateway, as the end of a sentence."""
+    """The reason why an annotated pod cannot use the gateway, as the end of a sentence."""
 
     HOST_NETWORK = "its pods use the node's network"
     WINDOWS = "its pods run on Windows"
@@ -24,8 +24,8 @@ class Obstacle(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Stray:
-    """The pods of one workload that carry the annotation in vain."""
+class Misplaced:
+    """The annotated pods of one workload that cannot use the gateway."""
 
     workload: str
     namespace: str
@@ -35,7 +35,7 @@ class Stray:
 
 @check(
     code="EG412",
-    title="A workload with the gateway's annotation cannot use it",
+    title="A workload with the gateway's annotation cannot use the gateway",
     severity=Severity.BLOCKS,
     article=("SEG-1",),
     reads=(StaticGatewayConfiguration, Pod, Node),
@@ -51,37 +51,39 @@ def workload_cannot_use_gateway(facts: Facts) -> Iterator[Observation]:
     taking the annotation away.
 
     Source: article SEG-1; AKS documentation, configure-static-egress-gateway."""
-    configuration = configuration_of(facts)
-    if isinstance(configuration, NothingThere):
-        yield skip(configuration.why)
+    configuration = gateway_configuration(facts)
+    if isinstance(configuration, NotApplicable):
+        yield skip(configuration.reason)
         return
     facts.all(Pod)
     windows_known = facts.gap(Node) is None
-    strays = facts.once("workloads that cannot use static egress", _strays_with_nodes if windows_known else _strays)
+    misplaced = facts.once(
+        "workloads that cannot use static egress", _misplaced_with_nodes if windows_known else _misplaced
+    )
     found = [
-        stray
-        for stray in strays.get(configuration.name, ())
-        # A pod on the wrong kind of node matters to the gateway of its own namespace only.
-        if stray.obstacle is Obstacle.OTHER_NAMESPACE or stray.namespace == configuration.namespace
+        each
+        for each in misplaced.get(configuration.name, ())
+        # A pod on the wrong kind of node matters only to the gateway of its own namespace.
+        if each.obstacle is Obstacle.OTHER_NAMESPACE or each.namespace == configuration.namespace
     ]
-    for stray in found:
-        yield _fault(configuration, stray)
+    for each in found:
+        yield _fault(configuration, each)
     facts.all(Node)
     if not found:
         yield healthy(f"Every workload that names {configuration.ref} can use it.")
 
 
-def _strays_with_nodes(facts: Facts) -> Mapping[str, tuple[Stray, ...]]:
+def _misplaced_with_nodes(facts: Facts) -> Mapping[str, tuple[Misplaced, ...]]:
     windows = {node.name for node in facts.all(Node) if node.os.lower() == "windows"}
     return _grouped(facts, windows)
 
 
-def _strays(facts: Facts) -> Mapping[str, tuple[Stray, ...]]:
+def _misplaced(facts: Facts) -> Mapping[str, tuple[Misplaced, ...]]:
     return _grouped(facts, frozenset())
 
 
-def _grouped(facts: Facts, windows: Iterable[str]) -> Mapping[str, tuple[Stray, ...]]:
-    """The strays of the whole cluster by the configuration that they name, found once for all its gateways."""
+def _grouped(facts: Facts, windows: Iterable[str]) -> Mapping[str, tuple[Misplaced, ...]]:
+    """The misplaced workloads of the cluster by the configuration that they name, computed once for all gateways."""
     groups: dict[tuple[str, str, str, Obstacle], list[Pod]] = {}
     for pod in facts.all(Pod):
         named = pod.static_gateway_configuration
@@ -89,24 +91,24 @@ def _grouped(facts: Facts, windows: Iterable[str]) -> Mapping[str, tuple[Stray, 
             continue
         if obstacle := _obstacle(facts, pod, named, windows):
             groups.setdefault((named, pod.namespace, _workload(pod), obstacle), []).append(pod)
-    found: dict[str, list[Stray]] = {}
+    found: dict[str, list[Misplaced]] = {}
     for (named, namespace, workload, obstacle), pods in sorted(groups.items(), key=lambda item: item[0]):
         ordered = tuple(sorted(pods, key=lambda pod: pod.name))
-        found.setdefault(named, []).append(Stray(workload, namespace, obstacle, ordered))
-    return {named: tuple(strays) for named, strays in found.items()}
+        found.setdefault(named, []).append(Misplaced(workload, namespace, obstacle, ordered))
+    return {named: tuple(misplaced) for named, misplaced in found.items()}
 
 
 def _obstacle(facts: Facts, pod: Pod, named: str, windows: Iterable[str]) -> Obstacle | None:
     if facts.get(StaticGatewayConfiguration, named, pod.namespace) is None:
-        # Another gateway's own pods wait for a configuration of theirs: that gateway's diagnosis says so.
+        # Another gateway's own pods wait for their own configuration: that gateway's diagnosis reports it.
         is_gateway = pod.annotations.get("inject.istio.io/templates") == "gateway"
         return None if is_gateway else Obstacle.OTHER_NAMESPACE
     if pod.host_network:
         return Obstacle.HOST_NETWORK
-    return Obstacle.WINDOWS if pod.node in windows or _asks_for_windows(pod) else None
+    return Obstacle.WINDOWS if pod.node in windows or _requires_windows(pod) else None
 
 
-def _asks_for_windows(pod: Pod) -> bool:
+def _requires_windows(pod: Pod) -> bool:
     wanted = text(pod.raw, "spec", "os", "name") or text(pod.raw, "spec", "nodeSelector", "kubernetes.io/os")
     return wanted.lower() == "windows"
 
@@ -118,14 +120,14 @@ def _workload(pod: Pod) -> str:
     return f"{kind} {pod.namespace}/{name}" if kind else pod.ref
 
 
-def _fault(configuration: StaticGatewayConfiguration, stray: Stray) -> Observation:
+def _fault(configuration: StaticGatewayConfiguration, each: Misplaced) -> Observation:
     return fail(
-        f"{stray.workload} names {configuration.ref}, but cannot use it: {stray.obstacle.value}.",
-        subject=stray.workload,
-        evidence=[_proof(configuration, stray.obstacle, pod) for pod in stray.pods],
-        actions=_actions(configuration, stray),
-        about=[Involved("namespace", stray.namespace)]
-        + [Involved("pod", f"{pod.namespace}/{pod.name}") for pod in stray.pods],
+        f"{each.workload} cannot use {configuration.ref}: {each.obstacle.value}.",
+        subject=each.workload,
+        evidence=[_proof(configuration, each.obstacle, pod) for pod in each.pods],
+        actions=_actions(configuration, each),
+        about=[Involved("namespace", each.namespace)]
+        + [Involved("pod", f"{pod.namespace}/{pod.name}") for pod in each.pods],
     )
 
 
@@ -139,28 +141,28 @@ def _proof(configuration: StaticGatewayConfiguration, obstacle: Obstacle, pod: P
             return Evidence(pod.ref, "metadata.namespace", pod.namespace, configuration.namespace)
 
 
-def _actions(configuration: StaticGatewayConfiguration, stray: Stray) -> list[Action]:
-    where = f"StaticGatewayConfiguration in {stray.namespace}"
+def _actions(configuration: StaticGatewayConfiguration, each: Misplaced) -> list[Action]:
+    where = f"StaticGatewayConfiguration in {each.namespace}"
     fixes = {
-        Obstacle.HOST_NETWORK: "Set hostNetwork to false in the workload's template, or take the annotation away",
-        Obstacle.WINDOWS: "Move the workload to Linux nodes, or take the annotation away",
-        Obstacle.OTHER_NAMESPACE: f"Create a {where}, move the workload to {configuration.namespace}, or take the "
-        "annotation away",
+        Obstacle.HOST_NETWORK: "Set hostNetwork to false in the workload's template, or remove the annotation",
+        Obstacle.WINDOWS: "Move the workload to Linux nodes, or remove the annotation",
+        Obstacle.OTHER_NAMESPACE: f"Create a {where}, move the workload to {configuration.namespace}, or remove the "
+        "annotation",
     }
-    kind, _, name = stray.workload.partition(" ")
+    kind, _, name = each.workload.partition(" ")
     short = name.rpartition("/")[2]
-    # A pod of its own cannot be edited in these fields, only made anew.
-    mend = ("delete", "pod", short) if kind == "Pod" else ("edit", kind.lower(), short)
-    again = "; delete the pod, and create it corrected" if kind == "Pod" else ""
+    # These fields of a pod cannot be edited: the pod has to be created again.
+    command = ("delete", "pod", short) if kind == "Pod" else ("edit", kind.lower(), short)
+    again = "; delete the pod and create it again with the change" if kind == "Pod" else ""
     return [
         look(
-            "See the workload and its events",
-            kubectl("describe", kind.lower(), short, namespace=stray.namespace),
+            f"Describe {each.workload} and its events",
+            kubectl("describe", kind.lower(), short, namespace=each.namespace),
             SEGDOC,
         ),
         Action(
-            fixes[stray.obstacle] + again,
-            kubectl(*mend, namespace=stray.namespace),
+            fixes[each.obstacle] + again,
+            kubectl(*command, namespace=each.namespace),
             Effect.DISRUPTS,
             SEGDOC,
         ),

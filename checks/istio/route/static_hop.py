@@ -12,7 +12,7 @@ from checks.istio.route.addresses import node_address
 from checks.istio.route.obstacles import Blocked, Obstacle
 from checks.istio.route.walk import Walk
 from checks.model.route import Decision, HopName
-from checks.static_egress.configuration import NothingThere, configuration_of
+from checks.static_egress.configuration import NotApplicable, gateway_configuration
 from checks.static_egress.prefixes import covers_everything, parse_cidr
 
 ANNOTATION = "metadata.annotations[kubernetes.azure.com/static-gateway-configuration]"
@@ -31,18 +31,18 @@ def static_egress(facts: Facts, walk: Walk, *, outside: bool) -> None:
         walk.address = "the gateway pod's own address"
         return
     try:
-        found = configuration_of(facts)
+        found = gateway_configuration(facts)
         _configured(facts, walk, found)
     except Unreadable as gap:
         walk.unknown(HopName.STATIC_EGRESS, gap, ends=False)
         walk.address = ""
 
 
-def _configured(facts: Facts, walk: Walk, found: StaticGatewayConfiguration | NothingThere) -> None:
+def _configured(facts: Facts, walk: Walk, found: StaticGatewayConfiguration | NotApplicable) -> None:
     gateway = facts.gateway
-    if isinstance(found, NothingThere):
+    if isinstance(found, NotApplicable):
         cause = Blocked(Obstacle.NO_PREFIX, text=gateway.configuration)
-        walk.breaks(HopName.STATIC_EGRESS, cause, found.why.rstrip("."))
+        walk.breaks(HopName.STATIC_EGRESS, cause, found.reason.rstrip("."))
         return
     pod = _unannotated(facts)
     if pod is not None:

@@ -1,4 +1,4 @@
-"""Ranges as the cni-manager reads them, and how many nodes a prefix serves."""
+"""Address ranges by the cni-manager's rules, and how many nodes a prefix serves."""
 
 import pytest
 from hypothesis import given
@@ -26,7 +26,7 @@ def test_a_range_with_its_mask_is_a_cidr(written: str) -> None:
         "10.0.0.0/٨",
     ],
 )
-def test_what_breaks_a_pods_routes_is_none(written: str) -> None:
+def test_text_that_breaks_pod_routes_is_not_a_cidr(written: str) -> None:
     assert parse_cidr(written) is None
 
 
@@ -47,7 +47,7 @@ def test_any_text_is_a_range_or_none(written: str) -> None:
         ([], False),
     ],
 )
-def test_the_whole_internet_also_in_pieces(cidrs: list[str], expected: bool) -> None:
+def test_ranges_together_can_be_the_whole_internet(cidrs: list[str], expected: bool) -> None:
     assert covers_everything(n for c in cidrs if (n := parse_cidr(c)) is not None) is expected
 
 

@@ -1,4 +1,4 @@
-"""The recipes of several steps, over whole clusters: their order, their names, and YAML that says what it should."""
+"""Procedures of several steps, over whole clusters: the order of the actions, the names, and the YAML of a configuration."""
 
 from typing import Any
 
@@ -10,7 +10,8 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.findings import Action, Effect
-from checks.static_egress.procedures import free_name, new_configuration, restart_gateway, yaml_string
+from checks.static_egress.manifests import free_name, yaml_string
+from checks.static_egress.procedures import new_configuration, restart_gateway
 from tests.clusters.compose import compose, named
 from tests.recordings import diagnosed, question
 
@@ -37,7 +38,7 @@ def manifest(actions: tuple[Action, ...]) -> dict[str, Any]:
     return written
 
 
-def test_a_new_configuration_is_looked_at_made_awaited_used_and_followed() -> None:
+def test_a_move_to_a_new_configuration_has_the_steps_of_the_article_in_order() -> None:
     window = facts()
     steps = new_configuration(window, old(window))
     assert [step.effect for step in steps] == [
@@ -48,13 +49,13 @@ def test_a_new_configuration_is_looked_at_made_awaited_used_and_followed() -> No
         Effect.READS,
         Effect.CHANGES,
     ]
-    assert "20.50.60.0/30" in steps[2].expect, "the range that allow-lists hold today"
+    assert "20.50.60.0/30" in steps[2].expect, "the prefix that allow-lists contain today"
     assert "2.80.0" in steps[3].title
     assert steps[3].command.endswith("--gateway-configuration-name sgc-2")
     assert steps[-1].command == "kubectl delete staticgatewayconfiguration sgc -n team-egress"
 
 
-def test_it_is_modelled_on_the_old_one() -> None:
+def test_the_new_configuration_has_the_fields_of_the_old_one() -> None:
     window = facts(
         change=[{**SGC, "spec": {"excludeCidrs": ["10.0.0.0/8", "10.0.0.5"], "publicIpPrefixId": "/subscriptions/x"}}]
     )
@@ -76,17 +77,17 @@ def test_private_addresses_stay_private() -> None:
     assert manifest(new_configuration(window, old(window)))["spec"]["provisionPublicIps"] is False
 
 
-def test_the_old_one_stays_while_another_gateway_uses_it() -> None:
+def test_the_old_configuration_is_kept_while_another_gateway_uses_it() -> None:
     window = facts("two-gateways-one-configuration")
     steps = new_configuration(window, old(window))
     assert "team-egress/egw2" in steps[0].title
-    assert "Keep" in steps[-1].title
+    assert "keep it" in steps[-1].title
     assert not any("delete" in step.command for step in steps)
 
 
-def test_one_that_is_being_deleted_is_not_deleted_again() -> None:
-    gone = {**SGC, "metadata": {**SGC["metadata"], "deletionTimestamp": "2026-11-23T09:00:00Z"}}  # type: ignore[dict-item]
-    window = facts(change=[gone])
+def test_a_configuration_that_is_being_deleted_is_not_deleted_again() -> None:
+    deleting = {**SGC, "metadata": {**SGC["metadata"], "deletionTimestamp": "2026-11-23T09:00:00Z"}}  # type: ignore[dict-item]
+    window = facts(change=[deleting])
     assert not any("delete" in step.command for step in new_configuration(window, old(window)))
 
 
@@ -98,9 +99,9 @@ def test_one_that_is_being_deleted_is_not_deleted_again() -> None:
         ({"azure": {"agent_pools": {"gwpool": {"mode": "User"}}}}, "GATEWAY_POOL"),
         ({"azure": None}, "gwpool"),
     ],
-    ids=["the only gateway pool", "one to be created again", "left to the reader", "Azure does not tell"],
+    ids=["the only gateway pool", "a pool to create again", "a placeholder", "no list from Azure"],
 )
-def test_the_pool_is_one_that_can_work(patch: dict[str, Any], pool: str) -> None:
+def test_the_pool_is_a_usable_one(patch: dict[str, Any], pool: str) -> None:
     window = facts(**patch)
     steps = new_configuration(window, old(window))
     assert manifest(steps)["spec"]["gatewayNodepoolName"] == pool
@@ -141,7 +142,7 @@ def test_yaml_reads_back_the_same_string_on_one_line(text: str) -> None:
     assert yaml.safe_load(f"key: {written}") == {"key": text}
 
 
-def test_a_restart_looks_first_and_takes_every_revision() -> None:
+def test_a_restart_reads_first_and_covers_every_revision() -> None:
     steps = restart_gateway(facts("upgrade-two-revisions").gateway)
     assert [step.effect for step in steps] == [Effect.READS, Effect.DISRUPTS, Effect.DISRUPTS]
     assert [step.command.split()[4] for step in steps[1:]] == ["egw-asm-1-29", "egw-asm-1-30"]

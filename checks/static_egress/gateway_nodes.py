@@ -1,0 +1,134 @@
+"""The nodes of a gateway node pool as the cluster shows them: ready, labelled, and with an address of the egress IP prefix."""
+
+from collections.abc import Iterator, Sequence
+
+from checks.facts.agent_pools import AgentPool
+from checks.facts.nodes import Node
+from checks.facts.static_egress import GatewayVMConfiguration, StaticGatewayConfiguration
+from checks.facts.view import Facts
+from checks.knowledge.known_issues import IP_CONFIGURATIONS_REMOVED, PUBLIC_IP_NAMES_COLLIDE
+from checks.model.commands import SEGDOC, az_aks, change, disrupt, kubectl, look
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, warn
+from checks.static_egress.prefixes import capacity
+from checks.static_egress.procedures import describe
+
+MIN_NODES = 2
+"""The fewest nodes with which the failure of one does not interrupt all traffic."""
+
+
+def pool_nodes(facts: Facts, pool: str) -> Sequence[Node]:
+    """The nodes of the pool in the cluster."""
+    return facts.index(Node, "pool", lambda node: (node.pool.lower(),)).get(pool.lower(), [])
+
+
+def gateway_node_faults(
+    facts: Facts, configuration: StaticGatewayConfiguration, pool: AgentPool | None
+) -> Iterator[Observation]:
+    """Faults of the pool's nodes; `pool` is None without an answer from Azure."""
+    name, nodes = configuration.pool, pool_nodes(facts, configuration.pool)
+    ready = [node for node in nodes if node.ready]
+    expected = max(len(nodes), (pool.count or 0) if pool else 0)
+    if not ready:
+        yield fail(
+            f"No node of gateway pool {name} is ready.",
+            subject=f"node pool {name}",
+            evidence=_not_ready(nodes) or [Evidence(f"node pool {name}", "nodes", "0", f"{MIN_NODES} ready nodes")],
+            actions=_node_actions(facts, name, len(nodes)),
+            about=[Involved("pool", name), *(Involved("node", node.name) for node in nodes)],
+        )
+        return
+    if len(ready) < expected:
+        missing = [Evidence(f"node pool {name}", "nodes in the cluster", str(len(nodes)), str(expected))]
+        yield warn(
+            f"{len(ready)} of {expected} nodes of gateway pool {name} are ready.",
+            subject=f"node pool {name}",
+            evidence=_not_ready(nodes) or missing,
+            actions=_node_actions(facts, name, len(nodes)),
+            about=[Involved("pool", name), *(Involved("node", node.name) for node in nodes if not node.ready)],
+            severity=Severity.DEGRADES,
+        )
+    if unlabelled := [node for node in nodes if node.mode != "gateway"]:
+        yield warn(
+            f"{len(unlabelled)} of {len(nodes)} nodes of gateway pool {name} lack the gateway label: no daemon runs there.",
+            subject=f"node pool {name}",
+            evidence=[
+                Evidence(n.ref, "metadata.labels[kubernetes.azure.com/mode]", n.mode or "(none)", "gateway")
+                for n in unlabelled
+            ],
+            actions=_node_actions(facts, name, len(nodes)),
+            severity=Severity.DEGRADES,
+        )
+    yield from _without_address(facts, configuration, len(nodes), pool)
+
+
+def _without_address(
+    facts: Facts, configuration: StaticGatewayConfiguration, nodes: int, pool: AgentPool | None
+) -> Iterator[Observation]:
+    """A finding for nodes without an address; nodes beyond the prefix have a finding of their own."""
+    size = pool.prefix_size if pool else None
+    if not configuration.egress_prefix or (size is not None and nodes > capacity(size)):
+        return
+    machines_pool = pool is not None and pool.kind.lower() == "virtualmachines"
+    machines = facts.get(GatewayVMConfiguration, configuration.name, configuration.namespace)
+    profiles = machines.profiles if machines else None
+    if machines is None or profiles is None or profiles >= nodes:
+        return
+    yield warn(
+        f"{profiles} of {nodes} nodes of gateway pool {configuration.pool} have an address of the egress IP prefix.",
+        subject=machines.ref,
+        evidence=[
+            Evidence(
+                machines.ref,
+                "status.gatewayVMProfiles",
+                f"of {profiles} node{'' if profiles == 1 else 's'}",
+                f"of {nodes} nodes",
+            )
+        ],
+        actions=[
+            look(
+                "Show which nodes have an address",
+                kubectl("get", "gatewayvmconfiguration", machines.name, "-o", "yaml", namespace=machines.namespace),
+                SEGDOC,
+            ),
+            describe(configuration),
+            (PUBLIC_IP_NAMES_COLLIDE if machines_pool else IP_CONFIGURATIONS_REMOVED).compare,
+        ],
+        severity=Severity.DEGRADES,
+    )
+
+
+def _not_ready(nodes: Sequence[Node]) -> list[Evidence]:
+    return [Evidence(n.ref, "status.conditions[Ready]", "not True", "True") for n in nodes if not n.ready]
+
+
+def _node_actions(facts: Facts, pool: str, count: int) -> list[Action]:
+    selector = f"kubernetes.azure.com/agentpool={pool}"
+    return [
+        look("List the pool's nodes", kubectl("get", "nodes", "-l", selector, "-o", "wide"), SEGDOC),
+        look(
+            "Describe the pool's nodes: their conditions show why one is not ready",
+            kubectl("describe", "nodes", "-l", selector),
+            SEGDOC,
+        ),
+        show_node_pool(facts, pool),
+        *([scale_pool(facts, pool, MIN_NODES)] if count == 0 else []),
+    ]
+
+
+def show_node_pool(facts: Facts, pool: str) -> Action:
+    """Shows the pool as Azure has it."""
+    command = az_aks(facts.cluster, "nodepool", "show", "--nodepool-name", pool, "-o", "json")
+    return look(f"Show node pool {pool} in Azure", command, SEGDOC)
+
+
+def scale_pool(facts: Facts, pool: str, nodes: int, expect: str = "") -> Action:
+    """Scales the pool; `expect` is set if the scaling removes nodes, which interrupts traffic."""
+    command = az_aks(facts.cluster, "nodepool", "scale", "--nodepool-name", pool, "--node-count", str(nodes))
+    if expect:
+        return disrupt(
+            f"Scale node pool {pool} to {nodes} nodes; open connections through the removed nodes are closed",
+            command,
+            SEGDOC,
+            expect,
+        )
+    return change(f"Scale node pool {pool} to {nodes} nodes", command, SEGDOC, f"{nodes} nodes of the pool are Ready")

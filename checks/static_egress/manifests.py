@@ -1,0 +1,82 @@
+"""The YAML of a new StaticGatewayConfiguration: its name, its node pool, and the fields that it takes from an existing one."""
+
+import json
+import re
+
+from checks.facts.agent_pools import AgentPool
+from checks.facts.static_egress import StaticGatewayConfiguration
+from checks.facts.view import Facts
+from checks.static_egress.prefixes import parse_cidr
+
+POOL_PLACEHOLDER = "GATEWAY_POOL"
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9./-]*")
+_YAML_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+
+
+def manifest_like(old: StaticGatewayConfiguration, name: str, pool: str, namespace: str = "") -> str:
+    """The YAML of a new configuration with the old one's routes, but without:
+
+    - a public IP prefix of your own, whose addresses stay attached to the old configuration;
+    - entries of excludeCidrs that are not a CIDR, with which pod network setup fails."""
+    lines = manifest_head(namespace or old.namespace, name, pool)
+    if not old.provisions_public_ips:
+        lines[-1] = "  provisionPublicIps: false"
+    lines.append(f"  defaultRoute: {yaml_string(old.default_route)}")
+    if kept := [cidr for cidr in old.exclude_cidrs if parse_cidr(cidr) is not None]:
+        lines.append("  excludeCidrs:")
+        lines.extend(f"    - {yaml_string(cidr)}" for cidr in kept)
+    if old.public_ip_prefix_id:
+        lines.append("  # publicIpPrefixId: to use a prefix of your own, the id of one that nothing else uses")
+    return "\n".join(lines)
+
+
+def manifest_head(namespace: str, name: str, pool: str) -> list[str]:
+    """The lines of a minimal valid configuration; spec comes last, so that lines can follow."""
+    return [
+        "apiVersion: egressgateway.kubernetes.azure.com/v1alpha1",
+        "kind: StaticGatewayConfiguration",
+        "metadata:",
+        f"  name: {yaml_string(name)}",
+        f"  namespace: {yaml_string(namespace)}",
+        "spec:",
+        f"  gatewayNodepoolName: {yaml_string(pool)}",
+        "  provisionPublicIps: true",
+    ]
+
+
+def pool_for(facts: Facts, named: str) -> str:
+    """The pool to write into a configuration, the first that applies:
+
+    - the named pool, if it is a gateway pool or Azure gave no list;
+    - the only gateway pool;
+    - the named pool, if it does not exist and there is no gateway pool;
+    - a placeholder."""
+    pools = facts.readable(AgentPool)
+    gateways = [pool.name for pool in pools if pool.is_gateway]
+    if named and (not pools or named.lower() in (pool.lower() for pool in gateways)):
+        return named
+    if len(gateways) == 1:
+        return gateways[0]
+    missing = named.lower() not in (pool.name.lower() for pool in pools)
+    return named if named and missing and not gateways else POOL_PLACEHOLDER
+
+
+def pool_note(pool: str) -> str:
+    """The note in an action's title that the reader has to fill in the pool; "" if the pool is known."""
+    return f" (replace {POOL_PLACEHOLDER} with the gateway node pool)" if pool == POOL_PLACEHOLDER else ""
+
+
+def free_name(facts: Facts, old: StaticGatewayConfiguration) -> str:
+    """A name that no configuration of the namespace has: `sgc-2` after `sgc`, `sgc-3` after `sgc-2`."""
+    taken = {each.name for each in facts.readable(StaticGatewayConfiguration, old.namespace)}
+    stem, dash, digits = old.name.rpartition("-")
+    number = int(digits) if dash and digits.isascii() and digits.isdigit() and len(digits) < 4 else 1
+    base = stem if number > 1 else old.name
+    return next(name for n in range(number + 1, number + len(taken) + 2) if (name := f"{base}-{n}") not in taken)
+
+
+def yaml_string(text: str) -> str:
+    """A YAML string: plain if it is unambiguous, otherwise quoted as JSON, which is valid YAML."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS:
+        return text
+    return json.dumps(text)
