@@ -18,7 +18,7 @@ STEPS = {
     "PROV-1": "Deployment and Service are provisioned", "PROV-2": "admission webhooks do not block",
     "PROV-3": "the name is valid", "PROV-4": "static egress components are healthy",
     "SEG-1": "the configuration exists, is valid, is named by the pods", "SEG-2": "an egress prefix is assigned",
-    "SEG-3": "the node pool exists and is of mode Gateway", "SEG-4": "a request from the gateway's pod has the right address",
+    "SEG-3": "the node pool exists and is in Gateway mode", "SEG-4": "a request from the gateway's pod has the right address",
     "SEG-5": "a request from an uninjected pod works", "SEG-6": "restart after changes of the configuration",
     "SEG-7": "a new configuration", "SEG-8": "debug the static egress gateway",
     "IST-1": "access log", "IST-2": "proxy and istiod logs", "IST-3": "Gateway selector",

@@ -154,7 +154,7 @@ def test_what_has_to_be_filled_in_is_said_in_the_title_or_by_the_shell() -> None
     open_place = re.compile(r"(?<![\w$:{/.-])(?:GATEWAY_POOL|CONFIGURATION|POD|NAME|NAMESPACE)(?![\w:])")
     for finding, action in actions():
         for placeholder in open_place.findall(action.command):
-            said = f"for {placeholder}" in action.title or f"${{{placeholder}" in action.command
+            said = placeholder in action.title or f"${{{placeholder}" in action.command
             assert said or "custom-columns" in action.command, f"{finding.code}: {action.title}: {action.command}"
 
 
