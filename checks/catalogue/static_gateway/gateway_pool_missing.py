@@ -22,7 +22,7 @@ from checks.static_egress.procedures import new_configuration
     article=("SEG-3",),
     reads=(StaticGatewayConfiguration, AgentPool, ManagedCluster),
     explains={
-        "egress-prefix-unassigned": "a prefix is attached to gateway nodes, and this pool has none",
+        "egress-prefix-unassigned": "a prefix needs gateway nodes, and this pool has none",
         "gateway-configuration-terminating": "the clean-up works on the pool's scale set, which does not exist",
         "gateway-pool-unhealthy": "a pool that does not exist or is stopped has no ready node",
         "static-egress-components-unhealthy": Because(

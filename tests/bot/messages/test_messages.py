@@ -77,7 +77,7 @@ GOING = Watch(
 END = stories.BEGAN + timedelta(minutes=5)
 
 MECHANISMS = {
-    ("gateway-pool-missing", "egress-prefix-unassigned"): "a prefix is attached to gateway nodes, and this pool has none",
+    ("gateway-pool-missing", "egress-prefix-unassigned"): "a prefix needs gateway nodes, and this pool has none",
     ("egress-prefix-unassigned", "gateway-pods-not-running"): "a pod's network is set up when there is a prefix",
 }
 
