@@ -16,7 +16,6 @@ from checks.engine.permissions import azure_rights, kubernetes_rights
 from tests.docs.commands import ROOT, Block, blocks
 from tests.helm.chart import CHART, program, rendered
 
-PAGES = ("docs/install.md", "docs/permissions.md")
 BLOCKS = blocks("docs/install.md")
 INSTALL = (ROOT / "docs/install.md").read_text()
 PERMISSIONS = (ROOT / "docs/permissions.md").read_text()
@@ -103,14 +102,3 @@ def test_the_azure_role_can_be_made_from_its_file() -> None:
     role = json.loads((ROOT / "docs/azure-role.json").read_text())
     assert set(role) == {"Name", "Description", "Actions", "AssignableScopes"}
     assert f'--role "{role["Name"]}"' in INSTALL
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_links_lead_somewhere(page: str) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", (ROOT / page).read_text()):
-        file, _, anchor = target.partition("#")
-        path = (ROOT / page).parent / file
-        assert path.exists(), target
-        if anchor:
-            headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
-            assert anchor in {heading.lower().replace(" ", "-") for heading in headings}, target
