@@ -100,7 +100,7 @@ def _listen(port: int, bind: str) -> None:
     from bot.slack.socket_health import SocketHealth
     from checks.config.configuration import load
     from workers.client import connect
-    from workers.queue.settings import settings as worker_settings
+    from workers.queue.settings import worker_settings
 
     config = load(None, settings().config)
     client = connect(worker_settings(), config)

@@ -38,12 +38,11 @@ from bot.slack.settings import settings
 from checks.config.configuration import load
 from workers.client import Client, connect
 from workers.queue.app import COURIER_QUEUE, DELIVER, make_app
-from workers.queue.settings import settings as worker_settings
-from workers.runs.documents import Lost
+from workers.queue.settings import worker_settings
+from workers.runs.documents import LockLost
 from workers.runs.records import Delivered, ListingState, Run
-from workers.telemetry.logs import follow_celery as follow_logs
-from workers.telemetry.metrics import DELIVERIES
-from workers.telemetry.metrics import follow_celery as follow_metrics
+from workers.telemetry.logs import set_up_celery_logs
+from workers.telemetry.metrics import DELIVERIES, set_up_celery_metrics
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +104,7 @@ class Courier:
         document = showing.document
         try:
             return self._made_so(showing)
-        except Lost:
+        except LockLost:
             log.warning("%s was taken over by another courier", document)
             return Outcome()
         except RateLimited as limited:
@@ -234,8 +233,8 @@ class Courier:
         return Outcome()
 
 
-follow_logs(secrets)
-follow_metrics()
+set_up_celery_logs(secrets)
+set_up_celery_metrics()
 
 app: Celery = make_app(worker_settings())
 app.conf.task_routes = {}

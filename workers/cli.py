@@ -44,13 +44,13 @@ def _concurrency(given: int | None) -> list[str]:
 def _start(config: Path | None, arguments: list[str]) -> None:
     """Replaces this process by Celery's worker. The configuration is read once before, so that a mistake is told here."""
     from checks.config.configuration import ConfigError, load
-    from workers.queue.settings import settings
+    from workers.queue.settings import worker_settings
 
     if config is not None:
         os.environ["EGRESS_DIAG_CONFIG"] = str(config.resolve())  # noqa: TID251 - handed on to the child processes
-        settings.cache_clear()
+        worker_settings.cache_clear()
     try:
-        load(None, settings().config)
+        load(None, worker_settings().config)
     except ConfigError as wrong:
         raise click.UsageError(str(wrong)) from None
     celery = [

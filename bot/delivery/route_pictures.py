@@ -31,7 +31,7 @@ def uploaded_picture(client: Client, slack: Slack, showing: Showing, run: Run) -
     drawn = picture(route)
     if not drawn:
         return ""
-    showing.hold.keep()
+    showing.hold.renew()
     try:
         name, title = f"route-{run.id}.png", f"Route of {route.host}"
         file_id = slack.upload(None, None, name, title, drawn, alt=alternative(route))

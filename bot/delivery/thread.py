@@ -24,7 +24,7 @@ from bot.slack.client import (
     Unreachable,
 )
 from workers.client import Client
-from workers.runs.documents import Hold
+from workers.runs.documents import DocumentLock
 from workers.runs.records import Delivered
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Showing:
 
     document: str
     revision: int
-    hold: Hold
+    hold: DocumentLock
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Thread:
     def _show(self, showing: Showing, place: Place, message: Message, before: Delivered | None) -> Posted:
         about = {"document": showing.document, "slot": message.slot}
         if before is not None and _attempted(before):
-            showing.hold.keep()
+            showing.hold.renew()
             before = self._lost(before, place.thread, about)
         posted = self._updated(showing, message, before, about) if before is not None else None
         if posted is None:
@@ -119,7 +119,7 @@ class Thread:
         self, showing: Showing, message: Message, before: Delivered, about: Mapping[str, str]
     ) -> Posted | None:
         where = Posted(before.channel, before.ts)
-        showing.hold.keep()
+        showing.hold.renew()
         try:
             return formed(message, lambda text, blocks: self.slack.update(where, text, blocks, about))
         except MessageGone:
@@ -129,7 +129,7 @@ class Thread:
     def _posted(self, showing: Showing, place: Place, message: Message, about: Mapping[str, str]) -> Posted:
         # Noted before it is tried: a crash between the post and its answer must not lead to a second post.
         begun = f"?{time.time() - CLOCKS:.6f}"
-        showing.hold.keep()
+        showing.hold.renew()
         self.client.note_delivered(showing.document, Delivered(message.slot, place.channel, begun, ""))
         try:
             return formed(
@@ -157,7 +157,7 @@ class Thread:
         for slot, where in delivered.items():
             if slot in wanted or slot.startswith("elsewhere") or _attempted(where):
                 continue
-            showing.hold.keep()
+            showing.hold.renew()
             try:
                 self.slack.delete(Posted(where.channel, where.ts))
             except MessageGone:

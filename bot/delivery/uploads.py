@@ -34,13 +34,13 @@ def report_file(run: Run) -> File | None:
 def upload(client: Client, slack: Slack, showing: Showing, place: Place, file: File) -> None:
     """Uploads the file into the thread, unless it is there. Raises a SlackRefusal where Slack does not let it."""
     before = client.delivered(showing.document).get("file")
-    showing.hold.keep()
+    showing.hold.renew()
     if before is not None and before.ts.startswith("?") and place.thread is not None:
         found = slack.find_file(place.channel, place.thread, file.name, before.ts.removeprefix("?"))
         before = Delivered("file", place.channel, "0", "") if found else None
     if before is None:
         client.note_delivered(showing.document, Delivered("file", place.channel, f"?{time.time() - CLOCKS:.6f}", ""))
-        showing.hold.keep()
+        showing.hold.renew()
         try:
             slack.upload(place.channel, place.thread, file.name, file.title, file.content)
         except Unreachable:

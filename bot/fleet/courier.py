@@ -50,7 +50,7 @@ class FleetCourier:
         drawn = picture(found)
         if not drawn:
             return ""
-        showing.hold.keep()
+        showing.hold.renew()
         try:
             name = f"egress-gateways-{found.at:%Y-%m-%d}.png"
             file_id = self.slack.upload(None, None, name, "The last 14 days", drawn, alt=alternative(found))

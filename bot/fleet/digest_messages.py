@@ -19,7 +19,7 @@ from bot.messages.gateway_lines import (
 )
 from bot.messages.phrases import local
 from checks.reports.wording import plural
-from workers.fleet.digest import Counts, Digest, Line
+from workers.fleet.digest import Counts, Digest, GatewayLine
 
 ALT = 1900
 """Characters of an alternative text: Slack takes 2,000."""
@@ -104,12 +104,12 @@ def _parts(digest: Digest) -> Iterator[Block]:
     yield from listed("🔇 *Muted, ending soon*", digest.mutes, muted, 6)
 
 
-def _broke(line: Line) -> str:
+def _broke(line: GatewayLine) -> str:
     often = f" · {line.times} times" if line.times > 1 else ""
     return f"• {where(line.cluster, line.gateway)} since {local(line.since, DAY)}{often}{_unsure(line)}: {cause(line)}"
 
 
-def still(line: Line) -> str:
+def still(line: GatewayLine) -> str:
     """A gateway that is still broken: since when, whose it is, on which day."""
     return (
         f"• {where(line.cluster, line.gateway)} since {local(line.since, DAY)}, day {line.day}{owned(line)}"
@@ -117,7 +117,7 @@ def still(line: Line) -> str:
     )
 
 
-def fixed(line: Line) -> str:
+def fixed(line: GatewayLine) -> str:
     """A gateway that works again: for how long it had not, and how often."""
     if line.gone:
         return (
@@ -127,7 +127,7 @@ def fixed(line: Line) -> str:
     return f"• {where(line.cluster, line.gateway)} after {long(line.lasted)}: {cause(line)}{flapped}"
 
 
-def _unsure(line: Line) -> str:
+def _unsure(line: GatewayLine) -> str:
     return " · last known, not seen now" if line.uncertain else ""
 
 

@@ -19,7 +19,7 @@ from bot.messages.blocks import (
 from bot.messages.gateway_lines import DAY, cause, drifted, listed, moved, muted, owned, unseen, where
 from bot.messages.phrases import local
 from checks.reports.wording import plural
-from workers.fleet.digest import Line
+from workers.fleet.digest import GatewayLine
 from workers.fleet.handoff import Fixed, Handoff, Watching
 
 TAKE = "take_handoff"
@@ -89,7 +89,7 @@ def looked(shift: Handoff) -> str:
     return f"{often}{missed}{last}{runs}"
 
 
-def _open(line: Line, links: Mapping[str, str]) -> str:
+def _open(line: GatewayLine, links: Mapping[str, str]) -> str:
     link = links.get(f"{line.cluster} {line.gateway}", "")
     thread = f" · <{link}|thread>" if link.startswith(("https://", "http://")) else ""
     unsure = " · last known, not seen now" if line.uncertain else ""

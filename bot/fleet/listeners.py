@@ -29,7 +29,7 @@ from bot.slack.client import SlackRefusal
 from checks.config.configuration import Permission
 from checks.model.recurrence import BadRecurrence, Recurrence, recurrence
 from workers.client import Unavailable
-from workers.fleet.handoff import Handoff, Order
+from workers.fleet.handoff import Handoff, HandoffOrder
 from workers.fleet.records import Mute
 from workers.fleet.schedule import Schedule, clusters_of
 from workers.runs.records import Target
@@ -123,9 +123,9 @@ def _draft(desk: Desk, command: HandOver, press: Press) -> Message | None:
     return None
 
 
-def _order(command: HandOver, press: Press, clusters: tuple[str, ...], handoff_id: str) -> Order:
+def _order(command: HandOver, press: Press, clusters: tuple[str, ...], handoff_id: str) -> HandoffOrder:
     now = datetime.now(UTC)
-    return Order(handoff_id, press.channel, press.user, now, command.span, clusters, command.to, command.note)
+    return HandoffOrder(handoff_id, press.channel, press.user, now, command.span, clusters, command.to, command.note)
 
 
 def _preview(desk: Desk, command: HandOver, press: Press, clusters: tuple[str, ...]) -> Handoff:

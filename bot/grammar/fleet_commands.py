@@ -21,7 +21,7 @@ from checks.catalogue import catalogue
 from checks.config.configuration import duration
 from checks.engine.selection import chosen_checks
 from checks.model.question import BadQuestion
-from workers.fleet.handoff import LONGEST, SHIFT
+from workers.fleet.handoff import LONGEST_SHIFT, SHIFT
 
 VERBS = ("handoff", "digest", "mute", "unmute")
 
@@ -69,7 +69,7 @@ def _handoff(rest: str) -> HandOver | Mistake:
     words = (_PERSON.sub(" ", rest, count=1) if person else rest).split()
     span: timedelta | Mistake = SHIFT
     if words and _SPAN.fullmatch(words[0]):
-        span = span_or_mistake(words.pop(0), SHORTEST, LONGEST, "A shift")
+        span = span_or_mistake(words.pop(0), SHORTEST, LONGEST_SHIFT, "A shift")
     if isinstance(span, Mistake):
         return span
     return HandOver(span, person[1] if person else "", " ".join(words))

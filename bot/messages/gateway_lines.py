@@ -7,7 +7,7 @@ from typing import TypeVar
 from bot.messages.blocks import Block, Escaped, code, plain, raw, section
 from bot.messages.phrases import local
 from checks.reports.wording import plural
-from workers.fleet.digest import Drifted, Limit, Line, Unseen
+from workers.fleet.digest import DriftedGateway, GatewayLine, Limit, Unchecked
 from workers.fleet.records import Drift, Mute
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ def long(seconds: float) -> str:
     return plural(hours, "hour") if hours < 48 else plural(round(hours / 24), "day")
 
 
-def cause(line: Line) -> Escaped:
+def cause(line: GatewayLine) -> Escaped:
     """The root cause, and how many more there are."""
     if not line.faults:
         return raw("no cause is known")
@@ -53,12 +53,12 @@ def cause(line: Line) -> Escaped:
     return raw(f"{plain(first.code)} {plain(first.summary)}{more}")
 
 
-def owned(line: Line) -> str:
+def owned(line: GatewayLine) -> str:
     """Who is on it."""
     return f" · <@{line.owner}> is on it" if line.owner else " · nobody is on it"
 
 
-def drifted(line: Drifted) -> str:
+def drifted(line: DriftedGateway) -> str:
     """A gateway with what is set otherwise."""
     parts = [changed(each) for each in line.drift[:3]]
     more = f" · and {len(line.drift) - 3} more" if len(line.drift) > 3 else ""
@@ -72,14 +72,14 @@ def changed(drift: Drift) -> str:
     return f"{plain(drift.resource)} {code(drift.field)} {code(drift.before)} → {code(drift.after)}{who}{at}"
 
 
-def moved(line: Drifted) -> str:
+def moved(line: DriftedGateway) -> str:
     """A gateway whose range has changed."""
     drift = line.drift[-1]
     who = f" (written by {plain(drift.who)})" if drift.who else ""
     return f"• {where(line.cluster, line.gateway)}: {code(drift.before)} → {code(drift.after)}{who}"
 
 
-def unseen(line: Unseen) -> str:
+def unseen(line: Unchecked) -> str:
     """What could not be looked at, and why."""
     last = f" · last seen {local(line.last, DAY)}" if line.last else ""
     if not line.gateways:

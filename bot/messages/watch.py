@@ -21,8 +21,8 @@ from bot.messages.blocks import (
 from bot.messages.phrases import VERDICT_MARKS, local, span
 from checks.model.findings import Verdict
 from checks.reports.wording import VERDICTS
-from workers.runs.records import Look, Target, Watch, WatchState
-from workers.runs.watches import GOOD
+from workers.runs.records import Target, Watch, WatchCheck, WatchState
+from workers.runs.watches import PASSES_TO_FIX
 
 EVERY = 10.0
 """Seconds between two edits of the line that tells how a watch goes."""
@@ -48,7 +48,7 @@ def _status(watch: Watch, interval: timedelta) -> Message:
     if watch.last is not None and not watch.state.ended:
         details.append(f"{local(watch.last.at)}: {_outcome(watch.last)}")
         if watch.good:
-            details.append(f"{watch.good} of {GOOD} good in a row")
+            details.append(f"{watch.good} of {PASSES_TO_FIX} good in a row")
     buttons = [] if watch.state.ended else [button("Stop watching", "unwatch", watch.id)]
     blocks = [section(raw(heading)), context(raw(" · ".join(details)))]
     words = f"Watched {name}" if watch.state.ended else f"Watching {name} until it works"
@@ -80,8 +80,8 @@ def _end(watch: Watch) -> Message:
             was_bad = any(not look.good for look in watch.changes)
             word, text = ("fixed", "Fixed") if was_bad else ("works, and worked all the time", "Works")
             warns = " It still warns." if last is not None and last.verdict is Verdict.DEGRADED else ""
-            line = raw(f"✅ {who} *{word}:* {where} is good{since}, {GOOD} looks in a row.{warns}")
-            words = f"{text}: {name} is good, {GOOD} looks in a row"
+            line = raw(f"✅ {who} *{word}:* {where} is good{since}, {PASSES_TO_FIX} looks in a row.{warns}")
+            words = f"{text}: {name} is good, {PASSES_TO_FIX} looks in a row"
         case WatchState.STOPPED:
             line = raw(f"▫️ <@{watch.stopped_by}> stopped the watch of {where}. {_last(last)}")
             words = f"Stopped: the watch of {name}. {_last_words(last)}"
@@ -95,24 +95,24 @@ def _end(watch: Watch) -> Message:
     return Message("end", fallback(words), fitting(blocks, [actions(row)] if row else []), final=True)
 
 
-def _last(last: Look | None) -> str:
+def _last(last: WatchCheck | None) -> str:
     return f"Last look at {local(last.at)}: {_outcome(last)}." if last is not None else "It was not looked at yet."
 
 
-def _last_words(last: Look | None) -> str:
+def _last_words(last: WatchCheck | None) -> str:
     return f"Last look: {_word(last)}." if last is not None else "It was not looked at yet."
 
 
-def _causes(look: Look) -> list[Block]:
+def _causes(look: WatchCheck) -> list[Block]:
     return [context(raw("\n".join(f"• {plain(cause)}" for cause in look.causes[:10])))] if look.causes else []
 
 
-def _outcome(look: Look) -> Escaped:
+def _outcome(look: WatchCheck) -> Escaped:
     mark = VERDICT_MARKS[look.verdict] if look.verdict is not None else "❔"
     return raw(f"{mark} {_word(look)}")
 
 
-def _word(look: Look) -> str:
+def _word(look: WatchCheck) -> str:
     return VERDICTS[look.verdict].lower() if look.verdict is not None else "not checked"
 
 

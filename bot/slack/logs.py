@@ -1,7 +1,7 @@
 """How the listener logs; its courier logs as every Celery process does, and both hide Slack's tokens."""
 
 from bot.slack.settings import settings
-from workers.telemetry.logs import set_up
+from workers.telemetry.logs import set_up_logs
 
 
 def secrets() -> tuple[str, ...]:
@@ -15,4 +15,4 @@ def secrets() -> tuple[str, ...]:
 
 def set_up_listener() -> None:
     """The listener's logs."""
-    set_up("listener", secrets())
+    set_up_logs("listener", secrets())

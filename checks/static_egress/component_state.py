@@ -1,4 +1,4 @@
-"""What is wrong with the static egress gateway's components on each node, with the evidence."""
+"""Faults of the static egress gateway's components on each node, with the evidence."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Where the static egress gateway's two DaemonSets run: the cni-manager on workload nodes, the daemon on gateway nodes.
+"""The static egress gateway's two DaemonSets by node: the cni-manager on workload nodes, the daemon on gateway nodes.
 
 AKS runs them in `aks-static-egress-gateway`; the open-source operator uses another namespace, so there they are found by
 name. Source: docs/domain/components.md#static-egress-components.

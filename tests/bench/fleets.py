@@ -26,7 +26,7 @@ from workers.client import Client, connect
 from workers.fleet.service import present
 from workers.queue.app import SWEEP_QUEUE
 from workers.queue.sending import send
-from workers.queue.settings import Settings
+from workers.queue.settings import WorkerSettings
 
 ROWS = ((1, 5, 1), (10, 5, 1), (10, 5, 2), (100, 5, 1), (100, 5, 2), (1, 500, 1), (10, 500, 1), (10, 500, 2))
 """Clusters, gateways in each, workers."""
@@ -121,7 +121,7 @@ def _sweep(cluster: Cluster, clusters: int, gateways: int, workers: int) -> Swep
         config = folder / "egress-diag.yaml"
         entry = ", ".join(f"{key}: {value}" for key, value in account.entry.items())
         config.write_text("clusters:\n" + "".join(f"  - {{name: c{n:03}, {entry}}}\n" for n in range(clusters)))
-        client = connect(Settings(REDIS_URL=redis.url), load(config))
+        client = connect(WorkerSettings(REDIS_URL=redis.url), load(config))
         stack.callback(client.close)
         environment = {
             **os.environ,

@@ -14,7 +14,7 @@ from bot.slack.settings import Settings as BotSettings
 from checks.config.configuration import Config, load
 from tests.clusters.compose import Cluster, named, read_bundle, write_bundle
 from workers.client import Client, connect
-from workers.queue.settings import Settings
+from workers.queue.settings import WorkerSettings
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "bundles" / "gateway-pool-missing"
 
@@ -68,7 +68,7 @@ def slack() -> Iterator[SandboxServer]:
 @pytest.fixture
 def client(redis_url: str, config: Config) -> Iterator[Client]:
     """The workers' client over the session's Redis; no worker takes the tasks."""
-    found = connect(Settings(REDIS_URL=redis_url), config)
+    found = connect(WorkerSettings(REDIS_URL=redis_url), config)
     yield found
     found.close()
 

@@ -19,7 +19,7 @@ from bot.slack.settings import Settings as BotSettings
 from checks.config.configuration import Config
 from tests.system import slot
 from workers.client import Client
-from workers.runs.clusters import Clusters
+from workers.runs.clusters import ClusterSources
 from workers.tasks.execution import Diagnoser
 
 
@@ -107,7 +107,7 @@ def conversation(slack: SandboxServer, client: Client, config: Config) -> Iterat
     slack.request_url = f"http://127.0.0.1:{server.server_port}/slack/events"
     try:
         yield Conversation(
-            slack, client, config, Courier(client, Slack(settings)), Diagnoser(client.stores, Clusters(config))
+            slack, client, config, Courier(client, Slack(settings)), Diagnoser(client.stores, ClusterSources(config))
         )
     finally:
         server.shutdown()

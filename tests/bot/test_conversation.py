@@ -23,8 +23,8 @@ from tests.bot.conversation import Conversation, conversation
 from tests.clusters.compose import named, write_bundle
 from tests.system import slot, slots, whole_thread
 from workers.client import Client, connect
-from workers.queue.settings import Settings
-from workers.runs.clusters import Clusters
+from workers.queue.settings import WorkerSettings
+from workers.runs.clusters import ClusterSources
 from workers.runs.records import Watch, WatchState
 from workers.tasks.execution import Diagnoser
 
@@ -118,7 +118,7 @@ def test_evidence_and_report_come_as_files_once_and_replay(broken: Conversation,
     assert len(roots) == 1
     (tmp_path / "again").mkdir()
     config = write_config(tmp_path / "again", f"  - {{name: replay, bundle: '{roots[0].parent}'}}\n")
-    diagnoser = Diagnoser(broken.client.stores, Clusters(load(config)))
+    diagnoser = Diagnoser(broken.client.stores, ClusterSources(load(config)))
     replayed = Conversation(broken.slack, broken.client, load(config), broken.courier, diagnoser)
     run = broken.client.run(broken.client.verdicts("prod-weu")["team-egress/egw"].run)
     assert run is not None
@@ -199,7 +199,7 @@ def test_a_watch_says_fixed_once_after_a_flapping_gateway_has_settled(
     slack: SandboxServer, redis_url: str, tmp_path: Path
 ) -> None:
     config = load(write_config(tmp_path))
-    client = connect(Settings(REDIS_URL=redis_url, EGRESS_DIAG_WATCH_INTERVAL=0.3), config)
+    client = connect(WorkerSettings(REDIS_URL=redis_url, EGRESS_DIAG_WATCH_INTERVAL=0.3), config)
     with conversation(slack, client, config) as talk:
         talk.slack.say("/egress-diag watch weu egw 10m")
         _until(talk, lambda: _watch(talk).looks == 1)

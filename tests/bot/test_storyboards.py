@@ -23,7 +23,7 @@ from tests.bot.conversation import Conversation, conversation
 from tests.clusters.compose import named, write_bundle
 from tests.system import slot
 from workers.client import connect
-from workers.queue.settings import Settings
+from workers.queue.settings import WorkerSettings
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -94,7 +94,7 @@ def stage(request: pytest.FixtureRequest, redis_url: str, tmp_path: Path) -> Ite
     if not shutil.which("chromedriver"):
         pytest.skip("no chromedriver")
     config = load(write_config(tmp_path))
-    client = connect(Settings(REDIS_URL=redis_url, EGRESS_DIAG_WATCH_INTERVAL=1), config)
+    client = connect(WorkerSettings(REDIS_URL=redis_url, EGRESS_DIAG_WATCH_INTERVAL=1), config)
     over = threading.Event()
 
     def go_on(talk: Conversation) -> None:

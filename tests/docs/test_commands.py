@@ -26,7 +26,7 @@ from tests.clusters.compose import named, write_bundle
 from tests.docs.commands import ROOT, Block, blocks
 from tests.redis_server import RedisServer, find_free_port
 from tests.system import System, complete, whole_thread
-from workers.queue.settings import Settings
+from workers.queue.settings import WorkerSettings
 
 pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
 
@@ -140,7 +140,9 @@ def test_troubleshooting_explains_each_of_doctors_lines() -> None:
 
 def test_operate_names_each_variable_of_the_environment() -> None:
     page = text("docs/operate.md")
-    aliases = [str(field.validation_alias) for kind in (Settings, BotSettings) for field in kind.model_fields.values()]
+    aliases = [
+        str(field.validation_alias) for kind in (WorkerSettings, BotSettings) for field in kind.model_fields.values()
+    ]
     assert [alias for alias in aliases if f"| `{alias}`" not in page and f"`{alias}`" not in page] == []
 
 

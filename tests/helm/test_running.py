@@ -22,7 +22,7 @@ from tests.helm.matrix import HERE, MATRIX, RULE
 from tests.redis_server import RedisServer, find_free_port, find_server_program
 from tests.system import System, complete, whole_thread
 from workers.queue.app import DIAGNOSE_QUEUE, make_publisher
-from workers.queue.settings import Settings
+from workers.queue.settings import WorkerSettings
 
 pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
 
@@ -43,7 +43,9 @@ def test_the_arguments_are_commands_of_the_program(component: str) -> None:
 
 @pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX.keys())
 def test_every_variable_is_one_that_the_program_reads(values: Json) -> None:
-    known = {str(field.validation_alias) for each in (Settings, BotSettings) for field in each.model_fields.values()}
+    known = {
+        str(field.validation_alias) for each in (WorkerSettings, BotSettings) for field in each.model_fields.values()
+    }
     further = {each["name"] for each in values.get("worker", {}).get("extraEnv", [])}
     for component, each in pods(rendered(values)):
         if component in COMPONENTS:
@@ -56,7 +58,7 @@ def test_the_address_of_redis_is_one_that_the_program_can_use(values: Json) -> N
     if values.get("rbacOnly"):
         return
     url = next(each["value"] for each in container(values, "worker")["env"] if each["name"] == "REDIS_URL")
-    connection = redis.Redis.from_url(Settings(REDIS_URL=url, REDIS_PASSWORD="a/b=").redis_url).connection_pool
+    connection = redis.Redis.from_url(WorkerSettings(REDIS_URL=url, REDIS_PASSWORD="a/b=").redis_url).connection_pool
     options = connection.connection_kwargs
     assert options["password"] == "a/b="
     external = values.get("redis", {}).get("external")
@@ -173,7 +175,7 @@ def test_keda_counts_the_list_in_which_diagnoses_wait(name: str, redis_url: str)
     values = MATRIX[name]
     trigger = of_kind(rendered(values), "ScaledObject")[0]["spec"]["triggers"][0]["metadata"]
     prefix = values.get("keyPrefix", "egress-diag:")
-    publisher = make_publisher(Settings(REDIS_URL=redis_url, EGRESS_DIAG_KEY_PREFIX=prefix))
+    publisher = make_publisher(WorkerSettings(REDIS_URL=redis_url, EGRESS_DIAG_KEY_PREFIX=prefix))
     for run in range(3):
         publisher.send_task("workers.diagnose", args=[str(run)], queue=DIAGNOSE_QUEUE)
     publisher.close()

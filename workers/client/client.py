@@ -16,11 +16,11 @@ from workers.queue.app import DIAGNOSE_QUEUE, make_publisher
 from workers.queue.connection import Unavailable, impatient, patient
 from workers.queue.presence import Process
 from workers.queue.sending import send
-from workers.queue.settings import Settings
+from workers.queue.settings import WorkerSettings
 from workers.runs.audit import Entry
 from workers.runs.records import Accepted, GatewayVerdict, Listing, Order, Ownership, PastRun, Run, Target, Watch
-from workers.runs.store import REMARKED
-from workers.telemetry.metrics import Waits
+from workers.runs.store import REMARKED_KEPT
+from workers.telemetry.metrics import BacklogCollector
 
 
 class Client(FleetClient, DeliveryClient):
@@ -66,7 +66,7 @@ class Client(FleetClient, DeliveryClient):
     def remark(self, run: Run, user: str, comment: str) -> None:
         """Records that a user considers a run wrong; the run and its evidence are kept for a year."""
         self.stores.runs.remark(run, user, comment)
-        self.stores.evidence.preserve(run.id, REMARKED)
+        self.stores.evidence.preserve(run.id, REMARKED_KEPT)
 
     def evidence(self, run_id: str) -> bytes | None:
         """A run's evidence as a packed bundle, or None if it is no longer kept."""
@@ -145,23 +145,23 @@ class Client(FleetClient, DeliveryClient):
 
     def first_time(self, request: str) -> bool:
         """Whether a press, mention or form arrives for the first time: Slack delivers some twice."""
-        return self.stores.places.first_time(request)
+        return self.stores.conversations.first_time(request)
 
     def remember_thread(self, channel: str, thread: str, run_id: str) -> None:
         """Ties a thread to a run; the latest run counts."""
-        self.stores.places.begun(channel, thread, run_id)
+        self.stores.conversations.begun(channel, thread, run_id)
 
     def run_of_thread(self, channel: str, thread: str) -> str | None:
         """The run that a thread belongs to, or None."""
-        return self.stores.places.run_of(channel, thread)
+        return self.stores.conversations.run_of(channel, thread)
 
     def remember_target(self, channel: str, target: Target) -> None:
         """Records the target last diagnosed in a channel."""
-        self.stores.places.chose(channel, target)
+        self.stores.conversations.chose(channel, target)
 
     def last_target(self, channel: str) -> Target | None:
         """The target last diagnosed in a channel, or None."""
-        return self.stores.places.last_choice(channel)
+        return self.stores.conversations.last_choice(channel)
 
     # the installation
 
@@ -173,9 +173,9 @@ class Client(FleetClient, DeliveryClient):
         """The processes that have announced themselves in the last minute, by name."""
         return self.stores.presence.present(present())
 
-    def backlog_metrics(self) -> Waits:
+    def backlog_metrics(self) -> BacklogCollector:
         """A Prometheus collector of queue lengths, their age, and the courier's lag."""
-        return Waits(self.stores.settings)
+        return BacklogCollector(self.stores.settings)
 
     def ping(self) -> None:
         """Raises Unavailable if Redis does not answer."""
@@ -186,7 +186,7 @@ class Client(FleetClient, DeliveryClient):
         self.stores.close()
 
 
-def connect(settings: Settings, config: Config, *, patience: bool = False) -> Client:
+def connect(settings: WorkerSettings, config: Config, *, patience: bool = False) -> Client:
     """A client with connections of its own; with `patience` for workers and courier, which outlast a restart of Redis."""
     connection = patient(settings.redis_url) if patience else impatient(settings.redis_url)
     return Client(Stores(connection, make_publisher(settings), settings, config))

@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager
 
 from workers.client.stores import Stores
-from workers.runs.documents import Hold
+from workers.runs.documents import DocumentLock
 from workers.runs.records import Delivered
 
 
@@ -19,31 +19,31 @@ class DeliveryClient:
 
     def start_delivery(self, document: str) -> int:
         """Notes that the courier takes the document up; a later change is a new request. Returns the revision to show."""
-        return self.stores.documents.looked(document)
+        return self.stores.documents.start_delivery(document)
 
     def end_delivery(self, document: str, revision: int) -> bool:
         """Notes that Slack shows this revision. False if there is a newer one, which is still due."""
-        return self.stores.documents.reached(document, revision)
+        return self.stores.documents.end_delivery(document, revision)
 
     def abandon_delivery(self, document: str) -> None:
         """Notes that the document cannot be shown: it is no longer due."""
-        self.stores.documents.given_up(document)
+        self.stores.documents.abandon(document)
 
-    def hold(self, document: str) -> AbstractContextManager[Hold | None]:
+    def hold(self, document: str) -> AbstractContextManager[DocumentLock | None]:
         """The lock by which one courier delivers one document; None while another courier holds it."""
-        return self.stores.documents.held(document)
+        return self.stores.documents.hold(document)
 
     def revision(self, document: str) -> int:
         """The document's newest revision."""
-        return self.stores.documents.newest(document)
+        return self.stores.documents.revision(document)
 
     def pause(self, document: str, seconds: float) -> None:
         """Keeps the document from being shown for a time; the courier schedules the next attempt itself."""
-        self.stores.documents.postponed(document, seconds)
+        self.stores.documents.pause(document, seconds)
 
     def pause_left(self, document: str) -> float:
         """Seconds until the document may be shown again; 0 if it may be shown now."""
-        return self.stores.documents.waits(document)
+        return self.stores.documents.pause_left(document)
 
     def delivered(self, document: str) -> dict[str, Delivered]:
         """The messages that were posted for a document, by slot."""
@@ -51,12 +51,12 @@ class DeliveryClient:
 
     def note_delivered(self, document: str, message: Delivered) -> None:
         """Records the message of one slot."""
-        self.stores.documents.delivered(document, message)
+        self.stores.documents.note_delivered(document, message)
 
     def forget_delivered(self, document: str, slot: str) -> None:
         """Removes a slot's record: its message was not posted, or it was deleted."""
-        self.stores.documents.undelivered(document, slot)
+        self.stores.documents.forget_delivered(document, slot)
 
     def undelivered_count(self) -> int:
         """The number of documents with changes that Slack does not show yet."""
-        return self.stores.documents.waiting()
+        return self.stores.documents.due_count()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from workers.client.stores import Stores
 from workers.fleet.digest import Digest
-from workers.fleet.handoff import Handoff, Order
+from workers.fleet.handoff import Handoff, HandoffOrder
 from workers.fleet.records import GatewayState, Mute
 from workers.fleet.schedule import Schedule
 from workers.fleet.service import present
@@ -52,11 +52,11 @@ class FleetClient:
         """A digest, or None while its fleet check is under way."""
         return self.stores.fleet.digest_of(digest_id)
 
-    def preview_handoff(self, order: Order) -> Handoff:
+    def preview_handoff(self, order: HandoffOrder) -> Handoff:
         """The handoff that `hand_over` would post."""
         return self.stores.fleet.preview(order, self.stores.watches.going())
 
-    def hand_over(self, order: Order) -> None:
+    def hand_over(self, order: HandoffOrder) -> None:
         """Makes a handoff, which the courier posts."""
         self.stores.fleet.hand_over(order, self.stores.watches.going())
 

@@ -8,12 +8,12 @@ from redis import Redis
 from checks.config.configuration import Config
 from workers.fleet.service import Fleet
 from workers.queue.presence import Presence
-from workers.queue.settings import Settings
+from workers.queue.settings import WorkerSettings
 from workers.runs.audit import Audit
+from workers.runs.conversations import Conversations
 from workers.runs.documents import Documents
-from workers.runs.evidence import Evidence
+from workers.runs.evidence import EvidenceStore
 from workers.runs.history import History
-from workers.runs.places import Places
 from workers.runs.records import Run
 from workers.runs.store import Runs
 from workers.runs.watches import Watches
@@ -22,7 +22,7 @@ from workers.runs.watches import Watches
 class Stores:
     """For workers and ticker, which also write what the bot only reads. Every store may raise `Unavailable`."""
 
-    def __init__(self, connection: Redis, publisher: Celery, settings: Settings, config: Config) -> None:
+    def __init__(self, connection: Redis, publisher: Celery, settings: WorkerSettings, config: Config) -> None:
         prefix, keep = settings.prefix, _seconds(config.retention.runs)
         keep_evidence = min(config.retention.evidence, config.retention.runs)
         self.redis = connection
@@ -33,8 +33,8 @@ class Stores:
         self.documents = Documents(connection, prefix, publisher, keep)
         self.history = History(connection, prefix, keep)
         self.watches = Watches(connection, prefix, keep, settings.watch_interval)
-        self.evidence = Evidence(connection, prefix, _seconds(keep_evidence))
-        self.places = Places(connection, prefix, keep)
+        self.evidence = EvidenceStore(connection, prefix, _seconds(keep_evidence))
+        self.conversations = Conversations(connection, prefix, keep)
         self.audit = Audit(connection, prefix)
         self.presence = Presence(connection, prefix)
         self.fleet = Fleet(connection, prefix, keep, self.documents, self.history)

@@ -11,21 +11,21 @@ from redis import exceptions as broken
 from checks import __version__
 from checks.doctor.requirement_lines import Asked, Line
 from workers.doctor.requirements import (
-    ALIVE,
-    AUTHENTICATED,
-    EVICTION,
-    MEMORY,
-    PERSISTENCE,
+    PROCESS_ALIVE,
+    PROCESS_VERSION,
     QUEUE_AGE,
-    REACHABLE,
-    REQUIREMENTS,
-    SAME_VERSION,
-    VERSION,
-    WRITABLE,
+    REDIS_AUTHENTICATED,
+    REDIS_EVICTION,
+    REDIS_MEMORY,
+    REDIS_PERSISTENCE,
+    REDIS_REACHABLE,
+    REDIS_VERSION,
+    REDIS_WRITABLE,
 )
+from workers.doctor.requirements import WORKER_REQUIREMENTS as REQUIREMENTS
 from workers.queue.connection import impatient
 from workers.queue.presence import Presence, Process
-from workers.queue.settings import Settings
+from workers.queue.settings import WorkerSettings
 from workers.telemetry.backlog import QUEUES, Backlog
 
 __all__ = ["REQUIREMENTS", "workers"]
@@ -42,7 +42,7 @@ ROLES = ("worker", "courier", "beat")
 def workers(asked: Asked) -> Iterator[Line]:
     """Redis, the broker, and the processes."""
     del asked
-    config = Settings()
+    config = WorkerSettings()
     where = urlsplit(config.redis_url)
     place = f"{where.hostname}:{where.port or 6379}"
     redis = impatient(config.redis_url)
@@ -50,15 +50,15 @@ def workers(asked: Asked) -> Iterator[Line]:
         info: dict[str, Any] = redis.info()
     except (broken.AuthenticationError, broken.NoPermissionError, broken.ResponseError) as refused:
         unasked = "HELLO must be called" in str(refused)  # RESP3's way to say that nobody gave a password
-        yield AUTHENTICATED.wrong(f"{place}: {'it asks for a password, and none is set' if unasked else refused}")
-        yield ALIVE.untried("Redis was not asked")
+        yield REDIS_AUTHENTICATED.wrong(f"{place}: {'it asks for a password, and none is set' if unasked else refused}")
+        yield PROCESS_ALIVE.untried("Redis was not asked")
         return
     except broken.RedisError as gone:
-        yield REACHABLE.wrong(f"{place}: {_why(gone)}")
-        yield ALIVE.untried("Redis was not asked")
+        yield REDIS_REACHABLE.wrong(f"{place}: {_why(gone)}")
+        yield PROCESS_ALIVE.untried("Redis was not asked")
         return
-    yield REACHABLE.well(place)
-    yield AUTHENTICATED.well("it takes the password" if where.password else "it asks for none")
+    yield REDIS_REACHABLE.well(place)
+    yield REDIS_AUTHENTICATED.well("it takes the password" if where.password else "it asks for none")
     yield from _server(redis, info, config)
     yield from _processes(redis, config)
     yield from _queues(redis, config)
@@ -75,12 +75,14 @@ def _why(error: broken.RedisError) -> str:
             return "no connection"
 
 
-def _server(redis: Redis, info: dict[str, Any], config: Settings) -> Iterator[Line]:
+def _server(redis: Redis, info: dict[str, Any], config: WorkerSettings) -> Iterator[Line]:
     version = str(info.get("redis_version", ""))
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    yield VERSION.well(version) if numbers >= LEAST_VERSION else VERSION.wrong(version or "it tells none")
+    yield REDIS_VERSION.well(version) if numbers >= LEAST_VERSION else REDIS_VERSION.wrong(version or "it tells none")
     policy = str(info.get("maxmemory_policy", ""))
-    yield EVICTION.well(policy) if policy == "noeviction" else EVICTION.wrong(f"maxmemory-policy is {policy}")
+    yield (
+        REDIS_EVICTION.well(policy) if policy == "noeviction" else REDIS_EVICTION.wrong(f"maxmemory-policy is {policy}")
+    )
     yield _persistence(redis, info)
     yield _memory(info)
     yield _writable(redis, config)
@@ -89,58 +91,60 @@ def _server(redis: Redis, info: dict[str, Any], config: Settings) -> Iterator[Li
 def _persistence(redis: Redis, info: dict[str, Any]) -> Line:
     if info.get("aof_enabled"):
         if info.get("aof_last_write_status") == "err":
-            return PERSISTENCE.wrong("the append-only file cannot be written", remedy="Free or enlarge its volume.")
-        return PERSISTENCE.well("append-only file")
+            return REDIS_PERSISTENCE.wrong(
+                "the append-only file cannot be written", remedy="Free or enlarge its volume."
+            )
+        return REDIS_PERSISTENCE.well("append-only file")
     try:
         snapshots = redis.config_get("save").get("save")
     except broken.ResponseError:
-        return PERSISTENCE.untried(
+        return REDIS_PERSISTENCE.untried(
             "there is no append-only file, and whether snapshots are made it does not tell",
             remedy="A managed Redis: look at its data persistence in the portal.",
         )
     if snapshots:
-        return PERSISTENCE.risk("snapshots only: what was accepted since the last one is lost in a crash")
-    return PERSISTENCE.wrong("neither an append-only file nor snapshots: a restart loses every run")
+        return REDIS_PERSISTENCE.risk("snapshots only: what was accepted since the last one is lost in a crash")
+    return REDIS_PERSISTENCE.wrong("neither an append-only file nor snapshots: a restart loses every run")
 
 
 def _memory(info: dict[str, Any]) -> Line:
     used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
     if not most:
-        return MEMORY.well(f"{_mib(used)} used, no limit")
+        return REDIS_MEMORY.well(f"{_mib(used)} used, no limit")
     said = f"{_mib(used)} of {_mib(most)} used"
-    return MEMORY.wrong(said) if used > FULL * most else MEMORY.well(said)
+    return REDIS_MEMORY.wrong(said) if used > FULL * most else REDIS_MEMORY.well(said)
 
 
 def _mib(number: int) -> str:
     return f"{number / 1024 / 1024:.0f} MiB"
 
 
-def _writable(redis: Redis, config: Settings) -> Line:
+def _writable(redis: Redis, config: WorkerSettings) -> Line:
     try:
         redis.set(f"{config.prefix}doctor", "1", ex=10)
     except broken.RedisError as refused:
-        return WRITABLE.wrong(str(refused) or type(refused).__name__)
-    return WRITABLE.well("a key was written")
+        return REDIS_WRITABLE.wrong(str(refused) or type(refused).__name__)
+    return REDIS_WRITABLE.well("a key was written")
 
 
-def _processes(redis: Redis, config: Settings) -> Iterator[Line]:
+def _processes(redis: Redis, config: WorkerSettings) -> Iterator[Line]:
     present = Presence(redis, config.prefix).present(datetime.now(UTC))
     for role in ROLES:
         of_role = [each for each in present if each.role == role]
         if of_role:
-            yield ALIVE.well(", ".join(each.name for each in of_role), role)
+            yield PROCESS_ALIVE.well(", ".join(each.name for each in of_role), role)
         else:
-            yield ALIVE.wrong("none has announced itself in the last minute", role)
+            yield PROCESS_ALIVE.wrong("none has announced itself in the last minute", role)
     yield from (_version(each) for each in present)
 
 
 def _version(process: Process) -> Line:
     if process.version == __version__:
-        return SAME_VERSION.well(process.version, process.name)
-    return SAME_VERSION.wrong(f"{process.version}, and this is {__version__}", process.name)
+        return PROCESS_VERSION.well(process.version, process.name)
+    return PROCESS_VERSION.wrong(f"{process.version}, and this is {__version__}", process.name)
 
 
-def _queues(redis: Redis, config: Settings) -> Iterator[Line]:
+def _queues(redis: Redis, config: WorkerSettings) -> Iterator[Line]:
     backlog = Backlog(redis, config.prefix)
     for name in QUEUES:
         waiting = backlog.queue(name)

@@ -11,9 +11,9 @@ from datetime import date, datetime, timedelta
 
 from pydantic import TypeAdapter
 
-from workers.fleet.records import Drift, Event, EventKind, Fault, GatewayState, Mute, SweptCluster
+from workers.fleet.records import Drift, Fault, GatewayState, Mute, SweptCluster, Transition, TransitionKind
 
-FIRST = timedelta(days=1)
+FIRST_SPAN = timedelta(days=1)
 """What the first digest of a schedule looks back on."""
 
 ENDS_SOON = timedelta(days=2)
@@ -32,7 +32,7 @@ LIMITS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class DigestOrder:
     """A digest that is to be made. `gone` are clusters that it names and the configuration has no more."""
 
     id: str
@@ -60,14 +60,14 @@ class Known:
 
     cluster: str
     states: Mapping[str, GatewayState]
-    events: tuple[Event, ...] = ()
+    events: tuple[Transition, ...] = ()
     swept: SweptCluster | None = None
     owners: Mapping[str, str] = field(default_factory=dict)
     days: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Unseen:
+class Unchecked:
     """A cluster, or some of its gateways, of which nothing can be said, and why."""
 
     cluster: str
@@ -79,7 +79,7 @@ class Unseen:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class GatewayLine:
     """A gateway with its fault. `since` is since when it is (or was) broken, `lasted` for how long it was, in seconds."""
 
     cluster: str
@@ -100,7 +100,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Drifted:
+class DriftedGateway:
     """A gateway whose settings have changed."""
 
     cluster: str
@@ -144,16 +144,16 @@ class Row:
 class Digest:
     """The document."""
 
-    order: Order
+    order: DigestOrder
     at: datetime
     counts: Counts
-    unseen: tuple[Unseen, ...] = ()
-    broke: tuple[Line, ...] = ()
-    fixed: tuple[Line, ...] = ()
-    still: tuple[Line, ...] = ()
-    moved: tuple[Drifted, ...] = ()
+    unseen: tuple[Unchecked, ...] = ()
+    broke: tuple[GatewayLine, ...] = ()
+    fixed: tuple[GatewayLine, ...] = ()
+    still: tuple[GatewayLine, ...] = ()
+    moved: tuple[DriftedGateway, ...] = ()
     """Egress ranges that have changed: partners must be told."""
-    drift: tuple[Drifted, ...] = ()
+    drift: tuple[DriftedGateway, ...] = ()
     limits: tuple[Limit, ...] = ()
     mutes: tuple[Mute, ...] = ()
     """Mutes that end soon."""
@@ -168,13 +168,13 @@ class Digest:
         )
 
 
-DIGEST_ORDER_JSON = TypeAdapter(Order)
+DIGEST_ORDER_JSON = TypeAdapter(DigestOrder)
 DIGEST_JSON = TypeAdapter(Digest)
 
 
-def compose(order: Order, known: Sequence[Known], mutes: Sequence[Mute], now: datetime) -> Digest:
+def compose_digest(order: DigestOrder, known: Sequence[Known], mutes: Sequence[Mute], now: datetime) -> Digest:
     """The digest of these clusters."""
-    since = order.since or order.due - FIRST
+    since = order.since or order.due - FIRST_SPAN
     hush = {(m.cluster, m.gateway, m.check) for m in mutes}
     broken = [line for each in known for line in broken_lines(each, hush, now)]
     limits = _limits(known, hush)
@@ -182,12 +182,12 @@ def compose(order: Order, known: Sequence[Known], mutes: Sequence[Mute], now: da
         order=order,
         at=now,
         counts=_counts(known, hush),
-        unseen=tuple(line for each in known for line in unseen_lines(each)),
+        unseen=tuple(line for each in known for line in unchecked_lines(each)),
         broke=tuple(_told(line, known, since) for line in broken if line.since > since),
         fixed=tuple(line for each in known for line in fixed_lines(each, hush, since)),
         still=tuple(sorted((line for line in broken if line.since <= since), key=lambda line: line.since)),
-        moved=tuple(drifted_lines(known, EventKind.PREFIX, since)),
-        drift=tuple(drifted_lines(known, EventKind.DRIFT, since)),
+        moved=tuple(drifted_lines(known, TransitionKind.PREFIX, since)),
+        drift=tuple(drifted_lines(known, TransitionKind.DRIFT, since)),
         # What has been near for weeks is told once a week, or to whoever wants all of it.
         limits=limits if order.weekly or order.show == "full" else tuple(x for x in limits if x.fault.since > since),
         mutes=tuple(m for m in mutes if m.until - now <= ENDS_SOON and _concerns(m, known)),
@@ -196,14 +196,14 @@ def compose(order: Order, known: Sequence[Known], mutes: Sequence[Mute], now: da
     )
 
 
-def unseen_lines(known: Known) -> Iterable[Unseen]:
+def unchecked_lines(known: Known) -> Iterable[Unchecked]:
     """What of one cluster could not be looked at."""
     last = max((state.at for state in known.states.values()), default=None)
     if known.swept is None:
-        yield Unseen(known.cluster, "it did not answer in time", last=last)
+        yield Unchecked(known.cluster, "it did not answer in time", last=last)
         return
     if known.swept.problem:
-        yield Unseen(known.cluster, known.swept.problem, last=last)
+        yield Unchecked(known.cluster, known.swept.problem, last=last)
         return
     by_reason: dict[str, list[GatewayState]] = {}
     for state in known.states.values():
@@ -213,7 +213,7 @@ def unseen_lines(known: Known) -> Iterable[Unseen]:
             by_reason.setdefault(state.missing or "a check could not be made", []).append(state)
     for why, states in by_reason.items():
         seen = min((s.unseen or s.at for s in states), default=None)
-        yield Unseen(known.cluster, why, tuple(s.gateway for s in states), seen)
+        yield Unchecked(known.cluster, why, tuple(s.gateway for s in states), seen)
 
 
 def loud(cluster: str, gateway: str, faults: Sequence[Fault], hush: set[tuple[str, str, str]]) -> tuple[Fault, ...]:
@@ -221,30 +221,34 @@ def loud(cluster: str, gateway: str, faults: Sequence[Fault], hush: set[tuple[st
     return tuple(fault for fault in faults if (cluster, gateway, fault.check) not in hush)
 
 
-def broken_lines(known: Known, hush: set[tuple[str, str, str]], now: datetime) -> Iterable[Line]:
+def broken_lines(known: Known, hush: set[tuple[str, str, str]], now: datetime) -> Iterable[GatewayLine]:
     """The gateways of one cluster that are broken, or were when something was last known."""
     for state in known.states.values():
         if state.broken and (faults := loud(known.cluster, state.gateway, state.faults, hush)):
             owner = known.owners.get(state.gateway, "")
             day = (now - state.since).days + 1
             unsure = not _is_seen(known, state)
-            yield Line(known.cluster, state.gateway, faults, state.since, owner, day, uncertain=unsure, by=state.by)
+            yield GatewayLine(
+                known.cluster, state.gateway, faults, state.since, owner, day, uncertain=unsure, by=state.by
+            )
 
 
-def _told(line: Line, known: Sequence[Known], since: datetime) -> Line:
+def _told(line: GatewayLine, known: Sequence[Known], since: datetime) -> GatewayLine:
     """How often it broke: a gateway that flaps is told once, with the number."""
     events = next(each.events for each in known if each.cluster == line.cluster)
-    times = sum(e.kind is EventKind.BROKE and e.gateway == line.gateway and e.at > since for e in events)
-    return Line(
+    times = sum(e.kind is TransitionKind.BROKE and e.gateway == line.gateway and e.at > since for e in events)
+    return GatewayLine(
         line.cluster, line.gateway, line.faults, line.since, line.owner, line.day, times=max(1, times), by=line.by
     )
 
 
-def fixed_lines(known: Known, hush: set[tuple[str, str, str]], since: datetime) -> Iterable[Line]:
+def fixed_lines(known: Known, hush: set[tuple[str, str, str]], since: datetime) -> Iterable[GatewayLine]:
     """The gateways that were broken after `since` and are not now."""
-    ended: dict[str, list[Event]] = {}
+    ended: dict[str, list[Transition]] = {}
     for each in known.events:
-        if each.at > since and (each.kind is EventKind.FIXED or (each.kind is EventKind.VANISHED and each.lasted)):
+        if each.at > since and (
+            each.kind is TransitionKind.FIXED or (each.kind is TransitionKind.VANISHED and each.lasted)
+        ):
             ended.setdefault(each.gateway, []).append(each)
     for gateway, events in sorted(ended.items()):
         state = known.states.get(gateway)
@@ -252,9 +256,9 @@ def fixed_lines(known: Known, hush: set[tuple[str, str, str]], since: datetime) 
         if (state is not None and state.broken) or not loud(known.cluster, gateway, last.faults, hush):
             continue
         began = last.at - timedelta(seconds=last.lasted)
-        gone = last.kind is EventKind.VANISHED
+        gone = last.kind is TransitionKind.VANISHED
         owner = known.owners.get(gateway, "")
-        yield Line(
+        yield GatewayLine(
             known.cluster,
             gateway,
             last.faults,
@@ -267,7 +271,7 @@ def fixed_lines(known: Known, hush: set[tuple[str, str, str]], since: datetime) 
         )
 
 
-def drifted_lines(known: Sequence[Known], kind: EventKind, since: datetime) -> Iterable[Drifted]:
+def drifted_lines(known: Sequence[Known], kind: TransitionKind, since: datetime) -> Iterable[DriftedGateway]:
     """The gateways of which settings are otherwise than at `since`."""
     for cluster in known:
         by_gateway: dict[str, dict[tuple[str, str], Drift]] = {}
@@ -285,7 +289,7 @@ def drifted_lines(known: Sequence[Known], kind: EventKind, since: datetime) -> I
         for gateway, drift in sorted(by_gateway.items()):
             # What was changed and changed back is as it was.
             if changed := tuple(each for each in drift.values() if each.before != each.after):
-                yield Drifted(cluster.cluster, gateway, changed, at[gateway])
+                yield DriftedGateway(cluster.cluster, gateway, changed, at[gateway])
 
 
 def _limits(known: Sequence[Known], hush: set[tuple[str, str, str]]) -> tuple[Limit, ...]:

@@ -7,20 +7,29 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import TypeAdapter
 
-from workers.fleet.digest import Drifted, Known, Line, Unseen, broken_lines, drifted_lines, fixed_lines, unseen_lines
-from workers.fleet.records import EventKind, Mute, SweptCluster
+from workers.fleet.digest import (
+    DriftedGateway,
+    GatewayLine,
+    Known,
+    Unchecked,
+    broken_lines,
+    drifted_lines,
+    fixed_lines,
+    unchecked_lines,
+)
+from workers.fleet.records import Mute, SweptCluster, TransitionKind
 from workers.runs.records import Watch
 
-AGAIN = timedelta(days=7)
+RECURRENCE_SPAN = timedelta(days=7)
 """What has been fixed more than once within this time may come back."""
 
-LONGEST = timedelta(days=7)
-NEVER = datetime.fromtimestamp(0, UTC)
+LONGEST_SHIFT = timedelta(days=7)
+_NEVER = datetime.fromtimestamp(0, UTC)
 SHIFT = timedelta(hours=8)
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class HandoffOrder:
     """A handoff that somebody asks for: `user` gives, `to` takes ("" where nobody is named)."""
 
     id: str
@@ -62,7 +71,7 @@ class Looked:
 class Fixed:
     """A gateway that was fixed on this shift; `week` says how often that happened within seven days."""
 
-    line: Line
+    line: GatewayLine
     week: int = 1
 
     @property
@@ -74,15 +83,15 @@ class Fixed:
 class Handoff:
     """The document."""
 
-    order: Order
+    order: HandoffOrder
     looked: Looked
-    open: tuple[Line, ...] = ()
+    open: tuple[GatewayLine, ...] = ()
     fixed: tuple[Fixed, ...] = ()
     watching: tuple[Watching, ...] = ()
-    changed: tuple[Drifted, ...] = ()
+    changed: tuple[DriftedGateway, ...] = ()
     """Gateways whose settings or range changed and that do not fail."""
-    moved: tuple[Drifted, ...] = ()
-    unseen: tuple[Unseen, ...] = ()
+    moved: tuple[DriftedGateway, ...] = ()
+    unseen: tuple[Unchecked, ...] = ()
     muted: tuple[Mute, ...] = ()
     links: Mapping[str, str] | None = None
     """The run behind each open problem, by `cluster namespace/name`: the bot finds its thread."""
@@ -99,8 +108,8 @@ class Handoff:
 HANDOFF_JSON = TypeAdapter(Handoff)
 
 
-def compose(
-    order: Order,
+def compose_handoff(
+    order: HandoffOrder,
     known: Sequence[Known],
     mutes: Sequence[Mute],
     watches: Sequence[Watch],
@@ -114,7 +123,7 @@ def compose(
     seen = [_as_last_swept(each, sweeps) for each in known]
     broken = [line for each in seen for line in broken_lines(each, hush, order.at)]
     failing = {(line.cluster, line.gateway) for line in broken}
-    drift = drifted_lines(known, EventKind.DRIFT, since)
+    drift = drifted_lines(known, TransitionKind.DRIFT, since)
     last = max((each.at for each in sweeps), default=None)
     return Handoff(
         order=order,
@@ -130,8 +139,8 @@ def compose(
         fixed=tuple(_fixed(each, line) for each in known for line in fixed_lines(each, hush, since)),
         watching=tuple(_watching(each) for each in watches if each.target.cluster in order.clusters),
         changed=tuple(each for each in drift if (each.cluster, each.gateway) not in failing),
-        moved=tuple(drifted_lines(known, EventKind.PREFIX, since)),
-        unseen=tuple(line for each in seen for line in unseen_lines(each)),
+        moved=tuple(drifted_lines(known, TransitionKind.PREFIX, since)),
+        unseen=tuple(line for each in seen for line in unchecked_lines(each)),
         muted=tuple(m for m in mutes if m.cluster in order.clusters),
         links={key: run for key, run in runs.items() if tuple(key.split(" ", 1)) in failing},
     )
@@ -145,11 +154,11 @@ def _as_last_swept(known: Known, sweeps: Sequence[SweptCluster]) -> Known:
     if known.states:
         latest = max(state.at for state in known.states.values())
         return replace(known, swept=SweptCluster(known.cluster, "", latest))
-    return replace(known, swept=SweptCluster(known.cluster, "", NEVER, problem="nobody has looked yet"))
+    return replace(known, swept=SweptCluster(known.cluster, "", _NEVER, problem="nobody has looked yet"))
 
 
-def _fixed(known: Known, line: Line) -> Fixed:
-    times = Counter(event.gateway for event in known.events if event.kind is EventKind.FIXED)
+def _fixed(known: Known, line: GatewayLine) -> Fixed:
+    times = Counter(event.gateway for event in known.events if event.kind is TransitionKind.FIXED)
     return Fixed(line, max(1, times[line.gateway]))
 
 

@@ -14,28 +14,28 @@ from redis.client import Pipeline
 
 from checks.model.findings import Verdict
 from workers.fleet.records import (
-    EVENT_JSON,
     GATEWAY_STATE_JSON,
     MUTE_JSON,
     SWEPT_CLUSTER_JSON,
-    Event,
+    TRANSITION_JSON,
+    GatewayCheck,
     GatewayState,
-    Look,
     Mute,
     SweptCluster,
+    Transition,
 )
 from workers.fleet.transitions import advance, vanished
 
-DAYS = 16
+_DAYS_KEPT = 16
 """Days for which marks are kept: the picture shows fourteen."""
 
-SWEEPS = timedelta(days=8)
+_SWEEPS_KEPT = timedelta(days=8)
 """How long it is remembered how each sweep went: a week's handoff can say how often was looked."""
 
-AHEAD = timedelta(minutes=2)
+_CLOCK_AHEAD = timedelta(minutes=2)
 """What is known may come from a clock that was ahead by so much; anything further ahead was a clock that has jumped."""
 
-MARKS = {Verdict.BROKEN: "b", Verdict.INCONCLUSIVE: "u", Verdict.DEGRADED: "d", Verdict.HEALTHY: "h"}
+_DAY_MARKS = {Verdict.BROKEN: "b", Verdict.INCONCLUSIVE: "u", Verdict.DEGRADED: "d", Verdict.HEALTHY: "h"}
 """A day's mark by verdict; the worst of the day stands, in this order."""
 
 
@@ -49,11 +49,11 @@ class Ledger:
 
     # writing
 
-    def note(self, cluster: str, looks: Sequence[Look], now: datetime) -> tuple[Event, ...]:
+    def note(self, cluster: str, looks: Sequence[GatewayCheck], now: datetime) -> tuple[Transition, ...]:
         """Remembers looks at gateways of one cluster; a repetition changes nothing. Gives what happened by them."""
         return self._apply(cluster, looks, now, None, "")
 
-    def note_sweep(self, swept: SweptCluster, looks: Sequence[Look], now: datetime) -> tuple[Event, ...]:
+    def note_sweep(self, swept: SweptCluster, looks: Sequence[GatewayCheck], now: datetime) -> tuple[Transition, ...]:
         """Remembers a sweep: how it went, its looks, and which gateways are no longer there. One that could not look says
         nothing about gateways."""
         whole = None if swept.problem or not swept.complete else {look.gateway for look in looks}
@@ -61,17 +61,17 @@ class Ledger:
         key = self._key("sweeps", swept.cluster)
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.zadd(key, {SWEPT_CLUSTER_JSON.dump_json(swept).decode(): swept.at.timestamp()})
-            pipe.zremrangebyscore(key, "-inf", (now - SWEEPS).timestamp())
-            pipe.expire(key, SWEEPS)
+            pipe.zremrangebyscore(key, "-inf", (now - _SWEEPS_KEPT).timestamp())
+            pipe.expire(key, _SWEEPS_KEPT)
             pipe.execute()
         return events
 
     def _apply(
-        self, cluster: str, looks: Sequence[Look], now: datetime, whole: set[str] | None, by: str
-    ) -> tuple[Event, ...]:
+        self, cluster: str, looks: Sequence[GatewayCheck], now: datetime, whole: set[str] | None, by: str
+    ) -> tuple[Transition, ...]:
         with self.redis.lock(self._key("lock", cluster), timeout=20, blocking_timeout=15):
             states = self.states(cluster)
-            events: list[Event] = []
+            events: list[Transition] = []
             with self.redis.pipeline(transaction=True) as pipe:
                 for look in looks:
                     before = _sane(states.get(look.gateway), now)
@@ -89,20 +89,20 @@ class Ledger:
                 pipe.execute()
         return tuple(events)
 
-    def _mark(self, pipe: Pipeline, cluster: str, looks: Sequence[Look]) -> None:
+    def _mark(self, pipe: Pipeline, cluster: str, looks: Sequence[GatewayCheck]) -> None:
         for day in sorted({look.at.date() for look in looks}):
             key = self._key("day", cluster, day.isoformat())
             known = self.redis.hgetall(key)
             for look in looks:
                 if look.at.date() == day:
-                    worst = _worst(str(known.get(look.gateway, "")), MARKS[look.verdict])
+                    worst = _worst(str(known.get(look.gateway, "")), _DAY_MARKS[look.verdict])
                     pipe.hset(key, look.gateway, worst)
-            pipe.expire(key, timedelta(days=DAYS))
+            pipe.expire(key, timedelta(days=_DAYS_KEPT))
 
-    def _keep_events(self, pipe: Pipeline, cluster: str, events: Iterable[Event], now: datetime) -> None:
+    def _keep_events(self, pipe: Pipeline, cluster: str, events: Iterable[Transition], now: datetime) -> None:
         key = self._key("events", cluster)
         for each in events:
-            pipe.zadd(key, {EVENT_JSON.dump_json(each).decode(): each.at.timestamp()})
+            pipe.zadd(key, {TRANSITION_JSON.dump_json(each).decode(): each.at.timestamp()})
         pipe.zremrangebyscore(key, "-inf", (now - self.keep).timestamp())
         pipe.expire(key, self.keep)
 
@@ -118,10 +118,10 @@ class Ledger:
         raw = self.redis.hget(self._key("state", cluster), gateway)
         return GATEWAY_STATE_JSON.validate_json(raw) if raw is not None else None
 
-    def events(self, cluster: str, since: datetime, until: datetime) -> tuple[Event, ...]:
+    def events(self, cluster: str, since: datetime, until: datetime) -> tuple[Transition, ...]:
         """What happened after `since`, up to `until`, oldest first."""
         found = self.redis.zrangebyscore(self._key("events", cluster), f"({since.timestamp()}", until.timestamp())
-        return tuple(EVENT_JSON.validate_json(str(raw)) for raw in found)
+        return tuple(TRANSITION_JSON.validate_json(str(raw)) for raw in found)
 
     def sweeps(self, cluster: str, since: datetime, until: datetime) -> tuple[SweptCluster, ...]:
         """How the sweeps of a cluster went, oldest first."""
@@ -162,11 +162,11 @@ class Ledger:
 
 def _sane(state: GatewayState | None, now: datetime) -> GatewayState | None:
     """A state from a clock that has since jumped back must not keep out every look until the time is reached again."""
-    if state is None or state.at <= now + AHEAD:
+    if state is None or state.at <= now + _CLOCK_AHEAD:
         return state
     return replace(state, at=now - timedelta(microseconds=1), since=min(state.since, now))
 
 
 def _worst(known: str, new: str) -> str:
-    order = "".join(MARKS.values())
+    order = "".join(_DAY_MARKS.values())
     return min((mark for mark in (known, new) if mark), key=order.index)

@@ -29,7 +29,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class GatewaySetting:
     """One setting of a gateway: what one `kubectl get` or `az … show` would show."""
 
     resource: str
@@ -59,7 +59,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class GatewayCheck:
     """One look at one gateway, by a run or a sweep; `by` is its id, and the same look comes twice under the same id."""
 
     by: str
@@ -71,7 +71,7 @@ class Look:
     faults: tuple[Fault, ...] = ()
     risks: tuple[Fault, ...] = ()
     """Warnings: what may fail one day, and limits that are near."""
-    settings: tuple[Setting, ...] = ()
+    settings: tuple[GatewaySetting, ...] = ()
     prefix: str = ""
     written: tuple[Written, ...] = ()
     missing: str = ""
@@ -93,27 +93,27 @@ class GatewayState:
     unseen: datetime | None = None
     faults: tuple[Fault, ...] = ()
     risks: tuple[Fault, ...] = ()
-    settings: tuple[Setting, ...] = ()
+    settings: tuple[GatewaySetting, ...] = ()
     prefix: str = ""
     """The last range that was seen, also while there is none."""
     missing: str = ""
     well_at: datetime | None = None
-    well_settings: tuple[Setting, ...] = ()
+    well_settings: tuple[GatewaySetting, ...] = ()
     written: tuple[Written, ...] = ()
     known_since: datetime | None = None
 
 
-class EventKind(StrEnum):
+class TransitionKind(StrEnum):
     """What happened to a gateway between two looks."""
 
     APPEARED = "appeared"
     BROKE = "broke"
     FIXED = "fixed"
-    OTHERWISE = "otherwise"
+    OTHER_FAULTS = "otherwise"
     """Still broken, but by something else."""
-    LOST = "lost"
+    INCONCLUSIVE = "lost"
     """Nothing certain can be said any more."""
-    SEEN = "seen"
+    CONCLUSIVE = "seen"
     """Something certain can be said again."""
     PREFIX = "prefix"
     """Traffic leaves from another range: partners must be told."""
@@ -123,10 +123,10 @@ class EventKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class Transition:
     """One thing that happened to one gateway. `lasted` is for how many seconds it had been broken, for FIXED."""
 
-    kind: EventKind
+    kind: TransitionKind
     cluster: str
     gateway: str
     at: datetime
@@ -164,6 +164,6 @@ class Mute:
 
 
 GATEWAY_STATE_JSON = TypeAdapter(GatewayState)
-EVENT_JSON = TypeAdapter(Event)
+TRANSITION_JSON = TypeAdapter(Transition)
 SWEPT_CLUSTER_JSON = TypeAdapter(SweptCluster)
 MUTE_JSON = TypeAdapter(Mute)

@@ -17,13 +17,13 @@ from checks.model.recurrence import BadRecurrence, Recurrence
 
 log = logging.getLogger(__name__)
 
-LATE = timedelta(minutes=10)
+_LATE_AFTER = timedelta(minutes=10)
 """A digest that begins so long after its time says that it is late."""
 
-JUMPED = timedelta(days=1)
+_CLOCK_JUMPED = timedelta(days=1)
 """A window that lies so far ahead was handled by a clock that has since jumped back."""
 
-WINDOWS = timedelta(days=60)
+_WINDOWS_KEPT = timedelta(days=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Due:
 SCHEDULE_JSON = TypeAdapter(Schedule)
 
 
-def configured(config: Config) -> tuple[Schedule, ...]:
+def configured_schedules(config: Config) -> tuple[Schedule, ...]:
     """The schedules of the configuration file. Their id is what they say, so that a changed one is a new one."""
     found = []
     for each in config.digests:
@@ -81,7 +81,7 @@ def clusters_of(schedule: Schedule, names: Iterable[str]) -> tuple[tuple[str, ..
     return chosen, gone
 
 
-def clash(new: Schedule, others: Iterable[Schedule], now: datetime) -> Schedule | None:
+def clashing_schedule(new: Schedule, others: Iterable[Schedule], now: datetime) -> Schedule | None:
     """Another schedule of the same channel that is due at one of the same moments within the next eight days."""
     mine = {each.at for each in new.recurrence.between(now, now + timedelta(days=8))}
     for other in others:
@@ -102,12 +102,12 @@ class Schedules:
         """The schedules of the configuration and those that people added, each with why it stopped if it did."""
         added = [SCHEDULE_JSON.validate_json(raw) for raw in self.redis.hvals(self._key("schedules"))]
         stopped = self.redis.hgetall(self._key("stopped"))
-        found = (*configured(config), *sorted(added, key=lambda each: each.id))
+        found = (*configured_schedules(config), *sorted(added, key=lambda each: each.id))
         return tuple(replace(each, stopped=str(stopped.get(each.id, ""))) for each in found)
 
     def add(self, schedule: Schedule, config: Config, now: datetime) -> None:
         """Adds one. Raises BadRecurrence where the channel has a digest at one of these moments already."""
-        if (other := clash(schedule, self.all(config), now)) is not None:
+        if (other := clashing_schedule(schedule, self.all(config), now)) is not None:
             raise BadRecurrence(f"this channel has a digest then already: {other.recurrence}")
         self._first_seen(schedule, now)
         self.redis.hset(self._key("schedules"), schedule.id, SCHEDULE_JSON.dump_json(schedule).decode())
@@ -136,7 +136,7 @@ class Schedules:
 
     def composed(self, schedule_id: str, now: datetime) -> None:
         """A digest of the schedule has been made: the next one tells what happens from here on."""
-        self.redis.set(self._key("schedule", schedule_id, "composed"), now.isoformat(), ex=WINDOWS)
+        self.redis.set(self._key("schedule", schedule_id, "composed"), now.isoformat(), ex=_WINDOWS_KEPT)
 
     def _due(self, schedule: Schedule, now: datetime) -> Due | None:
         last = self._last(schedule, now)
@@ -145,7 +145,7 @@ class Schedules:
             return None
         before = self.redis.get(self._key("schedule", schedule.id, "composed"))
         since = datetime.fromisoformat(str(before)) if before else None
-        return Due(schedule, newest.window, newest.at, since, late=now - newest.at > LATE)
+        return Due(schedule, newest.window, newest.at, since, late=now - newest.at > _LATE_AFTER)
 
     def _begun(self, due: Due, begin: Callable[[Due], bool]) -> bool:
         mine = begin(due)
@@ -156,7 +156,7 @@ class Schedules:
         """The last window that was handled; for one seen for the first time the present: nothing is made up for then."""
         raw = self.redis.get(self._key("schedule", schedule.id, "last"))
         known = datetime.fromisoformat(str(raw)) if raw is not None else None
-        if known is None or known > now + JUMPED:
+        if known is None or known > now + _CLOCK_JUMPED:
             return self._first_seen(schedule, now)
         return known
 

@@ -18,20 +18,20 @@ from workers.fleet.ledger import Ledger
 from workers.fleet.records import Mute
 from workers.fleet.schedule import Due, Schedule, Schedules, clusters_of
 from workers.fleet.sweeps import Sweep, Sweeps
-from workers.fleet.transitions import look_of
+from workers.fleet.transitions import gateway_check
 from workers.runs.documents import Documents
 from workers.runs.history import History
 from workers.runs.records import Run, Watch
 
 log = logging.getLogger(__name__)
 
-PATIENCE = timedelta(minutes=10)
+SWEEP_DEADLINE = timedelta(minutes=10)
 """A digest waits for its sweep so long; what has not answered by then is named as not looked at."""
 
-REMINDED = timedelta(minutes=30)
+REMIND_AFTER = timedelta(minutes=30)
 """After so long somebody is reminded, once, that nobody has taken a handoff."""
 
-IN_FLIGHT = 200
+MAX_PARTS_SENT = 200
 """Parts of one sweep that are under way at a time, so that the queue stays short."""
 
 _BEGIN = """
@@ -67,7 +67,7 @@ class Fleet:
         self.schedules.take(self.schedules.all(config), now, lambda due: self._begun(due, names, now))
         self._regular_sweep(config, now)
         for each in self._waiting():
-            self.sweeps.begin(each.id, each.clusters, now, PATIENCE, f"digest in {each.channel}")
+            self.sweeps.begin(each.id, each.clusters, now, SWEEP_DEADLINE, f"digest in {each.channel}")
         for sweep in self.sweeps.open():
             self._drive(sweep, now, send)
         for each in self._waiting():
@@ -80,7 +80,7 @@ class Fleet:
         schedule = due.schedule
         there, gone = clusters_of(schedule, names)
         week = schedule.recurrence.week
-        order = digest.Order(
+        order = digest.DigestOrder(
             id=f"{schedule.id}-{due.window}",
             channel=schedule.channel,
             clusters=there,
@@ -109,20 +109,20 @@ class Fleet:
         if known is not None and not going:
             # One that overlaps the next is waited for; its slot is left out.
             names = [each.name for each in config.clusters]
-            self.sweeps.begin(f"regular-{slot}", names, now, max(PATIENCE, every / 2), "regular")
+            self.sweeps.begin(f"regular-{slot}", names, now, max(SWEEP_DEADLINE, every / 2), "regular")
         self.redis.set(self._key("sweep", "slot"), slot)
 
     def _drive(self, sweep: Sweep, now: datetime, send: SendPart) -> None:
         if sweep.over(now):
             self.sweeps.close(sweep.id)
             return
-        for cluster in sweep.waiting[:IN_FLIGHT]:
+        for cluster in sweep.waiting[:MAX_PARTS_SENT]:
             if self.sweeps.sends(sweep, cluster):
                 send(f"{sweep.id}/{cluster}")
 
     # digests
 
-    def order_digest(self, order: digest.Order, now: datetime) -> bool:
+    def order_digest(self, order: digest.DigestOrder, now: datetime) -> bool:
         """A digest is to be made once its clusters have been looked at. False where it had been ordered before."""
         return bool(
             self._begin(
@@ -135,7 +135,7 @@ class Fleet:
         self, channel: str, user: str, clusters: Sequence[str], schedule: Schedule | None, now: datetime
     ) -> str:
         """Orders a digest at somebody's wish; gives its id."""
-        order = digest.Order(
+        order = digest.DigestOrder(
             id=secrets.token_hex(6),
             channel=channel,
             clusters=tuple(clusters),
@@ -153,7 +153,7 @@ class Fleet:
         raw = self.redis.get(self._key("digest", "doc", digest_id))
         return digest.DIGEST_JSON.validate_json(raw) if raw is not None else None
 
-    def _waiting(self) -> tuple[digest.Order, ...]:
+    def _waiting(self) -> tuple[digest.DigestOrder, ...]:
         found = []
         for each in self.redis.zrange(self._key("digests"), 0, -1):
             raw = self.redis.get(self._key("digest", "order", str(each)))
@@ -163,12 +163,12 @@ class Fleet:
                 found.append(digest.DIGEST_ORDER_JSON.validate_json(raw))
         return tuple(found)
 
-    def _compose(self, order: digest.Order, sweep: Sweep | None, now: datetime) -> None:
-        since = order.since or order.due - digest.FIRST
+    def _compose(self, order: digest.DigestOrder, sweep: Sweep | None, now: datetime) -> None:
+        since = order.since or order.due - digest.FIRST_SPAN
         parts = {each.cluster: each for each in sweep.done} if sweep is not None else {}
         last = [now.date() - timedelta(days=n) for n in reversed(range(digest.PICTURE_DAYS))]
         known = [replace(self._known(each, since, now, last), swept=parts.get(each)) for each in order.clusters]
-        made = digest.compose(order, known, self.ledger.mutes(now), now)
+        made = digest.compose_digest(order, known, self.ledger.mutes(now), now)
         new = self.redis.set(
             self._key("digest", "doc", order.id), digest.DIGEST_JSON.dump_json(made).decode(), nx=True, ex=self.keep
         )
@@ -194,10 +194,10 @@ class Fleet:
 
     # handoffs
 
-    def preview(self, order: handoff.Order, watches: Sequence[Watch]) -> handoff.Handoff:
+    def preview(self, order: handoff.HandoffOrder, watches: Sequence[Watch]) -> handoff.Handoff:
         """The handoff as it would be."""
         since = order.at - order.span
-        week = min(since, order.at - handoff.AGAIN)
+        week = min(since, order.at - handoff.RECURRENCE_SPAN)
         known = [self._known(each, week, order.at) for each in order.clusters]
         sweeps = [part for each in order.clusters for part in self.ledger.sweeps(each, since, order.at)]
         runs = {
@@ -206,12 +206,12 @@ class Fleet:
             for state in each.states.values()
             if (past := self.history.past(state.cluster, state.gateway, 1)) and past[0].at >= since
         }
-        return handoff.compose(order, known, self.ledger.mutes(order.at), watches, sweeps, runs)
+        return handoff.compose_handoff(order, known, self.ledger.mutes(order.at), watches, sweeps, runs)
 
-    def hand_over(self, order: handoff.Order, watches: Sequence[Watch]) -> bool:
+    def hand_over(self, order: handoff.HandoffOrder, watches: Sequence[Watch]) -> bool:
         """Makes a handoff, which the courier then shows. False where this very one was made before."""
         made = handoff.HANDOFF_JSON.dump_json(self.preview(order, watches)).decode()
-        due = (order.at + REMINDED).timestamp()
+        due = (order.at + REMIND_AFTER).timestamp()
         new = self._begin(
             keys=[self._key("handoff", order.id), self._key("handoffs")], args=[made, self.keep, due, order.id]
         )
@@ -259,7 +259,7 @@ class Fleet:
         target = run.order.target
         if run.report is None or run.ended is None or target.host or target.client:
             return
-        self.ledger.note(run.report.cluster, [look_of(run.report, run.id, run.ended)], run.ended)
+        self.ledger.note(run.report.cluster, [gateway_check(run.report, run.id, run.ended)], run.ended)
 
     def mute(self, mute: Mute) -> None:
         """Nobody wants to hear of a fault until the mute ends."""

@@ -15,8 +15,8 @@ from checks.sources.source import Source, SourceError
 from checks.sources.sweep import Limits, sweep_cluster
 from workers.fleet.ledger import Ledger
 from workers.fleet.records import SweptCluster
-from workers.fleet.sweeps import MOST_ATTEMPTS, Sweep, Sweeps
-from workers.fleet.transitions import look_of
+from workers.fleet.sweeps import MAX_PART_ATTEMPTS, Sweep, Sweeps
+from workers.fleet.transitions import gateway_check
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class Sweeper:
         if recent := self.ledger.sweeps(cluster, sweep.created, self.clock()):
             # An overlapping sweep has just looked.
             return recent[-1]
-        if self.sweeps.attempt(sweep.id, cluster) > MOST_ATTEMPTS:
+        if self.sweeps.attempt(sweep.id, cluster) > MAX_PART_ATTEMPTS:
             return self._failed(sweep, cluster, "looking at it took the worker down twice")
         try:
             entry = self.config.cluster(cluster)
@@ -89,7 +89,7 @@ class Sweeper:
             swept.problem[:_LONGEST],
             swept.complete,
         )
-        self.ledger.note_sweep(part, [look_of(report, sweep.id, now) for report in swept.reports], now)
+        self.ledger.note_sweep(part, [gateway_check(report, sweep.id, now) for report in swept.reports], now)
         return part
 
     def _failed(self, sweep: Sweep, cluster: str, problem: str) -> SweptCluster:

@@ -14,13 +14,13 @@ from redis.lock import Lock
 
 from workers.fleet.records import SWEPT_CLUSTER_JSON, SweptCluster
 
-MOST_ATTEMPTS = 2
+MAX_PART_ATTEMPTS = 2
 """A part that has taken two workers down with it is ended, not tried again."""
 
-AGAIN = 30
+RESEND_AFTER = 30
 """Seconds after which a part that nobody has finished is sent again."""
 
-KEPT = timedelta(days=2)
+_KEPT = timedelta(days=2)
 
 _BEGIN = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
@@ -72,7 +72,7 @@ class Sweeps:
                     now.isoformat(),
                     until.isoformat(),
                     why,
-                    int(KEPT.total_seconds()),
+                    int(_KEPT.total_seconds()),
                     until.timestamp(),
                     sweep_id,
                 ],
@@ -115,19 +115,19 @@ class Sweeps:
         """Notes what came of one cluster. False where that was known."""
         key = self._key("sweep", sweep_id, "done")
         new = self.redis.hsetnx(key, part.cluster, SWEPT_CLUSTER_JSON.dump_json(part).decode())
-        self.redis.expire(key, KEPT)
+        self.redis.expire(key, _KEPT)
         return bool(new)
 
     def sends(self, sweep: Sweep, cluster: str) -> bool:
-        """Whether this part is to be sent now; True at most once in `AGAIN` seconds."""
-        return bool(self.redis.set(self._key("sweep", "sent", sweep.id, cluster), "1", nx=True, ex=AGAIN))
+        """Whether this part is to be sent now; True at most once in `RESEND_AFTER` seconds."""
+        return bool(self.redis.set(self._key("sweep", "sent", sweep.id, cluster), "1", nx=True, ex=RESEND_AFTER))
 
     def attempt(self, sweep_id: str, cluster: str) -> int:
         """Notes that a worker takes up the part; gives how often that has happened."""
         key = self._key("sweep", sweep_id, "attempts")
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.hincrby(key, cluster, 1)
-            pipe.expire(key, KEPT)
+            pipe.expire(key, _KEPT)
             count, _ = pipe.execute()
         return int(count)
 

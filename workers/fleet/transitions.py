@@ -9,7 +9,16 @@ from datetime import datetime
 from checks.engine.settings_snapshot import PREFIX_FIELD
 from checks.model.findings import Finding, Report, Severity, Status, Verdict
 from checks.reports.wording import roots_of
-from workers.fleet.records import Drift, Event, EventKind, Fault, GatewayState, Look, Setting, Written
+from workers.fleet.records import (
+    Drift,
+    Fault,
+    GatewayCheck,
+    GatewaySetting,
+    GatewayState,
+    Transition,
+    TransitionKind,
+    Written,
+)
 
 # What changes by itself from one look to the next: moments, ages, counts of restarts and repetitions.
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?")
@@ -18,10 +27,10 @@ _COUNT = re.compile(r"\b(?:x\d+|\d+ (?:times|restarts?))\b")
 _LONGEST = 300
 
 
-def look_of(report: Report, by: str, at: datetime) -> Look:
+def gateway_check(report: Report, by: str, at: datetime) -> GatewayCheck:
     """What a report says that is worth remembering. `at` is when the look was taken."""
     settings = report.settings
-    return Look(
+    return GatewayCheck(
         by=by,
         cluster=report.cluster,
         gateway=f"{report.namespace}/{report.gateway}",
@@ -29,7 +38,7 @@ def look_of(report: Report, by: str, at: datetime) -> Look:
         verdict=report.verdict,
         faults=tuple(_fault(f, at) for f in roots_of(report)),
         risks=tuple(_fault(f, at) for f in report.of(Status.WARN) if not f.explained_by),
-        settings=tuple(Setting(e.resource, e.field, e.observed) for e in settings),
+        settings=tuple(GatewaySetting(e.resource, e.field, e.observed) for e in settings),
         prefix=next((e.observed for e in settings if e.field == PREFIX_FIELD), ""),
         written=tuple(Written(c.resource, c.at, c.who) for c in report.changes if c.who),
         missing=_missing(report),
@@ -44,7 +53,7 @@ def _missing(report: Report) -> str:
     return f"{unmade.code} {unmade.title}: {unmade.summary}" if unmade is not None else ""
 
 
-def identity_of(finding: Finding) -> str:
+def fault_identity(finding: Finding) -> str:
     """A digest of code, subject and evidence, without what changes by itself."""
     parts = [
         finding.code,
@@ -60,10 +69,10 @@ def _still(observed: str) -> str:
 
 def _fault(finding: Finding, at: datetime) -> Fault:
     summary = finding.summary if len(finding.summary) <= _LONGEST else finding.summary[: _LONGEST - 1] + "…"
-    return Fault(finding.check, finding.code, finding.title, finding.subject, summary, identity_of(finding), at)
+    return Fault(finding.check, finding.code, finding.title, finding.subject, summary, fault_identity(finding), at)
 
 
-def advance(state: GatewayState | None, look: Look) -> tuple[GatewayState, tuple[Event, ...]]:
+def advance(state: GatewayState | None, look: GatewayCheck) -> tuple[GatewayState, tuple[Transition, ...]]:
     """What is known after the look, and what happened. The same look again, and one that is older than what is known,
     change nothing."""
     if state is None:
@@ -74,7 +83,7 @@ def advance(state: GatewayState | None, look: Look) -> tuple[GatewayState, tuple
     return _next(state, look), tuple(events)
 
 
-def _first(look: Look) -> tuple[GatewayState, tuple[Event, ...]]:
+def _first(look: GatewayCheck) -> tuple[GatewayState, tuple[Transition, ...]]:
     broken = look.verdict is Verdict.BROKEN
     unseen = look.at if look.verdict is Verdict.INCONCLUSIVE else None
     well = None if broken or unseen else look.at
@@ -97,15 +106,15 @@ def _first(look: Look) -> tuple[GatewayState, tuple[Event, ...]]:
         look.written,
         look.at,
     )
-    events = [_event(EventKind.APPEARED, look)]
+    events = [_event(TransitionKind.APPEARED, look)]
     if broken:
-        events.append(_event(EventKind.BROKE, look, faults=look.faults))
+        events.append(_event(TransitionKind.BROKE, look, faults=look.faults))
     if unseen:
-        events.append(_event(EventKind.LOST, look))
+        events.append(_event(TransitionKind.INCONCLUSIVE, look))
     return state, tuple(events)
 
 
-def _next(state: GatewayState, look: Look) -> GatewayState:
+def _next(state: GatewayState, look: GatewayCheck) -> GatewayState:
     settings = look.settings if not look.missing else _merged(state.settings, look.settings)
     after = replace(
         state,
@@ -131,40 +140,42 @@ def _next(state: GatewayState, look: Look) -> GatewayState:
             )
 
 
-def _of_condition(state: GatewayState, look: Look) -> Iterable[Event]:
+def _of_condition(state: GatewayState, look: GatewayCheck) -> Iterable[Transition]:
     faults = _kept(state.faults, look.faults)
     match look.verdict:
         case Verdict.INCONCLUSIVE:
             if state.unseen is None:
-                yield _event(EventKind.LOST, look)
+                yield _event(TransitionKind.INCONCLUSIVE, look)
         case Verdict.BROKEN if not state.broken:
-            yield _event(EventKind.BROKE, look, faults=faults)
+            yield _event(TransitionKind.BROKE, look, faults=faults)
         case Verdict.BROKEN:
             if {f.identity for f in state.faults} != {f.identity for f in faults}:
-                yield _event(EventKind.OTHERWISE, look, faults=faults)
+                yield _event(TransitionKind.OTHER_FAULTS, look, faults=faults)
             if state.unseen is not None:
-                yield _event(EventKind.SEEN, look)
+                yield _event(TransitionKind.CONCLUSIVE, look)
         case Verdict.HEALTHY | Verdict.DEGRADED:
             if state.broken:
                 lasted = (look.at - state.since).total_seconds()
-                yield replace(_event(EventKind.FIXED, look, faults=state.faults), lasted=lasted)
+                yield replace(_event(TransitionKind.FIXED, look, faults=state.faults), lasted=lasted)
             elif state.unseen is not None:
-                yield _event(EventKind.SEEN, look)
+                yield _event(TransitionKind.CONCLUSIVE, look)
 
 
-def _of_settings(state: GatewayState, look: Look) -> Iterable[Event]:
+def _of_settings(state: GatewayState, look: GatewayCheck) -> Iterable[Transition]:
     if look.prefix and state.prefix and look.prefix != state.prefix:
         where = next((s.resource for s in look.settings if s.field == PREFIX_FIELD), look.gateway)
         who = _writer(where, look.written)
         moved = Drift(where, PREFIX_FIELD, state.prefix, look.prefix, who.who if who else "", who.at if who else None)
-        yield _event(EventKind.PREFIX, look, drift=(moved,))
+        yield _event(TransitionKind.PREFIX, look, drift=(moved,))
     rest = tuple(each for each in drifted(state.settings, look.settings, look.written) if each.field != PREFIX_FIELD)
     if rest:
-        yield _event(EventKind.DRIFT, look, drift=rest)
+        yield _event(TransitionKind.DRIFT, look, drift=rest)
 
 
-def drifted(before: Sequence[Setting], after: Sequence[Setting], written: Sequence[Written] = ()) -> tuple[Drift, ...]:
-    """Settings whose value is another one, in order. What only one side knows says nothing: it may not have been read."""
+def drifted(
+    before: Sequence[GatewaySetting], after: Sequence[GatewaySetting], written: Sequence[Written] = ()
+) -> tuple[Drift, ...]:
+    """WorkerSettings whose value is another one, in order. What only one side knows says nothing: it may not have been read."""
     old = {(s.resource, s.field): s.value for s in before}
     found = []
     for each in after:
@@ -182,14 +193,16 @@ def since_well(state: GatewayState) -> tuple[Drift, ...]:
     return drifted(state.well_settings, state.settings, state.written)
 
 
-def vanished(state: GatewayState, by: str, at: datetime) -> Event:
+def vanished(state: GatewayState, by: str, at: datetime) -> Transition:
     """The gateway is no longer in the cluster's profile."""
     lasted = (at - state.since).total_seconds() if state.broken else 0.0
-    return Event(EventKind.VANISHED, state.cluster, state.gateway, at, by, state.faults, (), lasted)
+    return Transition(TransitionKind.VANISHED, state.cluster, state.gateway, at, by, state.faults, (), lasted)
 
 
-def _event(kind: EventKind, look: Look, *, faults: tuple[Fault, ...] = (), drift: tuple[Drift, ...] = ()) -> Event:
-    return Event(kind, look.cluster, look.gateway, look.at, look.by, faults, drift)
+def _event(
+    kind: TransitionKind, look: GatewayCheck, *, faults: tuple[Fault, ...] = (), drift: tuple[Drift, ...] = ()
+) -> Transition:
+    return Transition(kind, look.cluster, look.gateway, look.at, look.by, faults, drift)
 
 
 def _kept(before: Sequence[Fault], now: Sequence[Fault]) -> tuple[Fault, ...]:
@@ -198,7 +211,7 @@ def _kept(before: Sequence[Fault], now: Sequence[Fault]) -> tuple[Fault, ...]:
     return tuple(replace(fault, since=known.get(fault.place, fault.since)) for fault in now)
 
 
-def _merged(before: Sequence[Setting], now: Sequence[Setting]) -> tuple[Setting, ...]:
+def _merged(before: Sequence[GatewaySetting], now: Sequence[GatewaySetting]) -> tuple[GatewaySetting, ...]:
     """Where not everything could be read, what was known before still stands."""
     by_key = {(s.resource, s.field): s for s in (*before, *now)}
     return tuple(by_key[key] for key in sorted(by_key))

@@ -1,13 +1,13 @@
 """Celery on Redis, set for production: nothing is lost when a worker dies, nothing hangs when Redis does.
 
-Settings were measured against celery 5.6 and kombu 5.7; docs/decisions/0002-celery-on-redis.md has what was seen.
+WorkerSettings were measured against celery 5.6 and kombu 5.7; docs/decisions/0002-celery-on-redis.md has what was seen.
 """
 
 from celery import Celery
 
 from workers.queue.liveness import Heartbeat
 from workers.queue.presence import Announced
-from workers.queue.settings import Settings, settings
+from workers.queue.settings import WorkerSettings, worker_settings
 
 DIAGNOSE_QUEUE = "diagnose"
 COURIER_QUEUE = "courier"
@@ -18,7 +18,7 @@ DELIVER = "bot.courier.deliver"
 """The courier's task: workers name it, the bot has it."""
 
 
-def make_app(config: Settings) -> Celery:
+def make_app(config: WorkerSettings) -> Celery:
     """The Celery application with these settings; used by every process that takes tasks."""
     app = Celery("egress-diag", broker=config.redis_url)
     app.steps["consumer"].add(Heartbeat)
@@ -74,10 +74,10 @@ def make_app(config: Settings) -> Celery:
     return app
 
 
-app = make_app(settings())
+app = make_app(worker_settings())
 
 
-def make_publisher(config: Settings) -> Celery:
+def make_publisher(config: WorkerSettings) -> Celery:
     """An application that only sends, for the bot: a Redis that is down fails at once and one that hangs within half a
     second, so that Slack's three seconds hold."""
     publisher = Celery("egress-diag-publisher", broker=config.redis_url)

@@ -16,12 +16,12 @@ from celery.signals import task_success
 from redis import exceptions
 
 from workers.queue.connection import impatient
-from workers.queue.settings import Settings, settings
+from workers.queue.settings import WorkerSettings, worker_settings
 
-INTERVAL = 10.0
+TOUCH_INTERVAL = 10.0
 """Seconds between two touches."""
 
-STALE = 120.0
+STALE_AFTER = 120.0
 """Seconds after which a file says that nothing is done any more; ticks come every few seconds."""
 
 LISTENER = "http://127.0.0.1:3000/healthz"
@@ -35,7 +35,7 @@ class Heartbeat(bootsteps.StartStopStep):
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
-        self.file = settings().heartbeat
+        self.file = worker_settings().heartbeat
         self.timer: Any = None
 
     def include_if(self, parent: Any) -> bool:
@@ -47,7 +47,7 @@ class Heartbeat(bootsteps.StartStopStep):
         if list(parent.app.amqp.queues.consume_from) == ["ticks"]:
             task_success.connect(self._touch, weak=False, dispatch_uid="heartbeat")
         else:
-            self.timer = parent.timer.call_repeatedly(INTERVAL, self._touch)
+            self.timer = parent.timer.call_repeatedly(TOUCH_INTERVAL, self._touch)
 
     def stop(self, parent: Any) -> None:
         del parent
@@ -63,12 +63,12 @@ class Heartbeat(bootsteps.StartStopStep):
             self.file.touch()
 
 
-def trouble(config: Settings, now: float) -> str | None:
+def restart_reason(config: WorkerSettings, now: float) -> str | None:
     """Why this process should be started again, or None. `now` in seconds since the epoch."""
     if config.heartbeat is None:
         return "EGRESS_DIAG_HEARTBEAT is not set: nothing tells whether this process works"
     age = _age(config.heartbeat, now)
-    if age is not None and age < STALE:
+    if age is not None and age < STALE_AFTER:
         return None
     waited = "nothing was done yet" if age is None else f"nothing was done for {age:.0f} s"
     try:
@@ -88,7 +88,7 @@ def _age(file: Path, now: float) -> float | None:
         return None
 
 
-def _listener_trouble() -> str | None:
+def _listener_failure() -> str | None:
     try:
         with urlopen(LISTENER, timeout=3) as answer:
             return None if answer.status == 200 else f"{LISTENER} answered {answer.status}"
@@ -96,16 +96,16 @@ def _listener_trouble() -> str | None:
         return f"{LISTENER}: {error.reason}"
 
 
-def main() -> None:
+def _main() -> None:
     """Judges the process of this container: by its file where it keeps one, else by what the listener says."""
-    config = settings()
-    found = trouble(config, time.time())
+    config = worker_settings()
+    found = restart_reason(config, time.time())
     if found and (config.heartbeat is None or not config.heartbeat.exists()):
-        silent = _listener_trouble()
+        silent = _listener_failure()
         found = f"{found}; {silent}" if silent else None
     if found:
         raise SystemExit(found)
 
 
 if __name__ == "__main__":
-    main()
+    _main()

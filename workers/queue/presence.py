@@ -20,14 +20,14 @@ from redis.exceptions import RedisError
 
 from checks import __version__
 from workers.queue.connection import impatient
-from workers.queue.settings import settings
+from workers.queue.settings import worker_settings
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 10.0
+ANNOUNCE_INTERVAL = 10.0
 """Seconds between two announcements."""
 
-GONE = timedelta(seconds=60)
+PRESENT_FOR = timedelta(seconds=60)
 """A process that has not announced itself for so long is not there any more."""
 
 _FORGOTTEN = timedelta(hours=1)
@@ -70,7 +70,7 @@ class Presence:
 
     def present(self, now: datetime) -> tuple[Process, ...]:
         """The processes that have announced themselves lately, by name."""
-        return tuple(each for each in self._all() if now - each.at <= GONE)
+        return tuple(each for each in self._all() if now - each.at <= PRESENT_FOR)
 
     def _all(self) -> tuple[Process, ...]:
         found = self._redis.hgetall(self._key)
@@ -83,7 +83,7 @@ class Announcer:
     """Announces this process; what Redis does not take is left out."""
 
     def __init__(self, name: str, queues: tuple[str, ...] = ()) -> None:
-        config = settings()
+        config = worker_settings()
         self.name = name
         self.queues = queues
         self._redis = impatient(config.redis_url)
@@ -118,7 +118,7 @@ class Announced(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:
         self.announcer = Announcer(str(parent.hostname), tuple(parent.app.amqp.queues.consume_from))
         self.announcer.announce()
-        self.timer = parent.timer.call_repeatedly(INTERVAL, self.announcer.announce)
+        self.timer = parent.timer.call_repeatedly(ANNOUNCE_INTERVAL, self.announcer.announce)
 
     def stop(self, parent: Any) -> None:
         del parent
@@ -140,7 +140,7 @@ def announced(name: str) -> Iterator[None]:
     def announce() -> None:
         while True:
             announcer.announce()
-            if over.wait(INTERVAL):
+            if over.wait(ANNOUNCE_INTERVAL):
                 return
 
     thread = threading.Thread(target=announce, name="presence", daemon=True)

@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-class Settings(BaseSettings):
+class WorkerSettings(BaseSettings):
     """`REDIS_URL`, `REDIS_PASSWORD`, `EGRESS_DIAG_CONFIG`, and the limits of a run; times in seconds."""
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
@@ -70,6 +70,6 @@ def _verified(url: str) -> str:
 
 
 @cache
-def settings() -> Settings:
+def worker_settings() -> WorkerSettings:
     """The settings of this process, read once."""
-    return Settings()
+    return WorkerSettings()

@@ -5,10 +5,10 @@ import threading
 from checks.config.configuration import ClusterConfig, Config
 from checks.sources.live import open_source
 from checks.sources.source import Source
-from workers.runs.measured import Measured
+from workers.runs.measured import MeasuredSource
 
 
-class Clusters:
+class ClusterSources:
     """Sources by cluster. A bundle is read anew for each run, since its files may have been replaced."""
 
     def __init__(self, config: Config) -> None:
@@ -22,5 +22,5 @@ class Clusters:
             return open_source(entry)
         with self._lock:
             if entry.name not in self._sources:
-                self._sources[entry.name] = Measured(open_source(entry))
+                self._sources[entry.name] = MeasuredSource(open_source(entry))
             return self._sources[entry.name]

@@ -7,11 +7,11 @@ from redis import Redis
 
 log = logging.getLogger(__name__)
 
-LARGEST = 8 * 1024 * 1024
+LARGEST_BUNDLE = 8 * 1024 * 1024
 """Bytes of a packed bundle; a larger one is not kept (Redis holds it in memory): `egress-diag collect` makes it."""
 
 
-class Evidence:
+class EvidenceStore:
     """Bundles by run. Every method may raise `connection.Unavailable`."""
 
     def __init__(self, redis: Redis, prefix: str, keep: int) -> None:
@@ -21,7 +21,7 @@ class Evidence:
 
     def keep(self, run_id: str, packed: bytes) -> bool:
         """Keeps a packed bundle. False where it is too large."""
-        if len(packed) > LARGEST:
+        if len(packed) > LARGEST_BUNDLE:
             log.warning("the evidence of run %s is too large to keep: %s bytes", run_id, len(packed))
             return False
         self.redis.set(self._key(run_id), base64.b64encode(packed).decode(), ex=self.keep_seconds)

@@ -20,7 +20,7 @@ from workers.runs.records import (
     read_record,
 )
 
-KEPT = 200
+_RUNS_KEPT = 200
 """Runs that are remembered of each gateway."""
 
 _NOTE = """
@@ -60,7 +60,7 @@ class History:
                 self._key("past", report.cluster, name),
                 self._key("verdicts", report.cluster),
             ],
-            args=[PAST_RUN_JSON.dump_json(past), GATEWAY_VERDICT_JSON.dump_json(verdict), name, self.keep, KEPT],
+            args=[PAST_RUN_JSON.dump_json(past), GATEWAY_VERDICT_JSON.dump_json(verdict), name, self.keep, _RUNS_KEPT],
         )
 
     def past(self, cluster: str, gateway: str, count: int = 10) -> tuple[PastRun, ...]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from checks.facts.fact import AzureCall, Gap, Listed, PodName
 from checks.sources.source import Answer, NotInstalled, NotLookedAt, Objects, Source
 from workers.telemetry.metrics import SOURCE_CALLS, SOURCE_SECONDS
-from workers.telemetry.traces import read
+from workers.telemetry.traces import read_span
 
 _OUTCOMES = {
     401: "unauthenticated",
@@ -19,7 +19,7 @@ _OUTCOMES = {
 }
 
 
-class Measured:
+class MeasuredSource:
     """Every call of the source within, counted by outcome and timed."""
 
     def __init__(self, within: Source) -> None:
@@ -46,7 +46,7 @@ class Measured:
 
 def _measured(source: str, resource: str, ask: Callable[[], Answer]) -> Answer:
     began = time.monotonic()
-    with read(source, resource) as span:
+    with read_span(source, resource) as span:
         answer = ask()
         outcome = _outcome(answer)
         span.end(outcome)

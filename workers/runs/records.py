@@ -182,7 +182,7 @@ class WatchState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class WatchCheck:
     """One look of a watch: when, the verdict (None where the run did not come to one), its root causes' titles, the run."""
 
     at: datetime
@@ -215,8 +215,8 @@ class Watch:
     looks: int = 0
     good: int = 0
     """Good looks in a row."""
-    last: Look | None = None
-    changes: tuple[Look, ...] = ()
+    last: WatchCheck | None = None
+    changes: tuple[WatchCheck, ...] = ()
     """The first look, and each that differed from the one before."""
     run: str = ""
     """The run that is under way for it."""

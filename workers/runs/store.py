@@ -17,10 +17,10 @@ from checks.reports.document import FINDINGS, REPORT
 from workers.runs.records import ORDER_JSON, REMARK_JSON, RUN_RECORD, Accepted, Order, Remark, Run, RunState
 from workers.telemetry.metrics import RUN_SECONDS, RUNS
 
-REPEATS = timedelta(hours=1)
+_REQUEST_KEPT = timedelta(hours=1)
 """How long a request's key is remembered: Slack repeats within minutes."""
 
-REMARKED = 365 * 86400
+REMARKED_KEPT = 365 * 86400
 """Seconds for which a run is kept that somebody called wrong."""
 
 _ACCEPT = """
@@ -94,7 +94,7 @@ class Runs:
                 run_id,
                 ORDER_JSON.dump_json(order),
                 now.isoformat(),
-                int(REPEATS.total_seconds()),
+                int(_REQUEST_KEPT.total_seconds()),
                 order.user,
                 self._key("run", ""),
                 self.keep,
@@ -219,8 +219,8 @@ class Runs:
             pipe.rpush(self._key("run", run.id, "remarks"), REMARK_JSON.dump_json(remark))
             pipe.sadd(self._key("remarked"), run.id)
             for part in ((), ("findings",), ("order",), ("remarks",)):
-                pipe.expire(self._key("run", run.id, *part), REMARKED, gt=True)
-            pipe.expire(self._key("run", run.id, "remarks"), REMARKED)
+                pipe.expire(self._key("run", run.id, *part), REMARKED_KEPT, gt=True)
+            pipe.expire(self._key("run", run.id, "remarks"), REMARKED_KEPT)
             pipe.execute()
 
     def remarks(self, run_id: str) -> tuple[Remark, ...]:

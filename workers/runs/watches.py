@@ -14,11 +14,11 @@ from redis import Redis
 from redis.exceptions import LockError
 
 from checks.reports.wording import roots_of
-from workers.runs.records import WATCH_JSON, Accepted, Look, Order, Run, Target, Watch, WatchState, read_record
+from workers.runs.records import WATCH_JSON, Accepted, Order, Run, Target, Watch, WatchCheck, WatchState, read_record
 
 log = logging.getLogger(__name__)
 
-GOOD = 3
+PASSES_TO_FIX = 3
 """Good looks in a row after which a gateway counts as fixed: a flapping one has settled."""
 
 _ASKING = timedelta(seconds=1)
@@ -112,7 +112,7 @@ class Watches:
     def _judge(self, watch: Watch, run: Run, now: datetime) -> Watch:
         report = run.report
         causes = tuple(f.title for f in roots_of(report)) if report is not None else (run.problem,)
-        look = Look(run.ended or now, report.verdict if report is not None else None, causes, run.id)
+        look = WatchCheck(run.ended or now, report.verdict if report is not None else None, causes, run.id)
         changed = watch.last is None or watch.last.shown != look.shown
         watch = replace(
             watch,
@@ -122,7 +122,7 @@ class Watches:
             changes=(*watch.changes, look) if changed else watch.changes,
             run="",
         )
-        if watch.good >= GOOD:
+        if watch.good >= PASSES_TO_FIX:
             return self._end(watch, WatchState.FIXED)
         if now >= watch.until:
             return self._end(watch, WatchState.OVER)

@@ -22,21 +22,21 @@ from checks.sources.recording import RecordingSource
 from checks.sources.run import run as examine
 from workers.client.stores import Stores
 from workers.queue.connection import Unavailable
-from workers.runs.clusters import Clusters
+from workers.runs.clusters import ClusterSources
 from workers.runs.records import Run
 from workers.telemetry import traces
-from workers.telemetry.metrics import timed
+from workers.telemetry.metrics import timed_stages
 
 log = logging.getLogger(__name__)
 
-MOST_ATTEMPTS = 2
+MAX_RUN_ATTEMPTS = 2
 """A run that has taken two workers down with it is ended, not tried again."""
 
 
 class Diagnoser:
     """Carries out runs with one worker process's clusters."""
 
-    def __init__(self, stores: Stores, clusters: Clusters) -> None:
+    def __init__(self, stores: Stores, clusters: ClusterSources) -> None:
         self.stores = stores
         self.clusters = clusters
 
@@ -55,12 +55,12 @@ class Diagnoser:
     def _hold(self, run: Run) -> None:
         checks = catalogue()
         attempts = self.stores.runs.begin(run.id, len(checks))
-        if attempts > MOST_ATTEMPTS:
+        if attempts > MAX_RUN_ATTEMPTS:
             self._end(run, self.stores.runs.fail(run, "The run took its worker down twice.", _token(run.id)))
             return
         self.stores.run_changed(run)
         try:
-            with traces.run(run.id, run.order.target.cluster, run.order.target.gateway):
+            with traces.run_span(run.id, run.order.target.cluster, run.order.target.gateway):
                 self._examine(run)
         except AmbiguousGateway as several:
             self._end(run, self.stores.runs.refuse(run, f"{several}.", several.choices))
@@ -76,7 +76,7 @@ class Diagnoser:
         entry = self.clusters.config.cluster(target.cluster)
         question = Question(entry.identity, target.gateway, target.namespace, target.host, target.client)
         source = RecordingSource(self.clusters.source(entry), entry.name)
-        for step in timed(examine(source, question, catalogue(), self.stores.settings.run_timeout)):
+        for step in timed_stages(examine(source, question, catalogue(), self.stores.settings.run_timeout)):
             match step:
                 case Evaluated(check=check, findings=findings):
                     if not self.stores.runs.append(run.id, check.slug, findings):

@@ -2,20 +2,22 @@
 
 from workers.fleet.service import present
 from workers.fleet.sweeping import Sweeper
-from workers.fleet.sweeps import AGAIN
+from workers.fleet.sweeps import RESEND_AFTER
 from workers.queue.app import SWEEP_QUEUE, app
 from workers.queue.sending import send
-from workers.queue.settings import settings
-from workers.tasks.process import client, clusters, config
+from workers.queue.settings import worker_settings
+from workers.tasks.process import client, cluster_sources, loaded_configuration
 
 
 @app.task(name="workers.sweep")
-def sweep(part: str) -> None:
+def sweep_part(part: str) -> None:
     """Looks at one cluster for one sweep: `SWEEP/CLUSTER`."""
     sweep_id, _, cluster = part.partition("/")
     fleet = client().stores.fleet
-    limit = settings().run_timeout
-    Sweeper(fleet.sweeps, fleet.ledger, config(), clusters().source, limit, present).carry_out(sweep_id, cluster)
+    limit = worker_settings().run_timeout
+    Sweeper(fleet.sweeps, fleet.ledger, loaded_configuration(), cluster_sources().source, limit, present).carry_out(
+        sweep_id, cluster
+    )
 
 
 @app.task(name="workers.ticks.fleet")
@@ -25,6 +27,6 @@ def tick() -> None:
 
     def part(name: str) -> bool:
         # What nobody has taken by then is sent again.
-        return send(stores.publisher, "workers.sweep", name, SWEEP_QUEUE, expires=AGAIN)
+        return send(stores.publisher, "workers.sweep", name, SWEEP_QUEUE, expires=RESEND_AFTER)
 
-    stores.fleet.tick(config(), present(), part)
+    stores.fleet.tick(loaded_configuration(), present(), part)

@@ -11,19 +11,19 @@ from workers.runs.records import Run
 
 log = logging.getLogger(__name__)
 
-PATIENCE = timedelta(minutes=30)
+FAIL_AFTER = timedelta(minutes=30)
 """A run that has waited for so long without an end is ended with an apology."""
 
 
-def sweep(stores: Stores) -> None:
+def run_janitor(stores: Stores) -> None:
     """One round. Idempotent, and harmless when two run at once. Raises Unavailable while Redis is gone."""
     now = datetime.now(UTC)
     for run in stores.runs.active():
         if stores.runs.held(run.id):
             continue
-        if now - run.created > PATIENCE:
+        if now - run.created > FAIL_AFTER:
             token = hashlib.sha256(run.id.encode()).hexdigest()[:8]
-            log.error("run %s found no worker for %s, error %s", run.id, PATIENCE, token)
+            log.error("run %s found no worker for %s, error %s", run.id, FAIL_AFTER, token)
             if stores.runs.fail(run, "No worker took the run up.", token):
                 stores.run_changed(run, ended=True)
         elif _waits_too_long(run, now, stores.settings.lease):
@@ -31,7 +31,7 @@ def sweep(stores: Stores) -> None:
                 continue
             log.info("run %s is held by nobody: sent again", run.id)
             send(stores.publisher, "workers.diagnose", run.id, DIAGNOSE_QUEUE, expires=60)
-    stores.documents.tell_again(stores.settings.tick)
+    stores.documents.notify_overdue(stores.settings.tick)
 
 
 def _waits_too_long(run: Run, now: datetime, lease: float) -> bool:

@@ -6,30 +6,30 @@ from celery.signals import worker_process_init
 
 from checks.config.configuration import Config, load
 from workers.client import Client, connect
-from workers.queue.settings import settings
-from workers.runs.clusters import Clusters
+from workers.queue.settings import worker_settings
+from workers.runs.clusters import ClusterSources
 
 
 @cache
-def config() -> Config:
+def loaded_configuration() -> Config:
     """The configuration of this process, read once. Raises ConfigError."""
-    return load(None, settings().config)
+    return load(None, worker_settings().config)
 
 
 @cache
 def client() -> Client:
     """This process's connections, made after the fork."""
-    return connect(settings(), config(), patience=True)
+    return connect(worker_settings(), loaded_configuration(), patience=True)
 
 
 @cache
-def clusters() -> Clusters:
+def cluster_sources() -> ClusterSources:
     """This process's sources."""
-    return Clusters(config())
+    return ClusterSources(loaded_configuration())
 
 
 @worker_process_init.connect
 def _fresh(**_: object) -> None:
     """A pool child starts with nothing of its parent's: sockets and credentials are made after the fork."""
     client.cache_clear()
-    clusters.cache_clear()
+    cluster_sources.cache_clear()

@@ -12,16 +12,16 @@ from checks.sources.run import gateways
 from workers.queue.app import app
 from workers.runs.records import Listing, ListingState
 from workers.tasks.execution import Diagnoser
-from workers.tasks.janitor import sweep
-from workers.tasks.process import client, clusters, config
+from workers.tasks.janitor import run_janitor
+from workers.tasks.process import client, cluster_sources, loaded_configuration
 
 log = logging.getLogger(__name__)
 
 
 @app.task(name="workers.diagnose")
-def diagnose(run_id: str) -> None:
+def diagnose_run(run_id: str) -> None:
     """Carries out one run."""
-    Diagnoser(client().stores, clusters()).carry_out(run_id)
+    Diagnoser(client().stores, cluster_sources()).carry_out(run_id)
 
 
 @app.task(name="workers.list_gateways")
@@ -36,7 +36,7 @@ def list_gateways(listing_id: str) -> None:
 
 def _listed(listing: Listing) -> Listing:
     try:
-        source = clusters().source(config().cluster(listing.cluster))
+        source = cluster_sources().source(loaded_configuration().cluster(listing.cluster))
     except (UnknownCluster, BundleError, SourceError) as wrong:
         return replace(listing, state=ListingState.FAILED, problem=str(wrong))
     found = gateways(source, 20)
@@ -50,7 +50,7 @@ def _listed(listing: Listing) -> Listing:
 def refresh(cluster: str) -> None:
     """Asks Azure which gateways a cluster has, for suggestions and the form; nobody waits for it."""
     try:
-        found = gateways(clusters().source(config().cluster(cluster)), 20)
+        found = gateways(cluster_sources().source(loaded_configuration().cluster(cluster)), 20)
     except (UnknownCluster, BundleError, SourceError) as wrong:
         log.warning("the gateways of %s could not be read: %s", cluster, wrong)
         return
@@ -63,7 +63,7 @@ def refresh(cluster: str) -> None:
 @app.task(name="workers.ticks.janitor")
 def janitor() -> None:
     """One round of the janitor."""
-    sweep(client().stores)
+    run_janitor(client().stores)
 
 
 @app.task(name="workers.ticks.watches")

@@ -6,5 +6,6 @@ from workers.telemetry import logs, metrics, traces
 
 __all__ = ["app", "fleet_tasks", "run_tasks"]
 
-for follow in (logs.follow_celery, metrics.follow_celery, traces.follow_celery):
-    follow()
+logs.set_up_celery_logs()
+metrics.set_up_celery_metrics()
+traces.set_up_celery_traces()

@@ -16,7 +16,7 @@ QUEUES = (DIAGNOSE_QUEUE, SWEEP_QUEUE, COURIER_QUEUE, TICKS_QUEUE)
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class QueueBacklog:
     """A queue's length, and the age in seconds of its oldest message (0 where it is empty or the message tells no time)."""
 
     length: int
@@ -30,13 +30,13 @@ class Backlog:
         self._redis = redis
         self._prefix = prefix
 
-    def queue(self, name: str) -> Waiting:
+    def queue(self, name: str) -> QueueBacklog:
         """One queue: messages that no process has taken yet."""
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.llen(self._prefix + name)
             pipe.lindex(self._prefix + name, -1)
             length, oldest = pipe.execute()
-        return Waiting(int(length), _age(oldest))
+        return QueueBacklog(int(length), _age(oldest))
 
     def courier_lag(self) -> float:
         """Seconds since the change that Slack has not shown for longest; 0 where it shows everything."""

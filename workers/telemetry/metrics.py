@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from checks.engine.diagnosis import Evaluated
 from checks.model.findings import Report
 from workers.queue.connection import impatient
-from workers.queue.settings import Settings, settings
+from workers.queue.settings import WorkerSettings, worker_settings
 from workers.telemetry.backlog import QUEUES, Backlog
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ DELIVERIES = Counter(
 )
 
 
-def timed(steps: Iterable[Evaluated | Report]) -> Iterator[Evaluated | Report]:
+def timed_stages(steps: Iterable[Evaluated | Report]) -> Iterator[Evaluated | Report]:
     """The same steps; notes when the last check of each stage came."""
     began = time.monotonic()
     last: dict[str, float] = {}
@@ -66,10 +66,10 @@ def timed(steps: Iterable[Evaluated | Report]) -> Iterator[Evaluated | Report]:
         yield step
 
 
-class Waits(Collector):
+class BacklogCollector(Collector):
     """The backlog as it is when somebody asks: the same from every process, so take the maximum."""
 
-    def __init__(self, config: Settings) -> None:
+    def __init__(self, config: WorkerSettings) -> None:
         self._redis = impatient(config.redis_url)
         self._backlog = Backlog(self._redis, config.prefix)
 
@@ -93,7 +93,7 @@ class Waits(Collector):
         yield from (length, age, lag)
 
 
-def serve(config: Settings, *, backlog: bool) -> Any:
+def serve_metrics(config: WorkerSettings, *, backlog: bool) -> Any:
     """Answers `GET /metrics` on EGRESS_DIAG_METRICS_PORT; gives the server, None where no port is set or it is taken."""
     if config.metrics_port is None:
         return None
@@ -103,7 +103,7 @@ def serve(config: Settings, *, backlog: bool) -> Any:
     else:
         registry = REGISTRY
     if backlog:
-        registry.register(Waits(config))
+        registry.register(BacklogCollector(config))
     try:
         server, _ = start_http_server(config.metrics_port, registry=registry)
     except OSError as taken:
@@ -113,7 +113,7 @@ def serve(config: Settings, *, backlog: bool) -> Any:
     return server
 
 
-def follow_celery() -> None:
+def set_up_celery_metrics() -> None:
     """Serves metrics as long as a Celery process runs."""
     worker_ready.connect(_serve, weak=False, dispatch_uid="metrics")
     worker_process_shutdown.connect(_child_ended, weak=False, dispatch_uid="metrics")
@@ -121,14 +121,14 @@ def follow_celery() -> None:
 
 
 def _serve(sender: Any = None, **_: object) -> None:
-    serve(settings(), backlog=str(getattr(sender, "hostname", "")).startswith("beat@"))
+    serve_metrics(worker_settings(), backlog=str(getattr(sender, "hostname", "")).startswith("beat@"))
 
 
 def _child_ended(pid: int | None = None, **_: object) -> None:
-    if pid is not None and settings().shared_metrics is not None:
+    if pid is not None and worker_settings().shared_metrics is not None:
         mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 def _ended(**_: object) -> None:
-    if (folder := settings().shared_metrics) is not None:
+    if (folder := worker_settings().shared_metrics) is not None:
         shutil.rmtree(folder, ignore_errors=True)

@@ -12,7 +12,7 @@ from typing import Any
 from celery.signals import worker_process_init, worker_process_shutdown
 
 from checks import __version__
-from workers.queue.settings import settings
+from workers.queue.settings import worker_settings
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ _HERE = _Tracer()
 
 def begin_here(**_: object) -> None:
     """Begins to trace in this process, where it is configured."""
-    endpoint = settings().traces_endpoint
+    endpoint = worker_settings().traces_endpoint
     if not endpoint:
         return
     try:
@@ -68,14 +68,14 @@ def end_here(**_: object) -> None:
     _HERE.provider = _HERE.tracer = None
 
 
-def follow_celery() -> None:
+def set_up_celery_traces() -> None:
     """Traces in each pool child from its beginning to its end."""
     worker_process_init.connect(begin_here, weak=False, dispatch_uid="traces")
     worker_process_shutdown.connect(end_here, weak=False, dispatch_uid="traces")
 
 
 @contextmanager
-def run(run_id: str, cluster: str, gateway: str) -> Iterator[Span]:
+def run_span(run_id: str, cluster: str, gateway: str) -> Iterator[Span]:
     """The span of one run; its reads become its children."""
     if _HERE.tracer is None:
         yield Span()
@@ -92,7 +92,7 @@ def run(run_id: str, cluster: str, gateway: str) -> Iterator[Span]:
 
 
 @contextmanager
-def read(source: str, resource: str) -> Iterator[Span]:
+def read_span(source: str, resource: str) -> Iterator[Span]:
     """The span of one read, under the run that is going."""
     if _HERE.tracer is None or _HERE.run is None:
         yield Span()

@@ -30,16 +30,16 @@ _FIELD = "metadata.annotations[kubernetes.azure.com/static-gateway-configuration
     },
 )
 def annotation_mismatch(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the annotation kubernetes.azure.com/static-gateway-configuration of each Deployment's template and of
-    each pod, against gatewayConfigurationName in Azure's profile. A template that differs fails when Azure's last operation
-    has succeeded, and warns while one is running. Pods that still name the configuration of an earlier template warn.
-    Where Azure is not looked at, pods are compared with their own Deployment only.
+    """What it checks: the annotation kubernetes.azure.com/static-gateway-configuration of each Deployment's pod template
+    and of each pod, against gatewayConfigurationName in Azure's profile. A template that differs fails if Azure's last
+    operation has succeeded, and warns while an operation is running. Pods that still name the configuration of an earlier
+    template warn. Without access to Azure, pods are compared only with their own Deployment.
 
-    Why it matters: a pod without the annotation starts without any error and leaves from the cluster's ordinary outbound
-    address, silently. A pod with another configuration leaves from that one's range.
+    Why it matters: a pod without the annotation starts without an error, and its traffic leaves from the cluster's default
+    outbound address. A pod that names another configuration uses that configuration's egress IP prefix.
 
-    What usually fixes it: restarting the Deployment where only pods are old; setting the gateway's configuration again
-    through az where the template itself was edited.
+    What usually fixes it: a restart of the Deployment if only pods are old; setting the gateway's configuration again with
+    az if the template was edited.
 
     Source: article SEG-1; AKS documentation, istio-deploy-egress."""
     gateway = facts.gateway

@@ -60,14 +60,15 @@ SHOWN_EVENTS = 3
 )
 def egress_prefix_unassigned(facts: Facts) -> Iterator[Observation]:
     """What it checks: status.egressIpPrefix of the gateway's StaticGatewayConfiguration, its age since creation or the last
-    edit of its spec, and the controller's warnings on it. Without a prefix it is pending for the first five minutes, and
-    fails from then on, or at once when a current warning says why. A warning is current while no success of the same
-    controller is newer; the event Reconciling says nothing about health. With a prefix, a current warning warns.
+    edit of its spec, and the controller's warning events. A configuration without a prefix is pending for the first 5
+    minutes. It fails after that, or at once if a current warning gives the reason. A warning is current until the same
+    controller reports a success; the event Reconciling says nothing about health. A configuration with a prefix and a
+    current warning warns.
 
-    Why it matters: the prefix is the range that traffic leaves from. Without it no gateway pod gets a network.
+    Why it matters: traffic leaves from the addresses of this prefix. Without it no gateway pod gets a network.
 
-    What usually fixes it: what the controller's warning names: the pool, the own prefix, a quota, a policy, a lock. Where
-    nothing is named and it lasts, a new configuration.
+    What usually fixes it: the fault that the controller's warning names: the node pool, the public IP prefix of your own, a
+    quota, a policy, a lock. If no warning names one, a new configuration.
 
     Source: article SEG-2, SEG-7; kube-egress-gateway controllers/manager."""
     configuration = gateway_configuration(facts)

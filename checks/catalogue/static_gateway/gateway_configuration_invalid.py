@@ -40,20 +40,21 @@ _STOPPED = [Involved("component", CONTROLLER), *_NO_ROUTES]
         "gateway-dataplane-not-ready": Because(
             "gateway nodes serve only what the controller has reconciled", share="component"
         ),
-        "source-address-wrong": "the routes in the spec send traffic around the gateway nodes",
+        "source-address-wrong": "with the routes in the spec traffic bypasses the gateway",
     },
 )
 def gateway_configuration_invalid(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the spec: exactly one of node pool and scale set, the id of an own prefix, each entry of
-    excludeCidrs (a mask is required: `10.0.0.5` is accepted by the API server and then breaks every new pod), the default
-    route, and a current InvalidSpec event. With defaultRoute azureNetworking the meaning of excludeCidrs turns round: only
-    the listed ranges leave through the gateway, and none without a list. That is a warning, and without a list a failure.
+    """What it checks: the spec: exactly one of node pool and scale set, the id of a public IP prefix of your own, each
+    entry of excludeCidrs, the default route, and a current InvalidSpec event. An entry of excludeCidrs needs a mask: the
+    API server accepts `10.0.0.5`, and then the network setup of every new pod fails. With defaultRoute azureNetworking the
+    meaning of excludeCidrs is reversed: only the listed ranges go through the gateway. This warns, and fails if no range is
+    listed.
 
-    Why it matters: the controller does nothing with a spec that it refuses, pods get no network from ranges that are
-    none, and routes that exclude everything lead all traffic past the gateway with another source address.
+    Why it matters: the controller does nothing with a spec that it rejects. Pods get no network from invalid ranges, and
+    with routes that exclude everything all traffic bypasses the gateway and has another source IP address.
 
-    What usually fixes it: editing the named field. Routes and ranges take effect in new pods only, so restart the gateway
-    afterwards.
+    What usually fixes it: an edit of the named field. Routes and ranges take effect only in new pods, so restart the
+    gateway afterwards.
 
     Source: article SEG-1, SEG-6; kube-egress-gateway api/v1alpha1 and pkg/cni/routes."""
     configuration = gateway_configuration(facts)

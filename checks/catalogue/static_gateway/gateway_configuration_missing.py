@@ -45,13 +45,13 @@ _CRD = "staticgatewayconfigurations.egressgateway.kubernetes.azure.com"
 )
 def gateway_configuration_missing(facts: Facts) -> Iterator[Observation]:
     """What it checks: the gateway's gatewayConfigurationName, and the StaticGatewayConfiguration of that name in the
-    gateway's own namespace. One of the same name elsewhere does not count, but is shown.
+    gateway's own namespace. One of the same name in another namespace does not count, but is shown.
 
-    Why it matters: a pod uses a configuration of its own namespace only. Without it the gateway's pods wait in
+    Why it matters: a pod can use only a configuration of its own namespace. Without it the gateway's pods wait in
     ContainerCreating.
 
-    What usually fixes it: creating the configuration in the gateway's namespace, or pointing the gateway at one that is
-    there.
+    What usually fixes it: creating the configuration in the gateway's namespace, or pointing the gateway at an existing
+    one.
 
     Source: article SEG-1; AKS documentation, configure-static-egress-gateway."""
     gateway = facts.gateway

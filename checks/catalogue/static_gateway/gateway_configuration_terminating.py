@@ -38,14 +38,15 @@ _RELATED: tuple[type[KubernetesObject], ...] = (GatewayLBConfiguration, GatewayV
     },
 )
 def gateway_configuration_terminating(facts: Facts) -> Iterator[Observation]:
-    """What it checks: whether the configuration carries a deletion time, which finalizers keep it and its load balancer
-    and node objects, and what the controller says about the clean-up.
+    """What it checks: whether the configuration has a deletion time, which finalizers block the deletion of it and of its
+    load balancer and node objects, and which errors the controller reports about the clean-up.
 
-    Why it matters: its range is being given back, and a gateway that still names it loses its way out, if not at once then
-    with its next pod.
+    Why it matters: Azure releases the egress IP prefix. A gateway that still names the configuration loses it, at the
+    latest when its next pod starts.
 
-    What usually fixes it: a new configuration for the gateway. Where the node pool was deleted first, the clean-up cannot
-    end until the pool is back. Finalizers are not to be removed by hand: prefix and load balancer rules would stay behind.
+    What usually fixes it: a new configuration for the gateway. If the node pool was deleted first, the clean-up cannot
+    finish until the pool exists again. Do not remove finalizers by hand: the prefix and the load balancer rules would be
+    left behind.
 
     Source: article SEG-1, SEG-7; kube-egress-gateway controllers/manager."""
     configuration = gateway_configuration(facts)

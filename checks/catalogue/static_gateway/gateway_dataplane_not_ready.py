@@ -29,15 +29,16 @@ _NAMESPACE = "aks-static-egress-gateway"
     },
 )
 def gateway_dataplane_not_ready(facts: Facts) -> Iterator[Observation]:
-    """What it checks: which ready nodes of the gateway pool list the configuration in their GatewayStatus, and for each
-    running gateway pod its PodEndpoint: whether it exists, carries the pod's address, and is a peer of some node. No node
-    that serves, or a running pod without PodEndpoint, fails; some nodes, an old address or a missing peer means less
-    capacity. Without a prefix, or without the pool, there is nothing to look at.
+    """What it checks: which ready nodes of the gateway node pool list the configuration in their GatewayStatus, and the
+    PodEndpoint of each running gateway pod: whether it exists, has the pod's IP, and is a peer of a gateway node. It fails
+    if no node serves the configuration or a running pod has no PodEndpoint. It warns if only some nodes serve it, a pod IP
+    is outdated or a peer is missing. It does not apply without a prefix or without the pool.
 
-    Why it matters: pods run and look healthy while every request times out, or leaves from the cluster's ordinary address.
+    Why it matters: pods run and appear healthy, while every request times out or leaves from the cluster's default outbound
+    address.
 
-    What usually fixes it: restarting the daemon's pod on the node that does not serve; restarting the gateway where a pod has
-    no PodEndpoint.
+    What usually fixes it: a restart of the daemon's pod on the node that does not serve the configuration; a restart of the
+    gateway if a pod has no PodEndpoint.
 
     Source: article SEG-8; kube-egress-gateway docs/troubleshooting and controllers/daemon."""
     configuration = gateway_configuration(facts)

@@ -32,14 +32,14 @@ from checks.static_egress.procedures import new_configuration
     },
 )
 def gateway_pool_missing(facts: Facts) -> Iterator[Observation]:
-    """What it checks: spec.gatewayNodepoolName among the cluster's node pools as Azure lists them: it must exist, be of
-    mode Gateway, and be neither stopped nor being deleted. A pool whose last operation failed warns.
+    """What it checks: spec.gatewayNodepoolName against Azure's list of the cluster's node pools. The pool must exist, be in
+    Gateway mode, and be neither stopped nor being deleted. A pool whose last operation failed warns.
 
-    Why it matters: the pool's nodes are where traffic leaves. Without them there is no prefix for a new configuration, and no
-    way out for an old one.
+    Why it matters: traffic leaves through the nodes of this pool. Without them a new configuration gets no prefix, and the
+    traffic of an existing one fails.
 
-    What usually fixes it: a new configuration that names the right pool, and pointing the gateway at it. A pool is not to be
-    deleted while a configuration names it.
+    What usually fixes it: a new configuration that names the right pool, and pointing the gateway at it. Do not delete a
+    pool while a configuration names it.
 
     Source: article SEG-3; AKS documentation, configure-static-egress-gateway."""
     configuration = gateway_configuration(facts)

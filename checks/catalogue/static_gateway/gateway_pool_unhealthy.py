@@ -34,14 +34,15 @@ _PREFIX_SIZES = range(28, 32)
     },
 )
 def gateway_pool_unhealthy(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the configuration's pool in Azure and its nodes in the cluster. No ready node fails, so do more nodes
-    than the prefix has addresses (/31 two, /30 four, /29 eight, /28 sixteen) and Windows nodes. Some nodes not ready, or
-    fewer nodes with an address than nodes, means less capacity. A single node or the autoscaler is a risk.
+    """What it checks: the configuration's node pool in Azure and its nodes in the cluster. It fails if no node is ready, if
+    the pool has more nodes than its prefix has addresses (/31 two, /30 four, /29 eight, /28 sixteen), or if the nodes run
+    Windows. It warns if some nodes are not ready or have no address, if there is a single node, or if the cluster
+    autoscaler is enabled.
 
-    Why it matters: all traffic leaves through these nodes. A node beyond the prefix has no public address, yet the load
-    balancer sends it traffic.
+    Why it matters: all traffic leaves through these nodes. A node beyond the prefix has no public IP address, but the load
+    balancer still sends traffic to it.
 
-    What usually fixes it: scaling the pool to two nodes or more, within the prefix, with the autoscaler off.
+    What usually fixes it: scaling the pool to 2 or more nodes, within the prefix, with the autoscaler disabled.
 
     Source: article SEG-3; AKS documentation, configure-static-egress-gateway."""
     configuration = gateway_configuration(facts)

@@ -24,13 +24,13 @@ from checks.static_egress.procedures import describe, new_configuration
     },
 )
 def gateway_server_profile_incomplete(facts: Facts) -> Iterator[Observation]:
-    """What it checks: status.gatewayServerProfile of a configuration that has a prefix: ip, port, publicKey and
-    privateKeySecretRef. Before there is a prefix a half-filled profile is normal.
+    """What it checks: ip, port, publicKey and privateKeySecretRef in status.gatewayServerProfile of a configuration that
+    has a prefix. A partly filled profile is normal before the prefix is assigned.
 
-    Why it matters: a pod starts as soon as there is a prefix, but gateway nodes serve it only when all four are there. In
-    between it runs and every request times out.
+    Why it matters: a pod starts when the prefix is assigned, but gateway nodes serve the configuration only with all four
+    fields. Until then the pod runs and every request times out.
 
-    What usually fixes it: waiting for the controller; then a new configuration.
+    What usually fixes it: waiting for the controller; after that, a new configuration.
 
     Source: article SEG-2; kube-egress-gateway controllers/daemon."""
     configuration = gateway_configuration(facts)

@@ -30,14 +30,15 @@ _DENIED = ("AuthorizationFailed", "LinkedAuthorizationFailed")
     },
 )
 def own_prefix_unusable(facts: Facts) -> Iterator[Observation]:
-    """What it checks: spec.publicIpPrefixId, where it is set: its subscription against the cluster's, its length against the
-    pool's prefix size, and the controller's current warnings about it. Skipped with the check by hand where Azure's network
-    is not looked at. With a range already assigned a fault warns: it stops only new nodes.
+    """What it checks: spec.publicIpPrefixId, if it is set: the prefix's subscription against the cluster's, its length
+    against the prefix size of the node pool, and the controller's current warnings about it. If Azure network resources are
+    not read, it does not apply and offers the command to compare by hand. With an egress IP prefix already assigned a fault
+    warns: it affects only new nodes.
 
-    Why it matters: the controller attaches this prefix to the gateway nodes and takes no other instead.
+    Why it matters: the controller attaches this prefix to the gateway nodes and uses no other instead.
 
-    What usually fixes it: Network Contributor on the prefix for the cluster's identity, or a prefix of the right length in
-    the cluster's subscription.
+    What usually fixes it: the role Network Contributor on the prefix for the cluster's identity, or a prefix of the right
+    length in the cluster's subscription.
 
     Source: article SEG-2, SEG-7; kube-egress-gateway controllers/manager (gatewayVMConfiguration)."""
     configuration = gateway_configuration(facts)

@@ -25,15 +25,14 @@ from checks.static_egress.procedures import restart_gateway
     },
 )
 def pods_older_than_configuration(facts: Facts) -> Iterator[Observation]:
-    """What it checks: when each running gateway pod's network was set up (the newest of its creation, its start and its
-    PodEndpoint's last change) against the configuration's creation and the last edit of its spec. Older than the creation
-    fails: it was deleted and created again, with another key. Older than the last edit warns, since which fields changed is
-    not recorded. Where the time of an edit cannot be seen, it warns of that.
+    """What it checks: when the network of each running gateway pod was set up, against the configuration's creation and the
+    last edit of its spec. The setup time is the newest of the pod's creation, its start and its PodEndpoint's last change.
+    A pod older than the creation fails: the configuration was deleted and created again, with another key. A pod older than
+    the last edit warns, because the changed fields are not recorded. An edit at an unknown time warns.
 
-    Why it matters: key, default route and excluded ranges are written into a pod when its network is set up, and never
-    again.
+    Why it matters: key, default route and excluded ranges are written into a pod only when its network is set up.
 
-    What usually fixes it: restarting the gateway's Deployment.
+    What usually fixes it: a restart of the gateway's Deployment.
 
     Source: article SEG-6; kube-egress-gateway pkg/cni."""
     configuration = gateway_configuration(facts)

@@ -22,14 +22,14 @@ _IMAGE = "curlimages/curl"
     reads=(StaticGatewayConfiguration, Pod, Deployment),
 )
 def source_address_wrong(facts: Facts) -> Iterator[Observation]:
-    """What it checks: nothing yet. It offers the article's request from inside a gateway pod, whose answer is the address
-    that a destination sees.
+    """What it checks: nothing yet. It offers the article's request from inside a gateway pod, which shows the source IP
+    address that a destination sees.
 
-    Why it matters: it is the only proof that traffic really leaves from the egress prefix: inside it all is well; the
-    cluster's own outbound address means that the annotation has no effect; another one means that a firewall or route table
-    translates it; no answer points to the static egress layer.
+    Why it matters: only this request proves which address traffic leaves from. An address of the egress IP prefix is right.
+    The cluster's default outbound address means that the annotation has no effect. Any other address means that a firewall
+    or a route table translates it. No response points to the static egress layer.
 
-    What usually fixes it: what the other static gateway checks name; else restarting the gateway.
+    What usually fixes it: the fixes of the other static gateway checks; otherwise a restart of the gateway.
 
     Source: article SEG-4."""
     gateway = facts.gateway

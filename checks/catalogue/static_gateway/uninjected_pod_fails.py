@@ -53,13 +53,13 @@ spec:
     reads=(StaticGatewayConfiguration,),
 )
 def uninjected_pod_fails(facts: Facts) -> Iterator[Observation]:
-    """What it checks: nothing yet. It offers the article's second request: from a pod without a sidecar that carries the
-    same annotation.
+    """What it checks: nothing yet. It offers the article's second request, from a pod without a sidecar that has the same
+    annotation.
 
-    Why it matters: it tells the two layers apart. Where the request fails, the static egress gateway is at fault; where it
-    succeeds from an address of the prefix, look at the Istio configuration.
+    Why it matters: it distinguishes the two layers. If the request fails, the static egress gateway is at fault. If it
+    succeeds from an address of the prefix, the Istio configuration is at fault.
 
-    What usually fixes it: what the other static gateway checks name, or the Istio checks.
+    What usually fixes it: the fixes of the other static gateway checks, or of the Istio checks.
 
     Source: article SEG-5."""
     gateway = facts.gateway

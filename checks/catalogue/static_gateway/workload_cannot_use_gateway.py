@@ -41,14 +41,14 @@ class Misplaced:
     reads=(StaticGatewayConfiguration, Pod, Node),
 )
 def workload_cannot_use_gateway(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the pods of any namespace whose annotation names this gateway's configuration: pods on the node's own
-    network, pods on Windows nodes, and pods of a namespace that has no configuration of that name.
+    """What it checks: the pods of all namespaces whose annotation names this gateway's configuration. It fails for pods on
+    the node's network, pods on Windows nodes, and pods of a namespace without a configuration of that name.
 
-    Why it matters: the annotation does nothing on the node's network and on Windows, silently, and traffic leaves from the
-    cluster's ordinary address. In another namespace the pod never gets a network.
+    Why it matters: on the node's network and on Windows the annotation has no effect and causes no error, and traffic
+    leaves from the cluster's default outbound address. In another namespace the pod never gets a network.
 
-    What usually fixes it: moving the workload into the configuration's namespace, taking it off the node's network, or
-    taking the annotation away.
+    What usually fixes it: moving the workload into the configuration's namespace, moving it off the node's network, or
+    removing the annotation.
 
     Source: article SEG-1; AKS documentation, configure-static-egress-gateway."""
     configuration = gateway_configuration(facts)

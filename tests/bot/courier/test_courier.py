@@ -104,7 +104,7 @@ def test_a_courier_that_died_between_post_and_note_leaves_no_second_post(
     document = f"run/{broken.id}"
     for name in ("parent", "verdict", "finding/gateway-pool-missing"):
         place = client.stores.documents.deliveries(document).slots[name]
-        client.stores.documents.delivered(document, replace(place, ts=f"?{float(place.ts) - 60:.6f}", digest=""))
+        client.stores.documents.note_delivered(document, replace(place, ts=f"?{float(place.ts) - 60:.6f}", digest=""))
         client.stores.documents.changed(document)
         deliver(new_courier(), broken)
         assert slots(whole_thread(slack)) == FULL

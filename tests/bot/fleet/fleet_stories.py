@@ -9,7 +9,7 @@ from checks.model.findings import Verdict
 from tests.workers.fleet.fleet_world import Truth, seen
 from workers.client import Client
 from workers.fleet import digest, handoff
-from workers.fleet.records import Fault, Look, Mute, Setting, SweptCluster, Written
+from workers.fleet.records import Fault, GatewayCheck, GatewaySetting, Mute, SweptCluster, Written
 
 CLUSTERS = ("prod-weu", "prod-neu", "prod-sea")
 
@@ -23,7 +23,7 @@ ISTIOD = "No istiod of asm-1-30 is ready."
 PREFIX = "20.71.4.16/30"
 
 
-def gateway(cluster: str, name: str, at: datetime, truth: Truth, by: str, *faults: Fault) -> Look:
+def gateway(cluster: str, name: str, at: datetime, truth: Truth, by: str, *faults: Fault) -> GatewayCheck:
     look = seen(truth, cluster, name, by, at)
     return replace(look, faults=tuple(replace(each, since=at) for each in faults)) if faults else look
 
@@ -45,7 +45,7 @@ def play(client: Client, now: datetime) -> None:
     client.stores.history.take("prod-weu", "payments/egress-payments", "U0BOB", now - timedelta(hours=30))
 
 
-def _looks(cluster: str, half: int, at: datetime, by: str) -> list[Look]:
+def _looks(cluster: str, half: int, at: datetime, by: str) -> list[GatewayCheck]:
     bad, good = Truth(Verdict.BROKEN), Truth()
     pool = fault("gateway-pool-missing", "EG407", POOL, at)
     istiod = fault("istiod-unhealthy", "EG501", ISTIOD, at)
@@ -63,7 +63,7 @@ def _looks(cluster: str, half: int, at: datetime, by: str) -> list[Look]:
         cidrs = '["10.0.0.0/8"]' if half else '["10.0.0.0/8","172.16.0.0/12"]'
         rows[3] = replace(
             rows[3],
-            settings=(*rows[3].settings, Setting(key, "spec.excludeCidrs", cidrs)),
+            settings=(*rows[3].settings, GatewaySetting(key, "spec.excludeCidrs", cidrs)),
             written=(Written(key, at - timedelta(minutes=20), "kubectl-edit"),),
         )
         return rows
@@ -84,8 +84,8 @@ def _looks(cluster: str, half: int, at: datetime, by: str) -> list[Look]:
     return [gateway(cluster, f"team-{n}/egress-{n}", at, unknown if n == 2 else good, by) for n in range(1, 4)]
 
 
-def order(now: datetime, **changes: object) -> digest.Order:
-    made = digest.Order(
+def order(now: datetime, **changes: object) -> digest.DigestOrder:
+    made = digest.DigestOrder(
         id="story",
         channel="C0OPS",
         clusters=CLUSTERS,
@@ -115,8 +115,8 @@ def known(client: Client, now: datetime, first: datetime) -> list[digest.Known]:
     ]
 
 
-def shift(now: datetime, **changes: object) -> handoff.Order:
-    made = handoff.Order(
+def shift(now: datetime, **changes: object) -> handoff.HandoffOrder:
+    made = handoff.HandoffOrder(
         "h0ff",
         "C0OPS",
         "U0ALICE",

@@ -17,11 +17,11 @@ from tests.bot.conftest import write_config
 from tests.bot.conversation import Conversation, conversation
 from tests.system import slot
 from workers.client import Client, connect
-from workers.fleet.records import Look, Setting
+from workers.fleet.records import GatewayCheck, GatewaySetting
 from workers.fleet.service import present
 from workers.fleet.sweeping import Sweeper
-from workers.queue.settings import Settings
-from workers.runs.clusters import Clusters
+from workers.queue.settings import WorkerSettings
+from workers.runs.clusters import ClusterSources
 
 ACCESS = (
     "  - {allow: [diagnose, handoff, digest], users: ['U0ALICE', 'U0BOB'], channels: ['C0OPS', 'C0OLD']}\n"
@@ -36,7 +36,7 @@ def config(tmp_path: Path) -> Config:
 
 @pytest.fixture
 def client(redis_url: str, config: Config) -> Iterator[Client]:
-    found = connect(Settings(REDIS_URL=redis_url), config)
+    found = connect(WorkerSettings(REDIS_URL=redis_url), config)
     yield found
     found.close()
 
@@ -57,7 +57,7 @@ def tick(talk: Conversation, now: datetime) -> None:
 
     fleet = talk.client.stores.fleet
     fleet.tick(talk.config, now, send)
-    sweeper = Sweeper(fleet.sweeps, fleet.ledger, talk.config, Clusters(talk.config).source, 20, lambda: now)
+    sweeper = Sweeper(fleet.sweeps, fleet.ledger, talk.config, ClusterSources(talk.config).source, 20, lambda: now)
     for part in sent:
         sweep_id, _, cluster = part.partition("/")
         sweeper.carry_out(sweep_id, cluster)
@@ -259,7 +259,9 @@ def test_mutes_name_their_fault_by_code_or_slug(config: Config) -> None:
 def test_history_says_what_is_otherwise_than_when_it_last_worked(talk: Conversation) -> None:
     at = present() - timedelta(hours=2)
     key = ("StaticGatewayConfiguration team-egress/sgc", "spec.gatewayNodepoolName")
-    healthy = Look("earlier", "prod-weu", "team-egress/egw", at, Verdict.HEALTHY, settings=(Setting(*key, "gwpool"),))
+    healthy = GatewayCheck(
+        "earlier", "prod-weu", "team-egress/egw", at, Verdict.HEALTHY, settings=(GatewaySetting(*key, "gwpool"),)
+    )
     talk.client.stores.fleet.ledger.note("prod-weu", [healthy], at)
     talk.say("/egress-diag weu egw")
     talk.say("/egress-diag history weu egw")

@@ -23,7 +23,7 @@ from tests.bot.messages.test_messages import compare
 from tests.bot.stories import BEGAN
 from workers.client import Client
 from workers.fleet import digest
-from workers.fleet.digest import Digest, Drifted, Line, Row, Unseen, compose
+from workers.fleet.digest import Digest, DriftedGateway, GatewayLine, Row, Unchecked, compose_digest
 from workers.fleet.handoff import Handoff, Looked
 from workers.fleet.records import Drift, Fault, GatewayState, Mute, SweptCluster
 from workers.fleet.schedule import Schedule
@@ -37,9 +37,9 @@ def remembered(client: Client) -> Client:
     return client
 
 
-def made(client: Client, order: digest.Order) -> Digest:
+def made(client: Client, order: digest.DigestOrder) -> Digest:
     known = [each for each in story.known(client, NOW, order.since or NOW) if each.cluster in order.clusters]
-    return compose(order, known, client.stores.fleet.ledger.mutes(NOW), NOW)
+    return compose_digest(order, known, client.stores.fleet.ledger.mutes(NOW), NOW)
 
 
 def test_a_digest_reads_like_this(remembered: Client) -> None:
@@ -64,7 +64,7 @@ def test_a_quiet_digest_is_one_line(name: str, changes: dict[str, object], remem
         for each in story.known(remembered, NOW, NOW - timedelta(days=1))
         if each.cluster in order.clusters
     ]
-    compare(name, digest_messages(compose(order, quiet, (), NOW)))
+    compare(name, digest_messages(compose_digest(order, quiet, (), NOW)))
 
 
 def _seen(known: digest.Known) -> dict[str, GatewayState]:
@@ -121,14 +121,16 @@ HOSTILE = st.text(min_size=1, max_size=300) | st.sampled_from(
 def test_whatever_gateways_are_called_the_messages_are_valid(names: list[str], count: int) -> None:
     one = names[0]
     fault = Fault("c", "EG1", one, one, one, "i", BEGAN)
-    lines = tuple(Line(one, f"{names[n % len(names)]}{n}", (fault,) * (n % 4), BEGAN, "U0BOB", n) for n in range(count))
-    drift = (Drifted(one, one, (Drift(one, one, one, one, one, BEGAN),) * 9, BEGAN),) * count
+    lines = tuple(
+        GatewayLine(one, f"{names[n % len(names)]}{n}", (fault,) * (n % 4), BEGAN, "U0BOB", n) for n in range(count)
+    )
+    drift = (DriftedGateway(one, one, (Drift(one, one, one, one, one, BEGAN),) * 9, BEGAN),) * count
     rows = tuple(Row(one, f"{each}{n}", "bud.hhhhhhhhhh") for n, each in enumerate(names * 10))
     found = Digest(
         order=story.order(NOW),
         at=NOW,
         counts=digest.Counts(1, count),
-        unseen=(Unseen(one, one, tuple(names)),) * count,
+        unseen=(Unchecked(one, one, tuple(names)),) * count,
         broke=lines,
         fixed=lines,
         still=lines,

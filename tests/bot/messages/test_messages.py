@@ -21,7 +21,7 @@ from checks.config.configuration import AccessRule
 from checks.doctor.requirement_lines import Requirement
 from checks.model.findings import Status, Verdict
 from tests.bot import stories
-from workers.runs.records import GatewayVerdict, Look, PastRun, Run, RunState, Watch, WatchState
+from workers.runs.records import GatewayVerdict, PastRun, Run, RunState, Watch, WatchCheck, WatchState
 
 HERE = Path(__file__).parent
 NOW = stories.BEGAN + timedelta(seconds=2)
@@ -58,8 +58,8 @@ MENDED = replace(
     ended=stories.BEGAN + timedelta(minutes=9),
 )
 LOOKS = (
-    Look(stories.BEGAN, Verdict.BROKEN, ("The gateway node pool does not exist",), "aaaaaaaaaaa1"),
-    Look(stories.BEGAN + timedelta(minutes=4), Verdict.HEALTHY, (), "aaaaaaaaaaa2"),
+    WatchCheck(stories.BEGAN, Verdict.BROKEN, ("The gateway node pool does not exist",), "aaaaaaaaaaa1"),
+    WatchCheck(stories.BEGAN + timedelta(minutes=4), Verdict.HEALTHY, (), "aaaaaaaaaaa2"),
 )
 GOING = Watch(
     "0a1b2c3d4e5f",

@@ -18,7 +18,7 @@ from workers.doctor.part import REQUIREMENTS, workers
 from workers.queue.app import make_publisher
 from workers.queue.presence import Presence, Process
 from workers.queue.sending import send
-from workers.queue.settings import Settings
+from workers.queue.settings import WorkerSettings
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def one(requirement: str, state: State = State.WRONG, subject: str | None = None
 
 def announce(db: redis.Redis, name: str, version: str = __version__, ago: float = 0) -> None:
     at = datetime.now(UTC) - timedelta(seconds=ago)
-    Presence(db, Settings().prefix).announce(Process(name, version, ("diagnose",), at))
+    Presence(db, WorkerSettings().prefix).announce(Process(name, version, ("diagnose",), at))
 
 
 def test_a_deployment_as_it_should_be_is_well(db: redis.Redis) -> None:
@@ -139,10 +139,10 @@ def test_a_worker_of_another_version(db: redis.Redis) -> None:
 
 
 def test_a_command_that_waits_for_a_worker(db: redis.Redis, server: RedisServer) -> None:
-    publisher = make_publisher(Settings())
+    publisher = make_publisher(WorkerSettings())
     send(publisher, "workers.diagnose", "r1", "diagnose")
     publisher.close()
-    key = f"{Settings().prefix}diagnose"
+    key = f"{WorkerSettings().prefix}diagnose"
     message = str(db.lindex(key, 0))
     assert "1 waiting" in one("queue-age", State.WELL, "diagnose").observed
     head, _, tail = message.partition('"egress_diag_sent": ')
@@ -153,7 +153,7 @@ def test_a_command_that_waits_for_a_worker(db: redis.Redis, server: RedisServer)
 
 
 def test_a_change_that_slack_does_not_show(db: redis.Redis) -> None:
-    db.zadd(f"{Settings().prefix}due", {"run/1": datetime.now(UTC).timestamp() - 120})
+    db.zadd(f"{WorkerSettings().prefix}due", {"run/1": datetime.now(UTC).timestamp() - 120})
     assert "waits for 120 s" in one("queue-age", subject="Slack").observed
 
 

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from checks.config.configuration import Config
 from checks.model.findings import Verdict
 from workers.client import Client, connect
-from workers.fleet.records import Fault, Look, Setting, SweptCluster
-from workers.queue.settings import Settings
+from workers.fleet.records import Fault, GatewayCheck, GatewaySetting, SweptCluster
+from workers.queue.settings import WorkerSettings
 
 PREFIX = "20.50.60.0/30"
 FIELD = ("StaticGatewayConfiguration {}", "status.egressIpPrefix")
@@ -24,12 +24,12 @@ class Truth:
     risk: str = ""
 
 
-def seen(truth: Truth, cluster: str, gateway: str, by: str, at: datetime) -> Look:
+def seen(truth: Truth, cluster: str, gateway: str, by: str, at: datetime) -> GatewayCheck:
     """What a look at this truth finds."""
     faults: tuple[Fault, ...] = ()
     if truth.verdict is Verdict.BROKEN:
         faults = (_fault(truth.check, at),)
-    return Look(
+    return GatewayCheck(
         by=by,
         cluster=cluster,
         gateway=gateway,
@@ -37,7 +37,7 @@ def seen(truth: Truth, cluster: str, gateway: str, by: str, at: datetime) -> Loo
         verdict=truth.verdict,
         faults=faults,
         risks=(_fault(truth.risk, at),) if truth.risk else (),
-        settings=(Setting(FIELD[0].format(gateway), FIELD[1], truth.prefix),),
+        settings=(GatewaySetting(FIELD[0].format(gateway), FIELD[1], truth.prefix),),
         prefix=truth.prefix,
         missing="get pods: forbidden (403)" if truth.verdict is Verdict.INCONCLUSIVE else "",
     )
@@ -55,7 +55,7 @@ Script = Callable[[str, str, datetime], Truth]
 class World:
     """Redis, one scheduler, and workers that do at once what they are sent."""
 
-    settings: Settings
+    settings: WorkerSettings
     config: Config
     script: Script
     gateways: Mapping[str, tuple[str, ...]]

@@ -14,7 +14,7 @@ from checks.model.findings import Verdict
 from tests.workers.fleet.fleet_world import Truth, World, steps
 from workers.fleet import handoff
 from workers.fleet.digest import Digest
-from workers.queue.settings import Settings
+from workers.queue.settings import WorkerSettings
 
 BERLIN = ZoneInfo("Europe/Berlin")
 FLAPPING, FAILING, MOVING, STEADY = "team/flap", "team/fail", "team/move", "team/well"
@@ -65,7 +65,7 @@ def world(redis_url: str) -> World:
         ),
     )
     gateways = {"prod-weu": (FLAPPING, FAILING, STEADY), "prod-neu": (MOVING,)}
-    settings = Settings(redis_url=redis_url, prefix="month:")
+    settings = WorkerSettings(redis_url=redis_url, prefix="month:")
     return World(settings, config, script, gateways, problems, answers)
 
 
@@ -158,7 +158,7 @@ def test_a_shift_is_handed_over_once_and_reminded_of_once(world: World) -> None:
     for now in steps(local("03-12 08:00"), local("03-12 18:00"), 30):
         world.tick(client, now)
     evening = local("03-12 18:00")
-    order = handoff.Order(
+    order = handoff.HandoffOrder(
         "h1", "C0OPS", "U1", evening, timedelta(hours=8), ("prod-weu", "prod-neu"), "U2", "pool is with Azure"
     )
     assert client.stores.fleet.hand_over(order, ())
@@ -176,9 +176,9 @@ def test_a_shift_is_handed_over_once_and_reminded_of_once(world: World) -> None:
     for minutes in (31, 60, 600):
         world.tick(client, evening + timedelta(minutes=minutes))
         assert (client.stores.fleet.handoff_of("h1") or found).reminded
-    revision = client.stores.documents.newest("handoff/h1")
+    revision = client.stores.documents.revision("handoff/h1")
     world.tick(client, evening + timedelta(hours=12))
-    assert client.stores.documents.newest("handoff/h1") == revision
+    assert client.stores.documents.revision("handoff/h1") == revision
     client.close()
 
 
@@ -187,7 +187,7 @@ def test_whoever_has_it_owns_what_is_open_and_the_first_one_counts(world: World)
     for now in steps(local("03-12 15:00"), local("03-12 18:00"), 60):
         world.tick(client, now)
     evening = local("03-12 18:00")
-    order = handoff.Order("h2", "C0OPS", "U1", evening, timedelta(hours=8), ("prod-weu",))
+    order = handoff.HandoffOrder("h2", "C0OPS", "U1", evening, timedelta(hours=8), ("prod-weu",))
     client.stores.fleet.hand_over(order, ())
     taken = client.stores.fleet.take("h2", "U2", evening + timedelta(minutes=3))
     assert taken is not None
@@ -197,7 +197,7 @@ def test_whoever_has_it_owns_what_is_open_and_the_first_one_counts(world: World)
     assert again.taken_by == "U2"
     world.tick(client, evening + timedelta(hours=1))
     assert not (client.stores.fleet.handoff_of("h2") or taken).reminded
-    later = handoff.Order("h3", "C0OPS", "U2", evening + timedelta(hours=1), timedelta(hours=1), ("prod-weu",))
+    later = handoff.HandoffOrder("h3", "C0OPS", "U2", evening + timedelta(hours=1), timedelta(hours=1), ("prod-weu",))
     assert [line.owner for line in client.stores.fleet.preview(later, ()).open] == ["U2"]
     client.close()
 
@@ -206,7 +206,9 @@ def test_an_empty_shift_says_how_often_was_looked(world: World) -> None:
     client = world.connect()
     for now in steps(local("03-02 00:00"), local("03-02 08:00"), 10):
         world.tick(client, now)
-    order = handoff.Order("h4", "C0OPS", "U1", local("03-02 08:00"), timedelta(hours=8), ("prod-weu", "prod-neu"))
+    order = handoff.HandoffOrder(
+        "h4", "C0OPS", "U1", local("03-02 08:00"), timedelta(hours=8), ("prod-weu", "prod-neu")
+    )
     found = client.stores.fleet.preview(order, ())
     assert found.quiet
     assert (found.looked.clusters, found.looked.gateways, found.looked.missed) == (2, 4, 0)

@@ -15,9 +15,9 @@ from tests.clusters.compose import Cluster, named
 from tests.recordings import recording
 from workers.client import Client, connect
 from workers.fleet import digest
-from workers.fleet.records import EventKind
+from workers.fleet.records import TransitionKind
 from workers.fleet.sweeping import Sweeper
-from workers.queue.settings import Settings
+from workers.queue.settings import WorkerSettings
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 CONFIG = Config(clusters=(ClusterConfig(name="prod", bundle=Path("x")), ClusterConfig(name="gone", bundle=Path("y"))))
@@ -26,7 +26,7 @@ GATEWAY = "team-egress/egw"
 
 @pytest.fixture
 def client(redis_url: str) -> Iterator[Client]:
-    found = connect(Settings(redis_url=redis_url), CONFIG)
+    found = connect(WorkerSettings(redis_url=redis_url), CONFIG)
     yield found
     found.close()
 
@@ -147,7 +147,7 @@ def test_a_gateway_taken_out_of_the_profile_is_gone_and_one_that_azure_did_not_t
     worker.sweeper.carry_out("s3", "prod")
     assert client.stores.fleet.ledger.states("prod") == {}
     events = client.stores.fleet.ledger.events("prod", NOW - timedelta(days=1), worker.clock.now)
-    assert [event.kind for event in events] == [EventKind.APPEARED, EventKind.VANISHED]
+    assert [event.kind for event in events] == [TransitionKind.APPEARED, TransitionKind.VANISHED]
 
 
 def test_a_gateway_that_the_sweep_did_not_show_is_not_counted_as_healthy(client: Client) -> None:
@@ -157,7 +157,7 @@ def test_a_gateway_that_the_sweep_did_not_show_is_not_counted_as_healthy(client:
     (swept,) = client.stores.fleet.ledger.sweeps("prod", NOW - timedelta(hours=1), NOW)
     later = replace(swept, at=NOW + timedelta(hours=1), gateways=0, complete=False)
     known = digest.Known("prod", client.stores.fleet.ledger.states("prod"), swept=later)
-    order = digest.Order("d", "C0OPS", ("prod",), NOW + timedelta(hours=1))
-    found = digest.compose(order, [known], (), NOW + timedelta(hours=1))
+    order = digest.DigestOrder("d", "C0OPS", ("prod",), NOW + timedelta(hours=1))
+    found = digest.compose_digest(order, [known], (), NOW + timedelta(hours=1))
     assert (found.counts.healthy, found.counts.unknown) == (0, 1)
     assert [each.gateways for each in found.unseen] == [(GATEWAY,)]

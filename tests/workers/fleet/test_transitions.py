@@ -8,8 +8,8 @@ import pytest
 from checks.model.findings import Evidence, Finding, Severity, Stage, Status, Verdict
 from tests.checks.sources.test_sweep import in_memory
 from tests.clusters.compose import named
-from workers.fleet.records import EventKind, Fault, GatewayState, Look, Setting, Written
-from workers.fleet.transitions import advance, identity_of, look_of, since_well
+from workers.fleet.records import Fault, GatewayCheck, GatewaySetting, GatewayState, TransitionKind, Written
+from workers.fleet.transitions import advance, fault_identity, gateway_check, since_well
 
 T0 = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 PREFIX = "20.50.60.0/30"
@@ -19,22 +19,22 @@ def fault(check: str = "gateway-pool-missing", observed: str = "gwpol", at: date
     return Fault(check, "EG407", "The pool is missing", "pool gwpol", "It is missing.", f"{check}/{observed}", at)
 
 
-def look(hours: float, verdict: Verdict, *faults: Fault, **changes: object) -> Look:
+def look(hours: float, verdict: Verdict, *faults: Fault, **changes: object) -> GatewayCheck:
     at = T0 + timedelta(hours=hours)
-    seen = Look(
+    seen = GatewayCheck(
         by=f"sweep-{hours}",
         cluster="prod",
         gateway="team/egw",
         at=at,
         verdict=verdict,
         faults=tuple(replace(each, since=at) for each in faults),
-        settings=(Setting("StaticGatewayConfiguration team/sgc", "status.egressIpPrefix", PREFIX),),
+        settings=(GatewaySetting("StaticGatewayConfiguration team/sgc", "status.egressIpPrefix", PREFIX),),
         prefix=PREFIX,
     )
     return replace(seen, **changes)  # type: ignore[arg-type]
 
 
-def played(*looks: Look) -> tuple[GatewayState, list[tuple[EventKind, float]]]:
+def played(*looks: GatewayCheck) -> tuple[GatewayState, list[tuple[TransitionKind, float]]]:
     state: GatewayState | None = None
     told = []
     for each in looks:
@@ -50,60 +50,64 @@ BROKEN, HEALTHY, LOST = Verdict.BROKEN, Verdict.HEALTHY, Verdict.INCONCLUSIVE
 def test_an_outage_begins_once_and_ends_once() -> None:
     looks = [look(0, HEALTHY), look(1, BROKEN, fault()), look(2, BROKEN, fault()), look(3, HEALTHY)]
     state, told = played(*looks)
-    assert told == [(EventKind.APPEARED, 0), (EventKind.BROKE, 1), (EventKind.FIXED, 3)]
+    assert told == [(TransitionKind.APPEARED, 0), (TransitionKind.BROKE, 1), (TransitionKind.FIXED, 3)]
     assert state.since == T0 + timedelta(hours=3)
 
 
 def test_not_being_able_to_look_neither_ends_an_outage_nor_begins_one() -> None:
     state, told = played(look(0, HEALTHY), look(1, BROKEN, fault()), look(2, LOST), look(3, LOST))
-    assert told[1:] == [(EventKind.BROKE, 1), (EventKind.LOST, 2)]
+    assert told[1:] == [(TransitionKind.BROKE, 1), (TransitionKind.INCONCLUSIVE, 2)]
     assert state.broken
     assert state.since == T0 + timedelta(hours=1)
     assert state.unseen == T0 + timedelta(hours=2)
     _, told = played(
         look(0, HEALTHY), look(1, BROKEN, fault()), look(2, LOST), look(3, BROKEN, fault()), look(5, HEALTHY)
     )
-    assert told[2:] == [(EventKind.LOST, 2), (EventKind.SEEN, 3), (EventKind.FIXED, 5)]
+    assert told[2:] == [(TransitionKind.INCONCLUSIVE, 2), (TransitionKind.CONCLUSIVE, 3), (TransitionKind.FIXED, 5)]
 
 
 def test_a_fault_that_stays_keeps_its_beginning_when_another_joins_it() -> None:
     other = fault("istiod-unhealthy")
     state, told = played(look(0, BROKEN, fault()), look(1, BROKEN, fault(), other))
-    assert told[2:] == [(EventKind.OTHERWISE, 1)]
+    assert told[2:] == [(TransitionKind.OTHER_FAULTS, 1)]
     assert [each.since for each in state.faults] == [T0, T0 + timedelta(hours=1)]
 
 
 def test_the_same_look_twice_and_a_look_that_comes_late_change_nothing() -> None:
     first, second = look(0, HEALTHY), look(1, BROKEN, fault())
     state, told = played(first, second, second, replace(first, by="late"))
-    assert told == [(EventKind.APPEARED, 0), (EventKind.BROKE, 1)]
+    assert told == [(TransitionKind.APPEARED, 0), (TransitionKind.BROKE, 1)]
     assert state.broken
 
 
 def test_another_range_is_an_event_of_its_own_also_when_there_was_none_in_between() -> None:
     none, other = look(1, BROKEN, fault(), settings=(), prefix=""), look(2, HEALTHY, prefix="20.50.61.0/30")
     state, told = played(look(0, HEALTHY), none, other)
-    assert (EventKind.PREFIX, 2) in told
+    assert (TransitionKind.PREFIX, 2) in told
     assert state.prefix == "20.50.61.0/30"
     _, events = advance(played(look(0, HEALTHY), none)[0], other)
-    (moved,) = next(each.drift for each in events if each.kind is EventKind.PREFIX)
+    (moved,) = next(each.drift for each in events if each.kind is TransitionKind.PREFIX)
     assert (moved.before, moved.after) == (PREFIX, "20.50.61.0/30")
 
 
 def test_what_was_set_when_it_last_worked_is_remembered_through_an_outage() -> None:
     key = ("StaticGatewayConfiguration team/sgc", "spec.gatewayNodepoolName")
     written = (Written(key[0], T0 + timedelta(minutes=50), "kubectl-edit"),)
-    healthy = look(0, HEALTHY, settings=(Setting(*key, "gwpool"),))
-    wrong = look(1, BROKEN, fault(), settings=(Setting(*key, "gwpol"),), written=written)
+    healthy = look(0, HEALTHY, settings=(GatewaySetting(*key, "gwpool"),))
+    wrong = look(1, BROKEN, fault(), settings=(GatewaySetting(*key, "gwpol"),), written=written)
     state, told = played(healthy, wrong, replace(wrong, by="again", at=T0 + timedelta(hours=2)))
-    assert (EventKind.DRIFT, 1) in told
+    assert (TransitionKind.DRIFT, 1) in told
     (drift,) = since_well(state)
     assert (drift.field, drift.before, drift.after, drift.who) == (key[1], "gwpool", "gwpol", "kubectl-edit")
 
 
 def test_a_setting_that_could_not_be_read_has_not_changed() -> None:
     state, told = played(look(0, HEALTHY), look(1, LOST, settings=(), prefix="", missing="forbidden"), look(2, HEALTHY))
-    assert [kind for kind, _ in told] == [EventKind.APPEARED, EventKind.LOST, EventKind.SEEN]
+    assert [kind for kind, _ in told] == [
+        TransitionKind.APPEARED,
+        TransitionKind.INCONCLUSIVE,
+        TransitionKind.CONCLUSIVE,
+    ]
     assert state.settings
 
 
@@ -123,15 +127,18 @@ def finding(observed: str, summary: str = "It fails.") -> Finding:
     ],
 )
 def test_time_and_wording_make_no_finding_new(one: str, other: str) -> None:
-    assert identity_of(finding(one)) == identity_of(finding(other, "Said otherwise."))
+    assert fault_identity(finding(one)) == fault_identity(finding(other, "Said otherwise."))
 
 
 def test_other_facts_make_a_finding_new() -> None:
-    assert identity_of(finding("pool gwpol")) != identity_of(finding("pool gwpoool"))
+    assert fault_identity(finding("pool gwpol")) != fault_identity(finding("pool gwpoool"))
 
 
 def test_a_report_gives_its_settings_and_its_range() -> None:
     (report,) = in_memory(named("base")).reports
-    seen = look_of(report, "x", T0)
+    seen = gateway_check(report, "x", T0)
     assert seen.prefix == PREFIX
-    assert Setting("StaticGatewayConfiguration team-egress/sgc", "spec.gatewayNodepoolName", "gwpool") in seen.settings
+    assert (
+        GatewaySetting("StaticGatewayConfiguration team-egress/sgc", "spec.gatewayNodepoolName", "gwpool")
+        in seen.settings
+    )

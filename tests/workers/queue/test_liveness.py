@@ -11,36 +11,36 @@ import pytest
 import redis
 
 from tests.redis_server import RedisServer
-from workers.queue.liveness import STALE, trouble
-from workers.queue.settings import Settings
+from workers.queue.liveness import STALE_AFTER, restart_reason
+from workers.queue.settings import WorkerSettings
 
 
-def settings(url: str, file: Path | None, password: str = "") -> Settings:
-    return Settings(REDIS_URL=url, EGRESS_DIAG_HEARTBEAT=file, REDIS_PASSWORD=password)
+def settings(url: str, file: Path | None, password: str = "") -> WorkerSettings:
+    return WorkerSettings(REDIS_URL=url, EGRESS_DIAG_HEARTBEAT=file, REDIS_PASSWORD=password)
 
 
 def test_a_file_that_was_touched_lately_is_a_worker_that_works(tmp_path: Path) -> None:
     file = tmp_path / "heartbeat"
     file.touch()
     # Redis is not asked: port 1 answers nobody.
-    assert trouble(settings("redis://127.0.0.1:1/0", file), file.stat().st_mtime + STALE - 1) is None
+    assert restart_reason(settings("redis://127.0.0.1:1/0", file), file.stat().st_mtime + STALE_AFTER - 1) is None
 
 
 def test_a_worker_that_does_nothing_though_redis_answers_is_stuck(redis_url: str, tmp_path: Path) -> None:
     file = tmp_path / "heartbeat"
     file.touch()
-    found = trouble(settings(redis_url, file), file.stat().st_mtime + 300)
+    found = restart_reason(settings(redis_url, file), file.stat().st_mtime + 300)
     assert found == "nothing was done for 300 s, though Redis answers"
 
 
 def test_a_worker_that_has_done_nothing_yet_is_not_started(redis_url: str, tmp_path: Path) -> None:
-    assert trouble(settings(redis_url, tmp_path / "none"), 0) == "nothing was done yet, though Redis answers"
+    assert restart_reason(settings(redis_url, tmp_path / "none"), 0) == "nothing was done yet, though Redis answers"
 
 
 def test_while_redis_is_down_nobody_is_started_again(tmp_path: Path, free_port: int) -> None:
     file = tmp_path / "heartbeat"
     file.touch()
-    assert trouble(settings(f"redis://127.0.0.1:{free_port}/0", file), file.stat().st_mtime + 3600) is None
+    assert restart_reason(settings(f"redis://127.0.0.1:{free_port}/0", file), file.stat().st_mtime + 3600) is None
 
 
 def test_a_worker_with_an_old_password_is_started_again_to_read_the_new_one(tmp_path: Path) -> None:
@@ -49,20 +49,22 @@ def test_a_worker_with_an_old_password_is_started_again_to_read_the_new_one(tmp_
     try:
         with redis.Redis(port=server.port) as client:
             client.config_set("requirepass", "new/pass+word==")
-        assert "Redis refuses" in str(trouble(settings(server.url, tmp_path / "none", "old"), 0))
+        assert "Redis refuses" in str(restart_reason(settings(server.url, tmp_path / "none", "old"), 0))
         # The right one is nothing to start again for, though characters of it have a meaning in an address.
-        assert "though Redis answers" in str(trouble(settings(server.url, tmp_path / "none", "new/pass+word=="), 0))
+        assert "though Redis answers" in str(
+            restart_reason(settings(server.url, tmp_path / "none", "new/pass+word=="), 0)
+        )
     finally:
         server.kill()
 
 
 def test_the_password_never_shows_in_the_settings_words() -> None:
-    shown = repr(Settings(REDIS_URL="redis://bot@redis:6379/0", REDIS_PASSWORD="p@ss/word").redis_password)
+    shown = repr(WorkerSettings(REDIS_URL="redis://bot@redis:6379/0", REDIS_PASSWORD="p@ss/word").redis_password)
     assert "p@ss" not in shown
 
 
 def test_the_password_goes_into_the_address_fit_for_it() -> None:
-    config = Settings(
+    config = WorkerSettings(
         REDIS_URL="rediss://bot:stale@redis.example:6380/2?ssl_cert_reqs=required", REDIS_PASSWORD="a/b=:@"
     )
     assert config.redis_url == "rediss://bot:a%2Fb%3D%3A%40@redis.example:6380/2?ssl_cert_reqs=required"
@@ -70,11 +72,11 @@ def test_the_password_goes_into_the_address_fit_for_it() -> None:
 
 def test_an_encrypted_redis_is_always_verified() -> None:
     """Celery's transport takes any certificate where the address does not say otherwise; redis-py's own takes none."""
-    assert Settings(REDIS_URL="rediss://redis.example:6380/0").redis_url.endswith("/0?ssl_cert_reqs=required")
+    assert WorkerSettings(REDIS_URL="rediss://redis.example:6380/0").redis_url.endswith("/0?ssl_cert_reqs=required")
     named = "rediss://redis.example:6380/0?ssl_ca_certs=/etc/ca.crt"
-    assert Settings(REDIS_URL=named).redis_url == f"{named}&ssl_cert_reqs=required"
+    assert WorkerSettings(REDIS_URL=named).redis_url == f"{named}&ssl_cert_reqs=required"
     chosen = "rediss://redis.example:6380/0?ssl_cert_reqs=none"
-    assert Settings(REDIS_URL=chosen).redis_url == chosen
+    assert WorkerSettings(REDIS_URL=chosen).redis_url == chosen
 
 
 ROLES = {"worker": ["worker", "--concurrency", "1"], "beat": ["beat"], "courier": ["bot", "--role", "courier"]}

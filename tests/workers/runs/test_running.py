@@ -28,7 +28,7 @@ from tests.loopback.kube import TOKEN, KubeServer
 from tests.redis_server import RedisServer, find_free_port
 from workers.client import Client, connect
 from workers.queue.presence import Presence
-from workers.queue.settings import Settings
+from workers.queue.settings import WorkerSettings
 from workers.runs.records import Order, Run, RunState, Target
 
 pytestmark = pytest.mark.slow
@@ -108,7 +108,7 @@ def installation(folder: Path, clusters: str) -> Iterator[Installation]:
         "SLACK_SIGNING_SECRET": "made-up-signing-secret",
         "SLACK_API_URL": "http://127.0.0.1:1/api/",
     }
-    client = connect(Settings(REDIS_URL=server.url), load(config))
+    client = connect(WorkerSettings(REDIS_URL=server.url), load(config))
     made = Installation(folder, server, config, client, environment)
     try:
         yield made
@@ -178,7 +178,7 @@ def test_logs_metrics_and_presence_of_each_process(replay: Installation) -> None
 def processes_are_known(replay: Installation) -> None:
     """Each is there with its version and queues, and gone when it has ended."""
     with redis.Redis.from_url(replay.redis.url, decode_responses=True) as db:
-        present = Presence(db, Settings().prefix)
+        present = Presence(db, WorkerSettings().prefix)
         found = {process.role: process for process in present.present(datetime.now(UTC))}
         assert {role: process.version for role, process in found.items()} == dict.fromkeys(
             ("worker", "beat", "courier"), __version__

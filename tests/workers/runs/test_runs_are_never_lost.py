@@ -15,11 +15,11 @@ from checks.model.findings import Finding, Severity, Stage, Status
 from tests.clusters.compose import compose, named, write_bundle
 from workers.client import Client, connect
 from workers.queue.connection import Unavailable
-from workers.queue.settings import Settings
-from workers.runs.clusters import Clusters
+from workers.queue.settings import WorkerSettings
+from workers.runs.clusters import ClusterSources
 from workers.runs.records import Order, RunState, Target
-from workers.tasks.execution import MOST_ATTEMPTS, Diagnoser
-from workers.tasks.janitor import sweep
+from workers.tasks.execution import MAX_RUN_ATTEMPTS, Diagnoser
+from workers.tasks.janitor import run_janitor
 
 ORDER = Order(Target("base", "egw", "team-egress"), "U0ALICE", "C0OPS", "command/1")
 FINDING = Finding("a-fault", "EG1", Stage.ISTIO, Severity.BLOCKS, (), "A fault", Status.PASS, "Fine.")
@@ -71,14 +71,14 @@ def config(folder: Path) -> Config:
 
 @pytest.fixture
 def client(redis_url: str, config: Config) -> Iterator[Client]:
-    found = connect(Settings(REDIS_URL=redis_url, EGRESS_DIAG_LEASE=2, EGRESS_DIAG_TICK=1), config)
+    found = connect(WorkerSettings(REDIS_URL=redis_url, EGRESS_DIAG_LEASE=2, EGRESS_DIAG_TICK=1), config)
     yield found
     found.close()
 
 
 @pytest.fixture
 def diagnoser(client: Client, config: Config) -> Diagnoser:
-    return Diagnoser(client.stores, Clusters(config))
+    return Diagnoser(client.stores, ClusterSources(config))
 
 
 def queued(redis_client: redis.Redis, queue: str = "diagnose") -> int:
@@ -188,7 +188,7 @@ def test_a_cluster_that_cannot_be_opened_is_refused_with_the_reason(client: Clie
 
 def test_a_run_that_takes_its_worker_down_is_ended_with_a_token(client: Client, diagnoser: Diagnoser) -> None:
     run = client.start(ORDER).run
-    for _ in range(MOST_ATTEMPTS):
+    for _ in range(MAX_RUN_ATTEMPTS):
         client.stores.runs.begin(run.id, 10)
     diagnoser.carry_out(run.id)
     found = client.run(run.id)
@@ -202,16 +202,16 @@ def test_the_janitor_sends_again_what_nobody_holds_and_not_at_every_tick(
 ) -> None:
     run = client.start(ORDER).run
     redis_client.delete("egress-diag:diagnose")
-    sweep(client.stores)
+    run_janitor(client.stores)
     assert queued(redis_client) == 0, "it may still wait in the queue"
     client.stores.runs.begin(run.id, 10)
-    sweep(client.stores)
-    sweep(client.stores)
+    run_janitor(client.stores)
+    run_janitor(client.stores)
     assert queued(redis_client) == 1
     lease = client.stores.runs.lease(run.id, 10)
     assert lease.acquire()
     redis_client.delete("egress-diag:diagnose", f"egress-diag:run:{run.id}:resent")
-    sweep(client.stores)
+    run_janitor(client.stores)
     assert queued(redis_client) == 0, "somebody holds it"
     lease.release()
 
@@ -220,7 +220,7 @@ def test_the_janitor_ends_what_found_no_worker_for_half_an_hour(client: Client, 
     run = client.start(ORDER).run
     long_ago = (datetime.now(UTC) - timedelta(minutes=31)).isoformat()
     redis_client.hset(f"egress-diag:run:{run.id}", "created", long_ago)
-    sweep(client.stores)
+    run_janitor(client.stores)
     found = client.run(run.id)
     assert found is not None
     assert found.state is RunState.FAILED
@@ -230,13 +230,13 @@ def test_the_janitor_ends_what_found_no_worker_for_half_an_hour(client: Client, 
 def test_the_janitor_tells_the_courier_what_slack_does_not_show(client: Client, redis_client: redis.Redis) -> None:
     run = client.start(ORDER).run
     redis_client.delete("egress-diag:courier")
-    sweep(client.stores)
+    run_janitor(client.stores)
     assert queued(redis_client, "courier") == 0, "word is under way"
     for key in redis_client.scan_iter("egress-diag:told:*"):
         redis_client.delete(key)
     redis_client.zadd("egress-diag:due", {f"run/{run.id}": 0})
-    sweep(client.stores)
-    sweep(client.stores)
+    run_janitor(client.stores)
+    run_janitor(client.stores)
     assert queued(redis_client, "courier") == 1
 
 
@@ -257,7 +257,7 @@ def test_a_remarked_run_is_kept_for_a_year(client: Client, diagnoser: Diagnoser,
 
 
 def test_without_redis_an_order_is_refused_at_once(config: Config) -> None:
-    client = connect(Settings(REDIS_URL="redis://127.0.0.1:1/0"), config)
+    client = connect(WorkerSettings(REDIS_URL="redis://127.0.0.1:1/0"), config)
     began = datetime.now(UTC)
     with pytest.raises(Unavailable):
         client.start(ORDER)

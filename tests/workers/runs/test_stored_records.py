@@ -30,7 +30,7 @@ from workers.client import Client
 from workers.client.stores import Stores
 from workers.queue.app import make_publisher
 from workers.queue.presence import Presence, Process
-from workers.queue.settings import Settings
+from workers.queue.settings import WorkerSettings
 from workers.runs.records import (
     LISTING_JSON,
     ORDER_JSON,
@@ -38,11 +38,11 @@ from workers.runs.records import (
     Delivered,
     Listing,
     ListingState,
-    Look,
     Order,
     RunState,
     Target,
     Watch,
+    WatchCheck,
     WatchState,
 )
 
@@ -128,7 +128,7 @@ REPORT_OF_HOST = Report(
 
 @pytest.fixture
 def client(redis_url: str) -> Iterator[Client]:
-    settings = Settings(REDIS_URL=redis_url)
+    settings = WorkerSettings(REDIS_URL=redis_url)
     redis = Redis.from_url(redis_url, decode_responses=True)
     for key, ((kind, value),) in ((key, tuple(of.items())) for key, of in STORED.items()):
         match kind:
@@ -196,8 +196,8 @@ def test_a_stored_watch_reads_and_is_due(client: Client) -> None:
         state=WatchState.GOING,
         looks=2,
         good=1,
-        last=Look(MOMENT, None, ("a problem",), "r2"),
-        changes=(Look(MOMENT, Verdict.BROKEN, ("No egress IP prefix",), "r1"),),
+        last=WatchCheck(MOMENT, None, ("a problem",), "r2"),
+        changes=(WatchCheck(MOMENT, Verdict.BROKEN, ("No egress IP prefix",), "r1"),),
         run="r3",
     )
     assert json.loads(WATCH_JSON.dump_json(watch)).keys() == stored(f"watch:{WATCH}").keys()
@@ -222,7 +222,7 @@ def test_a_stored_listing_a_choice_a_delivery_and_a_process_read(client: Client)
         "listing00001", "prod", "U0ALICE", "C0OPS", response_url, ListingState.DONE, gateways, at=MOMENT
     )
     assert json.loads(LISTING_JSON.dump_json(listing)).keys() == stored("listing:listing00001").keys()
-    assert client.stores.places.last_choice("C0OPS") == Target("prod", "egw", "payments")
+    assert client.stores.conversations.last_choice("C0OPS") == Target("prod", "egw", "payments")
     place = Delivered("parent", "C0OPS", "1700000000.000200", "abc123")
     assert client.stores.documents.deliveries("run/x").slots == {"parent": place}
     processes = Presence(client.stores.redis, client.stores.settings.prefix).present(MOMENT)

@@ -1,4 +1,4 @@
-"""What places in Slack stand for: the run of a thread, the last choice of a channel, requests that were seen already."""
+"""What is remembered of a conversation: the run of a thread, the last target of a channel, requests that arrived before."""
 
 from redis import Redis
 
@@ -8,8 +8,8 @@ SEEN = 3600
 """Seconds for which a request is remembered; Slack repeats within minutes."""
 
 
-class Places:
-    """Small things remembered by place. Every method may raise `connection.Unavailable`."""
+class Conversations:
+    """Requests, threads and targets by channel. Every method may raise `connection.Unavailable`."""
 
     def __init__(self, redis: Redis, prefix: str, keep: int) -> None:
         self.redis = redis
