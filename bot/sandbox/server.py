@@ -227,7 +227,7 @@ class SandboxServer:
         """What was sent to the bot, in order."""
         return tuple(delivery for delivery in self._deliverer.deliveries() if kind in {None, delivery.kind})
 
-    def wait_until(self, condition: Callable[[], T | None], timeout: float = 5.0) -> T:
+    def wait_until(self, condition: Callable[[], T | None], timeout: float = 30.0) -> T:
         """Waits for the condition to be true, and returns what it gave; TimeoutError tells what is shown instead."""
         deadline = time.monotonic() + timeout
         while True:

@@ -25,6 +25,9 @@ T = TypeVar("T")
 REDRAWN = (StaleElementReferenceException, ElementNotInteractableException, ElementClickInterceptedException)
 """What an element says that is being redrawn: look again."""
 
+WITHIN = 20
+"""Seconds for whatever the page shall show; an answer is there in less than one, unless the machine is busy."""
+
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -76,19 +79,32 @@ class Page:
 
         self.wait(done, f"cannot type into {selector}")
 
+    def clear(self, selector: str) -> None:
+        """Empties the first such field; where it is redrawn in between, its successor."""
+
+        def cleared(_: Any) -> bool:
+            self.find(selector).clear()
+            return True
+
+        self.wait(cleared, f"cannot empty {selector}")
+
     def wait(self, condition: Callable[[Any], T | None], otherwise: str) -> T:
         """What the condition gives, as soon as that is something; elements may be redrawn meanwhile."""
-        waiting = WebDriverWait(self.driver, 5, 0.05, ignored_exceptions=REDRAWN)
+        waiting = WebDriverWait(self.driver, WITHIN, 0.05, ignored_exceptions=REDRAWN)
         found = waiting.until(lambda driver: condition(driver) or False, otherwise)
         assert found is not False
         return found
+
+    def text(self, selector: str) -> str:
+        """What stands in the first such element, found and read in one go."""
+        return self.wait(lambda _: self.find(selector).text, f"nothing stands in {selector}")
 
     def says(self, text: str, selector: str = "#main .scroll") -> None:
         """Waits until the text stands there."""
         self.wait(lambda _: text in self.find(selector).text, f"{text!r} is not in {selector}")
 
     def type(self, text: str, selector: str = "#main .composer textarea") -> None:
-        self.find(selector).send_keys(text, Keys.ENTER)
+        self.keys(selector, text, Keys.ENTER)
 
     def count(self, selector: str) -> int:
         return len(self.driver.find_elements("css selector", selector))

@@ -8,6 +8,7 @@ from celery import Celery
 from workers.queue.liveness import Heartbeat
 from workers.queue.presence import Announced
 from workers.queue.settings import WorkerSettings, worker_settings
+from workers.queue.stopping import BoundedStop
 
 DIAGNOSE_QUEUE = "diagnose"
 COURIER_QUEUE = "courier"
@@ -21,6 +22,7 @@ DELIVER = "bot.courier.deliver"
 def make_app(config: WorkerSettings) -> Celery:
     """The Celery application with these settings; used by every process that takes tasks."""
     app = Celery("egress-diag", broker=config.redis_url)
+    app.steps["worker"].add(BoundedStop)
     app.steps["consumer"].add(Heartbeat)
     app.steps["consumer"].add(Announced)
     app.conf.update(

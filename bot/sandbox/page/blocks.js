@@ -1,16 +1,46 @@
 // Block Kit as nodes. `where` says what the elements belong to: {channel, ts} or {view_id}.
-import { h, safeUrl } from "./dom.js";
+import { h, keep, safeUrl } from "./dom.js";
 import { control } from "./elements.js";
 import { channelNode, emojiNode, formatDate, groupNode, linkNode, markdown, mrkdwn, plainText, textObject, userNode } from "./mrkdwn.js";
 
 /** The nodes of blocks. `page` offers press, lookUp, confirm, files, errors and drafts. */
 export function renderBlocks(blocks, where, page) {
-  return blocks.map((block) => {
-    const draw = BLOCKS[block.type];
-    const node = draw ? draw(block, where, page) : h("div", { class: "unknown" }, `[${block.type}]`);
-    node.dataset.blockId = block.block_id;
-    return node;
+  return blocks.map((block) => blockNode(block, where, page));
+}
+
+/** Makes these blocks the children of an element, and keeps the nodes of those that have not changed. */
+export function keepBlocks(parent, blocks, where, page, ...further) {
+  const items = blocks.map((block, index) => {
+    const item = { key: `${index} ${block.type}`, shows: shown(block, page), draw: () => blockNode(block, where, page) };
+    if (block.type === "actions") item.update = (node) => keep(node, block.elements.map((each) => elementItem(each, block, where, page)));
+    return item;
   });
+  keep(parent, [...items, ...further]);
+  // An update gives every block without an id a new one.
+  blocks.forEach((block, index) => {
+    parent.childNodes[index].dataset.blockId = block.block_id;
+  });
+}
+
+function blockNode(block, where, page) {
+  const draw = BLOCKS[block.type];
+  const node = draw ? draw(block, where, page) : h("div", { class: "unknown" }, `[${block.type}]`);
+  node.dataset.blockId = block.block_id;
+  return node;
+}
+
+/** What a block's node depends on. A field belongs to its block's id, a button is sent with the id that the block has then. */
+function shown(block, page) {
+  const elements = [...(block.elements ?? []), block.accessory ?? {}, block.element ?? {}];
+  const pressed = elements.every(({ type }) => !FIELDS.test(type ?? ""));
+  const files = /slack_file/.test(JSON.stringify(block)) ? page.files().length : 0;
+  return JSON.stringify([pressed ? { ...block, block_id: "" } : block, files]);
+}
+
+const FIELDS = /input|select|checkboxes|radio_buttons|picker/;
+
+function elementItem(item, block, where, page) {
+  return { key: item.action_id, shows: shown({ ...block, elements: [item] }, page), draw: () => element(item, block, where, page) };
 }
 
 const BLOCKS = {
@@ -33,8 +63,11 @@ const BLOCKS = {
       part.type === "image"
         ? h("img", { class: "context-image", src: imageUrl(part, page), alt: part.alt_text })
         : h("span", { class: "text" }, ...textObject(part)))),
-  actions: (block, where, page) =>
-    h("div", { class: "block actions" }, block.elements.map((item) => element(item, block, where, page))),
+  actions: (block, where, page) => {
+    const node = h("div", { class: "block actions" });
+    keep(node, block.elements.map((item) => elementItem(item, block, where, page)));
+    return node;
+  },
   image: (block, where, page) =>
     h(
       "figure",

@@ -13,6 +13,25 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
+/**
+ * Makes these items the children of an element. A node whose item shows what it showed stays, with its focus and under the pointer.
+ * An item has a `key` of its own among them, `shows` (what its node depends on), `draw`, and perhaps `update` for a node that changes in place.
+ */
+export function keep(parent, items) {
+  const known = new Map([...parent.childNodes].map((node) => [node.key, node]));
+  const nodes = items.filter(Boolean).map(({ key, shows, draw, update }) => {
+    let node = known.get(key);
+    if (!node || (node.shows !== shows && !update)) node = draw();
+    if (update && node.shows !== shows) update(node);
+    return Object.assign(node, { key, shows });
+  });
+  const kept = new Set(nodes);
+  for (const node of [...parent.childNodes]) if (!kept.has(node)) node.remove();
+  nodes.forEach((node, index) => {
+    if (parent.childNodes[index] !== node) parent.insertBefore(node, parent.childNodes[index] ?? null);
+  });
+}
+
 /** Asks the sandbox to do something as the person who looks at the page. */
 export async function ask(action, body) {
   const response = await fetch(`/sandbox/${action}`, {

@@ -1,11 +1,11 @@
 // The page: one store of what the workspace shows to this person, redrawn when a change arrives.
-import { renderBlocks } from "./blocks.js";
+import { keepBlocks } from "./blocks.js";
 import { composer } from "./composer.js";
-import { ask, dayOf, h, timeOf } from "./dom.js";
+import { ask, dayOf, h, keep, timeOf } from "./dom.js";
 import { confirmDialog, popUpMenu, renderModal } from "./dialogs.js";
 import { drawMessages, fileCard, itemOf } from "./messages.js";
 import { names } from "./mrkdwn.js";
-import { renderSidebar } from "./sidebar.js";
+import { drawSidebar } from "./sidebar.js";
 
 const $ = (id) => document.getElementById(id);
 export const store = {
@@ -151,7 +151,8 @@ export const page = {
     node?.classList.add("busy");
     store.trouble.delete(placeKey(where));
     const answer = await ask("press", {
-      user: store.me, ...same(where), block_id: block.block_id, action_id: element.action_id, given, values: page.values(where),
+      user: store.me, ...same(where), block_id: node?.closest("[data-block-id]")?.dataset.blockId ?? block.block_id, action_id: element.action_id, given,
+      values: page.values(where),
     });
     node?.classList.remove("busy");
     if (!answer.ok) store.trouble.set(placeKey(where), answer.error);
@@ -176,7 +177,7 @@ export function draw() {
   waiting = true;
   requestAnimationFrame(() => {
     waiting = false;
-    $("sidebar").replaceChildren(...renderSidebar());
+    drawSidebar($("sidebar"));
     document.body.classList.toggle("menu-open", store.menuOpen);
     $("shade").hidden = !store.menuOpen;
     document.body.classList.toggle("thread-open", store.thread !== null);
@@ -250,9 +251,9 @@ function channelItems() {
   let before = null;
   for (const message of inChannel(channelOfPlace())) {
     const day = dayOf(message.ts);
-    if (!before || dayOf(before.ts) !== day) items.push({ id: `day ${day}`, draw: () => h("div", { class: "day" }, h("span", {}, day)) });
+    if (!before || dayOf(before.ts) !== day) items.push({ key: `day ${day}`, draw: () => h("div", { class: "day" }, h("span", {}, day)) });
     if (store.newFrom && (!before || Number(before.ts) <= Number(store.newFrom)) && Number(message.ts) > Number(store.newFrom)) {
-      items.push({ id: "new", draw: () => h("div", { class: "new" }, h("span", {}, "New")) });
+      items.push({ key: "new", draw: () => h("div", { class: "new" }, h("span", {}, "New")) });
       before = null;
     }
     items.push(itemOf(message, before, false));
@@ -269,16 +270,14 @@ function fileList() {
 }
 
 function drawHome(scroll) {
-  const id = JSON.stringify([store.home, store.trouble.get(store.home?.id), store.files.length]);
-  if (scroll.drawn === id) return;
-  scroll.drawn = id;
   const view = store.home;
   const trouble = view && store.trouble.get(view.id);
-  scroll.replaceChildren(
+  const notice = trouble && { key: "trouble", shows: trouble, draw: () => h("div", { class: "trouble", role: "alert" }, `⚠ This did not work (${trouble}). Try again.`) };
+  keep(scroll, [
     view
-      ? h("div", { class: "home" }, ...renderBlocks(view.blocks, { view_id: view.id }, page), trouble && h("div", { class: "trouble", role: "alert" }, `⚠ This did not work (${trouble}). Try again.`))
-      : h("div", { class: "empty" }, "This app has published no home view yet."),
-  );
+      ? { key: `home ${view.id}`, shows: {}, draw: () => h("div", { class: "home" }), update: (node) => keepBlocks(node, view.blocks, { view_id: view.id }, page, notice) }
+      : { key: "empty", draw: () => h("div", { class: "empty" }, "This app has published no home view yet.") },
+  ]);
 }
 
 function drawThread() {
@@ -303,7 +302,7 @@ function drawThread() {
   const replies = inThread(channel, ts);
   const items = parent ? [itemOf(parent, null, true)] : [];
   const counted = replies.filter((reply) => !reply.only_for).length;
-  if (counted) items.push({ id: `count ${counted}`, draw: () => h("div", { class: "count" }, h("span", {}, `${counted} ${counted === 1 ? "reply" : "replies"}`)) });
+  if (counted) items.push({ key: "count", shows: counted, draw: () => h("div", { class: "count" }, h("span", {}, `${counted} ${counted === 1 ? "reply" : "replies"}`)) });
   replies.forEach((reply, index) => items.push(itemOf(reply, index ? replies[index - 1] : null, true)));
   drawMessages(pane.querySelector(".scroll"), items);
 }

@@ -1,5 +1,5 @@
 // The list of channels, and who looks.
-import { ask, h } from "./dom.js";
+import { ask, h, keep } from "./dom.js";
 import { popUpMenu } from "./dialogs.js";
 import { avatarOf } from "./messages.js";
 import { go, store, switchUser, unreadIn } from "./page.js";
@@ -15,40 +15,60 @@ const FAULTS = [
   ["Make everything work again", { name: "clear" }],
 ];
 
-export function renderSidebar() {
+/** Draws what has changed in the list: a row stays under the pointer while messages arrive elsewhere. */
+export function drawSidebar(sidebar) {
+  keep(sidebar, [
+    { key: "team", draw: () => h("div", { class: "team" }, h("b", {}, "Sandbox"), h("span", {}, "a local stand-in for Slack")) },
+    { key: "places", shows: {}, draw: () => h("div", { class: "places" }), update: (places) => keep(places, placesOf()) },
+    { key: "whoami", shows: JSON.stringify([store.me, [...store.users.values()]]), draw: whoami },
+  ]);
+}
+
+function placesOf() {
   const channels = [...store.channels.values()].filter((channel) => !channel.im && channel.members.includes(store.me));
+  const title = (text) => ({ key: text, draw: () => h("h2", {}, text) });
   return [
-    h("div", { class: "team" }, h("b", {}, "Sandbox"), h("span", {}, "a local stand-in for Slack")),
-    h(
-      "div",
-      { class: "places" },
-      h("h2", {}, "Channels"),
-      channels.map((channel) => row(channel.id, channel.archived ? "▫" : channel.private ? "🔒" : "#", channel.name, channel.archived)),
-      h("h2", {}, "Apps"),
-      row("home", h("img", { class: "avatar tiny", src: "/page/icon.svg", alt: "" }), store.app.name),
-      h("h2", {}, "More"),
-      row("files", "▤", "Files"),
-      h("button", { type: "button", class: "row", onclick: (event) => {
-        event.stopPropagation();
-        popUpMenu(event.currentTarget, FAULTS.map(([label, fault]) => ({ nodes: [label], value: fault.name, choose: () => ask("faults", fault) })));
-      } }, h("span", { class: "sign" }, "⚡"), "Break something"),
-    ),
-    h(
-      "label",
-      { class: "whoami" },
-      avatarOf(store.users.get(store.me) ?? {}),
-      h("span", {}, "You are"),
-      h(
-        "select",
-        { "aria-label": "You are", onchange: (event) => switchUser(event.target.value) },
-        [...store.users.values()].filter((user) => !user.is_bot).map((user) => h("option", { value: user.id, selected: user.id === store.me }, user.real_name)),
-      ),
-    ),
+    title("Channels"),
+    ...channels.map((channel) => row(channel.id, channel.archived ? "▫" : channel.private ? "🔒" : "#", channel.name, channel.archived)),
+    title("Apps"),
+    row("home", "", store.app.name),
+    title("More"),
+    row("files", "▤", "Files"),
+    { key: "faults", draw: faults },
   ];
+}
+
+function faults() {
+  return h("button", { type: "button", class: "row", onclick: (event) => {
+    event.stopPropagation();
+    popUpMenu(event.currentTarget, FAULTS.map(([label, fault]) => ({ nodes: [label], value: fault.name, choose: () => ask("faults", fault) })));
+  } }, h("span", { class: "sign" }, "⚡"), "Break something");
+}
+
+function whoami() {
+  return h(
+    "label",
+    { class: "whoami" },
+    avatarOf(store.users.get(store.me) ?? {}),
+    h("span", {}, "You are"),
+    h(
+      "select",
+      { "aria-label": "You are", onchange: (event) => switchUser(event.target.value) },
+      [...store.users.values()].filter((user) => !user.is_bot).map((user) => h("option", { value: user.id, selected: user.id === store.me }, user.real_name)),
+    ),
+  );
 }
 
 function row(id, sign, label, dim = false) {
   const unread = unreadIn(id);
-  const classes = ["row", store.place === id && "on", unread > 0 && "unread", dim && "dim"].filter(Boolean).join(" ");
-  return h("button", { type: "button", class: classes, "data-place": id, onclick: () => go(id) }, h("span", { class: "sign" }, sign), label, unread > 0 && h("span", { class: "count" }, unread));
+  return {
+    key: id,
+    shows: JSON.stringify([unread, sign, label, dim, store.place === id]),
+    draw: () => h("button", { type: "button", "data-place": id, onclick: () => go(id) }),
+    update: (node) => {
+      node.className = ["row", store.place === id && "on", unread > 0 && "unread", dim && "dim"].filter(Boolean).join(" ");
+      const mark = sign || h("img", { class: "avatar tiny", src: "/page/icon.svg", alt: "" });
+      node.replaceChildren(...[h("span", { class: "sign" }, mark), label, unread > 0 && h("span", { class: "count" }, unread)].filter(Boolean));
+    },
+  };
 }

@@ -53,7 +53,7 @@ def test_a_command_is_typed_and_its_answer_seen(slack: SandboxServer, bolt: Bolt
     desktop.open(slack)
     desktop.type("/egress-diag prod-weu egress-payments")
     desktop.says("Only visible to you")
-    assert desktop.find(".message strong").text == "prod-weu egress-payments"
+    assert desktop.text(".message strong") == "prod-weu egress-payments"
 
 
 def test_a_bot_that_does_not_answer_is_seen_too(slack: SandboxServer, desktop: Page) -> None:
@@ -79,6 +79,36 @@ def test_updates_appear_by_themselves(slack: SandboxServer, client: WebClient, d
     assert slack.thread("C0OPS", ts)[-1].text == "<@U0BOT> again"
     client.chat_delete(channel="C0OPS", ts=ts)
     desktop.wait(lambda _: not desktop.count(f'#main [data-ts="{ts}"]'), "the message is still there")
+
+
+def test_what_has_not_changed_stays_under_the_pointer(
+    slack: SandboxServer, bolt: Bolt, client: WebClient, desktop: Page
+) -> None:
+    """A message is updated, and others arrive, while somebody is about to press its button."""
+    pressed: list[str] = []
+
+    @bolt.action("own")
+    def own(ack: Any, action: dict[str, str]) -> None:
+        ack()
+        pressed.append(action["block_id"])
+
+    def blocks(text: str, *more: dict[str, Any]) -> list[dict[str, Any]]:
+        return [{"type": "section", "text": plain(text)}, actions(button("own"), *more)]
+
+    ts = client.chat_postMessage(channel="C0OPS", text="x", blocks=blocks("checking"))["ts"]
+    desktop.open(slack)
+    own_button, row = desktop.find("[data-action-id=own]"), desktop.find("[data-place=C0PAY]")
+    client.chat_postMessage(channel="C0OPS", thread_ts=ts, text="first step")
+    client.chat_postMessage(channel="C0PAY", text="elsewhere")
+    client.chat_update(channel="C0OPS", ts=ts, text="x", blocks=blocks("broken", button("watch")))
+    desktop.says("broken")
+    desktop.find("[data-place=C0PAY].unread, [data-action-id=watch]")
+    own_button.click()
+    slack.wait_until(lambda: pressed)
+    parent = slack.messages()[0]
+    assert pressed == [parent.blocks[1]["block_id"]]
+    row.click()
+    desktop.says("elsewhere")
 
 
 def test_buttons_ask_first_when_they_should(slack: SandboxServer, bolt: Bolt, client: WebClient, desktop: Page) -> None:
@@ -176,7 +206,8 @@ def test_a_form_keeps_what_was_typed_when_it_is_updated(
     opened = slack.wait_until(slack.view)
     client.views_update(view_id=opened.id, view=form_view("12 gateways here"))
     phone.says("12 gateways here", ".modal")
-    assert phone.find(".modal [data-key='host/host']").get_attribute("value") == "a b"
+    typed = phone.wait(lambda _: phone.find(".modal [data-key='host/host']").get_attribute("value"), "nothing is typed")
+    assert typed == "a b"
 
     phone.click(".modal .submit")
     phone.says("Please complete this required field.", ".modal")
@@ -214,7 +245,7 @@ def test_what_is_new_elsewhere_is_marked(slack: SandboxServer, client: WebClient
     client.chat_postMessage(channel="C0PAY", text="seen before")
     desktop.open(slack)
     client.chat_postMessage(channel="C0PAY", text="new one")
-    assert desktop.find("[data-place=C0PAY].unread .count").text == "1"
+    assert desktop.text("[data-place=C0PAY].unread .count") == "1"
     desktop.click("[data-place=C0PAY]")
     desktop.says("New\n")
     assert not desktop.count("[data-place=C0PAY].unread")
@@ -225,7 +256,7 @@ def test_each_person_sees_what_is_theirs(slack: SandboxServer, client: WebClient
     client.chat_postMessage(channel="C0OPS", text="for everybody")
     desktop.open(slack, user="U0ALICE")
     desktop.says("for everybody")
-    assert "just for bob" not in desktop.find("#main .scroll").text
+    assert "just for bob" not in desktop.text("#main .scroll")
     desktop.open(slack, user="U0BOB")
     desktop.says("just for bob")
 
@@ -246,9 +277,7 @@ def test_text_formats_as_slack_formats_it(slack: SandboxServer, client: WebClien
     client.chat_postMessage(channel="C0OPS", text="at <!date^0^{date_num}|long ago> ask <@U0BOB> in <#C0PAY>")
     desktop.open(slack)
     first = ".message .text"
-    shown = {
-        tag: desktop.find(f"{first} {tag}").text for tag in ("strong", "em", "s", "code", "a", "blockquote", "pre")
-    }
+    shown = {tag: desktop.text(f"{first} {tag}") for tag in ("strong", "em", "s", "code", "a", "blockquote", "pre")}
     assert shown == {
         "strong": "bold",
         "em": "italic",
@@ -259,7 +288,7 @@ def test_text_formats_as_slack_formats_it(slack: SandboxServer, client: WebClien
         "pre": "*raw* https://x.y",
     }
     desktop.says("🎉 2*3*4 snake_case_name")
-    year = desktop.find(".message time").text[:4]
+    year = desktop.text(".message time")[:4]
     assert year in {"1969", "1970"}
     desktop.says("ask @bob in #payments-oncall")
 
