@@ -10,7 +10,7 @@ from bot.grammar import fleet_commands as fleet_grammar
 from bot.grammar.asked import Cancel, Command, Diagnose, Form, Help, ListClusters, ListGateways, Mistake, Past, Watch
 from bot.grammar.typed import MOST_CHARACTERS, WATCH, is_span, span_of, words_of
 from checks.config.configuration import Config, UnknownCluster
-from checks.model.question import BadQuestion, client_asked, gateway_name, host_asked
+from checks.model.question import BadQuestion, parse_client, parse_gateway_name, parse_host
 from workers.runs.records import Target
 
 VERBS = ("list", "watch", "history", "cancel", "help", *fleet_grammar.VERBS)
@@ -133,8 +133,8 @@ def _target(
         )
     try:
         gateway = _gateway(names[1], list(known(cluster)))
-        host = host_asked(options["host"]) if "host" in options else None
-        client = client_asked(options["from"]) if "from" in options else None
+        host = parse_host(options["host"]) if "host" in options else None
+        client = parse_client(options["from"]) if "from" in options else None
     except BadQuestion as wrong:
         return Mistake(f"{wrong}.", tuple(f"{cluster} {each}{tail}" for each in wrong.nearest))
     return Diagnose(Target(cluster, gateway[1], gateway[0], host, client))
@@ -143,7 +143,7 @@ def _target(
 def _gateway(typed: str, known: Sequence[str]) -> tuple[str | None, str]:
     """The gateway that was meant, put right by what is known of the cluster: case, a prefix that fits only one. A name
     that resembles a known one but is none is asked about; one that resembles nothing is looked for."""
-    named = gateway_name(typed)
+    named = parse_gateway_name(typed)
     wanted = typed.strip().lower()
     by_name = {full.lower(): full for full in known}
     for full in known:

@@ -13,7 +13,7 @@ from bot.listeners import presses
 from bot.messages import answers, form
 from bot.messages.blocks import Message
 from bot.slack.client import SlackRefusal
-from checks.model.question import BadQuestion, client_asked, gateway_name, host_asked
+from checks.model.question import BadQuestion, parse_client, parse_gateway_name, parse_host
 from workers.client import Unavailable
 from workers.runs.records import Run, Target
 
@@ -124,15 +124,15 @@ def _target(given: dict[str, str], view: dict[str, Any]) -> tuple[Target | None,
     errors: dict[str, str] = {}
     name, host, client = None, None, None
     try:
-        name = gateway_name(given.get("gateway", ""))
+        name = parse_gateway_name(given.get("gateway", ""))
     except BadQuestion as wrong:
         errors[form.block_of(view, "gateway")] = f"{wrong}."
     try:
-        host = host_asked(given["host"]) if "host" in given else None
+        host = parse_host(given["host"]) if "host" in given else None
     except BadQuestion as wrong:
         errors["host"] = f"{wrong}."
     try:
-        client = client_asked(given["from"]) if "from" in given else None
+        client = parse_client(given["from"]) if "from" in given else None
     except BadQuestion as wrong:
         errors["from"] = f"{wrong}."
     if errors or name is None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bot.messages.blocks import Block, Escaped, Message, code, command, cut, fallback, fitting, plain, raw, section
 from bot.messages.route_picture import alternative
-from checks.model.route import Correction, Hop, Mark, Route, Way
+from checks.model.route import Correction, Hop, Mark, Route, TracedRequest
 from workers.runs.records import Run
 
 SLOT = "route"
@@ -46,7 +46,7 @@ def route_messages(run: Run, picture: str = "") -> tuple[Message, ...]:
     return tuple(found)
 
 
-def _way(way: Way) -> Iterator[Block]:
+def _way(way: TracedRequest) -> Iterator[Block]:
     clients = ", ".join(way.clients[:5]) + (f" and {len(way.clients) - 5} more" if len(way.clients) > 5 else "")
     where = f", gateway pods of {code(way.revision)}" if way.revision else ""
     head = f"*{way.scheme}:\u2060// port {way.port}* from {code(clients)}{where}\n{plain(way.summary)}"

@@ -4,7 +4,7 @@ import io
 
 from PIL import Image, ImageDraw, ImageFont
 
-from checks.model.route import Hop, HopName, Mark, Route, Way
+from checks.model.route import Hop, HopName, Mark, Route, TracedRequest
 from checks.reports.route_diagram import SIGNS
 from checks.reports.route_diagram import alternative as alternative_words
 
@@ -51,13 +51,13 @@ def alternative(route: Route) -> str:
     return alternative_words(route)
 
 
-def _drawn(route: Route) -> tuple[Way, ...]:
+def _drawn(route: Route) -> tuple[TracedRequest, ...]:
     """What the gateway is set up for, the ways that break first."""
     meant = [way for way in route.ways if way.meant] or list(route.ways)
     return tuple(sorted(meant, key=lambda way: way.broken is None)[:MOST_WAYS])
 
 
-def _way(draw: ImageDraw.ImageDraw, way: Way, top: int) -> None:
+def _way(draw: ImageDraw.ImageDraw, way: TracedRequest, top: int) -> None:
     title = f"{way.scheme}:// port {way.port}: {way.outcome}"
     draw.text((LEFT, top), _cut(draw, title, WIDTH - 2 * LEFT, _font(30)), _TEXT, _font(30))
     draw.text(

@@ -199,13 +199,13 @@ def _swept(named: tuple[str, ...], config: Path | None) -> "list[ClusterConfig]"
 
 def _question(asked: Asked) -> "tuple[Question, ClusterConfig]":
     from checks.config.configuration import ClusterConfig
-    from checks.model.question import Question, client_asked, cluster_name, gateway_name, host_asked
+    from checks.model.question import Question, parse_client, parse_cluster_name, parse_gateway_name, parse_host
 
-    named = gateway_name(asked["gateway"], asked["namespace"])
-    host = None if asked["host"] is None else host_asked(asked["host"])
-    client = None if asked["client"] is None else client_asked(asked["client"])
+    named = parse_gateway_name(asked["gateway"], asked["namespace"])
+    host = None if asked["host"] is None else parse_host(asked["host"])
+    client = None if asked["client"] is None else parse_client(asked["client"])
     if (bundle := asked["bundle"]) is not None:
-        entry = ClusterConfig(name=cluster_name(asked["cluster"]), bundle=bundle)
+        entry = ClusterConfig(name=parse_cluster_name(asked["cluster"]), bundle=bundle)
     else:
         entry = _configured(asked["cluster"], asked["config"])
     return Question(entry.identity, named.name, named.namespace, host, client), entry

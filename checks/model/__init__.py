@@ -1,1 +1,1 @@
-"""The ground vocabulary: findings, questions, commands, durations, quantities, redaction. Plain values, no I/O."""
+"""The basic values of a diagnosis: findings, questions, commands, durations, quantities, redaction. No I/O."""

@@ -1,4 +1,4 @@
-"""Commands that can be pasted: quoted for a POSIX shell, real names filled in, az commands with their version note."""
+"""Commands to paste into a POSIX shell, with real names filled in, and the documentation links of findings."""
 
 import shlex
 
@@ -26,7 +26,7 @@ ISTIO_TLSO = "https://istio.io/latest/docs/tasks/traffic-management/egress/egres
 ISTIO_LOG = "https://istio.io/latest/docs/tasks/observability/logs/access-log/"
 
 AZ_VERSION = "needs az 2.80.0 or later"
-"""The egress gateway commands are in core az since then; the article's aks-preview extension is no longer needed."""
+"""The egress gateway commands are in core az from this version on, without the aks-preview extension."""
 
 
 def quoted(*words: str) -> str:
@@ -35,23 +35,23 @@ def quoted(*words: str) -> str:
 
 
 def kubectl(*words: str, namespace: str = "") -> str:
-    """A kubectl command; the namespace goes last, where people look for it."""
+    """A kubectl command, with the namespace as its last option."""
     return quoted("kubectl", *words, *(("-n", namespace) if namespace else ()))
 
 
 def istiod_log(revision: str, expression: str) -> str:
-    """The lines of all of one revision's istiod pods that an extended regular expression finds."""
+    """Print the log lines of a revision's istiod pods that match an extended regular expression."""
     words = ("logs", "-l", f"app=istiod,istio.io/rev={revision}", "-c", "discovery", "--tail=2000", "--prefix")
     return f"{kubectl(*words, namespace='aks-istio-system')} | grep -E {shlex.quote(expression)}"
 
 
 def kubectl_apply(manifest: str) -> str:
-    """A manifest as a command: kubectl reads it from the here-document."""
+    """A `kubectl apply` command with the manifest in a here-document."""
     return f"kubectl apply -f - <<'EOF'\n{manifest.strip()}\nEOF"
 
 
 def az_aks(cluster: ClusterIdentity, *words: str) -> str:
-    """An `az aks …` command about this cluster. Words that only Azure knows stay as $RESOURCE_GROUP for the reader."""
+    """An `az aks …` command for this cluster; an unknown resource group is written as `$RESOURCE_GROUP`."""
     group = shlex.quote(cluster.resource_group) if cluster.resource_group else '"$RESOURCE_GROUP"'
     name = shlex.quote(cluster.aks_name)
     name_flag = "--cluster-name" if words[:1] == ("nodepool",) else "--name"
@@ -70,7 +70,7 @@ def _split(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def look(title: str, command: str, url: str = "") -> Action:
-    """An action that only reads."""
+    """A read-only action."""
     return Action(title, command, Effect.READS, url)
 
 
@@ -80,24 +80,25 @@ def change(title: str, command: str = "", url: str = "", expect: str = "") -> Ac
 
 
 def disrupt(title: str, command: str = "", url: str = "", expect: str = "") -> Action:
-    """An action that cuts traffic while it runs."""
+    """An action that interrupts traffic."""
     return Action(title, command, Effect.DISRUPTS, url, expect)
 
 
 def restart(deployment: str, namespace: str) -> Action:
-    """The article's restart (SEG-6): new pods get today's routes, key and configuration; two replicas roll one by one."""
+    """Restart a Deployment one pod at a time, so that new pods read the current routes, key and configuration (SEG-6)."""
     return disrupt(
         f"Restart {deployment}",
         kubectl("rollout", "restart", "deployment", deployment, namespace=namespace),
         TSG,
         f"`{kubectl('rollout', 'status', 'deployment', deployment, namespace=namespace)}` ends within two minutes; "
-        "connections through the old pods are cut as they stop",
+        "open connections through the old pods are closed",
     )
 
 
 def enable_gateway(cluster: ClusterIdentity, namespace: str, gateway: str, configuration: str) -> str:
-    """`az aks mesh enable-egress-gateway`, which also points an existing gateway at another configuration (SEG-7). Where no
-    configuration is known, the shell asks for its name."""
+    """The command that creates a gateway, or gives an existing one another StaticGatewayConfiguration (SEG-7).
+
+    Without a `configuration` the command contains a shell variable that must be set first."""
     named = ("--istio-egressgateway-name", gateway, "--istio-egressgateway-namespace", namespace)
     command = az_aks(cluster, "mesh", "enable-egress-gateway", *named, "--gateway-configuration-name")
     name = shlex.quote(configuration) if configuration else '"${CONFIGURATION:?name of a StaticGatewayConfiguration}"'

@@ -1,7 +1,7 @@
-"""YAML and JSON text as plain values, with limits: what somebody else wrote must not do anything but be read.
+"""Safe parsing of untrusted YAML and JSON, with limits on depth and size.
 
-YAML is read event by event, so that tags, aliases, depth and size are counted before they cost anything. Times stay the
-text that they are in the Kubernetes API, keys are text as written, and a key that occurs twice is an error.
+YAML is parsed event by event: tags, aliases, depth and size are checked before values are built. Timestamps stay strings,
+as in the Kubernetes API; keys are strings as written; a duplicate key is an error.
 """
 
 import re
@@ -15,7 +15,7 @@ MAX_DEPTH = 100
 """Kubernetes' deepest objects (CRD schemas, managedFields) nest about 40 levels."""
 
 MAX_VALUES = 5_000_000
-"""Values of all documents together, those that aliases repeat counted each time; 10,000 pods are about 2,000,000."""
+"""Values in all documents together, aliases counted each time they are used; 10,000 pods are about 2,000,000."""
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN_TAGS = frozenset({None, "!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
@@ -29,25 +29,25 @@ _FLOAT = re.compile(r"[-+]?(?:[0-9]{1,20}\.[0-9]{0,20}|\.[0-9]{1,20}|[0-9]{1,20}
 
 
 class BadDocument(ValueError):
-    """The text is not a document that is read here; the message says what was found and on which line."""
+    """The text is not valid, not supported or too large; the message names the problem and its line."""
 
 
 class Budget:
-    """How many more values may be read: one budget for a whole bundle."""
+    """The number of values that may still be read; one budget covers a whole bundle."""
 
     def __init__(self, values: int = MAX_VALUES) -> None:
         self.limit = values
         self.left = values
 
     def spend(self, values: int) -> None:
-        """Raises BadDocument when no more values may be read."""
+        """Deduct values. Raises BadDocument when the budget is exceeded."""
         self.left -= values
         if self.left < 0:
-            raise BadDocument(f"more than {self.limit:,} values in all, aliases counted each time they are used")
+            raise BadDocument(f"more than {self.limit:,} values in total, aliases counted each time they are used")
 
 
 def parse_json(data: bytes, budget: Budget) -> Any:
-    """One JSON document. Raises BadDocument."""
+    """Parse one JSON document. Raises BadDocument."""
     budget.spend(1 + data.count(b",") + data.count(b"[") + data.count(b"{"))
     try:
         return orjson.loads(data)
@@ -56,7 +56,7 @@ def parse_json(data: bytes, budget: Budget) -> Any:
 
 
 def parse_yaml(text: str, budget: Budget) -> Iterator[Any]:
-    """The documents of a YAML stream, empty ones left out. Raises BadDocument."""
+    """Parse the documents of a YAML stream, without the empty ones. Raises BadDocument."""
     try:
         loader = _Loader(text)
     except yaml.YAMLError as error:
@@ -83,7 +83,7 @@ _END = object()
 
 
 class _Reader:
-    """Builds values from parser events. Equal scalars share one object, which halves the memory of a large list."""
+    """Builds values from parser events; equal scalars share one object, which halves the memory of a large list."""
 
     def __init__(self, loader: Any, budget: Budget) -> None:
         self.next = loader.get_event
@@ -100,7 +100,7 @@ class _Reader:
                     yield value
 
     def _value(self, event: Any, depth: int) -> Any:
-        """The value that begins with this event; _END where a collection ends."""
+        """The value that begins with this event, or _END at the end of a collection."""
         kind = type(event)
         if kind is yaml.ScalarEvent:
             value = self._scalar(event)
@@ -140,7 +140,7 @@ class _Reader:
                 raise BadDocument(f'the key "{key}" occurs twice in one mapping (line {_line(event)})')
             found[key] = value
         if event.__class__ is not yaml.MappingEndEvent:
-            raise BadDocument(f"a key that is not plain text (line {_line(event)})")
+            raise BadDocument(f"a key that is not a string (line {_line(event)})")
         self.budget.spend(len(found) + len(merged) + 1)
         return {**merged, **found} if merged else found
 
@@ -163,13 +163,13 @@ class _Reader:
         try:
             value, size = self.anchors[event.anchor]
         except KeyError:
-            raise BadDocument(f"the alias *{event.anchor} refers to nothing before it (line {_line(event)})") from None
+            raise BadDocument(f"the alias *{event.anchor} has no anchor before it (line {_line(event)})") from None
         self.budget.spend(size)
         return value
 
     def _check_tag(self, event: Any) -> None:
         if event.tag not in _PLAIN_TAGS:
-            raise BadDocument(f"the tag {event.tag} is not read here (line {_line(event)})")
+            raise BadDocument(f"the tag {event.tag} is not supported (line {_line(event)})")
 
 
 def _merged(value: Any, event: Any) -> dict[str, Any]:
@@ -177,13 +177,13 @@ def _merged(value: Any, event: Any) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for part in parts:
         if not isinstance(part, dict):
-            raise BadDocument(f"<< merges something that is no mapping (line {_line(event)})")
+            raise BadDocument(f"<< merges a value that is not a mapping (line {_line(event)})")
         merged = {**part, **merged}
     return merged
 
 
 def _plain(written: str) -> Any:
-    """A number where Kubernetes' YAML has one, else the text. Times, versions and 1:30 stay text."""
+    """A number if Kubernetes would read one, otherwise the text. Times, versions and 1:30 stay text."""
     if written[0] not in "-+.0123456789":
         return written
     if _INTEGER.fullmatch(written):

@@ -1,11 +1,11 @@
-"""How long something has lasted, in words for summaries (never in evidence: it would make each run look new)."""
+"""Durations as text for summaries. Never use them in evidence: they would give a finding a new identity each run."""
 
 from datetime import timedelta
 
 
-def span(lasted: timedelta) -> str:
-    """The two largest units: `45 s`, `2 min`, `2 h 10 min`, `10 d 3 h`. Nothing lasts less than nothing."""
-    seconds = max(int(lasted.total_seconds()), 0)
+def span(duration: timedelta) -> str:
+    """The duration in at most two units: `45 s`, `2 min`, `2 h 10 min`, `10 d 3 h`; a negative one is `0 s`."""
+    seconds = max(int(duration.total_seconds()), 0)
     units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
     for index, (unit, size) in enumerate(units):
         if seconds >= size:

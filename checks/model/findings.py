@@ -1,4 +1,4 @@
-"""What a diagnosis says: observations, findings, evidence, actions, verdicts. Values only; nothing here does anything."""
+"""The results of a diagnosis as values: observations, findings, evidence, actions, changes, reports."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from checks.model.route import Route
 
 
 class Status(StrEnum):
-    """The outcome of one check. `unknown` is a question that could not be answered and never counts as healthy."""
+    """The outcome of one check. `unknown` means not checked, and never counts as healthy."""
 
     PASS = "pass"
     WARN = "warn"
@@ -21,7 +21,7 @@ class Status(StrEnum):
 
 
 class Severity(StrEnum):
-    """What a finding does to traffic *now* (catalogue): blocks it, lets less through, or only may one day."""
+    """The effect of a fault on traffic now: blocks it, reduces capacity, or is a risk (docs/severity.md)."""
 
     BLOCKS = "blocks"
     DEGRADES = "degrades"
@@ -29,7 +29,7 @@ class Severity(StrEnum):
 
 
 class Effect(StrEnum):
-    """What running an action's command does: look, change the cluster or Azure, or cut traffic while it runs."""
+    """The effect of an action: read-only, changes the cluster (or Azure), or interrupts traffic."""
 
     READS = "reads"
     CHANGES = "changes"
@@ -37,7 +37,7 @@ class Effect(StrEnum):
 
 
 class Verdict(StrEnum):
-    """The whole run in a word; the rule is in contract.md and `causes.verdict`."""
+    """The result of a whole run, by the rule of docs/contract.md#verdict."""
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"
@@ -46,7 +46,7 @@ class Verdict(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where on the way from Azure to the destination a check looks, in the article's order."""
+    """The stages of a diagnosis, in the order of Microsoft's troubleshooting article."""
 
     PREREQUISITES = "prerequisites"
     NETWORK = "network"
@@ -56,23 +56,25 @@ class Stage(StrEnum):
 
 
 class Scope(StrEnum):
-    """What must be reachable for a check to have something to look at; each scope needs the ones before it."""
+    """The part of the system that a check needs; each scope needs the ones before it."""
 
     AZURE = "azure"
     CLUSTER = "cluster"
     GATEWAY = "gateway"
 
     def within(self, other: "Scope") -> bool:
-        """Whether a stop at `other` also stops this scope: a stopped cluster stops the gateway, not the other way."""
+        """Whether this scope is unavailable when `other` is: without a cluster there is no gateway, not vice versa."""
         order = list(Scope)
         return order.index(self) >= order.index(other)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Involved:
-    """An object by which two findings can be about the same thing: kind `host` (also as a gateway's `server` takes it,
-    and as a `destination`), `node`, `pod`, `webhook`, `namespace`, `pool`, `revision`, `service`, `component` or `sandbox`
-    (why a pod has no network), and its name (`namespace/name` where it has a namespace)."""
+    """An object that a finding is about; an explanation may require both findings to share one.
+
+    Kinds: `host`, `server` (a host as a Gateway server matches it), `destination` (a host as a destination), `node`,
+    `pod`, `webhook`, `namespace`, `pool`, `revision`, `service`, `component`, and `sandbox` (a reason why a pod has no
+    network). The name is `namespace/name` for namespaced objects."""
 
     kind: str
     name: str
@@ -97,7 +99,7 @@ _Involved = Annotated[frozenset[Involved], BeforeValidator(_read), PlainSerializ
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One observed field, as a single `kubectl get` or `az … show` could confirm it."""
+    """One observed field that a single `kubectl get` or `az … show` can confirm."""
 
     resource: str
     field: str
@@ -107,7 +109,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One next step: a title, an exact command (may span lines), its effect, where to read more, what to expect after."""
+    """A next step: title, exact command (may span lines), effect, documentation URL, expected result."""
 
     title: str
     command: str = ""
@@ -118,7 +120,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a check function yields. The engine adds what the check's declaration knows and makes it a `Finding`."""
+    """A result that a check function yields; the engine adds the check's declaration and makes it a `Finding`."""
 
     status: Status
     summary: str
@@ -133,7 +135,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One outcome of one check in one run. Its identity is code, subject and evidence: never wording, never time."""
+    """One result of one check in one run. Its identity is code, subject and evidence, not wording or time."""
 
     check: str
     code: str
@@ -148,20 +150,20 @@ class Finding:
     actions: tuple[Action, ...] = ()
     explained_by: tuple[str, ...] = ()
     possible_causes: tuple[str, ...] = ()
-    """Declared causes that could not be checked: this finding may be their consequence."""
+    """Declared causes that were not checked: this finding may be their consequence."""
     about: _Involved = frozenset()
     pending: bool = False
     stops: Annotated[Scope | None, Field(exclude=True)] = None
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """What makes two findings of two runs the same fault."""
+        """Equal for two findings (also of two runs) of the same fault."""
         return (self.code, self.subject, tuple((e.resource, e.field, e.observed) for e in self.evidence))
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A recent change to an object that matters, for "what changed at 02:41"."""
+    """A recent change to an object that the gateway depends on."""
 
     at: datetime
     resource: str
@@ -185,11 +187,11 @@ class Report:
     client: str | None = None
     changes: tuple[Change, ...] = ()
     gaps: tuple[str, ...] = ()
-    """One sentence for each read that failed, for the coverage line."""
+    """One sentence for each failed read, for the coverage line."""
     route: Route | None = None
-    """How requests for the host that was asked about are routed; None where no host was asked about."""
+    """How requests for the question's host are routed; None without a host."""
     settings: tuple[Evidence, ...] = ()
-    """The gateway's settings at the time, one row a field: two of these show what has drifted."""
+    """The gateway's settings at the time of the run, one row per field, for comparison with another run."""
 
     def of(self, status: Status) -> tuple[Finding, ...]:
         """The findings with this status, in catalogue order."""
@@ -201,7 +203,7 @@ def _about(about: "list[Involved] | tuple[Involved, ...] | frozenset[Involved]")
 
 
 def healthy(summary: str, *, evidence: "list[Evidence] | tuple[Evidence, ...]" = (), subject: str = "") -> Observation:
-    """The check looked and found nothing wrong."""
+    """The check passed."""
     return Observation(Status.PASS, summary, subject, tuple(evidence))
 
 
@@ -215,7 +217,7 @@ def fail(
     severity: Severity | None = None,
     stops: Scope | None = None,
 ) -> Observation:
-    """Traffic is blocked for something that can be named. `stops` skips every check of that scope."""
+    """A fault that blocks traffic. With `stops`, no check of that scope applies."""
     return Observation(
         Status.FAIL, summary, subject, tuple(evidence), tuple(actions), _about(about), severity, stops=stops
     )
@@ -231,14 +233,17 @@ def warn(
     severity: Severity | None = Severity.RISKS,
     pending: bool = False,
 ) -> Observation:
-    """Works now, with less capacity (`Severity.DEGRADES`) or at a risk; `pending` hands its status on (Ruling 1)."""
+    """A fault that reduces capacity (`Severity.DEGRADES`) or is a risk.
+
+    `pending`: the state is expected to change by itself; faults that only it explains are warnings too
+    (docs/rulings.md#ruling-1)."""
     return Observation(
         Status.WARN, summary, subject, tuple(evidence), tuple(actions), _about(about), severity, pending=pending
     )
 
 
 def skip(summary: str, *, actions: "list[Action] | tuple[Action, ...]" = (), subject: str = "") -> Observation:
-    """There is nothing to look at; the summary says why (and names the failure before it, where there is one)."""
+    """The check does not apply; the summary gives the reason, and the fault that it follows from if there is one."""
     return Observation(Status.SKIPPED, summary, subject, actions=tuple(actions))
 
 
@@ -249,5 +254,5 @@ def unknown(
     evidence: "list[Evidence] | tuple[Evidence, ...]" = (),
     actions: "list[Action] | tuple[Action, ...]" = (),
 ) -> Observation:
-    """The check could not find out; the summary says what stood in the way."""
+    """Not checked; the summary gives the reason."""
     return Observation(Status.UNKNOWN, summary, subject, tuple(evidence), tuple(actions))

@@ -1,4 +1,4 @@
-"""Kubernetes quantities: `100m`, `1Gi`, `2`, `1e3`. Pure."""
+"""Kubernetes quantities: `100m`, `1Gi`, `2`, `1e3`."""
 
 import re
 from decimal import Decimal
@@ -27,7 +27,7 @@ _QUANTITY = re.compile(
 
 
 def quantity(written: str) -> Decimal | None:
-    """The number that a quantity stands for, or None for other text."""
+    """The value of a quantity in its base unit, or None if the text is not a quantity."""
     found = _QUANTITY.fullmatch(written.strip())
     if found is None:
         return None
@@ -35,6 +35,6 @@ def quantity(written: str) -> Decimal | None:
 
 
 def exhausted(used: str, hard: str) -> bool:
-    """Whether nothing is left of a quota; not known counts as no."""
+    """Whether a quota is used up; False if either quantity is unknown."""
     now, limit = quantity(used), quantity(hard)
     return now is not None and limit is not None and now >= limit

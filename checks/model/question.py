@@ -1,4 +1,4 @@
-"""What a run was asked, and what people type as values: gateways, hosts, clients. Every mistake says what is right."""
+"""The question that a run answers, and parsing of typed gateways, hosts and clients."""
 
 import ipaddress
 import re
@@ -11,7 +11,7 @@ _NAME = re.compile(r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
 
 
 class BadQuestion(ValueError):
-    """Something typed cannot be meant; the text says what was expected, `nearest` offers what it may have been."""
+    """Invalid input; the message says what was expected, `nearest` are similar valid values."""
 
     def __init__(self, message: str, nearest: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -20,8 +20,7 @@ class BadQuestion(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ClusterIdentity:
-    """How commands name the cluster: what people call it, and Azure's name, resource group and subscription
-    ("" where neither the configuration nor Azure told)."""
+    """The names of a cluster: the configured name, and Azure's name, resource group and subscription ("" if unknown)."""
 
     name: str
     aks_name: str = ""
@@ -31,7 +30,7 @@ class ClusterIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a run was asked: a cluster, a gateway by name (and namespace), and optionally a host and where from."""
+    """A cluster, a gateway by name (and namespace), and optionally a host and the client that requests it."""
 
     cluster: ClusterIdentity
     gateway: str
@@ -43,37 +42,39 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class GatewayName:
-    """`name` or `namespace/name` as typed."""
+    """A gateway name as typed; `namespace` is None if only the name was given."""
 
     namespace: str | None
     name: str
 
 
-def cluster_name(typed: str) -> str:
-    """What a bundle's cluster is called in this run: any printable name. Raises BadQuestion."""
+def parse_cluster_name(typed: str) -> str:
+    """Parse the cluster name of a run over a bundle: any printable name. Raises BadQuestion."""
     name = typed.strip()
     if not name or not name.isprintable() or len(name) > 253:
-        raise BadQuestion(f"{typed!a} is no name of a cluster: expected up to 253 printable characters")
+        raise BadQuestion(f"{typed!a} is not a cluster name: expected up to 253 printable characters")
     return name
 
 
-def gateway_name(typed: str, namespace: str | None = None) -> GatewayName:
-    """Reads `name` or `namespace/name`; `namespace` is what an option said. Raises BadQuestion."""
+def parse_gateway_name(typed: str, namespace: str | None = None) -> GatewayName:
+    """Parse `name` or `namespace/name`; `namespace` is the value of the option. Raises BadQuestion."""
     before, slash, after = typed.strip().partition("/")
     parts = (before, after) if slash else (namespace or "", before)
     if "/" in parts[1] or not parts[1] or (slash and not parts[0]):
-        raise BadQuestion(f'"{typed}" is no gateway: expected NAME or NAMESPACE/NAME')
+        raise BadQuestion(f'"{typed}" is not a gateway: expected NAME or NAMESPACE/NAME')
     if slash and namespace and namespace != parts[0]:
-        raise BadQuestion(f'"{typed}" and namespace {namespace} contradict each other: give one of them')
+        raise BadQuestion(f'"{typed}" and namespace {namespace} contradict each other: give only one')
     for part in (each for each in parts if each):
         if not _NAME.match(part) or len(part) > 253:
-            raise BadQuestion(f'"{part}" is no Kubernetes name: letters, digits, "-" and "." only')
+            raise BadQuestion(f'"{part}" is not a Kubernetes name: expected only letters, digits, "-" and "."')
     return GatewayName(parts[0] or None, parts[1])
 
 
-def host_asked(typed: str) -> str:
-    """Reads HOST[:PORT] as people paste it: a URL, capitals, a dot at the end and international names are put right.
-    Gives `host` or `host:port`, the port only where one was given or the scheme says it. Raises BadQuestion."""
+def parse_host(typed: str) -> str:
+    """Parse HOST[:PORT] or a pasted URL into `host` or `host:port`. Raises BadQuestion.
+
+    The host becomes lower case, without a trailing dot, with international names in their ASCII form. The port is only
+    added if it was given or follows from the scheme of the URL."""
     text = typed.strip().strip("<>").split("|", 1)[0]
     scheme = ""
     if _is_address(text):
@@ -86,11 +87,11 @@ def host_asked(typed: str) -> str:
         split = urlsplit(text if scheme else f"//{text}")
         host, port = split.hostname or "", split.port
     except ValueError:
-        raise BadQuestion(f'"{typed}" is no host: expected HOST[:PORT] with a port from 1 to 65535') from None
+        raise BadQuestion(f'"{typed}" is not a host: expected HOST[:PORT] with a port from 1 to 65535') from None
     if port == 0:
         raise BadQuestion(f'"{typed}": port 0 does not exist; expected 1 to 65535')
     if not scheme and (split.path or split.query or split.username):
-        raise BadQuestion(f'"{typed}" is no host: expected HOST[:PORT], without a path')
+        raise BadQuestion(f'"{typed}" is not a host: expected HOST[:PORT] without a path')
     if port is None and scheme:
         port = 443 if scheme == "https" else 80
     name = _host(host.rstrip("."), typed)
@@ -105,21 +106,20 @@ def _host(host: str, typed: str) -> str:
     try:
         ascii_host = host.encode("idna").decode("ascii").lower() if not host.isascii() else host.lower()
     except UnicodeError:
-        raise BadQuestion(f'"{typed}" is no host name that DNS can hold') from None
+        raise BadQuestion(f'"{typed}" is not a valid DNS name') from None
     labels = ascii_host.removeprefix("*.").split(".")
     if len(ascii_host) > 253 or not all(_LABEL.match(label) for label in labels):
         raise BadQuestion(
-            f'"{typed}" is no host name: letters, digits, "-" and "." only, each part up to 63 characters'
+            f'"{typed}" is not a host name: expected only letters, digits, "-" and ".", each label up to 63 characters'
         )
     if labels[-1].isdigit():
-        raise BadQuestion(f'"{typed}" is no host name: its last part is a number, as only addresses have it')
+        raise BadQuestion(f'"{typed}" is not a host name: the last label is a number')
     return ascii_host
 
 
 def _an_address(typed: str) -> BadQuestion:
     return BadQuestion(
-        f'"{typed}" is an IP address: routes through an egress gateway are chosen by host name, so give the name that '
-        "the application uses"
+        f'"{typed}" is an IP address: egress gateways route by host name; give the host name that the application uses'
     )
 
 
@@ -132,14 +132,14 @@ def _is_address(host: str) -> bool:
 
 
 def split_host(asked: str) -> tuple[str, int | None]:
-    """`host:port` or `host` as its parts."""
+    """Split `host:port` or `host`; the port is None if absent."""
     host, colon, port = asked.rpartition(":")
     return (host, int(port)) if colon else (asked, None)
 
 
-def client_asked(typed: str) -> str:
-    """Reads NAMESPACE or NAMESPACE/WORKLOAD. Raises BadQuestion."""
+def parse_client(typed: str) -> str:
+    """Parse NAMESPACE or NAMESPACE/WORKLOAD. Raises BadQuestion."""
     parts = typed.strip().split("/")
     if len(parts) > 2 or not all(_NAME.match(part) for part in parts):
-        raise BadQuestion(f'"{typed}" is no client: expected NAMESPACE or NAMESPACE/WORKLOAD')
+        raise BadQuestion(f'"{typed}" is not a client: expected NAMESPACE or NAMESPACE/WORKLOAD')
     return "/".join(parts)

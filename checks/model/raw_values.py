@@ -1,6 +1,6 @@
-"""Tolerant reading of raw JSON: what an API returned may lack any level, hold null, or carry a number as a string.
+"""Tolerant access to raw JSON: any level may be missing or null, and a number may be a string.
 
-Every function takes the raw mapping and a path, and gives a value of the asked type or its empty value; none raises.
+Every function takes a raw mapping and a path, and returns a value of the named type or its empty value. None raises.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,13 +9,13 @@ from typing import Any
 
 Raw = Mapping[str, Any]
 
-# What JSON and YAML give is named first: asking the abstract types alone takes most of a diagnosis' time.
+# isinstance against an abstract type is slow enough to dominate a diagnosis: the concrete types come first.
 _MAPPINGS = (dict, Mapping)
 _SEQUENCES = (list, tuple, Sequence)
 
 
 def at(raw: object, *path: str) -> Any:
-    """The value at the path, or None where any level is missing or not a mapping."""
+    """The value at the path, or None if any level is missing or not a mapping."""
     for key in path:
         if not isinstance(raw, _MAPPINGS):
             return None
@@ -24,7 +24,7 @@ def at(raw: object, *path: str) -> Any:
 
 
 def text(raw: object, *path: str) -> str:
-    """The string at the path; numbers and booleans as their text; "" where there is none."""
+    """The string at the path, with numbers and booleans as text; "" if absent."""
     value = at(raw, *path)
     if isinstance(value, str):
         return value
@@ -34,7 +34,7 @@ def text(raw: object, *path: str) -> str:
 
 
 def number(raw: object, *path: str) -> int | None:
-    """The integer at the path (also from a string such as a hand-written port), or None."""
+    """The integer at the path (or in a string there, such as a quoted port), or None."""
     value = at(raw, *path)
     if isinstance(value, bool):
         return None
@@ -64,7 +64,7 @@ def mapping(raw: object, *path: str) -> Raw:
 
 
 def items(raw: object, *path: str) -> tuple[Raw, ...]:
-    """The mappings of the list at the path; entries of another type are left out."""
+    """The mappings in the list at the path, without entries of other types."""
     value = at(raw, *path)
     if not isinstance(value, _SEQUENCES) or isinstance(value, str | bytes):
         return ()
@@ -72,7 +72,7 @@ def items(raw: object, *path: str) -> tuple[Raw, ...]:
 
 
 def texts(raw: object, *path: str) -> tuple[str, ...]:
-    """The strings of the list at the path; a single string counts as a list of one."""
+    """The strings in the list at the path; a single string counts as a list of one."""
     value = at(raw, *path)
     if isinstance(value, str):
         return (value,)
@@ -82,17 +82,17 @@ def texts(raw: object, *path: str) -> tuple[str, ...]:
 
 
 def labels(raw: object, *path: str) -> dict[str, str]:
-    """A string map (labels, annotations, selectors) at the path."""
+    """The string map (labels, annotations, selector) at the path."""
     return {str(k): v if isinstance(v, str) else text({"v": v}, "v") for k, v in mapping(raw, *path).items()}
 
 
 def moment(raw: object, *path: str) -> datetime | None:
-    """The RFC 3339 time at the path in UTC; a naive time is taken as UTC; None where it is missing or no time."""
+    """The RFC 3339 time at the path in UTC, or None; a time without an offset is taken as UTC."""
     return parse_moment(at(raw, *path))
 
 
 def parse_moment(value: object) -> datetime | None:
-    """An RFC 3339 text (or a datetime, as YAML gives) as an aware UTC time, or None."""
+    """An RFC 3339 string (or a datetime from YAML) as an aware UTC time, or None."""
     if isinstance(value, datetime):
         found = value
     elif isinstance(value, str) and value:

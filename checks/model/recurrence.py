@@ -1,7 +1,7 @@
-"""When something recurs: times of the day, days of the week, a time zone. Pure, and right when the clocks change.
+"""Recurring times: times of day, days of the week and a time zone, with daylight saving time.
 
-A time that the clocks skip (02:30 on the night to summer time) happens once, an hour later on the wall; one that they show
-twice happens once, at the first. So a day never has more or fewer occurrences than it has times.
+A local time that does not exist (02:30 when summer time begins) occurs once, an hour later; one that exists twice occurs
+at the first. Every day has exactly as many occurrences as configured times.
 """
 
 import difflib
@@ -22,20 +22,19 @@ _SETS = {
     "weekends": (5, 6),
     "weekend": (5, 6),
 }
-MOST_TIMES = 6
-"""Times a day; more is a monitor, not a digest."""
-APART = 60
-"""Minutes between two times at least."""
+_MOST_TIMES = 6
+"""Maximum number of times per day."""
+_MINUTES_APART = 60
+"""Minimum number of minutes between two times."""
 
 
 class BadRecurrence(ValueError):
-    """It never occurs, occurs too often, or cannot be read; the text says what would be right."""
+    """A recurrence that is invalid, never occurs or occurs too often; the message says what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """One moment, and its name on the wall clock of the zone (`2026-03-29T09:00`), which is the same however often it is
-    computed."""
+    """A moment, and its stable name in local time of the zone (`2026-03-29T09:00`)."""
 
     at: datetime
     window: str
@@ -50,7 +49,7 @@ class Recurrence:
     zone: str
 
     def between(self, after: datetime, until: datetime) -> Iterator[Occurrence]:
-        """The occurrences after `after`, up to and with `until`, oldest first."""
+        """The occurrences after `after` up to and including `until`, oldest first."""
         zone = ZoneInfo(self.zone)
         day = after.astimezone(zone).date() - timedelta(days=1)
         last = until.astimezone(zone).date() + timedelta(days=1)
@@ -63,7 +62,7 @@ class Recurrence:
             day += timedelta(days=1)
 
     def last(self, now: datetime) -> Occurrence | None:
-        """The latest occurrence that is not in the future."""
+        """The latest occurrence up to now, or None."""
         return max(self.between(now - timedelta(days=8), now), key=lambda each: each.at, default=None)
 
     def next(self, now: datetime) -> Occurrence:
@@ -71,7 +70,7 @@ class Recurrence:
         return min(self.between(now, now + timedelta(days=9)), key=lambda each: each.at)
 
     def week(self, moment: datetime) -> tuple[int, int]:
-        """The year and week (ISO) of a moment in the zone."""
+        """The ISO year and week of a moment in the zone."""
         year, week, _ = moment.astimezone(ZoneInfo(self.zone)).isocalendar()
         return year, week
 
@@ -80,12 +79,12 @@ class Recurrence:
 
 
 def recurrence(times: object, days: object = "daily", zone: str = "UTC") -> Recurrence:
-    """The recurrence that these words mean. Raises BadRecurrence."""
+    """Parse times (`09:00, 17:00`), days (`mon-fri`, `daily`) and a tz database name. Raises BadRecurrence."""
     return Recurrence(_times(times), _days(days), _zone(zone))
 
 
 def _moment(day: date, at: time, zone: ZoneInfo) -> Occurrence:
-    # fold 0: the first of a time shown twice; for one that is skipped the offset before the change, so an hour later.
+    # fold 0 selects the first of an ambiguous time, and the offset before the change for one that does not exist.
     local = datetime.combine(day, at, tzinfo=zone)
     return Occurrence(local.astimezone(UTC), f"{day.isoformat()}T{at:%H:%M}")
 
@@ -93,16 +92,18 @@ def _moment(day: date, at: time, zone: ZoneInfo) -> Occurrence:
 def _times(given: object) -> tuple[time, ...]:
     parts: Sequence[object] = re.split(r"[,\s]+", given.strip()) if isinstance(given, str) else _several(given)
     if not parts or parts == [""]:
-        raise BadRecurrence("a digest without a time never occurs: give one, for example 09:00")
+        raise BadRecurrence("a digest needs a time, for example 09:00")
     found = sorted({_time(each) for each in parts})
-    if len(found) > MOST_TIMES or any(_minutes(b) - _minutes(a) < APART for a, b in itertools.pairwise(found)):
-        raise BadRecurrence(f"that is too often: at most {MOST_TIMES} times a day, an hour apart")
+    if len(found) > _MOST_TIMES or any(
+        _minutes(b) - _minutes(a) < _MINUTES_APART for a, b in itertools.pairwise(found)
+    ):
+        raise BadRecurrence(f"too often: expected at most {_MOST_TIMES} times a day, at least an hour apart")
     return tuple(found)
 
 
 def _time(given: object) -> time:
     if isinstance(given, int) and not isinstance(given, bool) and 0 <= given < 24 * 60:
-        # YAML reads 10:30 without quotes as a number in base sixty.
+        # YAML 1.1 parses 10:30 without quotes as a base-60 integer.
         return time(given // 60, given % 60)
     read = re.fullmatch(r"(\d{1,2})(?:[:.h](\d{2}))?\s*(am|pm)?", str(given).strip().lower())
     if read is None or (read[2] is None and read[3] is None):
@@ -111,7 +112,7 @@ def _time(given: object) -> time:
     if read[3]:
         hour = hour % 12 + (12 if read[3] == "pm" else 0) if 1 <= hour <= 12 else 99
     if hour > 23 or minute > 59:
-        raise BadRecurrence(f'there is no such time: "{given}"')
+        raise BadRecurrence(f'"{given}" is not a time of day')
     return time(hour, minute)
 
 
@@ -131,7 +132,7 @@ def _days(given: object) -> tuple[int, ...]:
         start, end = _day(first), _day(last or first)
         found.update((start + n) % 7 for n in range((end - start) % 7 + 1))
     if not found:
-        raise BadRecurrence("a digest on no day never occurs: give days, for example mon-fri")
+        raise BadRecurrence("a digest needs days, for example mon-fri")
     return tuple(sorted(found))
 
 
@@ -145,7 +146,7 @@ def _day(word: str) -> int:
 
 @cache
 def _zones() -> Mapping[str, str]:
-    """The time zones of the tz database by their names in lower case: a walk over hundreds of files, made once."""
+    """The names of the tz database by lower case name; listing them reads hundreds of files, so it is done once."""
     return {each.lower(): each for each in available_timezones()}
 
 
@@ -156,7 +157,7 @@ def _zone(name: str) -> str:
     near = difflib.get_close_matches(name.strip().lower(), list(known), n=2, cutoff=0.6)
     near = near or [each for each in known if each.endswith(f"/{name.strip().lower()}")][:2]
     hint = f": did you mean {' or '.join(known[each] for each in near)}?" if near else ", such as Europe/Berlin"
-    raise BadRecurrence(f'there is no time zone "{name}"{hint}')
+    raise BadRecurrence(f'"{name}" is not a time zone{hint}')
 
 
 def _several(given: object) -> Sequence[object]:

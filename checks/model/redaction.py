@@ -1,6 +1,6 @@
-"""Takes secrets out of text that people and files will hold: tokens, passwords, keys, connection strings, signed URLs.
+"""Removes secrets from text: tokens, passwords, keys, connection strings, signed URLs.
 
-Every secret becomes the same word, so that nothing about it is left and a redacted text stays as it is.
+Every secret is replaced by the same placeholder, so redacting a redacted text changes nothing.
 """
 
 import re
@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 REDACTED = "REDACTED"
-"""A Secret's value in a bundle (contract.md)."""
+"""The placeholder for a Secret's values in a bundle (docs/contract.md#bundle)."""
 
 _WORD = "[redacted]"
 _VALUE = r"[^\s;,&\"'<>)}]+"
@@ -30,9 +30,9 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         re.compile(r"(?i)\b(authorization[\"']?\s*[:=]\s*[\"']?)(?:(?:basic|bearer|negotiate)\s+)?" + _VALUE),
         rf"\1{_WORD}",
     ),
-    # "Bearer authentication failed" is no token: those have digits.
+    # Tokens contain a digit; "Bearer authentication failed" is not one.
     (re.compile(r"(?i)\b(bearer|basic)\s+(?=\S*\d)[\w.~+/=-]{12,}"), rf"\1 {_WORD}"),
-    # KEY=value, key: value, "key": "value"; the words of a connection string among them.
+    # KEY=value, key: value, "key": "value", also within connection strings.
     (
         re.compile(rf"(?i)({_NAMED}\\?[\"']?\s*[=:]\s*\\?[\"']?)(?![\s/\[{{]|null\b|true\b|false\b){_VALUE}"),
         rf"\1{_WORD}",
@@ -43,13 +43,13 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         re.compile(rf"(?i)(\"name\":\s*\"[\w.-]{{0,100}}?{_NAMED}[\w.-]{{0,100}}\",\s*\"value\":\s*\")[^\"]+"),
         rf"\1{_WORD}",
     ),
-    # Signed URLs, and log-ins that come back with a code.
+    # Signed URLs, and OAuth redirects with an authorization code.
     (re.compile(r"(?i)([?&](?:sig|signature|token|x-amz-signature|x-amz-security-token)=)[^&\s\"'<>]+"), rf"\1{_WORD}"),
     (re.compile(r"(?i)([?&]code=)[\w.~-]{16,}"), rf"\1{_WORD}"),
     (re.compile(r"(://[^/\s:@\"']*:)[^/\s@\"']+@"), rf"\1{_WORD}@"),
     (re.compile(r"\b(?:xox[abeprs]|xapp|xwfp)-[A-Za-z0-9-]{8,}"), _WORD),
     (re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|AKIA[A-Z0-9]{16})\b"), _WORD),
-    # The form of an Entra application's secret.
+    # The format of an Entra client secret.
     (re.compile(r"(?<![\w~.-])[\w~.-]{3}\dQ~[\w~.-]{31,34}(?![\w~-])"), _WORD),
 )
 
@@ -57,7 +57,7 @@ _HINT = re.compile(
     r"(?i)private.?key|eyj|authorization|bearer|basic|pass|pwd|secret|key|token|connection.?string|sig|code=|://|"
     r"xox|xapp|xwfp|gh[pousr]_|github_pat|akia|q~"
 )
-"""Whatever any pattern finds contains one of these: most texts are ordinary, and one look is enough."""
+"""Every match of a pattern contains one of these; texts without them are not searched further."""
 
 _SECRET_FIELD = re.compile(
     rf"(?i)[\w.-]{{0,100}}{_NAMED}|primaryKey|secondaryKey|clientKeyData|client-key-data|kubeconfig",
@@ -66,15 +66,14 @@ _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def redact(text: str) -> str:
-    """The text without secrets. Redacting twice changes nothing more, so that a verdict from a redacted bundle equals the
-    one from the cluster."""
+    """The text without secrets. Idempotent, so a redacted bundle gives the same verdict as the cluster."""
     if len(text) > 300:
         return _settled(text)
     return _remembered(text)
 
 
 def redact_object(raw: Any) -> Any:
-    """The same JSON without secrets: a Secret's values, fields and environment named for one, and what any text holds."""
+    """The same JSON without secrets: values of Secrets, fields and variables with secret names, and secrets in text."""
     if isinstance(raw, Mapping):
         if raw.get("kind") == "Secret" and "metadata" in raw:
             raw = {
@@ -95,7 +94,7 @@ def _field(key: str, value: Any, parent: Mapping[str, Any]) -> Any:
     if not isinstance(value, str):
         return redact_object(value)
     if key == _APPLIED:
-        # The whole object once more, a Secret's data among it; nothing reads it.
+        # A copy of the whole object, including a Secret's data. No check reads it.
         return _WORD
     named = str(parent.get("name", "")) if key == "value" else key
     if value and value != REDACTED and _SECRET_FIELD.fullmatch(named):

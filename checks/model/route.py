@@ -1,6 +1,6 @@
-"""A traced route as a value: every hop of a request, what decided it, what competed and lost, and what becomes of it.
+"""The route of a host as a value: every hop of a request, the objects that decided it, and the outcome.
 
-Only text and marks, so that a report can hold it, JSON can carry it, and every written form can be drawn from it.
+It holds only text and enums, and is the source of the JSON, text, Markdown and Slack forms.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _BY_JSON_NAME = ConfigDict(serialize_by_alias=True)
 
 
 class HopName(StrEnum):
-    """The hops of a request, in their order."""
+    """The hops of a request, in order."""
 
     CLIENT = "client"
     SIDECAR = "sidecar"
@@ -28,33 +28,33 @@ class HopName(StrEnum):
 
 
 class Mark(StrEnum):
-    """What becomes of the request at a hop."""
+    """The state of a request at a hop."""
 
     PASSES = "passes"
     DOUBTS = "doubts"
-    """It passes, and something about the hop may do harm."""
+    """It passes, with a warning."""
     BREAKS = "breaks"
     LEAVES = "leaves"
-    """It goes on, but no longer towards this gateway."""
+    """It bypasses this gateway."""
     UNKNOWN = "unknown"
     BEYOND = "beyond"
-    """It never gets there."""
+    """Not reached."""
 
 
 class Outcome(StrEnum):
-    """What becomes of requests on a way."""
+    """The outcome of a request."""
 
     THROUGH = "through"
     BYPASSES = "bypasses"
     ELSEWHERE = "elsewhere"
-    """Another gateway or Service of the cluster takes them."""
+    """It is routed to another gateway or Service of the cluster."""
     FAILS = "fails"
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One object and field that decided at a hop, what was chosen, and why it was this one."""
+    """An object and field that decided a hop, the chosen value, and the reason."""
 
     resource: str
     field: str
@@ -64,7 +64,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """An object that competed at a hop and lost, and why."""
+    """An object that competed at a hop and was not used, and the reason."""
 
     resource: str
     why: str
@@ -72,8 +72,8 @@ class Rival:
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One hop. `says` is one line; `cause` names the fault where it breaks or leaves, and `finding` the check's code that
-    tells it in full."""
+    """One hop. `says` is one line; where the request fails or bypasses the gateway, `cause` is the fault and `finding` the
+    code of the check that reports it."""
 
     name: Annotated[HopName, Field(alias="hop")]
     mark: Mark
@@ -88,8 +88,8 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A corrected object: `manifest` is the whole of it as YAML that can be applied ("" where only a command mends it),
-    `command` the smallest change, `elsewhere` what that changes for other hosts."""
+    """A corrected object: `manifest` is the complete YAML to apply ("" if only a command fixes it), `command` the smallest
+    change, `elsewhere` its effect on other hosts."""
 
     title: str
     resource: str
@@ -99,11 +99,11 @@ class Correction:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """The way of one kind of request from clients that fare alike.
+class TracedRequest:
+    """One kind of request, from clients for which the outcome is the same.
 
-    `meant`: whether the gateway is set up for this scheme at all. `answer` is what the application sees, `address` the
-    source address that the destination sees ("" where nothing arrives)."""
+    `meant`: whether the gateway is configured for this scheme. `answer` is the response that the application gets,
+    `address` the source IP address that the destination sees ("" if the request does not arrive)."""
 
     scheme: str
     port: int
@@ -116,29 +116,31 @@ class Way:
     hops: tuple[Hop, ...]
     corrections: tuple[Correction, ...] = ()
     revision: str = ""
-    """The mesh revision of gateway pods for which it holds, where revisions differ."""
+    """The mesh revision of the gateway pods, if the outcome differs between revisions."""
     __pydantic_config__: ClassVar[ConfigDict] = _BY_JSON_NAME
 
     @property
     def broken(self) -> Hop | None:
-        """The first hop at which the request breaks or leaves the way."""
+        """The first hop at which the request fails or bypasses the gateway, or None."""
         return next((hop for hop in self.hops if hop.mark in (Mark.BREAKS, Mark.LEAVES)), None)
 
     @property
     def cause(self) -> str:
-        """The fault at the hop that decides; "" where there is none."""
+        """The fault at the broken hop; "" without one."""
         return self.broken.cause if self.broken is not None else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """All ways of a host. `carries` are the hosts of the gateway, for when the asked one is unknown (`known` is False);
-    `problem` says why nothing could be traced, with `nearest` names of what may have been meant."""
+    """All kinds of requests for a host.
+
+    `known` is False if no object mentions the host; `carries` are then the hosts that the gateway routes. `problem` is
+    the reason why nothing was traced, `nearest` are similar names."""
 
     host: str
     gateway: str
     summary: str
-    ways: tuple[Way, ...] = ()
+    ways: tuple[TracedRequest, ...] = ()
     known: bool = True
     carries: tuple[str, ...] = ()
     problem: str = ""
@@ -146,12 +148,12 @@ class Route:
 
     @property
     def whole(self) -> bool:
-        """Whether every request that the gateway is set up for gets through it. Never true of what could not be read."""
+        """Whether every request for which the gateway is configured goes through it; False if that is unknown."""
         meant = [way for way in self.ways if way.meant]
         return bool(meant) and all(way.outcome is Outcome.THROUGH for way in meant)
 
-    def first_broken(self) -> Iterator[tuple[Way, Hop]]:
-        """Each way that was meant and does not get through, with the hop that decides."""
+    def first_broken(self) -> Iterator[tuple[TracedRequest, Hop]]:
+        """Each request for which the gateway is configured and that has a broken hop, with that hop."""
         for way in self.ways:
             if way.meant and way.broken is not None:
                 yield way, way.broken

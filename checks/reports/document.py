@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, SerializerFunctionWrapHandler, TypeAdapter
 
 from checks.model.findings import Finding, Report
 from checks.model.redaction import redact
-from checks.model.route import Route, Way
+from checks.model.route import Route, TracedRequest
 
 SCHEMA = "egress-diag/v1"
 
@@ -27,7 +27,7 @@ def _route_document(route: Route, fields: SerializerFunctionWrapHandler) -> Any:
     return _redacted({**written, "whole": route.whole, "ways": ways})
 
 
-def _way_document(way: Way, written: dict[str, Any]) -> dict[str, Any]:
+def _way_document(way: TracedRequest, written: dict[str, Any]) -> dict[str, Any]:
     long = {name: written.pop(name) for name in ("hops", "corrections")}
     breaks_at = way.broken.name.value if way.broken is not None else ""
     return {**written, "breaks_at": breaks_at, "cause": way.cause, **long}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from checks.model.route import Hop, HopName, Mark, Outcome, Route, Way
+from checks.model.route import Hop, HopName, Mark, Outcome, Route, TracedRequest
 
 BOX, GAP, ROW, LEFT, TOP = 118, 14, 132, 12, 44
 MOST_WAYS = 6
@@ -58,12 +58,12 @@ def alternative(route: Route) -> str:
     return " ".join(way.summary for way in _drawn(route)) or route.summary
 
 
-def _drawn(route: Route) -> tuple[Way, ...]:
+def _drawn(route: Route) -> tuple[TracedRequest, ...]:
     """What the gateway is set up for; where that is nothing, all ways."""
     return tuple([way for way in route.ways if way.meant] or route.ways)[:MOST_WAYS]
 
 
-def _row(drawing: Any, way: Way, top: int) -> None:
+def _row(drawing: Any, way: TracedRequest, top: int) -> None:
     import drawsvg
 
     clients = ", ".join(way.clients[:3]) + (f" and {len(way.clients) - 3} more" if len(way.clients) > 3 else "")

@@ -4,7 +4,7 @@ import base64
 import re
 from collections.abc import Iterator
 
-from checks.model.route import Correction, Hop, Mark, Route, Way
+from checks.model.route import Correction, Hop, Mark, Route, TracedRequest
 from checks.reports.markdown_text import code, escaped
 from checks.reports.route_diagram import alternative, diagram
 
@@ -32,7 +32,7 @@ def lines(route: Route) -> Iterator[str]:
         yield from _way(way)
 
 
-def _way(way: Way) -> Iterator[str]:
+def _way(way: TracedRequest) -> Iterator[str]:
     where = f", for gateway pods of {way.revision}" if way.revision else ""
     yield ""
     yield f"### {way.scheme}\\://, port {way.port}, from {escaped(', '.join(way.clients))}{escaped(where)}"

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterator
 
-from checks.model.route import Correction, Hop, Mark, Outcome, Route, Way
+from checks.model.route import Correction, Hop, Mark, Outcome, Route, TracedRequest
 
 MARKS = {
     Mark.PASSES: "ok",
@@ -26,7 +26,7 @@ def lines(route: Route) -> Iterator[str]:
         yield from _way(way)
 
 
-def _way(way: Way) -> Iterator[str]:
+def _way(way: TracedRequest) -> Iterator[str]:
     named = ", ".join(way.clients[:5]) + (f" and {len(way.clients) - 5} more" if len(way.clients) > 5 else "")
     where = f", for gateway pods of {way.revision}" if way.revision else ""
     yield ""

@@ -37,7 +37,7 @@ from checks.istio.route.walk import Dial, Walk
 from checks.istio.route.way_words import summary, way_words
 from checks.istio.route.who import unknown_client
 from checks.model.question import split_host
-from checks.model.route import Correction, Hop, HopName, Mark, Outcome, Route, Way
+from checks.model.route import Correction, Hop, HopName, Mark, Outcome, Route, TracedRequest
 
 TRACE_READS: tuple[type[Fact], ...] = (
     *ROUTE_READS,
@@ -111,14 +111,14 @@ def _meant(facts: Facts, found: Configuration, way: Passage) -> frozenset[RouteK
 class _Followed:
     """A way with the fault that it ends at."""
 
-    way: Way
+    way: TracedRequest
     cause: Cause | None
     start: Start
 
 
 def _ways(
     facts: Facts, found: Configuration, passed: Passage, dial: Dial, meant: frozenset[RouteKind]
-) -> Iterator[Way]:
+) -> Iterator[TracedRequest]:
     """The ways of one kind of request: once for all clients that fare alike."""
     groups = [clients for clients, _ in passed.departures]
     followed: list[_Followed] = []
@@ -193,7 +193,7 @@ def _follow(facts: Facts, found: Configuration, start: Start, dial: Dial, meant:
         walk.hops.append(Hop(HopName.DESTINATION, Mark.PASSES, says))
     if walk.outcome is Outcome.THROUGH:
         walk.answer = "the destination's answer"
-    way = Way(
+    way = TracedRequest(
         dial.scheme,
         dial.port,
         start.names,

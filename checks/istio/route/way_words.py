@@ -3,7 +3,7 @@
 from checks.facts.view import Facts
 from checks.istio.route.carried import Configuration
 from checks.istio.route.walk import Dial, Walk
-from checks.model.route import Mark, Outcome, Way
+from checks.model.route import Mark, Outcome, TracedRequest
 
 
 def way_words(facts: Facts, walk: Walk, *, meant: bool) -> str:
@@ -34,7 +34,7 @@ def _other(dial: Dial) -> str:
     return f"https://{dial.host} only" if dial.scheme == "http" else f"http://{dial.host} only"
 
 
-def summary(facts: Facts, found: Configuration, host: str, ways: list[Way], *, known: bool) -> str:
+def summary(facts: Facts, found: Configuration, host: str, ways: list[TracedRequest], *, known: bool) -> str:
     """The answer to "where does it go?" in a sentence or two."""
     if not known:
         return f"{facts.gateway.ref} does not carry {host}. {carries(found)}"
@@ -51,7 +51,7 @@ def summary(facts: Facts, found: Configuration, host: str, ways: list[Way], *, k
     return f"{worst[0].summary}{more}"
 
 
-def _clients(way: Way) -> str:
+def _clients(way: TracedRequest) -> str:
     return ", ".join(way.clients[:3]) + (f" and {len(way.clients) - 3} more" if len(way.clients) > 3 else "")
 
 

@@ -15,7 +15,7 @@ from bot.messages.route import route_messages
 from bot.messages.route_picture import alternative, picture
 from bot.messages.run import messages
 from bot.sandbox.blocks import is_too_long, problems_of_message
-from checks.model.route import Correction, Decision, Hop, HopName, Mark, Outcome, Rival, Route, Way
+from checks.model.route import Correction, Decision, Hop, HopName, Mark, Outcome, Rival, Route, TracedRequest
 from checks.reports.document import REPORT, ROUTE
 from tests.bot import stories
 from tests.bot.messages.test_hostile_text import CONTROL, FORBIDDEN, anything
@@ -102,11 +102,11 @@ def routes(draw: st.DrawFn) -> Route:
             tuple(draw(st.lists(anything, max_size=2))),
         )
 
-    def way() -> Way:
+    def way() -> TracedRequest:
         corrections = draw(
             st.lists(st.builds(Correction, anything, anything, anything, anything, anything), max_size=2)
         )
-        return Way(
+        return TracedRequest(
             draw(st.sampled_from(["http", "https", "tcp"])),
             draw(st.integers(1, 65535)),
             tuple(draw(st.lists(anything, max_size=8))),

@@ -62,18 +62,18 @@ def test_the_ticker_meets_each_window_once_wherever_it_is_cut(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("", "daily", "UTC"), "never occurs"),
-        (("09:00", "", "UTC"), "never occurs"),
-        (("09:00", [], "UTC"), "never occurs"),
+        (("", "daily", "UTC"), "a digest needs"),
+        (("09:00", "", "UTC"), "a digest needs"),
+        (("09:00", [], "UTC"), "a digest needs"),
         (("09:00", "31 february", "UTC"), "expected days"),
         (("* * * * *", "daily", "UTC"), "expected times such as 09:00"),
         (("09:00, 09:01", "daily", "UTC"), "too often"),
         ((",".join(f"{n}:00" for n in range(10, 17)), "daily", "UTC"), "too often"),
-        (("24:00", "daily", "UTC"), "no such time"),
-        (("13pm", "daily", "UTC"), "no such time"),
+        (("24:00", "daily", "UTC"), "is not a time of day"),
+        (("13pm", "daily", "UTC"), "is not a time of day"),
         (("09:00", "daily", "Europe/Berln"), "did you mean Europe/Berlin"),
         (("09:00", "daily", "Berlin"), "did you mean Europe/Berlin?"),
-        (("09:00", "daily", "../../etc/passwd"), "no time zone"),
+        (("09:00", "daily", "../../etc/passwd"), "is not a time zone"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_what_would_be_right(words: tuple[object, object, str], said: str) -> None:

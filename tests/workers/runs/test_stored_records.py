@@ -24,7 +24,7 @@ from checks.model.findings import (
     Status,
     Verdict,
 )
-from checks.model.route import Correction, Decision, Hop, HopName, Mark, Outcome, Rival, Route, Way
+from checks.model.route import Correction, Decision, Hop, HopName, Mark, Outcome, Rival, Route, TracedRequest
 from checks.reports.document import FINDINGS, REPORT
 from workers.client import Client
 from workers.client.stores import Stores
@@ -81,7 +81,7 @@ ROUTE = Route(
     gateway="payments/egw",
     summary="summary",
     ways=(
-        Way(
+        TracedRequest(
             scheme="https",
             port=443,
             clients=("apps/web",),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from checks.istio.route.hosts import covers, matches
-from checks.model.route import Outcome, Route, Way
+from checks.model.route import Outcome, Route, TracedRequest
 from tests.checks.istio.route.breakages import (
     HTTP,
     ORIGINATE,
@@ -22,7 +22,7 @@ from tests.clusters.compose import Cluster, named
 CNN = "edition.cnn.com"
 
 
-def only(route: Route) -> Way:
+def only(route: Route) -> TracedRequest:
     (way,) = meant(route)
     return way
 

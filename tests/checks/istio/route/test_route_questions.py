@@ -59,17 +59,17 @@ def test_a_host_is_understood_as_people_paste_it(bundle: Path, typed: str, host:
     ("typed", "said"),
     [
         ("ftp://edition.cnn.com", "expected http:// or https://"),
-        ("20.50.60.1", "is an IP address: routes through an egress gateway are chosen by host name"),
+        ("20.50.60.1", "is an IP address: egress gateways route by host name"),
         ("[2001:db8::1]:443", "is an IP address"),
         ("edition.cnn.com/politics", "without a path"),
         ("edition.cnn.com:99999", "port from 1 to 65535"),
         ("edition.cnn.com:0", "port 0 does not exist"),
-        ("edition..cnn.com", "is no host name"),
-        ("exa mple.com", "is no host name"),
-        ("a.*.com", "is no host name"),
-        ("-bad.example", "is no host name"),
+        ("edition..cnn.com", "is not a host name"),
+        ("exa mple.com", "is not a host name"),
+        ("a.*.com", "is not a host name"),
+        ("-bad.example", "is not a host name"),
         ("https://", "has no host"),
-        (f"{'a' * 64}.example", "each part up to 63 characters"),
+        (f"{'a' * 64}.example", "each label up to 63 characters"),
     ],
 )
 def test_what_is_no_host_is_refused_with_what_would_be_one(bundle: Path, typed: str, said: str) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from checks.model.route import Mark, Outcome, Way
+from checks.model.route import Mark, Outcome, TracedRequest
 from tests.checks.istio.route.breakages import ALL, BREAKAGES, PLAIN, Breakage, host_of
 from tests.checks.istio.route.traced import meant, traced
 from tests.clusters.compose import named
@@ -40,5 +40,5 @@ def test_a_breakage_is_found_at_its_hop_with_its_symptom(broken: Breakage, on: s
     assert Mark.BEYOND not in reached
 
 
-def worst(ways: list[Way]) -> Way:
+def worst(ways: list[TracedRequest]) -> TracedRequest:
     return min(ways, key=lambda way: (way.outcome is Outcome.THROUGH, way.outcome is Outcome.BYPASSES))

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from checks.model.route import HopName, Outcome, Way
+from checks.model.route import HopName, Outcome, TracedRequest
 from tests.checks.istio.route.breakages import ALL, BREAKAGES, Breakage, host_of
 from tests.checks.istio.route.test_mending import applied
 from tests.checks.istio.route.test_trace import worst
@@ -42,7 +42,7 @@ def both(one: Breakage, other: Breakage, on: str) -> Cluster | None:
     return None if together in alone or turned in alone else together
 
 
-def told(cluster: Cluster, on: str) -> Way:
+def told(cluster: Cluster, on: str) -> TracedRequest:
     route = traced(cluster, host_of(on))
     assert not route.whole
     return worst(meant(route) or list(route.ways))

@@ -12,7 +12,7 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.store import FactStore
 from checks.facts.view import Facts
 from checks.istio.route.trace import TRACE_READS, trace
-from checks.model.route import Route, Way
+from checks.model.route import Route, TracedRequest
 from checks.sources.recorded import RecordedSource
 from checks.sources.source import gather
 from tests.clusters.compose import Cluster, Manifest, before, identity, uid_of
@@ -40,7 +40,7 @@ def traced(cluster: Cluster, host: str, client: str | None = None, gateway: str 
     return trace(Facts(store, target, asked, frozenset(TRACE_READS)))
 
 
-def meant(route: Route) -> list[Way]:
+def meant(route: Route) -> list[TracedRequest]:
     """The ways that the gateway is set up for."""
     return [way for way in route.ways if way.meant]
 
