@@ -1,6 +1,27 @@
-"""Property tests say what holds, not how fast this machine is: no example has a time limit of its own."""
+"""What tests of the checks share: Azure's environment at a loopback Azure, and no time limit for single examples."""
 
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from checks.sources.live import close_sources
+from tests.loopback.azure import AzureServer
 
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
+
+UseAzure = Callable[[AzureServer], None]
+
+
+@pytest.fixture
+def use_azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UseAzure]:
+    """Points the Azure libraries at a loopback Azure, by the environment that they read."""
+
+    def use(server: AzureServer) -> None:
+        for name, value in server.environment(tmp_path).items():
+            monkeypatch.setenv(name, value)
+
+    yield use
+    close_sources()

@@ -15,7 +15,7 @@ from checks.doctor.parts import REQUIREMENTS, clusters, configuration
 from checks.doctor.requirement_lines import Asked, Line, State
 from checks.engine.permissions import azure_rights, kubernetes_rights
 from checks.sources.live import close_sources
-from tests.checks.sources.conftest import UseAzure
+from tests.checks.conftest import UseAzure
 from tests.clusters.compose import Cluster, compose, named
 from tests.loopback.azure import ARM, GOVERNMENT, LOGIN, AzureServer
 from tests.loopback.faults import Fault

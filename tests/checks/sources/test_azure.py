@@ -19,7 +19,7 @@ from checks.facts.pods import Pod
 from checks.sources.azure import AzureAccount, AzureReader
 from checks.sources.live import open_source
 from checks.sources.source import Answer, NotLookedAt, Objects, SourceError
-from tests.checks.sources.conftest import UseAzure
+from tests.checks.conftest import UseAzure
 from tests.clusters.compose import named
 from tests.loopback.azure import ARM, LOGIN, AzureServer
 from tests.loopback.faults import Fault

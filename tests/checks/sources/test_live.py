@@ -22,7 +22,7 @@ from checks.sources.recorded import RecordedSource
 from checks.sources.recording import RecordingSource
 from checks.sources.run import run
 from checks.sources.source import Answer, Source
-from tests.checks.sources.conftest import UseAzure
+from tests.checks.conftest import UseAzure
 from tests.clusters.compose import Cluster, compose, named, names
 from tests.incidents.incidents import incidents
 from tests.loopback.azure import AzureServer

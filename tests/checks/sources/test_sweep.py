@@ -25,7 +25,7 @@ from checks.sources.run import run
 from checks.sources.source import SourceError
 from checks.sources.sweep import sweep, sweep_cluster
 from tests.bench.fleet import big_cluster
-from tests.checks.sources.conftest import UseAzure
+from tests.checks.conftest import UseAzure
 from tests.clusters.bundles import read_bundle, write_bundle
 from tests.clusters.compose import Cluster, named
 from tests.loopback.azure import LOGIN, AzureServer
