@@ -69,7 +69,7 @@ class Conversation:
         """One round; True where there was something to do."""
         busy = False
         for watch_id in self.client.stores.watches.due():
-            if (watch := self.client.stores.watches.look(watch_id, self.client.start, self.client.run)) is not None:
+            if (watch := self.client.stores.watches.step(watch_id, self.client.start, self.client.run)) is not None:
                 self.client.stores.documents.changed(f"watch/{watch.id}")
                 busy = True
         for run in self.client.active_runs():

@@ -225,13 +225,13 @@ def test_a_watch_ends_with_the_last_state_when_its_time_is_up(broken: Conversati
     broken.press(parent, "watch")
     broken.press(parent, "watch")
     assert "is being watched already" in broken.told()
-    watch = broken.client.stores.watches.going()[0]
+    watch = broken.client.stores.watches.active()[0]
     _expire(broken, watch.id)
     broken.play()
     end = next(m for m in broken.slack.thread(parent) if slot(m) == "end")
     assert "time is up" in end.shown
     assert "broken" in end.shown
-    assert not broken.client.stores.watches.going()
+    assert not broken.client.stores.watches.active()
     assert sum(slot(m) == "end" for m in broken.slack.thread(parent)) == 1
 
 

@@ -60,7 +60,7 @@ class Client(FleetClient, DeliveryClient):
     def own(self, run: Run, user: str) -> None:
         """Makes a user the owner of a run's incident."""
         self.stores.runs.own(run, user)
-        self.stores.history.own(run, user)
+        self.stores.history.own_run(run, user)
         self.stores.run_changed(run)
 
     def remark(self, run: Run, user: str, comment: str) -> None:
@@ -74,7 +74,7 @@ class Client(FleetClient, DeliveryClient):
 
     def has_evidence(self, run_id: str) -> bool:
         """Whether a run's evidence is kept."""
-        return self.stores.evidence.kept(run_id)
+        return self.stores.evidence.has_bundle(run_id)
 
     # gateways
 
@@ -92,7 +92,7 @@ class Client(FleetClient, DeliveryClient):
 
     def refresh_gateways(self, cluster: str) -> None:
         """Asks a worker which gateways a cluster has, for suggestions; at most once a minute."""
-        if self.stores.history.asks_again(cluster):
+        if self.stores.history.may_refresh(cluster):
             send(self.stores.publisher, "workers.refresh", cluster, DIAGNOSE_QUEUE, expires=60)
 
     def known_gateways(self, cluster: str) -> tuple[str, ...]:
@@ -105,7 +105,7 @@ class Client(FleetClient, DeliveryClient):
 
     def past_runs(self, cluster: str, gateway: str) -> tuple[PastRun, ...]:
         """The last runs for a gateway (`namespace/name`), newest first."""
-        return self.stores.history.past(cluster, gateway)
+        return self.stores.history.past_runs(cluster, gateway)
 
     def owners(self, cluster: str) -> dict[str, Ownership]:
         """The owner of each gateway's incident, by `namespace/name`; also of incidents that have ended."""
@@ -113,7 +113,7 @@ class Client(FleetClient, DeliveryClient):
 
     def note_verdict(self, run: Run) -> None:
         """Records the verdict of a run that has ended, if the worker could not."""
-        self.stores.history.note(run)
+        self.stores.history.record_verdict(run)
 
     # watches
 
@@ -129,7 +129,7 @@ class Client(FleetClient, DeliveryClient):
 
     def active_watches(self, user: str | None = None) -> tuple[Watch, ...]:
         """The watches that have not ended, oldest first, optionally of one user."""
-        return self.stores.watches.going(user)
+        return self.stores.watches.active(user)
 
     def stop_watch(self, watch: Watch, user: str) -> None:
         """Ends a watch."""
@@ -149,25 +149,25 @@ class Client(FleetClient, DeliveryClient):
 
     def remember_thread(self, channel: str, thread: str, run_id: str) -> None:
         """Ties a thread to a run; the latest run counts."""
-        self.stores.conversations.begun(channel, thread, run_id)
+        self.stores.conversations.remember_thread(channel, thread, run_id)
 
     def run_of_thread(self, channel: str, thread: str) -> str | None:
         """The run that a thread belongs to, or None."""
-        return self.stores.conversations.run_of(channel, thread)
+        return self.stores.conversations.run_of_thread(channel, thread)
 
     def remember_target(self, channel: str, target: Target) -> None:
         """Records the target last diagnosed in a channel."""
-        self.stores.conversations.chose(channel, target)
+        self.stores.conversations.remember_target(channel, target)
 
     def last_target(self, channel: str) -> Target | None:
         """The target last diagnosed in a channel, or None."""
-        return self.stores.conversations.last_choice(channel)
+        return self.stores.conversations.last_target(channel)
 
     # the installation
 
     def audit(self, entry: Entry) -> None:
         """Appends an entry to the audit. Never raises."""
-        self.stores.audit.note(entry)
+        self.stores.audit.append(entry)
 
     def processes(self) -> tuple[Process, ...]:
         """The processes that have announced themselves in the last minute, by name."""

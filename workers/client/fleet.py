@@ -30,7 +30,7 @@ class FleetClient:
 
     def added_schedule(self, schedule_id: str) -> Schedule | None:
         """A schedule that a person added, or None."""
-        return self.stores.fleet.schedules.added(schedule_id)
+        return self.stores.fleet.schedules.find(schedule_id)
 
     def add_schedule(self, schedule: Schedule) -> None:
         """Adds a schedule. Raises BadRecurrence if the channel already has a digest at one of its times."""
@@ -46,31 +46,31 @@ class FleetClient:
 
     def request_digest(self, channel: str, user: str, clusters: Sequence[str], schedule: Schedule | None) -> None:
         """Requests a digest now, with the time zone and wording of a schedule if there is one."""
-        self.stores.fleet.digest_now(channel, user, clusters, schedule, present())
+        self.stores.fleet.request_digest(channel, user, clusters, schedule, present())
 
     def digest(self, digest_id: str) -> Digest | None:
         """A digest, or None while its fleet check is under way."""
-        return self.stores.fleet.digest_of(digest_id)
+        return self.stores.fleet.digest(digest_id)
 
     def preview_handoff(self, order: HandoffOrder) -> Handoff:
         """The handoff that `hand_over` would post."""
-        return self.stores.fleet.preview(order, self.stores.watches.going())
+        return self.stores.fleet.preview_handoff(order, self.stores.watches.active())
 
     def hand_over(self, order: HandoffOrder) -> None:
         """Makes a handoff, which the courier posts."""
-        self.stores.fleet.hand_over(order, self.stores.watches.going())
+        self.stores.fleet.hand_over(order, self.stores.watches.active())
 
     def handoff(self, handoff_id: str) -> Handoff | None:
         """A handoff and who has taken it, or None if it is unknown or too old."""
-        return self.stores.fleet.handoff_of(handoff_id)
+        return self.stores.fleet.handoff(handoff_id)
 
     def take_handoff(self, handoff_id: str, user: str) -> Handoff | None:
         """Makes a user the owner of everything open and watched in a handoff. The first user counts: `taken_by` of what
         is returned says who that is. None if the handoff is unknown or too old."""
-        taken = self.stores.fleet.take(handoff_id, user, present())
+        taken = self.stores.fleet.take_handoff(handoff_id, user, present())
         if taken is not None and taken.taken_by == user:
             for watch in taken.watching:
-                self.stores.watches.hand_over(watch.id, user)
+                self.stores.watches.give_to(watch.id, user)
                 self.stores.documents.changed(f"watch/{watch.id}")
         return taken
 

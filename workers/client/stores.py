@@ -44,13 +44,13 @@ class Stores:
         if not run.order.watch:
             self.documents.changed(f"run/{run.id}", urgent=ended)
 
-    def follow(self, run: Run) -> None:
+    def repeat_ended(self, run: Run) -> None:
         """A run that repeats another one has ended: the one before shows it, too."""
         before = self.runs.get(run.order.after or "")
         while before is not None and before.order.after is not None:
             before = self.runs.get(before.order.after)
         if before is not None:
-            self.runs.followed(before.id, run.id)
+            self.runs.note_repeat(before.id, run.id)
             self.run_changed(before)
 
     def close(self) -> None:

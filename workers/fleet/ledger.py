@@ -49,11 +49,11 @@ class Ledger:
 
     # writing
 
-    def note(self, cluster: str, looks: Sequence[GatewayCheck], now: datetime) -> tuple[Transition, ...]:
+    def record(self, cluster: str, looks: Sequence[GatewayCheck], now: datetime) -> tuple[Transition, ...]:
         """Remembers looks at gateways of one cluster; a repetition changes nothing. Gives what happened by them."""
         return self._apply(cluster, looks, now, None, "")
 
-    def note_sweep(self, swept: SweptCluster, looks: Sequence[GatewayCheck], now: datetime) -> tuple[Transition, ...]:
+    def record_sweep(self, swept: SweptCluster, looks: Sequence[GatewayCheck], now: datetime) -> tuple[Transition, ...]:
         """Remembers a sweep: how it went, its looks, and which gateways are no longer there. One that could not look says
         nothing about gateways."""
         whole = None if swept.problem or not swept.complete else {look.gateway for look in looks}
@@ -118,7 +118,7 @@ class Ledger:
         raw = self.redis.hget(self._key("state", cluster), gateway)
         return GATEWAY_STATE_JSON.validate_json(raw) if raw is not None else None
 
-    def events(self, cluster: str, since: datetime, until: datetime) -> tuple[Transition, ...]:
+    def transitions(self, cluster: str, since: datetime, until: datetime) -> tuple[Transition, ...]:
         """What happened after `since`, up to `until`, oldest first."""
         found = self.redis.zrangebyscore(self._key("events", cluster), f"({since.timestamp()}", until.timestamp())
         return tuple(TRANSITION_JSON.validate_json(str(raw)) for raw in found)

@@ -112,7 +112,7 @@ class Schedules:
         self._first_seen(schedule, now)
         self.redis.hset(self._key("schedules"), schedule.id, SCHEDULE_JSON.dump_json(schedule).decode())
 
-    def added(self, schedule_id: str) -> Schedule | None:
+    def find(self, schedule_id: str) -> Schedule | None:
         """One that people added, or None."""
         raw = self.redis.hget(self._key("schedules"), schedule_id)
         return SCHEDULE_JSON.validate_json(raw) if raw is not None else None
@@ -127,14 +127,14 @@ class Schedules:
         """It comes no more until somebody adds it anew: its channel is gone, say."""
         self.redis.hset(self._key("stopped"), schedule_id, why)
 
-    def take(self, schedules: Sequence[Schedule], now: datetime, begin: Callable[[Due], bool]) -> tuple[Due, ...]:
+    def begin_due(self, schedules: Sequence[Schedule], now: datetime, begin: Callable[[Due], bool]) -> tuple[Due, ...]:
         """The digests that were begun by this. `begin` makes the record of one, or says that it was there already: so each
         window comes once, however many ask and wherever they die. After an outage only the latest window of a schedule
         is made up for, and says that it is late."""
         due = (self._due(each, now) for each in schedules if not each.stopped)
         return tuple(each for each in due if each is not None and self._begun(each, begin))
 
-    def composed(self, schedule_id: str, now: datetime) -> None:
+    def note_composed(self, schedule_id: str, now: datetime) -> None:
         """A digest of the schedule has been made: the next one tells what happens from here on."""
         self.redis.set(self._key("schedule", schedule_id, "composed"), now.isoformat(), ex=_WINDOWS_KEPT)
 

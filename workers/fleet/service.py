@@ -13,7 +13,17 @@ from datetime import UTC, date, datetime, timedelta
 from redis import Redis
 
 from checks.config.configuration import Config
-from workers.fleet import digest, handoff
+from workers.fleet.digest import (
+    DIGEST_JSON,
+    DIGEST_ORDER_JSON,
+    FIRST_SPAN,
+    PICTURE_DAYS,
+    Digest,
+    DigestOrder,
+    Known,
+    compose_digest,
+)
+from workers.fleet.handoff import HANDOFF_JSON, RECURRENCE_SPAN, Handoff, HandoffOrder, compose_handoff
 from workers.fleet.ledger import Ledger
 from workers.fleet.records import Mute
 from workers.fleet.schedule import Due, Schedule, Schedules, clusters_of
@@ -64,7 +74,7 @@ class Fleet:
         """One round: begins what is due, sends parts, makes the digests whose sweep is over, reminds. Idempotent, and
         harmless when several run at once."""
         names = tuple(each.name for each in config.clusters)
-        self.schedules.take(self.schedules.all(config), now, lambda due: self._begun(due, names, now))
+        self.schedules.begin_due(self.schedules.all(config), now, lambda due: self._begun(due, names, now))
         self._regular_sweep(config, now)
         for each in self._waiting():
             self.sweeps.begin(each.id, each.clusters, now, SWEEP_DEADLINE, f"digest in {each.channel}")
@@ -80,7 +90,7 @@ class Fleet:
         schedule = due.schedule
         there, gone = clusters_of(schedule, names)
         week = schedule.recurrence.week
-        order = digest.DigestOrder(
+        order = DigestOrder(
             id=f"{schedule.id}-{due.window}",
             channel=schedule.channel,
             clusters=there,
@@ -95,7 +105,7 @@ class Fleet:
             weekly=due.since is None or week(due.since) != week(due.at),
             gone=gone,
         )
-        return self.order_digest(order, now)
+        return self.queue_digest(order, now)
 
     def _regular_sweep(self, config: Config, now: datetime) -> None:
         every = config.sweep_every
@@ -117,25 +127,25 @@ class Fleet:
             self.sweeps.close(sweep.id)
             return
         for cluster in sweep.waiting[:MAX_PARTS_SENT]:
-            if self.sweeps.sends(sweep, cluster):
+            if self.sweeps.may_send(sweep, cluster):
                 send(f"{sweep.id}/{cluster}")
 
     # digests
 
-    def order_digest(self, order: digest.DigestOrder, now: datetime) -> bool:
+    def queue_digest(self, order: DigestOrder, now: datetime) -> bool:
         """A digest is to be made once its clusters have been looked at. False where it had been ordered before."""
         return bool(
             self._begin(
                 keys=[self._key("digest", "order", order.id), self._key("digests")],
-                args=[digest.DIGEST_ORDER_JSON.dump_json(order).decode(), self.keep, now.timestamp(), order.id],
+                args=[DIGEST_ORDER_JSON.dump_json(order).decode(), self.keep, now.timestamp(), order.id],
             )
         )
 
-    def digest_now(
+    def request_digest(
         self, channel: str, user: str, clusters: Sequence[str], schedule: Schedule | None, now: datetime
     ) -> str:
         """Orders a digest at somebody's wish; gives its id."""
-        order = digest.DigestOrder(
+        order = DigestOrder(
             id=secrets.token_hex(6),
             channel=channel,
             clusters=tuple(clusters),
@@ -145,44 +155,44 @@ class Fleet:
             show="full",
             user=user,
         )
-        self.order_digest(order, now)
+        self.queue_digest(order, now)
         return order.id
 
-    def digest_of(self, digest_id: str) -> digest.Digest | None:
+    def digest(self, digest_id: str) -> Digest | None:
         """A digest that has been made, or None."""
         raw = self.redis.get(self._key("digest", "doc", digest_id))
-        return digest.DIGEST_JSON.validate_json(raw) if raw is not None else None
+        return DIGEST_JSON.validate_json(raw) if raw is not None else None
 
-    def _waiting(self) -> tuple[digest.DigestOrder, ...]:
+    def _waiting(self) -> tuple[DigestOrder, ...]:
         found = []
         for each in self.redis.zrange(self._key("digests"), 0, -1):
             raw = self.redis.get(self._key("digest", "order", str(each)))
             if raw is None:
                 self.redis.zrem(self._key("digests"), str(each))
             else:
-                found.append(digest.DIGEST_ORDER_JSON.validate_json(raw))
+                found.append(DIGEST_ORDER_JSON.validate_json(raw))
         return tuple(found)
 
-    def _compose(self, order: digest.DigestOrder, sweep: Sweep | None, now: datetime) -> None:
-        since = order.since or order.due - digest.FIRST_SPAN
+    def _compose(self, order: DigestOrder, sweep: Sweep | None, now: datetime) -> None:
+        since = order.since or order.due - FIRST_SPAN
         parts = {each.cluster: each for each in sweep.done} if sweep is not None else {}
-        last = [now.date() - timedelta(days=n) for n in reversed(range(digest.PICTURE_DAYS))]
+        last = [now.date() - timedelta(days=n) for n in reversed(range(PICTURE_DAYS))]
         known = [replace(self._known(each, since, now, last), swept=parts.get(each)) for each in order.clusters]
-        made = digest.compose_digest(order, known, self.ledger.mutes(now), now)
+        made = compose_digest(order, known, self.ledger.mutes(now), now)
         new = self.redis.set(
-            self._key("digest", "doc", order.id), digest.DIGEST_JSON.dump_json(made).decode(), nx=True, ex=self.keep
+            self._key("digest", "doc", order.id), DIGEST_JSON.dump_json(made).decode(), nx=True, ex=self.keep
         )
         if new and order.schedule:
-            self.schedules.composed(order.schedule, now)
+            self.schedules.note_composed(order.schedule, now)
         self.documents.changed(f"digest/{order.id}")
         self.redis.zrem(self._key("digests"), order.id)
 
-    def _known(self, cluster: str, since: datetime, until: datetime, days: Sequence[date] = ()) -> digest.Known:
+    def _known(self, cluster: str, since: datetime, until: datetime, days: Sequence[date] = ()) -> Known:
         states = self.ledger.states(cluster)
-        return digest.Known(
+        return Known(
             cluster=cluster,
             states=states,
-            events=self.ledger.events(cluster, since, until),
+            events=self.ledger.transitions(cluster, since, until),
             owners={
                 name: owner.user
                 for name, owner in self.history.owners(cluster).items()
@@ -194,23 +204,23 @@ class Fleet:
 
     # handoffs
 
-    def preview(self, order: handoff.HandoffOrder, watches: Sequence[Watch]) -> handoff.Handoff:
+    def preview_handoff(self, order: HandoffOrder, watches: Sequence[Watch]) -> Handoff:
         """The handoff as it would be."""
         since = order.at - order.span
-        week = min(since, order.at - handoff.RECURRENCE_SPAN)
+        week = min(since, order.at - RECURRENCE_SPAN)
         known = [self._known(each, week, order.at) for each in order.clusters]
         sweeps = [part for each in order.clusters for part in self.ledger.sweeps(each, since, order.at)]
         runs = {
             f"{state.cluster} {state.gateway}": past[0].run
             for each in known
             for state in each.states.values()
-            if (past := self.history.past(state.cluster, state.gateway, 1)) and past[0].at >= since
+            if (past := self.history.past_runs(state.cluster, state.gateway, 1)) and past[0].at >= since
         }
-        return handoff.compose_handoff(order, known, self.ledger.mutes(order.at), watches, sweeps, runs)
+        return compose_handoff(order, known, self.ledger.mutes(order.at), watches, sweeps, runs)
 
-    def hand_over(self, order: handoff.HandoffOrder, watches: Sequence[Watch]) -> bool:
+    def hand_over(self, order: HandoffOrder, watches: Sequence[Watch]) -> bool:
         """Makes a handoff, which the courier then shows. False where this very one was made before."""
-        made = handoff.HANDOFF_JSON.dump_json(self.preview(order, watches)).decode()
+        made = HANDOFF_JSON.dump_json(self.preview_handoff(order, watches)).decode()
         due = (order.at + REMIND_AFTER).timestamp()
         new = self._begin(
             keys=[self._key("handoff", order.id), self._key("handoffs")], args=[made, self.keep, due, order.id]
@@ -218,12 +228,12 @@ class Fleet:
         self.documents.changed(f"handoff/{order.id}")
         return bool(new)
 
-    def handoff_of(self, handoff_id: str) -> handoff.Handoff | None:
+    def handoff(self, handoff_id: str) -> Handoff | None:
         """A handoff with who has taken it, or None where it is unknown or too old."""
         raw = self.redis.get(self._key("handoff", handoff_id))
         if raw is None:
             return None
-        found = handoff.HANDOFF_JSON.validate_json(raw)
+        found = HANDOFF_JSON.validate_json(raw)
         taken = self.redis.get(self._key("handoff", handoff_id, "taken"))
         reminded = bool(self.redis.exists(self._key("handoff", handoff_id, "reminded")))
         if taken is None:
@@ -231,19 +241,19 @@ class Fleet:
         user, _, at = str(taken).partition(" ")
         return replace(found, reminded=reminded, taken_by=user, taken_at=datetime.fromisoformat(at))
 
-    def take(self, handoff_id: str, user: str, now: datetime) -> handoff.Handoff | None:
+    def take_handoff(self, handoff_id: str, user: str, now: datetime) -> Handoff | None:
         """Somebody has it: what is open is theirs from now on. The first one counts; gives the handoff with who that is, or
         None where it is unknown or too old."""
-        found = self.handoff_of(handoff_id)
+        found = self.handoff(handoff_id)
         if found is None or found.taken_by:
             return found
         key = self._key("handoff", handoff_id, "taken")
         if self.redis.set(key, f"{user} {now.isoformat()}", nx=True, ex=self.keep):
             for line in found.open:
-                self.history.take(line.cluster, line.gateway, user, now)
+                self.history.own_gateway(line.cluster, line.gateway, user, now)
             self.redis.zrem(self._key("handoffs"), handoff_id)
             self.documents.changed(f"handoff/{handoff_id}")
-        return self.handoff_of(handoff_id)
+        return self.handoff(handoff_id)
 
     def _remind(self, now: datetime) -> None:
         for each in self.redis.zrangebyscore(self._key("handoffs"), "-inf", now.timestamp()):
@@ -254,12 +264,12 @@ class Fleet:
 
     # runs and mutes
 
-    def note_run(self, run: Run) -> None:
+    def record_run(self, run: Run) -> None:
         """Remembers what a run said of a whole gateway."""
         target = run.order.target
         if run.report is None or run.ended is None or target.host or target.client:
             return
-        self.ledger.note(run.report.cluster, [gateway_check(run.report, run.id, run.ended)], run.ended)
+        self.ledger.record(run.report.cluster, [gateway_check(run.report, run.id, run.ended)], run.ended)
 
     def mute(self, mute: Mute) -> None:
         """Nobody wants to hear of a fault until the mute ends."""

@@ -54,7 +54,7 @@ class Sweeper:
             log.info("sweep %s: %s is being looked at already", sweep_id, cluster)
             return
         try:
-            self.sweeps.done(sweep_id, self._part(sweep, cluster))
+            self.sweeps.record_part(sweep_id, self._part(sweep, cluster))
         finally:
             try:
                 lease.release()
@@ -65,7 +65,7 @@ class Sweeper:
         if recent := self.ledger.sweeps(cluster, sweep.created, self.clock()):
             # An overlapping sweep has just looked.
             return recent[-1]
-        if self.sweeps.attempt(sweep.id, cluster) > MAX_PART_ATTEMPTS:
+        if self.sweeps.note_attempt(sweep.id, cluster) > MAX_PART_ATTEMPTS:
             return self._failed(sweep, cluster, "looking at it took the worker down twice")
         try:
             entry = self.config.cluster(cluster)
@@ -89,11 +89,11 @@ class Sweeper:
             swept.problem[:_LONGEST],
             swept.complete,
         )
-        self.ledger.note_sweep(part, [gateway_check(report, sweep.id, now) for report in swept.reports], now)
+        self.ledger.record_sweep(part, [gateway_check(report, sweep.id, now) for report in swept.reports], now)
         return part
 
     def _failed(self, sweep: Sweep, cluster: str, problem: str) -> SweptCluster:
         now = self.clock()
         part = SweptCluster(cluster, sweep.id, now, problem=problem[:_LONGEST])
-        self.ledger.note_sweep(part, (), now)
+        self.ledger.record_sweep(part, (), now)
         return part

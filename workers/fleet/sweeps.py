@@ -111,18 +111,18 @@ class Sweeps:
         """Nothing more is waited for: its parts are no longer sent."""
         self.redis.zrem(self._key("sweeps"), sweep_id)
 
-    def done(self, sweep_id: str, part: SweptCluster) -> bool:
+    def record_part(self, sweep_id: str, part: SweptCluster) -> bool:
         """Notes what came of one cluster. False where that was known."""
         key = self._key("sweep", sweep_id, "done")
         new = self.redis.hsetnx(key, part.cluster, SWEPT_CLUSTER_JSON.dump_json(part).decode())
         self.redis.expire(key, _KEPT)
         return bool(new)
 
-    def sends(self, sweep: Sweep, cluster: str) -> bool:
+    def may_send(self, sweep: Sweep, cluster: str) -> bool:
         """Whether this part is to be sent now; True at most once in `RESEND_AFTER` seconds."""
         return bool(self.redis.set(self._key("sweep", "sent", sweep.id, cluster), "1", nx=True, ex=RESEND_AFTER))
 
-    def attempt(self, sweep_id: str, cluster: str) -> int:
+    def note_attempt(self, sweep_id: str, cluster: str) -> int:
         """Notes that a worker takes up the part; gives how often that has happened."""
         key = self._key("sweep", sweep_id, "attempts")
         with self.redis.pipeline(transaction=True) as pipe:

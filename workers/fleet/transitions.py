@@ -24,7 +24,7 @@ from workers.fleet.records import (
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?")
 _SPAN = re.compile(r"\b\d+(?:\.\d+)?\s?(?:ms|s|m|h|d|seconds?|minutes?|hours?|days?)\b")
 _COUNT = re.compile(r"\b(?:x\d+|\d+ (?:times|restarts?))\b")
-_LONGEST = 300
+_LONGEST_SUMMARY = 300
 
 
 def gateway_check(report: Report, by: str, at: datetime) -> GatewayCheck:
@@ -58,17 +58,19 @@ def fault_identity(finding: Finding) -> str:
     parts = [
         finding.code,
         finding.subject,
-        *(f"{e.resource}\n{e.field}\n{_still(e.observed)}" for e in finding.evidence),
+        *(f"{e.resource}\n{e.field}\n{_without_times(e.observed)}" for e in finding.evidence),
     ]
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]
 
 
-def _still(observed: str) -> str:
+def _without_times(observed: str) -> str:
     return _COUNT.sub("#", _SPAN.sub("#", _MOMENT.sub("#", observed)))
 
 
 def _fault(finding: Finding, at: datetime) -> Fault:
-    summary = finding.summary if len(finding.summary) <= _LONGEST else finding.summary[: _LONGEST - 1] + "…"
+    summary = (
+        finding.summary if len(finding.summary) <= _LONGEST_SUMMARY else finding.summary[: _LONGEST_SUMMARY - 1] + "…"
+    )
     return Fault(finding.check, finding.code, finding.title, finding.subject, summary, fault_identity(finding), at)
 
 
@@ -79,7 +81,7 @@ def advance(state: GatewayState | None, look: GatewayCheck) -> tuple[GatewayStat
         return _first(look)
     if look.by == state.by or look.at < state.at:
         return state, ()
-    events = [*_of_condition(state, look), *_of_settings(state, look)]
+    events = [*_verdict_transitions(state, look), *_setting_transitions(state, look)]
     return _next(state, look), tuple(events)
 
 
@@ -121,7 +123,7 @@ def _next(state: GatewayState, look: GatewayCheck) -> GatewayState:
         by=look.by,
         at=look.at,
         verdict=look.verdict,
-        risks=_kept(state.risks, look.risks),
+        risks=_with_first_seen(state.risks, look.risks),
         settings=settings,
         prefix=look.prefix or state.prefix,
         missing=look.missing,
@@ -132,7 +134,9 @@ def _next(state: GatewayState, look: GatewayCheck) -> GatewayState:
             return replace(after, unseen=state.unseen or look.at)
         case Verdict.BROKEN:
             since = state.since if state.broken else look.at
-            return replace(after, broken=True, since=since, unseen=None, faults=_kept(state.faults, look.faults))
+            return replace(
+                after, broken=True, since=since, unseen=None, faults=_with_first_seen(state.faults, look.faults)
+            )
         case Verdict.HEALTHY | Verdict.DEGRADED:
             since = look.at if state.broken else state.since
             return replace(
@@ -140,8 +144,8 @@ def _next(state: GatewayState, look: GatewayCheck) -> GatewayState:
             )
 
 
-def _of_condition(state: GatewayState, look: GatewayCheck) -> Iterable[Transition]:
-    faults = _kept(state.faults, look.faults)
+def _verdict_transitions(state: GatewayState, look: GatewayCheck) -> Iterable[Transition]:
+    faults = _with_first_seen(state.faults, look.faults)
     match look.verdict:
         case Verdict.INCONCLUSIVE:
             if state.unseen is None:
@@ -161,7 +165,7 @@ def _of_condition(state: GatewayState, look: GatewayCheck) -> Iterable[Transitio
                 yield _event(TransitionKind.CONCLUSIVE, look)
 
 
-def _of_settings(state: GatewayState, look: GatewayCheck) -> Iterable[Transition]:
+def _setting_transitions(state: GatewayState, look: GatewayCheck) -> Iterable[Transition]:
     if look.prefix and state.prefix and look.prefix != state.prefix:
         where = next((s.resource for s in look.settings if s.field == PREFIX_FIELD), look.gateway)
         who = _writer(where, look.written)
@@ -205,7 +209,7 @@ def _event(
     return Transition(kind, look.cluster, look.gateway, look.at, look.by, faults, drift)
 
 
-def _kept(before: Sequence[Fault], now: Sequence[Fault]) -> tuple[Fault, ...]:
+def _with_first_seen(before: Sequence[Fault], now: Sequence[Fault]) -> tuple[Fault, ...]:
     """The faults of now, each with the time since which it has been there."""
     known = {fault.place: fault.since for fault in before}
     return tuple(replace(fault, since=known.get(fault.place, fault.since)) for fault in now)

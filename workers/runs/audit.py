@@ -33,7 +33,7 @@ class Audit:
         self.redis = redis
         self.key = f"{prefix}audit"
 
-    def note(self, entry: Entry) -> None:
+    def append(self, entry: Entry) -> None:
         """Appends an entry, with Redis' own time as its id."""
         fields: dict[Any, Any] = {name: value for name, value in asdict(entry).items() if value}
         try:

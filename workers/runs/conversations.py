@@ -4,7 +4,7 @@ from redis import Redis
 
 from workers.runs.records import TARGET_JSON, Target
 
-SEEN = 3600
+_REQUEST_KEPT = 3600
 """Seconds for which a request is remembered; Slack repeats within minutes."""
 
 
@@ -18,22 +18,22 @@ class Conversations:
 
     def first_time(self, request: str) -> bool:
         """Whether this press, mention or form is seen for the first time: Slack delivers some twice."""
-        return bool(self.redis.set(self._key("seen", request), "1", nx=True, ex=SEEN))
+        return bool(self.redis.set(self._key("seen", request), "1", nx=True, ex=_REQUEST_KEPT))
 
-    def begun(self, channel: str, thread: str, run_id: str) -> None:
+    def remember_thread(self, channel: str, thread: str, run_id: str) -> None:
         """A thread belongs to a run; the latest one counts."""
         self.redis.set(self._key("thread", channel, thread), run_id, ex=self.keep)
 
-    def run_of(self, channel: str, thread: str) -> str | None:
+    def run_of_thread(self, channel: str, thread: str) -> str | None:
         """The run that a thread is about, or None where it is none of ours (or too old)."""
         found = self.redis.get(self._key("thread", channel, thread))
         return str(found) if found is not None else None
 
-    def chose(self, channel: str, target: Target) -> None:
+    def remember_target(self, channel: str, target: Target) -> None:
         """What was last asked for in a channel."""
         self.redis.set(self._key("chosen", channel), TARGET_JSON.dump_json(target), ex=self.keep)
 
-    def last_choice(self, channel: str) -> Target | None:
+    def last_target(self, channel: str) -> Target | None:
         """What was last asked for in a channel, or None."""
         raw = self.redis.get(self._key("chosen", channel))
         return TARGET_JSON.validate_json(raw) if raw is not None else None

@@ -32,7 +32,7 @@ class EvidenceStore:
         raw = self.redis.get(self._key(run_id))
         return base64.b64decode(raw) if raw is not None else None
 
-    def kept(self, run_id: str) -> bool:
+    def has_bundle(self, run_id: str) -> bool:
         """Whether a bundle is kept."""
         return bool(self.redis.exists(self._key(run_id)))
 

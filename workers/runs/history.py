@@ -23,7 +23,7 @@ from workers.runs.records import (
 _RUNS_KEPT = 200
 """Runs that are remembered of each gateway."""
 
-_NOTE = """
+_RECORD_VERDICT = """
 if redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[4]) == false then return 0 end
 redis.call('LPUSH', KEYS[2], ARGV[1])
 redis.call('LTRIM', KEYS[2], 0, ARGV[5] - 1)
@@ -40,9 +40,9 @@ class History:
         self.redis = redis
         self.prefix = prefix
         self.keep = keep
-        self._note = redis.register_script(_NOTE)
+        self._record = redis.register_script(_RECORD_VERDICT)
 
-    def note(self, run: Run) -> None:
+    def record_verdict(self, run: Run) -> None:
         """Keeps the verdict of a run that asked about the whole gateway; the same run again changes nothing."""
         report = run.report
         if report is None or run.order.target.host or run.order.target.client:
@@ -54,7 +54,7 @@ class History:
         )
         failing = tuple(sorted({f.code for f in report.of(Status.FAIL)}))
         past = PastRun(run.id, at, report.verdict, report.root_causes, failing, run.order.user, run.order.channel)
-        self._note(
+        self._record(
             keys=[
                 self._key("noted", run.id),
                 self._key("past", report.cluster, name),
@@ -63,7 +63,7 @@ class History:
             args=[PAST_RUN_JSON.dump_json(past), GATEWAY_VERDICT_JSON.dump_json(verdict), name, self.keep, _RUNS_KEPT],
         )
 
-    def past(self, cluster: str, gateway: str, count: int = 10) -> tuple[PastRun, ...]:
+    def past_runs(self, cluster: str, gateway: str, count: int = 10) -> tuple[PastRun, ...]:
         """The last runs for a gateway (`namespace/name`), newest first."""
         found = self.redis.lrange(self._key("past", cluster, gateway), 0, count - 1)
         return tuple(PAST_RUN_JSON.validate_json(raw) for raw in found)
@@ -76,24 +76,24 @@ class History:
             found[str(key)] = read_record(GATEWAY_VERDICT_JSON, raw, cluster=cluster, namespace=namespace, gateway=name)
         return found
 
-    def own(self, run: Run, user: str) -> None:
+    def own_run(self, run: Run, user: str) -> None:
         """Who is on a gateway's problem, since when, and by which run: for the handoff and the App Home."""
         name = f"{run.report.namespace}/{run.report.gateway}" if run.report else run.order.target.gateway
-        self._own(run.order.target.cluster, name, Ownership(user, datetime.now(UTC), run.id))
+        self._set_owner(run.order.target.cluster, name, Ownership(user, datetime.now(UTC), run.id))
 
-    def take(self, cluster: str, gateway: str, user: str, at: datetime) -> None:
+    def own_gateway(self, cluster: str, gateway: str, user: str, at: datetime) -> None:
         """Somebody takes a gateway's problem over from a shift."""
-        self._own(cluster, gateway, Ownership(user, at))
+        self._set_owner(cluster, gateway, Ownership(user, at))
 
     def owners(self, cluster: str) -> dict[str, Ownership]:
         """Who is on it and since when, by `namespace/name`; of problems that are gone, too."""
         found = self.redis.hgetall(self._key("owners", cluster))
         return {str(name): OWNERSHIP_JSON.validate_json(raw) for name, raw in found.items()}
 
-    def _own(self, cluster: str, gateway: str, ownership: Ownership) -> None:
+    def _set_owner(self, cluster: str, gateway: str, ownership: Ownership) -> None:
         self.redis.hset(self._key("owners", cluster), gateway, OWNERSHIP_JSON.dump_json(ownership).decode())
 
-    def asks_again(self, cluster: str, seconds: int = 60) -> bool:
+    def may_refresh(self, cluster: str, seconds: int = 60) -> bool:
         """Whether a cluster may be asked again for its gateways: once in so many seconds."""
         return bool(self.redis.set(self._key("asked", cluster), "1", nx=True, ex=seconds))
 

@@ -170,15 +170,15 @@ class Inventory:
 class WatchState(StrEnum):
     """Where a watch is."""
 
-    GOING = "going"
+    ACTIVE = "going"
     FIXED = "fixed"
-    OVER = "over"
+    EXPIRED = "over"
     """The time is up."""
     STOPPED = "stopped"
 
     @property
     def ended(self) -> bool:
-        return self is not WatchState.GOING
+        return self is not WatchState.ACTIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,7 @@ class Watch:
     thread: str | None
     began: datetime
     until: datetime
-    state: WatchState = WatchState.GOING
+    state: WatchState = WatchState.ACTIVE
     looks: int = 0
     good: int = 0
     """Good looks in a row."""

@@ -149,11 +149,11 @@ class Runs:
         """The lease by which one worker holds the run: acquire it without blocking, renew it while working."""
         return Lock(self.redis, self._key("run", run_id, "lease"), timeout=seconds, thread_local=False, blocking=False)
 
-    def held(self, run_id: str) -> bool:
+    def is_leased(self, run_id: str) -> bool:
         """Whether somebody works on the run."""
         return bool(self.redis.exists(self._key("run", run_id, "lease")))
 
-    def resend(self, run_id: str, seconds: float) -> bool:
+    def may_resend(self, run_id: str, seconds: float) -> bool:
         """Whether the run's task may be sent again; True at most once in so many seconds."""
         return bool(self.redis.set(self._key("run", run_id, "resent"), "1", nx=True, px=int(seconds * 900)))
 
@@ -207,7 +207,7 @@ class Runs:
         """Somebody is on it; whoever says so last counts."""
         self._note(run, "owner", user)
 
-    def followed(self, run_id: str, later: str) -> None:
+    def note_repeat(self, run_id: str, later: str) -> None:
         """A later run has asked the same question again."""
         if (run := self.get(run_id)) is not None:
             self._note(run, "later", later)

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 PASSES_TO_FIX = 3
 """Good looks in a row after which a gateway counts as fixed: a flapping one has settled."""
 
-_ASKING = timedelta(seconds=1)
+_POLL_INTERVAL = timedelta(seconds=1)
 """How often a run that is under way is asked after."""
 
 
@@ -52,7 +52,7 @@ class Watches:
         raw = self.redis.get(self._key("watch", watch_id))
         return read_record(WATCH_JSON, raw, id=watch_id) if raw is not None else None
 
-    def going(self, user: str | None = None) -> tuple[Watch, ...]:
+    def active(self, user: str | None = None) -> tuple[Watch, ...]:
         """The watches that have not ended, of a user where given, oldest first."""
         found = [self.get(str(each)) for each in self.redis.zrange(self._key("watches"), 0, -1)]
         mine = [w for w in found if w is not None and not w.state.ended and user in (None, w.user)]
@@ -66,7 +66,7 @@ class Watches:
                 return current
             return self._end(replace(current, stopped_by=user), WatchState.STOPPED)
 
-    def hand_over(self, watch_id: str, user: str) -> None:
+    def give_to(self, watch_id: str, user: str) -> None:
         """A watch goes on for somebody else."""
         with self.redis.lock(self._key("watch", watch_id, "lease"), timeout=10, blocking_timeout=3):
             current = self.get(watch_id)
@@ -78,7 +78,7 @@ class Watches:
         found = self.redis.zrangebyscore(self._key("watches"), "-inf", datetime.now(UTC).timestamp())
         return tuple(str(each) for each in found)
 
-    def look(self, watch_id: str, start: Callable[[Order], Accepted], run: Callable[[str], Run | None]) -> Watch | None:
+    def step(self, watch_id: str, start: Callable[[Order], Accepted], run: Callable[[str], Run | None]) -> Watch | None:
         """One step of a watch: starts a run, waits for it, or judges it. Gives the watch where something is to be shown."""
         lock = self.redis.lock(self._key("watch", watch_id, "lease"), timeout=10, blocking=False)
         if not lock.acquire():
@@ -88,25 +88,27 @@ class Watches:
             if watch is None or watch.state.ended:
                 self.redis.zrem(self._key("watches"), watch_id)
                 return None
-            return self._step(watch, start, run)
+            return self._advance(watch, start, run)
         finally:
             try:
                 lock.release()
             except LockError:
                 log.info("the hold on watch %s had run out", watch_id)
 
-    def _step(self, watch: Watch, start: Callable[[Order], Accepted], run: Callable[[str], Run | None]) -> Watch | None:
+    def _advance(
+        self, watch: Watch, start: Callable[[Order], Accepted], run: Callable[[str], Run | None]
+    ) -> Watch | None:
         now = datetime.now(UTC)
         current = run(watch.run) if watch.run else None
         if current is not None and current.state.ended:
             return self._judge(watch, current, now)
         if now >= watch.until:
-            return self._end(watch, WatchState.OVER)
+            return self._end(watch, WatchState.EXPIRED)
         if current is None:
             key = f"watch/{watch.id}/{watch.looks}"
             order = Order(watch.target, watch.user, watch.channel, key, thread=watch.thread, watch=watch.id)
             self._keep(replace(watch, run=start(order).run.id))
-        self._due(watch, now + _ASKING)
+        self._due(watch, now + _POLL_INTERVAL)
         return watch if watch.looks == 0 and current is None else None
 
     def _judge(self, watch: Watch, run: Run, now: datetime) -> Watch:
@@ -125,7 +127,7 @@ class Watches:
         if watch.good >= PASSES_TO_FIX:
             return self._end(watch, WatchState.FIXED)
         if now >= watch.until:
-            return self._end(watch, WatchState.OVER)
+            return self._end(watch, WatchState.EXPIRED)
         self._keep(watch)
         self._due(watch, min(now + self.interval, watch.until))
         return watch

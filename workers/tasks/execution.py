@@ -92,15 +92,15 @@ class Diagnoser:
             return
         self.stores.run_changed(run, ended=True)
         if run.order.after is not None:
-            self.stores.follow(run)
+            self.stores.repeat_ended(run)
 
     def _remember(self, run: Run, source: RecordingSource) -> None:
         """What stays of a run: its place in the history, and what it read."""
         done = self.stores.runs.get(run.id)
         if done is None or done.report is None:
             return
-        self.stores.history.note(done)
-        self.stores.fleet.note_run(done)
+        self.stores.history.record_verdict(done)
+        self.stores.fleet.record_run(done)
         try:
             with tempfile.TemporaryDirectory(prefix="egress-diag-") as folder:
                 source.write(Path(folder) / "bundle.tar.gz")

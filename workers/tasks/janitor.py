@@ -19,7 +19,7 @@ def run_janitor(stores: Stores) -> None:
     """One round. Idempotent, and harmless when two run at once. Raises Unavailable while Redis is gone."""
     now = datetime.now(UTC)
     for run in stores.runs.active():
-        if stores.runs.held(run.id):
+        if stores.runs.is_leased(run.id):
             continue
         if now - run.created > FAIL_AFTER:
             token = hashlib.sha256(run.id.encode()).hexdigest()[:8]
@@ -27,7 +27,7 @@ def run_janitor(stores: Stores) -> None:
             if stores.runs.fail(run, "No worker took the run up.", token):
                 stores.run_changed(run, ended=True)
         elif _waits_too_long(run, now, stores.settings.lease):
-            if not stores.runs.resend(run.id, stores.settings.tick if run.started else 30):
+            if not stores.runs.may_resend(run.id, stores.settings.tick if run.started else 30):
                 continue
             log.info("run %s is held by nobody: sent again", run.id)
             send(stores.publisher, "workers.diagnose", run.id, DIAGNOSE_QUEUE, expires=60)

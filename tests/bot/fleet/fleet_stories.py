@@ -37,12 +37,12 @@ def play(client: Client, now: datetime) -> None:
         for cluster in CLUSTERS:
             problem = "the API server refused the connection (503)" if cluster == "prod-sea" and half == 0 else ""
             looks = [] if problem else list(_looks(cluster, half, at, by))
-            ledger.note_sweep(SweptCluster(cluster, by, at, len(looks), 4.2, problem), looks, at)
+            ledger.record_sweep(SweptCluster(cluster, by, at, len(looks), 4.2, problem), looks, at)
     ledger.mute(
         Mute("prod-neu", "batch/egress-batch", "gateway-pool-unhealthy", "U0BOB", "second node ordered, INC-4711",
              now - timedelta(days=5), now + timedelta(hours=20))
     )  # fmt: skip
-    client.stores.history.take("prod-weu", "payments/egress-payments", "U0BOB", now - timedelta(hours=30))
+    client.stores.history.own_gateway("prod-weu", "payments/egress-payments", "U0BOB", now - timedelta(hours=30))
 
 
 def _looks(cluster: str, half: int, at: datetime, by: str) -> list[GatewayCheck]:
@@ -106,7 +106,7 @@ def known(client: Client, now: datetime, first: datetime) -> list[digest.Known]:
         digest.Known(
             cluster,
             ledger.states(cluster),
-            ledger.events(cluster, first, now),
+            ledger.transitions(cluster, first, now),
             ledger.sweeps(cluster, first, now)[-1],
             {name: owner.user for name, owner in client.stores.history.owners(cluster).items()},
             ledger.days(cluster, days),

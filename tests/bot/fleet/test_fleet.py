@@ -262,7 +262,7 @@ def test_history_says_what_is_otherwise_than_when_it_last_worked(talk: Conversat
     healthy = GatewayCheck(
         "earlier", "prod-weu", "team-egress/egw", at, Verdict.HEALTHY, settings=(GatewaySetting(*key, "gwpool"),)
     )
-    talk.client.stores.fleet.ledger.note("prod-weu", [healthy], at)
+    talk.client.stores.fleet.ledger.record("prod-weu", [healthy], at)
     talk.say("/egress-diag weu egw")
     talk.say("/egress-diag history weu egw")
     told = talk.told()

@@ -84,14 +84,14 @@ SHIFTS: dict[str, Callable[[Handoff], Handoff]] = {
 
 @pytest.mark.parametrize("name", SHIFTS)
 def test_a_handoff_reads_like_this(name: str, remembered: Client) -> None:
-    shift = SHIFTS[name](remembered.stores.fleet.preview(story.shift(NOW), ()))
+    shift = SHIFTS[name](remembered.stores.fleet.preview_handoff(story.shift(NOW), ()))
     compare(
         name, handoffs.messages(shift, {"prod-weu shop/egress-shop": "https://example.slack.com/archives/C0OPS/p1"})
     )
 
 
 def test_forms_and_answers_are_what_slack_takes(remembered: Client) -> None:
-    shift = remembered.stores.fleet.preview(story.shift(NOW), ())
+    shift = remembered.stores.fleet.preview_handoff(story.shift(NOW), ())
     for view in (
         fleet_forms.digest_form("C0OPS", [f"cluster-{n}" for n in range(300)], "Europe/Berlin"),
         fleet_forms.handoff_form("C0OPS", 3600, None, "", ""),

@@ -103,7 +103,7 @@ OTHERS: dict[str, Callable[[], tuple[Message, ...]]] = {
         replace(GOING, state=WatchState.FIXED, looks=11, good=3, ended=END), timedelta(seconds=30)
     ),
     "watch_over": lambda: watch.messages(
-        replace(GOING, state=WatchState.OVER, good=0, last=LOOKS[0], changes=LOOKS[:1], ended=GOING.until),
+        replace(GOING, state=WatchState.EXPIRED, good=0, last=LOOKS[0], changes=LOOKS[:1], ended=GOING.until),
         timedelta(seconds=30),
     ),
     "watch_stopped": lambda: watch.messages(

@@ -92,8 +92,8 @@ class World:
         names = () if problem else self.gateways[cluster]
         swept = SweptCluster(cluster, sweep_id, now, len(names), 1.5, problem)
         looks = [seen(self.script(cluster, name, now), cluster, name, sweep_id, now) for name in names]
-        client.stores.fleet.ledger.note_sweep(swept, looks, now)
-        client.stores.fleet.sweeps.done(sweep_id, swept)
+        client.stores.fleet.ledger.record_sweep(swept, looks, now)
+        client.stores.fleet.sweeps.record_part(sweep_id, swept)
 
 
 def steps(first: datetime, last: datetime, minutes: int) -> list[datetime]:

@@ -109,7 +109,7 @@ def played(world: World) -> Iterator[tuple[str, Told]]:
         for each in (one, other):
             world.tick(each, now)
     ids = [key.rpartition("digest:doc:")[2] for key in map(str, one.stores.redis.keys("month:digest:doc:*"))]
-    digests = sorted((d for each in ids if (d := one.stores.fleet.digest_of(each)) is not None), key=lambda d: d.at)
+    digests = sorted((d for each in ids if (d := one.stores.fleet.digest(each)) is not None), key=lambda d: d.at)
     yield from ((digest.order.channel, told(digest)) for digest in digests)
     one.close()
     other.close()
@@ -163,7 +163,7 @@ def test_a_shift_is_handed_over_once_and_reminded_of_once(world: World) -> None:
     )
     assert client.stores.fleet.hand_over(order, ())
     assert not client.stores.fleet.hand_over(order, ())
-    found = client.stores.fleet.handoff_of("h1")
+    found = client.stores.fleet.handoff("h1")
     assert found is not None
     assert [line.gateway for line in found.open] == [FAILING]
     assert found.fixed == ()
@@ -172,10 +172,10 @@ def test_a_shift_is_handed_over_once_and_reminded_of_once(world: World) -> None:
     assert not found.reminded
     for minutes in (10, 29):
         world.tick(client, evening + timedelta(minutes=minutes))
-        assert not (client.stores.fleet.handoff_of("h1") or found).reminded
+        assert not (client.stores.fleet.handoff("h1") or found).reminded
     for minutes in (31, 60, 600):
         world.tick(client, evening + timedelta(minutes=minutes))
-        assert (client.stores.fleet.handoff_of("h1") or found).reminded
+        assert (client.stores.fleet.handoff("h1") or found).reminded
     revision = client.stores.documents.revision("handoff/h1")
     world.tick(client, evening + timedelta(hours=12))
     assert client.stores.documents.revision("handoff/h1") == revision
@@ -189,16 +189,16 @@ def test_whoever_has_it_owns_what_is_open_and_the_first_one_counts(world: World)
     evening = local("03-12 18:00")
     order = handoff.HandoffOrder("h2", "C0OPS", "U1", evening, timedelta(hours=8), ("prod-weu",))
     client.stores.fleet.hand_over(order, ())
-    taken = client.stores.fleet.take("h2", "U2", evening + timedelta(minutes=3))
+    taken = client.stores.fleet.take_handoff("h2", "U2", evening + timedelta(minutes=3))
     assert taken is not None
     assert taken.taken_by == "U2"
-    again = client.stores.fleet.take("h2", "U3", evening + timedelta(minutes=4))
+    again = client.stores.fleet.take_handoff("h2", "U3", evening + timedelta(minutes=4))
     assert again is not None
     assert again.taken_by == "U2"
     world.tick(client, evening + timedelta(hours=1))
-    assert not (client.stores.fleet.handoff_of("h2") or taken).reminded
+    assert not (client.stores.fleet.handoff("h2") or taken).reminded
     later = handoff.HandoffOrder("h3", "C0OPS", "U2", evening + timedelta(hours=1), timedelta(hours=1), ("prod-weu",))
-    assert [line.owner for line in client.stores.fleet.preview(later, ()).open] == ["U2"]
+    assert [line.owner for line in client.stores.fleet.preview_handoff(later, ()).open] == ["U2"]
     client.close()
 
 
@@ -209,7 +209,7 @@ def test_an_empty_shift_says_how_often_was_looked(world: World) -> None:
     order = handoff.HandoffOrder(
         "h4", "C0OPS", "U1", local("03-02 08:00"), timedelta(hours=8), ("prod-weu", "prod-neu")
     )
-    found = client.stores.fleet.preview(order, ())
+    found = client.stores.fleet.preview_handoff(order, ())
     assert found.quiet
     assert (found.looked.clusters, found.looked.gateways, found.looked.missed) == (2, 4, 0)
     assert found.looked.sweeps >= 14

@@ -53,7 +53,7 @@ def test_nothing_is_made_up_for_that_was_due_before_the_schedule_was_there(sched
     records = Records()
     other = Schedule("s2", "C0PAY", ("*",), recurrence("08:00"), user="U0BOB")
     schedules.add(other, Config(), NINE)
-    schedules.take([other], NINE + timedelta(minutes=1), records)
+    schedules.begin_due([other], NINE + timedelta(minutes=1), records)
     assert records.windows == []
 
 
@@ -65,27 +65,27 @@ def test_who_dies_between_the_record_and_the_note_leaves_one_digest(schedules: S
         raise ConnectionError("killed")
 
     with pytest.raises(ConnectionError):
-        schedules.take([DAILY], NINE, dies)
-    schedules.take([DAILY], NINE + timedelta(seconds=5), records)
-    schedules.take([DAILY], NINE + timedelta(seconds=10), records)
+        schedules.begin_due([DAILY], NINE, dies)
+    schedules.begin_due([DAILY], NINE + timedelta(seconds=5), records)
+    schedules.begin_due([DAILY], NINE + timedelta(seconds=10), records)
     assert records.windows == ["2026-11-24T09:00"]
 
 
 def test_after_an_outage_the_latest_comes_once_and_says_that_it_is_late(schedules: Schedules) -> None:
     records = Records()
-    schedules.take([DAILY], NINE - timedelta(days=1), records)
+    schedules.begin_due([DAILY], NINE - timedelta(days=1), records)
     for hours in (75, 76, 77):
-        schedules.take([DAILY], NINE + timedelta(hours=hours), records)
+        schedules.begin_due([DAILY], NINE + timedelta(hours=hours), records)
     assert records.windows == ["2026-11-23T09:00", "2026-11-27T09:00"]
     assert [each.late for each in records.begun] == [False, True]
 
 
 def test_a_clock_that_jumps_ahead_and_back_does_not_silence_a_schedule(schedules: Schedules) -> None:
     records = Records()
-    schedules.take([DAILY], NINE, records)
-    schedules.take([DAILY], NINE + timedelta(days=400, hours=1), records)
+    schedules.begin_due([DAILY], NINE, records)
+    schedules.begin_due([DAILY], NINE + timedelta(days=400, hours=1), records)
     for days in (0, 1, 2):
-        schedules.take([DAILY], NINE + timedelta(days=days, minutes=1), records)
+        schedules.begin_due([DAILY], NINE + timedelta(days=days, minutes=1), records)
     assert records.windows[0] == "2026-11-24T09:00"
     assert records.windows[2:] == ["2026-11-25T09:00", "2026-11-26T09:00"]
 
@@ -95,7 +95,7 @@ def test_one_that_was_stopped_comes_no_more_and_one_that_was_removed_is_gone(sch
     schedules.stop("s1", "its channel is gone")
     (stopped,) = schedules.all(Config())
     assert stopped.stopped == "its channel is gone"
-    schedules.take([stopped], NINE, records)
+    schedules.begin_due([stopped], NINE, records)
     assert records.begun == []
     assert schedules.remove("s1")
     assert not schedules.remove("s1")
@@ -117,8 +117,8 @@ def test_patterns_follow_the_configuration() -> None:
 def test_a_state_from_a_clock_that_was_ahead_does_not_keep_out_what_is_seen_now(redis: Redis) -> None:
     ledger = Ledger(redis, "t:", 86400 * 30)
     ahead = NINE + timedelta(days=300)
-    ledger.note("prod", [seen(Truth(), "prod", "a/b", "jumped", ahead)], ahead)
-    events = ledger.note("prod", [seen(Truth(Verdict.BROKEN), "prod", "a/b", "now", NINE)], NINE)
+    ledger.record("prod", [seen(Truth(), "prod", "a/b", "jumped", ahead)], ahead)
+    events = ledger.record("prod", [seen(Truth(Verdict.BROKEN), "prod", "a/b", "now", NINE)], NINE)
     assert [each.kind for each in events] == ["broke"]
     assert ledger.states("prod")["a/b"].broken
 

@@ -108,7 +108,7 @@ def test_a_cluster_that_takes_its_worker_down_twice_is_given_up(client: Client) 
     worker = Worker(client)
     worker.begin("s1")
     for _ in range(2):
-        client.stores.fleet.sweeps.attempt("s1", "prod")
+        client.stores.fleet.sweeps.note_attempt("s1", "prod")
     worker.sweeper.carry_out("s1", "prod")
     assert worker.looked == 0
     assert "took the worker down twice" in worker.problems("s1")["prod"]
@@ -146,7 +146,7 @@ def test_a_gateway_taken_out_of_the_profile_is_gone_and_one_that_azure_did_not_t
     worker.begin("s3")
     worker.sweeper.carry_out("s3", "prod")
     assert client.stores.fleet.ledger.states("prod") == {}
-    events = client.stores.fleet.ledger.events("prod", NOW - timedelta(days=1), worker.clock.now)
+    events = client.stores.fleet.ledger.transitions("prod", NOW - timedelta(days=1), worker.clock.now)
     assert [event.kind for event in events] == [TransitionKind.APPEARED, TransitionKind.VANISHED]
 
 

@@ -193,7 +193,7 @@ def test_a_stored_watch_reads_and_is_due(client: Client) -> None:
         thread=None,
         began=watch.began,
         until=watch.began + timedelta(hours=1),
-        state=WatchState.GOING,
+        state=WatchState.ACTIVE,
         looks=2,
         good=1,
         last=WatchCheck(MOMENT, None, ("a problem",), "r2"),
@@ -204,7 +204,7 @@ def test_a_stored_watch_reads_and_is_due(client: Client) -> None:
 
 
 def test_stored_history_owners_and_inventory_read(client: Client) -> None:
-    (past,) = client.stores.history.past("prod", "payments/egw")
+    (past,) = client.stores.history.past_runs("prod", "payments/egw")
     verdict = client.stores.history.verdicts("prod")["payments/egw"]
     assert (past.run, past.verdict, past.failing, past.user) == (WHOLE_GATEWAY, Verdict.BROKEN, ("EGD-303",), "U0ALICE")
     assert (verdict.namespace, verdict.gateway, verdict.run) == ("payments", "egw", WHOLE_GATEWAY)
@@ -222,7 +222,7 @@ def test_a_stored_listing_a_choice_a_delivery_and_a_process_read(client: Client)
         "listing00001", "prod", "U0ALICE", "C0OPS", response_url, ListingState.DONE, gateways, at=MOMENT
     )
     assert json.loads(LISTING_JSON.dump_json(listing)).keys() == stored("listing:listing00001").keys()
-    assert client.stores.conversations.last_choice("C0OPS") == Target("prod", "egw", "payments")
+    assert client.stores.conversations.last_target("C0OPS") == Target("prod", "egw", "payments")
     place = Delivered("parent", "C0OPS", "1700000000.000200", "abc123")
     assert client.stores.documents.deliveries("run/x").slots == {"parent": place}
     processes = Presence(client.stores.redis, client.stores.settings.prefix).present(MOMENT)
