@@ -159,7 +159,7 @@ def test_operate_names_each_metric_and_no_other() -> None:
 
 
 def test_the_apps_page_explains_each_scope_of_the_manifest_and_no_other() -> None:
-    page = text("docs/slack-app.md").partition("## Each scope")[2].partition("App-level token")[0]
+    page = text("docs/slack-app.md").partition("## Scopes")[2].partition("App-level token")[0]
     assert set(re.findall(r"^\| `([\w:.]+)` \|", page, re.MULTILINE)) == scopes()
 
 
