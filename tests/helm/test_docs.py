@@ -92,7 +92,7 @@ def test_every_right_says_what_it_is_for_and_no_purpose_is_left_over() -> None:
 
 
 def test_the_rights_that_change_something_are_all_on_the_page() -> None:
-    section = PERMISSIONS.partition("## What changes something")[2]
+    section = PERMISSIONS.partition("## Permissions that change a cluster")[2]
     for rule in [*PROBE, *RESTART]:
         assert all(verb in section for verb in rule["verbs"])
         assert all(name.partition("/")[0] in section for name in rule["resources"])
