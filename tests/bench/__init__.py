@@ -1,1 +1,1 @@
-"""Measurements, written to docs/benchmarks.md by `make bench`. Medians and ratios: machines are noisy."""
+"""Measurements, written to docs/benchmarks.md by `make bench`. Medians and ratios, because durations vary."""

@@ -35,9 +35,10 @@ def main(chosen: list[str]) -> None:
 
 def _head() -> str:
     return (
-        "<!-- Written by `make bench`. What the numbers mean stands with each table. -->\n\n# Benchmarks\n\n"
-        f"Python {platform.python_version()}, {os.cpu_count()} cores, {datetime.now(UTC):%Y-%m-%d}; everything on loopback. "
-        "Medians of several runs, with their range: compare ratios, not milliseconds, between machines."
+        "<!-- Written by `make bench`. Each table states what was measured. -->\n\n# Benchmarks\n\n"
+        f"Python {platform.python_version()}, {os.cpu_count()} cores, {datetime.now(UTC):%Y-%m-%d}; all "
+        "connections on loopback. Medians of several runs with their range. Between machines, compare ratios and not "
+        "milliseconds."
     )
 
 

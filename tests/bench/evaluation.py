@@ -24,7 +24,7 @@ from tests.recordings import recording
 
 
 def gathered(cluster: Cluster) -> FactStore:
-    """The cluster read whole, for every gateway of its profile."""
+    """All facts of the cluster, for every gateway of its profile."""
     source = RecordedSource(recording(cluster))
     store = FactStore(source.now())
     for reading in gather(source, needed(catalogue()), store, monotonic() + 600):
@@ -44,13 +44,13 @@ def evaluate_all(store: FactStore, targets: tuple[EgressGateway, ...]) -> int:
 
 
 def measure() -> str:
-    """The section of the document."""
+    """The section of docs/benchmarks.md."""
     rows: list[tuple[object, ...]] = []
     base = gathered(named("base"))
     one = timed(lambda: evaluate_all(base, base.targets), 20, warm_up=2)
     cold = timed(lambda: evaluate_all(_fresh(base), base.targets), 10)
     rows.append(("1 (the base cluster), indexes built", "–", one, shown(one.median)))
-    rows.append(("1 (the base cluster), from nothing", "–", cold, shown(cold.median)))
+    rows.append(("1 (the base cluster), without indexes", "–", cold, shown(cold.median)))
     for gateways, objects in ((50, 300), (100, 600), (250, 1500), (500, 3000)):
         store = gathered(big_cluster(gateways, objects))
         seconds = []
@@ -64,11 +64,11 @@ def measure() -> str:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return "\n".join(
         [
-            "## Evaluating the full catalogue over gathered facts",
+            "## Evaluation of all checks over gathered facts",
             "",
-            table(("gateways", "Istio objects", "median (range)", "a gateway"), rows),
+            table(("gateways", "Istio objects", "median (range)", "per gateway"), rows),
             "",
-            f"Peak memory of the process that held all of these at once: {peak:.0f} MiB.",
+            f"Peak memory of the process that held all of these facts at the same time: {peak:.0f} MiB.",
             "",
             *_bundle(),
             "",
@@ -110,7 +110,7 @@ def _bundle() -> list[str]:
             seconds.append(perf_counter() - began)
             peaks.append(int(Path(folder, "peak").read_text().split()[-1]) / 1024)
     return [
-        "## A bundle of 2,000 pods and 1,000 Istio objects, as a whole process",
+        "## A bundle of 2,000 pods and 1,000 Istio objects, including process start",
         "",
         f"`egress-diag diagnose --bundle`: {Sample(tuple(seconds))}, peak {max(peaks):.0f} MiB.",
     ]

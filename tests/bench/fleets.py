@@ -1,4 +1,4 @@
-"""Sweeps over simulated fleets: real worker processes over Redis, against API servers and Azure on loopback with latency."""
+"""Fleet checks of simulated clusters: real workers and Redis, API servers and Azure on loopback with latency."""
 
 import os
 import signal
@@ -40,18 +40,18 @@ LONGEST = 3600.0
 
 @dataclass(frozen=True)
 class Swept:
-    """What one sweep cost."""
+    """The measured cost of one fleet check."""
 
     clusters: int
     gateways: int
     workers: int
     seconds: float
     calls: float
-    """API calls a cluster, Kubernetes and Azure together."""
+    """API calls per cluster, Kubernetes and Azure together."""
     worker_mib: float
-    """The largest that one worker and its children were together."""
+    """Peak memory of the largest worker with its children."""
     redis_bytes: float
-    """What Redis keeps of a gateway after the sweep."""
+    """Memory of Redis per gateway after the fleet check."""
     problems: int
 
     @property
@@ -70,7 +70,7 @@ class Swept:
 
 
 def measure() -> str:
-    """The section of the document."""
+    """The section of docs/benchmarks.md."""
     swept = []
     for gateways in (5, 500):
         cluster = big_cluster(gateways, 6 * gateways)
@@ -79,17 +79,17 @@ def measure() -> str:
                 swept.append(_sweep(cluster, *row))
                 print("  ", *swept[-1].row, file=sys.stderr, flush=True)
     head = (
-        "clusters", "gateways each", "workers", "whole sweep", "gateways/s", "API calls a cluster", "largest worker",
-        "Redis a gateway",
+        "clusters", "gateways each", "workers", "fleet check", "gateways/s", "API calls per cluster", "largest worker",
+        "Redis per gateway",
     )  # fmt: skip
     return "\n".join(
         [
-            "## Sweeps over simulated fleets",
+            "## Fleet checks of simulated clusters",
             "",
             (
-                f"{KUBERNETES * 1000:.0f} ms injected a Kubernetes call, {AZURE * 1000:.0f} ms an Azure call; a worker looks "
-                f"at {CONCURRENCY} clusters at once. Workers, Redis and the simulated servers share this machine's cores; "
-                "6 Istio objects a gateway. One sweep each."
+                f"{KUBERNETES * 1000:.0f} ms of added latency per Kubernetes call, {AZURE * 1000:.0f} ms per Azure call; a "
+                f"worker checks {CONCURRENCY} clusters at the same time. Workers, Redis and the simulated servers "
+                "share this machine's cores; 6 Istio objects per gateway. One fleet check per row."
             ),
             "",
             table(head, (each.row for each in swept)),
@@ -104,9 +104,9 @@ def _growth(swept: list[Swept]) -> str:
     many = [each.calls for each in swept if each.gateways == 500]
     missing, total = sum(each.problems for each in swept), sum(each.clusters for each in swept)
     return (
-        f"API calls a cluster: {min(few):.0f}–{max(few):.0f} with 5 gateways, {min(many):.0f}–{max(many):.0f} with 500. Lists "
-        "come in pages of 500, and at most 20 proxies' logs are read, so it does not grow with the gateways otherwise. "
-        f"Not looked at: {missing} of {total} clusters."
+        f"API calls per cluster: {min(few):.0f}–{max(few):.0f} with 5 gateways, {min(many):.0f}–{max(many):.0f} with 500. "
+        "Lists come in pages of 500, and at most 20 proxies' logs are read, so the number grows only slightly "
+        f"with the gateways. Not checked: {missing} of {total} clusters."
     )
 
 
@@ -140,7 +140,7 @@ def _sweep(cluster: Cluster, clusters: int, gateways: int, workers: int) -> Swep
 
 
 def _carried_out(client: Client, config: Config, pids: list[int]) -> tuple[float, float, int]:
-    """Sends the sweep as the ticker does, and waits for it; seconds, largest worker in MiB, clusters with a problem."""
+    """Send the fleet check as the beat does and wait for its end: seconds, largest worker in MiB, clusters with a problem."""
     names = [each.name for each in config.clusters]
     fleet = client.stores.fleet
     fleet.sweeps.begin("bench", names, present(), timedelta(seconds=LONGEST), "bench")

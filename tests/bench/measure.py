@@ -1,4 +1,4 @@
-"""What every measurement shares: medians with their spread, percentiles, memory of processes, tables."""
+"""Shared parts of all measurements: medians with their spread, percentiles, memory of processes, tables."""
 
 import statistics
 from collections.abc import Callable, Iterable, Sequence
@@ -9,7 +9,7 @@ from time import perf_counter
 
 @dataclass(frozen=True)
 class Sample:
-    """Seconds of several runs of one thing."""
+    """Durations of several runs, in seconds."""
 
     seconds: tuple[float, ...]
 
@@ -27,14 +27,14 @@ class Sample:
 
 
 def shown(seconds: float) -> str:
-    """Seconds with a unit that fits."""
+    """A duration with a suitable unit."""
     if seconds < 0.1:
         return f"{seconds * 1000:.1f} ms"
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
 def timed(work: Callable[[], object], runs: int, warm_up: int = 1) -> Sample:
-    """Runs the work some times after a warm-up."""
+    """Run the work a number of times after a warm-up."""
     for _ in range(warm_up):
         work()
     seconds = []

@@ -78,7 +78,7 @@ class System:
 
 
 def measure() -> str:
-    """The section of the document."""
+    """The section of docs/benchmarks.md."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         system = System(stack, folder)
@@ -95,8 +95,8 @@ def measure() -> str:
         ("command to acknowledgement, one at a time", ack),
         (f"command to acknowledgement, {BURST} at once, 99 %", shown(acks.percentile(0.99))),
         (f"command to acknowledgement, {BURST} at once, median", acks),
-        (f"command to acknowledgement while {UNDER_WAY} runs are under way", busy),
-        ("`/egress-diag` alone to the open form", form),
+        (f"command to acknowledgement while {UNDER_WAY} runs are active", busy),
+        ("`/egress-diag` without arguments to the open form", form),
         ("command to the first steps in the thread", first),
         ("command to the verdict in the channel", final),
     ]
@@ -106,19 +106,19 @@ def measure() -> str:
             "## From a command in Slack to the thread",
             "",
             (
-                "Real processes (listener, courier, worker with two children, beat), Redis, the sandbox without rate limits, "
-                "over a bundle, so that no time is spent waiting for a cluster."
+                "Real processes (listener, courier, worker with two children, beat), Redis, and the sandbox without rate "
+                "limits, over a bundle: no time is spent waiting for a cluster."
             ),
             "",
             table(("", "median (range)"), rows),
             "",
             "## Memory",
             "",
-            "Proportional set size of the worker with its two children, after so many runs:",
+            "Proportional set size (PSS) of the worker with its two children after a number of runs:",
             "",
             table(("runs", "worker"), growth),
             "",
-            f"Listener {idle['listener']:.0f} MiB, courier {idle['courier']:.0f} MiB after all of that.",
+            f"Listener {idle['listener']:.0f} MiB, courier {idle['courier']:.0f} MiB after all of these runs.",
         ]
     )
 
@@ -157,7 +157,7 @@ def _burst(system: System) -> Sample:
 
 
 def _form(system: System) -> Sample:
-    """From the bare command to the form's skeleton on the screen."""
+    """From the command without arguments to the empty form on the screen."""
     seconds = []
     for _ in range(5):
         began = time.perf_counter()
@@ -171,7 +171,7 @@ def _form(system: System) -> Sample:
 
 
 def _busy(system: System) -> Sample:
-    """Acknowledgements while many runs are waiting and going."""
+    """Acknowledgements while many runs are queued and active."""
     for number in range(UNDER_WAY):
         system.slack.say(f"/egress-diag c{number % CLUSTERS:03d} team-egress/egw --host busy{number}.example.com")
     acks = [
@@ -183,7 +183,7 @@ def _busy(system: System) -> Sample:
 
 
 def _many(system: System) -> list[tuple[int, float]]:
-    """The worker's memory as runs go by."""
+    """The worker's memory after increasing numbers of runs."""
     used = [(0, memory(system.worker.pid))]
     done = 0
     while done < MANY:
