@@ -1,4 +1,4 @@
-"""The commands of a page: its fenced `sh` blocks, with what they need besides this machine."""
+"""The commands of a page: its fenced `sh` blocks and the systems that they need."""
 
 import re
 import textwrap
@@ -16,7 +16,7 @@ _EXITS = re.compile(r"<!-- exits: (\d) -->")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One fenced block: `needs` is empty where it can be run here."""
+    """One fenced block; `needs` is empty if the block can run in the test suite."""
 
     page: str
     line: int

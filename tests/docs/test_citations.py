@@ -1,4 +1,4 @@
-"""What the code and the pages cite is in the repository: every page, every anchor."""
+"""Every page and anchor that the code and the pages cite is in the repository."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ CITATION = re.compile(r"(?<![\w/.-])docs/[\w./-]+\.md(?:#[\w-]+)?")
 
 
 def tracked() -> tuple[Path, ...]:
-    """The files of the checkout that cite or are cited: as git lists them where there is git."""
+    """The files of the checkout that can cite or be cited, from git if available."""
     git = shutil.which("git") or "git"
     words = [git, "ls-files", "-co", "--exclude-standard"]
     listed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False) if shutil.which(git) else None
@@ -34,7 +34,7 @@ PAGES = tuple(f for f in FILES if f.suffix == ".md")
 
 @cache
 def anchors(page: Path) -> frozenset[str]:
-    """Explicit anchors, and those that GitHub makes of headings."""
+    """Explicit anchors, and those that GitHub generates from headings."""
     text = page.read_text(encoding="utf-8")
     made = {_slug(title) for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
     return frozenset(made | set(re.findall(r'<a id="([\w-]+)"></a>', text)))
@@ -46,7 +46,7 @@ def _slug(title: str) -> str:
 
 
 def dead(target: Path, anchor: str) -> bool:
-    """Whether a link leads nowhere."""
+    """Whether the page or the anchor does not exist."""
     if not target.exists():
         return True
     return bool(anchor) and target.suffix == ".md" and anchor not in anchors(target)
@@ -61,11 +61,11 @@ def links_of(page: Path) -> Iterator[tuple[str, Path, str]]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
+def test_the_links_of_a_page_resolve(page: Path) -> None:
     assert [link for link, target, anchor in links_of(page) if dead(target, anchor)] == []
 
 
-def test_what_the_code_cites_is_there() -> None:
+def test_the_citations_of_the_code_resolve() -> None:
     missing = []
     for file in FILES:
         for cited in CITATION.findall(file.read_text(encoding="utf-8")):

@@ -1,4 +1,4 @@
-"""Every command of these pages is run as it stands, or says what it needs; and the pages leave nothing out."""
+"""Every command on these pages runs as printed or states its needs, and the pages are complete."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.redis_server import RedisServer, find_free_port
 from tests.system import System, complete, whole_thread
 from workers.queue.settings import WorkerSettings
 
-pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
+pytestmark = pytest.mark.slow  # make check runs only fast tests
 
 BASH = shutil.which("bash") or "/bin/bash"
 PAGES = ("docs/operate.md", "docs/security.md", "docs/slack-app.md", "docs/troubleshooting.md")
@@ -43,7 +43,7 @@ def text(page: str) -> str:
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A whole installation with one run behind it; the worker's metrics have a port."""
+    """A complete installation after one run, with metrics of the worker on a port."""
     folder = tmp_path_factory.mktemp("installation")
     write_bundle(named("base"), folder / "bundle")
     for name in ("bot", "helm"):
@@ -66,7 +66,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
                 installation.start(name)
             installation.wait_ready()
             slack.say("/egress-diag replay team-egress/egw")
-            installation.wait(lambda: complete(whole_thread(slack)), 30, "no thread")
+            installation.wait(lambda: complete(whole_thread(slack)), 30, "the thread is not complete")
             installation.environment["WORKER_METRICS"] = str(port)
             yield installation
         finally:
@@ -76,7 +76,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("block", RUN, ids=str)
-def test_a_command_does_what_the_page_says(block: Block, system: System) -> None:
+def test_a_command_succeeds_as_printed(block: Block, system: System) -> None:
     script = block.script.replace("127.0.0.1:3000", f"127.0.0.1:{system.port}")
     script = script.replace("127.0.0.1:9090", f"127.0.0.1:{system.environment['WORKER_METRICS']}")
     done = subprocess.run(
@@ -89,19 +89,19 @@ def test_a_command_does_what_the_page_says(block: Block, system: System) -> None
         check=False,
     )
     assert done.returncode == block.exits, f"{script}\n{done.stdout}\n{done.stderr}"
-    # A copy, a file, and a list of what is wrong where nothing is: these say nothing.
+    # A copy, a file, and a list of problems when there are none: these commands print nothing.
     assert done.stdout or any(word in script for word in ("--rdb", " -o ", " > ", "select(")), script
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("block", ALL, ids=str)
-def test_a_command_is_written_as_a_shell_reads_it(block: Block) -> None:
+def test_a_command_is_valid_shell(block: Block) -> None:
     done = subprocess.run([BASH, "-n", "-c", block.script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("block", [block for block in MARKED if "egress-diag " in block.script], ids=str)
-def test_our_own_commands_inside_others_exist_with_their_options(block: Block) -> None:
+def test_egress_diag_commands_inside_other_commands_exist_with_their_options(block: Block) -> None:
     for words in re.findall(r"-- egress-diag ([^|\n]+)", block.script):
         name, *arguments = words.split()
         with click.Context(main) as context:
@@ -112,33 +112,33 @@ def test_our_own_commands_inside_others_exist_with_their_options(block: Block) -
 
 
 @pytest.mark.parametrize("block", [block for block in MARKED if block.needs == "kubernetes"], ids=str)
-def test_what_kubectl_is_told_to_look_at_is_in_the_chart(block: Block) -> None:
+def test_objects_in_kubectl_commands_are_in_the_chart(block: Block) -> None:
     templates = {path.stem for path in (ROOT / "helm/egress-diag/templates").glob("*.yaml")}
     named_there = re.findall(r"(?:deploy|deployment|statefulset)/egress-diag-(\w+)", block.script)
     assert set(named_there) <= templates
 
 
-def test_a_block_that_needs_something_says_so_to_people_as_well() -> None:
+def test_a_block_with_needs_states_them_on_the_page() -> None:
     for block in MARKED:
         above = text(block.page).splitlines()[: block.line - 2]
         assert any(line.strip() == f"*{block.needs.capitalize()}*" for line in above[-3:]), str(block)
 
 
-def test_every_page_has_commands_that_were_run() -> None:
+def test_every_page_has_commands_that_run() -> None:
     assert {block.page for block in RUN} == set(PAGES)
     assert shutil.which("jq"), "the pages pipe through jq"
 
 
-# the pages leave nothing out
+# the pages are complete
 
 
-def test_troubleshooting_explains_each_of_doctors_lines() -> None:
+def test_troubleshooting_explains_each_requirement_of_doctor() -> None:
     known = [*checks.doctor.parts.REQUIREMENTS, *workers.doctor.part.REQUIREMENTS, *bot.doctor.part.REQUIREMENTS]
     page = text("docs/troubleshooting.md")
     assert [each.name for each in known if not re.search(rf"^- .*`{each.name}`", page, re.MULTILINE)] == []
 
 
-def test_operate_names_each_variable_of_the_environment() -> None:
+def test_operate_lists_each_environment_variable() -> None:
     page = text("docs/operate.md")
     aliases = [
         str(field.validation_alias) for kind in (WorkerSettings, BotSettings) for field in kind.model_fields.values()
@@ -146,7 +146,7 @@ def test_operate_names_each_variable_of_the_environment() -> None:
     assert [alias for alias in aliases if f"| `{alias}`" not in page and f"`{alias}`" not in page] == []
 
 
-def test_operate_names_each_metric_and_no_other() -> None:
+def test_operate_lists_exactly_the_existing_metrics() -> None:
     ours = {
         f"{metric.name}_total" if metric.type == "counter" else metric.name
         for metric in REGISTRY.collect()
@@ -158,12 +158,12 @@ def test_operate_names_each_metric_and_no_other() -> None:
     assert named_there == ours
 
 
-def test_the_apps_page_explains_each_scope_of_the_manifest_and_no_other() -> None:
+def test_the_slack_page_explains_exactly_the_scopes_of_the_manifest() -> None:
     page = text("docs/slack-app.md").partition("## Scopes")[2].partition("App-level token")[0]
     assert set(re.findall(r"^\| `([\w:.]+)` \|", page, re.MULTILINE)) == scopes()
 
 
-def test_links_between_the_pages_lead_somewhere() -> None:
+def test_links_between_the_pages_resolve() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text(page)):
             file, _, anchor = target.partition("#")

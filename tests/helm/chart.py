@@ -1,4 +1,4 @@
-"""Renders the chart with the real helm."""
+"""Rendering of the chart with the real helm."""
 
 import json
 import os
@@ -22,11 +22,11 @@ Json = dict[str, Any]
 Values = Mapping[str, Any]
 
 LEAST: Json = {"image": {"repository": "registry.example/egress-diag"}, "slack": {"existingSecret": "slack"}}
-"""What nobody can leave out."""
+"""The required values."""
 
 
 def program(name: str) -> str:
-    """A Go program from PATH, from where `go install` puts it, or from the environment; skips the test without it."""
+    """A Go program from PATH, GOBIN or the virtual environment; without it the test is skipped."""
     places = [os.environ.get("PATH", ""), os.environ.get("GOBIN", ""), str(ROOT / ".venv/bin")]  # noqa: TID251 - the tool's
     found = shutil.which(name, path=os.pathsep.join(filter(None, places)))
     if found is None:
@@ -35,7 +35,7 @@ def program(name: str) -> str:
 
 
 def merged(*layers: Values) -> Json:
-    """Values laid over one another, as helm does with several files."""
+    """Merge values as helm merges several files."""
     found: Json = {}
     for layer in layers:
         for key, value in layer.items():
@@ -45,7 +45,7 @@ def merged(*layers: Values) -> Json:
 
 
 def helm(*arguments: str, values: Values | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs helm, with values on standard input; away from any cluster and any configuration of its user."""
+    """Run helm with values on standard input, without a cluster and without the user's configuration."""
     command = [program("helm"), *arguments, *(["--values", "-"] if values is not None else [])]
     return subprocess.run(
         command,
@@ -59,7 +59,7 @@ def helm(*arguments: str, values: Values | None = None) -> subprocess.CompletedP
 
 
 def rendered(values: Values, *, chart: Path = CHART, namespace: str = "egress-diag") -> list[Json]:
-    """All objects of a release with these values, over the least that must be set; tests of the chart too."""
+    """All objects of a release with these values and the required ones, including the test pod."""
     wanted = json.dumps(merged(LEAST, values), sort_keys=True)
     return [json.loads(each) for each in _rendered(wanted, chart, namespace)]
 
@@ -73,26 +73,26 @@ def _rendered(values: str, chart: Path, namespace: str) -> tuple[str, ...]:
 
 
 def refusal(values: Values) -> str:
-    """What helm says against these values; fails where it says nothing."""
+    """The error of helm for these values; fails if helm accepts them."""
     done = helm("template", "egress-diag", str(CHART), "--kube-version", KUBERNETES, values=values)
-    assert done.returncode != 0, "these values were taken"
+    assert done.returncode != 0, "helm accepted these values"
     return done.stderr
 
 
 def of_kind(objects: Iterable[Json], kind: str) -> list[Json]:
-    """The objects of a kind."""
+    """All objects of a kind."""
     return [each for each in objects if each["kind"] == kind]
 
 
 def named(objects: Iterable[Json], kind: str, name: str) -> Json:
-    """The object of a kind and name."""
+    """The only object of a kind with a name."""
     found = [each for each in of_kind(objects, kind) if each["metadata"]["name"] == name]
     assert len(found) == 1, f"{len(found)} objects {kind} {name}"
     return found[0]
 
 
 def pods(objects: Iterable[Json]) -> Iterator[tuple[str, Json]]:
-    """Component and pod (metadata and spec) of everything that runs."""
+    """Component and pod (metadata and spec) of every workload."""
     for each in objects:
         pod = each if each["kind"] == "Pod" else each.get("spec", {}).get("template")
         if each["kind"] in ("Pod", "Deployment", "StatefulSet"):
@@ -100,5 +100,5 @@ def pods(objects: Iterable[Json]) -> Iterator[tuple[str, Json]]:
 
 
 def pod(objects: Iterable[Json], component: str) -> Json:
-    """The pod of one component."""
+    """The pod of a component."""
     return dict(pods(objects))[component]

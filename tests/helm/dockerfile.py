@@ -1,4 +1,4 @@
-"""Reads a Dockerfile and carries out a stage's steps in a folder, as far as that goes without a container engine."""
+"""Parser of a Dockerfile that can run the COPY and RUN steps of a stage in a folder, without a container engine."""
 
 import os
 import re
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """One instruction, its continuation lines joined."""
+    """One instruction with its continuation lines joined."""
 
     name: str
     text: str
@@ -24,32 +24,32 @@ class Instruction:
 
 @dataclass(slots=True)
 class Stage:
-    """What is between one FROM and the next."""
+    """The instructions between one FROM and the next."""
 
     image: str
     name: str
     instructions: list[Instruction] = field(default_factory=list)
 
     def all(self, name: str) -> list[str]:
-        """The texts of the instructions of a name, in order."""
+        """The arguments of all instructions with a name, in order."""
         return [each.text for each in self.instructions if each.name == name]
 
 
 def interpreter() -> str:
-    """A Python of the suite's version that everybody may start, else the suite's own."""
+    """A Python of the suite's version that other users can execute, else the suite's own."""
     own = Path(sys.executable).resolve()
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     places = [own, Path("/usr/bin") / version, Path("/usr/local/bin") / version]
-    return str(next((place for place in places if everybody_may_start(place)), own))
+    return str(next((place for place in places if executable_by_others(place)), own))
 
 
-def everybody_may_start(program: Path) -> bool:
-    """Whether the program and all folders above it are open to others."""
+def executable_by_others(program: Path) -> bool:
+    """Whether other users can execute the program and enter all folders above it."""
     return program.exists() and all(each.stat().st_mode & 0o001 for each in [program, *program.parents])
 
 
 def stages(path: Path) -> list[Stage]:
-    """The stages of a Dockerfile, with arguments before the first FROM put in."""
+    """The stages of a Dockerfile, with the arguments before the first FROM substituted."""
     found: list[Stage] = []
     arguments: dict[str, str] = {}
     for each in _instructions(path.read_text(encoding="utf-8")):
@@ -73,7 +73,7 @@ def _instructions(text: str) -> Iterator[Instruction]:
 
 
 def context(ignore: Path) -> list[Path]:
-    """The files that a build would be sent, relative to the repository, by .dockerignore: the last match decides."""
+    """The files of the build context according to .dockerignore, relative to the repository; the last match decides."""
     rules = [line.strip() for line in ignore.read_text().splitlines() if line.strip() and not line.startswith("#")]
     tops = {rule.removeprefix("!").split("/")[0] for rule in rules if rule.startswith("!")}
     found: list[Path] = []
@@ -100,14 +100,14 @@ def _anywhere(path: Path, pattern: str) -> bool:
 
 @dataclass(slots=True)
 class Build:
-    """One stage carried out below `folder`, which stands in for `/`."""
+    """One stage, executed with `folder` as its root directory."""
 
     folder: Path
     sent: list[Path]
     work: str = "/"
 
     def carry_out(self, stage: Stage) -> None:
-        """COPY and RUN, in order; raises CalledProcessError with the step's output."""
+        """Run the COPY and RUN steps in order. Raises CalledProcessError with the output of the failed step."""
         for each in stage.instructions:
             match each.name:
                 case "WORKDIR":
@@ -118,7 +118,7 @@ class Build:
                 case "RUN":
                     self._run(each.text)
                 case _:
-                    continue  # what the others say only a container engine can do
+                    continue  # the other instructions need a container engine
 
     def _inside(self, path: str) -> Path:
         return self.folder / path.lstrip("/")
@@ -128,14 +128,14 @@ class Build:
         place = self._inside(self.work) / target
         for source in sources:
             files = [path for path in self.sent if path == Path(source) or Path(source) in path.parents]
-            assert files, f"COPY {source}: nothing of it is sent to the build"
+            assert files, f"COPY {source}: not in the build context"
             for path in files:
                 inside = path.relative_to(source) if path != Path(source) else Path(path.name)
                 (place / inside).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / path, place / inside)
 
     def _run(self, command: str) -> None:
-        # pip is the suite's, and all else an interpreter that another user may start too: the image's base brings its own.
+        # pip runs in the suite's Python. The rest uses an interpreter that other users can execute.
         pip, other = shlex.quote(sys.executable), shlex.quote(interpreter())
         python = f'python() {{ if [ "$2" = pip ]; then {pip} "$@"; else {other} "$@"; fi; }}\n'
         placed = re.sub(r"(?<![\w/.])/opt/", f"{self.folder}/opt/", command)

@@ -1,4 +1,4 @@
-"""Validates objects as an API server would: strictly, by the official client's models and by kubeconform."""
+"""Strict validation of objects, by the models of the official client and by kubeconform."""
 
 import json
 import subprocess
@@ -9,11 +9,11 @@ from typing import Any
 from tests.helm.chart import KUBERNETES, Json, program
 
 RESOURCES = Path(__file__).parent / "schemas"
-"""Schemas of kinds that Kubernetes does not have: as much of KEDA's and the Prometheus operator's as the chart uses."""
+"""Schemas of custom resources: the parts of KEDA's and the Prometheus operator's that the chart uses."""
 
 
 def model(found: Json) -> Any:
-    """The official client's class for an object, or None for a kind that Kubernetes does not have."""
+    """The official client's class for an object, or None for a custom resource."""
     from kubernetes import client
 
     version = found["apiVersion"].rpartition("/")[2]
@@ -22,7 +22,7 @@ def model(found: Json) -> Any:
 
 @cache
 def schema_file(folder: Path, api_version: str, kind: str) -> None:
-    """Writes the kind's schema, from the client's model, where kubeconform looks for it."""
+    """Write the schema of a kind, generated from the client's model, to the place where kubeconform expects it."""
     own = RESOURCES / schema_name(api_version, kind)
     text = own.read_text() if own.exists() else json.dumps(_generated(api_version, kind))
     (folder / schema_name(api_version, kind)).write_text(text)
@@ -42,7 +42,7 @@ def schema_name(api_version: str, kind: str) -> str:
 
 
 def kubeconform(objects: list[Json], folder: Path) -> list[str]:
-    """What kubeconform has against the objects."""
+    """The errors of kubeconform for the objects."""
     for each in objects:
         schema_file(folder, each["apiVersion"], each["kind"])
     done = subprocess.run(

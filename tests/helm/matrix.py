@@ -1,4 +1,4 @@
-"""Installations that people ask for: each must render, be valid and keep the rules."""
+"""Typical installations. Each must render, be valid and satisfy the rules of the tests."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ THROUGH_AZURE: dict[str, Any] = {
 RULE: dict[str, Any] = {"allow": ["diagnose", "handoff"], "users": ["*"], "clusters": ["*"]}
 
 MATRIX: dict[str, dict[str, Any]] = {
-    "the least": {},
-    "this cluster, over Socket Mode": {"config": {"clusters": [HERE], "access": [RULE]}},
-    "over HTTP behind an Ingress": {
+    "only required values": {},
+    "this cluster, with Socket Mode": {"config": {"clusters": [HERE], "access": [RULE]}},
+    "HTTP with an Ingress": {
         "slack": {"mode": "http"},
         "bot": {
             "ingress": {
@@ -29,7 +29,7 @@ MATRIX: dict[str, dict[str, Any]] = {
             "ingressFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}}}]
         },
     },
-    "a fleet through Azure": {
+    "a fleet with credentials from Azure": {
         "azure": {
             "clientId": "11111111-2222-3333-4444-555555555555",
             "tenantId": "66666666-7777-8888-9999-000000000000",
@@ -53,7 +53,7 @@ MATRIX: dict[str, dict[str, Any]] = {
             },
         }
     },
-    "an external Redis with a private authority and no password": {
+    "an external Redis with a private certificate authority and no password": {
         "redis": {
             "enabled": False,
             "external": {"host": "10.0.0.9", "port": 6379, "database": 3, "caSecret": "redis-ca"},
@@ -62,7 +62,7 @@ MATRIX: dict[str, dict[str, Any]] = {
     "an external Redis without TLS": {
         "redis": {"enabled": False, "external": {"host": "redis.data.svc", "port": 6379, "tls": False}}
     },
-    "a password from an existing secret": {"redis": {"existingSecret": "vault-redis", "existingSecretKey": "password"}},
+    "a password from an existing Secret": {"redis": {"existingSecret": "vault-redis", "existingSecretKey": "password"}},
     "scaled by CPU": {"worker": {"autoscaling": {"mode": "cpu", "maxReplicas": 10}}},
     "scaled by the queue": {"worker": {"autoscaling": {"mode": "queue"}}},
     "scaled by the queue of an external Redis": {
@@ -73,13 +73,11 @@ MATRIX: dict[str, dict[str, Any]] = {
         "worker": {"autoscaling": {"mode": "queue", "targetQueue": 8}},
         "keyPrefix": "blue:",
     },
-    "tokens among the values": {
-        "slack": {"existingSecret": "", "botToken": "xoxb-made-up", "appToken": "xapp-made-up"}
-    },
-    "a signing secret among the values": {
+    "tokens in the values": {"slack": {"existingSecret": "", "botToken": "xoxb-made-up", "appToken": "xapp-made-up"}},
+    "a signing secret in the values": {
         "slack": {"mode": "http", "existingSecret": "", "botToken": "xoxb-made-up", "signingSecret": "made up"}
     },
-    "kubeconfigs from a secret": {
+    "kubeconfigs from a Secret": {
         "worker": {"kubeconfigSecret": "kubeconfigs", "concurrency": 8},
         "config": {
             "clusters": [
@@ -87,15 +85,15 @@ MATRIX: dict[str, dict[str, Any]] = {
             ]
         },
     },
-    "a configuration of one's own": {"existingConfigMap": "my-config", "rbac": {"inCluster": True}},
-    "accounts of one's own": {
+    "an existing ConfigMap": {"existingConfigMap": "my-config", "rbac": {"inCluster": True}},
+    "existing service accounts": {
         "serviceAccounts": {
             "worker": {"create": False, "name": "diag-worker"},
             "bot": {"create": False, "name": "diag-bot"},
         },
         "config": {"clusters": [HERE]},
     },
-    "only the rights": {
+    "only roles and bindings": {
         "rbacOnly": True,
         "rbac": {"subjects": [{"kind": "User", "name": "99999999-8888-7777-6666-555555555555"}]},
     },
@@ -103,14 +101,14 @@ MATRIX: dict[str, dict[str, Any]] = {
         "config": {"clusters": [HERE], "access": [{**RULE, "allow": ["diagnose", "probe", "restart"]}]},
         "rbac": {"probe": {"namespaces": ["aks-istio-egress", "payments"]}, "restart": {"namespaces": ["payments"]}},
     },
-    "without the right to Secrets": {"config": {"clusters": [HERE]}, "rbac": {"listSecrets": False}},
-    "one of each": {"bot": {"replicas": 1}, "courier": {"replicas": 1}, "worker": {"replicas": 1}},
+    "without permission to list Secrets": {"config": {"clusters": [HERE]}, "rbac": {"listSecrets": False}},
+    "one replica of each": {"bot": {"replicas": 1}, "courier": {"replicas": 1}, "worker": {"replicas": 1}},
     "a small cluster without extras": {
         "networkPolicy": {"enabled": False},
         "podDisruptionBudget": {"enabled": False},
         "redis": {"persistence": {"enabled": False}},
     },
-    "everything placed and watched": {
+    "node placement and monitoring": {
         "image": {
             "digest": "sha256:" + "a" * 64,
             "pullPolicy": "Always",
@@ -134,5 +132,5 @@ MATRIX: dict[str, dict[str, Any]] = {
         },
         "redis": {"persistence": {"storageClass": "managed-csi-premium", "size": "8Gi"}},
     },
-    "names that are long": {"fullnameOverride": "egress-diagnosis-of-the-platform-team-in-west-europe"},
+    "long names": {"fullnameOverride": "egress-diagnosis-of-the-platform-team-in-west-europe"},
 }

@@ -1,4 +1,4 @@
-"""The chart by the real helm: every installation of the matrix is valid and keeps the rules."""
+"""The chart, rendered by the real helm: every installation of the matrix is valid and satisfies the rules."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # valid
 
 
-def test_the_linter_finds_nothing_in_the_chart_as_it_is() -> None:
+def test_helm_lint_finds_nothing() -> None:
     done = helm("lint", str(CHART), "--strict", "--kube-version", KUBERNETES, values=LEAST)
     assert (done.returncode, "[WARNING]" in done.stdout, "[ERROR]" in done.stdout) == (0, False, False), done.stdout
 
@@ -47,14 +47,14 @@ def test_each_installation_is_valid(values: Json, schemas: Path) -> None:
     assert kubeconform(objects, schemas) == []
 
 
-def test_the_validation_would_notice_a_misspelt_field(schemas: Path) -> None:
+def test_validation_detects_an_unknown_field(schemas: Path) -> None:
     wrong = named(rendered({}), "Deployment", "egress-diag-worker")
     wrong["spec"]["template"]["spec"]["containers"][0]["envv"] = []
     assert "envv" in " ".join(kubeconform([wrong], schemas))
 
 
 @matrix
-def test_no_two_objects_have_one_name(values: Json) -> None:
+def test_names_are_unique_per_kind(values: Json) -> None:
     seen = [(o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"]) for o in rendered(values)]
     assert len(seen) == len(set(seen))
     assert all(len(name) <= 63 for _, _, name in seen)
@@ -63,7 +63,7 @@ def test_no_two_objects_have_one_name(values: Json) -> None:
 # rights
 
 
-def test_the_reading_roles_are_exactly_what_the_checks_declare() -> None:
+def test_the_read_only_roles_are_exactly_what_the_checks_declare() -> None:
     roles = of_kind(rendered({"config": {"clusters": [HERE]}}), "ClusterRole")
     granted = [rule for role in roles for rule in role["rules"]]
     assert rights(granted) == rights(cluster_role(catalogue())["rules"])
@@ -75,21 +75,21 @@ def rights(rules: Any) -> set[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("part", ["read", "secrets", "probe", "restart"])
-def test_the_charts_rules_are_those_of_the_checks(part: str) -> None:
+def test_the_generated_rules_are_up_to_date(part: str) -> None:
     written = (CHART / "files" / f"{part}.yaml").read_text()
-    assert written == PARTS[part](catalogue()) + "\n", "older than the checks: make docs"
+    assert written == PARTS[part](catalogue()) + "\n", "run make docs"
 
 
-def test_without_the_switch_nobody_may_list_secrets() -> None:
+def test_no_role_lists_secrets_when_it_is_turned_off() -> None:
     found = [
         rule
-        for role in of_kind(rendered(MATRIX["without the right to Secrets"]), "ClusterRole")
+        for role in of_kind(rendered(MATRIX["without permission to list Secrets"]), "ClusterRole")
         for rule in role["rules"]
     ]
     assert "secrets" not in {name for rule in found for name in rule["resources"]}
 
 
-def test_rights_to_change_are_there_only_where_a_namespace_is_named_and_only_in_it() -> None:
+def test_permissions_that_change_the_cluster_exist_only_in_the_named_namespaces() -> None:
     assert not of_kind(rendered({"config": {"clusters": [HERE]}}), "Role")
     objects = rendered(MATRIX["with probe and restart"])
     places = sorted((o["metadata"]["namespace"], o["metadata"]["name"]) for o in of_kind(objects, "RoleBinding"))
@@ -103,7 +103,7 @@ def test_rights_to_change_are_there_only_where_a_namespace_is_named_and_only_in_
 
 
 @matrix
-def test_only_the_workers_account_and_named_subjects_are_bound_to_anything(values: Json) -> None:
+def test_only_the_workers_account_and_the_configured_subjects_are_bound(values: Json) -> None:
     objects = rendered(values)
     extra = {each["name"] for each in values.get("rbac", {}).get("subjects", [])}
     accounts = values.get("serviceAccounts", {}).get("worker", {})
@@ -113,21 +113,21 @@ def test_only_the_workers_account_and_named_subjects_are_bound_to_anything(value
             assert {s["name"] for s in binding["subjects"]} <= {worker, *extra}
 
 
-def test_a_cluster_reached_through_azure_binds_nobody_here() -> None:
-    objects = rendered(MATRIX["a fleet through Azure"])
+def test_a_cluster_with_credentials_from_azure_needs_no_binding_here() -> None:
+    objects = rendered(MATRIX["a fleet with credentials from Azure"])
     assert not of_kind(objects, "ClusterRoleBinding")
     assert pod(objects, "worker")["spec"]["automountServiceAccountToken"] is False
 
 
-def test_only_the_rights_are_only_the_rights() -> None:
-    assert {o["kind"] for o in rendered(MATRIX["only the rights"])} == {"ClusterRole", "ClusterRoleBinding"}
+def test_rbac_only_renders_only_roles_and_bindings() -> None:
+    assert {o["kind"] for o in rendered(MATRIX["only roles and bindings"])} == {"ClusterRole", "ClusterRoleBinding"}
 
 
 # accounts and secrets
 
 
 @matrix
-def test_cluster_credentials_lie_where_diagnoses_run_and_slacks_where_messages_are_sent(values: Json) -> None:
+def test_only_workers_have_cluster_credentials_and_only_the_bot_has_slack_tokens(values: Json) -> None:
     for component, each in pods(rendered(values)):
         spec = each["spec"]
         slack = {e["name"] for c in spec["containers"] for e in c.get("env", []) if e["name"].startswith("SLACK_")}
@@ -140,8 +140,8 @@ def test_cluster_credentials_lie_where_diagnoses_run_and_slacks_where_messages_a
             assert spec["serviceAccountName"] != pod(rendered(values), "worker")["spec"]["serviceAccountName"]
 
 
-def test_the_workers_take_on_the_managed_identity() -> None:
-    objects = rendered(MATRIX["a fleet through Azure"])
+def test_the_workers_use_the_managed_identity() -> None:
+    objects = rendered(MATRIX["a fleet with credentials from Azure"])
     account = named(objects, "ServiceAccount", "egress-diag-worker")
     assert account["metadata"]["annotations"]["azure.workload.identity/client-id"].startswith("11111111")
     assert pod(objects, "worker")["metadata"]["labels"]["azure.workload.identity/use"] == "true"
@@ -152,16 +152,16 @@ SECRETS: Json = {
     "slack": {
         "existingSecret": "",
         "mode": "http",
-        "botToken": "xoxb-tell-nobody",
-        "signingSecret": "tell-nobody-either",
+        "botToken": "xoxb-secret-token",
+        "signingSecret": "secret-token-too",
     },
 }
 
 
-def test_secrets_are_only_in_secrets_and_reach_processes_only_by_reference() -> None:
+def test_tokens_are_only_in_secrets_and_reach_pods_only_by_reference() -> None:
     for each in rendered(SECRETS):
         if each["kind"] != "Secret":
-            assert "tell-nobody" not in json.dumps(each)
+            assert "secret-token" not in json.dumps(each)
         for container in each.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
             for variable in container.get("env", []):
                 if re.search("TOKEN|SECRET|PASSWORD", variable["name"]):
@@ -169,7 +169,7 @@ def test_secrets_are_only_in_secrets_and_reach_processes_only_by_reference() -> 
 
 
 @matrix
-def test_no_password_of_redis_is_outside_of_its_secret(values: Json) -> None:
+def test_the_redis_password_is_only_in_its_secret(values: Json) -> None:
     objects = rendered(values)
     made = [o for o in of_kind(objects, "Secret") if "redis-password" in o["data"]]
     for secret in made:
@@ -187,7 +187,7 @@ def inside(values: Json) -> bool:
 
 
 @matrix
-def test_every_pod_keeps_the_restricted_profile_and_a_read_only_root(values: Json) -> None:
+def test_every_pod_satisfies_the_restricted_profile_with_a_read_only_root(values: Json) -> None:
     for component, each in pods(rendered(values)):
         spec = each["spec"]
         assert spec["securityContext"]["runAsNonRoot"] is True, component
@@ -206,14 +206,14 @@ def test_every_pod_keeps_the_restricted_profile_and_a_read_only_root(values: Jso
 
 
 @matrix
-def test_no_pod_joins_the_mesh_whose_gateways_it_diagnoses(values: Json) -> None:
+def test_no_pod_joins_the_mesh(values: Json) -> None:
     for _, each in pods(rendered(values)):
         assert each["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"
         assert "kubernetes.azure.com/static-gateway-configuration" not in each["metadata"].get("annotations", {})
 
 
 @matrix
-def test_selectors_of_services_budgets_and_policies_find_their_pods(values: Json) -> None:
+def test_selectors_of_services_budgets_and_policies_match_their_pods(values: Json) -> None:
     objects = rendered(values)
     labels = {component: each["metadata"]["labels"] for component, each in pods(objects)}
     for each in objects:
@@ -230,7 +230,7 @@ def test_selectors_of_services_budgets_and_policies_find_their_pods(values: Json
 
 
 @matrix
-def test_a_budget_never_keeps_a_node_from_being_drained(values: Json) -> None:
+def test_a_disruption_budget_never_blocks_a_drain(values: Json) -> None:
     objects = rendered(values)
     for budget in of_kind(objects, "PodDisruptionBudget"):
         assert budget["spec"]["maxUnavailable"] == 1
@@ -239,11 +239,11 @@ def test_a_budget_never_keeps_a_node_from_being_drained(values: Json) -> None:
 
 
 @pytest.mark.parametrize("name", ["scaled by CPU", "scaled by the queue"])
-def test_who_scales_the_workers_alone_says_how_many(name: str) -> None:
+def test_an_autoscaler_alone_sets_the_number_of_workers(name: str) -> None:
     assert "replicas" not in named(rendered(MATRIX[name]), "Deployment", "egress-diag-worker")["spec"]
 
 
-def test_a_change_of_the_configuration_starts_all_pods_and_one_of_slack_only_those_that_use_it() -> None:
+def test_a_new_configuration_restarts_all_pods_and_new_slack_tokens_only_the_bots() -> None:
     def sums(values: Json) -> dict[str, Json]:
         values = merged({"redis": {"existingSecret": "kept"}}, values)
         return {c: each["metadata"]["annotations"] for c, each in pods(rendered(values)) if c not in ("test", "redis")}
@@ -255,13 +255,13 @@ def test_a_change_of_the_configuration_starts_all_pods_and_one_of_slack_only_tho
     assert {c for c in first if first[c] != second[c]} == {"bot", "courier"}
 
 
-def test_the_password_of_redis_is_one_for_all_of_a_release() -> None:
+def test_all_objects_of_a_release_have_the_same_redis_password() -> None:
     objects = rendered({"worker": {"autoscaling": {"mode": "queue"}}})
     sums = {each["metadata"]["annotations"]["checksum/redis"] for c, each in pods(objects) if c != "test"}
     assert len(sums) == 1
 
 
-def test_a_change_of_version_does_not_start_redis_anew() -> None:
+def test_a_new_version_does_not_restart_redis() -> None:
     assert "helm.sh/chart" not in pod(rendered({}), "redis")["metadata"]["labels"]
 
 
@@ -269,7 +269,7 @@ def test_a_change_of_version_does_not_start_redis_anew() -> None:
 
 
 @matrix
-def test_the_configuration_is_one_that_the_processes_take(values: Json) -> None:
+def test_the_processes_accept_the_rendered_configuration(values: Json) -> None:
     for each in of_kind(rendered(values), "ConfigMap"):
         if "config.yaml" in each["data"]:
             config = parse(each["data"]["config.yaml"], Path("/etc/egress-diag/config.yaml"))
@@ -278,7 +278,7 @@ def test_the_configuration_is_one_that_the_processes_take(values: Json) -> None:
             ]
 
 
-def test_the_schema_knows_what_the_configuration_file_knows() -> None:
+def test_the_schema_has_the_keys_of_the_configuration_file() -> None:
     config = SCHEMA["properties"]["config"]
     places: list[tuple[Json, type[BaseModel]]] = [
         (config, Config),
@@ -292,7 +292,7 @@ def test_the_schema_knows_what_the_configuration_file_knows() -> None:
         assert set(place["properties"]) == set(known.model_fields), known.__name__
 
 
-def test_the_schema_is_strict_everywhere_and_says_what_each_value_is() -> None:
+def test_the_schema_is_strict_and_describes_every_value() -> None:
     def walk(path: str, place: Json) -> None:
         assert place.get("description") or path == "", path
         if place.get("type") == "object" and "properties" in place:
@@ -303,7 +303,7 @@ def test_the_schema_is_strict_everywhere_and_says_what_each_value_is() -> None:
     walk("", SCHEMA)
 
 
-def test_the_schema_and_the_values_name_the_same_keys() -> None:
+def test_the_schema_and_the_values_have_the_same_keys() -> None:
     def keys(path: str, schema: Json, values: Any) -> set[str]:
         found: set[str] = set()
         for key, place in schema.get("properties", {}).items():
@@ -314,7 +314,7 @@ def test_the_schema_and_the_values_name_the_same_keys() -> None:
         return found
 
     missing = keys("", SCHEMA, yaml.safe_load((CHART / "values.yaml").read_text()))
-    # Not of this chart, or with the program's own default.
+    # Values of a parent chart, and values with a default in egress-diag.
     assert {key for key in missing if not key.endswith("limits.cpu")} == {
         "global",
         "config.sweep_every",
@@ -324,9 +324,9 @@ def test_the_schema_and_the_values_name_the_same_keys() -> None:
 
 
 REFUSED: dict[str, tuple[Json, str]] = {
-    "a misspelt key": ({"slack": {"existingsecret": "x"}}, "existingsecret"),
-    "a mode that is none": ({"slack": {"mode": "websocket"}}, "mode"),
-    "an image from nowhere": ({"image": {"repository": ""}}, "image.repository is missing"),
+    "an unknown key": ({"slack": {"existingsecret": "x"}}, "existingsecret"),
+    "an unknown mode": ({"slack": {"mode": "websocket"}}, "mode"),
+    "no image": ({"image": {"repository": ""}}, "image.repository is missing"),
     "no tokens": ({"slack": {"existingSecret": ""}}, "Slack's tokens are missing"),
     "no signing secret": (
         {"slack": {"existingSecret": "", "mode": "http", "botToken": "xoxb-1"}},
@@ -338,13 +338,13 @@ REFUSED: dict[str, tuple[Json, str]] = {
     "an unknown permission": ({"config": {"access": [{"allow": ["root"], "users": ["*"]}]}}, "allow"),
     "an unknown key of a cluster": ({"config": {"clusters": [{**THROUGH_AZURE, "region": "weu"}]}}, "region"),
     "no replicas": ({"bot": {"replicas": 0}}, "replicas"),
-    "an Ingress for no host": (
+    "an Ingress without a host": (
         {"slack": {"mode": "http"}, "bot": {"ingress": {"enabled": True}}},
         "bot.ingress.host is missing",
     ),
-    "rights for nobody": ({"rbacOnly": True}, "rbac.subjects"),
-    "probes by nobody": ({"rbac": {"probe": {"namespaces": ["x"]}}}, "nobody reads this cluster"),
-    "accounts that do not exist": (
+    "roles without subjects": ({"rbacOnly": True}, "rbac.subjects"),
+    "probes without subjects": ({"rbac": {"probe": {"namespaces": ["x"]}}}, "no subject reads this cluster"),
+    "no name of an existing account": (
         {"serviceAccounts": {"worker": {"create": False}}},
         "serviceAccounts.worker.name is missing",
     ),
@@ -352,7 +352,7 @@ REFUSED: dict[str, tuple[Json, str]] = {
 
 
 @pytest.mark.parametrize(("values", "said"), REFUSED.values(), ids=REFUSED.keys())
-def test_values_that_cannot_work_are_refused_with_the_key(values: Json, said: str) -> None:
+def test_invalid_values_are_refused_and_the_message_names_the_key(values: Json, said: str) -> None:
     assert said in refusal(merged(LEAST, values))
 
 
@@ -361,7 +361,7 @@ def test_values_that_cannot_work_are_refused_with_the_key(values: Json, said: st
 
 @pytest.fixture(scope="session")
 def notes_chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The chart with its notes as an object: helm shows notes only where there is a cluster."""
+    """The chart with its notes in an object, because helm renders notes only with a cluster."""
     chart = tmp_path_factory.mktemp("notes") / "egress-diag"
     shutil.copytree(CHART, chart)
     notes = (chart / "templates/NOTES.txt").read_text()
@@ -371,15 +371,15 @@ def notes_chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return chart
 
 
-def test_the_notes_say_the_next_step(notes_chart: Path) -> None:
+def test_the_notes_show_the_next_step(notes_chart: Path) -> None:
     def notes(values: Json) -> str:
         return str(of_kind(rendered(values, chart=notes_chart, namespace="tools"), "Notes")[0]["text"])
 
     assert "helm test egress-diag -n tools" in notes({})
-    assert "No cluster is configured yet" in notes({})
-    assert "none means no" in notes({"config": {"clusters": [HERE]}})
+    assert "No cluster is configured" in notes({})
+    assert "No user has any permission" in notes({"config": {"clusters": [HERE]}})
     ready = {"config": {"clusters": [HERE], "access": [RULE]}}
     assert "/egress-diag list" in notes(ready)
-    assert "Check EG511 lists Secrets" in notes(ready)
-    assert "User 99999999-8888" in notes(MATRIX["only the rights"])
-    assert "https://egress-diag.example.com/slack/events" in notes(MATRIX["over HTTP behind an Ingress"])
+    assert "EG511 lists Secrets" in notes(ready)
+    assert "User 99999999-8888" in notes(MATRIX["only roles and bindings"])
+    assert "https://egress-diag.example.com/slack/events" in notes(MATRIX["HTTP with an Ingress"])

@@ -1,4 +1,4 @@
-"""The image, as far as it can be tried without a container engine: its text, and what its steps install."""
+"""The image without a container engine: the text of the Dockerfile, and the result of its build steps."""
 
 import json
 import os
@@ -15,20 +15,20 @@ from typing import Any
 import pytest
 
 from checks import __version__
-from tests.helm.dockerfile import ROOT, Build, Stage, context, everybody_may_start, interpreter, stages
+from tests.helm.dockerfile import ROOT, Build, Stage, context, executable_by_others, interpreter, stages
 from tests.redis_server import RedisServer
 
 DOCKERFILE = ROOT / "Dockerfile"
 EXAMPLE, GATEWAY = "gateway-pool-missing", "team-egress/egw"
 USER = 10001
-"""The image's user and the chart's."""
+"""The user of the image and of the chart."""
 
 
 def last() -> Stage:
     return stages(DOCKERFILE)[-1]
 
 
-def test_the_linter_finds_nothing() -> None:
+def test_hadolint_finds_nothing() -> None:
     hadolint = shutil.which("hadolint", path=f"{ROOT}/.venv/bin:{os.defpath}")
     if hadolint is None:
         pytest.skip("hadolint is not installed")
@@ -37,40 +37,40 @@ def test_the_linter_finds_nothing() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_the_build_tools_stay_behind_and_both_stages_run_one_python() -> None:
+def test_the_final_stage_copies_only_the_environment_and_uses_the_same_python() -> None:
     build, final = stages(DOCKERFILE)
     assert build.image == final.image
     assert final.all("COPY") == ["--from=build /opt/egress-diag /opt/egress-diag"]
     assert final.all("RUN") == []
 
 
-def test_the_base_is_a_slim_python_of_the_version_that_the_suite_runs_on() -> None:
+def test_the_base_image_is_the_slim_python_of_the_tested_version() -> None:
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["python_version"]
     assert {stage.image for stage in stages(DOCKERFILE)} == {f"python:{wanted}-slim-bookworm"}
 
 
-def test_it_runs_as_a_user_with_a_number_so_that_kubernetes_can_tell_it_is_not_root() -> None:
+def test_the_user_is_numeric_so_that_kubernetes_can_verify_it_is_not_root() -> None:
     assert last().all("USER") == [f"{USER}:{USER}"]
 
 
-def test_every_package_is_pinned_with_its_hash_and_nothing_is_compiled_on_the_way() -> None:
+def test_every_package_is_pinned_by_hash_and_installed_from_a_wheel() -> None:
     installs = re.findall(r"pip --python \S+ install (.*?)(?:&&|$)", " && ".join(stages(DOCKERFILE)[0].all("RUN")))
     assert len(installs) == 3
     assert all("--require-hashes" in each or "--no-index" in each for each in installs)
     assert all("--only-binary :all:" in each or "--no-index" in each for each in installs)
 
 
-def test_the_dependencies_come_before_the_code_so_that_a_change_of_code_builds_in_seconds() -> None:
+def test_dependencies_are_installed_before_the_code_is_copied() -> None:
     copied = [text.split()[0] for text in stages(DOCKERFILE)[0].all("COPY")]
     assert copied == ["requirements/runtime.txt", "pyproject.toml", "checks", "workers", "bot"]
 
 
-def test_no_secret_is_built_in() -> None:
+def test_no_secret_is_in_the_image() -> None:
     named = [text for stage in stages(DOCKERFILE) for name in ("ENV", "ARG") for text in stage.all(name)]
     assert not re.search(r"TOKEN|SECRET|PASSWORD|CREDENTIAL|KEY", " ".join(named).upper())
 
 
-def test_only_our_packages_are_sent_to_the_build() -> None:
+def test_the_build_context_contains_only_our_packages() -> None:
     sent = context(ROOT / ".dockerignore")
     assert {path.parts[0] for path in sent} == {"LICENSE", "pyproject.toml", "requirements", "checks", "workers", "bot"}
     assert not [path for path in sent if "__pycache__" in path.parts]
@@ -80,7 +80,7 @@ def test_only_our_packages_are_sent_to_the_build() -> None:
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[Path]:
-    """The image's `/opt/egress-diag`, installed by the Dockerfile's own steps below a folder that anybody may read."""
+    """The image's `/opt/egress-diag`, installed by the steps of the Dockerfile in a folder that all users can read."""
     folder = Path(tempfile.mkdtemp(prefix="egress-diag-image-"))
     folder.chmod(0o755)
     try:
@@ -88,19 +88,19 @@ def image() -> Iterator[Path]:
     except subprocess.CalledProcessError as failed:
         shutil.rmtree(folder)
         if "NewConnectionError" in str(failed.stdout) or "ConnectTimeout" in str(failed.stdout):
-            pytest.skip("the package registry cannot be reached")
+            pytest.skip("the package index is not reachable")
         pytest.fail(f"{failed.cmd[-1]}\n{failed.stdout}")
     yield folder / "opt/egress-diag"
     shutil.rmtree(folder)
 
 
 def another_user() -> int | None:
-    """The image's user, where we may become it; it may then write nothing but its own folder."""
-    return USER if os.geteuid() == 0 and everybody_may_start(Path(interpreter())) else None
+    """The user ID of the image if the tests run as root, else None."""
+    return USER if os.geteuid() == 0 and executable_by_others(Path(interpreter())) else None
 
 
 def run(image: Path, *command: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Runs a command of the image as its user, in a folder of that user's own that stands for /tmp."""
+    """Run a command of the image as its user, with a writable home folder in place of /tmp."""
     with tempfile.TemporaryDirectory() as home:
         os.chown(home, another_user() or -1, -1)
         return subprocess.run(
@@ -127,12 +127,12 @@ def files(image: Path) -> dict[str, int]:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 class TestInstalled:
-    def test_it_says_its_version(self, image: Path) -> None:
+    def test_it_prints_its_version(self, image: Path) -> None:
         assert run(image, "-m", "checks.cli.main", "--version").stdout == f"egress-diag, version {__version__}\n"
         # The script is the image's entry point.
         assert (image / "bin/egress-diag").read_text().splitlines()[0].endswith("/opt/egress-diag/bin/python")
 
-    def test_it_holds_the_catalogue_the_manifest_and_every_process(self, image: Path) -> None:
+    def test_it_contains_the_catalogue_the_manifest_and_every_process_but_no_sandbox(self, image: Path) -> None:
         listed = run(image, "-m", "checks.cli.main", "checks").stdout
         assert listed.count("EG4") >= 14
         shown = run(image, "-m", "checks.cli.main", "--help").stdout
@@ -141,7 +141,7 @@ class TestInstalled:
         assert list(image.glob("lib/python3.*/site-packages/bot/manifest.yaml"))
         assert not list(image.glob("lib/python3.*/site-packages/bot/sandbox"))
 
-    def test_it_diagnoses_and_writes_nothing_beside_its_code(self, image: Path) -> None:
+    def test_a_diagnosis_writes_no_file_to_the_image(self, image: Path) -> None:
         before = files(image)
         bundle = image.parents[1] / "bundle"
         shutil.copytree(ROOT / "examples/bundles" / EXAMPLE, bundle, dirs_exist_ok=True)
@@ -162,7 +162,7 @@ class TestInstalled:
         assert (done.returncode, found["verdict"]) == (1, "broken"), done.stderr
         assert files(image) == before
 
-    def test_both_libraries_load_without_the_half_that_was_left_out(self, image: Path) -> None:
+    def test_the_cluster_libraries_load_without_the_asyncio_client(self, image: Path) -> None:
         code = (
             "from checks.sources.libraries import azure_library, kubernetes_library as k; azure_library(); "
             "import kubernetes.client as c; c.CoreV1Api(k().ApiClient()); c.V1Pod(); print('loaded')"
@@ -170,13 +170,13 @@ class TestInstalled:
         assert run(image, "-c", code).stdout == "loaded\n"
         assert not list(image.glob("lib/python3.*/site-packages/kubernetes/aio"))
 
-    def test_it_is_small_and_brings_no_build_tool(self, image: Path) -> None:
+    def test_it_is_small_and_contains_no_build_tool(self, image: Path) -> None:
         size = sum(path.stat().st_size for path in image.rglob("*") if path.is_file() and not path.is_symlink())
         assert size < 230 * 1024 * 1024
         site = next(image.glob("lib/python3.*/site-packages"))
         assert not {"pip", "setuptools", "hatchling", "pytest", "tests"} & {path.name for path in site.iterdir()}
 
-    def test_all_of_it_is_compiled_so_that_a_read_only_root_costs_no_time(self, image: Path) -> None:
+    def test_every_module_is_compiled_because_the_root_is_read_only(self, image: Path) -> None:
         site = next(image.glob("lib/python3.*/site-packages"))
         ours = [path for name in ("checks", "workers", "bot") for path in (site / name).rglob("*.py")]
         sources = [*ours, *(site / "celery").rglob("*.py"), *(site / "kubernetes").rglob("*.py")]
@@ -185,7 +185,7 @@ class TestInstalled:
         ]
         assert (missing, len(ours) > 100) == ([], True)
 
-    def test_a_worker_of_it_keeps_its_heartbeat_as_a_user_without_rights(self, image: Path, tmp_path: Path) -> None:
+    def test_a_worker_writes_its_heartbeat_as_an_unprivileged_user(self, image: Path, tmp_path: Path) -> None:
         before = files(image)
         server = RedisServer(tmp_path)
         server.start()
@@ -216,7 +216,7 @@ class TestInstalled:
         assert files(image) == before
         shutil.rmtree(home)
 
-    def test_a_container_that_does_nothing_is_not_called_alive(self, image: Path) -> None:
+    def test_liveness_fails_without_a_heartbeat(self, image: Path) -> None:
         done = run(image, "-m", "workers.queue.liveness", check=False, REDIS_URL="redis://127.0.0.1:1/0")
         assert done.returncode == 1
         assert "EGRESS_DIAG_HEARTBEAT is not set" in done.stderr

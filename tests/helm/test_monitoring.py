@@ -1,4 +1,4 @@
-"""Alerts and dashboard speak of metrics that the processes have, with labels that they have."""
+"""Alerts and dashboard use existing metrics and labels."""
 
 import json
 import re
@@ -13,14 +13,14 @@ from tests.helm.chart import Json, named, of_kind, pods, rendered
 from tests.helm.dockerfile import ROOT
 from tests.helm.matrix import MATRIX
 
-WATCHED = MATRIX["everything placed and watched"]
+WATCHED = MATRIX["node placement and monitoring"]
 _MODULES = (bot.slack.metrics, workers.telemetry.metrics)
 COLLECTED = {"egress_diag_queue_messages", "egress_diag_queue_age_seconds", "egress_diag_courier_lag_seconds"}
-"""Asked of Redis at each scrape."""
+"""Series that are read from Redis at each scrape."""
 
 
 def series() -> set[str]:
-    """Names of all series of our own."""
+    """Names of all series of egress-diag."""
     found = set(COLLECTED)
     for metric in REGISTRY.collect():
         if metric.name.startswith("egress_diag_"):
@@ -29,7 +29,7 @@ def series() -> set[str]:
 
 
 def labels(name: str) -> set[str]:
-    """The labels that a series of ours has, as docs/operate.md tells them."""
+    """The labels of a series according to docs/operate.md."""
     page = (ROOT / "docs/operate.md").read_text()
     base = name.removesuffix("_bucket")
     found = re.search(rf"`{base}\{{([^}}]*)\}}", page)
@@ -47,7 +47,7 @@ def dashboard(objects: list[Json]) -> Any:
     return json.loads(named(objects, "ConfigMap", "egress-diag-dashboard")["data"]["egress-diag.json"])
 
 
-def test_every_expression_is_about_metrics_and_labels_that_there_are() -> None:
+def test_every_expression_uses_existing_metrics_and_labels() -> None:
     known = series()
     for expression in expressions(WATCHED):
         names = re.findall(r"egress_diag_\w+", expression)
@@ -64,7 +64,7 @@ def test_every_metric_is_on_the_dashboard() -> None:
     assert [name for name in series() if not name.endswith("_bucket") and name not in shown] == []
 
 
-def test_every_panel_says_what_it_shows_and_none_lies_over_another() -> None:
+def test_every_panel_has_a_description_and_panels_do_not_overlap() -> None:
     cells: set[tuple[int, int]] = set()
     for panel in dashboard(rendered(WATCHED))["panels"]:
         assert len(panel["description"]) > 15, panel["title"]
@@ -79,7 +79,7 @@ def test_every_panel_says_what_it_shows_and_none_lies_over_another() -> None:
         cells |= wanted
 
 
-def test_an_alert_says_what_is_wrong_and_what_to_do_and_stays_in_its_namespace() -> None:
+def test_an_alert_describes_problem_and_fix_and_is_limited_to_its_namespace() -> None:
     rules = of_kind(rendered(WATCHED, namespace="tools"), "PrometheusRule")[0]["spec"]["groups"][0]["rules"]
     assert len(rules) >= 5
     for rule in rules:
@@ -90,7 +90,7 @@ def test_an_alert_says_what_is_wrong_and_what_to_do_and_stays_in_its_namespace()
     assert any("{{ $labels.queue }}" in rule["annotations"]["summary"] for rule in rules)
 
 
-def test_prometheus_reaches_every_process_and_only_where_it_was_let_in() -> None:
+def test_prometheus_may_scrape_every_process_if_configured() -> None:
     objects = rendered(WATCHED)
     for component, each in pods(objects):
         if component in ("bot", "courier", "worker", "beat"):

@@ -1,7 +1,7 @@
-"""The chart in a real API server: installed by helm, upgraded, and its accounts' rights tried one by one.
+"""The chart in a real API server: installed by helm, upgraded, and the permissions of its accounts tried one by one.
 
-`KUBEBUILDER_ASSETS=… pytest -m live tests/helm`. There are no controllers and no nodes: what would run is looked at as
-objects, and pods meet the real admission of pod security.
+`KUBEBUILDER_ASSETS=… pytest -m live tests/helm`. The server has no controllers and no nodes, so the tests inspect the
+objects. Pod security admission is real.
 """
 
 import base64
@@ -53,7 +53,7 @@ VALUES: Json = merged(
 
 @dataclass
 class Cluster:
-    """The server, and helm's words when it installed the released chart and upgraded to ours."""
+    """The server, and helm's output when it installed the released chart and upgraded to the current one."""
 
     server: ApiServer
     installed: str = ""
@@ -63,14 +63,14 @@ class Cluster:
     def ask(
         self, verb: str, path: str, body: Any = None, token: str = ADMIN, kind: str = "application/json"
     ) -> tuple[int, Any]:
-        """Status and answer of one request as whoever the token is of."""
+        """Status and body of one request with a token."""
         headers = {"Authorization": f"Bearer {token}", "Content-Type": kind}
         data = json.dumps(body) if body is not None else None
         answer = self.server.http.request(verb, self.server.url + path, body=data, headers=headers, retries=False)
         return answer.status, json.loads(answer.data) if answer.data[:1] == b"{" else answer.data
 
     def token(self, account: str) -> str:
-        """A token of a service account, as its pods would have."""
+        """A token of a service account, like that of its pods."""
         path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{account}/token"
         asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
         status, found = self.ask("POST", path, asked)
@@ -106,7 +106,7 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """An API server with the real definitions where they are, in which the released chart was upgraded to ours."""
+    """An API server with the real CRDs if available, and the released chart upgraded to the current one."""
     program("helm")
     with ApiServer(Path(str(ASSETS)), tmp_path_factory.mktemp("cluster")) as server:
         found = Cluster(server)
@@ -128,7 +128,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         close_sources()
 
 
-def test_helm_installs_it_and_says_the_next_step(cluster: Cluster) -> None:
+def test_helm_installs_the_chart_and_shows_the_next_step(cluster: Cluster) -> None:
     assert "helm test egress-diag -n egress-diag" in cluster.installed
     _, found = cluster.ask("GET", f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments")
     assert {each["metadata"]["name"].removeprefix("egress-diag-") for each in found["items"]} == {
@@ -139,7 +139,7 @@ def test_helm_installs_it_and_says_the_next_step(cluster: Cluster) -> None:
     }
 
 
-def test_an_upgrade_goes_through_and_keeps_the_password_of_redis(cluster: Cluster) -> None:
+def test_an_upgrade_succeeds_and_keeps_the_redis_password(cluster: Cluster) -> None:
     assert "REVISION: 2" in cluster.upgraded
     first, second = cluster.passwords
     assert first == second
@@ -150,7 +150,7 @@ PATHS = {"NetworkPolicy": "networkpolicies", "Ingress": "ingresses"}
 
 
 @pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX.keys())
-def test_the_server_takes_every_object_strictly(cluster: Cluster, values: Json) -> None:
+def test_the_server_accepts_every_object_with_strict_validation(cluster: Cluster, values: Json) -> None:
     for each in rendered(values):
         if model(each) is None:
             continue  # a kind of KEDA or of the Prometheus operator
@@ -172,7 +172,7 @@ def test_pod_security_admits_every_pod_under_the_restricted_profile(cluster: Clu
         assert status == 201, said
 
 
-def test_pod_security_is_really_asked(cluster: Cluster) -> None:
+def test_pod_security_admission_is_active(cluster: Cluster) -> None:
     status, said = create(cluster, "loose", {}, {"containers": [{"name": "x", "image": "x"}]})
     assert (status, "violates PodSecurity" in said["message"]) == (403, True)
 
@@ -184,7 +184,7 @@ def create(cluster: Cluster, name: str, labels: Json, spec: Json) -> tuple[int, 
 
 
 def mounted(spec: Json) -> Json:
-    """With a volume for each mount, as the StatefulSet's controller would add its claims."""
+    """The pod with a volume for each mount, as the StatefulSet controller would add them."""
     known = {volume["name"] for volume in spec.get("volumes", [])}
     wanted = {mount["name"] for each in spec["containers"] for mount in each.get("volumeMounts", [])}
     claims = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in sorted(wanted - known)]
@@ -198,7 +198,7 @@ def kinds() -> list[type[Fact]]:
     return sorted({kind for check in catalogue() for kind in check.reads}, key=lambda kind: kind.__name__)
 
 
-def test_everything_that_the_checks_read_works(cluster: Cluster, tmp_path: Path) -> None:
+def test_the_workers_account_can_read_everything_that_the_checks_declare(cluster: Cluster, tmp_path: Path) -> None:
     source = open_source(
         ClusterConfig(name="real", kubeconfig=str(kubeconfig(cluster, tmp_path, "egress-diag-worker")), azure="none")
     )
@@ -240,11 +240,11 @@ def may(
 
 
 EVERYBODY = {"selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"}
-"""What any authenticated account may ask about itself."""
+"""Permissions of every authenticated account."""
 
 
 def granted(cluster: Cluster, account: str, namespace: str) -> set[tuple[str, str, str]]:
-    """All rights of an account in a namespace, as the server has them."""
+    """All permissions of an account in a namespace according to the server."""
     asked = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectRulesReview",
@@ -257,14 +257,14 @@ def granted(cluster: Cluster, account: str, namespace: str) -> set[tuple[str, st
     return {each for each in rights(found["status"]["resourceRules"]) if each[1] not in EVERYBODY}
 
 
-def test_the_workers_account_has_these_rights_and_no_other(cluster: Cluster) -> None:
+def test_the_workers_account_has_exactly_these_permissions(cluster: Cluster) -> None:
     declared = rights(cluster_role(catalogue())["rules"])
     assert granted(cluster, "egress-diag-worker", "kube-system") == declared
     assert granted(cluster, "egress-diag-worker", NAMESPACE) == declared
     assert granted(cluster, "egress-diag-worker", "payments") == declared | rights(PROBE) | rights(RESTART)
 
 
-def test_the_other_account_has_none(cluster: Cluster) -> None:
+def test_the_bots_account_has_no_permissions(cluster: Cluster) -> None:
     assert granted(cluster, "egress-diag", NAMESPACE) == set()
     assert cluster.ask("GET", "/api/v1/pods", token=cluster.token("egress-diag"))[0] == 403
 
@@ -319,7 +319,7 @@ def test_everything_else_is_refused(cluster: Cluster, verb: str, path: str, body
     assert status == 403, said
 
 
-def test_nobody_can_be_impersonated(cluster: Cluster) -> None:
+def test_the_workers_account_cannot_impersonate(cluster: Cluster) -> None:
     headers = {"Authorization": f"Bearer {cluster.token('egress-diag-worker')}", "Impersonate-User": "admin"}
     answer: urllib3.BaseHTTPResponse = cluster.server.http.request(
         "GET", f"{cluster.server.url}/api/v1/pods", headers=headers
@@ -327,7 +327,7 @@ def test_nobody_can_be_impersonated(cluster: Cluster) -> None:
     assert answer.status == 403
 
 
-def test_probes_and_restarts_reach_only_the_namespaces_that_were_named(cluster: Cluster) -> None:
+def test_probes_and_restarts_are_allowed_only_in_the_configured_namespaces(cluster: Cluster) -> None:
     account = "egress-diag-worker"
     for rule in [*PROBE, *RESTART]:
         for resource in rule["resources"]:
@@ -338,8 +338,8 @@ def test_probes_and_restarts_reach_only_the_namespaces_that_were_named(cluster: 
                 assert elsewhere == ((verb, resource) == ("get", "pods/log"))
 
 
-def test_the_install_page_is_followed_literally(cluster: Cluster, tmp_path: Path) -> None:
-    """Its values block and its helm commands, as they stand, up to where nodes would be needed."""
+def test_the_install_page_works_as_printed(cluster: Cluster, tmp_path: Path) -> None:
+    """Run the values block and the helm commands as printed, up to the steps that need nodes."""
     page = blocks("docs/install.md")
     (values,) = [block.script for block in page if not block.needs]
     helm = program("helm")

@@ -1,4 +1,4 @@
-"""What the chart runs, run: its commands, its probes, Redis with its settings, the queue by which it scales."""
+"""The commands, probes and Redis settings of the chart, executed with real processes."""
 
 import os
 import re
@@ -35,14 +35,14 @@ def container(values: Json, component: str) -> Json:
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
-def test_the_arguments_are_commands_of_the_program(component: str) -> None:
+def test_the_arguments_are_commands_of_egress_diag(component: str) -> None:
     command = [sys.executable, "-m", "checks.cli.main", *container({}, component)["args"], "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX.keys())
-def test_every_variable_is_one_that_the_program_reads(values: Json) -> None:
+def test_egress_diag_reads_every_environment_variable(values: Json) -> None:
     known = {
         str(field.validation_alias) for each in (WorkerSettings, BotSettings) for field in each.model_fields.values()
     }
@@ -54,7 +54,7 @@ def test_every_variable_is_one_that_the_program_reads(values: Json) -> None:
 
 
 @pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX.keys())
-def test_the_address_of_redis_is_one_that_the_program_can_use(values: Json) -> None:
+def test_the_redis_address_is_valid(values: Json) -> None:
     if values.get("rbacOnly"):
         return
     url = next(each["value"] for each in container(values, "worker")["env"] if each["name"] == "REDIS_URL")
@@ -76,9 +76,7 @@ def redis_service(values: Json) -> str:
 
 
 @pytest.mark.parametrize("component", ["courier", "worker", "beat"])
-def test_a_probe_costs_no_python_while_the_process_works_and_asks_when_it_does_not(
-    component: str, tmp_path: Path
-) -> None:
+def test_a_probe_starts_python_only_if_the_heartbeat_is_old(component: str, tmp_path: Path) -> None:
     probe = container({}, component)["livenessProbe"]["exec"]["command"]
     asked = tmp_path / "asked"
     # Stands for the image's python: says that it was started, and that nothing is well.
@@ -100,7 +98,7 @@ def test_a_probe_costs_no_python_while_the_process_works_and_asks_when_it_does_n
     assert subprocess.run(ready, env=environment, check=False).returncode == 0
 
 
-def test_the_listener_is_asked_where_it_listens() -> None:
+def test_the_listeners_probes_use_its_port() -> None:
     found = container({}, "bot")
     assert {"name": "http", "containerPort": 3000} in found["ports"]
     assert found["args"][-2:] == ["--port", "3000"]
@@ -113,7 +111,7 @@ def test_the_listener_is_asked_where_it_listens() -> None:
 
 @pytest.fixture
 def settled(tmp_path: Path) -> Iterator[tuple[int, str]]:
-    """A server started by the chart's own command with the chart's settings, and a password that needs quoting."""
+    """A Redis server started with the chart's command and settings, and a password that needs quoting."""
     password = 'a "b\\c$HOME'
     objects = rendered({"redis": {"existingSecret": "own"}})
     found = pod(objects, "redis")["spec"]["containers"][0]
@@ -137,7 +135,7 @@ def settled(tmp_path: Path) -> Iterator[tuple[int, str]]:
 @pytest.mark.skipif(
     Path(find_server_program()).name not in ("redis-server", "valkey-server"), reason="no server on PATH"
 )
-def test_redis_keeps_everything_refuses_when_full_and_takes_any_password(settled: tuple[int, str]) -> None:
+def test_redis_persists_refuses_writes_when_full_and_accepts_any_password(settled: tuple[int, str]) -> None:
     port, password = settled
     client = redis.Redis(port=port, password=password, decode_responses=True)
     deadline = time.monotonic() + 20
@@ -158,7 +156,7 @@ def test_redis_keeps_everything_refuses_when_full_and_takes_any_password(settled
     client.close()
 
 
-def test_redis_memory_stays_below_its_limit_with_room_for_a_rewrite() -> None:
+def test_redis_maxmemory_leaves_room_for_a_rewrite_below_the_limit() -> None:
     found = pod(rendered({}), "redis")["spec"]["containers"][0]
     limit = int(found["resources"]["limits"]["memory"].removesuffix("Mi"))
     held = int(
@@ -171,7 +169,7 @@ def test_redis_memory_stays_below_its_limit_with_room_for_a_rewrite() -> None:
 
 
 @pytest.mark.parametrize("name", ["scaled by the queue", "scaled by the queue of an external Redis"])
-def test_keda_counts_the_list_in_which_diagnoses_wait(name: str, redis_url: str) -> None:
+def test_keda_reads_the_queue_of_waiting_diagnoses(name: str, redis_url: str) -> None:
     values = MATRIX[name]
     trigger = of_kind(rendered(values), "ScaledObject")[0]["spec"]["triggers"][0]["metadata"]
     prefix = values.get("keyPrefix", "egress-diag:")
@@ -185,7 +183,7 @@ def test_keda_counts_the_list_in_which_diagnoses_wait(name: str, redis_url: str)
     assert trigger["databaseIndex"] == str(values.get("redis", {}).get("external", {}).get("database", 0))
 
 
-def test_keda_may_reach_redis_where_it_scales_and_nobody_else_may() -> None:
+def test_only_keda_may_also_connect_to_redis_if_it_scales_the_workers() -> None:
     def peers(values: Json) -> str:
         policy = named(rendered(values), "NetworkPolicy", "egress-diag-redis")
         return yaml.safe_dump(policy["spec"]["ingress"])
@@ -199,8 +197,8 @@ def pod_config(values: Json) -> str:
 
 
 @pytest.mark.slow
-def test_the_charts_own_test_finds_a_running_installation_and_names_what_is_missing(tmp_path: Path) -> None:
-    """The command of the chart's test pod, over real processes; it ends badly, with doctor's words, once the worker is gone."""
+def test_helm_test_passes_for_a_running_installation_and_names_a_missing_process(tmp_path: Path) -> None:
+    """The command of the chart's test pod, with real processes; without a worker it fails with the output of doctor."""
     command = pod(rendered({}), "test")["spec"]["containers"][0]["command"]
     config = pod_config({"config": {"clusters": [HERE], "access": [RULE]}})
     (tmp_path / "config.yaml").write_text(config)
@@ -227,8 +225,8 @@ def test_the_charts_own_test_finds_a_running_installation_and_names_what_is_miss
 
 
 @pytest.mark.slow
-def test_a_redis_user_with_the_rights_of_the_page_can_run_everything(tmp_path: Path) -> None:
-    """docs/permissions.md says what a user of an external Redis needs; a run from the command to its end uses it all."""
+def test_a_redis_user_with_the_documented_permissions_can_run_everything(tmp_path: Path) -> None:
+    """A complete run as a Redis user with the permissions in docs/permissions.md#redis."""
     page = (ROOT / "docs/permissions.md").read_text()
     said = re.findall(r"`([^`]*@all[^`]*)` on `([^`]*)`", page)[0]
     server = RedisServer(tmp_path, durable=True)

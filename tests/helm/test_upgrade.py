@@ -1,4 +1,4 @@
-"""An upgrade from the last released chart changes nothing that Kubernetes does not let change."""
+"""An upgrade from the last released chart changes no immutable field."""
 
 import json
 import tarfile
@@ -19,7 +19,7 @@ IMMUTABLE = {
     "ClusterRoleBinding": ["roleRef"],
     "PodDisruptionBudget": [],
 }
-"""What the API server refuses to change, by kind; what is not named here may change."""
+"""Immutable fields by kind; all other fields may change."""
 
 
 def newest() -> Path:
@@ -31,13 +31,13 @@ def version(path: Path) -> str:
     return path.stem.rpartition("-")[2]
 
 
-def test_the_chart_is_newer_than_the_released_one() -> None:
+def test_the_version_of_the_chart_is_newer_than_the_released_one() -> None:
     ours = yaml.safe_load((CHART / "Chart.yaml").read_text())["version"]
     assert [int(n) for n in ours.split(".")] > [int(n) for n in version(newest()).split(".")]
 
 
 @pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX.keys())
-def test_nothing_that_cannot_change_has_changed(values: Json) -> None:
+def test_immutable_fields_have_not_changed(values: Json) -> None:
     with tarfile.open(newest()) as chart:
         schema = json.loads(chart.extractfile("egress-diag/values.schema.json").read())  # type: ignore[union-attr]
     before = {key(each): each for each in rendered(known(values, schema), chart=newest())}
@@ -47,11 +47,11 @@ def test_nothing_that_cannot_change_has_changed(values: Json) -> None:
             assert at(before[each], field) == at(after[each], field), f"{each}: {field}"
     kept = {"StatefulSet", "Service", "ServiceAccount"}
     gone = {each for each in before.keys() - after.keys() if each[0] in kept}
-    assert not gone, "an upgrade takes these away"
+    assert not gone, "an upgrade deletes these objects"
 
 
 def known(values: Json, schema: Json) -> Json:
-    """Without the values that the older chart did not have yet."""
+    """Only the values that the schema of the older chart contains."""
     places = schema.get("properties")
     if places is None:
         return values

@@ -1,4 +1,4 @@
-{{- /* The Deployment of one component: its name, its arguments, whether it has Slack's tokens, and what it mounts besides */ -}}
+{{- /* The Deployment of a component: name, arguments, whether it has Slack tokens, additional mounts */ -}}
 {{- define "egress-diag.deployment" -}}
 {{- $root := .root -}}
 {{- $values := .values -}}
@@ -19,7 +19,7 @@ spec:
     metadata:
       labels:
         {{- include "egress-diag.labels" . | nindent 8 }}
-        # Its own way out must not lead through the gateways that it diagnoses.
+        # The bot's own traffic must not be routed through the gateways that it diagnoses.
         sidecar.istio.io/inject: "false"
         {{- if .identity }}
         azure.workload.identity/use: "true"
@@ -66,7 +66,7 @@ spec:
             tcpSocket: {port: http}
             periodSeconds: 2
             failureThreshold: 30
-          # 503 while the socket to Slack is gone: five minutes of that, and it is started again.
+          # 503 while Socket Mode is disconnected; the kubelet restarts the container after five minutes.
           livenessProbe:
             httpGet: {path: /healthz, port: http}
             periodSeconds: 30

@@ -45,7 +45,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- if $account.create -}}{{ default (include "egress-diag.fullname" .) $account.name }}{{- else -}}{{ required "serviceAccounts.bot.name is missing: the account to use when none is created" $account.name }}{{- end -}}
 {{- end -}}
 
-{{- /* "true" where the workers read this very cluster with their service account */ -}}
+{{- /* "true" if the workers read this cluster with their service account */ -}}
 {{- define "egress-diag.inCluster" -}}
 {{- if .Values.rbacOnly -}}
 {{- else if eq (toString .Values.rbac.inCluster) "auto" -}}
@@ -62,7 +62,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- default (printf "%s-slack" (include "egress-diag.fullname" .)) .Values.slack.existingSecret -}}
 {{- end -}}
 
-{{- /* Name and key of the Secret with Redis' password, or nothing where there is none */ -}}
+{{- /* Name and key of the Secret with the Redis password; empty without a password */ -}}
 {{- define "egress-diag.redisSecret" -}}
 {{- if .Values.redis.enabled -}}
 {{- default (printf "%s-redis" (include "egress-diag.fullname" .)) .Values.redis.existingSecret -}}
@@ -98,7 +98,7 @@ redis://{{ $host }}:6379/0
 {{- end -}}
 {{- end -}}
 
-{{- /* The password of the chart's own Redis: what the cluster has, else a new one; the same for all of one rendering */ -}}
+{{- /* The password of the chart's Redis: from the existing Secret, else a new one that is the same in the whole rendering */ -}}
 {{- define "egress-diag.redisPassword" -}}
 {{- if not (hasKey .Values.redis "made") -}}
 {{- $found := lookup "v1" "Secret" .Release.Namespace (printf "%s-redis" (include "egress-diag.fullname" .)) -}}
@@ -108,7 +108,7 @@ redis://{{ $host }}:6379/0
 {{- .Values.redis.made -}}
 {{- end -}}
 
-{{- /* Changes when a Secret in the cluster changes, so that `helm upgrade` after a rotation starts what reads it */ -}}
+{{- /* A checksum of a Secret in the cluster, so that `helm upgrade` after a rotation restarts the pods that read it */ -}}
 {{- define "egress-diag.secretSum" -}}
 {{- dig "data" dict (lookup "v1" "Secret" .root.Release.Namespace .name | default dict) | toJson | sha256sum -}}
 {{- end -}}
@@ -146,7 +146,7 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
-{{- /* The environment that every process has */ -}}
+{{- /* The environment of all processes */ -}}
 {{- define "egress-diag.environment" -}}
 - name: REDIS_URL
   value: {{ include "egress-diag.redisUrl" . | quote }}
@@ -213,8 +213,8 @@ capabilities:
 {{- end }}
 {{- end -}}
 
-{{- /* The file that a process touches while it works. Python is started only where the file is old, to ask whether Redis
-answers: a process that waits for Redis is not started again. */ -}}
+{{- /* Probes of the heartbeat file. Only if the file is old, they start Python to check whether Redis answers: a process that
+waits for Redis is not restarted. */ -}}
 {{- define "egress-diag.heartbeatProbes" -}}
 startupProbe:
   exec:
@@ -250,7 +250,7 @@ topologySpreadConstraints:
       matchLabels: {{- include "egress-diag.selector" . | nindent 8 }}
 {{- end -}}
 
-{{- /* Where a component's pods may go */ -}}
+{{- /* Node selector, tolerations, affinity and priority of a component */ -}}
 {{- define "egress-diag.placement" -}}
 {{- with .nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
