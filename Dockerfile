@@ -1,8 +1,8 @@
 # syntax=docker/dockerfile:1
 # One image for all four processes: listener, courier, worker, beat. tests/helm/test_image.py runs these steps without a
-# container engine and tries what comes out of them as a user who may write nothing.
+# container engine and tests the result as an unprivileged user without write access.
 
-# The version that the suite runs on. Pin it further with --build-arg PYTHON_IMAGE=python:3.11-slim-bookworm@sha256:…
+# The Python version of the test suite. Pin it further with --build-arg PYTHON_IMAGE=python:3.11-slim-bookworm@sha256:…
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
@@ -10,8 +10,8 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=igno
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 WORKDIR /src
 
-# The pinned environment first: it changes less often than our own code. The Kubernetes client's asyncio half is more than
-# half of it and never imported.
+# The dependencies come first, because they change less often than our own code. The asyncio client is more than half of the
+# Kubernetes package and is never imported.
 COPY requirements/runtime.txt requirements/build.txt requirements/
 RUN python -m venv --without-pip /opt/egress-diag \
     && python -m pip --python /opt/egress-diag/bin/python install --no-compile --only-binary :all: --require-hashes \
@@ -19,7 +19,7 @@ RUN python -m venv --without-pip /opt/egress-diag \
     && rm -r /opt/egress-diag/lib/python3.*/site-packages/kubernetes/aio \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/egress-diag/lib
 
-# Our own package: built with the pinned build tools, which stay behind in this stage.
+# Our own package, built with pinned build tools that exist only in this stage. The demo (bot/sandbox) is not part of it.
 RUN python -m venv --without-pip /opt/build \
     && python -m pip --python /opt/build/bin/python install --only-binary :all: --require-hashes -r requirements/build.txt
 COPY pyproject.toml LICENSE ./
@@ -38,7 +38,7 @@ ARG VERSION=unknown
 ARG REVISION=unknown
 ARG CREATED=1970-01-01T00:00:00Z
 LABEL org.opencontainers.image.title="egress-diag" \
-    org.opencontainers.image.description="Finds why traffic through an AKS egress gateway does not leave, and says what to do next" \
+    org.opencontainers.image.description="Finds the root cause when traffic through an AKS egress gateway fails, and shows the fix" \
     org.opencontainers.image.licenses="MIT" \
     org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.revision="${REVISION}" \
@@ -46,7 +46,7 @@ LABEL org.opencontainers.image.title="egress-diag" \
 
 COPY --from=build /opt/egress-diag /opt/egress-diag
 
-# Nothing is written but below /tmp: mount that, and the rest may be read-only.
+# The processes write only below /tmp: mount a volume there, and the root file system can be read-only.
 ENV PATH=/opt/egress-diag/bin:/usr/local/bin:/usr/bin:/bin \
     HOME=/tmp \
     PYTHONUNBUFFERED=1 \
@@ -55,7 +55,7 @@ ENV PATH=/opt/egress-diag/bin:/usr/local/bin:/usr/bin:/bin \
 WORKDIR /tmp
 USER 10001:10001
 EXPOSE 3000
-# Judges whichever process runs here: the listener by /healthz, the others by the file that they touch while they work.
+# For the listener the check requests /healthz; for the other processes it checks the age of the heartbeat file.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["python", "-m", "workers.queue.liveness"]
 ENTRYPOINT ["egress-diag"]
 CMD ["--help"]

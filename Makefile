@@ -1,4 +1,4 @@
-# The verbs of this repository. `make help` is made from the `##` comments below.
+# The commands of this repository. `make help` prints the `##` comments below.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -8,10 +8,10 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# The first Python on PATH that the pinned environment was tried with.
+# The first Python on PATH with a supported version.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo "$$python" && break; done)
-# What pytest is told besides the folder: make test PYTEST='-k courier -x'
+# Additional arguments of pytest: make test PYTEST='-k courier -x'
 PYTEST ?=
 PARALLEL := -n auto --dist loadfile
 
@@ -20,7 +20,7 @@ help: ## show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r verb what; do printf '  make %-8s %s\n' "$$verb" "$$what"; done
 
 .PHONY: setup
-setup: $(READY) ## create the environment in .venv, pinned with hashes
+setup: $(READY) ## create the environment in .venv from pinned dependencies
 
 $(READY): requirements/dev.txt pyproject.toml bot/sandbox/pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 on PATH. Install one, or name it: make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3" >&2; exit 1; }
@@ -28,11 +28,11 @@ $(READY): requirements/dev.txt pyproject.toml bot/sandbox/pyproject.toml
 	@echo "Setting up $(VENV) (about half a minute the first time)" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e bot/sandbox
-	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true # speed only: some packages carry templates that are not Python yet
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true # only for speed; some packages contain templates that are not valid Python
 	@touch $@
 
 .PHONY: check
-check: $(READY) ## format, lint, types, contracts, generated pages and fast tests, in a minute or two
+check: $(READY) ## formatting, linting, types, import contracts, generated pages and fast tests, in one or two minutes
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary
@@ -42,15 +42,15 @@ check: $(READY) ## format, lint, types, contracts, generated pages and fast test
 	$(BIN)/pytest $(PARALLEL) -q -m 'not slow and not browser and not live and not matrix' $(PYTEST)
 
 .PHONY: test
-test: $(READY) ## the whole suite (PYTEST='-k courier' passes through)
+test: $(READY) ## all tests (arguments for pytest: PYTEST='-k courier')
 	$(BIN)/pytest $(PARALLEL) -m 'not matrix' $(PYTEST)
 
 .PHONY: matrix
-matrix: $(READY) ## every incident with every read failing in every way: some ten minutes
+matrix: $(READY) ## every incident with every possible failure of each read, about ten minutes
 	$(BIN)/pytest -n auto tests/incidents/test_unreadable.py tests/incidents/test_unreadable_otherwise.py $(PYTEST)
 
 .PHONY: demo
-demo: $(READY) ## the whole system over example incidents, in the terminal and the browser (ONCE=1 ends after one thread)
+demo: $(READY) ## the whole system over example incidents, in the terminal and the browser (ONCE=1 ends after the first thread)
 	@$(BIN)/egress-diag demo $(if $(filter-out 0,$(ONCE)),--once)
 
 .PHONY: bench
@@ -58,7 +58,7 @@ bench: $(READY) ## measure speed and memory, and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench
 
 .PHONY: new
-new: $(READY) ## write a check and its scenario to fill in: make new CHECK=stage/fault
+new: $(READY) ## create a check and its scenarios from a template: make new CHECK=stage/fault
 	@test -n "$(CHECK)" || { echo "Which check? make new CHECK=static_gateway/egress_prefix_unassigned" >&2; exit 2; }
 	@$(BIN)/python -m checks.docs.new_check "$(CHECK)"
 
@@ -69,7 +69,7 @@ replay: $(READY) ## diagnose a recorded bundle: make replay BUNDLE=path [GATEWAY
 	else $(BIN)/egress-diag sweep replay --config <(echo 'clusters: [{name: replay, bundle: "$(abspath $(BUNDLE))"}]'); fi
 
 .PHONY: lock
-lock: $(READY) ## pin every dependency again (after a change in pyproject.toml)
+lock: $(READY) ## pin all dependencies again after a change in pyproject.toml (UPGRADE=1: newest versions)
 	$(BIN)/uv pip compile pyproject.toml $(LOCK) -o requirements/runtime.txt
 	$(BIN)/uv pip compile pyproject.toml $(LOCK) --extra demo --extra dev -c requirements/runtime.txt -o requirements/dev.txt
 	sed -nE 's/^requires = \["(.*)"\]$$/\1/p' pyproject.toml | $(BIN)/uv pip compile - $(LOCK) -c requirements/dev.txt -o requirements/build.txt
@@ -78,7 +78,7 @@ LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-in
 	--custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
 .PHONY: docs
-docs: $(READY) ## write the generated pages again
+docs: $(READY) ## regenerate the pages and chart files that are written from the checks
 	$(BIN)/python -m checks.docs.catalogue_page > docs/catalogue.md.new
 	$(BIN)/python -m checks.docs.causal_graph > docs/causes.md.new
 	mv docs/catalogue.md.new docs/catalogue.md
@@ -90,11 +90,11 @@ docs: $(READY) ## write the generated pages again
 	$(BIN)/python -m tests.docs.import_drawing
 
 .PHONY: accept
-accept: $(READY) ## rewrite the expected messages from what the code says now; review them as prose
+accept: $(READY) ## update the expected Slack messages from the code; review the difference as prose
 	ACCEPT=1 $(BIN)/pytest tests/bot/messages -q -p no:randomly $(PYTEST)
 	@git --no-pager diff --stat -- tests/bot/messages
 
 .PHONY: clean
-clean: ## remove the environment and everything generated outside the repository
+clean: ## remove the environment and all caches
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
