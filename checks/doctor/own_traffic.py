@@ -12,7 +12,7 @@ from checks.facts.istio_networking import VirtualService
 from checks.facts.pods import Pod
 from checks.facts.services import Service
 from checks.facts.store import FactStore
-from checks.istio.own_traffic import detours, pods_beside
+from checks.istio.own_traffic import gateway_uses, installation_pods
 from checks.sources.live import LiveSource
 from checks.sources.source import gather
 
@@ -34,8 +34,8 @@ def own_traffic_lines(entry: ClusterConfig, source: LiveSource, here: Whereabout
     for reading in gather(source, _READ, store, deadline):
         record(store, reading)
     gaps = [str(gap) for kind in _READ for gap in store.gaps(kind)]
-    pods = pods_beside(store.known(Pod), here.name)
-    found = list(detours(pods, HOSTS, store.known(VirtualService), store.known(Service)))
+    pods = installation_pods(store.known(Pod), here.name)
+    found = list(gateway_uses(pods, HOSTS, store.known(VirtualService), store.known(Service)))
     if found:
         return OWN_TRAFFIC.risk("; ".join(map(str, found)), entry.name)
     if gaps:

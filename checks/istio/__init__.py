@@ -1,1 +1,1 @@
-"""What the mesh does with a request: its route, and whether the bot's own traffic takes it."""
+"""The route of a request through the mesh, and whether the bot's own traffic goes through a gateway."""

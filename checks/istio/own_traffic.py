@@ -1,6 +1,6 @@
-"""Whether a pod's own traffic to a host leaves through an egress gateway that this bot diagnoses. Pure.
+"""Whether the bot's own traffic goes through an egress gateway that it diagnoses.
 
-A bot whose messages to Slack go through the gateway that is broken cannot tell anybody that it is broken.
+A bot whose messages to Slack go through a broken gateway cannot report that the gateway is broken.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -16,8 +16,8 @@ from checks.model.raw_values import Raw, items, text
 
 
 @dataclass(frozen=True, slots=True)
-class Detour:
-    """Traffic of a pod to `host` (empty: to everywhere) goes through `gateway`, because of `cause`."""
+class GatewayUse:
+    """Traffic of a pod to `host` ("" for all hosts) goes through `gateway`, because of `cause`."""
 
     pod: str
     host: str
@@ -25,13 +25,12 @@ class Detour:
     cause: str
 
     def __str__(self) -> str:
-        where = f"to {self.host} " if self.host else ""
-        return f"traffic {where}from pod {self.pod} goes through {self.gateway}, because of {self.cause}"
+        destination = f" to {self.host}" if self.host else ""
+        return f"traffic from pod {self.pod}{destination} goes through {self.gateway}, because of {self.cause}"
 
 
-def pods_beside(pods: Iterable[Pod], name: str) -> tuple[Pod, ...]:
-    """The pod of this name and those of the same installation: the bot runs beside the worker. Empty where the pod is not
-    in this cluster."""
+def installation_pods(pods: Iterable[Pod], name: str) -> tuple[Pod, ...]:
+    """The pod of this name and the pods of the same installation; empty if the pod is not in this cluster."""
     known = tuple(pods)
     own = next((pod for pod in known if pod.name == name), None)
     if own is None:
@@ -45,26 +44,26 @@ def pods_beside(pods: Iterable[Pod], name: str) -> tuple[Pod, ...]:
     )
 
 
-def detours(
+def gateway_uses(
     pods: Iterable[Pod], hosts: Collection[str], routes: Collection[VirtualService], services: Iterable[Service]
-) -> Iterator[Detour]:
-    """Each way on which these pods' traffic to these hosts meets an egress gateway of their cluster."""
+) -> Iterator[GatewayUse]:
+    """Every object that sends these pods' traffic to these hosts through an egress gateway of their cluster."""
     gateways = {service_host(*reversed(entry.split("/", 1))): entry for entry in gateway_entries(services)}
     for pod in pods:
         here = f"{pod.namespace}/{pod.name}"
         if configuration := pod.static_gateway_configuration:
-            yield Detour(here, "", f"StaticGatewayConfiguration {configuration}", "the pod's own annotation")
+            yield GatewayUse(here, "", f"StaticGatewayConfiguration {configuration}", "the pod's own annotation")
         if is_sidecar(pod):
             for host in hosts:
                 yield from (
-                    Detour(here, host, f"egress gateway {gateways[to]}", route.ref)
+                    GatewayUse(here, host, f"egress gateway {gateways[to]}", route.ref)
                     for route in routes
-                    if (to := _led_to(route, host, gateways)) is not None
+                    if (to := _gateway_host(route, host, gateways)) is not None
                 )
 
 
-def _led_to(route: VirtualService, host: str, gateways: Collection[str]) -> str | None:
-    """The egress gateway's host to which sidecars send this host's traffic by the route."""
+def _gateway_host(route: VirtualService, host: str, gateways: Collection[str]) -> str | None:
+    """The egress gateway's host to which the route sends this host's traffic from sidecars; None if there is none."""
     if "mesh" not in route.gateways or not any(matches(canonical(each), host) for each in route.hosts):
         return None
     for rule in (*route.http, *route.tls, *route.tcp):

@@ -1,7 +1,7 @@
-"""Log lines of the gateway's proxies and of istiod: what each means, which check it belongs to, what usually fixes it.
+"""Log lines of the gateway's proxies and of istiod: the meaning of each, its check, and what usually fixes it.
 
-Texts: domain.md 5.6, 5.2.6 and 5.2.10, from Istio's `pilot/pkg/xds`, `pilot/pkg/model` and `pkg/istio-agent`. Plain
-lines are `time level [scope] message` with tabs, JSON lines carry the same words: match `Line.message`, which reads both.
+Sources: docs/domain/istio.md#log-lines; Istio's `pilot/pkg/xds`, `pilot/pkg/model` and `pkg/istio-agent`. Plain lines are
+`time level [scope] message` with tabs, JSON lines have the same text: match `Line.message`, which reads both.
 """
 
 import re
@@ -12,7 +12,7 @@ from checks.facts.logs import Line, LogText
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """A known line: how to recognise it, what it means, the check that it belongs to, and what usually fixes it."""
+    """A known line: its pattern, its meaning, the slug of its check, and what usually fixes it."""
 
     pattern: re.Pattern[str]
     meaning: str
@@ -20,55 +20,55 @@ class LogLine:
     fix: str = ""
 
 
-NOT_READY: tuple[LogLine, ...] = (
+NOT_READY_REASONS: tuple[LogLine, ...] = (
     LogLine(
         re.compile(r"config not received from XDS server"),
         "no configuration has arrived from istiod",
         "istiod-unhealthy",
-        "let the pods reach port 15012 of istiod again: a security group, or a default route that takes the service range "
-        "through the static egress gateway, may stand between them",
+        "allow traffic from the pods to port 15012 of istiod: a network security group, or a default route that sends the "
+        "service CIDR through the static egress gateway, may block it",
     ),
     LogLine(
         re.compile(r"config received from XDS server, but was rejected"),
         "Envoy rejected the configuration that istiod sent",
         "proxy-configuration-rejected",
-        "correct the object that istiod's ACK ERROR line names",
+        "correct the object that the ACK ERROR line of istiod names",
     ),
     LogLine(
         re.compile(r"config not fully received from XDS server"),
         "only part of the configuration has arrived",
         "proxy-configuration-rejected",
-        "give the listener or cluster what it waits for, often the Secret of a credentialName",
+        "provide the resource that the listener or cluster waits for, often the Secret of a credentialName",
     ),
     LogLine(
         re.compile(r"server is not live, current state is"),
         "Envoy is not live",
         "proxy-not-ready",
-        "delete the pod where this lasts longer than a minute: Envoy starts or drains within seconds",
+        "delete the pod if it is not live after a minute: Envoy starts or drains within seconds",
     ),
     LogLine(
         re.compile(r"workers have not yet started"),
-        "Envoy's workers have not started, because listeners or clusters are still warming",
+        "Envoy's workers have not started: listeners or clusters are still warming",
         "proxy-configuration-rejected",
-        "give the listener or cluster what it waits for, often the Secret of a credentialName",
+        "provide the resource that the listener or cluster waits for, often the Secret of a credentialName",
     ),
 )
-"""What follows `Envoy proxy is NOT ready: `."""
+"""Reasons that follow `Envoy proxy is NOT ready: `."""
 
-TROUBLE: tuple[LogLine, ...] = (
+READINESS_FAILURES: tuple[LogLine, ...] = (
     LogLine(
         re.compile(r"failed to warm certificate|failed to generate workload certificate|cannot generate .*certificate"),
-        "no workload certificate can be made",
+        "the proxy gets no workload certificate",
         "workload-certificate-failing",
     ),
     LogLine(
         re.compile(r"failed to connect to upstream \S+:15012"),
-        "istiod cannot be reached on port 15012",
+        "istiod is not reachable on port 15012",
         "istiod-unhealthy",
     ),
     LogLine(
         re.compile(r"(?:Stream|Delta)AggregatedResources gRPC config stream (?:to \S+ )?closed: 14"),
-        "the stream to istiod breaks off (gRPC 14, unavailable)",
+        "the stream to istiod is closed (gRPC 14, unavailable)",
         "istiod-unhealthy",
     ),
 )
@@ -81,7 +81,7 @@ CERTIFICATE_FAILS = re.compile(
 CERTIFICATE_MADE = re.compile(
     r"generated new workload certificate|returned (?:delayed )?workload certificate from cache|Envoy proxy is ready"
 )
-"""A proxy is only ready once it has its certificate."""
+"""Lines that follow a success: a proxy is ready only after it has its certificate."""
 
 CREDENTIALS: tuple[LogLine, ...] = (
     LogLine(
@@ -91,7 +91,7 @@ CREDENTIALS: tuple[LogLine, ...] = (
     ),
     LogLine(
         re.compile(r"found secret, but didn't have expected keys"),
-        "the Secret of a credentialName lacks the keys that Istio looks for",
+        "the Secret of a credentialName lacks the keys that Istio reads",
         "credential-secret-missing",
     ),
     LogLine(
@@ -106,7 +106,7 @@ CREDENTIALS: tuple[LogLine, ...] = (
     ),
     LogLine(
         re.compile(r"is not authorized to receive credscontroller"),
-        "istiod gives this proxy no credentials: it is not connected over mutual TLS",
+        "istiod sends this proxy no credentials: it is not connected over mutual TLS",
         "credential-secret-missing",
     ),
     LogLine(
@@ -115,7 +115,7 @@ CREDENTIALS: tuple[LogLine, ...] = (
         "credential-secret-missing",
     ),
 )
-"""Lines of istiod about credentials: evidence of EG511, never of EG503 (Ruling 20)."""
+"""Lines of istiod about credentials: evidence of EG511, never of EG503 (docs/rulings.md#ruling-20)."""
 
 MERGE: tuple[LogLine, ...] = (
     LogLine(
@@ -123,31 +123,31 @@ MERGE: tuple[LogLine, ...] = (
             r"skipping server on gateway (?P<gateway>\S+) port (?P<port>\S+?): "
             r"conflict with existing server (?P<other>\S+)"
         ),
-        "istiod leaves out a server that conflicts with an older Gateway's on the same port",
+        "istiod ignores a server that conflicts with an older Gateway's on the same port",
         "proxy-configuration-rejected",
-        "give the port to one Gateway, or put both servers on one protocol",
+        "use the port in only one Gateway, or the same protocol in both servers",
     ),
     LogLine(
         re.compile(r"skipping server on gateway (?P<gateway>[^\s,]+), duplicate host names: (?P<other>.*)"),
-        "istiod leaves out a TLS server whose hosts an older Gateway already has on that port",
+        "istiod ignores a TLS server whose hosts an older Gateway has on the same port",
         "proxy-configuration-rejected",
-        "name each host in one Gateway only",
+        "name each host in only one Gateway",
     ),
     LogLine(
         re.compile(
             r"skipping VirtualService \S+ rule #\S+ on server port (?P<port>\d+) of gateway (?P<gateway>[^\s,]+), "
             r"duplicate SNI host names"
         ),
-        "istiod leaves out a TLS rule whose sniHosts an earlier rule already has",
+        "istiod ignores a TLS rule whose sniHosts an earlier rule has",
         "proxy-configuration-rejected",
-        "name each SNI host in one rule only",
+        "name each SNI host in only one rule",
     ),
 )
-"""Lines of istiod about Gateways that do not fit together. They name the Gateway, sometimes without its namespace."""
+"""Lines of istiod about conflicting Gateways. They name the Gateway, sometimes without its namespace."""
 
 PRIVILEGED_PORT = LogLine(
     re.compile(r"skipping privileged gateway port (?P<port>\d+) for node (?P<proxy>\S+) as it is an unprivileged pod"),
-    "istiod opens no listener below port 1024, because the pod may not bind it",
+    "istiod opens no listener below port 1024: the pod may not bind it",
     "proxy-configuration-rejected",
     "use a server port whose targetPort in the gateway's Service is 1024 or above",
 )
@@ -168,13 +168,13 @@ RESOURCE_TYPES = {
     "NDS": "name table",
     "PCDS": "proxy configuration",
 }
-"""What each discovery service carries, in words."""
+"""The resources of each discovery service."""
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """The newest thing that a proxy said about its readiness; `reason` is "" when it said that it is ready, and
-    lacks the counters at its end, which differ from probe to probe."""
+    """A proxy's newest log line about its readiness. `reason` is "" if the proxy is ready; it has no counters, which differ
+    at each probe."""
 
     line: Line
     reason: str = ""
@@ -186,7 +186,7 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """`ADS:…: ACK ERROR`: a proxy refused what istiod sent it. `pod` is (namespace, name)."""
+    """`ADS:…: ACK ERROR`: a proxy rejected configuration from istiod (NACK). `pod` is (namespace, name)."""
 
     pod: tuple[str, str]
     type: str
@@ -199,8 +199,9 @@ class Rejection:
 
 
 def readiness(log: LogText) -> Readiness | None:
-    """What the log says last about readiness; None where the window holds no such line. The line is written once for
-    each change and at each failed probe, and windows rotate: none proves nothing."""
+    """The newest line about readiness; None if the log window has none.
+
+    Istio writes the line once for each change and at each failed probe, and logs rotate: its absence proves nothing."""
     for line in log.holding("Envoy proxy is"):
         if found := _NOT_READY.search(line.message):
             return Readiness(line, found["reason"].strip() or "no reason given")
@@ -210,43 +211,44 @@ def readiness(log: LogText) -> Readiness | None:
 
 
 def why_not_ready(reason: str) -> LogLine:
-    """The row for a reason; for an unknown one a row that shows the text as it is."""
-    for row in NOT_READY:
+    """The row for a reason; an unknown reason gets a row with its own text."""
+    for row in NOT_READY_REASONS:
         if row.pattern.search(reason):
             return row
     return LogLine(re.compile(re.escape(reason)), reason, "proxy-not-ready")
 
 
-def trouble(log: LogText) -> tuple[tuple[LogLine, Line], ...]:
-    """The newest line of each kind of trouble that the log shows, in the table's order."""
+def readiness_failures(log: LogText) -> tuple[tuple[LogLine, Line], ...]:
+    """The newest line of each known failure in the log, in the table's order."""
     newest: dict[LogLine, Line] = {}
     for line in log.holding("certificate", "upstream", "gRPC config stream"):
-        for row in TROUBLE:
+        for row in READINESS_FAILURES:
             if row not in newest and row.pattern.search(line.text):
                 newest[row] = line
-    return tuple((row, newest[row]) for row in TROUBLE if row in newest)
+    return tuple((row, newest[row]) for row in READINESS_FAILURES if row in newest)
 
 
 def rejection(message: str) -> Rejection | None:
-    """An ACK ERROR line, read; None for any other. The connection id is `pod.namespace-n` (`pilot/pkg/xds`)."""
+    """A parsed ACK ERROR line; None for any other. The connection id is `pod.namespace-n` (`pilot/pkg/xds`)."""
     found = _ACK_ERROR.search(message)
     if found is None:
         return None
-    who = _CONNECTION.fullmatch(found["connection"])
-    if who is None:
+    connection = _CONNECTION.fullmatch(found["connection"])
+    if connection is None:
         return None
-    return Rejection((who["namespace"], who["pod"]), found["type"], found["code"], found["detail"].strip())
+    return Rejection(
+        (connection["namespace"], connection["pod"]), found["type"], found["code"], found["detail"].strip()
+    )
 
 
 def pushed(message: str) -> tuple[tuple[str, str], str] | None:
-    """((namespace, pod), type) of a line that says that istiod pushed to a proxy."""
+    """((namespace, pod), type) of a line about a push to a proxy."""
     found = _PUSH.search(message)
     return ((found["namespace"], found["pod"]), found["type"]) if found else None
 
 
-def certificate_trouble(log: LogText) -> Line | None:
-    """The newest line about the workload certificate where that is a failure; None where one was made since, or where
-    the log says nothing about it."""
+def certificate_failure(log: LogText) -> Line | None:
+    """The newest line about the workload certificate, if it is a failure; None after a success or without such a line."""
     for line in log.holding("certificate", "CSR", "Envoy proxy is ready"):
         if CERTIFICATE_FAILS.search(line.text):
             return line

@@ -1,1 +1,1 @@
-"""Istio: the control plane, the proxies, and the way of a request to its host."""
+"""Istio: the control plane, the proxies, and the route of a request to its host."""

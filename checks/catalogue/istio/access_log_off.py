@@ -25,18 +25,19 @@ from checks.model.findings import Action, Evidence, Observation, Severity, healt
     reads=(Telemetry, ConfigMap, Pod, Deployment),
 )
 def access_log_off(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the Telemetry objects that apply to the gateway's pods (aks-istio-system, then the gateway's
-    namespace, then those that select the pods; the nearest with `accessLogging` wins), and where none decides,
-    `accessLogFile` of the mesh. Off warns, and so do several Telemetries of one namespace with the same reach, of which
-    istiod takes the oldest.
+    """What it checks: the Telemetry objects that apply to the gateway's pods: those of aks-istio-system, then those of the
+    gateway's namespace, then those that select the pods; the most specific with `accessLogging` applies. Without one,
+    `accessLogFile` of the mesh applies. It warns if the access log is off, or if a namespace has several Telemetry objects
+    of the same scope, of which istiod uses only the oldest.
 
-    Why it matters: nothing is broken, but without the log nobody sees which requests reach the gateway, which route they
-    took, and with which response flag they failed.
+    Why it matters: nothing is broken, but without the log it is not visible which requests reach the gateway, which route
+    they use, and with which response flag they fail.
 
-    What usually fixes it: a Telemetry object beside the gateway, or `accessLogFile: /dev/stdout` in the shared
+    What usually fixes it: a Telemetry object in the gateway's namespace, or `accessLogFile: /dev/stdout` in the shared
     ConfigMap of the revision.
 
-    Source: article, Istio step 1; AKS documentation "Istio telemetry" and "Istio mesh configuration"; domain.md 5.2.11."""
+    Source: article IST-1; AKS documentation "Istio telemetry" and "Istio mesh configuration";
+    docs/domain/istio.md#access-logging."""
     known = proxy_labels(facts)
     labels = known or ({},)
     competing = ambiguities(facts, labels)
@@ -51,7 +52,7 @@ def access_log_off(facts: Facts) -> Iterator[Observation]:
         settle(facts)
     off = {log: revision for log, revision in logs.items() if not log.on}
     if off and not known:
-        yield skip(f"The {facts.gateway.ref} has no Deployment, so no proxy that could log (deployment-not-available).")
+        yield skip(f"The {facts.gateway.ref} has no Deployment and no proxy (deployment-not-available).")
         return
     for log, revision in off.items():
         yield _off(facts, log, revision, dict(labels[0]))
@@ -60,10 +61,10 @@ def access_log_off(facts: Facts) -> Iterator[Observation]:
 
 
 def _on(log: AccessLog) -> Observation:
-    note = f", thinned by the filter {log.filter}" if log.filter else ""
-    note += f"; they go to the provider {log.provider}, not to the pods' output" if log.provider else ""
+    note = f", limited by the filter {log.filter}" if log.filter else ""
+    note += f"; they go to provider {log.provider}, not to the pods' output" if log.provider else ""
     return healthy(
-        f"Access logs are on, by {log.decided}{note}.", evidence=[Evidence(log.decided, log.field, log.observed)]
+        f"Access logs are enabled by {log.decided}{note}.", evidence=[Evidence(log.decided, log.field, log.observed)]
     )
 
 
@@ -73,10 +74,10 @@ def _off(facts: Facts, log: AccessLog, revision: str, labels: dict[str, str]) ->
     return warn(
         f"The proxies{which} of {gateway.ref} write no access log.",
         subject=gateway.ref,
-        evidence=[Evidence(log.decided, log.field, log.observed, "the provider envoy, or /dev/stdout")],
+        evidence=[Evidence(log.decided, log.field, log.observed, "provider envoy, or /dev/stdout")],
         actions=[
             look(
-                "Look at the Telemetry objects that may decide",
+                "Show the Telemetry objects that may apply",
                 kubectl("get", "telemetries.telemetry.istio.io", "-A", "-o", "yaml"),
                 TELEM,
             ),
@@ -86,25 +87,25 @@ def _off(facts: Facts, log: AccessLog, revision: str, labels: dict[str, str]) ->
 
 
 def _fixes(facts: Facts, log: AccessLog, revision: str, labels: dict[str, str]) -> Iterator[Action]:
-    expect = "requests appear in the log of istio-proxy within seconds, without a restart"
+    expect = "requests appear in the istio-proxy log within seconds, without a restart"
     kind, _, decided = log.decided.partition(" ")
     if kind == Telemetry.kind:
-        # A new object would be younger, and of two with one reach the older wins.
+        # A new object would be newer, and istiod uses the oldest of several with the same scope.
         namespace, _, name = decided.partition("/")
         edit = kubectl("edit", "telemetries.telemetry.istio.io", name, namespace=namespace)
-        yield change("Turn it on there: the provider envoy, and no disabled: true", edit, TELEM, expect)
+        yield change(f"Edit {log.decided}: set provider envoy and remove disabled: true", edit, TELEM, expect)
         return
     gateway = facts.gateway
     selector = f"\n  selector:\n    matchLabels:\n      istio: {labels['istio']}" if labels.get("istio") else ""
     yield change(
-        "Turn the gateway's access log on with a Telemetry object",
+        "Create a Telemetry object that enables the gateway's access log",
         kubectl_apply(_manifest(gateway.name, gateway.namespace, selector)),
         TELEM,
         expect,
     )
     if revision:
         edit = kubectl("edit", "configmap", f"istio-shared-configmap-{revision}", namespace=ROOT_NAMESPACE)
-        yield change("Or for the whole mesh: set accessLogFile: /dev/stdout under mesh", edit, MESHCFG)
+        yield change("Or edit the mesh configuration for the whole mesh: accessLogFile: /dev/stdout", edit, MESHCFG)
 
 
 def _manifest(name: str, namespace: str, selector: str) -> str:
@@ -121,11 +122,11 @@ spec:{selector}
 
 def _ambiguous(found: Ambiguity) -> Observation:
     names = ", ".join(each.name for each in found.telemetries)
-    reach = "that select the gateway's pods" if found.selecting else "without a selector"
+    scope = "that select the gateway's pods" if found.selecting else "without a selector"
     oldest = found.telemetries[0]
     return warn(
-        f"Namespace {found.namespace} has {len(found.telemetries)} Telemetry objects {reach} ({names}), "
-        f"of which istiod takes the oldest, {oldest.name}.",
+        f"Namespace {found.namespace} has {len(found.telemetries)} Telemetry objects {scope} ({names}): "
+        f"istiod uses only the oldest, {oldest.name}.",
         subject=f"Namespace {found.namespace}",
         evidence=[
             Evidence(
@@ -135,10 +136,10 @@ def _ambiguous(found: Ambiguity) -> Observation:
         ],
         actions=[
             look(
-                "Compare them",
+                "Show the Telemetry objects of the namespace",
                 kubectl("get", "telemetries.telemetry.istio.io", "-o", "yaml", namespace=found.namespace),
                 ISTIO_LOG,
             ),
-            change("Merge them into one and delete the others", url=ISTIO_LOG),
+            change("Merge the Telemetry objects into one and delete the others", url=ISTIO_LOG),
         ],
     )

@@ -1,4 +1,4 @@
-"""EG512."""
+"""EG512: applications send TLS to a host for which the gateway is configured for plain HTTP."""
 
 import re
 from collections.abc import Iterator
@@ -27,181 +27,184 @@ from checks.model.raw_values import items, mapping, text
 HTTPS_PORT = 443
 
 REQUEST_FIELDS = ("methods", "notMethods", "paths", "notPaths", "hosts", "notHosts")
-"""What a policy can only see where the gateway sees requests."""
+"""Fields of a policy that match only if the gateway can read the request."""
 
 
 @check(
     code="EG512",
-    title="Applications send TLS where the gateway is set up for plain requests",
+    title="Applications send TLS, but the gateway is configured for plain HTTP",
     severity=Severity.BLOCKS,
     hop="workload",
     article=("IST-6",),
     reads=(*ROUTE_READS, ProxyLog, AuthorizationPolicy),
     explains={
-        "tls-contract-broken": Because("TLS that the application sends is wrapped in TLS once more", share="host"),
+        "tls-contract-broken": Because("the application's TLS is wrapped in TLS again", share="host"),
     },
 )
 def application_sends_tls(facts: Facts) -> Iterator[Observation]:
-    """What it checks: hosts whose TLS the gateway originates. It fails where a `tls` rule brings the application's own TLS
-    into that way, which is TLS in TLS, and where the gateway passes TLS through although an authorization policy asks for
-    methods, paths or hosts, which it cannot see. It warns where https:// calls are seen: in the gateway's access log, or
-    because port 443 was asked about. The documented origination, redirecting port 80 alone, passes: https:// calls then go
-    round the gateway. Otherwise there is nothing to look at.
+    """What it checks: hosts for which the gateway originates TLS. It fails if a `tls` rule routes the application's own TLS
+    there, which is TLS in TLS, and if the gateway passes TLS through while an authorization policy matches methods, paths
+    or hosts, which it cannot read. It warns about https:// requests in the gateway's access log, or if the question names
+    port 443. The documented origination, which redirects only port 80, passes: https:// requests then bypass the gateway.
+    Otherwise it does not apply.
 
-    Why it matters: where the gateway originates TLS, applications must call http://; their https:// calls fail, or leave by
-    another address.
+    Why it matters: if the gateway originates TLS, applications have to call http://. Their https:// requests fail, or leave
+    from another address.
 
-    What usually fixes it: call http:// in the application, or pass TLS through.
+    What usually fixes it: calling http:// in the application, or TLS passthrough.
 
-    Source: article IST-6; Istio's page on egress TLS origination. What applications send is not visible in objects."""
+    Source: article IST-6; Istio's page on egress TLS origination. Objects do not show what applications send."""
     for kind in (VirtualService, DestinationRule, ServiceEntry, Gateway):
         facts.all(kind)
     hosts = judged(facts)
-    ways = [passage(facts, host) for host in hosts]
-    seen = [each for way in ways for each in _judge(facts, way)]
+    paths = [passage(facts, host) for host in hosts]
+    seen = [each for path in paths for each in _judge(facts, path)]
     yield from seen
     settle(facts)
-    if any(_passes(way) for way in ways):
+    if any(_passes_tls_through(path) for path in paths):
         facts.in_namespace(AuthorizationPolicy, facts.gateway.namespace)
     if seen:
         return
-    designed = [way for way in ways if _origination(facts, way)]
+    designed = [path for path in paths if _origination(facts, path)]
     if designed:
         yield healthy(
-            f"Applications are to call http://{designed[0].host}, and objects show nothing else.",
-            evidence=[_round(way) for way in designed[:10]],
+            f"TLS origination is configured; applications have to call http://{designed[0].host}.",
+            evidence=[_bypass(path) for path in designed[:10]],
         )
     elif hosts:
-        yield skip(f"Egress gateway {facts.gateway} originates no TLS: what applications send passes as it is.")
+        yield skip(f"Egress gateway {facts.gateway} originates no TLS and forwards requests as applications send them.")
     else:
         yield skip(nothing_configured(facts))
 
 
-def _round(way: Passage) -> Evidence:
+def _bypass(path: Passage) -> Evidence:
     return Evidence(
-        f"host {way.host}",
+        f"host {path.host}",
         "port 443",
-        "https:// calls go round the gateway",
-        f"applications call http://{way.host}",
+        "https:// requests bypass the gateway",
+        f"applications call http://{path.host}",
     )
 
 
-def _origination(facts: Facts, way: Passage) -> Exit | None:
-    """The way out on which the gateway originates TLS for requests that it sees."""
+def _origination(facts: Facts, path: Passage) -> Exit | None:
+    """The gateway's rule for the host that originates TLS, if there is one."""
     found = configuration(facts)
-    return next((each for each in way.exits if originates(facts, found, each)), None)
+    return next((each for each in path.exits if originates(facts, found, each)), None)
 
 
-def _passes(way: Passage) -> bool:
-    return any(each.server.kind is ServerClass.PASSTHROUGH for each in way.exits)
+def _passes_tls_through(path: Passage) -> bool:
+    return any(each.server.kind is ServerClass.PASSTHROUGH for each in path.exits)
 
 
 @dataclass(frozen=True, slots=True)
 class _Wrapped:
-    """A rule by which TLS of applications comes to where TLS is spoken once more."""
+    """A rule that sends the application's TLS to a proxy that wraps it in TLS again."""
 
     rule: Rule
     name: str
     tls: Tls
 
 
-def _wrapped(facts: Facts, way: Passage) -> _Wrapped | None:
-    """TLS in TLS, by a `tls` rule for sidecars: at the gateway, or straight at the sidecars."""
+def _wrapped(facts: Facts, path: Passage) -> _Wrapped | None:
+    """TLS in TLS because of a `tls` rule for sidecars: at the gateway, or at the sidecars themselves."""
     found = configuration(facts)
-    own = next((c.arrival for c in way.crossings if c.arrival.kind == "tls"), None)
+    own = next((c.arrival for c in path.crossings if c.arrival.kind == "tls"), None)
     if own is not None:
-        for leaving in way.exits:
+        for leaving in path.exits:
             if (tls := originates(facts, found, leaving)) is not None:
                 return _Wrapped(own.rule, leaving.destination.host, tls)
-    for direct in direct_tls(facts, found, way):
+    for direct in direct_tls(facts, found, path):
         if direct.tls is not None:
             return _Wrapped(direct.rule, direct.destination.host, direct.tls)
     return None
 
 
-def _judge(facts: Facts, way: Passage) -> Iterator[Observation]:
-    passing = any(crossing.arrival.kind == "tls" for crossing in way.crossings)
-    wrapped = _wrapped(facts, way)
+def _judge(facts: Facts, path: Passage) -> Iterator[Observation]:
+    passing = any(crossing.arrival.kind == "tls" for crossing in path.crossings)
+    wrapped = _wrapped(facts, path)
     if wrapped is not None:
-        yield _double(way, wrapped)
-    elif not passing and way.exits and (_origination(facts, way) is not None or _asked_443(facts)):
-        yield from _calls(facts, way)
-    if _passes(way):
-        yield from _blind_policies(facts, way)
+        yield _double(path, wrapped)
+    elif not passing and path.exits and (_origination(facts, path) is not None or _asked_443(facts)):
+        yield from _calls(facts, path)
+    if _passes_tls_through(path):
+        yield from _policies_on_requests(facts, path)
 
 
 def _asked_443(facts: Facts) -> bool:
     return bool(facts.question.host) and split_host(facts.question.host or "")[1] == HTTPS_PORT
 
 
-def _double(way: Passage, wrapped: _Wrapped) -> Observation:
+def _double(path: Passage, wrapped: _Wrapped) -> Observation:
     rule, tls = wrapped.rule, wrapped.tls
     edit = Edit(tls.rule, ({"op": "remove", "path": pointer(tls.path)},))
     drop = Edit(rule.route, ({"op": "remove", "path": pointer(rule.path)},))
     choices = (
-        change(f"Call http://{way.host} in the application, and take the tls rule away", drop.command, ISTIO_TLSO),
-        change("Let applications keep https://, and originate no TLS for them", edit.command, TSG),
+        change(
+            f"Patch {rule.route.ref}: remove the tls rule; applications call http://{path.host}",
+            drop.command,
+            ISTIO_TLSO,
+        ),
+        change(f"Patch {tls.rule.ref}: originate no TLS; applications keep https://", edit.command, TSG),
     )
     return fail(
-        f"{rule.path} of {rule.route.ref} takes TLS that applications send to {way.host}, and {tls.rule.ref} wraps it in "
-        "TLS once more.",
-        subject=f"host {way.host}",
+        f"TLS in TLS to {path.host}: {rule.path} of {rule.route.ref} routes the TLS of applications, and {tls.rule.ref} "
+        "wraps it in TLS again.",
+        subject=f"host {path.host}",
         evidence=[
-            Evidence(rule.route.ref, rule.path, f"takes TLS of sidecars for {way.host}", "http rules for port 80"),
-            Evidence(tls.rule.ref, tls.path, tls.mode, "(none), where applications send TLS"),
+            Evidence(rule.route.ref, rule.path, f"routes TLS from sidecars for {path.host}", "http rules for port 80"),
+            Evidence(tls.rule.ref, tls.path, tls.mode, "(none) if applications send TLS"),
         ],
         actions=[show(rule.route), *(choices if rule.route.http else reversed(choices))],
-        about=about({way.host, wrapped.name}),
+        about=about({path.host, wrapped.name}),
     )
 
 
-def _calls(facts: Facts, way: Passage) -> Iterator[Observation]:
-    """https:// calls that were seen, or asked about."""
-    lines = _tls_lines(facts, way.host)
-    direct = direct_tls(facts, configuration(facts), way)
+def _calls(facts: Facts, path: Passage) -> Iterator[Observation]:
+    """A warning for https:// requests in the access log, in a rule, or in the question."""
+    lines = _tls_lines(facts, path.host)
+    direct = direct_tls(facts, configuration(facts), path)
     if not lines and not direct and not _asked_443(facts):
         return
-    leaving = way.exits[0]
+    leaving = path.exits[0]
     shown = [Evidence(ref, "access log", line) for ref, line in lines[:3]]
-    asked = [Evidence(f"host {way.host}", "port asked about", str(HTTPS_PORT), "80")] if _asked_443(facts) else []
+    asked = [Evidence(f"host {path.host}", "port of the question", str(HTTPS_PORT), "80")] if _asked_443(facts) else []
     yield warn(
-        f"https://{way.host} does not take the way through {facts.gateway.ref}, which is set up for http://{way.host}: "
-        "such calls go round it.",
-        subject=f"host {way.host}",
+        f"https://{path.host} bypasses {facts.gateway.ref}, which is configured for http://{path.host}.",
+        subject=f"host {path.host}",
         evidence=[
             *shown,
             *asked,
-            *_ways_round(direct),
+            *_direct_rules(direct),
             Evidence(leaving.rule.route.ref, leaving.rule.path, f"port {leaving.server.port} only"),
         ],
         actions=[
             show(leaving.rule.route),
-            _plain_way(facts, way.host),
-            change(_instead(facts, way), "", TSG),
+            _show_plain_route(facts, path.host),
+            change(_instead(facts, path), "", TSG),
         ],
-        about=about({way.host}),
+        about=about({path.host}),
     )
 
 
-def _instead(facts: Facts, way: Passage) -> str:
-    if _origination(facts, way) is not None:
-        return f"Call http://{way.host} in the application; the gateway speaks TLS to it"
-    return f"Call http://{way.host} in the application, or let port 443 of it pass through the gateway as TLS, too"
+def _instead(facts: Facts, path: Passage) -> str:
+    if _origination(facts, path) is not None:
+        return f"Change the application to call http://{path.host}; the gateway originates TLS to the destination"
+    return f"Change the application to call http://{path.host}, or configure TLS passthrough on port 443 too"
 
 
-def _plain_way(facts: Facts, host: str) -> Action:
-    """The way that plain requests to the host take."""
+def _show_plain_route(facts: Facts, host: str) -> Action:
+    """An action that shows the route of plain HTTP requests to the host."""
     command = quoted("egress-diag", "diagnose", facts.cluster.name, str(facts.gateway), "--host", f"{host}:80")
-    return look(f"See the way that http://{host} takes", command, ISTIO_TLSO)
+    return look(f"Show the route of http://{host}", command, ISTIO_TLSO)
 
 
-def _ways_round(direct: tuple[DirectTls, ...]) -> list[Evidence]:
+def _direct_rules(direct: tuple[DirectTls, ...]) -> list[Evidence]:
     found = {(d.rule.route.ref, d.destination.path): d for d in direct}
     return [Evidence(ref, f"{path}.host", d.destination.written, "the gateway") for (ref, path), d in found.items()]
 
 
 def _tls_lines(facts: Facts, host: str) -> list[tuple[str, str]]:
-    """Access log lines of opaque TLS connections (no method, no path) with the host as SNI."""
+    """Access log lines of TLS connections without method and path, with the host as SNI."""
     sni = re.compile(rf'"- - -".*(?<![\w.|-]){re.escape(host.removeprefix("*"))}(?![\w.-])')
     return [
         (log.ref, line.message)
@@ -210,26 +213,28 @@ def _tls_lines(facts: Facts, host: str) -> list[tuple[str, str]]:
     ]
 
 
-def _blind_policies(facts: Facts, way: Passage) -> Iterator[Observation]:
-    """ALLOW policies for the gateway that ask for what TLS hides: they match nothing, and so deny everything."""
+def _policies_on_requests(facts: Facts, path: Passage) -> Iterator[Observation]:
+    """ALLOW policies for the gateway that match only on request fields, which TLS hides: they deny everything."""
     labels = configuration(facts).labels
     namespaces = dict.fromkeys((facts.gateway.namespace, ROOT_NAMESPACE))
     for policy in (p for ns in namespaces for p in facts.readable(AuthorizationPolicy, ns)):
         if policy.action != "ALLOW" or policy.target_refs or not any(selects(policy.selector, each) for each in labels):
             continue
-        rules = [rule for rule in policy.rules if _asks(rule)]
+        rules = [rule for rule in policy.rules if _request_fields(rule)]
         if rules and len(rules) == len(policy.rules):
             yield fail(
-                f"{policy.ref} asks for methods, paths or hosts of requests to {way.host}, which the gateway cannot see in "
-                "TLS that it passes through.",
-                subject=f"host {way.host}",
-                evidence=[Evidence(policy.ref, "spec.rules", ", ".join(_asks(rules[0])), "ports, namespaces or SNI")],
-                actions=[show(policy), _by_sni(policy, way.host)],
-                about=about({way.host}),
+                f"{policy.ref} matches methods, paths or hosts of requests to {path.host}, which the gateway cannot read: it "
+                "passes TLS through.",
+                subject=f"host {path.host}",
+                evidence=[
+                    Evidence(policy.ref, "spec.rules", ", ".join(_request_fields(rules[0])), "ports, namespaces or SNI")
+                ],
+                actions=[show(policy), _by_sni(policy, path.host)],
+                about=about({path.host}),
             )
 
 
-def _asks(rule: object) -> list[str]:
+def _request_fields(rule: object) -> list[str]:
     fields = [k for to in items(rule, "to") for k in REQUEST_FIELDS if mapping(to, "operation").get(k)]
     return fields + [
         text(when, "key") for when in items(rule, "when") if text(when, "key").startswith("request.headers")
@@ -238,4 +243,4 @@ def _asks(rule: object) -> list[str]:
 
 def _by_sni(policy: AuthorizationPolicy, host: str) -> Action:
     merge = Merge(policy, {"spec": {"rules": [{"when": [{"key": "connection.sni", "values": [host]}]}]}})
-    return change("Allow the host by its SNI instead", merge.command, TSG)
+    return change(f"Patch {policy.ref} to allow the host by its SNI", merge.command, TSG)

@@ -1,4 +1,4 @@
-"""EG513: an AuthorizationPolicy keeps requests from the gateway."""
+"""EG513: an AuthorizationPolicy denies requests at the gateway."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from checks.model.commands import ISTIO_EGW, change, kubectl, look
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, warn
 from checks.model.raw_values import items, mapping, texts
 
-ANSWER = "403 (rbac_access_denied)"
+_ANSWER = "403 (rbac_access_denied)"
 
 
 @check(
@@ -27,23 +27,24 @@ ANSWER = "403 (rbac_access_denied)"
     reads=(*HOST_READS, AuthorizationPolicy),
 )
 def authorization_denies(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the AuthorizationPolicies of the gateway's namespace and of aks-istio-system that select its pods, or
-    have no selector. Where ALLOW policies apply, a host that none of their rules can match fails: with `spec: {}` that
-    is every host; so does a DENY rule without conditions, and a host that an ISTIO_MUTUAL server allows only to identities of
-    other namespaces than the clients'. It warns for DENY and CUSTOM policies that may match, for ALLOW
-    rules that need the client's identity where the server is not ISTIO_MUTUAL, and for `targetRefs` that name the
-    gateway, which do nothing. Methods, paths, ports and conditions are not judged.
+    """What it checks: the AuthorizationPolicies of the gateway's namespace and of aks-istio-system that select its pods or
+    have no selector. It fails for a host that no ALLOW rule matches (every host with `spec: {}`), for a DENY rule without
+    conditions, and for a host that an ISTIO_MUTUAL server allows only to identities of other namespaces than the clients'.
+    It warns about DENY and CUSTOM policies that may match, about ALLOW rules on the client's identity at a server without
+    ISTIO_MUTUAL, and about `targetRefs` that name the gateway, which have no effect. Methods, paths, ports and conditions
+    are not evaluated.
 
-    Why it matters: the gateway answers 403 to what is not allowed. A policy for a namespace's applications, such as a
-    deny-all, holds for the gateway's pods in it, too.
+    Why it matters: the gateway answers 403 to requests that are not allowed. A policy for the applications of a namespace,
+    such as deny-all, also applies to the gateway's pods there.
 
-    What usually fixes it: an ALLOW policy that selects the gateway's pods and names the hosts, or a selector on the
-    policy that was meant for others.
+    What usually fixes it: an ALLOW policy that selects the gateway's pods and names the hosts, or a selector on the policy
+    for other workloads.
 
-    Source: article, Istio step 6 (authorization at the gateway); Istio's AuthorizationPolicy reference; domain.md 5.2.12."""
+    Source: article IST-6 (authorization at the gateway); Istio's AuthorizationPolicy reference;
+    docs/domain/istio.md#authorization."""
     facts.in_namespace(AuthorizationPolicy, facts.gateway.namespace)
     found = configuration(facts)
-    # What no server has never gets as far as a policy.
+    # A request to a host that no server has is rejected before any policy is evaluated.
     hosts = tuple(host for host in judged(facts) if any(server.concerns(host) for server in found.all_servers))
     policies = applying(facts, found.labels)
     allowing = tuple(each for each in policies if each.action == "ALLOW")
@@ -56,8 +57,8 @@ def authorization_denies(facts: Facts) -> Iterator[Observation]:
         ),
         *_may_deny(policies, hosts),
         *_without_identity(found, allowing, hosts),
-        *_of_others(facts, found, allowing, hosts),
-        *(_aimed(facts, each) for each in aimed(facts)),
+        *_for_other_namespaces(facts, found, allowing, hosts),
+        *(_target_refs(facts, each) for each in aimed(facts)),
     ]
     yield from observations
     facts.all(VirtualService)
@@ -66,9 +67,9 @@ def authorization_denies(facts: Facts) -> Iterator[Observation]:
     if not observations:
         names = ", ".join(f"{each.namespace}/{each.name}" for each in allowing)
         by = (
-            f"AuthorizationPolicy {names} allows what the gateway carries"
+            f"AuthorizationPolicy {names} allows the routed hosts"
             if names
-            else "No AuthorizationPolicy denies anything"
+            else "No AuthorizationPolicy denies a request"
         )
         yield healthy(f"{by} at {facts.gateway.ref}.")
 
@@ -78,18 +79,18 @@ def _denied(facts: Facts, allowing: tuple[AuthorizationPolicy, ...], hosts: tupl
     if not allowing:
         return
     rules = [rule for policy in allowing for rule in policy.rules]
-    refused = [host for host in hosts if not any(may_match(rule, host) for rule in rules)]
-    if rules and not refused:
+    denied = [host for host in hosts if not any(may_match(rule, host) for rule in rules)]
+    if rules and not denied:
         return
     names = ", ".join(each.ref for each in allowing)
-    what = "nothing" if not rules else f"nothing to {', '.join(refused[:3])}"
-    what += f" and {len(refused) - 3} more hosts" if rules and len(refused) > 3 else ""
+    what = "no request" if not rules else f"no request to {', '.join(denied[:3])}"
+    what += f" and {len(denied) - 3} more hosts" if rules and len(denied) > 3 else ""
     yield fail(
-        f"{names} allow{'s' if len(allowing) == 1 else ''} {what} at {facts.gateway.ref}, which answers {ANSWER}.",
+        f"{names} allow{'s' if len(allowing) == 1 else ''} {what} at {facts.gateway.ref}, which answers {_ANSWER}.",
         subject=names,
         evidence=[Evidence(each.ref, "spec.rules", _written(each), "a rule for the host") for each in allowing],
-        actions=[*(show(each) for each in allowing[:3]), _allow(facts, refused or list(hosts))],
-        about=about(refused or hosts),
+        actions=[*(show(each) for each in allowing[:3]), _allow(facts, denied or list(hosts))],
+        about=about(denied or hosts),
     )
 
 
@@ -113,18 +114,20 @@ def _allow(facts: Facts, hosts: list[str]) -> Action:
         "metadata": {"name": f"{gateway.name}-allow", "namespace": gateway.namespace},
         "spec": {"selector": {"matchLabels": selector}, "action": "ALLOW", "rules": [rule]},
     }
-    expect = "the gateway lets these requests through within seconds; DENY policies still count"
-    return change("Allow what the gateway is for", Apply(manifest).command, ISTIO_EGW, expect)
+    expect = "the gateway allows these requests within seconds; DENY policies still apply"
+    return change(
+        "Create an AuthorizationPolicy that allows the gateway's hosts", Apply(manifest).command, ISTIO_EGW, expect
+    )
 
 
 def _denies_all(policy: AuthorizationPolicy, hosts: tuple[str, ...]) -> Observation:
     return fail(
-        f"{policy.ref} denies every request at the gateway, which answers {ANSWER}.",
+        f"{policy.ref} denies every request at the gateway, which answers {_ANSWER}.",
         subject=policy.ref,
-        evidence=[Evidence(policy.ref, "spec.rules", "a rule without conditions", "conditions")],
+        evidence=[Evidence(policy.ref, "spec.rules", "a rule without conditions", "a rule with conditions")],
         actions=[
             show(policy),
-            change("Give the rule conditions, or the policy a selector that leaves the gateway out", url=ISTIO_EGW),
+            change("Add conditions to the rule, or a selector that does not match the gateway's pods", url=ISTIO_EGW),
         ],
         about=about(hosts),
     )
@@ -138,12 +141,14 @@ def _may_deny(policies: tuple[AuthorizationPolicy, ...], hosts: tuple[str, ...])
             continue
         met = [host for host in hosts if any(may_match(rule, host) for rule in policy.rules)]
         if met:
-            verb = "may deny" if policy.action == "DENY" else "asks an external authorizer about"
+            requests = f"requests to {', '.join(met[:3])}{' and others' if len(met) > 3 else ''}"
             yield warn(
-                f"{policy.ref} {verb} requests to {', '.join(met[:3])}{' and others' if len(met) > 3 else ''}.",
+                f"{policy.ref} may deny {requests}."
+                if policy.action == "DENY"
+                else f"{policy.ref} sends {requests} to an external authorizer.",
                 subject=policy.ref,
                 evidence=[Evidence(policy.ref, "spec.action", policy.action, "no rule for these hosts")],
-                actions=[show(policy), look("See all policies", listed(AuthorizationPolicy))],
+                actions=[show(policy), look("List all AuthorizationPolicies", listed(AuthorizationPolicy))],
                 about=about(met),
             )
 
@@ -151,17 +156,17 @@ def _may_deny(policies: tuple[AuthorizationPolicy, ...], hosts: tuple[str, ...])
 def _without_identity(
     found: Configuration, allowing: tuple[AuthorizationPolicy, ...], hosts: tuple[str, ...]
 ) -> Iterator[Observation]:
-    """Hosts that only rules about the client's identity allow, at servers that never learn it."""
+    """Hosts that only rules on the client's identity allow, at servers that do not know it."""
     rules = [(policy, rule) for policy in allowing for rule in policy.rules]
     for host in hosts:
-        fitting = [(policy, rule) for policy, rule in rules if may_match(rule, host)]
+        matching = [(policy, rule) for policy, rule in rules if may_match(rule, host)]
         plain = [s for s in found.servers_for(host) if s.server.tls_mode != "ISTIO_MUTUAL"]
-        if not fitting or not plain or not all(needs_identity(rule) for _, rule in fitting):
+        if not matching or not plain or not all(needs_identity(rule) for _, rule in matching):
             continue
-        policy, server = fitting[0][0], plain[0]
+        policy, server = matching[0][0], plain[0]
         yield warn(
-            f"{policy.ref} allows {host} by the client's identity, which {server.gateway.ref} does not learn on port "
-            f"{server.port}: it answers {ANSWER}.",
+            f"{policy.ref} allows {host} by client identity, which {server.gateway.ref} does not have on port {server.port}: "
+            f"the gateway answers {_ANSWER}.",
             subject=policy.ref,
             evidence=[
                 Evidence(policy.ref, "spec.rules[*].from.source", "principals or namespaces", "none"),
@@ -173,7 +178,7 @@ def _without_identity(
                 show(policy),
                 show(server.gateway),
                 change(
-                    "Let sidecars speak ISTIO_MUTUAL to the gateway (server and DestinationRule), or allow by host alone",
+                    "Set ISTIO_MUTUAL between sidecars and gateway (server and DestinationRule), or allow by host only",
                     url=ISTIO_EGW,
                 ),
             ],
@@ -181,30 +186,30 @@ def _without_identity(
         )
 
 
-def _of_others(
+def _for_other_namespaces(
     facts: Facts, found: Configuration, allowing: tuple[AuthorizationPolicy, ...], hosts: tuple[str, ...]
 ) -> Iterator[Observation]:
-    """Hosts that the rules allow to the identities of other namespaces than those where requests start."""
+    """Hosts that the rules allow only to identities of other namespaces than the clients'."""
     if not allowing:
         return
     clients = client_namespaces(facts)
     for host in hosts:
-        fitting = [(p, rule) for p in allowing for rule in p.rules if may_match(rule, host)]
+        matching = [(p, rule) for p in allowing for rule in p.rules if may_match(rule, host)]
         seen = [s for s in found.servers_for(host) if s.server.tls_mode == "ISTIO_MUTUAL"]
-        if not fitting or not seen or len(seen) < len(found.servers_for(host)):
+        if not matching or not seen or len(seen) < len(found.servers_for(host)):
             continue
-        if any(admits(rule, each, policy.namespace) for policy, rule in fitting for each in clients):
+        if any(admits(rule, each, policy.namespace) for policy, rule in matching for each in clients):
             continue
-        policy = fitting[0][0]
+        policy = matching[0][0]
         where = ", ".join(clients[:3]) + (f" and {len(clients) - 3} more" if len(clients) > 3 else "")
         yield fail(
-            f"{policy.ref} allows {host} to none of the clients in namespace {where}: the gateway answers {ANSWER}.",
+            f"{policy.ref} allows no client in namespace {where} to reach {host}: the gateway answers {_ANSWER}.",
             subject=policy.ref,
             evidence=[Evidence(p.ref, "spec.rules[*].from.source", _sources(p), where) for p in allowing[:3]],
             actions=[
                 show(policy),
                 change(
-                    f"Add the clients' namespace to the sources ({where}) in {policy.ref}", _edit(policy), ISTIO_EGW
+                    f"Edit {policy.ref}: add the clients' namespace to the sources ({where})", _edit(policy), ISTIO_EGW
                 ),
             ],
             about=about([host]),
@@ -221,10 +226,13 @@ def _edit(policy: AuthorizationPolicy) -> str:
     return kubectl("edit", "authorizationpolicies.security.istio.io", policy.name, namespace=policy.namespace)
 
 
-def _aimed(facts: Facts, policy: AuthorizationPolicy) -> Observation:
+def _target_refs(facts: Facts, policy: AuthorizationPolicy) -> Observation:
     return warn(
-        f"{policy.ref} names {facts.gateway.ref} in targetRefs, which has no effect on a gateway of the add-on.",
+        f"{policy.ref} names {facts.gateway.ref} in targetRefs, which has no effect on the add-on's gateways.",
         subject=policy.ref,
         evidence=[Evidence(policy.ref, "spec.targetRefs", facts.gateway.name, "spec.selector")],
-        actions=[show(policy), change("Use spec.selector with the labels of the gateway's pods", url=ISTIO_EGW)],
+        actions=[
+            show(policy),
+            change("Replace targetRefs by spec.selector with the labels of the gateway's pods", url=ISTIO_EGW),
+        ],
     )

@@ -1,4 +1,4 @@
-"""EG511."""
+"""EG511: the Secret of a credentialName is not in the gateway's namespace, or is unusable."""
 
 import re
 from collections.abc import Iterator
@@ -20,27 +20,27 @@ from checks.model.raw_values import moment
 
 @check(
     code="EG511",
-    title="The Secret of a credentialName is not where the gateway fetches it",
+    title="The Secret of a credentialName is missing or unusable",
     severity=Severity.BLOCKS,
     hop="egress gateway",
     article=("IST-5",),
     reads=(*HOST_READS, ServiceEntry, DestinationRule, Secret, IstiodLog),
     explains={
-        "proxy-configuration-rejected": "a listener or cluster whose Secret does not come never finishes warming",
+        "proxy-configuration-rejected": "a listener or cluster without its Secret never finishes warming",
     },
 )
 def credential_secret_missing(facts: Facts) -> Iterator[Observation]:
-    """What it checks: each `credentialName` of a DestinationRule that counts at the gateway, and of the gateway's servers,
-    and whether that Secret is in the gateway's namespace, with the keys that it needs where keys could be read, and of a
-    type that istiod looks at. Certificate files in the place of a Secret warn: the add-on's pods have no such mounts. Only
-    metadata of Secrets is read from a cluster, so that what is in them is not looked at.
+    """What it checks: each `credentialName` of the DestinationRules that apply at the gateway and of the gateway's servers:
+    whether the Secret is in the gateway's namespace, has a type that istiod reads, and has the required keys, if keys are
+    readable. Certificate files instead of a Secret warn: the add-on's pods have no such mounts. From a cluster only the
+    metadata of Secrets is read, not their content.
 
-    Why it matters: without the Secret the proxy never finishes the listener or cluster, and every request through it gets
-    503.
+    Why it matters: without the Secret the listener or cluster of the proxy never finishes warming, and every request
+    through it gets 503.
 
-    What usually fixes it: create the Secret in the gateway's namespace, with tls.crt, tls.key and ca.crt.
+    What usually fixes it: creating the Secret in the gateway's namespace, with tls.crt, tls.key and ca.crt.
 
-    Source: article IST-5; Istio's page on egress TLS origination; domain.md 5.2.10."""
+    Source: article IST-5; Istio's page on egress TLS origination; docs/domain/istio.md#credential-name."""
     for kind in (DestinationRule, ServiceEntry, Gateway, VirtualService):
         facts.all(kind)
     found = configuration(facts)
@@ -58,7 +58,7 @@ def credential_secret_missing(facts: Facts) -> Iterator[Observation]:
     if not hosts:
         yield skip(nothing_configured(facts))
     elif not needed:
-        yield skip(f"Nothing that {facts.gateway.ref} carries names a credential.")
+        yield skip(f"No object for the hosts of {facts.gateway.ref} names a credential.")
     else:
         yield healthy(_passed(facts, [each[0] for each in needed.values()]))
 
@@ -66,78 +66,76 @@ def credential_secret_missing(facts: Facts) -> Iterator[Observation]:
 def _passed(facts: Facts, needed: list[Use]) -> str:
     names = ", ".join(dict.fromkeys(f"Secret {facts.gateway.namespace}/{use.secret}" for use in needed))
     secrets = [facts.get(Secret, use.secret, facts.gateway.namespace) for use in needed]
-    unseen = any(each is not None and each.keys is None for each in secrets)
-    return f"{names} exist{'' if ',' in names else 's'}{', keys not looked at' if unseen else ''}."
+    unread = any(each is not None and each.keys is None for each in secrets)
+    return f"{names} exist{'' if ',' in names else 's'}{' (keys not read)' if unread else ''}."
 
 
-def _judge(facts: Facts, uses_: list[Use]) -> Observation | None:
-    use, namespace = uses_[0], facts.gateway.namespace
+def _judge(facts: Facts, users: list[Use]) -> Observation | None:
+    use, namespace = users[0], facts.gateway.namespace
     if use.files:
-        return _files(uses_)
+        return _files(users)
     secret = facts.get(Secret, use.secret, namespace)
     if secret is None:
-        return _absent(facts, uses_)
+        return _absent(facts, users)
     named = f"Secret {namespace}/{use.secret}"
     if secret.type in UNWATCHED:
         observed = secret.type
-        sentence = f"{named} has type {secret.type}, at which istiod does not look"
-        return _failed(facts, uses_, sentence, Evidence(named, "type", observed, "Opaque or kubernetes.io/tls"))
+        sentence = f"{named} has type {secret.type}, which istiod does not read"
+        return _failed(facts, users, sentence, Evidence(named, "type", observed, "Opaque or kubernetes.io/tls"))
     beside = facts.get(Secret, f"{use.secret}-cacert", namespace) is not None
     if lacking := lacking_keys(secret, use, beside):
         keys = ", ".join(secret.keys or ()) or "(none)"
-        sentence = f"{named} lacks the keys {lacking} (or they are empty), which {use.path} of {use.owner} needs"
-        return _failed(facts, uses_, sentence, Evidence(named, "data", keys, lacking))
-    return _refused(facts, uses_, secret)
+        sentence = f"{named} lacks keys {lacking} (or they are empty), which {use.path} of {use.owner} needs"
+        return _failed(facts, users, sentence, Evidence(named, "data", keys, lacking))
+    return _rejected(facts, users, secret)
 
 
-def _absent(facts: Facts, uses_: list[Use]) -> Observation:
-    use, namespace = uses_[0], facts.gateway.namespace
+def _absent(facts: Facts, users: list[Use]) -> Observation:
+    use, namespace = users[0], facts.gateway.namespace
     if "/" in use.secret:
-        return _prefixed(facts, uses_)
+        return _prefixed(facts, users)
     elsewhere = [each for each in facts.all(Secret) if each.name == use.secret]
     named = f"Secret {namespace}/{use.secret}"
     where = ", ".join(sorted(each.namespace for each in elsewhere))
-    sentence = f"{use.owner} names the credential {use.name}, and there is no {named}"
+    sentence = f"{named} does not exist, but {use.owner} names it"
     if elsewhere:
-        sentence = (
-            f"{use.owner} names the credential {use.name}, which lies in namespace {where} and not in {namespace}"
-        )
-    observed = f"(in {where} only)" if elsewhere else "(does not exist)"
-    return _failed(facts, uses_, sentence, Evidence(named, "metadata.name", observed, f"in namespace {namespace}"))
+        sentence = f"{named} does not exist, but {use.owner} names it; namespace {where} has a Secret of that name"
+    observed = f"(only in {where})" if elsewhere else "(does not exist)"
+    return _failed(facts, users, sentence, Evidence(named, "metadata.name", observed, f"in namespace {namespace}"))
 
 
-def _prefixed(facts: Facts, uses_: list[Use]) -> Observation:
-    """A namespace in a credentialName: istiod takes the whole for the name of a Secret beside the gateway."""
-    use, namespace = uses_[0], facts.gateway.namespace
+def _prefixed(facts: Facts, users: list[Use]) -> Observation:
+    """A finding for a namespace in a credentialName: istiod reads the whole value as the name of a Secret."""
+    use, namespace = users[0], facts.gateway.namespace
     bare = use.secret.rpartition("/")[2]
     patch = Edit(use.thing, ({"op": "add", "path": pointer(f"{use.path}.credentialName"), "value": bare},))
     return fail(
-        f"{use.owner} names the credential {use.name}, but istiod takes that for a Secret of this name in {namespace}: "
-        f"requests to {use.host} get 503.",
+        f"{use.owner} names credential {use.name}, which istiod reads as the name of a Secret in {namespace}: requests to "
+        f"{use.host} get 503.",
         subject=use.owner,
-        evidence=[Evidence(use.owner, f"{use.path}.credentialName", use.name, bare), *_said(facts, use)],
-        actions=[show(use.thing), change(f"Name {bare} alone", patch.command, ISTIO_TLSO)],
-        about=about({each.host for each in uses_}),
+        evidence=[Evidence(use.owner, f"{use.path}.credentialName", use.name, bare), *_log_evidence(facts, use)],
+        actions=[show(use.thing), change(f"Patch credentialName to {bare}", patch.command, ISTIO_TLSO)],
+        about=about({each.host for each in users}),
     )
 
 
-def _failed(facts: Facts, uses_: list[Use], sentence: str, evidence: Evidence) -> Observation:
-    use, namespace = uses_[0], facts.gateway.namespace
-    named = [Evidence(each.owner, f"{each.path}.credentialName", each.name) for each in _distinct(uses_)]
+def _failed(facts: Facts, users: list[Use], sentence: str, evidence: Evidence) -> Observation:
+    use, namespace = users[0], facts.gateway.namespace
+    named = [Evidence(each.owner, f"{each.path}.credentialName", each.name) for each in _distinct(users)]
     return fail(
-        f"{sentence}: requests to {', '.join(dict.fromkeys(each.host for each in uses_))} get 503.",
+        f"{sentence}: requests to {', '.join(dict.fromkeys(each.host for each in users))} get 503.",
         subject=f"Secret {namespace}/{use.secret}",
-        evidence=list(dict.fromkeys((evidence, *named, *_said(facts, use)))),
+        evidence=list(dict.fromkeys((evidence, *named, *_log_evidence(facts, use)))),
         actions=[
-            look("See the Secrets of the namespace", kubectl("get", "secrets", namespace=namespace)),
+            look("List the Secrets of the namespace", kubectl("get", "secrets", namespace=namespace)),
             _create(facts, use),
         ],
-        about=about({each.host for each in uses_}),
+        about=about({each.host for each in users}),
     )
 
 
-def _distinct(uses_: list[Use]) -> list[Use]:
-    return list({(each.owner, each.path): each for each in uses_}.values())[:5]
+def _distinct(users: list[Use]) -> list[Use]:
+    return list({(each.owner, each.path): each for each in users}.values())[:5]
 
 
 def _create(facts: Facts, use: Use) -> Action:
@@ -148,21 +146,21 @@ def _create(facts: Facts, use: Use) -> Action:
     )
     words = ["create", "secret", "generic", use.secret, *pair, "--from-file=ca.crt=ca.crt"]
     return change(
-        "Create it from your certificate files (delete a Secret of that name first, if it is wrong)",
+        f"Create Secret {use.secret} from your certificate files (first delete a wrong Secret of that name)",
         kubectl(*words, namespace=facts.gateway.namespace),
         ISTIO_TLSO,
-        "istiod delivers it within seconds, without a restart",
+        "istiod delivers the Secret within seconds, without a restart",
     )
 
 
-def _said(facts: Facts, use: Use) -> list[Evidence]:
-    """Istiod's newest line about the Secret (Ruling 20)."""
+def _log_evidence(facts: Facts, use: Use) -> list[Evidence]:
+    """Istiod's newest log line about the Secret (docs/rulings.md#ruling-20)."""
     line = _newest(facts, use.secret)
-    return [Evidence(line[1], "newest line about it", line[0].message)] if line else []
+    return [Evidence(line[1], "newest line about the Secret", line[0].message)] if line else []
 
 
 def _newest(facts: Facts, name: str) -> tuple[Line, str, LogLine] | None:
-    """Istiod's newest line about a credential of this name, the log that it stands in, and what it means."""
+    """Istiod's newest log line about a credential of this name, the log, and the line's meaning."""
     word = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])")
     lines = [
         (line, log.ref, meaning)
@@ -173,9 +171,9 @@ def _newest(facts: Facts, name: str) -> tuple[Line, str, LogLine] | None:
     return max(lines, key=lambda found: (str(found[0].at), found[1]), default=None)
 
 
-def _refused(facts: Facts, uses_: list[Use], secret: Secret) -> Observation | None:
-    """A Secret that is in its place, and that istiod refused after it was last written."""
-    found = _newest(facts, uses_[0].secret)
+def _rejected(facts: Facts, users: list[Use], secret: Secret) -> Observation | None:
+    """A failure if istiod rejected the Secret after its last change."""
+    found = _newest(facts, users[0].secret)
     if found is None:
         return None
     line, log, meaning = found
@@ -185,24 +183,24 @@ def _refused(facts: Facts, uses_: list[Use], secret: Secret) -> Observation | No
         return None
     return _failed(
         facts,
-        uses_,
-        f"{secret.ref} does not work, since {meaning.meaning}",
-        Evidence(log, "newest line about it", line.message),
+        users,
+        f"Istiod does not deliver {secret.ref}, because {meaning.meaning}",
+        Evidence(log, "newest line about the Secret", line.message),
     )
 
 
-def _files(uses_: list[Use]) -> Observation:
-    use = uses_[0]
+def _files(users: list[Use]) -> Observation:
+    use = users[0]
     return warn(
-        f"{use.path} of {use.owner} names certificate files, which the add-on's gateway pods cannot have mounted.",
+        f"{use.path} of {use.owner} names certificate files, which cannot be mounted into the add-on's gateway pods.",
         subject=use.owner,
         evidence=[Evidence(use.owner, use.path, ", ".join(use.files), "credentialName")],
         actions=[
             look(
-                "See which files DestinationRules name",
+                "Show the files that DestinationRules name",
                 kubectl("get", "destinationrules.networking.istio.io", "-A", "-o", "yaml"),
             ),
-            change("Put the certificates into a Secret and name it by credentialName", "", ISTIO_TLSO),
+            change("Create a Secret from the certificates and name it in credentialName", "", ISTIO_TLSO),
         ],
-        about=about({each.host for each in uses_}),
+        about=about({each.host for each in users}),
     )

@@ -22,17 +22,17 @@ from checks.model.raw_values import items, text
     reads=(EnvoyFilter, Pod, Deployment),
 )
 def envoy_filter_present(facts: Facts) -> Iterator[Observation]:
-    """What it checks: EnvoyFilters of the gateway's namespace and of aks-istio-system whose workloadSelector matches the
-    gateway's pods, or that have none, and that patch gateways (a patch in SIDECAR_INBOUND or SIDECAR_OUTBOUND alone does
-    not). Each warns.
+    """What it checks: EnvoyFilters of the gateway's namespace and of aks-istio-system that patch gateways and whose
+    workloadSelector matches the gateway's pods or is absent. A patch only in SIDECAR_INBOUND or SIDECAR_OUTBOUND does not
+    count. Each one warns.
 
-    Why it matters: an EnvoyFilter edits Envoy's configuration behind Istio's back. It is allowed on AKS but not
-    supported, and it breaks with new revisions: proxies then refuse listeners or clusters.
+    Why it matters: an EnvoyFilter edits Envoy's configuration directly. AKS allows but does not support it, and new
+    revisions can break it: proxies then reject listeners or clusters.
 
-    What usually fixes it: nothing needs fixing while traffic flows. When proxies refuse configuration, remove the filter
-    and see whether they accept it; say so in a support request.
+    What usually fixes it: no fix is needed while traffic flows. If proxies reject configuration, delete the filter and
+    verify that they accept it; mention the filter in a support request.
 
-    Source: AKS documentation "Support policy for the Istio add-on"; domain.md 5.3 B34."""
+    Source: AKS documentation "Support policy for the Istio add-on"; docs/domain/istio.md#b34."""
     labels = proxy_labels(facts)
     count = 0
     namespaces = dict.fromkeys((facts.gateway.namespace, ROOT_NAMESPACE))
@@ -51,7 +51,7 @@ def envoy_filter_present(facts: Facts) -> Iterator[Observation]:
 
 
 def _patches(found: EnvoyFilter) -> tuple[str, ...]:
-    """What it changes in a gateway, each as `applyTo in context`."""
+    """The filter's patches of gateways, each as `applyTo in context`."""
     contexts = (
         (text(p, "applyTo"), text(p, "match", "context") or "ANY") for p in items(found.raw, "spec", "configPatches")
     )
@@ -60,24 +60,31 @@ def _patches(found: EnvoyFilter) -> tuple[str, ...]:
 
 def _warned(found: EnvoyFilter, patches: tuple[str, ...]) -> Observation:
     selector = ", ".join(f"{key}={value}" for key, value in sorted(found.workload_selector.items()))
-    reach = (
+    scope = (
         f"selects the gateway's pods by {selector}"
         if selector
-        else "has no workloadSelector, so it applies to them, too"
+        else "applies to the gateway's pods because it has no workloadSelector"
     )
     return warn(
         f"{found.ref} changes the gateway's proxies ({'; '.join(patches)}).",
         subject=found.ref,
-        evidence=[Evidence(found.ref, "spec.workloadSelector", selector or "(none)", "not the gateway's pods")],
+        evidence=[
+            Evidence(
+                found.ref,
+                "spec.workloadSelector",
+                selector or "(none)",
+                "a selector that does not match the gateway's pods",
+            )
+        ],
         actions=[
             look(
-                f"Read it: it {reach}",
+                f"Show the EnvoyFilter, which {scope}",
                 kubectl("get", "envoyfilter", found.name, "-o", "yaml", namespace=found.namespace),
                 SUPPORT,
             ),
             change(
-                "Keep a copy and remove it when the proxies refuse configuration, or narrow its workloadSelector to the "
-                "workloads that need it",
+                "If proxies reject configuration: delete the EnvoyFilter (keep a copy), or limit its workloadSelector to "
+                "the workloads that need it",
                 url=SUPPORT,
             ),
         ],

@@ -1,4 +1,4 @@
-"""EG519: a Gateway of the Gateway API stands where the add-on's egress gateway should be."""
+"""EG519: a Gateway of the Kubernetes Gateway API is used for egress instead of the add-on's egress gateway."""
 
 from collections.abc import Hashable, Iterator
 
@@ -11,36 +11,37 @@ from checks.model.commands import GWAPI, TSG, change, kubectl, look
 from checks.model.findings import Evidence, Observation, Severity, healthy, skip, warn
 from checks.model.raw_values import items, text
 
-CLASS = "istio"
-"""The class for which istiod runs a Deployment of its own, unless the Gateway names an address."""
+_CLASS = "istio"
+"""The class for which istiod creates a Deployment, unless the Gateway names an address."""
 
 
 @check(
     code="EG519",
-    title="A Gateway API Gateway is used that the add-on does not manage",
+    title="A Gateway API Gateway is not managed by the add-on",
     severity=Severity.RISKS,
     hop="egress gateway",
     article=("overview",),
     reads=(KubernetesGateway, HTTPRoute, Deployment),
 )
 def gateway_api_unmanaged(facts: Facts) -> Iterator[Observation]:
-    """What it checks: Gateways of the Kubernetes Gateway API with class istio that are meant for egress: those that name
-    this gateway's Service as their address (manual deployment: passes), and those of its namespace, or with routes to
-    outside hosts, that name no address (automated deployment: warns). Ingress Gateways are left alone.
+    """What it checks: egress Gateways of the Kubernetes Gateway API with class istio. Gateways that name this gateway's
+    Service as their address pass (manual deployment). Gateways without an address warn if they are in its namespace or have
+    routes to external hosts (automated deployment). Ingress Gateways are ignored.
 
-    Why it matters: for an automated Gateway istiod runs `<name>-istio`, a Deployment without the static egress gateway's
-    annotation: its traffic leaves by the nodes' address. The article says that the Gateway API is not supported for
-    egress gateways; newer AKS documentation supports the manual deployment model.
+    Why it matters: for an automated Gateway istiod creates the Deployment `<name>-istio`, without the annotation of the
+    static egress gateway: its traffic leaves from the nodes' outbound address. The article says that the Gateway API is not
+    supported for egress gateways; newer AKS documentation supports the manual deployment model.
 
-    What usually fixes it: name the gateway's Service in `spec.addresses`, or use Istio's Gateway.
+    What usually fixes it: the gateway's Service in `spec.addresses`, or Istio's Gateway.
 
-    Source: article, note before Istio step 1; AKS documentation "Gateway API for the Istio add-on"; domain.md 6.9."""
+    Source: article, note before IST-1; AKS documentation "Gateway API for the Istio add-on";
+    docs/domain/decision-tables.md#gateway-api-unmanaged."""
     if not facts.installed(KubernetesGateway):
         yield skip("The Gateway API is not installed.")
         return
     egress = [(each, automated) for each in _candidates(facts) if (automated := _automated(facts, each)) is not None]
     if not egress:
-        yield skip("No Gateway of the Gateway API is meant for egress.")
+        yield skip("No Gateway of the Gateway API is used for egress.")
         return
     for gateway, automated in egress:
         if automated:
@@ -51,12 +52,12 @@ def gateway_api_unmanaged(facts: Facts) -> Iterator[Observation]:
 
 
 def _candidates(facts: Facts) -> Iterator[KubernetesGateway]:
-    return (each for each in facts.all(KubernetesGateway) if each.gateway_class == CLASS and each.deleted is None)
+    return (each for each in facts.all(KubernetesGateway) if each.gateway_class == _CLASS and each.deleted is None)
 
 
 def _automated(facts: Facts, gateway: KubernetesGateway) -> bool | None:
-    """Whether istiod deploys pods for an egress Gateway; False where it stands for this gateway's Service; None where it
-    has nothing to do with egress through it."""
+    """True if istiod deploys pods for this egress Gateway, False if it uses this gateway's Service, None if it is not for
+    egress through this gateway."""
     hosts = [canonical(value) for kind, value in gateway.addresses if kind in ("Hostname", "")]
     service = facts.gateway.service_host
     if any(host == service or service.startswith(f"{host}.") for host in hosts):
@@ -64,9 +65,9 @@ def _automated(facts: Facts, gateway: KubernetesGateway) -> bool | None:
     if gateway.addresses:
         return None
     routes = _routes(facts, gateway)
-    if any(_leads_outside(route) for route in routes):
+    if any(_has_external_backend(route) for route in routes):
         return True
-    # Without routes that tell, a Gateway beside the egress gateway is taken for one; with inside routes it is ingress.
+    # Without routes a Gateway in the egress gateway's namespace counts as egress; with routes to Services it is ingress.
     return True if gateway.namespace == facts.gateway.namespace and not routes else None
 
 
@@ -79,8 +80,8 @@ def _parents(route: HTTPRoute) -> tuple[Hashable, ...]:
     return route.parents
 
 
-def _leads_outside(route: HTTPRoute) -> bool:
-    """Whether it sends to a host and not to a Service: Istio's backend kind `Hostname`."""
+def _has_external_backend(route: HTTPRoute) -> bool:
+    """Whether the route has a backend outside the cluster: Istio's backend kind `Hostname`."""
     return any(
         text(backend, "kind") == "Hostname"
         for rule in items(route.raw, "spec", "rules")
@@ -91,8 +92,8 @@ def _leads_outside(route: HTTPRoute) -> bool:
 def _manual(facts: Facts, gateways: list[KubernetesGateway]) -> Observation:
     names = ", ".join(f"{each.namespace}/{each.name}" for each in gateways)
     return healthy(
-        f"Gateway API Gateway {names} uses the Service of {facts.gateway.ref} (manual deployment): the article says "
-        "that the Gateway API is not supported, newer AKS documentation supports this model.",
+        f"Gateway API Gateway {names} uses the Service of {facts.gateway.ref} (manual deployment). Newer AKS documentation "
+        "supports this model; the article says that the Gateway API is not supported.",
         evidence=[
             Evidence(f"{each.ref} ({GATEWAY_API})", "spec.addresses", ", ".join(value for _, value in each.addresses))
             for each in gateways
@@ -102,7 +103,7 @@ def _manual(facts: Facts, gateways: list[KubernetesGateway]) -> Observation:
 
 def _warned(facts: Facts, gateway: KubernetesGateway) -> Observation:
     target = facts.gateway
-    deployed = f"{gateway.name}-{CLASS}"
+    deployed = f"{gateway.name}-{_CLASS}"
     deployment = facts.get(Deployment, deployed, gateway.namespace)
     evidence = [
         Evidence(f"{gateway.ref} ({GATEWAY_API})", "spec.addresses", "(none)", f"Hostname {target.service_host}")
@@ -117,20 +118,19 @@ def _warned(facts: Facts, gateway: KubernetesGateway) -> Observation:
             )
         )
     return warn(
-        f"Gateway API Gateway {gateway.namespace}/{gateway.name} names no address, so istiod runs pods of its own for it, "
-        f"which are not {target.ref}; newer AKS documentation supports only the manual model, the article "
-        "no Gateway API at all.",
+        f"Gateway API Gateway {gateway.namespace}/{gateway.name} names no address: istiod runs separate pods for it instead "
+        f"of {target.ref}. Newer AKS documentation supports only the manual model, the article no Gateway API.",
         subject=f"{gateway.ref} ({GATEWAY_API})",
         evidence=evidence,
         actions=[
             look(
-                "Look at it and at what istiod deployed",
+                "List the Gateways, and the Deployments and pods of istiod",
                 kubectl("get", f"gateways.{GATEWAY_API},deployments,pods", "-o", "wide", namespace=gateway.namespace),
                 GWAPI,
             ),
             change(
-                f"Name the gateway's Service in spec.addresses (type: Hostname, value: {target.service_host}), or use "
-                "Istio's own Gateway object; istiod's Deployment is then removed",
+                f"Set spec.addresses to the gateway's Service (type: Hostname, value: {target.service_host}), or use an "
+                "Istio Gateway object; istiod then removes its Deployment",
                 url=TSG,
             ),
         ],

@@ -1,4 +1,4 @@
-"""EG505."""
+"""EG505: no Istio Gateway selects the egress gateway's pods."""
 
 from collections.abc import Iterator
 
@@ -32,37 +32,38 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
     article=("IST-3",),
     reads=HOST_READS,
     explains={
-        "gateway-server-unreachable": Because("a Gateway that selects no pod opens no port on them", share="server"),
+        "gateway-server-unreachable": Because(
+            "a Gateway opens no port on pods that it does not select", share="server"
+        ),
         "virtual-service-route-broken": Because(
-            "a VirtualService works at the gateway only through a Gateway that selects its pods", share="server"
+            "a VirtualService applies at the gateway only through a Gateway that selects its pods", share="server"
         ),
     },
 )
 def gateway_selector_mismatch(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the selectors of all Istio Gateways, and the labels of the egress gateway's pods (of its
-    Deployments' templates where there are no pods). It fails for each Gateway that was meant for this egress gateway and
-    does not select it: one that a VirtualService names which routes to the gateway's Service, one beside it that selects
-    nothing, or one whose selector is a typing mistake away. A selector that also takes ingress gateways warns.
+    """What it checks: the selectors of all Istio Gateways against the labels of the egress gateway's pods, or of its
+    Deployments' pod templates if there are no pods. It fails for each Gateway that is intended for this egress gateway and
+    does not select it: one that a VirtualService with a route to the gateway's Service names, one in its namespace that
+    selects no pod, or one whose selector differs by a typo. A selector that also matches ingress gateways warns.
 
-    Why it matters: a Gateway opens its ports only on the pods that it selects. Without one the gateway's ports are closed
-    and requests end in 503 or a refused connection.
+    Why it matters: a Gateway opens its ports only on the pods that it selects. Without one the gateway's ports are closed,
+    and requests get 503 or a refused connection.
 
-    What usually fixes it: give `spec.selector` the label `istio` of the gateway's pods.
+    What usually fixes it: setting `spec.selector` to the label `istio` of the gateway's pods.
 
-    Source: article IST-3, which compares with the Service's label; istiod compares with the pods' labels, and so does
-    this check; Istio's Gateway reference."""
+    Source: article IST-3, which compares with the Service's label; istiod and this check compare with the pods' labels;
+    Istio's Gateway reference."""
     facts.all(Gateway)
     found = configuration(facts)
     if not found.labels:
-        yield skip(
-            f"There is neither a pod nor a Deployment of {facts.gateway.ref} to select (deployment-not-available)."
-        )
+        yield skip(f"The {facts.gateway.ref} has no pods and no Deployments to select (deployment-not-available).")
         return
-    # VirtualServices tell whose an idle Gateway is: unread, it may be a neighbour's where this gateway has one of its own.
+    # VirtualServices show for which egress gateway an unused Gateway is intended. If they are unreadable and this gateway
+    # has a Gateway of its own, the unused one may be another gateway's.
     sure = not found.selected or facts.gap(VirtualService) is None
     for gateway in found.intended if sure else ():
         if not asked_host(facts) or judged_on(facts, gateway):
-            yield _missed(facts, found, gateway)
+            yield _mismatch(facts, found, gateway)
     if not found.selected and not found.intended:
         facts.all(VirtualService)
         yield _none(facts, found)
@@ -88,32 +89,39 @@ def _written(selector: dict[str, str]) -> str:
 
 
 def _label(found: Configuration) -> dict[str, str]:
-    """The label that the add-on gives a gateway's pods to be selected by."""
+    """The label of the gateway's pods that the add-on sets for selection."""
     first = dict(found.labels[0])
     return {"istio": first["istio"]} if "istio" in first else {"app": first["app"]} if "app" in first else first
 
 
-def _missed(facts: Facts, found: Configuration, gateway: Gateway) -> Observation:
+def _mismatch(facts: Facts, found: Configuration, gateway: Gateway) -> Observation:
     name = f"{gateway.namespace}/{gateway.name}"
     hosts = judged_on(facts, gateway)
     if name in found.hidden:
         return fail(
-            f"{gateway.ref} would select the pods of {facts.gateway.ref}, but istiod does not look at namespace "
-            f"{gateway.namespace}.",
+            f"Istiod does not discover namespace {gateway.namespace}, whose {gateway.ref} selects the pods of "
+            f"{facts.gateway.ref}.",
             subject=gateway.ref,
-            evidence=[Evidence(found.mesh.written[0], "data.mesh", "discoverySelectors", f"match {gateway.namespace}")],
-            actions=[look("Look at the mesh's settings", _mesh_command(found), TSG), show(gateway)],
+            evidence=[
+                Evidence(
+                    found.mesh.written[0],
+                    "data.mesh",
+                    "discoverySelectors",
+                    f"a selector that matches {gateway.namespace}",
+                )
+            ],
+            actions=[look("Show the mesh configuration", _mesh_command(found), TSG), show(gateway)],
             about=[*served(hosts), Involved("namespace", gateway.namespace)],
         )
-    idle_beside = bool(found.selected) and name not in found.named | found.near
+    unused_neighbour = bool(found.selected) and name not in found.named | found.near
     elsewhere = bool(hosts) and all(any(s.serves(h) and s.lost_to is None for s in found.servers) for h in hosts)
-    observe = warn if idle_beside or (elsewhere and name not in found.named) else fail
+    observe = warn if unused_neighbour or (elsewhere and name not in found.named) else fail
     return observe(
         f"{gateway.ref} selects {_written(gateway.selector)}, but the pods of {facts.gateway.ref} have "
         f"{_written(_label(found))}.",
         subject=gateway.ref,
         evidence=[Evidence(gateway.ref, "spec.selector", _written(gateway.selector), _written(_label(found)))],
-        actions=_repair(facts, found, gateway),
+        actions=_fix(facts, found, gateway),
         about=served(hosts),
     )
 
@@ -124,7 +132,7 @@ def _mesh_command(found: Configuration) -> str:
     )
 
 
-def _repair(facts: Facts, found: Configuration, gateway: Gateway) -> list[Action]:
+def _fix(facts: Facts, found: Configuration, gateway: Gateway) -> list[Action]:
     actual = found.labels[0]
     wrong: dict[str, str | None] = {k: None for k, v in gateway.selector.items() if actual.get(k) != v}
     pods = kubectl(
@@ -132,9 +140,9 @@ def _repair(facts: Facts, found: Configuration, gateway: Gateway) -> list[Action
     )
     return [
         show(gateway),
-        look("See the labels of the gateway's pods", pods),
+        look("Show the labels of the gateway's pods", pods),
         change(
-            f"Let {gateway.ref} select the gateway's pods",
+            f"Patch {gateway.ref} to select the gateway's pods",
             patched(gateway, {"spec": {"selector": {**wrong, **_label(found)}}}),
             TSG,
             "the gateway opens the ports of its servers within seconds",
@@ -147,19 +155,19 @@ def _none(facts: Facts, found: Configuration) -> Observation:
         return _unconfigured(facts)
     routes = ", ".join(each.ref for each in found.routes[:3])
     return fail(
-        f"{routes} sends requests to {facts.gateway.ref}, but no Gateway selects its pods.",
+        f"No Gateway selects the pods of {facts.gateway.ref}, to which {routes} routes requests.",
         subject=facts.gateway.ref,
         evidence=[
-            Evidence("gateways.networking.istio.io", "spec.selector", "(none selects it)", _written(_label(found))),
+            Evidence("gateways.networking.istio.io", "spec.selector", "(no match)", _written(_label(found))),
             *(Evidence(each.ref, "spec.gateways", ", ".join(each.gateways)) for each in found.routes[:3]),
         ],
         actions=[
-            look("See all Gateways", listed(Gateway)),
+            look("List all Gateways", listed(Gateway)),
             change(
                 "Create a Gateway that selects the gateway's pods",
                 _create(facts, found),
                 ISTIO_EGW,
-                "it opens its ports",
+                "the gateway opens the ports of the Gateway's servers",
             ),
         ],
         about=served(judged(facts)),
@@ -171,18 +179,18 @@ def _unconfigured(facts: Facts) -> Observation:
         nothing_configured(facts),
         subject=facts.gateway.ref,
         evidence=[
-            Evidence("gateways.networking.istio.io", "spec.selector", "(none selects it)", facts.gateway.name),
+            Evidence("gateways.networking.istio.io", "spec.selector", "(no match)", facts.gateway.name),
             Evidence("virtualservices.networking.istio.io", "destination", "(none)", facts.gateway.service_host),
         ],
         actions=[
-            look("See all Gateways", listed(Gateway), ISTIO_EGW),
-            look("See all VirtualServices, and the how-to for a first route", listed(VirtualService), HOWTO),
+            look("List all Gateways", listed(Gateway), ISTIO_EGW),
+            look("List all VirtualServices; the page has the steps for a first route", listed(VirtualService), HOWTO),
         ],
     )
 
 
 def _create(facts: Facts, found: Configuration) -> str:
-    """The Gateway that the VirtualServices ask for: under the name that they use, with a server for each kind of rule."""
+    """The Gateway that the VirtualServices name, with a server for each kind of rule."""
     namespace, name = facts.gateway.namespace, f"{facts.gateway.name}-hosts"
     refs = [ref for route in found.routes for ref in gateway_refs(route) if ref != MESH]
     for ref in (ref for ref in refs if gateway_named(facts, ref) is None):
@@ -198,12 +206,12 @@ def _create(facts: Facts, found: Configuration) -> str:
     return applied(manifest("Gateway", name, namespace, {"selector": _label(found), "servers": servers}))
 
 
-def _too_broad(facts: Facts, found: Configuration, gateway: Gateway, too: str) -> Observation:
+def _too_broad(facts: Facts, found: Configuration, gateway: Gateway, others: str) -> Observation:
     return warn(
-        f"{gateway.ref} has {f'the selector {_written(gateway.selector)}' if gateway.selector else 'no selector'}, which "
-        f"takes {too}, too: its servers also open there.",
+        f"{gateway.ref} {f'has selector {_written(gateway.selector)}, which' if gateway.selector else 'has no selector and'} "
+        f"also matches {others}: its servers open ports there too.",
         subject=gateway.ref,
         evidence=[Evidence(gateway.ref, "spec.selector", _written(gateway.selector), _written(_label(found)))],
-        actions=_repair(facts, found, gateway),
+        actions=_fix(facts, found, gateway),
         about=served(judged_on(facts, gateway)),
     )

@@ -1,4 +1,4 @@
-"""EG506."""
+"""EG506: clients cannot reach a server of a Gateway on the egress gateway, or istiod leaves it out."""
 
 from collections.abc import Iterator
 
@@ -15,41 +15,41 @@ from checks.model.findings import Action, Evidence, Observation, Severity, fail,
 from checks.model.raw_values import flag, text
 
 TLS_PROTOCOLS = ("HTTPS", "TLS")
-CREDENTIALS = ("credentialName", "credentialNames", "serverCertificate", "privateKey", "caCertificates")
-STATUS_PORT = 15021
-"""The Service has it for health checks; it carries no traffic."""
+_CREDENTIAL_FIELDS = ("credentialName", "credentialNames", "serverCertificate", "privateKey", "caCertificates")
+_STATUS_PORT = 15021
+"""The Service's port for health checks; it routes no traffic."""
 
 
 @check(
     code="EG506",
-    title="A server of a Gateway cannot be reached on the egress gateway",
+    title="A server of a Gateway is not reachable on the egress gateway",
     severity=Severity.BLOCKS,
     hop="egress gateway",
     article=("IST-3",),
     reads=(*HOST_READS, Service),
     explains={
         "virtual-service-route-broken": Because(
-            "a VirtualService has no effect at a server that is not opened or cannot be reached", share="server"
+            "a VirtualService has no effect on a server that is not opened or not reachable", share="server"
         ),
     },
 )
 def gateway_server_unreachable(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the servers of the Gateways that select the gateway's pods. A port that the gateway's Service does
-    not have fails (the add-on offers 80 and 443), and so do HTTPS or TLS without a `tls` block, HTTP with one, ISTIO_MUTUAL
-    together with certificates, one port name twice, and a server that istiod leaves out because an older Gateway has
-    another protocol on the port. It warns of a TLS host that an older Gateway has already, `tls` without a mode (which
-    passes TLS through), `bind`, the host `*`, and HTTP2 or GRPC on port 80.
+    """What it checks: the servers of the Gateways that select the gateway's pods. It fails for a port that the gateway's
+    Service does not have (the add-on's has 80 and 443), for HTTPS or TLS without a `tls` block, for HTTP with one, for
+    ISTIO_MUTUAL with certificates, for a duplicate port name, and for a server that istiod ignores because an older Gateway
+    uses another protocol on the port. It warns about a TLS host of an older Gateway, about `tls` without a mode (which
+    passes TLS through), about `bind`, the host `*`, and HTTP2 or GRPC on port 80.
 
-    Why it matters: sidecars send to a port of the Service; what does not listen there, or is left out, answers nobody.
+    Why it matters: sidecars connect to a port of the Service. Requests to a server that is not reachable or ignored fail.
 
-    What usually fixes it: use port 80 or 443, and one protocol for each port over all Gateways of the gateway.
+    What usually fixes it: port 80 or 443, and one protocol for each port in all Gateways of the gateway.
 
     Source: article IST-3; Istio's Gateway reference and its MergeGateways; IST0145 and IST0162."""
     facts.all(Gateway)
     found = configuration(facts)
     if not found.selected:
-        meant = "No Gateway selects the pods (gateway-selector-mismatch)."
-        yield skip(meant if found.intended or found.routes else nothing_configured(facts))
+        unselected = "No Gateway selects the gateway's pods (gateway-selector-mismatch)."
+        yield skip(unselected if found.intended or found.routes else nothing_configured(facts))
         return
     mine = [s for s in found.servers if s.name not in found.broad]
     if asked_host(facts):
@@ -62,7 +62,7 @@ def gateway_server_unreachable(facts: Facts) -> Iterator[Observation]:
     service = facts.get(Service, facts.gateway.name, facts.gateway.namespace)
     for server in mine if service is not None else ():
         offered = [each.port for each in service.ports] if service is not None else []
-        if server.port not in offered or server.port == STATUS_PORT:
+        if server.port not in offered or server.port == _STATUS_PORT:
             count += 1
             yield _not_offered(facts, server, offered)
     facts.all(VirtualService)
@@ -70,41 +70,38 @@ def gateway_server_unreachable(facts: Facts) -> Iterator[Observation]:
     if count:
         return
     if service is None:
-        yield skip(
-            f"There is no Service {facts.gateway.namespace}/{facts.gateway.name} to reach them (service-not-provisioned)."
-        )
+        yield skip(f"Service {facts.gateway.namespace}/{facts.gateway.name} does not exist (service-not-provisioned).")
     else:
         ports = sorted({server.port for server in mine})
         named = ", ".join(map(str, ports)) or "none for this host"
-        yield healthy(f"The servers of {facts.gateway.ref} can be reached (ports: {named}).")
+        yield healthy(f"The Gateway servers of {facts.gateway.ref} are reachable (ports: {named}).")
 
 
 def _hosts(facts: Facts, server: BoundServer) -> list[str]:
-    carried = [host for host in judged(facts) if server.concerns(host)]
-    return carried or sorted({each.host for each in server.hosts})
+    routed = [host for host in judged(facts) if server.concerns(host)]
+    return routed or sorted({each.host for each in server.hosts})
 
 
 def _not_offered(facts: Facts, server: BoundServer, offered: list[int]) -> Observation:
     service = f"Service {facts.gateway.namespace}/{facts.gateway.name}"
-    usable = [each for each in offered if each != STATUS_PORT]
+    usable = [each for each in offered if each != _STATUS_PORT]
     port = 443 if server.kind.routes == "tls" else 80
     listed = ", ".join(map(str, usable))
     return fail(
-        f"{server.gateway.ref} opens port {server.port}, which {service} does not offer to clients: "
-        f"the add-on's has {listed or 'none'}.",
+        f"{server.gateway.ref} opens port {server.port}, which {service} does not have: expected {listed or 'none'}.",
         subject=server.gateway.ref,
         evidence=[Evidence(server.gateway.ref, f"{server.path}.port.number", str(server.port), listed)],
         actions=[
             look(
-                "See the ports of the Service",
+                "Show the ports of the Service",
                 kubectl("get", "service", facts.gateway.name, namespace=facts.gateway.namespace),
             ),
             show(server.gateway),
             change(
-                f"Open port {port} instead; send to it in the VirtualService, too",
+                f"Patch {server.gateway.ref} to port {port}; change the port in the VirtualService too",
                 replaced(server.gateway, f"{server.path}.port.number", port).command,
                 TSG,
-                "sidecars reach the server through the Service",
+                "sidecars connect to the server through the Service",
             ),
         ],
         about=served(_hosts(facts, server)),
@@ -113,14 +110,14 @@ def _not_offered(facts: Facts, server: BoundServer, offered: list[int]) -> Obser
 
 def _judge(facts: Facts, server: BoundServer) -> Iterator[Observation]:
     if server.lost_to is not None:
-        yield _lost(facts, server, server.lost_to)
+        yield _ignored(facts, server, server.lost_to)
         return
     for field, observed, expected, sentence in _wrong(server):
         yield fail(
             f"{server.path} of {server.gateway.ref} {sentence}.",
             subject=server.gateway.ref,
             evidence=[Evidence(server.gateway.ref, f"{server.path}.{field}", observed, expected)],
-            actions=[show(server.gateway), _mend(server, field)],
+            actions=[show(server.gateway), _fix(server, field)],
             about=served(_hosts(facts, server)),
         )
     for field, observed, expected, sentence in _doubtful(server):
@@ -128,41 +125,45 @@ def _judge(facts: Facts, server: BoundServer) -> Iterator[Observation]:
             f"{server.path} of {server.gateway.ref} {sentence}.",
             subject=server.gateway.ref,
             evidence=[Evidence(server.gateway.ref, f"{server.path}.{field}", observed, expected)],
-            actions=[show(server.gateway), _mend(server, field)],
+            actions=[show(server.gateway), _fix(server, field)],
             about=served(_hosts(facts, server)),
         )
 
 
-Flaw = tuple[str, str, str, str]
-"""A field of the server, what stands there, what should, and the rest of the sentence."""
+_Flaw = tuple[str, str, str, str]
+"""A field of the server, its observed and its expected value, and the rest of the sentence."""
 
 
-def _wrong(server: BoundServer) -> Iterator[Flaw]:
+def _wrong(server: BoundServer) -> Iterator[_Flaw]:
     written, tls = server.server, server.server.tls
     protocol = written.port.protocol
     if protocol in TLS_PROTOCOLS and tls is None:
-        yield "tls", "(none)", "a mode", f"has protocol {protocol} but no tls block, which Istio refuses"
+        yield "tls", "(none)", "a mode", f"has protocol {protocol} but no tls block, which Istio rejects"
     if protocol in ("HTTP", "HTTP2", "GRPC") and tls is not None and set(tls) - {"httpsRedirect"}:
         yield (
             "tls",
             f"mode {written.tls_mode}",
             "(none)",
-            f"has protocol {protocol} and a tls block, which Istio refuses",
+            f"has protocol {protocol} and a tls block, which Istio rejects",
         )
-    if tls is not None and written.tls_mode == "ISTIO_MUTUAL" and (given := [k for k in CREDENTIALS if tls.get(k)]):
+    if (
+        tls is not None
+        and written.tls_mode == "ISTIO_MUTUAL"
+        and (given := [k for k in _CREDENTIAL_FIELDS if tls.get(k)])
+    ):
         yield (
             "tls",
             ", ".join(given),
             "(none)",
-            "has mode ISTIO_MUTUAL and certificates of its own, which Istio refuses",
+            "has mode ISTIO_MUTUAL and its own certificates, which Istio rejects",
         )
     names = [each.port.name for each in server.gateway.servers if each.port.name]
     if names.count(written.port.name) > 1 and names.index(written.port.name) != _position(server):
         yield (
             "port.name",
             written.port.name,
-            "a name of its own",
-            f"has the port name {written.port.name} of another server",
+            "a unique name",
+            f"has port name {written.port.name}, like another server",
         )
 
 
@@ -171,32 +172,32 @@ def _position(server: BoundServer) -> int:
     return named.index(server.index) if server.index in named else -1
 
 
-def _doubtful(server: BoundServer) -> Iterator[Flaw]:
+def _doubtful(server: BoundServer) -> Iterator[_Flaw]:
     written, tls = server.server, server.server.tls
     if tls is not None and written.port.protocol in TLS_PROTOCOLS and not text(tls, "mode"):
-        yield "tls.mode", "(not set: PASSTHROUGH)", "a mode", "has no TLS mode and so passes TLS through"
+        yield "tls.mode", "(not set: PASSTHROUGH)", "a mode", "has no TLS mode, so it passes TLS through"
     if written.bind:
-        yield "bind", written.bind, "(not set)", f"listens on {written.bind} only"
+        yield "bind", written.bind, "(not set)", f"listens only on {written.bind}"
     if any(each.host == "*" for each in server.hosts):
-        yield "hosts", "*", "the hosts that it carries", "takes every host"
+        yield "hosts", "*", "the routed hosts", "matches every host"
     if written.port.protocol in ("HTTP2", "GRPC", "GRPC-WEB") and written.port.number == 80:
         yield (
             "port.protocol",
             written.port.protocol,
             "HTTP",
-            f"speaks {written.port.protocol}, plain HTTP/1.1 clients do not",
+            f"accepts only {written.port.protocol}, not plain HTTP/1.1",
         )
     if tls is not None and flag(tls, "httpsRedirect") and written.tls_mode not in TERMINATING:
-        yield "tls.httpsRedirect", "true", "(not set)", "answers plain requests with a redirect to https://"
+        yield "tls.httpsRedirect", "true", "(not set)", "redirects plain requests to https://"
 
 
-def _mend(server: BoundServer, field: str) -> Action:
+def _fix(server: BoundServer, field: str) -> Action:
     path = f"{server.path}.{field}"
     plain = server.server.port.protocol not in TLS_PROTOCOLS
     if field == "hosts":
-        return change("List the hosts that the gateway carries in its place", "", ISTIO_EGW)
+        return change("Replace the host * by the hosts that the gateway routes", "", ISTIO_EGW)
     if field == "bind" or (field == "tls" and plain):
-        return change(f"Take {field} away", removed(server.gateway, path).command, ISTIO_EGW)
+        return change(f"Remove {field} from {server.path}", removed(server.gateway, path).command, ISTIO_EGW)
     tls = {"mode": "ISTIO_MUTUAL" if server.port == 80 or server.server.tls is not None else "PASSTHROUGH"}
     values: dict[str, object] = {
         "tls": tls,
@@ -205,15 +206,15 @@ def _mend(server: BoundServer, field: str) -> Action:
         "port.name": f"{server.server.port.name}-{server.index}",
         "tls.httpsRedirect": False,
     }
-    return change(f"Set {field}", replaced(server.gateway, path, values[field]).command, ISTIO_EGW)
+    return change(f"Patch {field} of {server.path}", replaced(server.gateway, path, values[field]).command, ISTIO_EGW)
 
 
-def _lost(facts: Facts, server: BoundServer, winner: BoundServer) -> Observation:
+def _ignored(facts: Facts, server: BoundServer, winner: BoundServer) -> Observation:
     same_host = server.reason == SAME_HOST
     field = "hosts" if same_host else "port.protocol"
     observe = warn if same_host else fail
     return observe(
-        f"Istiod leaves out {server.path} of {server.gateway.ref} on port {server.port}: {server.reason}, and "
+        f"Istiod ignores {server.path} of {server.gateway.ref} on port {server.port}: {server.reason}, and "
         f"{winner.gateway.ref} is older.",
         subject=server.gateway.ref,
         evidence=[
@@ -221,7 +222,7 @@ def _lost(facts: Facts, server: BoundServer, winner: BoundServer) -> Observation
             Evidence(winner.gateway.ref, f"{winner.path}.{field}", _written(winner, field)),
             Evidence(server.gateway.ref, "metadata.creationTimestamp", _created(server), f"before {_created(winner)}"),
         ],
-        actions=[show(winner.gateway), show(server.gateway), _apart(server, winner)],
+        actions=[show(winner.gateway), show(server.gateway), _separate(server, winner)],
         about=served(_hosts(facts, server)),
     )
 
@@ -234,16 +235,14 @@ def _created(server: BoundServer) -> str:
     return text(server.gateway.raw, "metadata", "creationTimestamp") or "(unknown)"
 
 
-def _apart(server: BoundServer, winner: BoundServer) -> Action:
+def _separate(server: BoundServer, winner: BoundServer) -> Action:
     if server.reason == SAME_HOST:
         command = removed(server.gateway, server.path).command
-        return change(
-            f"Keep the host in {winner.gateway.ref} alone, and bind VirtualServices to it", command, ISTIO_EGW
-        )
+        return change(f"Keep the host only in {winner.gateway.ref}, and bind VirtualServices to it", command, ISTIO_EGW)
     other = 443 if server.port == 80 else 80
     return change(
-        f"Move the server to port {other}, in the VirtualService, too; or give it the protocol of {winner.gateway.ref}",
+        f"Patch the server to port {other}, and the VirtualService too; or use the protocol of {winner.gateway.ref}",
         replaced(server.gateway, f"{server.path}.port.number", other).command,
         ISTIO_EGW,
-        "istiod opens it within seconds",
+        "the gateway opens the port within seconds",
     )

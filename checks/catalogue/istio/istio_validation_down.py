@@ -1,4 +1,4 @@
-"""EG520: nobody answers the webhook that validates Istio's objects."""
+"""EG520: the webhook that validates Istio's objects has no ready endpoint."""
 
 from collections.abc import Iterator
 
@@ -15,22 +15,23 @@ from checks.model.raw_values import texts
 
 @check(
     code="EG520",
-    title="Nobody validates Istio's objects, so that they cannot be changed",
+    title="Istio's validating webhook is down: Istio objects cannot be changed",
     severity=Severity.RISKS,
     hop="egress gateway",
     reads=(ValidatingWebhookConfiguration, Service, EndpointSlice),
 )
 def istio_validation_down(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the webhooks that send Istio's objects to `istiod-<revision>` for validation, those that an
-    earlier revision has left behind among them, and whether that Service exists and has a ready endpoint. With
-    failurePolicy Fail and none it warns.
+    """What it checks: the webhooks that send Istio objects to `istiod-<revision>` for validation, including those that an
+    earlier revision left behind, and whether that Service exists and has a ready endpoint. It warns if it has none and
+    failurePolicy is Fail.
 
-    Why it matters: traffic flows on, but every create and update of a Gateway, VirtualService, ServiceEntry or other
-    Istio object of that revision is refused, so that no correction can be applied.
+    Why it matters: traffic continues, but every create and update of a Gateway, VirtualService, ServiceEntry or other Istio
+    object of that revision is rejected, so no fix can be applied.
 
     What usually fixes it: istiod: see istiod-unhealthy.
 
-    Source: Istio `manifests/charts/istiod-remote`; domain.md 1.2 and 6.10."""
+    Source: Istio `manifests/charts/istiod-remote`; docs/domain/components.md#istio-webhooks;
+    docs/domain/decision-tables.md#istio-validation-down."""
     wanted = {f"istiod-{revision}": revision for revision in facts.gateway.revisions}
     found = [
         (configuration, hook, wanted.get(hook.service[1], hook.service[1].removeprefix("istiod-")))
@@ -40,28 +41,28 @@ def istio_validation_down(facts: Facts) -> Iterator[Observation]:
         if hook.service[1] in wanted or _left_behind(hook, facts.gateway.revisions)
     ]
     if not found:
-        yield skip("No webhook validates Istio's objects for the gateway's revisions.")
+        yield skip("No webhook validates Istio objects for the gateway's revisions.")
         return
     enforced = [each for each in found if each[1].failure_policy == "Fail"]
     names = ", ".join(sorted({configuration.name for configuration, _, _ in enforced or found}))
     if not enforced:
-        yield healthy(f"{names} lets Istio's objects pass when nobody answers (failurePolicy Ignore).")
+        yield healthy(f"{names} admits Istio objects even if istiod does not answer (failurePolicy Ignore).")
         return
-    dead: dict[str, tuple[str, Evidence]] = {}
+    unanswered: dict[str, tuple[str, Evidence]] = {}
     count = 0
     for configuration, hook, revision in enforced:
-        if revision not in dead and (evidence := _unanswered(facts, f"istiod-{revision}")) is not None:
-            dead[revision] = (configuration.name, evidence)
-        if revision in dead:
+        if revision not in unanswered and (evidence := _without_endpoints(facts, f"istiod-{revision}")) is not None:
+            unanswered[revision] = (configuration.name, evidence)
+        if revision in unanswered:
             count += 1
-            yield _warned(configuration, hook, revision, dead[revision][1], f"istiod-{revision}" in wanted)
+            yield _warned(configuration, hook, revision, unanswered[revision][1], f"istiod-{revision}" in wanted)
     if not count:
-        yield healthy(f"Istio's objects are validated by {names}, and istiod answers.")
+        yield healthy(f"Istiod answers {names}, which validates Istio objects.")
 
 
 def _left_behind(hook: Webhook, revisions: tuple[str, ...]) -> bool:
-    """Whether a webhook that names another istiod (of a revision that is gone, say) still decides about the Istio objects of
-    these revisions, or about those that name none."""
+    """Whether a webhook of another istiod, such as a removed revision's, still applies to the Istio objects of these
+    revisions or to objects without a revision."""
     if hook.service is None or not hook.service[1].startswith("istiod-"):
         return False
     if not any("networking.istio.io" in texts(rule, "apiGroups") for rule in hook.rules):
@@ -71,8 +72,8 @@ def _left_behind(hook: Webhook, revisions: tuple[str, ...]) -> bool:
     )
 
 
-def _unanswered(facts: Facts, service: str) -> Evidence | None:
-    """What shows that nobody answers behind the Service; None where somebody does."""
+def _without_endpoints(facts: Facts, service: str) -> Evidence | None:
+    """Evidence that the Service has no ready endpoint; None if it has one."""
     if facts.get(Service, service, ROOT_NAMESPACE) is None:
         return Evidence(f"Service {ROOT_NAMESPACE}/{service}", "metadata.name", "(not found)", service)
     slices = [each for each in facts.in_namespace(EndpointSlice, ROOT_NAMESPACE) if each.service == service]
@@ -88,15 +89,18 @@ def _warned(
     pods = kubectl("get", "pods,endpointslices", "-l", "app=istiod", "-o", "wide", namespace=ROOT_NAMESPACE)
     remove = kubectl("delete", "validatingwebhookconfiguration", configuration.name)
     return warn(
-        f"Nobody answers webhook {hook.name} of {configuration.ref}, so Istio's objects{whose} cannot be created or changed.",
+        f"Istiod does not answer webhook {hook.name} of {configuration.ref}: Istio objects{whose} cannot be changed.",
         subject=configuration.ref,
         evidence=[evidence, Evidence(configuration.ref, f"webhooks[{hook.name}].failurePolicy", hook.failure_policy)],
         actions=[
-            look("Look at istiod's pods and endpoints", pods, ADDON),
+            look("List istiod's pods and endpoints", pods, ADDON),
             restart(f"istiod-{revision}", ROOT_NAMESPACE)
             if installed
             else change(
-                f"Remove what revision {revision} has left behind", remove, ADDON, "Istio's objects can be changed"
+                f"Delete the webhook that revision {revision} left behind",
+                remove,
+                ADDON,
+                "Istio objects can be changed",
             ),
         ],
         about=[Involved("revision", revision), Involved("webhook", configuration.name)],

@@ -1,4 +1,4 @@
-"""EG501: the control plane of a mesh revision does not run, or only in part."""
+"""EG501: the control plane of a mesh revision is missing, not ready or partly ready."""
 
 from collections.abc import Iterator
 
@@ -23,29 +23,30 @@ from checks.model.raw_values import text
         "proxy-not-ready": Because(
             "without istiod a proxy gets neither configuration nor certificate", share="revision"
         ),
-        "proxy-configuration-rejected": Because("configuration comes from istiod alone", share="revision"),
-        "istio-validation-down": Because("istiod itself answers the validation webhook", share="revision"),
+        "proxy-configuration-rejected": Because("only istiod sends configuration", share="revision"),
+        "istio-validation-down": Because("istiod answers the validation webhook", share="revision"),
         "admission-webhook-blocks": Because(
-            "istiod itself answers the injection webhook, which refuses pods when nobody answers", share="webhook"
+            "istiod answers the injection webhook, which rejects pods while istiod is down", share="webhook"
         ),
     },
 )
 def istiod_unhealthy(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the Deployment `istiod-<revision>` in aks-istio-system for each revision of the gateway: with no
-    ready replica it fails, with some it warns. It also warns when the autoscaler stands at its maximum and wants more.
+    """What it checks: the Deployment `istiod-<revision>` in aks-istio-system for each revision of the gateway. It fails if
+    no replica is ready, and warns if only some are. It also warns if the autoscaler is at its maximum and needs more
+    replicas.
 
-    Why it matters: without istiod proxies keep what they have, but no new gateway pod can be created (injection fails
-    closed), no restarted proxy gets ready, and no change to Istio's objects arrives.
+    Why it matters: without istiod running proxies keep their configuration, but no new gateway pod can be created
+    (injection fails closed), no restarted proxy becomes ready, and no change to Istio objects takes effect.
 
-    What usually fixes it: what keeps its pods from running: nodes without room, an image that cannot be pulled, an
-    admission webhook. The add-on reconciles the Deployment itself, so do not edit it.
+    What usually fixes it: the reason why its pods do not run: nodes without capacity, an image that cannot be pulled, an
+    admission webhook. Do not edit the Deployment: the add-on reconciles it.
 
-    Source: article, Istio step 2; AKS documentation "Scale the Istio add-on"; domain.md 1.2."""
+    Source: article IST-2; AKS documentation "Scale the Istio add-on"; docs/domain/components.md#istiod."""
     revisions = facts.gateway.revisions
     if not revisions:
-        yield skip(f"Nothing tells which mesh revision {facts.gateway.ref} belongs to.")
+        yield skip(f"The mesh revision of {facts.gateway.ref} is unknown.")
         return
-    well: list[str] = []
+    ready: list[str] = []
     for revision in revisions:
         deployment = facts.get(Deployment, f"istiod-{revision}", ROOT_NAMESPACE)
         if deployment is None or deployment.ready == 0:
@@ -55,16 +56,16 @@ def istiod_unhealthy(facts: Facts) -> Iterator[Observation]:
         elif (limit := _at_limit(facts, revision)) is not None:
             yield _saturated(revision, limit)
         else:
-            well.append(f"{deployment.ref} has {deployment.ready} of {deployment.replicas} replicas ready")
-    if len(well) == len(revisions):
+            ready.append(f"{deployment.ref} has {deployment.ready} of {deployment.replicas} replicas ready")
+    if len(ready) == len(revisions):
         unread = facts.gap(HorizontalPodAutoscaler, ROOT_NAMESPACE)
-        yield healthy("; ".join(well) + (f". Its autoscaler could not be looked at: {unread}." if unread else "."))
+        yield healthy("; ".join(ready) + (f". Its autoscaler is not checked: {unread}." if unread else "."))
 
 
 def _down(facts: Facts, revision: str, deployment: Deployment | None) -> Observation:
     subject = f"Deployment {ROOT_NAMESPACE}/istiod-{revision}"
     if deployment is None:
-        summary = f"{subject} does not exist, so mesh revision {revision} has no control plane."
+        summary = f"{subject} does not exist: mesh revision {revision} has no control plane."
         evidence = [Evidence(subject, "metadata.name", "(not found)", f"istiod-{revision}")]
     else:
         summary = f"{subject} has no ready replica."
@@ -93,13 +94,13 @@ def _partial(facts: Facts, revision: str, deployment: Deployment) -> Observation
 
 
 def _at_limit(facts: Facts, revision: str) -> HorizontalPodAutoscaler | None:
-    """The autoscaler where it may not add replicas that it wants to."""
+    """The autoscaler that is at its maximum and needs more replicas; None if there is none."""
     if facts.gap(HorizontalPodAutoscaler, ROOT_NAMESPACE):
         return None
     for each in facts.in_namespace(HorizontalPodAutoscaler, ROOT_NAMESPACE):
         if each.target == ("Deployment", f"istiod-{revision}") and 0 < each.maximum <= each.current:
             limited = each.condition("ScalingLimited")
-            # TooFewReplicas is the other end: it would like fewer than the minimum.
+            # TooFewReplicas is the opposite limit: the autoscaler needs fewer replicas than the minimum.
             if text(limited, "status") == "True" and text(limited, "reason") != "TooFewReplicas":
                 return each
     return None
@@ -109,7 +110,7 @@ def _saturated(revision: str, limit: HorizontalPodAutoscaler) -> Observation:
     higher = f'{{"spec":{{"maxReplicas":{limit.maximum * 2}}}}}'
     patch = ("patch", "horizontalpodautoscaler", limit.name, "-p", higher)
     return warn(
-        f"{limit.ref} stands at its maximum of {limit.maximum} replicas and wants more.",
+        f"{limit.ref} is at its maximum of {limit.maximum} replicas and needs more.",
         subject=limit.ref,
         evidence=[
             Evidence(limit.ref, "status.currentReplicas", str(limit.current), f"below {limit.maximum}"),
@@ -117,15 +118,15 @@ def _saturated(revision: str, limit: HorizontalPodAutoscaler) -> Observation:
         ],
         actions=[
             look(
-                "Look at istiod's load",
+                "Describe istiod's autoscaler",
                 kubectl("describe", "horizontalpodautoscaler", limit.name, namespace=limit.namespace),
                 SCALE,
             ),
             change(
-                f"Let it go to {limit.maximum * 2}, or narrow what each proxy gets with Sidecar objects and discoverySelectors",
+                f"Patch maxReplicas to {limit.maximum * 2}, or send less to each proxy with Sidecars and discoverySelectors",
                 kubectl(*patch, namespace=limit.namespace),
                 SCALE,
-                "more replicas get ready within a minute",
+                "more replicas are ready within a minute",
             ),
         ],
         about=[Involved("revision", revision)],
@@ -134,7 +135,7 @@ def _saturated(revision: str, limit: HorizontalPodAutoscaler) -> Observation:
 
 
 def _pods(facts: Facts, revision: str) -> Iterator[Evidence]:
-    """What stands in the way of each pod that is not ready, as far as pods can be read."""
+    """Evidence of why each pod is not ready; none if pods are unreadable."""
     if facts.gap(Pod, ROOT_NAMESPACE):
         return
     for pod in facts.in_namespace(Pod, ROOT_NAMESPACE):
@@ -156,15 +157,21 @@ def _about(revision: str) -> list[Involved]:
 def _actions(revision: str, exists: bool) -> list[Action]:
     found = [
         look(
-            "Look at istiod's pods",
+            "List istiod's pods",
             kubectl("get", "pods", "-l", f"app=istiod,istio.io/rev={revision}", "-o", "wide", namespace=ROOT_NAMESPACE),
             ADDON,
         )
     ]
     if not exists:
-        return [*found, look("Look at all control planes", kubectl("get", "deployments", namespace=ROOT_NAMESPACE))]
+        return [
+            *found,
+            look("List the Deployments of all control planes", kubectl("get", "deployments", namespace=ROOT_NAMESPACE)),
+        ]
     found.append(
-        look("Read why", kubectl("describe", "deployment", f"istiod-{revision}", namespace=ROOT_NAMESPACE)),
+        look(
+            "Describe istiod's Deployment",
+            kubectl("describe", "deployment", f"istiod-{revision}", namespace=ROOT_NAMESPACE),
+        ),
     )
-    found.append(look("Read its errors", istiod_log(revision, "error|fatal|panic")))
+    found.append(look("Show istiod's errors", istiod_log(revision, "error|fatal|panic")))
     return [*found, restart(f"istiod-{revision}", ROOT_NAMESPACE)]

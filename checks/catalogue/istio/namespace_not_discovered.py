@@ -1,4 +1,4 @@
-"""EG517: istiod does not look at a namespace in which something that the gateway needs lies."""
+"""EG517: istiod does not discover a namespace with objects that the gateway needs."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ from checks.model.raw_values import labels as read_labels
 
 @check(
     code="EG517",
-    title="Istiod does not look at a namespace that the gateway needs",
+    title="Istiod does not discover a namespace that the gateway needs",
     severity=Severity.BLOCKS,
     article=("IST-4",),
     reads=(*HOST_READS, ServiceEntry, DestinationRule),
@@ -37,39 +37,40 @@ from checks.model.raw_values import labels as read_labels
     },
 )
 def namespace_not_discovered(facts: Facts) -> Iterator[Observation]:
-    """What it checks: `discoverySelectors` of the mesh, for each revision of the gateway, against the labels of the
-    gateway's namespace and of the namespaces in which the only Gateways, VirtualServices, DestinationRules or
-    ServiceEntries for a host lie: one that no selector matches fails. Client namespaces that none matches warn: their
-    sidecars work, but Istio's objects there do not. Without discoverySelectors istiod looks at every namespace.
+    """What it checks: the mesh's `discoverySelectors`, for each revision of the gateway, against the labels of the
+    gateway's namespace and of the namespaces with the only Gateways, VirtualServices, DestinationRules or ServiceEntries
+    for a host. It fails for a namespace that no selector matches. Client namespaces that no selector matches warn: their
+    sidecars work, but Istio objects there have no effect. Without discoverySelectors istiod discovers every namespace.
 
-    Why it matters: istiod ignores all that lies in such a namespace, Services too, as if it did not exist.
+    Why it matters: istiod ignores all objects of a namespace that it does not discover, including Services.
 
-    What usually fixes it: a label on the namespace that a selector matches, or a selector that matches it.
+    What usually fixes it: a label on the namespace that a selector matches, or a selector that matches the namespace.
 
-    Source: AKS documentation "Istio mesh configuration"; Istio's MeshConfig reference; domain.md 5.2.3 and 5.3 B28."""
+    Source: AKS documentation "Istio mesh configuration"; Istio's MeshConfig reference;
+    docs/domain/istio.md#discovery-selectors; docs/domain/istio.md#b28."""
     meshes = [mesh_config(facts, revision) for revision in facts.gateway.revisions or ("",)]
     selecting = [mesh for mesh in meshes if mesh.discovery_selectors]
     found = configuration(facts)
-    unseen: dict[str, _Unseen] = {}
+    undiscovered: dict[str, _Undiscovered] = {}
     if selecting:
         facts.all(Namespace)
         for mesh in selecting:
-            _collect(facts, found, mesh, unseen)
-        yield from (each.finding(facts) for each in unseen.values())
+            _collect(facts, found, mesh, undiscovered)
+        yield from (each.finding(facts) for each in undiscovered.values())
         for mesh in selecting:
-            yield from _clients(facts, mesh, unseen)
+            yield from _clients(facts, mesh, undiscovered)
     settle(facts)
     if not selecting:
-        yield healthy("The mesh has no discoverySelectors, so that istiod looks at every namespace.")
+        yield healthy("The mesh has no discoverySelectors: istiod discovers every namespace.")
         return
     for kind in (Gateway, VirtualService, ServiceEntry, DestinationRule):
         facts.all(kind)
-    if not unseen:
+    if not undiscovered:
         yield healthy("The mesh's discoverySelectors match every namespace that the gateway needs.")
 
 
-class _Unseen:
-    """A namespace that istiod does not look at, what lies there, and the hosts that need it."""
+class _Undiscovered:
+    """A namespace that istiod does not discover, its objects that the gateway needs, and the hosts that need them."""
 
     def __init__(self, name: str, mesh: MeshConfig) -> None:
         self.name = name
@@ -81,8 +82,7 @@ class _Unseen:
         what = ", ".join(list(self.objects)[:3])
         more = f" and {len(self.objects) - 3} more" if len(self.objects) > 3 else ""
         return fail(
-            f"Istiod of {self.mesh.revision} does not look at namespace {self.name}, where {what}{more} lie"
-            f"{'s' if len(self.objects) == 1 else ''}.",
+            f"Istiod {self.mesh.revision} does not discover namespace {self.name}, which has {what}{more}.",
             subject=f"Namespace {self.name}",
             evidence=_evidence(facts, self.name, self.mesh),
             actions=_actions(self.name, self.mesh),
@@ -90,11 +90,11 @@ class _Unseen:
         )
 
 
-def _collect(facts: Facts, found: Configuration, mesh: MeshConfig, unseen: dict[str, _Unseen]) -> None:
-    """Notes the namespaces that this mesh does not see and that are needed."""
+def _collect(facts: Facts, found: Configuration, mesh: MeshConfig, undiscovered: dict[str, _Undiscovered]) -> None:
+    """Adds the needed namespaces that this mesh does not discover."""
 
     def note(namespace: str, ref: str, host: str = "") -> None:
-        each = unseen.setdefault(namespace, _Unseen(namespace, mesh))
+        each = undiscovered.setdefault(namespace, _Undiscovered(namespace, mesh))
         each.objects[ref] = None
         if host:
             each.hosts[host] = None
@@ -107,7 +107,7 @@ def _collect(facts: Facts, found: Configuration, mesh: MeshConfig, unseen: dict[
             note(own, f"Service {own}/{facts.gateway.name}", host)
     for host in hosts:
         for things in _needed(facts, found, host):
-            # One that istiod sees is enough: the others are copies for another mesh.
+            # One discovered object is enough: the others are copies for another mesh.
             if things and not any(discovered(facts, each.namespace, mesh) for each in things):
                 for each in things:
                     note(each.namespace, each.ref, host)
@@ -122,13 +122,13 @@ def _needed(facts: Facts, found: Configuration, host: str) -> Iterator[list[Gate
     yield [*destination_rules(facts).exactly(found.service)]
 
 
-def _clients(facts: Facts, mesh: MeshConfig, unseen: dict[str, _Unseen]) -> Iterator[Observation]:
+def _clients(facts: Facts, mesh: MeshConfig, undiscovered: dict[str, _Undiscovered]) -> Iterator[Observation]:
     asked, _ = asked_client(facts)
     for namespace in (asked,) if asked else injected_namespaces(facts):
-        if namespace in unseen or discovered(facts, namespace, mesh):
+        if namespace in undiscovered or discovered(facts, namespace, mesh):
             continue
         yield warn(
-            f"Istiod of {mesh.revision} does not look at client namespace {namespace}: Istio's objects there have no effect.",
+            f"Istiod {mesh.revision} does not discover client namespace {namespace}: Istio objects there have no effect.",
             subject=f"Namespace {namespace}",
             evidence=_evidence(facts, namespace, mesh),
             actions=_actions(namespace, mesh),
@@ -143,11 +143,13 @@ def _evidence(facts: Facts, namespace: str, mesh: MeshConfig) -> list[Evidence]:
     where = mesh.written[0] if mesh.written else f"mesh configuration of {mesh.revision}"
     return [
         Evidence(f"Namespace {namespace}", "metadata.labels", written or "(none)", wanted),
-        Evidence(where, "data.mesh discoverySelectors", " or ".join(_said(each) for each in mesh.discovery_selectors)),
+        Evidence(
+            where, "data.mesh discoverySelectors", " or ".join(_as_text(each) for each in mesh.discovery_selectors)
+        ),
     ]
 
 
-def _said(selector: Raw) -> str:
+def _as_text(selector: Raw) -> str:
     """A LabelSelector in one line: `team=egress and istio.io/rev Exists`."""
     plain = [f"{key}={value}" for key, value in sorted(read_labels(selector, "matchLabels").items())]
     for each in items(selector, "matchExpressions"):
@@ -169,16 +171,19 @@ def _wanted(mesh: MeshConfig) -> list[str]:
 def _actions(namespace: str, mesh: MeshConfig) -> list[Action]:
     shared = f"istio-shared-configmap-{mesh.revision}"
     found = [
-        look("Look at the namespace's labels", kubectl("get", "namespace", namespace, "--show-labels")),
+        look("Show the namespace's labels", kubectl("get", "namespace", namespace, "--show-labels")),
         look(
-            "Look at the mesh's discoverySelectors",
+            "Show the mesh's discoverySelectors",
             kubectl("get", "configmap", shared, "-o", "yaml", namespace=ROOT_NAMESPACE),
             MESHCFG,
         ),
     ]
-    expect = "istiod sees what lies there within seconds"
+    expect = "istiod discovers the namespace within seconds"
     if wanted := _wanted(mesh):
         command = kubectl("label", "namespace", namespace, *wanted[0].split(","))
-        return [*found, change("Let istiod look at the namespace", command, MESHCFG, expect)]
+        return [*found, change("Label the namespace so that a discovery selector matches it", command, MESHCFG, expect)]
     edit = kubectl("edit", "configmap", shared, namespace=ROOT_NAMESPACE)
-    return [*found, change("Add a selector that matches the namespace", edit, MESHCFG, expect)]
+    return [
+        *found,
+        change("Edit the mesh configuration: add a selector that matches the namespace", edit, MESHCFG, expect),
+    ]

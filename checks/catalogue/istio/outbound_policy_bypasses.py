@@ -1,4 +1,4 @@
-"""EG514: sidecars let requests to unknown hosts go past the gateway."""
+"""EG514: requests to unknown hosts bypass the gateway because sidecars allow them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,47 +17,46 @@ from checks.istio.route.workloads import living, scopes
 from checks.model.commands import ISTIO_EGW, MESHCFG, TSG, disrupt, kubectl, kubectl_apply, look
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, healthy, warn
 
-BLOCKS = {"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}}
+_REGISTRY_ONLY = {"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}}
 
 
 @check(
     code="EG514",
-    title="Requests to unknown hosts leave past the gateway",
+    title="Requests to unknown hosts bypass the gateway",
     severity=Severity.RISKS,
     article=("SEG-4",),
     reads=(Sidecar, ConfigMap, Pod),
 )
 def outbound_policy_bypasses(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the outbound traffic policy that holds for each client namespace: its Sidecar's, else the mesh's,
-    for each revision of the gateway. ALLOW_ANY (also when nothing is set) warns, REGISTRY_ONLY passes. An empty block
-    means REGISTRY_ONLY.
+    """What it checks: the outbound traffic policy of each client namespace, for each revision of the gateway: its
+    Sidecar's, otherwise the mesh's. ALLOW_ANY warns, also as the default; REGISTRY_ONLY passes. An empty block means
+    REGISTRY_ONLY.
 
-    Why it matters: with ALLOW_ANY a host that no ServiceEntry and no route knows is reached directly, and the request
-    carries the node's outbound address and not the gateway's: an allow-list at the other end then refuses it, or
-    traffic leaves that nobody wanted to let out. A missing ServiceEntry goes unnoticed.
+    Why it matters: with ALLOW_ANY a host without a ServiceEntry and a route is reached directly, from the node's outbound
+    address instead of the gateway's. An allow-list at the destination then rejects the request, or traffic leaves the
+    cluster that is not intended to. A missing ServiceEntry is not noticed.
 
-    What usually fixes it: REGISTRY_ONLY in the shared ConfigMap, once every host that is needed has a ServiceEntry. The
-    article's static gateway step 4 sets ALLOW_ANY for a test: set it back afterwards (newer documentation does not ask
-    for it).
+    What usually fixes it: REGISTRY_ONLY in the shared ConfigMap, when every needed host has a ServiceEntry. The article's
+    static gateway step 4 sets ALLOW_ANY for a test: revert it afterwards (newer documentation does not require it).
 
-    Source: article, static gateway step 4; AKS documentation "Istio mesh configuration"; domain.md 5.2.8."""
+    Source: article SEG-4; AKS documentation "Istio mesh configuration"; docs/domain/istio.md#outbound-traffic-policy."""
     facts.all(Sidecar)
     namespaces = client_namespaces(facts)
     about = (facts.gateway.revisions, namespaces, facts.question.client)
     found = facts.once("outbound policies", lambda window: _policies(window, namespaces), about)
-    # The mesh's default is ALLOW_ANY: unread settings must not be taken for it.
+    # The mesh's default is ALLOW_ANY: unreadable settings must not count as the default.
     settle(facts)
     for bypass in found.allowing.values():
         yield _bypassing(facts, bypass)
     facts.all(Pod)
     if not found.allowing:
         deciding = ", ".join(sorted(found.strict))
-        yield healthy(f"Sidecars refuse hosts that they do not know (REGISTRY_ONLY), by {deciding}.")
+        yield healthy(f"Sidecars reject requests to unknown hosts (REGISTRY_ONLY in {deciding}).")
 
 
 @dataclass(slots=True)
 class _Bypass:
-    """An object by which sidecars let unknown hosts pass: a Sidecar, or a revision's mesh configuration."""
+    """An object with ALLOW_ANY, a Sidecar or a revision's mesh configuration, and the namespaces that it applies to."""
 
     sidecar: Sidecar | None
     mesh: MeshConfig
@@ -69,7 +68,7 @@ class _Policies:
     allowing: dict[str, _Bypass] = field(default_factory=dict)
     """By the reference of the Sidecar, or the revision."""
     strict: set[str] = field(default_factory=set)
-    """The objects that say REGISTRY_ONLY."""
+    """The objects with REGISTRY_ONLY."""
 
 
 def _policies(facts: Facts, namespaces: tuple[str, ...]) -> _Policies:
@@ -92,7 +91,7 @@ def _policies(facts: Facts, namespaces: tuple[str, ...]) -> _Policies:
 
 
 def revisions(facts: Facts, namespace: str) -> frozenset[str]:
-    """The mesh revisions of the namespace's sidecars; empty where it has none yet."""
+    """The mesh revisions of the namespace's sidecars; empty if it has none."""
 
     def build(window: Facts) -> dict[str, frozenset[str]]:
         found: dict[str, set[str]] = {}
@@ -113,20 +112,20 @@ def _bypassing(facts: Facts, bypass: _Bypass) -> Observation:
         actions = [
             show(sidecar),
             disrupt(
-                "Refuse unknown hosts there, once every needed host has a ServiceEntry",
-                patched(sidecar, {"spec": BLOCKS}),
+                f"Patch {sidecar.ref} to REGISTRY_ONLY when every needed host has a ServiceEntry; other requests then fail",
+                patched(sidecar, {"spec": _REGISTRY_ONLY}),
                 ISTIO_EGW,
-                "requests to hosts without a ServiceEntry end in 502",
+                "requests to hosts without a ServiceEntry get 502",
             ),
         ]
     else:
         resource = f"ConfigMap {ROOT_NAMESPACE}/{_shared(mesh)}"
         field_, written = "data.mesh outboundTrafficPolicy.mode", mesh.outbound_policy
         if mesh.raw.get("outboundTrafficPolicy") is None:
-            written += f" by default, {'for it holds no YAML mapping' if mesh.malformed else 'for nothing is set'}"
-        actions = [*_seen(facts, names), *_mesh_actions(facts, mesh)]
+            written += f" by default: {'the ConfigMap has no YAML mapping' if mesh.malformed else 'not set'}"
+        actions = [*_show_bypassing(facts, names), *_mesh_actions(facts, mesh)]
     return warn(
-        f"Sidecars of {who} send requests to hosts that they do not know past the gateway ({written}).",
+        f"Requests from {who} to unknown hosts bypass the gateway ({written}).",
         subject=resource,
         evidence=[Evidence(resource, field_, written, "REGISTRY_ONLY")],
         actions=actions,
@@ -134,11 +133,11 @@ def _bypassing(facts: Facts, bypass: _Bypass) -> Observation:
     )
 
 
-def _seen(facts: Facts, namespaces: list[str]) -> Iterator[Action]:
+def _show_bypassing(facts: Facts, namespaces: list[str]) -> Iterator[Action]:
     pods = (pod for name in namespaces for pod in living(facts.readable(Pod, name)) if is_sidecar(pod))
     if (pod := next(pods, None)) is not None:
         command = kubectl("logs", pod.name, "-c", "istio-proxy", "--tail=500", namespace=pod.namespace)
-        yield look("Find requests that went past the gateway", f"{command} | grep PassthroughCluster", TSG)
+        yield look("Show requests that bypassed the gateway", f"{command} | grep PassthroughCluster", TSG)
 
 
 def _shared(mesh: MeshConfig) -> str:
@@ -149,7 +148,7 @@ def _mesh_actions(facts: Facts, mesh: MeshConfig) -> list[Action]:
     name = _shared(mesh)
     found = facts.get(ConfigMap, name, ROOT_NAMESPACE)
     actions = [
-        look("Look at the mesh's settings", kubectl("get", "configmap", name, "-o", "yaml", namespace=ROOT_NAMESPACE)),
+        look("Show the mesh configuration", kubectl("get", "configmap", name, "-o", "yaml", namespace=ROOT_NAMESPACE)),
     ]
     own = None
     if found is not None and found.ref not in mesh.malformed:
@@ -161,15 +160,15 @@ def _mesh_actions(facts: Facts, mesh: MeshConfig) -> list[Action]:
             "data:\n  mesh: |\n    outboundTrafficPolicy:\n      mode: REGISTRY_ONLY"
         )
     elif isinstance(own, dict):
-        settings = yaml.safe_dump({**own, **BLOCKS}, default_flow_style=False, sort_keys=False)
+        settings = yaml.safe_dump({**own, **_REGISTRY_ONLY}, default_flow_style=False, sort_keys=False)
         command = patched(found, {"data": {"mesh": settings}})
     return [
         *actions,
         disrupt(
-            "Refuse unknown hosts in the whole mesh, once every needed host has a ServiceEntry (if ALLOW_ANY was set "
-            "for the article's static gateway step 4, this sets it back)",
+            "Patch the mesh to REGISTRY_ONLY when every needed host has a ServiceEntry; other requests then fail (reverts "
+            "ALLOW_ANY of the article's static gateway step 4)",
             command,
             MESHCFG,
-            "requests to hosts without a ServiceEntry end in 502",
+            "requests to hosts without a ServiceEntry get 502",
         ),
     ]

@@ -1,4 +1,4 @@
-"""EG508."""
+"""EG508: no ServiceEntry declares a destination to the proxies that need it."""
 
 from collections.abc import Iterator
 
@@ -15,26 +15,27 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
 
 @check(
     code="EG508",
-    title="No ServiceEntry makes the destination known to the proxies that need it",
+    title="No ServiceEntry for the destination is visible to the proxies that need it",
     severity=Severity.BLOCKS,
     article=("IST-4",),
     reads=(*HOST_READS, ServiceEntry),
     explains={
         "virtual-service-route-broken": Because(
-            "a route to a host that no visible ServiceEntry declares ends at an unknown destination",
+            "the destination of a route is unknown if no visible ServiceEntry declares it",
             share="destination",
         ),
     },
 )
 def service_entry_missing(facts: Facts) -> Iterator[Observation]:
-    """What it checks: for every external host that the gateway carries, whether the gateway's namespace gets a
-    ServiceEntry for the destination, and every client namespace that gets the route one for the host. A wildcard counts.
-    One that exists but is not exported to them, or lies in a namespace that istiod does not look at, fails, too.
+    """What it checks: for every external host that is routed through the gateway, whether a ServiceEntry for the
+    destination is visible to the gateway's namespace, and one for the host to every client namespace with the route. A
+    wildcard counts. It also fails if the ServiceEntry exists but is not exported to them, or is in a namespace that istiod
+    does not discover.
 
-    Why it matters: the gateway answers 503 (NC, no cluster) for a destination that it does not know; a sidecar answers
-    502 with REGISTRY_ONLY, and with ALLOW_ANY sends the request past the gateway.
+    Why it matters: the gateway answers 503 (NC, no cluster) for an unknown destination. A sidecar answers 502 with
+    REGISTRY_ONLY; with ALLOW_ANY the request bypasses the gateway.
 
-    What usually fixes it: create the ServiceEntry with resolution DNS, or export it to the namespaces that need it.
+    What usually fixes it: creating the ServiceEntry with resolution DNS, or exporting it to the namespaces that need it.
 
     Source: article IST-4; Istio's ServiceEntry reference."""
     facts.all(ServiceEntry)
@@ -42,39 +43,43 @@ def service_entry_missing(facts: Facts) -> Iterator[Observation]:
     hosts = judged(facts)
     for host in hosts:
         for lacking in unseen(facts, found, host):
-            yield _missing(facts, found, host, lacking) if not lacking.hidden else _hidden(facts, found, host, lacking)
+            yield (
+                _missing(facts, found, host, lacking)
+                if not lacking.hidden
+                else _not_exported(facts, found, host, lacking)
+            )
     facts.all(VirtualService)
     if not hosts:
         yield skip(nothing_configured(facts))
         return
     settle(facts)
-    yield healthy(f"Every proxy that needs one has a ServiceEntry for {_named(hosts)}.")
+    yield healthy(f"A ServiceEntry for {_named(hosts)} is visible to every proxy that needs it.")
 
 
 def _named(hosts: tuple[str, ...]) -> str:
     return ", ".join(hosts[:3]) + (f" and {len(hosts) - 3} more hosts" if len(hosts) > 3 else "")
 
 
-def _concerned(host: str, lacking: Unseen) -> list[Involved]:
+def _about(host: str, lacking: Unseen) -> list[Involved]:
     return [*about({host, lacking.host}), Involved("destination", lacking.host)]
 
 
 def _missing(facts: Facts, found: Configuration, host: str, lacking: Unseen) -> Observation:
-    carried = "" if lacking.host == host else f", where {facts.gateway.ref} is to send requests to {host}"
+    use = "" if lacking.host == host else f", to which {facts.gateway.ref} sends requests for {host}"
     return fail(
-        f"There is no ServiceEntry for {lacking.host}{carried}.",
+        f"No ServiceEntry declares {lacking.host}{use}.",
         subject=f"host {lacking.host}",
         evidence=[
             Evidence("serviceentries.networking.istio.io", "spec.hosts", "(none)", lacking.host),
             *(Evidence(each.ref, "spec.hosts", ", ".join(each.hosts)) for each in found.routes if host in each.hosts),
         ],
-        actions=[look("See all ServiceEntries", listed(ServiceEntry)), _create(facts, found, host, lacking.host)],
-        about=_concerned(host, lacking),
+        actions=[look("List all ServiceEntries", listed(ServiceEntry)), _create(facts, found, host, lacking.host)],
+        about=_about(host, lacking),
     )
 
 
 def _create(facts: Facts, found: Configuration, host: str, name: str) -> Action:
-    """The ServiceEntry that the host's servers and rules ask for (AKS's how-to)."""
+    """Creates the ServiceEntry that the host's servers and rules need (AKS how-to)."""
     passes = any(s.kind.routes == "tls" for s in found.servers_for(host))
     ports = {443: "TLS"} if passes else {80: "HTTP"}
     for number in destinations(facts, found, host).get(name, ()):
@@ -88,32 +93,41 @@ def _create(facts: Facts, found: Configuration, host: str, name: str) -> Action:
     if name.startswith("*."):
         spec["endpoints"] = [{"address": f"www.{name.removeprefix('*.')}"}]
     command = applied(manifest("ServiceEntry", object_name(name), facts.gateway.namespace, spec))
-    return change(f"Declare {name}", command, TSG, "the proxies know the host within seconds")
+    return change(
+        f"Create a ServiceEntry for {name}", command, TSG, "the host is visible to the proxies within seconds"
+    )
 
 
-def _hidden(facts: Facts, found: Configuration, host: str, lacking: Unseen) -> Observation:
+def _not_exported(facts: Facts, found: Configuration, host: str, lacking: Unseen) -> Observation:
     entry = lacking.hidden[0]
-    blind = [facts.gateway.namespace] if lacking.at_gateway else []
-    blind += [name for group in lacking.clients for name in group.members]
+    namespaces = [facts.gateway.namespace] if lacking.at_gateway else []
+    namespaces += [name for group in lacking.clients for name in group.members]
     who = [str(facts.gateway.ref)] if lacking.at_gateway else []
     who += [f"clients in {' and in '.join(str(each) for each in lacking.clients)}"] if lacking.clients else []
     unseen_by = " and ".join(who)
     if not discovered(facts, entry.namespace, found.mesh):
         return fail(
-            f"{entry.ref} declares {lacking.host}, but istiod does not look at namespace {entry.namespace}.",
+            f"Istiod does not discover namespace {entry.namespace}, whose {entry.ref} declares {lacking.host}.",
             subject=f"host {lacking.host}",
-            evidence=[Evidence(found.mesh.written[0], "data.mesh", "discoverySelectors", f"match {entry.namespace}")],
-            actions=[look("See all ServiceEntries", listed(ServiceEntry)), show(entry)],
-            about=[*_concerned(host, lacking), Involved("namespace", entry.namespace)],
+            evidence=[
+                Evidence(
+                    found.mesh.written[0],
+                    "data.mesh",
+                    "discoverySelectors",
+                    f"a selector that matches {entry.namespace}",
+                )
+            ],
+            actions=[look("List all ServiceEntries", listed(ServiceEntry)), show(entry)],
+            about=[*_about(host, lacking), Involved("namespace", entry.namespace)],
         )
     default = "" if entry.export_to else f" by the mesh's default ({written(export_of(entry, found.mesh))})"
     return fail(
-        f"{entry.ref} declares {lacking.host}, but is not exported{default} to {unseen_by}.",
+        f"{entry.ref} for {lacking.host} is not exported{default} to {unseen_by}.",
         subject=f"host {lacking.host}",
         evidence=[
-            Evidence(each.ref, "spec.exportTo", written(each.export_to), f"* or {', '.join(blind[:5])}")
+            Evidence(each.ref, "spec.exportTo", written(each.export_to), f"* or {', '.join(namespaces[:5])}")
             for each in lacking.hidden
         ],
-        actions=[show(entry), export_also(entry, blind)],
-        about=_concerned(host, lacking),
+        actions=[show(entry), export_also(entry, namespaces)],
+        about=_about(host, lacking),
     )

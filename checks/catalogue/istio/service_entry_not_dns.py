@@ -1,4 +1,4 @@
-"""EG509."""
+"""EG509: the ServiceEntry of a destination does not have resolution DNS."""
 
 from collections.abc import Iterator
 
@@ -14,33 +14,34 @@ from checks.istio.route.visibility import settle
 from checks.model.commands import SCALE, TSG, change
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
 
-WORKS = {
-    "STATIC": "its addresses are fixed in the object and go stale when the destination moves",
-    "DNS_ROUND_ROBIN": "it uses one address of the answer at a time",
-    "DYNAMIC_DNS": "it resolves each name when it is asked for, which the add-on's documentation does not cover",
+_ALSO_WORK = {
+    "STATIC": "the addresses in the object are fixed and become outdated when the destination changes",
+    "DNS_ROUND_ROBIN": "the proxy uses one address of the DNS answer at a time",
+    "DYNAMIC_DNS": "the proxy resolves each name on request, which the add-on's documentation does not cover",
 }
-"""Resolutions that route, too, but that the article does not use."""
+"""Resolutions that also work, but that the article does not use."""
 
 
 @check(
     code="EG509",
-    title="The ServiceEntry of a destination is not resolved by DNS",
+    title="The ServiceEntry of a destination does not use DNS resolution",
     severity=Severity.BLOCKS,
     article=("IST-4",),
     reads=(*HOST_READS, ServiceEntry),
 )
 def service_entry_not_dns(facts: Facts) -> Iterator[Observation]:
-    """What it checks: `spec.resolution` of the ServiceEntry that the gateway uses for each destination. DNS passes; NONE,
-    which is also what an absent field means, fails; STATIC, DNS_ROUND_ROBIN and DYNAMIC_DNS warn. A wildcard host passes
-    with DNS and endpoints; without endpoints there is nothing to resolve, and it fails. Several ServiceEntries for one
-    host that disagree warn, because which of them wins is not certain.
+    """What it checks: `spec.resolution` of the ServiceEntry that the gateway uses for each destination. DNS passes. NONE,
+    also the default, fails. STATIC, DNS_ROUND_ROBIN and DYNAMIC_DNS warn. A wildcard host passes with DNS and endpoints;
+    without endpoints it fails, because DNS cannot resolve a wildcard. Several different ServiceEntries for one host warn,
+    because it is not certain which one a proxy uses.
 
-    Why it matters: with NONE a proxy sends to the address that the client dialled; at the gateway that is the gateway
-    itself, so requests loop and end in 503.
+    Why it matters: with NONE a proxy sends a request to the address that the client dialed. At the gateway this is the
+    gateway itself: requests loop and get 503.
 
-    What usually fixes it: set `resolution: DNS`.
+    What usually fixes it: `resolution: DNS`.
 
-    Source: article IST-4; AKS's page on scaling the mesh, which recommends NONE elsewhere and DNS for egress gateways."""
+    Source: article IST-4; AKS documentation "Scale the Istio add-on", which recommends NONE in general and DNS for egress
+    gateways."""
     facts.all(ServiceEntry)
     found = configuration(facts)
     hosts = judged(facts)
@@ -56,9 +57,9 @@ def service_entry_not_dns(facts: Facts) -> Iterator[Observation]:
     if not hosts:
         yield skip(nothing_configured(facts))
     elif not known:
-        yield skip(f"There is no ServiceEntry that {facts.gateway.ref} sees (service-entry-missing).")
+        yield skip(f"No ServiceEntry is visible to {facts.gateway.ref} (service-entry-missing).")
     else:
-        yield healthy(f"What {facts.gateway.ref} sends to is resolved by DNS.")
+        yield healthy(f"All destinations of {facts.gateway.ref} use DNS resolution.")
 
 
 def _judge(host: str, name: str, entries: tuple[Entry, ...], ports: set[int]) -> Observation | None:
@@ -69,7 +70,7 @@ def _judge(host: str, name: str, entries: tuple[Entry, ...], ports: set[int]) ->
     if entry.resolution == "NONE":
         given = "NONE" if "resolution" in entry.raw.get("spec", {}) else "not set, which means NONE"
         return fail(
-            f"The resolution of {entry.ref} for {name} is {given}: the gateway sends such requests to itself.",
+            f"Resolution of {entry.ref} for {name} is {given}: the gateway sends such requests to itself.",
             subject=subject,
             evidence=evidence,
             actions=[show(entry), _resolve(used)],
@@ -77,16 +78,18 @@ def _judge(host: str, name: str, entries: tuple[Entry, ...], ports: set[int]) ->
         )
     if entry.resolution == "DNS" and is_wildcard(used.host) and not entry.endpoints:
         return fail(
-            f"{entry.ref} is to resolve {used.host} by DNS, but a wildcard is no name that DNS can resolve.",
+            f"{entry.ref} has resolution DNS for the wildcard {used.host}, which DNS cannot resolve.",
             subject=subject,
-            evidence=[Evidence(entry.ref, "spec.endpoints", "(none)", "an address that answers for all names")],
+            evidence=[
+                Evidence(entry.ref, "spec.endpoints", "(none)", "an address that serves all names of the wildcard")
+            ],
             actions=[show(entry), _resolve(used)],
             about=hosts,
         )
     if entry.resolution != "DNS":
-        why = WORKS.get(entry.resolution, "Istio's documentation does not name it")
+        why = _ALSO_WORK.get(entry.resolution, "not a value of Istio's documentation")
         return warn(
-            f"The resolution of {entry.ref} for {name} is {entry.resolution}: {why}.",
+            f"Resolution of {entry.ref} for {name} is {entry.resolution}: {why}.",
             subject=subject,
             evidence=evidence,
             actions=[show(entry), _resolve(used)],
@@ -94,21 +97,21 @@ def _judge(host: str, name: str, entries: tuple[Entry, ...], ports: set[int]) ->
         )
     if differing := conflicts(entries):
         return warn(
-            f"{len(entries)} ServiceEntries declare {name} and differ in {', '.join(differing)}: "
-            f"{entry.ref} is used here, and which one others use is not certain.",
+            f"{len(entries)} ServiceEntries for {name} differ in {', '.join(differing)}: the gateway uses {entry.ref}, other "
+            "proxies may use another.",
             subject=subject,
             evidence=evidence,
-            actions=[*(show(each.entry) for each in entries[:3]), _agree(entries)],
+            actions=[*(show(each.entry) for each in entries[:3]), _unify(entries)],
             about=hosts,
         )
     return None
 
 
 def _evidence(each: Entry) -> Evidence:
-    return Evidence(each.ref, "spec.resolution", _given(each.entry), "DNS")
+    return Evidence(each.ref, "spec.resolution", _resolution(each.entry), "DNS")
 
 
-def _given(entry: ServiceEntry) -> str:
+def _resolution(entry: ServiceEntry) -> str:
     return entry.resolution if "resolution" in entry.raw.get("spec", {}) else "(not set: NONE)"
 
 
@@ -119,13 +122,13 @@ def _resolve(used: Entry) -> Action:
     elif used.entry.resolution == "STATIC":
         spec["endpoints"] = None
     return change(
-        f"Let {used.entry.ref} be resolved by DNS",
+        f"Patch {used.entry.ref} to resolution DNS",
         patched(used.entry, {"spec": spec}),
         TSG if used.entry.resolution == "NONE" else SCALE,
         "the gateway resolves the host itself within seconds",
     )
 
 
-def _agree(entries: tuple[Entry, ...]) -> Action:
+def _unify(entries: tuple[Entry, ...]) -> Action:
     other = next(each.entry for each in reversed(entries))
-    return change(f"Keep one of them, or make them alike; the youngest is {other.ref}")
+    return change(f"Keep one of the ServiceEntries, or give them equal fields; the newest is {other.ref}")

@@ -1,4 +1,4 @@
-"""EG510."""
+"""EG510: the TLS settings of the two sides of a hop do not match."""
 
 from collections.abc import Iterator
 
@@ -18,57 +18,58 @@ from checks.model.findings import Action, Evidence, Observation, Severity, fail,
 
 @check(
     code="EG510",
-    title="The two sides of a hop do not speak the same TLS",
+    title="TLS settings do not match on a hop through the gateway",
     severity=Severity.BLOCKS,
     article=("IST-5", "IST-6"),
     reads=ROUTE_READS,
 )
 def tls_contract_broken(facts: Facts) -> Iterator[Observation]:
-    """What it checks: for each host, the DestinationRule that counts at sidecars for the gateway's Service against the
-    Gateway's server, and the one that counts at the gateway for the destination against the destination's port. Looked up
-    as istiod does: the proxy's own namespace, then the host's, then the root namespace; oldest first; settings of a port
-    replace those above them. It warns of insecureSkipVerify, of a credential that also reaches sidecars, and of rules of
-    which only the oldest counts.
+    """What it checks: for each host, the DestinationRule that applies at sidecars for the gateway's Service against the
+    Gateway's server, and the one that applies at the gateway for the destination against the destination's port. The lookup
+    is istiod's: the proxy's own namespace, the host's, the root namespace; oldest first; settings of a port replace those
+    of the whole rule. It warns about insecureSkipVerify, about a credential that also reaches sidecars, and about several
+    rules of which only the oldest applies.
 
-    Why it matters: gateways get no automatic mesh TLS. Plain text into TLS, TLS into plain text and TLS in TLS all end in
-    503, 400 or reset connections.
+    Why it matters: gateways get no automatic mutual TLS. Plain text to a TLS port, TLS to a plain text port and TLS in TLS
+    get 503, 400 or a reset connection.
 
-    What usually fixes it: the `tls` block that the finding names, on the side that lacks it or has it too much.
+    What usually fixes it: the `tls` block that the finding names: added on the side that lacks it, or removed.
 
-    Source: article IST-5 and IST-6; Istio's pages on egress TLS origination; domain.md 5.2.7 to 5.2.9."""
+    Source: article IST-5 and IST-6; Istio's pages on egress TLS origination; docs/domain/istio.md#tls-contract;
+    docs/domain/istio.md#tls-origination."""
     for kind in (Gateway, VirtualService, DestinationRule, ServiceEntry):
         facts.all(kind)
     found = configuration(facts)
-    ways = [passage(facts, host) for host in judged(facts)]
-    broken = [each for way in ways for each in hops(facts, found, way)]
+    paths = [passage(facts, host) for host in judged(facts)]
+    broken = [each for path in paths for each in hops(facts, found, path)]
     for each in broken:
-        yield _told(facts, found, each)
+        yield _finding(facts, found, each)
     settle(facts)
     if broken:
         return
-    if not ways:
+    if not paths:
         yield skip(nothing_configured(facts))
-    elif not any(way.crossings or way.exits for way in ways):
-        yield skip("No host gets as far as a hop to compare (virtual-service-route-broken).")
+    elif not any(path.crossings or path.exits for path in paths):
+        yield skip("No host is routed through a hop to compare (virtual-service-route-broken).")
     else:
-        yield healthy(f"Both sides speak the same on each hop through {facts.gateway.ref}.")
+        yield healthy(f"TLS settings match on every hop through {facts.gateway.ref}.")
 
 
 def _rule(broken: TlsBreak) -> str:
-    """The setting that decides, in words."""
+    """The deciding setting, as part of a sentence."""
     if broken.tls is not None:
         return f"{broken.tls.path} of {broken.tls.rule.ref}"
     if broken.used is None:
         return "no DestinationRule"
     dropped = broken.used.dropped(broken.port, broken.subset)
     if dropped:
-        return f"{dropped} of {broken.used.policy[0].ref}, which replaces the tls above it,"
+        return f"{dropped} of {broken.used.policy[0].ref}, which replaces the tls of the whole rule,"
     return broken.used.rules[0].ref
 
 
 def _sentence(facts: Facts, broken: TlsBreak) -> str:
     meaning, server, tls, rule = MEANINGS[broken.fault], broken.server, broken.tls, _rule(broken)
-    said = meaning.sentence.format(
+    sentence = meaning.sentence.format(
         host=broken.host,
         name=broken.name,
         port=broken.port,
@@ -77,16 +78,16 @@ def _sentence(facts: Facts, broken: TlsBreak) -> str:
         wanted=server.server.tls_mode if server else "TLS",
         sni=(tls.sni if tls else "") or "none",
         rule=rule,
-        plain=f"{rule} lets sidecars speak plain text"
+        plain=f"{rule} makes sidecars send plain text"
         if broken.used
-        else "without a DestinationRule sidecars speak plain text",
-        unset=f"{rule} sets no TLS there" if broken.used else "no DestinationRule that counts there sets TLS",
+        else "without a DestinationRule sidecars send plain text",
+        unset=f"{rule} sets no TLS" if broken.used else "no DestinationRule that applies at the gateway sets TLS",
         gateway=facts.gateway.ref,
     )
-    said = said[:1].upper() + said[1:] if said.startswith(facts.gateway.ref) else said
+    sentence = sentence[:1].upper() + sentence[1:] if sentence.startswith(facts.gateway.ref) else sentence
     if broken.clients:
-        said += f" for clients in {' and in '.join(str(each) for each in broken.clients[:3])}"
-    return f"{said}: {meaning.seen}." if meaning.seen else f"{said}."
+        sentence += f" for clients in {' and in '.join(str(each) for each in broken.clients[:3])}"
+    return f"{sentence}: {meaning.seen}." if meaning.seen else f"{sentence}."
 
 
 def _evidence(broken: TlsBreak) -> list[Evidence]:
@@ -99,7 +100,7 @@ def _evidence(broken: TlsBreak) -> list[Evidence]:
         field = used.dropped(broken.port, broken.subset) or "spec.trafficPolicy"
         first = Evidence(used.policy[0].ref, f"{field}.tls", "(not set)", expected)
     else:
-        first = Evidence("destinationrules.networking.istio.io", "spec.host", "(none that counts)", broken.name)
+        first = Evidence("destinationrules.networking.istio.io", "spec.host", "(none that applies)", broken.name)
     found = [first]
     if server is not None and broken.leaving is None:
         found.append(Evidence(server.gateway.ref, f"{server.path}.tls.mode", server.server.tls_mode or "(none)"))
@@ -119,7 +120,7 @@ def _left_out(rule: DestinationRule) -> Evidence:
         selector = ", ".join(f"{key}={value}" for key, value in sorted(rule.workload_selector.items()))
         return Evidence(rule.ref, "spec.workloadSelector", selector, "the proxy's labels, or none")
     return Evidence(
-        rule.ref, "spec.exportTo", written(rule.export_to), "not used: in another namespace, or not exported"
+        rule.ref, "spec.exportTo", written(rule.export_to), "(not used: in another namespace, or not exported)"
     )
 
 
@@ -137,7 +138,7 @@ def _expected(broken: TlsBreak) -> str:
         case TlsFault.PLAIN_TO_TLS | TlsFault.MESH_TLS_OUTSIDE:
             return "SIMPLE or MUTUAL"
         case TlsFault.TLS_TO_PLAIN:
-            return "on a TLS port only"
+            return "only on a TLS port"
         case TlsFault.UNVERIFIED:
             return "without insecureSkipVerify"
         case TlsFault.CREDENTIAL_AT_SIDECARS:
@@ -146,7 +147,7 @@ def _expected(broken: TlsBreak) -> str:
             return "one rule"
 
 
-def _told(facts: Facts, found: Configuration, broken: TlsBreak) -> Observation:
+def _finding(facts: Facts, found: Configuration, broken: TlsBreak) -> Observation:
     observe = warn if broken.warns else fail
     hosts = {broken.host} | ({broken.name} if broken.leaving is not None else set())
     return observe(
@@ -163,7 +164,7 @@ def _actions(facts: Facts, found: Configuration, broken: TlsBreak) -> list[Actio
     title = MEANINGS[broken.fault].fix.format(wanted=wanted)
     url = ISTIO_TLSO if broken.leaving is not None else ISTIO_EGW
     shown = list(dict.fromkeys((*(broken.used.rules if broken.used else ()), *broken.others)))
-    looks = [show(each) for each in shown[:3]] or [look("All DestinationRules", listed(DestinationRule))]
-    expect = "new connections get through within seconds"
+    looks = [show(each) for each in shown[:3]] or [look("List all DestinationRules", listed(DestinationRule))]
+    expect = "new connections succeed within seconds"
     changes = [change(title, each.command, url, expect) for each in repair(facts, found, broken)]
     return [*looks, *(changes or [change(title, "", url)])]

@@ -1,4 +1,4 @@
-"""EG521: a proxy of the gateway gets no workload certificate."""
+"""EG521: a proxy of the gateway does not get a workload certificate."""
 
 from collections.abc import Iterator
 
@@ -8,14 +8,14 @@ from checks.facts.logs import LogText, ProxyLog
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.knowledge.istio_logs import certificate_trouble
+from checks.knowledge.istio_logs import certificate_failure
 from checks.model.commands import PLUGIN_CA, az_aks, change, istiod_log, kubectl, look
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 
 
 @check(
     code="EG521",
-    title="The workload certificate cannot be made",
+    title="A proxy does not get its workload certificate",
     severity=Severity.BLOCKS,
     hop="egress gateway",
     article=("IST-2",),
@@ -26,27 +26,27 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
 )
 def workload_certificate_failing(facts: Facts) -> Iterator[Observation]:
     """What it checks: the newest line about certificates in each proxy's log. A failure (`failed to warm certificate`, a
-    CSR that was not signed) with a pod that is not ready fails; with a ready pod, whose old certificate still serves,
-    it warns. Where istiod of the revision has no ready replica, that is the reason, and this is skipped. Skipped while
-    no proxy has ever started.
+    CSR that was not signed) fails if the pod is not ready. It warns if the pod is ready, because its old certificate is
+    still valid. It does not apply if istiod of the revision has no ready replica, which is then the cause, or while no
+    proxy has ever started.
 
-    Why it matters: without a certificate a proxy gets no configuration and cannot speak mutual TLS with sidecars;
-    certificates live for a day, so a failing renewal becomes an outage within hours.
+    Why it matters: without a certificate a proxy gets no configuration and cannot use mutual TLS with sidecars.
+    Certificates are valid for a day, so a failing renewal becomes an outage within hours.
 
-    What usually fixes it: the certificate authority: the plugged-in CA's secrets in the key vault, the add-on's access
-    to it, an expired intermediate certificate, or clocks that disagree.
+    What usually fixes it: the certificate authority: the secrets of the plugged-in CA in the key vault, the add-on's access
+    to it, an expired intermediate certificate, or nodes with different clocks.
 
-    Source: article, Istio step 2; AKS documentation "Plug in CA certificates"; domain.md 5.6."""
+    Source: article IST-2; AKS documentation "Plug in CA certificates"; docs/domain/istio.md#log-lines."""
     pods = [pod for pod in facts.pods() if pod.proxy is not None and pod.proxy.started]
     if not pods:
-        yield skip(f"No proxy of {facts.gateway.ref} has ever started (gateway-pods-not-running says why).")
+        yield skip(f"No proxy of {facts.gateway.ref} has ever started (gateway-pods-not-running).")
         return
     logs = {log.key: log for log in facts.readable(ProxyLog, facts.gateway.namespace)}
     without_istiod: set[str] = set()
     found = False
     for pod in pods:
         log = logs.get(pod.key)
-        line = certificate_trouble(log) if log is not None else None
+        line = certificate_failure(log) if log is not None else None
         if log is None or line is None:
             continue
         if _istiod_down(facts, pod.revision):
@@ -58,11 +58,9 @@ def workload_certificate_failing(facts: Facts) -> Iterator[Observation]:
         if pod.key not in logs:
             facts.get(ProxyLog, pod.name, pod.namespace)
     if without_istiod and not found:
-        yield skip(
-            f"Istiod of {', '.join(sorted(without_istiod))} makes no certificates while it is down (istiod-unhealthy)."
-        )
+        yield skip(f"Istiod {', '.join(sorted(without_istiod))} is down and issues no certificates (istiod-unhealthy).")
     elif not found:
-        yield healthy("No proxy's newest word about its workload certificate is a failure.")
+        yield healthy("All proxies have valid workload certificates.")
 
 
 def _istiod_down(facts: Facts, revision: str) -> bool:
@@ -78,14 +76,14 @@ def _failing(facts: Facts, pod: Pod, log: LogText, line: str) -> Observation:
     about = [Involved("pod", f"{pod.namespace}/{pod.name}")]
     if pod.ready:
         return warn(
-            f"{pod.ref} could not renew its workload certificate and still serves with the old one.",
+            f"{pod.ref} failed to renew its workload certificate and still uses the old one.",
             subject=pod.ref,
             evidence=evidence,
             actions=_actions(facts, pod),
             about=about,
         )
     return fail(
-        f"{pod.ref} cannot get its workload certificate and is not ready.",
+        f"{pod.ref} does not get its workload certificate and is not ready.",
         subject=pod.ref,
         evidence=evidence,
         actions=_actions(facts, pod),
@@ -96,13 +94,13 @@ def _failing(facts: Facts, pod: Pod, log: LogText, line: str) -> Observation:
 def _actions(facts: Facts, pod: Pod) -> list[Action]:
     return [
         look(
-            "Read the proxy's words about certificates",
+            "Show the proxy's log lines about certificates",
             kubectl("logs", pod.name, "-c", "istio-proxy", "--tail=500", namespace=pod.namespace)
             + " | grep -i certificate",
         ),
-        look("Read whether istiod could sign", istiod_log(pod.revision, "CSR|cacerts|certificate")),
+        look("Show istiod's log lines about signing certificates", istiod_log(pod.revision, "CSR|cacerts|certificate")),
         look(
-            "See whether the mesh uses a plugged-in CA",
+            "Show whether the mesh uses a plugged-in CA",
             az_aks(
                 facts.cluster,
                 "show",
@@ -114,11 +112,13 @@ def _actions(facts: Facts, pod: Pod) -> list[Action]:
             PLUGIN_CA,
         ),
         look(
-            "Look at the plugged-in CA", kubectl("describe", "secret", "cacerts", namespace=ROOT_NAMESPACE), PLUGIN_CA
+            "Describe the Secret of the plugged-in CA",
+            kubectl("describe", "secret", "cacerts", namespace=ROOT_NAMESPACE),
+            PLUGIN_CA,
         ),
         change(
-            "Renew the CA's certificates and the add-on's access to the key vault; with neither at fault, compare the "
-            "nodes' clocks",
+            "Renew the CA's certificates, or the add-on's access to the key vault; if both are valid, compare the nodes' "
+            "clocks",
             url=PLUGIN_CA,
         ),
     ]

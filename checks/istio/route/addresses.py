@@ -13,9 +13,9 @@ WAYS_OUT = {
     "loadbalancer": "the cluster's load balancer",
     "userassignednatgateway": "the subnet's NAT gateway",
     "managednatgateway": "the cluster's NAT gateway",
-    "userdefinedrouting": "whatever the subnet's route table leads to",
-    "block": "nothing: outbound type block lets nothing out",
-    "none": "nothing: outbound type none lets nothing out by itself",
+    "userdefinedrouting": "the next hop of the subnet's route table",
+    "block": "none: outbound type block blocks all traffic",
+    "none": "none: outbound type none sets up no outbound access",
 }
 """What stands behind a node's outbound address, by the cluster's outbound type (AKS documentation)."""
 
@@ -45,4 +45,4 @@ def node_address(facts: Facts) -> str:
 
 def other_gateway(service: Service) -> str:
     """The address of requests that leave through another egress gateway, in words."""
-    return f"the egress prefix of egress gateway {service.namespace}/{service.name}"
+    return f"the egress IP prefix of egress gateway {service.namespace}/{service.name}"

@@ -27,11 +27,15 @@ def elsewhere_of(facts: Facts, found: Configuration, change: Change, host: str) 
         case DestinationRule() as rule:
             return _rule(facts, found, change, rule, host)
         case Sidecar() as sidecar:
-            return f"nothing; sidecars of {sidecar.namespace} only come to know what is added"
+            return f"nothing; sidecars of {sidecar.namespace} only import more"
         case Namespace() as namespace:
-            return f"every request of new pods in {namespace.name} meets a sidecar"
+            return f"every request of new pods in {namespace.name} goes through a sidecar"
         case other:
-            return "every request in the mesh" if isinstance(other, ConfigMap) else f"what else {other.ref} holds for"
+            return (
+                "every request in the mesh"
+                if isinstance(other, ConfigMap)
+                else f"everything else that {other.ref} applies to"
+            )
 
 
 def _also(names: Iterable[str]) -> str:
@@ -39,16 +43,16 @@ def _also(names: Iterable[str]) -> str:
     if not others:
         return NOTHING
     more = f" and {len(others) - 5} more" if len(others) > 5 else ""
-    return f"the same for {', '.join(others[:5])}{more}, which the object is about, too"
+    return f"the same for {', '.join(others[:5])}{more}, to which the object also applies"
 
 
 def _new(found: Configuration, change: Apply, host: str) -> str:
     kind, manifest = text(change.manifest, "kind"), change.manifest
     if kind == "DestinationRule" and resolve(text(manifest, "spec", "host"), "") == found.service:
         subsets = items(manifest, "spec", "subsets")
-        return NOTHING if subsets else "the same for every host that is sent to the gateway without a subset"
+        return NOTHING if subsets else "the same for every host that is routed to the gateway without a subset"
     if kind == "AuthorizationPolicy":
-        return "nothing; what other policies allow stays allowed"
+        return "nothing; requests that other policies allow stay allowed"
     listed = texts(manifest, "spec", "hosts") or texts(manifest, "spec", "host")
     if kind == "Gateway":
         listed = tuple(each for server in items(manifest, "spec", "servers") for each in texts(server, "hosts"))

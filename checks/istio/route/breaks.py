@@ -12,31 +12,31 @@ from checks.istio.route.rules import Destination, Rule
 class Fault(StrEnum):
     """What breaks a route (the B-numbers are those of domain.md 5.3)."""
 
-    NO_ROUTE = "no VirtualService sends the host from sidecars to the gateway"  # B05, B26
-    NOT_MESH = "the VirtualService is not for sidecars"  # B05
-    NOT_SEEN_BY_CLIENTS = "clients do not get the VirtualService"  # B09
-    NOT_DISCOVERED = "istiod does not look at the VirtualService's namespace"  # B28
-    NO_MESH_RULE = "no rule holds for sidecars"  # B05
-    ELSEWHERE = "sidecars send the host elsewhere"  # B05, B23
+    NO_ROUTE = "no VirtualService routes the host from sidecars to the gateway"  # B05, B26
+    NOT_MESH = "the VirtualService does not apply to sidecars"  # B05
+    NOT_SEEN_BY_CLIENTS = "the VirtualService is not visible to clients"  # B09
+    NOT_DISCOVERED = "istiod does not discover the VirtualService's namespace"  # B28
+    NO_MESH_RULE = "no rule matches sidecars"  # B05
+    ELSEWHERE = "sidecars route the host elsewhere"  # B05, B23
     WRONG_NAME = "the name of the gateway's Service is wrong"  # B07
     WRONG_PORT = "the gateway's Service has no such port"  # B07, B30
     NO_SUBSET = "the subset is not defined"  # B07
-    WRONG_PROTOCOL = "the ServiceEntry's protocol does not fit the route"  # B14
-    NO_SERVER = "no server of a Gateway takes the host on that port"  # B04
-    WRONG_KIND = "the kind of the route does not fit the server"  # B10
+    WRONG_PROTOCOL = "the ServiceEntry's protocol does not match the route"  # B14
+    NO_SERVER = "no server of a Gateway has the host on that port"  # B04
+    WRONG_KIND = "the kind of the route does not match the server"  # B10
     NO_SUCH_GATEWAY = "the VirtualService names a Gateway that does not exist"  # B06
     NOT_BOUND = "the VirtualService does not name the Gateway"  # B06
-    NO_OVERLAP = "the Gateway's hosts and the VirtualService's have nothing in common"  # B04
-    NOT_SEEN_BY_GATEWAY = "the gateway does not get the VirtualService"  # B09
-    NO_GATEWAY_RULE = "no rule holds at the gateway"  # B06
+    NO_OVERLAP = "the Gateway and the VirtualService have no common host"  # B04
+    NOT_SEEN_BY_GATEWAY = "the VirtualService is not visible to the gateway"  # B09
+    NO_GATEWAY_RULE = "no rule matches at the gateway"  # B06
     LOOP = "the gateway sends the host to itself"  # B08
-    UNKNOWN_DESTINATION = "the destination is not known"  # B11
+    UNKNOWN_DESTINATION = "the destination is unknown"  # B11
     NO_DESTINATION_PORT = "the destination has no such port"  # B13
     DUPLICATE = "another VirtualService for the host is ignored"  # B23
     ANY_PORT = "the rule for sidecars names no port"
     PORT_OMITTED = "the destination names no port"  # IST0112
-    PARTLY_ELSEWHERE = "a part of the requests goes past the gateway"
-    UNUSED_SERVER = "nothing is sent to a server that waits for it"
+    PARTLY_ELSEWHERE = "part of the requests bypasses the gateway"
+    UNUSED_SERVER = "no route uses the server"
 
 
 WARNINGS = frozenset({Fault.DUPLICATE, Fault.ANY_PORT, Fault.PORT_OMITTED, Fault.PARTLY_ELSEWHERE, Fault.UNUSED_SERVER})

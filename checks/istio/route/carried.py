@@ -99,7 +99,7 @@ def served(hosts: Iterable[str]) -> list[Involved]:
 
 def nothing_configured(facts: Facts) -> str:
     """The sentence for a gateway that carries nothing yet."""
-    return f"No Gateway and no VirtualService sends anything through {facts.gateway.ref} yet."
+    return f"No Gateway and no VirtualService routes a host through {facts.gateway.ref} yet."
 
 
 def _configuration(facts: Facts) -> Configuration:

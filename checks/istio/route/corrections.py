@@ -24,7 +24,7 @@ def resource(thing: KubernetesObject) -> str:
 def show(thing: KubernetesObject) -> Action:
     """Looks at the object as it is."""
     command = kubectl("get", resource(thing), thing.name, "-o", "yaml", namespace=thing.namespace)
-    return look(f"Look at {thing.ref}", command)
+    return look(f"Show {thing.ref}", command)
 
 
 def listed(kind: type[KubernetesObject], namespace: str = "") -> str:
@@ -137,7 +137,7 @@ def export_also(thing: Exported, namespaces: Iterable[str]) -> Action:
         f"Export {thing.ref} to the namespaces that need it",
         exported_also(thing, namespaces).command,
         ISTIO_EGW,
-        "istiod sends it to their proxies within seconds",
+        "istiod sends it to the proxies of these namespaces within seconds",
     )
 
 

@@ -44,21 +44,21 @@ def _client(leg: Leg) -> None:
     names = several(start.names)
     if start.bare:
         cause = Blocked(Obstacle.NOT_INJECTED, start.pods[0] if start.pods else None, text=start.namespace)
-        says = f"{names}: no sidecar, so nothing sends its requests to the gateway"
+        says = f"{names}: no sidecar, so its requests bypass the gateway"
         shown = [Decision(start.pods[0].ref, "spec.containers", "no istio-proxy")] if start.pods else []
         walk.leaves(HopName.CLIENT, cause, says, own_address(leg.facts, start.pods), shown)
     elif start.diverted is not None:
         key, value, what = start.diverted
         cause = Blocked(Obstacle.EXCLUDED, start.pods[0], text=key)
         shown = [Decision(start.pods[0].ref, f"metadata.annotations[{key}]", value)]
-        says = f"{names}: requests to {what} go round the sidecar"
+        says = f"{names}: requests to {what} bypass the sidecar"
         walk.leaves(HopName.CLIENT, cause, says, own_address(leg.facts, start.pods), shown)
     elif start.unread:
-        walk.unknown(HopName.CLIENT, f"could not be read: {start.unread[0]}", ends=False)
+        walk.unknown(HopName.CLIENT, f"not checked: {start.unread[0]}", ends=False)
     else:
         native = [pod for pod in start.pods if all(each.name != "istio-proxy" for each in pod.containers)]
         kind = " (native sidecar)" if native and len(native) == len(start.pods) else ""
-        walk.passes(HopName.CLIENT, f"{names}: requests meet the sidecar{kind}")
+        walk.passes(HopName.CLIENT, f"{names}: requests go through the sidecar{kind}")
 
 
 def several(names: tuple[str, ...]) -> str:
@@ -74,14 +74,14 @@ def _sidecar(leg: Leg) -> None:
         leg.walk.unknown(HopName.SIDECAR, gap, ends=False)
         return
     policy, decider = start.policy
-    unknown = "refuses hosts that it does not know" if start.strict else "lets hosts that it does not know pass"
+    unknown = "rejects unknown hosts" if start.strict else "allows unknown hosts"
     decided = [Decision(decider, "outboundTrafficPolicy.mode", policy)]
     if scope.sidecar is None:
         leg.walk.passes(HopName.SIDECAR, f"imports everything; {unknown}", decided)
         return
     imported = ", ".join(f"{namespace}/{dns}" for namespace, dns in scope.imported)
     decided.insert(0, Decision(scope.sidecar.ref, "spec.egress[*].hosts", imported))
-    leg.walk.passes(HopName.SIDECAR, f"imports {imported} only; {unknown}", decided)
+    leg.walk.passes(HopName.SIDECAR, f"imports only {imported}; {unknown}", decided)
 
 
 def _route(leg: Leg) -> Arrival | None:
@@ -152,7 +152,7 @@ def _send(leg: Leg, chosen: tuple[Rule, ...], routes: list[VirtualService], star
         rule = chosen[0]
         shown = [Decision(rule.route.ref, rule.path, "redirect or directResponse")]
         cause = Blocked(Obstacle.ANSWERED, rule.route, text=rule.path)
-        leg.walk.breaks(HopName.MESH_ROUTE, cause, f"{rule.path} of {rule.route.ref} answers by itself", shown, rivals)
+        leg.walk.breaks(HopName.MESH_ROUTE, cause, f"{rule.path} of {rule.route.ref} responds directly", shown, rivals)
         return None
     _stray(leg, *strays[0], rivals)
     return None
@@ -163,17 +163,17 @@ def _stray(leg: Leg, rule: Rule, destination: Destination, rivals: tuple[Rival, 
     facts, walk, start = leg.facts, leg.walk, leg.start
     gateway, known = facts.gateway, services(facts)
     shown = [chosen_by(rule, destination)]
-    to = f"{rule.path} of {rule.route.ref} sends it to {destination.written}"
+    to = f"{rule.path} of {rule.route.ref} routes it to {destination.written}"
     if looks_like_service(destination.host, gateway.name, gateway.namespace):
         cause = leg.breaking(Fault.WRONG_NAME, rule.route, rule=rule, destination=destination)
-        walk.breaks(HopName.MESH_ROUTE, cause, f"{to}, a name that the mesh does not have", shown, rivals)
+        walk.breaks(HopName.MESH_ROUTE, cause, f"{to}, which does not exist in the mesh", shown, rivals)
         return
     mine = [each for each in routes_about(leg.found, leg.host) if each is not rule.route]
     stray = leg.breaking(Fault.ELSEWHERE, rule.route, rule=rule, destination=destination, others=tuple(mine))
     service = known.get(destination.host)
     if service is not None:
         foreign = service.labels.get(COMPONENT_LABEL) == "egress-gateway"
-        address = other_gateway(service) if foreign else "whatever that Service sends with"
+        address = other_gateway(service) if foreign else "the source address of that Service's traffic"
         what = f"another egress gateway, {service.ref}" if foreign else service.ref
         walk.leaves(HopName.MESH_ROUTE, stray, f"{to}, {what}", address, shown, rivals, outcome=Outcome.ELSEWHERE)
     elif is_cluster_local(destination.host):
@@ -184,7 +184,9 @@ def _stray(leg: Leg, rule: Rule, destination: Destination, rivals: tuple[Rival, 
     elif any(
         is_visible(facts, each.entry, start.namespace, start.mesh) for each in entries_for(facts, destination.host)
     ):
-        walk.leaves(HopName.MESH_ROUTE, stray, f"{to}, past the gateway", own_address(facts, start.pods), shown, rivals)
+        walk.leaves(
+            HopName.MESH_ROUTE, stray, f"{to}, bypassing the gateway", own_address(facts, start.pods), shown, rivals
+        )
     elif (gap := readable(facts, (ServiceEntry,))) is not None:
         walk.unknown(HopName.MESH_ROUTE, gap, shown, ends=True)
     else:

@@ -74,12 +74,12 @@ def _rule(stay: Stay, server: BoundServer) -> Exit | None:
         return None
     if not passing.exits:
         walk.breaks(
-            HopName.GATEWAY_ROUTE, Blocked(Obstacle.ANSWERED), "a rule answers by itself at the gateway", (), rivals
+            HopName.GATEWAY_ROUTE, Blocked(Obstacle.ANSWERED), "a rule of the gateway responds directly", (), rivals
         )
         return None
     leaving = passing.exits[0]
     doubts = [each.fault.value for each in passing.breaks]
-    doubts += [f"a part goes to {each.destination.written}" for each in passing.exits[1:]]
+    doubts += [f"part of the requests goes to {each.destination.written}" for each in passing.exits[1:]]
     walk.passes(
         HopName.GATEWAY_ROUTE,
         f"to {leaving.destination.host}:{leaving.port}",
@@ -107,7 +107,7 @@ def _broken_rule(stay: Stay, broken: Break, rivals: tuple[Rival, ...]) -> None:
         shown = [Decision(route.ref, "spec.gateways", ", ".join(route.gateways))]
     says = said_of(stay, broken)
     if broken.fault in AT_DESTINATION and rule is not None and destination is not None:
-        walk.passes(HopName.GATEWAY_ROUTE, f"{rule.route.ref} sends it to {destination.written}", shown, rivals)
+        walk.passes(HopName.GATEWAY_ROUTE, f"{rule.route.ref} routes it to {destination.written}", shown, rivals)
         walk.breaks(HopName.ENTRY, broken, says, shown)
         return
     walk.breaks(HopName.GATEWAY_ROUTE, broken, says, shown, rivals)
@@ -131,8 +131,8 @@ def _other_routes(stay: Stay, server: BoundServer, exits: tuple[Exit, ...]) -> I
         elif not overlap(route, server, stay.host):
             continue
         elif not discovered(facts, route.namespace, found.mesh):
-            yield Rival(route.ref, f"istiod does not look at namespace {route.namespace}")
+            yield Rival(route.ref, f"istiod does not discover namespace {route.namespace}")
         elif not sees(facts, route, namespace, found.mesh):
             yield Rival(route.ref, f"not exported to {namespace}")
         elif used:
-            yield Rival(route.ref, "younger, or for a wider host")
+            yield Rival(route.ref, "newer, or for a less specific host")

@@ -34,7 +34,7 @@ def selecting(found: Configuration, facts: Facts, thing: KubernetesObject | None
     actual = found.labels[0]
     wrong: dict[str, str | None] = {k: None for k, v in gateway.selector.items() if actual.get(k) != v}
     change = Merge(gateway, {"spec": {"selector": {**wrong, **label_of(found)}}})
-    return f"Let {gateway.ref} select the gateway's pods", (change,)
+    return f"Patch {gateway.ref} to select the gateway's pods", (change,)
 
 
 def opened(facts: Facts, found: Configuration, broken: Break) -> Mended | None:

@@ -76,7 +76,7 @@ def losing(leg: Leg, asked: Iterable[VirtualService]) -> Iterator[Rival]:
         if MESH not in gateway_refs(route):
             why = "not for sidecars: mesh is not among its gateways"
         elif not discovered(facts, route.namespace, start.mesh):
-            why = f"istiod does not look at namespace {route.namespace}"
+            why = f"istiod does not discover namespace {route.namespace}"
         elif not sees(facts, route, start.namespace, start.mesh):
             why = f"not exported to {start.namespace}"
         elif not start.scope.imports_route(route):
@@ -84,9 +84,9 @@ def losing(leg: Leg, asked: Iterable[VirtualService]) -> Iterator[Rival]:
         elif not any(rule.kind == dial.kind for rule in rules(facts, route)):
             why = f"has no {dial.kind} rule"
         elif best is not None and most_specific(hosts_of(route), dial.host) != best:
-            why = f"for a wider host than {best}"
+            why = f"for a less specific host than {best}"
         elif used:
-            why = f"younger than {used[0].ref}"
+            why = f"newer than {used[0].ref}"
         else:
-            why = f"no rule holds on port {dial.port}"
+            why = f"no rule matches port {dial.port}"
         yield Rival(route.ref, why)

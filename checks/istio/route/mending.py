@@ -69,7 +69,7 @@ def corrections(facts: Facts, found: Configuration, cause: Cause, host: str, por
 def _changes(facts: Facts, found: Configuration, cause: Cause, host: str, port: int) -> tuple[str, tuple[Change, ...]]:
     match cause:
         case Break(fault=Fault.NOT_DISCOVERED, route=route) if route is not None:
-            return f"Let istiod look at namespace {route.namespace}", discovered_too(facts, found, route.namespace)
+            return f"Make istiod discover namespace {route.namespace}", discovered_too(facts, found, route.namespace)
         case Break() if (mended := opened(facts, found, cause)) is not None:
             return mended
         case Break():
@@ -116,7 +116,7 @@ def _entry(patient: Patient) -> Mended:
     if known:
         entry = known[0].entry
         if not discovered(facts, entry.namespace, found.mesh):
-            return f"Let istiod look at namespace {entry.namespace}", discovered_too(facts, found, entry.namespace)
+            return f"Make istiod discover namespace {entry.namespace}", discovered_too(facts, found, entry.namespace)
         blind = [*client_namespaces(facts), facts.gateway.namespace]
         return f"Export {entry.ref} to the namespaces that need it", (exported_also(entry, dict.fromkeys(blind)),)
     return f"Declare {host}", (Apply(_new_entry(facts, found, host, patient.port)),)
@@ -146,7 +146,7 @@ def _import(patient: Patient) -> Mended:
     listener = next((n for n, each in enumerate(sidecar.egress) if not each.get("port")), 0)
     wanted = dict.fromkeys(f"{each.namespace}/{patient.blocked.text}" for each in patient.blocked.others)
     path = f"/spec/egress/{listener}/hosts/-"
-    return f"Let {sidecar.ref} import it", (
+    return f"Patch {sidecar.ref} to import the route", (
         Edit(sidecar, tuple({"op": "add", "path": path, "value": each} for each in wanted)),
     )
 
@@ -155,7 +155,7 @@ def _select(patient: Patient) -> Mended:
     """A Gateway that selects the gateway's pods."""
     facts, found, thing = patient.facts, patient.found, patient.blocked.thing
     if patient.blocked.text == "hidden" and thing is not None:
-        return f"Let istiod look at namespace {thing.namespace}", discovered_too(facts, found, thing.namespace)
+        return f"Make istiod discover namespace {thing.namespace}", discovered_too(facts, found, thing.namespace)
     return selecting(found, facts, thing)
 
 
@@ -169,7 +169,7 @@ def _apart(patient: Patient) -> Mended:
     changes: list[Change] = [replaced(lost.gateway, f"{lost.path}.port.number", other)]
     moved = ((route, _moved(patient, route, lost, other)) for route in found.routes if lost.name in gateway_refs(route))
     changes.extend(Edit(route, operations) for route, operations in moved if operations)
-    title = f"Move the server to port {other}, where no other Gateway has another protocol"
+    title = f"Move the server to port {other}, which no other Gateway uses with another protocol"
     taken = any(
         s.port == other and s.lost_to is None and s.kind.encrypted != lost.kind.encrypted for s in found.servers
     )
@@ -200,7 +200,7 @@ def _resolve(patient: Patient) -> Mended:
     spec: dict[str, object] = {"resolution": "DNS"}
     if is_wildcard(patient.blocked.text) and not entry.endpoints:
         spec["endpoints"] = [{"address": f"www.{patient.blocked.text.removeprefix('*.')}"}]
-    return f"Let {entry.ref} be resolved by DNS", (Merge(entry, {"spec": spec}),)
+    return f"Patch {entry.ref} to resolution DNS", (Merge(entry, {"spec": spec}),)
 
 
 def _allow(patient: Patient) -> Mended:
@@ -237,7 +237,7 @@ def _inject(patient: Patient) -> Mended:
     labels: dict[str, str | None] = {REVISION: revision}
     if "istio-injection" in namespace.labels:
         labels["istio-injection"] = None
-    return f"Let the add-on inject {name}, then restart its workloads", (
+    return f"Enable injection in namespace {name}, then restart its workloads", (
         Merge(namespace, {"metadata": {"labels": labels}}),
     )
 

@@ -12,23 +12,23 @@ class Obstacle(StrEnum):
     """What stops a request or takes it off its way (the B-numbers are those of domain.md 5.3)."""
 
     NOT_INJECTED = "the client has no sidecar"  # B29
-    EXCLUDED = "an annotation keeps the request from the sidecar"
-    SIDECAR_HIDES = "a Sidecar object keeps the route from the client"  # B25
-    ENTRY_HIDDEN = "a Sidecar object keeps the ServiceEntry from the client"  # B25
-    UNKNOWN_HOST = "no object that the client sees knows the host"  # B11, B26
-    OTHER_SCHEME = "the gateway is set up for the other scheme"  # IST-6
-    ANSWERED = "a rule answers by itself"
+    EXCLUDED = "an annotation excludes the request from the sidecar"
+    SIDECAR_HIDES = "the client's Sidecar object does not import the route"  # B25
+    ENTRY_HIDDEN = "the client's Sidecar object does not import the ServiceEntry"  # B25
+    UNKNOWN_HOST = "no object visible to the client declares the host"  # B11, B26
+    OTHER_SCHEME = "the gateway is configured for the other scheme"  # IST-6
+    ANSWERED = "a rule responds directly"
     NO_SERVICE = "the gateway's Service does not exist"
     NO_READY_POD = "no pod of the gateway is ready"
-    NOT_SELECTED = "no Gateway that takes the host selects the gateway's pods"  # B01, B03
+    NOT_SELECTED = "no Gateway for the host selects the gateway's pods"  # B01, B03
     SERVER_LEFT_OUT = "an older Gateway has the port"  # B24
     DENIED = "an AuthorizationPolicy denies the request"  # B27
-    CREDENTIAL_MISSING = "the Secret of a credential is not there"  # B22
+    CREDENTIAL_MISSING = "the Secret of a credential does not exist"  # B22
     NOT_RESOLVED = "the ServiceEntry is not resolved by DNS"  # B12
-    NO_ANSWER = "the gateway's proxies find no address for the destination"  # B36
-    NO_ANNOTATION = "the gateway's pods do not name their static egress"
-    NO_PREFIX = "the static egress has no address yet"
-    NOT_DEFAULT = "the static egress is not the default way"
+    NO_ANSWER = "the gateway's proxies have no address for the destination"  # B36
+    NO_ANNOTATION = "the gateway's pods do not name their StaticGatewayConfiguration"
+    NO_PREFIX = "the StaticGatewayConfiguration has no egress IP prefix yet"
+    NOT_DEFAULT = "the static egress gateway is not the default route"
 
 
 @dataclass(frozen=True, slots=True)

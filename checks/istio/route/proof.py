@@ -28,7 +28,7 @@ def _no_route(_: Configuration, broken: Break) -> Evidence:
 def _server(found: Configuration, broken: Break) -> Evidence:
     if broken.server is None:
         return _no_route(found, broken)
-    lost = f" (left out: {broken.server.reason})" if broken.server.lost_to else ""
+    lost = f" (ignored: {broken.server.reason})" if broken.server.lost_to else ""
     observed = f"port {broken.server.port}: {', '.join(broken.server.server.hosts)}{lost}"
     expected = (
         broken.host if broken.server.port == broken.port or not broken.port else f"port {broken.port}: {broken.host}"
@@ -44,7 +44,7 @@ def _export(_: Configuration, broken: Break) -> Evidence:
 def _discovery(found: Configuration, broken: Break) -> Evidence:
     settings = next(iter(found.mesh.written), "MeshConfig")
     where = broken.route.namespace if broken.route else ""
-    return Evidence(settings, "data.mesh", "discoverySelectors", f"match {where}")
+    return Evidence(settings, "data.mesh", "discoverySelectors", f"a selector that matches {where}")
 
 
 def _gateways(_: Configuration, broken: Break) -> Evidence:
@@ -94,7 +94,7 @@ def _match(_: Configuration, broken: Break) -> Evidence:
         return Evidence(_resource(broken), f"{broken.rule.path}.match", "no port", "a port")
     where = broken.server.name if broken.server else "mesh"
     kind = broken.server.kind.routes if broken.server else "http"
-    return Evidence(_resource(broken), f"spec.{kind}[].match", "none holds", f"gateways: {where}")
+    return Evidence(_resource(broken), f"spec.{kind}[].match", "no match", f"gateways: {where}")
 
 
 def _destination(found: Configuration, broken: Break) -> Evidence:

@@ -1,4 +1,4 @@
-"""What a broken route means in words: the sentence, and what the application sees (domain.md 5.3)."""
+"""The sentence, the consequence and the fix of each fault of a route (docs/domain/istio.md#breakages)."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from checks.istio.route.breaks import Fault
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """`sentence` is a format string over {route}, {host}, {rule}, {destination}, {gateway}, {service}, {server}, {port},
-    {text}, {kind}, {wanted} and {others}; `seen` is what becomes of requests; `fix` titles the change."""
+    {text}, {kind}, {wanted} and {others}; `seen` is the consequence for requests; `fix` is the title of the action."""
 
     sentence: str
     seen: str
@@ -17,77 +17,77 @@ class Meaning:
 
 MEANINGS: dict[Fault, Meaning] = {
     Fault.NO_ROUTE: Meaning(
-        "No VirtualService sends {host} from sidecars to {gateway}",
-        "requests go past the gateway, or get 502 where no ServiceEntry is seen",
-        "Send {host} through the gateway",
+        "No VirtualService routes {host} from sidecars to {gateway}",
+        "requests bypass the gateway, or get 502 if no ServiceEntry is visible",
+        "Route {host} through the gateway",
     ),
     Fault.NOT_MESH: Meaning(
-        "{route} does not list mesh among its gateways, so sidecars do not send {host} to {gateway}",
-        "requests go past the gateway, or get 502 where no ServiceEntry is seen",
-        "Let {route} hold for sidecars, too",
+        "{route} does not list mesh in its gateways, so sidecars do not route {host} to {gateway}",
+        "requests bypass the gateway, or get 502 if no ServiceEntry is visible",
+        "Patch {route} to apply to sidecars",
     ),
     Fault.NOT_SEEN_BY_CLIENTS: Meaning(
         "{route} for {host} is not exported",
-        "requests go past the gateway, or get 502 where no ServiceEntry is seen",
+        "requests bypass the gateway, or get 502 if no ServiceEntry is visible",
         "Export {route} to the clients",
     ),
     Fault.NOT_DISCOVERED: Meaning(
-        "{route} for {host} lies in a namespace that istiod does not look at",
-        "requests go past the gateway, or get 502 where no ServiceEntry is seen",
-        "Let istiod look at the namespace",
+        "Istiod does not discover the namespace of {route}, which routes {host}",
+        "requests bypass the gateway, or get 502 if no ServiceEntry is visible",
+        "Make istiod discover the namespace",
     ),
     Fault.NO_MESH_RULE: Meaning(
-        "No rule of {route} holds for sidecars that send to {host}",
-        "requests go past the gateway, or get 502 where no ServiceEntry is seen",
-        "Add the rule for sidecars",
+        "No rule of {route} matches requests from sidecars to {host}",
+        "requests bypass the gateway, or get 502 if no ServiceEntry is visible",
+        "Add a rule for sidecars",
     ),
     Fault.ELSEWHERE: Meaning(
-        "{rule} of {route} sends {host} from sidecars to {destination} and not to {gateway}",
-        "requests arrive from another address",
-        "Send {host} through the gateway first",
+        "{rule} of {route} routes {host} from sidecars to {destination} instead of {gateway}",
+        "requests leave from another address",
+        "Route {host} through the gateway first",
     ),
     Fault.WRONG_NAME: Meaning(
-        "{rule} of {route} sends {host} to {destination}, a name that the mesh does not have",
+        "{rule} of {route} routes {host} to {destination}, which does not exist in the mesh",
         "requests get 503 (NC)",
-        "Give the destination its full name",
+        "Patch the destination to its full name",
     ),
     Fault.WRONG_PORT: Meaning(
-        "{rule} of {route} sends {host} to port {port} of {service}, which offers {text}",
+        "{rule} of {route} routes {host} to port {port} of {service}, which has {text}",
         "requests get 503 (NC)",
-        "Send to a port that the Service has",
+        "Patch the port to one that the Service has",
     ),
     Fault.NO_SUBSET: Meaning(
-        "{rule} of {route} sends {host} to subset {text} of {service}, which no DestinationRule that counts there defines",
+        "{rule} of {route} routes {host} to subset {text} of {service}, which no DestinationRule that applies defines",
         "requests get 503 (NC)",
         "Define the subset",
     ),
     Fault.WRONG_PROTOCOL: Meaning(
         "{rule} of {route} needs port {port} of {host} as {wanted}, but {text}",
-        "no route takes such connections",
+        "no route matches such connections",
         "Declare the port as {wanted}",
     ),
     Fault.NO_SERVER: Meaning(
-        "No server of {gateway} takes {host} on port {port}, to which {route} sends it",
-        "requests get 404 (NR), or are refused",
+        "No server of {gateway} has {host} on port {port}, to which {route} routes it",
+        "requests get 404 (NR), or connections are refused",
         "Open the port for {host}",
     ),
     Fault.WRONG_KIND: Meaning(
-        "{server} asks only {wanted} rules, but those of {route} for {host} are of another kind",
-        "requests get 404 (NR), or are cut",
-        "Write the rules as {wanted}",
+        "{server} uses only {wanted} rules, but {route} has none for {host}",
+        "requests get 404 (NR), or connections are closed",
+        "Rewrite the rules as {wanted} rules",
     ),
     Fault.NO_SUCH_GATEWAY: Meaning(
         "{route} names Gateway {text}, which does not exist",
         "requests get 404 (NR)",
-        "Name the Gateway that takes {host}",
+        "Patch {route} to name the Gateway that has {host}",
     ),
     Fault.NOT_BOUND: Meaning(
-        "{route} does not name {server} among its gateways, so the gateway has no rule for {host}",
+        "{route} does not list {server} in its gateways, so the gateway has no rule for {host}",
         "requests get 404 (NR)",
         "Bind {route} to the Gateway",
     ),
     Fault.NO_OVERLAP: Meaning(
-        "{server} and {route} have no host in common for {host}",
+        "{server} and {route} have no common host for {host}",
         "requests get 404 (NR)",
         "Add {host} to the Gateway's server",
     ),
@@ -97,48 +97,48 @@ MEANINGS: dict[Fault, Meaning] = {
         "Export {route} to the gateway's namespace",
     ),
     Fault.NO_GATEWAY_RULE: Meaning(
-        "No rule of {route} holds for {host} at {server}",
+        "No rule of {route} matches {host} at {server}",
         "requests get 404 (NR)",
-        "Add the rule for the gateway",
+        "Add a rule for the gateway",
     ),
     Fault.LOOP: Meaning(
-        "{rule} of {route} holds at the gateway, too, so {gateway} sends {host} to itself",
-        "requests get 503, or time out",
-        "Keep the rule to sidecars",
+        "{rule} of {route} also matches at the gateway, so {gateway} sends {host} to itself",
+        "requests get 503 or time out",
+        "Limit the rule to sidecars",
     ),
     Fault.UNKNOWN_DESTINATION: Meaning(
-        "{rule} of {route} sends {host} from the gateway to {destination}, which no ServiceEntry there declares",
+        "{rule} of {route} routes {host} from the gateway to {destination}, which no visible ServiceEntry declares",
         "requests get 503 (NC)",
-        "Make the destination known",
+        "Declare the destination",
     ),
     Fault.NO_DESTINATION_PORT: Meaning(
-        "{rule} of {route} sends {host} from the gateway to port {port} of {destination}, which {text} does not have",
+        "{rule} of {route} routes {host} from the gateway to port {port} of {destination}, which {text} does not have",
         "requests get 503 (NC)",
         "Declare port {port} of {destination}",
     ),
     Fault.DUPLICATE: Meaning(
         "{others} for {host} has no effect: {route} is older",
         "",
-        "Keep one VirtualService for the host",
+        "Keep only one VirtualService for the host",
     ),
     Fault.ANY_PORT: Meaning(
-        "{rule} of {route} names no port and takes every port of {host}",
+        "{rule} of {route} names no port and matches every port of {host}",
         "",
-        "Give the rule its port",
+        "Add the port to the rule",
     ),
     Fault.PORT_OMITTED: Meaning(
-        "{rule} of {route} sends to {destination}, which has several ports, without naming one",
+        "{rule} of {route} names no port of {destination}, which has several",
         "",
-        "Name the port",
+        "Add the port to the destination",
     ),
     Fault.PARTLY_ELSEWHERE: Meaning(
-        "{rule} of {route} sends a part of the requests for {host} to {destination}, past {gateway}",
+        "{rule} of {route} routes part of the requests for {host} to {destination}, bypassing {gateway}",
         "",
-        "Send all of them through the gateway",
+        "Route all of them through the gateway",
     ),
     Fault.UNUSED_SERVER: Meaning(
-        "Nothing sends {host} to {server} on port {port}, which waits for it",
+        "No route sends {host} to {server} on port {port}",
         "",
-        "Route the port, or take the server away",
+        "Route the port, or remove the server",
     ),
 }

@@ -40,7 +40,7 @@ def server_for(stay: Stay) -> BoundServer | None:
     if meant_only:
         hidden = server.name in found.hidden
         why = (
-            f"istiod does not look at namespace {server.gateway.namespace}"
+            f"istiod does not discover namespace {server.gateway.namespace}"
             if hidden
             else "its selector selects no pod of it"
         )
@@ -62,7 +62,7 @@ def written_server(server: BoundServer) -> str:
 
 def _selected(server: BoundServer, *, meant_only: bool) -> str:
     selector = ", ".join(f"{key}={value}" for key, value in sorted(server.gateway.selector.items()))
-    return f"its selector {selector or '(empty)'} {'does not take' if meant_only else 'takes'} the gateway's pods"
+    return f"its selector {selector or '(empty)'} {'does not match' if meant_only else 'matches'} the gateway's pods"
 
 
 def _closed(stay: Stay) -> None:
@@ -79,8 +79,8 @@ def _closed(stay: Stay) -> None:
     )
     if lost is not None and lost.lost_to is not None:
         winner = lost.lost_to
-        says = f"istiod leaves out {lost.path} of {lost.gateway.ref}: {lost.reason}, and {winner.gateway.ref} is older"
-        shown = [Decision(winner.gateway.ref, winner.path, written_server(winner), "older, so its server counts")]
+        says = f"istiod ignores {lost.path} of {lost.gateway.ref}: {lost.reason}, and {winner.gateway.ref} is older"
+        shown = [Decision(winner.gateway.ref, winner.path, written_server(winner), "older, so its server applies")]
         losing = (Rival(lost.gateway.ref, lost.reason),)
         cause = Blocked(Obstacle.SERVER_LEFT_OUT, lost.gateway, (winner.gateway,), text=str(lost.index))
         walk.breaks(HopName.SERVER, cause, says, shown, losing)
@@ -98,16 +98,14 @@ def _other_servers(stay: Stay, chosen: BoundServer) -> Iterator[Rival]:
             continue
         if each.lost_to is not None:
             yield Rival(
-                f"{each.gateway.ref} {each.path}", f"left out: {each.reason}, and {each.lost_to.gateway.ref} is older"
+                f"{each.gateway.ref} {each.path}", f"ignored: {each.reason}, and {each.lost_to.gateway.ref} is older"
             )
         elif any(each is other for other in stay.found.intended_servers):
             yield Rival(f"{each.gateway.ref} {each.path}", "its Gateway does not select the gateway's pods")
         elif each.port != chosen.port:
-            yield Rival(f"{each.gateway.ref} {each.path}", f"on port {each.port}, where this request does not arrive")
+            yield Rival(f"{each.gateway.ref} {each.path}", f"on port {each.port}, which this request does not use")
         else:
-            yield Rival(
-                f"{each.gateway.ref} {each.path}", "takes the host, too, and is younger or for another protocol"
-            )
+            yield Rival(f"{each.gateway.ref} {each.path}", "also has the host, but is newer or for another protocol")
 
 
 def _let_in(stay: Stay, server: BoundServer, shown: list[Decision], rivals: tuple[Rival, ...]) -> bool:
@@ -128,7 +126,7 @@ def _let_in(stay: Stay, server: BoundServer, shown: list[Decision], rivals: tupl
     if not _certified(stay, server, shown) or not _allowed(stay, server, shown, doubts):
         return False
     doubts.extend(f"{each.ref} may change this" for each in _filters(stay))
-    walk.passes(HopName.SERVER, f"takes it as {server.kind.value}", shown, rivals, doubts)
+    walk.passes(HopName.SERVER, f"accepts it as {server.kind.value}", shown, rivals, doubts)
     return True
 
 
@@ -161,7 +159,7 @@ def _allowed(stay: Stay, server: BoundServer, shown: list[Decision], doubts: lis
         if policy.action == "DENY" and any(map(is_everything, policy.rules)):
             return _deny(stay, shown, policy, "denies every request")
         if policy.action in ("DENY", "CUSTOM") and any(may_match(rule, host) for rule in policy.rules):
-            doubts.append(f"{policy.ref} ({policy.action}) may refuse some requests")
+            doubts.append(f"{policy.ref} ({policy.action}) may deny some requests")
     allowing = [each for each in policies if each.action == "ALLOW"]
     fitting = [
         rule
@@ -170,10 +168,10 @@ def _allowed(stay: Stay, server: BoundServer, shown: list[Decision], doubts: lis
         if may_match(rule, host) and not (server.kind is ServerClass.PASSTHROUGH and _blind(rule))
     ]
     if allowing and not fitting:
-        return _deny(stay, shown, allowing[0], "allows nothing to this host")
+        return _deny(stay, shown, allowing[0], "allows no request to this host")
     plain = server.server.tls_mode != "ISTIO_MUTUAL"
     if fitting and plain and all(needs_identity(rule) for rule in fitting):
-        return _deny(stay, shown, allowing[0], "allows it by the client's identity, which this server does not learn")
+        return _deny(stay, shown, allowing[0], "allows it by the client's identity, which this server does not have")
     if allowing:
         shown.append(Decision(allowing[0].ref, "spec.rules", "allow it"))
     return True

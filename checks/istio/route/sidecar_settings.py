@@ -17,9 +17,11 @@ from checks.model.route import Decision, HopName, Rival
 
 def doubts_about(strays: list[tuple[Rule, Destination]], rule: Rule, *, partial: bool) -> tuple[str, ...]:
     """What else can become of some of the requests."""
-    parts = [f"a part goes to {each.written} by {other.path} of {other.route.ref}" for other, each in strays]
+    parts = [
+        f"part of the requests goes to {each.written} by {other.path} of {other.route.ref}" for other, each in strays
+    ]
     if partial:
-        parts.append(f"{rule.route.ref} takes only some requests; what no rule takes gets 404 (NR)")
+        parts.append(f"{rule.route.ref} matches only some requests; the others get 404 (NR)")
     return tuple(parts)
 
 
@@ -54,7 +56,7 @@ def settings(leg: Leg, arrival: Arrival, rivals: tuple[Rival, ...], doubts: tupl
 def _spoken(tls: Tls | None, walk: Walk) -> str:
     if tls is not None and tls.encrypts:
         return f"in TLS ({tls.mode})"
-    return "in plain text" if walk.dial.kind == "http" else "as the application encrypts it"
+    return "in plain text" if walk.dial.kind == "http" else "encrypted by the application"
 
 
 def _tls_decision(used: Effective | None, tls: Tls | None, viewer: str) -> Decision:
@@ -73,6 +75,6 @@ def _unused(facts: Facts, host: str, used: Effective | None, viewer: str, start:
         if not exported(export_of(each, start.mesh), each.namespace, viewer):
             yield Rival(each.ref, f"not exported to {viewer}")
         elif used is not None and each.namespace == used.rules[0].namespace:
-            yield Rival(each.ref, "for a wider host, or younger")
+            yield Rival(each.ref, "for a less specific host, or newer")
         else:
-            yield Rival(each.ref, "in a namespace that is asked later, or not at all")
+            yield Rival(each.ref, "in a namespace with lower precedence, or not visible")

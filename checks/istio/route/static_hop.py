@@ -62,7 +62,9 @@ def _configured(facts: Facts, walk: Walk, found: StaticGatewayConfiguration | No
         return
     if not found.egress_prefix:
         shown = [Decision(found.ref, "status.egressIpPrefix", "(empty)", "Azure has not assigned one")]
-        walk.breaks(HopName.STATIC_EGRESS, Blocked(Obstacle.NO_PREFIX, found), f"{found.ref} has no address yet", shown)
+        walk.breaks(
+            HopName.STATIC_EGRESS, Blocked(Obstacle.NO_PREFIX, found), f"{found.ref} has no egress IP prefix yet", shown
+        )
         return
     _routed(facts, walk, found)
 
@@ -77,7 +79,7 @@ def _routed(facts: Facts, walk: Walk, found: StaticGatewayConfiguration) -> None
     around = found.default_route == AZURE
     if around and not covers_everything(ranges):
         cause = Blocked(Obstacle.NOT_DEFAULT, found, text="spec.defaultRoute")
-        only = f"only {listed} leave through it" if listed else "nothing leaves through it"
+        only = f"only traffic to {listed} uses it" if listed else "no traffic uses it"
         shown.append(Decision(found.ref, "spec.defaultRoute", found.default_route, only))
         walk.leaves(HopName.STATIC_EGRESS, cause, f"{found.ref}: {only}", node_address(facts), shown)
         return
@@ -87,7 +89,9 @@ def _routed(facts: Facts, walk: Walk, found: StaticGatewayConfiguration) -> None
         walk.leaves(HopName.STATIC_EGRESS, cause, f"{found.ref} excludes every address", node_address(facts), shown)
         return
     if listed and not around:
-        shown.append(Decision(found.ref, "spec.excludeCidrs", listed, "addresses in there leave from the node"))
+        shown.append(
+            Decision(found.ref, "spec.excludeCidrs", listed, "traffic to these addresses leaves from the node")
+        )
     walk.passes(HopName.STATIC_EGRESS, f"through gateway node pool {found.pool}", shown)
     walk.address = found.egress_prefix
 
@@ -101,10 +105,10 @@ def _unannotated(facts: Facts) -> Pod | None:
 def arrive(facts: Facts, walk: Walk, name: str, port: int) -> None:
     """Adds the destination: what it sees, and what the gateway's access log last said about it."""
     line = newest_flag(facts.readable(ProxyLog, facts.gateway.namespace), name, port)
-    shown = [Decision(line.log, "newest line about it", line.said)] if line is not None else []
+    shown = [Decision(line.log, "newest log line", line.said)] if line is not None else []
     fresh = line is not None and line.at is not None and facts.now - line.at < FRESH
     if line is not None and fresh and line.flag == "UH":
-        says = f"the gateway finds no address for {name}: by its access log the newest request got 503 (UH)"
+        says = f"the gateway has no address for {name}: the newest request in its access log got 503 (UH)"
         walk.breaks(HopName.DESTINATION, Blocked(Obstacle.NO_ANSWER, text=name), says, shown)
         return
     doubts = (
@@ -112,6 +116,6 @@ def arrive(facts: Facts, walk: Walk, name: str, port: int) -> None:
     )
     seen = f"sees an address of {walk.address}" if "/" in walk.address.split(" ")[0] else f"sees {walk.address}"
     if not walk.address:
-        walk.unknown(HopName.DESTINATION, f"{name}:{port} sees an address that could not be read", ends=False)
+        walk.unknown(HopName.DESTINATION, f"{name}:{port} sees an address that is not readable", ends=False)
         return
     walk.passes(HopName.DESTINATION, f"{name}:{port} {seen}", shown, doubts=doubts)

@@ -42,9 +42,9 @@ def tls_decision(broken: TlsBreak) -> Decision:
         sni = f", sni {broken.tls.sni}" if broken.tls.sni else ""
         return Decision(broken.tls.rule.ref, broken.tls.path, f"{broken.tls.mode}{sni}")
     if broken.used is None:
-        return Decision("destinationrules.networking.istio.io", "spec.host", f"none counts for {broken.name}")
+        return Decision("destinationrules.networking.istio.io", "spec.host", f"none applies to {broken.name}")
     dropped = broken.used.dropped(broken.port, broken.subset)
-    why = "an entry for the port replaces the tls above it" if dropped else ""
+    why = "an entry for the port replaces the tls of the whole rule" if dropped else ""
     return Decision(broken.used.policy[0].ref, f"{dropped or 'spec.trafficPolicy'}.tls", "(not set)", why)
 
 
@@ -61,9 +61,9 @@ def has_secret(stay: Stay, use: Use, hop: HopName, shown: list[Decision]) -> boo
         return True
     wrong = ""
     if secret is None:
-        wrong = f"there is no {named}"
+        wrong = f"{named} does not exist"
     elif secret.type in UNWATCHED:
-        wrong = f"{named} has type {secret.type}, at which istiod does not look"
+        wrong = f"{named} has type {secret.type}, which istiod does not read"
     elif lacking := lacking_keys(secret, use, beside):
         wrong = f"{named} lacks {lacking}"
     if wrong:

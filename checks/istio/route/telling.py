@@ -90,9 +90,9 @@ def sentence(facts: Facts, found: Configuration, broken: Break) -> str:
         asked, _ = asked_client(facts)
         said += f" to namespace {asked}" if asked else " to any client"
     if broken.fault is Fault.ELSEWHERE and broken.others:
-        said += f", and {names_of(broken.others)}, which would, is younger"
+        said += f"; {names_of(broken.others)} routes it there, but is newer and has no effect"
     if broken.fault is Fault.NO_ROUTE and broken.host not in found.hosts and found.hosts:
-        said += f", which carries {_carried(found)}"
+        said += f"; it routes {_carried(found)}"
     return f"{said}: {meaning.seen}." if meaning.seen else f"{said}."
 
 
@@ -105,9 +105,9 @@ def _carried(found: Configuration) -> str:
 def _actions(facts: Facts, found: Configuration, broken: Break) -> list[Action]:
     words = _words(facts, found, broken)
     shown = broken.route or (broken.server.gateway if broken.server else None)
-    first = show(shown) if shown is not None else look("See all VirtualServices", listed(VirtualService))
+    first = show(shown) if shown is not None else look("List all VirtualServices", listed(VirtualService))
     title = MEANINGS[broken.fault].fix.format(**words)
-    expect = f"`egress-diag diagnose … --host {broken.host}` shows the whole way"
+    expect = f"`egress-diag diagnose … --host {broken.host}` shows the whole route"
     changes = [change(title, each.command, HOWTO, expect) for each in repair(facts, found, broken)]
     if not changes:
         changes = [change(title, "", ISTIO_EGW, expect)]

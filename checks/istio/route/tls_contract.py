@@ -21,19 +21,19 @@ from checks.istio.route.virtual_services import SIDECARS, at_sidecars
 class TlsFault(StrEnum):
     """What does not fit on a hop."""
 
-    NOT_TO_PLAIN = "sidecars speak TLS, the server plain text"  # B15
-    TLS_MISSING = "the server expects the mesh's TLS, sidecars speak plain text"  # B15, B20
+    NOT_TO_PLAIN = "sidecars send TLS, the server expects plain text"  # B15
+    TLS_MISSING = "the server expects mesh mutual TLS, sidecars send plain text"  # B15, B20
     WRONG_MODE = "the server expects another TLS mode"  # B15
-    DOUBLE_AT_SIDECAR = "sidecars wrap the application's TLS in their own"  # B21
-    NO_SNI = "the server is chosen by SNI, and sidecars send none that it knows"  # B16
-    PLAIN_TO_TLS = "the gateway speaks plain text to a TLS port"  # B17, B19, B20, B35
-    TLS_TO_PLAIN = "the gateway speaks TLS to a plain text port"  # B18
-    MESH_TLS_OUTSIDE = "the gateway speaks the mesh's own TLS to the outside"
-    DOUBLE_AT_GATEWAY = "the gateway wraps the application's TLS in its own"  # B21
-    DOUBLE_DIRECT = "sidecars wrap the application's TLS on its way past the gateway"  # B21
+    DOUBLE_AT_SIDECAR = "sidecars wrap the application's TLS in TLS"  # B21
+    NO_SNI = "the server is selected by SNI, and sidecars send no SNI that it lists"  # B16
+    PLAIN_TO_TLS = "the gateway sends plain text to a TLS port"  # B17, B19, B20, B35
+    TLS_TO_PLAIN = "the gateway sends TLS to a plain text port"  # B18
+    MESH_TLS_OUTSIDE = "the gateway uses mesh mutual TLS to a destination outside the mesh"
+    DOUBLE_AT_GATEWAY = "the gateway wraps the application's TLS in TLS"  # B21
+    DOUBLE_DIRECT = "sidecars wrap the application's TLS, which bypasses the gateway"  # B21
     UNVERIFIED = "the destination's certificate is not verified"
     CREDENTIAL_AT_SIDECARS = "sidecars get a credential that they cannot fetch"
-    MERGED_AWAY = "of several DestinationRules only the oldest counts"  # B32
+    MERGED_AWAY = "only the oldest of several DestinationRules applies"  # B32
 
 
 WARNINGS = frozenset({TlsFault.UNVERIFIED, TlsFault.CREDENTIAL_AT_SIDECARS, TlsFault.MERGED_AWAY})

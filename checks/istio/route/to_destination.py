@@ -55,17 +55,17 @@ def _known(stay: Stay, leaving: Exit, entry: Entry) -> None:
     doubts += [f"{len(seen)} ServiceEntries differ in {each}" for each in conflicts(seen)]
     doubts += [f"its resolution is {resolution}, not DNS"] if resolution != "DNS" else []
     spoken = (
-        f"the gateway speaks TLS to it ({tls.mode})" if tls is not None and tls.encrypts else "the gateway adds no TLS"
+        f"the gateway originates TLS ({tls.mode})" if tls is not None and tls.encrypts else "the gateway adds no TLS"
     )
-    walk.passes(HopName.ENTRY, f"known, resolved by {resolution}; {spoken}", shown, rivals, doubts)
+    walk.passes(HopName.ENTRY, f"declared, resolved by {resolution}; {spoken}", shown, rivals, doubts)
 
 
 def _unresolved(entry: Entry) -> str | None:
     """Why the gateway finds no address by this ServiceEntry; None where it does."""
     if entry.entry.resolution == "NONE":
-        return "NONE: to the address dialled, which is the gateway itself"
+        return "NONE: it goes to the dialed address, which is the gateway itself"
     if entry.entry.resolution == "DNS" and is_wildcard(entry.host) and not entry.entry.endpoints:
-        return "DNS, but a wildcard without endpoints is no name"
+        return "DNS, but DNS cannot resolve a wildcard without endpoints"
     return None
 
 
@@ -102,7 +102,7 @@ def _speaks(used: Effective | None, tls: Tls | None, leaving: Exit) -> Decision:
             tls.rule.ref, tls.path, f"{tls.mode}{f', credential {tls.credential}' if tls.credential else ''}"
         )
     if used is None:
-        return Decision("(no DestinationRule)", "spec.trafficPolicy.tls", "no TLS of the gateway's own")
+        return Decision("(no DestinationRule)", "spec.trafficPolicy.tls", "the gateway originates no TLS")
     return Decision(used.rules[0].ref, "spec.trafficPolicy.tls", f"(not set for port {leaving.port})")
 
 
@@ -122,11 +122,13 @@ def _other_entries(stay: Stay, name: str, chosen: Entry) -> Iterator[Rival]:
             continue
         if not is_visible(facts, each.entry, namespace, mesh):
             hidden = not exported(export_of(each.entry, mesh), each.entry.namespace, namespace)
-            yield Rival(each.ref, f"not exported to {namespace}" if hidden else "istiod does not look at its namespace")
+            yield Rival(
+                each.ref, f"not exported to {namespace}" if hidden else "istiod does not discover its namespace"
+            )
         elif each.host != chosen.host:
-            yield Rival(each.ref, f"only covers it, by {each.host}")
+            yield Rival(each.ref, f"only the wildcard {each.host} matches")
         else:
-            yield Rival(each.ref, "in another namespace, or younger")
+            yield Rival(each.ref, "in another namespace, or newer")
 
 
 def _other_rules(stay: Stay, name: str, used: Effective | None) -> Iterator[Rival]:
@@ -138,5 +140,6 @@ def _other_rules(stay: Stay, name: str, used: Effective | None) -> Iterator[Riva
             yield Rival(each.ref, "its workloadSelector does not select the gateway's pods")
         else:
             yield Rival(
-                each.ref, f"in namespace {each.namespace}, which does not count at the gateway, or for a wider host"
+                each.ref,
+                f"in namespace {each.namespace}, which does not apply at the gateway, or for a less specific host",
             )

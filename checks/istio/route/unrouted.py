@@ -26,7 +26,9 @@ def unrouted(leg: Leg, chosen: tuple[Rule, ...], entry: Entry | None) -> None:
     declared = entry.port(dial.port) if entry is not None else None
     if entry is not None and declared is not None:
         shown = [
-            Decision(entry.ref, "spec.ports", f"{declared.number} {declared.protocol}", "the sidecar knows the host")
+            Decision(
+                entry.ref, "spec.ports", f"{declared.number} {declared.protocol}", "the host is declared at the sidecar"
+            )
         ]
         if dial.kind == "tls" and declared.protocol in HTTP_PROTOCOLS:
             broken = leg.breaking(
@@ -41,18 +43,18 @@ def unrouted(leg: Leg, chosen: tuple[Rule, ...], entry: Entry | None) -> None:
             where = (dial.host, dial.host, dial.port, "", None, None)
             double = TlsBreak(TlsFault.DOUBLE_DIRECT, *where, tls, used, clients=(start.clients,))
             shown.append(Decision(tls.rule.ref, tls.path, tls.mode))
-            walk.breaks(HopName.MESH_ROUTE, double, f"{tls.rule.ref} wraps the application's TLS once more", shown)
+            walk.breaks(HopName.MESH_ROUTE, double, f"{tls.rule.ref} wraps the application's TLS again", shown)
             return
-        says = f"{_reason(leg, cause)}: the sidecar sends it straight to {dial.host}:{dial.port}"
+        says = f"{_reason(leg, cause)}: the sidecar sends it directly to {dial.host}:{dial.port}"
         walk.leaves(HopName.MESH_ROUTE, cause, says, own_address(facts, start.pods), shown, rivals)
         return
     shown = [
-        Decision(start.policy[1], "outboundTrafficPolicy.mode", start.policy[0], "nothing tells the sidecar the way")
+        Decision(start.policy[1], "outboundTrafficPolicy.mode", start.policy[0], "no route for the host at the sidecar")
     ]
     if start.strict:
-        walk.breaks(HopName.MESH_ROUTE, cause, f"{_reason(leg, cause)}: the sidecar refuses it", shown, rivals)
+        walk.breaks(HopName.MESH_ROUTE, cause, f"{_reason(leg, cause)}: the sidecar rejects it", shown, rivals)
     else:
-        says = f"{_reason(leg, cause)}: the sidecar lets it pass as it is"
+        says = f"{_reason(leg, cause)}: the sidecar forwards it unchanged"
         walk.leaves(HopName.MESH_ROUTE, cause, says, own_address(facts, start.pods), shown, rivals)
 
 
@@ -124,14 +126,14 @@ def _reason(leg: Leg, cause: Cause) -> str:
             return f"{entry} declares port {leg.walk.dial.port} {f'as {protocol}' if protocol else 'not at all'}"
         case Break(route=route) if route is not None:
             return {
-                Fault.NO_MESH_RULE: f"no rule of {route.ref} holds for sidecars on port {leg.walk.dial.port}",
+                Fault.NO_MESH_RULE: f"no rule of {route.ref} matches sidecars on port {leg.walk.dial.port}",
                 Fault.NOT_SEEN_BY_CLIENTS: f"{route.ref} is not exported there",
-                Fault.NOT_DISCOVERED: f"istiod does not look at namespace {route.namespace}, where {route.ref} lies",
+                Fault.NOT_DISCOVERED: f"istiod does not discover namespace {route.namespace} with {route.ref}",
                 Fault.NOT_MESH: f"{route.ref} does not list mesh",
                 Fault.WRONG_KIND: f"{route.ref} has no {leg.walk.dial.kind} rule",
             }[cause.fault]
         case _:
-            return f"no VirtualService sends {leg.host} to {leg.facts.gateway.ref}"
+            return f"no VirtualService routes {leg.host} to {leg.facts.gateway.ref}"
 
 
 def _obstructed(leg: Leg, cause: Blocked) -> str:
@@ -139,7 +141,7 @@ def _obstructed(leg: Leg, cause: Blocked) -> str:
     thing = cause.thing.ref if cause.thing is not None else ""
     hidden = ", ".join(each.ref for each in cause.others)
     if cause.obstacle is Obstacle.OTHER_SCHEME:
-        return f"no {leg.walk.dial.kind} rule takes port {leg.walk.dial.port}"
+        return f"no {leg.walk.dial.kind} rule matches port {leg.walk.dial.port}"
     if cause.obstacle in (Obstacle.SIDECAR_HIDES, Obstacle.ENTRY_HIDDEN):
         return f"{thing or 'a Sidecar'} does not import {hidden}"
     return f"{thing} is not exported there" if thing else f"no ServiceEntry declares {leg.host}"

@@ -93,7 +93,7 @@ class Walk:
 
     def unknown(self, name: HopName, why: Unreadable | str, decided: Sequence[Decision] = (), *, ends: bool) -> None:
         """The hop could not be judged; `ends` where nothing after it can be followed either."""
-        reason = f"could not be read: {why.gap}" if isinstance(why, Unreadable) else why
+        reason = f"not checked: {why.gap}" if isinstance(why, Unreadable) else why
         self.hops.append(Hop(name, Mark.UNKNOWN, reason, tuple(decided)))
         if ends:
             self.outcome = Outcome.UNKNOWN

@@ -38,7 +38,7 @@ def _namespace(facts: Facts, name: str) -> Stranger:
     known = sorted(each.name for each in facts.readable(Namespace))
     near = nearest(name, known)
     hint = f"; did you mean {' or '.join(near)}?" if near else f"; the cluster has {len(known)} namespaces."
-    return Stranger(f"There is no namespace {name} to start from{hint}", near)
+    return Stranger(f"Client namespace {name} does not exist{hint}", near)
 
 
 def _workload(facts: Facts, namespace: str, workload: str) -> Stranger:
@@ -50,9 +50,7 @@ def _workload(facts: Facts, namespace: str, workload: str) -> Stranger:
         hint = f"; it runs {', '.join(known[:5])}{f' and {len(known) - 5} more' if len(known) > 5 else ''}."
     else:
         hint = "; no pod runs there."
-    return Stranger(
-        f"Namespace {namespace} has no running pod of a workload {workload}{hint}", tuple(near or known[:5])
-    )
+    return Stranger(f"Namespace {namespace} has no running pod of workload {workload}{hint}", tuple(near or known[:5]))
 
 
 def nearest(word: str, known: list[str]) -> tuple[str, ...]:

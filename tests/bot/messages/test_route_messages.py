@@ -65,7 +65,7 @@ def test_the_picture_stands_below_the_list_with_the_same_in_words() -> None:
     assert [message.slot for message in found] == ["route", "route/picture"]
     image = found[1].blocks[0]
     assert image["slack_file"] == {"id": "F0PICTURE"}
-    assert "breaks at the hop gateway Service" in image["alt_text"]
+    assert "fails at the hop gateway Service" in image["alt_text"]
     assert problems_of_message(list(found[1].blocks)) == []
 
 

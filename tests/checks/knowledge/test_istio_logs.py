@@ -6,14 +6,14 @@ from checks.facts.logs import IstiodLog, ProxyLog
 from checks.knowledge.istio_logs import (
     CREDENTIALS,
     MERGE,
-    NOT_READY,
+    NOT_READY_REASONS,
     PRIVILEGED_PORT,
     Rejection,
-    certificate_trouble,
+    certificate_failure,
     pushed,
     readiness,
+    readiness_failures,
     rejection,
-    trouble,
     why_not_ready,
 )
 
@@ -96,9 +96,9 @@ def test_the_newest_word_about_readiness_counts() -> None:
     assert readiness(proxy("[2026-11-23T09:51:24.019Z] GET")) is None
 
 
-@pytest.mark.parametrize("row", NOT_READY, ids=lambda row: row.meaning)
+@pytest.mark.parametrize("row", NOT_READY_REASONS, ids=lambda row: row.meaning)
 def test_every_known_reason_has_an_advice(row: object) -> None:
-    assert row in NOT_READY
+    assert row in NOT_READY_REASONS
     assert getattr(row, "fix", "")
 
 
@@ -111,15 +111,17 @@ def test_trouble_keeps_the_newest_line_of_each_kind() -> None:
         "2026-11-23T09:00:01.0Z\terror\txdsproxy\tfailed to connect to upstream istiod-a.aks-istio-system.svc:15012: x"
     )
     second = first.replace("09:00:01", "09:10:01")
-    found = trouble(proxy(first, NOT_SIGNED, second, "StreamAggregatedResources gRPC config stream closed: 14, x"))
+    found = readiness_failures(
+        proxy(first, NOT_SIGNED, second, "StreamAggregatedResources gRPC config stream closed: 14, x")
+    )
     assert [(row.maps_to, line.text) for row, line in found][1] == ("istiod-unhealthy", second)
     assert [row.maps_to for row, _ in found] == ["workload-certificate-failing", "istiod-unhealthy", "istiod-unhealthy"]
 
 
 def test_a_certificate_that_was_made_after_all_is_no_trouble() -> None:
-    assert certificate_trouble(proxy(NOT_SIGNED, SIGNED)) is None
-    assert certificate_trouble(proxy(NOT_SIGNED, READY)) is None
-    failing = certificate_trouble(proxy(READY, SIGNED, NOT_SIGNED))
+    assert certificate_failure(proxy(NOT_SIGNED, SIGNED)) is None
+    assert certificate_failure(proxy(NOT_SIGNED, READY)) is None
+    failing = certificate_failure(proxy(READY, SIGNED, NOT_SIGNED))
     assert failing is not None
     assert failing.text == NOT_SIGNED
 

@@ -162,5 +162,5 @@ def test_age_decides_where_istio_says_so() -> None:
     assert route.whole
     (way,) = [way for way in route.ways if way.meant]
     assert any(
-        "younger than VirtualService team-egress/direct" in rival.why for hop in way.hops for rival in hop.rivals
+        "newer than VirtualService team-egress/direct" in rival.why for hop in way.hops for rival in hop.rivals
     )

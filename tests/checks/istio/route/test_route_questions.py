@@ -82,8 +82,8 @@ def test_what_is_no_host_is_refused_with_what_would_be_one(bundle: Path, typed: 
 @pytest.mark.parametrize(
     ("client", "said"),
     [
-        ("teama", "There is no namespace teama to start from; did you mean team-a or team-b?"),
-        ("team-a/weeb", "Namespace team-a has no running pod of a workload weeb; did you mean team-a/web?"),
+        ("teama", "Client namespace teama does not exist; did you mean team-a or team-b?"),
+        ("team-a/weeb", "Namespace team-a has no running pod of workload weeb; did you mean team-a/web?"),
     ],
 )
 @pytest.mark.parametrize("form", ["text", "markdown", "json"])
@@ -103,7 +103,7 @@ def test_what_is_no_client_is_refused(bundle: Path) -> None:
 def test_the_hosts_of_the_gateway_are_offered_for_an_unknown_one(bundle: Path, form: str) -> None:
     done = ask(bundle, "--host", "api.unknown.example", "--output", form)
     assert done.exit_code == 1
-    assert "does not carry api.unknown.example. This gateway carries 1 host: edition.cnn.com." in " ".join(
+    assert "does not route api.unknown.example. This gateway routes 1 host: edition.cnn.com." in " ".join(
         done.output.split()
     )
 
@@ -175,7 +175,7 @@ def test_the_text_reads_as_a_path_with_the_place_that_breaks(tmp_path: Path) -> 
     assert any(line.startswith("  FAIL      -> route at the sidecar: spec.http[0] of VirtualService") for line in lines)
     assert any("not reached: gateway Service, Gateway server" in line for line in lines)
     assert (
-        "    > Give the destination its full name: VirtualService team-egress/direct-cnn-through-egress-gateway. For other"
+        "    > Patch the destination to its full name: VirtualService team-egress/direct-cnn-through-egress-gateway. For other"
         in said
     )
     assert "kubectl apply -f - <<'EOF'" in said
@@ -185,7 +185,7 @@ def test_the_markdown_has_the_diagram_with_its_words(tmp_path: Path) -> None:
     broken = next(each for each in BREAKAGES if each.name == "the Service's name is cut short")
     write_bundle(broken.do(named(HTTP), HTTP), tmp_path / "broken")
     said = ask(tmp_path / "broken", "--host", "edition.cnn.com", "--output", "markdown").output
-    assert "![http://edition.cnn.com breaks at the hop route at the sidecar" in said
+    assert "![http://edition.cnn.com fails at the hop route at the sidecar" in said
     assert "](data:image/svg+xml;base64," in said
     assert "| ❌ | route at the sidecar |" in said
     assert "```yaml\napiVersion: networking.istio.io/v1\nkind: VirtualService" in said

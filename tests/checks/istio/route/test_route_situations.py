@@ -67,7 +67,7 @@ def test_clients_that_fare_differently_are_told_apart_and_not_averaged() -> None
         ("team-b",): (Outcome.THROUGH, ""),
     }
     assert not route.whole
-    assert route.summary.startswith("It depends on the client. From team-a:")
+    assert route.summary.startswith("The route depends on the client. From team-a:")
 
 
 def test_a_sidecar_for_one_workload_concerns_that_workload() -> None:
@@ -117,10 +117,10 @@ def test_a_client_with_a_static_egress_of_its_own_carries_that_address() -> None
 @pytest.mark.parametrize(
     ("client", "problem", "near"),
     [
-        ("teama", "There is no namespace teama to start from; did you mean team-a or team-b?", "team-a"),
-        ("nowhere", "There is no namespace nowhere to start from; the cluster has 10 namespaces.", ""),
-        ("team-a/webb", "Namespace team-a has no running pod of a workload webb; did you mean team-a/web?", "web"),
-        ("team-a/x", "Namespace team-a has no running pod of a workload x; it runs web.", "web"),
+        ("teama", "Client namespace teama does not exist; did you mean team-a or team-b?", "team-a"),
+        ("nowhere", "Client namespace nowhere does not exist; the cluster has 10 namespaces.", ""),
+        ("team-a/webb", "Namespace team-a has no running pod of workload webb; did you mean team-a/web?", "web"),
+        ("team-a/x", "Namespace team-a has no running pod of workload x; it runs web.", "web"),
     ],
 )
 def test_an_unknown_client_gets_the_nearest_names(client: str, problem: str, near: str) -> None:
@@ -138,7 +138,7 @@ def test_an_unknown_host_is_answered_with_the_hosts_of_the_gateway() -> None:
     assert not route.known
     assert not route.whole
     assert route.summary == (
-        "egress gateway team-egress/egw does not carry api.unknown.example. This gateway carries 1 host: edition.cnn.com."
+        "egress gateway team-egress/egw does not route api.unknown.example. This gateway routes 1 host: edition.cnn.com."
     )
 
 
@@ -151,7 +151,7 @@ def test_https_on_an_origination_bypasses_the_gateway_where_the_credential_is_ke
     """IST-6 as far as objects decide it: the ServiceEntry makes 443 known, and nothing sends it to the gateway."""
     (way,) = traced(named(MUTUAL), f"{CNN}:443").ways
     assert (way.meant, way.outcome, way.cause) == (False, Outcome.BYPASSES, "other-scheme")
-    assert "set up for http://edition.cnn.com only" in way.summary
+    assert "configured for http://edition.cnn.com only" in way.summary
 
 
 def test_https_on_an_origination_that_sidecars_share_is_tls_in_tls() -> None:
