@@ -161,6 +161,4 @@ def test_age_decides_where_istio_says_so() -> None:
     route = traced(younger, host_of(HTTP))
     assert route.whole
     (way,) = [way for way in route.ways if way.meant]
-    assert any(
-        "newer than VirtualService team-egress/direct" in rival.why for hop in way.hops for rival in hop.rivals
-    )
+    assert any("newer than VirtualService team-egress/direct" in rival.why for hop in way.hops for rival in hop.rivals)
