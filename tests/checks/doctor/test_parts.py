@@ -312,7 +312,7 @@ def test_the_bots_messages_leave_through_a_gateway_that_it_diagnoses(
     in_pod(monkeypatch)
     with KubeServer(compose(named("base"), {"add": [BOT_POD, TO_SLACK]})) as server:
         risk = one(seen(tmp_path, server), "own-traffic", State.RISK)
-    assert "to slack.com from pod egress-diag/egress-diag-worker-5d9c-x7k2p" in risk.observed
+    assert "from pod egress-diag/egress-diag-worker-5d9c-x7k2p to slack.com" in risk.observed
     assert "egress gateway team-egress/egw, because of VirtualService team-egress/slack-through-egress" in risk.observed
 
 

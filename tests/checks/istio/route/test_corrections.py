@@ -29,9 +29,9 @@ BY_HAND = {
     "B24 an older Gateway of another team has plain HTTP on the port",
     "a conflict is seen although Services may not be read",
     # The mesh's settings decide, and namespace-not-discovered has their correction.
-    "istiod does not look at the gateway's namespace",
-    "istiod does not look at the namespace of the ServiceEntry",
-    "B28 istiod does not look at the namespace of the VirtualService",
+    "istiod does not discover the gateway's namespace",
+    "istiod does not discover the namespace of the ServiceEntry",
+    "B28 istiod does not discover the namespace of the VirtualService",
 }
 
 
