@@ -16,21 +16,25 @@ from slack_bolt.adapter.flask import SlackRequestHandler
 from slack_bolt.authorization import AuthorizeResult
 
 from bot.access.groups import Groups
-from bot.desk.desk import Desk
-from bot.fleet import listeners as fleet
-from bot.listeners import actions, commands, forms, home, mentions
+from bot.fleet.listeners import register_fleet
+from bot.interactions.handler import InteractionHandler
+from bot.listeners.actions import register_actions
+from bot.listeners.commands import register_commands
+from bot.listeners.forms import register_forms
+from bot.listeners.home import register_home
+from bot.listeners.mentions import register_mentions
 from bot.messages import answers
 from bot.slack.client import Slack, SlackRefusal
 from bot.slack.identity import Identity
-from bot.slack.metrics import ACKNOWLEDGED, FAULTS
-from bot.slack.settings import Settings
+from bot.slack.metrics import ACKNOWLEDGED, INTERNAL_ERRORS
+from bot.slack.settings import SlackSettings
 from checks.config.configuration import Config
 from workers.client import Client, Unavailable
 
 log = logging.getLogger(__name__)
 
 
-def make_bolt(settings: Settings, config: Config, client: Client) -> App:
+def make_bolt(settings: SlackSettings, config: Config, client: Client) -> App:
     """Bolt with our listeners. It starts whether or not Slack answers: the token is tried at the first need."""
     slack = Slack(settings, timeout=2)
     token = settings.slack_bot_token.get_secret_value()
@@ -47,17 +51,24 @@ def make_bolt(settings: Settings, config: Config, client: Client) -> App:
         # Each listener occupies a thread until it has answered; Bolt's own five make twenty commands at once wait in line.
         listener_executor=ThreadPoolExecutor(32, thread_name_prefix="listener"),
     )
-    desk = Desk(config, client, slack, Groups(slack.group_members))
-    for listener in (commands, actions, forms, mentions, home, fleet):
-        listener.register(app, desk)
+    handler = InteractionHandler(config, client, slack, Groups(slack.group_members))
+    for register in (
+        register_commands,
+        register_actions,
+        register_forms,
+        register_mentions,
+        register_home,
+        register_fleet,
+    ):
+        register(app, handler)
 
     @app.error
     def broke(error: Exception, body: dict[str, Any], context: BoltContext) -> BoltResponse:
         """The third and last place that catches broadly: an apology with a token that is in the log."""
         token_ = hashlib.sha256(f"{type(error).__name__} {error} {time.time()}".encode()).hexdigest()[:8]
-        FAULTS.inc()
+        INTERNAL_ERRORS.inc()
         log.error("error %s", token_, exc_info=error)
-        message = answers.apology(token_)
+        message = answers.internal_error(token_)
         url = str(body.get("response_url", ""))
         if url and context.get("acknowledged"):
             try:

@@ -30,19 +30,19 @@ log = logging.getLogger(__name__)
 def bot(config: Path | None, port: int, bind: str, role: str) -> None:
     """Run the Slack bot (HTTP, or Socket Mode when SLACK_APP_TOKEN is set)."""
     from bot.slack.logs import set_up_listener
-    from bot.slack.settings import settings
+    from bot.slack.settings import slack_settings
     from checks.config.configuration import ConfigError, load
 
     set_up_listener()
     if config is not None:
         os.environ["EGRESS_DIAG_CONFIG"] = str(config.resolve())  # noqa: TID251 - handed on to the courier
-        settings.cache_clear()
+        slack_settings.cache_clear()
     try:
-        load(None, settings().config)
+        load(None, slack_settings().config)
     except ConfigError as wrong:
         raise click.UsageError(str(wrong)) from None
-    if settings().missing:
-        raise click.UsageError(f"set {' and '.join(settings().missing)} in the environment")
+    if slack_settings().missing:
+        raise click.UsageError(f"set {' and '.join(slack_settings().missing)} in the environment")
     if role == "courier":
         _carry()
     courier = _Supervised() if role == "all" else None
@@ -96,22 +96,22 @@ def _listen(port: int, bind: str) -> None:
     from bot.app import make_bolt, make_web
     from bot.slack.client import Slack
     from bot.slack.identity import Identity
-    from bot.slack.settings import settings
+    from bot.slack.settings import slack_settings
     from bot.slack.socket_health import SocketHealth
     from checks.config.configuration import load
     from workers.client import connect
     from workers.queue.settings import worker_settings
 
-    config = load(None, settings().config)
+    config = load(None, slack_settings().config)
     client = connect(worker_settings(), config)
-    bolt = make_bolt(settings(), config, client)
+    bolt = make_bolt(slack_settings(), config, client)
     socket = None
-    if settings().socket_mode:
+    if slack_settings().socket_mode:
         from slack_bolt.adapter.socket_mode import SocketModeHandler
 
-        socket = SocketModeHandler(bolt, settings().slack_app_token.get_secret_value())
+        socket = SocketModeHandler(bolt, slack_settings().slack_app_token.get_secret_value())
         threading.Thread(target=_connect, args=(socket,), name="socket", daemon=True).start()
-    identity = Identity(Slack(settings(), timeout=5))
+    identity = Identity(Slack(slack_settings(), timeout=5))
     identity.start()
     health = SocketHealth(socket.client.is_connected if socket else lambda: True, lambda: not identity.problem)
     web = make_web(None if socket else bolt, client, identity, health.alive)

@@ -13,7 +13,7 @@ from typing import Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from bot.sandbox import Message, SandboxServer
+from bot.sandbox import SandboxServer, StoredMessage
 from tests.redis_server import RedisServer, find_free_port
 
 EGRESS_DIAG = [sys.executable, "-m", "checks.cli.main"]
@@ -150,17 +150,17 @@ class System:
         process.wait(timeout=10)
 
 
-def slot(message: Message) -> str:
+def slot(message: StoredMessage) -> str:
     """The slot that a message was posted for."""
     return str(((message.metadata or {}).get("event_payload") or {}).get("slot", ""))
 
 
-def document(message: Message) -> str:
+def document(message: StoredMessage) -> str:
     """The document that a message belongs to."""
     return str(((message.metadata or {}).get("event_payload") or {}).get("document", ""))
 
 
-def whole_thread(slack: SandboxServer, channel: str = "C0OPS", number: int = 0) -> list[Message]:
+def whole_thread(slack: SandboxServer, channel: str = "C0OPS", number: int = 0) -> list[StoredMessage]:
     """The parent that stands at that place in a channel, with its replies."""
     parents = [m for m in slack.messages(channel) if slot(m) == "parent"]
     if len(parents) <= number:
@@ -168,17 +168,17 @@ def whole_thread(slack: SandboxServer, channel: str = "C0OPS", number: int = 0) 
     return [parents[number], *slack.thread(parents[number])]
 
 
-def slots(thread: list[Message]) -> list[str]:
+def slots(thread: list[StoredMessage]) -> list[str]:
     """The slots of a thread, in the order of posting."""
     return [slot(message) for message in thread]
 
 
-def complete(thread: list[Message]) -> bool:
+def complete(thread: list[StoredMessage]) -> bool:
     """Whether a thread has what every ended run has, nothing twice, and a parent that tells the end."""
     found = slots(thread)
     return {"parent", "verdict", *STEPS} <= set(found) and len(found) == len(set(found)) and told_end(thread[0])
 
 
-def told_end(parent: Message) -> bool:
+def told_end(parent: StoredMessage) -> bool:
     """Whether the parent shows a verdict: then it offers to check again."""
     return "check_again" in parent.buttons

@@ -163,7 +163,7 @@ def reaches_through(source: str) -> Iterator[str]:
 
 def test_the_bot_calls_the_client_of_the_workers_and_nothing_behind_it() -> None:
     files = {file.relative_to(ROOT).as_posix(): file.read_text() for file in (ROOT / "bot").rglob("*.py")}
-    assert "client.start(" in files["bot/desk/desk.py"]
+    assert "client.start(" in files["bot/interactions/handler.py"]
     assert {name: found for name, text in files.items() if (found := list(reaches_through(text)))} == {}
 
 

@@ -15,13 +15,13 @@ from bot.slack.client import SlackRefusal
 
 log = logging.getLogger(__name__)
 
-FRESH = 300.0
+REFRESH_SECONDS = 300.0
 """Seconds after which a group is looked up again."""
 
-STALE = 3600.0
+EXPIRY_SECONDS = 3600.0
 """Seconds for which a group's last known members are believed while it cannot be looked up."""
 
-RETRY = 30.0
+RETRY_SECONDS = 30.0
 """Seconds between two tries to look up a group that could not be."""
 
 
@@ -58,17 +58,17 @@ class Groups:
 
     def _believed(self, group: str, now: float) -> frozenset[str]:
         known = self._known.get(group, _Known())
-        return known.members if now - known.at < STALE else frozenset()
+        return known.members if now - known.at < EXPIRY_SECONDS else frozenset()
 
     def _ask(self, group: str) -> "Future[None] | None":
         """Asks for what is old; gives what to wait for where nothing is known."""
         with self._lock:
             known, now = self._known.get(group, _Known()), self._clock()
-            believed = now - known.at < STALE
-            if now - known.at < FRESH:
+            believed = now - known.at < EXPIRY_SECONDS
+            if now - known.at < REFRESH_SECONDS:
                 return None
             asking = self._asking.get(group)
-            if asking is None and now - known.tried >= RETRY:
+            if asking is None and now - known.tried >= RETRY_SECONDS:
                 asking = self._asking[group] = self._pool.submit(self._renew, group)
             return None if believed else asking
 

@@ -2,9 +2,9 @@
 
 import logging
 
-from bot.delivery.thread import Showing
+from bot.delivery.thread import HeldDocument
 from bot.messages.route import route_of
-from bot.messages.route_picture import alternative, picture
+from bot.messages.route_picture import route_alt_text, route_picture
 from bot.slack.client import MissingScope, RateLimited, Slack, SlackRefusal, TokenRevoked, Unreachable
 from workers.client import Client
 from workers.runs.records import Delivered, Run
@@ -12,7 +12,7 @@ from workers.runs.records import Delivered, Run
 log = logging.getLogger(__name__)
 
 
-def known_picture(client: Client, run: Run) -> str:
+def uploaded_picture_id(client: Client, run: Run) -> str:
     """The id of the picture that was uploaded for the run; "" where there is none yet."""
     there = client.delivered(_key(run)).get("file")
     return there.ts if there is not None else ""
@@ -22,19 +22,19 @@ def _key(run: Run) -> str:
     return f"picture/{run.id}"
 
 
-def uploaded_picture(client: Client, slack: Slack, showing: Showing, run: Run) -> str:
+def upload_picture(client: Client, slack: Slack, showing: HeldDocument, run: Run) -> str:
     """Uploads the picture and gives its id; "" where there is no route, or it may not be uploaded: the list of hops says the
     same. Raises a SlackRefusal that is to be waited for."""
     route = route_of(run) if run.state.ended else None
     if route is None:
         return ""
-    drawn = picture(route)
+    drawn = route_picture(route)
     if not drawn:
         return ""
     showing.hold.renew()
     try:
         name, title = f"route-{run.id}.png", f"Route of {route.host}"
-        file_id = slack.upload(None, None, name, title, drawn, alt=alternative(route))
+        file_id = slack.upload(None, None, name, title, drawn, alt=route_alt_text(route))
     except (RateLimited, Unreachable, TokenRevoked):
         raise
     except (MissingScope, SlackRefusal) as refused:

@@ -29,14 +29,14 @@ from workers.runs.records import Delivered
 
 log = logging.getLogger(__name__)
 
-CLOCKS = 60.0
+CLOCK_TOLERANCE = 60.0
 """Seconds by which Slack's clock and ours may differ when a lost post is looked for."""
 
 _Send = Callable[[str, Sequence[dict[str, Any]]], Posted]
 
 
 @dataclass(frozen=True, slots=True)
-class Showing:
+class HeldDocument:
     """A document at one revision, while this courier holds it."""
 
     document: str
@@ -45,7 +45,7 @@ class Showing:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Destination:
     """Where a document goes: a channel, and the thread in it (None where the document's parent begins one)."""
 
     channel: str
@@ -60,7 +60,7 @@ class Thread:
         self.slack = slack
         self._edited: dict[tuple[str, str], float] = {}
 
-    def show(self, showing: Showing, place: Place, wanted: Sequence[Message]) -> float | None:
+    def show(self, showing: HeldDocument, place: Destination, wanted: Sequence[Message]) -> float | None:
         """Shows the messages. Gives the seconds after which to look again: 0 where a newer revision is there already,
         None where all is shown. Raises a SlackRefusal where Slack does not let it."""
         delivered = self.client.delivered(showing.document)
@@ -77,14 +77,14 @@ class Thread:
                 continue
             heads = message.slot == "parent" and begins
             try:
-                posted = self._show(showing, Place(place.channel, None) if heads else place, message, before)
+                posted = self._show(showing, Destination(place.channel, None) if heads else place, message, before)
             except RateLimited as limited:
                 if not message.final or place.thread is None:
                     raise
                 waiting_end = limited
                 continue
             if heads:
-                place = Place(place.channel, posted.ts)
+                place = Destination(place.channel, posted.ts)
             if self.client.revision(showing.document) > showing.revision:
                 return 0.0
         if waiting_end is not None:
@@ -97,12 +97,12 @@ class Thread:
         for key in [key for key in self._edited if key[0] == document]:
             del self._edited[key]
 
-    def _too_soon(self, showing: Showing, message: Message) -> float:
+    def _too_soon(self, showing: HeldDocument, message: Message) -> float:
         if not message.every:
             return 0.0
         return message.every - (time.monotonic() - self._edited.get((showing.document, message.slot), 0.0))
 
-    def _show(self, showing: Showing, place: Place, message: Message, before: Delivered | None) -> Posted:
+    def _show(self, showing: HeldDocument, place: Destination, message: Message, before: Delivered | None) -> Posted:
         about = {"document": showing.document, "slot": message.slot}
         if before is not None and _attempted(before):
             showing.hold.renew()
@@ -116,23 +116,23 @@ class Thread:
         return posted
 
     def _updated(
-        self, showing: Showing, message: Message, before: Delivered, about: Mapping[str, str]
+        self, showing: HeldDocument, message: Message, before: Delivered, about: Mapping[str, str]
     ) -> Posted | None:
         where = Posted(before.channel, before.ts)
         showing.hold.renew()
         try:
-            return formed(message, lambda text, blocks: self.slack.update(where, text, blocks, about))
+            return send_with_fallback(message, lambda text, blocks: self.slack.update(where, text, blocks, about))
         except MessageGone:
             log.info("%s of %s was taken away: it is posted again", message.slot, showing.document)
             return None
 
-    def _posted(self, showing: Showing, place: Place, message: Message, about: Mapping[str, str]) -> Posted:
+    def _posted(self, showing: HeldDocument, place: Destination, message: Message, about: Mapping[str, str]) -> Posted:
         # Noted before it is tried: a crash between the post and its answer must not lead to a second post.
-        begun = f"?{time.time() - CLOCKS:.6f}"
+        begun = f"?{time.time() - CLOCK_TOLERANCE:.6f}"
         showing.hold.renew()
         self.client.note_delivered(showing.document, Delivered(message.slot, place.channel, begun, ""))
         try:
-            return formed(
+            return send_with_fallback(
                 message, lambda text, blocks: self.slack.post(place.channel, text, blocks, place.thread, about)
             )
         except Unreachable:
@@ -152,7 +152,7 @@ class Thread:
             return None
         return Delivered(attempt.slot, found.channel, found.ts, "") if found else None
 
-    def _take_away(self, showing: Showing, wanted: set[str], delivered: Mapping[str, Delivered]) -> None:
+    def _take_away(self, showing: HeldDocument, wanted: set[str], delivered: Mapping[str, Delivered]) -> None:
         """Messages of findings that a second attempt did not make again."""
         for slot, where in delivered.items():
             if slot in wanted or slot.startswith("elsewhere") or _attempted(where):
@@ -165,7 +165,7 @@ class Thread:
             self.client.forget_delivered(showing.document, slot)
 
 
-def formed(message: Message, send: _Send) -> Posted:
+def send_with_fallback(message: Message, send: _Send) -> Posted:
     """Sends the message, without its blocks where this workspace does not take them, shorter where it is too long."""
     try:
         return send(message.text, message.blocks)
@@ -174,10 +174,10 @@ def formed(message: Message, send: _Send) -> Posted:
         return send(message.text, [])
 
 
-def _placed(place: Place, delivered: Mapping[str, Delivered]) -> Place:
+def _placed(place: Destination, delivered: Mapping[str, Delivered]) -> Destination:
     parent = delivered.get("parent")
     if place.thread is None and parent is not None and not _attempted(parent):
-        return Place(place.channel, parent.ts)
+        return Destination(place.channel, parent.ts)
     return place
 
 

@@ -8,7 +8,7 @@ from bot.doctor.part import slack
 from checks.doctor.requirement_lines import Asked, Line
 from workers.doctor.part import workers
 
-FRESH = 300.0
+REFRESH_LINES_SECONDS = 300.0
 """Seconds for which the lines are believed."""
 
 
@@ -27,7 +27,7 @@ class Checkup:
 
     def look(self) -> bool:
         """Looks again where the last look is too old; whether it did. One thread at a time, the others keep the last."""
-        if (self._at and time.monotonic() - self._at < FRESH) or not self._lock.acquire(blocking=False):
+        if (self._at and time.monotonic() - self._at < REFRESH_LINES_SECONDS) or not self._lock.acquire(blocking=False):
             return False
         try:
             self._lines = (*workers(Asked()), *slack(Asked()))

@@ -17,26 +17,26 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.access.rules import groups_needed
 from bot.doctor.requirements import (
-    ADDRESS,
     APP_TOKEN,
-    CHANNEL,
-    CLOCK,
-    FEWEST,
-    GROUP,
-    REACHABLE,
-    REQUIREMENTS,
     SCOPE,
     SIGNING_SECRET,
+    SLACK_ADDRESS,
+    SLACK_CHANNEL,
+    SLACK_CLOCK,
+    SLACK_REACHABLE,
+    SLACK_REQUIREMENTS,
     TOKEN,
+    UNUSED_SCOPES,
+    USER_GROUP,
 )
 from bot.slack.client import MissingScope, RateLimited, SlackRefusal, TokenRevoked, Unreachable, refusal
-from bot.slack.settings import Settings
+from bot.slack.settings import SlackSettings
 from checks.config.configuration import Config, ConfigError, load
 from checks.doctor.requirement_lines import Asked, Line
 
-__all__ = ["REQUIREMENTS", "slack"]
+__all__ = ["SLACK_REQUIREMENTS", "slack"]
 
-SKEW = 60.0
+MAX_CLOCK_SKEW = 60.0
 """Seconds; Slack's requests are refused from 300 on."""
 
 _OWN = ("slack.com", "slack-gov.com")
@@ -45,7 +45,7 @@ _SCOPE = re.compile(r"^ +- ([\w.:]+) # (.+)$", re.MULTILINE)
 
 def slack(asked: Asked, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Iterator[Line]:
     """Everything that the bot needs of Slack. `clock` is the present."""
-    settings = Settings()
+    settings = SlackSettings()
     if not settings.slack_bot_token.get_secret_value() and not asked.insisted:
         yield TOKEN.untried(
             "SLACK_BOT_TOKEN is not set in this process: Slack's tokens are where messages are sent",
@@ -64,7 +64,7 @@ def slack(asked: Asked, clock: Callable[[], datetime] = lambda: datetime.now(UTC
     except SlackRefusal as refused:
         yield from _not_known(settings, refused)
         return
-    yield REACHABLE.well("it answers")
+    yield SLACK_REACHABLE.well("it answers")
     yield TOKEN.well(f"it knows this bot as {data.get('user', '')} in {data.get('team', '')}")
     yield from _scopes(headers)
     if settings.socket_mode:
@@ -78,12 +78,12 @@ def manifest_scopes() -> Mapping[str, str]:
     return dict(_SCOPE.findall(files("bot").joinpath("manifest.yaml").read_text(encoding="utf-8")))
 
 
-def _secrets(settings: Settings) -> Iterator[Line]:
+def _secrets(settings: SlackSettings) -> Iterator[Line]:
     host = urlsplit(settings.slack_api_url).hostname or ""
     if any(host == own or host.endswith(f".{own}") for own in _OWN):
-        yield ADDRESS.well(host)
+        yield SLACK_ADDRESS.well(host)
     else:
-        yield ADDRESS.risk(f"SLACK_API_URL is {host}")
+        yield SLACK_ADDRESS.risk(f"SLACK_API_URL is {host}")
     if settings.socket_mode:
         return
     if settings.slack_signing_secret.get_secret_value():
@@ -92,11 +92,11 @@ def _secrets(settings: Settings) -> Iterator[Line]:
         yield SIGNING_SECRET.wrong("SLACK_SIGNING_SECRET is not set, and neither is SLACK_APP_TOKEN (Socket Mode)")
 
 
-def _not_known(settings: Settings, refused: SlackRefusal) -> Iterator[Line]:
+def _not_known(settings: SlackSettings, refused: SlackRefusal) -> Iterator[Line]:
     given = settings.slack_bot_token.get_secret_value()
     match refused:
         case Unreachable() | RateLimited():
-            yield REACHABLE.wrong(str(refused))
+            yield SLACK_REACHABLE.wrong(str(refused))
         case TokenRevoked() if not given:
             yield TOKEN.wrong("SLACK_BOT_TOKEN is not set")
         case TokenRevoked() if not given.startswith("xoxb-"):
@@ -116,12 +116,12 @@ def _scopes(headers: Mapping[str, str]) -> Iterator[Line]:
     for scope, reason in wanted.items():
         yield SCOPE.well("granted", scope) if scope in has else SCOPE.wrong(f"missing; it is for: {reason}", scope)
     if more := sorted(has - wanted.keys()):
-        yield FEWEST.risk(", ".join(more))
+        yield UNUSED_SCOPES.risk(", ".join(more))
     else:
-        yield FEWEST.well("none")
+        yield UNUSED_SCOPES.well("none")
 
 
-def _socket(settings: Settings) -> Line:
+def _socket(settings: SlackSettings) -> Line:
     token = settings.slack_app_token.get_secret_value()
     client = WebClient(base_url=settings.slack_api_url, timeout=10, retry_handlers=[])
     try:
@@ -136,11 +136,11 @@ def _socket(settings: Settings) -> Line:
     return APP_TOKEN.well("a connection was offered")
 
 
-def _places(client: WebClient, settings: Settings, asked: Asked) -> Iterator[Line]:
+def _places(client: WebClient, settings: SlackSettings, asked: Asked) -> Iterator[Line]:
     try:
         config = load(Path(asked.config) if asked.config else None, settings.config)
     except ConfigError:
-        yield CHANNEL.untried("the configuration cannot be read")
+        yield SLACK_CHANNEL.untried("the configuration cannot be read")
         return
     yield from (_channel(client, channel) for channel in channels_named(config))
     yield from (_group(client, group) for group in sorted(groups_needed(config)))
@@ -158,37 +158,37 @@ def _channel(client: WebClient, channel: str) -> Line:
     try:
         _ask(client, "conversations.history", channel=channel, limit=1)
     except MissingScope as missing:
-        return CHANNEL.untried(f"reading it needs the scope {missing.detail}", channel)
+        return SLACK_CHANNEL.untried(f"reading it needs the scope {missing.detail}", channel)
     except (Unreachable, RateLimited) as gone:
-        return CHANNEL.untried(str(gone), channel)
+        return SLACK_CHANNEL.untried(str(gone), channel)
     except SlackRefusal as refused:
         meaning = {"not_in_channel": "the bot is not a member", "channel_not_found": "gone, or private without the bot"}
-        return CHANNEL.wrong(meaning.get(refused.code, refused.code), channel)
-    return CHANNEL.well("a member", channel)
+        return SLACK_CHANNEL.wrong(meaning.get(refused.code, refused.code), channel)
+    return SLACK_CHANNEL.well("a member", channel)
 
 
 def _group(client: WebClient, group: str) -> Line:
     try:
         data, _ = _ask(client, "usergroups.users.list", usergroup=group)
     except MissingScope as missing:
-        return GROUP.untried(f"looking it up needs the scope {missing.detail}", group)
+        return USER_GROUP.untried(f"looking it up needs the scope {missing.detail}", group)
     except (Unreachable, RateLimited) as gone:
-        return GROUP.untried(str(gone), group)
+        return USER_GROUP.untried(str(gone), group)
     except SlackRefusal as refused:
-        return GROUP.wrong(f"{refused.code}: rules that name it let nobody in", group)
+        return USER_GROUP.wrong(f"{refused.code}: rules that name it let nobody in", group)
     members = len(data.get("users") or ())
-    return GROUP.well(f"{members} members", group) if members else GROUP.risk("it has no members", group)
+    return USER_GROUP.well(f"{members} members", group) if members else USER_GROUP.risk("it has no members", group)
 
 
 def _clock(headers: Mapping[str, str], now: datetime) -> Line:
     try:
         told = parsedate_to_datetime(headers.get("date", ""))
     except ValueError:
-        return CLOCK.untried("the answer tells no time")
+        return SLACK_CLOCK.untried("the answer tells no time")
     seconds = (now - told).total_seconds()
-    if abs(seconds) <= SKEW:
-        return CLOCK.well(f"within {SKEW:.0f} s")
-    return CLOCK.wrong(f"this clock is {abs(seconds):.0f} s {'ahead' if seconds > 0 else 'behind'}")
+    if abs(seconds) <= MAX_CLOCK_SKEW:
+        return SLACK_CLOCK.well(f"within {MAX_CLOCK_SKEW:.0f} s")
+    return SLACK_CLOCK.wrong(f"this clock is {abs(seconds):.0f} s {'ahead' if seconds > 0 else 'behind'}")
 
 
 def _ask(client: WebClient, method: str, **arguments: Any) -> tuple[Mapping[str, Any], Mapping[str, str]]:

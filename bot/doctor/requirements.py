@@ -4,13 +4,13 @@ from checks.doctor.requirement_lines import Requirement
 
 _PART = "slack"
 
-REACHABLE = Requirement(
+SLACK_REACHABLE = Requirement(
     _PART,
     "slack-reachable",
     "Slack answers",
     "Let this pod reach slack.com and wss-primary.slack.com on port 443 (NetworkPolicy, firewall, HTTPS_PROXY).",
 )
-ADDRESS = Requirement(
+SLACK_ADDRESS = Requirement(
     _PART, "slack-address", "The address is Slack's own", "Leave SLACK_API_URL out, unless this is a test or GovSlack."
 )
 TOKEN = Requirement(
@@ -26,7 +26,7 @@ SCOPE = Requirement(
     "The token has the scope",
     "Add it under OAuth & Permissions, Bot Token Scopes (or paste bot/manifest.yaml under App Manifest); reinstall the app.",
 )
-FEWEST = Requirement(
+UNUSED_SCOPES = Requirement(
     _PART,
     "slack-fewest-scopes",
     "The token has no scope that is not used",
@@ -45,23 +45,34 @@ APP_TOKEN = Requirement(
     "Set SLACK_APP_TOKEN to an app-level token (xapp-…) with connections:write, from the page Basic Information, and switch "
     "Socket Mode on; or leave it out for HTTP.",
 )
-CHANNEL = Requirement(
+SLACK_CHANNEL = Requirement(
     _PART,
     "slack-channel",
     "The bot is in the channel",
     "Invite it there: /invite @egress-diag. A channel that is gone: take its id out of the access rules.",
 )
-GROUP = Requirement(
+USER_GROUP = Requirement(
     _PART,
     "slack-group",
     "The user group exists",
     "Correct the id (S…) in the access rules: it is in the group's address in Slack.",
 )
-CLOCK = Requirement(
+SLACK_CLOCK = Requirement(
     _PART,
     "slack-clock",
     "The clock agrees with Slack's",
     "Set the node's clock (NTP, chrony): requests that seem 300 s old or more are refused.",
 )
 
-REQUIREMENTS = (REACHABLE, ADDRESS, TOKEN, SCOPE, FEWEST, SIGNING_SECRET, APP_TOKEN, CHANNEL, GROUP, CLOCK)
+SLACK_REQUIREMENTS = (
+    SLACK_REACHABLE,
+    SLACK_ADDRESS,
+    TOKEN,
+    SCOPE,
+    UNUSED_SCOPES,
+    SIGNING_SECRET,
+    APP_TOKEN,
+    SLACK_CHANNEL,
+    USER_GROUP,
+    SLACK_CLOCK,
+)

@@ -2,11 +2,11 @@
 
 import logging
 
-from bot.delivery.remaining_ways import tell_person
-from bot.delivery.thread import Place, Showing, Thread
+from bot.delivery.private_messages import send_privately
+from bot.delivery.thread import Destination, HeldDocument, Thread
 from bot.fleet import digest_messages as digests
 from bot.fleet import handoff_messages as handoffs
-from bot.fleet.picture import alternative, picture
+from bot.fleet.digest_picture import digest_alt_text, digest_picture
 from bot.messages.blocks import Message, fallback, fitting, plain, raw, section
 from bot.slack.client import ChannelGone, MissingScope, NotInChannel, Posted, Slack, SlackRefusal
 from workers.client import Client
@@ -25,42 +25,42 @@ class FleetCourier:
         self.slack = slack
         self.thread = thread
 
-    def digest(self, showing: Showing, digest_id: str) -> float | None:
+    def digest(self, showing: HeldDocument, digest_id: str) -> float | None:
         """One digest. Raises a SlackRefusal where Slack does not let it."""
         found = self.client.digest(digest_id)
         if found is None:
             self.client.abandon_delivery(showing.document)
             return None
-        place = Place(found.order.channel, None)
+        place = Destination(found.order.channel, None)
         try:
             # The line in the channel comes first: a picture that cannot be uploaded must not keep it back.
             if "parent" not in self.client.delivered(showing.document):
-                self.thread.show(showing, place, digests.messages(found))
+                self.thread.show(showing, place, digests.digest_messages(found))
             image = self._picture(showing, found)
-            return self.thread.show(showing, place, digests.messages(found, image, alternative(found)))
+            return self.thread.show(showing, place, digests.digest_messages(found, image, digest_alt_text(found)))
         except (NotInChannel, ChannelGone) as refused:
             self._closed(showing, found, refused)
             return None
 
-    def _picture(self, showing: Showing, found: Digest) -> str:
+    def _picture(self, showing: HeldDocument, found: Digest) -> str:
         """The id of the uploaded picture; "" where there is none to show, or it may not be uploaded."""
         key = f"picture/{found.order.id}"
         if (there := self.client.delivered(key).get("file")) is not None:
             return there.ts
-        drawn = picture(found)
+        drawn = digest_picture(found)
         if not drawn:
             return ""
         showing.hold.renew()
         try:
             name = f"egress-gateways-{found.at:%Y-%m-%d}.png"
-            file_id = self.slack.upload(None, None, name, "The last 14 days", drawn, alt=alternative(found))
+            file_id = self.slack.upload(None, None, name, "The last 14 days", drawn, alt=digest_alt_text(found))
         except MissingScope as missing:
             log.warning("digests come without their picture: %s", missing)
             return ""
         self.client.note_delivered(key, Delivered("file", found.order.channel, file_id, ""))
         return file_id
 
-    def _closed(self, showing: Showing, found: Digest, refused: SlackRefusal) -> None:
+    def _closed(self, showing: HeldDocument, found: Digest, refused: SlackRefusal) -> None:
         """The channel is closed to us: whoever added the schedule is told; one whose channel is gone comes no more."""
         order = found.order
         log.error("digest %s cannot be shown in %s: %s", order.id, order.channel, refused)
@@ -70,11 +70,11 @@ class FleetCourier:
         schedule = self.client.added_schedule(order.schedule)
         user = order.user or (schedule.user if schedule is not None else "")
         if user and "elsewhere" not in self.client.delivered(showing.document):
-            tell_person(self.slack, user, order.channel, "", _homeless(found, gone=gone))
+            send_privately(self.slack, user, order.channel, "", _homeless(found, gone=gone))
             self.client.note_delivered(showing.document, Delivered("elsewhere", user, "0", ""))
         self.client.abandon_delivery(showing.document)
 
-    def handoff(self, showing: Showing, handoff_id: str) -> float | None:
+    def handoff(self, showing: HeldDocument, handoff_id: str) -> float | None:
         """One handoff. Raises a SlackRefusal where Slack does not let it."""
         found = self.client.handoff(handoff_id)
         if found is None:
@@ -82,12 +82,14 @@ class FleetCourier:
             return None
         try:
             return self.thread.show(
-                showing, Place(found.order.channel, None), handoffs.messages(found, self._links(found))
+                showing, Destination(found.order.channel, None), handoffs.handoff_messages(found, self._links(found))
             )
         except (NotInChannel, ChannelGone) as refused:
             log.error("handoff %s cannot be shown in %s: %s", handoff_id, found.order.channel, refused)  # noqa: TRY400 - no traceback
             if "elsewhere" not in self.client.delivered(showing.document):
-                tell_person(self.slack, found.order.user, found.order.channel, "", handoffs.messages(found, {})[0])
+                send_privately(
+                    self.slack, found.order.user, found.order.channel, "", handoffs.handoff_messages(found, {})[0]
+                )
                 self.client.note_delivered(showing.document, Delivered("elsewhere", found.order.user, "0", ""))
             self.client.abandon_delivery(showing.document)
             return None
@@ -107,7 +109,7 @@ class FleetCourier:
 
 def _homeless(found: Digest, *, gone: bool) -> Message:
     what = "that channel is gone, so it comes no more" if gone else "invite me there with `/invite @egress-diag`"
-    words = digests.headline(found)
+    words = digests.digest_headline(found)
     told = raw(f"A digest could not be posted in <#{found.order.channel}>: {what}.\n{plain(words)}")
     return Message(
         "elsewhere", fallback(f"A digest could not be posted: {words}"), fitting([section(told)]), thread=False

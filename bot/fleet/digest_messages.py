@@ -5,47 +5,47 @@ from collections.abc import Iterator
 from bot.messages.blocks import Block, Message, context, fallback, fitting, plain, raw, section
 from bot.messages.gateway_lines import (
     DAY,
-    cause,
-    drifted,
+    cause_of,
+    drift_line,
+    gateway_on,
     late,
-    limit,
+    limit_line,
     listed,
-    long,
-    moved,
-    muted,
-    owned,
-    unseen,
-    where,
+    long_duration,
+    mute_line,
+    owner_of,
+    prefix_line,
+    unchecked_line,
 )
-from bot.messages.phrases import local
+from bot.messages.phrases import local_time
 from checks.reports.wording import plural
 from workers.fleet.digest import Counts, Digest, GatewayLine
 
-ALT = 1900
+_ALT_TEXT_LIMIT = 1900
 """Characters of an alternative text: Slack takes 2,000."""
 
 
-def messages(digest: Digest, picture: str = "", alt: str = "") -> tuple[Message, ...]:
+def digest_messages(digest: Digest, picture: str = "", alt: str = "") -> tuple[Message, ...]:
     """The messages that should exist; `picture` is the id of the uploaded picture, "" where there is none."""
     found = [_parent(digest)]
     if picture and alt:
-        image: Block = {"type": "image", "slack_file": {"id": picture}, "alt_text": alt[:ALT]}
+        image: Block = {"type": "image", "slack_file": {"id": picture}, "alt_text": alt[:_ALT_TEXT_LIMIT]}
         found.append(Message("picture", fallback(alt), (image,)))
     return tuple(found)
 
 
 def _parent(digest: Digest) -> Message:
-    words = headline(digest)
+    words = digest_headline(digest)
     blocks: list[Block] = [section(raw(f"*{plain(words)}*"))]
     if digest.order.late:
         delay = late(digest.at - digest.order.due)
-        blocks.append(context(raw(f"⏰ This digest was due {local(digest.order.due, DAY)} and is {delay} late.")))
+        blocks.append(context(raw(f"⏰ This digest was due {local_time(digest.order.due, DAY)} and is {delay} late.")))
     blocks += _parts(digest)
     blocks.append(context(raw(_foot(digest))))
     return Message("parent", fallback(words), fitting(blocks), thread=False, final=True)
 
 
-def headline(digest: Digest) -> str:
+def digest_headline(digest: Digest) -> str:
     """The whole digest in one line: its first words are what a lock screen shows."""
     parts = [
         f"{_count(digest)} not looked at" if digest.unseen else "",
@@ -89,42 +89,42 @@ def _counted(counts: Counts) -> str:
 
 
 def _parts(digest: Digest) -> Iterator[Block]:
-    yield from listed("❔ *Not looked at*", digest.unseen, unseen)
+    yield from listed("❔ *Not looked at*", digest.unseen, unchecked_line)
     if digest.order.gone:
         names = ", ".join(plain(each) for each in digest.order.gone)
         yield section(raw(f"❔ *No longer configured:* {names}"))
     yield from listed("❌ *Newly broken*", digest.broke, _broke)
     yield from listed(
-        "📣 *Traffic leaves from another range: these ranges must be told to partners*", digest.moved, moved
+        "📣 *Traffic leaves from another range: these ranges must be told to partners*", digest.moved, prefix_line
     )
-    yield from listed("✅ *Fixed*", digest.fixed, fixed)
-    yield from listed("❌ *Still broken*", digest.still, still)
-    yield from listed("🔧 *Changed*", digest.drift, drifted)
-    yield from listed("⚠️ *Limits that are near*", digest.limits, limit, 6)
-    yield from listed("🔇 *Muted, ending soon*", digest.mutes, muted, 6)
+    yield from listed("✅ *Fixed*", digest.fixed, fixed_line)
+    yield from listed("❌ *Still broken*", digest.still, still_broken_line)
+    yield from listed("🔧 *Changed*", digest.drift, drift_line)
+    yield from listed("⚠️ *Limits that are near*", digest.limits, limit_line, 6)
+    yield from listed("🔇 *Muted, ending soon*", digest.mutes, mute_line, 6)
 
 
 def _broke(line: GatewayLine) -> str:
     often = f" · {line.times} times" if line.times > 1 else ""
-    return f"• {where(line.cluster, line.gateway)} since {local(line.since, DAY)}{often}{_unsure(line)}: {cause(line)}"
+    since = f"since {local_time(line.since, DAY)}"
+    return f"• {gateway_on(line.cluster, line.gateway)} {since}{often}{_unsure(line)}: {cause_of(line)}"
 
 
-def still(line: GatewayLine) -> str:
+def still_broken_line(line: GatewayLine) -> str:
     """A gateway that is still broken: since when, whose it is, on which day."""
     return (
-        f"• {where(line.cluster, line.gateway)} since {local(line.since, DAY)}, day {line.day}{owned(line)}"
-        f"{_unsure(line)}: {cause(line)}"
+        f"• {gateway_on(line.cluster, line.gateway)} since {local_time(line.since, DAY)}, day {line.day}{owner_of(line)}"
+        f"{_unsure(line)}: {cause_of(line)}"
     )
 
 
-def fixed(line: GatewayLine) -> str:
+def fixed_line(line: GatewayLine) -> str:
     """A gateway that works again: for how long it had not, and how often."""
+    gateway, broken = gateway_on(line.cluster, line.gateway), long_duration(line.lasted)
     if line.gone:
-        return (
-            f"• {where(line.cluster, line.gateway)} was broken for {long(line.lasted)} and is no longer in the profile"
-        )
+        return f"• {gateway} was broken for {broken} and is no longer in the profile"
     flapped = f" *It flapped: broken {line.times} times.*" if line.times > 1 else ""
-    return f"• {where(line.cluster, line.gateway)} after {long(line.lasted)}: {cause(line)}{flapped}"
+    return f"• {gateway} after {broken}: {cause_of(line)}{flapped}"
 
 
 def _unsure(line: GatewayLine) -> str:

@@ -6,13 +6,13 @@ from typing import Any
 
 import orjson
 
-from bot.fleet.handoff_messages import headline, looked, parts
+from bot.fleet.handoff_messages import handoff_blocks, handoff_headline, shift_coverage
 from bot.messages.blocks import (
     Block,
     Message,
     actions,
+    as_code,
     button,
-    code,
     context,
     cut,
     fallback,
@@ -22,15 +22,15 @@ from bot.messages.blocks import (
     section,
 )
 from bot.messages.gateway_lines import DAY
-from bot.messages.phrases import local
+from bot.messages.phrases import local_time
 from checks.reports.wording import plural
 from workers.fleet.handoff import Handoff
 from workers.fleet.records import Mute
 from workers.fleet.schedule import Schedule
 
-DIGEST = "digest"
-HANDOFF = "handoff"
-REMOVE = "remove_digest"
+DIGEST_CALLBACK = "digest"
+HANDOFF_CALLBACK = "handoff"
+REMOVE_DIGEST = "remove_digest"
 
 
 def digest_form(channel: str, clusters: Sequence[str], zone: str) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def digest_form(channel: str, clusters: Sequence[str], zone: str) -> dict[str, A
         _text("zone", "Time zone", zone, "09:00 stays 09:00 when the clocks change. For example Europe/Berlin"),
         _choice("show", "What it tells", (("changes", "Only what changed"), ("full", "Everything, every time"))),
     ]
-    return _modal(DIGEST, "Add a digest", "Add", {"channel": channel}, blocks)
+    return _modal(DIGEST_CALLBACK, "Add a digest", "Add", {"channel": channel}, blocks)
 
 
 def handoff_form(channel: str, span: float, shift: Handoff | None, to: str, note: str) -> dict[str, Any]:
@@ -52,9 +52,9 @@ def handoff_form(channel: str, span: float, shift: Handoff | None, to: str, note
     if shift is None:
         blocks.append(section(plain("Looking at the shift…")))
     else:
-        blocks.append(section(raw(f"*{plain(headline(shift))}*")))
-        blocks += list(parts(shift, {}))[:6]
-        blocks.append(context(raw(looked(shift))))
+        blocks.append(section(raw(f"*{plain(handoff_headline(shift))}*")))
+        blocks += list(handoff_blocks(shift, {}))[:6]
+        blocks.append(context(raw(shift_coverage(shift))))
     person: dict[str, Any] = {"type": "users_select", "action_id": "next", "placeholder": _plain("Nobody yet")}
     if to:
         person["initial_user"] = to
@@ -64,7 +64,7 @@ def handoff_form(channel: str, span: float, shift: Handoff | None, to: str, note
     blocks.append(
         _text("note", "Note", note, "What the next one should know", optional=True, multiline=True, most=2000)
     )
-    return _modal(HANDOFF, "Hand over", "Post it", {"channel": channel, "span": span}, blocks)
+    return _modal(HANDOFF_CALLBACK, "Hand over", "Post it", {"channel": channel, "span": span}, blocks)
 
 
 def metadata_of(view: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def metadata_of(view: Mapping[str, Any]) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def given(view: Mapping[str, Any]) -> dict[str, str]:
+def fleet_form_values(view: Mapping[str, Any]) -> dict[str, str]:
     """What was filled in, by field."""
     found: dict[str, str] = {}
     for block, elements in ((view.get("state") or {}).get("values") or {}).items():
@@ -91,7 +91,7 @@ def given(view: Mapping[str, Any]) -> dict[str, str]:
 # answers for one person
 
 
-def schedules(found: Sequence[tuple[Schedule, datetime]]) -> Message:
+def digest_list(found: Sequence[tuple[Schedule, datetime]]) -> Message:
     """This channel's digests, with when each comes next."""
     if not found:
         words = "No digest comes to this channel. `digest add` makes one."
@@ -103,17 +103,17 @@ def schedules(found: Sequence[tuple[Schedule, datetime]]) -> Message:
     blocks: list[Block] = []
     for number, (schedule, due) in enumerate(found, start=1):
         where = "in the configuration file" if schedule.configured else f"added by <@{schedule.user}>"
-        following = f"*stopped: {plain(schedule.stopped)}*" if schedule.stopped else f"next {local(due, DAY)}"
+        following = f"*stopped: {plain(schedule.stopped)}*" if schedule.stopped else f"next {local_time(due, DAY)}"
         blocks.append(
             section(
                 raw(
-                    f"*{number}.* {plain(str(schedule.recurrence))}: {code(' '.join(schedule.clusters))}, "
+                    f"*{number}.* {plain(str(schedule.recurrence))}: {as_code(' '.join(schedule.clusters))}, "
                     f"{'everything' if schedule.show == 'full' else 'only changes'} · {following} · {where}"
                 )
             )
         )
     buttons = [
-        button(f"Remove {n}", f"{REMOVE}/{n}", schedule.id)
+        button(f"Remove {n}", f"{REMOVE_DIGEST}/{n}", schedule.id)
         for n, (schedule, _) in enumerate(found, start=1)
         if not schedule.configured
     ]
@@ -121,28 +121,29 @@ def schedules(found: Sequence[tuple[Schedule, datetime]]) -> Message:
     return Message("digests", fallback(f"{plural(len(found), 'digest')} for this channel"), fitting(blocks, closing))
 
 
-def added(schedule: Schedule, due: datetime) -> Message:
+def digest_added(schedule: Schedule, due: datetime) -> Message:
     """A digest was added."""
     words = f"Added: {schedule.recurrence}, next"
-    told = raw(f"✅ {plain(words)} {local(due, DAY)}. `/egress-diag digest list` shows it.")
+    told = raw(f"✅ {plain(words)} {local_time(due, DAY)}. `/egress-diag digest list` shows it.")
     return Message("digest-added", fallback(f"{words} {due:%Y-%m-%d %H:%M} UTC"), (section(told),))
 
 
-def removed(when: str) -> Message:
+def digest_removed(when: str) -> Message:
     """A digest was removed."""
-    return said("digest-removed", f"Removed: {when}.")
+    return short_answer("digest-removed", f"Removed: {when}.")
 
 
-def muted(mute: Mute) -> Message:
+def mute_added(mute: Mute) -> Message:
     """A fault was muted."""
     told = raw(
-        f"🔇 {code(mute.check)} on {code(mute.gateway)} ({code(mute.cluster)}) is muted until {local(mute.until, DAY)}. "
+        f"🔇 {as_code(mute.check)} on {as_code(mute.gateway)} ({as_code(mute.cluster)}) is muted "
+        f"until {local_time(mute.until, DAY)}. "
         "Digests and handoffs count it and say when it ends."
     )
     return Message("muted", fallback(f"{mute.check} is muted on {mute.gateway}"), (section(told),))
 
 
-def said(slot: str, words: str) -> Message:
+def short_answer(slot: str, words: str) -> Message:
     """A sentence of our own for one person."""
     return Message(slot, fallback(words), (section(plain(cut(words, 2000))),))
 

@@ -9,11 +9,10 @@ from typing import Any
 
 from slack_bolt import Ack, App, BoltContext
 
-from bot.access.rules import decide
-from bot.desk.desk import Desk, Press
+from bot.access.rules import check_access
 from bot.fleet import forms as fleet_forms
-from bot.fleet.handoff_messages import TAKE
-from bot.grammar.fleet_asked import (
+from bot.fleet.handoff_messages import TAKE_HANDOFF
+from bot.grammar.fleet_commands import (
     DigestAdd,
     DigestList,
     DigestNow,
@@ -23,6 +22,8 @@ from bot.grammar.fleet_asked import (
     MuteFault,
     Unmute,
 )
+from bot.interactions.handler import InteractionHandler
+from bot.interactions.interaction import Interaction
 from bot.messages import answers
 from bot.messages.blocks import Message
 from bot.slack.client import SlackRefusal
@@ -37,67 +38,67 @@ from workers.runs.records import Target
 log = logging.getLogger(__name__)
 
 
-def register(app: App, desk: Desk) -> None:
+def register_fleet(app: App, handler: InteractionHandler) -> None:
     """Listens to the buttons and forms of digests and handoffs."""
 
-    def pressed(name: str, do: Callable[[Desk, str, Press], Message | None]) -> None:
+    def pressed(name: str, do: Callable[[InteractionHandler, str, Interaction], Message | None]) -> None:
         @app.action(re.compile(rf"^{name}(/.*)?$"))
         def listen(ack: Ack, body: dict[str, Any], action: dict[str, Any], context: BoltContext) -> None:
             ack()
             context["acknowledged"] = True
-            press, value = _pressed(body, action), str(action.get("value", ""))
-            desk.once(press, f"button {name}", value, lambda: do(desk, value, press))
+            interaction, value = _pressed(body, action), str(action.get("value", ""))
+            handler.once(interaction, f"button {name}", value, lambda: do(handler, value, interaction))
 
-    pressed(TAKE, take)
-    pressed(fleet_forms.REMOVE, remove)
+    pressed(TAKE_HANDOFF, take_over)
+    pressed(fleet_forms.REMOVE_DIGEST, remove_digest)
 
     @app.action(re.compile(r"^(next|note|clusters|time|days|zone|show)$"))
     def filled(ack: Ack) -> None:
         ack()
 
-    @app.view(fleet_forms.DIGEST)
+    @app.view(fleet_forms.DIGEST_CALLBACK)
     def added(ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
-        _added(desk, ack, body, view)
+        _added(handler, ack, body, view)
 
-    @app.view(fleet_forms.HANDOFF)
+    @app.view(fleet_forms.HANDOFF_CALLBACK)
     def handed(ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
         ack()
         about = fleet_forms.metadata_of(view)
-        press = _filled(body, view, str(about.get("channel", "")))
-        filled_in = fleet_forms.given(view)
+        interaction = _filled(body, view, str(about.get("channel", "")))
+        filled_in = fleet_forms.fleet_form_values(view)
         span = timedelta(seconds=float(about.get("span", 0)))
         command = HandOver(span, filled_in.get("next", ""), filled_in.get("note", ""))
         # One form is one handoff, however often it is delivered.
         handoff_id = re.sub(r"\W", "", str(view.get("id", "")))
-        desk.once(press, "form handoff", "", lambda: hand_over(desk, command, press, handoff_id))
+        handler.once(interaction, "form handoff", "", lambda: post_handoff(handler, command, interaction, handoff_id))
 
 
-def respond(desk: Desk, command: FleetCommand, press: Press) -> Message | None:
+def run_fleet_command(handler: InteractionHandler, command: FleetCommand, interaction: Interaction) -> Message | None:
     """Does what was typed. None where the channel itself will show what comes of it."""
     try:
         match command:
             case HandOver():
-                return _draft(desk, command, press)
+                return _draft(handler, command, interaction)
             case DigestList():
-                return _list(desk, press)
+                return _list(handler, interaction)
             case DigestAdd():
-                return _add(desk, press)
+                return _add(handler, interaction)
             case DigestRemove(which):
-                return _remove(desk, which, press)
+                return _remove(handler, which, interaction)
             case DigestNow():
-                return _now(desk, press)
+                return _now(handler, interaction)
             case MuteFault():
-                return _mute(desk, command, press)
+                return _mute(handler, command, interaction)
             case Unmute():
-                return _unmute(desk, command, press)
+                return _unmute(handler, command, interaction)
     except Unavailable:
         return answers.unavailable()
 
 
-def _may(desk: Desk, press: Press, permission: Permission) -> tuple[tuple[str, ...], str]:
+def _may(handler: InteractionHandler, interaction: Interaction, permission: Permission) -> tuple[tuple[str, ...], str]:
     """The clusters for which somebody may do this here, and why not where there are none."""
-    asker = desk.asker(press)
-    found = [(c.name, decide(desk.config, asker, permission, c.name)) for c in desk.config.clusters]
+    requester = handler.requester(interaction)
+    found = [(c.name, check_access(handler.config, requester, permission, c.name)) for c in handler.config.clusters]
     reason = next((each.reason for _, each in found if not each.allowed), "No cluster is configured.")
     return tuple(name for name, each in found if each.allowed), reason
 
@@ -105,102 +106,112 @@ def _may(desk: Desk, press: Press, permission: Permission) -> tuple[tuple[str, .
 # handoffs
 
 
-def _draft(desk: Desk, command: HandOver, press: Press) -> Message | None:
-    clusters, reason = _may(desk, press, "handoff")
+def _draft(handler: InteractionHandler, command: HandOver, interaction: Interaction) -> Message | None:
+    clusters, reason = _may(handler, interaction, "handoff")
     if not clusters:
-        return answers.refused(reason)
+        return answers.access_denied(reason)
     span = command.span.total_seconds()
     try:
-        view = desk.slack.open_view(
-            press.trigger, fleet_forms.handoff_form(press.channel, span, None, command.to, command.note)
+        view = handler.slack.open_view(
+            interaction.trigger, fleet_forms.handoff_form(interaction.channel, span, None, command.to, command.note)
         )
-        shift = _preview(desk, command, press, clusters)
-        desk.slack.update_view(view, fleet_forms.handoff_form(press.channel, span, shift, command.to, command.note))
+        shift = _preview(handler, command, interaction, clusters)
+        handler.slack.update_view(
+            view, fleet_forms.handoff_form(interaction.channel, span, shift, command.to, command.note)
+        )
     except SlackRefusal as refused:
         # A form that does not open must not keep a tired person from handing over.
         log.warning("the draft of a handoff did not open: %s", refused)
-        return hand_over(desk, command, press, secrets.token_hex(6))
+        return post_handoff(handler, command, interaction, secrets.token_hex(6))
     return None
 
 
-def _order(command: HandOver, press: Press, clusters: tuple[str, ...], handoff_id: str) -> HandoffOrder:
+def _order(command: HandOver, interaction: Interaction, clusters: tuple[str, ...], handoff_id: str) -> HandoffOrder:
     now = datetime.now(UTC)
-    return HandoffOrder(handoff_id, press.channel, press.user, now, command.span, clusters, command.to, command.note)
+    return HandoffOrder(
+        handoff_id, interaction.channel, interaction.user, now, command.span, clusters, command.to, command.note
+    )
 
 
-def _preview(desk: Desk, command: HandOver, press: Press, clusters: tuple[str, ...]) -> Handoff:
-    order = _order(command, press, clusters, "draft")
-    return desk.client.preview_handoff(order)
+def _preview(
+    handler: InteractionHandler, command: HandOver, interaction: Interaction, clusters: tuple[str, ...]
+) -> Handoff:
+    order = _order(command, interaction, clusters, "draft")
+    return handler.client.preview_handoff(order)
 
 
-def hand_over(desk: Desk, command: HandOver, press: Press, handoff_id: str) -> Message | None:
+def post_handoff(
+    handler: InteractionHandler, command: HandOver, interaction: Interaction, handoff_id: str
+) -> Message | None:
     """Posts the handoff. None where the channel itself shows it."""
-    clusters, reason = _may(desk, press, "handoff")
+    clusters, reason = _may(handler, interaction, "handoff")
     if not clusters or not handoff_id:
-        return answers.refused(reason)
-    order = _order(command, press, clusters, handoff_id)
-    desk.client.hand_over(order)
+        return answers.access_denied(reason)
+    order = _order(command, interaction, clusters, handoff_id)
+    handler.client.hand_over(order)
     return None
 
 
-def take(desk: Desk, handoff_id: str, press: Press) -> Message | None:
+def take_over(handler: InteractionHandler, handoff_id: str, interaction: Interaction) -> Message | None:
     """ "I have it": what is open and watched is theirs from now on."""
-    client = desk.client
+    client = handler.client
     found = client.handoff(handoff_id)
     if found is None:
-        return answers.too_old()
-    clusters, reason = _may(desk, press, "handoff")
+        return answers.run_expired()
+    clusters, reason = _may(handler, interaction, "handoff")
     if not set(clusters) & set(found.order.clusters):
-        return answers.refused(reason)
-    taken = client.take_handoff(handoff_id, press.user)
+        return answers.access_denied(reason)
+    taken = client.take_handoff(handoff_id, interaction.user)
     if taken is None:
-        return answers.too_old()
-    if taken.taken_by != press.user:
-        return fleet_forms.said("taken", "Somebody else has it already: the message says who.")
+        return answers.run_expired()
+    if taken.taken_by != interaction.user:
+        return fleet_forms.short_answer("taken", "Somebody else has it already: the message says who.")
     return None
 
 
 # digests
 
 
-def _here(desk: Desk, press: Press) -> list[Schedule]:
-    return [each for each in desk.client.schedules() if each.channel == press.channel]
+def _here(handler: InteractionHandler, interaction: Interaction) -> list[Schedule]:
+    return [each for each in handler.client.schedules() if each.channel == interaction.channel]
 
 
-def _list(desk: Desk, press: Press) -> Message:
+def _list(handler: InteractionHandler, interaction: Interaction) -> Message:
     now = datetime.now(UTC)
-    return fleet_forms.schedules([(each, each.recurrence.next(now).at) for each in _here(desk, press)])
+    return fleet_forms.digest_list([(each, each.recurrence.next(now).at) for each in _here(handler, interaction)])
 
 
-def _add(desk: Desk, press: Press) -> Message | None:
-    clusters, reason = _may(desk, press, "digest")
+def _add(handler: InteractionHandler, interaction: Interaction) -> Message | None:
+    clusters, reason = _may(handler, interaction, "digest")
     if not clusters:
-        return answers.refused(reason)
-    zone = next((each.recurrence.zone for each in _here(desk, press)), "UTC")
+        return answers.access_denied(reason)
+    zone = next((each.recurrence.zone for each in _here(handler, interaction)), "UTC")
     try:
-        desk.slack.open_view(press.trigger, fleet_forms.digest_form(press.channel, clusters, zone))
+        handler.slack.open_view(interaction.trigger, fleet_forms.digest_form(interaction.channel, clusters, zone))
     except SlackRefusal as refused:
         log.warning("the form of a digest did not open: %s", refused)
-        return fleet_forms.said("no-form", "The form did not open. Type the command once more.")
+        return fleet_forms.short_answer("no-form", "The form did not open. Type the command once more.")
     return None
 
 
-def _added(desk: Desk, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
+def _added(handler: InteractionHandler, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
     about = fleet_forms.metadata_of(view)
-    press = _filled(body, view, str(about.get("channel", "")))
-    filled = fleet_forms.given(view)
+    interaction = _filled(body, view, str(about.get("channel", "")))
+    filled = fleet_forms.fleet_form_values(view)
     when, errors = _when(filled)
     patterns = tuple(re.split(r"[,\s]+", filled.get("clusters", "*").strip()))
-    if wrong := _wrong_clusters(desk, press, patterns):
+    if wrong := _wrong_clusters(handler, interaction, patterns):
         errors["clusters"] = wrong
     if errors or when is None:
         ack(response_action="errors", errors=errors)
         return
     schedule_id = "s" + re.sub(r"\W", "", str(view.get("id", "")))[-11:].lower()
-    schedule = Schedule(schedule_id, press.channel, patterns, when, filled.get("show", "changes"), press.user)
+    schedule = Schedule(
+        schedule_id, interaction.channel, patterns, when, filled.get("show", "changes"), interaction.user
+    )
     now = datetime.now(UTC)
     try:
-        desk.client.add_schedule(schedule)
+        handler.client.add_schedule(schedule)
     except BadRecurrence as wrong_time:
         ack(response_action="errors", errors={"time": _sentence(wrong_time)})
         return
@@ -208,9 +219,9 @@ def _added(desk: Desk, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> 
         ack(response_action="errors", errors={"time": "Nothing was added: the queue (Redis) cannot be reached."})
         return
     ack()
-    message = fleet_forms.added(schedule, when.next(now).at)
-    desk.note(press, "form digest", str(when), message)
-    desk.tell(press, message)
+    message = fleet_forms.digest_added(schedule, when.next(now).at)
+    handler.record(interaction, "form digest", str(when), message)
+    handler.reply(interaction, message)
 
 
 def _when(filled: dict[str, str]) -> tuple[Recurrence | None, dict[str, str]]:
@@ -231,12 +242,12 @@ def _when(filled: dict[str, str]) -> tuple[Recurrence | None, dict[str, str]]:
     return recurrence(filled["time"], filled["days"], filled["zone"]), {}
 
 
-def _wrong_clusters(desk: Desk, press: Press, patterns: tuple[str, ...]) -> str:
-    allowed, reason = _may(desk, press, "digest")
+def _wrong_clusters(handler: InteractionHandler, interaction: Interaction, patterns: tuple[str, ...]) -> str:
+    allowed, reason = _may(handler, interaction, "digest")
     if not allowed:
         return reason
     probe = Schedule("", "", patterns, recurrence("09:00"))
-    named, gone = clusters_of(probe, [c.name for c in desk.config.clusters])
+    named, gone = clusters_of(probe, [c.name for c in handler.config.clusters])
     if gone:
         return f"No cluster fits {', '.join(gone)}. Configured: {', '.join(allowed[:12])}"
     if refused := [name for name in named if name not in allowed]:
@@ -249,40 +260,40 @@ def _sentence(wrong: Exception) -> str:
     return (said[:1].upper() + said[1:])[:150]
 
 
-def _remove(desk: Desk, which: str, press: Press) -> Message | None:
-    here = _here(desk, press)
+def _remove(handler: InteractionHandler, which: str, interaction: Interaction) -> Message | None:
+    here = _here(handler, interaction)
     if not which:
-        return _list(desk, press)
+        return _list(handler, interaction)
     chosen = here[int(which) - 1] if which.isdecimal() and 0 < int(which) <= len(here) else None
-    return remove(desk, chosen.id if chosen is not None else which, press)
+    return remove_digest(handler, chosen.id if chosen is not None else which, interaction)
 
 
-def remove(desk: Desk, schedule_id: str, press: Press) -> Message | None:
+def remove_digest(handler: InteractionHandler, schedule_id: str, interaction: Interaction) -> Message | None:
     """Removes one of this channel's digests."""
-    found = next((each for each in _here(desk, press) if each.id == schedule_id), None)
+    found = next((each for each in _here(handler, interaction) if each.id == schedule_id), None)
     if found is None:
-        return fleet_forms.said("no-digest", "This channel has no such digest. `digest list` shows them.")
-    clusters, reason = _may(desk, press, "digest")
+        return fleet_forms.short_answer("no-digest", "This channel has no such digest. `digest list` shows them.")
+    clusters, reason = _may(handler, interaction, "digest")
     if not clusters:
-        return answers.refused(reason)
+        return answers.access_denied(reason)
     if found.configured:
-        return fleet_forms.said(
+        return fleet_forms.short_answer(
             "configured", "That digest is in the configuration file: only a change there removes it."
         )
-    desk.client.remove_schedule(schedule_id)
-    return fleet_forms.removed(str(found.recurrence))
+    handler.client.remove_schedule(schedule_id)
+    return fleet_forms.digest_removed(str(found.recurrence))
 
 
-def _now(desk: Desk, press: Press) -> Message | None:
-    clusters, reason = _may(desk, press, "digest")
+def _now(handler: InteractionHandler, interaction: Interaction) -> Message | None:
+    clusters, reason = _may(handler, interaction, "digest")
     if not clusters:
-        return answers.refused(reason)
-    schedule = next(iter(_here(desk, press)), None)
+        return answers.access_denied(reason)
+    schedule = next(iter(_here(handler, interaction)), None)
     if schedule is not None:
         named, _ = clusters_of(schedule, clusters)
         clusters = named or clusters
-    desk.client.request_digest(press.channel, press.user, clusters, schedule)
-    return fleet_forms.said(
+    handler.client.request_digest(interaction.channel, interaction.user, clusters, schedule)
+    return fleet_forms.short_answer(
         "digest-now", "Looking at every gateway; the digest comes into this channel when that is done."
     )
 
@@ -290,47 +301,47 @@ def _now(desk: Desk, press: Press) -> Message | None:
 # mutes
 
 
-def _mute(desk: Desk, command: MuteFault, press: Press) -> Message:
+def _mute(handler: InteractionHandler, command: MuteFault, interaction: Interaction) -> Message:
     target = command.target
-    decision = decide(desk.config, desk.asker(press), "digest", target.cluster, target.gateway)
+    decision = check_access(handler.config, handler.requester(interaction), "digest", target.cluster, target.gateway)
     if not decision.allowed:
-        return answers.refused(decision.reason)
-    name = _full_name(desk, target)
+        return answers.access_denied(decision.reason)
+    name = _full_name(handler, target)
     if not name:
         return _not_seen(target)
     now = datetime.now(UTC)
-    mute = Mute(target.cluster, name, command.check, press.user, command.reason, now, now + command.span)
-    desk.client.mute(mute)
-    return fleet_forms.muted(mute)
+    mute = Mute(target.cluster, name, command.check, interaction.user, command.reason, now, now + command.span)
+    handler.client.mute(mute)
+    return fleet_forms.mute_added(mute)
 
 
-def _unmute(desk: Desk, command: Unmute, press: Press) -> Message:
+def _unmute(handler: InteractionHandler, command: Unmute, interaction: Interaction) -> Message:
     target = command.target
-    decision = decide(desk.config, desk.asker(press), "digest", target.cluster, target.gateway)
+    decision = check_access(handler.config, handler.requester(interaction), "digest", target.cluster, target.gateway)
     if not decision.allowed:
-        return answers.refused(decision.reason)
-    ended = desk.client.unmute(target.cluster, _full_name(desk, target), command.check)
-    return fleet_forms.said("unmuted", "The mute has ended." if ended else "That fault was not muted.")
+        return answers.access_denied(decision.reason)
+    ended = handler.client.unmute(target.cluster, _full_name(handler, target), command.check)
+    return fleet_forms.short_answer("unmuted", "The mute has ended." if ended else "That fault was not muted.")
 
 
-def _full_name(desk: Desk, target: Target) -> str:
+def _full_name(handler: InteractionHandler, target: Target) -> str:
     """`namespace/name`; "" where the name alone does not tell."""
     if target.namespace:
         return f"{target.namespace}/{target.gateway}"
-    seen = {*desk.client.checked_gateways(target.cluster), *desk.known(target.cluster)}
+    seen = {*handler.client.checked_gateways(target.cluster), *handler.known_gateways(target.cluster)}
     found = [name for name in seen if name.split("/", 1)[1] == target.gateway]
     return found[0] if len(found) == 1 else ""
 
 
 def _not_seen(target: Target) -> Message:
     words = f'"{target.gateway}" alone does not tell which gateway on {target.cluster}: write namespace/name.'
-    return fleet_forms.said("mistake", words)
+    return fleet_forms.short_answer("mistake", words)
 
 
-def _pressed(body: dict[str, Any], action: dict[str, Any]) -> Press:
+def _pressed(body: dict[str, Any], action: dict[str, Any]) -> Interaction:
     user, channel = str((body.get("user") or {}).get("id", "")), str((body.get("channel") or {}).get("id", ""))
     stamp = (body.get("container") or {}).get("message_ts", "")
-    return Press(
+    return Interaction(
         user=user,
         channel=channel,
         team=str((body.get("team") or {}).get("id", "")),
@@ -340,8 +351,8 @@ def _pressed(body: dict[str, Any], action: dict[str, Any]) -> Press:
     )
 
 
-def _filled(body: dict[str, Any], view: dict[str, Any], channel: str) -> Press:
-    return Press(
+def _filled(body: dict[str, Any], view: dict[str, Any], channel: str) -> Interaction:
+    return Interaction(
         user=str((body.get("user") or {}).get("id", "")),
         channel=channel,
         team=str((body.get("team") or {}).get("id", "")),

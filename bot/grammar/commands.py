@@ -1,186 +1,98 @@
-"""What people type after `/egress-diag`, as commands. Pure, and forgiving as phones are: names without regard to case, unique
-prefixes; what cannot be meant is answered with what may have been."""
+"""What people can ask for, as values: commands, and the words of a thread."""
 
-import difflib
-import re
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.grammar import fleet_commands as fleet_grammar
-from bot.grammar.asked import Cancel, Command, Diagnose, Form, Help, ListClusters, ListGateways, Mistake, Past, Watch
-from bot.grammar.typed import MOST_CHARACTERS, WATCH, is_span, span_of, words_of
-from checks.config.configuration import Config, UnknownCluster
-from checks.model.question import BadQuestion, parse_client, parse_gateway_name, parse_host
+from bot.grammar.fleet_commands import FleetCommand
 from workers.runs.records import Target
 
-VERBS = ("list", "watch", "history", "cancel", "help", *fleet_grammar.VERBS)
 
-_OPTIONS = {"host": "host", "from": "from", "probe": "probe"}
-_ENVIRONMENTS = (
-    *("prod", "production", "prd", "live", "dev", "development", "test", "tst", "stage", "staging", "stg"),
-    *("uat", "qa", "int", "integration", "preprod", "pre", "sandbox", "demo"),
+@dataclass(frozen=True, slots=True)
+class Diagnose:
+    """`<cluster> [<namespace>/]<gateway> [--host H] [--from NS/WORKLOAD]`."""
+
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class WatchGateway:
+    """`watch <cluster> <gateway> [30m]`: check again until it works or the time is up."""
+
+    target: Target
+    span: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class ShowHistory:
+    """`history <cluster> <gateway>`: the last runs, and what changed between them."""
+
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class OpenForm:
+    """Nothing at all: the form."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListClusters:
+    """`list`: the clusters that the asker may look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListGateways:
+    """`list <cluster>`: its gateways with their last verdict."""
+
+    cluster: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRuns:
+    """`cancel`: this channel's runs that the asker started."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowHelp:
+    """`help`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """Something that cannot be meant: the sentence for the person, and whole commands that may have been."""
+
+    message: str
+    suggestions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckAgain:
+    """In a thread: check again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainFindings:
+    """In a thread: how the findings follow from one another."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopHere:
+    """In a thread: stop the run or the watch."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchHere:
+    """In a thread: `watch [30m]`."""
+
+    span: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class ListCommands:
+    """In a thread: every command of the findings, to copy."""
+
+
+GatewayCommand = (
+    Diagnose | WatchGateway | ShowHistory | OpenForm | ListClusters | ListGateways | CancelRuns | ShowHelp | Mistake
 )
-
-
-def parse(text: str, config: Config, known: Callable[[str], Sequence[str]] = lambda _: ()) -> Command:
-    """The command that was meant. `known` gives the gateways last seen in a cluster (`namespace/name`), for suggestions
-    only: what it does not know may exist all the same."""
-    if len(text) > MOST_CHARACTERS:
-        return Mistake(f"That is {len(text)} characters long; a command is at most {MOST_CHARACTERS}.")
-    words = words_of(text)
-    if not words:
-        return Form()
-    verb = words[0].lower()
-    if verb in ("help", "-h", "--help", "?"):
-        return Help()
-    if verb == "list":
-        return _list(words[1:], config)
-    if verb in ("cancel", "stop"):
-        return Cancel()
-    if verb in fleet_grammar.VERBS:
-        return fleet_grammar.parse(text, lambda names: _diagnose(names, config, known))
-    return _about_gateway(verb, words, config, known)
-
-
-def _about_gateway(verb: str, words: list[str], config: Config, known: Callable[[str], Sequence[str]]) -> Command:
-    match verb:
-        case "watch":
-            return _watch(words[1:], config, known)
-        case "history":
-            asked = _diagnose(words[1:], config, known)
-            return Past(asked.target) if isinstance(asked, Diagnose) else _prefixed(asked, "history")
-        case _:
-            return _diagnose(words, config, known)
-
-
-def _watch(words: list[str], config: Config, known: Callable[[str], Sequence[str]]) -> Command:
-    span: timedelta | Mistake = WATCH
-    if len(words) > 2 and is_span(words[-1]) and not words[-2].startswith("--"):
-        span = span_of(words[-1])
-        words = words[:-1]
-    if isinstance(span, Mistake):
-        return span
-    asked = _diagnose(words, config, known)
-    return Watch(asked.target, span) if isinstance(asked, Diagnose) else _prefixed(asked, "watch")
-
-
-def _prefixed(command: Command, verb: str) -> Command:
-    """A mistake of a command behind a verb: what it suggests is such a command, too."""
-    if not isinstance(command, Mistake):
-        return command
-    message = command.message.replace("`/egress-diag <cluster>", f"`/egress-diag {verb} <cluster>")
-    return Mistake(message, tuple(f"{verb} {each}" for each in command.suggestions))
-
-
-def _list(words: Sequence[str], config: Config) -> Command:
-    if not words:
-        return ListClusters()
-    if len(words) > 1:
-        return Mistake("`list` takes one cluster, or none.", (f"list {words[0]}",))
-    try:
-        return ListGateways(config.cluster(words[0]).name)
-    except UnknownCluster as unknown:
-        return _unknown_cluster(unknown, lambda name: f"list {name}")
-
-
-def _diagnose(words: list[str], config: Config, known: Callable[[str], Sequence[str]]) -> Command:
-    names: list[str] = []
-    options: dict[str, str] = {}
-    rest = iter(words)
-    for word in rest:
-        if not word.startswith("--"):
-            names.append(word)
-            continue
-        option = _OPTIONS.get(word[2:].lower())
-        if option is None:
-            near = difflib.get_close_matches(word[2:].lower(), list(_OPTIONS), n=1, cutoff=0.5)
-            hint = (
-                f" Did you mean `--{near[0]}`?"
-                if near
-                else " Known: `--host HOST[:PORT]`, `--from NAMESPACE/WORKLOAD`."
-            )
-            return Mistake(f"There is no option `{word}`.{hint}")
-        if option == "probe":
-            return Mistake("`--probe` is not there yet: the findings give the command to probe by hand.")
-        value = next(rest, "")
-        if not value or value.startswith("--"):
-            return Mistake(f"`--{option}` needs a value, for example `--{option} {_EXAMPLES[option]}`.")
-        options[option] = value
-    return _target(names, options, config, known)
-
-
-_EXAMPLES = {"host": "api.bank.example:443", "from": "checkout/web"}
-
-
-def _target(
-    names: list[str], options: dict[str, str], config: Config, known: Callable[[str], Sequence[str]]
-) -> Command:
-    tail = "".join(f" --{option} {value}" for option, value in options.items())
-    try:
-        cluster = config.cluster(names[0]).name if names else ""
-    except UnknownCluster as unknown:
-        verb = difflib.get_close_matches(names[0].lower(), VERBS, n=1, cutoff=0.75)
-        if verb and not unknown.nearest and not unknown.choices:
-            return Mistake(f'No cluster and no command "{names[0]}".', (" ".join([verb[0], *names[1:]]),))
-        return _unknown_cluster(unknown, lambda name: " ".join([name, *names[1:]]) + tail)
-    if len(names) < 2:
-        offered = tuple(f"{cluster} {gateway}{tail}" for gateway in list(known(cluster))[:5]) if cluster else ()
-        return Mistake("Which gateway? `/egress-diag <cluster> [<namespace>/]<gateway>`", offered)
-    if len(names) > 2:
-        return Mistake(
-            f'Too many words after the gateway: "{" ".join(names[2:])}". Options start with `--`.',
-            (f"{cluster} {names[1]}{tail}",),
-        )
-    try:
-        gateway = _gateway(names[1], list(known(cluster)))
-        host = parse_host(options["host"]) if "host" in options else None
-        client = parse_client(options["from"]) if "from" in options else None
-    except BadQuestion as wrong:
-        return Mistake(f"{wrong}.", tuple(f"{cluster} {each}{tail}" for each in wrong.nearest))
-    return Diagnose(Target(cluster, gateway[1], gateway[0], host, client))
-
-
-def _gateway(typed: str, known: Sequence[str]) -> tuple[str | None, str]:
-    """The gateway that was meant, put right by what is known of the cluster: case, a prefix that fits only one. A name
-    that resembles a known one but is none is asked about; one that resembles nothing is looked for."""
-    named = parse_gateway_name(typed)
-    wanted = typed.strip().lower()
-    by_name = {full.lower(): full for full in known}
-    for full in known:
-        by_name.setdefault(full.split("/", 1)[1].lower(), full)
-    same = [full for full in known if wanted in (full.lower(), full.split("/", 1)[1].lower())]
-    if not same:
-        same = [f for f in known if f.lower().startswith(wanted) or f.split("/", 1)[1].lower().startswith(wanted)]
-    if len(same) == 1:
-        namespace, _, name = same[0].partition("/")
-        return namespace, name
-    if same:
-        raise BadQuestion(f'"{typed}" fits {len(same)} gateways: {", ".join(same)}', tuple(same))
-    near = difflib.get_close_matches(wanted, list(by_name), n=3, cutoff=0.7)
-    if near:
-        nearest = tuple(dict.fromkeys(by_name[each] for each in near))
-        # What is known may be out of date: the name as typed stays among the choices.
-        raise BadQuestion(f'No gateway "{typed}" seen so far. Did you mean {" or ".join(nearest)}?', (*nearest, typed))
-    return named.namespace, named.name
-
-
-def _unknown_cluster(unknown: UnknownCluster, command: Callable[[str], str]) -> Mistake:
-    if unknown.choices:
-        return Mistake(
-            f'"{unknown.name}" fits several clusters: {", ".join(unknown.choices)}.',
-            tuple(map(command, unknown.choices)),
-        )
-    # Somebody who names another environment means another one: what is like it elsewhere is not offered.
-    nearest = [each for each in unknown.nearest if _same_environment(unknown.name, each)]
-    if nearest:
-        return Mistake(
-            f'No cluster "{unknown.name}". Did you mean {" or ".join(nearest)}?',
-            tuple(map(command, nearest)),
-        )
-    return Mistake(f'No cluster "{unknown.name}". `/egress-diag list` shows the clusters that you may look at.')
-
-
-def _same_environment(typed: str, name: str) -> bool:
-    """False where both names say an environment, and not the same."""
-    one, other = (set(_ENVIRONMENTS).intersection(re.split(r"[^a-z]+", each.lower())) for each in (typed, name))
-    return not one or not other or one == other
+Command = GatewayCommand | FleetCommand
+ThreadCommand = CheckAgain | ExplainFindings | StopHere | WatchHere | ListCommands

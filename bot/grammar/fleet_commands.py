@@ -1,128 +1,58 @@
-"""`handoff`, `digest`, `mute` and `unmute`, as commands. Pure."""
+"""What people can ask of whole fleets, as values."""
 
-import difflib
-import re
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.grammar.asked import Diagnose, Mistake
-from bot.grammar.fleet_asked import (
-    DigestAdd,
-    DigestList,
-    DigestNow,
-    DigestRemove,
-    FleetCommand,
-    HandOver,
-    MuteFault,
-    Unmute,
-)
-from bot.grammar.typed import words_of
-from checks.catalogue import catalogue
-from checks.config.configuration import duration
-from checks.engine.selection import chosen_checks
-from checks.model.question import BadQuestion
-from workers.fleet.handoff import LONGEST_SHIFT, SHIFT
-
-VERBS = ("handoff", "digest", "mute", "unmute")
-
-SHORTEST = timedelta(minutes=15)
-LONGEST_MUTE = timedelta(days=90)
-
-_PERSON = re.compile(r"<@([A-Z0-9]+)(?:\|[^>]*)?>")
-_SPAN = re.compile(r"(?:\d+[smhdw])+", re.IGNORECASE)
-
-AskGateway = Callable[[list[str]], object]
-"""Reads `<cluster> <gateway>` as a diagnosis would: a Diagnose, or what is wrong."""
+from workers.runs.records import Target
 
 
-def parse(text: str, gateway: AskGateway) -> FleetCommand | Mistake:
-    """The command that was meant; the text begins with one of `VERBS`."""
-    verb, _, rest = text.strip().partition(" ")
-    match verb.lower():
-        case "handoff":
-            return _handoff(rest)
-        case "digest":
-            return _digest(words_of(rest))
-        case "mute":
-            return _mute(words_of(rest), gateway)
-        case _:
-            return _unmute(words_of(rest), gateway)
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """`handoff [8h] [@next] [note…]`: the shift's summary, as a draft first."""
+
+    span: timedelta
+    to: str = ""
+    note: str = ""
 
 
-def span_or_mistake(typed: str, shortest: timedelta, longest: timedelta, what: str) -> timedelta | Mistake:
-    """A duration within bounds, or what is wrong with it."""
-    try:
-        found = duration(typed.lower())
-    except (ValueError, OverflowError):
-        return Mistake(f'"{typed}" is no time: for example `8h` or `2d`.')
-    if not shortest <= found <= longest:
-        return Mistake(f"{what} is from {_said(shortest)} to {_said(longest)}, not `{typed}`.")
-    return found
+@dataclass(frozen=True, slots=True)
+class DigestList:
+    """`digest` or `digest list`: this channel's digests."""
 
 
-def _said(span: timedelta) -> str:
-    return f"{span.days} days" if span.days else f"{int(span.total_seconds() // 60)} minutes"
+@dataclass(frozen=True, slots=True)
+class DigestAdd:
+    """`digest add`: the form."""
 
 
-def _handoff(rest: str) -> HandOver | Mistake:
-    person = _PERSON.search(rest)
-    words = (_PERSON.sub(" ", rest, count=1) if person else rest).split()
-    span: timedelta | Mistake = SHIFT
-    if words and _SPAN.fullmatch(words[0]):
-        span = span_or_mistake(words.pop(0), SHORTEST, LONGEST_SHIFT, "A shift")
-    if isinstance(span, Mistake):
-        return span
-    return HandOver(span, person[1] if person else "", " ".join(words))
+@dataclass(frozen=True, slots=True)
+class DigestRemove:
+    """`digest remove N`: the one with this number in the list, or this id; "" asks which."""
+
+    which: str
 
 
-def _digest(words: Sequence[str]) -> FleetCommand | Mistake:
-    verb = words[0].lower() if words else "list"
-    match verb:
-        case "list":
-            return DigestList()
-        case "add":
-            return DigestAdd()
-        case "remove":
-            return DigestRemove(words[1] if len(words) > 1 else "")
-        case "now":
-            return DigestNow()
-        case _:
-            return _no_such(words[0])
+@dataclass(frozen=True, slots=True)
+class DigestNow:
+    """`digest now`: one at once."""
 
 
-def _no_such(word: str) -> Mistake:
-    near = difflib.get_close_matches(word.lower(), ("list", "add", "remove", "now"), n=1, cutoff=0.5)
-    return Mistake(f'`digest` takes list, add, remove or now, not "{word}".', tuple(f"digest {each}" for each in near))
+@dataclass(frozen=True, slots=True)
+class MuteFault:
+    """`mute <cluster> <gateway> <check> <7d> <reason…>`."""
+
+    target: Target
+    check: str
+    span: timedelta
+    reason: str
 
 
-def _mute(words: list[str], gateway: AskGateway) -> FleetCommand | Mistake:
-    example = "`/egress-diag mute <cluster> <gateway> <check> 7d <reason>`"
-    if len(words) < 5:
-        return Mistake(f"A mute needs its fault, its end and its reason: {example}")
-    asked = gateway(words[:2])
-    if not isinstance(asked, Diagnose):
-        return asked if isinstance(asked, Mistake) else Mistake(example)
-    check = _check(words[2])
-    span = span_or_mistake(words[3], timedelta(minutes=1), LONGEST_MUTE, "A mute")
-    for wrong in (check, span):
-        if isinstance(wrong, Mistake):
-            return wrong
-    assert isinstance(check, str) and isinstance(span, timedelta)  # noqa: S101, PT018 - as the loop has seen
-    return MuteFault(asked.target, check, span, " ".join(words[4:]))
+@dataclass(frozen=True, slots=True)
+class Unmute:
+    """`unmute <cluster> <gateway> <check>`."""
+
+    target: Target
+    check: str
 
 
-def _unmute(words: list[str], gateway: AskGateway) -> FleetCommand | Mistake:
-    if len(words) != 3:
-        return Mistake("Which fault? `/egress-diag unmute <cluster> <gateway> <check>`")
-    asked = gateway(words[:2])
-    if not isinstance(asked, Diagnose):
-        return asked if isinstance(asked, Mistake) else Mistake("Which gateway?")
-    check = _check(words[2])
-    return check if isinstance(check, Mistake) else Unmute(asked.target, check)
-
-
-def _check(typed: str) -> str | Mistake:
-    try:
-        return chosen_checks(typed, catalogue())[0].slug
-    except BadQuestion as wrong:
-        return Mistake(f"{wrong}.")
+FleetCommand = HandOver | DigestList | DigestAdd | DigestRemove | DigestNow | MuteFault | Unmute

@@ -5,35 +5,36 @@ from typing import Any
 from slack_bolt import Ack, App, BoltContext
 
 from bot.access.rules import visible_clusters
-from bot.desk.desk import Desk, Press
 from bot.fleet import listeners as fleet
-from bot.grammar.asked import (
-    Cancel,
+from bot.grammar.commands import (
+    CancelRuns,
     Diagnose,
-    Form,
     GatewayCommand,
-    Help,
     ListClusters,
     ListGateways,
     Mistake,
-    Past,
-    Watch,
+    OpenForm,
+    ShowHelp,
+    ShowHistory,
+    WatchGateway,
 )
-from bot.grammar.commands import parse
-from bot.grammar.fleet_asked import FleetCommand
+from bot.grammar.fleet_commands import FleetCommand
+from bot.grammar.parser import parse_command
+from bot.interactions.handler import InteractionHandler
+from bot.interactions.interaction import Interaction
 from bot.listeners.forms import open_form
-from bot.messages import answers, private
+from bot.messages import answers, private_answers
 from bot.messages.blocks import Message
 from workers.client import Unavailable
 from workers.runs.records import Target
 
 
-def register(app: App, desk: Desk) -> None:
+def register_commands(app: App, handler: InteractionHandler) -> None:
     """Listens to the slash command."""
 
     @app.command("/egress-diag")
     def typed(ack: Ack, command: dict[str, Any], context: BoltContext) -> None:
-        press = Press(
+        interaction = Interaction(
             user=str(command.get("user_id", "")),
             channel=str(command.get("channel_id", "")),
             team=str(command.get("team_id", "")),
@@ -52,82 +53,88 @@ def register(app: App, desk: Desk) -> None:
 
         if not text.strip():
             acknowledge(None)
-            desk.once(press, "command", "", lambda: open_form(desk, press))
+            handler.once(interaction, "command", "", lambda: open_form(handler, interaction))
             return
-        desk.in_time.answer(lambda: _noted(desk, text, press), acknowledge, lambda late: desk.tell(press, late))
+        handler.deadline.answer(
+            lambda: _noted(handler, text, interaction), acknowledge, lambda late: handler.reply(interaction, late)
+        )
 
 
-def _noted(desk: Desk, text: str, press: Press) -> Message | None:
-    answer = respond(desk, text, press)
-    desk.note(press, "command", text, answer)
+def _noted(handler: InteractionHandler, text: str, interaction: Interaction) -> Message | None:
+    answer = run_command(handler, text, interaction)
+    handler.record(interaction, "command", text, answer)
     return answer
 
 
-def respond(desk: Desk, text: str, press: Press) -> Message | None:
+def run_command(handler: InteractionHandler, text: str, interaction: Interaction) -> Message | None:
     """Does what was typed. None where the channel itself will show what comes of it."""
-    command = parse(text, desk.config, desk.known)
+    command = parse_command(text, handler.config, handler.known_gateways)
     if isinstance(command, FleetCommand):
-        return fleet.respond(desk, command, press)
-    return _respond(desk, command, press)
+        return fleet.run_fleet_command(handler, command, interaction)
+    return _respond(handler, command, interaction)
 
 
-def _respond(desk: Desk, command: GatewayCommand, press: Press) -> Message | None:
+def _respond(handler: InteractionHandler, command: GatewayCommand, interaction: Interaction) -> Message | None:
     match command:
         case Diagnose():
-            return desk.diagnose(command, press)
-        case Watch(target, span):
-            return desk.watch(target, press, span)
-        case Past(target):
-            return _past(desk, target, press)
+            return handler.diagnose(command, interaction)
+        case WatchGateway(target, span):
+            return handler.watch(target, interaction, span)
+        case ShowHistory(target):
+            return _past(handler, target, interaction)
         case Mistake():
             return answers.mistake(command)
-        case Help() | Form():
+        case ShowHelp() | OpenForm():
             return answers.help_text()
         case ListClusters():
-            return answers.clusters(desk.config, visible_clusters(desk.config, desk.asker(press)))
+            return answers.cluster_list(
+                handler.config, visible_clusters(handler.config, handler.requester(interaction))
+            )
         case ListGateways(cluster):
-            return _list(desk, cluster, press)
-        case Cancel():
-            return _cancel(desk, press)
+            return _list(handler, cluster, interaction)
+        case CancelRuns():
+            return _cancel(handler, interaction)
 
 
-def _list(desk: Desk, cluster: str, press: Press) -> Message | None:
-    decision = desk.allowed(press, cluster, None)
+def _list(handler: InteractionHandler, cluster: str, interaction: Interaction) -> Message | None:
+    decision = handler.access(interaction, cluster, None)
     if not decision.allowed:
-        return answers.refused(decision.reason)
+        return answers.access_denied(decision.reason)
     try:
-        desk.client.list_gateways(cluster, press.user, press.channel, press.response_url)
+        handler.client.list_gateways(cluster, interaction.user, interaction.channel, interaction.response_url)
     except Unavailable:
         return answers.unavailable()
     return None
 
 
-def _past(desk: Desk, target: Target, press: Press) -> Message:
-    decision = desk.allowed(press, target.cluster, target.gateway)
+def _past(handler: InteractionHandler, target: Target, interaction: Interaction) -> Message:
+    decision = handler.access(interaction, target.cluster, target.gateway)
     if not decision.allowed:
-        return answers.refused(decision.reason)
+        return answers.access_denied(decision.reason)
     try:
-        names = [f"{target.namespace}/{target.gateway}"] if target.namespace else _named(desk, target)
+        names = [f"{target.namespace}/{target.gateway}"] if target.namespace else _named(handler, target)
         if len(names) > 1:
             which = f'"{target.gateway}" fits {len(names)} gateways: {", ".join(names)}.'
             return answers.mistake(Mistake(which, tuple(f"history {target.cluster} {name}" for name in names)))
         name = names[0] if names else target.gateway
-        past = desk.client.past_runs(target.cluster, name)
-        return private.past(target.cluster, name, past, desk.client.gateway_state(target.cluster, name))
+        past = handler.client.past_runs(target.cluster, name)
+        return private_answers.history_message(
+            target.cluster, name, past, handler.client.gateway_state(target.cluster, name)
+        )
     except Unavailable:
         return answers.unavailable()
 
 
-def _named(desk: Desk, target: Target) -> list[str]:
+def _named(handler: InteractionHandler, target: Target) -> list[str]:
     """The full names of gateways of this name that have been checked."""
-    seen = desk.client.verdicts(target.cluster)
+    seen = handler.client.verdicts(target.cluster)
     return sorted(name for name in seen if name.split("/", 1)[1].lower() == target.gateway.lower())
 
 
-def _cancel(desk: Desk, press: Press) -> Message:
+def _cancel(handler: InteractionHandler, interaction: Interaction) -> Message:
     try:
-        mine = desk.client.active_runs(channel=press.channel, user=press.user)
-        stopped = sum(desk.client.cancel(run, press.user) for run in mine if not run.order.watch)
+        mine = handler.client.active_runs(channel=interaction.channel, user=interaction.user)
+        stopped = sum(handler.client.cancel(run, interaction.user) for run in mine if not run.order.watch)
         return answers.stopped(stopped)
     except Unavailable:
         return answers.unavailable()

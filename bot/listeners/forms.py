@@ -7,10 +7,11 @@ from typing import Any
 from slack_bolt import Ack, App, BoltContext
 
 from bot.access.rules import visible_clusters
-from bot.desk.desk import Desk, Press
-from bot.grammar.asked import Diagnose
-from bot.listeners import presses
-from bot.messages import answers, form
+from bot.grammar.commands import Diagnose
+from bot.interactions.handler import InteractionHandler
+from bot.interactions.interaction import Interaction
+from bot.listeners import buttons
+from bot.messages import answers, diagnose_form
 from bot.messages.blocks import Message
 from bot.slack.client import SlackRefusal
 from checks.model.question import BadQuestion, parse_client, parse_gateway_name, parse_host
@@ -20,7 +21,7 @@ from workers.runs.records import Run, Target
 log = logging.getLogger(__name__)
 
 
-def register(app: App, desk: Desk) -> None:
+def register_forms(app: App, handler: InteractionHandler) -> None:
     """Listens to the forms."""
 
     @app.action("cluster")
@@ -28,9 +29,9 @@ def register(app: App, desk: Desk) -> None:
         ack()
         context["acknowledged"] = True
         view = body.get("view") or {}
-        press = _press(body, form.channel_of(view))
+        interaction = _press(body, diagnose_form.channel_of(view))
         try:
-            _fill(desk, press, str(view.get("id", "")), form.given(view).get("cluster"))
+            _fill(handler, interaction, str(view.get("id", "")), diagnose_form.form_values(view).get("cluster"))
         except SlackRefusal as refused:
             log.info("a form could not be filled: %s", refused)
 
@@ -41,64 +42,66 @@ def register(app: App, desk: Desk) -> None:
     @app.options("gateway")
     def typed(ack: Ack, payload: dict[str, Any], body: dict[str, Any]) -> None:
         cluster = str(payload.get("block_id", "")).partition("/")[2]
-        press = _press(body, form.channel_of(body.get("view") or {}))
-        known = desk.known(cluster) if desk.allowed(press, cluster, None).allowed else ()
-        ack(options=form.gateway_options(known, str(payload.get("value", ""))))
+        interaction = _press(body, diagnose_form.channel_of(body.get("view") or {}))
+        known = handler.known_gateways(cluster) if handler.access(interaction, cluster, None).allowed else ()
+        ack(options=diagnose_form.gateway_options(known, str(payload.get("value", ""))))
 
-    @app.view(form.CALLBACK)
+    @app.view(diagnose_form.CALLBACK)
     def submitted(ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
-        _submitted(desk, ack, _press(body, form.channel_of(view)), view)
+        _submitted(handler, ack, _press(body, diagnose_form.channel_of(view)), view)
 
     @app.view("wrong")
     def wrong(ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
         ack()
         run_id, _, channel = str(view.get("private_metadata", "")).partition("/")
-        press = _press(body, channel)
-        comment = form.given(view).get("comment", "")
-        desk.once(press, "form wrong", run_id, lambda: _remark(desk, run_id, press, comment))
+        interaction = _press(body, channel)
+        comment = diagnose_form.form_values(view).get("comment", "")
+        handler.once(interaction, "form wrong", run_id, lambda: _remark(handler, run_id, interaction, comment))
 
 
-def open_form(desk: Desk, press: Press) -> Message | None:
+def open_form(handler: InteractionHandler, interaction: Interaction) -> Message | None:
     """Opens the skeleton and fills it."""
     try:
-        view = desk.slack.open_view(press.trigger, form.skeleton(press.channel))
-        _fill(desk, press, view, None)
+        view = handler.slack.open_view(interaction.trigger, diagnose_form.loading_form(interaction.channel))
+        _fill(handler, interaction, view, None)
     except SlackRefusal as refused:
         log.warning("the form did not open: %s", refused)
-        return answers.type_it()
+        return answers.form_failed()
     return None
 
 
-def open_wrong(desk: Desk, run_id: str, press: Press) -> Message | None:
+def open_wrong(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
     """Opens the form of "this is wrong"."""
-    run = presses.permitted(desk, run_id, press)
+    run = buttons.permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
     try:
-        desk.slack.open_view(press.trigger, form.wrong_run(f"{run.id}/{press.channel}"))
+        handler.slack.open_view(interaction.trigger, diagnose_form.wrong_result_form(f"{run.id}/{interaction.channel}"))
     except SlackRefusal as refused:
         log.warning("the form did not open: %s", refused)
-        return answers.type_it()
+        return answers.form_failed()
     return None
 
 
-def _fill(desk: Desk, press: Press, view: str, chosen: str | None) -> None:
-    clusters = visible_clusters(desk.config, desk.asker(press))
+def _fill(handler: InteractionHandler, interaction: Interaction, view: str, chosen: str | None) -> None:
+    clusters = visible_clusters(handler.config, handler.requester(interaction))
     if not clusters:
-        ask = f" Ask {desk.config.ask} for access." if desk.config.ask else ""
-        desk.slack.update_view(view, form.closed(press.channel, f"You may check no cluster in this channel.{ask}"))
+        ask = f" Ask {handler.config.ask} for access." if handler.config.ask else ""
+        handler.slack.update_view(
+            view, diagnose_form.form_notice(interaction.channel, f"You may check no cluster in this channel.{ask}")
+        )
         return
     try:
-        last = desk.client.last_target(press.channel)
+        last = handler.client.last_target(interaction.channel)
         cluster = chosen or (last.cluster if last is not None and last.cluster in clusters else clusters[0])
-        desk.client.refresh_gateways(cluster)
+        handler.client.refresh_gateways(cluster)
     except Unavailable:
         last = None
-    desk.slack.update_view(view, form.form(press.channel, clusters, chosen, last))
+    handler.slack.update_view(view, diagnose_form.diagnose_form(interaction.channel, clusters, chosen, last))
 
 
-def _submitted(desk: Desk, ack: Ack, press: Press, view: dict[str, Any]) -> None:
-    given = form.given(view)
+def _submitted(handler: InteractionHandler, ack: Ack, interaction: Interaction, view: dict[str, Any]) -> None:
+    given = diagnose_form.form_values(view)
     target, errors = _target(given, view)
     if target is None:
         ack(response_action="errors", errors=errors)
@@ -110,14 +113,14 @@ def _submitted(desk: Desk, ack: Ack, press: Press, view: dict[str, Any]) -> None
         else:
             ack(response_action="errors", errors={"cluster": _plain_words(answer)})
         if answer is not None and answer.slot == "joined":
-            desk.tell(press, answer)
+            handler.reply(interaction, answer)
 
     def start() -> Message | None:
-        answer = desk.diagnose(Diagnose(target), press)
-        desk.note(press, "form diagnose", str(target), answer)
+        answer = handler.diagnose(Diagnose(target), interaction)
+        handler.record(interaction, "form diagnose", str(target), answer)
         return answer
 
-    desk.in_time.answer(start, acknowledge, lambda late: desk.tell(press, late))
+    handler.deadline.answer(start, acknowledge, lambda late: handler.reply(interaction, late))
 
 
 def _target(given: dict[str, str], view: dict[str, Any]) -> tuple[Target | None, dict[str, str]]:
@@ -126,7 +129,7 @@ def _target(given: dict[str, str], view: dict[str, Any]) -> tuple[Target | None,
     try:
         name = parse_gateway_name(given.get("gateway", ""))
     except BadQuestion as wrong:
-        errors[form.block_of(view, "gateway")] = f"{wrong}."
+        errors[diagnose_form.block_of(view, "gateway")] = f"{wrong}."
     try:
         host = parse_host(given["host"]) if "host" in given else None
     except BadQuestion as wrong:
@@ -140,21 +143,21 @@ def _target(given: dict[str, str], view: dict[str, Any]) -> tuple[Target | None,
     return Target(given.get("cluster", ""), name.name, name.namespace, host, client), {}
 
 
-def _remark(desk: Desk, run_id: str, press: Press, comment: str) -> Message | None:
-    run = presses.permitted(desk, run_id, press)
+def _remark(handler: InteractionHandler, run_id: str, interaction: Interaction, comment: str) -> Message | None:
+    run = buttons.permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
-    desk.client.remark(run, press.user, comment)
-    return answers.kept()
+    handler.client.remark(run, interaction.user, comment)
+    return answers.report_received()
 
 
 def _plain_words(answer: Message) -> str:
     return answer.text.replace("\u2060", "")[:150]
 
 
-def _press(body: dict[str, Any], channel: str) -> Press:
+def _press(body: dict[str, Any], channel: str) -> Interaction:
     view = body.get("view") or {}
-    return Press(
+    return Interaction(
         user=str((body.get("user") or {}).get("id", "")),
         channel=channel,
         team=str((body.get("team") or {}).get("id", "")),

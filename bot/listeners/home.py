@@ -7,9 +7,9 @@ from typing import Any
 
 from slack_bolt import App
 
-from bot.access.rules import Asker, groups_needed, permissions, visible_anywhere
-from bot.desk.desk import Desk
-from bot.messages.home import Health, Overview, home
+from bot.access.rules import Requester, granting_rules, groups_needed, visible_anywhere
+from bot.interactions.handler import InteractionHandler
+from bot.messages.home import BotHealth, Overview, home_view
 from bot.slack.client import SlackRefusal
 from workers.client import Unavailable
 from workers.runs.records import RunState
@@ -17,31 +17,31 @@ from workers.runs.records import RunState
 log = logging.getLogger(__name__)
 
 
-def register(app: App, desk: Desk) -> None:
+def register_home(app: App, handler: InteractionHandler) -> None:
     """Listens to people who open the App Home."""
 
     @app.event("app_home_opened")
     def opened(event: dict[str, Any]) -> None:
         if event.get("tab", "home") == "home":
-            show_home(desk, str(event.get("user", "")))
+            show_home(handler, str(event.get("user", "")))
 
 
-def show_home(desk: Desk, user: str) -> None:
+def show_home(handler: InteractionHandler, user: str) -> None:
     """Publishes what this person may see."""
     try:
-        desk.slack.publish_home(user, home(overview(desk, user)))
-        if desk.checkup.look():
-            desk.slack.publish_home(user, home(overview(desk, user)))
+        handler.slack.publish_home(user, home_view(overview(handler, user)))
+        if handler.checkup.look():
+            handler.slack.publish_home(user, home_view(overview(handler, user)))
     except SlackRefusal as refused:
         log.warning("the App Home of %s could not be shown: %s", user, refused)
 
 
-def overview(desk: Desk, user: str) -> Overview:
+def overview(handler: InteractionHandler, user: str) -> Overview:
     """What one person may see."""
     now = datetime.now(UTC)
-    asker = Asker(user, "", desk.groups.of(user, groups_needed(desk.config)))
-    may, clusters = permissions(desk.config, asker), visible_anywhere(desk.config, asker)
-    client = desk.client
+    requester = Requester(user, "", handler.groups.of(user, groups_needed(handler.config)))
+    may, clusters = granting_rules(handler.config, requester), visible_anywhere(handler.config, requester)
+    client = handler.client
     try:
         runs = [run for run in client.active_runs() if run.order.target.cluster in clusters]
         waiting = [(now - run.created).total_seconds() for run in runs if run.state is RunState.QUEUED]
@@ -55,15 +55,15 @@ def overview(desk: Desk, user: str) -> Overview:
             owners,
             client.active_watches(user),
             may,
-            Health(
+            BotHealth(
                 roles["worker"], roles["beat"], roles["courier"], max(waiting, default=None), client.undelivered_count()
             ),
-            desk.checkup.lines if may else (),
+            handler.checkup.lines if may else (),
         )
     except Unavailable:
         return Overview(
             now,
             may=may,
-            checkup=desk.checkup.lines if may else (),
+            checkup=handler.checkup.lines if may else (),
             problem="Redis cannot be reached: what is going on is not known at the moment.",
         )

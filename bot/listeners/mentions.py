@@ -4,18 +4,19 @@ from typing import Any
 
 from slack_bolt import App
 
-from bot.desk.desk import Desk, Press
-from bot.grammar.asked import Again, Commands, Mistake, Stop, ThreadWord, WatchThis, Why
-from bot.grammar.thread_words import parse_in_thread
-from bot.grammar.typed import without_mention
-from bot.listeners import presses
-from bot.listeners.commands import respond
+from bot.grammar.commands import CheckAgain, ExplainFindings, ListCommands, Mistake, StopHere, ThreadCommand, WatchHere
+from bot.grammar.thread_parser import parse_thread_command
+from bot.grammar.words import without_mention
+from bot.interactions.handler import InteractionHandler
+from bot.interactions.interaction import Interaction
+from bot.listeners import buttons
+from bot.listeners.commands import run_command
 from bot.messages import answers
 from bot.messages.blocks import Message
 from workers.runs.records import Run
 
 
-def register(app: App, desk: Desk) -> None:
+def register_mentions(app: App, handler: InteractionHandler) -> None:
     """Listens to mentions."""
 
     @app.event("app_mention")
@@ -23,7 +24,7 @@ def register(app: App, desk: Desk) -> None:
         if event.get("bot_id"):
             return
         thread = str(event.get("thread_ts") or "") or None
-        press = Press(
+        interaction = Interaction(
             user=str(event.get("user", "")),
             channel=str(event.get("channel", "")),
             team=str(body.get("team_id", "")),
@@ -31,42 +32,46 @@ def register(app: App, desk: Desk) -> None:
             thread=thread,
         )
         text = without_mention(str(event.get("text", "")))
-        desk.once(press, "mention", text, lambda: answer(desk, text, press))
+        handler.once(interaction, "mention", text, lambda: answer_mention(handler, text, interaction))
 
 
-def answer(desk: Desk, text: str, press: Press) -> Message | None:
+def answer_mention(handler: InteractionHandler, text: str, interaction: Interaction) -> Message | None:
     """Does what a mention asks."""
-    word = parse_in_thread(text)
+    word = parse_thread_command(text)
     if isinstance(word, Mistake):
         return answers.mistake(word)
     if word is None:
-        return respond(desk, text, press) if text else answers.help_text()
-    run_id = desk.client.run_of_thread(press.channel, press.thread) if press.thread else None
-    return _in_thread(desk, word, run_id, press) if run_id is not None else answers.no_run_here()
+        return run_command(handler, text, interaction) if text else answers.help_text()
+    run_id = handler.client.run_of_thread(interaction.channel, interaction.thread) if interaction.thread else None
+    return _in_thread(handler, word, run_id, interaction) if run_id is not None else answers.no_run_in_thread()
 
 
-def _in_thread(desk: Desk, word: ThreadWord, run_id: str, press: Press) -> Message | None:
+def _in_thread(
+    handler: InteractionHandler, word: ThreadCommand, run_id: str, interaction: Interaction
+) -> Message | None:
     match word:
-        case Again():
-            return presses.check_again(desk, run_id, press)
-        case Why():
-            return presses.why(desk, run_id, press)
-        case Stop():
-            return _stop(desk, run_id, press)
-        case WatchThis(span):
-            return presses.watch_for(desk, run_id, press, span)
-        case Commands():
-            return presses.commands(desk, run_id, press)
+        case CheckAgain():
+            return buttons.check_again(handler, run_id, interaction)
+        case ExplainFindings():
+            return buttons.explain(handler, run_id, interaction)
+        case StopHere():
+            return _stop(handler, run_id, interaction)
+        case WatchHere(span):
+            return buttons.watch_for(handler, run_id, interaction, span)
+        case ListCommands():
+            return buttons.show_commands(handler, run_id, interaction)
 
 
-def _stop(desk: Desk, run_id: str, press: Press) -> Message | None:
+def _stop(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
     """Stops the run of the thread, or the watch in it."""
-    run = presses.permitted(desk, run_id, press)
+    run = buttons.permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
-    here = [w for w in desk.client.active_watches() if (w.channel, w.thread) == (press.channel, press.thread)]
+    here = [
+        w for w in handler.client.active_watches() if (w.channel, w.thread) == (interaction.channel, interaction.thread)
+    ]
     for watch in here:
-        desk.client.stop_watch(watch, press.user)
-    if desk.client.cancel(run, press.user) or here:
+        handler.client.stop_watch(watch, interaction.user)
+    if handler.client.cancel(run, interaction.user) or here:
         return None
-    return answers.ended_already(run)
+    return answers.already_ended(run)

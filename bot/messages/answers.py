@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from bot.grammar.asked import Mistake
+from bot.grammar.commands import Mistake
 from bot.messages.blocks import (
     Block,
     Message,
     actions,
+    as_code,
     button,
-    code,
     context,
     fallback,
     fitting,
@@ -17,7 +17,7 @@ from bot.messages.blocks import (
     raw,
     section,
 )
-from bot.messages.phrases import MARKS, VERDICT_MARKS, local
+from bot.messages.phrases import STATUS_MARKS, VERDICT_MARKS, local_time
 from checks.config.configuration import Config
 from checks.model.findings import Status
 from checks.reports.wording import headline, plural
@@ -40,7 +40,7 @@ HELP = (
     ("cancel", "stop the runs that you started here"),
 )
 
-IN_THREADS = "In the thread of a run: `@egress-diag again`, `why`, `stop`, `watch 30m`, `commands`."
+THREAD_HELP = "In the thread of a run: `@egress-diag again`, `why`, `stop`, `watch 30m`, `commands`."
 
 
 def mistake(wrong: Mistake) -> Message:
@@ -50,14 +50,14 @@ def mistake(wrong: Mistake) -> Message:
     return _answer("mistake", wrong.message, blocks, buttons)
 
 
-def refused(reason: str) -> Message:
+def access_denied(reason: str) -> Message:
     """The access rules say no; the reason names whom to ask."""
     return _answer("refused", f"Not allowed: {reason}", [section(raw(f"⛔ {_with_channels(reason)}"))])
 
 
 def help_text() -> Message:
     """What can be typed."""
-    lines = "\n".join(f"• {code(f'{COMMAND} {words}')} {meaning}" for words, meaning in HELP)
+    lines = "\n".join(f"• {as_code(f'{COMMAND} {words}')} {meaning}" for words, meaning in HELP)
     return _answer(
         "help",
         "egress-diag finds why an egress gateway does not let traffic out.",
@@ -68,12 +68,12 @@ def help_text() -> Message:
                 )
             ),
             section(raw(lines)),
-            context(prose(IN_THREADS)),
+            context(prose(THREAD_HELP)),
         ],
     )
 
 
-def clusters(config: Config, visible: Sequence[str]) -> Message:
+def cluster_list(config: Config, visible: Sequence[str]) -> Message:
     """The clusters that the asker may diagnose in this channel."""
     if not visible:
         ask = f" Ask {plain(config.ask)} for access." if config.ask else ""
@@ -82,14 +82,14 @@ def clusters(config: Config, visible: Sequence[str]) -> Message:
         )
     names = {c.name: c.aliases for c in config.clusters}
     lines = [
-        f"• {code(name)}" + (f" also {', '.join(code(alias) for alias in names[name])}" if names[name] else "")
+        f"• {as_code(name)}" + (f" also {', '.join(as_code(alias) for alias in names[name])}" if names[name] else "")
         for name in visible
     ]
     blocks = [section(raw("\n".join(lines[start : start + 40]))) for start in range(0, len(lines), 40)]
     return _answer("clusters", f"{plural(len(visible), 'cluster')}: {', '.join(visible)}", blocks)
 
 
-def listing_answer(listing: Listing, verdicts: Mapping[str, GatewayVerdict]) -> Message:
+def gateway_list(listing: Listing, verdicts: Mapping[str, GatewayVerdict]) -> Message:
     """A cluster's gateways with their last verdict."""
     if listing.state is ListingState.FAILED:
         words = f"The gateways of {listing.cluster} could not be read: {listing.problem}"
@@ -98,18 +98,19 @@ def listing_answer(listing: Listing, verdicts: Mapping[str, GatewayVerdict]) -> 
         words = f"{listing.cluster} has no egress gateway in its mesh profile."
         return _answer("listing", words, [section(plain(words))])
     lines = [_gateway(name, enabled, verdicts.get(name)) for name, enabled in listing.gateways]
-    blocks = [section(raw(f"*{plural(len(lines), 'egress gateway')} on* {code(listing.cluster)}"))]
+    blocks = [section(raw(f"*{plural(len(lines), 'egress gateway')} on* {as_code(listing.cluster)}"))]
     blocks += [section(raw("\n".join(lines[start : start + 15]))) for start in range(0, len(lines), 15)]
     return _answer("listing", f"{plural(len(lines), 'egress gateway')} on {listing.cluster}", blocks)
 
 
 def _gateway(name: str, enabled: bool, last: GatewayVerdict | None) -> str:
     if not enabled:
-        return f"{MARKS[Status.SKIPPED]} {code(name)} disabled"
+        return f"{STATUS_MARKS[Status.SKIPPED]} {as_code(name)} disabled"
     if last is None:
-        return f"{MARKS[Status.SKIPPED]} {code(name)} not checked yet"
+        return f"{STATUS_MARKS[Status.SKIPPED]} {as_code(name)} not checked yet"
     roots = f": {', '.join(last.root_causes)}" if last.root_causes else ""
-    return f"{VERDICT_MARKS[last.verdict]} {code(name)} {last.verdict}{roots}, {local(last.at, '{date_short_pretty} {time}')}"
+    at = local_time(last.at, "{date_short_pretty} {time}")
+    return f"{VERDICT_MARKS[last.verdict]} {as_code(name)} {last.verdict}{roots}, {at}"
 
 
 def joined(run: Run, link: str) -> Message:
@@ -125,13 +126,13 @@ def stopped(count: int) -> Message:
     return _answer("stopped", words, [section(raw(words))])
 
 
-def too_old() -> Message:
+def run_expired() -> Message:
     """A button of a run that is not kept any more."""
     words = f"That run is too old: it is not kept any more. Start a new one with {COMMAND}."
     return _answer("too-old", words, [section(raw(words))])
 
 
-def ended_already(run: Run) -> Message:
+def already_ended(run: Run) -> Message:
     """Stop was pressed on a run that has ended."""
     words = f"That run has ended already ({run.state})."
     return _answer("ended", words, [section(raw(words))])
@@ -140,23 +141,23 @@ def ended_already(run: Run) -> Message:
 def watching(watch: Watch, *, joined: bool) -> Message:
     """A watch was asked for that is going already, or was begun elsewhere than where it was asked for."""
     already = " already" if joined else ""
-    words = f"That gateway is being watched{already}, for <@{watch.user}>, until {local(watch.until)}."
+    words = f"That gateway is being watched{already}, for <@{watch.user}>, until {local_time(watch.until)}."
     return _answer("watching", f"That gateway is being watched{already}.", [section(raw(words))])
 
 
-def filed(kind: str, *, there: bool) -> Message:
+def file_requested(kind: str, *, there: bool) -> Message:
     """A file was asked for: it comes into the thread, or is there already."""
     words = f"The {kind} {'is in the thread already' if there else 'comes into the thread'}."
     return _answer("filed", words, [section(plain(words))])
 
 
-def not_kept(kind: str) -> Message:
+def file_expired(kind: str) -> Message:
     """A file of a run whose evidence is gone."""
     words = f"The {kind} of that run is not kept any more. Check again, or run `egress-diag collect`."
     return _answer("not-kept", words, [section(prose(words))])
 
 
-def kept() -> Message:
+def report_received() -> Message:
     """A run was called wrong."""
     words = (
         "Thank you. The run is kept for a year with what it read and your comment, for whoever maintains the checks."
@@ -164,13 +165,13 @@ def kept() -> Message:
     return _answer("kept", words, [section(plain(words))])
 
 
-def no_run_here() -> Message:
+def no_run_in_thread() -> Message:
     """A thread's word outside a run's thread."""
     words = "This thread is about no run that I know. Start one with `/egress-diag`."
     return _answer("no-run", words, [section(prose(words))])
 
 
-def type_it() -> Message:
+def form_failed() -> Message:
     """The form could not be opened in time."""
     words = (
         f"The form did not open in time. Type it instead: `{COMMAND} <cluster> [<namespace>/]<gateway>`, or try again."
@@ -184,13 +185,13 @@ def unavailable() -> Message:
     return _answer("unavailable", words, [section(raw(f"❔ {words}"))])
 
 
-def apology(token: str) -> Message:
+def internal_error(token: str) -> Message:
     """Something of our own broke; the token is in the log."""
     words = f"That is a fault of the bot itself, error {token}: whoever runs it finds it in its log."
     return _answer("apology", words, [section(raw(f"❔ {words}"))])
 
 
-def elsewhere(run: Run, *, closed: bool) -> Message:
+def channel_unavailable(run: Run, *, closed: bool) -> Message:
     """What cannot be shown in the channel, for whoever asked."""
     name = f"{run.order.target.gateway} on {run.order.target.cluster}"
     remedy = "that channel is archived or closed to me" if closed else "invite me there with `/invite @egress-diag`"

@@ -15,17 +15,17 @@ import orjson
 Escaped = NewType("Escaped", str)
 Block = dict[str, Any]
 
-SECTION = 3000
-HEADER = 150
+SECTION_TEXT = 3000
+HEADER_TEXT = 150
 CONTEXT_ELEMENT = 2000
 BUTTON_TEXT = 75
-BLOCKS = 50
-TEXT = 4000
+MAX_BLOCKS = 50
+FALLBACK_TEXT = 4000
 """Fallback text is cut here, far below Slack's 40,000: a notification shows some hundred characters."""
-ALL_BLOCKS = 12_000
+TOTAL_TEXT_LIMIT = 12_000
 """Characters in all blocks of a message together (Slack refuses somewhat above)."""
 
-CUT = "… (the full report has all of it)"
+CUT_NOTICE = "… (the full report has all of it)"
 
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2028\u2029\u2060-\u2069\ufeff\ufff9-\uffff]"
@@ -71,7 +71,7 @@ def prose(text: str) -> Escaped:
     parts = text.split("`")
     if len(parts) % 2 == 0:
         return plain(text)
-    spaced = [code(part) if n % 2 else _edged(part) for n, part in enumerate(parts)]
+    spaced = [as_code(part) if n % 2 else _edged(part) for n, part in enumerate(parts)]
     return Escaped("".join(spaced))
 
 
@@ -80,13 +80,13 @@ def _edged(part: str) -> str:
     return (" " if part[:1].isspace() else "") + plain(part) + (" " if part[-1:].isspace() and part.strip() else "")
 
 
-def code(text: str) -> Escaped:
+def as_code(text: str) -> Escaped:
     """A name or value as inline code."""
     flat = _visible(" ".join(text.split())).replace("`", "ˋ")
     return Escaped(f"`{_angles(flat)}`" if flat else "`(empty)`")
 
 
-def command(text: str) -> Escaped:
+def code_block(text: str) -> Escaped:
     """A command in a block of its own, so that a long press copies it."""
     lines = "\n".join(_visible(line) for line in text.strip("\n").splitlines()).replace("```", "ˋˋˋ")
     return Escaped(f"```\n{_angles(lines)}\n```")
@@ -94,14 +94,14 @@ def command(text: str) -> Escaped:
 
 def fallback(text: str) -> str:
     """Text for notifications: no formatting is wanted there, and nothing may be taken for a mention or a link."""
-    return cut(str(plain(text)), TEXT)
+    return cut(str(plain(text)), FALLBACK_TEXT)
 
 
 def cut(text: str, most: int) -> str:
     """The text within `most` characters, cut at the end of a line or a word and saying so."""
     if len(text) <= most:
         return text
-    room = text[: most - len(CUT) - 1]
+    room = text[: most - len(CUT_NOTICE) - 1]
     for end in ("\n", " "):
         if (place := room.rfind(end)) > most // 2:
             room = room[:place]
@@ -109,12 +109,12 @@ def cut(text: str, most: int) -> str:
     # Half an entity (&am) or half a tag (<@U0) would be shown as rubbish or be refused.
     room = re.sub(r"&[a-z]{0,4}$|<[^>]*$", "", room)
     fence = "\n```" if room.count("```") % 2 else ""
-    return f"{room.rstrip()}{fence}\n{CUT}"[:most] if fence else f"{room.rstrip()} {CUT}"
+    return f"{room.rstrip()}{fence}\n{CUT_NOTICE}"[:most] if fence else f"{room.rstrip()} {CUT_NOTICE}"
 
 
 def section(text: Escaped) -> Block:
     """A paragraph. `verbatim` keeps Slack from linking and converting what looks like a name or URL."""
-    return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, SECTION) or " ", "verbatim": True}}
+    return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, SECTION_TEXT) or " ", "verbatim": True}}
 
 
 def context(*texts: Escaped) -> Block:
@@ -153,18 +153,18 @@ def cut_label(label: str) -> str:
 
 def fitting(blocks: Iterable[Block], closing: Sequence[Block] = ()) -> tuple[Block, ...]:
     """The blocks within Slack's number and total size; what is left out is said, and `closing` (buttons) always stays."""
-    room = ALL_BLOCKS - sum(size(block) for block in closing)
+    room = TOTAL_TEXT_LIMIT - sum(text_size(block) for block in closing)
     kept: list[Block] = []
     for block in blocks:
-        room -= size(block)
-        if room < 200 or len(kept) >= BLOCKS - len(closing) - 1:
-            kept.append(context(raw(CUT)))
+        room -= text_size(block)
+        if room < 200 or len(kept) >= MAX_BLOCKS - len(closing) - 1:
+            kept.append(context(raw(CUT_NOTICE)))
             break
         kept.append(block)
     return (*kept, *closing)
 
 
-def size(block: Block) -> int:
+def text_size(block: Block) -> int:
     """Characters of text in a block."""
     return sum(len(str(part)) for part in _texts(block))
 

@@ -8,9 +8,9 @@ from bot.messages.blocks import (
     Escaped,
     Message,
     actions,
+    as_code,
     button,
-    code,
-    command,
+    code_block,
     context,
     fallback,
     fitting,
@@ -19,18 +19,18 @@ from bot.messages.blocks import (
     raw,
     section,
 )
-from bot.messages.phrases import EFFECTS, MARKS
+from bot.messages.phrases import EFFECT_WORDS, STATUS_MARKS
 from checks.model.findings import Action, Finding, Report, Status
 from checks.reports.wording import STAGES, plural, roots_of
 from workers.runs.records import Run
 
 
-def found_in(run: Run) -> Sequence[Finding]:
+def findings_of(run: Run) -> Sequence[Finding]:
     """The findings as they stand: those of the report, which know their explanations, where there is one."""
     return run.report.findings if run.report is not None else run.findings
 
 
-def numbered(findings: Iterable[Finding]) -> Iterator[tuple[str, Finding]]:
+def named_findings(findings: Iterable[Finding]) -> Iterator[tuple[str, Finding]]:
     """What failed or warns, each with a name that stays: `check`, `check#2`, …"""
     count: dict[str, int] = {}
     for finding in findings:
@@ -39,15 +39,15 @@ def numbered(findings: Iterable[Finding]) -> Iterator[tuple[str, Finding]]:
             yield finding.check + (f"#{number}" if number > 1 else ""), finding
 
 
-def replies(run: Run, only: Iterable[Finding] | None = None) -> Iterator[Message]:
+def finding_messages(run: Run, only: Iterable[Finding] | None = None) -> Iterator[Message]:
     """A reply for each finding, root causes first; checks that one missing read keeps from being made share one. With
     `only`, just these."""
-    seen = found_in(run)
+    seen = findings_of(run)
     wanted = None if only is None else {id(finding) for finding in only}
     roots = {id(f): n for n, f in enumerate(roots_of(run.report) if run.report is not None else ())}
     depths = _depths(seen)
     made: list[tuple[tuple[int, bool, int, str], Message]] = []
-    for name, finding in numbered(seen):
+    for name, finding in named_findings(seen):
         if wanted is None or id(finding) in wanted:
             order = (
                 roots.get(id(finding), 1000),
@@ -77,9 +77,9 @@ def _reply(run: Run, finding: Finding, name: str) -> Message:
     return Message(slot, text, fitting(_whole(run, finding)))
 
 
-def opened(run: Run, names: Iterable[str]) -> Message | None:
+def finding_details(run: Run, names: Iterable[str]) -> Message | None:
     """Findings in full, for the person who opened them; None where the run has none of these."""
-    by_name = dict(numbered(found_in(run)))
+    by_name = dict(named_findings(findings_of(run)))
     chosen = [by_name[name] for name in names if name in by_name]
     if not chosen:
         return None
@@ -94,13 +94,13 @@ def _whole(run: Run, finding: Finding) -> Iterator[Block]:
     yield from _evidence(finding)
     yield from _origin(run, finding)
     for each in finding.actions:
-        yield section(action(each))
+        yield section(action_text(each))
     steps = f" · article {plain(', '.join(finding.article_steps))}" if finding.article_steps else ""
-    yield context(raw(f"{STAGES[finding.stage]} · {finding.severity} · {code(finding.check)}{steps}"))
+    yield context(raw(f"{STAGES[finding.stage]} · {finding.severity} · {as_code(finding.check)}{steps}"))
 
 
 def _heading(finding: Finding) -> Block:
-    mark = MARKS[finding.status]
+    mark = STATUS_MARKS[finding.status]
     return section(raw(f"{mark} *{plain(f'{finding.code} {finding.title}')}*\n{plain(finding.summary)}"))
 
 
@@ -115,17 +115,17 @@ def _evidence(finding: Finding) -> Iterator[Block]:
     lines = []
     for each in finding.evidence:
         wanted = f", expected {plain(each.expected)}" if each.expected else ""
-        lines.append(f"• {code(each.resource)} {code(each.field)}: {code(each.observed)}{wanted}")
+        lines.append(f"• {as_code(each.resource)} {as_code(each.field)}: {as_code(each.observed)}{wanted}")
     for start in range(0, len(lines), 10):
         yield section(raw("\n".join(lines[start : start + 10])))
 
 
-def action(step: Action) -> Escaped:
+def action_text(step: Action) -> Escaped:
     """What to do: the command in a block of its own, marked by what it does."""
     link = f" · <{step.url}|documentation>" if _is_plain_link(step.url) else ""
     then = f"\n_Then:_ {prose(step.expect)}" if step.expect else ""
-    body = f"\n{command(step.command)}" if step.command else ""
-    return raw(f"{plain(step.title)} _({EFFECTS[step.effect]})_{link}{body}{then}")
+    body = f"\n{code_block(step.command)}" if step.command else ""
+    return raw(f"{plain(step.title)} _({EFFECT_WORDS[step.effect]})_{link}{body}{then}")
 
 
 def _is_plain_link(url: str) -> bool:
@@ -133,8 +133,8 @@ def _is_plain_link(url: str) -> bool:
 
 
 def _named(run: Run, slugs: Iterable[str]) -> Escaped:
-    titles = {f.check: plain(f"{f.code} {f.title}") for f in found_in(run)}
-    return raw("; ".join(titles.get(slug, code(slug)) for slug in slugs))
+    titles = {f.check: plain(f"{f.code} {f.title}") for f in findings_of(run)}
+    return raw("; ".join(titles.get(slug, as_code(slug)) for slug in slugs))
 
 
 def _unseen(seen: Sequence[Finding]) -> Iterator[Message]:
@@ -148,15 +148,15 @@ def _unseen(seen: Sequence[Finding]) -> Iterator[Message]:
         blocks = [
             section(raw(f"❔ {plain(first.summary)}")),
             section(raw(f"{plural(len(finding_list), 'check')} could not be made:\n{lines}")),
-            *(section(action(each)) for each in first.actions),
+            *(section(action_text(each)) for each in first.actions),
         ]
         reason = hashlib.sha256(first.summary.encode()).hexdigest()[:8]
         yield Message(f"unknown/{reason}", fallback(f"Not checked: {first.summary}"), fitting(blocks))
 
 
-def explained(report: Report, cause: str) -> tuple[str, ...]:
+def findings_explained_by(report: Report, cause: str) -> tuple[str, ...]:
     """The names of the findings that a root cause explains, directly or through others."""
-    reached, found = {cause}, list(numbered(report.findings))
+    reached, found = {cause}, list(named_findings(report.findings))
     for _ in found:
         reached |= {f.check for _, f in found if reached & set(f.explained_by)}
     return tuple(name for name, f in found if f.check in reached - {cause} and f.explained_by)

@@ -4,21 +4,21 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
-from bot.messages.blocks import Block, Escaped, code, plain, raw, section
-from bot.messages.phrases import local
+from bot.messages.blocks import Block, Escaped, as_code, plain, raw, section
+from bot.messages.phrases import local_time
 from checks.reports.wording import plural
 from workers.fleet.digest import DriftedGateway, GatewayLine, Limit, Unchecked
 from workers.fleet.records import Drift, Mute
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
-MOST = 12
+MAX_LINES = 12
 """Lines of one kind in a message; what is left out is counted."""
 
 DAY = "{date_short_pretty} {time}"
 
 
-def listed(head: str, things: Sequence[T], line: Callable[[T], str], most: int = MOST) -> Iterator[Block]:
+def listed(head: str, things: Sequence[_T], line: Callable[[_T], str], most: int = MAX_LINES) -> Iterator[Block]:
     """A heading with one line for each, and how many more there are; nothing where there are none."""
     if not things:
         return
@@ -28,12 +28,12 @@ def listed(head: str, things: Sequence[T], line: Callable[[T], str], most: int =
     yield section(raw("\n".join([head, *lines])))
 
 
-def where(cluster: str, gateway: str) -> Escaped:
+def gateway_on(cluster: str, gateway: str) -> Escaped:
     """A gateway's name with its cluster."""
-    return raw(f"{code(gateway)} on {code(cluster)}")
+    return raw(f"{as_code(gateway)} on {as_code(cluster)}")
 
 
-def long(seconds: float) -> str:
+def long_duration(seconds: float) -> str:
     """How long something took or takes, as a person would say it."""
     minutes = round(seconds / 60)
     if minutes < 1:
@@ -44,7 +44,7 @@ def long(seconds: float) -> str:
     return plural(hours, "hour") if hours < 48 else plural(round(hours / 24), "day")
 
 
-def cause(line: GatewayLine) -> Escaped:
+def cause_of(line: GatewayLine) -> Escaped:
     """The root cause, and how many more there are."""
     if not line.faults:
         return raw("no cause is known")
@@ -53,57 +53,57 @@ def cause(line: GatewayLine) -> Escaped:
     return raw(f"{plain(first.code)} {plain(first.summary)}{more}")
 
 
-def owned(line: GatewayLine) -> str:
+def owner_of(line: GatewayLine) -> str:
     """Who is on it."""
     return f" · <@{line.owner}> is on it" if line.owner else " · nobody is on it"
 
 
-def drifted(line: DriftedGateway) -> str:
+def drift_line(line: DriftedGateway) -> str:
     """A gateway with what is set otherwise."""
-    parts = [changed(each) for each in line.drift[:3]]
+    parts = [change_text(each) for each in line.drift[:3]]
     more = f" · and {len(line.drift) - 3} more" if len(line.drift) > 3 else ""
-    return f"• {where(line.cluster, line.gateway)}: {'; '.join(parts)}{more}"
+    return f"• {gateway_on(line.cluster, line.gateway)}: {'; '.join(parts)}{more}"
 
 
-def changed(drift: Drift) -> str:
+def change_text(drift: Drift) -> str:
     """One setting: before, after, who and when as far as the cluster tells."""
     who = f" by {plain(drift.who)}" if drift.who else ""
-    at = f" {local(drift.at, DAY)}" if drift.at else ""
-    return f"{plain(drift.resource)} {code(drift.field)} {code(drift.before)} → {code(drift.after)}{who}{at}"
+    at = f" {local_time(drift.at, DAY)}" if drift.at else ""
+    return f"{plain(drift.resource)} {as_code(drift.field)} {as_code(drift.before)} → {as_code(drift.after)}{who}{at}"
 
 
-def moved(line: DriftedGateway) -> str:
+def prefix_line(line: DriftedGateway) -> str:
     """A gateway whose range has changed."""
     drift = line.drift[-1]
     who = f" (written by {plain(drift.who)})" if drift.who else ""
-    return f"• {where(line.cluster, line.gateway)}: {code(drift.before)} → {code(drift.after)}{who}"
+    return f"• {gateway_on(line.cluster, line.gateway)}: {as_code(drift.before)} → {as_code(drift.after)}{who}"
 
 
-def unseen(line: Unchecked) -> str:
+def unchecked_line(line: Unchecked) -> str:
     """What could not be looked at, and why."""
-    last = f" · last seen {local(line.last, DAY)}" if line.last else ""
+    last = f" · last seen {local_time(line.last, DAY)}" if line.last else ""
     if not line.gateways:
-        return f"• {code(line.cluster)}: {plain(line.why)}{last}"
-    names = ", ".join(code(each) for each in line.gateways[:4])
+        return f"• {as_code(line.cluster)}: {plain(line.why)}{last}"
+    names = ", ".join(as_code(each) for each in line.gateways[:4])
     more = f" and {len(line.gateways) - 4} more" if len(line.gateways) > 4 else ""
-    return f"• {names}{more} on {code(line.cluster)}: {plain(line.why)}"
+    return f"• {names}{more} on {as_code(line.cluster)}: {plain(line.why)}"
 
 
-def limit(line: Limit) -> str:
+def limit_line(line: Limit) -> str:
     """A limit that is near."""
     fault = line.fault
     whose = plural(len(line.gateways), "gateway")
-    return f"• {code(line.cluster)} {plain(fault.code)} {plain(fault.summary)} ({whose})"
+    return f"• {as_code(line.cluster)} {plain(fault.code)} {plain(fault.summary)} ({whose})"
 
 
-def muted(mute: Mute) -> str:
+def mute_line(mute: Mute) -> str:
     """A mute with its reason and its end."""
     return (
-        f"• {where(mute.cluster, mute.gateway)} {code(mute.check)} until {local(mute.until, DAY)}: "
+        f"• {gateway_on(mute.cluster, mute.gateway)} {as_code(mute.check)} until {local_time(mute.until, DAY)}: "
         f"{plain(mute.reason)} (<@{mute.user}>)"
     )
 
 
 def late(due_to_made: timedelta) -> str:
     """By how much a digest is late."""
-    return long(due_to_made.total_seconds())
+    return long_duration(due_to_made.total_seconds())

@@ -1,7 +1,7 @@
 """A run in one line: for the channel as Slack shows it, and as plain words for a lock screen."""
 
-from bot.messages.blocks import Escaped, code, plain, raw
-from bot.messages.phrases import RUNNING, VERDICT_MARKS
+from bot.messages.blocks import Escaped, as_code, plain, raw
+from bot.messages.phrases import RUNNING_MARK, VERDICT_MARKS
 from checks.model.findings import Report, Status, Verdict
 from checks.reports.wording import VERDICTS, plural, roots_of
 from workers.runs.records import Run, RunState
@@ -11,14 +11,14 @@ def headline_of(run: Run) -> tuple[Escaped, str]:
     """The headline as mrkdwn, and as plain words: its first 90 characters are what a lock screen shows."""
     target = run.order.target
     name = name_of(run)
-    where = raw(f"{code(name)} on {code(target.cluster)}")
+    where = raw(f"{as_code(name)} on {as_code(target.cluster)}")
     match run.state:
         case RunState.QUEUED:
             return raw(
-                f"{RUNNING} *Waiting for a worker:* {where}"
+                f"{RUNNING_MARK} *Waiting for a worker:* {where}"
             ), f"{name} on {target.cluster}: waiting for a worker…"
         case RunState.RUNNING:
-            return raw(f"{RUNNING} *Checking* {where}…"), f"{name} on {target.cluster}: checking…"
+            return raw(f"{RUNNING_MARK} *Checking* {where}…"), f"{name} on {target.cluster}: checking…"
         case RunState.CANCELLED:
             who = raw(f" by <@{run.cancelled_by}>") if run.cancelled_by else ""
             return raw(f"▫️ *Stopped*{who}: {where}"), f"Stopped: {name} on {target.cluster}"
@@ -28,7 +28,7 @@ def headline_of(run: Run) -> tuple[Escaped, str]:
                 f"Could not be checked: {name} on {target.cluster}: {run.problem}",
             )
         case RunState.FAILED:
-            token = raw(f" Error {code(run.error)}: it is in the log of the workers.") if run.error else raw("")
+            token = raw(f" Error {as_code(run.error)}: it is in the log of the workers.") if run.error else raw("")
             return (
                 raw(f"❔ *The run failed:* {where}\n{plain(run.problem)}{token}"),
                 f"The run failed: {name} on {target.cluster}: {run.problem}",

@@ -9,8 +9,8 @@ from bot.messages.blocks import (
     Block,
     Escaped,
     actions,
+    as_code,
     button,
-    code,
     context,
     divider,
     fitting,
@@ -20,19 +20,19 @@ from bot.messages.blocks import (
     section,
 )
 from bot.messages.headlines import name_of
-from bot.messages.phrases import MARKS, VERDICT_MARKS, local, span
+from bot.messages.phrases import STATUS_MARKS, VERDICT_MARKS, local_time, short_duration
 from checks.config.configuration import AccessRule
 from checks.doctor.requirement_lines import Line, State
 from checks.model.findings import Status, Verdict
 from checks.reports.wording import VERDICTS, plural
 from workers.runs.records import GatewayVerdict, Run, Watch
 
-MOST = 30
+MAX_ROWS = 30
 """Rows of one part; more are counted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class BotHealth:
     """How the bot itself is: processes that gave a sign of life, how long the oldest order waits, what Slack does not show."""
 
     workers: int
@@ -52,13 +52,13 @@ class Overview:
     owners: Mapping[tuple[str, str], str] = field(default_factory=dict)
     watches: Sequence[Watch] = ()
     may: Sequence[AccessRule] = ()
-    health: Health | None = None
+    health: BotHealth | None = None
     checkup: Sequence[Line] = ()
     """Doctor's lines of the bot's own half."""
     problem: str = ""
 
 
-def home(seen: Overview) -> dict[str, Any]:
+def home_view(seen: Overview) -> dict[str, Any]:
     """The view."""
     blocks: list[Block] = []
     if seen.problem:
@@ -82,18 +82,17 @@ def _part(title: str, rows: Sequence[Escaped], otherwise: str) -> list[Block]:
     blocks: list[Block] = [section(raw(f"*{title}*"))]
     if not rows:
         return [*blocks, context(raw(otherwise)), divider()]
-    blocks += [section(raw("\n".join(rows[start : start + 10]))) for start in range(0, min(len(rows), MOST), 10)]
-    if len(rows) > MOST:
-        blocks.append(context(raw(f"and {len(rows) - MOST} more")))
+    blocks += [section(raw("\n".join(rows[start : start + 10]))) for start in range(0, min(len(rows), MAX_ROWS), 10)]
+    if len(rows) > MAX_ROWS:
+        blocks.append(context(raw(f"and {len(rows) - MAX_ROWS} more")))
     return [*blocks, divider()]
 
 
 def _running(run: Run) -> Escaped:
     done = len({f.check for f in run.findings})
     far = f"{done} of {run.total} checks" if run.total else "waiting for a worker"
-    return raw(
-        f"⏳ {code(name_of(run))} on {code(run.order.target.cluster)} · <@{run.order.user}> · {far} · <#{run.order.channel}>"
-    )
+    gateway = f"{as_code(name_of(run))} on {as_code(run.order.target.cluster)}"
+    return raw(f"⏳ {gateway} · <@{run.order.user}> · {far} · <#{run.order.channel}>")
 
 
 def _problem(found: GatewayVerdict, seen: Overview) -> Escaped:
@@ -101,10 +100,8 @@ def _problem(found: GatewayVerdict, seen: Overview) -> Escaped:
     owner = seen.owners.get((found.cluster, name))
     who = f"🙋 <@{owner}>" if owner else "nobody is on it"
     causes = f": {plain(', '.join(found.root_causes))}" if found.root_causes else ""
-    mark = VERDICT_MARKS[found.verdict]
-    return raw(
-        f"{mark} {code(name)} on {code(found.cluster)}{causes} · {local(found.at, '{date_short_pretty} {time}')} · {who}"
-    )
+    at = local_time(found.at, "{date_short_pretty} {time}")
+    return raw(f"{VERDICT_MARKS[found.verdict]} {as_code(name)} on {as_code(found.cluster)}{causes} · {at} · {who}")
 
 
 def _watch(watch: Watch) -> Escaped:
@@ -113,31 +110,34 @@ def _watch(watch: Watch) -> Escaped:
     last = (
         VERDICTS[watch.last.verdict].lower() if watch.last is not None and watch.last.verdict else "not looked at yet"
     )
-    return raw(f"👀 {code(name)} on {code(target.cluster)} until {local(watch.until)} · {last} · <#{watch.channel}>")
-
-
-def _gateway(found: GatewayVerdict, now: datetime) -> Escaped:
-    age = span(max(0.0, (now - found.at).total_seconds()))
-    name = f"{found.namespace}/{found.gateway}"
     return raw(
-        f"{VERDICT_MARKS[found.verdict]} {code(name)} on {code(found.cluster)} {VERDICTS[found.verdict].lower()}, {age} ago"
+        f"👀 {as_code(name)} on {as_code(target.cluster)} until {local_time(watch.until)} · {last} · <#{watch.channel}>"
     )
 
 
+def _gateway(found: GatewayVerdict, now: datetime) -> Escaped:
+    age = short_duration(max(0.0, (now - found.at).total_seconds()))
+    name = f"{found.namespace}/{found.gateway}"
+    verdict = f"{VERDICTS[found.verdict].lower()}, {age} ago"
+    return raw(f"{VERDICT_MARKS[found.verdict]} {as_code(name)} on {as_code(found.cluster)} {verdict}")
+
+
 def _rule(rule: AccessRule) -> Escaped:
-    clusters = ", ".join(code(each) for each in rule.clusters[:20])
-    gateways = "" if "*" in rule.gateways else f", gateways {', '.join(code(each) for each in rule.gateways[:20])}"
-    channels = [f"<#{each}>" if each.isalnum() else str(code(each)) for each in rule.channels[:20]]
+    clusters = ", ".join(as_code(each) for each in rule.clusters[:20])
+    gateways = "" if "*" in rule.gateways else f", gateways {', '.join(as_code(each) for each in rule.gateways[:20])}"
+    channels = [f"<#{each}>" if each.isalnum() else str(as_code(each)) for each in rule.channels[:20]]
     where = "in any channel" if "*" in rule.channels else f"in {', '.join(channels)}"
     return raw(f"{', '.join(rule.allow)}: clusters {clusters}{gateways}, {where}")
 
 
-def _health(health: Health, seen: Overview) -> list[Escaped]:
+def _health(health: BotHealth, seen: Overview) -> list[Escaped]:
     def count(number: int, noun: str) -> str:
         return f"{'✅' if number else '❌'} {plural(number, noun) if number else f'no {noun}'}"
 
     waiting = (
-        "nothing waits" if health.oldest_waiting is None else f"the oldest order waits {span(health.oldest_waiting)}"
+        "nothing waits"
+        if health.oldest_waiting is None
+        else f"the oldest order waits {short_duration(health.oldest_waiting)}"
     )
     rows = [
         raw(
@@ -151,7 +151,7 @@ def _health(health: Health, seen: Overview) -> list[Escaped]:
     for found in seen.verdicts:
         looked[found.cluster] = max(found.at, looked.get(found.cluster, found.at))
     rows += [
-        raw(f"{code(cluster)} last looked at {span(max(0.0, (seen.now - at).total_seconds()))} ago")
+        raw(f"{as_code(cluster)} last looked at {short_duration(max(0.0, (seen.now - at).total_seconds()))} ago")
         for cluster, at in sorted(looked.items())
     ]
     return rows
@@ -159,16 +159,22 @@ def _health(health: Health, seen: Overview) -> list[Escaped]:
 
 def _checkup(lines: Sequence[Line]) -> list[Escaped]:
     """What is not well with its remedy, what is in one row, and where the rest is looked at."""
-    marks = {State.RISK: MARKS[Status.WARN], State.WRONG: MARKS[Status.FAIL], State.UNTRIED: MARKS[Status.UNKNOWN]}
+    marks = {
+        State.RISK: STATUS_MARKS[Status.WARN],
+        State.WRONG: STATUS_MARKS[Status.FAIL],
+        State.UNTRIED: STATUS_MARKS[Status.UNKNOWN],
+    }
     well = sum(line.state is State.WELL for line in lines)
     rows = [
-        raw(f"{MARKS[Status.PASS]} {plural(well, 'requirement')} of Slack and Redis {'is' if well == 1 else 'are'} met")
+        raw(
+            f"{STATUS_MARKS[Status.PASS]} {plural(well, 'requirement')} of Slack and Redis {'is' if well == 1 else 'are'} met"
+        )
     ]
     for line in (each for each in lines if each.state is not State.WELL):
-        subject = f" {code(line.subject)}" if line.subject else ""
+        subject = f" {as_code(line.subject)}" if line.subject else ""
         remedy = f" {prose(line.remedy)}" if line.remedy else ""
         rows.append(
             raw(f"{marks[line.state]} {plain(line.requirement.title)}{subject}: {prose(line.observed)}.{remedy}")
         )
-    rows.append(raw(f"Cluster access: {code('egress-diag doctor --only clusters')} where the workers run."))
+    rows.append(raw(f"Cluster access: {as_code('egress-diag doctor --only clusters')} where the workers run."))
     return rows

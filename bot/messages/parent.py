@@ -4,11 +4,23 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from bot.messages.blocks import Block, Escaped, Message, actions, button, code, context, fallback, fitting, raw, section
-from bot.messages.findings import action, found_in
+from bot.messages.blocks import (
+    Block,
+    Escaped,
+    Message,
+    actions,
+    as_code,
+    button,
+    context,
+    fallback,
+    fitting,
+    raw,
+    section,
+)
+from bot.messages.findings import action_text, findings_of
 from bot.messages.headlines import coverage_of, headline_of
 from bot.messages.path import path_of
-from bot.messages.phrases import VERDICT_MARKS, local, span
+from bot.messages.phrases import VERDICT_MARKS, local_time, short_duration
 from checks.model.findings import Action, Effect, Report, Status, Verdict
 from checks.reports.wording import VERDICTS, roots_of
 from workers.runs.records import Run, RunState
@@ -17,7 +29,7 @@ ACTIONS_IN_PARENT = 3
 LONGEST_COMMAND = 6
 """Lines of a command that a phone shows beside everything else."""
 
-PACE = (1.0, 3.0)
+EDIT_INTERVALS = (1.0, 3.0)
 """Seconds between two edits of a going run's parent, in its first ten seconds and later: slack.md wants at most one a second,
 and Slack takes about fifty edits a minute, of everything."""
 
@@ -31,7 +43,7 @@ MORE = (
 """What the menu offers."""
 
 
-def parent(run: Run, now: datetime, later: Run | None = None) -> Message:
+def parent_message(run: Run, now: datetime, later: Run | None = None) -> Message:
     """The headline, the path, how far it is, and at the end the verdict with what to do. Where a later run has asked the same
     again, the parent tells what that one found, and what was before."""
     shown = later if later is not None and later.report is not None else run
@@ -49,11 +61,11 @@ def parent(run: Run, now: datetime, later: Run | None = None) -> Message:
         fitting(blocks, [actions(buttons)] if buttons else []),
         thread=run.order.thread is not None,
         final=run.state.ended,
-        every=0.0 if run.state.ended else pace(run, now, PACE),
+        every=0.0 if run.state.ended else edit_interval(run, now, EDIT_INTERVALS),
     )
 
 
-def pace(run: Run, now: datetime, seconds: tuple[float, float]) -> float:
+def edit_interval(run: Run, now: datetime, seconds: tuple[float, float]) -> float:
     """Seconds between two edits of one message of a going run."""
     return seconds[0] if (now - (run.started or run.created)).total_seconds() < 10 else seconds[1]
 
@@ -62,7 +74,7 @@ def _lines(run: Run, shown: Run) -> Iterator[Escaped]:
     yield _progress(shown)
     if shown is not run and run.report is not None and run.ended is not None:
         before = f"{VERDICT_MARKS[run.report.verdict]} {VERDICTS[run.report.verdict].lower()}"
-        yield raw(f"was {before} at {local(run.ended)}, asked by <@{run.order.user}>")
+        yield raw(f"was {before} at {local_time(run.ended)}, asked by <@{run.order.user}>")
     if run.owner or shown.owner:
         yield raw(f"🙋 <@{shown.owner or run.owner}> is on it")
 
@@ -73,9 +85,9 @@ def _progress(run: Run) -> Escaped:
     if joined := [user for user in run.joined if user != order.user]:
         parts.append("with " + ", ".join(f"<@{user}>" for user in joined))
     if order.target.host:
-        parts.append(f"host {code(order.target.host)}")
+        parts.append(f"host {as_code(order.target.host)}")
     if order.target.client:
-        parts.append(f"from {code(order.target.client)}")
+        parts.append(f"from {as_code(order.target.client)}")
     if run.report is not None:
         parts.append(coverage_of(run.report))
     elif run.total:
@@ -83,10 +95,10 @@ def _progress(run: Run) -> Escaped:
         parts.append(f"{done} of {run.total} checks")
     began = run.started or run.created
     if run.ended is not None:
-        parts.append(f"{local(run.ended)}, took {span((run.ended - began).total_seconds())}")
+        parts.append(f"{local_time(run.ended)}, took {short_duration((run.ended - began).total_seconds())}")
     else:
-        parts.append(f"since {local(began)}")
-    parts.append(f"run {code(run.id)}")
+        parts.append(f"since {local_time(began)}")
+    parts.append(f"run {as_code(run.id)}")
     return raw(" · ".join(parts))
 
 
@@ -99,7 +111,7 @@ def next_actions(report: Report) -> Iterator[Block]:
         fixing = [a for a in cause.actions if a.effect is not Effect.READS][:1]
         chosen += [a for a in (*reading, *fixing) if a not in chosen]
     for number, step in enumerate(chosen[:ACTIONS_IN_PARENT], start=1):
-        yield section(raw(f"*{number}.* {action(_short(step))}"))
+        yield section(raw(f"*{number}.* {action_text(_short(step))}"))
 
 
 def _short(step: Action) -> Action:
@@ -126,7 +138,7 @@ def _buttons(run: Run, shown: Run) -> list[Block]:
 
 
 def _menu(run: Run) -> Block:
-    bad = any(f.status is not Status.PASS and f.actions for f in found_in(run))
+    bad = any(f.status is not Status.PASS and f.actions for f in findings_of(run))
     offered = [(word, text) for word, text in MORE if bad or word not in ("why", "commands")]
     options = [{"text": {"type": "plain_text", "text": text}, "value": f"{word}/{run.id}"} for word, text in offered]
     return {"type": "overflow", "action_id": "more", "options": options}

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from bot.messages.blocks import Escaped, raw
-from bot.messages.findings import found_in
-from bot.messages.phrases import MARKS, RUNNING
+from bot.messages.findings import findings_of
+from bot.messages.phrases import RUNNING_MARK, STATUS_MARKS
 from checks.catalogue import catalogue
 from checks.model.egress_path import EGRESS_PATH, HOP_OF_STAGE, EgressHop
 from checks.model.findings import Finding, Status
@@ -14,7 +14,7 @@ from workers.runs.records import Run
 def path_of(run: Run) -> Escaped:
     """`workload → sidecar → …`, each hop marked with its worst status so far."""
     running = not run.state.ended
-    statuses = _statuses_by_hop(found_in(run))
+    statuses = _statuses_by_hop(findings_of(run))
     # A hop and its mark stay on one line, however narrow the window is.
     hops = [f"{_mark(statuses[hop], running=running)} {hop}".replace(" ", "\u00a0") for hop in EGRESS_PATH]
     return raw("\u00a0→ ".join(hops))
@@ -31,10 +31,10 @@ def _statuses_by_hop(findings: Iterable[Finding]) -> dict[EgressHop, set[Status]
 
 def _mark(statuses: set[Status], *, running: bool) -> str:
     if Status.FAIL in statuses:
-        return MARKS[Status.FAIL]
+        return STATUS_MARKS[Status.FAIL]
     if running:
-        return RUNNING
+        return RUNNING_MARK
     for status in (Status.WARN, Status.UNKNOWN, Status.PASS):
         if status in statuses:
-            return MARKS[status]
-    return MARKS[Status.SKIPPED]
+            return STATUS_MARKS[status]
+    return STATUS_MARKS[Status.SKIPPED]

@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 from bot.messages.blocks import Escaped, raw
 from checks.model.findings import Effect, Status, Verdict
 
-MARKS = {
+STATUS_MARKS = {
     Status.PASS: "✅",
     Status.WARN: "⚠️",
     Status.FAIL: "❌",
     Status.SKIPPED: "▫️",
     Status.UNKNOWN: "❔",
 }
-RUNNING = "⏳"
+RUNNING_MARK = "⏳"
 
 VERDICT_MARKS = {
     Verdict.HEALTHY: "✅",
@@ -21,20 +21,20 @@ VERDICT_MARKS = {
     Verdict.INCONCLUSIVE: "❔",
 }
 
-EFFECTS = {
+EFFECT_WORDS = {
     Effect.READS: "only reads",
     Effect.CHANGES: "changes the cluster",
     Effect.DISRUPTS: "cuts traffic while it runs",
 }
 
 
-def local(moment: datetime, form: str = "{time}") -> Escaped:
+def local_time(moment: datetime, form: str = "{time}") -> Escaped:
     """A time that each reader sees in their own zone; UTC where Slack cannot (notifications)."""
     utc = moment.astimezone(UTC)
     return raw(f"<!date^{int(utc.timestamp())}^{form}|{utc:%H:%M} UTC>")
 
 
-def span(seconds: float) -> str:
+def short_duration(seconds: float) -> str:
     """A duration in one or two parts: `8 s`, `3 min`, `2 h 05 min`."""
     whole = round(seconds)
     if whole < 60:

@@ -2,16 +2,28 @@
 
 from collections.abc import Iterator
 
-from bot.messages.blocks import Block, Escaped, Message, code, command, cut, fallback, fitting, plain, raw, section
-from bot.messages.route_picture import alternative
+from bot.messages.blocks import (
+    Block,
+    Escaped,
+    Message,
+    as_code,
+    code_block,
+    cut,
+    fallback,
+    fitting,
+    plain,
+    raw,
+    section,
+)
+from bot.messages.route_picture import route_alt_text
 from checks.model.route import Correction, Hop, Mark, Route, TracedRequest
 from workers.runs.records import Run
 
 SLOT = "route"
-ALT = 1900
+_ALT_TEXT_LIMIT = 1900
 """Characters of an alternative text: Slack takes 2,000."""
 
-MARKS = {
+_HOP_MARKS = {
     Mark.PASSES: "✅",
     Mark.DOUBTS: "⚠️",
     Mark.BREAKS: "❌",
@@ -34,22 +46,22 @@ def route_messages(run: Run, picture: str = "") -> tuple[Message, ...]:
     # One way that says it all says it itself.
     told = any(way.summary == route.summary for way in route.ways)
     blocks: list[Block] = [
-        section(raw(f"*Route of* {code(route.host)}" + ("" if told else f"\n{plain(route.summary)}")))
+        section(raw(f"*Route of* {as_code(route.host)}" + ("" if told else f"\n{plain(route.summary)}")))
     ]
     for way in route.ways:
         blocks += _way(way)
     found = [Message(SLOT, fallback(f"Route of {route.host}: {route.summary}"), fitting(blocks), final=True)]
     if picture:
-        words = fallback(alternative(route)).strip() or "The route, hop by hop"
-        image: Block = {"type": "image", "slack_file": {"id": picture}, "alt_text": cut(words, ALT)}
+        words = fallback(route_alt_text(route)).strip() or "The route, hop by hop"
+        image: Block = {"type": "image", "slack_file": {"id": picture}, "alt_text": cut(words, _ALT_TEXT_LIMIT)}
         found.append(Message(f"{SLOT}/picture", words, (image,)))
     return tuple(found)
 
 
 def _way(way: TracedRequest) -> Iterator[Block]:
     clients = ", ".join(way.clients[:5]) + (f" and {len(way.clients) - 5} more" if len(way.clients) > 5 else "")
-    where = f", gateway pods of {code(way.revision)}" if way.revision else ""
-    head = f"*{way.scheme}:\u2060// port {way.port}* from {code(clients)}{where}\n{plain(way.summary)}"
+    where = f", gateway pods of {as_code(way.revision)}" if way.revision else ""
+    head = f"*{way.scheme}:\u2060// port {way.port}* from {as_code(clients)}{where}\n{plain(way.summary)}"
     if not way.meant:
         yield section(raw(head))
         return
@@ -60,14 +72,14 @@ def _way(way: TracedRequest) -> Iterator[Block]:
 
 def _hop(number: int, hop: Hop) -> str:
     if hop.mark is Mark.BEYOND:
-        return f"{MARKS[hop.mark]} {number}. {hop.name}: not reached"
-    by = f" · {code(hop.decided[0].resource)} {code(hop.decided[0].field)}" if hop.decided else ""
+        return f"{_HOP_MARKS[hop.mark]} {number}. {hop.name}: not reached"
+    by = f" · {as_code(hop.decided[0].resource)} {as_code(hop.decided[0].field)}" if hop.decided else ""
     see = f" ({hop.finding})" if hop.finding else ""
     doubts = "".join(f"\n      ⚠️ {plain(each)}" for each in hop.doubts)
     bold = "*" if hop.mark in (Mark.BREAKS, Mark.LEAVES) else ""
-    return f"{MARKS[hop.mark]} {number}. {bold}{hop.name}{bold}: {plain(hop.says)}{see}{by}{doubts}"
+    return f"{_HOP_MARKS[hop.mark]} {number}. {bold}{hop.name}{bold}: {plain(hop.says)}{see}{by}{doubts}"
 
 
 def _correction(each: Correction) -> Escaped:
-    body = f"\n{command(each.command)}" if each.command else ""
+    body = f"\n{code_block(each.command)}" if each.command else ""
     return raw(f"{plain(each.title)} _(changes the cluster; for other hosts: {plain(each.elsewhere)})_{body}")

@@ -8,13 +8,13 @@ from checks.model.route import Hop, HopName, Mark, Route, TracedRequest
 from checks.reports.route_diagram import SIGNS
 from checks.reports.route_diagram import alternative as alternative_words
 
-WIDTH = 640
+_WIDTH = 640
 """Pixels: a phone shows it at about half of that."""
-LEFT = 16
-HEAD = 92
-ROW = 62
-CELL = 42
-MOST_WAYS = 3
+_LEFT = 16
+_HEAD = 92
+_ROW = 62
+_CELL = 42
+_MAX_ROUTES = 3
 
 _FILL = {
     Mark.PASSES: "#bfe3c9",
@@ -26,27 +26,27 @@ _FILL = {
 }
 _TEXT, _GREY, _PALE = "#1d1c1d", "#616061", "#9a9a9a"
 
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
-def picture(route: Route) -> bytes:
+def route_picture(route: Route) -> bytes:
     """The picture as PNG; nothing where there is no way to draw."""
     ways = _drawn(route)
     if not ways:
         return b""
-    height = sum(HEAD + ROW * len(HopName) for _ in ways) + 16
-    image = Image.new("RGB", (WIDTH, height), "#ffffff")
+    height = sum(_HEAD + _ROW * len(HopName) for _ in ways) + 16
+    image = Image.new("RGB", (_WIDTH, height), "#ffffff")
     draw = ImageDraw.Draw(image)
     top = 8
     for way in ways:
         _way(draw, way, top)
-        top += HEAD + ROW * len(HopName)
+        top += _HEAD + _ROW * len(HopName)
     written = io.BytesIO()
     image.quantize(32).save(written, "PNG", optimize=True)
     return written.getvalue()
 
 
-def alternative(route: Route) -> str:
+def route_alt_text(route: Route) -> str:
     """What the picture shows, in words."""
     return alternative_words(route)
 
@@ -54,30 +54,30 @@ def alternative(route: Route) -> str:
 def _drawn(route: Route) -> tuple[TracedRequest, ...]:
     """What the gateway is set up for, the ways that break first."""
     meant = [way for way in route.ways if way.meant] or list(route.ways)
-    return tuple(sorted(meant, key=lambda way: way.broken is None)[:MOST_WAYS])
+    return tuple(sorted(meant, key=lambda way: way.broken is None)[:_MAX_ROUTES])
 
 
 def _way(draw: ImageDraw.ImageDraw, way: TracedRequest, top: int) -> None:
     title = f"{way.scheme}:// port {way.port}: {way.outcome}"
-    draw.text((LEFT, top), _cut(draw, title, WIDTH - 2 * LEFT, _font(30)), _TEXT, _font(30))
+    draw.text((_LEFT, top), _cut(draw, title, _WIDTH - 2 * _LEFT, _font(30)), _TEXT, _font(30))
     draw.text(
-        (LEFT, top + 42), _cut(draw, f"from {', '.join(way.clients)}", WIDTH - 2 * LEFT, _font(24)), _GREY, _font(24)
+        (_LEFT, top + 42), _cut(draw, f"from {', '.join(way.clients)}", _WIDTH - 2 * _LEFT, _font(24)), _GREY, _font(24)
     )
-    at = top + HEAD
+    at = top + _HEAD
     for number, hop in enumerate(way.hops):
         if number:
-            middle = LEFT + CELL // 2
-            draw.line((middle, at + number * ROW - (ROW - CELL), middle, at + number * ROW), fill=_PALE, width=3)
-        _hop(draw, hop, at + number * ROW)
+            middle = _LEFT + _CELL // 2
+            draw.line((middle, at + number * _ROW - (_ROW - _CELL), middle, at + number * _ROW), fill=_PALE, width=3)
+        _hop(draw, hop, at + number * _ROW)
 
 
 def _hop(draw: ImageDraw.ImageDraw, hop: Hop, top: int) -> None:
     """A sign that differs in shape, and the hop's name; where it breaks, what it says there."""
-    box = (LEFT, top, LEFT + CELL, top + CELL)
+    box = (_LEFT, top, _LEFT + _CELL, top + _CELL)
     stops = hop.mark in (Mark.BREAKS, Mark.LEAVES)
     draw.rounded_rectangle(box, 8, fill=_FILL[hop.mark], outline=_TEXT if stops else _PALE, width=4 if stops else 2)
-    _sign(draw, hop.mark, (LEFT + CELL // 2, top + CELL // 2))
-    left, room = LEFT + CELL + 14, WIDTH - 2 * LEFT - CELL - 14
+    _sign(draw, hop.mark, (_LEFT + _CELL // 2, top + _CELL // 2))
+    left, room = _LEFT + _CELL + 14, _WIDTH - 2 * _LEFT - _CELL - 14
     ink = _PALE if hop.mark is Mark.BEYOND else _TEXT
     name = f"{hop.name}{f' ({hop.finding})' if hop.finding else ''}"
     draw.text((left, top - 5), _cut(draw, name, room, _font(26)), ink, _font(26))
@@ -106,11 +106,11 @@ def _sign(draw: ImageDraw.ImageDraw, mark: Mark, middle: tuple[int, int]) -> Non
             draw.line((x - 5, y, x + 5, y), fill=_PALE, width=3)
 
 
-def _font(size: int) -> Font:
+def _font(size: int) -> _Font:
     return ImageFont.load_default(size)
 
 
-def _cut(draw: ImageDraw.ImageDraw, text: str, room: int, font: Font) -> str:
+def _cut(draw: ImageDraw.ImageDraw, text: str, room: int, font: _Font) -> str:
     """The text as far as there is room for it."""
     flat = " ".join(text[:400].split())[:160]
     if draw.textlength(flat, font) <= room:

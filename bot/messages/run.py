@@ -6,38 +6,38 @@ was asked about adds its route, as a list and as a picture. A run that repeats a
 
 from datetime import datetime
 
-from bot.messages.again import again
 from bot.messages.blocks import Message
-from bot.messages.findings import found_in, replies
-from bot.messages.parent import pace, parent
+from bot.messages.findings import finding_messages, findings_of
+from bot.messages.parent import edit_interval, parent_message
+from bot.messages.recheck import recheck_messages
 from bot.messages.route import route_messages
-from bot.messages.steps import steps
-from bot.messages.verdict import verdict
+from bot.messages.steps import step_messages
+from bot.messages.verdict import verdict_message
 from checks.model.findings import Status
 from workers.runs.records import Run
 
 STEPS_PACE = (2.0, 6.0)
 """As `parent.PACE`, for the messages of steps."""
 
-PATIENCE = 3.0
+FINDINGS_DELAY = 3.0
 """Seconds that a run may take before its findings are shown as they come, symptoms perhaps before their cause."""
 
 
-def messages(
+def run_messages(
     run: Run, now: datetime, before: Run | None = None, later: Run | None = None, picture: str = ""
 ) -> tuple[Message, ...]:
     """Every message that should exist for the run as it stands, in the order of a thread. `before` is the run that this one
     repeats, `later` the last one that repeats it, `picture` the id of its route's picture once that is uploaded. While a
     run goes its findings wait for a moment: most runs end within it, and then the root cause comes first."""
     if before is not None and before.report is not None:
-        return again(run, now, before.report, before.ended)
-    found = [parent(run, now, later)]
+        return recheck_messages(run, now, before.report, before.ended)
+    found = [parent_message(run, now, later)]
     if run.report is not None:
-        found.append(verdict(run, run.report))
+        found.append(verdict_message(run, run.report))
         found += route_messages(run, picture)
     if findings_wait(run, now) == 0:
-        found += replies(run)
-    found += steps(found_in(run), every=0.0 if run.state.ended else pace(run, now, STEPS_PACE))
+        found += finding_messages(run)
+    found += step_messages(findings_of(run), every=0.0 if run.state.ended else edit_interval(run, now, STEPS_PACE))
     return tuple(found)
 
 
@@ -46,4 +46,4 @@ def findings_wait(run: Run, now: datetime) -> float:
     if run.state.ended or not any(f.status in (Status.FAIL, Status.WARN, Status.UNKNOWN) for f in run.findings):
         return 0.0
     began = run.started or run.created
-    return max(0.0, PATIENCE - (now - began).total_seconds())
+    return max(0.0, FINDINGS_DELAY - (now - began).total_seconds())

@@ -3,20 +3,20 @@
 from collections.abc import Iterator, Sequence
 
 from bot.messages.blocks import Block, Message, context, divider, fallback, fitting, plain, raw, section
-from bot.messages.phrases import MARKS
+from bot.messages.phrases import STATUS_MARKS
 from checks.model.findings import Finding, Stage, Status
 from checks.reports.wording import STAGES, plural
 
-STEPS = {
+STAGES_OF_SLOT = {
     "steps/provisioning": (Stage.PREREQUISITES, Stage.NETWORK, Stage.PROVISIONING),
     "steps/routing": (Stage.STATIC_GATEWAY, Stage.ISTIO),
 }
 """Stages that share a message."""
 
 
-def steps(seen: Sequence[Finding], every: float) -> Iterator[Message]:
+def step_messages(seen: Sequence[Finding], every: float) -> Iterator[Message]:
     """The messages of steps; a stage appears when something of it is known."""
-    for slot, stages in STEPS.items():
+    for slot, stages in STAGES_OF_SLOT.items():
         blocks: list[Block] = []
         passed = 0
         for stage in stages:
@@ -34,10 +34,10 @@ def _stage(stage: Stage, findings: Sequence[Finding]) -> Iterator[Block]:
     good = [f for f in findings if f.status is Status.PASS]
     away = [f for f in findings if f.status is Status.SKIPPED]
     heading = f"*{STAGES[stage]}*"
-    lines = [f"{MARKS[f.status]} {plain(f.code)} {plain(f.summary)}" for f in good]
+    lines = [f"{STATUS_MARKS[f.status]} {plain(f.code)} {plain(f.summary)}" for f in good]
     yield section(raw("\n".join([heading, *lines[:12]])))
     for start in range(12, len(lines), 12):
         yield section(raw("\n".join(lines[start : start + 12])))
     for start in range(0, len(away), 12):
-        rows = (f"{MARKS[f.status]} {plain(f.code)} {plain(f.summary)}" for f in away[start : start + 12])
+        rows = (f"{STATUS_MARKS[f.status]} {plain(f.code)} {plain(f.summary)}" for f in away[start : start + 12])
         yield context(raw("\n".join(rows)))

@@ -2,16 +2,28 @@
 
 from collections.abc import Iterator
 
-from bot.messages.blocks import Block, Message, actions, button, code, context, fallback, fitting, plain, raw, section
-from bot.messages.findings import explained
+from bot.messages.blocks import (
+    Block,
+    Message,
+    actions,
+    as_code,
+    button,
+    context,
+    fallback,
+    fitting,
+    plain,
+    raw,
+    section,
+)
+from bot.messages.findings import findings_explained_by
 from bot.messages.headlines import coverage_of, sentence_of
-from bot.messages.phrases import VERDICT_MARKS, local
+from bot.messages.phrases import VERDICT_MARKS, local_time
 from checks.model.findings import Finding, Report, Verdict
 from checks.reports.wording import explains, plural, roots_of
 from workers.runs.records import Run
 
 
-def verdict(run: Run, report: Report) -> Message:
+def verdict_message(run: Run, report: Report) -> Message:
     """The one new message at the end: what it is, what it explains, what could not be seen."""
     mark = VERDICT_MARKS[report.verdict]
     sentence = sentence_of(report)
@@ -29,7 +41,7 @@ def verdict(run: Run, report: Report) -> Message:
         blocks.append(section(raw(f"❔ *Not seen*\n{missing}")))
     if report.changes:
         rows = "\n".join(
-            f"• {local(c.at, '{date_short_pretty} {time}')} {code(c.resource)} {plain(c.what)}"
+            f"• {local_time(c.at, '{date_short_pretty} {time}')} {as_code(c.resource)} {plain(c.what)}"
             + (f" by {plain(c.who)}" if c.who else "")
             for c in report.changes[:5]
         )
@@ -45,7 +57,7 @@ def verdict(run: Run, report: Report) -> Message:
 
 
 def _folded(run: Run, report: Report, cause: Finding) -> Iterator[Block]:
-    names = explained(report, cause.check)
+    names = findings_explained_by(report, cause.check)
     if names:
         titles = ", ".join(plain(f"{f.code} {f.title}") for f in explains(report, cause.check)[:12])
         yield context(raw(f"explains {plural(len(names), 'other finding')}: {titles}"))

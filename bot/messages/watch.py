@@ -9,8 +9,8 @@ from bot.messages.blocks import (
     Escaped,
     Message,
     actions,
+    as_code,
     button,
-    code,
     context,
     fallback,
     fitting,
@@ -18,17 +18,17 @@ from bot.messages.blocks import (
     raw,
     section,
 )
-from bot.messages.phrases import VERDICT_MARKS, local, span
+from bot.messages.phrases import VERDICT_MARKS, local_time, short_duration
 from checks.model.findings import Verdict
 from checks.reports.wording import VERDICTS
 from workers.runs.records import Target, Watch, WatchCheck, WatchState
 from workers.runs.watches import PASSES_TO_FIX
 
-EVERY = 10.0
+EDIT_SECONDS = 10.0
 """Seconds between two edits of the line that tells how a watch goes."""
 
 
-def messages(watch: Watch, interval: timedelta) -> tuple[Message, ...]:
+def watch_messages(watch: Watch, interval: timedelta) -> tuple[Message, ...]:
     """Every message that should exist for the watch as it stands."""
     found = [_status(watch, interval)]
     if watch.state.ended:
@@ -39,14 +39,14 @@ def messages(watch: Watch, interval: timedelta) -> tuple[Message, ...]:
 
 def _status(watch: Watch, interval: timedelta) -> Message:
     name, where = _names(watch.target)
-    every = span(interval.total_seconds())
+    every = short_duration(interval.total_seconds())
     if watch.state.ended:
-        heading = f"👀 Watched {where} from {local(watch.began)} to {local(watch.ended or watch.until)}"
+        heading = f"👀 Watched {where} from {local_time(watch.began)} to {local_time(watch.ended or watch.until)}"
     else:
-        heading = f"👀 *Watching* {where} every {every} until {local(watch.until)}"
+        heading = f"👀 *Watching* {where} every {every} until {local_time(watch.until)}"
     details = [f"<@{watch.user}>", f"{watch.looks} looks" if watch.looks != 1 else "1 look"]
     if watch.last is not None and not watch.state.ended:
-        details.append(f"{local(watch.last.at)}: {_outcome(watch.last)}")
+        details.append(f"{local_time(watch.last.at)}: {_outcome(watch.last)}")
         if watch.good:
             details.append(f"{watch.good} of {PASSES_TO_FIX} good in a row")
     buttons = [] if watch.state.ended else [button("Stop watching", "unwatch", watch.id)]
@@ -56,7 +56,7 @@ def _status(watch: Watch, interval: timedelta) -> Message:
         "watch",
         fallback(words),
         fitting(blocks, [actions(buttons)] if buttons else []),
-        every=0.0 if watch.state.ended or watch.looks < 2 else EVERY,
+        every=0.0 if watch.state.ended or watch.looks < 2 else EDIT_SECONDS,
     )
 
 
@@ -66,7 +66,7 @@ def _changes(watch: Watch) -> Iterator[Message]:
     for number, (before, look) in enumerate(zip(watch.changes, watch.changes[1:], strict=False), start=1):
         was, now = _outcome(before), _outcome(look)
         text = f"{name}: was {_word(before)}, now {_word(look)}"
-        line = raw(f"{where} was {was} at {local(before.at)}, now {now} at {local(look.at)}")
+        line = raw(f"{where} was {was} at {local_time(before.at)}, now {now} at {local_time(look.at)}")
         yield Message(f"change/{number}", fallback(text), fitting([section(line), *_causes(look)]))
 
 
@@ -76,7 +76,7 @@ def _end(watch: Watch) -> Message:
     last = watch.last
     match watch.state:
         case WatchState.FIXED:
-            since = f" since {local(watch.changes[-1].at)}" if watch.changes else ""
+            since = f" since {local_time(watch.changes[-1].at)}" if watch.changes else ""
             was_bad = any(not look.good for look in watch.changes)
             word, text = ("fixed", "Fixed") if was_bad else ("works, and worked all the time", "Works")
             warns = " It still warns." if last is not None and last.verdict is Verdict.DEGRADED else ""
@@ -96,7 +96,7 @@ def _end(watch: Watch) -> Message:
 
 
 def _last(last: WatchCheck | None) -> str:
-    return f"Last look at {local(last.at)}: {_outcome(last)}." if last is not None else "It was not looked at yet."
+    return f"Last look at {local_time(last.at)}: {_outcome(last)}." if last is not None else "It was not looked at yet."
 
 
 def _last_words(last: WatchCheck | None) -> str:
@@ -118,4 +118,4 @@ def _word(look: WatchCheck) -> str:
 
 def _names(target: Target) -> tuple[str, Escaped]:
     name = f"{target.namespace}/{target.gateway}" if target.namespace else target.gateway
-    return f"{name} on {target.cluster}", raw(f"{code(name)} on {code(target.cluster)}")
+    return f"{name} on {target.cluster}", raw(f"{as_code(name)} on {as_code(target.cluster)}")

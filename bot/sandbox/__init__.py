@@ -95,28 +95,28 @@ the bot is U0BOT. Direct messages with the bot are D0ALICE and so on, once opene
 ``Timing(answer_seconds=3.0, trigger_seconds=3.0, retry_after_seconds=(0.0, 60.0, 300.0))`` is how long Slack waits.
 """
 
+from bot.sandbox.default_workspace import default_workspace
 from bot.sandbox.delivery import Ack, Delivery, Timing, signed_headers
-from bot.sandbox.everyday import default_workspace
 from bot.sandbox.limits import RateLimits
-from bot.sandbox.people import NoSuchElement
 from bot.sandbox.server import SandboxServer
-from bot.sandbox.state import App, Change, Message, Revision, StoredFile, View
+from bot.sandbox.state import App, Revision, StoredFile, StoredMessage, View, WorkspaceChange
+from bot.sandbox.user_actions import NoSuchElement
 from bot.sandbox.workspace import Workspace
 
 __all__ = [
     "Ack",
     "App",
-    "Change",
     "Delivery",
-    "Message",
     "NoSuchElement",
     "RateLimits",
     "Revision",
     "SandboxServer",
     "StoredFile",
+    "StoredMessage",
     "Timing",
     "View",
     "Workspace",
+    "WorkspaceChange",
     "default_workspace",
     "signed_headers",
 ]

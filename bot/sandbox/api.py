@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from bot.sandbox.connections import Connections
-from bot.sandbox.core import Args, Core, Method, Refusal
-from bot.sandbox.limits import Buckets, RateLimited
+from bot.sandbox.core import ApiError, Args, Core, Method
+from bot.sandbox.limits import Buckets, LimitExceeded
 from bot.sandbox.methods import METHODS
-from bot.sandbox.responses import respond
+from bot.sandbox.responses import answer_response_url
 from bot.sandbox.state import JsonObject
 
 _Perform: TypeAlias = Callable[[], tuple[JsonObject, int]]
@@ -59,7 +59,7 @@ class Api:
         """POST to a response URL."""
         values = await _arguments(request)
         return await self._faulty(
-            request, "response_url", values, lambda: respond(self._core, request.url.path, values)
+            request, "response_url", values, lambda: answer_response_url(self._core, request.url.path, values)
         )
 
     async def _faulty(self, request: Request, name: str, values: JsonObject, perform: _Perform) -> Response:
@@ -80,7 +80,7 @@ class Api:
         try:
             with self._core.workspace.lock:
                 answer, status = perform()
-        except RateLimited as limit:
+        except LimitExceeded as limit:
             return self._limited(name, values, limit.seconds)
         if faults.loses_answer(name):
             return self._cut(request, name, values, answer)
@@ -95,24 +95,24 @@ class Api:
             method = self._authorised(name, token)
             self._limits.take(name, str(values.get("channel", "")))
             return {"ok": True, **method.handler(self._core, Args(values))}, 200
-        except Refusal as refusal:
+        except ApiError as refusal:
             return {"ok": False, "error": refusal.error, **refusal.extra}, 200
 
     def _authorised(self, name: str, token: str) -> Method:
         """The method, if it exists and the token and its scopes are right for it."""
         method = METHODS.get(name)
         if method is None:
-            raise Refusal("unknown_method", req_method=name)
+            raise ApiError("unknown_method", req_method=name)
         app = self._core.app
         if not token:
-            raise Refusal("not_authed")
+            raise ApiError("not_authed")
         if token not in {app.bot_token, app.app_token}:
-            raise Refusal("invalid_auth")
+            raise ApiError("invalid_auth")
         if method.app_level != (token == app.app_token):
-            raise Refusal("not_allowed_token_type")
+            raise ApiError("not_allowed_token_type")
         if not method.app_level:
             if self._core.faults.token_revoked:
-                raise Refusal("token_revoked")
+                raise ApiError("token_revoked")
             self._core.need_scope(*method.scopes)
         return method
 

@@ -8,19 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bot.sandbox.elements import BUTTON, CHOICES, COMMON, ID, IMAGE, MULTI, OVERFLOW, TEXT_INPUT, plain, words
+from bot.sandbox.elements import (
+    BUTTON,
+    CHOICES,
+    COMMON,
+    ID,
+    IMAGE_ELEMENT,
+    MULTI,
+    OVERFLOW,
+    TEXT_INPUT,
+    any_text,
+    plain_text,
+)
 from bot.sandbox.schema import (
     Problems,
-    Rule,
+    SchemaRule,
     also,
     anything,
+    array,
     boolean,
     distinct,
+    fields,
     integer,
-    items,
     needs_one,
     one_of,
-    record,
     string,
     tagged,
     url,
@@ -35,101 +46,104 @@ TOTAL_TEXT = 13_000
 MARKDOWN_TEXT = 12_000
 
 
-_LINK = record(COMMON | {"url": url()}, {"text": string(3000), "unsafe": boolean, "style": anything})
-RICH_PIECES = tagged(
+_LINK = fields(COMMON | {"url": url()}, {"text": string(3000), "unsafe": boolean, "style": anything})
+_RICH_TEXT_ELEMENTS = tagged(
     {
-        "text": record(COMMON | {"text": string(12_000)}, {"style": anything}),
-        "emoji": record(COMMON | {"name": ID}, {"unicode": ID, "style": anything}),
+        "text": fields(COMMON | {"text": string(12_000)}, {"style": anything}),
+        "emoji": fields(COMMON | {"name": ID}, {"unicode": ID, "style": anything}),
         "link": _LINK,
-        "user": record(COMMON | {"user_id": ID}, {"style": anything}),
-        "usergroup": record(COMMON | {"usergroup_id": ID}, {"style": anything}),
-        "channel": record(COMMON | {"channel_id": ID}, {"style": anything}),
-        "broadcast": record(COMMON | {"range": one_of("here", "channel", "everyone")}, {"style": anything}),
-        "date": record(
+        "user": fields(COMMON | {"user_id": ID}, {"style": anything}),
+        "usergroup": fields(COMMON | {"usergroup_id": ID}, {"style": anything}),
+        "channel": fields(COMMON | {"channel_id": ID}, {"style": anything}),
+        "broadcast": fields(COMMON | {"range": one_of("here", "channel", "everyone")}, {"style": anything}),
+        "date": fields(
             COMMON | {"timestamp": integer(0, 2**40), "format": string(255)},
             {"url": url(), "fallback": string(255), "style": anything},
         ),
-        "color": record(COMMON | {"value": string(32)}, {"style": anything}),
+        "color": fields(COMMON | {"value": string(32)}, {"style": anything}),
     }
 )
-_RICH_SECTION = record(COMMON | {"elements": items(RICH_PIECES, most=1000)})
-RICH_PARTS = tagged(
+_RICH_SECTION = fields(COMMON | {"elements": array(_RICH_TEXT_ELEMENTS, most=1000)})
+_RICH_TEXT_PARTS = tagged(
     {
         "rich_text_section": _RICH_SECTION,
-        "rich_text_list": record(
-            COMMON | {"style": one_of("bullet", "ordered"), "elements": items(_RICH_SECTION, most=1000)},
+        "rich_text_list": fields(
+            COMMON | {"style": one_of("bullet", "ordered"), "elements": array(_RICH_SECTION, most=1000)},
             {"indent": integer(0, 8), "offset": integer(0, 10_000), "border": integer(0, 1)},
         ),
-        "rich_text_preformatted": record(
-            COMMON | {"elements": items(RICH_PIECES, most=1000)}, {"border": integer(0, 1), "language": string(64)}
+        "rich_text_preformatted": fields(
+            COMMON | {"elements": array(_RICH_TEXT_ELEMENTS, most=1000)},
+            {"border": integer(0, 1), "language": string(64)},
         ),
-        "rich_text_quote": record(COMMON | {"elements": items(RICH_PIECES, most=1000)}, {"border": integer(0, 1)}),
+        "rich_text_quote": fields(
+            COMMON | {"elements": array(_RICH_TEXT_ELEMENTS, most=1000)}, {"border": integer(0, 1)}
+        ),
     }
 )
 
 
-def _block(required: dict[str, Rule], optional: dict[str, Rule] | None = None) -> Rule:
-    return record(COMMON | required, {"block_id": ID} | (optional or {}))
+def _block(required: dict[str, SchemaRule], optional: dict[str, SchemaRule] | None = None) -> SchemaRule:
+    return fields(COMMON | required, {"block_id": ID} | (optional or {}))
 
 
-SECTION = also(
+_SECTION = also(
     _block(
         {},
         {
-            "text": words(3000),
-            "fields": items(words(2000), most=10),
+            "text": any_text(3000),
+            "fields": array(any_text(2000), most=10),
             "expand": boolean,
-            "accessory": tagged({"button": BUTTON, "image": IMAGE, "overflow": OVERFLOW} | CHOICES | MULTI),
+            "accessory": tagged({"button": BUTTON, "image": IMAGE_ELEMENT, "overflow": OVERFLOW} | CHOICES | MULTI),
         },
     ),
     needs_one("text", "fields"),
 )
-CONTEXT_PARTS = tagged(
+_CONTEXT_ELEMENTS = tagged(
     {
-        "image": IMAGE,
-        "plain_text": record(COMMON | {"text": string(3000)}, {"emoji": boolean}),
-        "mrkdwn": record(COMMON | {"text": string(3000)}, {"verbatim": boolean}),
+        "image": IMAGE_ELEMENT,
+        "plain_text": fields(COMMON | {"text": string(3000)}, {"emoji": boolean}),
+        "mrkdwn": fields(COMMON | {"text": string(3000)}, {"verbatim": boolean}),
     }
 )
-ACTIONS = _block(
+_ACTIONS = _block(
     {
         "elements": also(
-            items(tagged({"button": BUTTON, "overflow": OVERFLOW} | CHOICES), most=25),
+            array(tagged({"button": BUTTON, "overflow": OVERFLOW} | CHOICES), most=25),
             distinct("action_id"),
         )
     }
 )
-MESSAGE_RULES: dict[str, Rule] = {
-    "section": SECTION,
-    "header": _block({"text": plain(150)}),
+MESSAGE_RULES: dict[str, SchemaRule] = {
+    "section": _SECTION,
+    "header": _block({"text": plain_text(150)}),
     "divider": _block({}),
-    "context": _block({"elements": items(CONTEXT_PARTS, most=10)}),
-    "actions": ACTIONS,
+    "context": _block({"elements": array(_CONTEXT_ELEMENTS, most=10)}),
+    "actions": _ACTIONS,
     "image": also(
         _block(
             {"alt_text": string(2000)},
             {
-                "title": plain(2000),
+                "title": plain_text(2000),
                 "image_url": url(),
-                "slack_file": also(record({}, {"id": ID, "url": url()}), needs_one("id", "url")),
+                "slack_file": also(fields({}, {"id": ID, "url": url()}), needs_one("id", "url")),
             },
         ),
         needs_one("image_url", "slack_file"),
     ),
-    "rich_text": _block({"elements": items(RICH_PARTS, most=1000)}),
+    "rich_text": _block({"elements": array(_RICH_TEXT_PARTS, most=1000)}),
     "markdown": _block({"text": string(MARKDOWN_TEXT)}),
 }
-INPUT = _block(
-    {"label": plain(2000), "element": tagged({"plain_text_input": TEXT_INPUT} | CHOICES | MULTI)},
-    {"hint": plain(2000), "optional": boolean, "dispatch_action": boolean},
+_INPUT = _block(
+    {"label": plain_text(2000), "element": tagged({"plain_text_input": TEXT_INPUT} | CHOICES | MULTI)},
+    {"hint": plain_text(2000), "optional": boolean, "dispatch_action": boolean},
 )
 # https://docs.slack.dev/reference/block-kit/blocks: markdown is for messages only.
-VIEW_RULES: dict[str, Rule] = {name: rule for name, rule in MESSAGE_RULES.items() if name != "markdown"} | {
-    "input": INPUT
+VIEW_RULES: dict[str, SchemaRule] = {name: rule for name, rule in MESSAGE_RULES.items() if name != "markdown"} | {
+    "input": _INPUT
 }
-MESSAGE_INPUT_RULES = MESSAGE_RULES | {"input": INPUT}
+MESSAGE_INPUT_RULES = MESSAGE_RULES | {"input": _INPUT}
 
-_VIEW_FIELDS: dict[str, Rule] = {
+_VIEW_FIELDS: dict[str, SchemaRule] = {
     "callback_id": string(255, least=0),
     "private_metadata": string(3000, least=0),
     "external_id": ID,
@@ -143,19 +157,19 @@ def problems_of_message(blocks: object, refused: frozenset[str] = frozenset()) -
 
 def problems_of_view(view: object, refused: frozenset[str] = frozenset()) -> Problems:
     """What Slack would refuse in a modal or a home view; empty when nothing."""
-    blocks = also(items(tagged(VIEW_RULES, refused=refused), most=VIEW_BLOCKS, least=1), distinct("block_id"))
-    modal = record(
-        COMMON | {"title": plain(24), "blocks": blocks},
+    blocks = also(array(tagged(VIEW_RULES, refused=refused), most=VIEW_BLOCKS, least=1), distinct("block_id"))
+    modal = fields(
+        COMMON | {"title": plain_text(24), "blocks": blocks},
         _VIEW_FIELDS
         | {
-            "submit": plain(24),
-            "close": plain(24),
+            "submit": plain_text(24),
+            "close": plain_text(24),
             "clear_on_close": boolean,
             "notify_on_close": boolean,
             "submit_disabled": boolean,
         },
     )
-    home = record(COMMON | {"blocks": blocks}, _VIEW_FIELDS)
+    home = fields(COMMON | {"blocks": blocks}, _VIEW_FIELDS)
     found: Problems = []
     tagged({"modal": also(modal, _submit_wanted), "home": home})(view, "/view", found)
     return found
@@ -167,10 +181,10 @@ def _submit_wanted(value: object, pointer: str, found: Problems) -> None:
 
 
 def _problems(
-    blocks: object, rules: dict[str, Rule], most: int, pointer: str, refused: frozenset[str], *, least: int
+    blocks: object, rules: dict[str, SchemaRule], most: int, pointer: str, refused: frozenset[str], *, least: int
 ) -> Problems:
     found: Problems = []
-    also(items(tagged(rules, refused=refused), most=most, least=least), distinct("block_id"))(blocks, pointer, found)
+    also(array(tagged(rules, refused=refused), most=most, least=least), distinct("block_id"))(blocks, pointer, found)
     if not found and isinstance(blocks, list):
         markdown = sum(len(block["text"]) for block in blocks if block["type"] == "markdown")
         if markdown > MARKDOWN_TEXT:

@@ -15,9 +15,9 @@ from bot.sandbox.api import Api
 from bot.sandbox.assets import asset
 from bot.sandbox.core import Core
 from bot.sandbox.delivery import Ack
-from bot.sandbox.people import NoSuchElement, People
 from bot.sandbox.render import file_json, reactions_json, view_json
-from bot.sandbox.state import Change, Channel, JsonObject, Message, View
+from bot.sandbox.state import Channel, JsonObject, StoredMessage, View, WorkspaceChange
+from bot.sandbox.user_actions import NoSuchElement, UserActions
 
 _KEEP_ALIVE_SECONDS = 15.0
 
@@ -25,11 +25,11 @@ _KEEP_ALIVE_SECONDS = 15.0
 class Browser:
     """Serves the page to whoever opens it; `?user=` says who that is."""
 
-    def __init__(self, core: Core, people: People, api: Api) -> None:
+    def __init__(self, core: Core, people: UserActions, api: Api) -> None:
         self._core = core
         self._people = people
         self._api = api
-        self._queues: dict[asyncio.Queue[Change | None], asyncio.AbstractEventLoop] = {}
+        self._queues: dict[asyncio.Queue[WorkspaceChange | None], asyncio.AbstractEventLoop] = {}
 
     def routes(self) -> list[Route]:
         """The page's addresses."""
@@ -82,10 +82,10 @@ class Browser:
 
     async def _stream(self, request: Request) -> Response:
         user = request.query_params.get("user", "")
-        queue: asyncio.Queue[Change | None] = asyncio.Queue()
+        queue: asyncio.Queue[WorkspaceChange | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
-        def hear(change: Change) -> None:
+        def hear(change: WorkspaceChange) -> None:
             loop.call_soon_threadsafe(queue.put_nowait, change)
 
         unsubscribe = self._core.workspace.subscribe(hear)
@@ -127,7 +127,7 @@ class Browser:
             **self._views_json(user),
         }
 
-    def _change_json(self, change: Change, user: str) -> JsonObject | None:
+    def _change_json(self, change: WorkspaceChange, user: str) -> JsonObject | None:
         """What the page needs to know about a change, None when it does not concern this person."""
         message = change.message
         if message is not None:
@@ -142,7 +142,7 @@ class Browser:
             case _:
                 return {"kind": "file", "files": self._files_json()}
 
-    def _sees(self, user: str, message: Message) -> bool:
+    def _sees(self, user: str, message: StoredMessage) -> bool:
         channel = self._core.workspace.channels[message.channel]
         return user in channel.members and message.only_for in {None, user}
 
@@ -157,7 +157,7 @@ class Browser:
             "im": channel.im_user,
         }
 
-    def _message_json(self, message: Message) -> JsonObject:
+    def _message_json(self, message: StoredMessage) -> JsonObject:
         return {
             "channel": message.channel,
             "ts": message.ts,
@@ -245,7 +245,7 @@ class Browser:
             return JSONResponse({"ok": False, "error": str(error)}, 400)
         return JSONResponse({"ok": True})
 
-    def _where(self, asked: JsonObject) -> Message | View:
+    def _where(self, asked: JsonObject) -> StoredMessage | View:
         if asked.get("view_id"):
             return self._view(asked)
         message = self._core.workspace.message(asked["channel"], asked["ts"])

@@ -10,13 +10,13 @@ from typing import TypeAlias
 from bot.sandbox.blocks import is_too_long, problems_of_message
 from bot.sandbox.faults import Faults
 from bot.sandbox.grants import Grants
-from bot.sandbox.state import App, Channel, JsonObject, Message
+from bot.sandbox.state import App, Channel, JsonObject, StoredMessage
 from bot.sandbox.workspace import Workspace
 
 TEXT_LIMIT = 40_000
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """Slack says no: `error` is its word, `extra` what else the answer carries."""
 
     def __init__(self, error: str, **extra: object) -> None:
@@ -45,12 +45,12 @@ class Core:
     def need_scope(self, *any_of: str) -> None:
         """Refuses unless the token has one of these scopes."""
         if any_of and not self.scopes.intersection(any_of):
-            raise Refusal("missing_scope", needed=",".join(any_of), provided=",".join(sorted(self.scopes)))
+            raise ApiError("missing_scope", needed=",".join(any_of), provided=",".join(sorted(self.scopes)))
 
     def channel(self, name: str) -> Channel:
         """The channel of this id or name, or the direct message with this user."""
         if not name:
-            raise Refusal("channel_not_found")
+            raise ApiError("channel_not_found")
         found = self.workspace.channels.get(name)
         if found is None and name in self.workspace.users:
             return self.workspace.direct_channel(name)
@@ -60,16 +60,16 @@ class Core:
             ]
             found = by_name[0] if by_name and by_name[0].im_user is None else None
         if found is None or (found.is_private and self.app.bot_user not in found.members):
-            raise Refusal("channel_not_found")
+            raise ApiError("channel_not_found")
         return found
 
     def writable_channel(self, name: str) -> Channel:
         """A channel that the bot may write into."""
         found = self.channel(name)
         if found.is_archived:
-            raise Refusal("is_archived")
+            raise ApiError("is_archived")
         if self.app.bot_user not in found.members:
-            raise Refusal("not_in_channel")
+            raise ApiError("not_in_channel")
         return found
 
     def readable_channel(self, name: str, purpose: str) -> Channel:
@@ -77,16 +77,16 @@ class Core:
         found = self.channel(name)
         self.need_scope(f"{found.kind}:{purpose}")
         if self.app.bot_user not in found.members:
-            raise Refusal("not_in_channel")
+            raise ApiError("not_in_channel")
         return found
 
-    def own_message(self, channel: str, ts: str, refusal: str) -> Message:
+    def own_message(self, channel: str, ts: str, refusal: str) -> StoredMessage:
         """A message that the bot itself posted for everybody."""
         message = self.workspace.message(channel, ts)
         if message is None or message.only_for is not None:
-            raise Refusal("message_not_found")
+            raise ApiError("message_not_found")
         if message.author != self.app.bot_user:
-            raise Refusal(refusal)
+            raise ApiError(refusal)
         return message
 
 
@@ -109,7 +109,7 @@ class Args:
         value = self.text(name)
         if not value:
             message = f"[ERROR] missing required field: {name}"
-            raise Refusal("invalid_arguments", response_metadata={"messages": [message]})
+            raise ApiError("invalid_arguments", response_metadata={"messages": [message]})
         return value
 
     def flag(self, name: str, default: bool = False) -> bool:
@@ -120,7 +120,7 @@ class Args:
         try:
             return int(self.text(name, str(default)))
         except ValueError:
-            raise Refusal("invalid_limit") from None
+            raise ApiError("invalid_limit") from None
 
     def json(self, name: str, refusal: str) -> object:
         """A JSON value, which forms carry as a string; None when it is not there."""
@@ -129,7 +129,7 @@ class Args:
             try:
                 return json.loads(value) if value else None
             except ValueError:
-                raise Refusal(refusal) from None
+                raise ApiError(refusal) from None
         return value
 
 
@@ -139,7 +139,7 @@ def blocks_of(core: Core, args: Args) -> list[JsonObject] | None:
     if blocks is None:
         return None
     if not isinstance(blocks, list):
-        raise Refusal("invalid_blocks_format")
+        raise ApiError("invalid_blocks_format")
     return checked_blocks(core, blocks)
 
 
@@ -149,9 +149,9 @@ def checked_blocks(core: Core, blocks: list[JsonObject]) -> list[JsonObject]:
     problems += [] if problems else _unknown_images(core, blocks)
     if problems:
         messages = [f"[ERROR] {problem}" for problem in problems]
-        raise Refusal("invalid_blocks", errors=problems, response_metadata={"messages": messages})
+        raise ApiError("invalid_blocks", errors=problems, response_metadata={"messages": messages})
     if is_too_long(blocks):
-        raise Refusal("msg_blocks_too_long")
+        raise ApiError("msg_blocks_too_long")
     return blocks
 
 

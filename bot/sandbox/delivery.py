@@ -17,7 +17,7 @@ import urllib3
 
 from bot.sandbox.core import Core
 from bot.sandbox.sockets import Sockets
-from bot.sandbox.state import JsonObject, Message
+from bot.sandbox.state import JsonObject, StoredMessage
 
 Kind: TypeAlias = Literal["slash_commands", "interactive", "events_api"]
 
@@ -39,7 +39,7 @@ class Ack:
     seconds: float = 0.0
     error: str = ""
     payload: str | JsonObject | None = None
-    message: Message | None = None
+    message: StoredMessage | None = None
     status: int = 0
 
     @property

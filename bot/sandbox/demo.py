@@ -16,15 +16,15 @@ from urllib.request import urlopen
 
 import click
 
-from bot.sandbox import Message, RateLimits, SandboxServer
+from bot.sandbox import RateLimits, SandboxServer, StoredMessage
 
 EXAMPLES = (Path(__file__).parent / "examples", Path(__file__).parents[2] / "examples" / "bundles")
 """In an installed package, and in a checkout."""
 
-FIRST = "gateway-pool-missing"
+FIRST_INCIDENT = "gateway-pool-missing"
 """The incident that the demo runs by itself."""
 
-COMPLETE = 60.0
+COMPLETE_SECONDS = 60.0
 """Seconds within which the first thread must be complete."""
 
 
@@ -42,7 +42,7 @@ def demo(once: bool, port: int) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="egress-diag-demo-")))
         slack = stack.enter_context(SandboxServer(port=port, limits=RateLimits()))
         system = _start(stack, folder, slack, examples, clusters)
-        first = FIRST if FIRST in clusters else clusters[0]
+        first = FIRST_INCIDENT if FIRST_INCIDENT in clusters else clusters[0]
         gateway = _gateway(examples / first)
         click.echo(f"\n> /egress-diag {first} {gateway}\n")
         ack = slack.say(f"/egress-diag {first} {gateway}")
@@ -52,7 +52,7 @@ def demo(once: bool, port: int) -> None:
         _show(thread)
         if not thread or not _is_complete(thread):
             _tail(folder)
-            raise click.ClickException(f"the thread was not complete within {COMPLETE:.0f} s")
+            raise click.ClickException(f"the thread was not complete within {COMPLETE_SECONDS:.0f} s")
         if once:
             return
         click.echo(f"\nThe page: {slack.url}  (type /egress-diag there; clusters: {', '.join(clusters)})")
@@ -163,10 +163,10 @@ def _wait_for(url: str, system: list[subprocess.Popen[bytes]], folder: Path) -> 
     raise click.ClickException("the system did not start")
 
 
-def _complete(slack: SandboxServer) -> list[Message]:
+def _complete(slack: SandboxServer) -> list[StoredMessage]:
     """The first thread, parent first, as soon as it is complete and quiet, or as far as it has come."""
-    until = time.monotonic() + COMPLETE
-    thread: list[Message] = []
+    until = time.monotonic() + COMPLETE_SECONDS
+    thread: list[StoredMessage] = []
     quiet = time.monotonic()
     while time.monotonic() < until:
         parents = slack.messages("C0OPS")
@@ -179,14 +179,14 @@ def _complete(slack: SandboxServer) -> list[Message]:
     return thread
 
 
-def _is_complete(thread: list[Message]) -> bool:
+def _is_complete(thread: list[StoredMessage]) -> bool:
     """Whether the thread has what every ended run has: a parent, its verdict, both messages of steps, a finding."""
     slots = [str((m.metadata or {}).get("event_payload", {}).get("slot", "")) for m in thread]
     wanted = {"parent", "verdict", "steps/provisioning", "steps/routing"}
     return wanted <= set(slots) and len(slots) == len(set(slots)) and any(s.startswith("finding/") for s in slots)
 
 
-def _show(thread: list[Message]) -> None:
+def _show(thread: list[StoredMessage]) -> None:
     for number, message in enumerate(thread):
         indent = "" if number == 0 else "    "
         click.echo("\n".join(f"{indent}{line}" for line in _readable(message.shown).splitlines()))

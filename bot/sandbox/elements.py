@@ -3,58 +3,66 @@
 from __future__ import annotations
 
 from bot.sandbox.schema import (
-    Rule,
+    SchemaRule,
     also,
     anything,
+    array,
     boolean,
+    fields,
     integer,
-    items,
     needs_one,
     one_of,
-    record,
     string,
     tagged,
     url,
 )
 
 
-def plain(most: int) -> Rule:
+def plain_text(most: int) -> SchemaRule:
     """A plain_text object of at most so many characters."""
-    return tagged({"plain_text": record({"type": anything, "text": string(most)}, {"emoji": boolean})})
+    return tagged({"plain_text": fields({"type": anything, "text": string(most)}, {"emoji": boolean})})
 
 
-def words(most: int) -> Rule:
+def any_text(most: int) -> SchemaRule:
     """A plain_text or mrkdwn object of at most so many characters."""
     return tagged(
         {
-            "plain_text": record({"type": anything, "text": string(most)}, {"emoji": boolean}),
-            "mrkdwn": record({"type": anything, "text": string(most)}, {"verbatim": boolean}),
+            "plain_text": fields({"type": anything, "text": string(most)}, {"emoji": boolean}),
+            "mrkdwn": fields({"type": anything, "text": string(most)}, {"verbatim": boolean}),
         }
     )
 
 
 ID = string(255)
-CONFIRM = record(
-    {"title": plain(100), "text": words(300), "confirm": plain(30), "deny": plain(30)},
+CONFIRM = fields(
+    {"title": plain_text(100), "text": any_text(300), "confirm": plain_text(30), "deny": plain_text(30)},
     {"style": one_of("primary", "danger")},
 )
-OPTION = record({"text": words(75), "value": string(150)}, {"description": words(75), "url": url()})
-PLAIN_OPTION = record({"text": plain(75), "value": string(150)}, {"description": plain(75), "url": url()})
-OPTION_GROUP = record({"label": plain(75), "options": items(PLAIN_OPTION, most=100)})
-DISPATCH = record({}, {"trigger_actions_on": items(one_of("on_enter_pressed", "on_character_entered"), most=2)})
+_OPTION = fields({"text": any_text(75), "value": string(150)}, {"description": any_text(75), "url": url()})
+PLAIN_OPTION = fields({"text": plain_text(75), "value": string(150)}, {"description": plain_text(75), "url": url()})
+OPTION_GROUP = fields({"label": plain_text(75), "options": array(PLAIN_OPTION, most=100)})
+DISPATCH = fields({}, {"trigger_actions_on": array(one_of("on_enter_pressed", "on_character_entered"), most=2)})
 
-COMMON: dict[str, Rule] = {"type": anything}
-_CHOICE: dict[str, Rule] = {"action_id": ID, "confirm": CONFIRM, "focus_on_load": boolean, "placeholder": plain(150)}
-_LIST: dict[str, Rule] = {"options": items(PLAIN_OPTION, most=100), "option_groups": items(OPTION_GROUP, most=100)}
-_MANY: dict[str, Rule] = {"max_selected_items": integer(1, 100)}
+COMMON: dict[str, SchemaRule] = {"type": anything}
+_CHOICE: dict[str, SchemaRule] = {
+    "action_id": ID,
+    "confirm": CONFIRM,
+    "focus_on_load": boolean,
+    "placeholder": plain_text(150),
+}
+_LIST: dict[str, SchemaRule] = {
+    "options": array(PLAIN_OPTION, most=100),
+    "option_groups": array(OPTION_GROUP, most=100),
+}
+_MANY: dict[str, SchemaRule] = {"max_selected_items": integer(1, 100)}
 
 
-def _element(required: dict[str, Rule], optional: dict[str, Rule]) -> Rule:
-    return record(COMMON | required, {"action_id": ID} | optional)
+def _element(required: dict[str, SchemaRule], optional: dict[str, SchemaRule]) -> SchemaRule:
+    return fields(COMMON | required, {"action_id": ID} | optional)
 
 
 BUTTON = _element(
-    {"text": plain(75)},
+    {"text": plain_text(75)},
     {
         "value": string(2000),
         "url": url(),
@@ -63,24 +71,24 @@ BUTTON = _element(
         "accessibility_label": string(75),
     },
 )
-IMAGE = also(
-    record(
+IMAGE_ELEMENT = also(
+    fields(
         COMMON | {"alt_text": string(2000)},
-        {"image_url": url(), "slack_file": also(record({}, {"id": ID, "url": url()}), needs_one("id", "url"))},
+        {"image_url": url(), "slack_file": also(fields({}, {"id": ID, "url": url()}), needs_one("id", "url"))},
     ),
     needs_one("image_url", "slack_file"),
 )
-OVERFLOW = _element({"options": items(PLAIN_OPTION, most=5)}, {"confirm": CONFIRM})
+OVERFLOW = _element({"options": array(PLAIN_OPTION, most=5)}, {"confirm": CONFIRM})
 STATIC_SELECT = also(
     _element({}, _CHOICE | _LIST | {"initial_option": PLAIN_OPTION}), needs_one("options", "option_groups")
 )
 EXTERNAL_SELECT = _element({}, _CHOICE | {"initial_option": PLAIN_OPTION, "min_query_length": integer(0, 100)})
 MULTI_STATIC = also(
-    _element({}, _CHOICE | _LIST | _MANY | {"initial_options": items(PLAIN_OPTION, most=100)}),
+    _element({}, _CHOICE | _LIST | _MANY | {"initial_options": array(PLAIN_OPTION, most=100)}),
     needs_one("options", "option_groups"),
 )
 MULTI_EXTERNAL = _element(
-    {}, _CHOICE | _MANY | {"initial_options": items(PLAIN_OPTION, most=100), "min_query_length": integer(0, 100)}
+    {}, _CHOICE | _MANY | {"initial_options": array(PLAIN_OPTION, most=100), "min_query_length": integer(0, 100)}
 )
 USERS_SELECT = _element({}, _CHOICE | {"initial_user": ID})
 CHANNELS_SELECT = _element({}, _CHOICE | {"initial_channel": ID, "response_url_enabled": boolean})
@@ -95,11 +103,11 @@ CONVERSATIONS_SELECT = _element(
     },
 )
 CHECKBOXES = _element(
-    {"options": items(OPTION, most=10)},
-    {"initial_options": items(OPTION, most=10), "confirm": CONFIRM, "focus_on_load": boolean},
+    {"options": array(_OPTION, most=10)},
+    {"initial_options": array(_OPTION, most=10), "confirm": CONFIRM, "focus_on_load": boolean},
 )
 RADIO = _element(
-    {"options": items(OPTION, most=10)}, {"initial_option": OPTION, "confirm": CONFIRM, "focus_on_load": boolean}
+    {"options": array(_OPTION, most=10)}, {"initial_option": _OPTION, "confirm": CONFIRM, "focus_on_load": boolean}
 )
 TEXT_INPUT = _element(
     {},
@@ -110,7 +118,7 @@ TEXT_INPUT = _element(
         "max_length": integer(1, 3000),
         "dispatch_action_config": DISPATCH,
         "focus_on_load": boolean,
-        "placeholder": plain(150),
+        "placeholder": plain_text(150),
     },
 )
 TIMEPICKER = _element(
@@ -119,25 +127,25 @@ TIMEPICKER = _element(
         "initial_time": string(5),
         "confirm": CONFIRM,
         "focus_on_load": boolean,
-        "placeholder": plain(150),
+        "placeholder": plain_text(150),
         "timezone": ID,
     },
 )
 DATEPICKER = _element(
-    {}, {"initial_date": string(10), "confirm": CONFIRM, "focus_on_load": boolean, "placeholder": plain(150)}
+    {}, {"initial_date": string(10), "confirm": CONFIRM, "focus_on_load": boolean, "placeholder": plain_text(150)}
 )
 
-SELECTS: dict[str, Rule] = {
+SELECTS: dict[str, SchemaRule] = {
     "static_select": STATIC_SELECT,
     "external_select": EXTERNAL_SELECT,
     "users_select": USERS_SELECT,
     "channels_select": CHANNELS_SELECT,
     "conversations_select": CONVERSATIONS_SELECT,
 }
-CHOICES: dict[str, Rule] = SELECTS | {
+CHOICES: dict[str, SchemaRule] = SELECTS | {
     "checkboxes": CHECKBOXES,
     "radio_buttons": RADIO,
     "timepicker": TIMEPICKER,
     "datepicker": DATEPICKER,
 }
-MULTI: dict[str, Rule] = {"multi_static_select": MULTI_STATIC, "multi_external_select": MULTI_EXTERNAL}
+MULTI: dict[str, SchemaRule] = {"multi_static_select": MULTI_STATIC, "multi_external_select": MULTI_EXTERNAL}

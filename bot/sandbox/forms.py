@@ -28,7 +28,7 @@ _FIELDS = {
 }
 
 
-def state_of(
+def view_state(
     blocks: tuple[JsonObject, ...],
     given: Mapping[str, Given],
     kept: JsonObject | None,

@@ -49,7 +49,7 @@ _TIER3 = frozenset(
 _SPECIAL = frozenset({"auth.test", "apps.connections.open", "chat.getPermalink"})
 
 
-class RateLimited(Exception):
+class LimitExceeded(Exception):
     """The call came too soon; it may come again after `seconds`."""
 
     def __init__(self, seconds: int) -> None:
@@ -77,7 +77,7 @@ class Buckets:
                 self._levels[key] = (level - 1, now)
                 return
             self._levels[key] = (level, now)
-        raise RateLimited(max(1, math.ceil((1 - level) / rate)))
+        raise LimitExceeded(max(1, math.ceil((1 - level) / rate)))
 
     def _allowance(self, method: str) -> tuple[float, int]:
         """Tokens a second, and how many may be saved up."""

@@ -7,7 +7,7 @@ import time
 
 from bot.sandbox.core import Core
 from bot.sandbox.render import message_json, view_json
-from bot.sandbox.state import App, Channel, JsonObject, Message, View
+from bot.sandbox.state import App, Channel, JsonObject, StoredMessage, View
 from bot.sandbox.workspace import TEAM_DOMAIN, TEAM_ID, Workspace, new_id
 
 VERIFICATION_TOKEN = "sandbox-verification-token"
@@ -27,7 +27,7 @@ def slash_command(core: Core, *, command: str, text: str, user: str, channel: st
         "team_id": TEAM_ID,
         "team_domain": TEAM_DOMAIN,
         "channel_id": channel,
-        "channel_name": name_of(core.workspace.channels[channel]),
+        "channel_name": conversation_name(core.workspace.channels[channel]),
         "user_id": user,
         "user_name": core.workspace.users[user].name,
         "command": command,
@@ -39,7 +39,7 @@ def slash_command(core: Core, *, command: str, text: str, user: str, channel: st
     }
 
 
-def name_of(channel: Channel) -> str:
+def conversation_name(channel: Channel) -> str:
     """The name that payloads give a conversation."""
     return channel.name if channel.im_user is None else "directmessage"
 
@@ -62,7 +62,7 @@ def interaction(core: Core, kind: str, user: str) -> JsonObject:
     }
 
 
-def place_of(core: Core, where: Message | View, state: JsonObject | None = None) -> JsonObject:
+def interaction_source(core: Core, where: StoredMessage | View, state: JsonObject | None = None) -> JsonObject:
     """Where an interaction happened: in a message of a channel, or in a view."""
     if isinstance(where, View):
         container: JsonObject = {"type": "view", "view_id": where.id}
@@ -78,19 +78,19 @@ def place_of(core: Core, where: Message | View, state: JsonObject | None = None)
         container["thread_ts"] = where.thread_ts
     return {
         "container": container,
-        "channel": {"id": channel.id, "name": name_of(channel)},
+        "channel": {"id": channel.id, "name": conversation_name(channel)},
         "message": message_json(core, where, metadata=True),
         "state": {"values": state or {}},
     }
 
 
 def block_actions(
-    core: Core, where: Message | View, user: str, action: JsonObject, state: JsonObject | None
+    core: Core, where: StoredMessage | View, user: str, action: JsonObject, state: JsonObject | None
 ) -> JsonObject:
     """A press, a choice or a typed value; with a trigger, and in a message with a response URL."""
-    payload = interaction(core, "block_actions", user) | place_of(core, where, state)
+    payload = interaction(core, "block_actions", user) | interaction_source(core, where, state)
     payload |= {"trigger_id": core.grants.trigger(user), "actions": [{**action, "action_ts": f"{time.time():.6f}"}]}
-    if isinstance(where, Message):
+    if isinstance(where, StoredMessage):
         path = core.grants.response_url(user, where.channel, ts=where.ts, thread_ts=where.thread_ts)
         payload["response_url"] = core.url + path
     return payload

@@ -5,11 +5,11 @@ from __future__ import annotations
 import mimetypes
 
 from bot.sandbox.core import Core
-from bot.sandbox.state import Channel, JsonObject, Message, StoredFile, User, View
+from bot.sandbox.state import Channel, JsonObject, StoredFile, StoredMessage, User, View
 from bot.sandbox.workspace import TEAM_ID
 
 
-def message_json(core: Core, message: Message, *, metadata: bool = False) -> JsonObject:
+def message_json(core: Core, message: StoredMessage, *, metadata: bool = False) -> JsonObject:
     """A message as conversations.history and replies give it."""
     found: JsonObject = {
         "type": "message",
@@ -33,14 +33,14 @@ def message_json(core: Core, message: Message, *, metadata: bool = False) -> Jso
     return found | _thread_json(core, message)
 
 
-def reactions_json(message: Message) -> list[JsonObject]:
+def reactions_json(message: StoredMessage) -> list[JsonObject]:
     """The reactions by name."""
     names = dict.fromkeys(name for name, _ in message.reactions)
     users = {name: [user for reaction, user in message.reactions if reaction == name] for name in names}
     return [{"name": name, "users": users[name], "count": len(users[name])} for name in names]
 
 
-def _thread_json(core: Core, message: Message) -> JsonObject:
+def _thread_json(core: Core, message: StoredMessage) -> JsonObject:
     if message.is_reply:
         parent = core.workspace.message(message.channel, message.thread_ts or "")
         return {"thread_ts": message.thread_ts, "parent_user_id": parent.author if parent else ""}

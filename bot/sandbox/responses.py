@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from bot.sandbox.core import TEXT_LIMIT, Args, Core, Refusal, blocks_of
+from bot.sandbox.core import TEXT_LIMIT, ApiError, Args, Core, blocks_of
 from bot.sandbox.grants import ResponseUrl
-from bot.sandbox.state import JsonObject, Message
+from bot.sandbox.state import JsonObject, StoredMessage
 from bot.sandbox.workspace import with_ids
 
 
-def respond(core: Core, path: str, values: JsonObject) -> tuple[JsonObject, int]:
+def answer_response_url(core: Core, path: str, values: JsonObject) -> tuple[JsonObject, int]:
     """What a POST to a response URL does, with Slack's answer and status."""
     url, error = core.grants.use_response_url(path)
     if url is None:
         return {"ok": False, "error": error}, 404
     try:
         _answer(core, url, Args(values))
-    except Refusal as refusal:
+    except ApiError as refusal:
         return {"ok": False, "error": refusal.error, **refusal.extra}, 400
     return {"ok": True}, 200
 
@@ -32,12 +32,12 @@ def _answer(core: Core, url: ResponseUrl, args: Args) -> None:
         show_answer(core, url, args)
 
 
-def show_answer(core: Core, url: ResponseUrl, args: Args) -> Message:
+def show_answer(core: Core, url: ResponseUrl, args: Args) -> StoredMessage:
     """Shows an answer as a new message: to one person, or with `response_type: in_channel` to everybody."""
     text, blocks = _content(core, args)
     everybody = args.text("response_type") == "in_channel"
     return core.workspace.post(
-        Message(
+        StoredMessage(
             channel=url.channel,
             ts=core.workspace.new_ts(),
             author=core.app.bot_user,
@@ -52,7 +52,7 @@ def show_answer(core: Core, url: ResponseUrl, args: Args) -> Message:
 def _content(core: Core, args: Args) -> tuple[str, list[JsonObject]]:
     text, blocks = args.text("text"), blocks_of(core, args) or []
     if not text and not blocks:
-        raise Refusal("no_text")
+        raise ApiError("no_text")
     if len(text) > TEXT_LIMIT:
-        raise Refusal("msg_too_long")
+        raise ApiError("msg_too_long")
     return text, blocks

@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 Problems: TypeAlias = list[str]
-Rule: TypeAlias = Callable[[object, str, Problems], None]
+SchemaRule: TypeAlias = Callable[[object, str, Problems], None]
 
 
 def _problem(found: Problems, text: str, pointer: str) -> None:
     found.append(f"{text} [json-pointer:{pointer}]")
 
 
-def string(most: int, *, least: int = 1) -> Rule:
+def string(most: int, *, least: int = 1) -> SchemaRule:
     """A string of `least` to `most` characters, both included."""
 
     def rule(value: object, pointer: str, found: Problems) -> None:
@@ -30,7 +30,7 @@ def string(most: int, *, least: int = 1) -> Rule:
     return rule
 
 
-def url(most: int = 3000) -> Rule:
+def url(most: int = 3000) -> SchemaRule:
     """An absolute http or https address."""
 
     def rule(value: object, pointer: str, found: Problems) -> None:
@@ -48,7 +48,7 @@ def boolean(value: object, pointer: str, found: Problems) -> None:
         _problem(found, "must be a boolean", pointer)
 
 
-def integer(least: int, most: int) -> Rule:
+def integer(least: int, most: int) -> SchemaRule:
     """A whole number between the two, both included."""
 
     def rule(value: object, pointer: str, found: Problems) -> None:
@@ -60,7 +60,7 @@ def integer(least: int, most: int) -> Rule:
     return rule
 
 
-def one_of(*allowed: str) -> Rule:
+def one_of(*allowed: str) -> SchemaRule:
     """One of these words."""
 
     def rule(value: object, pointer: str, found: Problems) -> None:
@@ -74,7 +74,7 @@ def anything(value: object, pointer: str, found: Problems) -> None:
     """Whatever it is."""
 
 
-def items(rule: Rule, *, most: int, least: int = 1) -> Rule:
+def array(rule: SchemaRule, *, most: int, least: int = 1) -> SchemaRule:
     """A list of `least` to `most` items, each of which obeys `rule`."""
 
     def check(value: object, pointer: str, found: Problems) -> None:
@@ -91,7 +91,7 @@ def items(rule: Rule, *, most: int, least: int = 1) -> Rule:
     return check
 
 
-def record(required: Mapping[str, Rule], optional: Mapping[str, Rule] | None = None) -> Rule:
+def fields(required: Mapping[str, SchemaRule], optional: Mapping[str, SchemaRule] | None = None) -> SchemaRule:
     """An object with these fields and no others."""
     known = {**required, **(optional or {})}
 
@@ -111,7 +111,7 @@ def record(required: Mapping[str, Rule], optional: Mapping[str, Rule] | None = N
     return rule
 
 
-def tagged(rules: Mapping[str, Rule], *, refused: frozenset[str] = frozenset()) -> Rule:
+def tagged(rules: Mapping[str, SchemaRule], *, refused: frozenset[str] = frozenset()) -> SchemaRule:
     """An object whose `type` chooses the rule; any other type, or a refused one, is unsupported."""
 
     def rule(value: object, pointer: str, found: Problems) -> None:
@@ -127,7 +127,7 @@ def tagged(rules: Mapping[str, Rule], *, refused: frozenset[str] = frozenset()) 
     return rule
 
 
-def also(rule: Rule, *extra: Rule) -> Rule:
+def also(rule: SchemaRule, *extra: SchemaRule) -> SchemaRule:
     """The rule, and if it holds, the extra ones."""
 
     def check(value: object, pointer: str, found: Problems) -> None:
@@ -140,7 +140,7 @@ def also(rule: Rule, *extra: Rule) -> Rule:
     return check
 
 
-def needs_one(*names: str) -> Rule:
+def needs_one(*names: str) -> SchemaRule:
     """At least one of these fields is there."""
 
     def rule(value: object, pointer: str, found: Problems) -> None:
@@ -150,7 +150,7 @@ def needs_one(*names: str) -> Rule:
     return rule
 
 
-def distinct(name: str) -> Rule:
+def distinct(name: str) -> SchemaRule:
     """No two items of a list have the same value of this field."""
 
     def rule(value: object, pointer: str, found: Problems) -> None:

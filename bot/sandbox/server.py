@@ -13,24 +13,24 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 
 from bot.sandbox.api import Api, Call
+from bot.sandbox.background_server import BackgroundServer
 from bot.sandbox.browser import Browser
 from bot.sandbox.clock import Clock
 from bot.sandbox.connections import Connections
 from bot.sandbox.core import Core
+from bot.sandbox.default_workspace import default_workspace
 from bot.sandbox.delivery import Ack, Deliverer, Delivery, Kind, Timing
-from bot.sandbox.everyday import default_workspace
 from bot.sandbox.faults import Faults
 from bot.sandbox.forms import Given
 from bot.sandbox.grants import Grants
 from bot.sandbox.limits import Buckets, RateLimits
 from bot.sandbox.methods.files import receive
-from bot.sandbox.people import People
-from bot.sandbox.running import BackgroundServer
 from bot.sandbox.sockets import Sockets
-from bot.sandbox.state import App, Change, JsonObject, Message, StoredFile, View
+from bot.sandbox.state import App, JsonObject, StoredFile, StoredMessage, View, WorkspaceChange
+from bot.sandbox.user_actions import UserActions
 from bot.sandbox.workspace import Workspace
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class SandboxServer:
@@ -59,7 +59,7 @@ class SandboxServer:
         self._api = Api(self._core, Buckets(limits or RateLimits()), self._connections)
         self._sockets = Sockets(self._core, self._connections)
         self._deliverer = Deliverer(self._core, self._sockets, self.timing, request_url)
-        self._people = People(self._core, self._deliverer)
+        self._people = UserActions(self._core, self._deliverer)
         self._browser = Browser(self._core, self._people, self._api)
         self._server: BackgroundServer | None = None
 
@@ -104,7 +104,7 @@ class SandboxServer:
         error = receive(self._core, request.path_params["token"], await request.body())
         return Response(error or "OK", 400 if error else 200)
 
-    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+    def _do(self, work: Coroutine[Any, Any, _T]) -> _T:
         if self._server is None:
             work.close()
             raise RuntimeError("the sandbox is not running")
@@ -139,15 +139,15 @@ class SandboxServer:
     # -- acting as a person -------------------------------------------------------------------------------------------
 
     def say(
-        self, text: str, *, user: str = "U0ALICE", channel: str = "C0OPS", thread: Message | str | None = None
+        self, text: str, *, user: str = "U0ALICE", channel: str = "C0OPS", thread: StoredMessage | str | None = None
     ) -> Ack:
         """Types a slash command or a message."""
-        thread_ts = (thread.thread_ts or thread.ts) if isinstance(thread, Message) else thread
+        thread_ts = (thread.thread_ts or thread.ts) if isinstance(thread, StoredMessage) else thread
         return self._do(self._people.say(text, user=user, channel=channel, thread_ts=thread_ts))
 
     def press(
         self,
-        where: Message | View,
+        where: StoredMessage | View,
         action_id: str,
         *,
         user: str = "U0ALICE",
@@ -160,7 +160,7 @@ class SandboxServer:
         return self._do(work)
 
     def type_ahead(
-        self, where: Message | View, action_id: str, typed: str, *, user: str = "U0ALICE"
+        self, where: StoredMessage | View, action_id: str, typed: str, *, user: str = "U0ALICE"
     ) -> tuple[JsonObject, ...]:
         """Types into an external select; returns the options that the bot offers."""
         return self._do(self._people.type_ahead(where, action_id, typed, user=user))[1]
@@ -179,23 +179,25 @@ class SandboxServer:
 
     # -- looking ------------------------------------------------------------------------------------------------------
 
-    def messages(self, channel: str = "C0OPS", *, user: str | None = None) -> tuple[Message, ...]:
+    def messages(self, channel: str = "C0OPS", *, user: str | None = None) -> tuple[StoredMessage, ...]:
         """What stands in a channel itself, oldest first; with `user` also what only that person sees."""
         return tuple(m for m in self.workspace.messages(channel) if not m.is_reply and m.only_for in {None, user})
 
-    def thread(self, parent: Message | str, ts: str | None = None, *, user: str | None = None) -> tuple[Message, ...]:
+    def thread(
+        self, parent: StoredMessage | str, ts: str | None = None, *, user: str | None = None
+    ) -> tuple[StoredMessage, ...]:
         """The replies under a message, given as it is or as channel and ts."""
-        channel = parent.channel if isinstance(parent, Message) else parent
-        root = (parent.thread_ts or parent.ts) if isinstance(parent, Message) else ts
+        channel = parent.channel if isinstance(parent, StoredMessage) else parent
+        root = (parent.thread_ts or parent.ts) if isinstance(parent, StoredMessage) else ts
         found = self.workspace.messages(channel)
         return tuple(m for m in found if m.is_reply and m.thread_ts == root and m.only_for in {None, user})
 
-    def ephemerals(self, *, user: str | None = None, channel: str | None = None) -> tuple[Message, ...]:
+    def ephemerals(self, *, user: str | None = None, channel: str | None = None) -> tuple[StoredMessage, ...]:
         """What only one person sees."""
         found = (m for m in self.workspace.all_messages() if m.only_for is not None)
         return tuple(m for m in found if user in {None, m.only_for} and channel in {None, m.channel})
 
-    def latest(self, message: Message) -> Message | None:
+    def latest(self, message: StoredMessage) -> StoredMessage | None:
         """How a message is now; None when it was deleted."""
         return self.workspace.message(message.channel, message.ts)
 
@@ -215,7 +217,7 @@ class SandboxServer:
         """Every uploaded file, oldest first."""
         return self.workspace.files()
 
-    def changes(self) -> tuple[Change, ...]:
+    def changes(self) -> tuple[WorkspaceChange, ...]:
         """What happened to messages, in order."""
         return tuple(change for change in self.workspace.changes() if change.message is not None)
 
@@ -227,7 +229,7 @@ class SandboxServer:
         """What was sent to the bot, in order."""
         return tuple(delivery for delivery in self._deliverer.deliveries() if kind in {None, delivery.kind})
 
-    def wait_until(self, condition: Callable[[], T | None], timeout: float = 30.0) -> T:
+    def wait_until(self, condition: Callable[[], _T | None], timeout: float = 30.0) -> _T:
         """Waits for the condition to be true, and returns what it gave; TimeoutError tells what is shown instead."""
         deadline = time.monotonic() + timeout
         while True:

@@ -97,7 +97,7 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class StoredMessage:
     """One message as it is now. `only_for` names the one person who sees an ephemeral message."""
 
     channel: str
@@ -186,12 +186,12 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class WorkspaceChange:
     """One thing that happened: to a message, or to a view, channel or file whose id is `subject`."""
 
     at: float
     kind: Literal["posted", "updated", "deleted", "view", "channel", "file", "notice"]
-    message: Message | None = None
+    message: StoredMessage | None = None
     subject: str = ""
 
 

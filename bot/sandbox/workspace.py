@@ -9,13 +9,24 @@ from dataclasses import replace
 from typing import Literal
 
 from bot.sandbox.clock import Clock
-from bot.sandbox.state import App, Change, Channel, JsonObject, Message, Revision, StoredFile, User, UserGroup, View
+from bot.sandbox.state import (
+    App,
+    Channel,
+    JsonObject,
+    Revision,
+    StoredFile,
+    StoredMessage,
+    User,
+    UserGroup,
+    View,
+    WorkspaceChange,
+)
 
 SLACKBOT = "USLACKBOT"
 TEAM_ID = "T0SANDBOX"
 TEAM_DOMAIN = "sandbox"
 
-Listener = Callable[[Change], None]
+Listener = Callable[[WorkspaceChange], None]
 
 
 class Workspace:
@@ -41,13 +52,13 @@ class Workspace:
         self.users = {user.id: user for user in (*users, bot, User(SLACKBOT, "slackbot", "Slackbot", is_bot=True))}
         self.groups = {group.id: group for group in groups}
         self.channels = {channel.id: channel for channel in channels}
-        self._messages: dict[str, dict[str, Message]] = {}
+        self._messages: dict[str, dict[str, StoredMessage]] = {}
         self._deleted: set[tuple[str, str]] = set()
         self._views: dict[str, View] = {}
         self._stacks: dict[str, list[str]] = {}
         self._homes: dict[str, View] = {}
         self._files: dict[str, StoredFile] = {}
-        self._changes: list[Change] = []
+        self._changes: list[WorkspaceChange] = []
         self._listeners: list[Listener] = []
         self._last_ts = 0
 
@@ -59,14 +70,14 @@ class Workspace:
             self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    def _note(self, kind: _Kind, message: Message | None = None, subject: str = "") -> None:
-        change = Change(self.clock(), kind, message, subject)
+    def _note(self, kind: _Kind, message: StoredMessage | None = None, subject: str = "") -> None:
+        change = WorkspaceChange(self.clock(), kind, message, subject)
         self._changes.append(change)
         for listener in tuple(self._listeners):
             listener(change)
         self.changed.notify_all()
 
-    def changes(self) -> tuple[Change, ...]:
+    def changes(self) -> tuple[WorkspaceChange, ...]:
         with self.lock:
             return tuple(self._changes)
 
@@ -97,14 +108,14 @@ class Workspace:
             self._last_ts = max(self._last_ts + 1, int(self.clock() * 1_000_000))
             return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
 
-    def post(self, message: Message) -> Message:
+    def post(self, message: StoredMessage) -> StoredMessage:
         """Stores a new message."""
         with self.lock:
             self._messages.setdefault(message.channel, {})[message.ts] = message
             self._note("posted", message)
             return message
 
-    def update(self, message: Message, *, edited: bool = False, **fields: object) -> Message:
+    def update(self, message: StoredMessage, *, edited: bool = False, **fields: object) -> StoredMessage:
         """Replaces fields of a message, and keeps its earlier form."""
         with self.lock:
             earlier = Revision(self.clock(), message.text, message.blocks)
@@ -115,40 +126,42 @@ class Workspace:
             self._note("updated", new)
             return new
 
-    def react(self, message: Message, reaction: tuple[str, str]) -> None:
+    def react(self, message: StoredMessage, reaction: tuple[str, str]) -> None:
         """Adds a reaction (its name, who); that is no edit."""
         with self.lock:
             new = replace(message, reactions=(*message.reactions, reaction))
             self._messages[message.channel][message.ts] = new
             self._note("updated", new)
 
-    def delete(self, message: Message) -> None:
+    def delete(self, message: StoredMessage) -> None:
         with self.lock:
             del self._messages[message.channel][message.ts]
             self._deleted.add((message.channel, message.ts))
             self._note("deleted", message)
 
-    def message(self, channel: str, ts: str) -> Message | None:
+    def message(self, channel: str, ts: str) -> StoredMessage | None:
         with self.lock:
             return self._messages.get(channel, {}).get(ts)
 
-    def messages(self, channel: str) -> tuple[Message, ...]:
+    def messages(self, channel: str) -> tuple[StoredMessage, ...]:
         """All messages of a channel, replies and ephemeral ones too, oldest first."""
         with self.lock:
             return tuple(self._messages.get(channel, {}).values())
 
-    def all_messages(self) -> tuple[Message, ...]:
+    def all_messages(self) -> tuple[StoredMessage, ...]:
         with self.lock:
             return tuple(m for channel in self._messages.values() for m in channel.values())
 
-    def replies(self, channel: str, ts: str) -> tuple[Message, ...]:
+    def replies(self, channel: str, ts: str) -> tuple[StoredMessage, ...]:
         """The replies of a thread that everybody sees, oldest first."""
         return tuple(m for m in self.messages(channel) if m.is_reply and m.thread_ts == ts and m.only_for is None)
 
-    def notice(self, channel: str, user: str, text: str, *, thread_ts: str | None = None) -> Message:
+    def notice(self, channel: str, user: str, text: str, *, thread_ts: str | None = None) -> StoredMessage:
         """What Slackbot tells one person, such as that a command failed."""
         return self.post(
-            Message(channel=channel, ts=self.new_ts(), author=SLACKBOT, text=text, only_for=user, thread_ts=thread_ts)
+            StoredMessage(
+                channel=channel, ts=self.new_ts(), author=SLACKBOT, text=text, only_for=user, thread_ts=thread_ts
+            )
         )
 
     # -- views --------------------------------------------------------------------------------------------------------

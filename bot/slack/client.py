@@ -26,10 +26,10 @@ from bot.slack.errors import (
     refusal,
 )
 from bot.slack.metrics import SLACK_CALLS
-from bot.slack.settings import Settings
+from bot.slack.settings import SlackSettings
 
 __all__ = [
-    "METADATA",
+    "METADATA_EVENT",
     "ChannelGone",
     "InvalidBlocks",
     "MessageGone",
@@ -46,10 +46,10 @@ __all__ = [
     "refusal",
 ]
 
-METADATA = "egress_diag"
+METADATA_EVENT = "egress_diag"
 """The event type by which our own messages are found again."""
 
-MOST_PAGES = 10
+MAX_PAGES = 10
 """Pages of two hundred messages among which a lost post is looked for."""
 
 
@@ -64,7 +64,7 @@ class Posted:
 class Slack:
     """Slack's Web API as this bot uses it. Every method may raise a SlackRefusal."""
 
-    def __init__(self, settings: Settings, timeout: int = 10) -> None:
+    def __init__(self, settings: SlackSettings, timeout: int = 10) -> None:
         self.client = WebClient(
             token=settings.slack_bot_token.get_secret_value(),
             base_url=settings.slack_api_url,
@@ -86,7 +86,7 @@ class Slack:
             unfurl_media=False,
             parse="none",
             link_names=False,
-            metadata={"event_type": METADATA, "event_payload": dict(about)},
+            metadata={"event_type": METADATA_EVENT, "event_payload": dict(about)},
         )
         return Posted(str(answer["channel"]), str(answer["ts"]))
 
@@ -100,7 +100,7 @@ class Slack:
             blocks=list(blocks),
             parse="none",
             link_names=False,
-            metadata={"event_type": METADATA, "event_payload": dict(about)},
+            metadata={"event_type": METADATA_EVENT, "event_payload": dict(about)},
         )
         return Posted(str(answer["channel"]), str(answer["ts"]))
 
@@ -158,7 +158,7 @@ class Slack:
         Needs the history scope of the channel; without it raises MissingScope."""
         method = "conversations.history" if thread is None else "conversations.replies"
         cursor: str | None = None
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             answer = self._call(
                 method,
                 channel=channel,
@@ -170,7 +170,7 @@ class Slack:
             )
             for message in answer.get("messages", ()):
                 metadata = message.get("metadata") or {}
-                if metadata.get("event_type") == METADATA and metadata.get("event_payload") == dict(about):
+                if metadata.get("event_type") == METADATA_EVENT and metadata.get("event_payload") == dict(about):
                     return Posted(channel, str(message["ts"]))
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
             if cursor is None:

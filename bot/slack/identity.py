@@ -7,10 +7,10 @@ from bot.slack.client import Slack, SlackRefusal
 
 log = logging.getLogger(__name__)
 
-AGAIN = 5.0
+_RETRY_SECONDS = 5.0
 """Seconds between two tries while Slack does not answer or refuses the token."""
 
-STILL = 60.0
+_CONFIRM_SECONDS = 60.0
 """Seconds after which a token that was taken is tried again."""
 
 
@@ -42,5 +42,5 @@ class Identity:
                 if self.problem != str(refused):
                     log.error("Slack does not take SLACK_BOT_TOKEN: %s", refused)  # noqa: TRY400 - no traceback
                 self.problem = str(refused)
-            if self._over.wait(AGAIN if self.problem else STILL):
+            if self._over.wait(_RETRY_SECONDS if self.problem else _CONFIRM_SECONDS):
                 return

@@ -13,4 +13,4 @@ SLACK_CALLS = Counter(
     "Calls of Slack's API, by method and by what Slack said (ok, or its error).",
     ["method", "outcome"],
 )
-FAULTS = Counter("egress_diag_faults_total", "Errors of the bot's own.")
+INTERNAL_ERRORS = Counter("egress_diag_faults_total", "Errors of the bot's own.")

@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-class Settings(BaseSettings):
+class SlackSettings(BaseSettings):
     """Slack's tokens and addresses (contract.md). Secrets are SecretStr: none is ever printed, logged or posted."""
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
@@ -33,6 +33,6 @@ class Settings(BaseSettings):
 
 
 @cache
-def settings() -> Settings:
+def slack_settings() -> SlackSettings:
     """The settings of this process, read once."""
-    return Settings()
+    return SlackSettings()

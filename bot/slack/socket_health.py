@@ -6,7 +6,7 @@ The SDK connects again by itself within seconds; while Slack itself is down, sta
 import time
 from collections.abc import Callable
 
-PATIENCE = 60.0
+RECONNECT_SECONDS = 60.0
 """Seconds for which the SDK may try by itself."""
 
 
@@ -32,4 +32,4 @@ class SocketHealth:
         now = self._clock()
         if self._down_since is None:
             self._down_since = now
-        return now - self._down_since < PATIENCE
+        return now - self._down_since < RECONNECT_SECONDS

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
-from bot.sandbox import Message, RateLimits, SandboxServer
+from bot.sandbox import RateLimits, SandboxServer, StoredMessage
 from tests.bench.measure import Sample, memory, shown, table
 from tests.clusters.bundles import write_bundle
 from tests.clusters.compose import compose, named
@@ -73,7 +73,7 @@ class System:
                 process.kill()
                 process.wait(5)
 
-    def parents(self) -> list[Message]:
+    def parents(self) -> list[StoredMessage]:
         return [m for m in self.slack.messages("C0OPS") if not m.is_reply]
 
 
@@ -196,7 +196,7 @@ def _many(system: System) -> list[tuple[int, float]]:
     return used
 
 
-def _going(system: System) -> list[Message]:
+def _going(system: System) -> list[StoredMessage]:
     return [m for m in system.parents() if "Checking" in m.shown or "Waiting" in m.shown]
 
 

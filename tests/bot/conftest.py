@@ -10,7 +10,7 @@ import pytest
 from bot.courier import Courier
 from bot.sandbox import RateLimits, SandboxServer
 from bot.slack.client import Slack
-from bot.slack.settings import Settings as BotSettings
+from bot.slack.settings import SlackSettings as BotSettings
 from checks.config.configuration import Config, load
 from tests.clusters.compose import Cluster, named, read_bundle, write_bundle
 from workers.client import Client, connect

@@ -12,10 +12,10 @@ from werkzeug.serving import make_server
 
 from bot.app import make_bolt, make_web
 from bot.courier import Courier
-from bot.sandbox import Ack, Message, SandboxServer
+from bot.sandbox import Ack, SandboxServer, StoredMessage
 from bot.slack.client import Slack
 from bot.slack.identity import Identity
-from bot.slack.settings import Settings as BotSettings
+from bot.slack.settings import SlackSettings as BotSettings
 from checks.config.configuration import Config
 from tests.system import slot
 from workers.client import Client
@@ -33,19 +33,21 @@ class Conversation:
     courier: Courier
     diagnoser: Diagnoser
 
-    def say(self, text: str, *, user: str = "U0ALICE", channel: str = "C0OPS", thread: Message | None = None) -> Ack:
+    def say(
+        self, text: str, *, user: str = "U0ALICE", channel: str = "C0OPS", thread: StoredMessage | None = None
+    ) -> Ack:
         """Types something, and lets everything that follows happen."""
         ack = self.slack.say(text, user=user, channel=channel, thread=thread)
         self.play()
         return ack
 
-    def press(self, where: Message, action: str, *, user: str = "U0ALICE", option: str | None = None) -> Ack:
+    def press(self, where: StoredMessage, action: str, *, user: str = "U0ALICE", option: str | None = None) -> Ack:
         """Presses a button, and lets everything that follows happen."""
         ack = self.slack.press(where, action, user=user, option=option)
         self.play()
         return ack
 
-    def menu(self, where: Message, word: str, *, user: str = "U0ALICE") -> Ack:
+    def menu(self, where: StoredMessage, word: str, *, user: str = "U0ALICE") -> Ack:
         """Chooses from the menu of a message."""
         latest = self.slack.latest(where) or where
         for block in latest.blocks:
@@ -81,7 +83,7 @@ class Conversation:
         return busy
 
     @property
-    def parents(self) -> list[Message]:
+    def parents(self) -> list[StoredMessage]:
         """What stands in the channel as the head of a run."""
         return [m for m in self.slack.messages("C0OPS") if slot(m) == "parent"]
 

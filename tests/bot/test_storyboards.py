@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from bot.sandbox import Message, RateLimits, SandboxServer
+from bot.sandbox import RateLimits, SandboxServer, StoredMessage
 from checks.config.configuration import load
 from tests.bot.browsing import Page, browser
 from tests.bot.conftest import write_config
@@ -65,7 +65,7 @@ class Stage:
         script = f"const element = document.querySelector('{selector}'); element.scrollTop = {where}"
         self.page.driver.execute_script(script)
 
-    def button(self, message: Message, action: str, pane: str = "#thread") -> str:
+    def button(self, message: StoredMessage, action: str, pane: str = "#thread") -> str:
         """Where a button of a message is."""
         return f'{pane} [data-ts="{message.ts}"] [data-action-id="{action}"]'
 
@@ -80,7 +80,7 @@ class Stage:
 
         self.page.wait(clicked, f"cannot click {selector}")
 
-    def choose(self, message: Message, word: str) -> None:
+    def choose(self, message: StoredMessage, word: str) -> None:
         """Chooses from a message's menu."""
         self.click(f'#thread [data-ts="{message.ts}"] [data-action-id="more"] button')
         self.click(f'.popup [data-value^="{word}/"]')

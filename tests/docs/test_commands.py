@@ -19,7 +19,7 @@ import checks.doctor.parts
 import workers.doctor.part
 import workers.telemetry.metrics
 from bot.sandbox import App, RateLimits, SandboxServer
-from bot.slack.settings import Settings as BotSettings
+from bot.slack.settings import SlackSettings as BotSettings
 from checks.cli.main import main
 from tests.bot.slack.test_manifest import scopes
 from tests.clusters.compose import named, write_bundle
@@ -133,7 +133,7 @@ def test_every_page_has_commands_that_run() -> None:
 
 
 def test_troubleshooting_explains_each_requirement_of_doctor() -> None:
-    known = [*checks.doctor.parts.REQUIREMENTS, *workers.doctor.part.REQUIREMENTS, *bot.doctor.part.REQUIREMENTS]
+    known = [*checks.doctor.parts.REQUIREMENTS, *workers.doctor.part.REQUIREMENTS, *bot.doctor.part.SLACK_REQUIREMENTS]
     page = text("docs/troubleshooting.md")
     assert [each.name for each in known if not re.search(rf"^- .*`{each.name}`", page, re.MULTILINE)] == []
 

@@ -13,7 +13,7 @@ import redis
 import yaml
 
 from bot.sandbox import RateLimits, SandboxServer
-from bot.slack.settings import Settings as BotSettings
+from bot.slack.settings import SlackSettings as BotSettings
 from tests.clusters.compose import named as named_cluster
 from tests.clusters.compose import write_bundle
 from tests.helm.chart import Json, named, of_kind, pod, pods, rendered

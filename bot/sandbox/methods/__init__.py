@@ -4,9 +4,9 @@ from bot.sandbox.core import Method
 from bot.sandbox.methods import chat, conversations, files, people, views
 
 METHODS: dict[str, Method] = {
-    **chat.METHODS,
-    **conversations.METHODS,
-    **files.METHODS,
-    **people.METHODS,
-    **views.METHODS,
+    **chat.CHAT_METHODS,
+    **conversations.CONVERSATION_METHODS,
+    **files.FILE_METHODS,
+    **people.PEOPLE_METHODS,
+    **views.VIEW_METHODS,
 }

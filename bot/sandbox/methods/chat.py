@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from bot.sandbox.core import TEXT_LIMIT, Args, Core, Method, Refusal, blocks_of
+from bot.sandbox.core import TEXT_LIMIT, ApiError, Args, Core, Method, blocks_of
 from bot.sandbox.render import message_json
-from bot.sandbox.state import JsonObject, Message
+from bot.sandbox.state import JsonObject, StoredMessage
 from bot.sandbox.workspace import with_ids
 
 # Not documented; Slack answers metadata_too_large somewhere above this.
@@ -19,7 +19,7 @@ def post_message(core: Core, args: Args) -> JsonObject:
     text, blocks = _content(core, args)
     thread_ts = thread_of(core, channel.id, args)
     message = core.workspace.post(
-        Message(
+        StoredMessage(
             channel=channel.id,
             ts=core.workspace.new_ts(),
             author=core.app.bot_user,
@@ -38,10 +38,10 @@ def post_ephemeral(core: Core, args: Args) -> JsonObject:
     channel = core.writable_channel(args.required("channel"))
     user = args.required("user")
     if user not in channel.members:
-        raise Refusal("user_not_in_channel")
+        raise ApiError("user_not_in_channel")
     text, blocks = _content(core, args)
     message = core.workspace.post(
-        Message(
+        StoredMessage(
             channel=channel.id,
             ts=core.workspace.new_ts(),
             author=core.app.bot_user,
@@ -84,11 +84,11 @@ def get_permalink(core: Core, args: Args) -> JsonObject:
     channel = core.channel(args.required("channel"))
     message = core.workspace.message(channel.id, args.required("message_ts"))
     if message is None or message.only_for is not None:
-        raise Refusal("message_not_found")
+        raise ApiError("message_not_found")
     return {"channel": channel.id, "permalink": permalink(core, message)}
 
 
-def permalink(core: Core, message: Message) -> str:
+def permalink(core: Core, message: StoredMessage) -> str:
     """The address of a message; that of a reply names its thread too."""
     address = f"{core.url}/archives/{message.channel}/p{message.ts.replace('.', '')}"
     return f"{address}?thread_ts={message.thread_ts}&cid={message.channel}" if message.is_reply else address
@@ -99,10 +99,10 @@ def add_reaction(core: Core, args: Args) -> JsonObject:
     channel = core.writable_channel(args.required("channel"))
     message = core.workspace.message(channel.id, args.required("timestamp"))
     if message is None or message.only_for is not None:
-        raise Refusal("message_not_found")
+        raise ApiError("message_not_found")
     reaction = (args.required("name").strip(":"), core.app.bot_user)
     if reaction in message.reactions:
-        raise Refusal("already_reacted")
+        raise ApiError("already_reacted")
     core.workspace.react(message, reaction)
     return {}
 
@@ -111,9 +111,9 @@ def _content(core: Core, args: Args) -> tuple[str, list[JsonObject] | None]:
     blocks = blocks_of(core, args)
     text = args.text("text")
     if not text and not blocks:
-        raise Refusal("no_text")
+        raise ApiError("no_text")
     if len(text) > TEXT_LIMIT:
-        raise Refusal("msg_too_long")
+        raise ApiError("msg_too_long")
     return text, blocks
 
 
@@ -124,9 +124,9 @@ def thread_of(core: Core, channel: str, args: Args) -> str | None:
         return None
     parent = core.workspace.message(channel, thread_ts)
     if parent is None or parent.only_for is not None:
-        raise Refusal("thread_not_found")
+        raise ApiError("thread_not_found")
     if parent.is_reply:
-        raise Refusal("cannot_reply_to_message")
+        raise ApiError("cannot_reply_to_message")
     return thread_ts
 
 
@@ -135,15 +135,15 @@ def _metadata(args: Args) -> JsonObject | None:
     if not metadata:
         return None
     if not isinstance(metadata, dict) or not isinstance(metadata.get("event_payload"), dict):
-        raise Refusal("invalid_metadata_format")
+        raise ApiError("invalid_metadata_format")
     if not isinstance(metadata.get("event_type"), str) or not metadata["event_type"]:
-        raise Refusal("invalid_metadata_format")
+        raise ApiError("invalid_metadata_format")
     if len(json.dumps(metadata)) > METADATA_BYTES:
-        raise Refusal("metadata_too_large")
+        raise ApiError("metadata_too_large")
     return metadata
 
 
-METHODS = {
+CHAT_METHODS = {
     "chat.postMessage": Method(post_message, ("chat:write",)),
     "chat.postEphemeral": Method(post_ephemeral, ("chat:write",)),
     "chat.update": Method(update, ("chat:write",)),

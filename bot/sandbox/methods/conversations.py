@@ -6,9 +6,9 @@ import base64
 import binascii
 from collections.abc import Sequence
 
-from bot.sandbox.core import Args, Core, Method, Refusal
+from bot.sandbox.core import ApiError, Args, Core, Method
 from bot.sandbox.render import channel_json, message_json
-from bot.sandbox.state import JsonObject, Message
+from bot.sandbox.state import JsonObject, StoredMessage
 
 _KINDS = ("channels", "groups", "mpim", "im")
 _READ = tuple(f"{kind}:read" for kind in _KINDS)
@@ -16,15 +16,15 @@ _HISTORY = tuple(f"{kind}:history" for kind in _KINDS)
 _TYPES = {"public_channel": "channels", "private_channel": "groups", "im": "im", "mpim": "mpim"}
 
 
-def replies(core: Core, args: Args) -> JsonObject:
+def conversation_replies(core: Core, args: Args) -> JsonObject:
     """conversations.replies: the parent first, then the replies, oldest first."""
     channel = core.readable_channel(args.required("channel"), "history")
     found = core.workspace.message(channel.id, args.required("ts"))
     if found is None or found.only_for is not None:
-        raise Refusal("thread_not_found")
+        raise ApiError("thread_not_found")
     parent = core.workspace.message(channel.id, found.thread_ts) if found.thread_ts else found
     if parent is None:
-        raise Refusal("thread_not_found")
+        raise ApiError("thread_not_found")
     inside = [reply for reply in core.workspace.replies(channel.id, parent.ts) if _is_between(reply, args)]
     return _page(core, args, [parent, *inside])
 
@@ -54,9 +54,9 @@ def open_direct(core: Core, args: Args) -> JsonObject:
     else:
         user = args.text("users")
         if not user:
-            raise Refusal("users_list_not_supplied")
+            raise ApiError("users_list_not_supplied")
         if user not in core.workspace.users:
-            raise Refusal("user_not_found")
+            raise ApiError("user_not_found")
         channel = core.workspace.direct_channel(user)
     return {"no_op": False, "already_open": True, "channel": {"id": channel.id}}
 
@@ -77,16 +77,16 @@ def list_all(core: Core, args: Args) -> JsonObject:
     return {"channels": found[start:end], "response_metadata": {"next_cursor": cursor}}
 
 
-def _is_between(message: Message, args: Args) -> bool:
+def _is_between(message: StoredMessage, args: Args) -> bool:
     oldest, latest = args.text("oldest", "0"), args.text("latest") or "9" * 12
     try:
         moment, low, high = float(message.ts), float(oldest), float(latest)
     except ValueError:
-        raise Refusal("invalid_ts_latest") from None
+        raise ApiError("invalid_ts_latest") from None
     return low <= moment <= high if args.flag("inclusive") else low < moment < high
 
 
-def _page(core: Core, args: Args, found: Sequence[Message]) -> JsonObject:
+def _page(core: Core, args: Args, found: Sequence[StoredMessage]) -> JsonObject:
     start, end, cursor = _slice(args, len(found))
     metadata = args.flag("include_all_metadata")
     messages = [message_json(core, message, metadata=metadata) for message in found[start:end]]
@@ -97,19 +97,19 @@ def _slice(args: Args, total: int) -> tuple[int, int, str]:
     """Where this page starts and ends, and the cursor of the next."""
     limit = args.number("limit", 100)
     if not 1 <= limit <= 1000:
-        raise Refusal("invalid_limit")
+        raise ApiError("invalid_limit")
     start = 0
     if args.text("cursor"):
         try:
             start = int(base64.b64decode(args.text("cursor")).decode().removeprefix("next:"))
         except (binascii.Error, ValueError):
-            raise Refusal("invalid_cursor") from None
+            raise ApiError("invalid_cursor") from None
     end = start + limit
     return start, end, base64.b64encode(f"next:{end}".encode()).decode() if end < total else ""
 
 
-METHODS = {
-    "conversations.replies": Method(replies, _HISTORY),
+CONVERSATION_METHODS = {
+    "conversations.replies": Method(conversation_replies, _HISTORY),
     "conversations.history": Method(history, _HISTORY),
     "conversations.info": Method(info, _READ),
     "conversations.list": Method(list_all, _READ),

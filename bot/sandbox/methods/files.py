@@ -5,10 +5,10 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 
-from bot.sandbox.core import Args, Core, Method, Refusal, blocks_of
+from bot.sandbox.core import ApiError, Args, Core, Method, blocks_of
 from bot.sandbox.methods.chat import thread_of
 from bot.sandbox.render import file_json
-from bot.sandbox.state import JsonObject, Message, StoredFile
+from bot.sandbox.state import JsonObject, StoredFile, StoredMessage
 from bot.sandbox.workspace import new_id, with_ids
 
 
@@ -16,7 +16,7 @@ def get_upload_url(core: Core, args: Args) -> JsonObject:
     """files.getUploadURLExternal"""
     name, size = args.required("filename"), args.number("length", 0)
     if size <= 0:
-        raise Refusal("invalid_arguments", response_metadata={"messages": ["[ERROR] length must be positive"]})
+        raise ApiError("invalid_arguments", response_metadata={"messages": ["[ERROR] length must be positive"]})
     file = StoredFile(
         id=new_id("F0"),
         name=name,
@@ -51,7 +51,7 @@ def complete_upload(core: Core, args: Args) -> JsonObject:
         thread_ts = thread_of(core, channel.id, args)
         files = [replace(file, channels=(*file.channels, channel.id)) for file in files]
         core.workspace.post(
-            Message(
+            StoredMessage(
                 channel=channel.id,
                 ts=core.workspace.new_ts(),
                 author=core.app.bot_user,
@@ -67,17 +67,17 @@ def complete_upload(core: Core, args: Args) -> JsonObject:
 def _uploaded(core: Core, args: Args) -> list[StoredFile]:
     wanted = args.json("files", "invalid_arguments")
     if not isinstance(wanted, list) or not wanted:
-        raise Refusal("invalid_arguments", response_metadata={"messages": ["[ERROR] missing required field: files"]})
+        raise ApiError("invalid_arguments", response_metadata={"messages": ["[ERROR] missing required field: files"]})
     found: list[StoredFile] = []
     for item in wanted:
         file = core.workspace.file(str(item.get("id"))) if isinstance(item, dict) else None
         if file is None or file.content is None:
-            raise Refusal("file_not_found")
+            raise ApiError("file_not_found")
         found.append(replace(file, title=str(item.get("title") or file.name)))
     return found
 
 
-METHODS = {
+FILE_METHODS = {
     "files.getUploadURLExternal": Method(get_upload_url, ("files:write",)),
     "files.completeUploadExternal": Method(complete_upload, ("files:write",)),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from bot.sandbox.core import Args, Core, Method, Refusal
+from bot.sandbox.core import ApiError, Args, Core, Method
 from bot.sandbox.render import user_json
 from bot.sandbox.state import JsonObject, UserGroup
 from bot.sandbox.workspace import TEAM_ID
@@ -34,7 +34,7 @@ def user_info(core: Core, args: Args) -> JsonObject:
     """users.info"""
     user = core.workspace.users.get(args.text("user"))
     if user is None:
-        raise Refusal("user_not_found")
+        raise ApiError("user_not_found")
     return {"user": user_json(user)}
 
 
@@ -47,7 +47,7 @@ def list_group_users(core: Core, args: Args) -> JsonObject:
     """usergroups.users.list"""
     group = core.workspace.groups.get(args.required("usergroup"))
     if group is None:
-        raise Refusal("no_such_subteam")
+        raise ApiError("no_such_subteam")
     return {"users": list(group.users)}
 
 
@@ -64,7 +64,7 @@ def _group_json(group: UserGroup, with_users: bool) -> JsonObject:
     return found | ({"users": list(group.users)} if with_users else {})
 
 
-METHODS = {
+PEOPLE_METHODS = {
     "api.test": Method(lambda _core, args: {"args": dict(args.values)}),
     "auth.test": Method(auth_test),
     "apps.connections.open": Method(open_connection, ("connections:write",), app_level=True),

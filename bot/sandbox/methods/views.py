@@ -6,7 +6,7 @@ import secrets
 from dataclasses import replace
 
 from bot.sandbox.blocks import problems_of_view
-from bot.sandbox.core import Args, Core, Method, Refusal
+from bot.sandbox.core import ApiError, Args, Core, Method
 from bot.sandbox.render import view_json
 from bot.sandbox.state import JsonObject, View
 from bot.sandbox.workspace import new_id, with_ids
@@ -29,9 +29,9 @@ def push_view(core: Core, args: Args) -> JsonObject:
     user = _triggered(core, args)
     stack = core.workspace.stack(user)
     if not stack:
-        raise Refusal("not_found")
+        raise ApiError("not_found")
     if len(stack) >= STACK_LIMIT:
-        raise Refusal("push_limit_reached")
+        raise ApiError("push_limit_reached")
     return {"view": view_json(core, new_view(core, user, body))}
 
 
@@ -41,9 +41,9 @@ def update_view(core: Core, args: Args) -> JsonObject:
     view_id, external_id = args.text("view_id"), args.text("external_id")
     found = core.workspace.view(view_id) if view_id else _by_external_id(core, external_id)
     if found is None:
-        raise Refusal("not_found")
+        raise ApiError("not_found")
     if args.text("hash") and args.text("hash") != found.hash:
-        raise Refusal("hash_conflict")
+        raise ApiError("hash_conflict")
     return {"view": view_json(core, replace_view(core, found, body))}
 
 
@@ -52,10 +52,10 @@ def publish_view(core: Core, args: Args) -> JsonObject:
     body = checked_view(core, args.json("view", "invalid_arguments"), "home")
     user = args.required("user_id")
     if user not in core.workspace.users:
-        raise Refusal("user_not_found")
+        raise ApiError("user_not_found")
     old = core.workspace.home(user)
     if args.text("hash") and old is not None and args.text("hash") != old.hash:
-        raise Refusal("hash_conflict")
+        raise ApiError("hash_conflict")
     view = replace_view(core, old, body) if old else new_view(core, user, body)
     return {"view": view_json(core, view)}
 
@@ -67,7 +67,7 @@ def checked_view(core: Core, view: object, kind: str | None) -> JsonObject:
         problems = [f"must be one of [{kind}] [json-pointer:/view/type]"]
     if problems or not isinstance(view, dict):
         messages = [f"[ERROR] {problem}" for problem in problems]
-        raise Refusal("invalid_arguments", response_metadata={"messages": messages})
+        raise ApiError("invalid_arguments", response_metadata={"messages": messages})
     return {**view, "blocks": list(with_ids(view["blocks"]))}
 
 
@@ -102,17 +102,17 @@ def _new_hash(core: Core) -> str:
 def _triggered(core: Core, args: Args) -> str:
     user, refusal = core.grants.use_trigger(args.required("trigger_id"))
     if refusal:
-        raise Refusal(refusal)
+        raise ApiError(refusal)
     return user
 
 
 def _by_external_id(core: Core, external_id: str) -> View | None:
     if not external_id:
-        raise Refusal("invalid_arguments", response_metadata={"messages": ["[ERROR] missing required field: view_id"]})
+        raise ApiError("invalid_arguments", response_metadata={"messages": ["[ERROR] missing required field: view_id"]})
     return next((view for view in core.workspace.all_views() if view.body.get("external_id") == external_id), None)
 
 
-METHODS = {
+VIEW_METHODS = {
     "views.open": Method(open_view),
     "views.push": Method(push_view),
     "views.update": Method(update_view),

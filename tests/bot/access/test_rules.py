@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.access.groups import FRESH, RETRY, STALE, Groups
-from bot.access.rules import Asker, decide, groups_needed, permissions, visible_anywhere, visible_clusters
+from bot.access.groups import EXPIRY_SECONDS, REFRESH_SECONDS, RETRY_SECONDS, Groups
+from bot.access.rules import Requester, check_access, granting_rules, groups_needed, visible_anywhere, visible_clusters
 from bot.slack.client import Unreachable
 from checks.config.configuration import AccessRule, ClusterConfig, Config
 
@@ -18,7 +18,7 @@ def rules(*found: AccessRule, ask: str = "#platform-team") -> Config:
     return Config(clusters=CLUSTERS, access=found, ask=ask)
 
 
-ALICE = Asker("U0ALICE", "C0OPS", frozenset({"S0ONCALL"}))
+ALICE = Requester("U0ALICE", "C0OPS", frozenset({"S0ONCALL"}))
 
 
 @pytest.mark.parametrize(
@@ -37,11 +37,11 @@ ALICE = Asker("U0ALICE", "C0OPS", frozenset({"S0ONCALL"}))
     ],
 )
 def test_a_rule(rule: AccessRule, allowed: bool) -> None:
-    assert decide(rules(rule), ALICE, "diagnose", "prod-weu", "egress-payments").allowed is allowed
+    assert check_access(rules(rule), ALICE, "diagnose", "prod-weu", "egress-payments").allowed is allowed
 
 
 def test_without_a_rule_nobody_may_anything() -> None:
-    found = decide(rules(), ALICE, "diagnose", "prod-weu")
+    found = check_access(rules(), ALICE, "diagnose", "prod-weu")
     assert not found.allowed
     assert "#platform-team" in found.reason
 
@@ -49,13 +49,13 @@ def test_without_a_rule_nobody_may_anything() -> None:
 def test_the_first_rule_that_fits_wins() -> None:
     no = AccessRule(allow=(), users=("U0ALICE",), clusters=("prod-*",))
     yes = AccessRule(allow=("diagnose",), users=("*",))
-    assert not decide(rules(no, yes), ALICE, "diagnose", "prod-weu").allowed
-    assert decide(rules(yes, no), ALICE, "diagnose", "prod-weu").allowed
-    assert decide(rules(no, yes), ALICE, "diagnose", "dev").allowed
+    assert not check_access(rules(no, yes), ALICE, "diagnose", "prod-weu").allowed
+    assert check_access(rules(yes, no), ALICE, "diagnose", "prod-weu").allowed
+    assert check_access(rules(no, yes), ALICE, "diagnose", "dev").allowed
 
 
 def test_a_refusal_names_the_channel_where_it_is_answered() -> None:
-    found = decide(
+    found = check_access(
         rules(AccessRule(allow=("diagnose",), users=("*",), channels=("C0PAY",))), ALICE, "diagnose", "prod-weu"
     )
     assert "<#C0PAY>" in found.reason
@@ -67,17 +67,17 @@ def test_what_somebody_may_see() -> None:
         AccessRule(allow=("diagnose",), users=("U0BOB",), clusters=("dev",)),
     )
     assert visible_clusters(config, ALICE) == ("prod-weu", "prod-neu")
-    assert visible_clusters(config, Asker("U0ALICE", "C0PAY", ALICE.groups)) == ()
-    assert visible_anywhere(config, Asker("U0ALICE", "", ALICE.groups)) == {"prod-weu", "prod-neu"}
-    assert visible_anywhere(config, Asker("U0BOB", "")) == {"dev"}
-    assert permissions(config, Asker("U0CAROL", "")) == ()
+    assert visible_clusters(config, Requester("U0ALICE", "C0PAY", ALICE.groups)) == ()
+    assert visible_anywhere(config, Requester("U0ALICE", "", ALICE.groups)) == {"prod-weu", "prod-neu"}
+    assert visible_anywhere(config, Requester("U0BOB", "")) == {"dev"}
+    assert granting_rules(config, Requester("U0CAROL", "")) == ()
     assert groups_needed(config) == {"S0ONCALL"}
 
 
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_a_name_with_patterns_in_it_grants_nothing(user: str, channel: str) -> None:
     config = rules(AccessRule(allow=("diagnose",), users=("U0BOB",), channels=("C0OPS",)))
-    assert decide(config, Asker(user, channel), "diagnose", "prod-weu").allowed is (
+    assert check_access(config, Requester(user, channel), "diagnose", "prod-weu").allowed is (
         (user, channel) == ("U0BOB", "C0OPS")
     )
 
@@ -110,7 +110,7 @@ def test_members_are_remembered_and_renewed_in_the_background() -> None:
     assert groups.of("U0ALICE", ["S0ONCALL"]) == {"S0ONCALL"}
     assert groups.of("U0BOB", ["S0ONCALL"]) == frozenset()
     assert directory.asked == 1
-    clock.now += FRESH + 1
+    clock.now += REFRESH_SECONDS + 1
     directory.members = frozenset({"U0BOB"})
     groups.of("U0BOB", ["S0ONCALL"])
     groups.close()
@@ -123,9 +123,9 @@ def test_a_group_that_cannot_be_looked_up_is_believed_for_an_hour_and_then_no_mo
     groups = Groups(directory, clock)
     assert groups.of("U0ALICE", ["S0ONCALL"])
     directory.answers = False
-    clock.now += STALE - 1
+    clock.now += EXPIRY_SECONDS - 1
     assert groups.of("U0ALICE", ["S0ONCALL"]) == {"S0ONCALL"}
-    clock.now += RETRY + 2
+    clock.now += RETRY_SECONDS + 2
     assert groups.of("U0ALICE", ["S0ONCALL"]) == frozenset()
 
 
@@ -136,6 +136,6 @@ def test_a_group_that_was_never_known_grants_nothing_and_is_not_asked_for_at_eac
     for _ in range(5):
         assert groups.of("U0ALICE", ["S0ONCALL"]) == frozenset()
     assert directory.asked == 1
-    clock.now += RETRY
+    clock.now += RETRY_SECONDS
     directory.answers = True
     assert groups.of("U0ALICE", ["S0ONCALL"]) == {"S0ONCALL"}

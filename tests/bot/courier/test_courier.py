@@ -11,9 +11,9 @@ from itertools import pairwise
 import pytest
 
 from bot.courier import Courier
-from bot.sandbox import App, Message, RateLimits, SandboxServer, default_workspace
+from bot.sandbox import App, RateLimits, SandboxServer, StoredMessage, default_workspace
 from bot.slack.client import Slack
-from bot.slack.settings import Settings
+from bot.slack.settings import SlackSettings
 from tests.bot import stories
 from tests.bot.stories import BROKEN, HEALTHY, PASSES, POOL, PREFIX, accepted, append, finish
 from tests.system import complete, slot, slots, told_end, whole_thread
@@ -335,7 +335,7 @@ def test_a_parent_among_many_messages_is_found_again(
     courier.deliver(f"run/{broken.id}")
     for number in range(450):
         slack.workspace.post(
-            Message(channel="C0OPS", ts=slack.workspace.new_ts(), author="U0BOB", text=f"chat {number}")
+            StoredMessage(channel="C0OPS", ts=slack.workspace.new_ts(), author="U0BOB", text=f"chat {number}")
         )
     deliver(courier, broken)
     assert len([m for m in slack.messages() if slot(m) == "parent"]) == 1
@@ -343,7 +343,7 @@ def test_a_parent_among_many_messages_is_found_again(
 
 def _slack_client(slack: SandboxServer) -> Slack:
 
-    return Slack(Settings(SLACK_BOT_TOKEN=slack.app.bot_token, SLACK_API_URL=slack.api_url), timeout=5)
+    return Slack(SlackSettings(SLACK_BOT_TOKEN=slack.app.bot_token, SLACK_API_URL=slack.api_url), timeout=5)
 
 
 def test_the_manifest_asks_for_all_that_a_courier_needs(client: Client, config_file: object) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.grammar.commands import parse
-from bot.grammar.fleet_asked import DigestAdd, DigestList, DigestNow, DigestRemove, HandOver, MuteFault, Unmute
+from bot.grammar.fleet_commands import DigestAdd, DigestList, DigestNow, DigestRemove, HandOver, MuteFault, Unmute
+from bot.grammar.parser import parse_command
 from bot.sandbox import SandboxServer, View
 from checks.config.configuration import Config, load
 from checks.model.findings import Verdict
@@ -230,7 +230,7 @@ def test_who_may_not_is_told_whom_to_ask(talk: Conversation, text: str) -> None:
     ],
 )
 def test_what_is_typed_is_understood(text: str, meant: object, config: Config) -> None:
-    assert parse(text, config) == meant
+    assert parse_command(text, config) == meant
 
 
 @pytest.mark.parametrize(
@@ -246,14 +246,14 @@ def test_what_is_typed_is_understood(text: str, meant: object, config: Config) -
     ],
 )
 def test_what_cannot_be_meant_is_answered(text: str, said: str, config: Config) -> None:
-    assert said in getattr(parse(text, config), "message", "")
+    assert said in getattr(parse_command(text, config), "message", "")
 
 
 def test_mutes_name_their_fault_by_code_or_slug(config: Config) -> None:
-    muted = parse("mute weu team/egw eg407 2d pool is ordered", config)
+    muted = parse_command("mute weu team/egw eg407 2d pool is ordered", config)
     assert isinstance(muted, MuteFault)
     assert (muted.check, muted.span, muted.reason) == ("gateway-pool-missing", timedelta(days=2), "pool is ordered")
-    assert isinstance(parse("unmute weu team/egw gateway-pool-missing", config), Unmute)
+    assert isinstance(parse_command("unmute weu team/egw gateway-pool-missing", config), Unmute)
 
 
 def test_history_says_what_is_otherwise_than_when_it_last_worked(talk: Conversation) -> None:

@@ -8,26 +8,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.grammar.asked import (
-    Again,
-    Cancel,
+from bot.grammar.commands import (
+    CancelRuns,
+    CheckAgain,
     Command,
-    Commands,
     Diagnose,
-    Form,
-    Help,
+    ExplainFindings,
     ListClusters,
+    ListCommands,
     ListGateways,
     Mistake,
-    Past,
-    Stop,
-    Watch,
-    WatchThis,
-    Why,
+    OpenForm,
+    ShowHelp,
+    ShowHistory,
+    StopHere,
+    WatchGateway,
+    WatchHere,
 )
-from bot.grammar.commands import parse
-from bot.grammar.thread_words import parse_in_thread
-from bot.grammar.typed import without_mention
+from bot.grammar.parser import parse_command
+from bot.grammar.thread_parser import parse_thread_command
+from bot.grammar.words import without_mention
 from bot.messages import answers
 from bot.sandbox.blocks import problems_of_message
 from checks.config.configuration import ClusterConfig, Config
@@ -48,7 +48,7 @@ KNOWN = {"prod-weu": ("payments/egress-payments", "shop/egress-shop", "shop/edge
 
 
 def read(text: str) -> Command:
-    return parse(text, CONFIG, lambda cluster: KNOWN.get(cluster, ()))
+    return parse_command(text, CONFIG, lambda cluster: KNOWN.get(cluster, ()))
 
 
 FROM_CHECKOUT = Target("prod-weu", "egress-payments", "payments", None, "checkout/web")
@@ -95,18 +95,18 @@ def test_one_host_many_spellings(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "command"),
     [
-        ("", Form()),
-        ("   ", Form()),
-        ("help", Help()),
-        ("?", Help()),
+        ("", OpenForm()),
+        ("   ", OpenForm()),
+        ("help", ShowHelp()),
+        ("?", ShowHelp()),
         ("list", ListClusters()),
         ("list weu", ListGateways("prod-weu")),
-        ("cancel", Cancel()),
-        ("watch weu egress-payments", Watch(PAYMENTS, timedelta(minutes=30))),
-        ("watch weu egress-payments 45m", Watch(PAYMENTS, timedelta(minutes=45))),
-        ("watch weu egress-payments 2h", Watch(PAYMENTS, timedelta(hours=2))),
-        ("watch weu egress-payments --host api.bank.example:443 1h", Watch(WITH_HOST, timedelta(hours=1))),
-        ("history weu egress-payments", Past(PAYMENTS)),
+        ("cancel", CancelRuns()),
+        ("watch weu egress-payments", WatchGateway(PAYMENTS, timedelta(minutes=30))),
+        ("watch weu egress-payments 45m", WatchGateway(PAYMENTS, timedelta(minutes=45))),
+        ("watch weu egress-payments 2h", WatchGateway(PAYMENTS, timedelta(hours=2))),
+        ("watch weu egress-payments --host api.bank.example:443 1h", WatchGateway(WITH_HOST, timedelta(hours=1))),
+        ("history weu egress-payments", ShowHistory(PAYMENTS)),
         (
             "weu egress-payments --from checkout/web",
             Diagnose(FROM_CHECKOUT),
@@ -165,28 +165,28 @@ def test_what_a_mistake_suggests_can_be_run() -> None:
         found = read(text)
         assert isinstance(found, Mistake)
         for each in found.suggestions:
-            assert not isinstance(parse(each, CONFIG), Mistake), each
+            assert not isinstance(parse_command(each, CONFIG), Mistake), each
 
 
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("<@U0BOT> again", Again()),
-        ("<@U0BOT|egress-diag> Check again!", Again()),
-        ("again <@U0BOT>", Again()),
-        ("<@U0BOT>   why?", Why()),
-        ("<@U0BOT> stop", Stop()),
-        ("<@U0BOT> commands", Commands()),
-        ("<@U0BOT> watch", WatchThis(timedelta(minutes=30))),
-        ("<@U0BOT> watch 30m", WatchThis(timedelta(minutes=30))),
-        ("<@U0BOT> watch 1h", WatchThis(timedelta(hours=1))),
+        ("<@U0BOT> again", CheckAgain()),
+        ("<@U0BOT|egress-diag> Check again!", CheckAgain()),
+        ("again <@U0BOT>", CheckAgain()),
+        ("<@U0BOT>   why?", ExplainFindings()),
+        ("<@U0BOT> stop", StopHere()),
+        ("<@U0BOT> commands", ListCommands()),
+        ("<@U0BOT> watch", WatchHere(timedelta(minutes=30))),
+        ("<@U0BOT> watch 30m", WatchHere(timedelta(minutes=30))),
+        ("<@U0BOT> watch 1h", WatchHere(timedelta(hours=1))),
         ("<@U0BOT> watch weu egress-payments", None),
         ("<@U0BOT> weu egress-payments", None),
         ("<@U0BOT>", None),
     ],
 )
 def test_the_words_of_a_thread(text: str, word: object) -> None:
-    assert parse_in_thread(text) == word
+    assert parse_thread_command(text) == word
 
 
 def test_a_mention_is_no_part_of_a_command() -> None:
@@ -234,7 +234,7 @@ WORDS = [
 def test_whatever_is_typed_is_understood_or_answered(text: str) -> None:
     """Ten thousand cases of all Unicode: a command, or a mistake whose answer Slack takes."""
     found = read(text)
-    parse_in_thread(text)
+    parse_thread_command(text)
     if isinstance(found, Mistake):
         answer = answers.mistake(found)
         assert answer.text

@@ -14,8 +14,8 @@ from PIL import Image
 
 from bot.fleet import forms as fleet_forms
 from bot.fleet import handoff_messages as handoffs
-from bot.fleet.digest_messages import messages as digest_messages
-from bot.fleet.picture import MOST_ROWS, alternative, picture
+from bot.fleet.digest_messages import digest_messages
+from bot.fleet.digest_picture import MAX_ROWS_DRAWN, digest_alt_text, digest_picture
 from bot.sandbox.blocks import problems_of_message, problems_of_view
 from checks.model.recurrence import recurrence
 from tests.bot.fleet import fleet_stories as story
@@ -45,7 +45,7 @@ def made(client: Client, order: digest.DigestOrder) -> Digest:
 def test_a_digest_reads_like_this(remembered: Client) -> None:
     order = story.order(NOW, due=NOW - timedelta(minutes=47), late=True, since=NOW - timedelta(hours=18))
     found = made(remembered, order)
-    compare("digest_busy", digest_messages(found, "F123", alternative(found)))
+    compare("digest_busy", digest_messages(found, "F123", digest_alt_text(found)))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,8 @@ SHIFTS: dict[str, Callable[[Handoff], Handoff]] = {
 def test_a_handoff_reads_like_this(name: str, remembered: Client) -> None:
     shift = SHIFTS[name](remembered.stores.fleet.preview_handoff(story.shift(NOW), ()))
     compare(
-        name, handoffs.messages(shift, {"prod-weu shop/egress-shop": "https://example.slack.com/archives/C0OPS/p1"})
+        name,
+        handoffs.handoff_messages(shift, {"prod-weu shop/egress-shop": "https://example.slack.com/archives/C0OPS/p1"}),
     )
 
 
@@ -104,10 +105,10 @@ def test_forms_and_answers_are_what_slack_takes(remembered: Client) -> None:
     compare(
         "digest_answers",
         (
-            fleet_forms.schedules(()),
-            fleet_forms.schedules([(schedule, NOW), (stopped, NOW)]),
-            fleet_forms.added(schedule, NOW),
-            fleet_forms.muted(mute),
+            fleet_forms.digest_list(()),
+            fleet_forms.digest_list([(schedule, NOW), (stopped, NOW)]),
+            fleet_forms.digest_added(schedule, NOW),
+            fleet_forms.mute_added(mute),
         ),
     )
 
@@ -140,8 +141,11 @@ def test_whatever_gateways_are_called_the_messages_are_valid(names: list[str], c
         first_day=date(2026, 11, 11),
     )
     shift = Handoff(story.shift(NOW, note=one), Looked(), lines, unseen=found.unseen, changed=drift)
-    alt = alternative(found)
-    for message in (*digest_messages(found, "F123", alt), *handoffs.messages(replace(shift, reminded=True), {})):
+    alt = digest_alt_text(found)
+    for message in (
+        *digest_messages(found, "F123", alt),
+        *handoffs.handoff_messages(replace(shift, reminded=True), {}),
+    ):
         assert not problems_of_message(list(message.blocks)), message.slot
         # The alternative text of a picture is plain: nothing in it means anything to Slack.
         said = str([block for block in message.blocks if block["type"] != "image"])
@@ -154,11 +158,11 @@ def test_whatever_gateways_are_called_the_messages_are_valid(names: list[str], c
 
 def test_the_picture_reads_without_colour_and_on_a_phone(remembered: Client) -> None:
     found = made(remembered, story.order(NOW))
-    image = Image.open(io.BytesIO(picture(found)))
+    image = Image.open(io.BytesIO(digest_picture(found)))
     assert image.width == 560
     assert image.height < 1400
-    assert len(picture(found)) < 60_000
-    words = alternative(found)
+    assert len(digest_picture(found)) < 60_000
+    words = digest_alt_text(found)
     assert words.startswith("The last 14 days, 11 Nov to 24 Nov.")
     assert "payments/egress-payments on prod-weu: broken on 3 days" in words
     grey = image.convert("L")
@@ -171,12 +175,12 @@ def test_a_picture_of_hundreds_shows_those_with_trouble() -> None:
     rows = tuple(Row("prod", f"team/egw-{n:03}", "h" * 14) for n in range(300))
     bad = Row("prod", "team/zzz-broken", "h" * 13 + "b")
     found = Digest(story.order(NOW), NOW, digest.Counts(1, 301), rows=(*rows, bad), first_day=date(2026, 11, 11))
-    assert "team/zzz-broken on prod: broken on 1 day (24 Nov)" in alternative(found)
-    assert "300 gateways healthy" in alternative(found)
-    assert Image.open(io.BytesIO(picture(found))).height < 200 + 82 * MOST_ROWS + 100
+    assert "team/zzz-broken on prod: broken on 1 day (24 Nov)" in digest_alt_text(found)
+    assert "300 gateways healthy" in digest_alt_text(found)
+    assert Image.open(io.BytesIO(digest_picture(found))).height < 200 + 82 * MAX_ROWS_DRAWN + 100
 
 
 def test_nothing_to_show_is_no_picture() -> None:
     found = Digest(story.order(NOW), NOW, digest.Counts(), first_day=date(2026, 11, 11))
-    assert picture(found) == b""
-    assert alternative(found) == ""
+    assert digest_picture(found) == b""
+    assert digest_alt_text(found) == ""

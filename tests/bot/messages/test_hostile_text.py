@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.messages.blocks import TEXT, Message, code, command, cut, fallback, plain, prose
-from bot.messages.run import messages
+from bot.messages.blocks import FALLBACK_TEXT, Message, as_code, code_block, cut, fallback, plain, prose
+from bot.messages.run import run_messages
 from bot.sandbox.blocks import is_too_long, problems_of_message
 from checks.model.findings import Action, Effect, Evidence, Finding, Status, Verdict
 from tests.bot import stories
@@ -65,7 +65,7 @@ def findings(draw: st.DrawFn) -> Finding:
 @given(st.lists(findings(), min_size=1, max_size=6))
 def test_whatever_a_cluster_says_is_inert(found: list[Finding]) -> None:
     report = stories.report(Verdict.BROKEN, found)
-    for message in messages(stories.done(report), NOW):
+    for message in run_messages(stories.done(report), NOW):
         valid(message)
         # Our own mentions: who asked, and the times.
         for text in mrkdwn(message.blocks):
@@ -84,14 +84,14 @@ def test_escaped_text_holds_no_syntax(text: str) -> None:
     for made in (plain(text), fallback(text)):
         assert not re.search(r"@(?!\u2060)", made)
         assert not re.search(r"(?<!\u2060)[*_~`]", made)
-    assert code(text).count("`") == 2
-    assert command(text).count("```") == 2
+    assert as_code(text).count("`") == 2
+    assert code_block(text).count("```") == 2
 
 
 @settings(max_examples=300, deadline=None)
 @given(anything, st.integers(100, 3000))
 def test_cut_text_is_within_its_limit_and_no_half_entity_is_left(text: str, most: int) -> None:
-    for made in (cut(plain(text), most), cut(command(text), most)):
+    for made in (cut(plain(text), most), cut(code_block(text), most)):
         assert len(made) <= most
         assert made.count("```") % 2 == 0
         assert not re.search(r"&[a-z]{0,3}$", made)
@@ -106,7 +106,7 @@ def test_two_hundred_findings_of_five_thousand_characters() -> None:
         actions=tuple(Action("a" * 5000, "c" * 5000, expect="x" * 5000) for _ in range(20)),
     )
     found = [replace(long, check=f"fault-{n}", status=list(Status)[n % 5]) for n in range(200)]
-    shown = messages(stories.done(stories.report(Verdict.BROKEN, found)), NOW)
+    shown = run_messages(stories.done(stories.report(Verdict.BROKEN, found)), NOW)
     assert len(shown) > 80
     for message in shown:
         valid(message)
@@ -114,7 +114,7 @@ def test_two_hundred_findings_of_five_thousand_characters() -> None:
 
 def test_a_right_to_left_name_does_not_turn_the_rest_of_the_line() -> None:
     hostile = replace(stories.POOL, subject="שלום", summary="Pod ns/\u202eshalom\u202c is not ready.")
-    shown = messages(stories.done(stories.report(Verdict.BROKEN, [hostile])), NOW)
+    shown = run_messages(stories.done(stories.report(Verdict.BROKEN, [hostile])), NOW)
     assert all("\u202e" not in text for message in shown for text in mrkdwn(message.blocks))
 
 
@@ -122,7 +122,7 @@ def valid(message: Message) -> None:
     blocks = list(message.blocks)
     assert not problems_of_message(blocks), message.slot
     assert not is_too_long(blocks), message.slot
-    assert 0 < len(message.text) <= TEXT
+    assert 0 < len(message.text) <= FALLBACK_TEXT
 
 
 def mrkdwn(value: Any) -> Iterator[str]:

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from bot.grammar.asked import Mistake
-from bot.messages import answers, findings, form, home, private, watch
+from bot.grammar.commands import Mistake
+from bot.messages import answers, diagnose_form, findings, home, private_answers, watch
 from bot.messages.blocks import Message
-from bot.messages.run import messages
+from bot.messages.run import run_messages
 from bot.sandbox.blocks import problems_of_message, problems_of_view
 from bot.sandbox.state import elements_of, texts_of
 from checks.config.configuration import AccessRule
@@ -88,39 +88,39 @@ PAST = (
 )
 
 OTHERS: dict[str, Callable[[], tuple[Message, ...]]] = {
-    "again_changed": lambda: messages(MENDED, NOW, before=stories.done(stories.BROKEN)),
-    "again_unchanged": lambda: messages(
+    "again_changed": lambda: run_messages(MENDED, NOW, before=stories.done(stories.BROKEN)),
+    "again_unchanged": lambda: run_messages(
         replace(stories.done(stories.BROKEN, MENDED.order), id="5a6b7c8d9e0f"), NOW, before=stories.done(stories.BROKEN)
     ),
-    "again_worse": lambda: messages(
+    "again_worse": lambda: run_messages(
         replace(stories.done(stories.BROKEN, MENDED.order), id="5a6b7c8d9e0f"),
         NOW,
         before=stories.done(stories.DEGRADED),
     ),
-    "followed": lambda: messages(replace(stories.done(stories.BROKEN), owner="U0CAROL"), NOW, later=MENDED)[:1],
-    "watch_going": lambda: watch.messages(GOING, timedelta(seconds=30)),
-    "watch_fixed": lambda: watch.messages(
+    "followed": lambda: run_messages(replace(stories.done(stories.BROKEN), owner="U0CAROL"), NOW, later=MENDED)[:1],
+    "watch_going": lambda: watch.watch_messages(GOING, timedelta(seconds=30)),
+    "watch_fixed": lambda: watch.watch_messages(
         replace(GOING, state=WatchState.FIXED, looks=11, good=3, ended=END), timedelta(seconds=30)
     ),
-    "watch_over": lambda: watch.messages(
+    "watch_over": lambda: watch.watch_messages(
         replace(GOING, state=WatchState.EXPIRED, good=0, last=LOOKS[0], changes=LOOKS[:1], ended=GOING.until),
         timedelta(seconds=30),
     ),
-    "watch_stopped": lambda: watch.messages(
+    "watch_stopped": lambda: watch.watch_messages(
         replace(GOING, state=WatchState.STOPPED, looks=0, good=0, last=None, changes=(), ended=END, stopped_by="U0BOB"),
         timedelta(seconds=30),
     ),
     "opened": lambda: _one(
-        findings.opened(stories.done(stories.BROKEN), ["egress-prefix-unassigned", "gateway-pods-not-running"])
+        findings.finding_details(stories.done(stories.BROKEN), ["egress-prefix-unassigned", "gateway-pods-not-running"])
     ),
-    "why": lambda: (private.why(stories.done(stories.BROKEN), MECHANISMS),),
-    "commands": lambda: (private.commands(stories.done(stories.BROKEN)),),
-    "past": lambda: (private.past("prod-weu", "payments/egress", PAST),),
+    "why": lambda: (private_answers.explanation(stories.done(stories.BROKEN), MECHANISMS),),
+    "commands": lambda: (private_answers.command_list(stories.done(stories.BROKEN)),),
+    "past": lambda: (private_answers.history_message("prod-weu", "payments/egress", PAST),),
     "help": lambda: (answers.help_text(),),
     "mistake": lambda: (
         answers.mistake(Mistake('No cluster "prod-wue". Did you mean prod-weu?', ("prod-weu payments/egress",))),
     ),
-    "elsewhere": lambda: (answers.elsewhere(stories.done(stories.BROKEN), closed=False),),
+    "elsewhere": lambda: (answers.channel_unavailable(stories.done(stories.BROKEN), closed=False),),
 }
 
 
@@ -134,7 +134,7 @@ def test_everything_else_reads_like_this(name: str) -> None:
     compare(name, OTHERS[name]())
 
 
-HEALTH = home.Health(2, 1, 0, 42.0, 3)
+HEALTH = home.BotHealth(2, 1, 0, 42.0, 3)
 SEEN = home.Overview(
     NOW,
     (replace(stories.run(RunState.RUNNING), findings=stories.PASSES[:3]),),
@@ -157,14 +157,14 @@ CHECKUP = (
 )
 
 VIEWS: dict[str, Callable[[], dict[str, Any]]] = {
-    "home": lambda: home.home(SEEN),
-    "home_empty": lambda: home.home(home.Overview(NOW)),
-    "home_with_doctor": lambda: home.home(replace(SEEN, checkup=CHECKUP)),
-    "home_without_redis": lambda: home.home(home.Overview(NOW, problem="Redis cannot be reached.")),
-    "form_skeleton": lambda: form.skeleton("C0OPS"),
-    "form_first": lambda: form.form("C0OPS", ("prod-neu", "prod-weu"), None, None),
-    "form_last": lambda: form.form("C0OPS", ("prod-neu", "prod-weu"), None, stories.ORDER.target),
-    "form_wrong": lambda: form.wrong_run("4f5a6b7c8d9e/C0OPS"),
+    "home": lambda: home.home_view(SEEN),
+    "home_empty": lambda: home.home_view(home.Overview(NOW)),
+    "home_with_doctor": lambda: home.home_view(replace(SEEN, checkup=CHECKUP)),
+    "home_without_redis": lambda: home.home_view(home.Overview(NOW, problem="Redis cannot be reached.")),
+    "form_skeleton": lambda: diagnose_form.loading_form("C0OPS"),
+    "form_first": lambda: diagnose_form.diagnose_form("C0OPS", ("prod-neu", "prod-weu"), None, None),
+    "form_last": lambda: diagnose_form.diagnose_form("C0OPS", ("prod-neu", "prod-weu"), None, stories.ORDER.target),
+    "form_wrong": lambda: diagnose_form.wrong_result_form("4f5a6b7c8d9e/C0OPS"),
 }
 
 
@@ -194,12 +194,12 @@ def test_a_home_with_hundreds_of_rows_is_a_view_that_slack_takes() -> None:
         [AccessRule(allow=("diagnose",), users=("*",), clusters=("c" * 90,) * 50)] * 60,
         HEALTH,
     )
-    assert not problems_of_view(home.home(seen))
+    assert not problems_of_view(home.home_view(seen))
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_a_run_reads_like_this(name: str) -> None:
-    compare(name, messages(RUNS[name](), NOW))
+    compare(name, run_messages(RUNS[name](), NOW))
 
 
 def compare(name: str, found: tuple[Message, ...]) -> None:
@@ -235,11 +235,11 @@ def test_no_more_than_four_messages_and_one_for_each_finding() -> None:
         run = make()
         seen = run.report.findings if run.report else run.findings
         own = [f for f in seen if f.status in (Status.FAIL, Status.WARN, Status.UNKNOWN)]
-        assert len(messages(run, NOW)) <= 4 + len(own), name
+        assert len(run_messages(run, NOW)) <= 4 + len(own), name
 
 
 def test_the_first_ninety_characters_say_what_it_is() -> None:
-    first = {name: [m.text[:90] for m in messages(make(), NOW)] for name, make in RUNS.items()}
+    first = {name: [m.text[:90] for m in run_messages(make(), NOW)] for name, make in RUNS.items()}
     assert "The gateway node pool does not exist" in first["broken"][0]
     assert first["broken"][0].startswith("Broken: payments/egress on prod-weu")
     assert first["healthy"][0].startswith("Healthy: payments/egress on prod-weu")
@@ -248,7 +248,7 @@ def test_the_first_ninety_characters_say_what_it_is() -> None:
 
 def test_the_same_run_gives_the_same_messages() -> None:
     for make in RUNS.values():
-        assert [m.digest for m in messages(make(), NOW)] == [m.digest for m in messages(make(), NOW)]
+        assert [m.digest for m in run_messages(make(), NOW)] == [m.digest for m in run_messages(make(), NOW)]
 
 
 def test_slots_are_told_apart() -> None:
@@ -257,7 +257,7 @@ def test_slots_are_told_apart() -> None:
         (stories.POOL, replace(stories.POOL, subject="other"), replace(stories.POOL, subject="third")),
         ("gateway-pool-missing",),
     )
-    found = [m.slot for m in messages(stories.done(twice), NOW)]
+    found = [m.slot for m in run_messages(stories.done(twice), NOW)]
     assert len(found) == len(set(found))
 
 
@@ -265,15 +265,15 @@ def test_answers_hold_slacks_rules() -> None:
     run = stories.done(stories.BROKEN)
     for message in (
         answers.help_text(),
-        answers.too_old(),
+        answers.run_expired(),
         answers.unavailable(),
-        answers.apology("1f2e3d4c"),
+        answers.internal_error("1f2e3d4c"),
         answers.joined(run, "https://example.slack.com/archives/C0OPS/p1"),
         answers.joined(run, ""),
         answers.stopped(0),
         answers.stopped(2),
-        answers.elsewhere(run, closed=True),
-        answers.elsewhere(stories.run(), closed=False),
+        answers.channel_unavailable(run, closed=True),
+        answers.channel_unavailable(stories.run(), closed=False),
     ):
         assert not problems_of_message(list(message.blocks)), message.slot
         assert message.text

@@ -12,8 +12,8 @@ from PIL import Image
 
 from bot.messages.blocks import Message
 from bot.messages.route import route_messages
-from bot.messages.route_picture import alternative, picture
-from bot.messages.run import messages
+from bot.messages.route_picture import route_alt_text, route_picture
+from bot.messages.run import run_messages
 from bot.sandbox.blocks import is_too_long, problems_of_message
 from checks.model.route import Correction, Decision, Hop, HopName, Mark, Outcome, Rival, Route, TracedRequest
 from checks.reports.document import REPORT, ROUTE
@@ -50,7 +50,7 @@ def broken_route(name: str) -> Route:
 
 def test_the_list_names_every_hop_and_where_it_breaks() -> None:
     run = run_with(broken_route("the Service has no such port"))
-    slots = {message.slot: message for message in messages(run, NOW)}
+    slots = {message.slot: message for message in run_messages(run, NOW)}
     said = "\n".join(texts(slots["route"]))
     assert "❌ 4. *gateway Service*" in said
     assert "503 (NC" in said
@@ -72,9 +72,9 @@ def test_the_picture_stands_below_the_list_with_the_same_in_words() -> None:
 @pytest.mark.parametrize("name", sorted({each.name for each in BREAKAGES if HTTP in each.on}))
 def test_every_broken_route_can_be_drawn(name: str) -> None:
     route = broken_route(name)
-    drawn = Image.open(io.BytesIO(picture(route)))
+    drawn = Image.open(io.BytesIO(route_picture(route)))
     assert drawn.width == 640
-    assert alternative(route)
+    assert route_alt_text(route)
 
 
 def test_without_a_host_there_is_no_route() -> None:
@@ -141,4 +141,4 @@ def test_whatever_objects_are_called_the_document_reads_back_and_the_picture_is_
     written = ROUTE.dump_json(route)
     again = ROUTE.validate_json(written)
     assert ROUTE.dump_json(again) == written
-    picture(again)
+    route_picture(again)

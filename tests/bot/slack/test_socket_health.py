@@ -1,6 +1,6 @@
 """A dead socket is noticed, and a Slack that is down is no reason to start again."""
 
-from bot.slack.socket_health import PATIENCE, SocketHealth
+from bot.slack.socket_health import RECONNECT_SECONDS, SocketHealth
 
 
 class World:
@@ -22,25 +22,25 @@ def test_a_socket_that_stays_down_while_slack_answers_is_dead() -> None:
     assert world.after(0)
     world.connected = False
     assert world.after(1)
-    assert world.after(PATIENCE - 1)
+    assert world.after(RECONNECT_SECONDS - 1)
     assert not world.after(2)
 
 
 def test_the_sdk_may_connect_again_by_itself() -> None:
     world = World()
     world.connected = False
-    assert world.after(PATIENCE - 1)
+    assert world.after(RECONNECT_SECONDS - 1)
     world.connected = True
     assert world.after(5)
     world.connected = False
-    assert world.after(PATIENCE - 1)
+    assert world.after(RECONNECT_SECONDS - 1)
 
 
 def test_while_slack_is_down_nothing_is_started_again() -> None:
     world = World()
     world.connected = world.answers = False
     assert world.after(0)
-    assert world.after(10 * PATIENCE)
+    assert world.after(10 * RECONNECT_SECONDS)
     world.answers = True
     assert world.after(0)
-    assert not world.after(PATIENCE)
+    assert not world.after(RECONNECT_SECONDS)

@@ -79,7 +79,7 @@ def test_every_part_is_offered() -> None:
 
 
 def test_names_of_requirements_are_unique_and_their_remedies_say_something() -> None:
-    known = [*checks.doctor.parts.REQUIREMENTS, *workers.doctor.part.REQUIREMENTS, *bot.doctor.part.REQUIREMENTS]
+    known = [*checks.doctor.parts.REQUIREMENTS, *workers.doctor.part.REQUIREMENTS, *bot.doctor.part.SLACK_REQUIREMENTS]
     assert len({each.name for each in known}) == len(known)
     assert all(len(each.remedy) > 20 for each in known)
     assert summary([]) == "nothing was tried"

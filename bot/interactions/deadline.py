@@ -8,11 +8,11 @@ from bot.messages.blocks import Message
 
 log = logging.getLogger(__name__)
 
-BUDGET = 2.0
+ANSWER_SECONDS = 2.0
 """Seconds that an answer may take before it is acknowledged without."""
 
 
-class InTime:
+class AnswerDeadline:
     """Does work within Slack's three seconds, or acknowledges first."""
 
     def __init__(self, threads: int = 32) -> None:
@@ -28,9 +28,9 @@ class InTime:
         raises is raised here."""
         doing = self._pool.submit(work)
         try:
-            answer = doing.result(timeout=BUDGET)
+            answer = doing.result(timeout=ANSWER_SECONDS)
         except TimeoutError:
-            log.warning("an answer took longer than %s s", BUDGET)
+            log.warning("an answer took longer than %s s", ANSWER_SECONDS)
             acknowledge(None)
             late = doing.result()
             if late is not None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import uvicorn
 from starlette.types import ASGIApp
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _START_SECONDS = 10.0
 
@@ -55,7 +55,7 @@ class BackgroundServer:
             self._thread.join(10)
             self._thread = self._loop = None
 
-    def run(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
+    def run(self, work: Coroutine[Any, Any, _T], seconds: float) -> _T:
         """Runs work in the event loop, from another thread, for at most so long."""
         if self._loop is None:
             work.close()

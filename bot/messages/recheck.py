@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.messages.blocks import Block, Escaped, Message, fallback, plain, raw, section
-from bot.messages.findings import replies
+from bot.messages.findings import finding_messages
 from bot.messages.headlines import name_of, sentence_of
-from bot.messages.parent import parent
-from bot.messages.phrases import VERDICT_MARKS, local
+from bot.messages.parent import parent_message
+from bot.messages.phrases import VERDICT_MARKS, local_time
 from checks.model.findings import Finding, Report, Status
 from checks.reports.wording import VERDICTS, plural
 from workers.runs.records import Run
@@ -16,9 +16,9 @@ from workers.runs.records import Run
 _BAD = (Status.FAIL, Status.WARN, Status.UNKNOWN)
 
 
-def again(run: Run, now: datetime, before: Report, at: datetime | None) -> tuple[Message, ...]:
+def recheck_messages(run: Run, now: datetime, before: Report, at: datetime | None) -> tuple[Message, ...]:
     """The messages of a run that repeats one that ended with `before`: its parent, and a reply for each new finding."""
-    head = parent(run, now)
+    head = parent_message(run, now)
     if run.report is None:
         return (head,)
     changes = list(_changes(run.report, before, at))
@@ -30,16 +30,16 @@ def again(run: Run, now: datetime, before: Report, at: datetime | None) -> tuple
         ),
         blocks=(*head.blocks[:place], *changes, *head.blocks[place:]),
     )
-    return (told, *replies(run, new_in(run.report, before)))
+    return (told, *finding_messages(run, new_findings(run.report, before)))
 
 
-def new_in(report: Report, before: Report) -> tuple[Finding, ...]:
+def new_findings(report: Report, before: Report) -> tuple[Finding, ...]:
     """What fails, warns or is unknown now and was not so before."""
     known = {(f.status, f.check, f.subject) for f in before.findings if f.status in _BAD}
     return tuple(f for f in report.findings if f.status in _BAD and (f.status, f.check, f.subject) not in known)
 
 
-def gone_from(report: Report, before: Report) -> tuple[Finding, ...]:
+def resolved_findings(report: Report, before: Report) -> tuple[Finding, ...]:
     """What failed, warned or was unknown before and is not so now."""
     still = {(f.check, f.subject) for f in report.findings if f.status in _BAD}
     return tuple(f for f in before.findings if f.status in _BAD and (f.check, f.subject) not in still)
@@ -48,14 +48,14 @@ def gone_from(report: Report, before: Report) -> tuple[Finding, ...]:
 def _words(report: Report, before: Report) -> str:
     if report.verdict is not before.verdict:
         return f"was {VERDICTS[before.verdict].lower()}, now {VERDICTS[report.verdict].lower()}."
-    if new_in(report, before) or gone_from(report, before):
+    if new_findings(report, before) or resolved_findings(report, before):
         return f"still {VERDICTS[report.verdict].lower()}, but changed."
     return f"still {VERDICTS[report.verdict].lower()}, nothing changed."
 
 
 def _changes(report: Report, before: Report, at: datetime | None) -> Iterator[Block]:
-    new, gone = new_in(report, before), gone_from(report, before)
-    when = local(at) if at is not None else raw("the last run")
+    new, gone = new_findings(report, before), resolved_findings(report, before)
+    when = local_time(at) if at is not None else raw("the last run")
     now = raw(f"{VERDICT_MARKS[report.verdict]} {VERDICTS[report.verdict].lower()}")
     if report.verdict is not before.verdict:
         lines = [

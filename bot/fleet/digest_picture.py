@@ -10,16 +10,16 @@ from PIL import Image, ImageDraw, ImageFont
 from checks.reports.wording import plural
 from workers.fleet.digest import Digest, Row
 
-WIDTH = 560
+_WIDTH = 560
 """Pixels: a phone shows it at about half of that, so that letters of 26 stay as large as its own small text."""
-LEFT = 14
-CELL = 38
-ROW = 82
-TITLE = 48
-HEAD = 62
-MOST_ROWS = 10
+_LEFT = 14
+_CELL = 38
+_ROW = 82
+_TITLE = 48
+_HEAD = 62
+MAX_ROWS_DRAWN = 10
 
-WORDS = {"b": "broken", "u": "unknown", "d": "with warnings", "h": "healthy", ".": "not looked at"}
+_DAY_WORDS = {"b": "broken", "u": "unknown", "d": "with warnings", "h": "healthy", ".": "not looked at"}
 _FILL = {"b": "#b3261e", "u": "#ffffff", "d": "#f2c744", "h": "#bfe3c9", ".": "#ffffff"}
 _INK = {"b": "#ffffff", "u": "#1d1c1d", "d": "#1d1c1d", "h": "#1d6b3a", ".": "#9a9a9a"}
 _TEXT = "#1d1c1d"
@@ -27,38 +27,38 @@ _GREY = "#616061"
 _ORDER = "bud.h"
 
 
-def shown(rows: Sequence[Row]) -> tuple[Row, ...]:
+def drawn_rows(rows: Sequence[Row]) -> tuple[Row, ...]:
     """The rows that are drawn: those with trouble first, then as many as there is room for; by cluster."""
     ranked = sorted(rows, key=lambda row: (min(_ORDER.index(mark) for mark in row.days), -row.days.count("b")))
-    return tuple(sorted(ranked[:MOST_ROWS], key=lambda row: (row.cluster, row.gateway)))
+    return tuple(sorted(ranked[:MAX_ROWS_DRAWN], key=lambda row: (row.cluster, row.gateway)))
 
 
-def picture(digest: Digest) -> bytes:
+def digest_picture(digest: Digest) -> bytes:
     """The picture as PNG; nothing where there is nothing to show."""
-    rows = shown(digest.rows)
+    rows = drawn_rows(digest.rows)
     if not rows or digest.first_day is None:
         return b""
     clusters = [(name, list(group)) for name, group in groupby(rows, key=lambda row: row.cluster)]
-    height = HEAD + sum(TITLE + ROW * len(group) for _, group in clusters) + 148
-    image = Image.new("RGB", (WIDTH, height), "#ffffff")
+    height = _HEAD + sum(_TITLE + _ROW * len(group) for _, group in clusters) + 148
+    image = Image.new("RGB", (_WIDTH, height), "#ffffff")
     draw = ImageDraw.Draw(image)
     _days(draw, digest.first_day, len(rows[0].days))
-    top = HEAD
+    top = _HEAD
     for name, group in clusters:
-        draw.text((LEFT, top + 10), _cut(draw, name, WIDTH - 2 * LEFT, _font(28)), _TEXT, _font(28))
-        top += TITLE
+        draw.text((_LEFT, top + 10), _cut(draw, name, _WIDTH - 2 * _LEFT, _font(28)), _TEXT, _font(28))
+        top += _TITLE
         for row in group:
-            draw.text((LEFT, top), _cut(draw, row.gateway, WIDTH - 2 * LEFT, _font(26)), _GREY, _font(26))
+            draw.text((_LEFT, top), _cut(draw, row.gateway, _WIDTH - 2 * _LEFT, _font(26)), _GREY, _font(26))
             for number, mark in enumerate(row.days):
-                _cell(draw, LEFT + number * CELL, top + 34, mark)
-            top += ROW
+                _cell(draw, _LEFT + number * _CELL, top + 34, mark)
+            top += _ROW
     _legend(draw, top + 8, len(digest.rows) - len(rows))
     written = io.BytesIO()
     image.quantize(32).save(written, "PNG", optimize=True)
     return written.getvalue()
 
 
-def alternative(digest: Digest) -> str:
+def digest_alt_text(digest: Digest) -> str:
     """What the picture shows, in words."""
     if digest.first_day is None or not digest.rows:
         return ""
@@ -66,17 +66,17 @@ def alternative(digest: Digest) -> str:
     last = digest.first_day + timedelta(days=days - 1)
     told = [f"The last {days} days, {_day(digest.first_day)} to {_day(last)}."]
     steady = 0
-    for row in shown(digest.rows):
+    for row in drawn_rows(digest.rows):
         parts = []
         for mark in "bud.":
             which = [_day(digest.first_day + timedelta(days=n)) for n, each in enumerate(row.days) if each == mark]
             if which and not (mark == "." and len(which) < days):
-                parts.append(f"{WORDS[mark]} on {plural(len(which), 'day')} ({', '.join(which[-3:])})")
+                parts.append(f"{_DAY_WORDS[mark]} on {plural(len(which), 'day')} ({', '.join(which[-3:])})")
         if parts:
             told.append(f"{row.gateway} on {row.cluster}: {'; '.join(parts)}.")
         else:
             steady += 1
-    steady += len(digest.rows) - len(shown(digest.rows))
+    steady += len(digest.rows) - len(drawn_rows(digest.rows))
     if steady:
         told.append(f"{plural(steady, 'gateway')} healthy on every day on which somebody looked.")
     return " ".join(told)
@@ -94,7 +94,7 @@ def _days(draw: ImageDraw.ImageDraw, first: date, count: int) -> None:
     for number in range(count):
         day = first + timedelta(days=number)
         weekend = day.weekday() >= 5
-        middle = LEFT + number * CELL + CELL // 2 - 2
+        middle = _LEFT + number * _CELL + _CELL // 2 - 2
         draw.text((middle, 44), str(day.day), _GREY if weekend else _TEXT, _font(22), anchor="mm")
         if number == 0 or day.day == 1:
             draw.text((middle, 18), f"{day:%b}", _GREY, _font(22), anchor="mm")
@@ -102,7 +102,7 @@ def _days(draw: ImageDraw.ImageDraw, first: date, count: int) -> None:
 
 def _cell(draw: ImageDraw.ImageDraw, left: int, top: int, mark: str) -> None:
     """A mark that differs in shape, not only in colour: a cross, a question mark, an exclamation mark, a dash, a dot."""
-    box = (left, top, left + CELL - 5, top + CELL - 3)
+    box = (left, top, left + _CELL - 5, top + _CELL - 3)
     outline = "#9a9a9a" if mark in "u." else _FILL[mark]
     draw.rounded_rectangle(box, 6, fill=_FILL[mark], outline=outline, width=2)
     middle = ((box[0] + box[2]) // 2, (box[1] + box[3]) // 2)
@@ -121,16 +121,16 @@ def _cell(draw: ImageDraw.ImageDraw, left: int, top: int, mark: str) -> None:
 
 
 def _legend(draw: ImageDraw.ImageDraw, top: int, more: int) -> None:
-    left, line = LEFT, top
+    left, line = _LEFT, top
     for mark in "hdbu.":
-        wide = CELL + 20 + int(draw.textlength(WORDS[mark], _font(24)))
-        if left + wide > WIDTH:
-            left, line = LEFT, line + 44
+        wide = _CELL + 20 + int(draw.textlength(_DAY_WORDS[mark], _font(24)))
+        if left + wide > _WIDTH:
+            left, line = _LEFT, line + 44
         _cell(draw, left, line, mark)
-        draw.text((left + CELL + 2, line + 4), WORDS[mark], _GREY, _font(24))
+        draw.text((left + _CELL + 2, line + 4), _DAY_WORDS[mark], _GREY, _font(24))
         left += wide
     if more > 0:
-        draw.text((LEFT, line + 48), f"and {plural(more, 'gateway')} more, with less trouble", _GREY, _font(24))
+        draw.text((_LEFT, line + 48), f"and {plural(more, 'gateway')} more, with less trouble", _GREY, _font(24))
 
 
 def _cut(draw: ImageDraw.ImageDraw, text: str, room: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:

@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.sandbox import payloads
-from bot.sandbox.core import Args, Core, Refusal
+from bot.sandbox.core import ApiError, Args, Core
 from bot.sandbox.delivery import Ack, Deliverer
-from bot.sandbox.forms import Given, chosen, missing, options_of, state_of
+from bot.sandbox.forms import Given, chosen, missing, options_of, view_state
 from bot.sandbox.grants import ResponseUrl
 from bot.sandbox.methods.views import checked_view, new_view, replace_view
 from bot.sandbox.render import view_json
 from bot.sandbox.responses import show_answer
-from bot.sandbox.state import Channel, JsonObject, Message, View, elements_of
+from bot.sandbox.state import Channel, JsonObject, StoredMessage, View, elements_of
 
 
 class NoSuchElement(LookupError):
     """Nobody could press that: it is not there, or this person does not see it."""
 
 
-class People:
+class UserActions:
     """What the members of the workspace do, and what comes of it."""
 
     def __init__(self, core: Core, deliverer: Deliverer) -> None:
@@ -65,7 +65,7 @@ class People:
             return ack
         try:
             return replace(ack, message=show_answer(self._core, place, Args(values)))
-        except Refusal as refusal:
+        except ApiError as refusal:
             text = f'{command} failed with the error "{refusal.error}"'
             notice = self._core.workspace.notice(place.channel, place.user, text)
             return replace(ack, ok=False, error=refusal.error, message=notice)
@@ -74,7 +74,7 @@ class People:
         core = self._core
         typed = payloads.as_typed(core.workspace, core.app, text)
         message = core.workspace.post(
-            Message(channel=channel, ts=core.workspace.new_ts(), author=user, text=typed, thread_ts=thread_ts)
+            StoredMessage(channel=channel, ts=core.workspace.new_ts(), author=user, text=typed, thread_ts=thread_ts)
         )
         member = core.app.bot_user in core.workspace.channels[channel].members
         listens = "app_mention" in core.app.events and "app_mentions:read" in core.scopes and member
@@ -96,7 +96,7 @@ class People:
 
     async def press(
         self,
-        where: Message | View,
+        where: StoredMessage | View,
         action_id: str,
         *,
         user: str,
@@ -127,14 +127,16 @@ class People:
         return await self._deliverer.send("interactive", payloads.block_actions(self._core, where, user, action, state))
 
     async def type_ahead(
-        self, where: Message | View, action_id: str, typed: str, *, user: str, block_id: str | None = None
+        self, where: StoredMessage | View, action_id: str, typed: str, *, user: str, block_id: str | None = None
     ) -> tuple[Ack, tuple[JsonObject, ...]]:
         """What the bot offers while somebody types into an external select."""
         where = self._latest(where, user)
         block, element = self._element(where, action_id, block_id)
         if element["type"] not in {"external_select", "multi_external_select"}:
             raise NoSuchElement(f"{action_id} is a {element['type']}, nothing is looked up for it")
-        payload = payloads.interaction(self._core, "block_suggestion", user) | payloads.place_of(self._core, where)
+        payload = payloads.interaction(self._core, "block_suggestion", user) | payloads.interaction_source(
+            self._core, where
+        )
         payload |= {"action_id": action_id, "block_id": block["block_id"], "value": typed}
         ack = await self._deliverer.send("interactive", payload)
         options = options_of(ack.payload) if isinstance(ack.payload, dict) else []
@@ -172,7 +174,7 @@ class People:
                     new_view(self._core, view.user, checked_view(self._core, answer.get("view"), "modal"))
                 case _:
                     return replace(ack, ok=False, error="invalid_response_action")
-        except Refusal as refusal:
+        except ApiError as refusal:
             return replace(ack, ok=False, error=refusal.error)
         return ack
 
@@ -206,7 +208,7 @@ class People:
 
     # -- what is there ------------------------------------------------------------------------------------------------
 
-    def _latest(self, where: Message | View, user: str) -> Message | View:
+    def _latest(self, where: StoredMessage | View, user: str) -> StoredMessage | View:
         """How a message or view is now, if this person sees it."""
         workspace = self._core.workspace
         if isinstance(where, View):
@@ -224,19 +226,21 @@ class People:
             raise NoSuchElement(f"{user} has no view {where.id} open")
         return view
 
-    def _element(self, where: Message | View, action_id: str, block_id: str | None) -> tuple[JsonObject, JsonObject]:
+    def _element(
+        self, where: StoredMessage | View, action_id: str, block_id: str | None
+    ) -> tuple[JsonObject, JsonObject]:
         for block, element in elements_of(where.blocks):
             if element["action_id"] == action_id and block_id in {None, block["block_id"]}:
                 return block, element
         raise NoSuchElement(f"no {action_id!r} here, only {', '.join(where.buttons) or 'nothing to press'}")
 
-    def _state(self, where: Message | View, values: Mapping[str, Given]) -> JsonObject:
+    def _state(self, where: StoredMessage | View, values: Mapping[str, Given]) -> JsonObject:
         kept = where.answers if isinstance(where, View) else None
         offered = {action: options for (place, action), options in self._offered.items() if place == _id(where)}
-        return state_of(where.blocks, values, kept, offered)
+        return view_state(where.blocks, values, kept, offered)
 
 
-def _id(where: Message | View) -> str:
+def _id(where: StoredMessage | View) -> str:
     return where.id if isinstance(where, View) else f"{where.channel}/{where.ts}"
 
 

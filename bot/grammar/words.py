@@ -4,10 +4,10 @@ and `host: x` for `--host x`, mentions, durations. Pure."""
 import re
 from datetime import timedelta
 
-from bot.grammar.asked import Mistake
+from bot.grammar.commands import Mistake
 
-MOST_CHARACTERS = 1000
-WATCH = timedelta(minutes=30)
+MAX_CHARACTERS = 1000
+DEFAULT_WATCH = timedelta(minutes=30)
 LONGEST_WATCH = timedelta(hours=12)
 
 
@@ -27,7 +27,7 @@ def words_of(text: str) -> list[str]:
     return text.split()
 
 
-def span_of(typed: str) -> timedelta | Mistake:
+def watch_duration(typed: str) -> timedelta | Mistake:
     """How long a watch is to last, or what is wrong with it."""
     found = _SPAN.fullmatch(typed.lower())
     if found is None or not found[1]:
@@ -38,7 +38,7 @@ def span_of(typed: str) -> timedelta | Mistake:
     return timedelta(minutes=minutes)
 
 
-def is_span(word: str) -> bool:
+def is_duration(word: str) -> bool:
     """Whether a word may be meant as a duration."""
     return _SPAN.fullmatch(word.lower()) is not None
 

@@ -9,7 +9,7 @@ from bot.slack.client import RateLimited, Slack, SlackRefusal
 log = logging.getLogger(__name__)
 
 
-def tell_person(
+def send_privately(
     slack: Slack, user: str, channel: str, response_url: str, message: Message, thread: str | None = None
 ) -> None:
     """Through the response URL, as a message that only they see in the channel, or directly. Raises the last way's

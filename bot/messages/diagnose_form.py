@@ -9,26 +9,26 @@ from bot.messages.blocks import Block, cut_label, plain, section
 from workers.runs.records import Target
 
 CALLBACK = "diagnose"
-OPTION = 75
+_OPTION_TEXT = 75
 """Characters that an option's text may have."""
 
-OPTIONS = 100
+_MAX_OPTIONS = 100
 
 
-def skeleton(channel: str) -> dict[str, Any]:
+def loading_form(channel: str) -> dict[str, Any]:
     """What is shown within the three seconds that a trigger lives, whatever else is slow."""
     return _view(channel, [section(plain("One moment…"))], submit=False)
 
 
-def closed(channel: str, words: str) -> dict[str, Any]:
+def form_notice(channel: str, words: str) -> dict[str, Any]:
     """The form where nothing can be asked."""
     return _view(channel, [section(plain(words))], submit=False)
 
 
-def form(channel: str, clusters: Sequence[str], chosen: str | None, last: Target | None) -> dict[str, Any]:
+def diagnose_form(channel: str, clusters: Sequence[str], chosen: str | None, last: Target | None) -> dict[str, Any]:
     """The form itself; `last` is what was last asked for in this channel, and is filled in."""
     first = [last.cluster] if last is not None and last.cluster in clusters else []
-    ordered = [*first, *(name for name in clusters if name not in first)][:OPTIONS]
+    ordered = [*first, *(name for name in clusters if name not in first)][:_MAX_OPTIONS]
     cluster = chosen if chosen in ordered else ordered[0]
     filled = last if last is not None and last.cluster == cluster else None
     select: dict[str, Any] = {
@@ -68,10 +68,10 @@ def form(channel: str, clusters: Sequence[str], chosen: str | None, last: Target
 def gateway_options(known: Sequence[str], typed: str) -> list[dict[str, Any]]:
     """What the look-up offers: known gateways that have what was typed, and what was typed as it stands."""
     wanted = typed.strip().lower()
-    found = [name for name in known if wanted in name.lower()][: OPTIONS - 1]
+    found = [name for name in known if wanted in name.lower()][: _MAX_OPTIONS - 1]
     if wanted and wanted not in (name.lower() for name in found):
         found.append(typed.strip())
-    return [_option(name) for name in found if len(name) <= OPTION]
+    return [_option(name) for name in found if len(name) <= _OPTION_TEXT]
 
 
 def channel_of(view: Mapping[str, Any]) -> str:
@@ -82,7 +82,7 @@ def channel_of(view: Mapping[str, Any]) -> str:
         return ""
 
 
-def given(view: Mapping[str, Any]) -> dict[str, str]:
+def form_values(view: Mapping[str, Any]) -> dict[str, str]:
     """What was filled in, by field."""
     found: dict[str, str] = {}
     for block, elements in ((view.get("state") or {}).get("values") or {}).items():
@@ -99,7 +99,7 @@ def block_of(view: Mapping[str, Any], field: str) -> str:
     return next((b["block_id"] for b in view.get("blocks", ()) if b["block_id"].split("/", 1)[0] == field), field)
 
 
-def wrong_run(run_id: str) -> dict[str, Any]:
+def wrong_result_form(run_id: str) -> dict[str, Any]:
     """The form of "this is wrong"."""
     element = {"type": "plain_text_input", "action_id": "comment", "multiline": True, "max_length": 3000}
     return {

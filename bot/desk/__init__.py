@@ -1,1 +1,0 @@
-"""What every listener needs: configuration, workers, Slack, who is asking, and three seconds to answer."""

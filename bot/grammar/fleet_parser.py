@@ -1,0 +1,128 @@
+"""`handoff`, `digest`, `mute` and `unmute`, as commands. Pure."""
+
+import difflib
+import re
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from bot.grammar.commands import Diagnose, Mistake
+from bot.grammar.fleet_commands import (
+    DigestAdd,
+    DigestList,
+    DigestNow,
+    DigestRemove,
+    FleetCommand,
+    HandOver,
+    MuteFault,
+    Unmute,
+)
+from bot.grammar.words import words_of
+from checks.catalogue import catalogue
+from checks.config.configuration import duration
+from checks.engine.selection import chosen_checks
+from checks.model.question import BadQuestion
+from workers.fleet.handoff import LONGEST_SHIFT, SHIFT
+
+FLEET_VERBS = ("handoff", "digest", "mute", "unmute")
+
+SHORTEST_SHIFT = timedelta(minutes=15)
+LONGEST_MUTE = timedelta(days=90)
+
+_PERSON = re.compile(r"<@([A-Z0-9]+)(?:\|[^>]*)?>")
+_SPAN = re.compile(r"(?:\d+[smhdw])+", re.IGNORECASE)
+
+ParseGateway = Callable[[list[str]], object]
+"""Reads `<cluster> <gateway>` as a diagnosis would: a Diagnose, or what is wrong."""
+
+
+def parse_fleet_command(text: str, gateway: ParseGateway) -> FleetCommand | Mistake:
+    """The command that was meant; the text begins with one of `VERBS`."""
+    verb, _, rest = text.strip().partition(" ")
+    match verb.lower():
+        case "handoff":
+            return _handoff(rest)
+        case "digest":
+            return _digest(words_of(rest))
+        case "mute":
+            return _mute(words_of(rest), gateway)
+        case _:
+            return _unmute(words_of(rest), gateway)
+
+
+def duration_within(typed: str, shortest: timedelta, longest: timedelta, what: str) -> timedelta | Mistake:
+    """A duration within bounds, or what is wrong with it."""
+    try:
+        found = duration(typed.lower())
+    except (ValueError, OverflowError):
+        return Mistake(f'"{typed}" is no time: for example `8h` or `2d`.')
+    if not shortest <= found <= longest:
+        return Mistake(f"{what} is from {_said(shortest)} to {_said(longest)}, not `{typed}`.")
+    return found
+
+
+def _said(span: timedelta) -> str:
+    return f"{span.days} days" if span.days else f"{int(span.total_seconds() // 60)} minutes"
+
+
+def _handoff(rest: str) -> HandOver | Mistake:
+    person = _PERSON.search(rest)
+    words = (_PERSON.sub(" ", rest, count=1) if person else rest).split()
+    span: timedelta | Mistake = SHIFT
+    if words and _SPAN.fullmatch(words[0]):
+        span = duration_within(words.pop(0), SHORTEST_SHIFT, LONGEST_SHIFT, "A shift")
+    if isinstance(span, Mistake):
+        return span
+    return HandOver(span, person[1] if person else "", " ".join(words))
+
+
+def _digest(words: Sequence[str]) -> FleetCommand | Mistake:
+    verb = words[0].lower() if words else "list"
+    match verb:
+        case "list":
+            return DigestList()
+        case "add":
+            return DigestAdd()
+        case "remove":
+            return DigestRemove(words[1] if len(words) > 1 else "")
+        case "now":
+            return DigestNow()
+        case _:
+            return _no_such(words[0])
+
+
+def _no_such(word: str) -> Mistake:
+    near = difflib.get_close_matches(word.lower(), ("list", "add", "remove", "now"), n=1, cutoff=0.5)
+    return Mistake(f'`digest` takes list, add, remove or now, not "{word}".', tuple(f"digest {each}" for each in near))
+
+
+def _mute(words: list[str], gateway: ParseGateway) -> FleetCommand | Mistake:
+    example = "`/egress-diag mute <cluster> <gateway> <check> 7d <reason>`"
+    if len(words) < 5:
+        return Mistake(f"A mute needs its fault, its end and its reason: {example}")
+    asked = gateway(words[:2])
+    if not isinstance(asked, Diagnose):
+        return asked if isinstance(asked, Mistake) else Mistake(example)
+    check = _check(words[2])
+    span = duration_within(words[3], timedelta(minutes=1), LONGEST_MUTE, "A mute")
+    for wrong in (check, span):
+        if isinstance(wrong, Mistake):
+            return wrong
+    assert isinstance(check, str) and isinstance(span, timedelta)  # noqa: S101, PT018 - as the loop has seen
+    return MuteFault(asked.target, check, span, " ".join(words[4:]))
+
+
+def _unmute(words: list[str], gateway: ParseGateway) -> FleetCommand | Mistake:
+    if len(words) != 3:
+        return Mistake("Which fault? `/egress-diag unmute <cluster> <gateway> <check>`")
+    asked = gateway(words[:2])
+    if not isinstance(asked, Diagnose):
+        return asked if isinstance(asked, Mistake) else Mistake("Which gateway?")
+    check = _check(words[2])
+    return check if isinstance(check, Mistake) else Unmute(asked.target, check)
+
+
+def _check(typed: str) -> str | Mistake:
+    try:
+        return chosen_checks(typed, catalogue())[0].slug
+    except BadQuestion as wrong:
+        return Mistake(f"{wrong}.")

@@ -1,0 +1,25 @@
+"""The words of a thread, where slash commands cannot be used: `@egress-diag again`, `why`, `stop`, `watch 30m`, `commands`."""
+
+from bot.grammar.commands import CheckAgain, ExplainFindings, ListCommands, Mistake, StopHere, ThreadCommand, WatchHere
+from bot.grammar.words import DEFAULT_WATCH, MAX_CHARACTERS, watch_duration, without_mention, words_of
+
+
+def parse_thread_command(text: str) -> ThreadCommand | Mistake | None:
+    """What a mention in a run's thread asks for. None where it is none of the thread's words: then it may be a command."""
+    words = [word.lower().strip(".,!?") for word in words_of(without_mention(text[:MAX_CHARACTERS]))]
+    match words:
+        case ["again"] | ["recheck"] | ["re-check"] | ["check", "again"] | ["retry"]:
+            return CheckAgain()
+        case ["why"]:
+            return ExplainFindings()
+        case ["stop"] | ["cancel"]:
+            return StopHere()
+        case ["commands"] | ["command"]:
+            return ListCommands()
+        case ["watch"]:
+            return WatchHere(DEFAULT_WATCH)
+        case ["watch", span]:
+            found = watch_duration(span)
+            return found if isinstance(found, Mistake) else WatchHere(found)
+        case _:
+            return None
