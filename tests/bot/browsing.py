@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 from bot.sandbox import SandboxServer
+from tests.programs import program
 
 T = TypeVar("T")
 
@@ -113,11 +113,12 @@ class Page:
 @contextmanager
 def browser(profile: Path, **mobile: Any) -> Iterator[Page]:
     options = ChromeOptions()
+    options.binary_location = program("chromium", "chromium-browser", "google-chrome")
     for flag in (*FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     if mobile:
         options.add_experimental_option("mobileEmulation", {"deviceMetrics": mobile})
-    driver = Chrome(options=options, service=ChromeService(shutil.which("chromedriver")))
+    driver = Chrome(options=options, service=ChromeService(program("chromedriver")))
     try:
         yield Page(driver)
     finally:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -91,8 +90,6 @@ class Stage:
 
 @pytest.fixture(params=list(DEVICES))
 def stage(request: pytest.FixtureRequest, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    if not shutil.which("chromedriver"):
-        pytest.skip("no chromedriver")
     config = load(write_config(tmp_path))
     client = connect(WorkerSettings(REDIS_URL=redis_url, EGRESS_DIAG_WATCH_INTERVAL=1), config)
     over = threading.Event()

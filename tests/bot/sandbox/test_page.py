@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,16 +18,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def desktop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    if not shutil.which("chromedriver"):
-        pytest.skip("no chromedriver")
     with browser(tmp_path_factory.mktemp("desktop")) as page:
         yield page
 
 
 @pytest.fixture(scope="module")
 def phone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    if not shutil.which("chromedriver"):
-        pytest.skip("no chromedriver")
     with browser(tmp_path_factory.mktemp("phone"), width=375, height=740, pixelRatio=2.0, touch=True) as page:
         yield page
 
