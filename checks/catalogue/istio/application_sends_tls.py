@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from checks.engine.check import Because, check
-from checks.facts.istio_networking import ROOT_NAMESPACE, DestinationRule, Gateway, ServiceEntry, VirtualService
+from checks.facts.istio_networking import DestinationRule, Gateway, ServiceEntry, VirtualService
 from checks.facts.istio_policies import AuthorizationPolicy
-from checks.facts.label_selectors import selects
 from checks.facts.logs import ProxyLog
 from checks.facts.view import Facts
+from checks.istio.request_policies import policies_on_requests
 from checks.istio.route.carried import about, configuration, judged, nothing_configured
-from checks.istio.route.corrections import Edit, Merge, pointer, show
+from checks.istio.route.corrections import Edit, pointer, show
 from checks.istio.route.destination_rules import Tls
 from checks.istio.route.gateway_hop import Exit
 from checks.istio.route.gateways import ServerClass
@@ -22,12 +22,8 @@ from checks.istio.route.visibility import settle
 from checks.model.commands import ISTIO_TLSO, TSG, change, look, quoted
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
 from checks.model.question import split_host
-from checks.model.raw_values import items, mapping, text
 
 HTTPS_PORT = 443
-
-REQUEST_FIELDS = ("methods", "notMethods", "paths", "notPaths", "hosts", "notHosts")
-"""Fields of a policy that match only if the gateway can read the request."""
 
 
 @check(
@@ -127,7 +123,7 @@ def _judge(facts: Facts, path: Passage) -> Iterator[Observation]:
     elif not passing and path.exits and (_origination(facts, path) is not None or _asked_443(facts)):
         yield from _calls(facts, path)
     if _passes_tls_through(path):
-        yield from _policies_on_requests(facts, path)
+        yield from policies_on_requests(facts, path)
 
 
 def _asked_443(facts: Facts) -> bool:
@@ -211,36 +207,3 @@ def _tls_lines(facts: Facts, host: str) -> list[tuple[str, str]]:
         for log in facts.readable(ProxyLog, facts.gateway.namespace)
         for line in log.matching(sni)
     ]
-
-
-def _policies_on_requests(facts: Facts, path: Passage) -> Iterator[Observation]:
-    """ALLOW policies for the gateway that match only on request fields, which TLS hides: they deny everything."""
-    labels = configuration(facts).labels
-    namespaces = dict.fromkeys((facts.gateway.namespace, ROOT_NAMESPACE))
-    for policy in (p for ns in namespaces for p in facts.readable(AuthorizationPolicy, ns)):
-        if policy.action != "ALLOW" or policy.target_refs or not any(selects(policy.selector, each) for each in labels):
-            continue
-        rules = [rule for rule in policy.rules if _request_fields(rule)]
-        if rules and len(rules) == len(policy.rules):
-            yield fail(
-                f"{policy.ref} matches methods, paths or hosts of requests to {path.host}, which the gateway cannot read: it "
-                "passes TLS through.",
-                subject=f"host {path.host}",
-                evidence=[
-                    Evidence(policy.ref, "spec.rules", ", ".join(_request_fields(rules[0])), "ports, namespaces or SNI")
-                ],
-                actions=[show(policy), _by_sni(policy, path.host)],
-                about=about({path.host}),
-            )
-
-
-def _request_fields(rule: object) -> list[str]:
-    fields = [k for to in items(rule, "to") for k in REQUEST_FIELDS if mapping(to, "operation").get(k)]
-    return fields + [
-        text(when, "key") for when in items(rule, "when") if text(when, "key").startswith("request.headers")
-    ]
-
-
-def _by_sni(policy: AuthorizationPolicy, host: str) -> Action:
-    merge = Merge(policy, {"spec": {"rules": [{"when": [{"key": "connection.sni", "values": [host]}]}]}})
-    return change(f"Patch {policy.ref} to allow the host by its SNI", merge.command, TSG)

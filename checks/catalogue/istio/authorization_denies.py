@@ -6,16 +6,14 @@ from checks.engine.check import check
 from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.istio_policies import AuthorizationPolicy
 from checks.facts.view import Facts
-from checks.istio.route.authorization import IDENTITY, admits, aimed, applying, is_everything, may_match, needs_identity
-from checks.istio.route.carried import HOST_READS, Configuration, about, configuration, judged
-from checks.istio.route.clients import client_namespaces
+from checks.istio.identity_policies import DENIED_ANSWER, for_other_namespaces, without_identity
+from checks.istio.route.authorization import aimed, applying, is_everything, may_match
+from checks.istio.route.carried import HOST_READS, about, configuration, judged
 from checks.istio.route.corrections import Apply, listed, show
 from checks.istio.route.visibility import settle
-from checks.model.commands import ISTIO_EGW, change, kubectl, look
+from checks.model.commands import ISTIO_EGW, change, look
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, warn
 from checks.model.raw_values import items, mapping, texts
-
-_ANSWER = "403 (rbac_access_denied)"
 
 
 @check(
@@ -56,8 +54,8 @@ def authorization_denies(facts: Facts) -> Iterator[Observation]:
             if each.action == "DENY" and any(map(is_everything, each.rules))
         ),
         *_may_deny(policies, hosts),
-        *_without_identity(found, allowing, hosts),
-        *_for_other_namespaces(facts, found, allowing, hosts),
+        *without_identity(found, allowing, hosts),
+        *for_other_namespaces(facts, found, allowing, hosts),
         *(_target_refs(facts, each) for each in aimed(facts)),
     ]
     yield from observations
@@ -86,7 +84,7 @@ def _denied(facts: Facts, allowing: tuple[AuthorizationPolicy, ...], hosts: tupl
     what = "no request" if not rules else f"no request to {', '.join(denied[:3])}"
     what += f" and {len(denied) - 3} more hosts" if rules and len(denied) > 3 else ""
     yield fail(
-        f"{names} allow{'s' if len(allowing) == 1 else ''} {what} at {facts.gateway.ref}, which answers {_ANSWER}.",
+        f"{names} allow{'s' if len(allowing) == 1 else ''} {what} at {facts.gateway.ref}, which answers {DENIED_ANSWER}.",
         subject=names,
         evidence=[Evidence(each.ref, "spec.rules", _written(each), "a rule for the host") for each in allowing],
         actions=[*(show(each) for each in allowing[:3]), _allow(facts, denied or list(hosts))],
@@ -122,7 +120,7 @@ def _allow(facts: Facts, hosts: list[str]) -> Action:
 
 def _denies_all(policy: AuthorizationPolicy, hosts: tuple[str, ...]) -> Observation:
     return fail(
-        f"{policy.ref} denies every request at the gateway, which answers {_ANSWER}.",
+        f"{policy.ref} denies every request at the gateway, which answers {DENIED_ANSWER}.",
         subject=policy.ref,
         evidence=[Evidence(policy.ref, "spec.rules", "a rule without conditions", "a rule with conditions")],
         actions=[
@@ -151,79 +149,6 @@ def _may_deny(policies: tuple[AuthorizationPolicy, ...], hosts: tuple[str, ...])
                 actions=[show(policy), look("List all AuthorizationPolicies", listed(AuthorizationPolicy))],
                 about=about(met),
             )
-
-
-def _without_identity(
-    found: Configuration, allowing: tuple[AuthorizationPolicy, ...], hosts: tuple[str, ...]
-) -> Iterator[Observation]:
-    """Hosts that only rules on the client's identity allow, at servers that do not know it."""
-    rules = [(policy, rule) for policy in allowing for rule in policy.rules]
-    for host in hosts:
-        matching = [(policy, rule) for policy, rule in rules if may_match(rule, host)]
-        plain = [s for s in found.servers_for(host) if s.server.tls_mode != "ISTIO_MUTUAL"]
-        if not matching or not plain or not all(needs_identity(rule) for _, rule in matching):
-            continue
-        policy, server = matching[0][0], plain[0]
-        yield warn(
-            f"{policy.ref} allows {host} by client identity, which {server.gateway.ref} does not have on port {server.port}: "
-            f"the gateway answers {_ANSWER}.",
-            subject=policy.ref,
-            evidence=[
-                Evidence(policy.ref, "spec.rules[*].from.source", "principals or namespaces", "none"),
-                Evidence(
-                    server.gateway.ref, f"{server.path}.tls.mode", server.server.tls_mode or "(no tls)", "ISTIO_MUTUAL"
-                ),
-            ],
-            actions=[
-                show(policy),
-                show(server.gateway),
-                change(
-                    "Set ISTIO_MUTUAL between sidecars and gateway (server and DestinationRule), or allow by host only",
-                    url=ISTIO_EGW,
-                ),
-            ],
-            about=about([host]),
-        )
-
-
-def _for_other_namespaces(
-    facts: Facts, found: Configuration, allowing: tuple[AuthorizationPolicy, ...], hosts: tuple[str, ...]
-) -> Iterator[Observation]:
-    """Hosts that the rules allow only to identities of other namespaces than the clients'."""
-    if not allowing:
-        return
-    clients = client_namespaces(facts)
-    for host in hosts:
-        matching = [(p, rule) for p in allowing for rule in p.rules if may_match(rule, host)]
-        seen = [s for s in found.servers_for(host) if s.server.tls_mode == "ISTIO_MUTUAL"]
-        if not matching or not seen or len(seen) < len(found.servers_for(host)):
-            continue
-        if any(admits(rule, each, policy.namespace) for policy, rule in matching for each in clients):
-            continue
-        policy = matching[0][0]
-        where = ", ".join(clients[:3]) + (f" and {len(clients) - 3} more" if len(clients) > 3 else "")
-        yield fail(
-            f"{policy.ref} allows no client in namespace {where} to reach {host}: the gateway answers {_ANSWER}.",
-            subject=policy.ref,
-            evidence=[Evidence(p.ref, "spec.rules[*].from.source", _sources(p), where) for p in allowing[:3]],
-            actions=[
-                show(policy),
-                change(
-                    f"Edit {policy.ref}: add the clients' namespace to the sources ({where})", _edit(policy), ISTIO_EGW
-                ),
-            ],
-            about=about([host]),
-        )
-
-
-def _sources(policy: AuthorizationPolicy) -> str:
-    sources = [mapping(each, "source") for rule in policy.rules for each in items(rule, "from")]
-    named = sorted({name for source in sources for field in IDENTITY for name in texts(source, field)})
-    return ", ".join(named[:5]) or "(any)"
-
-
-def _edit(policy: AuthorizationPolicy) -> str:
-    return kubectl("edit", "authorizationpolicies.security.istio.io", policy.name, namespace=policy.namespace)
 
 
 def _target_refs(facts: Facts, policy: AuthorizationPolicy) -> Observation:

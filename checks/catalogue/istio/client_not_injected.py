@@ -7,19 +7,17 @@ from checks.facts.admission_webhooks import MutatingWebhookConfiguration
 from checks.facts.namespaces import Namespace
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
+from checks.istio.injection import injection_actions, injection_faults
 from checks.istio.route.clients import asked_client
 from checks.istio.route.workloads import (
-    INJECT,
     PLAIN,
     REVISION,
     client_pods,
     declined_by,
     excluded,
-    injectors,
     workload_of,
-    would_inject,
 )
-from checks.model.commands import ADDON, change, disrupt, kubectl, look
+from checks.model.commands import ADDON, disrupt, kubectl, look
 from checks.model.findings import (
     Action,
     Evidence,
@@ -79,7 +77,7 @@ def client_not_injected(facts: Facts) -> Iterator[Observation]:
         return
     found = [*_without(facts, namespace, pods, bool(workload)), *_excluded_traffic(facts, pods)]
     yield from found
-    labels = list(_labels(facts, namespace, pods))
+    labels = list(injection_faults(facts, namespace, pods))
     yield from labels
     if not found and not labels:
         yield _healthy(namespace, pods)
@@ -112,7 +110,7 @@ def _without(facts: Facts, namespace: Namespace, pods: tuple[Pod, ...], asked: b
                 Evidence(group[0].ref, "spec.containers and spec.initContainers", "no istio-proxy", "istio-proxy"),
                 *_reasons(namespace, group[0], declined),
             ],
-            actions=_actions(facts, namespace, group[0]),
+            actions=injection_actions(facts, namespace, group[0]),
             about=[
                 Involved("namespace", namespace.name),
                 *(Involved("pod", f"{pod.namespace}/{pod.name}") for pod in group),
@@ -131,99 +129,6 @@ def _reasons(namespace: Namespace, pod: Pod, declined: str) -> Iterator[Evidence
     if PLAIN in namespace.labels:
         expected = "not set: the add-on ignores it, and it disables injection by revision"
         yield Evidence(namespace.ref, f"metadata.labels[{PLAIN}]", namespace.labels[PLAIN], expected)
-
-
-def _labels(facts: Facts, namespace: Namespace, pods: tuple[Pod, ...]) -> Iterator[Observation]:
-    """Findings for new pods: no injection webhook matches them, or a label has no effect."""
-    written = namespace.labels.get(REVISION, "")
-    if facts.gap(MutatingWebhookConfiguration) and written in facts.gateway.revisions and PLAIN not in namespace.labels:
-        # The label names a revision of the mesh; other checks cover whether its webhook exists.
-        return
-    webhooks = injectors(facts)
-    injected = [pod for pod in pods if pod.proxy is not None]
-    likely = injected[0].labels if injected else {}
-    if not would_inject(webhooks, namespace, likely):
-        known = sorted({each.revision for each in webhooks} | {each.tag for each in webhooks} - {""})
-        if written and written not in known:
-            summary = f"No injection webhook serves revision {written}, which {namespace.ref} names"
-        elif written:
-            summary = f"No injection webhook matches new pods of {namespace.ref}"
-        else:
-            summary = f"{namespace.ref} has no label {REVISION}: no injection webhook matches its new pods"
-        evidence = []
-        if written not in known:
-            expected = " or ".join(known) or "a revision"
-            evidence.append(Evidence(namespace.ref, f"metadata.labels[{REVISION}]", written or "(not set)", expected))
-        if PLAIN in namespace.labels:
-            evidence.append(Evidence(namespace.ref, f"metadata.labels[{PLAIN}]", namespace.labels[PLAIN], "not set"))
-        if injected:
-            yield warn(
-                f"{summary}; running pods still have their sidecar.",
-                subject=namespace.ref,
-                evidence=evidence,
-                actions=_actions(facts, namespace, injected[0])[:2],
-                about=[Involved("namespace", namespace.name)],
-            )
-        elif not pods:
-            yield fail(
-                f"{summary}.",
-                subject=namespace.ref,
-                evidence=evidence,
-                actions=_actions(facts, namespace, None),
-                about=[Involved("namespace", namespace.name)],
-            )
-    elif PLAIN in namespace.labels:
-        yield warn(
-            f"{namespace.ref} has the label {PLAIN}={namespace.labels[PLAIN]}, which the add-on ignores.",
-            subject=namespace.ref,
-            evidence=[Evidence(namespace.ref, f"metadata.labels[{PLAIN}]", namespace.labels[PLAIN], "not set")],
-            actions=[
-                look(
-                    "Show the namespace's labels", kubectl("get", "namespace", namespace.name, "--show-labels"), ADDON
-                ),
-                change(
-                    f"Remove the label {PLAIN} from the namespace",
-                    kubectl("label", "namespace", namespace.name, f"{PLAIN}-"),
-                    ADDON,
-                ),
-            ],
-            about=[Involved("namespace", namespace.name)],
-        )
-    yield from _of_removed_revisions(facts, injected)
-
-
-def _of_removed_revisions(facts: Facts, injected: Iterable[Pod]) -> Iterator[Observation]:
-    """A warning for each revision of running sidecars that the mesh no longer has."""
-    current = facts.gateway.revisions
-    removed: dict[str, list[Pod]] = {}
-    for pod in injected:
-        if pod.revision and current and pod.revision not in current and pod.revision.startswith("asm-"):
-            removed.setdefault(pod.revision, []).append(pod)
-    for revision, pods in removed.items():
-        names = ", ".join(dict.fromkeys(workload_of(pod) for pod in pods))
-        yield warn(
-            f"The mesh no longer has revision {revision}, which sidecars of {pods[0].namespace}/{names} use.",
-            subject=f"revision {revision} in namespace {pods[0].namespace}",
-            evidence=[Evidence(pods[0].ref, f"metadata.annotations[{REVISION}]", revision, " or ".join(current))],
-            actions=_restarts(pods),
-            about=[Involved("namespace", pods[0].namespace), Involved("revision", revision)],
-        )
-
-
-def _restarts(pods: Iterable[Pod]) -> list[Action]:
-    seen: dict[str, Pod] = {workload_of(pod): pod for pod in pods if pod.owner[0] == "ReplicaSet"}
-    found = [
-        look("List the pods with their nodes and images", kubectl("get", "pods", "-o", "wide", namespace=p.namespace))
-        for p in pods
-    ][:1]
-    return found + [
-        disrupt(
-            f"Restart {name}, whose new pods get a sidecar of the current revision",
-            kubectl("rollout", "restart", "deployment", name, namespace=pod.namespace),
-            ADDON,
-        )
-        for name, pod in seen.items()
-    ]
 
 
 def _excluded_traffic(facts: Facts, pods: Iterable[Pod]) -> Iterator[Observation]:
@@ -262,31 +167,3 @@ def _redirect(pod: Pod, key: str) -> Action:
     patch = f'[{{"op":"remove","path":"{path}"}}]'
     words = ("patch", "deployment", workload_of(pod), "--type", "json", "-p", patch)
     return disrupt(title, kubectl(*words, namespace=pod.namespace), ADDON, "its requests go through the sidecar")
-
-
-def _actions(facts: Facts, namespace: Namespace, pod: Pod | None) -> list[Action]:
-    name = namespace.name
-    found = [look("Show the namespace's labels", kubectl("get", "namespace", name, "--show-labels"), ADDON)]
-    deployment = workload_of(pod) if pod is not None and pod.owner[0] == "ReplicaSet" else ""
-    if pod is not None and pod.host_network:
-        return [
-            *found,
-            change("Set hostNetwork: false in the workload, or send the requests from another workload", url=ADDON),
-        ]
-    if pod is not None and (field := declined_by(pod)):
-        where = field.partition("[")[0].removeprefix("metadata.")
-        path = f"/spec/template/metadata/{where}/{INJECT.replace('/', '~1')}"
-        patch = f'[{{"op":"remove","path":"{path}"}}]'
-        command = kubectl("patch", "deployment", deployment, "--type", "json", "-p", patch, namespace=name)
-        title = f"Patch the workload's pod template: remove {INJECT}: false; restarts its pods"
-        return [*found, disrupt(title, command if deployment else "", ADDON)]
-    revision = max(facts.gateway.revisions, default="")
-    plain = (f"{PLAIN}-",) if PLAIN in namespace.labels else ()
-    if revision and (plain or namespace.labels.get(REVISION) not in facts.gateway.revisions):
-        words = ("label", "namespace", name, f"{REVISION}={revision}", "--overwrite", *plain)
-        expect = "new pods have an istio-proxy; running pods get it with a restart"
-        found.append(change("Label the namespace for injection by the add-on", kubectl(*words), ADDON, expect))
-    if deployment:
-        command = kubectl("rollout", "restart", "deployment", deployment, namespace=name)
-        found.append(disrupt(f"Restart {deployment}", command, ADDON))
-    return found

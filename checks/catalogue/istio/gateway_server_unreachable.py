@@ -8,14 +8,13 @@ from checks.facts.services import Service
 from checks.facts.view import Facts
 from checks.istio.route.carried import HOST_READS, asked_host, configuration, judged, nothing_configured, served
 from checks.istio.route.corrections import removed, replaced, show
-from checks.istio.route.gateways import SAME_HOST, TERMINATING, BoundServer
+from checks.istio.route.gateways import SAME_HOST, BoundServer
 from checks.istio.route.visibility import settle
+from checks.istio.server_flaws import SERVER_TLS_PROTOCOLS, invalid_fields, unusual_fields
 from checks.model.commands import ISTIO_EGW, TSG, change, kubectl, look
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
-from checks.model.raw_values import flag, text
+from checks.model.raw_values import text
 
-TLS_PROTOCOLS = ("HTTPS", "TLS")
-_CREDENTIAL_FIELDS = ("credentialName", "credentialNames", "serverCertificate", "privateKey", "caCertificates")
 _STATUS_PORT = 15021
 """The Service's port for health checks; it routes no traffic."""
 
@@ -112,7 +111,7 @@ def _judge(facts: Facts, server: BoundServer) -> Iterator[Observation]:
     if server.lost_to is not None:
         yield _ignored(facts, server, server.lost_to)
         return
-    for field, observed, expected, sentence in _wrong(server):
+    for field, observed, expected, sentence in invalid_fields(server):
         yield fail(
             f"{server.path} of {server.gateway.ref} {sentence}.",
             subject=server.gateway.ref,
@@ -120,7 +119,7 @@ def _judge(facts: Facts, server: BoundServer) -> Iterator[Observation]:
             actions=[show(server.gateway), _fix(server, field)],
             about=served(_hosts(facts, server)),
         )
-    for field, observed, expected, sentence in _doubtful(server):
+    for field, observed, expected, sentence in unusual_fields(server):
         yield warn(
             f"{server.path} of {server.gateway.ref} {sentence}.",
             subject=server.gateway.ref,
@@ -130,70 +129,9 @@ def _judge(facts: Facts, server: BoundServer) -> Iterator[Observation]:
         )
 
 
-_Flaw = tuple[str, str, str, str]
-"""A field of the server, its observed and its expected value, and the rest of the sentence."""
-
-
-def _wrong(server: BoundServer) -> Iterator[_Flaw]:
-    written, tls = server.server, server.server.tls
-    protocol = written.port.protocol
-    if protocol in TLS_PROTOCOLS and tls is None:
-        yield "tls", "(none)", "a mode", f"has protocol {protocol} but no tls block, which Istio rejects"
-    if protocol in ("HTTP", "HTTP2", "GRPC") and tls is not None and set(tls) - {"httpsRedirect"}:
-        yield (
-            "tls",
-            f"mode {written.tls_mode}",
-            "(none)",
-            f"has protocol {protocol} and a tls block, which Istio rejects",
-        )
-    if (
-        tls is not None
-        and written.tls_mode == "ISTIO_MUTUAL"
-        and (given := [k for k in _CREDENTIAL_FIELDS if tls.get(k)])
-    ):
-        yield (
-            "tls",
-            ", ".join(given),
-            "(none)",
-            "has mode ISTIO_MUTUAL and its own certificates, which Istio rejects",
-        )
-    names = [each.port.name for each in server.gateway.servers if each.port.name]
-    if names.count(written.port.name) > 1 and names.index(written.port.name) != _position(server):
-        yield (
-            "port.name",
-            written.port.name,
-            "a unique name",
-            f"has port name {written.port.name}, like another server",
-        )
-
-
-def _position(server: BoundServer) -> int:
-    named = [index for index, each in enumerate(server.gateway.servers) if each.port.name]
-    return named.index(server.index) if server.index in named else -1
-
-
-def _doubtful(server: BoundServer) -> Iterator[_Flaw]:
-    written, tls = server.server, server.server.tls
-    if tls is not None and written.port.protocol in TLS_PROTOCOLS and not text(tls, "mode"):
-        yield "tls.mode", "(not set: PASSTHROUGH)", "a mode", "has no TLS mode, so it passes TLS through"
-    if written.bind:
-        yield "bind", written.bind, "(not set)", f"listens only on {written.bind}"
-    if any(each.host == "*" for each in server.hosts):
-        yield "hosts", "*", "the routed hosts", "matches every host"
-    if written.port.protocol in ("HTTP2", "GRPC", "GRPC-WEB") and written.port.number == 80:
-        yield (
-            "port.protocol",
-            written.port.protocol,
-            "HTTP",
-            f"accepts only {written.port.protocol}, not plain HTTP/1.1",
-        )
-    if tls is not None and flag(tls, "httpsRedirect") and written.tls_mode not in TERMINATING:
-        yield "tls.httpsRedirect", "true", "(not set)", "redirects plain requests to https://"
-
-
 def _fix(server: BoundServer, field: str) -> Action:
     path = f"{server.path}.{field}"
-    plain = server.server.port.protocol not in TLS_PROTOCOLS
+    plain = server.server.port.protocol not in SERVER_TLS_PROTOCOLS
     if field == "hosts":
         return change("Replace the host * by the hosts that the gateway routes", "", ISTIO_EGW)
     if field == "bind" or (field == "tls" and plain):

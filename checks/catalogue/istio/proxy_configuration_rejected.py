@@ -1,8 +1,8 @@
 """EG503: proxies of the gateway rejected configuration, or istiod left part of it out."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 
 from checks.engine.check import check
 from checks.facts.istio_networking import ROOT_NAMESPACE, Gateway
@@ -11,24 +11,10 @@ from checks.facts.logs import IstiodLog
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.knowledge.istio_logs import MERGE, PRIVILEGED_PORT, LogLine, Rejection, pushed, rejection
+from checks.istio.istiod_log_lines import IstiodLogLines, read_istiod_logs
+from checks.knowledge.istio_logs import PRIVILEGED_PORT, Rejection
 from checks.model.commands import ISTIO_EGW, TSG, change, istiod_log, kubectl, look
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
-
-_ACCEPTED_AFTER = timedelta(seconds=10)
-"""A NACK follows its push within seconds: a push this much later without a NACK has been accepted."""
-
-
-@dataclass(slots=True)
-class _LogLines:
-    """Lines of the istiod logs about proxies and Gateways."""
-
-    rejections: dict[tuple[str, str], dict[str, tuple[Rejection, datetime | None, str]]] = field(default_factory=dict)
-    """By pod and type: the newest NACK without a later accepted push, its time and its log."""
-    merges: dict[tuple[str, str], dict[str, tuple[LogLine, str]]] = field(default_factory=dict)
-    """By (namespace, name) of the Gateway, with "" if the line has no namespace: each text, its table row and its log."""
-    ports: dict[tuple[str, str], dict[str, tuple[str, str]]] = field(default_factory=dict)
-    """By pod: each skipped privileged port, the text and its log."""
 
 
 @check(
@@ -57,78 +43,29 @@ def proxy_configuration_rejected(facts: Facts) -> Iterator[Observation]:
     if not pods:
         yield skip(f"No proxy of {facts.gateway.ref} has ever started (gateway-pods-not-running).")
         return
-    lines_read = facts.once("istiod log lines about proxies", _read)
+    found_lines = facts.once("istiod log lines about proxies", read_istiod_logs)
     logs = [log for log in facts.readable(IstiodLog, ROOT_NAMESPACE) if log.lines]
     count = 0
-    for group in _nacks(lines_read, pods):
+    for group in _nacks(found_lines, pods):
         count += 1
         yield _rejected(group)
     for pod in pods:
-        for port, (line, source) in lines_read.ports.get(pod.key, {}).items():
+        for port, (line, source) in found_lines.ports.get(pod.key, {}).items():
             count += 1
             yield _privileged(pod, port, line, source)
     if not facts.gap(IstiodLog, ROOT_NAMESPACE) and not logs:
         yield skip("No istiod of the gateway's revisions has a log (istiod-unhealthy).")
         return
-    if lines_read.merges:
+    if found_lines.merges:
         for gateway in facts.in_namespace(Gateway, facts.gateway.namespace):
             if any(selects(gateway.selector, pod.labels) for pod in pods):
-                found = list(_left_out(facts, gateway, lines_read))
+                found = list(_left_out(facts, gateway, found_lines))
                 count += len(found)
                 yield from found
     facts.in_namespace(IstiodLog, ROOT_NAMESPACE)
     if not count:
         where = "the log of 1 istiod pod" if len(logs) == 1 else f"the logs of {len(logs)} istiod pods"
         yield healthy(f"No rejected configuration (NACK) in {where}.")
-
-
-def _read(facts: Facts) -> _LogLines:
-    lines_read = _LogLines()
-    pushes: list[tuple[tuple[tuple[str, str], str] | None, datetime | None]] = []
-    for log in sorted(facts.readable(IstiodLog, ROOT_NAMESPACE), key=lambda each: each.key):
-        for line in log.lines:
-            # Most lines are irrelevant: search for fixed words first, then for expressions.
-            if "ACK ERROR" in line.text:
-                _note(lines_read, rejection(line.message), line.at, log.ref)
-            elif "PUSH" in line.text:
-                pushes.append((pushed(line.message), line.at))
-            elif "skipping" in line.text:
-                _skipped(lines_read, line.message.replace("\t", " "), log.ref)
-    # A proxy may reconnect to another istiod, so pushes of all logs count.
-    for push, at in pushes:
-        _accepted(lines_read, push, at)
-    return lines_read
-
-
-def _note(lines_read: _LogLines, found: Rejection | None, at: datetime | None, source: str) -> None:
-    if found is None:
-        return
-    by_type = lines_read.rejections.setdefault(found.pod, {})
-    known = by_type.get(found.type)
-    if known is None or known[1] is None or at is None or known[1] <= at:
-        by_type[found.type] = (found, at, source)
-
-
-def _accepted(lines_read: _LogLines, push: tuple[tuple[str, str], str] | None, at: datetime | None) -> None:
-    """Drops a NACK that is well before a push of the same type: a rejected push would have been logged again."""
-    if push is None or at is None:
-        return
-    pod, kind = push
-    known = lines_read.rejections.get(pod, {}).get(kind)
-    if known is not None and known[1] is not None and at - known[1] > _ACCEPTED_AFTER:
-        del lines_read.rejections[pod][kind]
-
-
-def _skipped(lines_read: _LogLines, message: str, source: str) -> None:
-    if found := PRIVILEGED_PORT.pattern.search(message):
-        name, _, namespace = found["proxy"].partition(".")
-        lines_read.ports.setdefault((namespace, name), {})[found["port"]] = (found[0], source)
-        return
-    for row in MERGE:
-        if found := row.pattern.search(message):
-            # Most releases log only the Gateway's name, some with its namespace.
-            namespace, _, name = found["gateway"].rpartition("/")
-            lines_read.merges.setdefault((namespace, name), {})[found[0]] = (row, source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +78,10 @@ class _Nacks:
     at: datetime | None
 
 
-def _nacks(lines_read: _LogLines, pods: list[Pod]) -> list[_Nacks]:
+def _nacks(found_lines: IstiodLogLines, pods: list[Pod]) -> list[_Nacks]:
     groups: dict[tuple[str, str, str], list[tuple[Pod, Rejection, datetime | None, str]]] = {}
     for pod in pods:
-        by_type: Mapping[str, tuple[Rejection, datetime | None, str]] = lines_read.rejections.get(pod.key, {})
+        by_type: Mapping[str, tuple[Rejection, datetime | None, str]] = found_lines.rejections.get(pod.key, {})
         for found, at, source in by_type.values():
             groups.setdefault((found.type, found.code, found.detail), []).append((pod, found, at, source))
     return [
@@ -201,10 +138,10 @@ def _privileged(pod: Pod, port: str, line: str, source: str) -> Observation:
     )
 
 
-def _left_out(facts: Facts, gateway: Gateway, lines_read: _LogLines) -> Iterator[Observation]:
+def _left_out(facts: Facts, gateway: Gateway, found_lines: IstiodLogLines) -> Iterator[Observation]:
     revision = max(facts.gateway.revisions, default="")
     for namespace in (gateway.namespace, ""):
-        for line, (row, source) in lines_read.merges.get((namespace, gateway.name), {}).items():
+        for line, (row, source) in found_lines.merges.get((namespace, gateway.name), {}).items():
             whose = (
                 gateway.ref
                 if namespace

@@ -7,7 +7,7 @@ from checks.facts.fact import Fact, Unreadable
 from checks.facts.view import Facts
 from checks.istio.route.obstacles import Cause, name_of
 from checks.istio.route.rules import RouteKind
-from checks.knowledge.route_answers import ANSWERS, answer
+from checks.knowledge.route_answers import ANSWERS, application_answer
 from checks.model.route import Decision, Hop, HopName, Mark, Outcome, Rival
 
 
@@ -71,7 +71,7 @@ class Walk:
         fault = name_of(cause)
         self._stop(Outcome.FAILS, cause)
         self.address = ""
-        self.answer = said or answer(fault, self.dial.scheme)
+        self.answer = said or application_answer(fault, self.dial.scheme)
         self.hops.append(Hop(name, Mark.BREAKS, says, tuple(decided), tuple(rivals), (), fault, ANSWERS[fault].finding))
 
     def leaves(

@@ -27,7 +27,7 @@ ROUNDS = 6
 BY_HAND = {
     # A person has to say which port the VirtualService is to use.
     "B24 an older Gateway of another team has plain HTTP on the port",
-    "a conflict is seen although Services may not be read",
+    "a conflict, and Services may not be read",
     # The mesh's settings decide, and namespace-not-discovered has their correction.
     "istiod does not discover the gateway's namespace",
     "istiod does not discover the namespace of the ServiceEntry",
