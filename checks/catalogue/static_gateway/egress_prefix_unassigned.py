@@ -54,7 +54,7 @@ SHOWN_EVENTS = 3
             "gateway pods get no network without a prefix, so they never start", share="sandbox"
         ),
         "deployment-not-available": "no gateway pod starts before the prefix is assigned, so none becomes available",
-        "gateway-server-profile-incomplete": "the controller writes the server profile only while it assigns a prefix",
+        "gateway-server-profile-incomplete": "the controller writes the prefix last, after the server profile",
         "gateway-dataplane-not-ready": "gateway nodes serve a configuration only after it has a prefix",
     },
 )

@@ -1,4 +1,4 @@
-"""Log lines as proxies and istiod write them, read as people read them."""
+"""Known log lines of proxies and istiod, as both formats write them."""
 
 import pytest
 
@@ -46,13 +46,13 @@ def proxy(*lines: str) -> ProxyLog:
         ("warn\tads\tADS:SDS: ACK ERROR egw-1.aks-istio-egress-12 InvalidArgument:x: y", ("aks-istio-egress", "egw-1")),
     ],
 )
-def test_a_refusal_names_the_pod_whose_connection_it_was(line: str, pod: tuple[str, str]) -> None:
+def test_a_rejection_names_the_pod_of_its_connection(line: str, pod: tuple[str, str]) -> None:
     found = rejection(line)
     assert found is not None
     assert found.pod == pod
 
 
-def test_a_refusal_keeps_envoys_own_reason() -> None:
+def test_a_rejection_has_the_reason_of_envoy() -> None:
     found = rejection("ADS:RDS: ACK ERROR egw-1.team-egress-3 Internal:route: unknown cluster 'outbound|443||x.com'")
     assert found == Rejection(
         ("team-egress", "egw-1"), "RDS", "Internal", "route: unknown cluster 'outbound|443||x.com'"
@@ -60,7 +60,7 @@ def test_a_refusal_keeps_envoys_own_reason() -> None:
     assert found.resources == "routes"
 
 
-def test_json_logs_say_the_same() -> None:
+def test_json_logs_have_the_same_content() -> None:
     written = (
         '{"level":"warn","time":"2026-11-23T09:00:01Z","scope":"delta","msg":"ADS:LDS: ACK ERROR egw-1.team-egress-3 '
         'Internal:Error adding listener \\"0.0.0.0_80\\""}'
@@ -70,12 +70,12 @@ def test_json_logs_say_the_same() -> None:
     assert found == Rejection(("team-egress", "egw-1"), "LDS", "Internal", 'Error adding listener "0.0.0.0_80"')
 
 
-@pytest.mark.parametrize("line", ["ADS:LDS: ACK ERROR", "ADS:LDS: ACK ERROR nobody Internal:x", READY, ""])
-def test_what_names_no_proxy_is_no_refusal(line: str) -> None:
+@pytest.mark.parametrize("line", ["ADS:LDS: ACK ERROR", "ADS:LDS: ACK ERROR no-connection-id Internal:x", READY, ""])
+def test_a_line_without_a_proxy_is_not_a_rejection(line: str) -> None:
     assert rejection(line) is None
 
 
-def test_pushes_of_both_makes_are_read() -> None:
+def test_full_and_incremental_pushes_are_parsed() -> None:
     assert pushed("info\tads\tLDS: PUSH for node:egw-1.team-egress resources:5 size:12.3kB") == (
         ("team-egress", "egw-1"),
         "LDS",
@@ -84,7 +84,7 @@ def test_pushes_of_both_makes_are_read() -> None:
     assert pushed("ads\tPush debounce stable[311] 2 for config ServiceEntry/a/b") is None
 
 
-def test_the_newest_word_about_readiness_counts() -> None:
+def test_the_newest_line_about_readiness_applies() -> None:
     ready, not_ready = (
         readiness(proxy(NO_CONFIGURATION, READY)),
         readiness(proxy(READY, NO_CONFIGURATION, "something else")),
@@ -97,16 +97,16 @@ def test_the_newest_word_about_readiness_counts() -> None:
 
 
 @pytest.mark.parametrize("row", NOT_READY_REASONS, ids=lambda row: row.meaning)
-def test_every_known_reason_has_an_advice(row: object) -> None:
+def test_every_known_reason_has_a_fix(row: object) -> None:
     assert row in NOT_READY_REASONS
     assert getattr(row, "fix", "")
 
 
-def test_an_unknown_reason_is_shown_as_it_is() -> None:
+def test_an_unknown_reason_is_shown_unchanged() -> None:
     assert why_not_ready("the moon (full) is up").meaning == "the moon (full) is up"
 
 
-def test_trouble_keeps_the_newest_line_of_each_kind() -> None:
+def test_failures_have_the_newest_line_of_each_kind() -> None:
     first = (
         "2026-11-23T09:00:01.0Z\terror\txdsproxy\tfailed to connect to upstream istiod-a.aks-istio-system.svc:15012: x"
     )
@@ -118,7 +118,7 @@ def test_trouble_keeps_the_newest_line_of_each_kind() -> None:
     assert [row.maps_to for row, _ in found] == ["workload-certificate-failing", "istiod-unhealthy", "istiod-unhealthy"]
 
 
-def test_a_certificate_that_was_made_after_all_is_no_trouble() -> None:
+def test_a_certificate_issued_after_a_failure_is_no_failure() -> None:
     assert certificate_failure(proxy(NOT_SIGNED, SIGNED)) is None
     assert certificate_failure(proxy(NOT_SIGNED, READY)) is None
     failing = certificate_failure(proxy(READY, SIGNED, NOT_SIGNED))
@@ -155,12 +155,12 @@ def test_lines_about_credentials_are_known(line: str) -> None:
         ),
     ],
 )
-def test_lines_about_gateways_that_do_not_fit_together_name_the_gateway(line: str, gateway: str) -> None:
+def test_lines_about_conflicting_gateways_name_the_gateway(line: str, gateway: str) -> None:
     found = [match["gateway"] for row in MERGE if (match := row.pattern.search(line))]
     assert found == [gateway]
 
 
-def test_a_port_that_the_pod_may_not_open() -> None:
+def test_a_port_that_the_pod_may_not_bind() -> None:
     line = "buildGatewayListeners: skipping privileged gateway port 80 for node egw-1.team-egress as it is an unprivileged pod"
     found = PRIVILEGED_PORT.pattern.search(line)
     assert found is not None
