@@ -36,7 +36,7 @@ PAGES = ("docs/operate.md", "docs/security.md", "docs/slack-app.md", "docs/troub
 ALL = tuple(block for page in PAGES for block in blocks(page))
 RUN = tuple(block for block in ALL if not block.needs)
 PROGRAMS = ("curl", "jq", "redis-cli")
-"""What the commands of the pages use that a machine may lack."""
+"""Programs in the commands of the pages that a machine may not have."""
 MARKED = tuple(block for block in ALL if block.needs)
 
 
