@@ -19,8 +19,6 @@ from tests.recordings import diagnosed, question
 REPLIES = {403: "forbidden", 404: "not found", 504: "no answer within 20 seconds", 0: "not the body that was expected"}
 READS = {kind.origin.resource: kind.origin for check in catalogue() for kind in check.reads}
 STORIES = {i.name: i for i in incidents() if not i.name.startswith("4") and "ambiguous" not in i.expect}
-FEW = ("001", "007", "011", "017", "019", "031", "032", "050", "141", "209", "304")
-SAMPLE = [name for name in STORIES if name[:3] in FEW]
 
 
 def diagnose(incident: Incident, cluster: Cluster) -> Report:
