@@ -1,1 +1,1 @@
-"""Runs diagnoses asynchronously and remembers them: Celery and Redis."""
+"""Asynchronous runs and what is stored of them, on Celery and Redis."""

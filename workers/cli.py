@@ -1,4 +1,4 @@
-"""`egress-diag worker` and `egress-diag beat`."""
+"""The commands `egress-diag worker` and `egress-diag beat`."""
 
 import os
 import sys
@@ -22,10 +22,10 @@ _config = click.option("--config", type=click.Path(path_type=Path), help="Config
 )
 def worker(config: Path | None, concurrency: int | None, queues: str) -> None:
     """Run a worker that carries out diagnoses and sweeps."""
-    # A bounded stop on SIGTERM: what is still going then goes back into the queue. Celery can do that to its prefork pool
-    # only; with another it stays behind half stopped, while those have short tasks and simply end them.
+    # On SIGTERM a worker stops within a bound and running tasks go back into the queue. Celery supports that for its
+    # prefork pool only; the other pools have short tasks and let them end.
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # noqa: TID251 - Celery reads it
-    # prometheus_client decides at its import whether the pool's children count together.
+    # prometheus_client decides on import whether the pool's children share their counts.
     os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="egress-diag-metrics-"))  # noqa: TID251 - as above
     _start(config, ["--queues", queues, "--hostname", "worker@%h", *_concurrency(concurrency)])
 
@@ -42,7 +42,7 @@ def _concurrency(given: int | None) -> list[str]:
 
 
 def _start(config: Path | None, arguments: list[str]) -> None:
-    """Replaces this process by Celery's worker. The configuration is read once before, so that a mistake is told here."""
+    """Replace this process by Celery's worker, after reading the configuration once to report mistakes here."""
     from checks.config.configuration import ConfigError, load
     from workers.queue.settings import worker_settings
 

@@ -24,7 +24,7 @@ from workers.telemetry.metrics import BacklogCollector
 
 
 class Client(FleetClient, DeliveryClient):
-    """The one interface of the bot to the workers."""
+    """The bot's only interface to the workers."""
 
     # runs
 
@@ -187,6 +187,6 @@ class Client(FleetClient, DeliveryClient):
 
 
 def connect(settings: WorkerSettings, config: Config, *, patience: bool = False) -> Client:
-    """A client with connections of its own; with `patience` for workers and courier, which outlast a restart of Redis."""
+    """A client with its own connections; with `patience` (workers, courier) they outlast a restart of Redis."""
     connection = patient(settings.redis_url) if patience else impatient(settings.redis_url)
     return Client(Stores(connection, make_publisher(settings), settings, config))

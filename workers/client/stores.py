@@ -20,7 +20,7 @@ from workers.runs.watches import Watches
 
 
 class Stores:
-    """For workers and ticker, which also write what the bot only reads. Every store may raise `Unavailable`."""
+    """The stores that workers and ticker write and the bot's client wraps. Each may raise `Unavailable`."""
 
     def __init__(self, connection: Redis, publisher: Celery, settings: WorkerSettings, config: Config) -> None:
         prefix, keep = settings.prefix, _seconds(config.retention.runs)
@@ -40,12 +40,13 @@ class Stores:
         self.fleet = Fleet(connection, prefix, keep, self.documents, self.history)
 
     def run_changed(self, run: Run, *, ended: bool = False) -> None:
-        """Tells the courier that a run has changed, at once where it has ended. A watch's run is not shown by itself."""
+        """Notifies the courier of a changed run, at once if it has ended. Runs of a watch are not shown on their
+        own."""
         if not run.order.watch:
             self.documents.changed(f"run/{run.id}", urgent=ended)
 
     def repeat_ended(self, run: Run) -> None:
-        """A run that repeats another one has ended: the one before shows it, too."""
+        """Shows the end of a repeated run in the thread of the run that it repeats, too."""
         before = self.runs.get(run.order.after or "")
         while before is not None and before.order.after is not None:
             before = self.runs.get(before.order.after)

@@ -1,4 +1,4 @@
-"""The part `workers` of `egress-diag doctor`: Redis as the deployment needs it, and who takes part."""
+"""The part `workers` of `egress-diag doctor`: Redis as the deployment needs it, and the running processes."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -32,15 +32,15 @@ __all__ = ["REQUIREMENTS", "workers"]
 
 LEAST_VERSION = (6, 2)
 FULL = 0.8
-"""The share of its memory from which on Redis may soon refuse to write."""
+"""The used share of its memory above which Redis may soon refuse writes."""
 OLD = 60.0
-"""Seconds that a message may wait before somebody should know."""
+"""The age in seconds above which a waiting message is reported."""
 ROLES = ("worker", "courier", "beat")
-"""The processes without which an accepted command is not answered."""
+"""The processes that are needed to answer an accepted command."""
 
 
 def workers(asked: Asked) -> Iterator[Line]:
-    """Redis, the broker, and the processes."""
+    """Checks Redis, the broker and the processes."""
     del asked
     config = WorkerSettings()
     where = urlsplit(config.redis_url)
@@ -49,7 +49,7 @@ def workers(asked: Asked) -> Iterator[Line]:
     try:
         info: dict[str, Any] = redis.info()
     except (broken.AuthenticationError, broken.NoPermissionError, broken.ResponseError) as refused:
-        unasked = "HELLO must be called" in str(refused)  # RESP3's way to say that nobody gave a password
+        unasked = "HELLO must be called" in str(refused)  # RESP3's wording for a missing password
         yield REDIS_AUTHENTICATED.wrong(f"{place}: {'it asks for a password, and none is set' if unasked else refused}")
         yield PROCESS_ALIVE.untried("Redis was not asked")
         return

@@ -1,4 +1,4 @@
-"""What the part `workers` of `egress-diag doctor` knows."""
+"""The requirements that the part `workers` of `egress-diag doctor` checks."""
 
 from checks.doctor.requirement_lines import Requirement
 

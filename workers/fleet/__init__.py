@@ -1,1 +1,1 @@
-"""Many gateways over time: fleet checks, the ledger, digests, handoffs."""
+"""Many gateways over time: fleet checks, the ledger of their states, digests and handoffs."""

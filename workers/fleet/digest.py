@@ -1,7 +1,7 @@
-"""A digest: from what is remembered of the gateways to a document. Pure.
+"""Composes a digest from the states and transitions of gateways. Pure.
 
-It leads with what could not be looked at, because nothing else in it can be trusted for that; then what is newly broken,
-fixed and still broken, what has drifted, and which limits are near.
+It begins with the clusters that were not checked, because nothing else in it holds for them. Newly broken, fixed and
+still broken gateways follow, then drift, and limits that are near.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from workers.fleet.records import Drift, Fault, GatewayState, Mute, SweptCluster, Transition, TransitionKind
 
 FIRST_SPAN = timedelta(days=1)
-"""What the first digest of a schedule looks back on."""
+"""The span of the first digest of a schedule."""
 
 ENDS_SOON = timedelta(days=2)
 PICTURE_DAYS = 14
@@ -28,12 +28,12 @@ LIMITS = frozenset(
         "revision-unsupported",
     }
 )
-"""Checks whose warnings tell of a limit that is near: 500 gateways, the prefix, a single node, the autoscaler, support."""
+"""Checks whose warnings mean that a limit is near: 500 gateways, the prefix, a single node, the autoscaler, support."""
 
 
 @dataclass(frozen=True, slots=True)
 class DigestOrder:
-    """A digest that is to be made. `gone` are clusters that it names and the configuration has no more."""
+    """A requested digest. `gone` are clusters that it names and that are no longer configured."""
 
     id: str
     channel: str
@@ -43,20 +43,21 @@ class DigestOrder:
     window: str = ""
     schedule: str = ""
     when: str = ""
-    """The schedule in words."""
+    """The schedule's times, as text."""
     zone: str = "UTC"
     show: str = "changes"
     late: bool = False
     weekly: bool = False
-    """The first of its week: it counts everything, so that silence is never mistaken for health."""
+    """The first digest of its week lists all counts, so that silence is not taken for health."""
     gone: tuple[str, ...] = ()
     user: str = ""
-    """Who asked for it now, "" where it came by itself."""
+    """The user who requested it, "" for a scheduled one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is remembered of one cluster. `swept` is how this digest's sweep of it went, None where nothing came in time."""
+    """The stored state of one cluster. `swept` is this digest's fleet check of it, None if it did not answer in
+    time."""
 
     cluster: str
     states: Mapping[str, GatewayState]
@@ -68,19 +69,20 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Unchecked:
-    """A cluster, or some of its gateways, of which nothing can be said, and why."""
+    """A cluster, or some of its gateways, that could not be checked, and why."""
 
     cluster: str
     why: str
     gateways: tuple[str, ...] = ()
-    """The gateways in question; none means the whole cluster."""
+    """The gateways in question; empty for the whole cluster."""
     last: datetime | None = None
-    """When something was last seen of it."""
+    """The time of the last successful check."""
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayLine:
-    """A gateway with its fault. `since` is since when it is (or was) broken, `lasted` for how long it was, in seconds."""
+    """A gateway with its faults. `since` is the start of the outage, `lasted` its length in seconds once it has
+    ended."""
 
     cluster: str
     gateway: str
@@ -88,14 +90,14 @@ class GatewayLine:
     since: datetime
     owner: str = ""
     day: int = 0
-    """On which day it has been broken: 1 is the first."""
+    """The day of the outage, counted from 1."""
     lasted: float = 0.0
     times: int = 1
-    """How often it broke in this span."""
+    """The number of outages in the span of the digest."""
     gone: bool = False
-    """It ended because the gateway was taken away."""
+    """The outage ended because the gateway was removed."""
     uncertain: bool = False
-    """What was last known: by now nothing certain can be said."""
+    """The last known state; the current one is not known."""
     by: str = ""
 
 
@@ -111,7 +113,7 @@ class DriftedGateway:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit that is near, once for all the gateways that it concerns."""
+    """A limit that is near, listed once for all gateways that share it."""
 
     cluster: str
     fault: Fault
@@ -120,7 +122,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many gateways of each, over all that the digest is about."""
+    """The number of gateways by state over all clusters of the digest."""
 
     clusters: int = 0
     gateways: int = 0
@@ -133,7 +135,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A gateway's last days for the picture: one of b, u, d, h or `.` a day, oldest first."""
+    """The days of one gateway for the picture: b, u, d, h or `.` for each day, oldest first."""
 
     cluster: str
     gateway: str
@@ -142,7 +144,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """The document."""
+    """A digest."""
 
     order: DigestOrder
     at: datetime
@@ -152,7 +154,7 @@ class Digest:
     fixed: tuple[GatewayLine, ...] = ()
     still: tuple[GatewayLine, ...] = ()
     moved: tuple[DriftedGateway, ...] = ()
-    """Egress ranges that have changed: partners must be told."""
+    """Changed egress IP prefixes: partners must be informed."""
     drift: tuple[DriftedGateway, ...] = ()
     limits: tuple[Limit, ...] = ()
     mutes: tuple[Mute, ...] = ()
@@ -162,7 +164,7 @@ class Digest:
 
     @property
     def quiet(self) -> bool:
-        """Whether there is nothing to tell: then one line does."""
+        """Whether there is nothing to report, so that one line suffices."""
         return not any(
             (self.unseen, self.broke, self.fixed, self.still, self.moved, self.drift, self.mutes, self.order.gone)
         )
@@ -173,7 +175,7 @@ DIGEST_JSON = TypeAdapter(Digest)
 
 
 def compose_digest(order: DigestOrder, known: Sequence[Known], mutes: Sequence[Mute], now: datetime) -> Digest:
-    """The digest of these clusters."""
+    """Compose the digest of these clusters."""
     since = order.since or order.due - FIRST_SPAN
     hush = {(m.cluster, m.gateway, m.check) for m in mutes}
     broken = [line for each in known for line in broken_lines(each, hush, now)]
@@ -188,7 +190,7 @@ def compose_digest(order: DigestOrder, known: Sequence[Known], mutes: Sequence[M
         still=tuple(sorted((line for line in broken if line.since <= since), key=lambda line: line.since)),
         moved=tuple(drifted_lines(known, TransitionKind.PREFIX, since)),
         drift=tuple(drifted_lines(known, TransitionKind.DRIFT, since)),
-        # What has been near for weeks is told once a week, or to whoever wants all of it.
+        # A limit that has been near for weeks is listed once a week, and in every full digest.
         limits=limits if order.weekly or order.show == "full" else tuple(x for x in limits if x.fault.since > since),
         mutes=tuple(m for m in mutes if m.until - now <= ENDS_SOON and _concerns(m, known)),
         rows=_rows(known),
@@ -197,7 +199,7 @@ def compose_digest(order: DigestOrder, known: Sequence[Known], mutes: Sequence[M
 
 
 def unchecked_lines(known: Known) -> Iterable[Unchecked]:
-    """What of one cluster could not be looked at."""
+    """The clusters and gateways that could not be checked, with the reason."""
     last = max((state.at for state in known.states.values()), default=None)
     if known.swept is None:
         yield Unchecked(known.cluster, "it did not answer in time", last=last)
@@ -217,12 +219,12 @@ def unchecked_lines(known: Known) -> Iterable[Unchecked]:
 
 
 def loud(cluster: str, gateway: str, faults: Sequence[Fault], hush: set[tuple[str, str, str]]) -> tuple[Fault, ...]:
-    """The faults that nobody has muted."""
+    """The faults that are not muted."""
     return tuple(fault for fault in faults if (cluster, gateway, fault.check) not in hush)
 
 
 def broken_lines(known: Known, hush: set[tuple[str, str, str]], now: datetime) -> Iterable[GatewayLine]:
-    """The gateways of one cluster that are broken, or were when something was last known."""
+    """The gateways of one cluster that are broken, or were at the last successful check."""
     for state in known.states.values():
         if state.broken and (faults := loud(known.cluster, state.gateway, state.faults, hush)):
             owner = known.owners.get(state.gateway, "")
@@ -234,7 +236,7 @@ def broken_lines(known: Known, hush: set[tuple[str, str, str]], now: datetime) -
 
 
 def _told(line: GatewayLine, known: Sequence[Known], since: datetime) -> GatewayLine:
-    """How often it broke: a gateway that flaps is told once, with the number."""
+    """The line with the number of outages: a flapping gateway is listed once."""
     events = next(each.events for each in known if each.cluster == line.cluster)
     times = sum(e.kind is TransitionKind.BROKE and e.gateway == line.gateway and e.at > since for e in events)
     return GatewayLine(
@@ -243,7 +245,7 @@ def _told(line: GatewayLine, known: Sequence[Known], since: datetime) -> Gateway
 
 
 def fixed_lines(known: Known, hush: set[tuple[str, str, str]], since: datetime) -> Iterable[GatewayLine]:
-    """The gateways that were broken after `since` and are not now."""
+    """The gateways of one cluster whose outage ended after `since`."""
     ended: dict[str, list[Transition]] = {}
     for each in known.events:
         if each.at > since and (
@@ -272,7 +274,7 @@ def fixed_lines(known: Known, hush: set[tuple[str, str, str]], since: datetime) 
 
 
 def drifted_lines(known: Sequence[Known], kind: TransitionKind, since: datetime) -> Iterable[DriftedGateway]:
-    """The gateways of which settings are otherwise than at `since`."""
+    """The gateways with settings that differ from those at `since`."""
     for cluster in known:
         by_gateway: dict[str, dict[tuple[str, str], Drift]] = {}
         at: dict[str, datetime] = {}
@@ -287,7 +289,7 @@ def drifted_lines(known: Sequence[Known], kind: TransitionKind, since: datetime)
                         each.resource, each.field, before, each.after, each.who, each.at
                     )
         for gateway, drift in sorted(by_gateway.items()):
-            # What was changed and changed back is as it was.
+            # A setting that was changed and changed back does not differ.
             if changed := tuple(each for each in drift.values() if each.before != each.after):
                 yield DriftedGateway(cluster.cluster, gateway, changed, at[gateway])
 
@@ -316,7 +318,7 @@ def _counts(known: Sequence[Known], hush: set[tuple[str, str, str]]) -> Counts:
 
 
 def _is_seen(known: Known, state: GatewayState) -> bool:
-    """Whether what is known of the gateway is from the last look, and certain."""
+    """Whether the state comes from the last fleet check and is certain."""
     looked = known.swept is not None and not known.swept.problem
     return looked and state.unseen is None and (known.swept is None or state.at >= known.swept.at)
 

@@ -1,4 +1,4 @@
-"""A shift's handoff: from what is remembered to a document. Pure."""
+"""Composes a shift's handoff from the states and transitions of gateways. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from workers.fleet.records import Mute, SweptCluster, TransitionKind
 from workers.runs.records import Watch
 
 RECURRENCE_SPAN = timedelta(days=7)
-"""What has been fixed more than once within this time may come back."""
+"""The time within which a second outage of a gateway suggests a third."""
 
 LONGEST_SHIFT = timedelta(days=7)
 _NEVER = datetime.fromtimestamp(0, UTC)
@@ -30,7 +30,7 @@ SHIFT = timedelta(hours=8)
 
 @dataclass(frozen=True, slots=True)
 class HandoffOrder:
-    """A handoff that somebody asks for: `user` gives, `to` takes ("" where nobody is named)."""
+    """A requested handoff: `user` hands over, `to` takes over ("" if no one is named)."""
 
     id: str
     channel: str
@@ -44,7 +44,7 @@ class HandoffOrder:
 
 @dataclass(frozen=True, slots=True)
 class Watching:
-    """A watch that is going."""
+    """An active watch."""
 
     id: str
     cluster: str
@@ -56,20 +56,20 @@ class Watching:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """How often was looked on this shift: sweeps of clusters, and runs that people asked for."""
+    """The checks of this shift: fleet checks of clusters, and runs that users requested."""
 
     clusters: int = 0
     gateways: int = 0
     sweeps: int = 0
     missed: int = 0
-    """Sweeps of a cluster that could not look."""
+    """Fleet checks that could not read their cluster."""
     runs: int = 0
     last: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """A gateway that was fixed on this shift; `week` says how often that happened within seven days."""
+    """A gateway that was fixed during this shift; `week` is the number of its outages within seven days."""
 
     line: GatewayLine
     week: int = 1
@@ -81,7 +81,7 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class Handoff:
-    """The document."""
+    """A handoff."""
 
     order: HandoffOrder
     looked: Looked
@@ -89,12 +89,12 @@ class Handoff:
     fixed: tuple[Fixed, ...] = ()
     watching: tuple[Watching, ...] = ()
     changed: tuple[DriftedGateway, ...] = ()
-    """Gateways whose settings or range changed and that do not fail."""
+    """Gateways that do not fail and whose settings or egress IP prefix changed."""
     moved: tuple[DriftedGateway, ...] = ()
     unseen: tuple[Unchecked, ...] = ()
     muted: tuple[Mute, ...] = ()
     links: Mapping[str, str] | None = None
-    """The run behind each open problem, by `cluster namespace/name`: the bot finds its thread."""
+    """The last run of each open outage, by `cluster namespace/name`; the bot links its thread."""
     taken_by: str = ""
     taken_at: datetime | None = None
     reminded: bool = False
@@ -116,8 +116,11 @@ def compose_handoff(
     sweeps: Sequence[SweptCluster],
     runs: Mapping[str, str],
 ) -> Handoff:
-    """The handoff of these clusters. `known` holds the events of the last week; `sweeps` and `runs` are those of the shift,
-    the runs as the last one's id by `cluster namespace/name`."""
+    """Compose the handoff of these clusters.
+
+    `known` holds the transitions of the last week. `sweeps` and `runs` are those of the shift; `runs` maps `cluster
+    namespace/name` to the id of the last run.
+    """
     since = order.at - order.span
     hush = {(m.cluster, m.gateway, m.check) for m in mutes}
     seen = [_as_last_swept(each, sweeps) for each in known]
@@ -147,7 +150,7 @@ def compose_handoff(
 
 
 def _as_last_swept(known: Known, sweeps: Sequence[SweptCluster]) -> Known:
-    """A handoff waits for no sweep: what the last one of the shift said of the cluster stands."""
+    """The cluster with the last fleet check of the shift: a handoff waits for none."""
     mine = [each for each in sweeps if each.cluster == known.cluster]
     if mine:
         return replace(known, swept=mine[-1])

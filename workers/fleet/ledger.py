@@ -1,8 +1,9 @@
-"""What is remembered of every gateway of every cluster, in Redis: its state, what happened to it, a mark for each day.
+"""The ledger in Redis of every gateway of every cluster: its state, its transitions, a mark for each day.
 
-Keys (all under the prefix): `fleet:state:CLUSTER` a hash of states by gateway, `fleet:events:CLUSTER` what happened, by time,
-`fleet:day:CLUSTER:DATE` the worst mark of the day by gateway, `fleet:sweeps:CLUSTER` how each sweep went, by time,
-`fleet:mutes` what nobody wants to hear of. It grows with gateways and with what happens to them, not with looks.
+Keys (all under the prefix): `fleet:state:CLUSTER` is a hash of states by gateway, `fleet:events:CLUSTER` are
+transitions by time, `fleet:day:CLUSTER:DATE` are the worst marks of the day by gateway, `fleet:sweeps:CLUSTER` are
+the results of fleet checks by time, `fleet:mutes` are mutes. Its size depends on the number of gateways and
+transitions, not on the number of checks.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,20 +28,20 @@ from workers.fleet.records import (
 from workers.fleet.transitions import advance, vanished
 
 _DAYS_KEPT = 16
-"""Days for which marks are kept: the picture shows fourteen."""
+"""Days for which marks are kept; the picture shows fourteen."""
 
 _SWEEPS_KEPT = timedelta(days=8)
-"""How long it is remembered how each sweep went: a week's handoff can say how often was looked."""
+"""The time for which results of fleet checks are kept; a handoff counts those of up to a week."""
 
 _CLOCK_AHEAD = timedelta(minutes=2)
-"""What is known may come from a clock that was ahead by so much; anything further ahead was a clock that has jumped."""
+"""The skew that clocks of workers may have. A state further in the future was written by a clock that has jumped."""
 
 _DAY_MARKS = {Verdict.BROKEN: "b", Verdict.INCONCLUSIVE: "u", Verdict.DEGRADED: "d", Verdict.HEALTHY: "h"}
-"""A day's mark by verdict; the worst of the day stands, in this order."""
+"""The mark of a day by verdict, worst first; the worst of the day counts."""
 
 
 class Ledger:
-    """Every method may raise `connection.Unavailable`."""
+    """States, transitions and mutes. Every method may raise `connection.Unavailable`."""
 
     def __init__(self, redis: Redis, prefix: str, keep: int) -> None:
         self.redis = redis
@@ -50,12 +51,12 @@ class Ledger:
     # writing
 
     def record(self, cluster: str, looks: Sequence[GatewayCheck], now: datetime) -> tuple[Transition, ...]:
-        """Remembers looks at gateways of one cluster; a repetition changes nothing. Gives what happened by them."""
+        """Record checks of gateways of one cluster; a repetition changes nothing. Returns the transitions."""
         return self._apply(cluster, looks, now, None, "")
 
     def record_sweep(self, swept: SweptCluster, looks: Sequence[GatewayCheck], now: datetime) -> tuple[Transition, ...]:
-        """Remembers a sweep: how it went, its looks, and which gateways are no longer there. One that could not look says
-        nothing about gateways."""
+        """Record a fleet check of a cluster: its result, its gateways, and which gateways are gone. A fleet check
+        that could not read the cluster changes no gateway."""
         whole = None if swept.problem or not swept.complete else {look.gateway for look in looks}
         events = self._apply(swept.cluster, looks, now, whole, swept.by)
         key = self._key("sweeps", swept.cluster)
@@ -109,27 +110,27 @@ class Ledger:
     # reading
 
     def states(self, cluster: str) -> dict[str, GatewayState]:
-        """What is known of each gateway of a cluster, by `namespace/name`."""
+        """The state of each gateway of a cluster, by `namespace/name`."""
         found = self.redis.hgetall(self._key("state", cluster))
         return {str(name): GATEWAY_STATE_JSON.validate_json(value) for name, value in sorted(found.items())}
 
     def state(self, cluster: str, gateway: str) -> GatewayState | None:
-        """What is known of one gateway."""
+        """The state of one gateway, or None."""
         raw = self.redis.hget(self._key("state", cluster), gateway)
         return GATEWAY_STATE_JSON.validate_json(raw) if raw is not None else None
 
     def transitions(self, cluster: str, since: datetime, until: datetime) -> tuple[Transition, ...]:
-        """What happened after `since`, up to `until`, oldest first."""
+        """The transitions after `since`, up to `until`, oldest first."""
         found = self.redis.zrangebyscore(self._key("events", cluster), f"({since.timestamp()}", until.timestamp())
         return tuple(TRANSITION_JSON.validate_json(str(raw)) for raw in found)
 
     def sweeps(self, cluster: str, since: datetime, until: datetime) -> tuple[SweptCluster, ...]:
-        """How the sweeps of a cluster went, oldest first."""
+        """The results of a cluster's fleet checks, oldest first."""
         found = self.redis.zrangebyscore(self._key("sweeps", cluster), since.timestamp(), until.timestamp())
         return tuple(SWEPT_CLUSTER_JSON.validate_json(str(raw)) for raw in found)
 
     def days(self, cluster: str, days: Sequence[date]) -> dict[str, str]:
-        """By gateway, a mark for each of these days: b, u, d, h, or `.` where nobody looked."""
+        """By gateway, a mark for each of these days: b, u, d, h, or `.` for a day without a check."""
         with self.redis.pipeline(transaction=False) as pipe:
             for day in days:
                 pipe.hgetall(self._key("day", cluster, day.isoformat()))
@@ -140,12 +141,12 @@ class Ledger:
     # mutes
 
     def mute(self, mute: Mute) -> None:
-        """Nobody wants to hear of this until it ends; a new one replaces the old one."""
+        """Mute a fault until the mute ends; a new mute replaces the old one."""
         field = f"{mute.cluster}|{mute.gateway}|{mute.check}"
         self.redis.hset(self._key("mutes"), field, MUTE_JSON.dump_json(mute).decode())
 
     def unmute(self, cluster: str, gateway: str, check: str) -> bool:
-        """Ends a mute early. False where there was none."""
+        """End a mute early. False if there was none."""
         return bool(self.redis.hdel(self._key("mutes"), f"{cluster}|{gateway}|{check}"))
 
     def mutes(self, now: datetime) -> tuple[Mute, ...]:
@@ -161,7 +162,7 @@ class Ledger:
 
 
 def _sane(state: GatewayState | None, now: datetime) -> GatewayState | None:
-    """A state from a clock that has since jumped back must not keep out every look until the time is reached again."""
+    """Correct a state from a clock that has jumped back since: else every check until then would count as older."""
     if state is None or state.at <= now + _CLOCK_AHEAD:
         return state
     return replace(state, at=now - timedelta(microseconds=1), since=min(state.since, now))

@@ -1,4 +1,4 @@
-"""What is remembered of every gateway, as values: looks, states, events, sweeps, mutes."""
+"""The records of gateways as values: checks, states, transitions, fleet checks, mutes."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,8 +11,11 @@ from checks.model.findings import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A finding that nothing explains. `identity` is the same for the same facts, whatever the wording or the time;
-    `since` is when this fault was first seen on this gateway without having gone away in between."""
+    """A root cause or warning of a gateway.
+
+    `identity` is equal for the same facts, whatever the wording or the time. `since` is when this fault was first
+    seen on the gateway without a gap.
+    """
 
     check: str
     code: str
@@ -24,13 +27,13 @@ class Fault:
 
     @property
     def place(self) -> tuple[str, str]:
-        """The same fault on the same object, though what is observed of it may have changed."""
+        """Equal for the same fault of the same object, also if its evidence has changed."""
         return (self.check, self.subject)
 
 
 @dataclass(frozen=True, slots=True)
 class GatewaySetting:
-    """One setting of a gateway: what one `kubectl get` or `az … show` would show."""
+    """One setting of a gateway, as one `kubectl get` or `az … show` prints it."""
 
     resource: str
     field: str
@@ -39,7 +42,7 @@ class GatewaySetting:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A setting that has changed; `who` and `at` where the cluster tells them."""
+    """A changed setting; `who` and `at` if the cluster records them."""
 
     resource: str
     field: str
@@ -51,7 +54,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Who last wrote an object, when, as the cluster tells it."""
+    """The last writer of an object and the time, as the cluster records them."""
 
     resource: str
     at: datetime
@@ -60,7 +63,8 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class GatewayCheck:
-    """One look at one gateway, by a run or a sweep; `by` is its id, and the same look comes twice under the same id."""
+    """The result of one check of one gateway. `by` is the id of its run or fleet check; a repetition has the same
+    id."""
 
     by: str
     cluster: str
@@ -70,18 +74,21 @@ class GatewayCheck:
     verdict: Verdict
     faults: tuple[Fault, ...] = ()
     risks: tuple[Fault, ...] = ()
-    """Warnings: what may fail one day, and limits that are near."""
+    """Warnings: faults that may happen, and limits that are near."""
     settings: tuple[GatewaySetting, ...] = ()
     prefix: str = ""
     written: tuple[Written, ...] = ()
     missing: str = ""
-    """The first thing that could not be read, "" where everything was."""
+    """The first failed read, "" if all succeeded."""
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayState:
-    """What is known of one gateway. `broken` is the last that was known for sure: not being able to look changes neither it
-    nor `since`. `unseen` is since when nothing certain could be said, None while it can."""
+    """The current state of one gateway.
+
+    `broken` is the last certain answer: an inconclusive check changes neither it nor `since`. `unseen` is the time
+    since which checks are inconclusive, None if the last one was certain.
+    """
 
     cluster: str
     gateway: str
@@ -95,7 +102,7 @@ class GatewayState:
     risks: tuple[Fault, ...] = ()
     settings: tuple[GatewaySetting, ...] = ()
     prefix: str = ""
-    """The last range that was seen, also while there is none."""
+    """The last egress IP prefix seen, also while there is none."""
     missing: str = ""
     well_at: datetime | None = None
     well_settings: tuple[GatewaySetting, ...] = ()
@@ -104,27 +111,27 @@ class GatewayState:
 
 
 class TransitionKind(StrEnum):
-    """What happened to a gateway between two looks."""
+    """The kind of a gateway's transition between two checks."""
 
     APPEARED = "appeared"
     BROKE = "broke"
     FIXED = "fixed"
     OTHER_FAULTS = "otherwise"
-    """Still broken, but by something else."""
+    """Still broken, with other faults."""
     INCONCLUSIVE = "lost"
-    """Nothing certain can be said any more."""
+    """Checks are inconclusive from here on."""
     CONCLUSIVE = "seen"
-    """Something certain can be said again."""
+    """Checks are certain again."""
     PREFIX = "prefix"
-    """Traffic leaves from another range: partners must be told."""
+    """The egress IP prefix has changed: partners must be informed."""
     DRIFT = "drift"
     VANISHED = "vanished"
-    """The mesh profile does not have it any more."""
+    """The mesh profile no longer has the gateway."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One thing that happened to one gateway. `lasted` is for how many seconds it had been broken, for FIXED."""
+    """A transition of one gateway. For FIXED, `lasted` is the length of the outage in seconds."""
 
     kind: TransitionKind
     cluster: str
@@ -138,7 +145,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class SweptCluster:
-    """How one sweep of one cluster went."""
+    """The result of one cluster's part of a fleet check."""
 
     cluster: str
     by: str
@@ -147,12 +154,12 @@ class SweptCluster:
     seconds: float = 0.0
     problem: str = ""
     complete: bool = True
-    """Whether it saw every gateway that the cluster has: only then one that it did not see is gone."""
+    """Whether every gateway of the cluster was seen: only then is a missing one gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mute:
-    """A fault of a gateway that nobody wants to hear of until `until`; `check` is its slug."""
+    """A fault of a gateway that is left out of digests and handoffs until `until`; `check` is its slug."""
 
     cluster: str
     gateway: str

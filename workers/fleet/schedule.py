@@ -1,5 +1,7 @@
-"""Digests that come by themselves: which there are, and which are due. Due times are computed, never counted down: a
-window is its key, so that two schedulers, a restart or a repeated tick give one digest.
+"""Scheduled digests: which ones exist and which are due.
+
+Due times are computed, never counted down, and the window of a digest is its key: two schedulers, a restart or a
+repeated tick make one digest.
 """
 
 import hashlib
@@ -18,17 +20,17 @@ from checks.model.recurrence import BadRecurrence, Recurrence
 log = logging.getLogger(__name__)
 
 _LATE_AFTER = timedelta(minutes=10)
-"""A digest that begins so long after its time says that it is late."""
+"""The delay after which a digest says that it is late."""
 
 _CLOCK_JUMPED = timedelta(days=1)
-"""A window that lies so far ahead was handled by a clock that has since jumped back."""
+"""A handled window further ahead than this comes from a clock that has jumped back since."""
 
 _WINDOWS_KEPT = timedelta(days=60)
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """One scheduled digest of one channel. `stopped` says why it no longer comes ("" while it does)."""
+    """A scheduled digest of one channel. `stopped` is why it is suspended ("" if it is active)."""
 
     id: str
     channel: str
@@ -38,24 +40,24 @@ class Schedule:
     show: str = "changes"
     """`changes` or `full`."""
     user: str = ""
-    """Who added it; "" for one from the configuration file."""
+    """The user who added it; "" for one of the configuration file."""
     stopped: str = ""
 
     @property
     def configured(self) -> bool:
-        """Whether it is in the configuration file: then only that can change it."""
+        """Whether it comes from the configuration file and can only be changed there."""
         return not self.user
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A digest that is to be made now."""
+    """A digest that is due."""
 
     schedule: Schedule
     window: str
     at: datetime
     since: datetime | None
-    """When the one before it was made, None for the first."""
+    """The time of the previous digest, None for the first."""
     late: bool = False
 
 
@@ -63,7 +65,7 @@ SCHEDULE_JSON = TypeAdapter(Schedule)
 
 
 def configured_schedules(config: Config) -> tuple[Schedule, ...]:
-    """The schedules of the configuration file. Their id is what they say, so that a changed one is a new one."""
+    """The schedules of the configuration file. The id depends on the content, so a changed schedule is a new one."""
     found = []
     for each in config.digests:
         when = each.recurrence
@@ -74,7 +76,7 @@ def configured_schedules(config: Config) -> tuple[Schedule, ...]:
 
 
 def clusters_of(schedule: Schedule, names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The clusters of these names that it means, and what it names that is not among them any more."""
+    """The clusters among `names` that a schedule selects, and its patterns that match none."""
     there = tuple(names)
     chosen = tuple(name for name in there if any(fnmatchcase(name, pattern) for pattern in schedule.clusters))
     gone = tuple(p for p in schedule.clusters if not any(fnmatchcase(name, p) for name in there))
@@ -82,7 +84,7 @@ def clusters_of(schedule: Schedule, names: Iterable[str]) -> tuple[tuple[str, ..
 
 
 def clashing_schedule(new: Schedule, others: Iterable[Schedule], now: datetime) -> Schedule | None:
-    """Another schedule of the same channel that is due at one of the same moments within the next eight days."""
+    """Another active schedule of the channel with a common due time within the next eight days, or None."""
     mine = {each.at for each in new.recurrence.between(now, now + timedelta(days=8))}
     for other in others:
         same = other.channel == new.channel and other.id != new.id and not other.stopped
@@ -92,50 +94,53 @@ def clashing_schedule(new: Schedule, others: Iterable[Schedule], now: datetime) 
 
 
 class Schedules:
-    """Every method may raise `connection.Unavailable`."""
+    """Configured and added schedules and their windows. Every method may raise `connection.Unavailable`."""
 
     def __init__(self, redis: Redis, prefix: str) -> None:
         self.redis = redis
         self.prefix = prefix
 
     def all(self, config: Config) -> tuple[Schedule, ...]:
-        """The schedules of the configuration and those that people added, each with why it stopped if it did."""
+        """The configured schedules and those that users added, with the reason of a suspension."""
         added = [SCHEDULE_JSON.validate_json(raw) for raw in self.redis.hvals(self._key("schedules"))]
         stopped = self.redis.hgetall(self._key("stopped"))
         found = (*configured_schedules(config), *sorted(added, key=lambda each: each.id))
         return tuple(replace(each, stopped=str(stopped.get(each.id, ""))) for each in found)
 
     def add(self, schedule: Schedule, config: Config, now: datetime) -> None:
-        """Adds one. Raises BadRecurrence where the channel has a digest at one of these moments already."""
+        """Add a schedule. Raises BadRecurrence if the channel has a digest at one of its times."""
         if (other := clashing_schedule(schedule, self.all(config), now)) is not None:
             raise BadRecurrence(f"this channel has a digest then already: {other.recurrence}")
         self._first_seen(schedule, now)
         self.redis.hset(self._key("schedules"), schedule.id, SCHEDULE_JSON.dump_json(schedule).decode())
 
     def find(self, schedule_id: str) -> Schedule | None:
-        """One that people added, or None."""
+        """A schedule that a user added, or None."""
         raw = self.redis.hget(self._key("schedules"), schedule_id)
         return SCHEDULE_JSON.validate_json(raw) if raw is not None else None
 
     def remove(self, schedule_id: str) -> bool:
-        """Removes one that was added. False where there is none of this id."""
+        """Remove an added schedule. False if there is none of this id."""
         self.redis.delete(self._key("schedule", schedule_id, "last"))
         self.redis.hdel(self._key("stopped"), schedule_id)
         return bool(self.redis.hdel(self._key("schedules"), schedule_id))
 
     def stop(self, schedule_id: str, why: str) -> None:
-        """It comes no more until somebody adds it anew: its channel is gone, say."""
+        """Suspend a schedule until it is added again, for instance because its channel is gone."""
         self.redis.hset(self._key("stopped"), schedule_id, why)
 
     def begin_due(self, schedules: Sequence[Schedule], now: datetime, begin: Callable[[Due], bool]) -> tuple[Due, ...]:
-        """The digests that were begun by this. `begin` makes the record of one, or says that it was there already: so each
-        window comes once, however many ask and wherever they die. After an outage only the latest window of a schedule
-        is made up for, and says that it is late."""
+        """Begin the digests that are due and return those that this call began.
+
+        `begin` creates the record of a digest, or returns False if it exists: each window gives one digest, however
+        many callers there are and wherever they die. After an outage, only the latest window of a schedule is begun,
+        marked as late.
+        """
         due = (self._due(each, now) for each in schedules if not each.stopped)
         return tuple(each for each in due if each is not None and self._begun(each, begin))
 
     def note_composed(self, schedule_id: str, now: datetime) -> None:
-        """A digest of the schedule has been made: the next one tells what happens from here on."""
+        """Record that a digest was composed: the next one covers the time from here on."""
         self.redis.set(self._key("schedule", schedule_id, "composed"), now.isoformat(), ex=_WINDOWS_KEPT)
 
     def _due(self, schedule: Schedule, now: datetime) -> Due | None:
@@ -153,7 +158,7 @@ class Schedules:
         return mine
 
     def _last(self, schedule: Schedule, now: datetime) -> datetime:
-        """The last window that was handled; for one seen for the first time the present: nothing is made up for then."""
+        """The last handled window; the present for a new schedule, which has missed no window."""
         raw = self.redis.get(self._key("schedule", schedule.id, "last"))
         known = datetime.fromisoformat(str(raw)) if raw is not None else None
         if known is None or known > now + _CLOCK_JUMPED:

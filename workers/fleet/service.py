@@ -1,7 +1,8 @@
-"""Digests, handoffs and the sweeps behind them: what the ticker does, and what the bot may ask. Every time is a value.
+"""Digests, handoffs and their fleet checks: the rounds of the ticker, and requests of the bot.
 
-Keys (all under the prefix): `digest:order:ID` and `digest:doc:ID`, `digests` those that wait for their sweep,
-`handoff:ID`, `handoff:ID:taken`, `handoffs` those to be reminded of by their time.
+The current time is always a parameter. Keys (all under the prefix): `digest:order:ID` and `digest:doc:ID`, `digests`
+for those that wait for their fleet check, `handoff:ID`, `handoff:ID:taken`, `handoffs` for those with a reminder, by
+its time.
 """
 
 import logging
@@ -36,13 +37,13 @@ from workers.runs.records import Run, Watch
 log = logging.getLogger(__name__)
 
 SWEEP_DEADLINE = timedelta(minutes=10)
-"""A digest waits for its sweep so long; what has not answered by then is named as not looked at."""
+"""The time after which a digest stops waiting for its fleet check and lists the missing clusters as not checked."""
 
 REMIND_AFTER = timedelta(minutes=30)
-"""After so long somebody is reminded, once, that nobody has taken a handoff."""
+"""The time after which the channel is reminded once of a handoff that no one has taken."""
 
 MAX_PARTS_SENT = 200
-"""Parts of one sweep that are under way at a time, so that the queue stays short."""
+"""The parts of one fleet check that may be queued at a time, to keep the queue short."""
 
 _BEGIN = """
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) == false then return 0 end
@@ -51,11 +52,11 @@ return 1
 """
 
 SendPart = Callable[[str], bool]
-"""Sends the task of one part (`SWEEP/CLUSTER`); False where the broker does not take it."""
+"""Sends the task of one part (`SWEEP/CLUSTER`); False if the broker does not take it."""
 
 
 class Fleet:
-    """Every method may raise `connection.Unavailable`."""
+    """Digests and handoffs over ledger, fleet checks and schedules. Every method may raise `connection.Unavailable`."""
 
     def __init__(self, redis: Redis, prefix: str, keep: int, documents: Documents, history: History) -> None:
         self.redis = redis
@@ -71,8 +72,10 @@ class Fleet:
     # the ticker
 
     def tick(self, config: Config, now: datetime, send: SendPart) -> None:
-        """One round: begins what is due, sends parts, makes the digests whose sweep is over, reminds. Idempotent, and
-        harmless when several run at once."""
+        """Run one round: begin due digests, send parts, compose digests whose fleet check is over, remind.
+
+        Idempotent, and harmless if several run at once.
+        """
         names = tuple(each.name for each in config.clusters)
         self.schedules.begin_due(self.schedules.all(config), now, lambda due: self._begun(due, names, now))
         self._regular_sweep(config, now)
@@ -117,7 +120,7 @@ class Fleet:
             return
         going = any(each.why == "regular" and not each.over(now) for each in self.sweeps.open())
         if known is not None and not going:
-            # One that overlaps the next is waited for; its slot is left out.
+            # A regular fleet check that overlaps the next slot is waited for, and that slot is skipped.
             names = [each.name for each in config.clusters]
             self.sweeps.begin(f"regular-{slot}", names, now, max(SWEEP_DEADLINE, every / 2), "regular")
         self.redis.set(self._key("sweep", "slot"), slot)
@@ -133,7 +136,7 @@ class Fleet:
     # digests
 
     def queue_digest(self, order: DigestOrder, now: datetime) -> bool:
-        """A digest is to be made once its clusters have been looked at. False where it had been ordered before."""
+        """Queue a digest, which is composed once its clusters are checked. False if it was queued before."""
         return bool(
             self._begin(
                 keys=[self._key("digest", "order", order.id), self._key("digests")],
@@ -144,7 +147,7 @@ class Fleet:
     def request_digest(
         self, channel: str, user: str, clusters: Sequence[str], schedule: Schedule | None, now: datetime
     ) -> str:
-        """Orders a digest at somebody's wish; gives its id."""
+        """Queue a digest at a user's request. Returns its id."""
         order = DigestOrder(
             id=secrets.token_hex(6),
             channel=channel,
@@ -159,7 +162,7 @@ class Fleet:
         return order.id
 
     def digest(self, digest_id: str) -> Digest | None:
-        """A digest that has been made, or None."""
+        """A composed digest, or None."""
         raw = self.redis.get(self._key("digest", "doc", digest_id))
         return DIGEST_JSON.validate_json(raw) if raw is not None else None
 
@@ -196,7 +199,7 @@ class Fleet:
             owners={
                 name: owner.user
                 for name, owner in self.history.owners(cluster).items()
-                # Whoever was on an earlier failure of the gateway is not on this one.
+                # The owner of an earlier outage of the gateway does not own this one.
                 if name in states and owner.at >= states[name].since
             },
             days=self.ledger.days(cluster, days) if days else {},
@@ -205,7 +208,7 @@ class Fleet:
     # handoffs
 
     def preview_handoff(self, order: HandoffOrder, watches: Sequence[Watch]) -> Handoff:
-        """The handoff as it would be."""
+        """The handoff that `hand_over` would make."""
         since = order.at - order.span
         week = min(since, order.at - RECURRENCE_SPAN)
         known = [self._known(each, week, order.at) for each in order.clusters]
@@ -219,7 +222,7 @@ class Fleet:
         return compose_handoff(order, known, self.ledger.mutes(order.at), watches, sweeps, runs)
 
     def hand_over(self, order: HandoffOrder, watches: Sequence[Watch]) -> bool:
-        """Makes a handoff, which the courier then shows. False where this very one was made before."""
+        """Make a handoff, which the courier posts. False if this same handoff was made before."""
         made = HANDOFF_JSON.dump_json(self.preview_handoff(order, watches)).decode()
         due = (order.at + REMIND_AFTER).timestamp()
         new = self._begin(
@@ -229,7 +232,7 @@ class Fleet:
         return bool(new)
 
     def handoff(self, handoff_id: str) -> Handoff | None:
-        """A handoff with who has taken it, or None where it is unknown or too old."""
+        """A handoff with the user who took it, or None if it is unknown or too old."""
         raw = self.redis.get(self._key("handoff", handoff_id))
         if raw is None:
             return None
@@ -242,8 +245,10 @@ class Fleet:
         return replace(found, reminded=reminded, taken_by=user, taken_at=datetime.fromisoformat(at))
 
     def take_handoff(self, handoff_id: str, user: str, now: datetime) -> Handoff | None:
-        """Somebody has it: what is open is theirs from now on. The first one counts; gives the handoff with who that is, or
-        None where it is unknown or too old."""
+        """Make a user the owner of every open outage of a handoff.
+
+        The first user counts. Returns the handoff with the user who took it, or None if it is unknown or too old.
+        """
         found = self.handoff(handoff_id)
         if found is None or found.taken_by:
             return found
@@ -265,14 +270,14 @@ class Fleet:
     # runs and mutes
 
     def record_run(self, run: Run) -> None:
-        """Remembers what a run said of a whole gateway."""
+        """Record the result of a run about a whole gateway."""
         target = run.order.target
         if run.report is None or run.ended is None or target.host or target.client:
             return
         self.ledger.record(run.report.cluster, [gateway_check(run.report, run.id, run.ended)], run.ended)
 
     def mute(self, mute: Mute) -> None:
-        """Nobody wants to hear of a fault until the mute ends."""
+        """Mute a fault until the mute ends."""
         self.ledger.mute(mute)
 
     def _key(self, *parts: str) -> str:
@@ -280,5 +285,5 @@ class Fleet:
 
 
 def present() -> datetime:
-    """The clock of processes; everything else is handed the time."""
+    """The current time: for entry points, which pass it on as a parameter."""
     return datetime.now(UTC)

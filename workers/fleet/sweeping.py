@@ -1,4 +1,4 @@
-"""Carries out one cluster's part of a sweep: looks, remembers, and notes what came of it, whatever happens."""
+"""Carrying out one cluster's part of a fleet check: checks its gateways and records one result in every case."""
 
 import logging
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _LONGEST = 400
 
 
 class Sweeper:
-    """Carries out parts with one worker process's clusters. `clock` gives the time."""
+    """Carries out parts with the cluster sources of one worker process. `clock` returns the time."""
 
     def __init__(
         self,
@@ -44,8 +44,10 @@ class Sweeper:
         self.limits = Limits()
 
     def carry_out(self, sweep_id: str, cluster: str) -> None:
-        """Takes the part up, unless it is done, too late, or somebody looks at the cluster already (then the ticker sends it
-        again, and what they found serves here, too)."""
+        """Carry out a part, unless it is done, too late, or the cluster is being checked.
+
+        In the last case the ticker sends the part again, and the result of the other check serves it.
+        """
         sweep = self.sweeps.get(sweep_id)
         if sweep is None or cluster not in sweep.waiting or sweep.over(self.clock()):
             return
@@ -63,7 +65,7 @@ class Sweeper:
 
     def _part(self, sweep: Sweep, cluster: str) -> SweptCluster:
         if recent := self.ledger.sweeps(cluster, sweep.created, self.clock()):
-            # An overlapping sweep has just looked.
+            # An overlapping fleet check has just finished.
             return recent[-1]
         if self.sweeps.note_attempt(sweep.id, cluster) > MAX_PART_ATTEMPTS:
             return self._failed(sweep, cluster, "looking at it took the worker down twice")

@@ -1,8 +1,9 @@
-"""Sweeps over many clusters: a record with a part for each cluster, carried out by whichever worker takes it.
+"""Fleet checks over many clusters: a record with one part for each cluster, for any worker to carry out.
 
-Keys (all under the prefix): `sweep:ID` the record, `sweep:ID:done` what came of each cluster, `sweeps` all that are open by
-their deadline, `sweep:sent:ID:CLUSTER` a part that was sent lately, `sweep:lease:CLUSTER` a cluster that is being looked at.
-Parts are counted here and not in the queue: a part that is lost, killed or late keeps no other from being counted.
+Keys (all under the prefix): `sweep:ID` is the record, `sweep:ID:done` the result of each cluster, `sweeps` all that
+are open by their deadline, `sweep:sent:ID:CLUSTER` a part that was sent recently, `sweep:lease:CLUSTER` a cluster
+that is being checked. Progress is counted in the record and not in the queue, so a part that is lost, killed or late
+delays no other.
 """
 
 from collections.abc import Sequence
@@ -15,10 +16,10 @@ from redis.lock import Lock
 from workers.fleet.records import SWEPT_CLUSTER_JSON, SweptCluster
 
 MAX_PART_ATTEMPTS = 2
-"""A part that has taken two workers down with it is ended, not tried again."""
+"""Attempts after which a part is ended as failed: it has taken two workers down."""
 
 RESEND_AFTER = 30
-"""Seconds after which a part that nobody has finished is sent again."""
+"""Seconds after which an unfinished part is sent again."""
 
 _KEPT = timedelta(days=2)
 
@@ -33,7 +34,7 @@ return 1
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """One sweep. `until` is when it ends with what it has; `why` says who wanted it, for the log."""
+    """A fleet check. `until` is its deadline; `why` is the reason for the log."""
 
     id: str
     clusters: tuple[str, ...]
@@ -44,17 +45,17 @@ class Sweep:
 
     @property
     def waiting(self) -> tuple[str, ...]:
-        """The clusters of which nothing has come yet."""
+        """The clusters without a result."""
         there = {each.cluster for each in self.done}
         return tuple(each for each in self.clusters if each not in there)
 
     def over(self, now: datetime) -> bool:
-        """Whether nothing more is waited for."""
+        """Whether every result is there or the deadline has passed."""
         return not self.waiting or now >= self.until
 
 
 class Sweeps:
-    """Every method may raise `connection.Unavailable`."""
+    """Fleet checks and their parts. Every method may raise `connection.Unavailable`."""
 
     def __init__(self, redis: Redis, prefix: str) -> None:
         self.redis = redis
@@ -62,7 +63,7 @@ class Sweeps:
         self._begin = redis.register_script(_BEGIN)
 
     def begin(self, sweep_id: str, clusters: Sequence[str], now: datetime, within: timedelta, why: str) -> bool:
-        """A new sweep; False where one of this id was begun before."""
+        """Begin a fleet check. False if one of this id exists."""
         until = now + within
         return bool(
             self._begin(
@@ -80,7 +81,7 @@ class Sweeps:
         )
 
     def get(self, sweep_id: str) -> Sweep | None:
-        """The sweep with what has come of it, or None where it is unknown or too old."""
+        """A fleet check with its results, or None if it is unknown or too old."""
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.hgetall(self._key("sweep", sweep_id))
             pipe.hgetall(self._key("sweep", sweep_id, "done"))
@@ -97,7 +98,7 @@ class Sweeps:
         )
 
     def open(self) -> tuple[Sweep, ...]:
-        """The sweeps that have not been closed, oldest deadline first."""
+        """The fleet checks that have not been closed, by deadline."""
         found: list[Sweep] = []
         for each in self.redis.zrange(self._key("sweeps"), 0, -1):
             sweep = self.get(str(each))
@@ -108,22 +109,22 @@ class Sweeps:
         return tuple(found)
 
     def close(self, sweep_id: str) -> None:
-        """Nothing more is waited for: its parts are no longer sent."""
+        """Close a fleet check: its parts are no longer sent."""
         self.redis.zrem(self._key("sweeps"), sweep_id)
 
     def record_part(self, sweep_id: str, part: SweptCluster) -> bool:
-        """Notes what came of one cluster. False where that was known."""
+        """Record the result of one cluster. False if there was one."""
         key = self._key("sweep", sweep_id, "done")
         new = self.redis.hsetnx(key, part.cluster, SWEPT_CLUSTER_JSON.dump_json(part).decode())
         self.redis.expire(key, _KEPT)
         return bool(new)
 
     def may_send(self, sweep: Sweep, cluster: str) -> bool:
-        """Whether this part is to be sent now; True at most once in `RESEND_AFTER` seconds."""
+        """Whether a part may be sent now; True at most once in `RESEND_AFTER` seconds."""
         return bool(self.redis.set(self._key("sweep", "sent", sweep.id, cluster), "1", nx=True, ex=RESEND_AFTER))
 
     def note_attempt(self, sweep_id: str, cluster: str) -> int:
-        """Notes that a worker takes up the part; gives how often that has happened."""
+        """Record that a worker takes the part up. Returns the number of attempts."""
         key = self._key("sweep", sweep_id, "attempts")
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.hincrby(key, cluster, 1)
@@ -132,7 +133,7 @@ class Sweeps:
         return int(count)
 
     def lease(self, cluster: str, seconds: float) -> Lock:
-        """One sweep of a cluster at a time, whichever sweeps want it: acquire without blocking."""
+        """The lease by which one fleet check at a time checks a cluster: acquire it without blocking."""
         key = self._key("sweep", "lease", cluster)
         return Lock(self.redis, key, timeout=seconds, thread_local=False, blocking=False)
 

@@ -1,4 +1,4 @@
-"""From one look at a gateway to the next: what is known now, and what has happened. Pure."""
+"""The next state of a gateway and its transitions, from its state and a new check. Pure."""
 
 import hashlib
 import re
@@ -20,7 +20,7 @@ from workers.fleet.records import (
     Written,
 )
 
-# What changes by itself from one look to the next: moments, ages, counts of restarts and repetitions.
+# Parts of evidence that change on their own between two checks: times, ages, counts of restarts and repetitions.
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?")
 _SPAN = re.compile(r"\b\d+(?:\.\d+)?\s?(?:ms|s|m|h|d|seconds?|minutes?|hours?|days?)\b")
 _COUNT = re.compile(r"\b(?:x\d+|\d+ (?:times|restarts?))\b")
@@ -28,7 +28,7 @@ _LONGEST_SUMMARY = 300
 
 
 def gateway_check(report: Report, by: str, at: datetime) -> GatewayCheck:
-    """What a report says that is worth remembering. `at` is when the look was taken."""
+    """The part of a report that the ledger keeps. `at` is the time of the check."""
     settings = report.settings
     return GatewayCheck(
         by=by,
@@ -46,7 +46,7 @@ def gateway_check(report: Report, by: str, at: datetime) -> GatewayCheck:
 
 
 def _missing(report: Report) -> str:
-    """The first thing that could not be read, or the first check that could not be made."""
+    """The first failed read or the first check that was not made."""
     unmade = next((f for f in report.of(Status.UNKNOWN) if f.severity is not Severity.RISKS), None)
     if report.gaps:
         return report.gaps[0]
@@ -54,7 +54,7 @@ def _missing(report: Report) -> str:
 
 
 def fault_identity(finding: Finding) -> str:
-    """A digest of code, subject and evidence, without what changes by itself."""
+    """A hash of code, subject and evidence, without the parts that change on their own."""
     parts = [
         finding.code,
         finding.subject,
@@ -75,8 +75,7 @@ def _fault(finding: Finding, at: datetime) -> Fault:
 
 
 def advance(state: GatewayState | None, look: GatewayCheck) -> tuple[GatewayState, tuple[Transition, ...]]:
-    """What is known after the look, and what happened. The same look again, and one that is older than what is known,
-    change nothing."""
+    """The state after a check, and the transitions. A repeated check and one older than the state change nothing."""
     if state is None:
         return _first(look)
     if look.by == state.by or look.at < state.at:
@@ -179,7 +178,8 @@ def _setting_transitions(state: GatewayState, look: GatewayCheck) -> Iterable[Tr
 def drifted(
     before: Sequence[GatewaySetting], after: Sequence[GatewaySetting], written: Sequence[Written] = ()
 ) -> tuple[Drift, ...]:
-    """WorkerSettings whose value is another one, in order. What only one side knows says nothing: it may not have been read."""
+    """Settings with another value, in order. A setting that only one side has is left out: it may not have been
+    read."""
     old = {(s.resource, s.field): s.value for s in before}
     found = []
     for each in after:
@@ -193,12 +193,12 @@ def drifted(
 
 
 def since_well(state: GatewayState) -> tuple[Drift, ...]:
-    """What is set otherwise than when the gateway was last well."""
+    """The settings that differ from those at the gateway's last healthy check."""
     return drifted(state.well_settings, state.settings, state.written)
 
 
 def vanished(state: GatewayState, by: str, at: datetime) -> Transition:
-    """The gateway is no longer in the cluster's profile."""
+    """The transition of a gateway that is no longer in the cluster's mesh profile."""
     lasted = (at - state.since).total_seconds() if state.broken else 0.0
     return Transition(TransitionKind.VANISHED, state.cluster, state.gateway, at, by, state.faults, (), lasted)
 
@@ -210,13 +210,13 @@ def _event(
 
 
 def _with_first_seen(before: Sequence[Fault], now: Sequence[Fault]) -> tuple[Fault, ...]:
-    """The faults of now, each with the time since which it has been there."""
+    """The current faults, each with the time since which it has been present."""
     known = {fault.place: fault.since for fault in before}
     return tuple(replace(fault, since=known.get(fault.place, fault.since)) for fault in now)
 
 
 def _merged(before: Sequence[GatewaySetting], now: Sequence[GatewaySetting]) -> tuple[GatewaySetting, ...]:
-    """Where not everything could be read, what was known before still stands."""
+    """The new settings over the old ones: what could not be read keeps its last known value."""
     by_key = {(s.resource, s.field): s for s in (*before, *now)}
     return tuple(by_key[key] for key in sorted(by_key))
 

@@ -1,1 +1,1 @@
-"""Celery on Redis: the application, its queues, connections, settings, and whether each process is alive."""
+"""Celery on Redis: the application, its queues, connections, settings, and the health of each process."""

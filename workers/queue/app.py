@@ -1,6 +1,7 @@
-"""Celery on Redis, set for production: nothing is lost when a worker dies, nothing hangs when Redis does.
+"""Celery on Redis for production: a worker that dies loses nothing, and a Redis that hangs blocks nothing.
 
-WorkerSettings were measured against celery 5.6 and kombu 5.7; docs/decisions/0002-celery-on-redis.md has what was seen.
+The values were measured with celery 5.6 and kombu 5.7; the measurements are in docs/decisions/0002-celery-on-
+redis.md.
 """
 
 from celery import Celery
@@ -16,11 +17,11 @@ TICKS_QUEUE = "ticks"
 SWEEP_QUEUE = "sweep"
 
 DELIVER = "bot.courier.deliver"
-"""The courier's task: workers name it, the bot has it."""
+"""The courier's task, which the bot defines and the workers call by name."""
 
 
 def make_app(config: WorkerSettings) -> Celery:
-    """The Celery application with these settings; used by every process that takes tasks."""
+    """The Celery application of every process that takes tasks."""
     app = Celery("egress-diag", broker=config.redis_url)
     app.steps["worker"].add(BoundedStop)
     app.steps["consumer"].add(Heartbeat)
@@ -32,7 +33,7 @@ def make_app(config: WorkerSettings) -> Celery:
         accept_content=["json"],
         task_ignore_result=True,
         task_store_errors_even_if_ignored=False,
-        # A task is acknowledged when it has ended, and goes back when its worker or pool child dies.
+        # A task is acknowledged when it has ended; it goes back into the queue when its worker or pool child dies.
         task_acks_late=True,
         task_acks_on_failure_or_timeout=True,
         task_reject_on_worker_lost=True,
@@ -80,8 +81,8 @@ app = make_app(worker_settings())
 
 
 def make_publisher(config: WorkerSettings) -> Celery:
-    """An application that only sends, for the bot: a Redis that is down fails at once and one that hangs within half a
-    second, so that Slack's three seconds hold."""
+    """An application that only sends, for the bot. Sending fails at once if Redis is down and within half a second
+    if it hangs, in time for Slack's limit of three seconds."""
     publisher = Celery("egress-diag-publisher", broker=config.redis_url)
     publisher.conf.update(
         task_default_queue=DIAGNOSE_QUEUE,

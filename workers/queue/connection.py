@@ -1,4 +1,4 @@
-"""Connections to Redis, bounded everywhere: nobody waits longer than they said."""
+"""Connections to Redis with bounded waiting times."""
 
 from redis import Redis
 from redis.backoff import ExponentialBackoff
@@ -8,18 +8,18 @@ from redis.exceptions import TimeoutError as TimedOut
 from redis.retry import Retry
 
 Unavailable = RedisError
-"""What every call of this package may raise when Redis is down, hangs or refuses."""
+"""The exception of every call in this package when Redis is down, hangs or refuses."""
 
 
 def impatient(url: str) -> Redis:
-    """For whoever has three seconds: fails within half a second, once."""
+    """A connection for answers within three seconds: one attempt, which fails within half a second."""
     return Redis.from_url(
         url, decode_responses=True, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(ExponentialBackoff(), 0)
     )
 
 
 def patient(url: str) -> Redis:
-    """For workers in mid-run: rides out a restart of some seconds."""
+    """A connection for workers: retries for the seconds that a restart of Redis takes."""
     return Redis.from_url(
         url,
         decode_responses=True,

@@ -1,8 +1,10 @@
-"""Whether a worker, a courier or a beat still does its work: a file that is touched while it does, and what judges it.
+"""The liveness probe of worker, courier and beat: each touches a file while it works.
 
-The consumer touches the file while it is connected to the broker; the beat's is touched by each tick that went through
-Redis and came back, so that a scheduler that has stopped is noticed too. A process that only waits for Redis is left
-alone: starting it again would not bring Redis back. `python -m workers.queue.liveness` exits 0 while it is alive, else 1.
+The consumer touches the file while it is connected to the broker. The ticker's file is touched by each tick that has
+passed through Redis, so a stopped scheduler is noticed too. A process that waits for Redis counts as alive: a restart
+would not bring Redis back.
+
+`python -m workers.queue.liveness` exits 0 while the process of this container is alive, else 1.
 """
 
 import time
@@ -22,14 +24,14 @@ TOUCH_INTERVAL = 10.0
 """Seconds between two touches."""
 
 STALE_AFTER = 120.0
-"""Seconds after which a file says that nothing is done any more; ticks come every few seconds."""
+"""The age in seconds from which the file counts as stale; ticks come every few seconds."""
 
 LISTENER = "http://127.0.0.1:3000/healthz"
-"""Where the listener tells, in a container that keeps no file."""
+"""The listener's health endpoint, for a container without a heartbeat file."""
 
 
 class Heartbeat(bootsteps.StartStopStep):
-    """Touches `EGRESS_DIAG_HEARTBEAT` while the consumer is connected; not there where that is not set."""
+    """Touches `EGRESS_DIAG_HEARTBEAT` while the consumer is connected. Not included if the variable is not set."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -64,7 +66,7 @@ class Heartbeat(bootsteps.StartStopStep):
 
 
 def restart_reason(config: WorkerSettings, now: float) -> str | None:
-    """Why this process should be started again, or None. `now` in seconds since the epoch."""
+    """The reason to restart this process, or None. `now` is in seconds since the epoch."""
     if config.heartbeat is None:
         return "EGRESS_DIAG_HEARTBEAT is not set: nothing tells whether this process works"
     age = _age(config.heartbeat, now)
@@ -97,7 +99,8 @@ def _listener_failure() -> str | None:
 
 
 def _main() -> None:
-    """Judges the process of this container: by its file where it keeps one, else by what the listener says."""
+    """Check the process of this container: by its heartbeat file if it has one, else by the listener's health
+    endpoint."""
     config = worker_settings()
     found = restart_reason(config, time.time())
     if found and (config.heartbeat is None or not config.heartbeat.exists()):

@@ -1,7 +1,7 @@
-"""Who takes part: each process announces itself in Redis, so that a missing worker or one of another version is seen.
+"""The running processes: each announces itself in Redis, so that doctor can report a missing or outdated one.
 
-One hash, a field for each process, with its role, version, queues and the time; what has not been renewed for a minute is
-gone. An announcement that fails is left out: presence is for looking, nothing depends on it.
+One hash holds a field for each process with its version, its queues and the time. A process that has not renewed its
+field for a minute counts as gone. A failed announcement is skipped: presence is for reports only.
 """
 
 import logging
@@ -28,14 +28,14 @@ ANNOUNCE_INTERVAL = 10.0
 """Seconds between two announcements."""
 
 PRESENT_FOR = timedelta(seconds=60)
-"""A process that has not announced itself for so long is not there any more."""
+"""The time after its last announcement for which a process counts as present."""
 
 _FORGOTTEN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process that takes part: `role` is worker, courier, beat or listener; `name` is unique (`worker@pod`)."""
+    """A running process; `role` is worker, courier, beat or listener, `name` is unique (`worker@pod`)."""
 
     name: Annotated[str, Field(exclude=True)]
     version: str
@@ -58,18 +58,18 @@ class Presence:
         self._key = f"{prefix}presence"
 
     def announce(self, process: Process) -> None:
-        """Notes that a process is there."""
+        """Records that a process is running."""
         self._redis.hset(self._key, process.name, _PROCESS_JSON.dump_json(process).decode())
         for each in self._all():
             if process.at - each.at > _FORGOTTEN:
                 self._redis.hdel(self._key, each.name)
 
     def leave(self, name: str) -> None:
-        """Notes that a process has ended in good order."""
+        """Removes a process that has stopped in good order."""
         self._redis.hdel(self._key, name)
 
     def present(self, now: datetime) -> tuple[Process, ...]:
-        """The processes that have announced themselves lately, by name."""
+        """The processes that have announced themselves in the last minute, by name."""
         return tuple(each for each in self._all() if now - each.at <= PRESENT_FOR)
 
     def _all(self) -> tuple[Process, ...]:
@@ -80,7 +80,7 @@ class Presence:
 
 
 class Announcer:
-    """Announces this process; what Redis does not take is left out."""
+    """Announces this process; skips an announcement that Redis does not take."""
 
     def __init__(self, name: str, queues: tuple[str, ...] = ()) -> None:
         config = worker_settings()
@@ -90,14 +90,14 @@ class Announcer:
         self._presence = Presence(self._redis, config.prefix)
 
     def announce(self) -> None:
-        """This process is there."""
+        """Announce this process."""
         try:
             self._presence.announce(Process(self.name, __version__, self.queues, datetime.now(UTC)))
         except RedisError as gone:
             log.debug("not announced: %s", type(gone).__name__)
 
     def leave(self) -> None:
-        """This process ends in good order."""
+        """Withdraw the announcement of this process."""
         try:
             self._presence.leave(self.name)
         except RedisError as gone:
@@ -106,7 +106,8 @@ class Announcer:
 
 
 class Announced(bootsteps.StartStopStep):
-    """A worker, courier or beat announces itself by its consumer's own timer: where that hangs, it seems gone."""
+    """Announces a worker, courier or beat by its consumer's timer: if the consumer hangs, the process counts as
+    gone."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -134,7 +135,7 @@ class Announced(bootsteps.StartStopStep):
 
 @contextmanager
 def announced(name: str) -> Iterator[None]:
-    """Announces a process without a consumer (the listener) from a thread, as long as the block runs."""
+    """Announce a process without a consumer (the listener) from a thread, for as long as the block runs."""
     announcer, over = Announcer(name), threading.Event()
 
     def announce() -> None:

@@ -1,4 +1,4 @@
-"""Sending tasks by name: a broker that does not take one is no error, since the janitor sends again what nobody carried out."""
+"""Sending tasks by name. A failed send is no error: the janitor sends again."""
 
 import logging
 import time
@@ -10,12 +10,13 @@ from redis.exceptions import RedisError
 log = logging.getLogger(__name__)
 
 SENT = "egress_diag_sent"
-"""The message header that tells when a task was sent, in seconds since the epoch: the age of a queue is its oldest's."""
+"""The message header with the time of sending in seconds since the epoch; the age of a queue is its oldest
+message's."""
 
 
 def send(publisher: Celery, task: str, argument: str, queue: str, expires: float | None = None) -> bool:
-    """Sends a task its one argument. False where the broker cannot be reached: whoever called has kept a record that the
-    janitor finds."""
+    """Send a task with its one argument. False if the broker cannot be reached: the janitor then finds the caller's
+    record."""
     sent = {SENT: time.time()}
     try:
         publisher.send_task(task, args=[argument], queue=queue, ignore_result=True, expires=expires, headers=sent)

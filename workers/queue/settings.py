@@ -1,4 +1,4 @@
-"""The one door to the environment in `workers`."""
+"""The only place in `workers` that reads the environment."""
 
 from functools import cache
 from pathlib import Path
@@ -16,29 +16,29 @@ class WorkerSettings(BaseSettings):
 
     redis_url: str = Field("redis://127.0.0.1:6379/0", validation_alias="REDIS_URL")
     redis_password: SecretStr = Field(SecretStr(""), validation_alias="REDIS_PASSWORD")
-    """Goes into the address where set: a password from a secret need not be fit for an address, as Azure's keys are not."""
+    """Inserted into the URL, quoted: a password from a Secret may contain characters that a URL does not allow."""
     config: Path | None = Field(None, validation_alias="EGRESS_DIAG_CONFIG")
     prefix: str = Field("egress-diag:", validation_alias="EGRESS_DIAG_KEY_PREFIX")
     run_timeout: float = Field(60, gt=0, le=900, validation_alias="EGRESS_DIAG_RUN_TIMEOUT")
-    """A run ends with what it has after this."""
+    """The time after which a run ends with what it has found."""
     lease: float = Field(15, gt=0, validation_alias="EGRESS_DIAG_LEASE")
-    """A run that nobody has renewed for this long is taken up again."""
+    """The time after which a run whose lease was not renewed is taken up by another worker."""
     tick: float = Field(5, gt=0, validation_alias="EGRESS_DIAG_TICK")
-    """How often the janitor looks."""
+    """The interval of the janitor."""
     watch_interval: float = Field(30, gt=0, validation_alias="EGRESS_DIAG_WATCH_INTERVAL")
-    """Seconds between two looks of a watch."""
+    """The interval of a watch's checks."""
     concurrency: int = Field(4, ge=1, le=64, validation_alias="EGRESS_DIAG_CONCURRENCY")
     """Diagnoses at once in one worker process group."""
 
     log: Literal["", "json", "text"] = Field("", validation_alias="EGRESS_DIAG_LOG")
-    """How log records are written; text where standard error is a terminal, else JSON."""
+    """The format of log records; default: text if standard error is a terminal, else JSON."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="EGRESS_DIAG_LOG_LEVEL")
     metrics_port: int | None = Field(None, ge=0, le=65535, validation_alias="EGRESS_DIAG_METRICS_PORT")
-    """Where worker, courier and beat answer `GET /metrics`; nowhere where it is not set."""
+    """The port of `GET /metrics` for worker, courier and beat; no metrics if not set."""
     shared_metrics: Path | None = Field(None, validation_alias="PROMETHEUS_MULTIPROC_DIR")
-    """Where the children of a pool count together; `egress-diag worker` makes one."""
+    """The folder in which the children of a pool share their counts; `egress-diag worker` makes one."""
     traces_endpoint: str = Field("", validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
-    """Where traces are sent; nowhere where it is not set."""
+    """The OTLP endpoint for traces; no traces if not set."""
     heartbeat: Path | None = Field(None, validation_alias="EGRESS_DIAG_HEARTBEAT")
     """The file that `workers.queue.liveness` touches while this process works."""
 
@@ -62,7 +62,7 @@ def _with_password(url: str, password: str) -> str:
 
 
 def _verified(url: str) -> str:
-    """Celery's transport takes any certificate where the address of an encrypted Redis does not say otherwise."""
+    """Require a valid certificate: without the parameter, Celery's transport accepts any for a `rediss://` URL."""
     parts = urlsplit(url)
     if parts.scheme != "rediss" or "ssl_cert_reqs=" in parts.query:
         return url

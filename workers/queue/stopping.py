@@ -1,8 +1,8 @@
-"""Bounds how long a stop takes: a process that was told to stop leaves in time, also while Redis does not answer.
+"""A bound on the time that a stop takes: after SIGTERM a process ends in time, also while Redis does not answer.
 
-Celery takes leave of Redis: it cancels its consumer, gives messages back and closes connections. Each of these waits for an
-answer, and a Redis that is down or hangs gives none. Leaving without it loses nothing: a message that was not acknowledged
-comes back by itself, and the janitor takes up the run.
+Celery's stop cancels the consumer, returns messages and closes connections. Each step waits for a reply, which a
+Redis that is down or hangs does not give. Ending without the reply loses nothing: an unacknowledged message is
+delivered again, and the janitor takes up the run.
 """
 
 import logging
@@ -23,16 +23,16 @@ from workers.queue.settings import worker_settings
 log = logging.getLogger(__name__)
 
 WITHOUT_REDIS = 5.0
-"""Seconds without an answer from Redis after which a process that was told to stop leaves."""
+"""Seconds without a reply from Redis after which a stopping process ends."""
 
 LONGEST = 40.0
-"""Seconds after which it leaves in any case: just under the chart's grace period of 45."""
+"""Seconds after which a stopping process ends in any case: just under the chart's grace period of 45."""
 
 _BETWEEN = 0.25
 
 
 class BoundedStop(bootsteps.StartStopStep):
-    """Watches over the stop from SIGTERM on."""
+    """Ends the process if the stop that SIGTERM began takes too long."""
 
     def start(self, parent: Any) -> None:
         del parent
@@ -47,14 +47,14 @@ class BoundedStop(bootsteps.StartStopStep):
 
 
 class _Watch:
-    """When Redis last answered, from the moment of the signal."""
+    """The time of Redis' last reply since the signal."""
 
     def __init__(self, redis_url: str) -> None:
         self._redis_url = redis_url
         self._began = self._answered = time.monotonic()
 
     def run(self) -> None:
-        # Pings from a thread of its own: looking up the name of a Redis that is not there may take longer than a stop.
+        # Pings from a separate thread: resolving the name of a Redis that is down may take longer than the stop.
         threading.Thread(target=self._ping, name="stopping-ping", daemon=True).start()
         while True:
             time.sleep(_BETWEEN)
@@ -74,7 +74,7 @@ class _Watch:
 
 
 def _leave(reason: str) -> None:
-    """Ends this process and its children at once."""
+    """End this process and its children at once."""
     log.warning("stopping without waiting any longer: %s", reason)
     for pid in filter(None, (child.pid for child in active_children())):
         with suppress(ProcessLookupError):

@@ -1,1 +1,1 @@
-"""Runs as records in Redis: accepted, appended to, ended, remembered, and shown."""
+"""Runs as records in Redis, with their documents, evidence, history and watches."""

@@ -1,5 +1,8 @@
-"""The audit: every command, press and refusal, appended to a stream in Redis that nothing here ever shortens or changes,
-and to the structured log, which also has it while Redis is gone."""
+"""The audit of every command, press and refusal.
+
+Entries go to a stream in Redis that is never shortened or changed, and to the structured log, which has them also
+while Redis is gone.
+"""
 
 import logging
 from dataclasses import asdict, dataclass
@@ -13,12 +16,12 @@ log = logging.getLogger("egress_diag.audit")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Who did what, where, to what, and what became of it."""
+    """One entry: the user, the action, its target and its outcome."""
 
     user: str
     channel: str
     what: str
-    """`command`, `press`, `mention`, `form`, and the word or button."""
+    """`command`, `press`, `mention` or `form`, with the word or button."""
     about: str
     outcome: str
     """`started`, `joined`, `refused`, `mistake`, `done`, `unavailable`…"""
@@ -27,14 +30,14 @@ class Entry:
 
 
 class Audit:
-    """Appends entries. Never raises: what cannot be stored is in the log, which says so."""
+    """Appends entries. Never raises: the log holds what could not be stored, and says so."""
 
     def __init__(self, redis: Redis, prefix: str) -> None:
         self.redis = redis
         self.key = f"{prefix}audit"
 
     def append(self, entry: Entry) -> None:
-        """Appends an entry, with Redis' own time as its id."""
+        """Append an entry, with Redis' own time as its id."""
         fields: dict[Any, Any] = {name: value for name, value in asdict(entry).items() if value}
         try:
             self.redis.xadd(self.key, fields)

@@ -1,4 +1,4 @@
-"""The clusters of this worker process: one source each, opened at its first run and kept, with its credentials."""
+"""The cluster sources of this worker process, each opened at its first run and kept with its credentials."""
 
 import threading
 
@@ -9,7 +9,7 @@ from workers.runs.measured import MeasuredSource
 
 
 class ClusterSources:
-    """Sources by cluster. A bundle is read anew for each run, since its files may have been replaced."""
+    """Sources by cluster. A bundle is opened for each run, since its files may have been replaced."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -17,7 +17,7 @@ class ClusterSources:
         self._lock = threading.Lock()
 
     def source(self, entry: ClusterConfig) -> Source:
-        """The cluster's source. Raises BundleError or SourceError where it cannot be opened."""
+        """A cluster's source. Raises BundleError or SourceError if it cannot be opened."""
         if entry.bundle is not None:
             return open_source(entry)
         with self._lock:

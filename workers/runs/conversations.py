@@ -1,4 +1,4 @@
-"""What is remembered of a conversation: the run of a thread, the last target of a channel, requests that arrived before."""
+"""The state of conversations in Slack: the run of a thread, the last target of a channel, requests already seen."""
 
 from redis import Redis
 
@@ -17,24 +17,24 @@ class Conversations:
         self.keep = keep
 
     def first_time(self, request: str) -> bool:
-        """Whether this press, mention or form is seen for the first time: Slack delivers some twice."""
+        """Whether a press, mention or form arrives for the first time: Slack delivers some twice."""
         return bool(self.redis.set(self._key("seen", request), "1", nx=True, ex=_REQUEST_KEPT))
 
     def remember_thread(self, channel: str, thread: str, run_id: str) -> None:
-        """A thread belongs to a run; the latest one counts."""
+        """Tie a thread to a run; the latest run counts."""
         self.redis.set(self._key("thread", channel, thread), run_id, ex=self.keep)
 
     def run_of_thread(self, channel: str, thread: str) -> str | None:
-        """The run that a thread is about, or None where it is none of ours (or too old)."""
+        """The run that a thread belongs to, or None if there is none or it is too old."""
         found = self.redis.get(self._key("thread", channel, thread))
         return str(found) if found is not None else None
 
     def remember_target(self, channel: str, target: Target) -> None:
-        """What was last asked for in a channel."""
+        """Record the target last diagnosed in a channel."""
         self.redis.set(self._key("chosen", channel), TARGET_JSON.dump_json(target), ex=self.keep)
 
     def last_target(self, channel: str) -> Target | None:
-        """What was last asked for in a channel, or None."""
+        """The target last diagnosed in a channel, or None."""
         raw = self.redis.get(self._key("chosen", channel))
         return TARGET_JSON.validate_json(raw) if raw is not None else None
 

@@ -1,4 +1,4 @@
-"""What a run read, as a bundle: recorded and redacted while it reads, kept for as long as evidence is kept."""
+"""The evidence of a run: a bundle of what it read, redacted while reading and kept for the configured time."""
 
 import base64
 import logging
@@ -8,7 +8,7 @@ from redis import Redis
 log = logging.getLogger(__name__)
 
 LARGEST_BUNDLE = 8 * 1024 * 1024
-"""Bytes of a packed bundle; a larger one is not kept (Redis holds it in memory): `egress-diag collect` makes it."""
+"""Bytes of a packed bundle. A larger one is not kept, since Redis holds it in memory: use `egress-diag collect`."""
 
 
 class EvidenceStore:
@@ -20,7 +20,7 @@ class EvidenceStore:
         self.keep_seconds = keep
 
     def keep(self, run_id: str, packed: bytes) -> bool:
-        """Keeps a packed bundle. False where it is too large."""
+        """Keep a packed bundle. False if it is too large."""
         if len(packed) > LARGEST_BUNDLE:
             log.warning("the evidence of run %s is too large to keep: %s bytes", run_id, len(packed))
             return False
@@ -28,7 +28,7 @@ class EvidenceStore:
         return True
 
     def bundle(self, run_id: str) -> bytes | None:
-        """The packed bundle (.tar.gz), or None where none is kept (any more)."""
+        """The packed bundle (.tar.gz), or None if it is not or no longer kept."""
         raw = self.redis.get(self._key(run_id))
         return base64.b64decode(raw) if raw is not None else None
 
@@ -37,7 +37,7 @@ class EvidenceStore:
         return bool(self.redis.exists(self._key(run_id)))
 
     def preserve(self, run_id: str, seconds: int) -> None:
-        """Keeps a run's evidence for longer."""
+        """Extend the time for which a run's evidence is kept."""
         self.redis.expire(self._key(run_id), seconds, gt=True)
 
     def _key(self, run_id: str) -> str:

@@ -1,4 +1,4 @@
-"""What runs leave behind of each gateway: its last verdict, and the inventory of each cluster."""
+"""The history of each gateway (verdicts, past runs, owners) and the inventory of each cluster."""
 
 from datetime import UTC, datetime
 
@@ -21,7 +21,7 @@ from workers.runs.records import (
 )
 
 _RUNS_KEPT = 200
-"""Runs that are remembered of each gateway."""
+"""Past runs that are kept of each gateway."""
 
 _RECORD_VERDICT = """
 if redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[4]) == false then return 0 end
@@ -34,7 +34,7 @@ return 1
 
 
 class History:
-    """Verdicts and inventories. Every method may raise `connection.Unavailable`."""
+    """Verdicts, owners and inventories. Every method may raise `connection.Unavailable`."""
 
     def __init__(self, redis: Redis, prefix: str, keep: int = 30 * 86400) -> None:
         self.redis = redis
@@ -43,7 +43,7 @@ class History:
         self._record = redis.register_script(_RECORD_VERDICT)
 
     def record_verdict(self, run: Run) -> None:
-        """Keeps the verdict of a run that asked about the whole gateway; the same run again changes nothing."""
+        """Record the verdict of a run about a whole gateway; recording the same run again changes nothing."""
         report = run.report
         if report is None or run.order.target.host or run.order.target.client:
             return
@@ -77,16 +77,16 @@ class History:
         return found
 
     def own_run(self, run: Run, user: str) -> None:
-        """Who is on a gateway's problem, since when, and by which run: for the handoff and the App Home."""
+        """Make a user the owner of the incident of a run's gateway, for handoff and App Home."""
         name = f"{run.report.namespace}/{run.report.gateway}" if run.report else run.order.target.gateway
         self._set_owner(run.order.target.cluster, name, Ownership(user, datetime.now(UTC), run.id))
 
     def own_gateway(self, cluster: str, gateway: str, user: str, at: datetime) -> None:
-        """Somebody takes a gateway's problem over from a shift."""
+        """Make a user the owner of a gateway's incident, by taking a handoff."""
         self._set_owner(cluster, gateway, Ownership(user, at))
 
     def owners(self, cluster: str) -> dict[str, Ownership]:
-        """Who is on it and since when, by `namespace/name`; of problems that are gone, too."""
+        """The owner of each gateway's incident, by `namespace/name`; also of incidents that have ended."""
         found = self.redis.hgetall(self._key("owners", cluster))
         return {str(name): OWNERSHIP_JSON.validate_json(raw) for name, raw in found.items()}
 
@@ -94,25 +94,25 @@ class History:
         self.redis.hset(self._key("owners", cluster), gateway, OWNERSHIP_JSON.dump_json(ownership).decode())
 
     def may_refresh(self, cluster: str, seconds: int = 60) -> bool:
-        """Whether a cluster may be asked again for its gateways: once in so many seconds."""
+        """Whether a cluster's gateways may be read again: once in so many seconds."""
         return bool(self.redis.set(self._key("asked", cluster), "1", nx=True, ex=seconds))
 
     def keep_inventory(self, cluster: str, gateways: tuple[tuple[str, bool], ...]) -> None:
-        """Keeps which gateways a cluster's profile has (`namespace/name`, enabled): for suggestions and forms."""
+        """Keep the gateways of a cluster's mesh profile (`namespace/name`, enabled), for suggestions and forms."""
         value = INVENTORY_JSON.dump_json(Inventory(gateways, datetime.now(UTC)))
         self.redis.set(self._key("inventory", cluster), value, ex=self.keep)
 
     def inventory(self, cluster: str) -> Inventory:
-        """The gateways last seen in a cluster's profile, and when that was."""
+        """The gateways last seen in a cluster's mesh profile, and when."""
         raw = self.redis.get(self._key("inventory", cluster))
         return INVENTORY_JSON.validate_json(raw) if raw is not None else Inventory()
 
     def save_listing(self, listing: Listing) -> None:
-        """Keeps the state of one `list` answer for an hour."""
+        """Keep the state of one `list` answer for an hour."""
         self.redis.set(self._key("listing", listing.id), LISTING_JSON.dump_json(listing), ex=3600)
 
     def listing(self, listing_id: str) -> Listing | None:
-        """One `list` answer, or None where it is too old."""
+        """One `list` answer, or None if it is too old."""
         raw = self.redis.get(self._key("listing", listing_id))
         return read_record(LISTING_JSON, raw, id=listing_id) if raw is not None else None
 

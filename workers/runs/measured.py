@@ -1,4 +1,4 @@
-"""A source that counts what is asked of it and what comes back."""
+"""A cluster source that counts and times the calls to another."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ _OUTCOMES = {
 
 
 class MeasuredSource:
-    """Every call of the source within, counted by outcome and timed."""
+    """Counts every call by its outcome and observes its time."""
 
     def __init__(self, within: Source) -> None:
         self.within = within
@@ -57,7 +57,7 @@ def _measured(source: str, resource: str, ask: Callable[[], Answer]) -> Answer:
 
 
 def _outcome(answer: Answer) -> str | None:
-    """A word for Prometheus; None where nothing was asked."""
+    """The outcome as a metric label; None if nothing was read."""
     match answer:
         case Objects():
             return "ok"

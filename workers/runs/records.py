@@ -1,4 +1,4 @@
-"""What is kept of a run, as values: the order, the run itself, what each gateway's last verdict was."""
+"""The records of runs, watches and listings as values, and their JSON form in Redis."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,18 +13,20 @@ from checks.model.findings import Finding, Report, Verdict
 _T = TypeVar("_T")
 
 FromKey = Annotated[str, Field(exclude=True)]
-"""Part of a record's key in Redis, and so not of the record itself."""
+"""A field that is part of a record's key in Redis, and not of its JSON."""
 
 
 class RunState(StrEnum):
-    """Where a run is. `done`, `cancelled`, `refused` and `failed` are ends; every accepted order reaches one."""
+    """The state of a run. `done`, `cancelled`, `refused` and `failed` are final; every accepted request reaches one
+    of them."""
 
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"
     CANCELLED = "cancelled"
     REFUSED = "refused"
-    """The question cannot be answered as it was put (a name that fits several gateways, a cluster that is gone)."""
+    """The question cannot be answered as asked: a name that matches several gateways, a cluster that is not
+    configured."""
     FAILED = "failed"
 
     @property
@@ -34,7 +36,7 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is to be diagnosed: names as the configuration and the cluster have them."""
+    """What to diagnose, with the names of the configuration and the cluster."""
 
     cluster: str
     gateway: str
@@ -44,7 +46,7 @@ class Target:
 
     @property
     def key(self) -> str:
-        """Equal for two orders that one run can serve."""
+        """Equal for two requests that one run can serve."""
         return "|".join((self.cluster, self.namespace or "", self.gateway, self.host or "", self.client or ""))
 
     def __str__(self) -> str:
@@ -54,9 +56,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Who asked for what, where the answer goes. `key` is the same for every repetition of one request (Slack's retries,
-    double clicks); `thread` is the message to answer under, None for a new one; `after` is the run that this repeats; `watch`
-    the watch that asks: such a run is not shown by itself."""
+    """A request: the target, the user, and where the answer goes.
+
+    `key` is the same for every repetition of one request (Slack's retries, double clicks). `thread` is the message to
+    answer under, None for a new one. `after` is the run that this one repeats. `watch` is the watch that requests it;
+    such a run is not shown on its own.
+    """
 
     target: Target
     user: str
@@ -70,13 +75,13 @@ class Order:
 
     @property
     def lane(self) -> str:
-        """Orders of one lane can share a run; a person's is never served by one that is not shown."""
+        """Requests of one lane can share a run; a person's request never joins a run that is not shown."""
         return f"watch|{self.target.key}" if self.watch else self.target.key
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as its record stands."""
+    """A run as recorded."""
 
     id: str
     order: Order
@@ -86,29 +91,32 @@ class Run:
     ended: datetime | None = None
     attempts: int = 0
     total: int = 0
-    """Checks that it will make."""
+    """The number of checks of the run."""
     findings: tuple[Finding, ...] = ()
-    """What has been found so far, in order of arrival; explanations come with the report."""
+    """The findings so far, in order of arrival; explanations come with the report."""
     report: Report | None = None
     error: str = ""
-    """A token that is also in the log, where the run failed."""
+    """If the run failed: a token that is also in the log."""
     problem: str = ""
-    """What a person is told where the run was refused or failed."""
+    """If the run was refused or failed: the message for the user."""
     choices: tuple[str, ...] = ()
-    """What to choose from, where the name fitted several gateways."""
+    """The gateways to choose from, if the name matched several."""
     cancelled_by: str = ""
     joined: tuple[str, ...] = ()
-    """Users who asked for the same while it was going."""
+    """Users who requested the same while the run was under way."""
     owner: str = ""
-    """Who said "I'm on it" last."""
+    """The last user who chose "I'm on it"."""
     later: str = ""
-    """The run that asked the same again, after this one."""
+    """The run that repeated this one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The answer to an order: the run that serves it. `joined`: it was going already, for somebody else's order;
-    `repeated`: this very request had been accepted before."""
+    """The answer to a request: the run that serves it.
+
+    `joined`: the run was already under way for another request. `repeated`: this same request had been accepted
+    before.
+    """
 
     run: Run
     joined: bool = False
@@ -130,7 +138,7 @@ class GatewayVerdict:
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """What is remembered of a run after its evidence is gone: when, how it ended, which faults, who asked and where."""
+    """A past run, also after its evidence has expired: time, verdict, faults, user and channel."""
 
     run: str
     at: datetime
@@ -152,7 +160,7 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """The owner of a gateway's incident, since when, and the run in whose thread that was said."""
+    """The owner of a gateway's incident, since when, and the run in whose thread it was taken."""
 
     user: str
     at: datetime
@@ -161,19 +169,20 @@ class Ownership:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """The gateways last seen in a cluster's profile (`namespace/name`, enabled); `at` is None where it was never read."""
+    """The gateways last seen in a cluster's mesh profile (`namespace/name`, enabled); `at` is None if it was never
+    read."""
 
     gateways: tuple[tuple[str, bool], ...] = ()
     at: datetime | None = None
 
 
 class WatchState(StrEnum):
-    """Where a watch is."""
+    """The state of a watch."""
 
     ACTIVE = "going"
     FIXED = "fixed"
     EXPIRED = "over"
-    """The time is up."""
+    """The time of the watch is over."""
     STOPPED = "stopped"
 
     @property
@@ -183,7 +192,8 @@ class WatchState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WatchCheck:
-    """One look of a watch: when, the verdict (None where the run did not come to one), its root causes' titles, the run."""
+    """One check of a watch: the time, the verdict (None if the run had none), the titles of the root causes, the
+    run."""
 
     at: datetime
     verdict: Verdict | None
@@ -196,13 +206,13 @@ class WatchCheck:
 
     @property
     def shown(self) -> tuple[object, ...]:
-        """Equal for looks between which nothing changed."""
+        """Equal for checks with the same result."""
         return (self.verdict, self.causes)
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """A gateway that is looked at again and again until it works or the time is up."""
+    """A gateway that is checked repeatedly until it is fixed or the time of the watch is over."""
 
     id: FromKey
     target: Target
@@ -214,18 +224,18 @@ class Watch:
     state: WatchState = WatchState.ACTIVE
     looks: int = 0
     good: int = 0
-    """Good looks in a row."""
+    """The number of checks passed in a row."""
     last: WatchCheck | None = None
     changes: tuple[WatchCheck, ...] = ()
-    """The first look, and each that differed from the one before."""
+    """The first check, and each with a result other than the one before."""
     run: str = ""
-    """The run that is under way for it."""
+    """The run that is under way for the watch."""
     ended: datetime | None = None
     stopped_by: str = ""
 
 
 class ListingState(StrEnum):
-    """Where the answer to `list CLUSTER` is."""
+    """The state of the answer to `list CLUSTER`."""
 
     WAITING = "waiting"
     DONE = "done"
@@ -234,7 +244,8 @@ class ListingState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The answer to `list CLUSTER`: the gateways that Azure's profile has (namespace/name, enabled), for one person."""
+    """The answer to `list CLUSTER` for one user: the gateways of the mesh profile in Azure (`namespace/name`,
+    enabled)."""
 
     id: FromKey
     cluster: str
@@ -249,7 +260,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What Slack was last given for one slot of a document: where it is, and a digest of its content."""
+    """The message last posted for one slot of a document: its place, and a digest of its content."""
 
     slot: str
     channel: str
@@ -259,7 +270,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Deliveries:
-    """All slots of a document that have been delivered, and the document's revision that they show."""
+    """The messages posted for a document by slot, and the revision that they show."""
 
     slots: dict[str, Delivered] = field(default_factory=dict)
     revision: int = 0
@@ -287,5 +298,5 @@ LISTING_JSON = TypeAdapter(Listing)
 
 
 def read_record(adapter: TypeAdapter[_T], raw: str | bytes, **from_key: str) -> _T:
-    """A record with the fields that its key holds. Raises ValueError."""
+    """Read a record whose remaining fields come from its key. Raises ValueError."""
     return adapter.validate_python({**orjson.loads(raw), **from_key})

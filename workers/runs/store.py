@@ -1,7 +1,8 @@
-"""The run record in Redis: accepted once, appended to idempotently, held by a lease, ended once.
+"""Run records in Redis: accepted once, appended to idempotently, held by a lease, ended once.
 
-Keys (all under the prefix): `run:ID` the record, `run:ID:findings` and `run:ID:order` what was found, `request:KEY` the
-run that served a request, `active:TARGET` the run that is going for a target, `active` all runs that have not ended.
+Keys (all under the prefix): `run:ID` is the record, `run:ID:findings` and `run:ID:order` are its findings and their
+order, `request:KEY` is the run of a request, `active:TARGET` is the active run of a target, `active` are all runs
+that have not ended.
 """
 
 import secrets
@@ -18,10 +19,10 @@ from workers.runs.records import ORDER_JSON, REMARK_JSON, RUN_RECORD, Accepted, 
 from workers.telemetry.metrics import RUN_SECONDS, RUNS
 
 _REQUEST_KEPT = timedelta(hours=1)
-"""How long a request's key is remembered: Slack repeats within minutes."""
+"""The time for which a request's key is remembered; Slack repeats within minutes."""
 
 REMARKED_KEPT = 365 * 86400
-"""Seconds for which a run is kept that somebody called wrong."""
+"""Seconds for which a run is kept that a user has called wrong."""
 
 _ACCEPT = """
 local known = redis.call('GET', KEYS[1])
@@ -76,11 +77,14 @@ class Runs:
         self._end = redis.register_script(_END)
         self._append = redis.register_script(_APPEND)
 
-    # orders
+    # requests
 
     def accept(self, order: Order) -> Accepted:
-        """One run for one request: a repetition gets the run it had, a second person asking the same joins the one that
-        is going, otherwise a new record is made in state `queued`."""
+        """Accept a request as exactly one run.
+
+        A repeated request gets the run that it had. A second user's request for the same target joins the active run.
+        Otherwise a new record is made in state `queued`.
+        """
         run_id = secrets.token_hex(6)
         now = datetime.now(UTC)
         found, how = self._accept(
@@ -109,7 +113,7 @@ class Runs:
     # reading
 
     def get(self, run_id: str) -> Run | None:
-        """The run, or None where it is unknown or too old."""
+        """A run, or None if it is unknown or too old."""
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.hgetall(self._key("run", run_id))
             pipe.lrange(self._key("run", run_id, "order"), 0, -1)
@@ -143,14 +147,14 @@ class Runs:
                 found.append(run)
         return tuple(found)
 
-    # working
+    # carrying out
 
     def lease(self, run_id: str, seconds: float) -> Lock:
-        """The lease by which one worker holds the run: acquire it without blocking, renew it while working."""
+        """The lease by which one worker holds a run: acquire it without blocking, renew it while working."""
         return Lock(self.redis, self._key("run", run_id, "lease"), timeout=seconds, thread_local=False, blocking=False)
 
     def is_leased(self, run_id: str) -> bool:
-        """Whether somebody works on the run."""
+        """Whether a worker holds the run."""
         return bool(self.redis.exists(self._key("run", run_id, "lease")))
 
     def may_resend(self, run_id: str, seconds: float) -> bool:
@@ -158,7 +162,7 @@ class Runs:
         return bool(self.redis.set(self._key("run", run_id, "resent"), "1", nx=True, px=int(seconds * 900)))
 
     def begin(self, run_id: str, total: int) -> int:
-        """Notes that a worker has taken the run up; gives how often that has happened."""
+        """Record that a worker has taken the run up. Returns the number of attempts."""
         key = self._key("run", run_id)
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.hincrby(key, "attempts", 1)
@@ -168,7 +172,7 @@ class Runs:
         return int(attempts)
 
     def append(self, run_id: str, check: str, findings: Iterable[Finding]) -> bool:
-        """Adds a check's findings; the same check again replaces them and keeps its place. False once the run has ended."""
+        """Add a check's findings; adding the same check again replaces them in place. False once the run has ended."""
         return bool(
             self._append(
                 keys=[
@@ -181,12 +185,12 @@ class Runs:
         )
 
     def finish(self, run: Run, report: Report) -> bool:
-        """Ends the run with its report. False where it had ended before."""
+        """End the run with its report. False if it had already ended."""
         document = REPORT.dump_json(report).decode()
         return self._ended(run, report.verdict.value, state=RunState.DONE.value, report=document)
 
     def refuse(self, run: Run, problem: str, choices: Iterable[str] = ()) -> bool:
-        """Ends the run because the question cannot be answered as it was put."""
+        """End the run because its question cannot be answered as asked."""
         return self._ended(
             run,
             "refused",
@@ -196,24 +200,24 @@ class Runs:
         )
 
     def fail(self, run: Run, problem: str, error: str) -> bool:
-        """Ends the run with a token that is also in the log."""
+        """End the run as failed, with a token that is also in the log."""
         return self._ended(run, "failed", state=RunState.FAILED.value, problem=problem, error=error)
 
     def cancel(self, run: Run, user: str) -> bool:
-        """Ends the run at somebody's wish; the worker that holds it notices within a second."""
+        """End the run for a user; the worker that holds it notices within a second."""
         return self._ended(run, "cancelled", state=RunState.CANCELLED.value, cancelled_by=user)
 
     def own(self, run: Run, user: str) -> None:
-        """Somebody is on it; whoever says so last counts."""
+        """Make a user the owner; the last one counts."""
         self._note(run, "owner", user)
 
     def note_repeat(self, run_id: str, later: str) -> None:
-        """A later run has asked the same question again."""
+        """Record the later run that repeats this one."""
         if (run := self.get(run_id)) is not None:
             self._note(run, "later", later)
 
     def remark(self, run: Run, user: str, comment: str) -> None:
-        """Keeps the run, its findings and what somebody says is wrong with it for a year, for whoever maintains the checks."""
+        """Keep the run, its findings and a user's comment on them for a year, for the maintainers of the checks."""
         with self.redis.pipeline(transaction=True) as pipe:
             remark = Remark(datetime.now(UTC), user, comment)
             pipe.rpush(self._key("run", run.id, "remarks"), REMARK_JSON.dump_json(remark))
@@ -233,7 +237,7 @@ class Runs:
             self.redis.hset(self._key("run", run.id), field, value)
 
     def ended(self, run_id: str) -> bool:
-        """Whether the run has ended (or is gone): cheap, asked often."""
+        """Whether the run has ended or is no longer kept. Cheap: called often."""
         ended, order = self.redis.hmget(self._key("run", run_id), "ended", "order")
         return ended is not None or order is None
 

@@ -1,7 +1,7 @@
-"""Watches: a gateway is looked at again and again until it has been good three times in a row, or the time is up.
+"""Watches: a gateway is checked repeatedly until it passes three checks in a row or the time is over.
 
-A watch is a record with a due time; the ticker looks at what is due and remembers everything in the record, so that any
-process may die and be started again in between.
+A watch is a record with a due time. The ticker advances the due watches and keeps all state in the record, so any
+process may die in between and be restarted.
 """
 
 import logging
@@ -19,10 +19,10 @@ from workers.runs.records import WATCH_JSON, Accepted, Order, Run, Target, Watch
 log = logging.getLogger(__name__)
 
 PASSES_TO_FIX = 3
-"""Good looks in a row after which a gateway counts as fixed: a flapping one has settled."""
+"""Checks passed in a row after which a gateway counts as fixed, so that a flapping one has settled."""
 
 _POLL_INTERVAL = timedelta(seconds=1)
-"""How often a run that is under way is asked after."""
+"""How often the state of the run under way is read."""
 
 
 class Watches:
@@ -35,7 +35,7 @@ class Watches:
         self.interval = timedelta(seconds=interval)
 
     def begin(self, target: Target, user: str, channel: str, thread: str | None, span: timedelta) -> tuple[Watch, bool]:
-        """A new watch, or the one that is going for the same in this thread (then True)."""
+        """Begin a watch; True with the one that is active for the same target in this thread."""
         going = self._key("watching", channel, thread or "", target.key)
         known = self.redis.get(going)
         if known is not None and (found := self.get(str(known))) is not None and not found.state.ended:
@@ -48,18 +48,18 @@ class Watches:
         return watch, False
 
     def get(self, watch_id: str) -> Watch | None:
-        """A watch, or None where it is unknown or too old."""
+        """A watch, or None if it is unknown or too old."""
         raw = self.redis.get(self._key("watch", watch_id))
         return read_record(WATCH_JSON, raw, id=watch_id) if raw is not None else None
 
     def active(self, user: str | None = None) -> tuple[Watch, ...]:
-        """The watches that have not ended, of a user where given, oldest first."""
+        """The watches that have not ended, oldest first, optionally of one user."""
         found = [self.get(str(each)) for each in self.redis.zrange(self._key("watches"), 0, -1)]
         mine = [w for w in found if w is not None and not w.state.ended and user in (None, w.user)]
         return tuple(sorted(mine, key=lambda watch: watch.began))
 
     def stop(self, watch: Watch, user: str) -> Watch:
-        """Ends a watch at somebody's wish."""
+        """End a watch for a user."""
         with self.redis.lock(self._key("watch", watch.id, "lease"), timeout=10, blocking_timeout=3):
             current = self.get(watch.id) or watch
             if current.state.ended:
@@ -67,19 +67,20 @@ class Watches:
             return self._end(replace(current, stopped_by=user), WatchState.STOPPED)
 
     def give_to(self, watch_id: str, user: str) -> None:
-        """A watch goes on for somebody else."""
+        """Make another user the owner of a watch."""
         with self.redis.lock(self._key("watch", watch_id, "lease"), timeout=10, blocking_timeout=3):
             current = self.get(watch_id)
             if current is not None and not current.state.ended:
                 self._keep(replace(current, user=user))
 
     def due(self) -> tuple[str, ...]:
-        """The watches that are to be looked at now."""
+        """The watches that are due."""
         found = self.redis.zrangebyscore(self._key("watches"), "-inf", datetime.now(UTC).timestamp())
         return tuple(str(each) for each in found)
 
     def step(self, watch_id: str, start: Callable[[Order], Accepted], run: Callable[[str], Run | None]) -> Watch | None:
-        """One step of a watch: starts a run, waits for it, or judges it. Gives the watch where something is to be shown."""
+        """Advance a watch by one step: start a run, wait for it, or judge it. Returns the watch if its message
+        changes."""
         lock = self.redis.lock(self._key("watch", watch_id, "lease"), timeout=10, blocking=False)
         if not lock.acquire():
             return None

@@ -1,1 +1,1 @@
-"""The Celery tasks and what carries them out."""
+"""The Celery tasks and their implementation."""

@@ -1,4 +1,4 @@
-"""Carries out one run: holds its lease, appends what each check finds, ends it once, whatever happens."""
+"""Carrying out one run: holds its lease, appends the findings of each check, and ends it exactly once."""
 
 import hashlib
 import logging
@@ -30,19 +30,19 @@ from workers.telemetry.metrics import timed_stages
 log = logging.getLogger(__name__)
 
 MAX_RUN_ATTEMPTS = 2
-"""A run that has taken two workers down with it is ended, not tried again."""
+"""Attempts after which a run is ended as failed: it has taken two workers down."""
 
 
 class Diagnoser:
-    """Carries out runs with one worker process's clusters."""
+    """Carries out runs with the cluster sources of one worker process."""
 
     def __init__(self, stores: Stores, clusters: ClusterSources) -> None:
         self.stores = stores
         self.clusters = clusters
 
     def carry_out(self, run_id: str) -> None:
-        """Takes the run up, unless it has ended or somebody holds it; leaves it ended, or raises Unavailable (Redis is
-        gone: the message comes again, or the janitor sends it)."""
+        """Carry out a run that has not ended and that no worker holds. Raises Unavailable if Redis is gone: the
+        message is delivered again, or the janitor sends it."""
         run = self.stores.runs.get(run_id)
         if run is None or run.state.ended:
             return
@@ -95,7 +95,7 @@ class Diagnoser:
             self.stores.repeat_ended(run)
 
     def _remember(self, run: Run, source: RecordingSource) -> None:
-        """What stays of a run: its place in the history, and what it read."""
+        """Record a run's verdict in the history and keep its evidence."""
         done = self.stores.runs.get(run.id)
         if done is None or done.report is None:
             return
@@ -110,7 +110,7 @@ class Diagnoser:
 
 
 class _Renewing:
-    """Renews a lease from a thread of its own while a run waits for slow reads."""
+    """Renews a lease from a separate thread while a run waits for slow reads."""
 
     def __init__(self, lease: Lock, seconds: float) -> None:
         self.lease = lease
@@ -127,7 +127,7 @@ class _Renewing:
         try:
             self.lease.release()
         except (LockError, Unavailable):
-            # It ran out, or Redis is gone: either way it is no longer ours, and the janitor sees to the run.
+            # The lease has expired or Redis is gone: in either case it is no longer ours, and the janitor takes up the run.
             log.info("a lease had run out before it was given back")
 
     def _renew(self) -> None:

@@ -1,4 +1,4 @@
-"""The tasks of sweeps, digests and handoffs."""
+"""The tasks of fleet checks, digests and handoffs."""
 
 from workers.fleet.service import present
 from workers.fleet.sweeping import Sweeper
@@ -11,7 +11,7 @@ from workers.tasks.process import client, cluster_sources, loaded_configuration
 
 @app.task(name="workers.sweep")
 def sweep_part(part: str) -> None:
-    """Looks at one cluster for one sweep: `SWEEP/CLUSTER`."""
+    """Check one cluster for one fleet check: `SWEEP/CLUSTER`."""
     sweep_id, _, cluster = part.partition("/")
     fleet = client().stores.fleet
     limit = worker_settings().run_timeout
@@ -22,11 +22,11 @@ def sweep_part(part: str) -> None:
 
 @app.task(name="workers.ticks.fleet")
 def tick() -> None:
-    """One round of schedules, sweeps, digests and reminders."""
+    """One round of schedules, fleet checks, digests and reminders."""
     stores = client().stores
 
     def part(name: str) -> bool:
-        # What nobody has taken by then is sent again.
+        # A part that no worker has taken by then is sent again.
         return send(stores.publisher, "workers.sweep", name, SWEEP_QUEUE, expires=RESEND_AFTER)
 
     stores.fleet.tick(loaded_configuration(), present(), part)

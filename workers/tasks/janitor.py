@@ -1,4 +1,5 @@
-"""Sees to it that every accepted order ends: sends again what nobody holds, tells the courier what Slack does not show."""
+"""The janitor: ends or sends again every accepted request that no worker holds, and notifies the courier of due
+documents."""
 
 import hashlib
 import logging
@@ -12,11 +13,11 @@ from workers.runs.records import Run
 log = logging.getLogger(__name__)
 
 FAIL_AFTER = timedelta(minutes=30)
-"""A run that has waited for so long without an end is ended with an apology."""
+"""The age at which a run without an end is ended as failed."""
 
 
 def run_janitor(stores: Stores) -> None:
-    """One round. Idempotent, and harmless when two run at once. Raises Unavailable while Redis is gone."""
+    """Run one round. Idempotent, and harmless if two run at once. Raises Unavailable while Redis is gone."""
     now = datetime.now(UTC)
     for run in stores.runs.active():
         if stores.runs.is_leased(run.id):
@@ -35,6 +36,9 @@ def run_janitor(stores: Stores) -> None:
 
 
 def _waits_too_long(run: Run, now: datetime, lease: float) -> bool:
-    """A run that has been started and is held by nobody has lost its worker; one that was never started may still wait
-    in the queue, or its message may be lost: sending it again does no harm, since only one worker gets the lease."""
+    """Whether a run's message is likely lost.
+
+    A started run without a lease has lost its worker. A run that was never started may still wait in the queue:
+    sending it again does no harm, since only one worker gets the lease.
+    """
     return run.started is not None or now - run.created > timedelta(seconds=lease)

@@ -1,4 +1,4 @@
-"""What the tasks of one process share: its configuration, its connections to Redis, its clusters."""
+"""The configuration, connections and cluster sources that the tasks of one process share."""
 
 from functools import cache
 
@@ -18,18 +18,18 @@ def loaded_configuration() -> Config:
 
 @cache
 def client() -> Client:
-    """This process's connections, made after the fork."""
+    """The client of this process, connected after the fork."""
     return connect(worker_settings(), loaded_configuration(), patience=True)
 
 
 @cache
 def cluster_sources() -> ClusterSources:
-    """This process's sources."""
+    """The cluster sources of this process."""
     return ClusterSources(loaded_configuration())
 
 
 @worker_process_init.connect
 def _fresh(**_: object) -> None:
-    """A pool child starts with nothing of its parent's: sockets and credentials are made after the fork."""
+    """Drop what a pool child inherited: sockets and credentials are made after the fork."""
     client.cache_clear()
     cluster_sources.cache_clear()

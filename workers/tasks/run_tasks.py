@@ -1,4 +1,4 @@
-"""The tasks of runs, watches and listings. Each takes an id and nothing else, may be delivered twice and may die anywhere."""
+"""The tasks of runs, watches and listings. Each takes one id, may be delivered twice and may die at any point."""
 
 import logging
 from dataclasses import replace
@@ -20,13 +20,13 @@ log = logging.getLogger(__name__)
 
 @app.task(name="workers.diagnose")
 def diagnose_run(run_id: str) -> None:
-    """Carries out one run."""
+    """Carry out one run."""
     Diagnoser(client().stores, cluster_sources()).carry_out(run_id)
 
 
 @app.task(name="workers.list_gateways")
 def list_gateways(listing_id: str) -> None:
-    """Asks Azure which gateways a cluster has, for `list` and for suggestions."""
+    """Read from Azure which gateways a cluster has, for `list` and for suggestions."""
     listing = client().stores.history.listing(listing_id)
     if listing is None or listing.state is not ListingState.WAITING:
         return
@@ -48,7 +48,7 @@ def _listed(listing: Listing) -> Listing:
 
 @app.task(name="workers.refresh")
 def refresh(cluster: str) -> None:
-    """Asks Azure which gateways a cluster has, for suggestions and the form; nobody waits for it."""
+    """Read from Azure which gateways a cluster has, for suggestions and the form, in the background."""
     try:
         found = gateways(cluster_sources().source(loaded_configuration().cluster(cluster)), 20)
     except (UnknownCluster, BundleError, SourceError) as wrong:

@@ -1,1 +1,1 @@
-"""What the processes count, log and trace."""
+"""The metrics, logs and traces of the processes."""

@@ -1,4 +1,4 @@
-"""What waits: how many messages a queue holds and for how long, and for how long Slack has not shown what it should."""
+"""The backlog: the messages in each queue and their age, and the age of the oldest change that Slack does not show."""
 
 import logging
 import time
@@ -17,21 +17,21 @@ QUEUES = (DIAGNOSE_QUEUE, SWEEP_QUEUE, COURIER_QUEUE, TICKS_QUEUE)
 
 @dataclass(frozen=True, slots=True)
 class QueueBacklog:
-    """A queue's length, and the age in seconds of its oldest message (0 where it is empty or the message tells no time)."""
+    """A queue's length and the age in seconds of its oldest message (0 if it is empty or the message has no time)."""
 
     length: int
     age: float
 
 
 class Backlog:
-    """Looks at the broker's lists and at the documents that are due. Every method may raise `connection.Unavailable`."""
+    """Reads the broker's lists and the due documents. Every method may raise `connection.Unavailable`."""
 
     def __init__(self, redis: Redis, prefix: str) -> None:
         self._redis = redis
         self._prefix = prefix
 
     def queue(self, name: str) -> QueueBacklog:
-        """One queue: messages that no process has taken yet."""
+        """The messages of one queue that no process has taken yet."""
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.llen(self._prefix + name)
             pipe.lindex(self._prefix + name, -1)
@@ -39,7 +39,7 @@ class Backlog:
         return QueueBacklog(int(length), _age(oldest))
 
     def courier_lag(self) -> float:
-        """Seconds since the change that Slack has not shown for longest; 0 where it shows everything."""
+        """Seconds since the oldest change that Slack does not show; 0 if it shows everything."""
         oldest = self._redis.zrange(f"{self._prefix}due", 0, 0, withscores=True)
         return max(0.0, time.time() - float(oldest[0][1])) if oldest else 0.0
 

@@ -1,4 +1,4 @@
-"""How worker, courier and beat log: to standard error, with the run that a task is about."""
+"""Logs of worker, courier and beat: to standard error, with the run of the current task."""
 
 import logging
 import sys
@@ -12,16 +12,16 @@ from checks.config.log_format import begin, handler
 from workers.queue.settings import WorkerSettings, worker_settings
 
 _QUIET = ("azure", "urllib3", "kubernetes", "msal", "slack_sdk", "slack_bolt", "waitress", "celery.redirected", "kombu")
-"""Libraries that log each request; their warnings are kept."""
+"""Libraries that log each request; only their warnings are kept."""
 
 
 def log_form(config: WorkerSettings) -> str:
-    """`json` or `text`: what EGRESS_DIAG_LOG says, else text where somebody looks at a terminal."""
+    """`json` or `text`: from EGRESS_DIAG_LOG, else text if standard error is a terminal."""
     return config.log or ("text" if sys.stderr.isatty() else "json")
 
 
 def set_up_logs(process: str, secrets: Collection[str] = ()) -> None:
-    """Makes the root logger write as this installation does."""
+    """Configure the root logger."""
     config = worker_settings()
     own = {config.redis_password.get_secret_value(), unquote(urlsplit(config.redis_url).password or "")}
     root = logging.getLogger()
@@ -33,20 +33,20 @@ def set_up_logs(process: str, secrets: Collection[str] = ()) -> None:
 
 
 def set_up_celery_logs(secrets: Callable[[], Collection[str]] = tuple) -> None:
-    """Sets up the logs of a Celery process when it starts, instead of Celery's own, and names the run in every record."""
+    """Configure the logs of a Celery process when it starts, in place of Celery's own, with the run in every record."""
 
     def set_up_process(sender: object = None, **_: object) -> None:
         set_up_logs(str(sender).partition("@")[0], secrets())
 
     celeryd_init.connect(set_up_process, weak=False, dispatch_uid="logs")
-    # Somebody who listens to this signal keeps Celery from setting up its own.
+    # A receiver of this signal keeps Celery from configuring its own logs.
     setup_logging.connect(_set_up_already, weak=False, dispatch_uid="logs")
     task_prerun.connect(_began, weak=False, dispatch_uid="logs")
     task_postrun.connect(_ended, weak=False, dispatch_uid="logs")
 
 
 def task_subject(task: str, arguments: Collection[Any]) -> dict[str, str]:
-    """What a task is about, from its name and its one argument."""
+    """The fields of a task's log records, from its name and its one argument."""
     argument = str(next(iter(arguments), ""))
     if task == "workers.diagnose":
         return {"run": argument}
@@ -57,7 +57,7 @@ def task_subject(task: str, arguments: Collection[Any]) -> dict[str, str]:
 
 
 def _set_up_already(**_: object) -> None:
-    """Done when the process began, before its first warning."""
+    """Nothing to do: the logs were configured when the process began, before its first warning."""
 
 
 def _began(task: Any = None, args: Collection[Any] | None = None, **_: object) -> None:

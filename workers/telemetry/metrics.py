@@ -1,7 +1,7 @@
-"""What worker, courier and beat count, and where Prometheus reads it.
+"""The metrics of worker, courier and beat, and their endpoint for Prometheus.
 
-A prefork pool counts in files that its children share (PROMETHEUS_MULTIPROC_DIR, which `egress-diag worker` sets); the
-others in memory. Nothing here is needed for a run: metrics are for looking.
+The children of a prefork pool share their counts in files (PROMETHEUS_MULTIPROC_DIR, which `egress-diag worker`
+sets); other processes count in memory. No run depends on a metric.
 """
 
 import logging
@@ -54,7 +54,7 @@ DELIVERIES = Counter(
 
 
 def timed_stages(steps: Iterable[Evaluated | Report]) -> Iterator[Evaluated | Report]:
-    """The same steps; notes when the last check of each stage came."""
+    """The same steps; observes the time of the last check of each stage."""
     began = time.monotonic()
     last: dict[str, float] = {}
     for step in steps:
@@ -67,7 +67,7 @@ def timed_stages(steps: Iterable[Evaluated | Report]) -> Iterator[Evaluated | Re
 
 
 class BacklogCollector(Collector):
-    """The backlog as it is when somebody asks: the same from every process, so take the maximum."""
+    """The backlog at the time of the scrape. Every process reports the same values: aggregate with max."""
 
     def __init__(self, config: WorkerSettings) -> None:
         self._redis = impatient(config.redis_url)
@@ -77,7 +77,7 @@ class BacklogCollector(Collector):
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Nothing while Redis does not answer: an old number would look like a new one."""
+        """Collect the backlog; nothing while Redis does not answer, since an old number would look current."""
         length = GaugeMetricFamily("egress_diag_queue_messages", "Messages that wait in a queue.", labels=["queue"])
         age = GaugeMetricFamily("egress_diag_queue_age_seconds", "Age of a queue's oldest message.", labels=["queue"])
         lag = GaugeMetricFamily("egress_diag_courier_lag_seconds", "For how long Slack has not shown a change.")
@@ -94,7 +94,8 @@ class BacklogCollector(Collector):
 
 
 def serve_metrics(config: WorkerSettings, *, backlog: bool) -> Any:
-    """Answers `GET /metrics` on EGRESS_DIAG_METRICS_PORT; gives the server, None where no port is set or it is taken."""
+    """Serve `GET /metrics` on EGRESS_DIAG_METRICS_PORT. Returns the server, or None if no port is set or it is in
+    use."""
     if config.metrics_port is None:
         return None
     registry = CollectorRegistry()
@@ -114,7 +115,7 @@ def serve_metrics(config: WorkerSettings, *, backlog: bool) -> Any:
 
 
 def set_up_celery_metrics() -> None:
-    """Serves metrics as long as a Celery process runs."""
+    """Serve metrics for as long as a Celery process runs."""
     worker_ready.connect(_serve, weak=False, dispatch_uid="metrics")
     worker_process_shutdown.connect(_child_ended, weak=False, dispatch_uid="metrics")
     worker_shutdown.connect(_ended, weak=False, dispatch_uid="metrics")

@@ -1,7 +1,7 @@
-"""OpenTelemetry traces of runs and their reads, where OTEL_EXPORTER_OTLP_ENDPOINT is set and the extra `traces` is
-installed; otherwise nothing happens here.
+"""OpenTelemetry traces of runs and their reads.
 
-The exporter's thread does not survive a fork: it is begun in each pool child (`begin_here`), never before.
+Active if OTEL_EXPORTER_OTLP_ENDPOINT is set and the extra `traces` is installed. The exporter's thread does not
+survive a fork, so each pool child starts its own (`begin_here`).
 """
 
 import logging
@@ -18,20 +18,20 @@ log = logging.getLogger(__name__)
 
 
 class Span:
-    """A span, or nothing: `end` says what became of it."""
+    """A span, or a no-op; `end` takes its outcome."""
 
     def __init__(self, span: Any = None) -> None:
         self._span = span
 
     def end(self, outcome: str | None) -> None:
-        """Notes the outcome."""
+        """Record the outcome."""
         if self._span is not None and outcome is not None:
             self._span.set_attribute("egress_diag.outcome", outcome)
 
 
 class _Tracer:
-    """This process's tracer. A pool child carries out one run at a time, while its reads go out in threads of their own,
-    which know nothing of the run's context: it is kept here."""
+    """The tracer of this process. A pool child carries out one run at a time while its reads use threads of their
+    own, to which the run's context does not pass: it is kept here."""
 
     def __init__(self) -> None:
         self.tracer: Any = None
@@ -43,7 +43,7 @@ _HERE = _Tracer()
 
 
 def begin_here(**_: object) -> None:
-    """Begins to trace in this process, where it is configured."""
+    """Start tracing in this process, if configured."""
     endpoint = worker_settings().traces_endpoint
     if not endpoint:
         return
@@ -62,21 +62,21 @@ def begin_here(**_: object) -> None:
 
 
 def end_here(**_: object) -> None:
-    """Sends what is left."""
+    """Send the remaining spans."""
     if _HERE.provider is not None:
         _HERE.provider.shutdown()
     _HERE.provider = _HERE.tracer = None
 
 
 def set_up_celery_traces() -> None:
-    """Traces in each pool child from its beginning to its end."""
+    """Trace each pool child from its start to its end."""
     worker_process_init.connect(begin_here, weak=False, dispatch_uid="traces")
     worker_process_shutdown.connect(end_here, weak=False, dispatch_uid="traces")
 
 
 @contextmanager
 def run_span(run_id: str, cluster: str, gateway: str) -> Iterator[Span]:
-    """The span of one run; its reads become its children."""
+    """The span of one run, the parent of its reads."""
     if _HERE.tracer is None:
         yield Span()
         return
@@ -93,7 +93,7 @@ def run_span(run_id: str, cluster: str, gateway: str) -> Iterator[Span]:
 
 @contextmanager
 def read_span(source: str, resource: str) -> Iterator[Span]:
-    """The span of one read, under the run that is going."""
+    """The span of one read within the current run."""
     if _HERE.tracer is None or _HERE.run is None:
         yield Span()
         return
