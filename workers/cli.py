@@ -12,13 +12,13 @@ _config = click.option("--config", type=click.Path(path_type=Path), help="Config
 
 @click.command()
 @_config
-@click.option("--concurrency", type=click.IntRange(1, 64), help="Diagnoses at once (default 4).")
+@click.option("--concurrency", type=click.IntRange(1, 64), help="Number of diagnoses at a time (default 4).")
 @click.option(
     "--queues",
     type=click.Choice(["diagnose", "sweep", "diagnose,sweep"]),
     default="diagnose,sweep",
     show_default=True,
-    help="What it works on: large fleets keep workers of their own for sweeps.",
+    help="Queues to take tasks from; large fleets run separate workers for fleet checks (sweep).",
 )
 def worker(config: Path | None, concurrency: int | None, queues: str) -> None:
     """Run a worker that carries out diagnoses and sweeps."""

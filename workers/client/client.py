@@ -83,7 +83,7 @@ class Client(FleetClient, DeliveryClient):
         listing = Listing(secrets.token_hex(6), cluster, user, channel, response_url)
         self.stores.history.save_listing(listing)
         if not send(self.stores.publisher, "workers.list_gateways", listing.id, DIAGNOSE_QUEUE):
-            raise Unavailable("the broker did not take the question")
+            raise Unavailable("the broker did not take the task")
         return listing
 
     def listing(self, listing_id: str) -> Listing | None:

@@ -50,15 +50,15 @@ def workers(asked: Asked) -> Iterator[Line]:
         info: dict[str, Any] = redis.info()
     except (broken.AuthenticationError, broken.NoPermissionError, broken.ResponseError) as refused:
         unasked = "HELLO must be called" in str(refused)  # RESP3's wording for a missing password
-        yield REDIS_AUTHENTICATED.wrong(f"{place}: {'it asks for a password, and none is set' if unasked else refused}")
-        yield PROCESS_ALIVE.untried("Redis was not asked")
+        yield REDIS_AUTHENTICATED.wrong(f"{place}: {'a password is required, and none is set' if unasked else refused}")
+        yield PROCESS_ALIVE.untried("not checked: no connection to Redis")
         return
     except broken.RedisError as gone:
         yield REDIS_REACHABLE.wrong(f"{place}: {_why(gone)}")
-        yield PROCESS_ALIVE.untried("Redis was not asked")
+        yield PROCESS_ALIVE.untried("not checked: no connection to Redis")
         return
     yield REDIS_REACHABLE.well(place)
-    yield REDIS_AUTHENTICATED.well("it takes the password" if where.password else "it asks for none")
+    yield REDIS_AUTHENTICATED.well("password accepted" if where.password else "no password required")
     yield from _server(redis, info, config)
     yield from _processes(redis, config)
     yield from _queues(redis, config)
@@ -78,7 +78,11 @@ def _why(error: broken.RedisError) -> str:
 def _server(redis: Redis, info: dict[str, Any], config: WorkerSettings) -> Iterator[Line]:
     version = str(info.get("redis_version", ""))
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    yield REDIS_VERSION.well(version) if numbers >= LEAST_VERSION else REDIS_VERSION.wrong(version or "it tells none")
+    yield (
+        REDIS_VERSION.well(version)
+        if numbers >= LEAST_VERSION
+        else REDIS_VERSION.wrong(version or "no version reported")
+    )
     policy = str(info.get("maxmemory_policy", ""))
     yield (
         REDIS_EVICTION.well(policy) if policy == "noeviction" else REDIS_EVICTION.wrong(f"maxmemory-policy is {policy}")
@@ -99,11 +103,11 @@ def _persistence(redis: Redis, info: dict[str, Any]) -> Line:
         snapshots = redis.config_get("save").get("save")
     except broken.ResponseError:
         return REDIS_PERSISTENCE.untried(
-            "there is no append-only file, and whether snapshots are made it does not tell",
-            remedy="A managed Redis: look at its data persistence in the portal.",
+            "no append-only file; this Redis does not report whether it makes snapshots",
+            remedy="For a managed Redis, check its data persistence in the Azure portal.",
         )
     if snapshots:
-        return REDIS_PERSISTENCE.risk("snapshots only: what was accepted since the last one is lost in a crash")
+        return REDIS_PERSISTENCE.risk("snapshots only: a crash loses everything accepted since the last one")
     return REDIS_PERSISTENCE.wrong("neither an append-only file nor snapshots: a restart loses every run")
 
 
@@ -134,14 +138,14 @@ def _processes(redis: Redis, config: WorkerSettings) -> Iterator[Line]:
         if of_role:
             yield PROCESS_ALIVE.well(", ".join(each.name for each in of_role), role)
         else:
-            yield PROCESS_ALIVE.wrong("none has announced itself in the last minute", role)
+            yield PROCESS_ALIVE.wrong("no such process has announced itself in the last minute", role)
     yield from (_version(each) for each in present)
 
 
 def _version(process: Process) -> Line:
     if process.version == __version__:
         return PROCESS_VERSION.well(process.version, process.name)
-    return PROCESS_VERSION.wrong(f"{process.version}, and this is {__version__}", process.name)
+    return PROCESS_VERSION.wrong(f"version {process.version}; this process has {__version__}", process.name)
 
 
 def _queues(redis: Redis, config: WorkerSettings) -> Iterator[Line]:
@@ -151,5 +155,5 @@ def _queues(redis: Redis, config: WorkerSettings) -> Iterator[Line]:
         said = f"{waiting.length} waiting, the oldest for {waiting.age:.0f} s"
         yield QUEUE_AGE.wrong(said, name) if waiting.age > OLD else QUEUE_AGE.well(said, name)
     lag = backlog.courier_lag()
-    said = f"the oldest change not shown yet waits for {lag:.0f} s"
+    said = f"the oldest change that Slack does not show is {lag:.0f} s old"
     yield QUEUE_AGE.wrong(said, "Slack") if lag > OLD else QUEUE_AGE.well(said, "Slack")

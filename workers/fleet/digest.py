@@ -1,6 +1,6 @@
 """Composes a digest from the states and transitions of gateways. Pure.
 
-It begins with the clusters that were not checked, because nothing else in it holds for them. Newly broken, fixed and
+It begins with the clusters that were not checked, because no other part of it covers them. Newly broken, fixed and
 still broken gateways follow, then drift, and limits that are near.
 """
 
@@ -210,9 +210,9 @@ def unchecked_lines(known: Known) -> Iterable[Unchecked]:
     by_reason: dict[str, list[GatewayState]] = {}
     for state in known.states.values():
         if state.at < known.swept.at:
-            by_reason.setdefault("it was not among the gateways that could be found", []).append(state)
+            by_reason.setdefault("not among the gateways that were found", []).append(state)
         elif state.unseen is not None:
-            by_reason.setdefault(state.missing or "a check could not be made", []).append(state)
+            by_reason.setdefault(state.missing or "a check was not made", []).append(state)
     for why, states in by_reason.items():
         seen = min((s.unseen or s.at for s in states), default=None)
         yield Unchecked(known.cluster, why, tuple(s.gateway for s in states), seen)

@@ -157,7 +157,7 @@ def _as_last_swept(known: Known, sweeps: Sequence[SweptCluster]) -> Known:
     if known.states:
         latest = max(state.at for state in known.states.values())
         return replace(known, swept=SweptCluster(known.cluster, "", latest))
-    return replace(known, swept=SweptCluster(known.cluster, "", _NEVER, problem="nobody has looked yet"))
+    return replace(known, swept=SweptCluster(known.cluster, "", _NEVER, problem="not checked yet"))
 
 
 def _fixed(known: Known, line: GatewayLine) -> Fixed:

@@ -110,7 +110,7 @@ class Schedules:
     def add(self, schedule: Schedule, config: Config, now: datetime) -> None:
         """Add a schedule. Raises BadRecurrence if the channel has a digest at one of its times."""
         if (other := clashing_schedule(schedule, self.all(config), now)) is not None:
-            raise BadRecurrence(f"this channel has a digest then already: {other.recurrence}")
+            raise BadRecurrence(f"this channel already has a digest at that time: {other.recurrence}")
         self._first_seen(schedule, now)
         self.redis.hset(self._key("schedules"), schedule.id, SCHEDULE_JSON.dump_json(schedule).decode())
 

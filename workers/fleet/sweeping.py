@@ -53,7 +53,7 @@ class Sweeper:
             return
         lease = self.sweeps.lease(cluster, self.timeout + 60)
         if not lease.acquire():
-            log.info("sweep %s: %s is being looked at already", sweep_id, cluster)
+            log.info("sweep %s: another worker is already checking %s", sweep_id, cluster)
             return
         try:
             self.sweeps.record_part(sweep_id, self._part(sweep, cluster))
@@ -61,19 +61,19 @@ class Sweeper:
             try:
                 lease.release()
             except LockError:
-                log.warning("sweep %s: the lease of %s had run out", sweep_id, cluster)
+                log.warning("sweep %s: the lease of %s had expired", sweep_id, cluster)
 
     def _part(self, sweep: Sweep, cluster: str) -> SweptCluster:
         if recent := self.ledger.sweeps(cluster, sweep.created, self.clock()):
             # An overlapping fleet check has just finished.
             return recent[-1]
         if self.sweeps.note_attempt(sweep.id, cluster) > MAX_PART_ATTEMPTS:
-            return self._failed(sweep, cluster, "looking at it took the worker down twice")
+            return self._failed(sweep, cluster, "checking it took the worker down twice")
         try:
             entry = self.config.cluster(cluster)
             source = self.source(entry)
         except UnknownCluster:
-            return self._failed(sweep, cluster, "it is no longer in the configuration")
+            return self._failed(sweep, cluster, "no longer in the configuration")
         except (SourceError, BundleError) as wrong:
             return self._failed(sweep, cluster, str(wrong))
         left = (sweep.until - self.clock()) / timedelta(seconds=1)

@@ -68,16 +68,16 @@ class Heartbeat(bootsteps.StartStopStep):
 def restart_reason(config: WorkerSettings, now: float) -> str | None:
     """The reason to restart this process, or None. `now` is in seconds since the epoch."""
     if config.heartbeat is None:
-        return "EGRESS_DIAG_HEARTBEAT is not set: nothing tells whether this process works"
+        return "EGRESS_DIAG_HEARTBEAT is not set: whether this process works is not known"
     age = _age(config.heartbeat, now)
     if age is not None and age < STALE_AFTER:
         return None
-    waited = "nothing was done yet" if age is None else f"nothing was done for {age:.0f} s"
+    waited = "nothing done yet" if age is None else f"nothing done for {age:.0f} s"
     try:
         with impatient(config.redis_url) as redis:
             redis.ping()
     except (exceptions.AuthenticationError, exceptions.ResponseError) as refused:
-        return f"{waited}, and Redis refuses this process ({refused}): a new start reads the secret again"
+        return f"{waited}, and Redis refuses this process ({refused}): a restart reads the Secret again"
     except (exceptions.ConnectionError, exceptions.TimeoutError):
         return None
     return f"{waited}, though Redis answers"

@@ -101,7 +101,7 @@ class Announcer:
         try:
             self._presence.leave(self.name)
         except RedisError as gone:
-            log.debug("no leave was taken: %s", type(gone).__name__)
+            log.debug("announcement not withdrawn: %s", type(gone).__name__)
         self._redis.close()
 
 

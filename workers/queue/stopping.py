@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 WITHOUT_REDIS = 5.0
 """Seconds without a reply from Redis after which a stopping process ends."""
 
-LONGEST = 40.0
+LONGEST_STOP = 40.0
 """Seconds after which a stopping process ends in any case: just under the chart's grace period of 45."""
 
 _BETWEEN = 0.25
@@ -61,8 +61,8 @@ class _Watch:
             now = time.monotonic()
             if now - self._answered > WITHOUT_REDIS:
                 _leave(f"Redis has not answered for {WITHOUT_REDIS:.0f} s")
-            if now - self._began > LONGEST:
-                _leave(f"the stop took longer than {LONGEST:.0f} s")
+            if now - self._began > LONGEST_STOP:
+                _leave(f"the stop took longer than {LONGEST_STOP:.0f} s")
 
     def _ping(self) -> None:
         with impatient(self._redis_url) as redis:
@@ -75,7 +75,7 @@ class _Watch:
 
 def _leave(reason: str) -> None:
     """End this process and its children at once."""
-    log.warning("stopping without waiting any longer: %s", reason)
+    log.warning("stopping without waiting further: %s", reason)
     for pid in filter(None, (child.pid for child in active_children())):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

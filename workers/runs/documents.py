@@ -174,7 +174,7 @@ class Documents:
                 lock.release()
             except LockError:
                 # The lock expired while Slack was slow; the courier that has taken over shows the same latest state.
-                log.info("the hold on %s had run out", document)
+                log.info("the lock on %s had expired", document)
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)

@@ -36,7 +36,7 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What to diagnose, with the names of the configuration and the cluster."""
+    """The target of a diagnosis, with the names of the configuration and the cluster."""
 
     cluster: str
     gateway: str

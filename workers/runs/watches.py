@@ -94,7 +94,7 @@ class Watches:
             try:
                 lock.release()
             except LockError:
-                log.info("the hold on watch %s had run out", watch_id)
+                log.info("the lease of watch %s had expired", watch_id)
 
     def _advance(
         self, watch: Watch, start: Callable[[Order], Accepted], run: Callable[[str], Run | None]

@@ -128,14 +128,14 @@ class _Renewing:
             self.lease.release()
         except (LockError, Unavailable):
             # The lease has expired or Redis is gone: in either case it is no longer ours, and the janitor takes up the run.
-            log.info("a lease had run out before it was given back")
+            log.info("a lease had expired before it was released")
 
     def _renew(self) -> None:
         while not self.over.wait(self.seconds / 3):
             try:
                 self.lease.reacquire()
             except LockError:
-                log.warning("a lease was lost: another worker may have taken the run up")
+                log.warning("a lease was lost: another worker may have taken up the run")
                 return
             except Unavailable:
                 log.warning("a lease could not be renewed: Redis is not reachable")

@@ -25,12 +25,12 @@ def run_janitor(stores: Stores) -> None:
         if now - run.created > FAIL_AFTER:
             token = hashlib.sha256(run.id.encode()).hexdigest()[:8]
             log.error("run %s found no worker for %s, error %s", run.id, FAIL_AFTER, token)
-            if stores.runs.fail(run, "No worker took the run up.", token):
+            if stores.runs.fail(run, "No worker took up the run.", token):
                 stores.run_changed(run, ended=True)
         elif _waits_too_long(run, now, stores.settings.lease):
             if not stores.runs.may_resend(run.id, stores.settings.tick if run.started else 30):
                 continue
-            log.info("run %s is held by nobody: sent again", run.id)
+            log.info("no worker holds run %s: sent again", run.id)
             send(stores.publisher, "workers.diagnose", run.id, DIAGNOSE_QUEUE, expires=60)
     stores.documents.notify_overdue(stores.settings.tick)
 

@@ -41,7 +41,7 @@ def _listed(listing: Listing) -> Listing:
         return replace(listing, state=ListingState.FAILED, problem=str(wrong))
     found = gateways(source, 20)
     if isinstance(found, Gap):
-        return replace(listing, state=ListingState.FAILED, problem=f"Azure did not tell: {found}.")
+        return replace(listing, state=ListingState.FAILED, problem=f"Azure did not answer: {found}.")
     client().stores.history.keep_inventory(listing.cluster, found)
     return replace(listing, state=ListingState.DONE, gateways=found, at=datetime.now(UTC))
 

@@ -27,30 +27,28 @@ log = logging.getLogger(__name__)
 
 RUNS = Counter(
     "egress_diag_runs_total",
-    "Runs that have ended, by cluster and verdict (or how they ended).",
+    "Runs that have ended, by cluster and verdict (or other outcome).",
     ["cluster", "outcome"],
 )
 RUN_SECONDS = Histogram(
     "egress_diag_run_seconds",
-    "From the order to its end, in seconds.",
+    "Time from the request to the end of its run, in seconds.",
     buckets=(0.5, 1, 2, 3, 5, 8, 13, 20, 30, 45, 60, 120, 300),
 )
 STAGE_SECONDS = Histogram(
     "egress_diag_stage_seconds",
-    "From the beginning of a run to the last check of a stage, in seconds.",
+    "Time from the start of a run to the last check of a stage, in seconds.",
     ["stage"],
     buckets=(0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60),
 )
 SOURCE_CALLS = Counter("egress_diag_source_calls_total", "Reads of clusters and of Azure.", ["source", "outcome"])
 SOURCE_SECONDS = Histogram(
     "egress_diag_source_seconds",
-    "How long a read took, in seconds.",
+    "Duration of a read, in seconds.",
     ["source"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 20),
 )
-DELIVERIES = Counter(
-    "egress_diag_deliveries_total", "Looks of the courier at a document, by what became of it.", ["outcome"]
-)
+DELIVERIES = Counter("egress_diag_deliveries_total", "Deliveries of documents by the courier, by outcome.", ["outcome"])
 
 
 def timed_stages(steps: Iterable[Evaluated | Report]) -> Iterator[Evaluated | Report]:
@@ -78,9 +76,9 @@ class BacklogCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Collect the backlog; nothing while Redis does not answer, since an old number would look current."""
-        length = GaugeMetricFamily("egress_diag_queue_messages", "Messages that wait in a queue.", labels=["queue"])
+        length = GaugeMetricFamily("egress_diag_queue_messages", "Messages waiting in a queue.", labels=["queue"])
         age = GaugeMetricFamily("egress_diag_queue_age_seconds", "Age of a queue's oldest message.", labels=["queue"])
-        lag = GaugeMetricFamily("egress_diag_courier_lag_seconds", "For how long Slack has not shown a change.")
+        lag = GaugeMetricFamily("egress_diag_courier_lag_seconds", "Age of the oldest change that Slack does not show.")
         try:
             for name in QUEUES:
                 waiting = self._backlog.queue(name)

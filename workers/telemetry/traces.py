@@ -53,7 +53,7 @@ def begin_here(**_: object) -> None:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
-        log.warning("OTEL_EXPORTER_OTLP_ENDPOINT is set, but the extra `traces` is not installed: there are no traces")
+        log.warning("OTEL_EXPORTER_OTLP_ENDPOINT is set, but the extra `traces` is not installed: no traces are sent")
         return
     resource = Resource.create({"service.name": "egress-diag", "service.version": __version__})
     _HERE.provider = TracerProvider(resource=resource)

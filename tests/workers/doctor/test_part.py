@@ -1,4 +1,4 @@
-"""Each thing that doctor knows of Redis and of the processes, seen wrong on a real server."""
+"""Each requirement of Redis and of the processes, failing on a real server."""
 
 import re
 import socket
@@ -23,7 +23,7 @@ from workers.queue.settings import WorkerSettings
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
-    """A durable server of its own, in the environment."""
+    """A durable server for the test, named in the environment."""
     found = RedisServer(tmp_path, durable=True)
     found.start()
     monkeypatch.setenv("REDIS_URL", found.url)
@@ -58,18 +58,18 @@ def announce(db: redis.Redis, name: str, version: str = __version__, ago: float 
     Presence(db, WorkerSettings().prefix).announce(Process(name, version, ("diagnose",), at))
 
 
-def test_a_deployment_as_it_should_be_is_well(db: redis.Redis) -> None:
+def test_a_correct_deployment_passes(db: redis.Redis) -> None:
     for name in ("worker@a", "worker@b", "courier@c", "beat@d"):
         announce(db, name)
     assert [line for line in lines() if line.state is not State.WELL] == []
 
 
-def test_redis_is_not_there(server: RedisServer) -> None:
+def test_redis_is_not_reachable(server: RedisServer) -> None:
     server.kill()
     assert one("redis-reachable").observed == f"127.0.0.1:{server.port}: no connection"
 
 
-def test_a_password_that_redis_does_not_take_is_told_and_never_shown(
+def test_a_wrong_password_is_reported_and_never_shown(
     db: redis.Redis, server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     db.config_set("requirepass", "right-one")
@@ -79,19 +79,19 @@ def test_a_password_that_redis_does_not_take_is_told_and_never_shown(
     assert "wrong-one" not in str(wrong)
 
 
-def test_no_password_where_one_is_asked_for(db: redis.Redis) -> None:
+def test_a_missing_password_is_reported(db: redis.Redis) -> None:
     db.config_set("requirepass", "right-one")
-    assert "it asks for a password, and none is set" in one("redis-password").observed
+    assert "a password is required, and none is set" in one("redis-password").observed
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
-def test_a_redis_that_forgets_when_memory_runs_short(policy: str, db: redis.Redis) -> None:
+def test_an_eviction_policy_is_reported(policy: str, db: redis.Redis) -> None:
     db.config_set("maxmemory-policy", policy)
     assert one("redis-eviction").observed == f"maxmemory-policy is {policy}"
     assert "CONFIG SET maxmemory-policy noeviction" in one("redis-eviction").remedy
 
 
-def test_a_redis_that_keeps_nothing(db: redis.Redis) -> None:
+def test_missing_persistence_is_reported(db: redis.Redis) -> None:
     db.config_set("appendonly", "no")
     assert "a restart loses every run" in one("redis-persistence").observed
 
@@ -102,7 +102,7 @@ def test_a_redis_with_snapshots_only_is_at_risk(db: redis.Redis) -> None:
     assert "since the last one" in one("redis-persistence", State.RISK).observed
 
 
-def test_a_managed_redis_that_does_not_tell_its_settings(db: redis.Redis) -> None:
+def test_a_managed_redis_does_not_report_its_persistence(db: redis.Redis) -> None:
     db.config_set("appendonly", "no")
     db.acl_setuser("default", enabled=True, nopass=True, categories=["+@all"], commands=["-config"], keys=["*"])
     one("redis-persistence", State.UNTRIED)
@@ -113,32 +113,32 @@ def test_a_redis_that_is_nearly_full(db: redis.Redis) -> None:
     assert "MiB of" in one("redis-memory").observed
 
 
-def test_a_redis_that_is_full_takes_nothing_more(db: redis.Redis) -> None:
+def test_a_full_redis_accepts_no_writes(db: redis.Redis) -> None:
     db.config_set("maxmemory", "1")
     assert "maxmemory" in one("redis-writable").observed
 
 
-def test_a_replica_cannot_be_written(db: redis.Redis) -> None:
+def test_a_replica_accepts_no_writes(db: redis.Redis) -> None:
     db.replicaof("127.0.0.1", "1")
     assert "read only replica" in one("redis-writable").observed.lower()
 
 
 @pytest.mark.parametrize("role", ["worker", "courier", "beat"])
-def test_a_process_that_is_missing_has_its_line(role: str, db: redis.Redis) -> None:
+def test_a_missing_process_is_reported(role: str, db: redis.Redis) -> None:
     for other in {"worker", "courier", "beat"} - {role}:
         announce(db, f"{other}@pod")
     announce(db, f"{role}@died", ago=90)
     assert one("process-alive").subject == role
 
 
-def test_a_worker_of_another_version(db: redis.Redis) -> None:
+def test_a_worker_of_another_version_is_reported(db: redis.Redis) -> None:
     announce(db, "worker@old", "0.0.1")
     announce(db, "worker@new")
     wrong = one("process-version")
     assert (wrong.subject, wrong.observed) == ("worker@old", f"0.0.1, and this is {__version__}")
 
 
-def test_a_command_that_waits_for_a_worker(db: redis.Redis, server: RedisServer) -> None:
+def test_a_command_that_waits_for_a_worker_is_reported(db: redis.Redis, server: RedisServer) -> None:
     publisher = make_publisher(WorkerSettings())
     send(publisher, "workers.diagnose", "r1", "diagnose")
     publisher.close()
@@ -152,13 +152,13 @@ def test_a_command_that_waits_for_a_worker(db: redis.Redis, server: RedisServer)
     assert head
 
 
-def test_a_change_that_slack_does_not_show(db: redis.Redis) -> None:
+def test_a_change_that_slack_does_not_show_is_reported(db: redis.Redis) -> None:
     db.zadd(f"{WorkerSettings().prefix}due", {"run/1": datetime.now(UTC).timestamp() - 120})
     assert "waits for 120 s" in one("queue-age", subject="Slack").observed
 
 
 class OldRedis(socketserver.BaseRequestHandler):
-    """Passes everything on to a real server, and its answers back as those of a 6.0."""
+    """Passes requests on to a real server, and its replies back as those of version 6.0."""
 
     def handle(self) -> None:
         with socket.create_connection(self.server.behind) as real:  # type: ignore[attr-defined]
@@ -171,7 +171,7 @@ class OldRedis(socketserver.BaseRequestHandler):
                 return
 
 
-def test_a_redis_that_is_too_old(db: redis.Redis, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_redis_is_reported(db: redis.Redis, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), OldRedis) as old:
         old.daemon_threads = True
         old.behind = ("127.0.0.1", server.port)  # type: ignore[attr-defined]
@@ -182,6 +182,6 @@ def test_a_redis_that_is_too_old(db: redis.Redis, server: RedisServer, monkeypat
     assert wrong.observed.startswith("5.")
 
 
-def test_every_requirement_is_seen_wrong_by_a_test_here() -> None:
+def test_every_requirement_fails_in_a_test_here() -> None:
     written = Path(__file__).read_text()
     assert [each.name for each in REQUIREMENTS if f'"{each.name}"' not in written] == []

@@ -1,4 +1,4 @@
-"""A fleet whose truth is a script: what a sweep finds of each gateway at each moment. Clock and world are values."""
+"""A scripted fleet: the state of each gateway at each time, as a fleet check finds it. Clock and world are values."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ FIELD = ("StaticGatewayConfiguration {}", "status.egressIpPrefix")
 
 @dataclass(frozen=True)
 class Truth:
-    """How a gateway is at some moment."""
+    """The state of a gateway at some time."""
 
     verdict: Verdict = Verdict.HEALTHY
     check: str = "gateway-pool-missing"
@@ -25,7 +25,7 @@ class Truth:
 
 
 def seen(truth: Truth, cluster: str, gateway: str, by: str, at: datetime) -> GatewayCheck:
-    """What a look at this truth finds."""
+    """The result of checking a gateway in this state."""
     faults: tuple[Fault, ...] = ()
     if truth.verdict is Verdict.BROKEN:
         faults = (_fault(truth.check, at),)
@@ -53,7 +53,7 @@ Script = Callable[[str, str, datetime], Truth]
 
 @dataclass
 class World:
-    """Redis, one scheduler, and workers that do at once what they are sent."""
+    """Redis, one scheduler, and workers that carry out parts at once."""
 
     settings: WorkerSettings
     config: Config
@@ -61,15 +61,15 @@ class World:
     gateways: Mapping[str, tuple[str, ...]]
     problems: Callable[[str, datetime], str] = lambda _cluster, _now: ""
     answers: Callable[[str, datetime], bool] = lambda _cluster, _now: True
-    """Whether a worker that is sent a cluster ever comes back."""
+    """Whether a worker finishes its part of this cluster."""
     calls: list[str] = field(default_factory=list)
 
     def connect(self) -> Client:
-        """A process of its own."""
+        """A client as of a separate process."""
         return connect(self.settings, self.config, patience=True)
 
     def tick(self, client: Client, now: datetime) -> None:
-        """One round of one scheduler; the workers carry out what it sends."""
+        """Run one round of one scheduler; the workers carry out the parts that it sends."""
         sent: list[str] = []
 
         def send(part: str) -> bool:
@@ -83,7 +83,7 @@ class World:
             client.stores.fleet.tick(self.config, now, send)
 
     def work(self, client: Client, part: str, now: datetime) -> None:
-        """A worker takes one part."""
+        """Carry out one part."""
         self.calls.append(part)
         sweep_id, _, cluster = part.partition("/")
         if not self.answers(cluster, now):
@@ -97,6 +97,6 @@ class World:
 
 
 def steps(first: datetime, last: datetime, minutes: int) -> list[datetime]:
-    """Moments so many minutes apart."""
+    """Times at intervals of so many minutes."""
     count = int((last - first) / timedelta(minutes=minutes))
     return [first + timedelta(minutes=minutes) * n for n in range(count + 1)]

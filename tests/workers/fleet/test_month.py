@@ -1,5 +1,5 @@
-"""A month with a clock change, outages, restarts, two schedulers at once and a flapping gateway gives exactly the digests
-and handoffs that its script expects, no more and no fewer."""
+"""A scripted month with a clock change, outages, restarts, two schedulers and a flapping gateway gives exactly the
+expected digests and handoffs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,8 +48,8 @@ def answers(cluster: str, now: datetime) -> bool:
     return not (cluster == "prod-neu" and between(now, "03-22 08:50", "03-22 09:50"))
 
 
-def nobody_ticks(now: datetime) -> bool:
-    """The installation is down."""
+def is_down(now: datetime) -> bool:
+    """Whether the installation is down."""
     return between(now, "03-10 08:30", "03-10 11:00") or between(now, "03-14 20:00", "03-16 12:00")
 
 
@@ -70,8 +70,8 @@ def world(redis_url: str) -> World:
 
 
 @dataclass(frozen=True)
-class Told:
-    """A digest in words."""
+class DigestText:
+    """A digest as text."""
 
     at: str
     unseen: tuple[str, ...] = ()
@@ -83,8 +83,8 @@ class Told:
     weekly: bool = False
 
 
-def told(digest: Digest) -> Told:
-    return Told(
+def digest_text(digest: Digest) -> DigestText:
+    return DigestText(
         at=digest.at.astimezone(BERLIN).strftime("%m-%d %H:%M"),
         unseen=tuple(each.cluster for each in digest.unseen),
         broke=tuple(each.gateway for each in digest.broke),
@@ -96,27 +96,27 @@ def told(digest: Digest) -> Told:
     )
 
 
-def played(world: World) -> Iterator[tuple[str, Told]]:
-    """The whole month: two schedulers, restarted every night."""
+def played(world: World) -> Iterator[tuple[str, DigestText]]:
+    """Play the whole month: two schedulers, restarted every night."""
     one, other = world.connect(), world.connect()
     for now in clock():
         if now.astimezone(BERLIN).strftime("%H:%M") == "03:00":
             one.close()
             other.close()
             one, other = world.connect(), world.connect()
-        if nobody_ticks(now):
+        if is_down(now):
             continue
         for each in (one, other):
             world.tick(each, now)
     ids = [key.rpartition("digest:doc:")[2] for key in map(str, one.stores.redis.keys("month:digest:doc:*"))]
     digests = sorted((d for each in ids if (d := one.stores.fleet.digest(each)) is not None), key=lambda d: d.at)
-    yield from ((digest.order.channel, told(digest)) for digest in digests)
+    yield from ((digest.order.channel, digest_text(digest)) for digest in digests)
     one.close()
     other.close()
 
 
 def clock() -> list[datetime]:
-    """The month in steps of ten minutes; on the 26th the clock jumps back three hours and goes on from there."""
+    """The month in steps of ten minutes; on the 26th the clock jumps back three hours and continues from there."""
     jump = local("03-26 11:00")
     moments = steps(local("03-01 00:00"), jump, 10)
     return [*moments, *steps(jump - timedelta(hours=3), local("03-31 23:50"), 10)]
@@ -127,12 +127,12 @@ def clock() -> list[datetime]:
 def test_a_month_gives_the_digests_of_its_script_and_no_other(world: World) -> None:
     found = list(played(world))
     daily = {each.at: each for channel, each in found if channel == "C0OPS"}
-    expected = {f"03-{day:02} 09:00": Told(f"03-{day:02} 09:00") for day in range(1, 32)}
-    # Down at 09:00 on the 10th: made up for at once afterwards. Down over two mornings: the latest of them only.
+    expected = {f"03-{day:02} 09:00": DigestText(f"03-{day:02} 09:00") for day in range(1, 32)}
+    # Down at 09:00 on the 10th: sent directly afterwards. Down on two mornings: only the later digest is sent.
     for day, comes in ((10, "03-10 11:00"), (14, "03-14 09:00"), (15, ""), (16, "03-16 12:00"), (22, "03-22 09:10")):
         del expected[f"03-{day:02} 09:00"]
         if comes:
-            expected[comes] = Told(comes, late=day in (10, 16))
+            expected[comes] = DigestText(comes, late=day in (10, 16))
     tells: dict[str, dict[str, object]] = {
         "03-05 09:00": {"fixed": (f"{FLAPPING} x3 3h",)},
         "03-12 09:00": {"broke": (FAILING,)},
@@ -142,11 +142,11 @@ def test_a_month_gives_the_digests_of_its_script_and_no_other(world: World) -> N
         "03-22 09:10": {"unseen": ("prod-neu",)},
         "03-26 09:00": {"moved": (f"{MOVING} 20.50.60.0/30 20.99.0.0/30",)},
     }
-    # The first of each week counts everything: Mondays, and the very first.
+    # The first digest of each week lists all counts: on Mondays, and the very first one.
     for at in ("03-01 09:00", "03-02 09:00", "03-09 09:00", "03-16 12:00", "03-23 09:00", "03-30 09:00"):
         tells.setdefault(at, {})["weekly"] = True
     for at, words in tells.items():
-        expected[at] = Told(at, **{"late": expected[at].late, **words})  # type: ignore[arg-type]
+        expected[at] = DigestText(at, **{"late": expected[at].late, **words})  # type: ignore[arg-type]
     assert daily == expected
     assert len(found) == len(expected) + 5
     weekly = [each.at for channel, each in found if channel == "C0LEAD"]
@@ -182,7 +182,7 @@ def test_a_shift_is_handed_over_once_and_reminded_of_once(world: World) -> None:
     client.close()
 
 
-def test_whoever_has_it_owns_what_is_open_and_the_first_one_counts(world: World) -> None:
+def test_the_first_user_who_takes_a_handoff_owns_what_is_open(world: World) -> None:
     client = world.connect()
     for now in steps(local("03-12 15:00"), local("03-12 18:00"), 60):
         world.tick(client, now)
@@ -202,7 +202,7 @@ def test_whoever_has_it_owns_what_is_open_and_the_first_one_counts(world: World)
     client.close()
 
 
-def test_an_empty_shift_says_how_often_was_looked(world: World) -> None:
+def test_an_empty_shift_reports_its_number_of_checks(world: World) -> None:
     client = world.connect()
     for now in steps(local("03-02 00:00"), local("03-02 08:00"), 10):
         world.tick(client, now)
@@ -216,7 +216,7 @@ def test_an_empty_shift_says_how_often_was_looked(world: World) -> None:
     client.close()
 
 
-def test_what_is_kept_grows_with_what_happens_and_not_with_looks(world: World) -> None:
+def test_memory_grows_with_transitions_and_not_with_checks(world: World) -> None:
     client = world.connect()
     for now in steps(local("03-01 00:00"), local("03-02 00:00"), 30):
         world.tick(client, now)

@@ -1,4 +1,5 @@
-"""Schedules in Redis: each window once, whoever asks, wherever they die, and whatever their clock says."""
+"""Schedules in Redis: each window gives one digest, whatever the number of schedulers, their crashes and their
+clocks."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -33,7 +34,7 @@ def schedules(redis: Redis) -> Schedules:
 
 
 class Records:
-    """The digests that were begun, as the store keeps them: each window once."""
+    """The digests that were begun, as the store keeps them: one for each window."""
 
     def __init__(self) -> None:
         self.begun: list[Due] = []
@@ -49,7 +50,7 @@ class Records:
         return [each.window for each in self.begun]
 
 
-def test_nothing_is_made_up_for_that_was_due_before_the_schedule_was_there(schedules: Schedules) -> None:
+def test_a_new_schedule_has_missed_no_window(schedules: Schedules) -> None:
     records = Records()
     other = Schedule("s2", "C0PAY", ("*",), recurrence("08:00"), user="U0BOB")
     schedules.add(other, Config(), NINE)
@@ -57,7 +58,7 @@ def test_nothing_is_made_up_for_that_was_due_before_the_schedule_was_there(sched
     assert records.windows == []
 
 
-def test_who_dies_between_the_record_and_the_note_leaves_one_digest(schedules: Schedules) -> None:
+def test_a_crash_between_record_and_note_leaves_one_digest(schedules: Schedules) -> None:
     records = Records()
 
     def dies(due: Due) -> bool:
@@ -71,7 +72,7 @@ def test_who_dies_between_the_record_and_the_note_leaves_one_digest(schedules: S
     assert records.windows == ["2026-11-24T09:00"]
 
 
-def test_after_an_outage_the_latest_comes_once_and_says_that_it_is_late(schedules: Schedules) -> None:
+def test_after_an_outage_the_latest_digest_is_sent_once_and_marked_late(schedules: Schedules) -> None:
     records = Records()
     schedules.begin_due([DAILY], NINE - timedelta(days=1), records)
     for hours in (75, 76, 77):
@@ -90,7 +91,7 @@ def test_a_clock_that_jumps_ahead_and_back_does_not_silence_a_schedule(schedules
     assert records.windows[2:] == ["2026-11-25T09:00", "2026-11-26T09:00"]
 
 
-def test_one_that_was_stopped_comes_no_more_and_one_that_was_removed_is_gone(schedules: Schedules) -> None:
+def test_a_suspended_schedule_gives_no_digest_and_a_removed_one_is_gone(schedules: Schedules) -> None:
     records = Records()
     schedules.stop("s1", "its channel is gone")
     (stopped,) = schedules.all(Config())
@@ -102,7 +103,7 @@ def test_one_that_was_stopped_comes_no_more_and_one_that_was_removed_is_gone(sch
     assert schedules.all(Config()) == ()
 
 
-def test_a_second_digest_at_the_same_moment_is_refused_whatever_its_zone(schedules: Schedules) -> None:
+def test_a_second_digest_at_the_same_time_is_refused_in_any_zone(schedules: Schedules) -> None:
     same = Schedule("s3", "C0OPS", ("*",), recurrence("10:00", "tue", "Europe/Berlin"), user="U0BOB")
     with pytest.raises(BadRecurrence, match="has a digest then already"):
         schedules.add(same, Config(), NINE)
@@ -114,7 +115,7 @@ def test_patterns_follow_the_configuration() -> None:
     assert found == (("prod-a", "prod-b"), ("old",))
 
 
-def test_a_state_from_a_clock_that_was_ahead_does_not_keep_out_what_is_seen_now(redis: Redis) -> None:
+def test_a_state_from_a_clock_that_was_ahead_does_not_hide_a_new_check(redis: Redis) -> None:
     ledger = Ledger(redis, "t:", 86400 * 30)
     ahead = NINE + timedelta(days=300)
     ledger.record("prod", [seen(Truth(), "prod", "a/b", "jumped", ahead)], ahead)
@@ -123,7 +124,7 @@ def test_a_state_from_a_clock_that_was_ahead_does_not_keep_out_what_is_seen_now(
     assert ledger.states("prod")["a/b"].broken
 
 
-def test_mutes_end_by_themselves(redis: Redis) -> None:
+def test_mutes_expire(redis: Redis) -> None:
     ledger = Ledger(redis, "t:", 86400)
     ledger.mute(Mute("prod", "a/b", "c", "U0BOB", "why", NINE, NINE + timedelta(hours=1)))
     assert len(ledger.mutes(NINE)) == 1

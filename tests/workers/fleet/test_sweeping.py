@@ -1,4 +1,5 @@
-"""Parts of sweeps: carried out by whichever worker, once, whatever dies or overlaps; and what is known when Azure is not."""
+"""Parts of fleet checks: each is carried out once, whatever dies or overlaps; and the result when Azure is
+forbidden."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -40,7 +41,7 @@ class Clock:
 
 
 class Worker:
-    """A worker process over test clusters; counts how often a cluster was really looked at."""
+    """A worker process over test clusters; counts how often a cluster was checked."""
 
     def __init__(self, client: Client, cluster: Cluster | None = None) -> None:
         self.client = client
@@ -78,14 +79,14 @@ def test_a_part_is_carried_out_once_however_often_it_is_delivered(client: Client
     assert len(client.stores.fleet.ledger.sweeps("prod", NOW - timedelta(hours=1), NOW)) == 1
 
 
-def test_two_sweeps_that_overlap_look_once_and_both_know(client: Client) -> None:
+def test_two_overlapping_fleet_checks_share_one_check(client: Client) -> None:
     worker = Worker(client)
     worker.begin("s1")
     worker.begin("s2")
     lease = client.stores.fleet.sweeps.lease("prod", 30)
     assert lease.acquire()
     worker.sweeper.carry_out("s2", "prod")
-    assert worker.problems("s2") == {}, "somebody looks already: it is sent again later"
+    assert worker.problems("s2") == {}, "another check is under way: the part is sent again later"
     lease.release()
     worker.sweeper.carry_out("s1", "prod")
     worker.sweeper.carry_out("s2", "prod")
@@ -93,18 +94,18 @@ def test_two_sweeps_that_overlap_look_once_and_both_know(client: Client) -> None
     assert worker.problems("s1") == worker.problems("s2") == {"prod": ""}
 
 
-def test_what_cannot_be_opened_or_is_no_longer_configured_is_named(client: Client) -> None:
+def test_a_cluster_that_cannot_be_opened_or_is_not_configured_is_reported(client: Client) -> None:
     worker = Worker(client)
     worker.begin("s1", "gone", "removed")
     worker.sweeper.carry_out("s1", "gone")
     worker.sweeper.carry_out("s1", "removed")
     assert worker.problems("s1") == {
         "gone": "kubeconfig /nowhere: cannot be read",
-        "removed": "it is no longer in the configuration",
+        "removed": "no longer in the configuration",
     }
 
 
-def test_a_cluster_that_takes_its_worker_down_twice_is_given_up(client: Client) -> None:
+def test_a_cluster_that_takes_its_worker_down_twice_is_ended(client: Client) -> None:
     worker = Worker(client)
     worker.begin("s1")
     for _ in range(2):
@@ -114,7 +115,7 @@ def test_a_cluster_that_takes_its_worker_down_twice_is_given_up(client: Client) 
     assert "took the worker down twice" in worker.problems("s1")["prod"]
 
 
-def test_a_part_that_comes_after_the_end_is_left_alone(client: Client) -> None:
+def test_a_part_after_the_deadline_is_skipped(client: Client) -> None:
     worker = Worker(client)
     worker.begin("s1")
     worker.clock.now += timedelta(minutes=11)
@@ -122,11 +123,11 @@ def test_a_part_that_comes_after_the_end_is_left_alone(client: Client) -> None:
     assert worker.looked == 0
 
 
-def test_a_gateway_taken_out_of_the_profile_is_gone_and_one_that_azure_did_not_tell_of_is_not(client: Client) -> None:
+def test_a_gateway_removed_from_the_profile_is_gone_and_one_that_azure_did_not_report_is_not(client: Client) -> None:
     worker = Worker(client)
     worker.begin("s1")
     worker.sweeper.carry_out("s1", "prod")
-    # Azure refuses, and the gateway's Service has been deleted: nobody shows the gateway, yet it may be there.
+    # Azure refuses the read and the gateway's Service is deleted: no source shows the gateway, yet it may exist.
     objects = tuple(o for o in named("base").objects if o["kind"] != "Service")
     refused = ({"source": "azure", "resource": "*", "status": 403, "message": "AuthorizationFailed"},)
     worker.cluster = replace(named("base"), objects=objects, errors=refused)
@@ -150,7 +151,7 @@ def test_a_gateway_taken_out_of_the_profile_is_gone_and_one_that_azure_did_not_t
     assert [event.kind for event in events] == [TransitionKind.APPEARED, TransitionKind.VANISHED]
 
 
-def test_a_gateway_that_the_sweep_did_not_show_is_not_counted_as_healthy(client: Client) -> None:
+def test_a_gateway_missing_from_the_fleet_check_is_not_counted_as_healthy(client: Client) -> None:
     worker = Worker(client)
     worker.begin("s1")
     worker.sweeper.carry_out("s1", "prod")

@@ -1,4 +1,4 @@
-"""From look to look: when something has happened to a gateway, and when it only looks so."""
+"""Transitions between two checks of a gateway: real ones, and differences that are none."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -54,7 +54,7 @@ def test_an_outage_begins_once_and_ends_once() -> None:
     assert state.since == T0 + timedelta(hours=3)
 
 
-def test_not_being_able_to_look_neither_ends_an_outage_nor_begins_one() -> None:
+def test_an_inconclusive_check_neither_ends_nor_begins_an_outage() -> None:
     state, told = played(look(0, HEALTHY), look(1, BROKEN, fault()), look(2, LOST), look(3, LOST))
     assert told[1:] == [(TransitionKind.BROKE, 1), (TransitionKind.INCONCLUSIVE, 2)]
     assert state.broken
@@ -66,21 +66,21 @@ def test_not_being_able_to_look_neither_ends_an_outage_nor_begins_one() -> None:
     assert told[2:] == [(TransitionKind.INCONCLUSIVE, 2), (TransitionKind.CONCLUSIVE, 3), (TransitionKind.FIXED, 5)]
 
 
-def test_a_fault_that_stays_keeps_its_beginning_when_another_joins_it() -> None:
+def test_a_lasting_fault_keeps_its_start_when_another_is_added() -> None:
     other = fault("istiod-unhealthy")
     state, told = played(look(0, BROKEN, fault()), look(1, BROKEN, fault(), other))
     assert told[2:] == [(TransitionKind.OTHER_FAULTS, 1)]
     assert [each.since for each in state.faults] == [T0, T0 + timedelta(hours=1)]
 
 
-def test_the_same_look_twice_and_a_look_that_comes_late_change_nothing() -> None:
+def test_a_repeated_check_and_a_late_check_change_nothing() -> None:
     first, second = look(0, HEALTHY), look(1, BROKEN, fault())
     state, told = played(first, second, second, replace(first, by="late"))
     assert told == [(TransitionKind.APPEARED, 0), (TransitionKind.BROKE, 1)]
     assert state.broken
 
 
-def test_another_range_is_an_event_of_its_own_also_when_there_was_none_in_between() -> None:
+def test_another_prefix_is_a_transition_also_after_a_time_without_one() -> None:
     none, other = look(1, BROKEN, fault(), settings=(), prefix=""), look(2, HEALTHY, prefix="20.50.61.0/30")
     state, told = played(look(0, HEALTHY), none, other)
     assert (TransitionKind.PREFIX, 2) in told
@@ -90,7 +90,7 @@ def test_another_range_is_an_event_of_its_own_also_when_there_was_none_in_betwee
     assert (moved.before, moved.after) == (PREFIX, "20.50.61.0/30")
 
 
-def test_what_was_set_when_it_last_worked_is_remembered_through_an_outage() -> None:
+def test_the_last_healthy_settings_are_kept_during_an_outage() -> None:
     key = ("StaticGatewayConfiguration team/sgc", "spec.gatewayNodepoolName")
     written = (Written(key[0], T0 + timedelta(minutes=50), "kubectl-edit"),)
     healthy = look(0, HEALTHY, settings=(GatewaySetting(*key, "gwpool"),))
@@ -126,15 +126,15 @@ def finding(observed: str, summary: str = "It fails.") -> Finding:
         ("2026-11-23T10:00:00Z error warming", "2026-11-23T11:07:12.123Z error warming"),
     ],
 )
-def test_time_and_wording_make_no_finding_new(one: str, other: str) -> None:
+def test_other_times_and_wording_do_not_make_a_new_fault(one: str, other: str) -> None:
     assert fault_identity(finding(one)) == fault_identity(finding(other, "Said otherwise."))
 
 
-def test_other_facts_make_a_finding_new() -> None:
+def test_other_facts_make_a_new_fault() -> None:
     assert fault_identity(finding("pool gwpol")) != fault_identity(finding("pool gwpoool"))
 
 
-def test_a_report_gives_its_settings_and_its_range() -> None:
+def test_a_report_gives_its_settings_and_its_prefix() -> None:
     (report,) = in_memory(named("base")).reports
     seen = gateway_check(report, "x", T0)
     assert seen.prefix == PREFIX

@@ -1,4 +1,4 @@
-"""A worker that works is left alone, one that is stuck is found, and one that waits for Redis is not blamed."""
+"""The liveness probe: a working process passes, a stuck one fails, and one that waits for Redis passes."""
 
 import os
 import signal
@@ -21,38 +21,38 @@ def settings(url: str, file: Path | None, password: str = "") -> WorkerSettings:
     return WorkerSettings(REDIS_URL=url, EGRESS_DIAG_HEARTBEAT=file, REDIS_PASSWORD=password)
 
 
-def test_a_file_that_was_touched_lately_is_a_worker_that_works(tmp_path: Path) -> None:
+def test_a_fresh_file_passes(tmp_path: Path) -> None:
     file = tmp_path / "heartbeat"
     file.touch()
-    # Redis is not asked: port 1 answers nobody.
+    # No connection to Redis is needed: nothing listens on port 1.
     assert restart_reason(settings("redis://127.0.0.1:1/0", file), file.stat().st_mtime + STALE_AFTER - 1) is None
 
 
-def test_a_worker_that_does_nothing_though_redis_answers_is_stuck(redis_url: str, tmp_path: Path) -> None:
+def test_a_stale_file_fails_while_redis_answers(redis_url: str, tmp_path: Path) -> None:
     file = tmp_path / "heartbeat"
     file.touch()
     found = restart_reason(settings(redis_url, file), file.stat().st_mtime + 300)
-    assert found == "nothing was done for 300 s, though Redis answers"
+    assert found == "nothing done for 300 s, though Redis answers"
 
 
-def test_a_worker_that_has_done_nothing_yet_is_not_started(redis_url: str, tmp_path: Path) -> None:
-    assert restart_reason(settings(redis_url, tmp_path / "none"), 0) == "nothing was done yet, though Redis answers"
+def test_a_missing_file_fails_while_redis_answers(redis_url: str, tmp_path: Path) -> None:
+    assert restart_reason(settings(redis_url, tmp_path / "none"), 0) == "nothing done yet, though Redis answers"
 
 
-def test_while_redis_is_down_nobody_is_started_again(tmp_path: Path, free_port: int) -> None:
+def test_a_stale_file_passes_while_redis_is_down(tmp_path: Path, free_port: int) -> None:
     file = tmp_path / "heartbeat"
     file.touch()
     assert restart_reason(settings(f"redis://127.0.0.1:{free_port}/0", file), file.stat().st_mtime + 3600) is None
 
 
-def test_a_worker_with_an_old_password_is_started_again_to_read_the_new_one(tmp_path: Path) -> None:
+def test_a_worker_with_an_old_password_fails_and_reads_the_new_one_after_a_restart(tmp_path: Path) -> None:
     server = RedisServer(tmp_path)
     server.start()
     try:
         with redis.Redis(port=server.port) as client:
             client.config_set("requirepass", "new/pass+word==")
         assert "Redis refuses" in str(restart_reason(settings(server.url, tmp_path / "none", "old"), 0))
-        # The right one is nothing to start again for, though characters of it have a meaning in an address.
+        # The right password needs no restart, although some of its characters have a meaning in a URL.
         assert "though Redis answers" in str(
             restart_reason(settings(server.url, tmp_path / "none", "new/pass+word=="), 0)
         )
@@ -60,20 +60,20 @@ def test_a_worker_with_an_old_password_is_started_again_to_read_the_new_one(tmp_
         server.kill()
 
 
-def test_the_password_never_shows_in_the_settings_words() -> None:
+def test_the_settings_never_show_the_password() -> None:
     shown = repr(WorkerSettings(REDIS_URL="redis://bot@redis:6379/0", REDIS_PASSWORD="p@ss/word").redis_password)
     assert "p@ss" not in shown
 
 
-def test_the_password_goes_into_the_address_fit_for_it() -> None:
+def test_the_password_is_quoted_for_the_url() -> None:
     config = WorkerSettings(
         REDIS_URL="rediss://bot:stale@redis.example:6380/2?ssl_cert_reqs=required", REDIS_PASSWORD="a/b=:@"
     )
     assert config.redis_url == "rediss://bot:a%2Fb%3D%3A%40@redis.example:6380/2?ssl_cert_reqs=required"
 
 
-def test_an_encrypted_redis_is_always_verified() -> None:
-    """Celery's transport takes any certificate where the address does not say otherwise; redis-py's own takes none."""
+def test_the_certificate_of_an_encrypted_redis_is_verified() -> None:
+    """Without the parameter Celery's transport accepts any certificate, while redis-py's own accepts none."""
     assert WorkerSettings(REDIS_URL="rediss://redis.example:6380/0").redis_url.endswith("/0?ssl_cert_reqs=required")
     named = "rediss://redis.example:6380/0?ssl_ca_certs=/etc/ca.crt"
     assert WorkerSettings(REDIS_URL=named).redis_url == f"{named}&ssl_cert_reqs=required"
@@ -86,7 +86,7 @@ ROLES = {"worker": ["worker", "--concurrency", "1"], "beat": ["beat"], "courier"
 
 @pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
-def test_each_process_keeps_its_file_and_outlives_a_restart_of_redis(role: str, tmp_path: Path) -> None:
+def test_each_process_touches_its_file_and_outlives_a_restart_of_redis(role: str, tmp_path: Path) -> None:
     server = RedisServer(tmp_path, durable=True)
     server.start()
     config = tmp_path / "config.yaml"
@@ -139,8 +139,8 @@ def wait_for(found: Callable[[], bool], folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["is down", "hangs"])
-def test_a_stop_while_redis_cannot_be_reached_is_a_stop(how: str, tmp_path: Path) -> None:
-    """A rollout during an outage of Redis: Celery waits for its answer without end, and the process leaves all the same."""
+def test_every_process_stops_in_time_while_redis_does_not_answer(how: str, tmp_path: Path) -> None:
+    """A rollout during an outage of Redis: Celery waits for a reply without limit, and the process ends in time."""
     server = RedisServer(tmp_path)
     server.start()
     assert server.process is not None
@@ -167,7 +167,7 @@ def test_a_stop_while_redis_cannot_be_reached_is_a_stop(how: str, tmp_path: Path
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """kill -9 of the process with its children: a pool's children outlive it otherwise."""
+    """Kill the process and its children: a pool's children would outlive it."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

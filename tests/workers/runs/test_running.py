@@ -1,4 +1,4 @@
-"""Real processes as an operator sees them: their logs, their metrics, their presence, their traces, and how they stop."""
+"""Real processes as an operator observes them: logs, metrics, presence, traces, and how they stop."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ class Installation:
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
     def wait(self, condition: Callable[[], object], otherwise: str, seconds: float = 60) -> None:
-        """Until the condition holds; a Redis that answers late (the client here waits half a second) is asked again."""
+        """Wait until the condition holds; a Redis that replies late (the client here waits half a second) is tried
+        again."""
         until = time.monotonic() + seconds
         while not self._holds(condition):
             if time.monotonic() > until:
@@ -132,7 +133,7 @@ def installation(folder: Path, clusters: str) -> Iterator[Installation]:
 
 @pytest.fixture
 def replay(tmp_path: Path) -> Iterator[Installation]:
-    """One cluster as a bundle."""
+    """One cluster from a bundle."""
     write_bundle(named("base"), tmp_path / "bundle")
     with installation(tmp_path, f"clusters: [{{name: prod, bundle: '{tmp_path / 'bundle'}'}}]\n") as found:
         yield found
@@ -140,7 +141,7 @@ def replay(tmp_path: Path) -> Iterator[Installation]:
 
 @contextmanager
 def slow_cluster(folder: Path, latency: float) -> Iterator[Installation]:
-    """One live cluster whose every answer takes so many seconds."""
+    """One live cluster that delays every reply."""
     with KubeServer(named("base"), latency=latency) as kube:
         entry = f"clusters: [{{name: prod, kubeconfig: '{kube.kubeconfig(folder)}', azure: none}}]\n"
         with installation(folder, entry) as found:
@@ -174,7 +175,7 @@ def test_logs_metrics_and_presence_of_each_process(replay: Installation) -> None
     assert 'egress_diag_queue_age_seconds{queue="diagnose"} 0.0' in beat
     assert "egress_diag_courier_lag_seconds" in beat
     replay.wait(lambda: "egress_diag_deliveries_total{" in replay.scrape("courier"), "the courier counts nothing")
-    # Port 1 answers nobody: the courier's calls are counted as what they came to.
+    # Nothing listens on port 1: the courier's deliveries are counted by their outcome.
     replay.wait(
         lambda: (
             'egress_diag_slack_calls_total{method="chat.postMessage",outcome="no_answer"}' in replay.scrape("courier")
@@ -186,7 +187,7 @@ def test_logs_metrics_and_presence_of_each_process(replay: Installation) -> None
 
 
 def processes_are_known(replay: Installation) -> None:
-    """Each is there with its version and queues, and gone when it has ended."""
+    """Each process is present with its version and queues, and gone when it has ended."""
     with redis.Redis.from_url(replay.redis.url, decode_responses=True) as db:
         present = Presence(db, WorkerSettings().prefix)
         found = {process.role: process for process in present.present(datetime.now(UTC))}
@@ -212,7 +213,7 @@ def test_reads_of_a_cluster_are_counted_by_their_outcome(tmp_path: Path) -> None
 
 
 def test_a_worker_that_is_stopped_in_mid_run_loses_nothing(tmp_path: Path) -> None:
-    """A rollout: SIGTERM while a run waits for a slow API server, longer than the worker may go on."""
+    """A rollout: SIGTERM while a run waits for a slow API server, longer than the stop may take."""
     with slow_cluster(tmp_path, 14) as slow:
         slow.start("first", "worker")
         slow.start("beat", "beat")
@@ -225,7 +226,7 @@ def test_a_worker_that_is_stopped_in_mid_run_loses_nothing(tmp_path: Path) -> No
         assert slow.processes["first"].wait(30) == 0
         assert time.monotonic() - began < 25, "longer than the grace period"
         assert not slow.run(run).state.ended
-        slow.wait(lambda: slow.run(run).state.ended, "nobody carries the run on", 60)
+        slow.wait(lambda: slow.run(run).state.ended, "no worker continues the run", 60)
         ended = slow.run(run)
         assert ended.state is RunState.DONE
         assert ended.report is not None
@@ -245,7 +246,7 @@ def test_a_worker_that_is_stopped_shortly_before_the_end_of_a_run_ends_it_first(
 
 
 class Collector(BaseHTTPRequestHandler):
-    """An OpenTelemetry collector that keeps what it is sent."""
+    """An OpenTelemetry collector that keeps the spans it receives."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -255,7 +256,7 @@ class Collector(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Quiet."""
+        """Log nothing."""
 
 
 def test_a_run_and_its_reads_are_traced_where_a_collector_is_named(tmp_path: Path) -> None:

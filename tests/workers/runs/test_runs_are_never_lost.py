@@ -1,4 +1,4 @@
-"""Runs: accepted once, carried out by one worker, ended once, whatever is delivered twice or dies."""
+"""Runs are accepted once, carried out by one worker and ended once, whatever is delivered twice or dies."""
 
 from __future__ import annotations
 
@@ -82,11 +82,11 @@ def diagnoser(client: Client, config: Config) -> Diagnoser:
 
 
 def queued(redis_client: redis.Redis, queue: str = "diagnose") -> int:
-    """Tasks that wait in a queue."""
+    """The tasks waiting in a queue."""
     return int(redis_client.llen(f"egress-diag:{queue}"))
 
 
-def test_an_order_is_carried_out_and_remembered(client: Client, diagnoser: Diagnoser) -> None:
+def test_a_request_is_carried_out_and_recorded(client: Client, diagnoser: Diagnoser) -> None:
     run = client.start(ORDER).run
     diagnoser.carry_out(run.id)
     ended = client.run(run.id)
@@ -118,7 +118,7 @@ def test_a_second_person_joins_until_the_run_has_ended(client: Client, diagnoser
     assert third.run.id != first.run.id
 
 
-def test_other_hosts_and_watches_have_runs_of_their_own(client: Client) -> None:
+def test_other_hosts_and_watches_have_separate_runs(client: Client) -> None:
     first = client.start(ORDER)
     host = client.start(replace(ORDER, key="2", target=replace(ORDER.target, host="api.bank.example")))
     watch = client.start(replace(ORDER, key="3", watch="w1"))
@@ -127,7 +127,7 @@ def test_other_hosts_and_watches_have_runs_of_their_own(client: Client) -> None:
     assert person.run.id == first.run.id
 
 
-def test_a_task_that_is_delivered_twice_is_done_once(client: Client, diagnoser: Diagnoser) -> None:
+def test_a_task_that_is_delivered_twice_is_carried_out_once(client: Client, diagnoser: Diagnoser) -> None:
     run = client.start(ORDER).run
     diagnoser.carry_out(run.id)
     before = client.run(run.id)
@@ -197,9 +197,7 @@ def test_a_run_that_takes_its_worker_down_is_ended_with_a_token(client: Client, 
     assert found.error
 
 
-def test_the_janitor_sends_again_what_nobody_holds_and_not_at_every_tick(
-    client: Client, redis_client: redis.Redis
-) -> None:
+def test_the_janitor_sends_a_lost_run_again_and_not_at_every_tick(client: Client, redis_client: redis.Redis) -> None:
     run = client.start(ORDER).run
     redis_client.delete("egress-diag:diagnose")
     run_janitor(client.stores)
@@ -212,11 +210,11 @@ def test_the_janitor_sends_again_what_nobody_holds_and_not_at_every_tick(
     assert lease.acquire()
     redis_client.delete("egress-diag:diagnose", f"egress-diag:run:{run.id}:resent")
     run_janitor(client.stores)
-    assert queued(redis_client) == 0, "somebody holds it"
+    assert queued(redis_client) == 0, "a worker holds it"
     lease.release()
 
 
-def test_the_janitor_ends_what_found_no_worker_for_half_an_hour(client: Client, redis_client: redis.Redis) -> None:
+def test_the_janitor_ends_a_run_without_a_worker_after_half_an_hour(client: Client, redis_client: redis.Redis) -> None:
     run = client.start(ORDER).run
     long_ago = (datetime.now(UTC) - timedelta(minutes=31)).isoformat()
     redis_client.hset(f"egress-diag:run:{run.id}", "created", long_ago)
@@ -227,7 +225,7 @@ def test_the_janitor_ends_what_found_no_worker_for_half_an_hour(client: Client, 
     assert "No worker" in found.problem
 
 
-def test_the_janitor_tells_the_courier_what_slack_does_not_show(client: Client, redis_client: redis.Redis) -> None:
+def test_the_janitor_notifies_the_courier_of_due_documents(client: Client, redis_client: redis.Redis) -> None:
     run = client.start(ORDER).run
     redis_client.delete("egress-diag:courier")
     run_janitor(client.stores)
@@ -240,8 +238,8 @@ def test_the_janitor_tells_the_courier_what_slack_does_not_show(client: Client, 
     assert queued(redis_client, "courier") == 1
 
 
-def test_nothing_stays_for_ever(client: Client, diagnoser: Diagnoser, redis_client: redis.Redis) -> None:
-    """Every key about one run ends by itself; what is remembered of gateways and the audit stay."""
+def test_every_key_of_a_run_expires(client: Client, diagnoser: Diagnoser, redis_client: redis.Redis) -> None:
+    """Every key of a single run expires; the records of gateways and the audit stay."""
     run = client.start(ORDER).run
     diagnoser.carry_out(run.id)
     for key in redis_client.scan_iter(f"*{run.id}*"):
@@ -256,7 +254,7 @@ def test_a_remarked_run_is_kept_for_a_year(client: Client, diagnoser: Diagnoser,
         assert redis_client.ttl(f"egress-diag:{key}") > 300 * 86400, key
 
 
-def test_without_redis_an_order_is_refused_at_once(config: Config) -> None:
+def test_without_redis_a_request_is_refused_at_once(config: Config) -> None:
     client = connect(WorkerSettings(REDIS_URL="redis://127.0.0.1:1/0"), config)
     began = datetime.now(UTC)
     with pytest.raises(Unavailable):

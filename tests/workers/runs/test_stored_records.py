@@ -1,4 +1,4 @@
-"""Records in Redis: those of the version before pydantic wrote them still read, and their JSON names have not changed."""
+"""Records in Redis: those of the version before pydantic wrote them can still be read, and JSON names are unchanged."""
 
 import json
 from collections.abc import Iterator
