@@ -21,14 +21,14 @@ REDIS_EVICTION = Requirement(
     _PART,
     "redis-eviction",
     "Redis evicts nothing",
-    "Set maxmemory-policy noeviction (redis-cli CONFIG SET, and the configuration of Redis). With any other policy queued "
+    "Run redis-cli CONFIG SET maxmemory-policy noeviction, and set it in Redis' configuration: with any other policy queued "
     "commands are lost when memory runs short.",
 )
 REDIS_PERSISTENCE = Requirement(
     _PART,
     "redis-persistence",
     "Redis persists its data",
-    "Set appendonly yes (redis-cli CONFIG SET, and the configuration of Redis), on a volume that outlives the pod.",
+    "Run redis-cli CONFIG SET appendonly yes, and set it in Redis' configuration, on a volume that outlives the pod.",
 )
 REDIS_MEMORY = Requirement(
     _PART,

@@ -135,7 +135,7 @@ def test_a_worker_of_another_version_is_reported(db: redis.Redis) -> None:
     announce(db, "worker@old", "0.0.1")
     announce(db, "worker@new")
     wrong = one("process-version")
-    assert (wrong.subject, wrong.observed) == ("worker@old", f"0.0.1, and this is {__version__}")
+    assert (wrong.subject, wrong.observed) == ("worker@old", f"version 0.0.1; this process has {__version__}")
 
 
 def test_a_command_that_waits_for_a_worker_is_reported(db: redis.Redis, server: RedisServer) -> None:
@@ -154,7 +154,7 @@ def test_a_command_that_waits_for_a_worker_is_reported(db: redis.Redis, server: 
 
 def test_a_change_that_slack_does_not_show_is_reported(db: redis.Redis) -> None:
     db.zadd(f"{WorkerSettings().prefix}due", {"run/1": datetime.now(UTC).timestamp() - 120})
-    assert "waits for 120 s" in one("queue-age", subject="Slack").observed
+    assert "is 120 s old" in one("queue-age", subject="Slack").observed
 
 
 class OldRedis(socketserver.BaseRequestHandler):

@@ -105,7 +105,7 @@ def test_a_suspended_schedule_gives_no_digest_and_a_removed_one_is_gone(schedule
 
 def test_a_second_digest_at_the_same_time_is_refused_in_any_zone(schedules: Schedules) -> None:
     same = Schedule("s3", "C0OPS", ("*",), recurrence("10:00", "tue", "Europe/Berlin"), user="U0BOB")
-    with pytest.raises(BadRecurrence, match="has a digest then already"):
+    with pytest.raises(BadRecurrence, match="already has a digest at that time"):
         schedules.add(same, Config(), NINE)
     schedules.add(Schedule("s4", "C0PAY", ("*",), same.recurrence, user="U0BOB"), Config(), NINE)
 
