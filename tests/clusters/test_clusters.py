@@ -24,7 +24,7 @@ def of(cluster: Cluster, kind: str) -> list[Manifest]:
 
 
 @ALL
-@pytest.mark.skipif(not CRDS.is_dir(), reason="the CRDs lie beside the checkout, not in it")
+@pytest.mark.skipif(not CRDS.is_dir(), reason="no CRDs in ../shared/crds")
 def test_custom_objects_fit_their_definitions(name: str) -> None:
     schemas = read_schemas(CRDS)
     judged = 0
@@ -36,7 +36,7 @@ def test_custom_objects_fit_their_definitions(name: str) -> None:
     assert judged >= 10
 
 
-@pytest.mark.skipif(not CRDS.is_dir(), reason="the CRDs lie beside the checkout, not in it")
+@pytest.mark.skipif(not CRDS.is_dir(), reason="no CRDs in ../shared/crds")
 def test_what_the_api_server_would_refuse_is_found() -> None:
     schemas = read_schemas(CRDS)
     route = {"spec": {"http": [{"route": [{"destination": {"host": "x", "port": {"number": "80"}, "subnet": "y"}}]}]}}
