@@ -1,1 +1,1 @@
-"""What Azure's network does with traffic around a gateway node pool: security rules, route tables, subnets."""
+"""Azure around a static egress gateway: its node pool's subnet, security rules and routes."""

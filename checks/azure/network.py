@@ -1,58 +1,69 @@
-"""The Azure network around a gateway's node pool, as far as it could be read, and the commands that look at it by hand."""
+"""Which subnet, security group and route table a gateway node pool uses, and the az commands that show or change them."""
 
 from dataclasses import dataclass
 from typing import TypeVar
 
-from checks.azure.security_rules import Decision, Flow, Place, decide, free_priority, networks_of
+from checks.azure.security_rules import Flow, FlowDecision, FlowEnd, decide, free_priority, networks_of
 from checks.facts.agent_pools import AgentPool
 from checks.facts.fact import Gap
-from checks.facts.network_resources import ArmFact, NetworkSecurityGroup, SecurityRule, Subnet
+from checks.facts.network_resources import ArmFact, NetworkSecurityGroup, RouteTable, SecurityRule, Subnet
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import FW, az_aks, change, look, quoted
 from checks.model.findings import Action, Evidence
 
-A = TypeVar("A", bound=ArmFact)
+_A = TypeVar("_A", bound=ArmFact)
 
 
 @dataclass(frozen=True, slots=True)
-class Unseen:
-    """Something of the network that was not read: `gap` is the failed read, None where it is not looked at (Ruling 3)."""
+class NotRead:
+    """A network resource that was not read: why, and the failed read, None if the configuration does not read it
+    (docs/rulings.md#ruling-3)."""
 
     why: str
     gap: Gap | None = None
 
 
-def configuration_of(facts: Facts) -> StaticGatewayConfiguration | None:
-    """The gateway's StaticGatewayConfiguration, None where there is none."""
-    gateway = facts.gateway
-    return (
-        facts.get(StaticGatewayConfiguration, gateway.configuration, gateway.namespace)
-        if gateway.configuration
-        else None
-    )
-
-
-def gateway_pool(facts: Facts, configuration: StaticGatewayConfiguration) -> AgentPool | Unseen:
-    """The configuration's node pool."""
+def gateway_pool(facts: Facts, configuration: StaticGatewayConfiguration) -> AgentPool | NotRead:
+    """The node pool of a StaticGatewayConfiguration."""
     name = configuration.pool
     if (gap := facts.gap(AgentPool)) is not None:
-        return Unseen(str(gap), gap)
+        return NotRead(str(gap), gap)
     if not facts.configured(AgentPool):
-        return Unseen("Azure is not looked at by configuration")
+        return NotRead("reading Azure is not configured")
     found = facts.get(AgentPool, name.lower()) if name else None
-    return found or Unseen(f"node pool {name or '(none named)'} is not there")
+    return found or NotRead(f"node pool {name or '(not set)'} does not exist")
 
 
-def subnet_of(facts: Facts, pool: AgentPool) -> Subnet | Unseen:
-    """The pool's subnet."""
+def subnet_of(facts: Facts, pool: AgentPool) -> Subnet | NotRead:
+    """The subnet of a node pool."""
     if not pool.subnet_id:
-        return Unseen(f"Azure names no subnet of {pool.ref}, as with a virtual network that AKS manages")
-    return arm(facts, Subnet, pool.subnet_id)
+        return NotRead(f"Azure returns no subnet for {pool.ref}, as in a virtual network that AKS manages")
+    return arm_resource(facts, Subnet, pool.subnet_id)
 
 
-def arm(facts: Facts, kind: type[A], resource_id: str) -> A | Unseen:
-    """The resource with this id."""
+def gateway_subnet(facts: Facts, configuration: StaticGatewayConfiguration) -> Subnet | NotRead:
+    """The subnet of a StaticGatewayConfiguration's node pool."""
+    pool = gateway_pool(facts, configuration)
+    return pool if isinstance(pool, NotRead) else subnet_of(facts, pool)
+
+
+def security_group_of(facts: Facts, subnet: Subnet | NotRead) -> NetworkSecurityGroup | NotRead | None:
+    """The security group of a subnet, None if it has none or the subnet was not read."""
+    if isinstance(subnet, NotRead) or not subnet.security_group_id:
+        return None
+    return arm_resource(facts, NetworkSecurityGroup, subnet.security_group_id)
+
+
+def route_table_of(facts: Facts, subnet: Subnet | NotRead) -> RouteTable | NotRead | None:
+    """The route table of a subnet, None if it has none or the subnet was not read."""
+    if isinstance(subnet, NotRead) or not subnet.route_table_id:
+        return None
+    return arm_resource(facts, RouteTable, subnet.route_table_id)
+
+
+def arm_resource(facts: Facts, kind: type[_A], resource_id: str) -> _A | NotRead:
+    """The ARM resource with this ID."""
     wanted = resource_id.lower()
     found = next((each for each in facts.readable(kind) if each.id.lower() == wanted), None)
     if found is not None:
@@ -60,57 +71,59 @@ def arm(facts: Facts, kind: type[A], resource_id: str) -> A | Unseen:
     name = resource_id.rsplit("/", 1)[-1]
     gap = facts.gap(kind)
     if gap is not None and (gap.resource.lower() == wanted or facts.configured(kind)):
-        return Unseen(str(gap).replace(gap.resource, name), gap)
-    return Unseen("the network is not looked at")
+        return NotRead(str(gap).replace(gap.resource, name), gap)
+    return NotRead("reading the network is not configured")
 
 
-def decision(facts: Facts, group: NetworkSecurityGroup, flow: Flow) -> Decision:
-    """What the group does with the flow, worked out once for all gateways of the cluster."""
+def flow_decision(facts: Facts, group: NetworkSecurityGroup, flow: Flow) -> FlowDecision:
+    """The decision of a security group about a flow, computed once for all gateways of the cluster."""
     return facts.once("security group", lambda _: decide(group, flow), (group.id.lower(), flow))
 
 
-def place_of(facts: Facts, subnet: Subnet) -> Place:
-    """The subnet as an end of a flow."""
+def flow_end(facts: Facts, subnet: Subnet) -> FlowEnd:
+    """The subnet as source or destination of a flow."""
     named = ", ".join(subnet.prefixes) or subnet.name
     return facts.once(
-        "subnet as a place", lambda _: Place(named, networks=networks_of(subnet.prefixes)), subnet.id.lower()
+        "subnet as a flow end", lambda _: FlowEnd(named, networks=networks_of(subnet.prefixes)), subnet.id.lower()
     )
 
 
 def show_pool(facts: Facts, pool: str) -> Action:
-    """Looks up the subnet of a pool, or of all where none is named."""
+    """The action that shows the subnet of a node pool, or of all node pools if it has no name."""
     words = (
         ("show", "--nodepool-name", pool, "--query", "vnetSubnetId")
         if pool
         else ("list", "--query", "[].{n:name,s:vnetSubnetId}")
     )
-    return look("See the subnet of the gateway pool", az_aks(facts.cluster, "nodepool", *words))
+    return look("Show the subnet of the gateway node pool", az_aks(facts.cluster, "nodepool", *words))
 
 
 def show_subnet(subnet_id: str) -> Action:
-    """Looks up the security group and the route table of a subnet."""
+    """The action that shows the security group and the route table of a subnet."""
     query = "{prefix:addressPrefix,securityGroup:networkSecurityGroup.id,routeTable:routeTable.id}"
     command = quoted("az", "network", "vnet", "subnet", "show", "--ids", subnet_id, "--query", query)
-    return look("See the security group and the route table of the subnet", command, FW)
+    return look("Show the security group and the route table of the subnet", command, FW)
 
 
 def list_rules(group: NetworkSecurityGroup) -> Action:
-    """Lists the rules of a group, the default ones with them."""
+    """The action that lists the rules of a security group, default rules included."""
     command = quoted("az", "network", "nsg", "rule", "list", *_named(group), "--include-default", "--output", "table")
     return look(f"List the rules of {group.ref}", command, FW)
 
 
-def allow(
+def allow_flow(
     group: NetworkSecurityGroup, rule: SecurityRule, flow: Flow, name: str, *, ports: str = "", after: int = 0
 ) -> Action:
-    """Adds a rule that lets the flow (or these `ports` of it) through before the rule that denies it; where there is no
-    number left before it, moves that rule first. `after`: how many such actions of the same group come before this one."""
+    """The action that allows a flow, or these `ports` of it, with a rule before the one that denies it.
+
+    Without a free priority before that rule, the action moves the rule instead. `after` is the number of actions for the
+    same group that come before this one."""
     priority = free_priority(group, rule, after)
     if priority is None:
         later = next(n for n in range(rule.priority + 1, 65000) if all(each.priority != n for each in group.rules))
         words = ["update", *_named(group), "--name", rule.name, "--priority", str(later)]
         return change(
-            f"Give rule {rule.name} a higher number; then a rule that allows {flow.shown} fits before it",
+            f"Raise the priority number of rule {rule.name}, so that a rule that allows {flow.shown} can precede it",
             quoted("az", "network", "nsg", "rule", *words),
             FW,
             f"rule {rule.name} has priority {later}",
@@ -127,12 +140,11 @@ def allow(
         else f"Allow TCP {' and '.join(ports.split())} before rule {rule.name}",
         quoted("az", "network", "nsg", "rule", "create", *_named(group), *words),
         FW,
-        "the flow passes within a minute; diagnose again",
+        "the rule applies within a minute; diagnose again",
     )
 
 
-def shown(rule: SecurityRule) -> str:
-    """A rule in one line, for evidence."""
+def _rule_line(rule: SecurityRule) -> str:
     return (
         f"priority {rule.priority}: {rule.access} {rule.protocol or '*'} from {', '.join(rule.sources) or '*'} "
         f"to {', '.join(rule.destinations) or '*'} port {', '.join(rule.destination_ports) or '*'}"
@@ -140,8 +152,8 @@ def shown(rule: SecurityRule) -> str:
 
 
 def rule_evidence(group: NetworkSecurityGroup, rule: SecurityRule, expected: str) -> Evidence:
-    """What a rule says."""
-    return Evidence(group.ref, f"securityRules[{rule.name}]", shown(rule), expected)
+    """A rule of a security group as evidence."""
+    return Evidence(group.ref, f"securityRules[{rule.name}]", _rule_line(rule), expected)
 
 
 def _named(resource: ArmFact) -> list[str]:
@@ -149,6 +161,6 @@ def _named(resource: ArmFact) -> list[str]:
     return ["--resource-group", resource.resource_group, "--nsg-name", resource.name, *where]
 
 
-def _prefixes(place: Place) -> list[str]:
+def _prefixes(end: FlowEnd) -> list[str]:
     tags = {"internet": "Internet", "azureloadbalancer": "AzureLoadBalancer"}
-    return [tags[place.tag]] if place.tag else [str(each) for each in place.networks]
+    return [tags[end.tag]] if end.tag else [str(each) for each in end.networks]

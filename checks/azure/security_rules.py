@@ -1,7 +1,7 @@
-"""What a network security group does with a flow: rules by priority, the first that matches decides.
+"""Whether a network security group allows a flow: by priority, the first rule that matches decides.
 
-A rule may match a flow only in part (some of its addresses, ports or sources): such a rule decides nothing here, but is
-handed over as an exception, because it does decide for a part of what the flow stands for.
+A rule that matches only some addresses or ports of a flow does not decide; if it decides the opposite for that part, it is an
+exception.
 """
 
 from collections.abc import Iterable
@@ -24,27 +24,27 @@ class Match(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """One end of a flow: a service tag as Azure spells it (lower case), or addresses within the virtual network."""
+class FlowEnd:
+    """Source or destination of a flow: a service tag (lower case), or addresses in the virtual network."""
 
     name: str
     tag: str = ""
     networks: tuple[IPv4Network, ...] = ()
 
 
-INTERNET = Place("the Internet", "internet", (EVERYWHERE,))
-BALANCER = Place("AzureLoadBalancer", "azureloadbalancer", (LOAD_BALANCER,))
+INTERNET = FlowEnd("the Internet", "internet", (EVERYWHERE,))
+BALANCER = FlowEnd("AzureLoadBalancer", "azureloadbalancer", (LOAD_BALANCER,))
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Packets of one kind: `direction` as seen from the subnet of the group, `ports` at the destination."""
+    """Packets of one kind: `direction` from the point of view of the subnet, `ports` at the destination."""
 
     direction: str
     protocol: str
     ports: range
-    source: Place
-    destination: Place
+    source: FlowEnd
+    destination: FlowEnd
 
     @property
     def port_range(self) -> str:
@@ -53,24 +53,26 @@ class Flow:
 
     @property
     def shown(self) -> str:
-        """The flow in words: `UDP 6000-6999 from 10.224.1.0/24`."""
+        """The flow in a message: `UDP 6000-6999 from 10.224.1.0/24`."""
         other = f"from {self.source.name}" if self.direction == "Inbound" else f"to {self.destination.name}"
         return f"{self.protocol} {self.port_range} {other}"
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """What becomes of a flow: the deciding rule (None: Azure's defaults), and earlier rules that decide otherwise for a
-    part of it."""
+class FlowDecision:
+    """Whether a flow is allowed, the deciding rule (None: Azure's defaults), and earlier rules that decide the opposite for
+    a part of the flow."""
 
     allowed: bool
     rule: SecurityRule | None = None
     exceptions: tuple[SecurityRule, ...] = ()
 
 
-def decide(group: NetworkSecurityGroup, flow: Flow) -> Decision:
-    """What the group does with the flow. Where no rule matches, as in a group without its default rules, the defaults
-    apply: they let through what stays in the virtual network, what leaves for the Internet, and the load balancer."""
+def decide(group: NetworkSecurityGroup, flow: Flow) -> FlowDecision:
+    """The decision of a security group about a flow.
+
+    If no rule matches, Azure's default rules apply: they allow traffic in the virtual network, to the Internet and from
+    the load balancer."""
     partly: list[SecurityRule] = []
     for rule in group.rules:
         if rule.direction.lower() != flow.direction.lower():
@@ -78,30 +80,29 @@ def decide(group: NetworkSecurityGroup, flow: Flow) -> Decision:
         match matches(rule, flow):
             case Match.WHOLE:
                 allowed = _allows(rule)
-                return Decision(allowed, rule, tuple(each for each in partly if _allows(each) is not allowed))
+                return FlowDecision(allowed, rule, tuple(each for each in partly if _allows(each) is not allowed))
             case Match.PART:
                 partly.append(rule)
             case Match.NONE:
                 pass
-    return Decision(True, None, tuple(each for each in partly if not _allows(each)))
+    return FlowDecision(True, None, tuple(each for each in partly if not _allows(each)))
 
 
 def matches(rule: SecurityRule, flow: Flow) -> Match:
-    """How much of the flow the rule matches, its direction aside."""
+    """How much of a flow a rule matches, regardless of its direction."""
     fields = (
         Match.WHOLE if rule.protocol.lower() in ("*", "", flow.protocol.lower()) else Match.NONE,
         _addresses(rule.sources, flow.source, bool(items(rule.raw, "sourceapplicationsecuritygroups"))),
         _addresses(rule.destinations, flow.destination, bool(items(rule.raw, "destinationapplicationsecuritygroups"))),
         _ports(rule.destination_ports, flow.ports),
-        # A client's port may be any: a rule for some of them matches some of the flow.
+        # The client's port is not known: a rule for some source ports matches a part of the flow.
         _ports(rule.source_ports, range(1024, 65536)),
     )
     return min(fields)
 
 
 def free_priority(group: NetworkSecurityGroup, rule: SecurityRule, after: int = 0) -> int | None:
-    """A priority of the rule's direction that nobody uses and that comes before the rule, leaving out the first `after` of
-    them; None where there is none."""
+    """An unused priority before the rule, in its direction, without the first `after` of them; None if there is none."""
     used = {each.priority for each in group.rules if each.direction.lower() == rule.direction.lower()}
     below = min(rule.priority, 4097)
     free = (number for number in range(below - 1, 99, -1) if number not in used)
@@ -109,7 +110,7 @@ def free_priority(group: NetworkSecurityGroup, rule: SecurityRule, after: int = 
 
 
 def networks_of(prefixes: Iterable[str]) -> tuple[IPv4Network, ...]:
-    """The IPv4 networks among the texts; service tags and other families are left out."""
+    """The IPv4 networks among address prefixes; service tags and IPv6 prefixes are left out."""
     found = (_network(each) for each in prefixes)
     return tuple(each for each in found if each is not None)
 
@@ -118,22 +119,22 @@ def _allows(rule: SecurityRule) -> bool:
     return rule.access.lower() == "allow"
 
 
-def _addresses(prefixes: tuple[str, ...], place: Place, grouped: bool) -> Match:
+def _addresses(prefixes: tuple[str, ...], end: FlowEnd, grouped: bool) -> Match:
     if grouped and not prefixes:
-        # Application security groups: which of the nodes belong to one cannot be seen here.
+        # The members of an application security group are not read, so it matches a part of the flow.
         return Match.PART
     if not prefixes or any(each.lower() in ("*", "any", "0.0.0.0/0") for each in prefixes):
         return Match.WHOLE
     tags = {each.lower() for each in prefixes if _network(each) is None and ":" not in each}
-    if (place.tag or "virtualnetwork") in tags:
+    if (end.tag or "virtualnetwork") in tags:
         return Match.WHOLE
-    if place is INTERNET:
+    if end is INTERNET:
         return _of_the_internet(tags, networks_of(prefixes))
-    return _of_networks(place.networks, networks_of(prefixes))
+    return _of_networks(end.networks, networks_of(prefixes))
 
 
 def _of_the_internet(tags: set[str], networks: tuple[IPv4Network, ...]) -> Match:
-    """Every other service tag stands for some of the Internet's addresses, but for those within the virtual network."""
+    """Every service tag except those of the virtual network stands for a part of the Internet."""
     if EVERYWHERE in collapse_addresses(networks):
         return Match.WHOLE
     public = any(not any(each.subnet_of(private) for private in PRIVATE) for each in networks)

@@ -21,7 +21,7 @@ _CNI_MODES = (
         "kubenet",
         "",
         "kubenet",
-        "kubenet is being retired, and pods on it can keep the default route of eth0 (kube-egress-gateway issue 775)",
+        "it is being retired, and pods on it can keep the default route of eth0 (kube-egress-gateway issue 775)",
     ),
     CniMode(
         "none",

@@ -1,18 +1,19 @@
-"""EG202: a network plugin on which static egress gateways are not proven."""
+"""EG202: a network plugin that is not documented to work with static egress gateways."""
 
 from collections.abc import Iterator
 
+from checks.azure.unread import azure_not_read
 from checks.engine.check import check
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
 from checks.knowledge.cni_modes import cni_mode
 from checks.model.commands import SEGDOC, az_aks, kubectl, look
-from checks.model.findings import Evidence, Observation, Scope, Severity, healthy, skip, unknown, warn
+from checks.model.findings import Evidence, Observation, Scope, Severity, healthy, unknown, warn
 
 
 @check(
     code="EG202",
-    title="The cluster's network plugin is not proven with static egress gateways",
+    title="The network plugin is not documented to work with static egress gateways",
     severity=Severity.RISKS,
     article=("NET-2",),
     scope=Scope.AZURE,
@@ -20,18 +21,19 @@ from checks.model.findings import Evidence, Observation, Scope, Severity, health
 )
 def cni_mode_unproven(facts: Facts) -> Iterator[Observation]:
     """What it checks: `networkPlugin` and `networkPluginMode`. Azure CNI with overlay or node subnet passes; kubenet and a
-    plugin of your own warn; a plugin that is not known is unknown. Pod Subnet is a check of its own (EG201).
+    network plugin of your own warn; any other plugin is unknown. Azure CNI Pod Subnet is checked by pod-subnet-cni.
 
-    Why it matters: the egress plugin chains itself behind the node's network plugin, and not every one lets it.
+    Why it matters: kube-egress-cni chains itself to the node's network plugin, and not every plugin supports that.
 
-    What usually fixes it: Azure CNI Overlay, the documented ground. With a plugin of your own: a conflist that can be chained.
+    What usually fixes it: a cluster with Azure CNI Overlay, which is documented. With a network plugin of your own: a CNI
+    configuration to which kube-egress-cni can chain itself.
 
     Source: article NET-2; AKS docs, configure static egress gateway; kube-egress-gateway issue 775
     """
-    show = look("See the network profile", az_aks(facts.cluster, "show", "--query", "networkProfile"), SEGDOC)
+    show = look("Show the network profile", az_aks(facts.cluster, "show", "--query", "networkProfile"), SEGDOC)
     cluster = facts.one(ManagedCluster)
     if cluster is None:
-        yield skip("Azure is not looked at by configuration, so the network plugin is not known.", actions=[show])
+        yield azure_not_read("The network plugin is", [show])
         return
     plugin, mode = cluster.network_plugin, cluster.network_plugin_mode
     evidence = [
@@ -40,16 +42,18 @@ def cni_mode_unproven(facts: Facts) -> Iterator[Observation]:
     ]
     known = cni_mode(plugin, mode)
     if known is None:
-        name = f"{plugin or '(none given)'} in mode {mode}" if mode else plugin or "(none given)"
-        summary = f"Whether static egress gateways work with the network plugin {name} is not known."
+        name = f"{plugin or '(not set)'} in mode {mode}" if mode else plugin or "(not set)"
+        summary = f"It is not known whether network plugin {name} works with static egress gateways."
         yield unknown(summary, subject=cluster.ref, evidence=evidence, actions=[show])
     elif known.doubt:
-        plugins = kubectl("get", "daemonsets", "-A")
+        daemon_sets = kubectl("get", "daemonsets", "-A")
         yield warn(
             f"The {cluster.ref} uses {known.name}: {known.doubt}.",
             subject=cluster.ref,
             evidence=evidence,
-            actions=[show, look("See which network components run on the nodes", plugins)],
+            actions=[show, look("List the network components on the nodes", daemon_sets)],
         )
     else:
-        yield healthy(f"The {cluster.ref} uses {known.name}, which carries static egress gateways.", evidence=evidence)
+        yield healthy(
+            f"The {cluster.ref} uses {known.name}, which works with static egress gateways.", evidence=evidence
+        )

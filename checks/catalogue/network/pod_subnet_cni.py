@@ -1,14 +1,15 @@
-"""EG201: Azure CNI Pod Subnet, with which static egress gateways do not work."""
+"""EG201: a node pool uses Azure CNI Pod Subnet, which static egress gateways do not support."""
 
 from collections.abc import Iterator
 
+from checks.azure.unread import azure_not_read
 from checks.engine.check import Because, check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
 from checks.knowledge.sandbox_errors import sandbox
 from checks.model.commands import PODSUBNET, SEGDOC, az_aks, change, look
-from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, skip, unknown
+from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, unknown
 
 
 @check(
@@ -19,25 +20,26 @@ from checks.model.findings import Action, Evidence, Observation, Scope, Severity
     scope=Scope.AZURE,
     reads=(AgentPool, ManagedCluster),
     explains={
-        "egress-prefix-unassigned": "static egress gateways are not supported on such a cluster and may never be set up",
+        "egress-prefix-unassigned": "AKS does not support static egress gateways on clusters with Azure CNI Pod Subnet",
         "pod-network-setup-fails": Because(
-            "the static egress plugin cannot route a pod whose network the Pod Subnet plugin built", share="sandbox"
+            "kube-egress-cni cannot set routes in a pod network that Azure CNI Pod Subnet created", share="sandbox"
         ),
         "deployment-not-available": "gateway pods get no network with Azure CNI Pod Subnet",
     },
 )
 def pod_subnet_cni(facts: Facts) -> Iterator[Observation]:
-    """What it checks: `podSubnetID` of every node pool. One pool with a pod subnet makes the cluster one of Azure CNI Pod
-    Subnet, whether its addresses are allocated dynamically or in static blocks.
+    """What it checks: `podSubnetID` of every node pool. It fails if one node pool has a pod subnet, with dynamic or static
+    block allocation.
 
-    Why it matters: static egress gateways, and with them egress gateways, are not supported there.
+    Why it matters: with Azure CNI Pod Subnet neither static egress gateways nor the Istio add-on's egress gateways are
+    supported.
 
-    What usually fixes it: a cluster, or node pools, with Azure CNI Overlay or node subnet. It cannot be changed in place.
+    What usually fixes it: a cluster with Azure CNI Overlay or node subnet. A node pool cannot be changed in place.
 
     Source: article NET-2; AKS docs, configure static egress gateway, limitations
     """
     gap = facts.gap(AgentPool)
-    # The cluster's own answer carries the pools, too: what it shows is proof even where the list is forbidden.
+    # The managed cluster lists its node pools, too: it proves a pod subnet even if listing node pools is forbidden.
     pools = facts.readable(AgentPool) or (
         facts.readable(ManagedCluster)[0].pools if facts.readable(ManagedCluster) else ()
     )
@@ -56,11 +58,9 @@ def pod_subnet_cni(facts: Facts) -> Iterator[Observation]:
     if gap is not None:
         facts.all(AgentPool)
     if not facts.configured(AgentPool):
-        yield skip(
-            "Azure is not looked at by configuration, so the pools' subnets are not known.", actions=_actions(facts)[:1]
-        )
+        yield azure_not_read("The subnets of the node pools are", _actions(facts)[:1])
     elif not pools:
-        yield unknown("Azure lists no node pools, which no cluster is without.", actions=_actions(facts)[:1])
+        yield unknown("Azure returned an empty list of node pools.", actions=_actions(facts)[:1])
     else:
         evidence = [Evidence(pool.ref, "podSubnetID", "(empty)", "(empty)") for pool in pools]
         yield healthy("No node pool uses Azure CNI Pod Subnet.", evidence=evidence)
@@ -69,10 +69,14 @@ def pod_subnet_cni(facts: Facts) -> Iterator[Observation]:
 def _actions(facts: Facts) -> list[Action]:
     query = "[].{name:name,mode:mode,podSubnet:podSubnetId}"
     return [
-        look("See the pools' pod subnets", az_aks(facts.cluster, "nodepool", "list", "--query", query), PODSUBNET),
+        look(
+            "List the pod subnets of the node pools",
+            az_aks(facts.cluster, "nodepool", "list", "--query", query),
+            PODSUBNET,
+        ),
         change(
-            "Move to a cluster with Azure CNI Overlay or node subnet; a pool's pod subnet cannot be changed in place",
+            "Move to a cluster with Azure CNI Overlay or node subnet; the pod subnet of a node pool cannot be changed",
             url=SEGDOC,
-            expect="no pool has a pod subnet; then enable the static egress gateway there",
+            expect="no node pool has a pod subnet; then enable the static egress gateway on that cluster",
         ),
     ]

@@ -1,23 +1,22 @@
-"""EG205: a security group keeps the tunnels from the gateway nodes, or the load balancer's probes."""
+"""EG205: an NSG denies tunnel packets or load balancer probes to the gateway nodes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from checks.azure.network import (
-    Unseen,
-    allow,
-    arm,
-    configuration_of,
-    decision,
-    gateway_pool,
+    NotRead,
+    allow_flow,
+    flow_decision,
+    flow_end,
+    gateway_subnet,
     list_rules,
-    place_of,
     rule_evidence,
+    security_group_of,
     show_pool,
     show_subnet,
     subnet_of,
 )
-from checks.azure.security_rules import BALANCER, Decision, Flow
+from checks.azure.security_rules import BALANCER, Flow, FlowDecision
 from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.network_resources import NetworkSecurityGroup, SecurityRule, Subnet
@@ -25,102 +24,100 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.network import PROBE_PORT, TUNNEL_PORTS
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, unknown, warn
+from checks.static_egress.configuration import NotApplicable, gateway_configuration
 
 
 @dataclass(frozen=True, slots=True)
-class Guarded:
-    """A flow that a gateway needs, and the security group that it must pass."""
+class _RequiredFlow:
+    """A flow that the gateway needs, and a security group that applies to it."""
 
     group: NetworkSecurityGroup
     flow: Flow
     name: str
-    """The name of a rule that would allow it."""
+    """The name for a rule that allows it."""
 
 
 @check(
     code="EG205",
-    title="A security group blocks the way to the gateway nodes",
+    title="An NSG blocks tunnels or load balancer probes to the gateway nodes",
     severity=Severity.BLOCKS,
     article=("NET-1",),
     reads=(StaticGatewayConfiguration, AgentPool, Subnet, NetworkSecurityGroup),
     explains={
-        "gateway-dataplane-not-ready": "without the tunnel's packets no pod reaches a gateway node, and without answers to its "
-        "probes the load balancer sends none there"
+        "gateway-dataplane-not-ready": "without tunnel packets no pod reaches a gateway node; without answers to its "
+        "probes the load balancer sends the node no traffic"
     },
 )
 def tunnel_ports_blocked(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the security groups of the gateway pool's subnet and of the other pools' subnets. Packets of the
-    tunnels (UDP, the configuration's port, else 6000 to 6999) must pass from the nodes to the gateway nodes, and probes
-    (TCP 8082) from the service tag AzureLoadBalancer to them. A rule that denies one of these fails, one that denies a part
-    of it warns.
+    """What it checks: the NSGs of the gateway node pool's subnet and of the other node pools' subnets. They must allow tunnel
+    packets (UDP, the port of the StaticGatewayConfiguration, else 6000 to 6999) from the nodes to the gateway nodes, and
+    probes (TCP 8082) from the service tag AzureLoadBalancer. A rule that denies one of these flows fails; a rule that denies
+    a part of one warns.
 
-    Why it matters: gateway pods reach the gateway nodes through WireGuard tunnels that start on their own node, behind an
-    internal load balancer. Network policies do not see them, security groups do.
+    Why it matters: gateway pods reach the gateway nodes through WireGuard tunnels that start on their own node and end behind
+    an internal load balancer. NetworkPolicies do not apply to these packets, NSGs do.
 
-    What usually fixes it: a rule that allows the flow before the rule that denies it.
+    What usually fixes it: a rule that allows the flow, with a priority before the rule that denies it.
 
     Source: article NET-1; kube-egress-gateway design (ports, probes); Azure docs, network security groups
     """
-    configuration = configuration_of(facts)
-    if configuration is None:
-        yield skip("There is no gateway configuration whose tunnels could be blocked (gateway-configuration-missing).")
+    configuration = gateway_configuration(facts)
+    if isinstance(configuration, NotApplicable):
+        yield skip(configuration.reason)
         return
-    pool = gateway_pool(facts, configuration)
-    subnet = pool if isinstance(pool, Unseen) else subnet_of(facts, pool)
-    if isinstance(subnet, Unseen):
-        yield from _not_seen(facts, configuration, [subnet], subnet)
+    subnet = gateway_subnet(facts, configuration)
+    if isinstance(subnet, NotRead):
+        yield from _not_checked(facts, configuration, [subnet], subnet)
         return
-    guarded, unseen = _guarded(facts, configuration, subnet)
-    found = list(_denials(facts, guarded))
+    required, not_read = _required_flows(facts, configuration, subnet)
+    found = list(_denials(facts, required))
     yield from found
-    yield from _not_seen(facts, configuration, unseen, subnet, bool(found))
-    if not found and not unseen:
+    yield from _not_checked(facts, configuration, not_read, subnet, bool(found))
+    if not found and not not_read:
         yield healthy(
-            f"Security groups let the tunnels and the probes through to {subnet.ref} of the gateway nodes.",
-            evidence=[Evidence(each.group.ref, "securityRules", f"allow {each.flow.shown}") for each in guarded],
+            f"No NSG blocks tunnels or probes to the gateway nodes ({subnet.ref}).",
+            evidence=[Evidence(each.group.ref, "securityRules", f"allow {each.flow.shown}") for each in required],
         )
 
 
-def _guarded(
-    facts: Facts, configuration: StaticGatewayConfiguration, gateway_subnet: Subnet
-) -> tuple[list[Guarded], list[Unseen]]:
-    """Every flow with the group it must pass, and what could not be seen of them."""
-    there = place_of(facts, gateway_subnet)
+def _required_flows(
+    facts: Facts, configuration: StaticGatewayConfiguration, own_subnet: Subnet
+) -> tuple[list[_RequiredFlow], list[NotRead]]:
+    """The flows with the security groups that apply to them, and the resources that were not read."""
+    there = flow_end(facts, own_subnet)
     port = configuration.server.port
     ports = range(port, port + 1) if port in TUNNEL_PORTS else TUNNEL_PORTS
-    wanted = [(gateway_subnet, Flow("Inbound", "TCP", range(PROBE_PORT, PROBE_PORT + 1), BALANCER, there), "probes")]
-    unseen: list[Unseen] = []
+    wanted = [(own_subnet, Flow("Inbound", "TCP", range(PROBE_PORT, PROBE_PORT + 1), BALANCER, there), "probes")]
+    not_read: list[NotRead] = []
     for subnet in _node_subnets(facts):
-        if isinstance(subnet, Unseen):
-            unseen.append(subnet)
+        if isinstance(subnet, NotRead):
+            not_read.append(subnet)
             continue
-        here = place_of(facts, subnet)
-        wanted.append((gateway_subnet, Flow("Inbound", "UDP", ports, here, there), f"tunnels-from-{subnet.name}"))
+        here = flow_end(facts, subnet)
+        wanted.append((own_subnet, Flow("Inbound", "UDP", ports, here, there), f"tunnels-from-{subnet.name}"))
         wanted.append((subnet, Flow("Outbound", "UDP", ports, here, there), "tunnels"))
-    guarded: list[Guarded] = []
+    required: list[_RequiredFlow] = []
     for owner, flow, name in wanted:
-        if not owner.security_group_id:
-            continue
-        group = arm(facts, NetworkSecurityGroup, owner.security_group_id)
-        if isinstance(group, Unseen):
-            unseen.append(group)
-        else:
-            guarded.append(Guarded(group, flow, f"allow-static-egress-{name}"))
-    return guarded, unseen
+        group = security_group_of(facts, owner)
+        if isinstance(group, NotRead):
+            not_read.append(group)
+        elif group is not None:
+            required.append(_RequiredFlow(group, flow, f"allow-static-egress-{name}"))
+    return required, not_read
 
 
-def _node_subnets(facts: Facts) -> list[Subnet | Unseen]:
-    """The subnets of the pools whose nodes may run gateway pods: all but gateway pools."""
+def _node_subnets(facts: Facts) -> list[Subnet | NotRead]:
+    """The subnets of all node pools except gateway node pools: their nodes can run gateway pods."""
     pools = {pool.subnet_id.lower(): pool for pool in facts.all(AgentPool) if not pool.is_gateway}
     return [subnet_of(facts, pools[each]) for each in sorted(pools)]
 
 
-def _denials(facts: Facts, guarded: list[Guarded]) -> Iterator[Observation]:
+def _denials(facts: Facts, required: list[_RequiredFlow]) -> Iterator[Observation]:
     """One observation for each rule that denies any of the flows."""
-    blocked: dict[tuple[str, str], tuple[SecurityRule, list[tuple[Guarded, Decision]]]] = {}
-    partly: list[tuple[Guarded, Decision]] = []
-    for each in guarded:
-        decided = decision(facts, each.group, each.flow)
+    blocked: dict[tuple[str, str], tuple[SecurityRule, list[tuple[_RequiredFlow, FlowDecision]]]] = {}
+    partly: list[tuple[_RequiredFlow, FlowDecision]] = []
+    for each in required:
+        decided = flow_decision(facts, each.group, each.flow)
         if not decided.allowed and decided.rule is not None:
             blocked.setdefault((each.group.id, decided.rule.name), (decided.rule, []))[1].append((each, decided))
         elif decided.exceptions:
@@ -130,44 +127,44 @@ def _denials(facts: Facts, guarded: list[Guarded]) -> Iterator[Observation]:
     for each, decided in partly:
         rules = decided.exceptions
         yield warn(
-            f"Rule {rules[0].name} of {each.group.ref} denies a part of {each.flow.shown}.",
+            f"A part of {each.flow.shown} is denied (rule {rules[0].name} of {each.group.ref}).",
             subject=each.group.ref,
             evidence=[rule_evidence(each.group, rule, f"{each.flow.shown} allowed") for rule in rules],
-            actions=[list_rules(each.group), allow(each.group, rules[0], each.flow, each.name)],
+            actions=[list_rules(each.group), allow_flow(each.group, rules[0], each.flow, each.name)],
             severity=Severity.DEGRADES,
         )
 
 
-def _denial(rule: SecurityRule, blocked: list[tuple[Guarded, Decision]]) -> Observation:
+def _denial(rule: SecurityRule, blocked: list[tuple[_RequiredFlow, FlowDecision]]) -> Observation:
     group = blocked[0][0].group
-    flows = ", ".join(each.flow.shown for each, _ in blocked)
+    flows = " and ".join(each.flow.shown for each, _ in blocked)
     evidence = [rule_evidence(group, rule, f"{flows} allowed")]
     excepted = {other.name: other for _, decided in blocked for other in decided.exceptions}
     evidence += [rule_evidence(group, other, "all of the flow") for other in excepted.values()]
     actions = [list_rules(group)]
-    actions += [allow(group, rule, each.flow, each.name, after=n) for n, (each, _) in enumerate(blocked)]
-    summary = f"Rule {rule.name} of {group.ref} denies {flows}"
+    actions += [allow_flow(group, rule, each.flow, each.name, after=n) for n, (each, _) in enumerate(blocked)]
+    by = f"rule {rule.name} of {group.ref}"
     if excepted:
-        summary += f", except for what {', '.join(excepted)} allows."
+        summary = f"An NSG denies {flows}, except what {', '.join(excepted)} allows ({by})."
         return warn(summary, subject=group.ref, evidence=evidence, actions=actions, severity=Severity.DEGRADES)
-    return fail(f"{summary}.", subject=group.ref, evidence=evidence, actions=actions)
+    return fail(f"An NSG denies {flows} ({by}).", subject=group.ref, evidence=evidence, actions=actions)
 
 
-def _not_seen(
+def _not_checked(
     facts: Facts,
     configuration: StaticGatewayConfiguration,
-    unseen: list[Unseen],
-    subnet: Subnet | Unseen,
+    not_read: list[NotRead],
+    subnet: Subnet | NotRead,
     found: bool = False,
 ) -> Iterator[Observation]:
-    if not unseen:
+    if not not_read:
         return
     actions: list[Action] = [
-        show_pool(facts, configuration.pool) if isinstance(subnet, Unseen) else show_subnet(subnet.id)
+        show_pool(facts, configuration.pool) if isinstance(subnet, NotRead) else show_subnet(subnet.id)
     ]
-    question = "Whether UDP 6000-6999 from the nodes and TCP 8082 from AzureLoadBalancer reach the gateway nodes"
-    refused = next((each for each in unseen if each.gap is not None), None)
-    if refused is not None:
-        yield unknown(f"{question} could not be seen: {refused.why}.", subject=configuration.ref, actions=actions)
+    question = "UDP 6000-6999 from the nodes and TCP 8082 from AzureLoadBalancer to the gateway nodes are"
+    failed = next((each for each in not_read if each.gap is not None), None)
+    if failed is not None:
+        yield unknown(f"{question} not checked: {failed.why}.", subject=configuration.ref, actions=actions)
     elif not found:
-        yield skip(f"{question} is to be checked by hand: {unseen[0].why}.", subject=configuration.ref, actions=actions)
+        yield skip(f"{question} not checked: {not_read[0].why}.", subject=configuration.ref, actions=actions)

@@ -1,4 +1,4 @@
-"""Security groups decide by the first match: whole flows agree with what becomes of each packet in them."""
+"""Security groups decide by the first match: the decision about a flow agrees with that about each of its packets."""
 
 from ipaddress import IPv4Address, IPv4Network
 from itertools import product
@@ -6,11 +6,11 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.azure.security_rules import INTERNET, Flow, Match, Place, decide, free_priority, matches, networks_of
+from checks.azure.security_rules import INTERNET, Flow, FlowEnd, Match, decide, free_priority, matches, networks_of
 from checks.facts.network_resources import NetworkSecurityGroup, SecurityRule
 
-HERE = Place("10.0.0.0/29", networks=(IPv4Network("10.0.0.0/29"),))
-THERE = Place("10.0.1.0/30", networks=(IPv4Network("10.0.1.0/30"),))
+HERE = FlowEnd("10.0.0.0/29", networks=(IPv4Network("10.0.0.0/29"),))
+THERE = FlowEnd("10.0.1.0/30", networks=(IPv4Network("10.0.1.0/30"),))
 PORTS = range(6000, 6004)
 
 NETWORKS = ("10.0.0.0/30", "10.0.0.4/30", "10.0.0.0/8", "10.0.1.2/31", "192.168.0.0/16")
@@ -50,22 +50,22 @@ def in_ranges(port: int, ranges: tuple[str, ...]) -> bool:
 def first_match(
     group: NetworkSecurityGroup, source: IPv4Address, destination: IPv4Address, port: int
 ) -> SecurityRule | None:
-    """What decides one packet, by the plain words of Azure's documentation."""
+    """The rule that decides one packet, as Azure documents it."""
     for rule in group.rules:
-        fits = rule.protocol in ("*", "Udp") and in_ranges(port, rule.destination_ports)
-        if fits and in_prefixes(source, rule.sources) and in_prefixes(destination, rule.destinations):
+        relevant = rule.protocol in ("*", "Udp") and in_ranges(port, rule.destination_ports)
+        if relevant and in_prefixes(source, rule.sources) and in_prefixes(destination, rule.destinations):
             return rule
     return None
 
 
 @given(st.lists(rules, max_size=5))
-def test_every_packet_fares_as_its_flow_or_by_one_of_the_exceptions(found: list[dict[str, object]]) -> None:
+def test_every_packet_is_decided_like_its_flow_or_by_an_exception(found: list[dict[str, object]]) -> None:
     group = group_of(found)
     decision = decide(group, Flow("Inbound", "UDP", PORTS, HERE, THERE))
     exceptions = {each.name for each in decision.exceptions}
     for source, destination, port in product(HERE.networks[0], THERE.networks[0], PORTS):
         decided = first_match(group, source, destination, port)
-        # What no rule matches stays within the network, which Azure's defaults let through.
+        # Packets that no rule matches stay in the virtual network, which Azure's default rules allow.
         allowed = decided is None or decided.access == "Allow"
         assert allowed is decision.allowed or (decided is not None and decided.name in exceptions)
 
@@ -74,7 +74,7 @@ def rule(**fields: object) -> SecurityRule:
     return SecurityRule({"direction": "Outbound", "access": "Deny", "protocol": "*", **fields})
 
 
-def test_private_ranges_and_tags_within_the_network_are_no_part_of_the_internet() -> None:
+def test_private_ranges_and_tags_of_the_virtual_network_are_not_the_internet() -> None:
     flow = Flow("Outbound", "TCP", range(443, 444), HERE, INTERNET)
     for prefix in ("10.0.0.0/8", "172.20.0.0/16", "VirtualNetwork", "AzureLoadBalancer", "::/0"):
         assert matches(rule(destinationaddressprefix=prefix), flow) is Match.NONE, prefix
@@ -84,21 +84,21 @@ def test_private_ranges_and_tags_within_the_network_are_no_part_of_the_internet(
         assert matches(rule(destinationaddressprefix=prefix), flow) is Match.WHOLE, prefix
 
 
-def test_a_rule_for_application_security_groups_or_for_source_ports_decides_nothing_alone() -> None:
+def test_a_rule_for_application_security_groups_or_source_ports_does_not_decide() -> None:
     flow = Flow("Outbound", "TCP", range(443, 444), HERE, INTERNET)
     asg = rule(destinationaddressprefix="*", sourceapplicationsecuritygroups=[{"id": "/x/asg"}])
     assert matches(asg, flow) is Match.PART
     assert matches(rule(destinationaddressprefix="*", sourceportrange="1024-2000"), flow) is Match.PART
 
 
-def test_rules_that_are_hardly_there_do_not_break_anything() -> None:
+def test_incomplete_and_invalid_rules_match_nothing() -> None:
     flow = Flow("Outbound", "TCP", range(443, 444), HERE, INTERNET)
     for ports in ("", "x-y", "443-", "-1", "4 43"):
         assert matches(rule(destinationportrange=ports, sourceaddressprefix="nonsense/99"), flow) is Match.NONE
     assert decide(NetworkSecurityGroup({"securityrules": None, "defaultsecurityrules": [None, 3]}), flow).allowed
 
 
-def test_a_new_rule_goes_right_before_the_one_that_denies() -> None:
+def test_a_new_rule_gets_the_priority_before_the_rule_that_denies() -> None:
     group = group_of([{"direction": "Inbound", "access": "Deny"}] * 3)
     first, *_, last = group.rules
     assert free_priority(group, first) is None

@@ -1,0 +1,15 @@
+"""The observations of a check if reading Azure is not configured, or if Azure's answer describes no managed cluster."""
+
+from checks.model.findings import Action, Observation, skip, unknown
+
+
+def azure_not_read(subject: str, actions: list[Action] | tuple[Action, ...] = ()) -> Observation:
+    """Skipped: `subject` begins the sentence, such as `The network plugin is`."""
+    return skip(f"{subject} not checked: reading Azure is not configured.", actions=actions)
+
+
+def incomplete_answer() -> Observation:
+    """Unknown: the answer to the read of the managed cluster describes none."""
+    return unknown(
+        "Azure's answer describes no managed cluster: it has neither a provisioning state nor a network profile."
+    )
