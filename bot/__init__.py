@@ -1,1 +1,1 @@
-"""Talks to people: the only ring that knows Slack."""
+"""The Slack bot: the only ring that knows Slack."""

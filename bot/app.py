@@ -1,4 +1,4 @@
-"""The bot: Slack Bolt with our listeners, over HTTP or over Socket Mode."""
+"""The web application of the bot: Slack Bolt with our listeners, health, readiness and metrics."""
 
 import hashlib
 import logging
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 def make_bolt(settings: SlackSettings, config: Config, client: Client) -> App:
-    """Bolt with our listeners. It starts whether or not Slack answers: the token is tried at the first need."""
+    """Bolt with our listeners. It starts also while Slack does not answer."""
     slack = Slack(settings, timeout=2)
     token = settings.slack_bot_token.get_secret_value()
 
@@ -48,7 +48,7 @@ def make_bolt(settings: SlackSettings, config: Config, client: Client) -> App:
         authorize=authorize,
         request_verification_enabled=not settings.socket_mode,
         process_before_response=False,
-        # Each listener occupies a thread until it has answered; Bolt's own five make twenty commands at once wait in line.
+        # A listener occupies a thread until it has answered; with Bolt's default of five threads, bursts of commands time out.
         listener_executor=ThreadPoolExecutor(32, thread_name_prefix="listener"),
     )
     handler = InteractionHandler(config, client, slack, Groups(slack.group_members))
@@ -64,7 +64,7 @@ def make_bolt(settings: SlackSettings, config: Config, client: Client) -> App:
 
     @app.error
     def broke(error: Exception, body: dict[str, Any], context: BoltContext) -> BoltResponse:
-        """The third and last place that catches broadly: an apology with a token that is in the log."""
+        """Answers an internal error with a token that is also in the log; one of three places that catch every exception."""
         token_ = hashlib.sha256(f"{type(error).__name__} {error} {time.time()}".encode()).hexdigest()[:8]
         INTERNAL_ERRORS.inc()
         log.error("error %s", token_, exc_info=error)
@@ -74,7 +74,7 @@ def make_bolt(settings: SlackSettings, config: Config, client: Client) -> App:
             try:
                 slack.respond(url, message.text, message.blocks)
             except SlackRefusal as refused:
-                log.warning("error %s could not be told: %s", token_, refused)
+                log.warning("error %s: no reply to the user: %s", token_, refused)
         return BoltResponse(
             status=200,
             body={"response_type": "ephemeral", "text": message.text} if "command" in body else "",
@@ -84,8 +84,10 @@ def make_bolt(settings: SlackSettings, config: Config, client: Client) -> App:
 
 
 def is_readable(body: bytes, kind: str = "") -> bool:
-    """Whether the body is in one of Slack's forms: a JSON object, or a form whose payload, if it has one, is one. Bolt
-    takes that for granted, and would fail over anything else."""
+    """Whether the body has one of Slack's formats: a JSON object, or a form whose `payload`, if any, is one.
+
+    Bolt raises an exception for any other body.
+    """
     try:
         text = body.decode("utf-8")
         if text and (kind == "application/json" or text.lstrip().startswith(("{", "["))):
@@ -97,7 +99,7 @@ def is_readable(body: bytes, kind: str = "") -> bool:
 
 
 def make_web(app: App | None, client: Client, identity: Identity, alive: Callable[[], bool] = lambda: True) -> Flask:
-    """The HTTP side: Slack's requests (not in Socket Mode), health, readiness, metrics."""
+    """The HTTP endpoints: Slack's requests (without Socket Mode), health, readiness, metrics."""
     web = Flask("egress-diag")
 
     if app is not None:
@@ -107,7 +109,7 @@ def make_web(app: App | None, client: Client, identity: Identity, alive: Callabl
         def events() -> Response:
             began = time.perf_counter()
             if not is_readable(request.get_data(), request.mimetype):
-                return Response("not a request of Slack's", 400)
+                return Response("not a request from Slack", 400)
             response: Response = handler.handle(request)
             ACKNOWLEDGED.observe(time.perf_counter() - began)
             return response
@@ -120,10 +122,10 @@ def make_web(app: App | None, client: Client, identity: Identity, alive: Callabl
     def ready() -> tuple[str, int]:
         try:
             client.ping()
-        except Unavailable as gone:
-            return f"Redis cannot be reached: {type(gone).__name__}", 503
+        except Unavailable as error:
+            return f"Redis cannot be reached: {type(error).__name__}", 503
         if identity.problem:
-            return f"Slack does not take the token: {identity.problem}", 503
+            return f"Slack does not accept the token: {identity.problem}", 503
         return "ok", 200
 
     waits = CollectorRegistry()

@@ -1,4 +1,4 @@
-"""`egress-diag bot`: listens to Slack, and carries messages to it."""
+"""`egress-diag bot`: the listener for Slack's requests, and the courier, which delivers messages to Slack."""
 
 import logging
 import os
@@ -18,14 +18,14 @@ log = logging.getLogger(__name__)
 
 @click.command()
 @click.option("--config", type=click.Path(path_type=Path), help="Configuration file.")
-@click.option("--port", default=3000, show_default=True, type=click.IntRange(0, 65535), help="For HTTP.")
-@click.option("--bind", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104 - a container's way
+@click.option("--port", default=3000, show_default=True, type=click.IntRange(0, 65535), help="Port of the HTTP server.")
+@click.option("--bind", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104 - a container listens on every address
 @click.option(
     "--role",
     type=click.Choice(["all", "listener", "courier"]),
     default="all",
     show_default=True,
-    help="Listen to Slack, carry messages to it, or both.",
+    help="Listen for requests from Slack, deliver messages to Slack, or both.",
 )
 def bot(config: Path | None, port: int, bind: str, role: str) -> None:
     """Run the Slack bot (HTTP, or Socket Mode when SLACK_APP_TOKEN is set)."""
@@ -35,7 +35,7 @@ def bot(config: Path | None, port: int, bind: str, role: str) -> None:
 
     set_up_listener()
     if config is not None:
-        os.environ["EGRESS_DIAG_CONFIG"] = str(config.resolve())  # noqa: TID251 - handed on to the courier
+        os.environ["EGRESS_DIAG_CONFIG"] = str(config.resolve())  # noqa: TID251 - passed on to the courier
         slack_settings.cache_clear()
     try:
         load(None, slack_settings().config)
@@ -44,7 +44,7 @@ def bot(config: Path | None, port: int, bind: str, role: str) -> None:
     if slack_settings().missing:
         raise click.UsageError(f"set {' and '.join(slack_settings().missing)} in the environment")
     if role == "courier":
-        _carry()
+        _run_courier()
     courier = _Supervised() if role == "all" else None
     try:
         _listen(port, bind)
@@ -53,15 +53,15 @@ def bot(config: Path | None, port: int, bind: str, role: str) -> None:
             courier.stop()
 
 
-def _carry() -> NoReturn:
-    """Replaces this process by the courier's Celery worker."""
+def _run_courier() -> NoReturn:
+    """Replaces this process with the Celery worker of the courier."""
     arguments = ["--queues", "courier", "--hostname", "courier@%h", "--pool", "threads", "--concurrency", "4"]
     celery = [sys.executable, "-m", "celery", "--quiet", "--app", "bot.courier", "worker", "--loglevel", "INFO"]
     os.execv(sys.executable, [*celery, "--without-gossip", "--without-mingle", *arguments])  # noqa: S606 - our own program
 
 
 class _Supervised:
-    """The courier as a child: started again when it dies, ended with this process."""
+    """The courier as a child process: restarted when it ends, stopped with this process."""
 
     def __init__(self) -> None:
         self.over = threading.Event()
@@ -77,7 +77,7 @@ class _Supervised:
             code = self.child.wait()
             if self.over.is_set():
                 return
-            log.warning("the courier ended with %s and is started again", code)
+            log.warning("the courier ended with exit code %s and is restarted", code)
             self.over.wait(1)
             self.child = self._start()
 
@@ -125,7 +125,7 @@ def _listen(port: int, bind: str) -> None:
 
 
 def _serve(server: Any) -> None:
-    """Answers requests until SIGTERM, and says in Redis that it is there."""
+    """Answers requests until SIGTERM, and announces this process in Redis."""
     from workers.queue.presence import announced
 
     def stop(*_: object) -> None:
@@ -137,16 +137,16 @@ def _serve(server: Any) -> None:
 
 
 def _connect(socket: "object") -> None:
-    """Opens the socket, and tries again while Slack does not answer."""
+    """Opens the socket, and retries while Slack does not answer."""
     from slack_bolt.adapter.socket_mode import SocketModeHandler
     from slack_sdk.errors import SlackClientError
 
-    assert isinstance(socket, SocketModeHandler)  # noqa: S101 - typed loosely to import lazily
+    assert isinstance(socket, SocketModeHandler)  # noqa: S101 - the annotation would need an eager import
     while True:
         try:
             socket.connect()  # type: ignore[no-untyped-call]
         except (SlackClientError, OSError) as error:
-            log.warning("no socket to Slack yet: %s", error)
+            log.warning("the socket to Slack is not connected: %s", error)
             time.sleep(5)
         else:
             return

@@ -1,7 +1,7 @@
-"""Makes Slack match: compares the messages that should exist with those delivered, and posts or updates the difference.
+"""The courier compares the messages that should exist with those delivered, and posts or updates the difference.
 
-Delivering means "make it so", not "send this": a crash, a redelivery, a retry or a coalesced change needs no case of its
-own, because the next look at the document finds what is still missing.
+A delivery brings Slack to the state of a document; it does not send a given message. Crashes, redeliveries, retries and
+merged changes need no special case, because the next delivery finds the remaining difference.
 """
 
 import logging
@@ -47,20 +47,19 @@ from workers.telemetry.metrics import DELIVERIES, set_up_celery_metrics
 log = logging.getLogger(__name__)
 
 MAX_REVISIONS = 20
-"""Newer revisions that one task shows before it makes room for others."""
+"""Revisions that one task delivers before it leaves the worker to other documents."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryOutcome:
-    """What became of one delivery: done, or to be taken up again after `again_in` seconds; `limited` where nothing can
-    be shown before."""
+    """The outcome of a delivery: complete, or to repeat after `again_in` seconds; `limited` if Slack refuses until then."""
 
     again_in: float | None = None
     limited: bool = False
 
     @property
     def word(self) -> str:
-        """For the metrics."""
+        """The outcome as a label of the metrics."""
         if self.again_in is None:
             return "shown"
         return "limited" if self.limited else "again"
@@ -76,148 +75,150 @@ class Courier:
         self.fleet = FleetCourier(client, slack, self.thread)
 
     def deliver(self, document: str) -> DeliveryOutcome:
-        """Shows the document's latest state. Raises `workers.client.Unavailable` while Redis is gone."""
+        """Brings Slack to the latest state of the document. Raises `workers.client.Unavailable` if Redis is down."""
         if (wait := self.client.pause_left(document)) > 0:
             return DeliveryOutcome(wait, limited=True)
         outcome = DeliveryOutcome(0.0)
         for _ in range(MAX_REVISIONS):
-            outcome = self._look(document)
+            outcome = self._deliver_revision(document)
             if outcome.again_in != 0.0:
                 break
         if outcome.again_in is not None and outcome.limited:
             self.client.pause(document, outcome.again_in)
         return outcome
 
-    def _look(self, document: str) -> DeliveryOutcome:
+    def _deliver_revision(self, document: str) -> DeliveryOutcome:
         revision = self.client.start_delivery(document)
         with self.client.hold(document) as hold:
             if hold is None:
-                # Whoever holds it looks at the newest revision before it lets go of the document.
+                # The courier with the lock delivers the newest revision before it releases the document.
                 return DeliveryOutcome()
-            outcome = self._shown(HeldDocument(document, revision, hold))
-        # Asked after the hold is given back: a change from here on finds a courier that is free to show it.
+            outcome = self._delivered(HeldDocument(document, revision, hold))
+        # Read after the lock is released: a later change finds the document unlocked.
         if outcome.again_in is None and not self.client.end_delivery(document, revision):
             return DeliveryOutcome(again_in=0.0)
         return outcome
 
-    def _shown(self, showing: HeldDocument) -> DeliveryOutcome:
-        document = showing.document
+    def _delivered(self, held: HeldDocument) -> DeliveryOutcome:
+        document = held.document
         try:
-            return self._made_so(showing)
+            return self._dispatch(held)
         except LockLost:
             log.warning("%s was taken over by another courier", document)
             return DeliveryOutcome()
         except RateLimited as limited:
-            log.info("%s waits %.0f s for Slack's limit", document, limited.retry_after)
+            log.info("%s waits %.0f s for Slack's rate limit", document, limited.retry_after)
             return DeliveryOutcome(limited.retry_after, limited=True)
         except Unreachable as lost:
             log.warning("%s: Slack did not answer (%s)", document, lost)
             return DeliveryOutcome(1.0, limited=True)
         except TokenRevoked as revoked:
-            log.error("%s cannot be shown: %s; install the app again and set SLACK_BOT_TOKEN", document, revoked)  # noqa: TRY400 - no traceback
+            log.error("%s cannot be delivered: %s; install the app again and set SLACK_BOT_TOKEN", document, revoked)  # noqa: TRY400 - no traceback
             return DeliveryOutcome(30.0, limited=True)
         except SlackRefusal as refused:
-            log.error("%s cannot be shown: %s", document, refused)  # noqa: TRY400 - the code says it, a traceback does not
+            log.error("%s cannot be delivered: %s", document, refused)  # noqa: TRY400 - no traceback
             self.client.abandon_delivery(document)
             return DeliveryOutcome()
 
-    def _made_so(self, showing: HeldDocument) -> DeliveryOutcome:
-        kind, _, name = showing.document.partition("/")
+    def _dispatch(self, held: HeldDocument) -> DeliveryOutcome:
+        kind, _, name = held.document.partition("/")
         match kind:
             case "run":
-                return self._run(showing, name)
+                return self._run(held, name)
             case "watch":
-                return self._watch(showing, name)
+                return self._watch(held, name)
             case "file":
-                return self._file(showing, name)
+                return self._file(held, name)
             case "digest":
-                return DeliveryOutcome(again_in=self.fleet.digest(showing, name))
+                return DeliveryOutcome(again_in=self.fleet.digest(held, name))
             case "handoff":
-                return DeliveryOutcome(again_in=self.fleet.handoff(showing, name))
+                return DeliveryOutcome(again_in=self.fleet.handoff(held, name))
             case _:
-                return self._listing(showing.document, name)
+                return self._listing(held.document, name)
 
     # runs
 
-    def _run(self, showing: HeldDocument, run_id: str) -> DeliveryOutcome:
+    def _run(self, held: HeldDocument, run_id: str) -> DeliveryOutcome:
         run = self.client.run(run_id)
         if run is None:
-            self.client.abandon_delivery(showing.document)
+            self.client.abandon_delivery(held.document)
             return DeliveryOutcome()
         try:
-            return self._thread(showing, run)
+            return self._thread(held, run)
         except (NotInChannel, ChannelGone) as refused:
-            log.error("%s cannot be shown in %s: %s", showing.document, run.order.channel, refused)  # noqa: TRY400 - as above
-            return self._elsewhere(showing, run, refused)
+            log.error("%s cannot be posted in %s: %s", held.document, run.order.channel, refused)  # noqa: TRY400 - as above
+            return self._notify_requester(held, run, refused)
 
-    def _thread(self, showing: HeldDocument, run: Run) -> DeliveryOutcome:
+    def _thread(self, held: HeldDocument, run: Run) -> DeliveryOutcome:
         now = datetime.now(UTC)
         before = self.client.run(run.order.after) if run.order.after else None
         later = self.client.run(run.later) if run.later else None
         image = uploaded_picture_id(self.client, run)
-        rest = self._placed(showing, run, run_messages(run, now, before, later, image))
-        # The list of hops comes first: a picture that cannot be uploaded must not keep it back.
-        if not image and before is None and (image := upload_picture(self.client, self.slack, showing, run)):
-            rest = self._placed(showing, run, run_messages(run, now, before, later, image))
-        self._begun(run)
-        if run.state.ended and rest is None:
-            self.thread.forget(showing.document)
+        retry_in = self._show(held, run, run_messages(run, now, before, later, image))
+        # The list of hops comes first: an upload that fails must not delay it.
+        if not image and before is None and (image := upload_picture(self.client, self.slack, held, run)):
+            retry_in = self._show(held, run, run_messages(run, now, before, later, image))
+        self._remember_thread(run)
+        if run.state.ended and retry_in is None:
+            self.thread.forget(held.document)
             self.client.note_verdict(run)
-        wait = findings_wait(run, now)
-        return DeliveryOutcome(again_in=min((each for each in (rest, wait or None) if each is not None), default=None))
+        findings_in = findings_wait(run, now) or None
+        return DeliveryOutcome(
+            again_in=min((each for each in (retry_in, findings_in) if each is not None), default=None)
+        )
 
-    def _placed(self, showing: HeldDocument, run: Run, wanted: Sequence[Message]) -> float | None:
+    def _show(self, held: HeldDocument, run: Run, wanted: Sequence[Message]) -> float | None:
         try:
-            return self.thread.show(showing, Destination(run.order.channel, run.order.thread), wanted)
+            return self.thread.show(held, Destination(run.order.channel, run.order.thread), wanted)
         except MessageGone:
             if run.order.thread is None:
                 raise
-            log.info("the thread of %s was taken away: it is answered in the channel", showing.document)
-            return self.thread.show(showing, Destination(run.order.channel, None), wanted)
+            log.info("the thread of %s was deleted; it is answered in the channel", held.document)
+            return self.thread.show(held, Destination(run.order.channel, None), wanted)
 
-    def _begun(self, run: Run) -> None:
-        """From here on the thread's words are about this run."""
+    def _remember_thread(self, run: Run) -> None:
+        """Ties the thread to the run, so that commands in the thread refer to it."""
         parent = self.client.delivered(f"run/{run.id}").get("parent")
         if parent is not None and not parent.ts.startswith("?") and not run.later:
             self.client.remember_thread(parent.channel, run.order.thread or parent.ts, run.id)
 
-    def _elsewhere(self, showing: HeldDocument, run: Run, refused: SlackRefusal) -> DeliveryOutcome:
-        """The channel is closed to us: whoever asked is told through the command's response URL, else directly."""
+    def _notify_requester(self, held: HeldDocument, run: Run, refused: SlackRefusal) -> DeliveryOutcome:
+        """Sends the state of the run to the person who requested it, because the bot cannot post in the channel."""
         slot = "elsewhere/end" if run.state.ended else "elsewhere/begin"
-        if slot not in self.client.delivered(showing.document):
+        if slot not in self.client.delivered(held.document):
             message = channel_unavailable(run, closed=isinstance(refused, ChannelGone))
             send_privately(self.slack, run.order.user, run.order.channel, run.order.response_url, message)
-            self.client.note_delivered(showing.document, Delivered(slot, run.order.user, "0", message.digest))
+            self.client.note_delivered(held.document, Delivered(slot, run.order.user, "0", message.digest))
         return DeliveryOutcome()
 
     # watches and files
 
-    def _watch(self, showing: HeldDocument, watch_id: str) -> DeliveryOutcome:
+    def _watch(self, held: HeldDocument, watch_id: str) -> DeliveryOutcome:
         watch = self.client.find_watch(watch_id)
         if watch is None:
-            self.client.abandon_delivery(showing.document)
+            self.client.abandon_delivery(held.document)
             return DeliveryOutcome()
         wanted = watch_messages(watch, self.client.watch_interval)
         try:
-            return DeliveryOutcome(again_in=self.thread.show(showing, Destination(watch.channel, watch.thread), wanted))
+            return DeliveryOutcome(again_in=self.thread.show(held, Destination(watch.channel, watch.thread), wanted))
         except (NotInChannel, ChannelGone) as refused:
-            log.error("%s cannot be shown in %s: %s", showing.document, watch.channel, refused)  # noqa: TRY400 - as above
-            if watch.state.ended and "elsewhere/end" not in self.client.delivered(showing.document):
+            log.error("%s cannot be posted in %s: %s", held.document, watch.channel, refused)  # noqa: TRY400 - as above
+            if watch.state.ended and "elsewhere/end" not in self.client.delivered(held.document):
                 send_privately(self.slack, watch.user, watch.channel, "", wanted[1])
-                self.client.note_delivered(showing.document, Delivered("elsewhere/end", watch.user, "0", ""))
+                self.client.note_delivered(held.document, Delivered("elsewhere/end", watch.user, "0", ""))
             return DeliveryOutcome()
 
-    def _file(self, showing: HeldDocument, name: str) -> DeliveryOutcome:
+    def _file(self, held: HeldDocument, name: str) -> DeliveryOutcome:
         run_id, _, kind = name.partition(":")
         run = self.client.run(run_id)
         if run is None:
-            self.client.abandon_delivery(showing.document)
+            self.client.abandon_delivery(held.document)
             return DeliveryOutcome()
         parent = self.client.delivered(f"run/{run_id}").get("parent")
         thread = run.order.thread or (parent.ts if parent is not None else None)
         file = bundle_file(run_id, self.client.evidence(run_id)) if kind == "bundle" else report_file(run)
         if file is not None and thread is not None:
-            upload_once(self.client, self.slack, showing, Destination(run.order.channel, thread), file)
+            upload_once(self.client, self.slack, held, Destination(run.order.channel, thread), file)
         return DeliveryOutcome()
 
     # listings
@@ -242,31 +243,31 @@ celery.conf.task_routes = {}
 
 @cache
 def courier() -> Courier:
-    """This process's courier, with connections made after the fork. Raises ConfigError."""
+    """The courier of this process, with connections made after the fork. Raises ConfigError."""
     config = load(None, slack_settings().config)
     return Courier(connect(worker_settings(), config, patience=True), Slack(slack_settings()))
 
 
 @worker_process_init.connect
-def _fresh(**_: object) -> None:
+def _forget_courier(**_: object) -> None:
     courier.cache_clear()
 
 
-_waking: dict[str, float] = {}
-"""When this process looks at a document again: one wake-up stands for all that were wanted later."""
+_next_delivery: dict[str, float] = {}
+"""The time of the next delivery of each document in this process: one task replaces all that were to come later."""
 
 
 @celery.task(name=DELIVER)
 def deliver(document: str) -> None:
-    """Shows one document's latest state."""
+    """Brings Slack to the latest state of a document."""
     outcome = courier().deliver(document)
     DELIVERIES.labels(outcome.word).inc()
     if outcome.again_in is None:
         return
     now = time.monotonic()
-    if now < _waking.get(document, 0.0) <= now + outcome.again_in:
+    if now < _next_delivery.get(document, 0.0) <= now + outcome.again_in:
         return
-    for past in [each for each, at in list(_waking.items()) if at < now]:
-        _waking.pop(past, None)
-    _waking[document] = now + outcome.again_in
+    for past in [each for each, at in list(_next_delivery.items()) if at < now]:
+        _next_delivery.pop(past, None)
+    _next_delivery[document] = now + outcome.again_in
     deliver.apply_async(args=(document,), countdown=outcome.again_in, queue=COURIER_QUEUE)

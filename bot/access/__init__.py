@@ -1,1 +1,1 @@
-"""Who may do what: the configuration's rules and Slack's user groups."""
+"""Permissions: the access rules of the configuration and Slack's user groups."""

@@ -1,4 +1,4 @@
-"""Who may do what: the configuration's rules, in order, the first match wins, none means no. Pure."""
+"""Permissions by the access rules: the first rule that matches decides; without one, everything is denied."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -6,10 +6,18 @@ from fnmatch import fnmatchcase
 
 from checks.config.configuration import AccessRule, Config, Permission
 
+_VERBS: dict[Permission, str] = {
+    "diagnose": "check",
+    "handoff": "post a handoff for",
+    "digest": "manage digests and mutes of",
+    "probe": "probe gateways on",
+    "restart": "restart gateways on",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """Who asks, from where. `groups` are the ids of the user groups (S…) that the user is in."""
+    """A person in a channel. `groups` are the ids of the user groups (S…) that they are in."""
 
     user: str
     channel: str
@@ -18,7 +26,7 @@ class Requester:
 
 @dataclass(frozen=True, slots=True)
 class AccessDecision:
-    """Whether something may be done, and the sentence that a person is told when not."""
+    """Whether something is permitted, and the reason for a refusal as a sentence."""
 
     allowed: bool
     reason: str = ""
@@ -27,10 +35,12 @@ class AccessDecision:
 def check_access(
     config: Config, requester: Requester, permission: Permission, cluster: str, gateway: str | None = None
 ) -> AccessDecision:
-    """Whether the asker may do this to this cluster (and gateway) in this channel. The first rule that fits user, channel,
-    cluster and gateway decides, whatever rules follow."""
+    """Whether the person has this permission for a cluster, or a gateway of it, in their channel.
+
+    The first rule that matches user, channel, cluster and gateway decides; later rules do not count.
+    """
     for rule in config.access:
-        if _fits(rule, requester, cluster, gateway):
+        if _matches(rule, requester, cluster, gateway):
             if permission in rule.allow:
                 return AccessDecision(True)
             break
@@ -38,18 +48,18 @@ def check_access(
 
 
 def visible_clusters(config: Config, requester: Requester) -> tuple[str, ...]:
-    """The clusters that the asker may diagnose in this channel."""
+    """The clusters that the person may diagnose in their channel."""
     return tuple(c.name for c in config.clusters if check_access(config, requester, "diagnose", c.name).allowed)
 
 
 def granting_rules(config: Config, requester: Requester) -> tuple[AccessRule, ...]:
-    """The rules that let somebody do something, somewhere: for the App Home, where there is no channel."""
+    """The rules that grant the person a permission in any channel: the App Home has none."""
     who = {requester.user, *requester.groups}
     return tuple(rule for rule in config.access if rule.allow and any(u == "*" or u in who for u in rule.users))
 
 
 def visible_anywhere(config: Config, requester: Requester) -> frozenset[str]:
-    """The clusters that somebody may diagnose in some channel."""
+    """The clusters that the person may diagnose in at least one channel."""
     named = {channel for rule in config.access for channel in rule.channels}
     return frozenset(
         cluster.name
@@ -60,11 +70,11 @@ def visible_anywhere(config: Config, requester: Requester) -> frozenset[str]:
 
 
 def groups_needed(config: Config) -> frozenset[str]:
-    """The user groups that the rules name: only these need to be looked up in Slack."""
+    """The user groups in the rules, whose members must be looked up in Slack."""
     return frozenset(user for rule in config.access for user in rule.users if user.startswith("S"))
 
 
-def _fits(rule: AccessRule, requester: Requester, cluster: str, gateway: str | None) -> bool:
+def _matches(rule: AccessRule, requester: Requester, cluster: str, gateway: str | None) -> bool:
     who = {requester.user, *requester.groups}
     return (
         any(user == "*" or user in who for user in rule.users)
@@ -84,8 +94,8 @@ def _refusal(config: Config, requester: Requester, permission: Permission, clust
         for channel in rule.channels
         if channel != "*" and not any(mark in channel for mark in "*?[")
     ]
-    ask = f" Ask {config.ask} for access." if config.ask else " Ask whoever runs this bot for access."
+    ask = f" Ask {config.ask} for access." if config.ask else " Ask the operator of this bot for access."
     if elsewhere and requester.channel not in elsewhere:
         places = " or ".join(f"<#{channel}>" for channel in dict.fromkeys(elsewhere))
-        return f"{cluster} is not answered in this channel; you may {permission} it in {places}."
-    return f"You may not {permission} {cluster} here.{ask}"
+        return f"You have permission to {_VERBS[permission]} {cluster} in {places}, not in this channel."
+    return f"You don't have permission to {_VERBS[permission]} {cluster} in this channel.{ask}"

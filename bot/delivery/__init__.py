@@ -1,1 +1,1 @@
-"""Making Slack match a document: threads, uploads, pictures, the remaining way to a person."""
+"""Delivery to Slack: threads, uploads, pictures, and messages to one person."""

@@ -1,4 +1,4 @@
-"""The best remaining way to one person, where the usual one is closed."""
+"""Messages to one person, with fallbacks if Slack refuses the usual method."""
 
 import logging
 from collections.abc import Callable
@@ -12,22 +12,24 @@ log = logging.getLogger(__name__)
 def send_privately(
     slack: Slack, user: str, channel: str, response_url: str, message: Message, thread: str | None = None
 ) -> None:
-    """Through the response URL, as a message that only they see in the channel, or directly. Raises the last way's
-    SlackRefusal, and RateLimited at once: that one is only a matter of time."""
-    ways: list[Callable[[], object]] = [
+    """Sends a message through the response URL, else as an ephemeral message in the channel, else as a direct message.
+
+    Raises the SlackRefusal of the last attempt; raises RateLimited at once, because that ends by itself.
+    """
+    attempts: list[Callable[[], object]] = [
         lambda: slack.ephemeral(channel, user, message.text, message.blocks, thread),
         lambda: slack.post(user, message.text, message.blocks, None, {"slot": message.slot}),
     ]
     if response_url:
-        ways.insert(0, lambda: slack.respond(response_url, message.text, message.blocks))
-    for number, way in enumerate(ways, start=1):
+        attempts.insert(0, lambda: slack.respond(response_url, message.text, message.blocks))
+    for number, send in enumerate(attempts, start=1):
         try:
-            way()
+            send()
         except RateLimited:
             raise
         except SlackRefusal as refused:
-            log.info("%s could not be told that way (%s)", user, refused)
-            if number == len(ways):
+            log.info("attempt %d to reach %s failed: %s", number, user, refused)
+            if number == len(attempts):
                 raise
         else:
             return

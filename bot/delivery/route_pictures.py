@@ -1,4 +1,4 @@
-"""The picture of a run's route: uploaded once, shown by the message below the list of hops."""
+"""The picture of a run's route: uploaded once, shown in the message after the list of hops."""
 
 import logging
 
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 def uploaded_picture_id(client: Client, run: Run) -> str:
-    """The id of the picture that was uploaded for the run; "" where there is none yet."""
+    """The id of the picture uploaded for the run; empty without one."""
     there = client.delivered(_key(run)).get("file")
     return there.ts if there is not None else ""
 
@@ -22,23 +22,25 @@ def _key(run: Run) -> str:
     return f"picture/{run.id}"
 
 
-def upload_picture(client: Client, slack: Slack, showing: HeldDocument, run: Run) -> str:
-    """Uploads the picture and gives its id; "" where there is no route, or it may not be uploaded: the list of hops says the
-    same. Raises a SlackRefusal that is to be waited for."""
+def upload_picture(client: Client, slack: Slack, held: HeldDocument, run: Run) -> str:
+    """Uploads the picture and returns its id; empty without a route or without permission to upload.
+
+    Raises the SlackRefusals after which a retry helps.
+    """
     route = route_of(run) if run.state.ended else None
     if route is None:
         return ""
     drawn = route_picture(route)
     if not drawn:
         return ""
-    showing.hold.renew()
+    held.lock.renew()
     try:
         name, title = f"route-{run.id}.png", f"Route of {route.host}"
         file_id = slack.upload(None, None, name, title, drawn, alt=route_alt_text(route))
     except (RateLimited, Unreachable, TokenRevoked):
         raise
     except (MissingScope, SlackRefusal) as refused:
-        log.warning("the route of run %s comes without its picture: %s", run.id, refused)
+        log.warning("the route of run %s is posted without its picture: %s", run.id, refused)
         return ""
     client.note_delivered(_key(run), Delivered("file", run.order.channel, file_id, ""))
     return file_id

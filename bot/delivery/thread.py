@@ -1,7 +1,7 @@
-"""One document's messages in one channel: posts what is missing, edits what has changed, takes away what is no more.
+"""The messages of one document in one channel: posts missing ones, edits changed ones, deletes obsolete ones.
 
-Order: the parent where there is none, then what tells an end, then the rest from the top. What was limited by Slack is left
-for later, and nothing that is only progress goes before an end that had to wait.
+Order: first a missing parent, then messages about an end, then the rest from the top. A message that hits Slack's rate limit
+is left for a later attempt; no progress is shown before an end that has to wait.
 """
 
 import logging
@@ -30,143 +30,150 @@ from workers.runs.records import Delivered
 log = logging.getLogger(__name__)
 
 CLOCK_TOLERANCE = 60.0
-"""Seconds by which Slack's clock and ours may differ when a lost post is looked for."""
+"""Seconds by which Slack's clock may differ from ours, for the search for a lost post."""
 
 _Send = Callable[[str, Sequence[dict[str, Any]]], Posted]
 
 
 @dataclass(frozen=True, slots=True)
 class HeldDocument:
-    """A document at one revision, while this courier holds it."""
+    """A document at one revision, locked by this courier."""
 
     document: str
     revision: int
-    hold: DocumentLock
+    lock: DocumentLock
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a document goes: a channel, and the thread in it (None where the document's parent begins one)."""
+    """A channel, and a thread in it; without a thread, the parent of the document starts one."""
 
     channel: str
     thread: str | None
 
 
 class Thread:
-    """Makes threads match their documents, with one Slack client."""
+    """Delivers the messages of documents, with one Slack client."""
 
     def __init__(self, client: Client, slack: Slack) -> None:
         self.client = client
         self.slack = slack
         self._edited: dict[tuple[str, str], float] = {}
 
-    def show(self, showing: HeldDocument, place: Destination, wanted: Sequence[Message]) -> float | None:
-        """Shows the messages. Gives the seconds after which to look again: 0 where a newer revision is there already,
-        None where all is shown. Raises a SlackRefusal where Slack does not let it."""
-        delivered = self.client.delivered(showing.document)
-        begins = place.thread is None
-        place = _placed(place, delivered)
+    def show(self, held: HeldDocument, destination: Destination, wanted: Sequence[Message]) -> float | None:
+        """Delivers the messages. Returns the seconds until the next attempt: 0 for a newer revision, None if all is delivered.
+
+        Raises SlackRefusal.
+        """
+        delivered = self.client.delivered(held.document)
+        begins = destination.thread is None
+        destination = _resolved(destination, delivered)
         waits: list[float] = []
         waiting_end: RateLimited | None = None
-        for message in _stale(wanted, delivered):
+        for message in _outdated(wanted, delivered):
             if waiting_end is not None and not message.final:
                 break
             before = delivered.get(message.slot)
-            if before is not None and not _attempted(before) and (wait := self._too_soon(showing, message)) > 0:
+            if before is not None and not _attempted(before) and (wait := self._too_soon(held, message)) > 0:
                 waits.append(wait)
                 continue
             heads = message.slot == "parent" and begins
             try:
-                posted = self._show(showing, Destination(place.channel, None) if heads else place, message, before)
+                posted = self._show(
+                    held, Destination(destination.channel, None) if heads else destination, message, before
+                )
             except RateLimited as limited:
-                if not message.final or place.thread is None:
+                if not message.final or destination.thread is None:
                     raise
                 waiting_end = limited
                 continue
             if heads:
-                place = Destination(place.channel, posted.ts)
-            if self.client.revision(showing.document) > showing.revision:
+                destination = Destination(destination.channel, posted.ts)
+            if self.client.revision(held.document) > held.revision:
                 return 0.0
         if waiting_end is not None:
             raise waiting_end
-        self._take_away(showing, {m.slot for m in wanted}, delivered)
+        self._delete_obsolete(held, {m.slot for m in wanted}, delivered)
         return min(waits, default=None)
 
     def forget(self, document: str) -> None:
-        """The document has ended: nothing of it needs to be remembered here."""
+        """Drops the edit times of a document that has ended."""
         for key in [key for key in self._edited if key[0] == document]:
             del self._edited[key]
 
-    def _too_soon(self, showing: HeldDocument, message: Message) -> float:
+    def _too_soon(self, held: HeldDocument, message: Message) -> float:
         if not message.every:
             return 0.0
-        return message.every - (time.monotonic() - self._edited.get((showing.document, message.slot), 0.0))
+        return message.every - (time.monotonic() - self._edited.get((held.document, message.slot), 0.0))
 
-    def _show(self, showing: HeldDocument, place: Destination, message: Message, before: Delivered | None) -> Posted:
-        about = {"document": showing.document, "slot": message.slot}
+    def _show(self, held: HeldDocument, destination: Destination, message: Message, before: Delivered | None) -> Posted:
+        about = {"document": held.document, "slot": message.slot}
         if before is not None and _attempted(before):
-            showing.hold.renew()
-            before = self._lost(before, place.thread, about)
-        posted = self._updated(showing, message, before, about) if before is not None else None
+            held.lock.renew()
+            before = self._find_lost(before, destination.thread, about)
+        posted = self._updated(held, message, before, about) if before is not None else None
         if posted is None:
-            posted = self._posted(showing, place, message, about)
-        self.client.note_delivered(showing.document, Delivered(message.slot, posted.channel, posted.ts, message.digest))
+            posted = self._posted(held, destination, message, about)
+        self.client.note_delivered(held.document, Delivered(message.slot, posted.channel, posted.ts, message.digest))
         if message.every:
-            self._edited[showing.document, message.slot] = time.monotonic()
+            self._edited[held.document, message.slot] = time.monotonic()
         return posted
 
     def _updated(
-        self, showing: HeldDocument, message: Message, before: Delivered, about: Mapping[str, str]
+        self, held: HeldDocument, message: Message, before: Delivered, about: Mapping[str, str]
     ) -> Posted | None:
         where = Posted(before.channel, before.ts)
-        showing.hold.renew()
+        held.lock.renew()
         try:
             return send_with_fallback(message, lambda text, blocks: self.slack.update(where, text, blocks, about))
         except MessageGone:
-            log.info("%s of %s was taken away: it is posted again", message.slot, showing.document)
+            log.info("%s of %s was deleted and is posted again", message.slot, held.document)
             return None
 
-    def _posted(self, showing: HeldDocument, place: Destination, message: Message, about: Mapping[str, str]) -> Posted:
-        # Noted before it is tried: a crash between the post and its answer must not lead to a second post.
+    def _posted(
+        self, held: HeldDocument, destination: Destination, message: Message, about: Mapping[str, str]
+    ) -> Posted:
+        # Recorded before the call: a crash between post and answer must not lead to a second post.
         begun = f"?{time.time() - CLOCK_TOLERANCE:.6f}"
-        showing.hold.renew()
-        self.client.note_delivered(showing.document, Delivered(message.slot, place.channel, begun, ""))
+        held.lock.renew()
+        self.client.note_delivered(held.document, Delivered(message.slot, destination.channel, begun, ""))
         try:
             return send_with_fallback(
-                message, lambda text, blocks: self.slack.post(place.channel, text, blocks, place.thread, about)
+                message,
+                lambda text, blocks: self.slack.post(destination.channel, text, blocks, destination.thread, about),
             )
         except Unreachable:
             raise
         except SlackRefusal:
-            self.client.forget_delivered(showing.document, message.slot)
+            self.client.forget_delivered(held.document, message.slot)
             raise
 
-    def _lost(self, attempt: Delivered, thread: str | None, about: Mapping[str, str]) -> Delivered | None:
-        """The post whose answer never came, if it was done."""
+    def _find_lost(self, attempt: Delivered, thread: str | None, about: Mapping[str, str]) -> Delivered | None:
+        """The post whose answer was lost, if Slack has it."""
         try:
             found = self.slack.find(attempt.channel, thread, about, attempt.ts.removeprefix("?"))
         except (MissingScope, NotInChannel) as refused:
-            log.warning("a post may be there twice, since what was posted cannot be looked for: %s", refused)
+            log.warning("a message may be posted twice, because the search for the first post failed: %s", refused)
             return None
         except MessageGone:
             return None
         return Delivered(attempt.slot, found.channel, found.ts, "") if found else None
 
-    def _take_away(self, showing: HeldDocument, wanted: set[str], delivered: Mapping[str, Delivered]) -> None:
-        """Messages of findings that a second attempt did not make again."""
+    def _delete_obsolete(self, held: HeldDocument, wanted: set[str], delivered: Mapping[str, Delivered]) -> None:
+        """Deletes messages that should no longer exist, such as findings that a second attempt of the run did not have."""
         for slot, where in delivered.items():
             if slot in wanted or slot.startswith("elsewhere") or _attempted(where):
                 continue
-            showing.hold.renew()
+            held.lock.renew()
             try:
                 self.slack.delete(Posted(where.channel, where.ts))
             except MessageGone:
-                log.info("%s of %s is gone already", slot, showing.document)
-            self.client.forget_delivered(showing.document, slot)
+                log.info("%s of %s is already deleted", slot, held.document)
+            self.client.forget_delivered(held.document, slot)
 
 
 def send_with_fallback(message: Message, send: _Send) -> Posted:
-    """Sends the message, without its blocks where this workspace does not take them, shorter where it is too long."""
+    """Sends the message; only its text if the workspace does not support its blocks or it is too long."""
     try:
         return send(message.text, message.blocks)
     except (InvalidBlocks, TooLong) as refused:
@@ -174,15 +181,15 @@ def send_with_fallback(message: Message, send: _Send) -> Posted:
         return send(message.text, [])
 
 
-def _placed(place: Destination, delivered: Mapping[str, Delivered]) -> Destination:
+def _resolved(destination: Destination, delivered: Mapping[str, Delivered]) -> Destination:
     parent = delivered.get("parent")
-    if place.thread is None and parent is not None and not _attempted(parent):
-        return Destination(place.channel, parent.ts)
-    return place
+    if destination.thread is None and parent is not None and not _attempted(parent):
+        return Destination(destination.channel, parent.ts)
+    return destination
 
 
-def _stale(wanted: Sequence[Message], delivered: Mapping[str, Delivered]) -> list[Message]:
-    """What Slack does not show yet: the parent where there is none, then ends, then the rest from the top."""
+def _outdated(wanted: Sequence[Message], delivered: Mapping[str, Delivered]) -> list[Message]:
+    """The messages that are missing or outdated in Slack, in the order of delivery."""
     missing = [m for m in wanted if m.slot not in delivered or delivered[m.slot].digest != m.digest]
     parent = delivered.get("parent")
     placed = parent is not None and not _attempted(parent)
@@ -190,5 +197,5 @@ def _stale(wanted: Sequence[Message], delivered: Mapping[str, Delivered]) -> lis
 
 
 def _attempted(where: Delivered) -> bool:
-    """A post that was begun and of which no answer was noted; what follows the mark is when."""
+    """Whether a post was started and its answer is unknown; the time of the attempt follows the mark."""
     return where.ts.startswith("?")

@@ -1,4 +1,4 @@
-"""Files of a run in its thread: the evidence as a bundle, the full report. Each is uploaded once."""
+"""The files of a run in its thread: the evidence bundle and the full report, each uploaded once."""
 
 import time
 from dataclasses import dataclass
@@ -20,34 +20,34 @@ class RunFile:
 
 
 def bundle_file(run_id: str, packed: bytes | None) -> RunFile | None:
-    """The evidence bundle, where it is kept: `egress-diag diagnose … --bundle` replays it."""
+    """The evidence bundle, for `egress-diag diagnose … --bundle`; None if it is no longer stored."""
     return RunFile(f"egress-diag-{run_id}.tar.gz", f"Evidence of run {run_id}, redacted", packed) if packed else None
 
 
 def report_file(run: Run) -> RunFile | None:
-    """The full report, where the run came to one."""
+    """The full report; None if the run has none."""
     if run.report is None:
         return None
     return RunFile(f"egress-diag-{run.id}.md", f"Report of run {run.id}", markdown(run.report).encode())
 
 
-def upload_once(client: Client, slack: Slack, showing: HeldDocument, place: Destination, file: RunFile) -> None:
-    """Uploads the file into the thread, unless it is there. Raises a SlackRefusal where Slack does not let it."""
-    before = client.delivered(showing.document).get("file")
-    showing.hold.renew()
-    if before is not None and before.ts.startswith("?") and place.thread is not None:
-        found = slack.find_file(place.channel, place.thread, file.name, before.ts.removeprefix("?"))
-        before = Delivered("file", place.channel, "0", "") if found else None
+def upload_once(client: Client, slack: Slack, held: HeldDocument, destination: Destination, file: RunFile) -> None:
+    """Uploads the file into the thread unless it is already there. Raises SlackRefusal."""
+    before = client.delivered(held.document).get("file")
+    held.lock.renew()
+    if before is not None and before.ts.startswith("?") and destination.thread is not None:
+        found = slack.find_file(destination.channel, destination.thread, file.name, before.ts.removeprefix("?"))
+        before = Delivered("file", destination.channel, "0", "") if found else None
     if before is None:
         client.note_delivered(
-            showing.document, Delivered("file", place.channel, f"?{time.time() - CLOCK_TOLERANCE:.6f}", "")
+            held.document, Delivered("file", destination.channel, f"?{time.time() - CLOCK_TOLERANCE:.6f}", "")
         )
-        showing.hold.renew()
+        held.lock.renew()
         try:
-            slack.upload(place.channel, place.thread, file.name, file.title, file.content)
+            slack.upload(destination.channel, destination.thread, file.name, file.title, file.content)
         except Unreachable:
             raise
         except SlackRefusal:
-            client.forget_delivered(showing.document, "file")
+            client.forget_delivered(held.document, "file")
             raise
-    client.note_delivered(showing.document, Delivered("file", place.channel, "0", file.name))
+    client.note_delivered(held.document, Delivered("file", destination.channel, "0", file.name))

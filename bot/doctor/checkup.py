@@ -1,4 +1,4 @@
-"""What doctor says of the bot's own half (Slack and Redis), for the App Home: looked up at most every five minutes."""
+"""The results of `egress-diag doctor` for Slack and Redis, for the App Home: refreshed at most every five minutes."""
 
 import threading
 import time
@@ -9,11 +9,11 @@ from checks.doctor.requirement_lines import Asked, Line
 from workers.doctor.part import workers
 
 REFRESH_LINES_SECONDS = 300.0
-"""Seconds for which the lines are believed."""
+"""Seconds until the results are refreshed."""
 
 
 class Checkup:
-    """Doctor's lines of the parts whose credentials are here; cluster access is tried where the workers run."""
+    """The results of the parts whose credentials this process has; only workers can check cluster access."""
 
     def __init__(self) -> None:
         self._lines: tuple[Line, ...] = ()
@@ -22,11 +22,11 @@ class Checkup:
 
     @property
     def lines(self) -> Sequence[Line]:
-        """What was found last; nothing before the first look."""
+        """The last results; empty before the first refresh."""
         return self._lines
 
-    def look(self) -> bool:
-        """Looks again where the last look is too old; whether it did. One thread at a time, the others keep the last."""
+    def refresh(self) -> bool:
+        """Refreshes old results; True if it did. Only one thread refreshes, the others use the last results."""
         if (self._at and time.monotonic() - self._at < REFRESH_LINES_SECONDS) or not self._lock.acquire(blocking=False):
             return False
         try:

@@ -37,18 +37,18 @@ from checks.doctor.requirement_lines import Asked, Line
 __all__ = ["SLACK_REQUIREMENTS", "slack"]
 
 MAX_CLOCK_SKEW = 60.0
-"""Seconds; Slack's requests are refused from 300 on."""
+"""Seconds; from 300 on, Slack's requests are rejected."""
 
 _OWN = ("slack.com", "slack-gov.com")
 _SCOPE = re.compile(r"^ +- ([\w.:]+) # (.+)$", re.MULTILINE)
 
 
 def slack(asked: Asked, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Iterator[Line]:
-    """Everything that the bot needs of Slack. `clock` is the present."""
+    """Checks everything that the bot needs from Slack. `clock` returns the current time."""
     settings = SlackSettings()
     if not settings.slack_bot_token.get_secret_value() and not asked.insisted:
         yield TOKEN.untried(
-            "SLACK_BOT_TOKEN is not set in this process: Slack's tokens are where messages are sent",
+            "SLACK_BOT_TOKEN is not set in this process; only the bot has Slack's tokens",
             remedy="Run `egress-diag doctor --only slack` in the bot.",
         )
         return
@@ -60,12 +60,12 @@ def slack(asked: Asked, clock: Callable[[], datetime] = lambda: datetime.now(UTC
         retry_handlers=[],
     )
     try:
-        data, headers = _ask(client, "auth.test")
+        data, headers = _call(client, "auth.test")
     except SlackRefusal as refused:
-        yield from _not_known(settings, refused)
+        yield from _token_failed(settings, refused)
         return
     yield SLACK_REACHABLE.well("it answers")
-    yield TOKEN.well(f"it knows this bot as {data.get('user', '')} in {data.get('team', '')}")
+    yield TOKEN.well(f"the token belongs to {data.get('user', '')} in {data.get('team', '')}")
     yield from _scopes(headers)
     if settings.socket_mode:
         yield _socket(settings)
@@ -74,7 +74,7 @@ def slack(asked: Asked, clock: Callable[[], datetime] = lambda: datetime.now(UTC
 
 
 def manifest_scopes() -> Mapping[str, str]:
-    """The scopes of the manifest, each with its reason."""
+    """The scopes in the manifest, each with its reason."""
     return dict(_SCOPE.findall(files("bot").joinpath("manifest.yaml").read_text(encoding="utf-8")))
 
 
@@ -87,12 +87,12 @@ def _secrets(settings: SlackSettings) -> Iterator[Line]:
     if settings.socket_mode:
         return
     if settings.slack_signing_secret.get_secret_value():
-        yield SIGNING_SECRET.well("it is set; whether it is the app's shows at the first command")
+        yield SIGNING_SECRET.well("it is set; the first command shows whether it is the right one")
     else:
         yield SIGNING_SECRET.wrong("SLACK_SIGNING_SECRET is not set, and neither is SLACK_APP_TOKEN (Socket Mode)")
 
 
-def _not_known(settings: SlackSettings, refused: SlackRefusal) -> Iterator[Line]:
+def _token_failed(settings: SlackSettings, refused: SlackRefusal) -> Iterator[Line]:
     given = settings.slack_bot_token.get_secret_value()
     match refused:
         case Unreachable() | RateLimited():
@@ -103,18 +103,18 @@ def _not_known(settings: SlackSettings, refused: SlackRefusal) -> Iterator[Line]
             yield TOKEN.wrong(f"{refused}; a bot token begins with xoxb-, this one does not")
         case _:
             yield TOKEN.wrong(str(refused))
-    yield SCOPE.untried("nothing more was asked of Slack")
+    yield SCOPE.untried("no further calls were made")
 
 
 def _scopes(headers: Mapping[str, str]) -> Iterator[Line]:
     given = headers.get("x-oauth-scopes")
     if given is None:
-        yield SCOPE.untried("the answer names no scopes (a proxy in between?)")
+        yield SCOPE.untried("the answer has no header x-oauth-scopes; a proxy may remove it")
         return
     has = {scope.strip() for scope in given.split(",") if scope.strip()}
     wanted = manifest_scopes()
     for scope, reason in wanted.items():
-        yield SCOPE.well("granted", scope) if scope in has else SCOPE.wrong(f"missing; it is for: {reason}", scope)
+        yield SCOPE.well("granted", scope) if scope in has else SCOPE.wrong(f"missing; used for: {reason}", scope)
     if more := sorted(has - wanted.keys()):
         yield UNUSED_SCOPES.risk(", ".join(more))
     else:
@@ -125,11 +125,11 @@ def _socket(settings: SlackSettings) -> Line:
     token = settings.slack_app_token.get_secret_value()
     client = WebClient(base_url=settings.slack_api_url, timeout=10, retry_handlers=[])
     try:
-        _ask(client, "apps.connections.open", token=token)
+        _call(client, "apps.connections.open", token=token)
     except MissingScope:
         return APP_TOKEN.wrong("the app-level token lacks connections:write")
-    except (Unreachable, RateLimited) as gone:
-        return APP_TOKEN.untried(str(gone))
+    except (Unreachable, RateLimited) as refused:
+        return APP_TOKEN.untried(str(refused))
     except SlackRefusal as refused:
         form = "" if token.startswith("xapp-") else "; an app-level token begins with xapp-, this one does not"
         return APP_TOKEN.wrong(f"{refused}{form}")
@@ -147,52 +147,55 @@ def _places(client: WebClient, settings: SlackSettings, asked: Asked) -> Iterato
 
 
 def channels_named(config: Config) -> tuple[str, ...]:
-    """The channels that access rules and digests name by their id."""
+    """The ids of the channels in access rules and digests."""
     named = {channel for rule in config.access for channel in rule.channels}
     named |= {digest.channel for digest in config.digests}
     return tuple(sorted(each for each in named if re.fullmatch(r"[CG][A-Z0-9]+", each)))
 
 
 def _channel(client: WebClient, channel: str) -> Line:
-    """Its history needs no scope that the bot has not got anyway, and membership."""
+    """Checks membership by a read of the history, whose scopes the bot has anyway."""
     try:
-        _ask(client, "conversations.history", channel=channel, limit=1)
+        _call(client, "conversations.history", channel=channel, limit=1)
     except MissingScope as missing:
         return SLACK_CHANNEL.untried(f"reading it needs the scope {missing.detail}", channel)
-    except (Unreachable, RateLimited) as gone:
-        return SLACK_CHANNEL.untried(str(gone), channel)
+    except (Unreachable, RateLimited) as refused:
+        return SLACK_CHANNEL.untried(str(refused), channel)
     except SlackRefusal as refused:
-        meaning = {"not_in_channel": "the bot is not a member", "channel_not_found": "gone, or private without the bot"}
+        meaning = {
+            "not_in_channel": "the bot is not a member",
+            "channel_not_found": "it does not exist, or is private and the bot is not a member",
+        }
         return SLACK_CHANNEL.wrong(meaning.get(refused.code, refused.code), channel)
-    return SLACK_CHANNEL.well("a member", channel)
+    return SLACK_CHANNEL.well("the bot is a member", channel)
 
 
 def _group(client: WebClient, group: str) -> Line:
     try:
-        data, _ = _ask(client, "usergroups.users.list", usergroup=group)
+        data, _ = _call(client, "usergroups.users.list", usergroup=group)
     except MissingScope as missing:
         return USER_GROUP.untried(f"looking it up needs the scope {missing.detail}", group)
-    except (Unreachable, RateLimited) as gone:
-        return USER_GROUP.untried(str(gone), group)
+    except (Unreachable, RateLimited) as refused:
+        return USER_GROUP.untried(str(refused), group)
     except SlackRefusal as refused:
-        return USER_GROUP.wrong(f"{refused.code}: rules that name it let nobody in", group)
+        return USER_GROUP.wrong(f"{refused.code}: rules with this group match no user", group)
     members = len(data.get("users") or ())
     return USER_GROUP.well(f"{members} members", group) if members else USER_GROUP.risk("it has no members", group)
 
 
 def _clock(headers: Mapping[str, str], now: datetime) -> Line:
     try:
-        told = parsedate_to_datetime(headers.get("date", ""))
+        server = parsedate_to_datetime(headers.get("date", ""))
     except ValueError:
-        return SLACK_CLOCK.untried("the answer tells no time")
-    seconds = (now - told).total_seconds()
+        return SLACK_CLOCK.untried("the answer has no date")
+    seconds = (now - server).total_seconds()
     if abs(seconds) <= MAX_CLOCK_SKEW:
         return SLACK_CLOCK.well(f"within {MAX_CLOCK_SKEW:.0f} s")
     return SLACK_CLOCK.wrong(f"this clock is {abs(seconds):.0f} s {'ahead' if seconds > 0 else 'behind'}")
 
 
-def _ask(client: WebClient, method: str, **arguments: Any) -> tuple[Mapping[str, Any], Mapping[str, str]]:
-    """(answer, headers by lower-case name). Raises SlackRefusal."""
+def _call(client: WebClient, method: str, **arguments: Any) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    """The answer, and its headers by lower-case name. Raises SlackRefusal."""
     token = arguments.pop("token", None)
     call = partial(client.api_call, method, params={**arguments, **({"token": token} if token else {})})
     try:

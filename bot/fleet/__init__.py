@@ -1,1 +1,1 @@
-"""Digests and handoffs in Slack: listeners, messages, delivery."""
+"""Digests, handoffs and mutes in Slack: listeners, messages, delivery."""

@@ -1,4 +1,4 @@
-"""Shows digests and handoffs: where they go, their picture, and what becomes of a schedule whose channel is gone."""
+"""Delivery of digests and handoffs: their channel, their picture, and schedules whose channel no longer exists."""
 
 import logging
 
@@ -18,80 +18,80 @@ log = logging.getLogger(__name__)
 
 
 class FleetCourier:
-    """Delivers digests and handoffs with one Slack client. Each method gives the seconds after which to look again."""
+    """Delivers digests and handoffs with one Slack client. The methods return the seconds until the next attempt, or None."""
 
     def __init__(self, client: Client, slack: Slack, thread: Thread) -> None:
         self.client = client
         self.slack = slack
         self.thread = thread
 
-    def digest(self, showing: HeldDocument, digest_id: str) -> float | None:
-        """One digest. Raises a SlackRefusal where Slack does not let it."""
+    def digest(self, held: HeldDocument, digest_id: str) -> float | None:
+        """Delivers a digest. Raises SlackRefusal."""
         found = self.client.digest(digest_id)
         if found is None:
-            self.client.abandon_delivery(showing.document)
+            self.client.abandon_delivery(held.document)
             return None
         place = Destination(found.order.channel, None)
         try:
-            # The line in the channel comes first: a picture that cannot be uploaded must not keep it back.
-            if "parent" not in self.client.delivered(showing.document):
-                self.thread.show(showing, place, digests.digest_messages(found))
-            image = self._picture(showing, found)
-            return self.thread.show(showing, place, digests.digest_messages(found, image, digest_alt_text(found)))
+            # The message in the channel comes first: an upload that fails must not delay it.
+            if "parent" not in self.client.delivered(held.document):
+                self.thread.show(held, place, digests.digest_messages(found))
+            image = self._picture(held, found)
+            return self.thread.show(held, place, digests.digest_messages(found, image, digest_alt_text(found)))
         except (NotInChannel, ChannelGone) as refused:
-            self._closed(showing, found, refused)
+            self._closed(held, found, refused)
             return None
 
-    def _picture(self, showing: HeldDocument, found: Digest) -> str:
-        """The id of the uploaded picture; "" where there is none to show, or it may not be uploaded."""
+    def _picture(self, held: HeldDocument, found: Digest) -> str:
+        """The id of the uploaded picture; empty without rows, or without permission to upload."""
         key = f"picture/{found.order.id}"
         if (there := self.client.delivered(key).get("file")) is not None:
             return there.ts
         drawn = digest_picture(found)
         if not drawn:
             return ""
-        showing.hold.renew()
+        held.lock.renew()
         try:
             name = f"egress-gateways-{found.at:%Y-%m-%d}.png"
             file_id = self.slack.upload(None, None, name, "The last 14 days", drawn, alt=digest_alt_text(found))
         except MissingScope as missing:
-            log.warning("digests come without their picture: %s", missing)
+            log.warning("digests are posted without their picture: %s", missing)
             return ""
         self.client.note_delivered(key, Delivered("file", found.order.channel, file_id, ""))
         return file_id
 
-    def _closed(self, showing: HeldDocument, found: Digest, refused: SlackRefusal) -> None:
-        """The channel is closed to us: whoever added the schedule is told; one whose channel is gone comes no more."""
+    def _closed(self, held: HeldDocument, found: Digest, refused: SlackRefusal) -> None:
+        """Informs the person who added the schedule; stops the schedule if its channel is archived or not accessible."""
         order = found.order
-        log.error("digest %s cannot be shown in %s: %s", order.id, order.channel, refused)
+        log.error("digest %s cannot be posted in %s: %s", order.id, order.channel, refused)
         gone = isinstance(refused, ChannelGone)
         if gone and order.schedule:
-            self.client.stop_schedule(order.schedule, f"its channel is gone ({refused.code})")
+            self.client.stop_schedule(order.schedule, f"the channel is archived or not accessible ({refused.code})")
         schedule = self.client.added_schedule(order.schedule)
         user = order.user or (schedule.user if schedule is not None else "")
-        if user and "elsewhere" not in self.client.delivered(showing.document):
-            send_privately(self.slack, user, order.channel, "", _homeless(found, gone=gone))
-            self.client.note_delivered(showing.document, Delivered("elsewhere", user, "0", ""))
-        self.client.abandon_delivery(showing.document)
+        if user and "elsewhere" not in self.client.delivered(held.document):
+            send_privately(self.slack, user, order.channel, "", _undelivered(found, gone=gone))
+            self.client.note_delivered(held.document, Delivered("elsewhere", user, "0", ""))
+        self.client.abandon_delivery(held.document)
 
-    def handoff(self, showing: HeldDocument, handoff_id: str) -> float | None:
-        """One handoff. Raises a SlackRefusal where Slack does not let it."""
+    def handoff(self, held: HeldDocument, handoff_id: str) -> float | None:
+        """Delivers a handoff. Raises SlackRefusal."""
         found = self.client.handoff(handoff_id)
         if found is None:
-            self.client.abandon_delivery(showing.document)
+            self.client.abandon_delivery(held.document)
             return None
         try:
             return self.thread.show(
-                showing, Destination(found.order.channel, None), handoffs.handoff_messages(found, self._links(found))
+                held, Destination(found.order.channel, None), handoffs.handoff_messages(found, self._links(found))
             )
         except (NotInChannel, ChannelGone) as refused:
-            log.error("handoff %s cannot be shown in %s: %s", handoff_id, found.order.channel, refused)  # noqa: TRY400 - no traceback
-            if "elsewhere" not in self.client.delivered(showing.document):
+            log.error("handoff %s cannot be posted in %s: %s", handoff_id, found.order.channel, refused)  # noqa: TRY400 - no traceback
+            if "elsewhere" not in self.client.delivered(held.document):
                 send_privately(
                     self.slack, found.order.user, found.order.channel, "", handoffs.handoff_messages(found, {})[0]
                 )
-                self.client.note_delivered(showing.document, Delivered("elsewhere", found.order.user, "0", ""))
-            self.client.abandon_delivery(showing.document)
+                self.client.note_delivered(held.document, Delivered("elsewhere", found.order.user, "0", ""))
+            self.client.abandon_delivery(held.document)
             return None
 
     def _links(self, found: Handoff) -> dict[str, str]:
@@ -107,10 +107,14 @@ class FleetCourier:
         return links
 
 
-def _homeless(found: Digest, *, gone: bool) -> Message:
-    what = "that channel is gone, so it comes no more" if gone else "invite me there with `/invite @egress-diag`"
+def _undelivered(found: Digest, *, gone: bool) -> Message:
+    what = (
+        "the channel is archived or not accessible; the digest is stopped"
+        if gone
+        else "invite the bot with `/invite @egress-diag`"
+    )
     words = digests.digest_headline(found)
-    told = raw(f"A digest could not be posted in <#{found.order.channel}>: {what}.\n{plain(words)}")
+    notice = raw(f"A digest could not be posted in <#{found.order.channel}>: {what}.\n{plain(words)}")
     return Message(
-        "elsewhere", fallback(f"A digest could not be posted: {words}"), fitting([section(told)]), thread=False
+        "elsewhere", fallback(f"A digest could not be posted: {words}"), fitting([section(notice)]), thread=False
     )

@@ -1,4 +1,4 @@
-"""The picture of a digest: gateways by days, drawn so that it reads on a phone and without colour. Pure."""
+"""The picture of a digest: one row a gateway, one cell a day; legible on a phone and without colour."""
 
 import io
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from checks.reports.wording import plural
 from workers.fleet.digest import Digest, Row
 
 _WIDTH = 560
-"""Pixels: a phone shows it at about half of that, so that letters of 26 stay as large as its own small text."""
+"""Pixels; a phone shows about half as many, where a font size of 26 looks like its own small text."""
 _LEFT = 14
 _CELL = 38
 _ROW = 82
@@ -19,7 +19,7 @@ _TITLE = 48
 _HEAD = 62
 MAX_ROWS_DRAWN = 10
 
-_DAY_WORDS = {"b": "broken", "u": "unknown", "d": "with warnings", "h": "healthy", ".": "not looked at"}
+_DAY_WORDS = {"b": "broken", "u": "inconclusive", "d": "degraded", "h": "healthy", ".": "not checked"}
 _FILL = {"b": "#b3261e", "u": "#ffffff", "d": "#f2c744", "h": "#bfe3c9", ".": "#ffffff"}
 _INK = {"b": "#ffffff", "u": "#1d1c1d", "d": "#1d1c1d", "h": "#1d6b3a", ".": "#9a9a9a"}
 _TEXT = "#1d1c1d"
@@ -28,13 +28,13 @@ _ORDER = "bud.h"
 
 
 def drawn_rows(rows: Sequence[Row]) -> tuple[Row, ...]:
-    """The rows that are drawn: those with trouble first, then as many as there is room for; by cluster."""
+    """The rows to draw, by cluster: gateways with problems take precedence over healthy ones."""
     ranked = sorted(rows, key=lambda row: (min(_ORDER.index(mark) for mark in row.days), -row.days.count("b")))
     return tuple(sorted(ranked[:MAX_ROWS_DRAWN], key=lambda row: (row.cluster, row.gateway)))
 
 
 def digest_picture(digest: Digest) -> bytes:
-    """The picture as PNG; nothing where there is nothing to show."""
+    """The picture as PNG; empty without rows."""
     rows = drawn_rows(digest.rows)
     if not rows or digest.first_day is None:
         return b""
@@ -59,12 +59,12 @@ def digest_picture(digest: Digest) -> bytes:
 
 
 def digest_alt_text(digest: Digest) -> str:
-    """What the picture shows, in words."""
+    """The alternative text of the picture."""
     if digest.first_day is None or not digest.rows:
         return ""
     days = len(digest.rows[0].days)
     last = digest.first_day + timedelta(days=days - 1)
-    told = [f"The last {days} days, {_day(digest.first_day)} to {_day(last)}."]
+    sentences = [f"The last {days} days, {_day(digest.first_day)} to {_day(last)}."]
     steady = 0
     for row in drawn_rows(digest.rows):
         parts = []
@@ -73,13 +73,13 @@ def digest_alt_text(digest: Digest) -> str:
             if which and not (mark == "." and len(which) < days):
                 parts.append(f"{_DAY_WORDS[mark]} on {plural(len(which), 'day')} ({', '.join(which[-3:])})")
         if parts:
-            told.append(f"{row.gateway} on {row.cluster}: {'; '.join(parts)}.")
+            sentences.append(f"{row.gateway} on {row.cluster}: {'; '.join(parts)}.")
         else:
             steady += 1
     steady += len(digest.rows) - len(drawn_rows(digest.rows))
     if steady:
-        told.append(f"{plural(steady, 'gateway')} healthy on every day on which somebody looked.")
-    return " ".join(told)
+        sentences.append(f"{plural(steady, 'gateway')} healthy on every day with a check.")
+    return " ".join(sentences)
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
@@ -130,13 +130,13 @@ def _legend(draw: ImageDraw.ImageDraw, top: int, more: int) -> None:
         draw.text((left + _CELL + 2, line + 4), _DAY_WORDS[mark], _GREY, _font(24))
         left += wide
     if more > 0:
-        draw.text((_LEFT, line + 48), f"and {plural(more, 'gateway')} more, with less trouble", _GREY, _font(24))
+        draw.text((_LEFT, line + 48), f"and {plural(more, 'gateway')} more with fewer problems", _GREY, _font(24))
 
 
 def _cut(draw: ImageDraw.ImageDraw, text: str, room: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
     if draw.textlength(text, font) <= room:
         return text
-    # The end tells gateways of one namespace apart: the middle goes.
+    # Gateways of one namespace differ at the end of their names, so the middle is cut.
     kept = len(text)
     while kept > 4 and draw.textlength(_middle(text, kept), font) > room:
         kept -= 1

@@ -1,4 +1,4 @@
-"""The forms of digests and handoffs, and the short answers about them."""
+"""The forms of digests and handoffs, and the short answers to one person about them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -21,8 +21,7 @@ from bot.messages.blocks import (
     raw,
     section,
 )
-from bot.messages.gateway_lines import DAY
-from bot.messages.phrases import local_time
+from bot.messages.phrases import DATE_AND_TIME, local_time
 from checks.reports.wording import plural
 from workers.fleet.handoff import Handoff
 from workers.fleet.records import Mute
@@ -34,41 +33,43 @@ REMOVE_DIGEST = "remove_digest"
 
 
 def digest_form(channel: str, clusters: Sequence[str], zone: str) -> dict[str, Any]:
-    """The form of `digest add`; `clusters` are those that may be named."""
+    """The form of `digest add`; `clusters` are those that the person may use."""
     shown = ", ".join(clusters[:12]) + (" …" if len(clusters) > 12 else "")
     blocks = [
-        _text("clusters", "Clusters", "*", f"Names or patterns, with spaces between. You may name: {shown}"),
-        _text("time", "Time", "09:00", "Several with commas: 09:00, 17:00"),
+        _text("clusters", "Clusters", "*", f"Names or patterns, separated by spaces. Available: {shown}"),
+        _text("time", "Time", "09:00", "One or more times: 09:00, 17:00"),
         _text("days", "Days", "mon-fri", "mon-fri, daily, or days such as mon, thu"),
-        _text("zone", "Time zone", zone, "09:00 stays 09:00 when the clocks change. For example Europe/Berlin"),
-        _choice("show", "What it tells", (("changes", "Only what changed"), ("full", "Everything, every time"))),
+        _text("zone", "Time zone", zone, "For example Europe/Berlin: 09:00 stays 09:00 when the clocks change"),
+        _choice("show", "Content", (("changes", "Only changes"), ("full", "Full list every time"))),
     ]
     return _modal(DIGEST_CALLBACK, "Add a digest", "Add", {"channel": channel}, blocks)
 
 
 def handoff_form(channel: str, span: float, shift: Handoff | None, to: str, note: str) -> dict[str, Any]:
-    """The draft of a handoff: what it will say, and what a person adds. `shift` is None while it is being put together."""
+    """The draft of a handoff with fields for the next person and a note. `shift` is None while it is being computed."""
     blocks: list[Block] = []
     if shift is None:
-        blocks.append(section(plain("Looking at the shift…")))
+        blocks.append(section(plain("Preparing the handoff…")))
     else:
         blocks.append(section(raw(f"*{plain(handoff_headline(shift))}*")))
         blocks += list(handoff_blocks(shift, {}))[:6]
         blocks.append(context(raw(shift_coverage(shift))))
-    person: dict[str, Any] = {"type": "users_select", "action_id": "next", "placeholder": _plain("Nobody yet")}
+    person: dict[str, Any] = {"type": "users_select", "action_id": "next", "placeholder": _plain("Not decided yet")}
     if to:
         person["initial_user"] = to
     blocks.append(
-        {"type": "input", "block_id": "next", "optional": True, "label": _plain("Who takes over"), "element": person}
+        {"type": "input", "block_id": "next", "optional": True, "label": _plain("Next on call"), "element": person}
     )
     blocks.append(
-        _text("note", "Note", note, "What the next one should know", optional=True, multiline=True, most=2000)
+        _text(
+            "note", "Note", note, "What the next on-call engineer should know", optional=True, multiline=True, most=2000
+        )
     )
-    return _modal(HANDOFF_CALLBACK, "Hand over", "Post it", {"channel": channel, "span": span}, blocks)
+    return _modal(HANDOFF_CALLBACK, "Hand over", "Post", {"channel": channel, "span": span}, blocks)
 
 
 def metadata_of(view: Mapping[str, Any]) -> dict[str, Any]:
-    """What the form was opened for."""
+    """The private metadata of a form: the channel, and the length of the shift."""
     try:
         found = orjson.loads(view.get("private_metadata") or "{}")
     except orjson.JSONDecodeError:
@@ -76,39 +77,25 @@ def metadata_of(view: Mapping[str, Any]) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def fleet_form_values(view: Mapping[str, Any]) -> dict[str, str]:
-    """What was filled in, by field."""
-    found: dict[str, str] = {}
-    for block, elements in ((view.get("state") or {}).get("values") or {}).items():
-        for element in elements.values():
-            option = element.get("selected_option") or {}
-            value = option.get("value") or element.get("selected_user") or element.get("value")
-            if value:
-                found[str(block)] = str(value).strip()
-    return found
-
-
 # answers for one person
 
 
 def digest_list(found: Sequence[tuple[Schedule, datetime]]) -> Message:
-    """This channel's digests, with when each comes next."""
+    """The digests of a channel, each with its next time."""
     if not found:
-        words = "No digest comes to this channel. `digest add` makes one."
-        return Message(
-            "digests",
-            fallback(words),
-            (section(raw("No digest comes to this channel. `/egress-diag digest add` makes one.")),),
-        )
+        words = "This channel has no digest. Add one with `/egress-diag digest add`."
+        return Message("digests", fallback(words), (section(raw(words)),))
     blocks: list[Block] = []
     for number, (schedule, due) in enumerate(found, start=1):
         where = "in the configuration file" if schedule.configured else f"added by <@{schedule.user}>"
-        following = f"*stopped: {plain(schedule.stopped)}*" if schedule.stopped else f"next {local_time(due, DAY)}"
+        following = (
+            f"*stopped: {plain(schedule.stopped)}*" if schedule.stopped else f"next {local_time(due, DATE_AND_TIME)}"
+        )
         blocks.append(
             section(
                 raw(
                     f"*{number}.* {plain(str(schedule.recurrence))}: {as_code(' '.join(schedule.clusters))}, "
-                    f"{'everything' if schedule.show == 'full' else 'only changes'} · {following} · {where}"
+                    f"{'full list' if schedule.show == 'full' else 'only changes'} · {following} · {where}"
                 )
             )
         )
@@ -124,8 +111,8 @@ def digest_list(found: Sequence[tuple[Schedule, datetime]]) -> Message:
 def digest_added(schedule: Schedule, due: datetime) -> Message:
     """A digest was added."""
     words = f"Added: {schedule.recurrence}, next"
-    told = raw(f"✅ {plain(words)} {local_time(due, DAY)}. `/egress-diag digest list` shows it.")
-    return Message("digest-added", fallback(f"{words} {due:%Y-%m-%d %H:%M} UTC"), (section(told),))
+    added = raw(f"✅ {plain(words)} {local_time(due, DATE_AND_TIME)}. See `/egress-diag digest list`.")
+    return Message("digest-added", fallback(f"{words} {due:%Y-%m-%d %H:%M} UTC"), (section(added),))
 
 
 def digest_removed(when: str) -> Message:
@@ -135,16 +122,15 @@ def digest_removed(when: str) -> Message:
 
 def mute_added(mute: Mute) -> Message:
     """A fault was muted."""
-    told = raw(
+    muted = raw(
         f"🔇 {as_code(mute.check)} on {as_code(mute.gateway)} ({as_code(mute.cluster)}) is muted "
-        f"until {local_time(mute.until, DAY)}. "
-        "Digests and handoffs count it and say when it ends."
+        f"until {local_time(mute.until, DATE_AND_TIME)}. Digests and handoffs still count it, and show when the mute ends."
     )
-    return Message("muted", fallback(f"{mute.check} is muted on {mute.gateway}"), (section(told),))
+    return Message("muted", fallback(f"{mute.check} is muted on {mute.gateway}"), (section(muted),))
 
 
 def short_answer(slot: str, words: str) -> Message:
-    """A sentence of our own for one person."""
+    """A sentence for one person."""
     return Message(slot, fallback(words), (section(plain(cut(words, 2000))),))
 
 

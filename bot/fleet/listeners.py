@@ -1,4 +1,4 @@
-"""Digests, handoffs and mutes: what is typed, filled in and pressed."""
+"""Listeners for digests, handoffs and mutes: commands, forms and buttons."""
 
 import logging
 import re
@@ -26,6 +26,7 @@ from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
 from bot.messages import answers
 from bot.messages.blocks import Message
+from bot.messages.diagnose_form import form_values
 from bot.slack.client import SlackRefusal
 from checks.config.configuration import Permission
 from checks.model.recurrence import BadRecurrence, Recurrence, recurrence
@@ -39,7 +40,7 @@ log = logging.getLogger(__name__)
 
 
 def register_fleet(app: App, handler: InteractionHandler) -> None:
-    """Listens to the buttons and forms of digests and handoffs."""
+    """Registers the listeners for the buttons and forms of digests and handoffs."""
 
     def pressed(name: str, do: Callable[[InteractionHandler, str, Interaction], Message | None]) -> None:
         @app.action(re.compile(rf"^{name}(/.*)?$"))
@@ -61,20 +62,20 @@ def register_fleet(app: App, handler: InteractionHandler) -> None:
         _added(handler, ack, body, view)
 
     @app.view(fleet_forms.HANDOFF_CALLBACK)
-    def handed(ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
+    def handed_over(ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
         ack()
         about = fleet_forms.metadata_of(view)
         interaction = _filled(body, view, str(about.get("channel", "")))
-        filled_in = fleet_forms.fleet_form_values(view)
+        filled_in = form_values(view)
         span = timedelta(seconds=float(about.get("span", 0)))
         command = HandOver(span, filled_in.get("next", ""), filled_in.get("note", ""))
-        # One form is one handoff, however often it is delivered.
+        # The handoff takes its id from the form, so that a form delivered twice posts one handoff.
         handoff_id = re.sub(r"\W", "", str(view.get("id", "")))
         handler.once(interaction, "form handoff", "", lambda: post_handoff(handler, command, interaction, handoff_id))
 
 
 def run_fleet_command(handler: InteractionHandler, command: FleetCommand, interaction: Interaction) -> Message | None:
-    """Does what was typed. None where the channel itself will show what comes of it."""
+    """Carries out a command. None if its result is posted in the channel."""
     try:
         match command:
             case HandOver():
@@ -95,8 +96,10 @@ def run_fleet_command(handler: InteractionHandler, command: FleetCommand, intera
         return answers.unavailable()
 
 
-def _may(handler: InteractionHandler, interaction: Interaction, permission: Permission) -> tuple[tuple[str, ...], str]:
-    """The clusters for which somebody may do this here, and why not where there are none."""
+def _permitted_clusters(
+    handler: InteractionHandler, interaction: Interaction, permission: Permission
+) -> tuple[tuple[str, ...], str]:
+    """The clusters for which the person has the permission in this channel, and the reason for a refusal."""
     requester = handler.requester(interaction)
     found = [(c.name, check_access(handler.config, requester, permission, c.name)) for c in handler.config.clusters]
     reason = next((each.reason for _, each in found if not each.allowed), "No cluster is configured.")
@@ -107,7 +110,7 @@ def _may(handler: InteractionHandler, interaction: Interaction, permission: Perm
 
 
 def _draft(handler: InteractionHandler, command: HandOver, interaction: Interaction) -> Message | None:
-    clusters, reason = _may(handler, interaction, "handoff")
+    clusters, reason = _permitted_clusters(handler, interaction, "handoff")
     if not clusters:
         return answers.access_denied(reason)
     span = command.span.total_seconds()
@@ -120,7 +123,7 @@ def _draft(handler: InteractionHandler, command: HandOver, interaction: Interact
             view, fleet_forms.handoff_form(interaction.channel, span, shift, command.to, command.note)
         )
     except SlackRefusal as refused:
-        # A form that does not open must not keep a tired person from handing over.
+        # Without the form, the handoff is posted directly: the shift must not end without one.
         log.warning("the draft of a handoff did not open: %s", refused)
         return post_handoff(handler, command, interaction, secrets.token_hex(6))
     return None
@@ -143,8 +146,8 @@ def _preview(
 def post_handoff(
     handler: InteractionHandler, command: HandOver, interaction: Interaction, handoff_id: str
 ) -> Message | None:
-    """Posts the handoff. None where the channel itself shows it."""
-    clusters, reason = _may(handler, interaction, "handoff")
+    """Posts the handoff in the channel."""
+    clusters, reason = _permitted_clusters(handler, interaction, "handoff")
     if not clusters or not handoff_id:
         return answers.access_denied(reason)
     order = _order(command, interaction, clusters, handoff_id)
@@ -153,19 +156,19 @@ def post_handoff(
 
 
 def take_over(handler: InteractionHandler, handoff_id: str, interaction: Interaction) -> Message | None:
-    """ "I have it": what is open and watched is theirs from now on."""
+    """Makes the person the owner of the handoff's open problems and watches."""
     client = handler.client
     found = client.handoff(handoff_id)
     if found is None:
         return answers.run_expired()
-    clusters, reason = _may(handler, interaction, "handoff")
+    clusters, reason = _permitted_clusters(handler, interaction, "handoff")
     if not set(clusters) & set(found.order.clusters):
         return answers.access_denied(reason)
     taken = client.take_handoff(handoff_id, interaction.user)
     if taken is None:
         return answers.run_expired()
     if taken.taken_by != interaction.user:
-        return fleet_forms.short_answer("taken", "Somebody else has it already: the message says who.")
+        return fleet_forms.short_answer("taken", "Another person has already taken over; the handoff shows who.")
     return None
 
 
@@ -182,7 +185,7 @@ def _list(handler: InteractionHandler, interaction: Interaction) -> Message:
 
 
 def _add(handler: InteractionHandler, interaction: Interaction) -> Message | None:
-    clusters, reason = _may(handler, interaction, "digest")
+    clusters, reason = _permitted_clusters(handler, interaction, "digest")
     if not clusters:
         return answers.access_denied(reason)
     zone = next((each.recurrence.zone for each in _here(handler, interaction)), "UTC")
@@ -190,14 +193,14 @@ def _add(handler: InteractionHandler, interaction: Interaction) -> Message | Non
         handler.slack.open_view(interaction.trigger, fleet_forms.digest_form(interaction.channel, clusters, zone))
     except SlackRefusal as refused:
         log.warning("the form of a digest did not open: %s", refused)
-        return fleet_forms.short_answer("no-form", "The form did not open. Type the command once more.")
+        return fleet_forms.short_answer("no-form", "The form did not open. Run the command again.")
     return None
 
 
 def _added(handler: InteractionHandler, ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
     about = fleet_forms.metadata_of(view)
     interaction = _filled(body, view, str(about.get("channel", "")))
-    filled = fleet_forms.fleet_form_values(view)
+    filled = form_values(view)
     when, errors = _when(filled)
     patterns = tuple(re.split(r"[,\s]+", filled.get("clusters", "*").strip()))
     if wrong := _wrong_clusters(handler, interaction, patterns):
@@ -216,7 +219,7 @@ def _added(handler: InteractionHandler, ack: Ack, body: dict[str, Any], view: di
         ack(response_action="errors", errors={"time": _sentence(wrong_time)})
         return
     except Unavailable:
-        ack(response_action="errors", errors={"time": "Nothing was added: the queue (Redis) cannot be reached."})
+        ack(response_action="errors", errors={"time": "No digest was added: the queue (Redis) cannot be reached."})
         return
     ack()
     message = fleet_forms.digest_added(schedule, when.next(now).at)
@@ -225,7 +228,7 @@ def _added(handler: InteractionHandler, ack: Ack, body: dict[str, Any], view: di
 
 
 def _when(filled: dict[str, str]) -> tuple[Recurrence | None, dict[str, str]]:
-    """The recurrence, or by field what is wrong with it."""
+    """The recurrence of the form, or the errors by field."""
     errors: dict[str, str] = {}
     tries: dict[str, Callable[[], Recurrence]] = {
         "time": lambda: recurrence(filled.get("time", ""), "daily", "UTC"),
@@ -243,21 +246,21 @@ def _when(filled: dict[str, str]) -> tuple[Recurrence | None, dict[str, str]]:
 
 
 def _wrong_clusters(handler: InteractionHandler, interaction: Interaction, patterns: tuple[str, ...]) -> str:
-    allowed, reason = _may(handler, interaction, "digest")
+    allowed, reason = _permitted_clusters(handler, interaction, "digest")
     if not allowed:
         return reason
     probe = Schedule("", "", patterns, recurrence("09:00"))
-    named, gone = clusters_of(probe, [c.name for c in handler.config.clusters])
-    if gone:
-        return f"No cluster fits {', '.join(gone)}. Configured: {', '.join(allowed[:12])}"
+    named, unmatched = clusters_of(probe, [c.name for c in handler.config.clusters])
+    if unmatched:
+        return f"No cluster matches {', '.join(unmatched)}. Available: {', '.join(allowed[:12])}"
     if refused := [name for name in named if name not in allowed]:
-        return f"You may not have digests of {', '.join(refused[:6])} here."
+        return f"You don't have permission to post digests for {', '.join(refused[:6])} in this channel."
     return ""
 
 
 def _sentence(wrong: Exception) -> str:
-    said = str(wrong)
-    return (said[:1].upper() + said[1:])[:150]
+    text = str(wrong)
+    return (text[:1].upper() + text[1:])[:150]
 
 
 def _remove(handler: InteractionHandler, which: str, interaction: Interaction) -> Message | None:
@@ -269,23 +272,23 @@ def _remove(handler: InteractionHandler, which: str, interaction: Interaction) -
 
 
 def remove_digest(handler: InteractionHandler, schedule_id: str, interaction: Interaction) -> Message | None:
-    """Removes one of this channel's digests."""
+    """Removes a digest of this channel."""
     found = next((each for each in _here(handler, interaction) if each.id == schedule_id), None)
     if found is None:
-        return fleet_forms.short_answer("no-digest", "This channel has no such digest. `digest list` shows them.")
-    clusters, reason = _may(handler, interaction, "digest")
+        return fleet_forms.short_answer("no-digest", "This channel has no such digest. See `/egress-diag digest list`.")
+    clusters, reason = _permitted_clusters(handler, interaction, "digest")
     if not clusters:
         return answers.access_denied(reason)
     if found.configured:
         return fleet_forms.short_answer(
-            "configured", "That digest is in the configuration file: only a change there removes it."
+            "configured", "This digest is defined in the configuration file. Remove it there."
         )
     handler.client.remove_schedule(schedule_id)
     return fleet_forms.digest_removed(str(found.recurrence))
 
 
 def _now(handler: InteractionHandler, interaction: Interaction) -> Message | None:
-    clusters, reason = _may(handler, interaction, "digest")
+    clusters, reason = _permitted_clusters(handler, interaction, "digest")
     if not clusters:
         return answers.access_denied(reason)
     schedule = next(iter(_here(handler, interaction)), None)
@@ -294,7 +297,7 @@ def _now(handler: InteractionHandler, interaction: Interaction) -> Message | Non
         clusters = named or clusters
     handler.client.request_digest(interaction.channel, interaction.user, clusters, schedule)
     return fleet_forms.short_answer(
-        "digest-now", "Looking at every gateway; the digest comes into this channel when that is done."
+        "digest-now", "A fleet check has started. The digest is posted in this channel when it ends."
     )
 
 
@@ -308,7 +311,7 @@ def _mute(handler: InteractionHandler, command: MuteFault, interaction: Interact
         return answers.access_denied(decision.reason)
     name = _full_name(handler, target)
     if not name:
-        return _not_seen(target)
+        return _ambiguous(target)
     now = datetime.now(UTC)
     mute = Mute(target.cluster, name, command.check, interaction.user, command.reason, now, now + command.span)
     handler.client.mute(mute)
@@ -321,11 +324,11 @@ def _unmute(handler: InteractionHandler, command: Unmute, interaction: Interacti
     if not decision.allowed:
         return answers.access_denied(decision.reason)
     ended = handler.client.unmute(target.cluster, _full_name(handler, target), command.check)
-    return fleet_forms.short_answer("unmuted", "The mute has ended." if ended else "That fault was not muted.")
+    return fleet_forms.short_answer("unmuted", "The mute has ended." if ended else "This fault was not muted.")
 
 
 def _full_name(handler: InteractionHandler, target: Target) -> str:
-    """`namespace/name`; "" where the name alone does not tell."""
+    """`namespace/name`; empty if the name alone does not identify a gateway."""
     if target.namespace:
         return f"{target.namespace}/{target.gateway}"
     seen = {*handler.client.checked_gateways(target.cluster), *handler.known_gateways(target.cluster)}
@@ -333,8 +336,8 @@ def _full_name(handler: InteractionHandler, target: Target) -> str:
     return found[0] if len(found) == 1 else ""
 
 
-def _not_seen(target: Target) -> Message:
-    words = f'"{target.gateway}" alone does not tell which gateway on {target.cluster}: write namespace/name.'
+def _ambiguous(target: Target) -> Message:
+    words = f'"{target.gateway}" does not identify a gateway on {target.cluster}. Write namespace/name.'
     return fleet_forms.short_answer("mistake", words)
 
 

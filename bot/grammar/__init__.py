@@ -1,1 +1,1 @@
-"""What people type, as commands. Pure."""
+"""The grammar of commands: the text that people type, parsed into values."""

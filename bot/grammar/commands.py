@@ -1,4 +1,4 @@
-"""What people can ask for, as values: commands, and the words of a thread."""
+"""The commands that people can type, as values: slash commands and thread commands."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +16,7 @@ class Diagnose:
 
 @dataclass(frozen=True, slots=True)
 class WatchGateway:
-    """`watch <cluster> <gateway> [30m]`: check again until it works or the time is up."""
+    """`watch <cluster> <gateway> [30m]`: check again until the gateway is healthy or the time is over."""
 
     target: Target
     span: timedelta
@@ -24,41 +24,41 @@ class WatchGateway:
 
 @dataclass(frozen=True, slots=True)
 class ShowHistory:
-    """`history <cluster> <gateway>`: the last runs, and what changed between them."""
+    """`history <cluster> <gateway>`: show the last runs and what changed between them."""
 
     target: Target
 
 
 @dataclass(frozen=True, slots=True)
 class OpenForm:
-    """Nothing at all: the form."""
+    """No text: open the form."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListClusters:
-    """`list`: the clusters that the asker may look at."""
+    """`list`: list the clusters that the person may check."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListGateways:
-    """`list <cluster>`: its gateways with their last verdict."""
+    """`list <cluster>`: list its gateways with their last verdict."""
 
     cluster: str
 
 
 @dataclass(frozen=True, slots=True)
 class CancelRuns:
-    """`cancel`: this channel's runs that the asker started."""
+    """`cancel`: stop the runs that the person started in this channel."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShowHelp:
-    """`help`."""
+    """`help`: show the commands."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """Something that cannot be meant: the sentence for the person, and whole commands that may have been."""
+    """A text that is not a valid command: an explanation, and complete commands as suggestions."""
 
     message: str
     suggestions: tuple[str, ...] = ()
@@ -66,29 +66,29 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True)
 class CheckAgain:
-    """In a thread: check again."""
+    """`again` in a thread: check again."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExplainFindings:
-    """In a thread: how the findings follow from one another."""
+    """`why` in a thread: explain the findings by their causes."""
 
 
 @dataclass(frozen=True, slots=True)
 class StopHere:
-    """In a thread: stop the run or the watch."""
+    """`stop` in a thread: stop the run or the watch."""
 
 
 @dataclass(frozen=True, slots=True)
 class WatchHere:
-    """In a thread: `watch [30m]`."""
+    """`watch [30m]` in a thread: watch the gateway."""
 
     span: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class ListCommands:
-    """In a thread: every command of the findings, to copy."""
+    """`commands` in a thread: list the commands of all findings."""
 
 
 GatewayCommand = (

@@ -1,4 +1,4 @@
-"""What people can ask of whole fleets, as values."""
+"""The commands for handoffs, digests and mutes, as values."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,7 +8,7 @@ from workers.runs.records import Target
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
-    """`handoff [8h] [@next] [note…]`: the shift's summary, as a draft first."""
+    """`handoff [8h] [@next] [note…]`: draft the handoff of a shift."""
 
     span: timedelta
     to: str = ""
@@ -17,29 +17,29 @@ class HandOver:
 
 @dataclass(frozen=True, slots=True)
 class DigestList:
-    """`digest` or `digest list`: this channel's digests."""
+    """`digest` or `digest list`: list the digests of the channel."""
 
 
 @dataclass(frozen=True, slots=True)
 class DigestAdd:
-    """`digest add`: the form."""
+    """`digest add`: open the form to add a digest."""
 
 
 @dataclass(frozen=True, slots=True)
 class DigestRemove:
-    """`digest remove N`: the one with this number in the list, or this id; "" asks which."""
+    """`digest remove N`: remove the digest with this number or id; without one, list the digests."""
 
     which: str
 
 
 @dataclass(frozen=True, slots=True)
 class DigestNow:
-    """`digest now`: one at once."""
+    """`digest now`: post a digest now."""
 
 
 @dataclass(frozen=True, slots=True)
 class MuteFault:
-    """`mute <cluster> <gateway> <check> <7d> <reason…>`."""
+    """`mute <cluster> <gateway> <check> <7d> <reason…>`: mute a fault of a gateway."""
 
     target: Target
     check: str
@@ -49,7 +49,7 @@ class MuteFault:
 
 @dataclass(frozen=True, slots=True)
 class Unmute:
-    """`unmute <cluster> <gateway> <check>`."""
+    """`unmute <cluster> <gateway> <check>`: end a mute."""
 
     target: Target
     check: str

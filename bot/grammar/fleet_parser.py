@@ -1,4 +1,4 @@
-"""`handoff`, `digest`, `mute` and `unmute`, as commands. Pure."""
+"""The parser of `handoff`, `digest`, `mute` and `unmute`."""
 
 import difflib
 import re
@@ -32,11 +32,11 @@ _PERSON = re.compile(r"<@([A-Z0-9]+)(?:\|[^>]*)?>")
 _SPAN = re.compile(r"(?:\d+[smhdw])+", re.IGNORECASE)
 
 ParseGateway = Callable[[list[str]], object]
-"""Reads `<cluster> <gateway>` as a diagnosis would: a Diagnose, or what is wrong."""
+"""Parses `<cluster> <gateway>`; returns a Diagnose or a Mistake."""
 
 
 def parse_fleet_command(text: str, gateway: ParseGateway) -> FleetCommand | Mistake:
-    """The command that was meant; the text begins with one of `VERBS`."""
+    """The command in a text that begins with one of `FLEET_VERBS`."""
     verb, _, rest = text.strip().partition(" ")
     match verb.lower():
         case "handoff":
@@ -50,17 +50,17 @@ def parse_fleet_command(text: str, gateway: ParseGateway) -> FleetCommand | Mist
 
 
 def duration_within(typed: str, shortest: timedelta, longest: timedelta, what: str) -> timedelta | Mistake:
-    """A duration within bounds, or what is wrong with it."""
+    """A duration within bounds, or the mistake in it; `what` is the subject of the explanation."""
     try:
         found = duration(typed.lower())
     except (ValueError, OverflowError):
-        return Mistake(f'"{typed}" is no time: for example `8h` or `2d`.')
+        return Mistake(f'"{typed}" is not a duration; use for example `8h` or `2d`.')
     if not shortest <= found <= longest:
-        return Mistake(f"{what} is from {_said(shortest)} to {_said(longest)}, not `{typed}`.")
+        return Mistake(f"{what} must be between {_in_words(shortest)} and {_in_words(longest)}, not `{typed}`.")
     return found
 
 
-def _said(span: timedelta) -> str:
+def _in_words(span: timedelta) -> str:
     return f"{span.days} days" if span.days else f"{int(span.total_seconds() // 60)} minutes"
 
 
@@ -69,7 +69,7 @@ def _handoff(rest: str) -> HandOver | Mistake:
     words = (_PERSON.sub(" ", rest, count=1) if person else rest).split()
     span: timedelta | Mistake = SHIFT
     if words and _SPAN.fullmatch(words[0]):
-        span = duration_within(words.pop(0), SHORTEST_SHIFT, LONGEST_SHIFT, "A shift")
+        span = duration_within(words.pop(0), SHORTEST_SHIFT, LONGEST_SHIFT, "The length of a shift")
     if isinstance(span, Mistake):
         return span
     return HandOver(span, person[1] if person else "", " ".join(words))
@@ -87,38 +87,40 @@ def _digest(words: Sequence[str]) -> FleetCommand | Mistake:
         case "now":
             return DigestNow()
         case _:
-            return _no_such(words[0])
+            return _unknown_digest_verb(words[0])
 
 
-def _no_such(word: str) -> Mistake:
+def _unknown_digest_verb(word: str) -> Mistake:
     near = difflib.get_close_matches(word.lower(), ("list", "add", "remove", "now"), n=1, cutoff=0.5)
-    return Mistake(f'`digest` takes list, add, remove or now, not "{word}".', tuple(f"digest {each}" for each in near))
+    return Mistake(
+        f'`digest` accepts list, add, remove or now, not "{word}".', tuple(f"digest {each}" for each in near)
+    )
 
 
 def _mute(words: list[str], gateway: ParseGateway) -> FleetCommand | Mistake:
     example = "`/egress-diag mute <cluster> <gateway> <check> 7d <reason>`"
     if len(words) < 5:
-        return Mistake(f"A mute needs its fault, its end and its reason: {example}")
-    asked = gateway(words[:2])
-    if not isinstance(asked, Diagnose):
-        return asked if isinstance(asked, Mistake) else Mistake(example)
+        return Mistake(f"A mute needs a check, a duration and a reason: {example}")
+    parsed = gateway(words[:2])
+    if not isinstance(parsed, Diagnose):
+        return parsed if isinstance(parsed, Mistake) else Mistake(example)
     check = _check(words[2])
-    span = duration_within(words[3], timedelta(minutes=1), LONGEST_MUTE, "A mute")
+    span = duration_within(words[3], timedelta(minutes=1), LONGEST_MUTE, "The duration of a mute")
     for wrong in (check, span):
         if isinstance(wrong, Mistake):
             return wrong
-    assert isinstance(check, str) and isinstance(span, timedelta)  # noqa: S101, PT018 - as the loop has seen
-    return MuteFault(asked.target, check, span, " ".join(words[4:]))
+    assert isinstance(check, str) and isinstance(span, timedelta)  # noqa: S101, PT018 - the loop has excluded mistakes
+    return MuteFault(parsed.target, check, span, " ".join(words[4:]))
 
 
 def _unmute(words: list[str], gateway: ParseGateway) -> FleetCommand | Mistake:
     if len(words) != 3:
-        return Mistake("Which fault? `/egress-diag unmute <cluster> <gateway> <check>`")
-    asked = gateway(words[:2])
-    if not isinstance(asked, Diagnose):
-        return asked if isinstance(asked, Mistake) else Mistake("Which gateway?")
+        return Mistake("Which check? `/egress-diag unmute <cluster> <gateway> <check>`")
+    parsed = gateway(words[:2])
+    if not isinstance(parsed, Diagnose):
+        return parsed if isinstance(parsed, Mistake) else Mistake("Which gateway?")
     check = _check(words[2])
-    return check if isinstance(check, Mistake) else Unmute(asked.target, check)
+    return check if isinstance(check, Mistake) else Unmute(parsed.target, check)
 
 
 def _check(typed: str) -> str | Mistake:

@@ -1,5 +1,7 @@
-"""What people type after `/egress-diag`, as commands. Pure, and forgiving as phones are: names without regard to case, unique
-prefixes; what cannot be meant is answered with what may have been."""
+"""The parser of the text after `/egress-diag`, tolerant of what phones do to text.
+
+Names match regardless of case and by unique prefixes; a text that is not a valid command leads to suggestions.
+"""
 
 import difflib
 import re
@@ -34,10 +36,12 @@ _ENVIRONMENTS = (
 
 
 def parse_command(text: str, config: Config, known: Callable[[str], Sequence[str]] = lambda _: ()) -> Command:
-    """The command that was meant. `known` gives the gateways last seen in a cluster (`namespace/name`), for suggestions
-    only: what it does not know may exist all the same."""
+    """The command in a text.
+
+    `known` returns the gateways last seen in a cluster (`namespace/name`), for suggestions only: others may exist.
+    """
     if len(text) > MAX_CHARACTERS:
-        return Mistake(f"That is {len(text)} characters long; a command is at most {MAX_CHARACTERS}.")
+        return Mistake(f"The command has {len(text)} characters; the limit is {MAX_CHARACTERS}.")
     words = words_of(text)
     if not words:
         return OpenForm()
@@ -58,8 +62,8 @@ def _about_gateway(verb: str, words: list[str], config: Config, known: Callable[
         case "watch":
             return _watch(words[1:], config, known)
         case "history":
-            asked = _diagnose(words[1:], config, known)
-            return ShowHistory(asked.target) if isinstance(asked, Diagnose) else _prefixed(asked, "history")
+            parsed = _diagnose(words[1:], config, known)
+            return ShowHistory(parsed.target) if isinstance(parsed, Diagnose) else _prefixed(parsed, "history")
         case _:
             return _diagnose(words, config, known)
 
@@ -71,12 +75,12 @@ def _watch(words: list[str], config: Config, known: Callable[[str], Sequence[str
         words = words[:-1]
     if isinstance(span, Mistake):
         return span
-    asked = _diagnose(words, config, known)
-    return WatchGateway(asked.target, span) if isinstance(asked, Diagnose) else _prefixed(asked, "watch")
+    parsed = _diagnose(words, config, known)
+    return WatchGateway(parsed.target, span) if isinstance(parsed, Diagnose) else _prefixed(parsed, "watch")
 
 
 def _prefixed(command: Command, verb: str) -> Command:
-    """A mistake of a command behind a verb: what it suggests is such a command, too."""
+    """A mistake after a verb, with the verb in its suggestions."""
     if not isinstance(command, Mistake):
         return command
     message = command.message.replace("`/egress-diag <cluster>", f"`/egress-diag {verb} <cluster>")
@@ -87,7 +91,7 @@ def _list(words: Sequence[str], config: Config) -> Command:
     if not words:
         return ListClusters()
     if len(words) > 1:
-        return Mistake("`list` takes one cluster, or none.", (f"list {words[0]}",))
+        return Mistake("`list` accepts at most one cluster.", (f"list {words[0]}",))
     try:
         return ListGateways(config.cluster(words[0]).name)
     except UnknownCluster as unknown:
@@ -108,11 +112,11 @@ def _diagnose(words: list[str], config: Config, known: Callable[[str], Sequence[
             hint = (
                 f" Did you mean `--{near[0]}`?"
                 if near
-                else " Known: `--host HOST[:PORT]`, `--from NAMESPACE/WORKLOAD`."
+                else " Options: `--host HOST[:PORT]`, `--from NAMESPACE/WORKLOAD`."
             )
-            return Mistake(f"There is no option `{word}`.{hint}")
+            return Mistake(f"Unknown option `{word}`.{hint}")
         if option == "probe":
-            return Mistake("`--probe` is not there yet: the findings give the command to probe by hand.")
+            return Mistake("`--probe` is not available yet. The findings show the command to probe by hand.")
         value = next(rest, "")
         if not value or value.startswith("--"):
             return Mistake(f"`--{option}` needs a value, for example `--{option} {_EXAMPLES[option]}`.")
@@ -132,7 +136,7 @@ def _target(
     except UnknownCluster as unknown:
         verb = difflib.get_close_matches(names[0].lower(), VERBS, n=1, cutoff=0.75)
         if verb and not unknown.nearest and not unknown.choices:
-            return Mistake(f'No cluster and no command "{names[0]}".', (" ".join([verb[0], *names[1:]]),))
+            return Mistake(f'No cluster or command "{names[0]}".', (" ".join([verb[0], *names[1:]]),))
         return _unknown_cluster(unknown, lambda name: " ".join([name, *names[1:]]) + tail)
     if len(names) < 2:
         offered = tuple(f"{cluster} {gateway}{tail}" for gateway in list(known(cluster))[:5]) if cluster else ()
@@ -152,8 +156,10 @@ def _target(
 
 
 def _gateway(typed: str, known: Sequence[str]) -> tuple[str | None, str]:
-    """The gateway that was meant, put right by what is known of the cluster: case, a prefix that fits only one. A name
-    that resembles a known one but is none is asked about; one that resembles nothing is looked for."""
+    """Namespace and name of the gateway, completed from the known gateways by case and unique prefix.
+
+    A name that only resembles a known one raises BadQuestion with suggestions; any other name is taken literally.
+    """
     named = parse_gateway_name(typed)
     wanted = typed.strip().lower()
     by_name = {full.lower(): full for full in known}
@@ -166,32 +172,32 @@ def _gateway(typed: str, known: Sequence[str]) -> tuple[str | None, str]:
         namespace, _, name = same[0].partition("/")
         return namespace, name
     if same:
-        raise BadQuestion(f'"{typed}" fits {len(same)} gateways: {", ".join(same)}', tuple(same))
+        raise BadQuestion(f'"{typed}" matches {len(same)} gateways: {", ".join(same)}', tuple(same))
     near = difflib.get_close_matches(wanted, list(by_name), n=3, cutoff=0.7)
     if near:
         nearest = tuple(dict.fromkeys(by_name[each] for each in near))
-        # What is known may be out of date: the name as typed stays among the choices.
-        raise BadQuestion(f'No gateway "{typed}" seen so far. Did you mean {" or ".join(nearest)}?', (*nearest, typed))
+        # The known gateways may be out of date, so the typed name stays among the suggestions.
+        raise BadQuestion(f'No known gateway "{typed}". Did you mean {" or ".join(nearest)}?', (*nearest, typed))
     return named.namespace, named.name
 
 
 def _unknown_cluster(unknown: UnknownCluster, command: Callable[[str], str]) -> Mistake:
     if unknown.choices:
         return Mistake(
-            f'"{unknown.name}" fits several clusters: {", ".join(unknown.choices)}.',
+            f'"{unknown.name}" matches several clusters: {", ".join(unknown.choices)}.',
             tuple(map(command, unknown.choices)),
         )
-    # Somebody who names another environment means another one: what is like it elsewhere is not offered.
+    # A name of another environment is not corrected across environments: dev-weu never suggests prod-weu.
     nearest = [each for each in unknown.nearest if _same_environment(unknown.name, each)]
     if nearest:
         return Mistake(
             f'No cluster "{unknown.name}". Did you mean {" or ".join(nearest)}?',
             tuple(map(command, nearest)),
         )
-    return Mistake(f'No cluster "{unknown.name}". `/egress-diag list` shows the clusters that you may look at.')
+    return Mistake(f'No cluster "{unknown.name}". `/egress-diag list` shows the clusters that you may check.')
 
 
 def _same_environment(typed: str, name: str) -> bool:
-    """False where both names say an environment, and not the same."""
+    """False if both names contain an environment, and the environments differ."""
     one, other = (set(_ENVIRONMENTS).intersection(re.split(r"[^a-z]+", each.lower())) for each in (typed, name))
     return not one or not other or one == other

@@ -1,11 +1,11 @@
-"""The words of a thread, where slash commands cannot be used: `@egress-diag again`, `why`, `stop`, `watch 30m`, `commands`."""
+"""The parser of thread commands; Slack has no slash commands in threads, so they are mentions: `@egress-diag again`."""
 
 from bot.grammar.commands import CheckAgain, ExplainFindings, ListCommands, Mistake, StopHere, ThreadCommand, WatchHere
 from bot.grammar.words import DEFAULT_WATCH, MAX_CHARACTERS, watch_duration, without_mention, words_of
 
 
 def parse_thread_command(text: str) -> ThreadCommand | Mistake | None:
-    """What a mention in a run's thread asks for. None where it is none of the thread's words: then it may be a command."""
+    """The thread command in a mention, or None: then the mention may be a slash command."""
     words = [word.lower().strip(".,!?") for word in words_of(without_mention(text[:MAX_CHARACTERS]))]
     match words:
         case ["again"] | ["recheck"] | ["re-check"] | ["check", "again"] | ["retry"]:

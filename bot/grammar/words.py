@@ -1,5 +1,8 @@
-"""Text as phones and Slack send it, as words: curly quotes, long dashes for `--`, hosts that Slack turned into links, `host=x`
-and `host: x` for `--host x`, mentions, durations. Pure."""
+"""The words of a text as phones and Slack send it.
+
+Handles curly quotes, long dashes for `--`, hosts that Slack turned into links, `host=x` and `host: x` for `--host x`,
+mentions and durations.
+"""
 
 import re
 from datetime import timedelta
@@ -20,7 +23,7 @@ _NAMED = re.compile(r"(?:(?<=\s)|^)(--)?(host|from)\s*[=:]\s*(?=\S)", re.IGNOREC
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a command, options in their usual form."""
+    """The words of a command, with options as `--name value`."""
     text = _LINK.sub(lambda found: found[2] or found[1], text)
     text = _DASHES.sub("--", text.translate(_QUOTES))
     text = _NAMED.sub(lambda found: f"--{found[2].lower()} ", text)
@@ -28,21 +31,21 @@ def words_of(text: str) -> list[str]:
 
 
 def watch_duration(typed: str) -> timedelta | Mistake:
-    """How long a watch is to last, or what is wrong with it."""
+    """The duration of a watch, or the mistake in it."""
     found = _SPAN.fullmatch(typed.lower())
     if found is None or not found[1]:
-        return Mistake(f'"{typed}" is no time: for example `30m` or `2h`.')
+        return Mistake(f'"{typed}" is not a duration; use for example `30m` or `2h`.')
     minutes = min(int(found[1]), 10**6) * (60 if (found[2] or "m").startswith("h") else 1)
     if not timedelta(minutes=1) <= timedelta(minutes=minutes) <= LONGEST_WATCH:
-        return Mistake("A watch lasts from one minute to twelve hours, for example `30m` or `2h`.")
+        return Mistake("The duration of a watch must be between 1 minute and 12 hours, for example `30m` or `2h`.")
     return timedelta(minutes=minutes)
 
 
 def is_duration(word: str) -> bool:
-    """Whether a word may be meant as a duration."""
+    """Whether a word looks like a duration."""
     return _SPAN.fullmatch(word.lower()) is not None
 
 
 def without_mention(text: str) -> str:
-    """The words of a message that mentions the bot."""
+    """The text of a message without mentions."""
     return _MENTION.sub(" ", text).strip()

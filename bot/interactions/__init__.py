@@ -1,1 +1,1 @@
-"""Interactions of people with the bot: who did what where, access, replies, and Slack's three seconds."""
+"""Interactions of people with the bot: commands, presses, forms, mentions, and the answers to them."""

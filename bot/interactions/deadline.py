@@ -1,4 +1,4 @@
-"""Slack waits three seconds. What takes longer is acknowledged before it is done, and answered through the response URL."""
+"""Slack's deadline of three seconds: a slow request is acknowledged first and answered later."""
 
 import logging
 from collections.abc import Callable
@@ -9,11 +9,11 @@ from bot.messages.blocks import Message
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 2.0
-"""Seconds that an answer may take before it is acknowledged without."""
+"""Seconds after which a request is acknowledged without its answer."""
 
 
 class AnswerDeadline:
-    """Does work within Slack's three seconds, or acknowledges first."""
+    """Runs work within Slack's deadline, or acknowledges first."""
 
     def __init__(self, threads: int = 32) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="answer")
@@ -24,8 +24,10 @@ class AnswerDeadline:
         acknowledge: Callable[[Message | None], object],
         later: Callable[[Message], object],
     ) -> None:
-        """Acknowledges with the answer where it comes in time; else with nothing, and gives the answer `later`. What the work
-        raises is raised here."""
+        """Acknowledges with the answer of `work` if it is in time, else without, and passes the answer to `later`.
+
+        Raises what `work` raises.
+        """
         doing = self._pool.submit(work)
         try:
             answer = doing.result(timeout=ANSWER_SECONDS)

@@ -1,4 +1,4 @@
-"""What every listener needs: the configuration, the workers, Slack, who is asking, and a note of what was asked."""
+"""The handler that all listeners share: it checks access, starts runs and watches, replies, and records for the audit."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class InteractionHandler:
-    """Takes what was understood and starts it, or says why not. Answers are messages for the person alone."""
+    """Carries out what an interaction asks for. The messages that it returns are for the person alone."""
 
     def __init__(self, config: Config, client: Client, slack: Slack, groups: Groups) -> None:
         self.config = config
@@ -35,24 +35,24 @@ class InteractionHandler:
         self.checkup = Checkup()
 
     def requester(self, interaction: Interaction) -> Requester:
-        """Who asks, with their user groups as far as the rules name any."""
+        """The person of an interaction, with those of their user groups that the access rules name."""
         return Requester(
             interaction.user, interaction.channel, self.groups.of(interaction.user, groups_needed(self.config))
         )
 
     def access(self, interaction: Interaction, cluster: str, gateway: str | None) -> AccessDecision:
-        """Whether this person may diagnose that here."""
+        """Whether the person may diagnose the cluster, or the gateway, in this channel."""
         return check_access(self.config, self.requester(interaction), "diagnose", cluster, gateway)
 
     def known_gateways(self, cluster: str) -> Sequence[str]:
-        """Gateways last seen in the cluster, for suggestions; none while Redis is gone."""
+        """The gateways last seen in a cluster, for suggestions; empty while Redis cannot be reached."""
         try:
             return self.client.known_gateways(cluster)
         except Unavailable:
             return ()
 
     def diagnose(self, command: Diagnose, interaction: Interaction, after: str | None = None) -> Message | None:
-        """Starts a run. None where the channel itself will show it."""
+        """Starts a run, or joins one. None if the run is shown in the channel. `after` is the run that this one re-checks."""
         target = command.target
         decision = self.access(interaction, target.cluster, target.gateway)
         if not decision.allowed:
@@ -70,17 +70,17 @@ class InteractionHandler:
         try:
             accepted = self.client.start(order)
             self.client.remember_target(interaction.channel, target)
-        except Unavailable as gone:
-            log.warning("a command could not be accepted: %s", type(gone).__name__)
+        except Unavailable as error:
+            log.warning("a command was not accepted: %s", type(error).__name__)
             return answers.unavailable()
-        log.info("run %s for %s asked by %s in %s", accepted.run.id, target, interaction.user, interaction.channel)
+        log.info("run %s for %s requested by %s in %s", accepted.run.id, target, interaction.user, interaction.channel)
         pressed_twice = after is not None and accepted.run.order.user == interaction.user
         if not accepted.joined or pressed_twice:
             return None
         return answers.joined(accepted.run, self._link(accepted.run.id))
 
     def watch(self, target: Target, interaction: Interaction, span: timedelta) -> Message | None:
-        """Begins a watch. None where the channel itself will show it."""
+        """Starts a watch. None if it is shown in the channel."""
         decision = self.access(interaction, target.cluster, target.gateway)
         if not decision.allowed:
             return answers.access_denied(decision.reason)
@@ -91,7 +91,7 @@ class InteractionHandler:
         return answers.watching(watch, joined=True) if joined else None
 
     def once(self, interaction: Interaction, what: str, about: str, do: Callable[[], Message | None]) -> None:
-        """Does what a press, mention or form asks, once however often it is delivered; tells and notes what came of it."""
+        """Carries out a press, mention or form once, even if Slack delivers it again; replies and records the outcome."""
         try:
             if not self.client.first_time(interaction.key):
                 return
@@ -103,20 +103,20 @@ class InteractionHandler:
             self.reply(interaction, answer)
 
     def record(self, interaction: Interaction, what: str, about: str, answer: Message | None) -> None:
-        """Notes what was asked and what came of it, for the audit and the metrics."""
+        """Records an interaction and its outcome, for the audit and the metrics."""
         outcome = answer.slot if answer is not None else "done"
         why = answer.text if answer is not None and outcome in ("refused", "mistake") else ""
         COMMANDS.labels(outcome).inc()
         self.client.audit(Entry(interaction.user, interaction.channel, what, about[:300], outcome, why=why[:300]))
 
     def reply(self, interaction: Interaction, answer: Message) -> None:
-        """Tells the person alone, by whatever way is left; where none is, the log has it."""
+        """Replies to the person alone; if Slack refuses, the reply is in the log."""
         try:
             send_privately(
                 self.slack, interaction.user, interaction.channel, interaction.response_url, answer, interaction.thread
             )
         except SlackRefusal as refused:
-            log.error("%s could not be told %r: %s", interaction.user, answer.text[:200], refused)  # noqa: TRY400 - no traceback
+            log.error("no reply to %s (%r): %s", interaction.user, answer.text[:200], refused)  # noqa: TRY400 - no traceback
 
     def _link(self, run_id: str) -> str:
         try:
@@ -125,5 +125,5 @@ class InteractionHandler:
                 return ""
             return self.slack.permalink(Posted(place.channel, place.ts))
         except (SlackRefusal, Unavailable) as refused:
-            log.info("no link to run %s: %s", run_id, refused)
+            log.info("no permalink for run %s: %s", run_id, refused)
             return ""

@@ -1,11 +1,11 @@
-"""One interaction of a person with the bot: a slash command, a press, a form or a mention."""
+"""An interaction of a person with the bot: a slash command, a press, a form or a mention."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """Where something was typed or pressed, by whom, and what makes repetitions of it recognisable."""
+    """The person and place of an interaction. `key` stays the same when Slack delivers it again."""
 
     user: str
     channel: str

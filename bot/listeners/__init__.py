@@ -1,1 +1,1 @@
-"""What Slack says, turned into calls: parse, check access, start, acknowledge. No logic of their own."""
+"""The listeners for Slack's requests: they parse, check access, start the work, and acknowledge."""

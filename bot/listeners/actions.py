@@ -1,4 +1,4 @@
-"""Buttons and menus: acknowledged at once, done once however often Slack delivers them, answered to whoever pressed."""
+"""The listener for buttons and menus: acknowledged at once, carried out once even if Slack delivers a press again."""
 
 import re
 from typing import Any
@@ -11,14 +11,14 @@ from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
 from bot.listeners import buttons
 from bot.listeners.commands import run_command
-from bot.listeners.forms import open_wrong
+from bot.listeners.forms import open_wrong_result_form
 from bot.listeners.home import show_home
 from bot.messages import answers
 from bot.messages.blocks import Message
 
 
 def register_actions(app: App, handler: InteractionHandler) -> None:
-    """Listens to the buttons of runs, watches and answers."""
+    """Registers the listener for the buttons and menus of runs, watches and answers."""
     actions = {**buttons.BUTTON_ACTIONS, "suggestion": run_suggestion}
     listened = "|".join([*actions, "more", "home"])
 
@@ -33,7 +33,9 @@ def register_actions(app: App, handler: InteractionHandler) -> None:
         if name == "home":
             show_home(handler, interaction.user)
         elif name == "wrong":
-            handler.once(interaction, f"press {name}", value, lambda: open_wrong(handler, value, interaction))
+            handler.once(
+                interaction, f"press {name}", value, lambda: open_wrong_result_form(handler, value, interaction)
+            )
         elif (do := actions.get(name) or buttons.MENU_ACTIONS.get(name)) is not None:
             handler.once(interaction, f"press {name}", value, lambda: do(handler, value, interaction))
         else:
@@ -41,8 +43,10 @@ def register_actions(app: App, handler: InteractionHandler) -> None:
 
 
 def run_suggestion(handler: InteractionHandler, text: str, interaction: Interaction) -> Message | None:
-    """A whole command that a mistake offered. It is parsed and checked like one that was typed; the name is taken as it
-    stands, since what is known of the cluster may be out of date."""
+    """Runs a command that was suggested after a mistake, with the same parsing and access check as a typed one.
+
+    The gateway name is taken literally, because the known gateways may be out of date.
+    """
     command = parse_command(text, handler.config)
     match command:
         case Diagnose():
@@ -54,12 +58,12 @@ def run_suggestion(handler: InteractionHandler, text: str, interaction: Interact
 
 
 def interaction_of(body: dict[str, Any], action: dict[str, Any]) -> Interaction:
-    """Who pressed what, where."""
+    """The interaction of a press."""
     container = body.get("container") or {}
     message = body.get("message") or {}
     private = bool(container.get("is_ephemeral"))
     thread = message.get("thread_ts") or container.get("thread_ts")
-    # Under a message that only one person sees nobody can be answered; beside it one can.
+    # Slack does not allow replies under an ephemeral message, only in the same thread or channel.
     head = None if private else message.get("ts") or container.get("message_ts")
     return Interaction(
         user=str((body.get("user") or {}).get("id", "")),

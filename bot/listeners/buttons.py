@@ -1,4 +1,4 @@
-"""What the buttons do. They carry an opaque id, and whoever presses is asked for permission at the press."""
+"""The actions of buttons and menu options. Their value is an id; permission is checked at each press."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,18 +19,18 @@ ButtonAction = Callable[[InteractionHandler, str, Interaction], Message | None]
 
 
 def check_again(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
-    """The same question once more, in the same thread."""
+    """Checks the run's target again, in the same thread."""
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
-    # A run of a watch is in its thread; of a run of its own the thread is where the button is.
+    # A press in an ephemeral message outside a thread has none; the re-check goes to the thread of the run.
     return handler.diagnose(
         Diagnose(run.order.target), replace(interaction, thread=interaction.thread or run.order.thread), after=run.id
     )
 
 
 def stop(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
-    """Stops a run; whoever may start it may stop it."""
+    """Stops a run; the permission to start it is enough."""
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
@@ -38,12 +38,12 @@ def stop(handler: InteractionHandler, run_id: str, interaction: Interaction) -> 
 
 
 def watch(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
-    """Watches a run's gateway, in its thread."""
+    """Watches the gateway of a run for the default time."""
     return watch_for(handler, run_id, interaction, DEFAULT_WATCH)
 
 
 def watch_for(handler: InteractionHandler, run_id: str, interaction: Interaction, span: timedelta) -> Message | None:
-    """Watches a run's gateway for a while, in its thread."""
+    """Watches the gateway of a run, in its thread."""
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
@@ -63,7 +63,7 @@ def stop_watch(handler: InteractionHandler, watch_id: str, interaction: Interact
 
 
 def take_ownership(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
-    """ "I'm on it": shown in the parent."""
+    """Makes the person the owner of the run's incident."""
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
@@ -72,7 +72,7 @@ def take_ownership(handler: InteractionHandler, run_id: str, interaction: Intera
 
 
 def explain(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
-    """The causal chain, for the person alone."""
+    """Shows the causal chain to the person alone."""
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
@@ -81,13 +81,13 @@ def explain(handler: InteractionHandler, run_id: str, interaction: Interaction) 
 
 
 def show_commands(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
-    """Every command, for the person alone."""
+    """Shows every command to the person alone."""
     run = permitted_run(handler, run_id, interaction)
     return private_answers.command_list(run) if isinstance(run, Run) else run
 
 
 def open_finding(handler: InteractionHandler, value: str, interaction: Interaction) -> Message | None:
-    """One folded finding in full, for the person alone."""
+    """Shows a folded finding to the person alone."""
     run_id, _, name = value.partition("/")
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
@@ -96,7 +96,7 @@ def open_finding(handler: InteractionHandler, value: str, interaction: Interacti
 
 
 def unfold(handler: InteractionHandler, value: str, interaction: Interaction) -> Message | None:
-    """All findings that a root cause explains, for the person alone."""
+    """Shows the findings that a root cause explains to the person alone."""
     run_id, _, cause = value.partition("/")
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
@@ -106,12 +106,12 @@ def unfold(handler: InteractionHandler, value: str, interaction: Interaction) ->
 
 
 def send_bundle(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
-    """The evidence, as a file in the thread."""
+    """Posts the evidence as a file in the thread."""
     return _file(handler, run_id, interaction, "bundle", "evidence bundle")
 
 
 def send_report(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
-    """The full report, as a file in the thread."""
+    """Posts the full report as a file in the thread."""
     return _file(handler, run_id, interaction, "report", "full report")
 
 
@@ -130,7 +130,7 @@ def _file(handler: InteractionHandler, run_id: str, interaction: Interaction, ki
 
 
 def choose_gateway(handler: InteractionHandler, value: str, interaction: Interaction) -> Message | None:
-    """One of the gateways that an ambiguous name fitted."""
+    """Checks one of the gateways that an ambiguous name matches."""
     run_id, _, number = value.partition("/")
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
@@ -143,7 +143,7 @@ def choose_gateway(handler: InteractionHandler, value: str, interaction: Interac
 
 
 def permitted_run(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Run | Message:
-    """The run, or why it cannot be asked about: it is too old, or this person may not."""
+    """The run, or the answer if it has expired or the person has no permission."""
     try:
         run = handler.client.run(run_id) if run_id.isalnum() and run_id.isascii() else None
     except Unavailable:
@@ -155,7 +155,7 @@ def permitted_run(handler: InteractionHandler, run_id: str, interaction: Interac
 
 
 def target_of(run: Run) -> Target:
-    """What a run was about, with the names as the cluster has them."""
+    """The target of a run, with the names from the cluster."""
     if run.report is None:
         return run.order.target
     return replace(run.order.target, namespace=run.report.namespace, gateway=run.report.gateway)
@@ -171,7 +171,7 @@ BUTTON_ACTIONS: dict[str, ButtonAction] = {
     "unfold": unfold,
     "choose": choose_gateway,
 }
-"""By the button's action id, of which what follows a slash is only to make it unique in its message."""
+"""The actions by action id; the part of the id after a slash only makes it unique within its message."""
 
 MENU_ACTIONS: dict[str, ButtonAction] = {
     "why": explain,
@@ -179,4 +179,4 @@ MENU_ACTIONS: dict[str, ButtonAction] = {
     "bundle": send_bundle,
     "report": send_report,
 }
-"""By what stands before the slash in a menu option's value; `wrong` opens a form and is in `forms`."""
+"""The actions by the part of a menu option's value before the slash; `wrong` opens a form, see `forms`."""

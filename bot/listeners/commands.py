@@ -1,4 +1,4 @@
-"""`/egress-diag …`."""
+"""The listener for the slash command `/egress-diag`."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from bot.grammar.fleet_commands import FleetCommand
 from bot.grammar.parser import parse_command
 from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
-from bot.listeners.forms import open_form
+from bot.listeners.forms import open_diagnose_form
 from bot.messages import answers, private_answers
 from bot.messages.blocks import Message
 from workers.client import Unavailable
@@ -30,7 +30,7 @@ from workers.runs.records import Target
 
 
 def register_commands(app: App, handler: InteractionHandler) -> None:
-    """Listens to the slash command."""
+    """Registers the listener for the slash command."""
 
     @app.command("/egress-diag")
     def typed(ack: Ack, command: dict[str, Any], context: BoltContext) -> None:
@@ -53,21 +53,23 @@ def register_commands(app: App, handler: InteractionHandler) -> None:
 
         if not text.strip():
             acknowledge(None)
-            handler.once(interaction, "command", "", lambda: open_form(handler, interaction))
+            handler.once(interaction, "command", "", lambda: open_diagnose_form(handler, interaction))
             return
         handler.deadline.answer(
-            lambda: _noted(handler, text, interaction), acknowledge, lambda late: handler.reply(interaction, late)
+            lambda: _run_and_record(handler, text, interaction),
+            acknowledge,
+            lambda late: handler.reply(interaction, late),
         )
 
 
-def _noted(handler: InteractionHandler, text: str, interaction: Interaction) -> Message | None:
+def _run_and_record(handler: InteractionHandler, text: str, interaction: Interaction) -> Message | None:
     answer = run_command(handler, text, interaction)
     handler.record(interaction, "command", text, answer)
     return answer
 
 
 def run_command(handler: InteractionHandler, text: str, interaction: Interaction) -> Message | None:
-    """Does what was typed. None where the channel itself will show what comes of it."""
+    """Carries out a command. None if its result is posted in the channel."""
     command = parse_command(text, handler.config, handler.known_gateways)
     if isinstance(command, FleetCommand):
         return fleet.run_fleet_command(handler, command, interaction)
@@ -81,7 +83,7 @@ def _respond(handler: InteractionHandler, command: GatewayCommand, interaction: 
         case WatchGateway(target, span):
             return handler.watch(target, interaction, span)
         case ShowHistory(target):
-            return _past(handler, target, interaction)
+            return _history(handler, target, interaction)
         case Mistake():
             return answers.mistake(command)
         case ShowHelp() | OpenForm():
@@ -107,14 +109,14 @@ def _list(handler: InteractionHandler, cluster: str, interaction: Interaction) -
     return None
 
 
-def _past(handler: InteractionHandler, target: Target, interaction: Interaction) -> Message:
+def _history(handler: InteractionHandler, target: Target, interaction: Interaction) -> Message:
     decision = handler.access(interaction, target.cluster, target.gateway)
     if not decision.allowed:
         return answers.access_denied(decision.reason)
     try:
-        names = [f"{target.namespace}/{target.gateway}"] if target.namespace else _named(handler, target)
+        names = [f"{target.namespace}/{target.gateway}"] if target.namespace else _full_names(handler, target)
         if len(names) > 1:
-            which = f'"{target.gateway}" fits {len(names)} gateways: {", ".join(names)}.'
+            which = f'"{target.gateway}" matches {len(names)} gateways: {", ".join(names)}.'
             return answers.mistake(Mistake(which, tuple(f"history {target.cluster} {name}" for name in names)))
         name = names[0] if names else target.gateway
         past = handler.client.past_runs(target.cluster, name)
@@ -125,8 +127,8 @@ def _past(handler: InteractionHandler, target: Target, interaction: Interaction)
         return answers.unavailable()
 
 
-def _named(handler: InteractionHandler, target: Target) -> list[str]:
-    """The full names of gateways of this name that have been checked."""
+def _full_names(handler: InteractionHandler, target: Target) -> list[str]:
+    """The full names of the checked gateways with this name."""
     seen = handler.client.verdicts(target.cluster)
     return sorted(name for name in seen if name.split("/", 1)[1].lower() == target.gateway.lower())
 

@@ -1,4 +1,4 @@
-"""The forms: a skeleton within the three seconds of a trigger, filled when there is something to fill it with."""
+"""The listeners for the forms to check a gateway and to report a wrong result."""
 
 import logging
 import re
@@ -22,18 +22,18 @@ log = logging.getLogger(__name__)
 
 
 def register_forms(app: App, handler: InteractionHandler) -> None:
-    """Listens to the forms."""
+    """Registers the listeners for the forms."""
 
     @app.action("cluster")
     def chosen(ack: Ack, body: dict[str, Any], context: BoltContext) -> None:
         ack()
         context["acknowledged"] = True
         view = body.get("view") or {}
-        interaction = _press(body, diagnose_form.channel_of(view))
+        interaction = _form_interaction(body, diagnose_form.channel_of(view))
         try:
             _fill(handler, interaction, str(view.get("id", "")), diagnose_form.form_values(view).get("cluster"))
         except SlackRefusal as refused:
-            log.info("a form could not be filled: %s", refused)
+            log.info("a form was not updated: %s", refused)
 
     @app.action(re.compile(r"^(gateway|host|from|comment)$"))
     def filled(ack: Ack) -> None:
@@ -42,25 +42,25 @@ def register_forms(app: App, handler: InteractionHandler) -> None:
     @app.options("gateway")
     def typed(ack: Ack, payload: dict[str, Any], body: dict[str, Any]) -> None:
         cluster = str(payload.get("block_id", "")).partition("/")[2]
-        interaction = _press(body, diagnose_form.channel_of(body.get("view") or {}))
+        interaction = _form_interaction(body, diagnose_form.channel_of(body.get("view") or {}))
         known = handler.known_gateways(cluster) if handler.access(interaction, cluster, None).allowed else ()
         ack(options=diagnose_form.gateway_options(known, str(payload.get("value", ""))))
 
     @app.view(diagnose_form.CALLBACK)
     def submitted(ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
-        _submitted(handler, ack, _press(body, diagnose_form.channel_of(view)), view)
+        _submitted(handler, ack, _form_interaction(body, diagnose_form.channel_of(view)), view)
 
     @app.view("wrong")
     def wrong(ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
         ack()
         run_id, _, channel = str(view.get("private_metadata", "")).partition("/")
-        interaction = _press(body, channel)
+        interaction = _form_interaction(body, channel)
         comment = diagnose_form.form_values(view).get("comment", "")
         handler.once(interaction, "form wrong", run_id, lambda: _remark(handler, run_id, interaction, comment))
 
 
-def open_form(handler: InteractionHandler, interaction: Interaction) -> Message | None:
-    """Opens the skeleton and fills it."""
+def open_diagnose_form(handler: InteractionHandler, interaction: Interaction) -> Message | None:
+    """Opens the form empty, because its trigger expires after three seconds, and then fills it."""
     try:
         view = handler.slack.open_view(interaction.trigger, diagnose_form.loading_form(interaction.channel))
         _fill(handler, interaction, view, None)
@@ -70,8 +70,8 @@ def open_form(handler: InteractionHandler, interaction: Interaction) -> Message 
     return None
 
 
-def open_wrong(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
-    """Opens the form of "this is wrong"."""
+def open_wrong_result_form(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
+    """Opens the form to report a wrong result."""
     run = buttons.permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
@@ -88,7 +88,10 @@ def _fill(handler: InteractionHandler, interaction: Interaction, view: str, chos
     if not clusters:
         ask = f" Ask {handler.config.ask} for access." if handler.config.ask else ""
         handler.slack.update_view(
-            view, diagnose_form.form_notice(interaction.channel, f"You may check no cluster in this channel.{ask}")
+            view,
+            diagnose_form.form_notice(
+                interaction.channel, f"You don't have permission to check any cluster in this channel.{ask}"
+            ),
         )
         return
     try:
@@ -111,7 +114,7 @@ def _submitted(handler: InteractionHandler, ack: Ack, interaction: Interaction, 
         if answer is None or answer.slot == "joined":
             ack()
         else:
-            ack(response_action="errors", errors={"cluster": _plain_words(answer)})
+            ack(response_action="errors", errors={"cluster": _plain_text(answer)})
         if answer is not None and answer.slot == "joined":
             handler.reply(interaction, answer)
 
@@ -151,11 +154,11 @@ def _remark(handler: InteractionHandler, run_id: str, interaction: Interaction, 
     return answers.report_received()
 
 
-def _plain_words(answer: Message) -> str:
+def _plain_text(answer: Message) -> str:
     return answer.text.replace("\u2060", "")[:150]
 
 
-def _press(body: dict[str, Any], channel: str) -> Interaction:
+def _form_interaction(body: dict[str, Any], channel: str) -> Interaction:
     view = body.get("view") or {}
     return Interaction(
         user=str((body.get("user") or {}).get("id", "")),

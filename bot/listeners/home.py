@@ -1,4 +1,4 @@
-"""The App Home: published whenever somebody looks at it."""
+"""The App Home, published each time a person opens it."""
 
 import logging
 from collections import Counter
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def register_home(app: App, handler: InteractionHandler) -> None:
-    """Listens to people who open the App Home."""
+    """Registers the listener for an opened App Home."""
 
     @app.event("app_home_opened")
     def opened(event: dict[str, Any]) -> None:
@@ -27,20 +27,20 @@ def register_home(app: App, handler: InteractionHandler) -> None:
 
 
 def show_home(handler: InteractionHandler, user: str) -> None:
-    """Publishes what this person may see."""
+    """Publishes a person's App Home, and again once the results of `doctor` are newer."""
     try:
         handler.slack.publish_home(user, home_view(overview(handler, user)))
-        if handler.checkup.look():
+        if handler.checkup.refresh():
             handler.slack.publish_home(user, home_view(overview(handler, user)))
     except SlackRefusal as refused:
-        log.warning("the App Home of %s could not be shown: %s", user, refused)
+        log.warning("the App Home of %s could not be published: %s", user, refused)
 
 
 def overview(handler: InteractionHandler, user: str) -> Overview:
-    """What one person may see."""
+    """The content of a person's App Home: only clusters that they may diagnose."""
     now = datetime.now(UTC)
     requester = Requester(user, "", handler.groups.of(user, groups_needed(handler.config)))
-    may, clusters = granting_rules(handler.config, requester), visible_anywhere(handler.config, requester)
+    rules, clusters = granting_rules(handler.config, requester), visible_anywhere(handler.config, requester)
     client = handler.client
     try:
         runs = [run for run in client.active_runs() if run.order.target.cluster in clusters]
@@ -54,16 +54,16 @@ def overview(handler: InteractionHandler, user: str) -> Overview:
             sorted(verdicts, key=lambda found: (found.cluster, found.namespace, found.gateway)),
             owners,
             client.active_watches(user),
-            may,
+            rules,
             BotHealth(
                 roles["worker"], roles["beat"], roles["courier"], max(waiting, default=None), client.undelivered_count()
             ),
-            handler.checkup.lines if may else (),
+            handler.checkup.lines if rules else (),
         )
     except Unavailable:
         return Overview(
             now,
-            may=may,
-            checkup=handler.checkup.lines if may else (),
-            problem="Redis cannot be reached: what is going on is not known at the moment.",
+            rules=rules,
+            checkup=handler.checkup.lines if rules else (),
+            problem="Redis cannot be reached: runs, gateways and watches are unknown.",
         )

@@ -1,4 +1,4 @@
-"""`@egress-diag …`: the words of a thread, where slash commands cannot be used, and commands everywhere else."""
+"""The listener for mentions (`@egress-diag …`): thread commands in the thread of a run, else the slash commands."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from workers.runs.records import Run
 
 
 def register_mentions(app: App, handler: InteractionHandler) -> None:
-    """Listens to mentions."""
+    """Registers the listener for mentions."""
 
     @app.event("app_mention")
     def mentioned(event: dict[str, Any], body: dict[str, Any]) -> None:
@@ -36,7 +36,7 @@ def register_mentions(app: App, handler: InteractionHandler) -> None:
 
 
 def answer_mention(handler: InteractionHandler, text: str, interaction: Interaction) -> Message | None:
-    """Does what a mention asks."""
+    """Carries out a mention."""
     word = parse_thread_command(text)
     if isinstance(word, Mistake):
         return answers.mistake(word)
@@ -63,7 +63,7 @@ def _in_thread(
 
 
 def _stop(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
-    """Stops the run of the thread, or the watch in it."""
+    """Stops the run and the watches of the thread."""
     run = buttons.permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run

@@ -1,1 +1,1 @@
-"""Messages as pure functions: a document in, the messages that should exist out, each under a stable slot."""
+"""Pure functions from a document to the messages that should exist in Slack, each under a stable slot."""

@@ -1,7 +1,7 @@
-"""Slack's blocks within Slack's limits, and text that is safe to show: whatever a cluster says, it cannot speak as Slack.
+"""Slack's blocks within Slack's limits, and text that is safe to show: no text from a cluster can mention, link or format.
 
-`Escaped` is what may enter mrkdwn. `plain` neutralises text from anywhere (mentions, links, formatting, emoji codes, control
-and direction characters); `code` and `command` show it exactly, in code; `raw` is for our own fixed words.
+Only `Escaped` text may enter mrkdwn. `plain` escapes text from anywhere (mentions, links, formatting, emoji codes, control
+and direction characters); `as_code` and `code_block` show it unchanged, as code; `raw` is for our own fixed texts.
 """
 
 import hashlib
@@ -21,11 +21,11 @@ CONTEXT_ELEMENT = 2000
 BUTTON_TEXT = 75
 MAX_BLOCKS = 50
 FALLBACK_TEXT = 4000
-"""Fallback text is cut here, far below Slack's 40,000: a notification shows some hundred characters."""
+"""Limit of the fallback text, far below Slack's 40,000: a notification shows a few hundred characters."""
 TOTAL_TEXT_LIMIT = 12_000
-"""Characters in all blocks of a message together (Slack refuses somewhat above)."""
+"""Limit of the text in all blocks of a message together; Slack refuses messages from about 13,000 characters."""
 
-CUT_NOTICE = "… (the full report has all of it)"
+CUT_NOTICE = "… (cut; see the full report)"
 
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2028\u2029\u2060-\u2069\ufeff\ufff9-\uffff]"
@@ -37,8 +37,11 @@ _JOINER = "\u2060"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message that should exist. `slot` names its place for good, `thread` says that it is a reply to the parent, `final`
-    that it tells an end (it goes before progress), `every` how many seconds lie at least between two edits of it."""
+    """A message that should exist in Slack.
+
+    `slot` identifies it within its document and never changes. `thread` marks a reply to the parent, `final` a message about
+    an end, which is delivered before progress. `every` is the minimum of seconds between two edits.
+    """
 
     slot: str
     text: str
@@ -49,25 +52,25 @@ class Message:
 
     @property
     def digest(self) -> str:
-        """Equal for messages that look the same."""
+        """A hash of the visible content."""
         return hashlib.sha256(orjson.dumps([self.text, self.blocks])).hexdigest()[:16]
 
 
 def raw(text: str) -> Escaped:
-    """Our own words, with Slack's formatting in them. Never for text from elsewhere."""
+    """Our own text, with Slack's formatting. Never for text from outside the bot."""
     return Escaped(text)
 
 
 def plain(text: str) -> Escaped:
-    """Text from anywhere, shown as it is and meaning nothing to Slack."""
+    """Text from anywhere, escaped so that Slack shows it literally."""
     calm = _visible(" ".join(text.split()))
     calm = _EMOJI.sub(":" + _JOINER, _FORMATTING.sub(_JOINER + r"\1" + _JOINER, _angles(calm)))
-    # "@here" typed by a cluster is not a mention for Slack's parser, but clients and eyes differ: the joiner parts it.
+    # Slack's parser does not take "@here" for a mention, but some clients highlight it: the joiner separates it.
     return Escaped(calm.replace("@", "@" + _JOINER).replace("://", ":" + _JOINER + "//"))
 
 
 def prose(text: str) -> Escaped:
-    """A sentence of our own that may name commands and fields between backticks; they become code, the rest is plain."""
+    """A sentence whose parts between backticks become code; the rest is escaped."""
     parts = text.split("`")
     if len(parts) % 2 == 0:
         return plain(text)
@@ -76,7 +79,7 @@ def prose(text: str) -> Escaped:
 
 
 def _edged(part: str) -> str:
-    """Plain text that keeps the space at its ends."""
+    """Escaped text that keeps a space at its ends."""
     return (" " if part[:1].isspace() else "") + plain(part) + (" " if part[-1:].isspace() and part.strip() else "")
 
 
@@ -87,18 +90,18 @@ def as_code(text: str) -> Escaped:
 
 
 def code_block(text: str) -> Escaped:
-    """A command in a block of its own, so that a long press copies it."""
+    """A command in a code block, which a long press on a phone copies."""
     lines = "\n".join(_visible(line) for line in text.strip("\n").splitlines()).replace("```", "ˋˋˋ")
     return Escaped(f"```\n{_angles(lines)}\n```")
 
 
 def fallback(text: str) -> str:
-    """Text for notifications: no formatting is wanted there, and nothing may be taken for a mention or a link."""
+    """Text for notifications, escaped and within its limit."""
     return cut(str(plain(text)), FALLBACK_TEXT)
 
 
 def cut(text: str, most: int) -> str:
-    """The text within `most` characters, cut at the end of a line or a word and saying so."""
+    """The text within `most` characters, cut at the end of a line or word, with a notice if it was cut."""
     if len(text) <= most:
         return text
     room = text[: most - len(CUT_NOTICE) - 1]
@@ -106,30 +109,30 @@ def cut(text: str, most: int) -> str:
         if (place := room.rfind(end)) > most // 2:
             room = room[:place]
             break
-    # Half an entity (&am) or half a tag (<@U0) would be shown as rubbish or be refused.
+    # Slack shows or refuses half an entity (&am) or half a tag (<@U0).
     room = re.sub(r"&[a-z]{0,4}$|<[^>]*$", "", room)
     fence = "\n```" if room.count("```") % 2 else ""
     return f"{room.rstrip()}{fence}\n{CUT_NOTICE}"[:most] if fence else f"{room.rstrip()} {CUT_NOTICE}"
 
 
 def section(text: Escaped) -> Block:
-    """A paragraph. `verbatim` keeps Slack from linking and converting what looks like a name or URL."""
+    """A paragraph. With `verbatim`, Slack does not turn names and URLs into links."""
     return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, SECTION_TEXT) or " ", "verbatim": True}}
 
 
 def context(*texts: Escaped) -> Block:
-    """Small grey lines; at most ten."""
+    """At most ten small grey lines."""
     elements = [{"type": "mrkdwn", "text": cut(text, CONTEXT_ELEMENT) or " ", "verbatim": True} for text in texts[:10]]
     return {"type": "context", "elements": elements}
 
 
 def divider() -> Block:
-    """A line across."""
+    """A horizontal line."""
     return {"type": "divider"}
 
 
 def button(label: str, action: str, value: str, *, style: str = "") -> Block:
-    """A button; `value` is an opaque id, never content."""
+    """A button. `value` is an id, never content."""
     made: Block = {
         "type": "button",
         "action_id": action,
@@ -152,7 +155,7 @@ def cut_label(label: str) -> str:
 
 
 def fitting(blocks: Iterable[Block], closing: Sequence[Block] = ()) -> tuple[Block, ...]:
-    """The blocks within Slack's number and total size; what is left out is said, and `closing` (buttons) always stays."""
+    """The blocks within Slack's limits of number and size, with a notice if some were cut; `closing` (buttons) always stays."""
     room = TOTAL_TEXT_LIMIT - sum(text_size(block) for block in closing)
     kept: list[Block] = []
     for block in blocks:
@@ -165,7 +168,7 @@ def fitting(blocks: Iterable[Block], closing: Sequence[Block] = ()) -> tuple[Blo
 
 
 def text_size(block: Block) -> int:
-    """Characters of text in a block."""
+    """The number of characters of text in a block."""
     return sum(len(str(part)) for part in _texts(block))
 
 

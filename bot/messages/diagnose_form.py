@@ -1,4 +1,4 @@
-"""The form that `/egress-diag` opens: a skeleton at once, then the clusters, the gateway's look-up, host and client."""
+"""The form that `/egress-diag` opens: first empty, then with cluster, gateway, host and client."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,23 +10,23 @@ from workers.runs.records import Target
 
 CALLBACK = "diagnose"
 _OPTION_TEXT = 75
-"""Characters that an option's text may have."""
+"""Slack's limit for the text of an option."""
 
 _MAX_OPTIONS = 100
 
 
 def loading_form(channel: str) -> dict[str, Any]:
-    """What is shown within the three seconds that a trigger lives, whatever else is slow."""
-    return _view(channel, [section(plain("One moment…"))], submit=False)
+    """The form to open at once: its trigger expires after three seconds."""
+    return _view(channel, [section(plain("Loading…"))], submit=False)
 
 
 def form_notice(channel: str, words: str) -> dict[str, Any]:
-    """The form where nothing can be asked."""
+    """The form with a notice instead of fields."""
     return _view(channel, [section(plain(words))], submit=False)
 
 
 def diagnose_form(channel: str, clusters: Sequence[str], chosen: str | None, last: Target | None) -> dict[str, Any]:
-    """The form itself; `last` is what was last asked for in this channel, and is filled in."""
+    """The form with its fields; `last`, the target last diagnosed in this channel, is filled in."""
     first = [last.cluster] if last is not None and last.cluster in clusters else []
     ordered = [*first, *(name for name in clusters if name not in first)][:_MAX_OPTIONS]
     cluster = chosen if chosen in ordered else ordered[0]
@@ -47,7 +47,7 @@ def diagnose_form(channel: str, clusters: Sequence[str], chosen: str | None, las
         gateway["initial_option"] = _option(
             f"{filled.namespace}/{filled.gateway}" if filled.namespace else filled.gateway
         )
-    # A block id of its own for each cluster: Slack forgets what was chosen for another one.
+    # The block id depends on the cluster, so that Slack drops the choice made for another cluster.
     blocks: list[Block] = [
         {
             "type": "input",
@@ -57,16 +57,22 @@ def diagnose_form(channel: str, clusters: Sequence[str], chosen: str | None, las
             "dispatch_action": True,
         },
         {"type": "input", "block_id": f"gateway/{cluster}"[:255], "label": _plain("Gateway"), "element": gateway},
-        _text("host", "Host", "api.bank.example:443", filled.host if filled else None, "Also ask about this host"),
         _text(
-            "from", "From", "checkout/web", filled.client if filled else None, "As seen from a namespace or workload"
+            "host", "Host", "api.bank.example:443", filled.host if filled else None, "Also check the route to this host"
+        ),
+        _text(
+            "from",
+            "From",
+            "checkout/web",
+            filled.client if filled else None,
+            "Check the route from this namespace or workload",
         ),
     ]
     return _view(channel, blocks, submit=True)
 
 
 def gateway_options(known: Sequence[str], typed: str) -> list[dict[str, Any]]:
-    """What the look-up offers: known gateways that have what was typed, and what was typed as it stands."""
+    """The options of the gateway field: known gateways that contain the typed text, and the text itself."""
     wanted = typed.strip().lower()
     found = [name for name in known if wanted in name.lower()][: _MAX_OPTIONS - 1]
     if wanted and wanted not in (name.lower() for name in found):
@@ -83,35 +89,35 @@ def channel_of(view: Mapping[str, Any]) -> str:
 
 
 def form_values(view: Mapping[str, Any]) -> dict[str, str]:
-    """What was filled in, by field."""
+    """The values of a submitted form, by field."""
     found: dict[str, str] = {}
     for block, elements in ((view.get("state") or {}).get("values") or {}).items():
         for element in elements.values():
             option = element.get("selected_option") or {}
-            value = option.get("value") or element.get("value")
+            value = option.get("value") or element.get("selected_user") or element.get("value")
             if value:
                 found[block.split("/", 1)[0]] = str(value).strip()
     return found
 
 
 def block_of(view: Mapping[str, Any], field: str) -> str:
-    """The block id of a field, for its error."""
+    """The block id of a field, for an error message."""
     return next((b["block_id"] for b in view.get("blocks", ()) if b["block_id"].split("/", 1)[0] == field), field)
 
 
 def wrong_result_form(run_id: str) -> dict[str, Any]:
-    """The form of "this is wrong"."""
+    """The form to report a wrong result."""
     element = {"type": "plain_text_input", "action_id": "comment", "multiline": True, "max_length": 3000}
     return {
         "type": "modal",
         "callback_id": "wrong",
         "private_metadata": run_id,
-        "title": _plain("This is wrong"),
-        "submit": _plain("Keep it"),
+        "title": _plain("Wrong result"),
+        "submit": _plain("Report"),
         "close": _plain("Cancel"),
         "blocks": [
-            section(plain("The run is kept, with what it read, for whoever maintains the checks.")),
-            {"type": "input", "block_id": "comment", "label": _plain("What is wrong with it?"), "element": element},
+            section(plain("The run and its evidence are kept for the maintainers of the checks.")),
+            {"type": "input", "block_id": "comment", "label": _plain("What is wrong?"), "element": element},
         ],
     }
 

@@ -1,4 +1,4 @@
-"""A finding as a message: what was observed, what it means, what to do. What a cause explains is folded, and can be opened."""
+"""Findings as messages: observation, evidence, cause and actions. Symptoms are folded into a line with a button."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,19 +19,19 @@ from bot.messages.blocks import (
     raw,
     section,
 )
-from bot.messages.phrases import EFFECT_WORDS, STATUS_MARKS
+from bot.messages.phrases import EFFECT_WORDS, SEVERITY_WORDS, STATUS_MARKS
 from checks.model.findings import Action, Finding, Report, Status
 from checks.reports.wording import STAGES, plural, roots_of
 from workers.runs.records import Run
 
 
 def findings_of(run: Run) -> Sequence[Finding]:
-    """The findings as they stand: those of the report, which know their explanations, where there is one."""
+    """The findings so far; after the run those of the report, which name their causes."""
     return run.report.findings if run.report is not None else run.findings
 
 
 def named_findings(findings: Iterable[Finding]) -> Iterator[tuple[str, Finding]]:
-    """What failed or warns, each with a name that stays: `check`, `check#2`, …"""
+    """The failures and warnings, each with a stable name: `check`, `check#2`, …"""
     count: dict[str, int] = {}
     for finding in findings:
         if finding.status in (Status.FAIL, Status.WARN):
@@ -40,14 +40,16 @@ def named_findings(findings: Iterable[Finding]) -> Iterator[tuple[str, Finding]]
 
 
 def finding_messages(run: Run, only: Iterable[Finding] | None = None) -> Iterator[Message]:
-    """A reply for each finding, root causes first; checks that one missing read keeps from being made share one. With
-    `only`, just these."""
-    seen = findings_of(run)
+    """A reply for each failure and warning, root causes first, and one for each group of checks with the same failed read.
+
+    `only` selects the findings; without it, all of them.
+    """
+    found = findings_of(run)
     wanted = None if only is None else {id(finding) for finding in only}
     roots = {id(f): n for n, f in enumerate(roots_of(run.report) if run.report is not None else ())}
-    depths = _depths(seen)
-    made: list[tuple[tuple[int, bool, int, str], Message]] = []
-    for name, finding in named_findings(seen):
+    depths = _depths(found)
+    replies: list[tuple[tuple[int, bool, int, str], Message]] = []
+    for name, finding in named_findings(found):
         if wanted is None or id(finding) in wanted:
             order = (
                 roots.get(id(finding), 1000),
@@ -55,14 +57,14 @@ def finding_messages(run: Run, only: Iterable[Finding] | None = None) -> Iterato
                 depths[finding.check],
                 finding.code,
             )
-            made.append((order, _reply(run, finding, name)))
-    yield from (message for _, message in sorted(made, key=lambda each: each[0]))
-    yield from _unseen([f for f in seen if wanted is None or id(f) in wanted])
+            replies.append((order, _reply(run, finding, name)))
+    yield from (message for _, message in sorted(replies, key=lambda each: each[0]))
+    yield from _not_checked([f for f in found if wanted is None or id(f) in wanted])
 
 
-def _depths(seen: Sequence[Finding]) -> dict[str, int]:
-    """How many causes lie between a check's findings and what explains them in the end; 0 for what nothing explains."""
-    causes = {f.check: set(f.explained_by) for f in seen}
+def _depths(found: Sequence[Finding]) -> dict[str, int]:
+    """The number of causes between each check and its root cause; 0 for a check that nothing explains."""
+    causes = {f.check: set(f.explained_by) for f in found}
     depths = {check: 0 for check, why in causes.items() if not why & causes.keys()}
     for depth in range(1, len(causes)):
         depths |= {check: depth for check, why in causes.items() if check not in depths and why & depths.keys()}
@@ -78,7 +80,7 @@ def _reply(run: Run, finding: Finding, name: str) -> Message:
 
 
 def finding_details(run: Run, names: Iterable[str]) -> Message | None:
-    """Findings in full, for the person who opened them; None where the run has none of these."""
+    """Findings in full, for the person who opened them; None if the run has none of these."""
     by_name = dict(named_findings(findings_of(run)))
     chosen = [by_name[name] for name in names if name in by_name]
     if not chosen:
@@ -95,8 +97,9 @@ def _whole(run: Run, finding: Finding) -> Iterator[Block]:
     yield from _origin(run, finding)
     for each in finding.actions:
         yield section(action_text(each))
-    steps = f" · article {plain(', '.join(finding.article_steps))}" if finding.article_steps else ""
-    yield context(raw(f"{STAGES[finding.stage]} · {finding.severity} · {as_code(finding.check)}{steps}"))
+    steps = f" · article step {plain(', '.join(finding.article_steps))}" if finding.article_steps else ""
+    severity = SEVERITY_WORDS[finding.severity]
+    yield context(raw(f"{STAGES[finding.stage]} · {severity} · {as_code(finding.check)}{steps}"))
 
 
 def _heading(finding: Finding) -> Block:
@@ -106,9 +109,9 @@ def _heading(finding: Finding) -> Block:
 
 def _origin(run: Run, finding: Finding) -> Iterator[Block]:
     if finding.explained_by:
-        yield context(raw(f"follows from {_named(run, finding.explained_by)}"))
+        yield context(raw(f"Caused by {_named(run, finding.explained_by)}"))
     elif finding.possible_causes:
-        yield context(raw(f"may follow from {_named(run, finding.possible_causes)}, which could not be checked"))
+        yield context(raw(f"Possible cause, not checked: {_named(run, finding.possible_causes)}"))
 
 
 def _evidence(finding: Finding) -> Iterator[Block]:
@@ -121,11 +124,11 @@ def _evidence(finding: Finding) -> Iterator[Block]:
 
 
 def action_text(step: Action) -> Escaped:
-    """What to do: the command in a block of its own, marked by what it does."""
+    """An action: its title, effect and documentation, its command in a code block, and how to verify it."""
     link = f" · <{step.url}|documentation>" if _is_plain_link(step.url) else ""
-    then = f"\n_Then:_ {prose(step.expect)}" if step.expect else ""
+    verify = f"\n_Verify:_ {prose(step.expect)}" if step.expect else ""
     body = f"\n{code_block(step.command)}" if step.command else ""
-    return raw(f"{plain(step.title)} _({EFFECT_WORDS[step.effect]})_{link}{body}{then}")
+    return raw(f"{plain(step.title)} _({EFFECT_WORDS[step.effect]})_{link}{body}{verify}")
 
 
 def _is_plain_link(url: str) -> bool:
@@ -137,25 +140,26 @@ def _named(run: Run, slugs: Iterable[str]) -> Escaped:
     return raw("; ".join(titles.get(slug, as_code(slug)) for slug in slugs))
 
 
-def _unseen(seen: Sequence[Finding]) -> Iterator[Message]:
+def _not_checked(found: Sequence[Finding]) -> Iterator[Message]:
     by_reason: dict[str, list[Finding]] = {}
-    for finding in seen:
+    for finding in found:
         if finding.status is Status.UNKNOWN:
             by_reason.setdefault(finding.summary, []).append(finding)
-    for finding_list in by_reason.values():
-        first = finding_list[0]
-        lines = "\n".join(f"• {plain(f'{f.code} {f.title}')}" for f in finding_list[:30])
+    for findings in by_reason.values():
+        first = findings[0]
+        not_made = f"{plural(len(findings), 'check')} not made"
+        lines = "\n".join(f"• {plain(f'{f.code} {f.title}')}" for f in findings[:30])
         blocks = [
             section(raw(f"❔ {plain(first.summary)}")),
-            section(raw(f"{plural(len(finding_list), 'check')} could not be made:\n{lines}")),
+            section(raw(f"{not_made}:\n{lines}")),
             *(section(action_text(each)) for each in first.actions),
         ]
         reason = hashlib.sha256(first.summary.encode()).hexdigest()[:8]
-        yield Message(f"unknown/{reason}", fallback(f"Not checked: {first.summary}"), fitting(blocks))
+        yield Message(f"unknown/{reason}", fallback(f"{first.summary} {not_made}."), fitting(blocks))
 
 
 def findings_explained_by(report: Report, cause: str) -> tuple[str, ...]:
-    """The names of the findings that a root cause explains, directly or through others."""
+    """The names of the findings that a root cause explains, directly or indirectly."""
     reached, found = {cause}, list(named_findings(report.findings))
     for _ in found:
         reached |= {f.check for _, f in found if reached & set(f.explained_by)}

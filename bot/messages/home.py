@@ -1,6 +1,6 @@
-"""The App Home: what is going on, what is open and who is on it, my watches, every gateway, what I may do, how the bot is."""
+"""The App Home: active runs, open problems, watches, gateways, permissions, and the status of the bot."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ from bot.messages.blocks import (
     section,
 )
 from bot.messages.headlines import name_of
-from bot.messages.phrases import STATUS_MARKS, VERDICT_MARKS, local_time, short_duration
+from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, local_time, short_duration
 from checks.config.configuration import AccessRule
 from checks.doctor.requirement_lines import Line, State
 from checks.model.findings import Status, Verdict
@@ -28,60 +28,65 @@ from checks.reports.wording import VERDICTS, plural
 from workers.runs.records import GatewayVerdict, Run, Watch
 
 MAX_ROWS = 30
-"""Rows of one part; more are counted."""
+"""Rows of a part; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class BotHealth:
-    """How the bot itself is: processes that gave a sign of life, how long the oldest order waits, what Slack does not show."""
+    """The status of the bot: live processes, the longest wait of a request in seconds, and deliveries that are pending."""
 
     workers: int
     tickers: int
     couriers: int
     oldest_waiting: float | None
-    not_shown: int
+    pending: int
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What one person may see; `may` are the rules that let them do something."""
+    """The content of one person's App Home. `rules` are the access rules that apply to them."""
 
     now: datetime
     running: Sequence[Run] = ()
     verdicts: Sequence[GatewayVerdict] = ()
     owners: Mapping[tuple[str, str], str] = field(default_factory=dict)
     watches: Sequence[Watch] = ()
-    may: Sequence[AccessRule] = ()
+    rules: Sequence[AccessRule] = ()
     health: BotHealth | None = None
     checkup: Sequence[Line] = ()
-    """Doctor's lines of the bot's own half."""
+    """The results of `egress-diag doctor` for Slack and Redis."""
     problem: str = ""
+    """Why runs, gateways and watches are unknown; empty if they are known."""
 
 
-def home_view(seen: Overview) -> dict[str, Any]:
-    """The view."""
+def home_view(content: Overview) -> dict[str, Any]:
+    """The App Home as a view."""
     blocks: list[Block] = []
-    if seen.problem:
-        blocks.append(section(raw(f"❔ {plain(seen.problem)}")))
-    blocks += _part("Running now", [_running(run) for run in seen.running], "Nothing is running.")
-    broken = [v for v in seen.verdicts if v.verdict in (Verdict.BROKEN, Verdict.INCONCLUSIVE)]
-    blocks += _part("Open problems", [_problem(v, seen) for v in broken], "No problem is known.")
-    blocks += _part("My watches", [_watch(watch) for watch in seen.watches], "You are watching nothing.")
-    blocks += _part("Gateways", [_gateway(v, seen.now) for v in seen.verdicts], "No gateway has been checked yet.")
-    blocks += _part(
-        "What I may do", [_rule(each) for each in seen.may], "Nothing yet: the configuration has no rule for you."
-    )
-    if seen.health is not None:
-        blocks += _part("The bot itself", _health(seen.health, seen), "")
-    if seen.checkup:
-        blocks += _part("Doctor", _checkup(seen.checkup), "")
-    return {"type": "home", "blocks": list(fitting(blocks, [actions([button("Look again", "home", "home")])]))}
+    if content.problem:
+        blocks.append(section(raw(f"❔ {plain(content.problem)}")))
+    else:
+        blocks += _parts(content)
+    blocks += _part("My permissions", [_rule(each) for each in content.rules], "No access rule applies to you.")
+    if content.health is not None:
+        blocks += _part("Status of the bot", _health(content.health, content), "")
+    if content.checkup:
+        blocks += _part("Doctor", _checkup(content.checkup), "")
+    return {"type": "home", "blocks": list(fitting(blocks, [actions([button("Refresh", "home", "home")])]))}
 
 
-def _part(title: str, rows: Sequence[Escaped], otherwise: str) -> list[Block]:
+def _parts(content: Overview) -> Iterator[Block]:
+    problems = [v for v in content.verdicts if v.verdict in (Verdict.BROKEN, Verdict.INCONCLUSIVE)]
+    yield from _part("Running now", [_running(run) for run in content.running], "No run is active.")
+    yield from _part("Open problems", [_problem(v, content) for v in problems], "No open problems.")
+    yield from _part("My watches", [_watch(watch) for watch in content.watches], "You have no active watch.")
+    gateways = [_gateway(v, content.now) for v in content.verdicts]
+    yield from _part("Gateways", gateways, "No gateway has been checked yet.")
+
+
+def _part(title: str, rows: Sequence[Escaped], empty: str) -> list[Block]:
     blocks: list[Block] = [section(raw(f"*{title}*"))]
     if not rows:
-        return [*blocks, context(raw(otherwise)), divider()]
+        return [*blocks, context(raw(empty)), divider()]
     blocks += [section(raw("\n".join(rows[start : start + 10]))) for start in range(0, min(len(rows), MAX_ROWS), 10)]
     if len(rows) > MAX_ROWS:
         blocks.append(context(raw(f"and {len(rows) - MAX_ROWS} more")))
@@ -90,36 +95,36 @@ def _part(title: str, rows: Sequence[Escaped], otherwise: str) -> list[Block]:
 
 def _running(run: Run) -> Escaped:
     done = len({f.check for f in run.findings})
-    far = f"{done} of {run.total} checks" if run.total else "waiting for a worker"
+    progress = f"{done} of {run.total} checks" if run.total else "waiting for a worker"
     gateway = f"{as_code(name_of(run))} on {as_code(run.order.target.cluster)}"
-    return raw(f"⏳ {gateway} · <@{run.order.user}> · {far} · <#{run.order.channel}>")
+    return raw(f"⏳ {gateway} · <@{run.order.user}> · {progress} · <#{run.order.channel}>")
 
 
-def _problem(found: GatewayVerdict, seen: Overview) -> Escaped:
+def _problem(found: GatewayVerdict, content: Overview) -> Escaped:
     name = f"{found.namespace}/{found.gateway}"
-    owner = seen.owners.get((found.cluster, name))
-    who = f"🙋 <@{owner}>" if owner else "nobody is on it"
+    owner = content.owners.get((found.cluster, name))
+    who = f"🙋 owner <@{owner}>" if owner else "no owner"
     causes = f": {plain(', '.join(found.root_causes))}" if found.root_causes else ""
-    at = local_time(found.at, "{date_short_pretty} {time}")
+    at = local_time(found.at, DATE_AND_TIME)
     return raw(f"{VERDICT_MARKS[found.verdict]} {as_code(name)} on {as_code(found.cluster)}{causes} · {at} · {who}")
 
 
 def _watch(watch: Watch) -> Escaped:
     target = watch.target
     name = f"{target.namespace}/{target.gateway}" if target.namespace else target.gateway
-    last = (
-        VERDICTS[watch.last.verdict].lower() if watch.last is not None and watch.last.verdict else "not looked at yet"
-    )
-    return raw(
-        f"👀 {as_code(name)} on {as_code(target.cluster)} until {local_time(watch.until)} · {last} · <#{watch.channel}>"
-    )
+    gateway = f"{as_code(name)} on {as_code(target.cluster)}"
+    last = VERDICTS[watch.last.verdict].lower() if watch.last is not None and watch.last.verdict else "not checked yet"
+    return raw(f"👀 {gateway} until {local_time(watch.until)} · {last} · <#{watch.channel}>")
 
 
 def _gateway(found: GatewayVerdict, now: datetime) -> Escaped:
-    age = short_duration(max(0.0, (now - found.at).total_seconds()))
     name = f"{found.namespace}/{found.gateway}"
-    verdict = f"{VERDICTS[found.verdict].lower()}, {age} ago"
+    verdict = f"{VERDICTS[found.verdict].lower()}, {_age(found.at, now)}"
     return raw(f"{VERDICT_MARKS[found.verdict]} {as_code(name)} on {as_code(found.cluster)} {verdict}")
+
+
+def _age(at: datetime, now: datetime) -> str:
+    return f"{short_duration(max(0.0, (now - at).total_seconds()))} ago"
 
 
 def _rule(rule: AccessRule) -> Escaped:
@@ -130,51 +135,38 @@ def _rule(rule: AccessRule) -> Escaped:
     return raw(f"{', '.join(rule.allow)}: clusters {clusters}{gateways}, {where}")
 
 
-def _health(health: BotHealth, seen: Overview) -> list[Escaped]:
+def _health(health: BotHealth, content: Overview) -> list[Escaped]:
     def count(number: int, noun: str) -> str:
         return f"{'✅' if number else '❌'} {plural(number, noun) if number else f'no {noun}'}"
 
-    waiting = (
-        "nothing waits"
-        if health.oldest_waiting is None
-        else f"the oldest order waits {short_duration(health.oldest_waiting)}"
-    )
+    processes = (count(health.workers, "worker"), count(health.tickers, "ticker"), count(health.couriers, "courier"))
+    wait = health.oldest_waiting
+    queue = "no request is waiting" if wait is None else f"a request has waited for {short_duration(wait)}"
     rows = [
-        raw(
-            " · ".join(
-                (count(health.workers, "worker"), count(health.tickers, "ticker"), count(health.couriers, "courier"))
-            )
-        ),
-        raw(f"queue: {waiting} · {plural(health.not_shown, 'document')} not shown yet"),
+        raw(" · ".join(processes)),
+        raw(f"{queue} · {health.pending} {'delivery' if health.pending == 1 else 'deliveries'} to Slack pending"),
     ]
-    looked: dict[str, datetime] = {}
-    for found in seen.verdicts:
-        looked[found.cluster] = max(found.at, looked.get(found.cluster, found.at))
-    rows += [
-        raw(f"{as_code(cluster)} last looked at {short_duration(max(0.0, (seen.now - at).total_seconds()))} ago")
-        for cluster, at in sorted(looked.items())
-    ]
+    checked: dict[str, datetime] = {}
+    for found in content.verdicts:
+        checked[found.cluster] = max(found.at, checked.get(found.cluster, found.at))
+    rows += [raw(f"{as_code(cluster)} last checked {_age(at, content.now)}") for cluster, at in sorted(checked.items())]
     return rows
 
 
 def _checkup(lines: Sequence[Line]) -> list[Escaped]:
-    """What is not well with its remedy, what is in one row, and where the rest is looked at."""
+    """The number of requirements that are met, each other one with its fix, and the command for the clusters."""
     marks = {
         State.RISK: STATUS_MARKS[Status.WARN],
         State.WRONG: STATUS_MARKS[Status.FAIL],
         State.UNTRIED: STATUS_MARKS[Status.UNKNOWN],
     }
-    well = sum(line.state is State.WELL for line in lines)
-    rows = [
-        raw(
-            f"{STATUS_MARKS[Status.PASS]} {plural(well, 'requirement')} of Slack and Redis {'is' if well == 1 else 'are'} met"
-        )
-    ]
+    met = sum(line.state is State.WELL for line in lines)
+    verb = "is" if met == 1 else "are"
+    rows = [raw(f"{STATUS_MARKS[Status.PASS]} {plural(met, 'requirement')} of Slack and Redis {verb} met")]
     for line in (each for each in lines if each.state is not State.WELL):
         subject = f" {as_code(line.subject)}" if line.subject else ""
-        remedy = f" {prose(line.remedy)}" if line.remedy else ""
-        rows.append(
-            raw(f"{marks[line.state]} {plain(line.requirement.title)}{subject}: {prose(line.observed)}.{remedy}")
-        )
-    rows.append(raw(f"Cluster access: {as_code('egress-diag doctor --only clusters')} where the workers run."))
+        fix = f" {prose(line.remedy)}" if line.remedy else ""
+        title = plain(line.requirement.title)
+        rows.append(raw(f"{marks[line.state]} {title}{subject}: {prose(line.observed)}.{fix}"))
+    rows.append(raw(f"Cluster access: run {as_code('egress-diag doctor --only clusters')} in a worker."))
     return rows

@@ -1,4 +1,4 @@
-"""The parent message: alone it must be enough to act."""
+"""The parent message of a run in the channel: enough to act on without opening the thread."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,25 +27,27 @@ from workers.runs.records import Run, RunState
 
 ACTIONS_IN_PARENT = 3
 LONGEST_COMMAND = 6
-"""Lines of a command that a phone shows beside everything else."""
+"""Lines of the longest command that the parent shows; a phone shows little more."""
 
 EDIT_INTERVALS = (1.0, 3.0)
-"""Seconds between two edits of a going run's parent, in its first ten seconds and later: slack.md wants at most one a second,
-and Slack takes about fifty edits a minute, of everything."""
+"""Seconds between two edits of a parent while its run is active: in the first ten seconds, and later. At most one edit a second
+(docs/slack.md#2-parent-message); Slack allows about 50 calls of chat.update a minute."""
 
 MORE = (
-    ("why", "Why: what follows from what"),
+    ("why", "Why: causes and symptoms"),
     ("commands", "Commands to copy"),
     ("bundle", "Evidence bundle"),
     ("report", "Full report"),
-    ("wrong", "This is wrong…"),
+    ("wrong", "Report a wrong result…"),
 )
-"""What the menu offers."""
+"""The options of the overflow menu."""
 
 
 def parent_message(run: Run, now: datetime, later: Run | None = None) -> Message:
-    """The headline, the path, how far it is, and at the end the verdict with what to do. Where a later run has asked the same
-    again, the parent tells what that one found, and what was before."""
+    """The headline, the egress path, the progress, and after the run the verdict with its actions.
+
+    If `later`, a re-check of this run, has ended, the parent shows its result, and the result of this run as the earlier one.
+    """
     shown = later if later is not None and later.report is not None else run
     headline, words = headline_of(shown)
     blocks: list[Block] = [section(headline)]
@@ -66,17 +68,17 @@ def parent_message(run: Run, now: datetime, later: Run | None = None) -> Message
 
 
 def edit_interval(run: Run, now: datetime, seconds: tuple[float, float]) -> float:
-    """Seconds between two edits of one message of a going run."""
+    """Seconds between two edits of one message of an active run."""
     return seconds[0] if (now - (run.started or run.created)).total_seconds() < 10 else seconds[1]
 
 
 def _lines(run: Run, shown: Run) -> Iterator[Escaped]:
     yield _progress(shown)
     if shown is not run and run.report is not None and run.ended is not None:
-        before = f"{VERDICT_MARKS[run.report.verdict]} {VERDICTS[run.report.verdict].lower()}"
-        yield raw(f"was {before} at {local_time(run.ended)}, asked by <@{run.order.user}>")
+        earlier = f"{VERDICT_MARKS[run.report.verdict]} {VERDICTS[run.report.verdict].lower()}"
+        yield raw(f"Earlier result: {earlier} at {local_time(run.ended)}, requested by <@{run.order.user}>")
     if run.owner or shown.owner:
-        yield raw(f"🙋 <@{shown.owner or run.owner}> is on it")
+        yield raw(f"🙋 Owner: <@{shown.owner or run.owner}>")
 
 
 def _progress(run: Run) -> Escaped:
@@ -103,7 +105,7 @@ def _progress(run: Run) -> Escaped:
 
 
 def next_actions(report: Report) -> Iterator[Block]:
-    """At most three next actions: of each root cause (or warning) its looking one and its fixing one."""
+    """At most three actions: for each root cause, or else each warning, its first read-only one and its first fix."""
     causes = roots_of(report) or report.of(Status.WARN)
     chosen: list[Action] = []
     for cause in causes:
@@ -115,7 +117,7 @@ def next_actions(report: Report) -> Iterator[Block]:
 
 
 def _short(step: Action) -> Action:
-    """A step whose command is a whole manifest tells where that is: half a command must never be copied."""
+    """The step without its command if that is too long to show: half a command must never be copied."""
     lines = len(step.command.splitlines())
     if lines <= LONGEST_COMMAND:
         return step
@@ -127,13 +129,13 @@ def _buttons(run: Run, shown: Run) -> list[Block]:
         return [button("Stop", "stop", run.id)]
     if run.state is RunState.REFUSED and run.choices:
         return [button(choice, f"choose/{n}", f"{run.id}/{n}") for n, choice in enumerate(run.choices[:5])]
-    found = [button("Check again", "check_again", shown.id)]
+    found = [button("Re-check", "check_again", shown.id)]
     if shown.report is None:
         return found
     if shown.report.verdict in (Verdict.BROKEN, Verdict.INCONCLUSIVE) or shown.report.of(Status.WARN):
         if shown.report.verdict is not Verdict.DEGRADED:
             found.append(button("Watch until fixed", "watch", shown.id))
-        found.append(button("I'm on it", "own", run.id))
+        found.append(button("Take it", "own", run.id))
     return [*found, _menu(shown)]
 
 

@@ -1,4 +1,4 @@
-"""The egress path, as the parent message draws it."""
+"""The egress path in the parent message: one mark for each hop."""
 
 from collections.abc import Iterable
 

@@ -1,9 +1,10 @@
-"""Marks and words of the messages."""
+"""Marks, effects, severities, times and durations as messages write them."""
 
 from datetime import UTC, datetime
 
 from bot.messages.blocks import Escaped, raw
-from checks.model.findings import Effect, Status, Verdict
+from checks.model.findings import Effect, Severity, Status, Verdict
+from checks.reports.wording import plural
 
 STATUS_MARKS = {
     Status.PASS: "✅",
@@ -22,23 +23,43 @@ VERDICT_MARKS = {
 }
 
 EFFECT_WORDS = {
-    Effect.READS: "only reads",
+    Effect.READS: "read-only",
     Effect.CHANGES: "changes the cluster",
-    Effect.DISRUPTS: "cuts traffic while it runs",
+    Effect.DISRUPTS: "interrupts traffic",
 }
+
+SEVERITY_WORDS = {
+    Severity.BLOCKS: "blocks traffic",
+    Severity.DEGRADES: "degrades traffic",
+    Severity.RISKS: "risk",
+}
+
+DATE_AND_TIME = "{date_short_pretty} {time}"
+"""A format of `local_time` for moments that may be on another day."""
 
 
 def local_time(moment: datetime, form: str = "{time}") -> Escaped:
-    """A time that each reader sees in their own zone; UTC where Slack cannot (notifications)."""
+    """A time that Slack shows in each reader's time zone; UTC in notifications, which cannot."""
     utc = moment.astimezone(UTC)
     return raw(f"<!date^{int(utc.timestamp())}^{form}|{utc:%H:%M} UTC>")
 
 
 def short_duration(seconds: float) -> str:
-    """A duration in one or two parts: `8 s`, `3 min`, `2 h 05 min`."""
+    """A duration in at most two units: `8 s`, `3 min`, `2 h 05 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def long_duration(seconds: float) -> str:
+    """A duration in one unit: `47 minutes`, `12 hours`, `3 days`."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "less than a minute"
+    if minutes < 120:
+        return plural(minutes, "minute")
+    hours = round(minutes / 60)
+    return plural(hours, "hour") if hours < 48 else plural(round(hours / 24), "day")

@@ -1,4 +1,4 @@
-"""A run that repeats another one: its own end in one message, and only what has changed."""
+"""A re-check as messages: one for its result, and one for each new finding."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,60 +17,62 @@ _BAD = (Status.FAIL, Status.WARN, Status.UNKNOWN)
 
 
 def recheck_messages(run: Run, now: datetime, before: Report, at: datetime | None) -> tuple[Message, ...]:
-    """The messages of a run that repeats one that ended with `before`: its parent, and a reply for each new finding."""
-    head = parent_message(run, now)
+    """The messages of a re-check: its parent with the differences to `before`, and a reply for each new finding.
+
+    `before` is the report of the run that is repeated, which ended at `at`.
+    """
+    parent = parent_message(run, now)
     if run.report is None:
-        return (head,)
-    changes = list(_changes(run.report, before, at))
-    place = min(len(head.blocks), 1)
-    told = replace(
-        head,
-        text=fallback(
-            f"{name_of(run)} on {run.report.cluster}: {_words(run.report, before)} {sentence_of(run.report)}"
-        ),
-        blocks=(*head.blocks[:place], *changes, *head.blocks[place:]),
+        return (parent,)
+    headline, rest = parent.blocks[:1], parent.blocks[1:]
+    change = _change_plain(run.report, before)
+    parent = replace(
+        parent,
+        text=fallback(f"{name_of(run)} on {run.report.cluster}: {change} {sentence_of(run.report)}"),
+        blocks=(*headline, *_changes(run.report, before, at), *rest),
     )
-    return (told, *finding_messages(run, new_findings(run.report, before)))
+    return (parent, *finding_messages(run, new_findings(run.report, before)))
 
 
 def new_findings(report: Report, before: Report) -> tuple[Finding, ...]:
-    """What fails, warns or is unknown now and was not so before."""
+    """The findings that fail, warn or are unknown now and did not before."""
     known = {(f.status, f.check, f.subject) for f in before.findings if f.status in _BAD}
     return tuple(f for f in report.findings if f.status in _BAD and (f.status, f.check, f.subject) not in known)
 
 
 def resolved_findings(report: Report, before: Report) -> tuple[Finding, ...]:
-    """What failed, warned or was unknown before and is not so now."""
+    """The findings that failed, warned or were unknown before and do not now."""
     still = {(f.check, f.subject) for f in report.findings if f.status in _BAD}
     return tuple(f for f in before.findings if f.status in _BAD and (f.check, f.subject) not in still)
 
 
-def _words(report: Report, before: Report) -> str:
+def _change_plain(report: Report, before: Report) -> str:
+    now = VERDICTS[report.verdict].lower()
     if report.verdict is not before.verdict:
-        return f"was {VERDICTS[before.verdict].lower()}, now {VERDICTS[report.verdict].lower()}."
+        return f"was {VERDICTS[before.verdict].lower()}, now {now}."
     if new_findings(report, before) or resolved_findings(report, before):
-        return f"still {VERDICTS[report.verdict].lower()}, but changed."
-    return f"still {VERDICTS[report.verdict].lower()}, nothing changed."
+        return f"still {now}, with changes."
+    return f"still {now}, nothing changed."
 
 
 def _changes(report: Report, before: Report, at: datetime | None) -> Iterator[Block]:
-    new, gone = new_findings(report, before), resolved_findings(report, before)
+    new, resolved = new_findings(report, before), resolved_findings(report, before)
     when = local_time(at) if at is not None else raw("the last run")
-    now = raw(f"{VERDICT_MARKS[report.verdict]} {VERDICTS[report.verdict].lower()}")
     if report.verdict is not before.verdict:
-        lines = [
-            raw(
-                f"*Changed:* was {VERDICT_MARKS[before.verdict]} {VERDICTS[before.verdict].lower()} at {when}, now {now}"
-            )
-        ]
-    elif new or gone:
-        lines = [raw(f"*Still {VERDICTS[report.verdict].lower()}, but something changed* since {when}")]
+        lines = [raw(f"*Changed:* was {_verdict(before)} at {when}, now {_verdict(report)}")]
+    elif new or resolved:
+        lines = [raw(f"*Still {VERDICTS[report.verdict].lower()}, with changes* since {when}")]
     else:
         count = len([f for f in report.findings if f.status in _BAD])
         same = f": the same {plural(count, 'finding')}" if count else ""
         lines = [raw(f"*Nothing changed* since {when}{same}")]
-    lines += [raw(f"• gone: {_name(f)}") for f in gone[:12]] + [raw(f"• new: {_name(f)}") for f in new[:12]]
+    lines += [raw(f"• resolved: {_name(f)}") for f in resolved[:12]]
+    lines += [raw(f"• new: {_name(f)}") for f in new[:12]]
     yield section(raw("\n".join(lines)))
+
+
+def _verdict(report: Report) -> Escaped:
+    return raw(f"{VERDICT_MARKS[report.verdict]} {VERDICTS[report.verdict].lower()}")
 
 
 def _name(finding: Finding) -> Escaped:

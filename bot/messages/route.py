@@ -1,4 +1,4 @@
-"""The route of a host as a message in the run's thread: each way as a list of hops, and its picture below."""
+"""The route of a host in the thread of its run: each request as a list of hops, and a picture."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ from workers.runs.records import Run
 
 SLOT = "route"
 _ALT_TEXT_LIMIT = 1900
-"""Characters of an alternative text: Slack takes 2,000."""
+"""Limit of an alternative text, below Slack's 2,000 characters."""
 
 _HOP_MARKS = {
     Mark.PASSES: "✅",
@@ -34,19 +34,19 @@ _HOP_MARKS = {
 
 
 def route_of(run: Run) -> Route | None:
-    """The route that a run's report holds; None where no host was asked about."""
+    """The route in a run's report; None without a host."""
     return run.report.route if run.report is not None else None
 
 
 def route_messages(run: Run, picture: str = "") -> tuple[Message, ...]:
-    """The list of hops, and the picture where one was uploaded (`picture` is its id)."""
+    """The list of hops, and the picture if it was uploaded (`picture` is its id)."""
     route = route_of(run)
     if route is None:
         return ()
-    # One way that says it all says it itself.
-    told = any(way.summary == route.summary for way in route.ways)
+    # The summary of a single request is not repeated.
+    repeated = any(way.summary == route.summary for way in route.ways)
     blocks: list[Block] = [
-        section(raw(f"*Route of* {as_code(route.host)}" + ("" if told else f"\n{plain(route.summary)}")))
+        section(raw(f"*Route of* {as_code(route.host)}" + ("" if repeated else f"\n{plain(route.summary)}")))
     ]
     for way in route.ways:
         blocks += _way(way)

@@ -1,4 +1,4 @@
-"""The picture of a route: its hops from top to bottom, drawn so that it reads on a phone and without colour. Pure."""
+"""The picture of a route: its hops from top to bottom, legible on a phone and without colour."""
 
 import io
 
@@ -9,7 +9,7 @@ from checks.reports.route_diagram import SIGNS
 from checks.reports.route_diagram import alternative as alternative_words
 
 _WIDTH = 640
-"""Pixels: a phone shows it at about half of that."""
+"""Pixels; a phone shows about half as many."""
 _LEFT = 16
 _HEAD = 92
 _ROW = 62
@@ -30,7 +30,7 @@ _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def route_picture(route: Route) -> bytes:
-    """The picture as PNG; nothing where there is no way to draw."""
+    """The picture as PNG; empty without a route to draw."""
     ways = _drawn(route)
     if not ways:
         return b""
@@ -47,12 +47,12 @@ def route_picture(route: Route) -> bytes:
 
 
 def route_alt_text(route: Route) -> str:
-    """What the picture shows, in words."""
+    """The alternative text of the picture."""
     return alternative_words(route)
 
 
 def _drawn(route: Route) -> tuple[TracedRequest, ...]:
-    """What the gateway is set up for, the ways that break first."""
+    """The requests to draw: those that the gateway is configured for, failing ones first."""
     meant = [way for way in route.ways if way.meant] or list(route.ways)
     return tuple(sorted(meant, key=lambda way: way.broken is None)[:_MAX_ROUTES])
 
@@ -72,7 +72,7 @@ def _way(draw: ImageDraw.ImageDraw, way: TracedRequest, top: int) -> None:
 
 
 def _hop(draw: ImageDraw.ImageDraw, hop: Hop, top: int) -> None:
-    """A sign that differs in shape, and the hop's name; where it breaks, what it says there."""
+    """A hop: a sign whose shape shows its state, its name, and its description."""
     box = (_LEFT, top, _LEFT + _CELL, top + _CELL)
     stops = hop.mark in (Mark.BREAKS, Mark.LEAVES)
     draw.rounded_rectangle(box, 8, fill=_FILL[hop.mark], outline=_TEXT if stops else _PALE, width=4 if stops else 2)
@@ -111,7 +111,7 @@ def _font(size: int) -> _Font:
 
 
 def _cut(draw: ImageDraw.ImageDraw, text: str, room: int, font: _Font) -> str:
-    """The text as far as there is room for it."""
+    """The text, cut to the width."""
     flat = " ".join(text[:400].split())[:160]
     if draw.textlength(flat, font) <= room:
         return flat

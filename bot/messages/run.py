@@ -1,7 +1,7 @@
-"""A run as messages: the parent in the channel, the steps and findings in its thread, the verdict.
+"""A run as messages: the parent in the channel; steps, findings and the verdict in its thread.
 
-A healthy run is at most four messages (parent, two of steps, verdict), a broken one four and one for each finding; a host that
-was asked about adds its route, as a list and as a picture. A run that repeats another one says only what has changed.
+A healthy run has at most four messages: the parent, two of steps, and the verdict. A broken one has one more for each finding.
+With a host, the route adds a list and a picture. A re-check has only its result and what changed.
 """
 
 from datetime import datetime
@@ -17,18 +17,20 @@ from checks.model.findings import Status
 from workers.runs.records import Run
 
 STEPS_PACE = (2.0, 6.0)
-"""As `parent.PACE`, for the messages of steps."""
+"""As `parent.EDIT_INTERVALS`, for the messages of steps."""
 
 FINDINGS_DELAY = 3.0
-"""Seconds that a run may take before its findings are shown as they come, symptoms perhaps before their cause."""
+"""Seconds after which an active run shows its findings, although a symptom may come before its cause."""
 
 
 def run_messages(
     run: Run, now: datetime, before: Run | None = None, later: Run | None = None, picture: str = ""
 ) -> tuple[Message, ...]:
-    """Every message that should exist for the run as it stands, in the order of a thread. `before` is the run that this one
-    repeats, `later` the last one that repeats it, `picture` the id of its route's picture once that is uploaded. While a
-    run goes its findings wait for a moment: most runs end within it, and then the root cause comes first."""
+    """Every message that should exist for the current state of the run, in the order of the thread.
+
+    `before` is the run that this one re-checks, `later` the last re-check of this one, `picture` the id of the uploaded picture
+    of its route. The findings of an active run are delayed: most runs end within the delay, and the root cause comes first.
+    """
     if before is not None and before.report is not None:
         return recheck_messages(run, now, before.report, before.ended)
     found = [parent_message(run, now, later)]
@@ -42,7 +44,7 @@ def run_messages(
 
 
 def findings_wait(run: Run, now: datetime) -> float:
-    """Seconds for which the findings of a going run are still held back; 0 when they are to be shown."""
+    """Seconds until the findings of an active run are shown; 0 if they are shown now."""
     if run.state.ended or not any(f.status in (Status.FAIL, Status.WARN, Status.UNKNOWN) for f in run.findings):
         return 0.0
     began = run.started or run.created

@@ -1,4 +1,4 @@
-"""What passed and what does not apply, a line each, stage by stage; stages share two messages."""
+"""The checks that passed or do not apply, a line each, by stage; the stages share two messages."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,11 +11,11 @@ STAGES_OF_SLOT = {
     "steps/provisioning": (Stage.PREREQUISITES, Stage.NETWORK, Stage.PROVISIONING),
     "steps/routing": (Stage.STATIC_GATEWAY, Stage.ISTIO),
 }
-"""Stages that share a message."""
+"""The stages of each message, by its slot."""
 
 
 def step_messages(seen: Sequence[Finding], every: float) -> Iterator[Message]:
-    """The messages of steps; a stage appears when something of it is known."""
+    """The messages of steps; a stage appears with its first result."""
     for slot, stages in STAGES_OF_SLOT.items():
         blocks: list[Block] = []
         passed = 0

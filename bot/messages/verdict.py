@@ -1,4 +1,4 @@
-"""The one new message at the end: what it is, what it explains, what could not be seen."""
+"""The verdict as a message: root causes with their symptoms, failed reads, recent changes."""
 
 from collections.abc import Iterator
 
@@ -17,14 +17,14 @@ from bot.messages.blocks import (
 )
 from bot.messages.findings import findings_explained_by
 from bot.messages.headlines import coverage_of, sentence_of
-from bot.messages.phrases import VERDICT_MARKS, local_time
+from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time
 from checks.model.findings import Finding, Report, Verdict
 from checks.reports.wording import explains, plural, roots_of
 from workers.runs.records import Run
 
 
 def verdict_message(run: Run, report: Report) -> Message:
-    """The one new message at the end: what it is, what it explains, what could not be seen."""
+    """The message that ends a run's thread."""
     mark = VERDICT_MARKS[report.verdict]
     sentence = sentence_of(report)
     blocks: list[Block] = []
@@ -38,15 +38,15 @@ def verdict_message(run: Run, report: Report) -> Message:
         blocks.append(section(raw(f"{mark} {plain(sentence)}")))
     if report.gaps:
         missing = "\n".join(f"• {plain(gap)}" for gap in report.gaps[:10])
-        blocks.append(section(raw(f"❔ *Not seen*\n{missing}")))
+        blocks.append(section(raw(f"❔ *Failed reads*\n{missing}")))
     if report.changes:
         rows = "\n".join(
-            f"• {local_time(c.at, '{date_short_pretty} {time}')} {as_code(c.resource)} {plain(c.what)}"
+            f"• {local_time(c.at, DATE_AND_TIME)} {as_code(c.resource)} {plain(c.what)}"
             + (f" by {plain(c.who)}" if c.who else "")
             for c in report.changes[:5]
         )
-        blocks.append(section(raw(f"*Changed lately*\n{rows}")))
-    blocks.append(context(raw(coverage_of(report)), raw(f"asked by <@{run.order.user}>")))
+        blocks.append(section(raw(f"*Recent changes*\n{rows}")))
+    blocks.append(context(raw(coverage_of(report)), raw(f"Requested by <@{run.order.user}>")))
     words = {
         Verdict.HEALTHY: "Healthy. ",
         Verdict.DEGRADED: "Warning: ",
@@ -60,7 +60,7 @@ def _folded(run: Run, report: Report, cause: Finding) -> Iterator[Block]:
     names = findings_explained_by(report, cause.check)
     if names:
         titles = ", ".join(plain(f"{f.code} {f.title}") for f in explains(report, cause.check)[:12])
-        yield context(raw(f"explains {plural(len(names), 'other finding')}: {titles}"))
+        yield context(raw(f"Explains {plural(len(names), 'other finding')}: {titles}"))
         yield actions(
-            [button(f"Open {plural(len(names), 'finding')}", f"unfold/{cause.check}", f"{run.id}/{cause.check}")]
+            [button(f"Show {plural(len(names), 'finding')}", f"unfold/{cause.check}", f"{run.id}/{cause.check}")]
         )

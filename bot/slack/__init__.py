@@ -1,1 +1,1 @@
-"""The one door to Slack: client, errors, identity, settings."""
+"""Everything that talks to Slack: client, errors, identity, settings."""

@@ -1,4 +1,4 @@
-"""The one Slack client: every call bounded in time, every refusal a typed error."""
+"""The client of Slack's Web API: every call has a timeout, every refusal is a typed error."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -47,10 +47,10 @@ __all__ = [
 ]
 
 METADATA_EVENT = "egress_diag"
-"""The event type by which our own messages are found again."""
+"""The event type in the metadata of our messages, by which they are found again."""
 
 MAX_PAGES = 10
-"""Pages of two hundred messages among which a lost post is looked for."""
+"""Pages of 200 messages that are searched for a post whose answer was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Posted:
 
 
 class Slack:
-    """Slack's Web API as this bot uses it. Every method may raise a SlackRefusal."""
+    """The calls of Slack's Web API that the bot uses. Every method may raise SlackRefusal."""
 
     def __init__(self, settings: SlackSettings, timeout: int = 10) -> None:
         self.client = WebClient(
@@ -75,7 +75,7 @@ class Slack:
     def post(
         self, channel: str, text: str, blocks: Sequence[Mapping[str, Any]], thread: str | None, about: Mapping[str, str]
     ) -> Posted:
-        """Posts a message; `about` becomes its metadata, by which it is found again."""
+        """Posts a message. `about` becomes its metadata, by which `find` finds it."""
         answer = self._call(
             "chat.postMessage",
             channel=channel,
@@ -91,7 +91,7 @@ class Slack:
         return Posted(str(answer["channel"]), str(answer["ts"]))
 
     def update(self, where: Posted, text: str, blocks: Sequence[Mapping[str, Any]], about: Mapping[str, str]) -> Posted:
-        """Changes a message."""
+        """Replaces the content of a message."""
         answer = self._call(
             "chat.update",
             channel=where.channel,
@@ -105,33 +105,33 @@ class Slack:
         return Posted(str(answer["channel"]), str(answer["ts"]))
 
     def delete(self, where: Posted) -> None:
-        """Takes a message away."""
+        """Deletes a message."""
         self._call("chat.delete", channel=where.channel, ts=where.ts)
 
     def ephemeral(
         self, channel: str, user: str, text: str, blocks: Sequence[Mapping[str, Any]], thread: str | None = None
     ) -> None:
-        """Tells one person something in a channel, or in a thread of it."""
+        """Posts a message in a channel or thread that only one person sees."""
         self._call(
             "chat.postEphemeral", channel=channel, user=user, text=text, blocks=list(blocks) or None, thread_ts=thread
         )
 
     def open_view(self, trigger: str, view: Mapping[str, Any]) -> str:
-        """Opens a form; a trigger lives three seconds. Gives the view's id."""
+        """Opens a form and returns its id. The trigger expires after three seconds."""
         return str(self._call("views.open", trigger_id=trigger, view=dict(view))["view"]["id"])
 
     def update_view(self, view_id: str, view: Mapping[str, Any]) -> None:
-        """Shows something else in a form that is open."""
+        """Replaces the content of an open form."""
         self._call("views.update", view_id=view_id, view=dict(view))
 
     def publish_home(self, user: str, view: Mapping[str, Any]) -> None:
-        """Shows somebody's App Home."""
+        """Publishes a person's App Home."""
         self._call("views.publish", user_id=user, view=dict(view))
 
     def upload(
         self, channel: str | None, thread: str | None, name: str, title: str, content: bytes, alt: str = ""
     ) -> str:
-        """Uploads a file into a thread, or nowhere yet, for a message that will show it. Gives its id."""
+        """Uploads a file and returns its id. Without a channel, a later message shows it."""
         asked = self._call("files.getUploadURLExternal", filename=name, length=len(content), alt_txt=alt[:1000] or None)
         request = Request(str(asked["upload_url"]), data=content, method="POST")  # noqa: S310 - Slack's own address
         request.add_header("Content-Type", "application/octet-stream")
@@ -145,17 +145,19 @@ class Slack:
         return file["id"]
 
     def find_file(self, channel: str, thread: str, name: str, since: str) -> bool:
-        """Whether a file of this name is in the thread."""
+        """Whether the thread has a file of this name since the moment `since` (a Slack ts)."""
         answer = self._call("conversations.replies", channel=channel, ts=thread, oldest=since, limit=200)
         return any(file.get("name") == name for each in answer.get("messages", ()) for file in each.get("files") or ())
 
     def permalink(self, where: Posted) -> str:
-        """The address of a message."""
+        """The permalink of a message."""
         return str(self._call("chat.getPermalink", channel=where.channel, message_ts=where.ts)["permalink"])
 
     def find(self, channel: str, thread: str | None, about: Mapping[str, str], since: str) -> Posted | None:
-        """Our own message with this metadata, posted after the moment `since` (a Slack ts); None where there is none.
-        Needs the history scope of the channel; without it raises MissingScope."""
+        """Our message with this metadata, posted after the moment `since` (a Slack ts), or None.
+
+        Raises MissingScope without the history scope of the channel.
+        """
         method = "conversations.history" if thread is None else "conversations.replies"
         cursor: str | None = None
         for _ in range(MAX_PAGES):
@@ -178,7 +180,7 @@ class Slack:
         return None
 
     def respond(self, response_url: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> None:
-        """Answers through a command's response URL (five times in thirty minutes), for the person alone."""
+        """Answers through the response URL of a command, to the person alone; five times within 30 minutes."""
         try:
             answer = WebhookClient(response_url, timeout=10, retry_handlers=[]).send(
                 text=text, blocks=[dict(b) for b in blocks] or None, response_type="ephemeral"
@@ -193,7 +195,7 @@ class Slack:
         return frozenset(str(user) for user in self._call("usergroups.users.list", usergroup=group).get("users") or ())
 
     def auth(self) -> Mapping[str, Any]:
-        """Who the bot is: `auth.test`."""
+        """The identity of the bot, by `auth.test`."""
         found: Mapping[str, Any] = self._call("auth.test").data
         return found
 

@@ -1,10 +1,10 @@
-"""Slack's error strings as typed errors, in one place: what callers act upon is a type."""
+"""Slack's error codes as exception types, which callers handle."""
 
 from slack_sdk.errors import SlackApiError
 
 
 class SlackRefusal(Exception):
-    """Slack did not do it; `code` is Slack's word for why. Subclasses are what callers act upon."""
+    """A call that Slack refused or did not answer; `code` is Slack's error code."""
 
     def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
@@ -17,11 +17,11 @@ class NotInChannel(SlackRefusal):
 
 
 class ChannelGone(SlackRefusal):
-    """The channel is archived, deleted, or was never visible to the bot."""
+    """The channel is archived or deleted, or is not visible to the bot."""
 
 
 class TokenRevoked(SlackRefusal):
-    """The workspace's installation has ended: only an operator can mend that."""
+    """The token is invalid or revoked: an operator must install the app again."""
 
 
 class MissingScope(SlackRefusal):
@@ -29,10 +29,10 @@ class MissingScope(SlackRefusal):
 
 
 class RateLimited(SlackRefusal):
-    """Too many calls; `retry_after` in seconds."""
+    """Too many calls; `retry_after` is in seconds."""
 
     def __init__(self, code: str, retry_after: float) -> None:
-        super().__init__(code, f"again in {retry_after:g} s")
+        super().__init__(code, f"retry after {retry_after:g} s")
         self.retry_after = retry_after
 
 
@@ -41,19 +41,19 @@ class TooLong(SlackRefusal):
 
 
 class InvalidBlocks(SlackRefusal):
-    """This workspace does not take these blocks."""
+    """The workspace does not support these blocks."""
 
 
 class UnknownGroup(SlackRefusal):
-    """The user group does not exist (any more)."""
+    """The user group does not exist."""
 
 
 class MessageGone(SlackRefusal):
-    """The message that was to be changed, or the thread that was to be answered, does not exist any more."""
+    """The message to edit, or the thread to reply in, no longer exists."""
 
 
 class Unreachable(SlackRefusal):
-    """Slack did not answer, or answered with an error of its own: what was asked may or may not have been done."""
+    """Slack did not answer, or had an internal error: the call may or may not have taken effect."""
 
 
 _KINDS: dict[str, type[SlackRefusal]] = {
@@ -85,7 +85,7 @@ _KINDS: dict[str, type[SlackRefusal]] = {
 
 
 def refusal(error: SlackApiError) -> SlackRefusal:
-    """Slack's error as one of ours."""
+    """The typed error for an error of the SDK."""
     answer = error.response
     data = answer.data if isinstance(answer.data, dict) else {}
     code = str(data.get("error", "")) or f"http_{answer.status_code}"

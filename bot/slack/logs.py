@@ -1,11 +1,11 @@
-"""How the listener logs; its courier logs as every Celery process does, and both hide Slack's tokens."""
+"""The log set-up of the listener; the courier logs like every Celery process. Both hide Slack's tokens."""
 
 from bot.slack.settings import slack_settings
 from workers.telemetry.logs import set_up_logs
 
 
 def secrets() -> tuple[str, ...]:
-    """What must never be in a log of this process."""
+    """The values that must not appear in a log."""
     config = slack_settings()
     return tuple(
         each.get_secret_value()
@@ -14,5 +14,5 @@ def secrets() -> tuple[str, ...]:
 
 
 def set_up_listener() -> None:
-    """The listener's logs."""
+    """Sets up the logs of the listener."""
     set_up_logs("listener", secrets())

@@ -1,4 +1,4 @@
-"""The one door to the environment in `bot`."""
+"""The environment variables of the bot; no other module of `bot` reads the environment."""
 
 from functools import cache
 from pathlib import Path
@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class SlackSettings(BaseSettings):
-    """Slack's tokens and addresses (contract.md). Secrets are SecretStr: none is ever printed, logged or posted."""
+    """Slack's tokens and addresses (docs/contract.md#environment). Secrets are never printed, logged or posted."""
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
 
@@ -20,12 +20,12 @@ class SlackSettings(BaseSettings):
 
     @property
     def socket_mode(self) -> bool:
-        """Socket Mode when an app-level token is set, else HTTP."""
+        """Whether the bot uses Socket Mode: an app-level token is set."""
         return bool(self.slack_app_token.get_secret_value())
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The variables that this mode needs and that are not set."""
+        """The variables that the mode requires and that are not set."""
         wanted = {"SLACK_BOT_TOKEN": self.slack_bot_token}
         if not self.socket_mode:
             wanted["SLACK_SIGNING_SECRET"] = self.slack_signing_secret
@@ -34,5 +34,5 @@ class SlackSettings(BaseSettings):
 
 @cache
 def slack_settings() -> SlackSettings:
-    """The settings of this process, read once."""
+    """The settings of this process, read once from the environment."""
     return SlackSettings()

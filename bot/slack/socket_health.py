@@ -1,17 +1,17 @@
-"""Whether the Socket Mode connection is dead: down for a minute though Slack's API answers, so that a new start helps.
+"""The health of the Socket Mode connection: dead if it is down for a minute while Slack's API answers.
 
-The SDK connects again by itself within seconds; while Slack itself is down, starting again would change nothing.
+The SDK reconnects within seconds. A restart helps if it does not, but not while Slack itself is down.
 """
 
 import time
 from collections.abc import Callable
 
 RECONNECT_SECONDS = 60.0
-"""Seconds for which the SDK may try by itself."""
+"""Seconds that the SDK has to reconnect."""
 
 
 class SocketHealth:
-    """Judges each time somebody asks. `connected` is the SDK's word, `slack_answers` that of the Web API."""
+    """The state of the connection. `connected` asks the SDK, `slack_answers` the Web API."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class SocketHealth:
         self._down_since: float | None = None
 
     def alive(self) -> bool:
-        """False where it has been down for a minute without Slack being down."""
+        """Whether the connection works or may still recover by itself."""
         if self._connected() or not self._slack_answers():
             self._down_since = None
             return True

@@ -1,4 +1,4 @@
-"""Runs written by hand, for messages and couriers: what they say does not depend on the catalogue."""
+"""Runs with handwritten findings, for tests of messages and couriers; they do not depend on the catalogue."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ POOL = Finding(
     article_steps=("SEG-3",),
     title="The gateway node pool does not exist",
     status=Status.FAIL,
-    summary="StaticGatewayConfiguration payments/sgc names node pool gwpoool; Azure has gwpool, system and apps.",
+    summary="StaticGatewayConfiguration payments/sgc uses node pool gwpoool, which does not exist.",
     subject="StaticGatewayConfiguration payments/sgc",
     evidence=(
         Evidence("StaticGatewayConfiguration payments/sgc", "spec.gatewayNodepoolName", "gwpoool", "gwpool"),
-        Evidence("ManagedCluster aks1", "agentPoolProfiles[].name", "gwpool, system, apps", "gwpoool among them"),
+        Evidence("ManagedCluster aks1", "agentPoolProfiles[].name", "gwpool, system, apps", "gwpoool in the list"),
     ),
     actions=(
-        Action("List the pools", "az aks nodepool list -g rg1 --cluster-name aks1 -o table", Effect.READS),
+        Action("List the node pools", "az aks nodepool list -g rg1 --cluster-name aks1 -o table", Effect.READS),
         Action(
-            "Name the pool that exists",
+            "Set the existing node pool",
             'kubectl patch sgc sgc -n payments --type merge \\\n  -p \'{"spec":{"gatewayNodepoolName":"gwpool"}}\'',
             Effect.CHANGES,
             "https://learn.microsoft.com/azure/aks/configure-static-egress-gateway",
-            "`kubectl get sgc sgc -n payments` shows a prefix within five minutes",
+            "`kubectl get sgc sgc -n payments` shows an egress IP prefix within five minutes",
         ),
     ),
 )
@@ -46,10 +46,10 @@ PREFIX = Finding(
     article_steps=("SEG-2",),
     title="The gateway configuration has no egress IP prefix",
     status=Status.FAIL,
-    summary="StaticGatewayConfiguration payments/sgc has no egress IP prefix since 40 min.",
+    summary="StaticGatewayConfiguration payments/sgc has had no egress IP prefix for 40 min.",
     subject="StaticGatewayConfiguration payments/sgc",
     evidence=(Evidence("StaticGatewayConfiguration payments/sgc", "status.egressIpPrefix", "", "an IPv4 CIDR"),),
-    actions=(Action("Read its events", "kubectl describe sgc sgc -n payments", Effect.READS),),
+    actions=(Action("Show its events", "kubectl describe sgc sgc -n payments", Effect.READS),),
     explained_by=("gateway-pool-missing",),
 )
 
@@ -59,12 +59,12 @@ PODS = Finding(
     stage=Stage.PROVISIONING,
     severity=Severity.BLOCKS,
     article_steps=("PROV-1",),
-    title="Pods of the gateway are not running",
+    title="Gateway pods are not running",
     status=Status.FAIL,
-    summary="Pod payments/egress-6d5c-abcde: network is not set up.",
+    summary="Pod payments/egress-6d5c-abcde has no network.",
     subject="Pod payments/egress-6d5c-abcde",
     evidence=(Evidence("Pod payments/egress-6d5c-abcde", "status.phase", "Pending", "Running"),),
-    actions=(Action("Read its events", "kubectl describe pod egress-6d5c-abcde -n payments", Effect.READS),),
+    actions=(Action("Show its events", "kubectl describe pod egress-6d5c-abcde -n payments", Effect.READS),),
     explained_by=("egress-prefix-unassigned",),
 )
 
@@ -79,7 +79,7 @@ LIMIT = Finding(
     summary="HorizontalPodAutoscaler payments/egress runs 5 of at most 5 pods.",
     subject="HorizontalPodAutoscaler payments/egress",
     evidence=(Evidence("HorizontalPodAutoscaler payments/egress", "status.currentReplicas", "5", "below 5"),),
-    actions=(Action("Read its state", "kubectl describe hpa egress -n payments", Effect.READS),),
+    actions=(Action("Show its state", "kubectl describe hpa egress -n payments", Effect.READS),),
 )
 
 FORBIDDEN = "Kubernetes list secrets in payments: 403 forbidden"
@@ -90,28 +90,30 @@ UNSEEN = Finding(
     stage=Stage.ISTIO,
     severity=Severity.BLOCKS,
     article_steps=(),
-    title="A Gateway's certificate cannot be found",
+    title="The Secret of a Gateway's certificate does not exist",
     status=Status.UNKNOWN,
-    summary=f"Could not read: {FORBIDDEN}.",
+    summary=f"Not checked: {FORBIDDEN}.",
 )
 
 
 def passed(code: str, stage: Stage, summary: str) -> Finding:
-    """A check that found nothing wrong."""
+    """A finding of a check that passed."""
     slug = f"fault-{code.lower()}"
     return Finding(slug, code, stage, Severity.BLOCKS, (), f"Fault {code}", Status.PASS, summary)
 
 
 PASSES = (
-    passed("EG101", Stage.PREREQUISITES, "The cluster runs Kubernetes 1.33, which the add-on supports."),
+    passed("EG101", Stage.PREREQUISITES, "The add-on supports Kubernetes 1.33 of this cluster."),
     passed("EG201", Stage.NETWORK, "Nodes reach the API server."),
-    passed("EG301", Stage.PROVISIONING, "The profile has the gateway payments/egress."),
+    passed("EG301", Stage.PROVISIONING, "The mesh profile contains gateway payments/egress."),
     passed("EG401", Stage.STATIC_GATEWAY, "Static egress gateways are enabled."),
-    passed("EG501", Stage.ISTIO, "Two of two istiod replicas are ready."),
+    passed("EG501", Stage.ISTIO, "2 of 2 istiod pods are ready."),
 )
 
 SKIP = replace(
-    passed("EG505", Stage.ISTIO, "No host was asked about."), status=Status.SKIPPED, severity=Severity.DEGRADES
+    passed("EG505", Stage.ISTIO, "Does not apply: no host was given."),
+    status=Status.SKIPPED,
+    severity=Severity.DEGRADES,
 )
 
 CHANGE = Change(
@@ -138,7 +140,7 @@ INCONCLUSIVE = report(Verdict.INCONCLUSIVE, (*PASSES, UNSEEN, SKIP))
 
 
 def run(state: RunState = RunState.QUEUED, order: Order = ORDER) -> Run:
-    """A run that was just accepted, or is in this state."""
+    """A run in this state; by default one that was just accepted."""
     started = None if state is RunState.QUEUED else BEGAN + timedelta(seconds=1)
     ended = BEGAN + timedelta(seconds=4) if state.ended else None
     return Run("4f5a6b7c8d9e", order, state, BEGAN, started, ended, total=0 if started is None else 12)
@@ -150,26 +152,26 @@ def done(found: Report, order: Order = ORDER) -> Run:
 
 
 def bare(finding: Finding) -> Finding:
-    """A finding as it is before the end: nothing explains it yet."""
+    """The finding before the end of its run: without causes."""
     return replace(finding, explained_by=(), possible_causes=())
 
 
 def accepted(client: Client, order: Order = ORDER) -> Run:
-    """A run in the record, begun by a worker."""
+    """A run in Redis that a worker has begun."""
     found = client.start(order).run
     client.stores.runs.begin(found.id, 12)
     return found
 
 
 def append(client: Client, found: Run, *findings: Finding) -> None:
-    """A worker adds findings, one check after the other."""
+    """Appends findings as a worker does, one check at a time."""
     for finding in findings:
         client.stores.runs.append(found.id, finding.check, (bare(finding),))
         client.stores.documents.changed(f"run/{found.id}")
 
 
 def finish(client: Client, found: Run, end: Report) -> Run:
-    """A worker ends the run."""
+    """Ends the run as a worker does."""
     client.stores.runs.finish(found, end)
     client.stores.run_changed(found, ended=True)
     ended = client.run(found.id)

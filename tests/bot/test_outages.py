@@ -66,7 +66,7 @@ def test_a_watch_survives_a_restart_of_every_process_and_says_fixed_once(tmp_pat
         def found(name: str) -> list[str]:
             return [m.shown for m in slack.thread(parent) if slot(m) == name]
 
-        system.wait(lambda: any("1 look" in shown for shown in found("watch")), 40, "no look")
+        system.wait(lambda: any("1 check" in shown for shown in found("watch")), 40, "no look")
         system.restart()
         redis.stop()
         redis.start()
@@ -75,6 +75,6 @@ def test_a_watch_survives_a_restart_of_every_process_and_says_fixed_once(tmp_pat
         (tmp_path / "broken").rename(tmp_path / "before")
         (tmp_path / "mended").rename(tmp_path / "broken")
         system.wait(lambda: found("end"), 60, "the watch has no end")
-        assert "fixed" in found("end")[0]
+        assert "Recovered" in found("end")[0]
         assert "<@U0ALICE>" in found("end")[0]
         assert len(found("end")) == len(found("watch")) == len(found("change/1")) == 1

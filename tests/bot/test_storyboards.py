@@ -158,7 +158,7 @@ def test_an_incident_from_the_first_keystroke_to_fixed(stage: Stage) -> None:  #
 
     # I'm on it; the files; this is wrong.
     stage.click(stage.button(parent, "own"))
-    stage.says("is on it")
+    stage.says("Owner:")
     stage.choose(parent, "bundle")
     stage.choose(parent, "report")
     talk.slack.wait_until(lambda: len(talk.slack.files()) == 2)
@@ -177,7 +177,7 @@ def test_an_incident_from_the_first_keystroke_to_fixed(stage: Stage) -> None:  #
     (stage.folder / "broken").rename(stage.folder / "before")
     (stage.folder / "mended").rename(stage.folder / "broken")
     talk.slack.wait_until(lambda: any(slot(m) == "end" for m in talk.slack.thread(parent)))
-    stage.says("fixed")
+    stage.says("Recovered")
     stage.scroll("#thread .scroll", "end")
     stage.picture("9-fixed")
 
@@ -190,7 +190,7 @@ def test_an_incident_from_the_first_keystroke_to_fixed(stage: Stage) -> None:  #
     stage.says("Nothing changed")
     stage.scroll("#thread .scroll", "end")
     stage.picture("10-again")
-    assert "was ❌ broken" in talk.parents[0].shown
+    assert "Earlier result: ❌ broken" in talk.parents[0].shown
 
 
 def test_a_healthy_gateway_a_form_and_the_home(stage: Stage) -> None:
@@ -217,8 +217,8 @@ def test_a_healthy_gateway_a_form_and_the_home(stage: Stage) -> None:
     stage.picture("13-home")
     page.open(talk.slack)
     page.type("/egress-diag help")
-    page.says("the form", "#main .scroll")
+    page.says("open the form", "#main .scroll")
     page.type("/egress-diag history prod-neu egw")
-    page.says("The last 1 run", "#main .scroll")
+    page.says("Last 1 run", "#main .scroll")
     stage.scroll("#main .scroll", "end")
     stage.picture("14-help")

@@ -120,7 +120,11 @@ def test_socket_mode_needs_an_app_level_token(
 
 
 @pytest.mark.parametrize(
-    ("channel", "said"), [("C0RANDOM", "the bot is not a member"), ("C0NOSUCH", "gone, or private without the bot")]
+    ("channel", "said"),
+    [
+        ("C0RANDOM", "the bot is not a member"),
+        ("C0NOSUCH", "it does not exist, or is private and the bot is not a member"),
+    ],
 )
 def test_a_channel_without_the_bot(channel: str, said: str, asked: Asked, tmp_path: Path) -> None:
     wrong = one(tried(configured(tmp_path, channel, "S0ONCALL")), "slack-channel")

@@ -115,7 +115,7 @@ def test_two_digests_for_one_channel_and_time_are_refused(talk: Conversation) ->
 
 def test_digests_are_listed_and_removed(talk: Conversation) -> None:
     talk.say("/egress-diag digest list")
-    assert "No digest comes to this channel" in talk.told()
+    assert "This channel has no digest" in talk.told()
     talk.say("/egress-diag digest add")
     values = {"clusters": "prod-weu", "time": "9am", "days": "mon-fri", "zone": "utc"}
     assert talk.slack.submit_view(form(talk, "Add a digest"), values).ok
@@ -131,11 +131,11 @@ def test_digests_are_listed_and_removed(talk: Conversation) -> None:
 
 def test_a_digest_now_says_all_of_it(talk: Conversation) -> None:
     talk.say("/egress-diag digest now")
-    assert "Looking at every gateway" in talk.told()
+    assert "A fleet check has started" in talk.told()
     tick(talk, present())
     (digest,) = talk.parents
     assert "1 newly broken" in digest.text
-    assert "asked by" in digest.shown
+    assert "requested by" in digest.shown
 
 
 def test_a_digest_whose_channel_is_gone_comes_no_more_and_its_maker_is_told(talk: Conversation) -> None:
@@ -148,7 +148,7 @@ def test_a_digest_whose_channel_is_gone_comes_no_more_and_its_maker_is_told(talk
     due = schedule.recurrence.next(datetime.now(UTC)).at
     tick(talk, due)
     (schedule,) = talk.client.stores.fleet.schedules.all(talk.config)
-    assert "its channel is gone" in schedule.stopped
+    assert "archived or not accessible" in schedule.stopped
     assert any("could not be posted" in m.shown for m in talk.slack.messages("D0ALICE", user="U0ALICE")) or any(
         "could not be posted" in str(call.args) for call in talk.slack.calls("chat.postMessage")
     )
@@ -162,20 +162,20 @@ def test_a_shift_is_handed_over_as_a_draft_first_and_taken(talk: Conversation) -
     talk.say("/egress-diag handoff 8h @bob pool is with Azure")
     view = form(talk, "1 open")
     assert "pool is with Azure" in str(view.blocks)
-    assert "nobody is on it" in view.shown
+    assert "no owner" in view.shown
     assert talk.slack.submit_view(view, {"next": "U0BOB", "note": "pool is with Azure, *really*"}).ok
     talk.play()
     shift = next(m for m in talk.slack.messages("C0OPS") if "Handoff" in m.text)
     assert "gwpol" in shift.shown
     assert "thread" in shift.shown
-    assert "Nobody has it yet" in shift.shown
+    assert "Not taken over yet" in shift.shown
     talk.slack.press(shift, "take_handoff", user="U0BOB")
     talk.slack.wait_until(lambda: talk.client.stores.history.owners("prod-weu"))
     talk.press(shift, "take_handoff", user="U0ALICE")
-    assert "Somebody else has it already" in talk.told()
+    assert "has already taken over" in talk.told()
     latest = talk.slack.latest(shift)
     assert latest is not None
-    assert "has it since" in latest.shown
+    assert "took over at" in latest.shown
     assert "take_handoff" not in latest.buttons
     assert talk.client.stores.history.owners("prod-weu")["team-egress/egw"].user == "U0BOB"
 
@@ -190,12 +190,12 @@ def test_nobody_takes_it_and_one_reminder_comes(talk: Conversation) -> None:
     for minutes in (31, 32, 90):
         tick(talk, present() + timedelta(minutes=minutes))
     (reminder,) = talk.slack.thread(shift)
-    assert "Nobody has taken this handoff yet" in reminder.text
+    assert "has not been taken over yet" in reminder.text
 
 
 def test_a_muted_fault_is_counted_and_not_told(talk: Conversation) -> None:
     talk.say("/egress-diag mute weu egw gateway-pool-missing 2d new pool is ordered")
-    assert "write namespace/name" in talk.told(), "nobody has seen the gateway yet"
+    assert "Write namespace/name" in talk.told(), "nobody has seen the gateway yet"
     talk.say("/egress-diag mute weu team-egress/egw gateway-pool-missing 2d new pool is ordered")
     assert "is muted until" in talk.told()
     talk.say("/egress-diag digest now")
@@ -236,12 +236,12 @@ def test_what_is_typed_is_understood(text: str, meant: object, config: Config) -
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("handoff 99d", "from 15 minutes to 7 days"),
-        ("handoff 1m", "from 15 minutes to 7 days"),
-        ("digest ad", "takes list, add, remove or now"),
-        ("mute weu egw EG407", "needs its fault, its end and its reason"),
+        ("handoff 99d", "between 15 minutes and 7 days"),
+        ("handoff 1m", "between 15 minutes and 7 days"),
+        ("digest ad", "accepts list, add, remove or now"),
+        ("mute weu egw EG407", "needs a check, a duration and a reason"),
         ("mute weu egw EG999 2d because", "EG999"),
-        ("mute weu egw EG407 soon because", "is no time"),
+        ("mute weu egw EG407 soon because", "is not a duration"),
         ("mute wue egw EG407 2d because", "No cluster"),
     ],
 )
@@ -266,6 +266,6 @@ def test_history_says_what_is_otherwise_than_when_it_last_worked(talk: Conversat
     talk.say("/egress-diag weu egw")
     talk.say("/egress-diag history weu egw")
     told = talk.told()
-    assert "Otherwise than when it last worked" in told
-    assert "(2 hours before the last look)" in told.replace("120 minutes", "2 hours")
+    assert "Changed since it last worked" in told
+    assert "(2 hours before the last check)" in told.replace("120 minutes", "2 hours")
     assert "gwpool → gwpol" in told.replace("`", "")

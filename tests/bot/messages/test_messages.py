@@ -43,11 +43,11 @@ RUNS: dict[str, Callable[[], Run]] = {
     "cancelled": lambda: replace(stories.run(RunState.CANCELLED), findings=stories.PASSES[:2], cancelled_by="U0BOB"),
     "refused": lambda: replace(
         stories.run(RunState.REFUSED),
-        problem='"egress" fits 2 gateways: payments/egress, shop/egress.',
+        problem='"egress" matches 2 gateways: payments/egress, shop/egress.',
         choices=("payments/egress", "shop/egress"),
     ),
     "failed": lambda: replace(
-        stories.run(RunState.FAILED), problem="The run took its worker down twice.", error="1f2e3d4c"
+        stories.run(RunState.FAILED), problem="The worker crashed twice during this run.", error="1f2e3d4c"
     ),
 }
 
@@ -153,14 +153,16 @@ _SCOPE = Requirement("slack", "scopes", "The app has its scopes", "Install the a
 CHECKUP = (
     _SCOPE.well("granted", "chat:write"),
     _SCOPE.wrong("missing", "files:write"),
-    Requirement("workers", "memory", "Redis has room", "Raise `maxmemory`.").risk("85 % of maxmemory are used"),
+    Requirement("workers", "memory", "Redis has room", "Raise `maxmemory`.").risk("85 % of maxmemory is used"),
 )
 
 VIEWS: dict[str, Callable[[], dict[str, Any]]] = {
     "home": lambda: home.home_view(SEEN),
     "home_empty": lambda: home.home_view(home.Overview(NOW)),
     "home_with_doctor": lambda: home.home_view(replace(SEEN, checkup=CHECKUP)),
-    "home_without_redis": lambda: home.home_view(home.Overview(NOW, problem="Redis cannot be reached.")),
+    "home_without_redis": lambda: home.home_view(
+        home.Overview(NOW, problem="Redis cannot be reached: runs, gateways and watches are unknown.")
+    ),
     "form_skeleton": lambda: diagnose_form.loading_form("C0OPS"),
     "form_first": lambda: diagnose_form.diagnose_form("C0OPS", ("prod-neu", "prod-weu"), None, None),
     "form_last": lambda: diagnose_form.diagnose_form("C0OPS", ("prod-neu", "prod-weu"), None, stories.ORDER.target),
