@@ -8,8 +8,7 @@ def azure_not_read(subject: str, actions: list[Action] | tuple[Action, ...] = ()
     return skip(f"{subject} not checked: reading Azure is not configured.", actions=actions)
 
 
-def incomplete_answer() -> Observation:
-    """Unknown: the answer to the read of the managed cluster describes none."""
-    return unknown(
-        "Azure's answer describes no managed cluster: it has neither a provisioning state nor a network profile."
-    )
+def incomplete_answer(actions: list[Action] | tuple[Action, ...] = ()) -> Observation:
+    """Unknown: the answer to the read of the managed cluster lacks what every managed cluster has."""
+    summary = "Azure's answer describes no managed cluster: it has neither a provisioning state nor a network profile."
+    return unknown(summary, actions=actions)

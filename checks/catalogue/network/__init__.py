@@ -1,1 +1,1 @@
-"""Network: what the cluster's network mode and the rules around the gateway pool allow."""
+"""Network: the cluster's network mode, and the NSGs and routes of the gateway node pool."""

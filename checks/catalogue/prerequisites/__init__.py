@@ -1,1 +1,1 @@
-"""Prerequisites: the cluster, the add-on, static egress and the gateway, as Azure has them."""
+"""Prerequisites: cluster, Istio add-on, static egress gateway feature and mesh profile, as Azure returns them."""

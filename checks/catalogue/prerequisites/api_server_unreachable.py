@@ -1,4 +1,4 @@
-"""EG106: the API server does not answer this diagnosis."""
+"""EG106: the API server cannot be reached by this diagnosis."""
 
 from collections.abc import Iterator
 
@@ -19,14 +19,14 @@ from checks.model.findings import Action, Evidence, Observation, Scope, Severity
     reads=(ApiServer, ManagedCluster),
 )
 def api_server_unreachable(facts: Facts) -> Iterator[Observation]:
-    """What it checks: whether the API server answers `GET /version`, and where it does not, how it refuses: not
-    authenticated, forbidden, no answer in time, no connection. With Azure's facts it says whether the cluster is private or
-    answers only some addresses. It never fails: an API server that this diagnosis cannot reach says nothing about traffic.
+    """What it checks: whether the API server answers `GET /version`, else how the request failed: not authenticated, forbidden,
+    no answer in time, no connection. Azure's answer shows whether the cluster is private or has authorized IP ranges. The
+    check never fails: an API server that is unreachable for this diagnosis proves nothing about traffic.
 
-    Why it matters: nothing inside the cluster can be looked at, so those checks are unknown; Azure's half still counts.
+    Why it matters: checks that read the cluster are not made; checks that read Azure still are.
 
-    What usually fixes it: the address of this diagnosis among the authorized ranges; a run from inside a private cluster's
-    network; a credential and a role binding.
+    What usually fixes it: the source IP address of the diagnosis in the authorized IP ranges; for a private cluster a run from
+    inside its network; a valid credential and a role binding.
 
     Source: AKS docs, API server authorized IP ranges and private clusters
     """
@@ -44,7 +44,7 @@ def api_server_unreachable(facts: Facts) -> Iterator[Observation]:
         Action(
             meaning.fix,
             kubectl("get", "--raw", "/version"),
-            expect="the command answers, from where the diagnosis runs",
+            expect="the command answers on the machine where the diagnosis runs",
         )
     ]
     why = ""
@@ -53,7 +53,7 @@ def api_server_unreachable(facts: Facts) -> Iterator[Observation]:
         evidence += more_evidence
         actions += more_actions
     yield unknown(
-        f"The API server of cluster {facts.cluster.name} {meaning.meaning}{why}; nothing inside the cluster can be looked at.",
+        f"The API server of cluster {facts.cluster.name} {meaning.meaning}{why}; checks inside the cluster are not made.",
         subject=f"cluster {facts.cluster.name}",
         evidence=evidence,
         actions=actions,
@@ -61,27 +61,32 @@ def api_server_unreachable(facts: Facts) -> Iterator[Observation]:
 
 
 def _access(facts: Facts, cluster: ManagedCluster) -> tuple[str, list[Evidence], list[Action]]:
-    """What Azure says about who may reach the API server at all: a half sentence, with its evidence and actions."""
+    """The access limits of the API server by Azure's answer: a note for the summary, evidence and actions."""
     if cluster.private:
         evidence = Evidence(cluster.ref, "apiServerAccessProfile.enablePrivateCluster", "true")
         return " (the cluster is private)", [evidence], _into_private(facts, cluster)
     if ranges := cluster.authorized_ranges:
         evidence = Evidence(
-            cluster.ref, "apiServerAccessProfile.authorizedIPRanges", ", ".join(ranges), "with this address"
+            cluster.ref,
+            "apiServerAccessProfile.authorizedIPRanges",
+            ", ".join(ranges),
+            "with the address of the diagnosis",
         )
         command = (
             az_aks(facts.cluster, "update") + f' --api-server-authorized-ip-ranges "{",".join(ranges)},${{ADDRESS:?}}"'
         )
         add = change(
-            "Add the address that the diagnosis comes from", command, expect="`kubectl get --raw /version` answers"
+            "Add the source IP address of the diagnosis to the authorized IP ranges",
+            command,
+            expect="`kubectl get --raw /version` answers",
         )
-        return f" (it answers only {', '.join(ranges)})", [evidence], [add]
+        return f" (authorized IP ranges: {', '.join(ranges)})", [evidence], [add]
     return "", [], []
 
 
 def _into_private(facts: Facts, cluster: ManagedCluster) -> list[Action]:
     if not cluster.run_command:
         again = quoted("egress-diag", "diagnose", facts.cluster.name, facts.question.gateway)
-        return [look("Run the diagnosis from a machine in the cluster's network, or a peered one", again)]
+        return [look("Run the diagnosis on a machine in the cluster's network or a peered network", again)]
     command = az_aks(facts.cluster, "command", "invoke", "--command", "kubectl get pods -A -o wide")
-    return [change("Ask through Azure meanwhile (starts a pod in the cluster for it)", command)]
+    return [change("Run kubectl through Azure meanwhile; it starts a pod in the cluster", command)]

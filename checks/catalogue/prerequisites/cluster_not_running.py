@@ -1,7 +1,8 @@
-"""EG101: a stopped or deleted cluster, and operations on it that run or have failed."""
+"""EG101: the cluster is stopped or deleted, or an operation on it is running or failed."""
 
 from collections.abc import Iterator
 
+from checks.azure.unread import azure_not_read, incomplete_answer
 from checks.engine.check import check
 from checks.facts.fact import Gap
 from checks.facts.managed_cluster import ManagedCluster
@@ -9,7 +10,7 @@ from checks.facts.namespaces import Namespace
 from checks.facts.view import Facts
 from checks.knowledge.operations import STOPPED, TERMINAL_BADLY, TERMINAL_WELL, error_subject
 from checks.model.commands import TSG, az_aks, change, look, quoted
-from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, skip, unknown, warn
+from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, unknown, warn
 
 
 @check(
@@ -20,46 +21,46 @@ from checks.model.findings import Action, Evidence, Observation, Scope, Severity
     reads=(ManagedCluster, Namespace),
 )
 def cluster_not_running(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the managed cluster's provisioning state, power state and last provisioning error in Azure. A stopped
-    cluster, or one that Azure does not have while no API server answers for it, fails and ends the diagnosis of everything
-    inside; an operation that runs, has failed or was canceled only warns.
+    """What it checks: the managed cluster's provisioning state, power state and last provisioning error in Azure. It fails if
+    the cluster is stopped, or if Azure has no such cluster and its API server does not answer; checks inside the cluster are
+    then skipped. It warns about an operation that is running, failed or was canceled.
 
-    Why it matters: without nodes there is no gateway, and while an operation runs every other result may be temporary.
+    Why it matters: without nodes there is no gateway, and during an operation other results may be temporary.
 
-    What usually fixes it: `az aks start`; waiting for the operation; after a failed one `az aks update` without options,
-    which reconciles.
+    What usually fixes it: `az aks start`; waiting until the operation ends; after a failed operation `az aks update` without
+    options, which reconciles the cluster.
 
     Source: AKS REST API, managed cluster properties; troubleshooting article, before troubleshooting
     """
     gap = facts.gap(ManagedCluster)
     if gap is not None and gap.status == 404:
-        yield _not_there(facts, gap)
+        yield _not_found(facts, gap)
         return
     cluster = facts.one(ManagedCluster)
     if cluster is None:
-        yield skip("Azure is not looked at by configuration.", actions=[_show(facts)])
+        yield azure_not_read("The state of the cluster is", [_show(facts)])
     elif not cluster.whole:
-        yield unknown("Azure's answer describes no managed cluster: it has neither a state nor a network.")
+        yield incomplete_answer()
     elif cluster.power_state.lower() == STOPPED:
         yield _stopped(facts, cluster)
     else:
         yield _by_operation(facts, cluster)
 
 
-def _not_there(facts: Facts, gap: Gap) -> Observation:
-    """Azure has no such cluster. Where an API server answers all the same, the configuration names another one."""
+def _not_found(facts: Facts, gap: Gap) -> Observation:
+    """A 404 from Azure: unknown if the API server answers, because the configuration then names another cluster."""
     name = f"managed cluster {facts.cluster.aks_name}"
     evidence = [Evidence(name, "GET", f"404 {gap.message}".rstrip(), "200")]
-    lost = facts.gap(Namespace)
-    alive = lost.status in (401, 403, 429) if lost is not None else bool(facts.all(Namespace))
+    namespaces = facts.gap(Namespace)
+    alive = namespaces.status in (401, 403, 429) if namespaces is not None else bool(facts.all(Namespace))
     if alive:
         return unknown(
-            f"Azure has no {name} where the configuration says (404), although its API server answers.",
+            f"Azure has no {name} in the configured resource group (404), although its API server answers.",
             evidence=evidence,
             actions=[_list(facts)],
         )
     return fail(
-        f"Azure has no {name}, or does not show it to this identity (404), and no API server answers for it.",
+        f"Azure has no {name}, or this identity cannot see it (404), and its API server does not answer.",
         subject=name,
         evidence=evidence,
         actions=[_list(facts)],
@@ -90,18 +91,22 @@ def _by_operation(facts: Facts, cluster: ManagedCluster) -> Observation:
     if state in TERMINAL_BADLY:
         return _failed(facts, cluster)
     if not state:
-        return unknown(f"Azure gives no provisioning state for {cluster.ref}.", actions=[_show(facts)])
+        return unknown(f"Azure returns no provisioning state for {cluster.ref}.", actions=[_show(facts)])
     if state != TERMINAL_WELL:
         return warn(
-            f"An operation runs on {cluster.ref} ({cluster.provisioning_state}): what was found may be temporary.",
+            f"An operation is running on {cluster.ref} ({cluster.provisioning_state}): other results may be temporary.",
             subject=cluster.ref,
             evidence=[_state(cluster)],
             actions=[
                 _show(facts),
-                look("Wait for it, then diagnose again", az_aks(facts.cluster, "wait", "--updated"), TSG),
+                look(
+                    "Wait until the operation ends, then diagnose again",
+                    az_aks(facts.cluster, "wait", "--updated"),
+                    TSG,
+                ),
             ],
         )
-    return healthy(f"The {cluster.ref} runs and its last operation succeeded.", evidence=[_state(cluster)])
+    return healthy(f"The {cluster.ref} is running and its last operation succeeded.", evidence=[_state(cluster)])
 
 
 def _failed(facts: Facts, cluster: ManagedCluster) -> Observation:
@@ -119,7 +124,7 @@ def _failed(facts: Facts, cluster: ManagedCluster) -> Observation:
         actions=[
             _failures(cluster) if cluster.id else _show(facts),
             change(
-                "Reconcile the cluster, once the error's reason is gone",
+                "Reconcile the cluster after the cause of the error is fixed",
                 az_aks(facts.cluster, "update"),
                 TSG,
                 "provisioningState becomes Succeeded",
@@ -134,19 +139,20 @@ def _state(cluster: ManagedCluster) -> Evidence:
 
 def _show(facts: Facts) -> Action:
     query = "{provisioningState:provisioningState,powerState:powerState.code}"
-    return look("See the cluster's state", az_aks(facts.cluster, "show", "--query", query), TSG)
+    return look("Show the state of the cluster", az_aks(facts.cluster, "show", "--query", query), TSG)
 
 
 def _list(facts: Facts) -> Action:
     given = facts.cluster.subscription
     wanted = f'[?name==`"{facts.cluster.aks_name}"`].{{name:name,resourceGroup:resourceGroup}}'
     where = ("--subscription", given) if given else ()
-    return look("See where Azure has a cluster of this name", quoted("az", "aks", "list", *where, "--query", wanted))
+    return look("List the clusters of this name in Azure", quoted("az", "aks", "list", *where, "--query", wanted))
 
 
 def _failures(cluster: ManagedCluster) -> Action:
     query = "[].{at:eventTimestamp,what:operationName.localizedValue,error:properties.statusMessage}"
     words = ("--resource-id", cluster.id, "--offset", "1d", "--status", "Failed", "--query", query)
     return look(
-        "See what failed on the cluster in the last day", quoted("az", "monitor", "activity-log", "list", *words)
+        "List the failed operations on the cluster in the last day",
+        quoted("az", "monitor", "activity-log", "list", *words),
     )

@@ -1,8 +1,9 @@
-"""EG104: Azure's mesh profile does not have the gateway, or has it disabled."""
+"""EG104: the gateway does not exist in the mesh profile or is disabled there."""
 
 from collections.abc import Iterator
 from difflib import get_close_matches
 
+from checks.azure.unread import incomplete_answer
 from checks.engine.check import check
 from checks.facts.egress_gateway import from_cluster, gateway_entries
 from checks.facts.managed_cluster import EgressGatewayEntry, ManagedCluster
@@ -10,52 +11,52 @@ from checks.facts.services import Service
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_aks, change, enable_gateway, kubectl, look, quoted
-from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, skip, unknown
+from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, skip
 
-PROFILE = "serviceMeshProfile.istio.components.egressGateways"
-SHOWN = 10
-"""Gateways that a message lists before it only counts the rest: a cluster may have 500."""
+_PROFILE = "serviceMeshProfile.istio.components.egressGateways"
+_SHOWN = 10
+"""Gateways that a message lists before it counts the rest: a cluster can have 500."""
 
 
 @check(
     code="EG104",
-    title="The mesh profile does not have this gateway enabled",
+    title="The gateway is not enabled in the mesh profile",
     severity=Severity.BLOCKS,
     article=("SEG-1",),
     reads=(ManagedCluster, Service, Deployment),
 )
 def gateway_not_in_profile(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the egress gateways of Azure's mesh profile, by name and namespace. A gateway that is not there, or
-    is there with `enabled: false`, fails and ends the diagnosis of the gateway; names close to it are offered. Where Azure
-    is not looked at, the cluster's Services and Deployments are asked whether there is such a gateway at all.
+    """What it checks: the egress gateways of the mesh profile, by name and namespace. It fails if the gateway does not exist or
+    has `enabled: false`; further checks of the gateway are then skipped, and similar names are shown. If reading Azure is not
+    configured, the cluster's Services and Deployments decide whether the gateway exists.
 
-    Why it matters: AKS creates a gateway's Deployments and Service from the profile, and removes them with the entry.
+    Why it matters: AKS creates a gateway's Deployments and Service from the mesh profile, and removes them with the entry.
 
-    What usually fixes it: the right name; or `az aks mesh enable-egress-gateway`.
+    What usually fixes it: the correct name, or `az aks mesh enable-egress-gateway`.
 
     Source: article SEG-1; AKS docs, deploy egress gateways for the Istio add-on
     """
     cluster = facts.one(ManagedCluster)
     if cluster is None:
-        yield _by_the_cluster(facts)
+        yield _in_cluster(facts)
         return
     if not cluster.has_profile:
-        yield unknown("Azure's answer has no mesh profile, and no other part of a managed cluster either.")
+        yield incomplete_answer()
         return
     gateway = facts.gateway
     if not gateway.known:
-        yield _not_there(facts, cluster)
+        yield _not_in_profile(facts, cluster)
         return
-    entry = f"{PROFILE}[{gateway}]"
+    entry = f"{_PROFILE}[{gateway}]"
     if gateway.enabled:
         named = Evidence(cluster.ref, f"{entry}.gatewayConfigurationName", gateway.configuration or "(not set)")
         yield healthy(
-            f"The mesh profile has {gateway.ref} enabled.",
+            f"Egress gateway {gateway} is enabled in the mesh profile.",
             evidence=[Evidence(cluster.ref, f"{entry}.enabled", "true", "true"), named],
         )
         return
     yield fail(
-        f"The mesh profile has {gateway.ref} disabled.",
+        f"Egress gateway {gateway} is disabled in the mesh profile.",
         subject=gateway.ref,
         evidence=[Evidence(cluster.ref, f"{entry}.enabled", "false", "true")],
         actions=[_show(facts), _enable(facts, gateway.namespace, gateway.name, gateway.configuration)],
@@ -63,33 +64,39 @@ def gateway_not_in_profile(facts: Facts) -> Iterator[Observation]:
     )
 
 
-def _not_there(facts: Facts, cluster: ManagedCluster) -> Observation:
+def _not_in_profile(facts: Facts, cluster: ManagedCluster) -> Observation:
     enabled = [f"{e.namespace}/{e.name}" for e in cluster.egress_gateways if e.enabled]
     return _absent(
-        facts, Evidence(cluster.ref, PROFILE, _shown(enabled), _asked(facts)), "The mesh profile has", enabled
+        facts, Evidence(cluster.ref, _PROFILE, _shown(enabled), _asked(facts)), "in the mesh profile", enabled
     )
 
 
-def _by_the_cluster(facts: Facts) -> Observation:
+def _in_cluster(facts: Facts) -> Observation:
     asked = facts.question
     services, deployments = facts.all(Service), facts.all(Deployment)
     if from_cluster(asked.gateway, asked.namespace, services, deployments, ()).known:
-        return skip("Azure is not looked at, so the gateway is known only by its Service and Deployments.")
+        return skip(
+            "The mesh profile is not checked: reading Azure is not configured. The cluster has the gateway's objects."
+        )
     shown = list(gateway_entries(services))
     evidence = Evidence(
         "Services with azureservicemesh/istio.component=egress-gateway", "", _shown(shown), _asked(facts)
     )
-    return _absent(facts, evidence, "The cluster shows", shown)
+    return _absent(facts, evidence, "in the cluster", shown)
 
 
-def _absent(facts: Facts, evidence: Evidence, who: str, there: list[str]) -> Observation:
+def _absent(facts: Facts, evidence: Evidence, where: str, there: list[str]) -> Observation:
     asked = _asked(facts)
     close = _close(asked, there)
-    summary = f"{who} no egress gateway {asked}" + (f"; close to it: {', '.join(close)}." if close else ".")
+    similar = f"; similar names: {', '.join(close)}" if close else ""
+    summary = f"Egress gateway {asked} does not exist {where}{similar}."
     actions = [_show(facts)]
     actions += [_again(facts, each) for each in close[:1]]
     actions.append(
-        look("See which configurations a gateway could use", kubectl("get", "staticgatewayconfigurations", "-A"))
+        look(
+            "List the StaticGatewayConfigurations that a gateway can use",
+            kubectl("get", "staticgatewayconfigurations", "-A"),
+        )
     )
     namespace = facts.question.namespace or EgressGatewayEntry.DEFAULT_NAMESPACE
     actions.append(_enable(facts, namespace, facts.question.gateway, ""))
@@ -102,7 +109,7 @@ def _asked(facts: Facts) -> str:
 
 
 def _close(asked: str, there: list[str]) -> list[str]:
-    """The gateways that may have been meant: the same name in another namespace first, then names much like it."""
+    """Gateways with the same name in another namespace, then gateways with similar names."""
     name = asked.rpartition("/")[2]
     same = [each for each in there if each.rpartition("/")[2] == name]
     names = sorted({each.rpartition("/")[2] for each in there})
@@ -111,17 +118,20 @@ def _close(asked: str, there: list[str]) -> list[str]:
 
 
 def _shown(there: list[str]) -> str:
-    more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
-    return (", ".join(sorted(there)[:SHOWN]) or "(none)") + more
+    more = f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else ""
+    return (", ".join(sorted(there)[:_SHOWN]) or "(none)") + more
 
 
 def _show(facts: Facts) -> Action:
-    query = f"{PROFILE}[].{{name:name,namespace:namespace,enabled:enabled,configuration:gatewayConfigurationName}}"
+    query = f"{_PROFILE}[].{{name:name,namespace:namespace,enabled:enabled,configuration:gatewayConfigurationName}}"
     return look("List the gateways of the mesh profile", az_aks(facts.cluster, "show", "--query", query), TSG)
 
 
 def _again(facts: Facts, other: str) -> Action:
-    return look(f"Diagnose {other}, if that was meant", quoted("egress-diag", "diagnose", facts.cluster.name, other))
+    return look(
+        f"Diagnose {other} instead, if you meant that gateway",
+        quoted("egress-diag", "diagnose", facts.cluster.name, other),
+    )
 
 
 def _enable(facts: Facts, namespace: str, name: str, configuration: str) -> Action:
@@ -129,5 +139,5 @@ def _enable(facts: Facts, namespace: str, name: str, configuration: str) -> Acti
         f"Enable the gateway, if it should exist ({AZ_VERSION})",
         enable_gateway(facts.cluster, namespace, name, configuration),
         HOWTO,
-        f"`{kubectl('get', 'deployment,service', namespace=namespace)}` shows {name} and its Deployment within minutes",
+        f"`{kubectl('get', 'deployment,service', namespace=namespace)}` lists {name} and its Deployment within minutes",
     )

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
+from checks.azure.unread import azure_not_read, incomplete_answer
 from checks.engine.check import check
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
 from checks.model.commands import ADDON, az_aks, change, look
-from checks.model.findings import Evidence, Observation, Scope, Severity, fail, healthy, skip, unknown
+from checks.model.findings import Evidence, Observation, Scope, Severity, fail, healthy
 
 
 @check(
@@ -18,19 +19,19 @@ from checks.model.findings import Evidence, Observation, Scope, Severity, fail, 
     reads=(ManagedCluster,),
 )
 def istio_addon_disabled(facts: Facts) -> Iterator[Observation]:
-    """What it checks: `serviceMeshProfile.mode` and the installed revisions. Any mode but `Istio`, or no revision, fails and
-    ends the diagnosis of the gateway.
+    """What it checks: `serviceMeshProfile.mode` and the installed revisions. Any mode except `Istio`, or no revision, fails;
+    further checks of the gateway are then skipped.
 
-    Why it matters: egress gateways are part of the add-on: without it there is no control plane, no proxy and no gateway.
+    Why it matters: egress gateways are part of the add-on. Without it there is no istiod, no proxy and no gateway.
 
-    What usually fixes it: `az aks mesh enable`. A self-managed Istio next to it is not supported.
+    What usually fixes it: `az aks mesh enable`. A self-managed Istio in the same cluster is not supported.
 
     Source: AKS docs, deploy the Istio add-on; troubleshooting article, overview
     """
-    show = look("See the mesh profile", az_aks(facts.cluster, "show", "--query", "serviceMeshProfile"), ADDON)
+    show = look("Show the mesh profile", az_aks(facts.cluster, "show", "--query", "serviceMeshProfile"), ADDON)
     cluster = facts.one(ManagedCluster)
     if cluster is None:
-        yield skip("Azure is not looked at by configuration, so the mesh profile is not known.", actions=[show])
+        yield azure_not_read("The mesh profile is", [show])
         return
     mode, revisions = cluster.mesh_mode, cluster.revisions
     evidence = [
@@ -38,11 +39,9 @@ def istio_addon_disabled(facts: Facts) -> Iterator[Observation]:
         Evidence(cluster.ref, "serviceMeshProfile.istio.revisions", ", ".join(revisions) or "(none)", "one or two"),
     ]
     if mode.lower() == "istio" and revisions:
-        yield healthy(f"The Istio add-on runs on {cluster.ref} in {_listed(revisions)}.", evidence=evidence)
+        yield healthy(f"The Istio add-on of {cluster.ref} runs {_listed(revisions)}.", evidence=evidence)
     elif not mode and not cluster.whole:
-        yield unknown(
-            "Azure's answer has no mesh profile, and no other part of a managed cluster either.", actions=[show]
-        )
+        yield incomplete_answer([show])
     else:
         off = mode.lower() in ("", "disabled")
         lacks = "not enabled" if off else f"in mode {mode}, with {len(revisions) or 'no'} revisions installed"

@@ -1,8 +1,9 @@
-"""EG108: a mesh revision past its support, or not made for the cluster's Kubernetes."""
+"""EG108: a mesh revision is out of support or not compatible with the cluster's Kubernetes version."""
 
 import re
 from collections.abc import Iterator
 
+from checks.azure.unread import azure_not_read
 from checks.engine.check import check
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
@@ -10,7 +11,7 @@ from checks.knowledge.revisions import CALENDAR, DATED, SupportedRevision, befor
 from checks.model.commands import SUPPORT, UPG, az_aks, change, look
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, healthy, skip, unknown, warn
 
-TABLE = f"by the calendar of {DATED}"
+_BY_CALENDAR = f"according to the calendar of {DATED}"
 
 
 @check(
@@ -21,20 +22,20 @@ TABLE = f"by the calendar of {DATED}"
     reads=(ManagedCluster,),
 )
 def revision_unsupported(facts: Facts) -> Iterator[Observation]:
-    """What it checks: each installed mesh revision in a dated calendar: whether its last month of support is over, and
-    whether it is made for the cluster's Kubernetes minor (with the wider range of long-term support where the cluster has
-    that). Both only warn, because the calendar grows old; a revision that it does not know is unknown.
+    """What it checks: each installed mesh revision in a dated calendar. It warns if the last month of support has passed, or if
+    the revision is not compatible with the cluster's Kubernetes minor version (clusters with long-term support have a wider
+    range). It never fails, because the calendar becomes outdated; a revision that is not in it is unknown.
 
-    Why it matters: a revision out of support gets no fixes, and AKS may refuse operations on the mesh.
+    Why it matters: a revision out of support gets no fixes, and AKS can refuse operations on the mesh.
 
     What usually fixes it: an upgrade of the mesh to the next revision or the one after it.
 
     Source: AKS docs, Istio add-on support policy and upgrade, as of the calendar's date
     """
     cluster = facts.one(ManagedCluster)
-    truth = [_truth(facts, "get-upgrades")]
+    upgrades = [_upgrades(facts)]
     if cluster is None:
-        yield skip("Azure is not looked at by configuration, so the mesh revisions are not known.", actions=truth)
+        yield azure_not_read("The mesh revisions are", upgrades)
         return
     if not cluster.revisions:
         yield skip(f"No mesh revision is installed on {cluster.ref} (istio-addon-disabled).")
@@ -45,7 +46,7 @@ def revision_unsupported(facts: Facts) -> Iterator[Observation]:
         rows = [row for name in cluster.revisions if (row := calendar_entry(name)) is not None]
         yield healthy(
             f"Mesh revision{'s' if len(rows) > 1 else ''} {' and '.join(row.name for row in rows)} of {cluster.ref} "
-            f"{'are' if len(rows) > 1 else 'is'} supported {TABLE}.",
+            f"{'are' if len(rows) > 1 else 'is'} supported {_BY_CALENDAR}.",
             evidence=[_end(cluster, row) for row in rows],
         )
 
@@ -56,9 +57,9 @@ def _judged(facts: Facts, cluster: ManagedCluster, name: str) -> Iterator[Observ
         yield _unlisted(facts, cluster, name)
         return
     if row.ended(facts.now):
-        out = f"{'probably ' if row.expected else ''}out of support since the end of {row.end.split()[0]}"
+        out = f"{'probably ' if row.expected else ''}been out of support since the end of {row.end.split()[0]}"
         yield warn(
-            f"Mesh revision {name} of {cluster.ref} is {out}, {TABLE}.",
+            f"Mesh revision {name} of {cluster.ref} has {out}, {_BY_CALENDAR}.",
             subject=f"{cluster.ref}, revision {name}",
             evidence=[_end(cluster, row)],
             actions=_actions(facts, cluster),
@@ -66,7 +67,8 @@ def _judged(facts: Facts, cluster: ManagedCluster, name: str) -> Iterator[Observ
     minor = re.match(r"(\d+)\.(\d+)", cluster.kubernetes_version)
     if minor and not row.runs_on((int(minor[1]), int(minor[2])), cluster.long_term_support):
         yield warn(
-            f"Mesh revision {name} of {cluster.ref} is not made for Kubernetes {cluster.kubernetes_version}, {TABLE}.",
+            f"Mesh revision {name} of {cluster.ref} is not compatible with Kubernetes {cluster.kubernetes_version}, "
+            f"{_BY_CALENDAR}.",
             subject=f"{cluster.ref}, revision {name}",
             evidence=[
                 Evidence(
@@ -85,8 +87,8 @@ def _unlisted(facts: Facts, cluster: ManagedCluster, name: str) -> Observation:
     if before_the_calendar(name):
         summary = f"Mesh revision {name} of {cluster.ref} is older than every revision in the calendar of {DATED}."
         return warn(summary, subject=subject, evidence=evidence, actions=_actions(facts, cluster))
-    summary = f"The calendar of {DATED} does not know mesh revision {name} of {cluster.ref}."
-    return unknown(summary, subject=subject, evidence=evidence, actions=[_truth(facts, "get-upgrades")])
+    summary = f"Support of mesh revision {name} of {cluster.ref} is not known: it is not in the calendar of {DATED}."
+    return unknown(summary, subject=subject, evidence=evidence, actions=[_upgrades(facts)])
 
 
 def _end(cluster: ManagedCluster, row: SupportedRevision) -> Evidence:
@@ -99,23 +101,24 @@ def _actions(facts: Facts, cluster: ManagedCluster) -> list[Action]:
     location = cluster.location
     where = [
         look(
-            "See which revisions the region offers",
+            "List the mesh revisions that the region offers",
             f"az aks mesh get-revisions --location {location} -o table",
             SUPPORT,
         )
     ]
     return [
-        _truth(facts, "get-upgrades"),
+        _upgrades(facts),
         *(where if location else []),
         change(
             "Upgrade the mesh to one of these revisions",
             az_aks(facts.cluster, "mesh", "upgrade", "start") + ' --revision "${REVISION:?}"',
             UPG,
-            "a second istiod and a second Deployment of each gateway come up beside the old ones; finish with "
-            "`az aks mesh upgrade complete` once workloads are restarted on them",
+            "a second istiod and a second Deployment of each gateway start next to the old ones; finish with "
+            "`az aks mesh upgrade complete` after the workloads are restarted on the new revision",
         ),
     ]
 
 
-def _truth(facts: Facts, verb: str) -> Action:
-    return look("See what Azure supports for this cluster today", az_aks(facts.cluster, "mesh", verb), SUPPORT)
+def _upgrades(facts: Facts) -> Action:
+    title = "Show the mesh revisions that Azure supports for this cluster now"
+    return look(title, az_aks(facts.cluster, "mesh", "get-upgrades"), SUPPORT)

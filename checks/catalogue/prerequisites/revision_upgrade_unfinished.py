@@ -1,4 +1,4 @@
-"""EG107: a mesh upgrade that is half done, or left something behind."""
+"""EG107: a mesh upgrade is unfinished, or left objects of an old revision."""
 
 from collections.abc import Iterator
 
@@ -21,13 +21,14 @@ from checks.model.findings import Action, Evidence, Observation, Severity, healt
     reads=(Deployment, ConfigMap),
 )
 def revision_upgrade_unfinished(facts: Facts) -> Iterator[Observation]:
-    """What it checks: while two mesh revisions are installed, whether each has the gateway's Deployment and the shared
-    ConfigMap, and whether their settings agree in what concerns egress. It passes while an upgrade runs with all of that, and
-    says that it runs. With one revision it looks only for Deployments of the gateway that a removed revision left behind.
+    """What it checks: while two mesh revisions are installed, whether each one has the gateway's Deployment and the shared
+    ConfigMap, and whether their egress settings are equal. It passes during an upgrade with all of that. With one revision it
+    checks only for Deployments of the gateway that belong to a removed revision.
 
-    Why it matters: the revisions serve side by side. What one lacks works on old pods and fails on new ones, or the reverse.
+    Why it matters: both revisions serve traffic. A setting that one of them lacks works with old pods and fails with new
+    ones, or the reverse.
 
-    What usually fixes it: the shared ConfigMap of the old revision, copied for the new one before the upgrade starts; then
+    What usually fixes it: a copy of the old revision's shared ConfigMap for the new one before the upgrade starts; then
     `az aks mesh upgrade complete` or `rollback`.
 
     Source: AKS docs, Istio add-on upgrade and mesh configuration
@@ -45,24 +46,26 @@ def revision_upgrade_unfinished(facts: Facts) -> Iterator[Observation]:
         return
     if len(revisions) > 1:
         yield healthy(
-            f"An upgrade from {revisions[0]} to {revisions[-1]} runs, and {facts.gateway.ref} has what it needs in both.",
+            f"A mesh upgrade from {revisions[0]} to {revisions[-1]} is in progress; {facts.gateway.ref} is complete in both.",
             evidence=[
-                Evidence(f"Deployment {facts.gateway.namespace}/{d}", "", "there") for d in facts.gateway.deployments
+                Evidence(f"Deployment {facts.gateway.namespace}/{d}", "", "exists") for d in facts.gateway.deployments
             ],
         )
     else:
-        yield skip(f"No mesh upgrade is under way: the gateway runs in {revisions[0] if revisions else 'no revision'}.")
+        yield skip(
+            f"No mesh upgrade is in progress: the gateway runs in {revisions[0] if revisions else 'no revision'}."
+        )
 
 
 def _left_behind(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Observation]:
-    """Deployments of this gateway for revisions that the mesh profile does not have any more."""
+    """Deployments of this gateway for mesh revisions that are no longer in the mesh profile."""
     gateway = facts.gateway
     for deployment in facts.in_namespace(Deployment, gateway.namespace):
         revision = deployment.name.removeprefix(f"{gateway.name}-")
         if revision == deployment.name or version_of(revision) is None or revision in revisions:
             continue
         yield warn(
-            f"{deployment.ref} runs {gateway.ref} for mesh revision {revision}, which is not installed any more.",
+            f"{deployment.ref} runs {gateway.ref} for mesh revision {revision}, which is no longer installed.",
             subject=deployment.ref,
             evidence=[
                 Evidence(deployment.ref, "status.readyReplicas", str(deployment.ready)),
@@ -72,8 +75,10 @@ def _left_behind(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Observati
             ],
             actions=[
                 _upgrades(facts),
-                look("See the Deployments of the gateway", kubectl("get", "deployments", namespace=gateway.namespace)),
-                change("Let AKS reconcile the mesh, which removes it", az_aks(facts.cluster, "update"), UPG),
+                look("List the Deployments of the gateway", kubectl("get", "deployments", namespace=gateway.namespace)),
+                change(
+                    "Reconcile the cluster, so that AKS removes the Deployment", az_aks(facts.cluster, "update"), UPG
+                ),
             ],
         )
 
@@ -86,11 +91,12 @@ def _without_deployment(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Ob
             continue
         ref = f"Deployment {gateway.namespace}/{name}"
         yield warn(
-            f"During the upgrade from {revisions[0]} to {revisions[-1]}, {gateway.ref} has no Deployment for {revision}.",
+            f"The gateway has no Deployment for mesh revision {revision} during the upgrade from {revisions[0]} to "
+            f"{revisions[-1]} ({gateway.ref}).",
             subject=ref,
             evidence=[Evidence(ref, "", "not found", "one for each revision")],
             actions=[
-                look("See the Deployments of the gateway", kubectl("get", "deployments", namespace=gateway.namespace)),
+                look("List the Deployments of the gateway", kubectl("get", "deployments", namespace=gateway.namespace)),
                 _upgrades(facts),
                 *_ending(facts),
             ],
@@ -98,7 +104,7 @@ def _without_deployment(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Ob
 
 
 def _settings(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Observation]:
-    """One observation for a shared ConfigMap that only some revisions have, else one for settings that differ."""
+    """One observation for a shared ConfigMap that only one revision has, else one for settings that differ."""
     have = {name: facts.get(ConfigMap, _shared(name), ROOT_NAMESPACE) for name in revisions}
     differing = _differing(facts, revisions)
     lacking = [name for name in revisions if have[name] is None]
@@ -107,7 +113,7 @@ def _settings(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Observation]
         for name in lacking:
             ref = f"ConfigMap {ROOT_NAMESPACE}/{_shared(name)}"
             yield warn(
-                f"{ref} is missing, so mesh revision {name} does without the settings of {pattern.ref}.",
+                f"{ref} does not exist, so mesh revision {name} lacks the settings of {pattern.ref}.",
                 subject=ref,
                 evidence=[Evidence(ref, "", "not found", f"as {pattern.name}"), *differing],
                 actions=[_see(pattern.name), _copied(pattern, name), *_ending(facts)],
@@ -121,17 +127,17 @@ def _settings(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Observation]
             actions=[
                 *(_see(_shared(name)) for name in revisions),
                 change(
-                    "Make them agree before the upgrade is completed",
+                    f"Edit the settings of {revisions[-1]} to match {revisions[0]} before the upgrade is completed",
                     kubectl("edit", "configmap", _shared(revisions[-1]), namespace=ROOT_NAMESPACE),
                     MESHCFG,
-                    "istiod takes it over within a minute; diagnose again",
+                    "istiod applies them within a minute; diagnose again",
                 ),
             ],
         )
 
 
 def _differing(facts: Facts, revisions: tuple[str, ...]) -> list[Evidence]:
-    """Each egress setting in which the newest revision differs from the oldest, as the newest has it."""
+    """The egress settings in which the newest revision differs from the oldest."""
     old, new = mesh_config(facts, revisions[0]), mesh_config(facts, revisions[-1])
     pairs = [(each.name, each.value(old.raw), each.value(new.raw), each.effect) for each in SETTINGS]
     pairs.insert(0, (OUTBOUND_POLICY, old.outbound_policy, new.outbound_policy, OUTBOUND_EFFECT))
@@ -155,7 +161,9 @@ def _shared(revision: str) -> str:
 
 
 def _see(name: str) -> Action:
-    return look(f"See {name}", kubectl("get", "configmap", name, "-o", "yaml", namespace=ROOT_NAMESPACE), MESHCFG)
+    return look(
+        f"Show ConfigMap {name}", kubectl("get", "configmap", name, "-o", "yaml", namespace=ROOT_NAMESPACE), MESHCFG
+    )
 
 
 def _copied(pattern: ConfigMap, revision: str) -> Action:
@@ -165,18 +173,18 @@ def _copied(pattern: ConfigMap, revision: str) -> Action:
         f"  name: {_shared(revision)}\n  namespace: {ROOT_NAMESPACE}\ndata:\n  mesh: |\n{mesh}"
     )
     return change(
-        f"Give {revision} the same settings",
+        f"Create the ConfigMap of {revision} with the same settings",
         kubectl_apply(manifest),
         MESHCFG,
-        f"istiod of {revision} takes it over within a minute; diagnose again",
+        f"istiod of {revision} applies it within a minute; diagnose again",
     )
 
 
 def _upgrades(facts: Facts) -> Action:
-    return look("See the state of the mesh upgrade", az_aks(facts.cluster, "mesh", "get-upgrades"), UPG)
+    return look("Show the state of the mesh upgrade", az_aks(facts.cluster, "mesh", "get-upgrades"), UPG)
 
 
 def _ending(facts: Facts) -> list[Action]:
     return [
-        change("Or go back to the old revision", az_aks(facts.cluster, "mesh", "upgrade", "rollback"), UPG),
+        change("Or roll back to the old mesh revision", az_aks(facts.cluster, "mesh", "upgrade", "rollback"), UPG),
     ]

@@ -1,7 +1,8 @@
-"""EG103: the static egress gateway feature is off."""
+"""EG103: the static egress gateway feature is not enabled."""
 
 from collections.abc import Iterator
 
+from checks.azure.unread import azure_not_read, incomplete_answer
 from checks.engine.check import Because, check
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import GROUP, StaticGatewayConfiguration
@@ -9,41 +10,41 @@ from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet
 from checks.knowledge.sandbox_errors import sandbox
 from checks.model.commands import SEGDOC, TSG, az_aks, change, kubectl, look
-from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, skip, unknown, warn
+from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, unknown, warn
 
-DEFINITION = f"CustomResourceDefinition staticgatewayconfigurations.{GROUP}"
-PROFILE = "networkProfile.staticEgressGatewayProfile.enabled"
+_DEFINITION = f"CustomResourceDefinition staticgatewayconfigurations.{GROUP}"
+_PROFILE = "networkProfile.staticEgressGatewayProfile.enabled"
 
 
 @check(
     code="EG103",
-    title="The static egress gateway is not enabled",
+    title="The static egress gateway feature is not enabled",
     severity=Severity.BLOCKS,
     hop="static egress",
     article=("PRE-2",),
     scope=Scope.CLUSTER,
     reads=(ManagedCluster, StaticGatewayConfiguration, DaemonSet),
     explains={
-        "static-egress-components-unhealthy": "its DaemonSets are installed with the feature, and removed with it",
-        "gateway-configuration-missing": "without the feature the cluster has no kind StaticGatewayConfiguration to create",
-        "gateway-configuration-terminating": "the feature's controller, which ends a deletion, is not there",
-        "gateway-configuration-invalid": "the feature's controller, which judges a configuration, is not there",
+        "static-egress-components-unhealthy": "AKS installs the DaemonSets with the feature, and removes them with it",
+        "gateway-configuration-missing": "without the feature the StaticGatewayConfiguration CRD is not installed",
+        "gateway-configuration-terminating": "without the feature no controller completes the deletion",
+        "gateway-configuration-invalid": "without the feature no controller validates the StaticGatewayConfiguration",
         "pod-network-setup-fails": Because(
-            "nothing answers the request for a tunnel when a gateway pod's network is set up", share="sandbox"
+            "without the feature no cni-manager answers when a gateway pod's network is set up", share="sandbox"
         ),
         "gateway-pods-not-running": Because(
-            "pods that ask for a static egress gateway stay in ContainerCreating without one", share="sandbox"
+            "without the feature pods that need a static egress gateway stay in ContainerCreating", share="sandbox"
         ),
     },
 )
 def static_egress_disabled(facts: Facts) -> Iterator[Observation]:
-    """What it checks: `networkProfile.staticEgressGatewayProfile.enabled` in Azure, and whether the cluster has the kind
-    StaticGatewayConfiguration. Off and not installed fails; off in Azure but installed with its DaemonSets warns (the
-    open-source operator, which the add-on does not support, or a feature being removed); on but not installed warns.
+    """What it checks: `networkProfile.staticEgressGatewayProfile.enabled` in Azure, and whether the StaticGatewayConfiguration
+    CRD is installed. Neither fails. Disabled in Azure but installed with DaemonSets warns: it is the open-source operator,
+    which the add-on does not support, or a feature that is being removed. Enabled but not installed warns.
 
-    Why it matters: gateway pods leave through a static egress gateway. Without the feature they get no network.
+    Why it matters: traffic of gateway pods goes through a static egress gateway. Without the feature they get no network.
 
-    What usually fixes it: `az aks update --enable-static-egress-gateway`, then a node pool of mode Gateway and a
+    What usually fixes it: `az aks update --enable-static-egress-gateway`, then a node pool in Gateway mode and a
     StaticGatewayConfiguration.
 
     Source: article PRE-2; AKS docs, configure static egress gateway
@@ -52,84 +53,82 @@ def static_egress_disabled(facts: Facts) -> Iterator[Observation]:
     if cluster is not None and cluster.static_egress_enabled:
         yield _enabled(facts, cluster)
     elif cluster is not None and not cluster.whole:
-        yield unknown("Azure's answer describes no managed cluster: it has neither a state nor a network.")
+        yield incomplete_answer()
     elif (gap := facts.gap(StaticGatewayConfiguration)) is not None:
-        told = "Azure is not looked at" if cluster is None else "Azure has the static egress gateway not enabled"
-        yield unknown(f"{told}, and what the cluster itself has could not be read: {gap}.", actions=_looks(facts))
+        azure = "Reading Azure is not configured" if cluster is None else "The feature is not enabled in Azure"
+        yield unknown(f"{azure}; the static egress gateway CRDs are not checked: {gap}.", actions=_show(facts))
     elif not facts.installed(StaticGatewayConfiguration):
         yield _off(facts, cluster)
     else:
-        yield _without_azure_s_word(facts, cluster)
+        yield _installed(facts, cluster)
 
 
 def _enabled(facts: Facts, cluster: ManagedCluster) -> Observation:
-    on = Evidence(cluster.ref, PROFILE, "true", "true")
+    on = Evidence(cluster.ref, _PROFILE, "true", "true")
     if facts.installed(StaticGatewayConfiguration):
-        return healthy(f"The static egress gateway of {cluster.ref} is enabled and installed.", evidence=[on])
+        return healthy(f"The static egress gateway is enabled and installed on {cluster.ref}.", evidence=[on])
     return warn(
-        f"The static egress gateway of {cluster.ref} is enabled, but the cluster does not have its resource kinds yet.",
+        f"The static egress gateway CRDs are not installed yet, although the feature is enabled on {cluster.ref}.",
         subject=cluster.ref,
-        evidence=[on, Evidence(DEFINITION, "", "not installed", "installed")],
+        evidence=[on, Evidence(_DEFINITION, "", "not installed", "installed")],
         actions=[
-            *_looks(facts),
+            *_show(facts),
             change(
-                "Reconcile the cluster if this lasts longer than ten minutes",
+                "Reconcile the cluster if the CRDs are still missing after ten minutes",
                 az_aks(facts.cluster, "update"),
                 SEGDOC,
-                f"`kubectl get crd staticgatewayconfigurations.{GROUP}` finds it",
+                f"`kubectl get crd staticgatewayconfigurations.{GROUP}` lists it",
             ),
         ],
     )
 
 
 def _off(facts: Facts, cluster: ManagedCluster | None) -> Observation:
-    missing = Evidence(DEFINITION, "", "not installed", "installed")
+    missing = Evidence(_DEFINITION, "", "not installed", "installed")
     subject = cluster.ref if cluster else f"cluster {facts.cluster.name}"
     summary = f"The static egress gateway is not enabled on {subject}."
     evidence = [_profile(cluster), missing] if cluster else [missing]
     if cluster is None:
-        summary = f"The {subject} does not have the static egress gateway's resource kinds."
-    actions = [*_looks(facts), _enable(facts)]
+        summary = f"The static egress gateway CRDs are not installed on {subject}."
+    actions = [*_show(facts), _enable(facts)]
     return fail(summary, subject=subject, evidence=evidence, actions=actions, about=[sandbox("static-egress-disabled")])
 
 
-def _without_azure_s_word(facts: Facts, cluster: ManagedCluster | None) -> Observation:
-    """The kinds are installed though Azure has the feature off, or is not looked at: who runs them?"""
+def _installed(facts: Facts, cluster: ManagedCluster | None) -> Observation:
+    """The CRDs are installed although the feature is not enabled in Azure, or Azure is not read."""
     running = [d for d in facts.all(DaemonSet) if "kube-egress-gateway" in d.name]
     seen = [Evidence(d.ref, "status.numberReady", str(d.ready), str(d.desired)) for d in running]
     if cluster is None:
         if running:
-            return healthy("The cluster has the static egress gateway's kinds and DaemonSets.", evidence=seen)
-        return skip(
-            "Azure is not looked at, and the cluster alone does not tell whether it is on.", actions=_looks(facts)
-        )
+            return healthy("The static egress gateway CRDs and DaemonSets are installed.", evidence=seen)
+        return azure_not_read("The static egress gateway feature is", _show(facts))
     if running:
         where = ", ".join(sorted({d.namespace for d in running}))
         return warn(
-            f"The static egress gateway is not enabled on {cluster.ref}, yet its components run in {where}: a self-managed "
-            "operator, which the Istio add-on does not support, or a feature being removed.",
+            f"The static egress gateway is not enabled on {cluster.ref}, but its components run in {where}: a self-managed "
+            "operator, which the Istio add-on does not support, or a feature that is being removed.",
             subject=cluster.ref,
             evidence=[_profile(cluster), *seen],
-            actions=[*_looks(facts), _enable(facts)],
+            actions=[*_show(facts), _enable(facts)],
         )
     return fail(
         f"The static egress gateway is not enabled on {cluster.ref}, and none of its components run.",
         subject=cluster.ref,
         evidence=[_profile(cluster), Evidence("DaemonSets kube-egress-gateway-*", "", "none", "two")],
-        actions=[*_looks(facts), _enable(facts)],
+        actions=[*_show(facts), _enable(facts)],
         about=[sandbox("static-egress-disabled")],
     )
 
 
 def _profile(cluster: ManagedCluster) -> Evidence:
-    return Evidence(cluster.ref, PROFILE, "false or not set", "true")
+    return Evidence(cluster.ref, _PROFILE, "false or not set", "true")
 
 
-def _looks(facts: Facts) -> list[Action]:
+def _show(facts: Facts) -> list[Action]:
     query = "networkProfile.staticEgressGatewayProfile"
     return [
-        look("See whether the feature is on", az_aks(facts.cluster, "show", "--query", query), TSG),
-        look("See whether its kinds are installed", kubectl("get", "crd", f"staticgatewayconfigurations.{GROUP}")),
+        look("Show whether the feature is enabled", az_aks(facts.cluster, "show", "--query", query), TSG),
+        look("Show whether its CRDs are installed", kubectl("get", "crd", f"staticgatewayconfigurations.{GROUP}")),
     ]
 
 
@@ -138,6 +137,6 @@ def _enable(facts: Facts) -> Action:
         "Enable the static egress gateway",
         az_aks(facts.cluster, "update", "--enable-static-egress-gateway"),
         SEGDOC,
-        "kube-egress-gateway-cni-manager runs on every node in aks-static-egress-gateway; a node pool of mode Gateway and a "
-        "StaticGatewayConfiguration are needed next",
+        "kube-egress-gateway-cni-manager runs on every node; next create a node pool in Gateway mode and a "
+        "StaticGatewayConfiguration",
     )

@@ -1,20 +1,21 @@
-"""EG105: more egress gateways than a cluster may have."""
+"""EG105: the cluster has more egress gateways than the add-on supports."""
 
 from collections.abc import Iterator
 
+from checks.azure.unread import azure_not_read
 from checks.engine.check import check
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
 from checks.model.commands import AZ_VERSION, HOWTO, az_aks, change, look
-from checks.model.findings import Evidence, Observation, Scope, Severity, fail, healthy, skip, warn
+from checks.model.findings import Evidence, Observation, Scope, Severity, fail, healthy, warn
 
 LIMIT = 500
-"""Egress gateways that the add-on supports in a cluster (how-to and article; an older article said 2000)."""
+"""The number of egress gateways that the add-on supports in a cluster."""
 
 NEAR = 450
-"""From here on it is time to plan."""
+"""The number of egress gateways at which the check warns."""
 
-COUNT = "length(serviceMeshProfile.istio.components.egressGateways[?enabled])"
+_COUNT = "length(serviceMeshProfile.istio.components.egressGateways[?enabled])"
 
 
 @check(
@@ -24,32 +25,32 @@ COUNT = "length(serviceMeshProfile.istio.components.egressGateways[?enabled])"
     article=("overview",),
     scope=Scope.AZURE,
     reads=(ManagedCluster,),
-    explains={"deployment-not-available": "gateways past the supported number are not provisioned"},
+    explains={"deployment-not-available": "gateways beyond the supported number are not provisioned"},
 )
 def too_many_gateways(facts: Facts) -> Iterator[Observation]:
-    """What it checks: how many egress gateways of the mesh profile are enabled. Past 500 fails, from 450 warns.
+    """What it checks: the number of enabled egress gateways in the mesh profile. More than 500 fails, 450 or more warns.
 
-    Why it matters: the add-on supports 500 egress gateways in a cluster; what comes after is not provisioned.
+    Why it matters: the add-on supports 500 egress gateways in a cluster; further ones are not provisioned.
 
-    What usually fixes it: disabling gateways that nobody uses, or a second cluster. Several namespaces can share a gateway.
+    What usually fixes it: disabling unused gateways, or a second cluster. Several namespaces can share a gateway.
 
     Source: article, overview; AKS docs, deploy egress gateways for the Istio add-on (an older article said 2000)
     """
-    show = look("Count the enabled gateways", az_aks(facts.cluster, "show", "--query", COUNT), HOWTO)
+    show = look("Count the enabled gateways", az_aks(facts.cluster, "show", "--query", _COUNT), HOWTO)
     cluster = facts.one(ManagedCluster)
     if cluster is None:
-        yield skip("Azure is not looked at by configuration, so the gateways are not counted.", actions=[show])
+        yield azure_not_read("The number of gateways is", [show])
         return
     count = sum(entry.enabled for entry in cluster.egress_gateways)
-    evidence = [Evidence(cluster.ref, COUNT, str(count), f"at most {LIMIT}")]
+    evidence = [Evidence(cluster.ref, _COUNT, str(count), f"at most {LIMIT}")]
     actions = [
         show,
         change(
-            f"Disable a gateway that nobody uses ({AZ_VERSION})",
+            f"Disable an unused gateway ({AZ_VERSION})",
             az_aks(facts.cluster, "mesh", "disable-egress-gateway")
             + ' --istio-egressgateway-name "${GATEWAY:?}" --istio-egressgateway-namespace "${NAMESPACE:?}"',
             HOWTO,
-            "the count falls by one",
+            "the count decreases by one",
         ),
     ]
     if count > LIMIT:

@@ -1,1 +1,1 @@
-"""Provisioning: Deployment, Service, pods and what may keep them from coming up."""
+"""Provisioning: the gateway's Deployment, Service and pods, and the faults that block them."""
