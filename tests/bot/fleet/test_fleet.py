@@ -110,7 +110,7 @@ def test_two_digests_for_one_channel_and_time_are_refused(talk: Conversation) ->
     talk.play()
     talk.say("/egress-diag digest add")
     ack = talk.slack.submit_view(form(talk, "Add a digest"), {**values, "days": "fri", "time": "09:00, 17:00"})
-    assert "has a digest then already" in str(ack.errors)
+    assert "already has a digest at that time" in str(ack.errors)
 
 
 def test_digests_are_listed_and_removed(talk: Conversation) -> None:
