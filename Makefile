@@ -49,6 +49,10 @@ test: $(READY) ## all tests (arguments for pytest: PYTEST='-k courier')
 matrix: $(READY) ## every incident with every possible failure of each read, about ten minutes
 	$(BIN)/pytest -n auto tests/incidents/test_unreadable.py tests/incidents/test_unreadable_otherwise.py $(PYTEST)
 
+.PHONY: mutants
+mutants: $(READY) ## which of the committed mutants the suite kills, a long run (WORDS='checks/engine' chooses some)
+	$(BIN)/python -m tests.mutants.run $(WORDS)
+
 .PHONY: demo
 demo: $(READY) ## the whole system over example incidents, in the terminal and the browser (ONCE=1 ends after the first thread)
 	@$(BIN)/egress-diag demo $(if $(filter-out 0,$(ONCE)),--once)
