@@ -204,8 +204,8 @@ def test_any_environment_will_do(env: dict[str, str], form: str) -> None:
 
 def test_what_only_waits_is_not_left_standing_as_a_failure() -> None:
     lines = ask("diagnose", "x", GATEWAY, "--bundle", EXAMPLES / "prefix-pending").out.splitlines()
-    failed = {line.split()[1] for line in lines if line.startswith("FAIL ")}
-    corrected = {line.split()[1] for line in lines if line.startswith("WARN ") and "(not FAIL" in line}
+    failed = {line.split()[1] for line in lines if line.startswith("fail ")}
+    corrected = {line.split()[1] for line in lines if line.startswith("warning ") and "instead of fail" in line}
     assert failed == corrected
 
 
@@ -248,7 +248,7 @@ def test_checks_of_a_gateway_that_is_not_there_never_pass_for_healthy() -> None:
         (("--nonsense",), "No such option"),
         (("--output", "xml"), "'text', 'json', 'markdown'"),
         (("--timeout", "0"), "1<=x<=3600"),
-        (("--timeout", "nan"), "no number of seconds"),
+        (("--timeout", "nan"), "not a number of seconds"),
         (("--timeout", "soon"), "not a valid float"),
         (("--only", "EG405,eg4O7"), 'no check "eg4O7"; did you mean "eg407"?'),
         (("--only", ""), "expected slugs or codes"),
@@ -328,7 +328,7 @@ def test_what_is_collected_replays_as_it_was(tmp_path: Path) -> None:
         again = ask("diagnose", "any", GATEWAY, "--bundle", name, "--output", "json", cwd=tmp_path)
         assert again.document["findings"] == diagnosed(EXAMPLES / "selector-mismatch").document["findings"]
         said = refused("collect", "x", GATEWAY, "--bundle", HEALTHY, "-o", name, cwd=tmp_path)
-        assert "exists already" in said
+        assert "already exists" in said
     assert "cannot be written" in refused("collect", "x", GATEWAY, "--bundle", HEALTHY, "-o", "/proc/no/b.tar.gz")
 
 

@@ -1,4 +1,4 @@
-"""Follows a run on a terminal: findings to standard output as they come, progress to standard error."""
+"""Output of a run: findings to standard output as they are made, progress to standard error."""
 
 import sys
 from collections.abc import Iterable
@@ -10,20 +10,21 @@ import click
 from checks.engine.diagnosis import Evaluated
 from checks.model.findings import Report, Status
 from checks.reports import document, markdown, text
-from checks.reports.wording import MARKS, STAGES
+from checks.reports.wording import STAGES, STATUSES
 
 
 class Unwritable(Exception):
-    """Standard output takes nothing more, for example because the disk is full."""
+    """Standard output cannot be written, for example because the disk is full."""
 
 
-def say(words: str, *, newline: bool = True) -> None:
-    """Writes to standard output as long as somebody reads it: a run goes on after `| head`, and its exit code counts. Raises
-    Unwritable."""
+def write_out(content: str, *, newline: bool = True) -> None:
+    """Write to standard output; a closed pipe (`| head`) is ignored, so that the run ends with its exit code.
+
+    Raises Unwritable."""
     try:
-        click.echo(words, nl=newline)
+        click.echo(content, nl=newline)
     except BrokenPipeError:
-        # What is still buffered has no reader; Python would complain of it as it ends.
+        # Python would print an error at exit if it could not flush the buffer.
         sys.stdout = None
     except OSError as error:
         sys.stdout = None
@@ -31,14 +32,14 @@ def say(words: str, *, newline: bool = True) -> None:
 
 
 class Console:
-    """Writes one run in one of the forms `text`, `json`, `markdown`, `none`."""
+    """Writes one run as `text`, `json`, `markdown` or `none`."""
 
     def __init__(self, form: str) -> None:
         self.form = form
         self.shown: dict[tuple[str, str, str], Status] = {}
 
     def follow(self, steps: Iterable[Evaluated | Report], total: int) -> Report:
-        """Consumes the run and writes it; gives its report."""
+        """Write the run while it goes on, and return its report."""
         done = 0
         with self._progress() as show:
             for step in steps:
@@ -67,31 +68,31 @@ class Console:
             for finding in step.findings:
                 self.shown[finding.check, finding.subject, finding.summary] = finding.status
                 if finding.status is not Status.SKIPPED:
-                    say(text.line(finding))
+                    write_out(text.line(finding))
 
     def _corrected(self, report: Report) -> None:
-        """The lines whose status has changed since they were written: what only waits for something else does not fail."""
+        """Lines for findings whose status changed after they were written: failures explained by a pending fault."""
         for finding in report.findings:
             before = self.shown.get((finding.check, finding.subject, finding.summary), finding.status)
             if before is not finding.status:
-                because = f", because of {', '.join(finding.explained_by)}" if finding.explained_by else ""
-                say(f"{MARKS[finding.status]:>4}  {finding.code}  (not {MARKS[before]}{because})")
+                causes = f", because {', '.join(finding.explained_by)} is pending" if finding.explained_by else ""
+                write_out(f"{STATUSES[finding.status]:<11}  {finding.code}  instead of {STATUSES[before]}{causes}")
 
     def _finish(self, report: Report) -> None:
         match self.form:
             case "text":
                 self._corrected(report)
-                say("\n".join(text.verdict(report)))
+                write_out("\n".join(text.closing_lines(report)))
             case "json":
-                say(document.REPORT.dump_json(report, indent=2).decode())
+                write_out(document.REPORT.dump_json(report, indent=2).decode())
             case "markdown":
-                say(markdown.markdown(report), newline=False)
+                write_out(markdown.markdown(report), newline=False)
             case _:
                 return
 
 
 class _Line:
-    """A progress line on standard error, taken away while findings are written."""
+    """A progress line on standard error, cleared while findings are written."""
 
     def __init__(self) -> None:
         from rich.console import Console as Terminal
@@ -102,13 +103,13 @@ class _Line:
         self._status.start()
         return self
 
-    def update(self, words: str) -> None:
-        """Shows the line again, with these words."""
-        self._status.update(words)
+    def update(self, description: str) -> None:
+        """Show the line with this text."""
+        self._status.update(description)
         self._status.start()
 
     def clear(self) -> None:
-        """Takes the line away."""
+        """Clear the line."""
         self._status.stop()
 
     def __exit__(self, *_: object) -> None:

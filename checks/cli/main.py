@@ -1,4 +1,4 @@
-"""The command line: `egress-diag diagnose | collect | checks`, and the commands that other packages bring."""
+"""The command line: `egress-diag diagnose | collect | checks | sweep`, and the commands of other packages."""
 
 import logging
 import sys
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from checks.model.question import Question
     from checks.sources.source import Source
 
-EXITS = {"healthy": 0, "degraded": 0, "broken": 1, "inconclusive": 3}
-"""Exit codes by verdict (contract.md); 2 is a command that is wrong itself."""
+_EXIT_CODES = {"healthy": 0, "degraded": 0, "broken": 1, "inconclusive": 3}
+"""Exit codes by verdict (docs/contract.md#exit-codes); 2 is a usage error."""
 
 
-class Commands(click.Group):
-    """Finds the commands of `bot` and `workers` by entry point, and imports one only when it is asked for."""
+class _LazyGroup(click.Group):
+    """Adds the commands of `bot` and `workers`, found by entry point and imported only when used."""
 
     def _offered(self) -> dict[str, EntryPoint]:
         return {each.name: each for each in entry_points(group="egress_diag.commands")}
@@ -36,52 +36,52 @@ class Commands(click.Group):
         offered = self._offered().get(cmd_name)
         if offered is None:
             if cmd_name == "demo":
-                refuse("the demo is a package of its own; install it with: pip install 'egress-diag[demo]'")
+                refuse("the demo is a separate package; install it with: pip install 'egress-diag[demo]'")
             return None
         loaded = offered.load()
         return loaded if isinstance(loaded, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
-        """The same list as click's, without importing what it names: help must not wait for Kubernetes or Slack."""
+        """The list of commands without importing them: importing Kubernetes or Slack would slow down `--help`."""
         rows = [(name, command.get_short_help_str(100)) for name, command in sorted(self.commands.items())]
-        rows += [(name, OTHERS.get(name, "")) for name in sorted(self._offered()) if name not in self.commands]
+        rows += [(name, _LAZY_HELP.get(name, "")) for name in sorted(self._offered()) if name not in self.commands]
         with formatter.section("Commands"):
             formatter.write_dl(sorted(rows))
 
 
-OTHERS = {
+_LAZY_HELP = {
     "bot": "Run the Slack bot (HTTP, or Socket Mode when SLACK_APP_TOKEN is set).",
-    "worker": "Run a worker that carries out diagnoses.",
+    "worker": "Run a worker that runs diagnoses.",
     "beat": "Run the ticker: janitor, watches, schedules.",
     "demo": "Run the whole system on this machine, without Slack and without a cluster.",
-    "doctor": "Try every configured access and say what is missing.",
+    "doctor": "Test every configured access and report what is missing.",
 }
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="egress-diag", prog_name="egress-diag")
-@click.option("--debug", is_flag=True, help="Log what the libraries do, with tracebacks, to standard error.")
+@click.option("--debug", is_flag=True, help="Log library activity and tracebacks to standard error.")
 def main(debug: bool) -> None:
-    """Find why traffic through an AKS egress gateway does not leave, and what to do next."""
+    """Find out why traffic through an AKS egress gateway fails, and what to do next."""
     if debug:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
     else:
-        # What matters is in the findings and gaps; a crashed check names its token there, and --debug shows the rest.
+        # Findings and gaps hold every error; a crashed check names its error token. --debug shows the log.
         logging.getLogger().addHandler(logging.NullHandler())
 
 
 def refuse(message: object) -> NoReturn:
-    """Ends with exit code 2 and one clear message."""
+    """Exit with code 2 and a message."""
     raise click.UsageError(str(message))
 
 
 class Seconds(click.FloatRange):
-    """A number within its bounds; `nan` compares with no bound and is none."""
+    """A bounded number; rejects `nan`, which compares as within any bounds."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = float(super().convert(value, param, ctx))
         if isnan(number):
-            self.fail("nan is no number of seconds.", param, ctx)
+            self.fail("nan is not a number of seconds.", param, ctx)
         return number
 
 
@@ -90,22 +90,22 @@ _target = (
     click.argument("cluster"),
     click.argument("gateway"),
     _config,
-    click.option("--namespace", help="Namespace of the gateway, where its name alone is not enough."),
-    click.option("--bundle", type=click.Path(path_type=Path), help="Read a bundle in place of a live cluster."),
+    click.option("--namespace", help="Namespace of the gateway, if its name alone is ambiguous."),
+    click.option("--bundle", type=click.Path(path_type=Path), help="Read a bundle instead of a live cluster."),
     click.option("--timeout", type=Seconds(1, 3600), default=60, show_default=True, help="Seconds."),
-    click.option("--host", help="HOST[:PORT]: also trace the route that traffic for this host takes."),
-    click.option("--from", "client", help="NAMESPACE[/WORKLOAD]: where that traffic starts."),
+    click.option("--host", help="HOST[:PORT]: also trace the route of requests to this host."),
+    click.option("--from", "client", help="NAMESPACE[/WORKLOAD]: the client of these requests."),
 )
 
 
-def _asks_for_a_gateway(command: "click.decorators.FC") -> "click.decorators.FC":
+def _gateway_options(command: "click.decorators.FC") -> "click.decorators.FC":
     for decorate in reversed(_target):
         command = decorate(command)
     return command
 
 
-class Asked(TypedDict):
-    """What `diagnose` and `collect` are both asked."""
+class GatewayArguments(TypedDict):
+    """The arguments that `diagnose` and `collect` share."""
 
     cluster: str
     gateway: str
@@ -117,14 +117,13 @@ class Asked(TypedDict):
 
 
 @main.command()
-@_asks_for_a_gateway
+@_gateway_options
 @click.option("--output", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
-@click.option("--only", help="Run only these checks: slugs or codes with commas between.")
-def diagnose(output: str, only: str | None, timeout: float, **asked: Unpack[Asked]) -> None:
-    """Check one egress gateway and print the findings as they come.
+@click.option("--only", help="Run only these checks: slugs or codes, separated by commas.")
+def diagnose(output: str, only: str | None, timeout: float, **arguments: Unpack[GatewayArguments]) -> None:
+    """Check one egress gateway and print the findings as they are made.
 
-    GATEWAY is `name` or `namespace/name`. Exit codes: 0 healthy or degraded, 1 problems found, 2 the command is wrong,
-    3 inconclusive.
+    GATEWAY is `name` or `namespace/name`. Exit codes: 0 healthy or degraded, 1 broken, 2 usage error, 3 inconclusive.
     """
     from checks.catalogue import catalogue
     from checks.engine.selection import chosen_checks
@@ -132,11 +131,11 @@ def diagnose(output: str, only: str | None, timeout: float, **asked: Unpack[Aske
 
     try:
         chosen = catalogue() if only is None else chosen_checks(only, catalogue())
-        question, entry = _question(asked)
+        question, entry = _question(arguments)
     except BadQuestion as wrong:
         refuse(wrong)
     report = _run(_source(entry), question, chosen, timeout, output)
-    sys.exit(EXITS[report.verdict.value])
+    sys.exit(_EXIT_CODES[report.verdict.value])
 
 
 def _run(source: "Source", question: "Question", chosen: "tuple[Check, ...]", timeout: float, form: str) -> "Report":
@@ -147,7 +146,7 @@ def _run(source: "Source", question: "Question", chosen: "tuple[Check, ...]", ti
     try:
         return Console(form).follow(run(source, question, chosen, timeout), len(chosen))
     except AmbiguousGateway as several:
-        refuse(f"{several}. Name one of them in full.")
+        refuse(f"{several}. Give the full name of one of them.")
     except (UnknownGateway, Unwritable) as wrong:
         refuse(wrong)
 
@@ -156,18 +155,18 @@ def _run(source: "Source", question: "Question", chosen: "tuple[Check, ...]", ti
 @click.argument("clusters", nargs=-1)
 @_config
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--only", help="Run only these checks: slugs or codes with commas between.")
+@click.option("--only", help="Run only these checks: slugs or codes, separated by commas.")
 @click.option("--timeout", type=Seconds(1, 3600), default=60, show_default=True, help="Seconds for each cluster.")
 def sweep(clusters: tuple[str, ...], config: Path | None, output: str, only: str | None, timeout: float) -> None:
-    """Check every egress gateway of CLUSTERS (default: all configured): one line a gateway, then a summary.
+    """Check every egress gateway of CLUSTERS (default: all configured): one line per gateway, then a summary.
 
-    Each cluster is read once for all its gateways. JSON is one document a line. Exit codes: 0 healthy or degraded,
-    1 problems found, 2 the command is wrong, 3 inconclusive.
+    Each cluster is read once for all its gateways. JSON is one document per line. Exit codes: 0 healthy or degraded,
+    1 broken, 2 usage error, 3 inconclusive.
     """
     from checks.catalogue import catalogue
     from checks.cli.sweep_console import follow
     from checks.engine.selection import chosen_checks
-    from checks.engine.sweep import worst
+    from checks.engine.sweep import worst_verdict
     from checks.model.question import BadQuestion
     from checks.sources.live import open_source
     from checks.sources.sweep import sweep as examine
@@ -180,7 +179,7 @@ def sweep(clusters: tuple[str, ...], config: Path | None, output: str, only: str
     done = follow(examine(entries, open_source, chosen, timeout), len(entries), output, perf_counter)
     if not any(each.opened for each in done):
         sys.exit(2)
-    sys.exit(EXITS[worst(each.verdict for each in done).value])
+    sys.exit(_EXIT_CODES[worst_verdict(each.verdict for each in done).value])
 
 
 def _swept(named: tuple[str, ...], config: Path | None) -> "list[ClusterConfig]":
@@ -197,17 +196,17 @@ def _swept(named: tuple[str, ...], config: Path | None) -> "list[ClusterConfig]"
     return list({each.name: each for each in found}.values())
 
 
-def _question(asked: Asked) -> "tuple[Question, ClusterConfig]":
+def _question(arguments: GatewayArguments) -> "tuple[Question, ClusterConfig]":
     from checks.config.configuration import ClusterConfig
     from checks.model.question import Question, parse_client, parse_cluster_name, parse_gateway_name, parse_host
 
-    named = parse_gateway_name(asked["gateway"], asked["namespace"])
-    host = None if asked["host"] is None else parse_host(asked["host"])
-    client = None if asked["client"] is None else parse_client(asked["client"])
-    if (bundle := asked["bundle"]) is not None:
-        entry = ClusterConfig(name=parse_cluster_name(asked["cluster"]), bundle=bundle)
+    named = parse_gateway_name(arguments["gateway"], arguments["namespace"])
+    host = None if arguments["host"] is None else parse_host(arguments["host"])
+    client = None if arguments["client"] is None else parse_client(arguments["client"])
+    if (bundle := arguments["bundle"]) is not None:
+        entry = ClusterConfig(name=parse_cluster_name(arguments["cluster"]), bundle=bundle)
     else:
-        entry = _configured(asked["cluster"], asked["config"])
+        entry = _configured(arguments["cluster"], arguments["config"])
     return Question(entry.identity, named.name, named.namespace, host, client), entry
 
 
@@ -232,23 +231,23 @@ def _source(entry: "ClusterConfig") -> "Source":
 
 
 @main.command()
-@_asks_for_a_gateway
+@_gateway_options
 @click.option(
     "-o", "--output", "written", required=True, type=click.Path(path_type=Path), help="Directory, or .tar.gz."
 )
-def collect(written: Path, timeout: float, **asked: Unpack[Asked]) -> None:
-    """Record everything that `diagnose` would read into a redacted bundle.
+def collect(written: Path, timeout: float, **arguments: Unpack[GatewayArguments]) -> None:
+    """Record everything that `diagnose` reads into a redacted bundle.
 
-    What could not be read is recorded as such, and replays as such.
+    Failed reads are recorded too, and fail again when the bundle is replayed.
     """
     from checks.catalogue import catalogue
     from checks.model.question import BadQuestion
     from checks.sources.recording import RecordingSource
 
     if written.exists():
-        refuse(f"{written} exists already: choose another name, or move it away")
+        refuse(f"{written} already exists: choose another name, or move it")
     try:
-        question, entry = _question(asked)
+        question, entry = _question(arguments)
     except BadQuestion as wrong:
         refuse(wrong)
     recorder = RecordingSource(_source(entry), question.cluster.name)
@@ -257,10 +256,10 @@ def collect(written: Path, timeout: float, **asked: Unpack[Asked]) -> None:
         recorder.write(written)
     except OSError as error:
         refuse(f"{written} cannot be written: {error.strerror}")
-    _say_collected(report, written)
+    _report_collected(report, written)
 
 
-def _say_collected(report: "Report", written: Path) -> None:
+def _report_collected(report: "Report", written: Path) -> None:
     from checks.reports.wording import headline
 
     click.echo(f"{written}: {headline(report)}", err=True)
@@ -273,11 +272,11 @@ def _say_collected(report: "Report", written: Path) -> None:
 
 @main.command()
 @click.argument("check", required=False)
-@click.option("--permissions", is_flag=True, help="The ClusterRole and Azure actions that the checks need.")
+@click.option("--permissions", is_flag=True, help="Print the ClusterRole and Azure actions that the checks need.")
 def checks(check: str | None, permissions: bool) -> None:
-    """The catalogue, or one CHECK by slug or code: what it reads, what each outcome means, the article's step."""
+    """List all checks, or describe one CHECK by slug or code: reads, severity, article steps, causes."""
     from checks.catalogue import catalogue
-    from checks.cli.console import Unwritable, say
+    from checks.cli.console import Unwritable, write_out
     from checks.docs.catalogue_page import listing, page, permission_list
     from checks.engine.selection import chosen_checks
     from checks.model.question import BadQuestion
@@ -285,11 +284,11 @@ def checks(check: str | None, permissions: bool) -> None:
     known = catalogue()
     try:
         if permissions:
-            say(permission_list(known))
+            write_out(permission_list(known))
         elif check is None:
-            say(listing(known))
+            write_out(listing(known))
         else:
-            say(page(chosen_checks(check, known)[0], known))
+            write_out(page(chosen_checks(check, known)[0], known))
     except (BadQuestion, Unwritable) as wrong:
         refuse(wrong)
 

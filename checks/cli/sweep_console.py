@@ -1,4 +1,4 @@
-"""Follows a sweep on a terminal: a line for each gateway to standard output, progress to standard error."""
+"""Output of a sweep: a line per gateway to standard output, progress to standard error."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ from checks.reports import document, fleet
 def follow(
     sweeps: Iterable[ClusterSweep], total: int, form: str, clock: Callable[[], float]
 ) -> tuple[ClusterSweep, ...]:
-    """Writes each cluster as it is done, in the form `text` or `json`; gives them all. `clock` gives seconds that only pass."""
+    """Write each cluster when it is done, as `text` or `json`, and return all. `clock` returns monotonic seconds."""
     began = clock()
     done: list[ClusterSweep] = []
     bar = _Bar(total) if sys.stderr.isatty() else None
@@ -29,23 +29,23 @@ def follow(
         if bar is not None:
             bar.clear()
     if form == "text":
-        click.echo("\n".join(fleet.summary(done, clock() - began)))
+        click.echo("\n".join(fleet.sweep_summary(done, clock() - began)))
     return tuple(done)
 
 
 def _write(swept: ClusterSweep, form: str) -> None:
     if form == "text":
-        for line in fleet.lines(swept):
+        for line in fleet.sweep_lines(swept):
             click.echo(line)
         return
     for report in swept.reports:
         click.echo(document.REPORT.dump_json(report).decode())
     if swept.problem:
-        click.echo(orjson.dumps(fleet.unseen(swept)).decode())
+        click.echo(orjson.dumps(fleet.cluster_document(swept)).decode())
 
 
 class _Bar:
-    """A bar on standard error, taken away while lines are written."""
+    """A progress bar on standard error, cleared while lines are written."""
 
     def __init__(self, total: int) -> None:
         from rich.console import Console
@@ -59,7 +59,7 @@ class _Bar:
             TimeElapsedColumn(),
             console=Console(stderr=True),
             transient=True,
-            # Results go to standard output as they are, also into a pipe or a file.
+            # Results are written unchanged, also to a pipe or a file.
             redirect_stdout=False,
             redirect_stderr=False,
         )
@@ -67,12 +67,12 @@ class _Bar:
         self._progress.start()
 
     def show(self, done: list[ClusterSweep]) -> None:
-        """Shows the bar again, with what was found so far."""
+        """Show the bar with the results so far."""
         gateways = sum(len(each.reports) for each in done)
         broken = sum(report.verdict == "broken" for each in done for report in each.reports)
         self._progress.update(self._task, completed=len(done), description=f"{gateways} gateways, {broken} broken")
         self._progress.start()
 
     def clear(self) -> None:
-        """Takes the bar away."""
+        """Clear the bar."""
         self._progress.stop()

@@ -1,1 +1,1 @@
-"""How checks run over facts: declaration, evaluation, causes, sweeps, recent changes."""
+"""How checks are declared and run over facts: evaluation, causes, sweeps, recent changes."""

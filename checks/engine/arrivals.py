@@ -1,4 +1,4 @@
-"""What reading a cluster brings, one answer at a time, and how each gets into the store. Pure."""
+"""Readings: the results of single reads of a cluster, in the order of their arrival, and their storage."""
 
 from dataclasses import dataclass
 from typing import assert_never
@@ -9,7 +9,7 @@ from checks.facts.store import FactStore
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One read brought these facts."""
+    """A read returned these facts."""
 
     kind: type[Fact]
     facts: tuple[Fact, ...]
@@ -17,7 +17,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """One read failed."""
+    """A read failed."""
 
     kind: type[Fact]
     gap: Gap
@@ -25,21 +25,21 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """The cluster does not have this kind."""
+    """The cluster does not have this CustomResourceDefinition."""
 
     kind: type[Fact]
 
 
 @dataclass(frozen=True, slots=True)
 class NotConfigured:
-    """This kind is not looked at by configuration."""
+    """The configuration excludes this kind from reading."""
 
     kind: type[Fact]
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Nothing more of this kind will come."""
+    """All reads of this kind have ended."""
 
     kind: type[Fact]
 
@@ -48,7 +48,7 @@ Reading = Found | Failed | Absent | NotConfigured | Closed
 
 
 def record(store: FactStore, reading: Reading) -> None:
-    """Puts one reading into the store."""
+    """Add a reading to the store."""
     match reading:
         case Found(kind, facts):
             store.add(kind, facts)

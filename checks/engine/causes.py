@@ -1,4 +1,4 @@
-"""Which failures explain which: explanations, pending findings, root causes, the verdict. Pure; see Rulings 1 and 2."""
+"""Explanations, root causes and the verdict (docs/rulings.md#ruling-1, docs/rulings.md#ruling-2)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -9,8 +9,9 @@ from checks.model.findings import Finding, Severity, Status, Verdict
 
 
 def explained(findings: Sequence[Finding], checks: Iterable[Check]) -> tuple[Finding, ...]:
-    """The findings with `explained_by` and `possible_causes` filled in, and with what only a pending finding explains
-    turned into a warning (Ruling 1). Their order stays."""
+    """The findings in the same order, with `explained_by` and `possible_causes`.
+
+    A failure that only a pending finding explains becomes a warning (docs/rulings.md#ruling-1)."""
     edges = {check.slug: check.explains for check in checks}
     causes = _causes(edges)
     done: dict[int, Finding] = {}
@@ -34,11 +35,11 @@ def _explain(
         return finding
     failed: list[str] = []
     pending: list[str] = []
-    unseen: list[str] = []
+    unchecked: list[str] = []
     for cause, why in causes.get(slug, {}).items():
         for other in (done[i] for i in by_check.get(cause, ())):
             if other.status is Status.UNKNOWN:
-                unseen.append(cause)
+                unchecked.append(cause)
             elif not _shares(other, finding, why):
                 continue
             elif other.status is Status.FAIL:
@@ -46,7 +47,7 @@ def _explain(
             elif other.status is Status.WARN and other.pending:
                 pending.append(cause)
     if finding.status is Status.WARN:
-        # A warning of its own weight keeps it: only what follows from something pending is tied to it.
+        # A warning keeps its severity and status, whatever explains it.
         return replace(finding, explained_by=tuple(dict.fromkeys(failed + pending)))
     if pending and not failed:
         return replace(
@@ -56,7 +57,7 @@ def _explain(
             severity=Severity.RISKS,
             explained_by=tuple(dict.fromkeys(pending)),
         )
-    possible = () if failed else tuple(dict.fromkeys(unseen))
+    possible = () if failed else tuple(dict.fromkeys(unchecked))
     return replace(finding, explained_by=tuple(dict.fromkeys(failed + pending)), possible_causes=possible)
 
 
@@ -67,16 +68,16 @@ def _shares(cause: Finding, effect: Finding, why: Because) -> bool:
 
 
 def _causes(edges: Mapping[str, Mapping[str, Because]]) -> dict[str, dict[str, Because]]:
-    """The edges turned round: for each fault, what may explain it."""
-    turned: dict[str, dict[str, Because]] = {}
+    """The edges reversed: for each fault, the faults that may explain it."""
+    reverse: dict[str, dict[str, Because]] = {}
     for cause, effects in edges.items():
         for effect, why in effects.items():
-            turned.setdefault(effect, {})[cause] = why
-    return turned
+            reverse.setdefault(effect, {})[cause] = why
+    return reverse
 
 
 def _fundamental_first(edges: Mapping[str, Mapping[str, Because]]) -> tuple[str, ...]:
-    """Causes before effects. Raises graphlib.CycleError if two faults explain each other (a test sees to it)."""
+    """Slugs, causes before effects. Raises graphlib.CycleError if faults explain each other."""
     sorter: TopologicalSorter[str] = TopologicalSorter()
     for cause, effects in edges.items():
         sorter.add(cause)
@@ -86,15 +87,16 @@ def _fundamental_first(edges: Mapping[str, Mapping[str, Because]]) -> tuple[str,
 
 
 def root_causes(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """The failed checks with a finding that no other failed check explains, in catalogue order: Azure before the static
-    egress data plane before Istio, which is most fundamental first."""
+    """The failed checks with a finding that no other failed check explains, by code: the most fundamental first."""
     failed = sorted((f for f in findings if f.status is Status.FAIL), key=lambda f: f.code)
     return tuple(dict.fromkeys(f.check for f in failed if not f.explained_by))
 
 
 def verdict(findings: Iterable[Finding]) -> Verdict:
-    """The contract's rule: any failure is broken; else an unknown that can block or degrade is inconclusive; else any
-    warning is degraded; else healthy."""
+    """The verdict by docs/contract.md#verdict.
+
+    Any failure is broken; else an unchecked fault that can block or degrade is inconclusive; else any warning is
+    degraded; else healthy."""
     found = tuple(findings)
     if any(f.status is Status.FAIL for f in found):
         return Verdict.BROKEN

@@ -1,4 +1,4 @@
-"""How a check is declared: the `@check` decorator, and what an engine knows about each check."""
+"""Declaration of checks: the `@check` decorator and the `Check` that it makes."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
@@ -18,8 +18,10 @@ CheckFunction = Callable[["Facts"], Iterator[Observation]]
 
 @dataclass(frozen=True, slots=True)
 class Because:
-    """Why one fault explains another: the mechanism in words, and the kind of object that both findings must share
-    where the mechanism is narrower than the gateway (Ruling 2): `host`, `node`, `pod`, `webhook`, `namespace`, `pool`…"""
+    """The mechanism by which one fault causes another.
+
+    With `share`, the explanation applies only to findings about the same object of this kind: `host`, `node`, `pod`,
+    `webhook`, `namespace`, `pool`… (docs/rulings.md#ruling-2)."""
 
     sentence: str
     share: str = ""
@@ -27,7 +29,7 @@ class Because:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check and everything an engine must know about it."""
+    """A check with its declaration."""
 
     code: str
     slug: str
@@ -42,14 +44,14 @@ class Check:
     page: str
     run: CheckFunction
 
-    def says(self, seen: Observation) -> Finding:
-        """What the declaration knows and what was observed, as a finding, with secrets taken out of every text."""
-        judged = seen.status in (Status.WARN, Status.FAIL)
+    def finding(self, seen: Observation) -> Finding:
+        """The finding of an observation: with the declaration, and without secrets in any text."""
+        is_fault = seen.status in (Status.WARN, Status.FAIL)
         return Finding(
             check=self.slug,
             code=self.code,
             stage=self.stage,
-            severity=(seen.severity or self.severity) if judged else self.severity,
+            severity=(seen.severity or self.severity) if is_fault else self.severity,
             article_steps=self.article,
             title=self.title,
             status=seen.status,
@@ -60,25 +62,28 @@ class Check:
             about=seen.about,
             pending=seen.pending,
             stops=seen.stops,
+            reason=redact(seen.reason),
         )
 
-    def could_not(self, gap: "Gap") -> Finding:
-        """The finding that a read failed which the check needed."""
-        return self.says(
+    def not_checked(self, gap: "Gap") -> Finding:
+        """The finding that this check needs a failed read."""
+        return self.finding(
             Observation(
                 Status.UNKNOWN,
-                f"Could not be checked: {gap}.",
+                f"Not checked: {gap}.",
                 evidence=(Evidence(gap.resource, gap.verb, str(gap.status), "an answer"),),
+                reason=str(gap),
             )
         )
 
-    def leaves_to(self, cause: Finding) -> Finding:
-        """The finding that a more fundamental failure leaves this check nothing to look at."""
-        return self.says(Observation(Status.SKIPPED, f"Not looked at: {_lower(cause.title)}."))
+    def does_not_apply(self, cause: Finding) -> Finding:
+        """The finding that a more fundamental failure makes this check meaningless."""
+        reason = _lower(cause.title)
+        return self.finding(Observation(Status.SKIPPED, f"Does not apply: {reason}.", reason=reason))
 
 
 def _lower(title: str) -> str:
-    """The title within a sentence: a name such as `AKS` keeps its capitals."""
+    """The title within a sentence; names such as `AKS` keep their capitals."""
     first, rest = title[:1], title[1:]
     return (first.lower() if rest[:1].islower() or rest[:1] == " " else first) + rest
 
@@ -94,10 +99,12 @@ def check(  # noqa: PLR0913 - one argument for each thing that is declared
     hop: EgressHop | None = None,
     explains: Mapping[str, str | Because] | None = None,
 ) -> Callable[[CheckFunction], Check]:
-    """Declares a check. The function's name is the fault and, with dashes, the slug; its docstring is the page; the
-    package it lies in is the stage. `severity` is the worst that the check can say; `hop` is the part of
-    the egress path that the fault interrupts, by default that of the stage. A gateway's own name, namespace,
-    revisions and configuration (`facts.gateway`) need no declaration; every fact that the function asks for does."""
+    """Declare a check: the function's name is the slug (with dashes), its docstring the page, its package the stage.
+
+    `severity` is the highest severity of its findings; `article` are the steps of Microsoft's article that it covers;
+    `hop` is the part of the egress path that the fault interrupts (default: the stage's). `reads` are all facts that the
+    function reads; the gateway itself (`facts.gateway`) needs no declaration. `explains` maps the slug of each fault that
+    this one causes to the mechanism. A check of a stage that does not exist raises ValueError at import."""
 
     def declare(function: CheckFunction) -> Check:
         edges = {slug: Because(why) if isinstance(why, str) else why for slug, why in (explains or {}).items()}

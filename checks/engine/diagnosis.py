@@ -1,7 +1,7 @@
-"""Runs checks over facts as they arrive. Pure: it is handed readings and gives findings; sources and clocks are outside.
+"""Runs checks over facts as they arrive.
 
-A check is evaluated as soon as the last fact that it reads has arrived. A check never sees a read that failed as empty:
-it is `unknown`, or `skipped` where a more fundamental failure leaves nothing to look at.
+A check is evaluated as soon as all kinds of facts that it reads have arrived. A failed read never looks empty to a check:
+the check is `unknown`, or `skipped` after a failure that makes it meaningless.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from checks.engine.arrivals import Closed, Reading, record
 from checks.engine.causes import explained, root_causes, verdict
 from checks.engine.check import Check
 from checks.engine.recent_changes import TIMELINE_READS, changes
-from checks.engine.route_tracing import traced_route, untraceable
+from checks.engine.route_tracing import crashed_trace, traced_route
 from checks.facts.egress_gateway import (
     EgressGateway,
     UnknownGateway,
@@ -36,19 +36,19 @@ from checks.model.route import Route
 log = logging.getLogger(__name__)
 
 TARGET_READS: tuple[type[Fact], ...] = (ManagedCluster, Deployment, Service, Pod)
-"""What tells which gateway a run is about: the profile, or where Azure cannot be read the cluster's own objects."""
+"""The kinds that identify the gateway: the mesh profile, or the cluster's objects if Azure cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """A check has been evaluated; explanations follow with the report."""
+    """An evaluated check; its findings have no explanations yet, the report adds them."""
 
     check: Check
     findings: tuple[Finding, ...]
 
 
 def needed(checks: Iterable[Check]) -> frozenset[type[Fact]]:
-    """Every kind of fact that these checks need read, with what tells the gateway."""
+    """Every kind of fact that the checks read, and those that identify the gateway."""
     kinds = {kind for check in checks for kind in check.reads}
     if any(check.scope is not Scope.AZURE for check in checks):
         kinds.update(TARGET_READS)
@@ -56,8 +56,9 @@ def needed(checks: Iterable[Check]) -> frozenset[type[Fact]]:
 
 
 class Diagnosis:
-    """One gateway's diagnosis over a store that is being filled. Feed it with `advance` after each reading, then
-    `finish`; both give the checks evaluated by that. Raises AmbiguousGateway when the name fits several gateways."""
+    """The diagnosis of one gateway over a store that is being filled.
+
+    Call `advance` after each reading, then `finish`. Raises AmbiguousGateway if the name matches several gateways."""
 
     def __init__(
         self, store: FactStore, question: Question, checks: Sequence[Check], target: EgressGateway | None = None
@@ -73,7 +74,7 @@ class Diagnosis:
         self._touched: dict[str, frozenset[type[Fact]]] = {}
 
     def advance(self) -> list[Evaluated]:
-        """Evaluates every check whose facts have all arrived, in catalogue order."""
+        """Evaluate every check whose facts have all arrived, in the order of the codes."""
         self.resolve_target()
         if not self.store.arrived(ManagedCluster):
             return []
@@ -85,7 +86,7 @@ class Diagnosis:
         return [self._evaluate(check) for check in ready]
 
     def finish(self, duration: float) -> Report:
-        """The report, once every kind has been closed. `duration` is in seconds."""
+        """The report, after every kind has been closed. `duration` is in seconds."""
         gated = [f for c in self.checks for f in self._gated(c, self._findings.get(c.slug, ()))]
         findings = explained(gated, self.checks)
         target = self.target
@@ -107,7 +108,7 @@ class Diagnosis:
         )
 
     def missing_gateway(self) -> UnknownGateway | None:
-        """That there is no such gateway, where none of the checks that were chosen would tell it (EG104 does)."""
+        """The error that the gateway does not exist, unless a selected check reports it (EG104 does)."""
         chosen = {check.slug for check in self.checks}
         if not self._target_known or self._target_gap is not None or "gateway-not-in-profile" in chosen:
             return None
@@ -121,28 +122,28 @@ class Diagnosis:
         return UnknownGateway(self.question.gateway, self.question.namespace, shown)
 
     def _route(self, findings: tuple[Finding, ...]) -> Route | None:
-        """The route of the host that was asked about; a sentence in its place where tracing it failed."""
+        """The route of the question's host, or one that only holds the error."""
         try:
             return traced_route(self.store, self.question, self.target, self._target_gap, findings)
-        except Exception as error:  # the engine's own place: a report without a route is still a report
+        except Exception as error:  # a defect of route tracing must not lose the findings
             token = _token("route", error)
             log.exception("tracing the route failed, error %s", token)
-            return untraceable(self.question, token, type(error).__name__)
+            return crashed_trace(self.question, token, type(error).__name__)
 
     def _changes(self) -> tuple[tuple[Change, ...], tuple[str, ...]]:
-        """The recent changes, from what has been read; a sentence in their place where telling them failed."""
+        """(recent changes, errors of finding them)."""
         if self.target is None:
             return (), ()
         facts = Facts(self.store, self.target, self.question, TIMELINE_READS)
         try:
             return changes(facts), ()
-        except Exception as error:  # the engine's own place: a report without a timeline is still a report
+        except Exception as error:  # a defect of the timeline must not lose the findings
             token = _token("timeline", error)
             log.exception("the timeline failed, error %s", token)
-            return (), (f"recent changes: could not be told (error {token}, {type(error).__name__})",)
+            return (), (f"recent changes: not checked (error {token}, {type(error).__name__})",)
 
     def reads_of(self, slug: str) -> frozenset[type[Fact]]:
-        """The kinds that the check really asked for in this run."""
+        """The kinds of facts that the check read in this run."""
         return self._touched.get(slug, frozenset())
 
     def _is_ready(self, check: Check) -> bool:
@@ -151,7 +152,7 @@ class Diagnosis:
         return all(self.store.arrived(kind) for kind in check.reads)
 
     def resolve_target(self) -> None:
-        """Finds out which gateway the run is about, as soon as what has been read tells it."""
+        """Determine the gateway of the run, once the kinds that identify it have arrived."""
         if self._target_known or not self.store.arrived(ManagedCluster):
             return
         name, namespace = self.question.gateway, self.question.namespace
@@ -168,7 +169,7 @@ class Diagnosis:
                 self.store.known(Pod),
             )
             if not self.target.known:
-                # Neither half shows the gateway, and one of them could not be read: which one it is stays unknown.
+                # Neither Azure nor the cluster shows the gateway, and one was not read: whether it exists is unknown.
                 self.target = None
                 self._target_gap = next(iter([*self.store.gaps(ManagedCluster), *gaps]), None)
         else:
@@ -186,15 +187,15 @@ class Diagnosis:
         return Evaluated(check, findings)
 
     def _stopped_by(self, check: Check) -> Finding | None:
-        """A skipped finding where an earlier failure leaves this check nothing to look at."""
+        """The finding that this check does not apply because of an earlier failure, or None."""
         for findings in self._findings.values():
             for cause in findings:
                 if cause.stops is not None and cause.check != check.slug and check.scope.within(cause.stops):
-                    return check.leaves_to(cause)
+                    return check.does_not_apply(cause)
         return None
 
     def _gated(self, check: Check, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-        """Findings made before the failure that leaves nothing to look at was known give way to it."""
+        """The findings, replaced if a failure that makes the check meaningless was found after them."""
         if findings and (stop := self._stopped_by(check)):
             return (stop,)
         return findings
@@ -204,17 +205,21 @@ class Diagnosis:
         found: list[Finding] = []
         try:
             for observation in check.run(facts):
-                found.append(check.says(observation))  # noqa: PERF401 - what was found before a gap must stand
+                found.append(check.finding(observation))  # noqa: PERF401 - findings before a gap are kept
         except Unreadable as gap:
-            # What was found before the gap stands; a pass does not, since the rest could not be looked at.
+            # Findings before the gap are kept; a pass is not, since the rest was not checked.
             found = [f for f in found if f.status in (Status.FAIL, Status.WARN, Status.UNKNOWN)]
-            found.append(check.could_not(gap.gap))
-        except Exception as error:  # noqa: BLE001 - the engine's own place: a crashed check is unknown, hides no other
+            found.append(check.not_checked(gap.gap))
+        except Exception as error:  # noqa: BLE001 - a crashed check is unknown and does not hide the others
             found = [f for f in found if f.status in (Status.FAIL, Status.WARN, Status.UNKNOWN)]
-            found.append(check.says(self._crashed(check, error)))
+            found.append(check.finding(self._crashed(check, error)))
         self._touched[check.slug] = frozenset(facts.touched)
         if not found:
-            found.append(check.says(Observation(Status.UNKNOWN, "The check said nothing: a defect of the check.")))
+            found.append(
+                check.finding(
+                    Observation(Status.UNKNOWN, "Not checked: the check returned no result, a defect of the check.")
+                )
+            )
         serious = [f for f in found if f.status is not Status.PASS]
         yield from serious if any(f.status is not Status.SKIPPED for f in serious) else found
 
@@ -223,20 +228,21 @@ class Diagnosis:
         log.error("check %s crashed, error %s", check.slug, token, exc_info=error)
         return Observation(
             Status.UNKNOWN,
-            f"The check itself failed (error {token}, {type(error).__name__}); the log of this run has the details.",
+            f"Not checked: the check crashed (error {token}, {type(error).__name__}); the log of this run has the details.",
         )
 
 
 def _token(where: str, error: Exception) -> str:
-    """What a reader of the report can look for in the log."""
+    """A token that identifies the error in the report and in the log."""
     return hashlib.sha256(f"{where} {type(error).__name__} {error}".encode()).hexdigest()[:8]
 
 
 def diagnose(
     readings: Iterable[Reading], store: FactStore, question: Question, checks: Sequence[Check], *, at_once: bool = False
 ) -> Iterator[Evaluated | Diagnosis]:
-    """Drives one diagnosis over readings as they come: each evaluated check, at last the Diagnosis to `finish`.
-    `at_once` evaluates only when all has been read, in catalogue order: for recordings, where nothing is waited for."""
+    """Run a diagnosis over readings: yields each evaluated check, and last the Diagnosis to `finish`.
+
+    With `at_once` the checks are evaluated after all reads, in the order of their codes (for recordings)."""
     run = Diagnosis(store, question, checks)
     for reading in readings:
         record(store, reading)
@@ -252,7 +258,7 @@ def diagnose(
 def evaluate(
     store: FactStore, question: Question, checks: Sequence[Check], target: EgressGateway | None = None
 ) -> Report:
-    """Diagnoses one gateway over a store that has been gathered whole (a sweep does this for each)."""
+    """Diagnose one gateway over a complete store, as a sweep does for each gateway."""
     run = Diagnosis(store, question, checks, target)
     run.advance()
     return run.finish(0.0)

@@ -1,4 +1,4 @@
-"""The rights that the checks' declared reads need, and what is lost without each. Pure; the chart's RBAC follows from it."""
+"""The rights that the declared reads of checks need, and the checks that need each. The chart's RBAC is generated from it."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -13,8 +13,7 @@ CREDENTIAL_ACTION = "Microsoft.ContainerService/managedClusters/listClusterUserC
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """One right: a Kubernetes resource with its verbs, or an Azure action, and the checks that cannot all be made without
-    it: where they need what it shows, they are `unknown`."""
+    """A Kubernetes resource with its verbs, or an Azure action, and the checks that may be `unknown` without it."""
 
     group: str
     resource: str
@@ -29,7 +28,7 @@ class Right:
 
 
 def kubernetes_rights(checks: Iterable[Check]) -> tuple[Right, ...]:
-    """The rights of the ClusterRole, by API group and resource."""
+    """The rights of the ClusterRole, sorted by API group and resource."""
     lost: dict[tuple[str, str, tuple[str, ...]], set[str]] = defaultdict(set)
     for check in checks:
         for kind in _reads(check):
@@ -46,7 +45,7 @@ def kubernetes_rights(checks: Iterable[Check]) -> tuple[Right, ...]:
 
 
 def azure_rights(checks: Iterable[Check]) -> tuple[Right, ...]:
-    """The Azure actions, by name; reaching the API server through Azure is the last."""
+    """The Azure actions, sorted by name; the last one is access to the API server through Azure."""
     lost: dict[str, set[str]] = defaultdict(set)
     for check in checks:
         for kind in _reads(check):
@@ -59,7 +58,7 @@ def azure_rights(checks: Iterable[Check]) -> tuple[Right, ...]:
 
 
 def _reads(check: Check) -> set[type[Fact]]:
-    """What a check needs read: what it declares, and what tells of which pods or resources (logs follow pods)."""
+    """The kinds that a check reads, directly or to find pods for logs and ids of Azure resources."""
     found: set[type[Fact]] = set()
     todo = list(check.reads)
     while todo:

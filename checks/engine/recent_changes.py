@@ -1,15 +1,14 @@
-"""What changed lately around a gateway: "what happened at 02:41". Pure: from creation and deletion times, field ownership
-(`managedFields`) and events, all of them in what was read anyway.
+"""Recent changes of the objects that a gateway depends on, from timestamps, field ownership and events that were read.
 
-Field ownership tells who last wrote a group of fields and when, not what it said before (domain.md 2.7). So a change
-names the object, the group and the writer; what is wrong with the object is a finding's business.
+Field ownership (`managedFields`) records who last wrote a group of fields and when, not the previous values
+(docs/domain/custom-resources.md#metadata-semantics). A change therefore names the object, the group and the writer.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
 
-from checks.engine.related_objects import SURROUNDINGS_READS, surroundings
+from checks.engine.related_objects import RELATED_READS, related_objects
 from checks.facts.admission_webhooks import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
 from checks.facts.events import Event
 from checks.facts.fact import KubernetesObject
@@ -21,32 +20,32 @@ from checks.model.findings import Change
 from checks.model.raw_values import Raw, mapping, moment, text
 from checks.model.redaction import redact
 
-WINDOW = timedelta(hours=24)
-"""How far back the timeline looks: a shift and the night before it."""
+_WINDOW = timedelta(hours=24)
+"""The period of the timeline: a shift and the night before it."""
 
-EDITS = 12
-"""At most so many changes of objects; what people did comes before what followed from it."""
+_MAX_EDITS = 12
+"""Maximum number of changes of objects."""
 
-EVENTS = 6
-"""At most so many events, so that a storm of them does not hide the edit that started it."""
+_MAX_EVENTS = 6
+"""Maximum number of events, so that many of them do not hide the edit that caused them."""
 
-AT_CREATION = timedelta(seconds=5)
-"""Writes so soon after an object's creation belong to it: finalizers, defaults, a controller's first look."""
+_CREATION = timedelta(seconds=5)
+"""Writes within this time after creation belong to the creation: finalizers, defaults, first status."""
 
-MESSAGE = 160
-"""Characters of an event's message that are shown; the finding has the whole text."""
+_MAX_MESSAGE = 160
+"""Maximum number of characters of an event's message."""
 
-TIMELINE_READS = SURROUNDINGS_READS | {Event}
+TIMELINE_READS = RELATED_READS | {Event}
 
-_STATUS_TELLS = (StaticGatewayConfiguration, GatewayLBConfiguration, GatewayVMConfiguration)
-"""Kinds whose status changes when Azure has given or taken something; others' status follows every pod."""
+_STATUS_MATTERS = (StaticGatewayConfiguration, GatewayLBConfiguration, GatewayVMConfiguration)
+"""Kinds whose status changes only with Azure resources; the status of other kinds changes with every pod."""
 
-_ONLY_COMING_AND_GOING = (Pod, Node, MutatingWebhookConfiguration, ValidatingWebhookConfiguration)
-"""Kinds that controllers write all the time (heartbeats, certificates): only that they come and go tells something."""
+_EDITS_IGNORED = (Pod, Node, MutatingWebhookConfiguration, ValidatingWebhookConfiguration)
+"""Kinds that controllers write constantly (heartbeats, certificates): only creation and deletion are reported."""
 
 _GROUPS = {"f:spec": "spec", "f:data": "data", "f:binaryData": "data", "f:webhooks": "webhooks", "f:status": "status"}
 
-_TELLING = frozenset(
+_CHANGE_REASONS = frozenset(
     {
         "ScalingReplicaSet",
         "SuccessfulRescale",
@@ -58,16 +57,16 @@ _TELLING = frozenset(
     }
     | {"Preempted", "TaintManagerEviction", "Drain", "Cordon"}
 )
-"""Reasons of ordinary events that say that something was changed; of warnings each says when something began."""
+"""Reasons of normal events that report a change; warnings are all reported, with their first time."""
 
 
 def changes(facts: Facts) -> tuple[Change, ...]:
-    """The recent changes to what matters for this gateway, newest first. What could not be read is simply not in it."""
-    since = facts.now - WINDOW
-    things = surroundings(facts)
+    """The recent changes of the objects that the gateway depends on, newest first. Failed reads are ignored."""
+    since = facts.now - _WINDOW
+    things = related_objects(facts)
     edits = _newest(_dated(things, since))
     events = _newest(_events(facts, things, since))
-    return tuple(_newest((*islice(edits, EDITS), *islice(events, EVENTS))))
+    return tuple(_newest((*islice(edits, _MAX_EDITS), *islice(events, _MAX_EVENTS))))
 
 
 def _newest(found: Iterable[Change]) -> list[Change]:
@@ -84,18 +83,18 @@ def _dated(things: Iterable[KubernetesObject], since: datetime) -> Iterator[Chan
         if created is not None and created > since:
             yield _change(created, each.ref, "created", _creator(each, created))
         if (deleted := each.deleted) is not None and deleted > since:
-            yield _change(deleted, each.ref, "deletion asked for")
+            yield _change(deleted, each.ref, "deletion requested")
         if isinstance(each, Node):
             yield from _readiness(each, since)
-        if not isinstance(each, _ONLY_COMING_AND_GOING):
+        if not isinstance(each, _EDITS_IGNORED):
             yield from _edits(each, created, since)
 
 
 def _creator(thing: KubernetesObject, created: datetime) -> str:
-    """Who wrote first, as far as its entry has not moved on since."""
+    """The manager that created the object; "" if its entry has been updated since."""
     for entry in thing.managed_fields:
         at = moment(entry, "time")
-        if at is not None and at - created <= AT_CREATION and not text(entry, "subresource"):
+        if at is not None and at - created <= _CREATION and not text(entry, "subresource"):
             return text(entry, "manager")
     return ""
 
@@ -103,32 +102,32 @@ def _creator(thing: KubernetesObject, created: datetime) -> str:
 def _edits(thing: KubernetesObject, created: datetime | None, since: datetime) -> Iterator[Change]:
     for entry in thing.managed_fields:
         at = moment(entry, "time")
-        if at is None or at <= since or (created is not None and at - created <= AT_CREATION):
+        if at is None or at <= since or (created is not None and at - created <= _CREATION):
             continue
         if what := _group(entry, thing):
             yield _change(at, thing.ref, what, text(entry, "manager"))
 
 
 def _group(entry: Raw, thing: KubernetesObject) -> str:
-    """What was written, as `spec edited`; "" for what follows from something else."""
+    """The change as text, such as `spec edited`; "" for updates by controllers."""
     match text(entry, "subresource"):
         case "scale":
             return "scaled"
         case "":
             pass
         case _:
-            return "status updated" if isinstance(thing, _STATUS_TELLS) else ""
+            return "status updated" if isinstance(thing, _STATUS_MATTERS) else ""
     fields = mapping(entry, "fieldsV1")
     groups = list(dict.fromkeys(name for key, name in _GROUPS.items() if key in fields))
     if groups and groups != ["status"]:
         return f"{' and '.join(each for each in groups if each != 'status')} edited"
     if groups:
-        return "status updated" if isinstance(thing, _STATUS_TELLS) else ""
+        return "status updated" if isinstance(thing, _STATUS_MATTERS) else ""
     return f"{_metadata(fields)} edited" if "f:metadata" in fields else ""
 
 
 def _metadata(fields: Mapping[str, object]) -> str:
-    """Which part of the metadata, where the ownership was kept in full."""
+    """The parts of the metadata, if field ownership was recorded in full."""
     parts = mapping(fields, "f:metadata")
     named = [name for name in ("labels", "annotations", "finalizers") if f"f:{name}" in parts]
     return " and ".join(named) or "metadata"
@@ -143,7 +142,7 @@ def _readiness(node: Node, since: datetime) -> Iterator[Change]:
 
 
 def _events(facts: Facts, things: Iterable[KubernetesObject], since: datetime) -> Iterator[Change]:
-    """Events that say when something was changed or began. Of a warning that several objects share, the first."""
+    """Events that report a change, and the first of each warning by kind and reason."""
     if facts.gap(Event) is not None:
         return
     began: dict[tuple[str, str], Change] = {}
@@ -152,17 +151,17 @@ def _events(facts: Facts, things: Iterable[KubernetesObject], since: datetime) -
             at = event.first or event.last
             if at is None or at <= since:
                 continue
-            change = _change(at, thing.ref, _said(event), event.component)
+            change = _change(at, thing.ref, _event_text(event), event.component)
             if event.type == "Warning":
                 key = (thing.kind, event.reason)
                 began[key] = min(began.get(key, change), change, key=lambda each: (each.at, each.resource, each.what))
-            elif event.reason in _TELLING:
+            elif event.reason in _CHANGE_REASONS:
                 yield change
     yield from began.values()
 
 
-def _said(event: Event) -> str:
+def _event_text(event: Event) -> str:
     message = " ".join(event.message.split())
-    shown = message if len(message) <= MESSAGE else f"{message[: MESSAGE - 1]}…"
+    shown = message if len(message) <= _MAX_MESSAGE else f"{message[: _MAX_MESSAGE - 1]}…"
     words = f"{event.reason}: {shown}" if shown else event.reason
     return f"{words} (first of {event.count})" if event.type == "Warning" and event.count > 1 else words

@@ -1,4 +1,4 @@
-"""The objects that matter for one gateway, as far as they were read: what a person would look through for recent edits."""
+"""The objects that a gateway depends on, among those that were read."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -19,25 +19,25 @@ from checks.istio.route.registry import destination_rules
 from checks.istio.route.service_entries import entries_for
 from checks.static_egress.components import NAMESPACE as COMPONENTS_NAMESPACE
 
-K = TypeVar("K", bound=KubernetesObject)
+_K = TypeVar("_K", bound=KubernetesObject)
 
-BESIDE: tuple[type[KubernetesObject], ...] = (Telemetry, AuthorizationPolicy, EnvoyFilter, Sidecar)
-"""Istio's kinds that hold for a whole namespace: they matter in the gateway's own and in the mesh's."""
+_NAMESPACE_WIDE: tuple[type[KubernetesObject], ...] = (Telemetry, AuthorizationPolicy, EnvoyFilter, Sidecar)
+"""Istio kinds that apply to a whole namespace: relevant in the gateway's and in the mesh's root namespace."""
 
-CLUSTER_WIDE: tuple[type[KubernetesObject], ...] = (MutatingWebhookConfiguration, ValidatingWebhookConfiguration)
+_CLUSTER_WIDE: tuple[type[KubernetesObject], ...] = (MutatingWebhookConfiguration, ValidatingWebhookConfiguration)
 
-SURROUNDINGS_READS: frozenset[type[Fact]] = frozenset(
+RELATED_READS: frozenset[type[Fact]] = frozenset(
     (
-        *(*ROUTE_READS, *BESIDE, *CLUSTER_WIDE),
+        *(*ROUTE_READS, *_NAMESPACE_WIDE, *_CLUSTER_WIDE),
         *(StaticGatewayConfiguration, GatewayLBConfiguration, GatewayVMConfiguration),
         *(Node, DaemonSet, HorizontalPodAutoscaler, ResourceQuota),
     )
 )
-"""The kinds among which they lie."""
+"""The kinds that are searched."""
 
 
-def surroundings(facts: Facts) -> tuple[KubernetesObject, ...]:
-    """Every object that matters for the gateway of this run, each once. What could not be read adds nothing."""
+def related_objects(facts: Facts) -> tuple[KubernetesObject, ...]:
+    """Every object that the gateway of this run depends on, once. Failed reads are ignored."""
     parts: tuple[Callable[[Facts], Iterator[KubernetesObject]], ...] = (_own, _egress, _mesh, _routes, _policies)
     found: dict[int, KubernetesObject] = {}
     for part in parts:
@@ -49,7 +49,7 @@ def surroundings(facts: Facts) -> tuple[KubernetesObject, ...]:
 
 
 def _own(facts: Facts) -> Iterator[KubernetesObject]:
-    """The gateway itself: its namespace, Service, Deployments, autoscaler, quota and pods."""
+    """The gateway's namespace, Service, Deployments, autoscaler, quotas and pods."""
     gateway = facts.gateway
     yield from _named(facts, Namespace, gateway.namespace)
     yield from _named(facts, Service, gateway.name, gateway.namespace)
@@ -63,7 +63,7 @@ def _own(facts: Facts) -> Iterator[KubernetesObject]:
 
 
 def _egress(facts: Facts) -> Iterator[KubernetesObject]:
-    """The StaticGatewayConfiguration with what the operator makes of it, its pool's nodes, the operator's DaemonSets."""
+    """The StaticGatewayConfiguration, the objects and DaemonSets of its operator, and the nodes of its pool."""
     gateway = facts.gateway
     for configured in _named(facts, StaticGatewayConfiguration, gateway.configuration, gateway.namespace):
         yield configured
@@ -75,7 +75,7 @@ def _egress(facts: Facts) -> Iterator[KubernetesObject]:
 
 
 def _mesh(facts: Facts) -> Iterator[KubernetesObject]:
-    """Istiod of the gateway's revisions and what it is told."""
+    """The istiod Deployments and mesh ConfigMaps of the gateway's revisions."""
     for revision in facts.gateway.revisions:
         for name in (f"istio-{revision}", f"istio-shared-configmap-{revision}"):
             yield from _named(facts, ConfigMap, name, ROOT_NAMESPACE)
@@ -83,7 +83,7 @@ def _mesh(facts: Facts) -> Iterator[KubernetesObject]:
 
 
 def _routes(facts: Facts) -> Iterator[KubernetesObject]:
-    """The Gateways and VirtualServices of what the gateway carries, with the hosts' ServiceEntries and DestinationRules."""
+    """The Gateways and VirtualServices of the gateway, with the ServiceEntries and DestinationRules of its hosts."""
     found = configuration(facts)
     yield from (
         each for each in (*found.selected, *found.intended) if f"{each.namespace}/{each.name}" not in found.broad
@@ -96,15 +96,15 @@ def _routes(facts: Facts) -> Iterator[KubernetesObject]:
 
 
 def _policies(facts: Facts) -> Iterator[KubernetesObject]:
-    """What holds for every proxy of the gateway's namespace or of the mesh, and what admits its pods."""
-    for kind in BESIDE:
+    """Objects that apply to every proxy of the gateway's namespace or of the mesh, and the admission webhooks."""
+    for kind in _NAMESPACE_WIDE:
         yield from facts.readable(kind, facts.gateway.namespace)
         yield from facts.readable(kind, ROOT_NAMESPACE)
-    for kind in CLUSTER_WIDE:
+    for kind in _CLUSTER_WIDE:
         yield from facts.readable(kind)
 
 
-def _named(facts: Facts, kind: type[K], name: str, namespace: str = "") -> Iterator[K]:
-    """The object of this name, where there is one and its kind could be read."""
+def _named(facts: Facts, kind: type[_K], name: str, namespace: str = "") -> Iterator[_K]:
+    """The object of this name, if it exists and its kind was read."""
     if facts.gap(kind, namespace or None) is None and (found := facts.get(kind, name, namespace)) is not None:
         yield found

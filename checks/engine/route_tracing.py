@@ -1,4 +1,4 @@
-"""The route of the question's host as a part of the report: which facts it needs, and what stands there where it cannot be."""
+"""The route of the question's host in the report: the facts that it needs, and the reason if it is not traced."""
 
 from collections.abc import Iterable
 
@@ -13,15 +13,14 @@ from checks.model.route import Route
 
 
 def traced_reads(question: Question) -> frozenset[type[Fact]]:
-    """The kinds of facts that the route needs; none where no host was asked about."""
+    """The kinds of facts that the route needs; empty without a host."""
     return frozenset(TRACE_READS) if question.host else frozenset()
 
 
 def traced_route(
     store: FactStore, question: Question, target: EgressGateway | None, gap: Gap | None, findings: Iterable[Finding]
 ) -> Route | None:
-    """The route of the host that was asked about; None where none was, or its facts were never gathered (a run of single
-    checks)."""
+    """The route of the question's host; None without a host, or if its facts were not gathered (`--only`)."""
     if not question.host or not all(store.arrived(kind) for kind in TRACE_READS):
         return None
     stop = next((each for each in findings if each.stops is not None), None)
@@ -32,7 +31,7 @@ def traced_route(
     try:
         return trace(Facts(store, target, question, frozenset(TRACE_READS), gap))
     except Unreadable as unread:
-        return _untraced(question, f"Could not be traced: {unread.gap}.")
+        return _untraced(question, f"Not traced: {unread.gap}.")
 
 
 def _untraced(question: Question, problem: str) -> Route:
@@ -41,7 +40,7 @@ def _untraced(question: Question, problem: str) -> Route:
     return Route(host, gateway, problem, problem=problem)
 
 
-def untraceable(question: Question, token: str, kind: str) -> Route:
-    """What stands in the report where tracing itself failed."""
-    problem = f"The route could not be traced (error {token}, {kind}); the log of this run has the details."
+def crashed_trace(question: Question, token: str, kind: str) -> Route:
+    """A route that holds only the error with which tracing crashed."""
+    problem = f"Not traced: tracing crashed (error {token}, {kind}); the log of this run has the details."
     return _untraced(question, problem)

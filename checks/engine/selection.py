@@ -1,4 +1,4 @@
-"""Which checks `--only` selects."""
+"""Selection of checks by `--only`."""
 
 import difflib
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from checks.model.question import BadQuestion
 
 
 def chosen_checks(typed: str, checks: Sequence[Check]) -> tuple[Check, ...]:
-    """The checks that `--only` names, by slug or code, with commas between. Raises BadQuestion with the nearest name."""
+    """The checks in a comma-separated list of slugs or codes. Raises BadQuestion with the nearest name."""
     by_name = {c.slug: c for c in checks} | {c.code.lower(): c for c in checks}
     chosen: dict[str, Check] = {}
     for word in (each.strip() for each in typed.split(",") if each.strip()):
@@ -19,5 +19,5 @@ def chosen_checks(typed: str, checks: Sequence[Check]) -> tuple[Check, ...]:
             raise BadQuestion(f'no check "{word}"{hint}', near)
         chosen[found.slug] = found
     if not chosen:
-        raise BadQuestion("no check named: expected slugs or codes with commas between, for example EG405,EG407")
+        raise BadQuestion("no check named: expected slugs or codes separated by commas, for example EG405,EG407")
     return tuple(sorted(chosen.values(), key=lambda c: c.code))

@@ -1,4 +1,4 @@
-"""What a gateway was set to when it was looked at: range, versions, configuration. Two of these tell what has drifted. Pure."""
+"""A gateway's settings at the time of a run (egress IP prefix, versions, configuration), to compare with another run."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,14 +17,15 @@ from checks.model.raw_values import mapping
 from checks.model.redaction import redact
 
 PREFIX_FIELD = "status.egressIpPrefix"
-"""The field whose change partners have to be told: the range that traffic leaves from."""
+"""The egress IP prefix: if it changes, allow-lists at destinations must be updated."""
 
 _ROUTES: tuple[type[KubernetesObject], ...] = (Gateway, VirtualService, DestinationRule, ServiceEntry)
 
 
 def snapshot(store: FactStore, target: EgressGateway) -> tuple[Evidence, ...]:
-    """The gateway's settings by resource and field, as far as they could be read; one that could not be read is left out,
-    so that not knowing is never taken for a change."""
+    """The gateway's settings that could be read, by resource and field.
+
+    A setting that was not read is absent, so that a failed read never looks like a change."""
     return tuple(sorted(_settings(store, target), key=lambda each: (each.resource, each.field)))
 
 

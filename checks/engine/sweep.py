@@ -1,4 +1,4 @@
-"""A cluster judged whole: which gateways it has, which logs are worth reading for all of them, and what was found. Pure."""
+"""Evaluation of every gateway of a cluster: its gateways, the logs that are read for them, and the results."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -19,16 +19,16 @@ from checks.model.findings import Finding, Report, Status, Verdict
 from checks.model.question import ClusterIdentity, Question
 
 MOST_LOGS: dict[str, int] = {"istio-proxy": 20, "cnimanager": 40}
-"""Logs of each container that a sweep of a live cluster reads, whatever the number of gateways: those of pods that are
-not ready or have restarted come first."""
+"""Maximum number of logs per container that a sweep of a live cluster reads, failing pods first."""
 
-_SPARED = (ProxyLog, CniManagerLog)
+_SAMPLED = (ProxyLog, CniManagerLog)
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterSweep:
-    """What one sweep found of one cluster. `problem` says why it was not looked at, "" where it was; `late` that its time
-    was up before everything had answered."""
+    """The result of a sweep for one cluster.
+
+    `problem` is the reason why the cluster was not checked, "" if it was; `late`: not every read ended in time."""
 
     cluster: str
     at: datetime
@@ -37,20 +37,20 @@ class ClusterSweep:
     problem: str = ""
     late: bool = False
     complete: bool = True
-    """Whether the reports are of every gateway that the cluster has: False where Azure should have told and did not."""
+    """Whether the reports cover every gateway of the cluster; False if Azure was to be read and could not."""
     opened: bool = True
-    """False where the configuration names something that cannot be opened: a bundle or kubeconfig that is not there."""
+    """False if the configured source cannot be opened, such as a bundle or kubeconfig that does not exist."""
     unread_logs: int = 0
-    """Logs of ready pods that were left out to spare the API server."""
+    """Number of logs of ready pods that were not read, to limit the load on the API server."""
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of its gateways by the rule of contract.md; a cluster that was not looked at is inconclusive."""
-        return worst((r.verdict for r in self.reports), missing=bool(self.problem))
+        """The worst verdict of its gateways (docs/contract.md#verdict); inconclusive if it was not checked."""
+        return worst_verdict((r.verdict for r in self.reports), missing=bool(self.problem))
 
 
-def worst(verdicts: Iterable[Verdict], *, missing: bool = False) -> Verdict:
-    """One verdict for many: broken, else inconclusive, else degraded, else healthy."""
+def worst_verdict(verdicts: Iterable[Verdict], *, missing: bool = False) -> Verdict:
+    """The worst of several verdicts: broken, inconclusive, degraded, healthy; `missing` counts as inconclusive."""
     found = set(verdicts) | ({Verdict.INCONCLUSIVE} if missing else set())
     for each in (Verdict.BROKEN, Verdict.INCONCLUSIVE, Verdict.DEGRADED):
         if each in found:
@@ -59,8 +59,9 @@ def worst(verdicts: Iterable[Verdict], *, missing: bool = False) -> Verdict:
 
 
 def targets_of(store: FactStore) -> tuple[EgressGateway, ...] | None:
-    """The gateways of the cluster: those that Azure's profile enables, or where Azure is not read those that the cluster
-    itself shows. None while what has been read does not tell yet."""
+    """The enabled gateways of the mesh profile, or those found in the cluster if Azure is not read.
+
+    None while the kinds that identify them have not arrived."""
     if not store.arrived(ManagedCluster):
         return None
     if profile := next(iter(store.known(ManagedCluster)), None):
@@ -73,31 +74,31 @@ def targets_of(store: FactStore) -> tuple[EgressGateway, ...] | None:
 
 
 def is_complete(store: FactStore) -> bool:
-    """Whether `targets_of` names every gateway: Azure has told, or is not asked and the cluster's Services were read."""
+    """Whether `targets_of` returns every gateway: Azure was read, or is excluded and the Services were read."""
     if store.known(ManagedCluster):
         return True
     return not store.gaps(ManagedCluster) and not store.gaps(Service)
 
 
 def problem_of(store: FactStore, targets: Sequence[EgressGateway]) -> str:
-    """Why nothing can be said of the cluster's gateways: nobody told which there are. "" where somebody did."""
+    """The reason why the cluster's gateways are unknown, or "" if they are known."""
     if targets or store.known(ManagedCluster):
         return ""
     missing = [*store.gaps(Service), *store.gaps(ManagedCluster)]
     return "; ".join(dict.fromkeys(str(gap) for gap in missing))
 
 
-def logs_worth_reading(store: FactStore, most: dict[str, int]) -> dict[str, frozenset[PodName]]:
-    """By container, the pods whose logs a sweep reads: first those with trouble, then the rest by name up to the limit."""
+def logs_to_read(store: FactStore, most: dict[str, int]) -> dict[str, frozenset[PodName]]:
+    """By container, the pods whose logs a sweep reads: failing pods first, then by name, up to the limit."""
     chosen: dict[str, frozenset[PodName]] = {}
-    for kind in _SPARED:
+    for kind in _SAMPLED:
         origin = kind.origin
-        pods = sorted(set(origin.pods(store)), key=lambda name: (_is_well(store, name), name))
+        pods = sorted(set(origin.pods(store)), key=lambda name: (_is_healthy(store, name), name))
         chosen[origin.container] = frozenset(pods[: most.get(origin.container, len(pods))])
     return chosen
 
 
-def _is_well(store: FactStore, name: PodName) -> bool:
+def _is_healthy(store: FactStore, name: PodName) -> bool:
     pod = store.by_key(Pod, name.namespace, name.name)
     return pod is not None and pod.ready and not any(each.restarts for each in pod.containers)
 
@@ -109,14 +110,14 @@ def evaluate_each(
     targets: Sequence[EgressGateway],
     unread: frozenset[PodName] = frozenset(),
 ) -> tuple[Report, ...]:
-    """Every gateway's report over one gathered store."""
-    spared = {check.slug for check in checks if any(kind in _SPARED for kind in check.reads)}
+    """The report of every gateway over one store; `unread` are pods whose logs were not read."""
+    of_logs = {check.slug for check in checks if any(kind in _SAMPLED for kind in check.reads)}
     reports = []
     for target in targets:
         report = evaluate(store, Question(identity, target.name, target.namespace), checks, target)
         report = replace(report, settings=snapshot(store, target))
         missing = _unread_of(store, target, unread)
-        reports.append(_without_passes(report, spared, missing) if missing else report)
+        reports.append(_without_passes(report, of_logs, missing) if missing else report)
     return tuple(reports)
 
 
@@ -126,22 +127,23 @@ def _unread_of(store: FactStore, target: EgressGateway, unread: frozenset[PodNam
     pods = store.gateway_pods(target)
     nodes = {pod.node for pod in pods}
     own = {PodName(pod.namespace, pod.name) for pod in pods}
-    return len(own & unread) + sum(1 for name in unread - own if _manages(store, name, nodes))
+    return len(own & unread) + sum(1 for name in unread - own if _is_cni_manager(store, name, nodes))
 
 
-def _manages(store: FactStore, name: PodName, nodes: set[str]) -> bool:
-    """Whether the pod is the cni-manager of one of these nodes."""
+def _is_cni_manager(store: FactStore, name: PodName, nodes: set[str]) -> bool:
+    """Whether the pod is the cni-manager of one of the nodes."""
     pod = store.by_key(Pod, name.namespace, name.name)
     return pod is not None and pod.node in nodes and pod.owner[1].endswith("cni-manager")
 
 
 def _without_passes(report: Report, checks: set[str], missing: int) -> Report:
-    """What was found in logs stands; that nothing was found in logs that were not read does not."""
-    said = f"Not looked at in a sweep: {missing} log{'s' if missing > 1 else ''} of ready pods (diagnose reads them)."
+    """The report in which checks of logs that passed do not apply, since some logs were not read."""
+    reason = f"a sweep does not read {missing} log{'s' if missing > 1 else ''} of ready pods (diagnose does)"
 
-    def honest(finding: Finding) -> Finding:
+    def without_pass(finding: Finding) -> Finding:
         if finding.check in checks and finding.status is Status.PASS:
-            return replace(finding, status=Status.SKIPPED, summary=said, evidence=())
+            summary = f"Does not apply: {reason}."
+            return replace(finding, status=Status.SKIPPED, summary=summary, evidence=(), reason=reason)
         return finding
 
-    return replace(report, findings=tuple(honest(each) for each in report.findings))
+    return replace(report, findings=tuple(without_pass(each) for each in report.findings))

@@ -131,6 +131,8 @@ class Observation:
     severity: Severity | None = None
     pending: bool = False
     stops: Scope | None = None
+    reason: str = ""
+    """The reason alone, if the check was not run: the failed read, or the fault because of which it does not apply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,8 @@ class Finding:
     about: _Involved = frozenset()
     pending: bool = False
     stops: Annotated[Scope | None, Field(exclude=True)] = None
+    reason: str = ""
+    """The reason alone, if the check was not run: the failed read, or the fault because of which it does not apply."""
 
     @property
     def identity(self) -> tuple[object, ...]:

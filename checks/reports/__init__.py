@@ -1,1 +1,1 @@
-"""A report as people and programs read it: text, json, markdown. Pure."""
+"""The written forms of a report: text, JSON, Markdown."""

@@ -1,4 +1,4 @@
-"""A sweep for a terminal: one line a gateway, then how many of each."""
+"""A sweep for a terminal: one line per gateway, then a summary."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,44 +9,42 @@ from checks.model.findings import Verdict
 from checks.reports.document import SCHEMA, stamp
 from checks.reports.wording import coverage, headline, plural
 
-MARKS = {Verdict.HEALTHY: "ok", Verdict.DEGRADED: "WARN", Verdict.BROKEN: "FAIL", Verdict.INCONCLUSIVE: "????"}
 
-
-def lines(swept: ClusterSweep) -> Iterator[str]:
-    """A line for each gateway of one cluster, by name; one for the cluster where there is nothing to say of gateways."""
+def sweep_lines(swept: ClusterSweep) -> Iterator[str]:
+    """A line per gateway of one cluster, by name; one for the cluster if no gateway is known."""
     if swept.problem:
-        yield f"????  {swept.cluster}  Not looked at: {swept.problem}"
+        yield f"{'not checked':<12}  {swept.cluster}  {swept.problem}"
     elif not swept.reports:
-        yield f"  --  {swept.cluster}  No egress gateway is enabled."
+        yield f"{'':<12}  {swept.cluster}  No egress gateway is enabled."
     for report in swept.reports:
-        yield f"{MARKS[report.verdict]:>4}  {swept.cluster}  {report.namespace}/{report.gateway}  {headline(report)}"
+        yield f"{report.verdict:<12}  {swept.cluster}  {report.namespace}/{report.gateway}  {headline(report)}"
 
 
-def summary(swept: Sequence[ClusterSweep], seconds: float) -> Iterator[str]:
-    """What follows the lines: how many of each, what was not looked at and how to look closer."""
+def sweep_summary(swept: Sequence[ClusterSweep], seconds: float) -> Iterator[str]:
+    """The lines after the sweep: counts, clusters that were not checked, and the command for the worst gateway."""
     reports = [report for each in swept for report in each.reports]
     counts = Counter(report.verdict for report in reports)
-    missing = [each for each in swept if each.problem]
+    unchecked = [each for each in swept if each.problem]
     yield ""
     yield (
         f"{plural(len(reports), 'gateway')} in {plural(len(swept), 'cluster')}: "
         f"{counts[Verdict.BROKEN]} broken, {counts[Verdict.INCONCLUSIVE]} inconclusive, "
-        f"{counts[Verdict.DEGRADED]} with warnings, {counts[Verdict.HEALTHY]} healthy; {seconds:.1f} s"
+        f"{counts[Verdict.DEGRADED]} degraded, {counts[Verdict.HEALTHY]} healthy; {seconds:.1f} s"
     )
-    if missing:
-        yield f"Not looked at: {', '.join(each.cluster for each in missing)}"
+    if unchecked:
+        yield f"Not checked: {', '.join(each.cluster for each in unchecked)}"
     for each in (each for each in swept if each.late):
-        yield f"{each.cluster}: not everything answered in time; what was missing is unknown, not healthy."
+        yield f"{each.cluster}: some reads did not answer in time; their checks count as not checked."
     for each in (each for each in swept if each.unread_logs):
-        yield f"{each.cluster}: {plural(each.unread_logs, 'log')} of ready pods not read, to spare its API server."
+        yield f"{each.cluster}: {plural(each.unread_logs, 'log')} of ready pods not read, to limit the load on its API server."
     if len(reports) == 1:
         yield coverage(reports[0])
     if bad := next((r for r in reports if r.verdict in (Verdict.BROKEN, Verdict.INCONCLUSIVE)), None):
-        yield f"Look closer: egress-diag diagnose {bad.cluster} {bad.namespace}/{bad.gateway}"
+        yield f"Details: egress-diag diagnose {bad.cluster} {bad.namespace}/{bad.gateway}"
 
 
-def unseen(swept: ClusterSweep) -> dict[str, Any]:
-    """The document of a cluster of which no gateway can be named: `gateway` is null, the reason stands in `gaps`."""
+def cluster_document(swept: ClusterSweep) -> dict[str, Any]:
+    """The JSON document of a cluster whose gateways are unknown: `gateway` is null, the reason is in `gaps`."""
     return {
         "schema": SCHEMA,
         "cluster": swept.cluster,

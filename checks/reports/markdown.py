@@ -1,4 +1,4 @@
-"""A report as Markdown, for a ticket or an incident page. Text from the cluster is code or escaped: it cannot format."""
+"""A report as Markdown, for a ticket or an incident page. Text from the cluster is escaped or code."""
 
 import re
 from collections.abc import Iterator
@@ -7,14 +7,13 @@ from checks.model.findings import Action, Finding, Report, Status
 from checks.reports import route_markdown
 from checks.reports.document import stamp
 from checks.reports.markdown_text import code, escaped
-from checks.reports.text import EFFECTS
-from checks.reports.wording import STAGES, coverage, explains, headline, in_order, roots_of
+from checks.reports.wording import EFFECTS, STAGES, STATUSES, coverage, explains, headline, in_order, roots_of
 
-MARKS = {Status.PASS: "✅", Status.WARN: "⚠️", Status.FAIL: "❌", Status.SKIPPED: "▫️", Status.UNKNOWN: "❔"}
+_EMOJI = {Status.PASS: "✅", Status.WARN: "⚠️", Status.FAIL: "❌", Status.SKIPPED: "▫️", Status.UNKNOWN: "❔"}
 
 
 def markdown(report: Report) -> str:
-    """The whole document."""
+    """The document."""
     return "\n".join(_lines(report)).rstrip() + "\n"
 
 
@@ -23,8 +22,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield ""
     yield f"**{escaped(headline(report))}**"
     yield ""
-    asked = f" · host {code(report.host)}" if report.host else ""
-    yield f"{stamp(report.started_at)}{asked} · {escaped(coverage(report))}"
+    host = f" · host {code(report.host)}" if report.host else ""
+    yield f"{stamp(report.started_at)}{host} · {escaped(coverage(report))}"
     route = report.route
     if route is not None:
         yield ""
@@ -41,7 +40,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"## Warning: {escaped(warning.title)} ({warning.code})"
         yield from _finding(warning)
     if route is not None and route.ways:
-        yield from route_markdown.lines(route)
+        yield from route_markdown.route_section(route)
     if report.changes:
         yield ""
         yield "## Recent changes"
@@ -95,6 +94,6 @@ def _table(report: Report) -> Iterator[str]:
     for each in in_order(report.findings):
         because = ", ".join(each.explained_by)
         yield (
-            f"| {MARKS[each.status]} {each.status} | {each.code} {each.check} | {STAGES[each.stage]} "
+            f"| {_EMOJI[each.status]} {STATUSES[each.status]} | {each.code} {each.check} | {STAGES[each.stage]} "
             f"| {escaped(each.summary)} | {because} |"
         )

@@ -1,4 +1,4 @@
-"""Text from the cluster in Markdown: shown as it is, so that it cannot format."""
+"""Escaping of text from the cluster in Markdown."""
 
 import re
 
@@ -6,12 +6,12 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!])")
 
 
 def escaped(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
+    """The text on one line, with Markdown's special characters escaped."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
 def code(text: str) -> str:
-    """Text as inline code, whatever backticks it holds."""
+    """The text as inline code, also if it contains backticks."""
     flat = " ".join(text.split())
     if not flat:
         return "(empty)"

@@ -1,12 +1,12 @@
-"""A route as a small SVG: one row of hops for each way, the broken hop marked by shape and colour. Pure."""
+"""A route as an SVG: one row of hops per kind of request, the broken hop marked by shape and colour."""
 
 from typing import Any
 
 from checks.model.route import Hop, HopName, Mark, Outcome, Route, TracedRequest
 
-BOX, GAP, ROW, LEFT, TOP = 118, 14, 132, 12, 44
-MOST_WAYS = 6
-NAMES = {
+_BOX, _GAP, _ROW, _LEFT, _TOP = 118, 14, 132, 12, 44
+_MAX_ROWS = 6
+_NAMES = {
     HopName.CLIENT: ("client",),
     HopName.SIDECAR: ("sidecar",),
     HopName.MESH_ROUTE: ("route at", "the sidecar"),
@@ -38,29 +38,29 @@ _TEXT, _GREY = "#1d1c1d", "#616061"
 
 
 def diagram(route: Route) -> str:
-    """The SVG document; "" where there is no way to draw."""
+    """The SVG document, or "" if nothing was traced."""
     ways = _drawn(route)
     if not ways:
         return ""
     import drawsvg
 
-    width = 2 * LEFT + len(HopName) * (BOX + GAP) - GAP
-    drawing: Any = drawsvg.Drawing(width, TOP - 20 + ROW * len(ways), font_family="sans-serif")
-    drawing.append(drawsvg.Rectangle(0, 0, width, TOP - 20 + ROW * len(ways), fill="#ffffff"))
+    width = 2 * _LEFT + len(HopName) * (_BOX + _GAP) - _GAP
+    drawing: Any = drawsvg.Drawing(width, _TOP - 20 + _ROW * len(ways), font_family="sans-serif")
+    drawing.append(drawsvg.Rectangle(0, 0, width, _TOP - 20 + _ROW * len(ways), fill="#ffffff"))
     for number, way in enumerate(ways):
-        _row(drawing, way, TOP + ROW * number)
+        _row(drawing, way, _TOP + _ROW * number)
     written: str = drawing.as_svg()
     return written
 
 
 def alternative(route: Route) -> str:
-    """What the diagram shows, in words."""
+    """The alternative text of the diagram."""
     return " ".join(way.summary for way in _drawn(route)) or route.summary
 
 
 def _drawn(route: Route) -> tuple[TracedRequest, ...]:
-    """What the gateway is set up for; where that is nothing, all ways."""
-    return tuple([way for way in route.ways if way.meant] or route.ways)[:MOST_WAYS]
+    """The requests for which the gateway is configured, or all if there are none."""
+    return tuple([way for way in route.ways if way.meant] or route.ways)[:_MAX_ROWS]
 
 
 def _row(drawing: Any, way: TracedRequest, top: int) -> None:
@@ -71,14 +71,14 @@ def _row(drawing: Any, way: TracedRequest, top: int) -> None:
         way.address if way.outcome is Outcome.THROUGH else way.answer if way.outcome is Outcome.FAILS else way.address
     )
     title = _cut(f"{way.scheme}:// port {way.port} from {clients}: {way.outcome}{f', {ends}' if ends else ''}", 150)
-    drawing.append(drawsvg.Text(title, 14, LEFT, top - 12, fill=_TEXT, font_weight="bold"))
+    drawing.append(drawsvg.Text(title, 14, _LEFT, top - 12, fill=_TEXT, font_weight="bold"))
     for number, hop in enumerate(way.hops):
-        left = LEFT + number * (BOX + GAP)
+        left = _LEFT + number * (_BOX + _GAP)
         if number:
             colour = _GREY if hop.mark is Mark.BEYOND else _TEXT
             dash = {"stroke_dasharray": "3,3"} if hop.mark is Mark.BEYOND else {}
             middle = top + 26
-            drawing.append(drawsvg.Line(left - GAP, middle, left, middle, stroke=colour, stroke_width=2, **dash))
+            drawing.append(drawsvg.Line(left - _GAP, middle, left, middle, stroke=colour, stroke_width=2, **dash))
         _box(drawing, hop, left, top)
 
 
@@ -91,7 +91,7 @@ def _box(drawing: Any, hop: Hop, left: int, top: int) -> None:
         drawsvg.Rectangle(
             left,
             top,
-            BOX,
+            _BOX,
             52,
             rx=6,
             fill=_FILL[hop.mark],
@@ -100,17 +100,17 @@ def _box(drawing: Any, hop: Hop, left: int, top: int) -> None:
             **({"stroke_dasharray": "4,3"} if hop.mark in (Mark.BEYOND, Mark.UNKNOWN) else {}),
         )
     )
-    lines = NAMES[hop.name]
+    lines = _NAMES[hop.name]
     for line, text in enumerate(lines):
         at = top + 31 + 16 * line - 8 * (len(lines) - 1)
         drawing.append(drawsvg.Text(text, 13, left + 10, at, fill=ink, font_weight="bold" if stops else "normal"))
-    drawing.append(drawsvg.Text(SIGNS[hop.mark], 20, left + BOX - 22, top + 33, fill=ink))
+    drawing.append(drawsvg.Text(SIGNS[hop.mark], 20, left + _BOX - 22, top + 33, fill=ink))
     for line, text in enumerate(_below(hop)):
         drawing.append(drawsvg.Text(text, 10, left, top + 66 + 12 * line, fill=_GREY))
 
 
 def _below(hop: Hop) -> list[str]:
-    """The object that decided, under its box."""
+    """The object that decided the hop, shown below its box."""
     if not hop.decided or hop.mark is Mark.BEYOND:
         return []
     kind, _, name = hop.decided[0].resource.partition(" ")

@@ -1,4 +1,4 @@
-"""A route in Markdown: the answer, the diagram, every hop with what decided it, and the corrected objects."""
+"""A route in Markdown: summary, diagram, every hop with the objects that decided it, and corrected objects."""
 
 import base64
 import re
@@ -8,7 +8,7 @@ from checks.model.route import Correction, Hop, Mark, Route, TracedRequest
 from checks.reports.markdown_text import code, escaped
 from checks.reports.route_diagram import alternative, diagram
 
-MARKS = {
+_EMOJI = {
     Mark.PASSES: "✅",
     Mark.DOUBTS: "⚠️",
     Mark.BREAKS: "❌",
@@ -18,13 +18,13 @@ MARKS = {
 }
 
 
-def lines(route: Route) -> Iterator[str]:
+def route_section(route: Route) -> Iterator[str]:
     """The section of a Markdown report."""
     yield ""
     yield f"## Route of {escaped(route.host)}"
     drawn = diagram(route)
     if drawn:
-        # As an image it stands in every viewer that draws it, and as its alternative text in all others.
+        # Viewers that do not show images show the alternative text.
         picture = base64.b64encode(drawn.encode()).decode()
         yield ""
         yield f"![{escaped(alternative(route))}](data:image/svg+xml;base64,{picture})"
@@ -39,10 +39,10 @@ def _way(way: TracedRequest) -> Iterator[str]:
     yield ""
     yield escaped(way.summary)
     yield ""
-    yield "| | hop | what becomes of it | decided by | competed and lost |"
+    yield "| | hop | result | decided by | not used |"
     yield "| --- | --- | --- | --- | --- |"
     for hop in way.hops if way.meant else way.hops[: way.hops.index(way.broken) + 1] if way.broken else way.hops:
-        yield f"| {MARKS[hop.mark]} | {hop.name} | {_says(hop)} | {_decided(hop)} | {_rivals(hop)} |"
+        yield f"| {_EMOJI[hop.mark]} | {hop.name} | {_says(hop)} | {_decided(hop)} | {_rivals(hop)} |"
     for correction in way.corrections:
         yield from _correction(correction)
 
@@ -73,7 +73,7 @@ def _cell(text: str) -> str:
 
 def _correction(each: Correction) -> Iterator[str]:
     yield ""
-    yield f"**{escaped(each.title)}** ({escaped(each.resource)}). For other hosts this changes {escaped(each.elsewhere)}."
+    yield f"**{escaped(each.title)}** ({escaped(each.resource)}). Effect on other hosts: {escaped(each.elsewhere)}."
     yield ""
     fence = "`" * max(3, max((len(run) for run in re.findall(r"`+", each.manifest)), default=0) + 1)
     yield f"{fence}yaml"

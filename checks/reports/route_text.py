@@ -1,23 +1,23 @@
-"""A route for a terminal: what becomes of each kind of request, and its path, indented hop by hop."""
+"""A route for a terminal: the outcome of each kind of request, and its hops, indented."""
 
 import textwrap
 from collections.abc import Iterator
 
 from checks.model.route import Correction, Hop, Mark, Outcome, Route, TracedRequest
 
-MARKS = {
-    Mark.PASSES: "ok",
-    Mark.DOUBTS: "WARN",
-    Mark.BREAKS: "FAIL",
-    Mark.LEAVES: "AWAY",
-    Mark.UNKNOWN: "????",
+_MARKS = {
+    Mark.PASSES: "pass",
+    Mark.DOUBTS: "warning",
+    Mark.BREAKS: "fail",
+    Mark.LEAVES: "bypass",
+    Mark.UNKNOWN: "unknown",
     Mark.BEYOND: "",
 }
-WIDTH = 118
+_WIDTH = 118
 
 
-def lines(route: Route) -> Iterator[str]:
-    """The section of a text report; the summary stands under the report's headline already."""
+def route_lines(route: Route) -> Iterator[str]:
+    """The section of a text report, without the summary, which follows the report's headline."""
     if not route.ways:
         return
     yield ""
@@ -33,7 +33,7 @@ def _way(way: TracedRequest) -> Iterator[str]:
     yield f"  {way.scheme}://, port {way.port}, from {named}{where}"
     yield from _wrapped(way.summary, 4)
     if not way.meant and way.broken is not None:
-        # What the gateway is not set up for needs no path, only the place at which that shows.
+        # Requests for which the gateway is not configured are shown only with the hop that shows it.
         yield from _hop(way.broken, 0)
         return
     reached = [hop for hop in way.hops if hop.mark is not Mark.BEYOND]
@@ -41,7 +41,7 @@ def _way(way: TracedRequest) -> Iterator[str]:
     for depth, hop in enumerate(reached):
         yield from _hop(hop, depth)
     if beyond and way.outcome in (Outcome.FAILS, Outcome.UNKNOWN):
-        yield from _wrapped(f"not reached: {', '.join(beyond)}", 9 + 2 * len(reached))
+        yield from _wrapped(f"not reached: {', '.join(beyond)}", 12 + 2 * len(reached))
     for correction in way.corrections:
         yield from _correction(correction)
 
@@ -49,11 +49,11 @@ def _way(way: TracedRequest) -> Iterator[str]:
 def _hop(hop: Hop, depth: int) -> Iterator[str]:
     pad = "  " * depth
     arrow = "-> " if depth else ""
-    head = f"  {MARKS[hop.mark]:>4}  {pad}{arrow}{hop.name}: "
+    head = f"  {_MARKS[hop.mark]:<7}  {pad}{arrow}{hop.name}: "
     yield from textwrap.wrap(
-        hop.says, WIDTH, initial_indent=head, subsequent_indent=" " * (11 + 2 * depth), break_long_words=False
+        hop.says, _WIDTH, initial_indent=head, subsequent_indent=" " * (14 + 2 * depth), break_long_words=False
     ) or [head]
-    inner = " " * (11 + 2 * depth)
+    inner = " " * (14 + 2 * depth)
     for each in hop.decided:
         why = f"  ({each.why})" if each.why else ""
         yield f"{inner}{each.resource}  {each.field}: {each.chosen or '(empty)'}{why}"
@@ -66,7 +66,7 @@ def _hop(hop: Hop, depth: int) -> Iterator[str]:
 
 
 def _correction(each: Correction) -> Iterator[str]:
-    yield f"    > {each.title}: {each.resource}. For other hosts this changes {each.elsewhere}."
+    yield f"    > {each.title}: {each.resource}. Effect on other hosts: {each.elsewhere}."
     yield "        kubectl apply -f - <<'EOF'"
     yield from (f"        {line}" for line in each.manifest.rstrip().splitlines())
     yield "        EOF"
@@ -75,5 +75,5 @@ def _correction(each: Correction) -> Iterator[str]:
 def _wrapped(sentence: str, indent: int) -> list[str]:
     pad = " " * indent
     return textwrap.wrap(
-        sentence, WIDTH, initial_indent=pad, subsequent_indent=pad, break_long_words=False, break_on_hyphens=False
+        sentence, _WIDTH, initial_indent=pad, subsequent_indent=pad, break_long_words=False, break_on_hyphens=False
     )

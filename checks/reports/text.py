@@ -1,26 +1,20 @@
-"""A report for a terminal: findings as they come, then the verdict, the root cause and what to do."""
+"""A report for a terminal: findings as they are made, then the verdict, root causes and actions."""
 
 import textwrap
 from collections.abc import Iterator
 
-from checks.model.findings import Action, Effect, Finding, Report, Status
+from checks.model.findings import Action, Finding, Report, Status
 from checks.reports import route_text
-from checks.reports.wording import MARKS, coverage, explains, headline, plural, roots_of
-
-EFFECTS = {
-    Effect.READS: "only reads",
-    Effect.CHANGES: "changes the cluster",
-    Effect.DISRUPTS: "cuts traffic while it runs",
-}
+from checks.reports.wording import EFFECTS, STATUSES, coverage, explains, headline, plural, roots_of
 
 
 def line(finding: Finding) -> str:
-    """One finding in one line, as it comes."""
-    return f"{MARKS[finding.status]:>4}  {finding.code}  {finding.summary}"
+    """A finding in one line."""
+    return f"{STATUSES[finding.status]:<11}  {finding.code}  {finding.summary}"
 
 
-def verdict(report: Report) -> Iterator[str]:
-    """What follows the findings: the verdict, each root cause with evidence and actions, warnings, what was not seen."""
+def closing_lines(report: Report) -> Iterator[str]:
+    """The lines after the findings: verdict, root causes, warnings, route, checks not made, recent changes, coverage."""
     yield ""
     yield headline(report)
     route = report.route
@@ -31,12 +25,12 @@ def verdict(report: Report) -> Iterator[str]:
     for warning in report.of(Status.WARN):
         yield from _warning(warning)
     if route is not None:
-        yield from route_text.lines(route)
+        yield from route_text.route_lines(route)
     unknown = report.of(Status.UNKNOWN)
     if unknown:
         yield ""
-        yield "Could not be checked:"
-        yield from (f"  {f.code} {f.title}: {_reason(f)}" for f in unknown)
+        yield "Not checked:"
+        yield from (f"  {f.code} {f.check}: {f.reason or f.summary}" for f in unknown)
     if report.changes:
         yield ""
         yield "Recent changes, newest first:"
@@ -55,7 +49,7 @@ def _cause(report: Report, cause: Finding) -> Iterator[str]:
         expected = f"   expected: {each.expected}" if each.expected else ""
         yield f"    {each.resource}  {each.field} = {each.observed or '(empty)'}{expected}"
     if cause.possible_causes:
-        yield f"    may follow from {', '.join(cause.possible_causes)}, which could not be checked"
+        yield f"    possible causes that were not checked: {', '.join(cause.possible_causes)}"
     if effects := explains(report, cause.check):
         yield f"    explains {plural(len(effects), 'other finding')}: {', '.join(dict.fromkeys(f.code for f in effects))}"
     yield from _actions(cause.actions)
@@ -77,10 +71,6 @@ def _actions(actions: tuple[Action, ...]) -> Iterator[str]:
             yield f"      then: {action.expect}"
         if action.url:
             yield f"      {action.url}"
-
-
-def _reason(finding: Finding) -> str:
-    return finding.summary.removeprefix("Could not be checked: ")
 
 
 def _wrapped(sentence: str, pad: str = "    ") -> list[str]:

@@ -1,15 +1,21 @@
-"""Words and marks that every written form of a report shares."""
+"""Words that every written form of a report shares: statuses, effects, verdicts, stages, counts."""
 
 from collections.abc import Iterable
 
-from checks.model.findings import Finding, Report, Stage, Status, Verdict
+from checks.model.findings import Effect, Finding, Report, Stage, Status, Verdict
 
-MARKS = {
-    Status.PASS: "ok",
-    Status.WARN: "WARN",
-    Status.FAIL: "FAIL",
-    Status.SKIPPED: "skip",
-    Status.UNKNOWN: "????",
+STATUSES = {
+    Status.PASS: "pass",
+    Status.WARN: "warning",
+    Status.FAIL: "fail",
+    Status.SKIPPED: "does not apply",
+    Status.UNKNOWN: "not checked",
+}
+
+EFFECTS = {
+    Effect.READS: "read-only",
+    Effect.CHANGES: "changes the cluster",
+    Effect.DISRUPTS: "interrupts traffic",
 }
 
 STAGES = {
@@ -22,33 +28,33 @@ STAGES = {
 
 VERDICTS = {
     Verdict.HEALTHY: "Healthy",
-    Verdict.DEGRADED: "Works, with warnings",
+    Verdict.DEGRADED: "Degraded",
     Verdict.BROKEN: "Broken",
     Verdict.INCONCLUSIVE: "Inconclusive",
 }
 
 
 def headline(report: Report) -> str:
-    """The verdict in one sentence: the root cause where there is one, else what keeps it from being healthy."""
+    """The verdict in one sentence, with the first root cause or the reason why it is not healthy."""
     roots = roots_of(report)
     match report.verdict:
         case Verdict.BROKEN:
             first = roots[0].summary if roots else "a check failed"
-            more = f" (and {len(roots) - 1} more, see below)" if len(roots) > 1 else ""
+            more = f" (and {plural(len(roots) - 1, 'more root cause')})" if len(roots) > 1 else ""
             return f"Broken: {first}{more}"
         case Verdict.INCONCLUSIVE:
             count = len(report.of(Status.UNKNOWN))
-            return f"Inconclusive: nothing failed, but {plural(count, 'check')} could not be made."
+            return f"Inconclusive: no check failed, {plural(count, 'check')} not made."
         case Verdict.DEGRADED:
             warnings = report.of(Status.WARN)
-            more = f" (and {len(warnings) - 1} more)" if len(warnings) > 1 else ""
-            return f"Works, with warnings: {warnings[0].summary}{more}"
+            more = f" (and {plural(len(warnings) - 1, 'more warning')})" if len(warnings) > 1 else ""
+            return f"Degraded: {warnings[0].summary}{more}"
         case Verdict.HEALTHY:
-            return f"Healthy: {plural(len(report.of(Status.PASS)), 'check')} passed, nothing failed or warns."
+            return f"Healthy: {plural(len(report.of(Status.PASS)), 'check')} passed, no failures or warnings."
 
 
 def roots_of(report: Report) -> tuple[Finding, ...]:
-    """The failed findings that nothing explains, root causes first."""
+    """The failed findings that no other explains, in the order of the report's root causes."""
     order = {slug: number for number, slug in enumerate(report.root_causes)}
     found = [f for f in report.findings if f.status is Status.FAIL and not f.explained_by]
     return tuple(sorted(found, key=lambda f: order.get(f.check, len(order))))
@@ -66,25 +72,25 @@ def explains(report: Report, cause: str) -> tuple[Finding, ...]:
 
 
 def coverage(report: Report) -> str:
-    """ "27 checked, 3 could not be checked (missing: …), 2 do not apply"."""
+    """Counts such as "27 checked, 3 not checked (list pods: forbidden (403)), 2 do not apply"."""
     unknown = report.of(Status.UNKNOWN)
     skipped = report.of(Status.SKIPPED)
     checked = len({f.check for f in report.findings}) - len(unknown) - len(skipped)
     parts = [f"{checked} checked"]
     if unknown:
-        missing = f" (missing: {'; '.join(report.gaps)})" if report.gaps else ""
-        parts.append(f"{len(unknown)} could not be checked{missing}")
+        reasons = f" ({'; '.join(report.gaps)})" if report.gaps else ""
+        parts.append(f"{len(unknown)} not checked{reasons}")
     if skipped:
         parts.append(f"{len(skipped)} {'does' if len(skipped) == 1 else 'do'} not apply")
     return ", ".join(parts)
 
 
 def plural(count: int, noun: str) -> str:
-    """ "1 check", "3 checks"."""
+    """The count and the noun, in the plural unless it is 1."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Failures first, then warnings, unknowns, the rest; each by code."""
+    """Failures, then warnings, not checked, does not apply, passes; each by code."""
     rank = {Status.FAIL: 0, Status.WARN: 1, Status.UNKNOWN: 2, Status.SKIPPED: 3, Status.PASS: 4}
     return tuple(sorted(findings, key=lambda f: (rank[f.status], f.code)))

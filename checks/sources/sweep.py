@@ -16,7 +16,7 @@ from checks.engine.sweep import (
     ClusterSweep,
     evaluate_each,
     is_complete,
-    logs_worth_reading,
+    logs_to_read,
     problem_of,
     targets_of,
 )
@@ -125,7 +125,7 @@ def sweep_cluster(
         if not told and (found := targets_of(store)) is not None:
             store.targets, told = found, True
         if not recorded and not sparing.chosen and told and store.arrived(Pod) and store.arrived(Deployment):
-            sparing.chosen = logs_worth_reading(store, MOST_LOGS)
+            sparing.chosen = logs_to_read(store, MOST_LOGS)
     targets = store.targets or targets_of(store) or ()
     reports = evaluate_each(store, identity, checks, targets, frozenset(sparing.left_out))
     return ClusterSweep(

@@ -7,7 +7,7 @@ import pytest
 from checks.model.findings import Change, Report
 from checks.reports.document import REPORT, stamp
 from checks.reports.markdown import markdown
-from checks.reports.text import verdict
+from checks.reports.text import closing_lines
 from tests.clusters.compose import Cluster, compose, named
 from tests.recordings import diagnosed, question
 
@@ -84,7 +84,7 @@ def test_a_gateway_that_nobody_touched_has_no_recent_changes() -> None:
                 "kind": "StaticGatewayConfiguration",
                 "metadata": {"namespace": "team-egress", "name": "sgc", "deletionTimestamp": "2026-11-23T02:41:00Z"},
             },
-            "02:41 StaticGatewayConfiguration team-egress/sgc: deletion asked for",
+            "02:41 StaticGatewayConfiguration team-egress/sgc: deletion requested",
         ),
     ],
 )
@@ -168,7 +168,7 @@ def test_every_written_form_shows_them() -> None:
     edit = edited("StaticGatewayConfiguration", "sgc", entry("2026-11-23T02:41:00Z", "kubectl-edit", "spec"))
     found = report({"change": [edit]})
     line = "  2026-11-23 02:41Z  StaticGatewayConfiguration team-egress/sgc: spec edited by kubectl-edit"
-    assert line in list(verdict(found))
+    assert line in list(closing_lines(found))
     row = "| 2026-11-23T02:41:00Z | StaticGatewayConfiguration team-egress/sgc | spec edited | kubectl-edit |"
     assert row in markdown(found)
     assert REPORT.validate_json(REPORT.dump_json(found)).changes == found.changes

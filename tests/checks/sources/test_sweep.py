@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from checks.catalogue import catalogue
 from checks.cli.main import main
 from checks.config.configuration import ClusterConfig
-from checks.engine.sweep import ClusterSweep, worst
+from checks.engine.sweep import ClusterSweep, worst_verdict
 from checks.model.findings import Report, Status, Verdict
 from checks.model.question import ClusterIdentity, Question
 from checks.reports.document import REPORT
@@ -87,7 +87,7 @@ def test_logs_that_were_not_read_are_not_said_to_be_clean(use_azure: UseAzure) -
     }
     skipped = [words for (_, status), words in statuses.items() if status is Status.SKIPPED]
     assert skipped
-    assert all(words.startswith("Not looked at in a sweep: ") for words in skipped)
+    assert all(words.startswith("Does not apply: a sweep does not read ") for words in skipped)
     assert any(status is Status.PASS for _, status in statuses)
 
 
@@ -145,10 +145,10 @@ def test_a_cluster_that_cannot_be_opened_is_named_and_keeps_no_other_back() -> N
 
 
 def test_one_verdict_for_many() -> None:
-    assert worst([Verdict.HEALTHY, Verdict.DEGRADED]) is Verdict.DEGRADED
-    assert worst([Verdict.HEALTHY], missing=True) is Verdict.INCONCLUSIVE
-    assert worst([Verdict.INCONCLUSIVE, Verdict.BROKEN], missing=True) is Verdict.BROKEN
-    assert worst([]) is Verdict.HEALTHY
+    assert worst_verdict([Verdict.HEALTHY, Verdict.DEGRADED]) is Verdict.DEGRADED
+    assert worst_verdict([Verdict.HEALTHY], missing=True) is Verdict.INCONCLUSIVE
+    assert worst_verdict([Verdict.INCONCLUSIVE, Verdict.BROKEN], missing=True) is Verdict.BROKEN
+    assert worst_verdict([]) is Verdict.HEALTHY
     nothing = ClusterSweep("x", datetime(2026, 11, 24, tzinfo=UTC))
     assert nothing.verdict is Verdict.HEALTHY
 
@@ -173,9 +173,9 @@ def configured(tmp_path: Path) -> Any:
 def test_the_command_writes_a_line_a_gateway_and_a_summary(configured: Any) -> None:
     done = configured({"good": named("base"), "bad": read_bundle(Path("examples/bundles/gateway-pool-missing"))})
     assert done.exit_code == 1
-    assert "  ok  good  team-egress/egw  Healthy: " in done.stdout
-    assert "FAIL  bad  team-egress/egw  Broken: " in done.stdout
-    assert "2 gateways in 2 clusters: 1 broken, 0 inconclusive, 0 with warnings, 1 healthy" in done.stdout
+    assert "healthy       good  team-egress/egw  Healthy: " in done.stdout
+    assert "broken        bad  team-egress/egw  Broken: " in done.stdout
+    assert "2 gateways in 2 clusters: 1 broken, 0 inconclusive, 0 degraded, 1 healthy" in done.stdout
     assert done.stderr == ""
 
 
