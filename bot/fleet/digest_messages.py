@@ -47,11 +47,11 @@ def _parent(digest: Digest) -> Message:
 def digest_headline(digest: Digest) -> str:
     """The digest in one line; a lock screen shows its first words."""
     parts = [
-        f"{_count(digest)} not checked" if digest.unseen else "",
+        f"{_count(digest)} not checked" if digest.unchecked else "",
         f"{len(digest.broke)} newly broken" if digest.broke else "",
         f"{len(digest.fixed)} fixed" if digest.fixed else "",
         f"{len(digest.still)} still broken" if digest.still else "",
-        f"{len(digest.moved)} with a new egress IP prefix" if digest.moved else "",
+        f"{len(digest.prefix_changes)} with a new egress IP prefix" if digest.prefix_changes else "",
         f"{len(digest.drift)} changed" if digest.drift else "",
     ]
     changes = ", ".join(part for part in parts if part)
@@ -68,8 +68,8 @@ def digest_headline(digest: Digest) -> str:
 
 
 def _count(digest: Digest) -> str:
-    whole = sum(not each.gateways for each in digest.unseen)
-    some = sum(len(each.gateways) for each in digest.unseen)
+    whole = sum(not each.gateways for each in digest.unchecked)
+    some = sum(len(each.gateways) for each in digest.unchecked)
     return " and ".join(
         part for part in (plural(whole, "cluster") if whole else "", plural(some, "gateway") if some else "") if part
     )
@@ -87,13 +87,13 @@ def _counted(counts: Counts) -> str:
 
 
 def _parts(digest: Digest) -> Iterator[Block]:
-    yield from listed("❔ *Not checked*", digest.unseen, unchecked_line)
+    yield from listed("❔ *Not checked*", digest.unchecked, unchecked_line)
     if digest.order.gone:
         names = ", ".join(plain(each) for each in digest.order.gone)
         yield section(raw(f"❔ *No longer configured:* {names}"))
     yield from listed("❌ *Newly broken*", digest.broke, _broke)
     yield from listed(
-        "📣 *New egress IP prefix: update the allow-lists at the destinations*", digest.moved, prefix_line
+        "📣 *New egress IP prefix: update the allow-lists at the destinations*", digest.prefix_changes, prefix_line
     )
     yield from listed("✅ *Fixed*", digest.fixed, fixed_line)
     yield from listed("❌ *Still broken*", digest.still, still_broken_line)

@@ -44,7 +44,7 @@ def handoff_messages(shift: Handoff, links: Mapping[str, str]) -> tuple[Message,
 
 def handoff_headline(shift: Handoff) -> str:
     """The shift in one line."""
-    if shift.quiet and not shift.looked.sweeps and not shift.looked.runs:
+    if shift.quiet and not shift.coverage.sweeps and not shift.coverage.runs:
         return "Handoff: no gateway was checked this shift"
     if shift.quiet:
         return "Handoff: no open problems"
@@ -52,8 +52,8 @@ def handoff_headline(shift: Handoff) -> str:
         f"{len(shift.open)} open" if shift.open else "nothing open",
         f"{len(shift.fixed)} fixed" if shift.fixed else "",
         f"{len(shift.watching)} watched" if shift.watching else "",
-        f"{len(shift.changed) + len(shift.moved)} changed" if shift.changed or shift.moved else "",
-        f"{len(shift.unseen)} not checked" if shift.unseen else "",
+        f"{len(shift.changed) + len(shift.prefix_changes)} changed" if shift.changed or shift.prefix_changes else "",
+        f"{len(shift.unchecked)} not checked" if shift.unchecked else "",
     ]
     return f"Handoff: {', '.join(part for part in parts if part)}"
 
@@ -78,15 +78,17 @@ def handoff_blocks(shift: Handoff, links: Mapping[str, str]) -> Iterator[Block]:
     yield from listed("❌ *Open*", shift.open, lambda line: _open(line, links))
     yield from listed("✅ *Fixed this shift*", shift.fixed, _fixed)
     yield from listed("👀 *Active watches*", shift.watching, _watching)
-    yield from listed("📣 *New egress IP prefix: update the allow-lists at the destinations*", shift.moved, prefix_line)
+    yield from listed(
+        "📣 *New egress IP prefix: update the allow-lists at the destinations*", shift.prefix_changes, prefix_line
+    )
     yield from listed("🔧 *Changed, not failing*", shift.changed, drift_line, 6)
-    yield from listed("❔ *Not checked*", shift.unseen, unchecked_line)
+    yield from listed("❔ *Not checked*", shift.unchecked, unchecked_line)
     yield from listed("🔇 *Muted*", shift.muted, mute_line, 6)
 
 
 def shift_coverage(shift: Handoff) -> str:
     """The checks of the shift, scheduled and by hand: a shift without checks must not look like a quiet one."""
-    done = shift.looked
+    done = shift.coverage
     if not done.sweeps and not done.runs:
         return "No gateway was checked this shift."
     by_hand = f"{plural(done.runs, 'gateway')} checked by hand" if done.runs else ""

@@ -4,20 +4,20 @@ from bot.messages.blocks import Block, raw, section
 from bot.messages.gateway_lines import change_text, listed
 from bot.messages.phrases import DATE_AND_TIME, local_time, long_duration
 from workers.fleet.records import GatewayState
-from workers.fleet.transitions import since_well
+from workers.fleet.transitions import changed_since_healthy
 
 
 def since_healthy_blocks(state: GatewayState | None) -> list[Block]:
     """The changes since the last check at which the gateway worked; empty if it works now or has no history."""
-    if state is None or not (state.broken or state.unseen):
+    if state is None or not (state.broken or state.inconclusive_since):
         return []
-    if state.well_at is None:
+    if state.healthy_at is None:
         since = f", which begins {local_time(state.known_since, DATE_AND_TIME)}" if state.known_since else ""
         return [section(raw(f"*Never seen working* in the recorded history{since}."))]
-    worked = local_time(state.well_at, DATE_AND_TIME)
-    drift = since_well(state)
+    worked = local_time(state.healthy_at, DATE_AND_TIME)
+    drift = changed_since_healthy(state)
     if drift:
-        ago = long_duration((state.at - state.well_at).total_seconds())
+        ago = long_duration((state.at - state.healthy_at).total_seconds())
         heading = f"*Changed since it last worked*, {worked} ({ago} before the last check)"
         return list(listed(heading, drift, lambda each: f"• {change_text(each)}"))
     return [

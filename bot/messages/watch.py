@@ -43,11 +43,11 @@ def _status(watch: Watch, interval: timedelta) -> Message:
         heading = f"👀 Watched {where} from {local_time(watch.began)} to {local_time(watch.ended or watch.until)}"
     else:
         heading = f"👀 *Watching* {where} every {every} until {local_time(watch.until)}"
-    details = [f"<@{watch.user}>", plural(watch.looks, "check")]
+    details = [f"<@{watch.user}>", plural(watch.checks, "check")]
     if watch.last is not None and not watch.state.ended:
         details.append(f"{local_time(watch.last.at)}: {_outcome(watch.last)}")
-        if watch.good:
-            details.append(f"passed {watch.good} of {PASSES_TO_FIX} in a row")
+        if watch.passed:
+            details.append(f"passed {watch.passed} of {PASSES_TO_FIX} in a row")
     buttons = [] if watch.state.ended else [button("Stop watching", "unwatch", watch.id)]
     blocks = [section(raw(heading)), context(raw(" · ".join(details)))]
     text = f"Watched {name}" if watch.state.ended else f"Watching {name} until it is healthy"
@@ -55,7 +55,7 @@ def _status(watch: Watch, interval: timedelta) -> Message:
         "watch",
         fallback(text),
         fitting(blocks, [actions(buttons)] if buttons else []),
-        every=0.0 if watch.state.ended or watch.looks < 2 else EDIT_SECONDS,
+        every=0.0 if watch.state.ended or watch.checks < 2 else EDIT_SECONDS,
     )
 
 
@@ -76,7 +76,7 @@ def _end(watch: Watch) -> Message:
     match watch.state:
         case WatchState.FIXED:
             at = f" at {local_time(watch.changes[-1].at)}" if watch.changes else ""
-            broke = any(not check.good for check in watch.changes)
+            broke = any(not check.passed for check in watch.changes)
             result, head = ("Recovered", f"Recovered{at}") if broke else ("Healthy", "Healthy throughout the watch")
             passed = f"passed {plural(PASSES_TO_FIX, 'check')} in a row"
             warnings = " Warnings remain." if last is not None and last.verdict is Verdict.DEGRADED else ""
@@ -89,7 +89,7 @@ def _end(watch: Watch) -> Message:
             line = raw(f"⌛ *The watch has ended:* {where}. {_last(last)} {who}")
             text = f"The watch has ended: {name}. {_last_plain(last)}"
     blocks = [section(line)]
-    if last is not None and not last.good:
+    if last is not None and not last.passed:
         blocks += _causes(last)
     row = [button("Re-check", "check_again", last.run)] if last is not None else []
     return Message("end", fallback(text), fitting(blocks, [actions(row)] if row else []), final=True)

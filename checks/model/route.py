@@ -6,11 +6,9 @@ It holds only text and enums, and is the source of the JSON, text, Markdown and 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated
 
-from pydantic import ConfigDict, Field
-
-_BY_JSON_NAME = ConfigDict(serialize_by_alias=True)
+from pydantic import Field, with_config
 
 
 class HopName(StrEnum):
@@ -70,6 +68,7 @@ class Rival:
     why: str
 
 
+@with_config(serialize_by_alias=True)
 @dataclass(frozen=True, slots=True)
 class Hop:
     """One hop. `says` is one line; where the request fails or bypasses the gateway, `cause` is the fault and `finding` the
@@ -83,7 +82,6 @@ class Hop:
     doubts: tuple[str, ...] = ()
     cause: str = ""
     finding: str = ""
-    __pydantic_config__: ClassVar[ConfigDict] = _BY_JSON_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +96,7 @@ class Correction:
     elsewhere: str
 
 
+@with_config(serialize_by_alias=True)
 @dataclass(frozen=True, slots=True)
 class TracedRequest:
     """One kind of request, from clients for which the outcome is the same.
@@ -117,7 +116,6 @@ class TracedRequest:
     corrections: tuple[Correction, ...] = ()
     revision: str = ""
     """The mesh revision of the gateway pods, if the outcome differs between revisions."""
-    __pydantic_config__: ClassVar[ConfigDict] = _BY_JSON_NAME
 
     @property
     def broken(self) -> Hop | None:

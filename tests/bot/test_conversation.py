@@ -202,10 +202,10 @@ def test_a_watch_says_fixed_once_after_a_flapping_gateway_has_settled(
     client = connect(WorkerSettings(REDIS_URL=redis_url, EGRESS_DIAG_WATCH_INTERVAL=0.3), config)
     with conversation(slack, client, config) as talk:
         talk.slack.say("/egress-diag watch weu egw 10m")
-        _until(talk, lambda: _watch(talk).looks == 1)
+        _until(talk, lambda: _watch(talk).checks == 1)
         for mended in (True, False):
             _swap(tmp_path, mended=mended)
-            looks = _watch(talk).looks
+            looks = _watch(talk).checks
             _until(talk, partial(_looked_more_often, talk, looks))
         _swap(tmp_path, mended=True)
         _until(talk, lambda: _watch(talk).state is WatchState.FIXED)
@@ -501,7 +501,7 @@ def _watch(talk: Conversation) -> Watch:
 
 
 def _looked_more_often(talk: Conversation, looks: int) -> bool:
-    return _watch(talk).looks > looks
+    return _watch(talk).checks > looks
 
 
 def _until(talk: Conversation, condition: Callable[[], bool]) -> None:

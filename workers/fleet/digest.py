@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Annotated
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter, with_config
 
 from workers.fleet.records import Drift, Fault, GatewayState, Mute, SweptCluster, Transition, TransitionKind
 
@@ -142,6 +143,7 @@ class Row:
     days: str
 
 
+@with_config(serialize_by_alias=True)
 @dataclass(frozen=True, slots=True)
 class Digest:
     """A digest."""
@@ -149,11 +151,11 @@ class Digest:
     order: DigestOrder
     at: datetime
     counts: Counts
-    unseen: tuple[Unchecked, ...] = ()
+    unchecked: Annotated[tuple[Unchecked, ...], Field(alias="unseen")] = ()
     broke: tuple[GatewayLine, ...] = ()
     fixed: tuple[GatewayLine, ...] = ()
     still: tuple[GatewayLine, ...] = ()
-    moved: tuple[DriftedGateway, ...] = ()
+    prefix_changes: Annotated[tuple[DriftedGateway, ...], Field(alias="moved")] = ()
     """Changed egress IP prefixes: partners must be informed."""
     drift: tuple[DriftedGateway, ...] = ()
     limits: tuple[Limit, ...] = ()
@@ -166,7 +168,16 @@ class Digest:
     def quiet(self) -> bool:
         """Whether there is nothing to report, so that one line suffices."""
         return not any(
-            (self.unseen, self.broke, self.fixed, self.still, self.moved, self.drift, self.mutes, self.order.gone)
+            (
+                self.unchecked,
+                self.broke,
+                self.fixed,
+                self.still,
+                self.prefix_changes,
+                self.drift,
+                self.mutes,
+                self.order.gone,
+            )
         )
 
 
@@ -184,11 +195,11 @@ def compose_digest(order: DigestOrder, known: Sequence[Known], mutes: Sequence[M
         order=order,
         at=now,
         counts=_counts(known, hush),
-        unseen=tuple(line for each in known for line in unchecked_lines(each)),
+        unchecked=tuple(line for each in known for line in unchecked_lines(each)),
         broke=tuple(_told(line, known, since) for line in broken if line.since > since),
         fixed=tuple(line for each in known for line in fixed_lines(each, hush, since)),
         still=tuple(sorted((line for line in broken if line.since <= since), key=lambda line: line.since)),
-        moved=tuple(drifted_lines(known, TransitionKind.PREFIX, since)),
+        prefix_changes=tuple(drifted_lines(known, TransitionKind.PREFIX, since)),
         drift=tuple(drifted_lines(known, TransitionKind.DRIFT, since)),
         # A limit that has been near for weeks is listed once a week, and in every full digest.
         limits=limits if order.weekly or order.show == "full" else tuple(x for x in limits if x.fault.since > since),
@@ -211,10 +222,10 @@ def unchecked_lines(known: Known) -> Iterable[Unchecked]:
     for state in known.states.values():
         if state.at < known.swept.at:
             by_reason.setdefault("not among the gateways that were found", []).append(state)
-        elif state.unseen is not None:
+        elif state.inconclusive_since is not None:
             by_reason.setdefault(state.missing or "a check was not made", []).append(state)
     for why, states in by_reason.items():
-        seen = min((s.unseen or s.at for s in states), default=None)
+        seen = min((s.inconclusive_since or s.at for s in states), default=None)
         yield Unchecked(known.cluster, why, tuple(s.gateway for s in states), seen)
 
 
@@ -319,8 +330,8 @@ def _counts(known: Sequence[Known], hush: set[tuple[str, str, str]]) -> Counts:
 
 def _is_seen(known: Known, state: GatewayState) -> bool:
     """Whether the state comes from the last fleet check and is certain."""
-    looked = known.swept is not None and not known.swept.problem
-    return looked and state.unseen is None and (known.swept is None or state.at >= known.swept.at)
+    checked = known.swept is not None and not known.swept.problem
+    return checked and state.inconclusive_since is None and (known.swept is None or state.at >= known.swept.at)
 
 
 def _kind(state: GatewayState) -> str:

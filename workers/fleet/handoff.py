@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter, with_config
 
 from workers.fleet.digest import (
     DriftedGateway,
@@ -55,7 +56,7 @@ class Watching:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class Coverage:
     """The checks of this shift: fleet checks of clusters, and runs that users requested."""
 
     clusters: int = 0
@@ -79,19 +80,20 @@ class Fixed:
         return self.week > 1
 
 
+@with_config(serialize_by_alias=True)
 @dataclass(frozen=True, slots=True)
 class Handoff:
     """A handoff."""
 
     order: HandoffOrder
-    looked: Looked
+    coverage: Annotated[Coverage, Field(alias="looked")]
     open: tuple[GatewayLine, ...] = ()
     fixed: tuple[Fixed, ...] = ()
     watching: tuple[Watching, ...] = ()
     changed: tuple[DriftedGateway, ...] = ()
     """Gateways that do not fail and whose settings or egress IP prefix changed."""
-    moved: tuple[DriftedGateway, ...] = ()
-    unseen: tuple[Unchecked, ...] = ()
+    prefix_changes: Annotated[tuple[DriftedGateway, ...], Field(alias="moved")] = ()
+    unchecked: Annotated[tuple[Unchecked, ...], Field(alias="unseen")] = ()
     muted: tuple[Mute, ...] = ()
     links: Mapping[str, str] | None = None
     """The last run of each open outage, by `cluster namespace/name`; the bot links its thread."""
@@ -102,7 +104,7 @@ class Handoff:
     @property
     def quiet(self) -> bool:
         """Whether there is nothing to hand over."""
-        return not any((self.open, self.fixed, self.watching, self.changed, self.moved, self.unseen))
+        return not any((self.open, self.fixed, self.watching, self.changed, self.prefix_changes, self.unchecked))
 
 
 HANDOFF_JSON = TypeAdapter(Handoff)
@@ -130,7 +132,7 @@ def compose_handoff(
     last = max((each.at for each in sweeps), default=None)
     return Handoff(
         order=order,
-        looked=Looked(
+        coverage=Coverage(
             clusters=len(known),
             gateways=sum(len(each.states) for each in known),
             sweeps=len(sweeps),
@@ -142,8 +144,8 @@ def compose_handoff(
         fixed=tuple(_fixed(each, line) for each in known for line in fixed_lines(each, hush, since)),
         watching=tuple(_watching(each) for each in watches if each.target.cluster in order.clusters),
         changed=tuple(each for each in drift if (each.cluster, each.gateway) not in failing),
-        moved=tuple(drifted_lines(known, TransitionKind.PREFIX, since)),
-        unseen=tuple(line for each in seen for line in unchecked_lines(each)),
+        prefix_changes=tuple(drifted_lines(known, TransitionKind.PREFIX, since)),
+        unchecked=tuple(line for each in seen for line in unchecked_lines(each)),
         muted=tuple(m for m in mutes if m.cluster in order.clusters),
         links={key: run for key, run in runs.items() if tuple(key.split(" ", 1)) in failing},
     )

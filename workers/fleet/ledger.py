@@ -50,15 +50,17 @@ class Ledger:
 
     # writing
 
-    def record(self, cluster: str, looks: Sequence[GatewayCheck], now: datetime) -> tuple[Transition, ...]:
+    def record(self, cluster: str, checks: Sequence[GatewayCheck], now: datetime) -> tuple[Transition, ...]:
         """Record checks of gateways of one cluster; a repetition changes nothing. Returns the transitions."""
-        return self._apply(cluster, looks, now, None, "")
+        return self._apply(cluster, checks, now, None, "")
 
-    def record_sweep(self, swept: SweptCluster, looks: Sequence[GatewayCheck], now: datetime) -> tuple[Transition, ...]:
+    def record_sweep(
+        self, swept: SweptCluster, checks: Sequence[GatewayCheck], now: datetime
+    ) -> tuple[Transition, ...]:
         """Record a fleet check of a cluster: its result, its gateways, and which gateways are gone. A fleet check
         that could not read the cluster changes no gateway."""
-        whole = None if swept.problem or not swept.complete else {look.gateway for look in looks}
-        events = self._apply(swept.cluster, looks, now, whole, swept.by)
+        whole = None if swept.problem or not swept.complete else {check.gateway for check in checks}
+        events = self._apply(swept.cluster, checks, now, whole, swept.by)
         key = self._key("sweeps", swept.cluster)
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.zadd(key, {SWEPT_CLUSTER_JSON.dump_json(swept).decode(): swept.at.timestamp()})
@@ -68,36 +70,36 @@ class Ledger:
         return events
 
     def _apply(
-        self, cluster: str, looks: Sequence[GatewayCheck], now: datetime, whole: set[str] | None, by: str
+        self, cluster: str, checks: Sequence[GatewayCheck], now: datetime, whole: set[str] | None, by: str
     ) -> tuple[Transition, ...]:
         with self.redis.lock(self._key("lock", cluster), timeout=20, blocking_timeout=15):
             states = self.states(cluster)
             events: list[Transition] = []
             with self.redis.pipeline(transaction=True) as pipe:
-                for look in looks:
-                    before = _sane(states.get(look.gateway), now)
-                    after, happened = advance(before, look)
+                for check in checks:
+                    before = _sane(states.get(check.gateway), now)
+                    after, happened = advance(before, check)
                     if after is not before:
                         pipe.hset(
-                            self._key("state", cluster), look.gateway, GATEWAY_STATE_JSON.dump_json(after).decode()
+                            self._key("state", cluster), check.gateway, GATEWAY_STATE_JSON.dump_json(after).decode()
                         )
                     events += happened
                 for gone in sorted(states.keys() - whole) if whole is not None else ():
                     pipe.hdel(self._key("state", cluster), gone)
                     events.append(vanished(states[gone], by, now))
-                self._mark(pipe, cluster, looks)
+                self._mark(pipe, cluster, checks)
                 self._keep_events(pipe, cluster, events, now)
                 pipe.execute()
         return tuple(events)
 
-    def _mark(self, pipe: Pipeline, cluster: str, looks: Sequence[GatewayCheck]) -> None:
-        for day in sorted({look.at.date() for look in looks}):
+    def _mark(self, pipe: Pipeline, cluster: str, checks: Sequence[GatewayCheck]) -> None:
+        for day in sorted({check.at.date() for check in checks}):
             key = self._key("day", cluster, day.isoformat())
             known = self.redis.hgetall(key)
-            for look in looks:
-                if look.at.date() == day:
-                    worst = _worst(str(known.get(look.gateway, "")), _DAY_MARKS[look.verdict])
-                    pipe.hset(key, look.gateway, worst)
+            for check in checks:
+                if check.at.date() == day:
+                    worst = _worst(str(known.get(check.gateway, "")), _DAY_MARKS[check.verdict])
+                    pipe.hset(key, check.gateway, worst)
             pipe.expire(key, timedelta(days=_DAYS_KEPT))
 
     def _keep_events(self, pipe: Pipeline, cluster: str, events: Iterable[Transition], now: datetime) -> None:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter, with_config
 
 from checks.model.findings import Verdict
 
@@ -82,11 +83,12 @@ class GatewayCheck:
     """The first failed read, "" if all succeeded."""
 
 
+@with_config(serialize_by_alias=True)
 @dataclass(frozen=True, slots=True)
 class GatewayState:
     """The current state of one gateway.
 
-    `broken` is the last certain answer: an inconclusive check changes neither it nor `since`. `unseen` is the time
+    `broken` is the last certain answer: an inconclusive check changes neither it nor `since`. `inconclusive_since` is the time
     since which checks are inconclusive, None if the last one was certain.
     """
 
@@ -97,15 +99,15 @@ class GatewayState:
     verdict: Verdict
     broken: bool
     since: datetime
-    unseen: datetime | None = None
+    inconclusive_since: Annotated[datetime | None, Field(alias="unseen")] = None
     faults: tuple[Fault, ...] = ()
     risks: tuple[Fault, ...] = ()
     settings: tuple[GatewaySetting, ...] = ()
     prefix: str = ""
     """The last egress IP prefix seen, also while there is none."""
     missing: str = ""
-    well_at: datetime | None = None
-    well_settings: tuple[GatewaySetting, ...] = ()
+    healthy_at: Annotated[datetime | None, Field(alias="well_at")] = None
+    healthy_settings: Annotated[tuple[GatewaySetting, ...], Field(alias="well_settings")] = ()
     written: tuple[Written, ...] = ()
     known_since: datetime | None = None
 

@@ -77,8 +77,8 @@ class Sweeper:
         except (SourceError, BundleError) as wrong:
             return self._failed(sweep, cluster, str(wrong))
         left = (sweep.until - self.clock()) / timedelta(seconds=1)
-        look = partial(sweep_cluster, source, entry.identity, catalogue(), limits=self.limits)
-        return self._remember(sweep, look(timeout=max(1.0, min(self.timeout, left))))
+        run_check = partial(sweep_cluster, source, entry.identity, catalogue(), limits=self.limits)
+        return self._remember(sweep, run_check(timeout=max(1.0, min(self.timeout, left))))
 
     def _remember(self, sweep: Sweep, swept: ClusterSweep) -> SweptCluster:
         now = self.clock()

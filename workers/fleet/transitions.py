@@ -74,105 +74,115 @@ def _fault(finding: Finding, at: datetime) -> Fault:
     return Fault(finding.check, finding.code, finding.title, finding.subject, summary, fault_identity(finding), at)
 
 
-def advance(state: GatewayState | None, look: GatewayCheck) -> tuple[GatewayState, tuple[Transition, ...]]:
+def advance(state: GatewayState | None, check: GatewayCheck) -> tuple[GatewayState, tuple[Transition, ...]]:
     """The state after a check, and the transitions. A repeated check and one older than the state change nothing."""
     if state is None:
-        return _first(look)
-    if look.by == state.by or look.at < state.at:
+        return _first(check)
+    if check.by == state.by or check.at < state.at:
         return state, ()
-    events = [*_verdict_transitions(state, look), *_setting_transitions(state, look)]
-    return _next(state, look), tuple(events)
+    events = [*_verdict_transitions(state, check), *_setting_transitions(state, check)]
+    return _next(state, check), tuple(events)
 
 
-def _first(look: GatewayCheck) -> tuple[GatewayState, tuple[Transition, ...]]:
-    broken = look.verdict is Verdict.BROKEN
-    unseen = look.at if look.verdict is Verdict.INCONCLUSIVE else None
-    well = None if broken or unseen else look.at
+def _first(check: GatewayCheck) -> tuple[GatewayState, tuple[Transition, ...]]:
+    broken = check.verdict is Verdict.BROKEN
+    inconclusive_since = check.at if check.verdict is Verdict.INCONCLUSIVE else None
+    healthy_at = None if broken or inconclusive_since else check.at
     state = GatewayState(
-        look.cluster,
-        look.gateway,
-        look.by,
-        look.at,
-        look.verdict,
+        check.cluster,
+        check.gateway,
+        check.by,
+        check.at,
+        check.verdict,
         broken,
-        look.at,
-        unseen,
-        look.faults,
-        look.risks,
-        look.settings,
-        look.prefix,
-        look.missing,
-        well,
-        look.settings if well else (),
-        look.written,
-        look.at,
+        check.at,
+        inconclusive_since,
+        check.faults,
+        check.risks,
+        check.settings,
+        check.prefix,
+        check.missing,
+        healthy_at,
+        check.settings if healthy_at else (),
+        check.written,
+        check.at,
     )
-    events = [_event(TransitionKind.APPEARED, look)]
+    events = [_event(TransitionKind.APPEARED, check)]
     if broken:
-        events.append(_event(TransitionKind.BROKE, look, faults=look.faults))
-    if unseen:
-        events.append(_event(TransitionKind.INCONCLUSIVE, look))
+        events.append(_event(TransitionKind.BROKE, check, faults=check.faults))
+    if inconclusive_since:
+        events.append(_event(TransitionKind.INCONCLUSIVE, check))
     return state, tuple(events)
 
 
-def _next(state: GatewayState, look: GatewayCheck) -> GatewayState:
-    settings = look.settings if not look.missing else _merged(state.settings, look.settings)
+def _next(state: GatewayState, check: GatewayCheck) -> GatewayState:
+    settings = check.settings if not check.missing else _merged(state.settings, check.settings)
     after = replace(
         state,
-        by=look.by,
-        at=look.at,
-        verdict=look.verdict,
-        risks=_with_first_seen(state.risks, look.risks),
+        by=check.by,
+        at=check.at,
+        verdict=check.verdict,
+        risks=_with_first_seen(state.risks, check.risks),
         settings=settings,
-        prefix=look.prefix or state.prefix,
-        missing=look.missing,
-        written=look.written,
+        prefix=check.prefix or state.prefix,
+        missing=check.missing,
+        written=check.written,
     )
-    match look.verdict:
+    match check.verdict:
         case Verdict.INCONCLUSIVE:
-            return replace(after, unseen=state.unseen or look.at)
+            return replace(after, inconclusive_since=state.inconclusive_since or check.at)
         case Verdict.BROKEN:
-            since = state.since if state.broken else look.at
+            since = state.since if state.broken else check.at
             return replace(
-                after, broken=True, since=since, unseen=None, faults=_with_first_seen(state.faults, look.faults)
+                after,
+                broken=True,
+                since=since,
+                inconclusive_since=None,
+                faults=_with_first_seen(state.faults, check.faults),
             )
         case Verdict.HEALTHY | Verdict.DEGRADED:
-            since = look.at if state.broken else state.since
+            since = check.at if state.broken else state.since
             return replace(
-                after, broken=False, since=since, unseen=None, faults=(), well_at=look.at, well_settings=settings
+                after,
+                broken=False,
+                since=since,
+                inconclusive_since=None,
+                faults=(),
+                healthy_at=check.at,
+                healthy_settings=settings,
             )
 
 
-def _verdict_transitions(state: GatewayState, look: GatewayCheck) -> Iterable[Transition]:
-    faults = _with_first_seen(state.faults, look.faults)
-    match look.verdict:
+def _verdict_transitions(state: GatewayState, check: GatewayCheck) -> Iterable[Transition]:
+    faults = _with_first_seen(state.faults, check.faults)
+    match check.verdict:
         case Verdict.INCONCLUSIVE:
-            if state.unseen is None:
-                yield _event(TransitionKind.INCONCLUSIVE, look)
+            if state.inconclusive_since is None:
+                yield _event(TransitionKind.INCONCLUSIVE, check)
         case Verdict.BROKEN if not state.broken:
-            yield _event(TransitionKind.BROKE, look, faults=faults)
+            yield _event(TransitionKind.BROKE, check, faults=faults)
         case Verdict.BROKEN:
             if {f.identity for f in state.faults} != {f.identity for f in faults}:
-                yield _event(TransitionKind.OTHER_FAULTS, look, faults=faults)
-            if state.unseen is not None:
-                yield _event(TransitionKind.CONCLUSIVE, look)
+                yield _event(TransitionKind.OTHER_FAULTS, check, faults=faults)
+            if state.inconclusive_since is not None:
+                yield _event(TransitionKind.CONCLUSIVE, check)
         case Verdict.HEALTHY | Verdict.DEGRADED:
             if state.broken:
-                lasted = (look.at - state.since).total_seconds()
-                yield replace(_event(TransitionKind.FIXED, look, faults=state.faults), lasted=lasted)
-            elif state.unseen is not None:
-                yield _event(TransitionKind.CONCLUSIVE, look)
+                lasted = (check.at - state.since).total_seconds()
+                yield replace(_event(TransitionKind.FIXED, check, faults=state.faults), lasted=lasted)
+            elif state.inconclusive_since is not None:
+                yield _event(TransitionKind.CONCLUSIVE, check)
 
 
-def _setting_transitions(state: GatewayState, look: GatewayCheck) -> Iterable[Transition]:
-    if look.prefix and state.prefix and look.prefix != state.prefix:
-        where = next((s.resource for s in look.settings if s.field == PREFIX_FIELD), look.gateway)
-        who = _writer(where, look.written)
-        moved = Drift(where, PREFIX_FIELD, state.prefix, look.prefix, who.who if who else "", who.at if who else None)
-        yield _event(TransitionKind.PREFIX, look, drift=(moved,))
-    rest = tuple(each for each in drifted(state.settings, look.settings, look.written) if each.field != PREFIX_FIELD)
+def _setting_transitions(state: GatewayState, check: GatewayCheck) -> Iterable[Transition]:
+    if check.prefix and state.prefix and check.prefix != state.prefix:
+        where = next((s.resource for s in check.settings if s.field == PREFIX_FIELD), check.gateway)
+        who = _writer(where, check.written)
+        moved = Drift(where, PREFIX_FIELD, state.prefix, check.prefix, who.who if who else "", who.at if who else None)
+        yield _event(TransitionKind.PREFIX, check, drift=(moved,))
+    rest = tuple(each for each in drifted(state.settings, check.settings, check.written) if each.field != PREFIX_FIELD)
     if rest:
-        yield _event(TransitionKind.DRIFT, look, drift=rest)
+        yield _event(TransitionKind.DRIFT, check, drift=rest)
 
 
 def drifted(
@@ -192,9 +202,9 @@ def drifted(
     return tuple(found)
 
 
-def since_well(state: GatewayState) -> tuple[Drift, ...]:
+def changed_since_healthy(state: GatewayState) -> tuple[Drift, ...]:
     """The settings that differ from those at the gateway's last healthy check."""
-    return drifted(state.well_settings, state.settings, state.written)
+    return drifted(state.healthy_settings, state.settings, state.written)
 
 
 def vanished(state: GatewayState, by: str, at: datetime) -> Transition:
@@ -204,9 +214,9 @@ def vanished(state: GatewayState, by: str, at: datetime) -> Transition:
 
 
 def _event(
-    kind: TransitionKind, look: GatewayCheck, *, faults: tuple[Fault, ...] = (), drift: tuple[Drift, ...] = ()
+    kind: TransitionKind, check: GatewayCheck, *, faults: tuple[Fault, ...] = (), drift: tuple[Drift, ...] = ()
 ) -> Transition:
-    return Transition(kind, look.cluster, look.gateway, look.at, look.by, faults, drift)
+    return Transition(kind, check.cluster, check.gateway, check.at, check.by, faults, drift)
 
 
 def _with_first_seen(before: Sequence[Fault], now: Sequence[Fault]) -> tuple[Fault, ...]:

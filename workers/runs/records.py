@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
 import orjson
-from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, TypeAdapter, WrapSerializer
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, TypeAdapter, WrapSerializer, with_config
 
 from checks.model.findings import Finding, Report, Verdict
 
@@ -201,15 +201,16 @@ class WatchCheck:
     run: str
 
     @property
-    def good(self) -> bool:
+    def passed(self) -> bool:
         return self.verdict in (Verdict.HEALTHY, Verdict.DEGRADED)
 
     @property
-    def shown(self) -> tuple[object, ...]:
+    def result(self) -> tuple[object, ...]:
         """Equal for checks with the same result."""
         return (self.verdict, self.causes)
 
 
+@with_config(serialize_by_alias=True)
 @dataclass(frozen=True, slots=True)
 class Watch:
     """A gateway that is checked repeatedly until it is fixed or the time of the watch is over."""
@@ -222,8 +223,8 @@ class Watch:
     began: datetime
     until: datetime
     state: WatchState = WatchState.ACTIVE
-    looks: int = 0
-    good: int = 0
+    checks: Annotated[int, Field(alias="looks")] = 0
+    passed: Annotated[int, Field(alias="good")] = 0
     """The number of checks passed in a row."""
     last: WatchCheck | None = None
     changes: tuple[WatchCheck, ...] = ()

@@ -106,26 +106,26 @@ class Watches:
         if now >= watch.until:
             return self._end(watch, WatchState.EXPIRED)
         if current is None:
-            key = f"watch/{watch.id}/{watch.looks}"
+            key = f"watch/{watch.id}/{watch.checks}"
             order = Order(watch.target, watch.user, watch.channel, key, thread=watch.thread, watch=watch.id)
             self._keep(replace(watch, run=start(order).run.id))
         self._due(watch, now + _POLL_INTERVAL)
-        return watch if watch.looks == 0 and current is None else None
+        return watch if watch.checks == 0 and current is None else None
 
     def _judge(self, watch: Watch, run: Run, now: datetime) -> Watch:
         report = run.report
         causes = tuple(f.title for f in roots_of(report)) if report is not None else (run.problem,)
-        look = WatchCheck(run.ended or now, report.verdict if report is not None else None, causes, run.id)
-        changed = watch.last is None or watch.last.shown != look.shown
+        check = WatchCheck(run.ended or now, report.verdict if report is not None else None, causes, run.id)
+        changed = watch.last is None or watch.last.result != check.result
         watch = replace(
             watch,
-            looks=watch.looks + 1,
-            good=watch.good + 1 if look.good else 0,
-            last=look,
-            changes=(*watch.changes, look) if changed else watch.changes,
+            checks=watch.checks + 1,
+            passed=watch.passed + 1 if check.passed else 0,
+            last=check,
+            changes=(*watch.changes, check) if changed else watch.changes,
             run="",
         )
-        if watch.good >= PASSES_TO_FIX:
+        if watch.passed >= PASSES_TO_FIX:
             return self._end(watch, WatchState.FIXED)
         if now >= watch.until:
             return self._end(watch, WatchState.EXPIRED)

@@ -24,7 +24,7 @@ from tests.bot.stories import BEGAN
 from workers.client import Client
 from workers.fleet import digest
 from workers.fleet.digest import Digest, DriftedGateway, GatewayLine, Row, Unchecked, compose_digest
-from workers.fleet.handoff import Handoff, Looked
+from workers.fleet.handoff import Coverage, Handoff
 from workers.fleet.records import Drift, Fault, GatewayState, Mute, SweptCluster
 from workers.fleet.schedule import Schedule
 
@@ -68,7 +68,7 @@ def test_a_quiet_digest_is_one_line(name: str, changes: dict[str, object], remem
 
 
 def _seen(known: digest.Known) -> dict[str, GatewayState]:
-    return {name: replace(state, unseen=None, at=NOW) for name, state in known.states.items()}
+    return {name: replace(state, inconclusive_since=None, at=NOW) for name, state in known.states.items()}
 
 
 SHIFTS: dict[str, Callable[[Handoff], Handoff]] = {
@@ -76,9 +76,10 @@ SHIFTS: dict[str, Callable[[Handoff], Handoff]] = {
     "handoff_taken": lambda shift: replace(shift, taken_by="U0BOB", taken_at=NOW),
     "handoff_reminded": lambda shift: replace(shift, reminded=True),
     "handoff_empty": lambda shift: Handoff(
-        replace(shift.order, to="", note=""), replace(shift.looked, missed=0, sweeps=16, runs=0, clusters=2, gateways=4)
+        replace(shift.order, to="", note=""),
+        replace(shift.coverage, missed=0, sweeps=16, runs=0, clusters=2, gateways=4),
     ),
-    "handoff_blind": lambda shift: Handoff(replace(shift.order, to="", note=""), Looked(clusters=2)),
+    "handoff_blind": lambda shift: Handoff(replace(shift.order, to="", note=""), Coverage(clusters=2)),
 }
 
 
@@ -131,16 +132,16 @@ def test_whatever_gateways_are_called_the_messages_are_valid(names: list[str], c
         order=story.order(NOW),
         at=NOW,
         counts=digest.Counts(1, count),
-        unseen=(Unchecked(one, one, tuple(names)),) * count,
+        unchecked=(Unchecked(one, one, tuple(names)),) * count,
         broke=lines,
         fixed=lines,
         still=lines,
-        moved=drift,
+        prefix_changes=drift,
         drift=drift,
         rows=rows,
         first_day=date(2026, 11, 11),
     )
-    shift = Handoff(story.shift(NOW, note=one), Looked(), lines, unseen=found.unseen, changed=drift)
+    shift = Handoff(story.shift(NOW, note=one), Coverage(), lines, unchecked=found.unchecked, changed=drift)
     alt = digest_alt_text(found)
     for message in (
         *digest_messages(found, "F123", alt),

@@ -69,8 +69,8 @@ GOING = Watch(
     "1.0",
     stories.BEGAN,
     stories.BEGAN + timedelta(minutes=30),
-    looks=9,
-    good=1,
+    checks=9,
+    passed=1,
     last=LOOKS[1],
     changes=LOOKS,
 )
@@ -100,14 +100,16 @@ OTHERS: dict[str, Callable[[], tuple[Message, ...]]] = {
     "followed": lambda: run_messages(replace(stories.done(stories.BROKEN), owner="U0CAROL"), NOW, later=MENDED)[:1],
     "watch_going": lambda: watch.watch_messages(GOING, timedelta(seconds=30)),
     "watch_fixed": lambda: watch.watch_messages(
-        replace(GOING, state=WatchState.FIXED, looks=11, good=3, ended=END), timedelta(seconds=30)
+        replace(GOING, state=WatchState.FIXED, checks=11, passed=3, ended=END), timedelta(seconds=30)
     ),
     "watch_over": lambda: watch.watch_messages(
-        replace(GOING, state=WatchState.EXPIRED, good=0, last=LOOKS[0], changes=LOOKS[:1], ended=GOING.until),
+        replace(GOING, state=WatchState.EXPIRED, passed=0, last=LOOKS[0], changes=LOOKS[:1], ended=GOING.until),
         timedelta(seconds=30),
     ),
     "watch_stopped": lambda: watch.watch_messages(
-        replace(GOING, state=WatchState.STOPPED, looks=0, good=0, last=None, changes=(), ended=END, stopped_by="U0BOB"),
+        replace(
+            GOING, state=WatchState.STOPPED, checks=0, passed=0, last=None, changes=(), ended=END, stopped_by="U0BOB"
+        ),
         timedelta(seconds=30),
     ),
     "opened": lambda: _one(

@@ -74,11 +74,11 @@ class DigestText:
     """A digest as text."""
 
     at: str
-    unseen: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
     broke: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
     still: tuple[str, ...] = ()
-    moved: tuple[str, ...] = ()
+    prefix_changes: tuple[str, ...] = ()
     late: bool = False
     weekly: bool = False
 
@@ -86,11 +86,13 @@ class DigestText:
 def digest_text(digest: Digest) -> DigestText:
     return DigestText(
         at=digest.at.astimezone(BERLIN).strftime("%m-%d %H:%M"),
-        unseen=tuple(each.cluster for each in digest.unseen),
+        unchecked=tuple(each.cluster for each in digest.unchecked),
         broke=tuple(each.gateway for each in digest.broke),
         fixed=tuple(f"{each.gateway} x{each.times} {each.lasted / 3600:.0f}h" for each in digest.fixed),
         still=tuple(f"{each.gateway} day {each.day}" for each in digest.still),
-        moved=tuple(f"{each.gateway} {each.drift[0].before} {each.drift[0].after}" for each in digest.moved),
+        prefix_changes=tuple(
+            f"{each.gateway} {each.drift[0].before} {each.drift[0].after}" for each in digest.prefix_changes
+        ),
         late=digest.order.late,
         weekly=digest.order.weekly,
     )
@@ -138,9 +140,9 @@ def test_a_month_gives_the_digests_of_its_script_and_no_other(world: World) -> N
         "03-12 09:00": {"broke": (FAILING,)},
         "03-13 09:00": {"still": (f"{FAILING} day 2",)},
         "03-14 09:00": {"fixed": (f"{FAILING} x1 51h",)},
-        "03-20 09:00": {"unseen": ("prod-weu",)},
-        "03-22 09:10": {"unseen": ("prod-neu",)},
-        "03-26 09:00": {"moved": (f"{MOVING} 20.50.60.0/30 20.99.0.0/30",)},
+        "03-20 09:00": {"unchecked": ("prod-weu",)},
+        "03-22 09:10": {"unchecked": ("prod-neu",)},
+        "03-26 09:00": {"prefix_changes": (f"{MOVING} 20.50.60.0/30 20.99.0.0/30",)},
     }
     # The first digest of each week lists all counts: on Mondays, and the very first one.
     for at in ("03-01 09:00", "03-02 09:00", "03-09 09:00", "03-16 12:00", "03-23 09:00", "03-30 09:00"):
@@ -167,8 +169,8 @@ def test_a_shift_is_handed_over_once_and_reminded_of_once(world: World) -> None:
     assert found is not None
     assert [line.gateway for line in found.open] == [FAILING]
     assert found.fixed == ()
-    assert (found.looked.clusters, found.looked.gateways) == (2, 4)
-    assert found.looked.sweeps >= 16
+    assert (found.coverage.clusters, found.coverage.gateways) == (2, 4)
+    assert found.coverage.sweeps >= 16
     assert not found.reminded
     for minutes in (10, 29):
         world.tick(client, evening + timedelta(minutes=minutes))
@@ -211,8 +213,8 @@ def test_an_empty_shift_reports_its_number_of_checks(world: World) -> None:
     )
     found = client.stores.fleet.preview_handoff(order, ())
     assert found.quiet
-    assert (found.looked.clusters, found.looked.gateways, found.looked.missed) == (2, 4, 0)
-    assert found.looked.sweeps >= 14
+    assert (found.coverage.clusters, found.coverage.gateways, found.coverage.missed) == (2, 4, 0)
+    assert found.coverage.sweeps >= 14
     client.close()
 
 

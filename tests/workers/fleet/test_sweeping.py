@@ -47,7 +47,7 @@ class Worker:
         self.client = client
         self.cluster = cluster or named("base")
         self.clock = Clock()
-        self.looked = 0
+        self.checked = 0
         self.sweeper = Sweeper(
             client.stores.fleet.sweeps, client.stores.fleet.ledger, CONFIG, self._source, 20, self.clock
         )
@@ -55,7 +55,7 @@ class Worker:
     def _source(self, entry: ClusterConfig) -> Source:
         if entry.name == "gone":
             raise SourceError("kubeconfig /nowhere: cannot be read")
-        self.looked += 1
+        self.checked += 1
         return RecordedSource(recording(self.cluster))
 
     def begin(self, name: str, *clusters: str) -> None:
@@ -74,7 +74,7 @@ def test_a_part_is_carried_out_once_however_often_it_is_delivered(client: Client
     worker.begin("s1")
     for _ in range(3):
         worker.sweeper.carry_out("s1", "prod")
-    assert worker.looked == 1
+    assert worker.checked == 1
     assert client.stores.fleet.ledger.states("prod")[GATEWAY].verdict is Verdict.HEALTHY
     assert len(client.stores.fleet.ledger.sweeps("prod", NOW - timedelta(hours=1), NOW)) == 1
 
@@ -90,7 +90,7 @@ def test_two_overlapping_fleet_checks_share_one_check(client: Client) -> None:
     lease.release()
     worker.sweeper.carry_out("s1", "prod")
     worker.sweeper.carry_out("s2", "prod")
-    assert worker.looked == 1
+    assert worker.checked == 1
     assert worker.problems("s1") == worker.problems("s2") == {"prod": ""}
 
 
@@ -111,7 +111,7 @@ def test_a_cluster_that_takes_its_worker_down_twice_is_ended(client: Client) -> 
     for _ in range(2):
         client.stores.fleet.sweeps.note_attempt("s1", "prod")
     worker.sweeper.carry_out("s1", "prod")
-    assert worker.looked == 0
+    assert worker.checked == 0
     assert "took the worker down twice" in worker.problems("s1")["prod"]
 
 
@@ -120,7 +120,7 @@ def test_a_part_after_the_deadline_is_skipped(client: Client) -> None:
     worker.begin("s1")
     worker.clock.now += timedelta(minutes=11)
     worker.sweeper.carry_out("s1", "prod")
-    assert worker.looked == 0
+    assert worker.checked == 0
 
 
 def test_a_gateway_removed_from_the_profile_is_gone_and_one_that_azure_did_not_report_is_not(client: Client) -> None:
@@ -161,4 +161,4 @@ def test_a_gateway_missing_from_the_fleet_check_is_not_counted_as_healthy(client
     order = digest.DigestOrder("d", "C0OPS", ("prod",), NOW + timedelta(hours=1))
     found = digest.compose_digest(order, [known], (), NOW + timedelta(hours=1))
     assert (found.counts.healthy, found.counts.unknown) == (0, 1)
-    assert [each.gateways for each in found.unseen] == [(GATEWAY,)]
+    assert [each.gateways for each in found.unchecked] == [(GATEWAY,)]

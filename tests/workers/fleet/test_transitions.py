@@ -9,7 +9,7 @@ from checks.model.findings import Evidence, Finding, Severity, Stage, Status, Ve
 from tests.checks.sources.test_sweep import in_memory
 from tests.clusters.compose import named
 from workers.fleet.records import Fault, GatewayCheck, GatewaySetting, GatewayState, TransitionKind, Written
-from workers.fleet.transitions import advance, fault_identity, gateway_check, since_well
+from workers.fleet.transitions import advance, changed_since_healthy, fault_identity, gateway_check
 
 T0 = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 PREFIX = "20.50.60.0/30"
@@ -59,7 +59,7 @@ def test_an_inconclusive_check_neither_ends_nor_begins_an_outage() -> None:
     assert told[1:] == [(TransitionKind.BROKE, 1), (TransitionKind.INCONCLUSIVE, 2)]
     assert state.broken
     assert state.since == T0 + timedelta(hours=1)
-    assert state.unseen == T0 + timedelta(hours=2)
+    assert state.inconclusive_since == T0 + timedelta(hours=2)
     _, told = played(
         look(0, HEALTHY), look(1, BROKEN, fault()), look(2, LOST), look(3, BROKEN, fault()), look(5, HEALTHY)
     )
@@ -97,7 +97,7 @@ def test_the_last_healthy_settings_are_kept_during_an_outage() -> None:
     wrong = look(1, BROKEN, fault(), settings=(GatewaySetting(*key, "gwpol"),), written=written)
     state, told = played(healthy, wrong, replace(wrong, by="again", at=T0 + timedelta(hours=2)))
     assert (TransitionKind.DRIFT, 1) in told
-    (drift,) = since_well(state)
+    (drift,) = changed_since_healthy(state)
     assert (drift.field, drift.before, drift.after, drift.who) == (key[1], "gwpool", "gwpol", "kubectl-edit")
 
 
