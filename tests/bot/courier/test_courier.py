@@ -193,6 +193,7 @@ def test_slacks_own_limits_are_kept(client: Client, redis_url: str, config_file:
         assert slots(whole_thread(slack)) == FULL
 
 
+@pytest.mark.slow
 def test_a_going_run_edits_its_parent_at_most_once_a_second(
     courier: Courier, client: Client, slack: SandboxServer
 ) -> None:

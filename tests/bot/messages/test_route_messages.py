@@ -124,7 +124,7 @@ def routes(draw: st.DrawFn) -> Route:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(routes())
 def test_whatever_objects_are_called_the_messages_are_valid_and_silent(route: Route) -> None:
     for message in route_messages(run_with(route), "F0PICTURE"):
@@ -135,6 +135,7 @@ def test_whatever_objects_are_called_the_messages_are_valid_and_silent(route: Ro
             assert not CONTROL.search(text), repr(text)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(routes())
 def test_whatever_objects_are_called_the_document_reads_back_and_the_picture_is_drawn(route: Route) -> None:

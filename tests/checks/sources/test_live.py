@@ -155,6 +155,7 @@ def incident_agrees(name: str, anywhere: Any, folder: Path, how: Callable[..., N
         pytest.fail(f"{several}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [each for each in INCIDENTS if each.startswith(TYPICAL)])
 def test_a_typical_incident(name: str, anywhere: Any, tmp_path: Path) -> None:
     incident_agrees(name, anywhere, tmp_path)

@@ -69,6 +69,7 @@ def bent(cluster: Cluster, dice: random.Random) -> tuple[Cluster, str]:
 _IDENTITY = (("metadata",), ("metadata", "name"), ("metadata", "namespace"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", STARTS)
 def test_no_field_makes_a_check_crash(start: str) -> None:
     dice = random.Random(start)

@@ -11,6 +11,8 @@ from tests.checks.istio.route.test_trace import worst
 from tests.checks.istio.route.traced import meant, traced
 from tests.clusters.compose import Cluster, named
 
+pytestmark = pytest.mark.slow  # make check runs only fast tests
+
 ORDER = [each.value for each in HopName]
 ROUNDS = 6
 
