@@ -38,6 +38,7 @@ class System:
         self.slack = slack
         self.port = find_free_port()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._written: dict[str, int] = {}
         self.environment = {
             **os.environ,  # noqa: TID251 - child processes get the environment, and their own settings read it
             "REDIS_URL": redis.url,
@@ -84,6 +85,7 @@ class System:
             "listener": ["bot", "--role", "listener", "--bind", "127.0.0.1", "--port", str(self.port)],
             "courier": ["bot", "--role", "courier"],
         }[name]
+        self._written[name] = len(self.log(name))
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [*EGRESS_DIAG, *words],
@@ -120,7 +122,11 @@ class System:
         self.wait(lambda: self.ready() == 200, timeout, "the listener is not ready")
         for name in ("worker", "courier", "beat"):
             if name in self.processes:
-                self.wait(lambda name=name: " ready." in self.log(name), timeout, f"{name} is not ready")  # type: ignore[misc]
+                self.wait(lambda name=name: self._says_ready(name), timeout, f"{name} is not ready")  # type: ignore[misc]
+
+    def _says_ready(self, name: str) -> bool:
+        """Whether the process has said so since it was last started."""
+        return " ready." in self.log(name)[self._written[name] :]
 
     def ready(self) -> int:
         """The status of `GET /readyz`; 0 where nobody listens."""

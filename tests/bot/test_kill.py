@@ -7,13 +7,14 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from bot.sandbox import RateLimits, SandboxServer
+from bot.sandbox import RateLimits, SandboxServer, StoredMessage
 from tests.bot.conftest import broken_cluster, write_config
 from tests.bot.live_cluster import slow_cluster
+from tests.loopback.faults import Fault
+from tests.loopback.kube import KubeServer
 from tests.redis_server import RedisServer
 from tests.system import System, complete, slot, slots, whole_thread
 
@@ -23,67 +24,90 @@ WITHIN = 60.0
 """Seconds from everything being back to a complete thread."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stage:
-    """A system over a slow cluster, on a Redis that keeps what it acknowledged."""
+    """A system over a slow cluster, on a Redis that keeps what it acknowledged. Each test begins a thread of its own."""
 
     system: System
     slack: SandboxServer
     redis: RedisServer
+    kube: KubeServer
+    number: int = -1
+
+    @property
+    def thread(self) -> list[StoredMessage]:
+        """The thread of the test."""
+        return whole_thread(self.slack, number=self.number)
 
 
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    redis = RedisServer(tmp_path, durable=True)
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """One system for all of it: what a test kills it starts again. At the end nothing has come to any thread since."""
+    folder = tmp_path_factory.mktemp("kill")
+    redis = RedisServer(folder, durable=True)
     redis.start()
     try:
         with (
             SandboxServer(limits=RateLimits()) as slack,
-            slow_cluster(tmp_path, broken_cluster(), seconds=4) as (_, entry),
-            System(tmp_path, redis, slack, write_config(tmp_path, entry)) as system,
+            slow_cluster(folder, broken_cluster(), seconds=0) as (kube, entry),
+            System(folder, redis, slack, write_config(folder, entry)) as system,
         ):
-            yield Stage(system, slack, redis)
+            made = Stage(system, slack, redis, kube)
+            yield made
+            _settle(made)
+            for number in range(made.number + 1):
+                made.number = number
+                is_complete(made)
     finally:
         redis.kill()
 
 
+@pytest.fixture
+def stage(everything: Stage) -> Stage:
+    everything.system.wait_ready()
+    everything.number += 1
+    return everything
+
+
 def begin(stage: Stage) -> None:
     """Starts a run and waits until it is in the middle: steps are shown, the slow read is still out."""
+    stage.kube.faults.faults[:] = [Fault("virtualservices", hang=8, times=1)]
     ack = stage.slack.say("/egress-diag live team-egress/egw")
     assert ack.ok, ack
-    stage.system.wait(lambda: len(whole_thread(stage.slack)) > 1, 30, "nothing of the run is shown")
-    assert "verdict" not in slots(whole_thread(stage.slack)), "the run was over before it could be met in the middle"
+    stage.system.wait(lambda: len(stage.thread) > 1, 30, "nothing of the run is shown")
+    assert "verdict" not in slots(stage.thread), "the run was over before it could be met in the middle"
 
 
 def ends_complete(stage: Stage) -> None:
-    """Within a minute there is one complete thread, and it stays as it is."""
+    """Within a minute there is one complete thread."""
     began = time.monotonic()
-
-    def whole() -> bool:
-        thread = whole_thread(stage.slack)
-        return complete(thread) and "finding/gateway-pool-missing" in slots(thread)
-
-    stage.system.wait(whole, WITHIN, "no complete thread")
+    stage.system.wait(
+        lambda: complete(stage.thread) and "finding/gateway-pool-missing" in slots(stage.thread),
+        WITHIN,
+        "no complete thread",
+    )
     print(f"complete after {time.monotonic() - began:.1f} s")
-    _settle(stage)
-    thread = whole_thread(stage.slack)
-    found = slots(thread)
+    is_complete(stage)
+
+
+def is_complete(stage: Stage) -> None:
+    """The thread has all that an ended run has, and nothing twice."""
+    found = slots(stage.thread)
     assert len(found) == len(set(found)), found
-    assert complete(thread)
-    assert len([m for m in stage.slack.messages() if slot(m) == "parent"]) == 1
-    assert f"{len(_steps_shown(stage))} steps" == f"{len(set(_steps_shown(stage)))} steps", "a step is shown twice"
-    shown = {
-        line.split()[1] for m in thread for line in m.shown.splitlines() if line[:1] in "✅▫❌⚠❔" and " EG" in line
-    }
+    assert complete(stage.thread)
+    assert len([m for m in stage.slack.messages() if slot(m) == "parent"]) >= stage.number + 1
+    steps = _steps_shown(stage)
+    assert f"{len(steps)} steps" == f"{len(set(steps))} steps", "a step is shown twice"
+    lines = (line for message in stage.thread for line in message.shown.splitlines())
+    shown = {line.split()[1] for line in lines if line[:1] in "✅▫❌⚠❔" and " EG" in line}
     assert len(shown) > 20, "steps are missing"
 
 
 def _steps_shown(stage: Stage) -> list[str]:
     """Every line of a passed or skipped step."""
-    thread = whole_thread(stage.slack)
     return [
         line
-        for message in thread
+        for message in stage.thread
         if slot(message).startswith("steps/")
         for line in message.shown.splitlines()
         if line.startswith(("✅", "▫️"))
@@ -123,7 +147,7 @@ def test_the_courier_dies_and_another_one_carries_on(stage: Stage) -> None:
 
 def test_the_courier_dies_in_the_middle_of_a_thread_whose_run_has_ended(stage: Stage) -> None:
     begin(stage)
-    stage.system.wait(lambda: "verdict" in slots(whole_thread(stage.slack)), 30, "no verdict")
+    stage.system.wait(lambda: "verdict" in slots(stage.thread), 30, "no verdict")
     stage.system.kill("courier")
     stage.system.start("courier")
     ends_complete(stage)
