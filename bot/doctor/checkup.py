@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from bot.doctor.part import slack
-from checks.doctor.requirement_lines import Asked, Line
+from checks.doctor.requirement_lines import DoctorOptions, Line
 from workers.doctor.part import workers
 
 REFRESH_LINES_SECONDS = 300.0
@@ -30,7 +30,7 @@ class Checkup:
         if (self._at and time.monotonic() - self._at < REFRESH_LINES_SECONDS) or not self._lock.acquire(blocking=False):
             return False
         try:
-            self._lines = (*workers(Asked()), *slack(Asked()))
+            self._lines = (*workers(DoctorOptions()), *slack(DoctorOptions()))
             self._at = time.monotonic()
         finally:
             self._lock.release()

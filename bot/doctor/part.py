@@ -32,7 +32,7 @@ from bot.doctor.requirements import (
 from bot.slack.client import MissingScope, RateLimited, SlackRefusal, TokenRevoked, Unreachable, refusal
 from bot.slack.settings import SlackSettings
 from checks.config.configuration import Config, ConfigError, load
-from checks.doctor.requirement_lines import Asked, Line
+from checks.doctor.requirement_lines import DoctorOptions, Line
 
 __all__ = ["SLACK_REQUIREMENTS", "slack"]
 
@@ -43,13 +43,13 @@ _OWN = ("slack.com", "slack-gov.com")
 _SCOPE = re.compile(r"^ +- ([\w.:]+) # (.+)$", re.MULTILINE)
 
 
-def slack(asked: Asked, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Iterator[Line]:
+def slack(options: DoctorOptions, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Iterator[Line]:
     """Checks everything that the bot needs from Slack. `clock` returns the current time."""
     settings = SlackSettings()
-    if not settings.slack_bot_token.get_secret_value() and not asked.insisted:
+    if not settings.slack_bot_token.get_secret_value() and not options.selected:
         yield TOKEN.untried(
             "SLACK_BOT_TOKEN is not set in this process; only the bot has Slack's tokens",
-            remedy="Run `egress-diag doctor --only slack` in the bot.",
+            fix="Run `egress-diag doctor --only slack` in the bot.",
         )
         return
     yield from _secrets(settings)
@@ -69,7 +69,7 @@ def slack(asked: Asked, clock: Callable[[], datetime] = lambda: datetime.now(UTC
     yield from _scopes(headers)
     if settings.socket_mode:
         yield _socket(settings)
-    yield from _places(client, settings, asked)
+    yield from _places(client, settings, options)
     yield _clock(headers, clock())
 
 
@@ -136,9 +136,9 @@ def _socket(settings: SlackSettings) -> Line:
     return APP_TOKEN.well("a connection was offered")
 
 
-def _places(client: WebClient, settings: SlackSettings, asked: Asked) -> Iterator[Line]:
+def _places(client: WebClient, settings: SlackSettings, options: DoctorOptions) -> Iterator[Line]:
     try:
-        config = load(Path(asked.config) if asked.config else None, settings.config)
+        config = load(Path(options.config) if options.config else None, settings.config)
     except ConfigError:
         yield SLACK_CHANNEL.untried("the configuration cannot be read")
         return

@@ -165,8 +165,9 @@ def _checkup(lines: Sequence[Line]) -> list[Escaped]:
     rows = [raw(f"{STATUS_MARKS[Status.PASS]} {plural(met, 'requirement')} of Slack and Redis {verb} met")]
     for line in (each for each in lines if each.state is not State.WELL):
         subject = f" {as_code(line.subject)}" if line.subject else ""
-        fix = f" {prose(line.remedy)}" if line.remedy else ""
+        fix = f" {prose(line.fix)}" if line.fix else ""
         title = plain(line.requirement.title)
-        rows.append(raw(f"{marks[line.state]} {title}{subject}: {prose(line.observed)}.{fix}"))
+        reason = "not checked: " if line.state is State.UNTRIED else ""
+        rows.append(raw(f"{marks[line.state]} {title}{subject}: {reason}{prose(line.observed)}.{fix}"))
     rows.append(raw(f"Cluster access: run {as_code('egress-diag doctor --only clusters')} in a worker."))
     return rows

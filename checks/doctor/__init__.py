@@ -1,1 +1,1 @@
-"""What `egress-diag doctor` tries, and how it reports what is missing."""
+"""`egress-diag doctor`: tests each configured access and reports what is missing."""

@@ -1,11 +1,11 @@
-"""What `egress-diag doctor` tries of Azure for one cluster."""
+"""Doctor's requirements of Azure for one cluster: credential, cluster, permissions, clock."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from checks.catalogue import catalogue
 from checks.config.configuration import ClusterConfig
-from checks.doctor.requirement_lines import Asked, Line, Requirement
+from checks.doctor.requirement_lines import DoctorOptions, Line, Requirement
 from checks.doctor.requirements import AZURE_CLOCK, AZURE_CLUSTER, AZURE_CREDENTIAL, AZURE_REACHABLE, AZURE_RIGHT
 from checks.engine.arrivals import record
 from checks.engine.permissions import CREDENTIAL_ACTION, azure_rights
@@ -20,50 +20,50 @@ from checks.sources.replies import Failure
 from checks.sources.source import gather
 
 SKEW = timedelta(seconds=60)
-"""Slack refuses requests that are 300 s off and tokens are judged to the minute: below this nothing happens."""
+"""The clock difference that is tolerated: tokens allow some minutes, and Slack refuses requests from 300 s on."""
 
 _NETWORK: tuple[type[Fact], ...] = (Subnet, NetworkSecurityGroup, RouteTable, PublicIPPrefix)
 _READ: tuple[type[Fact], ...] = (AgentPool, *_NETWORK)
 
 
 def azure_lines(
-    entry: ClusterConfig, source: LiveSource, asked: Asked, clock: Callable[[], datetime], deadline: float
+    entry: ClusterConfig, source: LiveSource, options: DoctorOptions, clock: Callable[[], datetime], deadline: float
 ) -> Iterator[Line]:
-    """The credential, the cluster, each action, and the clock."""
-    assert source.account is not None  # noqa: S101 - who calls has looked
+    """A line for the credential, the cluster, each action, and the clock."""
+    assert source.account is not None  # noqa: S101 - the caller has checked it
     questions = AzureQuestions(source.account, entry.resource_group, entry.azure_name)
     try:
         answer = questions.cluster(deadline)
     except Failure as failure:
-        yield _refused(entry, failure, asked)
-        yield AZURE_RIGHT.untried("nothing more was asked of Azure", entry.name)
+        yield _cluster_not_read(entry, failure, options)
+        yield AZURE_RIGHT.untried("the cluster could not be read from Azure", entry.name)
         return
-    yield AZURE_REACHABLE.well("it answers", entry.name)
-    yield AZURE_CREDENTIAL.well("it is taken", entry.name)
+    yield AZURE_REACHABLE.well("connected", entry.name)
+    yield AZURE_CREDENTIAL.well("accepted", entry.name)
     yield AZURE_CLUSTER.well(f"{entry.azure_name} in {entry.resource_group}", entry.name)
     yield AZURE_RIGHT.well("allowed", f"{entry.name} {_action(ManagedCluster)}")
     if entry.kubeconfig is None:
         yield _login(entry, questions, deadline)
     yield from _reads(entry, source, clock, deadline)
-    yield agreement(AZURE_CLOCK, entry.name, answer.at, clock())
+    yield clock_agreement(AZURE_CLOCK, entry.name, answer.at, clock())
 
 
-def agreement(requirement: Requirement, subject: str, told: datetime | None, now: datetime) -> Line:
-    """Whether two clocks agree; `told` is what the other side's Date header said."""
-    if told is None:
-        return requirement.untried("the answer tells no time", subject)
-    seconds = (now - told).total_seconds()
+def clock_agreement(requirement: Requirement, subject: str, date: datetime | None, now: datetime) -> Line:
+    """Compare this clock with a server's; `date` is the Date header of its answer."""
+    if date is None:
+        return requirement.untried("the answer has no Date header", subject)
+    seconds = (now - date).total_seconds()
     if abs(seconds) <= SKEW.total_seconds():
         return requirement.well(f"within {SKEW.total_seconds():.0f} s", subject)
     word = "ahead" if seconds > 0 else "behind"
     return requirement.wrong(f"this clock is {abs(seconds):.0f} s {word}", subject)
 
 
-def _refused(entry: ClusterConfig, failure: Failure, asked: Asked) -> Line:
+def _cluster_not_read(entry: ClusterConfig, failure: Failure, options: DoctorOptions) -> Line:
     match failure.status:
-        case 401 if "unavailable" in failure.message and not asked.insisted:
+        case 401 if "unavailable" in failure.message and not options.selected:
             return AZURE_CREDENTIAL.untried(
-                f"there is none in this process ({failure.message}): credentials of clusters are where diagnoses run",
+                f"this process has no Azure credential ({failure.message}); only the workers need one",
                 entry.name,
                 "Run `egress-diag doctor --only clusters` in a worker.",
             )
@@ -83,13 +83,13 @@ def _login(entry: ClusterConfig, questions: AzureQuestions, deadline: float) -> 
         questions.login(deadline)
     except Failure as failure:
         if failure.status == 403:
-            return AZURE_RIGHT.wrong(f"{failure.message}; without it: {_lost(CREDENTIAL_ACTION)}", subject)
+            return AZURE_RIGHT.wrong(f"{failure.message}; {_lost(CREDENTIAL_ACTION)}", subject)
         return AZURE_RIGHT.untried(failure.message, subject)
     return AZURE_RIGHT.well("allowed", subject)
 
 
 def _reads(entry: ClusterConfig, source: LiveSource, clock: Callable[[], datetime], deadline: float) -> Iterator[Line]:
-    """The reads that checks make, made: Azure has no way to ask what one may do without a right to ask."""
+    """Make the reads that checks need: Azure reports an identity's permissions only to those who may read them."""
     store = FactStore(clock())
     for reading in gather(source, _READ, store, deadline):
         record(store, reading)
@@ -98,18 +98,18 @@ def _reads(entry: ClusterConfig, source: LiveSource, clock: Callable[[], datetim
         gaps = store.gaps(kind)
         own = [gap for gap in gaps if _is_about(gap, kind)]
         if any(gap.status == 403 for gap in own):
-            said = next(gap.message for gap in own if gap.status == 403)
-            yield AZURE_RIGHT.wrong(f"{said}; without it: {_lost(_action(kind))}", subject)
+            message = next(gap.message for gap in own if gap.status == 403)
+            yield AZURE_RIGHT.wrong(f"{message}; {_lost(_action(kind))}", subject)
         elif gaps:
             yield AZURE_RIGHT.untried("; ".join(dict.fromkeys(str(gap) for gap in gaps)), subject)
         elif not store.known(kind):
-            yield AZURE_RIGHT.well("the cluster names nothing of this kind", subject)
+            yield AZURE_RIGHT.well("not needed: the cluster uses no such resource", subject)
         else:
             yield AZURE_RIGHT.well("allowed", subject)
 
 
 def _is_about(gap: Gap, kind: type[Fact]) -> bool:
-    """Whether it was this read that failed, and not one that it follows."""
+    """Whether this read itself failed, and not an earlier one that it depends on."""
     words = _action(kind).lower().removesuffix("/read").rsplit("/", 1)[-1]
     return gap.source == "azure" and words in gap.resource.lower().split("/")
 
@@ -123,14 +123,14 @@ def _action(kind: type[Fact]) -> str:
 
 
 def _lost(action: str) -> str:
-    """The checks that are unknown without an action."""
+    """The checks that cannot be made without an action, as a clause."""
     codes = next((right.lost for right in azure_rights(catalogue()) if right.resource == action), ())
-    return told(codes)
+    return lost_checks(codes)
 
 
-def told(codes: tuple[str, ...]) -> str:
-    """What is lost without a right."""
+def lost_checks(codes: tuple[str, ...]) -> str:
+    """The checks that cannot be made without a permission, as a clause."""
     if not codes:
-        return "nothing that is checked today"
+        return "no check needs it"
     rest = f" and {len(codes) - 6} more" if len(codes) > 6 else ""
     return f"{', '.join(codes[:6])}{rest} cannot be checked"

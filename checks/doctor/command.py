@@ -1,4 +1,4 @@
-"""`egress-diag doctor`: loads each part only when it is asked for, and prints its lines."""
+"""The command `egress-diag doctor`: loads the selected parts and prints their lines."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -7,17 +7,17 @@ from importlib.metadata import EntryPoint, entry_points
 import click
 import orjson
 
-from checks.doctor.requirement_lines import EXITS, Asked, Line, text, to_json, worst
+from checks.doctor.requirement_lines import EXITS, DoctorOptions, Line, text, to_json, worst
 
-Part = Callable[[Asked], Iterable[Line]]
-"""What an entry point of the group `egress_diag.doctor` is."""
+Part = Callable[[DoctorOptions], Iterable[Line]]
+"""The type of an entry point in the group `egress_diag.doctor`."""
 
 ORDER = ("configuration", "workers", "clusters", "slack")
-"""Parts in the order in which they are told; others follow by name."""
+"""Parts in the order in which they are printed; others follow by name."""
 
 
 def parts() -> dict[str, EntryPoint]:
-    """All parts, in order."""
+    """All installed parts, in order."""
     offered = {each.name: each for each in entry_points(group="egress_diag.doctor")}
     known = [name for name in ORDER if name in offered]
     return {name: offered[name] for name in [*known, *sorted(offered.keys() - set(ORDER))]}
@@ -26,19 +26,19 @@ def parts() -> dict[str, EntryPoint]:
 @click.command()
 @click.option("--config", type=click.Path(), help="Configuration file.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--only", help="Try only these parts: configuration, workers, clusters, slack; commas between.")
+@click.option("--only", help="Check only these parts (comma-separated): configuration, workers, clusters, slack.")
 def doctor(config: str | None, output: str, only: str | None) -> None:
-    """Try every configured access and say what is missing.
+    """Check every configured connection, credential and permission.
 
-    Each part has to be tried where its credentials are: `--only clusters` and `--only workers` in a worker, `--only slack`
-    in the bot. Exit codes: 0 all well, 1 something is wrong, 2 the command is wrong, 3 something could not be tried.
+    Run each part where its credentials are: `--only clusters` and `--only workers` in a worker, `--only slack` in the bot.
+    Exit codes: 0 all requirements are met, 1 a requirement is not met, 2 the command is wrong, 3 a requirement was not checked.
     """
     offered = parts()
     chosen = _chosen(only, offered)
     lines: list[Line] = []
     for name in chosen:
         part: Part = offered[name].load()
-        lines += part(Asked(config, insisted=only is not None))
+        lines += part(DoctorOptions(config, selected=only is not None))
     if output == "json":
         click.echo(orjson.dumps(to_json(lines), option=orjson.OPT_INDENT_2).decode())
     else:
@@ -53,7 +53,7 @@ def _chosen(only: str | None, offered: Iterable[str]) -> list[str]:
     wanted = [word.strip() for word in only.split(",") if word.strip()]
     for word in wanted:
         if word not in known:
-            raise click.UsageError(f'no part "{word}"; there are {", ".join(known)}')
+            raise click.UsageError(f'unknown part "{word}"; choose from {", ".join(known)}')
     if not wanted:
-        raise click.UsageError(f"--only names no part; there are {', '.join(known)}")
+        raise click.UsageError(f"--only names no part; choose from {', '.join(known)}")
     return [name for name in known if name in wanted]

@@ -1,4 +1,4 @@
-"""What `egress-diag doctor` tries of one API server: the way in, whether it answers, each right, the clock."""
+"""Doctor's requirements of one API server: credentials, connection, permissions, clock."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -6,8 +6,8 @@ from datetime import datetime
 
 from checks.catalogue import catalogue
 from checks.config.configuration import ClusterConfig
-from checks.doctor.azure import agreement, told
-from checks.doctor.requirement_lines import Asked, Line
+from checks.doctor.azure import clock_agreement, lost_checks
+from checks.doctor.requirement_lines import DoctorOptions, Line
 from checks.doctor.requirements import CLOCK, LOGIN, REACHABLE, RIGHT
 from checks.engine.permissions import Right, kubernetes_rights
 from checks.sources.live import LiveSource
@@ -16,39 +16,41 @@ from checks.sources.replies import Failure
 
 
 def kubernetes_lines(
-    entry: ClusterConfig, source: LiveSource, asked: Asked, clock: Callable[[], datetime], deadline: float
+    entry: ClusterConfig, source: LiveSource, options: DoctorOptions, clock: Callable[[], datetime], deadline: float
 ) -> Iterator[Line]:
-    """The way in, whether the server answers, each right that the checks need, and the clock."""
+    """A line for the credentials, the connection, each permission that the checks need, and the clock."""
     questions = ApiServerQuestions(source.access)
     try:
         client = source.access.client(deadline)
     except Failure as failure:
-        yield _no_way_in(entry, failure, asked)
-        yield RIGHT.untried("the API server was not asked", entry.name)
+        yield _login_failure(entry, failure, options)
+        yield RIGHT.untried("there are no credentials for the API server", entry.name)
         return
     if entry.kubeconfig is None and client.configuration.cert_file:
         yield LOGIN.risk(
-            "with the cluster-admin certificate that a cluster without Entra hands out: it may do everything",
+            "with the cluster-admin certificate of a cluster without Entra integration, which has every permission",
             entry.name,
-            "Enable Entra on the cluster, and take allow_client_certificate out of its entry.",
+            "Enable Entra on the cluster, then remove allow_client_certificate from its entry.",
         )
     else:
-        yield LOGIN.well("credentials are there", entry.name)
+        yield LOGIN.well("found", entry.name)
     try:
         answer = questions.version(deadline)
     except Failure as failure:
-        known = failure.status == 401
-        yield (LOGIN.wrong if known else REACHABLE.wrong)(failure.message, entry.name)
-        yield RIGHT.untried("the API server was not asked", entry.name)
+        unauthorized = failure.status == 401
+        yield (LOGIN.wrong if unauthorized else REACHABLE.wrong)(failure.message, entry.name)
+        yield RIGHT.untried(
+            "the API server rejected the credentials" if unauthorized else "no connection to the API server", entry.name
+        )
         return
     yield REACHABLE.well(server_of(answer), entry.name)
     yield from _rights(entry, questions, deadline)
-    yield agreement(CLOCK, entry.name, answer.at, clock())
+    yield clock_agreement(CLOCK, entry.name, answer.at, clock())
 
 
-def _no_way_in(entry: ClusterConfig, failure: Failure, asked: Asked) -> Line:
-    if "unavailable" in failure.message and not asked.insisted:
-        return LOGIN.untried("there is no Azure credential in this process", entry.name)
+def _login_failure(entry: ClusterConfig, failure: Failure, options: DoctorOptions) -> Line:
+    if "unavailable" in failure.message and not options.selected:
+        return LOGIN.untried("this process has no Azure credential", entry.name)
     if "no Entra integration" in failure.message:
         return LOGIN.wrong(failure.message, entry.name, "Enable Entra on the cluster: az aks update --enable-aad.")
     return LOGIN.wrong(failure.message, entry.name)
@@ -67,4 +69,4 @@ def _right(entry: ClusterConfig, questions: ApiServerQuestions, right: Right, ve
         allowed = questions.allowed(right, verb, deadline)
     except Failure as failure:
         return RIGHT.untried(f"{failure.status} {failure.message}", subject)
-    return RIGHT.well("allowed", subject) if allowed else RIGHT.wrong(f"forbidden; {told(right.lost)}", subject)
+    return RIGHT.well("allowed", subject) if allowed else RIGHT.wrong(f"forbidden; {lost_checks(right.lost)}", subject)

@@ -1,4 +1,4 @@
-"""Whether the bot depends on a gateway that it diagnoses, as far as the cluster shows it."""
+"""Doctor's check of whether the bot's own traffic depends on a gateway that it diagnoses."""
 
 from datetime import UTC, datetime
 
@@ -21,13 +21,13 @@ HOSTS = (
     *("management.azure.com", "management.usgovcloudapi.net", "management.chinacloudapi.cn"),
     *("login.microsoftonline.com", "login.microsoftonline.us", "login.chinacloudapi.cn"),
 )
-"""Where the bot's and the workers' own traffic goes, in each cloud."""
+"""The destinations of the bot and the workers, in each cloud."""
 
 _READ: tuple[type[Fact], ...] = (Pod, Service, VirtualService)
 
 
 def own_traffic_lines(entry: ClusterConfig, source: LiveSource, here: Whereabouts, deadline: float) -> Line:
-    """One line for one cluster: whether this process's installation runs in it and meets one of its egress gateways."""
+    """One line for a cluster: whether this installation runs in it and sends traffic through one of its gateways."""
     if not here.api_server:
         return OWN_TRAFFIC.well("this process does not run in a pod", entry.name)
     store = FactStore(datetime.now(UTC))
@@ -39,7 +39,7 @@ def own_traffic_lines(entry: ClusterConfig, source: LiveSource, here: Whereabout
     if found:
         return OWN_TRAFFIC.risk("; ".join(map(str, found)), entry.name)
     if gaps:
-        return OWN_TRAFFIC.untried(f"it could not be seen: {'; '.join(gaps)}", entry.name)
+        return OWN_TRAFFIC.untried("; ".join(gaps), entry.name)
     if not pods:
         return OWN_TRAFFIC.well(f"pod {here.name} does not run in this cluster", entry.name)
     return OWN_TRAFFIC.well("no route sends its traffic through an egress gateway", entry.name)

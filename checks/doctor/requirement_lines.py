@@ -1,7 +1,7 @@
-"""What `egress-diag doctor` says: a line for each requirement, what is wrong with it and how to mend it. Pure.
+"""Doctor's requirements and their results: the state of each requirement, the observation and the fix. Pure.
 
-The parts that try things are found by entry point (group `egress_diag.doctor`), so that no process loads what belongs to
-another: each is a function from `Asked` to lines, beside a tuple `REQUIREMENTS` of all that it knows.
+The parts are entry points (group `egress_diag.doctor`): no process loads another's dependencies. Each part is a function
+from `DoctorOptions` to lines; its module also has the tuple `REQUIREMENTS` of all that it checks.
 """
 
 import textwrap
@@ -15,68 +15,68 @@ SCHEMA = "egress-diag/doctor/v1"
 
 
 class State(StrEnum):
-    """How one requirement stands. `risk`: it works, and something should be known about it."""
+    """The result for one requirement. `risk`: it is met, with a warning."""
 
     WELL = "well"
     RISK = "risk"
     WRONG = "wrong"
     UNTRIED = "untried"
-    """It could not be tried from here: neither well nor wrong."""
+    """Not checked: neither met nor failed."""
 
 
-MARKS = {State.WELL: "ok", State.RISK: "risk", State.WRONG: "WRONG", State.UNTRIED: "?"}
+MARKS = {State.WELL: "pass", State.RISK: "warning", State.WRONG: "FAIL", State.UNTRIED: "not checked"}
 
 EXITS = {State.WELL: 0, State.RISK: 0, State.WRONG: 1, State.UNTRIED: 3}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the command was asked. `config` is what `--config` said; `insisted`: this part was named by `--only`, so that
-    credentials which are not here are missing, and not those of another process."""
+class DoctorOptions:
+    """The options of the command. `config` is the value of `--config`. `selected`: `--only` names this part, so missing
+    credentials are a failure; otherwise they may belong to another process."""
 
     config: str | None = None
-    insisted: bool = False
+    selected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """Something that has to hold: `name` is stable and unique, `remedy` says how to mend it where nothing closer is known."""
+    """A condition to be met: `name` is stable and unique, `fix` is the default fix."""
 
     part: str
     name: str
     title: str
-    remedy: str
+    fix: str
 
     def well(self, observed: str, subject: str = "") -> "Line":
-        """It holds."""
+        """The requirement is met."""
         return Line(self, State.WELL, observed, subject)
 
-    def risk(self, observed: str, subject: str = "", remedy: str = "") -> "Line":
-        """It holds, and something should be known about it."""
-        return Line(self, State.RISK, observed, subject, remedy or self.remedy)
+    def risk(self, observed: str, subject: str = "", fix: str = "") -> "Line":
+        """The requirement is met, with a warning."""
+        return Line(self, State.RISK, observed, subject, fix or self.fix)
 
-    def wrong(self, observed: str, subject: str = "", remedy: str = "") -> "Line":
-        """It does not hold."""
-        return Line(self, State.WRONG, observed, subject, remedy or self.remedy)
+    def wrong(self, observed: str, subject: str = "", fix: str = "") -> "Line":
+        """The requirement is not met."""
+        return Line(self, State.WRONG, observed, subject, fix or self.fix)
 
-    def untried(self, observed: str, subject: str = "", remedy: str = "") -> "Line":
-        """Whether it holds could not be tried; `observed` says why."""
-        return Line(self, State.UNTRIED, observed, subject, remedy)
+    def untried(self, observed: str, subject: str = "", fix: str = "") -> "Line":
+        """The requirement was not checked; `observed` is the reason."""
+        return Line(self, State.UNTRIED, observed, subject, fix)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """How a requirement stands for one subject (a cluster, a scope, a channel), what was seen, and how to mend it."""
+    """The result of a requirement for one subject (a cluster, a scope, a channel), with observation and fix."""
 
     requirement: Requirement
     state: State
     observed: str
     subject: str = ""
-    remedy: str = ""
+    fix: str = ""
 
 
 def worst(lines: Iterable[Line]) -> State:
-    """The state of the whole: wrong before untried before risk. Nothing tried at all is untried."""
+    """The overall state: wrong before untried before risk. Without any line, it is untried."""
     found = {line.state for line in lines}
     return next((s for s in (State.WRONG, State.UNTRIED, State.RISK, State.WELL) if s in found), State.UNTRIED)
 
@@ -94,7 +94,7 @@ def to_json(lines: Sequence[Line]) -> dict[str, Any]:
                 "subject": line.subject,
                 "state": line.state.value,
                 "observed": line.observed,
-                "remedy": line.remedy,
+                "remedy": line.fix,
             }
             for line in lines
         ],
@@ -102,30 +102,30 @@ def to_json(lines: Sequence[Line]) -> dict[str, Any]:
 
 
 def text(lines: Sequence[Line]) -> Iterator[str]:
-    """The lines for a terminal: what is well in one line a requirement, everything else in full, then a summary."""
+    """The lines for a terminal: one line for each requirement that is met, every other line in full, a summary."""
     for part, of_part in groupby(lines, key=lambda line: line.requirement.part):
         yield part
         for _, same in groupby(of_part, key=lambda line: (line.requirement, line.state)):
-            yield from _told(list(same))
+            yield from _lines_of(list(same))
     yield ""
     yield summary(lines)
 
 
-def _told(lines: list[Line]) -> Iterator[str]:
+def _lines_of(lines: list[Line]) -> Iterator[str]:
     if lines[0].state is State.WELL and len(lines) > 1:
         names = ", ".join(dict.fromkeys(line.subject for line in lines if line.subject))
         yield _head(lines[0], f"{len(lines)} ({_cut(names)})" if names else str(len(lines)))
         return
     for line in lines:
         yield _head(line, f"{line.subject}: {line.observed}" if line.subject else line.observed)
-        if line.remedy:
+        if line.fix:
             yield from textwrap.wrap(
-                line.remedy, 110, initial_indent=" " * 8 + "mend: ", subsequent_indent=" " * 14, break_long_words=False
+                line.fix, 110, initial_indent=" " * 14 + "fix: ", subsequent_indent=" " * 19, break_long_words=False
             )
 
 
 def _head(line: Line, rest: str) -> str:
-    return f"  {MARKS[line.state]:<5} {line.requirement.title}: {rest}"
+    return f"  {MARKS[line.state]:<11} {line.requirement.title}: {rest}"
 
 
 def _cut(names: str) -> str:
@@ -133,16 +133,16 @@ def _cut(names: str) -> str:
 
 
 def summary(lines: Sequence[Line]) -> str:
-    """One sentence on the whole."""
+    """The number of requirements in each state, as one line."""
     number = {state: sum(line.state is state for line in lines) for state in State}
-    told = [
+    counts = [
         f"{number[state]} {words}"
         for state, words in (
-            (State.WRONG, "wrong"),
-            (State.UNTRIED, "could not be tried"),
-            (State.RISK, "at risk"),
-            (State.WELL, "well"),
+            (State.WRONG, "failed"),
+            (State.UNTRIED, "not checked"),
+            (State.RISK, "with a warning"),
+            (State.WELL, "passed"),
         )
         if number[state]
     ]
-    return ", ".join(told) or "nothing was tried"
+    return ", ".join(counts) or "no requirement was checked"

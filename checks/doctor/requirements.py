@@ -1,4 +1,4 @@
-"""What the parts `configuration` and `clusters` of `egress-diag doctor` know."""
+"""The requirements that doctor's parts `configuration` and `clusters` check, each with its fix."""
 
 from checks.doctor.requirement_lines import Requirement
 
@@ -9,7 +9,7 @@ READABLE = Requirement(
     _CONFIGURATION,
     "configuration-readable",
     "The configuration can be read",
-    "Correct the file at the key that is named.",
+    "Correct the value at the key that the line names.",
 )
 NAMES_CLUSTERS = Requirement(
     _CONFIGURATION,
@@ -17,18 +17,18 @@ NAMES_CLUSTERS = Requirement(
     "The configuration names clusters",
     "Add an entry under clusters: name, subscription_id, resource_group.",
 )
-LETS_SOMEBODY_IN = Requirement(
+ACCESS_RULES = Requirement(
     _CONFIGURATION,
     "configuration-access",
-    "Somebody may use the bot",
+    "Access rules exist",
     "Add a rule under access, such as {allow: [diagnose], users: ['*'], clusters: ['*'], channels: ['C…']}.",
 )
 
 SOURCE = Requirement(
     _CLUSTERS,
     "cluster-source",
-    "The cluster's entry can be opened",
-    "Correct the entry: what it names has to be there.",
+    "The cluster's entry can be used",
+    "Correct the entry: the kubeconfig, context or bundle that it names must exist.",
 )
 AZURE_REACHABLE = Requirement(
     _CLUSTERS,
@@ -40,64 +40,64 @@ AZURE_REACHABLE = Requirement(
 AZURE_CREDENTIAL = Requirement(
     _CLUSTERS,
     "azure-credential",
-    "Azure takes the credential",
+    "Azure accepts the credential",
     "Workload identity: the service account's annotation azure.workload.identity/client-id, the pod's label "
     'azure.workload.identity/use: "true", and a federated credential for that service account on the managed identity. '
-    "By hand: az login.",
+    "At a terminal: az login.",
 )
 AZURE_CLUSTER = Requirement(
     _CLUSTERS,
     "azure-cluster",
-    "Azure has this cluster",
-    "Correct subscription_id, resource_group and aks_name of the entry: az aks list -o table shows them.",
+    "The cluster exists in Azure",
+    "Correct subscription_id, resource_group and aks_name of the entry; az aks list -o table lists them.",
 )
 AZURE_RIGHT = Requirement(
     _CLUSTERS,
     "azure-right",
-    "Azure allows",
-    "Give the identity a role with this action on the cluster (for Microsoft.Network on the network's resource group): "
+    "Azure grants the permission",
+    "Assign the identity a role with this action on the cluster (for Microsoft.Network: on the network's resource group): "
     "az role assignment create.",
 )
 AZURE_CLOCK = Requirement(
     _CLUSTERS,
     "azure-clock",
     "The clock agrees with Azure's",
-    "Set the node's clock (NTP, chrony): tokens are refused when it is minutes off.",
+    "Synchronize the node's clock (NTP, chrony): if it is off by minutes, tokens are rejected.",
 )
 LOGIN = Requirement(
     _CLUSTERS,
     "kubernetes-login",
-    "There is a way in to the API server",
-    "Correct the entry's kubeconfig and context, or leave kubeconfig out so that the cluster is reached through Azure.",
+    "Credentials for the API server",
+    "Correct the entry's kubeconfig and context, or remove kubeconfig to connect through Azure.",
 )
 REACHABLE = Requirement(
     _CLUSTERS,
     "kubernetes-reachable",
     "The API server answers",
-    "Private cluster: run where its network is reached. Authorized IP ranges: add the address with which this pod leaves: "
-    "az aks update --api-server-authorized-ip-ranges.",
+    "If the cluster is private, run in a network that is connected to its own. If it has authorized IP ranges, add this "
+    "pod's source IP address: az aks update --api-server-authorized-ip-ranges.",
 )
 RIGHT = Requirement(
     _CLUSTERS,
     "kubernetes-right",
-    "Kubernetes allows",
-    "Bind the ClusterRole that `egress-diag checks --permissions` prints to this identity (the chart does).",
+    "Kubernetes grants the permission",
+    "Bind the ClusterRole that `egress-diag checks --permissions` prints to this identity (the Helm chart does this).",
 )
 CLOCK = Requirement(
     _CLUSTERS,
     "kubernetes-clock",
     "The clock agrees with the API server's",
-    "Set the node's clock (NTP, chrony): ages and tokens are judged by it.",
+    "Synchronize the node's clock (NTP, chrony): ages and the validity of tokens are computed from it.",
 )
 OWN_TRAFFIC = Requirement(
     _CLUSTERS,
     "own-traffic",
     "The bot does not depend on a gateway that it diagnoses",
-    "Leave the bot's namespace out of the mesh (no injection label), or exclude its hosts from the route; else a broken "
-    "gateway also silences the bot.",
+    "Keep the bot's namespace out of the mesh (no injection label), or remove its hosts from the route. Otherwise the bot "
+    "cannot post when the gateway fails.",
 )
 
-CONFIGURATION = (READABLE, NAMES_CLUSTERS, LETS_SOMEBODY_IN)
+CONFIGURATION = (READABLE, NAMES_CLUSTERS, ACCESS_RULES)
 CLUSTERS = (
     SOURCE,
     AZURE_REACHABLE,

@@ -9,7 +9,7 @@ from redis import Redis
 from redis import exceptions as broken
 
 from checks import __version__
-from checks.doctor.requirement_lines import Asked, Line
+from checks.doctor.requirement_lines import DoctorOptions, Line
 from workers.doctor.requirements import (
     PROCESS_ALIVE,
     PROCESS_VERSION,
@@ -39,9 +39,9 @@ ROLES = ("worker", "courier", "beat")
 """The processes that are needed to answer an accepted command."""
 
 
-def workers(asked: Asked) -> Iterator[Line]:
+def workers(options: DoctorOptions) -> Iterator[Line]:
     """Checks Redis, the broker and the processes."""
-    del asked
+    del options
     config = WorkerSettings()
     where = urlsplit(config.redis_url)
     place = f"{where.hostname}:{where.port or 6379}"
@@ -51,11 +51,11 @@ def workers(asked: Asked) -> Iterator[Line]:
     except (broken.AuthenticationError, broken.NoPermissionError, broken.ResponseError) as refused:
         unasked = "HELLO must be called" in str(refused)  # RESP3's wording for a missing password
         yield REDIS_AUTHENTICATED.wrong(f"{place}: {'a password is required, and none is set' if unasked else refused}")
-        yield PROCESS_ALIVE.untried("not checked: no connection to Redis")
+        yield PROCESS_ALIVE.untried("no connection to Redis")
         return
     except broken.RedisError as gone:
         yield REDIS_REACHABLE.wrong(f"{place}: {_why(gone)}")
-        yield PROCESS_ALIVE.untried("not checked: no connection to Redis")
+        yield PROCESS_ALIVE.untried("no connection to Redis")
         return
     yield REDIS_REACHABLE.well(place)
     yield REDIS_AUTHENTICATED.well("password accepted" if where.password else "no password required")
@@ -95,16 +95,14 @@ def _server(redis: Redis, info: dict[str, Any], config: WorkerSettings) -> Itera
 def _persistence(redis: Redis, info: dict[str, Any]) -> Line:
     if info.get("aof_enabled"):
         if info.get("aof_last_write_status") == "err":
-            return REDIS_PERSISTENCE.wrong(
-                "the append-only file cannot be written", remedy="Free or enlarge its volume."
-            )
+            return REDIS_PERSISTENCE.wrong("the append-only file cannot be written", fix="Free or enlarge its volume.")
         return REDIS_PERSISTENCE.well("append-only file")
     try:
         snapshots = redis.config_get("save").get("save")
     except broken.ResponseError:
         return REDIS_PERSISTENCE.untried(
             "no append-only file; this Redis does not report whether it makes snapshots",
-            remedy="For a managed Redis, check its data persistence in the Azure portal.",
+            fix="For a managed Redis, check its data persistence in the Azure portal.",
         )
     if snapshots:
         return REDIS_PERSISTENCE.risk("snapshots only: a crash loses everything accepted since the last one")

@@ -12,7 +12,7 @@ import pytest
 from bot.doctor.part import SLACK_REQUIREMENTS, manifest_scopes, slack
 from bot.sandbox import App, RateLimits, SandboxServer, default_workspace
 from bot.sandbox.state import UserGroup
-from checks.doctor.requirement_lines import Asked, Line, State
+from checks.doctor.requirement_lines import DoctorOptions, Line, State
 from tests.bot.slack.test_manifest import scopes
 
 MANIFEST = App(scopes=scopes())
@@ -26,7 +26,7 @@ def sandbox() -> Iterator[SandboxServer]:
 
 
 @pytest.fixture
-def asked(tmp_path: Path, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> Asked:
+def options(tmp_path: Path, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> DoctorOptions:
     """The environment of a bot in HTTP mode, and a configuration that names a channel and a group."""
     monkeypatch.setenv("SLACK_API_URL", sandbox.api_url)
     monkeypatch.setenv("SLACK_BOT_TOKEN", sandbox.app.bot_token)
@@ -35,10 +35,10 @@ def asked(tmp_path: Path, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatc
     return configured(tmp_path, "C0OPS", "S0ONCALL")
 
 
-def configured(folder: Path, channel: str, group: str) -> Asked:
+def configured(folder: Path, channel: str, group: str) -> DoctorOptions:
     path = folder / "egress-diag.yaml"
     path.write_text(f"access: [{{allow: [diagnose], users: [{group}, U0BOB], channels: [{channel}, 'D*']}}]\n")
-    return Asked(str(path), insisted=True)
+    return DoctorOptions(str(path), selected=True)
 
 
 def one(lines: list[Line], requirement: str, state: State = State.WRONG) -> Line:
@@ -47,22 +47,22 @@ def one(lines: list[Line], requirement: str, state: State = State.WRONG) -> Line
     return found[0]
 
 
-def tried(asked: Asked, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> list[Line]:
-    return list(slack(asked, clock))
+def tried(options: DoctorOptions, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> list[Line]:
+    return list(slack(options, clock))
 
 
-def test_an_app_installed_from_the_manifest_is_well_but_for_the_sandboxs_address(asked: Asked) -> None:
-    lines = tried(asked)
+def test_an_app_installed_from_the_manifest_is_well_but_for_the_sandboxs_address(options: DoctorOptions) -> None:
+    lines = tried(options)
     assert [line.requirement.name for line in lines if line.state is not State.WELL] == ["slack-address"]
     assert one(lines, "slack-address", State.RISK).observed == "SLACK_API_URL is 127.0.0.1"
 
 
 @pytest.mark.parametrize("scope", sorted(scopes()))
 def test_each_scope_that_is_missing_has_its_line_and_its_reason(
-    scope: str, asked: Asked, sandbox: SandboxServer
+    scope: str, options: DoctorOptions, sandbox: SandboxServer
 ) -> None:
     sandbox.faults.take_scope(scope)
-    wrong = one(tried(asked), "slack-scope")
+    wrong = one(tried(options), "slack-scope")
     assert wrong.subject == scope
     assert manifest_scopes()[scope] in wrong.observed
 
@@ -71,52 +71,58 @@ def test_the_manifests_scopes_are_all_known() -> None:
     assert set(manifest_scopes()) == scopes()
 
 
-def test_a_scope_that_nothing_uses(asked: Asked, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scope_that_nothing_uses(
+    options: DoctorOptions, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with SandboxServer(app=replace(MANIFEST, scopes=scopes() | {"admin"})) as wide:
         monkeypatch.setenv("SLACK_API_URL", wide.api_url)
-        assert one(tried(asked), "slack-fewest-scopes", State.RISK).observed == "admin"
+        assert one(tried(options), "slack-fewest-scopes", State.RISK).observed == "admin"
 
 
-def test_a_token_that_was_revoked(asked: Asked, sandbox: SandboxServer) -> None:
+def test_a_token_that_was_revoked(options: DoctorOptions, sandbox: SandboxServer) -> None:
     sandbox.faults.revoke_token()
-    lines = tried(asked)
+    lines = tried(options)
     assert one(lines, "slack-token").observed == "token_revoked"
     one(lines, "slack-scope", State.UNTRIED)
 
 
-def test_a_token_of_the_wrong_kind_is_told_without_showing_it(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_of_the_wrong_kind_is_told_without_showing_it(
+    options: DoctorOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxp-made-up-secret")
-    wrong = one(tried(asked), "slack-token")
+    wrong = one(tried(options), "slack-token")
     assert "begins with xoxb-" in wrong.observed
     assert "made-up-secret" not in str(wrong)
 
 
-def test_no_token_in_the_bot_is_wrong_and_elsewhere_only_untried(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_token_in_the_bot_is_wrong_and_elsewhere_only_untried(
+    options: DoctorOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("SLACK_BOT_TOKEN")
-    assert one(tried(asked), "slack-token").observed == "SLACK_BOT_TOKEN is not set"
-    assert [line.state for line in tried(Asked(asked.config))] == [State.UNTRIED]
+    assert one(tried(options), "slack-token").observed == "SLACK_BOT_TOKEN is not set"
+    assert [line.state for line in tried(DoctorOptions(options.config))] == [State.UNTRIED]
 
 
-def test_slack_is_not_there(asked: Asked, sandbox: SandboxServer) -> None:
+def test_slack_is_not_there(options: DoctorOptions, sandbox: SandboxServer) -> None:
     sandbox.faults.drop_requests(9)
-    one(tried(asked), "slack-reachable")
+    one(tried(options), "slack-reachable")
 
 
-def test_no_signing_secret(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_signing_secret(options: DoctorOptions, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLACK_SIGNING_SECRET")
-    one(tried(asked), "slack-signing-secret")
+    one(tried(options), "slack-signing-secret")
 
 
 def test_socket_mode_needs_an_app_level_token(
-    asked: Asked, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    options: DoctorOptions, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SLACK_SIGNING_SECRET")
     monkeypatch.setenv("SLACK_APP_TOKEN", sandbox.app.app_token)
-    one(tried(asked), "slack-app-token", State.WELL)
+    one(tried(options), "slack-app-token", State.WELL)
     monkeypatch.setenv("SLACK_APP_TOKEN", sandbox.app.bot_token)
-    assert "begins with xapp-" in one(tried(asked), "slack-app-token").observed
+    assert "begins with xapp-" in one(tried(options), "slack-app-token").observed
     monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-old")
-    assert one(tried(asked), "slack-app-token").observed == "invalid_auth"
+    assert one(tried(options), "slack-app-token").observed == "invalid_auth"
 
 
 @pytest.mark.parametrize(
@@ -126,22 +132,22 @@ def test_socket_mode_needs_an_app_level_token(
         ("C0NOSUCH", "it does not exist, or is private and the bot is not a member"),
     ],
 )
-def test_a_channel_without_the_bot(channel: str, said: str, asked: Asked, tmp_path: Path) -> None:
+def test_a_channel_without_the_bot(channel: str, said: str, options: DoctorOptions, tmp_path: Path) -> None:
     wrong = one(tried(configured(tmp_path, channel, "S0ONCALL")), "slack-channel")
     assert (wrong.subject, wrong.observed) == (channel, said)
-    assert "/invite @egress-diag" in wrong.remedy
+    assert "/invite @egress-diag" in wrong.fix
 
 
-def test_a_channel_that_cannot_be_looked_at_for_want_of_a_scope(asked: Asked, sandbox: SandboxServer) -> None:
+def test_a_channel_that_cannot_be_looked_at_for_want_of_a_scope(options: DoctorOptions, sandbox: SandboxServer) -> None:
     sandbox.faults.take_scope("channels:history")
-    assert "channels:history" in one(tried(asked), "slack-channel", State.UNTRIED).observed
+    assert "channels:history" in one(tried(options), "slack-channel", State.UNTRIED).observed
 
 
-def test_a_group_that_does_not_exist_any_more(asked: Asked, tmp_path: Path) -> None:
+def test_a_group_that_does_not_exist_any_more(options: DoctorOptions, tmp_path: Path) -> None:
     assert one(tried(configured(tmp_path, "C0OPS", "S0GONE")), "slack-group").observed.startswith("no_such_subteam")
 
 
-def test_a_group_without_members(tmp_path: Path, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_without_members(tmp_path: Path, options: DoctorOptions, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = default_workspace(MANIFEST)
     workspace.groups["S0EMPTY"] = UserGroup("S0EMPTY", "empty", "Nobody", ())
     with SandboxServer(workspace=workspace) as server:
@@ -149,8 +155,8 @@ def test_a_group_without_members(tmp_path: Path, asked: Asked, monkeypatch: pyte
         one(tried(configured(tmp_path, "C0OPS", "S0EMPTY")), "slack-group", State.RISK)
 
 
-def test_a_clock_that_slack_will_not_believe(asked: Asked) -> None:
-    wrong = one(tried(asked, lambda: datetime.now(UTC) - timedelta(seconds=400)), "slack-clock")
+def test_a_clock_that_slack_will_not_believe(options: DoctorOptions) -> None:
+    wrong = one(tried(options, lambda: datetime.now(UTC) - timedelta(seconds=400)), "slack-clock")
     assert wrong.observed in {"this clock is 400 s behind", "this clock is 399 s behind", "this clock is 401 s behind"}
 
 

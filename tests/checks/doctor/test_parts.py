@@ -1,4 +1,4 @@
-"""Each thing that doctor knows of the configuration, of Azure and of an API server, seen wrong."""
+"""Each requirement of the configuration, of Azure and of an API server, not met."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ import yaml
 
 from checks.catalogue import catalogue
 from checks.doctor.parts import REQUIREMENTS, clusters, configuration
-from checks.doctor.requirement_lines import Asked, Line, State
+from checks.doctor.requirement_lines import DoctorOptions, Line, State
 from checks.engine.permissions import azure_rights, kubernetes_rights
 from checks.sources.live import close_sources
 from tests.checks.conftest import UseAzure
@@ -21,7 +21,7 @@ from tests.loopback.azure import ARM, GOVERNMENT, LOGIN, AzureServer
 from tests.loopback.faults import Fault
 from tests.loopback.kube import KubeServer
 
-pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
+pytestmark = pytest.mark.slow  # too slow for make check
 
 NETWORK = "/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft.Network"
 BOT_POD = {
@@ -68,17 +68,17 @@ Seen = Callable[..., list[Line]]
 
 @pytest.fixture(autouse=True)
 def nowhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Not in a pod, unless a test says so; and whatever it opened is closed."""
+    """Not in a pod, unless a test sets it; closes the sources afterwards."""
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     yield
     close_sources()
 
 
-def write(folder: Path, *entries: dict[str, Any], access: bool = True) -> Asked:
+def write(folder: Path, *entries: dict[str, Any], access: bool = True) -> DoctorOptions:
     path = folder / "egress-diag.yaml"
     rule = {"allow": ["diagnose"], "users": ["*"]}
     path.write_text(yaml.safe_dump({"clusters": list(entries), "access": [rule] if access else []}))
-    return Asked(str(path), insisted=True)
+    return DoctorOptions(str(path), selected=True)
 
 
 def of(lines: list[Line], requirement: str, state: State) -> list[Line]:
@@ -94,21 +94,21 @@ def one(lines: list[Line], requirement: str, state: State = State.WRONG) -> Line
 # configuration
 
 
-def test_a_typing_error_in_the_configuration_is_told_with_its_key(tmp_path: Path) -> None:
+def test_a_misspelled_key_in_the_configuration_is_named(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("clusters: [{name: a, bundel: x}]\n")
-    lines = list(configuration(Asked(str(path))))
+    lines = list(configuration(DoctorOptions(str(path))))
     assert "clusters.0.bundel: unknown key" in of(lines, "configuration-readable", State.WRONG)[0].observed
-    one(list(clusters(Asked(str(path)))), "cluster-source", State.UNTRIED)
+    one(list(clusters(DoctorOptions(str(path)))), "cluster-source", State.UNTRIED)
 
 
-def test_a_configuration_without_clusters_or_rules_is_wrong(tmp_path: Path) -> None:
+def test_a_configuration_without_clusters_or_rules_fails(tmp_path: Path) -> None:
     lines = list(configuration(write(tmp_path, access=False)))
-    assert one(lines, "configuration-clusters").observed == "there is none"
-    assert "nobody may do anything" in one(lines, "configuration-access").observed
+    assert one(lines, "configuration-clusters").observed == "it names no cluster"
+    assert "no user has any permission" in one(lines, "configuration-access").observed
 
 
-def test_a_bundle_that_is_not_there(tmp_path: Path) -> None:
+def test_a_bundle_that_does_not_exist(tmp_path: Path) -> None:
     lines = list(clusters(write(tmp_path, {"name": "x", "bundle": str(tmp_path / "none")})))
     assert "there is no such bundle" in one(lines, "cluster-source").observed
 
@@ -121,7 +121,7 @@ def seen(folder: Path, server: KubeServer, clock: Callable[[], datetime] = lambd
     return list(clusters(write(folder, entry), clock))
 
 
-def test_everything_is_well(tmp_path: Path) -> None:
+def test_all_requirements_of_a_healthy_cluster_pass(tmp_path: Path) -> None:
     with KubeServer(named("base")) as server:
         lines = seen(tmp_path, server)
     assert {line.state for line in lines} == {State.WELL}
@@ -132,23 +132,23 @@ def test_everything_is_well(tmp_path: Path) -> None:
     "resource",
     [f"{right.resource}.{right.group}" if right.group else right.resource for right in kubernetes_rights(catalogue())],
 )
-def test_each_permission_that_is_missing_has_its_line(resource: str, tmp_path: Path) -> None:
+def test_each_missing_permission_has_its_line(resource: str, tmp_path: Path) -> None:
     with KubeServer(named("base"), denied=[resource]) as server:
         lines = seen(tmp_path, server)
     wrong = one(lines, "kubernetes-right")
     assert wrong.subject.startswith("prod ")
     assert wrong.subject.endswith(f" {resource}")
     assert "cannot be checked" in wrong.observed
-    assert "egress-diag checks --permissions" in wrong.remedy
+    assert "egress-diag checks --permissions" in wrong.fix
 
 
-def test_an_access_review_that_fails_is_not_taken_for_a_no(tmp_path: Path) -> None:
+def test_a_failed_access_review_is_not_a_missing_permission(tmp_path: Path) -> None:
     with KubeServer(named("base"), faults=[Fault("selfsubjectaccessreviews", status=500)]) as server:
         lines = seen(tmp_path, server)
     assert len(of(lines, "kubernetes-right", State.UNTRIED)) == len(kubernetes_rights(catalogue()))
 
 
-def test_a_token_that_the_api_server_does_not_know(tmp_path: Path) -> None:
+def test_a_token_that_the_api_server_rejects(tmp_path: Path) -> None:
     with KubeServer(named("base")) as server:
         kubeconfig = server.kubeconfig(tmp_path, {"token": "old"})
         lines = list(clusters(write(tmp_path, {"name": "prod", "kubeconfig": str(kubeconfig), "azure": "none"})))
@@ -170,7 +170,7 @@ def test_an_api_server_that_does_not_answer(tmp_path: Path) -> None:
     lines = list(clusters(write(tmp_path, entry)))
     wrong = one(lines, "kubernetes-reachable")
     assert "refuses the connection" in wrong.observed
-    assert "authorized" in wrong.remedy.lower()
+    assert "authorized" in wrong.fix.lower()
 
 
 @pytest.mark.parametrize(("minutes", "word"), [(10, "ahead"), (-10, "behind")])
@@ -185,7 +185,7 @@ def test_a_clock_that_is_off(minutes: int, word: str, tmp_path: Path) -> None:
 
 @pytest.fixture
 def in_azure(tmp_path: Path, use_azure: UseAzure) -> Seen:
-    """Doctor's lines about one cluster that is reached through Azure."""
+    """Doctor's lines for one cluster that is connected through Azure."""
 
     def run(
         *faults: Fault, cluster: Cluster | None = None, ahead: float = 0, local: bool = False, **entry: Any
@@ -196,13 +196,13 @@ def in_azure(tmp_path: Path, use_azure: UseAzure) -> Seen:
             AzureServer(found, kube=kube, faults=faults, local_account=local) as azure,
         ):
             use_azure(azure)
-            asked = write(tmp_path, {"name": "aks1", **azure.entry, **entry})
-            return list(clusters(asked, lambda: datetime.now(UTC) + timedelta(seconds=ahead)))
+            options = write(tmp_path, {"name": "aks1", **azure.entry, **entry})
+            return list(clusters(options, lambda: datetime.now(UTC) + timedelta(seconds=ahead)))
 
     return run
 
 
-def test_a_cluster_reached_through_azure_is_well(in_azure: Seen) -> None:
+def test_a_healthy_cluster_connected_through_azure_passes(in_azure: Seen) -> None:
     lines = in_azure()
     assert {line.state for line in lines} == {State.WELL}, [str(line) for line in lines if line.state != State.WELL]
     assert {line.subject.removeprefix("aks1 ") for line in of(lines, "azure-right", State.WELL)} == {
@@ -221,13 +221,13 @@ def test_a_cluster_reached_through_azure_is_well(in_azure: Seen) -> None:
         (f"{NETWORK}/routeTables/", "Microsoft.Network/routeTables/read"),
     ],
 )
-def test_each_action_that_azure_does_not_allow_has_its_line(path: str, action: str, in_azure: Seen) -> None:
+def test_each_missing_azure_permission_has_its_line(path: str, action: str, in_azure: Seen) -> None:
     with_routes = compose(named("base"), ROUTED)
     lines = in_azure(Fault(f"(?i){path}", status=403, message="AuthorizationFailed"), cluster=with_routes)
     assert one(lines, "azure-right").subject == f"aks1 {action}"
 
 
-def test_an_own_prefix_that_azure_does_not_show(in_azure: Seen) -> None:
+def test_a_public_ip_prefix_that_may_not_be_read(in_azure: Seen) -> None:
     prefix = f"{NETWORK}/publicIPPrefixes/".replace("[^/]+", "x")
     own = {
         "change": [
@@ -244,29 +244,29 @@ def test_an_own_prefix_that_azure_does_not_show(in_azure: Seen) -> None:
     assert one(lines, "azure-right").subject == "aks1 Microsoft.Network/publicIPPrefixes/read"
 
 
-def test_a_credential_that_entra_refuses(in_azure: Seen) -> None:
+def test_a_credential_that_entra_rejects(in_azure: Seen) -> None:
     lines = in_azure(Fault(f"^{LOGIN}/.*token", status=401, message="AADSTS7000215: Invalid client secret"))
     one(lines, "azure-credential")
-    assert "azure.workload.identity/client-id" in one(lines, "azure-credential").remedy
+    assert "azure.workload.identity/client-id" in one(lines, "azure-credential").fix
 
 
-def test_a_process_without_any_credential_says_where_they_are(
+def test_a_process_without_a_credential_is_referred_to_the_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use_azure: UseAzure
 ) -> None:
     with AzureServer(named("base")) as azure:
         use_azure(azure)
         for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"):
             monkeypatch.delenv(name)
-        asked = write(tmp_path, {"name": "aks1", **azure.entry})
-        insisted = list(clusters(asked))
+        options = write(tmp_path, {"name": "aks1", **azure.entry})
+        selected = list(clusters(options))
         close_sources()
-        beside = list(clusters(Asked(asked.config)))
-    one(insisted, "azure-credential")
-    assert "are where diagnoses run" in one(beside, "azure-credential", State.UNTRIED).observed
-    assert not [line for line in beside if line.state is State.WRONG]
+        unselected = list(clusters(DoctorOptions(options.config)))
+    one(selected, "azure-credential")
+    assert "only the workers need one" in one(unselected, "azure-credential", State.UNTRIED).observed
+    assert not [line for line in unselected if line.state is State.WRONG]
 
 
-def test_a_cluster_that_azure_does_not_have(in_azure: Seen) -> None:
+def test_a_cluster_that_does_not_exist_in_azure(in_azure: Seen) -> None:
     assert one(in_azure(aks_name="aks2"), "azure-cluster").subject == "aks1"
 
 
@@ -276,11 +276,11 @@ def test_azure_does_not_answer(in_azure: Seen) -> None:
     assert of(lines, "azure-right", State.UNTRIED)
 
 
-def test_a_cluster_without_entra_is_not_entered_as_its_administrator(in_azure: Seen) -> None:
+def test_the_administrator_certificate_of_a_cluster_without_entra_is_not_used(in_azure: Seen) -> None:
     assert "no Entra integration" in one(in_azure(local=True), "kubernetes-login").observed
 
 
-def test_in_azure_government_the_same_is_asked_there(
+def test_azure_government_has_its_own_addresses(
     tmp_path: Path, use_azure: UseAzure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.us")
@@ -306,7 +306,7 @@ def in_pod(monkeypatch: pytest.MonkeyPatch, name: str = "egress-diag-worker-5d9c
     monkeypatch.setenv("HOSTNAME", name)
 
 
-def test_the_bots_messages_leave_through_a_gateway_that_it_diagnoses(
+def test_the_bots_messages_are_routed_through_a_gateway_that_it_diagnoses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_pod(monkeypatch)
@@ -316,7 +316,7 @@ def test_the_bots_messages_leave_through_a_gateway_that_it_diagnoses(
     assert "egress gateway team-egress/egw, because of VirtualService team-egress/slack-through-egress" in risk.observed
 
 
-def test_a_bot_outside_the_mesh_is_not_concerned_by_routes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_routes_do_not_affect_a_bot_outside_the_mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_pod(monkeypatch)
     plain = {**BOT_POD, "spec": {"containers": [{"name": "worker"}]}}
     with KubeServer(compose(named("base"), {"add": [plain, TO_SLACK]})) as server:
@@ -333,19 +333,19 @@ def test_a_bot_whose_pod_uses_static_egress_itself(tmp_path: Path, monkeypatch: 
         assert "StaticGatewayConfiguration sgc" in one(seen(tmp_path, server), "own-traffic", State.RISK).observed
 
 
-def test_what_cannot_be_seen_of_the_bots_traffic_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_read_leaves_the_bots_own_traffic_unchecked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_pod(monkeypatch)
     with KubeServer(named("base"), faults=[Fault("virtualservices", status=403)]) as server:
         found = one(seen(tmp_path, server), "own-traffic", State.UNTRIED)
-    assert "it could not be seen: list virtualservices.networking.istio.io: forbidden" in found.observed
+    assert "list virtualservices.networking.istio.io: forbidden" in found.observed
 
 
-def test_a_pod_of_another_cluster_is_not_concerned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pod_of_another_cluster_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_pod(monkeypatch, "somewhere-else")
     with KubeServer(compose(named("base"), {"add": [TO_SLACK]})) as server:
         assert "does not run in this cluster" in one(seen(tmp_path, server), "own-traffic", State.WELL).observed
 
 
-def test_every_requirement_is_seen_wrong_or_at_risk_by_a_test_here() -> None:
-    written = Path(__file__).read_text()
-    assert [each.name for each in REQUIREMENTS if f'"{each.name}"' not in written] == []
+def test_every_requirement_has_a_test_here() -> None:
+    source = Path(__file__).read_text()
+    assert [each.name for each in REQUIREMENTS if f'"{each.name}"' not in source] == []

@@ -1,4 +1,4 @@
-"""What doctor prints, and with which code it ends."""
+"""Doctor's output and exit codes."""
 
 import subprocess
 import sys
@@ -17,15 +17,15 @@ SCOPE = Requirement("slack", "slack-scope", "The token has the scope", "Add it."
 CLOCK = Requirement("slack", "slack-clock", "The clock agrees", "Set the clock.")
 
 
-def test_what_is_wrong_is_told_in_full_and_what_is_well_in_one_line() -> None:
+def test_failures_are_printed_in_full_and_passes_in_one_line() -> None:
     lines = [SCOPE.well("granted", "commands"), SCOPE.well("granted", "chat:write"), CLOCK.wrong("400 s behind")]
     assert list(text(lines)) == [
         "slack",
-        "  ok    The token has the scope: 2 (commands, chat:write)",
-        "  WRONG The clock agrees: 400 s behind",
-        "        mend: Set the clock.",
+        "  pass        The token has the scope: 2 (commands, chat:write)",
+        "  FAIL        The clock agrees: 400 s behind",
+        "              fix: Set the clock.",
         "",
-        "1 wrong, 2 well",
+        "1 failed, 2 passed",
     ]
 
 
@@ -39,11 +39,11 @@ def test_what_is_wrong_is_told_in_full_and_what_is_well_in_one_line() -> None:
         ([], 3),
     ],
 )
-def test_the_code_is_that_of_the_worst_line_and_nothing_tried_is_not_well(lines: list[Line], code: int) -> None:
+def test_the_exit_code_is_that_of_the_worst_line_and_no_lines_is_not_a_pass(lines: list[Line], code: int) -> None:
     assert EXITS[worst(lines)] == code
 
 
-def test_the_document_has_every_line_with_its_remedy() -> None:
+def test_the_document_has_every_line_with_its_fix() -> None:
     document = to_json([CLOCK.wrong("off", "node-1"), SCOPE.well("granted", "commands")])
     assert document["result"] == "wrong"
     assert document["lines"] == [
@@ -68,21 +68,21 @@ def test_the_document_has_every_line_with_its_remedy() -> None:
     ]
 
 
-def test_a_part_that_does_not_exist_is_a_mistake_of_the_command() -> None:
+def test_an_unknown_part_is_a_usage_error() -> None:
     done = CliRunner().invoke(doctor, ["--only", "slakc"])
     assert done.exit_code == 2
-    assert 'no part "slakc"; there are configuration, workers, clusters, slack' in done.output
+    assert 'unknown part "slakc"; choose from configuration, workers, clusters, slack' in done.output
 
 
-def test_every_part_is_offered() -> None:
+def test_every_part_is_installed() -> None:
     assert list(parts()) == ["configuration", "workers", "clusters", "slack"]
 
 
-def test_names_of_requirements_are_unique_and_their_remedies_say_something() -> None:
+def test_names_of_requirements_are_unique_and_each_has_a_fix() -> None:
     known = [*checks.doctor.parts.REQUIREMENTS, *workers.doctor.part.REQUIREMENTS, *bot.doctor.part.SLACK_REQUIREMENTS]
     assert len({each.name for each in known}) == len(known)
-    assert all(len(each.remedy) > 20 for each in known)
-    assert summary([]) == "nothing was tried"
+    assert all(len(each.fix) > 20 for each in known)
+    assert summary([]) == "no requirement was checked"
     assert set(EXITS) == set(State)
 
 
@@ -90,7 +90,7 @@ def test_names_of_requirements_are_unique_and_their_remedies_say_something() -> 
     ("only", "foreign"),
     [("slack", ("kubernetes", "azure", "checks.sources")), ("workers", ("slack_sdk", "kubernetes", "azure"))],
 )
-def test_a_part_loads_nothing_that_belongs_to_another_process(
+def test_a_part_does_not_load_the_dependencies_of_other_parts(
     only: str, foreign: tuple[str, ...], tmp_path: Path
 ) -> None:
     (tmp_path / "egress-diag.yaml").write_text("clusters: []\n")

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from checks import __version__
-from checks.doctor.requirement_lines import Asked, Line, State
+from checks.doctor.requirement_lines import DoctorOptions, Line, State
 from tests.redis_server import RedisServer
 from workers.doctor.part import REQUIREMENTS, workers
 from workers.queue.app import make_publisher
@@ -39,7 +39,7 @@ def db(server: RedisServer) -> Iterator[redis.Redis]:
 
 
 def lines() -> list[Line]:
-    return list(workers(Asked()))
+    return list(workers(DoctorOptions()))
 
 
 def one(requirement: str, state: State = State.WRONG, subject: str | None = None) -> Line:
@@ -88,7 +88,7 @@ def test_a_missing_password_is_reported(db: redis.Redis) -> None:
 def test_an_eviction_policy_is_reported(policy: str, db: redis.Redis) -> None:
     db.config_set("maxmemory-policy", policy)
     assert one("redis-eviction").observed == f"maxmemory-policy is {policy}"
-    assert "CONFIG SET maxmemory-policy noeviction" in one("redis-eviction").remedy
+    assert "CONFIG SET maxmemory-policy noeviction" in one("redis-eviction").fix
 
 
 def test_missing_persistence_is_reported(db: redis.Redis) -> None:
@@ -164,8 +164,8 @@ class OldRedis(socketserver.BaseRequestHandler):
         with socket.create_connection(self.server.behind) as real:  # type: ignore[attr-defined]
             real.settimeout(0.5)
             try:
-                while asked := self.request.recv(65536):
-                    real.sendall(asked)
+                while received := self.request.recv(65536):
+                    real.sendall(received)
                     self.request.sendall(re.sub(rb"redis_version:.", b"redis_version:5", real.recv(65536)))
             except OSError:
                 return
