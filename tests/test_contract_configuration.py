@@ -1,4 +1,4 @@
-"""The configuration from outside: where it lies, which cluster a word means, what a mistake in it gets for an answer."""
+"""The configuration file as the command line sees it: its path, cluster names, error messages."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ def diagnose(cluster: str, config: Path) -> Answer:
     return ask("diagnose", cluster, GATEWAY, "--only", "EG405", "--output", "json", "--config", config)
 
 
-# Where it lies, and which cluster is meant
+# Its path, and the cluster that a name selects
 
 
-def test_the_option_comes_before_the_environment_and_that_before_the_place(tmp_path: Path) -> None:
+def test_the_option_takes_precedence_over_the_environment_and_that_over_the_default_path(tmp_path: Path) -> None:
     for name, cluster in (("option.yaml", "one"), ("environment.yaml", "two"), ("egress-diag.yaml", "three")):
         written(tmp_path, one(name=cluster), name)
     words = ("diagnose", "t", GATEWAY, "--only", "EG405", "--output", "json")
-    told = {**ENVIRONMENT, "EGRESS_DIAG_CONFIG": str(tmp_path / "environment.yaml")}
+    configured = {**ENVIRONMENT, "EGRESS_DIAG_CONFIG": str(tmp_path / "environment.yaml")}
     empty = {**ENVIRONMENT, "EGRESS_DIAG_CONFIG": ""}
     option = ("--config", str(tmp_path / "option.yaml"))
-    assert ask(*words, cwd=tmp_path, env=told).document["cluster"] == "two"
+    assert ask(*words, cwd=tmp_path, env=configured).document["cluster"] == "two"
     assert ask(*words, cwd=tmp_path, env=empty).document["cluster"] == "three"
-    assert 'no cluster "t"' in refused(*words, *option, cwd=tmp_path, env=told)
+    assert 'no cluster "t"' in refused(*words, *option, cwd=tmp_path, env=configured)
 
 
-def test_without_a_configuration_the_places_are_named(tmp_path: Path) -> None:
-    said = refused("diagnose", "prod", GATEWAY, cwd=tmp_path)
-    for place in ("--config", "EGRESS_DIAG_CONFIG", "egress-diag.yaml", "/etc/egress-diag/config.yaml"):
-        assert place in said
+def test_without_a_configuration_the_error_names_every_way_to_give_one(tmp_path: Path) -> None:
+    message = refused("diagnose", "prod", GATEWAY, cwd=tmp_path)
+    for option in ("--config", "EGRESS_DIAG_CONFIG", "egress-diag.yaml", "/etc/egress-diag/config.yaml"):
+        assert option in message
 
 
 def test_a_configuration_may_come_from_a_pipe() -> None:
@@ -55,14 +55,14 @@ def test_a_configuration_may_come_from_a_pipe() -> None:
     assert ask(*words, given=one()).code == 0
 
 
-def test_a_path_in_it_is_relative_to_it(tmp_path: Path) -> None:
+def test_a_path_in_the_file_is_relative_to_the_file(tmp_path: Path) -> None:
     (tmp_path / "night").symlink_to(HEALTHY)
     config = written(tmp_path, "clusters: [{name: prod, bundle: night}]")
     assert diagnose("prod", config).code == 0
 
 
 @pytest.mark.parametrize("typed", ["prod-weu", "PROD-WEU", "weu", "prod-w"])
-def test_a_cluster_answers_to_its_name_its_alias_and_a_beginning_that_is_its_own(typed: str, tmp_path: Path) -> None:
+def test_a_cluster_is_selected_by_name_alias_or_unique_prefix(typed: str, tmp_path: Path) -> None:
     config = written(
         tmp_path, f"{one(name='prod-weu', more=', aliases: [weu]')}- {{name: prod-neu, bundle: {HEALTHY}}}"
     )
@@ -72,13 +72,13 @@ def test_a_cluster_answers_to_its_name_its_alias_and_a_beginning_that_is_its_own
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("prod", 'no cluster "prod": it fits several: prod-weu, prod-neu'),
+        ("prod", 'no cluster "prod": it matches several: prod-weu, prod-neu'),
         ("prod-wue", "did you mean prod-weu"),
-        ("stage", "the configuration has none like it"),
-        ("", "the configuration has none like it"),
+        ("stage", "the configuration has no similar name"),
+        ("", "the configuration has no similar name"),
     ],
 )
-def test_a_cluster_that_is_not_meant_clearly(typed: str, said: str, tmp_path: Path) -> None:
+def test_an_ambiguous_or_unknown_cluster(typed: str, said: str, tmp_path: Path) -> None:
     config = written(tmp_path, f"{one(name='prod-weu')}- {{name: prod-neu, bundle: {HEALTHY}}}")
     assert said in refused("diagnose", typed, GATEWAY, "--config", config)
 
@@ -87,15 +87,15 @@ def test_a_cluster_that_is_not_meant_clearly(typed: str, said: str, tmp_path: Pa
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    none = tmp_path / "none.yaml"
-    for path, why in (
-        (none, "No such file"),
+    missing = tmp_path / "none.yaml"
+    for path, reason in (
+        (missing, "No such file"),
         (tmp_path, "Is a directory"),
         (written(tmp_path, b"\xff\xfe"), "not UTF-8"),
     ):
-        said = refused("diagnose", "prod", GATEWAY, "--config", path)
-        assert str(path) in said
-        assert why in said
+        message = refused("diagnose", "prod", GATEWAY, "--config", path)
+        assert str(path) in message
+        assert reason in message
 
 
 @pytest.mark.parametrize(
@@ -124,25 +124,25 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
             "clusters.0.azure: expected live or none or a mapping with the keys managed_cluster",
         ),
         (one(more=", azure: {managed_cluster: 5}"), "clusters.0.azure.managed_cluster: expected the path of a file"),
-        (one(more="}\n- {name: PROD, bundle: x"), 'the name "PROD" is given to prod and to PROD'),
+        (one(more="}\n- {name: PROD, bundle: x"), 'prod and PROD both have the name "PROD"'),
         (one(after="retention: {runs: 30}\n"), "retention.runs: expected a duration such as 30d"),
         (one(after="retention: {runs: 99999999999d}\n"), "retention.runs: expected a duration of at most"),
         (one(after="access: [{allow: [diagnos], users: [U1]}]\n"), "access.0.allow.0: expected diagnose or handoff"),
         (one(after="access: [{allow: [diagnose]}]\n"), "access.0.users: missing; expected a list (each: text)"),
-        (one(after="access: [{allow: [], users: [], clusters: [x-*]}]\n"), '"x-*" fits no cluster of this file'),
+        (one(after="access: [{allow: [], users: [], clusters: [x-*]}]\n"), '"x-*" matches no cluster of this file'),
         ("clusters: [{name: prod, bundle: none/x}]\n", "none/x: there is no such bundle"),
         ("clusters: [{name: prod, kubeconfig: none/x, azure: none}]\n", "none/x: cannot be read"),
     ],
     ids=lambda value: value[-40:],
 )
-def test_a_mistake_names_the_file_the_key_and_what_was_expected(content: str, said: str, tmp_path: Path) -> None:
+def test_an_error_names_the_file_the_key_and_the_expected_value(content: str, said: str, tmp_path: Path) -> None:
     config = written(tmp_path, content)
     answer = refused("diagnose", "prod", GATEWAY, "--config", config)
     assert str(config.parent) in answer
     assert said in answer
 
 
-def test_every_mistake_of_a_file_is_told_at_once(tmp_path: Path) -> None:
+def test_all_errors_of_a_file_are_reported_together(tmp_path: Path) -> None:
     config = written(tmp_path, one(more=", bundel: x", after="retention: 5\n"))
     lines = refused("diagnose", "prod", GATEWAY, "--config", config).splitlines()
     assert [line.removeprefix(f"{config}: ").partition(":")[0] for line in lines] == ["clusters.0.bundel", "retention"]
@@ -151,7 +151,7 @@ def test_every_mistake_of_a_file_is_told_at_once(tmp_path: Path) -> None:
 # Many clusters
 
 
-def test_a_sweep_is_as_healthy_as_its_worst_gateway(tmp_path: Path) -> None:
+def test_the_exit_code_of_a_sweep_is_that_of_its_worst_gateway(tmp_path: Path) -> None:
     two = f"{one(name='good')}- {{name: bad, bundle: {BROKEN}}}\n"
     config = written(tmp_path, two)
     answer = ask("sweep", "--config", config)

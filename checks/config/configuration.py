@@ -1,4 +1,4 @@
-"""The configuration file: clusters, access, digests, retention (contract.md). Every mistake names file, key and remedy."""
+"""The configuration file: clusters, access, digests, retention (contract.md). Errors name file, key and expected value."""
 
 import difflib
 import re
@@ -15,11 +15,11 @@ from checks.model.documents import BadDocument, Budget, parse_yaml
 from checks.model.question import ClusterIdentity
 from checks.model.recurrence import Recurrence, recurrence
 
-PLACES = (Path("egress-diag.yaml"), Path("/etc/egress-diag/config.yaml"))
-"""Where the configuration lies when neither `--config` nor `$EGRESS_DIAG_CONFIG` says."""
+DEFAULT_PATHS = (Path("egress-diag.yaml"), Path("/etc/egress-diag/config.yaml"))
+"""The default paths, used without `--config` and `$EGRESS_DIAG_CONFIG`."""
 
 MAX_VALUES = 200_000
-"""Of one configuration file: a thousand clusters are about 10,000."""
+"""The limit for one configuration file; a thousand clusters have about 10,000 values."""
 
 SHORTEST_SWEEP = timedelta(minutes=5)
 
@@ -31,22 +31,22 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; the text says which file and key, and what was expected."""
+    """The configuration is invalid; the text names the file, the key and the expected value."""
 
 
 class UnknownCluster(Exception):
-    """No cluster of this name; `nearest` are names that it may have meant, `choices` those that it fits."""
+    """No cluster has this name. `nearest`: similar names; `choices`: clusters that the typed prefix matches."""
 
     def __init__(self, name: str, nearest: Sequence[str] = (), choices: Sequence[str] = ()) -> None:
         self.name = name
         self.nearest = tuple(nearest)
         self.choices = tuple(choices)
         if choices:
-            hint = f"it fits several: {', '.join(choices)}"
+            hint = f"it matches several: {', '.join(choices)}"
         elif nearest:
             hint = f"did you mean {' or '.join(nearest)}?"
         else:
-            hint = "the configuration has none like it"
+            hint = "the configuration has no similar name"
         super().__init__(f'no cluster "{name}": {hint}')
 
 
@@ -71,7 +71,7 @@ class _Strict(BaseModel):
 
 
 class SavedAzure(_Strict):
-    """Azure facts from files: what `az aks show`, `az aks nodepool list` and `az resource show` printed with `-o json`."""
+    """Azure facts from files: the output of `az aks show`, `az aks nodepool list` and `az resource show` with `-o json`."""
 
     managed_cluster: Path
     agent_pools: Path | None = None
@@ -79,7 +79,7 @@ class SavedAzure(_Strict):
 
 
 class ClusterConfig(_Strict):
-    """One cluster: what people call it, and how it is reached."""
+    """One cluster: its names, and how to connect to it."""
 
     name: str = Field(min_length=1)
     aliases: tuple[str, ...] = ()
@@ -87,12 +87,12 @@ class ClusterConfig(_Strict):
     resource_group: str = ""
     aks_name: str = ""
     kubeconfig: str | None = None
-    """A path, or `in-cluster`; None means through Azure."""
+    """A path, or `in-cluster`. Without it, the credentials come from Azure."""
     context: str | None = None
     azure: Literal["live", "none"] | SavedAzure = "live"
     bundle: Path | None = None
     allow_client_certificate: bool = False
-    """Use the cluster-admin certificate that a cluster without Entra hands out (refused unless this is set)."""
+    """Use the cluster-admin certificate of a cluster without Entra integration, which is otherwise refused."""
 
     @model_validator(mode="after")
     def _reachable(self) -> "ClusterConfig":
@@ -100,30 +100,30 @@ class ClusterConfig(_Strict):
             return self
         if (self.azure == "live" or self.kubeconfig is None) and not (self.subscription_id and self.resource_group):
             raise ValueError(
-                "expected subscription_id and resource_group, since this cluster is looked at through Azure; or a "
-                "kubeconfig together with azure: none or saved files; or a bundle"
+                "expected subscription_id and resource_group to read this cluster through Azure, or a kubeconfig with "
+                "azure: none or saved files, or a bundle"
             )
         return self
 
     @property
     def azure_name(self) -> str:
-        """Azure's name of the cluster."""
+        """The cluster's name in Azure."""
         return self.aks_name or self.name
 
     @property
     def identity(self) -> ClusterIdentity:
-        """The names that commands use; without a subscription, Azure's name only where it is configured."""
+        """The cluster's names for commands; without a subscription, the name in Azure only if it is configured."""
         aks_name = self.azure_name if self.subscription_id else self.aks_name
         return ClusterIdentity(self.name, aks_name, self.resource_group, self.subscription_id)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What people may type."""
+        """The names that a command accepts."""
         return (self.name, *self.aliases)
 
 
 class AccessRule(_Strict):
-    """Who may do what; the first matching rule wins."""
+    """The permissions of users for clusters, channels and gateways; the first matching rule applies."""
 
     allow: tuple[Permission, ...]
     users: tuple[str, ...]
@@ -133,10 +133,10 @@ class AccessRule(_Strict):
 
 
 class DigestConfig(_Strict):
-    """A digest that is code-reviewed: where it goes, of which clusters, when."""
+    """A digest that is configured in the file: its channel, clusters and times."""
 
     channel: str = Field(min_length=1)
-    """The id of the channel, C…"""
+    """The ID of the channel, C…"""
     clusters: tuple[str, ...] = ("*",)
     time: str | int | tuple[str | int, ...]
     """`"09:00"`, or several."""
@@ -147,12 +147,12 @@ class DigestConfig(_Strict):
 
     @model_validator(mode="after")
     def _occurs(self) -> "DigestConfig":
-        self.recurrence  # noqa: B018 - raises where it makes no sense
+        self.recurrence  # noqa: B018 - raises if it is invalid
         return self
 
     @property
     def recurrence(self) -> Recurrence:
-        """When it is due."""
+        """The times at which it is due."""
         return recurrence(self.time, self.days, self.zone)
 
 
@@ -170,10 +170,10 @@ class Config(_Strict):
     access: tuple[AccessRule, ...] = ()
     digests: tuple[DigestConfig, ...] = ()
     sweep_every: Duration = timedelta(hours=1)
-    """How often every gateway is looked at, so that digests and handoffs know what happened in between; `0s` for never."""
+    """The interval of the fleet check whose results digests and handoffs report; `0s` turns it off."""
     retention: Retention = Retention()
     ask: str = ""
-    """Whom a refusal names as the one to ask, for example `#platform-team`."""
+    """The contact that a refusal names, for example `#platform-team`."""
 
     @model_validator(mode="after")
     def _unambiguous(self) -> "Config":
@@ -181,14 +181,14 @@ class Config(_Strict):
         for cluster in self.clusters:
             for name in cluster.names:
                 if (other := seen.setdefault(name.lower(), cluster.name)) != cluster.name:
-                    raise ValueError(f'clusters: the name "{name}" is given to {other} and to {cluster.name}')
+                    raise ValueError(f'clusters: {other} and {cluster.name} both have the name "{name}"')
         names = [cluster.name.lower() for cluster in self.clusters]
         if doubled := next((name for name in names if names.count(name) > 1), None):
-            raise ValueError(f'clusters: "{doubled}" is there twice')
+            raise ValueError(f'clusters: "{doubled}" occurs twice')
         for number, rule in enumerate(self.access):
             for pattern in rule.clusters:
                 if self.clusters and not any(fnmatchcase(c.name, pattern) for c in self.clusters):
-                    raise ValueError(f'access.{number}.clusters: "{pattern}" fits no cluster of this file')
+                    raise ValueError(f'access.{number}.clusters: "{pattern}" matches no cluster of this file')
         self._check_digests()
         return self
 
@@ -197,17 +197,19 @@ class Config(_Strict):
         for number, digest in enumerate(self.digests):
             for pattern in digest.clusters:
                 if not any(fnmatchcase(c.name, pattern) for c in self.clusters):
-                    raise ValueError(f'digests.{number}.clusters: "{pattern}" fits no cluster of this file')
+                    raise ValueError(f'digests.{number}.clusters: "{pattern}" matches no cluster of this file')
             when = (digest.channel, str(digest.recurrence))
             if when in seen:
-                raise ValueError(f"digests.{number}: {digest.channel} has a digest {digest.recurrence} already")
+                raise ValueError(f"digests.{number}: {digest.channel} already has a digest {digest.recurrence}")
             seen.add(when)
         if timedelta(0) < self.sweep_every < SHORTEST_SWEEP:
-            raise ValueError("sweep_every: expected at least 5m, or 0s for never")
+            raise ValueError("sweep_every: expected at least 5m, or 0s to turn it off")
 
     def cluster(self, typed: str) -> ClusterConfig:
-        """The cluster that was meant: by name or alias without regard to case, or by a prefix that fits only one. Raises
-        UnknownCluster with the nearest names."""
+        """The cluster with this name or alias, ignoring case, or with a unique prefix of one.
+
+        Raises UnknownCluster with the nearest names.
+        """
         wanted = typed.strip().lower()
         for cluster in self.clusters:
             if wanted in (name.lower() for name in cluster.names):
@@ -222,18 +224,20 @@ class Config(_Strict):
         raise UnknownCluster(typed, nearest=list(dict.fromkeys(names[each] for each in near)))
 
 
-def load(path: Path | None, fallback: Path | None = None, places: Sequence[Path] = PLACES) -> Config:
-    """The configuration from `path` (what `--config` said), else `fallback` (the environment), else the first of `places`
-    that exists. Raises ConfigError."""
+def load(path: Path | None, fallback: Path | None = None, places: Sequence[Path] = DEFAULT_PATHS) -> Config:
+    """Load the configuration from `path` (`--config`), else `fallback` (the environment), else an existing one of `places`.
+
+    Raises ConfigError.
+    """
     chosen = path or fallback or next((place for place in places if place.exists()), None)
     if chosen is None:
-        looked = ", ".join(str(place) for place in places)
-        raise ConfigError(f"no configuration: give --config FILE, set EGRESS_DIAG_CONFIG, or write one of {looked}")
+        defaults = ", ".join(str(place) for place in places)
+        raise ConfigError(f"no configuration: use --config FILE, set EGRESS_DIAG_CONFIG, or create one of {defaults}")
     return parse(_text(chosen), chosen)
 
 
 def parse(written: str, path: Path) -> Config:
-    """The configuration that a file holds; relative paths in it are relative to the file. Raises ConfigError."""
+    """Parse the text of a configuration file; paths in it are relative to the file. Raises ConfigError."""
     try:
         documents = list(parse_yaml(written, Budget(MAX_VALUES)))
     except BadDocument as error:

@@ -1,11 +1,10 @@
-"""Log records as one JSON line each, or as text for a terminal: with the run they are about, and without secrets. Pure.
+"""Log records as JSON lines or as text for a terminal, with the run's ID and without secrets. Pure.
 
-Which process logs how is said by `workers/telemetry/logs.py` and `bot/slack/logs.py`.
+`workers/telemetry/logs.py` and `bot/slack/logs.py` configure the logs of each process.
 """
 
 import logging
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from contextvars import ContextVar
 from typing import Any, TextIO
 
@@ -13,36 +12,28 @@ from pythonjsonlogger.json import JsonFormatter
 
 from checks.model.redaction import redact, redact_object
 
-_ABOUT: ContextVar[dict[str, str] | None] = ContextVar("about", default=None)
+_CONTEXT: ContextVar[dict[str, str] | None] = ContextVar("log_context", default=None)
 
 _FIELDS = "%(asctime)s %(levelname)s %(name)s %(message)s"
-_SECRET = "[redacted]"  # noqa: S105 - the word that stands in a secret's place
+_SECRET = "[redacted]"  # noqa: S105 - the replacement of a secret
 _SHORTEST = 6
-"""A shorter secret could be any word, and would take it out of every line."""
+"""Shorter secrets are not replaced: they could be ordinary words."""
 
 
-@contextmanager
-def about(**what: str) -> Iterator[None]:
-    """Every record of this thread says what it is about (`run`, `document`, `cluster`) while the block runs."""
-    token = _ABOUT.set({**(_ABOUT.get() or {}), **what})
-    try:
-        yield
-    finally:
-        _ABOUT.reset(token)
-
-
-def begin(**what: str) -> None:
-    """Like `about` until the thread's next `begin`, for frameworks that call at the beginning and at the end."""
-    _ABOUT.set(what)
+def set_log_context(**fields: str) -> None:
+    """Set the fields (`run`, `document`, `cluster`) of this thread's records until the next call."""
+    _CONTEXT.set(fields)
 
 
 def handler(form: str, stream: TextIO, process: str, secrets: Collection[str] = ()) -> logging.Handler:
-    """A handler that writes to the stream: `form` is `json` or `text`. The `secrets` of this process never appear, and
-    neither does what looks like one."""
-    hidden = tuple(sorted((each for each in secrets if len(each) >= _SHORTEST), key=len, reverse=True))
-    made = logging.StreamHandler(stream)
-    made.setFormatter(_Json(process, hidden) if form == "json" else _Text(process, hidden))
-    return made
+    """A handler that writes to the stream; `form` is `json` or `text`.
+
+    It redacts the `secrets` of this process and all text that looks like a secret.
+    """
+    replaced = tuple(sorted((each for each in secrets if len(each) >= _SHORTEST), key=len, reverse=True))
+    found = logging.StreamHandler(stream)
+    found.setFormatter(_Json(process, replaced) if form == "json" else _Text(process, replaced))
+    return found
 
 
 class _Json(JsonFormatter):
@@ -55,8 +46,8 @@ class _Json(JsonFormatter):
         self.datefmt = "%Y-%m-%dT%H:%M:%S%z"
 
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
-        said = redact_object({**log_data, "process": self._process, **(_ABOUT.get() or {})})
-        return {key: _without(value, self._secrets) for key, value in said.items()}
+        fields = redact_object({**log_data, "process": self._process, **(_CONTEXT.get() or {})})
+        return {key: _without(value, self._secrets) for key, value in fields.items()}
 
 
 class _Text(logging.Formatter):
@@ -66,13 +57,13 @@ class _Text(logging.Formatter):
         self._secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:
-        what = " ".join(f"{key}={value}" for key, value in (_ABOUT.get() or {}).items())
+        context = " ".join(f"{key}={value}" for key, value in (_CONTEXT.get() or {}).items())
         line = super().format(record)
-        return str(_without(redact(f"{line} ({what})" if what else line), self._secrets))
+        return str(_without(redact(f"{line} ({context})" if context else line), self._secrets))
 
 
 def _without(value: Any, secrets: Collection[str]) -> Any:
-    """The value without the process's own secrets, wherever they stand in it."""
+    """The value with every secret of the process replaced."""
     match value:
         case str():
             for secret in secrets:

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in the words of its file: the key, what was expected there, what is there."""
+"""Validation errors of a configuration in terms of its file: the key, the expected value, the value found."""
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-# What pydantic says of a value of the wrong kind; everything else says itself what was expected.
+# pydantic's error types for a value of the wrong kind; all other messages already name the expected value.
 _WRONG_KIND = ("_type", "_parsing", "_unicode", "literal_error", "is_instance_of", "_attributes")
 _WORDS = {
     "str": "text",
@@ -23,20 +23,20 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class _Mistake:
-    """One mistake: at which key, of what kind, and what the program's own type for this key is."""
+    """One mistake: the key, the message, and the type that the model expects at this key."""
 
     key: tuple[str, ...]
-    said: str
+    message: str
     expected: object
 
 
 def mistakes(error: ValidationError, root: type[BaseModel]) -> list[str]:
-    """Each mistake once, as `key: what was expected`, in the order of the file's model."""
+    """Each mistake once, as `key: message`, in the order of the model's fields."""
     found = [_mistake(each, root) for each in error.errors()]
-    # Where a key may hold one of several shapes, what is inside the shape that was meant tells more than the others.
-    inside = [each.key for each in found]
-    told = [each for each in found if not (_has_shapes(each.expected) and any(_within(k, each.key) for k in inside))]
-    return list(dict.fromkeys(f"{'.'.join(each.key)}: {each.said}" if each.key else each.said for each in told))
+    # If a key accepts several shapes, a mistake inside one of them is more specific than one about the key itself.
+    keys = [each.key for each in found]
+    kept = [each for each in found if not (_has_shapes(each.expected) and any(_within(k, each.key) for k in keys))]
+    return list(dict.fromkeys(f"{'.'.join(each.key)}: {each.message}" if each.key else each.message for each in kept))
 
 
 def _within(key: tuple[str, ...], outer: tuple[str, ...]) -> bool:
@@ -45,24 +45,24 @@ def _within(key: tuple[str, ...], outer: tuple[str, ...]) -> bool:
 
 def _mistake(error: Any, root: type[BaseModel]) -> _Mistake:
     key, expected, parent = _place(error["loc"], root)
-    kind, said = str(error["type"]), str(error["msg"]).removeprefix("Value error, ")
+    kind, message = str(error["type"]), str(error["msg"]).removeprefix("Value error, ")
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(key[-1], list(parent.model_fields), 1, 0.6)
         hint = f"; did you mean {near[0]}?" if near else ""
-        said = f"unknown key{hint} (known here: {', '.join(parent.model_fields)})"
+        message = f"unknown key{hint} (valid keys: {', '.join(parent.model_fields)})"
     elif kind == "missing":
-        said = f"missing; expected {_words(expected)}"
+        message = f"missing; expected {_words(expected)}"
     elif kind == "string_too_short":
-        said = "expected text that is not empty"
+        message = "expected text that is not empty"
     elif kind == "invalid_key":
-        said = "unknown key; expected text as key"
+        message = "unknown key; expected text as key"
     elif any(part in kind for part in _WRONG_KIND):
-        said = f"expected {_words(expected)}, found {_found(error['input'])}"
-    return _Mistake(key, said[:1].lower() + said[1:], expected)
+        message = f"expected {_words(expected)}, found {_found(error['input'])}"
+    return _Mistake(key, message[:1].lower() + message[1:], expected)
 
 
 def _place(location: Sequence[int | str], root: type[BaseModel]) -> tuple[tuple[str, ...], object, type[BaseModel]]:
-    """The key as it stands in the file, the type that the program has for it, and the model that it lies in."""
+    """The key as written in the file, the type that the model expects there, and the model that contains the key."""
     key: list[str] = []
     here: object = root
     parent = root
@@ -75,7 +75,7 @@ def _place(location: Sequence[int | str], root: type[BaseModel]) -> tuple[tuple[
             parent, field = fields[part]
             here = field.rebuild_annotation()
         elif _is_shape(part, here):
-            # pydantic names the shape that it tried; the file does not.
+            # pydantic's location names the alternative that it tried; the file has no such key.
             continue
         else:
             parent, here = (models[0] if models else parent), Any
@@ -120,7 +120,7 @@ def _shape(expected: object) -> str:
 
 
 def _found(value: object) -> str:
-    """What kind of thing stands there; short text as it is."""
+    """A description of the value; short text is quoted."""
     match value:
         case None:
             return "nothing"

@@ -1,4 +1,4 @@
-"""The one door to the environment in `checks`."""
+"""The environment variables of `checks`; no other module reads the environment."""
 
 from pathlib import Path
 
@@ -7,15 +7,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """`$EGRESS_DIAG_CONFIG`: the configuration file where `--config` is not given."""
+    """`$EGRESS_DIAG_CONFIG`: the configuration file if `--config` is not given."""
 
     model_config = SettingsConfigDict(env_prefix="EGRESS_DIAG_", extra="ignore", env_ignore_empty=True)
 
     config: Path | None = None
 
 
-class Whereabouts(BaseSettings):
-    """Which pod this process runs in, if any: Kubernetes sets HOSTNAME to the pod's name and says where its API server is."""
+class PodSettings(BaseSettings):
+    """The pod of this process, if it runs in one: Kubernetes sets its name and the address of the API server."""
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from checks.config.configuration import ClusterConfig
-from checks.config.settings import Whereabouts
+from checks.config.settings import PodSettings
 from checks.doctor.requirement_lines import Line
 from checks.doctor.requirements import OWN_TRAFFIC
 from checks.engine.arrivals import record
@@ -26,20 +26,20 @@ HOSTS = (
 _READ: tuple[type[Fact], ...] = (Pod, Service, VirtualService)
 
 
-def own_traffic_lines(entry: ClusterConfig, source: LiveSource, here: Whereabouts, deadline: float) -> Line:
+def own_traffic_lines(entry: ClusterConfig, source: LiveSource, own_pod: PodSettings, deadline: float) -> Line:
     """One line for a cluster: whether this installation runs in it and sends traffic through one of its gateways."""
-    if not here.api_server:
+    if not own_pod.api_server:
         return OWN_TRAFFIC.well("this process does not run in a pod", entry.name)
     store = FactStore(datetime.now(UTC))
     for reading in gather(source, _READ, store, deadline):
         record(store, reading)
     gaps = [str(gap) for kind in _READ for gap in store.gaps(kind)]
-    pods = installation_pods(store.known(Pod), here.name)
+    pods = installation_pods(store.known(Pod), own_pod.name)
     found = list(gateway_uses(pods, HOSTS, store.known(VirtualService), store.known(Service)))
     if found:
         return OWN_TRAFFIC.risk("; ".join(map(str, found)), entry.name)
     if gaps:
         return OWN_TRAFFIC.untried("; ".join(gaps), entry.name)
     if not pods:
-        return OWN_TRAFFIC.well(f"pod {here.name} does not run in this cluster", entry.name)
+        return OWN_TRAFFIC.well(f"pod {own_pod.name} does not run in this cluster", entry.name)
     return OWN_TRAFFIC.well("no route sends its traffic through an egress gateway", entry.name)

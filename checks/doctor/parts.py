@@ -6,7 +6,7 @@ from pathlib import Path
 from time import monotonic
 
 from checks.config.configuration import ClusterConfig, Config, ConfigError, load
-from checks.config.settings import Settings, Whereabouts
+from checks.config.settings import PodSettings, Settings
 from checks.doctor.azure import azure_lines
 from checks.doctor.kubernetes import kubernetes_lines
 from checks.doctor.own_traffic import own_traffic_lines
@@ -49,13 +49,13 @@ def clusters(options: DoctorOptions, clock: Callable[[], datetime] = lambda: dat
         return
     if not config.clusters:
         yield SOURCE.untried("no cluster is configured")
-    here = Whereabouts()
+    own_pod = PodSettings()
     for entry in config.clusters:
-        yield from _cluster(entry, options, clock, here)
+        yield from _cluster(entry, options, clock, own_pod)
 
 
 def _cluster(
-    entry: ClusterConfig, options: DoctorOptions, clock: Callable[[], datetime], here: Whereabouts
+    entry: ClusterConfig, options: DoctorOptions, clock: Callable[[], datetime], own_pod: PodSettings
 ) -> Iterator[Line]:
     try:
         source = open_source(entry)
@@ -71,7 +71,7 @@ def _cluster(
         yield from azure_lines(entry, source, options, clock, deadline)
     lines = list(kubernetes_lines(entry, source, options, clock, deadline))
     yield from lines
-    yield own_traffic_lines(entry, source, here, deadline)
+    yield own_traffic_lines(entry, source, own_pod, deadline)
 
 
 def _configured(options: DoctorOptions) -> Config:

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from celery.signals import celeryd_init, setup_logging, task_postrun, task_prerun
 
-from checks.config.log_format import begin, handler
+from checks.config.log_format import handler, set_log_context
 from workers.queue.settings import WorkerSettings, worker_settings
 
 _QUIET = ("azure", "urllib3", "kubernetes", "msal", "slack_sdk", "slack_bolt", "waitress", "celery.redirected", "kombu")
@@ -61,8 +61,8 @@ def _set_up_already(**_: object) -> None:
 
 
 def _began(task: Any = None, args: Collection[Any] | None = None, **_: object) -> None:
-    begin(**task_subject(str(getattr(task, "name", "")), args or ()))
+    set_log_context(**task_subject(str(getattr(task, "name", "")), args or ()))
 
 
 def _ended(**_: object) -> None:
-    begin()
+    set_log_context()

@@ -1,4 +1,4 @@
-"""A log line is one JSON object that says which run it is about and never holds a secret."""
+"""A log line is one JSON object with its run's ID and without secrets."""
 
 import io
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from checks.config.log_format import about, begin, handler
+from checks.config.log_format import handler, set_log_context
 
 SECRET = "s1gning-secret-of-the-app"
 
@@ -20,7 +20,7 @@ def log() -> Iterator[logging.Logger]:
     found.setLevel(logging.INFO)
     yield found
     found.handlers.clear()
-    begin()
+    set_log_context()
 
 
 def to(log: logging.Logger, form: str = "json") -> io.StringIO:
@@ -35,8 +35,9 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
 
 def test_a_record_names_its_run_its_process_and_its_level(log: logging.Logger) -> None:
     stream = to(log)
-    with about(run="r1"), about(cluster="prod"):
-        log.warning("reading %s failed", "pods")
+    set_log_context(run="r1", cluster="prod")
+    log.warning("reading %s failed", "pods")
+    set_log_context()
     log.info("afterwards")
     first, second = lines(stream)
     assert first["message"] == "reading pods failed"
@@ -48,18 +49,18 @@ def test_a_record_names_its_run_its_process_and_its_level(log: logging.Logger) -
 
 @pytest.mark.parametrize("form", ["json", "text"])
 @pytest.mark.parametrize(
-    "said",
+    "message",
     [
-        "token xoxb-1234567890-abcdefghij was refused",
-        f"signature made with {SECRET} does not fit",
+        "token xoxb-1234567890-abcdefghij was rejected",
+        f"signature made with {SECRET} does not match",
         "Authorization: Bearer eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
         "redis://bot:hunter2hunter2@redis:6379/0 cannot be reached",
         "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\n-----END PRIVATE KEY-----",
     ],
 )
-def test_no_secret_is_written_whatever_the_form(form: str, said: str, log: logging.Logger) -> None:
+def test_secrets_are_redacted_in_both_forms(form: str, message: str, log: logging.Logger) -> None:
     stream = to(log, form)
-    log.info("%s", said)
+    log.info("%s", message)
     written = stream.getvalue()
     for secret in ("1234567890-abc", SECRET, "eyJhbGci", "hunter2", "MIIEvQ"):
         assert secret not in written
@@ -80,14 +81,14 @@ def test_a_traceback_is_one_record_without_secrets(form: str, log: logging.Logge
         assert len(lines(stream)) == 1
 
 
-def test_a_field_named_for_a_secret_is_not_written(log: logging.Logger) -> None:
+def test_a_field_with_the_name_of_a_secret_is_redacted(log: logging.Logger) -> None:
     stream = to(log)
     log.info("logged in", extra={"access_token": "abc", "cluster": "prod"})
     assert lines(stream)[0]["access_token"] == "[redacted]"
     assert lines(stream)[0]["cluster"] == "prod"
 
 
-def test_a_line_that_is_no_json_in_itself_stays_one_line(log: logging.Logger) -> None:
+def test_a_message_with_quotes_and_line_breaks_is_one_line(log: logging.Logger) -> None:
     stream = to(log)
     log.info('first "line"\nsecond ❌ line')
     assert lines(stream)[0]["message"] == 'first "line"\nsecond ❌ line'
