@@ -1,4 +1,4 @@
-"""The Web API's front door: who calls, may they, how often; then the method; and a record of every call."""
+"""The Web API: authentication, scopes and rate limits, then the method; every call is recorded."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _Perform: TypeAlias = Callable[[], tuple[JsonObject, int]]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of the Web API: `status` is HTTP's (0 when the connection was cut), `error` Slack's word or empty."""
+    """A call of the Web API: the HTTP `status` (0 if the connection was cut), and Slack's `error` code or an empty string."""
 
     at: float
     method: str
@@ -63,7 +63,7 @@ class Api:
         )
 
     async def _faulty(self, request: Request, name: str, values: JsonObject, perform: _Perform) -> Response:
-        """Runs a call under the faults in force, and records it."""
+        """Carries out a call under the injected faults, and records it."""
         faults = self._core.faults
         await asyncio.sleep(faults.delay(name))
         if faults.drops_request(name):
@@ -99,7 +99,7 @@ class Api:
             return {"ok": False, "error": refusal.error, **refusal.extra}, 200
 
     def _authorised(self, name: str, token: str) -> Method:
-        """The method, if it exists and the token and its scopes are right for it."""
+        """The method, if it exists and the token and its scopes permit it."""
         method = METHODS.get(name)
         if method is None:
             raise ApiError("unknown_method", req_method=name)
@@ -138,7 +138,7 @@ def _accepted(name: str) -> str:
 
 
 async def _arguments(request: Request) -> JsonObject:
-    """The arguments, as JSON, as a form or in the query."""
+    """The arguments from the query and from a JSON or form body."""
     values: JsonObject = dict(request.query_params)
     body = await request.body()
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()

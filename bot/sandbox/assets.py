@@ -1,4 +1,4 @@
-"""The files of the page: plain HTML, CSS and JavaScript, as they lie in the package."""
+"""The files of the page: plain HTML, CSS and JavaScript from the package."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from importlib import resources
 from starlette.responses import Response
 
 _TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-# The page runs its own script and style only, whatever a message contains.
+# The page runs only its own scripts and styles, so that a message cannot inject any.
 _POLICY = "default-src 'self'; img-src 'self' data: http: https:; style-src 'self'; base-uri 'none'; form-action 'none'"
 
 
 def asset(name: str) -> Response:
-    """A file of the page, with the policy that keeps everything else from running."""
+    """A file of the page, with the content security policy."""
     kind = _TYPES.get(name.rpartition(".")[2])
     found = resources.files("bot.sandbox").joinpath("page", name)
     if kind is None or "/" in name or not found.is_file():

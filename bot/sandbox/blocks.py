@@ -1,7 +1,7 @@
-"""What Block Kit allows, as data: https://docs.slack.dev/reference/block-kit
+"""The rules of Block Kit for blocks, as data: https://docs.slack.dev/reference/block-kit
 
-The blocks that Slack rolls out workspace by workspace (table, plan, task_card, container, …) are unsupported here, as
-they are in a workspace that does not have them yet: it answers `invalid_blocks`.
+Blocks that Slack rolls out by workspace (table, plan, task_card, container, …) are not supported: the answer is
+`invalid_blocks`, as in a workspace without them.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ from bot.sandbox.state import texts_of
 
 MESSAGE_BLOCKS = 50
 VIEW_BLOCKS = 100
-# All text of a message's blocks together; measured by others, not documented.
+# The total text of a message's blocks; an observed limit, not documented.
 TOTAL_TEXT = 13_000
-# https://docs.slack.dev/reference/block-kit/blocks/markdown-block: all markdown blocks of a payload together.
+# https://docs.slack.dev/reference/block-kit/blocks/markdown-block: the total of all markdown blocks of a payload.
 MARKDOWN_TEXT = 12_000
 
 
@@ -137,7 +137,7 @@ _INPUT = _block(
     {"label": plain_text(2000), "element": tagged({"plain_text_input": TEXT_INPUT} | CHOICES | MULTI)},
     {"hint": plain_text(2000), "optional": boolean, "dispatch_action": boolean},
 )
-# https://docs.slack.dev/reference/block-kit/blocks: markdown is for messages only.
+# https://docs.slack.dev/reference/block-kit/blocks: markdown is allowed in messages only.
 VIEW_RULES: dict[str, SchemaRule] = {name: rule for name, rule in MESSAGE_RULES.items() if name != "markdown"} | {
     "input": _INPUT
 }
@@ -151,12 +151,12 @@ _VIEW_FIELDS: dict[str, SchemaRule] = {
 
 
 def problems_of_message(blocks: object, refused: frozenset[str] = frozenset()) -> Problems:
-    """What Slack would refuse in a message's blocks; empty when nothing."""
+    """The problems for which Slack would refuse the blocks of a message."""
     return _problems(blocks, MESSAGE_INPUT_RULES, MESSAGE_BLOCKS, "/blocks", refused, least=0)
 
 
 def problems_of_view(view: object, refused: frozenset[str] = frozenset()) -> Problems:
-    """What Slack would refuse in a modal or a home view; empty when nothing."""
+    """The problems for which Slack would refuse a modal or a home view."""
     blocks = also(array(tagged(VIEW_RULES, refused=refused), most=VIEW_BLOCKS, least=1), distinct("block_id"))
     modal = fields(
         COMMON | {"title": plain_text(24), "blocks": blocks},
@@ -195,5 +195,5 @@ def _problems(
 
 
 def is_too_long(blocks: Iterable[object]) -> bool:
-    """Whether the text of all blocks together is more than Slack takes."""
+    """Whether the total text of the blocks exceeds Slack's limit."""
     return sum(len(text) for text in texts_of(list(blocks))) > TOTAL_TEXT

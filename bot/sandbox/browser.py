@@ -1,4 +1,4 @@
-"""The page in the browser: its files, its data, its stream of changes, and what is pressed in it."""
+"""The page in the browser: its files, data, stream of changes, and actions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KEEP_ALIVE_SECONDS = 15.0
 
 
 class Browser:
-    """Serves the page to whoever opens it; `?user=` says who that is."""
+    """Serves the page; `?user=` selects the person who uses it."""
 
     def __init__(self, core: Core, people: UserActions, api: Api) -> None:
         self._core = core
@@ -32,7 +32,7 @@ class Browser:
         self._queues: dict[asyncio.Queue[WorkspaceChange | None], asyncio.AbstractEventLoop] = {}
 
     def routes(self) -> list[Route]:
-        """The page's addresses."""
+        """The routes of the page."""
         return [
             Route("/", self._page),
             Route("/archives/{path:path}", self._page),
@@ -49,7 +49,7 @@ class Browser:
         ]
 
     def close(self) -> None:
-        """Ends every stream. From any thread."""
+        """Ends every stream. Safe from any thread."""
         for queue, loop in tuple(self._queues.items()):
             loop.call_soon_threadsafe(queue.put_nowait, None)
 
@@ -85,10 +85,10 @@ class Browser:
         queue: asyncio.Queue[WorkspaceChange | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
-        def hear(change: WorkspaceChange) -> None:
+        def on_change(change: WorkspaceChange) -> None:
             loop.call_soon_threadsafe(queue.put_nowait, change)
 
-        unsubscribe = self._core.workspace.subscribe(hear)
+        unsubscribe = self._core.workspace.subscribe(on_change)
         self._queues[queue] = loop
 
         async def events() -> AsyncIterator[str]:
@@ -98,7 +98,7 @@ class Browser:
                     try:
                         change = await asyncio.wait_for(queue.get(), _KEEP_ALIVE_SECONDS)
                     except TimeoutError:
-                        yield ": still here\n\n"
+                        yield ": keep-alive\n\n"
                         continue
                     if change is None:
                         return
@@ -128,7 +128,7 @@ class Browser:
         }
 
     def _change_json(self, change: WorkspaceChange, user: str) -> JsonObject | None:
-        """What the page needs to know about a change, None when it does not concern this person."""
+        """A change as the page receives it; None if this person does not see it."""
         message = change.message
         if message is not None:
             if not self._sees(user, message):
@@ -183,14 +183,14 @@ class Browser:
     def _files_json(self) -> list[JsonObject]:
         return [file_json(self._core, file) for file in self._core.workspace.files() if file.channels]
 
-    # -- what is done in the page -------------------------------------------------------------------------------------
+    # -- actions in the page ------------------------------------------------------------------------------------------
 
     def _acting(
         self, action: Callable[[JsonObject], Awaitable[JsonObject]]
     ) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             if self._is_foreign(request):
-                return Response("only from the sandbox's own page", 403)
+                return Response("only allowed from the page of the sandbox", 403)
             try:
                 return JSONResponse(await action(await request.json()))
             except (NoSuchElement, ValueError, KeyError) as error:
@@ -198,63 +198,69 @@ class Browser:
 
         return endpoint
 
-    async def _say(self, asked: JsonObject) -> JsonObject:
-        thread_ts = asked.get("thread_ts")
+    async def _say(self, request_body: JsonObject) -> JsonObject:
+        thread_ts = request_body.get("thread_ts")
         return _ack_json(
-            await self._people.say(asked["text"], user=asked["user"], channel=asked["channel"], thread_ts=thread_ts)
-        )
-
-    async def _press(self, asked: JsonObject) -> JsonObject:
-        return _ack_json(
-            await self._people.press(
-                self._where(asked),
-                asked["action_id"],
-                user=asked["user"],
-                block_id=asked["block_id"],
-                given=asked.get("given"),
-                values=asked.get("values"),
+            await self._people.say(
+                request_body["text"], user=request_body["user"], channel=request_body["channel"], thread_ts=thread_ts
             )
         )
 
-    async def _options(self, asked: JsonObject) -> JsonObject:
-        where, action_id = self._where(asked), asked["action_id"]
-        ack, options = await self._people.type_ahead(where, action_id, asked["typed"], user=asked["user"])
+    async def _press(self, request_body: JsonObject) -> JsonObject:
+        return _ack_json(
+            await self._people.press(
+                self._where(request_body),
+                request_body["action_id"],
+                user=request_body["user"],
+                block_id=request_body["block_id"],
+                given=request_body.get("given"),
+                values=request_body.get("values"),
+            )
+        )
+
+    async def _options(self, request_body: JsonObject) -> JsonObject:
+        where, action_id = self._where(request_body), request_body["action_id"]
+        ack, options = await self._people.type_ahead(where, action_id, request_body["typed"], user=request_body["user"])
         return _ack_json(ack) | {"options": list(options)}
 
-    async def _submit(self, asked: JsonObject) -> JsonObject:
-        return _ack_json(await self._people.submit(self._view(asked), asked["values"], user=asked["user"]))
+    async def _submit(self, request_body: JsonObject) -> JsonObject:
+        return _ack_json(
+            await self._people.submit(self._view(request_body), request_body["values"], user=request_body["user"])
+        )
 
-    async def _close(self, asked: JsonObject) -> JsonObject:
-        whole = bool(asked.get("whole_stack"))
-        return _ack_json(await self._people.close(self._view(asked), user=asked["user"], whole_stack=whole))
+    async def _close(self, request_body: JsonObject) -> JsonObject:
+        whole = bool(request_body.get("whole_stack"))
+        return _ack_json(
+            await self._people.close(self._view(request_body), user=request_body["user"], whole_stack=whole)
+        )
 
-    async def _home(self, asked: JsonObject) -> JsonObject:
-        return _ack_json(await self._people.open_home(user=asked["user"]))
+    async def _home(self, request_body: JsonObject) -> JsonObject:
+        return _ack_json(await self._people.open_home(user=request_body["user"]))
 
     def _is_foreign(self, request: Request) -> bool:
-        """Whether another web page asks, through the browser of somebody who has the sandbox running."""
+        """Whether the request comes from another web page in the same browser."""
         return request.headers.get("origin", self._core.url) != self._core.url
 
     async def _fault(self, request: Request) -> Response:
         if self._is_foreign(request):
-            return Response("only from the sandbox's own page", 403)
-        asked = await request.json()
+            return Response("only allowed from the page of the sandbox", 403)
+        request_body = await request.json()
         try:
-            self._core.faults.apply(str(asked.pop("name", "")), asked)
+            self._core.faults.apply(str(request_body.pop("name", "")), request_body)
         except (ValueError, TypeError) as error:
             return JSONResponse({"ok": False, "error": str(error)}, 400)
         return JSONResponse({"ok": True})
 
-    def _where(self, asked: JsonObject) -> StoredMessage | View:
-        if asked.get("view_id"):
-            return self._view(asked)
-        message = self._core.workspace.message(asked["channel"], asked["ts"])
+    def _where(self, request_body: JsonObject) -> StoredMessage | View:
+        if request_body.get("view_id"):
+            return self._view(request_body)
+        message = self._core.workspace.message(request_body["channel"], request_body["ts"])
         if message is None:
             raise NoSuchElement("This message was deleted.")
         return message
 
-    def _view(self, asked: JsonObject) -> View:
-        view = self._core.workspace.view(asked["view_id"])
+    def _view(self, request_body: JsonObject) -> View:
+        view = self._core.workspace.view(request_body["view_id"])
         if view is None:
             raise NoSuchElement("This form is closed.")
         return view

@@ -1,4 +1,4 @@
-"""The sandbox's time, which tests may move forward."""
+"""The clock of the sandbox, which tests can advance."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 
 class Clock:
-    """Real time plus what tests have added."""
+    """Real time plus the seconds that tests have added."""
 
     def __init__(self) -> None:
         self._ahead = 0.0
@@ -16,5 +16,5 @@ class Clock:
         return time.time() + self._ahead
 
     def advance(self, seconds: float) -> None:
-        """Moves time forward, so that triggers and response URLs age."""
+        """Advances the clock, so that triggers and response URLs expire."""
         self._ahead += seconds

@@ -1,4 +1,4 @@
-"""The TCP connections under the server, so that one can be cut without an answer, as real networks do."""
+"""The TCP connections of the server, which faults can cut without an answer."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Peer: TypeAlias = tuple[str, int]
 
 
 class Connections:
-    """Open connections by the client's address. One that became a WebSocket stays known until it is forgotten."""
+    """The open connections by the address of the client. `forget` removes a connection that became a WebSocket."""
 
     def __init__(self) -> None:
         self._transports: dict[Peer, asyncio.BaseTransport] = {}
 
     def protocol(self) -> type[asyncio.Protocol]:
-        """The HTTP protocol class for uvicorn that tells this registry about its connections."""
+        """The HTTP protocol class for uvicorn that registers its connections here."""
         transports = self._transports
 
         class TrackedProtocol(H11Protocol):
@@ -34,11 +34,11 @@ class Connections:
         return TrackedProtocol
 
     def cut(self, scope: Scope) -> None:
-        """Closes the connection of this request at once, without an answer."""
+        """Closes the connection of a request at once, without an answer."""
         transport = self._transports.pop(tuple(scope["client"]), None)
         if isinstance(transport, asyncio.Transport):
             transport.abort()
 
     def forget(self, scope: Scope) -> None:
-        """The connection is over."""
+        """Removes a connection that has ended."""
         self._transports.pop(tuple(scope["client"]), None)

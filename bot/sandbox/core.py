@@ -1,4 +1,4 @@
-"""What the parts of the sandbox share, and the ways a Web API call is refused."""
+"""The state that the parts of the sandbox share, and the arguments and errors of Web API calls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEXT_LIMIT = 40_000
 
 
 class ApiError(Exception):
-    """Slack says no: `error` is its word, `extra` what else the answer carries."""
+    """An error answer of the Web API: Slack's `error` code and the `extra` fields of the answer."""
 
     def __init__(self, error: str, **extra: object) -> None:
         super().__init__(error)
@@ -27,7 +27,7 @@ class ApiError(Exception):
 
 @dataclass(slots=True)
 class Core:
-    """The workspace with everything that is lent out or broken. `url` has no slash at the end."""
+    """The workspace with its faults, grants, tickets and uploads. `url` has no trailing slash."""
 
     app: App
     workspace: Workspace
@@ -39,16 +39,16 @@ class Core:
 
     @property
     def scopes(self) -> frozenset[str]:
-        """What the bot token may do at the moment."""
+        """The current scopes of the bot token."""
         return self.app.scopes - self.faults.missing_scopes
 
     def need_scope(self, *any_of: str) -> None:
-        """Refuses unless the token has one of these scopes."""
+        """Raises ApiError unless the token has one of these scopes."""
         if any_of and not self.scopes.intersection(any_of):
             raise ApiError("missing_scope", needed=",".join(any_of), provided=",".join(sorted(self.scopes)))
 
     def channel(self, name: str) -> Channel:
-        """The channel of this id or name, or the direct message with this user."""
+        """The channel with this id or name, or the direct message with this user. Raises ApiError."""
         if not name:
             raise ApiError("channel_not_found")
         found = self.workspace.channels.get(name)
@@ -64,7 +64,7 @@ class Core:
         return found
 
     def writable_channel(self, name: str) -> Channel:
-        """A channel that the bot may write into."""
+        """A channel in which the bot can post. Raises ApiError."""
         found = self.channel(name)
         if found.is_archived:
             raise ApiError("is_archived")
@@ -73,7 +73,7 @@ class Core:
         return found
 
     def readable_channel(self, name: str, purpose: str) -> Channel:
-        """A channel that the bot is in and has `channels:…`, `groups:…` or `im:…` for."""
+        """A channel that the bot is a member of and has the scope `KIND:PURPOSE` for. Raises ApiError."""
         found = self.channel(name)
         self.need_scope(f"{found.kind}:{purpose}")
         if self.app.bot_user not in found.members:
@@ -81,7 +81,7 @@ class Core:
         return found
 
     def own_message(self, channel: str, ts: str, refusal: str) -> StoredMessage:
-        """A message that the bot itself posted for everybody."""
+        """A message of the bot that everyone in the channel sees. Raises ApiError."""
         message = self.workspace.message(channel, ts)
         if message is None or message.only_for is not None:
             raise ApiError("message_not_found")
@@ -91,7 +91,7 @@ class Core:
 
 
 class Args:
-    """The arguments of a call, whether they came as JSON, as a form or in the query."""
+    """The arguments of a call, from JSON, a form or the query."""
 
     def __init__(self, values: Mapping[str, object]) -> None:
         self.values = values
@@ -100,12 +100,12 @@ class Args:
         return self.values.get(name) is not None
 
     def text(self, name: str, default: str = "") -> str:
-        """A string; numbers are taken as they are written."""
+        """A string; other values are converted."""
         value = self.values.get(name)
         return default if value is None else str(value)
 
     def required(self, name: str) -> str:
-        """A string that must be there."""
+        """A string that must not be missing or empty. Raises ApiError."""
         value = self.text(name)
         if not value:
             message = f"[ERROR] missing required field: {name}"
@@ -123,7 +123,7 @@ class Args:
             raise ApiError("invalid_limit") from None
 
     def json(self, name: str, refusal: str) -> object:
-        """A JSON value, which forms carry as a string; None when it is not there."""
+        """A JSON value, which a form encodes as a string; None if it is missing. Raises ApiError."""
         value = self.values.get(name)
         if isinstance(value, str):
             try:
@@ -134,7 +134,7 @@ class Args:
 
 
 def blocks_of(core: Core, args: Args) -> list[JsonObject] | None:
-    """The blocks of a call after Slack's validation; None when the call has none."""
+    """The validated blocks of a call; None if it has none. Raises ApiError."""
     blocks = args.json("blocks", "invalid_blocks_format")
     if blocks is None:
         return None
@@ -144,7 +144,7 @@ def blocks_of(core: Core, args: Args) -> list[JsonObject] | None:
 
 
 def checked_blocks(core: Core, blocks: list[JsonObject]) -> list[JsonObject]:
-    """Refuses blocks that Slack would refuse, with every problem and where it is."""
+    """The blocks, if Slack would accept them. Raises ApiError with every problem and its position."""
     problems = problems_of_message(blocks, core.faults.refused_blocks)
     problems += [] if problems else _unknown_images(core, blocks)
     if problems:
@@ -156,7 +156,7 @@ def checked_blocks(core: Core, blocks: list[JsonObject]) -> list[JsonObject]:
 
 
 def _unknown_images(core: Core, blocks: list[JsonObject]) -> list[str]:
-    """Images that name an uploaded file which is not there."""
+    """The problems of images whose uploaded file does not exist."""
     return [
         f"invalid slack file [json-pointer:/blocks/{position}/slack_file]"
         for position, block in enumerate(blocks)
@@ -171,7 +171,7 @@ Handler: TypeAlias = Callable[[Core, Args], JsonObject]
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A Web API method: what it does, and one of which scopes it needs. `app_level` ones take the app-level token."""
+    """A method of the Web API. It requires one of the `scopes`, or the app-level token if `app_level`."""
 
     handler: Handler
     scopes: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The workspace that the sandbox has unless another is given."""
+"""The default workspace of the sandbox."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bot.sandbox.workspace import Workspace
 
 
 def default_workspace(app: App, clock: Clock | None = None) -> Workspace:
-    """Three people, one user group, and channels of each sort: with and without the bot, and an archived one."""
+    """Three people, a user group, channels with and without the bot, and an archived channel."""
     people = frozenset({"U0ALICE", "U0BOB", "U0CAROL"})
     with_bot = people | {app.bot_user}
     return Workspace(
@@ -23,7 +23,7 @@ def default_workspace(app: App, clock: Clock | None = None) -> Workspace:
         channels=(
             Channel("C0OPS", "ops-egress", with_bot, "Egress gateways: incidents and changes"),
             Channel("C0PAY", "payments-oncall", with_bot, "Payments on call"),
-            Channel("C0RANDOM", "random", people, "Anything else"),
-            Channel("C0OLD", "old", with_bot, "Nobody is here any more", is_archived=True),
+            Channel("C0RANDOM", "random", people, "Off topic"),
+            Channel("C0OLD", "old", with_bot, "An archived channel", is_archived=True),
         ),
     )

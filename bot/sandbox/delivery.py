@@ -1,4 +1,4 @@
-"""From Slack to the bot: signed requests or Socket Mode envelopes, three seconds to answer, retries for events."""
+"""Deliveries to the bot: signed requests or Socket Mode envelopes, a deadline of three seconds, retries of events."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Kind: TypeAlias = Literal["slash_commands", "interactive", "events_api"]
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How long Slack waits: for an answer, until a trigger is worthless, and before each retry of an event."""
+    """Slack's times: for an answer, until a trigger expires, and before each retry of an event."""
 
     answer_seconds: float = 3.0
     trigger_seconds: float = 3.0
@@ -33,7 +33,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """How the bot answered. `error` is Slack's word, empty when all is well; `payload` a str, a JSON object or None."""
+    """The answer of the bot. `error` is Slack's code or empty; `payload` is a str, a JSON object or None."""
 
     ok: bool
     seconds: float = 0.0
@@ -44,13 +44,13 @@ class Ack:
 
     @property
     def errors(self) -> dict[str, str]:
-        """What a form says about its fields, by block id."""
+        """The errors of a form, by block id."""
         return dict(self.payload.get("errors", {})) if isinstance(self.payload, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One thing that was sent to the bot, and how that went; `retry_num` counts from 1, 0 is the first try."""
+    """A delivery to the bot and its answer; `retry_num` is 0 for the first attempt."""
 
     at: float
     kind: Kind
@@ -73,14 +73,14 @@ class Delivery:
 
 
 def signed_headers(body: bytes, secret: str, timestamp: int) -> dict[str, str]:
-    """Slack's v0 signature over a body: https://docs.slack.dev/authentication/verifying-requests-from-slack"""
+    """Slack's v0 signature of a body: https://docs.slack.dev/authentication/verifying-requests-from-slack"""
     base = b"v0:" + str(timestamp).encode() + b":" + body
     digest = hmac.new(secret.encode(), base, hashlib.sha256).hexdigest()
     return {"X-Slack-Request-Timestamp": str(timestamp), "X-Slack-Signature": f"v0={digest}"}
 
 
 def http_body(kind: Kind, payload: Mapping[str, object]) -> tuple[bytes, str]:
-    """The body and content type in which a payload travels over HTTP."""
+    """The body and content type of a payload over HTTP."""
     form = "application/x-www-form-urlencoded"
     if kind == "slash_commands":
         return urlencode({name: value for name, value in payload.items() if isinstance(value, str)}).encode(), form
@@ -90,7 +90,7 @@ def http_body(kind: Kind, payload: Mapping[str, object]) -> tuple[bytes, str]:
 
 
 class Deliverer:
-    """Sends to the bot: through Socket Mode while a connection is open, else to `request_url`."""
+    """Delivers to the bot through Socket Mode while a connection is open, else over HTTP to `request_url`."""
 
     def __init__(self, core: Core, sockets: Sockets, timing: Timing, request_url: str | None) -> None:
         self.request_url = request_url
@@ -103,11 +103,11 @@ class Deliverer:
         self._retries: set[asyncio.Task[None]] = set()
 
     def deliveries(self) -> tuple[Delivery, ...]:
-        """Everything that was sent so far, oldest first."""
+        """All deliveries, oldest first."""
         return tuple(self._deliveries)
 
     async def close(self) -> None:
-        """Gives up on retries that are still to come, and lets go of the connections."""
+        """Cancels the pending retries and closes the connections."""
         for task in tuple(self._retries):
             task.cancel()
         await asyncio.gather(*self._retries, return_exceptions=True)
@@ -115,7 +115,7 @@ class Deliverer:
         self._http.clear()
 
     async def send(self, kind: Kind, payload: JsonObject, *, retry_num: int = 0, retry_reason: str = "") -> Ack:
-        """Sends once and waits for the answer."""
+        """Delivers a payload once and waits for the answer."""
         at, started = self._core.workspace.clock(), time.monotonic()
         via: Literal["http", "socket", "nowhere"] = "socket" if self._sockets.connected else "http"
         if via == "socket":
@@ -129,9 +129,9 @@ class Deliverer:
         return ack
 
     async def send_event(self, payload: JsonObject) -> Ack:
-        """Sends an event; when that fails, Slack tries again at once, after a minute, and after five.
+        """Delivers an event; after a failure Slack retries at once, after one minute and after five minutes.
 
-        Returns how the first try went; the retries go on in the background.
+        Returns the answer to the first attempt; the retries continue in the background.
         """
         ack = await self.send("events_api", payload)
         if not ack.ok:

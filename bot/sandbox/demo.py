@@ -29,8 +29,8 @@ COMPLETE_SECONDS = 60.0
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="End after the first thread; exit 0 only if it is complete.")
-@click.option("--port", default=0, type=click.IntRange(0, 65535), help="Port of the page (default: a free one).")
+@click.option("--once", is_flag=True, help="Stop after the first thread; exit 0 only if it is complete.")
+@click.option("--port", default=0, type=click.IntRange(0, 65535), help="Port of the page (default: a free port).")
 def demo(once: bool, port: int) -> None:
     """Run the whole system on this machine, without Slack and without a cluster."""
     examples = next((place for place in EXAMPLES if place.is_dir()), None)
@@ -38,7 +38,7 @@ def demo(once: bool, port: int) -> None:
         raise click.ClickException("the example bundles are missing: reinstall the package egress-diag-demo")
     clusters = sorted(place.name for place in examples.iterdir() if (place / "bundle.yaml").is_file())
     with ExitStack() as stack:
-        stack.enter_context(_ending_on_sigterm())
+        stack.enter_context(_stopping_on_signals())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="egress-diag-demo-")))
         slack = stack.enter_context(SandboxServer(port=port, limits=RateLimits()))
         system = _start(stack, folder, slack, examples, clusters)
@@ -48,7 +48,7 @@ def demo(once: bool, port: int) -> None:
         ack = slack.say(f"/egress-diag {first} {gateway}")
         if not ack.ok:
             raise click.ClickException(f"the bot did not answer the command: {ack.error}")
-        thread = _complete(slack)
+        thread = _first_thread(slack)
         _show(thread)
         if not thread or not _is_complete(thread):
             _tail(folder)
@@ -74,7 +74,7 @@ def _start(
         f"clusters:\n{rows}access:\n  - {{allow: [diagnose], users: ['*'], channels: ['*']}}\n", encoding="utf-8"
     )
     environment = {
-        **os.environ,  # noqa: TID251 - child processes get the environment, and their own settings read it
+        **os.environ,  # noqa: TID251 - the child processes read their settings from it
         "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
         "EGRESS_DIAG_CONFIG": str(config),
         "EGRESS_DIAG_CONCURRENCY": "2",
@@ -116,7 +116,7 @@ def _running(
 
 
 @contextmanager
-def _ending_on_sigterm() -> Iterator[None]:
+def _stopping_on_signals() -> Iterator[None]:
     """Stop the demo and its processes on Ctrl-C and SIGTERM."""
 
     def end(*_: object) -> None:
@@ -163,7 +163,7 @@ def _wait_for(url: str, system: list[subprocess.Popen[bytes]], folder: Path) -> 
     raise click.ClickException("the demo did not start; the logs are above")
 
 
-def _complete(slack: SandboxServer) -> list[StoredMessage]:
+def _first_thread(slack: SandboxServer) -> list[StoredMessage]:
     """The first thread, parent first, once it is complete and unchanged for a while, or incomplete at the time limit."""
     until = time.monotonic() + COMPLETE_SECONDS
     thread: list[StoredMessage] = []

@@ -1,4 +1,4 @@
-"""Block Kit's text objects and interactive elements, as data: https://docs.slack.dev/reference/block-kit/block-elements"""
+"""The rules of Block Kit for text objects and interactive elements, as data: https://docs.slack.dev/reference/block-kit/block-elements"""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from bot.sandbox.schema import (
 
 
 def plain_text(most: int) -> SchemaRule:
-    """A plain_text object of at most so many characters."""
+    """A plain_text object of at most `most` characters."""
     return tagged({"plain_text": fields({"type": anything, "text": string(most)}, {"emoji": boolean})})
 
 
 def any_text(most: int) -> SchemaRule:
-    """A plain_text or mrkdwn object of at most so many characters."""
+    """A plain_text or mrkdwn object of at most `most` characters."""
     return tagged(
         {
             "plain_text": fields({"type": anything, "text": string(most)}, {"emoji": boolean}),

@@ -1,4 +1,4 @@
-"""What a test or a curious person can break: limits, errors, lost answers, tokens, channels, blocks, sockets."""
+"""Injected faults: rate limits, errors, lost answers, revoked tokens, closed channels, refused blocks, cut sockets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.sandbox.workspace import Workspace
 
 @dataclass(slots=True)
 class _Countdown:
-    """A fault that hits so many more calls of these methods (none named: of all)."""
+    """A fault of the next `left` calls of these methods; without methods, of every method."""
 
     left: int
     methods: frozenset[str]
@@ -28,7 +28,7 @@ class _Countdown:
 
 @dataclass(frozen=True, slots=True)
 class _Period:
-    """A fault that holds until a moment of the monotonic clock, or for good."""
+    """A fault until a time of the monotonic clock, possibly infinity."""
 
     until: float
     methods: frozenset[str]
@@ -39,7 +39,7 @@ class _Period:
 
 
 class Faults:
-    """Faults in force. Every method may be called from any thread; `clear` undoes them all."""
+    """The active faults. Every method is safe from any thread; `clear` removes all faults."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -58,59 +58,59 @@ class Faults:
         self._lost: list[_Countdown] = []
         self._dropped: list[_Countdown] = []
 
-    # -- what may be broken -------------------------------------------------------------------------------------------
+    # -- faults to inject ---------------------------------------------------------------------------------------------
 
     def rate_limit(self, seconds: float, *methods: str) -> None:
-        """Answers 429 with what is left of `seconds` as Retry-After."""
+        """Answers 429 for `seconds`, with the remaining time as Retry-After."""
         self._limited.append(_Period(time.monotonic() + seconds, frozenset(methods)))
 
     def server_errors(self, count: int, *methods: str, status: int = 500) -> None:
-        """Answers the next `count` calls with this status and a page that is not JSON; nothing is done."""
+        """Answers the next `count` calls with this status and an HTML page, without carrying them out."""
         self._errors.append(_Countdown(count, frozenset(methods), status))
 
     def lose_answers(self, count: int, *methods: str) -> None:
-        """Does what the next `count` calls ask for, then drops the connection without an answer."""
+        """Carries out the next `count` calls, then drops the connection without an answer."""
         self._lost.append(_Countdown(count, frozenset(methods)))
 
     def drop_requests(self, count: int, *methods: str) -> None:
-        """Drops the connection of the next `count` calls, and does nothing."""
+        """Drops the connection of the next `count` calls without carrying them out."""
         self._dropped.append(_Countdown(count, frozenset(methods)))
 
     def latency(self, seconds: float, *methods: str) -> None:
-        """Every answer takes so much longer, until `clear`."""
+        """Delays every answer by `seconds`, until `clear`."""
         self._slow.append(_Period(float("inf"), frozenset(methods), seconds))
 
     def revoke_token(self) -> None:
-        """The bot token is `token_revoked` from now on."""
+        """Revokes the bot token: `token_revoked`."""
         self.token_revoked = True
 
     def take_scope(self, scope: str) -> None:
-        """The bot token loses a scope: `missing_scope`."""
+        """Removes a scope of the bot token: `missing_scope`."""
         self.missing_scopes |= {scope}
 
     def refuse_blocks(self, *types: str) -> None:
-        """Blocks or elements of these types are `invalid_blocks`, as in a workspace that does not have them yet."""
+        """Refuses blocks and elements of these types: `invalid_blocks`, as in a workspace without them."""
         self.refused_blocks |= set(types)
 
     def archive(self, channel: str) -> None:
-        """The channel is archived: `is_archived`."""
+        """Archives a channel: `is_archived`."""
         self._change_channel(channel, lambda found: replace(found, is_archived=True))
 
     def remove_bot(self, channel: str) -> None:
-        """The bot is no longer a member: `not_in_channel`."""
+        """Removes the bot from a channel: `not_in_channel`."""
         bot = self._workspace.app.bot_user
         self._change_channel(channel, lambda found: replace(found, members=found.members - {bot}))
 
     def disconnect_sockets(self, reason: str = "refresh_requested") -> None:
-        """Asks the Socket Mode clients to reconnect, as Slack does every few hours, and closes."""
+        """Asks the Socket Mode clients to reconnect, as Slack does every few hours, and closes their connections."""
         self.close_sockets(reason)
 
     def drop_sockets(self) -> None:
-        """Closes the Socket Mode connections without a word."""
+        """Cuts the Socket Mode connections without a message."""
         self.close_sockets(None)
 
     def clear(self) -> None:
-        """Everything works again, and the channels are as they were."""
+        """Removes all faults and restores the channels."""
         with self._lock:
             self._reset()
             originals, self._original_channels = self._original_channels, {}
@@ -123,19 +123,19 @@ class Faults:
             self._original_channels.setdefault(channel_id, found)
         self._workspace.put_channel(change(found))
 
-    # -- what the API asks --------------------------------------------------------------------------------------------
+    # -- effects on a call --------------------------------------------------------------------------------------------
 
     def retry_after(self, method: str) -> int:
-        """Whole seconds for which this method is limited; 0 when it is not."""
+        """The seconds for which the method is limited, rounded up; 0 without a limit."""
         left = [period.until - time.monotonic() for period in self._limited if period.covers(method)]
         return max((int(seconds) + 1 for seconds in left), default=0)
 
     def delay(self, method: str) -> float:
-        """Seconds by which an answer is late."""
+        """The seconds by which an answer is delayed."""
         return sum(period.seconds for period in self._slow if period.covers(method))
 
     def error_status(self, method: str) -> int | None:
-        """The HTTP status to fail with, if this call is to fail."""
+        """The HTTP status of an injected error for this call, or None."""
         with self._lock:
             return next((error.status for error in self._errors if error.hits(method)), None)
 
@@ -148,7 +148,7 @@ class Faults:
             return any(fault.hits(method) for fault in self._lost)
 
     def apply(self, name: str, arguments: JsonObject) -> None:
-        """One fault by name, as the control API and the page ask for it; ValueError when it is wrong."""
+        """Injects a fault by name, for the control API and the page. Raises ValueError."""
         methods = [str(method) for method in arguments.get("methods", ())]
         seconds, count = float(arguments.get("seconds", 10)), int(arguments.get("count", 1))
         status, channel = int(arguments.get("status", 500)), str(arguments.get("channel", ""))
@@ -170,10 +170,10 @@ class Faults:
             "clear": self.clear,
         }
         if name not in apply:
-            raise ValueError(f"no fault {name!r}; there are {', '.join(apply)}")
+            raise ValueError(f"unknown fault {name!r}; known: {', '.join(apply)}")
         apply[name]()
 
 
 def _no_sockets_yet(reason: str | None) -> None:
-    """Before the server is there, nothing is connected."""
+    """Does nothing: before the server starts, there are no connections."""
     del reason

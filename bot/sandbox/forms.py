@@ -1,4 +1,4 @@
-"""Filling in forms: what a view's state looks like for the values that somebody typed or chose."""
+"""The state of a form after a person has filled it in."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TypeAlias
 
 from bot.sandbox.state import JsonObject, elements_of
 
-# What a person gives for a field: a text, an option's value, several of them, or a whole option.
+# The input for a field: a text, the value of an option, several values, or a complete option.
 Given: TypeAlias = str | list[str] | JsonObject | None
 
-# The field of a state value that holds what was chosen, and the field of the element that holds the initial one.
+# By element type: the field of a state value with the choice, and the field of the element with its initial value.
 _FIELDS = {
     "plain_text_input": ("value", "initial_value"),
     "static_select": ("selected_option", "initial_option"),
@@ -34,9 +34,9 @@ def view_state(
     kept: JsonObject | None,
     offered: Mapping[str, list[JsonObject]],
 ) -> JsonObject:
-    """`state.values` of the blocks: what is given by action or block id or both, else kept, else the initial value.
+    """`state.values` of the blocks: the given value by action or block id, else the kept value, else the initial one.
 
-    `offered` are the options that the bot offered for external selects, by action id.
+    `offered` are the options of external selects, by action id.
     """
     values: JsonObject = {}
     for block, element in elements_of(blocks):
@@ -53,14 +53,14 @@ def view_state(
 
 
 def initial(element: JsonObject) -> JsonObject:
-    """The state of an element that nobody has touched."""
+    """The initial state of an element."""
     field, source = _FIELDS[element["type"]]
     empty: object = [] if field == "selected_options" else None
     return {"type": element["type"], field: element.get(source, empty)}
 
 
 def chosen(element: JsonObject, given: Given, offered: list[JsonObject]) -> JsonObject:
-    """The state of an element for what somebody typed or chose; ValueError when there is no such option."""
+    """The state of an element for an input. Raises ValueError for an unknown option."""
     field, _ = _FIELDS[element["type"]]
     if field == "selected_option":
         return {"type": element["type"], field: _option(element, given, offered) if given else None}
@@ -71,7 +71,7 @@ def chosen(element: JsonObject, given: Given, offered: list[JsonObject]) -> Json
 
 
 def missing(blocks: tuple[JsonObject, ...], values: JsonObject) -> dict[str, str]:
-    """The fields that must be filled in and are not, with what Slack's client says about them, by block id."""
+    """The required fields that are empty, with the message of Slack's client, by block id."""
     empty: dict[str, str] = {}
     for block, element in elements_of(blocks):
         if block["type"] != "input" or block.get("optional"):
@@ -83,7 +83,7 @@ def missing(blocks: tuple[JsonObject, ...], values: JsonObject) -> dict[str, str
 
 
 def options_of(element: JsonObject) -> list[JsonObject]:
-    """The options that an element carries itself, those of its groups included."""
+    """The options of an element, including those of its groups."""
     grouped = [option for group in element.get("option_groups", ()) for option in group["options"]]
     return [*element.get("options", ()), *grouped]
 
@@ -99,6 +99,6 @@ def _option(element: JsonObject, given: object, offered: list[JsonObject]) -> Js
 
 
 def initial_options(element: JsonObject) -> list[JsonObject]:
-    """The options that are chosen from the start."""
+    """The options that are initially selected."""
     one = element.get("initial_option")
     return [one] if one else list(element.get("initial_options", ()))

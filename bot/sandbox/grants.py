@@ -1,4 +1,4 @@
-"""Things that Slack lends for a while: triggers (three seconds, once), response URLs (thirty minutes, five times)."""
+"""Triggers and response URLs, which expire: a trigger after 3 s and one use, a response URL after 30 min and five uses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RESPONSE_URL_USES = 5
 
 @dataclass(slots=True)
 class Trigger:
-    """Permission to open one view for one person."""
+    """The permission to open a view for a person."""
 
     user: str
     at: float
@@ -23,7 +23,7 @@ class Trigger:
 
 @dataclass(slots=True)
 class ResponseUrl:
-    """Where an answer to a command or a press goes: a channel, one person, and the message that was pressed if any."""
+    """The destination of an answer to a command or press: a channel, a person, and the pressed message, if any."""
 
     user: str
     channel: str
@@ -34,7 +34,7 @@ class ResponseUrl:
 
 
 class Grants:
-    """Hands them out and takes them back."""
+    """Issues and redeems triggers and response URLs."""
 
     def __init__(self, clock: Clock, trigger_seconds: float) -> None:
         self._clock = clock
@@ -51,7 +51,7 @@ class Grants:
         return trigger_id
 
     def use_trigger(self, trigger_id: str) -> tuple[str, str]:
-        """The person it belongs to and no error, or nobody and Slack's error."""
+        """The person of the trigger and an empty error, or an empty person and Slack's error code."""
         with self._lock:
             trigger = self._triggers.get(trigger_id)
             if trigger is None:
@@ -71,7 +71,7 @@ class Grants:
         return path
 
     def use_response_url(self, path: str) -> tuple[ResponseUrl | None, str]:
-        """What it stands for, or Slack's error."""
+        """The response URL and an empty error, or None and Slack's error code."""
         with self._lock:
             url = self._urls.get(path)
             if url is None:

@@ -1,6 +1,6 @@
 """Slack's rate limits: https://docs.slack.dev/apis/web-api/rate-limits
 
-Buckets of tokens on the machine's monotonic clock: short bursts pass, the average does not exceed the rate.
+Token buckets on the monotonic clock: short bursts are allowed, the average stays within the rate.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ _OFF = 1e9
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """How often a method may be called. Posts are counted by channel, everything else by method.
+    """The limits of calls: for posts by channel, for everything else by method.
 
-    `posts_per_second` is Slack's special rule for chat.postMessage; the tiers are a minute's calls of one method.
+    `posts_per_second` is the limit of chat.postMessage; the tiers are calls of one method per minute.
     """
 
     posts_per_second: float = 1.0
@@ -30,11 +30,11 @@ class RateLimits:
 
     @classmethod
     def off(cls) -> RateLimits:
-        """No limit that anything could reach."""
+        """Limits that no test reaches."""
         return cls(_OFF, int(_OFF), _OFF, int(_OFF), _OFF, _OFF, _OFF)
 
 
-# Methods that are neither here nor treated specially are in tier 4 (100 a minute).
+# All other methods are in tier 4 (100 calls a minute).
 _TIER2 = frozenset({"conversations.list", "usergroups.list", "usergroups.users.list"})
 _TIER3 = frozenset(
     {
@@ -50,7 +50,7 @@ _SPECIAL = frozenset({"auth.test", "apps.connections.open", "chat.getPermalink"}
 
 
 class LimitExceeded(Exception):
-    """The call came too soon; it may come again after `seconds`."""
+    """The call exceeds its limit; it is allowed after `seconds`."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(seconds)
@@ -58,7 +58,7 @@ class LimitExceeded(Exception):
 
 
 class Buckets:
-    """Counts calls against the limits."""
+    """The token buckets of all methods and channels."""
 
     def __init__(self, limits: RateLimits) -> None:
         self.limits = limits
@@ -66,7 +66,7 @@ class Buckets:
         self._lock = threading.Lock()
 
     def take(self, method: str, channel: str) -> None:
-        """Takes a token; RateLimited when there is none."""
+        """Takes a token. Raises LimitExceeded if there is none."""
         rate, burst = self._allowance(method)
         key = (method, channel if method == "chat.postMessage" else "")
         with self._lock:
@@ -80,7 +80,7 @@ class Buckets:
         raise LimitExceeded(max(1, math.ceil((1 - level) / rate)))
 
     def _allowance(self, method: str) -> tuple[float, int]:
-        """Tokens a second, and how many may be saved up."""
+        """The tokens per second, and the size of the bucket."""
         limits = self.limits
         if method == "chat.postMessage":
             return limits.posts_per_second, limits.post_burst
