@@ -63,7 +63,7 @@ class Api:
         )
 
     async def _faulty(self, request: Request, name: str, values: JsonObject, perform: _Perform) -> Response:
-        """Carries out a call under the injected faults, and records it."""
+        """Carry out a call under the injected faults, and record it."""
         faults = self._core.faults
         await asyncio.sleep(faults.delay(name))
         if faults.drops_request(name):
@@ -71,9 +71,7 @@ class Api:
         broken = faults.error_status(name)
         if broken is not None:
             self._record(name, values, broken, {"ok": False, "error": "server_error"})
-            return Response(
-                "<html><body>Something went wrong at Slack's end.</body></html>", broken, media_type="text/html"
-            )
+            return Response("<html><body>Slack has an internal error.</body></html>", broken, media_type="text/html")
         limited = faults.retry_after(name)
         if limited:
             return self._limited(name, values, limited)

@@ -7,7 +7,7 @@ from importlib import resources
 from starlette.responses import Response
 
 _TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-# The page runs only its own scripts and styles, so that a message cannot inject any.
+# The page runs only its own scripts and styles: a message cannot inject any.
 _POLICY = "default-src 'self'; img-src 'self' data: http: https:; style-src 'self'; base-uri 'none'; form-action 'none'"
 
 

@@ -1,4 +1,4 @@
-"""Running an ASGI application in a thread of its own, on a loopback port."""
+"""An ASGI application in its own thread, on a loopback port."""
 
 from __future__ import annotations
 
@@ -36,27 +36,27 @@ class BackgroundServer:
 
     @staticmethod
     def listen(host: str, port: int) -> tuple[socket.socket, str]:
-        """Opens the port (0: a free one) and says its address; OSError when it is taken."""
+        """Open the port (0: a free port) and return its address. Raises OSError if it is in use."""
         listener = socket.create_server((host, port), backlog=256)
         host, port = listener.getsockname()[:2]
         return listener, f"http://{host}:{port}"
 
     def start(self, listener: socket.socket) -> None:
-        """Serves on the listener, which it closes in the end; returns when requests are answered."""
+        """Start to serve on the listener; return when requests are answered. `stop` closes the listener."""
         self._thread = threading.Thread(target=self._run, args=(listener,), name="sandbox", daemon=True)
         self._thread.start()
         if not self._ready.wait(_START_SECONDS):
             raise RuntimeError(f"the server did not start within {_START_SECONDS:.0f} s")
 
     def stop(self) -> None:
-        """Ends the thread; requests under way get two seconds."""
+        """End the thread; requests in progress get two seconds."""
         if self._thread is not None:
             self._server.should_exit = True
             self._thread.join(10)
             self._thread = self._loop = None
 
     def run(self, work: Coroutine[Any, Any, _T], seconds: float) -> _T:
-        """Runs work in the event loop, from another thread, for at most so long."""
+        """Run work in the event loop from another thread, with a time limit."""
         if self._loop is None:
             work.close()
             raise RuntimeError("the sandbox is not running")
@@ -72,7 +72,7 @@ class BackgroundServer:
 
 
 class _Announcing(uvicorn.Server):
-    """uvicorn, saying when it is ready."""
+    """uvicorn with an event that is set when it is ready."""
 
     def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
         super().__init__(config)

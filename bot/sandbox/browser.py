@@ -49,7 +49,7 @@ class Browser:
         ]
 
     def close(self) -> None:
-        """Ends every stream. Safe from any thread."""
+        """End every stream. Safe from any thread."""
         for queue, loop in tuple(self._queues.items()):
             loop.call_soon_threadsafe(queue.put_nowait, None)
 

@@ -16,5 +16,5 @@ class Clock:
         return time.time() + self._ahead
 
     def advance(self, seconds: float) -> None:
-        """Advances the clock, so that triggers and response URLs expire."""
+        """Advance the clock: triggers and response URLs expire."""
         self._ahead += seconds

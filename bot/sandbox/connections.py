@@ -34,11 +34,11 @@ class Connections:
         return TrackedProtocol
 
     def cut(self, scope: Scope) -> None:
-        """Closes the connection of a request at once, without an answer."""
+        """Close the connection of a request at once, without an answer."""
         transport = self._transports.pop(tuple(scope["client"]), None)
         if isinstance(transport, asyncio.Transport):
             transport.abort()
 
     def forget(self, scope: Scope) -> None:
-        """Removes a connection that has ended."""
+        """Remove a connection that has ended."""
         self._transports.pop(tuple(scope["client"]), None)

@@ -43,7 +43,7 @@ class Core:
         return self.app.scopes - self.faults.missing_scopes
 
     def need_scope(self, *any_of: str) -> None:
-        """Raises ApiError unless the token has one of these scopes."""
+        """Raise ApiError unless the token has one of these scopes."""
         if any_of and not self.scopes.intersection(any_of):
             raise ApiError("missing_scope", needed=",".join(any_of), provided=",".join(sorted(self.scopes)))
 

@@ -107,7 +107,7 @@ class Deliverer:
         return tuple(self._deliveries)
 
     async def close(self) -> None:
-        """Cancels the pending retries and closes the connections."""
+        """Cancel the pending retries and close the connections."""
         for task in tuple(self._retries):
             task.cancel()
         await asyncio.gather(*self._retries, return_exceptions=True)
@@ -115,7 +115,7 @@ class Deliverer:
         self._http.clear()
 
     async def send(self, kind: Kind, payload: JsonObject, *, retry_num: int = 0, retry_reason: str = "") -> Ack:
-        """Delivers a payload once and waits for the answer."""
+        """Deliver a payload once and wait for the answer."""
         at, started = self._core.workspace.clock(), time.monotonic()
         via: Literal["http", "socket", "nowhere"] = "socket" if self._sockets.connected else "http"
         if via == "socket":
@@ -129,7 +129,7 @@ class Deliverer:
         return ack
 
     async def send_event(self, payload: JsonObject) -> Ack:
-        """Delivers an event; after a failure Slack retries at once, after one minute and after five minutes.
+        """Deliver an event; after a failure Slack retries at once, after one minute and after five minutes.
 
         Returns the answer to the first attempt; the retries continue in the background.
         """

@@ -61,56 +61,56 @@ class Faults:
     # -- faults to inject ---------------------------------------------------------------------------------------------
 
     def rate_limit(self, seconds: float, *methods: str) -> None:
-        """Answers 429 for `seconds`, with the remaining time as Retry-After."""
+        """Answer 429 for `seconds`, with the remaining time as Retry-After."""
         self._limited.append(_Period(time.monotonic() + seconds, frozenset(methods)))
 
     def server_errors(self, count: int, *methods: str, status: int = 500) -> None:
-        """Answers the next `count` calls with this status and an HTML page, without carrying them out."""
+        """Answer the next `count` calls with this status and an HTML page, without carrying them out."""
         self._errors.append(_Countdown(count, frozenset(methods), status))
 
     def lose_answers(self, count: int, *methods: str) -> None:
-        """Carries out the next `count` calls, then drops the connection without an answer."""
+        """Carry out the next `count` calls, then drop the connection without an answer."""
         self._lost.append(_Countdown(count, frozenset(methods)))
 
     def drop_requests(self, count: int, *methods: str) -> None:
-        """Drops the connection of the next `count` calls without carrying them out."""
+        """Drop the connection of the next `count` calls without carrying them out."""
         self._dropped.append(_Countdown(count, frozenset(methods)))
 
     def latency(self, seconds: float, *methods: str) -> None:
-        """Delays every answer by `seconds`, until `clear`."""
+        """Delay every answer by `seconds`, until `clear`."""
         self._slow.append(_Period(float("inf"), frozenset(methods), seconds))
 
     def revoke_token(self) -> None:
-        """Revokes the bot token: `token_revoked`."""
+        """Revoke the bot token: `token_revoked`."""
         self.token_revoked = True
 
     def take_scope(self, scope: str) -> None:
-        """Removes a scope of the bot token: `missing_scope`."""
+        """Remove a scope of the bot token: `missing_scope`."""
         self.missing_scopes |= {scope}
 
     def refuse_blocks(self, *types: str) -> None:
-        """Refuses blocks and elements of these types: `invalid_blocks`, as in a workspace without them."""
+        """Refuse blocks and elements of these types: `invalid_blocks`, as in a workspace without them."""
         self.refused_blocks |= set(types)
 
     def archive(self, channel: str) -> None:
-        """Archives a channel: `is_archived`."""
+        """Archive a channel: `is_archived`."""
         self._change_channel(channel, lambda found: replace(found, is_archived=True))
 
     def remove_bot(self, channel: str) -> None:
-        """Removes the bot from a channel: `not_in_channel`."""
+        """Remove the bot from a channel: `not_in_channel`."""
         bot = self._workspace.app.bot_user
         self._change_channel(channel, lambda found: replace(found, members=found.members - {bot}))
 
     def disconnect_sockets(self, reason: str = "refresh_requested") -> None:
-        """Asks the Socket Mode clients to reconnect, as Slack does every few hours, and closes their connections."""
+        """Ask the Socket Mode clients to reconnect, as Slack does every few hours, and close their connections."""
         self.close_sockets(reason)
 
     def drop_sockets(self) -> None:
-        """Cuts the Socket Mode connections without a message."""
+        """Cut the Socket Mode connections without a message."""
         self.close_sockets(None)
 
     def clear(self) -> None:
-        """Removes all faults and restores the channels."""
+        """Remove all faults and restore the channels."""
         with self._lock:
             self._reset()
             originals, self._original_channels = self._original_channels, {}
@@ -148,7 +148,7 @@ class Faults:
             return any(fault.hits(method) for fault in self._lost)
 
     def apply(self, name: str, arguments: JsonObject) -> None:
-        """Injects a fault by name, for the control API and the page. Raises ValueError."""
+        """Inject a fault by name, for the control API and the page. Raises ValueError."""
         methods = [str(method) for method in arguments.get("methods", ())]
         seconds, count = float(arguments.get("seconds", 10)), int(arguments.get("count", 1))
         status, channel = int(arguments.get("status", 500)), str(arguments.get("channel", ""))
@@ -175,5 +175,5 @@ class Faults:
 
 
 def _no_sockets_yet(reason: str | None) -> None:
-    """Does nothing: before the server starts, there are no connections."""
+    """Do nothing: before the server starts, there are no connections."""
     del reason

@@ -78,7 +78,7 @@ def missing(blocks: tuple[JsonObject, ...], values: JsonObject) -> dict[str, str
             continue
         value = values.get(block["block_id"], {}).get(element["action_id"], {})
         if not value.get(_FIELDS[element["type"]][0]):
-            empty[block["block_id"]] = "Please complete this required field."
+            empty[block["block_id"]] = "Complete this required field."
     return empty
 
 

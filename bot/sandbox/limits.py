@@ -66,7 +66,7 @@ class Buckets:
         self._lock = threading.Lock()
 
     def take(self, method: str, channel: str) -> None:
-        """Takes a token. Raises LimitExceeded if there is none."""
+        """Take a token. Raises LimitExceeded if there is none."""
         rate, burst = self._allowance(method)
         key = (method, channel if method == "chat.postMessage" else "")
         with self._lock:

@@ -1,4 +1,4 @@
-"""What Slack sends to an app, in its own form: https://docs.slack.dev/reference/interaction-payloads"""
+"""The payloads that Slack sends to an app: https://docs.slack.dev/reference/interaction-payloads"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.sandbox.workspace import TEAM_DOMAIN, TEAM_ID, Workspace, new_id
 
 VERIFICATION_TOKEN = "sandbox-verification-token"
 
-# What Slack's client turns into a link while somebody types: addresses, and names that end in a well-known domain.
+# Slack's client turns these into links in typed text: addresses, and names that end in a well-known domain.
 _ADDRESS = re.compile(r"https?://[^\s<>|]+")
 _BARE_HOST = re.compile(
     r"(?<![\w@./|<:-])(?:[a-z0-9-]+\.)+(?:com|org|net|io|dev|es|eu|de|uk|info|cloud|app)(?::\d+)?(?:/[^\s<>|]*)?(?![\w.-])",
@@ -21,7 +21,7 @@ _BARE_HOST = re.compile(
 
 
 def slash_command(core: Core, *, command: str, text: str, user: str, channel: str) -> JsonObject:
-    """The form of a slash command, with a fresh trigger and response URL."""
+    """The payload of a slash command, with a new trigger and response URL."""
     return {
         "token": VERIFICATION_TOKEN,
         "team_id": TEAM_ID,
@@ -40,12 +40,12 @@ def slash_command(core: Core, *, command: str, text: str, user: str, channel: st
 
 
 def conversation_name(channel: Channel) -> str:
-    """The name that payloads give a conversation."""
+    """The name of a conversation in payloads."""
     return channel.name if channel.im_user is None else "directmessage"
 
 
 def interaction(core: Core, kind: str, user: str) -> JsonObject:
-    """What every interaction starts with."""
+    """The common fields of every interaction."""
     return {
         "type": kind,
         "user": {
@@ -63,7 +63,7 @@ def interaction(core: Core, kind: str, user: str) -> JsonObject:
 
 
 def interaction_source(core: Core, where: StoredMessage | View, state: JsonObject | None = None) -> JsonObject:
-    """Where an interaction happened: in a message of a channel, or in a view."""
+    """The fields for the source of an interaction: a message of a channel, or a view."""
     if isinstance(where, View):
         container: JsonObject = {"type": "view", "view_id": where.id}
         return {"container": container, "view": view_json(core, where, state)}
@@ -87,7 +87,7 @@ def interaction_source(core: Core, where: StoredMessage | View, state: JsonObjec
 def block_actions(
     core: Core, where: StoredMessage | View, user: str, action: JsonObject, state: JsonObject | None
 ) -> JsonObject:
-    """A press, a choice or a typed value; with a trigger, and in a message with a response URL."""
+    """A press, a choice or a typed value, with a trigger; in a message also with a response URL."""
     payload = interaction(core, "block_actions", user) | interaction_source(core, where, state)
     payload |= {"trigger_id": core.grants.trigger(user), "actions": [{**action, "action_ts": f"{time.time():.6f}"}]}
     if isinstance(where, StoredMessage):
@@ -97,7 +97,7 @@ def block_actions(
 
 
 def view_submission(core: Core, view: View, user: str, state: JsonObject) -> JsonObject:
-    """Somebody sends a form."""
+    """A person submits a form."""
     return interaction(core, "view_submission", user) | {
         "trigger_id": core.grants.trigger(user),
         "view": view_json(core, view, state),
@@ -106,7 +106,7 @@ def view_submission(core: Core, view: View, user: str, state: JsonObject) -> Jso
 
 
 def view_closed(core: Core, view: View, user: str, *, cleared: bool) -> JsonObject:
-    """Somebody closes a form that wants to know."""
+    """A person closes a form with `notify_on_close`."""
     return interaction(core, "view_closed", user) | {"view": view_json(core, view), "is_cleared": cleared}
 
 
@@ -134,7 +134,7 @@ def event(core: Core, inner: JsonObject) -> JsonObject:
 
 
 def as_typed(workspace: Workspace, app: App, text: str) -> str:
-    """What Slack's client makes of typed text: escaped, with mentions, channels and links as tokens."""
+    """Typed text as Slack's client sends it: escaped, with mentions, channels and links as tokens."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     escaped = _ADDRESS.sub(lambda found: f"<{found[0]}>", escaped)
     escaped = _BARE_HOST.sub(lambda found: f"<http://{found[0]}|{found[0]}>", escaped)

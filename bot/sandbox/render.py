@@ -1,4 +1,4 @@
-"""The sandbox's values as the JSON that Slack's answers carry."""
+"""The sandbox's values as JSON, as in Slack's answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.sandbox.workspace import TEAM_ID
 
 
 def message_json(core: Core, message: StoredMessage, *, metadata: bool = False) -> JsonObject:
-    """A message as conversations.history and replies give it."""
+    """A message as in conversations.history and conversations.replies."""
     found: JsonObject = {
         "type": "message",
         "user": message.author,
@@ -59,7 +59,7 @@ def _thread_json(core: Core, message: StoredMessage) -> JsonObject:
 
 
 def channel_json(core: Core, channel: Channel) -> JsonObject:
-    """A conversation as conversations.info gives it."""
+    """A conversation as in conversations.info."""
     return {
         "id": channel.id,
         "name": channel.name,
@@ -77,7 +77,7 @@ def channel_json(core: Core, channel: Channel) -> JsonObject:
 
 
 def user_json(user: User) -> JsonObject:
-    """A member as users.info gives it."""
+    """A member as in users.info."""
     return {
         "id": user.id,
         "team_id": TEAM_ID,
@@ -91,7 +91,7 @@ def user_json(user: User) -> JsonObject:
 
 
 def file_json(core: Core, file: StoredFile) -> JsonObject:
-    """A file as files.completeUploadExternal gives it."""
+    """A file as in files.completeUploadExternal."""
     address = f"{core.url}/files/{file.id}/{file.name}"
     return {
         "id": file.id,
@@ -111,7 +111,7 @@ def file_json(core: Core, file: StoredFile) -> JsonObject:
 
 
 def view_json(core: Core, view: View, state: JsonObject | None = None) -> JsonObject:
-    """A view as views.open gives it and interactions carry it."""
+    """A view as in views.open and in interactions."""
     body = view.body
     return {
         "id": view.id,

@@ -1,4 +1,4 @@
-"""Answers that do not go through the Web API: to a command at once, and to response URLs later."""
+"""Answers outside the Web API: the immediate answer to a command, and later answers to response URLs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.sandbox.workspace import with_ids
 
 
 def answer_response_url(core: Core, path: str, values: JsonObject) -> tuple[JsonObject, int]:
-    """What a POST to a response URL does, with Slack's answer and status."""
+    """Carry out a POST to a response URL; return Slack's answer and HTTP status."""
     url, error = core.grants.use_response_url(path)
     if url is None:
         return {"ok": False, "error": error}, 404
@@ -33,7 +33,7 @@ def _answer(core: Core, url: ResponseUrl, args: Args) -> None:
 
 
 def show_answer(core: Core, url: ResponseUrl, args: Args) -> StoredMessage:
-    """Shows an answer as a new message: to one person, or with `response_type: in_channel` to everybody."""
+    """Show an answer as a new message: to one person, or with `response_type: in_channel` to the channel."""
     text, blocks = _content(core, args)
     everybody = args.text("response_type") == "in_channel"
     return core.workspace.post(

@@ -1,6 +1,6 @@
-"""A small language to say what JSON may look like, answering in the words of Slack's `invalid_blocks`.
+"""A schema language for JSON whose errors have the texts of Slack's `invalid_blocks`.
 
-A `Rule` looks at a value at a JSON pointer and adds what is wrong to the list. Rules are data: see `blocks`.
+A `SchemaRule` checks the value at a JSON pointer and adds its problems to a list. `blocks` and `elements` hold the rules.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def _problem(found: Problems, text: str, pointer: str) -> None:
 
 
 def string(most: int, *, least: int = 1) -> SchemaRule:
-    """A string of `least` to `most` characters, both included."""
+    """A string of `least` to `most` characters, inclusive."""
 
     def rule(value: object, pointer: str, found: Problems) -> None:
         if not isinstance(value, str):
@@ -31,7 +31,7 @@ def string(most: int, *, least: int = 1) -> SchemaRule:
 
 
 def url(most: int = 3000) -> SchemaRule:
-    """An absolute http or https address."""
+    """An absolute URL: http, https, mailto or slack."""
 
     def rule(value: object, pointer: str, found: Problems) -> None:
         before = len(found)
@@ -49,7 +49,7 @@ def boolean(value: object, pointer: str, found: Problems) -> None:
 
 
 def integer(least: int, most: int) -> SchemaRule:
-    """A whole number between the two, both included."""
+    """An integer from `least` to `most`, inclusive."""
 
     def rule(value: object, pointer: str, found: Problems) -> None:
         if not isinstance(value, int) or isinstance(value, bool):
@@ -61,7 +61,7 @@ def integer(least: int, most: int) -> SchemaRule:
 
 
 def one_of(*allowed: str) -> SchemaRule:
-    """One of these words."""
+    """One of these strings."""
 
     def rule(value: object, pointer: str, found: Problems) -> None:
         if value not in allowed:
@@ -71,11 +71,11 @@ def one_of(*allowed: str) -> SchemaRule:
 
 
 def anything(value: object, pointer: str, found: Problems) -> None:
-    """Whatever it is."""
+    """Any value."""
 
 
 def array(rule: SchemaRule, *, most: int, least: int = 1) -> SchemaRule:
-    """A list of `least` to `most` items, each of which obeys `rule`."""
+    """A list of `least` to `most` items, each of which satisfies `rule`."""
 
     def check(value: object, pointer: str, found: Problems) -> None:
         if not isinstance(value, list):
@@ -112,7 +112,7 @@ def fields(required: Mapping[str, SchemaRule], optional: Mapping[str, SchemaRule
 
 
 def tagged(rules: Mapping[str, SchemaRule], *, refused: frozenset[str] = frozenset()) -> SchemaRule:
-    """An object whose `type` chooses the rule; any other type, or a refused one, is unsupported."""
+    """An object whose `type` selects the rule; an unknown or refused type is unsupported."""
 
     def rule(value: object, pointer: str, found: Problems) -> None:
         if not isinstance(value, dict):
@@ -128,7 +128,7 @@ def tagged(rules: Mapping[str, SchemaRule], *, refused: frozenset[str] = frozens
 
 
 def also(rule: SchemaRule, *extra: SchemaRule) -> SchemaRule:
-    """The rule, and if it holds, the extra ones."""
+    """The rule, then the extra rules until one fails."""
 
     def check(value: object, pointer: str, found: Problems) -> None:
         before = len(found)
@@ -141,7 +141,7 @@ def also(rule: SchemaRule, *extra: SchemaRule) -> SchemaRule:
 
 
 def needs_one(*names: str) -> SchemaRule:
-    """At least one of these fields is there."""
+    """An object with at least one of these fields."""
 
     def rule(value: object, pointer: str, found: Problems) -> None:
         if isinstance(value, dict) and not any(value.get(name) for name in names):
@@ -151,7 +151,7 @@ def needs_one(*names: str) -> SchemaRule:
 
 
 def distinct(name: str) -> SchemaRule:
-    """No two items of a list have the same value of this field."""
+    """A list whose items have distinct values of this field."""
 
     def rule(value: object, pointer: str, found: Problems) -> None:
         seen: set[str] = set()

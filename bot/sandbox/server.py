@@ -1,4 +1,4 @@
-"""The sandbox as one server, and how tests and the demo use it."""
+"""The sandbox server and its interface for tests and the demo."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _T = TypeVar("_T")
 
 
 class SandboxServer:
-    """A workspace with its Web API, Socket Mode and page on a loopback port. See the package for what it offers."""
+    """A workspace with its Web API, Socket Mode and page on a loopback port. The package docstring documents it."""
 
     def __init__(
         self,
@@ -75,13 +75,13 @@ class SandboxServer:
         self.stop()
 
     def start(self) -> None:
-        """Listens; returns when requests are answered. OSError when the port is taken."""
+        """Start the server; return when requests are answered. Raises OSError if the port is in use."""
         listener, self._core.url = BackgroundServer.listen(*self._address)
         self._server = BackgroundServer(self._asgi(), self._connections.protocol())
         self._server.start(listener)
 
     def stop(self) -> None:
-        """Closes every connection and ends the thread. Everything can still be looked at afterwards."""
+        """Close every connection and end the thread. The workspace remains readable."""
         if self._server is not None:
             self.faults.drop_sockets()
             self._do(self._deliverer.close())
@@ -114,17 +114,17 @@ class SandboxServer:
 
     @property
     def url(self) -> str:
-        """The page."""
+        """The address of the page."""
         return f"{self._core.url}/"
 
     @property
     def api_url(self) -> str:
-        """The Web API, for `base_url` and SLACK_API_URL."""
+        """The address of the Web API, for `base_url` and SLACK_API_URL."""
         return f"{self._core.url}/api/"
 
     @property
     def request_url(self) -> str | None:
-        """Where the bot listens, when it does so over HTTP."""
+        """The address to which HTTP deliveries go; None for Socket Mode only."""
         return self._deliverer.request_url
 
     @request_url.setter
@@ -133,15 +133,15 @@ class SandboxServer:
 
     @property
     def connected(self) -> int:
-        """How many Socket Mode connections are open."""
+        """The number of open Socket Mode connections."""
         return self._sockets.connected
 
-    # -- acting as a person -------------------------------------------------------------------------------------------
+    # -- user actions --------------------------------------------------------------------------------------------------
 
     def say(
         self, text: str, *, user: str = "U0ALICE", channel: str = "C0OPS", thread: StoredMessage | str | None = None
     ) -> Ack:
-        """Types a slash command or a message."""
+        """Type a slash command or a message."""
         thread_ts = (thread.thread_ts or thread.ts) if isinstance(thread, StoredMessage) else thread
         return self._do(self._people.say(text, user=user, channel=channel, thread_ts=thread_ts))
 
@@ -155,58 +155,58 @@ class SandboxServer:
         option: str | None = None,
         block_id: str | None = None,
     ) -> Ack:
-        """Presses a button, or chooses `option`; NoSuchElement when nobody could."""
+        """Press a button, or choose `option`. Raises NoSuchElement if the person does not see the element."""
         work = self._people.press(where, action_id, user=user, block_id=block_id, given=option, forged=value)
         return self._do(work)
 
     def type_ahead(
         self, where: StoredMessage | View, action_id: str, typed: str, *, user: str = "U0ALICE"
     ) -> tuple[JsonObject, ...]:
-        """Types into an external select; returns the options that the bot offers."""
+        """Type into an external select; return the options that the bot offers."""
         return self._do(self._people.type_ahead(where, action_id, typed, user=user))[1]
 
     def submit_view(self, view: View, values: Mapping[str, Given] | None = None, *, user: str = "U0ALICE") -> Ack:
-        """Fills in a form and sends it."""
+        """Fill in a form and submit it."""
         return self._do(self._people.submit(view, values or {}, user=user))
 
     def close_view(self, view: View, *, user: str = "U0ALICE") -> Ack:
-        """Closes a form without sending it."""
+        """Close a form without submitting it."""
         return self._do(self._people.close(view, user=user))
 
     def open_home(self, *, user: str = "U0ALICE") -> Ack:
-        """Looks at the App Home."""
+        """Open the App Home."""
         return self._do(self._people.open_home(user=user))
 
-    # -- looking ------------------------------------------------------------------------------------------------------
+    # -- reading ------------------------------------------------------------------------------------------------------
 
     def messages(self, channel: str = "C0OPS", *, user: str | None = None) -> tuple[StoredMessage, ...]:
-        """What stands in a channel itself, oldest first; with `user` also what only that person sees."""
+        """The top-level messages of a channel, oldest first; with `user` also the ephemeral messages to that person."""
         return tuple(m for m in self.workspace.messages(channel) if not m.is_reply and m.only_for in {None, user})
 
     def thread(
         self, parent: StoredMessage | str, ts: str | None = None, *, user: str | None = None
     ) -> tuple[StoredMessage, ...]:
-        """The replies under a message, given as it is or as channel and ts."""
+        """The replies to a message, which is given as a message or as channel and ts."""
         channel = parent.channel if isinstance(parent, StoredMessage) else parent
         root = (parent.thread_ts or parent.ts) if isinstance(parent, StoredMessage) else ts
         found = self.workspace.messages(channel)
         return tuple(m for m in found if m.is_reply and m.thread_ts == root and m.only_for in {None, user})
 
     def ephemerals(self, *, user: str | None = None, channel: str | None = None) -> tuple[StoredMessage, ...]:
-        """What only one person sees."""
+        """The ephemeral messages."""
         found = (m for m in self.workspace.all_messages() if m.only_for is not None)
         return tuple(m for m in found if user in {None, m.only_for} and channel in {None, m.channel})
 
     def latest(self, message: StoredMessage) -> StoredMessage | None:
-        """How a message is now; None when it was deleted."""
+        """The current state of a message; None if it was deleted."""
         return self.workspace.message(message.channel, message.ts)
 
     def view(self, user: str = "U0ALICE") -> View | None:
-        """The modal that this person has on top."""
+        """The top open modal of this person."""
         return (self.workspace.stack(user) or (None,))[-1]
 
     def views(self, user: str = "U0ALICE") -> tuple[View, ...]:
-        """The modals that this person has open, the one on top last."""
+        """The open modals of this person, the top one last."""
         return self.workspace.stack(user)
 
     def home(self, user: str = "U0ALICE") -> View | None:
@@ -218,19 +218,19 @@ class SandboxServer:
         return self.workspace.files()
 
     def changes(self) -> tuple[WorkspaceChange, ...]:
-        """What happened to messages, in order."""
+        """The changes of messages, in order."""
         return tuple(change for change in self.workspace.changes() if change.message is not None)
 
     def calls(self, method: str | None = None) -> tuple[Call, ...]:
-        """The calls of the Web API, in order; response URLs are under `response_url`."""
+        """The calls of the Web API, in order; requests to response URLs have the method `response_url`."""
         return tuple(call for call in self._api.calls() if method in {None, call.method})
 
     def deliveries(self, kind: Kind | None = None) -> tuple[Delivery, ...]:
-        """What was sent to the bot, in order."""
+        """The deliveries to the bot, in order."""
         return tuple(delivery for delivery in self._deliverer.deliveries() if kind in {None, delivery.kind})
 
     def wait_until(self, condition: Callable[[], _T | None], timeout: float = 30.0) -> _T:
-        """Waits for the condition to be true, and returns what it gave; TimeoutError tells what is shown instead."""
+        """Wait for the condition and return its first truthy value. The TimeoutError quotes the latest messages."""
         deadline = time.monotonic() + timeout
         while True:
             found = condition()
@@ -239,6 +239,8 @@ class SandboxServer:
             left = deadline - time.monotonic()
             if left <= 0:
                 shown = [f"{m.channel} {m.ts} {m.shown}" for m in self.workspace.all_messages()]
-                raise TimeoutError(f"not within {timeout} s; shown:\n" + "\n".join(shown[-20:]))
+                raise TimeoutError(
+                    f"the condition was not met within {timeout} s; latest messages:\n" + "\n".join(shown[-20:])
+                )
             with self.workspace.changed:
                 self.workspace.changed.wait(min(left, 0.05))

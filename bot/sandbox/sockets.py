@@ -17,7 +17,7 @@ from bot.sandbox.connections import Connections
 from bot.sandbox.core import Core
 from bot.sandbox.state import JsonObject
 
-# Slack closes a connection some time after its "disconnect"; clients open the next one meanwhile.
+# Slack closes a connection some time after its "disconnect"; until then clients can open the next one.
 GRACE_SECONDS = 0.5
 
 
@@ -36,11 +36,11 @@ class Sockets:
 
     @property
     def connected(self) -> int:
-        """How many connections are open."""
+        """The number of open connections."""
         return len(self._open)
 
     async def endpoint(self, socket: WebSocket) -> None:
-        """A client connects with the ticket that apps.connections.open gave it."""
+        """Accept a client with its ticket from apps.connections.open."""
         ticket = socket.query_params.get("ticket", "")
         if ticket not in self._core.tickets:
             await socket.close(4001)
@@ -62,9 +62,9 @@ class Sockets:
     async def send(
         self, kind: str, payload: JsonObject, seconds: float, *, retry_num: int, retry_reason: str
     ) -> object:
-        """Sends an envelope and waits for its acknowledgement; TimeoutError when none comes.
+        """Send an envelope and wait for its acknowledgement. Raises TimeoutError.
 
-        Returns what the bot answered with, None when it only acknowledged.
+        Returns the payload of the acknowledgement; None if it has none.
         """
         socket = self._open[next(self._turn) % len(self._open)]
         envelope_id = str(uuid.uuid4())
@@ -85,7 +85,7 @@ class Sockets:
             self._waiting.pop(envelope_id, None)
 
     def close_all(self, reason: str | None) -> None:
-        """Asks the clients to reconnect and closes; with no reason, cuts the connections. From any thread."""
+        """Ask the clients to reconnect, then close; without a reason, cut the connections. Safe from any thread."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._close_in_loop, reason)
 

@@ -1,6 +1,6 @@
-"""What the sandbox's workspace consists of: people, channels, messages with their history, forms and files.
+"""The objects of the sandbox's workspace: people, channels, messages with their history, forms and files.
 
-Everything a reader gets is an immutable value. `Workspace` is the only thing that changes, one lock long at a time.
+All are immutable values. Only `Workspace` changes, under its lock.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 JsonObject: TypeAlias = dict[str, Any]
 
-# What the bot's manifest asks for; `connections:write` belongs to the app-level token.
+# The scopes of the bot's manifest; `connections:write` belongs to the app-level token.
 DEFAULT_SCOPES = frozenset(
     {
         "app_mentions:read",
@@ -32,7 +32,7 @@ DEFAULT_SCOPES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """How the bot is installed: what Slack's settings pages would show. Tokens and secret are invented, not secrets."""
+    """The installed app, as on Slack's settings pages. The tokens and the signing secret are example values."""
 
     app_id: str = "A0EGRESS"
     name: str = "egress-diag"
@@ -81,7 +81,7 @@ class Channel:
 
     @property
     def kind(self) -> Literal["channels", "groups", "im"]:
-        """The word that Slack's scopes use for this sort of conversation."""
+        """The kind of conversation, as in the names of Slack's scopes."""
         if self.im_user is not None:
             return "im"
         return "groups" if self.is_private else "channels"
@@ -89,7 +89,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """An earlier form of a message, and until when (Unix seconds) it stood."""
+    """An earlier content of a message. `at` is the time of its replacement (Unix seconds)."""
 
     at: float
     text: str
@@ -98,7 +98,7 @@ class Revision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMessage:
-    """One message as it is now. `only_for` names the one person who sees an ephemeral message."""
+    """A message in its current state. `only_for` is the only person who sees an ephemeral message."""
 
     channel: str
     ts: str
@@ -116,23 +116,23 @@ class StoredMessage:
 
     @property
     def is_reply(self) -> bool:
-        """Whether it lives in a thread that another message started."""
+        """Whether it is a reply in a thread."""
         return self.thread_ts is not None and self.thread_ts != self.ts
 
     @property
     def shown(self) -> str:
-        """All text a reader sees: that of the blocks, or the plain text if there are none; a line a text object."""
+        """The visible text: one line for each text object of the blocks; the plain text if there are no blocks."""
         return "\n".join(texts_of(self.blocks)) if self.blocks else self.text
 
     @property
     def buttons(self) -> tuple[str, ...]:
-        """The action ids of everything that can be pressed or chosen, in reading order."""
+        """The action ids of the interactive elements, in reading order."""
         return tuple(element["action_id"] for _, element in elements_of(self.blocks))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A modal or an App Home as `user` sees it; `body` is what the bot sent."""
+    """A modal or an App Home as `user` sees it; `body` is the view that the bot sent."""
 
     id: str
     user: str
@@ -161,18 +161,18 @@ class View:
 
     @property
     def shown(self) -> str:
-        """The title and all text of the blocks, one line a text object."""
+        """The title, then one line for each text object of the blocks."""
         return "\n".join([self.title, *texts_of(self.blocks)]).strip()
 
     @property
     def buttons(self) -> tuple[str, ...]:
-        """The action ids of everything that can be pressed, typed into or chosen."""
+        """The action ids of the interactive elements."""
         return tuple(element["action_id"] for _, element in elements_of(self.blocks))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFile:
-    """An uploaded file; it is visible once `channels` names where it was shared."""
+    """An uploaded file; it is visible in `channels`, once it is shared."""
 
     id: str
     name: str
@@ -187,7 +187,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceChange:
-    """One thing that happened: to a message, or to a view, channel or file whose id is `subject`."""
+    """A change of a message, or of the view, channel or file with the id `subject`."""
 
     at: float
     kind: Literal["posted", "updated", "deleted", "view", "channel", "file", "notice"]
@@ -195,7 +195,7 @@ class WorkspaceChange:
     subject: str = ""
 
 
-# Rich text cuts a sentence into pieces; a reader sees one text.
+# Rich text splits a sentence into parts; a reader sees one text.
 _ONE_TEXT = {"rich_text_section", "rich_text_preformatted", "rich_text_quote"}
 
 
@@ -219,7 +219,7 @@ def texts_of(value: object) -> list[str]:
 
 
 def elements_of(blocks: tuple[JsonObject, ...]) -> list[tuple[JsonObject, JsonObject]]:
-    """Each interactive element with the block it is in."""
+    """Each interactive element with its block."""
     pairs: list[tuple[JsonObject, JsonObject]] = []
     for block in blocks:
         candidates = [*block.get("elements", ()), block.get("accessory"), block.get("element")]

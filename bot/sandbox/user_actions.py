@@ -1,4 +1,4 @@
-"""Acting as a person: typing, pressing, filling in forms. Runs in the server's event loop."""
+"""User actions: messages, presses and forms. They run in the server's event loop."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from bot.sandbox.state import Channel, JsonObject, StoredMessage, View, elements
 
 
 class NoSuchElement(LookupError):
-    """Nobody could press that: it is not there, or this person does not see it."""
+    """The element does not exist, or this person does not see it."""
 
 
 class UserActions:
-    """What the members of the workspace do, and what comes of it."""
+    """Carries out the actions of people and delivers them to the bot."""
 
     def __init__(self, core: Core, deliverer: Deliverer) -> None:
         self._core = core
@@ -31,7 +31,7 @@ class UserActions:
     # -- typing -------------------------------------------------------------------------------------------------------
 
     async def say(self, text: str, *, user: str, channel: str, thread_ts: str | None = None) -> Ack:
-        """A slash command, or a message in which `@name` mentions."""
+        """Type a slash command, or a message in which `@name` is a mention."""
         place = self._core.workspace.channels.get(channel)
         refusal = _may_write(place, user)
         if refusal:
@@ -44,9 +44,7 @@ class UserActions:
         command, _, rest = text.partition(" ")
         workspace = self._core.workspace
         if thread_ts is not None:
-            notice = workspace.notice(
-                channel, user, f"{command} is not supported in threads. Sorry!", thread_ts=thread_ts
-            )
+            notice = workspace.notice(channel, user, f"{command} is not supported in threads.", thread_ts=thread_ts)
             return Ack(False, error="not_supported_in_threads", message=notice)
         if command != self._core.app.command:
             notice = workspace.notice(channel, user, f"{command} is not a valid command.")
@@ -59,7 +57,7 @@ class UserActions:
         return self._shown(ack, command, ResponseUrl(user, channel, 0))
 
     def _shown(self, ack: Ack, command: str, place: ResponseUrl) -> Ack:
-        """Shows what the bot answered a command with, if anything."""
+        """Show the bot's answer to a command, if it has one."""
         values = {"text": ack.payload} if isinstance(ack.payload, str) else ack.payload
         if not values or not (values.get("text") or values.get("blocks")):
             return ack
@@ -105,7 +103,7 @@ class UserActions:
         forged: str | None = None,
         values: Mapping[str, Given] | None = None,
     ) -> Ack:
-        """Presses a button, or chooses or types `given`; `forged` replaces the value that the button carries."""
+        """Press a button, or choose or type `given`; `forged` replaces the value of the button."""
         where = self._latest(where, user)
         block, element = self._element(where, action_id, block_id)
         action: JsonObject = {"type": element["type"], "action_id": action_id, "block_id": block["block_id"]}
@@ -129,11 +127,11 @@ class UserActions:
     async def type_ahead(
         self, where: StoredMessage | View, action_id: str, typed: str, *, user: str, block_id: str | None = None
     ) -> tuple[Ack, tuple[JsonObject, ...]]:
-        """What the bot offers while somebody types into an external select."""
+        """Type into an external select; return the options that the bot offers."""
         where = self._latest(where, user)
         block, element = self._element(where, action_id, block_id)
         if element["type"] not in {"external_select", "multi_external_select"}:
-            raise NoSuchElement(f"{action_id} is a {element['type']}, nothing is looked up for it")
+            raise NoSuchElement(f"{action_id} is a {element['type']}, not an external select")
         payload = payloads.interaction(self._core, "block_suggestion", user) | payloads.interaction_source(
             self._core, where
         )
@@ -146,7 +144,7 @@ class UserActions:
     # -- forms and the App Home ---------------------------------------------------------------------------------------
 
     async def submit(self, view: View, values: Mapping[str, Given], *, user: str) -> Ack:
-        """Sends a form; what must be filled in and is not is refused here, as Slack's client does."""
+        """Submit a form; if a required field is empty, refuse it here, as Slack's client does."""
         latest = self._latest_view(view, user)
         state = self._state(latest, values)
         latest = replace(latest, answers=state)
@@ -158,7 +156,7 @@ class UserActions:
         return self._submitted(latest, ack) if ack.ok else ack
 
     def _submitted(self, view: View, ack: Ack) -> Ack:
-        """Does with the modal what the bot's answer says."""
+        """Close or update the modal according to the bot's answer."""
         answer = ack.payload if isinstance(ack.payload, dict) else {}
         try:
             match answer.get("response_action"):
@@ -179,17 +177,17 @@ class UserActions:
         return ack
 
     async def close(self, view: View, *, user: str, whole_stack: bool = False) -> Ack:
-        """Closes a form; the bot hears of it if the view wants that."""
+        """Close a form; notify the bot if the view has `notify_on_close`."""
         closed = self._core.workspace.close_view(view, whole_stack=whole_stack or bool(view.body.get("clear_on_close")))
         ack = Ack(True)
-        for gone in closed:
-            if gone.body.get("notify_on_close"):
-                payload = payloads.view_closed(self._core, gone, user, cleared=len(closed) > 1)
+        for each in closed:
+            if each.body.get("notify_on_close"):
+                payload = payloads.view_closed(self._core, each, user, cleared=len(closed) > 1)
                 ack = await self._deliverer.send("interactive", payload)
         return ack
 
     async def open_home(self, *, user: str) -> Ack:
-        """Looks at the App Home: the bot hears app_home_opened."""
+        """Open the App Home: the bot receives app_home_opened."""
         if "app_home_opened" not in self._core.app.events:
             return Ack(True)
         core = self._core
@@ -206,10 +204,10 @@ class UserActions:
             inner["view"] = view_json(core, home)
         return await self._deliverer.send_event(payloads.event(core, inner))
 
-    # -- what is there ------------------------------------------------------------------------------------------------
+    # -- current state ------------------------------------------------------------------------------------------------
 
     def _latest(self, where: StoredMessage | View, user: str) -> StoredMessage | View:
-        """How a message or view is now, if this person sees it."""
+        """The current state of a message or view. Raises NoSuchElement if this person does not see it."""
         workspace = self._core.workspace
         if isinstance(where, View):
             return self._latest_view(where, user)
@@ -232,7 +230,7 @@ class UserActions:
         for block, element in elements_of(where.blocks):
             if element["action_id"] == action_id and block_id in {None, block["block_id"]}:
                 return block, element
-        raise NoSuchElement(f"no {action_id!r} here, only {', '.join(where.buttons) or 'nothing to press'}")
+        raise NoSuchElement(f"no element {action_id!r}; elements: {', '.join(where.buttons) or 'none'}")
 
     def _state(self, where: StoredMessage | View, values: Mapping[str, Given]) -> JsonObject:
         kept = where.answers if isinstance(where, View) else None
@@ -245,7 +243,7 @@ def _id(where: StoredMessage | View) -> str:
 
 
 def _may_write(channel: Channel | None, user: str) -> str:
-    """Slack's word when this person cannot write there, else nothing."""
+    """Slack's error code if this person cannot write in the channel, else an empty string."""
     if channel is None:
         return "channel_not_found"
     if channel.is_archived:

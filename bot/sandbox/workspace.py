@@ -1,4 +1,4 @@
-"""The one changing thing of the sandbox: who is where, and what was said."""
+"""The mutable state of the sandbox: people, channels, messages, forms and files."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ Listener = Callable[[WorkspaceChange], None]
 
 
 class Workspace:
-    """People, channels, messages, forms and files, with everything that happened to them in order.
+    """People, channels, messages, forms and files, and all changes in order.
 
-    Safe from any thread: each method holds the lock, and hands out immutable values.
+    Safe from any thread: each method holds the lock and returns immutable values.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class Workspace:
         self._listeners: list[Listener] = []
         self._last_ts = 0
 
-    # -- what happened ------------------------------------------------------------------------------------------------
+    # -- changes ------------------------------------------------------------------------------------------------------
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Calls `listener` on every change, from the thread that made it; returns how to stop that."""
+        """Call `listener` on every change, from the thread that made it; return the function that unsubscribes it."""
         with self.lock:
             self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
@@ -84,13 +84,13 @@ class Workspace:
     # -- channels -----------------------------------------------------------------------------------------------------
 
     def put_channel(self, channel: Channel) -> None:
-        """Adds a channel or replaces what is known about it."""
+        """Add or replace a channel."""
         with self.lock:
             self.channels[channel.id] = channel
             self._note("channel", subject=channel.id)
 
     def direct_channel(self, user: str) -> Channel:
-        """The direct message between the bot and `user`, opened if there is none yet."""
+        """The direct message channel of the bot and `user`, which is opened if needed."""
         with self.lock:
             for channel in self.channels.values():
                 if channel.im_user == user:
@@ -103,20 +103,20 @@ class Workspace:
     # -- messages -----------------------------------------------------------------------------------------------------
 
     def new_ts(self) -> str:
-        """A message id as Slack makes them: seconds and microseconds, never the same twice."""
+        """A new, unique message id in Slack's form: seconds and microseconds."""
         with self.lock:
             self._last_ts = max(self._last_ts + 1, int(self.clock() * 1_000_000))
             return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
 
     def post(self, message: StoredMessage) -> StoredMessage:
-        """Stores a new message."""
+        """Store a new message."""
         with self.lock:
             self._messages.setdefault(message.channel, {})[message.ts] = message
             self._note("posted", message)
             return message
 
     def update(self, message: StoredMessage, *, edited: bool = False, **fields: object) -> StoredMessage:
-        """Replaces fields of a message, and keeps its earlier form."""
+        """Replace fields of a message, and keep its earlier content."""
         with self.lock:
             earlier = Revision(self.clock(), message.text, message.blocks)
             if edited:
@@ -127,7 +127,7 @@ class Workspace:
             return new
 
     def react(self, message: StoredMessage, reaction: tuple[str, str]) -> None:
-        """Adds a reaction (its name, who); that is no edit."""
+        """Add a reaction (name, user). The message is not marked as edited."""
         with self.lock:
             new = replace(message, reactions=(*message.reactions, reaction))
             self._messages[message.channel][message.ts] = new
@@ -144,7 +144,7 @@ class Workspace:
             return self._messages.get(channel, {}).get(ts)
 
     def messages(self, channel: str) -> tuple[StoredMessage, ...]:
-        """All messages of a channel, replies and ephemeral ones too, oldest first."""
+        """All messages of a channel with replies and ephemeral messages, oldest first."""
         with self.lock:
             return tuple(self._messages.get(channel, {}).values())
 
@@ -153,11 +153,11 @@ class Workspace:
             return tuple(m for channel in self._messages.values() for m in channel.values())
 
     def replies(self, channel: str, ts: str) -> tuple[StoredMessage, ...]:
-        """The replies of a thread that everybody sees, oldest first."""
+        """The replies of a thread without ephemeral messages, oldest first."""
         return tuple(m for m in self.messages(channel) if m.is_reply and m.thread_ts == ts and m.only_for is None)
 
     def notice(self, channel: str, user: str, text: str, *, thread_ts: str | None = None) -> StoredMessage:
-        """What Slackbot tells one person, such as that a command failed."""
+        """Show one person a message of Slackbot, such as that a command failed."""
         return self.post(
             StoredMessage(
                 channel=channel, ts=self.new_ts(), author=SLACKBOT, text=text, only_for=user, thread_ts=thread_ts
@@ -167,7 +167,7 @@ class Workspace:
     # -- views --------------------------------------------------------------------------------------------------------
 
     def put_view(self, view: View) -> None:
-        """Stores or replaces a view; a modal that is new goes on top of its owner's stack."""
+        """Store or replace a view; a new modal goes on top of its user's stack."""
         with self.lock:
             self._views[view.id] = view
             if view.type == "home":
@@ -185,7 +185,7 @@ class Workspace:
             return tuple(self._views.values())
 
     def stack(self, user: str) -> tuple[View, ...]:
-        """The modals that `user` has open, the one on top last."""
+        """The open modals of `user`, the top one last."""
         with self.lock:
             return tuple(self._views[view_id] for view_id in self._stacks.get(user, ()))
 
@@ -194,7 +194,7 @@ class Workspace:
             return self._homes.get(user)
 
     def close_view(self, view: View, *, whole_stack: bool = False) -> tuple[View, ...]:
-        """Closes a modal, or all of them; returns what was closed, top first."""
+        """Close a modal, or all modals; return the closed ones, top first."""
         with self.lock:
             stack = self._stacks.get(view.user, [])
             ids = list(stack) if whole_stack else [view.id] if view.id in stack else []
@@ -224,12 +224,12 @@ _Kind = Literal["posted", "updated", "deleted", "view", "channel", "file", "noti
 
 
 def new_id(prefix: str) -> str:
-    """An id of Slack's form that was not used before."""
+    """A new, unique id in Slack's form."""
     return prefix + secrets.token_hex(5).upper()
 
 
 def with_ids(blocks: Iterable[JsonObject]) -> tuple[JsonObject, ...]:
-    """The blocks with the block and action ids that Slack fills in where the app gave none."""
+    """The blocks with generated ids for blocks and elements that have none, as Slack does."""
     return tuple(_identified(block) for block in blocks)
 
 

@@ -1,4 +1,4 @@
-"""The Web API's methods, by what they are about."""
+"""The Web API's methods, by subject."""
 
 from bot.sandbox.core import Method
 from bot.sandbox.methods import chat, conversations, files, people, views

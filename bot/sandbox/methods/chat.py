@@ -89,7 +89,7 @@ def get_permalink(core: Core, args: Args) -> JsonObject:
 
 
 def permalink(core: Core, message: StoredMessage) -> str:
-    """The address of a message; that of a reply names its thread too."""
+    """The permalink of a message; for a reply it includes the thread."""
     address = f"{core.url}/archives/{message.channel}/p{message.ts.replace('.', '')}"
     return f"{address}?thread_ts={message.thread_ts}&cid={message.channel}" if message.is_reply else address
 
@@ -118,7 +118,7 @@ def _content(core: Core, args: Args) -> tuple[str, list[JsonObject] | None]:
 
 
 def thread_of(core: Core, channel: str, args: Args) -> str | None:
-    """The thread that a call wants to reply in, which must be there."""
+    """The thread of a reply, or None for a message in the channel itself. Raises ApiError if the thread does not exist."""
     thread_ts = args.text("thread_ts")
     if not thread_ts:
         return None

@@ -94,7 +94,7 @@ def _page(core: Core, args: Args, found: Sequence[StoredMessage]) -> JsonObject:
 
 
 def _slice(args: Args, total: int) -> tuple[int, int, str]:
-    """Where this page starts and ends, and the cursor of the next."""
+    """The start and end of the requested page, and the cursor of the next page."""
     limit = args.number("limit", 100)
     if not 1 <= limit <= 1000:
         raise ApiError("invalid_limit")

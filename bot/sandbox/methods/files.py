@@ -1,4 +1,4 @@
-"""Uploading a file as files_upload_v2 does: ask for an address, send the bytes there, then share it."""
+"""The three steps of files_upload_v2: get an upload URL, send the content there, share the file."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def get_upload_url(core: Core, args: Args) -> JsonObject:
 
 
 def receive(core: Core, token: str, content: bytes) -> str | None:
-    """Takes the bytes that were sent to an upload address; an error, or None when all is well."""
+    """Store the content that was sent to an upload URL. Return an error text, or None."""
     file = core.workspace.file(core.uploads.pop(token, ""))
     if file is None:
-        return "upload address is unknown or was used"
+        return "the upload URL is unknown or was already used"
     if len(content) != file.size:
-        return f"{len(content)} bytes were sent, {file.size} announced"
+        return f"expected {file.size} bytes, received {len(content)}"
     core.workspace.put_file(replace(file, content=content))
     return None
 

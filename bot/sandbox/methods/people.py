@@ -24,7 +24,7 @@ def auth_test(core: Core, _args: Args) -> JsonObject:
 
 
 def open_connection(core: Core, _args: Args) -> JsonObject:
-    """apps.connections.open: the address of a Socket Mode connection, good for one use."""
+    """apps.connections.open: the address for one Socket Mode connection."""
     ticket = secrets.token_urlsafe(18)
     core.tickets.add(ticket)
     return {"url": f"ws{core.url.removeprefix('http')}/link/?ticket={ticket}&app_id={core.app.app_id}"}

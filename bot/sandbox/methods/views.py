@@ -61,7 +61,7 @@ def publish_view(core: Core, args: Args) -> JsonObject:
 
 
 def checked_view(core: Core, view: object, kind: str | None) -> JsonObject:
-    """A view after Slack's validation, of the kind that the method takes."""
+    """The validated view. Raises ApiError if it is invalid or not of this kind."""
     problems = problems_of_view(view, core.faults.refused_blocks)
     if not problems and kind and isinstance(view, dict) and view["type"] != kind:
         problems = [f"must be one of [{kind}] [json-pointer:/view/type]"]
@@ -72,7 +72,7 @@ def checked_view(core: Core, view: object, kind: str | None) -> JsonObject:
 
 
 def new_view(core: Core, user: str, body: JsonObject) -> View:
-    """Shows a new view to `user`: on top of the modals that are open, or as the App Home."""
+    """Show a new view to `user`: on top of the open modals, or as the App Home."""
     stack = core.workspace.stack(user) if body["type"] == "modal" else ()
     view_id = new_id("V0")
     view = View(
@@ -89,7 +89,7 @@ def new_view(core: Core, user: str, body: JsonObject) -> View:
 
 
 def replace_view(core: Core, view: View, body: JsonObject) -> View:
-    """Shows other content in a view."""
+    """Replace the content of a view."""
     new = replace(view, body=body, hash=_new_hash(core))
     core.workspace.put_view(new)
     return new

@@ -1,4 +1,4 @@
-// Block Kit as nodes. `where` says what the elements belong to: {channel, ts} or {view_id}.
+// Block Kit as nodes. `where` is the owner of the elements: {channel, ts} or {view_id}.
 import { h, keep, safeUrl } from "./dom.js";
 import { control } from "./elements.js";
 import { channelNode, emojiNode, formatDate, groupNode, linkNode, markdown, mrkdwn, plainText, textObject, userNode } from "./mrkdwn.js";
@@ -8,7 +8,7 @@ export function renderBlocks(blocks, where, page) {
   return blocks.map((block) => blockNode(block, where, page));
 }
 
-/** Makes these blocks the children of an element, and keeps the nodes of those that have not changed. */
+/** Make these blocks the children of an element; keep the nodes of unchanged blocks. */
 export function keepBlocks(parent, blocks, where, page, ...further) {
   const items = blocks.map((block, index) => {
     const item = { key: `${index} ${block.type}`, shows: shown(block, page), draw: () => blockNode(block, where, page) };
@@ -29,7 +29,7 @@ function blockNode(block, where, page) {
   return node;
 }
 
-/** What a block's node depends on. A field belongs to its block's id, a button is sent with the id that the block has then. */
+/** The content that a block's node depends on. A field belongs to its block's id; a press sends the block's current id. */
 function shown(block, page) {
   const elements = [...(block.elements ?? []), block.accessory ?? {}, block.element ?? {}];
   const pressed = elements.every(({ type }) => !FIELDS.test(type ?? ""));

@@ -1,7 +1,7 @@
-// The box one types into: Enter sends, Shift+Enter breaks the line, / and @ offer what there is.
+// The message box: Enter sends, Shift+Enter breaks the line, / and @ offer completions.
 import { h } from "./dom.js";
 
-const WORDS = {
+const ERRORS = {
   not_supported_in_threads: "Slash commands cannot be used in threads.",
   is_archived: "This channel is archived.",
   not_in_channel: "You are not in this channel.",
@@ -9,7 +9,7 @@ const WORDS = {
 
 export function composer({ label, store, send }) {
   const suggestions = h("ul", { class: "suggestions", role: "listbox", hidden: true });
-  const trouble = h("div", { class: "trouble", role: "alert", hidden: true });
+  const failure = h("div", { class: "failure", role: "alert", hidden: true });
   const box = h("textarea", { rows: 1, placeholder: label, "aria-label": label, enterkeyhint: "send", autocomplete: "off", spellcheck: "false" });
   const button = h("button", { type: "button", class: "send", "aria-label": "Send", disabled: true, onclick: () => post() }, "➤");
 
@@ -22,15 +22,15 @@ export function composer({ label, store, send }) {
     const text = box.value.trim();
     if (!text) return;
     box.value = "";
-    trouble.hidden = true;
+    failure.hidden = true;
     suggestions.hidden = true;
     fit();
     const answer = await send(text);
     if (answer.ok) return;
     if (text.startsWith("/") && !box.value) box.value = text;
-    if (WORDS[answer.error]) {
-      trouble.textContent = WORDS[answer.error];
-      trouble.hidden = false;
+    if (ERRORS[answer.error]) {
+      failure.textContent = ERRORS[answer.error];
+      failure.hidden = false;
     }
     fit();
   };
@@ -79,5 +79,5 @@ export function composer({ label, store, send }) {
       suggestions.hidden = true;
     }
   });
-  return h("div", { class: "composer" }, suggestions, trouble, h("div", { class: "box" }, box, button));
+  return h("div", { class: "composer" }, suggestions, failure, h("div", { class: "box" }, box, button));
 }

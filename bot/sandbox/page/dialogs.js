@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 import { plainText, textObject } from "./mrkdwn.js";
 import { page, store } from "./page.js";
 
-/** Shows the modal on top, or takes it away. What is focused stays so when a view is updated under one's hands. */
+/** Show the top modal, or remove it. The focus survives an update of the view. */
 export function renderModal(root) {
   const view = store.views.at(-1);
   const shown = root.querySelector(".modal");
@@ -12,7 +12,7 @@ export function renderModal(root) {
     shown?.closest(".overlay").remove();
     return;
   }
-  const id = JSON.stringify([view.id, view.hash, store.views.length, store.errors, store.trouble.get(view.id)]);
+  const id = JSON.stringify([view.id, view.hash, store.views.length, store.errors, store.failure.get(view.id)]);
   if (shown?.drawn === id) return;
   const focused = document.activeElement?.dataset?.key;
   const selection = focused && document.activeElement.selectionStart;
@@ -29,7 +29,7 @@ export function renderModal(root) {
 }
 
 function modalNode(view) {
-  const trouble = store.errors[""] ?? (store.trouble.has(view.id) ? `⚠ This did not work (${store.trouble.get(view.id)}). Try again.` : null);
+  const failure = store.errors[""] ?? (store.failure.has(view.id) ? `⚠ This action failed (${store.failure.get(view.id)}). Try again.` : null);
   const submit = async (event) => {
     event.preventDefault();
     node.querySelector(".submit")?.classList.add("busy");
@@ -47,7 +47,7 @@ function modalNode(view) {
       h("button", { type: "button", class: "icon close", "aria-label": "Close", onclick: () => page.close(view, true) }, "×"),
     ),
     h("div", { class: "modal-body" }, ...renderBlocks(view.blocks, { view_id: view.id }, page)),
-    trouble && h("div", { class: "trouble", role: "alert" }, trouble),
+    failure && h("div", { class: "failure", role: "alert" }, failure),
     h(
       "footer",
       {},
@@ -58,7 +58,7 @@ function modalNode(view) {
   return node;
 }
 
-/** Asks before a button does what it does; resolves to true when it may. */
+/** Ask for confirmation of a press; resolves to true if it is confirmed. */
 export function confirmDialog(confirm, style) {
   return new Promise((resolve) => {
     const end = (answer) => {
@@ -86,7 +86,7 @@ export function confirmDialog(confirm, style) {
   });
 }
 
-/** A menu beside a button; it closes when something is chosen, or anywhere else is clicked. */
+/** A menu beside a button; it closes after a choice or a click elsewhere. */
 export function popUpMenu(button, choices) {
   document.querySelector(".popup")?.remove();
   const close = () => {

@@ -1,4 +1,4 @@
-// Building the page's elements. Text only ever becomes text nodes, so nothing in a message can become markup.
+// The page's elements. Text becomes text nodes only, so a message cannot inject markup.
 
 /** An element: properties (`on…` handlers, `class`, `data-…`, `aria-…`), then children: nodes, strings, or nothing. */
 export function h(tag, properties = {}, ...children) {
@@ -32,7 +32,7 @@ export function keep(parent, items) {
   });
 }
 
-/** Asks the sandbox to do something as the person who looks at the page. */
+/** Send an action to the sandbox as the user of the page. */
 export async function ask(action, body) {
   const response = await fetch(`/sandbox/${action}`, {
     method: "POST",
@@ -60,7 +60,7 @@ export function sizeOf(bytes) {
   return bytes < 1048576 ? `${(bytes / 1024).toFixed(1)} kB` : `${(bytes / 1048576).toFixed(1)} MB`;
 }
 
-/** Only addresses that a browser may safely open. */
+/** The address, if it is safe to open in a browser. */
 export function safeUrl(url) {
   return /^(https?:|mailto:)/i.test(url) ? url : null;
 }

@@ -1,4 +1,4 @@
-// Buttons, menus and fields. In a view a field keeps what was typed as a draft, so that an update of the view does not lose it.
+// Buttons, menus and fields. In a view the input of a field is kept as a draft and survives an update of the view.
 import { h, safeUrl } from "./dom.js";
 import { plainText, textObject } from "./mrkdwn.js";
 
@@ -115,7 +115,7 @@ function picker({ block, element, where, page, id, key }, type, initial) {
   return node;
 }
 
-/** An external select: what is typed is looked up by the bot. */
+/** An external select: the bot offers the options for the typed text. */
 function typed({ element, block, where, page, id, key }) {
   const least = element.min_query_length ?? 3;
   let chosen = page.draft(where, key) ?? element.initial_option ?? element.initial_options?.[0] ?? null;

@@ -1,4 +1,4 @@
-// The shortcodes that people and bots use most; any other is shown as it was written, as Slack does.
+// Common shortcodes; any other is shown as typed, as in Slack.
 const TABLE = `
 white_check_mark ✅|heavy_check_mark ✔️|ballot_box_with_check ☑️|x ❌|negative_squared_cross_mark ❎|warning ⚠️|hourglass_flowing_sand ⏳
 hourglass ⌛|grey_question ❔|question ❓|exclamation ❗|grey_exclamation ❕|white_small_square ▫️|black_small_square ▪️

@@ -1,4 +1,4 @@
-// Messages: how one looks, and how a list of them is kept without redrawing what has not changed.
+// Messages, and lists of messages whose unchanged entries are not redrawn.
 import { keepBlocks } from "./blocks.js";
 import { dayOf, h, keep, sizeOf, timeOf } from "./dom.js";
 import { emojiNode, mrkdwn } from "./mrkdwn.js";
@@ -9,16 +9,16 @@ const COMPACT_SECONDS = 300;
 export function itemOf(message, before, threaded) {
   const compact = before && before.author === message.author && !message.only_for === !before.only_for && Number(message.ts) - Number(before.ts) < COMPACT_SECONDS && !inThread(message.channel, before.ts).length;
   const replies = threaded ? [] : inThread(message.channel, message.ts).filter((reply) => !reply.only_for);
-  const trouble = store.trouble.get(key(message));
-  const shows = JSON.stringify([message, compact, replies.length, replies.at(-1)?.ts, trouble, store.highlighted === message.ts, threaded, message.files.length && store.files.length]);
-  const update = (node) => updateMessage(node, message, { compact, replies, trouble, threaded });
+  const failure = store.failure.get(key(message));
+  const shows = JSON.stringify([message, compact, replies.length, replies.at(-1)?.ts, failure, store.highlighted === message.ts, threaded, message.files.length && store.files.length]);
+  const update = (node) => updateMessage(node, message, { compact, replies, failure, threaded });
   return { key: message.ts, shows, draw: () => h("article", { "data-ts": message.ts, "data-author": message.author }), update };
 }
 
-/** Puts the items into the list and keeps every node that has not changed. */
+/** Put the items into the list and keep every unchanged node. */
 export function drawMessages(scroll, items) {
   const atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 60 || !scroll.childElementCount;
-  const empty = { key: "empty", draw: () => h("div", { class: "empty" }, "Nothing has been said here yet.") };
+  const empty = { key: "empty", draw: () => h("div", { class: "empty" }, "No messages yet.") };
   const focused = document.activeElement?.dataset?.actionId;
   keep(scroll, items.length ? items : [empty]);
   if (focused && document.activeElement === document.body) scroll.querySelector(`[data-action-id="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
@@ -29,18 +29,18 @@ export function drawMessages(scroll, items) {
   } else if (atEnd) scroll.scrollTop = scroll.scrollHeight;
 }
 
-function updateMessage(node, message, { compact, replies, trouble, threaded }) {
+function updateMessage(node, message, { compact, replies, failure, threaded }) {
   const user = store.users.get(message.author) ?? { name: "?", real_name: "?" };
   if (store.highlighted !== message.ts) node.seen = false;
   node.className = ["message", compact && "compact", message.only_for && "private", store.highlighted === message.ts && "marked"].filter(Boolean).join(" ");
   keep(node, [
     { key: "gutter", shows: Boolean(compact), draw: () => h("div", { class: "gutter" }, compact ? stampOf(message) : avatarOf(user)) },
-    { key: "content", shows: {}, draw: () => h("div", { class: "content" }), update: (content) => keep(content, contentOf(message, user, { compact, replies, trouble, threaded })) },
+    { key: "content", shows: {}, draw: () => h("div", { class: "content" }), update: (content) => keep(content, contentOf(message, user, { compact, replies, failure, threaded })) },
     !threaded && !message.only_for && { key: "toolbar", draw: () => h("div", { class: "toolbar" }, h("button", { type: "button", class: "icon", title: "Reply in thread", "aria-label": "Reply in thread", onclick: () => go(store.place, { thread: message.ts, tab: store.tab }) }, "💬")) },
   ]);
 }
 
-function contentOf(message, user, { compact, replies, trouble, threaded }) {
+function contentOf(message, user, { compact, replies, failure, threaded }) {
   return [
     message.only_for && { key: "only you", draw: () => h("div", { class: "only-you" }, "👁 Only visible to you") },
     message.broadcast && !threaded && { key: "broadcast", draw: () => h("div", { class: "only-you" }, "replied to a thread") },
@@ -48,7 +48,7 @@ function contentOf(message, user, { compact, replies, trouble, threaded }) {
     (message.text || message.blocks.length > 0) && { key: "body", shows: {}, draw: () => h("div", { class: "body" }), update: (body) => keepBody(body, message) },
     ...message.files.map((id) => store.files.find((file) => file.id === id) ?? { id }).map((file) => ({ key: file.id, shows: JSON.stringify(file), draw: () => fileCard(file.url_private && file) })),
     message.reactions.length > 0 && { key: "reactions", shows: JSON.stringify(message.reactions), draw: () => h("div", { class: "reactions" }, message.reactions.map((r) => h("span", { class: "reaction" }, emojiNode(r.name) ?? `:${r.name}:`, ` ${r.count}`))) },
-    trouble && { key: "trouble", shows: trouble, draw: () => h("div", { class: "trouble", role: "alert" }, `⚠ This did not work (${trouble}). Try again.`) },
+    failure && { key: "failure", shows: failure, draw: () => h("div", { class: "failure", role: "alert" }, `⚠ This action failed (${failure}). Try again.`) },
     replies.length > 0 && { key: "replies", draw: () => h("button", { type: "button", class: "replies", onclick: () => go(store.place, { thread: message.ts, tab: store.tab }) }), shows: {}, update: (bar) => bar.replaceChildren(...repliesOf(replies)) },
   ];
 }
@@ -83,7 +83,7 @@ function repliesOf(replies) {
 }
 
 export function fileCard(file) {
-  if (!file) return h("div", { class: "file" }, "This file is gone.");
+  if (!file) return h("div", { class: "file" }, "This file was deleted.");
   if (file.mimetype.startsWith("image/")) {
     return h("figure", { class: "file-image" }, h("figcaption", {}, file.title), h("a", { href: file.url_private, target: "_blank", rel: "noopener" }, h("img", { src: file.url_private, alt: file.alt_txt || file.title })));
   }

@@ -2,7 +2,7 @@
 import { h, safeUrl } from "./dom.js";
 import { EMOJI } from "./emoji.js";
 
-/** Who and what mentions name: set by the page. */
+/** The names for mentions, set by the page. */
 export const names = { users: new Map(), groups: new Map(), channels: new Map(), me: "", openLink: () => false };
 
 const unescape = (text) => text.replace(/&lt;/g, "<").replace(/&gt;/g, ">").replace(/&amp;/g, "&");
@@ -19,7 +19,7 @@ const INLINE = new RegExp(
   "gu",
 );
 
-/** The nodes of a mrkdwn text: code blocks, quotes, lines, and what is inside them. */
+/** The nodes of a mrkdwn text: code blocks, quotes, lines, and their contents. */
 export function mrkdwn(text) {
   const nodes = [];
   text.split(/```\n?([\s\S]*?)\n?```\n?/).forEach((part, index) => {
@@ -129,7 +129,7 @@ function dateNode(token, fallback) {
   return link && safeUrl(link) ? h("a", { href: link, target: "_blank", rel: "noreferrer noopener" }, node) : node;
 }
 
-/** A date the way {date_…} and {time} ask for it, in the reader's own time. */
+/** A date in the format of {date_…} and {time}, in the reader's time zone. */
 export function formatDate(date, format) {
   const pretty = relativeDay(date);
   const day = (options) => date.toLocaleDateString(undefined, options);
@@ -175,7 +175,7 @@ function emojiAware(text) {
   );
 }
 
-/** A plain_text object: emoji shortcodes, nothing else. */
+/** A plain_text object; only emoji shortcodes are replaced. */
 export function plainText(text) {
   return text.split(/(:[a-z0-9_+'-]+:)/).flatMap((part, index) => {
     const emoji = index % 2 ? emojiNode(part.slice(1, -1)) : null;
@@ -212,7 +212,7 @@ function markdownInline(text) {
   return [...nodes, ...emojiAware(text.slice(end))];
 }
 
-/** The Markdown that markdown blocks take: headings, lists, quotes, code, rules, and paragraphs. */
+/** The Markdown of markdown blocks: headings, lists, quotes, code, rules, and paragraphs. */
 export function markdown(text) {
   const nodes = [];
   text.split(/^```[^\n]*\n([\s\S]*?)\n?```$/m).forEach((part, index) => {

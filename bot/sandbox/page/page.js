@@ -1,4 +1,4 @@
-// The page: one store of what the workspace shows to this person, redrawn when a change arrives.
+// The page: a store of the workspace as this person sees it, redrawn on every change.
 import { keepBlocks } from "./blocks.js";
 import { composer } from "./composer.js";
 import { ask, dayOf, h, keep, timeOf } from "./dom.js";
@@ -11,7 +11,7 @@ const $ = (id) => document.getElementById(id);
 export const store = {
   me: "", app: {}, users: new Map(), channels: new Map(), messages: new Map(), files: [], views: [], home: null,
   place: "", tab: "home", thread: null, highlighted: null, read: new Map(), newFrom: null, drafts: new Map(), fields: new Map(),
-  errors: {}, trouble: new Map(), menuOpen: false,
+  errors: {}, failure: new Map(), menuOpen: false,
 };
 
 export const key = (message) => `${message.channel}/${message.ts}`;
@@ -34,7 +34,7 @@ async function load() {
   for (const id of store.channels.keys()) if (!store.read.has(id)) store.read.set(id, latestIn(id));
 }
 
-/** Takes changes as they happen. What happened before the stream was open is in the state that is loaded then. */
+/** Receive changes. Changes from before the stream opened are in the state that is loaded at that time. */
 function listen() {
   const stream = new EventSource(`/sandbox/stream?user=${encodeURIComponent(store.me)}`);
   let waitingChanges = null;
@@ -85,7 +85,7 @@ export function unreadIn(id) {
   return inChannel(id).filter((message) => Number(message.ts) > since && message.author !== store.me).length;
 }
 
-// -- where one is -----------------------------------------------------------------------------------------------------
+// -- navigation -------------------------------------------------------------------------------------------------------
 
 export function go(place, { thread = null, tab = "home", highlighted = null } = {}) {
   if (place !== store.place) {
@@ -119,7 +119,7 @@ export function switchUser(id) {
   location.href = `/?user=${id}${location.hash}`;
 }
 
-// -- what elements ask of the page --------------------------------------------------------------------------------------
+// -- callbacks of elements ----------------------------------------------------------------------------------------------
 
 const same = (where) => (where.view_id ? { view_id: where.view_id } : { channel: where.channel, ts: where.ts });
 const placeKey = (where) => where.view_id ?? `${where.channel}/${where.ts}`;
@@ -149,13 +149,13 @@ export const page = {
   values: (where) => Object.fromEntries([...(store.fields.get(placeKey(where)) ?? [])].map(([name, read]) => [name, read()])),
   press: async (where, block, element, given, node) => {
     node?.classList.add("busy");
-    store.trouble.delete(placeKey(where));
+    store.failure.delete(placeKey(where));
     const answer = await ask("press", {
       user: store.me, ...same(where), block_id: node?.closest("[data-block-id]")?.dataset.blockId ?? block.block_id, action_id: element.action_id, given,
       values: page.values(where),
     });
     node?.classList.remove("busy");
-    if (!answer.ok) store.trouble.set(placeKey(where), answer.error);
+    if (!answer.ok) store.failure.set(placeKey(where), answer.error);
     draw();
   },
   lookUp: (where, block, element, typed) =>
@@ -163,7 +163,7 @@ export const page = {
   submit: async (view) => {
     const answer = await ask("submit", { user: store.me, view_id: view.id, values: page.values({ view_id: view.id }) });
     store.errors = answer.errors ?? {};
-    if (!answer.ok && !Object.keys(store.errors).length) store.errors = { "": "We had some trouble connecting. Try again?" };
+    if (!answer.ok && !Object.keys(store.errors).length) store.errors = { "": "The form could not be submitted. Try again." };
     draw();
   },
   close: (view, wholeStack) => ask("close", { user: store.me, view_id: view.id, whole_stack: wholeStack }),
@@ -196,7 +196,7 @@ function titleOf(place) {
   return channel ? (channel.im ? store.app.name : `#${channel.name}`) : "";
 }
 
-/** The pane's frame is made once for each place, so that the composer keeps its text and the list its scroll. */
+/** Create the pane once for each place: the composer keeps its text and the list its scroll position. */
 function drawMain() {
   const main = $("main");
   const frame = `${store.place} ${store.place === "home" ? store.tab : ""} ${store.channels.get(store.place)?.archived ?? ""}`;
@@ -271,12 +271,12 @@ function fileList() {
 
 function drawHome(scroll) {
   const view = store.home;
-  const trouble = view && store.trouble.get(view.id);
-  const notice = trouble && { key: "trouble", shows: trouble, draw: () => h("div", { class: "trouble", role: "alert" }, `⚠ This did not work (${trouble}). Try again.`) };
+  const failure = view && store.failure.get(view.id);
+  const notice = failure && { key: "failure", shows: failure, draw: () => h("div", { class: "failure", role: "alert" }, `⚠ This action failed (${failure}). Try again.`) };
   keep(scroll, [
     view
       ? { key: `home ${view.id}`, shows: {}, draw: () => h("div", { class: "home" }), update: (node) => keepBlocks(node, view.blocks, { view_id: view.id }, page, notice) }
-      : { key: "empty", draw: () => h("div", { class: "empty" }, "This app has published no home view yet.") },
+      : { key: "empty", draw: () => h("div", { class: "empty" }, "This app has not published a home view.") },
   ]);
 }
 

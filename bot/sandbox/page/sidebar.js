@@ -1,21 +1,21 @@
-// The list of channels, and who looks.
+// The list of channels, and the current user.
 import { ask, h, keep } from "./dom.js";
 import { popUpMenu } from "./dialogs.js";
 import { avatarOf } from "./messages.js";
 import { go, store, switchUser, unreadIn } from "./page.js";
 
 const FAULTS = [
-  ["Rate limit everything for 30 s", { name: "rate_limit", seconds: 30 }],
+  ["Rate limit all methods for 30 s", { name: "rate_limit", seconds: 30 }],
   ["Fail the next 3 calls (HTTP 500)", { name: "server_errors", count: 3 }],
-  ["Lose the next answer to a post", { name: "lose_answers", count: 1, methods: ["chat.postMessage"] }],
-  ["Answer 2 s later", { name: "latency", seconds: 2 }],
+  ["Drop the answer to the next post", { name: "lose_answers", count: 1, methods: ["chat.postMessage"] }],
+  ["Delay every answer by 2 s", { name: "latency", seconds: 2 }],
   ["Archive #ops-egress", { name: "archive", channel: "C0OPS" }],
   ["Remove the bot from #ops-egress", { name: "remove_bot", channel: "C0OPS" }],
   ["Revoke the bot's token", { name: "revoke_token" }],
-  ["Make everything work again", { name: "clear" }],
+  ["Clear all faults", { name: "clear" }],
 ];
 
-/** Draws what has changed in the list: a row stays under the pointer while messages arrive elsewhere. */
+/** Draw the changes of the list: a row stays under the pointer while other channels receive messages. */
 export function drawSidebar(sidebar) {
   keep(sidebar, [
     { key: "team", draw: () => h("div", { class: "team" }, h("b", {}, "Sandbox"), h("span", {}, "a local stand-in for Slack")) },
@@ -42,7 +42,7 @@ function faults() {
   return h("button", { type: "button", class: "row", onclick: (event) => {
     event.stopPropagation();
     popUpMenu(event.currentTarget, FAULTS.map(([label, fault]) => ({ nodes: [label], value: fault.name, choose: () => ask("faults", fault) })));
-  } }, h("span", { class: "sign" }, "⚡"), "Break something");
+  } }, h("span", { class: "sign" }, "⚡"), "Inject a fault");
 }
 
 function whoami() {

@@ -185,7 +185,7 @@ def test_a_form_opens_fills_complains_and_closes(slack: SandboxServer, bolt: Bol
     slack.say("/egress-diag")
     view = slack.wait_until(slack.view)
     assert view.title == "Diagnose"
-    assert slack.submit_view(view).errors == {"gateway": "Please complete this required field."}
+    assert slack.submit_view(view).errors == {"gateway": "Complete this required field."}
     options = slack.type_ahead(view, "pick", "egress")
     assert [option["value"] for option in options] == ["egress-1"]
     assert slack.submit_view(view, {"pick": "egress-1", "host": "nonsense"}).errors == {"host": "This is not a host."}

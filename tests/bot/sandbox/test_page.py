@@ -127,7 +127,7 @@ def test_buttons_ask_first_when_they_should(slack: SandboxServer, bolt: Bolt, cl
     slack.wait_until(lambda: pressed)
     assert pressed == ["run-1"]
     desktop.click("[data-action-id=nobody]")
-    desktop.says("This did not work (http_client_error)")
+    desktop.says("This action failed (http_client_error)")
 
 
 def test_a_menu_offers_its_options(slack: SandboxServer, bolt: Bolt, client: WebClient, desktop: Page) -> None:
@@ -205,7 +205,7 @@ def test_a_form_keeps_what_was_typed_when_it_is_updated(
     assert typed == "a b"
 
     phone.click(".modal .submit")
-    phone.says("Please complete this required field.", ".modal")
+    phone.says("Complete this required field.", ".modal")
     phone.keys(".modal .combobox input", "pay")
     phone.click(".modal .options [role=option]")
     phone.click(".modal .submit")
