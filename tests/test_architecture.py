@@ -1,4 +1,4 @@
-"""The walls of the house hold, and each is seen to fall when somebody cuts through it."""
+"""The import contracts hold, and each one reports the import that breaks it. One name, one definition."""
 
 import ast
 import re
@@ -196,3 +196,30 @@ def test_every_dependency_has_its_reason() -> None:
 def test_the_pinned_environment_names_no_download_address() -> None:
     for file in (ROOT / "requirements").glob("*.txt"):
         assert re.findall(r"https?:|--index|--extra-index|--find-links|file:| @ ", file.read_text()) == [], file
+
+
+def public_names(file: Path) -> Iterator[str]:
+    """The classes, functions and values that a module defines for others."""
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield name
+            case ast.Assign(targets=targets):
+                yield from (target.id for target in targets if isinstance(target, ast.Name))
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                yield name
+            case _:
+                pass
+
+
+def test_a_public_name_is_defined_once() -> None:
+    """A reader who meets a name finds one definition. `log` is each module's own logger."""
+    places: dict[str, list[str]] = {}
+    for package in ("bot", "workers", "checks"):
+        for file in sorted((ROOT / package).rglob("*.py")):
+            module = file.relative_to(ROOT)
+            if not module.is_relative_to("checks/istio/route"):
+                for name in public_names(file):
+                    if not name.startswith("_") and name != "log":
+                        places.setdefault(name, []).append(str(module))
+    assert {name: modules for name, modules in places.items() if len(set(modules)) > 1} == {}

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from bot.doctor.part import slack
-from checks.doctor.requirement_lines import DoctorOptions, Line
+from checks.doctor.requirement_lines import DoctorLine, DoctorOptions
 from workers.doctor.part import workers
 
 REFRESH_LINES_SECONDS = 300.0
@@ -16,12 +16,12 @@ class Checkup:
     """The results of the parts whose credentials this process has; only workers can check cluster access."""
 
     def __init__(self) -> None:
-        self._lines: tuple[Line, ...] = ()
+        self._lines: tuple[DoctorLine, ...] = ()
         self._at = 0.0
         self._lock = threading.Lock()
 
     @property
-    def lines(self) -> Sequence[Line]:
+    def lines(self) -> Sequence[DoctorLine]:
         """The last results; empty before the first refresh."""
         return self._lines
 

@@ -32,7 +32,7 @@ from bot.doctor.requirements import (
 from bot.slack.client import MissingScope, RateLimited, SlackRefusal, TokenRevoked, Unreachable, refusal
 from bot.slack.settings import SlackSettings
 from checks.config.configuration import Config, ConfigError, load
-from checks.doctor.requirement_lines import DoctorOptions, Line
+from checks.doctor.requirement_lines import DoctorLine, DoctorOptions
 
 __all__ = ["SLACK_REQUIREMENTS", "slack"]
 
@@ -43,7 +43,7 @@ _OWN = ("slack.com", "slack-gov.com")
 _SCOPE = re.compile(r"^ +- ([\w.:]+) # (.+)$", re.MULTILINE)
 
 
-def slack(options: DoctorOptions, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Iterator[Line]:
+def slack(options: DoctorOptions, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Iterator[DoctorLine]:
     """Checks everything that the bot needs from Slack. `clock` returns the current time."""
     settings = SlackSettings()
     if not settings.slack_bot_token.get_secret_value() and not options.selected:
@@ -78,7 +78,7 @@ def manifest_scopes() -> Mapping[str, str]:
     return dict(_SCOPE.findall(files("bot").joinpath("manifest.yaml").read_text(encoding="utf-8")))
 
 
-def _secrets(settings: SlackSettings) -> Iterator[Line]:
+def _secrets(settings: SlackSettings) -> Iterator[DoctorLine]:
     host = urlsplit(settings.slack_api_url).hostname or ""
     if any(host == own or host.endswith(f".{own}") for own in _OWN):
         yield SLACK_ADDRESS.well(host)
@@ -92,7 +92,7 @@ def _secrets(settings: SlackSettings) -> Iterator[Line]:
         yield SIGNING_SECRET.wrong("SLACK_SIGNING_SECRET is not set, and neither is SLACK_APP_TOKEN (Socket Mode)")
 
 
-def _token_failed(settings: SlackSettings, refused: SlackRefusal) -> Iterator[Line]:
+def _token_failed(settings: SlackSettings, refused: SlackRefusal) -> Iterator[DoctorLine]:
     given = settings.slack_bot_token.get_secret_value()
     match refused:
         case Unreachable() | RateLimited():
@@ -106,7 +106,7 @@ def _token_failed(settings: SlackSettings, refused: SlackRefusal) -> Iterator[Li
     yield SCOPE.untried("no further calls were made")
 
 
-def _scopes(headers: Mapping[str, str]) -> Iterator[Line]:
+def _scopes(headers: Mapping[str, str]) -> Iterator[DoctorLine]:
     given = headers.get("x-oauth-scopes")
     if given is None:
         yield SCOPE.untried("the answer has no header x-oauth-scopes; a proxy may remove it")
@@ -121,7 +121,7 @@ def _scopes(headers: Mapping[str, str]) -> Iterator[Line]:
         yield UNUSED_SCOPES.well("none")
 
 
-def _socket(settings: SlackSettings) -> Line:
+def _socket(settings: SlackSettings) -> DoctorLine:
     token = settings.slack_app_token.get_secret_value()
     client = WebClient(base_url=settings.slack_api_url, timeout=10, retry_handlers=[])
     try:
@@ -136,7 +136,7 @@ def _socket(settings: SlackSettings) -> Line:
     return APP_TOKEN.well("a connection was offered")
 
 
-def _places(client: WebClient, settings: SlackSettings, options: DoctorOptions) -> Iterator[Line]:
+def _places(client: WebClient, settings: SlackSettings, options: DoctorOptions) -> Iterator[DoctorLine]:
     try:
         config = load(Path(options.config) if options.config else None, settings.config)
     except ConfigError:
@@ -153,7 +153,7 @@ def channels_named(config: Config) -> tuple[str, ...]:
     return tuple(sorted(each for each in named if re.fullmatch(r"[CG][A-Z0-9]+", each)))
 
 
-def _channel(client: WebClient, channel: str) -> Line:
+def _channel(client: WebClient, channel: str) -> DoctorLine:
     """Checks membership by a read of the history, whose scopes the bot has anyway."""
     try:
         _call(client, "conversations.history", channel=channel, limit=1)
@@ -170,7 +170,7 @@ def _channel(client: WebClient, channel: str) -> Line:
     return SLACK_CHANNEL.well("the bot is a member", channel)
 
 
-def _group(client: WebClient, group: str) -> Line:
+def _group(client: WebClient, group: str) -> DoctorLine:
     try:
         data, _ = _call(client, "usergroups.users.list", usergroup=group)
     except MissingScope as missing:
@@ -183,7 +183,7 @@ def _group(client: WebClient, group: str) -> Line:
     return USER_GROUP.well(f"{members} members", group) if members else USER_GROUP.risk("it has no members", group)
 
 
-def _clock(headers: Mapping[str, str], now: datetime) -> Line:
+def _clock(headers: Mapping[str, str], now: datetime) -> DoctorLine:
     try:
         server = parsedate_to_datetime(headers.get("date", ""))
     except ValueError:

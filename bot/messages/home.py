@@ -22,7 +22,7 @@ from bot.messages.blocks import (
 from bot.messages.headlines import name_of
 from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, local_time, short_duration
 from checks.config.configuration import AccessRule
-from checks.doctor.requirement_lines import Line, State
+from checks.doctor.requirement_lines import DoctorLine, State
 from checks.model.findings import Status, Verdict
 from checks.reports.wording import VERDICTS, plural
 from workers.runs.records import GatewayVerdict, Run, Watch
@@ -53,7 +53,7 @@ class Overview:
     watches: Sequence[Watch] = ()
     rules: Sequence[AccessRule] = ()
     health: BotHealth | None = None
-    checkup: Sequence[Line] = ()
+    checkup: Sequence[DoctorLine] = ()
     """The results of `egress-diag doctor` for Slack and Redis."""
     problem: str = ""
     """Why runs, gateways and watches are unknown; empty if they are known."""
@@ -153,7 +153,7 @@ def _health(health: BotHealth, content: Overview) -> list[Escaped]:
     return rows
 
 
-def _checkup(lines: Sequence[Line]) -> list[Escaped]:
+def _checkup(lines: Sequence[DoctorLine]) -> list[Escaped]:
     """The number of requirements that are met, each other one with its fix, and the command for the clusters."""
     marks = {
         State.RISK: STATUS_MARKS[Status.WARN],

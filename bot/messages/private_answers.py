@@ -15,7 +15,7 @@ from workers.runs.records import PastRun, Run
 Mechanisms = Mapping[tuple[str, str], str]
 """Why one fault causes another, in a sentence, by the slugs of both checks."""
 
-MAX_DEPTH = 8
+_MAX_DEPTH = 8
 """Levels of symptoms below a root cause."""
 
 
@@ -35,7 +35,7 @@ def explanation(run: Run, mechanisms: Mechanisms) -> Message:
 
 
 def _effects(run: Run, cause: Finding, mechanisms: Mechanisms, depth: int, listed: set[str]) -> Iterator[str]:
-    if depth > MAX_DEPTH:
+    if depth > _MAX_DEPTH:
         return
     for effect in findings_of(run):
         if cause.check not in effect.explained_by or effect.check in listed:

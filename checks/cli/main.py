@@ -116,11 +116,11 @@ class GatewayArguments(TypedDict):
     client: str | None
 
 
-@main.command()
+@main.command("diagnose")
 @_gateway_options
 @click.option("--output", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 @click.option("--only", help="Run only these checks: slugs or codes, separated by commas.")
-def diagnose(output: str, only: str | None, timeout: float, **arguments: Unpack[GatewayArguments]) -> None:
+def diagnose_command(output: str, only: str | None, timeout: float, **arguments: Unpack[GatewayArguments]) -> None:
     """Check one egress gateway and print the findings as they are made.
 
     GATEWAY is `name` or `namespace/name`. Exit codes: 0 healthy or degraded, 1 broken, 2 usage error, 3 inconclusive.
@@ -151,13 +151,15 @@ def _run(source: "Source", question: "Question", chosen: "tuple[Check, ...]", ti
         refuse(wrong)
 
 
-@main.command()
+@main.command("sweep")
 @click.argument("clusters", nargs=-1)
 @_config
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--only", help="Run only these checks: slugs or codes, separated by commas.")
 @click.option("--timeout", type=Seconds(1, 3600), default=60, show_default=True, help="Seconds for each cluster.")
-def sweep(clusters: tuple[str, ...], config: Path | None, output: str, only: str | None, timeout: float) -> None:
+def sweep_command(
+    clusters: tuple[str, ...], config: Path | None, output: str, only: str | None, timeout: float
+) -> None:
     """Check every egress gateway of CLUSTERS (default: all configured): one line per gateway, then a summary.
 
     Each cluster is read once for all its gateways. JSON is one document per line. Exit codes: 0 healthy or degraded,
@@ -169,14 +171,14 @@ def sweep(clusters: tuple[str, ...], config: Path | None, output: str, only: str
     from checks.engine.sweep import worst_verdict
     from checks.model.question import BadQuestion
     from checks.sources.live import open_source
-    from checks.sources.sweep import sweep as examine
+    from checks.sources.sweep import sweep_clusters
 
     entries = _swept(clusters, config)
     try:
         chosen = catalogue() if only is None else chosen_checks(only, catalogue())
     except BadQuestion as wrong:
         refuse(wrong)
-    done = follow(examine(entries, open_source, chosen, timeout), len(entries), output, perf_counter)
+    done = follow(sweep_clusters(entries, open_source, chosen, timeout), len(entries), output, perf_counter)
     if not any(each.opened for each in done):
         sys.exit(2)
     sys.exit(_EXIT_CODES[worst_verdict(each.verdict for each in done).value])
@@ -277,7 +279,7 @@ def checks(check: str | None, permissions: bool) -> None:
     """List all checks, or describe one CHECK by slug or code: reads, severity, article steps, causes."""
     from checks.catalogue import catalogue
     from checks.cli.console import Unwritable, write_out
-    from checks.docs.catalogue_page import listing, page, permission_list
+    from checks.docs.catalogue_page import check_page, listing, permission_list
     from checks.engine.selection import chosen_checks
     from checks.model.question import BadQuestion
 
@@ -288,7 +290,7 @@ def checks(check: str | None, permissions: bool) -> None:
         elif check is None:
             write_out(listing(known))
         else:
-            write_out(page(chosen_checks(check, known)[0], known))
+            write_out(check_page(chosen_checks(check, known)[0], known))
     except (BadQuestion, Unwritable) as wrong:
         refuse(wrong)
 

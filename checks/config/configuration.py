@@ -1,4 +1,4 @@
-"""The configuration file: clusters, access, digests, retention (contract.md). Errors name file, key and expected value."""
+"""The configuration file: clusters, access, digests, retention (docs/contract.md#configuration). Errors name file, key and expected value."""
 
 import difflib
 import re
@@ -18,7 +18,7 @@ from checks.model.recurrence import Recurrence, recurrence
 DEFAULT_PATHS = (Path("egress-diag.yaml"), Path("/etc/egress-diag/config.yaml"))
 """The default paths, used without `--config` and `$EGRESS_DIAG_CONFIG`."""
 
-MAX_VALUES = 200_000
+_MAX_VALUES = 200_000
 """The limit for one configuration file; a thousand clusters have about 10,000 values."""
 
 SHORTEST_SWEEP = timedelta(minutes=5)
@@ -239,7 +239,7 @@ def load(path: Path | None, fallback: Path | None = None, places: Sequence[Path]
 def parse(written: str, path: Path) -> Config:
     """Parse the text of a configuration file; paths in it are relative to the file. Raises ConfigError."""
     try:
-        documents = list(parse_yaml(written, Budget(MAX_VALUES)))
+        documents = list(parse_yaml(written, Budget(_MAX_VALUES)))
     except BadDocument as error:
         raise ConfigError(f"{path}: {error}") from None
     if len(documents) > 1:

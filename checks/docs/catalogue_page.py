@@ -1,5 +1,6 @@
 """The catalogue as text: a list, a page for each check, and docs/catalogue.md (`python -m checks.docs.catalogue_page`)."""
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -43,6 +44,8 @@ ALSO = {
 }
 """Checks that carry out a part of a step, besides the steps that they are declared for."""
 
+_DOCUMENT = re.compile(r"docs/([\w/-]+\.md(?:#[\w-]+)?)")
+
 
 def listing(checks: Sequence[Check]) -> str:
     """All checks, a line each."""
@@ -54,7 +57,7 @@ def listing(checks: Sequence[Check]) -> str:
     return "\n".join([*lines, "`egress-diag checks CHECK` shows one of them, by slug or code."])
 
 
-def page(check: Check, checks: Sequence[Check]) -> str:
+def check_page(check: Check, checks: Sequence[Check]) -> str:
     """One check: its page, what it reads, what it explains and what explains it."""
     return "\n".join(_page(check, checks))
 
@@ -64,9 +67,10 @@ def _page(check: Check, checks: Sequence[Check]) -> Iterator[str]:
     yield f"{check.title}"
     yield ""
     yield f"stage     {STAGES[check.stage]}"
-    yield f"severity  {check.severity} (the worst that it can say)"
+    yield f"severity  {check.severity} (the worst that it reports)"
     yield f"article   {', '.join(check.article) or '–'}"
     yield f"reads     {', '.join(source(kind) for kind in check.reads) or 'the gateway as the mesh profile has it'}"
+    yield f"rules     {rules(check)}"
     yield ""
     yield check.page
     if check.explains:
@@ -79,7 +83,12 @@ def _page(check: Check, checks: Sequence[Check]) -> Iterator[str]:
         yield "It may be explained by:"
         yield from (f"  {slug}{_shared(why.share)}: {why.sentence}" for slug, why in causes)
     yield ""
-    yield "Outcomes: pass, warn, fail; skipped where there is nothing to look at; unknown where a read failed."
+    yield "Outcomes: pass, warning, fail; does not apply; not checked if a read failed."
+
+
+def rules(check: Check) -> str:
+    """The section of the documentation that says which condition gives which result."""
+    return f"docs/domain/decision-tables.md#{check.slug}"
 
 
 def _shared(kind: str) -> str:
@@ -132,7 +141,7 @@ def _lost(right: str, listed: str) -> Iterator[str]:
     yield from textwrap.wrap(listed, 116, initial_indent="#       ", subsequent_indent="#       ")
 
 
-def markdown(checks: Sequence[Check]) -> str:
+def catalogue_page(checks: Sequence[Check]) -> str:
     """docs/catalogue.md: every check with its page, and the table of the article's steps."""
     return "\n".join(_markdown(checks)) + "\n"
 
@@ -153,9 +162,10 @@ def _markdown(checks: Sequence[Check]) -> Iterator[str]:
             yield ""
             yield f"**{check.title}** · {check.severity} · article: {', '.join(check.article) or '–'}"
             yield ""
-            yield check.page
+            yield _DOCUMENT.sub(r"[docs/\1](\1)", check.page)
             yield ""
-            yield f"Reads: {', '.join(source(kind) for kind in check.reads) or 'the mesh profile'}."
+            reads = ", ".join(source(kind) for kind in check.reads) or "the mesh profile"
+            yield f"Reads: {reads}. Rules: [decision table]({rules(check).removeprefix('docs/')})."
             if check.explains:
                 yield ""
             for slug, why in check.explains.items():
@@ -195,4 +205,4 @@ def scenarios(check: Check) -> str:
 
 
 if __name__ == "__main__":
-    print(markdown(catalogue()), end="")  # noqa: T201 - this module's command prints the document
+    print(catalogue_page(catalogue()), end="")  # noqa: T201 - this module's command prints the document

@@ -8,7 +8,7 @@ from checks.model.findings import Stage
 from checks.reports.wording import STAGES
 
 
-def page(checks: Sequence[Check]) -> str:
+def causes_page(checks: Sequence[Check]) -> str:
     """The whole page."""
     return "\n".join(_page(checks)) + "\n"
 
@@ -56,4 +56,4 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    print(page(catalogue()), end="")  # noqa: T201 - this module's command prints the document
+    print(causes_page(catalogue()), end="")  # noqa: T201 - this module's command prints the document

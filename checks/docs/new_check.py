@@ -79,7 +79,7 @@ cases:
 NUMBERS = dict(zip(Stage, range(1, 6), strict=True))
 
 
-def main(wanted: str) -> None:
+def create_check(wanted: str) -> None:
     """Writes both files; exits with a message where the name is wrong or taken."""
     stage_name, _, fault = wanted.partition("/")
     if stage_name not in list(Stage) or not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", fault):
@@ -102,4 +102,4 @@ def main(wanted: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "")
+    create_check(sys.argv[1] if len(sys.argv) > 1 else "")

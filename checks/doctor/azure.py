@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from checks.catalogue import catalogue
 from checks.config.configuration import ClusterConfig
-from checks.doctor.requirement_lines import DoctorOptions, Line, Requirement
+from checks.doctor.requirement_lines import DoctorLine, DoctorOptions, Requirement
 from checks.doctor.requirements import AZURE_CLOCK, AZURE_CLUSTER, AZURE_CREDENTIAL, AZURE_REACHABLE, AZURE_RIGHT
 from checks.engine.arrivals import record
 from checks.engine.permissions import CREDENTIAL_ACTION, azure_rights
@@ -28,7 +28,7 @@ _READ: tuple[type[Fact], ...] = (AgentPool, *_NETWORK)
 
 def azure_lines(
     entry: ClusterConfig, source: LiveSource, options: DoctorOptions, clock: Callable[[], datetime], deadline: float
-) -> Iterator[Line]:
+) -> Iterator[DoctorLine]:
     """A line for the credential, the cluster, each action, and the clock."""
     assert source.account is not None  # noqa: S101 - the caller has checked it
     questions = AzureQuestions(source.account, entry.resource_group, entry.azure_name)
@@ -48,7 +48,7 @@ def azure_lines(
     yield clock_agreement(AZURE_CLOCK, entry.name, answer.at, clock())
 
 
-def clock_agreement(requirement: Requirement, subject: str, date: datetime | None, now: datetime) -> Line:
+def clock_agreement(requirement: Requirement, subject: str, date: datetime | None, now: datetime) -> DoctorLine:
     """Compare this clock with a server's; `date` is the Date header of its answer."""
     if date is None:
         return requirement.untried("the answer has no Date header", subject)
@@ -59,7 +59,7 @@ def clock_agreement(requirement: Requirement, subject: str, date: datetime | Non
     return requirement.wrong(f"this clock is {abs(seconds):.0f} s {word}", subject)
 
 
-def _cluster_not_read(entry: ClusterConfig, failure: Failure, options: DoctorOptions) -> Line:
+def _cluster_not_read(entry: ClusterConfig, failure: Failure, options: DoctorOptions) -> DoctorLine:
     match failure.status:
         case 401 if "unavailable" in failure.message and not options.selected:
             return AZURE_CREDENTIAL.untried(
@@ -77,7 +77,7 @@ def _cluster_not_read(entry: ClusterConfig, failure: Failure, options: DoctorOpt
             return AZURE_REACHABLE.wrong(failure.message, entry.name)
 
 
-def _login(entry: ClusterConfig, questions: AzureQuestions, deadline: float) -> Line:
+def _login(entry: ClusterConfig, questions: AzureQuestions, deadline: float) -> DoctorLine:
     subject = f"{entry.name} {CREDENTIAL_ACTION}"
     try:
         questions.login(deadline)
@@ -88,7 +88,9 @@ def _login(entry: ClusterConfig, questions: AzureQuestions, deadline: float) -> 
     return AZURE_RIGHT.well("allowed", subject)
 
 
-def _reads(entry: ClusterConfig, source: LiveSource, clock: Callable[[], datetime], deadline: float) -> Iterator[Line]:
+def _reads(
+    entry: ClusterConfig, source: LiveSource, clock: Callable[[], datetime], deadline: float
+) -> Iterator[DoctorLine]:
     """Make the reads that checks need: Azure reports an identity's permissions only to those who may read them."""
     store = FactStore(clock())
     for reading in gather(source, _READ, store, deadline):

@@ -7,9 +7,9 @@ from importlib.metadata import EntryPoint, entry_points
 import click
 import orjson
 
-from checks.doctor.requirement_lines import EXITS, DoctorOptions, Line, text, to_json, worst
+from checks.doctor.requirement_lines import EXITS, DoctorLine, DoctorOptions, doctor_text, to_json, worst
 
-Part = Callable[[DoctorOptions], Iterable[Line]]
+Part = Callable[[DoctorOptions], Iterable[DoctorLine]]
 """The type of an entry point in the group `egress_diag.doctor`."""
 
 ORDER = ("configuration", "workers", "clusters", "slack")
@@ -35,14 +35,14 @@ def doctor(config: str | None, output: str, only: str | None) -> None:
     """
     offered = parts()
     chosen = _chosen(only, offered)
-    lines: list[Line] = []
+    lines: list[DoctorLine] = []
     for name in chosen:
         part: Part = offered[name].load()
         lines += part(DoctorOptions(config, selected=only is not None))
     if output == "json":
         click.echo(orjson.dumps(to_json(lines), option=orjson.OPT_INDENT_2).decode())
     else:
-        click.echo("\n".join(text(lines)))
+        click.echo("\n".join(doctor_text(lines)))
     sys.exit(EXITS[worst(lines)])
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from checks.catalogue import catalogue
 from checks.config.configuration import ClusterConfig
 from checks.doctor.azure import clock_agreement, lost_checks
-from checks.doctor.requirement_lines import DoctorOptions, Line
+from checks.doctor.requirement_lines import DoctorLine, DoctorOptions
 from checks.doctor.requirements import CLOCK, LOGIN, REACHABLE, RIGHT
 from checks.engine.permissions import Right, kubernetes_rights
 from checks.sources.live import LiveSource
@@ -17,7 +17,7 @@ from checks.sources.replies import Failure
 
 def kubernetes_lines(
     entry: ClusterConfig, source: LiveSource, options: DoctorOptions, clock: Callable[[], datetime], deadline: float
-) -> Iterator[Line]:
+) -> Iterator[DoctorLine]:
     """A line for the credentials, the connection, each permission that the checks need, and the clock."""
     questions = ApiServerQuestions(source.access)
     try:
@@ -48,7 +48,7 @@ def kubernetes_lines(
     yield clock_agreement(CLOCK, entry.name, answer.at, clock())
 
 
-def _login_failure(entry: ClusterConfig, failure: Failure, options: DoctorOptions) -> Line:
+def _login_failure(entry: ClusterConfig, failure: Failure, options: DoctorOptions) -> DoctorLine:
     if "unavailable" in failure.message and not options.selected:
         return LOGIN.untried("this process has no Azure credential", entry.name)
     if "no Entra integration" in failure.message:
@@ -56,13 +56,13 @@ def _login_failure(entry: ClusterConfig, failure: Failure, options: DoctorOption
     return LOGIN.wrong(failure.message, entry.name)
 
 
-def _rights(entry: ClusterConfig, questions: ApiServerQuestions, deadline: float) -> Iterator[Line]:
+def _rights(entry: ClusterConfig, questions: ApiServerQuestions, deadline: float) -> Iterator[DoctorLine]:
     wanted = [(right, verb) for right in kubernetes_rights(catalogue()) for verb in right.verbs]
     with ThreadPoolExecutor(8, thread_name_prefix="rights") as pool:
         yield from pool.map(lambda each: _right(entry, questions, each[0], each[1], deadline), wanted)
 
 
-def _right(entry: ClusterConfig, questions: ApiServerQuestions, right: Right, verb: str, deadline: float) -> Line:
+def _right(entry: ClusterConfig, questions: ApiServerQuestions, right: Right, verb: str, deadline: float) -> DoctorLine:
     name = f"{right.resource}.{right.group}" if right.group else right.resource
     subject = f"{entry.name} {verb} {name}"
     try:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from checks.config.configuration import ClusterConfig
 from checks.config.settings import PodSettings
-from checks.doctor.requirement_lines import Line
+from checks.doctor.requirement_lines import DoctorLine
 from checks.doctor.requirements import OWN_TRAFFIC
 from checks.engine.arrivals import record
 from checks.facts.fact import Fact
@@ -26,7 +26,7 @@ HOSTS = (
 _READ: tuple[type[Fact], ...] = (Pod, Service, VirtualService)
 
 
-def own_traffic_lines(entry: ClusterConfig, source: LiveSource, own_pod: PodSettings, deadline: float) -> Line:
+def own_traffic_lines(entry: ClusterConfig, source: LiveSource, own_pod: PodSettings, deadline: float) -> DoctorLine:
     """One line for a cluster: whether this installation runs in it and sends traffic through one of its gateways."""
     if not own_pod.api_server:
         return OWN_TRAFFIC.well("this process does not run in a pod", entry.name)

@@ -10,7 +10,7 @@ from checks.config.settings import PodSettings, Settings
 from checks.doctor.azure import azure_lines
 from checks.doctor.kubernetes import kubernetes_lines
 from checks.doctor.own_traffic import own_traffic_lines
-from checks.doctor.requirement_lines import DoctorOptions, Line
+from checks.doctor.requirement_lines import DoctorLine, DoctorOptions
 from checks.doctor.requirements import ACCESS_RULES, NAMES_CLUSTERS, READABLE, REQUIREMENTS, SOURCE
 from checks.sources.bundle import BundleError
 from checks.sources.live import LiveSource, open_source
@@ -22,7 +22,7 @@ SECONDS = 40.0
 """The time limit for one cluster."""
 
 
-def configuration(options: DoctorOptions) -> Iterator[Line]:
+def configuration(options: DoctorOptions) -> Iterator[DoctorLine]:
     """The configuration file: it can be read, names clusters and has access rules."""
     try:
         config = _configured(options)
@@ -40,7 +40,7 @@ def configuration(options: DoctorOptions) -> Iterator[Line]:
         yield ACCESS_RULES.wrong("there is no rule under access: no user has any permission in Slack")
 
 
-def clusters(options: DoctorOptions, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Iterator[Line]:
+def clusters(options: DoctorOptions, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Iterator[DoctorLine]:
     """Every configured cluster; `clock` returns the current time."""
     try:
         config = _configured(options)
@@ -56,7 +56,7 @@ def clusters(options: DoctorOptions, clock: Callable[[], datetime] = lambda: dat
 
 def _cluster(
     entry: ClusterConfig, options: DoctorOptions, clock: Callable[[], datetime], own_pod: PodSettings
-) -> Iterator[Line]:
+) -> Iterator[DoctorLine]:
     try:
         source = open_source(entry)
     except (BundleError, SourceError) as wrong:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
-SCHEMA = "egress-diag/doctor/v1"
+_SCHEMA = "egress-diag/doctor/v1"
 
 
 class State(StrEnum):
@@ -47,25 +47,25 @@ class Requirement:
     title: str
     fix: str
 
-    def well(self, observed: str, subject: str = "") -> "Line":
+    def well(self, observed: str, subject: str = "") -> "DoctorLine":
         """The requirement is met."""
-        return Line(self, State.WELL, observed, subject)
+        return DoctorLine(self, State.WELL, observed, subject)
 
-    def risk(self, observed: str, subject: str = "", fix: str = "") -> "Line":
+    def risk(self, observed: str, subject: str = "", fix: str = "") -> "DoctorLine":
         """The requirement is met, with a warning."""
-        return Line(self, State.RISK, observed, subject, fix or self.fix)
+        return DoctorLine(self, State.RISK, observed, subject, fix or self.fix)
 
-    def wrong(self, observed: str, subject: str = "", fix: str = "") -> "Line":
+    def wrong(self, observed: str, subject: str = "", fix: str = "") -> "DoctorLine":
         """The requirement is not met."""
-        return Line(self, State.WRONG, observed, subject, fix or self.fix)
+        return DoctorLine(self, State.WRONG, observed, subject, fix or self.fix)
 
-    def untried(self, observed: str, subject: str = "", fix: str = "") -> "Line":
+    def untried(self, observed: str, subject: str = "", fix: str = "") -> "DoctorLine":
         """The requirement was not checked; `observed` is the reason."""
-        return Line(self, State.UNTRIED, observed, subject, fix)
+        return DoctorLine(self, State.UNTRIED, observed, subject, fix)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class DoctorLine:
     """The result of a requirement for one subject (a cluster, a scope, a channel), with observation and fix."""
 
     requirement: Requirement
@@ -75,16 +75,16 @@ class Line:
     fix: str = ""
 
 
-def worst(lines: Iterable[Line]) -> State:
+def worst(lines: Iterable[DoctorLine]) -> State:
     """The overall state: wrong before untried before risk. Without any line, it is untried."""
     found = {line.state for line in lines}
     return next((s for s in (State.WRONG, State.UNTRIED, State.RISK, State.WELL) if s in found), State.UNTRIED)
 
 
-def to_json(lines: Sequence[Line]) -> dict[str, Any]:
+def to_json(lines: Sequence[DoctorLine]) -> dict[str, Any]:
     """The lines as a document; fields may be added, never renamed."""
     return {
-        "schema": SCHEMA,
+        "schema": _SCHEMA,
         "result": worst(lines).value,
         "lines": [
             {
@@ -101,7 +101,7 @@ def to_json(lines: Sequence[Line]) -> dict[str, Any]:
     }
 
 
-def text(lines: Sequence[Line]) -> Iterator[str]:
+def doctor_text(lines: Sequence[DoctorLine]) -> Iterator[str]:
     """The lines for a terminal: one line for each requirement that is met, every other line in full, a summary."""
     for part, of_part in groupby(lines, key=lambda line: line.requirement.part):
         yield part
@@ -111,7 +111,7 @@ def text(lines: Sequence[Line]) -> Iterator[str]:
     yield summary(lines)
 
 
-def _lines_of(lines: list[Line]) -> Iterator[str]:
+def _lines_of(lines: list[DoctorLine]) -> Iterator[str]:
     if lines[0].state is State.WELL and len(lines) > 1:
         names = ", ".join(dict.fromkeys(line.subject for line in lines if line.subject))
         yield _head(lines[0], f"{len(lines)} ({_cut(names)})" if names else str(len(lines)))
@@ -124,7 +124,7 @@ def _lines_of(lines: list[Line]) -> Iterator[str]:
             )
 
 
-def _head(line: Line, rest: str) -> str:
+def _head(line: DoctorLine, rest: str) -> str:
     return f"  {MARKS[line.state]:<11} {line.requirement.title}: {rest}"
 
 
@@ -132,7 +132,7 @@ def _cut(names: str) -> str:
     return names if len(names) <= 100 else f"{names[:97].rsplit(', ', 1)[0]}, …"
 
 
-def summary(lines: Sequence[Line]) -> str:
+def summary(lines: Sequence[DoctorLine]) -> str:
     """The number of requirements in each state, as one line."""
     number = {state: sum(line.state is state for line in lines) for state in State}
     counts = [

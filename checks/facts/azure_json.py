@@ -1,7 +1,7 @@
 """One key spelling for Azure's JSON, whichever tool printed it.
 
 `az aks show` prints camelCase attribute names (`podSubnetId`), REST prints wire names (`podSubnetID`) nested under
-`properties`: sources apply `canonical` to both, so that one reading serves both (domain.md 4.1, Q12).
+`properties`: sources apply `canonical` to both, so that one reading serves both (docs/domain/azure.md#api-versions).
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,8 @@ def canonical(raw: object) -> Any:
             low = str(key).lower()
             if low == "properties" and isinstance(value, Mapping):
                 for inner, content in canonical(value).items():
-                    # The outer `type` is the ARM resource type; a pool's own kind lies in its properties (domain.md 4.1).
+                    # The outer `type` is the ARM resource type; a pool's own type is in its properties
+                    # (docs/domain/azure.md#agent-pools-list).
                     folded[f"properties.{inner}" if inner == "type" else inner] = content
             else:
                 folded.setdefault(low, value if low in ("tags", "nodelabels") else canonical(value))

@@ -95,7 +95,8 @@ def from_cluster(
     deployments: Iterable[Deployment],
     pods: Iterable[Pod],
 ) -> EgressGateway:
-    """The gateway as its Service and Deployments show it, where Azure cannot be read (domain.md 1.3)."""
+    """The gateway as its Service and Deployments show it, if Azure cannot be read
+    (docs/domain/components.md#egress-gateway-objects)."""
     found = [
         s
         for s in services

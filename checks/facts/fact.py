@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from checks.model.raw_values import Raw, items, labels, moment, number, text, texts
 
-F = TypeVar("F", bound="Fact")
+_F = TypeVar("_F", bound="Fact")
 
 
 class FactsRead(Protocol):
     """What has been read so far: from it an origin finds what else to read (ids of Azure resources, pods for logs)."""
 
-    def known(self, kind: type[F]) -> tuple[F, ...]: ...
+    def known(self, kind: type[_F]) -> tuple[_F, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ class KubernetesObject(Fact):
     @property
     def spec_changed(self) -> datetime | None:
         """About when the spec was last edited: the newest managedFields entry that owns `f:spec` and no subresource
-        (domain.md 2.7). None where the object carries no such entry."""
+        (docs/domain/custom-resources.md#metadata-semantics). None where the object carries no such entry."""
         times = [
             at
             for entry in self.managed_fields

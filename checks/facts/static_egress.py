@@ -1,4 +1,4 @@
-"""The static egress gateway's custom resources (domain.md 2; kube-egress-gateway `api/v1alpha1`).
+"""The static egress gateway's custom resources (docs/domain/custom-resources.md; kube-egress-gateway `api/v1alpha1`).
 
 None of them has `status.conditions` or `observedGeneration`: state is derived from fields, finalizers and events.
 """

@@ -12,8 +12,8 @@ from checks.facts.label_selectors import selects
 from checks.facts.pods import Pod
 from checks.facts.workloads import Deployment
 
-F = TypeVar("F", bound=Fact)
-V = TypeVar("V")
+_F = TypeVar("_F", bound=Fact)
+_V = TypeVar("_V")
 
 
 class FactStore:
@@ -34,7 +34,7 @@ class FactStore:
 
     # filling
 
-    def add(self, kind: type[F], found: Iterable[F]) -> None:
+    def add(self, kind: type[_F], found: Iterable[_F]) -> None:
         """Adds what one read of this kind brought."""
         self._facts.setdefault(kind, []).extend(found)
 
@@ -61,9 +61,9 @@ class FactStore:
         """Whether this kind has been read or has failed."""
         return kind in self._arrived
 
-    def known(self, kind: type[F]) -> tuple[F, ...]:
+    def known(self, kind: type[_F]) -> tuple[_F, ...]:
         """What has been read of this kind, gaps or not: for planning further reads, not for judging."""
-        return tuple(cast("list[F]", self._facts.get(kind, [])))
+        return tuple(cast("list[_F]", self._facts.get(kind, [])))
 
     def gaps(self, kind: type[Fact]) -> tuple[Gap, ...]:
         """The failed reads of this kind, in an order that does not depend on which answer came first."""
@@ -84,7 +84,7 @@ class FactStore:
         """Whether this kind is not looked at by configuration."""
         return kind in self._not_configured
 
-    def index(self, kind: type[F], name: str, key: Callable[[F], Iterable[Hashable]]) -> dict[Hashable, list[F]]:
+    def index(self, kind: type[_F], name: str, key: Callable[[_F], Iterable[Hashable]]) -> dict[Hashable, list[_F]]:
         """The facts of this kind by key, built at the first question. `name` identifies the key function."""
         if (kind, name) not in self._indexes or kind not in self._arrived:
             built: dict[Hashable, list[Fact]] = defaultdict(list)
@@ -92,14 +92,14 @@ class FactStore:
                 for value in key(each):
                     built[value].append(each)
             self._indexes[(kind, name)] = dict(built)
-        return cast("dict[Hashable, list[F]]", self._indexes[(kind, name)])
+        return cast("dict[Hashable, list[_F]]", self._indexes[(kind, name)])
 
-    def by_key(self, kind: type[F], namespace: str, name: str) -> F | None:
+    def by_key(self, kind: type[_F], namespace: str, name: str) -> _F | None:
         """The fact with this namespace and name."""
         found = self.index(kind, "key", lambda each: (each.key,)).get((namespace, name))
         return found[0] if found else None
 
-    def in_namespace(self, kind: type[F], namespace: str) -> tuple[F, ...]:
+    def in_namespace(self, kind: type[_F], namespace: str) -> tuple[_F, ...]:
         """The facts of this kind in the namespace."""
         return tuple(self.index(kind, "namespace", lambda each: (each.key[0],)).get(namespace, ()))
 
@@ -137,8 +137,8 @@ class FactStore:
             )
         )
 
-    def memo(self, key: Hashable, build: Callable[[], V]) -> V:
+    def memo(self, key: Hashable, build: Callable[[], _V]) -> _V:
         """A value derived from complete facts, built once for this store."""
         if key not in self._memos:
             self._memos[key] = build()
-        return cast("V", self._memos[key])
+        return cast("_V", self._memos[key])

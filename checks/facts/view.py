@@ -13,8 +13,8 @@ from checks.facts.store import FactStore
 from checks.facts.workloads import Deployment
 from checks.model.question import ClusterIdentity, Question
 
-F = TypeVar("F", bound=Fact)
-V = TypeVar("V")
+_F = TypeVar("_F", bound=Fact)
+_V = TypeVar("_V")
 
 
 class Facts:
@@ -86,32 +86,32 @@ class Facts:
         self._touch(kind)
         return not self._store.not_configured(kind)
 
-    def all(self, kind: type[F]) -> tuple[F, ...]:
+    def all(self, kind: type[_F]) -> tuple[_F, ...]:
         """Every fact of this kind in the cluster. Raises Unreadable where any of it could not be read."""
         self._demand(kind, None)
         return self._store.known(kind)
 
-    def readable(self, kind: type[F], namespace: str | None = None) -> tuple[F, ...]:
+    def readable(self, kind: type[_F], namespace: str | None = None) -> tuple[_F, ...]:
         """What could be read of this kind: for detail that may be missing, never for saying that something is not there."""
         self._touch(kind)
         return self._store.known(kind) if namespace is None else self._store.in_namespace(kind, namespace)
 
-    def in_namespace(self, kind: type[F], namespace: str) -> tuple[F, ...]:
+    def in_namespace(self, kind: type[_F], namespace: str) -> tuple[_F, ...]:
         """The facts of this kind in the namespace. Raises Unreadable where they could not be read."""
         self._demand(kind, namespace)
         return self._store.in_namespace(kind, namespace)
 
-    def get(self, kind: type[F], name: str, namespace: str = "") -> F | None:
+    def get(self, kind: type[_F], name: str, namespace: str = "") -> _F | None:
         """The fact with this name, or None where there is none. Raises Unreadable where that could not be read."""
         self._demand(kind, namespace or None, name)
         return self._store.by_key(kind, namespace, name)
 
-    def one(self, kind: type[F]) -> F | None:
+    def one(self, kind: type[_F]) -> _F | None:
         """The single fact of its kind (ManagedCluster, ApiServer); None only where Azure is not looked at."""
         self._demand(kind, None)
         return next(iter(self._store.known(kind)), None)
 
-    def index(self, kind: type[F], name: str, key: Callable[[F], Iterable[Hashable]]) -> dict[Hashable, list[F]]:
+    def index(self, kind: type[_F], name: str, key: Callable[[_F], Iterable[Hashable]]) -> dict[Hashable, list[_F]]:
         """The facts of this kind by key, built once for the whole cluster; `name` identifies the key function."""
         self._demand(kind, None)
         return self._store.index(kind, name, key)
@@ -132,11 +132,11 @@ class Facts:
         self._demand(Pod, self.gateway.namespace)
         return self._store.gateway_pods(self.gateway)
 
-    def once(self, name: str, build: Callable[["Facts"], V], about: Hashable = ()) -> V:
+    def once(self, name: str, build: Callable[["Facts"], _V], about: Hashable = ()) -> _V:
         """A value derived from facts, built once for the cluster (or once per `about`) and shared by the checks. What the
         builder reads counts as read by whoever asks; a builder that meets a gap raises Unreadable each time."""
 
-        def built() -> tuple[V, frozenset[type[Fact]]]:
+        def built() -> tuple[_V, frozenset[type[Fact]]]:
             window = Facts(self._store, self._gateway, self.question, self._declared, self._target_gap)
             return build(window), frozenset(window.touched)
 

@@ -9,13 +9,14 @@ from checks.knowledge.waiting_reasons import BEGINNING, CREATING, waiting_reason
 from checks.model.raw_values import mapping, moment, number, text
 
 CREATION = timedelta(seconds=60)
-"""How long sandbox, network and volumes may take (domain.md 6.3, ContainerCreating)."""
+"""How long sandbox, network and volumes may take (docs/domain/decision-tables.md#gateway-pods-not-running)."""
 
 FIRST_PROBES = timedelta(seconds=30)
 """How long a started container may take to get ready: two periods of the chart's readiness probe."""
 
 RESTARTS = 5
-"""More restarts than this, the last within RECENTLY, are worth a word (domain.md 6.3)."""
+"""More restarts than this, the last within RECENTLY, are a warning
+(docs/domain/decision-tables.md#gateway-pods-not-running)."""
 
 RECENTLY = timedelta(hours=1)
 

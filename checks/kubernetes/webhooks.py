@@ -1,4 +1,4 @@
-"""Which admission webhooks an object passes on its way into the cluster (domain.md, Appendix B). Pure."""
+"""Which admission webhooks an object passes on its way into the cluster (docs/domain/algorithms.md#webhook-matching). Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ ISTIO = Resource("networking.istio.io", "v1", "*")
 """Any of Istio's networking kinds: a gateway's routes are made of several."""
 
 GATEWAY_RESOURCES = (PODS, DEPLOYMENTS, REPLICA_SETS, SERVICES, SERVICE_ACCOUNTS, SECRETS, ISTIO)
-"""What an egress gateway is made of (domain.md 6.3)."""
+"""What an egress gateway is made of (docs/domain/decision-tables.md#admission-webhook-blocks)."""
 
 OPERATIONS = ("CREATE", "UPDATE")
 

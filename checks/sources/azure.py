@@ -18,10 +18,10 @@ from checks.sources.replies import Failure, seconds_left, shortened
 from checks.sources.source import Answer, Objects
 
 AKS_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
-"""The AKS Entra server application, the same in every cloud (domain.md 4.5)."""
+"""The AKS Entra server application, the same in every cloud (docs/domain/azure.md#api-server-authentication)."""
 NETWORK_API = "2024-05-01"
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 20.0
+_CONNECT_SECONDS = 5.0
+_READ_SECONDS = 20.0
 _RETRIES = 2
 _EARLY = 300
 """Seconds before its end that a token is replaced."""
@@ -57,8 +57,8 @@ class AzureAccount:
                 "retry_total": _RETRIES,
                 "retry_backoff_factor": 0.3,
                 "timeout": left,
-                "connection_timeout": min(CONNECT_SECONDS, left),
-                "read_timeout": min(READ_SECONDS, left),
+                "connection_timeout": min(_CONNECT_SECONDS, left),
+                "read_timeout": min(_READ_SECONDS, left),
             }
             return ask(client, limits)
         except library.AzureError as error:
@@ -93,7 +93,7 @@ class AzureAccount:
         with self._lock:
             if self._client is None:
                 self._credential = library.DefaultAzureCredential(
-                    retry_total=1, connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS
+                    retry_total=1, connection_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS
                 )
                 self._client = library.ContainerServiceClient(self._credential, self.subscription_id)
             return self._client

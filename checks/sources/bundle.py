@@ -1,4 +1,4 @@
-"""A bundle on disk (contract.md, Bundle) as a Recording. Each file is parsed and let go before the next is read."""
+"""A bundle on disk (docs/contract.md#bundle) as a Recording. Each file is parsed and let go before the next is read."""
 
 import difflib
 from collections.abc import Iterator, Mapping

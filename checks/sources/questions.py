@@ -69,7 +69,7 @@ class ApiServerQuestions:
             found = orjson.loads(content)
         except orjson.JSONDecodeError:
             raise Failure(502, f"{server} answers, but not as an API server") from None
-        return Answered(found if isinstance(found, dict) else {}, moment(response.headers.get("Date", "")))
+        return Answered(found if isinstance(found, dict) else {}, http_date(response.headers.get("Date", "")))
 
 
 class AzureQuestions:
@@ -93,7 +93,7 @@ class AzureQuestions:
             return found
 
         found = self._account.call(deadline, ask)
-        return Answered(found, moment(told[-1] if told else ""))
+        return Answered(found, http_date(told[-1] if told else ""))
 
     def login(self, deadline: float) -> None:
         """`listClusterUserCredential`: the way to the API server; what it gives is not kept."""
@@ -103,7 +103,7 @@ class AzureQuestions:
         )
 
 
-def moment(header: str) -> datetime | None:
+def http_date(header: str) -> datetime | None:
     """A Date header's time; None where there is none that can be read."""
     try:
         return parsedate_to_datetime(header)

@@ -15,7 +15,7 @@ from checks.sources.source import Answer, NotInstalled, NotLookedAt, Objects
 
 @dataclass(frozen=True)
 class Recording:
-    """What a bundle holds, parsed (contract.md, Bundle). `managed_cluster` and `agent_pools` are None where no Azure
+    """What a bundle holds, parsed (docs/contract.md#bundle). `managed_cluster` and `agent_pools` are None where no Azure
     facts were recorded, `resources` where the network was not looked at."""
 
     cluster: str

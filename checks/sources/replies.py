@@ -13,7 +13,7 @@ from checks.model.raw_values import text
 from checks.model.redaction import redact
 from checks.sources.source import TOO_LATE
 
-LONGEST = 300
+_LONGEST = 300
 _UNTRUSTED = re.compile(r"certificate verify failed: (.+?)(?:\(_ssl|$)", re.IGNORECASE)
 
 
@@ -34,7 +34,7 @@ class Failure(Exception):
 def shortened(message: str) -> str:
     """One line without secrets, short enough for a message to a person."""
     line = redact(" ".join(message.split()))
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
 def seconds_left(deadline: float) -> float:

@@ -140,7 +140,7 @@ def sweep_cluster(
     )
 
 
-def sweep(
+def sweep_clusters(
     entries: Sequence[ClusterConfig],
     open_source: Callable[[ClusterConfig], Source],
     checks: Sequence[Check],
@@ -166,4 +166,4 @@ def sweep(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-__all__ = ["AT_ONCE", "Limits", "Sparing", "sweep", "sweep_cluster"]
+__all__ = ["AT_ONCE", "Limits", "Sparing", "sweep_cluster", "sweep_clusters"]

@@ -13,6 +13,12 @@ ROOT = Path(__file__).parents[2]
 TOP = ("bot", "workers", "checks", "docs", "examples", "helm", "tests")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
+OUTSIDE = re.compile(
+    r"(?<![\w/.#-])(?:domain|catalogue|contract|design|style|ecosystem|slack|language)\.md"
+    r"(?=[ ,;:)]*(?:\d|,|\)|Appendix|Bundle))|(?<![\w#-])Rulings? \d+(?![\d)]*\]\()"
+)
+"""A document without its folder, or a ruling by its number alone."""
+
 CITATION = re.compile(r"(?<![\w/.-])docs/[\w./-]+\.md(?:#[\w-]+)?")
 
 
@@ -73,3 +79,16 @@ def test_the_citations_of_the_code_resolve() -> None:
             if dead(ROOT / path, anchor):
                 missing.append(f"{file.relative_to(ROOT)}: {cited}")
     assert missing == []
+
+
+def test_no_citation_leaves_the_reader_searching() -> None:
+    """ "domain.md 5.2" and "Ruling 8" say neither the page nor the place. Pages of docs/ may name their neighbours."""
+    found = []
+    for file in FILES:
+        name = file.relative_to(ROOT)
+        if file == Path(__file__) or name.parts[0] == "docs" or name.is_relative_to("checks/istio/route"):
+            continue
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+            if cited := OUTSIDE.search(line):
+                found.append(f"{name}:{number}: {cited.group()}")
+    assert found == []

@@ -9,7 +9,7 @@ from redis import Redis
 from redis import exceptions as broken
 
 from checks import __version__
-from checks.doctor.requirement_lines import DoctorOptions, Line
+from checks.doctor.requirement_lines import DoctorLine, DoctorOptions
 from workers.doctor.requirements import (
     PROCESS_ALIVE,
     PROCESS_VERSION,
@@ -39,7 +39,7 @@ ROLES = ("worker", "courier", "beat")
 """The processes that are needed to answer an accepted command."""
 
 
-def workers(options: DoctorOptions) -> Iterator[Line]:
+def workers(options: DoctorOptions) -> Iterator[DoctorLine]:
     """Checks Redis, the broker and the processes."""
     del options
     config = WorkerSettings()
@@ -75,7 +75,7 @@ def _why(error: broken.RedisError) -> str:
             return "no connection"
 
 
-def _server(redis: Redis, info: dict[str, Any], config: WorkerSettings) -> Iterator[Line]:
+def _server(redis: Redis, info: dict[str, Any], config: WorkerSettings) -> Iterator[DoctorLine]:
     version = str(info.get("redis_version", ""))
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
     yield (
@@ -92,7 +92,7 @@ def _server(redis: Redis, info: dict[str, Any], config: WorkerSettings) -> Itera
     yield _writable(redis, config)
 
 
-def _persistence(redis: Redis, info: dict[str, Any]) -> Line:
+def _persistence(redis: Redis, info: dict[str, Any]) -> DoctorLine:
     if info.get("aof_enabled"):
         if info.get("aof_last_write_status") == "err":
             return REDIS_PERSISTENCE.wrong("the append-only file cannot be written", fix="Free or enlarge its volume.")
@@ -109,7 +109,7 @@ def _persistence(redis: Redis, info: dict[str, Any]) -> Line:
     return REDIS_PERSISTENCE.wrong("neither an append-only file nor snapshots: a restart loses every run")
 
 
-def _memory(info: dict[str, Any]) -> Line:
+def _memory(info: dict[str, Any]) -> DoctorLine:
     used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
     if not most:
         return REDIS_MEMORY.well(f"{_mib(used)} used, no limit")
@@ -121,7 +121,7 @@ def _mib(number: int) -> str:
     return f"{number / 1024 / 1024:.0f} MiB"
 
 
-def _writable(redis: Redis, config: WorkerSettings) -> Line:
+def _writable(redis: Redis, config: WorkerSettings) -> DoctorLine:
     try:
         redis.set(f"{config.prefix}doctor", "1", ex=10)
     except broken.RedisError as refused:
@@ -129,7 +129,7 @@ def _writable(redis: Redis, config: WorkerSettings) -> Line:
     return REDIS_WRITABLE.well("a key was written")
 
 
-def _processes(redis: Redis, config: WorkerSettings) -> Iterator[Line]:
+def _processes(redis: Redis, config: WorkerSettings) -> Iterator[DoctorLine]:
     present = Presence(redis, config.prefix).present(datetime.now(UTC))
     for role in ROLES:
         of_role = [each for each in present if each.role == role]
@@ -140,13 +140,13 @@ def _processes(redis: Redis, config: WorkerSettings) -> Iterator[Line]:
     yield from (_version(each) for each in present)
 
 
-def _version(process: Process) -> Line:
+def _version(process: Process) -> DoctorLine:
     if process.version == __version__:
         return PROCESS_VERSION.well(process.version, process.name)
     return PROCESS_VERSION.wrong(f"version {process.version}; this process has {__version__}", process.name)
 
 
-def _queues(redis: Redis, config: WorkerSettings) -> Iterator[Line]:
+def _queues(redis: Redis, config: WorkerSettings) -> Iterator[DoctorLine]:
     backlog = Backlog(redis, config.prefix)
     for name in QUEUES:
         waiting = backlog.queue(name)

@@ -30,8 +30,7 @@ def istio_validation_down(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: istiod: see istiod-unhealthy.
 
-    Source: Istio `manifests/charts/istiod-remote`; docs/domain/components.md#istio-webhooks;
-    docs/domain/decision-tables.md#istio-validation-down."""
+    Source: Istio `manifests/charts/istiod-remote`; docs/domain/components.md#istio-webhooks."""
     wanted = {f"istiod-{revision}": revision for revision in facts.gateway.revisions}
     found = [
         (configuration, hook, wanted.get(hook.service[1], hook.service[1].removeprefix("istiod-")))

@@ -79,7 +79,8 @@ def admission_webhook_blocks(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: taking the gateway's namespace out of the webhook's namespaceSelector, or bringing back what
     answers it.
 
-    Source: article, provisioning step 2; AKS FAQ, admission controllers; domain.md 6.3 and Appendix B."""
+    Source: article, provisioning step 2; AKS FAQ, admission controllers;
+    docs/domain/algorithms.md#webhook-matching."""
     denied = _denied(facts)
     for name, refusals in denied.items():
         yield _denial(facts, name, refusals)

@@ -32,7 +32,7 @@ def gateway_autoscaler_saturated(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: a higher maximum, a working metrics server, a minimum of 2.
 
-    Source: AKS documentation, "Scale the Istio add-on"; domain.md 6.3."""
+    Source: AKS documentation, "Scale the Istio add-on"."""
     deployments = [each for each in facts.deployments() if each.deleted is None]
     if not deployments:
         yield skip(f"Egress gateway {facts.gateway} has no Deployment to scale (deployment-not-available).")

@@ -12,7 +12,7 @@ from checks.model.findings import Action, Effect, Evidence, Observation, Severit
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII)
 """The article's expression, to be matched in full."""
 
-LONGEST = 63
+_LONGEST = 63
 """The article and the command line; names and label values of Kubernetes end there, too."""
 
 SAFE = 53
@@ -43,12 +43,12 @@ def gateway_name_invalid(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: a new gateway with a short name of letters, digits and dashes; names cannot be changed.
 
-    Source: article, provisioning step 3; AKS how-to "Deploy egress gateways" (53 characters); domain.md 6.3 and 6.9."""
+    Source: article, provisioning step 3; AKS how-to "Deploy egress gateways" (53 characters)."""
     gateway = facts.gateway
     name = gateway.name
-    if len(name) > LONGEST:
+    if len(name) > _LONGEST:
         yield _failure(
-            facts, f"has {len(name)} characters, which is more than {LONGEST}", f"{LONGEST} characters or fewer"
+            facts, f"has {len(name)} characters, which is more than {_LONGEST}", f"{_LONGEST} characters or fewer"
         )
         return
     if NAME.fullmatch(name) is None:
@@ -58,7 +58,7 @@ def gateway_name_invalid(facts: Facts) -> Iterator[Observation]:
     if doubtful:
         yield from _service_name(facts, doubtful)
     derived = max((len(each) for each in gateway.deployments), default=0)
-    if len(name) > SAFE or derived > LONGEST:
+    if len(name) > SAFE or derived > _LONGEST:
         yield _long(facts, derived)
     elif not doubtful:
         yield healthy(f"The name {name} is valid ({len(name)} characters).")
@@ -105,10 +105,10 @@ def _long(facts: Facts, derived: int) -> Observation:
             gateway.ref,
             "name",
             f"{len(gateway.name)} characters",
-            f"{SAFE} or fewer by the how-to ({LONGEST} by the article)",
+            f"{SAFE} or fewer by the how-to ({_LONGEST} by the article)",
         )
     ]
-    if derived > LONGEST:
+    if derived > _LONGEST:
         longest = max(gateway.deployments, key=len)
         evidence.append(Evidence(f"Deployment {gateway.namespace}/{longest}", "name", f"{derived} characters", "63"))
     return warn(
@@ -134,7 +134,7 @@ def _actions(facts: Facts) -> list[Action]:
         look(
             "See what was created under this name",
             kubectl("get", "deployment,service", "-l", f"istio={gateway.name}", namespace=gateway.namespace)
-            if NAME.fullmatch(gateway.name) and len(gateway.name) <= LONGEST
+            if NAME.fullmatch(gateway.name) and len(gateway.name) <= _LONGEST
             else kubectl("get", "deployment,service", namespace=gateway.namespace),
             TSG,
         ),

@@ -32,7 +32,7 @@ def gateway_namespace_unusable(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: creating the namespace again with everything that belongs in it; for one that hangs in
     deletion, removing what its conditions name. Do not strip finalizers before you know what they wait for.
 
-    Source: article, provisioning step 1; domain.md 6.3."""
+    Source: article, provisioning step 1."""
     name = facts.gateway.namespace
     namespace = facts.get(Namespace, name)
     if namespace is None:

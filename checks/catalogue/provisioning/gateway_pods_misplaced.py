@@ -27,7 +27,7 @@ def gateway_pods_misplaced(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: a restart once other nodes have room; the taint `kubernetes.azure.com/mode=gateway:NoSchedule` on
     the gateway pool.
 
-    Source: AKS documentation, "Configure a static egress gateway" (no workloads on gateway nodes); domain.md 1.1, 6.10."""
+    Source: AKS documentation, "Configure a static egress gateway" (no workloads on gateway nodes)."""
     placed = [pod for pod in facts.pods() if pod.node]
     if not placed:
         yield skip(f"No pod of {facts.gateway.ref} has a node (gateway-pods-not-running, deployment-not-available).")

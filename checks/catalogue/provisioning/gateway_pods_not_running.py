@@ -39,7 +39,7 @@ def gateway_pods_not_running(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: what the reason names: room on the nodes, a way to the image registry, the network of the static
     egress gateway (`ContainerCreating`), or the proxy's own trouble (running but not ready).
 
-    Source: article, provisioning step 1 and static gateway step 2; domain.md 6.3."""
+    Source: article, provisioning step 1 and static gateway step 2."""
     pods = facts.pods()
     serves = any(pod.ready for pod in pods)
     whole = _complete(facts, pods)

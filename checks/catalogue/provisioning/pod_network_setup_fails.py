@@ -17,7 +17,8 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
 from checks.static_egress.components import cni_manager_on
 
 PATIENCE = timedelta(minutes=2)
-"""After this a pod that is still being created must have said something (domain.md 6.3)."""
+"""After this time a pod that is still being created must have an event
+(docs/domain/decision-tables.md#pod-network-setup-fails)."""
 
 FAILED = "FailedCreatePodSandBox"
 OTHER_REASONS = ("FailedMount", "FailedAttachVolume", "Failed", "BackOff")
@@ -56,7 +57,8 @@ def pod_network_setup_fails(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: what the text names: mostly a configuration without a prefix, one that does not exist in the
     pod's namespace, an entry of excludeCidrs without a mask, or a cni-manager that is down.
 
-    Source: article, static gateway step 2; kube-egress-gateway's CNI plugin; domain.md 3.2."""
+    Source: article, static gateway step 2; kube-egress-gateway's CNI plugin;
+    docs/domain/components.md#cni-manager."""
     pods = facts.pods()
     if not pods:
         yield skip(

@@ -12,7 +12,7 @@ from checks.model.commands import AZ_VERSION, HOWTO, TSG, change, enable_gateway
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 
 PORTS = (80, 443, 15021)
-"""What the add-on's chart gives the Service: HTTP, TLS and the status port (domain.md 1.3)."""
+"""What the add-on's chart gives the Service: HTTP, TLS and the status port (docs/domain/components.md#gateway-service)."""
 
 
 @check(

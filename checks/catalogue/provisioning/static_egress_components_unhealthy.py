@@ -64,7 +64,8 @@ def static_egress_components_unhealthy(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: what its pod's state names: a memory limit (128Mi), an image that cannot be pulled, a webhook
     that refuses its pods. AKS manages both DaemonSets; deleting a pod makes a new one.
 
-    Source: article, provisioning step 4 and static gateway step 2; kube-egress-gateway issues 759 and 1035; domain.md 3."""
+    Source: article, provisioning step 4 and static gateway step 2; kube-egress-gateway issues 759 and 1035;
+    docs/domain/components.md."""
     manager, gateway_daemon = cni_manager(facts), daemon(facts)
     pool, no_pool = _pool(facts)
     quiet = True
@@ -94,7 +95,7 @@ def _count(component: Component) -> str:
 
 
 def _pool(facts: Facts) -> tuple[str, str]:
-    """The configuration's node pool ("" where it is not known), and why its nodes are not looked at (Ruling 8)."""
+    """The configuration's node pool ("" if unknown), and why its nodes are not checked (docs/rulings.md#ruling-8)."""
     gateway = facts.gateway
     if facts.gap(StaticGatewayConfiguration, gateway.namespace) or not gateway.configuration:
         return "", ""

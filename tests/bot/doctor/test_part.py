@@ -12,7 +12,7 @@ import pytest
 from bot.doctor.part import SLACK_REQUIREMENTS, manifest_scopes, slack
 from bot.sandbox import App, RateLimits, SandboxServer, default_workspace
 from bot.sandbox.state import UserGroup
-from checks.doctor.requirement_lines import DoctorOptions, Line, State
+from checks.doctor.requirement_lines import DoctorLine, DoctorOptions, State
 from tests.bot.slack.test_manifest import scopes
 
 MANIFEST = App(scopes=scopes())
@@ -41,13 +41,13 @@ def configured(folder: Path, channel: str, group: str) -> DoctorOptions:
     return DoctorOptions(str(path), selected=True)
 
 
-def one(lines: list[Line], requirement: str, state: State = State.WRONG) -> Line:
+def one(lines: list[DoctorLine], requirement: str, state: State = State.WRONG) -> DoctorLine:
     found = [line for line in lines if line.requirement.name == requirement and line.state is state]
     assert len(found) == 1, lines
     return found[0]
 
 
-def tried(options: DoctorOptions, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> list[Line]:
+def tried(options: DoctorOptions, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> list[DoctorLine]:
     return list(slack(options, clock))
 
 

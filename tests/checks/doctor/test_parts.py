@@ -12,7 +12,7 @@ import yaml
 
 from checks.catalogue import catalogue
 from checks.doctor.parts import REQUIREMENTS, clusters, configuration
-from checks.doctor.requirement_lines import DoctorOptions, Line, State
+from checks.doctor.requirement_lines import DoctorLine, DoctorOptions, State
 from checks.engine.permissions import azure_rights, kubernetes_rights
 from checks.sources.live import close_sources
 from tests.checks.conftest import UseAzure
@@ -63,7 +63,7 @@ ROUTED = {
     }
 }
 
-Seen = Callable[..., list[Line]]
+Seen = Callable[..., list[DoctorLine]]
 
 
 @pytest.fixture(autouse=True)
@@ -81,11 +81,11 @@ def write(folder: Path, *entries: dict[str, Any], access: bool = True) -> Doctor
     return DoctorOptions(str(path), selected=True)
 
 
-def of(lines: list[Line], requirement: str, state: State) -> list[Line]:
+def of(lines: list[DoctorLine], requirement: str, state: State) -> list[DoctorLine]:
     return [line for line in lines if line.requirement.name == requirement and line.state is state]
 
 
-def one(lines: list[Line], requirement: str, state: State = State.WRONG) -> Line:
+def one(lines: list[DoctorLine], requirement: str, state: State = State.WRONG) -> DoctorLine:
     found = of(lines, requirement, state)
     assert len(found) == 1, [f"{line.requirement.name} {line.state} {line.subject}: {line.observed}" for line in lines]
     return found[0]
@@ -116,7 +116,9 @@ def test_a_bundle_that_does_not_exist(tmp_path: Path) -> None:
 # Kubernetes
 
 
-def seen(folder: Path, server: KubeServer, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> list[Line]:
+def seen(
+    folder: Path, server: KubeServer, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> list[DoctorLine]:
     entry = {"name": "prod", "kubeconfig": str(server.kubeconfig(folder)), "azure": "none"}
     return list(clusters(write(folder, entry), clock))
 
@@ -189,7 +191,7 @@ def in_azure(tmp_path: Path, use_azure: UseAzure) -> Seen:
 
     def run(
         *faults: Fault, cluster: Cluster | None = None, ahead: float = 0, local: bool = False, **entry: Any
-    ) -> list[Line]:
+    ) -> list[DoctorLine]:
         found = cluster or named("base")
         with (
             KubeServer(found, authority=trustme.CA()) as kube,

@@ -11,7 +11,7 @@ import bot.doctor.part
 import checks.doctor.parts
 import workers.doctor.part
 from checks.doctor.command import doctor, parts
-from checks.doctor.requirement_lines import EXITS, Line, Requirement, State, summary, text, to_json, worst
+from checks.doctor.requirement_lines import EXITS, DoctorLine, Requirement, State, doctor_text, summary, to_json, worst
 
 SCOPE = Requirement("slack", "slack-scope", "The token has the scope", "Add it.")
 CLOCK = Requirement("slack", "slack-clock", "The clock agrees", "Set the clock.")
@@ -19,7 +19,7 @@ CLOCK = Requirement("slack", "slack-clock", "The clock agrees", "Set the clock."
 
 def test_failures_are_printed_in_full_and_passes_in_one_line() -> None:
     lines = [SCOPE.well("granted", "commands"), SCOPE.well("granted", "chat:write"), CLOCK.wrong("400 s behind")]
-    assert list(text(lines)) == [
+    assert list(doctor_text(lines)) == [
         "slack",
         "  pass        The token has the scope: 2 (commands, chat:write)",
         "  FAIL        The clock agrees: 400 s behind",
@@ -39,7 +39,7 @@ def test_failures_are_printed_in_full_and_passes_in_one_line() -> None:
         ([], 3),
     ],
 )
-def test_the_exit_code_is_that_of_the_worst_line_and_no_lines_is_not_a_pass(lines: list[Line], code: int) -> None:
+def test_the_exit_code_is_that_of_the_worst_line_and_no_lines_is_not_a_pass(lines: list[DoctorLine], code: int) -> None:
     assert EXITS[worst(lines)] == code
 
 

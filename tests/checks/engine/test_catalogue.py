@@ -74,16 +74,16 @@ def test_the_cases_that_the_coverage_names_exist(check: Check) -> None:
 
 def test_the_catalogue_page_is_up_to_date() -> None:
     """`make docs` writes it anew."""
-    assert pages.markdown(CHECKS) == (ROOT / "docs" / "catalogue.md").read_text(encoding="utf-8")
+    assert pages.catalogue_page(CHECKS) == (ROOT / "docs" / "catalogue.md").read_text(encoding="utf-8")
 
 
 def test_the_causal_graph_is_up_to_date() -> None:
     """`make docs` writes it anew."""
-    assert causal_graph.page(CHECKS) == (ROOT / "docs" / "causes.md").read_text(encoding="utf-8")
+    assert causal_graph.causes_page(CHECKS) == (ROOT / "docs" / "causes.md").read_text(encoding="utf-8")
 
 
 def test_the_causal_graph_draws_every_edge_once() -> None:
-    page = causal_graph.page(CHECKS)
+    page = causal_graph.causes_page(CHECKS)
     drawn = re.findall(r"^  (EG\d+) -->(?:\|[\w ]+\|)? (EG\d+)$", page, re.MULTILINE)
     codes = {check.slug: check.code for check in CHECKS}
     assert sorted(drawn) == sorted((check.code, codes[slug]) for check in CHECKS for slug in check.explains)
@@ -94,10 +94,10 @@ def test_the_causal_graph_draws_every_edge_once() -> None:
 def test_links_between_the_documents_lead_to_a_heading() -> None:
     headings = {
         f"#{re.sub(r'[^a-z0-9 -]', '', line[4:].lower()).replace(' ', '-')}"
-        for line in pages.markdown(CHECKS).splitlines()
+        for line in pages.catalogue_page(CHECKS).splitlines()
         if line.startswith("### ")
     }
-    linked = re.findall(r"catalogue\.md(#[\w-]+)\)", causal_graph.page(CHECKS))
-    linked += re.findall(r"\]\((#[\w-]+)\)", pages.markdown(CHECKS))
+    linked = re.findall(r"catalogue\.md(#[\w-]+)\)", causal_graph.causes_page(CHECKS))
+    linked += re.findall(r"\]\((#[\w-]+)\)", pages.catalogue_page(CHECKS))
     assert linked
     assert set(linked) <= headings

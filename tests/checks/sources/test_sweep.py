@@ -23,7 +23,7 @@ from checks.sources.live import close_sources, open_source
 from checks.sources.recorded import RecordedSource
 from checks.sources.run import run
 from checks.sources.source import SourceError
-from checks.sources.sweep import sweep, sweep_cluster
+from checks.sources.sweep import sweep_cluster, sweep_clusters
 from tests.bench.fleet import big_cluster
 from tests.checks.conftest import UseAzure
 from tests.clusters.bundles import read_bundle, write_bundle
@@ -61,7 +61,7 @@ def calls(cluster: Cluster, use_azure: UseAzure) -> tuple[ClusterSweep, Counter[
     with KubeServer(cluster, authority=trustme.CA()) as kube, AzureServer(cluster, kube=kube) as azure:
         use_azure(azure)
         entry = ClusterConfig(name="fleet", **azure.entry)
-        (swept,) = sweep([entry], open_source, catalogue(), 60)
+        (swept,) = sweep_clusters([entry], open_source, catalogue(), 60)
         asked = kube.requests + azure.requests
         close_sources()
     # How often a token is asked for depends on which threads come first.
@@ -104,7 +104,9 @@ def test_a_cluster_that_hangs_costs_its_own_time_and_nobody_elses(tmp_path: Path
             folder.mkdir()
             entries.append(ClusterConfig(name=f"c{number}", azure="none", kubeconfig=str(server.kubeconfig(folder))))
         began = perf_counter()
-        order = [(each, perf_counter() - began) for each in sweep(entries, open_source, catalogue(), 4, at_once=2)]
+        order = [
+            (each, perf_counter() - began) for each in sweep_clusters(entries, open_source, catalogue(), 4, at_once=2)
+        ]
         for server in quick:
             server.__exit__()
         close_sources()
@@ -123,7 +125,7 @@ def test_where_azure_may_not_be_read_the_cluster_tells_its_gateways(use_azure: U
     refused = [Fault("managedClusters/[^/]+$", status=403, message="AuthorizationFailed")]
     with KubeServer(cluster, authority=trustme.CA()) as kube, AzureServer(cluster, kube=kube, faults=refused) as azure:
         use_azure(azure)
-        (swept,) = sweep([ClusterConfig(name="x", **azure.entry)], open_source, catalogue(), 30)
+        (swept,) = sweep_clusters([ClusterConfig(name="x", **azure.entry)], open_source, catalogue(), 30)
         close_sources()
     assert [f"{r.namespace}/{r.gateway}" for r in swept.reports] == ["team-egress/egw"]
     (report,) = swept.reports
@@ -138,7 +140,7 @@ def test_a_cluster_that_cannot_be_opened_is_named_and_keeps_no_other_back() -> N
         return RecordedSource(recording(named("base")))
 
     entries = [ClusterConfig(name=name, bundle=Path(name)) for name in ("gone", "here")]
-    found = {each.cluster: each for each in sweep(entries, opened, catalogue(), 30)}
+    found = {each.cluster: each for each in sweep_clusters(entries, opened, catalogue(), 30)}
     assert found["gone"].problem == "kubeconfig /nowhere: cannot be read"
     assert not found["gone"].opened
     assert found["here"].verdict is Verdict.HEALTHY

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from checks import __version__
-from checks.doctor.requirement_lines import DoctorOptions, Line, State
+from checks.doctor.requirement_lines import DoctorLine, DoctorOptions, State
 from tests.redis_server import RedisServer
 from workers.doctor.part import REQUIREMENTS, workers
 from workers.queue.app import make_publisher
@@ -38,11 +38,11 @@ def db(server: RedisServer) -> Iterator[redis.Redis]:
         yield client
 
 
-def lines() -> list[Line]:
+def lines() -> list[DoctorLine]:
     return list(workers(DoctorOptions()))
 
 
-def one(requirement: str, state: State = State.WRONG, subject: str | None = None) -> Line:
+def one(requirement: str, state: State = State.WRONG, subject: str | None = None) -> DoctorLine:
     everything = lines()
     found = [
         line

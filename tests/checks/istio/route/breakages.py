@@ -1,4 +1,4 @@
-"""The breakages B01 to B36 of domain.md 5.3, each as what it does to a canonical configuration, and where it must be found."""
+"""The breakages B01 to B36 (docs/domain/istio.md): changes to canonical configurations, with the place of each fault."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
