@@ -1,4 +1,6 @@
-"""The configuration file: clusters, access, digests, retention (docs/contract.md#configuration). Errors name file, key and expected value."""
+"""The configuration file: clusters, access, digests, retention.
+
+Errors name file, key and expected value (docs/contract.md#configuration)."""
 
 import difflib
 import re
