@@ -1,4 +1,4 @@
-"""The two wheels built from this repository, and what each of them can do when it is installed alone."""
+"""The two wheels of this repository, and what each provides when it is installed alone."""
 
 import subprocess
 import sys

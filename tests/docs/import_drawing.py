@@ -16,7 +16,7 @@ Rooms = Mapping[str, frozenset[str]]
 
 
 def rooms() -> Rooms:
-    """The packages and modules directly below each ring, and which of them import which."""
+    """The packages and modules directly below each layer, and the imports between them."""
     graph = grimp.build_graph(*RINGS, cache_dir=None)
     found: dict[str, set[str]] = {room: set() for ring in RINGS for room in graph.find_children(ring)}
     for module in graph.modules:
@@ -32,12 +32,12 @@ def _room(module: str) -> str:
 
 
 def order(graph: Rooms) -> tuple[str, ...]:
-    """The rooms so that each stands after those it imports. Raises graphlib.CycleError."""
+    """The rooms in an order in which each follows those that it imports. Raises graphlib.CycleError."""
     return tuple(graphlib.TopologicalSorter(graph).static_order())
 
 
 def reduced(graph: Rooms) -> Rooms:
-    """The graph without edges that a longer path implies: few enough arrows to read."""
+    """The graph without the edges that a longer path implies."""
     reach: dict[str, frozenset[str]] = {}
     for room in order(graph):
         reach[room] = frozenset(graph[room]).union(*(reach[each] for each in graph[room]))
@@ -65,7 +65,7 @@ def _id(room: str) -> str:
 
 
 def page_with(lines: Iterator[str], page: str) -> str:
-    """The page with the drawing between its two marks. Raises ValueError where a mark is missing."""
+    """The page with the drawing between its two marks. Raises ValueError if a mark is missing."""
     before, rest = page.split(BEGIN, 1)
     _, after = rest.split(END, 1)
     return "\n".join([f"{before}{BEGIN}", "", *lines, "", f"{END}{after}"])

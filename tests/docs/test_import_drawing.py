@@ -1,4 +1,4 @@
-"""docs/architecture.md draws the import graph as it is, and the graph has no cycle."""
+"""The import graph in docs/architecture.md is up to date and has no cycle."""
 
 import graphlib
 

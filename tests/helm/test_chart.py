@@ -18,7 +18,7 @@ from tests.helm.chart import CHART, KUBERNETES, LEAST, Json, helm, merged, named
 from tests.helm.manifests import kubeconform, model
 from tests.helm.matrix import HERE, MATRIX, RULE, THROUGH_AZURE
 
-pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
+pytestmark = pytest.mark.slow  # make check runs only fast tests
 
 matrix = pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX.keys())
 SCHEMA: Json = json.loads((CHART / "values.schema.json").read_text())
@@ -60,7 +60,7 @@ def test_names_are_unique_per_kind(values: Json) -> None:
     assert all(len(name) <= 63 for _, _, name in seen)
 
 
-# rights
+# permissions
 
 
 def test_the_read_only_roles_are_exactly_what_the_checks_declare() -> None:

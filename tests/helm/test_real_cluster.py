@@ -191,7 +191,7 @@ def mounted(spec: Json) -> Json:
     return {**spec, "volumes": [*spec.get("volumes", []), *claims]}
 
 
-# the rights of the workers' account
+# the permissions of the workers' account
 
 
 def kinds() -> list[type[Fact]]:

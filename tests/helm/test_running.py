@@ -24,7 +24,7 @@ from tests.system import System, complete, whole_thread
 from workers.queue.app import DIAGNOSE_QUEUE, make_publisher
 from workers.queue.settings import WorkerSettings
 
-pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
+pytestmark = pytest.mark.slow  # make check runs only fast tests
 
 COMPONENTS = ["bot", "courier", "worker", "beat"]
 
@@ -79,7 +79,7 @@ def redis_service(values: Json) -> str:
 def test_a_probe_starts_python_only_if_the_heartbeat_is_old(component: str, tmp_path: Path) -> None:
     probe = container({}, component)["livenessProbe"]["exec"]["command"]
     asked = tmp_path / "asked"
-    # Stands for the image's python: says that it was started, and that nothing is well.
+    # Replaces the image's python: records that it was started, and reports a failure.
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\necho "$@" >> {asked}\nexit 1\n')
     python.chmod(0o755)

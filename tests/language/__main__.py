@@ -1,4 +1,4 @@
-"""`python -m tests.language FOLDER…`: the places whose words docs/language.md rules out."""
+"""`python -m tests.language FOLDER…`: list the places with words that docs/language.md rules out."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which texts below a folder break the rules."""
+"""The texts below a folder that break the rules."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ from tests.language.texts import Kind, Text, page_texts, python_texts
 
 
 def texts_below(folder: Path) -> Iterator[Text]:
-    """The texts of every Python file and page below the folder, or of the one file."""
+    """The texts of every Python file and page below a folder, or of a single file."""
     files = [folder] if folder.is_file() else sorted(folder.rglob("*"))
     for file in files:
         if file.suffix == ".py":
@@ -30,7 +30,7 @@ def broken_rules(text: Text) -> Iterator[tuple[Forbidden, str]]:
 
 
 def offences(folder: Path) -> Iterator[str]:
-    """One line for each: the place, the words, and the glossary's word."""
+    """One line per offence: location, words, and the word of the glossary."""
     for text in texts_below(folder):
         for rule, words in broken_rules(text):
             yield f'{text.file}:{text.line}: {text.kind}: "{words}": write {rule.write}'

@@ -1,4 +1,4 @@
-"""The words that docs/language.md rules out, each with the word of its glossary. A machine finds these; the rest is reading."""
+"""The words that docs/language.md rules out, each with the word of the glossary to use instead."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Forbidden:
-    """A pattern that no text may hold, and what to write in its place."""
+    """A pattern that no text may contain, and the word to use instead."""
 
     pattern: re.Pattern[str]
     write: str
@@ -70,4 +70,4 @@ OPENINGS = (
         re.compile(r"^(?:Where|What|Whatever|Who|That which) (?!is\b.*\?)[^?]*$"), "begin with the subject or a verb"
     ),
 )
-"""First lines of docstrings: a noun clause in place of a noun."""
+"""First lines of docstrings that begin with a noun clause."""

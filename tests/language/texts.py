@@ -1,4 +1,4 @@
-"""Every text of the project that a person reads, with its place: strings, docstrings, comments, pages."""
+"""Every text of the project that people read, with its location: strings, docstrings, comments, pages."""
 
 import ast
 import io
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class Kind(StrEnum):
-    """What kind of text it is."""
+    """The kind of a text."""
 
     STRING = "string"
     DOCSTRING = "docstring"
@@ -48,7 +48,7 @@ def python_texts(file: Path) -> Iterator[Text]:
 
 
 def _docstrings(tree: ast.AST) -> Iterator[tuple[int, tuple[int, str]]]:
-    """By the identity of its node, each docstring's line and text: also those below a field or a constant."""
+    """The line and text of each docstring by the identity of its node, including those below fields and constants."""
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         for each in body if isinstance(body, list) else ():

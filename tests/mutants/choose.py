@@ -1,7 +1,8 @@
-"""Chooses mutants at random over the functions of a few rooms: `python -m tests.mutants.choose > tests/mutants/mutants.yaml`.
+"""Choose random mutants of the functions in some rooms: `python -m tests.mutants.choose > tests/mutants/mutants.yaml`.
 
-The choice knows nothing of the tests: a seed, the rooms with how many mutants each gets, one mutant a function until every
-function has one, of the kinds that are rare so far. What cannot change any outcome stands in equivalent.yaml with its reason.
+The choice depends on a seed and on the number of mutants for each room, not on the tests. Every function gets one mutant
+before any function gets a second, and rare kinds of change come first. equivalent.yaml lists the mutants that cannot change
+any outcome, with reasons.
 """
 
 import ast
@@ -36,11 +37,11 @@ ROOMS: tuple[tuple[str, int, tuple[str, ...]], ...] = (
     ("bot/courier.py", 15, ("tests/bot/courier", "tests/bot/test_conversation.py")),
     ("bot/delivery", 15, ("tests/bot/courier", "tests/bot/test_route_thread.py", "tests/bot/test_conversation.py")),
 )
-"""A folder or file, how many mutants it gets, and the tests that run for them, the quickest first."""
+"""A folder or file, how many mutants it gets, and the tests that run for them, the fastest first."""
 
 
 def candidates(file: Path, tests: tuple[str, ...]) -> Iterator[Mutant]:
-    """Every mutant of a file whose fragment stands once in its function."""
+    """Every mutant of a file whose fragment occurs once in its function."""
     source = file.read_text(encoding="utf-8")
     name = file.relative_to(ROOT).as_posix()
     for function, node in functions(source):
@@ -54,7 +55,7 @@ def candidates(file: Path, tests: tuple[str, ...]) -> Iterator[Mutant]:
 
 
 def _fragment(source: str, node: ast.AST, after: str) -> tuple[str, str]:
-    """The whole lines of a node, as they are and as they become."""
+    """The complete lines of a node, before and after the change."""
     lines = source.splitlines()
     first, last = node.lineno, node.end_lineno  # type: ignore[attr-defined]
     head = lines[first - 1].encode()[: node.col_offset].decode()  # type: ignore[attr-defined]
@@ -64,7 +65,7 @@ def _fragment(source: str, node: ast.AST, after: str) -> tuple[str, str]:
 
 
 def chosen(room: str, count: int, tests: tuple[str, ...], taken: set[str], equivalent: set[str]) -> list[Mutant]:
-    """So many mutants of a room: one of each function in a random order, then a second one of each, and so on."""
+    """`count` mutants of a room: one of each function in random order, then a second of each, and so on."""
     rng = random.Random(f"{SEED} {room}")
     by_function: dict[str, list[Mutant]] = defaultdict(list)
     for file in sorted([ROOT / room] if room.endswith(".py") else (ROOT / room).rglob("*.py")):
@@ -91,13 +92,13 @@ def chosen(room: str, count: int, tests: tuple[str, ...], taken: set[str], equiv
 
 
 def main() -> None:
-    """Writes the list to standard output."""
+    """Write the list to standard output."""
     equivalent = {each["mutant"] for each in yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8")) or ()}
     taken: set[str] = set()
     found = [mutant for room, count, tests in ROOMS for mutant in chosen(room, count, tests, taken, equivalent)]
     found.sort(key=lambda each: (each.file, each.function, each.before))
     sys.stdout.write(
-        f"# Written by tests/mutants/choose.py with seed {SEED}. Fragments that are renamed are renamed here too.\n"
+        f"# Written by tests/mutants/choose.py with seed {SEED}. If you rename a fragment in the code, rename it here.\n"
     )
     yaml.safe_dump(
         {"mutants": [as_entry(each) for each in found]}, sys.stdout, sort_keys=False, allow_unicode=True, width=120

@@ -1,4 +1,4 @@
-"""A mutant: one fragment of one function, changed, and the tests that have to fail for it. The list is mutants.yaml."""
+"""A mutant: a changed fragment of a function, and the tests that must detect it. The list is mutants.yaml."""
 
 import ast
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ LIST = Path(__file__).with_name("mutants.yaml")
 
 
 class NoSuchFragment(Exception):
-    """The fragment is not in its function any more, or more than once: the entry has to follow the code."""
+    """The fragment does not occur exactly once in its function: update the entry to the code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """`before` is a piece of source that `function` (dotted for methods) has once; `tests` are files, folders or node ids."""
+    """`before` occurs once in the source of `function` (dotted for methods); `tests` are files, folders or node IDs."""
 
     file: str
     function: str
@@ -31,7 +31,7 @@ class Mutant:
         return f"{self.file}:{self.function}: {self.kind}: {self.before!r} -> {self.after!r}"
 
     def applied(self, source: str) -> str:
-        """The file's text with the change. Raises NoSuchFragment."""
+        """The text of the file with the change. Raises NoSuchFragment."""
         first, last = _place(source, self.function)
         start, end = _offset(source, first), _offset(source, last + 1)
         body = source[start:end]
@@ -49,7 +49,7 @@ def load() -> tuple[Mutant, ...]:
 
 
 def as_entry(mutant: Mutant) -> dict[str, Any]:
-    """The mutant as the list writes it."""
+    """The mutant as an entry of the list."""
     return {**asdict(mutant), "tests": list(mutant.tests)}
 
 

@@ -1,6 +1,6 @@
-"""The ways in which a line of code can be wrong: each gives the text of a node, changed.
+"""The kinds of mutations of a line of code: each returns the changed text of a node.
 
-What is logged, counted and documented is left alone: a changed word in a log line is no defect that a test should find.
+Logs, metrics and documentation are not mutated: a changed word in a log line is not a defect that a test must find.
 """
 
 import ast
@@ -24,7 +24,7 @@ _SILENT = ("log.", "logging.", "warnings.", "super().__init__", "_RUNS.", "RUNS.
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One node of a function, and what it is replaced by."""
+    """A node of a function and the text that replaces it."""
 
     kind: str
     node: ast.AST
@@ -32,7 +32,7 @@ class Change:
 
 
 def changes(function: ast.FunctionDef | ast.AsyncFunctionDef, source: str) -> Iterator[Change]:
-    """Every single change of a function's body, nested functions left to themselves."""
+    """Every possible change of a function's body, without nested functions."""
     for node in _own_nodes(function):
         yield from _changes_of(node, source)
 

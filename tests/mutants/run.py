@@ -1,7 +1,7 @@
-"""Makes each mutant of the list in a copy of the tree and runs its tests: `python -m tests.mutants.run [WORD …]`.
+"""Apply each mutant of the list to a copy of the tree and run its tests: `python -m tests.mutants.run [WORD …]`.
 
-Killed: a test failed or did not end. Survived: all of them passed, so that nothing protects this line. Broken: the fragment is
-not there any more, or no test ran: the list has to follow the code. Words choose the mutants whose description has them all.
+Killed: a test failed or did not end. Survived: all tests passed, so no test protects this line. Broken: the fragment no
+longer exists, or no test ran: update the list. With words, only mutants whose description contains all of them run.
 """
 
 import os
@@ -23,9 +23,9 @@ from tests.mutants.mutants import ROOT, Mutant, NoSuchFragment, load
 
 AT_ONCE = 2
 WANTED = 95
-"""Per cent of the mutants that have to be killed."""
+"""The percentage of mutants that must be killed."""
 LONGER = 4
-"""A run that takes so many times as long as without the mutant, and a minute, is one that does not end."""
+"""The time limit of a run: this many times its duration without the mutant, plus a minute."""
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", "build", "dist")
 _PYTEST = (
     "-m",
@@ -44,7 +44,7 @@ _PYTEST = (
 
 
 class Result(StrEnum):
-    """What became of a mutant."""
+    """The result of a mutant."""
 
     KILLED = "killed"
     SURVIVED = "SURVIVED"
@@ -53,7 +53,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A mutant's end: which test noticed it first, or why it could not be tried."""
+    """The result of a mutant: the first test that failed, or why no test ran."""
 
     mutant: Mutant
     result: Result
@@ -62,7 +62,7 @@ class Outcome:
 
 
 class Copies:
-    """Copies of the tree, one for each run that goes at the same time."""
+    """Copies of the tree, one for each concurrent run."""
 
     def __init__(self, folder: Path) -> None:
         self._free: Queue[Path] = Queue()
@@ -72,7 +72,7 @@ class Copies:
 
     @contextmanager
     def one(self) -> Iterator[Path]:
-        """A copy that nobody else uses."""
+        """A copy that no other run uses."""
         copy = self._free.get()
         try:
             yield copy
@@ -81,7 +81,7 @@ class Copies:
 
 
 def pytest(copy: Path, tests: tuple[str, ...], seconds: float | None) -> tuple[int, str]:
-    """Exit code of the tests in a copy, 124 for those that did not end, and the first failure's name."""
+    """The exit code of the tests in a copy, 124 if they did not end, and the name of the first failure."""
     own = {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
     environment = {**os.environ, **own}  # noqa: TID251 - the tests start processes, which read theirs
     command = [sys.executable, *_PYTEST, *(each for each in tests if (copy / each.partition("::")[0]).exists())]
@@ -105,7 +105,7 @@ def pytest(copy: Path, tests: tuple[str, ...], seconds: float | None) -> tuple[i
 
 
 def tried(mutant: Mutant, copies: Copies, usual: dict[tuple[str, ...], float]) -> Outcome:
-    """Applies a mutant, runs its tests, and takes it back."""
+    """Apply a mutant, run its tests, and restore the file."""
     began = time.monotonic()
     with copies.one() as copy:
         file = copy / mutant.file
@@ -117,23 +117,23 @@ def tried(mutant: Mutant, copies: Copies, usual: dict[tuple[str, ...], float]) -
             return Outcome(mutant, Result.BROKEN, str(wrong), 0)
         finally:
             file.write_text(source, encoding="utf-8")
-    # 2: the mutant cannot even be imported.
+    # 2: the mutant cannot be imported.
     result = {0: Result.SURVIVED, 1: Result.KILLED, 2: Result.KILLED, 124: Result.KILLED}.get(code, Result.BROKEN)
     return Outcome(mutant, result, "" if result is Result.SURVIVED else first, time.monotonic() - began)
 
 
 def unchanged(copies: Copies, tests: tuple[str, ...]) -> float:
-    """How long the tests take without a mutant. SystemExit where they fail: then no mutant could be judged."""
+    """The duration of the tests without a mutant. Raises SystemExit if they fail, because then they detect nothing."""
     began = time.monotonic()
     with copies.one() as copy:
         code, first = pytest(copy, tests, None)
     if code != 0:
-        raise SystemExit(f"these tests fail without any mutant: {' '.join(tests)}\n{first}")
+        raise SystemExit(f"these tests fail without a mutant: {' '.join(tests)}\n{first}")
     return time.monotonic() - began
 
 
 def main(words: list[str]) -> int:
-    """Runs the mutants that the words choose; 1 where too few are killed, or one cannot be tried."""
+    """Run the mutants that the words select. 1 if too few are killed or one is broken."""
     mutants = [each for each in load() if all(word in str(each) for word in words)]
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder, ThreadPoolExecutor(AT_ONCE) as pool:
         copies = Copies(Path(folder))
@@ -147,11 +147,11 @@ def main(words: list[str]) -> int:
         for outcome in pool.map(lambda each: tried(each, copies, usual), mutants):
             print(f"{outcome.result} {outcome.mutant} ({outcome.seconds:.0f} s) {outcome.reason}"[:400], flush=True)
             outcomes.append(outcome)
-    return told(outcomes)
+    return print_results(outcomes)
 
 
-def told(outcomes: list[Outcome]) -> int:
-    """Prints the survivors, which tests kill how many, and the percentage."""
+def print_results(outcomes: list[Outcome]) -> int:
+    """Print the mutants that were not killed, how many each test killed, and the percentage."""
     found = Counter(each.result for each in outcomes)
     killers = Counter(
         each.reason.split("::")[0].removeprefix("FAILED ") for each in outcomes if each.result is Result.KILLED
@@ -161,7 +161,7 @@ def told(outcomes: list[Outcome]) -> int:
         print(f"{outcome.result} {outcome.mutant} {outcome.reason}")
     killed, broken = 100 * found[Result.KILLED] / max(1, len(outcomes)), found[Result.BROKEN]
     print(
-        f"{found[Result.KILLED]} of {len(outcomes)} mutants killed: {killed:.1f} % (wanted {WANTED} %), {broken} broken"
+        f"{found[Result.KILLED]} of {len(outcomes)} mutants killed: {killed:.1f} % (required: {WANTED} %), {broken} broken"
     )
     return 0 if killed >= WANTED and not broken else 1
 
