@@ -87,7 +87,7 @@ def _secrets(settings: SlackSettings) -> Iterator[DoctorLine]:
     if settings.socket_mode:
         return
     if settings.slack_signing_secret.get_secret_value():
-        yield SIGNING_SECRET.well("it is set; the first command shows whether it is the right one")
+        yield SIGNING_SECRET.well("it is set; the first command shows whether it is correct")
     else:
         yield SIGNING_SECRET.wrong("SLACK_SIGNING_SECRET is not set, and neither is SLACK_APP_TOKEN (Socket Mode)")
 
@@ -158,7 +158,7 @@ def _channel(client: WebClient, channel: str) -> DoctorLine:
     try:
         _call(client, "conversations.history", channel=channel, limit=1)
     except MissingScope as missing:
-        return SLACK_CHANNEL.untried(f"reading it needs the scope {missing.detail}", channel)
+        return SLACK_CHANNEL.untried(f"the read needs the scope {missing.detail}", channel)
     except (Unreachable, RateLimited) as refused:
         return SLACK_CHANNEL.untried(str(refused), channel)
     except SlackRefusal as refused:
@@ -174,7 +174,7 @@ def _group(client: WebClient, group: str) -> DoctorLine:
     try:
         data, _ = _call(client, "usergroups.users.list", usergroup=group)
     except MissingScope as missing:
-        return USER_GROUP.untried(f"looking it up needs the scope {missing.detail}", group)
+        return USER_GROUP.untried(f"the lookup needs the scope {missing.detail}", group)
     except (Unreachable, RateLimited) as refused:
         return USER_GROUP.untried(str(refused), group)
     except SlackRefusal as refused:

@@ -99,7 +99,7 @@ def _parts(digest: Digest) -> Iterator[Block]:
     yield from listed("❌ *Still broken*", digest.still, still_broken_line)
     yield from listed("🔧 *Configuration changed*", digest.drift, drift_line)
     yield from listed("⚠️ *Limits almost reached*", digest.limits, limit_line, 6)
-    yield from listed("🔇 *Mutes that end soon*", digest.mutes, mute_line, 6)
+    yield from listed("🔇 *Mutes ending soon*", digest.mutes, mute_line, 6)
 
 
 def _broke(line: GatewayLine) -> str:
@@ -118,9 +118,9 @@ def fixed_line(line: GatewayLine) -> str:
     """A gateway that works again, with how long it was broken and how often."""
     gateway, broken = gateway_on(line.cluster, line.gateway), long_duration(line.lasted)
     if line.gone:
-        return f"• {gateway} was broken for {broken} and is no longer in the profile"
+        return f"• {gateway} was broken for {broken} and is no longer in the mesh profile"
     flapped = f" *It flapped: broken {line.times} times.*" if line.times > 1 else ""
-    return f"• {gateway}, broken for {broken}: {cause_of(line)}{flapped}"
+    return f"• {gateway} was broken for {broken}: {cause_of(line)}{flapped}"
 
 
 def _unsure(line: GatewayLine) -> str:

@@ -71,14 +71,15 @@ def digest_alt_text(digest: Digest) -> str:
         for mark in "bud.":
             which = [_day(digest.first_day + timedelta(days=n)) for n, each in enumerate(row.days) if each == mark]
             if which and not (mark == "." and len(which) < days):
-                parts.append(f"{_DAY_WORDS[mark]} on {plural(len(which), 'day')} ({', '.join(which[-3:])})")
+                latest = "most recently " if len(which) > 3 else ""
+                parts.append(f"{_DAY_WORDS[mark]} on {plural(len(which), 'day')} ({latest}{', '.join(which[-3:])})")
         if parts:
             sentences.append(f"{row.gateway} on {row.cluster}: {'; '.join(parts)}.")
         else:
             steady += 1
     steady += len(digest.rows) - len(drawn_rows(digest.rows))
     if steady:
-        sentences.append(f"{plural(steady, 'gateway')} healthy on every day with a check.")
+        sentences.append(f"{plural(steady, 'gateway')} healthy on every day that had a check.")
     return " ".join(sentences)
 
 

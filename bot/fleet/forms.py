@@ -87,7 +87,7 @@ def digest_list(found: Sequence[tuple[Schedule, datetime]]) -> Message:
         return Message("digests", fallback(words), (section(raw(words)),))
     blocks: list[Block] = []
     for number, (schedule, due) in enumerate(found, start=1):
-        where = "in the configuration file" if schedule.configured else f"added by <@{schedule.user}>"
+        where = "from the configuration file" if schedule.configured else f"added by <@{schedule.user}>"
         following = (
             f"*stopped: {plain(schedule.stopped)}*" if schedule.stopped else f"next {local_time(due, DATE_AND_TIME)}"
         )

@@ -81,7 +81,7 @@ def handoff_blocks(shift: Handoff, links: Mapping[str, str]) -> Iterator[Block]:
     yield from listed(
         "📣 *New egress IP prefix: update the allow-lists at the destinations*", shift.prefix_changes, prefix_line
     )
-    yield from listed("🔧 *Changed, not failing*", shift.changed, drift_line, 6)
+    yield from listed("🔧 *Changed, no failures*", shift.changed, drift_line, 6)
     yield from listed("❔ *Not checked*", shift.unchecked, unchecked_line)
     yield from listed("🔇 *Muted*", shift.muted, mute_line, 6)
 
@@ -95,9 +95,9 @@ def shift_coverage(shift: Handoff) -> str:
     if not done.sweeps:
         return f"{by_hand} this shift; no scheduled fleet check ran"
     scope = f"{plural(done.clusters, 'cluster')} with {plural(done.gateways, 'gateway')}"
-    failed = f", {done.missed} of them failed" if done.missed else ""
-    last = f", last at {local_time(done.last)}" if done.last else ""
-    return f"{plural(done.sweeps, 'fleet check')} of {scope}{failed}{last}{f'; {by_hand}' if by_hand else ''}"
+    failed = f" ({done.missed} failed)" if done.missed else ""
+    last = f", the last at {local_time(done.last)}" if done.last else ""
+    return f"{plural(done.sweeps, 'fleet check')}{failed} of {scope}{last}{f'; {by_hand}' if by_hand else ''}"
 
 
 def _open(line: GatewayLine, links: Mapping[str, str]) -> str:

@@ -65,5 +65,5 @@ def overview(handler: InteractionHandler, user: str) -> Overview:
             now,
             rules=rules,
             checkup=handler.checkup.lines if rules else (),
-            problem="Redis cannot be reached: runs, gateways and watches are unknown.",
+            problem="Redis cannot be reached. Runs, gateways and watches are not shown.",
         )

@@ -58,7 +58,7 @@ def access_denied(reason: str) -> Message:
 def help_text() -> Message:
     """The commands."""
     lines = "\n".join(f"• {as_code(f'{COMMAND} {words}')} {meaning}" for words, meaning in HELP)
-    purpose = "finds out why traffic through an AKS egress gateway fails, and how to fix it."
+    purpose = "finds out why traffic through an AKS egress gateway fails and how to fix it."
     return _answer(
         "help",
         f"egress-diag {purpose}",
@@ -175,7 +175,7 @@ def unavailable() -> Message:
 
 def internal_error(token: str) -> Message:
     """The bot crashed; `token` is in its log."""
-    words = f"Internal error {token}. The operator of this bot finds the cause in its log by that token."
+    words = f"Internal error {token}. The operator of this bot can find the cause under this token in the bot's log."
     return _answer("apology", words, [section(raw(f"❔ {words}"))])
 
 

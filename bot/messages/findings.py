@@ -97,7 +97,7 @@ def _whole(run: Run, finding: Finding) -> Iterator[Block]:
     yield from _origin(run, finding)
     for each in finding.actions:
         yield section(action_text(each))
-    steps = f" · article step {plain(', '.join(finding.article_steps))}" if finding.article_steps else ""
+    steps = f" · AKS article, step {plain(', '.join(finding.article_steps))}" if finding.article_steps else ""
     severity = SEVERITY_WORDS[finding.severity]
     yield context(raw(f"{STAGES[finding.stage]} · {severity} · {as_code(finding.check)}{steps}"))
 

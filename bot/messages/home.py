@@ -141,7 +141,7 @@ def _health(health: BotHealth, content: Overview) -> list[Escaped]:
 
     processes = (count(health.workers, "worker"), count(health.tickers, "ticker"), count(health.couriers, "courier"))
     wait = health.oldest_waiting
-    queue = "no request is waiting" if wait is None else f"a request has waited for {short_duration(wait)}"
+    queue = "no request is waiting" if wait is None else f"the oldest request has waited {short_duration(wait)}"
     rows = [
         raw(" · ".join(processes)),
         raw(f"{queue} · {health.pending} {'delivery' if health.pending == 1 else 'deliveries'} to Slack pending"),
@@ -156,18 +156,16 @@ def _health(health: BotHealth, content: Overview) -> list[Escaped]:
 def _checkup(lines: Sequence[DoctorLine]) -> list[Escaped]:
     """The number of requirements that are met, each other one with its fix, and the command for the clusters."""
     marks = {
-        State.RISK: STATUS_MARKS[Status.WARN],
-        State.WRONG: STATUS_MARKS[Status.FAIL],
-        State.UNTRIED: STATUS_MARKS[Status.UNKNOWN],
+        State.RISK: f"{STATUS_MARKS[Status.WARN]} At risk",
+        State.WRONG: f"{STATUS_MARKS[Status.FAIL]} Not met",
+        State.UNTRIED: f"{STATUS_MARKS[Status.UNKNOWN]} Not checked",
     }
     met = sum(line.state is State.WELL for line in lines)
-    verb = "is" if met == 1 else "are"
-    rows = [raw(f"{STATUS_MARKS[Status.PASS]} {plural(met, 'requirement')} of Slack and Redis {verb} met")]
+    rows = [raw(f"{STATUS_MARKS[Status.PASS]} Slack and Redis: {plural(met, 'requirement')} met")]
     for line in (each for each in lines if each.state is not State.WELL):
         subject = f" {as_code(line.subject)}" if line.subject else ""
         fix = f" {prose(line.fix)}" if line.fix else ""
         title = plain(line.requirement.title)
-        reason = "not checked: " if line.state is State.UNTRIED else ""
-        rows.append(raw(f"{marks[line.state]} {title}{subject}: {reason}{prose(line.observed)}.{fix}"))
-    rows.append(raw(f"Cluster access: run {as_code('egress-diag doctor --only clusters')} in a worker."))
+        rows.append(raw(f"{marks[line.state]}: {title}{subject} ({prose(line.observed)}).{fix}"))
+    rows.append(raw(f"Cluster access: run {as_code('egress-diag doctor --only clusters')} in a worker pod."))
     return rows

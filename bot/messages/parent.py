@@ -85,7 +85,7 @@ def _progress(run: Run) -> Escaped:
     order = run.order
     parts = [f"<@{order.user}>"]
     if joined := [user for user in run.joined if user != order.user]:
-        parts.append("with " + ", ".join(f"<@{user}>" for user in joined))
+        parts.append("joined by " + ", ".join(f"<@{user}>" for user in joined))
     if order.target.host:
         parts.append(f"host {as_code(order.target.host)}")
     if order.target.client:

@@ -66,7 +66,7 @@ def history_message(cluster: str, gateway: str, runs: Sequence[PastRun], state: 
     """The last runs for a gateway, newest first, with the differences between them."""
     name = f"{gateway} on {cluster}"
     if not runs:
-        return _private("past", f"{name}: no run in the history.")
+        return _private("past", f"{name}: no runs in the history.")
     rows = []
     for number, run in enumerate(runs):
         before = runs[number + 1] if number + 1 < len(runs) else None

@@ -84,10 +84,10 @@ def _end(watch: Watch) -> Message:
             text = f"{result}: {name} {passed}"
         case WatchState.STOPPED:
             line = raw(f"▫️ <@{watch.stopped_by}> stopped the watch of {where}. {_last(last)}")
-            text = f"Stopped: the watch of {name}. {_last_plain(last)}"
+            text = f"Watch stopped: {name}. {_last_plain(last)}"
         case _:
-            line = raw(f"⌛ *The watch has ended:* {where}. {_last(last)} {who}")
-            text = f"The watch has ended: {name}. {_last_plain(last)}"
+            line = raw(f"⌛ *Watch ended:* {where}. {_last(last)} {who}")
+            text = f"Watch ended: {name}. {_last_plain(last)}"
     blocks = [section(line)]
     if last is not None and not last.passed:
         blocks += _causes(last)

@@ -29,7 +29,7 @@ POOL = Finding(
     actions=(
         Action("List the node pools", "az aks nodepool list -g rg1 --cluster-name aks1 -o table", Effect.READS),
         Action(
-            "Set the existing node pool",
+            "Patch the node pool of the StaticGatewayConfiguration",
             'kubectl patch sgc sgc -n payments --type merge \\\n  -p \'{"spec":{"gatewayNodepoolName":"gwpool"}}\'',
             Effect.CHANGES,
             "https://learn.microsoft.com/azure/aks/configure-static-egress-gateway",
@@ -49,7 +49,7 @@ PREFIX = Finding(
     summary="StaticGatewayConfiguration payments/sgc has had no egress IP prefix for 40 min.",
     subject="StaticGatewayConfiguration payments/sgc",
     evidence=(Evidence("StaticGatewayConfiguration payments/sgc", "status.egressIpPrefix", "", "an IPv4 CIDR"),),
-    actions=(Action("Show its events", "kubectl describe sgc sgc -n payments", Effect.READS),),
+    actions=(Action("Describe the StaticGatewayConfiguration", "kubectl describe sgc sgc -n payments", Effect.READS),),
     explained_by=("gateway-pool-missing",),
 )
 
@@ -64,7 +64,7 @@ PODS = Finding(
     summary="Pod payments/egress-6d5c-abcde has no network.",
     subject="Pod payments/egress-6d5c-abcde",
     evidence=(Evidence("Pod payments/egress-6d5c-abcde", "status.phase", "Pending", "Running"),),
-    actions=(Action("Show its events", "kubectl describe pod egress-6d5c-abcde -n payments", Effect.READS),),
+    actions=(Action("Describe the pod", "kubectl describe pod egress-6d5c-abcde -n payments", Effect.READS),),
     explained_by=("egress-prefix-unassigned",),
 )
 
@@ -79,7 +79,7 @@ LIMIT = Finding(
     summary="HorizontalPodAutoscaler payments/egress runs 5 of at most 5 pods.",
     subject="HorizontalPodAutoscaler payments/egress",
     evidence=(Evidence("HorizontalPodAutoscaler payments/egress", "status.currentReplicas", "5", "below 5"),),
-    actions=(Action("Show its state", "kubectl describe hpa egress -n payments", Effect.READS),),
+    actions=(Action("Describe the HorizontalPodAutoscaler", "kubectl describe hpa egress -n payments", Effect.READS),),
 )
 
 FORBIDDEN = "Kubernetes list secrets in payments: 403 forbidden"

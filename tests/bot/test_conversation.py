@@ -229,7 +229,7 @@ def test_a_watch_ends_with_the_last_state_when_its_time_is_up(broken: Conversati
     _expire(broken, watch.id)
     broken.play()
     end = next(m for m in broken.slack.thread(parent) if slot(m) == "end")
-    assert "The watch has ended" in end.shown
+    assert "Watch ended" in end.shown
     assert "broken" in end.shown
     assert not broken.client.stores.watches.active()
     assert sum(slot(m) == "end" for m in broken.slack.thread(parent)) == 1
@@ -440,7 +440,7 @@ def test_history_tells_what_changed_between_the_runs(broken: Conversation, tmp_p
     assert "resolved EG" in ack.message.shown
     ack = broken.say("/egress-diag history weu nothing-here")
     assert ack.message is not None
-    assert "no run in the history" in ack.message.shown
+    assert "no runs in the history" in ack.message.shown
 
 
 def test_a_name_that_fits_two_gateways_offers_both(broken: Conversation) -> None:

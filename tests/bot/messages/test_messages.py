@@ -151,11 +151,15 @@ SEEN = home.Overview(
     (AccessRule(allow=("diagnose",), users=("*",), clusters=("prod-*",), channels=("C0OPS",)),),
     HEALTH,
 )
-_SCOPE = Requirement("slack", "scopes", "The app has its scopes", "Install the app again from bot/manifest.yaml.")
+_SCOPE = Requirement(
+    "slack", "scopes", "The token has the scope", "Add it under OAuth & Permissions and reinstall the app."
+)
 CHECKUP = (
     _SCOPE.well("granted", "chat:write"),
     _SCOPE.wrong("missing", "files:write"),
-    Requirement("workers", "memory", "Redis has room", "Raise `maxmemory`.").risk("85 % of maxmemory is used"),
+    Requirement("workers", "redis-memory", "Redis has free memory", "Raise `maxmemory`.").risk(
+        "85 % of maxmemory is used"
+    ),
 )
 
 VIEWS: dict[str, Callable[[], dict[str, Any]]] = {
@@ -163,7 +167,7 @@ VIEWS: dict[str, Callable[[], dict[str, Any]]] = {
     "home_empty": lambda: home.home_view(home.Overview(NOW)),
     "home_with_doctor": lambda: home.home_view(replace(SEEN, checkup=CHECKUP)),
     "home_without_redis": lambda: home.home_view(
-        home.Overview(NOW, problem="Redis cannot be reached: runs, gateways and watches are unknown.")
+        home.Overview(NOW, problem="Redis cannot be reached. Runs, gateways and watches are not shown.")
     ),
     "form_skeleton": lambda: diagnose_form.loading_form("C0OPS"),
     "form_first": lambda: diagnose_form.diagnose_form("C0OPS", ("prod-neu", "prod-weu"), None, None),
