@@ -1,0 +1,168 @@
+"""Asks istiod's own code (the Go program beside this module) what it configures the proxies of a mesh with."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+Json = dict[str, Any]
+
+HERE = Path(__file__).parent
+PROGRAM = HERE.parents[1] / "build" / "istiod-judge"
+ROOT = "aks-istio-system"
+
+# The kinds that istiod reads; everything else of a cluster stays out of a request.
+_KUBERNETES = ("Namespace", "Service", "EndpointSlice", "Pod", "Node", "Secret", "ServiceAccount", "ConfigMap")
+_GROUPS = (
+    "networking.istio.io",
+    "security.istio.io",
+    "telemetry.istio.io",
+    "extensions.istio.io",
+    "gateway.networking.k8s.io",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """One proxy whose configuration is wanted; pods that cannot differ share one."""
+
+    name: str  # namespace/pod
+    kind: str  # sidecar or router
+    revision: str
+    namespace: str
+    labels: Mapping[str, str]
+    account: str
+    pod: Json
+
+    @property
+    def address(self) -> str:
+        """The pod's IP address."""
+        return str(self.pod.get("status", {}).get("podIP", ""))
+
+    def wanted(self) -> Json:
+        """The proxy as the Go program reads it."""
+        return {
+            "name": self.name,
+            "type": self.kind,
+            "revision": self.revision,
+            "namespace": self.namespace,
+            "pod": self.pod["metadata"]["name"],
+            "ip": self.address or "10.244.255.1",
+            "labels": dict(self.labels),
+            "version": "1.31.0",
+            "account": self.account,
+            "metadata": _metadata(self.pod),
+        }
+
+
+def build() -> Path:
+    """The Go program, built where its sources are newer. Raises RuntimeError where there is no Go."""
+    sources = [*sorted((HERE / "program").glob("*.go")), *sorted((HERE / "program").glob("go.*"))]
+    if PROGRAM.exists() and PROGRAM.stat().st_mtime > max(each.stat().st_mtime for each in sources):
+        return PROGRAM
+    go = shutil.which("go")
+    if go is None:
+        raise RuntimeError(
+            "Go is not on PATH: the judge is built from tests/istiod/program (the recorded answers need no Go)"
+        )
+    PROGRAM.parent.mkdir(exist_ok=True)
+    command = [go, "build", "-p=1", "-buildvcs=false", "-ldflags", "-s -w", "-o", str(PROGRAM), "."]
+    subprocess.run(command, cwd=HERE / "program", check=True)
+    return PROGRAM
+
+
+def proxy(pod: Json) -> Proxy | None:
+    """The proxy in a pod; None where it has none."""
+    containers = [*pod["spec"].get("containers", ()), *pod["spec"].get("initContainers", ())]
+    args = next((each.get("args", []) for each in containers if each.get("name") == "istio-proxy"), None)
+    if args is None:
+        return None
+    meta = pod["metadata"]
+    labels = meta.get("labels", {})
+    revision = labels.get("istio.io/rev") or meta.get("annotations", {}).get("istio.io/rev") or ""
+    kind = "router" if "router" in args else "sidecar"
+    account = pod["spec"].get("serviceAccountName", "default")
+    return Proxy(f"{meta['namespace']}/{meta['name']}", kind, revision, meta["namespace"], labels, account, pod)
+
+
+def _metadata(pod: Json) -> Json:
+    containers = [*pod["spec"].get("containers", ()), *pod["spec"].get("initContainers", ())]
+    env: list[Json] = next((each.get("env", []) for each in containers if each.get("name") == "istio-proxy"), [])
+    named = {each["name"]: each.get("value") for each in env}
+    found: Json = {
+        name.removeprefix("ISTIO_META_"): value
+        for name, value in named.items()
+        if name.startswith("ISTIO_META_") and value
+    }
+    found.pop("CLUSTER_ID", None)
+    return found
+
+
+def request(
+    identity: str, objects: Iterable[Json], proxies: Sequence[Proxy], revisions: Mapping[str, Sequence[str]]
+) -> Json:
+    """The request for a mesh: its objects as istiod reads them, and the proxies that are wanted."""
+    kept = []
+    for each in objects:
+        group = each["apiVersion"].partition("/")[0] if "/" in each["apiVersion"] else ""
+        if group in _GROUPS or each["kind"] in _KUBERNETES:
+            kept.append(each)
+    used = {each.revision for each in proxies}
+    return {
+        "id": identity,
+        "root": ROOT,
+        "revisions": {name: list(keys) for name, keys in revisions.items() if name in used},
+        "objects": kept,
+        "proxies": [each.wanted() for each in proxies],
+    }
+
+
+def mesh_configuration(objects: Iterable[Json]) -> dict[str, list[str]]:
+    """For each revision the `mesh` keys of its ConfigMaps, the shared one first: the later one wins."""
+    keys: dict[str, list[tuple[bool, str]]] = {}
+    for each in objects:
+        if each["kind"] != "ConfigMap" or each["metadata"].get("namespace") != ROOT:
+            continue
+        name, text = each["metadata"]["name"], each.get("data", {}).get("mesh")
+        shared = name.startswith("istio-shared-configmap-")
+        if text is None or not (shared or name.startswith("istio-")):
+            continue
+        revision = name.removeprefix("istio-shared-configmap-") if shared else name.removeprefix("istio-")
+        keys.setdefault(revision, []).append((not shared, text))
+    return {revision: [text for _, text in sorted(found)] for revision, found in keys.items()}
+
+
+class Program:
+    """The running Go program."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen([str(build())], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1 << 20)
+
+    def ask(self, wanted: Json) -> Json:
+        """The answer to one request."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(orjson.dumps(wanted) + b"\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the Go program ended")
+        answered: Json = orjson.loads(line)
+        return answered
+
+    def all(self, requests: Iterable[Json]) -> Iterator[Json]:
+        """The answers, in the order of the requests."""
+        for each in requests:
+            yield self.ask(each)
+
+    def close(self) -> None:
+        """Ends the program."""
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait(timeout=30)
