@@ -30,7 +30,7 @@ class Question:
     gateway: str  # namespace/name
     host: str
     scheme: str  # http, https, tcp, tls or grpc
-    client: str  # namespace/workload
+    client: str  # namespace/workload, or a namespace
     port: int | None = None
     path: str = "/"
     method: str = "GET"
@@ -100,7 +100,7 @@ class Cluster:
         return [
             p
             for p in self._proxies
-            if p.namespace == namespace and p.kind == "sidecar" and _workload(p.pod) == workload
+            if p.namespace == namespace and p.kind == "sidecar" and workload in ("", _workload(p.pod))
         ]
 
     def request(self) -> Json:

@@ -42,6 +42,7 @@ import (
 	"istio.io/istio/pkg/config"
 	"istio.io/istio/pkg/config/mesh"
 	"istio.io/istio/pkg/config/schema/collections"
+	"istio.io/istio/pkg/config/schema/gatewayapi"
 	"istio.io/istio/pkg/config/schema/gvr"
 	dnsServer "istio.io/istio/pkg/dns/server"
 	kubelib "istio.io/istio/pkg/kube"
@@ -427,6 +428,7 @@ func main() {
 		scope.SetOutputLevel(log.NoneLevel)
 	}
 	features.EnableAmbient = false
+	clear(gatewayapi.MinimumCRDVersions) // the fake server's definitions name no bundle version
 	debug.SetGCPercent(200)
 	in := bufio.NewReaderSize(os.Stdin, 1<<20)
 	out := json.NewEncoder(os.Stdout)

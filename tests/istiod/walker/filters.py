@@ -24,6 +24,7 @@ _NETWORK_NEUTRAL = (
 _HTTP_RBAC = "envoy.extensions.filters.http.rbac.v3.RBAC"
 _FAULT = "envoy.extensions.filters.http.fault.v3.HTTPFault"
 _FAULT_NAME = "envoy.filters.http.fault"
+_DYNAMIC = "envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig"
 _HTTP_NEUTRAL = (
     "stats.PluginConfig",
     "io.istio.http.peer_metadata.Config",
@@ -33,7 +34,7 @@ _HTTP_NEUTRAL = (
     "envoy.extensions.filters.http.cors.v3.Cors",
     "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb",
     "envoy.extensions.filters.http.router.v3.Router",
-    "envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig",
+    _DYNAMIC,
     "envoy.extensions.filters.http.stateful_session.v3.StatefulSession",
     "envoy.extensions.filters.http.compressor.v3.Compressor",
 )
@@ -98,6 +99,11 @@ class Manager:
             self.name = str(self._routes.get("name", ""))
         else:
             raise NotModelledError("scoped routes")
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether the manager resolves the hosts of requests: a dynamic forward proxy cluster has endpoints only then."""
+        return any(kind == _DYNAMIC for kind, _ in self._filters)
 
     def allow(self, peer: Peer) -> bool:
         """Whether all RBAC filters let the request pass."""

@@ -137,7 +137,7 @@ class Walker:
                 version = "h2" if speaks_http2(here.proxy.clusters.get(cluster["name"], {})) else "http/1.1"
                 layers, steps = (Connect(authority, version=version), *connection.layers), ("CONNECT",)
             moved = replace(connection, layers=layers)
-            host = (peer.server_name, dynamic_port or connection.port)
+            host = (peer.server_name, dynamic_port) if dynamic_port else ("", 0)
             for share in self._cluster(here, cluster["name"], moved, host):
                 yield share.of(percent).after(*steps)
 
@@ -195,10 +195,12 @@ class Walker:
             left *= 1 - percent / 100
         if left <= 0:
             return
-        for share in self._action(here, host, route, connection):
+        for share in self._action(here, manager, host, route, connection):
             yield share.of(left)
 
-    def _action(self, here: Place, host: Json, route: Json, connection: Connection) -> Iterator[Share]:
+    def _action(
+        self, here: Place, manager: Manager, host: Json, route: Json, connection: Connection
+    ) -> Iterator[Share]:
         if "direct_response" in route:
             status = int(route["direct_response"]["status"])
             yield here.fails(str(status), f"direct response {host['name']}", status=status)
@@ -214,7 +216,7 @@ class Walker:
             if isinstance(request, Http):
                 moved = rewritten(request, route, host, cluster)
                 layers: Layers = (moved, *connection.layers[1:])
-                dynamic = _host_and_port(moved.authority, 80)
+                dynamic = _host_and_port(moved.authority, 80) if manager.dynamic else ("", 0)
             elif any("connect_config" in each for each in route["route"].get("upgrade_configs", ())):
                 layers, dynamic = connection.layers[1:], ("", 0)
             else:
