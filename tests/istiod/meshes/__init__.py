@@ -1,0 +1,1 @@
+"""Generated meshes: canonical egress configurations with their routing fields changed, the same ones for the same seed."""

@@ -1,0 +1,126 @@
+"""Authorization and authentication policies, and EnvoyFilters, at either side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.istiod.meshes.draft import API, NAMESPACE, PAY, ROOT, Change, Draft, Json, changes
+
+_FROM: list[Json] = [
+    {"namespaces": ["team-a"]},
+    {"notNamespaces": ["team-a"]},
+    {"principals": ["cluster.local/ns/team-a/sa/default"]},
+    {"principals": ["*"]},
+    {"notPrincipals": ["cluster.local/ns/team-a/sa/*"]},
+    {"serviceAccounts": ["team-a/default"]},
+    {"ipBlocks": ["10.244.0.0/16"]},
+    {"notIpBlocks": ["10.244.0.0/16"]},
+    {"remoteIpBlocks": ["10.244.0.0/16"]},
+    {"requestPrincipals": ["*"]},
+]
+_TO: list[Json] = [
+    {"hosts": [API]},
+    {"hosts": ["*.bank.example"]},
+    {"notHosts": [API]},
+    {"ports": ["80"]},
+    {"ports": ["443"]},
+    {"notPorts": ["443"]},
+    {"methods": ["GET"]},
+    {"notMethods": ["GET"]},
+    {"paths": ["/v1*"]},
+    {"notPaths": ["/v1*"]},
+]
+_WHEN: list[Json] = [
+    {"key": "connection.sni", "values": [API]},
+    {"key": "connection.sni", "notValues": [API]},
+    {"key": "connection.sni", "values": [PAY]},
+    {"key": "source.namespace", "values": ["team-a"]},
+    {"key": "source.principal", "values": ["cluster.local/ns/team-a/sa/default"]},
+    {"key": "destination.port", "values": ["443"]},
+    {"key": "destination.port", "notValues": ["80"]},
+    {"key": "request.headers[x-team]", "values": ["a"]},
+    {"key": "request.auth.claims[iss]", "values": ["x"]},
+]
+
+
+def _rule(draft: Draft) -> Json:
+    rule: Json = {}
+    if draft.rng.random() < 0.6:
+        rule["from"] = [{"source": draft.pick(_FROM)}]
+    if draft.rng.random() < 0.5:
+        rule["to"] = [{"operation": draft.pick(_TO)}]
+    if draft.rng.random() < 0.4:
+        rule["when"] = [draft.pick(_WHEN)]
+    return rule
+
+
+def _authorization(draft: Draft) -> bool:
+    spec: Json = {"action": draft.pick(["ALLOW", "ALLOW", "DENY", "AUDIT"]), "rules": [_rule(draft)]}
+    if draft.rng.random() < 0.2:
+        spec["rules"].append(_rule(draft))
+    if draft.rng.random() < 0.6:
+        spec["selector"] = {"matchLabels": draft.pick([{"istio": "egw"}, {"istio": "egw"}, {"app": "other"}])}
+    draft.add("AuthorizationPolicy", f"policy-{len(draft.objects)}", spec, draft.pick([NAMESPACE, NAMESPACE, ROOT]))
+    return True
+
+
+def _nothing_allowed(draft: Draft) -> bool:
+    draft.add("AuthorizationPolicy", "nothing", draft.pick([{}, {"action": "DENY", "rules": [{}]}, {"rules": [{}]}]))
+    return True
+
+
+def _peers(draft: Draft) -> bool:
+    spec = {"mtls": {"mode": draft.pick(["STRICT", "DISABLE", "PERMISSIVE"])}}
+    draft.add("PeerAuthentication", "peers", spec, draft.pick([NAMESPACE, "team-a", ROOT]))
+    return True
+
+
+def _requests(draft: Draft) -> bool:
+    rule = {"issuer": "issuer.example", "jwks": '{"keys":[]}'}
+    draft.add("RequestAuthentication", "requests", {"jwtRules": [rule]}, draft.pick([NAMESPACE, ROOT]))
+    return True
+
+
+def _filter(draft: Draft) -> bool:
+    context = draft.pick(["SIDECAR_OUTBOUND", "GATEWAY", "ANY"])
+    patches: list[Any] = [
+        {
+            "applyTo": "HTTP_ROUTE",
+            "match": {"context": context},
+            "patch": {"operation": "MERGE", "value": {"route": {"timeout": "7s"}}},
+        },
+        {
+            "applyTo": "HTTP_ROUTE",
+            "match": {"context": context, "routeConfiguration": {"vhost": {"name": f"{API}:80"}}},
+            "patch": {"operation": "MERGE", "value": {"route": {"cluster": "PassthroughCluster"}}},
+        },
+        {
+            "applyTo": "CLUSTER",
+            "match": {"context": context, "cluster": {"service": API}},
+            "patch": {"operation": "REMOVE"},
+        },
+        {"applyTo": "VIRTUAL_HOST", "match": {"context": context}, "patch": {"operation": "REMOVE"}},
+        {
+            "applyTo": "LISTENER",
+            "match": {"context": context, "listener": {"portNumber": 80}},
+            "patch": {"operation": "REMOVE"},
+        },
+    ]
+    spec: Json = {"configPatches": [draft.pick(patches)]}
+    namespace = draft.pick([NAMESPACE, "team-a", ROOT])
+    if draft.rng.random() < 0.4:
+        spec["workloadSelector"] = {"labels": draft.pick([{"istio": "egw"}, {"app": "web"}])}
+    draft.add("EnvoyFilter", "filter", spec, namespace)
+    return True
+
+
+@changes("policy")
+def _changes() -> dict[str, Change]:
+    return {
+        "AuthorizationPolicy": _authorization,
+        "AuthorizationPolicy twice": lambda draft: _authorization(draft) and _authorization(draft),
+        "AuthorizationPolicy nothing": _nothing_allowed,
+        "PeerAuthentication": _peers,
+        "RequestAuthentication": _requests,
+        "EnvoyFilter": _filter,
+    }
