@@ -17,7 +17,7 @@ PARALLEL := -n auto --dist loadfile
 
 .PHONY: help
 help: ## show this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r verb what; do printf '  make %-8s %s\n' "$$verb" "$$what"; done
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r verb what; do printf '  make %-11s %s\n' "$$verb" "$$what"; done
 
 .PHONY: setup
 setup: $(READY) ## create the environment in .venv from pinned dependencies
@@ -52,6 +52,12 @@ matrix: $(READY) ## every incident with every possible failure of each read, abo
 .PHONY: mutants
 mutants: $(READY) ## which of the committed mutants the suite kills, a long run (WORDS='checks/engine' chooses some)
 	$(BIN)/python -m tests.mutants.run $(WORDS)
+
+.PHONY: judge
+judge: $(READY) ## compare the routes of generated meshes with istiod's own code, needs Go (SEED=1 MESHES=600; ONLY=37 explains one mesh)
+	$(BIN)/python -m tests.istiod.judge --seed $(SEED) --meshes $(MESHES) $(if $(ONLY),--only $(ONLY))
+SEED ?= 1
+MESHES ?= 600
 
 .PHONY: demo
 demo: $(READY) ## the whole system over example incidents, in the terminal and the browser (ONCE=1 ends after the first thread)

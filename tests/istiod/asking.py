@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,8 @@ import orjson
 Json = dict[str, Any]
 
 HERE = Path(__file__).parent
-PROGRAM = HERE.parents[1] / "build" / "istiod-judge"
+SOURCES = HERE / "program"
+CACHE = Path.home() / ".cache" / "egress-diag"
 ROOT = "aks-istio-system"
 
 # The kinds that istiod reads; everything else of a cluster stays out of a request.
@@ -61,20 +64,34 @@ class Proxy:
         }
 
 
+def program() -> Path:
+    """Where the Go program of these sources is kept: outside the repository, under a name that changes with them."""
+    digest = hashlib.sha256()
+    for each in sorted(SOURCES.iterdir()):
+        digest.update(each.name.encode() + b"\0" + each.read_bytes())
+    return CACHE / f"istiod-judge-{digest.hexdigest()[:12]}"
+
+
 def build() -> Path:
-    """The Go program, built where its sources are newer. Raises RuntimeError where there is no Go."""
-    sources = [*sorted((HERE / "program").glob("*.go")), *sorted((HERE / "program").glob("go.*"))]
-    if PROGRAM.exists() and PROGRAM.stat().st_mtime > max(each.stat().st_mtime for each in sources):
-        return PROGRAM
+    """The Go program, built if this version of it is not there. Raises RuntimeError without Go."""
+    target = program()
+    if target.exists():
+        return target
     go = shutil.which("go")
     if go is None:
         raise RuntimeError(
             "Go is not on PATH: the judge is built from tests/istiod/program (the recorded answers need no Go)"
         )
-    PROGRAM.parent.mkdir(exist_ok=True)
-    command = [go, "build", "-p=1", "-buildvcs=false", "-ldflags", "-s -w", "-o", str(PROGRAM), "."]
-    subprocess.run(command, cwd=HERE / "program", check=True)
-    return PROGRAM
+    CACHE.mkdir(parents=True, exist_ok=True)
+    print(f"building {target.name} (a first build takes 6 minutes of CPU)", file=sys.stderr)
+    made = target.with_suffix(".new")
+    command = [go, "build", "-p=1", "-buildvcs=false", "-ldflags", "-s -w", "-o", str(made), "."]
+    subprocess.run(command, cwd=SOURCES, check=True)
+    for old in CACHE.glob("istiod-judge-*"):
+        if old != made:
+            old.unlink()
+    made.rename(target)
+    return target
 
 
 def proxy(pod: Json) -> Proxy | None:

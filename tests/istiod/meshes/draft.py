@@ -54,7 +54,7 @@ class Plain:
 
 
 class Draft:
-    """The objects and settings of one mesh; `fields` names what was changed."""
+    """The objects and settings of one mesh, and the requests that its changes call for."""
 
     def __init__(self, rng: random.Random, kind: str, plain: Plain) -> None:
         self.rng, self.kind, self.plain = rng, kind, plain
@@ -62,8 +62,9 @@ class Draft:
         self.changes: list[Json] = []
         self.mesh: Json = {}
         self.own_mesh: Json = {}
-        self.fields: list[str] = []
         self.paths: list[str] = []
+        self.headers: list[tuple[str, str]] = []
+        self.methods: list[str] = []
         self.ports: list[tuple[str, int]] = []
         self._minutes: dict[int, int] = {}
 
@@ -89,7 +90,7 @@ class Draft:
         """A Secret with these keys."""
         manifest = self.add("Secret", name, {}, namespace)
         del manifest["spec"]
-        manifest |= {"type": "Opaque", "data": {key: _PEM for key in keys}}
+        manifest |= {"type": "Opaque", "data": dict.fromkeys(keys, _PEM)}
         return manifest
 
     def found(self, kind: str) -> list[Json]:
@@ -116,11 +117,11 @@ class Draft:
         meta = {"name": name, **({"namespace": namespace} if namespace else {}), **patch.get("metadata", {})}
         self.changes.append({"kind": kind, **patch, "metadata": meta})
 
-    def cluster(self) -> Cluster:
-        """The whole cluster: Azure, Kubernetes and static egress as they are healthy, with this mesh."""
-        base = healthy()
-        changes = [*self.changes, *self._mesh_changes()]
-        return compose(base, {"change": changes, "add": [self._aged(each, base.captured_at) for each in self.objects]})
+    def patch(self) -> Json:
+        """What differs from the healthy cluster, as tests/clusters/compose.py reads it."""
+        now = healthy().captured_at
+        changed = [*self.changes, *self._mesh_changes()]
+        return {"change": changed, "add": [self._aged(each, now) for each in self.objects]}
 
     def _mesh_changes(self) -> list[Json]:
         shared = {"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}, **self.mesh}

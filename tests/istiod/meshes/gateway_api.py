@@ -42,7 +42,8 @@ def _rule(field: str, values: list[Any]) -> Change:
             return False
         route["spec"]["rules"][0][field] = [draft.pick(values)]
         if field == "matches":
-            draft.paths.append("/v1")
+            draft.paths += ["/v1", "/v1/a", "/v12", "/?q=1"]
+            draft.headers += [("x-team", "a"), ("x-team", "b")]
         if any(each.get("type") == "RequestRedirect" for each in route["spec"]["rules"][0].get("filters", ())):
             route["spec"]["rules"][0].pop("backendRefs", None)
         return True

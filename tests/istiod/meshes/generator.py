@@ -7,9 +7,21 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.clusters.compose import Cluster
+from tests.clusters.compose import Cluster, compose
 from tests.istiod.meshes.canonical import KINDS, canonical
-from tests.istiod.meshes.draft import API, CLIENTS, GATEWAY, NAMESPACE, OTHER, PAY, STRANGER, Draft, all_changes
+from tests.istiod.meshes.draft import (
+    API,
+    CLIENTS,
+    GATEWAY,
+    NAMESPACE,
+    OTHER,
+    PAY,
+    STRANGER,
+    Draft,
+    Json,
+    all_changes,
+    healthy,
+)
 from tests.istiod.question import Question
 
 for _module in (
@@ -24,19 +36,25 @@ for _module in (
 ):
     importlib.import_module(f"tests.istiod.meshes.{_module}")
 
-REQUESTS = 12  # a mesh
+REQUESTS = 16  # a mesh
 _GATEWAY = f"{NAMESPACE}/{GATEWAY}"
 
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """One mesh: its cluster, what differs from the canonical configuration, and the requests that are asked."""
+    """One mesh: the canonical configuration, the fields that were changed, and the requests."""
 
     identity: str
     kind: str
     fields: tuple[str, ...]
-    cluster: Cluster
+    patch: Json
+    """What differs from the healthy cluster."""
     questions: tuple[Question, ...]
+
+    @property
+    def cluster(self) -> Cluster:
+        """The whole cluster: Azure, Kubernetes and static egress are healthy."""
+        return compose(healthy(), self.patch)
 
 
 def meshes(seed: int, count: int) -> Iterator[Generated]:
@@ -74,20 +92,46 @@ def _applied(identity: str, wanted: Sequence[int], rng: random.Random) -> Genera
 
 
 def _finished(identity: str, draft: Draft, fields: Sequence[str]) -> Generated:
-    return Generated(identity, draft.kind, tuple(fields), draft.cluster(), tuple(_questions(draft)))
+    return Generated(identity, draft.kind, tuple(fields), draft.patch(), tuple(_questions(draft)))
 
 
 def _questions(draft: Draft) -> Iterator[Question]:
+    """The request that the configuration is for, from each client; variants of it; and what it should leave alone."""
     plain = draft.plain
-    fixed = [(plain.scheme, plain.host, plain.port, client) for client in CLIENTS]
+    first = [(plain.scheme, plain.host, plain.port, client) for client in CLIENTS]
     schemes = [("http", 80), ("https", 443), (plain.scheme, plain.port), *draft.ports]
-    hosts = [API, PAY, OTHER, STRANGER]
-    rest = [(scheme, host, port, client) for scheme, port in schemes for host in hosts for client in CLIENTS]
-    rest += [("http", API, 8080, CLIENTS[0]), ("tcp", API, 5432, CLIENTS[0])]
-    unique = [each for each in dict.fromkeys(rest) if each not in fixed]
-    likely = [each for each in unique if each[1] in (API, PAY)]
-    other = [each for each in unique if each not in likely]
-    chosen = draft.rng.sample(likely, min(len(likely), REQUESTS - len(fixed) - 2)) + draft.rng.sample(other, 2)
-    for scheme, host, port, client in [*fixed, *chosen]:
-        path = draft.rng.choice(draft.paths) if draft.paths and scheme == "http" and draft.rng.random() < 0.3 else "/"
-        yield Question(_GATEWAY, host, scheme, client, port, path)
+    rest = [
+        (scheme, host, port, client)
+        for scheme, port in schemes
+        for host in (API, PAY, OTHER, STRANGER)
+        for client in CLIENTS
+    ]
+    rest += [(scheme, API, port, client) for scheme, port in _UNUSUAL for client in CLIENTS]
+    unique = [each for each in dict.fromkeys(rest) if each not in first]
+    near = [each for each in unique if each[1] in (API, PAY)]
+    far = [each for each in unique if each not in near]
+    variants = [_varied(draft, *each) for each in first]
+    asked = [Question(_GATEWAY, host, scheme, client, port) for scheme, host, port, client in first]
+    asked += [each for each in variants if each not in asked]
+    left = REQUESTS - len(asked) - 3
+    chosen = draft.rng.sample(near, min(len(near), left)) + draft.rng.sample(far, 3)
+    yield from asked
+    for each in chosen:
+        yield (
+            _varied(draft, *each)
+            if draft.rng.random() < 0.3
+            else Question(_GATEWAY, each[1], each[0], each[3], each[2])
+        )
+
+
+_UNUSUAL = (("http", 8080), ("http", 443), ("https", 80), ("https", 8443), ("tls", 443), ("tcp", 5432), ("tcp", 443))
+
+
+def _varied(draft: Draft, scheme: str, host: str, port: int, client: str) -> Question:
+    """The request with another path, method or header, as far as its scheme has them."""
+    if scheme not in ("http", "https"):
+        return Question(_GATEWAY, host, scheme, client, port)
+    path = draft.pick([*draft.paths, "/v1", "/"])
+    method = draft.pick([*draft.methods, "GET", "POST"])
+    headers = tuple([draft.pick(draft.headers)] if draft.headers else [])
+    return Question(_GATEWAY, host, scheme, client, port, path, method, headers)

@@ -60,6 +60,8 @@ def _authorization(draft: Draft) -> bool:
         spec["rules"].append(_rule(draft))
     if draft.rng.random() < 0.6:
         spec["selector"] = {"matchLabels": draft.pick([{"istio": "egw"}, {"istio": "egw"}, {"app": "other"}])}
+    draft.paths.append("/v1")
+    draft.headers.append(("x-team", "a"))
     draft.add("AuthorizationPolicy", f"policy-{len(draft.objects)}", spec, draft.pick([NAMESPACE, NAMESPACE, ROOT]))
     return True
 

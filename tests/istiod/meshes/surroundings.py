@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.istiod.meshes.draft import GATEWAY, NAMESPACE, REVISION, Change, Draft, changes
+import yaml
+
+from tests.istiod.meshes.draft import GATEWAY, NAMESPACE, REVISION, ROOT, Change, Draft, changes
 
 _EXPORTS: list[Any] = [["."], ["*"], ["~"], ["team-a", NAMESPACE]]
 
@@ -69,6 +71,34 @@ def _revision_label(draft: Draft) -> bool:
     return True
 
 
+def _older_revision(draft: Draft) -> bool:
+    """team-b still runs with asm-1-29, which has mesh settings of its own."""
+    older = "asm-1-29"
+    draft.change("Namespace", None, "team-b", {"metadata": {"labels": {"istio.io/rev": older}}})
+    status = '{"initContainers":["istio-init","istio-proxy"],"containers":[],"revision":"asm-1-29"}'
+    annotations = {"istio.io/rev": older, "sidecar.istio.io/status": status}
+    draft.changes.append(
+        {"kind": "Pod", "metadata": {"namespace": "team-b", "name": "batch-*", "annotations": annotations}}
+    )
+    policy = {"outboundTrafficPolicy": {"mode": draft.pick(["ALLOW_ANY", "REGISTRY_ONLY"])}}
+    more: list[Any] = [{}, {"defaultVirtualServiceExportTo": ["."]}, {"defaultServiceExportTo": ["."]}]
+    for name, settings in (
+        (f"istio-{older}", {"rootNamespace": ROOT, "trustDomain": "cluster.local"}),
+        (f"istio-shared-configmap-{older}", {**policy, **draft.pick(more)}),
+    ):
+        manifest = draft.add("ConfigMap", name, {}, ROOT)
+        del manifest["spec"]
+        manifest |= {"apiVersion": "v1", "data": {"mesh": yaml.safe_dump(settings)}}
+    return True
+
+
+def _without_sidecar(draft: Draft) -> bool:
+    containers = [{"name": "web", "image": "ghcr.io/example/web:4.2.0"}]
+    meta = {"namespace": "team-a", "name": "web-*", "annotations": {"sidecar.istio.io/status": None}}
+    draft.changes.append({"kind": "Pod", "metadata": meta, "spec": {"initContainers": None, "containers": containers}})
+    return True
+
+
 @changes("surroundings")
 def _changes() -> dict[str, Change]:
     ports, ranges = "traffic.sidecar.istio.io/excludeOutboundPorts", "traffic.sidecar.istio.io/excludeOutboundIPRanges"
@@ -92,5 +122,7 @@ def _changes() -> dict[str, Change]:
             [{ranges: "198.51.100.0/24"}, {ranges: "203.0.113.0/24"}, {ranges: "0.0.0.0/0"}]
         ),
         "client.includeOutboundIPRanges": _client([{included: "10.0.0.0/8"}, {included: "*"}, {included: ""}]),
+        "client.without sidecar": _without_sidecar,
+        "client.older revision": _older_revision,
         "istio.io/rev": _revision_label,
     }

@@ -72,6 +72,21 @@ def _rules(draft: Draft, kind: str) -> list[tuple[Json, Json]]:
     return [(each, rule) for each in draft.found("VirtualService") for rule in each["spec"].get(kind) or ()]
 
 
+def _requests(draft: Draft, field: str) -> None:
+    """Requests that meet the condition, and some that do not."""
+    match field:
+        case "uri" | "ignoreUriCase":
+            draft.paths += ["/v1", "/v12", "/V1", "/"]
+        case "headers" | "withoutHeaders":
+            draft.headers += [("x-team", "a"), ("x-team", "b"), ("user-agent", "curl")]
+        case "queryParams":
+            draft.paths += ["/?q=1", "/?q=2", "/?q"]
+        case "method":
+            draft.methods += ["POST", "HEAD", "DELETE"]
+        case _:
+            pass
+
+
 def _condition(kind: str, field: str, values: list[Any]) -> Change:
     def change(draft: Draft) -> bool:
         rules = _rules(draft, kind)
@@ -82,8 +97,7 @@ def _condition(kind: str, field: str, values: list[Any]) -> Change:
             rule["match"] = [{"sniHosts": [API]} if kind == "tls" else {}]
         match = draft.rng.choice(rule["match"])
         match[field] = draft.pick(values)
-        if field == "uri":
-            draft.paths.append("/v1")
+        _requests(draft, field)
         if field == "gateways" and draft.rng.random() < 0.4:
             del match["gateways"]
         return True
@@ -228,7 +242,7 @@ def _delegate(draft: Draft) -> bool:
     rules = _rules(draft, "http")
     if not rules:
         return False
-    service, rule = draft.rng.choice(rules)
+    _, rule = draft.rng.choice(rules)
     name = draft.pick(["detail", "detail", "absent"])
     delegated = copy.deepcopy({key: value for key, value in rule.items() if key != "match"})
     if draft.rng.random() < 0.4:

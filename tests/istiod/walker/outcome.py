@@ -50,6 +50,12 @@ class Answer:
     shares: tuple[Share, ...]
 
     @property
+    def status(self) -> int | None:
+        """The HTTP status that every share has; None if they differ or the connection ends."""
+        found = {share.status for share in self.shares}
+        return found.pop() if len(found) == 1 else None
+
+    @property
     def code(self) -> str:
         """The codes of all shares, each once."""
         return " ".join(sorted({share.code for share in self.shares if share.code}))

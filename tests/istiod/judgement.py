@@ -1,0 +1,92 @@
+"""Requests judged: what follows from istiod's configuration against what the product says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from tests.clusters.compose import Cluster as Objects
+from tests.istiod.asking import Json, Program
+from tests.istiod.meshes.generator import Generated
+from tests.istiod.product import Product, Resolved
+from tests.istiod.question import Cluster, Question
+from tests.istiod.walker.outcome import Answer
+
+_AHEAD = 3  # meshes that istiod's code may be ahead of the walker
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One request, with both outcomes."""
+
+    question: Question
+    expected: Answer
+    resolved: Resolved
+
+    @property
+    def unjudged(self) -> bool:
+        """Whether the walker does not follow the configuration."""
+        return self.expected.outcome == "unknown"
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the product has no outcome."""
+        return self.resolved.outcome == "unknown"
+
+    @property
+    def same_outcome(self) -> bool:
+        """Whether the outcomes agree."""
+        return self.expected.outcome == self.resolved.outcome
+
+    @property
+    def same_answer(self) -> bool:
+        """Whether the application gets the same answer: the outcomes agree, and for failures the HTTP status."""
+        return self.same_outcome and (self.expected.outcome != "fails" or self.expected.status == self.resolved.status)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A mesh with the judgement of each request; `problem` if istiod's code could not be asked about it."""
+
+    mesh: Generated
+    judgements: tuple[Judgement, ...]
+    refused: tuple[Json, ...] = ()  # objects that the validating webhook refuses: no cluster has them
+    problem: str = ""
+
+
+def judged(meshes: Iterable[Generated]) -> Iterator[Judged]:
+    """Each mesh judged, in order; istiod's code works on the next meshes meanwhile."""
+    program = Program()
+    ahead: list[tuple[Generated, Objects, Cluster, Future[Json]]] = []
+    with ThreadPoolExecutor(1) as pool:
+        for mesh in meshes:
+            objects = mesh.cluster
+            cluster = Cluster(mesh.identity, objects.objects, mesh.questions)
+            ahead.append((mesh, objects, cluster, pool.submit(program.ask, cluster.request())))
+            if len(ahead) > _AHEAD:
+                yield _judged(*ahead.pop(0))
+        for each in ahead:
+            yield _judged(*each)
+    program.close()
+
+
+def _judged(mesh: Generated, objects: Objects, cluster: Cluster, asked: Future[Json]) -> Judged:
+    pushed = asked.result()
+    problem = pushed.get("error") or "; ".join(pushed["unread"] or ())
+    if problem:
+        return Judged(mesh, (), problem=problem)
+    refused = tuple(pushed["invalid"] or ())
+    product = Product(_without(objects, refused), mesh.questions[0].gateway)
+    pairs = zip(mesh.questions, cluster.answers(pushed), strict=True)
+    return Judged(mesh, tuple(Judgement(each, answer, product.resolve(each)) for each, answer in pairs), refused)
+
+
+def _without(objects: Objects, refused: Iterable[Json]) -> Objects:
+    names = {(each["kind"], each["namespace"], each["name"]) for each in refused}
+    kept = tuple(
+        each
+        for each in objects.objects
+        if (each["kind"], each["metadata"].get("namespace", ""), each["metadata"]["name"]) not in names
+    )
+    return replace(objects, objects=kept)
