@@ -25,13 +25,13 @@ from checks.model.findings import Action, Evidence, Observation, Severity, healt
     reads=(Telemetry, ConfigMap, Pod, Deployment),
 )
 def access_log_off(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the Telemetry objects that apply to the gateway's pods: those of aks-istio-system, then those of the
-    gateway's namespace, then those that select the pods; the most specific with `accessLogging` applies. Without one,
-    `accessLogFile` of the mesh applies. It warns if the access log is off, or if a namespace has several Telemetry objects
-    of the same scope, of which istiod uses only the oldest.
+    """What it checks: the Telemetry objects that apply to the gateway's pods: those of aks-istio-system, then those of
+    the gateway's namespace, then those that select the pods; the most specific with `accessLogging` applies. Without
+    one, `accessLogFile` of the mesh applies. It warns if the access log is off, or if a namespace has several Telemetry
+    objects of the same scope, of which istiod uses only the oldest.
 
-    Why it matters: nothing is broken, but without the log it is not visible which requests reach the gateway, which route
-    they use, and with which response flag they fail.
+    Why it matters: nothing is broken, but without the log it is not visible which requests reach the gateway, which
+    route they use, and with which response flag they fail.
 
     What usually fixes it: a Telemetry object in the gateway's namespace, or `accessLogFile: /dev/stdout` in the shared
     ConfigMap of the revision.
@@ -105,7 +105,7 @@ def _fixes(facts: Facts, log: AccessLog, revision: str, labels: dict[str, str]) 
     )
     if revision:
         edit = kubectl("edit", "configmap", f"istio-shared-configmap-{revision}", namespace=ROOT_NAMESPACE)
-        yield change("Or edit the mesh configuration for the whole mesh: accessLogFile: /dev/stdout", edit, MESHCFG)
+        yield change("Enable the access log for the whole mesh instead: accessLogFile: /dev/stdout", edit, MESHCFG)
 
 
 def _manifest(name: str, namespace: str, selector: str) -> str:

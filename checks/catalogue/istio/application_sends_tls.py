@@ -38,14 +38,14 @@ HTTPS_PORT = 443
     },
 )
 def application_sends_tls(facts: Facts) -> Iterator[Observation]:
-    """What it checks: hosts for which the gateway originates TLS. It fails if a `tls` rule routes the application's own TLS
-    there, which is TLS in TLS, and if the gateway passes TLS through while an authorization policy matches methods, paths
-    or hosts, which it cannot read. It warns about https:// requests in the gateway's access log, or if the question names
-    port 443. The documented origination, which redirects only port 80, passes: https:// requests then bypass the gateway.
-    Otherwise it does not apply.
+    """What it checks: hosts for which the gateway originates TLS. It fails if a `tls` rule routes the application's own
+    TLS there, which is TLS in TLS, and if the gateway passes TLS through while an authorization policy matches methods,
+    paths or hosts, which it cannot read in TLS. It warns about https:// requests in the gateway's access log, or if the
+    question names port 443. The documented origination, which redirects only port 80, passes: https:// requests then
+    bypass the gateway. Otherwise it does not apply.
 
-    Why it matters: if the gateway originates TLS, applications have to call http://. Their https:// requests fail, or leave
-    from another address.
+    Why it matters: if the gateway originates TLS, applications must call http://. Their https:// requests fail, or
+    leave from another address.
 
     What usually fixes it: calling http:// in the application, or TLS passthrough.
 
@@ -64,7 +64,7 @@ def application_sends_tls(facts: Facts) -> Iterator[Observation]:
     designed = [path for path in paths if _origination(facts, path)]
     if designed:
         yield healthy(
-            f"TLS origination is configured; applications have to call http://{designed[0].host}.",
+            f"TLS origination is configured; applications must call http://{designed[0].host}.",
             evidence=[_bypass(path) for path in designed[:10]],
         )
     elif hosts:

@@ -25,12 +25,12 @@ _CLASS = "istio"
 )
 def gateway_api_unmanaged(facts: Facts) -> Iterator[Observation]:
     """What it checks: egress Gateways of the Kubernetes Gateway API with class istio. Gateways that name this gateway's
-    Service as their address pass (manual deployment). Gateways without an address warn if they are in its namespace or have
-    routes to external hosts (automated deployment). Ingress Gateways are ignored.
+    Service as their address pass (manual deployment). Gateways without an address warn if they are in its namespace or
+    have routes to external hosts (automated deployment). Ingress Gateways are ignored.
 
     Why it matters: for an automated Gateway istiod creates the Deployment `<name>-istio`, without the annotation of the
-    static egress gateway: its traffic leaves from the nodes' outbound address. The article says that the Gateway API is not
-    supported for egress gateways; newer AKS documentation supports the manual deployment model.
+    static egress gateway: its traffic leaves from the nodes' outbound address. The article says that the Gateway API is
+    not supported for egress gateways; newer AKS documentation supports the manual deployment model.
 
     What usually fixes it: the gateway's Service in `spec.addresses`, or Istio's Gateway.
 
@@ -119,7 +119,7 @@ def _warned(facts: Facts, gateway: KubernetesGateway) -> Observation:
         )
     return warn(
         f"Gateway API Gateway {gateway.namespace}/{gateway.name} names no address: istiod runs separate pods for it instead "
-        f"of {target.ref}. Newer AKS documentation supports only the manual model, the article no Gateway API.",
+        f"of {target.ref}. Newer AKS documentation supports only the manual model; the article does not support Gateway API.",
         subject=f"{gateway.ref} ({GATEWAY_API})",
         evidence=evidence,
         actions=[

@@ -42,17 +42,17 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
 )
 def gateway_selector_mismatch(facts: Facts) -> Iterator[Observation]:
     """What it checks: the selectors of all Istio Gateways against the labels of the egress gateway's pods, or of its
-    Deployments' pod templates if there are no pods. It fails for each Gateway that is intended for this egress gateway and
-    does not select it: one that a VirtualService with a route to the gateway's Service names, one in its namespace that
-    selects no pod, or one whose selector differs by a typo. A selector that also matches ingress gateways warns.
+    Deployments' pod templates if there are no pods. It fails for each Gateway that is intended for this egress gateway
+    and does not select it: one that a VirtualService with a route to the gateway's Service names, one in its namespace
+    that selects no pod, or one whose selector differs by a typo. A selector that also matches ingress gateways warns.
 
-    Why it matters: a Gateway opens its ports only on the pods that it selects. Without one the gateway's ports are closed,
-    and requests get 503 or a refused connection.
+    Why it matters: a Gateway opens its ports only on the pods that it selects. Without one the gateway's ports are
+    closed, and requests get 503 or a refused connection.
 
     What usually fixes it: setting `spec.selector` to the label `istio` of the gateway's pods.
 
-    Source: article IST-3, which compares with the Service's label; istiod and this check compare with the pods' labels;
-    Istio's Gateway reference."""
+    Source: article IST-3 (it compares the Service's label; istiod and this check compare the pods' labels); Istio's
+    Gateway reference."""
     facts.all(Gateway)
     found = configuration(facts)
     if not found.labels:
@@ -184,7 +184,11 @@ def _unconfigured(facts: Facts) -> Observation:
         ],
         actions=[
             look("List all Gateways", listed(Gateway), ISTIO_EGW),
-            look("List all VirtualServices; the page has the steps for a first route", listed(VirtualService), HOWTO),
+            look(
+                "List all VirtualServices; the linked page shows how to create a first route",
+                listed(VirtualService),
+                HOWTO,
+            ),
         ],
     )
 

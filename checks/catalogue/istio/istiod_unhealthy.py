@@ -31,20 +31,20 @@ from checks.model.raw_values import text
     },
 )
 def istiod_unhealthy(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the Deployment `istiod-<revision>` in aks-istio-system for each revision of the gateway. It fails if
-    no replica is ready, and warns if only some are. It also warns if the autoscaler is at its maximum and needs more
+    """What it checks: the Deployment `istiod-<revision>` in aks-istio-system for each revision of the gateway. It fails
+    if no replica is ready, and warns if only some are. It also warns if the autoscaler is at its maximum and needs more
     replicas.
 
     Why it matters: without istiod running proxies keep their configuration, but no new gateway pod can be created
     (injection fails closed), no restarted proxy becomes ready, and no change to Istio objects takes effect.
 
-    What usually fixes it: the reason why its pods do not run: nodes without capacity, an image that cannot be pulled, an
-    admission webhook. Do not edit the Deployment: the add-on reconciles it.
+    What usually fixes it: the reason why its pods do not run: nodes without capacity, an image that cannot be pulled,
+    an admission webhook. Do not edit the Deployment: the add-on reconciles it.
 
     Source: article IST-2; AKS documentation "Scale the Istio add-on"; docs/domain/components.md#istiod."""
     revisions = facts.gateway.revisions
     if not revisions:
-        yield skip(f"The mesh revision of {facts.gateway.ref} is unknown.")
+        yield skip(f"The mesh revision of {facts.gateway.ref} is not known.")
         return
     ready: list[str] = []
     for revision in revisions:

@@ -32,14 +32,16 @@ def outbound_policy_bypasses(facts: Facts) -> Iterator[Observation]:
     Sidecar's, otherwise the mesh's. ALLOW_ANY warns, also as the default; REGISTRY_ONLY passes. An empty block means
     REGISTRY_ONLY.
 
-    Why it matters: with ALLOW_ANY a host without a ServiceEntry and a route is reached directly, from the node's outbound
-    address instead of the gateway's. An allow-list at the destination then rejects the request, or traffic leaves the
-    cluster that is not intended to. A missing ServiceEntry is not noticed.
+    Why it matters: with ALLOW_ANY a host without a ServiceEntry and a route is reached directly, from the node's
+    outbound address instead of the gateway's. An allow-list at the destination then rejects the request, or unintended
+    traffic leaves the cluster. A missing ServiceEntry goes unnoticed.
 
-    What usually fixes it: REGISTRY_ONLY in the shared ConfigMap, when every needed host has a ServiceEntry. The article's
-    static gateway step 4 sets ALLOW_ANY for a test: revert it afterwards (newer documentation does not require it).
+    What usually fixes it: REGISTRY_ONLY in the shared ConfigMap, when every needed host has a ServiceEntry. The
+    article's static gateway step 4 sets ALLOW_ANY for a test: revert it afterwards (newer documentation does not
+    require it).
 
-    Source: article SEG-4; AKS documentation "Istio mesh configuration"; docs/domain/istio.md#outbound-traffic-policy."""
+    Source: article SEG-4; AKS documentation "Istio mesh configuration";
+    docs/domain/istio.md#outbound-traffic-policy."""
     facts.all(Sidecar)
     namespaces = client_namespaces(facts)
     about = (facts.gateway.revisions, namespaces, facts.question.client)

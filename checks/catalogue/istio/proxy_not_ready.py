@@ -57,18 +57,20 @@ class _Proxy:
     },
 )
 def proxy_not_ready(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the Ready condition of the gateway's pods, and the newest of `Envoy proxy is ready` and `Envoy proxy
-    is NOT ready: …` in the last 500 lines of each `istio-proxy`. It fails for a proxy whose newest line is NOT ready, and
-    for one that fails the kubelet's probe. A ready pod without either line passes: the line is logged once for each start,
-    and logs rotate. A ready pod with an unreadable log is not checked. It does not apply while no proxy has ever started.
+    """What it checks: the Ready condition of the gateway's pods, and the newest of `Envoy proxy is ready` and `Envoy
+    proxy is NOT ready: …` in the last 500 lines of each `istio-proxy`. It fails for a proxy whose newest line is NOT
+    ready, and for one that fails the kubelet's probe. A ready pod without either line passes: the line is logged once
+    per start, and logs rotate. A ready pod with an unreadable log is not checked. It does not apply while no proxy has
+    ever started.
 
-    Why it matters: a proxy that is not ready gets no traffic. Its log shows whether istiod is not reachable, configuration
-    was rejected, or the certificate is missing.
+    Why it matters: a proxy that is not ready gets no traffic. Its log shows whether istiod is not reachable,
+    configuration was rejected, or the certificate is missing.
 
-    What usually fixes it: the fault that the line names: istiod or the connection to its port 15012, the rejected object,
-    or the certificate authority. A restart helps only after that.
+    What usually fixes it: the fault that the line names: istiod or the connection to its port 15012, the rejected
+    object, or the certificate authority. A restart helps only after that.
 
-    Source: article IST-2; Istio `pkg/istio-agent` and `pilot/cmd/pilot-agent/status`; docs/domain/istio.md#log-lines."""
+    Source: article IST-2; Istio `pkg/istio-agent` and `pilot/cmd/pilot-agent/status`;
+    docs/domain/istio.md#log-lines."""
     pods = facts.pods()
     started = [pod for pod in pods if pod.proxy is not None and pod.proxy.started]
     if not started:

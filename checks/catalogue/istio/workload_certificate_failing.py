@@ -25,16 +25,16 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
     },
 )
 def workload_certificate_failing(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the newest line about certificates in each proxy's log. A failure (`failed to warm certificate`, a
-    CSR that was not signed) fails if the pod is not ready. It warns if the pod is ready, because its old certificate is
-    still valid. It does not apply if istiod of the revision has no ready replica, which is then the cause, or while no
-    proxy has ever started.
+    """What it checks: the newest line about certificates in each proxy's log. A failure (`failed to warm certificate`,
+    a CSR that was not signed) fails if the pod is not ready. It warns if the pod is ready, because its old certificate
+    is still valid. It does not apply if istiod of the revision has no ready replica, which is then the cause, or while
+    no proxy has ever started.
 
     Why it matters: without a certificate a proxy gets no configuration and cannot use mutual TLS with sidecars.
     Certificates are valid for a day, so a failing renewal becomes an outage within hours.
 
-    What usually fixes it: the certificate authority: the secrets of the plugged-in CA in the key vault, the add-on's access
-    to it, an expired intermediate certificate, or nodes with different clocks.
+    What usually fixes it: the certificate authority: the secrets of the plugged-in CA in the key vault, the add-on's
+    access to it, an expired intermediate certificate, or nodes with different clocks.
 
     Source: article IST-2; AKS documentation "Plug in CA certificates"; docs/domain/istio.md#log-lines."""
     pods = [pod for pod in facts.pods() if pod.proxy is not None and pod.proxy.started]
@@ -60,7 +60,7 @@ def workload_certificate_failing(facts: Facts) -> Iterator[Observation]:
     if without_istiod and not found:
         yield skip(f"Istiod {', '.join(sorted(without_istiod))} is down and issues no certificates (istiod-unhealthy).")
     elif not found:
-        yield healthy("All proxies have valid workload certificates.")
+        yield healthy("No certificate failure in the proxies' logs.")
 
 
 def _istiod_down(facts: Facts, revision: str) -> bool:

@@ -20,16 +20,16 @@ from checks.model.findings import Evidence, Observation, Scope, Severity, health
     reads=(ManagedCluster,),
 )
 def cni_mode_unproven(facts: Facts) -> Iterator[Observation]:
-    """What it checks: `networkPlugin` and `networkPluginMode`. Azure CNI with overlay or node subnet passes; kubenet and a
-    network plugin of your own warn; any other plugin is unknown. Azure CNI Pod Subnet is checked by pod-subnet-cni.
+    """What it checks: `networkPlugin` and `networkPluginMode`. Azure CNI with overlay or node subnet passes; kubenet
+    and a bring-your-own CNI plugin warn; any other plugin is not checked. Azure CNI Pod Subnet is checked by
+    pod-subnet-cni.
 
-    Why it matters: kube-egress-cni chains itself to the node's network plugin, and not every plugin supports that.
+    Why it matters: kube-egress-cni is chained to the node's network plugin, and not every plugin supports chaining.
 
-    What usually fixes it: a cluster with Azure CNI Overlay, which is documented. With a network plugin of your own: a CNI
-    configuration to which kube-egress-cni can chain itself.
+    What usually fixes it: a cluster with Azure CNI Overlay, which is documented. With a bring-your-own CNI plugin: a
+    CNI configuration to which kube-egress-cni can be chained.
 
-    Source: article NET-2; AKS docs, configure static egress gateway; kube-egress-gateway issue 775
-    """
+    Source: article NET-2; AKS docs, configure static egress gateway; kube-egress-gateway issue 775"""
     show = look("Show the network profile", az_aks(facts.cluster, "show", "--query", "networkProfile"), SEGDOC)
     cluster = facts.one(ManagedCluster)
     if cluster is None:

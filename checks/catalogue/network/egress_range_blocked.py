@@ -39,19 +39,19 @@ _ALLOW_LISTS = "every firewall, NSG and allow-list before the destinations"
     explains={"source-address-wrong": "a route sends the traffic through an appliance, whose address destinations see"},
 )
 def egress_range_blocked(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the NSG and the route table of the gateway node pool's subnet, and the cluster's outbound type. A rule
-    fails that denies TCP 443 or 80 (or the port in the question) from the subnet to the Internet. It warns if earlier rules
-    allow a part, or if only port 80 is denied and no ServiceEntry uses it. A route for 0.0.0.0/0 fails if it drops traffic
-    and warns if it sends traffic to an appliance or gateway. An outbound type without direct outbound access warns. Without
-    network reading the check is skipped, with the commands to check by hand. Allow-lists of destinations are not visible.
+    """What it checks: the NSG and the route table of the gateway node pool's subnet, and the cluster's outbound type.
+    It fails if a rule denies TCP 443 or 80 (or the port in the question) from the subnet to the Internet. It warns if
+    earlier rules allow part of this traffic, or if only port 80 is denied and no ServiceEntry uses it. A route for
+    0.0.0.0/0 fails if it drops traffic and warns if it sends traffic to an appliance or gateway. An outbound type
+    without direct outbound access warns. If Azure network resources are not read, it does not apply and offers the
+    commands to check by hand. Allow-lists of destinations are not visible.
 
-    Why it matters: destinations allow the egress IP prefix. If the network blocks it or replaces it with another address,
-    requests time out or are refused although everything in the cluster is healthy.
+    Why it matters: destinations allow the egress IP prefix. If the network blocks it or replaces it with another
+    address, requests time out or are refused although everything in the cluster is healthy.
 
     What usually fixes it: allowing the egress IP prefix in every firewall, NSG and allow-list before the destinations.
 
-    Source: article NET-1; AKS docs, outbound types and limit egress traffic; Azure docs, network security groups
-    """
+    Source: article NET-1; AKS docs, outbound types and limit egress traffic; Azure docs, network security groups"""
     configuration = gateway_configuration(facts)
     if isinstance(configuration, NotApplicable):
         yield skip(configuration.reason)
@@ -79,7 +79,7 @@ def _denied(
 
 
 def _ports(facts: Facts) -> tuple[int, ...]:
-    """The port in the question, else the web ports."""
+    """The port in the question, otherwise ports 80 and 443."""
     _, port = split_host(facts.question.host or "")
     return network.WEB_PORTS if port is None else (port,)
 

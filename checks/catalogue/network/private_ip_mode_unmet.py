@@ -33,9 +33,9 @@ _NEEDED = ".".join(str(part) for part in PRIVATE_MODE_KUBERNETES)
     },
 )
 def private_ip_mode_unmet(facts: Facts) -> Iterator[Observation]:
-    """What it checks: StaticGatewayConfigurations with `provisionPublicIps: false`. It fails if the cluster runs Kubernetes
-    before 1.34, or if the gateway node pool is not of type VirtualMachines. It warns if no route leads to an appliance or
-    gateway, because this mode creates no outbound route. A publicIpPrefixId in this mode is reported by
+    """What it checks: StaticGatewayConfigurations with `provisionPublicIps: false`. It fails if the cluster runs
+    Kubernetes before 1.34, or if the gateway node pool is not of type VirtualMachines. It warns if no route leads to an
+    appliance or gateway, because this mode creates no outbound route. A publicIpPrefixId in this mode is reported by
     gateway-configuration-invalid.
 
     Why it matters: if the requirements are not met, private-IP mode assigns no address. It is in preview (AKS docs of
@@ -44,8 +44,7 @@ def private_ip_mode_unmet(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: a cluster upgrade; a gateway node pool of type VirtualMachines with a new
     StaticGatewayConfiguration; a route to the firewall.
 
-    Source: article SEG-1; AKS docs, configure static egress gateway, private IPs (preview)
-    """
+    Source: article SEG-1; AKS docs, configure static egress gateway, private IPs (preview)"""
     configuration = gateway_configuration(facts)
     if isinstance(configuration, NotApplicable):
         yield skip(configuration.reason)
@@ -55,7 +54,7 @@ def private_ip_mode_unmet(facts: Facts) -> Iterator[Observation]:
         return
     found = [*_version(facts, configuration), *_pool(facts, configuration), *_route(facts, configuration)]
     serious = [each for each in found if each.status is not Status.SKIPPED]
-    # One skipped requirement is enough, and only if no requirement fails.
+    # One requirement that does not apply is reported, and only if no requirement fails.
     yield from serious or found[:1]
     if not found:
         yield healthy(

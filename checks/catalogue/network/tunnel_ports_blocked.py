@@ -49,18 +49,17 @@ class _RequiredFlow:
     },
 )
 def tunnel_ports_blocked(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the NSGs of the gateway node pool's subnet and of the other node pools' subnets. They must allow tunnel
-    packets (UDP, the port of the StaticGatewayConfiguration, else 6000 to 6999) from the nodes to the gateway nodes, and
-    probes (TCP 8082) from the service tag AzureLoadBalancer. A rule that denies one of these flows fails; a rule that denies
-    a part of one warns.
+    """What it checks: the NSGs of the gateway node pool's subnet and of the other node pools' subnets. They must allow
+    tunnel packets (UDP, the port of the StaticGatewayConfiguration, else 6000 to 6999) from the nodes to the gateway
+    nodes, and probes (TCP 8082) from the service tag AzureLoadBalancer. It fails if a rule denies one of these flows
+    and warns if a rule denies part of one.
 
-    Why it matters: gateway pods reach the gateway nodes through WireGuard tunnels that start on their own node and end behind
-    an internal load balancer. NetworkPolicies do not apply to these packets, NSGs do.
+    Why it matters: gateway pods reach the gateway nodes through WireGuard tunnels that start on their own node and end
+    behind an internal load balancer. NetworkPolicies do not apply to these packets, NSGs do.
 
-    What usually fixes it: a rule that allows the flow, with a priority before the rule that denies it.
+    What usually fixes it: a rule that allows the flow, with a lower priority number than the rule that denies it.
 
-    Source: article NET-1; kube-egress-gateway design (ports, probes); Azure docs, network security groups
-    """
+    Source: article NET-1; kube-egress-gateway design (ports, probes); Azure docs, network security groups"""
     configuration = gateway_configuration(facts)
     if isinstance(configuration, NotApplicable):
         yield skip(configuration.reason)
@@ -127,7 +126,7 @@ def _denials(facts: Facts, required: list[_RequiredFlow]) -> Iterator[Observatio
     for each, decided in partly:
         rules = decided.exceptions
         yield warn(
-            f"A part of {each.flow.shown} is denied (rule {rules[0].name} of {each.group.ref}).",
+            f"Part of {each.flow.shown} is denied (rule {rules[0].name} of {each.group.ref}).",
             subject=each.group.ref,
             evidence=[rule_evidence(each.group, rule, f"{each.flow.shown} allowed") for rule in rules],
             actions=[list_rules(each.group), allow_flow(each.group, rules[0], each.flow, each.name)],

@@ -19,17 +19,17 @@ from checks.model.findings import Action, Evidence, Observation, Scope, Severity
     reads=(ApiServer, ManagedCluster),
 )
 def api_server_unreachable(facts: Facts) -> Iterator[Observation]:
-    """What it checks: whether the API server answers `GET /version`, else how the request failed: not authenticated, forbidden,
-    no answer in time, no connection. Azure's answer shows whether the cluster is private or has authorized IP ranges. The
-    check never fails: an API server that is unreachable for this diagnosis proves nothing about traffic.
+    """What it checks: whether the API server answers `GET /version`, otherwise how the request failed: not
+    authenticated, forbidden, no answer in time, no connection. Azure's answer shows whether the cluster is private or
+    has authorized IP ranges. The check never fails: an API server that is unreachable for this diagnosis proves nothing
+    about traffic.
 
     Why it matters: checks that read the cluster are not made; checks that read Azure still are.
 
-    What usually fixes it: the source IP address of the diagnosis in the authorized IP ranges; for a private cluster a run from
-    inside its network; a valid credential and a role binding.
+    What usually fixes it: adding the source IP address of the diagnosis to the authorized IP ranges; running the
+    diagnosis inside the network of a private cluster; a valid credential and a role binding.
 
-    Source: AKS docs, API server authorized IP ranges and private clusters
-    """
+    Source: AKS docs, API server authorized IP ranges and private clusters"""
     gap = facts.gap(ApiServer)
     if gap is None:
         server = facts.one(ApiServer)
@@ -89,4 +89,4 @@ def _into_private(facts: Facts, cluster: ManagedCluster) -> list[Action]:
         again = quoted("egress-diag", "diagnose", facts.cluster.name, facts.question.gateway)
         return [look("Run the diagnosis on a machine in the cluster's network or a peered network", again)]
     command = az_aks(facts.cluster, "command", "invoke", "--command", "kubectl get pods -A -o wide")
-    return [change("Run kubectl through Azure meanwhile; it starts a pod in the cluster", command)]
+    return [change("Run kubectl through Azure in the meantime; this starts a pod in the cluster", command)]

@@ -21,17 +21,16 @@ from checks.model.findings import Action, Evidence, Observation, Scope, Severity
     reads=(ManagedCluster, Namespace),
 )
 def cluster_not_running(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the managed cluster's provisioning state, power state and last provisioning error in Azure. It fails if
-    the cluster is stopped, or if Azure has no such cluster and its API server does not answer; checks inside the cluster are
-    then skipped. It warns about an operation that is running, failed or was canceled.
+    """What it checks: the managed cluster's provisioning state, power state and last provisioning error in Azure. It
+    fails if the cluster is stopped, or if Azure has no such cluster and its API server does not answer; checks inside
+    the cluster then do not apply. It warns about an operation that is running, failed or was canceled.
 
     Why it matters: without nodes there is no gateway, and during an operation other results may be temporary.
 
-    What usually fixes it: `az aks start`; waiting until the operation ends; after a failed operation `az aks update` without
-    options, which reconciles the cluster.
+    What usually fixes it: `az aks start`; waiting until the operation ends; after a failed operation `az aks update`
+    without options, which reconciles the cluster.
 
-    Source: AKS REST API, managed cluster properties; troubleshooting article, before troubleshooting
-    """
+    Source: AKS REST API, managed cluster properties; troubleshooting article, before troubleshooting"""
     gap = facts.gap(ManagedCluster)
     if gap is not None and gap.status == 404:
         yield _not_found(facts, gap)
@@ -48,7 +47,7 @@ def cluster_not_running(facts: Facts) -> Iterator[Observation]:
 
 
 def _not_found(facts: Facts, gap: Gap) -> Observation:
-    """A 404 from Azure: unknown if the API server answers, because the configuration then names another cluster."""
+    """A 404 from Azure: not checked if the API server answers, because the configuration then names another cluster."""
     name = f"managed cluster {facts.cluster.aks_name}"
     evidence = [Evidence(name, "GET", f"404 {gap.message}".rstrip(), "200")]
     namespaces = facts.gap(Namespace)

@@ -15,7 +15,7 @@ from checks.model.findings import Action, Evidence, Observation, Scope, Severity
 
 _PROFILE = "serviceMeshProfile.istio.components.egressGateways"
 _SHOWN = 10
-"""Gateways that a message lists before it counts the rest: a cluster can have 500."""
+"""The number of gateways that a message lists before it counts the rest: a cluster can have 500."""
 
 
 @check(
@@ -26,16 +26,16 @@ _SHOWN = 10
     reads=(ManagedCluster, Service, Deployment),
 )
 def gateway_not_in_profile(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the egress gateways of the mesh profile, by name and namespace. It fails if the gateway does not exist or
-    has `enabled: false`; further checks of the gateway are then skipped, and similar names are shown. If reading Azure is not
-    configured, the cluster's Services and Deployments decide whether the gateway exists.
+    """What it checks: the egress gateways of the mesh profile, by name and namespace. It fails if the gateway does not
+    exist or has `enabled: false`; further checks of the gateway then do not apply, and similar names are shown. If
+    reading Azure is not configured, the cluster's Services and Deployments decide whether the gateway exists.
 
-    Why it matters: AKS creates a gateway's Deployments and Service from the mesh profile, and removes them with the entry.
+    Why it matters: AKS creates a gateway's Deployments and Service from the mesh profile, and removes them with the
+    entry.
 
     What usually fixes it: the correct name, or `az aks mesh enable-egress-gateway`.
 
-    Source: article SEG-1; AKS docs, deploy egress gateways for the Istio add-on
-    """
+    Source: article SEG-1; AKS docs, deploy egress gateways for the Istio add-on"""
     cluster = facts.one(ManagedCluster)
     if cluster is None:
         yield _in_cluster(facts)

@@ -19,15 +19,14 @@ from checks.model.findings import Evidence, Observation, Scope, Severity, fail, 
     reads=(ManagedCluster,),
 )
 def istio_addon_disabled(facts: Facts) -> Iterator[Observation]:
-    """What it checks: `serviceMeshProfile.mode` and the installed revisions. Any mode except `Istio`, or no revision, fails;
-    further checks of the gateway are then skipped.
+    """What it checks: `serviceMeshProfile.mode` and the installed revisions. Any mode except `Istio`, or no revision,
+    fails; further checks of the gateway then do not apply.
 
     Why it matters: egress gateways are part of the add-on. Without it there is no istiod, no proxy and no gateway.
 
     What usually fixes it: `az aks mesh enable`. A self-managed Istio in the same cluster is not supported.
 
-    Source: AKS docs, deploy the Istio add-on; troubleshooting article, overview
-    """
+    Source: AKS docs, deploy the Istio add-on; troubleshooting article, overview"""
     show = look("Show the mesh profile", az_aks(facts.cluster, "show", "--query", "serviceMeshProfile"), ADDON)
     cluster = facts.one(ManagedCluster)
     if cluster is None:

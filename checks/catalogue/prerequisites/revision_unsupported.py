@@ -22,16 +22,16 @@ _BY_CALENDAR = f"according to the calendar of {DATED}"
     reads=(ManagedCluster,),
 )
 def revision_unsupported(facts: Facts) -> Iterator[Observation]:
-    """What it checks: each installed mesh revision in a dated calendar. It warns if the last month of support has passed, or if
-    the revision is not compatible with the cluster's Kubernetes minor version (clusters with long-term support have a wider
-    range). It never fails, because the calendar becomes outdated; a revision that is not in it is unknown.
+    """What it checks: each installed mesh revision in a dated calendar. It warns if the last month of support has
+    passed, or if the revision is not compatible with the cluster's Kubernetes minor version (clusters with long-term
+    support have a wider range). It never fails, because the calendar becomes outdated; a revision that is not in it is
+    not checked.
 
     Why it matters: a revision out of support gets no fixes, and AKS can refuse operations on the mesh.
 
     What usually fixes it: an upgrade of the mesh to the next revision or the one after it.
 
-    Source: AKS docs, Istio add-on support policy and upgrade, as of the calendar's date
-    """
+    Source: AKS docs, Istio add-on support policy and upgrade, as of the calendar's date"""
     cluster = facts.one(ManagedCluster)
     upgrades = [_upgrades(facts)]
     if cluster is None:

@@ -21,18 +21,17 @@ from checks.model.findings import Action, Evidence, Observation, Severity, healt
     reads=(Deployment, ConfigMap),
 )
 def revision_upgrade_unfinished(facts: Facts) -> Iterator[Observation]:
-    """What it checks: while two mesh revisions are installed, whether each one has the gateway's Deployment and the shared
-    ConfigMap, and whether their egress settings are equal. It passes during an upgrade with all of that. With one revision it
-    checks only for Deployments of the gateway that belong to a removed revision.
+    """What it checks: while two mesh revisions are installed, whether each one has the gateway's Deployment and the
+    shared ConfigMap, and whether their egress settings are equal. It passes during an upgrade with all of that. With
+    one revision it checks only for Deployments of the gateway that belong to a removed revision.
 
-    Why it matters: both revisions serve traffic. A setting that one of them lacks works with old pods and fails with new
-    ones, or the reverse.
+    Why it matters: both revisions serve traffic. A setting that one of them lacks works with old pods and fails with
+    new ones, or the reverse.
 
     What usually fixes it: a copy of the old revision's shared ConfigMap for the new one before the upgrade starts; then
     `az aks mesh upgrade complete` or `rollback`.
 
-    Source: AKS docs, Istio add-on upgrade and mesh configuration
-    """
+    Source: AKS docs, Istio add-on upgrade and mesh configuration"""
     revisions = tuple(sorted(facts.gateway.revisions, key=lambda name: version_of(name) or (0, 0)))
     found = [*_left_behind(facts, revisions)]
     if len(revisions) > 1:
@@ -186,5 +185,5 @@ def _upgrades(facts: Facts) -> Action:
 
 def _ending(facts: Facts) -> list[Action]:
     return [
-        change("Or roll back to the old mesh revision", az_aks(facts.cluster, "mesh", "upgrade", "rollback"), UPG),
+        change("Roll back to the old mesh revision instead", az_aks(facts.cluster, "mesh", "upgrade", "rollback"), UPG),
     ]

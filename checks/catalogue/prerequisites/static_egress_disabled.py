@@ -38,17 +38,18 @@ _PROFILE = "networkProfile.staticEgressGatewayProfile.enabled"
     },
 )
 def static_egress_disabled(facts: Facts) -> Iterator[Observation]:
-    """What it checks: `networkProfile.staticEgressGatewayProfile.enabled` in Azure, and whether the StaticGatewayConfiguration
-    CRD is installed. Neither fails. Disabled in Azure but installed with DaemonSets warns: it is the open-source operator,
-    which the add-on does not support, or a feature that is being removed. Enabled but not installed warns.
+    """What it checks: `networkProfile.staticEgressGatewayProfile.enabled` in Azure, and whether the
+    StaticGatewayConfiguration CRD is installed. It fails if the feature is neither enabled nor installed. It warns if
+    the feature is disabled in Azure but installed with DaemonSets: this is the open-source operator, which the add-on
+    does not support, or a feature that is being removed. It also warns if the feature is enabled but not installed.
 
-    Why it matters: traffic of gateway pods goes through a static egress gateway. Without the feature they get no network.
+    Why it matters: traffic of gateway pods goes through a static egress gateway. Without the feature they get no
+    network.
 
     What usually fixes it: `az aks update --enable-static-egress-gateway`, then a node pool in Gateway mode and a
     StaticGatewayConfiguration.
 
-    Source: article PRE-2; AKS docs, configure static egress gateway
-    """
+    Source: article PRE-2; AKS docs, configure static egress gateway"""
     cluster = facts.one(ManagedCluster)
     if cluster is not None and cluster.static_egress_enabled:
         yield _enabled(facts, cluster)

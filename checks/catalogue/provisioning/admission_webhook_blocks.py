@@ -1,4 +1,4 @@
-"""EG305: an admission webhook refuses the gateway's objects, or would because nobody answers it."""
+"""EG305: an admission webhook denies the gateway's objects, or is down and blocks them."""
 
 import json
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from checks.static_egress.components import CNI_MANAGER_SET, DAEMON_SET, NAMESPA
 
 @dataclass(frozen=True, slots=True)
 class _Before:
-    """A webhook before the gateway: the kinds that it is asked about, and whether anybody answers."""
+    """A webhook called for the gateway's objects: the kinds it matches and the state of its backend."""
 
     gate: Gate
     resources: tuple[Resource, ...]
@@ -66,21 +66,21 @@ class _Before:
     },
 )
 def admission_webhook_blocks(facts: Facts) -> Iterator[Observation]:
-    """What it checks: first what was refused: ReplicaSets and Deployments of the gateway, and DaemonSets of the static
-    egress gateway, that lack pods and carry `admission webhook "…" denied the request` or `failed calling webhook "…"`:
-    that fails. Then every webhook whose rules and selectors take in the gateway's pods, Deployment, Service, service
-    account, Secrets or Istio objects with failurePolicy Fail: it fails when its Service has no ready endpoint, and warns
-    when somebody else than AKS installed it and it could deny. One with matchConditions, which cannot be evaluated here,
-    only warns. Webhooks of AKS and its add-ons are flagged only when dead or seen to deny.
+    """What it checks: first, refused requests. It fails when a ReplicaSet or Deployment of the gateway, or a DaemonSet
+    of the static egress gateway, lacks pods and reports `admission webhook "…" denied the request` or `failed calling
+    webhook "…"`. Then every webhook with failurePolicy Fail whose rules and selectors match the gateway's pods,
+    Deployment, Service, service account, Secrets or Istio objects. It fails when the webhook's Service has no ready
+    endpoint. It warns when the webhook is not part of AKS and could deny a request. A webhook with matchConditions only
+    warns, because matchConditions are not evaluated here. Webhooks of AKS and its add-ons are reported only when they
+    are down or have denied a request.
 
-    Why it matters: a namespace of your own is not protected by AKS's admissions enforcer, so any policy engine can keep the
-    gateway from being created, updated or restarted.
+    Why it matters: the AKS admissions enforcer protects only system namespaces. In any other namespace a policy engine
+    can prevent the gateway from being created, updated or restarted.
 
-    What usually fixes it: taking the gateway's namespace out of the webhook's namespaceSelector, or bringing back what
-    answers it.
+    What usually fixes it: excluding the gateway's namespace in the webhook's namespaceSelector, or restoring the
+    webhook's backend.
 
-    Source: article, provisioning step 2; AKS FAQ, admission controllers;
-    docs/domain/algorithms.md#webhook-matching."""
+    Source: article, provisioning step 2; AKS FAQ, admission controllers; docs/domain/algorithms.md#webhook-matching."""
     denied = _denied(facts)
     for name, refusals in denied.items():
         yield _denial(facts, name, refusals)
@@ -94,12 +94,12 @@ def admission_webhook_blocks(facts: Facts) -> Iterator[Observation]:
         _demand_backend(facts, each)
     if not denied and not groups:
         yield healthy(
-            f"None of the {len(gates(facts))} webhooks for such objects refuses or endangers {facts.gateway.ref}."
+            f"None of the {len(gates(facts))} webhooks for such objects blocks or may block {facts.gateway.ref}."
         )
 
 
 def _denied(facts: Facts) -> dict[str, list[Refusal]]:
-    """What was refused, by the webhook's name."""
+    """Group the refusals by the name of the webhook."""
     refusals = list(gateway_refusals(facts))
     if not facts.gap(DaemonSet, NAMESPACE) and not facts.gap(Event, NAMESPACE):
         sets = [
@@ -115,7 +115,7 @@ def _denied(facts: Facts) -> dict[str, list[Refusal]]:
 
 
 def _gate(facts: Facts, name: str, refusals: list[Refusal]) -> Gate | None:
-    """The webhook that a message names, as far as webhooks can be read; of the injectors, the one of that revision."""
+    """Find the webhook that a message names (of several injectors, that of the revision); None if webhooks are not readable."""
     if facts.gap(MutatingWebhookConfiguration) or facts.gap(ValidatingWebhookConfiguration):
         return None
     named = [gate for gate in gates(facts) if gate.hook.name == name]
@@ -126,7 +126,7 @@ def _gate(facts: Facts, name: str, refusals: list[Refusal]) -> Gate | None:
 def _denial(facts: Facts, name: str, refusals: list[Refusal]) -> Observation:
     gate = _gate(facts, name, refusals)
     silent = all(unreachable(each.message) for each in refusals)
-    what = "is not answered, so the API server refuses" if silent else "refuses"
+    what = "does not answer, so the API server refuses" if silent else "denies"
     gateways = any(each.revision for each in refusals)
     whose = "the gateway's pods" if gateways else "pods of the static egress gateway"
     evidence = [Evidence(each.ref, each.field, each.message, "the pods are created") for each in refusals]
@@ -150,7 +150,7 @@ def _denial(facts: Facts, name: str, refusals: list[Refusal]) -> Observation:
 
 
 def _before(facts: Facts, gate: Gate, denied: dict[str, list[Refusal]]) -> _Before | None:
-    """A webhook that can refuse when nobody answers or its owner wishes; those already seen to deny are told."""
+    """Return a webhook that can block the gateway; one that has already denied a request is reported separately."""
     if gate.hook.failure_policy != "Fail" or gate.hook.name in denied:
         return None
     resources = before_gateway(facts, gate)
@@ -158,12 +158,12 @@ def _before(facts: Facts, gate: Gate, denied: dict[str, list[Refusal]]) -> _Befo
 
 
 def _groups(found: list[_Before]) -> list[list[_Before]]:
-    """Those that say something, by configuration: a policy engine has several webhooks and is one risk."""
+    """Group the webhooks to report by configuration: a policy engine has several webhooks but is one risk."""
     groups: dict[tuple[str, str, bool, bool], list[_Before]] = {}
     for each in found:
         dead = each.backend is Backend.DEAD
         if each.gate.owner and (not dead or each.resources == (ISTIO,)):
-            # What a dead validation of Istio's objects means is istio-validation-down's to say.
+            # istio-validation-down reports when the validation of Istio's objects is down.
             continue
         configuration = each.gate.configuration
         key = (configuration.kind, configuration.name, dead, each.gate.hook.has_match_conditions)
@@ -191,7 +191,7 @@ def _standing(facts: Facts, group: list[_Before]) -> Observation:
             actions=actions,
             about=about,
         )
-    could = f"{'are' if many else 'is'} not answered and may refuse" if dead else "could deny or change"
+    could = f"{'do' if many else 'does'} not answer and may block" if dead else "could deny or change"
     return warn(
         f"{who} {could} {kinds} of {facts.gateway.ref}.",
         subject=configuration.ref,
@@ -216,7 +216,7 @@ def _evidence(each: _Before) -> list[Evidence]:
 
 
 def _kept_off(facts: Facts, each: _Before) -> Iterator[tuple[str, str]]:
-    """What of the gateway is missing that this webhook is asked about: only that can be its doing."""
+    """Return the missing objects of the gateway that match this webhook: it can explain only those."""
     gateway = facts.gateway
     if each.gate.revision:
         yield "revision", each.gate.revision
@@ -250,7 +250,7 @@ def _conditions(gate: Gate) -> list[Evidence]:
 
 
 def _demand_backend(facts: Facts, each: _Before) -> None:
-    """Raises Unreadable where nobody could see whether a webhook's Service has endpoints."""
+    """Raise Unreadable if the endpoints of a webhook's Service were not read."""
     if each.backend is Backend.UNSEEN and each.gate.hook.service is not None:
         namespace, name = each.gate.hook.service
         facts.get(Service, name, namespace)

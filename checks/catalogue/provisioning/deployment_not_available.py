@@ -13,7 +13,7 @@ from checks.model.raw_values import text
 
 @dataclass(frozen=True, slots=True)
 class _Revision:
-    """A mesh revision and its Deployment, None where there is none."""
+    """A mesh revision and its Deployment, or None if it has none."""
 
     revision: str
     name: str
@@ -21,7 +21,7 @@ class _Revision:
 
     @property
     def serving(self) -> int:
-        """Ready pods that are meant to stay."""
+        """Ready pods of a Deployment that is neither being deleted nor scaled to zero."""
         found = self.deployment
         if found is None or found.deleted is not None or found.replicas == 0:
             return 0
@@ -29,7 +29,7 @@ class _Revision:
 
     @property
     def stale(self) -> bool:
-        """Whether the status speaks of an earlier spec."""
+        """Whether the status describes an earlier spec."""
         found = self.deployment
         if found is None or found.generation is None or found.observed_generation is None:
             return False
@@ -51,15 +51,15 @@ class _Revision:
 def deployment_not_available(facts: Facts) -> Iterator[Observation]:
     """What it checks: the Deployment `<gateway>-<revision>` of every mesh revision. A Deployment that is missing, is
     being deleted, is scaled to zero or has no ready pod fails when no other revision serves, and warns when one does
-    (one of two during an upgrade). Some ready pods of those wanted warn, and so do a status that is older than the
-    spec, and a rollout that is stuck (ProgressDeadlineExceeded) while as many pods as wanted serve.
+    (one of two during an upgrade). It also warns when only some of the desired pods are ready, when the status is older
+    than the spec, and when a rollout is stuck (ProgressDeadlineExceeded) while the desired number of pods is ready.
 
-    Why it matters: the gateway is its pods; with none ready, whatever is routed to it gets no answer.
+    Why it matters: the gateway's pods forward the traffic. With none ready, requests routed to the gateway fail.
 
-    What usually fixes it: what keeps the pods from being created or from starting, which the findings before this one
-    name. A Deployment that is missing altogether is created by the add-on when the gateway is enabled again.
+    What usually fixes it: resolving the cause that keeps the pods from being created or from starting; other findings
+    name it. If the Deployment does not exist, enable the gateway again: the add-on then creates it.
 
-    Source: article, provisioning step 1; AKS documentation "Upgrade the Istio add-on" (one Deployment for each revision)."""
+    Source: article, provisioning step 1; AKS documentation "Upgrade the Istio add-on" (one Deployment per revision)."""
     gateway = facts.gateway
     known = {each.name: each for each in facts.deployments()}
     revisions = [
@@ -76,16 +76,16 @@ def deployment_not_available(facts: Facts) -> Iterator[Observation]:
         ready = ", ".join(
             f"{each.name} {each.serving} of {each.deployment.replicas}" for each in revisions if each.deployment
         )
-        yield healthy(f"Egress gateway {gateway} has its ready pods: {ready}.")
+        yield healthy(f"The pods of egress gateway {gateway} are ready: {ready}.")
 
 
 def _none_at_all(facts: Facts) -> Observation:
     gateway = facts.gateway
     subject = f"Deployment {gateway}-<revision>"
     return fail(
-        f"Egress gateway {gateway} has no Deployment of any mesh revision.",
+        f"Egress gateway {gateway} has no Deployment for any mesh revision.",
         subject=subject,
-        evidence=[Evidence(subject, "metadata.name", "(not found)", "one for each mesh revision")],
+        evidence=[Evidence(subject, "metadata.name", "(not found)", "one per mesh revision")],
         actions=_provision(facts),
         about=[Involved("revision", "")],
     )
@@ -109,17 +109,17 @@ def _judge(facts: Facts, each: _Revision, serves: bool) -> Observation | None:
     if wanted == 0:
         evidence = [Evidence(ref, "spec.replicas", "0", "2 or more")]
         scale = change(
-            "Scale it up again",
+            "Scale it to 2 replicas",
             kubectl("scale", "deployment", deployment.name, "--replicas=2", namespace=deployment.namespace),
             HOWTO,
-            "two pods get ready within a minute; the autoscaler takes over from there",
+            "two pods are ready within a minute; the autoscaler then adjusts the number",
         )
         return _fault(each, serves, f"{ref} is scaled to zero.", ref, evidence, [actions[0], scale])
     if ready == 0:
         return _fault(
             each,
             serves,
-            f"{ref} has none of its {wanted} pods ready." if wanted > 1 else f"{ref} has no ready pod.",
+            f"{ref} has 0 of {wanted} pods ready." if wanted > 1 else f"{ref} has no ready pod.",
             ref,
             evidence,
             actions,
@@ -133,7 +133,7 @@ def _judge(facts: Facts, each: _Revision, serves: bool) -> Observation | None:
         summary = f"The status of {ref} is older than its spec."
         return warn(summary, subject=ref, evidence=evidence, actions=actions[:1], about=_about(each))
     if text(deployment.condition("Progressing"), "reason") == "ProgressDeadlineExceeded":
-        summary = f"The rollout of {ref} is stuck; {ready} pods of the state before still serve."
+        summary = f"The rollout of {ref} is stuck; {ready} pods are still ready."
         return warn(summary, subject=ref, evidence=evidence, actions=actions[:1], about=_about(each))
     return None
 
@@ -141,7 +141,7 @@ def _judge(facts: Facts, each: _Revision, serves: bool) -> Observation | None:
 def _fault(
     each: _Revision, serves: bool, summary: str, ref: str, evidence: list[Evidence], actions: list[Action]
 ) -> Observation:
-    """A failure, or a warning while ready pods still serve."""
+    """Return a failure, or a warning while ready pods still serve."""
     if serves:
         return warn(
             summary,
@@ -159,7 +159,7 @@ def _about(each: _Revision) -> list[Involved]:
 
 
 def _conditions(deployment: Deployment) -> Iterator[Evidence]:
-    """What the Deployment's controller says is wrong."""
+    """Return the Deployment's conditions that report a problem."""
     for kind, well in (("ReplicaFailure", "False"), ("Progressing", "True"), ("Available", "True")):
         condition = deployment.condition(kind)
         if condition and text(condition, "status") != well:
@@ -172,16 +172,16 @@ def _provision(facts: Facts) -> list[Action]:
     mesh = az_aks(facts.cluster, "show", "--query", "serviceMeshProfile.istio", "-o", "json")
     return [
         look(
-            "See which Deployments there are",
+            "List the Deployments of the namespace",
             kubectl("get", "deployments", "-o", "wide", namespace=gateway.namespace),
             TSG,
         ),
-        look("See what Azure has", mesh, HOWTO),
+        look("Show the mesh profile", mesh, HOWTO),
         change(
-            f"Enable the gateway again, which provisions it anew ({AZ_VERSION})",
+            f"Enable the gateway again; the add-on then creates its Deployment ({AZ_VERSION})",
             enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration),
             HOWTO,
-            "the Deployment appears within a few minutes",
+            "the Deployment exists after a few minutes",
         ),
     ]
 
@@ -190,7 +190,7 @@ def _actions(deployment: Deployment) -> list[Action]:
     describe = kubectl("describe", "deployment", deployment.name, namespace=deployment.namespace)
     events = kubectl("get", "events", "--sort-by=.lastTimestamp", namespace=deployment.namespace)
     return [
-        look("Read its conditions and events", describe, TSG),
-        look("Read what happened to its pods", events),
+        look("Describe the Deployment", describe, TSG),
+        look("List the events of the namespace", events),
         restart(deployment.name, deployment.namespace),
     ]

@@ -1,4 +1,4 @@
-"""EG310: the gateway cannot scale out, or cannot give up a pod."""
+"""EG310: the gateway cannot scale out, or its disruption budget blocks node drains."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from checks.model.findings import Action, Evidence, Observation, Severity, healt
 from checks.model.raw_values import Raw, text
 
 LEAST = 2
-"""The add-on's own minimum; below it a node upgrade takes the gateway away (AKS documentation, "Scale the Istio add-on")."""
+"""The default minimum of the add-on; a node upgrade interrupts a gateway with fewer (AKS docs, "Scale the Istio add-on")."""
 
 
 @check(
@@ -22,13 +22,13 @@ LEAST = 2
 )
 def gateway_autoscaler_saturated(facts: Facts) -> Iterator[Observation]:
     """What it checks: the HorizontalPodAutoscaler whose scaleTargetRef is a Deployment of the gateway, and the
-    PodDisruptionBudgets that select its pods. It warns when the autoscaler stands at its maximum and wants more, when it
-    gets no metrics, when it cannot scale, when its minimum is below 2, and when the budget allows no disruption while pods
-    are missing. A Deployment without a ready pod has nothing to measure and nothing to protect: its metrics and its budget
-    are not judged, and the check is skipped. Without an autoscaler it is skipped, too.
+    PodDisruptionBudgets that select its pods. It warns when the autoscaler is at its maximum and needs more replicas,
+    when it gets no metrics, when it cannot scale, when its minimum is below 2, and when the budget allows no disruption
+    because pods are not healthy. The check does not apply to a Deployment without a ready pod, and to one without an
+    autoscaler.
 
-    Why it matters: a gateway at its maximum gets slow under load. With one replica, or with a budget that cannot be met,
-    a node upgrade either cuts the traffic or hangs.
+    Why it matters: a gateway at its maximum becomes slow under load. With one replica a node upgrade interrupts
+    traffic; with a budget that cannot be met it hangs.
 
     What usually fixes it: a higher maximum, a working metrics server, a minimum of 2.
 
@@ -51,10 +51,10 @@ def gateway_autoscaler_saturated(facts: Facts) -> Iterator[Observation]:
     if faults:
         return
     if found and (idle := [each for each in deployments if not each.ready]):
-        yield skip(f"{idle[0].ref} has no ready pod whose load could be measured (deployment-not-available).")
+        yield skip(f"{idle[0].ref} has no ready pod (deployment-not-available).")
     elif found:
-        sizes = "; ".join(f"{s.ref} has {s.current} replicas, from {s.minimum} to {s.maximum}" for s in found)
-        yield healthy(f"The gateway can be scaled: {sizes}.")
+        sizes = "; ".join(f"{s.ref} has {s.current} replicas (minimum {s.minimum}, maximum {s.maximum})" for s in found)
+        yield healthy(f"The gateway's autoscaler works: {sizes}.")
     else:
         yield skip(f"No HorizontalPodAutoscaler scales {deployments[0].ref}.")
 
@@ -70,16 +70,23 @@ def _judge(scaler: HorizontalPodAutoscaler, deployment: Deployment) -> Iterator[
         higher = f'{{"spec":{{"maxReplicas":{scaler.maximum * 2}}}}}'
         yield _warning(
             scaler,
-            f"{scaler.ref} stands at its maximum of {scaler.maximum} replicas and wants more.",
+            f"{scaler.ref} is at its maximum of {scaler.maximum} replicas and needs more.",
             evidence,
-            [_patch(scaler, f"Let it go to {scaler.maximum * 2}", higher, "more pods get ready within a minute")],
+            [
+                _patch(
+                    scaler,
+                    f"Raise its maximum to {scaler.maximum * 2} replicas",
+                    higher,
+                    "more pods are ready within a minute",
+                )
+            ],
         )
     if text(active, "status") == "False" and deployment.replicas and deployment.ready:
         yield _warning(
             scaler,
             f"{scaler.ref} does not scale: {text(active, 'reason') or 'ScalingActive is False'}.",
             [_condition(scaler, "ScalingActive", active)],
-            [look("See whether metrics arrive", kubectl("top", "pods", namespace=scaler.namespace))],
+            [look("Show the pods' metrics", kubectl("top", "pods", namespace=scaler.namespace))],
         )
     if text(able, "status") == "False":
         yield _warning(
@@ -91,9 +98,9 @@ def _judge(scaler: HorizontalPodAutoscaler, deployment: Deployment) -> Iterator[
     if scaler.minimum < LEAST:
         yield _warning(
             scaler,
-            f"{scaler.ref} may shrink the gateway to {scaler.minimum} replica{'' if scaler.minimum == 1 else 's'}.",
+            f"{scaler.ref} can scale the gateway in to {scaler.minimum} replica{'' if scaler.minimum == 1 else 's'}.",
             [Evidence(scaler.ref, "spec.minReplicas", str(scaler.minimum), f"{LEAST} or more")],
-            [_patch(scaler, "Keep two replicas", '{"spec":{"minReplicas":2}}', "two pods are ready")],
+            [_patch(scaler, "Raise its minimum to 2 replicas", '{"spec":{"minReplicas":2}}', "two pods are ready")],
         )
 
 
@@ -103,8 +110,8 @@ def _budgets(facts: Facts, deployment: Deployment) -> Iterator[Observation]:
             continue
         if budget.allowed == 0 and budget.expected_pods > budget.healthy_pods:
             yield warn(
-                f"{budget.ref} allows no disruption, since {budget.healthy_pods} of {budget.expected_pods} pods are healthy: "
-                "a node with a gateway pod cannot be drained.",
+                f"{budget.ref} allows no disruption: {budget.healthy_pods} of {budget.expected_pods} pods are healthy. "
+                "A node with a gateway pod cannot be drained.",
                 subject=budget.ref,
                 evidence=[
                     Evidence(budget.ref, "status.disruptionsAllowed", "0", "1 or more"),
@@ -112,11 +119,11 @@ def _budgets(facts: Facts, deployment: Deployment) -> Iterator[Observation]:
                 ],
                 actions=[
                     look(
-                        "See which pods it counts",
+                        "Describe the PodDisruptionBudget",
                         kubectl("describe", "poddisruptionbudget", budget.name, namespace=budget.namespace),
                         SCALE,
                     ),
-                    change("Bring the missing pods back before nodes are upgraded", url=HOWTO),
+                    change("Restore the missing pods before you upgrade nodes", url=HOWTO),
                 ],
             )
 
@@ -140,5 +147,5 @@ def _warning(
         summary,
         subject=scaler.ref,
         evidence=evidence,
-        actions=[look("Read its state", describe, SCALE), *actions],
+        actions=[look("Describe the autoscaler", describe, SCALE), *actions],
     )

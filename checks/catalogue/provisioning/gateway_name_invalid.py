@@ -1,4 +1,4 @@
-"""EG301: the gateway's name breaks the rules for such names, or the rules of something that is named after it."""
+"""EG301: the gateway's name, or a name derived from it, is invalid."""
 
 import re
 from collections.abc import Iterator
@@ -10,15 +10,15 @@ from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_aks, kubectl, look
 from checks.model.findings import Action, Effect, Evidence, Observation, Severity, fail, healthy, warn
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII)
-"""The article's expression, to be matched in full."""
+"""The naming rule of the AKS documentation; the full name must match."""
 
 _LONGEST = 63
-"""The article and the command line; names and label values of Kubernetes end there, too."""
+"""The limit of the article and the Azure CLI, and of label values and DNS labels in Kubernetes."""
 
 SAFE = 53
-"""The how-to's limit: Helm release names end there."""
+"""The limit of the how-to and of Helm release names."""
 
-RULE = "lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit"
+RULE = "lowercase letters, digits, '-' and '.'; first and last a letter or digit"
 
 
 @check(
@@ -28,31 +28,30 @@ RULE = "lower-case letters, digits, '-' and '.', beginning and ending with a let
     article=("PROV-3",),
     reads=(Service,),
     explains={
-        "deployment-not-available": "an invalid name keeps the add-on from creating the Deployment that is named after it",
-        "service-not-provisioned": "an invalid name keeps the add-on from creating the Service that is named after it",
+        "deployment-not-available": "the add-on cannot create a Deployment with an invalid name",
+        "service-not-provisioned": "the add-on cannot create a Service with an invalid name",
     },
 )
 def gateway_name_invalid(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the gateway's name in Azure's mesh profile. Above 63 characters, or with characters that the
-    article's expression refuses, it fails. From 54 characters it warns: the article and the command line allow 63, the
-    newer how-to 53. So does a name with a dot or a leading digit, which the expression allows and a Service's name does
-    not (a digit: not before Kubernetes relaxed it); such a name fails when there is no Service.
+    """What it checks: the gateway's name in the mesh profile. It fails when the name has more than 63 characters or
+    does not match the naming rule of the AKS documentation. It warns from 54 characters: the article and the Azure CLI
+    allow 63, the newer how-to 53. It also warns about a dot or a leading digit: the naming rule allows both, but a
+    Service's name allows no dot and, in older Kubernetes versions, no leading digit. Such a name fails when the Service
+    does not exist.
 
-    Why it matters: the add-on names a Helm release, a Deployment (with the revision after it) and a Service after the
-    gateway. A name that one of them refuses leaves the gateway half provisioned or not at all.
+    Why it matters: the add-on names a Helm release, a Deployment (with the revision as a suffix) and a Service after
+    the gateway. If the name is invalid for one of them, the gateway is provisioned in part or not at all.
 
-    What usually fixes it: a new gateway with a short name of letters, digits and dashes; names cannot be changed.
+    What usually fixes it: a new gateway with a short name of letters, digits and hyphens; a gateway cannot be renamed.
 
     Source: article, provisioning step 3; AKS how-to "Deploy egress gateways" (53 characters)."""
     gateway = facts.gateway
     name = gateway.name
     if len(name) > _LONGEST:
-        yield _failure(
-            facts, f"has {len(name)} characters, which is more than {_LONGEST}", f"{_LONGEST} characters or fewer"
-        )
+        yield _failure(facts, f"has {len(name)} characters, more than {_LONGEST}", f"{_LONGEST} characters or fewer")
         return
     if NAME.fullmatch(name) is None:
-        yield _failure(facts, "does not follow the rules for such names", RULE)
+        yield _failure(facts, "does not match the naming rule of the AKS documentation", RULE)
         return
     doubtful = "a dot" if "." in name else "a leading digit" if name[0].isdigit() else ""
     if doubtful:
@@ -67,11 +66,13 @@ def gateway_name_invalid(facts: Facts) -> Iterator[Observation]:
 def _service_name(facts: Facts, doubtful: str) -> Iterator[Observation]:
     gateway = facts.gateway
     service = f"Service {gateway}"
-    evidence = [Evidence(gateway.ref, "name", gateway.name, f"no {doubtful.removeprefix('a ')}, which Services refuse")]
+    evidence = [
+        Evidence(gateway.ref, "name", gateway.name, f"no {doubtful.removeprefix('a ')}: not valid in a Service's name")
+    ]
     gap = facts.gap(Service, gateway.namespace)
     if gap is None and facts.get(Service, gateway.name, gateway.namespace) is None:
         yield fail(
-            f"The name of {gateway.ref} has {doubtful}, and there is no Service of that name.",
+            f"The name of {gateway.ref} has {doubtful}, and no Service has that name.",
             subject=gateway.ref,
             evidence=[*evidence, Evidence(service, "metadata.name", "(not found)", gateway.name)],
             actions=_actions(facts),
@@ -84,7 +85,7 @@ def _service_name(facts: Facts, doubtful: str) -> Iterator[Observation]:
         actions=_actions(facts)[:1],
     )
     if gap is not None:
-        # Whether it blocks hangs on the Service: that half stays unknown.
+        # Whether it blocks depends on the Service, so this part is not checked.
         facts.get(Service, gateway.name, gateway.namespace)
 
 
@@ -105,14 +106,14 @@ def _long(facts: Facts, derived: int) -> Observation:
             gateway.ref,
             "name",
             f"{len(gateway.name)} characters",
-            f"{SAFE} or fewer by the how-to ({_LONGEST} by the article)",
+            f"{SAFE} or fewer (how-to); {_LONGEST} or fewer (article)",
         )
     ]
     if derived > _LONGEST:
         longest = max(gateway.deployments, key=len)
         evidence.append(Evidence(f"Deployment {gateway.namespace}/{longest}", "name", f"{derived} characters", "63"))
     return warn(
-        f"The name of {gateway.ref} has {len(gateway.name)} characters; what is named after it may get too long.",
+        f"The name of {gateway.ref} has {len(gateway.name)} characters; names derived from it may be too long.",
         subject=gateway.ref,
         evidence=evidence,
         actions=_actions(facts)[:1],
@@ -132,17 +133,17 @@ def _actions(facts: Facts) -> list[Action]:
     )
     return [
         look(
-            "See what was created under this name",
+            "List the Deployment and Service of this name",
             kubectl("get", "deployment,service", "-l", f"istio={gateway.name}", namespace=gateway.namespace)
             if NAME.fullmatch(gateway.name) and len(gateway.name) <= _LONGEST
             else kubectl("get", "deployment,service", namespace=gateway.namespace),
             TSG,
         ),
         Action(
-            f"Enable a gateway with a valid name, move the routes to it, then disable this one ({AZ_VERSION})",
+            f"Enable a gateway with a valid name, move the routes to it, then disable this gateway ({AZ_VERSION})",
             disable,
             Effect.DISRUPTS,
             HOWTO,
-            "its Deployment and Service disappear",
+            "its Deployment and Service are deleted",
         ),
     ]

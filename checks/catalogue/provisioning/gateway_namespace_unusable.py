@@ -17,20 +17,20 @@ from checks.model.raw_values import text
     article=("PROV-1",),
     reads=(Namespace,),
     explains={
-        "deployment-not-available": "the Deployment lives in this namespace",
-        "service-not-provisioned": "the Service lives in this namespace",
-        "gateway-configuration-missing": "the StaticGatewayConfiguration has to lie in this namespace",
+        "deployment-not-available": "the Deployment belongs in this namespace",
+        "service-not-provisioned": "the Service belongs in this namespace",
+        "gateway-configuration-missing": "the StaticGatewayConfiguration must be in this namespace",
     },
 )
 def gateway_namespace_unusable(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the namespace that the mesh profile names for the gateway. It fails when there is none, and when
-    it is being deleted.
+    """What it checks: the namespace that the mesh profile names for the gateway. It fails when the namespace does not
+    exist or is being deleted.
 
-    Why it matters: the add-on puts Deployment and Service there, and the StaticGatewayConfiguration must lie beside them.
-    Nothing new can be created in a namespace that is being deleted.
+    Why it matters: the add-on creates the Deployment and the Service there, and the StaticGatewayConfiguration must be
+    in the same namespace. No object can be created in a namespace that is being deleted.
 
-    What usually fixes it: creating the namespace again with everything that belongs in it; for one that hangs in
-    deletion, removing what its conditions name. Do not strip finalizers before you know what they wait for.
+    What usually fixes it: creating the namespace again with all its objects. If the deletion hangs, delete the objects
+    that its conditions name. Do not remove finalizers before you know what they wait for.
 
     Source: article, provisioning step 1."""
     name = facts.gateway.namespace
@@ -41,10 +41,10 @@ def gateway_namespace_unusable(facts: Facts) -> Iterator[Observation]:
             subject=f"Namespace {name}",
             evidence=[Evidence(f"Namespace {name}", "metadata.name", "(not found)", name)],
             actions=[
-                look("See which namespaces there are", kubectl("get", "namespaces"), TSG),
+                look("List the namespaces", kubectl("get", "namespaces"), TSG),
                 change(
-                    "Create it; the add-on then provisions the gateway again, and the StaticGatewayConfiguration has to be "
-                    "created anew",
+                    "Create the namespace; the add-on then provisions the gateway. Create the "
+                    "StaticGatewayConfiguration again yourself",
                     kubectl("create", "namespace", name),
                     HOWTO,
                     f"`{kubectl('get', 'deployment,service', namespace=name)}` lists the gateway after a few minutes",
@@ -72,9 +72,9 @@ def _terminating(namespace: Namespace) -> Observation:
         subject=namespace.ref,
         evidence=[Evidence(namespace.ref, "status.phase", namespace.phase or "Terminating", "Active"), *remains],
         actions=[
-            look("See what it waits for", kubectl("get", "namespace", name, "-o", "yaml"), TSG),
+            look("Show what the deletion waits for", kubectl("get", "namespace", name, "-o", "yaml"), TSG),
             look(
-                "See what is left of the static egress gateway in it",
+                "List the static egress gateway's objects in it",
                 kubectl(
                     "get",
                     "staticgatewayconfigurations,gatewaylbconfigurations,gatewayvmconfigurations",
@@ -82,7 +82,7 @@ def _terminating(namespace: Namespace) -> Observation:
                 ),
             ),
             change(
-                "Let the deletion end (the gateway's node pool must still exist for it), then create the namespace anew",
+                "Wait until the deletion ends (it needs the gateway node pool), then create the namespace again",
                 kubectl("create", "namespace", name),
                 HOWTO,
             ),

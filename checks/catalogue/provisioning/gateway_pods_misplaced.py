@@ -1,4 +1,4 @@
-"""EG311: the gateway's pods run where one failure takes them all, or where they do not belong."""
+"""EG311: the gateway's pods all run on one node, or run on gateway nodes."""
 
 from collections.abc import Iterator
 
@@ -18,19 +18,19 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
     reads=(Pod, Deployment, Node),
 )
 def gateway_pods_misplaced(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the nodes of the gateway's pods. It warns when a pod runs on a node of mode Gateway, and when all of
-    two or more pods run on one node.
+    """What it checks: the nodes of the gateway's pods. It warns when a pod runs on a node in Gateway mode, and when two
+    or more pods all run on one node.
 
-    Why it matters: gateway nodes are for the tunnels alone; the CNI that a gateway pod needs is not there. When all pods
-    are on one node, its failure or upgrade takes the whole gateway.
+    Why it matters: gateway nodes are reserved for the tunnels and lack the CNI plugin that a gateway pod needs. When
+    all pods are on one node, a failure or upgrade of the node stops the whole gateway.
 
-    What usually fixes it: a restart once other nodes have room; the taint `kubernetes.azure.com/mode=gateway:NoSchedule` on
-    the gateway pool.
+    What usually fixes it: a restart after other nodes have capacity; the taint
+    `kubernetes.azure.com/mode=gateway:NoSchedule` on the gateway node pool.
 
     Source: AKS documentation, "Configure a static egress gateway" (no workloads on gateway nodes)."""
     placed = [pod for pod in facts.pods() if pod.node]
     if not placed:
-        yield skip(f"No pod of {facts.gateway.ref} has a node (gateway-pods-not-running, deployment-not-available).")
+        yield skip(f"No pod of {facts.gateway.ref} is scheduled (gateway-pods-not-running, deployment-not-available).")
         return
     nodes = {name: facts.get(Node, name) for name in {pod.node for pod in placed}}
     wrong = [pod for pod in placed if (node := nodes[pod.node]) is not None and node.mode == "gateway"]
@@ -54,10 +54,10 @@ def _on_gateway_nodes(facts: Facts, pods: list[Pod]) -> Observation:
     return warn(
         f"Pod{'' if one else 's'} {names} {'runs' if one else 'run'} on a gateway node.",
         subject=", ".join(pod.ref for pod in pods),
-        evidence=[Evidence(pod.ref, "spec.nodeName", pod.node, "a node of another mode than Gateway") for pod in pods]
+        evidence=[Evidence(pod.ref, "spec.nodeName", pod.node, "a node that is not in Gateway mode") for pod in pods]
         + [Evidence(f"Node {node}", "metadata.labels[kubernetes.azure.com/mode]", "gateway") for node in nodes],
         actions=[
-            look("See the taints of the gateway nodes", kubectl("describe", "node", *nodes), SEGDOC),
+            look("Show the taints of the gateway nodes", kubectl("describe", "node", *nodes), SEGDOC),
             *_restarts(facts),
         ],
         about=_about(pods),
@@ -71,7 +71,7 @@ def _together(facts: Facts, pods: list[Pod]) -> Observation:
         subject=facts.gateway.ref,
         evidence=[Evidence(pod.ref, "spec.nodeName", pod.node, "two or more nodes") for pod in pods],
         actions=[
-            look("See which nodes have room", kubectl("get", "nodes", "-L", "topology.kubernetes.io/zone"), HOWTO),
+            look("List the nodes and their zones", kubectl("get", "nodes", "-L", "topology.kubernetes.io/zone"), HOWTO),
             *_restarts(facts),
         ],
         about=_about(pods),

@@ -1,4 +1,4 @@
-"""EG307: pods of the gateway are missing, wait for something, crash, or run without getting ready."""
+"""EG307: pods of the gateway are missing, waiting, crashing, or running but not ready."""
 
 from collections.abc import Iterator
 
@@ -28,16 +28,17 @@ from checks.static_egress.cni_taint import TAINT, tainted
     },
 )
 def gateway_pods_not_running(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the pods of the gateway's Deployments, without those being deleted: whether they are scheduled, why
-    their containers wait or ended, and whether they are ready. It fails when no pod of the gateway is ready and warns when
-    some are. A pod that is being created for less than 60 seconds, or whose container started less than 30 seconds ago, is
-    starting: a pending warning, or nothing at all while as many pods are ready as the Deployments want (a rollout adds
-    one). More than 5 restarts, the last within an hour, warn. Skipped without a Deployment.
+    """What it checks: the pods of the gateway's Deployments, except pods being deleted: whether they are scheduled, why
+    their containers wait or have exited, and whether they are ready. It fails when no pod of the gateway is ready and
+    warns when only some are. A pod counts as starting for 60 seconds after its creation began and for 30 seconds after
+    its container started: that is a pending warning, or no finding while the desired number of pods is ready (a rollout
+    adds one). It warns about more than 5 restarts if the last one was within an hour. It does not apply without a
+    Deployment.
 
-    Why it matters: these pods are the gateway.
+    Why it matters: these pods forward all traffic of the gateway.
 
-    What usually fixes it: what the reason names: room on the nodes, a way to the image registry, the network of the static
-    egress gateway (`ContainerCreating`), or the proxy's own trouble (running but not ready).
+    What usually fixes it: it depends on the reason: more capacity on the nodes, access to the image registry, the
+    network setup of the static egress gateway (`ContainerCreating`), or the proxy's own fault (running but not ready).
 
     Source: article, provisioning step 1 and static gateway step 2."""
     pods = facts.pods()
@@ -61,7 +62,7 @@ def gateway_pods_not_running(facts: Facts) -> Iterator[Observation]:
 
 
 def _complete(facts: Facts, pods: tuple[Pod, ...]) -> bool:
-    """Whether as many pods are ready as are wanted: one that is starting beside them is the rollout's spare."""
+    """Whether the desired number of pods is ready; a pod that is still starting then belongs to a rollout."""
     if facts.gap(Deployment, facts.gateway.namespace):
         return False
     wanted = sum(each.replicas for each in facts.deployments())
@@ -95,8 +96,9 @@ def _finding(facts: Facts, trouble: Trouble, serves: bool) -> Observation:
 
 
 def _mechanism(facts: Facts, trouble: Trouble) -> Iterator[Involved]:
-    """The nodes and the causes of failed networks that may stand behind this: only pods that wait for their sandbox can
-    be kept by the static egress gateway."""
+    """Return the nodes and network causes that may explain this.
+
+    The static egress gateway can block only pods that wait for their sandbox."""
     if trouble.reason == CREATING:
         for pod in trouble.pods:
             yield Involved("node", pod.node)
@@ -131,9 +133,11 @@ def _restarting(pod: Pod) -> Observation:
         Evidence(pod.ref, "status.containerStatuses[].restartCount", f"more than {RESTARTS}", f"{RESTARTS} or fewer")
     ]
     field = "status.containerStatuses[].lastState.terminated"
-    evidence += [Evidence(pod.ref, field, Trouble.ending(each), "none lately") for each in pod.containers if each.ended]
+    evidence += [
+        Evidence(pod.ref, field, Trouble.ending(each), "none recently") for each in pod.containers if each.ended
+    ]
     return warn(
-        f"{pod.ref} has restarted {restarts} times, the last time within the hour.",
+        f"{pod.ref} restarted {restarts} times, most recently within the last hour.",
         subject=pod.ref,
         evidence=evidence,
         actions=[_previous_log(pod)],
@@ -142,7 +146,7 @@ def _restarting(pod: Pod) -> Observation:
 
 
 def _missing(facts: Facts, pods: tuple[Pod, ...], serves: bool) -> Iterator[Observation]:
-    """Deployments that want pods and have none."""
+    """Report Deployments that should have pods and have none."""
     gateway = facts.gateway
     if facts.gap(Deployment, gateway.namespace) and pods:
         return
@@ -156,9 +160,9 @@ def _missing(facts: Facts, pods: tuple[Pod, ...], serves: bool) -> Iterator[Obse
     refusals = gateway_refusals(facts) if wanting else ()
     for revision, deployment in wanting:
         said = [r for r in refusals if r.revision == revision]
-        evidence = [Evidence(deployment.ref, "its pods", "0", str(deployment.replicas))]
+        evidence = [Evidence(deployment.ref, "pods", "0", str(deployment.replicas))]
         evidence += [Evidence(r.ref, r.field, r.message, "pods are created") for r in said]
-        summary = f"{deployment.ref} has no pods, though it wants {deployment.replicas}."
+        summary = f"{deployment.ref} has 0 of {deployment.replicas} pods."
         actions = _creation_actions(facts, deployment)
         about = [Involved("revision", revision)]
         if serves:
@@ -169,7 +173,7 @@ def _missing(facts: Facts, pods: tuple[Pod, ...], serves: bool) -> Iterator[Obse
         else:
             yield fail(summary, subject=deployment.ref, evidence=evidence, actions=actions, about=about)
     if wanting and not refusals:
-        # What refuses them may be among what cannot be read; that they are missing is certain.
+        # The reason for the refusal may not be readable; that the pods are missing is certain.
         demand_refusals(facts)
 
 
@@ -191,14 +195,14 @@ def _nothing(facts: Facts) -> str:
     gateway = facts.gateway
     deployments = facts.deployments()
     if not deployments:
-        return f"Egress gateway {gateway} has no Deployment, so it has no pods (deployment-not-available)."
-    return f"{deployments[0].ref} wants no pods (deployment-not-available)."
+        return f"Egress gateway {gateway} has no Deployment (deployment-not-available)."
+    return f"{deployments[0].ref} is scaled to zero (deployment-not-available)."
 
 
 def _creation_actions(facts: Facts, deployment: Deployment) -> list[Action]:
     describe = kubectl("describe", "replicaset", "-l", _labels(deployment), namespace=deployment.namespace)
     return [
-        look("Read why its pods are not created", describe, TSG),
+        look("Describe the ReplicaSets, which report why pods are not created", describe, TSG),
         restart(deployment.name, facts.gateway.namespace),
     ]
 
@@ -209,22 +213,22 @@ def _labels(deployment: Deployment) -> str:
 
 def _previous_log(pod: Pod) -> Action:
     command = kubectl("logs", pod.name, "-c", "istio-proxy", "--previous", "--tail=100", namespace=pod.namespace)
-    return look("Read how its container ended", command, TSG)
+    return look("Show the log of the previous container", command, TSG)
 
 
 def _actions(trouble: Trouble) -> list[Action]:
     pod = trouble.pods[0]
-    found = [look("Read its state and events", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG)]
+    found = [look("Describe the pod", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG)]
     match trouble.reason:
         case "CrashLoopBackOff" | "OOMKilled" | "Terminated":
             found.append(_previous_log(pod))
         case "NotReady":
             command = kubectl("logs", pod.name, "-c", "istio-proxy", "--tail=100", namespace=pod.namespace)
-            found.append(look("Read what its proxy waits for", command))
+            found.append(look("Show the proxy's log", command))
         case "Unschedulable" | "Unscheduled":
             found.append(
                 look(
-                    "See nodes and their taints",
+                    "List the nodes and their taints",
                     kubectl("get", "nodes", "-o", "custom-columns=NAME:.metadata.name,TAINTS:.spec.taints[*].key"),
                 )
             )

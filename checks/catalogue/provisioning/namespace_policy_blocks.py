@@ -1,4 +1,4 @@
-"""EG306: a rule of the namespace keeps the gateway's pods from being created: quota, limits or pod security."""
+"""EG306: a quota, limit range or pod security level of the namespace blocks the gateway's pods."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ from checks.model.quantities import exhausted
 ENFORCE = "pod-security.kubernetes.io/enforce"
 
 SHORT_OF = ("pods", "count/pods", "requests.cpu", "requests.memory", "cpu", "memory", "limits.cpu", "limits.memory")
-"""The quota's resources that a new gateway pod takes from."""
+"""The quota's resources that a new gateway pod uses."""
 
 
 @check(
@@ -27,22 +27,25 @@ SHORT_OF = ("pods", "count/pods", "requests.cpu", "requests.memory", "cpu", "mem
     article=("PROV-2",),
     reads=(Deployment, ReplicaSet, Pod, Event, Namespace, ResourceQuota),
     explains={
-        "deployment-not-available": Because("pods that the namespace does not admit never exist", share="revision"),
-        "gateway-pods-not-running": Because("pods that the namespace does not admit never exist", share="revision"),
+        "deployment-not-available": Because(
+            "pods that the namespace does not admit are never created", share="revision"
+        ),
+        "gateway-pods-not-running": Because(
+            "pods that the namespace does not admit are never created", share="revision"
+        ),
     },
 )
 def namespace_policy_blocks(facts: Facts) -> Iterator[Observation]:
-    """What it checks: ReplicaSets of the gateway that lack pods and say why: `exceeded quota`, `violates PodSecurity`, a
-    LimitRange or a ValidatingAdmissionPolicy: that fails. Without such a text it warns when the namespace enforces the pod
-    security level restricted, and when a ResourceQuota has nothing left for another pod.
+    """What it checks: the messages of the gateway's ReplicaSets that lack pods. It fails on `exceeded quota`, `violates
+    PodSecurity`, a LimitRange or a ValidatingAdmissionPolicy. Without such a message it warns when the namespace
+    enforces the pod security level restricted, and when a ResourceQuota has no capacity for another pod.
 
-    Why it matters: the pods are refused one by one and silently; the Deployment only says that they are missing. A quota
-    that is used up shows at the next restart or node upgrade, when pods have to be created anew.
+    Why it matters: the API server refuses the pods, but the Deployment only reports that they are missing. An exhausted
+    quota has no effect until the next restart or node upgrade, when pods are created again.
 
     What usually fixes it: a larger quota, or the pod security level baseline for the gateway's namespace.
 
-    Source: article, provisioning step 2;
-    Kubernetes documentation, Pod Security Admission."""
+    Source: article, provisioning step 2; Kubernetes documentation, Pod Security Admission."""
     refused = [
         (each, found[0])
         for each in gateway_refusals(facts)
@@ -58,7 +61,7 @@ def namespace_policy_blocks(facts: Facts) -> Iterator[Observation]:
     yield from risks
     demand_refusals(facts)
     if not refused and not risks:
-        yield healthy(f"No rule of namespace {facts.gateway.namespace} refuses pods of {facts.gateway.ref}.")
+        yield healthy(f"No policy of namespace {facts.gateway.namespace} blocks pods of {facts.gateway.ref}.")
 
 
 def _refusal(facts: Facts, each: Refusal, reason: RefusalReason) -> Observation:
@@ -74,7 +77,7 @@ def _refusal(facts: Facts, each: Refusal, reason: RefusalReason) -> Observation:
 
 
 def _fix(facts: Facts, each: Refusal, reason: RefusalReason) -> Action:
-    """What helps, as a command where the message names what refuses."""
+    """Return the fix, with a command if the message names the quota or policy."""
     namespace = facts.gateway.namespace
     found = refusal_reason(each.message)
     match reason.kind:
@@ -102,7 +105,7 @@ def _restricted(facts: Facts) -> Iterator[Observation]:
                 "Enforce baseline in the gateway's namespace",
                 kubectl("label", "namespace", namespace.name, f"{ENFORCE}=baseline", "--overwrite"),
                 HOWTO,
-                "new gateway pods are admitted; those that run are not touched",
+                "new gateway pods are admitted; running pods are not affected",
             ),
         ],
     )
@@ -127,9 +130,9 @@ def _used_up(facts: Facts) -> Iterator[Observation]:
 def _looks(facts: Facts) -> list[Action]:
     namespace = facts.gateway.namespace
     return [
-        look("See the rules of the namespace", kubectl("get", "namespace", namespace, "-o", "yaml"), TSG),
+        look("Show the namespace", kubectl("get", "namespace", namespace, "-o", "yaml"), TSG),
         look(
-            "See quotas and limits",
+            "Describe the namespace's quotas and limit ranges",
             kubectl("describe", "resourcequota,limitrange", namespace=namespace),
         ),
     ]

@@ -17,17 +17,17 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
 from checks.static_egress.components import cni_manager_on
 
 PATIENCE = timedelta(minutes=2)
-"""After this time a pod that is still being created must have an event
+"""The time after which a pod that is still being created should have an event
 (docs/domain/decision-tables.md#pod-network-setup-fails)."""
 
 FAILED = "FailedCreatePodSandBox"
 OTHER_REASONS = ("FailedMount", "FailedAttachVolume", "Failed", "BackOff")
-"""Warnings that show that a pod waits for something else than its network."""
+"""Reasons of warnings that show that a pod does not wait for its network."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What is known about one pod's network: the failure, and where it was read."""
+    """One pod's network failure and its evidence."""
 
     pod: Pod
     failure: SandboxFailure
@@ -47,22 +47,22 @@ class _Said:
 )
 def pod_network_setup_fails(facts: Facts) -> Iterator[Observation]:
     """What it checks: gateway pods that have a node and no started container, and the newest `FailedCreatePodSandBox`
-    event of each, whose text tells the cause (plugin `kube-egress-cni`: the static egress gateway; any other plugin: the
-    cluster's own network). It fails when no gateway pod has a network and warns when some have. Events last an hour: for
-    a pod that waits for more than two minutes without any, the log of the cni-manager on its node is searched for the
-    same texts, and without those it is unknown.
+    event of each, whose message names the cause (plugin `kube-egress-cni`: the static egress gateway; any other plugin:
+    the cluster's own network). It fails when no gateway pod has a network and warns when some have. Kubernetes keeps
+    events for an hour. If a pod waits for more than two minutes and has no event, the log of the cni-manager on its
+    node is searched for the same messages; without them the result is not checked.
 
-    Why it matters: the proxy's container starts only after the pod's WireGuard link is there.
+    Why it matters: the proxy's container starts only after the pod's WireGuard interface exists.
 
-    What usually fixes it: what the text names: mostly a configuration without a prefix, one that does not exist in the
-    pod's namespace, an entry of excludeCidrs without a mask, or a cni-manager that is down.
+    What usually fixes it: the message names the cause, usually a StaticGatewayConfiguration without an egress IP
+    prefix, one that does not exist in the pod's namespace, an entry in excludeCidrs without a mask, or a cni-manager
+    that is down.
 
-    Source: article, static gateway step 2; kube-egress-gateway's CNI plugin;
-    docs/domain/components.md#cni-manager."""
+    Source: article, static gateway step 2; kube-egress-gateway's CNI plugin; docs/domain/components.md#cni-manager."""
     pods = facts.pods()
     if not pods:
         yield skip(
-            f"Egress gateway {facts.gateway} has no pods (gateway-pods-not-running, deployment-not-available say why)."
+            f"Egress gateway {facts.gateway} has no pods (see gateway-pods-not-running, deployment-not-available)."
         )
         return
     waiting = [pod for pod in pods if awaits_network(pod)]
@@ -74,7 +74,7 @@ def pod_network_setup_fails(facts: Facts) -> Iterator[Observation]:
     if not told and not silent:
         yield healthy("No gateway pod waits for its network.")
     elif not told and not any(_impatient(facts, pod) for pod in silent):
-        yield skip(f"{silent[0].ref} has been starting for less than two minutes and has not failed.")
+        yield skip(f"{silent[0].ref} has been starting for less than two minutes and has reported no failure.")
 
 
 def _said(facts: Facts, pod: Pod) -> _Said | None:
@@ -99,7 +99,7 @@ def _lines(log: CniManagerLog, names: tuple[str, ...]) -> Iterator[str]:
 
 
 def _groups(told: list[_Said]) -> list[list[_Said]]:
-    """Pods with the same cause; by node, where the cause may lie on the node."""
+    """Group pods with the same cause, and by node if the cause may be on the node."""
     groups: dict[tuple[str, str, str], list[_Said]] = {}
     for each in told:
         where = each.pod.node if each.failure.from_components else ""
@@ -133,13 +133,13 @@ def _finding(facts: Facts, group: list[_Said], blocked: bool) -> Observation:
 
 def _actions(facts: Facts, said: _Said) -> list[Action]:
     pod, failure = said.pod, said.failure
-    found = [look("Read the pod's events", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG)]
+    found = [look("Describe the pod", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG)]
     if failure.plugin.startswith("kube-egress-cni"):
         found += [*_log(facts, pod), *_configuration(facts)]
     else:
         node = f"spec.nodeName={pod.node}"
         command = kubectl("get", "pods", "--field-selector", node, "-o", "wide", namespace="kube-system")
-        found.append(look(f"Look at the network components on {pod.node}", command))
+        found.append(look(f"List the network components on {pod.node}", command))
     return [*found, change(failure.fix, url=SEGDOC)] if failure.fix else found
 
 
@@ -147,7 +147,7 @@ def _log(facts: Facts, pod: Pod) -> list[Action]:
     if (manager := cni_manager_on(facts, pod.node)) is None:
         return []
     command = kubectl("logs", manager.name, "-c", "cnimanager", "--tail=200", namespace=manager.namespace)
-    return [look(f"Read the log of the cni-manager on {pod.node}", command, KEGTS)]
+    return [look(f"Show the log of the cni-manager on {pod.node}", command, KEGTS)]
 
 
 def _configuration(facts: Facts) -> list[Action]:
@@ -155,7 +155,7 @@ def _configuration(facts: Facts) -> list[Action]:
     if not gateway.configuration:
         return []
     command = kubectl("describe", "staticgatewayconfiguration", gateway.configuration, namespace=gateway.namespace)
-    return [look("Read the configuration's status and events", command, SEGDOC)]
+    return [look("Describe the StaticGatewayConfiguration", command, SEGDOC)]
 
 
 def _impatient(facts: Facts, pod: Pod) -> bool:
@@ -169,11 +169,11 @@ def _waits_otherwise(facts: Facts, pod: Pod) -> bool:
 
 def _silent(facts: Facts, pod: Pod) -> Observation:
     return unknown(
-        f"{pod.ref} has waited in ContainerCreating for more than two minutes, and no event tells why: events last an hour.",
+        f"{pod.ref} has been in ContainerCreating for more than two minutes, and no event names the cause.",
         subject=pod.ref,
-        evidence=[Evidence(pod.ref, f"event {FAILED}", "(none left)")],
+        evidence=[Evidence(pod.ref, f"event {FAILED}", "(none; events are kept for an hour)")],
         actions=[
             *_log(facts, pod),
-            look("Read the pod's state", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG),
+            look("Describe the pod", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG),
         ],
     )

@@ -1,4 +1,4 @@
-"""EG304: the gateway's Service is missing, has no address, or has nothing behind it."""
+"""EG304: the gateway's Service is missing, has no cluster IP, or has no ready endpoint."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from checks.model.commands import AZ_VERSION, HOWTO, TSG, change, enable_gateway
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 
 PORTS = (80, 443, 15021)
-"""What the add-on's chart gives the Service: HTTP, TLS and the status port (docs/domain/components.md#gateway-service)."""
+"""The ports of the add-on's chart: HTTP, TLS and the status port (docs/domain/components.md#gateway-service)."""
 
 
 @check(
@@ -21,18 +21,18 @@ PORTS = (80, 443, 15021)
     severity=Severity.BLOCKS,
     article=("PROV-1",),
     reads=(Service, EndpointSlice, Pod, Deployment),
-    explains={"gateway-server-unreachable": "traffic reaches a server of the gateway only through this Service"},
+    explains={"gateway-server-unreachable": "requests reach the gateway's servers only through this Service"},
 )
 def service_not_provisioned(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the Service that is named like the gateway, and its EndpointSlices. It fails when there is none,
-    when its type is not ClusterIP, when it has no cluster IP, and when no endpoint is ready. It warns when one of the
-    ports 80, 443 and 15021 is missing, and when it has an external address.
+    """What it checks: the Service with the gateway's name, and its EndpointSlices. It fails when the Service does not
+    exist, when its type is not ClusterIP, when it has no cluster IP, and when no endpoint is ready. It warns when port
+    80, 443 or 15021 is missing, and when it has an external address.
 
-    Why it matters: sidecars send traffic for external hosts to this Service. Without it, or with nothing ready behind it,
-    they answer 503. An egress gateway is no way in: an external address exposes it.
+    Why it matters: sidecars send requests for external hosts to this Service. If it does not exist or has no ready
+    endpoint, they return 503. An egress gateway needs no external address; one exposes it.
 
-    What usually fixes it: for missing endpoints whatever keeps the pods from getting ready. A Service that is missing or
-    was changed by hand is set up again by the add-on when the gateway is enabled again.
+    What usually fixes it: without endpoints, resolve the cause that keeps the pods from becoming ready. If the Service
+    is missing or was changed by hand, enable the gateway again: the add-on then restores it.
 
     Source: article, overview (ClusterIP) and provisioning step 1; AKS how-to "Deploy egress gateways"."""
     gateway = facts.gateway
@@ -100,7 +100,7 @@ def _external(service: Service) -> list[Evidence]:
 
 
 def _endpoints(facts: Facts, service: Service) -> Observation | int:
-    """The number of ready endpoints, or the finding that there are none."""
+    """Return the number of ready endpoints, or the finding that there are none."""
     slices = facts.once("endpoint slices", _by_service, facts.gateway.namespace).get(service.name, [])
     ready = {address for each in slices for address in each.ready_addresses}
     if ready:
@@ -120,9 +120,11 @@ def _endpoints(facts: Facts, service: Service) -> Observation | int:
         )
     look_at = [
         look(
-            "See what is behind it", kubectl("get", "endpointslices", *_of(service), namespace=service.namespace), TSG
+            "List the Service's endpoints",
+            kubectl("get", "endpointslices", *_of(service), namespace=service.namespace),
+            TSG,
         ),
-        look("See the gateway's pods", kubectl("get", "pods", "-o", "wide", namespace=service.namespace)),
+        look("List the pods of the namespace", kubectl("get", "pods", "-o", "wide", namespace=service.namespace)),
     ]
     about = [Involved("revision", each) for each in gateway.revisions or ("",)]
     return fail(summary, subject=service.ref, evidence=evidence, actions=[*look_at, _actions(facts)[-1]], about=about)
@@ -143,12 +145,12 @@ def _actions(facts: Facts) -> list[Action]:
     gateway = facts.gateway
     return [
         look(
-            "Look at the Service",
+            "Show the Service",
             kubectl("get", "service", gateway.name, "-o", "yaml", namespace=gateway.namespace),
             TSG,
         ),
         change(
-            f"Enable the gateway again, which sets up its Service anew ({AZ_VERSION})",
+            f"Enable the gateway again; the add-on then restores its Service ({AZ_VERSION})",
             enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration),
             HOWTO,
             "the Service has a cluster IP and two ready endpoints after a few minutes",

@@ -1,4 +1,4 @@
-"""EG309: the static egress gateway's own components do not run where the gateway needs them."""
+"""EG309: components of the static egress gateway are not ready on the nodes that need them."""
 
 from collections.abc import Iterable, Iterator
 
@@ -46,23 +46,23 @@ from checks.static_egress.components import Component, cni_manager, daemon
             "without the cni-manager on their node new pods stay in ContainerCreating", share="node"
         ),
         "gateway-dataplane-not-ready": Because(
-            "the daemon sets up the tunnels on gateway nodes, the cni-manager registers the pods with it",
+            "the daemon sets up the tunnels on gateway nodes and the cni-manager registers the pods",
             share="component",
         ),
     },
 )
 def static_egress_components_unhealthy(facts: Facts) -> Iterator[Observation]:
     """What it checks: the DaemonSets `kube-egress-gateway-cni-manager` and `-daemon-manager`, their pods and logs, and
-    the taint `cni-not-ready` on nodes. A cni-manager that is missing or not ready on a node with a gateway pod fails; so
-    does a DaemonSet that is missing or has no ready pod, and a pool of the gateway without any ready daemon. Elsewhere it
-    warns. The taint fails on a gateway pod's node after 10 minutes; without a time, and elsewhere, it warns. The daemon is
-    not looked at while the configuration's pool is missing or stopped.
+    the taint `cni-not-ready` on nodes. It fails when the cni-manager is missing or not ready on a node with a gateway
+    pod, when a DaemonSet does not exist or has no ready pod, and when the gateway node pool has no ready daemon. On
+    other nodes it warns. The taint fails on a gateway pod's node after 10 minutes; without a timestamp, and on other
+    nodes, it warns. The daemon is not checked while the gateway node pool is missing or stopped.
 
-    Why it matters: the CNI plugin asks the cni-manager about every new pod on its node, annotated or not; while it is
-    down none of them starts. Without the daemon a gateway node forwards nothing.
+    Why it matters: the CNI plugin calls the cni-manager for every new pod on its node, annotated or not. While the
+    cni-manager is down, no new pod starts there. Without the daemon a gateway node forwards no traffic.
 
-    What usually fixes it: what its pod's state names: a memory limit (128Mi), an image that cannot be pulled, a webhook
-    that refuses its pods. AKS manages both DaemonSets; deleting a pod makes a new one.
+    What usually fixes it: the pod's state names the cause: the memory limit (128Mi), an image that cannot be pulled, a
+    webhook that denies its pods. AKS manages both DaemonSets; a deleted pod is created again.
 
     Source: article, provisioning step 4 and static gateway step 2; kube-egress-gateway issues 759 and 1035;
     docs/domain/components.md."""
@@ -73,12 +73,12 @@ def static_egress_components_unhealthy(facts: Facts) -> Iterator[Observation]:
         quiet = False
         yield each
     if quiet:
-        note = f". The daemon was not looked at: {no_pool}" if no_pool else f", {_count(gateway_daemon)}"
+        note = f". Daemon not checked: {no_pool}" if no_pool else f", {_count(gateway_daemon)}"
         yield healthy(f"{_count(manager)}{note}.")
 
 
 def _faults(facts: Facts, manager: Component, gateway_daemon: Component | None, pool: str) -> Iterator[Observation]:
-    """What is wrong; the daemon is None where its nodes are not looked at."""
+    """Report the faults; `gateway_daemon` is None if its nodes are not checked."""
     wanted = [manager] if gateway_daemon is None else [manager, gateway_daemon]
     yield from _absent(facts, [each for each in wanted if each.daemon_set is None])
     own = _own_nodes(facts)
@@ -95,7 +95,7 @@ def _count(component: Component) -> str:
 
 
 def _pool(facts: Facts) -> tuple[str, str]:
-    """The configuration's node pool ("" if unknown), and why its nodes are not checked (docs/rulings.md#ruling-8)."""
+    """Return the gateway node pool ("" if not known) and why its nodes are not checked (docs/rulings.md#ruling-8)."""
     gateway = facts.gateway
     if facts.gap(StaticGatewayConfiguration, gateway.namespace) or not gateway.configuration:
         return "", ""
@@ -116,7 +116,7 @@ def _pool(facts: Facts) -> tuple[str, str]:
 
 
 def _own_nodes(facts: Facts) -> frozenset[str]:
-    """The nodes of the gateway's pods; those, too, that the scheduler keeps pods off because of the taint."""
+    """Return the nodes of the gateway's pods, and the nodes whose taint keeps its pods unscheduled."""
     pods = facts.pods()
     found = {pod.node for pod in pods if pod.node}
     kept_off = any(TAINT in text(pod.condition("PodScheduled"), "message") for pod in pods if not pod.node)
@@ -138,12 +138,12 @@ def _absent(facts: Facts, absent: list[Component]) -> Iterator[Observation]:
         subject=", ".join(each.ref for each in absent),
         evidence=[Evidence(each.ref, "metadata.name", "(not found)", each.name) for each in absent],
         actions=[
-            look("Look for them under another namespace", kubectl("get", "daemonsets", "-A"), TSG),
+            look("List the DaemonSets of all namespaces", kubectl("get", "daemonsets", "-A"), TSG),
             change(
                 "Enable the static egress gateway if it is off; AKS installs both DaemonSets with it",
                 az_aks(facts.cluster, "update", "--enable-static-egress-gateway"),
                 SEGDOC,
-                "both DaemonSets are listed after some minutes",
+                "both DaemonSets exist after a few minutes",
             ),
         ],
         about=about,
@@ -161,7 +161,7 @@ def _cni_manager(facts: Facts, component: Component, own: frozenset[str]) -> Ite
     elsewhere = set(component.pods) - own
     daemon_set = component.daemon_set
     if daemon_set is not None and daemon_set.desired > daemon_set.ready and not facts.gap(Node):
-        # A node may be no business of the DaemonSet; it is where the DaemonSet itself counts a pod that is not ready.
+        # A node matters only if the DaemonSet counts a pod on it that is not ready; the DaemonSet may skip other nodes.
         elsewhere |= workload_nodes(facts.all(Node)) - own
     if rest := node_faults(facts, component, elsewhere, logs):
         yield _finding(facts, component, rest, False)
@@ -235,7 +235,7 @@ def _verb(what: str, count: int) -> str:
 
 
 def _refusals(facts: Facts, component: Component) -> tuple[list[Evidence], list[Involved]]:
-    """Why its pods are not created, and the webhooks that refuse them."""
+    """Return the reasons why its pods are not created, and the webhooks that deny them."""
     if component.daemon_set is None or facts.gap(Event, component.namespace):
         return [], []
     said = component_refusals(facts, [component.daemon_set])
@@ -246,14 +246,23 @@ def _refusals(facts: Facts, component: Component) -> tuple[list[Evidence], list[
 
 def _actions(component: Component, pod: Pod | None) -> list[Action]:
     namespace = component.namespace
-    found = [look("Look at both DaemonSets", kubectl("get", "daemonsets,pods", "-o", "wide", namespace=namespace), TSG)]
+    found = [
+        look(
+            "List both DaemonSets and their pods",
+            kubectl("get", "daemonsets,pods", "-o", "wide", namespace=namespace),
+            TSG,
+        )
+    ]
     if pod is None:
         describe = kubectl("describe", "daemonset", component.name, namespace=namespace)
-        return [*found, look("Read why its pods are not created", describe, KEGTS)]
+        return [*found, look("Describe the DaemonSet, which reports why pods are not created", describe, KEGTS)]
     logs = kubectl("logs", pod.name, "-c", component.container, "--tail=200", namespace=namespace)
-    found.append(look(f"Read its log on {pod.node}", logs, KEGTS))
+    found.append(look(f"Show its log on {pod.node}", logs, KEGTS))
     delete = kubectl("delete", "pod", pod.name, namespace=namespace)
-    expect = "its DaemonSet makes a new pod, which is ready within a minute; if it is not, open a support case"
+    expect = "the DaemonSet creates a new pod that is ready within a minute; otherwise open a support case"
     if component.short == "cni-manager":
         return [*found, change("Delete its pod; running pods keep their network", delete, KEGTS, expect)]
-    return [*found, disrupt("Delete its pod; connections through this gateway node are cut", delete, KEGTS, expect)]
+    return [
+        *found,
+        disrupt("Delete its pod; open connections through this gateway node are closed", delete, KEGTS, expect),
+    ]

@@ -1,4 +1,4 @@
-"""EG404: the gateway's pods name a different StaticGatewayConfiguration than Azure's profile."""
+"""EG404: the gateway's pods name a different StaticGatewayConfiguration than the mesh profile."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,16 +30,17 @@ _FIELD = "metadata.annotations[kubernetes.azure.com/static-gateway-configuration
     },
 )
 def annotation_mismatch(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the annotation kubernetes.azure.com/static-gateway-configuration of each Deployment's pod template
-    and of each pod, against gatewayConfigurationName in Azure's profile. A template that differs fails if Azure's last
-    operation has succeeded, and warns while an operation is running. Pods that still name the configuration of an earlier
-    template warn. Without access to Azure, pods are compared only with their own Deployment.
+    """What it checks: the annotation kubernetes.azure.com/static-gateway-configuration of each Deployment's pod
+    template and of each pod, against gatewayConfigurationName in the mesh profile. A template that differs fails if
+    Azure's last operation has succeeded, and warns while an operation is running. It also warns about pods that still
+    name the configuration of an earlier template. Without access to Azure, pods are compared only with their own
+    Deployment.
 
-    Why it matters: a pod without the annotation starts without an error, and its traffic leaves from the cluster's default
-    outbound address. A pod that names another configuration uses that configuration's egress IP prefix.
+    Why it matters: a pod without the annotation starts without an error, and its traffic leaves from the cluster's
+    default outbound address. A pod that names another configuration uses that configuration's egress IP prefix.
 
-    What usually fixes it: a restart of the Deployment if only pods are old; setting the gateway's configuration again with
-    az if the template was edited.
+    What usually fixes it: a restart of the Deployment if only pods are old; setting the gateway's configuration again
+    with az if the template was edited.
 
     Source: article SEG-1; AKS documentation, istio-deploy-egress."""
     gateway = facts.gateway
@@ -58,11 +59,11 @@ def annotation_mismatch(facts: Facts) -> Iterator[Observation]:
     elif cluster is None:
         named = gateway.configuration or "no configuration"
         yield healthy(
-            f"Pods and Deployments of {gateway.ref} both name {named}. Not compared with Azure's profile: access to Azure "
+            f"Pods and Deployments of {gateway.ref} both name {named}. Not compared with the mesh profile: reading Azure "
             "is not configured."
         )
     elif not gateway.configuration:
-        yield skip(f"Azure's profile names no configuration for {gateway.ref} (gateway-configuration-missing).")
+        yield skip(f"The mesh profile names no configuration for {gateway.ref} (gateway-configuration-missing).")
     else:
         yield healthy(f"Every pod of {gateway.ref} names {gateway.configuration}.")
 

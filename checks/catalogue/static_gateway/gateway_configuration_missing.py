@@ -45,7 +45,7 @@ _CRD = "staticgatewayconfigurations.egressgateway.kubernetes.azure.com"
 )
 def gateway_configuration_missing(facts: Facts) -> Iterator[Observation]:
     """What it checks: the gateway's gatewayConfigurationName, and the StaticGatewayConfiguration of that name in the
-    gateway's own namespace. One of the same name in another namespace does not count, but is shown.
+    gateway's own namespace. A configuration of the same name in another namespace does not count, but is shown.
 
     Why it matters: a pod can use only a configuration of its own namespace. Without it the gateway's pods wait in
     ContainerCreating.
@@ -71,7 +71,7 @@ def _unnamed(facts: Facts) -> Observation:
         facts.one(ManagedCluster)
         return unknown(
             f"No StaticGatewayConfiguration is named by the Deployments or pods of {gateway.ref}. Not compared with "
-            "Azure's profile: access to Azure is not configured."
+            "the mesh profile: reading Azure is not configured."
         )
     return fail(
         f"Egress gateway {gateway} names no StaticGatewayConfiguration.",
@@ -97,7 +97,7 @@ def _not_installed(facts: Facts) -> Observation:
     cluster = facts.one(ManagedCluster)
     evidence = Evidence("CustomResourceDefinition " + _CRD, "metadata.name", "(not installed)", "installed")
     if cluster is None or cluster.static_egress_enabled:
-        azure = "although Azure reports the feature as enabled" if cluster else "and access to Azure is not configured"
+        azure = "although Azure reports the feature as enabled" if cluster else "and reading Azure is not configured"
         return unknown(
             f"The StaticGatewayConfiguration CRD is not installed in the cluster, {azure}.",
             evidence=[evidence],

@@ -32,14 +32,14 @@ from checks.static_egress.procedures import new_configuration
     },
 )
 def gateway_pool_missing(facts: Facts) -> Iterator[Observation]:
-    """What it checks: spec.gatewayNodepoolName against Azure's list of the cluster's node pools. The pool must exist, be in
-    Gateway mode, and be neither stopped nor being deleted. A pool whose last operation failed warns.
+    """What it checks: spec.gatewayNodepoolName against Azure's list of the cluster's node pools. The pool must exist,
+    be in Gateway mode, and be neither stopped nor being deleted. It warns if the last operation on the pool failed.
 
-    Why it matters: traffic leaves through the nodes of this pool. Without them a new configuration gets no prefix, and the
-    traffic of an existing one fails.
+    Why it matters: traffic leaves through the nodes of this pool. Without them a new configuration gets no prefix, and
+    the traffic of an existing one fails.
 
-    What usually fixes it: a new configuration that names the right pool, and pointing the gateway at it. Do not delete a
-    pool while a configuration names it.
+    What usually fixes it: a new configuration that names the right pool, and pointing the gateway at it. Do not delete
+    a pool while a configuration names it.
 
     Source: article SEG-3; AKS documentation, configure-static-egress-gateway."""
     configuration = gateway_configuration(facts)
@@ -49,7 +49,7 @@ def gateway_pool_missing(facts: Facts) -> Iterator[Observation]:
         yield skip(f"{configuration.ref} names no node pool (gateway-configuration-invalid).")
     elif not facts.configured(AgentPool):
         yield skip(
-            f"Node pool {configuration.pool} is not checked: access to Azure is not configured.",
+            f"Node pool {configuration.pool} is not checked: reading Azure is not configured.",
             actions=[_show(facts, configuration.pool)],
         )
     else:

@@ -24,11 +24,11 @@ from checks.static_egress.procedures import describe, new_configuration
     },
 )
 def gateway_server_profile_incomplete(facts: Facts) -> Iterator[Observation]:
-    """What it checks: ip, port, publicKey and privateKeySecretRef in status.gatewayServerProfile of a configuration that
-    has a prefix. A partly filled profile is normal before the prefix is assigned.
+    """What it checks: ip, port, publicKey and privateKeySecretRef in status.gatewayServerProfile of a configuration
+    that has a prefix. An incomplete profile is normal before the prefix is assigned.
 
-    Why it matters: a pod starts when the prefix is assigned, but gateway nodes serve the configuration only with all four
-    fields. Until then the pod runs and every request times out.
+    Why it matters: a pod starts when the prefix is assigned, but gateway nodes serve the configuration only with all
+    four fields. Until then the pod runs and every request times out.
 
     What usually fixes it: waiting for the controller; after that, a new configuration.
 

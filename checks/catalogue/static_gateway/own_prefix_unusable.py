@@ -31,14 +31,14 @@ _DENIED = ("AuthorizationFailed", "LinkedAuthorizationFailed")
 )
 def own_prefix_unusable(facts: Facts) -> Iterator[Observation]:
     """What it checks: spec.publicIpPrefixId, if it is set: the prefix's subscription against the cluster's, its length
-    against the prefix size of the node pool, and the controller's current warnings about it. If Azure network resources are
-    not read, it does not apply and offers the command to compare by hand. With an egress IP prefix already assigned a fault
-    warns: it affects only new nodes.
+    against the prefix size of the node pool, and the controller's current warnings about it. If Azure network resources
+    are not read, it does not apply and offers the command to compare by hand. With an egress IP prefix already assigned
+    a fault warns: it affects only new nodes.
 
-    Why it matters: the controller attaches this prefix to the gateway nodes and uses no other instead.
+    Why it matters: the controller attaches this prefix to the gateway nodes and has no fallback.
 
-    What usually fixes it: the role Network Contributor on the prefix for the cluster's identity, or a prefix of the right
-    length in the cluster's subscription.
+    What usually fixes it: the role Network Contributor on the prefix for the cluster's identity, or a prefix of the
+    right length in the cluster's subscription.
 
     Source: article SEG-2, SEG-7; kube-egress-gateway controllers/manager (gatewayVMConfiguration)."""
     configuration = gateway_configuration(facts)
@@ -163,7 +163,7 @@ def _fix(facts: Facts, configuration: StaticGatewayConfiguration, cause: EventCa
 
 
 def _create(facts: Facts, configuration: StaticGatewayConfiguration) -> Action:
-    """Creates a prefix of the right length in the cluster's subscription. SEG-7 follows: a configuration keeps its id."""
+    """Create a prefix of the right length in the cluster's subscription; SEG-7 follows, as a configuration keeps its id."""
     pool = pool_of(facts, configuration)
     size = pool.prefix_size if isinstance(pool, AgentPool) else None
     cluster = facts.cluster

@@ -25,10 +25,11 @@ from checks.static_egress.procedures import restart_gateway
     },
 )
 def pods_older_than_configuration(facts: Facts) -> Iterator[Observation]:
-    """What it checks: when the network of each running gateway pod was set up, against the configuration's creation and the
-    last edit of its spec. The setup time is the newest of the pod's creation, its start and its PodEndpoint's last change.
-    A pod older than the creation fails: the configuration was deleted and created again, with another key. A pod older than
-    the last edit warns, because the changed fields are not recorded. An edit at an unknown time warns.
+    """What it checks: when the network of each running gateway pod was set up, against the configuration's creation and
+    the last edit of its spec. The setup time is the newest of the pod's creation, its start and its PodEndpoint's last
+    change. It fails for a pod older than the creation: the configuration was deleted and created again, with another
+    key. It warns for a pod older than the last edit, because the changed fields are not recorded, and for an edit at an
+    unknown time.
 
     Why it matters: key, default route and excluded ranges are written into a pod only when its network is set up.
 
@@ -68,8 +69,9 @@ def _edited(configuration: StaticGatewayConfiguration) -> datetime | None:
 
 
 def _older(facts: Facts, pods: Sequence[Pod], than: datetime | None) -> list[Pod]:
-    """The pods whose network was set up before `than`. A PodEndpoint can show a newer network than the pod, and is read
-    only for pods that appear older."""
+    """Return the pods whose network was set up before `than`.
+
+    A PodEndpoint can show a newer network than the pod; it is read only for pods that appear older."""
     if than is None:
         return []
     return [

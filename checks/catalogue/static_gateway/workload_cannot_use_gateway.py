@@ -41,13 +41,13 @@ class Misplaced:
     reads=(StaticGatewayConfiguration, Pod, Node),
 )
 def workload_cannot_use_gateway(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the pods of all namespaces whose annotation names this gateway's configuration. It fails for pods on
-    the node's network, pods on Windows nodes, and pods of a namespace without a configuration of that name.
+    """What it checks: the pods of all namespaces whose annotation names this gateway's configuration. It fails for pods
+    that use the host network, pods on Windows nodes, and pods in a namespace without a configuration of that name.
 
-    Why it matters: on the node's network and on Windows the annotation has no effect and causes no error, and traffic
+    Why it matters: with host networking and on Windows the annotation has no effect and causes no error, and traffic
     leaves from the cluster's default outbound address. In another namespace the pod never gets a network.
 
-    What usually fixes it: moving the workload into the configuration's namespace, moving it off the node's network, or
+    What usually fixes it: moving the workload into the configuration's namespace, disabling host networking, or
     removing the annotation.
 
     Source: article SEG-1; AKS documentation, configure-static-egress-gateway."""
