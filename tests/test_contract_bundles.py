@@ -1,5 +1,4 @@
-"""Bundles from outside: every form that the contract allows reads the same, and whatever else somebody hands over has an
-answer."""
+"""Bundles as the command line sees them: every valid format gives the same findings, and every invalid one an error."""
 
 from __future__ import annotations
 
@@ -34,7 +33,7 @@ def diagnose(bundle: Path, *options: str) -> Answer:
     return ask("diagnose", "x", GATEWAY, "--bundle", bundle, "--output", "json", *options)
 
 
-def said_of(bundle: Path) -> str:
+def error_of(bundle: Path) -> str:
     return refused("diagnose", "x", GATEWAY, "--bundle", bundle)
 
 
@@ -52,11 +51,11 @@ def packed(bundle: Path, archive: Path, inside: str = "incident") -> Path:
     return archive
 
 
-# Every form reads the same
+# Valid formats
 
 
 def folded(raw: Any) -> Any:
-    """The REST body as `az … -o json` prints it: what REST nests under `properties` lies beside the name."""
+    """The REST body in the format of `az … -o json`, in which the fields of `properties` are at the top level."""
     if isinstance(raw, list):
         return [folded(each) for each in raw]
     if not isinstance(raw, dict):
@@ -67,7 +66,7 @@ def folded(raw: Any) -> Any:
     return {spelt.get(key, key): folded(value) for key, value in flat.items()}
 
 
-def as_az_prints_it(bundle: Path) -> None:
+def in_the_format_of_az(bundle: Path) -> None:
     for name in ("managed-cluster", "agent-pools"):
         path = bundle / "azure" / f"{name}.json"
         body = json.loads(path.read_text(encoding="utf-8"))
@@ -82,7 +81,7 @@ def in_one_list(bundle: Path) -> None:
 
 
 def in_lists_of_a_kind(bundle: Path) -> None:
-    """As `kubectl get --raw` answers: the items carry neither kind nor apiVersion."""
+    """The format of `kubectl get --raw`: the items have neither kind nor apiVersion."""
     kinds: dict[tuple[str, str], list[Any]] = {}
     for each in objects(bundle):
         kinds.setdefault((each.pop("apiVersion"), each.pop("kind")), []).append(each)
@@ -114,7 +113,7 @@ def objects(bundle: Path) -> list[Any]:
     for path in sorted((bundle / "objects").rglob("*.yaml")):
         for document in yaml.load_all(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader):
             found += document["items"] if document["kind"].endswith("List") else [document]
-    # BaseLoader keeps every scalar as text; numbers and truth values become what they are again.
+    # BaseLoader returns every scalar as text; `plain` restores numbers and booleans.
     return [plain(each) for each in found]
 
 
@@ -138,7 +137,7 @@ def plain(value: Any) -> Any:
 @pytest.mark.parametrize(
     "change",
     [
-        as_az_prints_it,
+        in_the_format_of_az,
         in_one_list,
         in_lists_of_a_kind,
         one_object_a_file,
@@ -147,7 +146,7 @@ def plain(value: Any) -> Any:
     ],
     ids=lambda change: change.__name__,
 )
-def test_every_form_of_the_same_cluster_gives_the_same_findings(change: Callable[[Path], None], copy: Path) -> None:
+def test_every_format_gives_the_same_findings(change: Callable[[Path], None], copy: Path) -> None:
     before = diagnose(HEALTHY).document["findings"]
     change(copy)
     after = diagnose(copy).document["findings"]
@@ -162,10 +161,10 @@ def test_an_archive_with_or_without_its_folder(inside: str, tmp_path: Path) -> N
     assert (answer.code, answer.with_status("pass")) == (0, {"egress-prefix-unassigned"})
 
 
-# What is missing is not healthy
+# Missing facts are never healthy
 
 
-def test_a_bundle_of_nothing_shows_no_gateway(tmp_path: Path) -> None:
+def test_an_empty_bundle_has_no_gateway(tmp_path: Path) -> None:
     for number, files in enumerate(({}, {"objects/.keep": ""}, {"azure/.keep": "", "logs/.keep": ""})):
         answer = diagnose(written(tmp_path / str(number), {"bundle.yaml": BUNDLE, **files}))
         assert (answer.code, answer.document["root_causes"]) == (1, ["gateway-not-in-profile"])
@@ -179,14 +178,14 @@ def test_without_azure_the_rest_is_still_diagnosed(copy: Path) -> None:
     assert {"pod-subnet-cni", "dual-stack-cluster"} <= answer.with_status("skipped")
 
 
-def test_without_resources_the_network_is_to_be_looked_at_by_hand(copy: Path) -> None:
+def test_without_resources_the_network_checks_offer_commands(copy: Path) -> None:
     (copy / "azure" / "resources.json").unlink()
     answer = diagnose(copy, "--only", "EG204,EG205")
     assert set(answer.statuses) == {"egress-range-blocked", "tunnel-ports-blocked"} == answer.with_status("skipped")
     assert any(each["actions"] for each in answer.document["findings"])
 
 
-def test_an_empty_answer_of_azure_is_unknown(copy: Path) -> None:
+def test_an_empty_managed_cluster_is_unknown(copy: Path) -> None:
     (copy / "azure" / "managed-cluster.json").write_text("{}", encoding="utf-8")
     answer = diagnose(copy)
     assert (answer.code, answer.document["verdict"]) == (3, "inconclusive")
@@ -212,7 +211,7 @@ FORBIDDEN = "- {source: %s, resource: %s, namespace: %s, status: 403, message: f
         ("", 0, ""),
     ],
 )
-def test_a_read_that_failed_is_replayed_as_such(errors: str, code: int, unknown: str, copy: Path) -> None:
+def test_a_failed_read_fails_in_the_replay(errors: str, code: int, unknown: str, copy: Path) -> None:
     answer = diagnose(written(copy, {"errors.yaml": errors}))
     assert answer.code == code, answer.document["verdict"]
     assert unknown in answer.with_status("unknown") | {""}
@@ -232,7 +231,7 @@ def test_a_kind_that_is_not_installed(copy: Path) -> None:
     assert answer.with_status("unknown") == {"gateway-configuration-missing"}
 
 
-def test_a_name_in_two_namespaces_is_a_choice(copy: Path) -> None:
+def test_a_name_in_two_namespaces_is_ambiguous(copy: Path) -> None:
     path = copy / "azure" / "managed-cluster.json"
     body = json.loads(path.read_text(encoding="utf-8"))
     gateways = body["properties"]["serviceMeshProfile"]["istio"]["components"]["egressGateways"]
@@ -243,23 +242,23 @@ def test_a_name_in_two_namespaces_is_a_choice(copy: Path) -> None:
     assert diagnose(copy).code == 0
 
 
-# Bundles that are wrong
+# Invalid bundles
 
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("bundle.yaml", "", "bundle.yaml: no mapping"),
+        ("bundle.yaml", "", "bundle.yaml: not a mapping"),
         ("bundle.yaml", BUNDLE.replace("/v1", "/v9"), "apiVersion is 'egress-diag/v9'; expected egress-diag/v1"),
         ("bundle.yaml", BUNDLE.replace("2026-11-23T10:00:00Z", "yesterday"), "captured_at is 'yesterday'"),
         ("bundle.yaml", BUNDLE + "absent_kind: []\n", 'unknown key "absent_kind"; expected absent_kinds'),
-        ("errors.yaml", "source: azure\n", "errors.yaml: no list"),
+        ("errors.yaml", "source: azure\n", "errors.yaml: not a list"),
         ("errors.yaml", "- {source: azur, resource: x, status: 403}\n", "source is 'azur'"),
         ("errors.yaml", "- {source: azure, resource: x, status: many}\n", "status is 'many'"),
-        ("azure/managed-cluster.json", "[]", "azure/managed-cluster.json: no JSON object"),
+        ("azure/managed-cluster.json", "[]", "azure/managed-cluster.json: not a JSON object"),
         ("azure/managed-cluster.json", '{"name": ', "azure/managed-cluster.json: not valid JSON"),
-        ("azure/agent-pools.json", "5", "azure/agent-pools.json: no list"),
-        ("azure/resources.json", '{"id": "x"}', "azure/resources.json: no list"),
+        ("azure/agent-pools.json", "5", "azure/agent-pools.json: not a list"),
+        ("azure/resources.json", '{"id": "x"}', "azure/resources.json: not a list"),
         ("objects/a.yaml", "kind: Pod\n  metadata: {", "objects/a.yaml: not valid YAML"),
         ("objects/a.yaml", "just words\n", "objects/a.yaml: document 1 has no kind and apiVersion"),
         ("objects/a.yaml", "apiVersion: v1\nkind: Pod\n", "a Pod, has no metadata.name"),
@@ -271,26 +270,26 @@ def test_a_name_in_two_namespaces_is_a_choice(copy: Path) -> None:
         ("logs/istiod.log", "text", "expected logs/<namespace>/<pod>/<container>.log"),
     ],
 )
-def test_a_file_that_is_wrong_is_named_with_what_was_expected(
+def test_an_error_names_the_file_and_the_expected_content(
     name: str, content: str | bytes, said: str, tmp_path: Path
 ) -> None:
-    assert said in said_of(written(tmp_path, {"bundle.yaml": BUNDLE, name: content}))
+    assert said in error_of(written(tmp_path, {"bundle.yaml": BUNDLE, name: content}))
 
 
-def test_what_is_no_bundle(tmp_path: Path) -> None:
+def test_paths_that_are_not_a_bundle(tmp_path: Path) -> None:
     home = written(tmp_path / "home", {"a.txt": "x"})
     (home / "pipe").symlink_to("/")
-    assert "bundle.yaml: is missing" in said_of(home)
-    assert "there is no such bundle" in said_of(tmp_path / "none")
+    assert "bundle.yaml: is missing" in error_of(home)
+    assert "there is no such bundle" in error_of(tmp_path / "none")
     for path in ("/dev/zero", "/etc/passwd"):
-        assert "neither a directory nor a .tar.gz" in said_of(Path(path))
+        assert "neither a directory nor a .tar.gz" in error_of(Path(path))
 
 
-def test_an_archive_that_ends_early_at_any_place(tmp_path: Path) -> None:
+def test_a_truncated_archive(tmp_path: Path) -> None:
     whole = packed(HEALTHY, tmp_path / "whole.tar.gz").read_bytes()
     for part in (1, len(whole) // 2, len(whole) - 1):
         (tmp_path / "cut.tar.gz").write_bytes(whole[:part])
-        said_of(tmp_path / "cut.tar.gz")
+        error_of(tmp_path / "cut.tar.gz")
 
 
 @pytest.mark.parametrize("name", ["../outside.yaml", "/etc/outside.yaml", "a/../../outside.yaml"])
@@ -300,30 +299,30 @@ def test_a_path_that_leaves_the_bundle(name: str, tmp_path: Path) -> None:
             about = tarfile.TarInfo(each)
             about.size = len(content)
             file.addfile(about, io.BytesIO(content))
-    assert "leaves the bundle" in said_of(tmp_path / "b.tar.gz")
+    assert "leaves the bundle" in error_of(tmp_path / "b.tar.gz")
     assert not list(tmp_path.parent.glob("outside.yaml"))
 
 
-def test_links_out_of_a_bundle(copy: Path, tmp_path: Path) -> None:
+def test_links_that_leave_a_bundle(copy: Path, tmp_path: Path) -> None:
     (copy / "objects" / "secret.yaml").symlink_to("/etc/shadow")
-    assert "a link that leaves the bundle" in said_of(copy)
-    assert "a link" in said_of(packed(copy, tmp_path / "b.tar.gz"))
+    assert "a link that leaves the bundle" in error_of(copy)
+    assert "a link" in error_of(packed(copy, tmp_path / "b.tar.gz"))
 
 
-def test_a_bomb_is_refused_before_it_goes_off(tmp_path: Path) -> None:
+def test_compression_and_alias_bombs_are_refused(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "b.tar.gz", "wb", compresslevel=9) as file:
         for _ in range(64):
             file.write(b"\0" * 1024 * 1024)
-    said_of(tmp_path / "b.tar.gz")
+    error_of(tmp_path / "b.tar.gz")
     laughs = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         f"{after}: &{after} [{', '.join([f'*{before}'] * 9)}]\n"
         for before, after in zip("abcdefgh", "bcdefghi", strict=True)
     )
     written(tmp_path / "laughs", {"bundle.yaml": BUNDLE, "objects/a.yaml": f"apiVersion: v1\nkind: Pod\n{laughs}"})
-    assert "aliases counted each time" in said_of(tmp_path / "laughs")
+    assert "aliases counted each time" in error_of(tmp_path / "laughs")
 
 
-# Large ones
+# Large bundles
 
 
 def test_a_large_cluster_and_a_long_log(copy: Path) -> None:

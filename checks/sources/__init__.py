@@ -1,1 +1,1 @@
-"""The only place that knows Kubernetes and Azure: sources read, everything else reasons."""
+"""The only package that knows Kubernetes and Azure: it reads clusters, bundles and saved files."""

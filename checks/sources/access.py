@@ -1,4 +1,4 @@
-"""Reaching an API server: by kubeconfig, from inside the cluster, or with what Azure gave. Never anonymously."""
+"""Connecting to an API server: by kubeconfig, from inside the cluster, or with credentials from Azure. Never anonymous."""
 
 import shutil
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ _CREDENTIALS = (
 
 
 class LazyAccess:
-    """Opens a client at the first question, in one of the threads that ask; the others wait for it until their deadline."""
+    """Opens a client at the first read; other threads wait for it until their deadline."""
 
     def __init__(self, load: Callable[[Any, float], None]) -> None:
         """`load(configuration, deadline)` fills the official client's configuration, or raises Failure."""
@@ -42,7 +42,7 @@ class LazyAccess:
         self._failed: tuple[Failure, float] | None = None
 
     def client(self, deadline: float) -> Any:
-        """The official ApiClient. Raises Failure where there are no credentials."""
+        """The official ApiClient. Raises Failure if there are no credentials."""
         if self._client is None:
             if not self._lock.acquire(timeout=seconds_left(deadline)):
                 raise Failure(504, "no credentials before the run's deadline")
@@ -54,13 +54,13 @@ class LazyAccess:
         return self._client
 
     def close(self) -> None:
-        """Lets its connections go; the next question opens it again."""
+        """Close the connections; the next read opens them again."""
         client, self._client = self._client, None
         if client is not None:
             client.close()
 
     def _opened_once(self, deadline: float) -> Any:
-        """Thirty reads that go out together must not each wait for the same log-in to fail."""
+        """Open the client, or repeat a recent failure: thirty parallel reads must not each wait for it."""
         if self._failed is not None and monotonic() - self._failed[1] < _FAILURE_HOLDS:
             raise self._failed[0]
         self._failed = None
@@ -75,8 +75,8 @@ class LazyAccess:
         configuration = library.Configuration()
         self._load(configuration, deadline)
         if "BearerToken" not in configuration.api_key and not configuration.cert_file:
-            raise Failure(401, "no credentials for the API server; it is not asked anonymously")
-        # Reads are not retried by the connection pool: a hanging server would multiply the time-out.
+            raise Failure(401, "no credentials for the API server; anonymous requests are not sent")
+        # The connection pool does not retry reads: a server that hangs would multiply the time-out.
         configuration.retries = Retry(total=None, connect=1, read=0, redirect=0, status=0, other=0)
         configuration.connection_pool_maxsize = CONNECTIONS
         configuration.keep_alive = True
@@ -84,7 +84,7 @@ class LazyAccess:
 
 
 def kubeconfig_access(path: Path, context: str | None) -> LazyAccess:
-    """The cluster of a kubeconfig's context. Raises SourceError for what can be told from the file alone."""
+    """The cluster of a kubeconfig's context. Raises SourceError if the file itself is unusable."""
     _check_user(path, *_user(path, context))
 
     def load(configuration: Any, deadline: float) -> None:
@@ -93,16 +93,16 @@ def kubeconfig_access(path: Path, context: str | None) -> LazyAccess:
 
         _bounded(log_in, f"kubeconfig {path}", min(_LOGIN_SECONDS, seconds_left(deadline)))
         if "BearerToken" not in configuration.api_key and not configuration.cert_file:
-            # The client library logs why a plugin failed and would go on as nobody.
+            # If a plugin fails, the client library only logs it and sends anonymous requests.
             raise Failure(
-                401, f"kubeconfig {path}: its plugin gave no token; run its command by hand to see why (az login?)"
+                401, f"kubeconfig {path}: its plugin returned no token; run its command to see the reason (az login?)"
             )
 
     return LazyAccess(load)
 
 
 def in_cluster_access() -> LazyAccess:
-    """The cluster that this process runs in, as its own service account. Raises SourceError outside of one."""
+    """The cluster that this process runs in, with the pod's service account. Raises SourceError outside a cluster."""
     library = kubernetes_library()
     try:
         library.load_incluster_config(client_configuration=library.Configuration())
@@ -119,19 +119,21 @@ def in_cluster_access() -> LazyAccess:
 
 
 def aks_access(account: AzureAccount, resource_group: str, name: str, *, allow_certificate: bool) -> LazyAccess:
-    """An AKS cluster as Azure gives the way in, with an Entra token that is renewed before it ends. The cluster-admin
-    certificate of a cluster without Entra is used only where the configuration allows it."""
+    """An AKS cluster with the address from Azure and an Entra token, which is renewed before it expires.
+
+    The cluster-admin certificate of a cluster without Entra integration is used only if the configuration allows it.
+    """
 
     def load(configuration: Any, deadline: float) -> None:
         with ThreadPoolExecutor(1, thread_name_prefix="token") as beside:
-            # Logging in and asking where to do not depend on each other; whether it worked is asked below.
+            # The token and the cluster's address are independent of each other; `renew` raises if there is no token.
             beside.submit(account.kubernetes_token)
             config, server, ca = cluster_login(account, resource_group, name, deadline)
         if is_local_account(config):
             if not allow_certificate:
                 raise Failure(
                     0,
-                    f"{name} has no Entra integration: Azure hands out its cluster-admin certificate, which is not used; "
+                    f"{name} has no Entra integration; the cluster-admin certificate that Azure returns is not used: "
                     "enable Entra on the cluster, or set allow_client_certificate: true in its configuration",
                 )
             library = kubernetes_library()
@@ -149,13 +151,13 @@ def aks_access(account: AzureAccount, resource_group: str, name: str, *, allow_c
 
 
 def _bounded(act: Callable[[], None], what: str, seconds: float) -> None:
-    """Runs a log-in that may start a plugin which waits for somebody who is not there."""
+    """Run a log-in with a time limit: a plugin may wait for input."""
     failed: list[Exception] = []
 
     def body() -> None:
         try:
             act()
-        except Exception as error:  # noqa: BLE001 - a source's own place: whatever a log-in raises becomes a gap
+        except Exception as error:  # noqa: BLE001 - in a source, any exception of a log-in becomes a gap
             failed.append(error)
 
     thread = Thread(target=body, name="log-in", daemon=True)
@@ -168,7 +170,7 @@ def _bounded(act: Callable[[], None], what: str, seconds: float) -> None:
 
 
 def _user(path: Path, context: str | None) -> tuple[str, Mapping[str, Any]]:
-    """(name, user entry) of the context. Raises SourceError."""
+    """The user of the context: (name, entry). Raises SourceError."""
     try:
         found = next(parse_yaml(path.read_text(encoding="utf-8"), Budget()), None)
     except (OSError, UnicodeDecodeError, BadDocument) as error:
@@ -181,26 +183,28 @@ def _user(path: Path, context: str | None) -> tuple[str, Mapping[str, Any]]:
         raise SourceError(f'kubeconfig {path}: no context "{chosen}"; it has: {known}')
     cluster, user = (text(contexts[chosen], "context", key) for key in ("cluster", "user"))
     if not any(text(each, "name") == cluster and text(each, "cluster", "server") for each in items(found, "clusters")):
-        raise SourceError(f'kubeconfig {path}: context {chosen} names cluster "{cluster}", which has no server there')
+        raise SourceError(
+            f'kubeconfig {path}: context {chosen} names cluster "{cluster}", which has no server in this file'
+        )
     entry = next((at(each, "user") for each in items(found, "users") if text(each, "name") == user), None)
     return user or chosen, entry if isinstance(entry, Mapping) else {}
 
 
 def _check_user(path: Path, name: str, entry: Mapping[str, Any]) -> None:
     if not any(entry.get(key) for key in _CREDENTIALS):
-        raise SourceError(f"kubeconfig {path}: user {name} has no credentials; the API server is not asked anonymously")
+        raise SourceError(f"kubeconfig {path}: user {name} has no credentials; anonymous requests are not sent")
     if text(entry, "auth-provider", "name") == "azure":
         raise SourceError(
             f"kubeconfig {path}: user {name} uses the retired azure auth-provider; convert it with "
-            "`kubelogin convert-kubeconfig`, or leave kubeconfig out so that the cluster is reached through Azure"
+            "`kubelogin convert-kubeconfig`, or remove kubeconfig to connect through Azure"
         )
     command = text(entry, "exec", "command")
     if not command or any(entry.get(key) for key in ("token", "tokenFile")):
         return
-    # A relative path is relative to the kubeconfig, a bare name is looked up on PATH.
+    # A command with a slash is relative to the kubeconfig; a name without one is found on PATH.
     found = shutil.which(command if "/" not in command else str(path.parent / command))
     if found is None:
         raise SourceError(
-            f"kubeconfig {path}: user {name} logs in with the plugin {command}, which is not installed here; install it, "
-            "or leave kubeconfig out so that the cluster is reached through Azure"
+            f"kubeconfig {path}: user {name} signs in with the plugin {command}, which is not installed here; install it, "
+            "or remove kubeconfig to connect through Azure"
         )

@@ -1,6 +1,7 @@
-"""The files of a bundle, from a directory or a .tar.gz, one after the other.
+"""The files of a bundle, from a directory or a .tar.gz, one at a time.
 
-What could reach outside the bundle, or grow without bound, is refused before it is read."""
+Links that leave the bundle and files above the size limits are refused before they are read.
+"""
 
 import gzip
 import io
@@ -16,20 +17,20 @@ MAX_FILES = 20_000
 MAX_FILE = 64 * 1024 * 1024
 MAX_TOTAL = 256 * 1024 * 1024
 MAX_RATIO = 200
-"""YAML of a thousand pods compresses 20 to 60 times; a gzip bomb a thousand times."""
+"""YAML of a thousand pods compresses 20 to 60 times, a gzip bomb a thousand times."""
 FREE_OF_RATIO = 16 * 1024 * 1024
-"""Bytes that may be unpacked before the ratio counts: small bundles may be as repetitive as they like."""
+"""The unpacked bytes above which the ratio applies: a small bundle may be very repetitive."""
 
 _ROOT = "bundle.yaml"
 _GZIP = b"\x1f\x8b"
 
 
 class BundleError(Exception):
-    """The bundle is not read: the text names the file, what is wrong with it, and what was expected."""
+    """The bundle is invalid; the text names the file, the problem and the expected content."""
 
 
 def files(path: Path) -> Iterator[tuple[str, bytes]]:
-    """(relative name, content) of every file, in a fixed order. Raises BundleError."""
+    """Every file as (relative name, content), in a fixed order. Raises BundleError."""
     try:
         if not path.exists():
             raise BundleError("there is no such bundle; expected a directory or a .tar.gz")
@@ -42,13 +43,13 @@ def files(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _named(error: OSError, root: Path) -> str:
-    """The file's name in the bundle, where it is not the bundle itself."""
+    """The file's name in the bundle, as a prefix of the message; empty for the bundle itself."""
     name = Path(error.filename) if error.filename else root
     return f"{name.relative_to(root.resolve())}: " if name.is_relative_to(root.resolve()) and name != root else ""
 
 
 class _Limits:
-    """Counts what has been read of one bundle."""
+    """The number and size of the files read so far, with their limits."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -58,23 +59,25 @@ class _Limits:
         self.number += 1
         self.total += size
         if self.number > MAX_FILES:
-            raise BundleError(f"{name}: a bundle may hold {MAX_FILES:,} files, this one has more")
+            raise BundleError(f"{name}: a bundle may contain {MAX_FILES:,} files, this one contains more")
         if size > MAX_FILE:
-            raise BundleError(f"{name}: {_mib(size)}, a file of a bundle may have {_mib(MAX_FILE)}")
+            raise BundleError(f"{name}: {_mib(size)}; a file of a bundle may have at most {_mib(MAX_FILE)}")
         if self.total > MAX_TOTAL:
-            raise BundleError(f"{name}: a bundle may hold {_mib(MAX_TOTAL)} in all, this one has more")
+            raise BundleError(f"{name}: a bundle may have at most {_mib(MAX_TOTAL)} in total, this one has more")
 
 
 def _directory(root: Path) -> Iterator[tuple[str, bytes]]:
     limits = _Limits()
     if not (root / _ROOT).exists():
-        # Before anything is read: somebody may have named a home directory.
+        # Checked before any other file is read: the path may be a home directory.
         raise BundleError(f"{_ROOT}: is missing; expected it at the top of the bundle")
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
         for name in folders:
             if (Path(folder) / name).is_symlink():
-                raise BundleError(f"{_within(root, folder, name)}: a link to a directory; a bundle holds plain files")
+                raise BundleError(
+                    f"{_within(root, folder, name)}: a link to a directory; a bundle contains only plain files"
+                )
         for name in sorted(names):
             if not name.startswith("."):
                 yield _within(root, folder, name), _plain_file(root, Path(folder) / name, limits)
@@ -88,12 +91,12 @@ def _plain_file(root: Path, path: Path, limits: _Limits) -> bytes:
     name = path.relative_to(root).as_posix()
     target = path.resolve()
     if not target.is_relative_to(root):
-        raise BundleError(f"{name}: a link that leaves the bundle; a bundle holds all its files itself")
-    # O_NONBLOCK: opening a pipe must not wait for somebody to write into it.
+        raise BundleError(f"{name}: a link that leaves the bundle; a bundle contains all its files")
+    # O_NONBLOCK: opening a pipe must not wait for a writer.
     with os.fdopen(os.open(target, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:
         about = os.fstat(file.fileno())
         if not stat.S_ISREG(about.st_mode):
-            raise BundleError(f"{name}: not a plain file; a bundle holds nothing else")
+            raise BundleError(f"{name}: not a plain file; a bundle contains only plain files")
         limits.one_more(name, about.st_size)
         content = file.read(MAX_FILE + 1)
         if len(content) > MAX_FILE:
@@ -112,28 +115,28 @@ def _archive(path: Path) -> Iterator[tuple[str, bytes]]:
                 if inside.is_relative_to(root) and not _hidden(inside.relative_to(root)):
                     yield inside.relative_to(root).as_posix(), content
         except (EOFError, gzip.BadGzipFile, zlib.error):
-            raise BundleError("the archive is damaged or ends early") from None
+            raise BundleError("the archive is damaged or truncated") from None
         except (tarfile.TarError, ValueError, OverflowError) as error:
             raise BundleError(f"not a .tar.gz of a bundle: {error}") from None
 
 
 def _hidden(name: PurePosixPath) -> bool:
-    # macOS packs a `._name` beside each file.
+    # macOS adds a `._name` for each file.
     return any(part.startswith(".") for part in name.parts)
 
 
 def _root(names: list[str]) -> PurePosixPath:
-    """The folder that holds bundle.yaml: people pack a bundle with its folder or without."""
+    """The folder of bundle.yaml: an archive may contain the bundle's files or its folder."""
     found = sorted(
         (PurePosixPath(name).parent for name in names if PurePosixPath(name).name == _ROOT), key=lambda p: len(p.parts)
     )
     if not found:
-        raise BundleError(f"holds no {_ROOT}; expected a bundle, as `egress-diag collect` writes it")
+        raise BundleError(f"contains no {_ROOT}; expected a bundle as `egress-diag collect` writes it")
     if len(found) > 1 and len(found[0].parts) == len(found[1].parts):
-        raise BundleError(f"holds several bundles ({found[0]} and {found[1]}); expected one")
+        raise BundleError(f"contains several bundles ({found[0]} and {found[1]}); expected one")
     outside = [name for name in names if not PurePosixPath(name).is_relative_to(found[0])]
     if outside:
-        raise BundleError(f"{outside[0]}: lies beside the bundle {found[0]}; expected everything in one folder")
+        raise BundleError(f"{outside[0]}: is outside the bundle {found[0]}; expected all files in one folder")
     return found[0]
 
 
@@ -164,12 +167,12 @@ def _safe_name(member: tarfile.TarInfo) -> str:
     if inside.is_absolute() or ".." in inside.parts or "\\" in name or "\0" in name or name[1:2] == ":":
         raise BundleError(f"{name!r}: a path that leaves the bundle; expected names inside it")
     if not (member.isreg() or member.isdir()) or member.issparse():
-        raise BundleError(f"{name}: a link, device or sparse file; a bundle holds plain files and directories")
+        raise BundleError(f"{name}: a link, device or sparse file; a bundle contains only plain files and directories")
     return inside.as_posix()
 
 
 class _Counted(io.RawIOBase):
-    """The unpacked stream, which ends with an error where it grows out of proportion."""
+    """The unpacked stream, with limits on its size and its compression ratio."""
 
     def __init__(self, packed: BinaryIO, unpacked: gzip.GzipFile) -> None:
         super().__init__()
@@ -182,7 +185,7 @@ class _Counted(io.RawIOBase):
         chunk = self.unpacked.read(size if size >= 0 else MAX_FILE)
         self.total += len(chunk)
         self.tail = (self.tail + chunk)[-1024:]
-        # Headers and padding come on top of the files.
+        # Headers and padding are not part of the files' sizes.
         if self.total > MAX_TOTAL + MAX_FILES * 1024:
             raise BundleError(f"unpacks to more than {_mib(MAX_TOTAL)}")
         if self.total > FREE_OF_RATIO and self.total > MAX_RATIO * max(self.packed.tell(), 1):
@@ -190,7 +193,7 @@ class _Counted(io.RawIOBase):
         return chunk
 
     def drain(self) -> None:
-        """Reads to the end, so that the checksum is compared. A tar without its closing zeros was cut off."""
+        """Read to the end, which verifies the checksum. A tar without its closing zeros is truncated."""
         while self.read(64 * 1024):
             pass
         if self.tail.strip(b"\0"):

@@ -1,7 +1,7 @@
-"""Reading Azure through its own libraries: the managed cluster, its node pools, network resources, and the way in.
+"""Reading Azure through its own libraries: managed cluster, node pools, network resources, cluster credentials.
 
-Who asks is what azure-identity's variables and the machine say (DefaultAzureCredential), which cloud is what the Azure
-libraries' own settings say (AZURE_AUTHORITY_HOST, AZURE_SDK_CLOUD_CONF).
+The identity is that of DefaultAzureCredential (its environment variables, the machine's identity); the cloud is that of
+the Azure libraries' settings (AZURE_AUTHORITY_HOST, AZURE_SDK_CLOUD_CONF).
 """
 
 import re
@@ -24,7 +24,7 @@ _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 20.0
 _RETRIES = 2
 _EARLY = 300
-"""Seconds before its end that a token is replaced."""
+"""Seconds before its expiry that a token is renewed."""
 _ARM_ID = re.compile(
     r"(/subscriptions/[\w-]+/resourceGroups/[\w.()-]+/providers/Microsoft\.Network)((/[\w.-]+){2,6})", re.IGNORECASE
 )
@@ -32,12 +32,14 @@ _ARM_ID = re.compile(
 _ATTEMPT = re.compile(r"\w+Credential: ")
 _REQUEST = re.compile(r"\s*(?:Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class AzureAccount:
-    """One subscription as one identity: the libraries are loaded and log in at the first question. Safe to use from
-    several threads; connections and tokens are kept between runs."""
+    """One subscription, read with one identity; the libraries are loaded at the first read.
+
+    Safe to use from several threads; connections and tokens are kept between runs.
+    """
 
     def __init__(self, subscription_id: str) -> None:
         self.subscription_id = subscription_id
@@ -47,8 +49,8 @@ class AzureAccount:
         self._credential: Any = None
         self._token: tuple[str, float] = ("", 0.0)
 
-    def call(self, deadline: float, ask: Callable[[Any, Mapping[str, Any]], T]) -> T:
-        """What `ask(client, limits)` gives. Raises Failure."""
+    def call(self, deadline: float, ask: Callable[[Any, Mapping[str, Any]], _T]) -> _T:
+        """The result of `ask(client, limits)`. Raises Failure."""
         library = azure_library()
         try:
             client = self._opened()
@@ -64,8 +66,8 @@ class AzureAccount:
         except library.AzureError as error:
             raise failure_of(error) from None
         except (OSError, ValueError) as error:
-            # A federated token file that is not mounted, a mistyped cloud name.
-            raise Failure(401, f"Azure cannot be asked: {error}") from None
+            # For example a federated token file that is not mounted, or an unknown cloud name.
+            raise Failure(401, f"no request to Azure is possible: {error}") from None
 
     def kubernetes_token(self) -> str:
         """A fresh Entra token for an AKS API server. Raises Failure."""
@@ -81,7 +83,7 @@ class AzureAccount:
         return token
 
     def close(self) -> None:
-        """Lets its connections go; the next question opens it again."""
+        """Close the connections; the next read opens them again."""
         with self._lock, self._token_lock:
             client, self._client, self._token = self._client, None, ("", 0.0)
         if client is not None:
@@ -100,7 +102,7 @@ class AzureAccount:
 
 
 class AzureReader:
-    """The Azure half of a live source."""
+    """The Azure part of a live source."""
 
     def __init__(self, account: AzureAccount, resource_group: str, name: str) -> None:
         self.account = account
@@ -108,7 +110,7 @@ class AzureReader:
         self.name = name
 
     def azure(self, what: AzureCall, deadline: float) -> Answer:
-        """The managed cluster or its node pools, as REST returns them."""
+        """The managed cluster or its node pools, as the REST API returns them."""
 
         def cluster(client: Any, limits: Mapping[str, Any]) -> tuple[Any, ...]:
             return (client.managed_clusters.get(self.resource_group, self.name, **limits).as_dict(),)
@@ -123,10 +125,10 @@ class AzureReader:
             return failure.gap("azure", "get" if single else "list", what.resource)
 
     def arm(self, resource_id: str, deadline: float) -> Answer:
-        """One network resource by its id."""
+        """One network resource by its ID."""
         if not _ARM_ID.fullmatch(resource_id) or "/.." in resource_id:
-            # Ids come from objects in the cluster: nothing but a plain id may become part of a request.
-            return Gap("azure", "get", resource_id, 400, "is not the id of a network resource")
+            # IDs come from objects in the cluster: only a plain ID may become part of a request.
+            return Gap("azure", "get", resource_id, 400, "is not the ID of a network resource")
 
         def ask(client: Any, limits: Mapping[str, Any]) -> Any:
             request = azure_library().HttpRequest("GET", resource_id, params={"api-version": NETWORK_API})
@@ -143,7 +145,7 @@ class AzureReader:
 def cluster_login(
     account: AzureAccount, resource_group: str, name: str, deadline: float
 ) -> tuple[Mapping[str, Any], str, str]:
-    """(kubeconfig, server, CA in PEM) of an AKS cluster. Raises Failure."""
+    """The credentials of an AKS cluster: (kubeconfig, server, CA in PEM). Raises Failure."""
     import base64
 
     def ask(client: Any, limits: Mapping[str, Any]) -> bytes:
@@ -154,9 +156,11 @@ def cluster_login(
     try:
         written = account.call(deadline, ask)
     except Failure as failure:
-        # The reply is Azure's, about the way in: said in full, it must not look like the API server's own.
+        # The message and status must not be mistaken for a reply of the API server.
         status = failure.status if failure.status in (401, 504) else 0
-        raise Failure(status, f"Azure gives no way in, listClusterUserCredential: {failure.status} {failure}") from None
+        raise Failure(
+            status, f"no cluster credentials from Azure, listClusterUserCredential: {failure.status} {failure}"
+        ) from None
     try:
         config = next(parse_yaml(written.decode("utf-8"), Budget(100_000)), None)
         cluster = (items(config, "clusters") or ({},))[0]
@@ -170,7 +174,7 @@ def cluster_login(
 
 
 def is_local_account(config: Mapping[str, Any]) -> bool:
-    """Whether a kubeconfig carries its own, cluster-admin, credentials: a cluster without Entra hands those out."""
+    """Whether a kubeconfig contains cluster-admin credentials, as for a cluster without Entra integration."""
     user = (items(config, "users") or ({},))[0]
     return any(text(user, "user", key) for key in ("client-certificate-data", "token"))
 
@@ -178,40 +182,40 @@ def is_local_account(config: Mapping[str, Any]) -> bool:
 def failure_of(error: Exception) -> Failure:
     """An error of the Azure libraries as a failed read."""
     exceptions = azure_library().exceptions
-    said = str(getattr(error, "message", "") or error).strip()
+    message = str(getattr(error, "message", "") or error).strip()
     match error:
         case exceptions.ClientAuthenticationError():
-            return Failure(401, _first_line(said))
+            return Failure(401, _first_line(message))
         case exceptions.HttpResponseError(status_code=int(status)):
             code = getattr(getattr(error, "error", None), "code", None)
-            detail = getattr(getattr(error, "error", None), "message", None) or _first_line(said)
+            detail = getattr(getattr(error, "error", None), "message", None) or _first_line(message)
             return Failure(status, f"{code}: {detail}" if code else detail)
         case exceptions.ServiceRequestTimeoutError() | exceptions.ServiceResponseTimeoutError():
             return Failure(504, "Azure does not answer in time")
         case exceptions.ServiceRequestError() | exceptions.ServiceResponseError():
-            timed_out = "timed out" in said.lower()
-            return Failure(504 if timed_out else 0, "Azure does not answer in time" if timed_out else _broken(said))
+            timed_out = "timed out" in message.lower()
+            return Failure(504 if timed_out else 0, "Azure does not answer in time" if timed_out else _broken(message))
         case _:
-            return Failure(0, f"Azure cannot be asked ({type(error).__name__})")
+            return Failure(0, f"no request to Azure is possible ({type(error).__name__})")
 
 
-def _broken(said: str) -> str:
+def _broken(message: str) -> str:
     for mark, meaning in (
         ("certificate", "TLS with Azure failed: its certificate is not trusted (a proxy in between?)"),
         ("resolve", "Azure's name cannot be resolved"),
-        ("proxy", "the proxy on the way to Azure failed"),
-        ("refused", "Azure cannot be connected to"),
+        ("proxy", "the proxy between here and Azure failed"),
+        ("refused", "the connection to Azure was refused"),
     ):
-        if mark in said.lower():
+        if mark in message.lower():
             return meaning
-    return "the connection to Azure broke"
+    return "the connection to Azure was closed"
 
 
-def _first_line(said: str) -> str:
-    """What matters of a message: of DefaultAzureCredential's list of all that it tried, those that really failed."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+def _first_line(message: str) -> str:
+    """The relevant part of a message; of DefaultAzureCredential's attempts, those that failed."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
     tried = [line for line in lines if _ATTEMPT.match(line)]
     failed = [line for line in tried if "unavailable" not in line and "not found" not in line.lower()]
     chosen = failed or tried or lines or ["no reason given"]
-    # Entra adds ids and times of the request, which differ each time.
+    # Entra adds IDs and times of the request, which differ each time.
     return shortened("; ".join(_REQUEST.sub("", line) for line in (chosen if tried else chosen[:1])))

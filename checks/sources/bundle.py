@@ -1,4 +1,4 @@
-"""A bundle on disk (docs/contract.md#bundle) as a Recording. Each file is parsed and let go before the next is read."""
+"""Reading a bundle on disk (docs/contract.md#bundle) as a Recording, one file at a time."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ _OBJECT_FILES = (".yaml", ".yml", ".json")
 
 
 def read_bundle(path: Path) -> Recording:
-    """The recording that a bundle directory or .tar.gz holds. Raises BundleError."""
+    """Read the recording from a bundle directory or .tar.gz. Raises BundleError."""
     try:
         parts = _Parts()
         for name, content in files(path):
@@ -46,7 +46,7 @@ def _refuse(name: str, problem: str, expected: str) -> BundleError:
 
 
 class _Parts:
-    """What has been read of a bundle so far."""
+    """The parts of a bundle that have been read so far."""
 
     def __init__(self) -> None:
         self.budget = Budget()
@@ -57,7 +57,7 @@ class _Parts:
         self.logs: dict[str, str] = {}
 
     def take(self, name: str, content: bytes) -> None:
-        """Reads one file; files that are none of a bundle's (README, expect.yaml) are left alone."""
+        """Read one file; files that are not part of a bundle (README, expect.yaml) are ignored."""
         match PurePosixPath(name).parts:
             case ("bundle.yaml",):
                 self.about = self._about(name, content)
@@ -73,7 +73,7 @@ class _Parts:
                 pass
 
     def recording(self) -> Recording:
-        """The whole of it. Raises BundleError where something that must be there is missing."""
+        """The complete recording. Raises BundleError if a required part is missing."""
         if self.about is None:
             raise _refuse("bundle.yaml", "is missing", "it at the top of the bundle")
         captured_at, about = self.about
@@ -99,7 +99,7 @@ class _Parts:
     def _about(self, name: str, content: bytes) -> tuple[datetime, Raw]:
         about = self._single(name, content)
         if not isinstance(about, Mapping):
-            raise _refuse(name, "no mapping", f"the keys {', '.join(_ABOUT[:4])}")
+            raise _refuse(name, "not a mapping", f"the keys {', '.join(_ABOUT[:4])}")
         for key in about:
             if key not in _ABOUT and (near := difflib.get_close_matches(key, _ABOUT, 1, 0.75)):
                 raise _refuse(name, f'unknown key "{key}"', near[0])
@@ -117,7 +117,7 @@ class _Parts:
         absent = about.get("absent_kinds") or []
         if not isinstance(absent, list) or not all(isinstance(each, str) for each in absent):
             raise _refuse(
-                name, "absent_kinds is no list of names", "names such as httproutes.gateway.networking.k8s.io"
+                name, "absent_kinds is not a list of names", "names such as httproutes.gateway.networking.k8s.io"
             )
         return captured_at, about
 
@@ -126,20 +126,20 @@ class _Parts:
         if found is None:
             return []
         if not isinstance(found, list):
-            raise _refuse(name, "no list", "a list of {source, resource, namespace, status, message}")
+            raise _refuse(name, "not a list", "a list of {source, resource, namespace, status, message}")
         for number, error in enumerate(found, 1):
             self._check_error(name, f"entry {number}", error)
         return found
 
     def _check_error(self, name: str, entry: str, error: object) -> None:
         if not isinstance(error, Mapping):
-            raise _refuse(name, f"{entry} is no mapping", f"the keys {', '.join(_ERROR)}")
+            raise _refuse(name, f"{entry} is not a mapping", f"the keys {', '.join(_ERROR)}")
         if unknown := [key for key in error if key not in _ERROR]:
             raise _refuse(name, f'{entry} has an unknown key "{unknown[0]}"', ", ".join(_ERROR))
         if error.get("source") not in _SOURCES:
             raise _refuse(name, f"{entry}: source is {error.get('source')!r}", " or ".join(_SOURCES))
         if not isinstance(error.get("resource"), str) or not error["resource"]:
-            raise _refuse(name, f"{entry}: resource is {error.get('resource')!r}", 'PLURAL.GROUP, an ARM id, or "*"')
+            raise _refuse(name, f"{entry}: resource is {error.get('resource')!r}", 'PLURAL.GROUP, an ARM ID, or "*"')
         status = error.get("status")
         if isinstance(status, bool) or not isinstance(status, int) or not 0 <= status <= 599:
             raise _refuse(name, f"{entry}: status is {status!r}", "an HTTP status (504 is a time-out)")
@@ -154,7 +154,7 @@ class _Parts:
                 return
             raise _refuse(name, "not a file of Kubernetes objects", "a name that ends in .yaml")
         if content.lstrip()[:1] == b"{":
-            # JSON is YAML, and much faster to read as what it is.
+            # JSON is also YAML, but the JSON parser is much faster.
             try:
                 documents: Iterator[Any] = iter((parse_json(content, self.budget),))
             except BadDocument:
@@ -180,11 +180,11 @@ class _Parts:
             yield document
             return
         if not isinstance(listed, list | None):
-            raise _refuse(name, f"{which}, a {kind}: items is no list", "a list of Kubernetes objects")
+            raise _refuse(name, f"{which}, a {kind}: items is not a list", "a list of Kubernetes objects")
         for position, item in enumerate(listed or (), 1):
             if not isinstance(item, Mapping):
-                raise _refuse(name, f"{which}, item {position} is no object", "a list of Kubernetes objects")
-            # Items of the API's own lists (PodList) carry neither kind nor apiVersion.
+                raise _refuse(name, f"{which}, item {position} is not an object", "a list of Kubernetes objects")
+            # Items of the API's own lists (PodList) have neither kind nor apiVersion.
             stamp = {} if kind == "List" else {"apiVersion": version, "kind": kind.removesuffix("List")}
             yield from self._expanded(name, f"{which}, item {position}", {**stamp, **item} if stamp else item)
 
@@ -192,17 +192,17 @@ class _Parts:
         kind, version = found["kind"], found["apiVersion"]
         group = version.partition("/")[0] if "/" in version else ""
         if kind == "Event" and group == "events.k8s.io":
-            group = ""  # the same events, through either API
+            group = ""  # both APIs return the same events
         key = (group, kind, at(found, "metadata", "namespace") or "", found["metadata"]["name"])
         where, known = self.objects.setdefault(key, (name, found))
         if known is not found and known != found and known["apiVersion"] == version:
             label = f"{kind} {key[2]}/{key[3]}" if key[2] else f"{kind} {key[3]}"
-            raise _refuse(name, f"{label} is in {where}, too, and differs", "each object once")
+            raise _refuse(name, f"{label} is also in {where}, with different content", "each object once")
 
     def _log(self, name: str, content: bytes) -> None:
         match PurePosixPath(name):
             case PurePosixPath(suffix=".log", parts=("logs", namespace, pod, container)):
-                # A container may write any bytes; one broken character must not hide the others.
+                # A container may write any bytes; invalid UTF-8 must not discard the rest of the log.
                 key = f"{namespace}/{pod}/{container.removesuffix('.log')}"
                 self.logs[key] = content.decode("utf-8", "replace")
             case PurePosixPath(suffix=".log" | ".txt" | ".gz"):
@@ -214,7 +214,7 @@ class _Parts:
         name = "managed-cluster.json"
         found = self.azure.get(name)
         if name in self.azure and not isinstance(found, Mapping):
-            raise _refuse(f"azure/{name}", "no JSON object", "`az aks show -o json`")
+            raise _refuse(f"azure/{name}", "not a JSON object", "`az aks show -o json`")
         return found
 
     def _azure_list(self, name: str, expected: str) -> list[Raw] | None:
@@ -222,5 +222,5 @@ class _Parts:
             return None
         found = rows(self.azure[name])
         if found is None:
-            raise _refuse(f"azure/{name}", "no list of JSON objects", expected)
+            raise _refuse(f"azure/{name}", "not a list of JSON objects", expected)
         return found

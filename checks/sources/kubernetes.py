@@ -1,4 +1,4 @@
-"""Reading a live API server through the official client: raw pages, reduced as they come, and gaps for what fails."""
+"""Reading a live API server through the official client: pages of raw objects, and a gap for each failed read."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,7 +17,7 @@ from checks.sources.replies import Failure, refused, seconds_left, tls_message, 
 from checks.sources.source import Answer, NotInstalled, Objects
 
 PAGE = 500
-"""Objects a page, as kubectl asks for them."""
+"""Objects per page, as in kubectl."""
 CONNECT_SECONDS = 4.0
 READ_SECONDS = 20.0
 MAX_BODY = 128 * 1024 * 1024
@@ -27,25 +27,25 @@ _TRIES = 3
 
 
 class Access(Protocol):
-    """How an API server is reached, and as whom."""
+    """The connection to an API server, with its credentials."""
 
     def client(self, deadline: float) -> Any:
-        """The official ApiClient, opened at the first question. Raises Failure where there are no credentials."""
+        """The official ApiClient, opened at the first read. Raises Failure if there are no credentials."""
         ...
 
     def close(self) -> None:
-        """Lets its connections go."""
+        """Close the connections."""
         ...
 
 
 class KubernetesReader:
-    """The Kubernetes half of a live source. Safe to use from several threads; connections are kept between runs."""
+    """The Kubernetes part of a live source. Safe to use from several threads; connections are kept between runs."""
 
     def __init__(self, access: Access) -> None:
         self.access = access
 
     def list_objects(self, what: Listed, deadline: float) -> Answer:
-        """All objects of a kind, through the first of its versions that is served."""
+        """All objects of a kind, in the first of its versions that the API server serves."""
         try:
             for version in what.versions:
                 try:
@@ -58,7 +58,7 @@ class KubernetesReader:
             return failure.gap("kubernetes", "list", what.resource)
 
     def pod_log(self, pod: PodName, container: str, tail: int, deadline: float) -> Answer:
-        """The newest lines of a container; none for one that waits to start."""
+        """The newest lines of a container; none if it waits to start."""
         path = f"/api/v1/namespaces/{quote(pod.namespace, safe='')}/pods/{quote(pod.name, safe='')}/log"
         try:
             body = self._get(path, {"container": container, "tailLines": str(tail)}, deadline, newest=MAX_LOG)
@@ -71,14 +71,14 @@ class KubernetesReader:
         return Objects(({"namespace": pod.namespace, "pod": pod.name, "container": container, "text": lines},))
 
     def server_version(self, deadline: float) -> Answer:
-        """The API server's own word on its version."""
+        """The version that the API server reports."""
         try:
             return Objects((_json(self._get("/version", {}, deadline)),))
         except Failure as failure:
             return failure.gap("kubernetes", "get", "version")
 
     def close(self) -> None:
-        """Lets the connections go."""
+        """Close the connections."""
         self.access.close()
 
     def _listed(self, what: Listed, version: str, deadline: float) -> list[Json]:
@@ -87,7 +87,7 @@ class KubernetesReader:
         except Failure as failure:
             if failure.status != 410:
                 raise
-        # The list grew older than the server remembers while it was being read: once more from its beginning.
+        # The continue token expired while the list was being read: read it again from its beginning.
         return list(self._pages(what, version, deadline))
 
     def _pages(self, what: Listed, version: str, deadline: float) -> Iterator[Json]:
@@ -98,7 +98,7 @@ class KubernetesReader:
             page = _json(self._get(path, query, deadline, _METADATA if what.metadata_only else "application/json"))
             items = page.get("items")
             if items is not None and not isinstance(items, list):
-                raise Failure(502, "the answer is no Kubernetes list")
+                raise Failure(502, "the answer is not a Kubernetes list")
             for item in items or ():
                 if isinstance(item, dict):
                     yield _stamped(item, what, api_version)
@@ -110,15 +110,18 @@ class KubernetesReader:
     def _get(
         self, path: str, query: dict[str, str], deadline: float, accept: str = "application/json", newest: int = 0
     ) -> bytes:
-        """The body of a GET. Raises Failure. What the server itself asks to be repeated is repeated, and so is one broken
-        connection: a kept one may have been dropped by a load balancer meanwhile."""
+        """The body of a GET. Raises Failure.
+
+        A request is repeated if the server sends Retry-After, and once if the connection was closed: a load balancer may
+        have dropped an idle connection.
+        """
         client = self.access.client(deadline)
         for attempt in range(1, _TRIES + 1):
             try:
                 return _request(client, path, query, deadline, accept, newest)
             except Failure as failure:
                 pause = failure.retry_after if failure.status in (429, 503) else None
-                if failure.status == 0 and "broke the connection" in failure.message and attempt == 1:
+                if failure.status == 0 and "closed the connection" in failure.message and attempt == 1:
                     pause = 0.0
                 if pause is None or attempt == _TRIES or pause >= min(5.0, seconds_left(deadline)):
                     raise
@@ -127,7 +130,7 @@ class KubernetesReader:
 
 
 def _stamped(item: Json, what: Listed, api_version: str) -> Json:
-    """Items of the API server's own lists carry neither kind nor apiVersion, partial metadata carries its own."""
+    """The item with its kind and apiVersion: items of lists have neither, and partial metadata has those of its own."""
     if what.metadata_only:
         item = secret_from_metadata(item)
     if what.metadata_only or not item.get("kind"):
@@ -147,11 +150,11 @@ def _request(client: Any, path: str, query: dict[str, str], deadline: float, acc
             header_params={"Accept": accept},
             auth_settings=["BearerToken"],
         )
-        # Twice the connect time-out, since connecting is tried twice.
+        # Half of the remaining time for each of two attempts to connect.
         response = client.call_api(
             *call, _request_timeout=(min(CONNECT_SECONDS, left / 2), min(READ_SECONDS, left))
         ).response
-        with closing(response):  # one that was read to its end has given its connection back already
+        with closing(response):  # no effect after a complete read, which returns the connection to the pool
             body = _body(response, deadline, newest)
     except kubernetes_library().ApiException as error:
         raise Failure(0, f"TLS with {server} failed: {tls_message(str(error.reason))}") from None
@@ -163,7 +166,7 @@ def _request(client: Any, path: str, query: dict[str, str], deadline: float, acc
 
 
 def _body(response: Any, deadline: float, newest: int) -> bytes:
-    """The body, read in pieces so that a server that trickles cannot outlast the deadline; of a log its newest part."""
+    """The body (of a log: its newest part), read in pieces so that a slow server cannot exceed the deadline."""
     found = bytearray()
     for piece in response.stream(256 * 1024, decode_content=True):
         found += piece
@@ -171,7 +174,7 @@ def _body(response: Any, deadline: float, newest: int) -> bytes:
         if newest and len(found) > 2 * newest:
             del found[:-newest]
         elif not newest and len(found) > MAX_BODY:
-            raise Failure(502, f"an answer of more than {MAX_BODY // 1024 // 1024} MiB")
+            raise Failure(502, f"the answer has more than {MAX_BODY // 1024 // 1024} MiB")
     return bytes(found[-newest:]) if newest else bytes(found)
 
 
@@ -181,5 +184,5 @@ def _json(body: bytes) -> Json:
     except orjson.JSONDecodeError:
         found = None
     if not isinstance(found, dict):
-        raise Failure(502, "the answer is not the API server's JSON")
+        raise Failure(502, "the answer is not JSON from an API server")
     return found

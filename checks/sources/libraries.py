@@ -1,7 +1,7 @@
 """The Kubernetes and Azure libraries, loaded when a live source first needs them (a second and 80 MiB together).
 
-One after the other and behind one lock: imported by several threads at once, packages that import each other are seen
-half-made, and a read would fail for no reason that anybody could find in the cluster.
+One lock serializes the imports: if several threads import packages that import each other, one of them can see a partly
+initialized module, and a read would fail for a reason that has nothing to do with the cluster.
 """
 
 from functools import cache
@@ -13,7 +13,7 @@ _LOCK = RLock()
 
 @cache
 def kubernetes_library() -> SimpleNamespace:
-    """The names of the official Kubernetes client that are used here."""
+    """The names that are used of the official Kubernetes client."""
     with _LOCK:
         from kubernetes.client import ApiClient, Configuration
         from kubernetes.client.exceptions import ApiException
@@ -37,7 +37,7 @@ def kubernetes_library() -> SimpleNamespace:
 
 @cache
 def azure_library() -> SimpleNamespace:
-    """The names of the Azure libraries that are used here."""
+    """The names that are used of the Azure libraries."""
     with _LOCK:
         from azure.core import exceptions
         from azure.core.rest import HttpRequest

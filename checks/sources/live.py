@@ -16,16 +16,16 @@ from checks.sources.kubernetes import Access, KubernetesReader
 from checks.sources.libraries import azure_library, kubernetes_library
 from checks.sources.recorded import RecordedSource
 from checks.sources.saved import read_saved
-from checks.sources.source import Answer, NotLookedAt, Source, SourceError
+from checks.sources.source import Answer, NotCovered, Source, SourceError
 
 __all__ = ["BundleError", "LiveSource", "SourceError", "close_sources", "open_source"]
 
-KEPT = 64
-"""Live sources kept open between runs; the one that was not asked for longest is closed."""
+MOST_OPEN = 64
+"""Live sources kept open between runs; above this number the least recently used one is closed."""
 
 
 class AzureHalf(Protocol):
-    """Where a live source's Azure facts come from."""
+    """The Azure part of a live source."""
 
     def azure(self, what: AzureCall, deadline: float) -> Answer: ...
 
@@ -33,19 +33,19 @@ class AzureHalf(Protocol):
 
 
 class NoAzure:
-    """`azure: none`."""
+    """No Azure facts (`azure: none`)."""
 
     def azure(self, what: AzureCall, deadline: float) -> Answer:
         del what, deadline
-        return NotLookedAt()
+        return NotCovered()
 
     def arm(self, resource_id: str, deadline: float) -> Answer:
         del resource_id, deadline
-        return NotLookedAt()
+        return NotCovered()
 
 
 class Saved:
-    """Azure facts from files, read anew for each question: people save them again while a worker runs."""
+    """Azure facts from files, which are read again at each call: they may change while a worker runs."""
 
     def __init__(self, saved: SavedAzure) -> None:
         self.saved = saved
@@ -75,12 +75,12 @@ class LiveSource:
 
     @property
     def access(self) -> Access:
-        """How its API server is reached."""
+        """The connection to its API server."""
         return self._kubernetes.access
 
     @property
     def account(self) -> AzureAccount | None:
-        """The identity that asks Azure; None where Azure is not asked."""
+        """The Azure identity; None if Azure is not read."""
         return self._account
 
     def now(self) -> datetime:
@@ -102,15 +102,17 @@ class LiveSource:
         return self._kubernetes.server_version(deadline)
 
     def close(self) -> None:
-        """Lets its connections and tokens go."""
+        """Close the connections and discard the tokens."""
         self._kubernetes.close()
         if self._account is not None:
             self._account.close()
 
 
 class _Pool:
-    """Live sources by what opens them. A kubeconfig that was written again opens anew, and so does a forked process:
-    connections must not be shared with its parent."""
+    """Live sources by their configuration entry.
+
+    A changed kubeconfig opens a new source. So does a forked process, which must not share its parent's connections.
+    """
 
     def __init__(self) -> None:
         self.lock = Lock()
@@ -123,8 +125,8 @@ class _Pool:
             if found is None:
                 found = self.open[key] = _live(cluster)
             self.open.move_to_end(key)
-            gone = [self.open.popitem(last=False)[1]] if len(self.open) > KEPT else []
-        for each in gone:
+            dropped = [self.open.popitem(last=False)[1]] if len(self.open) > MOST_OPEN else []
+        for each in dropped:
             each.close()
         return found
 
@@ -140,15 +142,17 @@ _POOL = _Pool()
 
 
 def open_source(cluster: ClusterConfig) -> Source:
-    """The source that the entry describes; live ones are opened once and used again. Raises BundleError or SourceError
-    where it cannot be opened; what the cluster or Azure refuse later becomes gaps."""
+    """The source of a configuration entry; live sources are kept and used again.
+
+    Raises BundleError or SourceError if it cannot be opened; later failures of the cluster or of Azure become gaps.
+    """
     if cluster.bundle is not None:
         return RecordedSource(read_bundle(cluster.bundle))
     return _POOL.source(cluster)
 
 
 def close_sources() -> None:
-    """Closes every live source that `open_source` keeps."""
+    """Close every live source that `open_source` keeps."""
     _POOL.close()
 
 
@@ -190,4 +194,4 @@ def _written(cluster: ClusterConfig) -> object:
     try:
         return Path(str(cluster.kubeconfig)).expanduser().stat().st_mtime_ns
     except OSError:
-        return None  # opening it says why
+        return None  # opening it raises the error

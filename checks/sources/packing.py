@@ -1,4 +1,4 @@
-"""Writing a bundle's files in one step: a directory or archive that exists is whole."""
+"""Writing a bundle's files atomically: a directory or archive that exists is complete."""
 
 import gzip
 import io
@@ -14,10 +14,12 @@ _ARCHIVES = (".tar.gz", ".tgz")
 
 
 def write_files(path: Path, files: Mapping[str, bytes], now: datetime) -> None:
-    """Writes the files by their relative names, readable by their owner alone: redaction takes secrets out, not the
-    names of things. Raises OSError, FileExistsError among them."""
+    """Write the files by their relative names, with permissions for their owner only. Raises OSError.
+
+    The permissions are strict because redaction removes secrets but keeps names. An existing path raises FileExistsError.
+    """
     if path.exists() or path.is_symlink():
-        raise FileExistsError(17, "exists already", str(path))
+        raise FileExistsError(17, "already exists", str(path))
     work = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         if path.name.endswith(_ARCHIVES):

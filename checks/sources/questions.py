@@ -1,4 +1,4 @@
-"""What `doctor` asks an API server and Azure beyond facts: what this identity may do, and what their clocks show."""
+"""Doctor's requests to an API server and to Azure: the permissions of this identity, and the server's time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,25 +20,25 @@ REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """An answer's JSON, and the time that its Date header told; None where it told none."""
+class DatedAnswer:
+    """The JSON of an answer, and the time in its Date header; None without one."""
 
     body: Mapping[str, Any]
     at: datetime | None
 
 
 class ApiServerQuestions:
-    """Questions to one API server. Every method may raise Failure."""
+    """Requests to one API server. Every method may raise Failure."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
 
-    def version(self, deadline: float) -> Answered:
+    def version(self, deadline: float) -> DatedAnswer:
         """`GET /version`."""
         return self._ask("GET", "/version", None, deadline)
 
     def allowed(self, right: Right, verb: str, deadline: float) -> bool:
-        """Whether this identity has the right in every namespace (SelfSubjectAccessReview: asking needs no right)."""
+        """Whether this identity has the permission in every namespace (SelfSubjectAccessReview, which needs none)."""
         resource, _, part = right.resource.partition("/")
         wanted = {"group": right.group, "resource": resource, "subresource": part, "verb": verb}
         review = {
@@ -48,7 +48,7 @@ class ApiServerQuestions:
         }
         return flag(self._ask("POST", REVIEWS, review, deadline).body, "status", "allowed") is True
 
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None, deadline: float) -> Answered:
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None, deadline: float) -> DatedAnswer:
         client = self._access.client(deadline)
         server = client.configuration.host
         left = seconds_left(deadline)
@@ -68,23 +68,23 @@ class ApiServerQuestions:
         try:
             found = orjson.loads(content)
         except orjson.JSONDecodeError:
-            raise Failure(502, f"{server} answers, but not as an API server") from None
-        return Answered(found if isinstance(found, dict) else {}, http_date(response.headers.get("Date", "")))
+            raise Failure(502, f"{server} is not an API server: its answer is not JSON") from None
+        return DatedAnswer(found if isinstance(found, dict) else {}, http_date(response.headers.get("Date", "")))
 
 
 class AzureQuestions:
-    """Questions to Azure about one cluster. Every method may raise Failure."""
+    """Requests to Azure for one cluster. Every method may raise Failure."""
 
     def __init__(self, account: AzureAccount, resource_group: str, name: str) -> None:
         self._account = account
         self._where = (resource_group, name)
 
-    def cluster(self, deadline: float) -> Answered:
+    def cluster(self, deadline: float) -> DatedAnswer:
         """The managed cluster."""
-        told: list[str] = []
+        dates: list[str] = []
 
         def note(answer: Any) -> None:
-            told.append(str(answer.http_response.headers.get("Date", "")))
+            dates.append(str(answer.http_response.headers.get("Date", "")))
 
         def ask(client: Any, limits: Mapping[str, Any]) -> Mapping[str, Any]:
             found: Mapping[str, Any] = client.managed_clusters.get(
@@ -93,10 +93,10 @@ class AzureQuestions:
             return found
 
         found = self._account.call(deadline, ask)
-        return Answered(found, http_date(told[-1] if told else ""))
+        return DatedAnswer(found, http_date(dates[-1] if dates else ""))
 
     def login(self, deadline: float) -> None:
-        """`listClusterUserCredential`: the way to the API server; what it gives is not kept."""
+        """Call `listClusterUserCredential`; the credentials that it returns are discarded."""
         self._account.call(
             deadline,
             lambda client, limits: client.managed_clusters.list_cluster_user_credentials(*self._where, **limits),
@@ -104,13 +104,13 @@ class AzureQuestions:
 
 
 def http_date(header: str) -> datetime | None:
-    """A Date header's time; None where there is none that can be read."""
+    """The time in a Date header; None if it cannot be parsed."""
     try:
         return parsedate_to_datetime(header)
     except ValueError:
         return None
 
 
-def server_of(answer: Answered) -> str:
-    """What the API server calls its version."""
+def server_of(answer: DatedAnswer) -> str:
+    """The version of the API server."""
     return text(answer.body, "gitVersion")

@@ -1,4 +1,4 @@
-"""A cluster as it was recorded: the source behind bundles, and behind every scenario of the tests."""
+"""The source that replays a recorded cluster: for bundles and for the scenarios of the tests."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,13 +10,15 @@ from checks.facts.azure_json import canonical
 from checks.facts.fact import AzureCall, Gap, Listed, PodName
 from checks.facts.kubernetes_kinds import kind_name
 from checks.model.raw_values import Raw, at, number, text
-from checks.sources.source import Answer, NotInstalled, NotLookedAt, Objects
+from checks.sources.source import Answer, NotCovered, NotInstalled, Objects
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What a bundle holds, parsed (docs/contract.md#bundle). `managed_cluster` and `agent_pools` are None where no Azure
-    facts were recorded, `resources` where the network was not looked at."""
+    """The parsed content of a bundle (docs/contract.md#bundle).
+
+    `managed_cluster` and `agent_pools` are None if no Azure facts were recorded, `resources` if no network resources were.
+    """
 
     cluster: str
     captured_at: datetime
@@ -25,7 +27,7 @@ class Recording:
     agent_pools: Sequence[Raw] | None = None
     resources: Sequence[Raw] | None = None
     logs: Mapping[str, str] = field(default_factory=dict)
-    """Text by `namespace/pod/container`."""
+    """The text by `namespace/pod/container`."""
     errors: Sequence[Raw] = ()
     absent_kinds: Sequence[str] = ()
     server_version: str = ""
@@ -41,12 +43,12 @@ class Recording:
 
     @cached_property
     def resources_by_id(self) -> Mapping[str, Raw]:
-        """The ARM resources by id in lower case."""
+        """The ARM resources by ID in lower case."""
         return {text(each, "id").lower(): each for each in self.resources or ()}
 
 
 class RecordedSource:
-    """Replays a recording; failed reads fail again as they did."""
+    """Replays a recording; failed reads fail with the recorded status and message."""
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
@@ -63,11 +65,11 @@ class RecordedSource:
             return NotInstalled()
         found = self.recording.by_kind.get((what.group, kind_name(what.resource)), ())
         if what.plural == "events":
-            # People record events through either API; both read as one kind.
+            # A recording may contain events of either API; both are read as one kind.
             found = [*found, *self.recording.by_kind.get(("events.k8s.io", "Event"), ())]
         if missing:
-            closed = {gap.namespace for gap in missing}
-            found = [each for each in found if text(each, "metadata", "namespace") not in closed]
+            unread = {gap.namespace for gap in missing}
+            found = [each for each in found if text(each, "metadata", "namespace") not in unread]
         return Objects(tuple(found), missing)
 
     def azure(self, what: AzureCall, deadline: float) -> Answer:
@@ -76,23 +78,23 @@ class RecordedSource:
             return gap
         if what.resource == "managedClusters":
             found = self.recording.managed_cluster
-            return NotLookedAt() if found is None else Objects((found,))
+            return NotCovered() if found is None else Objects((found,))
         pools = self.recording.agent_pools
         if pools is None:
-            # `az aks show` carries the pools, too: a bundle without agent-pools.json still tells them.
+            # `az aks show` also contains the pools, so a bundle without agent-pools.json still has them.
             pools = at(canonical(self.recording.managed_cluster), "agentpoolprofiles")
-        return NotLookedAt() if pools is None else Objects(tuple(pools))
+        return NotCovered() if pools is None else Objects(tuple(pools))
 
     def arm(self, resource_id: str, deadline: float) -> Answer:
         del deadline
         if gap := self._error("azure", resource_id, "get"):
             return gap
         found = self.recording.resources_by_id.get(resource_id.lower())
-        return NotLookedAt() if found is None else Objects((found,))
+        return NotCovered() if found is None else Objects((found,))
 
     def pod_log(self, pod: PodName, container: str, tail: int, deadline: float) -> Answer:
         del deadline
-        for source in ("logs", "kubernetes"):  # logs come through the API server: people write them under either
+        for source in ("logs", "kubernetes"):  # logs come from the API server: errors.yaml may use either source
             if gap := self._error(source, "pods/log", "get", pod.namespace, pod.name):
                 return gap
         written = self.recording.logs.get(f"{pod.namespace}/{pod.name}/{container}", "")
@@ -109,8 +111,10 @@ class RecordedSource:
         return Objects(({"gitVersion": self.recording.server_version},))
 
     def _missing(self, what: Listed) -> tuple[Gap, ...]:
-        """The failed lists of this kind: of every namespace (then that one only), or of single ones. A namespace says
-        nothing about kinds that lie in none, unless the error names the kind."""
+        """The failed lists of this kind: one gap for all namespaces, or one for each namespace.
+
+        An error for a namespace does not apply to cluster-scoped kinds, unless it names the kind.
+        """
         gaps: list[Gap] = []
         for error in self.recording.errors:
             resource = text(error, "resource").lower()

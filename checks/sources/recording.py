@@ -1,5 +1,7 @@
-"""The recorder around any source: what `collect` writes as a bundle. Everything is redacted as it arrives, so that
-nothing secret is kept, and the run that is recorded sees exactly what its replay will see."""
+"""A recorder around any source, for the bundle that `collect` writes.
+
+Every answer is redacted when it arrives: no secret is kept, and the recorded run reads exactly what its replay reads.
+"""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +18,7 @@ from checks.facts.fact import AzureCall, Gap, Listed, PodName
 from checks.model.raw_values import Raw, text
 from checks.model.redaction import redact, redact_object
 from checks.sources.bundle import API_VERSION
-from checks.sources.manifests import written
+from checks.sources.manifests import yaml_stream
 from checks.sources.packing import write_files
 from checks.sources.source import TOO_LATE, Answer, NotInstalled, Objects, Source
 
@@ -27,8 +29,10 @@ log = logging.getLogger(__name__)
 
 
 class RecordingSource:
-    """Passes every read on to another source and keeps what came of it. Reads that are under way when the bundle is
-    written are recorded as having had no answer in time."""
+    """Forwards every read to another source and keeps the answer.
+
+    Reads that have no answer yet when the bundle is written are recorded as timed out.
+    """
 
     def __init__(self, source: Source, cluster: str) -> None:
         self._source = source
@@ -38,51 +42,53 @@ class RecordingSource:
         self._reads: dict[_Read, Answer] = {}
 
     def now(self) -> datetime:
-        """The same moment at each question: it becomes the bundle's `captured_at`."""
+        """The same time at each call: it becomes the bundle's `captured_at`."""
         with self._lock:
             if self._now is None:
                 self._now = self._source.now()
             return self._now
 
     def list_objects(self, what: Listed, deadline: float) -> Answer:
-        asked = Gap("kubernetes", "list", what.resource, 504, TOO_LATE)
-        return self._kept(asked, lambda: self._source.list_objects(what, deadline), deadline)
+        request = Gap("kubernetes", "list", what.resource, 504, TOO_LATE)
+        return self._kept(request, lambda: self._source.list_objects(what, deadline), deadline)
 
     def azure(self, what: AzureCall, deadline: float) -> Answer:
-        asked = Gap("azure", "get" if what.resource == "managedClusters" else "list", what.resource, 504, TOO_LATE)
-        return self._kept(asked, lambda: self._source.azure(what, deadline), deadline)
+        request = Gap("azure", "get" if what.resource == "managedClusters" else "list", what.resource, 504, TOO_LATE)
+        return self._kept(request, lambda: self._source.azure(what, deadline), deadline)
 
     def arm(self, resource_id: str, deadline: float) -> Answer:
-        asked = Gap("azure", "get", resource_id, 504, TOO_LATE)
-        return self._kept(asked, lambda: self._source.arm(resource_id, deadline), deadline)
+        request = Gap("azure", "get", resource_id, 504, TOO_LATE)
+        return self._kept(request, lambda: self._source.arm(resource_id, deadline), deadline)
 
     def pod_log(self, pod: PodName, container: str, tail: int, deadline: float) -> Answer:
-        asked = Gap("logs", "get", "pods/log", 504, TOO_LATE, pod.namespace, pod.name)
-        return self._kept(asked, lambda: self._source.pod_log(pod, container, tail, deadline), deadline, container)
+        request = Gap("logs", "get", "pods/log", 504, TOO_LATE, pod.namespace, pod.name)
+        return self._kept(request, lambda: self._source.pod_log(pod, container, tail, deadline), deadline, container)
 
     def server_version(self, deadline: float) -> Answer:
-        asked = Gap("kubernetes", "get", "version", 504, TOO_LATE)
-        return self._kept(asked, lambda: self._source.server_version(deadline), deadline)
+        request = Gap("kubernetes", "get", "version", 504, TOO_LATE)
+        return self._kept(request, lambda: self._source.server_version(deadline), deadline)
 
     def write(self, path: Path) -> None:
-        """Writes the bundle: a directory, or an archive when the name ends in .tar.gz or .tgz. It appears whole or not at
-        all. Raises OSError, FileExistsError among them."""
+        """Write the bundle atomically: a directory, or an archive if the name ends in .tar.gz or .tgz.
+
+        Raises OSError; FileExistsError if the path exists.
+        """
         with self._lock:
             reads = dict(self._reads)
         write_files(path, _files(self._cluster, self.now(), reads), self.now())
 
-    def _kept(self, asked: Gap, read: Callable[[], Answer], deadline: float, detail: str = "") -> Answer:
-        """Until its answer comes the read counts as one without; so does one whose answer came when the run was over."""
-        key = (asked.source, asked.resource, asked.namespace or "", asked.name or "", detail)
+    def _kept(self, request: Gap, read: Callable[[], Answer], deadline: float, detail: str = "") -> Answer:
+        """Record the answer of a read; before it arrives, or if it arrives after the deadline, record a time-out."""
+        key = (request.source, request.resource, request.namespace or "", request.name or "", detail)
         with self._lock:
-            self._reads.setdefault(key, asked)
+            self._reads.setdefault(key, request)
         try:
             clean = _clean(read())
         except Exception as error:
-            log.warning("reading %s failed", asked.resource, exc_info=error)
-            clean = replace(asked, status=0, message=type(error).__name__)
+            log.warning("reading %s failed", request.resource, exc_info=error)
+            clean = replace(request, status=0, message=type(error).__name__)
         if monotonic() > deadline:
-            return asked
+            return request
         with self._lock:
             self._reads[key] = clean
         return clean
@@ -91,8 +97,8 @@ class RecordingSource:
 def _clean(answer: Answer) -> Answer:
     match answer:
         case Objects(raw, missing):
-            told = tuple(replace(gap, message=redact(gap.message)) for gap in missing)
-            return Objects(tuple(redact_object(each) for each in raw), told)
+            redacted = tuple(replace(gap, message=redact(gap.message)) for gap in missing)
+            return Objects(tuple(redact_object(each) for each in raw), redacted)
         case Gap():
             return replace(answer, message=redact(answer.message))
         case _:
@@ -100,7 +106,7 @@ def _clean(answer: Answer) -> Answer:
 
 
 def _files(cluster: str, now: datetime, reads: Mapping[_Read, Answer]) -> dict[str, bytes]:
-    """The files of the bundle by name."""
+    """The files of the bundle, by name."""
     about: dict[str, Any] = {
         "apiVersion": API_VERSION,
         "kind": "Bundle",
@@ -110,18 +116,18 @@ def _files(cluster: str, now: datetime, reads: Mapping[_Read, Answer]) -> dict[s
     absent: list[str] = []
     errors: list[dict[str, Any]] = []
     resources: list[Raw] = []
-    looked_at_network = False
+    network_was_read = False
     files: dict[str, bytes] = {}
     for (source, resource, namespace, name, _), answer in sorted(reads.items(), key=lambda item: item[0]):
         network = source == "azure" and resource.startswith("/")
         match answer:
             case Gap():
                 errors.append(_error(answer, namespace, name))
-                looked_at_network |= network
+                network_was_read |= network
             case NotInstalled():
                 absent.append(resource)
             case Objects(raw) if network:
-                looked_at_network = True
+                network_was_read = True
                 resources += raw
             case Objects(raw, missing):
                 files |= _written(source, resource, raw)
@@ -132,17 +138,17 @@ def _files(cluster: str, now: datetime, reads: Mapping[_Read, Answer]) -> dict[s
                 pass
     if absent:
         about["absent_kinds"] = absent
-    if looked_at_network:
+    if network_was_read:
         files["azure/resources.json"] = _json(resources)
     if errors:
-        files["errors.yaml"] = written([errors]).encode()
-    return {"bundle.yaml": written([about]).encode(), **files}
+        files["errors.yaml"] = yaml_stream([errors]).encode()
+    return {"bundle.yaml": yaml_stream([about]).encode(), **files}
 
 
 def _error(gap: Gap, namespace: str, name: str) -> dict[str, Any]:
     found: dict[str, Any] = {"source": gap.source, "resource": gap.resource, "namespace": namespace or gap.namespace}
     if name:
-        found["name"] = name  # one pod's log; those of others in its namespace may have been read
+        found["name"] = name  # one pod's log: logs of other pods in its namespace may have been read
     return {**found, "status": gap.status, "message": gap.message}
 
 
@@ -157,11 +163,11 @@ def _written(source: str, resource: str, raw: tuple[Raw, ...]) -> dict[str, byte
         case "logs", _:
             return {_log_name(each): _log(text(each, "text")) for each in raw}
         case _:
-            return {name: written(found).encode() for name, found in _by_file(resource, raw).items()}
+            return {name: yaml_stream(found).encode() for name, found in _by_file(resource, raw).items()}
 
 
 def _by_file(resource: str, raw: Iterable[Raw]) -> dict[str, list[Raw]]:
-    """Objects by namespace and kind, as somebody looks for them."""
+    """The objects by file: one for each namespace and kind."""
     found: dict[str, list[Raw]] = {}
     for each in raw:
         namespace = text(each, "metadata", "namespace")
@@ -179,7 +185,7 @@ def _log(lines: str) -> bytes:
 
 
 def _safe(name: str) -> str:
-    """A name as part of a path. The API server allows no others, but a source may be a file that somebody wrote."""
+    """A name as part of a path. Objects from a bundle may have names that the API server would not allow."""
     return "".join(c if c.isalnum() or c in "._-" else "_" for c in name).lstrip(".") or "_"
 
 

@@ -1,5 +1,8 @@
-"""What is kept of a Kubernetes object that was read live. Five thousand pods as stored are a gigabyte of environment,
-volumes and field ownership that no check looks at; what checks read is kept exactly as the API server returned it."""
+"""Removing from live Kubernetes objects the fields that no check reads.
+
+Five thousand complete pods take a gigabyte, most of it environment, volumes and field ownership. The remaining fields are
+exactly as the API server returned them.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,11 +22,11 @@ _CONTAINER_STATUS = frozenset({"allocatedResources", "containerID", "imageID", "
 _NODE_STATUS = frozenset({"images", "volumesAttached", "volumesInUse", "daemonEndpoints", "features", "config"})
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _READ_CONFIG_MAPS = frozenset({"aks-istio-system", "aks-static-egress-gateway", "kube-egress-gateway-system"})
-"""Other ConfigMaps are applications' own, large, and often hold what should have been in a Secret."""
+"""The namespaces whose ConfigMaps are kept: those of applications are large and often contain secrets."""
 
 
 def reduced(found: Json) -> Json:
-    """The object without what no check reads. The argument is the reader's own and may be changed."""
+    """Remove the fields that no check reads, in place."""
     _reduce_metadata(found)
     if (reduce := _BY_KIND.get(str(found.get("kind")))) is not None:
         reduce(found)
@@ -31,8 +34,10 @@ def reduced(found: Json) -> Json:
 
 
 def secret_from_metadata(found: Json) -> Json:
-    """A Secret whose data was never read: the names of its keys come from field ownership, the values do not exist.
-    Without ownership of data (a Secret older than managedFields) the keys stay unknown."""
+    """A Secret from its metadata: the names of its keys come from field ownership, its values are never read.
+
+    For a Secret without ownership of its data (older than managedFields) the keys stay unknown.
+    """
     keys = {
         str(key).removeprefix("f:")
         for entry in items(found, "metadata", "managedFields")
@@ -53,8 +58,8 @@ def _reduce_metadata(found: Json) -> None:
     metadata = found.get("metadata")
     if not isinstance(metadata, dict):
         return
-    for gone in ("resourceVersion", "selfLink"):
-        metadata.pop(gone, None)
+    for key in ("resourceVersion", "selfLink"):
+        metadata.pop(key, None)
     if isinstance(metadata.get("annotations"), dict):
         metadata["annotations"].pop(_APPLIED, None)
     if isinstance(metadata.get("managedFields"), list):
@@ -62,7 +67,7 @@ def _reduce_metadata(found: Json) -> None:
 
 
 def _owner(entry: Mapping[str, Any]) -> Json:
-    """Who changed what part and when: the top-level fields tell a spec's edit from a status update."""
+    """The manager, time and top-level fields of a change: they distinguish an edit of the spec from a status update."""
     kept = {key: value for key, value in entry.items() if key != "fieldsV1"}
     if isinstance(entry.get("fieldsV1"), Mapping):
         kept["fieldsV1"] = {key: {} for key in entry["fieldsV1"]}

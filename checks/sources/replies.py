@@ -1,4 +1,4 @@
-"""What came back from an API server in place of an answer, as a gap with the verb, the resource and the reply."""
+"""Failed requests to an API server or Azure: status and message, and the gap for a failed read."""
 
 import re
 from contextlib import suppress
@@ -18,7 +18,7 @@ _UNTRUSTED = re.compile(r"certificate verify failed: (.+?)(?:\(_ssl|$)", re.IGNO
 
 
 class Failure(Exception):
-    """A request without a usable answer: HTTP status (504 a time-out, 0 no connection) and what was said."""
+    """A request without a usable answer: its message and HTTP status (504: time-out, 0: no connection)."""
 
     def __init__(self, status: int, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -27,18 +27,18 @@ class Failure(Exception):
         self.retry_after = retry_after
 
     def gap(self, source: str, verb: str, resource: str) -> Gap:
-        """The gap that a read of this resource leaves."""
+        """The gap for a failed read of this resource."""
         return Gap(source, verb, resource, self.status, self.message)
 
 
 def shortened(message: str) -> str:
-    """One line without secrets, short enough for a message to a person."""
+    """The message as one short line without secrets."""
     line = redact(" ".join(message.split()))
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
 def seconds_left(deadline: float) -> float:
-    """Seconds until the deadline. Raises Failure (504) when it has passed."""
+    """Seconds until the deadline. Raises Failure (504) after it."""
     left = deadline - monotonic()
     if left <= 0:
         raise Failure(504, TOO_LATE)
@@ -46,16 +46,16 @@ def seconds_left(deadline: float) -> float:
 
 
 def refused(status: int, reason: str, body: bytes, retry_after: str | None) -> Failure:
-    """An answer other than 2xx: Kubernetes explains itself in a Status object."""
-    said = reason
-    with suppress(orjson.JSONDecodeError):  # a proxy's page has none of the API server's words
-        said = text(orjson.loads(body), "message") or reason
+    """An answer other than 2xx, with the message of Kubernetes' Status object if there is one."""
+    message = reason
+    with suppress(orjson.JSONDecodeError):  # a proxy returns a page, not a Status object
+        message = text(orjson.loads(body), "message") or reason
     seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
-    return Failure(status, said, seconds)
+    return Failure(status, message, seconds)
 
 
 def unanswered(error: Exception, server: str) -> Failure:
-    """A connection that failed, in words that are the same each time (no addresses of objects, no ports of ours)."""
+    """A failed connection, with a message that is the same each time: without object addresses and local ports."""
     cause: Any = error
     while getattr(cause, "reason", None) is not None and isinstance(cause.reason, Exception):
         cause = cause.reason
@@ -65,21 +65,25 @@ def unanswered(error: Exception, server: str) -> Failure:
         case broken.NewConnectionError():
             return Failure(0, f"{server} refuses the connection")
         case broken.ConnectTimeoutError():
-            return Failure(504, f"{server} cannot be connected to in time (private cluster, or authorized IP ranges?)")
+            return Failure(504, f"connecting to {server} timed out (private cluster, or authorized IP ranges?)")
         case broken.TimeoutError():
             return Failure(504, f"{server} does not answer in time")
         case broken.SSLError():
             return Failure(0, f"TLS with {server} failed: {tls_message(str(cause))}")
         case broken.ProxyError():
-            return Failure(0, f"the proxy on the way to {server} failed")
+            return Failure(0, f"the proxy between here and {server} failed")
         case broken.ProtocolError() | ConnectionError():
-            return Failure(0, f"{server} broke the connection")
+            return Failure(0, f"{server} closed the connection")
         case _:
             return Failure(0, f"{server} cannot be read ({type(cause).__name__})")
 
 
-def tls_message(said: str) -> str:
-    """What OpenSSL means, without its file and line numbers."""
-    if found := _UNTRUSTED.search(said):
+def tls_message(message: str) -> str:
+    """The reason of a TLS failure, without OpenSSL's file and line numbers."""
+    if found := _UNTRUSTED.search(message):
         return f"its certificate is not trusted: {found[1].strip()}"
-    return "no common protocol" if "protocol" in said.lower() or "version" in said.lower() else "the handshake failed"
+    return (
+        "no common protocol"
+        if "protocol" in message.lower() or "version" in message.lower()
+        else "the handshake failed"
+    )

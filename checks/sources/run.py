@@ -1,4 +1,4 @@
-"""One diagnosis over one source, from the first read to the report: what the command line and the worker both call."""
+"""One diagnosis of one source, from the first read to the report, for the command line and the worker."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -19,9 +19,11 @@ from checks.sources.source import Source, gather
 
 
 def run(source: Source, question: Question, checks: Sequence[Check], timeout: float) -> Iterator[Evaluated | Report]:
-    """Each check as it is evaluated, at last the report. `timeout` in seconds ends the run with what it has by then.
-    Raises AmbiguousGateway when the gateway's name lies in several namespaces, and UnknownGateway when it is not there and
-    no chosen check says so."""
+    """Yield each check when it is evaluated, then the report. After `timeout` seconds the run ends with its results so far.
+
+    Raises AmbiguousGateway if several namespaces have a gateway of this name, and UnknownGateway if none has one and no
+    selected check reports it.
+    """
     began = monotonic()
     store = FactStore(source.now())
     readings = gather(source, needed(checks) | traced_reads(question), store, began + timeout)
@@ -42,7 +44,7 @@ def _with_settings(done: Diagnosis, report: Report) -> Report:
 
 
 def gateways(source: Source, timeout: float) -> tuple[tuple[str, bool], ...] | Gap:
-    """The egress gateways of a cluster's mesh profile (`namespace/name`, enabled), by name; a Gap where Azure did not tell."""
+    """The egress gateways in a cluster's mesh profile as (`namespace/name`, enabled), sorted; a Gap if the read failed."""
     store = FactStore(source.now())
     for reading in gather(source, {ManagedCluster}, store, monotonic() + timeout):
         record(store, reading)

@@ -1,4 +1,4 @@
-"""Azure facts from files: what `az aks show`, `az aks nodepool list` and `az resource show` printed."""
+"""Azure facts from files: the output of `az aks show`, `az aks nodepool list` and `az resource show`."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,10 +14,10 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def read_saved(saved: SavedAzure) -> Recording:
-    """The files as a recording without a cluster. Raises SourceError."""
+    """Read the files as a recording without Kubernetes objects. Raises SourceError."""
     cluster = _json(saved.managed_cluster)
     if not isinstance(cluster, Mapping):
-        raise SourceError(f"{saved.managed_cluster}: no JSON object; expected `az aks show -o json`")
+        raise SourceError(f"{saved.managed_cluster}: not a JSON object; expected `az aks show -o json`")
     pools, resources = (
         None if path is None else _list(path, expected)
         for path, expected in (
@@ -29,7 +29,7 @@ def read_saved(saved: SavedAzure) -> Recording:
 
 
 def rows(found: object) -> list[Mapping[str, Any]] | None:
-    """The objects of a JSON array, or of the REST body of a list; None for anything else."""
+    """The objects of a JSON array or of a REST list (`value`); None for anything else."""
     if isinstance(found, Mapping):
         found = found.get("value")
     if not isinstance(found, list) or not all(isinstance(each, Mapping) for each in found):
@@ -40,7 +40,7 @@ def rows(found: object) -> list[Mapping[str, Any]] | None:
 def _list(path: Path, expected: str) -> list[Mapping[str, Any]]:
     found = rows(_json(path))
     if found is None:
-        raise SourceError(f"{path}: no list of JSON objects; expected {expected}")
+        raise SourceError(f"{path}: not a list of JSON objects; expected {expected}")
     return found
 
 
@@ -48,6 +48,6 @@ def _json(path: Path) -> Any:
     try:
         return parse_json(path.read_bytes(), Budget())
     except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror}; expected a saved Azure answer") from None
+        raise SourceError(f"{path}: cannot be read: {error.strerror}; expected the output of `az … -o json`") from None
     except BadDocument as error:
-        raise SourceError(f"{path}: {error}; expected what `az … -o json` printed") from None
+        raise SourceError(f"{path}: {error}; expected the output of `az … -o json`") from None

@@ -1,6 +1,7 @@
-"""What a source is, and how a whole cluster is gathered from one.
+"""The interface of a source, and reading all facts of a cluster from one.
 
-Reads that do not depend on one another go out together."""
+Reads that do not depend on one another run in parallel.
+"""
 
 import logging
 from collections import defaultdict
@@ -20,14 +21,16 @@ from checks.model.raw_values import Raw
 log = logging.getLogger(__name__)
 
 TOO_LATE = "no answer before the run's deadline"
-"""The message of a gap (504) for what had not come when the run's time was up."""
+"""The message of the gap (504) for a read without an answer at the deadline."""
 
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """A read brought these raw objects: Kubernetes objects with kind and apiVersion, Azure's as any of its tools prints
-    them (the facts are read from their canonical form), logs as `{namespace, pod, container, text}`. `missing` says of
-    which namespaces nothing could be read, though of the others it could."""
+    """The raw objects that a read returned.
+
+    Kubernetes objects have kind and apiVersion; objects of Azure are in the format of any of its tools (facts read their
+    canonical form); logs are `{namespace, pod, container, text}`. `missing`: the namespaces that could not be read.
+    """
 
     raw: tuple[Raw, ...]
     missing: tuple[Gap, ...] = ()
@@ -39,23 +42,26 @@ class NotInstalled:
 
 
 @dataclass(frozen=True, slots=True)
-class NotLookedAt:
-    """This source does not look at that half, by configuration."""
+class NotCovered:
+    """The source does not read this part (Azure, the network), by configuration."""
 
 
-Answer = Objects | NotInstalled | NotLookedAt | Gap
+Answer = Objects | NotInstalled | NotCovered | Gap
 
 
 class SourceError(Exception):
-    """A source cannot even be opened (a kubeconfig that is not there, say): the text says what to do about it."""
+    """A source cannot be opened, for example because its kubeconfig does not exist; the text includes the fix."""
 
 
 class Source(Protocol):
-    """Reads one cluster. No method raises for what the other side does: a failed read is a Gap. Methods are called from
-    several threads at once; `deadline` is a `time.monotonic()` moment after which an answer is no longer wanted."""
+    """Reads one cluster.
+
+    A failed read is a Gap, not an exception. Methods are called from several threads at once; `deadline` is a time of
+    `time.monotonic()` after which an answer is ignored.
+    """
 
     def now(self) -> datetime:
-        """The time that checks reason with: a live cluster's is the present, a bundle's is `captured_at`."""
+        """The time of the facts: the current time for a live cluster, `captured_at` for a bundle."""
         ...
 
     def list_objects(self, what: Listed, deadline: float) -> Answer:
@@ -67,11 +73,11 @@ class Source(Protocol):
         ...
 
     def arm(self, resource_id: str, deadline: float) -> Answer:
-        """One other Azure resource by its id."""
+        """One other Azure resource by its ID."""
         ...
 
     def pod_log(self, pod: PodName, container: str, tail: int, deadline: float) -> Answer:
-        """The newest `tail` lines of a container; no lines for one that has not started."""
+        """The newest `tail` lines of a container; no lines if it has not started."""
         ...
 
     def server_version(self, deadline: float) -> Answer:
@@ -80,15 +86,16 @@ class Source(Protocol):
 
 
 Request = tuple[type[Fact], object]
-"""A kind, and what distinguishes its reads: None, an ARM id, or a PodName."""
+"""A kind of fact, and the object of the read: an ARM ID, a PodName, or None."""
 
 
 def gather(
     source: Source, kinds: Collection[type[Fact]], store: FactStore, deadline: float, concurrency: int = 32
 ) -> Iterator[Reading]:
-    """Reads all `kinds`, each as early as it can be, and gives readings as they come; the caller puts each into `store`
-    before asking for the next. What has not answered by `deadline` becomes a gap (504); no thread is waited for after
-    it.
+    """Read all `kinds`, each as early as possible, and yield the readings as they arrive.
+
+    The caller records each in `store` before it takes the next. Reads without an answer at `deadline` become gaps (504);
+    their threads are not waited for.
     """
     run = _Gathering(source, kinds, store, deadline)
     pool = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="gather")
@@ -103,35 +110,37 @@ class _Gathering:
         self.source = source
         self.store = store
         self.deadline = deadline
-        self.kinds = _with_what_they_follow(kinds)
+        self.kinds = _with_prerequisites(kinds)
         self.pending: set[type[Fact]] = set(self.kinds)
         self.open: dict[type[Fact], int] = defaultdict(int)
-        self.flying: dict[Future[Answer], Request] = {}
+        self.in_flight: dict[Future[Answer], Request] = {}
 
     def readings(self, pool: ThreadPoolExecutor) -> Iterator[Reading]:
         yield from self._launch(pool)
-        while self.flying:
+        while self.in_flight:
             left = self.deadline - monotonic()
-            done, _ = wait(self.flying, timeout=max(left, 0), return_when=FIRST_COMPLETED)
+            done, _ = wait(self.in_flight, timeout=max(left, 0), return_when=FIRST_COMPLETED)
             if not done:
                 yield from self._give_up()
                 break
             for future in done:
-                kind, detail = self.flying.pop(future)
+                kind, detail = self.in_flight.pop(future)
                 yield from _readings(kind, detail, _answer(future, kind, detail))
                 self.open[kind] -= 1
                 if not self.open[kind]:
                     yield Closed(kind)
             yield from self._launch(pool)
         for kind in sorted(self.pending, key=lambda k: k.__name__):
-            # Only after the deadline: what these reads follow never came.
+            # After the deadline: the reads that these depend on did not finish.
             gaps = list(_inherited(kind.origin, self.store)) or [_late(kind.origin, None)]
             yield from (Failed(kind, gap) for gap in gaps)
             yield Closed(kind)
 
     def _launch(self, pool: ThreadPoolExecutor) -> Iterator[Reading]:
-        """Sends every read whose forerunners have come; kinds with nothing to read are closed at once, which may free
-        others."""
+        """Start every read whose prerequisites have finished.
+
+        A kind without objects to read is closed immediately, which may allow others to start.
+        """
         progress = True
         while progress:
             progress = False
@@ -143,7 +152,7 @@ class _Gathering:
                 self.pending.discard(kind)
                 details = [] if self._is_over(kind.origin) else list(_details(kind.origin, self.store))
                 for detail in details:
-                    self.flying[pool.submit(self._read, kind.origin, detail)] = (kind, detail)
+                    self.in_flight[pool.submit(self._read, kind.origin, detail)] = (kind, detail)
                 self.open[kind] = len(details)
                 if not details:
                     yield from (Failed(kind, gap) for gap in _inherited(kind.origin, self.store))
@@ -151,13 +160,13 @@ class _Gathering:
                     progress = True
 
     def _is_over(self, origin: Origin) -> bool:
-        """Whether what this read follows came too late: there is no time left for it, and in a replay there was none."""
+        """Whether a prerequisite of this read timed out: then there is no time left for it, as in the recorded run."""
         gaps = (gap for earlier in _after(origin) for gap in self.store.gaps(earlier))
         return any(gap.status == 504 and gap.message == TOO_LATE for gap in gaps)
 
     def _target_may_come(self) -> bool:
-        """Logs wait until it is known which gateway the run is about, while reads that may tell it are under way."""
-        return bool(self.flying)
+        """Whether reads are in flight that may identify the run's gateway; logs wait for them."""
+        return bool(self.in_flight)
 
     def _read(self, origin: Origin, detail: object) -> Answer:
         match origin:
@@ -168,21 +177,21 @@ class _Gathering:
             case ArmResource():
                 return self.source.arm(str(detail), self.deadline)
             case PodLog(container=container, tail=tail):
-                assert isinstance(detail, PodName)  # noqa: S101 (what _details gives for logs)
+                assert isinstance(detail, PodName)  # noqa: S101 - _details yields pod names for logs
                 return self.source.pod_log(detail, container, tail, self.deadline)
             case ServerVersion():
                 return self.source.server_version(self.deadline)
 
     def _give_up(self) -> Iterator[Reading]:
-        for future, (kind, detail) in self.flying.items():
+        for future, (kind, detail) in self.in_flight.items():
             future.cancel()
             yield Failed(kind, _late(kind.origin, detail))
-        for kind in sorted({kind for kind, _ in self.flying.values()}, key=lambda k: k.__name__):
+        for kind in sorted({kind for kind, _ in self.in_flight.values()}, key=lambda k: k.__name__):
             yield Closed(kind)
-        self.flying.clear()
+        self.in_flight.clear()
 
 
-def _with_what_they_follow(kinds: Collection[type[Fact]]) -> frozenset[type[Fact]]:
+def _with_prerequisites(kinds: Collection[type[Fact]]) -> frozenset[type[Fact]]:
     wanted: set[type[Fact]] = set()
     todo = list(kinds)
     while todo:
@@ -212,7 +221,7 @@ def _details(origin: Origin, store: FactStore) -> Iterator[object]:
 
 
 def _inherited(origin: Origin, store: FactStore) -> Iterator[Gap]:
-    """A read that follows others is itself a gap where those failed: nobody could say what to read."""
+    """The gaps of a read's prerequisites: if they failed, it is not known what to read."""
     for earlier in _after(origin):
         yield from store.gaps(earlier)
 
@@ -220,7 +229,7 @@ def _inherited(origin: Origin, store: FactStore) -> Iterator[Gap]:
 def _answer(future: Future[Answer], kind: type[Fact], detail: object) -> Answer:
     try:
         return future.result()
-    except Exception as error:  # the sources' own place: whatever a client library raises becomes a gap
+    except Exception as error:  # in a source, any exception of a client library becomes a gap
         log.warning("reading %s failed", kind.__name__, exc_info=error)
         gap = _late(kind.origin, detail)
         return Gap(gap.source, gap.verb, gap.resource, 0, f"{type(error).__name__}", gap.namespace, gap.name)
@@ -233,7 +242,7 @@ def _readings(kind: type[Fact], detail: object, answer: Answer) -> Iterator[Read
                 raw = tuple(canonical(each) for each in raw)
             yield Found(kind, tuple(kind(each) for each in raw))
             yield from (Failed(kind, gap) for gap in missing)
-        case NotLookedAt():
+        case NotCovered():
             yield NotConfigured(kind)
         case NotInstalled():
             if isinstance(kind.origin, Listed) and kind.origin.may_be_absent:
@@ -247,7 +256,7 @@ def _readings(kind: type[Fact], detail: object, answer: Answer) -> Iterator[Read
 
 
 def _placed(gap: Gap, detail: object) -> Gap:
-    """Logs and ARM resources say which pod or resource it was."""
+    """The gap with the pod whose log was read."""
     if isinstance(detail, PodName):
         return Gap(gap.source, gap.verb, gap.resource, gap.status, gap.message, detail.namespace, detail.name)
     return gap

@@ -1,4 +1,4 @@
-"""Gathers clusters for a sweep: each once for all its gateways, several at a time, each within its own time-out."""
+"""Reading clusters for a sweep: each once for all its gateways, several in parallel, each with its own time-out."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -30,15 +30,15 @@ from checks.sources.recorded import RecordedSource
 from checks.sources.source import TOO_LATE, Answer, Objects, Source, SourceError, gather
 
 AT_ONCE = 8
-"""Clusters that one process gathers at a time."""
+"""Clusters that one process reads in parallel."""
 API_SERVER = 8
-"""Requests at a time to one API server."""
+"""Parallel requests to one API server."""
 SUBSCRIPTION = 6
-"""Requests at a time to Azure for all clusters of one subscription, which share its limits."""
+"""Parallel requests to Azure for all clusters of one subscription, which share its rate limits."""
 
 
 class Limits:
-    """Who may ask at the same time: one semaphore for each subscription, shared by the clusters in it."""
+    """The limits on parallel Azure requests: one semaphore for each subscription, shared by its clusters."""
 
     def __init__(self, azure: int = SUBSCRIPTION) -> None:
         self._azure = azure
@@ -51,9 +51,11 @@ class Limits:
             return self._by_subscription.setdefault(subscription, BoundedSemaphore(self._azure))
 
 
-class Sparing:
-    """A source that asks one API server and one subscription only so much at once, and leaves out the logs that a sweep
-    does not need. What found no room before the deadline is a gap like any other late answer."""
+class ThrottledSource:
+    """A source with limits on parallel requests, without the logs that a sweep does not need.
+
+    A request that could not start before the deadline is a gap, like any other late answer.
+    """
 
     def __init__(self, source: Source, azure: BoundedSemaphore) -> None:
         self._source = source
@@ -86,21 +88,21 @@ class Sparing:
         return self._within(self._server, deadline, late, lambda: self._source.pod_log(pod, container, tail, deadline))
 
     def server_version(self, deadline: float) -> Answer:
-        # The cheapest proof that the API server answers: it does not wait behind the long lists.
+        # This request is not limited: it shows that the API server answers without waiting for the long lists.
         return self._source.server_version(deadline)
 
     def _within(self, limit: BoundedSemaphore, deadline: float, late: Gap, ask: Callable[[], Answer]) -> Answer:
-        with _room(limit, deadline) as room:
-            return ask() if room else late
+        with _slot(limit, deadline) as acquired:
+            return ask() if acquired else late
 
 
 @contextmanager
-def _room(limit: BoundedSemaphore, deadline: float) -> Iterator[bool]:
-    got = limit.acquire(timeout=max(0.0, deadline - monotonic()))
+def _slot(limit: BoundedSemaphore, deadline: float) -> Iterator[bool]:
+    acquired = limit.acquire(timeout=max(0.0, deadline - monotonic()))
     try:
-        yield got
+        yield acquired
     finally:
-        if got:
+        if acquired:
             limit.release()
 
 
@@ -111,23 +113,24 @@ def sweep_cluster(
     timeout: float,
     limits: Limits | None = None,
 ) -> ClusterSweep:
-    """Every gateway of one cluster over one gathering. `timeout` in seconds bounds the reads; the judging that follows is
-    bounded by the catalogue's speed."""
+    """Diagnose every gateway of one cluster from one set of reads; `timeout` in seconds limits the reads."""
     began = monotonic()
     recorded = isinstance(source, RecordedSource)
-    sparing = Sparing(source, (limits or Limits()).azure(identity.subscription))
+    throttled = ThrottledSource(source, (limits or Limits()).azure(identity.subscription))
     store = FactStore(source.now())
-    told = False
-    for reading in gather(source if recorded else sparing, needed(checks), store, began + timeout):
+    targets_known = False
+    for reading in gather(source if recorded else throttled, needed(checks), store, began + timeout):
         record(store, reading)
         if not isinstance(reading, Closed):
             continue
-        if not told and (found := targets_of(store)) is not None:
-            store.targets, told = found, True
-        if not recorded and not sparing.chosen and told and store.arrived(Pod) and store.arrived(Deployment):
-            sparing.chosen = logs_to_read(store, MOST_LOGS)
+        if not targets_known and (found := targets_of(store)) is not None:
+            store.targets, targets_known = found, True
+        if recorded or throttled.chosen or not targets_known:
+            continue
+        if store.arrived(Pod) and store.arrived(Deployment):
+            throttled.chosen = logs_to_read(store, MOST_LOGS)
     targets = store.targets or targets_of(store) or ()
-    reports = evaluate_each(store, identity, checks, targets, frozenset(sparing.left_out))
+    reports = evaluate_each(store, identity, checks, targets, frozenset(throttled.left_out))
     return ClusterSweep(
         cluster=identity.name,
         at=store.now,
@@ -136,7 +139,7 @@ def sweep_cluster(
         problem=problem_of(store, targets),
         complete=is_complete(store),
         late=any(gap.status == 504 and gap.message == TOO_LATE for gap in store.all_gaps()),
-        unread_logs=len(sparing.left_out),
+        unread_logs=len(throttled.left_out),
     )
 
 
@@ -147,8 +150,10 @@ def sweep_clusters(
     timeout: float,
     at_once: int = AT_ONCE,
 ) -> Iterator[ClusterSweep]:
-    """Each cluster as it is done, in the order in which they answer. A cluster that cannot be opened or does not answer
-    is there with its problem; it costs its own time-out and keeps no other from being looked at."""
+    """Yield each cluster when it is done, in the order of completion.
+
+    A cluster that cannot be opened or does not answer is yielded with its problem; it does not delay the others.
+    """
     limits = Limits()
 
     def one(entry: ClusterConfig) -> ClusterSweep:
@@ -166,4 +171,4 @@ def sweep_clusters(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-__all__ = ["AT_ONCE", "Limits", "Sparing", "sweep_cluster", "sweep_clusters"]
+__all__ = ["AT_ONCE", "Limits", "ThrottledSource", "sweep_cluster", "sweep_clusters"]

@@ -19,7 +19,7 @@ from tests.clusters.compose import Manifest, resource_of
 from tests.redis_server import find_free_port
 
 ADMIN = "admin-token"
-NOBODY = "nobody-token"
+UNPRIVILEGED = "unprivileged-token"
 _CLUSTER_WIDE = {"Namespace", "Node", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "ClusterRole"}
 _ORDER = {
     "Namespace": 0,
@@ -143,7 +143,7 @@ class ApiServer:
         (self.folder / "sa.pub").write_bytes(
             key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         )
-        (self.folder / "tokens.csv").write_text(f'{ADMIN},admin,1,"system:masters"\n{NOBODY},nobody,2\n')
+        (self.folder / "tokens.csv").write_text(f'{ADMIN},admin,1,"system:masters"\n{UNPRIVILEGED},unprivileged,2\n')
         self._run(
             "etcd",
             f"--data-dir={self.folder}/etcd",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from checks.facts.fact import AzureCall, Gap, Listed, PodName
-from checks.sources.source import Answer, NotInstalled, NotLookedAt, Objects, Source
+from checks.sources.source import Answer, NotCovered, NotInstalled, Objects, Source
 from workers.telemetry.metrics import SOURCE_CALLS, SOURCE_SECONDS
 from workers.telemetry.traces import read_span
 
@@ -63,7 +63,7 @@ def _outcome(answer: Answer) -> str | None:
             return "ok"
         case NotInstalled():
             return "not_installed"
-        case NotLookedAt():
+        case NotCovered():
             return None
         case Gap(status=status):
             return _OUTCOMES.get(status, "error")

@@ -1,4 +1,4 @@
-"""Ways to an API server, and what is said where there is none. Nobody is ever asked anonymously."""
+"""Connecting to an API server, and the errors without credentials; anonymous requests are never sent."""
 
 import logging
 from collections.abc import Iterator
@@ -59,16 +59,16 @@ def test_a_plugin_that_logs_in(tmp_path: Path) -> None:
         assert isinstance(pods(server.kubeconfig(tmp_path, plugin(tmp_path, f"echo '{said}'"))), Objects)
 
 
-def test_a_plugin_that_fails_is_a_gap_and_nobody_is_asked(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_plugin_that_fails_is_a_gap_and_no_request_is_sent(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with KubeServer(named("base")) as server, caplog.at_level(logging.CRITICAL):
         answer = pods(server.kubeconfig(tmp_path, plugin(tmp_path, "echo no login >&2; exit 1")))
         assert not server.requests
     assert isinstance(answer, Gap)
     assert answer.status == 401
-    assert "its plugin gave no token; run its command by hand" in answer.message
+    assert "its plugin returned no token; run its command" in answer.message
 
 
-def test_a_plugin_that_waits_for_somebody_ends_with_the_run(tmp_path: Path) -> None:
+def test_a_plugin_that_waits_for_input_ends_at_the_deadline(tmp_path: Path) -> None:
     with KubeServer(named("base")) as server:
         began = monotonic()
         answer = pods(server.kubeconfig(tmp_path, plugin(tmp_path, "exec sleep 3")), seconds=0.5)
@@ -83,15 +83,15 @@ def test_a_plugin_that_is_not_installed(tmp_path: Path) -> None:
     with KubeServer(named("base")) as server:
         said = refusal(server.kubeconfig(tmp_path, user))
         assert not server.requests
-    assert "user someone logs in with the plugin kubelogin-that-is-not-here, which is not installed here" in said
-    assert "or leave kubeconfig out so that the cluster is reached through Azure" in said
+    assert "user someone signs in with the plugin kubelogin-that-is-not-here, which is not installed here" in said
+    assert "or remove kubeconfig to connect through Azure" in said
 
 
 def test_a_user_without_credentials(tmp_path: Path) -> None:
     with KubeServer(named("base")) as server:
         said = refusal(server.kubeconfig(tmp_path, {}))
         assert not server.requests
-    assert "user someone has no credentials; the API server is not asked anonymously" in said
+    assert "user someone has no credentials; anonymous requests are not sent" in said
 
 
 def test_the_retired_azure_login(tmp_path: Path) -> None:
@@ -100,23 +100,23 @@ def test_the_retired_azure_login(tmp_path: Path) -> None:
     assert "kubelogin convert-kubeconfig" in said
 
 
-def test_a_context_that_is_not_there(tmp_path: Path) -> None:
+def test_a_context_that_does_not_exist(tmp_path: Path) -> None:
     with KubeServer(named("base")) as server:
         said = refusal(server.kubeconfig(tmp_path), "prod")
     assert said == f'kubeconfig {tmp_path}/kubeconfig: no context "prod"; it has: loopback'
 
 
-def test_a_kubeconfig_that_is_not_there(tmp_path: Path) -> None:
+def test_a_kubeconfig_that_does_not_exist(tmp_path: Path) -> None:
     assert refusal(tmp_path / "none") == f"kubeconfig {tmp_path}/none: cannot be read: No such file or directory"
 
 
 @pytest.mark.parametrize("content", ["a: [", "- a", "", "contexts: [1]"])
-def test_a_kubeconfig_that_is_none(content: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_kubeconfig(content: str, tmp_path: Path) -> None:
     (tmp_path / "k").write_text(content)
     assert refusal(tmp_path / "k").startswith(f"kubeconfig {tmp_path}/k: ")
 
 
-def test_in_cluster_outside_of_one() -> None:
+def test_in_cluster_outside_a_cluster() -> None:
     assert refusal("in-cluster").startswith("kubeconfig: in-cluster: this process does not run in a pod")
 
 
@@ -124,10 +124,10 @@ def test_a_context_without_its_cluster(tmp_path: Path) -> None:
     with KubeServer(named("base")) as server:
         path = server.kubeconfig(tmp_path)
     path.write_text(path.read_text().replace("cluster: loopback", "cluster: other"))
-    assert 'names cluster "other", which has no server there' in refusal(path)
+    assert 'names cluster "other", which has no server in this file' in refusal(path)
 
 
-def test_connections_are_kept_between_runs_and_a_new_kubeconfig_is_noticed(tmp_path: Path) -> None:
+def test_connections_are_kept_until_the_kubeconfig_changes(tmp_path: Path) -> None:
     with KubeServer(named("base")) as server:
         path = server.kubeconfig(tmp_path)
         entry = ClusterConfig(name="weu", kubeconfig=str(path), azure="none")

@@ -1,4 +1,4 @@
-"""The official Azure libraries against Azure's wire format: facts, refusals, and the way to the API server."""
+"""The official Azure libraries against Azure's wire format: facts, errors, and cluster credentials."""
 
 import base64
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.pods import Pod
 from checks.sources.azure import AzureAccount, AzureReader
 from checks.sources.live import open_source
-from checks.sources.source import Answer, NotLookedAt, Objects, SourceError
+from checks.sources.source import Answer, NotCovered, Objects, SourceError
 from tests.checks.conftest import UseAzure
 from tests.clusters.compose import named
 from tests.loopback.azure import ARM, LOGIN, AzureServer
@@ -48,7 +48,7 @@ def cluster_answer(account: AzureAccount, seconds: float = 10) -> Answer:
     return reader(account).azure(ManagedCluster.origin, soon(seconds))
 
 
-def test_the_cluster_and_its_pools_come_as_azure_returns_them(use_azure: UseAzure, account: AzureAccount) -> None:
+def test_the_cluster_and_its_pools_are_as_azure_returns_them(use_azure: UseAzure, account: AzureAccount) -> None:
     base = named("base")
     with AzureServer(base) as server:
         use_azure(server)
@@ -82,16 +82,16 @@ def test_a_network_resource_by_its_id(use_azure: UseAzure, account: AzureAccount
         "/subscriptions/a/../b/providers/Microsoft.Network/x/y",
     ],
 )
-def test_an_id_that_is_none_is_never_asked_for(resource_id: str, use_azure: UseAzure, account: AzureAccount) -> None:
+def test_an_invalid_id_is_never_requested(resource_id: str, use_azure: UseAzure, account: AzureAccount) -> None:
     with AzureServer(named("base")) as server:
         use_azure(server)
         answer = reader(account).arm(resource_id, soon())
         assert not server.requests
-    assert answer == Gap("azure", "get", resource_id, 400, "is not the id of a network resource")
+    assert answer == Gap("azure", "get", resource_id, 400, "is not the ID of a network resource")
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 409, 500])
-def test_a_refusal_is_a_gap_with_azures_words(status: int, use_azure: UseAzure, account: AzureAccount) -> None:
+def test_an_error_is_a_gap_with_azures_message(status: int, use_azure: UseAzure, account: AzureAccount) -> None:
     with AzureServer(named("base"), faults=[Fault(f"{ARM}.*{CLUSTER}", status=status, message="may not")]) as server:
         use_azure(server)
         answer = cluster_answer(account)
@@ -100,13 +100,13 @@ def test_a_refusal_is_a_gap_with_azures_words(status: int, use_azure: UseAzure, 
     assert "may not" in answer.message
 
 
-def test_throttling_is_waited_for_where_azure_says_how_long(use_azure: UseAzure, account: AzureAccount) -> None:
+def test_a_throttled_read_is_repeated_after_retry_after(use_azure: UseAzure, account: AzureAccount) -> None:
     with AzureServer(named("base"), faults=[Fault(CLUSTER, status=429, retry_after=1, times=1)]) as server:
         use_azure(server)
         assert isinstance(cluster_answer(account), Objects)
 
 
-def test_throttling_that_goes_on_is_a_gap(use_azure: UseAzure, account: AzureAccount) -> None:
+def test_continued_throttling_is_a_gap(use_azure: UseAzure, account: AzureAccount) -> None:
     with AzureServer(named("base"), faults=[Fault(CLUSTER, status=429)]) as server:
         use_azure(server)
         began = monotonic()
@@ -117,7 +117,7 @@ def test_throttling_that_goes_on_is_a_gap(use_azure: UseAzure, account: AzureAcc
     assert answer.status == 429
 
 
-def test_azure_that_hangs_is_a_gap_at_the_deadline(use_azure: UseAzure, account: AzureAccount) -> None:
+def test_azure_that_does_not_answer_is_a_gap_at_the_deadline(use_azure: UseAzure, account: AzureAccount) -> None:
     with AzureServer(named("base"), faults=[Fault(CLUSTER, hang=30)]) as server:
         use_azure(server)
         began = monotonic()
@@ -127,18 +127,16 @@ def test_azure_that_hangs_is_a_gap_at_the_deadline(use_azure: UseAzure, account:
     assert (answer.status, answer.message) == (504, "Azure does not answer in time")
 
 
-def test_azure_that_drops_every_connection(use_azure: UseAzure, account: AzureAccount) -> None:
+def test_azure_that_closes_every_connection(use_azure: UseAzure, account: AzureAccount) -> None:
     with AzureServer(named("base"), faults=[Fault(CLUSTER, close=True)]) as server:
         use_azure(server)
         answer = cluster_answer(account)
     assert isinstance(answer, Gap)
     assert answer.status == 0
-    assert answer.message in ("the connection to Azure broke", "the proxy on the way to Azure failed")
+    assert answer.message in ("the connection to Azure was closed", "the proxy between here and Azure failed")
 
 
-def test_azure_behind_a_certificate_that_is_not_trusted(
-    use_azure: UseAzure, account: AzureAccount, tmp_path: Path
-) -> None:
+def test_azure_with_an_untrusted_certificate(use_azure: UseAzure, account: AzureAccount, tmp_path: Path) -> None:
     with AzureServer(named("base")) as server:
         use_azure(server)
         (tmp_path / "azure-ca.pem").write_bytes(trustme.CA().cert_pem.bytes())
@@ -147,7 +145,7 @@ def test_azure_behind_a_certificate_that_is_not_trusted(
     assert answer.message.startswith("EnvironmentCredential: Authentication failed: [SSL: CERTIFICATE_VERIFY_FAILED]")
 
 
-def test_entra_that_refuses_the_secret(use_azure: UseAzure, account: AzureAccount) -> None:
+def test_entra_rejects_the_secret(use_azure: UseAzure, account: AzureAccount) -> None:
     with AzureServer(named("base"), faults=[Fault(f"{LOGIN}.*/token$", status=401, message="AADSTS7000215")]) as server:
         use_azure(server)
         answer = cluster_answer(account)
@@ -168,14 +166,14 @@ def test_no_identity_at_all(use_azure: UseAzure, account: AzureAccount, monkeypa
     assert "\n" not in answer.message
 
 
-# the way to the API server
+# cluster credentials
 
 
 def aks(server: AzureServer, *, certificate: bool = False) -> ClusterConfig:
     return ClusterConfig(name="weu", azure="none", allow_client_certificate=certificate, **server.entry)
 
 
-def test_the_api_server_is_reached_with_an_entra_token(use_azure: UseAzure) -> None:
+def test_the_api_server_gets_an_entra_token(use_azure: UseAzure) -> None:
     with (
         KubeServer(named("base"), authority=trustme.CA()) as kube,
         AzureServer(named("base"), kube=kube) as server,
@@ -189,7 +187,7 @@ def test_the_api_server_is_reached_with_an_entra_token(use_azure: UseAzure) -> N
         assert kube.connections == 1
 
 
-def test_a_token_that_ends_soon_is_renewed(use_azure: UseAzure) -> None:
+def test_a_token_that_expires_soon_is_renewed(use_azure: UseAzure) -> None:
     with (
         KubeServer(named("base"), authority=trustme.CA()) as kube,
         AzureServer(named("base"), kube=kube, token_seconds=200) as server,
@@ -213,11 +211,11 @@ def test_a_cluster_admin_certificate_is_not_used(use_azure: UseAzure) -> None:
         answer = open_source(aks(server)).list_objects(Pod.origin, soon())
         assert not kube.requests
     assert isinstance(answer, Gap)
-    assert "hands out its cluster-admin certificate, which is not used" in answer.message
+    assert "the cluster-admin certificate that Azure returns is not used" in answer.message
     assert "allow_client_certificate: true" in str(answer)
 
 
-def test_a_refused_way_in_is_asked_for_once_and_says_whose_refusal_it_is(use_azure: UseAzure) -> None:
+def test_refused_cluster_credentials_are_requested_once_and_the_error_names_azure(use_azure: UseAzure) -> None:
     fault = Fault("listClusterUserCredential$", status=403, message="does not have authorization")
     with (
         KubeServer(named("base"), authority=trustme.CA()) as kube,
@@ -228,12 +226,12 @@ def test_a_refused_way_in_is_asked_for_once_and_says_whose_refusal_it_is(use_azu
         answers = [source.list_objects(Pod.origin, soon()) for _ in range(5)]
         assert sum(n for path, n in server.requests.items() if path.endswith("listClusterUserCredential")) == 1
     assert isinstance(answers[0], Gap)
-    assert "Azure gives no way in, listClusterUserCredential: 403" in str(answers[0])
+    assert "no cluster credentials from Azure, listClusterUserCredential: 403" in str(answers[0])
     assert set(answers) == {answers[0]}
 
 
 @pytest.mark.parametrize("value", ["", base64.b64encode(b"a: [").decode(), base64.b64encode(b"clusters: 1").decode()])
-def test_a_way_in_that_is_none(value: str, use_azure: UseAzure) -> None:
+def test_invalid_cluster_credentials(value: str, use_azure: UseAzure) -> None:
     body = orjson.dumps({"kubeconfigs": [{"name": "u", "value": value}]})
     with AzureServer(named("base"), faults=[Fault("listClusterUserCredential$", body=body)]) as server:
         use_azure(server)
@@ -242,7 +240,7 @@ def test_a_way_in_that_is_none(value: str, use_azure: UseAzure) -> None:
     assert answer.status == 502
 
 
-# saved answers
+# saved output of az
 
 
 def saved(folder: Path, **content: object) -> ClusterConfig:
@@ -253,7 +251,7 @@ def saved(folder: Path, **content: object) -> ClusterConfig:
         return ClusterConfig(name="weu", kubeconfig=str(kube.kubeconfig(folder)), azure=SavedAzure(**files))
 
 
-def test_saved_answers_stand_in_for_azure(tmp_path: Path) -> None:
+def test_saved_files_replace_azure(tmp_path: Path) -> None:
     base = named("base")
     source = open_source(
         saved(
@@ -270,15 +268,15 @@ def test_saved_answers_stand_in_for_azure(tmp_path: Path) -> None:
     assert source.arm(resource["id"].upper(), soon()) == Objects((resource,))
 
 
-def test_a_saved_cluster_tells_its_pools_and_the_network_is_not_looked_at(tmp_path: Path) -> None:
+def test_a_saved_cluster_contains_its_pools_and_the_network_is_not_covered(tmp_path: Path) -> None:
     source = open_source(saved(tmp_path, managed_cluster=named("base").managed_cluster))
     pools = source.azure(AgentPool.origin, soon())
     assert isinstance(pools, Objects)
     assert {AgentPool(each).name for each in pools.raw} == {each["name"] for each in named("base").agent_pools or ()}
-    assert source.arm(f"{SUBNET}/virtualNetworks/v/subnets/s", soon()) == NotLookedAt()
+    assert source.arm(f"{SUBNET}/virtualNetworks/v/subnets/s", soon()) == NotCovered()
 
 
-def test_saved_answers_are_read_anew_for_each_run(tmp_path: Path) -> None:
+def test_saved_files_are_read_for_each_run(tmp_path: Path) -> None:
     source = open_source(saved(tmp_path, managed_cluster={"name": "one"}))
     (tmp_path / "managed_cluster.json").write_text('{"name": "two"}')
     assert source.azure(ManagedCluster.origin, soon()) == Objects(({"name": "two"},))
@@ -291,24 +289,24 @@ def test_saved_answers_are_read_anew_for_each_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"[]", "no JSON object; expected `az aks show -o json`"),
+        (b"[]", "not a JSON object; expected `az aks show -o json`"),
         (b"{", "not valid JSON"),
     ],
 )
-def test_a_saved_answer_that_is_none(content: bytes, said: str, tmp_path: Path) -> None:
+def test_an_invalid_saved_file(content: bytes, said: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         open_source(saved(tmp_path, managed_cluster=content))
     assert said in str(caught.value)
 
 
-def test_azure_is_not_looked_at(tmp_path: Path) -> None:
+def test_azure_is_not_covered(tmp_path: Path) -> None:
     with KubeServer(named("base")) as kube:
         source = open_source(ClusterConfig(name="weu", kubeconfig=str(kube.kubeconfig(tmp_path)), azure="none"))
-    assert source.azure(ManagedCluster.origin, soon()) == NotLookedAt()
-    assert source.arm(f"{SUBNET}/virtualNetworks/v/subnets/s", soon()) == NotLookedAt()
+    assert source.azure(ManagedCluster.origin, soon()) == NotCovered()
+    assert source.arm(f"{SUBNET}/virtualNetworks/v/subnets/s", soon()) == NotCovered()
 
 
-def test_a_cluster_that_azure_does_not_know(use_azure: UseAzure, account: AzureAccount) -> None:
+def test_a_cluster_that_does_not_exist_in_azure(use_azure: UseAzure, account: AzureAccount) -> None:
     with AzureServer(replace(named("base"), errors=())) as server:
         use_azure(server)
         answer = AzureReader(account, "rg1", "other").azure(ManagedCluster.origin, soon())

@@ -1,4 +1,4 @@
-"""Bundles that people wrote by hand, recorded, damaged, or made to do harm."""
+"""Bundles that are recorded, hand-written, damaged or malicious."""
 
 import gzip
 import io
@@ -36,7 +36,7 @@ def bundle(folder: Path, **files: str | bytes) -> Path:
 
 
 def packed(folder: Path, add: Callable[[tarfile.TarFile], None] | None = None, root: str = "weu/") -> Path:
-    """A .tar.gz with a bundle.yaml and whatever `add` puts into it."""
+    """A .tar.gz with a bundle.yaml and the files that `add` adds."""
     path = folder / "bundle.tar.gz"
     with tarfile.open(path, "w:gz") as tar:
         put(tar, f"{root}bundle.yaml", ABOUT.encode())
@@ -70,7 +70,7 @@ def refusal(path: Path) -> str:
     return str(caught.value)
 
 
-# what reads
+# valid bundles
 
 
 @pytest.mark.parametrize("name", ["base", "upgrade-two-revisions"])
@@ -92,7 +92,7 @@ def test_a_whole_cluster_reads_the_same_from_each_form(name: str, form: str, tmp
     assert found.captured_at == expected.captured_at
 
 
-def test_times_stay_the_text_that_the_api_returns(tmp_path: Path) -> None:
+def test_times_stay_text(tmp_path: Path) -> None:
     found = read_bundle(bundle(tmp_path, objects__a_dot_yaml=POD))
     assert found.objects[0]["metadata"]["creationTimestamp"] == "2026-11-16T10:20:00Z"
 
@@ -115,7 +115,7 @@ def test_lists_and_several_documents_and_json_are_all_read(tmp_path: Path) -> No
     assert {(each["apiVersion"], each["kind"]) for each in found.objects} == {("v1", "Pod")}
 
 
-def test_an_event_recorded_through_both_apis_is_one(tmp_path: Path) -> None:
+def test_an_event_of_both_apis_is_kept_once(tmp_path: Path) -> None:
     event = "apiVersion: {0}\nkind: Event\nmetadata: {{name: a, namespace: b}}\n{1}: x\n"
     path = bundle(
         tmp_path,
@@ -125,7 +125,7 @@ def test_an_event_recorded_through_both_apis_is_one(tmp_path: Path) -> None:
     assert [each["apiVersion"] for each in read_bundle(path).objects] == ["v1"]
 
 
-def test_a_log_with_broken_characters_keeps_its_lines(tmp_path: Path) -> None:
+def test_a_log_with_invalid_utf8_keeps_its_lines(tmp_path: Path) -> None:
     found = read_bundle(bundle(tmp_path, logs__ns__pod__proxy_dot_log=b"one \xff\ntwo\n"))
     assert found.logs == {"ns/pod/proxy": "one \ufffd\ntwo\n"}
 
@@ -150,10 +150,10 @@ def test_a_link_to_a_file_of_the_bundle_is_read(tmp_path: Path) -> None:
     assert len(read_bundle(path).objects) == 1
 
 
-# what is refused
+# invalid bundles
 
 WRONG = {
-    "no bundle.yaml": ({"bundle_dot_yaml": ""}, "bundle.yaml: no mapping; expected the keys apiVersion"),
+    "no bundle.yaml": ({"bundle_dot_yaml": ""}, "bundle.yaml: not a mapping; expected the keys apiVersion"),
     "another version": (
         {"bundle_dot_yaml": ABOUT.replace("v1", "v2")},
         "bundle.yaml: apiVersion is 'egress-diag/v2'; expected egress-diag/v1",
@@ -171,8 +171,11 @@ WRONG = {
         {"bundle_dot_yaml": ABOUT + "absent_kind: [a]\n"},
         'bundle.yaml: unknown key "absent_kind"; expected absent_kinds',
     ),
-    "absent kinds that are no list": ({"bundle_dot_yaml": ABOUT + "absent_kinds: a\n"}, "absent_kinds is no list"),
-    "errors that are no list": ({"errors_dot_yaml": "source: azure"}, "errors.yaml: no list; expected a list"),
+    "absent kinds that are not a list": (
+        {"bundle_dot_yaml": ABOUT + "absent_kinds: a\n"},
+        "absent_kinds is not a list",
+    ),
+    "errors that are not a list": ({"errors_dot_yaml": "source: azure"}, "errors.yaml: not a list; expected a list"),
     "an unknown field of an error": (
         {"errors_dot_yaml": "[{source: azure, resource: x, status: 403, verb: get}]"},
         'errors.yaml: entry 1 has an unknown key "verb"; expected source, resource',
@@ -185,18 +188,18 @@ WRONG = {
         {"errors_dot_yaml": "[{source: azure, resource: x}]"},
         "errors.yaml: entry 1: status is None; expected an HTTP status",
     ),
-    "an error that is no mapping": ({"errors_dot_yaml": "[403]"}, "errors.yaml: entry 1 is no mapping"),
+    "an error that is not a mapping": ({"errors_dot_yaml": "[403]"}, "errors.yaml: entry 1 is not a mapping"),
     "JSON that ends early": (
         {"azure__managed_dash_cluster_dot_json": '{"id": "'},
         "managed-cluster.json: not valid JSON",
     ),
     "Azure JSON of another shape": (
         {"azure__managed_dash_cluster_dot_json": "[]"},
-        "managed-cluster.json: no JSON object",
+        "managed-cluster.json: not a JSON object",
     ),
-    "pools that are no list": (
+    "pools that are not a list": (
         {"azure__agent_dash_pools_dot_json": '"x"'},
-        "agent-pools.json: no list of JSON objects",
+        "agent-pools.json: not a list of JSON objects",
     ),
     "YAML that ends early": ({"objects__a_dot_yaml": 'apiVersion: "v1'}, "objects/a.yaml: not valid YAML"),
     "YAML with a tag": (
@@ -221,19 +224,19 @@ WRONG = {
         {"objects__a_dot_yaml": "apiVersion: v1\nkind: Pod\n"},
         "objects/a.yaml: document 1, a Pod, has no metadata.name",
     ),
-    "items that are no list": (
+    "items that are not a list": (
         {"objects__a_dot_yaml": "apiVersion: v1\nkind: List\nitems: {a: b}\n"},
-        "objects/a.yaml: document 1, a List: items is no list",
+        "objects/a.yaml: document 1, a List: items is not a list",
     ),
-    "an item that is no object": (
+    "an item that is not an object": (
         {"objects__a_dot_yaml": "apiVersion: v1\nkind: List\nitems: [a]\n"},
-        "objects/a.yaml: document 1, item 1 is no object",
+        "objects/a.yaml: document 1, item 1 is not an object",
     ),
     "two versions of one object": (
         {"objects__a_dot_yaml": POD, "objects__b_dot_yaml": POD + "status: {phase: Failed}\n"},
-        "objects/b.yaml: Pod b/a is in objects/a.yaml, too, and differs; expected each object once",
+        "objects/b.yaml: Pod b/a is also in objects/a.yaml, with different content; expected each object once",
     ),
-    "a file that is no object file": (
+    "a file without Kubernetes objects": (
         {"objects__pods_dot_txt": "x"},
         "objects/pods.txt: not a file of Kubernetes objects",
     ),
@@ -245,7 +248,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("files", "said"), WRONG.values(), ids=WRONG.keys())
-def test_a_bundle_that_is_wrong_says_which_file_and_what_was_expected(
+def test_an_error_names_the_file_and_the_expected_content(
     files: dict[str, str | bytes], said: str, tmp_path: Path
 ) -> None:
     path = bundle(tmp_path, **files)
@@ -254,7 +257,7 @@ def test_a_bundle_that_is_wrong_says_which_file_and_what_was_expected(
     assert "expected" in refusal(path)
 
 
-def test_a_bundle_that_is_not_there(tmp_path: Path) -> None:
+def test_a_bundle_that_does_not_exist(tmp_path: Path) -> None:
     assert refusal(tmp_path / "x") == f"{tmp_path}/x: there is no such bundle; expected a directory or a .tar.gz"
 
 
@@ -266,7 +269,7 @@ def test_an_archive_without_bundle_yaml(tmp_path: Path) -> None:
     path = tmp_path / "x.tar.gz"
     with tarfile.open(path, "w:gz") as tar:
         put(tar, "x/objects/a.yaml", POD.encode())
-    assert "holds no bundle.yaml" in refusal(path)
+    assert "contains no bundle.yaml" in refusal(path)
 
 
 def test_a_file_of_another_format(tmp_path: Path) -> None:
@@ -275,7 +278,7 @@ def test_a_file_of_another_format(tmp_path: Path) -> None:
     assert refusal(path) == f"{path}: neither a directory nor a .tar.gz"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     path = bundle(tmp_path, objects__a_dot_yaml=POD)
     (path / "objects/a.yaml").chmod(0)
@@ -320,11 +323,11 @@ def test_a_name_that_occurs_twice(tmp_path: Path) -> None:
 
 def test_an_archive_of_two_bundles(tmp_path: Path) -> None:
     path = packed(tmp_path, lambda tar: put(tar, "neu/bundle.yaml", ABOUT.encode()))
-    assert "holds several bundles (neu and weu)" in refusal(path).replace("weu and neu", "neu and weu")
+    assert "contains several bundles (neu and weu)" in refusal(path).replace("weu and neu", "neu and weu")
 
 
-def test_an_archive_with_something_beside_the_bundle(tmp_path: Path) -> None:
-    assert "other.yaml: lies beside the bundle weu" in refusal(packed(tmp_path, lambda tar: put(tar, "other.yaml")))
+def test_an_archive_with_a_file_outside_the_bundle(tmp_path: Path) -> None:
+    assert "other.yaml: is outside the bundle weu" in refusal(packed(tmp_path, lambda tar: put(tar, "other.yaml")))
 
 
 def test_a_bomb_of_zeros(tmp_path: Path) -> None:
@@ -339,7 +342,7 @@ def test_a_file_that_is_too_large(tmp_path: Path) -> None:
         about.size = archive.MAX_FILE + 1
         tar.addfile(about, io.BytesIO(bytes(about.size)))
 
-    assert "weu/objects/a.yaml: 64 MiB, a file of a bundle may have 64 MiB" in refusal(packed(tmp_path, add))
+    assert "weu/objects/a.yaml: 64 MiB; a file of a bundle may have at most 64 MiB" in refusal(packed(tmp_path, add))
 
 
 @pytest.mark.slow
@@ -348,7 +351,7 @@ def test_an_archive_of_too_many_files(tmp_path: Path) -> None:
         for number in range(archive.MAX_FILES):
             put(tar, f"weu/objects/{number}.yaml")
 
-    assert "a bundle may hold 20,000 files" in refusal(packed(tmp_path, add))
+    assert "a bundle may contain 20,000 files" in refusal(packed(tmp_path, add))
 
 
 def test_a_sparse_file_of_a_terabyte(tmp_path: Path) -> None:
@@ -363,16 +366,16 @@ def test_a_sparse_file_of_a_terabyte(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", [0.2, 0.5, 0.9, 0.99])
-def test_an_archive_that_was_cut_off(kept: float, tmp_path: Path) -> None:
+def test_a_truncated_archive(kept: float, tmp_path: Path) -> None:
     write_bundle(named("base"), tmp_path / "weu")
     whole = Path(shutil.make_archive(str(tmp_path / "x"), "gztar", tmp_path, "weu")).read_bytes()
     path = tmp_path / "cut.tar.gz"
     path.write_bytes(whole[: int(len(whole) * kept)])
-    assert "damaged or ends early" in refusal(path)
+    assert "damaged or truncated" in refusal(path)
 
 
 @pytest.mark.parametrize("kept", [512, 1024, 1536, 5000])
-def test_a_tar_that_was_cut_off_before_it_was_compressed(kept: int, tmp_path: Path) -> None:
+def test_an_archive_of_a_truncated_tar(kept: int, tmp_path: Path) -> None:
     write_bundle(named("base"), tmp_path / "weu")
     whole = gzip.decompress(Path(shutil.make_archive(str(tmp_path / "x"), "gztar", tmp_path, "weu")).read_bytes())
     path = tmp_path / "cut.tar.gz"
@@ -389,12 +392,12 @@ def test_a_damaged_checksum(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("at", range(12, 200, 13))
-def test_any_flipped_bit_is_an_answer_and_never_a_crash(at: int, tmp_path: Path) -> None:
+def test_a_flipped_bit_causes_no_crash(at: int, tmp_path: Path) -> None:
     path = packed(tmp_path, lambda tar: put(tar, "weu/objects/a.yaml", POD.encode()))
     content = bytearray(path.read_bytes())
     content[at % len(content)] ^= 0x10
     path.write_bytes(bytes(content))
-    with suppress(BundleError):  # a name in the header may be another one and still be a name
+    with suppress(BundleError):  # a changed name in the header may still be a valid name
         read_bundle(path)
 
 
@@ -411,7 +414,7 @@ def test_a_link_to_a_directory(tmp_path: Path) -> None:
     assert "objects/loop: a link to a directory" in refusal(path)
 
 
-def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
+def test_a_link_to_a_missing_file(tmp_path: Path) -> None:
     path = bundle(tmp_path, objects__a_dot_yaml=POD)
     (path / "objects/b.yaml").symlink_to("gone.yaml")
     assert "cannot be read: No such file" in refusal(path)
@@ -432,16 +435,16 @@ def test_a_billion_laughs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["[" * 100_000, "a:\n" + "".join("  " * n + "- b:\n" for n in range(1, 300)), '{"a":' * 5000]
 )
-def test_a_document_without_a_bottom(text: str, tmp_path: Path) -> None:
+def test_a_document_that_is_nested_too_deep(text: str, tmp_path: Path) -> None:
     said = refusal(bundle(tmp_path, objects__a_dot_yaml=text))
     assert "nested deeper than 100 levels" in said or "more than" in said
 
 
-def test_json_without_a_bottom(tmp_path: Path) -> None:
+def test_json_that_is_nested_too_deep(tmp_path: Path) -> None:
     assert "not valid JSON" in refusal(bundle(tmp_path, azure__managed_dash_cluster_dot_json="[" * 100_000))
 
 
-def test_the_budget_counts_over_all_documents() -> None:
+def test_the_budget_applies_to_all_documents_together() -> None:
     budget = Budget(10)
     assert list(parse_yaml("[1, 2, 3]", budget)) == [[1, 2, 3]]
     with pytest.raises(BadDocument, match="more than 10 values"):
@@ -470,5 +473,5 @@ def test_the_budget_counts_over_all_documents() -> None:
         *(("!!str 80", "80"), ("! 80", "80"), ("9" * 40, "9" * 40), ("10.0.0.0/8", "10.0.0.0/8"), ("+", "+")),
     ],
 )
-def test_plain_words_are_what_kubernetes_takes_them_for(written: str, value: object) -> None:
+def test_plain_scalars_have_the_types_that_kubernetes_reads(written: str, value: object) -> None:
     assert list(parse_yaml(f"a: {written}", Budget())) == [{"a": value}]

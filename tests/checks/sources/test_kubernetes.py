@@ -1,4 +1,4 @@
-"""The official Kubernetes client against an API server's wire format: pages, versions, refusals, silence."""
+"""The official Kubernetes client against an API server's wire format: pages, versions, errors, time-outs."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -63,7 +63,7 @@ def with_error(resource: str, status: int, message: str = "no", source: str = "k
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
-def test_every_pod_comes_with_its_kind_over(tls: bool, reader: Reader) -> None:
+def test_every_pod_has_kind_and_apiversion(tls: bool, reader: Reader) -> None:
     with KubeServer(named("base"), authority=trustme.CA() if tls else None) as server:
         answer = reader(server).list_objects(Pod.origin, soon())
     assert "team-egress/egw-asm-1-30-abc" in names(answer)
@@ -71,7 +71,7 @@ def test_every_pod_comes_with_its_kind_over(tls: bool, reader: Reader) -> None:
     assert {(each["apiVersion"], each["kind"]) for each in answer.raw} == {("v1", "Pod")}
 
 
-def test_a_long_list_comes_in_pages_over_one_connection(reader: Reader) -> None:
+def test_a_long_list_is_read_in_pages_over_one_connection(reader: Reader) -> None:
     with KubeServer(pods_of(1201)) as server:
         found = names(reader(server).list_objects(Pod.origin, soon()))
         assert server.requests["/api/v1/pods"] == 3
@@ -79,7 +79,7 @@ def test_a_long_list_comes_in_pages_over_one_connection(reader: Reader) -> None:
     assert len(found) == len(set(found)) == 1201
 
 
-def test_what_no_check_reads_is_left_behind(reader: Reader) -> None:
+def test_fields_that_no_check_reads_are_removed(reader: Reader) -> None:
     cluster = compose(
         named("base"),
         {
@@ -136,7 +136,7 @@ def test_a_secret_shows_its_keys_and_never_its_values(reader: Reader) -> None:
     assert "c2VjcmV0" not in str(answer.raw)
 
 
-def test_the_mesh_configuration_is_read_and_applications_configuration_is_not(reader: Reader) -> None:
+def test_only_config_maps_of_the_mesh_keep_their_data(reader: Reader) -> None:
     own = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -151,7 +151,7 @@ def test_the_mesh_configuration_is_read_and_applications_configuration_is_not(re
     assert "team-a" not in with_data
 
 
-def test_an_older_version_is_read_where_the_newest_is_not_served(reader: Reader) -> None:
+def test_an_older_version_is_read_if_the_newest_is_not_served(reader: Reader) -> None:
     old = {"virtualservices.networking.istio.io": ("v1beta1",), "horizontalpodautoscalers.autoscaling": ("v1",)}
     with KubeServer(named("base"), versions=old) as server:
         found = reader(server)
@@ -172,21 +172,21 @@ def test_a_kind_that_is_not_installed(reader: Reader) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503, 504])
-def test_a_refusal_is_a_gap_with_the_servers_words(status: int, reader: Reader) -> None:
+def test_an_error_is_a_gap_with_the_servers_message(status: int, reader: Reader) -> None:
     message = 'deployments.apps is forbidden: User "diag" cannot list resource "deployments"'
     with KubeServer(with_error("deployments.apps", status, message)) as server:
         answer = reader(server).list_objects(Deployment.origin, soon())
     assert answer == Gap("kubernetes", "list", "deployments.apps", status, message)
 
 
-def test_a_refusal_that_quotes_a_token_does_not_repeat_it(reader: Reader) -> None:
+def test_a_token_in_an_error_message_is_redacted(reader: Reader) -> None:
     with KubeServer(with_error("pods", 403, "bad Authorization: Bearer abc123def456ghi789")) as server:
         answer = reader(server).list_objects(Pod.origin, soon())
     assert isinstance(answer, Gap)
     assert "abc123" not in answer.message
 
 
-def test_throttling_that_names_its_time_is_waited_for(reader: Reader) -> None:
+def test_a_throttled_request_is_repeated_after_retry_after(reader: Reader) -> None:
     fault = Fault("/pods$", status=429, message="too many requests", retry_after=1, times=1)
     with KubeServer(named("base"), faults=[fault]) as server:
         began = monotonic()
@@ -194,7 +194,7 @@ def test_throttling_that_names_its_time_is_waited_for(reader: Reader) -> None:
     assert monotonic() - began >= 1
 
 
-def test_throttling_that_goes_on_is_a_gap_before_the_deadline(reader: Reader) -> None:
+def test_continued_throttling_is_a_gap_before_the_deadline(reader: Reader) -> None:
     with KubeServer(named("base"), faults=[Fault("/pods$", status=429, retry_after=1)]) as server:
         began = monotonic()
         answer = reader(server).list_objects(Pod.origin, soon(1.5))
@@ -203,7 +203,7 @@ def test_throttling_that_goes_on_is_a_gap_before_the_deadline(reader: Reader) ->
     assert answer.status == 429
 
 
-def test_a_list_that_expires_while_it_is_read_is_read_once_more(reader: Reader) -> None:
+def test_a_list_that_expires_is_read_again(reader: Reader) -> None:
     expired = Fault("/pods$", status=410, message="The provided continue parameter is too old", after=1, times=1)
     with KubeServer(pods_of(1100), faults=[expired]) as server:
         found = names(reader(server).list_objects(Pod.origin, soon()))
@@ -218,7 +218,7 @@ def test_a_list_that_keeps_expiring_is_a_gap(reader: Reader) -> None:
     assert answer.status == 410
 
 
-def test_a_server_that_hangs_is_a_gap_at_the_deadline(reader: Reader) -> None:
+def test_a_server_that_does_not_answer_is_a_gap_at_the_deadline(reader: Reader) -> None:
     with KubeServer(named("base"), faults=[Fault("/pods$", hang=30)]) as server:
         began = monotonic()
         answer = reader(server).list_objects(Pod.origin, soon(0.7))
@@ -227,19 +227,19 @@ def test_a_server_that_hangs_is_a_gap_at_the_deadline(reader: Reader) -> None:
     assert (answer.status, answer.message) == (504, f"{server.url} does not answer in time")
 
 
-def test_a_dropped_connection_is_tried_once_more(reader: Reader) -> None:
+def test_a_closed_connection_is_retried_once(reader: Reader) -> None:
     with KubeServer(named("base"), faults=[Fault("/pods$", close=True, times=1)]) as server:
         assert names(reader(server).list_objects(Pod.origin, soon()))
 
 
-def test_a_server_that_drops_every_connection(reader: Reader) -> None:
+def test_a_server_that_closes_every_connection(reader: Reader) -> None:
     with KubeServer(named("base"), faults=[Fault("/pods$", close=True)]) as server:
         answer = reader(server).list_objects(Pod.origin, soon())
         assert server.requests["/api/v1/pods"] == 2
-    assert answer == Gap("kubernetes", "list", "pods", 0, f"{server.url} broke the connection")
+    assert answer == Gap("kubernetes", "list", "pods", 0, f"{server.url} closed the connection")
 
 
-def test_nobody_listens(reader: Reader) -> None:
+def test_a_refused_connection(reader: Reader) -> None:
     with KubeServer(named("base")) as server:
         found = reader(server)
     began = monotonic()
@@ -249,8 +249,8 @@ def test_nobody_listens(reader: Reader) -> None:
     assert monotonic() - began < 2
 
 
-def test_an_address_that_swallows_packets(reader: Reader, tmp_path: Path) -> None:
-    # A listener whose queue is full answers nobody, like a firewall that drops.
+def test_a_connection_that_times_out(reader: Reader, tmp_path: Path) -> None:
+    # A listener with a full backlog accepts no connection, like a firewall that drops packets.
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -297,10 +297,10 @@ def test_a_certificate_of_another_authority(tmp_path: Path) -> None:
     assert answer.message.startswith(f"TLS with {server.url} failed: its certificate is not trusted: ")
 
 
-def test_a_proxy_that_answers_in_the_servers_place(reader: Reader) -> None:
+def test_an_html_page_of_a_proxy(reader: Reader) -> None:
     with KubeServer(named("base"), faults=[Fault("/pods$", body=b"<html>Log in</html>")]) as server:
         answer = reader(server).list_objects(Pod.origin, soon())
-    assert answer == Gap("kubernetes", "list", "pods", 502, "the answer is not the API server's JSON")
+    assert answer == Gap("kubernetes", "list", "pods", 502, "the answer is not JSON from an API server")
 
 
 def test_the_version(reader: Reader) -> None:
@@ -318,7 +318,7 @@ def test_the_newest_lines_of_a_log(reader: Reader) -> None:
     )
 
 
-def test_a_container_that_waits_has_no_lines(reader: Reader) -> None:
+def test_a_container_that_waits_to_start_has_no_log(reader: Reader) -> None:
     cluster = compose(
         named("base"),
         {
@@ -348,14 +348,14 @@ def test_a_log_that_may_not_be_read(reader: Reader) -> None:
     assert answer == Gap("logs", "get", "pods/log", 403, "no", "team-egress", "egw-asm-1-30-abc")
 
 
-def test_a_pod_that_is_gone_by_now(reader: Reader) -> None:
+def test_the_log_of_a_deleted_pod(reader: Reader) -> None:
     with KubeServer(named("base")) as server:
         answer = reader(server).pod_log(PodName("team-egress", "gone"), "istio-proxy", 100, soon())
     assert isinstance(answer, Gap)
     assert answer.status == 404
 
 
-def test_a_deadline_that_has_passed_asks_nobody(reader: Reader) -> None:
+def test_no_request_is_sent_after_the_deadline(reader: Reader) -> None:
     with KubeServer(named("base")) as server:
         answer = reader(server).list_objects(Pod.origin, monotonic() - 1)
         assert not server.requests
@@ -363,13 +363,13 @@ def test_a_deadline_that_has_passed_asks_nobody(reader: Reader) -> None:
     assert answer.status == 504
 
 
-def test_names_with_odd_characters_stay_inside_their_path(reader: Reader) -> None:
+def test_special_characters_in_names_are_escaped(reader: Reader) -> None:
     with KubeServer(named("base")) as server:
         reader(server).pod_log(PodName("../../version?x=", "a/../b"), "c", 1, soon())
         assert all(path.startswith("/api/v1/namespaces/..%2F..%2Fversion%3Fx%3D/pods/") for path in server.requests)
 
 
-def test_all_versions_of_a_kind_are_asked_in_order(reader: Reader) -> None:
+def test_the_versions_of_a_kind_are_tried_in_order(reader: Reader) -> None:
     nowhere = Listed("example.test", "things", ("v2", "v1"))
     with KubeServer(named("base")) as server:
         assert reader(server).list_objects(nowhere, soon()) == NotInstalled()

@@ -1,4 +1,4 @@
-"""The same cluster gives the same findings however it is read: live, while it is recorded, from its bundle, in memory."""
+"""A cluster gives the same findings from every source: live, recorded while live, from its bundle, in memory."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -37,11 +37,11 @@ OTHERS = {
     for number, (name, each) in enumerate(INCIDENTS.items())
     if (each.cluster.errors or number % 5 == 0) and not name.startswith(TYPICAL)
 }
-"""Every incident in which a read failed, which the servers have to say as Azure and Kubernetes do, and a fifth of the rest."""
+"""Every incident with a failed read, whose error the servers return as Azure and Kubernetes do, and a fifth of the rest."""
 
 
 class AtTheTimeOf:
-    """A live source at the time of a cluster that was composed some day: ages are what the incident says."""
+    """A live source with the time of the composed cluster, so that ages are those of the incident."""
 
     def __init__(self, source: Source, now: datetime) -> None:
         self._source = source
@@ -73,7 +73,7 @@ def report(source: Source, asked: Question, timeout: float = 30) -> Report:
 
 
 def said(found: Report) -> list[str]:
-    """What the report says, but for how long it took: its JSON, line by line."""
+    """The report's JSON without its duration, as lines."""
     whole: dict[str, Any] = {**REPORT.dump_python(found, mode="json"), "duration_seconds": 0}
     return orjson.dumps(whole, option=orjson.OPT_INDENT_2).decode().splitlines()
 
@@ -88,13 +88,13 @@ def in_memory(cluster: Cluster) -> RecordedSource:
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """Who signs the certificates of these API servers."""
+    """The certificate authority of these API servers."""
     return trustme.CA()
 
 
 @pytest.fixture
 def anywhere(use_azure: UseAzure, authority: trustme.CA, tmp_path: Path) -> Iterator[Any]:
-    """Serves a cluster, on loopback, to the end of the test: gives its configuration entry."""
+    """Serves a cluster on loopback until the end of the test, and returns its configuration entry."""
     opened: list[Any] = []
 
     def serve(cluster: Cluster, faults: Sequence[Fault] = (), latency: float = 0.0) -> ClusterConfig:
@@ -133,7 +133,7 @@ def test_a_healthy_cluster(name: str, anywhere: Any, tmp_path: Path) -> None:
 
 
 def agree_recorded(cluster: Cluster, asked: Question, entry: ClusterConfig, folder: Path) -> None:
-    """What a live read sees through a recorder, and what its bundle replays to: each is read once."""
+    """A recorded live run and the replay of its bundle give the same report; each is read once."""
     expected = said(report(in_memory(cluster), asked))
     recorder = RecordingSource(live(cluster, entry), cluster.name)
     assert said(report(recorder, asked)) == expected
@@ -146,7 +146,7 @@ def incident_agrees(name: str, anywhere: Any, folder: Path, how: Callable[..., N
     incident = INCIDENTS[name]
     cluster = incident.cluster
     if cluster.managed_cluster is not None and cluster.resources is None:
-        pytest.skip("a live Azure has a network, this incident's bundle does not tell of it")
+        pytest.skip("this incident's bundle has no network resources, but a live Azure always has a network")
     expect = incident.expect
     asked = question(cluster, expect["gateway"], expect.get("host"), expect.get("from"))
     try:
@@ -173,12 +173,12 @@ def test_every_incident(name: str, anywhere: Any, tmp_path: Path) -> None:
     incident_agrees(name, anywhere, tmp_path)
 
 
-def test_a_cluster_that_is_reached_without_azure(anywhere: Any, tmp_path: Path) -> None:
+def test_a_cluster_without_azure(anywhere: Any, tmp_path: Path) -> None:
     cluster = compose(named("base"), {"azure": None})
     agree(cluster, question(cluster, "team-egress/egw"), anywhere(cluster), tmp_path)
 
 
-def test_what_had_no_answer_in_time_is_unknown_in_the_replay_too(anywhere: Any, tmp_path: Path) -> None:
+def test_a_read_that_timed_out_is_unknown_in_the_replay_too(anywhere: Any, tmp_path: Path) -> None:
     cluster = named("base")
     asked = question(cluster, "team-egress/egw")
     hanging = [Fault(r"/apis/apps/v1/deployments$", hang=8), Fault("/cnimanager|kube-egress.*/log$", hang=8)]
@@ -206,11 +206,11 @@ def test_a_secret_in_a_log_reaches_neither_the_bundle_nor_a_finding(anywhere: An
     assert found == said(report(open_source(ClusterConfig(name=cluster.name, bundle=tmp_path / "bundle")), asked))
 
 
-def test_slow_apis_are_waited_for_together(anywhere: Any) -> None:
+def test_slow_reads_run_in_parallel(anywhere: Any) -> None:
     cluster = named("base")
     entry = anywhere(cluster, latency=0.05)
     asked = question(cluster, "team-egress/egw")
-    report(live(cluster, entry), asked)  # loads the libraries and logs in
+    report(live(cluster, entry), asked)  # loads the libraries and signs in
     found = report(live(cluster, entry), asked)
-    # One after the other: some 35 lists and logs at 50 ms, and 6 questions to Azure at 250 ms.
+    # In sequence, about 35 lists and logs would take 50 ms each, and 6 reads of Azure 250 ms each.
     assert found.duration_seconds < 35 * 0.05 + 6 * 0.25

@@ -1,4 +1,4 @@
-"""What a recorded bundle's YAML says is what was read, for us and for other readers of YAML."""
+"""YAML that is written to a bundle parses to the same values, with our parser and with others."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.model.documents import Budget, parse_yaml
-from checks.sources.manifests import written
+from checks.sources.manifests import yaml_stream
 from tests.clusters.compose import named
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.sampled_from(
@@ -74,23 +74,23 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 
 
 @given(st.lists(VALUES.filter(lambda value: value is not None), max_size=3))
-def test_what_is_written_is_read_back(documents: list[Any]) -> None:
-    assert list(parse_yaml(written(documents), Budget())) == documents
+def test_written_values_parse_to_the_same_values(documents: list[Any]) -> None:
+    assert list(parse_yaml(yaml_stream(documents), Budget())) == documents
 
 
 @given(VALUES.filter(lambda value: value is not None))
-def test_other_readers_read_the_same(document: Any) -> None:
-    found = yaml.load(written([document]), Loader=yaml.CSafeLoader)
+def test_pyyaml_parses_the_same_values(document: Any) -> None:
+    found = yaml.load(yaml_stream([document]), Loader=yaml.CSafeLoader)
     assert found == document
 
 
 @pytest.mark.parametrize("cluster", ["base", "many-webhooks-and-routes"])
-def test_a_cluster_reads_back(cluster: str) -> None:
+def test_a_whole_cluster_parses_to_the_same_objects(cluster: str) -> None:
     objects = [*named(cluster).objects]
-    assert list(parse_yaml(written(objects), Budget())) == objects
+    assert list(parse_yaml(yaml_stream(objects), Budget())) == objects
 
 
-def test_it_looks_like_what_kubectl_prints() -> None:
+def test_the_format_is_that_of_kubectl() -> None:
     found = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -98,7 +98,7 @@ def test_it_looks_like_what_kubectl_prints() -> None:
         "data": {"mesh": "accessLogFile: /dev/stdout\ndefaultConfig: {}\n", "on": "yes", "port": "80"},
         "items": [{"name": "x", "value": 1}, ["a"], "b c"],
     }
-    assert written([found]) == (
+    assert yaml_stream([found]) == (
         "apiVersion: v1\n"
         "kind: ConfigMap\n"
         "metadata:\n"

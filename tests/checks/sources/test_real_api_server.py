@@ -23,7 +23,7 @@ from checks.sources.run import run
 from checks.sources.source import NotInstalled, Objects
 from tests.clusters.bundles import write_bundle
 from tests.clusters.compose import Cluster, Manifest, compose, named
-from tests.loopback.apiserver import NOBODY, ApiServer
+from tests.loopback.apiserver import UNPRIVILEGED, ApiServer
 from tests.recordings import question, recording
 
 DEFINITIONS = Path(__file__).parents[4] / "shared" / "crds"
@@ -44,13 +44,13 @@ CREDENTIAL = {
     "type": "kubernetes.io/tls",
     "data": {"tls.crt": "Y2VydA==", "tls.key": "a2V5"},
 }
-# Without addresses the API server answers at once that it cannot reach a kubelet for a log; there are none here.
+# There are no kubelets here. For a node without addresses, the API server immediately reports that it has no logs.
 NO_KUBELETS = {"kind": "Node", "metadata": {"name": "*"}, "status": {"addresses": None}}
 
 
 @dataclass(frozen=True)
 class World:
-    """A running server, the cluster that was composed, and the same cluster as the server shows it object by object."""
+    """A running server, the composed cluster, and the same objects as the server returns them one by one."""
 
     server: ApiServer
     composed: Cluster
@@ -94,7 +94,7 @@ def soon() -> float:
     return monotonic() + 20
 
 
-def test_pages_and_reduction_lose_nothing_that_a_check_reads(world: World) -> None:
+def test_paging_and_reduction_keep_every_field_that_a_check_reads(world: World) -> None:
     recorder = RecordingSource(open_source(world.entry), "aks1")
     live = diagnosed(recorder, world.shown)
     version = Objects(({"gitVersion": world.server.ask("GET", "/version")["gitVersion"]},))
@@ -104,7 +104,7 @@ def test_pages_and_reduction_lose_nothing_that_a_check_reads(world: World) -> No
     assert without_logs(live) == without_logs(diagnosed(RecordedSource(shown), world.shown))
 
 
-def test_nothing_is_wrong_with_the_healthy_cluster(world: World) -> None:
+def test_the_healthy_cluster_has_no_failures(world: World) -> None:
     live = diagnosed(open_source(world.entry), world.shown)
     assert [each.summary for each in without_logs(live) if each.status in (Status.FAIL, Status.UNKNOWN)] == []
 
@@ -144,15 +144,15 @@ def test_a_list_of_many_pages(world: World) -> None:
     assert len(names) == len(set(names)) >= 1100
 
 
-def test_somebody_without_rights(world: World) -> None:
-    entry = ClusterConfig(name="aks1", kubeconfig=str(world.server.kubeconfig(NOBODY)), azure="none")
+def test_a_user_without_permissions(world: World) -> None:
+    entry = ClusterConfig(name="aks1", kubeconfig=str(world.server.kubeconfig(UNPRIVILEGED)), azure="none")
     answer = open_source(entry).list_objects(Deployment.origin, soon())
     assert isinstance(answer, Gap)
     assert (answer.status, answer.verb, answer.resource) == (403, "list", "deployments.apps")
-    assert 'User "nobody" cannot list resource "deployments" in API group "apps"' in answer.message
+    assert 'User "unprivileged" cannot list resource "deployments" in API group "apps"' in answer.message
 
 
-def test_a_token_that_nobody_knows(world: World) -> None:
+def test_an_invalid_token(world: World) -> None:
     entry = ClusterConfig(name="aks1", kubeconfig=str(world.server.kubeconfig("wrong")), azure="none")
     answer = open_source(entry).list_objects(Pod.origin, soon())
     assert isinstance(answer, Gap)

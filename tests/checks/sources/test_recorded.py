@@ -1,4 +1,4 @@
-"""Failed reads of single namespaces: what lies elsewhere is still there, and what lies in none is untouched."""
+"""Failed reads of single namespaces affect neither other namespaces nor cluster-scoped objects."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,7 +51,7 @@ def names(answer: object) -> list[str]:
 
 
 @pytest.mark.parametrize("resource", ["pods", "*"])
-def test_a_namespace_that_may_not_be_read_hides_its_own_objects_only(resource: str) -> None:
+def test_a_forbidden_namespace_hides_only_its_own_objects(resource: str) -> None:
     answer = source(forbidden(resource, "payments")).list_objects(Pod.origin, soon())
     assert names(answer) == ["b"]
     assert isinstance(answer, Objects)
@@ -59,37 +59,37 @@ def test_a_namespace_that_may_not_be_read_hides_its_own_objects_only(resource: s
 
 
 @pytest.mark.parametrize("origin", [Node.origin, Namespace.origin])
-def test_everything_of_a_namespace_is_nothing_of_the_kinds_that_lie_in_none(origin: Listed) -> None:
+def test_an_error_for_a_namespace_does_not_apply_to_cluster_scoped_kinds(origin: Listed) -> None:
     answer = source(forbidden("*", "payments")).list_objects(origin, soon())
     assert isinstance(answer, Objects)
     assert answer.raw
     assert not answer.missing
 
 
-def test_a_namespace_does_not_narrow_a_kind_that_lies_in_none() -> None:
+def test_a_namespace_is_ignored_in_an_error_for_a_cluster_scoped_kind() -> None:
     answer = source(forbidden("nodes", "payments")).list_objects(Node.origin, soon())
     assert answer == Gap("kubernetes", "list", "nodes", 403, "no")
 
 
-def test_the_whole_kind_is_missing_where_any_error_is_about_all_of_it() -> None:
+def test_an_error_for_all_namespaces_takes_precedence() -> None:
     answer = source(forbidden("pods", "payments"), forbidden("*", None)).list_objects(Pod.origin, soon())
     assert answer == Gap("kubernetes", "list", "pods", 403, "no")
 
 
-def test_the_version_does_not_lie_in_a_namespace() -> None:
+def test_an_error_for_a_namespace_does_not_apply_to_the_version() -> None:
     assert isinstance(source(forbidden("*", "payments")).server_version(soon()), Objects)
     assert isinstance(source(forbidden("*", None)).server_version(soon()), Gap)
 
 
 @pytest.mark.parametrize("kind", ["kubernetes", "logs"])
 @pytest.mark.parametrize("resource", ["pods/log", "*"])
-def test_logs_are_closed_under_either_source(kind: str, resource: str) -> None:
+def test_a_log_error_may_name_either_source(kind: str, resource: str) -> None:
     closed = source(forbidden(resource, "payments", kind))
     assert isinstance(closed.pod_log(PodName("payments", "a"), "c", 10, soon()), Gap)
     assert isinstance(closed.pod_log(PodName("checkout", "b"), "c", 10, soon()), Objects)
 
 
-def test_the_store_keeps_what_was_read_beside_the_gap() -> None:
+def test_the_store_keeps_both_the_objects_and_the_gap() -> None:
     store = FactStore(NOW)
     for reading in gather(source(forbidden("*", "payments")), [Pod], store, soon()):
         record(store, reading)
@@ -97,7 +97,7 @@ def test_the_store_keeps_what_was_read_beside_the_gap() -> None:
     assert [gap.namespace for gap in store.gaps(Pod)] == ["payments"]
 
 
-def test_a_recording_of_it_replays_the_same(tmp_path: Path) -> None:
+def test_a_recording_of_a_forbidden_namespace_replays_the_same(tmp_path: Path) -> None:
     recording = RecordingSource(source(forbidden("pods", "payments")), "weu")
     first = recording.list_objects(Pod.origin, soon())
     recording.write(tmp_path / "bundle")

@@ -1,4 +1,4 @@
-"""What the recorder writes: whole or not at all, without secrets, and so that it replays."""
+"""A recorded bundle is complete, contains no secrets, and replays to the same answers."""
 
 import stat
 import tarfile
@@ -22,7 +22,7 @@ from checks.facts.workloads import Deployment
 from checks.sources.bundle import read_bundle
 from checks.sources.recorded import RecordedSource, Recording
 from checks.sources.recording import RecordingSource
-from checks.sources.source import Answer, NotInstalled, NotLookedAt, Objects
+from checks.sources.source import Answer, NotCovered, NotInstalled, Objects
 
 NOW = datetime(2026, 11, 16, 10, 20, tzinfo=UTC)
 POD = PodName("team-egress", "egw-1")
@@ -52,7 +52,7 @@ def written(recording: RecordingSource, folder: Path) -> dict[str, str]:
     return {path.relative_to(folder / "bundle").as_posix(): path.read_text() for path in files}
 
 
-def test_only_what_was_asked_for_is_recorded(tmp_path: Path) -> None:
+def test_only_objects_that_were_read_are_recorded(tmp_path: Path) -> None:
     source = recorder(objects=(pod(), {**pod("d"), "apiVersion": "apps/v1", "kind": "Deployment"}))
     source.list_objects(Pod.origin, soon())
     assert written(source, tmp_path) == {
@@ -100,7 +100,7 @@ def test_failed_reads_fail_again_in_the_replay(tmp_path: Path) -> None:
     assert isinstance(recorded[6], Gap)
 
 
-def test_one_pod_whose_log_could_not_be_read_does_not_hide_the_others(tmp_path: Path) -> None:
+def test_a_failed_read_of_one_log_does_not_affect_other_pods(tmp_path: Path) -> None:
     class OneForbidden(RecordedSource):
         def pod_log(self, pod: PodName, container: str, tail: int, deadline: float) -> Answer:
             if pod == POD:
@@ -119,7 +119,7 @@ def test_one_pod_whose_log_could_not_be_read_does_not_hide_the_others(tmp_path: 
     assert second == expected[1]
 
 
-def test_a_read_that_is_under_way_when_the_bundle_is_written_had_no_answer(tmp_path: Path) -> None:
+def test_a_read_in_flight_is_recorded_as_timed_out(tmp_path: Path) -> None:
     begun, go_on = Event(), Event()
 
     class Slow(RecordedSource):
@@ -139,7 +139,7 @@ def test_a_read_that_is_under_way_when_the_bundle_is_written_had_no_answer(tmp_p
     assert answer == Gap("kubernetes", "list", "pods", 504, "no answer before the run's deadline")
 
 
-def test_an_answer_after_the_deadline_is_none(tmp_path: Path) -> None:
+def test_an_answer_after_the_deadline_is_a_time_out(tmp_path: Path) -> None:
     source = recorder(objects=(pod(),))
     late = Gap("kubernetes", "list", "pods", 504, "no answer before the run's deadline")
     assert source.list_objects(Pod.origin, monotonic() - 1) == late
@@ -159,7 +159,7 @@ def test_a_library_that_raises_is_recorded_as_a_gap(tmp_path: Path) -> None:
     assert RecordedSource(read_bundle(tmp_path / "bundle")).azure(ManagedCluster.origin, soon()) == failed
 
 
-def test_secrets_are_gone_before_anything_is_written(tmp_path: Path) -> None:
+def test_secrets_are_redacted_before_they_are_written(tmp_path: Path) -> None:
     applied = {"kubectl.kubernetes.io/last-applied-configuration": '{"data":{"tls.key":"c2VjcmV0"}}'}
     source = recorder(
         objects=(
@@ -206,7 +206,7 @@ def test_recording_a_bundle_again_gives_the_same_bundle(tmp_path: Path) -> None:
     assert written(again, tmp_path / "again") == first
 
 
-def test_names_that_lead_elsewhere_stay_in_the_bundle(tmp_path: Path) -> None:
+def test_names_with_relative_paths_stay_in_the_bundle(tmp_path: Path) -> None:
     escaping = {**pod(), "metadata": {"name": "x", "namespace": "../../../tmp/evil"}}
     source = recorder(objects=(escaping,), logs={"../../x/../../y/c": "line"})
     source.list_objects(Pod.origin, soon())
@@ -216,7 +216,7 @@ def test_names_that_lead_elsewhere_stay_in_the_bundle(tmp_path: Path) -> None:
     assert all(".." not in Path(name).parts for name in files)
 
 
-def test_nothing_is_overwritten(tmp_path: Path) -> None:
+def test_existing_paths_are_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "bundle").mkdir()
     (tmp_path / "bundle.tar.gz").write_text("mine")
     for name in ("bundle", "bundle.tar.gz"):
@@ -225,7 +225,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "bundle.tar.gz").read_text() == "mine"
 
 
-def test_a_bundle_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_no_files(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         recorder().write(tmp_path / "nowhere" / "bundle")
     source = recorder(objects=(pod("x" * 10),))
@@ -236,7 +236,7 @@ def test_a_bundle_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_bundle_is_for_its_owner_alone(tmp_path: Path) -> None:
+def test_only_the_owner_may_read_a_bundle(tmp_path: Path) -> None:
     source = recorder(objects=(pod(),))
     source.list_objects(Pod.origin, soon())
     source.write(tmp_path / "bundle")
@@ -256,12 +256,12 @@ def test_the_same_reads_give_the_same_archive(tmp_path: Path) -> None:
     assert (tmp_path / "one/bundle.tar.gz").read_bytes() == (tmp_path / "two/bundle.tar.gz").read_bytes()
 
 
-def test_a_source_without_azure_is_recorded_as_one(tmp_path: Path) -> None:
+def test_a_source_without_azure_replays_without_azure(tmp_path: Path) -> None:
     source = recorder()
-    assert source.azure(ManagedCluster.origin, soon()) == NotLookedAt()
-    assert source.arm(SUBNET, soon()) == NotLookedAt()
+    assert source.azure(ManagedCluster.origin, soon()) == NotCovered()
+    assert source.arm(SUBNET, soon()) == NotCovered()
     source.list_objects(Pod.origin, soon())
     assert list(written(source, tmp_path)) == ["bundle.yaml"]
     replay = RecordedSource(read_bundle(tmp_path / "bundle"))
-    assert replay.azure(ManagedCluster.origin, soon()) == NotLookedAt()
+    assert replay.azure(ManagedCluster.origin, soon()) == NotCovered()
     assert replay.list_objects(Pod.origin, soon()) == Objects(())

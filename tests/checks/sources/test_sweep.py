@@ -1,4 +1,4 @@
-"""A sweep: each cluster is read once for all its gateways, and none waits for another."""
+"""A sweep reads each cluster once for all its gateways, and no cluster delays another."""
 
 from collections import Counter
 from dataclasses import replace
@@ -47,7 +47,7 @@ def diagnosed(cluster: Cluster, gateway: str) -> Report:
 
 
 @pytest.mark.parametrize("name", ["base", "two-gateways-one-configuration", "upgrade-two-revisions"])
-def test_a_sweep_says_of_each_gateway_what_a_diagnosis_says(name: str) -> None:
+def test_a_sweep_gives_each_gateway_the_findings_of_a_diagnosis(name: str) -> None:
     cluster = named(name)
     swept = in_memory(cluster)
     assert swept.reports
@@ -64,20 +64,20 @@ def calls(cluster: Cluster, use_azure: UseAzure) -> tuple[ClusterSweep, Counter[
         (swept,) = sweep_clusters([entry], open_source, catalogue(), 60)
         asked = kube.requests + azure.requests
         close_sources()
-    # How often a token is asked for depends on which threads come first.
+    # The number of token requests depends on the order of the threads.
     return swept, Counter({path: count for path, count in asked.items() if not path.startswith(LOGIN)})
 
 
-def test_what_is_asked_of_a_cluster_does_not_grow_with_its_gateways(use_azure: UseAzure) -> None:
+def test_the_number_of_requests_does_not_grow_with_the_gateways(use_azure: UseAzure) -> None:
     few, asked_few = calls(big_cluster(10, 0), use_azure)
     many, asked_many = calls(big_cluster(60, 0), use_azure)
     assert (len(few.reports), len(many.reports)) == (10, 60)
-    # 20 proxies are read at most, and the two lists that outgrow one page of 500 take a second.
+    # Logs of at most 20 proxies are read; the two lists with more than 500 objects need a second page.
     assert 0 <= asked_many.total() - asked_few.total() <= 3
     assert many.unread_logs > 0
 
 
-def test_logs_that_were_not_read_are_not_said_to_be_clean(use_azure: UseAzure) -> None:
+def test_a_check_without_logs_does_not_pass(use_azure: UseAzure) -> None:
     swept, _ = calls(big_cluster(30, 0), use_azure)
     statuses = {
         (report.gateway, finding.status): finding.summary
@@ -91,7 +91,7 @@ def test_logs_that_were_not_read_are_not_said_to_be_clean(use_azure: UseAzure) -
     assert any(status is Status.PASS for _, status in statuses)
 
 
-def test_a_cluster_that_hangs_costs_its_own_time_and_nobody_elses(tmp_path: Path) -> None:
+def test_a_cluster_that_hangs_does_not_delay_the_others(tmp_path: Path) -> None:
     healthy = replace(named("base"), managed_cluster=None, agent_pools=None, resources=None)
     hanging = KubeServer(healthy, faults=[Fault(".*", hang=30)])
     quick = [KubeServer(healthy) for _ in range(3)]
@@ -120,7 +120,7 @@ def test_a_cluster_that_hangs_costs_its_own_time_and_nobody_elses(tmp_path: Path
     assert seconds < 8
 
 
-def test_where_azure_may_not_be_read_the_cluster_tells_its_gateways(use_azure: UseAzure) -> None:
+def test_without_access_to_azure_the_gateways_come_from_the_cluster(use_azure: UseAzure) -> None:
     cluster = named("base")
     refused = [Fault("managedClusters/[^/]+$", status=403, message="AuthorizationFailed")]
     with KubeServer(cluster, authority=trustme.CA()) as kube, AzureServer(cluster, kube=kube, faults=refused) as azure:
@@ -133,7 +133,7 @@ def test_where_azure_may_not_be_read_the_cluster_tells_its_gateways(use_azure: U
     assert any("managedClusters" in gap for gap in report.gaps)
 
 
-def test_a_cluster_that_cannot_be_opened_is_named_and_keeps_no_other_back() -> None:
+def test_a_cluster_that_cannot_be_opened_is_reported_and_delays_no_other() -> None:
     def opened(entry: ClusterConfig) -> RecordedSource:
         if entry.name == "gone":
             raise SourceError("kubeconfig /nowhere: cannot be read")
@@ -146,7 +146,7 @@ def test_a_cluster_that_cannot_be_opened_is_named_and_keeps_no_other_back() -> N
     assert found["here"].verdict is Verdict.HEALTHY
 
 
-def test_one_verdict_for_many() -> None:
+def test_the_worst_verdict() -> None:
     assert worst_verdict([Verdict.HEALTHY, Verdict.DEGRADED]) is Verdict.DEGRADED
     assert worst_verdict([Verdict.HEALTHY], missing=True) is Verdict.INCONCLUSIVE
     assert worst_verdict([Verdict.INCONCLUSIVE, Verdict.BROKEN], missing=True) is Verdict.BROKEN
@@ -157,7 +157,7 @@ def test_one_verdict_for_many() -> None:
 
 @pytest.fixture
 def configured(tmp_path: Path) -> Any:
-    """Runs `sweep` over bundles by cluster name, with further words."""
+    """Runs `sweep` over bundles by cluster name, with further arguments."""
 
     def command(clusters: dict[str, Cluster | None], *words: str) -> Result:
         rows = ""
@@ -172,7 +172,7 @@ def configured(tmp_path: Path) -> Any:
     return command
 
 
-def test_the_command_writes_a_line_a_gateway_and_a_summary(configured: Any) -> None:
+def test_the_command_prints_a_line_for_each_gateway_and_a_summary(configured: Any) -> None:
     done = configured({"good": named("base"), "bad": read_bundle(Path("examples/bundles/gateway-pool-missing"))})
     assert done.exit_code == 1
     assert "healthy       good  team-egress/egw  Healthy: " in done.stdout
@@ -181,7 +181,7 @@ def test_the_command_writes_a_line_a_gateway_and_a_summary(configured: Any) -> N
     assert done.stderr == ""
 
 
-def test_json_is_one_document_a_line(configured: Any) -> None:
+def test_json_output_is_one_document_per_line(configured: Any) -> None:
     done = configured({"good": named("base"), "gone": None}, "--output", "json")
     assert done.exit_code == 3
     documents = {(each := orjson.loads(line))["cluster"]: each for line in done.stdout.splitlines()}
@@ -201,7 +201,7 @@ def test_json_is_one_document_a_line(configured: Any) -> None:
     ],
     ids=["no clusters", "unknown cluster", "unknown check", "nothing can be opened"],
 )
-def test_a_wrong_command_exits_2(
+def test_a_usage_error_exits_2(
     configured: Any, clusters: dict[str, Cluster], words: tuple[str, ...], said: str
 ) -> None:
     done = configured(clusters, *words)
