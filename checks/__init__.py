@@ -1,3 +1,3 @@
-"""What we know about egress gateways, as a library and a command line: no Slack, no Redis, no Celery."""
+"""Diagnosis of egress gateways as a library and a command line, without Slack, Redis or Celery."""
 
 __version__ = "0.2.0"

@@ -1,1 +1,1 @@
-"""Typed readings of raw manifests, and where each comes from."""
+"""Typed views of raw manifests, each with the API call that it is read from."""

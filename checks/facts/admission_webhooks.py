@@ -36,7 +36,7 @@ class Webhook:
 
     @property
     def service(self) -> tuple[str, str] | None:
-        """(namespace, name) of the Service behind it; None where it is called by URL."""
+        """(namespace, name) of its backend Service; None if it is called by URL."""
         found = mapping(self.raw, "clientConfig", "service")
         return (text(found, "namespace"), text(found, "name")) if found else None
 
@@ -46,7 +46,7 @@ class Webhook:
 
     @property
     def timeout(self) -> int:
-        """Seconds that the API server waits for it; Kubernetes' default is 10."""
+        """The time-out of the API server's call in seconds; the default of Kubernetes is 10."""
         found = number(self.raw, "timeoutSeconds")
         return 10 if found is None else found
 

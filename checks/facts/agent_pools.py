@@ -41,7 +41,7 @@ class AgentPool(Fact):
 
     @property
     def count(self) -> int | None:
-        """Nodes as Azure counts them; VirtualMachines pools sum their statuses, since their `count` may be null."""
+        """The node count in Azure; the sum of the statuses for a VirtualMachines pool, whose `count` may be null."""
         if (found := number(self.raw, "count")) is not None:
             return found
         for path in (("virtualmachinenodesstatus",), ("virtualmachinesprofile", "scale", "manual")):
@@ -68,7 +68,7 @@ class AgentPool(Fact):
 
     @property
     def prefix_size(self) -> int | None:
-        """Length of the public IP prefix of each configuration on this pool: /31 holds 2 nodes, /30 4, /28 16."""
+        """Length of the public IP prefix of each configuration on this pool: /31 for 2 nodes, /30 for 4, /28 for 16."""
         return number(self.raw, "gatewayprofile", "publicipprefixsize")
 
     @property

@@ -1,11 +1,11 @@
-"""The API server's own version: the first read of a cluster."""
+"""The version of the API server: the first read of a cluster."""
 
 from checks.facts.fact import Fact, ServerVersion
 from checks.model.raw_values import text
 
 
 class ApiServer(Fact):
-    """The API server's own answer; a gap here means that nothing in the cluster can be looked at."""
+    """The API server's answer to `GET /version`; with a gap here, nothing in the cluster can be read."""
 
     __slots__ = ()
     origin = ServerVersion()

@@ -1,7 +1,7 @@
-"""One key spelling for Azure's JSON, whichever tool printed it.
+"""One key spelling for Azure's JSON, whatever tool printed it.
 
 `az aks show` prints camelCase attribute names (`podSubnetId`), REST prints wire names (`podSubnetID`) nested under
-`properties`: sources apply `canonical` to both, so that one reading serves both (docs/domain/azure.md#api-versions).
+`properties`. Sources apply `canonical` to both, so one fact type reads both (docs/domain/azure.md#api-versions).
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,9 @@ from checks.model.raw_values import Raw, mapping, text
 
 
 def canonical(raw: object) -> Any:
-    """The same JSON with every key in lower case and `properties` folded into its parent, whatever tool printed it.
-    Keys of `tags` and `nodeLabels` are data and stay as they are."""
+    """Return the same JSON with lower-case keys and `properties` merged into its parent.
+
+    Keys of `tags` and `nodeLabels` are data and keep their case."""
     if isinstance(raw, Mapping):
         folded: dict[str, Any] = {}
         for key, value in raw.items():
@@ -40,7 +41,7 @@ def arm_segment(arm_id: str, name: str) -> str:
 
 
 def provisioning_error_of(raw: Raw) -> str:
-    """Code and message of `status.provisioningError`, which may wrap them in `error`."""
+    """Code and message of `status.provisioningError`, with or without a wrapping `error` object."""
     error = mapping(raw, "status", "provisioningerror")
     inner = mapping(error, "error") or error
     return ": ".join(part for part in (text(inner, "code"), text(inner, "message")) if part)

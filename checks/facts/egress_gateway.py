@@ -1,4 +1,4 @@
-"""Which egress gateway a run is about: found in Azure's mesh profile, else in what the cluster itself shows."""
+"""The egress gateway of a run, from the mesh profile or, if Azure is not read, from the cluster's objects."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ COMPONENT_LABEL = "azureservicemesh/istio.component"
 
 @dataclass(frozen=True, slots=True)
 class EgressGateway:
-    """The gateway that a run is about.
+    """The gateway that a run diagnoses.
 
-    `known`: whether the profile (or, where Azure cannot be read, the cluster) has it at all. `configuration` is the name
-    of its StaticGatewayConfiguration, "" where none is known. `revisions` are the mesh revisions that should run it."""
+    `known`: whether the mesh profile (or, if Azure cannot be read, the cluster) has it. `configuration` is the name of its
+    StaticGatewayConfiguration, "" if it is not known. `revisions` are the mesh revisions that should run it."""
 
     namespace: str
     name: str
@@ -29,7 +29,7 @@ class EgressGateway:
 
     @property
     def deployments(self) -> tuple[str, ...]:
-        """The names of its Deployments, one for each revision: `<name>-<revision>`."""
+        """The names of its Deployments, one per revision: `<name>-<revision>`."""
         return tuple(f"{self.name}-{revision}" for revision in self.revisions)
 
     @property
@@ -46,29 +46,33 @@ class EgressGateway:
 
 
 class AmbiguousGateway(Exception):
-    """The name fits gateways in several namespaces; `choices` are their full names."""
+    """The name matches gateways in several namespaces; `choices` are their full names."""
 
     def __init__(self, name: str, choices: tuple[str, ...]) -> None:
-        super().__init__(f'"{name}" fits {len(choices)} gateways: {", ".join(choices)}')
+        super().__init__(f'"{name}" matches {len(choices)} gateways: {", ".join(choices)}')
         self.name = name
         self.choices = choices
 
 
 class UnknownGateway(Exception):
-    """There is no such gateway; `nearest` are the full names of those that it may have been."""
+    """No such gateway exists; `nearest` are the full names of gateways with a similar name."""
 
     def __init__(self, name: str, namespace: str | None, shown: Sequence[str]) -> None:
         names = {each: each.partition("/")[2] for each in shown}
         close = get_close_matches(name.lower(), list(names.values()), n=3, cutoff=0.5)
         self.nearest = tuple(each for each, own in names.items() if own in close)
-        hint = f"did you mean {' or '.join(self.nearest)}?" if self.nearest else "the cluster has none like it"
+        hint = (
+            f"did you mean {' or '.join(self.nearest)}?"
+            if self.nearest
+            else "no gateway of the cluster has a similar name"
+        )
         super().__init__(f'no egress gateway "{f"{namespace}/" if namespace else ""}{name}": {hint}')
 
 
 def from_profile(cluster: ManagedCluster, name: str, namespace: str | None) -> EgressGateway:
-    """The gateway as the profile has it. Raises AmbiguousGateway when the name lies in several namespaces."""
+    """Return the gateway of the mesh profile. Raises AmbiguousGateway if the name is in several namespaces."""
     here = [e for e in cluster.egress_gateways if namespace in (None, e.namespace)]
-    # Phones begin a word with a capital letter; a name in other letters counts where none is spelt that way.
+    # Phones capitalize the first letter of a message: if no name matches exactly, the match ignores case.
     entries = [e for e in here if e.name == name] or [e for e in here if e.name.lower() == name.lower()]
     # A disabled leftover of the same name does not make the enabled one ambiguous.
     chosen = [e for e in entries if e.enabled] or entries
@@ -80,7 +84,7 @@ def from_profile(cluster: ManagedCluster, name: str, namespace: str | None) -> E
 
 
 def all_from_profile(cluster: ManagedCluster) -> tuple[EgressGateway, ...]:
-    """Every enabled gateway of the profile, for a sweep."""
+    """Return every enabled gateway of the mesh profile, for a fleet check."""
     return tuple(_target(entry, cluster.revisions) for entry in cluster.egress_gateways if entry.enabled)
 
 
@@ -95,7 +99,7 @@ def from_cluster(
     deployments: Iterable[Deployment],
     pods: Iterable[Pod],
 ) -> EgressGateway:
-    """The gateway as its Service and Deployments show it, if Azure cannot be read
+    """Return the gateway by its Service and Deployments, if Azure cannot be read
     (docs/domain/components.md#egress-gateway-objects)."""
     found = [
         s
@@ -128,7 +132,7 @@ def from_cluster(
 
 
 def gateway_entries(services: Iterable[Service]) -> tuple[str, ...]:
-    """`namespace/name` of every egress gateway that the cluster's Services show."""
+    """`namespace/name` of every egress gateway with a Service in the cluster."""
     return tuple(
         sorted(f"{s.namespace}/{s.name}" for s in services if s.labels.get(COMPONENT_LABEL) == "egress-gateway")
     )

@@ -7,7 +7,7 @@ from checks.model.raw_values import Raw, mapping, moment, number, text
 
 
 class Event(KubernetesObject):
-    """An event, read through either API shape (core/v1, or events.k8s.io/v1 with `regarding` and `note`)."""
+    """An event in either API shape (core/v1, or events.k8s.io/v1 with `regarding` and `note`)."""
 
     __slots__ = ()
     kind = "Event"
@@ -19,7 +19,7 @@ class Event(KubernetesObject):
 
     @property
     def object_key(self) -> tuple[str, str, str]:
-        """(kind, namespace, name) of what it is about."""
+        """(kind, namespace, name) of the object that it reports on."""
         return (text(self.object, "kind"), text(self.object, "namespace"), text(self.object, "name"))
 
     @property
@@ -55,7 +55,7 @@ class Event(KubernetesObject):
 
     @property
     def last(self) -> datetime | None:
-        """When it was last seen."""
+        """The time of its last occurrence."""
         for path in (
             ("series", "lastObservedTime"),
             ("lastTimestamp",),

@@ -1,4 +1,4 @@
-"""What a fact is, where facts come from, and what stands in for one that could not be read."""
+"""The types of facts, of the API calls that they are read from, and of failed reads."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ _F = TypeVar("_F", bound="Fact")
 
 
 class FactsRead(Protocol):
-    """What has been read so far: from it an origin finds what else to read (ids of Azure resources, pods for logs)."""
+    """The facts read so far, in which an origin finds further reads (ids of Azure resources, pods for logs)."""
 
     def known(self, kind: type[_F]) -> tuple[_F, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """All objects of one Kubernetes kind: `LIST group/plural` in every namespace, first of `versions` that is served.
+    """All objects of one Kubernetes kind: `LIST group/plural` in every namespace, in the first served of `versions`.
 
-    `may_be_absent`: a cluster without this CustomResourceDefinition is a state of its own, not a failed read.
-    `metadata_only`: read as PartialObjectMetadata, so that Secrets never leave the API server with their data."""
+    `may_be_absent`: a cluster may lack this CustomResourceDefinition, which is not a failed read.
+    `metadata_only`: read as PartialObjectMetadata, so the data of Secrets never leaves the API server."""
 
     group: str
     plural: str
@@ -38,7 +38,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class AzureCall:
-    """A call of the container service: `managedClusters` (GET) or `agentPools` (LIST)."""
+    """A call to the container service: `managedClusters` (GET) or `agentPools` (LIST)."""
 
     resource: str
     action: str
@@ -46,7 +46,7 @@ class AzureCall:
 
 @dataclass(frozen=True, slots=True)
 class ArmResource:
-    """Other Azure resources, each read by its id; `ids` finds them in what has been read (`after`)."""
+    """Other Azure resources, each read by its id; `ids` returns the ids once the facts of `after` are read."""
 
     action: str
     after: tuple[type["Fact"], ...]
@@ -60,19 +60,19 @@ class ArmResource:
 
 @dataclass(frozen=True, slots=True)
 class PodLog:
-    """The newest `tail` lines of one container of some pods; `pods` finds them in what has been read (`after`)."""
+    """The newest `tail` lines of one container; `pods` returns the pods once the facts of `after` are read."""
 
     container: str
     after: tuple[type["Fact"], ...]
     pods: Callable[[Any], Iterable["PodName"]]
-    """Given the FactStore, which lies above this module."""
+    """Its argument is the FactStore, which this module cannot import."""
     tail: int = 500
     resource: ClassVar[str] = "pods/log"
 
 
 @dataclass(frozen=True, slots=True)
 class ServerVersion:
-    """`GET /version` of the API server: the cheapest proof that it answers."""
+    """`GET /version` of the API server: the cheapest check that it answers."""
 
     resource: ClassVar[str] = "version"
 
@@ -92,7 +92,7 @@ class PodName:
 
 
 class Fact:
-    """A typed reading over exactly what an API returned (`raw`). Where it comes from is data on its type."""
+    """A typed view of exactly what an API returned (`raw`); the class attribute `origin` names the API call."""
 
     __slots__ = ("raw",)
     origin: ClassVar[Origin]
@@ -108,12 +108,12 @@ class Fact:
 
     @property
     def key(self) -> tuple[str, str]:
-        """(namespace, name) under which the store finds this fact."""
+        """(namespace, name), the key of this fact in the store."""
         return ("", text(self.raw, "name"))
 
 
 class KubernetesObject(Fact):
-    """A Kubernetes object; subclasses add the fields that checks reason about."""
+    """A Kubernetes object; subclasses add the fields that checks read."""
 
     __slots__ = ()
     kind: ClassVar[str]
@@ -148,7 +148,7 @@ class KubernetesObject(Fact):
 
     @property
     def deleted(self) -> datetime | None:
-        """When deletion was asked for; None while the object is to stay."""
+        """When deletion was requested; None if it was not."""
         return moment(self.raw, "metadata", "deletionTimestamp")
 
     @property
@@ -166,7 +166,7 @@ class KubernetesObject(Fact):
 
     @property
     def ref(self) -> str:
-        """How people name it: `Kind namespace/name`, or `Kind name` for cluster-wide kinds."""
+        """The name in texts: `Kind namespace/name`, or `Kind name` for cluster-scoped kinds."""
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
     @property
@@ -175,8 +175,8 @@ class KubernetesObject(Fact):
 
     @property
     def spec_changed(self) -> datetime | None:
-        """About when the spec was last edited: the newest managedFields entry that owns `f:spec` and no subresource
-        (docs/domain/custom-resources.md#metadata-semantics). None where the object carries no such entry."""
+        """The approximate time of the last edit of the spec: the newest managedFields entry for `f:spec` without a subresource
+        (docs/domain/custom-resources.md#metadata-semantics). None if the object has no such entry."""
         times = [
             at
             for entry in self.managed_fields
@@ -193,7 +193,7 @@ def _fields(entry: Raw) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A read that failed: what was asked, of whom, and the reply. Status 504 is a time-out, 0 a broken connection."""
+    """A failed read: the request, the API, and the reply. Status 504 is a time-out, 0 a broken connection."""
 
     source: str
     verb: str
@@ -204,7 +204,7 @@ class Gap:
     name: str | None = None
 
     def covers(self, namespace: str | None, name: str | None = None) -> bool:
-        """Whether an answer about this namespace (None: all of them) and name would miss what this read was to bring."""
+        """Whether a result for this namespace (None: all) and name would be incomplete because of this failed read."""
         if namespace is not None and self.namespace not in (None, namespace):
             return False
         return name is None or self.name in (None, name)
@@ -230,7 +230,7 @@ class Gap:
 
 
 class Unreadable(Exception):
-    """Raised inside a check by a read whose answer is a gap. Only the engine catches it: the check is then `unknown`."""
+    """Raised in a check when it reads a fact whose read failed. Only the engine catches it: the check is not checked."""
 
     def __init__(self, gap: Gap) -> None:
         super().__init__(str(gap))
@@ -238,4 +238,4 @@ class Unreadable(Exception):
 
 
 class UndeclaredRead(Exception):
-    """A check asked for a fact that its declaration does not name: a defect of the check, never of the cluster."""
+    """A check read a kind that it does not declare: a defect of the check, never of the cluster."""

@@ -30,13 +30,13 @@ class Server:
 
     @property
     def tls(self) -> Raw | None:
-        """Its `tls` block; None where there is none (which differs from an empty one)."""
+        """Its `tls` block; None if it has none (an empty block is different)."""
         found = self.raw.get("tls")
         return mapping(self.raw, "tls") if found is not None else None
 
     @property
     def tls_mode(self) -> str:
-        """`PASSTHROUGH` when a block has no mode (enum value 0), "" where there is no block."""
+        """`PASSTHROUGH` for a block without a mode (enum value 0), "" without a block."""
         return "" if self.tls is None else text(self.tls, "mode").upper() or "PASSTHROUGH"
 
 
@@ -47,7 +47,7 @@ class Exported(KubernetesObject):
 
     @property
     def export_to(self) -> tuple[str, ...]:
-        """`spec.exportTo` as written; empty means the mesh's default, which is everywhere."""
+        """`spec.exportTo` as written; if it is empty, the mesh's default applies (all namespaces unless changed)."""
         return texts(self.raw, "spec", "exportTo")
 
 
@@ -77,7 +77,7 @@ class VirtualService(Exported):
 
     @property
     def gateways(self) -> tuple[str, ...]:
-        """As written; none means `mesh` alone."""
+        """As written; without an entry it is `mesh` only."""
         return texts(self.raw, "spec", "gateways") or ("mesh",)
 
     @property
@@ -161,7 +161,7 @@ class Sidecar(KubernetesObject):
 
     @property
     def outbound_policy(self) -> str | None:
-        """`ALLOW_ANY` or `REGISTRY_ONLY` (also for an empty block: enum value 0); None where the mesh's applies."""
+        """`ALLOW_ANY` or `REGISTRY_ONLY` (also for an empty block: enum value 0); None if the mesh's policy applies."""
         spec = mapping(self.raw, "spec")
         if spec.get("outboundTrafficPolicy") is None:
             return None

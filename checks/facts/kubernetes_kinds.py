@@ -1,4 +1,4 @@
-"""Every Kubernetes kind that facts are read from, by its resource name `PLURAL.GROUP`."""
+"""Every Kubernetes kind that has a fact type, by its resource name `PLURAL.GROUP`."""
 
 from checks.facts import (
     admission_webhooks,
@@ -46,6 +46,6 @@ LISTED_KINDS = _listed()
 
 
 def kind_name(resource: str) -> str:
-    """The `kind` of a resource name; "" for a resource that no fact is read from."""
+    """The `kind` of a resource name; "" for a resource without a fact type."""
     found = LISTED_KINDS.get(resource)
     return found[0].kind if found else ""

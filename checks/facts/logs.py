@@ -1,4 +1,4 @@
-"""Logs that checks read, and of which pods: the gateway's proxies, istiod, and the static egress components."""
+"""Logs of the gateway's proxies, of istiod and of the static egress components."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -18,14 +18,14 @@ _TIME = re.compile(r"^\[?(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One log line: its time (None where it carries none) and its text as written."""
+    """One log line: its time (None if it has none) and its text as written."""
 
     at: datetime | None
     text: str
 
     @property
     def message(self) -> str:
-        """The text without its time; of a JSON line (`--log_as_json`) the message."""
+        """The text without its time, or the message of a JSON line (`--log_as_json`)."""
         if self.text.startswith("{"):
             try:
                 raw = orjson.loads(self.text)
@@ -50,7 +50,7 @@ class LogText(Fact):
 
     @property
     def lines(self) -> tuple[Line, ...]:
-        """Parsed once for each log."""
+        """The lines, parsed once."""
         found: tuple[Line, ...] | None = getattr(self, "_lines", None)
         if found is None:
             found = tuple(_line(each) for each in text(self.raw, "text").splitlines() if each.strip())
@@ -58,8 +58,7 @@ class LogText(Fact):
         return found
 
     def holding(self, *words: str) -> Iterator[Line]:
-        """The lines with one of these words, newest first. Only they are parsed: most lines of a log say nothing of
-        interest."""
+        """The lines with one of these words, newest first. Only these lines are parsed: most lines are irrelevant."""
         written = text(self.raw, "text")
         if any(word in written for word in words):
             for each in reversed(written.splitlines()):
@@ -67,7 +66,7 @@ class LogText(Fact):
                     yield _line(each)
 
     def matching(self, pattern: re.Pattern[str]) -> tuple[Line, ...]:
-        """The lines whose text the pattern finds, oldest first."""
+        """The lines that match the pattern, oldest first."""
         return tuple(line for line in self.lines if pattern.search(line.text))
 
 
@@ -114,28 +113,28 @@ def _gateway_daemons(store: FactStore) -> Iterable[PodName]:
 
 
 class ProxyLog(LogText):
-    """istio-proxy of the gateway's pods."""
+    """The log of istio-proxy in the gateway's pods."""
 
     __slots__ = ()
     origin = PodLog("istio-proxy", (Pod, Deployment), _gateway_pods, tail=500)
 
 
 class IstiodLog(LogText):
-    """discovery, the container of istiod, in the gateway's revisions."""
+    """The log of istiod (container discovery) of the gateway's revisions."""
 
     __slots__ = ()
     origin = PodLog("discovery", (Pod,), _istiod_pods, tail=2000)
 
 
 class CniManagerLog(LogText):
-    """The cni-managers on the nodes of the gateway's pods (article, static gateway step 2)."""
+    """The log of the cni-managers on the nodes of the gateway's pods (article, static gateway step 2)."""
 
     __slots__ = ()
     origin = PodLog("cnimanager", (Pod, Deployment), _cni_managers, tail=200)
 
 
 class GatewayDaemonLog(LogText):
-    """The daemons on the gateway nodes."""
+    """The log of the daemons on the gateway nodes."""
 
     __slots__ = ()
     origin = PodLog("daemon", (Pod,), _gateway_daemons, tail=200)

@@ -28,7 +28,7 @@ class EgressGatewayEntry:
 
     @property
     def configuration(self) -> str:
-        """The name of its StaticGatewayConfiguration, "" where none is set."""
+        """The name of its StaticGatewayConfiguration, "" if it is not set."""
         return text(self.raw, "gatewayconfigurationname")
 
 
@@ -64,7 +64,7 @@ class ManagedCluster(Fact):
 
     @property
     def node_resource_group(self) -> str:
-        """The group that AKS keeps for the cluster's own resources (`MC_…`): load balancers, scale sets, prefixes."""
+        """The node resource group (`MC_…`), in which AKS creates load balancers, scale sets and prefixes."""
         return text(self.raw, "noderesourcegroup")
 
     @property
@@ -77,7 +77,7 @@ class ManagedCluster(Fact):
 
     @property
     def provisioning_error(self) -> str:
-        """Code and message of `status.provisioningError`, "" where there is none."""
+        """Code and message of `status.provisioningError`, "" without an error."""
         return provisioning_error_of(self.raw)
 
     @property
@@ -148,7 +148,7 @@ class ManagedCluster(Fact):
 
     @property
     def run_command(self) -> bool:
-        """Whether `az aks command invoke` reaches the cluster from anywhere."""
+        """Whether `az aks command invoke` is enabled, which reaches the cluster from any network."""
         return flag(self.raw, "apiserveraccessprofile", "disableruncommand") is not True
 
     @property
@@ -157,18 +157,19 @@ class ManagedCluster(Fact):
 
     @property
     def whole(self) -> bool:
-        """Whether this is a cluster's answer at all: every cluster has a state and a network, and a body that was cut
-        short must not read as one in which nothing is enabled."""
+        """Whether the answer is complete: every cluster has a state and a network profile.
+
+        A truncated body must not look like a cluster in which nothing is enabled."""
         return bool(self.provisioning_state or self.network)
 
     @property
     def has_profile(self) -> bool:
-        """Whether the answer tells which egress gateways there are, or that there is no mesh."""
+        """Whether the answer lists the egress gateways, or shows that the mesh is not enabled."""
         return self.whole or bool(self.mesh_mode)
 
     @property
     def pools(self) -> "tuple[AgentPool, ...]":
-        """The node pools as the cluster's own answer carries them, for where the list of pools cannot be read."""
+        """The node pools in the managed cluster's answer, for use if the list of node pools cannot be read."""
         return tuple(AgentPool(each) for each in items(self.raw, "agentpoolprofiles"))
 
     @property
@@ -177,7 +178,7 @@ class ManagedCluster(Fact):
 
     @property
     def identity_principal(self) -> str:
-        """Object id of the cluster's own identity, "" where it cannot be told from the cluster alone."""
+        """Object id of the cluster's identity, "" if the managed cluster's answer does not contain it."""
         if principal := text(self.raw, "identity", "principalid"):
             return principal
         for each in mapping(self.raw, "identity", "userassignedidentities").values():

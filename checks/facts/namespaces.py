@@ -17,7 +17,7 @@ class Namespace(KubernetesObject):
 
     @property
     def all_labels(self) -> dict[str, str]:
-        """Its labels with the automatic `kubernetes.io/metadata.name`, as selectors see them."""
+        """Its labels including the automatic `kubernetes.io/metadata.name`, for matching selectors."""
         return {"kubernetes.io/metadata.name": self.name, **self.labels}
 
     @property
@@ -36,7 +36,7 @@ class ConfigMap(KubernetesObject):
 
 
 class Secret(KubernetesObject):
-    """A Secret's metadata. Its data is never read from a live cluster; a bundle may carry keys with REDACTED values."""
+    """A Secret's metadata. Its data is never read from a live cluster; a bundle may have keys with REDACTED values."""
 
     __slots__ = ()
     kind = "Secret"
@@ -48,7 +48,7 @@ class Secret(KubernetesObject):
 
     @property
     def keys(self) -> tuple[str, ...] | None:
-        """Names of its keys, or None where only metadata was read."""
+        """Names of its keys, or None if only metadata was read."""
         found = self.raw.get("data")
         return tuple(str(each) for each in found) if isinstance(found, Mapping) else None
 

@@ -89,7 +89,7 @@ class SecurityRule:
 
 
 class NetworkSecurityGroup(ArmFact):
-    """A security group; `rules` are its own and the default ones, by priority (the first match decides)."""
+    """A network security group; `rules` are its own and the default rules by priority (the first match decides)."""
 
     __slots__ = ()
     origin = ArmResource(f"{NETWORK}/networkSecurityGroups/read", (Subnet,), _security_groups)
@@ -106,7 +106,7 @@ class NetworkSecurityGroup(ArmFact):
 
 
 class RouteTable(ArmFact):
-    """A route table: (address prefix, next hop type, next hop address) of each route."""
+    """A route table; each route is (name, address prefix, next hop type, next hop address)."""
 
     __slots__ = ()
     origin = ArmResource(f"{NETWORK}/routeTables/read", (Subnet,), _route_tables)
@@ -128,7 +128,7 @@ def _own_prefixes(store: FactsRead) -> Iterable[str]:
 
 
 class PublicIPPrefix(ArmFact):
-    """A public IP prefix that a StaticGatewayConfiguration brings along (`spec.publicIpPrefixId`)."""
+    """A customer's public IP prefix that a StaticGatewayConfiguration names (`spec.publicIpPrefixId`)."""
 
     __slots__ = ()
     origin = ArmResource(f"{NETWORK}/publicIPPrefixes/read", (StaticGatewayConfiguration,), _own_prefixes)

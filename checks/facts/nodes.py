@@ -5,7 +5,7 @@ from checks.model.raw_values import Raw, flag, items, moment, text
 
 
 class Taint:
-    """A node taint; `added` is None where the API does not say."""
+    """A node taint; `added` is None if the API server has not set it."""
 
     def __init__(self, raw: Raw) -> None:
         self.key = text(raw, "key")

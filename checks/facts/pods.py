@@ -7,7 +7,7 @@ from checks.model.raw_values import Raw, flag, items, mapping, moment, number, t
 
 
 class Container:
-    """A container of a pod: its name, and its status where the kubelet has written one."""
+    """A container of a pod: its name and its status, which is empty until the kubelet writes it."""
 
     def __init__(self, name: str, status: Raw) -> None:
         self.name = name
@@ -19,7 +19,7 @@ class Container:
 
     @property
     def started(self) -> bool:
-        """Whether it runs or ever ran: before that it has no log."""
+        """Whether it runs or has run; before that it has no log."""
         return bool(mapping(self.status, "state", "running")) or self.restarts > 0 or bool(self.ended)
 
     @property
@@ -32,7 +32,7 @@ class Container:
 
     @property
     def waiting(self) -> str:
-        """Reason for waiting: `ContainerCreating`, `CrashLoopBackOff`, `ImagePullBackOff`, …; "" when not waiting."""
+        """Reason for waiting: `ContainerCreating`, `CrashLoopBackOff`, `ImagePullBackOff`, …; "" if it does not wait."""
         return text(self.status, "state", "waiting", "reason")
 
     @property
@@ -41,7 +41,7 @@ class Container:
 
     @property
     def ended(self) -> Raw:
-        """The newest termination: of this state, else of the last one."""
+        """The newest termination, from `state` or from `lastState`."""
         return mapping(self.status, "state", "terminated") or mapping(self.status, "lastState", "terminated")
 
     @property
@@ -110,12 +110,12 @@ class Pod(KubernetesObject):
 
     @property
     def revision(self) -> str:
-        """The mesh revision that its proxy belongs to, from a gateway's label or an injected pod's annotation."""
+        """The mesh revision of its proxy, from a gateway's label or an injected pod's annotation."""
         return self.labels.get("istio.io/rev", "") or self.annotations.get("istio.io/rev", "")
 
     @property
     def static_gateway_configuration(self) -> str:
-        """The StaticGatewayConfiguration that its traffic is to leave through, from the pod's annotation."""
+        """The StaticGatewayConfiguration that the pod's annotation names."""
         return self.annotations.get("kubernetes.azure.com/static-gateway-configuration", "")
 
     @property
@@ -124,7 +124,7 @@ class Pod(KubernetesObject):
 
     @property
     def owner(self) -> tuple[str, str]:
-        """(kind, name) of its controller, ("", "") where it has none."""
+        """(kind, name) of its controller, ("", "") if it has none."""
         for each in items(self.raw, "metadata", "ownerReferences"):
             return (text(each, "kind"), text(each, "name"))
         return ("", "")

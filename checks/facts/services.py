@@ -60,7 +60,7 @@ class EndpointSlice(KubernetesObject):
 
     @property
     def ready_addresses(self) -> tuple[str, ...]:
-        """Addresses whose `ready` condition is true or not given (which means ready)."""
+        """Addresses whose `ready` condition is true or not set (which means ready)."""
         return tuple(
             address
             for endpoint in items(self.raw, "endpoints")

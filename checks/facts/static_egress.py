@@ -19,11 +19,11 @@ class ServerProfile:
     port: int
     public_key: str
     secret: tuple[str, str]
-    """(namespace, name) of the Secret with the private key; ("", "") where none is named yet."""
+    """(namespace, name) of the Secret with the private key; ("", "") if none is named yet."""
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The fields that the gateway daemon still waits for (all four and the prefix are its condition)."""
+        """The missing fields; the gateway daemon waits for all four and the prefix."""
         absent = {
             "ip": not self.ip,
             "port": not self.port,
@@ -34,7 +34,7 @@ class ServerProfile:
 
 
 class StaticGatewayConfiguration(KubernetesObject):
-    """Which node pool carries the traffic of annotated pods, and with which public IP prefix."""
+    """The node pool and the public IP prefix through which traffic of annotated pods is routed."""
 
     __slots__ = ()
     kind = "StaticGatewayConfiguration"
@@ -46,7 +46,7 @@ class StaticGatewayConfiguration(KubernetesObject):
 
     @property
     def scale_set(self) -> Raw:
-        """`spec.gatewayVmssProfile`, the open-source way; empty on AKS."""
+        """`spec.gatewayVmssProfile` of the open-source operator; empty on AKS."""
         return mapping(self.raw, "spec", "gatewayVmssProfile")
 
     @property
@@ -102,15 +102,16 @@ class GatewayVMConfiguration(KubernetesObject):
 
     @property
     def profiles(self) -> int | None:
-        """Nodes that have got an address of the prefix; None before there is a status. Compare counts, not names:
-        VirtualMachines pools list NICs here."""
+        """The number of nodes with an address of the prefix; None without a status.
+
+        Compare counts, not names: VirtualMachines pools list NICs here."""
         if at(self.raw, "status") is None:
             return None
         return len(items(self.raw, "status", "gatewayVMProfiles"))
 
 
 class GatewayStatus(KubernetesObject):
-    """What the daemon of one gateway node serves; its name is the node's."""
+    """The configurations and peers that the daemon of one gateway node serves; named like the node."""
 
     __slots__ = ()
     kind = "GatewayStatus"
@@ -125,12 +126,12 @@ class GatewayStatus(KubernetesObject):
 
     @property
     def peers(self) -> tuple[str, ...]:
-        """`namespace/name` of the PodEndpoints that this node knows as peers."""
+        """`namespace/name` of the PodEndpoints that are WireGuard peers of this node."""
         return tuple(text(each, "podEndpoint") for each in items(self.raw, "spec", "readyPeerConfigurations"))
 
 
 class PodEndpoint(KubernetesObject):
-    """A pod's WireGuard end, written by the cni-manager when the pod's network is set up; named like the pod."""
+    """A pod's WireGuard endpoint, which the cni-manager writes when the pod's network is set up; named like the pod."""
 
     __slots__ = ()
     kind = "PodEndpoint"

@@ -1,4 +1,4 @@
-"""What has been read of one cluster: facts by type, gaps, kinds that are not installed, and indexes built once."""
+"""The facts of one cluster by type, with failed reads, kinds that are not installed, and cached indexes."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
@@ -17,9 +17,9 @@ _V = TypeVar("_V")
 
 
 class FactStore:
-    """Filled while a cluster is gathered; read through `Facts`, which holds each check to what it declared.
+    """The facts of one cluster. Checks read them through `Facts`, which enforces their declared reads.
 
-    `now` is the time of the reading (a bundle's `captured_at`). `targets` are the gateways that the run is about."""
+    `now` is the time of the reading (a bundle's `captured_at`). `targets` are the gateways that the run diagnoses."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
@@ -35,23 +35,23 @@ class FactStore:
     # filling
 
     def add(self, kind: type[_F], found: Iterable[_F]) -> None:
-        """Adds what one read of this kind brought."""
+        """Add the facts of one read of this kind."""
         self._facts.setdefault(kind, []).extend(found)
 
     def add_gap(self, kind: type[Fact], gap: Gap) -> None:
-        """Notes a read of this kind that failed."""
+        """Record a failed read of this kind."""
         self._gaps[kind].append(gap)
 
     def add_absent(self, kind: type[Fact]) -> None:
-        """Notes that the cluster does not have this CustomResourceDefinition."""
+        """Record that the cluster lacks this CustomResourceDefinition."""
         self._absent.add(kind)
 
     def add_not_configured(self, kind: type[Fact]) -> None:
-        """Notes that this half is not looked at by configuration (no network reading, `azure: none`)."""
+        """Record that the configuration excludes this kind (no network reading, `azure: none`)."""
         self._not_configured.add(kind)
 
     def close(self, kind: type[Fact]) -> None:
-        """Says that nothing more of this kind will come."""
+        """Record that the read of this kind is complete."""
         self._facts.setdefault(kind, [])
         self._arrived.add(kind)
 
@@ -62,11 +62,11 @@ class FactStore:
         return kind in self._arrived
 
     def known(self, kind: type[_F]) -> tuple[_F, ...]:
-        """What has been read of this kind, gaps or not: for planning further reads, not for judging."""
+        """The facts of this kind read so far, even if a read failed: for planning further reads, not for findings."""
         return tuple(cast("list[_F]", self._facts.get(kind, [])))
 
     def gaps(self, kind: type[Fact]) -> tuple[Gap, ...]:
-        """The failed reads of this kind, in an order that does not depend on which answer came first."""
+        """The failed reads of this kind, in an order that does not depend on the order of the answers."""
         found = self._gaps.get(kind)
         if not found:
             return ()
@@ -81,11 +81,11 @@ class FactStore:
         return kind in self._absent
 
     def not_configured(self, kind: type[Fact]) -> bool:
-        """Whether this kind is not looked at by configuration."""
+        """Whether the configuration excludes this kind."""
         return kind in self._not_configured
 
     def index(self, kind: type[_F], name: str, key: Callable[[_F], Iterable[Hashable]]) -> dict[Hashable, list[_F]]:
-        """The facts of this kind by key, built at the first question. `name` identifies the key function."""
+        """The facts of this kind by key, built on first use. `name` identifies the key function."""
         if (kind, name) not in self._indexes or kind not in self._arrived:
             built: dict[Hashable, list[Fact]] = defaultdict(list)
             for each in self.known(kind):
@@ -104,7 +104,7 @@ class FactStore:
         return tuple(self.index(kind, "namespace", lambda each: (each.key[0],)).get(namespace, ()))
 
     def events_on(self, thing: KubernetesObject) -> tuple[Event, ...]:
-        """The events about this very object (by uid where the event carries one), oldest first."""
+        """The events about exactly this object (by uid if the event has one), oldest first."""
         found = self.index(Event, "object", lambda each: (each.object_key,)).get(
             (thing.kind, thing.namespace, thing.name), ()
         )
@@ -117,8 +117,9 @@ class FactStore:
         return tuple(each for each in found if each is not None)
 
     def gateway_pods(self, target: EgressGateway) -> tuple[Pod, ...]:
-        """The pods of the gateway's Deployments, by name. Where a Deployment cannot be read its pods are known by their
-        name, which begins with the Deployment's. Pods that are being deleted or have ended do not count."""
+        """The pods of the gateway's Deployments, sorted by name, without pods that are being deleted or have finished.
+
+        Pods of an unreadable Deployment are recognized by the Deployment's name as a prefix."""
         return self.memo(("gateway pods", target), lambda: self._gateway_pods(target))
 
     def _gateway_pods(self, target: EgressGateway) -> tuple[Pod, ...]:

@@ -1,4 +1,4 @@
-"""What a check sees: the facts that it declared, about one gateway. Any other question is a defect and says so."""
+"""The view that a check gets of the facts: the kinds that it declares, for one gateway."""
 
 from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
@@ -18,8 +18,10 @@ _V = TypeVar("_V")
 
 
 class Facts:
-    """A check's window on the store. Reading a kind whose read failed raises Unreadable: the check becomes `unknown`
-    (after what it has already yielded), so read what decides first, and ask `gap` about what only adds detail."""
+    """A check's view of the store, limited to the kinds that the check declares.
+
+    Reading a kind whose read failed raises Unreadable, and the check ends as not checked after the findings that it has
+    already yielded. Read the deciding kinds first, and use `gap` for kinds that only add detail."""
 
     def __init__(
         self,
@@ -43,7 +45,7 @@ class Facts:
 
     @property
     def gateway(self) -> EgressGateway:
-        """The gateway that the run is about. Raises Unreadable where nothing told which one it is."""
+        """The gateway of the run. Raises Unreadable if it could not be determined."""
         if self._gateway is None:
             raise Unreadable(self._target_gap or Gap("azure", "get", "managedClusters", 0, "not read"))
         return self._gateway
@@ -72,42 +74,42 @@ class Facts:
                 raise Unreadable(gap)
 
     def gap(self, kind: type[Fact], namespace: str | None = None) -> Gap | None:
-        """The failed read that an answer about this kind (and namespace) would miss, or None."""
+        """The failed read of this kind (and namespace), or None."""
         self._touch(kind)
         return next((gap for gap in self._store.gaps(kind) if gap.covers(namespace)), None)
 
     def installed(self, kind: type[Fact]) -> bool:
-        """Whether the cluster has this CustomResourceDefinition. Raises Unreadable where that could not be read."""
+        """Whether the cluster has this CustomResourceDefinition. Raises Unreadable if that could not be read."""
         self._demand(kind, None)
         return not self._store.absent(kind)
 
     def configured(self, kind: type[Fact]) -> bool:
-        """Whether this half is looked at at all (network reading may be off, Azure may be `none`)."""
+        """Whether the configuration includes this kind (network reading may be off, Azure may be `none`)."""
         self._touch(kind)
         return not self._store.not_configured(kind)
 
     def all(self, kind: type[_F]) -> tuple[_F, ...]:
-        """Every fact of this kind in the cluster. Raises Unreadable where any of it could not be read."""
+        """Every fact of this kind in the cluster. Raises Unreadable if any of them could not be read."""
         self._demand(kind, None)
         return self._store.known(kind)
 
     def readable(self, kind: type[_F], namespace: str | None = None) -> tuple[_F, ...]:
-        """What could be read of this kind: for detail that may be missing, never for saying that something is not there."""
+        """The readable facts of this kind: for optional detail, never as proof that an object does not exist."""
         self._touch(kind)
         return self._store.known(kind) if namespace is None else self._store.in_namespace(kind, namespace)
 
     def in_namespace(self, kind: type[_F], namespace: str) -> tuple[_F, ...]:
-        """The facts of this kind in the namespace. Raises Unreadable where they could not be read."""
+        """The facts of this kind in the namespace. Raises Unreadable if they could not be read."""
         self._demand(kind, namespace)
         return self._store.in_namespace(kind, namespace)
 
     def get(self, kind: type[_F], name: str, namespace: str = "") -> _F | None:
-        """The fact with this name, or None where there is none. Raises Unreadable where that could not be read."""
+        """The fact with this name, or None if it does not exist. Raises Unreadable if that could not be read."""
         self._demand(kind, namespace or None, name)
         return self._store.by_key(kind, namespace, name)
 
     def one(self, kind: type[_F]) -> _F | None:
-        """The single fact of its kind (ManagedCluster, ApiServer); None only where Azure is not looked at."""
+        """The single fact of its kind (ManagedCluster, ApiServer); None only if reading Azure is not configured."""
         self._demand(kind, None)
         return next(iter(self._store.known(kind)), None)
 
@@ -117,7 +119,7 @@ class Facts:
         return self._store.index(kind, name, key)
 
     def events_on(self, thing: KubernetesObject) -> tuple[Event, ...]:
-        """The events about this object, oldest first. Events expire after about an hour: none proves nothing."""
+        """The events about this object, oldest first. Events expire after about an hour: their absence proves nothing."""
         self._demand(Event, thing.namespace or None)
         return self._store.events_on(thing)
 
@@ -127,14 +129,15 @@ class Facts:
         return self._store.gateway_deployments(self.gateway)
 
     def pods(self) -> tuple[Pod, ...]:
-        """The gateway's living pods, by name. Needs Pod and Deployment declared."""
+        """The gateway's pods that are neither being deleted nor finished, by name. Requires Pod and Deployment declared."""
         self._touch(Deployment)
         self._demand(Pod, self.gateway.namespace)
         return self._store.gateway_pods(self.gateway)
 
     def once(self, name: str, build: Callable[["Facts"], _V], about: Hashable = ()) -> _V:
-        """A value derived from facts, built once for the cluster (or once per `about`) and shared by the checks. What the
-        builder reads counts as read by whoever asks; a builder that meets a gap raises Unreadable each time."""
+        """A value derived from facts, built once per cluster (or per `about`) and shared by the checks.
+
+        The reads of `build` count as reads of each caller. If one of them failed, each call raises Unreadable."""
 
         def built() -> tuple[_V, frozenset[type[Fact]]]:
             window = Facts(self._store, self._gateway, self.question, self._declared, self._target_gap)

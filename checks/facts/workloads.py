@@ -5,7 +5,7 @@ from checks.model.raw_values import Raw, items, labels, mapping, number, text
 
 
 class Workload(KubernetesObject):
-    """What Deployments, ReplicaSets and DaemonSets have in common."""
+    """The common fields of Deployments, ReplicaSets and DaemonSets."""
 
     __slots__ = ()
 

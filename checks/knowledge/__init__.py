@@ -1,1 +1,1 @@
-"""What texts mean: data tables of log lines, events, error codes and calendars; pure, with the source of each row."""
+"""Data tables of log lines, events, error codes and calendars: the meaning and source of each row."""

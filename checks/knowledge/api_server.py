@@ -1,4 +1,4 @@
-"""What a failed `GET /version` of the API server means, by HTTP status (docs/domain/azure.md#api-server-authentication)."""
+"""The meaning of a failed `GET /version` of the API server, by HTTP status (docs/domain/azure.md#api-server-authentication)."""
 
 from dataclasses import dataclass
 

@@ -26,8 +26,8 @@ _CNI_MODES = (
     CniMode(
         "none",
         "",
-        "a network plugin of your own",
-        "kube-egress-cni must be able to chain itself into its CNI configuration on the nodes",
+        "a bring-your-own CNI plugin",
+        "kube-egress-cni must be chained to its CNI configuration on the nodes",
     ),
 )
 

@@ -17,7 +17,7 @@ _CNI_MANAGER = "cni-manager"
 
 @dataclass(frozen=True, slots=True)
 class _KnownLine:
-    """A known line: `bad` lines report a fault, the others report that faults are over."""
+    """A known line: `bad` lines report a fault, the others report that earlier faults have ended."""
 
     pattern: re.Pattern[str]
     meaning: str
@@ -87,7 +87,7 @@ _DAEMON_LINES: tuple[_KnownLine, ...] = (
     _bad(r"failed to create wireguard link", "the node's kernel lacks the wireguard module"),
     _bad(
         r"failed to ensure chain|failed to restore iptables table",
-        "it cannot change the node's iptables rules: another program changes them",
+        "it cannot change the node's iptables rules, because another program changes them",
     ),
     _bad(
         r"failed to start gateway lb health probe server",

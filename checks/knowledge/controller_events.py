@@ -21,7 +21,7 @@ _CONFIGURATION, _LOAD_BALANCER, _NODES = (
 
 @dataclass(frozen=True, slots=True)
 class EventReason:
-    """One event reason. `ends_errors`: earlier errors of the same controller are over."""
+    """One event reason. `ends_errors`: it ends earlier errors of the same controller."""
 
     name: str
     controller: str

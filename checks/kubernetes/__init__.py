@@ -1,1 +1,1 @@
-"""Why Kubernetes does not run what was asked of it: admission webhooks, refused creations, pods that do not start."""
+"""Reasons why Kubernetes does not run pods: admission webhooks, refused creations, pods that do not start."""

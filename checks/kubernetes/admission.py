@@ -1,4 +1,4 @@
-"""Which admission webhooks stand before an egress gateway's objects, and whether anybody answers them."""
+"""Which admission webhooks are called for an egress gateway's objects, and whether their backends are ready."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ from checks.kubernetes.webhooks import (
 
 
 class Backend(Enum):
-    """Whether anybody answers a webhook."""
+    """Whether a webhook has a ready endpoint."""
 
     READY = "ready"
     DEAD = "dead"
@@ -43,8 +43,9 @@ class Backend(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One webhook that the API server asks about objects like the gateway's. `owner` is the part of AKS that it belongs to,
-    "" for one that somebody else installed."""
+    """One webhook that the API server calls for objects like the gateway's.
+
+    `owner` is the part of AKS that it belongs to, "" for a webhook that is not part of AKS."""
 
     configuration: WebhookConfiguration
     hook: Webhook
@@ -53,17 +54,17 @@ class Gate:
 
     @property
     def names(self) -> tuple[str, str]:
-        """The configuration's and the webhook's own name; messages carry the latter."""
+        """The names of the configuration and of the webhook; error messages contain the latter."""
         return (self.configuration.name, self.hook.name)
 
     @property
     def revision(self) -> str:
-        """The mesh revision whose injector it is."""
+        """The mesh revision of an injection webhook, "" for any other webhook."""
         return injector_revision(self.configuration.name)
 
 
 def gates(facts: Facts) -> tuple[Gate, ...]:
-    """Every webhook whose rules cover the kinds of a gateway, whatever its selectors: once for the cluster."""
+    """Every webhook whose rules match the kinds of a gateway, regardless of selectors; built once per cluster."""
     return facts.once("admission gates", _gates)
 
 
@@ -80,7 +81,7 @@ def _gates(facts: Facts) -> tuple[Gate, ...]:
 
 
 def before_gateway(facts: Facts, gate: Gate) -> tuple[Resource, ...]:
-    """The gateway's kinds that this webhook's selectors really take in."""
+    """The gateway's kinds that this webhook's rules and selectors match."""
     name = facts.gateway.namespace
     namespace = facts.get(Namespace, name)
     namespace_labels = namespace.all_labels if namespace else {"kubernetes.io/metadata.name": name}
@@ -99,7 +100,7 @@ def _all_labels(facts: Facts) -> dict[Resource, tuple[Mapping[str, str], ...]]:
 
 
 def _labels(facts: Facts, resource: Resource) -> Iterator[Mapping[str, str]]:
-    """The labels of the gateway's objects of a kind: read where they exist, else as the add-on's chart sets them."""
+    """The labels of the gateway's objects of a kind, or those of the add-on's chart for objects that do not exist."""
     gateway = facts.gateway
     plain = {"app": gateway.name, "istio": gateway.name}
     deployments = () if facts.gap(Deployment, gateway.namespace) else facts.deployments()
@@ -120,12 +121,12 @@ def _labels(facts: Facts, resource: Resource) -> Iterator[Mapping[str, str]]:
     elif resource == SERVICE_ACCOUNTS:
         yield plain
     elif resource in (SECRETS, ISTIO):
-        # Written by people, so without labels that could be known.
+        # Users write these objects: their labels are not known in advance.
         yield {}
 
 
 def backend(facts: Facts, gate: Gate) -> Backend:
-    """Whether a ready endpoint is behind the webhook's Service."""
+    """Whether the webhook's Service has a ready endpoint."""
     service = gate.hook.service
     if service is None:
         return Backend.UNSEEN

@@ -1,4 +1,4 @@
-"""What to do about an admission webhook that stands before an egress gateway."""
+"""Actions for an admission webhook that blocks an egress gateway's objects."""
 
 import json
 
@@ -9,23 +9,25 @@ from checks.model.raw_values import items
 
 
 def all_webhooks() -> Action:
-    """A first look where the webhook itself could not be read."""
+    """The first action if the webhook itself could not be read."""
     kinds = "mutatingwebhookconfigurations,validatingwebhookconfigurations"
-    return look("See which webhooks there are", kubectl("get", kinds), FAQ)
+    return look("List the admission webhooks", kubectl("get", kinds), FAQ)
 
 
 def remedies(gate: Gate, silent: bool, namespace: str) -> list[Action]:
-    """What to look at and change about a webhook before objects of this namespace; `silent`: nobody answers it."""
+    """Actions for a webhook that blocks objects of this namespace; `silent`: it does not answer."""
     kind, name = gate.configuration.kind.lower(), gate.configuration.name
-    found = [look("Read its rules and selectors", kubectl("get", kind, name, "-o", "yaml"), TSG)]
+    found = [look("Show the webhook's rules and selectors", kubectl("get", kind, name, "-o", "yaml"), TSG)]
     if gate.hook.service is not None and silent:
         behind, service = gate.hook.service
         selector = f"kubernetes.io/service-name={service}"
         command = kubectl("get", "endpointslices", "-l", selector, "-o", "yaml", namespace=behind)
-        found.append(look("See the endpoints that answer it", command))
-        found.append(look("See the pods of that namespace", kubectl("get", "pods", "-o", "wide", namespace=behind)))
+        found.append(look("List the endpoints of the webhook's Service", command))
+        found.append(
+            look("List the pods of the webhook's namespace", kubectl("get", "pods", "-o", "wide", namespace=behind))
+        )
     if gate.owner:
-        # AKS sets its own webhooks back: only what answers them can be mended.
+        # AKS reconciles its own webhooks: only their backends can be fixed.
         return found
     return [*found, _exclude(gate, namespace)]
 
@@ -39,8 +41,8 @@ def _exclude(gate: Gate, namespace: str) -> Action:
     patch = json.dumps([{"op": "add", "path": path, "value": selector}])
     kind, name = gate.configuration.kind.lower(), gate.configuration.name
     return change(
-        f"Take namespace {namespace} out of it (whoever installed it may have a setting for that, which lasts longer)",
+        f"Patch the webhook to exclude namespace {namespace} (a setting of the tool that installed it is more durable)",
         kubectl("patch", kind, name, "--type=json", "-p", patch),
         FAQ,
-        "the pods are created at the next attempt, within minutes",
+        "the controller creates the pods at its next attempt, within minutes",
     )

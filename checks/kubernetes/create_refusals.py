@@ -1,6 +1,7 @@
-"""Pods that controllers want and the API server does not let them create: the refusals that are current.
+"""Current refusals of the API server to create pods for a controller.
 
-An event lasts an hour, its fault may not: a refusal counts while its ReplicaSet or DaemonSet still lacks pods.
+An event is kept for an hour, even if its fault has ended: a refusal counts only while its ReplicaSet or DaemonSet lacks
+pods.
 """
 
 import re
@@ -20,8 +21,9 @@ CONDITION = "status.conditions[ReplicaFailure].message"
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One text: on which object it was found, in which field, what it says, and of which mesh revision the pods are ("" for
-    the static egress components)."""
+    """One refusal: the object and field of its message, and the mesh revision of the pods.
+
+    `revision` is "" for the static egress components."""
 
     ref: str
     field: str
@@ -30,8 +32,10 @@ class Refusal:
 
 
 def gateway_refusals(facts: Facts) -> tuple[Refusal, ...]:
-    """Why pods of the gateway are not created, each text once. Needs Deployment, ReplicaSet, Pod and Event declared; what
-    of them cannot be read is left out, and who concludes that nothing was refused must read it (`demand_refusals`)."""
+    """The refusals of the gateway's pods, each message once.
+
+    Requires Deployment, ReplicaSet, Pod and Event declared. Unreadable kinds are left out: a caller that concludes that
+    nothing was refused must call `demand_refusals`."""
     gateway = facts.gateway
     namespace = gateway.namespace
     deployments = {} if facts.gap(Deployment, namespace) else {each.name: each for each in facts.deployments()}
@@ -47,7 +51,7 @@ def gateway_refusals(facts: Facts) -> tuple[Refusal, ...]:
             if _lacks(facts, each, deployment):
                 found += [*_conditions(each, revision), *_events(facts, each, revision)]
         if deployment is not None and deployment.existing < deployment.replicas:
-            # A ReplicaSet may be gone from the reading while its events still tell.
+            # The events of a ReplicaSet outlive it.
             known = {each.name for each in own}
             found += [
                 Refusal(f"ReplicaSet {namespace}/{each}", EVENT, _steady(message), revision)
@@ -58,7 +62,7 @@ def gateway_refusals(facts: Facts) -> tuple[Refusal, ...]:
 
 
 def _lacks(facts: Facts, each: ReplicaSet, deployment: Deployment | None) -> bool:
-    """Whether the ReplicaSet has fewer pods than it wants, by its own word, its Deployment's, or a count of them."""
+    """Whether the ReplicaSet has too few pods, by its status, its Deployment's status, or a count of the pods."""
     if each.replicas == 0:
         return False
     if each.existing < each.replicas or (deployment is not None and deployment.existing < deployment.replicas):
@@ -70,7 +74,7 @@ def _lacks(facts: Facts, each: ReplicaSet, deployment: Deployment | None) -> boo
 
 
 def demand_refusals(facts: Facts) -> None:
-    """Raises Unreadable where a refusal of the gateway's pods may have gone unseen."""
+    """Raise Unreadable if a refusal of the gateway's pods may be missing because a read failed."""
     namespace = facts.gateway.namespace
     facts.deployments()
     facts.in_namespace(ReplicaSet, namespace)
@@ -78,7 +82,7 @@ def demand_refusals(facts: Facts) -> None:
 
 
 def component_refusals(facts: Facts, daemon_sets: Iterable[DaemonSet]) -> tuple[Refusal, ...]:
-    """Why pods of the DaemonSets are not created. Needs Event declared."""
+    """The refusals of the DaemonSets' pods. Requires Event declared."""
     found: list[Refusal] = []
     for each in daemon_sets:
         if each.ready < each.desired:
@@ -109,7 +113,7 @@ _POD_NAME = re.compile(r'pods? "[^"]+" is forbidden')
 
 
 def _steady(message: str) -> str:
-    """The text without the name of the pod, which is another one at each attempt."""
+    """The message without the name of the pod, which differs at each attempt."""
     return _POD_NAME.sub("pods are forbidden", message)
 
 
@@ -125,5 +129,5 @@ def _events(facts: Facts, each: KubernetesObject, revision: str) -> list[Refusal
     if facts.gap(Event, each.namespace):
         return []
     texts = [e.message for e in facts.events_on(each) if e.reason == "FailedCreate" and e.message]
-    # The newest text is the one that holds now.
+    # The newest message describes the current state.
     return [Refusal(each.ref, EVENT, _steady(texts[-1]), revision)] if texts else []

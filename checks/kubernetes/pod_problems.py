@@ -1,4 +1,4 @@
-"""What is the matter with pods: one reason for each that is not ready, grouped by what they have in common. Pure."""
+"""The reason why each pod is not ready, with pods of the same reason grouped."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ CREATION = timedelta(seconds=60)
 """How long sandbox, network and volumes may take (docs/domain/decision-tables.md#gateway-pods-not-running)."""
 
 FIRST_PROBES = timedelta(seconds=30)
-"""How long a started container may take to get ready: two periods of the chart's readiness probe."""
+"""How long a started container may take to become ready: two periods of the chart's readiness probe."""
 
 RESTARTS = 5
 """More restarts than this, the last within RECENTLY, are a warning
@@ -23,8 +23,9 @@ RECENTLY = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Pods with the same reason for not being ready. `detail` is what they have in common beyond it (a scheduler's
-    message, an image); `starting` says that this is within the time that a start takes."""
+    """Pods that are not ready for the same reason.
+
+    `detail` is a common scheduler's message or image; `starting` is true within the normal time of a start."""
 
     reason: str
     detail: str
@@ -36,7 +37,7 @@ class Trouble:
     def meaning(self) -> str:
         known = waiting_reason(self.reason).meaning
         if self.starting:
-            return f"{known} so far, which is normal at the start"
+            return f"{known}; this is normal during a start"
         return (
             f"{known} ({self.detail})" if self.reason in ("ImagePullBackOff", "ErrImagePull") and self.detail else known
         )
@@ -46,12 +47,12 @@ class Trouble:
         return waiting_reason(self.reason).fix
 
     def observed(self, pod: Pod) -> str:
-        """The reason with the message that this pod carries."""
+        """The reason and the pod's message."""
         return ": ".join(each for each in (self.reason, _message(pod, self.reason)) if each)
 
     @staticmethod
     def ending(container: Container) -> str:
-        """How a container ended last: reason and exit code."""
+        """Reason and exit code of a container's last termination."""
         ended = container.ended
         code = number(ended, "exitCode")
         return ", ".join(
@@ -69,7 +70,7 @@ def troubles(pods: Iterable[Pod], now: datetime) -> tuple[Trouble, ...]:
 
 
 def awaits_network(pod: Pod) -> bool:
-    """Whether a pod has a node and no container yet that got past its sandbox: then its network may be what it waits for."""
+    """Whether a pod may wait for its network: it has a node, and no container has left the sandbox phase."""
     if not pod.node or pod.ready or pod.finished:
         return False
     containers = (*pod.init_containers, *pod.containers)
@@ -77,12 +78,12 @@ def awaits_network(pod: Pod) -> bool:
 
 
 def waiting_since(pod: Pod) -> datetime | None:
-    """When the kubelet began with the pod, else when it was created."""
+    """When the kubelet started the pod, or when the pod was created."""
     return pod.started or pod.created
 
 
 def restarts_often(pod: Pod, now: datetime) -> bool:
-    """Whether a ready pod restarts again and again."""
+    """Whether a ready pod restarts repeatedly."""
     if not pod.ready:
         return False
     for each in pod.containers:

@@ -1,4 +1,4 @@
-"""Which admission webhooks an object passes on its way into the cluster (docs/domain/algorithms.md#webhook-matching). Pure."""
+"""Whether an admission webhook is called for an object (docs/domain/algorithms.md#webhook-matching). Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from checks.model.raw_values import Raw, text, texts
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A kind as rules of a webhook name it: API group ("" for the core), version and plural."""
+    """A kind as in a webhook's rules: API group ("" for core), version and plural."""
 
     group: str
     version: str
@@ -24,16 +24,16 @@ SECRETS = Resource("", "v1", "secrets")
 DEPLOYMENTS = Resource("apps", "v1", "deployments")
 REPLICA_SETS = Resource("apps", "v1", "replicasets")
 ISTIO = Resource("networking.istio.io", "v1", "*")
-"""Any of Istio's networking kinds: a gateway's routes are made of several."""
+"""Any of Istio's networking kinds: a gateway's routes use several of them."""
 
 GATEWAY_RESOURCES = (PODS, DEPLOYMENTS, REPLICA_SETS, SERVICES, SERVICE_ACCOUNTS, SECRETS, ISTIO)
-"""What an egress gateway is made of (docs/domain/decision-tables.md#admission-webhook-blocks)."""
+"""The kinds of an egress gateway's objects (docs/domain/decision-tables.md#admission-webhook-blocks)."""
 
 OPERATIONS = ("CREATE", "UPDATE")
 
 
 def covers(hook: Webhook, resource: Resource) -> bool:
-    """Whether a rule of the webhook is about creating or updating this namespaced kind."""
+    """Whether a rule of the webhook matches creates or updates of this namespaced kind."""
     exact = text(hook.raw, "matchPolicy") == "Exact"
     return any(_rule_covers(rule, resource, exact) for rule in hook.rules)
 
@@ -46,7 +46,7 @@ def _rule_covers(rule: Raw, resource: Resource, exact: bool) -> bool:
         return False
     if not _among(resource.group, texts(rule, "apiGroups")):
         return False
-    # With matchPolicy Equivalent (the default) the API server also asks for other versions of the same kind.
+    # With matchPolicy Equivalent (the default) the API server also calls the webhook for other versions of the kind.
     if exact and not _among(resource.version, texts(rule, "apiVersions")):
         return False
     named = texts(rule, "resources")
@@ -60,6 +60,7 @@ def _among(word: str, words: tuple[str, ...]) -> bool:
 
 
 def applies(hook: Webhook, namespace_labels: Mapping[str, str], object_labels: Mapping[str, str]) -> bool:
-    """Whether the webhook's selectors take in an object with these labels in a namespace with these; a missing or empty
-    selector takes in all. `matchConditions` are not evaluated: who asks says so."""
+    """Whether the webhook's selectors match an object with these labels in a namespace with these labels.
+
+    A missing or empty selector matches everything. `matchConditions` are not evaluated; the caller reports that."""
     return selects(hook.namespace_selector, namespace_labels) and selects(hook.object_selector, object_labels)

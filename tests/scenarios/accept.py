@@ -1,4 +1,4 @@
-"""Writes `expect` of a check's cases from what it says now: `python -m tests.scenarios.accept stage/fault`.
+"""Write `expect` of a check's cases from its current findings: `python -m tests.scenarios.accept stage/fault`.
 
 Comments at the top of the file are kept. Read the result as prose before you commit it.
 """
@@ -11,7 +11,7 @@ from tests.scenarios.cases import cases_of, scenario_file
 
 
 def accept(slug: str) -> None:
-    """Rewrites the scenario file of one check."""
+    """Rewrite the scenario file of one check."""
     check = next((c for c in catalogue() if c.slug == slug), None)
     if check is None:
         sys.exit(f"no check {slug}")

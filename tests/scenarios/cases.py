@@ -4,23 +4,23 @@
 
     cluster: base                    # the cluster that all cases start from (tests/clusters); default: base
     cases:
-      - case: a configuration that waits for Azure since three minutes     # reads like an incident
-        cluster: tls-origination     # optional: another start
+      - case: a configuration that has waited for Azure for three minutes  # reads like an incident
+        cluster: tls-origination     # optional: another cluster
         gateway: team-egress/egw     # optional: this is the default
-        host: edition.cnn.com:80     # optional, with `from: team-a/curl`: what the run was asked
+        host: edition.cnn.com:80     # optional, with `from: team-a/curl`: the question of the run
         with: {change: […], add: […], remove: […], azure: {…}, logs: {…}, events: […], errors: […], now: …}
         expect:                      # the check's whole findings
           - status: warn
             severity: risks          # of warnings and failures
-            pending: true            # where it is
+            pending: true            # if it is pending
             summary: one sentence
             subject: Kind namespace/name
             evidence: ["resource | field | observed | expected"]
             about: [host edition.cnn.com]
             actions: ["reads: kubectl …", "disrupts: kubectl …"]
 
-`python -m tests.scenarios.accept stage/fault` writes `expect` from what the check says now: to be read as prose before it is
-committed. Every check has at least one firing, one healthy and one unreadable case (a test sees to it).
+`python -m tests.scenarios.accept stage/fault` writes `expect` from the check's current findings: read them as prose before
+you commit them. Every check has at least one firing, one healthy and one unreadable case, which a test enforces.
 """
 
 from collections.abc import Mapping
@@ -53,7 +53,7 @@ class Case:
         return list(self.raw["expect"])
 
     def found(self) -> tuple[list[dict[str, Any]], frozenset[str]]:
-        """What the check says, in the file's shape, and the kinds of facts that it asked for."""
+        """Return the check's findings in the file's format, and the kinds of facts that it read."""
         base = named(self.cluster)
         cluster = compose(base, self.raw.get("with") or {})
         asked = question(
@@ -65,12 +65,12 @@ class Case:
 
 
 def scenario_file(check: Check) -> Path:
-    """Where the cases of a check lie."""
+    """The file with the cases of a check."""
     return HERE / check.stage.value / f"{check.slug.replace('-', '_')}.yaml"
 
 
 def cases_of(check: Check) -> list[Case]:
-    """The cases of a check; none where the file is missing. Raises ValueError for a key that no case has."""
+    """The cases of a check; none if the file is missing. Raises ValueError for an unknown key."""
     path = scenario_file(check)
     if not path.exists():
         return []
@@ -89,7 +89,7 @@ def all_cases() -> list[Case]:
 
 
 def shown(finding: Finding) -> dict[str, Any]:
-    """A finding in the file's shape; empty parts are left out."""
+    """Return a finding in the file's format; empty parts are left out."""
     parts: dict[str, Any] = {"status": finding.status.value}
     if finding.status in (Status.FAIL, Status.WARN):
         parts["severity"] = finding.severity.value

@@ -1,4 +1,4 @@
-"""Every check over its cases: whole findings, and the three kinds of case that each must have."""
+"""Every check on its cases: complete findings, and the three kinds of case that each check must have."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def test_case(case: Case) -> None:
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.slug)
-def test_each_check_fires_is_healthy_and_is_unknown_somewhere(check: Check) -> None:
+def test_each_check_has_a_firing_a_healthy_and_an_unreadable_case(check: Check) -> None:
     statuses = {finding["status"] for case in cases_of(check) for finding in case.expected}
     assert statuses & {Status.FAIL, Status.WARN} or check.slug in ONLY_UNKNOWN | NOT_PROBED, "no firing case"
     assert Status.PASS in statuses or check.slug in NOT_PROBED, "no healthy case"
@@ -25,13 +25,13 @@ def test_each_check_fires_is_healthy_and_is_unknown_somewhere(check: Check) -> N
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.slug)
-def test_each_check_uses_what_it_declares(check: Check) -> None:
+def test_each_check_reads_the_kinds_that_it_declares(check: Check) -> None:
     used = {name for case in cases_of(check) for name in case.found()[1]}
     assert {kind.__name__ for kind in check.reads} == used
 
 
 ONLY_UNKNOWN = frozenset({"api-server-unreachable"})
-"""Its finding is that nothing can be known (catalogue: severity "unknown")."""
+"""Its finding is that the cluster cannot be read (severity "unknown" in the catalogue)."""
 
 NOT_PROBED = frozenset({"source-address-wrong", "uninjected-pod-fails"})
-"""Skipped, with the manual command, until probing exists."""
+"""They do not apply, and offer the manual command, until probing exists."""

@@ -1,4 +1,4 @@
-"""The words of every case, as somebody reads them who was woken up: observations, and commands that run as printed."""
+"""The texts of every case: summaries are observations, and commands run as printed."""
 
 import re
 import shlex
@@ -28,12 +28,12 @@ CHANGING = {
 }  # fmt: skip
 
 FIELD = re.compile(r"(?:spec|status|metadata)[.\[]|[a-z0-9*.-]+\.[a-z]+ |https://|istio-validator-")
-"""What a sentence may begin with in lower case: a field, a host, the name of an object."""
+"""Allowed lower-case beginnings of a sentence: a field, a host, the name of an object."""
 
 
 @cache
 def findings() -> tuple[Finding, ...]:
-    """What every check says in every one of its cases."""
+    """The findings of every check in all its cases."""
     return tuple(finding for case in all_cases() for finding in _said(case))
 
 
@@ -50,13 +50,13 @@ def actions() -> Iterator[tuple[Finding, Action]]:
 
 
 def words(command: str) -> list[str]:
-    """The first command of a line, without a here-document."""
+    """The words of the first command of a line, without a here-document."""
     first = command.partition("\n")[0].replace(" - <<'EOF'", " -")
     return shlex.split(first.partition(" | ")[0].partition(" && ")[0])
 
 
 def verb(command: str) -> str:
-    """`get` of a kubectl command; the last word before the options of an az command."""
+    """The verb of a kubectl command, such as `get`, or the last word before the options of an az command."""
     program, *rest = words(command)
     if program == "kubectl":
         return rest[0]
@@ -71,7 +71,7 @@ def _until_option(rest: list[str]) -> Iterator[str]:
         yield each
 
 
-def test_a_summary_is_one_sentence_in_the_present() -> None:
+def test_a_summary_is_one_short_paragraph() -> None:
     wrong = [
         f"{f.code}: {f.summary}"
         for f in findings()
@@ -88,7 +88,7 @@ def test_a_summary_gives_no_advice() -> None:
     assert [f.summary for f in findings() if advice.search(f.summary)] == []
 
 
-def test_every_failure_and_warning_shows_a_field_and_offers_a_step() -> None:
+def test_every_failure_and_warning_has_evidence_an_action_and_a_subject() -> None:
     for finding in findings():
         if finding.status in (Status.FAIL, Status.WARN):
             assert finding.evidence, finding.summary
@@ -96,7 +96,7 @@ def test_every_failure_and_warning_shows_a_field_and_offers_a_step() -> None:
             assert finding.subject, finding.summary
 
 
-def test_the_first_step_only_looks() -> None:
+def test_the_first_action_is_read_only() -> None:
     wrong = {
         f"{f.code}: {f.summary}: {f.actions[0].title}"
         for f in findings()
@@ -105,7 +105,7 @@ def test_the_first_step_only_looks() -> None:
     assert wrong == set()
 
 
-def test_titles_are_short_and_no_sentences() -> None:
+def test_titles_are_short_phrases_without_a_period() -> None:
     wrong = {
         f"{finding.code}: {action.title}"
         for finding, action in actions()
@@ -114,7 +114,7 @@ def test_titles_are_short_and_no_sentences() -> None:
     assert wrong == set()
 
 
-def test_what_only_reads_has_a_command_to_read_with_or_a_page() -> None:
+def test_read_only_actions_have_a_command_unless_they_compare_or_wait() -> None:
     wrong = {
         f"{finding.code}: {action.title}"
         for finding, action in actions()
@@ -125,7 +125,7 @@ def test_what_only_reads_has_a_command_to_read_with_or_a_page() -> None:
     assert wrong == set()
 
 
-def test_commands_are_of_known_programs_and_their_effect_is_what_the_action_says() -> None:
+def test_commands_use_known_verbs_and_match_the_action_s_effect() -> None:
     wrong = set()
     for finding, action in actions():
         if not action.command:
@@ -133,15 +133,15 @@ def test_commands_are_of_known_programs_and_their_effect_is_what_the_action_says
         program, does = words(action.command)[0], verb(action.command)
         reads = does in READING.get(program, ())
         if not reads and does not in CHANGING.get(program, ()):
-            wrong.add(f"{finding.code}: {program} {does} is not known: {action.command}")
+            wrong.add(f"{finding.code}: unknown verb {program} {does}: {action.command}")
         elif reads != (action.effect is Effect.READS):
             wrong.add(f"{finding.code}: {action.effect}: {action.command}")
         if "rollout restart" in action.command and action.effect is not Effect.DISRUPTS:
-            wrong.add(f"{finding.code}: a restart cuts connections: {action.command}")
+            wrong.add(f"{finding.code}: a restart interrupts traffic: {action.command}")
     assert wrong == set()
 
 
-def test_every_command_is_one_that_a_shell_reads() -> None:
+def test_every_command_is_valid_shell_syntax() -> None:
     commands = sorted({action.command for _, action in actions() if action.command})
     assert len(commands) > 300
     script = "\n".join(f"{each}\n" for each in commands)
@@ -150,7 +150,7 @@ def test_every_command_is_one_that_a_shell_reads() -> None:
     assert read.returncode == 0
 
 
-def test_what_has_to_be_filled_in_is_said_in_the_title_or_by_the_shell() -> None:
+def test_a_placeholder_is_named_in_the_title_or_required_by_the_shell() -> None:
     open_place = re.compile(r"(?<![\w$:{/.-])(?:GATEWAY_POOL|CONFIGURATION|POD|NAME|NAMESPACE)(?![\w:])")
     for finding, action in actions():
         for placeholder in open_place.findall(action.command):
@@ -158,7 +158,7 @@ def test_what_has_to_be_filled_in_is_said_in_the_title_or_by_the_shell() -> None
             assert said or "custom-columns" in action.command, f"{finding.code}: {action.title}: {action.command}"
 
 
-def test_egress_gateway_commands_name_the_version_that_they_need() -> None:
+def test_titles_of_egress_gateway_commands_name_the_required_az_version() -> None:
     wrong = {
         action.title
         for _, action in actions()
@@ -167,7 +167,7 @@ def test_egress_gateway_commands_name_the_version_that_they_need() -> None:
     assert wrong == set()
 
 
-def test_label_selectors_are_ones_that_kubernetes_takes() -> None:
+def test_label_selectors_are_valid_in_kubernetes() -> None:
     for finding, action in actions():
         for found in re.findall(r"-l '?([^ ']+)'?", action.command):
             for pair in found.split(","):
@@ -177,5 +177,5 @@ def test_label_selectors_are_ones_that_kubernetes_takes() -> None:
 
 
 @pytest.mark.parametrize("status", [Status.SKIPPED, Status.UNKNOWN])
-def test_what_was_not_looked_at_says_why(status: Status) -> None:
+def test_findings_without_a_result_give_a_reason(status: Status) -> None:
     assert all(len(f.summary.split()) >= 4 for f in findings() if f.status is status)

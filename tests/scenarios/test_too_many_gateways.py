@@ -1,4 +1,4 @@
-"""The boundaries of EG105, with clusters that would be long as files."""
+"""The limits of EG105, with clusters that would be too long as scenario files."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def said(entries: list[Manifest]) -> tuple[Status, Severity]:
         (501, Status.FAIL, Severity.BLOCKS),
     ],
 )
-def test_a_cluster_may_have_500_gateways(count: int, status: Status, severity: Severity) -> None:
+def test_a_cluster_can_have_500_gateways(count: int, status: Status, severity: Severity) -> None:
     assert said([{"enabled": True, "name": f"g{n}"} for n in range(count)]) == (status, severity)
 
 

@@ -1,4 +1,4 @@
-"""Which objects a webhook is asked about: rules, operations, scope, selectors (domain reference, Appendix B)."""
+"""Matching of a webhook: rules, operations, scope and selectors (docs/domain/algorithms.md#webhook-matching)."""
 
 from typing import Any
 
@@ -38,16 +38,16 @@ def rule(**raw: Any) -> dict[str, Any]:
         (rule(apiGroups=["apps"], apiVersions=["v1beta1"], resources=["deployments"]), DEPLOYMENTS, True),
     ],
 )
-def test_a_rule_covers_what_it_names(given: dict[str, Any], resource: Resource, expected: bool) -> None:
+def test_a_rule_covers_the_kinds_that_it_names(given: dict[str, Any], resource: Resource, expected: bool) -> None:
     assert covers(hook(rules=[given]), resource) is expected
 
 
-def test_an_exact_match_policy_does_not_ask_about_other_versions() -> None:
+def test_an_exact_match_policy_does_not_match_other_versions() -> None:
     given = rule(apiGroups=["apps"], apiVersions=["v1beta1"], resources=["deployments"])
     assert not covers(hook(rules=[given], matchPolicy="Exact"), DEPLOYMENTS)
 
 
-def test_a_webhook_without_rules_is_asked_about_nothing() -> None:
+def test_a_webhook_without_rules_matches_nothing() -> None:
     assert not covers(hook(rules=None), PODS)
 
 
@@ -74,5 +74,5 @@ def test_a_webhook_without_rules_is_asked_about_nothing() -> None:
         ({"matchLabels": {"team": "egress"}}, {"matchLabels": {"vault": "true"}}, False),
     ],
 )
-def test_both_selectors_must_take_the_object_in(namespace: Any, labels: Any, expected: bool) -> None:
+def test_both_selectors_must_match_the_object(namespace: Any, labels: Any, expected: bool) -> None:
     assert applies(hook(namespaceSelector=namespace, objectSelector=labels), NAMESPACE, POD) is expected
