@@ -56,6 +56,10 @@ mutants: $(READY) ## which of the committed mutants the suite kills, a long run 
 .PHONY: judge
 judge: $(READY) ## compare the routes of generated meshes with istiod's own code, needs Go (SEED=1 MESHES=600; ONLY=37 explains one mesh)
 	$(BIN)/python -m tests.istiod.judge --seed $(SEED) --meshes $(MESHES) $(if $(ONLY),--only $(ONLY))
+.PHONY: judge-record
+judge-record: $(READY) ## record answers of istiod that tests replay without Go (CASES=folder of given meshes)
+	$(BIN)/python -m tests.istiod.recorded.record $(if $(CASES),--cases $(CASES))
+
 SEED ?= 1
 MESHES ?= 600
 

@@ -6,12 +6,14 @@ import hashlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
+
+from tests.istiod.defaults import defaulted
 
 Json = dict[str, Any]
 
@@ -65,7 +67,7 @@ class Proxy:
 
 
 def program() -> Path:
-    """Where the Go program of these sources is kept: outside the repository, under a name that changes with them."""
+    """The path of the Go program: outside the repository, under a name that changes with its sources."""
     digest = hashlib.sha256()
     for each in sorted(SOURCES.iterdir()):
         digest.update(each.name.encode() + b"\0" + each.read_bytes())
@@ -129,7 +131,7 @@ def request(
     for each in objects:
         group = each["apiVersion"].partition("/")[0] if "/" in each["apiVersion"] else ""
         if group in _GROUPS or each["kind"] in _KUBERNETES:
-            kept.append(each)
+            kept.append(defaulted(each))
     used = {each.revision for each in proxies}
     return {
         "id": identity,
@@ -159,24 +161,35 @@ class Program:
     """The running Go program."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen([str(build())], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1 << 20)
+        self._start()
+
+    def _start(self) -> None:
+        command = [str(build())]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=1 << 20
+        )
 
     def ask(self, wanted: Json) -> Json:
-        """The answer to one request."""
+        """The answer to one request; if istiod's code panics, an answer with the error."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(orjson.dumps(wanted) + b"\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError("the Go program ended")
+            assert self._process.stderr
+            panic = self._process.stderr.read().decode().strip().partition("\n")[0]
+            self._process.wait(timeout=30)
+            self._start()
+            return {
+                "id": wanted["id"],
+                "error": f"istiod's code ended: {panic}",
+                "proxies": {},
+                "unread": [],
+                "invalid": [],
+            }
         answered: Json = orjson.loads(line)
         return answered
-
-    def all(self, requests: Iterable[Json]) -> Iterator[Json]:
-        """The answers, in the order of the requests."""
-        for each in requests:
-            yield self.ask(each)
 
     def close(self) -> None:
         """Ends the program."""

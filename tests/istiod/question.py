@@ -51,7 +51,7 @@ class Question:
         )
 
     def layers(self) -> Layers:
-        """What the application sends."""
+        """The bytes that the application sends, as layers."""
         port = self.target_port
         standard = {"http": 80, "grpc": 80, "https": 443}.get(self.scheme)
         authority = self.host if port == standard else f"{self.host}:{port}"
@@ -104,7 +104,7 @@ class Cluster:
         ]
 
     def request(self) -> Json:
-        """What the Go program is asked."""
+        """The request to the Go program."""
         return request(self.identity, self.objects, list(self._representatives.values()), self._mesh_configuration)
 
     def answers(self, pushed: Json) -> Sequence[Answer]:

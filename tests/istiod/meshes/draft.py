@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import yaml
 
 from tests.clusters.compose import Cluster, before, compose, named
+from tests.istiod.defaults import defaulted
 
 Json = dict[str, Any]
 _Value = TypeVar("_Value")
@@ -118,7 +119,7 @@ class Draft:
         self.changes.append({"kind": kind, **patch, "metadata": meta})
 
     def patch(self) -> Json:
-        """What differs from the healthy cluster, as tests/clusters/compose.py reads it."""
+        """The difference from the healthy cluster, as tests/clusters/compose.py reads it."""
         now = healthy().captured_at
         changed = [*self.changes, *self._mesh_changes()]
         return {"change": changed, "add": [self._aged(each, now) for each in self.objects]}
@@ -141,7 +142,7 @@ class Draft:
 
     def _aged(self, manifest: Json, now: str) -> Json:
         minutes = 10 * 24 * 60 + self._minutes.get(id(manifest), 0)
-        aged = copy.deepcopy(manifest)
+        aged = copy.deepcopy(defaulted(manifest))
         aged["metadata"].setdefault("creationTimestamp", before(now, f"{minutes}m"))
         return aged
 

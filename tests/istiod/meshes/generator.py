@@ -48,7 +48,7 @@ class Generated:
     kind: str
     fields: tuple[str, ...]
     patch: Json
-    """What differs from the healthy cluster."""
+    """The difference from the healthy cluster."""
     questions: tuple[Question, ...]
 
     @property
@@ -128,7 +128,7 @@ _UNUSUAL = (("http", 8080), ("http", 443), ("https", 80), ("https", 8443), ("tls
 
 
 def _varied(draft: Draft, scheme: str, host: str, port: int, client: str) -> Question:
-    """The request with another path, method or header, as far as its scheme has them."""
+    """The request with another path, method or header if its scheme has them."""
     if scheme not in ("http", "https"):
         return Question(_GATEWAY, host, scheme, client, port)
     path = draft.pick([*draft.paths, "/v1", "/"])

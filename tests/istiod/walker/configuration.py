@@ -8,7 +8,7 @@ from tests.istiod.walker.matching import Json
 
 
 class ProxyConfiguration:
-    """What istiod configures one proxy with."""
+    """The configuration that istiod pushes to one proxy."""
 
     def __init__(self, name: str, kind: str, identity: str, pushed: Json) -> None:
         self.name = name  # namespace/pod

@@ -1,4 +1,4 @@
-"""Network filters of a chain and HTTP filters of a connection manager, as far as they decide about a request."""
+"""The network filters of a chain and the HTTP filters of a connection manager that decide a request."""
 
 from __future__ import annotations
 

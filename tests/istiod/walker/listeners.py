@@ -49,7 +49,7 @@ def _by_address(listeners: Sequence[Json], address: str, port: int) -> Json | No
 
 
 def _holds_port(rule: Json, port: int) -> bool:
-    """Whether a ListenerFilterChainMatchPredicate (what disables a listener filter) holds for the port."""
+    """Whether a ListenerFilterChainMatchPredicate (which disables a listener filter) matches the port."""
     if rule.get("any_match"):
         return True
     if "destination_port_range" in rule:
@@ -68,7 +68,7 @@ def _holds_port(rule: Json, port: int) -> bool:
 
 
 class Seen:
-    """What the listener filters found out about a connection."""
+    """The properties of a connection that the listener filters detected."""
 
     def __init__(self, listener: Json, connection: Connection) -> None:
         names = [

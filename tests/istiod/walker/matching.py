@@ -24,7 +24,7 @@ def _regex(pattern: str) -> re.Pattern[str]:
 
 
 def string_matches(matcher: Mapping[str, Any], value: str) -> bool:
-    """Whether a StringMatcher holds for the value."""
+    """Whether a StringMatcher matches the value."""
     folded = bool(matcher.get("ignore_case"))
     fold = str.lower if folded else str
     for kind, test in (
@@ -43,7 +43,7 @@ def string_matches(matcher: Mapping[str, Any], value: str) -> bool:
 
 
 def header_matches(matcher: Mapping[str, Any], request: Http) -> bool:
-    """Whether a HeaderMatcher holds for the request."""
+    """Whether a HeaderMatcher matches the request."""
     value = request.header(matcher["name"])
     inverted = bool(matcher.get("invert_match"))
     if "present_match" in matcher:
@@ -79,7 +79,7 @@ def _header_value(rule: Mapping[str, Any], value: str) -> bool:
 
 
 def query_matches(matcher: Mapping[str, Any], path: str) -> bool:
-    """Whether a QueryParameterMatcher holds for the path's query."""
+    """Whether a QueryParameterMatcher matches the path's query."""
     found = dict(reversed(parse_qsl(path.partition("?")[2], keep_blank_values=True)))
     value = found.get(matcher["name"])
     if "present_match" in matcher:

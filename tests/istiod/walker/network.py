@@ -1,4 +1,4 @@
-"""What answers at an address outside Envoy: pods, Services of the cluster, and the rest of the world."""
+"""The servers behind an address outside Envoy: pods, Services of the cluster, and the rest of the world."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Network:
         return next((host for host, each in self.addresses.items() if each == address), None)
 
     def at(self, host: str, port: int) -> Sequence[Target]:
-        """What takes a connection to a name or an address: for a Service each of its endpoints."""
+        """The targets of a connection to a name or an address: for a Service each of its endpoints."""
         if host in self._services:
             return self._service(self._services[host], port)
         if host in self._by_address:

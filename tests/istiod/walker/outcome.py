@@ -1,4 +1,4 @@
-"""What becomes of a request, and of each share of it."""
+"""The outcome of a request, and of each share of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Outcome = Literal["through", "bypasses", "fails", "mixed", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One way in which a request ends, with its share of all requests."""
+    """One end of a request, with its share of all requests."""
 
     outcome: Outcome
     code: str = ""  # 404, NC, UH, UF, RBAC, no-chain, blackhole, tls-to-plain, plain-to-tls …

@@ -12,7 +12,7 @@ from tests.istiod.walker.wire import Http
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """What RBAC may look at: the connection, and the request where the filter is an HTTP one."""
+    """The properties that RBAC matches: of the connection, and of the request in an HTTP filter."""
 
     address: str  # where the connection was directed
     port: int

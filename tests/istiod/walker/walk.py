@@ -32,7 +32,7 @@ class Mesh:
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What counts as through: the gateway, the host that was asked and the destinations that are declared for it."""
+    """The condition for `through`: the gateway, the requested host and the destinations declared for it."""
 
     gateway: str
     host: str
@@ -41,7 +41,7 @@ class Purpose:
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """Where a connection has been."""
+    """The gateways and services that a connection passed."""
 
     via: tuple[str, ...] = ()
     service: str = ""

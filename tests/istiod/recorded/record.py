@@ -1,0 +1,136 @@
+"""Asks istiod's own code about some meshes and records its configuration and the walker's answers (make judge-record).
+
+With --cases FOLDER also about the given meshes in it (bundle.tar.gz, and istiod.yaml with the question and the outcome).
+"""
+
+from __future__ import annotations
+
+import argparse
+import lzma
+import tarfile
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import orjson
+import yaml
+
+from tests.clusters.bundles import read_bundle
+from tests.istiod.asking import Json, Program, build
+from tests.istiod.meshes.canonical import KINDS
+from tests.istiod.meshes.generator import Generated, mesh
+from tests.istiod.question import Cluster, Question
+from tests.istiod.recorded import ANSWERS, CASES, CONFIGURATIONS, expectation
+from tests.istiod.walker.outcome import Answer
+
+_SEED = 20261129
+_CONFIGURED = 64  # meshes whose Envoy configuration is recorded
+_ANSWERED = 140  # meshes whose answers are recorded
+_FEW = 4  # requests of each of these
+
+_Asked = tuple[Generated, Json, Json, Sequence[Answer]]
+
+
+def record() -> None:
+    """Ask istiod's own code about the meshes and write both files."""
+    build()
+    program = Program()
+    numbers = [*range(len(KINDS)), *range(len(KINDS), len(KINDS) + 3 * _ANSWERED)]
+    meshes = (mesh(_SEED, number) for number in numbers)
+    asked = ((each, *_asked(program, each)) for each in meshes)
+    usable = list(_usable(asked, _CONFIGURED + _ANSWERED))
+    with lzma.open(CONFIGURATIONS, "wb", preset=9 | lzma.PRESET_EXTREME) as file:
+        for generated, wanted, pushed, answers in usable[:_CONFIGURED]:
+            more = {"objects": wanted["objects"], "pushed": {**pushed, "seconds": 0}}
+            file.write(_line(generated, answers, len(answers), more))
+    with ANSWERS.open("wb") as file:
+        for generated, _, _, answers in usable[_CONFIGURED:]:
+            file.write(_line(generated, answers, _FEW, {"patch": generated.patch}))
+    program.close()
+
+
+def _asked(program: Program, generated: Generated) -> tuple[Json, Json, Sequence[Answer]]:
+    cluster = Cluster(generated.identity, generated.cluster.objects, generated.questions)
+    wanted = cluster.request()
+    pushed = program.ask(wanted)
+    return wanted, pushed, [] if pushed.get("error") else cluster.answers(pushed)
+
+
+def _usable(asked: Iterable[_Asked], count: int) -> Iterator[_Asked]:
+    """Meshes whose objects the webhook accepts and whose requests the walker follows."""
+    for number, each in enumerate(each for each in asked if _is_usable(each)):
+        if number == count:
+            return
+        yield each
+
+
+def _is_usable(asked: _Asked) -> bool:
+    _, _, pushed, answers = asked
+    clean = not pushed.get("error") and not pushed["unread"] and not pushed["invalid"]
+    return clean and all(answer.outcome != "unknown" for answer in answers)
+
+
+def _line(generated: Generated, answers: Sequence[Answer], count: int, more: Json) -> bytes:
+    pairs = list(zip(generated.questions, answers, strict=True))[:count]
+    requests = [{"question": _written(question), "expected": expectation(answer)} for question, answer in pairs]
+    found = {
+        "mesh": generated.identity,
+        "canonical": generated.kind,
+        "changed": generated.fields,
+        "requests": requests,
+        **more,
+    }
+    return orjson.dumps(found, option=orjson.OPT_SORT_KEYS) + b"\n"
+
+
+def _written(question: Question) -> Json:
+    defaults = {"path": "/", "method": "GET", "headers": ()}
+    return {key: value for key, value in asdict(question).items() if defaults.get(key) != value}
+
+
+def record_cases(folder: Path) -> None:
+    """Record the configuration of the given meshes with their given outcome."""
+    program = Program()
+    with lzma.open(CASES, "wb", preset=9 | lzma.PRESET_EXTREME) as file:
+        for each in sorted(folder.iterdir()):
+            given = yaml.safe_load((each / "istiod.yaml").read_text())
+            cluster = Cluster(each.name, _objects(each / "bundle.tar.gz"), [_given(given)])
+            wanted = cluster.request()
+            found = {
+                "mesh": each.name,
+                "canonical": "",
+                "changed": [],
+                "requests": [{"question": _written(_given(given)), "expected": {"outcome": given["istiod"]}}],
+                "objects": wanted["objects"],
+                "pushed": {**program.ask(wanted), "seconds": 0},
+            }
+            file.write(orjson.dumps(found, option=orjson.OPT_SORT_KEYS) + b"\n")
+    program.close()
+
+
+def _objects(bundle: Path) -> Sequence[Json]:
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(bundle) as packed:
+        packed.extractall(folder, filter="data")
+        return read_bundle(Path(folder)).objects
+
+
+def _given(given: Json) -> Question:
+    host, _, port = given["host"].partition(":")
+    return Question(
+        given["gateway"], host, given["scheme"], given["from"], given["port"] or (int(port) if port else None)
+    )
+
+
+def main() -> None:
+    """Record."""
+    parser = argparse.ArgumentParser(prog="make judge-record")
+    parser.add_argument("--cases", type=Path)
+    options = parser.parse_args()
+    record()
+    if options.cases:
+        record_cases(options.cases)
+
+
+if __name__ == "__main__":
+    main()
