@@ -23,10 +23,10 @@ from tests.programs import program
 T = TypeVar("T")
 
 REDRAWN = (StaleElementReferenceException, ElementNotInteractableException, ElementClickInterceptedException)
-"""What an element says that is being redrawn: look again."""
+"""The exceptions of an element that is being redrawn: find it again."""
 
 WITHIN = 20
-"""Seconds for whatever the page shall show; an answer is there in less than one, unless the machine is busy."""
+"""Time limit in seconds for a change of the page; it takes less than one second unless the machine is busy."""
 
 FLAGS = (
     "--headless=new",
@@ -53,7 +53,7 @@ class Page:
         self.find("#main .composer textarea, #main .home, #main .empty, #main .archived")
 
     def find(self, selector: str) -> WebElement:
-        """The first such element, as soon as it is there and visible."""
+        """The first matching element, once it is visible."""
 
         def visible(_: Any) -> WebElement | None:
             found = self.driver.find_elements("css selector", selector)
@@ -62,7 +62,7 @@ class Page:
         return self.wait(visible, f"no visible {selector}")
 
     def click(self, selector: str) -> None:
-        """Clicks the first such element; where it is redrawn between look and click, its successor."""
+        """Click the first matching element; if it is redrawn before the click, click its replacement."""
 
         def clicked(_: Any) -> bool:
             self.find(selector).click()
@@ -71,7 +71,7 @@ class Page:
         self.wait(clicked, f"cannot click {selector}")
 
     def keys(self, selector: str, *typed: str) -> None:
-        """Types into the first such element; where it is redrawn between look and key, into its successor."""
+        """Type into the first matching element; if it is redrawn before the keystroke, type into its replacement."""
 
         def done(_: Any) -> bool:
             self.find(selector).send_keys(*typed)
@@ -80,7 +80,7 @@ class Page:
         self.wait(done, f"cannot type into {selector}")
 
     def clear(self, selector: str) -> None:
-        """Empties the first such field; where it is redrawn in between, its successor."""
+        """Clear the first matching field; if it is redrawn before that, clear its replacement."""
 
         def cleared(_: Any) -> bool:
             self.find(selector).clear()
@@ -89,18 +89,18 @@ class Page:
         self.wait(cleared, f"cannot empty {selector}")
 
     def wait(self, condition: Callable[[Any], T | None], otherwise: str) -> T:
-        """What the condition gives, as soon as that is something; elements may be redrawn meanwhile."""
+        """Wait for the condition and return its first truthy value; elements may be redrawn in the meantime."""
         waiting = WebDriverWait(self.driver, WITHIN, 0.05, ignored_exceptions=REDRAWN)
         found = waiting.until(lambda driver: condition(driver) or False, otherwise)
         assert found is not False
         return found
 
     def text(self, selector: str) -> str:
-        """What stands in the first such element, found and read in one go."""
-        return self.wait(lambda _: self.find(selector).text, f"nothing stands in {selector}")
+        """The text of the first matching element, found and read in one step."""
+        return self.wait(lambda _: self.find(selector).text, f"no text in {selector}")
 
     def says(self, text: str, selector: str = "#main .scroll") -> None:
-        """Waits until the text stands there."""
+        """Wait until the element contains the text."""
         self.wait(lambda _: text in self.find(selector).text, f"{text!r} is not in {selector}")
 
     def type(self, text: str, selector: str = "#main .composer textarea") -> None:

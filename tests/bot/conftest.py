@@ -20,7 +20,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "bundles" / "gateway-pool-mis
 
 
 def broken_cluster() -> Cluster:
-    """A typing error in the name of the gateway's node pool, and all that follows from it."""
+    """A typing error in the name of the gateway's node pool, with its symptoms."""
     return read_bundle(EXAMPLE)
 
 
@@ -75,7 +75,7 @@ def client(redis_url: str, config: Config) -> Iterator[Client]:
 
 @pytest.fixture
 def new_courier(client: Client, slack: SandboxServer) -> Callable[[], Courier]:
-    """Makes couriers as fresh processes would have them: what one remembers, the next does not."""
+    """Create couriers as in separate processes: each one starts without in-memory state."""
 
     def make(timeout: int = 5) -> Courier:
         settings = BotSettings(

@@ -1,4 +1,4 @@
-"""A conversation without processes: the real Bolt app over HTTP, and worker, ticker and courier carried out step by step."""
+"""A conversation without processes: the real Bolt app over HTTP; worker, ticker and courier run step by step."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from workers.tasks.execution import Diagnoser
 
 @dataclass
 class Conversation:
-    """What a person does, and everything that comes of it."""
+    """The actions of a person, and all work that follows from them."""
 
     slack: SandboxServer
     client: Client
@@ -36,19 +36,19 @@ class Conversation:
     def say(
         self, text: str, *, user: str = "U0ALICE", channel: str = "C0OPS", thread: StoredMessage | None = None
     ) -> Ack:
-        """Types something, and lets everything that follows happen."""
+        """Type a text, then do all work that follows."""
         ack = self.slack.say(text, user=user, channel=channel, thread=thread)
         self.play()
         return ack
 
     def press(self, where: StoredMessage, action: str, *, user: str = "U0ALICE", option: str | None = None) -> Ack:
-        """Presses a button, and lets everything that follows happen."""
+        """Press a button, then do all work that follows."""
         ack = self.slack.press(where, action, user=user, option=option)
         self.play()
         return ack
 
     def menu(self, where: StoredMessage, word: str, *, user: str = "U0ALICE") -> Ack:
-        """Chooses from the menu of a message."""
+        """Choose from the menu of a message."""
         latest = self.slack.latest(where) or where
         for block in latest.blocks:
             for element in block.get("elements", ()):
@@ -58,17 +58,17 @@ class Conversation:
         raise AssertionError(f"no {word} in the menu")
 
     def play(self, timeout: float = 20) -> None:
-        """Workers, ticker and courier do all there is to do now; listeners that acknowledged first get a moment."""
+        """Do all work of workers, ticker and courier that is due; wait briefly for listeners that acknowledged first."""
         until, quiet = time.monotonic() + timeout, 0
         while quiet < 6:
-            assert time.monotonic() < until, "it does not come to rest"
+            assert time.monotonic() < until, "the work does not end"
             busy = self.step()
             quiet = 0 if busy else quiet + 1
             if not busy:
                 time.sleep(0.05)
 
     def step(self) -> bool:
-        """One round; True where there was something to do."""
+        """Do one round of work; True if there was any."""
         busy = False
         for watch_id in self.client.stores.watches.due():
             if (watch := self.client.stores.watches.step(watch_id, self.client.start, self.client.run)) is not None:
@@ -84,18 +84,18 @@ class Conversation:
 
     @property
     def parents(self) -> list[StoredMessage]:
-        """What stands in the channel as the head of a run."""
+        """The parent messages of runs in the channel."""
         return [m for m in self.slack.messages("C0OPS") if slot(m) == "parent"]
 
-    def told(self, user: str = "U0ALICE") -> str:
-        """What only this person was told last."""
+    def last_answer(self, user: str = "U0ALICE") -> str:
+        """The text of the latest ephemeral message to this person."""
         found = self.slack.ephemerals(user=user)
         return found[-1].shown.replace("\u2060", "") if found else ""
 
 
 @contextmanager
 def conversation(slack: SandboxServer, client: Client, config: Config) -> Iterator[Conversation]:
-    """Serves the bot's app to the sandbox."""
+    """Serve the bot's app to the sandbox."""
     settings = BotSettings(
         SLACK_BOT_TOKEN=slack.app.bot_token,
         SLACK_SIGNING_SECRET=slack.app.signing_secret,

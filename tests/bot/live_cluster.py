@@ -1,4 +1,4 @@
-"""A cluster behind a loopback API server that takes its time, so that a run can be met in the middle."""
+"""A cluster behind a slow loopback API server, for tests that interrupt a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.loopback.kube import KubeServer
 
 @contextmanager
 def slow_cluster(folder: Path, cluster: Cluster, seconds: float) -> Iterator[tuple[KubeServer, str]]:
-    """The API server, and its entry for the configuration (`live`, also `slow`). Lists of virtual services hang for so long,
+    """The API server, and its entry for the configuration (`live`, also `slow`). Lists of VirtualServices hang for `seconds`,
     everything else answers at once."""
     saved = folder / "saved"
     write_bundle(cluster, saved)

@@ -140,7 +140,7 @@ INCONCLUSIVE = report(Verdict.INCONCLUSIVE, (*PASSES, UNSEEN, SKIP))
 
 
 def run(state: RunState = RunState.QUEUED, order: Order = ORDER) -> Run:
-    """A run in this state; by default one that was just accepted."""
+    """A run in this state; by default queued."""
     started = None if state is RunState.QUEUED else BEGAN + timedelta(seconds=1)
     ended = BEGAN + timedelta(seconds=4) if state.ended else None
     return Run("4f5a6b7c8d9e", order, state, BEGAN, started, ended, total=0 if started is None else 12)
@@ -164,14 +164,14 @@ def accepted(client: Client, order: Order = ORDER) -> Run:
 
 
 def append(client: Client, found: Run, *findings: Finding) -> None:
-    """Appends findings as a worker does, one check at a time."""
+    """Append findings as a worker does, one check at a time."""
     for finding in findings:
         client.stores.runs.append(found.id, finding.check, (bare(finding),))
         client.stores.documents.changed(f"run/{found.id}")
 
 
 def finish(client: Client, found: Run, end: Report) -> Run:
-    """Ends the run as a worker does."""
+    """End the run as a worker does."""
     client.stores.runs.finish(found, end)
     client.stores.run_changed(found, ended=True)
     ended = client.run(found.id)

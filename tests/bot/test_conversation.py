@@ -1,4 +1,4 @@
-"""What people type, press and fill in, and what they see of it: the storyboards of an incident."""
+"""Commands, buttons and forms in an incident, and the resulting messages."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def talk(slack: SandboxServer, client: Client, config: Config) -> Iterator[Conve
 
 @pytest.fixture
 def broken(talk: Conversation) -> Conversation:
-    """A conversation in which a broken gateway was found."""
+    """A conversation after a run that found a broken gateway."""
     talk.say("/egress-diag weu egw")
     return talk
 
 
-def test_a_broken_gateway_leads_with_its_root_cause_and_folds_the_rest(broken: Conversation) -> None:
+def test_a_broken_gateway_shows_its_root_cause_first_and_folds_symptoms(broken: Conversation) -> None:
     thread = whole_thread(broken.slack)
     assert slots(thread)[:3] == ["parent", "verdict", "finding/gateway-pool-missing"]
     assert "gwpol" in thread[0].shown
@@ -50,13 +50,13 @@ def test_a_broken_gateway_leads_with_its_root_cause_and_folds_the_rest(broken: C
     assert folded
     assert all("Caused by" in m.shown and "kubectl" not in m.shown for m in folded)
     broken.press(folded[0], "open")
-    assert "kubectl" in broken.told()
+    assert "kubectl" in broken.last_answer()
     unfold = next(button for button in thread[1].buttons if button.startswith("unfold"))
     broken.press(thread[1], unfold, user="U0BOB")
-    assert "kubectl" in broken.told("U0BOB")
+    assert "kubectl" in broken.last_answer("U0BOB")
 
 
-def test_check_again_says_only_what_changed(broken: Conversation, tmp_path: Path) -> None:
+def test_a_recheck_shows_only_changes(broken: Conversation, tmp_path: Path) -> None:
     parent = broken.parents[0]
     broken.press(parent, "check_again")
     again = [m for m in broken.slack.thread(parent) if slot(m) == "parent"]
@@ -64,7 +64,7 @@ def test_check_again_says_only_what_changed(broken: Conversation, tmp_path: Path
     assert "Nothing changed" in again[0].shown
     count = len(broken.slack.thread(parent))
 
-    _mend(broken, tmp_path)
+    _fix(broken, tmp_path)
     broken.press(again[0], "check_again", user="U0BOB")
     news = broken.slack.thread(parent)[count:]
     assert [slot(m) for m in news if not slot(m).startswith(("finding", "unknown"))] == ["parent"]
@@ -73,11 +73,11 @@ def test_check_again_says_only_what_changed(broken: Conversation, tmp_path: Path
     assert news[0].text.startswith("team-egress/egw on prod-weu: was broken, now")
     latest = broken.slack.latest(parent)
     assert latest is not None
-    assert "Earlier result: ❌ broken" in latest.shown, "the channel sees what the thread found"
+    assert "Earlier result: ❌ broken" in latest.shown, "the parent in the channel shows the result of the thread"
     assert len(broken.parents) == 1
 
 
-def test_a_double_press_starts_one_run_and_says_nothing(talk: Conversation) -> None:
+def test_a_double_press_starts_one_run_without_an_answer(talk: Conversation) -> None:
     talk.say("/egress-diag weu egw")
     parent = talk.parents[0]
     talk.slack.press(parent, "check_again")
@@ -87,28 +87,28 @@ def test_a_double_press_starts_one_run_and_says_nothing(talk: Conversation) -> N
     assert not talk.slack.ephemerals()
 
 
-def test_why_tells_the_chain_to_the_person_alone(broken: Conversation) -> None:
+def test_why_shows_the_causal_chain_to_the_person_alone(broken: Conversation) -> None:
     before = len(broken.slack.thread(broken.parents[0]))
     broken.menu(broken.parents[0], "why")
-    assert "↳" in broken.told()
-    assert "EG405" in broken.told()
+    assert "↳" in broken.last_answer()
+    assert "EG405" in broken.last_answer()
     assert len(broken.slack.thread(broken.parents[0])) == before
 
 
-def test_commands_come_one_to_a_block(broken: Conversation) -> None:
+def test_each_command_has_its_own_block(broken: Conversation) -> None:
     broken.menu(broken.parents[0], "commands")
-    told = broken.slack.ephemerals(user="U0ALICE")[-1]
-    blocks = [block for block in told.blocks if "```" in str(block)]
+    answer = broken.slack.ephemerals(user="U0ALICE")[-1]
+    blocks = [block for block in answer.blocks if "```" in str(block)]
     assert len(blocks) >= 3
     assert all(str(block).count("```") == 2 for block in blocks)
 
 
-def test_evidence_and_report_come_as_files_once_and_replay(broken: Conversation, tmp_path: Path) -> None:
+def test_evidence_and_report_are_uploaded_once_and_can_be_replayed(broken: Conversation, tmp_path: Path) -> None:
     for word in ("bundle", "report", "bundle"):
         broken.menu(broken.parents[0], word)
     files = broken.slack.files()
     assert [Path(f.name).suffix for f in files] == [".gz", ".md"]
-    assert "is already in the thread" in broken.told()
+    assert "is already in the thread" in broken.last_answer()
     assert files[1].content is not None
     assert "gwpol" in files[1].content.decode()
     assert files[0].content is not None
@@ -139,7 +139,7 @@ def test_a_file_whose_answer_was_lost_is_not_uploaded_twice(broken: Conversation
     assert len(shown) == 1
 
 
-def test_im_on_it_is_shown_in_the_parent(broken: Conversation) -> None:
+def test_the_owner_is_shown_in_the_parent(broken: Conversation) -> None:
     broken.press(broken.parents[0], "own", user="U0BOB")
     broken.press(broken.parents[0], "own", user="U0BOB")
     assert "Owner: <@U0BOB>" in broken.parents[0].shown
@@ -148,7 +148,7 @@ def test_im_on_it_is_shown_in_the_parent(broken: Conversation) -> None:
     assert broken.client.stores.history.owners("prod-weu")["team-egress/egw"].user == "U0CAROL"
 
 
-def test_this_is_wrong_keeps_the_run_with_the_comment(broken: Conversation) -> None:
+def test_a_reported_run_is_kept_with_its_comment(broken: Conversation) -> None:
     broken.menu(broken.parents[0], "wrong", user="U0BOB")
     view = broken.slack.view("U0BOB")
     assert view is not None
@@ -158,24 +158,24 @@ def test_this_is_wrong_keeps_the_run_with_the_comment(broken: Conversation) -> N
     assert [(each.user, each.comment) for each in broken.client.stores.runs.remarks(run_id)] == [
         ("U0BOB", "The pool exists since 02:50.")
     ]
-    assert "kept for a year" in broken.told("U0BOB")
+    assert "kept for a year" in broken.last_answer("U0BOB")
 
 
-# the words of a thread
+# commands in a thread
 
 
-def test_the_words_of_a_thread(broken: Conversation) -> None:
+def test_thread_commands(broken: Conversation) -> None:
     parent = broken.parents[0]
     broken.say("@egress-diag why", thread=parent)
-    assert "↳" in broken.told()
+    assert "↳" in broken.last_answer()
     broken.say("@egress-diag commands", thread=parent)
-    assert "```" in broken.told()
+    assert "```" in broken.last_answer()
     broken.say("@egress-diag again", thread=parent, user="U0BOB")
     assert [slot(m) for m in broken.slack.thread(parent) if slot(m) == "parent"] == ["parent"]
     broken.say("@egress-diag stop", thread=parent)
-    assert "has already ended" in broken.told()
+    assert "has already ended" in broken.last_answer()
     broken.say("@egress-diag watch 20h", thread=parent)
-    assert "12 hours" in broken.told()
+    assert "12 hours" in broken.last_answer()
     broken.say("@egress-diag watch 10m", thread=parent)
     assert "watch" in slots(list(broken.slack.thread(parent)))
     broken.say("@egress-diag stop", thread=parent)
@@ -186,16 +186,16 @@ def test_a_mention_elsewhere_is_a_command(talk: Conversation) -> None:
     talk.say("@egress-diag weu egw")
     assert len(talk.parents) == 1
     talk.say("@egress-diag why", thread=talk.slack.messages()[0])
-    assert "does not belong to a run" in talk.told()
+    assert "does not belong to a run" in talk.last_answer()
     talk.say("@egress-diag")
-    assert "finds out why" in talk.told()
+    assert "finds out why" in talk.last_answer()
 
 
 # watches
 
 
 @pytest.mark.slow
-def test_a_watch_says_fixed_once_after_a_flapping_gateway_has_settled(
+def test_a_watch_reports_recovery_once_after_a_flapping_gateway_is_stable(
     slack: SandboxServer, redis_url: str, tmp_path: Path
 ) -> None:
     config = load(write_config(tmp_path))
@@ -203,11 +203,11 @@ def test_a_watch_says_fixed_once_after_a_flapping_gateway_has_settled(
     with conversation(slack, client, config) as talk:
         talk.slack.say("/egress-diag watch weu egw 10m")
         _until(talk, lambda: _watch(talk).checks == 1)
-        for mended in (True, False):
-            _swap(tmp_path, mended=mended)
-            looks = _watch(talk).checks
-            _until(talk, partial(_looked_more_often, talk, looks))
-        _swap(tmp_path, mended=True)
+        for fixed in (True, False):
+            _swap(tmp_path, fixed=fixed)
+            checks = _watch(talk).checks
+            _until(talk, partial(_checked_more_often, talk, checks))
+        _swap(tmp_path, fixed=True)
         _until(talk, lambda: _watch(talk).state is WatchState.FIXED)
         talk.play()
         shown = [m for m in slack.messages() if slot(m)]
@@ -220,11 +220,11 @@ def test_a_watch_says_fixed_once_after_a_flapping_gateway_has_settled(
     client.close()
 
 
-def test_a_watch_ends_with_the_last_state_when_its_time_is_up(broken: Conversation) -> None:
+def test_an_expired_watch_ends_with_the_last_state(broken: Conversation) -> None:
     parent = broken.parents[0]
     broken.press(parent, "watch")
     broken.press(parent, "watch")
-    assert "is already being watched" in broken.told()
+    assert "is already being watched" in broken.last_answer()
     watch = broken.client.stores.watches.active()[0]
     _expire(broken, watch.id)
     broken.play()
@@ -246,7 +246,7 @@ def test_a_watch_is_stopped_by_its_button(broken: Conversation) -> None:
 # the form
 
 
-def test_the_form_opens_at_once_and_asks(talk: Conversation) -> None:
+def test_the_form_opens_at_once(talk: Conversation) -> None:
     assert talk.slack.say("/egress-diag").ok
     form_with(talk.slack, "gateway/")
     opened = talk.slack.calls("views.open")[0]
@@ -267,14 +267,14 @@ def test_the_form_opens_at_once_and_asks(talk: Conversation) -> None:
     assert "api.bank.example:443" in talk.parents[0].shown
 
 
-def test_the_last_choice_of_the_channel_comes_first(broken: Conversation) -> None:
+def test_the_form_starts_with_the_last_choice_of_the_channel(broken: Conversation) -> None:
     assert broken.slack.say("/egress-diag", user="U0BOB").ok
     view = form_with(broken.slack, "gateway/", user="U0BOB")
     assert "gateway/prod-weu" in str(view.blocks)
     assert "'value': 'egw'" in str(view.blocks)
 
 
-def test_the_form_says_when_nothing_may_be_asked_here(slack: SandboxServer, client: Client, tmp_path: Path) -> None:
+def test_the_form_reports_missing_permission(slack: SandboxServer, client: Client, tmp_path: Path) -> None:
     rule = "  - {allow: [diagnose], users: ['U0BOB'], channels: ['C0PAY']}\n"
     config = load(write_config(tmp_path, access=rule))
     with conversation(slack, client, config) as talk:
@@ -284,10 +284,10 @@ def test_the_form_says_when_nothing_may_be_asked_here(slack: SandboxServer, clie
 
 
 @pytest.mark.slow
-def test_a_form_that_comes_too_late_says_what_to_type(talk: Conversation) -> None:
+def test_a_late_form_is_answered_with_the_command_to_type(talk: Conversation) -> None:
     talk.slack.faults.latency(3.2, "views.open")
     talk.slack.say("/egress-diag")
-    talk.slack.wait_until(lambda: "The form did not open in time" in talk.told(), timeout=10)
+    talk.slack.wait_until(lambda: "The form did not open in time" in talk.last_answer(), timeout=10)
 
 
 # access
@@ -325,22 +325,22 @@ def test_rules_by_group_user_cluster_gateway_and_channel(guarded: Conversation) 
     assert len(guarded.parents) == 2
 
 
-def test_a_button_is_checked_at_the_press(guarded: Conversation) -> None:
+def test_permission_is_checked_at_the_press(guarded: Conversation) -> None:
     guarded.say("/egress-diag weu egw", user="U0ALICE")
     parent = guarded.parents[0]
     for action in ("check_again", "watch", "own"):
         guarded.press(parent, action, user="U0CAROL")
-        assert "⛔" in guarded.told("U0CAROL")
-        assert "#platform-team" in guarded.told("U0CAROL")
+        assert "⛔" in guarded.last_answer("U0CAROL")
+        assert "#platform-team" in guarded.last_answer("U0CAROL")
     for word in ("why", "commands", "bundle", "report", "wrong"):
         guarded.menu(parent, word, user="U0CAROL")
-        assert "⛔" in guarded.told("U0CAROL")
+        assert "⛔" in guarded.last_answer("U0CAROL")
     assert guarded.slack.view("U0CAROL") is None
     assert not guarded.slack.files()
     assert "Owner:" not in guarded.parents[0].shown
 
 
-def test_every_command_press_and_refusal_is_in_the_audit(guarded: Conversation) -> None:
+def test_commands_presses_and_refusals_are_in_the_audit_log(guarded: Conversation) -> None:
     guarded.say("/egress-diag weu egw", user="U0ALICE")
     guarded.press(guarded.parents[0], "own", user="U0CAROL")
     guarded.say("/egress-diag prod-wue egw", user="U0BOB")
@@ -353,41 +353,41 @@ def test_every_command_press_and_refusal_is_in_the_audit(guarded: Conversation) 
     ]
 
 
-def test_a_group_that_cannot_be_looked_up_grants_nothing(guarded: Conversation) -> None:
+def test_an_unreadable_group_grants_nothing(guarded: Conversation) -> None:
     guarded.slack.faults.take_scope("usergroups:read")
     ack = guarded.say("/egress-diag weu egw", user="U0ALICE")
     assert ack.message is not None
     assert "⛔" in ack.message.shown
 
 
-def test_a_slow_group_look_up_does_not_cost_slacks_three_seconds(guarded: Conversation) -> None:
+def test_a_slow_group_lookup_does_not_exceed_slacks_deadline(guarded: Conversation) -> None:
     guarded.slack.faults.latency(2.4, "usergroups.users.list")
     ack = guarded.say("/egress-diag weu egw", user="U0ALICE")
     assert ack.ok
     assert ack.seconds < 3
-    guarded.slack.wait_until(lambda: "⛔" in guarded.told() or guarded.parents, timeout=5)
+    guarded.slack.wait_until(lambda: "⛔" in guarded.last_answer() or guarded.parents, timeout=5)
 
 
-# buttons of the past
+# outdated buttons
 
 
-def test_buttons_of_unknown_runs_and_changed_values_say_so(broken: Conversation) -> None:
+def test_buttons_of_unknown_runs_or_with_forged_values_are_answered(broken: Conversation) -> None:
     parent = broken.parents[0]
     for value in ("000000000000", "", "../../etc", "a" * 2000, "*", "run:1", "🔥"):
         for action in ("check_again", "watch", "own"):
             assert broken.slack.press(parent, action, value=value or " ").ok
         broken.play()
-        assert "has expired" in broken.told(), value
+        assert "has expired" in broken.last_answer(), value
     assert len(broken.parents) == 1
     folded = next(m for m in broken.slack.thread(parent) if "open" in m.buttons)
     run = broken.client.verdicts("prod-weu")["team-egress/egw"].run
     for value in (f"{run}/nothing", f"{run}/", run, f"{run}/../x"):
         broken.slack.press(folded, "open", value=value)
         broken.play()
-        assert "has expired" in broken.told()
+        assert "has expired" in broken.last_answer()
 
 
-def test_the_same_press_delivered_again_does_nothing_more(broken: Conversation) -> None:
+def test_a_redelivered_press_does_nothing(broken: Conversation) -> None:
     broken.menu(broken.parents[0], "why")
     count = len(broken.slack.ephemerals())
     body, kind = http_body("interactive", broken.slack.deliveries("interactive")[-1].payload)
@@ -406,7 +406,7 @@ def test_the_same_press_delivered_again_does_nothing_more(broken: Conversation) 
 # the App Home
 
 
-def test_the_app_home_shows_what_is_going_on(broken: Conversation) -> None:
+def test_the_app_home_shows_the_current_state(broken: Conversation) -> None:
     broken.press(broken.parents[0], "own", user="U0BOB")
     broken.press(broken.parents[0], "watch")
     assert broken.slack.open_home().ok
@@ -420,7 +420,7 @@ def test_the_app_home_shows_what_is_going_on(broken: Conversation) -> None:
     assert "diagnose: clusters `*`" in shown
 
 
-def test_the_app_home_of_a_stranger_shows_nothing_of_the_clusters(guarded: Conversation) -> None:
+def test_the_app_home_without_permission_shows_no_cluster(guarded: Conversation) -> None:
     guarded.say("/egress-diag weu egw", user="U0ALICE")
     assert guarded.slack.open_home(user="U0CAROL").ok
     view = guarded.slack.wait_until(lambda: guarded.slack.home("U0CAROL"))
@@ -431,8 +431,8 @@ def test_the_app_home_of_a_stranger_shows_nothing_of_the_clusters(guarded: Conve
 # history
 
 
-def test_history_tells_what_changed_between_the_runs(broken: Conversation, tmp_path: Path) -> None:
-    _mend(broken, tmp_path)
+def test_history_shows_the_changes_between_runs(broken: Conversation, tmp_path: Path) -> None:
+    _fix(broken, tmp_path)
     broken.say("/egress-diag weu egw")
     ack = broken.say("/egress-diag history weu egw")
     assert ack.message is not None
@@ -443,25 +443,25 @@ def test_history_tells_what_changed_between_the_runs(broken: Conversation, tmp_p
     assert "no runs in the history" in ack.message.shown
 
 
-def test_a_name_that_fits_two_gateways_offers_both(broken: Conversation) -> None:
+def test_an_ambiguous_gateway_name_offers_all_matches(broken: Conversation) -> None:
     broken.client.stores.history.keep_inventory("prod-weu", (("a/egress", True), ("b/egress", True)))
     ack = broken.say("/egress-diag weu egress")
     assert ack.message is not None
     assert ack.message.buttons == ("suggestion/0", "suggestion/1")
 
 
-def test_only_seen_clusters_are_listed(guarded: Conversation) -> None:
+def test_only_permitted_clusters_are_listed(guarded: Conversation) -> None:
     ack = guarded.say("/egress-diag list", user="U0BOB")
     assert ack.message is not None
     assert "prod-neu" in ack.message.shown
     assert "prod-weu" not in ack.message.shown
 
 
-# pieces
+# helpers
 
 
 def form_with(slack: SandboxServer, text: str, user: str = "U0ALICE") -> View:
-    """The form that this person has open, as soon as this is in it."""
+    """The open form of this person, once it contains the text."""
 
     def found() -> View | None:
         view = slack.view(user)
@@ -470,20 +470,20 @@ def form_with(slack: SandboxServer, text: str, user: str = "U0ALICE") -> View:
     return slack.wait_until(found)
 
 
-def _mend(talk: Conversation, folder: Path) -> None:
-    """The cluster as somebody has mended it; the configuration names another bundle from now on."""
-    write_bundle(named("base"), folder / "mended")
+def _fix(talk: Conversation, folder: Path) -> None:
+    """Fix the cluster: the configuration refers to a healthy bundle from now on."""
+    write_bundle(named("base"), folder / "fixed")
     clusters = tuple(
-        c.model_copy(update={"bundle": folder / "mended"}) if c.name == "prod-weu" else c
+        c.model_copy(update={"bundle": folder / "fixed"}) if c.name == "prod-weu" else c
         for c in talk.diagnoser.clusters.config.clusters
     )
     talk.diagnoser.clusters.config = talk.diagnoser.clusters.config.model_copy(update={"clusters": clusters})
 
 
-def _swap(folder: Path, *, mended: bool) -> None:
-    """Replaces the cluster's bundle in place, as a recorder would."""
+def _swap(folder: Path, *, fixed: bool) -> None:
+    """Replace the cluster's bundle in place, as a recorder would."""
     fresh = folder / "fresh"
-    write_bundle(named("base") if mended else broken_cluster(), fresh)
+    write_bundle(named("base") if fixed else broken_cluster(), fresh)
     (folder / "broken").rename(folder / f"old-{len(list(folder.iterdir()))}")
     fresh.rename(folder / "broken")
 
@@ -500,8 +500,8 @@ def _watch(talk: Conversation) -> Watch:
     return found
 
 
-def _looked_more_often(talk: Conversation, looks: int) -> bool:
-    return _watch(talk).checks > looks
+def _checked_more_often(talk: Conversation, checks: int) -> bool:
+    return _watch(talk).checks > checks
 
 
 def _until(talk: Conversation, condition: Callable[[], bool]) -> None:
@@ -513,7 +513,7 @@ def _until(talk: Conversation, condition: Callable[[], bool]) -> None:
 
 
 def _expire(talk: Conversation, watch_id: str) -> None:
-    """The clock has moved on: the watch's end is now."""
+    """Let the watch expire now."""
     key = f"egress-diag:watch:{watch_id}"
     record = orjson.loads(talk.client.stores.redis.get(key) or b"")
     talk.client.stores.redis.set(key, orjson.dumps({**record, "until": record["began"]}))

@@ -48,7 +48,7 @@ def over_http(system: System) -> System:
 
 
 def new_thread(system: System, text: str, user: str = "U0ALICE") -> int:
-    """Types a command when nothing else is going; gives the number of the thread that will come of it."""
+    """Type a command while no run is active; return the number of its thread."""
     idle(system)
     count = len([m for m in system.slack.messages() if slot(m) == "parent"])
     ack = system.slack.say(text, user=user)
@@ -57,7 +57,7 @@ def new_thread(system: System, text: str, user: str = "U0ALICE") -> int:
 
 
 def idle(system: System) -> None:
-    """Until every run that was begun shows its end."""
+    """Wait until every started run shows its end."""
     shown = [*system.slack.messages(), *system.slack.messages("C0PAY")]
     parents = [m for m in shown if slot(m) == "parent"]
     system.wait(
@@ -79,7 +79,7 @@ def test_a_command_becomes_a_complete_thread(system: System) -> None:
     thread = whole_thread(system.slack, number=number)
     assert "node pool" in thread[0].text[:90]
     assert "gwpol" in thread[0].text
-    # The verdict is delivered before what is left over of the progress.
+    # The verdict is delivered before the remaining progress.
     found = "finding/gateway-pool-missing"
     system.wait(lambda: found in slots(whole_thread(system.slack, number=number)), 30, "the finding is not delivered")
     ack = system.slack.deliveries("slash_commands")[-1]
@@ -94,7 +94,7 @@ def test_a_healthy_gateway_is_at_most_four_messages(system: System) -> None:
     assert len(thread) - len(warned) <= 4
 
 
-def test_a_mistake_is_answered_to_the_person_alone_with_a_button_that_mends_it(system: System) -> None:
+def test_a_mistake_is_answered_to_the_person_alone_with_a_button_that_corrects_it(system: System) -> None:
     idle(system)
     before = len(system.slack.messages())
     ack = system.slack.say("/egress-diag prod-wue team-egress/egw")
@@ -106,23 +106,23 @@ def test_a_mistake_is_answered_to_the_person_alone_with_a_button_that_mends_it(s
     system.wait(lambda: len(system.slack.messages()) > before, 20, "the suggestion does not run")
 
 
-def test_a_gateway_that_does_not_exist_ends_in_an_answer(system: System) -> None:
-    number = new_thread(system, "/egress-diag prod-neu nobody-has-this")
+def test_an_unknown_gateway_is_answered(system: System) -> None:
+    number = new_thread(system, "/egress-diag prod-neu unknown-gateway")
     system.wait(
         lambda: any("check_again" in m.buttons for m in whole_thread(system.slack, number=number)[:1]),
         40,
-        "no end is told",
+        "the end is not shown",
     )
 
 
-def test_a_refusal_names_whom_to_ask(system: System) -> None:
+def test_a_refusal_names_the_contact_for_access(system: System) -> None:
     idle(system)
     ack = system.slack.say("/egress-diag prod-weu egw", channel="C0PAY")
     assert ack.ok
     system.wait(lambda: system.slack.messages("C0PAY"), 30, "nothing is shown")
     idle(system)
     config = Path(system.environment["EGRESS_DIAG_CONFIG"])
-    assert "C0PAY" in config.read_text(encoding="utf-8"), "that channel is allowed"
+    assert "C0PAY" in config.read_text(encoding="utf-8"), "the channel named by the refusal is allowed"
     ack = system.slack.say("/egress-diag list", channel="C0PAY")
     assert ack.message is not None
     assert "prod-weu" in ack.message.shown
@@ -137,7 +137,7 @@ def test_list_shows_the_gateways_with_their_last_verdict(system: System) -> None
     assert "broken" in system.slack.ephemerals(user="U0ALICE", channel="C0OPS")[-1].shown
 
 
-def test_the_same_delivery_again_starts_no_second_run(over_http: System) -> None:
+def test_a_redelivered_command_starts_no_second_run(over_http: System) -> None:
     number = new_thread(over_http, "/egress-diag prod-weu egw")
     sent = over_http.slack.deliveries("slash_commands")[-1].payload
     body, kind = http_body("slash_commands", sent)
@@ -149,17 +149,17 @@ def test_the_same_delivery_again_starts_no_second_run(over_http: System) -> None
     assert len([m for m in over_http.slack.messages() if slot(m) == "parent"]) == number + 1
 
 
-def test_a_second_person_is_led_to_the_run_that_is_going(over_http: System) -> None:
-    idle(over_http)  # what another test left going would serve both
+def test_a_second_person_is_referred_to_the_active_run(over_http: System) -> None:
+    idle(over_http)  # an active run of another test would answer both
     with ThreadPoolExecutor(2) as pool:
         acks = list(pool.map(lambda u: over_http.slack.say("/egress-diag prod-weu egw", user=u), ["U0ALICE", "U0BOB"]))
     assert all(ack.ok for ack in acks)
-    told = [ack.message.shown for ack in acks if ack.message]
-    assert len(told) <= 1
-    assert all("already started this check" in each for each in told)
+    answers = [ack.message.shown for ack in acks if ack.message]
+    assert len(answers) <= 1
+    assert all("already started this check" in each for each in answers)
 
 
-@pytest.mark.parametrize(("secret", "age"), [("somebody else's", 0), ("", 0), (None, 301), (None, -301), (None, 86400)])
+@pytest.mark.parametrize(("secret", "age"), [("another app's", 0), ("", 0), (None, 301), (None, -301), (None, 86400)])
 def test_forged_and_old_requests_are_refused(over_http: System, secret: str | None, age: int) -> None:
     idle(over_http)
     before = len(over_http.slack.messages())
@@ -189,7 +189,7 @@ def test_a_body_that_was_changed_after_signing_is_refused(over_http: System) -> 
         b"a" * 100_000,
     ],
 )
-def test_signed_rubbish_is_answered_without_a_traceback(over_http: System, body: bytes) -> None:
+def test_signed_invalid_requests_are_answered_without_a_traceback(over_http: System, body: bytes) -> None:
     for kind in ("application/x-www-form-urlencoded", "application/json"):
         headers = signed_headers(body, over_http.slack.app.signing_secret, int(time.time()))
         answer = request(over_http, body, {"Content-Type": kind, **headers})
@@ -223,7 +223,7 @@ def test_no_token_is_in_any_log(system: System) -> None:
         assert "Traceback" not in log, log[log.index("Traceback") - 500 :][:3000]
 
 
-def test_the_socket_comes_back_after_slack_has_closed_it(system: System) -> None:
+def test_the_socket_reconnects_after_slack_has_closed_it(system: System) -> None:
     if "SLACK_APP_TOKEN" not in system.environment:
         pytest.skip("only Socket Mode has a socket")
     idle(system)
@@ -238,7 +238,7 @@ def test_the_socket_comes_back_after_slack_has_closed_it(system: System) -> None
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[System]:
-    """A system whose Redis may be harmed."""
+    """A system with its own Redis, for tests that stop it."""
     redis = RedisServer(tmp_path)
     redis.start()
     try:
@@ -251,14 +251,14 @@ def own(tmp_path: Path) -> Iterator[System]:
         redis.kill()
 
 
-def test_redis_down_or_hanging_at_the_command_is_told_in_time(own: System) -> None:
+def test_redis_down_or_hanging_is_reported_within_the_deadline(own: System) -> None:
     own.redis.kill()
-    told_unavailable(own)
+    reported_unavailable(own)
     own.redis.start()
     assert own.redis.process is not None
     os.kill(own.redis.process.pid, signal.SIGSTOP)
     try:
-        told_unavailable(own)
+        reported_unavailable(own)
         assert own.ready() == 503
     finally:
         os.kill(own.redis.process.pid, signal.SIGCONT)
@@ -267,7 +267,7 @@ def test_redis_down_or_hanging_at_the_command_is_told_in_time(own: System) -> No
     ended(own, number)
 
 
-def told_unavailable(system: System) -> None:
+def reported_unavailable(system: System) -> None:
     for text in ("prod-weu egw", "list prod-weu", "cancel"):
         ack = system.slack.say(f"/egress-diag {text}")
         assert ack.ok, (text, ack)
@@ -289,7 +289,7 @@ def told_unavailable(system: System) -> None:
         ({"SLACK_APP_TOKEN": "xapp-x"}, "SLACK_BOT_TOKEN"),
     ],
 )
-def test_missing_tokens_are_named(config_file: Path, given: dict[str, str], named: str) -> None:
+def test_missing_tokens_are_reported(config_file: Path, given: dict[str, str], named: str) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SLACK_")}  # noqa: TID251
     environment |= {"EGRESS_DIAG_CONFIG": str(config_file), **given}
     for role in ("all", "listener", "courier"):
@@ -306,7 +306,7 @@ def test_missing_tokens_are_named(config_file: Path, given: dict[str, str], name
         assert "Traceback" not in done.stderr
 
 
-def test_an_unreadable_configuration_is_named(tmp_path: Path) -> None:
+def test_an_unreadable_configuration_is_reported(tmp_path: Path) -> None:
     broken = tmp_path / "broken.yaml"
     broken.write_text("clusters: [{nam: x}]", encoding="utf-8")
     environment = {**os.environ, "SLACK_BOT_TOKEN": "xoxb-x", "SLACK_SIGNING_SECRET": "s"}  # noqa: TID251
@@ -353,7 +353,7 @@ def test_the_bot_starts_while_slack_and_redis_are_down_and_ends_on_sigterm(tmp_p
 def post(
     system: System, body: bytes, kind: str, at: int, *, secret: str | None = None, headers: dict[str, str] | None = None
 ) -> int:
-    """Sends a signed request, and gives the status."""
+    """Send a signed request, and return the status."""
     signature = signed_headers(body, system.slack.app.signing_secret if secret is None else secret, at)
     return request(system, body, {"Content-Type": kind, **signature, **(headers or {})}).status
 

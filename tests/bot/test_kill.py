@@ -1,4 +1,4 @@
-"""kill -9 in the middle of a run: one complete thread within a minute of everything being back, nothing twice or missing."""
+"""kill -9 during a run: one complete thread within a minute after recovery, nothing twice or missing."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tests.system import System, complete, slot, slots, whole_thread
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 WITHIN = 60.0
-"""Seconds from everything being back to a complete thread."""
+"""Seconds from the recovery of all processes to a complete thread."""
 
 
 @dataclass
 class Stage:
-    """A system over a slow cluster, on a Redis that keeps what it acknowledged. Each test begins a thread of its own."""
+    """A system with a slow cluster and a durable Redis. Each test starts its own thread."""
 
     system: System
     slack: SandboxServer
@@ -41,8 +41,8 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """One system for all of it: what a test kills it starts again. At the end nothing has come to any thread since."""
+def shared_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """The shared system: a test restarts what it kills. At the end no thread has changed after its run."""
     folder = tmp_path_factory.mktemp("kill")
     redis = RedisServer(folder, durable=True)
     redis.start()
@@ -63,23 +63,23 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 @pytest.fixture
-def stage(everything: Stage) -> Stage:
-    everything.system.wait_ready()
-    everything.number += 1
-    return everything
+def stage(shared_stage: Stage) -> Stage:
+    shared_stage.system.wait_ready()
+    shared_stage.number += 1
+    return shared_stage
 
 
 def begin(stage: Stage) -> None:
-    """Starts a run and waits until it is in the middle: steps are shown, the slow read is still out."""
+    """Start a run and wait until steps are shown and the slow read is pending."""
     stage.kube.faults.faults[:] = [Fault("virtualservices", hang=8, times=1)]
     ack = stage.slack.say("/egress-diag live team-egress/egw")
     assert ack.ok, ack
-    stage.system.wait(lambda: len(stage.thread) > 1, 30, "nothing of the run is shown")
-    assert "verdict" not in slots(stage.thread), "the run was over before it could be met in the middle"
+    stage.system.wait(lambda: len(stage.thread) > 1, 30, "the run is not shown")
+    assert "verdict" not in slots(stage.thread), "the run ended before it could be interrupted"
 
 
 def ends_complete(stage: Stage) -> None:
-    """Within a minute there is one complete thread."""
+    """Wait at most a minute for one complete thread."""
     began = time.monotonic()
     stage.system.wait(
         lambda: complete(stage.thread) and "finding/gateway-pool-missing" in slots(stage.thread),
@@ -91,7 +91,7 @@ def ends_complete(stage: Stage) -> None:
 
 
 def is_complete(stage: Stage) -> None:
-    """The thread has all that an ended run has, and nothing twice."""
+    """Assert that the thread has everything of an ended run, and nothing twice."""
     found = slots(stage.thread)
     assert len(found) == len(set(found)), found
     assert complete(stage.thread)
@@ -104,7 +104,7 @@ def is_complete(stage: Stage) -> None:
 
 
 def _steps_shown(stage: Stage) -> list[str]:
-    """Every line of a passed or skipped step."""
+    """The lines of passed and skipped checks."""
     return [
         line
         for message in stage.thread
@@ -115,7 +115,7 @@ def _steps_shown(stage: Stage) -> list[str]:
 
 
 def _settle(stage: Stage) -> None:
-    """Until nothing has changed for some seconds."""
+    """Wait until nothing has changed for four seconds."""
     count, since = len(stage.slack.changes()), time.monotonic()
     while time.monotonic() - since < 4:
         time.sleep(0.1)
@@ -123,21 +123,21 @@ def _settle(stage: Stage) -> None:
             count, since = len(stage.slack.changes()), time.monotonic()
 
 
-def test_the_worker_dies_and_another_one_carries_on(stage: Stage) -> None:
+def test_the_worker_dies_and_another_one_resumes(stage: Stage) -> None:
     begin(stage)
     stage.system.kill("worker")
     stage.system.start("worker")
     ends_complete(stage)
 
 
-def test_the_workers_pool_child_dies_as_when_memory_runs_out(stage: Stage) -> None:
+def test_the_workers_pool_child_is_killed_as_on_out_of_memory(stage: Stage) -> None:
     begin(stage)
     for child in stage.system.children("worker"):
         os.kill(child, signal.SIGKILL)
     ends_complete(stage)
 
 
-def test_the_courier_dies_and_another_one_carries_on(stage: Stage) -> None:
+def test_the_courier_dies_and_another_one_resumes(stage: Stage) -> None:
     begin(stage)
     stage.system.kill("courier")
     time.sleep(1)
@@ -145,7 +145,7 @@ def test_the_courier_dies_and_another_one_carries_on(stage: Stage) -> None:
     ends_complete(stage)
 
 
-def test_the_courier_dies_in_the_middle_of_a_thread_whose_run_has_ended(stage: Stage) -> None:
+def test_the_courier_dies_while_it_delivers_an_ended_run(stage: Stage) -> None:
     begin(stage)
     stage.system.wait(lambda: "verdict" in slots(stage.thread), 30, "no verdict")
     stage.system.kill("courier")
@@ -154,7 +154,7 @@ def test_the_courier_dies_in_the_middle_of_a_thread_whose_run_has_ended(stage: S
 
 
 @pytest.mark.parametrize("away", [1.0, 15.0])
-def test_redis_dies_and_comes_back(stage: Stage, away: float) -> None:
+def test_redis_dies_and_is_restarted(stage: Stage, away: float) -> None:
     begin(stage)
     stage.redis.kill()
     time.sleep(away)
@@ -162,7 +162,7 @@ def test_redis_dies_and_comes_back(stage: Stage, away: float) -> None:
     ends_complete(stage)
 
 
-def test_everything_dies_at_once(stage: Stage) -> None:
+def test_all_processes_die_at_once(stage: Stage) -> None:
     begin(stage)
     for name in ("worker", "courier", "beat", "listener"):
         stage.system.kill(name)

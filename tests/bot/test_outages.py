@@ -1,4 +1,4 @@
-"""What lasts: a minute and a half of Slack's rate limit, and a watch over a restart of every process."""
+"""Long outages: 90 seconds of Slack's rate limit, and a restart of every process during a watch."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
     server.kill()
 
 
-def test_ninety_seconds_of_rate_limit_in_mid_run(tmp_path: Path, redis: RedisServer) -> None:
-    """The verdict arrives once, before any left-over progress, and the thread ends complete."""
+def test_ninety_seconds_of_rate_limit_during_a_run(tmp_path: Path, redis: RedisServer) -> None:
+    """The verdict is delivered once, before remaining progress, and the thread is complete."""
     with (
         SandboxServer(limits=RateLimits()) as slack,
         slow_cluster(tmp_path, broken_cluster(), seconds=3) as (_, entry),
@@ -44,10 +44,12 @@ def test_ninety_seconds_of_rate_limit_in_mid_run(tmp_path: Path, redis: RedisSer
         assert all(name in ("parent", "verdict") for name in order[: order.index("verdict")])
         assert order.count("verdict") == 1
         refused = [call for call in slack.calls() if call.status == 429]
-        assert len(refused) < 16, "Slack is asked again and again while it has said when"
+        assert len(refused) < 16, "the bot calls Slack repeatedly before Retry-After has passed"
 
 
-def test_a_watch_survives_a_restart_of_every_process_and_says_fixed_once(tmp_path: Path, redis: RedisServer) -> None:
+def test_a_watch_survives_a_restart_of_every_process_and_reports_recovery_once(
+    tmp_path: Path, redis: RedisServer
+) -> None:
     with (
         SandboxServer(limits=RateLimits.off()) as slack,
         System(
@@ -66,14 +68,14 @@ def test_a_watch_survives_a_restart_of_every_process_and_says_fixed_once(tmp_pat
         def found(name: str) -> list[str]:
             return [m.shown for m in slack.thread(parent) if slot(m) == name]
 
-        system.wait(lambda: any("1 check" in shown for shown in found("watch")), 40, "no look")
+        system.wait(lambda: any("1 check" in shown for shown in found("watch")), 40, "no check")
         system.restart()
         redis.stop()
         redis.start()
         system.wait_ready()
-        write_bundle(named("base"), tmp_path / "mended")
+        write_bundle(named("base"), tmp_path / "fixed")
         (tmp_path / "broken").rename(tmp_path / "before")
-        (tmp_path / "mended").rename(tmp_path / "broken")
+        (tmp_path / "fixed").rename(tmp_path / "broken")
         system.wait(lambda: found("end"), 60, "the watch has no end")
         assert "Recovered" in found("end")[0]
         assert "<@U0ALICE>" in found("end")[0]

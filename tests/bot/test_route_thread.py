@@ -1,4 +1,4 @@
-"""The route of a run in its thread: the list and the picture, once each, whatever Slack does."""
+"""The route of a run in its thread: the list and the picture, each posted once despite Slack's faults."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def test_the_list_and_the_picture_are_in_the_thread(courier: Courier, slack: San
     assert thread.index("route") < thread.index("route/picture")
 
 
-def test_delivering_again_uploads_no_second_picture(courier: Courier, slack: SandboxServer, routed: Run) -> None:
+def test_a_second_delivery_uploads_no_second_picture(courier: Courier, slack: SandboxServer, routed: Run) -> None:
     deliver(courier, routed)
     before = len(slack.changes())
     deliver(courier, routed)
     assert len(slack.changes()) == before
 
 
-def test_where_files_may_not_be_uploaded_the_list_stands_alone(
+def test_without_permission_to_upload_only_the_list_is_posted(
     courier: Courier, slack: SandboxServer, routed: Run
 ) -> None:
     slack.faults.take_scope("files:write")
@@ -54,9 +54,7 @@ def test_where_files_may_not_be_uploaded_the_list_stands_alone(
     assert sorted(slots(whole_thread(slack))) == sorted(WITH_ROUTE)
 
 
-def test_an_upload_that_did_not_arrive_is_made_again(
-    new_courier: MakeCourier, slack: SandboxServer, routed: Run
-) -> None:
+def test_an_upload_that_did_not_arrive_is_repeated(new_courier: MakeCourier, slack: SandboxServer, routed: Run) -> None:
     slack.faults.drop_requests(1, "files.getUploadURLExternal")
     deliver(new_courier(), routed)
     assert sorted(slots(whole_thread(slack))) == sorted([*WITH_ROUTE, "route/picture"])

@@ -1,6 +1,6 @@
-"""An incident in the browser, at a desk and on a phone: the command is typed, every button pressed, the form filled.
+"""An incident in the browser, on a desktop and on a phone: the command, every button, and the form.
 
-`PICTURES=folder` keeps a picture of each scene."""
+`PICTURES=folder` saves a screenshot of each scene."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ DEVICES = {
 
 
 class Stage:
-    """One person's browser on a conversation that goes on by itself."""
+    """One person's browser on a conversation whose work is done in the background."""
 
     def __init__(self, page: Page, talk: Conversation, folder: Path, device: str) -> None:
         self.page = page
         self.talk = talk
         self.folder = folder
         self.device = device
-        self.pictures = os.environ.get("PICTURES", "")  # noqa: TID251 - for whoever looks at the storyboards
+        self.pictures = os.environ.get("PICTURES", "")  # noqa: TID251 - a folder for screenshots
 
     def picture(self, name: str) -> None:
-        """Keeps what is shown, where somebody wants pictures; nothing may be wider than the window."""
+        """Save a screenshot if PICTURES is set; assert that nothing is wider than the window."""
         wide = self.page.driver.execute_script("return document.documentElement.scrollWidth - window.innerWidth")
         assert wide <= 0, f"{name} is {wide} pixels too wide"
         if self.pictures:
@@ -52,24 +52,24 @@ class Stage:
             self.page.driver.save_screenshot(str(Path(self.pictures) / f"{self.device}-{name}.png"))
 
     def open_thread(self) -> None:
-        """Opens the thread of the newest run."""
+        """Open the thread of the newest run."""
         parent = self.talk.parents[-1]
         self.page.driver.get("about:blank")
         self.page.driver.get(f"{self.talk.slack.url}?user=U0ALICE#C0OPS/{parent.ts}")
         self.page.find("#thread .scroll .message")
 
     def scroll(self, selector: str, to: str) -> None:
-        """Scrolls to the first or the last message."""
+        """Scroll to the first or the last message."""
         where = {"top": "0", "end": "element.scrollHeight"}[to]
         script = f"const element = document.querySelector('{selector}'); element.scrollTop = {where}"
         self.page.driver.execute_script(script)
 
     def button(self, message: StoredMessage, action: str, pane: str = "#thread") -> str:
-        """Where a button of a message is."""
+        """The selector of a message's button."""
         return f'{pane} [data-ts="{message.ts}"] [data-action-id="{action}"]'
 
     def click(self, selector: str) -> None:
-        """Scrolls there and clicks; where it is redrawn in between, its successor."""
+        """Scroll to the element and click; if it is redrawn before that, click its replacement."""
 
         def clicked(_: object) -> bool:
             element = self.page.find(selector)
@@ -80,7 +80,7 @@ class Stage:
         self.page.wait(clicked, f"cannot click {selector}")
 
     def choose(self, message: StoredMessage, word: str) -> None:
-        """Chooses from a message's menu."""
+        """Choose from a message's menu."""
         self.click(f'#thread [data-ts="{message.ts}"] [data-action-id="more"] button')
         self.click(f'.popup [data-value^="{word}/"]')
 
@@ -117,10 +117,10 @@ def stage(request: pytest.FixtureRequest, redis_url: str, tmp_path: Path) -> Ite
     client.close()
 
 
-def test_an_incident_from_the_first_keystroke_to_fixed(stage: Stage) -> None:  # noqa: PLR0915 - one story
+def test_an_incident_from_the_first_keystroke_to_recovery(stage: Stage) -> None:  # noqa: PLR0915 - one story
     page, talk = stage.page, stage.talk
 
-    # A mistake is answered to the person alone; its button runs what was meant.
+    # A mistake is answered to the person alone; its button runs the corrected command.
     page.type("/egress-diag prod-wue egw")
     page.says("Did you mean prod-weu", "#main .scroll")
     stage.picture("1-mistake")
@@ -130,7 +130,7 @@ def test_an_incident_from_the_first_keystroke_to_fixed(stage: Stage) -> None:  #
     stage.scroll("#main .scroll", "end")
     stage.picture("2-channel")
 
-    # The thread: root cause first, what follows from it folded.
+    # The thread: root cause first, symptoms folded.
     stage.open_thread()
     stage.says("Root cause")
     stage.scroll("#thread .scroll", "top")
@@ -138,7 +138,7 @@ def test_an_incident_from_the_first_keystroke_to_fixed(stage: Stage) -> None:  #
     parent = talk.parents[0]
     verdict = next(m for m in talk.slack.thread(parent) if slot(m) == "verdict")
     stage.click(stage.button(verdict, next(b for b in verdict.buttons if b.startswith("unfold"))))
-    talk.slack.wait_until(lambda: "kubectl" in talk.told())
+    talk.slack.wait_until(lambda: "kubectl" in talk.last_answer())
     stage.says("Only visible to you")
     stage.picture("4-unfolded")
     folded = next(m for m in talk.slack.thread(parent) if "open" in m.buttons)
@@ -148,15 +148,15 @@ def test_an_incident_from_the_first_keystroke_to_fixed(stage: Stage) -> None:  #
 
     # Why, and the commands to copy.
     stage.choose(parent, "why")
-    talk.slack.wait_until(lambda: "↳" in talk.told())
+    talk.slack.wait_until(lambda: "↳" in talk.last_answer())
     stage.scroll("#thread .scroll", "end")
     stage.picture("5-why")
     stage.choose(parent, "commands")
-    talk.slack.wait_until(lambda: "commands for" in talk.told())
+    talk.slack.wait_until(lambda: "commands for" in talk.last_answer())
     stage.scroll("#thread .scroll", "end")
     stage.picture("6-commands")
 
-    # I'm on it; the files; this is wrong.
+    # Take it; the files; report a wrong result.
     stage.click(stage.button(parent, "own"))
     stage.says("Owner:")
     stage.choose(parent, "bundle")
@@ -168,20 +168,20 @@ def test_an_incident_from_the_first_keystroke_to_fixed(stage: Stage) -> None:  #
     page.keys(".modal textarea", "The pool is there since 02:50.")
     stage.picture("8-wrong")
     page.click(".modal .submit")
-    talk.slack.wait_until(lambda: "kept for a year" in talk.told())
+    talk.slack.wait_until(lambda: "kept for a year" in talk.last_answer())
 
     # Watch until fixed.
     stage.click(stage.button(parent, "watch"))
     stage.says("Watching")
-    write_bundle(named("base"), stage.folder / "mended")
+    write_bundle(named("base"), stage.folder / "fixed")
     (stage.folder / "broken").rename(stage.folder / "before")
-    (stage.folder / "mended").rename(stage.folder / "broken")
+    (stage.folder / "fixed").rename(stage.folder / "broken")
     talk.slack.wait_until(lambda: any(slot(m) == "end" for m in talk.slack.thread(parent)))
     stage.says("Recovered")
     stage.scroll("#thread .scroll", "end")
     stage.picture("9-fixed")
 
-    # Check again, as a word in the thread and as a button.
+    # Re-check, as a mention in the thread and as a button.
     page.keys("#thread .composer textarea", "@egress-diag again", Keys.ENTER)
     talk.slack.wait_until(lambda: [m for m in talk.slack.thread(parent) if slot(m) == "parent"])
     stage.says("Changed:")
@@ -193,7 +193,7 @@ def test_an_incident_from_the_first_keystroke_to_fixed(stage: Stage) -> None:  #
     assert "Earlier result: ❌ broken" in talk.parents[0].shown
 
 
-def test_a_healthy_gateway_a_form_and_the_home(stage: Stage) -> None:
+def test_a_healthy_gateway_a_form_and_the_app_home(stage: Stage) -> None:
     page, talk = stage.page, stage.talk
     talk.client.stores.history.keep_inventory("prod-neu", (("team-egress/egw", True),))
     page.type("/egress-diag")

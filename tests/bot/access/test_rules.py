@@ -1,4 +1,4 @@
-"""Who may do what: the first rule that fits decides, none means no, and a refusal names whom to ask."""
+"""Access rules: the first matching rule decides, no rule denies, and a refusal names the contact."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ ALICE = Requester("U0ALICE", "C0OPS", frozenset({"S0ONCALL"}))
         (AccessRule(allow=("diagnose",), users=("*",), gateways=("shop-*",)), False),
     ],
 )
-def test_a_rule(rule: AccessRule, allowed: bool) -> None:
+def test_an_access_rule(rule: AccessRule, allowed: bool) -> None:
     assert check_access(rules(rule), ALICE, "diagnose", "prod-weu", "egress-payments").allowed is allowed
 
 
-def test_without_a_rule_nobody_may_anything() -> None:
+def test_without_a_rule_everything_is_denied() -> None:
     found = check_access(rules(), ALICE, "diagnose", "prod-weu")
     assert not found.allowed
     assert "#platform-team" in found.reason
 
 
-def test_the_first_rule_that_fits_wins() -> None:
+def test_the_first_matching_rule_decides() -> None:
     no = AccessRule(allow=(), users=("U0ALICE",), clusters=("prod-*",))
     yes = AccessRule(allow=("diagnose",), users=("*",))
     assert not check_access(rules(no, yes), ALICE, "diagnose", "prod-weu").allowed
@@ -54,14 +54,14 @@ def test_the_first_rule_that_fits_wins() -> None:
     assert check_access(rules(no, yes), ALICE, "diagnose", "dev").allowed
 
 
-def test_a_refusal_names_the_channel_where_it_is_answered() -> None:
+def test_a_refusal_names_a_channel_where_it_is_allowed() -> None:
     found = check_access(
         rules(AccessRule(allow=("diagnose",), users=("*",), channels=("C0PAY",))), ALICE, "diagnose", "prod-weu"
     )
     assert "<#C0PAY>" in found.reason
 
 
-def test_what_somebody_may_see() -> None:
+def test_the_clusters_that_a_user_may_see() -> None:
     config = rules(
         AccessRule(allow=("diagnose",), users=("S0ONCALL",), clusters=("prod-*",), channels=("C0OPS",)),
         AccessRule(allow=("diagnose",), users=("U0BOB",), clusters=("dev",)),
@@ -75,7 +75,7 @@ def test_what_somebody_may_see() -> None:
 
 
 @given(st.text(max_size=20), st.text(max_size=20))
-def test_a_name_with_patterns_in_it_grants_nothing(user: str, channel: str) -> None:
+def test_a_cluster_name_with_pattern_characters_grants_nothing(user: str, channel: str) -> None:
     config = rules(AccessRule(allow=("diagnose",), users=("U0BOB",), channels=("C0OPS",)))
     assert check_access(config, Requester(user, channel), "diagnose", "prod-weu").allowed is (
         (user, channel) == ("U0BOB", "C0OPS")
@@ -90,7 +90,7 @@ class Clock:
 
 
 class Directory:
-    """Slack's user groups, as far as they answer."""
+    """Slack's user groups; a read can be made to fail."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -104,7 +104,7 @@ class Directory:
         return self.members
 
 
-def test_members_are_remembered_and_renewed_in_the_background() -> None:
+def test_group_members_are_cached_and_refreshed_in_the_background() -> None:
     clock, directory = Clock(), Directory()
     groups = Groups(directory, clock)
     assert groups.of("U0ALICE", ["S0ONCALL"]) == {"S0ONCALL"}
@@ -118,7 +118,7 @@ def test_members_are_remembered_and_renewed_in_the_background() -> None:
     assert groups.of("U0BOB", ["S0ONCALL"]) == {"S0ONCALL"}
 
 
-def test_a_group_that_cannot_be_looked_up_is_believed_for_an_hour_and_then_no_more() -> None:
+def test_cached_members_of_an_unreadable_group_count_for_an_hour() -> None:
     clock, directory = Clock(), Directory()
     groups = Groups(directory, clock)
     assert groups.of("U0ALICE", ["S0ONCALL"])
@@ -129,7 +129,7 @@ def test_a_group_that_cannot_be_looked_up_is_believed_for_an_hour_and_then_no_mo
     assert groups.of("U0ALICE", ["S0ONCALL"]) == frozenset()
 
 
-def test_a_group_that_was_never_known_grants_nothing_and_is_not_asked_for_at_each_press() -> None:
+def test_a_group_that_was_never_read_grants_nothing_and_is_not_read_at_every_press() -> None:
     clock, directory = Clock(), Directory()
     directory.answers = False
     groups = Groups(directory, clock)

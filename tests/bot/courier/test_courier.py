@@ -1,4 +1,4 @@
-"""The courier against a real Redis and a Slack that fails in every way it can: the thread is always complete, nothing twice."""
+"""The courier with a real Redis and every fault of Slack: the thread is complete and nothing is posted twice."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ FULL = [
 
 
 def deliver(courier: Courier, run: Run, most: float = 30) -> None:
-    """Delivers until nothing is left, as the queue and the janitor do, without their waits where nothing forbids it."""
+    """Deliver until nothing is pending, as the queue and the janitor do, without their delays unless a limit requires them."""
     until = time.monotonic() + most
     while True:
         again = courier.deliver(f"run/{run.id}").again_in
         if again is None and f"run/{run.id}" not in courier.client.stores.documents.due(0):
             return
-        assert time.monotonic() < until, f"still to be delivered after {most} s: {again}"
+        assert time.monotonic() < until, f"not delivered after {most} s: {again}"
         time.sleep(min(again or 0.0, 0.5))
 
 
@@ -64,7 +64,7 @@ def test_a_healthy_run_is_at_most_four_messages(courier: Courier, slack: Sandbox
     assert slots(whole_thread(slack)) == ["parent", "verdict", "steps/provisioning", "steps/routing"]
 
 
-def test_delivering_again_changes_nothing(courier: Courier, slack: SandboxServer, broken: Run) -> None:
+def test_a_second_delivery_changes_nothing(courier: Courier, slack: SandboxServer, broken: Run) -> None:
     deliver(courier, broken)
     before = len(slack.changes())
     deliver(courier, broken)
@@ -77,29 +77,29 @@ def test_delivering_again_changes_nothing(courier: Courier, slack: SandboxServer
 def test_a_post_whose_answer_was_lost_is_found_again(
     new_courier: MakeCourier, slack: SandboxServer, broken: Run, lost: int
 ) -> None:
-    """The first posts are done, then the connection drops: they are found by their metadata and not posted again."""
+    """The connection drops after the first posts: they are found by their metadata and not posted again."""
     slack.faults.lose_answers(lost, "chat.postMessage")
     deliver(new_courier(), broken)
     assert slots(whole_thread(slack)) == FULL
     assert len(slack.messages()) == 1
 
 
-def test_a_request_that_never_arrived_is_made_again(courier: Courier, slack: SandboxServer, broken: Run) -> None:
+def test_a_request_that_never_arrived_is_repeated(courier: Courier, slack: SandboxServer, broken: Run) -> None:
     slack.faults.drop_requests(3, "chat.postMessage")
     deliver(courier, broken)
     assert slots(whole_thread(slack)) == FULL
 
 
-def test_server_errors_of_slack_are_outlasted(courier: Courier, slack: SandboxServer, broken: Run) -> None:
+def test_delivery_retries_until_slacks_server_errors_end(courier: Courier, slack: SandboxServer, broken: Run) -> None:
     slack.faults.server_errors(3, "chat.postMessage", status=503)
     deliver(courier, broken)
     assert sorted(slots(whole_thread(slack))) == sorted(FULL)
 
 
-def test_a_courier_that_died_between_post_and_note_leaves_no_second_post(
+def test_a_courier_that_died_between_post_and_record_causes_no_second_post(
     new_courier: MakeCourier, slack: SandboxServer, client: Client, broken: Run
 ) -> None:
-    """Exactly what kill -9 leaves behind: the message is there, the note says only that it was begun."""
+    """The state after kill -9: the message exists, its record says only that the post was started."""
     deliver(new_courier(), broken)
     document = f"run/{broken.id}"
     for name in ("parent", "verdict", "finding/gateway-pool-missing"):
@@ -118,9 +118,7 @@ def test_two_couriers_at_once_deliver_one_thread(new_courier: MakeCourier, slack
     assert sorted(slots(whole_thread(slack))) == sorted(FULL)
 
 
-def test_a_change_while_it_is_being_delivered_is_not_overlooked(
-    new_courier: MakeCourier, slack: SandboxServer, client: Client
-) -> None:
+def test_a_change_during_delivery_is_delivered(new_courier: MakeCourier, slack: SandboxServer, client: Client) -> None:
     run = accepted(client)
     append(client, run, *PASSES, POOL)
     slack.faults.latency(0.05)
@@ -128,14 +126,14 @@ def test_a_change_while_it_is_being_delivered_is_not_overlooked(
         first = pool.submit(deliver, new_courier(), run)
         time.sleep(0.1)
         finish(client, run, BROKEN)
-        # The second is told of the change while the first holds the document.
+        # The second one is notified of the change while the first one holds the document.
         second = pool.submit(new_courier().deliver, f"run/{run.id}")
         second.result()
         first.result()
     assert complete(whole_thread(slack))
 
 
-def test_the_verdict_goes_before_what_is_left_of_the_progress(
+def test_the_verdict_is_delivered_before_remaining_progress(
     new_courier: MakeCourier, client: Client, slack: SandboxServer
 ) -> None:
     courier = new_courier()
@@ -159,7 +157,7 @@ def test_the_verdict_goes_before_what_is_left_of_the_progress(
     ]
 
 
-def test_with_posts_limited_the_parent_tells_the_verdict_all_the_same(
+def test_with_posts_rate_limited_the_parent_shows_the_verdict(
     courier: Courier, client: Client, slack: SandboxServer
 ) -> None:
     run = accepted(client)
@@ -172,9 +170,7 @@ def test_with_posts_limited_the_parent_tells_the_verdict_all_the_same(
     assert not slack.thread(slack.messages()[0])
 
 
-def test_with_edits_limited_the_verdict_is_posted_all_the_same(
-    courier: Courier, client: Client, slack: SandboxServer
-) -> None:
+def test_with_edits_rate_limited_the_verdict_is_posted(courier: Courier, client: Client, slack: SandboxServer) -> None:
     run = accepted(client)
     courier.deliver(f"run/{run.id}")
     finish(client, run, BROKEN)
@@ -184,8 +180,8 @@ def test_with_edits_limited_the_verdict_is_posted_all_the_same(
 
 
 @pytest.mark.slow
-def test_slacks_own_limits_are_kept(client: Client, redis_url: str, config_file: object) -> None:
-    """One post a second in a channel after a short burst: it takes a while, and nothing is refused twice in a row."""
+def test_slacks_rate_limits_are_respected(client: Client, redis_url: str, config_file: object) -> None:
+    """One post a second in a channel after a short burst: delivery takes longer, and no call is refused twice in a row."""
     with SandboxServer(limits=RateLimits()) as slack:
         run = finish(client, accepted(client), BROKEN)
         courier = Courier(client, _slack_client(slack))
@@ -194,7 +190,7 @@ def test_slacks_own_limits_are_kept(client: Client, redis_url: str, config_file:
 
 
 @pytest.mark.slow
-def test_a_going_run_edits_its_parent_at_most_once_a_second(
+def test_an_active_run_edits_its_parent_at_most_once_a_second(
     courier: Courier, client: Client, slack: SandboxServer
 ) -> None:
     run = accepted(client)
@@ -209,10 +205,10 @@ def test_a_going_run_edits_its_parent_at_most_once_a_second(
     assert all(later - earlier >= 0.9 for earlier, later in pairwise(edits))
     finish(client, run, HEALTHY)
     courier.deliver(f"run/{run.id}")
-    assert told_end(slack.messages()[0]), "an end waits for nothing"
+    assert told_end(slack.messages()[0]), "the end of a run is delivered at once"
 
 
-def test_findings_of_a_going_run_wait_for_their_root_cause_a_moment(
+def test_findings_of_an_active_run_wait_briefly_for_their_root_cause(
     courier: Courier, client: Client, slack: SandboxServer
 ) -> None:
     run = accepted(client)
@@ -226,9 +222,7 @@ def test_findings_of_a_going_run_wait_for_their_root_cause_a_moment(
     assert "finding/egress-prefix-unassigned" in slots(whole_thread(slack))
 
 
-def test_blocks_that_a_workspace_does_not_take_become_plain_text(
-    courier: Courier, slack: SandboxServer, broken: Run
-) -> None:
+def test_unsupported_blocks_become_plain_text(courier: Courier, slack: SandboxServer, broken: Run) -> None:
     slack.faults.refuse_blocks("context")
     deliver(courier, broken)
     thread = whole_thread(slack)
@@ -238,9 +232,7 @@ def test_blocks_that_a_workspace_does_not_take_become_plain_text(
     assert "gwpoool" in thread[0].text
 
 
-def test_a_message_that_somebody_deleted_is_posted_again(
-    courier: Courier, client: Client, slack: SandboxServer
-) -> None:
+def test_a_deleted_message_is_posted_again(courier: Courier, client: Client, slack: SandboxServer) -> None:
     run = accepted(client)
     courier.deliver(f"run/{run.id}")
     slack.workspace.delete(slack.messages()[0])
@@ -250,7 +242,7 @@ def test_a_message_that_somebody_deleted_is_posted_again(
 
 
 @pytest.mark.parametrize("channel", ["C0RANDOM", "C0OLD"])
-def test_a_closed_channel_is_answered_to_the_person(
+def test_an_unavailable_channel_is_answered_in_a_direct_message(
     courier: Courier, client: Client, slack: SandboxServer, channel: str
 ) -> None:
     order = Order(Target("prod-weu", "egress", "payments"), "U0ALICE", channel, "command/2")
@@ -258,15 +250,15 @@ def test_a_closed_channel_is_answered_to_the_person(
     deliver(courier, run)
     finish(client, run, BROKEN)
     deliver(courier, run)
-    told = [m.shown for m in slack.messages("D0ALICE")]
-    assert len(told) == 2, "that it was accepted, and how it ended"
-    assert "checking" in told[0]
-    assert "gwpoool" in told[1]
-    assert ("archived" if channel == "C0OLD" else "/invite") in told[1]
+    received = [m.shown for m in slack.messages("D0ALICE")]
+    assert len(received) == 2, "one message for the start and one for the result"
+    assert "checking" in received[0]
+    assert "gwpoool" in received[1]
+    assert ("archived" if channel == "C0OLD" else "/invite") in received[1]
     assert not slack.messages(channel)
 
 
-def test_a_channel_that_is_archived_in_mid_run_does_not_end_in_silence(
+def test_a_channel_that_is_archived_during_a_run_is_reported_to_the_person(
     courier: Courier, client: Client, slack: SandboxServer
 ) -> None:
     run = accepted(client)
@@ -278,10 +270,10 @@ def test_a_channel_that_is_archived_in_mid_run_does_not_end_in_silence(
     slack.faults.clear()
     client.stores.documents.changed(f"run/{run.id}")
     deliver(courier, run)
-    assert complete(whole_thread(slack)), "and when the channel is back, the thread is"
+    assert complete(whole_thread(slack)), "the thread is restored with the channel"
 
 
-def test_without_the_history_scope_a_lost_post_comes_again_and_the_log_says_why(
+def test_without_the_history_scope_a_lost_post_is_repeated_and_logged(
     courier: Courier, slack: SandboxServer, broken: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
     slack.faults.take_scope("channels:history")
@@ -305,7 +297,7 @@ def test_a_revoked_token_waits_for_an_operator(
     assert complete(whole_thread(slack))
 
 
-def test_steps_that_a_second_worker_did_not_find_again_are_taken_away(
+def test_steps_that_a_second_attempt_did_not_find_are_deleted(
     courier: Courier, client: Client, slack: SandboxServer
 ) -> None:
     run = accepted(client)
@@ -320,7 +312,7 @@ def test_steps_that_a_second_worker_did_not_find_again_are_taken_away(
     assert "finding/gateway-pool-missing" not in slots(whole_thread(slack))
 
 
-def test_a_run_that_is_too_old_is_not_due_for_ever(courier: Courier, client: Client) -> None:
+def test_an_expired_run_is_no_longer_due(courier: Courier, client: Client) -> None:
     client.stores.documents.changed("run/000000000000")
     courier.deliver("run/000000000000")
     assert not client.stores.documents.due(0)
@@ -347,7 +339,7 @@ def _slack_client(slack: SandboxServer) -> Slack:
     return Slack(SlackSettings(SLACK_BOT_TOKEN=slack.app.bot_token, SLACK_API_URL=slack.api_url), timeout=5)
 
 
-def test_the_manifest_asks_for_all_that_a_courier_needs(client: Client, config_file: object) -> None:
+def test_the_manifest_has_the_scopes_that_the_courier_needs(client: Client, config_file: object) -> None:
     from tests.bot.slack.test_manifest import scopes
 
     with SandboxServer(workspace=default_workspace(App(scopes=scopes())), limits=RateLimits.off()) as slack:

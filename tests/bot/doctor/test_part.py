@@ -1,4 +1,4 @@
-"""Each thing that doctor knows of Slack, seen wrong in the sandbox."""
+"""Each of doctor's requirements of Slack, unmet in the sandbox."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def tried(options: DoctorOptions, clock: Callable[[], datetime] = lambda: dateti
     return list(slack(options, clock))
 
 
-def test_an_app_installed_from_the_manifest_is_well_but_for_the_sandboxs_address(options: DoctorOptions) -> None:
+def test_an_app_from_the_manifest_meets_every_requirement_except_the_address(options: DoctorOptions) -> None:
     lines = tried(options)
     assert [line.requirement.name for line in lines if line.state is not State.WELL] == ["slack-address"]
     assert one(lines, "slack-address", State.RISK).observed == "SLACK_API_URL is 127.0.0.1"
 
 
 @pytest.mark.parametrize("scope", sorted(scopes()))
-def test_each_scope_that_is_missing_has_its_line_and_its_reason(
+def test_each_missing_scope_has_a_line_with_its_reason(
     scope: str, options: DoctorOptions, sandbox: SandboxServer
 ) -> None:
     sandbox.faults.take_scope(scope)
@@ -71,22 +71,20 @@ def test_the_manifests_scopes_are_all_known() -> None:
     assert set(manifest_scopes()) == scopes()
 
 
-def test_a_scope_that_nothing_uses(
-    options: DoctorOptions, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unused_scope(options: DoctorOptions, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
     with SandboxServer(app=replace(MANIFEST, scopes=scopes() | {"admin"})) as wide:
         monkeypatch.setenv("SLACK_API_URL", wide.api_url)
         assert one(tried(options), "slack-fewest-scopes", State.RISK).observed == "admin"
 
 
-def test_a_token_that_was_revoked(options: DoctorOptions, sandbox: SandboxServer) -> None:
+def test_a_revoked_token(options: DoctorOptions, sandbox: SandboxServer) -> None:
     sandbox.faults.revoke_token()
     lines = tried(options)
     assert one(lines, "slack-token").observed == "token_revoked"
     one(lines, "slack-scope", State.UNTRIED)
 
 
-def test_a_token_of_the_wrong_kind_is_told_without_showing_it(
+def test_a_token_of_the_wrong_kind_is_reported_without_its_value(
     options: DoctorOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxp-made-up-secret")
@@ -95,7 +93,7 @@ def test_a_token_of_the_wrong_kind_is_told_without_showing_it(
     assert "made-up-secret" not in str(wrong)
 
 
-def test_no_token_in_the_bot_is_wrong_and_elsewhere_only_untried(
+def test_a_missing_token_fails_in_the_bot_and_is_not_checked_elsewhere(
     options: DoctorOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SLACK_BOT_TOKEN")
@@ -103,7 +101,7 @@ def test_no_token_in_the_bot_is_wrong_and_elsewhere_only_untried(
     assert [line.state for line in tried(DoctorOptions(options.config))] == [State.UNTRIED]
 
 
-def test_slack_is_not_there(options: DoctorOptions, sandbox: SandboxServer) -> None:
+def test_slack_does_not_answer(options: DoctorOptions, sandbox: SandboxServer) -> None:
     sandbox.faults.drop_requests(9)
     one(tried(options), "slack-reachable")
 
@@ -138,12 +136,12 @@ def test_a_channel_without_the_bot(channel: str, said: str, options: DoctorOptio
     assert "/invite @egress-diag" in wrong.fix
 
 
-def test_a_channel_that_cannot_be_looked_at_for_want_of_a_scope(options: DoctorOptions, sandbox: SandboxServer) -> None:
+def test_a_channel_that_cannot_be_read_without_a_scope(options: DoctorOptions, sandbox: SandboxServer) -> None:
     sandbox.faults.take_scope("channels:history")
     assert "channels:history" in one(tried(options), "slack-channel", State.UNTRIED).observed
 
 
-def test_a_group_that_does_not_exist_any_more(options: DoctorOptions, tmp_path: Path) -> None:
+def test_a_deleted_group(options: DoctorOptions, tmp_path: Path) -> None:
     assert one(tried(configured(tmp_path, "C0OPS", "S0GONE")), "slack-group").observed.startswith("no_such_subteam")
 
 
@@ -155,11 +153,11 @@ def test_a_group_without_members(tmp_path: Path, options: DoctorOptions, monkeyp
         one(tried(configured(tmp_path, "C0OPS", "S0EMPTY")), "slack-group", State.RISK)
 
 
-def test_a_clock_that_slack_will_not_believe(options: DoctorOptions) -> None:
+def test_a_clock_skew_that_slack_rejects(options: DoctorOptions) -> None:
     wrong = one(tried(options, lambda: datetime.now(UTC) - timedelta(seconds=400)), "slack-clock")
     assert wrong.observed in {"this clock is 400 s behind", "this clock is 399 s behind", "this clock is 401 s behind"}
 
 
-def test_every_requirement_is_seen_wrong_or_at_risk_by_a_test_here() -> None:
+def test_every_requirement_fails_or_warns_in_a_test_here() -> None:
     written = Path(__file__).read_text()
     assert [each.name for each in SLACK_REQUIREMENTS if f'"{each.name}"' not in written] == []

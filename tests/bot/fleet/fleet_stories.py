@@ -1,4 +1,4 @@
-"""A fleet of three clusters in the middle of a bad week, as the ledger remembers it."""
+"""Records of a fleet of three clusters in a week with incidents."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def gateway(cluster: str, name: str, at: datetime, truth: Truth, by: str, *fault
 
 
 def play(client: Client, now: datetime) -> None:
-    """Fourteen days, twice a day."""
+    """Record fourteen days with two fleet checks a day."""
     ledger = client.stores.fleet.ledger
     for half in range(27, -1, -1):
         at = now - timedelta(hours=12 * half)
         by = f"s{half}"
         for cluster in CLUSTERS:
             problem = "the API server refused the connection (503)" if cluster == "prod-sea" and half == 0 else ""
-            looks = [] if problem else list(_looks(cluster, half, at, by))
-            ledger.record_sweep(SweptCluster(cluster, by, at, len(looks), 4.2, problem), looks, at)
+            checks = [] if problem else list(_gateway_checks(cluster, half, at, by))
+            ledger.record_sweep(SweptCluster(cluster, by, at, len(checks), 4.2, problem), checks, at)
     ledger.mute(
         Mute("prod-neu", "batch/egress-batch", "gateway-pool-unhealthy", "U0BOB", "second node ordered, INC-4711",
              now - timedelta(days=5), now + timedelta(hours=20))
@@ -45,7 +45,7 @@ def play(client: Client, now: datetime) -> None:
     client.stores.history.own_gateway("prod-weu", "payments/egress-payments", "U0BOB", now - timedelta(hours=30))
 
 
-def _looks(cluster: str, half: int, at: datetime, by: str) -> list[GatewayCheck]:
+def _gateway_checks(cluster: str, half: int, at: datetime, by: str) -> list[GatewayCheck]:
     bad, good = Truth(Verdict.BROKEN), Truth()
     pool = fault("gateway-pool-missing", "EG407", POOL, at)
     istiod = fault("istiod-unhealthy", "EG501", ISTIOD, at)
@@ -99,7 +99,7 @@ def order(now: datetime, **changes: object) -> digest.DigestOrder:
 
 
 def known(client: Client, now: datetime, first: datetime) -> list[digest.Known]:
-    """What the ledger knows of the three clusters, as a digest is handed it."""
+    """The recorded state of the three clusters, as the input of a digest."""
     days = [now.date() - timedelta(days=n) for n in reversed(range(digest.PICTURE_DAYS))]
     ledger = client.stores.fleet.ledger
     return [

@@ -1,4 +1,4 @@
-"""Digests, handoffs and mutes in Slack: typed, filled in, pressed, and what comes into the channel."""
+"""Digests, handoffs and mutes in Slack: commands, forms and buttons, and the resulting messages."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def talk(slack: SandboxServer, client: Client, config: Config) -> Iterator[Conve
 
 
 def tick(talk: Conversation, now: datetime) -> None:
-    """The ticker's round, and the workers that carry out what it sends; then the courier."""
+    """Run one round of the ticker, the tasks that it sends, then the courier."""
     sent: list[str] = []
 
     def send(part: str) -> bool:
@@ -73,7 +73,7 @@ def form(talk: Conversation, text: str, user: str = "U0ALICE") -> View:
     return talk.slack.wait_until(opened)
 
 
-def test_a_digest_is_added_with_a_form_comes_at_its_time_and_once(talk: Conversation) -> None:
+def test_a_digest_from_the_form_is_posted_once_at_its_time(talk: Conversation) -> None:
     talk.say("/egress-diag digest add")
     view = form(talk, "Add a digest")
     wrong = {"clusters": "staging-*", "time": "*/1 * * * *", "days": "someday", "zone": "Berlin"}
@@ -84,7 +84,7 @@ def test_a_digest_is_added_with_a_form_comes_at_its_time_and_once(talk: Conversa
     right = {"clusters": "prod-*", "time": "09:00", "days": "daily", "zone": "Europe/Berlin", "show": "changes"}
     assert talk.slack.submit_view(view, right).ok
     talk.play()
-    assert "every day at 09:00 Europe/Berlin" in talk.told()
+    assert "every day at 09:00 Europe/Berlin" in talk.last_answer()
 
     (schedule,) = talk.client.stores.fleet.schedules.all(talk.config)
     due = schedule.recurrence.next(datetime.now(UTC)).at
@@ -115,7 +115,7 @@ def test_two_digests_for_one_channel_and_time_are_refused(talk: Conversation) ->
 
 def test_digests_are_listed_and_removed(talk: Conversation) -> None:
     talk.say("/egress-diag digest list")
-    assert "This channel has no digest" in talk.told()
+    assert "This channel has no digest" in talk.last_answer()
     talk.say("/egress-diag digest add")
     values = {"clusters": "prod-weu", "time": "9am", "days": "mon-fri", "zone": "utc"}
     assert talk.slack.submit_view(form(talk, "Add a digest"), values).ok
@@ -124,21 +124,21 @@ def test_digests_are_listed_and_removed(talk: Conversation) -> None:
     listing = talk.slack.ephemerals(user="U0ALICE")[-1]
     assert "Monday to Friday at 09:00 UTC" in listing.shown
     talk.press(listing, "remove_digest/1")
-    assert "Removed: Monday to Friday at 09:00 UTC" in talk.told()
+    assert "Removed: Monday to Friday at 09:00 UTC" in talk.last_answer()
     talk.say("/egress-diag digest remove 1")
-    assert "no such digest" in talk.told()
+    assert "no such digest" in talk.last_answer()
 
 
-def test_a_digest_now_says_all_of_it(talk: Conversation) -> None:
+def test_digest_now_posts_the_full_list(talk: Conversation) -> None:
     talk.say("/egress-diag digest now")
-    assert "A fleet check has started" in talk.told()
+    assert "A fleet check has started" in talk.last_answer()
     tick(talk, present())
     (digest,) = talk.parents
     assert "1 newly broken" in digest.text
     assert "requested by" in digest.shown
 
 
-def test_a_digest_whose_channel_is_gone_comes_no_more_and_its_maker_is_told(talk: Conversation) -> None:
+def test_a_digest_for_an_archived_channel_stops_and_informs_its_author(talk: Conversation) -> None:
     talk.say("/egress-diag digest add")
     values = {"clusters": "*", "time": "09:00", "days": "daily", "zone": "UTC"}
     assert talk.slack.submit_view(form(talk, "Add a digest"), values).ok
@@ -157,7 +157,7 @@ def test_a_digest_whose_channel_is_gone_comes_no_more_and_its_maker_is_told(talk
     assert len(talk.client.stores.redis.keys("*digest:doc:*")) == before
 
 
-def test_a_shift_is_handed_over_as_a_draft_first_and_taken(talk: Conversation) -> None:
+def test_a_handoff_is_drafted_posted_and_taken_over(talk: Conversation) -> None:
     talk.say("/egress-diag weu egw")
     talk.say("/egress-diag handoff 8h @bob pool is with Azure")
     view = form(talk, "1 open")
@@ -172,7 +172,7 @@ def test_a_shift_is_handed_over_as_a_draft_first_and_taken(talk: Conversation) -
     talk.slack.press(shift, "take_handoff", user="U0BOB")
     talk.slack.wait_until(lambda: talk.client.stores.history.owners("prod-weu"))
     talk.press(shift, "take_handoff", user="U0ALICE")
-    assert "has already taken over" in talk.told()
+    assert "has already taken over" in talk.last_answer()
     latest = talk.slack.latest(shift)
     assert latest is not None
     assert "took over at" in latest.shown
@@ -180,7 +180,7 @@ def test_a_shift_is_handed_over_as_a_draft_first_and_taken(talk: Conversation) -
     assert talk.client.stores.history.owners("prod-weu")["team-egress/egw"].user == "U0BOB"
 
 
-def test_nobody_takes_it_and_one_reminder_comes(talk: Conversation) -> None:
+def test_a_handoff_without_an_owner_is_followed_by_one_reminder(talk: Conversation) -> None:
     talk.say("/egress-diag weu egw")
     talk.say("/egress-diag handoff 8h")
     assert talk.slack.submit_view(form(talk, "1 open"), {}).ok
@@ -193,25 +193,25 @@ def test_nobody_takes_it_and_one_reminder_comes(talk: Conversation) -> None:
     assert "has not been taken over yet" in reminder.text
 
 
-def test_a_muted_fault_is_counted_and_not_told(talk: Conversation) -> None:
+def test_a_muted_fault_is_counted_but_not_listed(talk: Conversation) -> None:
     talk.say("/egress-diag mute weu egw gateway-pool-missing 2d new pool is ordered")
-    assert "Write namespace/name" in talk.told(), "nobody has seen the gateway yet"
+    assert "Write namespace/name" in talk.last_answer(), "no record of the gateway yet"
     talk.say("/egress-diag mute weu team-egress/egw gateway-pool-missing 2d new pool is ordered")
-    assert "is muted until" in talk.told()
+    assert "is muted until" in talk.last_answer()
     talk.say("/egress-diag digest now")
     tick(talk, present())
     (digest,) = talk.parents
     assert "newly broken" not in digest.text
     assert "1 muted" in digest.shown
-    assert "new pool is ordered" in digest.shown, "it ends within two days"
+    assert "new pool is ordered" in digest.shown, "the mute ends within two days"
     talk.say("/egress-diag unmute weu egw EG407")
-    assert "has ended" in talk.told()
+    assert "has ended" in talk.last_answer()
 
 
 @pytest.mark.parametrize("text", ["digest add", "digest now", "handoff 8h", "mute weu egw EG407 2d because"])
-def test_who_may_not_is_told_whom_to_ask(talk: Conversation, text: str) -> None:
+def test_a_refusal_names_the_contact(talk: Conversation, text: str) -> None:
     talk.say(f"/egress-diag {text}", user="U0CAROL")
-    assert "#platform-team" in talk.told("U0CAROL")
+    assert "#platform-team" in talk.last_answer("U0CAROL")
     assert talk.slack.view("U0CAROL") is None
     assert talk.slack.messages("C0OPS") == ()
 
@@ -220,7 +220,7 @@ def test_who_may_not_is_told_whom_to_ask(talk: Conversation, text: str) -> None:
     ("text", "meant"),
     [
         ("handoff", HandOver(timedelta(hours=8))),
-        ("handoff 12h <@U0BOB|bob> look at *prod*", HandOver(timedelta(hours=12), "U0BOB", "look at *prod*")),
+        ("handoff 12h <@U0BOB|bob> watch *prod*", HandOver(timedelta(hours=12), "U0BOB", "watch *prod*")),
         ("HANDOFF <@U0BOB> 30m", HandOver(timedelta(minutes=30), "U0BOB")),
         ("handoff all quiet", HandOver(timedelta(hours=8), "", "all quiet")),
         ("digest", DigestList()),
@@ -229,7 +229,7 @@ def test_who_may_not_is_told_whom_to_ask(talk: Conversation, text: str) -> None:
         ("digest now", DigestNow()),
     ],
 )
-def test_what_is_typed_is_understood(text: str, meant: object, config: Config) -> None:
+def test_fleet_commands(text: str, meant: object, config: Config) -> None:
     assert parse_command(text, config) == meant
 
 
@@ -245,7 +245,7 @@ def test_what_is_typed_is_understood(text: str, meant: object, config: Config) -
         ("mute wue egw EG407 2d because", "No cluster"),
     ],
 )
-def test_what_cannot_be_meant_is_answered(text: str, said: str, config: Config) -> None:
+def test_an_invalid_fleet_command_is_answered(text: str, said: str, config: Config) -> None:
     assert said in getattr(parse_command(text, config), "message", "")
 
 
@@ -256,7 +256,7 @@ def test_mutes_name_their_fault_by_code_or_slug(config: Config) -> None:
     assert isinstance(parse_command("unmute weu team/egw gateway-pool-missing", config), Unmute)
 
 
-def test_history_says_what_is_otherwise_than_when_it_last_worked(talk: Conversation) -> None:
+def test_history_shows_the_settings_changed_since_the_gateway_last_worked(talk: Conversation) -> None:
     at = present() - timedelta(hours=2)
     key = ("StaticGatewayConfiguration team-egress/sgc", "spec.gatewayNodepoolName")
     healthy = GatewayCheck(
@@ -265,7 +265,7 @@ def test_history_says_what_is_otherwise_than_when_it_last_worked(talk: Conversat
     talk.client.stores.fleet.ledger.record("prod-weu", [healthy], at)
     talk.say("/egress-diag weu egw")
     talk.say("/egress-diag history weu egw")
-    told = talk.told()
-    assert "Changed since it last worked" in told
-    assert "(2 hours before the last check)" in told.replace("120 minutes", "2 hours")
-    assert "gwpool → gwpol" in told.replace("`", "")
+    text = talk.last_answer()
+    assert "Changed since it last worked" in text
+    assert "(2 hours before the last check)" in text.replace("120 minutes", "2 hours")
+    assert "gwpool → gwpol" in text.replace("`", "")

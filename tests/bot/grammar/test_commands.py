@@ -1,4 +1,4 @@
-"""What people type, and what is made of it: forgiving as phones are, and never a guess across environments."""
+"""The grammar of typed commands: tolerant of phone keyboards, without suggestions across environments."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ WITH_HOST = Target("prod-weu", "egress-payments", "payments", "api.bank.example:
         "  prod-weu   payments/egress-payments  ",
         "PROD-WEU Payments/Egress-Payments",
         "weu egress-payments",
-        "“prod-weu” ‘egress-payments’",  # noqa: RUF001 - what phones make of quotes
+        "“prod-weu” ‘egress-payments’",  # noqa: RUF001 - typographic quotes of phone keyboards
         "`prod-weu` `egress-payments`",
         "prod-w egress-p",
     ],
 )
-def test_one_gateway_many_spellings(text: str) -> None:
+def test_spellings_of_a_gateway(text: str) -> None:
     assert read(text) == Diagnose(PAYMENTS)
 
 
@@ -88,7 +88,7 @@ def test_one_gateway_many_spellings(text: str) -> None:
         "weu --host “api.bank.example:443” egress-payments",
     ],
 )
-def test_one_host_many_spellings(text: str) -> None:
+def test_spellings_of_a_host(text: str) -> None:
     assert read(text) == Diagnose(WITH_HOST)
 
 
@@ -144,7 +144,7 @@ def test_the_commands(text: str, command: Command) -> None:
         ("x" * 2000, "2000 characters", None),
     ],
 )
-def test_a_mistake_says_what_would_be_right(text: str, says: str, suggests: str | None) -> None:
+def test_a_mistake_is_answered_with_the_correct_form(text: str, says: str, suggests: str | None) -> None:
     found = read(text)
     assert isinstance(found, Mistake), found
     assert says in found.message
@@ -152,15 +152,15 @@ def test_a_mistake_says_what_would_be_right(text: str, says: str, suggests: str 
         assert suggests in found.suggestions
 
 
-def test_environments_are_never_guessed_across() -> None:
-    """Nobody who types `dev-weu` or `prod-eu2` is offered another environment's cluster."""
+def test_suggestions_never_cross_environments() -> None:
+    """`dev-weu` and `prod-eu2` never suggest a cluster of another environment."""
     for text in ("dev-weu egw", "test-weu egw", "stage-neu egw", "staging-weu egw"):
         found = read(text)
         assert isinstance(found, Mistake)
         assert not [s for s in found.suggestions if s.startswith("prod")], text
 
 
-def test_what_a_mistake_suggests_can_be_run() -> None:
+def test_suggested_commands_can_be_run() -> None:
     for text in ("prod-wue egress-payments", "weu egress-paymnets", "prod-neu egw", "weu", "watch prod-wue edge"):
         found = read(text)
         assert isinstance(found, Mistake)
@@ -185,11 +185,11 @@ def test_what_a_mistake_suggests_can_be_run() -> None:
         ("<@U0BOT>", None),
     ],
 )
-def test_the_words_of_a_thread(text: str, word: object) -> None:
+def test_thread_commands(text: str, word: object) -> None:
     assert parse_thread_command(text) == word
 
 
-def test_a_mention_is_no_part_of_a_command() -> None:
+def test_the_mention_is_not_part_of_the_command() -> None:
     assert without_mention("<@U0BOT> weu egress-payments") == "weu egress-payments"
 
 
@@ -232,8 +232,8 @@ WORDS = [
         st.lists(st.one_of(st.sampled_from(WORDS), st.text(max_size=12)), max_size=9).map(" ".join),
     )
 )
-def test_whatever_is_typed_is_understood_or_answered(text: str) -> None:
-    """Two thousand cases of all Unicode: a command, or a mistake whose answer Slack takes."""
+def test_any_text_is_a_command_or_a_mistake_with_an_answer(text: str) -> None:
+    """Two thousand Unicode texts: each is a command, or a mistake with a valid answer."""
     found = read(text)
     parse_thread_command(text)
     if isinstance(found, Mistake):

@@ -1,4 +1,4 @@
-"""Nothing from a cluster can speak as Slack, and every message is within Slack's limits, whatever the input."""
+"""Text from a cluster is never interpreted by Slack, and every message is within Slack's limits."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ def findings(draw: st.DrawFn) -> Finding:
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(findings(), min_size=1, max_size=6))
-def test_whatever_a_cluster_says_is_inert(found: list[Finding]) -> None:
+def test_text_from_a_cluster_is_inert(found: list[Finding]) -> None:
     report = stories.report(Verdict.BROKEN, found)
     for message in run_messages(stories.done(report), NOW):
         valid(message)
-        # Our own mentions: who asked, and the times.
+        # The bot's own tokens: the requester, and the times.
         for text in mrkdwn(message.blocks):
             rest = re.sub(r"<@U0ALICE>|<!date\^[^>]*>|<https://learn\.microsoft\.com/[^>]*>", "", text)
             assert not FORBIDDEN.search(rest), rest
@@ -77,7 +77,7 @@ def test_whatever_a_cluster_says_is_inert(found: list[Finding]) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(anything)
-def test_escaped_text_holds_no_syntax(text: str) -> None:
+def test_escaped_text_contains_no_syntax(text: str) -> None:
     for made in (plain(text), fallback(text), prose(text)):
         assert "<" not in made
         assert ">" not in made
@@ -90,7 +90,7 @@ def test_escaped_text_holds_no_syntax(text: str) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(anything, st.integers(100, 3000))
-def test_cut_text_is_within_its_limit_and_no_half_entity_is_left(text: str, most: int) -> None:
+def test_cut_text_is_within_its_limit_without_a_partial_entity(text: str, most: int) -> None:
     for made in (cut(plain(text), most), cut(code_block(text), most)):
         assert len(made) <= most
         assert made.count("```") % 2 == 0
@@ -112,7 +112,7 @@ def test_two_hundred_findings_of_five_thousand_characters() -> None:
         valid(message)
 
 
-def test_a_right_to_left_name_does_not_turn_the_rest_of_the_line() -> None:
+def test_a_right_to_left_name_does_not_reorder_the_line() -> None:
     hostile = replace(stories.POOL, subject="שלום", summary="Pod ns/\u202eshalom\u202c is not ready.")
     shown = run_messages(stories.done(stories.report(Verdict.BROKEN, [hostile])), NOW)
     assert all("\u202e" not in text for message in shown for text in mrkdwn(message.blocks))
@@ -126,7 +126,7 @@ def valid(message: Message) -> None:
 
 
 def mrkdwn(value: Any) -> Iterator[str]:
-    """Every text in blocks that Slack would format."""
+    """The mrkdwn texts of the blocks."""
     if isinstance(value, dict):
         if value.get("type") == "mrkdwn":
             yield value["text"]

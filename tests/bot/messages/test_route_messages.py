@@ -1,4 +1,4 @@
-"""The route in Slack: a list of hops that reads by itself, a picture beside it, and nothing of a cluster that can speak."""
+"""The route in Slack: the list of hops, its picture, and inert text from the cluster."""
 
 import io
 from dataclasses import replace
@@ -59,7 +59,7 @@ def test_the_list_names_every_hop_and_where_it_breaks() -> None:
     assert "route/picture" not in slots
 
 
-def test_the_picture_stands_below_the_list_with_the_same_in_words() -> None:
+def test_the_picture_is_below_the_list_with_the_same_alternative_text() -> None:
     route = broken_route("the Service has no such port")
     found = route_messages(run_with(route), "F0PICTURE")
     assert [message.slot for message in found] == ["route", "route/picture"]
@@ -81,7 +81,7 @@ def test_without_a_host_there_is_no_route() -> None:
     assert route_messages(stories.done(stories.HEALTHY)) == ()
 
 
-def test_a_route_that_this_version_cannot_read_is_left_out() -> None:
+def test_an_unreadable_route_is_omitted() -> None:
     report = run_with(broken_route("the Service has no such port")).report
     assert report is not None
     written = REPORT.dump_python(report, mode="json")
@@ -126,7 +126,7 @@ def routes(draw: st.DrawFn) -> Route:
 
 @settings(max_examples=30, deadline=None)
 @given(routes())
-def test_whatever_objects_are_called_the_messages_are_valid_and_silent(route: Route) -> None:
+def test_messages_are_valid_and_mention_no_one_for_any_object_name(route: Route) -> None:
     for message in route_messages(run_with(route), "F0PICTURE"):
         assert problems_of_message(list(message.blocks)) == []
         assert not is_too_long(list(message.blocks))
@@ -138,7 +138,7 @@ def test_whatever_objects_are_called_the_messages_are_valid_and_silent(route: Ro
 @pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(routes())
-def test_whatever_objects_are_called_the_document_reads_back_and_the_picture_is_drawn(route: Route) -> None:
+def test_any_object_name_survives_a_round_trip_and_can_be_drawn(route: Route) -> None:
     written = ROUTE.dump_json(route)
     again = ROUTE.validate_json(written)
     assert ROUTE.dump_json(again) == written

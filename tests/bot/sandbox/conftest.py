@@ -1,4 +1,4 @@
-"""A sandbox, the official client for it, and a real Bolt app that it talks to."""
+"""A sandbox, the official client for it, and a real Bolt app behind it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def client(slack: SandboxServer) -> WebClient:
 
 @pytest.fixture
 def bolt(slack: SandboxServer, client: WebClient) -> Iterator[Bolt]:
-    """A Bolt app that listens over HTTP, where the sandbox sends everything."""
+    """A Bolt app that receives the sandbox's deliveries over HTTP."""
     app = Bolt(client=client, signing_secret=slack.app.signing_secret, raise_error_for_unhandled_request=False)
     with served(app) as url:
         slack.request_url = url
@@ -38,7 +38,7 @@ def bolt(slack: SandboxServer, client: WebClient) -> Iterator[Bolt]:
 
 @contextmanager
 def served(app: Bolt) -> Iterator[str]:
-    """Serves a Bolt app on a free port; gives the address that Slack would post to."""
+    """Serve a Bolt app on a free port; yield its request URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -60,7 +60,7 @@ def served(app: Bolt) -> Iterator[str]:
         request_queue_size = 64
 
         def handle_error(self, request: object, client_address: object) -> None:
-            """The sandbox hangs up after Slack's three seconds: nothing to report."""
+            """Do nothing: the sandbox closes the connection after Slack's three seconds."""
 
     server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

@@ -1,4 +1,4 @@
-"""Block Kit's rules: what Slack takes, and where it says that it does not."""
+"""Block Kit's rules: accepted blocks, and the errors of refused ones with their position."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ GOOD = [
 
 
 @pytest.mark.parametrize("block", GOOD, ids=lambda block: block["type"])
-def test_what_slack_takes(block: dict[str, Any]) -> None:
+def test_accepted_blocks(block: dict[str, Any]) -> None:
     assert problems_of_message([block]) == []
 
 
@@ -101,11 +101,11 @@ BAD: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("block", "problem"), BAD, ids=lambda value: value if isinstance(value, str) else "")
-def test_what_slack_refuses(block: dict[str, Any], problem: str) -> None:
+def test_refused_blocks(block: dict[str, Any], problem: str) -> None:
     assert problems_of_message([block]) == [problem]
 
 
-def test_fifty_blocks_and_no_block_id_twice() -> None:
+def test_at_most_fifty_blocks_with_distinct_ids() -> None:
     divider = {"type": "divider"}
     assert problems_of_message([divider] * 50) == []
     assert problems_of_message([divider] * 51) == ["no more than 50 items allowed [json-pointer:/blocks]"]
@@ -113,7 +113,7 @@ def test_fifty_blocks_and_no_block_id_twice() -> None:
     assert problems_of_message(twice) == ["`block_id` 'x' already exists [json-pointer:/blocks/1/block_id]"]
 
 
-def test_all_text_together() -> None:
+def test_the_limit_of_all_text() -> None:
     assert not is_too_long([{"type": "section", "text": mrkdwn("x" * 2600)}] * 5)
     assert is_too_long([{"type": "section", "text": mrkdwn("x" * 2601)}] * 5)
 

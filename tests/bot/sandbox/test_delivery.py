@@ -1,4 +1,4 @@
-"""What people do in the sandbox reaches a real Bolt app, signed, over HTTP, and comes back as Slack would show it."""
+"""User actions in the sandbox reach a real Bolt app over signed HTTP requests; the answers are shown as in Slack."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_command_is_answered_to_the_person_alone(slack: SandboxServer, bolt: B
     assert slack.messages("C0OPS") == ()
 
 
-def test_an_answer_can_be_for_everybody(slack: SandboxServer, bolt: Bolt) -> None:
+def test_an_answer_can_be_visible_to_the_channel(slack: SandboxServer, bolt: Bolt) -> None:
     @bolt.command("/egress-diag")
     def diagnose(ack: Any) -> None:
         ack(response_type="in_channel", text="checking", blocks=[button("stop")])
@@ -44,7 +44,7 @@ def test_an_answer_can_be_for_everybody(slack: SandboxServer, bolt: Bolt) -> Non
     assert [m.buttons for m in slack.messages("C0OPS")] == [("stop",)]
 
 
-def test_silence_is_shown_as_slack_shows_it(slack: SandboxServer, bolt: Bolt) -> None:
+def test_a_missing_answer_is_shown_as_in_slack(slack: SandboxServer, bolt: Bolt) -> None:
     release = threading.Event()
 
     @bolt.command("/egress-diag")
@@ -61,7 +61,7 @@ def test_silence_is_shown_as_slack_shows_it(slack: SandboxServer, bolt: Bolt) ->
     assert ack.message.shown == '/egress-diag failed with the error "operation_timeout"'
 
 
-def test_no_bot_no_command_no_thread(slack: SandboxServer, client: WebClient) -> None:
+def test_refused_commands(slack: SandboxServer, client: WebClient) -> None:
     assert slack.say("/egress-diag prod-weu x").error == "dispatch_failed"
     slack.request_url = "http://127.0.0.1:9/slack/events"
     assert slack.say("/egress-diag prod-weu x").error == "dispatch_failed"
@@ -72,7 +72,7 @@ def test_no_bot_no_command_no_thread(slack: SandboxServer, client: WebClient) ->
     assert slack.say("hello", channel="C0OLD").error == "is_archived"
 
 
-def test_a_wrong_secret_is_refused_by_bolt(slack: SandboxServer, bolt: Bolt) -> None:
+def test_bolt_refuses_a_wrong_secret(slack: SandboxServer, bolt: Bolt) -> None:
     slack.say("/egress-diag list")
     body, content_type = http_body("slash_commands", slack.deliveries()[0].payload)
     now = int(time.time())
@@ -83,10 +83,10 @@ def test_a_wrong_secret_is_refused_by_bolt(slack: SandboxServer, bolt: Bolt) -> 
 
     assert status("not the secret", now) == 401
     assert status(slack.app.signing_secret, now - 301) == 401
-    assert status(slack.app.signing_secret, now) == 404  # genuine, and nobody listens for this command yet
+    assert status(slack.app.signing_secret, now) == 404  # a valid signature, but no listener for the command
 
 
-def test_a_press_carries_its_message_and_a_response_url(slack: SandboxServer, bolt: Bolt, client: WebClient) -> None:
+def test_a_press_includes_its_message_and_a_response_url(slack: SandboxServer, bolt: Bolt, client: WebClient) -> None:
     pressed: list[dict[str, Any]] = []
 
     @bolt.action("check_again")
@@ -104,8 +104,8 @@ def test_a_press_carries_its_message_and_a_response_url(slack: SandboxServer, bo
     assert body["container"] == {"type": "message", "message_ts": ts, "channel_id": "C0OPS", "is_ephemeral": False}
     assert (body["actions"][0]["value"], body["message"]["ts"]) == ("run-1", ts)
 
-    slack.press(message, "check_again", value="run-of-somebody-else")
-    assert pressed[-1]["actions"][0]["value"] == "run-of-somebody-else"
+    slack.press(message, "check_again", value="run-of-another-user")
+    assert pressed[-1]["actions"][0]["value"] == "run-of-another-user"
     with pytest.raises(NoSuchElement, match="check_again"):
         slack.press(message, "probe")
     with pytest.raises(NoSuchElement):
@@ -140,7 +140,7 @@ def test_a_response_url_works_five_times_in_thirty_minutes(slack: SandboxServer,
     assert "expired_url" in second.send(text="late").body
 
 
-def test_a_form_opens_fills_complains_and_closes(slack: SandboxServer, bolt: Bolt) -> None:
+def test_the_life_of_a_form(slack: SandboxServer, bolt: Bolt) -> None:
     submitted: list[dict[str, Any]] = []
 
     def field(block_id: str, element: dict[str, Any]) -> dict[str, Any]:
@@ -195,7 +195,7 @@ def test_a_form_opens_fills_complains_and_closes(slack: SandboxServer, bolt: Bol
     assert submitted[-1]["gateway"]["pick"]["selected_option"]["value"] == "egress-1"
 
 
-def test_a_trigger_lives_three_seconds_and_works_once(slack: SandboxServer, bolt: Bolt, client: WebClient) -> None:
+def test_a_trigger_is_valid_once_within_three_seconds(slack: SandboxServer, bolt: Bolt, client: WebClient) -> None:
     view = {"type": "modal", "title": {"type": "plain_text", "text": "T"}, "blocks": [{"type": "divider"}]}
     slack.say("/egress-diag")
     slack.say("/egress-diag")
@@ -219,7 +219,7 @@ def test_a_trigger_lives_three_seconds_and_works_once(slack: SandboxServer, bolt
         client.views_update(view_id=opened["id"], view=view)
 
 
-def test_the_app_home_is_published_when_somebody_looks(slack: SandboxServer, bolt: Bolt) -> None:
+def test_the_app_home_is_published_when_it_is_opened(slack: SandboxServer, bolt: Bolt) -> None:
     @bolt.event("app_home_opened")
     def publish(event: dict[str, Any], client: WebClient) -> None:
         text = {"type": "mrkdwn", "text": "Nothing is broken"}
@@ -233,7 +233,7 @@ def test_the_app_home_is_published_when_somebody_looks(slack: SandboxServer, bol
     assert slack.home("U0ALICE") is None
 
 
-def test_a_mention_in_a_thread_arrives_as_slack_writes_it(slack: SandboxServer, bolt: Bolt) -> None:
+def test_a_mention_in_a_thread_arrives_as_from_slack(slack: SandboxServer, bolt: Bolt) -> None:
     heard: list[dict[str, Any]] = []
 
     @bolt.event("app_mention")
@@ -249,8 +249,8 @@ def test_a_mention_in_a_thread_arrives_as_slack_writes_it(slack: SandboxServer, 
     assert (event["thread_ts"], event["channel"], event["user"]) == (parent.ts, "C0OPS", "U0BOB")
 
 
-def test_an_event_that_fails_is_sent_again_with_its_reason(slack: SandboxServer, bolt: Bolt) -> None:
-    slack.say("@egress-diag again")  # nobody listens: Bolt answers 404
+def test_a_failed_event_is_retried_with_its_reason(slack: SandboxServer, bolt: Bolt) -> None:
+    slack.say("@egress-diag again")  # no listener: Bolt answers 404
     slack.wait_until(lambda: len(slack.deliveries("events_api")) == 4)
     assert [d.retry_num for d in slack.deliveries("events_api")] == [0, 1, 2, 3]
     assert len({d.payload["event_id"] for d in slack.deliveries("events_api")}) == 1

@@ -1,4 +1,4 @@
-"""What can be broken in the sandbox, as the official client sees it."""
+"""The faults of the sandbox, as the official client sees them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def error_of(client: WebClient, channel: str = "C0OPS") -> str:
     return str(caught.value.response["error"])
 
 
-def test_everything_limited_for_a_while(slack: SandboxServer, client: WebClient) -> None:
+def test_a_rate_limit_of_all_methods(slack: SandboxServer, client: WebClient) -> None:
     slack.faults.rate_limit(0.3)
     with pytest.raises(SlackApiError) as caught:
         client.auth_test()
@@ -29,7 +29,7 @@ def test_everything_limited_for_a_while(slack: SandboxServer, client: WebClient)
     assert client.auth_test()["ok"]
 
 
-def test_one_method_fails_so_many_times(slack: SandboxServer, client: WebClient) -> None:
+def test_one_method_fails_a_number_of_times(slack: SandboxServer, client: WebClient) -> None:
     slack.faults.server_errors(1, "chat.postMessage", status=503)
     client.auth_test()
     with pytest.raises(SlackApiError) as caught:
@@ -40,8 +40,8 @@ def test_one_method_fails_so_many_times(slack: SandboxServer, client: WebClient)
     assert [call.status for call in slack.calls("chat.postMessage")] == [503, 200]
 
 
-def test_a_lost_answer_leaves_the_message_behind(slack: SandboxServer) -> None:
-    # Without the SDK's own retry of broken connections, which would post a second time.
+def test_a_lost_answer_leaves_the_message_posted(slack: SandboxServer) -> None:
+    # Without the SDK's retry of broken connections, which would post a second time.
     client = WebClient(token=slack.app.bot_token, base_url=slack.api_url, retry_handlers=[])
     slack.faults.lose_answers(1, "chat.postMessage")
     with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
@@ -49,7 +49,9 @@ def test_a_lost_answer_leaves_the_message_behind(slack: SandboxServer) -> None:
     assert [m.text for m in slack.messages("C0OPS")] == ["did it arrive?"]
 
 
-def test_the_sdk_as_it_comes_posts_twice_when_an_answer_is_lost(slack: SandboxServer, client: WebClient) -> None:
+def test_the_sdk_with_default_retries_posts_twice_when_an_answer_is_lost(
+    slack: SandboxServer, client: WebClient
+) -> None:
     slack.faults.lose_answers(1, "chat.postMessage")
     client.chat_postMessage(channel="C0OPS", text="once?")
     assert [m.text for m in slack.messages("C0OPS")] == ["once?", "once?"]
@@ -70,7 +72,7 @@ def test_latency(slack: SandboxServer, client: WebClient) -> None:
     assert time.monotonic() - started >= 0.2
 
 
-def test_channels_scopes_and_blocks_and_everything_back(slack: SandboxServer, client: WebClient) -> None:
+def test_faults_of_channels_scopes_and_blocks_can_be_cleared(slack: SandboxServer, client: WebClient) -> None:
     slack.faults.archive("C0OPS")
     assert error_of(client) == "is_archived"
     slack.faults.clear()
@@ -86,7 +88,7 @@ def test_channels_scopes_and_blocks_and_everything_back(slack: SandboxServer, cl
     assert client.chat_postMessage(channel="C0OPS", text="x", blocks=[{"type": "markdown", "text": "x"}])["ok"]
 
 
-def test_the_control_api_breaks_and_mends(slack: SandboxServer, client: WebClient) -> None:
+def test_the_control_api_injects_and_clears_faults(slack: SandboxServer, client: WebClient) -> None:
     def control(**asked: object) -> urllib3.BaseHTTPResponse:
         return urllib3.request("POST", f"{slack.url}sandbox/faults", json=asked)
 

@@ -1,4 +1,4 @@
-"""The page in a real browser: what a person types, presses and sees, on a desktop and on a phone."""
+"""The page in a real browser, on a desktop and on a phone."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def button(action_id: str, **more: Any) -> dict[str, Any]:
     return {"type": "button", "action_id": action_id, "text": plain(action_id), "value": "run-1"} | more
 
 
-def test_a_command_is_typed_and_its_answer_seen(slack: SandboxServer, bolt: Bolt, desktop: Page) -> None:
+def test_a_typed_command_shows_its_answer(slack: SandboxServer, bolt: Bolt, desktop: Page) -> None:
     @bolt.command("/egress-diag")
     def answer(ack: Any, command: dict[str, str]) -> None:
         ack(f"checking *{command['text']}*")
@@ -51,13 +51,13 @@ def test_a_command_is_typed_and_its_answer_seen(slack: SandboxServer, bolt: Bolt
     assert desktop.text(".message strong") == "prod-weu egress-payments"
 
 
-def test_a_bot_that_does_not_answer_is_seen_too(slack: SandboxServer, desktop: Page) -> None:
+def test_a_bot_that_does_not_answer_is_shown(slack: SandboxServer, desktop: Page) -> None:
     desktop.open(slack)
     desktop.type("/egress-diag prod-weu x")
     desktop.says('/egress-diag failed with the error "dispatch_failed"')
 
 
-def test_updates_appear_by_themselves(slack: SandboxServer, client: WebClient, desktop: Page) -> None:
+def test_updates_appear_without_a_reload(slack: SandboxServer, client: WebClient, desktop: Page) -> None:
     desktop.open(slack)
     ts = client.chat_postMessage(channel="C0OPS", text="⏳ checking…")["ts"]
     desktop.says("⏳ checking…")
@@ -76,10 +76,10 @@ def test_updates_appear_by_themselves(slack: SandboxServer, client: WebClient, d
     desktop.wait(lambda _: not desktop.count(f'#main [data-ts="{ts}"]'), "the message is still there")
 
 
-def test_what_has_not_changed_stays_under_the_pointer(
+def test_unchanged_elements_stay_under_the_pointer(
     slack: SandboxServer, bolt: Bolt, client: WebClient, desktop: Page
 ) -> None:
-    """A message is updated, and others arrive, while somebody is about to press its button."""
+    """A message is updated and others arrive while a person is about to press its button."""
     pressed: list[str] = []
 
     @bolt.action("own")
@@ -106,7 +106,7 @@ def test_what_has_not_changed_stays_under_the_pointer(
     desktop.says("elsewhere")
 
 
-def test_buttons_ask_first_when_they_should(slack: SandboxServer, bolt: Bolt, client: WebClient, desktop: Page) -> None:
+def test_buttons_ask_for_confirmation(slack: SandboxServer, bolt: Bolt, client: WebClient, desktop: Page) -> None:
     pressed: list[str] = []
 
     @bolt.action("probe")
@@ -116,7 +116,7 @@ def test_buttons_ask_first_when_they_should(slack: SandboxServer, bolt: Bolt, cl
 
     sure = {"title": plain("Sure?"), "text": plain("It creates a pod"), "confirm": plain("Yes"), "deny": plain("No")}
     client.chat_postMessage(
-        channel="C0OPS", text="x", blocks=[actions(button("probe", confirm=sure), button("nobody"))]
+        channel="C0OPS", text="x", blocks=[actions(button("probe", confirm=sure), button("unheard"))]
     )
     desktop.open(slack)
     desktop.click("[data-action-id=probe]")
@@ -126,7 +126,7 @@ def test_buttons_ask_first_when_they_should(slack: SandboxServer, bolt: Bolt, cl
     desktop.click(".confirm .yes")
     slack.wait_until(lambda: pressed)
     assert pressed == ["run-1"]
-    desktop.click("[data-action-id=nobody]")
+    desktop.click("[data-action-id=unheard]")
     desktop.says("This action failed (http_client_error)")
 
 
@@ -151,7 +151,7 @@ def test_a_menu_offers_its_options(slack: SandboxServer, bolt: Bolt, client: Web
 
 @pytest.fixture
 def submitted(bolt: Bolt) -> list[dict[str, Any]]:
-    """What was sent with a form that `/egress-diag` opens."""
+    """The submissions of a form that `/egress-diag` opens."""
     values: list[dict[str, Any]] = []
 
     @bolt.command("/egress-diag")
@@ -192,7 +192,7 @@ def form_view(hint: str) -> dict[str, Any]:
     }
 
 
-def test_a_form_keeps_what_was_typed_when_it_is_updated(
+def test_a_form_keeps_its_input_when_it_is_updated(
     slack: SandboxServer, client: WebClient, phone: Page, submitted: list[dict[str, Any]]
 ) -> None:
     phone.open(slack)
@@ -236,7 +236,7 @@ def test_on_a_phone_the_thread_fills_the_screen_and_channels_are_behind_a_menu(
     phone.says("payments-oncall", "#main header")
 
 
-def test_what_is_new_elsewhere_is_marked(slack: SandboxServer, client: WebClient, desktop: Page) -> None:
+def test_unread_messages_in_other_channels_are_marked(slack: SandboxServer, client: WebClient, desktop: Page) -> None:
     client.chat_postMessage(channel="C0PAY", text="seen before")
     desktop.open(slack)
     client.chat_postMessage(channel="C0PAY", text="new one")
@@ -246,7 +246,9 @@ def test_what_is_new_elsewhere_is_marked(slack: SandboxServer, client: WebClient
     assert not desktop.count("[data-place=C0PAY].unread")
 
 
-def test_each_person_sees_what_is_theirs(slack: SandboxServer, client: WebClient, desktop: Page) -> None:
+def test_each_person_sees_only_their_own_ephemeral_messages_and_views(
+    slack: SandboxServer, client: WebClient, desktop: Page
+) -> None:
     client.chat_postEphemeral(channel="C0OPS", user="U0BOB", text="just for bob")
     client.chat_postMessage(channel="C0OPS", text="for everybody")
     desktop.open(slack, user="U0ALICE")
@@ -256,7 +258,7 @@ def test_each_person_sees_what_is_theirs(slack: SandboxServer, client: WebClient
     desktop.says("just for bob")
 
 
-def test_the_home_tab_is_drawn_when_it_is_published(slack: SandboxServer, bolt: Bolt, desktop: Page) -> None:
+def test_the_home_tab_shows_a_published_view(slack: SandboxServer, bolt: Bolt, desktop: Page) -> None:
     @bolt.event("app_home_opened")
     def publish(event: dict[str, Any], client: WebClient) -> None:
         header = {"type": "header", "text": plain("Egress gateways")}
@@ -266,7 +268,7 @@ def test_the_home_tab_is_drawn_when_it_is_published(slack: SandboxServer, bolt: 
     desktop.says("Egress gateways")
 
 
-def test_text_formats_as_slack_formats_it(slack: SandboxServer, client: WebClient, desktop: Page) -> None:
+def test_text_is_formatted_as_in_slack(slack: SandboxServer, client: WebClient, desktop: Page) -> None:
     text = "*bold* _italic_ ~gone~ `a *b*` <https://example.com|a link> :tada: 2*3*4 snake_case_name\n>quoted\n```\n*raw* <https://x.y>\n```"
     client.chat_postMessage(channel="C0OPS", text=text)
     client.chat_postMessage(channel="C0OPS", text="at <!date^0^{date_num}|long ago> ask <@U0BOB> in <#C0PAY>")
@@ -288,7 +290,7 @@ def test_text_formats_as_slack_formats_it(slack: SandboxServer, client: WebClien
     desktop.says("ask @bob in #payments-oncall")
 
 
-def test_nothing_in_a_message_becomes_markup(slack: SandboxServer, client: WebClient, desktop: Page) -> None:
+def test_message_text_never_becomes_markup(slack: SandboxServer, client: WebClient, desktop: Page) -> None:
     hostile = (
         "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"> <javascript:alert(1)|x>"
     )

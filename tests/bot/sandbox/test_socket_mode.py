@@ -58,11 +58,11 @@ def test_presses_and_mentions_go_through_the_socket(slack: SandboxServer, connec
     assert heard == ["stop", "mention"]
 
 
-def test_silence_in_the_socket_times_out_too(slack: SandboxServer, connected: Bolt) -> None:
-    assert slack.say("/egress-diag nobody listens").error == "operation_timeout"
+def test_a_missing_answer_through_the_socket_times_out(slack: SandboxServer, connected: Bolt) -> None:
+    assert slack.say("/egress-diag no listener").error == "operation_timeout"
 
 
-def test_the_client_comes_back_when_it_is_asked_to_reconnect(slack: SandboxServer, connected: Bolt) -> None:
+def test_the_client_reconnects_on_request(slack: SandboxServer, connected: Bolt) -> None:
     @connected.command("/egress-diag")
     def diagnose(ack: Any) -> None:
         ack(text="still here")
@@ -73,7 +73,7 @@ def test_the_client_comes_back_when_it_is_asked_to_reconnect(slack: SandboxServe
     assert slack.say("/egress-diag x").ok
 
 
-def test_the_client_comes_back_after_a_broken_connection(slack: SandboxServer, connected: Bolt) -> None:
+def test_the_client_reconnects_after_a_broken_connection(slack: SandboxServer, connected: Bolt) -> None:
     opened = len(slack.calls("apps.connections.open"))
     slack.faults.drop_sockets()
     slack.wait_until(lambda: len(slack.calls("apps.connections.open")) > opened and slack.connected == 1, timeout=15)

@@ -1,4 +1,4 @@
-"""The sandbox refuses what Slack refuses, in Slack's words, to the official client."""
+"""The Web API of the sandbox: the official client gets Slack's errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def section(text: str) -> dict[str, Any]:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 
-def test_who_am_i_and_what_may_i(slack: SandboxServer, client: WebClient) -> None:
+def test_auth_test_and_scopes(slack: SandboxServer, client: WebClient) -> None:
     answer = client.auth_test()
     assert (answer["user_id"], answer["bot_id"], answer["team_id"]) == ("U0BOT", "B0BOT", "T0SANDBOX")
     assert answer["url"] == slack.url
@@ -51,7 +51,7 @@ def test_a_message_can_be_posted_read_updated_and_deleted(slack: SandboxServer, 
     assert error_of(client.chat_update, channel="C0OPS", ts=ts, text="too late") == "message_not_found"
 
 
-def test_metadata_finds_a_post_again_but_only_when_asked_for(slack: SandboxServer, client: WebClient) -> None:
+def test_metadata_is_returned_only_on_request(slack: SandboxServer, client: WebClient) -> None:
     parent = client.chat_postMessage(channel="C0OPS", text="parent")["ts"]
     metadata = {"event_type": "slot", "event_payload": {"run": "r1", "slot": "verdict"}}
     client.chat_postMessage(channel="C0OPS", thread_ts=parent, text="reply", metadata=metadata)
@@ -65,7 +65,7 @@ def test_metadata_finds_a_post_again_but_only_when_asked_for(slack: SandboxServe
     assert slack.thread(slack.messages("C0OPS")[0])[0].metadata == metadata
 
 
-def test_long_threads_come_in_pages(client: WebClient) -> None:
+def test_long_threads_are_paged(client: WebClient) -> None:
     parent = client.chat_postMessage(channel="C0OPS", text="0")["ts"]
     for number in range(1, 5):
         client.chat_postMessage(channel="C0OPS", thread_ts=parent, text=str(number))
@@ -80,7 +80,7 @@ def test_long_threads_come_in_pages(client: WebClient) -> None:
     ("channel", "error"),
     [("C0NOWHERE", "channel_not_found"), ("C0RANDOM", "not_in_channel"), ("C0OLD", "is_archived")],
 )
-def test_it_writes_only_where_it_may(client: WebClient, channel: str, error: str) -> None:
+def test_posts_are_refused_in_unavailable_channels(client: WebClient, channel: str, error: str) -> None:
     assert error_of(client.chat_postMessage, channel=channel, text="hello") == error
     assert error_of(client.chat_postEphemeral, channel=channel, user="U0ALICE", text="hello") == error
 
@@ -110,7 +110,7 @@ def test_a_missing_scope_is_named() -> None:
         assert error_of(client.chat_postMessage, channel="C0OPS", text="x") == "missing_scope"
 
 
-def test_texts_and_blocks_that_are_too_long(client: WebClient) -> None:
+def test_too_long_texts_and_blocks(client: WebClient) -> None:
     assert error_of(client.chat_postMessage, channel="C0OPS", text="x" * 40_001) == "msg_too_long"
     assert error_of(client.api_call, api_method="chat.postMessage", json={"channel": "C0OPS"}) == "no_text"
     answer = refused(client.chat_postMessage, channel="C0OPS", text="x", blocks=[section("ok"), section("x" * 3001)])
@@ -137,7 +137,7 @@ def test_replies_need_their_thread_and_updates_their_author(slack: SandboxServer
     assert f"thread_ts={of_bob.ts}" in link
 
 
-def test_what_only_one_person_sees_is_not_in_the_history(slack: SandboxServer, client: WebClient) -> None:
+def test_ephemeral_messages_are_not_in_the_history(slack: SandboxServer, client: WebClient) -> None:
     client.chat_postEphemeral(channel="C0OPS", user="U0BOB", text="just you")
     assert slack.messages("C0OPS") == ()
     assert [m.shown for m in slack.messages("C0OPS", user="U0BOB")] == ["just you"]
@@ -209,7 +209,7 @@ def test_reactions(slack: SandboxServer, client: WebClient) -> None:
     assert slack.messages("C0OPS")[0].reactions == (("tada", "U0BOT"),)
 
 
-def test_every_call_is_on_record(slack: SandboxServer, client: WebClient) -> None:
+def test_every_call_is_recorded(slack: SandboxServer, client: WebClient) -> None:
     client.chat_postMessage(channel="C0OPS", text="one")
     error_of(client.chat_postMessage, channel="C0OLD", text="two")
     first, second = slack.calls("chat.postMessage")

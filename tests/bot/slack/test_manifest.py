@@ -23,13 +23,13 @@ def scopes() -> frozenset[str]:
     return frozenset(manifest()["oauth_config"]["scopes"]["bot"])
 
 
-def test_every_scope_says_why() -> None:
+def test_every_scope_has_a_reason() -> None:
     text = MANIFEST.read_text(encoding="utf-8")
     for scope in scopes():
         assert re.search(rf"^ +- {re.escape(scope)} # \S", text, re.MULTILINE), scope
 
 
-def test_everything_arrives_at_the_address_that_the_bot_listens_on() -> None:
+def test_every_request_url_is_the_bots_address() -> None:
     found = manifest()
     addresses = [
         *(command["url"] for command in found["features"]["slash_commands"]),
@@ -40,5 +40,5 @@ def test_everything_arrives_at_the_address_that_the_bot_listens_on() -> None:
     assert {address.partition(".org")[2] for address in addresses} == {"/slack/events"}
 
 
-def test_the_command_is_the_one_that_is_listened_to() -> None:
+def test_the_command_has_a_listener() -> None:
     assert [command["command"] for command in manifest()["features"]["slash_commands"]] == ["/egress-diag"]

@@ -1,10 +1,10 @@
-"""A dead socket is noticed, and a Slack that is down is no reason to start again."""
+"""A dead socket is detected; an outage of Slack does not cause a restart."""
 
 from bot.slack.socket_health import RECONNECT_SECONDS, SocketHealth
 
 
 class World:
-    """What the SDK and the Web API say, and what time it is."""
+    """The state of the SDK's connection and of the Web API, and the time."""
 
     def __init__(self) -> None:
         self.connected = True
@@ -26,7 +26,7 @@ def test_a_socket_that_stays_down_while_slack_answers_is_dead() -> None:
     assert not world.after(2)
 
 
-def test_the_sdk_may_connect_again_by_itself() -> None:
+def test_the_sdk_may_reconnect() -> None:
     world = World()
     world.connected = False
     assert world.after(RECONNECT_SECONDS - 1)
@@ -36,7 +36,7 @@ def test_the_sdk_may_connect_again_by_itself() -> None:
     assert world.after(RECONNECT_SECONDS - 1)
 
 
-def test_while_slack_is_down_nothing_is_started_again() -> None:
+def test_while_slack_is_down_nothing_is_restarted() -> None:
     world = World()
     world.connected = world.answers = False
     assert world.after(0)
