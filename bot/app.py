@@ -64,7 +64,7 @@ def make_bolt(settings: SlackSettings, config: Config, client: Client) -> App:
 
     @app.error
     def broke(error: Exception, body: dict[str, Any], context: BoltContext) -> BoltResponse:
-        """Answers an internal error with a token that is also in the log; one of three places that catch every exception."""
+        """Answer an internal error with a token that is also in the log."""
         token_ = hashlib.sha256(f"{type(error).__name__} {error} {time.time()}".encode()).hexdigest()[:8]
         INTERNAL_ERRORS.inc()
         log.error("error %s", token_, exc_info=error)

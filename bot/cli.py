@@ -54,7 +54,7 @@ def bot(config: Path | None, port: int, bind: str, role: str) -> None:
 
 
 def _run_courier() -> NoReturn:
-    """Replaces this process with the Celery worker of the courier."""
+    """Replace this process with the Celery worker of the courier."""
     arguments = ["--queues", "courier", "--hostname", "courier@%h", "--pool", "threads", "--concurrency", "4"]
     celery = [sys.executable, "-m", "celery", "--quiet", "--app", "bot.courier", "worker", "--loglevel", "INFO"]
     os.execv(sys.executable, [*celery, "--without-gossip", "--without-mingle", *arguments])  # noqa: S606 - our own program
@@ -125,7 +125,7 @@ def _listen(port: int, bind: str) -> None:
 
 
 def _serve(server: Any) -> None:
-    """Answers requests until SIGTERM, and announces this process in Redis."""
+    """Answer requests until SIGTERM, and announce this process in Redis."""
     from workers.queue.presence import announced
 
     def stop(*_: object) -> None:
@@ -137,7 +137,7 @@ def _serve(server: Any) -> None:
 
 
 def _connect(socket: "object") -> None:
-    """Opens the socket, and retries while Slack does not answer."""
+    """Open the socket, and retry while Slack does not answer."""
     from slack_bolt.adapter.socket_mode import SocketModeHandler
     from slack_sdk.errors import SlackClientError
 

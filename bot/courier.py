@@ -75,7 +75,7 @@ class Courier:
         self.fleet = FleetCourier(client, slack, self.thread)
 
     def deliver(self, document: str) -> DeliveryOutcome:
-        """Brings Slack to the latest state of the document. Raises `workers.client.Unavailable` if Redis is down."""
+        """Bring Slack to the latest state of the document. Raises `workers.client.Unavailable` if Redis is down."""
         if (wait := self.client.pause_left(document)) > 0:
             return DeliveryOutcome(wait, limited=True)
         outcome = DeliveryOutcome(0.0)
@@ -177,13 +177,13 @@ class Courier:
             return self.thread.show(held, Destination(run.order.channel, None), wanted)
 
     def _remember_thread(self, run: Run) -> None:
-        """Ties the thread to the run, so that commands in the thread refer to it."""
+        """Link the thread to the run: commands in the thread refer to it."""
         parent = self.client.delivered(f"run/{run.id}").get("parent")
         if parent is not None and not parent.ts.startswith("?") and not run.later:
             self.client.remember_thread(parent.channel, run.order.thread or parent.ts, run.id)
 
     def _notify_requester(self, held: HeldDocument, run: Run, refused: SlackRefusal) -> DeliveryOutcome:
-        """Sends the state of the run to the person who requested it, because the bot cannot post in the channel."""
+        """Send the state of the run to its requester, because the bot cannot post in the channel."""
         slot = "elsewhere/end" if run.state.ended else "elsewhere/begin"
         if slot not in self.client.delivered(held.document):
             message = channel_unavailable(run, closed=isinstance(refused, ChannelGone))
@@ -259,7 +259,7 @@ _next_delivery: dict[str, float] = {}
 
 @celery.task(name=DELIVER)
 def deliver(document: str) -> None:
-    """Brings Slack to the latest state of a document."""
+    """Bring Slack to the latest state of a document."""
     outcome = courier().deliver(document)
     DELIVERIES.labels(outcome.word).inc()
     if outcome.again_in is None:

@@ -52,7 +52,7 @@ class Groups:
         return frozenset(group for group in groups if user in self._members(group, now))
 
     def close(self) -> None:
-        """Waits for reads in progress."""
+        """Wait for reads in progress."""
         self._pool.shutdown(wait=True)
 
     def _members(self, group: str, now: float) -> frozenset[str]:
@@ -60,7 +60,7 @@ class Groups:
         return known.members if now - known.at < EXPIRY_SECONDS else frozenset()
 
     def _start_read(self, group: str) -> "Future[None] | None":
-        """Starts a read if the cache is old; returns it if the cache cannot answer without it."""
+        """Start a read if the cache is old; return it if the cache cannot answer without it."""
         with self._lock:
             known, now = self._known.get(group, _Known()), self._clock()
             valid = now - known.at < EXPIRY_SECONDS

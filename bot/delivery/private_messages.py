@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 def send_privately(
     slack: Slack, user: str, channel: str, response_url: str, message: Message, thread: str | None = None
 ) -> None:
-    """Sends a message through the response URL, else as an ephemeral message in the channel, else as a direct message.
+    """Send a message through the response URL, else as an ephemeral or direct message.
 
     Raises the SlackRefusal of the last attempt; raises RateLimited at once, because that ends by itself.
     """

@@ -23,7 +23,7 @@ def _key(run: Run) -> str:
 
 
 def upload_picture(client: Client, slack: Slack, held: HeldDocument, run: Run) -> str:
-    """Uploads the picture and returns its id; empty without a route or without permission to upload.
+    """Upload the picture and return its id; empty without a route or without permission to upload.
 
     Raises the SlackRefusals after which a retry helps.
     """

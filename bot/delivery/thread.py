@@ -61,7 +61,7 @@ class Thread:
         self._edited: dict[tuple[str, str], float] = {}
 
     def show(self, held: HeldDocument, destination: Destination, wanted: Sequence[Message]) -> float | None:
-        """Delivers the messages. Returns the seconds until the next attempt: 0 for a newer revision, None if all is delivered.
+        """Deliver the messages. Returns the seconds until the next attempt: 0 for a newer revision, None if all is delivered.
 
         Raises SlackRefusal.
         """
@@ -97,7 +97,7 @@ class Thread:
         return min(waits, default=None)
 
     def forget(self, document: str) -> None:
-        """Drops the edit times of a document that has ended."""
+        """Drop the edit times of a document that has ended."""
         for key in [key for key in self._edited if key[0] == document]:
             del self._edited[key]
 
@@ -160,7 +160,7 @@ class Thread:
         return Delivered(attempt.slot, found.channel, found.ts, "") if found else None
 
     def _delete_obsolete(self, held: HeldDocument, wanted: set[str], delivered: Mapping[str, Delivered]) -> None:
-        """Deletes messages that should no longer exist, such as findings that a second attempt of the run did not have."""
+        """Delete obsolete messages, such as findings that a second attempt of the run did not have."""
         for slot, where in delivered.items():
             if slot in wanted or slot.startswith("elsewhere") or _attempted(where):
                 continue
@@ -173,7 +173,7 @@ class Thread:
 
 
 def send_with_fallback(message: Message, send: _Send) -> Posted:
-    """Sends the message; only its text if the workspace does not support its blocks or it is too long."""
+    """Send the message; only its text if the workspace does not support its blocks or it is too long."""
     try:
         return send(message.text, message.blocks)
     except (InvalidBlocks, TooLong) as refused:

@@ -32,7 +32,7 @@ def report_file(run: Run) -> RunFile | None:
 
 
 def upload_once(client: Client, slack: Slack, held: HeldDocument, destination: Destination, file: RunFile) -> None:
-    """Uploads the file into the thread unless it is already there. Raises SlackRefusal."""
+    """Upload the file into the thread unless it is already there. Raises SlackRefusal."""
     before = client.delivered(held.document).get("file")
     held.lock.renew()
     if before is not None and before.ts.startswith("?") and destination.thread is not None:

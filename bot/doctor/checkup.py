@@ -26,7 +26,7 @@ class Checkup:
         return self._lines
 
     def refresh(self) -> bool:
-        """Refreshes old results; True if it did. Only one thread refreshes, the others use the last results."""
+        """Refresh old results; True if it did. Only one thread refreshes, the others use the last results."""
         if (self._at and time.monotonic() - self._at < REFRESH_LINES_SECONDS) or not self._lock.acquire(blocking=False):
             return False
         try:

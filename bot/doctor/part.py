@@ -44,7 +44,7 @@ _SCOPE = re.compile(r"^ +- ([\w.:]+) # (.+)$", re.MULTILINE)
 
 
 def slack(options: DoctorOptions, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Iterator[DoctorLine]:
-    """Checks everything that the bot needs from Slack. `clock` returns the current time."""
+    """Check everything that the bot needs from Slack. `clock` returns the current time."""
     settings = SlackSettings()
     if not settings.slack_bot_token.get_secret_value() and not options.selected:
         yield TOKEN.untried(
@@ -154,7 +154,7 @@ def channels_named(config: Config) -> tuple[str, ...]:
 
 
 def _channel(client: WebClient, channel: str) -> DoctorLine:
-    """Checks membership by a read of the history, whose scopes the bot has anyway."""
+    """Check membership by a read of the history, whose scopes the bot has anyway."""
     try:
         _call(client, "conversations.history", channel=channel, limit=1)
     except MissingScope as missing:

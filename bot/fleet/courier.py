@@ -26,7 +26,7 @@ class FleetCourier:
         self.thread = thread
 
     def digest(self, held: HeldDocument, digest_id: str) -> float | None:
-        """Delivers a digest. Raises SlackRefusal."""
+        """Deliver a digest. Raises SlackRefusal."""
         found = self.client.digest(digest_id)
         if found is None:
             self.client.abandon_delivery(held.document)
@@ -61,7 +61,7 @@ class FleetCourier:
         return file_id
 
     def _closed(self, held: HeldDocument, found: Digest, refused: SlackRefusal) -> None:
-        """Informs the person who added the schedule; stops the schedule if its channel is archived or not accessible."""
+        """Inform the person who added the schedule; stop it if its channel is not accessible."""
         order = found.order
         log.error("digest %s cannot be posted in %s: %s", order.id, order.channel, refused)
         gone = isinstance(refused, ChannelGone)
@@ -75,7 +75,7 @@ class FleetCourier:
         self.client.abandon_delivery(held.document)
 
     def handoff(self, held: HeldDocument, handoff_id: str) -> float | None:
-        """Delivers a handoff. Raises SlackRefusal."""
+        """Deliver a handoff. Raises SlackRefusal."""
         found = self.client.handoff(handoff_id)
         if found is None:
             self.client.abandon_delivery(held.document)

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 
 def register_fleet(app: App, handler: InteractionHandler) -> None:
-    """Registers the listeners for the buttons and forms of digests and handoffs."""
+    """Register the listeners for the buttons and forms of digests and handoffs."""
 
     def pressed(name: str, do: Callable[[InteractionHandler, str, Interaction], Message | None]) -> None:
         @app.action(re.compile(rf"^{name}(/.*)?$"))
@@ -75,7 +75,7 @@ def register_fleet(app: App, handler: InteractionHandler) -> None:
 
 
 def run_fleet_command(handler: InteractionHandler, command: FleetCommand, interaction: Interaction) -> Message | None:
-    """Carries out a command. None if its result is posted in the channel."""
+    """Carry out a command. None if its result is posted in the channel."""
     try:
         match command:
             case HandOver():
@@ -146,7 +146,7 @@ def _preview(
 def post_handoff(
     handler: InteractionHandler, command: HandOver, interaction: Interaction, handoff_id: str
 ) -> Message | None:
-    """Posts the handoff in the channel."""
+    """Post the handoff in the channel."""
     clusters, reason = _permitted_clusters(handler, interaction, "handoff")
     if not clusters or not handoff_id:
         return answers.access_denied(reason)
@@ -156,7 +156,7 @@ def post_handoff(
 
 
 def take_over(handler: InteractionHandler, handoff_id: str, interaction: Interaction) -> Message | None:
-    """Makes the person the owner of the handoff's open problems and watches."""
+    """Make the person the owner of the handoff's open problems and watches."""
     client = handler.client
     found = client.handoff(handoff_id)
     if found is None:
@@ -272,7 +272,7 @@ def _remove(handler: InteractionHandler, which: str, interaction: Interaction) -
 
 
 def remove_digest(handler: InteractionHandler, schedule_id: str, interaction: Interaction) -> Message | None:
-    """Removes a digest of this channel."""
+    """Remove a digest of this channel."""
     found = next((each for each in _here(handler, interaction) if each.id == schedule_id), None)
     if found is None:
         return fleet_forms.short_answer("no-digest", "This channel has no such digest. See `/egress-diag digest list`.")

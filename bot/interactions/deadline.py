@@ -24,7 +24,7 @@ class AnswerDeadline:
         acknowledge: Callable[[Message | None], object],
         later: Callable[[Message], object],
     ) -> None:
-        """Acknowledges with the answer of `work` if it is in time, else without, and passes the answer to `later`.
+        """Acknowledge with the answer of `work` if it is in time, else pass the answer to `later`.
 
         Raises what `work` raises.
         """

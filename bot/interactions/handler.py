@@ -52,7 +52,7 @@ class InteractionHandler:
             return ()
 
     def diagnose(self, command: Diagnose, interaction: Interaction, after: str | None = None) -> Message | None:
-        """Starts a run, or joins one. None if the run is shown in the channel. `after` is the run that this one re-checks."""
+        """Start a run, or join one. None if the run is shown in the channel. `after` is the run that this one re-checks."""
         target = command.target
         decision = self.access(interaction, target.cluster, target.gateway)
         if not decision.allowed:
@@ -80,7 +80,7 @@ class InteractionHandler:
         return answers.joined(accepted.run, self._link(accepted.run.id))
 
     def watch(self, target: Target, interaction: Interaction, span: timedelta) -> Message | None:
-        """Starts a watch. None if it is shown in the channel."""
+        """Start a watch. None if it is shown in the channel."""
         decision = self.access(interaction, target.cluster, target.gateway)
         if not decision.allowed:
             return answers.access_denied(decision.reason)
@@ -91,7 +91,7 @@ class InteractionHandler:
         return answers.watching(watch, joined=True) if joined else None
 
     def once(self, interaction: Interaction, what: str, about: str, do: Callable[[], Message | None]) -> None:
-        """Carries out a press, mention or form once, even if Slack delivers it again; replies and records the outcome."""
+        """Carry out a press, mention or form once despite redelivery; reply and record the outcome."""
         try:
             if not self.client.first_time(interaction.key):
                 return
@@ -103,14 +103,14 @@ class InteractionHandler:
             self.reply(interaction, answer)
 
     def record(self, interaction: Interaction, what: str, about: str, answer: Message | None) -> None:
-        """Records an interaction and its outcome, for the audit and the metrics."""
+        """Record an interaction and its outcome, for the audit and the metrics."""
         outcome = answer.slot if answer is not None else "done"
         why = answer.text if answer is not None and outcome in ("refused", "mistake") else ""
         COMMANDS.labels(outcome).inc()
         self.client.audit(Entry(interaction.user, interaction.channel, what, about[:300], outcome, why=why[:300]))
 
     def reply(self, interaction: Interaction, answer: Message) -> None:
-        """Replies to the person alone; if Slack refuses, the reply is in the log."""
+        """Reply to the person alone; if Slack refuses, the reply is in the log."""
         try:
             send_privately(
                 self.slack, interaction.user, interaction.channel, interaction.response_url, answer, interaction.thread

@@ -18,7 +18,7 @@ from bot.messages.blocks import Message
 
 
 def register_actions(app: App, handler: InteractionHandler) -> None:
-    """Registers the listener for the buttons and menus of runs, watches and answers."""
+    """Register the listener for the buttons and menus of runs, watches and answers."""
     actions = {**buttons.BUTTON_ACTIONS, "suggestion": run_suggestion}
     listened = "|".join([*actions, "more", "home"])
 
@@ -43,7 +43,7 @@ def register_actions(app: App, handler: InteractionHandler) -> None:
 
 
 def run_suggestion(handler: InteractionHandler, text: str, interaction: Interaction) -> Message | None:
-    """Runs a command that was suggested after a mistake, with the same parsing and access check as a typed one.
+    """Run a suggested command with the same parsing and access check as a typed one.
 
     The gateway name is taken literally, because the known gateways may be out of date.
     """

@@ -19,7 +19,7 @@ ButtonAction = Callable[[InteractionHandler, str, Interaction], Message | None]
 
 
 def check_again(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
-    """Checks the run's target again, in the same thread."""
+    """Check the run's target again, in the same thread."""
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
@@ -30,7 +30,7 @@ def check_again(handler: InteractionHandler, run_id: str, interaction: Interacti
 
 
 def stop(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
-    """Stops a run; the permission to start it is enough."""
+    """Stop a run; the permission to start it is enough."""
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
@@ -38,12 +38,12 @@ def stop(handler: InteractionHandler, run_id: str, interaction: Interaction) -> 
 
 
 def watch(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
-    """Watches the gateway of a run for the default time."""
+    """Watch the gateway of a run for the default time."""
     return watch_for(handler, run_id, interaction, DEFAULT_WATCH)
 
 
 def watch_for(handler: InteractionHandler, run_id: str, interaction: Interaction, span: timedelta) -> Message | None:
-    """Watches the gateway of a run, in its thread."""
+    """Watch the gateway of a run, in its thread."""
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
@@ -51,7 +51,7 @@ def watch_for(handler: InteractionHandler, run_id: str, interaction: Interaction
 
 
 def stop_watch(handler: InteractionHandler, watch_id: str, interaction: Interaction) -> Message | None:
-    """Ends a watch."""
+    """End a watch."""
     found = handler.client.find_watch(watch_id)
     if found is None:
         return answers.run_expired()
@@ -63,7 +63,7 @@ def stop_watch(handler: InteractionHandler, watch_id: str, interaction: Interact
 
 
 def take_ownership(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
-    """Makes the person the owner of the run's incident."""
+    """Make the person the owner of the run's incident."""
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
@@ -72,7 +72,7 @@ def take_ownership(handler: InteractionHandler, run_id: str, interaction: Intera
 
 
 def explain(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
-    """Shows the causal chain to the person alone."""
+    """Show the causal chain to the person alone."""
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
@@ -81,13 +81,13 @@ def explain(handler: InteractionHandler, run_id: str, interaction: Interaction) 
 
 
 def show_commands(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
-    """Shows every command to the person alone."""
+    """Show every command to the person alone."""
     run = permitted_run(handler, run_id, interaction)
     return private_answers.command_list(run) if isinstance(run, Run) else run
 
 
 def open_finding(handler: InteractionHandler, value: str, interaction: Interaction) -> Message | None:
-    """Shows a folded finding to the person alone."""
+    """Show a folded finding to the person alone."""
     run_id, _, name = value.partition("/")
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
@@ -96,7 +96,7 @@ def open_finding(handler: InteractionHandler, value: str, interaction: Interacti
 
 
 def unfold(handler: InteractionHandler, value: str, interaction: Interaction) -> Message | None:
-    """Shows the findings that a root cause explains to the person alone."""
+    """Show the findings that a root cause explains to the person alone."""
     run_id, _, cause = value.partition("/")
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
@@ -106,12 +106,12 @@ def unfold(handler: InteractionHandler, value: str, interaction: Interaction) ->
 
 
 def send_bundle(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
-    """Posts the evidence as a file in the thread."""
+    """Post the evidence as a file in the thread."""
     return _file(handler, run_id, interaction, "bundle", "evidence bundle")
 
 
 def send_report(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
-    """Posts the full report as a file in the thread."""
+    """Post the full report as a file in the thread."""
     return _file(handler, run_id, interaction, "report", "full report")
 
 
@@ -130,7 +130,7 @@ def _file(handler: InteractionHandler, run_id: str, interaction: Interaction, ki
 
 
 def choose_gateway(handler: InteractionHandler, value: str, interaction: Interaction) -> Message | None:
-    """Checks one of the gateways that an ambiguous name matches."""
+    """Check one of the gateways that an ambiguous name matches."""
     run_id, _, number = value.partition("/")
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):

@@ -30,7 +30,7 @@ from workers.runs.records import Target
 
 
 def register_commands(app: App, handler: InteractionHandler) -> None:
-    """Registers the listener for the slash command."""
+    """Register the listener for the slash command."""
 
     @app.command("/egress-diag")
     def typed(ack: Ack, command: dict[str, Any], context: BoltContext) -> None:
@@ -69,7 +69,7 @@ def _run_and_record(handler: InteractionHandler, text: str, interaction: Interac
 
 
 def run_command(handler: InteractionHandler, text: str, interaction: Interaction) -> Message | None:
-    """Carries out a command. None if its result is posted in the channel."""
+    """Carry out a command. None if its result is posted in the channel."""
     command = parse_command(text, handler.config, handler.known_gateways)
     if isinstance(command, FleetCommand):
         return fleet.run_fleet_command(handler, command, interaction)

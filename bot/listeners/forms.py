@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def register_forms(app: App, handler: InteractionHandler) -> None:
-    """Registers the listeners for the forms."""
+    """Register the listeners for the forms."""
 
     @app.action("cluster")
     def chosen(ack: Ack, body: dict[str, Any], context: BoltContext) -> None:
@@ -60,7 +60,7 @@ def register_forms(app: App, handler: InteractionHandler) -> None:
 
 
 def open_diagnose_form(handler: InteractionHandler, interaction: Interaction) -> Message | None:
-    """Opens the form empty, because its trigger expires after three seconds, and then fills it."""
+    """Open the form empty, because its trigger expires after three seconds, then fill it."""
     try:
         view = handler.slack.open_view(interaction.trigger, diagnose_form.loading_form(interaction.channel))
         _fill(handler, interaction, view, None)
@@ -71,7 +71,7 @@ def open_diagnose_form(handler: InteractionHandler, interaction: Interaction) ->
 
 
 def open_wrong_result_form(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
-    """Opens the form to report a wrong result."""
+    """Open the form to report a wrong result."""
     run = buttons.permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run

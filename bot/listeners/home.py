@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def register_home(app: App, handler: InteractionHandler) -> None:
-    """Registers the listener for an opened App Home."""
+    """Register the listener for an opened App Home."""
 
     @app.event("app_home_opened")
     def opened(event: dict[str, Any]) -> None:
@@ -27,7 +27,7 @@ def register_home(app: App, handler: InteractionHandler) -> None:
 
 
 def show_home(handler: InteractionHandler, user: str) -> None:
-    """Publishes a person's App Home, and again once the results of `doctor` are newer."""
+    """Publish a person's App Home, and again once the results of `doctor` are newer."""
     try:
         handler.slack.publish_home(user, home_view(overview(handler, user)))
         if handler.checkup.refresh():

@@ -17,7 +17,7 @@ from workers.runs.records import Run
 
 
 def register_mentions(app: App, handler: InteractionHandler) -> None:
-    """Registers the listener for mentions."""
+    """Register the listener for mentions."""
 
     @app.event("app_mention")
     def mentioned(event: dict[str, Any], body: dict[str, Any]) -> None:
@@ -36,7 +36,7 @@ def register_mentions(app: App, handler: InteractionHandler) -> None:
 
 
 def answer_mention(handler: InteractionHandler, text: str, interaction: Interaction) -> Message | None:
-    """Carries out a mention."""
+    """Carry out a mention."""
     word = parse_thread_command(text)
     if isinstance(word, Mistake):
         return answers.mistake(word)
@@ -63,7 +63,7 @@ def _in_thread(
 
 
 def _stop(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
-    """Stops the run and the watches of the thread."""
+    """Stop the run and the watches of the thread."""
     run = buttons.permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run

@@ -75,7 +75,7 @@ class Slack:
     def post(
         self, channel: str, text: str, blocks: Sequence[Mapping[str, Any]], thread: str | None, about: Mapping[str, str]
     ) -> Posted:
-        """Posts a message. `about` becomes its metadata, by which `find` finds it."""
+        """Post a message. `about` becomes its metadata, by which `find` finds it."""
         answer = self._call(
             "chat.postMessage",
             channel=channel,
@@ -91,7 +91,7 @@ class Slack:
         return Posted(str(answer["channel"]), str(answer["ts"]))
 
     def update(self, where: Posted, text: str, blocks: Sequence[Mapping[str, Any]], about: Mapping[str, str]) -> Posted:
-        """Replaces the content of a message."""
+        """Replace the content of a message."""
         answer = self._call(
             "chat.update",
             channel=where.channel,
@@ -105,33 +105,33 @@ class Slack:
         return Posted(str(answer["channel"]), str(answer["ts"]))
 
     def delete(self, where: Posted) -> None:
-        """Deletes a message."""
+        """Delete a message."""
         self._call("chat.delete", channel=where.channel, ts=where.ts)
 
     def ephemeral(
         self, channel: str, user: str, text: str, blocks: Sequence[Mapping[str, Any]], thread: str | None = None
     ) -> None:
-        """Posts a message in a channel or thread that only one person sees."""
+        """Post a message in a channel or thread that only one person sees."""
         self._call(
             "chat.postEphemeral", channel=channel, user=user, text=text, blocks=list(blocks) or None, thread_ts=thread
         )
 
     def open_view(self, trigger: str, view: Mapping[str, Any]) -> str:
-        """Opens a form and returns its id. The trigger expires after three seconds."""
+        """Open a form and return its id. The trigger expires after three seconds."""
         return str(self._call("views.open", trigger_id=trigger, view=dict(view))["view"]["id"])
 
     def update_view(self, view_id: str, view: Mapping[str, Any]) -> None:
-        """Replaces the content of an open form."""
+        """Replace the content of an open form."""
         self._call("views.update", view_id=view_id, view=dict(view))
 
     def publish_home(self, user: str, view: Mapping[str, Any]) -> None:
-        """Publishes a person's App Home."""
+        """Publish a person's App Home."""
         self._call("views.publish", user_id=user, view=dict(view))
 
     def upload(
         self, channel: str | None, thread: str | None, name: str, title: str, content: bytes, alt: str = ""
     ) -> str:
-        """Uploads a file and returns its id. Without a channel, a later message shows it."""
+        """Upload a file and return its id. Without a channel, a later message shows it."""
         asked = self._call("files.getUploadURLExternal", filename=name, length=len(content), alt_txt=alt[:1000] or None)
         request = Request(str(asked["upload_url"]), data=content, method="POST")  # noqa: S310 - Slack's own address
         request.add_header("Content-Type", "application/octet-stream")
@@ -180,7 +180,7 @@ class Slack:
         return None
 
     def respond(self, response_url: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> None:
-        """Answers through the response URL of a command, to the person alone; five times within 30 minutes."""
+        """Answer through the response URL of a command, to the person alone; five times within 30 minutes."""
         try:
             answer = WebhookClient(response_url, timeout=10, retry_handlers=[]).send(
                 text=text, blocks=[dict(b) for b in blocks] or None, response_type="ephemeral"

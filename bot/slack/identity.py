@@ -24,11 +24,11 @@ class Identity:
         self._thread = threading.Thread(target=self._check, name="identity", daemon=True)
 
     def start(self) -> None:
-        """Checks the token now, and repeatedly until `stop`."""
+        """Check the token now, and repeatedly until `stop`."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the checks."""
+        """End the checks."""
         self._over.set()
 
     def _check(self) -> None:

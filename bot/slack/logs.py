@@ -14,5 +14,5 @@ def secrets() -> tuple[str, ...]:
 
 
 def set_up_listener() -> None:
-    """Sets up the logs of the listener."""
+    """Set up the logs of the listener."""
     set_up_logs("listener", secrets())
