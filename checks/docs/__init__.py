@@ -1,1 +1,1 @@
-"""Pages generated from the checks, and `make new`."""
+"""Documentation generated from the checks, and the template for a new check."""

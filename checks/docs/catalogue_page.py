@@ -1,4 +1,4 @@
-"""The catalogue as text: a list, a page for each check, and docs/catalogue.md (`python -m checks.docs.catalogue_page`)."""
+"""The catalogue as a list, as a page per check, and as docs/catalogue.md (`python -m checks.docs.catalogue_page`)."""
 
 import re
 import textwrap
@@ -14,27 +14,28 @@ from checks.model.findings import Stage
 from checks.reports.wording import STAGES
 
 STEPS = {
-    "PRE-1": "az version", "PRE-2": "static egress enabled, pool and configuration there",
-    "NET-1": "firewalls allow the egress range", "NET-2": "no Azure CNI Pod Subnet",
+    "PRE-1": "Azure CLI version", "PRE-2": "static egress enabled, gateway node pool and configuration exist",
+    "NET-1": "firewalls allow the egress IP prefix", "NET-2": "no Azure CNI Pod Subnet",
     "PROV-1": "Deployment and Service are provisioned", "PROV-2": "admission webhooks do not block",
     "PROV-3": "the name is valid", "PROV-4": "static egress components are healthy",
-    "SEG-1": "the configuration exists, is valid, is named by the pods", "SEG-2": "an egress prefix is assigned",
-    "SEG-3": "the node pool exists and is in Gateway mode", "SEG-4": "a request from the gateway's pod has the right address",
-    "SEG-5": "a request from an uninjected pod works", "SEG-6": "restart after changes of the configuration",
-    "SEG-7": "a new configuration", "SEG-8": "debug the static egress gateway",
+    "SEG-1": "the configuration exists, is valid, and the pods name it", "SEG-2": "an egress IP prefix is assigned",
+    "SEG-3": "the node pool exists and is in Gateway mode",
+    "SEG-4": "a request from the gateway's pod has the expected source IP address",
+    "SEG-5": "a request from a pod without a sidecar works", "SEG-6": "restart after changes of the configuration",
+    "SEG-7": "create a new configuration", "SEG-8": "debug the static egress gateway",
     "IST-1": "access log", "IST-2": "proxy and istiod logs", "IST-3": "Gateway selector",
     "IST-4": "ServiceEntry with resolution DNS", "IST-5": "credential Secret in the gateway's namespace",
     "IST-6": "applications send plain HTTP for TLS origination",
     "overview": "at most 500 gateways, Services of type ClusterIP, Gateway API",
 }  # fmt: skip
-"""The article's steps (ids of the reference) in a few words each."""
+"""The article's steps by ID, each as a short phrase."""
 
 ACTIONS = {
     "PRE-1": "a version note on every `az aks mesh` command",
     "SEG-6": "the restart action",
     "SEG-7": "the new-configuration action of EG402, EG405 and EG409",
 }
-"""Steps that are carried out by an action rather than (only) by a check."""
+"""Steps that are covered by an action, alone or in addition to checks."""
 
 ALSO = {
     "PRE-2": ("EG401", "EG407"),
@@ -42,23 +43,23 @@ ALSO = {
     "SEG-7": ("EG402", "EG405", "EG409"),
     "overview": ("EG304",),
 }
-"""Checks that carry out a part of a step, besides the steps that they are declared for."""
+"""Checks that cover a part of a step that their decorator does not name."""
 
 _DOCUMENT = re.compile(r"docs/([\w/-]+\.md(?:#[\w-]+)?)")
 
 
 def listing(checks: Sequence[Check]) -> str:
-    """All checks, a line each."""
+    """All checks, one per line."""
     lines: list[str] = []
     for stage in Stage:
         lines.append(STAGES[stage])
         lines += [f"  {c.code}  {c.slug:<36} {c.severity:<9} {c.title}" for c in checks if c.stage is stage]
         lines.append("")
-    return "\n".join([*lines, "`egress-diag checks CHECK` shows one of them, by slug or code."])
+    return "\n".join([*lines, "`egress-diag checks CHECK` prints the page of a check, by slug or code."])
 
 
 def check_page(check: Check, checks: Sequence[Check]) -> str:
-    """One check: its page, what it reads, what it explains and what explains it."""
+    """The page of one check, with what it reads, its effects and its causes."""
     return "\n".join(_page(check, checks))
 
 
@@ -67,23 +68,23 @@ def _page(check: Check, checks: Sequence[Check]) -> Iterator[str]:
     yield f"{check.title}"
     yield ""
     yield f"stage     {STAGES[check.stage]}"
-    yield f"severity  {check.severity} (the worst that it reports)"
+    yield f"severity  {check.severity} (the highest severity of its findings)"
     yield f"article   {', '.join(check.article) or '–'}"
-    yield f"reads     {', '.join(source(kind) for kind in check.reads) or 'the gateway as the mesh profile has it'}"
+    yield f"reads     {', '.join(source(kind) for kind in check.reads) or 'the gateway in the mesh profile'}"
     yield f"rules     {rules(check)}"
     yield ""
     yield check.page
     if check.explains:
         yield ""
-        yield "When it fails, it explains:"
+        yield "If it fails, it can explain:"
         yield from (f"  {slug}{_shared(why.share)}: {why.sentence}" for slug, why in check.explains.items())
     causes = [(c.slug, c.explains[check.slug]) for c in checks if check.slug in c.explains]
     if causes:
         yield ""
-        yield "It may be explained by:"
+        yield "It can be explained by:"
         yield from (f"  {slug}{_shared(why.share)}: {why.sentence}" for slug, why in causes)
     yield ""
-    yield "Outcomes: pass, warning, fail; does not apply; not checked if a read failed."
+    yield "Outcomes: pass, warning, fail, does not apply, or, if a read failed, not checked."
 
 
 def rules(check: Check) -> str:
@@ -92,11 +93,11 @@ def rules(check: Check) -> str:
 
 
 def _shared(kind: str) -> str:
-    return f" (about the same {kind})" if kind else ""
+    return f" (for the same {kind})" if kind else ""
 
 
 def source(kind: type[Fact]) -> str:
-    """Where a kind of fact comes from, in a few words."""
+    """The source of a kind of fact, as a short phrase."""
     match kind.origin:
         case Listed(resource=resource, metadata_only=metadata_only):
             return f"{resource} (metadata only)" if metadata_only else resource
@@ -111,29 +112,28 @@ def source(kind: type[Fact]) -> str:
 
 
 def permission_list(checks: Sequence[Check]) -> str:
-    """The ClusterRole and the Azure actions, with what is lost without each. The whole is YAML that kubectl takes: all
-    but the role is comment."""
+    """The ClusterRole and the Azure actions, with the checks that need each, as YAML for `kubectl apply`."""
     return "\n".join(_permission_list(checks))
 
 
 def _permission_list(checks: Sequence[Check]) -> Iterator[str]:
-    yield "# Kubernetes: the rights that the checks' reads need. Only lists and logs; nothing is ever written."
-    yield "# Apply it as it is (egress-diag checks --permissions | kubectl apply -f -) and bind it to the bot's identity."
-    yield "# Secrets are read as metadata only (names and keys), never with their data; Kubernetes has no narrower right for"
-    yield "# that. Leave the rule out, and EG511 is unknown and names the log line that proves what it would have told."
+    yield "# Kubernetes: the permissions that the checks need. They are read-only: lists and logs."
+    yield "# Apply the role (egress-diag checks --permissions | kubectl apply -f -) and bind it to the bot's identity."
+    yield "# Secrets are read as metadata only (names and keys), without their data; Kubernetes has no narrower permission for"
+    yield "# that. Without this rule, EG511 is not checked; it then names the log line that shows the same fault."
     yield yaml.safe_dump(cluster_role(checks), sort_keys=False).rstrip()
     yield "#"
-    yield "# Without a right the checks behind it are unknown where they need what it shows, and never healthy:"
+    yield "# Without a permission, these checks are reported as not checked if they need it, never as passed:"
     for right in kubernetes_rights(checks):
         yield from _lost(f"{' '.join(right.verbs)} {right.name}", ", ".join(right.lost))
     yield "#"
-    yield "# Azure: actions for a custom role. The role Reader on the cluster and on its network's resources covers all but the"
-    yield '# last, which the role "Azure Kubernetes Service Cluster User Role" has; with a kubeconfig it is not needed.'
+    yield "# Azure: actions for a custom role. The role Reader on the cluster and on its network resources has all but the"
+    yield '# last, which the role "Azure Kubernetes Service Cluster User Role" has. With a kubeconfig, the last is not needed.'
     rights = {right.name: right.lost for right in azure_rights(checks)}
     inside = rights.pop(CREDENTIAL_ACTION, ())
     for name, lost in rights.items():
         yield from _lost(name, ", ".join(lost))
-    yield from _lost(CREDENTIAL_ACTION, f"the {len(inside)} checks that look into the cluster")
+    yield from _lost(CREDENTIAL_ACTION, f"the {len(inside)} checks that read the API server")
 
 
 def _lost(right: str, listed: str) -> Iterator[str]:
@@ -142,7 +142,7 @@ def _lost(right: str, listed: str) -> Iterator[str]:
 
 
 def catalogue_page(checks: Sequence[Check]) -> str:
-    """docs/catalogue.md: every check with its page, and the table of the article's steps."""
+    """docs/catalogue.md: the page of every check, and the table of the article's steps."""
     return "\n".join(_markdown(checks)) + "\n"
 
 
@@ -151,8 +151,8 @@ def _markdown(checks: Sequence[Check]) -> Iterator[str]:
     yield ""
     yield "# Catalogue"
     yield ""
-    yield f"{len(checks)} checks. Codes are never reused; the slug is what JSON, tests and links say. What explains what is"
-    yield "drawn in [docs/causes.md](../docs/causes.md); the article's steps stand at the end."
+    yield f"{len(checks)} checks. Codes are never reused; JSON, tests and links use the slug. [Causes](causes.md) shows which"
+    yield "faults explain which. The last section maps the article's steps to checks."
     for stage in Stage:
         yield ""
         yield f"## {STAGES[stage]}"
@@ -175,17 +175,17 @@ def _markdown(checks: Sequence[Check]) -> Iterator[str]:
 
 
 def carried_out(step: str, checks: Iterable[Check]) -> tuple[Check, ...]:
-    """The checks that carry out a step of the article, or a part of it."""
+    """The checks that cover a step of the article, or a part of it."""
     return tuple(c for c in checks if step in c.article or c.code in ALSO.get(step, ()))
 
 
 def _coverage(checks: Sequence[Check]) -> Iterator[str]:
     yield "## The article's steps"
     yield ""
-    yield "Every step of Microsoft's troubleshooting article, what carries it out, and the cases that show it (one file for"
-    yield "each check: firing, healthy, unreadable, and every boundary of its decision table)."
+    yield "Every step of Microsoft's troubleshooting article, the checks that cover it, and their test cases (one file for each"
+    yield "check: failing, healthy, with a failed read, and every boundary of its rule)."
     yield ""
-    yield "| step | what it asks | carried out by | cases |"
+    yield "| step | content | covered by | cases |"
     yield "| --- | --- | --- | --- |"
     for step, words in STEPS.items():
         found = carried_out(step, checks)
@@ -195,14 +195,14 @@ def _coverage(checks: Sequence[Check]) -> Iterator[str]:
 
 
 def action(step: str) -> tuple[str, ...]:
-    """The action that carries out a step, where one does."""
+    """The action that covers a step, if there is one."""
     return (ACTIONS[step],) if step in ACTIONS else ()
 
 
 def scenarios(check: Check) -> str:
-    """The file of a check's cases, under tests/scenarios."""
+    """The path of a check's cases, relative to tests/scenarios."""
     return f"{check.stage}/{check.slug.replace('-', '_')}.yaml"
 
 
 if __name__ == "__main__":
-    print(catalogue_page(catalogue()), end="")  # noqa: T201 - this module's command prints the document
+    print(catalogue_page(catalogue()), end="")  # noqa: T201 - this command prints the document

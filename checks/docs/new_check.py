@@ -1,4 +1,4 @@
-"""`make new CHECK=stage/fault`: writes a check and its scenario file, to be filled in."""
+"""`make new CHECK=stage/fault`: creates a check and its scenario file from a template."""
 
 import re
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 from checks.catalogue import catalogue
 from checks.model.findings import Stage
 
-CHECK = '''"""{code}: (the fault in a few words)."""
+CHECK = '''"""{code}: (the fault in one sentence)."""
 
 from collections.abc import Iterator
 
@@ -21,25 +21,25 @@ from checks.model.findings import Evidence, Observation, Severity, fail, healthy
 
 @check(
     code="{code}",
-    title="(the fault in a sentence, as one reads it after 'found:')",
+    title="(the fault in one sentence that reads well after 'found:')",
     severity=Severity.BLOCKS,
     article=(),
     reads=(StaticGatewayConfiguration,),
     explains={{}},
 )
 def {fault}(facts: Facts) -> Iterator[Observation]:
-    """What it checks: (the objects and fields, and the thresholds that decide).
+    """What it checks: (the objects, fields and thresholds).
 
-    Why it matters: (what happens to traffic).
+    Why it matters: (the effect on traffic).
 
-    What usually fixes it: (the one or two usual remedies).
+    What usually fixes it: (the one or two usual fixes).
 
     Source: (article step, documentation, source file).
     """
     gateway = facts.gateway
     configuration = facts.get(StaticGatewayConfiguration, gateway.configuration, gateway.namespace)
     if configuration is None:
-        yield skip("There is no StaticGatewayConfiguration to look at (gateway-configuration-missing).")
+        yield skip("The gateway has no StaticGatewayConfiguration (gateway-configuration-missing).")
         return
     if configuration.pool:
         yield healthy(f"{{configuration.ref}} names node pool {{configuration.pool}}.")
@@ -58,15 +58,15 @@ def {fault}(facts: Facts) -> Iterator[Observation]:
     )
 '''
 
-SCENARIOS = """# Cases of {code}, told like incidents. `with` says what differs from the healthy cluster tests/clusters/base, in
-# the words of tests/clusters/compose.py. Then: .venv/bin/python -m tests.scenarios.accept {stage}/{fault}
+SCENARIOS = """# Cases of {code}. `with` is the difference from the healthy cluster tests/clusters/base, in the format of
+# tests/clusters/compose.py. Then: .venv/bin/python -m tests.scenarios.accept {stage}/{fault}
 cases:
-- case: (what is wrong, as an operator would tell it)
+- case: (the problem as an operator would describe it)
   with:
     change:
     - {{kind: StaticGatewayConfiguration, metadata: {{namespace: team-egress, name: sgc}}, spec: {{gatewayNodepoolName: null}}}}
 - case: nothing is wrong
-- case: the configuration may not be read
+- case: reading the configuration is forbidden
   with:
     errors:
     - source: kubernetes
@@ -80,18 +80,18 @@ NUMBERS = dict(zip(Stage, range(1, 6), strict=True))
 
 
 def create_check(wanted: str) -> None:
-    """Writes both files; exits with a message where the name is wrong or taken."""
+    """Write both files; exit with a message if the name is invalid or in use."""
     stage_name, _, fault = wanted.partition("/")
     if stage_name not in list(Stage) or not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", fault):
         near = f"; did you mean {near[0]}?" if (near := get_close_matches(stage_name, list(Stage), 1)) else ""
         stages = ", ".join(Stage)
-        sys.exit(f'expected CHECK=stage/fault_in_words with a stage of {stages}; got "{wanted}"{near}')
+        sys.exit(f'expected CHECK=stage/name_of_fault with one of the stages {stages}; found "{wanted}"{near}')
     stage = Stage(stage_name)
     path = Path("checks/catalogue") / stage / f"{fault}.py"
     cases = Path("tests/scenarios") / stage / f"{fault}.yaml"
     for each in (path, cases):
         if each.exists():
-            sys.exit(f"{each} exists already: choose another name, or edit it")
+            sys.exit(f"{each} already exists: choose another name, or edit it")
     used = {check.code for check in catalogue()}
     first = NUMBERS[stage] * 100
     code = next(f"EG{number}" for number in range(first + 1, first + 100) if f"EG{number}" not in used)

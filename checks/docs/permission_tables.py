@@ -147,5 +147,5 @@ def _yaml(rules: Sequence[Rule]) -> str:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in PARTS:
-        sys.exit(f"Which part? python -m checks.docs.permission_tables {' | '.join(PARTS)}")
-    print(PARTS[sys.argv[1]](catalogue()))  # noqa: T201 - this module's command prints the part
+        sys.exit(f"usage: python -m checks.docs.permission_tables {' | '.join(PARTS)}")
+    print(PARTS[sys.argv[1]](catalogue()))  # noqa: T201 - this command prints the part

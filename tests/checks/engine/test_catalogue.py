@@ -73,12 +73,12 @@ def test_the_cases_that_the_coverage_names_exist(check: Check) -> None:
 
 
 def test_the_catalogue_page_is_up_to_date() -> None:
-    """`make docs` writes it anew."""
+    """`make docs` regenerates it."""
     assert pages.catalogue_page(CHECKS) == (ROOT / "docs" / "catalogue.md").read_text(encoding="utf-8")
 
 
 def test_the_causal_graph_is_up_to_date() -> None:
-    """`make docs` writes it anew."""
+    """`make docs` regenerates it."""
     assert causal_graph.causes_page(CHECKS) == (ROOT / "docs" / "causes.md").read_text(encoding="utf-8")
 
 
