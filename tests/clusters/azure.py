@@ -1,4 +1,4 @@
-"""The Azure half of a patch: the managed cluster, its pools in both places where Azure shows them, other resources."""
+"""The Azure part of a patch: the managed cluster, its node pools in both of Azure's answers, other resources."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -12,7 +12,7 @@ _POOL_TYPE = "Microsoft.ContainerService/managedClusters/agentPools"
 
 
 def patched_azure(cluster: Cluster, patch: Mapping[str, Any] | None) -> Cluster:
-    """The cluster with its Azure half patched; the profiles in the managed cluster follow the pools."""
+    """The cluster with its Azure facts patched; agentPoolProfiles of the managed cluster are derived from the pools."""
     if patch is None:
         return replace(cluster, managed_cluster=None, agent_pools=None, resources=None)
     only(patch, _AZURE_KEYS, "azure")
@@ -39,7 +39,7 @@ def _pools(
     for name, properties in patch.items():
         if properties is None:
             if by_name.pop(name, None) is None:
-                raise PatchError(f"azure.agent_pools: there is no pool {name}")
+                raise PatchError(f"azure.agent_pools: no pool {name}")
             continue
         empty = {"id": f"{parent}/agentPools/{name}", "name": name, "type": _POOL_TYPE, "properties": {}}
         by_name[name] = merge(by_name.get(name, empty), {"properties": properties})
@@ -51,7 +51,7 @@ def _resources(resources: Iterable[Manifest], patch: Mapping[str, Any]) -> tuple
     for key, value in patch.items():
         found = [i for i, r in enumerate(changed) if key.lower() in (str(r["id"]).lower(), str(r["name"]).lower())]
         if not found and (value is None or not key.startswith("/")):
-            raise PatchError(f"azure.resources: there is no {key}; a new one needs its whole id as the key")
+            raise PatchError(f"azure.resources: no resource {key}; for a new one, use its complete ID as the key")
         if value is None:
             del changed[found[0]]
         elif found:

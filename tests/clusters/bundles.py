@@ -24,7 +24,7 @@ _CLUSTER_KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """What a bundle holds, in memory: treat it as immutable."""
+    """The content of a bundle in memory; treat it as immutable."""
 
     name: str
     captured_at: str
@@ -38,7 +38,7 @@ class Cluster:
 
 
 class _TextLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """YAML in which a time stays the text that it is in the Kubernetes API, and `on` is a key like any other."""
+    """YAML in which times stay text, as in the Kubernetes API, and `on` is an ordinary key."""
 
 
 _BOOL = "tag:yaml.org,2002:bool"
@@ -62,17 +62,17 @@ _Dumper.add_representer(str, _represent_text)
 
 
 def read_yaml(path: Path) -> Any:
-    """One YAML document, times as text."""
+    """Read one YAML document, with times as text."""
     return yaml.load(path.read_text(encoding="utf-8"), Loader=_TextLoader)  # noqa: S506 (it derives from SafeLoader)
 
 
 def dump_yaml(value: Any) -> str:
-    """Block style, keys in the order they have, one long line per string."""
+    """YAML in block style, with keys in their order and strings on one line."""
     return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100_000))
 
 
 def read_bundle(path: Path) -> Cluster:
-    """A bundle directory as a Cluster. Raises OSError or yaml.YAMLError when it cannot be read."""
+    """Read a bundle directory as a Cluster. Raises OSError or yaml.YAMLError."""
     about = read_yaml(path / "bundle.yaml")
     pools = _json(path / "azure/agent-pools.json")
     resources = _json(path / "azure/resources.json")
@@ -94,7 +94,7 @@ def read_bundle(path: Path) -> Cluster:
 
 
 def write_bundle(cluster: Cluster, path: Path) -> None:
-    """Writes the cluster as a bundle directory, which must not exist or be empty."""
+    """Write the cluster as a bundle directory, which must be empty or missing."""
     path.mkdir(parents=True, exist_ok=True)
     about: Manifest = {
         "apiVersion": "egress-diag/v1",

@@ -1,32 +1,32 @@
-"""Test clusters: one whole healthy cluster, and everything else as what differs from it.
+"""Test clusters: one complete healthy cluster, and patches of it.
 
 ``tests/clusters/base/`` is a complete bundle. ``tests/clusters/<name>.yaml``, the cases under ``tests/scenarios/`` and
-the incidents under ``tests/incidents/`` say only what is different, in this shape. Every key is optional; an unknown
-key, or a reference to something that is not there, is a PatchError.
+the incidents under ``tests/incidents/`` contain only the differences, in this format. Every key is optional. An unknown
+key, or a reference to a missing object, raises PatchError.
 
 .. code-block:: yaml
 
     change:       # merge patches (RFC 7386: lists are replaced, null deletes). kind, metadata.name and namespace (and
-                  # apiVersion, where two kinds share a name) find the object; * in name or namespace: all that fit
+                  # apiVersion, if two kinds share a name) select the object; * in name or namespace: all that match
       - {kind: StaticGatewayConfiguration, metadata: {namespace: team-egress, name: sgc}, status: null}
       - {kind: Pod, metadata: {namespace: team-egress, name: egw-*}, status: {phase: Pending}}
-    add:          # whole objects; uid and creationTimestamp (ten days before now) are filled in when missing
+    add:          # whole objects; uid and creationTimestamp (ten days before now) are added if missing
       - {apiVersion: v1, kind: Namespace, metadata: {name: shop}, status: {phase: Active}}
     remove: ["Pod team-egress/egw-asm-1-30-abc", "ServiceEntry team-egress/*", "Node aks-gwpool-1", "* shop/*"]
-    azure:        # null: no Azure facts at all
+    azure:        # null: no Azure facts
       managed_cluster: <merge patch of the REST body>
-      agent_pools:            # the pool's properties; null deletes; agentPoolProfiles of the managed cluster follow
+      agent_pools:            # the pool's properties; null deletes; agentPoolProfiles of the managed cluster are derived
         {gwpool: {count: 5}, apps: null, newpool: {mode: Gateway}}
       resources:              # by name or id; null for the whole key: no resources.json
         {nsg-gw: <merge patch>, <id>: null, <id of a new one>: <body>}
     logs: {"team-egress/egw-asm-1-30-abc/istio-proxy": "text", "team-egress/*": null}
-    events:       # become whole core/v1 events, with the uid of what they are about
+    events:       # become complete core/v1 events, with the uid of their object
       - {on: "Pod team-egress/egw-asm-1-30-abc", type: Warning, reason: FailedCreatePodSandBox, message: text,
          age: 3m, count: 14, since: 20m, component: kubelet}
     errors: [{source: kubernetes, resource: pods, namespace: null, status: 403, message: text}]
-    absent_kinds: [staticgatewayconfigurations.egressgateway.kubernetes.azure.com]      # their objects go, too
+    absent_kinds: [staticgatewayconfigurations.egressgateway.kubernetes.azure.com]      # their objects are removed
     now: 2026-11-23T10:00:00Z     # captured_at
-    shift: 95d                    # every time in the cluster, captured_at too, lies that much earlier
+    shift: 95d                    # every time in the cluster, including captured_at, is moved this far into the past
 
 Order: absent_kinds, remove, change, add, events, azure, shift. ``compose`` is pure; the base is never modified.
 ``named("base")`` and ``named("tls-origination")`` are clusters of this folder; ``write_bundle`` writes one as a bundle.
@@ -57,7 +57,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
 def compose(base: Cluster, patch: Mapping[str, Any]) -> Cluster:
-    """The cluster that ``patch`` makes of ``base``. Raises PatchError when an entry does not fit."""
+    """Apply ``patch`` to ``base``. Raises PatchError for an invalid entry."""
     only(patch, _KEYS, "patch")
     now = _text(patch.get("now")) or base.captured_at
     absent = tuple(patch.get("absent_kinds") or ())
@@ -99,7 +99,7 @@ def names() -> list[str]:
 
 
 def identity(manifest: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """(apiVersion, kind, namespace, name); the namespace of a cluster-scoped object is ''."""
+    """The object's (apiVersion, kind, namespace, name); the namespace of a cluster-scoped object is ''."""
     metadata = manifest.get("metadata") or {}
     return (
         str(manifest.get("apiVersion", "")),
@@ -110,7 +110,7 @@ def identity(manifest: Mapping[str, Any]) -> tuple[str, str, str, str]:
 
 
 def resource_of(manifest: Mapping[str, Any]) -> str:
-    """PLURAL.GROUP as a CustomResourceDefinition is named, or the bare plural of a core kind."""
+    """The resource as PLURAL.GROUP, or the plural of a core kind."""
     api_version, kind, _, _ = identity(manifest)
     word = kind.lower()
     if word.endswith("y") and not word.endswith("ay"):
@@ -122,7 +122,7 @@ def resource_of(manifest: Mapping[str, Any]) -> str:
 
 
 def uid_of(*words: str) -> str:
-    """A uid that is the same on every run."""
+    """A UID that is the same in every run."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, "/".join(words)))
 
 
@@ -130,7 +130,7 @@ def before(now: str, age: str) -> str:
     """The RFC 3339 time ``age`` (such as 90s, 3m, 1h30m, 10d) before ``now``."""
     match = _AGE.fullmatch(age)
     if not age or match is None:
-        raise PatchError(f"age {age!r} is not like 90s, 3m, 1h30m or 10d")
+        raise PatchError(f"age {age!r} is not a duration such as 90s, 3m, 1h30m or 10d")
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     moment = datetime.fromisoformat(now) - timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -175,7 +175,7 @@ def _without(objects: list[Manifest], reference: str) -> list[Manifest]:
     fits = _reference(reference)
     kept = [o for o in objects if not fits(o)]
     if len(kept) == len(objects):
-        raise PatchError(f"remove: there is no {reference}")
+        raise PatchError(f"remove: no object {reference}")
     return kept
 
 
@@ -185,9 +185,9 @@ def _changed(objects: list[Manifest], change: Manifest) -> list[Manifest]:
     fits = _reference(label)
     found = [i for i, o in enumerate(objects) if fits(o) and api_version in ("", o["apiVersion"])]
     if not found:
-        raise PatchError(f"change: there is no {label}")
+        raise PatchError(f"change: no object {label}")
     if len({objects[i]["apiVersion"] for i in found}) > 1:
-        raise PatchError(f"change: {label} needs an apiVersion, there are several kinds of that name")
+        raise PatchError(f"change: {label} needs an apiVersion: several kinds have this name")
     patch = {key: value for key, value in change.items() if key not in ("apiVersion", "kind", "metadata")}
     metadata = {k: v for k, v in change["metadata"].items() if k not in ("name", "namespace")}
     if metadata:
@@ -204,7 +204,7 @@ def _added(objects: Sequence[Manifest], manifest: Manifest, now: str) -> Manifes
     if not all((who[0], who[1], who[3])):
         raise PatchError(f"add: an object needs apiVersion, kind and metadata.name: {who}")
     if any(identity(o) == who for o in objects):
-        raise PatchError(f"add: {who[1]} {who[2]}/{who[3]} exists already; use change")
+        raise PatchError(f"add: {who[1]} {who[2]}/{who[3]} already exists; use change")
     added["metadata"].setdefault("uid", uid_of(*who))
     added["metadata"].setdefault("creationTimestamp", before(now, "10d"))
     return added
@@ -215,7 +215,7 @@ def _event(objects: Sequence[Manifest], event: Manifest, now: str, number: int) 
     fits = _reference(event["on"])
     about = next((o for o in objects if fits(o)), None)
     if about is None:
-        raise PatchError(f"events: there is no {event['on']}")
+        raise PatchError(f"events: no object {event['on']}")
     api_version, kind, namespace, name = identity(about)
     count = int(event.get("count", 1))
     age = str(event.get("age", "1m"))
@@ -261,7 +261,7 @@ def _logs(logs: Mapping[str, str], patch: Mapping[str, str | None]) -> dict[str,
             continue
         gone = [name for name in changed if fnmatchcase(name, key)]
         if not gone:
-            raise PatchError(f"logs: there is no {key}")
+            raise PatchError(f"logs: no log {key}")
         for name in gone:
             del changed[name]
     return changed

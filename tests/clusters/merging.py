@@ -1,4 +1,4 @@
-"""JSON merge patches, and what is wrong with one."""
+"""JSON merge patches, and errors in patches."""
 
 import copy
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class PatchError(ValueError):
-    """A patch that does not fit the cluster it is applied to; the text names the entry."""
+    """A patch cannot be applied to its cluster; the text names the entry."""
 
 
 def merge(target: Any, patch: Any) -> Any:
@@ -23,7 +23,7 @@ def merge(target: Any, patch: Any) -> Any:
 
 
 def only(mapping: Mapping[str, Any], allowed: set[str], what: str) -> None:
-    """Raises PatchError for a key that is none of the allowed ones."""
+    """Raise PatchError for a key that is not allowed."""
     unknown = sorted(set(mapping) - allowed)
     if unknown:
         raise PatchError(f"{what}: unknown key {', '.join(unknown)} (known: {', '.join(sorted(allowed))})")

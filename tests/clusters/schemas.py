@@ -1,4 +1,4 @@
-"""Checks objects against CustomResourceDefinitions: the part of structural OpenAPI v3 that the API server enforces."""
+"""Validates objects against CustomResourceDefinitions, with the part of OpenAPI v3 that the API server enforces."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ def read_schemas(folder: Path) -> dict[tuple[str, str], Schema]:
 
 
 def violations(value: Any, schema: Schema, path: str = "") -> Iterator[str]:
-    """Every way in which the value breaks the schema, as 'path: what'. Unknown fields count, the API drops them."""
+    """The violations of the schema as 'path: message', including unknown fields, which the API server would drop."""
     if value is None and schema.get("nullable"):
         return
     kind = schema.get("type")
     if schema.get("x-kubernetes-int-or-string"):
         if not isinstance(value, int | str):
-            yield f"{path}: neither a number nor text"
+            yield f"{path}: neither an integer nor a string"
         return
     if kind and (not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "boolean")):
-        yield f"{path}: {value!r} is no {kind}"
+        yield f"{path}: {value!r} is not of type {kind}"
         return
     yield from _scalar(value, schema, path)
     if isinstance(value, list):
@@ -59,7 +59,7 @@ def violations(value: Any, schema: Schema, path: str = "") -> Iterator[str]:
 
 def _scalar(value: Any, schema: Schema, path: str) -> Iterator[str]:
     if "enum" in schema and value not in schema["enum"]:
-        yield f"{path}: {value!r} is none of {', '.join(map(str, schema['enum']))}"
+        yield f"{path}: {value!r} is not one of {', '.join(map(str, schema['enum']))}"
     if isinstance(value, str):
         if "pattern" in schema and not re.search(schema["pattern"], value):
             yield f"{path}: {value!r} does not match {schema['pattern']}"
@@ -85,7 +85,7 @@ def _object(value: Mapping[str, Any], schema: Schema, path: str) -> Iterator[str
 
 
 def _combined(value: Any, schema: Schema, path: str) -> Iterator[str]:
-    """oneOf, anyOf and not, which Istio's CRDs use for unions of required fields."""
+    """Validate oneOf, anyOf and not, which Istio's CRDs use for unions of required fields."""
 
     def fits(branch: Schema) -> bool:
         free = {"x-kubernetes-preserve-unknown-fields": True}
@@ -94,8 +94,8 @@ def _combined(value: Any, schema: Schema, path: str) -> Iterator[str]:
     for branch in schema.get("allOf", ()):
         yield from violations(value, {**branch, "x-kubernetes-preserve-unknown-fields": True}, path)
     if "oneOf" in schema and sum(map(fits, schema["oneOf"])) != 1:
-        yield f"{path}: fits not exactly one of the alternatives"
+        yield f"{path}: does not match exactly one of the alternatives"
     if "anyOf" in schema and not any(map(fits, schema["anyOf"])):
-        yield f"{path}: fits none of the alternatives"
+        yield f"{path}: matches none of the alternatives"
     if "not" in schema and fits(schema["not"]):
-        yield f"{path}: is what it must not be"
+        yield f"{path}: matches a schema under `not`"

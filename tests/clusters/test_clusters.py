@@ -1,4 +1,4 @@
-"""The test clusters are real: their objects would be accepted, belong together, and survive being written and read."""
+"""The test clusters are valid: the API server would accept their objects, and their references resolve."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def of(cluster: Cluster, kind: str) -> list[Manifest]:
 
 @ALL
 @pytest.mark.skipif(not CRDS.is_dir(), reason="no CRDs in ../shared/crds")
-def test_custom_objects_fit_their_definitions(name: str) -> None:
+def test_custom_objects_match_their_schemas(name: str) -> None:
     schemas = read_schemas(CRDS)
     judged = 0
     for manifest in named(name).objects:
@@ -37,19 +37,21 @@ def test_custom_objects_fit_their_definitions(name: str) -> None:
 
 
 @pytest.mark.skipif(not CRDS.is_dir(), reason="no CRDs in ../shared/crds")
-def test_what_the_api_server_would_refuse_is_found() -> None:
+def test_objects_that_the_api_server_would_reject_are_reported() -> None:
     schemas = read_schemas(CRDS)
     route = {"spec": {"http": [{"route": [{"destination": {"host": "x", "port": {"number": "80"}, "subnet": "y"}}]}]}}
     found = list(violations(route, schemas["networking.istio.io/v1", "VirtualService"]))
     where = ".spec.http[0].route[0].destination"
-    assert found == [f"{where}.port.number: '80' is no integer", f"{where}: subnet is unknown"]
+    assert found == [f"{where}.port.number: '80' is not of type integer", f"{where}: subnet is unknown"]
     fewer = {"spec": {"defaultRoute": "nowhere"}}
     schema = schemas["egressgateway.kubernetes.azure.com/v1alpha1", "StaticGatewayConfiguration"]
-    assert ".spec.defaultRoute: 'nowhere' is none of azureNetworking, staticEgressGateway" in violations(fewer, schema)
+    assert ".spec.defaultRoute: 'nowhere' is not one of azureNetworking, staticEgressGateway" in violations(
+        fewer, schema
+    )
 
 
 @ALL
-def test_owners_exist_and_nothing_is_there_twice(name: str) -> None:
+def test_owners_exist_and_uids_are_unique(name: str) -> None:
     cluster = named(name)
     uids = {o["metadata"]["uid"]: who(o)[::2] for o in cluster.objects}
     assert len(uids) == len(cluster.objects)
@@ -59,7 +61,7 @@ def test_owners_exist_and_nothing_is_there_twice(name: str) -> None:
 
 
 @ALL
-def test_objects_point_at_what_is_there(name: str) -> None:
+def test_references_between_objects_resolve(name: str) -> None:
     cluster = named(name)
     present = {who(o) for o in cluster.objects}
     pods = {who(p)[1:]: p for p in of(cluster, "Pod")}
@@ -94,7 +96,7 @@ def test_every_gateway_of_azure_has_its_objects(name: str) -> None:
 
 
 @ALL
-def test_nothing_happens_after_the_bundle_was_captured(name: str) -> None:
+def test_no_time_is_after_captured_at(name: str) -> None:
     cluster = named(name)
     times = re.findall(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", repr(cluster.objects) + repr(cluster.logs))
     assert times
@@ -102,7 +104,7 @@ def test_nothing_happens_after_the_bundle_was_captured(name: str) -> None:
 
 
 @ALL
-def test_a_written_cluster_reads_the_same(name: str, tmp_path: Path) -> None:
+def test_a_written_cluster_is_read_unchanged(name: str, tmp_path: Path) -> None:
     cluster = named(name)
     write_bundle(cluster, tmp_path)
     again = read_bundle(tmp_path)

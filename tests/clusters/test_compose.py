@@ -30,7 +30,7 @@ def test_merge_patches_follow_rfc_7386(target: Any, patch: Any, result: Any) -> 
     assert merge(target, patch) == result
 
 
-def test_a_change_leaves_the_base_and_the_other_objects_alone() -> None:
+def test_a_change_does_not_modify_the_base_or_other_objects() -> None:
     base = named("base")
     before = repr(base)
     cluster = compose(base, {"change": [SGC | {"spec": {"excludeCidrs": ["10.0.0.5"]}, "status": None}]})
@@ -45,14 +45,14 @@ def test_a_change_leaves_the_base_and_the_other_objects_alone() -> None:
     ]
 
 
-def test_an_asterisk_changes_all_that_fit() -> None:
+def test_an_asterisk_changes_all_matching_objects() -> None:
     change = {"kind": "Pod", "metadata": {"namespace": "team-egress", "name": "egw-*"}, "status": {"phase": "Pending"}}
     cluster = compose(named("base"), {"change": [change]})
     pending = [o["metadata"]["name"] for o in cluster.objects if o.get("status", {}).get("phase") == "Pending"]
     assert pending == ["egw-asm-1-30-abc", "egw-asm-1-30-def"]
 
 
-def test_an_event_is_about_an_object_and_lies_before_now() -> None:
+def test_an_event_refers_to_an_object_and_is_before_now() -> None:
     event = {
         "on": "Pod team-egress/egw-asm-1-30-abc",
         "reason": "FailedMount",
@@ -69,7 +69,7 @@ def test_an_event_is_about_an_object_and_lies_before_now() -> None:
     assert written["source"] == {"component": "kubelet", "host": "aks-system-0"}
 
 
-def test_a_pool_changes_in_both_places_where_azure_shows_it() -> None:
+def test_a_pool_changes_in_both_of_azures_answers() -> None:
     cluster = compose(named("base"), {"azure": {"agent_pools": {"gwpool": {"count": 5}, "apps": None}}})
     assert cluster.agent_pools is not None
     assert cluster.managed_cluster is not None
@@ -81,7 +81,7 @@ def test_a_pool_changes_in_both_places_where_azure_shows_it() -> None:
     assert [(profile["name"], profile["count"]) for profile in profiles] == [("system", 2), ("gwpool", 5)]
 
 
-def test_resources_are_found_by_name_and_may_be_missing_altogether() -> None:
+def test_resources_are_found_by_name_and_are_optional() -> None:
     changed = compose(named("base"), {"azure": {"resources": {"gw": {"properties": {"addressPrefix": "10.9.0.0/26"}}}}})
     assert changed.resources is not None
     assert [r["properties"].get("addressPrefix") for r in changed.resources if r["name"] == "gw"] == ["10.9.0.0/26"]
@@ -89,7 +89,7 @@ def test_resources_are_found_by_name_and_may_be_missing_altogether() -> None:
     assert compose(named("base"), {"azure": None}).managed_cluster is None
 
 
-def test_an_absent_kind_takes_its_objects_along() -> None:
+def test_the_objects_of_an_absent_kind_are_removed() -> None:
     kind = "gatewaystatuses.egressgateway.kubernetes.azure.com"
     cluster = compose(named("base"), {"absent_kinds": [kind]})
     assert cluster.absent_kinds == (kind,)
@@ -104,20 +104,20 @@ def test_a_shifted_cluster_keeps_its_ages() -> None:
 
 
 @pytest.mark.parametrize(
-    ("patch", "complaint"),
+    ("patch", "message"),
     [
         ({"changes": []}, "unknown key changes"),
-        ({"change": [{"kind": "Pod", "metadata": {"name": "nobody"}}]}, "there is no Pod nobody"),
-        ({"remove": ["Pod team-egress/nobody"]}, "there is no Pod team-egress/nobody"),
-        ({"events": [{"on": "Pod a/b", "reason": "x", "message": "y"}]}, "there is no Pod a/b"),
+        ({"change": [{"kind": "Pod", "metadata": {"name": "missing"}}]}, "no object Pod missing"),
+        ({"remove": ["Pod team-egress/missing"]}, "no object Pod team-egress/missing"),
+        ({"events": [{"on": "Pod a/b", "reason": "x", "message": "y"}]}, "no object Pod a/b"),
         ({"events": [{"on": "Node aks-apps-0", "reason": "x", "message": "y", "age": "soon"}]}, "age 'soon'"),
-        ({"logs": {"a/b/c": None}}, "there is no a/b/c"),
-        ({"azure": {"agent_pools": {"nobody": None}}}, "there is no pool nobody"),
-        ({"azure": {"resources": {"nobody": {}}}}, "there is no nobody"),
+        ({"logs": {"a/b/c": None}}, "no log a/b/c"),
+        ({"azure": {"agent_pools": {"missing": None}}}, "no pool missing"),
+        ({"azure": {"resources": {"missing": {}}}}, "no resource missing"),
         ({"add": [{"kind": "Pod", "metadata": {"name": "x"}}]}, "needs apiVersion"),
-        ({"add": [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "aks-apps-0"}}]}, "exists already"),
+        ({"add": [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "aks-apps-0"}}]}, "already exists"),
     ],
 )
-def test_what_does_not_fit_is_an_error_that_names_it(patch: Manifest, complaint: str) -> None:
-    with pytest.raises(PatchError, match=complaint):
+def test_an_invalid_patch_is_an_error_that_names_the_entry(patch: Manifest, message: str) -> None:
+    with pytest.raises(PatchError, match=message):
         compose(named("base"), patch)

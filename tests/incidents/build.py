@@ -1,7 +1,7 @@
-"""Writes incidents as whole bundles: `python -m tests.incidents.build FOLDER [NAME…]`, or `--examples` for those of
-`examples/bundles/`, which the demo and the README show.
+"""Writes incidents as bundles: `python -m tests.incidents.build FOLDER [NAME…]`, or `--examples` for
+`examples/bundles/`, which the demo and the README use.
 
-Each becomes `FOLDER/<name>/` with the bundle, a README that tells the story, and expect.yaml; `egress-diag diagnose
+Each becomes `FOLDER/<name>/` with the bundle, a README with the story, and expect.yaml; `egress-diag diagnose
 --bundle` reads them. Without names all incidents are written. A name may be given as NAME=DIRECTORY.
 """
 
@@ -18,20 +18,20 @@ EXAMPLES = {
     "gateway-pool-missing": "011-wrong-pool-name",
     "selector-mismatch": "031-gateway-selector-typo",
 }
-"""Directories of `examples/bundles/` and the incidents that they are."""
+"""The directories of `examples/bundles/` with their incidents."""
 
 EXAMPLES_FOLDER = Path(__file__).parents[2] / "examples" / "bundles"
 
 
 def build(incident: Incident, folder: Path) -> None:
-    """Writes one incident as a bundle directory."""
+    """Write one incident as a bundle directory."""
     write_bundle(incident.cluster, folder)
     (folder / "README").write_text(f"{incident.title}.\n\n{incident.story}\n", encoding="utf-8")
     (folder / "expect.yaml").write_text(dump_yaml(dict(incident.expect)), encoding="utf-8")
 
 
 def main(arguments: list[str]) -> None:
-    """Builds the incidents that the command line names."""
+    """Write the incidents that the command line names."""
     if not arguments:
         sys.exit(__doc__)
     examples = arguments[0] == "--examples"

@@ -1,10 +1,10 @@
-"""The table of incidents, after the tests: what each is, and what was found."""
+"""Prints a table of the incidents after the tests: expected and found results."""
 
 import pytest
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Prints (incident, expected, found) for every incident that ran."""
+    """Print (incident, expected, found) for every incident that ran."""
     rows = []
     for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
         properties = dict(report.user_properties)

@@ -1,26 +1,26 @@
-"""Incidents: one file each, `tests/incidents/<nnn-name>.yaml`, that says what happened and what a right diagnosis says.
+"""Incidents: each file `tests/incidents/<nnn-name>.yaml` describes a cluster and the expected diagnosis.
 
 .. code-block:: yaml
 
     title: one line
-    story: what happened, as the people on call would tell it
-    cluster: base                    # the cluster of tests/clusters that it starts from; default: base
-    parts: [waiting-pods]            # patches of tests/incidents/parts that come first, in this order
-    patch: {change: […], …}          # what is different (tests/clusters/compose.py)
+    story: what happened, in the words of the on-call engineer
+    cluster: base                    # the cluster of tests/clusters that is patched; default: base
+    parts: [waiting-pods]            # patches of tests/incidents/parts that are applied first, in this order
+    patch: {change: […], …}          # the differences (tests/clusters/compose.py)
     expect:
-      gateway: team-egress/egw       # the GATEWAY argument; host and from: what else was asked
+      gateway: team-egress/egw       # the GATEWAY argument; host and from: the other options
       verdict: broken
-      root_causes: […]               # exactly these, in any order, leaving out what is in may_fail
+      root_causes: […]               # exactly these, in any order, without those in may_fail
       failing: […]                   # these are `fail`
       may_fail: […]                  # these may be `fail` or not
-      not_failing: '*'               # nothing but `failing` and `may_fail` is `fail`
-      warning: […] or '*'            # exactly these are `warn` (where no finding of the check fails), or any
+      not_failing: '*'               # no other check is `fail`
+      warning: […] or '*'            # exactly these are `warn` (without a finding that fails), or any
       may_warn: […]                  # these may be `warn` or not
       unknown: […] or '*'            # exactly these are `unknown`, or any
       may_unknown, includes_unknown, includes_skipped: […]
       explained: {check: [causes]}   # explained_by has at least these
       changes: ["at | resource | what | who", …]   # the recent changes are exactly these, newest first
-      ambiguous: [ns/name, …]        # the name fits these gateways, and the diagnosis asks back
+      ambiguous: [ns/name, …]        # the name matches these gateways; the diagnosis reports them
       why: [the reasoning]
 
 The forbidden reads come from one table, `forbidden-reads.yaml`: each is a healthy cluster in which exactly that read is denied.
@@ -46,7 +46,7 @@ _SOURCES = {"managedClusters": "azure", "agentPools": "azure", "pods/log": "logs
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One incident: a whole cluster and what a right diagnosis of it says."""
+    """One incident: a complete cluster and its expected diagnosis."""
 
     name: str
     title: str
@@ -56,7 +56,7 @@ class Incident:
 
 
 def incidents() -> list[Incident]:
-    """All of them, by name. Raises ValueError for a key that no incident has."""
+    """All incidents, by name. Raises ValueError for an unknown key."""
     files = [_read(path) for path in sorted(HERE.glob("[0-9]*.yaml"))]
     return [*files, *_forbidden(read_yaml(HERE / "forbidden-reads.yaml"))]
 
@@ -80,7 +80,7 @@ def _forbidden(table: Mapping[str, Any]) -> Iterator[Incident]:
         yield Incident(
             name=f"{400 + number}-forbidden-{read.rpartition('/')[2] if read.startswith('/') else read.replace('/', '-')}",
             title=f"A healthy gateway, and {read} may not be read",
-            story=f"Exactly one read is denied: {read}. Nothing is wrong with the gateway, as far as anybody can see.",
+            story=f"Exactly one read is denied: {read}. No other read shows a problem with the gateway.",
             cluster=compose(named(row.get("cluster", "base")), {"errors": [error]}),
             expect={
                 "gateway": table["gateway"],

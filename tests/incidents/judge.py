@@ -1,4 +1,4 @@
-"""Compares a diagnosis with what an incident expects of it. Pure."""
+"""Compares a diagnosis with the expectations of an incident. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ _WORST_FIRST = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.PASS, Status.SK
 
 
 def statuses(findings: Iterable[Finding]) -> dict[str, Status]:
-    """What each check says in all: the worst of its findings. A failure outweighs an unknown, an unknown a warning."""
+    """The status of each check: the worst of its findings, in the order fail, unknown, warn."""
     worst: dict[str, Status] = {}
     for finding in findings:
         before = worst.get(finding.check, Status.SKIPPED)
@@ -19,7 +19,7 @@ def statuses(findings: Iterable[Finding]) -> dict[str, Status]:
 
 
 def shortcomings(report: Report, expect: Mapping[str, Any]) -> Iterator[str]:
-    """Every way in which the report is not what was expected, as one line each."""
+    """Each difference between the report and the expectations, as one line."""
     said = statuses(report.findings)
     may_fail = set(expect.get("may_fail", ()))
     if report.verdict != expect["verdict"]:
@@ -30,13 +30,13 @@ def shortcomings(report: Report, expect: Mapping[str, Any]) -> Iterator[str]:
     if missing := expected - failing:
         yield f"does not fail: {_list(missing)}"
     if expect["not_failing"] == "*" and (invented := failing - expected - may_fail):
-        yield f"fails without need: {_list(invented)}"
+        yield f"fails unexpectedly: {_list(invented)}"
     yield from _listed("warning", Status.WARN, said, expect, "may_warn")
     yield from _listed("unknown", Status.UNKNOWN, said, expect, "may_unknown")
     for key, status in (("includes_unknown", Status.UNKNOWN), ("includes_skipped", Status.SKIPPED)):
         for slug in expect.get(key, ()):
             if said.get(slug) is not status:
-                yield f"{slug} is {said.get(slug, 'not there')}, expected {status}"
+                yield f"{slug} is {said.get(slug, 'missing')}, expected {status}"
     yield from _explained(report, expect)
     changes = [f"{stamp(c.at)} | {c.resource} | {c.what} | {c.who}" for c in report.changes]
     if "changes" in expect and changes != expect["changes"]:

@@ -1,4 +1,4 @@
-"""Every incident gives the root causes that it has, blames nothing else, and never calls well what it could not see."""
+"""Every incident has exactly the expected root causes, and failed reads never make a gateway healthy."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -35,12 +35,12 @@ def test_incident(incident: Incident, record_property: Callable[[str, object], N
         assert list(asked_back.value.choices) == incident.expect["ambiguous"]
         return
     report = diagnose(incident)
-    # Plain text: workers of a parallel run hand properties over as simple values.
+    # Plain text: parallel test workers can only transfer simple values.
     record_property("found", ", ".join(report.root_causes) or report.verdict.value)
     assert list(shortcomings(report, incident.expect)) == []
 
 
-def test_a_built_bundle_is_the_incident(tmp_path: Path) -> None:
+def test_a_built_bundle_equals_the_incident(tmp_path: Path) -> None:
     incident = next(i for i in ALL if i.name.startswith("011-"))
     build(incident, tmp_path / "bundle")
     read = read_bundle(tmp_path / "bundle")
@@ -57,7 +57,7 @@ def test_a_built_bundle_is_the_incident(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("directory", EXAMPLES)
 def test_the_examples_are_up_to_date(directory: str, tmp_path: Path) -> None:
-    """`python -m tests.incidents.build --examples` writes them anew."""
+    """`python -m tests.incidents.build --examples` regenerates them."""
     build(next(i for i in ALL if i.name == EXAMPLES[directory]), tmp_path)
     written = {path.relative_to(tmp_path): path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
     example = EXAMPLES_FOLDER / directory
@@ -77,7 +77,7 @@ def test_root_causes_are_among_the_failures() -> None:
         assert set(incident.expect.get("root_causes", ())) <= set(incident.expect.get("failing", ())), incident.name
 
 
-def test_the_incidents_cover_what_they_promise() -> None:
+def test_the_incidents_cover_every_category() -> None:
     """At least a dozen double faults, eight healthy clusters, one incident for each kind of read."""
     doubles = [i for i in ALL if i.name.startswith("2")]
     healthy = [i for i in ALL if i.name.startswith("3")]

@@ -1,7 +1,7 @@
-"""Every incident with a read that fails: it hides no fault and adds none (the rule is in unreadable.py).
+"""Every incident with a failed read, which hides no fault and adds none (the rule is in unreadable.py).
 
-`make test` fails each read in a third of the incidents, in the four ways by turns: an incident meets a dozen of them.
-`make matrix` fails every read of every incident in every way.
+`make test` fails each read in a third of the incidents, with alternating statuses; an incident has about a dozen cases.
+`make matrix` fails every read of every incident with every status.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ STATUSES = tuple(REPLIES)
 
 
 def turns(resource: str) -> Iterator[tuple[str, int]]:
-    """The incidents in which a read fails, and how; another read fails in others."""
+    """The incidents in which a read fails, with the status; they differ from read to read."""
     first = sorted(READS).index(resource)
     for number, name in enumerate(STORIES):
         if (number + first) % 3 == 0:
@@ -23,7 +23,7 @@ def turns(resource: str) -> Iterator[tuple[str, int]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("resource", READS)
-def test_a_read_that_fails_hides_no_fault_and_adds_none(resource: str) -> None:
+def test_a_failed_read_hides_no_fault_and_adds_none(resource: str) -> None:
     for name, status in turns(resource):
         judge(name, resource, status)
 

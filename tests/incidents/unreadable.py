@@ -1,7 +1,7 @@
-"""The whole matrix: every incident, with each declared read failing in turn, in every way that a read can fail.
+"""The complete matrix: every incident, with each declared read failing with each status.
 
-A read that fails may hide a fault, and then the verdict is inconclusive. It never makes a broken gateway look well, and it
-never adds a failure that is not there.
+A failed read may hide a fault; the verdict is then inconclusive. It never makes a broken gateway healthy, and it
+never adds a failure.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from tests.incidents.incidents import Incident, incidents
 from tests.incidents.judge import statuses
 from tests.recordings import diagnosed, question
 
-REPLIES = {403: "forbidden", 404: "not found", 504: "no answer within 20 seconds", 0: "not the body that was expected"}
+REPLIES = {403: "forbidden", 404: "not found", 504: "no answer within 20 seconds", 0: "not the expected body"}
 READS = {kind.origin.resource: kind.origin for check in catalogue() for kind in check.reads}
 STORIES = {i.name: i for i in incidents() if not i.name.startswith("4") and "ambiguous" not in i.expect}
 
@@ -33,7 +33,7 @@ def undisturbed(name: str) -> Report:
 
 
 def without(cluster: Cluster, origin: Origin, status: int) -> Cluster:
-    """The cluster in which this read fails with this status."""
+    """The cluster with a failure of this read."""
     errors = tuple({**error, "status": status, "message": REPLIES[status]} for error in _errors(cluster, origin))
     return replace(cluster, errors=(*errors, *cluster.errors))
 
@@ -58,10 +58,10 @@ def judge(name: str, resource: str, status: int) -> None:
     where = f"{name} without {resource} ({status})"
     if before.verdict is Verdict.BROKEN:
         assert after.verdict in (Verdict.BROKEN, Verdict.INCONCLUSIVE), where
-    # What is only pending is a failure as long as nobody can say that it is (ruling 1).
+    # A pending problem counts as a failure if the read that shows its age fails (docs/rulings.md#ruling-1).
     real = {slug for slug, its in statuses(before.findings).items() if its is Status.FAIL}
     real |= {f.check for f in before.findings if f.pending and f.status is Status.WARN}
     if (resource, status) == ("managedClusters", 404):
-        real.add("cluster-not-running")  # that is how Azure says that a cluster is gone
+        real.add("cluster-not-running")  # 404 from Azure means that the cluster does not exist
     invented = {slug for slug, its in statuses(after.findings).items() if its is Status.FAIL} - real
     assert not invented, f"{where}: {', '.join(sorted(invented))}"

@@ -1,4 +1,4 @@
-"""A real API server with its etcd, from the folder that KUBEBUILDER_ASSETS names, filled with a test cluster."""
+"""A real API server with etcd, from the folder in KUBEBUILDER_ASSETS, with the objects of a test cluster."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _ORDER = {
     "Event": 8,
 }
 _LAST = {"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "ResourceQuota"}
-"""Written last: an API server obeys its webhooks and quotas at once."""
+"""The kinds that are created last: webhooks and quotas take effect immediately."""
 _GIVEN = ("uid", "creationTimestamp", "resourceVersion", "generation", "managedFields", "selfLink", "deletionTimestamp")
 
 
 class ApiServer:
-    """kube-apiserver and etcd on loopback, stopped at the end. `url`, `ca` and two tokens are how it is reached."""
+    """kube-apiserver and etcd on loopback, stopped at the end. Clients use `url`, `ca` and one of two tokens."""
 
     def __init__(self, assets: Path, folder: Path) -> None:
         self.assets = assets
@@ -85,7 +85,7 @@ class ApiServer:
         return path
 
     def install(self, definitions: Path) -> None:
-        """Creates every CustomResourceDefinition of a folder and waits until all are served."""
+        """Create every CustomResourceDefinition of a folder and wait until all are served."""
         for path in sorted(definitions.glob("*.yaml")):
             for definition in yaml.load_all(path.read_text(), Loader=yaml.CSafeLoader):
                 if definition:
@@ -99,12 +99,12 @@ class ApiServer:
         raise TimeoutError("the definitions are not served")
 
     def create(self, objects: Iterable[Manifest]) -> list[Manifest]:
-        """Creates the objects with their status, and gives them as the server then shows them one by one."""
+        """Create the objects with their status, and return each as the server returns it."""
         ordered = sorted(objects, key=lambda each: 9 if each["kind"] in _LAST else _ORDER.get(each["kind"], 5))
         return [self._create(each) for each in ordered]
 
     def ask(self, verb: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """The server's JSON. Raises AssertionError with its words when it refuses."""
+        """The server's JSON. Raises AssertionError with the server's message for an error status."""
         headers = {"Authorization": f"Bearer {ADMIN}", "Content-Type": "application/json"}
         answer = self.http.request(verb, self.url + path, body=orjson.dumps(body) if body else None, headers=headers)
         assert answer.status < 300, f"{verb} {path}: {answer.status} {answer.data[:600]!r}"
@@ -126,7 +126,7 @@ class ApiServer:
         return found
 
     def _follow_uids(self, wanted: Manifest) -> None:
-        """The server gives its own uids: what refers to one refers to the new one."""
+        """Replace UIDs in references: the server assigns its own."""
         for owner in wanted["metadata"].get("ownerReferences") or ():
             owner["uid"] = self._uids.get(owner["uid"], owner["uid"])
         about = wanted.get("involvedObject") or {}

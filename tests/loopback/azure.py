@@ -1,7 +1,7 @@
-"""Azure Resource Manager and Entra on loopback, for the official libraries as they are.
+"""Azure Resource Manager and Entra on loopback, for the unmodified official libraries.
 
-The libraries speak TLS to Azure's own names; the environment sends them through a proxy that answers in Azure's place,
-with certificates of an authority that the same environment trusts:
+The libraries use TLS with Azure's own names. The environment configures a proxy that answers instead of Azure,
+with certificates of an authority that the environment trusts:
 
     with AzureServer(named("base"), kube=server) as azure, monkeypatch.context() as patch:
         for name, value in azure.environment(tmp_path).items():
@@ -32,15 +32,15 @@ from tests.loopback.server import LoopbackHandler, LoopbackServer
 LOGIN = "login.microsoftonline.com"
 ARM = "management.azure.com"
 GOVERNMENT = ("login.microsoftonline.us", "management.usgovcloudapi.net")
-"""The same in Azure Government."""
+"""The host names in Azure Government."""
 ARM_TOKEN = "arm-token-0123456789"
 AKS_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
 TENANT = "11111111-1111-1111-1111-111111111111"
 
 
 class AzureServer:
-    """Azure as one cluster sees it, until it is closed. `kube` is the API server that it gives the way to; `latency`
-    is in seconds a request; `local_account` makes the cluster one without Entra."""
+    """Azure with one cluster, until it is closed. `kube` is the API server in the cluster's credentials; `latency`
+    is in seconds per request; `local_account` makes it a cluster without Entra integration."""
 
     def __init__(
         self,
@@ -79,17 +79,17 @@ class AzureServer:
 
     @property
     def id(self) -> str:
-        """The managed cluster's ARM id."""
+        """The managed cluster's ARM ID."""
         return str((self.cluster.managed_cluster or {})["id"])
 
     @property
     def entry(self) -> dict[str, str]:
-        """Where the cluster lies, as a configuration entry says it."""
+        """The cluster's Azure names, for a configuration entry."""
         parts = self.id.split("/")
         return {"subscription_id": parts[2], "resource_group": parts[4], "aks_name": parts[8]}
 
     def environment(self, folder: Path) -> dict[str, str]:
-        """What the libraries must find in the environment; the authority's certificate goes into the folder."""
+        """The environment variables for the libraries; writes the authority's certificate into the folder."""
         bundle = folder / "azure-ca.pem"
         bundle.write_bytes(self.authority.cert_pem.bytes())
         proxy = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -105,7 +105,7 @@ class AzureServer:
             "AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential",
         }
 
-    # what the handler asks
+    # for the handler
 
     def note(self, host: str, path: str) -> Fault | None:
         with self._lock:
@@ -119,7 +119,7 @@ class AzureServer:
         return None
 
     def login(self) -> dict[str, str]:
-        """The kubeconfig that `listClusterUserCredential` gives, as Azure wraps it."""
+        """The kubeconfig that `listClusterUserCredential` returns, in Azure's encoding."""
         if self.kube is None:
             return {"name": "clusterUser", "value": ""}
         user: dict[str, Any] = {"exec": {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": "kubelogin"}}
@@ -145,8 +145,8 @@ class _Handler(LoopbackHandler):
     server: _Server
     host = ""
 
-    def do_CONNECT(self) -> None:  # noqa: N802 - the name that the base class looks for
-        """The proxy's part: from here on the connection is one to Azure, and this server is Azure."""
+    def do_CONNECT(self) -> None:  # noqa: N802 - the name that the base class requires
+        """Accept the tunnel: the rest of the connection is TLS with this server as Azure."""
         self.host = self.path.partition(":")[0]
         self.send_response(200)
         self.end_headers()
@@ -155,10 +155,10 @@ class _Handler(LoopbackHandler):
         self.open_files()
         self.close_connection = False
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that the base class looks for
+    def do_GET(self) -> None:  # noqa: N802 - the name that the base class requires
         self._serve("GET", b"")
 
-    def do_POST(self) -> None:  # noqa: N802 - the name that the base class looks for
+    def do_POST(self) -> None:  # noqa: N802 - the name that the base class requires
         self._serve("POST", self.rfile.read(int(self.headers.get("Content-Length") or 0)))
 
     def _serve(self, method: str, body: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What a loopback server does to requests in place of answering them."""
+"""Faults that a loopback server injects into its answers."""
 
 import re
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ from threading import Lock
 
 @dataclass
 class Fault:
-    """What happens to requests whose path matches, `times` times (None: always), from the `after`-th on.
+    """A fault for requests whose path matches: the first `times` (None: all) after the first `after`.
 
-    `status` answers with an error, `hang` seconds long nothing, `close` drops the connection, `body` answers 200 with
-    something else."""
+    `status` answers with an error, `hang` delays the answer (seconds), `close` closes the connection, `body` answers 200 with
+    this content."""
 
     path: str
     status: int = 0
@@ -25,7 +25,7 @@ class Fault:
     seen: int = field(default=0, init=False)
 
     def applies(self, path: str) -> bool:
-        """Whether this request is one of its; counts it."""
+        """Whether the fault applies to this request, which is counted."""
         if not re.search(self.path, path):
             return False
         self.seen += 1
@@ -33,7 +33,7 @@ class Fault:
 
 
 class Faults:
-    """The faults of one server; requests come from several threads."""
+    """The faults of one server; thread-safe."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = list(faults)

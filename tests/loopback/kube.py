@@ -1,4 +1,4 @@
-"""A test cluster behind an API server's wire format, on loopback: pages, versions, partial metadata, logs, and faults.
+"""A test cluster served in an API server's wire format on loopback: pages, versions, partial metadata, logs, faults.
 
 with KubeServer(named("base")) as server:
     entry = ClusterConfig(name="x", kubeconfig=str(server.kubeconfig(tmp_path)), azure="none")
@@ -31,8 +31,8 @@ TOKEN = "loopback-token-0123456789"
 
 
 class KubeServer:
-    """Serves one cluster until it is closed. `latency` is in seconds a request; `versions` overrides what is served of
-    a resource; without `authority` it speaks plain HTTP. Access reviews say no to `denied` (`PLURAL.GROUP`, `pods/log`)."""
+    """Serves one cluster until it is closed. `latency` is in seconds per request; `versions` overrides the served versions of
+    a resource; without `authority` it uses plain HTTP. Access reviews deny `denied` (`PLURAL.GROUP`, `pods/log`)."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class KubeServer:
         if authority is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
-            # The handshake belongs into the connection's own thread, not into the one that accepts.
+            # The handshake runs in the connection's thread, so that it does not block accepting others.
             self._server.tls = context
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
@@ -85,7 +85,7 @@ class KubeServer:
         return "" if self.authority is None else self.authority.cert_pem.bytes().decode()
 
     def kubeconfig(self, folder: Path, user: Mapping[str, Any] | None = None) -> Path:
-        """A kubeconfig for this server in the folder, with its token unless `user` says otherwise."""
+        """Write a kubeconfig for this server into the folder, with its token or with `user`."""
         path = folder / "kubeconfig"
         target: dict[str, Any] = {"server": self.url}
         if self.authority is not None:
@@ -102,7 +102,7 @@ class KubeServer:
         path.write_text(yaml.safe_dump(config))
         return path
 
-    # what the handler asks
+    # for the handler
 
     def note(self, path: str) -> Fault | None:
         with self._lock:
@@ -114,7 +114,7 @@ class KubeServer:
             self.connections += 1
 
     def recorded_error(self, source: str, resource: str, namespace: str = "") -> Mapping[str, Any] | None:
-        """The cluster's own errors, as a live server would give them."""
+        """The cluster's recorded error for this read, if there is one."""
         for error in self.cluster.errors:
             here = not namespace or error.get("namespace") in (None, "", namespace)
             if here and error["source"] == source and error["resource"] in ("*", resource):
@@ -122,7 +122,7 @@ class KubeServer:
         return None
 
     def listed(self, group: str, version: str, plural: str) -> tuple[str, list[Manifest]] | None:
-        """(kind, objects) of a list, or None where the server has no such resource."""
+        """The list as (kind, objects), or None if the server does not have the resource."""
         resource = f"{plural}.{group}" if group else plural
         if resource in self.cluster.absent_kinds or version not in self._served.get(resource, ()):
             return None
@@ -144,7 +144,7 @@ class _Handler(LoopbackHandler):
             self.open_files()
         self.server.owner.note_connection()
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that the base class looks for
+    def do_GET(self) -> None:  # noqa: N802 - the name that the base class requires
         owner = self.server.owner
         url = urlsplit(self.path)
         if owner.latency:
@@ -158,8 +158,8 @@ class _Handler(LoopbackHandler):
         query = {key: values[-1] for key, values in parse_qs(url.query).items()}
         self._answer(url.path, query)
 
-    def do_POST(self) -> None:  # noqa: N802 - the name that the base class looks for
-        """An access review of whoever asks."""
+    def do_POST(self) -> None:  # noqa: N802 - the name that the base class requires
+        """Answer an access review."""
         owner = self.server.owner
         body = orjson.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
         path = urlsplit(self.path).path
@@ -237,7 +237,7 @@ class _Handler(LoopbackHandler):
         if "PartialObjectMetadataList" in self.headers.get("Accept", ""):
             return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": _owned(manifest)}
         if "." in api_version and not api_version.split("/", maxsplit=1)[0].endswith("k8s.io"):
-            # Custom resources carry what they are, in the version that was asked for.
+            # Custom resources have kind and apiVersion, in the requested version.
             return {**manifest, "apiVersion": api_version, "kind": kind}
         return {key: value for key, value in manifest.items() if key not in ("apiVersion", "kind")}
 
@@ -298,7 +298,7 @@ _BY_KIND["events.k8s.io", "Event"] = "events"
 
 
 def _lists(cluster: Cluster) -> dict[str, list[Manifest]]:
-    """The objects by resource, in the order in which an API server keeps them."""
+    """The objects by resource, in an API server's order."""
     found: dict[str, list[Manifest]] = {}
     for manifest in cluster.objects:
         version = str(manifest["apiVersion"])
@@ -311,7 +311,7 @@ def _lists(cluster: Cluster) -> dict[str, list[Manifest]]:
 
 
 def _owned(manifest: Manifest) -> Manifest:
-    """Metadata with the field ownership that a server keeps of an object's data."""
+    """The metadata with the field ownership of an object's data."""
     metadata = dict(manifest["metadata"])
     if isinstance(manifest.get("data"), Mapping):
         fields: Manifest = {"f:data": {".": {}, **{f"f:{key}": {} for key in manifest["data"]}}, "f:type": {}}
