@@ -13,9 +13,9 @@ CHECK = '''"""{code}: (the fault in one sentence)."""
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.model.commands import TSG, kubectl, look
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.model.commands import TSG, kubectl, look
 from checks.model.findings import Evidence, Observation, Severity, fail, healthy, skip
 
 
@@ -34,7 +34,7 @@ def {fault}(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: (the one or two usual fixes).
 
-    Source: (article step, documentation, source file).
+    Source: (article step, documentation, source file, decision table).
     """
     gateway = facts.gateway
     configuration = facts.get(StaticGatewayConfiguration, gateway.configuration, gateway.namespace)
@@ -50,7 +50,7 @@ def {fault}(facts: Facts) -> Iterator[Observation]:
         evidence=[Evidence(configuration.ref, "spec.gatewayNodepoolName", "(empty)", "a node pool of mode Gateway")],
         actions=[
             look(
-                "Show the configuration",
+                "Show the StaticGatewayConfiguration",
                 kubectl("get", "staticgatewayconfiguration", configuration.name, namespace=configuration.namespace),
                 TSG,
             )
@@ -77,6 +77,8 @@ cases:
 """
 
 NUMBERS = dict(zip(Stage, range(1, 6), strict=True))
+SEVERITY = Path("docs/severity.md")
+"""Lists the codes of all checks, including planned ones."""
 
 
 def create_check(wanted: str) -> None:
@@ -92,13 +94,21 @@ def create_check(wanted: str) -> None:
     for each in (path, cases):
         if each.exists():
             sys.exit(f"{each} already exists: choose another name, or edit it")
-    used = {check.code for check in catalogue()}
-    first = NUMBERS[stage] * 100
-    code = next(f"EG{number}" for number in range(first + 1, first + 100) if f"EG{number}" not in used)
+    code = _code(stage, fault.replace("_", "-"))
     path.write_text(CHECK.format(code=code, fault=fault), encoding="utf-8")
     cases.write_text(SCENARIOS.format(code=code, stage=stage, fault=fault), encoding="utf-8")
     accept = f".venv/bin/python -m tests.scenarios.accept {stage}/{fault}"
     print(f"{path}\n{cases}\nNext: fill in both (CONTRIBUTING.md, step 3), then {accept}")  # noqa: T201
+
+
+def _code(stage: Stage, slug: str) -> str:
+    """The code that is reserved for a planned check, otherwise the next free one of the stage."""
+    rows = re.findall(r"^\| (EG\d+) \| ([a-z-]+) \|", SEVERITY.read_text(encoding="utf-8"), re.MULTILINE)
+    reserved = {name: code for code, name in rows}
+    taken = {*reserved.values(), *(check.code for check in catalogue())}
+    first = NUMBERS[stage] * 100
+    free = (f"EG{number}" for number in range(first + 1, first + 100) if f"EG{number}" not in taken)
+    return reserved.get(slug) or next(free)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,44 @@
+"""`make new`: the code and the format of a new check."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from checks.docs.new_check import create_check
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project with the list of reserved codes, as the current folder."""
+    for each in ("checks/catalogue/provisioning", "tests/scenarios/provisioning", "docs"):
+        (tmp_path / each).mkdir(parents=True)
+    shutil.copy(ROOT / "docs/severity.md", tmp_path / "docs")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def created(folder: Path, fault: str) -> Path:
+    create_check(f"provisioning/{fault}")
+    return folder / f"checks/catalogue/provisioning/{fault}.py"
+
+
+def test_a_planned_check_gets_its_reserved_code(folder: Path) -> None:
+    assert 'code="EG312"' in created(folder, "disruption_budget_blocks").read_text()
+
+
+def test_another_check_gets_a_code_that_is_not_reserved(folder: Path) -> None:
+    found = re.search(r'code="(EG3\d\d)"', created(folder, "a_fault_that_is_not_planned").read_text())
+    assert found is not None
+    assert found[1] not in (ROOT / "docs/severity.md").read_text()
+
+
+def test_a_new_check_is_formatted(folder: Path) -> None:
+    file = created(folder, "a_fault_that_is_not_planned")
+    command = [Path(sys.executable).with_name("ruff"), "format", "--check", "--config", ROOT / "pyproject.toml", file]
+    assert subprocess.run(command, check=False).returncode == 0
