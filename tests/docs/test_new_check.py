@@ -40,5 +40,8 @@ def test_another_check_gets_a_code_that_is_not_reserved(folder: Path) -> None:
 
 def test_a_new_check_is_formatted(folder: Path) -> None:
     file = created(folder, "a_fault_that_is_not_planned")
-    command = [Path(sys.executable).with_name("ruff"), "format", "--check", "--config", ROOT / "pyproject.toml", file]
-    assert subprocess.run(command, check=False).returncode == 0
+    ruff = Path(sys.executable).with_name("ruff")
+    assert (
+        subprocess.run([ruff, "format", "--check", "--config", ROOT / "pyproject.toml", file], check=False).returncode
+        == 0
+    )
