@@ -1,4 +1,4 @@
-"""The web application of the bot: Slack Bolt with our listeners, health, readiness and metrics."""
+"""The bot's web application: Slack Bolt with the listeners, health, readiness and metrics."""
 
 import hashlib
 import logging

@@ -1,4 +1,4 @@
-"""The courier compares the messages that should exist with those delivered, and posts or updates the difference.
+"""The courier, which posts and updates the messages of a document until Slack shows its state.
 
 A delivery brings Slack to the state of a document; it does not send a given message. Crashes, redeliveries, retries and
 merged changes need no special case, because the next delivery finds the remaining difference.
@@ -52,7 +52,10 @@ MAX_REVISIONS = 20
 
 @dataclass(frozen=True, slots=True)
 class DeliveryOutcome:
-    """The outcome of a delivery: complete, or to repeat after `again_in` seconds; `limited` if Slack refuses until then."""
+    """The outcome of a delivery: complete, or to repeat after `again_in` seconds.
+
+    `limited` if Slack refuses until then.
+    """
 
     again_in: float | None = None
     limited: bool = False
@@ -75,7 +78,10 @@ class Courier:
         self.fleet = FleetCourier(client, slack, self.thread)
 
     def deliver(self, document: str) -> DeliveryOutcome:
-        """Bring Slack to the latest state of the document. Raises `workers.client.Unavailable` if Redis is down."""
+        """Bring Slack to the latest state of the document.
+
+        Raises `workers.client.Unavailable` if Redis is down.
+        """
         if (wait := self.client.pause_left(document)) > 0:
             return DeliveryOutcome(wait, limited=True)
         outcome = DeliveryOutcome(0.0)

@@ -33,7 +33,10 @@ class _Known:
 
 
 class Groups:
-    """A cache of group members. `look_up` reads the members of a group from Slack and may raise SlackRefusal."""
+    """A cache of group members.
+
+    `look_up` reads the members of a group from Slack and may raise SlackRefusal.
+    """
 
     def __init__(self, look_up: Callable[[str], frozenset[str]], clock: Callable[[], float] = time.monotonic) -> None:
         self._look_up = look_up
@@ -44,7 +47,10 @@ class Groups:
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="groups")
 
     def of(self, user: str, groups: Collection[str]) -> frozenset[str]:
-        """Those of the groups that the user is in. Waits for Slack only for groups that were never read, all at once."""
+        """Those of the groups that the user is in.
+
+        Waits for Slack only for groups that were never read, all at once.
+        """
         waiting = [future for group in groups if (future := self._start_read(group)) is not None]
         for future in waiting:
             future.result()

@@ -1,4 +1,7 @@
-"""Permissions by the access rules: the first rule that matches decides; without one, everything is denied."""
+"""Permissions by the access rules: the first rule that matches decides.
+
+Without one, everything is denied.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The messages of one document in one channel: posts missing ones, edits changed ones, deletes obsolete ones.
+"""Delivery of a document's messages: post missing, edit changed, delete obsolete ones.
 
 Order: first a missing parent, then messages about an end, then the rest from the top. A message that hits Slack's rate limit
 is left for a later attempt; no progress is shown before an end that has to wait.
@@ -61,7 +61,9 @@ class Thread:
         self._edited: dict[tuple[str, str], float] = {}
 
     def show(self, held: HeldDocument, destination: Destination, wanted: Sequence[Message]) -> float | None:
-        """Deliver the messages. Returns the seconds until the next attempt: 0 for a newer revision, None if all is delivered.
+        """Deliver the messages.
+
+        Returns the seconds until the next attempt: 0 for a newer revision, None if all is delivered.
 
         Raises SlackRefusal.
         """
@@ -173,7 +175,10 @@ class Thread:
 
 
 def send_with_fallback(message: Message, send: _Send) -> Posted:
-    """Send the message; only its text if the workspace does not support its blocks or it is too long."""
+    """Send the message.
+
+    Only its text if the workspace does not support its blocks or it is too long.
+    """
     try:
         return send(message.text, message.blocks)
     except (InvalidBlocks, TooLong) as refused:
@@ -197,5 +202,8 @@ def _outdated(wanted: Sequence[Message], delivered: Mapping[str, Delivered]) -> 
 
 
 def _attempted(where: Delivered) -> bool:
-    """Whether a post was started and its answer is unknown; the time of the attempt follows the mark."""
+    """Whether a post was started and its answer is unknown.
+
+    The time of the attempt follows the mark.
+    """
     return where.ts.startswith("?")

@@ -1,4 +1,4 @@
-"""The results of `egress-diag doctor` for Slack and Redis, for the App Home: refreshed at most every five minutes."""
+"""The results of `egress-diag doctor` for the App Home, refreshed every five minutes at most."""
 
 import threading
 import time
@@ -13,7 +13,10 @@ REFRESH_LINES_SECONDS = 300.0
 
 
 class Checkup:
-    """The results of the parts whose credentials this process has; only workers can check cluster access."""
+    """The results of the parts whose credentials this process has.
+
+    Only workers can check cluster access.
+    """
 
     def __init__(self) -> None:
         self._lines: tuple[DoctorLine, ...] = ()
@@ -26,7 +29,10 @@ class Checkup:
         return self._lines
 
     def refresh(self) -> bool:
-        """Refresh old results; True if it did. Only one thread refreshes, the others use the last results."""
+        """Refresh old results; True if it did.
+
+        Only one thread refreshes, the others use the last results.
+        """
         if (self._at and time.monotonic() - self._at < REFRESH_LINES_SECONDS) or not self._lock.acquire(blocking=False):
             return False
         try:

@@ -1,4 +1,4 @@
-"""The part `slack` of `egress-diag doctor`: tokens, scopes, channels, groups, the signing secret, the clock."""
+"""The part `slack` of `egress-diag doctor`: tokens, scopes, channels, groups, clock."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Delivery of digests and handoffs: their channel, their picture, and schedules whose channel no longer exists."""
+"""Delivery of digests and handoffs, with their pictures and unavailable channels."""
 
 import logging
 
@@ -18,7 +18,10 @@ log = logging.getLogger(__name__)
 
 
 class FleetCourier:
-    """Delivers digests and handoffs with one Slack client. The methods return the seconds until the next attempt, or None."""
+    """Delivers digests and handoffs with one Slack client.
+
+    The methods return the seconds until the next attempt, or None.
+    """
 
     def __init__(self, client: Client, slack: Slack, thread: Thread) -> None:
         self.client = client

@@ -1,4 +1,4 @@
-"""A digest as messages: the one in the channel, and the picture of the last two weeks in its thread."""
+"""A digest as messages: the digest in the channel, and its picture in the thread."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,10 @@ _ALT_TEXT_LIMIT = 1900
 
 
 def digest_messages(digest: Digest, picture: str = "", alt: str = "") -> tuple[Message, ...]:
-    """Every message that should exist. `picture` is the id of the uploaded picture, empty without one."""
+    """Every message that should exist.
+
+    `picture` is the id of the uploaded picture, empty without one.
+    """
     found = [_parent(digest)]
     if picture and alt:
         image: Block = {"type": "image", "slack_file": {"id": picture}, "alt_text": alt[:_ALT_TEXT_LIMIT]}

@@ -1,4 +1,7 @@
-"""The picture of a digest: one row a gateway, one cell a day; legible on a phone and without colour."""
+"""The picture of a digest: one row a gateway, one cell a day.
+
+Legible on a phone and without colour.
+"""
 
 import io
 from collections.abc import Sequence
@@ -102,7 +105,7 @@ def _days(draw: ImageDraw.ImageDraw, first: date, count: int) -> None:
 
 
 def _cell(draw: ImageDraw.ImageDraw, left: int, top: int, mark: str) -> None:
-    """A mark that differs in shape, not only in colour: a cross, a question mark, an exclamation mark, a dash, a dot."""
+    """A mark whose shape, not only its colour, shows the state."""
     box = (left, top, left + _CELL - 5, top + _CELL - 3)
     outline = "#9a9a9a" if mark in "u." else _FILL[mark]
     draw.rounded_rectangle(box, 6, fill=_FILL[mark], outline=outline, width=2)

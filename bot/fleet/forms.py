@@ -46,7 +46,10 @@ def digest_form(channel: str, clusters: Sequence[str], zone: str) -> dict[str, A
 
 
 def handoff_form(channel: str, span: float, shift: Handoff | None, to: str, note: str) -> dict[str, Any]:
-    """The draft of a handoff with fields for the next person and a note. `shift` is None while it is being computed."""
+    """The draft of a handoff with fields for the next person and a note.
+
+    `shift` is None while it is being computed.
+    """
     blocks: list[Block] = []
     if shift is None:
         blocks.append(section(plain("Preparing the handoff…")))

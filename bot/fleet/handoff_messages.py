@@ -1,4 +1,4 @@
-"""A handoff as messages: the one in the channel, and a reminder in its thread while no one has taken over."""
+"""A handoff as messages: the handoff in the channel, and a reminder in its thread."""
 
 from collections.abc import Iterator, Mapping
 
@@ -35,7 +35,10 @@ TAKE_HANDOFF = "take_handoff"
 
 
 def handoff_messages(shift: Handoff, links: Mapping[str, str]) -> tuple[Message, ...]:
-    """Every message that should exist. `links` holds the threads of open problems, by `cluster namespace/name`."""
+    """Every message that should exist.
+
+    `links` holds the threads of open problems, by `cluster namespace/name`.
+    """
     found = [_parent(shift, links)]
     if shift.reminded and not shift.taken_by:
         found.append(_reminder(shift))
@@ -87,7 +90,7 @@ def handoff_blocks(shift: Handoff, links: Mapping[str, str]) -> Iterator[Block]:
 
 
 def shift_coverage(shift: Handoff) -> str:
-    """The checks of the shift, scheduled and by hand: a shift without checks must not look like a quiet one."""
+    """The number of checks: a shift without checks must not look like a quiet one."""
     done = shift.coverage
     if not done.sweeps and not done.runs:
         return "No gateway was checked this shift."

@@ -1,4 +1,7 @@
-"""The parser of thread commands; Slack has no slash commands in threads, so they are mentions: `@egress-diag again`."""
+"""The parser of thread commands.
+
+Slack has no slash commands in threads, so they are mentions: `@egress-diag again`.
+"""
 
 from bot.grammar.commands import CheckAgain, ExplainFindings, ListCommands, Mistake, StopHere, ThreadCommand, WatchHere
 from bot.grammar.words import DEFAULT_WATCH, MAX_CHARACTERS, watch_duration, without_mention, words_of

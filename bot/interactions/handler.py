@@ -1,4 +1,4 @@
-"""The handler that all listeners share: it checks access, starts runs and watches, replies, and records for the audit."""
+"""The shared handler of all listeners: access, runs, watches, replies, and the audit."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -24,7 +24,10 @@ log = logging.getLogger(__name__)
 
 
 class InteractionHandler:
-    """Carries out what an interaction asks for. The messages that it returns are for the person alone."""
+    """Carries out what an interaction asks for.
+
+    The messages that it returns are for the person alone.
+    """
 
     def __init__(self, config: Config, client: Client, slack: Slack, groups: Groups) -> None:
         self.config = config
@@ -52,7 +55,10 @@ class InteractionHandler:
             return ()
 
     def diagnose(self, command: Diagnose, interaction: Interaction, after: str | None = None) -> Message | None:
-        """Start a run, or join one. None if the run is shown in the channel. `after` is the run that this one re-checks."""
+        """Start a run, or join one. None if the run is shown in the channel.
+
+        `after` is the run that this one re-checks.
+        """
         target = command.target
         decision = self.access(interaction, target.cluster, target.gateway)
         if not decision.allowed:

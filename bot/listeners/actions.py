@@ -1,4 +1,4 @@
-"""The listener for buttons and menus: acknowledged at once, carried out once even if Slack delivers a press again."""
+"""The listener for buttons and menus: a press is carried out once despite redelivery."""
 
 import re
 from typing import Any

@@ -1,4 +1,7 @@
-"""The actions of buttons and menu options. Their value is an id; permission is checked at each press."""
+"""The actions of buttons and menu options.
+
+Their value is an id; permission is checked at each press.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The listener for mentions (`@egress-diag …`): thread commands in the thread of a run, else the slash commands."""
+"""The listener for mentions: thread commands in the thread of a run, else slash commands."""
 
 from typing import Any
 

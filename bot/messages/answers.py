@@ -1,4 +1,4 @@
-"""Short answers to one person: mistakes with suggestions, refusals, lists, help, errors, and results without a channel."""
+"""Short answers to one person: suggestions, refusals, lists, help and errors."""
 
 from collections.abc import Mapping, Sequence
 
@@ -51,7 +51,10 @@ def mistake(wrong: Mistake) -> Message:
 
 
 def access_denied(reason: str) -> Message:
-    """The refusal of the access rules. `reason` is a sentence of our own, which may link to channels (<#C…>)."""
+    """The refusal of the access rules.
+
+    `reason` is a sentence of our own, which may link to channels (<#C…>).
+    """
     return _answer("refused", f"Not allowed: {reason}", [section(raw(f"⛔ {reason}"))])
 
 
@@ -180,7 +183,10 @@ def internal_error(token: str) -> Message:
 
 
 def channel_unavailable(run: Run, *, closed: bool) -> Message:
-    """The state of a run whose channel the bot cannot post in; `closed` if an invitation would not help."""
+    """The state of a run whose channel the bot cannot post in.
+
+    `closed` if an invitation would not help.
+    """
     name = f"{run.order.target.gateway} on {run.order.target.cluster}"
     fix = "the channel is archived or not accessible" if closed else "invite it with `/invite @egress-diag`"
     if run.report is not None:

@@ -1,4 +1,4 @@
-"""Slack's blocks within Slack's limits, and text that is safe to show: no text from a cluster can mention, link or format.
+"""Blocks within Slack's limits; text from a cluster cannot mention, link or format.
 
 Only `Escaped` text may enter mrkdwn. `plain` escapes text from anywhere (mentions, links, formatting, emoji codes, control
 and direction characters); `as_code` and `code_block` show it unchanged, as code; `raw` is for our own fixed texts.
@@ -155,7 +155,10 @@ def cut_label(label: str) -> str:
 
 
 def fitting(blocks: Iterable[Block], closing: Sequence[Block] = ()) -> tuple[Block, ...]:
-    """The blocks within Slack's limits of number and size, with a notice if some were cut; `closing` (buttons) always stays."""
+    """The blocks within Slack's limits of number and size, with a notice if some were cut.
+
+    `closing` (buttons) always stays.
+    """
     room = TOTAL_TEXT_LIMIT - sum(text_size(block) for block in closing)
     kept: list[Block] = []
     for block in blocks:

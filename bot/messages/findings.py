@@ -1,4 +1,7 @@
-"""Findings as messages: observation, evidence, cause and actions. Symptoms are folded into a line with a button."""
+"""Findings as messages: observation, evidence, cause and actions.
+
+Symptoms are folded into a line with a button.
+"""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,7 +43,7 @@ def named_findings(findings: Iterable[Finding]) -> Iterator[tuple[str, Finding]]
 
 
 def finding_messages(run: Run, only: Iterable[Finding] | None = None) -> Iterator[Message]:
-    """A reply for each failure and warning, root causes first, and one for each group of checks with the same failed read.
+    """A reply for each failure and warning, root causes first, and for each failed read.
 
     `only` selects the findings; without it, all of them.
     """
@@ -63,7 +66,10 @@ def finding_messages(run: Run, only: Iterable[Finding] | None = None) -> Iterato
 
 
 def _depths(found: Sequence[Finding]) -> dict[str, int]:
-    """The number of causes between each check and its root cause; 0 for a check that nothing explains."""
+    """The number of causes between each check and its root cause.
+
+    0 for a check that nothing explains.
+    """
     causes = {f.check: set(f.explained_by) for f in found}
     depths = {check: 0 for check, why in causes.items() if not why & causes.keys()}
     for depth in range(1, len(causes)):

@@ -8,7 +8,10 @@ from workers.runs.records import Run, RunState
 
 
 def headline_of(run: Run) -> tuple[Escaped, str]:
-    """The headline in mrkdwn and in plain text; a lock screen shows the first 90 characters of the plain text."""
+    """The headline in mrkdwn and in plain text.
+
+    A lock screen shows the first 90 characters of the plain text.
+    """
     target = run.order.target
     name = name_of(run)
     where = raw(f"{as_code(name)} on {as_code(target.cluster)}")

@@ -33,7 +33,7 @@ MAX_ROWS = 30
 
 @dataclass(frozen=True, slots=True)
 class BotHealth:
-    """The status of the bot: live processes, the longest wait of a request in seconds, and deliveries that are pending."""
+    """Live processes, the longest wait of a request in seconds, and pending deliveries."""
 
     workers: int
     tickers: int

@@ -105,7 +105,7 @@ def _progress(run: Run) -> Escaped:
 
 
 def next_actions(report: Report) -> Iterator[Block]:
-    """At most three actions: for each root cause, or else each warning, its first read-only one and its first fix."""
+    """At most three actions: the first read-only one and the first fix of each root cause or warning."""
     causes = roots_of(report) or report.of(Status.WARN)
     chosen: list[Action] = []
     for cause in causes:

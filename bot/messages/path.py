@@ -21,7 +21,10 @@ def path_of(run: Run) -> Escaped:
 
 
 def _statuses_by_hop(findings: Iterable[Finding]) -> dict[EgressHop, set[Status]]:
-    """The statuses of the findings about each hop. A check that no longer exists counts for its stage's hop."""
+    """The statuses of the findings about each hop.
+
+    A check that no longer exists counts for its stage's hop.
+    """
     declared = {check.slug: check.hop for check in catalogue()}
     statuses: dict[EgressHop, set[Status]] = {hop: set() for hop in EGRESS_PATH}
     for finding in findings:

@@ -17,7 +17,7 @@ _BAD = (Status.FAIL, Status.WARN, Status.UNKNOWN)
 
 
 def recheck_messages(run: Run, now: datetime, before: Report, at: datetime | None) -> tuple[Message, ...]:
-    """The messages of a re-check: its parent with the differences to `before`, and a reply for each new finding.
+    """The parent of a re-check with the differences to `before`, and a reply per new finding.
 
     `before` is the report of the run that is repeated, which ended at `at`.
     """

@@ -1,4 +1,7 @@
-"""The checks that passed or do not apply, a line each, by stage; the stages share two messages."""
+"""The checks that passed or do not apply, a line each, by stage.
+
+The stages share two messages.
+"""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""A watch as messages in a thread: its status line, a message for each change, and the end, which mentions its owner."""
+"""A watch as messages in a thread: its status line, a message per change, and the end."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -28,7 +28,10 @@ EDIT_SECONDS = 10.0
 
 
 def watch_messages(watch: Watch, interval: timedelta) -> tuple[Message, ...]:
-    """Every message that should exist for the current state of the watch; `interval` is the time between two checks."""
+    """Every message that should exist for the current state of the watch.
+
+    `interval` is the time between two checks.
+    """
     found = [_status(watch, interval)]
     if watch.state.ended:
         found.append(_end(watch))

@@ -1,4 +1,7 @@
-"""The Web API: authentication, scopes and rate limits, then the method; every call is recorded."""
+"""The Web API: authentication, scopes and rate limits, then the method.
+
+Every call is recorded.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ _Perform: TypeAlias = Callable[[], tuple[JsonObject, int]]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of the Web API: the HTTP `status` (0 if the connection was cut), and Slack's `error` code or an empty string."""
+    """A call of the Web API. `status` is 0 if the connection was cut; `error` is empty or Slack's code."""
 
     at: float
     method: str

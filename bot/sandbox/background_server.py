@@ -42,7 +42,10 @@ class BackgroundServer:
         return listener, f"http://{host}:{port}"
 
     def start(self, listener: socket.socket) -> None:
-        """Start to serve on the listener; return when requests are answered. `stop` closes the listener."""
+        """Start to serve on the listener; return when requests are answered.
+
+        `stop` closes the listener.
+        """
         self._thread = threading.Thread(target=self._run, args=(listener,), name="sandbox", daemon=True)
         self._thread.start()
         if not self._ready.wait(_START_SECONDS):

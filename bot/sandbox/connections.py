@@ -12,7 +12,10 @@ Peer: TypeAlias = tuple[str, int]
 
 
 class Connections:
-    """The open connections by the address of the client. `forget` removes a connection that became a WebSocket."""
+    """The open connections by the address of the client.
+
+    `forget` removes a connection that became a WebSocket.
+    """
 
     def __init__(self) -> None:
         self._transports: dict[Peer, asyncio.BaseTransport] = {}

@@ -73,7 +73,10 @@ class Core:
         return found
 
     def readable_channel(self, name: str, purpose: str) -> Channel:
-        """A channel that the bot is a member of and has the scope `KIND:PURPOSE` for. Raises ApiError."""
+        """A channel that the bot is a member of and has the scope `KIND:PURPOSE` for.
+
+        Raises ApiError.
+        """
         found = self.channel(name)
         self.need_scope(f"{found.kind}:{purpose}")
         if self.app.bot_user not in found.members:
@@ -144,7 +147,10 @@ def blocks_of(core: Core, args: Args) -> list[JsonObject] | None:
 
 
 def checked_blocks(core: Core, blocks: list[JsonObject]) -> list[JsonObject]:
-    """The blocks, if Slack would accept them. Raises ApiError with every problem and its position."""
+    """The blocks, if Slack would accept them.
+
+    Raises ApiError with every problem and its position.
+    """
     problems = problems_of_message(blocks, core.faults.refused_blocks)
     problems += [] if problems else _unknown_images(core, blocks)
     if problems:
@@ -171,7 +177,10 @@ Handler: TypeAlias = Callable[[Core, Args], JsonObject]
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method of the Web API. It requires one of the `scopes`, or the app-level token if `app_level`."""
+    """A method of the Web API.
+
+    It requires one of the `scopes`, or the app-level token if `app_level`.
+    """
 
     handler: Handler
     scopes: tuple[str, ...] = ()

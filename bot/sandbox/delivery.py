@@ -1,4 +1,4 @@
-"""Deliveries to the bot: signed requests or Socket Mode envelopes, a deadline of three seconds, retries of events."""
+"""Deliveries to the bot: signed requests or Socket Mode envelopes, with Slack's retries."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """The answer of the bot. `error` is Slack's code or empty; `payload` is a str, a JSON object or None."""
+    """The answer of the bot.
+
+    `error` is Slack's code or empty; `payload` is a str, a JSON object or None.
+    """
 
     ok: bool
     seconds: float = 0.0
@@ -129,7 +132,9 @@ class Deliverer:
         return ack
 
     async def send_event(self, payload: JsonObject) -> Ack:
-        """Deliver an event; after a failure Slack retries at once, after one minute and after five minutes.
+        """Deliver an event.
+
+        After a failure Slack retries at once, after one minute and after five minutes.
 
         Returns the answer to the first attempt; the retries continue in the background.
         """

@@ -1,4 +1,4 @@
-"""`egress-diag demo`: the whole system on one machine, over example incidents, without Slack and without a cluster."""
+"""`egress-diag demo`: the whole system on one machine, with example incidents."""
 
 import os
 import re
@@ -164,7 +164,7 @@ def _wait_for(url: str, system: list[subprocess.Popen[bytes]], folder: Path) -> 
 
 
 def _first_thread(slack: SandboxServer) -> list[StoredMessage]:
-    """The first thread, parent first, once it is complete and unchanged for a while, or incomplete at the time limit."""
+    """The first thread, parent first, once it is complete and stable, or at the time limit."""
     until = time.monotonic() + COMPLETE_SECONDS
     thread: list[StoredMessage] = []
     quiet = time.monotonic()
@@ -180,7 +180,7 @@ def _first_thread(slack: SandboxServer) -> list[StoredMessage]:
 
 
 def _is_complete(thread: list[StoredMessage]) -> bool:
-    """Whether the thread has the messages of a finished run: parent, verdict, both messages of steps, a finding."""
+    """Whether the thread has the parent, the verdict, both messages of steps, and a finding."""
     slots = [str((m.metadata or {}).get("event_payload", {}).get("slot", "")) for m in thread]
     wanted = {"parent", "verdict", "steps/provisioning", "steps/routing"}
     return wanted <= set(slots) and len(slots) == len(set(slots)) and any(s.startswith("finding/") for s in slots)

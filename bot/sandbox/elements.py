@@ -1,4 +1,7 @@
-"""The rules of Block Kit for text objects and interactive elements, as data: https://docs.slack.dev/reference/block-kit/block-elements"""
+"""The rules of Block Kit for text objects and interactive elements, as data.
+
+https://docs.slack.dev/reference/block-kit/block-elements
+"""
 
 from __future__ import annotations
 

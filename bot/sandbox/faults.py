@@ -1,4 +1,4 @@
-"""Injected faults: rate limits, errors, lost answers, revoked tokens, closed channels, refused blocks, cut sockets."""
+"""Injected faults of the Web API, tokens, channels, blocks and Socket Mode connections."""
 
 from __future__ import annotations
 

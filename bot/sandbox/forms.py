@@ -34,7 +34,7 @@ def view_state(
     kept: JsonObject | None,
     offered: Mapping[str, list[JsonObject]],
 ) -> JsonObject:
-    """`state.values` of the blocks: the given value by action or block id, else the kept value, else the initial one.
+    """`state.values` of the blocks: the given value, else the kept value, else the initial one.
 
     `offered` are the options of external selects, by action id.
     """

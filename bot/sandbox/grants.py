@@ -1,4 +1,4 @@
-"""Triggers and response URLs, which expire: a trigger after 3 s and one use, a response URL after 30 min and five uses."""
+"""Triggers (3 s, one use) and response URLs (30 min, five uses)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Trigger:
 
 @dataclass(slots=True)
 class ResponseUrl:
-    """The destination of an answer to a command or press: a channel, a person, and the pressed message, if any."""
+    """The destination of an answer: a channel, a person, and the pressed message, if any."""
 
     user: str
     channel: str

@@ -34,7 +34,10 @@ _T = TypeVar("_T")
 
 
 class SandboxServer:
-    """A workspace with its Web API, Socket Mode and page on a loopback port. The package docstring documents it."""
+    """A workspace with its Web API, Socket Mode and page on a loopback port.
+
+    The package docstring documents it.
+    """
 
     def __init__(
         self,
@@ -155,7 +158,10 @@ class SandboxServer:
         option: str | None = None,
         block_id: str | None = None,
     ) -> Ack:
-        """Press a button, or choose `option`. Raises NoSuchElement if the person does not see the element."""
+        """Press a button, or choose `option`.
+
+        Raises NoSuchElement if the person does not see the element.
+        """
         work = self._people.press(where, action_id, user=user, block_id=block_id, given=option, forged=value)
         return self._do(work)
 
@@ -180,7 +186,10 @@ class SandboxServer:
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def messages(self, channel: str = "C0OPS", *, user: str | None = None) -> tuple[StoredMessage, ...]:
-        """The top-level messages of a channel, oldest first; with `user` also the ephemeral messages to that person."""
+        """The top-level messages of a channel, oldest first.
+
+        With `user` also the ephemeral messages to that person.
+        """
         return tuple(m for m in self.workspace.messages(channel) if not m.is_reply and m.only_for in {None, user})
 
     def thread(
@@ -222,7 +231,10 @@ class SandboxServer:
         return tuple(change for change in self.workspace.changes() if change.message is not None)
 
     def calls(self, method: str | None = None) -> tuple[Call, ...]:
-        """The calls of the Web API, in order; requests to response URLs have the method `response_url`."""
+        """The calls of the Web API, in order.
+
+        Requests to response URLs have the method `response_url`.
+        """
         return tuple(call for call in self._api.calls() if method in {None, call.method})
 
     def deliveries(self, kind: Kind | None = None) -> tuple[Delivery, ...]:
@@ -230,7 +242,10 @@ class SandboxServer:
         return tuple(delivery for delivery in self._deliverer.deliveries() if kind in {None, delivery.kind})
 
     def wait_until(self, condition: Callable[[], _T | None], timeout: float = 30.0) -> _T:
-        """Wait for the condition and return its first truthy value. The TimeoutError quotes the latest messages."""
+        """Wait for the condition and return its first truthy value.
+
+        The TimeoutError quotes the latest messages.
+        """
         deadline = time.monotonic() + timeout
         while True:
             found = condition()

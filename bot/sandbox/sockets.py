@@ -22,7 +22,10 @@ GRACE_SECONDS = 0.5
 
 
 class Sockets:
-    """The open connections of the app. Only for use in the server's event loop, except `close_all`."""
+    """The open connections of the app.
+
+    Only for use in the server's event loop, except `close_all`.
+    """
 
     def __init__(self, core: Core, connections: Connections) -> None:
         self._core = core
@@ -85,7 +88,10 @@ class Sockets:
             self._waiting.pop(envelope_id, None)
 
     def close_all(self, reason: str | None) -> None:
-        """Ask the clients to reconnect, then close; without a reason, cut the connections. Safe from any thread."""
+        """Ask the clients to reconnect, then close; without a reason, cut the connections.
+
+        Safe from any thread.
+        """
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._close_in_loop, reason)
 

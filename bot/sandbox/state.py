@@ -32,7 +32,10 @@ DEFAULT_SCOPES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The installed app, as on Slack's settings pages. The tokens and the signing secret are example values."""
+    """The installed app, as on Slack's settings pages.
+
+    The tokens and the signing secret are example values.
+    """
 
     app_id: str = "A0EGRESS"
     name: str = "egress-diag"
@@ -98,7 +101,10 @@ class Revision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMessage:
-    """A message in its current state. `only_for` is the only person who sees an ephemeral message."""
+    """A message in its current state.
+
+    `only_for` is the only person who sees an ephemeral message.
+    """
 
     channel: str
     ts: str
@@ -121,7 +127,10 @@ class StoredMessage:
 
     @property
     def shown(self) -> str:
-        """The visible text: one line for each text object of the blocks; the plain text if there are no blocks."""
+        """The visible text: one line for each text object of the blocks.
+
+        The plain text if there are no blocks.
+        """
         return "\n".join(texts_of(self.blocks)) if self.blocks else self.text
 
     @property

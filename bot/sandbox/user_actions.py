@@ -207,7 +207,10 @@ class UserActions:
     # -- current state ------------------------------------------------------------------------------------------------
 
     def _latest(self, where: StoredMessage | View, user: str) -> StoredMessage | View:
-        """The current state of a message or view. Raises NoSuchElement if this person does not see it."""
+        """The current state of a message or view.
+
+        Raises NoSuchElement if this person does not see it.
+        """
         workspace = self._core.workspace
         if isinstance(where, View):
             return self._latest_view(where, user)

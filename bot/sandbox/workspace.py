@@ -65,7 +65,10 @@ class Workspace:
     # -- changes ------------------------------------------------------------------------------------------------------
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener` on every change, from the thread that made it; return the function that unsubscribes it."""
+        """Call `listener` on every change, from the thread that made it.
+
+        Return the function that unsubscribes it.
+        """
         with self.lock:
             self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)

@@ -180,7 +180,10 @@ class Slack:
         return None
 
     def respond(self, response_url: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> None:
-        """Answer through the response URL of a command, to the person alone; five times within 30 minutes."""
+        """Answer through the response URL of a command, to the person alone.
+
+        Five times within 30 minutes.
+        """
         try:
             answer = WebhookClient(response_url, timeout=10, retry_handlers=[]).send(
                 text=text, blocks=[dict(b) for b in blocks] or None, response_type="ephemeral"

@@ -1,4 +1,4 @@
-"""A background check of the bot token: the bot starts while Slack is down, and reports that as not ready."""
+"""A background check of the bot token: while Slack is down the bot runs but is not ready."""
 
 import logging
 import threading

@@ -1,4 +1,7 @@
-"""The log set-up of the listener; the courier logs like every Celery process. Both hide Slack's tokens."""
+"""The log set-up of the listener; the courier logs like every Celery process.
+
+Both hide Slack's tokens.
+"""
 
 from bot.slack.settings import slack_settings
 from workers.telemetry.logs import set_up_logs

@@ -8,7 +8,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class SlackSettings(BaseSettings):
-    """Slack's tokens and addresses (docs/contract.md#environment). Secrets are never printed, logged or posted."""
+    """Slack's tokens and addresses (docs/contract.md#environment).
+
+    Secrets are never printed, logged or posted.
+    """
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
 

@@ -1,4 +1,4 @@
-"""The health of the Socket Mode connection: dead if it is down for a minute while Slack's API answers.
+"""The Socket Mode connection is dead if it is down for a minute while Slack's API answers.
 
 The SDK reconnects within seconds. A restart helps if it does not, but not while Slack itself is down.
 """

@@ -62,7 +62,10 @@ class Page:
         return self.wait(visible, f"no visible {selector}")
 
     def click(self, selector: str) -> None:
-        """Click the first matching element; if it is redrawn before the click, click its replacement."""
+        """Click the first matching element.
+
+        If it is redrawn before the click, click its replacement.
+        """
 
         def clicked(_: Any) -> bool:
             self.find(selector).click()
@@ -71,7 +74,10 @@ class Page:
         self.wait(clicked, f"cannot click {selector}")
 
     def keys(self, selector: str, *typed: str) -> None:
-        """Type into the first matching element; if it is redrawn before the keystroke, type into its replacement."""
+        """Type into the first matching element.
+
+        If it is redrawn before the keystroke, type into its replacement.
+        """
 
         def done(_: Any) -> bool:
             self.find(selector).send_keys(*typed)
@@ -89,7 +95,10 @@ class Page:
         self.wait(cleared, f"cannot empty {selector}")
 
     def wait(self, condition: Callable[[Any], T | None], otherwise: str) -> T:
-        """Wait for the condition and return its first truthy value; elements may be redrawn in the meantime."""
+        """Wait for the condition and return its first truthy value.
+
+        Elements may be redrawn in the meantime.
+        """
         waiting = WebDriverWait(self.driver, WITHIN, 0.05, ignored_exceptions=REDRAWN)
         found = waiting.until(lambda driver: condition(driver) or False, otherwise)
         assert found is not False

@@ -1,4 +1,7 @@
-"""A conversation without processes: the real Bolt app over HTTP; worker, ticker and courier run step by step."""
+"""A conversation without processes: the real Bolt app over HTTP.
+
+Worker, ticker and courier run step by step.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,10 @@ class Conversation:
         raise AssertionError(f"no {word} in the menu")
 
     def play(self, timeout: float = 20) -> None:
-        """Do all work of workers, ticker and courier that is due; wait briefly for listeners that acknowledged first."""
+        """Do all work of workers, ticker and courier that is due.
+
+        Wait briefly for listeners that acknowledged first.
+        """
         until, quiet = time.monotonic() + timeout, 0
         while quiet < 6:
             assert time.monotonic() < until, "the work does not end"

@@ -13,7 +13,9 @@ from tests.loopback.kube import KubeServer
 
 @contextmanager
 def slow_cluster(folder: Path, cluster: Cluster, seconds: float) -> Iterator[tuple[KubeServer, str]]:
-    """The API server, and its entry for the configuration (`live`, also `slow`). Lists of VirtualServices hang for `seconds`,
+    """The API server, and its entry for the configuration (`live`, also `slow`).
+
+    Lists of VirtualServices hang for `seconds`,
     everything else answers at once."""
     saved = folder / "saved"
     write_bundle(cluster, saved)

@@ -1,4 +1,7 @@
-"""Runs with handwritten findings, for tests of messages and couriers; they do not depend on the catalogue."""
+"""Runs with handwritten findings, for tests of messages and couriers.
+
+They do not depend on the catalogue.
+"""
 
 from __future__ import annotations
 

@@ -42,7 +42,10 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def shared_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """The shared system: a test restarts what it kills. At the end no thread has changed after its run."""
+    """The shared system: a test restarts what it kills.
+
+    At the end no thread has changed after its run.
+    """
     folder = tmp_path_factory.mktemp("kill")
     redis = RedisServer(folder, durable=True)
     redis.start()

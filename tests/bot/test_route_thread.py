@@ -1,4 +1,4 @@
-"""The route of a run in its thread: the list and the picture, each posted once despite Slack's faults."""
+"""The route in its thread: list and picture, each posted once despite Slack's faults."""
 
 from __future__ import annotations
 

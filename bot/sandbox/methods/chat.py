@@ -55,7 +55,10 @@ def post_ephemeral(core: Core, args: Args) -> JsonObject:
 
 
 def update(core: Core, args: Args) -> JsonObject:
-    """chat.update: text without blocks removes the blocks; with blocks the message is not marked as edited."""
+    """chat.update: text without blocks removes the blocks.
+
+    With blocks the message is not marked as edited.
+    """
     channel = core.writable_channel(args.required("channel"))
     message = core.own_message(channel.id, args.required("ts"), "cant_update_message")
     text, blocks = _content(core, args)
@@ -118,7 +121,10 @@ def _content(core: Core, args: Args) -> tuple[str, list[JsonObject] | None]:
 
 
 def thread_of(core: Core, channel: str, args: Args) -> str | None:
-    """The thread of a reply, or None for a message in the channel itself. Raises ApiError if the thread does not exist."""
+    """The thread of a reply, or None for a message in the channel itself.
+
+    Raises ApiError if the thread does not exist.
+    """
     thread_ts = args.text("thread_ts")
     if not thread_ts:
         return None

@@ -1,4 +1,4 @@
-"""The courier with a real Redis and every fault of Slack: the thread is complete and nothing is posted twice."""
+"""The courier with a real Redis and Slack's faults: complete threads, no duplicates."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FULL = [
 
 
 def deliver(courier: Courier, run: Run, most: float = 30) -> None:
-    """Deliver until nothing is pending, as the queue and the janitor do, without their delays unless a limit requires them."""
+    """Deliver until nothing is pending, with no delay except that of a rate limit."""
     until = time.monotonic() + most
     while True:
         again = courier.deliver(f"run/{run.id}").again_in
@@ -77,7 +77,7 @@ def test_a_second_delivery_changes_nothing(courier: Courier, slack: SandboxServe
 def test_a_post_whose_answer_was_lost_is_found_again(
     new_courier: MakeCourier, slack: SandboxServer, broken: Run, lost: int
 ) -> None:
-    """The connection drops after the first posts: they are found by their metadata and not posted again."""
+    """Posts whose answers were lost are found by their metadata and not posted again."""
     slack.faults.lose_answers(lost, "chat.postMessage")
     deliver(new_courier(), broken)
     assert slots(whole_thread(slack)) == FULL
@@ -181,7 +181,7 @@ def test_with_edits_rate_limited_the_verdict_is_posted(courier: Courier, client:
 
 @pytest.mark.slow
 def test_slacks_rate_limits_are_respected(client: Client, redis_url: str, config_file: object) -> None:
-    """One post a second in a channel after a short burst: delivery takes longer, and no call is refused twice in a row."""
+    """One post a second in a channel after a burst: no call is refused twice in a row."""
     with SandboxServer(limits=RateLimits()) as slack:
         run = finish(client, accepted(client), BROKEN)
         courier = Courier(client, _slack_client(slack))

@@ -1,4 +1,4 @@
-"""The grammar of typed commands: tolerant of phone keyboards, without suggestions across environments."""
+"""Typed commands: tolerant of phone keyboards, no suggestions across environments."""
 
 from __future__ import annotations
 

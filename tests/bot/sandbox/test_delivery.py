@@ -1,4 +1,7 @@
-"""User actions in the sandbox reach a real Bolt app over signed HTTP requests; the answers are shown as in Slack."""
+"""User actions in the sandbox reach a real Bolt app over signed HTTP requests.
+
+The answers are shown as in Slack.
+"""
 
 from __future__ import annotations
 
