@@ -1,1 +1,1 @@
-"""Tests that read like incidents, with real parts."""
+"""Tests with real parts, written as incidents."""

@@ -1,4 +1,4 @@
-"""The installed command as a stranger runs it: a process with arguments, an environment, two streams and an exit code."""
+"""Runs the installed command as a user does: with arguments, an environment, two streams and an exit code."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 PROGRAM = Path(sys.executable).with_name("egress-diag")
 ENVIRONMENT: Mapping[str, str] = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
-"""Nothing of the developer's own: no kubeconfig, no configuration, no tokens."""
+"""An environment without the developer's kubeconfig, configuration and tokens."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one run of the command answered."""
+    """The result of one run of the command."""
 
     code: int
     out: str
@@ -27,12 +27,12 @@ class Answer:
 
     @cached_property
     def document(self) -> Any:
-        """Standard output as the one JSON document that it must be."""
+        """Standard output, parsed as one JSON document."""
         return json.loads(self.out)
 
     @property
     def statuses(self) -> dict[str, set[str]]:
-        """Of a JSON answer: the statuses that each check gave."""
+        """The statuses of each check in a JSON answer."""
         found: dict[str, set[str]] = {}
         for finding in self.document["findings"]:
             found.setdefault(finding["check"], set()).add(finding["status"])
@@ -43,7 +43,7 @@ class Answer:
 
 
 def ask(*words: str | Path, cwd: Path = Path("/"), env: Mapping[str, str] = ENVIRONMENT, given: str = "") -> Answer:
-    """Runs `egress-diag` with these words. Whatever they are: one of the four exit codes, and never a traceback."""
+    """Run `egress-diag` with these arguments; asserts one of the four exit codes and no traceback."""
     done = subprocess.run(
         [PROGRAM, *map(str, words)],
         cwd=cwd,
@@ -60,7 +60,7 @@ def ask(*words: str | Path, cwd: Path = Path("/"), env: Mapping[str, str] = ENVI
 
 
 def refused(*words: str | Path, **how: Any) -> str:
-    """Runs a command that is wrong: exit code 2, nothing on standard output; gives what standard error says."""
+    """Run an invalid command and return its error; asserts exit code 2 and empty standard output."""
     answer = ask(*words, **how)
     assert (answer.code, answer.out) == (2, ""), answer
     assert "Error: " in answer.err

@@ -1,4 +1,4 @@
-"""What every test may ask for: a port, and a real Redis."""
+"""Fixtures for all tests: a free port and a real Redis."""
 
 from collections.abc import Iterator
 
@@ -10,13 +10,13 @@ from tests.redis_server import RedisServer, find_free_port
 
 @pytest.fixture
 def free_port() -> int:
-    """A loopback port that nobody listened on a moment ago."""
+    """A free loopback port."""
     return find_free_port()
 
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """One real server for the whole session. Tests that stop or kill it start their own `RedisServer` instead."""
+    """One real server for the session. Tests that stop or kill a server start their own `RedisServer`."""
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     server.start()
     yield server

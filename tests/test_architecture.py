@@ -1,4 +1,4 @@
-"""The import contracts hold, and each one reports the import that breaks it. One name, one definition."""
+"""The import contracts are kept, and each reports an import that violates it. Public names are unique."""
 
 import ast
 import re
@@ -17,8 +17,8 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 CONTRACTS = {contract["id"]: contract["name"] for contract in PYPROJECT["tool"]["importlinter"]["contracts"]}
 PROGRAMS = Path(sys.executable).parent
 
-# For each contract: a file, and the one line that must break this contract and no other.
-BREACHES = {
+# For each contract: a file, and a line that violates this contract and no other.
+VIOLATIONS = {
     "rings": ("workers/__init__.py", "import bot"),
     "cycles": ("checks/facts/fact.py", "import checks.facts.store"),
     "rooms": ("checks/config/__init__.py", "import checks.facts"),
@@ -33,7 +33,7 @@ BREACHES = {
     "environment": ("workers/__init__.py", "import pydantic_settings"),
 }
 
-# The modules of `checks` that are allowed to touch the world, as in the contract "pure".
+# The modules of `checks` that may do I/O, as in the contract "pure".
 IMPURE = (
     "checks/sources/*",
     "checks/cli/*",
@@ -45,7 +45,7 @@ IMPURE = (
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A copy of the packages and their rules, to be damaged."""
+    """A copy of the packages and their rules, to be modified."""
     for package in ("bot", "workers", "checks"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
@@ -57,7 +57,7 @@ def append(file: Path, line: str) -> None:
 
 
 def run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A development tool in a folder; COLUMNS keeps its lines whole."""
+    """Run a development tool in a folder; COLUMNS prevents line breaks in its output."""
     return subprocess.run(
         [PROGRAMS / program, *arguments],
         cwd=folder,
@@ -69,7 +69,7 @@ def run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProc
 
 
 def broken_contracts(folder: Path) -> set[str]:
-    """The ids of the contracts that do not hold over the packages in the folder."""
+    """The IDs of the contracts that the packages in the folder violate."""
     done = run(folder, "lint-imports", "--no-logo", "--no-cache")
     verdicts = dict(re.findall(r"^(.+?) (KEPT|BROKEN)", done.stdout, re.MULTILINE))
     assert verdicts.keys() == set(CONTRACTS.values()), done.stdout + done.stderr
@@ -78,18 +78,18 @@ def broken_contracts(folder: Path) -> set[str]:
     return broken
 
 
-def test_every_contract_holds() -> None:
+def test_every_contract_is_kept() -> None:
     done = run(ROOT, "lint-imports", "--no-logo", "--no-cache")
     assert done.returncode == 0, done.stdout
 
 
-def test_every_contract_has_a_breach_to_prove_it() -> None:
-    assert BREACHES.keys() == CONTRACTS.keys()
+def test_every_contract_has_a_violation() -> None:
+    assert VIOLATIONS.keys() == CONTRACTS.keys()
 
 
 @pytest.mark.parametrize("contract", sorted(CONTRACTS))
-def test_a_breach_breaks_exactly_its_contract(contract: str, tree: Path) -> None:
-    file, line = BREACHES[contract]
+def test_a_violation_breaks_exactly_its_contract(contract: str, tree: Path) -> None:
+    file, line = VIOLATIONS[contract]
     append(tree / file, line)
     assert broken_contracts(tree) == {contract}
 
@@ -97,14 +97,14 @@ def test_a_breach_breaks_exactly_its_contract(contract: str, tree: Path) -> None
 @pytest.mark.parametrize(
     "line", ['import os\nTOKEN = os.environ["SLACK_BOT_TOKEN"]', 'import os\nTOKEN = os.getenv("REDIS_URL")']
 )
-def test_reading_the_environment_outside_settings_is_noticed(line: str, tree: Path) -> None:
+def test_reading_the_environment_outside_settings_is_reported(line: str, tree: Path) -> None:
     append(tree / "workers/__init__.py", line)
     done = run(tree, "ruff", "check", "--no-cache", "--select", "TID251", "--output-format", "concise", ".")
     assert re.findall(r"^(\S+?):\d+:\d+: TID251", done.stdout, re.MULTILINE) == ["workers/__init__.py"], done.stdout
 
 
 def impure_calls(source: str) -> Iterator[str]:
-    """Calls that reach a file, a terminal or the clock without any import that a contract could see."""
+    """Calls that use a file, a terminal or the clock without an import that a contract could report."""
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call):
             continue
@@ -125,7 +125,7 @@ def impure_calls(source: str) -> Iterator[str]:
                 pass
 
 
-def test_nothing_pure_opens_a_file_or_asks_for_the_time() -> None:
+def test_pure_modules_use_neither_files_nor_the_clock() -> None:
     files = {file.relative_to(ROOT).as_posix(): file.read_text() for file in (ROOT / "checks").rglob("*.py")}
     pure = {name: text for name, text in files.items() if not any(fnmatch(name, pattern) for pattern in IMPURE)}
     assert "checks/model/findings.py" in pure
@@ -133,7 +133,7 @@ def test_nothing_pure_opens_a_file_or_asks_for_the_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "noticed"),
+    ("line", "reported"),
     [
         ("datetime.now(UTC)", "line 1: datetime.now()"),
         ("datetime.datetime.utcnow()", "line 1: datetime.utcnow()"),
@@ -142,12 +142,12 @@ def test_nothing_pure_opens_a_file_or_asks_for_the_time() -> None:
         ("urllib.request.urlopen(url)", "line 1: urlopen()"),
     ],
 )
-def test_a_hidden_read_is_noticed(line: str, noticed: str) -> None:
-    assert list(impure_calls(line)) == [noticed]
+def test_an_impure_call_is_reported(line: str, reported: str) -> None:
+    assert list(impure_calls(line)) == [reported]
 
 
 def reaches_through(source: str) -> Iterator[str]:
-    """Attributes of what lies behind the client of the workers, and its stores by whatever name."""
+    """Uses of attributes of the workers' client, and of its stores."""
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Attribute(
@@ -161,14 +161,14 @@ def reaches_through(source: str) -> Iterator[str]:
                 pass
 
 
-def test_the_bot_calls_the_client_of_the_workers_and_nothing_behind_it() -> None:
+def test_the_bot_calls_only_the_client_of_the_workers() -> None:
     files = {file.relative_to(ROOT).as_posix(): file.read_text() for file in (ROOT / "bot").rglob("*.py")}
     assert "client.start(" in files["bot/interactions/handler.py"]
     assert {name: found for name, text in files.items() if (found := list(reaches_through(text)))} == {}
 
 
 @pytest.mark.parametrize(
-    ("line", "noticed"),
+    ("line", "reported"),
     [
         ('desk.client.runs.get("a")', ["line 1: client.runs.get"]),
         ("interval = client.watches.interval", ["line 1: client.watches.interval"]),
@@ -176,11 +176,11 @@ def test_the_bot_calls_the_client_of_the_workers_and_nothing_behind_it() -> None
         ('self.client.run("a")', []),
     ],
 )
-def test_reaching_through_the_client_is_noticed(line: str, noticed: list[str]) -> None:
-    assert list(reaches_through(line)) == noticed
+def test_reaching_through_the_client_is_reported(line: str, reported: list[str]) -> None:
+    assert list(reaches_through(line)) == reported
 
 
-def test_every_dependency_has_its_reason() -> None:
+def test_every_dependency_has_a_reason() -> None:
     demo = tomllib.loads((ROOT / "bot/sandbox/pyproject.toml").read_text())["project"]
     declared = [
         line
@@ -193,13 +193,13 @@ def test_every_dependency_has_its_reason() -> None:
     assert sorted(explained) == sorted(names)
 
 
-def test_the_pinned_environment_names_no_download_address() -> None:
+def test_the_pinned_requirements_contain_no_download_address() -> None:
     for file in (ROOT / "requirements").glob("*.txt"):
         assert re.findall(r"https?:|--index|--extra-index|--find-links|file:| @ ", file.read_text()) == [], file
 
 
 def public_names(file: Path) -> Iterator[str]:
-    """The classes, functions and values that a module defines for others."""
+    """The public classes, functions and values of a module."""
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         match node:
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.AsyncFunctionDef(name=name):
@@ -213,7 +213,7 @@ def public_names(file: Path) -> Iterator[str]:
 
 
 def test_a_public_name_is_defined_once() -> None:
-    """A reader who meets a name finds one definition. `log` is each module's own logger."""
+    """Each public name has one definition, except `log`, the logger of each module."""
     places: dict[str, list[str]] = {}
     for package in ("bot", "workers", "checks"):
         for file in sorted((ROOT / package).rglob("*.py")):

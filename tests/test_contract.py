@@ -1,6 +1,6 @@
-"""The contract from outside: commands, exit codes, streams and JSON, as other people's scripts and bundles rely on them.
+"""The command line's contract: commands, exit codes, streams and JSON, on which scripts and bundles rely.
 
-Nothing of the package is imported here: what is tried is the installed command, over whole bundles."""
+The tests run the installed command on complete bundles and import nothing from the package."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.clusters.bundles import dump_yaml, read_bundle, read_yaml, write_bund
 from tests.clusters.compose import compose
 from tests.command_line import ENVIRONMENT, PROGRAM, ROOT, Answer, ask, refused
 
-pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
+pytestmark = pytest.mark.slow  # too slow for make check
 
 EXAMPLES = ROOT / "examples" / "bundles"
 EXAMINED = ROOT / "tests" / "examined"
@@ -32,7 +32,7 @@ GATEWAY = "team-egress/egw"
 
 @pytest.fixture(scope="module", params=(*WHOLE, *PATCHED), ids=lambda path: f"{path.parent.name}-{path.stem}")
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle with its `expect.yaml`: as it is in the repository, or written from the patches of an examined cluster."""
+    """A bundle with its `expect.yaml`: from the repository, or written from patches of an examined cluster."""
     path: Path = request.param
     if path in WHOLE:
         return path
@@ -48,7 +48,7 @@ def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @cache
 def diagnosed(bundle: Path, *options: str) -> Answer:
-    """The bundle's own gateway as JSON."""
+    """The JSON answer for the bundle's gateway."""
     gateway = yaml.safe_load((bundle / "expect.yaml").read_text(encoding="utf-8"))["gateway"]
     return ask("diagnose", "any", gateway, "--bundle", bundle, "--output", "json", *options)
 
@@ -61,10 +61,10 @@ def wrong(*options: str | Path) -> str:
     return refused("diagnose", "x", GATEWAY, "--bundle", HEALTHY, *options)
 
 
-# What a bundle expects
+# Expectations of a bundle
 
 
-def test_a_bundle_is_diagnosed_as_it_expects(bundle: Path) -> None:
+def test_the_diagnosis_of_a_bundle_is_the_expected_one(bundle: Path) -> None:
     expect = yaml.safe_load((bundle / "expect.yaml").read_text(encoding="utf-8"))
     answer = diagnosed(bundle)
     document, failing, optional = answer.document, answer.with_status("fail"), set(expect.get("may_fail", ()))
@@ -96,7 +96,7 @@ FINDING: dict[str, Any] = {
 }
 
 
-def test_the_document_has_the_keys_and_types_of_the_contract(bundle: Path) -> None:
+def test_the_document_has_the_documented_keys_and_types(bundle: Path) -> None:
     answer = diagnosed(bundle)
     document = answer.document
     assert document["schema"] == "egress-diag/v1"
@@ -159,7 +159,7 @@ def test_the_verdict_and_the_exit_code_follow_from_the_findings(bundle: Path) ->
     assert answer.code == EXIT[verdict]
 
 
-def test_the_host_is_what_was_asked_with_its_port() -> None:
+def test_the_host_is_normalized_with_its_port() -> None:
     asked = about("--host", "https://Edition.CNN.com./path", "--output", "json").document["host"]
     assert asked == "edition.cnn.com:443"
 
@@ -168,7 +168,7 @@ def test_the_host_is_what_was_asked_with_its_port() -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "json", "markdown"])
-def test_a_reader_that_leaves_changes_neither_the_exit_code_nor_the_other_stream(form: str) -> None:
+def test_a_closed_output_changes_neither_the_exit_code_nor_the_other_stream(form: str) -> None:
     command = [str(PROGRAM), "diagnose", "x", GATEWAY, "--bundle", str(HEALTHY), "--output", form]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(ENVIRONMENT)) as run:
         assert run.stdout
@@ -179,7 +179,7 @@ def test_a_reader_that_leaves_changes_neither_the_exit_code_nor_the_other_stream
 
 
 @pytest.mark.parametrize("words", [("diagnose", "x", GATEWAY, "--bundle", str(HEALTHY)), ("checks",)], ids=["d", "c"])
-def test_a_full_disk_is_an_error_that_is_told(words: tuple[str, ...]) -> None:
+def test_a_full_disk_is_reported_as_an_error(words: tuple[str, ...]) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [PROGRAM, *words], stdout=full, stderr=subprocess.PIPE, env=dict(ENVIRONMENT), check=False, timeout=60
@@ -195,14 +195,14 @@ def test_a_full_disk_is_an_error_that_is_told(words: tuple[str, ...]) -> None:
     ids=["empty", "a locale without UTF-8", "a terminal without colours"],
 )
 @pytest.mark.parametrize("form", ["text", "markdown"])
-def test_any_environment_will_do(env: dict[str, str], form: str) -> None:
+def test_the_output_does_not_depend_on_the_environment(env: dict[str, str], form: str) -> None:
     answer = ask("diagnose", "x", GATEWAY, "--bundle", HEALTHY, "--output", form, cwd=Path("/proc"), env=env)
     assert (answer.code, answer.err) == (0, "")
     assert "\x1b" not in answer.out
     assert "Healthy" in answer.out
 
 
-def test_what_only_waits_is_not_left_standing_as_a_failure() -> None:
+def test_a_failure_that_is_only_pending_is_corrected_to_a_warning() -> None:
     lines = ask("diagnose", "x", GATEWAY, "--bundle", EXAMPLES / "prefix-pending").out.splitlines()
     failed = {line.split()[1] for line in lines if line.startswith("fail ")}
     corrected = {line.split()[1] for line in lines if line.startswith("warning ") and "instead of fail" in line}
@@ -212,12 +212,12 @@ def test_what_only_waits_is_not_left_standing_as_a_failure() -> None:
 # Options
 
 
-def test_only_runs_the_checks_that_it_names_by_code_or_slug() -> None:
+def test_only_selects_checks_by_code_or_slug() -> None:
     answer = about("--only", "EG405, Gateway_Pool_Missing,EG405", "--output", "json")
     assert [each["code"] for each in answer.document["findings"]] == ["EG405", "EG407"]
 
 
-def test_a_namespace_may_be_given_either_way() -> None:
+def test_the_namespace_may_be_an_option() -> None:
     answer = ask(
         *("diagnose", "x", "egw", "--namespace", "team-egress", "--bundle", HEALTHY, "--only", "EG405"),
         *("--output", "json"),
@@ -225,19 +225,19 @@ def test_a_namespace_may_be_given_either_way() -> None:
     assert answer.document["gateway"] == {"namespace": "team-egress", "name": "egw"}
 
 
-def test_a_client_that_is_not_there_is_not_healthy() -> None:
+def test_a_client_that_does_not_exist_is_not_healthy() -> None:
     answer = about("--host", "edition.cnn.com", "--from", "nowhere/web", "--output", "json")
     assert answer.code == EXIT[answer.document["verdict"]] != 0
     assert any("nowhere" in f["summary"] for f in answer.document["findings"] if f["status"] in ("unknown", "fail"))
 
 
-def test_an_unknown_gateway_is_a_problem_with_its_nearest_name() -> None:
+def test_an_unknown_gateway_is_a_failure_with_the_nearest_name() -> None:
     answer = ask("diagnose", "x", "team-egress/eqw", "--bundle", HEALTHY, "--output", "json")
     assert (answer.code, answer.document["root_causes"]) == (1, ["gateway-not-in-profile"])
     assert "team-egress/egw" in answer.document["findings"][3]["summary"]
 
 
-def test_checks_of_a_gateway_that_is_not_there_never_pass_for_healthy() -> None:
+def test_selected_checks_of_an_unknown_gateway_are_an_error() -> None:
     said = refused("diagnose", "x", "team-egress/eqw", "--bundle", HEALTHY, "--only", "EG405")
     assert 'no egress gateway "team-egress/eqw": did you mean team-egress/egw?' in said
 
@@ -274,7 +274,7 @@ def test_checks_of_a_gateway_that_is_not_there_never_pass_for_healthy() -> None:
     ],
     ids=lambda value: " ".join(value)[:30] if isinstance(value, tuple) else "",
 )
-def test_an_option_that_is_wrong(options: tuple[str, ...], said: str) -> None:
+def test_an_invalid_option(options: tuple[str, ...], said: str) -> None:
     assert said in wrong(*options)
 
 
@@ -292,11 +292,11 @@ def test_an_option_that_is_wrong(options: tuple[str, ...], said: str) -> None:
     ],
     ids=repr,
 )
-def test_a_question_that_is_wrong(words: tuple[str, ...], said: str) -> None:
+def test_an_invalid_cluster_or_gateway(words: tuple[str, ...], said: str) -> None:
     assert said in refused("diagnose", *words, "--bundle", HEALTHY)
 
 
-def test_the_international_name_and_the_wildcard_of_a_host_are_understood() -> None:
+def test_international_names_and_wildcards_are_valid_hosts() -> None:
     for typed, host in (("Bücher.example:443", "xn--bcher-kva.example:443"), ("*.cnn.com", "*.cnn.com")):
         assert about("--host", typed, "--output", "json").document["host"] == host
 
@@ -304,7 +304,7 @@ def test_the_international_name_and_the_wildcard_of_a_host_are_understood() -> N
 # The other commands
 
 
-def test_the_catalogue_and_a_page_of_it() -> None:
+def test_the_catalogue_and_the_page_of_a_check() -> None:
     listing = ask("checks").out
     assert len(re.findall(r"^ +EG\d{3}  ", listing, re.MULTILINE)) >= 60
     for name in ("EG405", "eg405", "egress-prefix-unassigned"):
@@ -314,17 +314,17 @@ def test_the_catalogue_and_a_page_of_it() -> None:
     assert 'did you mean "egress-prefix-unassigned"?' in refused("checks", "egress-prefix-unasigned")
 
 
-def test_the_permissions_are_a_cluster_role_as_it_is_applied() -> None:
+def test_the_permissions_are_a_cluster_role() -> None:
     role = yaml.safe_load(ask("checks", "--permissions").out)
     assert role["kind"] == "ClusterRole"
     assert {verb for rule in role["rules"] for verb in rule["verbs"]} <= {"get", "list"}
 
 
-def test_what_is_collected_replays_as_it_was(tmp_path: Path) -> None:
+def test_a_collected_bundle_replays_to_the_same_findings(tmp_path: Path) -> None:
     for name in ("incident.tar.gz", "incident"):
-        told = ask("collect", "x", GATEWAY, "--bundle", EXAMPLES / "selector-mismatch", "-o", name, cwd=tmp_path)
-        assert (told.code, told.out) == (0, "")
-        assert f"--bundle {name}" in told.err
+        done = ask("collect", "x", GATEWAY, "--bundle", EXAMPLES / "selector-mismatch", "-o", name, cwd=tmp_path)
+        assert (done.code, done.out) == (0, "")
+        assert f"--bundle {name}" in done.err
         again = ask("diagnose", "any", GATEWAY, "--bundle", name, "--output", "json", cwd=tmp_path)
         assert again.document["findings"] == diagnosed(EXAMPLES / "selector-mismatch").document["findings"]
         said = refused("collect", "x", GATEWAY, "--bundle", HEALTHY, "-o", name, cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""The Redis of the tests behaves like the deployment's: what it acknowledged survives a lost node."""
+"""The Redis of the tests behaves like the deployment's: acknowledged writes survive the loss of a node."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import redis
 from tests.redis_server import RedisServer
 
 
-def test_what_was_written_is_there_after_the_server_was_killed(tmp_path: Path) -> None:
+def test_acknowledged_writes_survive_a_kill(tmp_path: Path) -> None:
     server = RedisServer(tmp_path, durable=True)
     server.start()
     try:
@@ -27,6 +27,6 @@ def test_each_test_starts_with_an_empty_server(redis_client: redis.Redis) -> Non
     redis_client.set("left", "behind")
 
 
-def test_and_leaves_nothing_to_the_next(redis_client: redis.Redis) -> None:
+def test_the_next_test_finds_no_data(redis_client: redis.Redis) -> None:
     assert redis_client.dbsize() == 0
     redis_client.set("left", "behind")

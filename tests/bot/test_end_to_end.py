@@ -18,7 +18,7 @@ from bot.sandbox import RateLimits, SandboxServer, signed_headers
 from bot.sandbox.delivery import http_body
 from tests.bot.conftest import write_config
 from tests.redis_server import RedisServer
-from tests.system import EGRESS_DIAG, System, complete, slot, slots, told_end, whole_thread
+from tests.system import EGRESS_DIAG, System, complete, shows_verdict, slot, slots, whole_thread
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -61,14 +61,16 @@ def idle(system: System) -> None:
     shown = [*system.slack.messages(), *system.slack.messages("C0PAY")]
     parents = [m for m in shown if slot(m) == "parent"]
     system.wait(
-        lambda: all(told_end(latest) for m in parents if (latest := system.slack.latest(m))), 40, "a run is still going"
+        lambda: all(shows_verdict(latest) for m in parents if (latest := system.slack.latest(m))),
+        40,
+        "a run is still going",
     )
 
 
 def ended(system: System, number: int) -> None:
     def over() -> bool:
         thread = whole_thread(system.slack, number=number)
-        return bool(thread) and told_end(thread[0]) and complete(thread)
+        return bool(thread) and shows_verdict(thread[0]) and complete(thread)
 
     system.wait(over, 60, "the thread is not complete")
 

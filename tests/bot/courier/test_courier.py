@@ -16,7 +16,7 @@ from bot.slack.client import Slack
 from bot.slack.settings import SlackSettings
 from tests.bot import stories
 from tests.bot.stories import BROKEN, HEALTHY, PASSES, POOL, PREFIX, accepted, append, finish
-from tests.system import complete, slot, slots, told_end, whole_thread
+from tests.system import complete, shows_verdict, slot, slots, whole_thread
 from workers.client import Client
 from workers.runs.records import Order, Run, Target
 
@@ -166,7 +166,7 @@ def test_with_posts_rate_limited_the_parent_shows_the_verdict(
     slack.faults.rate_limit(30, "chat.postMessage")
     outcome = courier.deliver(f"run/{run.id}")
     assert outcome.limited
-    assert told_end(slack.messages()[0])
+    assert shows_verdict(slack.messages()[0])
     assert not slack.thread(slack.messages()[0])
 
 
@@ -205,7 +205,7 @@ def test_an_active_run_edits_its_parent_at_most_once_a_second(
     assert all(later - earlier >= 0.9 for earlier, later in pairwise(edits))
     finish(client, run, HEALTHY)
     courier.deliver(f"run/{run.id}")
-    assert told_end(slack.messages()[0]), "the end of a run is delivered at once"
+    assert shows_verdict(slack.messages()[0]), "the end of a run is delivered at once"
 
 
 def test_findings_of_an_active_run_wait_briefly_for_their_root_cause(
