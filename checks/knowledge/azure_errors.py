@@ -17,6 +17,8 @@ class AzureError:
     meaning: str
     fix: str
     show: str = ""
+    waiting: bool = False
+    """Whether the fix is to wait, which changes nothing."""
 
 
 AZURE_ERRORS: tuple[AzureError, ...] = (
@@ -64,6 +66,7 @@ AZURE_ERRORS: tuple[AzureError, ...] = (
         "InUsePublicIpPrefixCannotBeDeleted",
         "the public IP prefix is still attached to a node",
         "Wait until the addresses are detached; the controller retries by itself",
+        waiting=True,
     ),
     AzureError(
         "SubnetIsFull",
@@ -80,8 +83,14 @@ AZURE_ERRORS: tuple[AzureError, ...] = (
         "AnotherOperationInProgress",
         "another operation on the same resource is running",
         "Wait until it ends; the controller retries by itself",
+        waiting=True,
     ),
-    AzureError("TooManyRequests", "Azure throttles the cluster's requests", "Wait; the controller retries by itself"),
+    AzureError(
+        "TooManyRequests",
+        "Azure throttles the cluster's requests",
+        "Wait; the controller retries by itself",
+        waiting=True,
+    ),
     AzureError(
         "AllocationFailed",
         "Azure has no capacity for the node size in this region",

@@ -75,10 +75,12 @@ class ControllerText:
     meaning: str
     maps_to: str
     fix: str
+    waiting: bool = False
+    """Whether the fix is to wait, which changes nothing."""
 
 
-def _row(pattern: str, meaning: str, maps_to: str, fix: str) -> ControllerText:
-    return ControllerText(re.compile(pattern, re.IGNORECASE), meaning, maps_to, fix)
+def _row(pattern: str, meaning: str, maps_to: str, fix: str, *, waiting: bool = False) -> ControllerText:
+    return ControllerText(re.compile(pattern, re.IGNORECASE), meaning, maps_to, fix, waiting)
 
 
 _POOL, _SPEC, _PREFIX = "gateway-pool-missing", "gateway-configuration-invalid", "own-prefix-unusable"
@@ -128,7 +130,7 @@ CONTROLLER_TEXTS: tuple[ControllerText, ...] = (
         _POOL,
         "Create a node pool of mode Gateway with a prefix size",
     ),
-    _row(r"gateway node pool does not have UID", "the scale set has no unique ID", "", _RETRY),
+    _row(r"gateway node pool does not have UID", "the scale set has no unique ID", "", _RETRY, waiting=True),
     _row(
         r"lb property is empty|found frontend\(\w*\) with unexpected configuration|frontend ip not found even after",
         "the load balancer kubeegressgateway-ilb was changed by hand, or Azure updated it only in part",
@@ -172,7 +174,13 @@ CONTROLLER_TEXTS: tuple[ControllerText, ...] = (
         _PREFIX,
         "Use a prefix whose length equals the node pool's prefix size",
     ),
-    _row(r"public ip prefix(\(.*\))? has empty properties", "Azure returned an incomplete resource", "", _RETRY),
+    _row(
+        r"public ip prefix(\(.*\))? has empty properties",
+        "Azure returned an incomplete resource",
+        "",
+        _RETRY,
+        waiting=True,
+    ),
     _row(
         r"failed to (get|create) managed public ip prefix",
         "Azure did not provide a public IP prefix",
@@ -184,6 +192,7 @@ CONTROLLER_TEXTS: tuple[ControllerText, ...] = (
         "the prefix is still attached",
         "",
         "Wait until its addresses are detached",
+        waiting=True,
     ),
     # nodes
     _row(
@@ -212,7 +221,7 @@ CONTROLLER_TEXTS: tuple[ControllerText, ...] = (
         "",
         _SUPPORT,
     ),
-    _row(r"failed to update vm config status", "the API server refused a write", "", _RETRY),
+    _row(r"failed to update vm config status", "the API server refused a write", "", _RETRY, waiting=True),
 )
 
 
@@ -226,6 +235,8 @@ class EventCause:
     fix: str
     azure: AzureError | None
     code: str
+    waiting: bool = False
+    """Whether the fix is to wait, which changes nothing."""
 
 
 def event_cause(message: str) -> EventCause:
@@ -235,8 +246,15 @@ def event_cause(message: str) -> EventCause:
     parts = [known.meaning] if known else []
     if azure:
         parts.append(f"{azure.code}, {azure.meaning}" if known else f"{azure.code}: {azure.meaning}")
-    fix = azure.fix if azure else known.fix if known else ""
-    return EventCause("; ".join(parts), known.maps_to if known else "", fix, azure, code_of(message))
+    source = azure or known
+    return EventCause(
+        "; ".join(parts),
+        known.maps_to if known else "",
+        source.fix if source else "",
+        azure,
+        code_of(message),
+        waiting=source is not None and source.waiting,
+    )
 
 
 def controller_of(event: Event) -> str:

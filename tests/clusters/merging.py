@@ -4,6 +4,8 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+import json_merge_patch
+
 
 class PatchError(ValueError):
     """A patch cannot be applied to its cluster; the text names the entry."""
@@ -11,15 +13,7 @@ class PatchError(ValueError):
 
 def merge(target: Any, patch: Any) -> Any:
     """RFC 7386 JSON merge patch; neither argument is modified."""
-    if not isinstance(patch, dict):
-        return copy.deepcopy(patch)
-    merged = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = merge(merged.get(key), value)
-    return merged
+    return json_merge_patch.merge(copy.deepcopy(target), copy.deepcopy(patch))
 
 
 def only(mapping: Mapping[str, Any], allowed: set[str], what: str) -> None:

@@ -193,9 +193,9 @@ def _fixes(facts: Facts, warnings: Sequence[Event]) -> Iterator[Action]:
     for azure in dict.fromkeys(cause.azure for cause in causes):
         if azure is not None and azure.show:
             yield look(f"Show the reason for {azure.code}", _filled(facts, azure.show), SEGDOC)
-    for fix in dict.fromkeys(cause.fix for cause in causes):
+    for fix, waiting in dict.fromkeys((cause.fix, cause.waiting) for cause in causes):
         if fix:
-            yield Action(fix, effect=Effect.READS if fix.startswith("Wait") else Effect.CHANGES, url=SEGDOC)
+            yield Action(fix, effect=Effect.READS if waiting else Effect.CHANGES, url=SEGDOC)
 
 
 def _filled(facts: Facts, command: str) -> str:
