@@ -57,7 +57,7 @@ class LogText(Fact):
             self._lines = found
         return found
 
-    def holding(self, *words: str) -> Iterator[Line]:
+    def containing(self, *words: str) -> Iterator[Line]:
         """The lines with one of these words, newest first. Only these lines are parsed: most lines are irrelevant."""
         written = text(self.raw, "text")
         if any(word in written for word in words):

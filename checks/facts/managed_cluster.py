@@ -156,7 +156,7 @@ class ManagedCluster(Fact):
         return text(self.raw, "supportplan").lower() == "akslongtermsupport"
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         """Whether the answer is complete: every cluster has a state and a network profile.
 
         A truncated body must not look like a cluster in which nothing is enabled."""
@@ -165,7 +165,7 @@ class ManagedCluster(Fact):
     @property
     def has_profile(self) -> bool:
         """Whether the answer lists the egress gateways, or shows that the mesh is not enabled."""
-        return self.whole or bool(self.mesh_mode)
+        return self.complete or bool(self.mesh_mode)
 
     @property
     def pools(self) -> "tuple[AgentPool, ...]":

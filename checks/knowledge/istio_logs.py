@@ -202,7 +202,7 @@ def readiness(log: LogText) -> Readiness | None:
     """The newest line about readiness; None if the log window has none.
 
     Istio writes the line once for each change and at each failed probe, and logs rotate: its absence proves nothing."""
-    for line in log.holding("Envoy proxy is"):
+    for line in log.containing("Envoy proxy is"):
         if found := _NOT_READY.search(line.message):
             return Readiness(line, found["reason"].strip() or "no reason given")
         if _READY.search(line.message):
@@ -221,7 +221,7 @@ def why_not_ready(reason: str) -> LogLine:
 def readiness_failures(log: LogText) -> tuple[tuple[LogLine, Line], ...]:
     """The newest line of each known failure in the log, in the table's order."""
     newest: dict[LogLine, Line] = {}
-    for line in log.holding("certificate", "upstream", "gRPC config stream"):
+    for line in log.containing("certificate", "upstream", "gRPC config stream"):
         for row in READINESS_FAILURES:
             if row not in newest and row.pattern.search(line.text):
                 newest[row] = line
@@ -249,7 +249,7 @@ def pushed(message: str) -> tuple[tuple[str, str], str] | None:
 
 def certificate_failure(log: LogText) -> Line | None:
     """The newest line about the workload certificate, if it is a failure; None after a success or without such a line."""
-    for line in log.holding("certificate", "CSR", "Envoy proxy is ready"):
+    for line in log.containing("certificate", "CSR", "Envoy proxy is ready"):
         if CERTIFICATE_FAILS.search(line.text):
             return line
         if CERTIFICATE_MADE.search(line.text):

@@ -37,12 +37,12 @@ class Backend(Enum):
 
     READY = "ready"
     DEAD = "dead"
-    UNSEEN = "unseen"
+    UNKNOWN = "unknown"
     """Called by URL, or its Service or endpoints could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class GatewayWebhook:
     """One webhook that the API server calls for objects like the gateway's.
 
     `owner` is the part of AKS that it belongs to, "" for a webhook that is not part of AKS."""
@@ -63,35 +63,35 @@ class Gate:
         return injector_revision(self.configuration.name)
 
 
-def gates(facts: Facts) -> tuple[Gate, ...]:
+def gateway_webhooks(facts: Facts) -> tuple[GatewayWebhook, ...]:
     """Every webhook whose rules match the kinds of a gateway, regardless of selectors; built once per cluster."""
-    return facts.once("admission gates", _gates)
+    return facts.once("gateway webhooks", _gateway_webhooks)
 
 
-def _gates(facts: Facts) -> tuple[Gate, ...]:
+def _gateway_webhooks(facts: Facts) -> tuple[GatewayWebhook, ...]:
     policy = None
     if not facts.gap(ManagedCluster) and (cluster := facts.one(ManagedCluster)) is not None:
         policy = cluster.azure_policy
     return tuple(
-        Gate(each, hook, webhook_owner(each.name, policy), resources)
+        GatewayWebhook(each, hook, webhook_owner(each.name, policy), resources)
         for each in (*facts.all(MutatingWebhookConfiguration), *facts.all(ValidatingWebhookConfiguration))
         for hook in each.webhooks
         if (resources := tuple(resource for resource in GATEWAY_RESOURCES if covers(hook, resource)))
     )
 
 
-def before_gateway(facts: Facts, gate: Gate) -> tuple[Resource, ...]:
+def matched_resources(facts: Facts, webhook: GatewayWebhook) -> tuple[Resource, ...]:
     """The gateway's kinds that this webhook's rules and selectors match."""
     name = facts.gateway.namespace
     namespace = facts.get(Namespace, name)
     namespace_labels = namespace.all_labels if namespace else {"kubernetes.io/metadata.name": name}
-    if not selects(gate.hook.namespace_selector, namespace_labels):
+    if not selects(webhook.hook.namespace_selector, namespace_labels):
         return ()
     known = facts.once("labels of the gateway's objects", _all_labels, facts.gateway)
     return tuple(
         resource
-        for resource in gate.resources
-        if any(applies(gate.hook, namespace_labels, labels) for labels in known[resource])
+        for resource in webhook.resources
+        if any(applies(webhook.hook, namespace_labels, labels) for labels in known[resource])
     )
 
 
@@ -125,14 +125,14 @@ def _labels(facts: Facts, resource: Resource) -> Iterator[Mapping[str, str]]:
         yield {}
 
 
-def backend(facts: Facts, gate: Gate) -> Backend:
+def backend(facts: Facts, webhook: GatewayWebhook) -> Backend:
     """Whether the webhook's Service has a ready endpoint."""
-    service = gate.hook.service
+    service = webhook.hook.service
     if service is None:
-        return Backend.UNSEEN
+        return Backend.UNKNOWN
     namespace, name = service
     if facts.gap(Service, namespace) or facts.gap(EndpointSlice, namespace):
-        return Backend.UNSEEN
+        return Backend.UNKNOWN
     if facts.get(Service, name, namespace) is None:
         return Backend.DEAD
     slices = facts.in_namespace(EndpointSlice, namespace)

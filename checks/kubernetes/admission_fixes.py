@@ -2,44 +2,44 @@
 
 import json
 
-from checks.kubernetes.admission import Gate
+from checks.kubernetes.admission import GatewayWebhook
 from checks.model.commands import FAQ, TSG, change, kubectl, look
 from checks.model.findings import Action
 from checks.model.raw_values import items
 
 
-def all_webhooks() -> Action:
+def list_webhooks() -> Action:
     """The first action if the webhook itself could not be read."""
     kinds = "mutatingwebhookconfigurations,validatingwebhookconfigurations"
     return look("List the admission webhooks", kubectl("get", kinds), FAQ)
 
 
-def remedies(gate: Gate, silent: bool, namespace: str) -> list[Action]:
+def webhook_fixes(webhook: GatewayWebhook, silent: bool, namespace: str) -> list[Action]:
     """Actions for a webhook that blocks objects of this namespace; `silent`: it does not answer."""
-    kind, name = gate.configuration.kind.lower(), gate.configuration.name
+    kind, name = webhook.configuration.kind.lower(), webhook.configuration.name
     found = [look("Show the webhook's rules and selectors", kubectl("get", kind, name, "-o", "yaml"), TSG)]
-    if gate.hook.service is not None and silent:
-        behind, service = gate.hook.service
+    if webhook.hook.service is not None and silent:
+        behind, service = webhook.hook.service
         selector = f"kubernetes.io/service-name={service}"
         command = kubectl("get", "endpointslices", "-l", selector, "-o", "yaml", namespace=behind)
         found.append(look("List the endpoints of the webhook's Service", command))
         found.append(
             look("List the pods of the webhook's namespace", kubectl("get", "pods", "-o", "wide", namespace=behind))
         )
-    if gate.owner:
+    if webhook.owner:
         # AKS reconciles its own webhooks: only their backends can be fixed.
         return found
-    return [*found, _exclude(gate, namespace)]
+    return [*found, _exclude(webhook, namespace)]
 
 
-def _exclude(gate: Gate, namespace: str) -> Action:
-    hooks = [each.name for each in gate.configuration.webhooks]
-    selector = dict(gate.hook.namespace_selector)
+def _exclude(webhook: GatewayWebhook, namespace: str) -> Action:
+    hooks = [each.name for each in webhook.configuration.webhooks]
+    selector = dict(webhook.hook.namespace_selector)
     expression = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [namespace]}
     selector["matchExpressions"] = [*items(selector, "matchExpressions"), expression]
-    path = f"/webhooks/{hooks.index(gate.hook.name)}/namespaceSelector"
+    path = f"/webhooks/{hooks.index(webhook.hook.name)}/namespaceSelector"
     patch = json.dumps([{"op": "add", "path": path, "value": selector}])
-    kind, name = gate.configuration.kind.lower(), gate.configuration.name
+    kind, name = webhook.configuration.kind.lower(), webhook.configuration.name
     return change(
         f"Patch the webhook to exclude namespace {namespace} (a setting of the tool that installed it is more durable)",
         kubectl("patch", kind, name, "--type=json", "-p", patch),

@@ -35,12 +35,14 @@ def gateway_refusals(facts: Facts) -> tuple[Refusal, ...]:
     """The refusals of the gateway's pods, each message once.
 
     Requires Deployment, ReplicaSet, Pod and Event declared. Unreadable kinds are left out: a caller that concludes that
-    nothing was refused must call `demand_refusals`."""
+    nothing was refused must call `require_refusals`."""
     gateway = facts.gateway
     namespace = gateway.namespace
     deployments = {} if facts.gap(Deployment, namespace) else {each.name: each for each in facts.deployments()}
     sets = {} if facts.gap(ReplicaSet, namespace) else facts.once("replica sets", _by_deployment, namespace)
-    orphans = {} if facts.gap(Event, namespace) else facts.once("refused replica sets", _failed_creates, namespace)
+    by_replica_set = (
+        {} if facts.gap(Event, namespace) else facts.once("refused replica sets", _failed_creates, namespace)
+    )
     found: list[Refusal] = []
     for name, revision in zip(gateway.deployments, gateway.revisions, strict=True):
         own = sets.get(name, [])
@@ -54,8 +56,8 @@ def gateway_refusals(facts: Facts) -> tuple[Refusal, ...]:
             # The events of a ReplicaSet outlive it.
             known = {each.name for each in own}
             found += [
-                Refusal(f"ReplicaSet {namespace}/{each}", EVENT, _steady(message), revision)
-                for each, message in orphans.items()
+                Refusal(f"ReplicaSet {namespace}/{each}", EVENT, _without_pod_name(message), revision)
+                for each, message in by_replica_set.items()
                 if each not in known and each.rpartition("-")[0] == name
             ]
     return tuple({(r.revision, r.message): r for r in reversed(found)}.values())[::-1]
@@ -73,7 +75,7 @@ def _lacks(facts: Facts, each: ReplicaSet, deployment: Deployment | None) -> boo
     return living < each.replicas
 
 
-def demand_refusals(facts: Facts) -> None:
+def require_refusals(facts: Facts) -> None:
     """Raise Unreadable if a refusal of the gateway's pods may be missing because a read failed."""
     namespace = facts.gateway.namespace
     facts.deployments()
@@ -112,7 +114,7 @@ def _failed_creates(facts: Facts) -> dict[str, str]:
 _POD_NAME = re.compile(r'pods? "[^"]+" is forbidden')
 
 
-def _steady(message: str) -> str:
+def _without_pod_name(message: str) -> str:
     """The message without the name of the pod, which differs at each attempt."""
     return _POD_NAME.sub("pods are forbidden", message)
 
@@ -122,7 +124,7 @@ def _conditions(each: Workload, revision: str) -> list[Refusal]:
     message = text(condition, "message")
     if text(condition, "status") != "True" or not message:
         return []
-    return [Refusal(each.ref, CONDITION, _steady(message), revision)]
+    return [Refusal(each.ref, CONDITION, _without_pod_name(message), revision)]
 
 
 def _events(facts: Facts, each: KubernetesObject, revision: str) -> list[Refusal]:
@@ -130,4 +132,4 @@ def _events(facts: Facts, each: KubernetesObject, revision: str) -> list[Refusal
         return []
     texts = [e.message for e in facts.events_on(each) if e.reason == "FailedCreate" and e.message]
     # The newest message describes the current state.
-    return [Refusal(each.ref, EVENT, _steady(texts[-1]), revision)] if texts else []
+    return [Refusal(each.ref, EVENT, _without_pod_name(texts[-1]), revision)] if texts else []

@@ -22,7 +22,7 @@ RECENTLY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class PodProblem:
     """Pods that are not ready for the same reason.
 
     `detail` is a common scheduler's message or image; `starting` is true within the normal time of a start."""
@@ -60,13 +60,13 @@ class Trouble:
         )
 
 
-def troubles(pods: Iterable[Pod], now: datetime) -> tuple[Trouble, ...]:
+def pod_problems(pods: Iterable[Pod], now: datetime) -> tuple[PodProblem, ...]:
     """The groups of pods that are not ready, in the order of their first pod."""
-    groups: dict[Trouble, list[Pod]] = {}
+    groups: dict[PodProblem, list[Pod]] = {}
     for pod in pods:
-        if (found := _trouble(pod, now)) is not None:
+        if (found := _problem(pod, now)) is not None:
             groups.setdefault(found, []).append(pod)
-    return tuple(Trouble(t.reason, t.detail, t.starting, t.field, tuple(found)) for t, found in groups.items())
+    return tuple(PodProblem(t.reason, t.detail, t.starting, t.field, tuple(found)) for t, found in groups.items())
 
 
 def awaits_network(pod: Pod) -> bool:
@@ -97,7 +97,7 @@ def _alive(container: Container) -> bool:
     return bool(mapping(container.status, "state", "running") or mapping(container.status, "state", "terminated"))
 
 
-def _trouble(pod: Pod, now: datetime) -> Trouble | None:
+def _problem(pod: Pod, now: datetime) -> PodProblem | None:
     if pod.ready:
         return None
     if not pod.node:
@@ -107,43 +107,43 @@ def _trouble(pod: Pod, now: datetime) -> Trouble | None:
         if each.waiting and each.waiting not in BEGINNING:
             return _waiting(each)
     if awaits_network(pod):
-        return Trouble(CREATING, "", _young(waiting_since(pod), now, CREATION), "status.containerStatuses[].state")
+        return PodProblem(CREATING, "", _young(waiting_since(pod), now, CREATION), "status.containerStatuses[].state")
     for each in pod.containers:
         if mapping(each.status, "state", "terminated"):
             reason = "OOMKilled" if text(each.ended, "reason") == "OOMKilled" else "Terminated"
-            return Trouble(reason, "", False, "status.containerStatuses[].state")
+            return PodProblem(reason, "", False, "status.containerStatuses[].state")
     for each in pod.containers:
         if each.waiting in BEGINNING:
-            return Trouble(
+            return PodProblem(
                 each.waiting, "", _young(waiting_since(pod), now, CREATION), "status.containerStatuses[].state"
             )
     return _unready(pod, now)
 
 
-def _unplaced(pod: Pod, now: datetime) -> Trouble:
+def _unplaced(pod: Pod, now: datetime) -> PodProblem:
     condition = pod.condition("PodScheduled")
     field = "status.conditions[PodScheduled]"
     if text(condition, "status") == "False":
-        return Trouble("Unschedulable", text(condition, "message"), False, field)
-    return Trouble("Unscheduled", "", _young(pod.created, now, CREATION), field)
+        return PodProblem("Unschedulable", text(condition, "message"), False, field)
+    return PodProblem("Unscheduled", "", _young(pod.created, now, CREATION), field)
 
 
-def _waiting(container: Container) -> Trouble:
+def _waiting(container: Container) -> PodProblem:
     reason, detail = container.waiting, ""
     if reason == "CrashLoopBackOff" and text(container.ended, "reason") == "OOMKilled":
         reason = "OOMKilled"
     if "Image" in reason:
         detail = container.image
-    return Trouble(reason, detail, False, "status.containerStatuses[].state")
+    return PodProblem(reason, detail, False, "status.containerStatuses[].state")
 
 
-def _unready(pod: Pod, now: datetime) -> Trouble:
+def _unready(pod: Pod, now: datetime) -> PodProblem:
     if text(pod.condition("Ready"), "status") == "Unknown" or text(pod.raw, "status", "reason") == "NodeLost":
-        return Trouble("NodeLost", "", False, "status.conditions[Ready]")
+        return PodProblem("NodeLost", "", False, "status.conditions[Ready]")
     since = [each.running_since for each in pod.containers if each.running_since is not None]
     fresh = bool(since) and all(_young(each, now, FIRST_PROBES) for each in since)
     restarted = any(each.restarts for each in pod.containers)
-    return Trouble("NotReady", "", fresh and not restarted, "status.conditions[Ready]")
+    return PodProblem("NotReady", "", fresh and not restarted, "status.conditions[Ready]")
 
 
 def _young(since: datetime | None, now: datetime, limit: timedelta) -> bool:
@@ -157,6 +157,6 @@ def _message(pod: Pod, reason: str) -> str:
         case "NotReady" | "NodeLost":
             return text(pod.condition("Ready"), "message")
         case "OOMKilled" | "CrashLoopBackOff" | "Terminated":
-            return "; ".join(ended for each in pod.containers if (ended := Trouble.ending(each)))
+            return "; ".join(ended for each in pod.containers if (ended := PodProblem.ending(each)))
         case _:
             return next((c.waiting_message for c in (*pod.init_containers, *pod.containers) if c.waiting_message), "")

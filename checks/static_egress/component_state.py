@@ -9,7 +9,7 @@ from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.knowledge.component_logs import LogFault, log_fault
-from checks.kubernetes.pod_problems import Trouble, restarts_often, troubles
+from checks.kubernetes.pod_problems import PodProblem, pod_problems, restarts_often
 from checks.model.findings import Evidence, Involved
 from checks.static_egress.components import Component
 
@@ -51,12 +51,12 @@ def _pod_faults(facts: Facts, component: Component, logs: type[LogText]) -> dict
 
 def _pod_fault(facts: Facts, component: Component, pod: Pod, log: LogText | None) -> NodeFault | None:
     said = log_fault(component.short, log.lines) if log is not None else None
-    trouble = next(iter(troubles([pod], facts.now)), None)
-    if trouble is not None:
-        if trouble.starting:
+    problem = next(iter(pod_problems([pod], facts.now)), None)
+    if problem is not None:
+        if problem.starting:
             return None
-        evidence = [Evidence(pod.ref, trouble.field, trouble.observed(pod), "Ready"), *_lines(log, said)]
-        what = f"has a {component.short} that is not ready ({trouble.meaning})"
+        evidence = [Evidence(pod.ref, problem.field, problem.observed(pod), "Ready"), *_lines(log, said)]
+        what = f"has a {component.short} that is not ready ({problem.meaning})"
         return NodeFault(pod.node, what, tuple(evidence), True, pod)
     if restarts_often(pod, facts.now):
         evidence = [*_ends(pod), *_lines(log, said)]
@@ -70,7 +70,7 @@ def _pod_fault(facts: Facts, component: Component, pod: Pod, log: LogText | None
 def _ends(pod: Pod) -> Iterator[Evidence]:
     for each in pod.containers:
         if each.restarts:
-            observed = Trouble.ending(each) or "(no reason given)"
+            observed = PodProblem.ending(each) or "(no reason given)"
             yield Evidence(pod.ref, f"status.containerStatuses[{each.name}].lastState", observed, "no restarts")
 
 

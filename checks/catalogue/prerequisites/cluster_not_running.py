@@ -38,7 +38,7 @@ def cluster_not_running(facts: Facts) -> Iterator[Observation]:
     cluster = facts.one(ManagedCluster)
     if cluster is None:
         yield azure_not_read("The state of the cluster is", [_show(facts)])
-    elif not cluster.whole:
+    elif not cluster.complete:
         yield incomplete_answer()
     elif cluster.power_state.lower() == STOPPED:
         yield _stopped(facts, cluster)

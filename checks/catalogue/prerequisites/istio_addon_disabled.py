@@ -39,7 +39,7 @@ def istio_addon_disabled(facts: Facts) -> Iterator[Observation]:
     ]
     if mode.lower() == "istio" and revisions:
         yield healthy(f"The Istio add-on of {cluster.ref} runs {_listed(revisions)}.", evidence=evidence)
-    elif not mode and not cluster.whole:
+    elif not mode and not cluster.complete:
         yield incomplete_answer([show])
     else:
         off = mode.lower() in ("", "disabled")

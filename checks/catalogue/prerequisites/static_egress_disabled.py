@@ -53,7 +53,7 @@ def static_egress_disabled(facts: Facts) -> Iterator[Observation]:
     cluster = facts.one(ManagedCluster)
     if cluster is not None and cluster.static_egress_enabled:
         yield _enabled(facts, cluster)
-    elif cluster is not None and not cluster.whole:
+    elif cluster is not None and not cluster.complete:
         yield incomplete_answer()
     elif (gap := facts.gap(StaticGatewayConfiguration)) is not None:
         azure = "Reading Azure is not configured" if cluster is None else "The feature is not enabled in Azure"

@@ -14,9 +14,9 @@ from checks.facts.services import EndpointSlice, Service
 from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet, Deployment, ReplicaSet
 from checks.knowledge.refusals import WEBHOOK, refusal_reason, unreachable
-from checks.kubernetes.admission import Backend, Gate, backend, before_gateway, gates
-from checks.kubernetes.admission_fixes import all_webhooks, remedies
-from checks.kubernetes.create_refusals import Refusal, component_refusals, demand_refusals, gateway_refusals
+from checks.kubernetes.admission import Backend, GatewayWebhook, backend, gateway_webhooks, matched_resources
+from checks.kubernetes.admission_fixes import list_webhooks, webhook_fixes
+from checks.kubernetes.create_refusals import Refusal, component_refusals, gateway_refusals, require_refusals
 from checks.kubernetes.webhooks import DEPLOYMENTS, ISTIO, PODS, REPLICA_SETS, SERVICES, Resource
 from checks.model.commands import restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
@@ -24,10 +24,10 @@ from checks.static_egress.components import CNI_MANAGER_SET, DAEMON_SET, NAMESPA
 
 
 @dataclass(frozen=True, slots=True)
-class _Before:
+class _BlockingWebhook:
     """A webhook called for the gateway's objects: the kinds it matches and the state of its backend."""
 
-    gate: Gate
+    webhook: GatewayWebhook
     resources: tuple[Resource, ...]
     backend: Backend
 
@@ -84,17 +84,17 @@ def admission_webhook_blocks(facts: Facts) -> Iterator[Observation]:
     denied = _denied(facts)
     for name, refusals in denied.items():
         yield _denial(facts, name, refusals)
-    found = [each for gate in gates(facts) if (each := _before(facts, gate, denied)) is not None]
+    found = [each for webhook in gateway_webhooks(facts) if (each := _blocking(facts, webhook, denied)) is not None]
     groups = _groups(found)
-    yield from (_standing(facts, group) for group in groups)
-    demand_refusals(facts)
+    yield from (_configured(facts, group) for group in groups)
+    require_refusals(facts)
     facts.in_namespace(DaemonSet, NAMESPACE)
     facts.in_namespace(Event, NAMESPACE)
     for each in found:
-        _demand_backend(facts, each)
+        _require_backend(facts, each)
     if not denied and not groups:
         yield healthy(
-            f"None of the {len(gates(facts))} webhooks for such objects blocks or may block {facts.gateway.ref}."
+            f"None of the {len(gateway_webhooks(facts))} webhooks for such objects blocks or may block {facts.gateway.ref}."
         )
 
 
@@ -114,17 +114,17 @@ def _denied(facts: Facts) -> dict[str, list[Refusal]]:
     return found
 
 
-def _gate(facts: Facts, name: str, refusals: list[Refusal]) -> Gate | None:
+def _webhook_of(facts: Facts, name: str, refusals: list[Refusal]) -> GatewayWebhook | None:
     """Find the webhook that a message names (of several injectors, that of the revision); None if webhooks are not readable."""
     if facts.gap(MutatingWebhookConfiguration) or facts.gap(ValidatingWebhookConfiguration):
         return None
-    named = [gate for gate in gates(facts) if gate.hook.name == name]
+    named = [webhook for webhook in gateway_webhooks(facts) if webhook.hook.name == name]
     revisions = {each.revision for each in refusals}
-    return next((gate for gate in named if gate.revision in revisions), next(iter(named), None))
+    return next((webhook for webhook in named if webhook.revision in revisions), next(iter(named), None))
 
 
 def _denial(facts: Facts, name: str, refusals: list[Refusal]) -> Observation:
-    gate = _gate(facts, name, refusals)
+    webhook = _webhook_of(facts, name, refusals)
     silent = all(unreachable(each.message) for each in refusals)
     what = "does not answer, so the API server refuses" if silent else "denies"
     gateways = any(each.revision for each in refusals)
@@ -132,57 +132,57 @@ def _denial(facts: Facts, name: str, refusals: list[Refusal]) -> Observation:
     evidence = [Evidence(each.ref, each.field, each.message, "the pods are created") for each in refusals]
     about = [Involved("webhook", name), *(Involved("revision", each.revision) for each in refusals if each.revision)]
     actions: list[Action] = []
-    if gate is not None:
-        about += [Involved("webhook", each) for each in gate.names]
-        evidence.append(_policy(gate))
-        actions = remedies(gate, silent, facts.gateway.namespace if gateways else NAMESPACE)
+    if webhook is not None:
+        about += [Involved("webhook", each) for each in webhook.names]
+        evidence.append(_policy(webhook))
+        actions = webhook_fixes(webhook, silent, facts.gateway.namespace if gateways else NAMESPACE)
     else:
-        actions = [all_webhooks()]
+        actions = [list_webhooks()]
     revisions = dict.fromkeys(each.revision for each in refusals if each.revision)
     actions += [restart(f"{facts.gateway.name}-{revision}", facts.gateway.namespace) for revision in revisions]
     return fail(
-        f"Webhook {name}{f' of {gate.configuration.ref}' if gate else ''} {what} {whose}.",
-        subject=gate.configuration.ref if gate else f"webhook {name}",
+        f"Webhook {name}{f' of {webhook.configuration.ref}' if webhook else ''} {what} {whose}.",
+        subject=webhook.configuration.ref if webhook else f"webhook {name}",
         evidence=evidence,
         actions=actions,
         about=about,
     )
 
 
-def _before(facts: Facts, gate: Gate, denied: dict[str, list[Refusal]]) -> _Before | None:
+def _blocking(facts: Facts, webhook: GatewayWebhook, denied: dict[str, list[Refusal]]) -> _BlockingWebhook | None:
     """Return a webhook that can block the gateway; one that has already denied a request is reported separately."""
-    if gate.hook.failure_policy != "Fail" or gate.hook.name in denied:
+    if webhook.hook.failure_policy != "Fail" or webhook.hook.name in denied:
         return None
-    resources = before_gateway(facts, gate)
-    return _Before(gate, resources, backend(facts, gate)) if resources else None
+    resources = matched_resources(facts, webhook)
+    return _BlockingWebhook(webhook, resources, backend(facts, webhook)) if resources else None
 
 
-def _groups(found: list[_Before]) -> list[list[_Before]]:
+def _groups(found: list[_BlockingWebhook]) -> list[list[_BlockingWebhook]]:
     """Group the webhooks to report by configuration: a policy engine has several webhooks but is one risk."""
-    groups: dict[tuple[str, str, bool, bool], list[_Before]] = {}
+    groups: dict[tuple[str, str, bool, bool], list[_BlockingWebhook]] = {}
     for each in found:
         dead = each.backend is Backend.DEAD
-        if each.gate.owner and (not dead or each.resources == (ISTIO,)):
+        if each.webhook.owner and (not dead or each.resources == (ISTIO,)):
             # istio-validation-down reports when the validation of Istio's objects is down.
             continue
-        configuration = each.gate.configuration
-        key = (configuration.kind, configuration.name, dead, each.gate.hook.has_match_conditions)
+        configuration = each.webhook.configuration
+        key = (configuration.kind, configuration.name, dead, each.webhook.hook.has_match_conditions)
         groups.setdefault(key, []).append(each)
     return list(groups.values())
 
 
-def _standing(facts: Facts, group: list[_Before]) -> Observation:
-    gate = group[0].gate
-    configuration = gate.configuration
+def _configured(facts: Facts, group: list[_BlockingWebhook]) -> Observation:
+    webhook = group[0].webhook
+    configuration = webhook.configuration
     dead = group[0].backend is Backend.DEAD
     kinds = ", ".join(dict.fromkeys(_kind(resource) for each in group for resource in each.resources))
     evidence = [line for each in group for line in _evidence(each)]
-    about = [Involved("webhook", name) for each in group for name in each.gate.names]
-    about += [Involved(*involved) for each in group for involved in _kept_off(facts, each)]
-    actions = remedies(gate, dead, facts.gateway.namespace)
+    about = [Involved("webhook", name) for each in group for name in each.webhook.names]
+    about += [Involved(*involved) for each in group for involved in _missing_objects(facts, each)]
+    actions = webhook_fixes(webhook, dead, facts.gateway.namespace)
     many = len(group) > 1
-    who = f"Webhook{'s' if many else ''} {', '.join(each.gate.hook.name for each in group)} of {configuration.ref}"
-    if dead and not gate.hook.has_match_conditions:
+    who = f"Webhook{'s' if many else ''} {', '.join(each.webhook.hook.name for each in group)} of {configuration.ref}"
+    if dead and not webhook.hook.has_match_conditions:
         return fail(
             f"{who} {'have' if many else 'has'} no ready endpoint behind {'them' if many else 'it'}, so the API server "
             f"refuses {kinds} of {facts.gateway.ref}.",
@@ -205,21 +205,21 @@ def _kind(resource: Resource) -> str:
     return "Istio objects" if resource == ISTIO else resource.plural
 
 
-def _evidence(each: _Before) -> list[Evidence]:
-    gate = each.gate
-    ref, name = gate.configuration.ref, gate.hook.name
-    found = [_policy(gate), Evidence(ref, f"rules of {name}", ", ".join(map(_kind, each.resources)))]
-    found += [*_selectors(gate), *_conditions(gate)]
-    if each.backend is Backend.DEAD and gate.hook.service is not None:
-        found.append(Evidence(f"Service {'/'.join(gate.hook.service)}", "ready endpoints", "0", "1 or more"))
+def _evidence(each: _BlockingWebhook) -> list[Evidence]:
+    webhook = each.webhook
+    ref, name = webhook.configuration.ref, webhook.hook.name
+    found = [_policy(webhook), Evidence(ref, f"rules of {name}", ", ".join(map(_kind, each.resources)))]
+    found += [*_selectors(webhook), *_conditions(webhook)]
+    if each.backend is Backend.DEAD and webhook.hook.service is not None:
+        found.append(Evidence(f"Service {'/'.join(webhook.hook.service)}", "ready endpoints", "0", "1 or more"))
     return found
 
 
-def _kept_off(facts: Facts, each: _Before) -> Iterator[tuple[str, str]]:
+def _missing_objects(facts: Facts, each: _BlockingWebhook) -> Iterator[tuple[str, str]]:
     """Return the missing objects of the gateway that match this webhook: it can explain only those."""
     gateway = facts.gateway
-    if each.gate.revision:
-        yield "revision", each.gate.revision
+    if each.webhook.revision:
+        yield "revision", each.webhook.revision
     about_pods = any(resource in (PODS, REPLICA_SETS, DEPLOYMENTS) for resource in each.resources)
     if about_pods and not facts.gap(Deployment, gateway.namespace):
         complete = {d.name for d in facts.deployments() if d.existing >= d.replicas}
@@ -231,27 +231,29 @@ def _kept_off(facts: Facts, each: _Before) -> Iterator[tuple[str, str]]:
         yield "service", str(gateway)
 
 
-def _policy(gate: Gate) -> Evidence:
-    return Evidence(gate.configuration.ref, f"failurePolicy of {gate.hook.name}", gate.hook.failure_policy)
+def _policy(webhook: GatewayWebhook) -> Evidence:
+    return Evidence(webhook.configuration.ref, f"failurePolicy of {webhook.hook.name}", webhook.hook.failure_policy)
 
 
-def _selectors(gate: Gate) -> list[Evidence]:
-    named = (("namespaceSelector", gate.hook.namespace_selector), ("objectSelector", gate.hook.object_selector))
+def _selectors(webhook: GatewayWebhook) -> list[Evidence]:
+    named = (("namespaceSelector", webhook.hook.namespace_selector), ("objectSelector", webhook.hook.object_selector))
     return [
-        Evidence(gate.configuration.ref, f"{field} of {gate.hook.name}", json.dumps(selector) if selector else "(all)")
+        Evidence(
+            webhook.configuration.ref, f"{field} of {webhook.hook.name}", json.dumps(selector) if selector else "(all)"
+        )
         for field, selector in named
     ]
 
 
-def _conditions(gate: Gate) -> list[Evidence]:
-    if not gate.hook.has_match_conditions:
+def _conditions(webhook: GatewayWebhook) -> list[Evidence]:
+    if not webhook.hook.has_match_conditions:
         return []
-    return [Evidence(gate.configuration.ref, f"matchConditions of {gate.hook.name}", "(not evaluated here)")]
+    return [Evidence(webhook.configuration.ref, f"matchConditions of {webhook.hook.name}", "(not evaluated here)")]
 
 
-def _demand_backend(facts: Facts, each: _Before) -> None:
+def _require_backend(facts: Facts, each: _BlockingWebhook) -> None:
     """Raise Unreadable if the endpoints of a webhook's Service were not read."""
-    if each.backend is Backend.UNSEEN and each.gate.hook.service is not None:
-        namespace, name = each.gate.hook.service
+    if each.backend is Backend.UNKNOWN and each.webhook.hook.service is not None:
+        namespace, name = each.webhook.hook.service
         facts.get(Service, name, namespace)
         facts.in_namespace(EndpointSlice, namespace)

@@ -106,7 +106,7 @@ def _long(facts: Facts, derived: int) -> Observation:
             gateway.ref,
             "name",
             f"{len(gateway.name)} characters",
-            f"{SAFE} or fewer (how-to); {_LONGEST} or fewer (article)",
+            f"{SAFE} or fewer (the article allows {_LONGEST})",
         )
     ]
     if derived > _LONGEST:

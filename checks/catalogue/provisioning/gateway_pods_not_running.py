@@ -10,8 +10,8 @@ from checks.facts.view import Facts
 from checks.facts.workloads import Deployment, ReplicaSet
 from checks.knowledge.sandbox_errors import SANDBOX_CAUSES, sandbox, sandbox_failure
 from checks.knowledge.waiting_reasons import CREATING
-from checks.kubernetes.create_refusals import demand_refusals, gateway_refusals
-from checks.kubernetes.pod_problems import RESTARTS, Trouble, restarts_often, troubles
+from checks.kubernetes.create_refusals import gateway_refusals, require_refusals
+from checks.kubernetes.pod_problems import RESTARTS, PodProblem, pod_problems, restarts_often
 from checks.model.commands import TSG, change, kubectl, look, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.static_egress.cni_taint import TAINT, tainted
@@ -43,8 +43,10 @@ def gateway_pods_not_running(facts: Facts) -> Iterator[Observation]:
     Source: article, provisioning step 1 and static gateway step 2."""
     pods = facts.pods()
     serves = any(pod.ready for pod in pods)
-    whole = _complete(facts, pods)
-    faults = [_finding(facts, each, serves) for each in troubles(pods, facts.now) if not (each.starting and whole)]
+    complete = _complete(facts, pods)
+    faults = [
+        _finding(facts, each, serves) for each in pod_problems(pods, facts.now) if not (each.starting and complete)
+    ]
     faults += [_restarting(pod) for pod in pods if restarts_often(pod, facts.now)]
     yield from faults
     quiet = not faults
@@ -69,20 +71,20 @@ def _complete(facts: Facts, pods: tuple[Pod, ...]) -> bool:
     return 0 < wanted <= sum(1 for pod in pods if pod.ready)
 
 
-def _finding(facts: Facts, trouble: Trouble, serves: bool) -> Observation:
-    pods = trouble.pods
+def _finding(facts: Facts, problem: PodProblem, serves: bool) -> Observation:
+    pods = problem.pods
     names = ", ".join(f"{pod.namespace}/{pod.name}" for pod in pods)
     one = len(pods) == 1
-    summary = f"{f'Pod {names} is' if one else f'Pods {names} are'} not ready: {trouble.meaning}."
-    evidence = [line for pod in pods for line in _evidence(facts, trouble, pod)]
+    summary = f"{f'Pod {names} is' if one else f'Pods {names} are'} not ready: {problem.meaning}."
+    evidence = [line for pod in pods for line in _evidence(facts, problem, pod)]
     about = [
         *(Involved("pod", f"{pod.namespace}/{pod.name}") for pod in pods),
         *(Involved("revision", revision) for revision in _revisions(facts, pods)),
-        *_mechanism(facts, trouble),
+        *_mechanism(facts, problem),
     ]
     subject = ", ".join(pod.ref for pod in pods)
-    actions = _actions(trouble)
-    if serves or trouble.starting:
+    actions = _actions(problem)
+    if serves or problem.starting:
         return warn(
             summary,
             subject=subject,
@@ -90,31 +92,31 @@ def _finding(facts: Facts, trouble: Trouble, serves: bool) -> Observation:
             actions=actions,
             about=about,
             severity=Severity.DEGRADES,
-            pending=trouble.starting and not serves,
+            pending=problem.starting and not serves,
         )
     return fail(summary, subject=subject, evidence=evidence, actions=actions, about=about)
 
 
-def _mechanism(facts: Facts, trouble: Trouble) -> Iterator[Involved]:
+def _mechanism(facts: Facts, problem: PodProblem) -> Iterator[Involved]:
     """Return the nodes and network causes that may explain this.
 
     The static egress gateway can block only pods that wait for their sandbox."""
-    if trouble.reason == CREATING:
-        for pod in trouble.pods:
+    if problem.reason == CREATING:
+        for pod in problem.pods:
             yield Involved("node", pod.node)
             said = _sandbox_text(facts, pod)
             yield from sandbox_failure(said).about if said else map(sandbox, SANDBOX_CAUSES)
-    if trouble.reason == "Unschedulable" and TAINT in trouble.detail and not facts.gap(Node):
+    if problem.reason == "Unschedulable" and TAINT in problem.detail and not facts.gap(Node):
         yield from (Involved("node", node.name) for node, _ in tainted(facts))
 
 
-def _evidence(facts: Facts, trouble: Trouble, pod: Pod) -> Iterator[Evidence]:
-    yield Evidence(pod.ref, trouble.field, trouble.observed(pod), "Ready")
+def _evidence(facts: Facts, problem: PodProblem, pod: Pod) -> Iterator[Evidence]:
+    yield Evidence(pod.ref, problem.field, problem.observed(pod), "Ready")
     if facts.gap(Event, pod.namespace):
         return
     if warnings := [event for event in facts.events_on(pod) if event.type == "Warning" and event.message]:
         newest = warnings[-1]
-        if newest.message not in trouble.observed(pod):
+        if newest.message not in problem.observed(pod):
             sandbox_failed = newest.reason == "FailedCreatePodSandBox"
             said = sandbox_failure(newest.message).shown if sandbox_failed else newest.message
             yield Evidence(pod.ref, f"event {newest.reason}", said)
@@ -134,7 +136,7 @@ def _restarting(pod: Pod) -> Observation:
     ]
     field = "status.containerStatuses[].lastState.terminated"
     evidence += [
-        Evidence(pod.ref, field, Trouble.ending(each), "none recently") for each in pod.containers if each.ended
+        Evidence(pod.ref, field, PodProblem.ending(each), "none recently") for each in pod.containers if each.ended
     ]
     return warn(
         f"{pod.ref} restarted {restarts} times, most recently within the last hour.",
@@ -174,7 +176,7 @@ def _missing(facts: Facts, pods: tuple[Pod, ...], serves: bool) -> Iterator[Obse
             yield fail(summary, subject=deployment.ref, evidence=evidence, actions=actions, about=about)
     if wanting and not refusals:
         # The reason for the refusal may not be readable; that the pods are missing is certain.
-        demand_refusals(facts)
+        require_refusals(facts)
 
 
 def _of_revision(pods: tuple[Pod, ...], revision: str, deployment: Deployment) -> bool:
@@ -216,10 +218,10 @@ def _previous_log(pod: Pod) -> Action:
     return look("Show the log of the previous container", command, TSG)
 
 
-def _actions(trouble: Trouble) -> list[Action]:
-    pod = trouble.pods[0]
+def _actions(problem: PodProblem) -> list[Action]:
+    pod = problem.pods[0]
     found = [look("Describe the pod", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG)]
-    match trouble.reason:
+    match problem.reason:
         case "CrashLoopBackOff" | "OOMKilled" | "Terminated":
             found.append(_previous_log(pod))
         case "NotReady":
@@ -234,4 +236,4 @@ def _actions(trouble: Trouble) -> list[Action]:
             )
         case _:
             pass
-    return [*found, change(trouble.fix)] if trouble.fix else found
+    return [*found, change(problem.fix)] if problem.fix else found

@@ -9,7 +9,7 @@ from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment, ReplicaSet
 from checks.knowledge.refusals import POLICIES, RefusalReason, refusal_reason
-from checks.kubernetes.create_refusals import Refusal, demand_refusals, gateway_refusals
+from checks.kubernetes.create_refusals import Refusal, gateway_refusals, require_refusals
 from checks.model.commands import HOWTO, TSG, change, kubectl, look, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 from checks.model.quantities import exhausted
@@ -59,7 +59,7 @@ def namespace_policy_blocks(facts: Facts) -> Iterator[Observation]:
     if "quota" not in kinds:
         risks += _used_up(facts)
     yield from risks
-    demand_refusals(facts)
+    require_refusals(facts)
     if not refused and not risks:
         yield healthy(f"No policy of namespace {facts.gateway.namespace} blocks pods of {facts.gateway.ref}.")
 
@@ -71,7 +71,7 @@ def _refusal(facts: Facts, each: Refusal, reason: RefusalReason) -> Observation:
         f"Pods of Deployment {gateway.namespace}/{deployment} are refused: {reason.meaning}.",
         subject=each.ref,
         evidence=[Evidence(each.ref, each.field, each.message, "the pods are created")],
-        actions=[*_looks(facts), _fix(facts, each, reason), restart(deployment, gateway.namespace)],
+        actions=[*_show_actions(facts), _fix(facts, each, reason), restart(deployment, gateway.namespace)],
         about=[Involved("revision", each.revision)],
     )
 
@@ -100,7 +100,7 @@ def _restricted(facts: Facts) -> Iterator[Observation]:
         subject=namespace.ref,
         evidence=[Evidence(namespace.ref, f"metadata.labels[{ENFORCE}]", "restricted", "baseline or privileged")],
         actions=[
-            *_looks(facts)[:1],
+            *_show_actions(facts)[:1],
             change(
                 "Enforce baseline in the gateway's namespace",
                 kubectl("label", "namespace", namespace.name, f"{ENFORCE}=baseline", "--overwrite"),
@@ -123,11 +123,11 @@ def _used_up(facts: Facts) -> Iterator[Observation]:
                     Evidence(quota.ref, f"status.used[{name}]", used[name][0], f"below {used[name][1]}")
                     for name in spent
                 ],
-                actions=_looks(facts)[1:],
+                actions=_show_actions(facts)[1:],
             )
 
 
-def _looks(facts: Facts) -> list[Action]:
+def _show_actions(facts: Facts) -> list[Action]:
     namespace = facts.gateway.namespace
     return [
         look("Show the namespace", kubectl("get", "namespace", namespace, "-o", "yaml"), TSG),

@@ -16,17 +16,17 @@ from checks.model.commands import KEGTS, SEGDOC, TSG, change, kubectl, look
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.static_egress.components import cni_manager_on
 
-PATIENCE = timedelta(minutes=2)
+_EVENT_WAIT = timedelta(minutes=2)
 """The time after which a pod that is still being created should have an event
 (docs/domain/decision-tables.md#pod-network-setup-fails)."""
 
-FAILED = "FailedCreatePodSandBox"
-OTHER_REASONS = ("FailedMount", "FailedAttachVolume", "Failed", "BackOff")
+_FAILED = "FailedCreatePodSandBox"
+_OTHER_REASONS = ("FailedMount", "FailedAttachVolume", "Failed", "BackOff")
 """Reasons of warnings that show that a pod does not wait for its network."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _NetworkFailure:
     """One pod's network failure and its evidence."""
 
     pod: Pod
@@ -50,7 +50,7 @@ def pod_network_setup_fails(facts: Facts) -> Iterator[Observation]:
     event of each, whose message names the cause (plugin `kube-egress-cni`: the static egress gateway; any other plugin:
     the cluster's own network). It fails when no gateway pod has a network and warns when some have. Kubernetes keeps
     events for an hour. If a pod waits for more than two minutes and has no event, the log of the cni-manager on its
-    node is searched for the same messages; without them the result is not checked.
+    node is searched for the same messages; without such a message the pod is reported as not checked.
 
     Why it matters: the proxy's container starts only after the pod's WireGuard interface exists.
 
@@ -61,28 +61,30 @@ def pod_network_setup_fails(facts: Facts) -> Iterator[Observation]:
     Source: article, static gateway step 2; kube-egress-gateway's CNI plugin; docs/domain/components.md#cni-manager."""
     pods = facts.pods()
     if not pods:
-        yield skip(
-            f"Egress gateway {facts.gateway} has no pods (see gateway-pods-not-running, deployment-not-available)."
-        )
+        yield skip(f"Egress gateway {facts.gateway} has no pods (gateway-pods-not-running, deployment-not-available).")
         return
     waiting = [pod for pod in pods if awaits_network(pod)]
-    told = [each for pod in waiting if (each := _said(facts, pod)) is not None]
+    known = [each for pod in waiting if (each := _network_failure(facts, pod)) is not None]
     blocked = not any(pod.ready or pod.ip for pod in pods)
-    yield from (_finding(facts, group, blocked) for group in _groups(told))
-    silent = [pod for pod in waiting if pod not in [each.pod for each in told] and not _waits_otherwise(facts, pod)]
-    yield from (_silent(facts, pod) for pod in silent if _impatient(facts, pod))
-    if not told and not silent:
+    yield from (_finding(facts, group, blocked) for group in _groups(known))
+    silent = [
+        pod for pod in waiting if pod not in [each.pod for each in known] and not _waits_for_something_else(facts, pod)
+    ]
+    yield from (_without_event(facts, pod) for pod in silent if _overdue(facts, pod))
+    if not known and not silent:
         yield healthy("No gateway pod waits for its network.")
-    elif not told and not any(_impatient(facts, pod) for pod in silent):
+    elif not known and not any(_overdue(facts, pod) for pod in silent):
         yield skip(f"{silent[0].ref} has been starting for less than two minutes and has reported no failure.")
 
 
-def _said(facts: Facts, pod: Pod) -> _Said | None:
-    failures = [event for event in facts.events_on(pod) if event.reason == FAILED and event.message]
+def _network_failure(facts: Facts, pod: Pod) -> _NetworkFailure | None:
+    failures = [event for event in facts.events_on(pod) if event.reason == _FAILED and event.message]
     if failures:
         failure = sandbox_failure(failures[-1].message)
-        return _Said(pod, failure, Evidence(pod.ref, f"event {FAILED}", failure.shown, "the sandbox is created"))
-    if not _impatient(facts, pod) or _waits_otherwise(facts, pod):
+        return _NetworkFailure(
+            pod, failure, Evidence(pod.ref, f"event {_FAILED}", failure.shown, "the sandbox is created")
+        )
+    if not _overdue(facts, pod) or _waits_for_something_else(facts, pod):
         return None
     manager = cni_manager_on(facts, pod.node)
     if manager is None:
@@ -90,7 +92,7 @@ def _said(facts: Facts, pod: Pod) -> _Said | None:
     names = (f"{pod.namespace}/{pod.name}", f'"{pod.name}"', f"{pod.namespace}/{facts.gateway.configuration}")
     for log in facts.readable(CniManagerLog, manager.namespace):
         if log.key == manager.key and (found := failure_in_log(_lines(log, names))) is not None:
-            return _Said(pod, found, Evidence(log.ref, "newest error about the pod", found.error))
+            return _NetworkFailure(pod, found, Evidence(log.ref, "newest error about the pod", found.error))
     return None
 
 
@@ -98,17 +100,17 @@ def _lines(log: CniManagerLog, names: tuple[str, ...]) -> Iterator[str]:
     return (line.text for line in log.lines if any(name in line.text for name in names))
 
 
-def _groups(told: list[_Said]) -> list[list[_Said]]:
+def _groups(known: list[_NetworkFailure]) -> list[list[_NetworkFailure]]:
     """Group pods with the same cause, and by node if the cause may be on the node."""
-    groups: dict[tuple[str, str, str], list[_Said]] = {}
-    for each in told:
+    groups: dict[tuple[str, str, str], list[_NetworkFailure]] = {}
+    for each in known:
         where = each.pod.node if each.failure.from_components else ""
         key = (each.failure.plugin, each.failure.meaning, where)
         groups.setdefault(key, []).append(each)
     return list(groups.values())
 
 
-def _finding(facts: Facts, group: list[_Said], blocked: bool) -> Observation:
+def _finding(facts: Facts, group: list[_NetworkFailure], blocked: bool) -> Observation:
     failure = group[0].failure
     names = ", ".join(f"{each.pod.namespace}/{each.pod.name}" for each in group)
     what = f"Pod {names} gets" if len(group) == 1 else f"Pods {names} get"
@@ -131,8 +133,8 @@ def _finding(facts: Facts, group: list[_Said], blocked: bool) -> Observation:
     )
 
 
-def _actions(facts: Facts, said: _Said) -> list[Action]:
-    pod, failure = said.pod, said.failure
+def _actions(facts: Facts, failed: _NetworkFailure) -> list[Action]:
+    pod, failure = failed.pod, failed.failure
     found = [look("Describe the pod", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG)]
     if failure.plugin.startswith("kube-egress-cni"):
         found += [*_log(facts, pod), *_configuration(facts)]
@@ -158,20 +160,20 @@ def _configuration(facts: Facts) -> list[Action]:
     return [look("Describe the StaticGatewayConfiguration", command, SEGDOC)]
 
 
-def _impatient(facts: Facts, pod: Pod) -> bool:
+def _overdue(facts: Facts, pod: Pod) -> bool:
     since = waiting_since(pod)
-    return since is None or facts.now - since > PATIENCE
+    return since is None or facts.now - since > _EVENT_WAIT
 
 
-def _waits_otherwise(facts: Facts, pod: Pod) -> bool:
-    return any(event.reason in OTHER_REASONS for event in facts.events_on(pod))
+def _waits_for_something_else(facts: Facts, pod: Pod) -> bool:
+    return any(event.reason in _OTHER_REASONS for event in facts.events_on(pod))
 
 
-def _silent(facts: Facts, pod: Pod) -> Observation:
+def _without_event(facts: Facts, pod: Pod) -> Observation:
     return unknown(
         f"{pod.ref} has been in ContainerCreating for more than two minutes, and no event names the cause.",
         subject=pod.ref,
-        evidence=[Evidence(pod.ref, f"event {FAILED}", "(none; events are kept for an hour)")],
+        evidence=[Evidence(pod.ref, f"event {_FAILED}", "(none; events are kept for an hour)")],
         actions=[
             *_log(facts, pod),
             look("Describe the pod", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG),

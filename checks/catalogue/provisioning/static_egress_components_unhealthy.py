@@ -154,7 +154,7 @@ def _cni_manager(facts: Facts, component: Component, own: frozenset[str]) -> Ite
     logs = CniManagerLog
     if _none_ready(component):
         faults = node_faults(facts, component, own or set(component.pods), logs)
-        yield _whole(facts, component, faults, on_nodes(component.short, own))
+        yield _none_ready_finding(facts, component, faults, on_nodes(component.short, own))
         return
     for each in node_faults(facts, component, own, logs):
         yield _finding(facts, component, [each], each.down)
@@ -176,7 +176,7 @@ def _daemon(facts: Facts, component: Component, pool: str) -> Iterator[Observati
     serving = any(pod.ready for node, pod in component.pods.items() if node in own)
     if (own and not serving and faults) or _none_ready(component):
         faults = faults or node_faults(facts, component, set(component.pods), logs)
-        yield _whole(facts, component, faults, [*about, *on_nodes(component.short, own)])
+        yield _none_ready_finding(facts, component, faults, [*about, *on_nodes(component.short, own)])
         return
     if faults:
         yield _finding(facts, component, faults, False, about)
@@ -191,7 +191,9 @@ def _none_ready(component: Component) -> bool:
     return wanted and not any(pod.ready for pod in component.pods.values())
 
 
-def _whole(facts: Facts, component: Component, faults: list[NodeFault], about: Iterable[Involved]) -> Observation:
+def _none_ready_finding(
+    facts: Facts, component: Component, faults: list[NodeFault], about: Iterable[Involved]
+) -> Observation:
     refused, involved = _refusals(facts, component)
     desired = component.daemon_set.desired if component.daemon_set is not None else 0
     counted = Evidence(component.ref, "status.numberReady", "0", str(desired or "1 or more"))

@@ -46,7 +46,7 @@ def newest_flag(logs: Iterable[ProxyLog], host: str, port: int) -> AccessLine | 
     cluster = f"outbound|{port}|"
     newest: tuple[str, AccessLine] | None = None
     for log in sorted(logs, key=lambda each: each.ref):
-        for line in log.holding(f"|{host}"):
+        for line in log.containing(f"|{host}"):
             if cluster not in line.text:
                 continue
             found = _FLAG.search(line.text)

@@ -12,7 +12,7 @@ from checks.knowledge.sandbox_errors import SANDBOX_CAUSES
 CHECKS = Path(__file__).parents[3] / "checks"
 SLUGS = {check.slug for check in catalogue()}
 CODES = {check.code for check in catalogue()}
-OTHER_DASHED_WORDS = {"cni-not-ready"}
+OTHER_DASHED_WORDS = {"cni-not-ready", "comma-separated"}
 
 
 def _texts() -> Iterator[tuple[str, str]]:
