@@ -5,7 +5,6 @@ import sys
 from difflib import get_close_matches
 from pathlib import Path
 
-from checks.catalogue import catalogue
 from checks.model.findings import Stage
 
 CHECK = '''"""{code}: (the fault in one sentence)."""
@@ -76,13 +75,29 @@ cases:
       message: forbidden
 """
 
+SECTION = """<a id="{slug}"></a>
+### {code} {slug}
+
+(The healthy state.)
+
+- **Severity**: blocks.
+- **Article**: none.
+- **Reads**: (objects and fields).
+- **Explains**: nothing.
+
+| Result | Condition |
+| --- | --- |
+| fail | (condition) |
+
+"""
+
 NUMBERS = dict(zip(Stage, range(1, 6), strict=True))
-SEVERITY = Path("docs/severity.md")
-"""Lists the codes of all checks, including planned ones."""
+RULES = Path("docs/domain/decision-tables.md")
+"""Has a section for each check, including the planned ones."""
 
 
 def create_check(wanted: str) -> None:
-    """Write both files; exit with a message if the name is invalid or in use."""
+    """Write check, cases and the section of its rules; exit with a message if the name is invalid or in use."""
     stage_name, _, fault = wanted.partition("/")
     if stage_name not in list(Stage) or not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", fault):
         near = f"; did you mean {near[0]}?" if (near := get_close_matches(stage_name, list(Stage), 1)) else ""
@@ -94,21 +109,25 @@ def create_check(wanted: str) -> None:
     for each in (path, cases):
         if each.exists():
             sys.exit(f"{each} already exists: choose another name, or edit it")
-    code = _code(stage, fault.replace("_", "-"))
+    code = _with_rules(stage, fault.replace("_", "-"))
     path.write_text(CHECK.format(code=code, fault=fault), encoding="utf-8")
     cases.write_text(SCENARIOS.format(code=code, stage=stage, fault=fault), encoding="utf-8")
     accept = f".venv/bin/python -m tests.scenarios.accept {stage}/{fault}"
-    print(f"{path}\n{cases}\nNext: fill in both (CONTRIBUTING.md, step 3), then {accept}")  # noqa: T201
+    print(f"{path}\n{cases}\n{RULES}\nNext: fill them in (CONTRIBUTING.md, step 3), then {accept}")  # noqa: T201
 
 
-def _code(stage: Stage, slug: str) -> str:
-    """The code that is reserved for a planned check, otherwise the next free one of the stage."""
-    rows = re.findall(r"^\| (EG\d+) \| ([a-z-]+) \|", SEVERITY.read_text(encoding="utf-8"), re.MULTILINE)
-    reserved = {name: code for code, name in rows}
-    taken = {*reserved.values(), *(check.code for check in catalogue())}
+def _with_rules(stage: Stage, slug: str) -> str:
+    """The code of the check, whose section the page of rules then has: a planned check has both already."""
+    page = RULES.read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^### (EG\d+) ([a-z-]+)$", page, re.MULTILINE))
+    if reserved := next((code for code, name in sections.items() if name == slug), ""):
+        return reserved
     first = NUMBERS[stage] * 100
-    free = (f"EG{number}" for number in range(first + 1, first + 100) if f"EG{number}" not in taken)
-    return reserved.get(slug) or next(free)
+    free = (f"EG{number}" for number in range(first + 1, first + 100))
+    code = next(each for each in free if each not in sections)
+    end = page.index("\n---\n", page.rindex(f"### EG{NUMBERS[stage]}")) + 1
+    RULES.write_text(f"{page[:end]}{SECTION.format(code=code, slug=slug)}{page[end:]}", encoding="utf-8")
+    return code
 
 
 if __name__ == "__main__":

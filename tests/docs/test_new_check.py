@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from checks.docs.new_check import create_check
+from checks.docs.new_check import RULES, create_check
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty project with the list of reserved codes, as the current folder."""
-    for each in ("checks/catalogue/provisioning", "tests/scenarios/provisioning", "docs"):
+    """An empty project with the rules of all checks, as the current folder."""
+    for each in ("checks/catalogue/provisioning", "tests/scenarios/provisioning", "docs/domain"):
         (tmp_path / each).mkdir(parents=True)
-    shutil.copy(ROOT / "docs/severity.md", tmp_path / "docs")
+    shutil.copy(ROOT / RULES, tmp_path / RULES)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -35,7 +35,16 @@ def test_a_planned_check_gets_its_reserved_code(folder: Path) -> None:
 def test_another_check_gets_a_code_that_is_not_reserved(folder: Path) -> None:
     found = re.search(r'code="(EG3\d\d)"', created(folder, "a_fault_that_is_not_planned").read_text())
     assert found is not None
-    assert found[1] not in (ROOT / "docs/severity.md").read_text()
+    assert found[1] not in (ROOT / RULES).read_text()
+
+
+def test_a_new_check_has_a_section_for_its_rules_among_those_of_its_stage(folder: Path) -> None:
+    created(folder, "a_fault_that_is_not_planned")
+    codes = re.findall(
+        r"^### (EG\d+) a-fault-that-is-not-planned$|^### (EG\d+)", (folder / RULES).read_text(), re.MULTILINE
+    )
+    order = [new or other for new, other in codes]
+    assert order == sorted(order)
 
 
 def test_a_new_check_is_formatted(folder: Path) -> None:

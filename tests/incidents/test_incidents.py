@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from checks.catalogue import catalogue
+from checks.docs.catalogue_page import source
 from checks.facts.egress_gateway import AmbiguousGateway
-from checks.model.findings import Report
+from checks.model.findings import Report, Status
 from checks.sources.bundle import read_bundle
 from tests.clusters.bundles import read_yaml
 from tests.incidents.build import EXAMPLES, EXAMPLES_FOLDER, build
@@ -89,3 +90,11 @@ def test_the_incidents_cover_every_category() -> None:
     }
     read = {getattr(kind.origin, "resource", "") for check in catalogue() for kind in check.reads}
     assert {name for name in read if name and "Microsoft." not in name} - {"version"} <= denied
+
+
+@pytest.mark.parametrize("incident", [i for i in ALL if "-forbidden-" in i.name], ids=lambda incident: incident.name)
+def test_a_denied_read_hides_only_checks_that_make_it(incident: Incident) -> None:
+    denied = incident.cluster.errors[-1]["resource"]
+    kind = denied.split("/")[-2] if denied.startswith("/") else {"pods/log": "log of "}.get(denied, denied)
+    unknown = {finding.check for finding in diagnose(incident).findings if finding.status is Status.UNKNOWN}
+    assert unknown <= {check.slug for check in catalogue() if any(kind in source(each) for each in check.reads)}

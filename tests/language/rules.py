@@ -67,7 +67,8 @@ WORDS = (
 
 OPENINGS = (
     Forbidden(
-        re.compile(r"^(?:Where|What|Whatever|Who|That which) (?!is\b.*\?)[^?]*$"), "begin with the subject or a verb"
+        re.compile(r"^(?:Where|What(?! it checks:)|Whatever|Who|That which) (?!is\b.*\?)[^?]*$"),
+        "begin with the subject or a verb",
     ),
 )
 """First lines of docstrings that begin with a noun clause."""

@@ -1,4 +1,4 @@
-"""What real API servers, old controllers and people's hands make of objects: damaged copies of the test clusters."""
+"""Damaged copies of the test clusters, as real API servers, old controllers and manual edits produce them."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ VALUES: tuple[Any, ...] = (
     MISSING, None, [], {}, "", "x", 0, -1, 2**63, 3.7, True, False, [None], [[]], [{}], ["x", None, 3], {"x": None},
     {"x": {"y": []}},
 )  # fmt: skip
-"""What is missing, null, empty or of another type."""
+"""The values that damage a field: missing, null, empty, of another type."""
 
 WORDS = (
     "80", "-1", "http", "UNKNOWN_MODE", "Sometimes", "2026-11-23T09:58:00", "2026-11-23", "not a time",
@@ -41,7 +41,7 @@ dots, and texts that are no YAML."""
 
 @dataclass(frozen=True)
 class Place:
-    """A field of every object of a kind: `number` tells apart what objects of one kind look like."""
+    """A field of every object of a kind: `number` distinguishes the shapes of the objects of a kind."""
 
     kind: str
     path: Path

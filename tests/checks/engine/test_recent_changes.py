@@ -1,4 +1,4 @@
-"""What changed lately: told from what was read anyway, bounded, without secrets, and silent about what it cannot see."""
+"""Recent changes: from the objects that are read anyway, bounded, without secrets; nothing about unread objects."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What leaves a cluster in a message or a bundle carries no secret, and everything else stays as it was."""
+"""Messages and bundles contain no secret; everything else in them is unchanged."""
 
 import time
 

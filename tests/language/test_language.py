@@ -1,0 +1,57 @@
+"""No text of the project contains a word that docs/language.md rules out."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.language.finding import broken_rules, texts_below
+from tests.language.rules import OPENINGS, WORDS
+from tests.language.texts import Kind, Text
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("bot", "workers", "checks", "docs", "tests", "README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+EXEMPT = (
+    "checks/istio/route",  # replaced by the router
+    "tests/checks/istio/route",
+    "docs/language.md",  # its tables quote the words
+    "tests/language",
+)
+
+
+def exempt(file: Path) -> bool:
+    return any(file.relative_to(ROOT).is_relative_to(each) for each in EXEMPT)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_texts_use_the_words_of_the_glossary(folder: str) -> None:
+    found = [
+        f'{text.file.relative_to(ROOT)}:{text.line}: "{words}": write {rule.write}'
+        for text in texts_below(ROOT / folder)
+        if not exempt(text.file)
+        for rule, words in broken_rules(text)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("The way of api.x.example through the gateway is whole.", "The way of"),
+        ("Nobody validates Istio's objects.", "Nobody"),
+        ("No proxy's newest word about its certificate is a failure.", "newest word"),
+        ("There is nothing to look at.", "nothing to look at"),
+        ("Mend the VirtualService.", "Mend"),
+        ("Lists the Service's endpoints (only reads).", "only reads"),
+    ],
+)
+def test_a_ruled_out_word_is_reported_with_the_glossarys_word(text: str, word: str) -> None:
+    found = list(broken_rules(Text(Path("a.py"), 1, Kind.STRING, text)))
+    assert [words for _, words in found] == [word]
+    assert all(rule in WORDS and rule.write for rule, _ in found)
+
+
+def test_a_docstring_that_begins_with_a_noun_clause_is_reported() -> None:
+    opening = "What a start needs."
+    assert [rule for rule, _ in broken_rules(Text(Path("a.py"), 1, Kind.DOCSTRING, opening))] == list(OPENINGS)
+    page = "What it checks: the listeners."
+    assert list(broken_rules(Text(Path("a.py"), 1, Kind.DOCSTRING, page))) == []
