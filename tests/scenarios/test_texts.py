@@ -5,12 +5,15 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from checks.model.commands import AZ_VERSION
 from checks.model.findings import Action, Effect, Finding, Status
 from tests.clusters.compose import compose, named
+from tests.language.finding import broken_rules
+from tests.language.texts import Kind, Text
 from tests.recordings import diagnosed, question
 from tests.scenarios.cases import Case, all_cases
 
@@ -86,6 +89,14 @@ def test_a_summary_is_one_short_paragraph() -> None:
 def test_a_summary_gives_no_advice() -> None:
     advice = re.compile(r"(?i)\b(should|try to|you must|make sure|consider)\b")
     assert [f.summary for f in findings() if advice.search(f.summary)] == []
+
+
+def test_composed_texts_use_the_words_of_the_glossary() -> None:
+    """Sentences that are put together from parts, as people read them."""
+    texts = {f.summary for f in findings()} | {f.title for f in findings()} | {a.title for _, a in actions()}
+    texts |= {f"{e.field}: {e.observed}, {e.expected}" for f in findings() for e in f.evidence}
+    read = [Text(Path("finding"), 1, Kind.STRING, text) for text in sorted(texts)]
+    assert [(each.text, words) for each in read for _, words in broken_rules(each)] == []
 
 
 def test_every_failure_and_warning_has_evidence_an_action_and_a_subject() -> None:
