@@ -82,4 +82,4 @@ def _hop(number: int, hop: Hop) -> str:
 
 def _correction(each: Correction) -> Escaped:
     body = f"\n{code_block(each.command)}" if each.command else ""
-    return raw(f"{plain(each.title)} _(changes the cluster; for other hosts: {plain(each.elsewhere)})_{body}")
+    return raw(f"{plain(each.title)} _(changes the cluster; effect on other hosts: {plain(each.elsewhere)})_{body}")

@@ -78,6 +78,7 @@ AZURE_ERRORS: tuple[AzureError, ...] = (
         "Azure does not allow the change in the current state, often because another operation is running",
         "Wait until the running operation on the node pool or cluster ends",
         "az vmss list --resource-group {group} -o table",
+        waiting=True,
     ),
     AzureError(
         "AnotherOperationInProgress",

@@ -28,6 +28,8 @@ from workers.runs.clusters import ClusterSources
 from workers.runs.records import Watch, WatchState
 from workers.tasks.execution import Diagnoser
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def talk(slack: SandboxServer, client: Client, config: Config) -> Iterator[Conversation]:

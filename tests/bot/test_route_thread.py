@@ -18,6 +18,8 @@ from tests.system import slots, whole_thread
 from workers.client import Client
 from workers.runs.records import Run
 
+pytestmark = pytest.mark.slow
+
 WITH_ROUTE = [*FULL[:2], "route", *FULL[2:]]
 
 

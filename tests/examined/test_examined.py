@@ -17,6 +17,8 @@ from tests.clusters.merging import only
 from tests.incidents.judge import shortcomings
 from tests.recordings import diagnosed, question
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 HEALTHY = HERE / "cluster"
 FILES = sorted(HERE.glob("*.yaml"))

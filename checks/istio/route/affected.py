@@ -12,7 +12,7 @@ from checks.istio.route.hosts import canonical, covers, resolve
 from checks.istio.route.registry import rules
 from checks.model.raw_values import items, text, texts
 
-NOTHING = "nothing"
+NOTHING = "none"
 
 
 def elsewhere_of(facts: Facts, found: Configuration, change: Change, host: str) -> str:
@@ -27,7 +27,7 @@ def elsewhere_of(facts: Facts, found: Configuration, change: Change, host: str) 
         case DestinationRule() as rule:
             return _rule(facts, found, change, rule, host)
         case Sidecar() as sidecar:
-            return f"nothing; sidecars of {sidecar.namespace} only import more"
+            return f"none; sidecars of {sidecar.namespace} only import more"
         case Namespace() as namespace:
             return f"every request of new pods in {namespace.name} goes through a sidecar"
         case other:
@@ -52,7 +52,7 @@ def _new(found: Configuration, change: Apply, host: str) -> str:
         subsets = items(manifest, "spec", "subsets")
         return NOTHING if subsets else "the same for every host that is routed to the gateway without a subset"
     if kind == "AuthorizationPolicy":
-        return "nothing; requests that other policies allow stay allowed"
+        return "none; requests that other policies allow stay allowed"
     listed = texts(manifest, "spec", "hosts") or texts(manifest, "spec", "host")
     if kind == "Gateway":
         listed = tuple(each for server in items(manifest, "spec", "servers") for each in texts(server, "hosts"))

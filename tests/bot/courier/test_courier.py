@@ -20,6 +20,8 @@ from tests.system import complete, shows_verdict, slot, slots, whole_thread
 from workers.client import Client
 from workers.runs.records import Order, Run, Target
 
+pytestmark = pytest.mark.slow
+
 MakeCourier = Callable[[], Courier]
 
 FULL = [

@@ -23,6 +23,8 @@ from workers.fleet.sweeping import Sweeper
 from workers.queue.settings import WorkerSettings
 from workers.runs.clusters import ClusterSources
 
+pytestmark = pytest.mark.slow
+
 ACCESS = (
     "  - {allow: [diagnose, handoff, digest], users: ['U0ALICE', 'U0BOB'], channels: ['C0OPS', 'C0OLD']}\n"
     "  - {allow: [diagnose], users: ['*']}\n"

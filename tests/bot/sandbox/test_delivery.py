@@ -19,6 +19,8 @@ from slack_sdk.webhook import WebhookClient
 from bot.sandbox import NoSuchElement, SandboxServer, signed_headers
 from bot.sandbox.delivery import http_body
 
+pytestmark = pytest.mark.slow
+
 
 def button(action_id: str, value: str = "run-1") -> dict[str, Any]:
     text = {"type": "plain_text", "text": action_id}

@@ -11,6 +11,8 @@ from slack_sdk.errors import SlackApiError
 
 from bot.sandbox import App, RateLimits, SandboxServer
 
+pytestmark = pytest.mark.slow
+
 
 def refused(call: Any, **arguments: Any) -> dict[str, Any]:
     with pytest.raises(SlackApiError) as caught:

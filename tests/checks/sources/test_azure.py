@@ -25,6 +25,8 @@ from tests.loopback.azure import ARM, LOGIN, AzureServer
 from tests.loopback.faults import Fault
 from tests.loopback.kube import KubeServer
 
+pytestmark = pytest.mark.slow
+
 CLUSTER = r"managedClusters/aks1$"
 SUBNET = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg1/providers/Microsoft.Network"
 

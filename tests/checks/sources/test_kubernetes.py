@@ -22,6 +22,8 @@ from checks.sources.source import Answer, NotInstalled, Objects
 from tests.clusters.compose import Cluster, compose, named
 from tests.loopback.kube import VERSION, Fault, KubeServer
 
+pytestmark = pytest.mark.slow
+
 GATEWAY_POD = PodName("team-egress", "egw-asm-1-30-abc")
 
 Reader = Callable[[KubeServer], KubernetesReader]

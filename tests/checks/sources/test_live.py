@@ -30,6 +30,8 @@ from tests.loopback.faults import Fault
 from tests.loopback.kube import VERSION, KubeServer
 from tests.recordings import question, recording
 
+pytestmark = pytest.mark.slow
+
 INCIDENTS = {each.name: each for each in incidents() if "ambiguous" not in each.expect}
 TYPICAL = ("001-", "008-", "011-", "017-", "019-", "031-", "054-", "103-")
 OTHERS = {

@@ -33,6 +33,8 @@ from tests.loopback.faults import Fault
 from tests.loopback.kube import KubeServer
 from tests.recordings import recording
 
+pytestmark = pytest.mark.slow
+
 
 def in_memory(cluster: Cluster) -> ClusterSweep:
     return sweep_cluster(RecordedSource(recording(cluster)), ClusterIdentity(cluster.name), catalogue(), 30)

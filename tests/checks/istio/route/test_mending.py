@@ -103,7 +103,7 @@ def test_what_a_correction_says_of_other_hosts_is_true(broken: Breakage, on: str
     other = traced(cluster, "api.bank.example", broken.client)
     for each in failing(traced(cluster, host_of(on), broken.client)) if not traced(cluster, host_of(on)).whole else ():
         cluster = applied(cluster, each)
-        if each.elsewhere != "nothing":
+        if each.elsewhere != "none":
             return
     assert ways(traced(cluster, "api.bank.example", broken.client)) == ways(other)
 
@@ -123,7 +123,7 @@ def test_a_correction_is_the_smallest_change() -> None:
         o for o in named(HTTP).objects if o["kind"] == "VirtualService" and o["metadata"]["namespace"] == "team-egress"
     )
     assert yaml.safe_load(correction.manifest)["spec"] == before_["spec"]
-    assert correction.elsewhere == "nothing"
+    assert correction.elsewhere == "none"
 
 
 def test_a_host_that_nobody_configured_gets_everything_it_needs_at_once() -> None:

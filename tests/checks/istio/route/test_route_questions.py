@@ -173,11 +173,11 @@ def test_the_text_reads_as_a_path_with_the_place_that_breaks(tmp_path: Path) -> 
     lines = said.splitlines()
     assert "Route of edition.cnn.com" in lines
     assert any(
-        line.startswith("  fail       -> route at the sidecar: spec.http[0] of VirtualService") for line in lines
+        line.startswith("  fail         -> route at the sidecar: spec.http[0] of VirtualService") for line in lines
     )
     assert any("not reached: gateway Service, Gateway server" in line for line in lines)
     assert (
-        "    > Patch the destination to its full name: VirtualService team-egress/direct-cnn-through-egress-gateway. For other"
+        "    > Patch the destination to its full name: VirtualService team-egress/direct-cnn-through-egress-gateway. Effect on"
         in said
     )
     assert "kubectl apply -f - <<'EOF'" in said
