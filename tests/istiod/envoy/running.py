@@ -46,7 +46,7 @@ class Envoy:
                 time.sleep(0.02)
         said = self._errors.read_text(errors="replace")
         self.stop()
-        raise NotStarted(next((line for line in said.splitlines() if "[critical]" in line), said[-500:])[:500])
+        raise NotStarted(" ".join(said.partition("[critical]")[2].split())[:600] or said[-600:])
 
     def stop(self) -> None:
         """Ends it."""

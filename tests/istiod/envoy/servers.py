@@ -69,9 +69,15 @@ class Servers:
             return  # nothing, or TLS inside TLS
         if encrypted_http and (said.startswith(_PREFACE[: len(said)]) or _is_http(said)):
             return  # plain HTTP to a TLS port; other protocols may begin in plain text
-        self.arrivals.append(name)
         if said.startswith(_PREFACE[: len(said)]):
-            _http2(connection, said)
+            self._http2(connection, said, name)
+            return
+        self.arrivals.append(name)
+        if (
+            b"transfer-encoding: chunked" in said.lower()
+        ):  # a tunnel in a POST request: its chunks come back as they are
+            connection.sendall(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+            connection.sendall(said.partition(b"\r\n\r\n")[2] or connection.recv(65536))
         elif said.startswith(b"CONNECT "):
             connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
             connection.sendall(connection.recv(65536))
@@ -80,28 +86,28 @@ class Servers:
         else:
             connection.sendall(said)
 
+    def _http2(self, connection: socket.socket, said: bytes, name: str) -> None:
+        """Answers each stream with 200: a SETTINGS frame, its acknowledgement, and one indexed header."""
+        connection.sendall(_frame(4, 0, 0))
+        said = said[len(_PREFACE) :]
+        while True:
+            while len(said) < 9 or len(said) < 9 + int.from_bytes(said[:3], "big"):
+                more = connection.recv(65536)
+                if not more:
+                    return
+                said += more
+            length, kind, flags = int.from_bytes(said[:3], "big"), said[3], said[4]
+            stream = int.from_bytes(said[5:9], "big")
+            said = said[9 + length :]
+            if kind == 4 and not flags & 1:
+                connection.sendall(_frame(4, 1, 0))
+            elif kind == 1:
+                self.arrivals.append(name)
+                connection.sendall(_frame(1, 5, stream, b"\x88"))
+
 
 def _is_http(said: bytes) -> bool:
     return b" HTTP/1." in said.partition(b"\r\n")[0]
-
-
-def _http2(connection: socket.socket, said: bytes) -> None:
-    """Answers the first stream with 200: a SETTINGS frame, its acknowledgement, and one indexed header."""
-    connection.sendall(_frame(4, 0, 0))
-    said = said[len(_PREFACE) :]
-    while True:
-        while len(said) < 9 or len(said) < 9 + int.from_bytes(said[:3], "big"):
-            more = connection.recv(65536)
-            if not more:
-                return
-            said += more
-        length, kind, flags = int.from_bytes(said[:3], "big"), said[3], said[4]
-        stream = int.from_bytes(said[5:9], "big")
-        said = said[9 + length :]
-        if kind == 4 and not flags & 1:
-            connection.sendall(_frame(4, 1, 0))
-        elif kind == 1:
-            connection.sendall(_frame(1, 5, stream, b"\x88"))
 
 
 def _frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:

@@ -25,6 +25,12 @@ _POLICIES: list[Any] = [
     {"loadBalancer": {"simple": "ROUND_ROBIN"}},
     {"connectionPool": {"http": {"h2UpgradePolicy": "UPGRADE"}}},
     {"outlierDetection": {"consecutive5xxErrors": 5}},
+    {"connectionPool": {"http": {"useClientProtocol": True}}},
+    {"connectionPool": {"http": {"h2UpgradePolicy": "DO_NOT_UPGRADE"}}},
+    {"loadBalancer": {"simple": "PASSTHROUGH"}},
+    {"loadBalancer": {"consistentHash": {"httpHeaderName": "x-team"}}},
+    {"loadBalancer": {"localityLbSetting": {"enabled": False}}},
+    {"proxyProtocol": {"version": "V2"}},
     {"portLevelSettings": [{"port": {"number": 443}, "loadBalancer": {"simple": "ROUND_ROBIN"}}]},
     {"portLevelSettings": [{"port": {"number": 80}, "loadBalancer": {"simple": "ROUND_ROBIN"}}]},
 ]

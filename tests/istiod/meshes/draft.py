@@ -77,6 +77,9 @@ class Draft:
         self, kind: str, name: str, spec: Json, namespace: str = NAMESPACE, *, api: str = "", older: int = 0
     ) -> Json:
         """A new object; `older` are minutes by which it is older than the canonical ones."""
+        taken = {each["metadata"]["name"] for each in self.found(kind) if each["metadata"]["namespace"] == namespace}
+        while name in taken:
+            name += "-2"
         manifest: Json = {
             "apiVersion": _API.get(api or kind, "networking.istio.io/v1"),
             "kind": kind,
@@ -102,6 +105,10 @@ class Draft:
         """One object of the kind, by name or at random; None where there is none."""
         some = [each for each in self.found(kind) if not name or each["metadata"]["name"] == name]
         return self.rng.choice(some) if some else None
+
+    def same_age(self) -> None:
+        """Makes all objects that exist now equally old."""
+        self._minutes = dict.fromkeys(self._minutes, 0)
 
     def remove(self, manifest: Json) -> None:
         """Takes an object away."""

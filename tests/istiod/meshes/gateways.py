@@ -90,6 +90,16 @@ def _redirect(draft: Draft) -> bool:
     return True
 
 
+def _tls_fields(draft: Draft) -> bool:
+    server = _server(draft)
+    if server is None or "tls" not in server:
+        return False
+    server["tls"] |= draft.pick(
+        [{"minProtocolVersion": "TLSV1_3"}, {"subjectAltNames": ["spiffe://cluster.local/ns/team-a/sa/default"]}]
+    )
+    return True
+
+
 def _bind(draft: Draft) -> bool:
     server = _server(draft)
     if server is None:
@@ -171,6 +181,7 @@ def _changes() -> dict[str, Change]:
         "servers.tls.mode": _tls,
         "servers.tls.httpsRedirect": _redirect,
         "servers.bind": _bind,
+        "servers.tls": _tls_fields,
         "selector": _selector,
         "namespace": _namespace,
         "missing": _missing,

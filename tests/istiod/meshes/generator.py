@@ -124,7 +124,16 @@ def _questions(draft: Draft) -> Iterator[Question]:
         )
 
 
-_UNUSUAL = (("http", 8080), ("http", 443), ("https", 80), ("https", 8443), ("tls", 443), ("tcp", 5432), ("tcp", 443))
+_UNUSUAL = (
+    ("http", 8080),
+    ("http", 443),
+    ("https", 80),
+    ("https", 8443),
+    ("tls", 443),
+    ("grpc", 80),
+    ("tcp", 5432),
+    ("tcp", 443),
+)
 
 
 def _varied(draft: Draft, scheme: str, host: str, port: int, client: str) -> Question:

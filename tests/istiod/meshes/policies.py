@@ -42,6 +42,11 @@ _WHEN: list[Json] = [
     {"key": "request.auth.claims[iss]", "values": ["x"]},
 ]
 
+_KEYS = (
+    '{"keys":[{"kty":"EC","crv":"P-256","alg":"ES256","kid":"k",'
+    '"x":"njIUlhoeIMpJ4K6lLXJb2FjB8VLH2b1pMtF2oA3Vnfw","y":"RLbOfVsRb6CL3Qov-p7T2XSZTNdzSavKpzpc88-hwiE"}]}'
+)
+
 
 def _rule(draft: Draft) -> Json:
     rule: Json = {}
@@ -62,6 +67,9 @@ def _authorization(draft: Draft) -> bool:
         spec["selector"] = {"matchLabels": draft.pick([{"istio": "egw"}, {"istio": "egw"}, {"app": "other"}])}
     draft.paths.append("/v1")
     draft.headers.append(("x-team", "a"))
+    if draft.rng.random() < 0.1:
+        spec.pop("selector", None)
+        spec["targetRefs"] = [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "bank"}]
     draft.add("AuthorizationPolicy", f"policy-{len(draft.objects)}", spec, draft.pick([NAMESPACE, NAMESPACE, ROOT]))
     return True
 
@@ -78,7 +86,7 @@ def _peers(draft: Draft) -> bool:
 
 
 def _requests(draft: Draft) -> bool:
-    rule = {"issuer": "issuer.example", "jwks": '{"keys":[]}'}
+    rule = {"issuer": "issuer.example", "jwks": _KEYS}
     draft.add("RequestAuthentication", "requests", {"jwtRules": [rule]}, draft.pick([NAMESPACE, ROOT]))
     return True
 
@@ -88,7 +96,7 @@ def _filter(draft: Draft) -> bool:
     patches: list[Any] = [
         {
             "applyTo": "HTTP_ROUTE",
-            "match": {"context": context},
+            "match": {"context": context, "routeConfiguration": {"vhost": {"route": {"action": "ROUTE"}}}},
             "patch": {"operation": "MERGE", "value": {"route": {"timeout": "7s"}}},
         },
         {
@@ -116,6 +124,19 @@ def _filter(draft: Draft) -> bool:
     return True
 
 
+def _plugin(draft: Draft) -> bool:
+    spec = {"selector": {"matchLabels": {"istio": "egw"}}, "url": "oci://registry.example/filter:1", "phase": "AUTHN"}
+    plugin = draft.add("WasmPlugin", "plugin", spec, draft.pick([NAMESPACE, "team-a"]))
+    plugin["apiVersion"] = "extensions.istio.io/v1alpha1"
+    return True
+
+
+def _telemetry(draft: Draft) -> bool:
+    spec: Json = {"accessLogging": [{"providers": [{"name": "envoy"}], "disabled": draft.pick([True, False])}]}
+    draft.add("Telemetry", "logs", spec, draft.pick([NAMESPACE, ROOT]))["apiVersion"] = "telemetry.istio.io/v1"
+    return True
+
+
 @changes("policy")
 def _changes() -> dict[str, Change]:
     return {
@@ -125,4 +146,6 @@ def _changes() -> dict[str, Change]:
         "PeerAuthentication": _peers,
         "RequestAuthentication": _requests,
         "EnvoyFilter": _filter,
+        "WasmPlugin": _plugin,
+        "Telemetry": _telemetry,
     }

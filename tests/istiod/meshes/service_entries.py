@@ -17,6 +17,11 @@ _RESOLUTIONS: list[Json] = [
         "resolution": "DNS",
         "endpoints": [{"address": "a.example", "labels": {"version": "v9"}}, {"address": "b.example"}],
     },
+    {
+        "resolution": "STATIC",
+        "endpoints": [{"address": "203.0.113.77", "weight": 0}, {"address": "203.0.113.80", "weight": 5}],
+    },
+    {"resolution": "STATIC", "endpoints": [{"address": "203.0.113.77", "locality": "westeurope/1"}]},
     {"resolution": "DNS_ROUND_ROBIN"},
     {"resolution": "DYNAMIC_DNS", "hosts": [WILDCARD]},
 ]
@@ -129,6 +134,7 @@ def _changes() -> dict[str, Change]:
         "addresses": _field("addresses", _ADDRESSES),
         "exportTo": _field("exportTo", [["."], ["*"], ["~"], ["team-a"], [NAMESPACE]]),
         "location": _field("location", ["MESH_INTERNAL"]),
+        "subjectAltNames": _field("subjectAltNames", [[API], ["other.example"]]),
         "workloadSelector": _field("workloadSelector", [{"labels": {"app": "web"}}]),
         "namespace": _place,
         "missing": _missing,

@@ -58,6 +58,21 @@ def _egress_proxy(draft: Draft) -> bool:
     return _sidecar(draft, spec)
 
 
+def _capture_mode(draft: Draft) -> bool:
+    listener = {
+        "port": {"number": draft.pick([80, 443]), "name": "out", "protocol": draft.pick(["HTTP", "TLS", "TCP"])},
+        "captureMode": draft.pick(["NONE", "IPTABLES", "DEFAULT"]),
+        "bind": "127.0.0.1",
+        "hosts": draft.pick(_HOSTS),
+    }
+    return _sidecar(draft, {"egress": [listener, {"hosts": ["*/*"]}]})
+
+
+def _ingress(draft: Draft) -> bool:
+    listener = {"port": {"number": 8080, "name": "in", "protocol": "HTTP"}, "defaultEndpoint": "127.0.0.1:8080"}
+    return _sidecar(draft, {"ingress": [listener], "egress": [{"hosts": draft.pick(_HOSTS)}]})
+
+
 @changes("Sidecar")
 def _changes() -> dict[str, Change]:
     return {
@@ -65,4 +80,7 @@ def _changes() -> dict[str, Change]:
         "outboundTrafficPolicy": _policy,
         "egress.port": _port,
         "outboundTrafficPolicy.egressProxy": _egress_proxy,
+        "egress.captureMode": _capture_mode,
+        "ingress": _ingress,
+        "two objects": lambda draft: _hosts(draft) and _policy(draft),
     }

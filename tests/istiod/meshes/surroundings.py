@@ -71,6 +71,12 @@ def _revision_label(draft: Draft) -> bool:
     return True
 
 
+def _one_age(draft: Draft) -> bool:
+    """Names decide where ages do not."""
+    draft.same_age()
+    return True
+
+
 def _older_revision(draft: Draft) -> bool:
     """team-b still runs with asm-1-29, which has mesh settings of its own."""
     older = "asm-1-29"
@@ -113,6 +119,11 @@ def _changes() -> dict[str, Change]:
         "mesh.enableAutoMtls": _mesh("enableAutoMtls", [False]),
         "mesh.h2UpgradePolicy": _mesh("h2UpgradePolicy", ["UPGRADE"]),
         "mesh.pathNormalization": _mesh("pathNormalization", [{"normalization": "MERGE_SLASHES"}]),
+        "mesh.trustDomain": _mesh("trustDomain", ["other.local"]),
+        "mesh.defaultHttpRetryPolicy": _mesh("defaultHttpRetryPolicy", [{"attempts": 0}]),
+        "mesh.meshMTLS": _mesh("meshMTLS", [{"minProtocolVersion": "TLSV1_3"}]),
+        "mesh.verifyCertAtClient": _mesh("verifyCertificateAtClient", [False]),
+        "mesh.protocolDetectionTimeout": _mesh("protocolDetectionTimeout", ["0s"]),
         "mesh.discoverySelectors": _discovery,
         "Service.exportTo": _export,
         "Service.ports": _service_ports,
@@ -125,4 +136,5 @@ def _changes() -> dict[str, Change]:
         "client.without sidecar": _without_sidecar,
         "client.older revision": _older_revision,
         "istio.io/rev": _revision_label,
+        "all of one age": _one_age,
     }

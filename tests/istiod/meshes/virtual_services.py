@@ -32,6 +32,8 @@ _HTTP_CONDITIONS: dict[str, list[Any]] = {
     "sourceLabels": [{"app": "web"}, {"app": "nothing"}],
     "sourceNamespace": ["team-a", "team-b", "nowhere"],
     "ignoreUriCase": [True],
+    "name": ["first"],
+    "statPrefix": ["bank"],
 }
 _L4_CONDITIONS: dict[str, list[Any]] = {
     "port": [443, 5432, 80, 8443],
@@ -44,7 +46,13 @@ _SNI = [[API], [WILDCARD], [API, PAY], [PAY], ["*"]]
 _HTTP_ACTIONS: dict[str, list[Any]] = {
     "redirect": [{"uri": "/moved"}, {"authority": OTHER, "redirectCode": 302}, {"scheme": "https"}],
     "directResponse": [{"status": 503}, {"status": 200, "body": {"string": "ok"}}],
-    "rewrite": [{"uri": "/v2"}, {"authority": OTHER}, {"authority": API}, {"uri": "/x", "authority": PAY}],
+    "rewrite": [
+        {"uri": "/v2"},
+        {"authority": OTHER},
+        {"authority": API},
+        {"uri": "/x", "authority": PAY},
+        {"uriRegexRewrite": {"match": "^/v([0-9]+)", "rewrite": "/api/\\1"}},
+    ],
     "fault": [
         {"abort": {"httpStatus": 503, "percentage": {"value": 100}}},
         {"abort": {"httpStatus": 418, "percentage": {"value": 30}}},
@@ -54,10 +62,13 @@ _HTTP_ACTIONS: dict[str, list[Any]] = {
     "timeout": ["5s", "0s"],
     "retries": [{"attempts": 0}, {"attempts": 3, "retryOn": "5xx"}],
     "mirror": [{"host": OTHER}],
+    "mirrors": [[{"destination": {"host": PAY, "port": {"number": 80}}, "percentage": {"value": 50}}]],
     "headers": [
         {"request": {"set": {"x-team": "a"}}},
         {"request": {"set": {"host": OTHER}}},
         {"request": {"remove": ["x-team"]}},
+        {"request": {"set": {":authority": PAY}}},
+        {"request": {"add": {"x-team": "b"}}},
     ],
     "corsPolicy": [{"allowOrigins": [{"exact": "https://a.example"}]}],
 }
@@ -287,7 +298,9 @@ def _changes() -> dict[str, Change]:
     found["tls.match.sniHosts"] = _condition("tls", "sniHosts", _SNI)
     found |= {f"http.{field}": _action(field, values) for field, values in _HTTP_ACTIONS.items()}
     found |= {f"route.destination.{field}": _destination(field, values) for field, values in _DESTINATIONS.items()}
-    found["hosts"] = _spec("hosts", [[PAY], [WILDCARD], [API, PAY], ["*"], [API, OTHER], ["bank"]])
+    found["hosts"] = _spec(
+        "hosts", [[PAY], [WILDCARD], [API, PAY], ["*"], [API, OTHER], ["bank"], [WILDCARD, API], ["203.0.113.77"]]
+    )
     found["gateways"] = _spec("gateways", [["mesh"], ["bank-gw"], ["absent", "mesh"], [f"{NAMESPACE}/bank-gw", "mesh"]])
     found["exportTo"] = _spec("exportTo", [["."], ["*"], ["~"], ["team-a"], ["team-a", NAMESPACE], [NAMESPACE]])
     found |= {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.istiod.walker.configuration import ProxyConfiguration
-from tests.istiod.walker.matching import Json, NotModelledError, header_matches
+from tests.istiod.walker.matching import Json, NotModelledError, header_matches, path_matches
 from tests.istiod.walker.rbac import Peer, allowed
 from tests.istiod.walker.routes import candidates, percentage, virtual_host
 from tests.istiod.walker.wire import Connect, Http, Layer
@@ -22,6 +22,7 @@ _NETWORK_NEUTRAL = (
 )
 
 _HTTP_RBAC = "envoy.extensions.filters.http.rbac.v3.RBAC"
+_JWT = "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication"
 _FAULT = "envoy.extensions.filters.http.fault.v3.HTTPFault"
 _FAULT_NAME = "envoy.filters.http.fault"
 _DYNAMIC = "envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig"
@@ -88,7 +89,7 @@ class Manager:
             for each in config.get("http_filters", ())
             if not each.get("disabled")
         ]
-        unknown = [kind for kind, _ in self._filters if kind not in (_HTTP_RBAC, _FAULT, *_HTTP_NEUTRAL)]
+        unknown = [kind for kind, _ in self._filters if kind not in (_HTTP_RBAC, _JWT, _FAULT, *_HTTP_NEUTRAL)]
         if unknown:
             raise NotModelledError(f"http filter {unknown[0].rpartition('.')[2] or 'without type'}")
         if "rds" in config:
@@ -104,6 +105,17 @@ class Manager:
     def dynamic(self) -> bool:
         """Whether the manager resolves the hosts of requests: a dynamic forward proxy cluster has endpoints only then."""
         return any(kind == _DYNAMIC for kind, _ in self._filters)
+
+    def authenticated(self, request: Http) -> bool:
+        """Whether the JWT filters let a request without a token pass."""
+        if request.header("authorization") is not None:
+            raise NotModelledError("a request with a token")
+        for kind, config in self._filters:
+            rules = config.get("rules", ()) if kind == _JWT else ()
+            rule: Json = next((each for each in rules if path_matches(each["match"], request)), {})
+            if "requires" in rule and not _may_be_missing(rule["requires"]):
+                return False
+        return True
 
     def allow(self, peer: Peer) -> bool:
         """Whether all RBAC filters let the request pass."""
@@ -135,3 +147,12 @@ class Manager:
             if status is None:
                 raise NotModelledError("fault by header")
             yield status, percentage(abort.get("percentage", {}))
+
+
+def _may_be_missing(requirement: Json) -> bool:
+    """Whether a JwtRequirement holds without a token."""
+    if "requires_any" in requirement:
+        return any(_may_be_missing(each) for each in requirement["requires_any"]["requirements"])
+    if "requires_all" in requirement:
+        return all(_may_be_missing(each) for each in requirement["requires_all"]["requirements"])
+    return "allow_missing" in requirement or "allow_missing_or_failed" in requirement

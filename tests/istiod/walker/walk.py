@@ -146,7 +146,7 @@ class Walker:
     def _http(self, here: Place, config: Json, connection: Connection, peer: Peer) -> Iterator[Share]:
         request = connection.layers[0]
         if isinstance(request, Tls):
-            yield here.fails("tls-to-plain", "TLS to an HTTP filter chain")
+            yield here.fails("tls-to-plain", "TLS to an HTTP filter chain", flag="DPE")
             return
         if isinstance(request, Raw):
             yield here.fails("not-http", "bytes that are not HTTP to an HTTP filter chain", flag="DPE")
@@ -155,6 +155,9 @@ class Walker:
         if isinstance(request, Http):
             if request.header("x-forwarded-proto") is None:
                 request = request.with_header("x-forwarded-proto", "https" if peer.encrypted else "http")
+            if not manager.authenticated(request):
+                yield here.fails("401", "a token is required", status=401)
+                return
             if not manager.allow(replace(peer, request=request)):
                 yield here.fails("RBAC", "http filter", status=403)
                 return
@@ -289,7 +292,7 @@ class Walker:
             return
         via = (*trail.via, gateway) if gateway else trail.via
         if trail.hops >= LONGEST:
-            yield Share("fails", "loop", "the request comes back to a proxy", status=503, proxy=there.name, via=via)
+            yield Share("fails", "loop", "the request comes back to a proxy", proxy=there.name, via=via)
             return
         listener = listening(there.listeners, address, port)
         if listener is None:
