@@ -21,11 +21,12 @@ class Reply:
 
     status: int | None
     problem: str = ""  # closed, reset, TLS, timeout, refused
+    grpc_status: int | None = None  # an error for a gRPC client, which comes with status 200
 
     @property
     def arrived(self) -> bool:
         """Whether a server answered."""
-        return self.status is not None and self.status < 300
+        return self.status is not None and self.status < 300 and self.grpc_status is None
 
 
 class Interception:
@@ -65,7 +66,7 @@ def _copy(one: socket.socket, other: socket.socket) -> None:
 
 def sent(question: Question, port: int, authorities: Path) -> Reply:
     """The reply to one request through the interception at the port."""
-    if question.scheme in ("http", "https"):
+    if question.scheme in ("http", "https", "grpc"):
         return _curl(question, port, authorities)
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=_SECONDS) as connection:
@@ -92,14 +93,18 @@ _CURL = {28: "timeout", 35: "TLS", 52: "closed", 56: "reset", 60: "TLS: certific
 
 
 def _curl(question: Question, port: int, authorities: Path) -> Reply:
-    command = ["curl", "-q", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--noproxy", "*", "-X", question.method]
+    grpc = question.scheme == "grpc"
+    command = ["curl", "-q", "-s", "-o", "/dev/null", "-w", "%{http_code} %header{grpc-status}", "--noproxy", "*"]
+    command += ["--http2-prior-knowledge", "-H", "content-type: application/grpc"] if grpc else []
+    command += ["-X", "POST" if grpc else question.method]
     command += ["--max-time", str(_SECONDS), "--cacert", str(authorities), "--connect-to", f"::127.0.0.1:{port}"]
     for name, value in question.headers:
         command += ["-H", f"{name}: {value}"]
-    url = f"{question.scheme}://{question.host}:{question.target_port}{question.path}"
+    url = f"{'http' if grpc else question.scheme}://{question.host}:{question.target_port}{question.path}"
     if question.method == "HEAD":
         command.append("-I")
     done = subprocess.run([*command, url], capture_output=True, text=True, check=False, timeout=2 * _SECONDS)
     if done.returncode == 0:
-        return Reply(int(done.stdout))
+        status, _, grpc_status = done.stdout.partition(" ")
+        return Reply(int(status), grpc_status=int(grpc_status) if grpc_status.strip() else None)
     return Reply(None, _CURL.get(done.returncode, f"curl {done.returncode}"))

@@ -197,7 +197,13 @@ def _same(share: Share, seen: Seen, network: Network) -> bool:
     if share.outcome in ("through", "bypasses") or share.code == "elsewhere":
         host, _, port = share.destination.rpartition(":")
         return seen.reply.arrived and seen.arrival == f"{_resolver(network)(host)}:{port}"
+    if seen.reply.grpc_status is not None:
+        return share.status is not None and seen.reply.grpc_status == _GRPC.get(share.status, 2)
     return seen.reply.status == share.status
+
+
+# The status that a gRPC client gets for an HTTP error: https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md
+_GRPC = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
 
 
 def _other_flag(share: Share, seen: Seen) -> bool:
