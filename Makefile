@@ -13,7 +13,9 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo "$$python" && break; done)
 # Additional arguments of pytest: make test PYTEST='-k courier -x'
 PYTEST ?=
-PARALLEL := -n auto --dist loadfile
+PARALLEL := --dist loadfile --no-loadscope-reorder
+# Half of the time of `make test` is waiting: for time-outs, restarts and rate limits. So it runs two tests at once on each processor.
+PROCESSORS := $(shell getconf _NPROCESSORS_ONLN)
 
 .PHONY: help
 help: ## show this list
@@ -39,11 +41,11 @@ check: $(READY) ## formatting, linting, types, import contracts, generated pages
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m checks.docs.catalogue_page | diff -u docs/catalogue.md - || { echo "docs/catalogue.md is older than the checks: make docs" >&2; exit 1; }
 	$(BIN)/python -m checks.docs.causal_graph | diff -u docs/causes.md - || { echo "docs/causes.md is older than the checks: make docs" >&2; exit 1; }
-	$(BIN)/pytest $(PARALLEL) -q -m 'not slow and not browser and not live and not matrix' $(PYTEST)
+	$(BIN)/pytest -n $(PROCESSORS) $(PARALLEL) -q -m 'not slow and not browser and not live and not matrix' $(PYTEST)
 
 .PHONY: test
 test: $(READY) ## all tests (arguments for pytest: PYTEST='-k courier')
-	$(BIN)/pytest $(PARALLEL) -m 'not matrix' $(PYTEST)
+	$(BIN)/pytest -n $$((2 * $(PROCESSORS))) $(PARALLEL) -m 'not matrix' $(PYTEST)
 
 .PHONY: matrix
 matrix: $(READY) ## every incident with every possible failure of each read, about ten minutes

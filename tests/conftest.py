@@ -7,6 +7,22 @@ import redis
 
 from tests.redis_server import RedisServer, find_free_port
 
+_LONGEST = ("test_outages", "test_kill", "test_running", "test_image", "test_contract_bundles", "test_end_to_end")
+"""The files with the longest tests, which mostly wait: they start first, so that the others run beside them."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, then the others with slow tests; inside a file the order remains."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+
+    def place(item: pytest.Item) -> int:
+        if item.path.stem in _LONGEST:
+            return _LONGEST.index(item.path.stem)
+        return len(_LONGEST) if item.path in slow else len(_LONGEST) + 1
+
+    items.sort(key=place)
+
 
 @pytest.fixture
 def free_port() -> int:

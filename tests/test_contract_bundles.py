@@ -238,7 +238,7 @@ def test_a_name_in_two_namespaces_is_ambiguous(copy: Path) -> None:
     gateways.append({**gateways[0], "namespace": "team-b"})
     path.write_text(json.dumps(body), encoding="utf-8")
     said = refused("diagnose", "x", "egw", "--bundle", copy)
-    assert '"egw" fits 2 gateways: team-b/egw, team-egress/egw' in said
+    assert '"egw" matches 2 gateways: team-b/egw, team-egress/egw' in said
     assert diagnose(copy).code == 0
 
 

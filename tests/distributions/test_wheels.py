@@ -108,7 +108,7 @@ def test_without_the_demo_its_command_says_what_to_install(alone: Installed) -> 
     assert done.returncode == 2
     assert (
         done.stderr.splitlines()[-1]
-        == "Error: the demo is a package of its own; install it with: pip install 'egress-diag[demo]'"
+        == "Error: the demo is a separate package; install it with: pip install 'egress-diag[demo]'"
     )
     assert "Traceback" not in done.stderr
 
