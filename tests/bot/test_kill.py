@@ -85,7 +85,11 @@ def ends_complete(stage: Stage) -> None:
     """Wait at most a minute for one complete thread."""
     began = time.monotonic()
     stage.system.wait(
-        lambda: complete(stage.thread) and "finding/gateway-pool-missing" in slots(stage.thread),
+        lambda: (
+            complete(stage.thread)
+            and "finding/gateway-pool-missing" in slots(stage.thread)
+            and len(_checks_shown(stage)) > 20
+        ),
         WITHIN,
         "no complete thread",
     )
@@ -101,9 +105,13 @@ def is_complete(stage: Stage) -> None:
     assert len([m for m in stage.slack.messages() if slot(m) == "parent"]) >= stage.number + 1
     steps = _steps_shown(stage)
     assert f"{len(steps)} steps" == f"{len(set(steps))} steps", "a step is shown twice"
+    assert len(_checks_shown(stage)) > 20, "steps are missing"
+
+
+def _checks_shown(stage: Stage) -> set[str]:
+    """The codes of the checks in the thread, which are delivered after the verdict."""
     lines = (line for message in stage.thread for line in message.shown.splitlines())
-    shown = {line.split()[1] for line in lines if line[:1] in "✅▫❌⚠❔" and " EG" in line}
-    assert len(shown) > 20, "steps are missing"
+    return {line.split()[1] for line in lines if line[:1] in "✅▫❌⚠❔" and " EG" in line}
 
 
 def _steps_shown(stage: Stage) -> list[str]:
