@@ -28,5 +28,5 @@ def test_given_outcomes_follow_from_the_recorded_configuration() -> None:
 
 def test_canonical_configurations_are_through() -> None:
     canonical = [mesh for mesh in configured() if not mesh.fields]
-    assert len(canonical) == 15
+    assert len(canonical) == 16
     assert {mesh.expected[0]["outcome"] for mesh in canonical} == {"through"}

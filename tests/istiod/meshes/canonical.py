@@ -255,6 +255,22 @@ def gateway_api_tcp(draft: Draft) -> None:
     draft.add("TCPRoute", "to-bank", {"parentRefs": [{"name": "bank"}], "rules": [{"backendRefs": [_hostname(5432)]}]})
 
 
+def gateway_api_mutual(draft: Draft) -> None:
+    """The manual model with Istio's mutual TLS up to the gateway."""
+    gateway_api_http(draft)
+    gateway = draft.found("Gateway")[-1]
+    gateway["spec"]["listeners"] = [
+        {
+            "name": "https",
+            "port": 80,
+            "protocol": "HTTPS",
+            "hostname": API,
+            "tls": {"mode": "Terminate", "options": {"gateway.istio.io/tls-terminate-mode": "ISTIO_MUTUAL"}},
+        }
+    ]
+    draft.add("DestinationRule", "gw-dr", {"host": SERVICE, "trafficPolicy": _mutual(80)})
+
+
 _KINDS: dict[str, tuple[Callable[[Draft], None], Plain]] = {
     "http": (http, Plain("http", API, 80)),
     "http-and-tls": (http_and_tls, Plain("http", API, 80)),
@@ -269,6 +285,7 @@ _KINDS: dict[str, tuple[Callable[[Draft], None], Plain]] = {
     "tcp-mutual": (tcp_mutual, Plain("tcp", API, 5432)),
     "tunnel": (tunnel, Plain("tcp", API, 5432)),
     "gateway-api-http": (gateway_api_http, Plain("http", API, 80)),
+    "gateway-api-mutual": (gateway_api_mutual, Plain("http", API, 80)),
     "gateway-api-tls": (gateway_api_tls, Plain("https", API, 443)),
     "gateway-api-tcp": (gateway_api_tcp, Plain("tcp", API, 5432)),
 }

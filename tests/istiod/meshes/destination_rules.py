@@ -17,6 +17,8 @@ _TLS: list[Any] = [
     {"mode": "SIMPLE", "subjectAltNames": [API]},
     {"mode": "SIMPLE", "subjectAltNames": ["other.example"]},
     {"mode": "SIMPLE", "credentialName": "absent"},
+    {"mode": "SIMPLE", "credentialName": "bank-ca"},
+    {"mode": "MUTUAL", "credentialName": "bank-client"},
     {"mode": "SIMPLE", "insecureSkipVerify": True},
     {"mode": "SIMPLE", "caCertificates": "/etc/ssl/certs/ca-certificates.crt"},
     {"mode": "MUTUAL", "clientCertificate": "/etc/c.pem", "privateKey": "/etc/k.pem", "caCertificates": "/etc/ca.pem"},
@@ -48,6 +50,10 @@ def _tls(draft: Draft) -> bool:
             return False
         target = target["subsets"][0]
     policy: Json = target.setdefault("trafficPolicy", {})
+    if tls.get("credentialName") == "bank-ca":
+        draft.secret("bank-ca", draft.pick([["ca.crt"], ["cacert"], ["tls.crt", "tls.key"]]))
+    elif tls.get("credentialName") == "bank-client":
+        draft.secret("bank-client", draft.pick([["tls.crt", "tls.key", "ca.crt"], ["tls.crt", "tls.key"]]))
     if level.endswith("port"):
         policy["portLevelSettings"] = [{"port": {"number": draft.pick([80, 443])}, "tls": tls}]
     else:

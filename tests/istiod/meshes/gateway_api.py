@@ -16,12 +16,25 @@ _MATCHES: list[Any] = [
     {"queryParams": [{"name": "q", "value": "1"}]},
     {"method": "GET"},
     {"method": "POST"},
+    {
+        "path": {"type": "PathPrefix", "value": "/"},
+        "headers": [{"name": "x-team", "type": "RegularExpression", "value": "a|b"}],
+    },
 ]
 _FILTERS: list[Any] = [
     {"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}},
     {"type": "URLRewrite", "urlRewrite": {"hostname": OTHER}},
     {"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplaceFullPath", "replaceFullPath": "/v2"}}},
     {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "x-team", "value": "a"}]}},
+    {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "host", "value": OTHER}]}},
+    {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["user-agent"]}},
+    {"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": [{"name": "x-seen", "value": "1"}]}},
+    {"type": "RequestRedirect", "requestRedirect": {"hostname": OTHER, "port": 8443}},
+    {
+        "type": "URLRewrite",
+        "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/v2"}, "hostname": API},
+    },
+    {"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "egw", "port": 80}}},
 ]
 
 
@@ -49,6 +62,40 @@ def _rule(field: str, values: list[Any]) -> Change:
         return True
 
     return change
+
+
+def _rule_field(field: str, values: list[Any]) -> Change:
+    def change(draft: Draft) -> bool:
+        route = _route(draft, ("HTTPRoute",))
+        if route is None:
+            return False
+        route["spec"]["rules"][0][field] = draft.pick(values)
+        return True
+
+    return change
+
+
+def _backend_filters(draft: Draft) -> bool:
+    route = _route(draft, ("HTTPRoute",))
+    if route is None or not route["spec"]["rules"][0].get("backendRefs"):
+        return False
+    route["spec"]["rules"][0]["backendRefs"][0]["filters"] = [draft.pick(_FILTERS[3:6])]
+    return True
+
+
+def _listener_tls(draft: Draft) -> bool:
+    gateway = _kubernetes(draft)
+    if gateway is None:
+        return False
+    listener = draft.rng.choice(gateway["spec"]["listeners"])
+    mutual: Json = {"gateway.istio.io/tls-terminate-mode": draft.pick(["ISTIO_MUTUAL", "ISTIO_SIMPLE", "MUTUAL"])}
+    certificate: Json = {
+        "certificateRefs": [{"group": "", "kind": "Secret", "name": draft.pick(["gw-cert", "absent"])}]
+    }
+    listener["protocol"] = draft.pick(["HTTPS", "TLS"])
+    listener["tls"] = {"mode": "Terminate", **(certificate if draft.rng.random() < 0.5 else {"options": mutual})}
+    draft.secret("gw-cert", ["tls.crt", "tls.key"])
+    return True
 
 
 def _hostnames(draft: Draft) -> bool:
@@ -175,7 +222,13 @@ def _grpc(draft: Draft) -> bool:
         else {"group": "networking.istio.io", "kind": "ServiceEntry", "name": "bank"}
     )
     backend = {"group": "networking.istio.io", "kind": "Hostname", "name": API, "port": 80}
-    draft.add("GRPCRoute", "grpc", {"parentRefs": [parent], "hostnames": [API], "rules": [{"backendRefs": [backend]}]})
+    rule: Json = {"backendRefs": [backend]}
+    if draft.rng.random() < 0.4:
+        rule["matches"] = [
+            draft.pick([{"method": {"service": "bank.Api"}}, {"headers": [{"name": "x-team", "value": "a"}]}])
+        ]
+    draft.paths += ["/bank.Api/Get"]
+    draft.add("GRPCRoute", "grpc", {"parentRefs": [parent], "hostnames": [API], "rules": [rule]})
     return True
 
 
@@ -196,6 +249,10 @@ def _changes() -> dict[str, Change]:
     return {
         "HTTPRoute.matches": _rule("matches", _MATCHES),
         "HTTPRoute.filters": _rule("filters", _FILTERS),
+        "HTTPRoute.timeouts": _rule_field("timeouts", [{"request": "5s"}, {"request": "0s"}]),
+        "HTTPRoute.retry": _rule_field("retry", [{"attempts": 2, "codes": [503]}]),
+        "backendRefs.filters": _backend_filters,
+        "Gateway.listeners.tls": _listener_tls,
         "hostnames": _hostnames,
         "backendRefs": _backend,
         "backendRefs.weight": _weights,

@@ -13,6 +13,9 @@ _TLS: list[Any] = [
     {"mode": "SIMPLE", "credentialName": "gw-cert"},
     {"mode": "MUTUAL", "credentialName": "gw-cert"},
     {"mode": "AUTO_PASSTHROUGH"},
+    {"mode": "SIMPLE", "credentialNames": ["gw-cert"]},
+    {"mode": "SIMPLE", "serverCertificate": "/etc/tls.crt", "privateKey": "/etc/tls.key"},
+    {"mode": "OPTIONAL_MUTUAL", "credentialName": "gw-cert"},
     {},
     None,
 ]
@@ -75,7 +78,7 @@ def _tls(draft: Draft) -> bool:
     server.pop("tls", None)
     if tls is not None:
         server["tls"] = tls
-    if "credentialName" in (tls or {}) and draft.rng.random() < 0.7:
+    if {"credentialName", "credentialNames"} & set(tls or {}) and draft.rng.random() < 0.7:
         draft.secret(
             "gw-cert", draft.pick([["tls.crt", "tls.key", "ca.crt"], ["tls.crt", "tls.key"], ["cert", "key", "cacert"]])
         )
@@ -88,6 +91,17 @@ def _redirect(draft: Draft) -> bool:
         return False
     server["tls"] = {**server.get("tls", {}), "httpsRedirect": True}
     return True
+
+
+def _server_field(field: str, values: list[Any]) -> Change:
+    def change(draft: Draft) -> bool:
+        server = _server(draft)
+        if server is None:
+            return False
+        server[field] = draft.pick(values)
+        return True
+
+    return change
 
 
 def _tls_fields(draft: Draft) -> bool:
@@ -181,6 +195,8 @@ def _changes() -> dict[str, Change]:
         "servers.tls.mode": _tls,
         "servers.tls.httpsRedirect": _redirect,
         "servers.bind": _bind,
+        "servers.defaultEndpoint": _server_field("defaultEndpoint", ["127.0.0.1:8080"]),
+        "servers.name": _server_field("name", ["first"]),
         "servers.tls": _tls_fields,
         "selector": _selector,
         "namespace": _namespace,

@@ -17,6 +17,11 @@ _FROM: list[Json] = [
     {"notIpBlocks": ["10.244.0.0/16"]},
     {"remoteIpBlocks": ["10.244.0.0/16"]},
     {"requestPrincipals": ["*"]},
+    {"notRequestPrincipals": ["*"]},
+    {"notRemoteIpBlocks": ["10.244.0.0/16"]},
+    {"notServiceAccounts": ["team-a/default"]},
+    {"trustDomains": ["cluster.local"]},
+    {"notTrustDomains": ["cluster.local"]},
 ]
 _TO: list[Json] = [
     {"hosts": [API]},
@@ -137,12 +142,22 @@ def _telemetry(draft: Draft) -> bool:
     return True
 
 
+def _external(draft: Draft) -> bool:
+    """An external authorizer decides: that is nothing that configuration tells."""
+    provider = {"name": "authorizer", "envoyExtAuthzHttp": {"service": "authorizer.example", "port": 8000}}
+    draft.mesh["extensionProviders"] = [provider]
+    spec = {"action": "CUSTOM", "provider": {"name": "authorizer"}, "rules": [_rule(draft)]}
+    draft.add("AuthorizationPolicy", "external", spec)
+    return True
+
+
 @changes("policy")
 def _changes() -> dict[str, Change]:
     return {
         "AuthorizationPolicy": _authorization,
         "AuthorizationPolicy twice": lambda draft: _authorization(draft) and _authorization(draft),
         "AuthorizationPolicy nothing": _nothing_allowed,
+        "AuthorizationPolicy CUSTOM": _external,
         "PeerAuthentication": _peers,
         "RequestAuthentication": _requests,
         "EnvoyFilter": _filter,

@@ -122,6 +122,20 @@ def _allocated(draft: Draft) -> bool:
     return True
 
 
+def _workload_entry(draft: Draft) -> bool:
+    """Endpoints outside the cluster as objects of their own."""
+    entry = draft.one("ServiceEntry", "bank")
+    if entry is None:
+        return False
+    entry["spec"] |= {"workloadSelector": {"labels": {"app": "bank"}}, "resolution": draft.pick(["STATIC", "DNS"])}
+    address = draft.pick(["203.0.113.77", "203.0.113.77", "backend.example"])
+    spec: Json = {"address": address, "labels": {"app": draft.pick(["bank", "bank", "other"])}}
+    if draft.rng.random() < 0.3:
+        spec["ports"] = {entry["spec"]["ports"][0]["name"]: draft.pick([443, 8443])}
+    draft.add("WorkloadEntry", "bank-1", spec, draft.pick([NAMESPACE, NAMESPACE, "team-a"]))
+    return True
+
+
 @changes("ServiceEntry")
 def _changes() -> dict[str, Change]:
     return {
@@ -136,6 +150,7 @@ def _changes() -> dict[str, Change]:
         "location": _field("location", ["MESH_INTERNAL"]),
         "subjectAltNames": _field("subjectAltNames", [[API], ["other.example"]]),
         "workloadSelector": _field("workloadSelector", [{"labels": {"app": "web"}}]),
+        "WorkloadEntry": _workload_entry,
         "namespace": _place,
         "missing": _missing,
         "twin": _twin,

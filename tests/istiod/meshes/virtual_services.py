@@ -44,7 +44,13 @@ _L4_CONDITIONS: dict[str, list[Any]] = {
 }
 _SNI = [[API], [WILDCARD], [API, PAY], [PAY], ["*"]]
 _HTTP_ACTIONS: dict[str, list[Any]] = {
-    "redirect": [{"uri": "/moved"}, {"authority": OTHER, "redirectCode": 302}, {"scheme": "https"}],
+    "redirect": [
+        {"uri": "/moved"},
+        {"authority": OTHER, "redirectCode": 302},
+        {"scheme": "https"},
+        {"port": 8443},
+        {"derivePort": "FROM_REQUEST_PORT"},
+    ],
     "directResponse": [{"status": 503}, {"status": 200, "body": {"string": "ok"}}],
     "rewrite": [
         {"uri": "/v2"},
@@ -57,6 +63,7 @@ _HTTP_ACTIONS: dict[str, list[Any]] = {
         {"abort": {"httpStatus": 503, "percentage": {"value": 100}}},
         {"abort": {"httpStatus": 418, "percentage": {"value": 30}}},
         {"abort": {"httpStatus": 500, "percentage": {"value": 0}}},
+        {"abort": {"grpcStatus": "UNAVAILABLE", "percentage": {"value": 100}}},
         {"delay": {"fixedDelay": "1s", "percentage": {"value": 100}}},
     ],
     "timeout": ["5s", "0s"],
@@ -168,6 +175,21 @@ def _weights(draft: Draft) -> bool:
     first = draft.pick([0, 50, 90, 100])
     rule["route"][0]["weight"], other["weight"] = first, 100 - first
     rule["route"].append(other)
+    return True
+
+
+def _route_headers(draft: Draft) -> bool:
+    rules = [rule for _, rule in _rules(draft, "http") if rule.get("route")]
+    if not rules:
+        return False
+    draft.rng.choice(rules)["route"][0]["headers"] = draft.pick(
+        [
+            {"request": {"set": {"host": PAY}}},
+            {"request": {"set": {":authority": OTHER}}},
+            {"request": {"add": {"x-team": "a"}, "remove": ["user-agent"]}},
+            {"response": {"set": {"x-seen": "1"}}},
+        ]
+    )
     return True
 
 
@@ -304,6 +326,7 @@ def _changes() -> dict[str, Change]:
     found["gateways"] = _spec("gateways", [["mesh"], ["bank-gw"], ["absent", "mesh"], [f"{NAMESPACE}/bank-gw", "mesh"]])
     found["exportTo"] = _spec("exportTo", [["."], ["*"], ["~"], ["team-a"], ["team-a", NAMESPACE], [NAMESPACE]])
     found |= {
+        "route.headers": _route_headers,
         "route.weight": _weights,
         "order of rules": _order,
         "without match": _no_match,
