@@ -98,6 +98,7 @@ def _curl(question: Question, port: int, authorities: Path) -> Reply:
     command += ["--http2-prior-knowledge", "-H", "content-type: application/grpc"] if grpc else []
     command += ["-X", "POST" if grpc else question.method]
     command += ["--max-time", str(_SECONDS), "--cacert", str(authorities), "--connect-to", f"::127.0.0.1:{port}"]
+    command += ["-H", "User-Agent:", "-H", "Accept:"]  # only the headers of the question
     for name, value in question.headers:
         command += ["-H", f"{name}: {value}"]
     url = f"{'http' if grpc else question.scheme}://{question.host}:{question.target_port}{question.path}"

@@ -197,6 +197,8 @@ def _same(share: Share, seen: Seen, network: Network) -> bool:
     if share.outcome in ("through", "bypasses") or share.code == "elsewhere":
         host, _, port = share.destination.rpartition(":")
         return seen.reply.arrived and seen.arrival == f"{_resolver(network)(host)}:{port}"
+    if share.code == "loop":
+        return not seen.reply.arrived  # it ends when headers, connections or patience run out
     if seen.reply.grpc_status is not None:
         return share.status is not None and seen.reply.grpc_status == _GRPC.get(share.status, 2)
     return seen.reply.status == share.status
@@ -208,7 +210,7 @@ _GRPC = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
 
 def _other_flag(share: Share, seen: Seen) -> bool:
     """Whether the proxy that decided logged other flags; without an entry of it there is nothing to compare."""
-    if share.proxy not in {name for name, _ in seen.entries}:
+    if share.code == "loop" or share.proxy not in {name for name, _ in seen.entries}:
         return False
     return ({share.flag} if share.flag else set()) != seen.flags(share.proxy)
 

@@ -78,7 +78,7 @@ class Walker:
     def _listener(
         self, proxy: ProxyConfiguration, listener: Json, connection: Connection, trail: Trail
     ) -> Iterator[Share]:
-        here = Place(proxy, trail)
+        here = Place(proxy, trail, connection.source if connection.restored else connection.address)
         chain = filter_chain(listener, connection)
         if chain is None:
             yield here.fails("no-chain", f"no filter chain of {listener['name']}", flag="NR")
@@ -344,15 +344,11 @@ class Walker:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A proxy at which a connection is, with the trail up to it."""
+    """The pod and proxy at which a connection is, with the trail up to it."""
 
     proxy: ProxyConfiguration
     trail: Trail
-
-    @property
-    def address(self) -> str:
-        """The source address of connections from here."""
-        return ""
+    address: str  # of the pod: the source address of connections from here
 
     def fails(self, code: str, detail: str, *, status: int | None = None, flag: str = "") -> Share:
         """A request that ends here."""
