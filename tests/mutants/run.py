@@ -22,6 +22,8 @@ from queue import Queue
 from tests.mutants.mutants import ROOT, Mutant, NoSuchFragment, load
 
 AT_ONCE = 2
+_NO_TESTS = 5
+"""pytest's exit code if no test was selected."""
 WANTED = 95
 """The percentage of mutants that must be killed."""
 LONGER = 4
@@ -39,8 +41,9 @@ _PYTEST = (
     "-p",
     "no:cacheprovider",
     "-m",
-    "not matrix and not browser",
 )
+_QUICK, _ALL = "not slow and not matrix and not browser", "not matrix and not browser"
+"""The tests that run first, and all of them, which run only if the quick ones pass."""
 
 
 class Result(StrEnum):
@@ -80,11 +83,11 @@ class Copies:
             self._free.put(copy)
 
 
-def pytest(copy: Path, tests: tuple[str, ...], seconds: float | None) -> tuple[int, str]:
+def pytest(copy: Path, tests: tuple[str, ...], which: str, seconds: float | None) -> tuple[int, str]:
     """The exit code of the tests in a copy, 124 if they did not end, and the name of the first failure."""
     own = {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
     environment = {**os.environ, **own}  # noqa: TID251 - the tests start processes, which read theirs
-    command = [sys.executable, *_PYTEST, *(each for each in tests if (copy / each.partition("::")[0]).exists())]
+    command = [sys.executable, *_PYTEST, which, *(each for each in tests if (copy / each.partition("::")[0]).exists())]
     process = subprocess.Popen(
         command,
         cwd=copy,
@@ -112,7 +115,10 @@ def tried(mutant: Mutant, copies: Copies, usual: dict[tuple[str, ...], float]) -
         source = file.read_text(encoding="utf-8")
         try:
             file.write_text(mutant.applied(source), encoding="utf-8")
-            code, first = pytest(copy, mutant.tests, usual[mutant.tests] * LONGER + 60)
+            code, first = 0, ""
+            for which in (_QUICK, _ALL):
+                if code in (0, _NO_TESTS):
+                    code, first = pytest(copy, mutant.tests, which, usual[mutant.tests] * LONGER + 60)
         except (NoSuchFragment, SyntaxError) as wrong:
             return Outcome(mutant, Result.BROKEN, str(wrong), 0)
         finally:
@@ -126,7 +132,7 @@ def unchanged(copies: Copies, tests: tuple[str, ...]) -> float:
     """The duration of the tests without a mutant. Raises SystemExit if they fail, because then they detect nothing."""
     began = time.monotonic()
     with copies.one() as copy:
-        code, first = pytest(copy, tests, None)
+        code, first = pytest(copy, tests, _ALL, None)
     if code != 0:
         raise SystemExit(f"these tests fail without a mutant: {' '.join(tests)}\n{first}")
     return time.monotonic() - began
