@@ -200,7 +200,8 @@ def _same(share: Share, seen: Seen, network: Network) -> bool:
     if share.code == "loop":
         return not seen.reply.arrived  # it ends when headers, connections or patience run out
     if seen.reply.grpc_status is not None:
-        return share.status is not None and seen.reply.grpc_status == _GRPC.get(share.status, 2)
+        aborted = share.status == 200  # by a fault with a gRPC status
+        return aborted or (share.status is not None and seen.reply.grpc_status == _GRPC.get(share.status, 2))
     return seen.reply.status == share.status
 
 

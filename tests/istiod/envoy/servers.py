@@ -80,11 +80,19 @@ class Servers:
             connection.sendall(said.partition(b"\r\n\r\n")[2] or connection.recv(65536))
         elif said.startswith(b"CONNECT "):
             connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-            connection.sendall(connection.recv(65536))
+            self._tunnelled(connection)
         elif _is_http(said):
             connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
         else:
             connection.sendall(said)
+
+    def _tunnelled(self, connection: socket.socket) -> None:
+        """Echoes the bytes in a tunnel, after a TLS handshake if they begin with one."""
+        if connection.recv(1, socket.MSG_PEEK) == b"\x16":
+            with self._context.wrap_socket(connection, server_side=True) as encrypted:
+                encrypted.sendall(encrypted.recv(65536))
+        else:
+            connection.sendall(connection.recv(65536))
 
     def _http2(self, connection: socket.socket, said: bytes, name: str) -> None:
         """Answers each stream with 200: a SETTINGS frame, its acknowledgement, and one indexed header."""
