@@ -56,8 +56,8 @@ mutants: $(READY) ## which of the committed mutants the suite kills, a long run 
 	$(BIN)/python -m tests.mutants.run $(WORDS)
 
 .PHONY: judge
-judge: $(READY) ## compare the routes of generated meshes with istiod's own code, needs Go (SEED=1 MESHES=600; ONLY=37 explains one mesh)
-	$(BIN)/python -m tests.istiod.judge --seed $(SEED) --meshes $(MESHES) $(if $(ONLY),--only $(ONLY))
+judge: $(READY) ## compare the routes of generated meshes with istiod's own code, needs Go (SEED=1 MESHES=600; ONLY=37 explains one mesh; TESTS=1: the meshes of the tests)
+	$(BIN)/python -m tests.istiod.judge --seed $(SEED) --meshes $(MESHES) $(if $(ONLY),--only $(ONLY)) $(if $(TESTS),--tests)
 .PHONY: judge-record
 judge-record: $(READY) ## record answers of istiod that tests replay without Go (CASES=folder of given meshes)
 	$(BIN)/python -m tests.istiod.recorded.record $(if $(CASES),--cases $(CASES))

@@ -136,7 +136,7 @@ def request(
     return {
         "id": identity,
         "root": ROOT,
-        "revisions": {name: list(keys) for name, keys in revisions.items() if name in used},
+        "revisions": {name: list(revisions.get(name, ())) for name in sorted(used)},
         "objects": kept,
         "proxies": [each.wanted() for each in proxies],
     }

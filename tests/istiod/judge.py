@@ -11,8 +11,9 @@ from time import perf_counter
 
 from tests.clusters.bundles import dump_yaml
 from tests.istiod.asking import Json, build
-from tests.istiod.judgement import Judged, Judgement, judged
-from tests.istiod.meshes.generator import Generated, mesh, meshes
+from tests.istiod.judgement import Asked, Judged, Judgement, judged
+from tests.istiod.meshes.existing import existing
+from tests.istiod.meshes.generator import mesh, meshes
 from tests.istiod.tally import Tally
 from tests.istiod.walker.outcome import Answer
 
@@ -25,17 +26,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--meshes", type=int, default=200)
     parser.add_argument("--only", type=int, help="one mesh of the seed, with the walk of every request")
+    parser.add_argument("--tests", action="store_true", help="the meshes of the other tests instead")
     parser.add_argument("--differences", type=Path, default=DIFFERENCES)
     parser.add_argument("--at-least", type=float, default=0, help="fail below this percentage of equal outcomes")
     options = parser.parse_args()
     build()
     if options.only is not None:
         return _one(mesh(options.seed, options.only))
-    tally = _judge(meshes(options.seed, options.meshes), options.differences)
+    asked = existing() if options.tests else meshes(options.seed, options.meshes)
+    tally = _judge(asked, options.differences)
     return int(tally.all.percent(tally.all.outcomes) < options.at_least)
 
 
-def _judge(generated: Iterable[Generated], folder: Path) -> Tally:
+def _judge(generated: Iterable[Asked], folder: Path) -> Tally:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     tally, began = Tally(), perf_counter()
@@ -51,7 +54,7 @@ def _judge(generated: Iterable[Generated], folder: Path) -> Tally:
     return tally
 
 
-def _one(generated: Generated) -> int:
+def _one(generated: Asked) -> int:
     [found] = judged([generated])
     print(dump_yaml(described(found, found.judgements)))
     return 0

@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 
 from tests.clusters.compose import Cluster as Objects
 from tests.istiod.asking import Json, Program
+from tests.istiod.meshes.existing import Existing
 from tests.istiod.meshes.generator import Generated
 from tests.istiod.product import Product, Resolved
 from tests.istiod.question import Cluster, Question
 from tests.istiod.walker.outcome import Answer
+
+Asked = Generated | Existing
 
 _AHEAD = 3  # meshes that istiod's code may be ahead of the walker
 
@@ -49,16 +52,16 @@ class Judgement:
 class Judged:
     """A mesh with the judgement of each request; `problem` if istiod's code could not be asked about it."""
 
-    mesh: Generated
+    mesh: Asked
     judgements: tuple[Judgement, ...]
     refused: tuple[Json, ...] = ()  # objects that the validating webhook refuses: no cluster has them
     problem: str = ""
 
 
-def judged(meshes: Iterable[Generated]) -> Iterator[Judged]:
+def judged(meshes: Iterable[Asked]) -> Iterator[Judged]:
     """Each mesh judged, in order; istiod's code works on the next meshes meanwhile."""
     program = Program()
-    ahead: list[tuple[Generated, Objects, Cluster, Future[Json]]] = []
+    ahead: list[tuple[Asked, Objects, Cluster, Future[Json]]] = []
     with ThreadPoolExecutor(1) as pool:
         for mesh in meshes:
             objects = mesh.cluster
@@ -71,7 +74,7 @@ def judged(meshes: Iterable[Generated]) -> Iterator[Judged]:
     program.close()
 
 
-def _judged(mesh: Generated, objects: Objects, cluster: Cluster, asked: Future[Json]) -> Judged:
+def _judged(mesh: Asked, objects: Objects, cluster: Cluster, asked: Future[Json]) -> Judged:
     pushed = asked.result()
     problem = pushed.get("error") or "; ".join(pushed["unread"] or ())
     if problem:

@@ -96,11 +96,11 @@ class Cluster:
             self._representatives.setdefault(_alike(each), each)
 
     def _pods(self, client: str) -> Sequence[Proxy]:
-        namespace, _, workload = client.partition("/")
+        namespace, _, name = client.partition("/")
         return [
             p
             for p in self._proxies
-            if p.namespace == namespace and p.kind == "sidecar" and workload in ("", _workload(p.pod))
+            if p.namespace == namespace and p.kind == "sidecar" and name in ("", workload(p.pod))
         ]
 
     def request(self) -> Json:
@@ -173,7 +173,7 @@ def _alike(found: Proxy) -> object:
     return (found.namespace, found.kind, found.revision, found.account, labels)
 
 
-def _workload(pod: Json) -> str:
+def workload(pod: Json) -> str:
     """The name of a pod's Deployment, or of whatever owns it."""
     owner: Json = next(iter(pod["metadata"].get("ownerReferences") or ()), {})
     name = str(owner.get("name") or pod["metadata"]["name"])
