@@ -143,7 +143,7 @@ def _telemetry(draft: Draft) -> bool:
 
 
 def _external(draft: Draft) -> bool:
-    """An external authorizer decides: that is nothing that configuration tells."""
+    """An external authorizer decides: the configuration does not say how."""
     provider = {"name": "authorizer", "envoyExtAuthzHttp": {"service": "authorizer.example", "port": 8000}}
     draft.mesh["extensionProviders"] = [provider]
     spec = {"action": "CUSTOM", "provider": {"name": "authorizer"}, "rules": [_rule(draft)]}
