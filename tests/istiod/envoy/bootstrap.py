@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.istiod.envoy.certificates import Authorities
+from tests.istiod.envoy.names import with_resolver
 
 Json = dict[str, Any]
 
@@ -15,6 +16,7 @@ _ISTIO = ("stats.PluginConfig", "udpa.type.v1.TypedStruct", "xds.type.v3.TypedSt
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _TCP = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 _OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+_DYNAMIC = "envoy.clusters.dynamic_forward_proxy"
 _LOG = {
     "code": "%RESPONSE_CODE%",
     "flags": "%RESPONSE_FLAGS%",
@@ -72,7 +74,7 @@ class Bootstrap:
             "admin": {"address": loopback},
             "layered_runtime": {"layers": [{"name": "deprecated", "static_layer": runtime}]},
             "cluster_manager": {"upstream_bind_config": bind},
-            "static_resources": {"listeners": listeners, "clusters": clusters},
+            "static_resources": with_resolver({"listeners": listeners, "clusters": clusters}),
         }
 
     # Listeners
@@ -143,7 +145,7 @@ class Bootstrap:
     # Clusters
 
     def _cluster(self, cluster: Json) -> Iterator[Json]:
-        if "cluster_type" in cluster:
+        if cluster.get("cluster_type", {}).get("name", _DYNAMIC) != _DYNAMIC:
             raise Unusable(f"cluster type {cluster['cluster_type']['name']}")
         cluster["filters"] = _without_istio(cluster.get("filters", ()))
         for field in ("upstream_bind_config", "typed_dns_resolver_config", "dns_jitter", "respect_dns_ttl"):
@@ -156,7 +158,7 @@ class Bootstrap:
             self._tls(each, server=False)
             if cluster["name"] in self._http_clusters:
                 _alpn_of_http(each, cluster)
-        match cluster.get("type", "STATIC"):
+        match cluster.get("type", "" if "cluster_type" in cluster else "STATIC"):
             case "EDS":
                 name = cluster.pop("eds_cluster_config", {}).get("service_name") or cluster["name"]
                 found = self._endpoints.get(name, {})

@@ -12,6 +12,7 @@ from tests.istiod.asking import Json
 from tests.istiod.envoy.bootstrap import Bootstrap, Unusable
 from tests.istiod.envoy.certificates import Authorities
 from tests.istiod.envoy.client import Interception, Reply, sent
+from tests.istiod.envoy.names import Names
 from tests.istiod.envoy.running import Envoy, NotStarted
 from tests.istiod.envoy.servers import Servers
 from tests.istiod.question import Question, connection_of, excluded, public_address
@@ -115,6 +116,8 @@ class Lane:
             bootstrap = made.written(log, outbound=outbound[key] if sidecar else None, admin=_ADMIN + number)
             envoys[configuration.name] = Envoy(self._program, bootstrap, self._folder, name)
             stack.callback(envoys[configuration.name].stop)
+        names = Names(_resolver(mesh.network))
+        stack.callback(names.close)
         addresses_outside = _outside(configured, mesh.network, answers)
         hosts = {each.host for each in configured.questions} | {"*.bank.example", "*.example"}
         servers = Servers(self._authorities, self._folder, hosts)
