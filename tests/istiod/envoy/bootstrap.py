@@ -73,7 +73,7 @@ class Bootstrap:
             "node": {"id": self._identity, "cluster": "judge"},
             "admin": {"address": loopback},
             "layered_runtime": {"layers": [{"name": "deprecated", "static_layer": runtime}]},
-            "cluster_manager": {"upstream_bind_config": bind},
+            "cluster_manager": {"upstream_bind_config": bind} if self._addresses[0] else {},
             "static_resources": with_resolver({"listeners": listeners, "clusters": clusters}),
         }
 

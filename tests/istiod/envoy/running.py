@@ -46,7 +46,8 @@ class Envoy:
                 time.sleep(0.02)
         said = self._errors.read_text(errors="replace")
         self.stop()
-        raise NotStarted(" ".join(said.partition("[critical]")[2].split())[:600] or said[-600:])
+        refused = " ".join(said.partition("[critical]")[2].split()) or said
+        raise NotStarted(f"{refused[:300]} … {refused[-300:]}" if len(refused) > 600 else refused)
 
     def stop(self) -> None:
         """Ends it."""
