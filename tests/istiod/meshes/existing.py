@@ -62,7 +62,9 @@ def _questions(cluster: Cluster, gateway: str) -> Iterator[Question]:
     if "/" not in gateway:
         gateway = f"team-egress/{gateway}"
     found = [each for each in map(proxy, (o for o in cluster.objects if o["kind"] == "Pod")) if each is not None]
-    clients = sorted({f"{each.namespace}/{workload(each.pod)}" for each in found if each.kind == "sidecar"})
+    clients = sorted(
+        {f"{each.namespace}/{workload(each.pod)}" for each in found if each.kind == "sidecar" and each.address}
+    )
     hosts: dict[str, set[tuple[str, int]]] = {}
     for each in cluster.objects:
         spec = each.get("spec") or {}
