@@ -42,8 +42,6 @@ _HTTP_NEUTRAL = (
 
 
 def _kind(filtered: Json) -> str:
-    if "config_discovery" in filtered:
-        return f"{filtered['name']} by discovery"
     config = filtered.get("typed_config", {})
     kind = config.get("type_url") or config.get("@type", "")
     return str(kind).rpartition("/")[2]

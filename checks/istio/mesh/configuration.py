@@ -1,0 +1,84 @@
+"""The mesh configuration of a revision: its ConfigMaps merged over Istio's defaults.
+
+Source: docs/domain/components.md#mesh-configmaps; Istio `pkg/config/mesh`."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from checks.facts.istio_networking import ROOT_NAMESPACE
+from checks.facts.namespaces import ConfigMap
+from checks.model.documents import BadDocument, Budget, parse_yaml
+from checks.model.raw_values import Raw, flag, items, text, texts
+
+PUBLIC, PRIVATE, NOWHERE = "*", ".", "~"
+_MOST_VALUES = 20_000
+_SHARED, _OWN = "istio-shared-configmap-", "istio-"
+
+
+@dataclass(frozen=True, slots=True)
+class MeshConfiguration:
+    """The settings of a revision that decide how requests are routed."""
+
+    outbound_policy: str = "ALLOW_ANY"
+    """`ALLOW_ANY`, `REGISTRY_ONLY` or `ALLOW_ANY_DYNAMIC_DNS`."""
+    services_exported: frozenset[str] = frozenset({PUBLIC})
+    virtual_services_exported: frozenset[str] = frozenset({PUBLIC})
+    destination_rules_exported: frozenset[str] = frozenset({PUBLIC})
+    discovery_selectors: tuple[Raw, ...] = ()
+    automatic_mutual_tls: bool = True
+    h2_upgrade: bool = False
+    root: str = ROOT_NAMESPACE
+    trust_domain: str = "cluster.local"
+    trust_domain_aliases: tuple[str, ...] = ()
+
+
+def mesh_configuration(maps: Iterable[ConfigMap], revision: str) -> MeshConfiguration:
+    """The configuration of a revision. If both ConfigMaps set a field, the revision's own one applies."""
+    merged: dict[str, Any] = {}
+    by_name = {each.name: each for each in maps if each.namespace == ROOT_NAMESPACE}
+    for name in (_SHARED + revision, _OWN + revision):
+        if name in by_name:
+            _merge(merged, _parsed(by_name[name].data.get("mesh", "")))
+    return _settings(merged)
+
+
+def _parsed(written: str) -> Mapping[str, Any]:
+    try:
+        found = next(iter(parse_yaml(written, Budget(_MOST_VALUES))), None)
+    except BadDocument:
+        return {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Messages merge field by field, lists and values are replaced: how istiod applies one text over another."""
+    for key, value in more.items():
+        present = into.get(key)
+        if isinstance(value, Mapping) and isinstance(present, Mapping):
+            merged = dict(present)
+            _merge(merged, value)
+            into[key] = merged
+        else:
+            into[key] = value
+
+
+def _settings(raw: Raw) -> MeshConfiguration:
+    policy = raw.get("outboundTrafficPolicy")
+    mode = text(policy, "mode").upper() or ("REGISTRY_ONLY" if policy is not None else "ALLOW_ANY")
+    return MeshConfiguration(
+        outbound_policy=mode,
+        services_exported=_exported(raw, "defaultServiceExportTo"),
+        virtual_services_exported=_exported(raw, "defaultVirtualServiceExportTo"),
+        destination_rules_exported=_exported(raw, "defaultDestinationRuleExportTo"),
+        discovery_selectors=items(raw, "discoverySelectors"),
+        automatic_mutual_tls=flag(raw, "enableAutoMtls") is not False,
+        h2_upgrade=text(raw, "h2UpgradePolicy").upper() == "UPGRADE",
+        root=text(raw, "rootNamespace") or ROOT_NAMESPACE,
+        trust_domain=text(raw, "trustDomain") or "cluster.local",
+        trust_domain_aliases=texts(raw, "trustDomainAliases"),
+    )
+
+
+def _exported(raw: Raw, key: str) -> frozenset[str]:
+    return frozenset(texts(raw, key)) or frozenset({PUBLIC})

@@ -1,0 +1,154 @@
+"""DestinationRules as istiod selects and merges them for a client and a service.
+
+Source: Istio `PushContext.setDestinationRules`, `mergeDestinationRule`, `destinationRule`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from checks.facts.istio_networking import DestinationRule
+from checks.istio.mesh.configuration import PRIVATE, PUBLIC, MeshConfiguration
+from checks.istio.mesh.names import most_specific, qualified
+from checks.model.raw_values import Raw, at, items, mapping, number, text
+
+
+@dataclass(slots=True)
+class MergedRule:
+    """The DestinationRules of one namespace for one host that istiod merges."""
+
+    host: str
+    sources: list[DestinationRule]
+    export_to: frozenset[str]
+    selector: Mapping[str, str] | None
+    policy: Raw | None
+    policy_source: DestinationRule | None
+    subsets: dict[str, tuple[Raw, DestinationRule]]
+
+    @property
+    def first(self) -> DestinationRule:
+        """The oldest of its sources."""
+        return self.sources[0]
+
+
+_Index = dict[str, list[MergedRule]]
+
+
+class DestinationRules:
+    """All DestinationRules by namespace and visibility."""
+
+    def __init__(self, all_of_them: Iterable[DestinationRule], mesh: MeshConfiguration) -> None:
+        self._mesh = mesh
+        self._local: dict[str, _Index] = {}
+        self._exported: dict[str, _Index] = {}
+        self._root_local: _Index = {}
+        for each in sorted(all_of_them, key=_order):
+            self._add(each)
+
+    def _add(self, rule: DestinationRule) -> None:
+        selector = _selector(rule)
+        exported = frozenset(rule.export_to) if selector is None else frozenset({PRIVATE})
+        if not exported or exported & {PUBLIC, PRIVATE, rule.namespace}:
+            _merge(self._local.setdefault(rule.namespace, {}), rule, exported, selector)
+        default_private = not exported and PRIVATE in self._mesh.destination_rules_exported
+        if not default_private and exported not in ({PRIVATE}, {rule.namespace}):
+            _merge(self._exported.setdefault(rule.namespace, {}), rule, exported, selector)
+        elif rule.namespace == self._mesh.root:
+            _merge(self._root_local, rule, exported, selector)
+
+    def rule_for(
+        self, host: str, service_namespace: str, client_namespace: str, labels: Mapping[str, str]
+    ) -> MergedRule | None:
+        """The rule that a proxy applies to a service; a rule that selects the proxy's labels first."""
+        found = self._candidates(host, service_namespace, client_namespace)
+        selecting = [
+            each
+            for each in found
+            if each.selector is not None
+            and each.first.namespace == client_namespace
+            and all(labels.get(key) == value for key, value in each.selector.items())
+        ]
+        # Of several rules without a selector the last one applies: istiod overwrites its choice.
+        return selecting[0] if selecting else next((each for each in reversed(found) if each.selector is None), None)
+
+    def _candidates(self, host: str, service_namespace: str, client_namespace: str) -> Sequence[MergedRule]:
+        local = self._root_local if client_namespace == self._mesh.root else self._local.get(client_namespace, {})
+        if found := _specific(local, host):
+            return found
+        for namespace in (service_namespace, self._mesh.root):
+            exported = [
+                each
+                for each in _specific(self._exported.get(namespace, {}), host)
+                if not each.export_to or each.export_to & {PUBLIC, client_namespace}
+            ]
+            if exported:
+                return exported
+        return ()
+
+
+def _order(rule: DestinationRule) -> tuple[bool, str, str, str]:
+    return _selector(rule) is None, text(rule.raw, "metadata", "creationTimestamp"), rule.name, rule.namespace
+
+
+def _selector(rule: DestinationRule) -> Mapping[str, str] | None:
+    return rule.workload_selector if at(rule.raw, "spec", "workloadSelector") is not None else None
+
+
+def _specific(index: _Index, host: str) -> Sequence[MergedRule]:
+    if host in index:
+        return index[host]
+    found = most_specific(host, (each for each in index if each.startswith("*")))
+    return index[found] if found is not None else ()
+
+
+def _merge(index: _Index, rule: DestinationRule, exported: frozenset[str], selector: Mapping[str, str] | None) -> None:
+    host = qualified(rule.host, rule.namespace)
+    merged = index.setdefault(host, [])
+    separately = True
+    for each in merged:
+        if each.export_to != exported and not (each.export_to and exported >= each.export_to):
+            continue
+        separately = each.export_to != exported
+        both_select = each.selector is not None and selector is not None
+        if both_select and each.selector != selector:
+            separately = True
+            continue
+        if both_select or (each.selector is None and selector is None):
+            separately = False
+        each.sources.append(rule)
+        for subset in rule.subsets:
+            each.subsets.setdefault(text(subset, "name"), (subset, rule))
+        if each.policy is None and _policy(rule) is not None:
+            each.policy, each.policy_source = _policy(rule), rule
+    if separately:
+        subsets = {text(subset, "name"): (subset, rule) for subset in reversed(rule.subsets)}
+        merged.append(MergedRule(host, [rule], exported, selector, _policy(rule), rule, subsets))
+
+
+def _policy(rule: DestinationRule) -> Raw | None:
+    return rule.traffic_policy if at(rule.raw, "spec", "trafficPolicy") is not None else None
+
+
+def policy_for(rule: MergedRule | None, subset: str, port: int) -> Mapping[str, Any]:
+    """The traffic policy of a cluster: the rule's, with the subset's over it; settings of a port replace all others."""
+    if rule is None:
+        return {}
+    policy, _ = _of_port(rule.policy or {}, port)
+    if not subset or subset not in rule.subsets:
+        return policy
+    own = mapping(rule.subsets[subset][0], "trafficPolicy")
+    if not own:
+        return policy
+    own, of_port = _of_port(own, port)
+    kept = {key: value for key, value in policy.items() if not of_port or key not in _OF_PORTS}
+    return {**kept, **{key: value for key, value in own.items() if value is not None}}
+
+
+_OF_PORTS = ("loadBalancer", "connectionPool", "outlierDetection", "tls")
+"""Settings that a subset's port-level settings replace even if they are not set there."""
+
+
+def _of_port(policy: Raw, port: int) -> tuple[Mapping[str, Any], bool]:
+    for each in items(policy, "portLevelSettings"):
+        if number(each, "port", "number") == port:
+            return {key: value for key, value in each.items() if key != "port"}, True
+    return policy, False

@@ -1,0 +1,54 @@
+"""The proxies of the mesh: sidecars and gateways, as their pods describe them to istiod."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from checks.facts.pods import Pod
+from checks.istio.mesh.configuration import MeshConfiguration
+from checks.model.raw_values import items, text, texts
+
+_META = "ISTIO_META_"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proxy:
+    """A proxy: what istiod knows about it when it builds its configuration."""
+
+    namespace: str
+    labels: Mapping[str, str]
+    revision: str
+    gateway: bool
+    """A gateway (`router`) or a sidecar."""
+    account: str
+    metadata: Mapping[str, str]
+    """`ISTIO_META_*` of its container, without the prefix: the injector writes `proxyMetadata` of the mesh there."""
+    annotations: Mapping[str, str]
+    pod: Pod
+
+    @property
+    def captures_dns(self) -> bool:
+        """Whether it answers the DNS queries of its pod."""
+        return self.metadata.get("DNS_CAPTURE", "").lower() == "true"
+
+    def identity(self, mesh: MeshConfiguration) -> str:
+        """Its SPIFFE identity."""
+        return f"spiffe://{mesh.trust_domain}/ns/{self.namespace}/sa/{self.account}"
+
+
+def proxy_of(pod: Pod) -> Proxy | None:
+    """The proxy of a pod; None if it has none."""
+    containers = [*items(pod.raw, "spec", "containers"), *items(pod.raw, "spec", "initContainers")]
+    found = next((each for each in containers if text(each, "name") == "istio-proxy"), None)
+    if found is None:
+        return None
+    environment = {text(each, "name"): text(each, "value") for each in items(found, "env")}
+    return Proxy(
+        namespace=pod.namespace,
+        labels=pod.labels,
+        revision=pod.revision,
+        gateway="router" in texts(found, "args"),
+        account=pod.service_account or "default",
+        metadata={name.removeprefix(_META): value for name, value in environment.items() if name.startswith(_META)},
+        annotations=pod.annotations,
+        pod=pod,
+    )

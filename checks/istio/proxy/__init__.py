@@ -1,0 +1,1 @@
+"""The configuration that istiod generates for one proxy, in Envoy's terms: listeners, routes, clusters, TLS."""

@@ -1,0 +1,77 @@
+"""The outcome of a request: through the gateway, past it, failed, or not known; with its shares if they differ."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from checks.istio.proxy.listeners import Provenance
+
+
+class Result(StrEnum):
+    """The result of a request or of a share of it."""
+
+    THROUGH = "through"
+    BYPASSES = "bypasses"
+    FAILS = "fails"
+    MIXED = "mixed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A decision of one proxy, and the object that it comes from."""
+
+    proxy: str
+    decision: str
+    origin: Provenance = field(default_factory=lambda: Provenance(None))
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One end of a request, with its share of all requests in percent."""
+
+    result: Result
+    reason: str = ""
+    status: int | None = None
+    """The HTTP status that the application reads; None: the connection ends."""
+    flag: str = ""
+    """Envoy's response flag at the proxy that decided."""
+    proxy: str = ""
+    destination: str = ""
+    """`host:port` that was reached."""
+    service: str = ""
+    """The host of the last cluster."""
+    gateways: tuple[str, ...] = ()
+    share: float = 100.0
+    steps: tuple[Step, ...] = ()
+
+    def after(self, step: Step) -> "End":
+        """The same end with a step before its own."""
+        return replace(self, steps=(step, *self.steps))
+
+    def of(self, percent: float) -> "End":
+        """This end of a part of the requests."""
+        return replace(self, share=self.share * percent / 100)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOutcome:
+    """The outcome of a request."""
+
+    result: Result
+    ends: tuple[End, ...]
+
+    @property
+    def status(self) -> int | None:
+        """The status of all its ends; None if they differ or the connection ends."""
+        found = {each.status for each in self.ends}
+        return found.pop() if len(found) == 1 else None
+
+
+def outcome(ends: Iterable[End]) -> RequestOutcome:
+    """The outcome that all ends have; mixed if they differ, unknown if one of them is."""
+    kept = tuple(each for each in ends if each.share > 0)
+    results = {each.result for each in kept}
+    if not kept or Result.UNKNOWN in results:
+        return RequestOutcome(Result.UNKNOWN, kept)
+    return RequestOutcome(results.pop() if len(results) == 1 else Result.MIXED, kept)

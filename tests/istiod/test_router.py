@@ -1,0 +1,30 @@
+"""The router against recorded answers of istiod: no Go."""
+
+from collections import Counter
+
+from tests.istiod.recorded import answered
+from tests.istiod.router import RoutedProduct
+
+NOT_YET = ("gateway-api",)
+"""Kinds of meshes that the router does not read yet."""
+WRONG, UNKNOWN = 0.005, 0.05
+"""The largest shares of requests with another outcome and without one; they only ever fall."""
+
+
+def test_the_router_agrees_with_recorded_answers() -> None:
+    counted: Counter[str] = Counter()
+    differing = []
+    for mesh in answered():
+        if mesh.kind.startswith(NOT_YET) or any(field.startswith(NOT_YET) for field in mesh.fields):
+            continue
+        product = RoutedProduct(mesh.objects, mesh.questions[0].gateway)
+        for asked, expected in zip(mesh.questions, mesh.expected, strict=True):
+            resolved = product.resolve(asked)
+            result = "unknown" if resolved.outcome == "unknown" else str(resolved.outcome == expected["outcome"])
+            counted[result] += 1
+            if result == "False":
+                differing.append(f"{mesh.identity} {asked.url} from {asked.client}: {expected['outcome']}, {resolved}")
+    total = counted.total()
+    assert total > 400
+    assert counted["False"] / total <= WRONG, differing
+    assert counted["unknown"] / total <= UNKNOWN
