@@ -123,7 +123,6 @@ class Courier:
             return DeliveryOutcome(30.0, limited=True)
         except SlackRefusal as refused:
             log.error("%s cannot be delivered: %s", document, refused)  # noqa: TRY400 - no traceback
-            self.client.abandon_delivery(document)
             return DeliveryOutcome()
 
     def _dispatch(self, held: HeldDocument) -> DeliveryOutcome:
@@ -147,7 +146,6 @@ class Courier:
     def _run(self, held: HeldDocument, run_id: str) -> DeliveryOutcome:
         run = self.client.run(run_id)
         if run is None:
-            self.client.abandon_delivery(held.document)
             return DeliveryOutcome()
         try:
             return self._thread(held, run)
@@ -202,7 +200,6 @@ class Courier:
     def _watch(self, held: HeldDocument, watch_id: str) -> DeliveryOutcome:
         watch = self.client.find_watch(watch_id)
         if watch is None:
-            self.client.abandon_delivery(held.document)
             return DeliveryOutcome()
         wanted = watch_messages(watch, self.client.watch_interval)
         try:
@@ -218,7 +215,6 @@ class Courier:
         run_id, _, kind = name.partition(":")
         run = self.client.run(run_id)
         if run is None:
-            self.client.abandon_delivery(held.document)
             return DeliveryOutcome()
         parent = self.client.delivered(f"run/{run_id}").get("parent")
         thread = run.order.thread or (parent.ts if parent is not None else None)

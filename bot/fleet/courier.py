@@ -32,7 +32,6 @@ class FleetCourier:
         """Deliver a digest. Raises SlackRefusal."""
         found = self.client.digest(digest_id)
         if found is None:
-            self.client.abandon_delivery(held.document)
             return None
         place = Destination(found.order.channel, None)
         try:
@@ -75,13 +74,11 @@ class FleetCourier:
         if user and "elsewhere" not in self.client.delivered(held.document):
             send_privately(self.slack, user, order.channel, "", _undelivered(found, gone=gone))
             self.client.note_delivered(held.document, Delivered("elsewhere", user, "0", ""))
-        self.client.abandon_delivery(held.document)
 
     def handoff(self, held: HeldDocument, handoff_id: str) -> float | None:
         """Deliver a handoff. Raises SlackRefusal."""
         found = self.client.handoff(handoff_id)
         if found is None:
-            self.client.abandon_delivery(held.document)
             return None
         try:
             return self.thread.show(
@@ -94,7 +91,6 @@ class FleetCourier:
                     self.slack, found.order.user, found.order.channel, "", handoffs.handoff_messages(found, {})[0]
                 )
                 self.client.note_delivered(held.document, Delivered("elsewhere", found.order.user, "0", ""))
-            self.client.abandon_delivery(held.document)
             return None
 
     def _links(self, found: Handoff) -> dict[str, str]:

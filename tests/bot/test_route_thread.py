@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from bot.courier import Courier
+from bot.delivery.route_pictures import upload_picture
+from bot.delivery.thread import HeldDocument
 from bot.sandbox import SandboxServer
 from checks.model.findings import Report
 from tests.bot.courier.test_courier import FULL, MakeCourier, deliver
@@ -16,6 +18,7 @@ from tests.checks.istio.route.traced import traced
 from tests.clusters.compose import named
 from tests.system import slots, whole_thread
 from workers.client import Client
+from workers.runs.documents import LockLost
 from workers.runs.records import Run
 
 pytestmark = pytest.mark.slow
@@ -60,3 +63,15 @@ def test_an_upload_that_did_not_arrive_is_repeated(new_courier: MakeCourier, sla
     slack.faults.drop_requests(1, "files.getUploadURLExternal")
     deliver(new_courier(), routed)
     assert sorted(slots(whole_thread(slack))) == sorted([*WITH_ROUTE, "route/picture"])
+
+
+def test_a_courier_that_lost_its_lock_uploads_no_picture(
+    courier: Courier, client: Client, slack: SandboxServer, routed: Run
+) -> None:
+    with client.hold(f"run/{routed.id}") as lock:
+        assert lock is not None
+        client.stores.redis.delete(f"egress-diag:courier:run/{routed.id}")
+        held = HeldDocument(f"run/{routed.id}", client.revision(f"run/{routed.id}"), lock)
+        with pytest.raises(LockLost):
+            upload_picture(client, courier.slack, held, routed)
+    assert not slack.changes()

@@ -25,10 +25,6 @@ class DeliveryClient:
         """Notes that Slack shows this revision. False if there is a newer one, which is still due."""
         return self.stores.documents.end_delivery(document, revision)
 
-    def abandon_delivery(self, document: str) -> None:
-        """Notes that the document cannot be shown: it is no longer due."""
-        self.stores.documents.abandon(document)
-
     def hold(self, document: str) -> AbstractContextManager[DocumentLock | None]:
         """The lock by which one courier delivers one document; None while another courier holds it."""
         return self.stores.documents.hold(document)

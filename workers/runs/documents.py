@@ -145,10 +145,6 @@ class Documents:
             )
         )
 
-    def abandon(self, document: str) -> None:
-        """Record that a document cannot be shown (its channel is gone): it is no longer due."""
-        self.redis.zrem(self._key("due"), document)
-
     def due(self, older_than: float) -> tuple[str, ...]:
         """The documents that have been due for more than `older_than` seconds."""
         until = datetime.now(UTC).timestamp() - older_than

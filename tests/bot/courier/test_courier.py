@@ -6,11 +6,15 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
 
 from bot.courier import Courier
+from bot.delivery.thread import Destination, HeldDocument
+from bot.delivery.uploads import RunFile, upload_once
+from bot.messages.run import run_messages
 from bot.sandbox import App, RateLimits, SandboxServer, StoredMessage, default_workspace
 from bot.slack.client import Slack
 from bot.slack.settings import SlackSettings
@@ -18,7 +22,8 @@ from tests.bot import stories
 from tests.bot.stories import BROKEN, HEALTHY, PASSES, POOL, PREFIX, accepted, append, finish
 from tests.system import complete, shows_verdict, slot, slots, whole_thread
 from workers.client import Client
-from workers.runs.records import Order, Run, Target
+from workers.runs.documents import LockLost
+from workers.runs.records import Listing, ListingState, Order, Run, Target
 
 pytestmark = pytest.mark.slow
 
@@ -318,6 +323,57 @@ def test_an_expired_run_is_no_longer_due(courier: Courier, client: Client) -> No
     client.stores.documents.changed("run/000000000000")
     courier.deliver("run/000000000000")
     assert not client.stores.documents.due(0)
+
+
+def test_a_list_of_gateways_is_answered_privately_once(courier: Courier, client: Client, slack: SandboxServer) -> None:
+    listing = Listing(
+        "1234567890ab",
+        "prod",
+        "U0ALICE",
+        "C0OPS",
+        state=ListingState.DONE,
+        gateways=(("team-egress/egw", True), ("team-egress/old", False)),
+    )
+    client.stores.history.save_listing(listing)
+    client.stores.documents.changed(f"listing/{listing.id}")
+    for _ in range(2):
+        assert courier.deliver(f"listing/{listing.id}").again_in is None
+    (answer,) = slack.ephemerals(user="U0ALICE")
+    assert "team-egress/egw" in answer.shown
+    assert not client.stores.documents.due(0)
+
+
+@pytest.mark.parametrize("part", ["edit", "post", "delete", "file"])
+def test_a_courier_that_lost_its_lock_sends_nothing_more(
+    new_courier: MakeCourier, client: Client, slack: SandboxServer, broken: Run, part: str
+) -> None:
+    """Slack was slow, the lock expired, and another courier has taken over the document."""
+    courier = new_courier()
+    if part != "post":
+        deliver(courier, broken)
+    before = len(slack.changes())
+    with client.hold(f"run/{broken.id}") as lock:
+        assert lock is not None
+        client.stores.redis.delete(f"egress-diag:courier:run/{broken.id}")
+        held = HeldDocument(f"run/{broken.id}", client.revision(f"run/{broken.id}"), lock)
+        with pytest.raises(LockLost):
+            _send(courier, client, held, broken, part)
+    assert len(slack.changes()) == before
+
+
+def _send(courier: Courier, client: Client, held: HeldDocument, run: Run, part: str) -> None:
+    place = Destination(run.order.channel, None)
+    messages = run_messages(run, datetime.now(UTC), None, None, "")
+    match part:
+        case "edit":
+            courier.thread.show(held, place, [replace(each, text=f"{each.text}!") for each in messages])
+        case "post":
+            courier.thread.show(held, place, messages)
+        case "delete":
+            courier.thread.show(held, place, messages[:1])
+        case _:
+            file = RunFile("report.md", "Report", b"text")
+            upload_once(client, courier.slack, held, Destination(run.order.channel, "1.0"), file)
 
 
 @pytest.mark.slow
