@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from checks.facts.fact import Fact, KubernetesObject
+from checks.facts.gateway_api import HTTPRoute, KubernetesGateway
 from checks.facts.istio_networking import (
     DestinationRule,
     EnvoyFilter,
@@ -41,6 +42,8 @@ MESH_READS: tuple[type[Fact], ...] = (
     PeerAuthentication,
     AuthorizationPolicy,
     EnvoyFilter,
+    KubernetesGateway,
+    HTTPRoute,
 )
 """The kinds that decide routes."""
 
@@ -91,6 +94,10 @@ class Mesh:
         self.envoy_filters = [
             each for each in objects[EnvoyFilter] if isinstance(each, EnvoyFilter) and self._reads(each)
         ]
+        gateways = [each for each in objects[KubernetesGateway] if isinstance(each, KubernetesGateway)]
+        routes = [each for each in objects[HTTPRoute] if isinstance(each, HTTPRoute)]
+        self.gateway_api = next((each.ref for each in (*gateways, *routes) if self._routes_egress(each)), "")
+        """An object of the Gateway API that can route requests of the mesh; "" without one. Its routes are not read."""
         self.exports = Exports(self._services(objects), self.configuration.services_exported)
         rules = [each for each in objects[VirtualService] if isinstance(each, VirtualService) and self._reads(each)]
         self.virtual_services = VirtualServices(rules, self.configuration.virtual_services_exported)
@@ -122,6 +129,13 @@ class Mesh:
     def _reads(self, thing: KubernetesObject) -> bool:
         revision = thing.labels.get("istio.io/rev", "")
         return revision in ("", self.revision) and self.discovers(thing.namespace)
+
+    def _routes_egress(self, thing: KubernetesObject) -> bool:
+        """Whether it is a Gateway in front of a Service that exists already, or a route of sidecars."""
+        if isinstance(thing, KubernetesGateway):
+            return bool(thing.addresses) and self._reads(thing)
+        parents = {text(each, "kind") for each in items(thing.raw, "spec", "parentRefs")}
+        return bool(parents & {"Service", "ServiceEntry"}) and self._reads(thing)
 
     def scope(self, proxy: Proxy) -> SidecarScope:
         """The services and rules that a proxy imports."""

@@ -98,6 +98,8 @@ class Router:
     def send(self, client: Pod, connection: Connection, gateway: str, host: str) -> RequestOutcome:
         """The outcome of a connection from a client's pod; its address is an IP address or a name outside the mesh."""
         mesh = self._mesh_of(client.revision)
+        if mesh.gateway_api:
+            return RequestOutcome(Result.UNKNOWN, (End(Result.UNKNOWN, f"not modelled: {mesh.gateway_api}"),))
         walk = _Walk(self, mesh, gateway, host, client.ip)
         configuration = self.configuration(mesh, client)
         if configuration is None or configuration.proxy.gateway:
