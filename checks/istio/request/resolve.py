@@ -3,6 +3,7 @@
 Only the bytes on the wire tie one hop to the next. The order of decisions is Envoy's: listener, filter chain, TLS,
 authorization, virtual host, route, cluster, endpoint."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -23,7 +24,7 @@ from checks.istio.proxy.clusters import (
     UpstreamTls,
     address_for,
 )
-from checks.istio.proxy.envoy_filters import filters_of
+from checks.istio.proxy.envoy_filters import Patches
 from checks.istio.proxy.gateway import GatewayListeners
 from checks.istio.proxy.listeners import DownstreamTls, EnvoyListener, FilterChain, HttpManager, Provenance, TcpProxy
 from checks.istio.proxy.outbound import OutboundListeners
@@ -51,16 +52,17 @@ class ProxyConfiguration:
         self.outbound = None if proxy.gateway else OutboundListeners(mesh, proxy, self.clusters)
         self.inbound = GatewayListeners(mesh, proxy, self.clusters) if proxy.gateway else None
         self.policies = policies_of(mesh, proxy)
-        self.filters = filters_of(mesh, proxy)
+        self.patches = Patches(mesh, proxy)
         self._routes: dict[str, RouteConfiguration | None] = {}
 
     def routes(self, name: str) -> RouteConfiguration | None:
         """A route configuration by its name."""
         if name not in self._routes:
-            if self.inbound is not None:
-                self._routes[name] = self.inbound.routes(name)
-            else:
-                self._routes[name] = sidecar_routes(self.scope, self.proxy, name)
+            found = (
+                self.inbound.routes(name) if self.inbound is not None else sidecar_routes(self.scope, self.proxy, name)
+            )
+            port = next((int(each) for each in re.findall(r"\d+", name.rpartition(":")[2])), 0)
+            self._routes[name] = self.patches.applied(found, port) if found is not None else None
         return self._routes[name]
 
     @property
@@ -177,13 +179,15 @@ class _Walk:
         if here.outbound is None:
             raise ValueError(f"{here.name} is no sidecar")
         listener = here.outbound.listener_for(connection.address, connection.port)
+        if here.patches.removes_listener(listener.name, connection.port):
+            listener = here.outbound.fallback()
         yield from self._listener(here, listener, connection, _Trail(hops=1))
 
     def _listener(
         self, here: ProxyConfiguration, listener: EnvoyListener, connection: Connection, trail: _Trail
     ) -> Iterator[End]:
-        if here.filters:
-            raise NotModelled(f"{here.filters[0].ref} changes the configuration of {here.name}")
+        if here.patches.unknown is not None:
+            raise NotModelled(f"{here.patches.unknown.ref} changes the configuration of {here.name}")
         first = connection.outermost
         tls = isinstance(first, Tls)
         if not is_address(connection.address) and listener.selects_public_ranges:
@@ -364,7 +368,7 @@ class _Walk:
             yield from self.arrives(here.name, connection.address, connection.port, connection, trail)
             return
         cluster = here.clusters.get(name)
-        if cluster is None:
+        if cluster is None or here.patches.removes(name):
             yield _fails(here, trail, f"no cluster {name}", flag="NC")
             return
         trail = replace(trail, service=name.host)
@@ -444,7 +448,7 @@ class _Walk:
             yield End(Result.FAILS, "the request comes back to a proxy", proxy=there.name, gateways=gateways)
             return
         listener = there.inbound.listener_for(pod.ip, port)
-        if listener is None:
+        if listener is None or there.patches.removes_listener(listener.name, port):
             reason = f"nothing listens on port {port} of {gateway or there.name}"
             yield End(Result.FAILS, reason, flag="UF", proxy=proxy, service=trail.service, gateways=gateways)
             return
@@ -496,9 +500,8 @@ def _as_http(end: End) -> End:
 
 
 def _abort(abort: Raw) -> tuple[int, float]:
-    status = number(abort, "httpStatus")
-    if status is None:
-        raise NotModelled("fault injection without an HTTP status")
+    # A gRPC status is sent with HTTP status 200.
+    status = number(abort, "httpStatus") or 200
     if "percentage" in abort:
         value = abort["percentage"]
         return status, float(value.get("value") or 0) if isinstance(value, dict) else 0.0
