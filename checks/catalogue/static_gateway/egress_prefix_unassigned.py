@@ -37,7 +37,7 @@ SHOWN_EVENTS = 3
 
 @check(
     code="EG405",
-    title="The gateway configuration has no egress IP prefix",
+    title="The StaticGatewayConfiguration has no egress IP prefix",
     severity=Severity.BLOCKS,
     article=("SEG-2",),
     reads=(

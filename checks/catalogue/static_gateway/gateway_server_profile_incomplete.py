@@ -15,7 +15,7 @@ from checks.static_egress.procedures import describe, new_configuration
 
 @check(
     code="EG406",
-    title="The configuration's gateway server profile is incomplete",
+    title="The StaticGatewayConfiguration's gateway server profile is incomplete",
     severity=Severity.BLOCKS,
     article=("SEG-2",),
     reads=(StaticGatewayConfiguration, AgentPool, ManagedCluster),

@@ -20,7 +20,7 @@ _DENIED = ("AuthorizationFailed", "LinkedAuthorizationFailed")
 
 @check(
     code="EG409",
-    title="The configuration's own public IP prefix cannot be used",
+    title="The StaticGatewayConfiguration's own public IP prefix cannot be used",
     severity=Severity.BLOCKS,
     hop="node pool",
     article=("SEG-2",),

@@ -16,7 +16,7 @@ from checks.static_egress.procedures import restart_gateway
 
 @check(
     code="EG411",
-    title="Gateway pods are older than their configuration",
+    title="Gateway pods are older than their StaticGatewayConfiguration",
     severity=Severity.BLOCKS,
     article=("SEG-6",),
     reads=(StaticGatewayConfiguration, Pod, Deployment, PodEndpoint),
