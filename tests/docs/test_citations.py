@@ -15,7 +15,7 @@ LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 OUTSIDE = re.compile(
     r"(?<![\w/.#-])(?:domain|catalogue|contract|design|style|ecosystem|slack|language)\.md"
-    r"(?=[ ,;:)]*(?:\d|,|\)|Appendix|Bundle))|(?<![\w#-])Rulings? \d+(?![\d)]*\]\()"
+    r"(?=[ ,;:)]*(?:\d|,|\)|Appendix|Bundle))|(?<![\w#-])[Rr]ulings? \d+(?![\d)]*\]\()"
 )
 """A document without its folder, or a ruling by its number alone."""
 
