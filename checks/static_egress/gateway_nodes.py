@@ -30,7 +30,7 @@ def gateway_node_faults(
     expected = max(len(nodes), (pool.count or 0) if pool else 0)
     if not ready:
         yield fail(
-            f"No node of gateway pool {name} is ready.",
+            f"No node of gateway node pool {name} is ready.",
             subject=f"node pool {name}",
             evidence=_not_ready(nodes) or [Evidence(f"node pool {name}", "nodes", "0", f"{MIN_NODES} ready nodes")],
             actions=_node_actions(facts, name, len(nodes)),
@@ -40,7 +40,7 @@ def gateway_node_faults(
     if len(ready) < expected:
         missing = [Evidence(f"node pool {name}", "nodes in the cluster", str(len(nodes)), str(expected))]
         yield warn(
-            f"{len(ready)} of {expected} nodes of gateway pool {name} are ready.",
+            f"{len(ready)} of {expected} nodes of gateway node pool {name} are ready.",
             subject=f"node pool {name}",
             evidence=_not_ready(nodes) or missing,
             actions=_node_actions(facts, name, len(nodes)),
@@ -49,7 +49,8 @@ def gateway_node_faults(
         )
     if unlabelled := [node for node in nodes if node.mode != "gateway"]:
         yield warn(
-            f"{len(unlabelled)} of {len(nodes)} nodes of gateway pool {name} lack the gateway label: no daemon runs there.",
+            f"{len(unlabelled)} of {len(nodes)} nodes of gateway node pool {name} lack the gateway label: "
+            "no daemon runs there.",
             subject=f"node pool {name}",
             evidence=[
                 Evidence(n.ref, "metadata.labels[kubernetes.azure.com/mode]", n.mode or "(none)", "gateway")
@@ -74,7 +75,7 @@ def _without_address(
     if machines is None or profiles is None or profiles >= nodes:
         return
     yield warn(
-        f"{profiles} of {nodes} nodes of gateway pool {configuration.pool} have an address of the egress IP prefix.",
+        f"{profiles} of {nodes} nodes of gateway node pool {configuration.pool} have an address of the egress IP prefix.",
         subject=machines.ref,
         evidence=[
             Evidence(

@@ -47,9 +47,9 @@ def manifest_head(namespace: str, name: str, pool: str) -> list[str]:
 def pool_for(facts: Facts, named: str) -> str:
     """The pool to write into a configuration, the first that applies:
 
-    - the named pool, if it is a gateway pool or Azure gave no list;
-    - the only gateway pool;
-    - the named pool, if it does not exist and there is no gateway pool;
+    - the named pool, if it is a gateway node pool or Azure gave no list;
+    - the only gateway node pool;
+    - the named pool, if it does not exist and there is no gateway node pool;
     - a placeholder."""
     pools = facts.readable(AgentPool)
     gateways = [pool.name for pool in pools if pool.is_gateway]

@@ -68,7 +68,7 @@ def gateway_dataplane_not_ready(facts: Facts) -> Iterator[Observation]:
     facts.in_namespace(PodEndpoint, facts.gateway.namespace)
     facts.all(GatewayStatus)
     if not pods and not nodes:
-        yield healthy(f"Every ready node of gateway pool {configuration.pool} serves {configuration.ref}.")
+        yield healthy(f"Every ready node of gateway node pool {configuration.pool} serves {configuration.ref}.")
 
 
 def _serving(facts: Facts, configuration: StaticGatewayConfiguration) -> Sequence[GatewayStatus]:
@@ -92,7 +92,7 @@ def _nodes(
         # Only Azure distinguishes a pool without nodes from a pool that does not exist (docs/rulings.md#ruling-8).
         facts.all(AgentPool)
     if not nodes:
-        yield skip(f"Gateway pool {configuration.pool} has no node (gateway-pool-unhealthy).")
+        yield skip(f"Gateway node pool {configuration.pool} has no node (gateway-pool-unhealthy).")
         return
     served = {status.name for status in serving}
     ready = [node for node in nodes if node.ready]
@@ -105,7 +105,7 @@ def _nodes(
 
 def _none(configuration: StaticGatewayConfiguration, idle: Sequence[Node]) -> Observation:
     return fail(
-        f"No node of gateway pool {configuration.pool} serves {configuration.ref}: its traffic fails.",
+        f"No node of gateway node pool {configuration.pool} serves {configuration.ref}: its traffic fails.",
         subject=configuration.ref,
         evidence=[_status(configuration, node) for node in idle]
         or [
@@ -123,7 +123,7 @@ def _none(configuration: StaticGatewayConfiguration, idle: Sequence[Node]) -> Ob
 
 def _some(configuration: StaticGatewayConfiguration, ready: Sequence[Node], idle: Sequence[Node]) -> Observation:
     return warn(
-        f"{len(ready) - len(idle)} of {len(ready)} ready nodes of gateway pool {configuration.pool} serve "
+        f"{len(ready) - len(idle)} of {len(ready)} ready nodes of gateway node pool {configuration.pool} serve "
         f"{configuration.ref}.",
         subject=configuration.ref,
         evidence=[_status(configuration, node) for node in idle],

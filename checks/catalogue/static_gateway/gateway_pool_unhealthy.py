@@ -64,13 +64,13 @@ def gateway_pool_unhealthy(facts: Facts) -> Iterator[Observation]:
         facts.all(AgentPool)
     if not found:
         count = len(pool_nodes(facts, configuration.pool))
-        yield healthy(f"{count} of {count} nodes of gateway pool {configuration.pool} are ready.")
+        yield healthy(f"{count} of {count} nodes of gateway node pool {configuration.pool} are ready.")
 
 
 def _by_azure(facts: Facts, pool: AgentPool) -> Iterator[Observation]:
     if pool.os_type.lower() == "windows":
         yield fail(
-            f"Gateway pool {pool.name} runs Windows; the gateway daemon runs only on Linux.",
+            f"Gateway node pool {pool.name} runs Windows; the gateway daemon runs only on Linux.",
             subject=pool.ref,
             evidence=[Evidence(pool.ref, "osType", pool.os_type, "Linux")],
             actions=[show_node_pool(facts, pool.name)],
@@ -79,7 +79,7 @@ def _by_azure(facts: Facts, pool: AgentPool) -> Iterator[Observation]:
     size, count = pool.prefix_size, pool.count
     if size is not None and size not in _PREFIX_SIZES:
         yield warn(
-            f"Gateway pool {pool.name} has prefix size /{size}; AKS offers /28 to /31.",
+            f"Gateway node pool {pool.name} has prefix size /{size}; AKS offers /28 to /31.",
             subject=pool.ref,
             evidence=[Evidence(pool.ref, "gatewayProfile.publicIPPrefixSize", str(size), "28 to 31")],
             actions=[show_node_pool(facts, pool.name)],
@@ -88,7 +88,7 @@ def _by_azure(facts: Facts, pool: AgentPool) -> Iterator[Observation]:
         yield _beyond(facts, pool, count, size)
     if count == 1:
         yield warn(
-            f"Gateway pool {pool.name} has a single node: its next restart interrupts all traffic.",
+            f"Gateway node pool {pool.name} has a single node: its next restart interrupts all traffic.",
             subject=pool.ref,
             evidence=[Evidence(pool.ref, "count", "1", f"{MIN_NODES} or more")],
             actions=[show_node_pool(facts, pool.name), scale_pool(facts, pool.name, MIN_NODES)],
@@ -100,7 +100,7 @@ def _by_azure(facts: Facts, pool: AgentPool) -> Iterator[Observation]:
 
 def _beyond(facts: Facts, pool: AgentPool, count: int, size: int) -> Observation:
     return fail(
-        f"Gateway pool {pool.name} has {count} nodes, but its /{size} prefix has addresses for {capacity(size)}.",
+        f"Gateway node pool {pool.name} has {count} nodes, but its /{size} prefix has addresses for {capacity(size)}.",
         subject=pool.ref,
         evidence=[
             Evidence(pool.ref, "count", str(count), f"at most {capacity(size)}"),
@@ -115,7 +115,7 @@ def _beyond(facts: Facts, pool: AgentPool, count: int, size: int) -> Observation
 
 def _autoscaled(facts: Facts, pool: AgentPool) -> Observation:
     return warn(
-        f"Gateway pool {pool.name} has the cluster autoscaler enabled, which gateway pools do not support.",
+        f"Gateway node pool {pool.name} has the cluster autoscaler enabled, which gateway node pools do not support.",
         subject=pool.ref,
         evidence=[Evidence(pool.ref, "enableAutoScaling", "true", "false")],
         actions=[

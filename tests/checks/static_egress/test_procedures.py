@@ -99,7 +99,7 @@ def test_a_configuration_that_is_being_deleted_is_not_deleted_again() -> None:
         ({"azure": {"agent_pools": {"gwpool": {"mode": "User"}}}}, "GATEWAY_POOL"),
         ({"azure": None}, "gwpool"),
     ],
-    ids=["the only gateway pool", "a pool to create again", "a placeholder", "no list from Azure"],
+    ids=["the only gateway node pool", "a pool to create again", "a placeholder", "no list from Azure"],
 )
 def test_the_pool_is_a_usable_one(patch: dict[str, Any], pool: str) -> None:
     window = facts(**patch)
