@@ -7,7 +7,7 @@ from checks.model.findings import Action, Finding, Report, Status
 from checks.reports import route_markdown
 from checks.reports.document import stamp
 from checks.reports.markdown_text import code, escaped
-from checks.reports.wording import EFFECTS, STAGES, STATUSES, coverage, explains, headline, in_order, roots_of
+from checks.reports.wording import EFFECTS, STAGES, STATUSES, coverage, explains, headline, in_order, offered, roots_of
 
 _EMOJI = {Status.PASS: "✅", Status.WARN: "⚠️", Status.FAIL: "❌", Status.SKIPPED: "▫️", Status.UNKNOWN: "❔"}
 
@@ -39,6 +39,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield ""
         yield f"## Warning: {escaped(warning.title)} ({warning.code})"
         yield from _finding(warning)
+    yield from _not_made(report)
     if route is not None and route.ways:
         yield from route_markdown.route_section(route)
     if report.changes:
@@ -50,6 +51,16 @@ def _lines(report: Report) -> Iterator[str]:
         for change in report.changes:
             yield f"| {stamp(change.at)} | {escaped(change.resource)} | {escaped(change.what)} | {escaped(change.who)} |"
     yield from _table(report)
+
+
+def _not_made(report: Report) -> Iterator[str]:
+    """The checks that were not made, with the commands to run instead."""
+    for finding in (*report.of(Status.UNKNOWN), *offered(report)):
+        if finding.actions:
+            yield ""
+            heading = "Not checked" if finding.status is Status.UNKNOWN else "Not probed"
+            yield f"## {heading}: {escaped(finding.title)} ({finding.code})"
+            yield from _finding(finding)
 
 
 def _finding(finding: Finding) -> Iterator[str]:

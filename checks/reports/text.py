@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from checks.model.findings import Action, Finding, Report, Status
 from checks.reports import route_text
-from checks.reports.wording import EFFECTS, STATUSES, coverage, explains, headline, plural, roots_of
+from checks.reports.wording import EFFECTS, STATUSES, coverage, explains, headline, offered, plural, roots_of
 
 
 def line(finding: Finding) -> str:
@@ -30,7 +30,14 @@ def closing_lines(report: Report) -> Iterator[str]:
     if unknown:
         yield ""
         yield "Not checked:"
-        yield from (f"  {f.code} {f.check}: {f.reason or f.summary}" for f in unknown)
+        for finding in unknown:
+            yield f"  {finding.code} {finding.check}: {finding.reason or finding.summary}"
+            yield from _actions(finding.actions)
+    for finding in offered(report):
+        yield ""
+        yield f"Not probed  {finding.code} {finding.title}"
+        yield from _wrapped(finding.summary)
+        yield from _actions(finding.actions)
     if report.changes:
         yield ""
         yield "Recent changes, newest first:"

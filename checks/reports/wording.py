@@ -94,3 +94,8 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Failures, then warnings, not checked, does not apply, passes; each by code."""
     rank = {Status.FAIL: 0, Status.WARN: 1, Status.UNKNOWN: 2, Status.SKIPPED: 3, Status.PASS: 4}
     return tuple(sorted(findings, key=lambda f: (rank[f.status], f.code)))
+
+
+def offered(report: Report) -> tuple[Finding, ...]:
+    """Checks that were not made and offer commands to run instead, such as the probes of the source IP address."""
+    return tuple(each for each in report.of(Status.SKIPPED) if each.actions)
