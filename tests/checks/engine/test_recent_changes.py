@@ -8,7 +8,7 @@ from checks.model.findings import Change, Report
 from checks.reports.document import REPORT, stamp
 from checks.reports.markdown import markdown
 from checks.reports.text import closing_lines
-from tests.clusters.compose import Cluster, compose, named
+from tests.clusters.compose import Cluster, before, compose, named
 from tests.recordings import diagnosed, question
 
 
@@ -172,3 +172,21 @@ def test_every_written_form_shows_them() -> None:
     row = "| 2026-11-23T02:41:00Z | StaticGatewayConfiguration team-egress/sgc | spec edited | kubectl-edit |"
     assert row in markdown(found)
     assert REPORT.validate_json(REPORT.dump_json(found)).changes == found.changes
+
+
+@pytest.mark.parametrize(("age", "recent"), [("24h", False), ("23h59m59s", True)])
+def test_an_object_is_recent_for_a_day(age: str, recent: bool) -> None:
+    created = before(named("base").captured_at, age)
+    patch = {"metadata": {"namespace": "team-egress", "name": "sgc", "creationTimestamp": created}}
+    changes = told({"change": [{"kind": "StaticGatewayConfiguration", **patch}]})
+    assert any("created" in each for each in changes) is recent
+
+
+@pytest.mark.parametrize(("seconds", "edits"), [(5, 0), (6, 1)])
+def test_a_write_within_five_seconds_belongs_to_the_creation(seconds: int, edits: int) -> None:
+    patch = edited("StaticGatewayConfiguration", "sgc", entry(f"2026-11-23T02:41:0{seconds}Z", "kubectl-edit", "spec"))
+    patch["metadata"]["creationTimestamp"] = "2026-11-23T02:41:00Z"
+    changes = told({"change": [patch]})
+    assert [each for each in changes if "created" in each] != []
+    assert len([each for each in changes if "edited" in each]) == edits
+    assert any("by kubectl-edit" in each for each in changes if "created" in each) is (edits == 0)
