@@ -205,7 +205,7 @@ def test_the_output_does_not_depend_on_the_environment(env: dict[str, str], form
 def test_a_failure_that_is_only_pending_is_corrected_to_a_warning() -> None:
     lines = ask("diagnose", "x", GATEWAY, "--bundle", EXAMPLES / "prefix-pending").out.splitlines()
     failed = {line.split()[1] for line in lines if line.startswith("fail ")}
-    corrected = {line.split()[1] for line in lines if line.startswith("warning ") and "instead of fail" in line}
+    corrected = {line.split()[1] for line in lines if line.startswith("warning ") and "warning, not fail" in line}
     assert failed == corrected
 
 

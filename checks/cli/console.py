@@ -1,7 +1,7 @@
 """Output of a run: findings to standard output as they are made, progress to standard error."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Self
 
@@ -75,8 +75,9 @@ class Console:
         for finding in report.findings:
             before = self.shown.get((finding.check, finding.subject, finding.summary), finding.status)
             if before is not finding.status:
-                causes = f", because {', '.join(finding.explained_by)} is pending" if finding.explained_by else ""
-                write_out(f"{STATUSES[finding.status]:<11}  {finding.code}  instead of {STATUSES[before]}{causes}")
+                status = STATUSES[finding.status]
+                pending = f": {_pending(finding.explained_by)}" if finding.explained_by else ""
+                write_out(f"{status:<11}  {finding.code}  {status}, not {STATUSES[before]}{pending}")
 
     def _finish(self, report: Report) -> None:
         match self.form:
@@ -89,6 +90,12 @@ class Console:
                 write_out(markdown.markdown(report), newline=False)
             case _:
                 return
+
+
+def _pending(causes: Sequence[str]) -> str:
+    """Which causes are pending: "a is pending", "a, b and c are pending"."""
+    *others, last = causes
+    return f"{', '.join(others)} and {last} are pending" if others else f"{last} is pending"
 
 
 class _Line:

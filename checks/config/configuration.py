@@ -36,6 +36,10 @@ class ConfigError(Exception):
     """The configuration is invalid; the text names the file, the key and the expected value."""
 
 
+class NoConfiguration(ConfigError):
+    """There is no configuration file: none was named or found, or the named one does not exist."""
+
+
 class UnknownCluster(Exception):
     """No cluster has this name. `nearest`: similar names; `choices`: clusters that the typed prefix matches."""
 
@@ -234,7 +238,9 @@ def load(path: Path | None, fallback: Path | None = None, places: Sequence[Path]
     chosen = path or fallback or next((place for place in places if place.exists()), None)
     if chosen is None:
         defaults = ", ".join(str(place) for place in places)
-        raise ConfigError(f"no configuration: use --config FILE, set EGRESS_DIAG_CONFIG, or create one of {defaults}")
+        raise NoConfiguration(
+            f"no configuration: use --config FILE, set EGRESS_DIAG_CONFIG, or create one of {defaults}"
+        )
     return parse(_text(chosen), chosen)
 
 
@@ -259,6 +265,8 @@ def parse(written: str, path: Path) -> Config:
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise NoConfiguration(f"{path}: cannot be read: {error.strerror}") from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise ConfigError(f"{path}: cannot be read: {reason}") from None

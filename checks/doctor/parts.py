@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
-from checks.config.configuration import ClusterConfig, Config, ConfigError, load
+from checks.config.configuration import ClusterConfig, Config, ConfigError, NoConfiguration, load
 from checks.config.settings import PodSettings, Settings
 from checks.doctor.azure import azure_lines
 from checks.doctor.kubernetes import kubernetes_lines
@@ -20,12 +20,16 @@ __all__ = ["REQUIREMENTS", "clusters", "configuration"]
 
 SECONDS = 40.0
 """The time limit for one cluster."""
+_CREATE = "Create the file, or name it with --config or EGRESS_DIAG_CONFIG."
 
 
 def configuration(options: DoctorOptions) -> Iterator[DoctorLine]:
     """The configuration file: it can be read, names clusters and has access rules."""
     try:
         config = _configured(options)
+    except NoConfiguration as wrong:
+        yield READABLE.wrong(str(wrong), fix=_CREATE)
+        return
     except ConfigError as wrong:
         yield from (READABLE.wrong(line) for line in str(wrong).splitlines())
         return

@@ -165,7 +165,7 @@ def _calls(facts: Facts, path: Passage) -> Iterator[Observation]:
     shown = [Evidence(ref, "access log", line) for ref, line in lines[:3]]
     asked = [Evidence(f"host {path.host}", "port of the question", str(HTTPS_PORT), "80")] if _asked_443(facts) else []
     yield warn(
-        f"https://{path.host} bypasses {facts.gateway.ref}, which is configured for http://{path.host}.",
+        f"https://{path.host} does not go through {facts.gateway.ref}, which is configured for http://{path.host} only.",
         subject=f"host {path.host}",
         evidence=[
             *shown,

@@ -102,6 +102,16 @@ def test_a_misspelled_key_in_the_configuration_is_named(tmp_path: Path) -> None:
     one(list(clusters(DoctorOptions(str(path)))), "cluster-source", State.UNTRIED)
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_without_a_configuration_file_the_fix_is_to_create_or_name_one(
+    named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EGRESS_DIAG_CONFIG", raising=False)
+    line = one(list(configuration(DoctorOptions("absent.yaml" if named else None))), "configuration-readable")
+    assert line.fix == "Create the file, or name it with --config or EGRESS_DIAG_CONFIG."
+
+
 def test_a_configuration_without_clusters_or_rules_fails(tmp_path: Path) -> None:
     lines = list(configuration(write(tmp_path, access=False)))
     assert one(lines, "configuration-clusters").observed == "it names no cluster"
