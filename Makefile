@@ -34,7 +34,7 @@ $(READY): requirements/dev.txt pyproject.toml bot/sandbox/pyproject.toml
 	@touch $@
 
 .PHONY: check
-check: $(READY) ## formatting, linting, types, import contracts, generated pages and fast tests, in one or two minutes
+check: $(READY) ## formatting, linting, types, import contracts, generated pages and fast tests, in about a minute
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary
@@ -55,9 +55,13 @@ matrix: $(READY) ## every incident with every possible failure of each read, abo
 mutants: $(READY) ## which of the committed mutants the suite kills, a long run (WORDS='checks/engine' chooses some)
 	$(BIN)/python -m tests.mutants.run $(WORDS)
 
+SEED ?= 1
+MESHES ?= 600
+
 .PHONY: judge
 judge: $(READY) ## compare the routes of generated meshes with istiod's own code, needs Go (SEED=1 MESHES=600; ONLY=37 explains one mesh; TESTS=1: the meshes of the tests)
 	$(BIN)/python -m tests.istiod.judge --seed $(SEED) --meshes $(MESHES) $(if $(ONLY),--only $(ONLY)) $(if $(TESTS),--tests)
+
 .PHONY: judge-record
 judge-record: $(READY) ## record answers of istiod that tests replay without Go (CASES=folder of given meshes)
 	$(BIN)/python -m tests.istiod.recorded.record $(if $(CASES),--cases $(CASES))
@@ -70,9 +74,6 @@ $(HOME)/.cache/egress-diag/envoy-1.40.0/envoy/_bin/envoy:
 .PHONY: judge-envoy
 judge-envoy: $(READY) $(ENVOY) ## send requests through real Envoys with recorded configuration of istiod (ENVOY=path, ONLY=mesh)
 	$(BIN)/python -m tests.istiod.envoy --envoy $(ENVOY) $(if $(ONLY),--only $(ONLY))
-
-SEED ?= 1
-MESHES ?= 600
 
 .PHONY: demo
 demo: $(READY) ## the whole system over example incidents, in the terminal and the browser (ONCE=1 ends after the first thread)

@@ -250,7 +250,7 @@ def test_selected_checks_of_an_unknown_gateway_are_an_error() -> None:
         (("--timeout", "0"), "1<=x<=3600"),
         (("--timeout", "nan"), "not a number of seconds"),
         (("--timeout", "soon"), "not a valid float"),
-        (("--only", "EG405,eg4O7"), 'no check "eg4O7"; did you mean "eg407"?'),
+        (("--only", "EG405,eg4O7"), 'no check "eg4O7"; did you mean "EG407"?'),
         (("--only", ""), "expected slugs or codes"),
         (("--only", ","), "expected slugs or codes"),
         (("--namespace", "other"), "contradict each other"),
@@ -337,3 +337,12 @@ def test_the_version_and_the_help_name_every_command() -> None:
     commands = re.findall(r"^  ([a-z]+) ", ask("--help").out, re.MULTILINE)
     assert {"diagnose", "sweep", "collect", "checks", "doctor", "bot", "worker", "beat", "demo"} <= set(commands)
     assert "No such command" in refused("diagnoze")
+
+
+@pytest.mark.parametrize(
+    "command", ["beat", "bot", "checks", "collect", "demo", "diagnose", "doctor", "sweep", "worker"]
+)
+def test_the_list_of_commands_repeats_the_first_paragraph_of_each(command: str) -> None:
+    listed = " ".join(ask("--help").out.split())
+    paragraph = " ".join(ask(command, "--help").out.split("\n\n")[1].split())
+    assert f"{command} {paragraph}" in listed

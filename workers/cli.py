@@ -21,7 +21,7 @@ _config = click.option("--config", type=click.Path(path_type=Path), help="Config
     help="Queues to take tasks from; large fleets run separate workers for fleet checks (sweep).",
 )
 def worker(config: Path | None, concurrency: int | None, queues: str) -> None:
-    """Run a worker that carries out diagnoses and sweeps."""
+    """Run a worker for diagnoses and fleet checks."""
     # On SIGTERM a worker stops within a bound and running tasks go back into the queue. Celery supports that for its
     # prefork pool only; the other pools have short tasks and let them end.
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # noqa: TID251 - Celery reads it
@@ -33,7 +33,7 @@ def worker(config: Path | None, concurrency: int | None, queues: str) -> None:
 @click.command()
 @_config
 def beat(config: Path | None) -> None:
-    """Run the ticker: janitor, watches, schedules."""
+    """Run the beat: starts watches and scheduled work, and restarts lost runs."""
     _start(config, ["--queues", "ticks", "--hostname", "beat@%h", "--pool", "solo", "--beat"])
 
 

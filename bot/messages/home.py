@@ -139,7 +139,7 @@ def _health(health: BotHealth, content: Overview) -> list[Escaped]:
     def count(number: int, noun: str) -> str:
         return f"{'✅' if number else '❌'} {plural(number, noun) if number else f'no {noun}'}"
 
-    processes = (count(health.workers, "worker"), count(health.tickers, "ticker"), count(health.couriers, "courier"))
+    processes = (count(health.workers, "worker"), count(health.tickers, "beat"), count(health.couriers, "courier"))
     wait = health.oldest_waiting
     queue = "no request is waiting" if wait is None else f"the oldest request has waited {short_duration(wait)}"
     rows = [

@@ -1,4 +1,7 @@
-"""Every check, one file per fault: `checks/catalogue/<stage>/<fault>.py`. A check is in the catalogue by being there."""
+"""The checks, one module per fault: `checks/catalogue/<stage>/<fault>.py`.
+
+Every module here is a check; none is registered.
+"""
 
 import importlib
 import pkgutil

@@ -1,4 +1,4 @@
-"""Output of a run: findings to standard output as they are made, progress to standard error."""
+"""Output of a run: each finding to standard output immediately, progress to standard error."""
 
 import sys
 from collections.abc import Iterable, Sequence

@@ -51,10 +51,10 @@ class _LazyGroup(click.Group):
 
 _LAZY_HELP = {
     "bot": "Run the Slack bot (HTTP, or Socket Mode when SLACK_APP_TOKEN is set).",
-    "worker": "Run a worker that runs diagnoses.",
-    "beat": "Run the ticker: janitor, watches, schedules.",
+    "worker": "Run a worker for diagnoses and fleet checks.",
+    "beat": "Run the beat: starts watches and scheduled work, and restarts lost runs.",
     "demo": "Run the whole system on this machine, without Slack and without a cluster.",
-    "doctor": "Test every configured access and report what is missing.",
+    "doctor": "Check every configured connection, credential and permission.",
 }
 
 
@@ -121,7 +121,7 @@ class GatewayArguments(TypedDict):
 @click.option("--output", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 @click.option("--only", help="Run only these checks: slugs or codes, separated by commas.")
 def diagnose_command(output: str, only: str | None, timeout: float, **arguments: Unpack[GatewayArguments]) -> None:
-    """Check one egress gateway and print the findings as they are made.
+    """Check one egress gateway and print each finding immediately.
 
     GATEWAY is `name` or `namespace/name`. Exit codes: 0 healthy or degraded, 1 broken, 2 usage error, 3 inconclusive.
     """
@@ -160,10 +160,10 @@ def _run(source: "Source", question: "Question", chosen: "tuple[Check, ...]", ti
 def sweep_command(
     clusters: tuple[str, ...], config: Path | None, output: str, only: str | None, timeout: float
 ) -> None:
-    """Check every egress gateway of CLUSTERS (default: all configured): one line per gateway, then a summary.
+    """Check every egress gateway of CLUSTERS (default: all configured).
 
-    Each cluster is read once for all its gateways. JSON is one document per line. Exit codes: 0 healthy or degraded,
-    1 broken, 2 usage error, 3 inconclusive.
+    Prints one line per gateway, then a summary. Each cluster is read once for all its gateways. JSON is one document per
+    line. Exit codes: 0 healthy or degraded, 1 broken, 2 usage error, 3 inconclusive.
     """
     from checks.catalogue import catalogue
     from checks.cli.sweep_console import follow

@@ -1,6 +1,6 @@
 """Which AuthorizationPolicies allow a host only to clients whose identity the gateway does not have, or to other clients."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from checks.facts.istio_policies import AuthorizationPolicy
 from checks.facts.view import Facts
@@ -64,18 +64,23 @@ def for_other_namespaces(
             continue
         policy = matching[0][0]
         where = ", ".join(clients[:3]) + (f" and {len(clients) - 3} more" if len(clients) > 3 else "")
+        namespaces = f"namespace{'s' if len(clients) > 1 else ''} {_enumerated(clients)}"
         yield fail(
-            f"{policy.ref} allows no client in namespace {where} to reach {host}: the gateway answers {DENIED_ANSWER}.",
+            f"{policy.ref} allows no client in {namespaces} to reach {host}: the gateway answers {DENIED_ANSWER}.",
             subject=policy.ref,
             evidence=[Evidence(p.ref, "spec.rules[*].from.source", _sources(p), where) for p in allowing[:3]],
             actions=[
                 show(policy),
-                change(
-                    f"Edit {policy.ref}: add the clients' namespace to the sources ({where})", _edit(policy), ISTIO_EGW
-                ),
+                change(f"Edit {policy.ref}: add the clients' {namespaces} to the sources", _edit(policy), ISTIO_EGW),
             ],
             about=about([host]),
         )
+
+
+def _enumerated(names: Sequence[str]) -> str:
+    """The first three names as people list them: "a, b and c", "a, b, c and 2 more"."""
+    *others, last = names if len(names) <= 3 else (*names[:3], f"{len(names) - 3} more")
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _sources(policy: AuthorizationPolicy) -> str:

@@ -1,4 +1,4 @@
-"""How a report is written as JSON and read back: the document of docs/contract.md#json.
+"""A report as JSON, written and parsed: the document of docs/contract.md#json.
 
 Names and shapes come from the types of `checks.model`; here is what differs. Fields may be added to the document, never
 renamed. Reading raises ValueError for a status, stage or severity that this version does not know.

@@ -1,4 +1,4 @@
-"""A report for a terminal: findings as they are made, then the verdict, root causes and actions."""
+"""A report for a terminal: each finding immediately, then the verdict, root causes and actions."""
 
 import textwrap
 from collections.abc import Iterator

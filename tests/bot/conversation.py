@@ -1,6 +1,6 @@
 """A conversation without processes: the real Bolt app over HTTP.
 
-Worker, ticker and courier run step by step.
+Worker, beat and courier run step by step.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Conversation:
         raise AssertionError(f"no {word} in the menu")
 
     def play(self, timeout: float = 20) -> None:
-        """Do all work of workers, ticker and courier that is due.
+        """Do all work of workers, beat and courier that is due.
 
         Wait briefly for listeners that acknowledged first.
         """

@@ -105,7 +105,7 @@ class Run:
     joined: tuple[str, ...] = ()
     """Users who requested the same while the run was under way."""
     owner: str = ""
-    """The last user who chose "I'm on it"."""
+    """The last user who pressed *Take it*."""
     later: str = ""
     """The run that repeated this one."""
 
