@@ -4,17 +4,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.language.rules import OPENINGS, WORDS, Forbidden
-from tests.language.texts import Kind, Text, page_texts, python_texts
+from tests.language.texts import Kind, Text, page_texts, python_texts, yaml_texts
+
+ROOT = Path(__file__).parents[2]
+YAML_FOLDERS = (ROOT / "tests" / "incidents", ROOT / "examples")
 
 
 def texts_below(folder: Path) -> Iterator[Text]:
-    """The texts of every Python file and page below a folder, or of a single file."""
+    """The texts of every Python file, page, incident and example below a folder, or of a single file."""
     files = [folder] if folder.is_file() else sorted(folder.rglob("*"))
     for file in files:
         if file.suffix == ".py":
             yield from python_texts(file)
-        elif file.suffix == ".md":
+        elif file.suffix == ".md" or file.name == "README":
             yield from page_texts(file)
+        elif file.suffix == ".yaml" and any(file.resolve().is_relative_to(each) for each in YAML_FOLDERS):
+            yield from yaml_texts(file)
 
 
 def broken_rules(text: Text) -> Iterator[tuple[Forbidden, str]]:

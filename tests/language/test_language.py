@@ -6,10 +6,10 @@ import pytest
 
 from tests.language.finding import broken_rules, texts_below
 from tests.language.rules import OPENINGS, WORDS
-from tests.language.texts import Kind, Text
+from tests.language.texts import Kind, Text, yaml_texts
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("bot", "workers", "checks", "docs", "tests", "README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+FOLDERS = ("bot", "workers", "checks", "docs", "tests", "examples", "README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 EXEMPT = (
     "checks/istio/route",  # replaced by the router
     "tests/checks/istio/route",
@@ -55,3 +55,9 @@ def test_a_docstring_that_begins_with_a_noun_clause_is_reported() -> None:
     assert [rule for rule, _ in broken_rules(Text(Path("a.py"), 1, Kind.DOCSTRING, opening))] == list(OPENINGS)
     page = "What it checks: the listeners."
     assert list(broken_rules(Text(Path("a.py"), 1, Kind.DOCSTRING, page))) == []
+
+
+def test_titles_and_reasons_of_yaml_files_are_read_and_other_values_are_not(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("title: one\npatch: {message: two}\nexpect:\n  why:\n    - three\n", encoding="utf-8")
+    assert [(text.line, text.text) for text in yaml_texts(file)] == [(1, "one"), (5, "three")]

@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+import yaml
+
+READ_KEYS = ("title", "story", "why", "case")
+"""Keys of incidents and examples whose values people read."""
+
 
 class Kind(StrEnum):
     """The kind of a text."""
@@ -16,6 +21,7 @@ class Kind(StrEnum):
     DOCSTRING = "docstring"
     COMMENT = "comment"
     PAGE = "page"
+    VALUE = "value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +80,20 @@ def page_texts(file: Path) -> Iterator[Text]:
             code = not code
         elif not code:
             yield Text(file, number, Kind.PAGE, line)
+
+
+def yaml_texts(file: Path) -> Iterator[Text]:
+    """The strings below READ_KEYS, at any depth of a YAML file."""
+    for document in yaml.compose_all(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader):
+        yield from _values(file, document, read=False)
+
+
+def _values(file: Path, node: yaml.Node, *, read: bool) -> Iterator[Text]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from _values(file, value, read=read or key.value in READ_KEYS)
+    elif isinstance(node, yaml.SequenceNode):
+        for each in node.value:
+            yield from _values(file, each, read=read)
+    elif read:
+        yield Text(file, node.start_mark.line + 1, Kind.VALUE, node.value)
