@@ -14,15 +14,15 @@ from checks.model.findings import Stage
 from checks.reports.wording import STAGES
 
 STEPS = {
-    "PRE-1": "Azure CLI version", "PRE-2": "static egress enabled, gateway node pool and configuration exist",
+    "PRE-1": "Azure CLI version", "PRE-2": "static egress enabled, gateway node pool and StaticGatewayConfiguration exist",
     "NET-1": "firewalls allow the egress IP prefix", "NET-2": "no Azure CNI Pod Subnet",
     "PROV-1": "Deployment and Service are provisioned", "PROV-2": "admission webhooks do not block",
     "PROV-3": "the name is valid", "PROV-4": "static egress components are healthy",
-    "SEG-1": "the configuration exists, is valid, and the pods name it", "SEG-2": "an egress IP prefix is assigned",
+    "SEG-1": "the StaticGatewayConfiguration exists, is valid, and the pods name it", "SEG-2": "an egress IP prefix is assigned",
     "SEG-3": "the node pool exists and is in Gateway mode",
     "SEG-4": "a request from the gateway's pod has the expected source IP address",
-    "SEG-5": "a request from a pod without a sidecar works", "SEG-6": "restart after changes of the configuration",
-    "SEG-7": "create a new configuration", "SEG-8": "debug the static egress gateway",
+    "SEG-5": "a request from a pod without a sidecar works", "SEG-6": "restart after changes of the StaticGatewayConfiguration",
+    "SEG-7": "create a new StaticGatewayConfiguration", "SEG-8": "debug the static egress gateway",
     "IST-1": "access log", "IST-2": "proxy and istiod logs", "IST-3": "Gateway selector",
     "IST-4": "ServiceEntry with resolution DNS", "IST-5": "credential Secret in the gateway's namespace",
     "IST-6": "applications send plain HTTP for TLS origination",
@@ -33,7 +33,7 @@ STEPS = {
 ACTIONS = {
     "PRE-1": "a version note on every `az aks mesh` command",
     "SEG-6": "the restart action",
-    "SEG-7": "the new-configuration action of EG402, EG405 and EG409",
+    "SEG-7": "the action for a new StaticGatewayConfiguration of EG402, EG405 and EG409",
 }
 """Steps that are covered by an action, alone or in addition to checks."""
 

@@ -68,7 +68,7 @@ class AgentPool(Fact):
 
     @property
     def prefix_size(self) -> int | None:
-        """Length of the public IP prefix of each configuration on this pool: /31 for 2 nodes, /30 for 4, /28 for 16."""
+        """Length of the public IP prefix of each StaticGatewayConfiguration on this pool: /31 for 2 nodes, /28 for 16."""
         return number(self.raw, "gatewayprofile", "publicipprefixsize")
 
     @property

@@ -111,7 +111,7 @@ class GatewayVMConfiguration(KubernetesObject):
 
 
 class GatewayStatus(KubernetesObject):
-    """The configurations and peers that the daemon of one gateway node serves; named like the node."""
+    """The StaticGatewayConfigurations and peers that the daemon of one gateway node serves; named like the node."""
 
     __slots__ = ()
     kind = "GatewayStatus"
@@ -119,7 +119,7 @@ class GatewayStatus(KubernetesObject):
 
     @property
     def configurations(self) -> tuple[str, ...]:
-        """`namespace/name` of the configurations that this node serves."""
+        """`namespace/name` of the StaticGatewayConfigurations that this node serves."""
         return tuple(
             text(each, "staticGatewayConfiguration") for each in items(self.raw, "spec", "readyGatewayConfigurations")
         )

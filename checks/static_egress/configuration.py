@@ -24,7 +24,7 @@ class NotApplicable:
 
 
 def gateway_configuration(facts: Facts) -> StaticGatewayConfiguration | NotApplicable:
-    """The configuration that the gateway names. Raises Unreadable if its kind is unreadable."""
+    """The StaticGatewayConfiguration that the gateway names. Raises Unreadable if its kind is unreadable."""
     gateway = facts.gateway
     if not gateway.configuration:
         return NotApplicable(
@@ -42,7 +42,7 @@ def gateway_configuration(facts: Facts) -> StaticGatewayConfiguration | NotAppli
 
 
 class PoolState(StrEnum):
-    """Whether a configuration's node pool can forward traffic, by Azure's list of pools; the values end a sentence."""
+    """Whether a StaticGatewayConfiguration's node pool can forward traffic; the values end a sentence."""
 
     USABLE = "usable"
     MISSING = "missing"
@@ -63,7 +63,7 @@ def state_of(pool: AgentPool | None) -> PoolState:
 
 
 def pool_of(facts: Facts, configuration: StaticGatewayConfiguration) -> AgentPool | NotApplicable | None:
-    """The configuration's pool as Azure lists it; None without an answer from Azure.
+    """The StaticGatewayConfiguration's pool as Azure lists it; None without an answer from Azure.
 
     NotApplicable if the pool is missing, stopped, being deleted or not in Gateway mode: gateway-pool-missing reports it."""
     if not configuration.pool:
@@ -78,8 +78,8 @@ def pool_of(facts: Facts, configuration: StaticGatewayConfiguration) -> AgentPoo
 
 
 def annotated_pods(facts: Facts, namespace: str, configuration: str) -> Iterator[Pod]:
-    """The pods of the namespace that name the configuration, without deleted and finished ones."""
-    index = facts.index(Pod, "static gateway configuration", _annotation)
+    """The pods of the namespace that name the StaticGatewayConfiguration, without deleted and finished ones."""
+    index = facts.index(Pod, "StaticGatewayConfiguration", _annotation)
     for pod in index.get((namespace, configuration), ()):
         if pod.deleted is None and not pod.finished:
             yield pod

@@ -14,9 +14,9 @@ _YAML_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y",
 
 
 def manifest_like(old: StaticGatewayConfiguration, name: str, pool: str, namespace: str = "") -> str:
-    """The YAML of a new configuration with the old one's routes, but without:
+    """The YAML of a new StaticGatewayConfiguration with the old one's routes, but without:
 
-    - a public IP prefix of your own, whose addresses stay attached to the old configuration;
+    - a public IP prefix of your own, whose addresses stay attached to the old SGC;
     - entries of excludeCidrs that are not a CIDR, with which pod network setup fails."""
     lines = manifest_head(namespace or old.namespace, name, pool)
     if not old.provisions_public_ips:
@@ -31,7 +31,7 @@ def manifest_like(old: StaticGatewayConfiguration, name: str, pool: str, namespa
 
 
 def manifest_head(namespace: str, name: str, pool: str) -> list[str]:
-    """The lines of a minimal valid configuration; spec comes last, so that lines can follow."""
+    """The lines of a minimal valid StaticGatewayConfiguration; spec comes last, so that lines can follow."""
     return [
         "apiVersion: egressgateway.kubernetes.azure.com/v1alpha1",
         "kind: StaticGatewayConfiguration",
@@ -45,7 +45,7 @@ def manifest_head(namespace: str, name: str, pool: str) -> list[str]:
 
 
 def pool_for(facts: Facts, named: str) -> str:
-    """The pool to write into a configuration, the first that applies:
+    """The pool to write into a StaticGatewayConfiguration, the first that applies:
 
     - the named pool, if it is a gateway node pool or Azure gave no list;
     - the only gateway node pool;
@@ -67,7 +67,7 @@ def pool_note(pool: str) -> str:
 
 
 def free_name(facts: Facts, old: StaticGatewayConfiguration) -> str:
-    """A name that no configuration of the namespace has: `sgc-2` after `sgc`, `sgc-3` after `sgc-2`."""
+    """A name that no StaticGatewayConfiguration of the namespace has: `sgc-2` after `sgc`, `sgc-3` after `sgc-2`."""
     taken = {each.name for each in facts.readable(StaticGatewayConfiguration, old.namespace)}
     stem, dash, digits = old.name.rpartition("-")
     number = int(digits) if dash and digits.isascii() and digits.isdigit() and len(digits) < 4 else 1

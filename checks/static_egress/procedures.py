@@ -1,4 +1,4 @@
-"""How to fix a static egress gateway in several steps: restart it (SEG-6), or move it to a new configuration (SEG-7).
+"""How to fix a static egress gateway in several steps: restart it (SEG-6), or move it to a new SGC (SEG-7).
 
 Each procedure is a list of actions in the order of execution, the read-only one first.
 """
@@ -34,7 +34,7 @@ def restart_gateway(gateway: EgressGateway) -> tuple[Action, ...]:
     """SEG-6. Pods get routes, key and excluded ranges when their network is set up, so an edit needs new pods."""
     return (
         look(
-            f"Show when each pod of {gateway.namespace} was created, and which configuration it names",
+            f"Show when each pod of {gateway.namespace} was created, and which StaticGatewayConfiguration it names",
             pods_with_configuration(gateway.namespace),
             TSG,
         ),
@@ -43,7 +43,7 @@ def restart_gateway(gateway: EgressGateway) -> tuple[Action, ...]:
 
 
 def pods_with_configuration(namespace: str) -> str:
-    """A command that lists each pod of the namespace with its configuration, creation time and phase."""
+    """A command that lists each pod of the namespace with its StaticGatewayConfiguration, creation time and phase."""
     columns = (
         "POD:.metadata.name",
         f"CONFIGURATION:.metadata.annotations.{_ANNOTATION}",
@@ -54,10 +54,10 @@ def pods_with_configuration(namespace: str) -> str:
 
 
 def new_configuration(facts: Facts, old: StaticGatewayConfiguration, pool: str = "") -> tuple[Action, ...]:
-    """All steps of SEG-7: the other users of the old configuration, a new one with its fields, the wait for the prefix and
-    its allow-lists, pointing the gateway at it, verifying the pods, deleting the old one.
+    """All steps of SEG-7: the other users of the old StaticGatewayConfiguration, a new one with its fields, the wait
+    for the prefix and its allow-lists, pointing the gateway at it, verifying the pods, deleting the old one.
 
-    `pool`: the node pool to use instead of the one that the old configuration and Azure's list suggest. A check that offers
+    `pool`: the node pool to use instead of the one that the old SGC and Azure's list suggest. A check that offers
     this reads StaticGatewayConfiguration, AgentPool and ManagedCluster."""
     gateway, cluster, namespace = facts.gateway, facts.cluster, old.namespace
     name = free_name(facts, old)
@@ -88,7 +88,7 @@ def new_configuration(facts: Facts, old: StaticGatewayConfiguration, pool: str =
             f"Point {gateway.ref} at {name}; replaces its pods, open connections are closed ({AZ_VERSION})",
             enable_gateway(cluster, gateway.namespace, gateway.name, name),
             TSG,
-            "new pods have the annotation of the new configuration; traffic leaves from the new egress IP prefix",
+            "new pods have the annotation of the new StaticGatewayConfiguration; traffic leaves from the new egress IP prefix",
         ),
         look(f"Show that every gateway pod names {name}", pods_with_configuration(gateway.namespace), TSG),
         *_delete_old(old, others),
@@ -96,7 +96,7 @@ def new_configuration(facts: Facts, old: StaticGatewayConfiguration, pool: str =
 
 
 def describe(configuration: StaticGatewayConfiguration) -> Action:
-    """The article's command to describe a configuration: its spec, its status and the controller's events."""
+    """The article's command to describe a StaticGatewayConfiguration: its spec, its status and the controller's events."""
     return look(
         f"Describe {configuration.ref} and its controller's events",
         kubectl("describe", "staticgatewayconfiguration", configuration.name, namespace=configuration.namespace),
@@ -107,7 +107,7 @@ def describe(configuration: StaticGatewayConfiguration) -> Action:
 def patch_spec(
     configuration: StaticGatewayConfiguration, title: str, spec: Mapping[str, object], expect: str = ""
 ) -> Action:
-    """An action that merge-patches a configuration's spec; null deletes a field."""
+    """An action that merge-patches a StaticGatewayConfiguration's spec; null deletes a field."""
     name, namespace = configuration.name, configuration.namespace
     patch = json.dumps({"spec": spec})
     command = kubectl("patch", "staticgatewayconfiguration", name, "--type", "merge", "-p", patch, namespace=namespace)
@@ -115,7 +115,7 @@ def patch_spec(
 
 
 def wait_for_prefix(namespace: str, name: str, old_prefix: str = "") -> Action:
-    """An action that waits for a configuration's prefix, which destinations must allow before traffic leaves from it."""
+    """An action that waits for a StaticGatewayConfiguration's prefix; destinations must allow it before it is used."""
     besides = f" in addition to {old_prefix}" if old_prefix else ""
     command = kubectl(
         "wait",
@@ -137,7 +137,7 @@ def wait_for_prefix(namespace: str, name: str, old_prefix: str = "") -> Action:
 
 
 def other_gateways(facts: Facts, configuration: StaticGatewayConfiguration) -> tuple[str, ...]:
-    """`namespace/name` of the other enabled gateways that use the configuration, by Azure's profile."""
+    """`namespace/name` of the other enabled gateways that use the StaticGatewayConfiguration, by Azure's profile."""
     users = facts.once("gateways of each configuration", _users).get(configuration.key, ())
     return tuple(each for each in users if each != str(facts.gateway))
 
@@ -169,7 +169,8 @@ def _delete_old(old: StaticGatewayConfiguration, others: tuple[str, ...]) -> tup
         return ()
     return (
         change(
-            f"Delete {old.namespace}/{old.name} when no pod names it; delete a node pool only after its configurations",
+            f"Delete {old.namespace}/{old.name} when no pod names it; delete a node pool only after "
+            "its StaticGatewayConfigurations",
             kubectl("delete", "staticgatewayconfiguration", old.name, namespace=old.namespace),
             SEGDOC,
             "the command returns when Azure has released the old prefix; then remove it from the allow-lists",
@@ -180,7 +181,7 @@ def _delete_old(old: StaticGatewayConfiguration, others: tuple[str, ...]) -> tup
 def create_configuration(
     facts: Facts, name: str, model: StaticGatewayConfiguration | None = None
 ) -> tuple[Action, ...]:
-    """Creates a configuration in the gateway's namespace, with the fields of `model`, and waits for its prefix."""
+    """Creates a StaticGatewayConfiguration in the gateway's namespace, with the fields of `model`, and waits for its prefix."""
     namespace = facts.gateway.namespace
     pool = pool_for(facts, model.pool if model else "")
     copied = f" with the fields of {model.namespace}/{model.name}" if model else ""
@@ -197,7 +198,7 @@ def create_configuration(
 
 
 def use_existing_configuration(facts: Facts, names: list[str]) -> tuple[Action, ...]:
-    """Points the gateway at the closest of the existing configurations of its namespace."""
+    """Points the gateway at the closest of the existing StaticGatewayConfigurations of its namespace."""
     gateway = facts.gateway
     if not names:
         return ()
@@ -207,6 +208,6 @@ def use_existing_configuration(facts: Facts, names: list[str]) -> tuple[Action, 
             f"Or point the gateway at {gateway.namespace}/{chosen}, which exists; replaces its pods ({AZ_VERSION})",
             enable_gateway(facts.cluster, gateway.namespace, gateway.name, chosen),
             TSG,
-            "new gateway pods have the new annotation and the source addresses of that configuration",
+            "new gateway pods have the new annotation and the source addresses of that StaticGatewayConfiguration",
         ),
     )

@@ -29,6 +29,8 @@ WORDS = (
     _words(r"legs?|stretch(?:es)?|stations?", "hop"),
     _words(r"server doors?|doors?", "listener, entry point"),
     _words(r"carr(?:y|ies|ied|ying) (?:the |this |a |an )?(?:hosts?|requests?|traffic)", "route, routed"),
+    # static egress
+    _words(r"gateway pools?", "gateway node pool"),
     # matching and visibility
     _words(r"holds? for|speaks? about|speaks? the same", "matches, applies to"),
     _words(r"hidden from", "not exported to"),

@@ -1,1 +1,1 @@
-"""Static gateway: the configuration, its prefix, its node pool and the data plane."""
+"""Static gateway: the StaticGatewayConfiguration, its prefix, its node pool and the data plane."""

@@ -24,23 +24,25 @@ _FIELD = "metadata.annotations[kubernetes.azure.com/static-gateway-configuration
     reads=(Deployment, Pod, ManagedCluster),
     explains={
         "gateway-dataplane-not-ready": Because(
-            "a pod gets a WireGuard interface only for the configuration that it names", share="pod"
+            "a pod gets a WireGuard interface only for the StaticGatewayConfiguration that it names", share="pod"
         ),
-        "source-address-wrong": "a pod's configuration decides its source IP address; without one it is the cluster's default",
+        "source-address-wrong": (
+            "a pod's StaticGatewayConfiguration decides its source IP address; without one it is the cluster's default"
+        ),
     },
 )
 def annotation_mismatch(facts: Facts) -> Iterator[Observation]:
     """What it checks: the annotation kubernetes.azure.com/static-gateway-configuration of each Deployment's pod
     template and of each pod, against gatewayConfigurationName in the mesh profile. A template that differs fails if
     Azure's last operation has succeeded, and warns while an operation is running. It also warns about pods that still
-    name the configuration of an earlier template. Without access to Azure, pods are compared only with their own
-    Deployment.
+    name the StaticGatewayConfiguration of an earlier template. Without access to Azure, pods are compared only with
+    their own Deployment.
 
     Why it matters: a pod without the annotation starts without an error, and its traffic leaves from the cluster's
-    default outbound address. A pod that names another configuration uses that configuration's egress IP prefix.
+    default outbound address. A pod that names another SGC uses that SGC's egress IP prefix.
 
-    What usually fixes it: a restart of the Deployment if only pods are old; setting the gateway's configuration again
-    with az if the template was edited.
+    What usually fixes it: a restart of the Deployment if only pods are old; setting the gateway's SGC again with az if
+    the template was edited.
 
     Source: article SEG-1; AKS documentation, istio-deploy-egress."""
     gateway = facts.gateway
@@ -57,13 +59,15 @@ def annotation_mismatch(facts: Facts) -> Iterator[Observation]:
     if not deployments and not pods:
         yield skip(f"Egress gateway {gateway} has no Deployments and no pods (deployment-not-available).")
     elif cluster is None:
-        named = gateway.configuration or "no configuration"
+        named = gateway.configuration or "no StaticGatewayConfiguration"
         yield healthy(
             f"Pods and Deployments of {gateway.ref} both name {named}. Not compared with the mesh profile: reading Azure "
             "is not configured."
         )
     elif not gateway.configuration:
-        yield skip(f"The mesh profile names no configuration for {gateway.ref} (gateway-configuration-missing).")
+        yield skip(
+            f"The mesh profile names no StaticGatewayConfiguration for {gateway.ref} (gateway-configuration-missing)."
+        )
     else:
         yield healthy(f"Every pod of {gateway.ref} names {gateway.configuration}.")
 
@@ -101,7 +105,9 @@ def _template(facts: Facts, deployment: Deployment, pods: Sequence[Pod]) -> Obse
         *_evidence(pods, expected),
     ]
     actions = [
-        look("Show which configuration each pod names", pods_with_configuration(deployment.namespace), TSG),
+        look(
+            "Show which StaticGatewayConfiguration each pod names", pods_with_configuration(deployment.namespace), TSG
+        ),
         *_template_fixes(facts, deployment),
     ]
     about = [Involved("pod", f"{p.namespace}/{p.name}") for p in pods]
@@ -170,7 +176,7 @@ def _template_fixes(facts: Facts, deployment: Deployment) -> Iterator[Action]:
     )
     if not gateway.configuration:
         yield change(
-            f"Set the gateway's configuration with az ({AZ_VERSION})",
+            f"Set the gateway's StaticGatewayConfiguration with az ({AZ_VERSION})",
             enable_gateway(facts.cluster, gateway.namespace, gateway.name, ""),
             TSG,
         )
@@ -182,7 +188,7 @@ def _template_fixes(facts: Facts, deployment: Deployment) -> Iterator[Action]:
         kubectl("patch", "deployment", deployment.name, "--type", "merge", "-p", patch, namespace=namespace),
         TSG,
         f"every pod names {gateway.configuration}. If the annotation changes back, point the gateway at a new "
-        "configuration (SEG-7): AKS then writes the template itself",
+        "StaticGatewayConfiguration (SEG-7): AKS then writes the template itself",
     )
 
 

@@ -55,20 +55,20 @@ SHOWN_EVENTS = 3
         ),
         "deployment-not-available": "no gateway pod starts before the prefix is assigned, so none becomes available",
         "gateway-server-profile-incomplete": "the controller writes the prefix last, after the server profile",
-        "gateway-dataplane-not-ready": "gateway nodes serve a configuration only after it has a prefix",
+        "gateway-dataplane-not-ready": "gateway nodes serve a StaticGatewayConfiguration only after it has a prefix",
     },
 )
 def egress_prefix_unassigned(facts: Facts) -> Iterator[Observation]:
-    """What it checks: status.egressIpPrefix of the gateway's StaticGatewayConfiguration, its age since creation or the last
-    edit of its spec, and the controller's warning events. A configuration without a prefix is pending for the first 5
+    """What it checks: status.egressIpPrefix of the gateway's StaticGatewayConfiguration, its age since creation or the
+    last edit of its spec, and the controller's warning events. An SGC without a prefix is pending for the first 5
     minutes. It fails after that, or at once if a current warning gives the reason. A warning is current until the same
-    controller reports a success; the event Reconciling says nothing about health. A configuration with a prefix and a
-    current warning warns.
+    controller reports a success; the event Reconciling says nothing about health. An SGC with a prefix and a current
+    warning warns.
 
     Why it matters: traffic leaves from the addresses of this prefix. Without it no gateway pod gets a network.
 
-    What usually fixes it: the fault that the controller's warning names: the node pool, the public IP prefix of your own, a
-    quota, a policy, a lock. If no warning names one, a new configuration.
+    What usually fixes it: the fault that the controller's warning names: the node pool, the public IP prefix of your
+    own, a quota, a policy, a lock. If no warning names one, a new SGC.
 
     Source: article SEG-2, SEG-7; kube-egress-gateway controllers/manager."""
     configuration = gateway_configuration(facts)

@@ -33,25 +33,24 @@ _CRD = "staticgatewayconfigurations.egressgateway.kubernetes.azure.com"
     reads=(StaticGatewayConfiguration, ManagedCluster, AgentPool, Pod),
     explains={
         "pod-network-setup-fails": Because(
-            "the network of an annotated pod is set up from its configuration", share="sandbox"
+            "the network of an annotated pod is set up from its StaticGatewayConfiguration", share="sandbox"
         ),
         "gateway-pods-not-running": Because(
-            "gateway pods get no network without their configuration, so they never start", share="sandbox"
+            "gateway pods get no network without their StaticGatewayConfiguration, so they never start", share="sandbox"
         ),
-        "deployment-not-available": "no gateway pod starts without the configuration, so none becomes available",
-        "annotation-mismatch": "AKS does not point a gateway at a configuration that does not exist",
-        "gateway-dataplane-not-ready": "gateway nodes serve a configuration, and this one does not exist",
+        "deployment-not-available": "no gateway pod starts without the StaticGatewayConfiguration, so none becomes available",
+        "annotation-mismatch": "AKS does not point a gateway at a StaticGatewayConfiguration that does not exist",
+        "gateway-dataplane-not-ready": "gateway nodes serve a StaticGatewayConfiguration, and this one does not exist",
     },
 )
 def gateway_configuration_missing(facts: Facts) -> Iterator[Observation]:
     """What it checks: the gateway's gatewayConfigurationName, and the StaticGatewayConfiguration of that name in the
-    gateway's own namespace. A configuration of the same name in another namespace does not count, but is shown.
+    gateway's own namespace. An SGC of the same name in another namespace does not count, but is shown.
 
-    Why it matters: a pod can use only a configuration of its own namespace. Without it the gateway's pods wait in
+    Why it matters: a pod can use only an SGC of its own namespace. Without it the gateway's pods wait in
     ContainerCreating.
 
-    What usually fixes it: creating the configuration in the gateway's namespace, or pointing the gateway at an existing
-    one.
+    What usually fixes it: creating the SGC in the gateway's namespace, or pointing the gateway at an existing one.
 
     Source: article SEG-1; AKS documentation, configure-static-egress-gateway."""
     gateway = facts.gateway
@@ -141,7 +140,7 @@ def _missing(facts: Facts) -> Observation:
         actions=[
             *_list(),
             look(
-                "Show which configuration each egress gateway names",
+                "Show which StaticGatewayConfiguration each egress gateway names",
                 az_aks(cluster, "show", "--query", "serviceMeshProfile.istio.components.egressGateways", "-o", "table"),
                 TSG,
             ),
@@ -172,7 +171,7 @@ def _list() -> tuple[Action, ...]:
 
 
 def _sharing(facts: Facts, configuration: StaticGatewayConfiguration) -> tuple[Evidence, ...]:
-    """The other users of the same addresses: no fault, but a change of the configuration affects them too."""
+    """The other users of the same addresses: no fault, but a change of the StaticGatewayConfiguration affects them too."""
     evidence = []
     if others := other_gateways(facts, configuration):
         evidence.append(

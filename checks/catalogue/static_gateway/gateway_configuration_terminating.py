@@ -38,15 +38,15 @@ _RELATED: tuple[type[KubernetesObject], ...] = (GatewayLBConfiguration, GatewayV
     },
 )
 def gateway_configuration_terminating(facts: Facts) -> Iterator[Observation]:
-    """What it checks: whether the configuration has a deletion time, which finalizers block the deletion of it and of its
-    load balancer and node objects, and which errors the controller reports about the clean-up.
+    """What it checks: whether the StaticGatewayConfiguration has a deletion time, which finalizers block the deletion
+    of it and of its load balancer and node objects, and which errors the controller reports about the clean-up.
 
-    Why it matters: Azure releases the egress IP prefix. A gateway that still names the configuration loses it, at the
-    latest when its next pod starts.
+    Why it matters: Azure releases the egress IP prefix. A gateway that still names the SGC loses it, at the latest when
+    its next pod starts.
 
-    What usually fixes it: a new configuration for the gateway. If the node pool was deleted first, the clean-up cannot
-    finish until the pool exists again. Do not remove finalizers by hand: the prefix and the load balancer rules would be
-    left behind.
+    What usually fixes it: a new SGC for the gateway. If the node pool was deleted first, the clean-up cannot finish
+    until the pool exists again. Do not remove finalizers by hand: the prefix and the load balancer rules would be left
+    behind.
 
     Source: article SEG-1, SEG-7; kube-egress-gateway controllers/manager."""
     configuration = gateway_configuration(facts)

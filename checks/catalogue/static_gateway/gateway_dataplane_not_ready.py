@@ -1,4 +1,4 @@
-"""EG410: gateway nodes do not serve the configuration, or a running gateway pod has no WireGuard peer."""
+"""EG410: gateway nodes do not serve the StaticGatewayConfiguration, or a running gateway pod has no WireGuard peer."""
 
 from collections.abc import Iterator, Sequence
 
@@ -29,15 +29,15 @@ _NAMESPACE = "aks-static-egress-gateway"
     },
 )
 def gateway_dataplane_not_ready(facts: Facts) -> Iterator[Observation]:
-    """What it checks: which ready nodes of the gateway node pool list the configuration in their GatewayStatus, and the
-    PodEndpoint of each running gateway pod: whether it exists, has the pod's IP, and is a peer of a gateway node. It fails
-    if no node serves the configuration or a running pod has no PodEndpoint. It warns if only some nodes serve it, a pod IP
-    is outdated or a peer is missing. It does not apply without a prefix or without the pool.
+    """What it checks: which ready nodes of the gateway node pool list the StaticGatewayConfiguration in their
+    GatewayStatus, and the PodEndpoint of each running gateway pod: whether it exists, has the pod's IP, and is a peer
+    of a gateway node. It fails if no node serves the SGC or a running pod has no PodEndpoint. It warns if only some
+    nodes serve it, a pod IP is outdated or a peer is missing. It does not apply without a prefix or without the pool.
 
-    Why it matters: pods run and appear healthy, while every request times out or leaves from the cluster's default outbound
-    address.
+    Why it matters: pods run and appear healthy, while every request times out or leaves from the cluster's default
+    outbound address.
 
-    What usually fixes it: a restart of the daemon's pod on the node that does not serve the configuration; a restart of the
+    What usually fixes it: a restart of the daemon's pod on the node that does not serve the SGC; a restart of the
     gateway if a pod has no PodEndpoint.
 
     Source: article SEG-8; kube-egress-gateway docs/troubleshooting and controllers/daemon."""
@@ -72,7 +72,7 @@ def gateway_dataplane_not_ready(facts: Facts) -> Iterator[Observation]:
 
 
 def _serving(facts: Facts, configuration: StaticGatewayConfiguration) -> Sequence[GatewayStatus]:
-    """The readable GatewayStatuses that list the configuration."""
+    """The readable GatewayStatuses that list the StaticGatewayConfiguration."""
     if facts.gap(GatewayStatus) is not None:
         return ()
     index = facts.index(GatewayStatus, "configuration", lambda status: status.configurations)
@@ -157,7 +157,11 @@ def _daemon_actions(configuration: StaticGatewayConfiguration, nodes: Sequence[N
     kind = "gatewaystatuses.egressgateway.kubernetes.azure.com"
     selector = "kube-egress-gateway-control-plane=daemon-manager"
     return [
-        look("Show which configurations each gateway node serves", kubectl("get", kind, "-A", "-o", "yaml"), KEGTS),
+        look(
+            "Show which StaticGatewayConfigurations each gateway node serves",
+            kubectl("get", kind, "-A", "-o", "yaml"),
+            KEGTS,
+        ),
         look(
             "Show the log of the gateway daemons",
             kubectl("logs", "-l", selector, "-c", "daemon", "--tail=100", "--prefix", namespace=_NAMESPACE),

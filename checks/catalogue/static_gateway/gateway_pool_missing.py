@@ -1,4 +1,4 @@
-"""EG407: the configuration's node pool does not exist, is stopped or being deleted, or is not in Gateway mode."""
+"""EG407: the StaticGatewayConfiguration's node pool does not exist, is stopped or being deleted, or is not in Gateway mode."""
 
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -28,18 +28,18 @@ from checks.static_egress.procedures import new_configuration
         "static-egress-components-unhealthy": Because(
             "the gateway daemon runs only on the pool's nodes, and there are none", share="pool"
         ),
-        "gateway-dataplane-not-ready": "the pool has no node to serve the configuration",
+        "gateway-dataplane-not-ready": "the pool has no node to serve the StaticGatewayConfiguration",
     },
 )
 def gateway_pool_missing(facts: Facts) -> Iterator[Observation]:
     """What it checks: spec.gatewayNodepoolName against Azure's list of the cluster's node pools. The pool must exist,
     be in Gateway mode, and be neither stopped nor being deleted. It warns if the last operation on the pool failed.
 
-    Why it matters: traffic leaves through the nodes of this pool. Without them a new configuration gets no prefix, and
-    the traffic of an existing one fails.
+    Why it matters: traffic leaves through the nodes of this pool. Without them a new StaticGatewayConfiguration gets no
+    prefix, and the traffic of an existing one fails.
 
-    What usually fixes it: a new configuration that names the right pool, and pointing the gateway at it. Do not delete
-    a pool while a configuration names it.
+    What usually fixes it: a new SGC that names the right pool, and pointing the gateway at it. Do not delete a pool
+    while an SGC names it.
 
     Source: article SEG-3; AKS documentation, configure-static-egress-gateway."""
     configuration = gateway_configuration(facts)
@@ -153,13 +153,14 @@ def _fault(
 
 
 def _prefix_size(configuration: StaticGatewayConfiguration) -> str:
-    """The length of the configuration's assigned prefix; without one, /30, which has addresses for four nodes."""
+    """The length of the StaticGatewayConfiguration's assigned prefix; without one, /30, which has addresses for four nodes."""
     length = configuration.egress_prefix.rpartition("/")[2]
     return length if length in ("28", "29", "30", "31") else "30"
 
 
 def _new_configuration(facts: Facts, configuration: StaticGatewayConfiguration) -> list[Action]:
-    """Actions that create a new configuration on the right pool. An edit of the pool's name may leave resources behind."""
+    """Actions that create a new StaticGatewayConfiguration on the right pool; an edit of the pool's name may leave
+    resources behind."""
     usable = [pool.name for pool in facts.all(AgentPool) if state_of(pool) is PoolState.USABLE]
     if not usable:
         return [
@@ -173,7 +174,7 @@ def _new_configuration(facts: Facts, configuration: StaticGatewayConfiguration) 
                     *("--gateway-prefix-size", _prefix_size(configuration), "--node-count", "2"),
                 ),
                 SEGDOC,
-                "2 nodes are Ready, and the configurations that name the pool get their prefix",
+                "2 nodes are Ready, and the StaticGatewayConfigurations that name the pool get their prefix",
             ),
             *(
                 ()
@@ -189,7 +190,7 @@ def _new_configuration(facts: Facts, configuration: StaticGatewayConfiguration) 
 
 
 def _new_pool(facts: Facts, configuration: StaticGatewayConfiguration) -> str:
-    """A free pool name: the one that the configuration uses if Azure does not list it, otherwise another."""
+    """A free pool name: the one that the StaticGatewayConfiguration uses if Azure does not list it, otherwise another."""
     taken = facts.get(AgentPool, configuration.pool.lower()) is not None
     return "gwpool" if taken and configuration.pool.lower() != "gwpool" else "gwpool2" if taken else configuration.pool
 

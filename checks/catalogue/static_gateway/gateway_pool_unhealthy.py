@@ -29,18 +29,18 @@ _PREFIX_SIZES = range(28, 32)
             "the gateway daemon cannot run on nodes that are not ready", share="pool"
         ),
         "gateway-dataplane-not-ready": Because(
-            "a node that is not ready does not serve the configuration", share="pool"
+            "a node that is not ready does not serve the StaticGatewayConfiguration", share="pool"
         ),
     },
 )
 def gateway_pool_unhealthy(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the configuration's node pool in Azure and its nodes in the cluster. It fails if no node is ready, if
-    the pool has more nodes than its prefix has addresses (/31 two, /30 four, /29 eight, /28 sixteen), or if the nodes run
-    Windows. It warns if some nodes are not ready or have no address, if there is a single node, or if the cluster
-    autoscaler is enabled.
+    """What it checks: the StaticGatewayConfiguration's node pool in Azure and its nodes in the cluster. It fails if no
+    node is ready, if the pool has more nodes than its prefix has addresses (/31 two, /30 four, /29 eight, /28 sixteen),
+    or if the nodes run Windows. It warns if some nodes are not ready or have no address, if there is a single node, or
+    if the cluster autoscaler is enabled.
 
-    Why it matters: all traffic leaves through these nodes. A node beyond the prefix has no public IP address, but the load
-    balancer still sends traffic to it.
+    Why it matters: all traffic leaves through these nodes. A node beyond the prefix has no public IP address, but the
+    load balancer still sends traffic to it.
 
     What usually fixes it: scaling the pool to 2 or more nodes, within the prefix, with the autoscaler disabled.
 

@@ -1,4 +1,4 @@
-"""EG406: the configuration has a prefix, but lacks fields that gateway nodes need to serve it."""
+"""EG406: the StaticGatewayConfiguration has a prefix, but lacks fields that gateway nodes need to serve it."""
 
 from collections.abc import Iterator
 
@@ -20,17 +20,19 @@ from checks.static_egress.procedures import describe, new_configuration
     article=("SEG-2",),
     reads=(StaticGatewayConfiguration, AgentPool, ManagedCluster),
     explains={
-        "gateway-dataplane-not-ready": "the gateway daemon serves a configuration only with address, port and both keys",
+        "gateway-dataplane-not-ready": (
+            "the gateway daemon serves a StaticGatewayConfiguration only with address, port and both keys"
+        ),
     },
 )
 def gateway_server_profile_incomplete(facts: Facts) -> Iterator[Observation]:
-    """What it checks: ip, port, publicKey and privateKeySecretRef in status.gatewayServerProfile of a configuration
-    that has a prefix. An incomplete profile is normal before the prefix is assigned.
+    """What it checks: ip, port, publicKey and privateKeySecretRef in status.gatewayServerProfile of a
+    StaticGatewayConfiguration that has a prefix. An incomplete profile is normal before the prefix is assigned.
 
-    Why it matters: a pod starts when the prefix is assigned, but gateway nodes serve the configuration only with all
-    four fields. Until then the pod runs and every request times out.
+    Why it matters: a pod starts when the prefix is assigned, but gateway nodes serve the SGC only with all four fields.
+    Until then the pod runs and every request times out.
 
-    What usually fixes it: waiting for the controller; after that, a new configuration.
+    What usually fixes it: waiting for the controller; after that, a new SGC.
 
     Source: article SEG-2; kube-egress-gateway controllers/daemon."""
     configuration = gateway_configuration(facts)
@@ -53,7 +55,7 @@ def gateway_server_profile_incomplete(facts: Facts) -> Iterator[Observation]:
         ],
         actions=[
             look(
-                "Show the configuration with its load balancer and node objects",
+                "Show the StaticGatewayConfiguration with its load balancer and node objects",
                 kubectl(
                     "get",
                     "staticgatewayconfiguration,gatewaylbconfiguration,gatewayvmconfiguration",

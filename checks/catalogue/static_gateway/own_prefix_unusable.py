@@ -1,4 +1,4 @@
-"""EG409: the customer's own public IP prefix that the configuration names cannot be used."""
+"""EG409: the customer's own public IP prefix that the StaticGatewayConfiguration names cannot be used."""
 
 from collections.abc import Iterator
 
@@ -163,7 +163,8 @@ def _fix(facts: Facts, configuration: StaticGatewayConfiguration, cause: EventCa
 
 
 def _create(facts: Facts, configuration: StaticGatewayConfiguration) -> Action:
-    """Create a prefix of the right length in the cluster's subscription; SEG-7 follows, as a configuration keeps its id."""
+    """Create a prefix of the right length in the cluster's subscription. SEG-7 follows, because a
+    StaticGatewayConfiguration keeps its id."""
     pool = pool_of(facts, configuration)
     size = pool.prefix_size if isinstance(pool, AgentPool) else None
     cluster = facts.cluster
@@ -173,7 +174,8 @@ def _create(facts: Facts, configuration: StaticGatewayConfiguration) -> Action:
     subscription = f" {quoted('--subscription', cluster.subscription)}" if cluster.subscription else ""
     name = f"{configuration.name}-prefix"
     return change(
-        "Create a prefix of the right length for the new configuration; without one, Azure assigns a prefix itself",
+        "Create a prefix of the right length for the new StaticGatewayConfiguration; without one, Azure assigns a "
+        "prefix itself",
         f"az network public-ip prefix create {group}{subscription} "
         + quoted("--name", name, "--length", str(size if size is not None else 31)),
         SEGDOC,

@@ -1,4 +1,4 @@
-"""EG411: the network of gateway pods was set up before the configuration was created or last edited."""
+"""EG411: the network of gateway pods was set up before the StaticGatewayConfiguration was created or last edited."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -25,11 +25,11 @@ from checks.static_egress.procedures import restart_gateway
     },
 )
 def pods_older_than_configuration(facts: Facts) -> Iterator[Observation]:
-    """What it checks: when the network of each running gateway pod was set up, against the configuration's creation and
-    the last edit of its spec. The setup time is the newest of the pod's creation, its start and its PodEndpoint's last
-    change. It fails for a pod older than the creation: the configuration was deleted and created again, with another
-    key. It warns for a pod older than the last edit, because the changed fields are not recorded, and for an edit at an
-    unknown time.
+    """What it checks: when the network of each running gateway pod was set up, against the StaticGatewayConfiguration's
+    creation and the last edit of its spec. The setup time is the newest of the pod's creation, its start and its
+    PodEndpoint's last change. It fails for a pod older than the creation: the SGC was deleted and created again, with
+    another key. It warns for a pod older than the last edit, because the changed fields are not recorded, and for an
+    edit at an unknown time.
 
     Why it matters: key, default route and excluded ranges are written into a pod only when its network is set up.
 

@@ -1,4 +1,4 @@
-"""EG414: a pod outside the mesh does not reach the Internet through the configuration. Not probed."""
+"""EG414: a pod outside the mesh does not reach the Internet through the StaticGatewayConfiguration. Not probed."""
 
 from collections.abc import Iterator
 
@@ -70,7 +70,7 @@ def uninjected_pod_fails(facts: Facts) -> Iterator[Observation]:
     manifest = _MANIFEST.format(
         name=_PROBE, namespace=yaml_string(gateway.namespace), configuration=yaml_string(configuration)
     )
-    note = "" if gateway.configuration else "; replace CONFIGURATION with the name of the configuration"
+    note = "" if gateway.configuration else "; replace CONFIGURATION with the name of the StaticGatewayConfiguration"
     yield skip(
         "A request from a pod outside the mesh is not probed; the commands below make one.",
         actions=[

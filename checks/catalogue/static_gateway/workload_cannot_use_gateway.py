@@ -20,7 +20,7 @@ class Obstacle(StrEnum):
 
     HOST_NETWORK = "its pods use the node's network"
     WINDOWS = "its pods run on Windows"
-    OTHER_NAMESPACE = "its namespace has no such configuration"
+    OTHER_NAMESPACE = "its namespace has no such SGC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,15 @@ class Misplaced:
     reads=(StaticGatewayConfiguration, Pod, Node),
 )
 def workload_cannot_use_gateway(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the pods of all namespaces whose annotation names this gateway's configuration. It fails for pods
-    that use the host network, pods on Windows nodes, and pods in a namespace without a configuration of that name.
+    """What it checks: the pods of all namespaces whose annotation names this gateway's StaticGatewayConfiguration. It
+    fails for pods that use the host network, pods on Windows nodes, and pods in a namespace without an SGC of that
+    name.
 
     Why it matters: with host networking and on Windows the annotation has no effect and causes no error, and traffic
     leaves from the cluster's default outbound address. In another namespace the pod never gets a network.
 
-    What usually fixes it: moving the workload into the configuration's namespace, disabling host networking, or
-    removing the annotation.
+    What usually fixes it: moving the workload into the SGC's namespace, disabling host networking, or removing the
+    annotation.
 
     Source: article SEG-1; AKS documentation, configure-static-egress-gateway."""
     configuration = gateway_configuration(facts)
@@ -83,7 +84,7 @@ def _misplaced(facts: Facts) -> Mapping[str, tuple[Misplaced, ...]]:
 
 
 def _grouped(facts: Facts, windows: Iterable[str]) -> Mapping[str, tuple[Misplaced, ...]]:
-    """The misplaced workloads of the cluster by the configuration that they name, computed once for all gateways."""
+    """The misplaced workloads of the cluster by the StaticGatewayConfiguration that they name; computed once."""
     groups: dict[tuple[str, str, str, Obstacle], list[Pod]] = {}
     for pod in facts.all(Pod):
         named = pod.static_gateway_configuration
@@ -100,7 +101,7 @@ def _grouped(facts: Facts, windows: Iterable[str]) -> Mapping[str, tuple[Misplac
 
 def _obstacle(facts: Facts, pod: Pod, named: str, windows: Iterable[str]) -> Obstacle | None:
     if facts.get(StaticGatewayConfiguration, named, pod.namespace) is None:
-        # Another gateway's own pods wait for their own configuration: that gateway's diagnosis reports it.
+        # Another gateway's own pods wait for their own StaticGatewayConfiguration: that gateway's diagnosis reports it.
         is_gateway = pod.annotations.get("inject.istio.io/templates") == "gateway"
         return None if is_gateway else Obstacle.OTHER_NAMESPACE
     if pod.host_network:
