@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from itertools import groupby
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from bot.messages.fonts import Font, font_of_size
 from checks.reports.wording import plural
 from workers.fleet.digest import Digest, Row
 
@@ -48,10 +49,12 @@ def digest_picture(digest: Digest) -> bytes:
     _days(draw, digest.first_day, len(rows[0].days))
     top = _HEAD
     for name, group in clusters:
-        draw.text((_LEFT, top + 10), _cut(draw, name, _WIDTH - 2 * _LEFT, _font(28)), _TEXT, _font(28))
+        draw.text((_LEFT, top + 10), _cut(draw, name, _WIDTH - 2 * _LEFT, font_of_size(28)), _TEXT, font_of_size(28))
         top += _TITLE
         for row in group:
-            draw.text((_LEFT, top), _cut(draw, row.gateway, _WIDTH - 2 * _LEFT, _font(26)), _GREY, _font(26))
+            draw.text(
+                (_LEFT, top), _cut(draw, row.gateway, _WIDTH - 2 * _LEFT, font_of_size(26)), _GREY, font_of_size(26)
+            )
             for number, mark in enumerate(row.days):
                 _cell(draw, _LEFT + number * _CELL, top + 34, mark)
             top += _ROW
@@ -86,10 +89,6 @@ def digest_alt_text(digest: Digest) -> str:
     return " ".join(sentences)
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
-
-
 def _day(day: date) -> str:
     return f"{day.day} {day:%b}"
 
@@ -99,9 +98,9 @@ def _days(draw: ImageDraw.ImageDraw, first: date, count: int) -> None:
         day = first + timedelta(days=number)
         weekend = day.weekday() >= 5
         middle = _LEFT + number * _CELL + _CELL // 2 - 2
-        draw.text((middle, 44), str(day.day), _GREY if weekend else _TEXT, _font(22), anchor="mm")
+        draw.text((middle, 44), str(day.day), _GREY if weekend else _TEXT, font_of_size(22), anchor="mm")
         if number == 0 or day.day == 1:
-            draw.text((middle, 18), f"{day:%b}", _GREY, _font(22), anchor="mm")
+            draw.text((middle, 18), f"{day:%b}", _GREY, font_of_size(22), anchor="mm")
 
 
 def _cell(draw: ImageDraw.ImageDraw, left: int, top: int, mark: str) -> None:
@@ -119,7 +118,7 @@ def _cell(draw: ImageDraw.ImageDraw, left: int, top: int, mark: str) -> None:
             draw.line((middle[0] - 8, middle[1], middle[0] - 2, middle[1] + 6), fill=ink, width=4)
             draw.line((middle[0] - 2, middle[1] + 6, middle[0] + 8, middle[1] - 6), fill=ink, width=4)
         case "u" | "d":
-            draw.text(middle, "?" if mark == "u" else "!", ink, _font(26), anchor="mm")
+            draw.text(middle, "?" if mark == "u" else "!", ink, font_of_size(26), anchor="mm")
         case _:
             draw.line((middle[0] - 5, middle[1], middle[0] + 5, middle[1]), fill=ink, width=3)
 
@@ -127,17 +126,19 @@ def _cell(draw: ImageDraw.ImageDraw, left: int, top: int, mark: str) -> None:
 def _legend(draw: ImageDraw.ImageDraw, top: int, more: int) -> None:
     left, line = _LEFT, top
     for mark in "hdbu.":
-        wide = _CELL + 20 + int(draw.textlength(_DAY_WORDS[mark], _font(24)))
+        wide = _CELL + 20 + int(draw.textlength(_DAY_WORDS[mark], font_of_size(24)))
         if left + wide > _WIDTH:
             left, line = _LEFT, line + 44
         _cell(draw, left, line, mark)
-        draw.text((left + _CELL + 2, line + 4), _DAY_WORDS[mark], _GREY, _font(24))
+        draw.text((left + _CELL + 2, line + 4), _DAY_WORDS[mark], _GREY, font_of_size(24))
         left += wide
     if more > 0:
-        draw.text((_LEFT, line + 48), f"and {plural(more, 'gateway')} more with fewer problems", _GREY, _font(24))
+        draw.text(
+            (_LEFT, line + 48), f"and {plural(more, 'gateway')} more with fewer problems", _GREY, font_of_size(24)
+        )
 
 
-def _cut(draw: ImageDraw.ImageDraw, text: str, room: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+def _cut(draw: ImageDraw.ImageDraw, text: str, room: int, font: Font) -> str:
     if draw.textlength(text, font) <= room:
         return text
     # Gateways of one namespace differ at the end of their names, so the middle is cut.

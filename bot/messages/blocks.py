@@ -16,7 +16,6 @@ Escaped = NewType("Escaped", str)
 Block = dict[str, Any]
 
 SECTION_TEXT = 3000
-HEADER_TEXT = 150
 CONTEXT_ELEMENT = 2000
 BUTTON_TEXT = 75
 MAX_BLOCKS = 50

@@ -108,9 +108,14 @@ def _whole(run: Run, finding: Finding) -> Iterator[Block]:
     yield context(raw(f"{STAGES[finding.stage]} · {severity} · {as_code(finding.check)}{steps}"))
 
 
+def code_and_title(finding: Finding) -> Escaped:
+    """A finding in a list: its code and title."""
+    return plain(f"{finding.code} {finding.title}")
+
+
 def _heading(finding: Finding) -> Block:
     mark = STATUS_MARKS[finding.status]
-    return section(raw(f"{mark} *{plain(f'{finding.code} {finding.title}')}*\n{plain(finding.summary)}"))
+    return section(raw(f"{mark} *{code_and_title(finding)}*\n{plain(finding.summary)}"))
 
 
 def _origin(run: Run, finding: Finding) -> Iterator[Block]:

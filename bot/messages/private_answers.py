@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot.messages.blocks import Block, Escaped, Message, context, fallback, fitting, plain, raw, section
-from bot.messages.findings import action_text, findings_of
+from bot.messages.findings import action_text, code_and_title, findings_of
 from bot.messages.headlines import name_of
 from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, local_time
 from bot.messages.since_healthy import since_healthy_blocks
@@ -29,7 +29,10 @@ def explanation(run: Run, mechanisms: Mechanisms) -> Message:
         return _private("why", f"{name}: nothing failed.")
     blocks: list[Block] = [section(raw(f"*Why* {plain(name)} *is broken*"))]
     for root in roots[:10]:
-        lines = [f"{STATUS_MARKS[root.status]} *{_title(root)}*", *_effects(run, root, mechanisms, 1, {root.check})]
+        lines = [
+            f"{STATUS_MARKS[root.status]} *{code_and_title(root)}*",
+            *_effects(run, root, mechanisms, 1, {root.check}),
+        ]
         blocks += [section(raw("\n".join(lines[start : start + 12]))) for start in range(0, len(lines), 12)]
     return Message("why", fallback(f"{roots[0].code} {roots[0].summary}"), fitting(blocks), thread=False)
 
@@ -43,7 +46,7 @@ def _effects(run: Run, cause: Finding, mechanisms: Mechanisms, depth: int, liste
         listed.add(effect.check)
         indent = "\u2003" * depth
         because = mechanisms.get((cause.check, effect.check), "")
-        yield f"{indent}↳ {STATUS_MARKS[effect.status]} {_title(effect)}" + (
+        yield f"{indent}↳ {STATUS_MARKS[effect.status]} {code_and_title(effect)}" + (
             f"\n{indent}\u2003_{plain(because)}_" if because else ""
         )
         yield from _effects(run, effect, mechanisms, depth + 1, listed)
@@ -94,10 +97,6 @@ def _difference(run: PastRun, before: PastRun | None) -> Escaped:
     if not parts:
         return raw(": no change" if run.verdict is before.verdict else "")
     return raw(f": {plain('; '.join(parts))}")
-
-
-def _title(finding: Finding) -> Escaped:
-    return plain(f"{finding.code} {finding.title}")
 
 
 def _private(slot: str, words: str) -> Message:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from bot.messages.blocks import Block, Escaped, Message, fallback, plain, raw, section
-from bot.messages.findings import finding_messages
+from bot.messages.blocks import Block, Escaped, Message, fallback, raw, section
+from bot.messages.findings import code_and_title, finding_messages
 from bot.messages.headlines import name_of, sentence_of
 from bot.messages.parent import parent_message
 from bot.messages.phrases import VERDICT_MARKS, local_time
@@ -66,14 +66,10 @@ def _changes(report: Report, before: Report, at: datetime | None) -> Iterator[Bl
         count = len([f for f in report.findings if f.status in _BAD])
         same = f": the same {plural(count, 'finding')}" if count else ""
         lines = [raw(f"*Nothing changed* since {when}{same}")]
-    lines += [raw(f"• resolved: {_name(f)}") for f in resolved[:12]]
-    lines += [raw(f"• new: {_name(f)}") for f in new[:12]]
+    lines += [raw(f"• resolved: {code_and_title(f)}") for f in resolved[:12]]
+    lines += [raw(f"• new: {code_and_title(f)}") for f in new[:12]]
     yield section(raw("\n".join(lines)))
 
 
 def _verdict(report: Report) -> Escaped:
     return raw(f"{VERDICT_MARKS[report.verdict]} {VERDICTS[report.verdict].lower()}")
-
-
-def _name(finding: Finding) -> Escaped:
-    return plain(f"{finding.code} {finding.title}")

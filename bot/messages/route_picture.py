@@ -2,8 +2,9 @@
 
 import io
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from bot.messages.fonts import Font, font_of_size
 from checks.model.route import Hop, HopName, Mark, Route, TracedRequest
 from checks.reports.route_diagram import SIGNS
 from checks.reports.route_diagram import alternative as alternative_words
@@ -25,8 +26,6 @@ _FILL = {
     Mark.BEYOND: "#ffffff",
 }
 _TEXT, _GREY, _PALE = "#1d1c1d", "#616061", "#9a9a9a"
-
-_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def route_picture(route: Route) -> bytes:
@@ -59,9 +58,12 @@ def _drawn(route: Route) -> tuple[TracedRequest, ...]:
 
 def _way(draw: ImageDraw.ImageDraw, way: TracedRequest, top: int) -> None:
     title = f"{way.scheme}:// port {way.port}: {way.outcome}"
-    draw.text((_LEFT, top), _cut(draw, title, _WIDTH - 2 * _LEFT, _font(30)), _TEXT, _font(30))
+    draw.text((_LEFT, top), _cut(draw, title, _WIDTH - 2 * _LEFT, font_of_size(30)), _TEXT, font_of_size(30))
     draw.text(
-        (_LEFT, top + 42), _cut(draw, f"from {', '.join(way.clients)}", _WIDTH - 2 * _LEFT, _font(24)), _GREY, _font(24)
+        (_LEFT, top + 42),
+        _cut(draw, f"from {', '.join(way.clients)}", _WIDTH - 2 * _LEFT, font_of_size(24)),
+        _GREY,
+        font_of_size(24),
     )
     at = top + _HEAD
     for number, hop in enumerate(way.hops):
@@ -80,10 +82,13 @@ def _hop(draw: ImageDraw.ImageDraw, hop: Hop, top: int) -> None:
     left, room = _LEFT + _CELL + 14, _WIDTH - 2 * _LEFT - _CELL - 14
     ink = _PALE if hop.mark is Mark.BEYOND else _TEXT
     name = f"{hop.name}{f' ({hop.finding})' if hop.finding else ''}"
-    draw.text((left, top - 5), _cut(draw, name, room, _font(26)), ink, _font(26))
+    draw.text((left, top - 5), _cut(draw, name, room, font_of_size(26)), ink, font_of_size(26))
     says = "not reached" if hop.mark is Mark.BEYOND else hop.says
     draw.text(
-        (left, top + 25), _cut(draw, says, room, _font(20)), _PALE if hop.mark is Mark.BEYOND else _GREY, _font(20)
+        (left, top + 25),
+        _cut(draw, says, room, font_of_size(20)),
+        _PALE if hop.mark is Mark.BEYOND else _GREY,
+        font_of_size(20),
     )
 
 
@@ -101,16 +106,12 @@ def _sign(draw: ImageDraw.ImageDraw, mark: Mark, middle: tuple[int, int]) -> Non
             draw.line((x - 3, y - 9, x + 9, y - 9), fill=_TEXT, width=5)
             draw.line((x + 9, y - 9, x + 9, y + 3), fill=_TEXT, width=5)
         case Mark.DOUBTS | Mark.UNKNOWN:
-            draw.text(middle, SIGNS[mark], _TEXT, _font(28), anchor="mm")
+            draw.text(middle, SIGNS[mark], _TEXT, font_of_size(28), anchor="mm")
         case _:
             draw.line((x - 5, y, x + 5, y), fill=_PALE, width=3)
 
 
-def _font(size: int) -> _Font:
-    return ImageFont.load_default(size)
-
-
-def _cut(draw: ImageDraw.ImageDraw, text: str, room: int, font: _Font) -> str:
+def _cut(draw: ImageDraw.ImageDraw, text: str, room: int, font: Font) -> str:
     """The text, cut to the width."""
     flat = " ".join(text[:400].split())[:160]
     if draw.textlength(flat, font) <= room:

@@ -2,7 +2,7 @@
 
 from checks.facts.azure_json import provisioning_error_of
 from checks.facts.fact import AzureCall, Fact
-from checks.model.raw_values import flag, items, labels, number, text
+from checks.model.raw_values import flag, items, number, text
 
 
 class AgentPool(Fact):
@@ -78,10 +78,6 @@ class AgentPool(Fact):
     @property
     def pod_subnet_id(self) -> str:
         return text(self.raw, "podsubnetid")
-
-    @property
-    def node_labels(self) -> dict[str, str]:
-        return labels(self.raw, "nodelabels")
 
     @property
     def provisioning_error(self) -> str:

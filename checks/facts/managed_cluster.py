@@ -99,10 +99,6 @@ class ManagedCluster(Fact):
         return tuple(EgressGatewayEntry(each) for each in found)
 
     @property
-    def proxy_redirection(self) -> str:
-        return text(self.raw, "servicemeshprofile", "istio", "components", "proxyredirectionmechanism")
-
-    @property
     def static_egress_enabled(self) -> bool:
         return flag(self.raw, "networkprofile", "staticegressgatewayprofile", "enabled") is True
 
@@ -117,10 +113,6 @@ class ManagedCluster(Fact):
     @property
     def network_plugin_mode(self) -> str:
         return text(self.network, "networkpluginmode").lower()
-
-    @property
-    def network_dataplane(self) -> str:
-        return text(self.network, "networkdataplane").lower()
 
     @property
     def ip_families(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Nodes and their taints."""
 
 from checks.facts.fact import KubernetesObject, Listed
-from checks.model.raw_values import Raw, flag, items, moment, text
+from checks.model.raw_values import Raw, items, moment, text
 
 
 class Taint:
@@ -36,10 +36,6 @@ class Node(KubernetesObject):
         return any(
             text(c, "type") == "Ready" and text(c, "status") == "True" for c in items(self.raw, "status", "conditions")
         )
-
-    @property
-    def cordoned(self) -> bool:
-        return flag(self.raw, "spec", "unschedulable") is True
 
     @property
     def taints(self) -> tuple[Taint, ...]:

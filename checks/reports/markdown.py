@@ -1,12 +1,11 @@
 """A report as Markdown, for a ticket or an incident page. Text from the cluster is escaped or code."""
 
-import re
 from collections.abc import Iterator
 
 from checks.model.findings import Action, Finding, Report, Status
 from checks.reports import route_markdown
 from checks.reports.document import stamp
-from checks.reports.markdown_text import code, escaped
+from checks.reports.markdown_text import code, code_cell, escaped, fence_of
 from checks.reports.wording import EFFECTS, STAGES, STATUSES, coverage, explains, headline, in_order, offered, roots_of
 
 _EMOJI = {Status.PASS: "✅", Status.WARN: "⚠️", Status.FAIL: "❌", Status.SKIPPED: "▫️", Status.UNKNOWN: "❔"}
@@ -71,14 +70,10 @@ def _finding(finding: Finding) -> Iterator[str]:
         yield "| object | field | observed | expected |"
         yield "| --- | --- | --- | --- |"
         for each in finding.evidence:
-            cells = (escaped(each.resource), _cell(each.field), _cell(each.observed), escaped(each.expected))
+            cells = (escaped(each.resource), code_cell(each.field), code_cell(each.observed), escaped(each.expected))
             yield f"| {' | '.join(cells)} |"
     for action in finding.actions:
         yield from _action(action)
-
-
-def _cell(text: str) -> str:
-    return code(text).replace("|", "\\|")
 
 
 def _action(action: Action) -> Iterator[str]:
@@ -86,7 +81,7 @@ def _action(action: Action) -> Iterator[str]:
     link = f" ([documentation]({action.url}))" if action.url else ""
     yield f"- {escaped(action.title)} ({EFFECTS[action.effect]}){link}"
     if action.command:
-        fence = "`" * max(3, max((len(run) for run in re.findall(r"`+", action.command)), default=0) + 1)
+        fence = fence_of(action.command)
         yield ""
         yield f"  {fence}sh"
         yield from (f"  {each}" for each in action.command.splitlines())

@@ -1,11 +1,10 @@
 """A route in Markdown: summary, diagram, every hop with the objects that decided it, and corrected objects."""
 
 import base64
-import re
 from collections.abc import Iterator
 
 from checks.model.route import Correction, Hop, Mark, Route, TracedRequest
-from checks.reports.markdown_text import code, escaped
+from checks.reports.markdown_text import code_cell, escaped, fence_of
 from checks.reports.route_diagram import alternative, diagram
 
 _EMOJI = {
@@ -59,7 +58,7 @@ def _decided(hop: Hop) -> str:
     cells = []
     for each in hop.decided:
         why = f" ({escaped(each.why)})" if each.why else ""
-        cells.append(f"{escaped(each.resource)} {_cell(each.field)}: {_cell(each.chosen)}{why}")
+        cells.append(f"{escaped(each.resource)} {code_cell(each.field)}: {code_cell(each.chosen)}{why}")
     return "<br>".join(cells)
 
 
@@ -67,15 +66,11 @@ def _rivals(hop: Hop) -> str:
     return "<br>".join(f"{escaped(each.resource)}: {escaped(each.why)}" for each in hop.rivals)
 
 
-def _cell(text: str) -> str:
-    return code(text).replace("|", "\\|")
-
-
 def _correction(each: Correction) -> Iterator[str]:
     yield ""
     yield f"**{escaped(each.title)}** ({escaped(each.resource)}). Effect on other hosts: {escaped(each.elsewhere)}."
     yield ""
-    fence = "`" * max(3, max((len(run) for run in re.findall(r"`+", each.manifest)), default=0) + 1)
+    fence = fence_of(each.manifest)
     yield f"{fence}yaml"
     yield from each.manifest.rstrip().splitlines()
     yield fence
