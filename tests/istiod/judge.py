@@ -11,9 +11,11 @@ from time import perf_counter
 
 from tests.clusters.bundles import dump_yaml
 from tests.istiod.asking import Json, build
-from tests.istiod.judgement import Asked, Judged, Judgement, judged
+from tests.istiod.judgement import Asked, Judged, Judgement, Make, judged
 from tests.istiod.meshes.existing import existing
 from tests.istiod.meshes.generator import mesh, meshes
+from tests.istiod.product import Product
+from tests.istiod.router import RoutedProduct
 from tests.istiod.tally import Tally
 from tests.istiod.walker.outcome import Answer
 
@@ -27,6 +29,7 @@ def main() -> int:
     parser.add_argument("--meshes", type=int, default=200)
     parser.add_argument("--only", type=int, help="one mesh of the seed, with the walk of every request")
     parser.add_argument("--tests", action="store_true", help="the meshes of the other tests instead")
+    parser.add_argument("--router", action="store_true", help="the router in place of the routes of the present checks")
     parser.add_argument("--differences", type=Path, default=DIFFERENCES)
     parser.add_argument("--at-least", type=float, default=0, help="fail below this percentage of equal outcomes")
     options = parser.parse_args()
@@ -34,15 +37,15 @@ def main() -> int:
     if options.only is not None:
         return _one(mesh(options.seed, options.only))
     asked = existing() if options.tests else meshes(options.seed, options.meshes)
-    tally = _judge(asked, options.differences)
+    tally = _judge(asked, options.differences, RoutedProduct if options.router else Product)
     return int(tally.all.percent(tally.all.outcomes) < options.at_least)
 
 
-def _judge(generated: Iterable[Asked], folder: Path) -> Tally:
+def _judge(generated: Iterable[Asked], folder: Path, make: Make) -> Tally:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     tally, began = Tally(), perf_counter()
-    for each in judged(generated):
+    for each in judged(generated, make):
         tally.add(each)
         write_differences(each, folder)
         if tally.meshes % 50 == 0:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from tests.clusters.compose import Cluster as Objects
 from tests.istiod.asking import Json, Program
@@ -58,7 +59,18 @@ class Judged:
     problem: str = ""
 
 
-def judged(meshes: Iterable[Asked]) -> Iterator[Judged]:
+class Answering(Protocol):
+    """A product over one cluster that answers requests."""
+
+    def resolve(self, question: Question) -> Resolved:
+        """The outcome of one request."""
+
+
+Make = Callable[[Objects, str], Answering]
+"""Makes the product of a cluster's objects and a gateway (`namespace/name`)."""
+
+
+def judged(meshes: Iterable[Asked], make: Make = Product) -> Iterator[Judged]:
     """Each mesh judged, in order; istiod's code works on the next meshes meanwhile."""
     program = Program()
     ahead: list[tuple[Asked, Objects, Cluster, Future[Json]]] = []
@@ -68,19 +80,19 @@ def judged(meshes: Iterable[Asked]) -> Iterator[Judged]:
             cluster = Cluster(mesh.identity, objects.objects, mesh.questions)
             ahead.append((mesh, objects, cluster, pool.submit(program.ask, cluster.request())))
             if len(ahead) > _AHEAD:
-                yield _judged(*ahead.pop(0))
+                yield _judged(*ahead.pop(0), make)
         for each in ahead:
-            yield _judged(*each)
+            yield _judged(*each, make)
     program.close()
 
 
-def _judged(mesh: Asked, objects: Objects, cluster: Cluster, asked: Future[Json]) -> Judged:
+def _judged(mesh: Asked, objects: Objects, cluster: Cluster, asked: Future[Json], make: Make) -> Judged:
     pushed = asked.result()
     problem = pushed.get("error") or "; ".join(pushed["unread"] or ())
     if problem:
         return Judged(mesh, (), problem=problem)
     refused = tuple(pushed["invalid"] or ())
-    product = Product(_without(objects, refused), mesh.questions[0].gateway)
+    product = make(_without(objects, refused), mesh.questions[0].gateway)
     pairs = zip(mesh.questions, cluster.answers(pushed), strict=True)
     return Judged(mesh, tuple(Judgement(each, answer, product.resolve(each)) for each, answer in pairs), refused)
 
