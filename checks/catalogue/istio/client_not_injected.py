@@ -56,7 +56,7 @@ def client_not_injected(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: the label `istio.io/rev=<revision>` on the namespace (`istio-injection=enabled` has no effect
     with the add-on), and a restart of the workload.
 
-    Source: AKS documentation "Deploy the Istio add-on"; Istio's injection reference;
+    Source: AKS documentation, "Deploy the Istio add-on"; Istio's injection reference;
     docs/domain/components.md#sidecar-injection; docs/domain/decision-tables.md#client-not-injected."""
     name, workload = asked_client(facts)
     if not name:

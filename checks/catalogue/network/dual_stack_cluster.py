@@ -31,8 +31,7 @@ def dual_stack_cluster(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: an IPv4-only cluster. The IP families of a cluster are set when it is created.
 
-    Source: AKS docs, configure static egress gateway, limitations
-    """
+    Source: AKS documentation, "Configure a static egress gateway" (limitations)."""
     show = look("Show the network profile", az_aks(facts.cluster, "show", "--query", "networkProfile"), SEGDOC)
     cluster = facts.one(ManagedCluster)
     if cluster is None:

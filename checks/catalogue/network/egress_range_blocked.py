@@ -51,7 +51,8 @@ def egress_range_blocked(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: allowing the egress IP prefix in every firewall, NSG and allow-list before the destinations.
 
-    Source: article NET-1; AKS docs, outbound types and limit egress traffic; Azure docs, network security groups"""
+    Source: article NET-1; AKS documentation, "Outbound types" and "Limit egress traffic"; Azure documentation,
+    "Network security groups"."""
     configuration = gateway_configuration(facts)
     if isinstance(configuration, NotApplicable):
         yield skip(configuration.reason)

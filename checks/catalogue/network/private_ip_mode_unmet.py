@@ -44,7 +44,7 @@ def private_ip_mode_unmet(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: a cluster upgrade; a gateway node pool of type VirtualMachines with a new
     StaticGatewayConfiguration; a route to the firewall.
 
-    Source: article SEG-1; AKS docs, configure static egress gateway, private IPs (preview)"""
+    Source: article SEG-1; AKS documentation, "Configure a static egress gateway" (private IPs, preview)."""
     configuration = gateway_configuration(facts)
     if isinstance(configuration, NotApplicable):
         yield skip(configuration.reason)

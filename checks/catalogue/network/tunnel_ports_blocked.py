@@ -59,7 +59,8 @@ def tunnel_ports_blocked(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: a rule that allows the flow, with a lower priority number than the rule that denies it.
 
-    Source: article NET-1; kube-egress-gateway design (ports, probes); Azure docs, network security groups"""
+    Source: article NET-1; kube-egress-gateway design (ports, probes); Azure documentation, "Network security
+    groups"."""
     configuration = gateway_configuration(facts)
     if isinstance(configuration, NotApplicable):
         yield skip(configuration.reason)

@@ -29,7 +29,7 @@ def api_server_unreachable(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: adding the source IP address of the diagnosis to the authorized IP ranges; running the
     diagnosis inside the network of a private cluster; a valid credential and a role binding.
 
-    Source: AKS docs, API server authorized IP ranges and private clusters"""
+    Source: AKS documentation, "API server authorized IP ranges" and "Private clusters"."""
     gap = facts.gap(ApiServer)
     if gap is None:
         server = facts.one(ApiServer)

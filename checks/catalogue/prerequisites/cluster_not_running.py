@@ -30,7 +30,7 @@ def cluster_not_running(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: `az aks start`; waiting until the operation ends; after a failed operation `az aks update`
     without options, which reconciles the cluster.
 
-    Source: AKS REST API, managed cluster properties; troubleshooting article, before troubleshooting"""
+    Source: AKS REST API, managed cluster properties; article, before troubleshooting."""
     gap = facts.gap(ManagedCluster)
     if gap is not None and gap.status == 404:
         yield _not_found(facts, gap)

@@ -35,7 +35,7 @@ def gateway_not_in_profile(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: the correct name, or `az aks mesh enable-egress-gateway`.
 
-    Source: article SEG-1; AKS docs, deploy egress gateways for the Istio add-on"""
+    Source: article SEG-1; AKS documentation, "Deploy egress gateways"."""
     cluster = facts.one(ManagedCluster)
     if cluster is None:
         yield _in_cluster(facts)

@@ -26,7 +26,7 @@ def istio_addon_disabled(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: `az aks mesh enable`. A self-managed Istio in the same cluster is not supported.
 
-    Source: AKS docs, deploy the Istio add-on; troubleshooting article, overview"""
+    Source: article, overview; AKS documentation, "Deploy the Istio add-on"."""
     show = look("Show the mesh profile", az_aks(facts.cluster, "show", "--query", "serviceMeshProfile"), ADDON)
     cluster = facts.one(ManagedCluster)
     if cluster is None:

@@ -32,7 +32,7 @@ def gateway_namespace_unusable(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: creating the namespace again with all its objects. If the deletion hangs, delete the objects
     that its conditions name. Do not remove finalizers before you know what they wait for.
 
-    Source: article, provisioning step 1."""
+    Source: article PROV-1."""
     name = facts.gateway.namespace
     namespace = facts.get(Namespace, name)
     if namespace is None:

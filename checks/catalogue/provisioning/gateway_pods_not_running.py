@@ -40,7 +40,7 @@ def gateway_pods_not_running(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: it depends on the reason: more capacity on the nodes, access to the image registry, the
     network setup of the static egress gateway (`ContainerCreating`), or the proxy's own fault (running but not ready).
 
-    Source: article, provisioning step 1 and static gateway step 2."""
+    Source: article PROV-1 and SEG-2."""
     pods = facts.pods()
     serves = any(pod.ready for pod in pods)
     complete = _complete(facts, pods)

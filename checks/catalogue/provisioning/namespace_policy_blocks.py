@@ -45,7 +45,7 @@ def namespace_policy_blocks(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: a larger quota, or the pod security level baseline for the gateway's namespace.
 
-    Source: article, provisioning step 2; Kubernetes documentation, Pod Security Admission."""
+    Source: article PROV-2; Kubernetes documentation, "Pod Security Admission"."""
     refused = [
         (each, found[0])
         for each in gateway_refusals(facts)

@@ -58,7 +58,7 @@ def pod_network_setup_fails(facts: Facts) -> Iterator[Observation]:
     prefix, one that does not exist in the pod's namespace, an entry in excludeCidrs without a mask, or a cni-manager
     that is down.
 
-    Source: article, static gateway step 2; kube-egress-gateway's CNI plugin; docs/domain/components.md#cni-manager."""
+    Source: article SEG-2; kube-egress-gateway's CNI plugin; docs/domain/components.md#cni-manager."""
     pods = facts.pods()
     if not pods:
         yield skip(f"Egress gateway {facts.gateway} has no pods (gateway-pods-not-running, deployment-not-available).")

@@ -64,8 +64,7 @@ def static_egress_components_unhealthy(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: the pod's state names the cause: the memory limit (128Mi), an image that cannot be pulled, a
     webhook that denies its pods. AKS manages both DaemonSets; a deleted pod is created again.
 
-    Source: article, provisioning step 4 and static gateway step 2; kube-egress-gateway issues 759 and 1035;
-    docs/domain/components.md."""
+    Source: article PROV-4 and SEG-2; kube-egress-gateway issues 759 and 1035; docs/domain/components.md."""
     manager, gateway_daemon = cni_manager(facts), daemon(facts)
     pool, no_pool = _pool(facts)
     quiet = True

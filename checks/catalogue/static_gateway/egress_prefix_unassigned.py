@@ -70,7 +70,7 @@ def egress_prefix_unassigned(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: the fault that the controller's warning names: the node pool, the public IP prefix of your
     own, a quota, a policy, a lock. If no warning names one, a new SGC.
 
-    Source: article SEG-2, SEG-7; kube-egress-gateway controllers/manager."""
+    Source: article SEG-2 and SEG-7; kube-egress-gateway controllers/manager."""
     configuration = gateway_configuration(facts)
     if isinstance(configuration, NotApplicable):
         yield skip(configuration.reason)

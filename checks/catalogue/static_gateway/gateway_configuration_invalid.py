@@ -56,7 +56,7 @@ def gateway_configuration_invalid(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: an edit of the named field. Routes and ranges take effect only in new pods, so restart the
     gateway afterwards.
 
-    Source: article SEG-1, SEG-6; kube-egress-gateway api/v1alpha1 and pkg/cni/routes."""
+    Source: article SEG-1 and SEG-6; kube-egress-gateway api/v1alpha1 and pkg/cni/routes."""
     configuration = gateway_configuration(facts)
     if isinstance(configuration, NotApplicable):
         yield skip(configuration.reason)

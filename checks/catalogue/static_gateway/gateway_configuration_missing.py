@@ -52,7 +52,7 @@ def gateway_configuration_missing(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: creating the SGC in the gateway's namespace, or pointing the gateway at an existing one.
 
-    Source: article SEG-1; AKS documentation, configure-static-egress-gateway."""
+    Source: article SEG-1; AKS documentation, "Configure a static egress gateway"."""
     gateway = facts.gateway
     if not gateway.configuration:
         yield _unnamed(facts)

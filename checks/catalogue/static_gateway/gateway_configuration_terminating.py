@@ -48,7 +48,7 @@ def gateway_configuration_terminating(facts: Facts) -> Iterator[Observation]:
     until the pool exists again. Do not remove finalizers by hand: the prefix and the load balancer rules would be left
     behind.
 
-    Source: article SEG-1, SEG-7; kube-egress-gateway controllers/manager."""
+    Source: article SEG-1 and SEG-7; kube-egress-gateway controllers/manager."""
     configuration = gateway_configuration(facts)
     if isinstance(configuration, NotApplicable):
         yield skip(configuration.reason)

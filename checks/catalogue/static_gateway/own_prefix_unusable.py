@@ -40,7 +40,7 @@ def own_prefix_unusable(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: the role Network Contributor on the prefix for the cluster's identity, or a prefix of the
     right length in the cluster's subscription.
 
-    Source: article SEG-2, SEG-7; kube-egress-gateway controllers/manager (gatewayVMConfiguration)."""
+    Source: article SEG-2 and SEG-7; kube-egress-gateway controllers/manager (gatewayVMConfiguration)."""
     configuration = gateway_configuration(facts)
     if isinstance(configuration, NotApplicable):
         yield skip(configuration.reason)

@@ -45,6 +45,13 @@ def test_the_page_answers_four_questions(check: Check) -> None:
 
 
 @EACH
+def test_the_source_is_a_sentence_with_the_full_name_of_the_documentation(check: Check) -> None:
+    source = check.page.split("\n\n")[-1]
+    assert source.rstrip().endswith(".")
+    assert "AKS docs" not in source
+
+
+@EACH
 def test_the_title_names_a_fault_in_one_sentence(check: Check) -> None:
     assert check.title[0].isupper()
     assert not check.title.endswith(".")
