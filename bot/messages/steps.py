@@ -34,13 +34,13 @@ def step_messages(seen: Sequence[Finding], every: float) -> Iterator[Message]:
 
 
 def _stage(stage: Stage, findings: Sequence[Finding]) -> Iterator[Block]:
-    good = [f for f in findings if f.status is Status.PASS]
-    away = [f for f in findings if f.status is Status.SKIPPED]
+    passed = [f for f in findings if f.status is Status.PASS]
+    skipped = [f for f in findings if f.status is Status.SKIPPED]
     heading = f"*{STAGES[stage]}*"
-    lines = [f"{STATUS_MARKS[f.status]} {plain(f.code)} {plain(f.summary)}" for f in good]
+    lines = [f"{STATUS_MARKS[f.status]} {plain(f.code)} {plain(f.summary)}" for f in passed]
     yield section(raw("\n".join([heading, *lines[:12]])))
     for start in range(12, len(lines), 12):
         yield section(raw("\n".join(lines[start : start + 12])))
-    for start in range(0, len(away), 12):
-        rows = (f"{STATUS_MARKS[f.status]} {plain(f.code)} {plain(f.summary)}" for f in away[start : start + 12])
+    for start in range(0, len(skipped), 12):
+        rows = (f"{STATUS_MARKS[f.status]} {plain(f.code)} {plain(f.summary)}" for f in skipped[start : start + 12])
         yield context(raw("\n".join(rows)))

@@ -13,7 +13,7 @@ from workers.client.fleet import FleetClient
 from workers.client.stores import Stores
 from workers.fleet.service import present
 from workers.queue.app import DIAGNOSE_QUEUE, make_publisher
-from workers.queue.connection import Unavailable, impatient, patient
+from workers.queue.connection import Unavailable, patient, quick_connection
 from workers.queue.presence import Process
 from workers.queue.sending import send
 from workers.queue.settings import WorkerSettings
@@ -188,5 +188,5 @@ class Client(FleetClient, DeliveryClient):
 
 def connect(settings: WorkerSettings, config: Config, *, patience: bool = False) -> Client:
     """A client with its own connections; with `patience` (workers, courier) they outlast a restart of Redis."""
-    connection = patient(settings.redis_url) if patience else impatient(settings.redis_url)
+    connection = patient(settings.redis_url) if patience else quick_connection(settings.redis_url)
     return Client(Stores(connection, make_publisher(settings), settings, config))

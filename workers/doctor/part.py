@@ -23,7 +23,7 @@ from workers.doctor.requirements import (
     REDIS_WRITABLE,
 )
 from workers.doctor.requirements import WORKER_REQUIREMENTS as REQUIREMENTS
-from workers.queue.connection import impatient
+from workers.queue.connection import quick_connection
 from workers.queue.presence import Presence, Process
 from workers.queue.settings import WorkerSettings
 from workers.telemetry.backlog import QUEUES, Backlog
@@ -45,7 +45,7 @@ def workers(options: DoctorOptions) -> Iterator[DoctorLine]:
     config = WorkerSettings()
     where = urlsplit(config.redis_url)
     place = f"{where.hostname}:{where.port or 6379}"
-    redis = impatient(config.redis_url)
+    redis = quick_connection(config.redis_url)
     try:
         info: dict[str, Any] = redis.info()
     except (broken.AuthenticationError, broken.NoPermissionError, broken.ResponseError) as refused:

@@ -188,16 +188,16 @@ DIGEST_JSON = TypeAdapter(Digest)
 def compose_digest(order: DigestOrder, known: Sequence[Known], mutes: Sequence[Mute], now: datetime) -> Digest:
     """Compose the digest of these clusters."""
     since = order.since or order.due - FIRST_SPAN
-    hush = {(m.cluster, m.gateway, m.check) for m in mutes}
-    broken = [line for each in known for line in broken_lines(each, hush, now)]
-    limits = _limits(known, hush)
+    muted = {(m.cluster, m.gateway, m.check) for m in mutes}
+    broken = [line for each in known for line in broken_lines(each, muted, now)]
+    limits = _limits(known, muted)
     return Digest(
         order=order,
         at=now,
-        counts=_counts(known, hush),
+        counts=_counts(known, muted),
         unchecked=tuple(line for each in known for line in unchecked_lines(each)),
-        broke=tuple(_told(line, known, since) for line in broken if line.since > since),
-        fixed=tuple(line for each in known for line in fixed_lines(each, hush, since)),
+        broke=tuple(_with_outages(line, known, since) for line in broken if line.since > since),
+        fixed=tuple(line for each in known for line in fixed_lines(each, muted, since)),
         still=tuple(sorted((line for line in broken if line.since <= since), key=lambda line: line.since)),
         prefix_changes=tuple(drifted_lines(known, TransitionKind.PREFIX, since)),
         drift=tuple(drifted_lines(known, TransitionKind.DRIFT, since)),
@@ -229,15 +229,17 @@ def unchecked_lines(known: Known) -> Iterable[Unchecked]:
         yield Unchecked(known.cluster, why, tuple(s.gateway for s in states), seen)
 
 
-def loud(cluster: str, gateway: str, faults: Sequence[Fault], hush: set[tuple[str, str, str]]) -> tuple[Fault, ...]:
+def not_muted(
+    cluster: str, gateway: str, faults: Sequence[Fault], muted: set[tuple[str, str, str]]
+) -> tuple[Fault, ...]:
     """The faults that are not muted."""
-    return tuple(fault for fault in faults if (cluster, gateway, fault.check) not in hush)
+    return tuple(fault for fault in faults if (cluster, gateway, fault.check) not in muted)
 
 
-def broken_lines(known: Known, hush: set[tuple[str, str, str]], now: datetime) -> Iterable[GatewayLine]:
+def broken_lines(known: Known, muted: set[tuple[str, str, str]], now: datetime) -> Iterable[GatewayLine]:
     """The gateways of one cluster that are broken, or were at the last successful check."""
     for state in known.states.values():
-        if state.broken and (faults := loud(known.cluster, state.gateway, state.faults, hush)):
+        if state.broken and (faults := not_muted(known.cluster, state.gateway, state.faults, muted)):
             owner = known.owners.get(state.gateway, "")
             day = (now - state.since).days + 1
             unsure = not _is_seen(known, state)
@@ -246,7 +248,7 @@ def broken_lines(known: Known, hush: set[tuple[str, str, str]], now: datetime) -
             )
 
 
-def _told(line: GatewayLine, known: Sequence[Known], since: datetime) -> GatewayLine:
+def _with_outages(line: GatewayLine, known: Sequence[Known], since: datetime) -> GatewayLine:
     """The line with the number of outages: a flapping gateway is listed once."""
     events = next(each.events for each in known if each.cluster == line.cluster)
     times = sum(e.kind is TransitionKind.BROKE and e.gateway == line.gateway and e.at > since for e in events)
@@ -255,7 +257,7 @@ def _told(line: GatewayLine, known: Sequence[Known], since: datetime) -> Gateway
     )
 
 
-def fixed_lines(known: Known, hush: set[tuple[str, str, str]], since: datetime) -> Iterable[GatewayLine]:
+def fixed_lines(known: Known, muted: set[tuple[str, str, str]], since: datetime) -> Iterable[GatewayLine]:
     """The gateways of one cluster whose outage ended after `since`."""
     ended: dict[str, list[Transition]] = {}
     for each in known.events:
@@ -266,7 +268,7 @@ def fixed_lines(known: Known, hush: set[tuple[str, str, str]], since: datetime) 
     for gateway, events in sorted(ended.items()):
         state = known.states.get(gateway)
         last = events[-1]
-        if (state is not None and state.broken) or not loud(known.cluster, gateway, last.faults, hush):
+        if (state is not None and state.broken) or not not_muted(known.cluster, gateway, last.faults, muted):
             continue
         began = last.at - timedelta(seconds=last.lasted)
         gone = last.kind is TransitionKind.VANISHED
@@ -305,26 +307,26 @@ def drifted_lines(known: Sequence[Known], kind: TransitionKind, since: datetime)
                 yield DriftedGateway(cluster.cluster, gateway, changed, at[gateway])
 
 
-def _limits(known: Sequence[Known], hush: set[tuple[str, str, str]]) -> tuple[Limit, ...]:
+def _limits(known: Sequence[Known], muted: set[tuple[str, str, str]]) -> tuple[Limit, ...]:
     found: dict[tuple[str, str, str], tuple[Fault, list[str]]] = {}
     for cluster in known:
         for state in cluster.states.values():
-            for risk in loud(cluster.cluster, state.gateway, state.risks, hush):
+            for risk in not_muted(cluster.cluster, state.gateway, state.risks, muted):
                 if risk.check in LIMITS:
                     key = (cluster.cluster, risk.check, risk.subject)
                     found.setdefault(key, (risk, []))[1].append(state.gateway)
     return tuple(Limit(cluster, fault, tuple(names)) for (cluster, _, _), (fault, names) in found.items())
 
 
-def _counts(known: Sequence[Known], hush: set[tuple[str, str, str]]) -> Counts:
+def _counts(known: Sequence[Known], muted: set[tuple[str, str, str]]) -> Counts:
     kinds: Counter[str] = Counter()
-    muted = 0
+    muted_count = 0
     for cluster in known:
         for state in cluster.states.values():
             kinds[_kind(state) if _is_seen(cluster, state) else "unknown"] += 1
-            muted += state.broken and not loud(cluster.cluster, state.gateway, state.faults, hush)
+            muted_count += state.broken and not not_muted(cluster.cluster, state.gateway, state.faults, muted)
     return Counts(
-        len(known), kinds.total(), kinds["broken"], kinds["unknown"], kinds["warned"], kinds["healthy"], muted
+        len(known), kinds.total(), kinds["broken"], kinds["unknown"], kinds["warned"], kinds["healthy"], muted_count
     )
 
 

@@ -124,9 +124,9 @@ def compose_handoff(
     namespace/name` to the id of the last run.
     """
     since = order.at - order.span
-    hush = {(m.cluster, m.gateway, m.check) for m in mutes}
+    muted = {(m.cluster, m.gateway, m.check) for m in mutes}
     seen = [_as_last_swept(each, sweeps) for each in known]
-    broken = [line for each in seen for line in broken_lines(each, hush, order.at)]
+    broken = [line for each in seen for line in broken_lines(each, muted, order.at)]
     failing = {(line.cluster, line.gateway) for line in broken}
     drift = drifted_lines(known, TransitionKind.DRIFT, since)
     last = max((each.at for each in sweeps), default=None)
@@ -141,7 +141,7 @@ def compose_handoff(
             last=last,
         ),
         open=tuple(sorted(broken, key=lambda line: line.since, reverse=True)),
-        fixed=tuple(_fixed(each, line) for each in known for line in fixed_lines(each, hush, since)),
+        fixed=tuple(_fixed(each, line) for each in known for line in fixed_lines(each, muted, since)),
         watching=tuple(_watching(each) for each in watches if each.target.cluster in order.clusters),
         changed=tuple(each for each in drift if (each.cluster, each.gateway) not in failing),
         prefix_changes=tuple(drifted_lines(known, TransitionKind.PREFIX, since)),

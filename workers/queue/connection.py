@@ -11,7 +11,7 @@ Unavailable = RedisError
 """The exception of every call in this package when Redis is down, hangs or refuses."""
 
 
-def impatient(url: str) -> Redis:
+def quick_connection(url: str) -> Redis:
     """A connection for answers within three seconds: one attempt, which fails within half a second."""
     return Redis.from_url(
         url, decode_responses=True, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(ExponentialBackoff(), 0)

@@ -17,7 +17,7 @@ from celery import bootsteps
 from celery.signals import task_success
 from redis import exceptions
 
-from workers.queue.connection import impatient
+from workers.queue.connection import quick_connection
 from workers.queue.settings import WorkerSettings, worker_settings
 
 TOUCH_INTERVAL = 10.0
@@ -74,7 +74,7 @@ def restart_reason(config: WorkerSettings, now: float) -> str | None:
         return None
     waited = "nothing done yet" if age is None else f"nothing done for {age:.0f} s"
     try:
-        with impatient(config.redis_url) as redis:
+        with quick_connection(config.redis_url) as redis:
             redis.ping()
     except (exceptions.AuthenticationError, exceptions.ResponseError) as refused:
         return f"{waited}, and Redis refuses this process ({refused}): a restart reads the Secret again"

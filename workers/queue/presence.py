@@ -19,7 +19,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from checks import __version__
-from workers.queue.connection import impatient
+from workers.queue.connection import quick_connection
 from workers.queue.settings import worker_settings
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class Announcer:
         config = worker_settings()
         self.name = name
         self.queues = queues
-        self._redis = impatient(config.redis_url)
+        self._redis = quick_connection(config.redis_url)
         self._presence = Presence(self._redis, config.prefix)
 
     def announce(self) -> None:

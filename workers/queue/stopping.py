@@ -17,7 +17,7 @@ from typing import Any
 from billiard.process import active_children
 from celery import bootsteps
 
-from workers.queue.connection import Unavailable, impatient
+from workers.queue.connection import Unavailable, quick_connection
 from workers.queue.settings import worker_settings
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class _Watch:
                 _leave(f"the stop took longer than {LONGEST_STOP:.0f} s")
 
     def _ping(self) -> None:
-        with impatient(self._redis_url) as redis:
+        with quick_connection(self._redis_url) as redis:
             while True:
                 with suppress(Unavailable):
                     redis.ping()

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 
 from checks.engine.diagnosis import Evaluated
 from checks.model.findings import Report
-from workers.queue.connection import impatient
+from workers.queue.connection import quick_connection
 from workers.queue.settings import WorkerSettings, worker_settings
 from workers.telemetry.backlog import QUEUES, Backlog
 
@@ -68,7 +68,7 @@ class BacklogCollector(Collector):
     """The backlog at the time of the scrape. Every process reports the same values: aggregate with max."""
 
     def __init__(self, config: WorkerSettings) -> None:
-        self._redis = impatient(config.redis_url)
+        self._redis = quick_connection(config.redis_url)
         self._backlog = Backlog(self._redis, config.prefix)
 
     def describe(self) -> Iterable[Metric]:
