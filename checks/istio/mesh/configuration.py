@@ -30,7 +30,6 @@ class MeshConfiguration:
     h2_upgrade: bool = False
     root: str = ROOT_NAMESPACE
     trust_domain: str = "cluster.local"
-    trust_domain_aliases: tuple[str, ...] = ()
 
 
 def mesh_configuration(maps: Iterable[ConfigMap], revision: str) -> MeshConfiguration:
@@ -76,7 +75,6 @@ def _settings(raw: Raw) -> MeshConfiguration:
         h2_upgrade=text(raw, "h2UpgradePolicy").upper() == "UPGRADE",
         root=text(raw, "rootNamespace") or ROOT_NAMESPACE,
         trust_domain=text(raw, "trustDomain") or "cluster.local",
-        trust_domain_aliases=texts(raw, "trustDomainAliases"),
     )
 
 

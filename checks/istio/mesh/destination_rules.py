@@ -21,7 +21,6 @@ class MergedRule:
     export_to: frozenset[str]
     selector: Mapping[str, str] | None
     policy: Raw | None
-    policy_source: DestinationRule | None
     subsets: dict[str, tuple[Raw, DestinationRule]]
 
     @property
@@ -118,10 +117,10 @@ def _merge(index: _Index, rule: DestinationRule, exported: frozenset[str], selec
         for subset in rule.subsets:
             each.subsets.setdefault(text(subset, "name"), (subset, rule))
         if each.policy is None and _policy(rule) is not None:
-            each.policy, each.policy_source = _policy(rule), rule
+            each.policy = _policy(rule)
     if separately:
         subsets = {text(subset, "name"): (subset, rule) for subset in reversed(rule.subsets)}
-        merged.append(MergedRule(host, [rule], exported, selector, _policy(rule), rule, subsets))
+        merged.append(MergedRule(host, [rule], exported, selector, _policy(rule), subsets))
 
 
 def _policy(rule: DestinationRule) -> Raw | None:

@@ -14,7 +14,7 @@ from checks.facts.services import Service
 from checks.istio.mesh.configuration import NOWHERE, PRIVATE, PUBLIC
 from checks.istio.mesh.names import is_address
 from checks.istio.mesh.protocols import Protocol, parse_protocol, service_protocol
-from checks.model.raw_values import items, labels, number, text, texts
+from checks.model.raw_values import items, labels, number, text
 
 UNSPECIFIED = "0.0.0.0"  # noqa: S104 - Istio's address of a service without one
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
@@ -225,8 +225,3 @@ def entry_endpoints(entry: ServiceEntry, port: MeshPort) -> tuple[tuple[str, int
         target = ports.get(port.name) or (port.target if isinstance(port.target, int) else port.number)
         found.append((text(each, "address"), target, labels(each, "labels")))
     return tuple(found)
-
-
-def subject_alternative_names(entry: ServiceEntry) -> tuple[str, ...]:
-    """The names that a server's certificate must contain, if the ServiceEntry lists any."""
-    return texts(entry.raw, "spec", "subjectAltNames")

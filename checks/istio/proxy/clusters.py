@@ -10,7 +10,7 @@ from checks.facts.istio_networking import ServiceEntry
 from checks.facts.pods import Pod
 from checks.istio.mesh.destination_rules import MergedRule, policy_for
 from checks.istio.mesh.mesh import Mesh
-from checks.istio.mesh.names import is_address, is_wildcard
+from checks.istio.mesh.names import is_wildcard
 from checks.istio.mesh.protocols import Protocol
 from checks.istio.mesh.proxies import Proxy
 from checks.istio.mesh.services import UNSPECIFIED, MeshPort, MeshService, Resolution, entry_endpoints
@@ -74,8 +74,6 @@ class Cluster:
     original_destination: bool
     http2: bool
     tls: UpstreamTls | None
-    unknown: str = ""
-    """Why its behaviour is not modelled; "" if it is."""
 
 
 class Clusters:
@@ -296,8 +294,3 @@ def address_for(service: MeshService, proxy: Proxy) -> str:
     if proxy.captures_dns and service.address == UNSPECIFIED and service.allocated:
         return service.allocated
     return service.address
-
-
-def is_single_address(address: str) -> bool:
-    """Whether it is one address, not a range."""
-    return is_address(address)

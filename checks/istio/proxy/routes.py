@@ -11,7 +11,7 @@ from checks.istio.mesh.proxies import Proxy
 from checks.istio.mesh.scope import EgressListener, SidecarScope
 from checks.istio.mesh.services import MeshService, Resolution
 from checks.istio.mesh.virtual_services import MESH, RoutingRule, RoutingRules
-from checks.istio.proxy.clusters import BLACK_HOLE, PASSTHROUGH, ClusterName
+from checks.istio.proxy.clusters import PASSTHROUGH, ClusterName
 from checks.istio.proxy.listeners import Provenance
 from checks.istio.proxy.weights import destination_cluster
 from checks.model.raw_values import Raw, flag, items, mapping, number, text
@@ -256,11 +256,6 @@ def _separated(
         if not covered:
             hosts.append(host.lower())
     return hosts, found
-
-
-def is_black_hole(name: ClusterName) -> bool:
-    """Whether it is Istio's cluster that refuses connections."""
-    return name.host == BLACK_HOLE
 
 
 def sets_require_tls(tls: Raw | None) -> bool:
