@@ -44,12 +44,12 @@ def route_messages(run: Run, picture: str = "") -> tuple[Message, ...]:
     if route is None:
         return ()
     # The summary of a single request is not repeated.
-    repeated = any(way.summary == route.summary for way in route.ways)
+    repeated = any(request.summary == route.summary for request in route.requests)
     blocks: list[Block] = [
         section(raw(f"*Route of* {as_code(route.host)}" + ("" if repeated else f"\n{plain(route.summary)}")))
     ]
-    for way in route.ways:
-        blocks += _way(way)
+    for request in route.requests:
+        blocks += _request(request)
     found = [Message(SLOT, fallback(f"Route of {route.host}: {route.summary}"), fitting(blocks), final=True)]
     if picture:
         words = fallback(route_alt_text(route)).strip() or "The route, hop by hop"
@@ -58,15 +58,17 @@ def route_messages(run: Run, picture: str = "") -> tuple[Message, ...]:
     return tuple(found)
 
 
-def _way(way: TracedRequest) -> Iterator[Block]:
-    clients = ", ".join(way.clients[:5]) + (f" and {len(way.clients) - 5} more" if len(way.clients) > 5 else "")
-    where = f", gateway pods of {as_code(way.revision)}" if way.revision else ""
-    head = f"*{way.scheme}:\u2060// port {way.port}* from {as_code(clients)}{where}\n{plain(way.summary)}"
-    if not way.meant:
+def _request(request: TracedRequest) -> Iterator[Block]:
+    clients = ", ".join(request.clients[:5]) + (
+        f" and {len(request.clients) - 5} more" if len(request.clients) > 5 else ""
+    )
+    where = f", gateway pods of {as_code(request.revision)}" if request.revision else ""
+    head = f"*{request.scheme}:\u2060// port {request.port}* from {as_code(clients)}{where}\n{plain(request.summary)}"
+    if not request.meant:
         yield section(raw(head))
         return
-    yield section(raw("\n".join([head, *(_hop(number, hop) for number, hop in enumerate(way.hops, start=1))])))
-    for correction in way.corrections:
+    yield section(raw("\n".join([head, *(_hop(number, hop) for number, hop in enumerate(request.hops, start=1))])))
+    for correction in request.corrections:
         yield section(_correction(correction))
 
 
@@ -74,10 +76,10 @@ def _hop(number: int, hop: Hop) -> str:
     if hop.mark is Mark.BEYOND:
         return f"{_HOP_MARKS[hop.mark]} {number}. {hop.name}: not reached"
     by = f" · {as_code(hop.decided[0].resource)} {as_code(hop.decided[0].field)}" if hop.decided else ""
-    see = f" ({hop.finding})" if hop.finding else ""
+    code = f" ({hop.finding})" if hop.finding else ""
     doubts = "".join(f"\n      ⚠️ {plain(each)}" for each in hop.doubts)
     bold = "*" if hop.mark in (Mark.BREAKS, Mark.LEAVES) else ""
-    return f"{_HOP_MARKS[hop.mark]} {number}. {bold}{hop.name}{bold}: {plain(hop.says)}{see}{by}{doubts}"
+    return f"{_HOP_MARKS[hop.mark]} {number}. {bold}{hop.name}{bold}: {plain(hop.result)}{code}{by}{doubts}"
 
 
 def _correction(each: Correction) -> Escaped:

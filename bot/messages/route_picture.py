@@ -30,15 +30,15 @@ _TEXT, _GREY, _PALE = "#1d1c1d", "#616061", "#9a9a9a"
 
 def route_picture(route: Route) -> bytes:
     """The picture as PNG; empty without a route to draw."""
-    ways = _drawn(route)
-    if not ways:
+    requests = _drawn(route)
+    if not requests:
         return b""
-    height = sum(_HEAD + _ROW * len(HopName) for _ in ways) + 16
+    height = sum(_HEAD + _ROW * len(HopName) for _ in requests) + 16
     image = Image.new("RGB", (_WIDTH, height), "#ffffff")
     draw = ImageDraw.Draw(image)
     top = 8
-    for way in ways:
-        _way(draw, way, top)
+    for request in requests:
+        _request(draw, request, top)
         top += _HEAD + _ROW * len(HopName)
     written = io.BytesIO()
     image.quantize(32).save(written, "PNG", optimize=True)
@@ -52,21 +52,21 @@ def route_alt_text(route: Route) -> str:
 
 def _drawn(route: Route) -> tuple[TracedRequest, ...]:
     """The requests to draw: those that the gateway is configured for, failing ones first."""
-    meant = [way for way in route.ways if way.meant] or list(route.ways)
-    return tuple(sorted(meant, key=lambda way: way.broken is None)[:_MAX_ROUTES])
+    meant = [request for request in route.requests if request.meant] or list(route.requests)
+    return tuple(sorted(meant, key=lambda request: request.broken is None)[:_MAX_ROUTES])
 
 
-def _way(draw: ImageDraw.ImageDraw, way: TracedRequest, top: int) -> None:
-    title = f"{way.scheme}:// port {way.port}: {way.outcome}"
+def _request(draw: ImageDraw.ImageDraw, request: TracedRequest, top: int) -> None:
+    title = f"{request.scheme}:// port {request.port}: {request.outcome}"
     draw.text((_LEFT, top), _cut(draw, title, _WIDTH - 2 * _LEFT, font_of_size(30)), _TEXT, font_of_size(30))
     draw.text(
         (_LEFT, top + 42),
-        _cut(draw, f"from {', '.join(way.clients)}", _WIDTH - 2 * _LEFT, font_of_size(24)),
+        _cut(draw, f"from {', '.join(request.clients)}", _WIDTH - 2 * _LEFT, font_of_size(24)),
         _GREY,
         font_of_size(24),
     )
     at = top + _HEAD
-    for number, hop in enumerate(way.hops):
+    for number, hop in enumerate(request.hops):
         if number:
             middle = _LEFT + _CELL // 2
             draw.line((middle, at + number * _ROW - (_ROW - _CELL), middle, at + number * _ROW), fill=_PALE, width=3)
@@ -83,10 +83,10 @@ def _hop(draw: ImageDraw.ImageDraw, hop: Hop, top: int) -> None:
     ink = _PALE if hop.mark is Mark.BEYOND else _TEXT
     name = f"{hop.name}{f' ({hop.finding})' if hop.finding else ''}"
     draw.text((left, top - 5), _cut(draw, name, room, font_of_size(26)), ink, font_of_size(26))
-    says = "not reached" if hop.mark is Mark.BEYOND else hop.says
+    result = "not reached" if hop.mark is Mark.BEYOND else hop.result
     draw.text(
         (left, top + 25),
-        _cut(draw, says, room, font_of_size(20)),
+        _cut(draw, result, room, font_of_size(20)),
         _PALE if hop.mark is Mark.BEYOND else _GREY,
         font_of_size(20),
     )

@@ -71,12 +71,14 @@ class Rival:
 @with_config(serialize_by_alias=True)
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One hop. `says` is one line; where the request fails or bypasses the gateway, `cause` is the fault and `finding` the
-    code of the check that reports it."""
+    """One hop of a request, with its result in one line.
+
+    If the request fails or bypasses the gateway here, `cause` is the fault and `finding` the code of the check that
+    reports it."""
 
     name: Annotated[HopName, Field(alias="hop")]
     mark: Mark
-    says: str = ""
+    result: Annotated[str, Field(alias="says")] = ""
     decided: tuple[Decision, ...] = ()
     rivals: tuple[Rival, ...] = ()
     doubts: tuple[str, ...] = ()
@@ -128,30 +130,31 @@ class TracedRequest:
         return self.broken.cause if self.broken is not None else ""
 
 
+@with_config(serialize_by_alias=True)
 @dataclass(frozen=True, slots=True)
 class Route:
     """All kinds of requests for a host.
 
-    `known` is False if no object mentions the host; `carries` are then the hosts that the gateway routes. `problem` is
-    the reason why nothing was traced, `nearest` are similar names."""
+    `known` is False if no object mentions the host; `gateway_hosts` are then the hosts that the gateway routes. `problem`
+    is the reason why nothing was traced, `nearest` are similar names."""
 
     host: str
     gateway: str
     summary: str
-    ways: tuple[TracedRequest, ...] = ()
+    requests: Annotated[tuple[TracedRequest, ...], Field(alias="ways")] = ()
     known: bool = True
-    carries: tuple[str, ...] = ()
+    gateway_hosts: Annotated[tuple[str, ...], Field(alias="carries")] = ()
     problem: str = ""
     nearest: tuple[str, ...] = ()
 
     @property
-    def whole(self) -> bool:
+    def routed(self) -> bool:
         """Whether every request for which the gateway is configured goes through it; False if that is unknown."""
-        meant = [way for way in self.ways if way.meant]
-        return bool(meant) and all(way.outcome is Outcome.THROUGH for way in meant)
+        meant = [each for each in self.requests if each.meant]
+        return bool(meant) and all(each.outcome is Outcome.THROUGH for each in meant)
 
     def first_broken(self) -> Iterator[tuple[TracedRequest, Hop]]:
         """Each request for which the gateway is configured and that has a broken hop, with that hop."""
-        for way in self.ways:
-            if way.meant and way.broken is not None:
-                yield way, way.broken
+        for each in self.requests:
+            if each.meant and each.broken is not None:
+                yield each, each.broken

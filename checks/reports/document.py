@@ -23,14 +23,14 @@ def stamp(moment: datetime) -> str:
 
 def _route_document(route: Route, fields: SerializerFunctionWrapHandler) -> Any:
     written = fields(route)
-    ways = [_way_document(way, of_way) for way, of_way in zip(route.ways, written.pop("ways"), strict=True)]
-    return _redacted({**written, "whole": route.whole, "ways": ways})
+    requests = [_request_document(each, of) for each, of in zip(route.requests, written.pop("ways"), strict=True)]
+    return _redacted({**written, "whole": route.routed, "ways": requests})
 
 
-def _way_document(way: TracedRequest, written: dict[str, Any]) -> dict[str, Any]:
+def _request_document(request: TracedRequest, written: dict[str, Any]) -> dict[str, Any]:
     long = {name: written.pop(name) for name in ("hops", "corrections")}
-    breaks_at = way.broken.name.value if way.broken is not None else ""
-    return {**written, "breaks_at": breaks_at, "cause": way.cause, **long}
+    breaks_at = request.broken.name.value if request.broken is not None else ""
+    return {**written, "breaks_at": breaks_at, "cause": request.cause, **long}
 
 
 def _redacted(value: Any) -> Any:

@@ -39,7 +39,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"## Warning: {escaped(warning.title)} ({warning.code})"
         yield from _finding(warning)
     yield from _not_made(report)
-    if route is not None and route.ways:
+    if route is not None and route.requests:
         yield from route_markdown.route_section(route)
     if report.changes:
         yield ""

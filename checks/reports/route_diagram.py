@@ -39,40 +39,42 @@ _TEXT, _GREY = "#1d1c1d", "#616061"
 
 def diagram(route: Route) -> str:
     """The SVG document, or "" if nothing was traced."""
-    ways = _drawn(route)
-    if not ways:
+    requests = _drawn(route)
+    if not requests:
         return ""
     import drawsvg
 
     width = 2 * _LEFT + len(HopName) * (_BOX + _GAP) - _GAP
-    drawing: Any = drawsvg.Drawing(width, _TOP - 20 + _ROW * len(ways), font_family="sans-serif")
-    drawing.append(drawsvg.Rectangle(0, 0, width, _TOP - 20 + _ROW * len(ways), fill="#ffffff"))
-    for number, way in enumerate(ways):
-        _row(drawing, way, _TOP + _ROW * number)
+    drawing: Any = drawsvg.Drawing(width, _TOP - 20 + _ROW * len(requests), font_family="sans-serif")
+    drawing.append(drawsvg.Rectangle(0, 0, width, _TOP - 20 + _ROW * len(requests), fill="#ffffff"))
+    for number, request in enumerate(requests):
+        _row(drawing, request, _TOP + _ROW * number)
     written: str = drawing.as_svg()
     return written
 
 
 def alternative(route: Route) -> str:
     """The alternative text of the diagram."""
-    return " ".join(way.summary for way in _drawn(route)) or route.summary
+    return " ".join(request.summary for request in _drawn(route)) or route.summary
 
 
 def _drawn(route: Route) -> tuple[TracedRequest, ...]:
     """The requests for which the gateway is configured, or all if there are none."""
-    return tuple([way for way in route.ways if way.meant] or route.ways)[:_MAX_ROWS]
+    return tuple([request for request in route.requests if request.meant] or route.requests)[:_MAX_ROWS]
 
 
-def _row(drawing: Any, way: TracedRequest, top: int) -> None:
+def _row(drawing: Any, request: TracedRequest, top: int) -> None:
     import drawsvg
 
-    clients = ", ".join(way.clients[:3]) + (f" and {len(way.clients) - 3} more" if len(way.clients) > 3 else "")
-    ends = (
-        way.address if way.outcome is Outcome.THROUGH else way.answer if way.outcome is Outcome.FAILS else way.address
+    clients = ", ".join(request.clients[:3]) + (
+        f" and {len(request.clients) - 3} more" if len(request.clients) > 3 else ""
     )
-    title = _cut(f"{way.scheme}:// port {way.port} from {clients}: {way.outcome}{f', {ends}' if ends else ''}", 150)
+    ends = request.answer if request.outcome is Outcome.FAILS else request.address
+    title = _cut(
+        f"{request.scheme}:// port {request.port} from {clients}: {request.outcome}{f', {ends}' if ends else ''}", 150
+    )
     drawing.append(drawsvg.Text(title, 14, _LEFT, top - 12, fill=_TEXT, font_weight="bold"))
-    for number, hop in enumerate(way.hops):
+    for number, hop in enumerate(request.hops):
         left = _LEFT + number * (_BOX + _GAP)
         if number:
             colour = _GREY if hop.mark is Mark.BEYOND else _TEXT

@@ -27,31 +27,34 @@ def route_section(route: Route) -> Iterator[str]:
         picture = base64.b64encode(drawn.encode()).decode()
         yield ""
         yield f"![{escaped(alternative(route))}](data:image/svg+xml;base64,{picture})"
-    for way in route.ways:
-        yield from _way(way)
+    for request in route.requests:
+        yield from _request(request)
 
 
-def _way(way: TracedRequest) -> Iterator[str]:
-    where = f", for gateway pods of {way.revision}" if way.revision else ""
+def _request(request: TracedRequest) -> Iterator[str]:
+    where = f", for gateway pods of {request.revision}" if request.revision else ""
     yield ""
-    yield f"### {way.scheme}\\://, port {way.port}, from {escaped(', '.join(way.clients))}{escaped(where)}"
+    yield f"### {request.scheme}\\://, port {request.port}, from {escaped(', '.join(request.clients))}{escaped(where)}"
     yield ""
-    yield escaped(way.summary)
+    yield escaped(request.summary)
     yield ""
     yield "| | hop | result | decided by | not used |"
     yield "| --- | --- | --- | --- | --- |"
-    for hop in way.hops if way.meant else way.hops[: way.hops.index(way.broken) + 1] if way.broken else way.hops:
-        yield f"| {_EMOJI[hop.mark]} | {hop.name} | {_says(hop)} | {_decided(hop)} | {_rivals(hop)} |"
-    for correction in way.corrections:
+    shown = request.hops
+    if request.broken is not None and not request.meant:
+        shown = shown[: shown.index(request.broken) + 1]
+    for hop in shown:
+        yield f"| {_EMOJI[hop.mark]} | {hop.name} | {_result(hop)} | {_decided(hop)} | {_rivals(hop)} |"
+    for correction in request.corrections:
         yield from _correction(correction)
 
 
-def _says(hop: Hop) -> str:
+def _result(hop: Hop) -> str:
     if hop.mark is Mark.BEYOND:
         return "not reached"
     doubts = "".join(f"<br>⚠️ {escaped(each)}" for each in hop.doubts)
-    see = f" ({hop.finding})" if hop.finding else ""
-    return f"{escaped(hop.says)}{see}{doubts}"
+    code = f" ({hop.finding})" if hop.finding else ""
+    return f"{escaped(hop.result)}{code}{doubts}"
 
 
 def _decided(hop: Hop) -> str:

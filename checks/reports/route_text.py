@@ -18,31 +18,33 @@ _WIDTH = 118
 
 def route_lines(route: Route) -> Iterator[str]:
     """The section of a text report, without the summary, which follows the report's headline."""
-    if not route.ways:
+    if not route.requests:
         return
     yield ""
     yield f"Route of {route.host}"
-    for way in route.ways:
-        yield from _way(way)
+    for request in route.requests:
+        yield from _request(request)
 
 
-def _way(way: TracedRequest) -> Iterator[str]:
-    named = ", ".join(way.clients[:5]) + (f" and {len(way.clients) - 5} more" if len(way.clients) > 5 else "")
-    where = f", for gateway pods of {way.revision}" if way.revision else ""
+def _request(request: TracedRequest) -> Iterator[str]:
+    named = ", ".join(request.clients[:5]) + (
+        f" and {len(request.clients) - 5} more" if len(request.clients) > 5 else ""
+    )
+    where = f", for gateway pods of {request.revision}" if request.revision else ""
     yield ""
-    yield f"  {way.scheme}://, port {way.port}, from {named}{where}"
-    yield from _wrapped(way.summary, 4)
-    if not way.meant and way.broken is not None:
+    yield f"  {request.scheme}://, port {request.port}, from {named}{where}"
+    yield from _wrapped(request.summary, 4)
+    if not request.meant and request.broken is not None:
         # Requests for which the gateway is not configured are shown only with the hop that shows it.
-        yield from _hop(way.broken, 0)
+        yield from _hop(request.broken, 0)
         return
-    reached = [hop for hop in way.hops if hop.mark is not Mark.BEYOND]
-    beyond = [hop.name.value for hop in way.hops if hop.mark is Mark.BEYOND]
+    reached = [hop for hop in request.hops if hop.mark is not Mark.BEYOND]
+    beyond = [hop.name.value for hop in request.hops if hop.mark is Mark.BEYOND]
     for depth, hop in enumerate(reached):
         yield from _hop(hop, depth)
-    if beyond and way.outcome in (Outcome.FAILS, Outcome.UNKNOWN):
+    if beyond and request.outcome in (Outcome.FAILS, Outcome.UNKNOWN):
         yield from _wrapped(f"not reached: {', '.join(beyond)}", 12 + 2 * len(reached))
-    for correction in way.corrections:
+    for correction in request.corrections:
         yield from _correction(correction)
 
 
@@ -51,7 +53,7 @@ def _hop(hop: Hop, depth: int) -> Iterator[str]:
     arrow = "-> " if depth else ""
     head = f"  {_MARKS[hop.mark]:<7}  {pad}{arrow}{hop.name}: "
     yield from textwrap.wrap(
-        hop.says, _WIDTH, initial_indent=head, subsequent_indent=" " * (14 + 2 * depth), break_long_words=False
+        hop.result, _WIDTH, initial_indent=head, subsequent_indent=" " * (14 + 2 * depth), break_long_words=False
     ) or [head]
     inner = " " * (14 + 2 * depth)
     for each in hop.decided:

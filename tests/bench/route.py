@@ -22,7 +22,7 @@ def traced_host(store: FactStore, host: str, gateway: str, namespace: str) -> bo
     """Trace one route over gathered facts; whether it is complete."""
     target = next(each for each in store.targets if (each.namespace, each.name) == (namespace, gateway))
     question = Question(ClusterIdentity("bench"), gateway, namespace, host)
-    return trace(Facts(store, target, question, frozenset(TRACE_READS))).whole
+    return trace(Facts(store, target, question, frozenset(TRACE_READS))).routed
 
 
 def many_hosts(hosts: int) -> Cluster:

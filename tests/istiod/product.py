@@ -58,20 +58,20 @@ class Product:
             return Resolved("unknown", answer=f"not checked: {unread.gap}")
         except Exception as error:  # noqa: BLE001 - a crash is a difference, not the end of the comparison
             return Resolved("unknown", answer=f"crashed: {type(error).__name__}: {error}")
-        ways = [each for each in route.ways if each.scheme == _scheme(question)]
-        if not ways:
+        requests = [each for each in route.requests if each.scheme == _scheme(question)]
+        if not requests:
             return Resolved("unknown", answer=route.problem or f"not traced as {question.scheme}")
-        return _resolved(ways)
+        return _resolved(requests)
 
 
 def _scheme(question: Question) -> str:
     return {"tls": "https", "grpc": "http"}.get(question.scheme, question.scheme)
 
 
-def _resolved(ways: Sequence[TracedRequest]) -> Resolved:
-    outcomes = {_OUTCOMES.get(each.outcome, str(each.outcome)) for each in ways}
-    answers = {each.answer for each in ways}
-    statuses = {_STATUS.search(each.answer) for each in ways}
+def _resolved(requests: Sequence[TracedRequest]) -> Resolved:
+    outcomes = {_OUTCOMES.get(each.outcome, str(each.outcome)) for each in requests}
+    answers = {each.answer for each in requests}
+    statuses = {_STATUS.search(each.answer) for each in requests}
     found = {int(each[1]) if each else None for each in statuses}
     outcome = outcomes.pop() if len(outcomes) == 1 else "mixed"
     return Resolved(outcome, found.pop() if len(found) == 1 else None, "; ".join(sorted(answers)))

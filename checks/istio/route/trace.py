@@ -173,7 +173,7 @@ def _alike(followed: Iterable[_Followed]) -> tuple[list[_Followed], ...]:
     for each in followed:
         hops = tuple(hop for hop in each.way.hops if hop.name is not HopName.CLIENT)
         first = each.way.hops[0]
-        key = (hops, first.mark, first.cause, first.says if first.mark is Mark.LEAVES else "")
+        key = (hops, first.mark, first.cause, first.result if first.mark is Mark.LEAVES else "")
         groups.setdefault(key, []).append(each)
     return tuple(groups.values())
 

@@ -26,7 +26,7 @@ def way_words(facts: Facts, walk: Walk, *, meant: bool) -> str:
             return f"{dial} fails {at}: the application gets {walk.answer}."
         case _:
             unread = next((hop for hop in walk.hops if hop.mark is Mark.UNKNOWN), None)
-            why = f" {unread.name}: {unread.says}." if unread is not None else ""
+            why = f" {unread.name}: {unread.result}." if unread is not None else ""
             return f"The route of {dial} is not certain.{why}"
 
 

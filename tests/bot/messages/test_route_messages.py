@@ -102,7 +102,7 @@ def routes(draw: st.DrawFn) -> Route:
             tuple(draw(st.lists(anything, max_size=2))),
         )
 
-    def way() -> TracedRequest:
+    def request() -> TracedRequest:
         corrections = draw(
             st.lists(st.builds(Correction, anything, anything, anything, anything, anything), max_size=2)
         )
@@ -120,7 +120,7 @@ def routes(draw: st.DrawFn) -> Route:
         )
 
     return Route(
-        draw(anything), "payments/egress", draw(anything), tuple(way() for _ in range(draw(st.integers(0, 4))))
+        draw(anything), "payments/egress", draw(anything), tuple(request() for _ in range(draw(st.integers(0, 4))))
     )
 
 

@@ -80,7 +80,7 @@ ROUTE = Route(
     host="api.x.example",
     gateway="payments/egw",
     summary="summary",
-    ways=(
+    requests=(
         TracedRequest(
             scheme="https",
             port=443,
@@ -105,7 +105,7 @@ ROUTE = Route(
             revision="asm-1-27",
         ),
     ),
-    carries=("a.example",),
+    gateway_hosts=("a.example",),
     nearest=("b.example",),
 )
 REPORT_OF_HOST = Report(

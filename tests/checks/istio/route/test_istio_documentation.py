@@ -71,7 +71,7 @@ def test_a_host_covers_another_as_in_istios_own_table(narrow: str, wide: str, su
 def test_a_short_destination_is_read_in_the_namespace_of_the_rule() -> None:
     """istio.io, VirtualService reference, Destination.host: short names belong to the rule's namespace."""
     beside = with_vs(named(HTTP), lambda spec: spec["http"][0]["route"][0]["destination"].update(host="egw"))
-    assert traced(beside, CNN).whole
+    assert traced(beside, CNN).routed
 
     def move(each: Any) -> None:
         each["metadata"]["namespace"] = "team-a"
@@ -93,8 +93,8 @@ def test_what_no_registry_knows_is_dropped() -> None:
 def test_ist0109_of_two_virtual_services_on_mesh_one_counts() -> None:
     """istio.io, analysis message IST0109, and istio/istio#10464: they conflict; the order is that of creation."""
     spec = {"hosts": [CNN], "http": [{"route": [{"destination": {"host": CNN, "port": {"number": 80}}}]}]}
-    assert not traced(plus(named(HTTP), istio("VirtualService", "second", spec), "400d"), CNN).whole
-    assert traced(plus(named(HTTP), istio("VirtualService", "second", spec), "1h"), CNN).whole
+    assert not traced(plus(named(HTTP), istio("VirtualService", "second", spec), "400d"), CNN).routed
+    assert traced(plus(named(HTTP), istio("VirtualService", "second", spec), "1h"), CNN).routed
 
 
 def test_virtual_services_of_one_host_are_merged_at_a_gateway() -> None:
@@ -103,7 +103,7 @@ def test_virtual_services_of_one_host_are_merged_at_a_gateway() -> None:
     rules: list[Any] = []
     cluster = with_vs(named(HTTP), lambda spec: rules.append(spec["http"].pop(1)))
     other = {"hosts": [CNN], "gateways": ["istio-egressgateway"], "http": rules}
-    assert traced(plus(cluster, istio("VirtualService", "at-the-gateway", other), "1h"), CNN).whole
+    assert traced(plus(cluster, istio("VirtualService", "at-the-gateway", other), "1h"), CNN).routed
 
 
 def test_ist0131_the_first_match_takes_all() -> None:
@@ -146,7 +146,7 @@ def test_destination_rules_are_looked_up_at_client_service_and_root(namespace: s
     moved = plus(
         without(cluster, "DestinationRule", ORIGINATE), istio("DestinationRule", "moved", rule["spec"], namespace)
     )
-    assert traced(moved, CNN).whole is counts
+    assert traced(moved, CNN).routed is counts
 
 
 def test_the_clients_own_rule_comes_before_the_services() -> None:
@@ -183,10 +183,10 @@ def test_a_virtual_service_that_is_exported_to_its_namespace_is_for_clients_ther
 
 def test_unknown_hosts_are_refused_with_502_or_passed_on() -> None:
     """istio.io, "Accessing External Services", and istio/istio#16629: REGISTRY_ONLY answers 502; ALLOW_ANY passes through."""
-    (way,) = traced(named(HTTP), "www.google.com:80").ways
+    (way,) = traced(named(HTTP), "www.google.com:80").requests
     assert way.answer.startswith("502")
     allowing = mesh_settings(named(HTTP), lambda each: each.update(outboundTrafficPolicy={"mode": "ALLOW_ANY"}))
-    (way,) = traced(allowing, "www.google.com:80").ways
+    (way,) = traced(allowing, "www.google.com:80").requests
     assert way.outcome is Outcome.BYPASSES
 
 
@@ -203,7 +203,7 @@ def test_gateways_get_no_automatic_mutual_tls() -> None:
     def mutual(each: Any) -> None:
         each["spec"]["subsets"][0]["trafficPolicy"] = {"tls": {"mode": "ISTIO_MUTUAL", "sni": CNN}}
 
-    assert traced(named(HTTP), CNN).whole
+    assert traced(named(HTTP), CNN).routed
     assert only(traced(changed(named(HTTP), "DestinationRule", TO_GATEWAY, mutual), CNN)).cause == "not-to-plain"
 
 

@@ -46,7 +46,7 @@ def test_the_corrected_objects_make_the_route_whole(broken: Breakage, on: str) -
     route = traced(cluster, host, broken.client)
     told = []
     for _ in range(ROUNDS):
-        if route.whole:
+        if route.routed:
             break
         corrections = failing(route)
         assert corrections, f"nothing mends {route.summary}"
@@ -54,7 +54,7 @@ def test_the_corrected_objects_make_the_route_whole(broken: Breakage, on: str) -
             cluster = applied(cluster, each)
         told += [f"{each.title}\n{each.manifest}" for each in corrections]
         route = traced(cluster, host, broken.client)
-    assert route.whole, "\n".join([*told, "still:", route.summary])
+    assert route.routed, "\n".join([*told, "still:", route.summary])
 
 
 @pytest.mark.parametrize(("broken", "on"), CASES)
@@ -93,7 +93,7 @@ def two_hosts(on: str) -> Cluster:
 def test_the_second_host_is_whole_by_itself() -> None:
     for on in {on for each in BREAKAGES for on in each.on}:
         route = traced(two_hosts(on), "api.bank.example")
-        assert route.whole, (on, route.summary)
+        assert route.routed, (on, route.summary)
 
 
 @pytest.mark.parametrize(("broken", "on"), CASES)
@@ -101,7 +101,7 @@ def test_what_a_correction_says_of_other_hosts_is_true(broken: Breakage, on: str
     """Where it says that nothing changes for others, their way stays as it was, hop by hop."""
     cluster = broken.do(two_hosts(on), on)
     other = traced(cluster, "api.bank.example", broken.client)
-    for each in failing(traced(cluster, host_of(on), broken.client)) if not traced(cluster, host_of(on)).whole else ():
+    for each in failing(traced(cluster, host_of(on), broken.client)) if not traced(cluster, host_of(on)).routed else ():
         cluster = applied(cluster, each)
         if each.elsewhere != "none":
             return
@@ -111,7 +111,7 @@ def test_what_a_correction_says_of_other_hosts_is_true(broken: Breakage, on: str
 def ways(route: Route) -> list[object]:
     return [
         (way.scheme, way.outcome, way.clients, [(hop.name, hop.mark, hop.cause) for hop in way.hops])
-        for way in route.ways
+        for way in route.requests
     ]
 
 
@@ -133,10 +133,10 @@ def test_a_host_that_nobody_configured_gets_everything_it_needs_at_once() -> Non
     assert [each.resource.partition(" ")[0] for each in corrections] == ["ServiceEntry", "Gateway", "VirtualService"]
     for each in corrections:
         cluster = applied(cluster, each)
-    assert traced(cluster, host).whole
-    assert traced(cluster, host_of(HTTP)).whole
+    assert traced(cluster, host).routed
+    assert traced(cluster, host_of(HTTP)).routed
 
 
 def test_nothing_is_proposed_for_a_scheme_that_the_gateway_has_no_server_for() -> None:
-    (way,) = traced(named(HTTP), "api.bank.example:443").ways
+    (way,) = traced(named(HTTP), "api.bank.example:443").requests
     assert way.corrections == ()

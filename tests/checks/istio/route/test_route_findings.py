@@ -26,7 +26,7 @@ def asked(cluster: Cluster, host: str, client: str | None) -> tuple[Report, Rout
 @pytest.mark.parametrize("on", ALL)
 def test_a_whole_route_has_no_failure(on: str) -> None:
     report, route = asked(named(on), host_of(on), "team-a")
-    assert route.whole
+    assert route.routed
     assert not report.of(Status.FAIL)
 
 
@@ -35,7 +35,7 @@ def test_the_hop_that_breaks_names_a_check_that_says_so(broken: Breakage, on: st
     report, route = asked(broken.do(named(on), on), host_of(on), broken.client)
     serious = {f.code: f for f in report.findings if f.status in (Status.FAIL, Status.WARN)}
     assert broken.code in serious, sorted(serious)
-    assert not route.whole
+    assert not route.routed
     named_there = {hop.finding for way, hop in route.first_broken()}
     assert named_there & set(serious), (named_there, sorted(serious))
     # Findings about hosts are about this host, and about these clients.

@@ -133,7 +133,7 @@ def verdicts(route: Route) -> list[object]:
             [(hop.name, hop.mark, hop.cause, hop.finding) for hop in way.hops],
             len(way.corrections),
         )
-        for way in route.ways
+        for way in route.requests
     ]
 
 
@@ -157,8 +157,8 @@ def test_age_decides_where_istio_says_so() -> None:
         {**straight, "metadata": {"name": "straight", "namespace": "team-egress"}},
         "1h",
     )
-    assert not traced(older, host_of(HTTP)).whole
+    assert not traced(older, host_of(HTTP)).routed
     route = traced(younger, host_of(HTTP))
-    assert route.whole
-    (way,) = [way for way in route.ways if way.meant]
+    assert route.routed
+    (way,) = [way for way in route.requests if way.meant]
     assert any("newer than VirtualService team-egress/direct" in rival.why for hop in way.hops for rival in hop.rivals)

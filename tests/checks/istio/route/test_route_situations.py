@@ -53,8 +53,8 @@ def test_a_native_sidecar_is_a_sidecar() -> None:
     cluster = named(HTTP)
     cluster = changed(cluster, "Pod", pod_of(cluster, "team-a"), native, "team-a")
     route = traced(cluster, CNN, "team-a")
-    assert route.whole
-    assert "native sidecar" in meant(route)[0].hops[0].says
+    assert route.routed
+    assert "native sidecar" in meant(route)[0].hops[0].result
 
 
 def test_clients_that_fare_differently_are_told_apart_and_not_averaged() -> None:
@@ -66,7 +66,7 @@ def test_clients_that_fare_differently_are_told_apart_and_not_averaged() -> None
         ("team-a",): (Outcome.FAILS, "sidecar-hides"),
         ("team-b",): (Outcome.THROUGH, ""),
     }
-    assert not route.whole
+    assert not route.routed
     assert route.summary.startswith("The route depends on the client. From team-a:")
 
 
@@ -76,8 +76,8 @@ def test_a_sidecar_for_one_workload_concerns_that_workload() -> None:
     cluster = plus(cluster, istio("Sidecar", "batch", spec, "team-a"))
     told = {way.clients: way.outcome for way in meant(traced(cluster, CNN))}
     assert told == {("team-a/batch",): Outcome.FAILS, ("team-a/web", "team-b"): Outcome.THROUGH}
-    assert traced(cluster, CNN, "team-a/web").whole
-    assert not traced(cluster, CNN, "team-a/batch").whole
+    assert traced(cluster, CNN, "team-a/web").routed
+    assert not traced(cluster, CNN, "team-a/batch").routed
 
 
 def test_an_excluded_port_goes_round_the_sidecar() -> None:
@@ -125,7 +125,7 @@ def test_a_client_with_a_static_egress_of_its_own_carries_that_address() -> None
 )
 def test_an_unknown_client_gets_the_nearest_names(client: str, problem: str, near: str) -> None:
     route = traced(named(HTTP), CNN, client)
-    assert not route.whole
+    assert not route.routed
     assert route.problem == problem
     assert route.nearest[:1] == ((near,) if near else ())
 
@@ -136,33 +136,33 @@ def test_an_unknown_client_gets_the_nearest_names(client: str, problem: str, nea
 def test_an_unknown_host_is_answered_with_the_hosts_of_the_gateway() -> None:
     route = traced(named(HTTP), "api.unknown.example")
     assert not route.known
-    assert not route.whole
+    assert not route.routed
     assert route.summary == (
         "egress gateway team-egress/egw does not route api.unknown.example. This gateway routes 1 host: edition.cnn.com."
     )
 
 
 def test_both_schemes_are_followed_when_no_port_was_asked() -> None:
-    told = {(way.scheme, way.port): (way.meant, way.outcome) for way in traced(named(HTTP), CNN).ways}
+    told = {(way.scheme, way.port): (way.meant, way.outcome) for way in traced(named(HTTP), CNN).requests}
     assert told == {("http", 80): (True, Outcome.THROUGH), ("https", 443): (False, Outcome.FAILS)}
 
 
 def test_https_on_an_origination_bypasses_the_gateway_where_the_credential_is_kept_to_it() -> None:
     """IST-6 as far as objects decide it: the ServiceEntry makes 443 known, and nothing sends it to the gateway."""
-    (way,) = traced(named(MUTUAL), f"{CNN}:443").ways
+    (way,) = traced(named(MUTUAL), f"{CNN}:443").requests
     assert (way.meant, way.outcome, way.cause) == (False, Outcome.BYPASSES, "other-scheme")
     assert "configured for http://edition.cnn.com only" in way.summary
 
 
 def test_https_on_an_origination_that_sidecars_share_is_tls_in_tls() -> None:
-    (way,) = traced(named(ORIGINATION), f"{CNN}:443").ways
+    (way,) = traced(named(ORIGINATION), f"{CNN}:443").requests
     assert (way.outcome, way.cause) == (Outcome.FAILS, "double-direct")
     assert "TLS in TLS" in way.answer
 
 
 def test_a_name_under_a_wildcard_takes_the_wildcards_route() -> None:
     route = traced(named("wildcard-host"), "en.wikipedia.org")
-    assert route.whole
+    assert route.routed
     assert route.known
     assert not traced(named("wildcard-host"), "wikipedia.org").known
 
@@ -172,17 +172,17 @@ def test_another_port_is_what_its_service_entry_says() -> None:
         entry["spec"]["ports"].append({"number": 8443, "name": "tls-other", "protocol": "TLS"})
 
     cluster = changed(named(HTTP), "ServiceEntry", "cnn", ports)
-    (way,) = traced(cluster, f"{CNN}:8443").ways
+    (way,) = traced(cluster, f"{CNN}:8443").requests
     assert (way.scheme, way.port, way.outcome) == ("https", 8443, Outcome.BYPASSES)
-    (way,) = traced(named(HTTP), f"{CNN}:8080").ways
+    (way,) = traced(named(HTTP), f"{CNN}:8080").requests
     assert (way.scheme, way.port, way.outcome) == ("http", 8080, Outcome.FAILS)
 
 
 def test_a_host_of_another_egress_gateway_is_told_as_that() -> None:
     route = traced(named("two-gateways-one-configuration"), CNN, gateway="team-egress/egw")
-    assert route.ways
-    others = [way for way in route.ways if way.outcome is Outcome.ELSEWHERE]
-    assert route.whole or others
+    assert route.requests
+    others = [way for way in route.requests if way.outcome is Outcome.ELSEWHERE]
+    assert route.routed or others
 
 
 # what could not be read
@@ -217,7 +217,7 @@ def test_what_could_not_be_read_is_never_whole(resource: str, status: int) -> No
             traced(unreadable(named(on), resource, status), host_of(on))
         return
     route = traced(unreadable(named(on), resource, status), host_of(on))
-    assert not route.whole, route.summary
+    assert not route.routed, route.summary
     for way in meant(route):
         assert way.outcome is Outcome.UNKNOWN, way.summary
         assert any(hop.mark is Mark.UNKNOWN for hop in way.hops)
@@ -237,7 +237,7 @@ def test_a_fault_that_needs_no_unread_facts_is_told_all_the_same(resource: str, 
 
 def test_during_an_upgrade_both_revisions_are_followed() -> None:
     route = traced(named("upgrade-two-revisions"), CNN)
-    assert route.whole, route.summary
+    assert route.routed, route.summary
 
 
 def test_clients_of_an_older_revision_have_that_revisions_policy() -> None:
@@ -258,7 +258,7 @@ def test_clients_of_an_older_revision_have_that_revisions_policy() -> None:
         pod["metadata"].get("labels", {}).pop("istio.io/rev", None)
 
     cluster = changed(cluster, "Pod", pod_of(cluster, "team-b"), older, "team-b")
-    told = {way.clients: way.outcome for way in traced(cluster, f"{CNN}:443").ways}
+    told = {way.clients: way.outcome for way in traced(cluster, f"{CNN}:443").requests}
     assert told[("team-b",)] is Outcome.BYPASSES
     assert told[("team-a",)] is Outcome.FAILS
 
@@ -313,13 +313,13 @@ def doubts(route: Route) -> str:
 
 def test_b02_a_gateway_without_a_selector_still_carries_the_host() -> None:
     cluster = changed(named(HTTP), "Gateway", "istio-egressgateway", lambda each: each["spec"].pop("selector"))
-    assert traced(cluster, CNN).whole
+    assert traced(cluster, CNN).routed
 
 
 def test_b31_two_service_entries_that_disagree_are_doubtful() -> None:
     spec = {"hosts": [CNN], "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}], "resolution": "STATIC"}
     route = traced(plus(named(HTTP), istio("ServiceEntry", "cnn", spec, "team-b"), "1h"), CNN, "team-a")
-    assert route.whole
+    assert route.routed
     assert "2 ServiceEntries differ in resolution" in doubts(route)
 
 
@@ -330,7 +330,7 @@ def test_b33_a_gateway_of_the_gateway_api_is_not_on_the_route() -> None:
         "metadata": {"name": "out", "namespace": "team-egress"},
         "spec": {"gatewayClassName": "istio", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]},
     }
-    assert traced(plus(named(HTTP), gateway), CNN).whole
+    assert traced(plus(named(HTTP), gateway), CNN).routed
 
 
 def test_b33_a_rule_that_sends_to_its_service_is_told_as_elsewhere() -> None:
@@ -352,7 +352,7 @@ def test_b34_an_envoy_filter_of_the_gateway_is_doubtful() -> None:
     envoy = istio("EnvoyFilter", "tune", {"configPatches": []})
     envoy["apiVersion"] = "networking.istio.io/v1alpha3"
     route = traced(plus(named(HTTP), envoy), CNN)
-    assert route.whole
+    assert route.routed
     assert "EnvoyFilter team-egress/tune may change this" in doubts(route)
 
 
@@ -360,7 +360,7 @@ def test_b26_an_unknown_host_passes_and_carries_the_nodes_address() -> None:
     settings = {"outboundTrafficPolicy": {"mode": "ALLOW_ANY"}}
     cluster = mesh_settings(named(HTTP), lambda each: each.update(settings))
     cluster = without(without(cluster, "VirtualService", "direct-cnn-through-egress-gateway"), "ServiceEntry", "cnn")
-    ways = traced(cluster, CNN).ways
+    ways = traced(cluster, CNN).requests
     assert {way.outcome for way in ways} == {Outcome.BYPASSES}
     assert {way.address for way in ways} == {"the node's outbound address (the cluster's load balancer)"}
 

@@ -13,7 +13,7 @@ CASES = [pytest.param(each, on, id=f"{each} on {on}") for each in BREAKAGES for 
 @pytest.mark.parametrize("on", ALL)
 def test_the_canonical_configurations_are_whole_from_every_client(on: str) -> None:
     route = traced(named(on), host_of(on))
-    assert route.whole, route.summary
+    assert route.routed, route.summary
     (way,) = meant(route)
     assert way.scheme == ("http" if on in PLAIN else "https")
     assert way.clients == ("team-a", "team-b")
@@ -24,7 +24,7 @@ def test_the_canonical_configurations_are_whole_from_every_client(on: str) -> No
 @pytest.mark.parametrize(("broken", "on"), CASES)
 def test_a_breakage_is_found_at_its_hop_with_its_symptom(broken: Breakage, on: str) -> None:
     route = traced(broken.do(named(on), on), host_of(on), broken.client)
-    assert not route.whole
+    assert not route.routed
     way = worst(meant(route))
     assert way.broken is not None, way
     assert (way.broken.name.value, way.cause, way.outcome.value) == (broken.hop, broken.cause, broken.outcome), (

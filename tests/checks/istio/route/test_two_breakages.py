@@ -46,8 +46,8 @@ def both(one: Breakage, other: Breakage, on: str) -> Cluster | None:
 
 def told(cluster: Cluster, on: str) -> TracedRequest:
     route = traced(cluster, host_of(on))
-    assert not route.whole
-    return worst(meant(route) or list(route.ways))
+    assert not route.routed
+    return worst(meant(route) or list(route.requests))
 
 
 @pytest.mark.parametrize("on", ALL)
@@ -86,6 +86,6 @@ def test_correction_after_correction_mends_both(on: str) -> None:
             for each in way.corrections:
                 cluster = applied(cluster, each)
             route = traced(cluster, host_of(on))
-        if not route.whole:
+        if not route.routed:
             stuck.append(f"{one} + {other}: {route.summary}")
     assert not stuck, f"{len(stuck)} of {seen}:\n" + "\n".join(stuck)

@@ -42,7 +42,7 @@ def traced(cluster: Cluster, host: str, client: str | None = None, gateway: str 
 
 def meant(route: Route) -> list[TracedRequest]:
     """The ways that the gateway is set up for."""
-    return [way for way in route.ways if way.meant]
+    return [way for way in route.requests if way.meant]
 
 
 def changed(
