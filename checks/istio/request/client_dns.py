@@ -1,0 +1,40 @@
+"""The addresses that a client's DNS returns for a host.
+
+Source: Istio "DNS proxying"."""
+
+from checks.istio.mesh.names import is_address, is_public
+from checks.istio.mesh.services import UNSPECIFIED
+from checks.istio.proxy.clusters import address_for
+from checks.istio.request.proxy_configuration import ProxyConfiguration
+
+
+def client_addresses(configuration: ProxyConfiguration, host: str) -> list[str]:
+    """The possible addresses of a connection to a host: one, or the name if its address is not known. The public
+    addresses that a ServiceEntry lists for the host may be those that DNS returns; others are certainly not."""
+    first = _resolved(configuration, host)
+    if is_address(first):
+        return [first]
+    listed = {
+        each.address
+        for each in configuration.mesh.exports.visible_in(configuration.proxy.namespace)
+        if each.host == host
+    }
+    return [first, *sorted(each for each in listed if is_address(each) and is_public(each))]
+
+
+def _resolved(configuration: ProxyConfiguration, host: str) -> str:
+    """The address that a client's DNS gives for a host: of a Service, or, with DNS capture, of any service."""
+    if is_address(host):
+        return host
+    scope = configuration.scope
+    if configuration.proxy.captures_dns:
+        labels = host.split(".")
+        for name in (host, *("*." + ".".join(labels[at:]) for at in range(1, len(labels)))):
+            known = scope.by_host.get(name)
+            address = address_for(known, configuration.proxy) if known is not None else UNSPECIFIED
+            if address != UNSPECIFIED and is_address(address):
+                return address
+    for each in configuration.mesh.exports.by_host.get(host, {}).values():
+        if each.kubernetes and each.address != UNSPECIFIED:
+            return each.address
+    return host

@@ -1,0 +1,76 @@
+"""A connection at a listener of a proxy: filter chain, TLS, authorization, TCP proxy.
+
+Source: Envoy, "Life of a request"."""
+
+from dataclasses import replace
+
+from checks.istio.mesh.names import is_address
+from checks.istio.proxy.listeners import EnvoyListener, FilterChain, Provenance, TcpProxy
+from checks.istio.request.authorization import DownstreamPeer, denied_by
+from checks.istio.request.connection_manager import http_decisions
+from checks.istio.request.forwarding import Arrival, Decisions, Forwarded
+from checks.istio.request.matching import NotModelled
+from checks.istio.request.tls_sessions import handshake_problem
+from checks.istio.request.wire import Connect, Connection, Http, Tls
+
+
+def listener_decisions(arrival: Arrival, listener: EnvoyListener) -> Decisions:
+    """The decisions of a proxy about a connection that one of its listeners accepts. Raises NotModelled."""
+    here, connection = arrival.at, arrival.connection
+    if here.patches.unknown is not None:
+        raise NotModelled(f"{here.patches.unknown.ref} changes the configuration of {here.name}")
+    if not is_address(connection.address) and listener.selects_public_ranges:
+        raise NotModelled("the rule depends on the address that DNS returns")
+    chain = listener.chain_for(
+        connection.address,
+        _server_name(connection),
+        tls=isinstance(connection.outermost, Tls),
+        plain_http=isinstance(connection.outermost, Http | Connect),
+    )
+    if chain is None:
+        yield arrival.fails(f"no filter chain of {listener.name} matches", flag="NR")
+        return
+    step = arrival.step(f"listener {listener.name}", chain.origin)
+    for each in _chain(arrival, chain):
+        yield each.after(step)
+
+
+def _server_name(connection: Connection) -> str:
+    return connection.outermost.server_name if isinstance(connection.outermost, Tls) else ""
+
+
+def _chain(arrival: Arrival, chain: FilterChain) -> Decisions:
+    seen, identity = _server_name(arrival.connection), ""
+    if chain.tls is not None:
+        session = arrival.connection.outermost
+        if not isinstance(session, Tls):
+            yield arrival.fails("plain text arrives at a TLS server")
+            return
+        problem = handshake_problem(chain.tls, session, arrival.at)
+        if problem:
+            yield arrival.fails(problem, flag="UF" if "Secret" in problem else "")
+            return
+        identity = session.identity
+        arrival = arrival.carrying(arrival.connection.inside())
+    if isinstance(chain.target, TcpProxy):
+        yield from _tcp(arrival, chain.target, chain.origin, seen, identity)
+    else:
+        yield from http_decisions(arrival, chain.target, (seen, identity) if chain.tls is not None else None)
+
+
+def _tcp(arrival: Arrival, target: TcpProxy, origin: Provenance, server_name: str, identity: str) -> Decisions:
+    connection = arrival.connection
+    peer = DownstreamPeer(arrival.source, connection.address, connection.port, server_name, identity, None)
+    # A sidecar checks only what arrives for its own application.
+    denied = denied_by(arrival.at.policies, peer) if arrival.at.proxy.gateway else None
+    if denied is not None:
+        yield arrival.fails(f"{denied.ref} denies the connection", flag="RBAC", origin=denied)
+        return
+    if target.dynamic:
+        raise NotModelled("dynamic forward proxy")
+    total = sum(weight for _, weight in target.clusters)
+    for name, weight in target.clusters:
+        moved = connection
+        if target.tunnel:
+            moved = replace(connection, layers=(Connect(target.tunnel, target.tunnel_post), *connection.layers))
+        yield Forwarded(name, moved, origin).of(100 * weight / total)

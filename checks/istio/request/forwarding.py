@@ -1,0 +1,71 @@
+"""The decision of one proxy about a connection: an end, or forwarding to a cluster."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from checks.facts.fact import KubernetesObject
+from checks.istio.proxy.clusters import ClusterName
+from checks.istio.proxy.listeners import Provenance
+from checks.istio.request.outcome import End, Result, Step
+from checks.istio.request.proxy_configuration import ProxyConfiguration
+from checks.istio.request.wire import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """The gateways and services that a connection has passed."""
+
+    gateways: tuple[str, ...] = ()
+    service: str = ""
+    hops: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A connection at a proxy."""
+
+    at: ProxyConfiguration
+    connection: Connection
+    trail: Trail
+    source: str
+    """The client's IP address."""
+
+    def carrying(self, connection: Connection) -> "Arrival":
+        """The same arrival with the connection as a filter sees it."""
+        return replace(self, connection=connection)
+
+    def step(self, decision: str, origin: Provenance) -> Step:
+        """A decision of this proxy."""
+        return Step(self.at.name, decision, origin)
+
+    def fails(
+        self, reason: str, status: int | None = None, flag: str = "", origin: KubernetesObject | None = None
+    ) -> End:
+        """The end of a connection that fails at this proxy."""
+        steps = (self.step(reason, Provenance(origin)),) if origin is not None else ()
+        gateways, service = self.trail.gateways, self.trail.service
+        return End(Result.FAILS, reason, status, flag, self.at.name, service=service, gateways=gateways, steps=steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """A connection that a proxy forwards to a cluster, with its share in percent and the decisions before."""
+
+    cluster: ClusterName
+    connection: Connection
+    origin: Provenance
+    http: bool = False
+    """Whether the proxy reads HTTP: if the cluster fails, its client gets an answer."""
+    share: float = 100.0
+    steps: tuple[Step, ...] = ()
+
+    def after(self, step: Step) -> "Forwarded":
+        """The same with a step before its own."""
+        return replace(self, steps=(step, *self.steps))
+
+    def of(self, percent: float) -> "Forwarded":
+        """This forwarding of a part of the connections."""
+        return replace(self, share=self.share * percent / 100)
+
+
+Decisions = Iterator[End | Forwarded]

@@ -1,0 +1,188 @@
+"""One request from proxy to proxy: only the bytes on the wire tie one hop to the next."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from checks.facts.pods import Pod
+from checks.istio.mesh.mesh import Mesh
+from checks.istio.mesh.names import is_address
+from checks.istio.proxy.clusters import BLACK_HOLE, PASSTHROUGH, Cluster, Endpoint
+from checks.istio.proxy.listeners import EnvoyListener
+from checks.istio.request.external_servers import external_problem
+from checks.istio.request.filter_chains import listener_decisions
+from checks.istio.request.forwarding import Arrival, Forwarded, Trail
+from checks.istio.request.matching import NotModelled
+from checks.istio.request.outcome import End, Result
+from checks.istio.request.proxy_configuration import ProxyConfiguration, ProxyConfigurations
+from checks.istio.request.tls_sessions import opened_session
+from checks.istio.request.wire import Connection
+
+_MOST_HOPS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RouteQuery:
+    """The request whose outcome is wanted: its host, the gateway that it should pass, and its client's address."""
+
+    host: str
+    gateway: str
+    source: str
+    declared: frozenset[str]
+    """The services at which it may arrive."""
+
+
+class Hops:
+    """The proxies that one request passes in a mesh."""
+
+    def __init__(
+        self, mesh: Mesh, configurations: ProxyConfigurations, gateway_of: Callable[[Pod], str], query: RouteQuery
+    ) -> None:
+        self._mesh, self._configurations, self._gateway_of = mesh, configurations, gateway_of
+        self._query = query
+
+    def from_sidecar(self, here: ProxyConfiguration, connection: Connection) -> Iterator[End]:
+        """The ends of a connection that a sidecar takes from its application."""
+        if here.outbound is None:
+            raise ValueError(f"{here.name} is no sidecar")
+        listener = here.outbound.listener_for(connection.address, connection.port)
+        if here.patches.removes_listener(listener.name, connection.port):
+            listener = here.outbound.fallback()
+        yield from self._at(Arrival(here, connection, Trail(hops=1), self._query.source), listener)
+
+    def directly(self, connection: Connection) -> Iterator[End]:
+        """The ends of a connection that no sidecar takes."""
+        yield from self._arrives("", connection, Trail())
+
+    def _at(self, arrival: Arrival, listener: EnvoyListener) -> Iterator[End]:
+        """The ends behind one proxy; one unknown end if a part of its configuration is not modelled."""
+        try:
+            yield from list(self._behind(arrival, listener))
+        except NotModelled as missing:
+            yield End(Result.UNKNOWN, f"not modelled: {missing}", proxy=arrival.at.name)
+
+    def _behind(self, arrival: Arrival, listener: EnvoyListener) -> Iterator[End]:
+        for each in listener_decisions(arrival, listener):
+            if isinstance(each, End):
+                yield each
+                continue
+            steps = (*each.steps, arrival.step(f"cluster {each.cluster}", each.origin))
+            for end in self._cluster(arrival.carrying(each.connection), each):
+                answered = _as_http(end) if each.http else end
+                yield replace(answered, steps=(*steps, *answered.steps)).of(each.share)
+
+    # clusters
+
+    def _cluster(self, arrival: Arrival, forwarded: Forwarded) -> Iterator[End]:
+        here, connection, name = arrival.at, arrival.connection, forwarded.cluster
+        if name.host == BLACK_HOLE:
+            yield arrival.fails("outbound traffic to unknown hosts is blocked", flag="UH")
+            return
+        if name.host == PASSTHROUGH:
+            yield from self._arrives(here.name, connection, arrival.trail)
+            return
+        cluster = here.clusters.get(name)
+        if cluster is None or here.patches.removes(name):
+            yield arrival.fails(f"no cluster {name}", flag="NC")
+            return
+        arrival = replace(arrival, trail=replace(arrival.trail, service=name.host))
+        found = self._endpoints(here, cluster, connection)
+        if not found:
+            yield arrival.fails(f"no endpoint of {name}", flag="UH")
+        for each in found:
+            for end in self._endpoint(arrival, cluster, each):
+                yield end.of(100 / len(found))
+
+    def _endpoints(self, here: ProxyConfiguration, cluster: Cluster, connection: Connection) -> list[Endpoint]:
+        if not cluster.original_destination:
+            return [each for each in here.clusters.endpoints(cluster) if self._resolves(each.address)]
+        target = cluster.port.target if isinstance(cluster.port.target, int) else connection.port
+        return [Endpoint(connection.address, target if target != cluster.port.number else connection.port)]
+
+    def _resolves(self, address: str) -> bool:
+        """Whether a name can be resolved: one of the cluster's domain is a Service, any other one is public."""
+        if is_address(address) or not address.endswith(".svc.cluster.local"):
+            return True
+        return any(each.kubernetes for each in self._mesh.exports.by_host.get(address, {}).values())
+
+    def _endpoint(self, arrival: Arrival, cluster: Cluster, endpoint: Endpoint) -> Iterator[End]:
+        here, connection, tls = arrival.at, arrival.connection, cluster.tls
+        layers = connection.layers
+        if tls is not None and not (tls.automatic and not endpoint.mutual_tls):
+            if tls.secret and (here.proxy.namespace, tls.secret.removeprefix("kubernetes://")) not in here.mesh.secrets:
+                yield arrival.fails(f"the cluster waits for Secret {tls.secret}", flag="NC")
+                return
+            layers = (opened_session(tls, connection, here), *layers)
+        yield from self._arrives(here.name, Connection(endpoint.address, endpoint.port, layers), arrival.trail)
+
+    # arrivals
+
+    def _arrives(self, proxy: str, connection: Connection, trail: Trail) -> Iterator[End]:
+        """A connection from a proxy at an address: of a pod, of a Service, or of a host outside the cluster."""
+        address, port = connection.address, connection.port
+        if not is_address(address):
+            service = next(
+                (each for each in self._mesh.exports.by_host.get(address, {}).values() if each.kubernetes), None
+            )
+            if service is None:
+                yield self._outside(proxy, connection, trail)
+                return
+            address = service.address
+        pod = self._mesh.pod_at(address)
+        if pod is not None:
+            yield from self._pod(proxy, pod, replace(connection, address=address), trail)
+            return
+        behind = self._mesh.service_at(address)
+        if behind is None:
+            yield self._outside(proxy, replace(connection, address=address), trail)
+            return
+        targets = self._mesh.targets_of(behind, port)
+        if not targets:
+            reason = f"nothing answers at {address}:{port}"
+            yield End(Result.FAILS, reason, flag="UF", proxy=proxy, gateways=trail.gateways)
+        for target, target_port in targets:
+            for end in self._pod(proxy, target, replace(connection, port=target_port), trail):
+                yield end.of(100 / len(targets))
+
+    def _pod(self, proxy: str, pod: Pod, connection: Connection, trail: Trail) -> Iterator[End]:
+        port = connection.port
+        gateway = self._gateway_of(pod)
+        there = self._configurations.of(self._mesh, pod)
+        if there is None or there.inbound is None:
+            yield self._reached(f"{pod.ip}:{port}", trail)
+            return
+        gateways = (*trail.gateways, gateway) if gateway else trail.gateways
+        if trail.hops >= _MOST_HOPS:
+            yield End(Result.FAILS, "the request comes back to a proxy", proxy=there.name, gateways=gateways)
+            return
+        listener = there.inbound.listener_for(pod.ip, port)
+        if listener is None or there.patches.removes_listener(listener.name, port):
+            reason = f"nothing listens on port {port} of {gateway or there.name}"
+            yield End(Result.FAILS, reason, flag="UF", proxy=proxy, service=trail.service, gateways=gateways)
+            return
+        following = Trail(gateways, trail.service, trail.hops + 1)
+        yield from self._at(
+            Arrival(there, replace(connection, address=pod.ip), following, self._query.source), listener
+        )
+
+    def _outside(self, proxy: str, connection: Connection, trail: Trail) -> End:
+        host, port = connection.address, connection.port
+        destination = f"{host}:{port}"
+        problem = external_problem(host, port, connection)
+        if not problem:
+            return self._reached(destination, trail)
+        end = End(Result.FAILS, problem, flag="UF", proxy=proxy, destination=destination)
+        return replace(end, service=trail.service, gateways=trail.gateways)
+
+    def _reached(self, destination: str, trail: Trail) -> End:
+        end = End(Result.BYPASSES, destination=destination, service=trail.service, gateways=trail.gateways)
+        if self._query.gateway not in trail.gateways:
+            return end
+        host = destination.rpartition(":")[0]
+        if self._query.host in (host, trail.service) or trail.service in self._query.declared:
+            return replace(end, result=Result.THROUGH)
+        return replace(end, result=Result.FAILS, reason=f"arrives at {destination}, which is declared for another host")
+
+
+def _as_http(end: End) -> End:
+    """A connection that ends behind an HTTP proxy is a 503 for its client."""
+    return replace(end, status=503) if end.result is Result.FAILS and end.status is None else end

@@ -1,0 +1,61 @@
+"""The configuration of one proxy, generated when a part of it is read."""
+
+import re
+from collections.abc import Callable
+
+from checks.facts.pods import Pod
+from checks.istio.mesh.mesh import Mesh
+from checks.istio.mesh.proxies import Proxy
+from checks.istio.proxy.clusters import Clusters
+from checks.istio.proxy.envoy_filters import Patches
+from checks.istio.proxy.gateway import GatewayListeners
+from checks.istio.proxy.outbound import OutboundListeners
+from checks.istio.proxy.routes import RouteConfiguration, sidecar_routes
+from checks.istio.request.authorization import policies_of
+
+
+class ProxyConfiguration:
+    """Listeners, routes, clusters and policies of one proxy."""
+
+    def __init__(self, mesh: Mesh, proxy: Proxy) -> None:
+        self.mesh, self.proxy = mesh, proxy
+        self.clusters = Clusters(mesh, proxy)
+        self.scope = mesh.scope(proxy)
+        self.outbound = None if proxy.gateway else OutboundListeners(mesh, proxy, self.clusters)
+        self.inbound = GatewayListeners(mesh, proxy, self.clusters) if proxy.gateway else None
+        self.policies = policies_of(mesh, proxy)
+        self.patches = Patches(mesh, proxy)
+        self._routes: dict[str, RouteConfiguration | None] = {}
+
+    def routes(self, name: str) -> RouteConfiguration | None:
+        """A route configuration by its name."""
+        if name not in self._routes:
+            found = (
+                self.inbound.routes(name) if self.inbound is not None else sidecar_routes(self.scope, self.proxy, name)
+            )
+            port = next((int(each) for each in re.findall(r"\d+", name.rpartition(":")[2])), 0)
+            self._routes[name] = self.patches.applied(found, port) if found is not None else None
+        return self._routes[name]
+
+    @property
+    def name(self) -> str:
+        return f"{self.proxy.namespace}/{self.proxy.pod.name}"
+
+
+class ProxyConfigurations:
+    """The configurations of all proxies; pods that cannot differ share one."""
+
+    def __init__(self, mesh_of: Callable[[str], Mesh]) -> None:
+        self._mesh_of = mesh_of
+        self._known: dict[object, ProxyConfiguration] = {}
+
+    def of(self, mesh: Mesh, pod: Pod) -> ProxyConfiguration | None:
+        """The configuration of a pod's proxy; None if it has none."""
+        proxy = mesh.proxy(pod)
+        if proxy is None:
+            return None
+        own = {key: value for key, value in proxy.labels.items() if key != "pod-template-hash"}
+        key = (proxy.namespace, proxy.gateway, proxy.revision, proxy.account, tuple(sorted(own.items())))
+        if key not in self._known:
+            self._known[key] = ProxyConfiguration(self._mesh_of(proxy.revision), proxy)
+        return self._known[key]

@@ -1,0 +1,39 @@
+"""TLS sessions of a proxy: whether a handshake succeeds at its servers, and what its clusters open."""
+
+from checks.istio.mesh.names import without_port
+from checks.istio.proxy.clusters import UpstreamTls
+from checks.istio.proxy.listeners import DownstreamTls
+from checks.istio.request.proxy_configuration import ProxyConfiguration
+from checks.istio.request.wire import Connection, Http, Tls
+
+
+def handshake_problem(tls: DownstreamTls, session: Tls, here: ProxyConfiguration) -> str:
+    """Why a TLS handshake at a server fails, "" if it succeeds."""
+    mesh_certificate = tls.mode == "ISTIO_MUTUAL"
+    if not mesh_certificate and not tls.files:
+        name = tls.secret.removeprefix("kubernetes://")
+        if name and (here.proxy.namespace, name) not in here.mesh.secrets:
+            return f"the listener waits for Secret {name}"
+    if tls.mode in ("MUTUAL", "ISTIO_MUTUAL"):
+        if not session.identity and not session.certificate:
+            return "the client presents no certificate"
+        if mesh_certificate != bool(session.identity):
+            return "the client's certificate is not issued by the authority that the server trusts"
+    if session.trusts == "mesh" and not mesh_certificate:
+        return "the server's certificate is not issued by the mesh"
+    if session.trusts == "public" and mesh_certificate:
+        return "the server's certificate is issued by the mesh, which the client does not trust"
+    identity = here.proxy.identity(here.mesh.configuration)
+    if mesh_certificate and session.names and identity not in session.names:
+        return "the server's certificate does not name what the client expects"
+    return ""
+
+
+def opened_session(tls: UpstreamTls, connection: Connection, here: ProxyConfiguration) -> Tls:
+    """The TLS session that a cluster opens."""
+    inside = connection.outermost
+    name = tls.sni
+    if not name and tls.automatic_sni and isinstance(inside, Http):
+        name = without_port(inside.authority)
+    identity = here.proxy.identity(here.mesh.configuration) if tls.mode == "ISTIO_MUTUAL" else ""
+    return Tls(name, tls.alpn, identity, tls.mode == "MUTUAL", tls.trusts, tls.names)
