@@ -10,6 +10,7 @@ from checks.istio.proxy.routes import HttpRoute, VirtualHost
 from checks.istio.request.authorization import DownstreamPeer, denied_by
 from checks.istio.request.forwarding import Arrival, Decisions, Forwarded
 from checks.istio.request.matching import NotModelled, route_matches
+from checks.istio.request.outcome import Ending
 from checks.istio.request.rewrites import rewritten
 from checks.istio.request.wire import Bytes, Connect, Http, Tls
 from checks.model.raw_values import Raw, mapping, number
@@ -20,9 +21,9 @@ def http_decisions(arrival: Arrival, manager: HttpManager, session: tuple[str, s
     the client, None for plain text. Raises NotModelled."""
     request = arrival.connection.outermost
     if isinstance(request, Tls):
-        yield arrival.fails("TLS arrives at an HTTP server")
+        yield arrival.fails(Ending.TLS_TO_HTTP_SERVER, "TLS arrives at an HTTP server")
     elif isinstance(request, Bytes):
-        yield arrival.fails("bytes that are not HTTP arrive at an HTTP server", flag="DPE")
+        yield arrival.fails(Ending.NOT_HTTP, "bytes that are not HTTP arrive at an HTTP server", flag="DPE")
     elif isinstance(request, Connect):
         raise NotModelled("CONNECT request")
     else:
@@ -38,12 +39,14 @@ def _request(arrival: Arrival, manager: HttpManager, request: Http, session: tup
     # A sidecar checks only what arrives for its own application.
     denied = denied_by(here.policies, peer) if here.proxy.gateway else None
     if denied is not None:
-        yield arrival.fails(f"{denied.ref} denies the request", 403, "RBAC", denied)
+        yield arrival.fails(Ending.REQUEST_DENIED, f"{denied.ref} denies the request", 403, "RBAC", denied)
         return
     configuration = here.routes(manager.route)
     host = configuration.virtual_host(without_port(request.authority)) if configuration is not None else None
     if host is None:
-        yield arrival.fails(f"no virtual host of {manager.route} for {request.authority}", 404, "NR")
+        yield arrival.fails(
+            Ending.NO_VIRTUAL_HOST, f"no virtual host of {manager.route} for {request.authority}", 404, "NR"
+        )
         return
     step = arrival.step(f"virtual host {host.name} of {manager.route}", host.origin)
     for each in _virtual_host(arrival, host, request):
@@ -52,10 +55,10 @@ def _request(arrival: Arrival, manager: HttpManager, request: Http, session: tup
 
 def _virtual_host(arrival: Arrival, host: VirtualHost, request: Http) -> Decisions:
     if host.status:
-        yield arrival.fails(f"fixed answer of {host.name}", host.status)
+        yield arrival.fails(Ending.FIXED_ANSWER, f"fixed answer of {host.name}", host.status)
         return
     if host.require_tls and request.headers.get("x-forwarded-proto") != "https":
-        yield arrival.fails("httpsRedirect", 301)
+        yield arrival.fails(Ending.HTTPS_REDIRECT, "httpsRedirect", 301)
         return
     for route in host.routes:
         if route_matches(route.match, request):
@@ -63,7 +66,7 @@ def _virtual_host(arrival: Arrival, host: VirtualHost, request: Http) -> Decisio
             for each in _route(arrival, route, request):
                 yield each.after(step)
             return
-    yield arrival.fails(f"no route of {host.name} matches", 404, "NR")
+    yield arrival.fails(Ending.NO_ROUTE, f"no route of {host.name} matches", 404, "NR")
 
 
 def _route(arrival: Arrival, route: HttpRoute, request: Http) -> Decisions:
@@ -72,7 +75,7 @@ def _route(arrival: Arrival, route: HttpRoute, request: Http) -> Decisions:
     abort = mapping(raw, "fault", "abort")
     if abort:
         status, percent = _abort(abort)
-        yield arrival.fails("fault injection", status, "FI").of(percent)
+        yield arrival.fails(Ending.FAULT_INJECTION, "fault injection", status, "FI").of(percent)
         left -= percent
     if left <= 0:
         return
@@ -91,14 +94,14 @@ def _abort(abort: Raw) -> tuple[int, float]:
 
 def _action(arrival: Arrival, route: HttpRoute, raw: Raw, request: Http) -> Decisions:
     if raw.get("redirect") is not None:
-        yield arrival.fails("redirect", number(raw, "redirect", "redirectCode") or 301)
+        yield arrival.fails(Ending.REDIRECT, "redirect", number(raw, "redirect", "redirectCode") or 301)
         return
     if raw.get("directResponse") is not None:
-        yield arrival.fails("direct response", number(raw, "directResponse", "status") or 200)
+        yield arrival.fails(Ending.DIRECT_RESPONSE, "direct response", number(raw, "directResponse", "status") or 200)
         return
     total = sum(weight for _, weight, _ in route.clusters)
     if not total:
-        yield arrival.fails("no destination", 503, "NC")
+        yield arrival.fails(Ending.NO_DESTINATION, "no destination", 503, "NC")
         return
     for name, weight, destination in route.clusters:
         moved = rewritten(request, route, destination, single=len(route.clusters) == 1)

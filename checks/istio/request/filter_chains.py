@@ -10,6 +10,7 @@ from checks.istio.request.authorization import DownstreamPeer, denied_by
 from checks.istio.request.connection_manager import http_decisions
 from checks.istio.request.forwarding import Arrival, Decisions, Forwarded
 from checks.istio.request.matching import NotModelled
+from checks.istio.request.outcome import Ending
 from checks.istio.request.tls_sessions import handshake_problem
 from checks.istio.request.wire import Connect, Connection, Http, Tls
 
@@ -28,7 +29,7 @@ def listener_decisions(arrival: Arrival, listener: EnvoyListener) -> Decisions:
         plain_http=isinstance(connection.outermost, Http | Connect),
     )
     if chain is None:
-        yield arrival.fails(f"no filter chain of {listener.name} matches", flag="NR")
+        yield arrival.fails(Ending.NO_FILTER_CHAIN, f"no filter chain of {listener.name} matches", flag="NR")
         return
     step = arrival.step(f"listener {listener.name}", chain.origin)
     for each in _chain(arrival, chain):
@@ -44,11 +45,13 @@ def _chain(arrival: Arrival, chain: FilterChain) -> Decisions:
     if chain.tls is not None:
         session = arrival.connection.outermost
         if not isinstance(session, Tls):
-            yield arrival.fails("plain text arrives at a TLS server")
+            yield arrival.fails(Ending.PLAIN_TO_TLS_SERVER, "plain text arrives at a TLS server")
             return
         problem = handshake_problem(chain.tls, session, arrival.at)
         if problem:
-            yield arrival.fails(problem, flag="UF" if "Secret" in problem else "")
+            waits = "Secret" in problem
+            ending = Ending.LISTENER_WAITS if waits else Ending.HANDSHAKE
+            yield arrival.fails(ending, problem, flag="UF" if waits else "")
             return
         identity = session.identity
         arrival = arrival.carrying(arrival.connection.inside())
@@ -64,7 +67,7 @@ def _tcp(arrival: Arrival, target: TcpProxy, origin: Provenance, server_name: st
     # A sidecar checks only what arrives for its own application.
     denied = denied_by(arrival.at.policies, peer) if arrival.at.proxy.gateway else None
     if denied is not None:
-        yield arrival.fails(f"{denied.ref} denies the connection", flag="RBAC", origin=denied)
+        yield arrival.fails(Ending.CONNECTION_DENIED, f"{denied.ref} denies the connection", flag="RBAC", origin=denied)
         return
     if target.dynamic:
         raise NotModelled("dynamic forward proxy")

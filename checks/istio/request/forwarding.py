@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from checks.facts.fact import KubernetesObject
 from checks.istio.proxy.clusters import ClusterName
 from checks.istio.proxy.listeners import Provenance
-from checks.istio.request.outcome import End, Result, Step
+from checks.istio.request.outcome import End, Ending, Result, Step
 from checks.istio.request.proxy_configuration import ProxyConfiguration
 from checks.istio.request.wire import Connection
 
@@ -39,12 +39,19 @@ class Arrival:
         return Step(self.at.name, decision, origin)
 
     def fails(
-        self, reason: str, status: int | None = None, flag: str = "", origin: KubernetesObject | None = None
+        self,
+        ending: Ending,
+        reason: str,
+        status: int | None = None,
+        flag: str = "",
+        origin: KubernetesObject | None = None,
+        cluster: ClusterName | None = None,
     ) -> End:
         """The end of a connection that fails at this proxy."""
         steps = (self.step(reason, Provenance(origin)),) if origin is not None else ()
         gateways, service = self.trail.gateways, self.trail.service
-        return End(Result.FAILS, reason, status, flag, self.at.name, service=service, gateways=gateways, steps=steps)
+        end = End(Result.FAILS, reason, status, flag, self.at.name, service=service, gateways=gateways)
+        return replace(end, steps=steps, ending=ending, cluster=cluster)
 
 
 @dataclass(frozen=True, slots=True)

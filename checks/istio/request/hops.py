@@ -12,7 +12,7 @@ from checks.istio.request.external_servers import external_problem
 from checks.istio.request.filter_chains import listener_decisions
 from checks.istio.request.forwarding import Arrival, Forwarded, Trail
 from checks.istio.request.matching import NotModelled
-from checks.istio.request.outcome import End, Result
+from checks.istio.request.outcome import End, Ending, Result
 from checks.istio.request.proxy_configuration import ProxyConfiguration, ProxyConfigurations
 from checks.istio.request.tls_sessions import opened_session
 from checks.istio.request.wire import Connection
@@ -68,26 +68,27 @@ class Hops:
             steps = (*each.steps, arrival.step(f"cluster {each.cluster}", each.origin))
             for end in self._cluster(arrival.carrying(each.connection), each):
                 answered = _as_http(end) if each.http else end
-                yield replace(answered, steps=(*steps, *answered.steps)).of(each.share)
+                last = answered.cluster or each.cluster
+                yield replace(answered, steps=(*steps, *answered.steps), cluster=last).of(each.share)
 
     # clusters
 
     def _cluster(self, arrival: Arrival, forwarded: Forwarded) -> Iterator[End]:
         here, connection, name = arrival.at, arrival.connection, forwarded.cluster
         if name.host == BLACK_HOLE:
-            yield arrival.fails("outbound traffic to unknown hosts is blocked", flag="UH")
+            yield arrival.fails(Ending.BLACK_HOLE, "outbound traffic to unknown hosts is blocked", flag="UH")
             return
         if name.host == PASSTHROUGH:
             yield from self._arrives(here.name, connection, arrival.trail)
             return
         cluster = here.clusters.get(name)
         if cluster is None or here.patches.removes(name):
-            yield arrival.fails(f"no cluster {name}", flag="NC")
+            yield arrival.fails(Ending.NO_CLUSTER, f"no cluster {name}", flag="NC", cluster=name)
             return
         arrival = replace(arrival, trail=replace(arrival.trail, service=name.host))
         found = self._endpoints(here, cluster, connection)
         if not found:
-            yield arrival.fails(f"no endpoint of {name}", flag="UH")
+            yield arrival.fails(Ending.NO_ENDPOINT, f"no endpoint of {name}", flag="UH", cluster=name)
         for each in found:
             for end in self._endpoint(arrival, cluster, each):
                 yield end.of(100 / len(found))
@@ -109,7 +110,8 @@ class Hops:
         layers = connection.layers
         if tls is not None and not (tls.automatic and not endpoint.mutual_tls):
             if tls.secret and (here.proxy.namespace, tls.secret.removeprefix("kubernetes://")) not in here.mesh.secrets:
-                yield arrival.fails(f"the cluster waits for Secret {tls.secret}", flag="NC")
+                reason = f"the cluster waits for Secret {tls.secret}"
+                yield arrival.fails(Ending.CLUSTER_WAITS, reason, flag="NC", cluster=cluster.name)
                 return
             layers = (opened_session(tls, connection, here), *layers)
         yield from self._arrives(here.name, Connection(endpoint.address, endpoint.port, layers), arrival.trail)
@@ -138,7 +140,8 @@ class Hops:
         targets = self._mesh.targets_of(behind, port)
         if not targets:
             reason = f"nothing answers at {address}:{port}"
-            yield End(Result.FAILS, reason, flag="UF", proxy=proxy, gateways=trail.gateways)
+            end = End(Result.FAILS, reason, flag="UF", proxy=proxy, gateways=trail.gateways)
+            yield replace(end, ending=Ending.NOTHING_ANSWERS)
         for target, target_port in targets:
             for end in self._pod(proxy, target, replace(connection, port=target_port), trail):
                 yield end.of(100 / len(targets))
@@ -152,12 +155,14 @@ class Hops:
             return
         gateways = (*trail.gateways, gateway) if gateway else trail.gateways
         if trail.hops >= _MOST_HOPS:
-            yield End(Result.FAILS, "the request comes back to a proxy", proxy=there.name, gateways=gateways)
+            end = End(Result.FAILS, "the request comes back to a proxy", proxy=there.name, gateways=gateways)
+            yield replace(end, ending=Ending.LOOP)
             return
         listener = there.inbound.listener_for(pod.ip, port)
         if listener is None or there.patches.removes_listener(listener.name, port):
             reason = f"nothing listens on port {port} of {gateway or there.name}"
-            yield End(Result.FAILS, reason, flag="UF", proxy=proxy, service=trail.service, gateways=gateways)
+            end = End(Result.FAILS, reason, flag="UF", proxy=proxy, service=trail.service, gateways=gateways)
+            yield replace(end, ending=Ending.NO_LISTENER, destination=f"{pod.ip}:{port}")
             return
         following = Trail(gateways, trail.service, trail.hops + 1)
         yield from self._at(
@@ -171,16 +176,18 @@ class Hops:
         if not problem:
             return self._reached(destination, trail)
         end = End(Result.FAILS, problem, flag="UF", proxy=proxy, destination=destination)
-        return replace(end, service=trail.service, gateways=trail.gateways)
+        return replace(end, service=trail.service, gateways=trail.gateways, ending=Ending.NOT_UNDERSTOOD)
 
     def _reached(self, destination: str, trail: Trail) -> End:
         end = End(Result.BYPASSES, destination=destination, service=trail.service, gateways=trail.gateways)
+        end = replace(end, ending=Ending.ARRIVED)
         if self._query.gateway not in trail.gateways:
             return end
         host = destination.rpartition(":")[0]
         if self._query.host in (host, trail.service) or trail.service in self._query.declared:
             return replace(end, result=Result.THROUGH)
-        return replace(end, result=Result.FAILS, reason=f"arrives at {destination}, which is declared for another host")
+        reason = f"arrives at {destination}, which is declared for another host"
+        return replace(end, result=Result.FAILS, reason=reason, ending=Ending.OTHER_DESTINATION)
 
 
 def _as_http(end: End) -> End:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from checks.istio.proxy.clusters import ClusterName
 from checks.istio.proxy.listeners import Provenance
 
 
@@ -15,6 +16,38 @@ class Result(StrEnum):
     FAILS = "fails"
     MIXED = "mixed"
     UNKNOWN = "unknown"
+
+
+class Ending(StrEnum):
+    """Where and why a request ended, in the order of a proxy's decisions."""
+
+    ARRIVED = "arrived at a destination"
+    OTHER_DESTINATION = "arrived at a destination that is declared for another host"
+    NOT_KNOWN = "not known"
+    NO_FILTER_CHAIN = "no filter chain matches"
+    PLAIN_TO_TLS_SERVER = "plain text arrives at a TLS server"
+    HANDSHAKE = "the TLS handshake fails"
+    LISTENER_WAITS = "the listener waits for a Secret"
+    CONNECTION_DENIED = "an AuthorizationPolicy denies the connection"
+    TLS_TO_HTTP_SERVER = "TLS arrives at an HTTP server"
+    NOT_HTTP = "bytes that are not HTTP arrive at an HTTP server"
+    REQUEST_DENIED = "an AuthorizationPolicy denies the request"
+    NO_VIRTUAL_HOST = "no virtual host has the authority"
+    FIXED_ANSWER = "the virtual host answers itself"
+    HTTPS_REDIRECT = "the server redirects to https"
+    NO_ROUTE = "no route matches"
+    FAULT_INJECTION = "the rule injects a fault"
+    REDIRECT = "the rule redirects"
+    DIRECT_RESPONSE = "the rule answers itself"
+    NO_DESTINATION = "the rule has no destination"
+    BLACK_HOLE = "outbound traffic to unknown hosts is blocked"
+    NO_CLUSTER = "the proxy has no such cluster"
+    NO_ENDPOINT = "the cluster has no endpoint"
+    CLUSTER_WAITS = "the cluster waits for a Secret"
+    NOTHING_ANSWERS = "nothing answers at the address"
+    NO_LISTENER = "nothing listens on the port"
+    LOOP = "the request comes back to a proxy"
+    NOT_UNDERSTOOD = "the destination does not understand what arrives"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +77,9 @@ class End:
     gateways: tuple[str, ...] = ()
     share: float = 100.0
     steps: tuple[Step, ...] = ()
+    ending: Ending = Ending.NOT_KNOWN
+    cluster: ClusterName | None = None
+    """The last cluster, if the request ended at it or behind it."""
 
     def after(self, step: Step) -> "End":
         """The same end with a step before its own."""

@@ -1,0 +1,52 @@
+"""The requests that a run follows: a scheme, a host, a port, and clients that cannot differ."""
+
+from dataclasses import dataclass, field
+
+from checks.facts.pods import Pod
+from checks.istio.request.wire import Connection, request_layers
+
+USUAL_PORTS = {"http": 80, "grpc": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """Clients whose requests have one outcome: `pod` stands for all of them.
+
+    `names` are `namespace` or `namespace/workload`; `expected` is set if no pod runs yet, and `pod` is what would run."""
+
+    names: tuple[str, ...]
+    pod: Pod
+    pods: tuple[Pod, ...] = ()
+    expected: bool = False
+
+    @property
+    def namespace(self) -> str:
+        return self.pod.namespace
+
+    def __str__(self) -> str:
+        shown = ", ".join(self.names[:3])
+        return shown + (f" and {len(self.names) - 3} more" if len(self.names) > 3 else "")
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRequest:
+    """One kind of request: a scheme (`http`, `https`, `grpc`, `tls`, `tcp`), a host, a port, and its clients."""
+
+    scheme: str
+    host: str
+    port: int
+    clients: Clients
+    path: str = "/"
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def url(self) -> str:
+        """`scheme://host`, with the port unless it is the scheme's usual one."""
+        return f"{self.scheme}://{self.host}" + ("" if USUAL_PORTS.get(self.scheme) == self.port else f":{self.port}")
+
+    @property
+    def connection(self) -> Connection:
+        """What the application sends."""
+        layers = request_layers(self.scheme, self.host, self.port, self.method, self.path, dict(self.headers))
+        return Connection(self.host, self.port, layers)
