@@ -52,7 +52,7 @@ matrix: $(READY) ## every incident with every possible failure of each read, abo
 	$(BIN)/pytest -n auto tests/incidents/test_unreadable.py tests/incidents/test_unreadable_otherwise.py $(PYTEST)
 
 .PHONY: mutants
-mutants: $(READY) ## which of the committed mutants the suite kills, a long run (WORDS='checks/engine' chooses some)
+mutants: $(READY) ## which of the committed mutants the tests kill, about half an hour (WORDS='checks/engine' chooses some)
 	$(BIN)/python -m tests.mutants.run $(WORDS)
 
 SEED ?= 1

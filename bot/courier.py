@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from functools import cache
 
 from celery import Celery
-from celery.signals import worker_process_init
 
 from bot.delivery.private_messages import send_privately
 from bot.delivery.route_pictures import upload_picture, uploaded_picture_id
@@ -245,14 +244,9 @@ celery.conf.task_routes = {}
 
 @cache
 def courier() -> Courier:
-    """The courier of this process, with connections made after the fork. Raises ConfigError."""
+    """The courier of this process: the first task makes it, so each connection is made after the fork. Raises ConfigError."""
     config = load(None, slack_settings().config)
     return Courier(connect(worker_settings(), config, patience=True), Slack(slack_settings()))
-
-
-@worker_process_init.connect
-def _forget_courier(**_: object) -> None:
-    courier.cache_clear()
 
 
 _next_delivery: dict[str, float] = {}

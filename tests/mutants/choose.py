@@ -1,20 +1,20 @@
-"""Choose random mutants of the functions in some rooms: `python -m tests.mutants.choose > tests/mutants/mutants.yaml`.
+"""Complete mutants.yaml with random mutants of the functions in some rooms: `python -m tests.mutants.choose`.
 
-The choice depends on a seed and on the number of mutants for each room, not on the tests. Every function gets one mutant
-before any function gets a second, and rare kinds of change come first. equivalent.yaml lists the mutants that cannot change
-any outcome, with reasons.
+A mutant of the list stays as long as its fragment exists and equivalent.yaml does not list it: that file has the mutants
+that cannot change any outcome, with reasons. The choice of the others depends on a seed and on the number of mutants for
+each room, not on the tests. Every function gets one mutant before any function gets a second, and rare kinds of change come
+first.
 """
 
 import ast
 import random
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
 
-from tests.mutants.mutants import ROOT, Mutant, NoSuchFragment, as_entry, functions
+from tests.mutants.mutants import LIST, ROOT, Mutant, NoSuchFragment, as_entry, functions, load
 from tests.mutants.operators import changes
 
 SEED = 20261129
@@ -29,7 +29,7 @@ ROOMS: tuple[tuple[str, int, tuple[str, ...]], ...] = (
     (
         "checks/facts",
         40,
-        ("tests/checks/facts", "tests/checks/kubernetes", "tests/scenarios", "tests/incidents/test_incidents.py"),
+        ("tests/checks/kubernetes", "tests/scenarios", "tests/incidents/test_incidents.py"),
     ),
     ("workers/runs", 20, ("tests/workers/runs", "tests/workers/fleet", "tests/bot/test_conversation.py")),
     ("workers/fleet", 20, ("tests/workers/fleet", "tests/bot/fleet", "tests/bot/test_conversation.py")),
@@ -64,45 +64,53 @@ def _fragment(source: str, node: ast.AST, after: str) -> tuple[str, str]:
     return before.strip(), f"{head}{after}{tail}".strip()
 
 
-def chosen(room: str, count: int, tests: tuple[str, ...], taken: set[str], equivalent: set[str]) -> list[Mutant]:
-    """`count` mutants of a room: one of each function in random order, then a second of each, and so on."""
+def chosen(
+    room: str, count: int, tests: tuple[str, ...], taken: set[str], listed: set[str], equivalent: set[str]
+) -> list[Mutant]:
+    """`count` mutants of a room: the listed ones, then one of each function in random order, then a second, and so on."""
     rng = random.Random(f"{SEED} {room}")
-    by_function: dict[str, list[Mutant]] = defaultdict(list)
+    found: list[Mutant] = []
+    others: dict[str, list[Mutant]] = defaultdict(list)
     for file in sorted([ROOT / room] if room.endswith(".py") else (ROOT / room).rglob("*.py")):
         if (name := file.relative_to(ROOT).as_posix()) not in taken:
             taken.add(name)
             for mutant in candidates(file, tests):
-                if str(mutant) not in equivalent:
-                    by_function[f"{name}:{mutant.function}"].append(mutant)
-    order = sorted(by_function)
+                if str(mutant) in listed - equivalent:
+                    found.append(mutant)
+                elif str(mutant) not in equivalent:
+                    others[_place(mutant)].append(mutant)
+    kinds, times = Counter(each.kind for each in found), Counter(map(_place, found))
+    order = sorted(others)
     rng.shuffle(order)
-    found: list[Mutant] = []
-    used: Counter[str] = Counter()
-    while len(found) < count and any(by_function.values()):
-        for function in (each for each in order if by_function[each]):
-            if len(found) < count:
-                kinds = sorted(
-                    {each.kind for each in by_function[function]}, key=lambda kind: (used[kind], rng.random())
-                )
-                mutant = rng.choice([each for each in by_function[function] if each.kind == kinds[0]])
-                used[kinds[0]] += 1
-                by_function[function].remove(mutant)
-                found.append(mutant)
+    while len(found) < count and any(others.values()):
+        function = min((each for each in order if others[each]), key=lambda each: times[each])
+        rare = min(
+            {each.kind: rng.random() for each in others[function]}.items(), key=lambda each: (kinds[each[0]], each[1])
+        )
+        mutant = rng.choice([each for each in others[function] if each.kind == rare[0]])
+        others[function].remove(mutant)
+        kinds[mutant.kind] += 1
+        times[function] += 1
+        found.append(mutant)
     return found
 
 
+def _place(mutant: Mutant) -> str:
+    return f"{mutant.file}:{mutant.function}"
+
+
 def main() -> None:
-    """Write the list to standard output."""
+    """Write the list."""
     equivalent = {each["mutant"] for each in yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8")) or ()}
+    listed = {str(each) for each in load()}
     taken: set[str] = set()
-    found = [mutant for room, count, tests in ROOMS for mutant in chosen(room, count, tests, taken, equivalent)]
+    found = [mutant for room, count, tests in ROOMS for mutant in chosen(room, count, tests, taken, listed, equivalent)]
     found.sort(key=lambda each: (each.file, each.function, each.before))
-    sys.stdout.write(
-        f"# Written by tests/mutants/choose.py with seed {SEED}. If you rename a fragment in the code, rename it here.\n"
+    text = yaml.safe_dump(
+        {"mutants": [as_entry(each) for each in found]}, sort_keys=False, allow_unicode=True, width=120
     )
-    yaml.safe_dump(
-        {"mutants": [as_entry(each) for each in found]}, sys.stdout, sort_keys=False, allow_unicode=True, width=120
-    )
+    head = "# Written by tests/mutants/choose.py. If you change a fragment in the code, change it here too.\n"
+    LIST.write_text(head + text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -32,14 +32,23 @@ class Mutant:
 
     def applied(self, source: str) -> str:
         """The text of the file with the change. Raises NoSuchFragment."""
-        first, last = _place(source, self.function)
-        start, end = _offset(source, first), _offset(source, last + 1)
-        body = source[start:end]
-        if (times := body.count(self.before)) != 1:
-            raise NoSuchFragment(f"{times} times in {self.file}:{self.function}: {self.before!r}")
-        changed = source[:start] + body.replace(self.before, self.after) + source[end:]
+        start = self._start(source)
+        changed = source[:start] + self.after + source[start + len(self.before) :]
         ast.parse(changed)
         return changed
+
+    def lines(self, source: str) -> range:
+        """The numbers of the fragment's lines. Raises NoSuchFragment."""
+        first = source.count("\n", 0, self._start(source)) + 1
+        return range(first, first + self.before.count("\n") + 1)
+
+    def _start(self, source: str) -> int:
+        """The offset of the fragment."""
+        node = _node(source, self.function)
+        start, end = _offset(source, node.lineno), _offset(source, (node.end_lineno or node.lineno) + 1)
+        if (times := source.count(self.before, start, end)) != 1:
+            raise NoSuchFragment(f"{times} times in {self.file}:{self.function}: {self.before!r}")
+        return source.index(self.before, start, end)
 
 
 def load() -> tuple[Mutant, ...]:
@@ -67,11 +76,16 @@ def functions(source: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFun
             waiting.append((inner, child))
 
 
-def _place(source: str, function: str) -> tuple[int, int]:
-    """First and last line of a function."""
+def lines_of(function: str, source: str) -> range:
+    """The numbers of the lines of a function's body. Raises NoSuchFragment."""
+    body = _node(source, function).body
+    return range(body[0].lineno, (body[-1].end_lineno or body[-1].lineno) + 1)
+
+
+def _node(source: str, function: str) -> ast.FunctionDef | ast.AsyncFunctionDef:
     for name, node in functions(source):
         if name == function:
-            return node.lineno, node.end_lineno or node.lineno
+            return node
     raise NoSuchFragment(f"there is no function {function}")
 
 

@@ -1,7 +1,8 @@
 """Apply each mutant of the list to a copy of the tree and run its tests: `python -m tests.mutants.run [WORD …]`.
 
-Killed: a test failed or did not end. Survived: all tests passed, so no test protects this line. Broken: the fragment no
-longer exists, or no test ran: update the list. With words, only mutants whose description contains all of them run.
+The tests run once without a mutant, which records the lines that each test runs; every mutant then gets only the tests that
+can notice it. Killed: a test failed or did not end. Survived: all tests passed, so no test protects this line. Broken: the
+fragment no longer exists: update the list. With words, only mutants whose description contains all of them run.
 """
 
 import os
@@ -19,11 +20,13 @@ from enum import StrEnum
 from pathlib import Path
 from queue import Queue
 
+import orjson
+
+from tests.mutants.choose import ROOMS
 from tests.mutants.mutants import ROOT, Mutant, NoSuchFragment, load
+from tests.mutants.record import Record, folder_of, read
 
 AT_ONCE = 2
-_NO_TESTS = 5
-"""pytest's exit code if no test was selected."""
 WANTED = 95
 """The percentage of mutants that must be killed."""
 LONGER = 4
@@ -40,10 +43,9 @@ _PYTEST = (
     "no:randomly",
     "-p",
     "no:cacheprovider",
-    "-m",
+    "-p",
+    "tests.mutants.plugin",
 )
-_QUICK, _ALL = "not slow and not matrix and not browser", "not matrix and not browser"
-"""The tests that run first, and all of them, which run only if the quick ones pass."""
 
 
 class Result(StrEnum):
@@ -83,15 +85,13 @@ class Copies:
             self._free.put(copy)
 
 
-def pytest(copy: Path, tests: tuple[str, ...], which: str, seconds: float | None) -> tuple[int, str]:
-    """The exit code of the tests in a copy, 124 if they did not end, and the name of the first failure."""
+def pytest(copy: Path, seconds: float | None, *arguments: str) -> tuple[int, str]:
+    """The exit code of pytest in a copy, 124 if it did not end, and the name of the first failure."""
     own = {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
-    environment = {**os.environ, **own}  # noqa: TID251 - the tests start processes, which read theirs
-    command = [sys.executable, *_PYTEST, which, *(each for each in tests if (copy / each.partition("::")[0]).exists())]
     process = subprocess.Popen(
-        command,
+        [sys.executable, *_PYTEST, *arguments],
         cwd=copy,
-        env=environment,
+        env={**os.environ, **own},  # noqa: TID251 - the tests start processes, which read theirs
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -107,69 +107,87 @@ def pytest(copy: Path, tests: tuple[str, ...], which: str, seconds: float | None
     return process.returncode, failed[0] if failed else output[-400:]
 
 
-def tried(mutant: Mutant, copies: Copies, usual: dict[tuple[str, ...], float]) -> Outcome:
-    """Apply a mutant, run its tests, and restore the file."""
+def recorded(path: str, copies: Copies) -> Path:
+    """The folder with the record of these tests. Raises SystemExit if they fail, because then they detect nothing."""
+    folder = folder_of(path)
+    if not folder.exists():
+        with copies.one() as copy, tempfile.TemporaryDirectory(prefix="mutants-") as made:
+            code, first = pytest(copy, None, "-m", "not matrix and not browser", "--record", made, path)
+            if code != 0:
+                raise SystemExit(f"these tests fail without a mutant: {path}\n{first}")
+            shutil.copytree(made, folder)
+    return folder
+
+
+def tried(mutant: Mutant, copies: Copies, record: Record) -> Outcome:
+    """Apply a mutant, run the tests that can notice it, and restore the file."""
     began = time.monotonic()
     with copies.one() as copy:
         file = copy / mutant.file
         source = file.read_text(encoding="utf-8")
         try:
             file.write_text(mutant.applied(source), encoding="utf-8")
-            code, first = 0, ""
-            for which in (_QUICK, _ALL):
-                if code in (0, _NO_TESTS):
-                    code, first = pytest(copy, mutant.tests, which, usual[mutant.tests] * LONGER + 60)
+            tests = record.plan(mutant, source)
+            code, first = _run_plan(copy, tests, LONGER * sum(record.seconds[each] for each in tests) + 60)
         except (NoSuchFragment, SyntaxError) as wrong:
             return Outcome(mutant, Result.BROKEN, str(wrong), 0)
         finally:
             file.write_text(source, encoding="utf-8")
-    # 2: the mutant cannot be imported.
     result = {0: Result.SURVIVED, 1: Result.KILLED, 2: Result.KILLED, 124: Result.KILLED}.get(code, Result.BROKEN)
-    return Outcome(mutant, result, "" if result is Result.SURVIVED else first, time.monotonic() - began)
+    return Outcome(mutant, result, first, time.monotonic() - began)
 
 
-def unchanged(copies: Copies, tests: tuple[str, ...]) -> float:
-    """The duration of the tests without a mutant. Raises SystemExit if they fail, because then they detect nothing."""
-    began = time.monotonic()
-    with copies.one() as copy:
-        code, first = pytest(copy, tests, _ALL, None)
-    if code != 0:
-        raise SystemExit(f"these tests fail without a mutant: {' '.join(tests)}\n{first}")
-    return time.monotonic() - began
+def _run_plan(copy: Path, tests: list[str], seconds: float) -> tuple[int, str]:
+    """As `pytest`; 2 if the mutant cannot be imported."""
+    if not tests:
+        return 0, "no test runs it"
+    plan = copy / "plan.json"
+    plan.write_bytes(orjson.dumps(tests))
+    code, first = pytest(copy, seconds, "--plan", str(plan), *dict.fromkeys(each.partition("::")[0] for each in tests))
+    return code, f"{len(tests)} tests passed" if code == 0 else first
 
 
 def main(words: list[str]) -> int:
     """Run the mutants that the words select. 1 if too few are killed or one is broken."""
+    began = time.monotonic()
     mutants = [each for each in load() if all(word in str(each) for word in words)]
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder, ThreadPoolExecutor(AT_ONCE) as pool:
         copies = Copies(Path(folder))
-        sets = sorted({each.tests for each in mutants})
-        usual = dict(zip(sets, pool.map(lambda each: unchanged(copies, each), sets), strict=True))
-        print(
-            f"{len(mutants)} mutants, {len(sets)} sets of tests: {', '.join(f'{each:.0f} s' for each in usual.values())}",
-            flush=True,
-        )
+        record = read([*pool.map(lambda each: recorded(each, copies), paths(mutants))], {each.file for each in mutants})
+        print(f"{len(mutants)} mutants, {len(record.seconds)} tests, {time.monotonic() - began:.0f} s", flush=True)
         outcomes = []
-        for outcome in pool.map(lambda each: tried(each, copies, usual), mutants):
+        for outcome in pool.map(lambda each: tried(each, copies, record), mutants):
             print(f"{outcome.result} {outcome.mutant} ({outcome.seconds:.0f} s) {outcome.reason}"[:400], flush=True)
             outcomes.append(outcome)
-    return print_results(outcomes)
+    return print_results(outcomes, time.monotonic() - began)
 
 
-def print_results(outcomes: list[Outcome]) -> int:
-    """Print the mutants that were not killed, how many each test killed, and the percentage."""
-    found = Counter(each.result for each in outcomes)
-    killers = Counter(
-        each.reason.split("::")[0].removeprefix("FAILED ") for each in outcomes if each.result is Result.KILLED
-    )
+def paths(mutants: list[Mutant]) -> list[str]:
+    """The files and folders of the mutants' tests, without those inside another."""
+    every = {test for each in mutants for test in each.tests}
+    return sorted(each for each in every if not any(Path(each).is_relative_to(other) for other in every - {each}))
+
+
+def print_results(outcomes: list[Outcome], seconds: float) -> int:
+    """Print the mutants that were not killed, how many each test file killed, and the percentage of each room and of all."""
+    killed = [each for each in outcomes if each.result is Result.KILLED]
+    killers = Counter(each.reason.partition("::")[0].partition(" ")[2] for each in killed)
     print("\nKilled first by: " + ", ".join(f"{file} {times}" for file, times in killers.most_common()))
     for outcome in (each for each in outcomes if each.result is not Result.KILLED):
         print(f"{outcome.result} {outcome.mutant} {outcome.reason}")
-    killed, broken = 100 * found[Result.KILLED] / max(1, len(outcomes)), found[Result.BROKEN]
+    every, of_killed = (Counter(room(each.mutant) for each in some) for some in (outcomes, killed))
+    print("Killed: " + ", ".join(f"{name} {of_killed[name]} of {times}" for name, times in every.items()))
+    percent, broken = 100 * len(killed) / max(1, len(outcomes)), sum(each.result is Result.BROKEN for each in outcomes)
     print(
-        f"{found[Result.KILLED]} of {len(outcomes)} mutants killed: {killed:.1f} % (required: {WANTED} %), {broken} broken"
+        f"{len(killed)} of {len(outcomes)} mutants killed: {percent:.1f} % (required: {WANTED} %), {broken} broken, "
+        f"{seconds:.0f} s"
     )
-    return 0 if killed >= WANTED and not broken else 1
+    return 0 if percent >= WANTED and not broken else 1
+
+
+def room(mutant: Mutant) -> str:
+    """The room that the mutant was chosen for."""
+    return next(name for name, _, _ in ROOMS if Path(mutant.file).is_relative_to(name))
 
 
 if __name__ == "__main__":

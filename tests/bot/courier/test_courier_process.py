@@ -1,0 +1,31 @@
+"""The courier as a process: the task that Redis delivers to it, and the task that it sends itself for later."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.sandbox import SandboxServer
+from tests.bot.conftest import write_config
+from tests.bot.courier.test_courier import FULL
+from tests.bot.stories import BROKEN, accepted, finish
+from tests.redis_server import RedisServer
+from tests.system import System, slots, whole_thread
+from workers.client import Client
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_thread_that_slack_did_not_accept_is_completed_without_another_change(
+    tmp_path: Path, redis_server: RedisServer, client: Client, slack: SandboxServer
+) -> None:
+    """Beat is down: only the courier itself can repeat the delivery."""
+    slack.faults.drop_requests(2, "chat.postMessage")
+    courier = System(tmp_path, redis_server, slack, write_config(tmp_path))
+    try:
+        courier.start("courier")
+        run = finish(client, accepted(client), BROKEN)
+        courier.wait(lambda: slots(whole_thread(slack)) == FULL, 30, "the thread is not complete")
+        courier.wait(lambda: not client.stores.documents.due(0), 5, f"run/{run.id} is still due")
+    finally:
+        courier.__exit__()
+    assert "Slack did not answer" in courier.log("courier")
