@@ -17,7 +17,7 @@ _SEQUENCES = (list, tuple, Sequence)
 def at(raw: object, *path: str) -> Any:
     """The value at the path, or None if any level is missing or not a mapping."""
     for key in path:
-        if not isinstance(raw, _MAPPINGS):
+        if type(raw) is not dict and not isinstance(raw, _MAPPINGS):
             return None
         raw = raw.get(key)
     return raw
@@ -28,6 +28,8 @@ def text(raw: object, *path: str) -> str:
     value = at(raw, *path)
     if isinstance(value, str):
         return value
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | float) else ""

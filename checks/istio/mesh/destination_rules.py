@@ -8,7 +8,7 @@ from typing import Any
 
 from checks.facts.istio_networking import DestinationRule
 from checks.istio.mesh.configuration import PRIVATE, PUBLIC, MeshConfiguration
-from checks.istio.mesh.names import most_specific, qualified
+from checks.istio.mesh.names import is_subset, is_wildcard, qualified
 from checks.model.raw_values import Raw, at, items, mapping, number, text
 
 
@@ -29,30 +29,40 @@ class MergedRule:
         return self.sources[0]
 
 
-_Index = dict[str, list[MergedRule]]
+_Place = tuple[str, str]
+"""The place of rules: `local` or `exported` with a namespace, or `root` for clients of the root namespace."""
 
 
 class DestinationRules:
-    """All DestinationRules by namespace and visibility."""
+    """All DestinationRules by host, merged for one host when it is needed."""
 
     def __init__(self, all_of_them: Iterable[DestinationRule], mesh: MeshConfiguration) -> None:
         self._mesh = mesh
-        self._local: dict[str, _Index] = {}
-        self._exported: dict[str, _Index] = {}
-        self._root_local: _Index = {}
-        for each in sorted(all_of_them, key=_order):
-            self._add(each)
+        self._written: dict[str, list[DestinationRule]] = {}
+        for each in all_of_them:
+            self._written.setdefault(qualified(each.host, each.namespace), []).append(each)
+        self._wildcards = sorted((each for each in self._written if is_wildcard(each)), key=len, reverse=True)
+        self._merged: dict[str, dict[_Place, list[MergedRule]]] = {}
 
-    def _add(self, rule: DestinationRule) -> None:
+    def _of_host(self, host: str) -> Mapping[_Place, list[MergedRule]]:
+        """The merged rules of exactly this host."""
+        if host not in self._merged:
+            places: dict[_Place, list[MergedRule]] = {}
+            self._merged[host] = places
+            for each in sorted(self._written.get(host, ()), key=_order):
+                self._add(places, host, each)
+        return self._merged[host]
+
+    def _add(self, places: dict[_Place, list[MergedRule]], host: str, rule: DestinationRule) -> None:
         selector = _selector(rule)
         exported = frozenset(rule.export_to) if selector is None else frozenset({PRIVATE})
         if not exported or exported & {PUBLIC, PRIVATE, rule.namespace}:
-            _merge(self._local.setdefault(rule.namespace, {}), rule, exported, selector)
+            _merge(places.setdefault(("local", rule.namespace), []), host, rule, exported, selector)
         default_private = not exported and PRIVATE in self._mesh.destination_rules_exported
         if not default_private and exported not in ({PRIVATE}, {rule.namespace}):
-            _merge(self._exported.setdefault(rule.namespace, {}), rule, exported, selector)
+            _merge(places.setdefault(("exported", rule.namespace), []), host, rule, exported, selector)
         elif rule.namespace == self._mesh.root:
-            _merge(self._root_local, rule, exported, selector)
+            _merge(places.setdefault(("root", ""), []), host, rule, exported, selector)
 
     def rule_for(
         self, host: str, service_namespace: str, client_namespace: str, labels: Mapping[str, str]
@@ -70,17 +80,24 @@ class DestinationRules:
         return selecting[0] if selecting else next((each for each in reversed(found) if each.selector is None), None)
 
     def _candidates(self, host: str, service_namespace: str, client_namespace: str) -> Sequence[MergedRule]:
-        local = self._root_local if client_namespace == self._mesh.root else self._local.get(client_namespace, {})
-        if found := _specific(local, host):
+        local = ("root", "") if client_namespace == self._mesh.root else ("local", client_namespace)
+        if found := self._specific(local, host):
             return found
         for namespace in (service_namespace, self._mesh.root):
             exported = [
                 each
-                for each in _specific(self._exported.get(namespace, {}), host)
+                for each in self._specific(("exported", namespace), host)
                 if not each.export_to or each.export_to & {PUBLIC, client_namespace}
             ]
             if exported:
                 return exported
+        return ()
+
+    def _specific(self, place: _Place, host: str) -> Sequence[MergedRule]:
+        """The rules at a place for the host itself, else for the most specific wildcard."""
+        for name in (host, *(each for each in self._wildcards if is_subset(host, each))):
+            if found := self._of_host(name).get(place):
+                return found
         return ()
 
 
@@ -92,16 +109,13 @@ def _selector(rule: DestinationRule) -> Mapping[str, str] | None:
     return rule.workload_selector if at(rule.raw, "spec", "workloadSelector") is not None else None
 
 
-def _specific(index: _Index, host: str) -> Sequence[MergedRule]:
-    if host in index:
-        return index[host]
-    found = most_specific(host, (each for each in index if each.startswith("*")))
-    return index[found] if found is not None else ()
-
-
-def _merge(index: _Index, rule: DestinationRule, exported: frozenset[str], selector: Mapping[str, str] | None) -> None:
-    host = qualified(rule.host, rule.namespace)
-    merged = index.setdefault(host, [])
+def _merge(
+    merged: list[MergedRule],
+    host: str,
+    rule: DestinationRule,
+    exported: frozenset[str],
+    selector: Mapping[str, str] | None,
+) -> None:
     separately = True
     for each in merged:
         if each.export_to != exported and not (each.export_to and exported >= each.export_to):

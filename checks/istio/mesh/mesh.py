@@ -20,10 +20,12 @@ from checks.facts.services import EndpointSlice, Service
 from checks.facts.view import Facts
 from checks.istio.mesh.configuration import MeshConfiguration, mesh_configuration
 from checks.istio.mesh.destination_rules import DestinationRules
+from checks.istio.mesh.exports import Exports
 from checks.istio.mesh.names import is_address
 from checks.istio.mesh.proxies import Proxy, proxy_of
+from checks.istio.mesh.registries import entry_services, kubernetes_service
 from checks.istio.mesh.scope import SidecarScope, gateway_scope, sidecar_scope
-from checks.istio.mesh.services import Exports, MeshService, entry_services, kubernetes_service
+from checks.istio.mesh.services import MeshService
 from checks.istio.mesh.virtual_services import VirtualServices
 from checks.model.raw_values import items, number, text
 
@@ -127,8 +129,9 @@ class Mesh:
         return self._discovered[namespace]
 
     def _reads(self, thing: KubernetesObject) -> bool:
-        revision = thing.labels.get("istio.io/rev", "")
-        return revision in ("", self.revision) and self.discovers(thing.namespace)
+        revision = text(thing.raw, "metadata", "labels", "istio.io/rev")
+        everywhere = not self.configuration.discovery_selectors
+        return revision in ("", self.revision) and (everywhere or self.discovers(thing.namespace))
 
     def _routes_egress(self, thing: KubernetesObject) -> bool:
         """Whether it is a Gateway in front of a Service that exists already, or a route of sidecars."""

@@ -48,6 +48,8 @@ def qualified(host: str, namespace: str) -> str:
 
 def is_address(host: str) -> bool:
     """Whether the host is an IP address."""
+    if ":" not in host and not host[-1:].isdigit():
+        return False  # the answer for most hosts, without an exception
     try:
         ip_address(host)
     except ValueError:

@@ -3,12 +3,13 @@
 Source: Istio `pilot/pkg/model/sidecar.go`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from checks.facts.istio_networking import Sidecar
+from checks.istio.mesh.exports import Exports
 from checks.istio.mesh.names import hosts_overlap, is_subset, is_wildcard, most_specific
 from checks.istio.mesh.protocols import Protocol, parse_protocol
-from checks.istio.mesh.services import Exports, MeshService
+from checks.istio.mesh.services import MeshService
 from checks.istio.mesh.virtual_services import MESH, RoutingRules, VirtualServices
 from checks.model.raw_values import Raw, mapping, number, text, texts
 
@@ -88,7 +89,7 @@ def _merged(present: MeshService, more: MeshService) -> MeshService | None:
     if present.ports == more.ports or not same:
         return None
     numbers = {each.number for each in present.ports}
-    return replace(present, ports=(*present.ports, *(each for each in more.ports if each.number not in numbers)))
+    return present.with_ports((*present.ports, *(each for each in more.ports if each.number not in numbers)))
 
 
 def sidecar_scope(
@@ -148,7 +149,7 @@ def _of_ports(service: MeshService, ports: set[int]) -> MeshService | None:
     found = tuple(each for each in service.ports if each.number in ports)
     if len(found) == len(service.ports):
         return service
-    return replace(service, ports=found) if found else None
+    return service.with_ports(found) if found else None
 
 
 class _Hosts:

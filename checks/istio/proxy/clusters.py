@@ -13,7 +13,8 @@ from checks.istio.mesh.mesh import Mesh
 from checks.istio.mesh.names import is_wildcard
 from checks.istio.mesh.protocols import Protocol
 from checks.istio.mesh.proxies import Proxy
-from checks.istio.mesh.services import UNSPECIFIED, MeshPort, MeshService, Resolution, entry_endpoints
+from checks.istio.mesh.registries import entry_endpoints
+from checks.istio.mesh.services import UNSPECIFIED, MeshPort, MeshService, Resolution
 from checks.model.raw_values import flag, items, labels, mapping, number, text, texts
 
 PASSTHROUGH, BLACK_HOLE = "PassthroughCluster", "BlackHoleCluster"

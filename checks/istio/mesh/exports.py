@@ -1,0 +1,50 @@
+"""Services by visibility and age.
+
+Source: Istio `PushContext.initServiceRegistry`, `PushContext.servicesExportedToNamespace`."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from checks.istio.mesh.configuration import NOWHERE, PRIVATE, PUBLIC
+from checks.istio.mesh.services import MeshService
+
+
+class Exports:
+    """Services by visibility, oldest first: what `PushContext.servicesExportedToNamespace` returns."""
+
+    def __init__(self, services: Iterable[MeshService], default: frozenset[str]) -> None:
+        self._default = default
+        self._public: list[MeshService] = []
+        self._for: dict[str, list[MeshService]] = {}
+        self.by_host: dict[str, dict[str, MeshService]] = {}
+        """By host and namespace: the oldest, but a Kubernetes Service first."""
+        for each in sorted(services, key=_age):
+            self._index(each)
+
+    def _index(self, service: MeshService) -> None:
+        namespaces = self.by_host.setdefault(service.host, {})
+        present = namespaces.get(service.namespace)
+        if present is None or (service.kubernetes and not present.kubernetes):
+            namespaces[service.namespace] = service
+        exported = service.export_to or self._default
+        if PUBLIC in exported:
+            self._public.append(service)
+        elif NOWHERE not in exported:
+            for name in {service.namespace if each == PRIVATE else each for each in exported}:
+                self._for.setdefault(name, []).append(service)
+
+    def visible_in(self, namespace: str) -> Iterator[MeshService]:
+        """The services visible in a namespace: privately exported ones first."""
+        yield from self._for.get(namespace, ())
+        yield from self._public
+
+    def is_visible(self, service: MeshService, namespace: str) -> bool:
+        """Whether a namespace sees the service."""
+        exported = service.export_to or self._default
+        private = PRIVATE in exported and service.namespace == namespace
+        return PUBLIC in exported or namespace in exported or private
+
+
+def _age(service: MeshService) -> tuple[datetime, str, str]:
+    # istiod compares the names only if the times are equal.
+    return service.created, service.source.name if service.kubernetes else service.host, service.namespace

@@ -1,0 +1,161 @@
+"""Services from Kubernetes Services and ServiceEntries, as istiod's registries convert them.
+
+Source: Istio `pilot/pkg/serviceregistry`."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from ipaddress import ip_interface
+from types import MappingProxyType
+
+from checks.facts.istio_networking import ServiceEntry
+from checks.facts.services import Service
+from checks.istio.mesh.names import is_address
+from checks.istio.mesh.protocols import parse_protocol, service_protocol
+from checks.istio.mesh.services import UNSPECIFIED, MeshPort, MeshService, Resolution
+from checks.model.raw_values import items, labels, number, text
+
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+
+
+class KubernetesDefinition:
+    """A Service as istiod's Kubernetes registry converts it."""
+
+    kubernetes = True
+    external = False
+    allocated: Mapping[str, str] = MappingProxyType({})
+
+    def __init__(self, service: Service) -> None:
+        self.source = service
+        self.namespace = service.namespace
+        self.created = service.created or _EARLIEST
+        exported = text(service.raw, "metadata", "annotations", "networking.istio.io/exportTo")
+        self.export_to = frozenset(each.strip() for each in exported.split(",") if each.strip())
+
+    @cached_property
+    def ports(self) -> tuple[MeshPort, ...]:
+        return tuple(
+            MeshPort(
+                each.port,
+                each.name,
+                service_protocol(each.port, each.name, each.protocol, text(raw, "appProtocol")),
+                int(each.target) if each.target.isdigit() else each.target or each.port,
+            )
+            for each, raw in zip(self.source.ports, items(self.source.raw, "spec", "ports"), strict=True)
+        )
+
+    @cached_property
+    def resolution(self) -> Resolution:
+        if self.source.type == "ExternalName":
+            return Resolution.ALIAS
+        return Resolution.ORIGINAL_DESTINATION if self.headless else Resolution.ENDPOINTS
+
+    @cached_property
+    def selector(self) -> Mapping[str, str]:
+        return self.source.selector
+
+    @property
+    def alias_of(self) -> str:
+        return text(self.source.raw, "spec", "externalName") if self.source.type == "ExternalName" else ""
+
+    @property
+    def headless(self) -> bool:
+        return self.source.cluster_ip == "None"
+
+
+def kubernetes_service(service: Service) -> MeshService:
+    """The service that a Kubernetes Service defines."""
+    address = service.cluster_ip
+    return MeshService(service.host, KubernetesDefinition(service), address if is_address(address) else UNSPECIFIED)
+
+
+_RESOLUTIONS = {
+    "NONE": Resolution.ORIGINAL_DESTINATION,
+    "STATIC": Resolution.ENDPOINTS,
+    "DNS": Resolution.DNS,
+    "DNS_ROUND_ROBIN": Resolution.DNS,
+    "DYNAMIC_DNS": Resolution.DYNAMIC_DNS,
+}
+
+
+class EntryDefinition:
+    """A ServiceEntry as istiod converts it."""
+
+    kubernetes = False
+    alias_of = ""
+    headless = False
+
+    def __init__(self, entry: ServiceEntry) -> None:
+        self.source = entry
+        self.namespace = entry.namespace
+        self.created = entry.created or _EARLIEST
+        self.export_to = frozenset(entry.export_to)
+
+    @cached_property
+    def ports(self) -> tuple[MeshPort, ...]:
+        return tuple(
+            MeshPort(each.number, each.name, parse_protocol(each.protocol), each.target or each.number)
+            for each in self.source.ports
+        )
+
+    @cached_property
+    def resolution(self) -> Resolution:
+        return _RESOLUTIONS.get(self.source.resolution, Resolution.ORIGINAL_DESTINATION)
+
+    @property
+    def external(self) -> bool:
+        return self.source.location == "MESH_EXTERNAL"
+
+    @cached_property
+    def selector(self) -> Mapping[str, str]:
+        return labels(self.source.raw, "spec", "workloadSelector", "labels")
+
+    @cached_property
+    def allocated(self) -> Mapping[str, str]:
+        """Addresses that istiod allocated, by host, from the status. Without a host an address is for every host."""
+        entry = self.source
+        if entry.resolution == "NONE" or entry.addresses:
+            return {}
+        if entry.labels.get("networking.istio.io/enable-autoallocate-ip", "").lower() == "false":
+            return {}
+        if any(host.startswith("*") for host in entry.hosts) and entry.resolution != "DYNAMIC_DNS":
+            return {}
+        found: dict[str, str] = {}
+        for each in items(entry.raw, "status", "addresses"):
+            address = text(each, "value")
+            if "." in address:
+                for host in (text(each, "host"),) if text(each, "host") else entry.hosts:
+                    found.setdefault(host, address)
+        return found
+
+
+def entry_services(entry: ServiceEntry) -> Iterator[MeshService]:
+    """The services that a ServiceEntry defines: one for each host and address."""
+    definition = EntryDefinition(entry)
+    addresses = tuple(_addresses(entry))
+    for host in entry.hosts:
+        for address in addresses:
+            yield MeshService(host, definition, address)
+
+
+def _addresses(entry: ServiceEntry) -> Iterator[str]:
+    written = entry.addresses
+    if not written:
+        yield UNSPECIFIED
+    for each in written:
+        try:
+            found = ip_interface(each)
+        except ValueError:
+            continue
+        whole = found.network.prefixlen == found.max_prefixlen
+        yield str(found.ip) if whole or "/" not in each else each
+
+
+def entry_endpoints(entry: ServiceEntry, port: MeshPort) -> tuple[tuple[str, int, Mapping[str, str]], ...]:
+    """(address or name, port, labels) of the endpoints that a ServiceEntry lists."""
+    found = []
+    for each in entry.endpoints:
+        ports = {str(name): number({"n": value}, "n") or 0 for name, value in dict(each.get("ports") or {}).items()}
+        target = ports.get(port.name) or (port.target if isinstance(port.target, int) else port.number)
+        found.append((text(each, "address"), target, labels(each, "labels")))
+    return tuple(found)
