@@ -49,3 +49,20 @@ def kind_name(resource: str) -> str:
     """The `kind` of a resource name; "" for a resource without a fact type."""
     found = LISTED_KINDS.get(resource)
     return found[0].kind if found else ""
+
+
+_BY_API_VERSION = {
+    (f"{origin.group}/{version}" if origin.group else version, kind.kind): kind
+    for kind, origin in LISTED_KINDS.values()
+    for version in origin.versions
+}
+
+
+def listed_kind(api_version: str, kind: str) -> type[KubernetesObject] | None:
+    """The fact type of a manifest's apiVersion and kind; None for a kind or version that is never read."""
+    return _BY_API_VERSION.get((api_version, kind))
+
+
+def resource_name(kind: type[KubernetesObject]) -> str:
+    """`gateways.networking.istio.io`: the full name, because the Gateway API has a kind with the same short name."""
+    return kind.origin.resource if isinstance(kind.origin, Listed) else kind.kind.lower()

@@ -1,7 +1,7 @@
 """The facts of one cluster by type, with failed reads, kinds that are not installed, and cached indexes."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
@@ -54,6 +54,16 @@ class FactStore:
         """Record that the read of this kind is complete."""
         self._facts.setdefault(kind, [])
         self._arrived.add(kind)
+
+    def with_facts(self, facts: Mapping[type[Fact], Iterable[Fact]]) -> "FactStore":
+        """Another store with these facts of the given kinds; everything else is the same. Indexes and memos are new."""
+        other = FactStore(self.now)
+        other.targets = self.targets
+        other._facts = {kind: list(found) for kind, found in {**self._facts, **facts}.items()}
+        other._gaps.update({kind: list(found) for kind, found in self._gaps.items()})
+        other._absent, other._arrived = set(self._absent), set(self._arrived)
+        other._not_configured = set(self._not_configured)
+        return other
 
     # reading
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
+from checks.facts.changes import MergePatch
 from checks.facts.istio_networking import ROOT_NAMESPACE
 from checks.facts.istio_policies import AuthorizationPolicy
 from checks.facts.label_selectors import selects
 from checks.facts.view import Facts
 from checks.istio.route.carried import about, configuration
-from checks.istio.route.corrections import Merge, show
+from checks.istio.route.corrections import show
 from checks.istio.route.passage import Passage
 from checks.model.commands import TSG, change
 from checks.model.findings import Action, Evidence, Observation, fail
@@ -46,5 +47,5 @@ def _request_fields(rule: object) -> list[str]:
 
 
 def _by_sni(policy: AuthorizationPolicy, host: str) -> Action:
-    merge = Merge(policy, {"spec": {"rules": [{"when": [{"key": "connection.sni", "values": [host]}]}]}})
+    merge = MergePatch(policy, {"spec": {"rules": [{"when": [{"key": "connection.sni", "values": [host]}]}]}})
     return change(f"Patch {policy.ref} to allow the host by its SNI", merge.command, TSG)

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from checks.engine.check import Because, check
+from checks.facts.changes import JsonPatch
 from checks.facts.istio_networking import DestinationRule, Gateway, ServiceEntry, VirtualService
 from checks.facts.istio_policies import AuthorizationPolicy
 from checks.facts.logs import ProxyLog
 from checks.facts.view import Facts
 from checks.istio.request_policies import policies_on_requests
 from checks.istio.route.carried import about, configuration, judged, nothing_configured
-from checks.istio.route.corrections import Edit, pointer, show
+from checks.istio.route.corrections import pointer, show
 from checks.istio.route.destination_rules import Tls
 from checks.istio.route.gateway_hop import Exit
 from checks.istio.route.gateways import ServerClass
@@ -132,8 +133,8 @@ def _asked_443(facts: Facts) -> bool:
 
 def _double(path: Passage, wrapped: _Wrapped) -> Observation:
     rule, tls = wrapped.rule, wrapped.tls
-    edit = Edit(tls.rule, ({"op": "remove", "path": pointer(tls.path)},))
-    drop = Edit(rule.route, ({"op": "remove", "path": pointer(rule.path)},))
+    edit = JsonPatch(tls.rule, ({"op": "remove", "path": pointer(tls.path)},))
+    drop = JsonPatch(rule.route, ({"op": "remove", "path": pointer(rule.path)},))
     choices = (
         change(
             f"Patch {rule.route.ref}: remove the tls rule; applications call http://{path.host}",

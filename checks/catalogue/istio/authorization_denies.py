@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
+from checks.facts.changes import Apply
 from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.istio_policies import AuthorizationPolicy
 from checks.facts.view import Facts
 from checks.istio.identity_policies import DENIED_ANSWER, for_other_namespaces, without_identity
 from checks.istio.route.authorization import aimed, applying, is_everything, may_match
 from checks.istio.route.carried import HOST_READS, about, configuration, judged
-from checks.istio.route.corrections import Apply, listed, show
+from checks.istio.route.corrections import listed, show
 from checks.istio.route.visibility import settle
 from checks.model.commands import ISTIO_EGW, change, look
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, warn

@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterator
 
 from checks.engine.check import check
+from checks.facts.changes import JsonPatch
 from checks.facts.istio_networking import ROOT_NAMESPACE, DestinationRule, Gateway, ServiceEntry, VirtualService
 from checks.facts.logs import IstiodLog, Line
 from checks.facts.namespaces import Secret
 from checks.facts.view import Facts
 from checks.istio.route.carried import HOST_READS, about, configuration, judged, nothing_configured
-from checks.istio.route.corrections import Edit, pointer, show
+from checks.istio.route.corrections import pointer, show
 from checks.istio.route.credentials import UNWATCHED, Use, lacking_keys, uses
 from checks.istio.route.visibility import settle
 from checks.knowledge.istio_logs import CREDENTIALS, LogLine
@@ -108,7 +109,7 @@ def _prefixed(facts: Facts, users: list[Use]) -> Observation:
     """A finding for a namespace in a credentialName: istiod reads the whole value as the name of a Secret."""
     use, namespace = users[0], facts.gateway.namespace
     bare = use.secret.rpartition("/")[2]
-    patch = Edit(use.thing, ({"op": "add", "path": pointer(f"{use.path}.credentialName"), "value": bare},))
+    patch = JsonPatch(use.thing, ({"op": "add", "path": pointer(f"{use.path}.credentialName"), "value": bare},))
     return fail(
         f"{use.owner} names credential {use.name}, which istiod reads as the name of a Secret in {namespace}: requests to "
         f"{use.host} get 503.",

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from checks.engine.check import check
+from checks.facts.changes import JsonPatch
 from checks.facts.istio_networking import Gateway, ServiceEntry, Sidecar, VirtualService
 from checks.facts.view import Facts
 from checks.istio.route.carried import HOST_READS, Configuration, about, configuration, judged, nothing_configured
 from checks.istio.route.clients import client_namespaces
-from checks.istio.route.corrections import Edit, listed, show
+from checks.istio.route.corrections import listed, show
 from checks.istio.route.needs import entries_about
 from checks.istio.route.registry import rules
 from checks.istio.route.rules import MESH, Match
@@ -177,7 +178,7 @@ def _finding(found: Configuration, faults: _SidecarFault) -> Observation:
             show(faults.sidecar),
             change(
                 f"Patch {faults.sidecar.ref} to import {what}",
-                Edit(faults.sidecar, added).command,
+                JsonPatch(faults.sidecar, added).command,
                 ISTIO_EGW,
                 "sidecars of the namespace route these requests to the gateway within seconds",
             ),

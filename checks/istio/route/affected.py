@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 
+from checks.facts.changes import Apply, JsonPatch, MergePatch, ObjectWrite, corrected_manifest
 from checks.facts.istio_networking import DestinationRule, Gateway, ServiceEntry, Sidecar, VirtualService
 from checks.facts.namespaces import ConfigMap, Namespace
 from checks.facts.view import Facts
 from checks.istio.route.carried import Configuration
-from checks.istio.route.corrected import corrected
-from checks.istio.route.corrections import Apply, Change, Edit, Merge
 from checks.istio.route.hosts import canonical, covers, resolve
 from checks.istio.route.registry import rules
 from checks.model.raw_values import items, text, texts
@@ -15,7 +14,7 @@ from checks.model.raw_values import items, text, texts
 NOTHING = "none"
 
 
-def elsewhere_of(facts: Facts, found: Configuration, change: Change, host: str) -> str:
+def elsewhere_of(facts: Facts, found: Configuration, change: ObjectWrite, host: str) -> str:
     """What the change does to requests for other hosts; `nothing` where it is about this host alone."""
     if isinstance(change, Apply):
         return _new(found, change, host)
@@ -59,9 +58,9 @@ def _new(found: Configuration, change: Apply, host: str) -> str:
     return _also(each for each in listed if canonical(each) != host)
 
 
-def _gateway(change: Merge | Edit, gateway: Gateway, host: str) -> str:
+def _gateway(change: MergePatch | JsonPatch, gateway: Gateway, host: str) -> str:
     """Hosts of the servers that differ afterwards in more than hosts that were added; all where the selector does."""
-    after = Gateway(corrected(change))
+    after = Gateway(corrected_manifest(change))
     if after.selector != gateway.selector:
         return _also(each for server in gateway.servers for each in server.hosts if canonical(each) != host)
     touched: list[str] = []
@@ -72,12 +71,12 @@ def _gateway(change: Merge | Edit, gateway: Gateway, host: str) -> str:
     return _also(touched)
 
 
-def _rule(facts: Facts, found: Configuration, change: Merge | Edit, rule: DestinationRule, host: str) -> str:
+def _rule(facts: Facts, found: Configuration, change: MergePatch | JsonPatch, rule: DestinationRule, host: str) -> str:
     about = resolve(rule.host, rule.namespace)
     if about != found.service:
         others = [each for each in found.hosts if each != host and covers(about, each)]
         return NOTHING if about == host else _also(others)
-    after = DestinationRule(corrected(change))
+    after = DestinationRule(corrected_manifest(change))
     before = {text(each, "name"): each for each in rule.subsets}
     now = {text(each, "name"): each for each in after.subsets}
     touched = {name for name in before if before[name] != now.get(name)}

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
+from checks.facts.changes import Apply, JsonPatch, MergePatch, ObjectWrite
 from checks.facts.fact import KubernetesObject
 from checks.facts.services import Service
 from checks.facts.view import Facts
 from checks.istio.route.breaks import Break, Fault
 from checks.istio.route.carried import Configuration
 from checks.istio.route.clients import Clients
-from checks.istio.route.corrections import Apply, Change, Edit, Merge, manifest, object_name, pointer, replaced
+from checks.istio.route.corrections import manifest, object_name, pointer, replaced
 from checks.istio.route.destination_rules import effective
 from checks.istio.route.needs import routes_about
 from checks.istio.route.passage import passage
@@ -17,7 +18,7 @@ from checks.istio.route.rules import MESH, gateway_refs
 from checks.istio.route.sidecar_hop import Arrival
 from checks.istio.route.virtual_services import hosts_of
 
-Mended = tuple[str, tuple[Change, ...]]
+Mended = tuple[str, tuple[ObjectWrite, ...]]
 
 
 def label_of(found: Configuration) -> dict[str, str]:
@@ -33,7 +34,7 @@ def selecting(found: Configuration, facts: Facts, thing: KubernetesObject | None
         return "", ()
     actual = found.labels[0]
     wrong: dict[str, str | None] = {k: None for k, v in gateway.selector.items() if actual.get(k) != v}
-    change = Merge(gateway, {"spec": {"selector": {**wrong, **label_of(found)}}})
+    change = MergePatch(gateway, {"spec": {"selector": {**wrong, **label_of(found)}}})
     return f"Patch {gateway.ref} to select the gateway's pods", (change,)
 
 
@@ -65,7 +66,7 @@ def prepared(facts: Facts, found: Configuration, broken: Break) -> Mended:
     near = next((s for s in found.all_servers if s.lost_to is None and s.name in bound), None)
     if near is not None and not near.serves(broken.host):
         operation = {"op": "add", "path": pointer(f"{near.path}.hosts", "-"), "value": broken.host}
-        return f"Add {broken.host} to the Gateway's server", (Edit(near.gateway, (operation,)),)
+        return f"Add {broken.host} to the Gateway's server", (JsonPatch(near.gateway, (operation,)),)
     if found.all_servers or not found.labels:
         return "", ()
     for route in routes_about(found, broken.host):

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from checks.facts.changes import Apply, JsonPatch, MergePatch, ObjectWrite, corrected_manifest
 from checks.facts.istio_networking import ServiceEntry, Sidecar, VirtualService
+from checks.facts.manifests import manifest_yaml
 from checks.facts.namespaces import Namespace
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
@@ -12,18 +14,7 @@ from checks.istio.route.affected import elsewhere_of
 from checks.istio.route.breaks import Break, Fault
 from checks.istio.route.carried import Configuration
 from checks.istio.route.clients import client_namespaces
-from checks.istio.route.corrected import as_yaml, corrected, ref_of
-from checks.istio.route.corrections import (
-    Apply,
-    Change,
-    Edit,
-    Merge,
-    exported_also,
-    manifest,
-    object_name,
-    pointer,
-    replaced,
-)
+from checks.istio.route.corrections import exported_also, manifest, object_name, pointer, replaced
 from checks.istio.route.gateway_mending import Mended, label_of, named_instead, opened, prepared, selecting
 from checks.istio.route.gateways import BoundServer
 from checks.istio.route.hosts import is_wildcard
@@ -57,16 +48,18 @@ def corrections(facts: Facts, found: Configuration, cause: Cause, host: str, por
     return tuple(
         Correction(
             title,
-            ref_of(each),
+            each.ref,
             each.command,
-            as_yaml(corrected(each)),
+            manifest_yaml(corrected_manifest(each)),
             elsewhere_of(facts, found, each, host),
         )
         for each in changes
     )
 
 
-def _changes(facts: Facts, found: Configuration, cause: Cause, host: str, port: int) -> tuple[str, tuple[Change, ...]]:
+def _changes(
+    facts: Facts, found: Configuration, cause: Cause, host: str, port: int
+) -> tuple[str, tuple[ObjectWrite, ...]]:
     match cause:
         case Break(fault=Fault.NOT_DISCOVERED, route=route) if route is not None:
             return f"Make istiod discover namespace {route.namespace}", discovered_too(facts, found, route.namespace)
@@ -147,7 +140,7 @@ def _import(patient: Patient) -> Mended:
     wanted = dict.fromkeys(f"{each.namespace}/{patient.blocked.text}" for each in patient.blocked.others)
     path = f"/spec/egress/{listener}/hosts/-"
     return f"Patch {sidecar.ref} to import the route", (
-        Edit(sidecar, tuple({"op": "add", "path": path, "value": each} for each in wanted)),
+        JsonPatch(sidecar, tuple({"op": "add", "path": path, "value": each} for each in wanted)),
     )
 
 
@@ -166,9 +159,9 @@ def _apart(patient: Patient) -> Mended:
     if lost is None or lost.lost_to is None:
         return "", ()
     other = 443 if lost.port == 80 else 80
-    changes: list[Change] = [replaced(lost.gateway, f"{lost.path}.port.number", other)]
+    changes: list[ObjectWrite] = [replaced(lost.gateway, f"{lost.path}.port.number", other)]
     moved = ((route, _moved(patient, route, lost, other)) for route in found.routes if lost.name in gateway_refs(route))
-    changes.extend(Edit(route, operations) for route, operations in moved if operations)
+    changes.extend(JsonPatch(route, operations) for route, operations in moved if operations)
     title = f"Move the server to port {other}, which no other Gateway uses with another protocol"
     taken = any(
         s.port == other and s.lost_to is None and s.kind.encrypted != lost.kind.encrypted for s in found.servers
@@ -200,7 +193,7 @@ def _resolve(patient: Patient) -> Mended:
     spec: dict[str, object] = {"resolution": "DNS"}
     if is_wildcard(patient.blocked.text) and not entry.endpoints:
         spec["endpoints"] = [{"address": f"www.{patient.blocked.text.removeprefix('*.')}"}]
-    return f"Patch {entry.ref} to resolution DNS", (Merge(entry, {"spec": spec}),)
+    return f"Patch {entry.ref} to resolution DNS", (MergePatch(entry, {"spec": spec}),)
 
 
 def _allow(patient: Patient) -> Mended:
@@ -238,7 +231,7 @@ def _inject(patient: Patient) -> Mended:
     if "istio-injection" in namespace.labels:
         labels["istio-injection"] = None
     return f"Enable injection in namespace {name}, then restart its workloads", (
-        Merge(namespace, {"metadata": {"labels": labels}}),
+        MergePatch(namespace, {"metadata": {"labels": labels}}),
     )
 
 

@@ -2,16 +2,16 @@
 
 import yaml
 
+from checks.facts.changes import MergePatch, ObjectWrite
 from checks.facts.istio_networking import ROOT_NAMESPACE
 from checks.facts.namespaces import ConfigMap
 from checks.facts.view import Facts
 from checks.istio.route.carried import Configuration
-from checks.istio.route.corrections import Change, Merge
 
 NAME = "kubernetes.io/metadata.name"
 
 
-def discovered_too(facts: Facts, found: Configuration, namespace: str) -> tuple[Change, ...]:
+def discovered_too(facts: Facts, found: Configuration, namespace: str) -> tuple[ObjectWrite, ...]:
     """The mesh's settings with a selector for this namespace: in the ConfigMap that has selectors, the operator's first."""
     shared, own = f"istio-shared-configmap-{found.mesh.revision}", f"istio-{found.mesh.revision}"
     maps = {each.name: each for each in facts.readable(ConfigMap, ROOT_NAMESPACE)}
@@ -25,5 +25,5 @@ def discovered_too(facts: Facts, found: Configuration, namespace: str) -> tuple[
             continue
         added = [*settings["discoverySelectors"], {"matchLabels": {NAME: namespace}}]
         written = yaml.safe_dump({**settings, "discoverySelectors": added}, sort_keys=False, default_flow_style=False)
-        return (Merge(chosen, {"data": {"mesh": written}}),)
+        return (MergePatch(chosen, {"data": {"mesh": written}}),)
     return ()

@@ -2,25 +2,26 @@
 
 from collections.abc import Callable
 
+from checks.facts.changes import Apply, JsonPatch, MergePatch, ObjectWrite
 from checks.facts.view import Facts
 from checks.istio.route import route_repairs
 from checks.istio.route.breaks import Break, Fault
 from checks.istio.route.canonical import Case, Raw
 from checks.istio.route.carried import Configuration
-from checks.istio.route.corrections import Apply, Change, Edit, Merge, manifest, object_name, pointer, replaced
+from checks.istio.route.corrections import manifest, object_name, pointer, replaced
 from checks.istio.route.destination_rules import effective
 from checks.istio.route.service_entries import entries_for
 
-Mend = Callable[[Case], tuple[Change, ...]]
+Mend = Callable[[Case], tuple[ObjectWrite, ...]]
 
 
-def repair(facts: Facts, found: Configuration, broken: Break) -> tuple[Change, ...]:
+def repair(facts: Facts, found: Configuration, broken: Break) -> tuple[ObjectWrite, ...]:
     """What mends this break; empty where only a person can know."""
     mend = _MENDS.get(broken.fault)
     return mend(Case(facts, found, broken)) if mend else ()
 
 
-def _define_subset(case: Case) -> tuple[Change, ...]:
+def _define_subset(case: Case) -> tuple[ObjectWrite, ...]:
     """The subset, with the TLS that the server it leads to expects."""
     at, namespace = case.broken.destination, case.facts.gateway.namespace
     if at is None:
@@ -34,20 +35,20 @@ def _define_subset(case: Case) -> tuple[Change, ...]:
     used = effective(case.facts, case.found.service, client, namespace, case.found.mesh)
     if used is not None:
         rule = used.rules[0]
-        return (Merge(rule, {"spec": {"subsets": [*(dict(each) for each in rule.subsets), subset]}}),)
+        return (MergePatch(rule, {"spec": {"subsets": [*(dict(each) for each in rule.subsets), subset]}}),)
     spec = {"host": case.found.service, "subsets": [subset]}
     return (Apply(manifest("DestinationRule", f"egressgateway-for-{object_name(at.subset)}", namespace, spec)),)
 
 
-def _list_host(case: Case) -> tuple[Change, ...]:
+def _list_host(case: Case) -> tuple[ObjectWrite, ...]:
     server = case.broken.server
     if server is None:
         return ()
     operation = {"op": "add", "path": pointer(f"{server.path}.hosts", "-"), "value": case.broken.host}
-    return (Edit(server.gateway, (operation,)),)
+    return (JsonPatch(server.gateway, (operation,)),)
 
 
-def _open_port(case: Case) -> tuple[Change, ...]:
+def _open_port(case: Case) -> tuple[ObjectWrite, ...]:
     """The host where it arrives: the rule sends it to the port of a server that asks such rules, or a server on that port
     takes it, too."""
     server, broken = case.broken.server, case.broken
@@ -62,7 +63,7 @@ def _open_port(case: Case) -> tuple[Change, ...]:
     name, protocol = ("tls", "TLS") if tls else ("http", "HTTP")
     port = {"number": broken.port, "name": f"{name}-{object_name(broken.host)}"[:63], "protocol": protocol}
     value = {"port": port, "hosts": [broken.host], **tls}
-    return (Edit(server.gateway, ({"op": "add", "path": pointer("spec.servers", "-"), "value": value},)),)
+    return (JsonPatch(server.gateway, ({"op": "add", "path": pointer("spec.servers", "-"), "value": value},)),)
 
 
 def _protocol(case: Case, port: int) -> str:
@@ -76,7 +77,7 @@ def _port(case: Case, number: int) -> Raw:
     return {"name": f"{protocol.lower()}-{number}", "number": number, "protocol": protocol}
 
 
-def _declare(case: Case) -> tuple[Change, ...]:
+def _declare(case: Case) -> tuple[ObjectWrite, ...]:
     """The destination in a ServiceEntry; or the host itself as the destination, where that one is declared."""
     at, host = case.broken.destination, case.broken.host
     if at is None or case.broken.route is None:
@@ -88,16 +89,16 @@ def _declare(case: Case) -> tuple[Change, ...]:
     return (Apply(manifest("ServiceEntry", object_name(at.host), case.facts.gateway.namespace, spec)),)
 
 
-def _declare_port(case: Case) -> tuple[Change, ...]:
+def _declare_port(case: Case) -> tuple[ObjectWrite, ...]:
     at = case.broken.destination
     entries = [e for e in entries_for(case.facts, at.host) if e.host == at.host] if at else []
     if not entries:
         return ()
     operation = {"op": "add", "path": "/spec/ports/-", "value": _port(case, case.broken.port)}
-    return (Edit(entries[0].entry, (operation,)),)
+    return (JsonPatch(entries[0].entry, (operation,)),)
 
 
-def _right_protocol(case: Case) -> tuple[Change, ...]:
+def _right_protocol(case: Case) -> tuple[ObjectWrite, ...]:
     named = case.broken.text.partition(" | ")[0]
     entry = next((e.entry for e in entries_for(case.facts, case.broken.host) if e.ref == named), None)
     if entry is None:
@@ -105,7 +106,7 @@ def _right_protocol(case: Case) -> tuple[Change, ...]:
     for index, port in enumerate(entry.ports):
         if port.number == case.broken.port:
             return (replaced(entry, f"spec.ports[{index}].protocol", _protocol(case, case.broken.port)),)
-    return (Edit(entry, ({"op": "add", "path": "/spec/ports/-", "value": _port(case, case.broken.port)},)),)
+    return (JsonPatch(entry, ({"op": "add", "path": "/spec/ports/-", "value": _port(case, case.broken.port)},)),)
 
 
 _MENDS: dict[Fault, Mend] = {

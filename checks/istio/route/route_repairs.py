@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
+from checks.facts.changes import Apply, JsonPatch, MergePatch, ObjectWrite
 from checks.istio.route.breaks import Fault
 from checks.istio.route.canonical import (
     Case,
@@ -16,23 +17,13 @@ from checks.istio.route.canonical import (
     written_rules,
 )
 from checks.istio.route.clients import client_namespaces
-from checks.istio.route.corrections import (
-    Apply,
-    Change,
-    Edit,
-    Merge,
-    exported_also,
-    manifest,
-    object_name,
-    pointer,
-    replaced,
-)
+from checks.istio.route.corrections import exported_also, manifest, object_name, pointer, replaced
 from checks.istio.route.needs import routes_about
 from checks.istio.route.registry import services
 from checks.istio.route.rules import MESH, gateway_ref, gateway_refs
 from checks.model.raw_values import items, mapping, texts
 
-Changes = tuple[Change, ...]
+Changes = tuple[ObjectWrite, ...]
 
 
 def whole_route(case: Case) -> Changes:
@@ -44,7 +35,7 @@ def whole_route(case: Case) -> Changes:
         if server is None:
             return ()
         operation = {"op": "add", "path": pointer(f"{server.path}.hosts", "-"), "value": case.broken.host}
-        before = (Edit(server.gateway, (operation,)),)
+        before = (JsonPatch(server.gateway, (operation,)),)
     namespace = case.facts.gateway.namespace
     gateway = server.gateway.name if server.gateway.namespace == namespace else server.name
     spec = {
@@ -67,7 +58,7 @@ def for_sidecars(case: Case) -> Changes:
         if not any(_goes_to(each, case.found.service) for each in rules):
             scoped = [_scoped(each, [written_name(server.name, route)]) for each in rules]
             body[server.kind.routes] = [to_gateway(case, server), *scoped]
-    return (Merge(route, {"spec": body}),)
+    return (MergePatch(route, {"spec": body}),)
 
 
 def _goes_to(rule: Mapping[str, Any], service: str) -> bool:
@@ -142,7 +133,9 @@ def right_kind(case: Case) -> Changes:
         other: None for other in ("http", "tls", "tcp") if other != kind and mapping(route.raw, "spec").get(other)
     }
     gateway = written_name(server.name, route)
-    return (Merge(route, {"spec": {**wrong, kind: [to_gateway(case, server), from_gateway(case, server, gateway)]}}),)
+    return (
+        MergePatch(route, {"spec": {**wrong, kind: [to_gateway(case, server), from_gateway(case, server, gateway)]}}),
+    )
 
 
 def right_gateway(case: Case) -> Changes:
@@ -166,7 +159,7 @@ def right_gateway(case: Case) -> Changes:
             rule["match"] = matches
         if rules != before:
             spec[kind] = rules
-    return (Merge(route, {"spec": spec}),)
+    return (MergePatch(route, {"spec": spec}),)
 
 
 def bind(case: Case) -> Changes:
@@ -180,7 +173,7 @@ def bind(case: Case) -> Changes:
     if name not in tuple(named):
         rules = [_scoped(each, [MESH]) for each in written_rules(route, kind)]
         body[kind] = [*rules, from_gateway(case, server, name)]
-    return (Merge(route, {"spec": body}),)
+    return (MergePatch(route, {"spec": body}),)
 
 
 def add_gateway_rule(case: Case) -> Changes:
@@ -189,7 +182,7 @@ def add_gateway_rule(case: Case) -> Changes:
     if server is None or route is None:
         return ()
     rule = from_gateway(case, server, written_name(server.name, route))
-    return (Edit(route, ({"op": "add", "path": pointer(f"spec.{server.kind.routes}", "-"), "value": rule},)),)
+    return (JsonPatch(route, ({"op": "add", "path": pointer(f"spec.{server.kind.routes}", "-"), "value": rule},)),)
 
 
 def scope_to_mesh(case: Case) -> Changes:
@@ -202,7 +195,7 @@ def scope_to_mesh(case: Case) -> Changes:
     rules[rule.index]["match"] = [{**each, "gateways": [MESH]} for each in matches]
     if all(_goes_to(each, case.found.service) for each in rules):
         rules.append(from_gateway(case, server, written_name(server.name, route)))
-    return (Merge(route, {"spec": {rule.kind: rules}}),)
+    return (MergePatch(route, {"spec": {rule.kind: rules}}),)
 
 
 def name_port(case: Case) -> Changes:

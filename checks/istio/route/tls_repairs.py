@@ -5,21 +5,11 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
+from checks.facts.changes import Apply, JsonPatch, MergePatch, ObjectWrite
 from checks.facts.istio_networking import DestinationRule
 from checks.facts.view import Facts
 from checks.istio.route.carried import Configuration
-from checks.istio.route.corrections import (
-    Apply,
-    Change,
-    Edit,
-    Merge,
-    exported_also,
-    manifest,
-    object_name,
-    pointer,
-    removed,
-    replaced,
-)
+from checks.istio.route.corrections import exported_also, manifest, object_name, pointer, removed, replaced
 from checks.istio.route.destination_rules import Effective
 from checks.istio.route.tls_contract import TlsBreak, TlsFault
 from checks.model.raw_values import items, mapping, number
@@ -36,13 +26,13 @@ class Case:
     broken: TlsBreak
 
 
-def repair(facts: Facts, found: Configuration, broken: TlsBreak) -> tuple[Change, ...]:
+def repair(facts: Facts, found: Configuration, broken: TlsBreak) -> tuple[ObjectWrite, ...]:
     """What mends this hop; empty where only a person can know."""
     mend = _MENDS.get(broken.fault)
     return mend(Case(facts, found, broken)) if mend else ()
 
 
-def _without_tls(case: Case) -> tuple[Change, ...]:
+def _without_tls(case: Case) -> tuple[ObjectWrite, ...]:
     tls = case.broken.tls
     return (removed(tls.rule, tls.path),) if tls is not None else ()
 
@@ -54,7 +44,7 @@ def _wanted(case: Case) -> Raw:
     return {"mode": mode if mode in ("SIMPLE", "MUTUAL") else "ISTIO_MUTUAL", "sni": case.broken.host}
 
 
-def _to_server(case: Case) -> tuple[Change, ...]:
+def _to_server(case: Case) -> tuple[ObjectWrite, ...]:
     """TLS for the gateway's port, in the subset where the route uses one."""
     broken = case.broken
     if broken.tls is not None:
@@ -69,7 +59,7 @@ def _to_server(case: Case) -> tuple[Change, ...]:
     return (Apply(manifest("DestinationRule", name, case.facts.gateway.namespace, spec)),)
 
 
-def _set_tls(used: Effective, port: int, subset: str, tls: Raw) -> Change:
+def _set_tls(used: Effective, port: int, subset: str, tls: Raw) -> ObjectWrite:
     """TLS for a port, in the policy that counts there: an entry for the port is completed or added."""
     chosen = used.subset(subset) if subset else None
     if chosen is not None:
@@ -85,7 +75,7 @@ def _set_tls(used: Effective, port: int, subset: str, tls: Raw) -> Change:
     return replaced(rule, path, {**deepcopy(dict(policy)), "portLevelSettings": added})
 
 
-def _originate(case: Case) -> tuple[Change, ...]:
+def _originate(case: Case) -> tuple[ObjectWrite, ...]:
     """TLS from the gateway to the destination: a rule that has it is made visible or brought where it counts; settings
     that a port entry drops are put into it; else it is added, with the system's authorities."""
     broken, namespace = case.broken, case.facts.gateway.namespace
@@ -94,7 +84,7 @@ def _originate(case: Case) -> tuple[Change, ...]:
         if not _has_tls(other):
             continue
         if broken.used is None and other.namespace == namespace and other.workload_selector:
-            return (Merge(other, {"spec": {"workloadSelector": None}}),)
+            return (MergePatch(other, {"spec": {"workloadSelector": None}}),)
         owner = broken.leaving.entry.entry.namespace if broken.leaving and broken.leaving.entry else namespace
         if broken.used is None and other.namespace in (namespace, owner):
             return (exported_also(other, [namespace]),)
@@ -117,7 +107,7 @@ def _has_tls(rule: DestinationRule) -> bool:
     return bool(mapping(policy, "tls")) or any(mapping(each, "tls") for each in items(policy, "portLevelSettings"))
 
 
-def _to_tls_port(case: Case) -> tuple[Change, ...]:
+def _to_tls_port(case: Case) -> tuple[ObjectWrite, ...]:
     """The route to port 443 of the destination, which its ServiceEntry then must have."""
     leaving = case.broken.leaving
     if leaving is None or leaving.entry is None:
@@ -126,28 +116,28 @@ def _to_tls_port(case: Case) -> tuple[Change, ...]:
     if leaving.entry.port(443) is not None:
         return (route,)
     port = {"name": "https-443", "number": 443, "protocol": "HTTPS"}
-    return (Edit(leaving.entry.entry, ({"op": "add", "path": "/spec/ports/-", "value": port},)), route)
+    return (JsonPatch(leaving.entry.entry, ({"op": "add", "path": "/spec/ports/-", "value": port},)), route)
 
 
-def _ordinary(case: Case) -> tuple[Change, ...]:
+def _ordinary(case: Case) -> tuple[ObjectWrite, ...]:
     tls = case.broken.tls
     return (replaced(tls.rule, tls.path, {"mode": "SIMPLE"}),) if tls is not None else ()
 
 
-def _verify(case: Case) -> tuple[Change, ...]:
+def _verify(case: Case) -> tuple[ObjectWrite, ...]:
     tls = case.broken.tls
-    return (Edit(tls.rule, ({"op": "remove", "path": pointer(f"{tls.path}.insecureSkipVerify")},)),) if tls else ()
+    return (JsonPatch(tls.rule, ({"op": "remove", "path": pointer(f"{tls.path}.insecureSkipVerify")},)),) if tls else ()
 
 
-def _keep(case: Case) -> tuple[Change, ...]:
+def _keep(case: Case) -> tuple[ObjectWrite, ...]:
     """Exported to the gateway's namespace alone; where the rule lies elsewhere, that is for its owner to say."""
     tls = case.broken.tls
     if tls is None or tls.rule.namespace != case.facts.gateway.namespace:
         return ()
-    return (Merge(tls.rule, {"spec": {"exportTo": ["."]}}),)
+    return (MergePatch(tls.rule, {"spec": {"exportTo": ["."]}}),)
 
 
-_MENDS: dict[TlsFault, Callable[[Case], tuple[Change, ...]]] = {
+_MENDS: dict[TlsFault, Callable[[Case], tuple[ObjectWrite, ...]]] = {
     TlsFault.NOT_TO_PLAIN: _without_tls,
     TlsFault.DOUBLE_AT_SIDECAR: _without_tls,
     TlsFault.DOUBLE_AT_GATEWAY: _without_tls,

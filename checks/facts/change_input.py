@@ -1,0 +1,83 @@
+"""Changes as people give them: YAML documents to apply, and `KIND/NAMESPACE/NAME` to delete."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from checks.facts.changes import Apply, Delete
+from checks.facts.fact import KubernetesObject
+from checks.facts.kubernetes_kinds import LISTED_KINDS, listed_kind
+from checks.facts.store import FactStore
+from checks.model.documents import BadDocument, Budget, parse_yaml
+from checks.model.raw_values import Raw, text
+
+
+class BadChange(ValueError):
+    """The text describes no change; the message names the document or object and what is expected."""
+
+
+def changes_from_yaml(written: str) -> tuple[Apply, ...]:
+    """A change for each object in these YAML documents; Lists are expanded. Raises BadChange."""
+    try:
+        documents = tuple(parse_yaml(written, Budget()))
+    except BadDocument as problem:
+        raise BadChange(str(problem)) from None
+    return tuple(Apply(_checked(where, each)) for where, each in _objects(documents))
+
+
+def _objects(documents: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+    for number, document in enumerate(documents, 1):
+        where = f"document {number}"
+        if isinstance(document, Mapping) and document.get("kind") == "List":
+            listed = document.get("items")
+            if not isinstance(listed, list):
+                raise BadChange(f"{where}: a List without items; expected a list of Kubernetes objects")
+            yield from ((f"{where}, item {position}", each) for position, each in enumerate(listed, 1))
+        else:
+            yield where, document
+
+
+def _checked(where: str, document: Any) -> Raw:
+    if not isinstance(document, Mapping):
+        raise BadChange(f"{where}: not a mapping; expected a Kubernetes object")
+    api_version, kind = text(document, "apiVersion"), text(document, "kind")
+    if not kind:
+        raise BadChange(f"{where}: has no kind; expected a Kubernetes object")
+    if not api_version:
+        raise BadChange(f"{where}, a {kind}: has no apiVersion")
+    if listed_kind(api_version, kind) is None:
+        raise BadChange(f"{where}: kind {kind} of {api_version} is not one that egress-diag reads")
+    if not text(document, "metadata", "name"):
+        raise BadChange(f"{where}, a {kind}: has no metadata.name")
+    return document
+
+
+def deletion(store: FactStore, written: str) -> Delete:
+    """The deletion of the object that `KIND/NAMESPACE/NAME` (`KIND/NAME` for cluster-scoped kinds) names. Raises BadChange.
+
+    KIND is the kind, its plural or either with the API group, in any case, as for kubectl."""
+    kind, _, place = written.partition("/")
+    namespace, slash, name = place.rpartition("/")
+    if not kind or not name or (slash and not namespace):
+        raise BadChange(f"{written}: expected KIND/NAMESPACE/NAME, or KIND/NAME for a kind without namespaces")
+    kinds = _kinds(kind.lower())
+    if not kinds:
+        raise BadChange(f"{written}: kind {kind} is not one that egress-diag reads")
+    found = [thing for each in kinds if (thing := store.by_key(each, namespace, name)) is not None]
+    if not found:
+        raise BadChange(f"{written}: there is no such object")
+    if len(found) > 1:
+        names = " or ".join(f"{each.kind}.{_group(each)}" for each in found)
+        raise BadChange(f"{written}: two objects have this name; expected {names} as the kind")
+    return Delete(found[0])
+
+
+def _kinds(word: str) -> list[type[KubernetesObject]]:
+    return [
+        kind
+        for resource, (kind, origin) in LISTED_KINDS.items()
+        if word in (resource, origin.plural, kind.kind.lower(), f"{kind.kind}.{origin.group}".lower())
+    ]
+
+
+def _group(thing: KubernetesObject) -> str:
+    return next(origin.group for kind, origin in LISTED_KINDS.values() if kind is type(thing))
