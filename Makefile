@@ -16,6 +16,8 @@ PYTEST ?=
 PARALLEL := --dist loadfile --no-loadscope-reorder
 # Half of the time of `make test` is waiting: for time-outs, restarts and rate limits. So it runs two tests at once on each processor.
 PROCESSORS := $(shell getconf _NPROCESSORS_ONLN)
+# Each test process imports the whole repository, and the tests start many more: with compiled modules that takes half of the time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## show this list

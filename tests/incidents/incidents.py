@@ -27,7 +27,8 @@ The forbidden reads come from one table, `forbidden-reads.yaml`: each is a healt
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache, cached_property, reduce
 from pathlib import Path
 from typing import Any
 
@@ -44,32 +45,47 @@ _EXPECT_KEYS = {
 _SOURCES = {"managedClusters": "azure", "agentPools": "azure", "pods/log": "logs"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Incident:
     """One incident: a complete cluster and its expected diagnosis."""
 
     name: str
     title: str
     story: str
-    cluster: Cluster
     expect: Mapping[str, Any]
+    base: str
+    patches: tuple[Mapping[str, Any], ...] = field(repr=False)
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """The base cluster with the patches; composed on first use, because most users need only the names."""
+        return reduce(compose, self.patches, named(self.base))
+
+    @property
+    def has_failed_reads(self) -> bool:
+        """Whether a patch makes a read fail."""
+        return any(patch.get("errors") for patch in self.patches)
 
 
-def incidents() -> list[Incident]:
+@cache
+def incidents() -> tuple[Incident, ...]:
     """All incidents, by name. Raises ValueError for an unknown key."""
     files = [_read(path) for path in sorted(HERE.glob("[0-9]*.yaml"))]
-    return [*files, *_forbidden(read_yaml(HERE / "forbidden-reads.yaml"))]
+    return (*files, *_forbidden(read_yaml(HERE / "forbidden-reads.yaml")))
+
+
+@cache
+def _part(name: str) -> Mapping[str, Any]:
+    patch: Mapping[str, Any] = read_yaml(HERE / "parts" / f"{name}.yaml")
+    return patch
 
 
 def _read(path: Path) -> Incident:
     raw = read_yaml(path)
     _only(raw, _KEYS, path.name)
     _only(raw["expect"], _EXPECT_KEYS, path.name)
-    cluster = named(raw.get("cluster", "base"))
-    for part in raw.get("parts", ()):
-        cluster = compose(cluster, read_yaml(HERE / "parts" / f"{part}.yaml"))
-    cluster = compose(cluster, raw.get("patch") or {})
-    return Incident(path.stem, raw["title"], raw["story"].strip(), cluster, raw["expect"])
+    patches = (*map(_part, raw.get("parts", ())), raw.get("patch") or {})
+    return Incident(path.stem, raw["title"], raw["story"].strip(), raw["expect"], raw.get("cluster", "base"), patches)
 
 
 def _forbidden(table: Mapping[str, Any]) -> Iterator[Incident]:
@@ -81,7 +97,6 @@ def _forbidden(table: Mapping[str, Any]) -> Iterator[Incident]:
             name=f"{400 + number}-forbidden-{read.rpartition('/')[2] if read.startswith('/') else read.replace('/', '-')}",
             title=f"A healthy gateway, and {read} may not be read",
             story=f"Exactly one read is denied: {read}. No other read shows a problem with the gateway.",
-            cluster=compose(named(row.get("cluster", "base")), {"errors": [error]}),
             expect={
                 "gateway": table["gateway"],
                 "verdict": row["verdict"],
@@ -93,6 +108,8 @@ def _forbidden(table: Mapping[str, Any]) -> Iterator[Incident]:
                 "includes_unknown": row.get("includes_unknown", []),
                 "why": [row["why"]],
             },
+            base=row.get("cluster", "base"),
+            patches=({"errors": [error]},),
         )
 
 

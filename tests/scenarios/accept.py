@@ -18,7 +18,7 @@ def accept(slug: str) -> None:
     path = scenario_file(check)
     document = read_yaml(path)
     for raw, case in zip(document["cases"], cases_of(check), strict=True):
-        raw["expect"], _ = case.found()
+        raw["expect"] = case.found
     head = "".join(line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.startswith("#"))
     path.write_text(head + dump_yaml(document), encoding="utf-8")
 

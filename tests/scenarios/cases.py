@@ -25,6 +25,7 @@ you commit them. Every check has at least one firing, one healthy and one unread
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,16 +53,21 @@ class Case:
     def expected(self) -> list[dict[str, Any]]:
         return list(self.raw["expect"])
 
-    def found(self) -> tuple[list[dict[str, Any]], frozenset[str]]:
-        """Return the check's findings in the file's format, and the kinds of facts that it read."""
-        base = named(self.cluster)
-        cluster = compose(base, self.raw.get("with") or {})
+    @cached_property
+    def run(self) -> tuple[tuple[Finding, ...], frozenset[str]]:
+        """The check's findings on the cluster, and the kinds of facts that it read."""
+        cluster = compose(named(self.cluster), self.raw.get("with") or {})
         asked = question(
             cluster, self.raw.get("gateway", "team-egress/egw"), self.raw.get("host"), self.raw.get("from")
         )
         run = diagnosed(cluster, asked, [self.check])
-        report = run.finish(0.0)
-        return [shown(f) for f in report.findings], frozenset(kind.__name__ for kind in run.reads_of(self.check.slug))
+        reads = frozenset(kind.__name__ for kind in run.reads_of(self.check.slug))
+        return tuple(run.finish(0.0).findings), reads
+
+    @property
+    def found(self) -> list[dict[str, Any]]:
+        """The check's findings in the file's format."""
+        return [shown(finding) for finding in self.run[0]]
 
 
 def scenario_file(check: Check) -> Path:
@@ -71,16 +77,22 @@ def scenario_file(check: Check) -> Path:
 
 def cases_of(check: Check) -> list[Case]:
     """The cases of a check; none if the file is missing. Raises ValueError for an unknown key."""
+    return list(_cases(check.slug))
+
+
+@cache
+def _cases(slug: str) -> tuple[Case, ...]:
+    check = next(each for each in catalogue() if each.slug == slug)
     path = scenario_file(check)
     if not path.exists():
-        return []
+        return ()
     document = read_yaml(path)
     found = []
     for raw in document["cases"]:
         if extra := set(raw) - _KEYS:
             raise ValueError(f"{path.name}: {raw.get('case')}: unknown keys {sorted(extra)}")
         found.append(Case(check, raw["case"], raw, raw.get("cluster") or document.get("cluster", "base")))
-    return found
+    return tuple(found)
 
 
 def all_cases() -> list[Case]:

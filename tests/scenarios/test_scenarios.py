@@ -12,8 +12,7 @@ CHECKS = catalogue()
 
 @pytest.mark.parametrize("case", all_cases(), ids=lambda case: f"{case.check.slug}: {case.name}")
 def test_case(case: Case) -> None:
-    found, _ = case.found()
-    assert found == case.expected
+    assert case.found == case.expected
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.slug)
@@ -26,7 +25,7 @@ def test_each_check_has_a_firing_a_healthy_and_an_unreadable_case(check: Check) 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.slug)
 def test_each_check_reads_the_kinds_that_it_declares(check: Check) -> None:
-    used = {name for case in cases_of(check) for name in case.found()[1]}
+    used = {name for case in cases_of(check) for name in case.run[1]}
     assert {kind.__name__ for kind in check.reads} == used
 
 

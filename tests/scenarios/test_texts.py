@@ -11,11 +11,9 @@ import pytest
 
 from checks.model.commands import AZ_VERSION
 from checks.model.findings import Action, Effect, Finding, Status
-from tests.clusters.compose import compose, named
 from tests.language.finding import broken_rules
 from tests.language.texts import Kind, Text
-from tests.recordings import diagnosed, question
-from tests.scenarios.cases import Case, all_cases
+from tests.scenarios.cases import all_cases
 
 READING = {
     "kubectl": {"get", "describe", "logs", "top", "wait", "exec", "auth", "version"},
@@ -37,13 +35,7 @@ FIELD = re.compile(r"(?:spec|status|metadata)[.\[]|[a-z0-9*.-]+\.[a-z]+ |https:/
 @cache
 def findings() -> tuple[Finding, ...]:
     """The findings of every check in all its cases."""
-    return tuple(finding for case in all_cases() for finding in _said(case))
-
-
-def _said(case: Case) -> Iterator[Finding]:
-    cluster = compose(named(case.cluster), case.raw.get("with") or {})
-    asked = question(cluster, case.raw.get("gateway", "team-egress/egw"), case.raw.get("host"), case.raw.get("from"))
-    yield from diagnosed(cluster, asked, [case.check]).finish(0.0).findings
+    return tuple(finding for case in all_cases() for finding in case.run[0])
 
 
 def actions() -> Iterator[tuple[Finding, Action]]:
