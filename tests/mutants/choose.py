@@ -24,7 +24,13 @@ ROOMS: tuple[tuple[str, int, tuple[str, ...]], ...] = (
     (
         "checks/engine",
         40,
-        ("tests/checks/engine", "tests/scenarios", "tests/incidents/test_incidents.py", "tests/test_contract.py"),
+        (
+            "tests/checks/engine",
+            "tests/checks/sources/test_sweep.py",
+            "tests/scenarios",
+            "tests/incidents/test_incidents.py",
+            "tests/test_contract.py",
+        ),
     ),
     (
         "checks/facts",

@@ -1,5 +1,6 @@
 """Recent changes: from the objects that are read anyway, bounded, without secrets; nothing about unread objects."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -97,12 +98,64 @@ def test_what_controllers_write_all_the_time_is_no_change() -> None:
     assert told({"change": [edited("Node", "*", beat, namespace=""), edited("Deployment", "*", beat)]}) == []
 
 
-def test_what_lies_longer_back_than_a_day_is_not_recent() -> None:
-    def at(time: str) -> list[str]:
-        return told({"change": [edited("StaticGatewayConfiguration", "sgc", entry(time, "kubectl", "spec"))]})
+NODE = next(o["metadata"]["name"] for o in named("base").objects if "gwpool" in o["metadata"]["name"])
 
-    assert at("2026-11-22T10:00:00Z") == []
-    assert at("2026-11-22T10:00:01Z") == ["10:00 StaticGatewayConfiguration team-egress/sgc: spec edited by kubectl"]
+
+def created_entry(time: str) -> dict[str, Any]:
+    metadata = {"namespace": "team-egress", "name": "cnn", "creationTimestamp": time}
+    return {"change": [{"kind": "ServiceEntry", "metadata": metadata}]}
+
+
+def deleted_configuration(time: str) -> dict[str, Any]:
+    metadata = {"namespace": "team-egress", "name": "sgc", "deletionTimestamp": time}
+    return {"change": [{"kind": "StaticGatewayConfiguration", "metadata": metadata}]}
+
+
+def edited_configuration(time: str) -> dict[str, Any]:
+    return {"change": [edited("StaticGatewayConfiguration", "sgc", entry(time, "kubectl", "spec"))]}
+
+
+def unready_node(time: str) -> dict[str, Any]:
+    condition = {"type": "Ready", "status": "Unknown", "lastTransitionTime": time}
+    return {"change": [{"kind": "Node", "metadata": {"name": NODE}, "status": {"conditions": [condition]}}]}
+
+
+def drained_node(time: str) -> dict[str, Any]:
+    age = "24h" if time.endswith(":00Z") else "23h59m59s"
+    return {
+        "events": [{"on": f"Node {NODE}", "type": "Normal", "reason": "Drain", "message": "", "age": age, "since": age}]
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (created_entry, "10:00 ServiceEntry team-egress/cnn: created by kubectl-client-side-apply"),
+        (deleted_configuration, "10:00 StaticGatewayConfiguration team-egress/sgc: deletion requested"),
+        (edited_configuration, "10:00 StaticGatewayConfiguration team-egress/sgc: spec edited by kubectl"),
+        (unready_node, f"10:00 Node {NODE}: stopped being ready"),
+        (drained_node, f"10:00 Node {NODE}: Drain by kubelet"),
+    ],
+)
+def test_a_change_of_a_day_ago_is_not_recent(change: Callable[[str], dict[str, Any]], expected: str) -> None:
+    """Exactly 24 hours before the diagnosis is too old; a second later is the oldest recent change."""
+    assert told(change("2026-11-22T10:00:00Z")) == []
+    assert told(change("2026-11-22T10:00:01Z")) == [expected]
+
+
+def test_what_is_written_within_five_seconds_of_the_creation_belongs_to_it() -> None:
+    """A controller adds its finalizer and a default; an edit six seconds after the creation is an edit."""
+    entries = [
+        entry("2026-11-23T02:41:00Z", "argocd-controller", "spec"),
+        entry("2026-11-23T02:41:05Z", "istio-webhook", "metadata"),
+        entry("2026-11-23T02:41:06Z", "kubectl-edit", "spec"),
+    ]
+    change = edited("ServiceEntry", "cnn", *entries)
+    change["metadata"]["creationTimestamp"] = "2026-11-23T02:41:00Z"
+    assert told({"change": [change]}) == [
+        "02:41 ServiceEntry team-egress/cnn: spec edited by kubectl-edit",
+        "02:41 ServiceEntry team-egress/cnn: created by argocd-controller",
+    ]
 
 
 def test_another_teams_objects_are_not_in_it() -> None:
@@ -117,9 +170,8 @@ def test_another_teams_objects_are_not_in_it() -> None:
 
 def test_a_node_of_the_pool_that_stopped_being_ready() -> None:
     conditions = [{"type": "Ready", "status": "Unknown", "lastTransitionTime": "2026-11-23T02:41:00Z"}]
-    node = next(o["metadata"]["name"] for o in named("base").objects if "gwpool" in o["metadata"]["name"])
-    change = {"kind": "Node", "metadata": {"name": node}, "status": {"conditions": conditions}}
-    assert told({"change": [change]}) == [f"02:41 Node {node}: stopped being ready"]
+    change = {"kind": "Node", "metadata": {"name": NODE}, "status": {"conditions": conditions}}
+    assert told({"change": [change]}) == [f"02:41 Node {NODE}: stopped being ready"]
 
 
 def test_a_storm_of_warnings_is_one_line_and_hides_no_edit() -> None:
