@@ -1,0 +1,55 @@
+"""A fault of a request's route: what is wrong, the field that shows it, the check that reports it, and the fix."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from checks.facts.changes import ObjectChange
+from checks.facts.fact import KubernetesObject
+from checks.istio.faults.broken_request import BrokenRequest
+from checks.model.findings import Evidence, Involved
+from checks.model.route import HopName
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A possible fix: an ordered set of changes, which is proved before it is offered."""
+
+    title: str
+    changes: tuple[ObjectChange, ...] = ()
+    url: str = ""
+
+
+class Fault(ABC):
+    """One fault. Each kind is a class of its own: everything that is said about it stands there.
+
+    A fault is a hypothesis until its fix is proved, or until `certain`: then the proxy's decision names it."""
+
+    name: ClassVar[str]
+    """In JSON and tests, for example `not-exported-to-clients`."""
+    hop: ClassVar[HopName]
+    check: ClassVar[str]
+    """The slug of the check that reports it."""
+    certain: ClassVar[bool] = False
+    """Whether the proxy's own decision proves it, without a fix."""
+
+    @abstractmethod
+    def sentence(self) -> str:
+        """What is wrong, without a full stop; the consequence for requests is added."""
+
+    @abstractmethod
+    def evidence(self) -> tuple[Evidence, ...]:
+        """The fields that show it."""
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        """Possible fixes, the smallest change first; none if only a person can decide."""
+        yield from ()
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        """The objects to show before anything is changed."""
+        return ()
+
+    def involved(self) -> tuple[Involved, ...]:
+        """What it is about, besides the host."""
+        return ()

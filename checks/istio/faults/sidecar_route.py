@@ -1,0 +1,138 @@
+"""Why no VirtualService takes a request at a client's sidecar to the gateway's Service."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from checks.facts.changes import MergePatch
+from checks.facts.fact import KubernetesObject
+from checks.facts.istio_networking import Sidecar, VirtualService
+from checks.facts.namespaces import ConfigMap
+from checks.istio.faults.broken_request import BrokenRequest
+from checks.istio.faults.fault import Fault, Fix
+from checks.istio.fixes.exports import exported_to
+from checks.istio.mesh.virtual_services import MESH, RoutingRules
+from checks.model.findings import Evidence, Involved
+from checks.model.route import HopName
+
+_ROUTE_CHECK = "virtual-service-route-broken"
+
+
+def at_sidecar(broken: BrokenRequest) -> Iterator[Fault]:
+    """The reasons why the VirtualServices that route the host to the gateway do not apply, one for each of them."""
+    if broken.client is None or broken.at_gateway:
+        return
+    for routes in broken.to_gateway:
+        fault = _not_applied(broken, routes)
+        if fault is not None:
+            yield fault
+
+
+def _not_applied(broken: BrokenRequest, routes: RoutingRules) -> Fault | None:
+    source, namespace = routes.source, broken.request.clients.namespace
+    if MESH not in routes.gateways:
+        return NotForSidecars(source)
+    if not broken.mesh.discovers(source.namespace):
+        return NotDiscovered(source, broken.mesh.configuration.written)
+    if not broken.mesh.virtual_services.is_exported(source, namespace):
+        return NotExportedToClients(source, namespace)
+    sidecar = broken.mesh.scope(broken.client.proxy).sidecar if broken.client is not None else None
+    if sidecar is not None and source.key not in broken.imported:
+        return NotImported(sidecar, source, broken.request.host)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class NotForSidecars(Fault):
+    """A VirtualService that does not apply to sidecars (docs/domain/istio.md#b05)."""
+
+    name: ClassVar[str] = "not-mesh"
+    hop: ClassVar[HopName] = HopName.MESH_ROUTE
+    check: ClassVar[str] = _ROUTE_CHECK
+    virtual_service: VirtualService
+
+    def sentence(self) -> str:
+        return f"{self.virtual_service.ref} does not list mesh in its gateways, so it does not apply to sidecars"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        written = ", ".join(self.virtual_service.gateways)
+        return (Evidence(self.virtual_service.ref, "spec.gateways", written, MESH),)
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        added = MergePatch(self.virtual_service, {"spec": {"gateways": [*self.virtual_service.gateways, MESH]}})
+        yield Fix(f"Patch {self.virtual_service.ref} to apply to sidecars", (added,))
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return (self.virtual_service,)
+
+
+@dataclass(frozen=True, slots=True)
+class NotExportedToClients(Fault):
+    """A VirtualService that is not exported to the client's namespace (docs/domain/istio.md#b09)."""
+
+    name: ClassVar[str] = "not-seen-by-clients"
+    hop: ClassVar[HopName] = HopName.MESH_ROUTE
+    check: ClassVar[str] = _ROUTE_CHECK
+    virtual_service: VirtualService
+    namespace: str
+
+    def sentence(self) -> str:
+        return f"{self.virtual_service.ref} is not exported to namespace {self.namespace}"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        written = ", ".join(self.virtual_service.export_to) or "(not set)"
+        return (Evidence(self.virtual_service.ref, "spec.exportTo", written, self.namespace),)
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        yield Fix(
+            f"Export {self.virtual_service.ref} to the clients",
+            (exported_to(self.virtual_service, broken.client_namespaces),),
+        )
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return (self.virtual_service,)
+
+
+@dataclass(frozen=True, slots=True)
+class NotDiscovered(Fault):
+    """A VirtualService in a namespace that istiod does not discover (docs/domain/istio.md#b28)."""
+
+    name: ClassVar[str] = "not-discovered"
+    hop: ClassVar[HopName] = HopName.MESH_ROUTE
+    check: ClassVar[str] = "namespace-not-discovered"
+    virtual_service: VirtualService
+    written: ConfigMap | None
+
+    def sentence(self) -> str:
+        return f"Istiod does not discover the namespace of {self.virtual_service.ref}"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        where = self.written.ref if self.written is not None else "MeshConfig"
+        wanted = f"a selector that matches {self.virtual_service.namespace}"
+        return (Evidence(where, "data.mesh", "discoverySelectors", wanted),)
+
+    def involved(self) -> tuple[Involved, ...]:
+        return (Involved("namespace", self.virtual_service.namespace),)
+
+
+@dataclass(frozen=True, slots=True)
+class NotImported(Fault):
+    """A Sidecar that does not import the VirtualService (docs/domain/istio.md#b25)."""
+
+    name: ClassVar[str] = "sidecar-hides"
+    hop: ClassVar[HopName] = HopName.MESH_ROUTE
+    check: ClassVar[str] = "sidecar-hides-route"
+    sidecar: Sidecar
+    virtual_service: VirtualService
+    host: str
+
+    def sentence(self) -> str:
+        return f"{self.sidecar.ref} does not import {self.virtual_service.ref}"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        imported = ", ".join(str(host) for each in self.sidecar.egress for host in each.get("hosts") or ())
+        wanted = f"{self.virtual_service.namespace}/{self.host}"
+        return (Evidence(self.sidecar.ref, "spec.egress[*].hosts", imported, wanted),)
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return (self.sidecar,)
