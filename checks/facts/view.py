@@ -4,10 +4,12 @@ from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
 from typing import TypeVar
 
+from checks.facts.changes import ObjectChange
 from checks.facts.egress_gateway import EgressGateway
 from checks.facts.events import Event
 from checks.facts.fact import Fact, Gap, KubernetesObject, UndeclaredRead, Unreadable
 from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.overlay import laid_over
 from checks.facts.pods import Pod
 from checks.facts.store import FactStore
 from checks.facts.workloads import Deployment
@@ -133,6 +135,11 @@ class Facts:
         self._touch(Deployment)
         self._demand(Pod, self.gateway.namespace)
         return self._store.gateway_pods(self.gateway)
+
+    def with_changes(self, changes: Iterable[ObjectChange]) -> "Facts":
+        """The same view over the facts as they would be after these changes. Raises ChangeRefused."""
+        store = laid_over(self._store, changes)
+        return Facts(store, self._gateway, self.question, self._declared, self._target_gap)
 
     def once(self, name: str, build: Callable[["Facts"], _V], about: Hashable = ()) -> _V:
         """A value derived from facts, built once per cluster (or per `about`) and shared by the checks.

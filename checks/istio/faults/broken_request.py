@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from checks.facts.view import Facts
 from checks.facts.istio_networking import VirtualService
+from checks.facts.view import Facts
 from checks.istio.mesh.configuration import PUBLIC
 from checks.istio.mesh.mesh import Mesh
 from checks.istio.mesh.names import is_subset
@@ -68,9 +68,7 @@ class BrokenRequest:
         """The VirtualServices for the host, oldest first, also those that istiod or the proxies do not read."""
         every: VirtualServices = self.facts.once("every VirtualService", _every_virtual_service)
         return tuple(
-            each
-            for each in every.all_rules()
-            if any(is_subset(self.request.host, host.lower()) for host in each.hosts)
+            each for each in every.all_rules() if any(is_subset(self.request.host, host.lower()) for host in each.hosts)
         )
 
     @cached_property

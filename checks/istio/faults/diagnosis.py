@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from checks.facts.changes import ChangeRefused, ObjectChange
 from checks.facts.fact import Unreadable
 from checks.istio.faults.broken_request import THROUGH, BrokenRequest, least_progress
-from checks.istio.faults.fault import Fault, Fix
+from checks.istio.faults.fault import RouteFault, Fix
 from checks.istio.request.outcome import RequestOutcome, Result
 from checks.istio.request.routing import Routing
 
-Reader = Callable[[BrokenRequest], Iterable[Fault]]
+Reader = Callable[[BrokenRequest], Iterable[RouteFault]]
 _MOST_FAULTS = 4
 _MOST_FIXES = 60
 
@@ -23,7 +23,7 @@ _MOST_FIXES = 60
 class Proved:
     """A fault of a request with its proved fix, None if there is none."""
 
-    fault: Fault
+    fault: RouteFault
     fix: Fix | None
     outcome: RequestOutcome
     """The outcome at which it was found."""
@@ -54,7 +54,7 @@ def _first(
     """The fault whose fix takes the request furthest, the first of equals; else one that is certain."""
     gateway, best = now.routing.gateway, None
     reached = least_progress(now.outcome, gateway)
-    certain: Fault | None = None
+    certain: RouteFault | None = None
     tried = 0
     for fault in (each for reader in readers for each in reader(now)):
         certain = certain or (fault if fault.certain else None)
@@ -82,4 +82,3 @@ def _outcome_with(original: BrokenRequest, changes: tuple[ObjectChange, ...]) ->
     except (Unreadable, ChangeRefused):
         return None
     return None if outcome.result is Result.UNKNOWN else outcome
-

@@ -1,4 +1,4 @@
-"""A fault of a request's route: what is wrong, the field that shows it, the check that reports it, and the fix."""
+"""A fault of a request's route: its sentence, the field that shows it, the check that reports it, and the fix."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -21,8 +21,8 @@ class Fix:
     url: str = ""
 
 
-class Fault(ABC):
-    """One fault. Each kind is a class of its own: everything that is said about it stands there.
+class RouteFault(ABC):
+    """One fault. Each kind is a class of its own: its texts, evidence and fixes belong to it.
 
     A fault is a hypothesis until its fix is proved, or until `certain`: then the proxy's decision names it."""
 
@@ -36,7 +36,7 @@ class Fault(ABC):
 
     @abstractmethod
     def sentence(self) -> str:
-        """What is wrong, without a full stop; the consequence for requests is added."""
+        """The sentence that names the fault, without a full stop; the consequence for requests is added."""
 
     @abstractmethod
     def evidence(self) -> tuple[Evidence, ...]:
@@ -51,5 +51,5 @@ class Fault(ABC):
         return ()
 
     def involved(self) -> tuple[Involved, ...]:
-        """What it is about, besides the host."""
+        """The objects that it is about, besides the host."""
         return ()

@@ -9,8 +9,9 @@ from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import Sidecar, VirtualService
 from checks.facts.namespaces import ConfigMap
 from checks.istio.faults.broken_request import BrokenRequest
-from checks.istio.faults.fault import Fault, Fix
+from checks.istio.faults.fault import RouteFault, Fix
 from checks.istio.fixes.exports import exported_to
+from checks.istio.mesh.configuration import is_exported, settings_maps
 from checks.istio.mesh.virtual_services import MESH, RoutingRules
 from checks.model.findings import Evidence, Involved
 from checks.model.route import HopName
@@ -18,7 +19,7 @@ from checks.model.route import HopName
 _ROUTE_CHECK = "virtual-service-route-broken"
 
 
-def at_sidecar(broken: BrokenRequest) -> Iterator[Fault]:
+def at_sidecar(broken: BrokenRequest) -> Iterator[RouteFault]:
     """The reasons why the VirtualServices that route the host to the gateway do not apply, one for each of them."""
     if broken.client is None or broken.at_gateway:
         return
@@ -28,13 +29,14 @@ def at_sidecar(broken: BrokenRequest) -> Iterator[Fault]:
             yield fault
 
 
-def _not_applied(broken: BrokenRequest, routes: RoutingRules) -> Fault | None:
-    source, namespace = routes.source, broken.request.clients.namespace
+def _not_applied(broken: BrokenRequest, routes: RoutingRules) -> RouteFault | None:
+    source, namespace, settings = routes.source, broken.request.clients.namespace, broken.mesh.configuration
     if MESH not in routes.gateways:
         return NotForSidecars(source)
     if not broken.mesh.discovers(source.namespace):
-        return NotDiscovered(source, broken.mesh.configuration.written)
-    if not broken.mesh.virtual_services.is_exported(source, namespace):
+        maps = settings_maps(broken.facts.readable(ConfigMap), broken.mesh.revision)
+        return NotDiscovered(source, maps[0] if maps else None)
+    if not is_exported(source.export_to, settings.virtual_services_exported, source.namespace, namespace):
         return NotExportedToClients(source, namespace)
     sidecar = broken.mesh.scope(broken.client.proxy).sidecar if broken.client is not None else None
     if sidecar is not None and source.key not in broken.imported:
@@ -43,7 +45,7 @@ def _not_applied(broken: BrokenRequest, routes: RoutingRules) -> Fault | None:
 
 
 @dataclass(frozen=True, slots=True)
-class NotForSidecars(Fault):
+class NotForSidecars(RouteFault):
     """A VirtualService that does not apply to sidecars (docs/domain/istio.md#b05)."""
 
     name: ClassVar[str] = "not-mesh"
@@ -67,7 +69,7 @@ class NotForSidecars(Fault):
 
 
 @dataclass(frozen=True, slots=True)
-class NotExportedToClients(Fault):
+class NotExportedToClients(RouteFault):
     """A VirtualService that is not exported to the client's namespace (docs/domain/istio.md#b09)."""
 
     name: ClassVar[str] = "not-seen-by-clients"
@@ -94,7 +96,7 @@ class NotExportedToClients(Fault):
 
 
 @dataclass(frozen=True, slots=True)
-class NotDiscovered(Fault):
+class NotDiscovered(RouteFault):
     """A VirtualService in a namespace that istiod does not discover (docs/domain/istio.md#b28)."""
 
     name: ClassVar[str] = "not-discovered"
@@ -116,7 +118,7 @@ class NotDiscovered(Fault):
 
 
 @dataclass(frozen=True, slots=True)
-class NotImported(Fault):
+class NotImported(RouteFault):
     """A Sidecar that does not import the VirtualService (docs/domain/istio.md#b25)."""
 
     name: ClassVar[str] = "sidecar-hides"

@@ -7,7 +7,7 @@ from checks.facts.istio_networking import Exported
 from checks.istio.mesh.configuration import NOWHERE, PRIVATE, PUBLIC
 
 _MOST_NAMES = 5
-"""From more namespaces on, the object is exported to all: nobody maintains a longer list."""
+"""From more namespaces on, the object is exported to all namespaces."""
 
 
 def exported_to(thing: Exported, namespaces: Iterable[str]) -> MergePatch:

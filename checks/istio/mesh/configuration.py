@@ -80,3 +80,15 @@ def _settings(raw: Raw) -> MeshConfiguration:
 
 def _exported(raw: Raw, key: str) -> frozenset[str]:
     return frozenset(texts(raw, key)) or frozenset({PUBLIC})
+
+
+def is_exported(written: Iterable[str], default: Iterable[str], owner: str, viewer: str) -> bool:
+    """Whether an object of namespace `owner` is exported to `viewer`: by its own `exportTo`, else by the mesh's default."""
+    to = {owner if each == PRIVATE else each for each in (tuple(written) or tuple(default))}
+    return PUBLIC in to or viewer in to
+
+
+def settings_maps(maps: Iterable[ConfigMap], revision: str) -> tuple[ConfigMap, ...]:
+    """The ConfigMaps of a revision's mesh configuration that exist, the one that applies first."""
+    by_name = {each.name: each for each in maps if each.namespace == ROOT_NAMESPACE}
+    return tuple(by_name[name] for name in (_OWN + revision, _SHARED + revision) if name in by_name)

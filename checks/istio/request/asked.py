@@ -47,6 +47,6 @@ class AskedRequest:
 
     @property
     def connection(self) -> Connection:
-        """What the application sends."""
+        """The bytes that the application sends."""
         layers = request_layers(self.scheme, self.host, self.port, self.method, self.path, dict(self.headers))
         return Connection(self.host, self.port, layers)

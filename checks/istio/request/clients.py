@@ -1,6 +1,6 @@
 """The clients of a run, grouped so that the requests of a group have one outcome.
 
-Two pods are alike unless something can tell them apart: their namespace if an object lies in it or names it, labels that
+Two pods are alike unless an object distinguishes them: their namespace if an object is in it or names it, labels that
 a selector uses, their revision, the annotations that divert traffic, and whether they have a sidecar."""
 
 from collections import defaultdict
@@ -101,7 +101,7 @@ def _key(facts: Facts) -> Callable[[Pod], Hashable]:
 
 
 def _namespaces_apart(facts: Facts) -> frozenset[str]:
-    """Namespaces that are not like all others: an object lies in them, or names them."""
+    """Namespaces that are not like all others: an object is in them, or names them."""
     found = {each.namespace for each in facts.readable(Sidecar)}
     for kind in _EXPORTING:
         for each in facts.readable(kind):
@@ -123,7 +123,10 @@ def _selected_labels(facts: Facts) -> frozenset[str]:
 
 
 def _selector(raw: Raw) -> Mapping[str, str]:
-    return {**labels(raw, "spec", "workloadSelector", "labels"), **labels(raw, "spec", "workloadSelector", "matchLabels")}
+    return {
+        **labels(raw, "spec", "workloadSelector", "labels"),
+        **labels(raw, "spec", "workloadSelector", "matchLabels"),
+    }
 
 
 def _matches(rules: VirtualService) -> Iterable[Raw]:

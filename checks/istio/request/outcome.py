@@ -19,7 +19,7 @@ class Result(StrEnum):
 
 
 class Ending(StrEnum):
-    """Where and why a request ended, in the order of a proxy's decisions."""
+    """The place and reason at which a request ended, in the order of a proxy's decisions."""
 
     ARRIVED = "arrived at a destination"
     OTHER_DESTINATION = "arrived at a destination that is declared for another host"
