@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from checks.facts.changes import ChangeRefused, ObjectChange
 from checks.facts.fact import Unreadable
 from checks.istio.faults.broken_request import THROUGH, BrokenRequest, least_progress
-from checks.istio.faults.fault import RouteFault, Fix
+from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.request.outcome import RequestOutcome, Result
 from checks.istio.request.routing import Routing
 

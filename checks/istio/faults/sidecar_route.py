@@ -9,7 +9,7 @@ from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import Sidecar, VirtualService
 from checks.facts.namespaces import ConfigMap
 from checks.istio.faults.broken_request import BrokenRequest
-from checks.istio.faults.fault import RouteFault, Fix
+from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.fixes.exports import exported_to
 from checks.istio.mesh.configuration import is_exported, settings_maps
 from checks.istio.mesh.virtual_services import MESH, RoutingRules
