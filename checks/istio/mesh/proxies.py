@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from checks.facts.pods import Pod
 from checks.istio.mesh.configuration import MeshConfiguration
+from checks.istio.mesh.services import UNSPECIFIED, MeshService
 from checks.model.raw_values import items, text, texts
 
 _META = "ISTIO_META_"
@@ -29,6 +30,12 @@ class Proxy:
     def captures_dns(self) -> bool:
         """Whether it answers the DNS queries of its pod."""
         return self.metadata.get("DNS_CAPTURE", "").lower() == "true"
+
+    def address_of(self, service: MeshService) -> str:
+        """The address by which it knows a service."""
+        if self.captures_dns and service.address == UNSPECIFIED and service.allocated:
+            return service.allocated
+        return service.address
 
     def identity(self, mesh: MeshConfiguration) -> str:
         """Its SPIFFE identity."""

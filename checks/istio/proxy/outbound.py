@@ -12,7 +12,7 @@ from checks.istio.mesh.proxies import Proxy
 from checks.istio.mesh.scope import EgressListener
 from checks.istio.mesh.services import UNSPECIFIED, MeshPort, MeshService, Resolution
 from checks.istio.mesh.virtual_services import MESH, RoutingRule, RoutingRules
-from checks.istio.proxy.clusters import BLACK_HOLE, PASSTHROUGH, ClusterName, Clusters, address_for
+from checks.istio.proxy.clusters import BLACK_HOLE, PASSTHROUGH, ClusterName, Clusters
 from checks.istio.proxy.listeners import EnvoyListener, FilterChain, HttpManager, Provenance, TcpProxy
 from checks.istio.proxy.tunnels import tunnel_of
 from checks.istio.proxy.weights import tcp_clusters
@@ -102,7 +102,7 @@ class OutboundListeners:
     def _binds(self, service: MeshService, port: MeshPort, bind: str) -> Iterator[str]:
         """The addresses to which a service's listener is bound: "" for its own address."""
         headless = service.resolution is Resolution.ORIGINAL_DESTINATION
-        unbound = not bind and address_for(service, self._proxy) == UNSPECIFIED
+        unbound = not bind and self._proxy.address_of(service) == UNSPECIFIED
         if not (headless and unbound and (port.protocol.is_tcp or port.protocol is Protocol.UNSUPPORTED)):
             yield bind
             return
@@ -121,7 +121,7 @@ class OutboundListeners:
         ranges: tuple[str, ...] = ()
         http = port.protocol.is_http
         if not bind:
-            address = UNSPECIFIED if http else address_for(service, self._proxy)
+            address = UNSPECIFIED if http else self._proxy.address_of(service)
             if "/" in address:
                 address, ranges = UNSPECIFIED, (address,)
             bind = address
@@ -217,7 +217,7 @@ class OutboundListeners:
         if handled:
             return
         names: tuple[str, ...] = ()
-        address = address_for(service, self._proxy)
+        address = self._proxy.address_of(service)
         wild = is_wildcard(service.host) and service.resolution is Resolution.DYNAMIC_DNS
         if ranges or "/" in address or (address == UNSPECIFIED and bind == UNSPECIFIED) or wild:
             names = (service.host,)

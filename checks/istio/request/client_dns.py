@@ -4,7 +4,6 @@ Source: Istio "DNS proxying"."""
 
 from checks.istio.mesh.names import is_address, is_public
 from checks.istio.mesh.services import UNSPECIFIED
-from checks.istio.proxy.clusters import address_for
 from checks.istio.request.proxy_configuration import ProxyConfiguration
 
 
@@ -31,7 +30,7 @@ def _resolved(configuration: ProxyConfiguration, host: str) -> str:
         labels = host.split(".")
         for name in (host, *("*." + ".".join(labels[at:]) for at in range(1, len(labels)))):
             known = scope.by_host.get(name)
-            address = address_for(known, configuration.proxy) if known is not None else UNSPECIFIED
+            address = configuration.proxy.address_of(known) if known is not None else UNSPECIFIED
             if address != UNSPECIFIED and is_address(address):
                 return address
     for each in configuration.mesh.exports.by_host.get(host, {}).values():

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from checks.facts.pods import Pod
 from checks.istio.mesh.mesh import Mesh
 from checks.istio.mesh.names import is_address
-from checks.istio.proxy.clusters import BLACK_HOLE, PASSTHROUGH, Cluster, Endpoint
+from checks.istio.proxy.clusters import BLACK_HOLE, PASSTHROUGH, Cluster
+from checks.istio.proxy.endpoints import Endpoint
 from checks.istio.proxy.listeners import EnvoyListener
 from checks.istio.request.external_servers import external_problem
 from checks.istio.request.filter_chains import listener_decisions

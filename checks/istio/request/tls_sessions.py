@@ -1,8 +1,8 @@
 """TLS sessions of a proxy: whether a handshake succeeds at its servers, and what its clusters open."""
 
 from checks.istio.mesh.names import without_port
-from checks.istio.proxy.clusters import UpstreamTls
 from checks.istio.proxy.listeners import DownstreamTls
+from checks.istio.proxy.upstream_tls import UpstreamTls
 from checks.istio.request.proxy_configuration import ProxyConfiguration
 from checks.istio.request.wire import Connection, Http, Tls
 
