@@ -4,9 +4,11 @@ Source: Istio `pilot/pkg/model/sidecar.go`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from checks.facts.istio_networking import Sidecar
 from checks.istio.mesh.exports import Exports
+from checks.istio.mesh.host_index import HostIndex
 from checks.istio.mesh.names import hosts_overlap, is_subset, is_wildcard, most_specific
 from checks.istio.mesh.protocols import Protocol, parse_protocol
 from checks.istio.mesh.services import MeshService
@@ -14,7 +16,7 @@ from checks.istio.mesh.virtual_services import MESH, RoutingRules, VirtualServic
 from checks.model.raw_values import Raw, mapping, number, text, texts
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class EgressListener:
     """One `egress` entry of a Sidecar, or the one that imports everything."""
 
@@ -25,7 +27,15 @@ class EgressListener:
     most_specific_rules: Mapping[str, RoutingRules]
     """By host of a service: the VirtualService with the most specific host for it."""
 
-    @property
+    def rules_overlapping(self, host: str) -> list[RoutingRules]:
+        """The VirtualServices with a host that overlaps."""
+        return self._rules_by_host.overlapping(host)
+
+    @cached_property
+    def _rules_by_host(self) -> HostIndex[RoutingRules]:
+        return HostIndex((each, each.hosts) for each in self.rules)
+
+    @cached_property
     def port(self) -> int:
         """Its port; 0 for all ports that no other entry has."""
         return number(self.raw, "port", "number") or 0

@@ -1,7 +1,8 @@
 """Listeners and filter chains, as Envoy selects them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from ipaddress import ip_address, ip_network
 
 from checks.facts.fact import KubernetesObject
@@ -46,7 +47,7 @@ class HttpManager:
     route: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FilterChain:
     """A filter chain with its match criteria."""
 
@@ -61,14 +62,16 @@ class FilterChain:
     @property
     def matches_all(self) -> bool:
         """Whether it has no criterion."""
-        return not (self.plain_http or self._names() or self.networks())
+        return not (self.plain_http or self.names or self.networks)
 
-    def _names(self) -> frozenset[str]:
-        if "*" in self.server_names:
-            return frozenset()
-        return frozenset(self.server_names)
+    @cached_property
+    def criteria(self) -> tuple[bool, frozenset[str], frozenset[str]]:
+        """What it matches: istiod keeps the first of several chains with the same criteria."""
+        return self.plain_http, frozenset(self.server_names) - {"*"}, self.networks
 
+    @cached_property
     def networks(self) -> frozenset[str]:
+        """The ranges of addresses that select it; empty if any does."""
         found = set()
         for each in self.ranges:
             try:
@@ -79,26 +82,20 @@ class FilterChain:
                 found.add(str(network))
         return frozenset(found)
 
-    def conflicts_with(self, other: "FilterChain") -> bool:
-        """Whether both have the same criteria: istiod keeps the first one."""
-        own, others = frozenset(self.server_names) - {"*"}, frozenset(other.server_names) - {"*"}
-        return self.plain_http == other.plain_http and own == others and self.networks() == other.networks()
-
-    def range_length(self, address: str) -> int | None:
-        """The longest prefix that contains the address; -1 without ranges, None if no range contains it."""
-        if not self.networks():
-            return -1
-        if not is_address(address):
-            return None
-        lengths = [ip_network(each).prefixlen for each in self.networks() if ip_address(address) in ip_network(each)]
-        return max(lengths, default=None)
-
+    @cached_property
     def names(self) -> frozenset[str]:
         """The server names that select it, in lower case; empty if any does."""
-        return frozenset(each.lower() for each in self._names())
+        return frozenset() if "*" in self.server_names else frozenset(each.lower() for each in self.server_names)
+
+    def range_length(self, address: str) -> int | None:
+        """The longest prefix that contains the address; None if no range does."""
+        if not is_address(address):
+            return None
+        networks = [ip_network(each) for each in self.networks]
+        return max((each.prefixlen for each in networks if ip_address(address) in each), default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EnvoyListener:
     """A listener: chains in order, and the chain for connections that match none."""
 
@@ -109,34 +106,53 @@ class EnvoyListener:
     inspects_http: bool
     origin: Provenance
 
-    @property
+    @cached_property
     def selects_public_ranges(self) -> bool:
         """Whether a chain is selected by addresses outside the private ranges."""
-        return any(is_public(each) for chain in self.chains for each in chain.networks())
+        return any(is_public(each) for chain in self._ranged for each in chain.networks)
+
+    @cached_property
+    def _ranged(self) -> list[FilterChain]:
+        return [each for each in self.chains if each.networks]
+
+    @cached_property
+    def _everywhere(self) -> "_ByName":
+        return _ByName(each for each in self.chains if not each.networks)
 
     def chain_for(self, address: str, server_name: str, *, tls: bool, plain_http: bool) -> FilterChain | None:
         """The filter chain of a connection: by destination range, then server name, then protocol. Envoy does not go
         back: if the most specific range or name has no chain for the rest, the default chain applies."""
         tls, server_name = tls and self.inspects_tls, server_name.lower() if self.inspects_tls else ""
-        chains = _longest_range(self.chains, address)
-        chains = _by_name(chains, server_name if tls else "")
+        chains = self._within_range(address).chains(server_name if tls else "")
         return _by_protocol(chains, tls=tls, plain_http=plain_http and self.inspects_http) or self.default
 
+    def _within_range(self, address: str) -> "_ByName":
+        """The chains of the most specific range that contains the address; without one, those of any address."""
+        lengths = [(each.range_length(address), each) for each in self._ranged]
+        best = max((length for length, _ in lengths if length is not None), default=None)
+        return self._everywhere if best is None else _ByName(each for length, each in lengths if length == best)
 
-def _longest_range(chains: Sequence[FilterChain], address: str) -> list[FilterChain]:
-    lengths = [(each.range_length(address), each) for each in chains]
-    known = [(length, each) for length, each in lengths if length is not None]
-    best = max((length for length, _ in known), default=-1)
-    return [each for length, each in known if length == best]
 
+class _ByName:
+    """Filter chains by server name."""
 
-def _by_name(chains: Sequence[FilterChain], server_name: str) -> list[FilterChain]:
-    labels = server_name.split(".")
-    for name in [server_name, *("*." + ".".join(labels[at:]) for at in range(1, len(labels)))] if server_name else []:
-        found = [each for each in chains if name in each.names()]
-        if found:
-            return found
-    return [each for each in chains if not each.names()]
+    def __init__(self, chains: Iterable[FilterChain]) -> None:
+        self._named: dict[str, list[FilterChain]] = {}
+        self._unnamed: list[FilterChain] = []
+        for each in chains:
+            for name in each.names:
+                self._named.setdefault(name, []).append(each)
+            if not each.names:
+                self._unnamed.append(each)
+
+    def chains(self, server_name: str) -> list[FilterChain]:
+        """The chains of the name, else of the most specific wildcard, else those for any name."""
+        labels = server_name.split(".")
+        wildcards = ("*." + ".".join(labels[at:]) for at in range(1, len(labels)))
+        for name in (server_name, *wildcards) if server_name else ():
+            if name in self._named:
+                return self._named[name]
+        return self._unnamed
 
 
 def _by_protocol(chains: Sequence[FilterChain], *, tls: bool, plain_http: bool) -> FilterChain | None:

@@ -1,0 +1,31 @@
+"""Values by host: what `hosts_overlap` would find among many, without comparing with each."""
+
+from collections.abc import Iterable
+from typing import Generic, TypeVar
+
+from checks.istio.mesh.names import hosts_overlap, is_wildcard
+
+_V = TypeVar("_V")
+
+
+class HostIndex(Generic[_V]):
+    """Values with their hosts, each perhaps a wildcard."""
+
+    def __init__(self, values: Iterable[tuple[_V, Iterable[str]]]) -> None:
+        self._values: list[_V] = []
+        self._exact: dict[str, list[int]] = {}
+        self._wildcards: dict[str, list[int]] = {}
+        for position, (value, hosts) in enumerate(values):
+            self._values.append(value)
+            for host in hosts:
+                index = self._wildcards if is_wildcard(host) else self._exact
+                index.setdefault(host, []).append(position)
+
+    def overlapping(self, host: str) -> list[_V]:
+        """The values with a host that overlaps, in the order in which they were given."""
+        if is_wildcard(host):
+            found = {at for name, places in self._exact.items() if hosts_overlap(name, host) for at in places}
+        else:
+            found = set(self._exact.get(host, ()))
+        found |= {at for name, places in self._wildcards.items() if hosts_overlap(name, host) for at in places}
+        return [self._values[at] for at in sorted(found)]
