@@ -66,7 +66,7 @@ class FilterChain:
 
     @cached_property
     def criteria(self) -> tuple[bool, frozenset[str], frozenset[str]]:
-        """What it matches: istiod keeps the first of several chains with the same criteria."""
+        """All that it matches by: istiod keeps the first of several chains with the same criteria."""
         return self.plain_http, frozenset(self.server_names) - {"*"}, self.networks
 
     @cached_property
