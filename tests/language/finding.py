@@ -8,12 +8,15 @@ from tests.language.texts import Kind, Text, page_texts, python_texts, yaml_text
 
 ROOT = Path(__file__).parents[2]
 YAML_FOLDERS = (ROOT / "tests" / "incidents", ROOT / "examples")
+_SUFFIXES = (".py", ".md", ".yaml", "")
 
 
-def texts_below(folder: Path) -> Iterator[Text]:
+def texts_below(folder: Path, without: tuple[Path, ...] = ()) -> Iterator[Text]:
     """The texts of every Python file, page, incident and example below a folder, or of a single file."""
     files = [folder] if folder.is_file() else sorted(folder.rglob("*"))
     for file in files:
+        if file.suffix not in _SUFFIXES or any(file.is_relative_to(each) for each in without):
+            continue
         if file.suffix == ".py":
             yield from python_texts(file)
         elif file.suffix == ".md" or file.name == "README":

@@ -3,7 +3,7 @@
 import ast
 import io
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -37,25 +37,27 @@ class Text:
 def python_texts(file: Path) -> Iterator[Text]:
     """Docstrings, comments, and strings of more than one word; the values in an f-string become `…`."""
     source = file.read_text(encoding="utf-8")
-    tree = ast.parse(source)
-    docstrings = dict(_docstrings(tree))
+    nodes = list(ast.walk(ast.parse(source)))
+    docstrings = dict(_docstrings(nodes))
     yield from (Text(file, line, Kind.DOCSTRING, text) for line, text in docstrings.values())
-    parts: set[int] = set()
-    for node in ast.walk(tree):
+    read = set(docstrings)
+    for node in nodes:
         if isinstance(node, ast.JoinedStr):
-            parts |= {id(part) for part in node.values}
+            read |= {id(part) for part in node.values}
             yield Text(file, node.lineno, Kind.STRING, "".join(_written(part) for part in node.values))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and id(node) not in docstrings.keys() | parts and " " in _written(node):
+    for node in nodes:
+        if isinstance(node, ast.Constant) and id(node) not in read and " " in _written(node):
             yield Text(file, node.lineno, Kind.STRING, _written(node))
+    if "#" not in source:
+        return
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT and not token.string.startswith(("#!", "# type:")):
             yield Text(file, token.start[0], Kind.COMMENT, token.string.lstrip("# "))
 
 
-def _docstrings(tree: ast.AST) -> Iterator[tuple[int, tuple[int, str]]]:
+def _docstrings(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, tuple[int, str]]]:
     """The line and text of each docstring by the identity of its node, including those below fields and constants."""
-    for node in ast.walk(tree):
+    for node in nodes:
         body = getattr(node, "body", None)
         for each in body if isinstance(body, list) else ():
             if (
