@@ -107,6 +107,12 @@ class GatewayListeners:
         self._chains: dict[int, list[FilterChain]] = {}
         self._listeners: dict[tuple[str, int], EnvoyListener | None] = {}
 
+    @property
+    def servers(self) -> tuple[GatewayServer, ...]:
+        """The servers that it listens for, in the order of their Gateways."""
+        placed = [each for ports in self._ports.values() for port in ports for each in port.servers]
+        return tuple(sorted(placed, key=lambda each: (self._mesh.gateways.index(each.gateway), each.index)))
+
     def _selects(self, gateway: Gateway) -> bool:
         return all(self._proxy.labels.get(key) == value for key, value in gateway.selector.items())
 

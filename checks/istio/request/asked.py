@@ -41,9 +41,14 @@ class AskedRequest:
     headers: tuple[tuple[str, str], ...] = field(default=())
 
     @property
+    def authority(self) -> str:
+        """The host, with the port unless it is the scheme's usual one."""
+        return self.host if USUAL_PORTS.get(self.scheme) == self.port else f"{self.host}:{self.port}"
+
+    @property
     def url(self) -> str:
         """`scheme://host`, with the port unless it is the scheme's usual one."""
-        return f"{self.scheme}://{self.host}" + ("" if USUAL_PORTS.get(self.scheme) == self.port else f":{self.port}")
+        return f"{self.scheme}://{self.authority}"
 
     @property
     def connection(self) -> Connection:
