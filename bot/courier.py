@@ -23,8 +23,8 @@ from bot.messages.blocks import Message
 from bot.messages.run import findings_wait, run_messages
 from bot.messages.watch import watch_messages
 from bot.slack.client import (
-    ChannelGone,
-    MessageGone,
+    ChannelUnavailable,
+    MessageDeleted,
     NotInChannel,
     RateLimited,
     Slack,
@@ -51,18 +51,18 @@ MAX_REVISIONS = 20
 
 @dataclass(frozen=True, slots=True)
 class DeliveryOutcome:
-    """The outcome of a delivery: complete, or to repeat after `again_in` seconds.
+    """The outcome of a delivery: complete, or to repeat after `retry_seconds`.
 
     `limited` if Slack refuses until then.
     """
 
-    again_in: float | None = None
+    retry_seconds: float | None = None
     limited: bool = False
 
     @property
-    def word(self) -> str:
+    def label(self) -> str:
         """The outcome as a label of the metrics."""
-        if self.again_in is None:
+        if self.retry_seconds is None:
             return "shown"
         return "limited" if self.limited else "again"
 
@@ -86,10 +86,10 @@ class Courier:
         outcome = DeliveryOutcome(0.0)
         for _ in range(MAX_REVISIONS):
             outcome = self._deliver_revision(document)
-            if outcome.again_in != 0.0:
+            if outcome.retry_seconds != 0.0:
                 break
-        if outcome.again_in is not None and outcome.limited:
-            self.client.pause(document, outcome.again_in)
+        if outcome.retry_seconds is not None and outcome.limited:
+            self.client.pause(document, outcome.retry_seconds)
         return outcome
 
     def _deliver_revision(self, document: str) -> DeliveryOutcome:
@@ -100,8 +100,8 @@ class Courier:
                 return DeliveryOutcome()
             outcome = self._delivered(HeldDocument(document, revision, hold))
         # Read after the lock is released: a later change finds the document unlocked.
-        if outcome.again_in is None and not self.client.end_delivery(document, revision):
-            return DeliveryOutcome(again_in=0.0)
+        if outcome.retry_seconds is None and not self.client.end_delivery(document, revision):
+            return DeliveryOutcome(retry_seconds=0.0)
         return outcome
 
     def _delivered(self, held: HeldDocument) -> DeliveryOutcome:
@@ -134,9 +134,9 @@ class Courier:
             case "file":
                 return self._file(held, name)
             case "digest":
-                return DeliveryOutcome(again_in=self.fleet.digest(held, name))
+                return DeliveryOutcome(retry_seconds=self.fleet.digest(held, name))
             case "handoff":
-                return DeliveryOutcome(again_in=self.fleet.handoff(held, name))
+                return DeliveryOutcome(retry_seconds=self.fleet.handoff(held, name))
             case _:
                 return self._listing(held.document, name)
 
@@ -148,7 +148,7 @@ class Courier:
             return DeliveryOutcome()
         try:
             return self._thread(held, run)
-        except (NotInChannel, ChannelGone) as refused:
+        except (NotInChannel, ChannelUnavailable) as refused:
             log.error("%s cannot be posted in %s: %s", held.document, run.order.channel, refused)  # noqa: TRY400 - as above
             return self._notify_requester(held, run, refused)
 
@@ -167,13 +167,13 @@ class Courier:
             self.client.note_verdict(run)
         findings_in = findings_wait(run, now) or None
         return DeliveryOutcome(
-            again_in=min((each for each in (retry_in, findings_in) if each is not None), default=None)
+            retry_seconds=min((each for each in (retry_in, findings_in) if each is not None), default=None)
         )
 
     def _show(self, held: HeldDocument, run: Run, wanted: Sequence[Message]) -> float | None:
         try:
             return self.thread.show(held, Destination(run.order.channel, run.order.thread), wanted)
-        except MessageGone:
+        except MessageDeleted:
             if run.order.thread is None:
                 raise
             log.info("the thread of %s was deleted; it is answered in the channel", held.document)
@@ -189,7 +189,7 @@ class Courier:
         """Send the state of the run to its requester, because the bot cannot post in the channel."""
         slot = "elsewhere/end" if run.state.ended else "elsewhere/begin"
         if slot not in self.client.delivered(held.document):
-            message = channel_unavailable(run, closed=isinstance(refused, ChannelGone))
+            message = channel_unavailable(run, closed=isinstance(refused, ChannelUnavailable))
             send_privately(self.slack, run.order.user, run.order.channel, run.order.response_url, message)
             self.client.note_delivered(held.document, Delivered(slot, run.order.user, "0", message.digest))
         return DeliveryOutcome()
@@ -202,8 +202,10 @@ class Courier:
             return DeliveryOutcome()
         wanted = watch_messages(watch, self.client.watch_interval)
         try:
-            return DeliveryOutcome(again_in=self.thread.show(held, Destination(watch.channel, watch.thread), wanted))
-        except (NotInChannel, ChannelGone) as refused:
+            return DeliveryOutcome(
+                retry_seconds=self.thread.show(held, Destination(watch.channel, watch.thread), wanted)
+            )
+        except (NotInChannel, ChannelUnavailable) as refused:
             log.error("%s cannot be posted in %s: %s", held.document, watch.channel, refused)  # noqa: TRY400 - as above
             if watch.state.ended and "elsewhere/end" not in self.client.delivered(held.document):
                 send_privately(self.slack, watch.user, watch.channel, "", wanted[1])
@@ -257,13 +259,13 @@ _next_delivery: dict[str, float] = {}
 def deliver(document: str) -> None:
     """Bring Slack to the latest state of a document."""
     outcome = courier().deliver(document)
-    DELIVERIES.labels(outcome.word).inc()
-    if outcome.again_in is None:
+    DELIVERIES.labels(outcome.label).inc()
+    if outcome.retry_seconds is None:
         return
     now = time.monotonic()
-    if now < _next_delivery.get(document, 0.0) <= now + outcome.again_in:
+    if now < _next_delivery.get(document, 0.0) <= now + outcome.retry_seconds:
         return
     for past in [each for each, at in list(_next_delivery.items()) if at < now]:
         _next_delivery.pop(past, None)
-    _next_delivery[document] = now + outcome.again_in
-    deliver.apply_async(args=(document,), countdown=outcome.again_in, queue=COURIER_QUEUE)
+    _next_delivery[document] = now + outcome.retry_seconds
+    deliver.apply_async(args=(document,), countdown=outcome.retry_seconds, queue=COURIER_QUEUE)

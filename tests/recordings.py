@@ -37,11 +37,11 @@ def question(cluster: Cluster, gateway: str, host: str | None = None, client: st
     return Question(ClusterIdentity(cluster.name), name, namespace if slash else None, host, client)
 
 
-def diagnosed(cluster: Cluster, asked: Question, checks: Sequence[Check] | None = None) -> Diagnosis:
+def diagnosed(cluster: Cluster, wanted: Question, checks: Sequence[Check] | None = None) -> Diagnosis:
     """The finished diagnosis, as the command line runs it; `finish` returns its report."""
     chosen = tuple(checks if checks is not None else catalogue())
     source = RecordedSource(recording(cluster))
     store = FactStore(source.now())
-    *_, run = diagnose(gather(source, needed(chosen), store, monotonic() + 60), store, asked, chosen)
+    *_, run = diagnose(gather(source, needed(chosen), store, monotonic() + 60), store, wanted, chosen)
     assert isinstance(run, Diagnosis)
     return run

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow  # too slow for make check
 
 EXAMPLES = ROOT / "examples" / "bundles"
 EXAMINED = ROOT / "tests" / "examined"
-WHOLE = (EXAMINED / "cluster", *sorted(path.parent for path in EXAMPLES.glob("*/expect.yaml")))
+COMPLETE = (EXAMINED / "cluster", *sorted(path.parent for path in EXAMPLES.glob("*/expect.yaml")))
 PATCHED = (EXAMINED / "gateway-pool-missing.yaml", EXAMINED / "gateway-selector-mismatch.yaml")
 
 EXIT = {"healthy": 0, "degraded": 0, "broken": 1, "inconclusive": 3}
@@ -30,11 +30,11 @@ HEALTHY = EXAMPLES / "healthy"
 GATEWAY = "team-egress/egw"
 
 
-@pytest.fixture(scope="module", params=(*WHOLE, *PATCHED), ids=lambda path: f"{path.parent.name}-{path.stem}")
+@pytest.fixture(scope="module", params=(*COMPLETE, *PATCHED), ids=lambda path: f"{path.parent.name}-{path.stem}")
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle with its `expect.yaml`: from the repository, or written from patches of an examined cluster."""
     path: Path = request.param
-    if path in WHOLE:
+    if path in COMPLETE:
         return path
     content = read_yaml(path)
     cluster = read_bundle(EXAMINED / "cluster")
@@ -160,8 +160,8 @@ def test_the_verdict_and_the_exit_code_follow_from_the_findings(bundle: Path) ->
 
 
 def test_the_host_is_normalized_with_its_port() -> None:
-    asked = about("--host", "https://Edition.CNN.com./path", "--output", "json").document["host"]
-    assert asked == "edition.cnn.com:443"
+    host = about("--host", "https://Edition.CNN.com./path", "--output", "json").document["host"]
+    assert host == "edition.cnn.com:443"
 
 
 # The streams
@@ -238,12 +238,12 @@ def test_an_unknown_gateway_is_a_failure_with_the_nearest_name() -> None:
 
 
 def test_selected_checks_of_an_unknown_gateway_are_an_error() -> None:
-    said = refused("diagnose", "x", "team-egress/eqw", "--bundle", HEALTHY, "--only", "EG405")
-    assert 'no egress gateway "team-egress/eqw": did you mean team-egress/egw?' in said
+    message = refused("diagnose", "x", "team-egress/eqw", "--bundle", HEALTHY, "--only", "EG405")
+    assert 'no egress gateway "team-egress/eqw": did you mean team-egress/egw?' in message
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (("--nonsense",), "No such option"),
         (("--output", "xml"), "'text', 'json', 'markdown'"),
@@ -274,12 +274,12 @@ def test_selected_checks_of_an_unknown_gateway_are_an_error() -> None:
     ],
     ids=lambda value: " ".join(value)[:30] if isinstance(value, tuple) else "",
 )
-def test_an_invalid_option(options: tuple[str, ...], said: str) -> None:
-    assert said in wrong(*options)
+def test_an_invalid_option(options: tuple[str, ...], message: str) -> None:
+    assert message in wrong(*options)
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ((), "Missing argument 'CLUSTER'"),
         (("x",), "Missing argument 'GATEWAY'"),
@@ -292,8 +292,8 @@ def test_an_invalid_option(options: tuple[str, ...], said: str) -> None:
     ],
     ids=repr,
 )
-def test_an_invalid_cluster_or_gateway(words: tuple[str, ...], said: str) -> None:
-    assert said in refused("diagnose", *words, "--bundle", HEALTHY)
+def test_an_invalid_cluster_or_gateway(words: tuple[str, ...], message: str) -> None:
+    assert message in refused("diagnose", *words, "--bundle", HEALTHY)
 
 
 def test_international_names_and_wildcards_are_valid_hosts() -> None:
@@ -327,8 +327,8 @@ def test_a_collected_bundle_replays_to_the_same_findings(tmp_path: Path) -> None
         assert f"--bundle {name}" in done.err
         again = ask("diagnose", "any", GATEWAY, "--bundle", name, "--output", "json", cwd=tmp_path)
         assert again.document["findings"] == diagnosed(EXAMPLES / "selector-mismatch").document["findings"]
-        said = refused("collect", "x", GATEWAY, "--bundle", HEALTHY, "-o", name, cwd=tmp_path)
-        assert "already exists" in said
+        message = refused("collect", "x", GATEWAY, "--bundle", HEALTHY, "-o", name, cwd=tmp_path)
+        assert "already exists" in message
     assert "cannot be written" in refused("collect", "x", GATEWAY, "--bundle", HEALTHY, "-o", "/proc/no/b.tar.gz")
 
 

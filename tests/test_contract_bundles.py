@@ -237,8 +237,8 @@ def test_a_name_in_two_namespaces_is_ambiguous(copy: Path) -> None:
     gateways = body["properties"]["serviceMeshProfile"]["istio"]["components"]["egressGateways"]
     gateways.append({**gateways[0], "namespace": "team-b"})
     path.write_text(json.dumps(body), encoding="utf-8")
-    said = refused("diagnose", "x", "egw", "--bundle", copy)
-    assert '"egw" matches 2 gateways: team-b/egw, team-egress/egw' in said
+    message = refused("diagnose", "x", "egw", "--bundle", copy)
+    assert '"egw" matches 2 gateways: team-b/egw, team-egress/egw' in message
     assert diagnose(copy).code == 0
 
 
@@ -246,7 +246,7 @@ def test_a_name_in_two_namespaces_is_ambiguous(copy: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("bundle.yaml", "", "bundle.yaml: not a mapping"),
         ("bundle.yaml", BUNDLE.replace("/v1", "/v9"), "apiVersion is 'egress-diag/v9'; expected egress-diag/v1"),
@@ -271,9 +271,9 @@ def test_a_name_in_two_namespaces_is_ambiguous(copy: Path) -> None:
     ],
 )
 def test_an_error_names_the_file_and_the_expected_content(
-    name: str, content: str | bytes, said: str, tmp_path: Path
+    name: str, content: str | bytes, message: str, tmp_path: Path
 ) -> None:
-    assert said in error_of(written(tmp_path, {"bundle.yaml": BUNDLE, name: content}))
+    assert message in error_of(written(tmp_path, {"bundle.yaml": BUNDLE, name: content}))
 
 
 def test_paths_that_are_not_a_bundle(tmp_path: Path) -> None:
@@ -286,9 +286,9 @@ def test_paths_that_are_not_a_bundle(tmp_path: Path) -> None:
 
 
 def test_a_truncated_archive(tmp_path: Path) -> None:
-    whole = packed(HEALTHY, tmp_path / "whole.tar.gz").read_bytes()
-    for part in (1, len(whole) // 2, len(whole) - 1):
-        (tmp_path / "cut.tar.gz").write_bytes(whole[:part])
+    complete = packed(HEALTHY, tmp_path / "whole.tar.gz").read_bytes()
+    for part in (1, len(complete) // 2, len(complete) - 1):
+        (tmp_path / "cut.tar.gz").write_bytes(complete[:part])
         error_of(tmp_path / "cut.tar.gz")
 
 

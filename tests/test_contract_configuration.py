@@ -44,7 +44,7 @@ def test_the_option_takes_precedence_over_the_environment_and_that_over_the_defa
     assert 'no cluster "t"' in refused(*words, *option, cwd=tmp_path, env=configured)
 
 
-def test_without_a_configuration_the_error_names_every_way_to_give_one(tmp_path: Path) -> None:
+def test_without_a_configuration_the_error_names_every_option_that_gives_one(tmp_path: Path) -> None:
     message = refused("diagnose", "prod", GATEWAY, cwd=tmp_path)
     for option in ("--config", "EGRESS_DIAG_CONFIG", "egress-diag.yaml", "/etc/egress-diag/config.yaml"):
         assert option in message
@@ -70,7 +70,7 @@ def test_a_cluster_is_selected_by_name_alias_or_unique_prefix(typed: str, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "message"),
     [
         ("prod", 'no cluster "prod": it matches several: prod-weu, prod-neu'),
         ("prod-wue", "did you mean prod-weu"),
@@ -78,9 +78,9 @@ def test_a_cluster_is_selected_by_name_alias_or_unique_prefix(typed: str, tmp_pa
         ("", "the configuration has no similar name"),
     ],
 )
-def test_an_ambiguous_or_unknown_cluster(typed: str, said: str, tmp_path: Path) -> None:
+def test_an_ambiguous_or_unknown_cluster(typed: str, message: str, tmp_path: Path) -> None:
     config = written(tmp_path, f"{one(name='prod-weu')}- {{name: prod-neu, bundle: {HEALTHY}}}")
-    assert said in refused("diagnose", typed, GATEWAY, "--config", config)
+    assert message in refused("diagnose", typed, GATEWAY, "--config", config)
 
 
 # Mistakes
@@ -99,7 +99,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("- a\n", "expected a mapping with the keys clusters, access"),
         ("clusters: [\n", "not valid YAML"),
@@ -135,11 +135,11 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     ],
     ids=lambda value: value[-40:],
 )
-def test_an_error_names_the_file_the_key_and_the_expected_value(content: str, said: str, tmp_path: Path) -> None:
+def test_an_error_names_the_file_the_key_and_the_expected_value(content: str, message: str, tmp_path: Path) -> None:
     config = written(tmp_path, content)
     answer = refused("diagnose", "prod", GATEWAY, "--config", config)
     assert str(config.parent) in answer
-    assert said in answer
+    assert message in answer
 
 
 def test_all_errors_of_a_file_are_reported_together(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from bot.messages.blocks import Message
 from bot.slack.client import (
     InvalidBlocks,
-    MessageGone,
+    MessageDeleted,
     MissingScope,
     NotInChannel,
     Posted,
@@ -128,7 +128,7 @@ class Thread:
         held.lock.renew()
         try:
             return send_with_fallback(message, lambda text, blocks: self.slack.update(where, text, blocks, about))
-        except MessageGone:
+        except MessageDeleted:
             log.info("%s of %s was deleted and is posted again", message.slot, held.document)
             return None
 
@@ -157,7 +157,7 @@ class Thread:
         except (MissingScope, NotInChannel) as refused:
             log.warning("a message may be posted twice, because the search for the first post failed: %s", refused)
             return None
-        except MessageGone:
+        except MessageDeleted:
             return None
         return Delivered(attempt.slot, found.channel, found.ts, "") if found else None
 
@@ -169,7 +169,7 @@ class Thread:
             held.lock.renew()
             try:
                 self.slack.delete(Posted(where.channel, where.ts))
-            except MessageGone:
+            except MessageDeleted:
                 log.info("%s of %s is already deleted", slot, held.document)
             self.client.forget_delivered(held.document, slot)
 

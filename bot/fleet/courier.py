@@ -8,7 +8,7 @@ from bot.fleet import digest_messages as digests
 from bot.fleet import handoff_messages as handoffs
 from bot.fleet.digest_picture import digest_alt_text, digest_picture
 from bot.messages.blocks import Message, fallback, fitting, plain, raw, section
-from bot.slack.client import ChannelGone, MissingScope, NotInChannel, Posted, Slack, SlackRefusal
+from bot.slack.client import ChannelUnavailable, MissingScope, NotInChannel, Posted, Slack, SlackRefusal
 from workers.client import Client
 from workers.fleet.digest import Digest
 from workers.fleet.handoff import Handoff
@@ -40,7 +40,7 @@ class FleetCourier:
                 self.thread.show(held, place, digests.digest_messages(found))
             image = self._picture(held, found)
             return self.thread.show(held, place, digests.digest_messages(found, image, digest_alt_text(found)))
-        except (NotInChannel, ChannelGone) as refused:
+        except (NotInChannel, ChannelUnavailable) as refused:
             self._closed(held, found, refused)
             return None
 
@@ -66,13 +66,15 @@ class FleetCourier:
         """Inform the person who added the schedule; stop it if its channel is not accessible."""
         order = found.order
         log.error("digest %s cannot be posted in %s: %s", order.id, order.channel, refused)
-        gone = isinstance(refused, ChannelGone)
-        if gone and order.schedule:
+        channel_unavailable = isinstance(refused, ChannelUnavailable)
+        if channel_unavailable and order.schedule:
             self.client.stop_schedule(order.schedule, f"the channel is archived or not accessible ({refused.code})")
         schedule = self.client.added_schedule(order.schedule)
         user = order.user or (schedule.user if schedule is not None else "")
         if user and "elsewhere" not in self.client.delivered(held.document):
-            send_privately(self.slack, user, order.channel, "", _undelivered(found, gone=gone))
+            send_privately(
+                self.slack, user, order.channel, "", _undelivered(found, channel_unavailable=channel_unavailable)
+            )
             self.client.note_delivered(held.document, Delivered("elsewhere", user, "0", ""))
 
     def handoff(self, held: HeldDocument, handoff_id: str) -> float | None:
@@ -84,7 +86,7 @@ class FleetCourier:
             return self.thread.show(
                 held, Destination(found.order.channel, None), handoffs.handoff_messages(found, self._links(found))
             )
-        except (NotInChannel, ChannelGone) as refused:
+        except (NotInChannel, ChannelUnavailable) as refused:
             log.error("handoff %s cannot be posted in %s: %s", handoff_id, found.order.channel, refused)  # noqa: TRY400 - no traceback
             if "elsewhere" not in self.client.delivered(held.document):
                 send_privately(
@@ -106,10 +108,10 @@ class FleetCourier:
         return links
 
 
-def _undelivered(found: Digest, *, gone: bool) -> Message:
+def _undelivered(found: Digest, *, channel_unavailable: bool) -> Message:
     what = (
         "the channel is archived or not accessible; the digest is stopped"
-        if gone
+        if channel_unavailable
         else "invite the bot with `/invite @egress-diag`"
     )
     words = digests.digest_headline(found)

@@ -61,7 +61,7 @@ def digest_headline(digest: Digest) -> str:
     counts = digest.counts
     if changes:
         return f"Egress gateways: {changes}"
-    if digest.order.gone and not counts.clusters:
+    if digest.order.removed_clusters and not counts.clusters:
         return "Egress gateways: none of this digest's clusters is configured"
     if not counts.gateways:
         return f"Egress gateways: none in {plural(counts.clusters, 'cluster')}"
@@ -71,10 +71,12 @@ def digest_headline(digest: Digest) -> str:
 
 
 def _count(digest: Digest) -> str:
-    whole = sum(not each.gateways for each in digest.unchecked)
+    clusters = sum(not each.gateways for each in digest.unchecked)
     some = sum(len(each.gateways) for each in digest.unchecked)
     return " and ".join(
-        part for part in (plural(whole, "cluster") if whole else "", plural(some, "gateway") if some else "") if part
+        part
+        for part in (plural(clusters, "cluster") if clusters else "", plural(some, "gateway") if some else "")
+        if part
     )
 
 
@@ -91,8 +93,8 @@ def _counted(counts: Counts) -> str:
 
 def _parts(digest: Digest) -> Iterator[Block]:
     yield from listed("❔ *Not checked*", digest.unchecked, unchecked_line)
-    if digest.order.gone:
-        names = ", ".join(plain(each) for each in digest.order.gone)
+    if digest.order.removed_clusters:
+        names = ", ".join(plain(each) for each in digest.order.removed_clusters)
         yield section(raw(f"❔ *No longer configured:* {names}"))
     yield from listed("❌ *Newly broken*", digest.broke, _broke)
     yield from listed(
@@ -119,8 +121,8 @@ def still_broken_line(line: GatewayLine) -> str:
 
 def fixed_line(line: GatewayLine) -> str:
     """A gateway that works again, with how long it was broken and how often."""
-    gateway, broken = gateway_on(line.cluster, line.gateway), long_duration(line.lasted)
-    if line.gone:
+    gateway, broken = gateway_on(line.cluster, line.gateway), long_duration(line.outage_seconds)
+    if line.removed:
         return f"• {gateway} was broken for {broken} and is no longer in the mesh profile"
     flapped = f" *It flapped: broken {line.times} times.*" if line.times > 1 else ""
     return f"• {gateway} was broken for {broken}: {cause_of(line)}{flapped}"

@@ -112,8 +112,8 @@ def _open(line: GatewayLine, links: Mapping[str, str]) -> str:
 
 
 def _fixed(each: Fixed) -> str:
-    again = f" *May recur: fixed {each.week} times within a week.*" if each.may_return else ""
-    return fixed_line(each.line) + again
+    recurrence = f" *May recur: fixed {each.week} times within a week.*" if each.may_return else ""
+    return fixed_line(each.line) + recurrence
 
 
 def _watching(watch: Watching) -> str:

@@ -82,7 +82,7 @@ def _reply(run: Run, finding: Finding, name: str) -> Message:
     if finding.explained_by:
         row = actions([button("Details", "open", f"{run.id}/{name}")])
         return Message(slot, text, fitting([_heading(finding), *_origin(run, finding)], [row]))
-    return Message(slot, text, fitting(_whole(run, finding)))
+    return Message(slot, text, fitting(_finding_blocks(run, finding)))
 
 
 def finding_details(run: Run, names: Iterable[str]) -> Message | None:
@@ -93,11 +93,11 @@ def finding_details(run: Run, names: Iterable[str]) -> Message | None:
         return None
     blocks: list[Block] = []
     for finding in chosen:
-        blocks += [*_whole(run, finding), {"type": "divider"}]
+        blocks += [*_finding_blocks(run, finding), {"type": "divider"}]
     return Message("opened", fallback(f"{chosen[0].code} {chosen[0].summary}"), fitting(blocks[:-1]), thread=False)
 
 
-def _whole(run: Run, finding: Finding) -> Iterator[Block]:
+def _finding_blocks(run: Run, finding: Finding) -> Iterator[Block]:
     yield _heading(finding)
     yield from _evidence(finding)
     yield from _origin(run, finding)

@@ -36,7 +36,7 @@ class BotHealth:
     """Live processes, the longest wait of a request in seconds, and pending deliveries."""
 
     workers: int
-    tickers: int
+    beats: int
     couriers: int
     oldest_waiting: float | None
     pending: int
@@ -139,7 +139,7 @@ def _health(health: BotHealth, content: Overview) -> list[Escaped]:
     def count(number: int, noun: str) -> str:
         return f"{'✅' if number else '❌'} {plural(number, noun) if number else f'no {noun}'}"
 
-    processes = (count(health.workers, "worker"), count(health.tickers, "beat"), count(health.couriers, "courier"))
+    processes = (count(health.workers, "worker"), count(health.beats, "beat"), count(health.couriers, "courier"))
     wait = health.oldest_waiting
     queue = "no request is waiting" if wait is None else f"the oldest request has waited {short_duration(wait)}"
     rows = [

@@ -46,12 +46,12 @@ def local_time(moment: datetime, form: str = "{time}") -> Escaped:
 
 def short_duration(seconds: float) -> str:
     """A duration in at most two units: `8 s`, `3 min`, `2 h 05 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    rounded = round(seconds)
+    if rounded < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{rounded} s"
+    if rounded < 3600:
+        return f"{rounded // 60} min"
+    return f"{rounded // 3600} h {rounded % 3600 // 60:02d} min"
 
 
 def long_duration(seconds: float) -> str:

@@ -229,9 +229,9 @@ class Browser:
         )
 
     async def _close(self, request_body: JsonObject) -> JsonObject:
-        whole = bool(request_body.get("whole_stack"))
+        whole_stack = bool(request_body.get("whole_stack"))
         return _ack_json(
-            await self._people.close(self._view(request_body), user=request_body["user"], whole_stack=whole)
+            await self._people.close(self._view(request_body), user=request_body["user"], whole_stack=whole_stack)
         )
 
     async def _home(self, request_body: JsonObject) -> JsonObject:

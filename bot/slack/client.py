@@ -12,9 +12,9 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.webhook import WebhookClient
 
 from bot.slack.errors import (
-    ChannelGone,
+    ChannelUnavailable,
     InvalidBlocks,
-    MessageGone,
+    MessageDeleted,
     MissingScope,
     NotInChannel,
     RateLimited,
@@ -30,9 +30,9 @@ from bot.slack.settings import SlackSettings
 
 __all__ = [
     "METADATA_EVENT",
-    "ChannelGone",
+    "ChannelUnavailable",
     "InvalidBlocks",
-    "MessageGone",
+    "MessageDeleted",
     "MissingScope",
     "NotInChannel",
     "Posted",
@@ -132,15 +132,17 @@ class Slack:
         self, channel: str | None, thread: str | None, name: str, title: str, content: bytes, alt: str = ""
     ) -> str:
         """Upload a file and return its id. Without a channel, a later message shows it."""
-        asked = self._call("files.getUploadURLExternal", filename=name, length=len(content), alt_txt=alt[:1000] or None)
-        request = Request(str(asked["upload_url"]), data=content, method="POST")  # noqa: S310 - Slack's own address
+        upload = self._call(
+            "files.getUploadURLExternal", filename=name, length=len(content), alt_txt=alt[:1000] or None
+        )
+        request = Request(str(upload["upload_url"]), data=content, method="POST")  # noqa: S310 - Slack's own address
         request.add_header("Content-Type", "application/octet-stream")
         try:
             with urlopen(request, timeout=30):  # noqa: S310 - as above
                 pass
         except (URLError, OSError, HTTPException) as error:
             raise Unreachable("no_answer", type(error).__name__) from None
-        file = {"id": str(asked["file_id"]), "title": title}
+        file = {"id": str(upload["file_id"]), "title": title}
         self._call("files.completeUploadExternal", files=[file], channel_id=channel, thread_ts=thread)
         return file["id"]
 
@@ -204,14 +206,14 @@ class Slack:
 
     def _call(self, method: str, **arguments: Any) -> Any:
         try:
-            answer = self._asked(method, arguments)
+            answer = self._request(method, arguments)
         except SlackRefusal as refused:
             SLACK_CALLS.labels(method, refused.code).inc()
             raise
         SLACK_CALLS.labels(method, "ok").inc()
         return answer
 
-    def _asked(self, method: str, arguments: Mapping[str, Any]) -> Any:
+    def _request(self, method: str, arguments: Mapping[str, Any]) -> Any:
         given = {key: value for key, value in arguments.items() if value is not None}
         try:
             return (

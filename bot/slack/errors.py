@@ -16,7 +16,7 @@ class NotInChannel(SlackRefusal):
     """The bot has not been invited to the channel."""
 
 
-class ChannelGone(SlackRefusal):
+class ChannelUnavailable(SlackRefusal):
     """The channel is archived or deleted, or is not visible to the bot."""
 
 
@@ -48,7 +48,7 @@ class UnknownGroup(SlackRefusal):
     """The user group does not exist."""
 
 
-class MessageGone(SlackRefusal):
+class MessageDeleted(SlackRefusal):
     """The message to edit, or the thread to reply in, no longer exists."""
 
 
@@ -58,9 +58,9 @@ class Unreachable(SlackRefusal):
 
 _KINDS: dict[str, type[SlackRefusal]] = {
     "not_in_channel": NotInChannel,
-    "channel_not_found": ChannelGone,
-    "is_archived": ChannelGone,
-    "channel_is_archived": ChannelGone,
+    "channel_not_found": ChannelUnavailable,
+    "is_archived": ChannelUnavailable,
+    "channel_is_archived": ChannelUnavailable,
     "invalid_auth": TokenRevoked,
     "not_authed": TokenRevoked,
     "token_revoked": TokenRevoked,
@@ -73,10 +73,10 @@ _KINDS: dict[str, type[SlackRefusal]] = {
     "msg_blocks_too_long": TooLong,
     "invalid_blocks": InvalidBlocks,
     "invalid_blocks_format": InvalidBlocks,
-    "message_not_found": MessageGone,
-    "thread_not_found": MessageGone,
-    "cant_update_message": MessageGone,
-    "edit_window_closed": MessageGone,
+    "message_not_found": MessageDeleted,
+    "thread_not_found": MessageDeleted,
+    "cant_update_message": MessageDeleted,
+    "edit_window_closed": MessageDeleted,
     "internal_error": Unreachable,
     "fatal_error": Unreachable,
     "service_unavailable": Unreachable,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from checks.azure.security_rules import networks_of
 from checks.facts.network_resources import RouteTable, Subnet
 from checks.knowledge.network import DETOURS, DROPS
-from checks.model.commands import FW, change, look, quoted
+from checks.model.commands import FW, change, inspect, quoted
 from checks.model.findings import Action, Evidence, Observation, fail, warn
 
 
@@ -42,7 +42,9 @@ class DefaultRoute:
     def show(self) -> Action:
         """The action that lists the routes of the table."""
         words = ("list", *self._named(), "--output", "table")
-        return look(f"List the routes of {self.table.ref}", quoted("az", "network", "route-table", "route", *words), FW)
+        return inspect(
+            f"List the routes of {self.table.ref}", quoted("az", "network", "route-table", "route", *words), FW
+        )
 
     def bypass(self, egress_prefix: str) -> Action:
         """The action that sets the next hop to Internet, so that destinations see the egress IP prefix."""

@@ -9,7 +9,7 @@ from checks.facts.fact import Gap
 from checks.facts.network_resources import ArmFact, NetworkSecurityGroup, RouteTable, SecurityRule, Subnet
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.model.commands import FW, az_aks, change, look, quoted
+from checks.model.commands import FW, az_aks, change, inspect, quoted
 from checks.model.findings import Action, Evidence
 
 _A = TypeVar("_A", bound=ArmFact)
@@ -95,20 +95,20 @@ def show_pool(facts: Facts, pool: str) -> Action:
         if pool
         else ("list", "--query", "[].{n:name,s:vnetSubnetId}")
     )
-    return look("Show the subnet of the gateway node pool", az_aks(facts.cluster, "nodepool", *words))
+    return inspect("Show the subnet of the gateway node pool", az_aks(facts.cluster, "nodepool", *words))
 
 
 def show_subnet(subnet_id: str) -> Action:
     """The action that shows the security group and the route table of a subnet."""
     query = "{prefix:addressPrefix,securityGroup:networkSecurityGroup.id,routeTable:routeTable.id}"
     command = quoted("az", "network", "vnet", "subnet", "show", "--ids", subnet_id, "--query", query)
-    return look("Show the security group and the route table of the subnet", command, FW)
+    return inspect("Show the security group and the route table of the subnet", command, FW)
 
 
 def list_rules(group: NetworkSecurityGroup) -> Action:
     """The action that lists the rules of a security group, default rules included."""
     command = quoted("az", "network", "nsg", "rule", "list", *_named(group), "--include-default", "--output", "table")
-    return look(f"List the rules of {group.ref}", command, FW)
+    return inspect(f"List the rules of {group.ref}", command, FW)
 
 
 def allow_flow(

@@ -20,7 +20,7 @@ class Match(IntEnum):
 
     NONE = 0
     PART = 1
-    WHOLE = 2
+    FULL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def decide(group: NetworkSecurityGroup, flow: Flow) -> FlowDecision:
         if rule.direction.lower() != flow.direction.lower():
             continue
         match matches(rule, flow):
-            case Match.WHOLE:
+            case Match.FULL:
                 allowed = _allows(rule)
                 return FlowDecision(allowed, rule, tuple(each for each in partly if _allows(each) is not allowed))
             case Match.PART:
@@ -91,7 +91,7 @@ def decide(group: NetworkSecurityGroup, flow: Flow) -> FlowDecision:
 def matches(rule: SecurityRule, flow: Flow) -> Match:
     """How much of a flow a rule matches, regardless of its direction."""
     fields = (
-        Match.WHOLE if rule.protocol.lower() in ("*", "", flow.protocol.lower()) else Match.NONE,
+        Match.FULL if rule.protocol.lower() in ("*", "", flow.protocol.lower()) else Match.NONE,
         _addresses(rule.sources, flow.source, bool(items(rule.raw, "sourceapplicationsecuritygroups"))),
         _addresses(rule.destinations, flow.destination, bool(items(rule.raw, "destinationapplicationsecuritygroups"))),
         _ports(rule.destination_ports, flow.ports),
@@ -124,10 +124,10 @@ def _addresses(prefixes: tuple[str, ...], end: FlowEnd, grouped: bool) -> Match:
         # The members of an application security group are not read, so it matches a part of the flow.
         return Match.PART
     if not prefixes or any(each.lower() in ("*", "any", "0.0.0.0/0") for each in prefixes):
-        return Match.WHOLE
+        return Match.FULL
     tags = {each.lower() for each in prefixes if _network(each) is None and ":" not in each}
     if (end.tag or "virtualnetwork") in tags:
-        return Match.WHOLE
+        return Match.FULL
     if end is INTERNET:
         return _of_the_internet(tags, networks_of(prefixes))
     return _of_networks(end.networks, networks_of(prefixes))
@@ -136,29 +136,29 @@ def _addresses(prefixes: tuple[str, ...], end: FlowEnd, grouped: bool) -> Match:
 def _of_the_internet(tags: set[str], networks: tuple[IPv4Network, ...]) -> Match:
     """Every service tag except those of the virtual network stands for a part of the Internet."""
     if EVERYWHERE in collapse_addresses(networks):
-        return Match.WHOLE
+        return Match.FULL
     public = any(not any(each.subnet_of(private) for private in PRIVATE) for each in networks)
     return Match.PART if public or tags - {"virtualnetwork", "azureloadbalancer"} else Match.NONE
 
 
 def _of_networks(wanted: tuple[IPv4Network, ...], given: tuple[IPv4Network, ...]) -> Match:
     merged = tuple(collapse_addresses(given))
-    if wanted and all(any(each.subnet_of(whole) for whole in merged) for each in wanted):
-        return Match.WHOLE
+    if wanted and all(any(each.subnet_of(covering) for covering in merged) for each in wanted):
+        return Match.FULL
     overlap = any(each.overlaps(other) for each in wanted for other in merged)
     return Match.PART if overlap else Match.NONE
 
 
 def _ports(given: tuple[str, ...], wanted: range) -> Match:
     if not given or "*" in given:
-        return Match.WHOLE
+        return Match.FULL
     ranges = sorted(each for each in map(_range, given) if each is not None)
     first = wanted[0]
     for low, high in ranges:
         if low <= first <= high:
             first = high + 1
     if first > wanted[-1]:
-        return Match.WHOLE
+        return Match.FULL
     overlap = any(low <= wanted[-1] and high >= wanted[0] for low, high in ranges)
     return Match.PART if overlap else Match.NONE
 

@@ -175,7 +175,7 @@ def _markdown(checks: Sequence[Check]) -> Iterator[str]:
     yield from _coverage(checks)
 
 
-def carried_out(step: str, checks: Iterable[Check]) -> tuple[Check, ...]:
+def performed(step: str, checks: Iterable[Check]) -> tuple[Check, ...]:
     """The checks that cover a step of the article, or a part of it."""
     return tuple(c for c in checks if step in c.article or c.code in ALSO.get(step, ()))
 
@@ -189,7 +189,7 @@ def _coverage(checks: Sequence[Check]) -> Iterator[str]:
     yield "| step | content | covered by | cases |"
     yield "| --- | --- | --- | --- |"
     for step, words in STEPS.items():
-        found = carried_out(step, checks)
+        found = performed(step, checks)
         by = [f"[{c.code}](#{c.code.lower()}-{c.slug})" for c in found]
         cases = (f"[{c.slug}](../tests/scenarios/{scenarios(c)})" for c in found)
         yield f"| {step} | {words} | {', '.join([*by, *action(step)])} | {', '.join(cases)} |"

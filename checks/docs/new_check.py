@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from checks.engine.check import check
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.model.commands import TSG, kubectl, look
+from checks.model.commands import TSG, inspect, kubectl
 from checks.model.findings import Evidence, Observation, Severity, fail, healthy, skip
 
 
@@ -48,7 +48,7 @@ def {fault}(facts: Facts) -> Iterator[Observation]:
         subject=configuration.ref,
         evidence=[Evidence(configuration.ref, "spec.gatewayNodepoolName", "(empty)", "a node pool of mode Gateway")],
         actions=[
-            look(
+            inspect(
                 "Show the StaticGatewayConfiguration",
                 kubectl("get", "staticgatewayconfiguration", configuration.name, namespace=configuration.namespace),
                 TSG,
@@ -65,7 +65,7 @@ cases:
     change:
     - {{kind: StaticGatewayConfiguration, metadata: {{namespace: team-egress, name: sgc}}, spec: {{gatewayNodepoolName: null}}}}
 - case: nothing is wrong
-- case: reading the configuration is forbidden
+- case: reading the StaticGatewayConfiguration is forbidden
   with:
     errors:
     - source: kubernetes

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import EntryPoint, entry_points
 
 import click
-import orjson
 
-from checks.doctor.requirement_lines import EXITS, DoctorLine, DoctorOptions, doctor_text, to_json, worst
+from checks.doctor.requirement_lines import DOCTOR_JSON, EXITS, DoctorLine, DoctorOptions, doctor_text, worst
 
 Part = Callable[[DoctorOptions], Iterable[DoctorLine]]
 """The type of an entry point in the group `egress_diag.doctor`."""
@@ -40,7 +39,7 @@ def doctor(config: str | None, output: str, only: str | None) -> None:
         part: Part = offered[name].load()
         lines += part(DoctorOptions(config, selected=only is not None))
     if output == "json":
-        click.echo(orjson.dumps(to_json(lines), option=orjson.OPT_INDENT_2).decode())
+        click.echo(DOCTOR_JSON.dump_json(tuple(lines), indent=2).decode())
     else:
         click.echo("\n".join(doctor_text(lines)))
     sys.exit(EXITS[worst(lines)])

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, SerializerFunctionWrapHandler, TypeAdapter, WrapSerializer, with_config
 
 _SCHEMA = "egress-diag/doctor/v1"
 
@@ -24,7 +26,7 @@ class State(StrEnum):
     """Not checked: neither met nor failed."""
 
 
-MARKS = {State.WELL: "pass", State.RISK: "warning", State.WRONG: "FAIL", State.UNTRIED: "not checked"}
+MARKS = {State.WELL: "pass", State.RISK: "warning", State.WRONG: "fail", State.UNTRIED: "not checked"}
 
 EXITS = {State.WELL: 0, State.RISK: 0, State.WRONG: 1, State.UNTRIED: 3}
 
@@ -64,6 +66,7 @@ class Requirement:
         return DoctorLine(self, State.UNTRIED, observed, subject, fix)
 
 
+@with_config(serialize_by_alias=True)
 @dataclass(frozen=True, slots=True)
 class DoctorLine:
     """The result of a requirement for one subject (a cluster, a scope, a channel), with observation and fix."""
@@ -72,7 +75,7 @@ class DoctorLine:
     state: State
     observed: str
     subject: str = ""
-    fix: str = ""
+    fix: Annotated[str, Field(alias="remedy")] = ""
 
 
 def worst(lines: Iterable[DoctorLine]) -> State:
@@ -81,24 +84,26 @@ def worst(lines: Iterable[DoctorLine]) -> State:
     return next((s for s in (State.WRONG, State.UNTRIED, State.RISK, State.WELL) if s in found), State.UNTRIED)
 
 
-def to_json(lines: Sequence[DoctorLine]) -> dict[str, Any]:
-    """The lines as a document; fields may be added, never renamed."""
+def _line_document(line: DoctorLine, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    written = fields(line)
+    requirement = written.pop("requirement")
     return {
-        "schema": _SCHEMA,
-        "result": worst(lines).value,
-        "lines": [
-            {
-                "part": line.requirement.part,
-                "requirement": line.requirement.name,
-                "title": line.requirement.title,
-                "subject": line.subject,
-                "state": line.state.value,
-                "observed": line.observed,
-                "remedy": line.fix,
-            }
-            for line in lines
-        ],
+        "part": requirement["part"],
+        "requirement": requirement["name"],
+        "title": requirement["title"],
+        "subject": written.pop("subject"),
+        **written,
     }
+
+
+def _document(lines: Sequence[DoctorLine], fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    return {"schema": _SCHEMA, "result": worst(lines).value, "lines": fields(lines)}
+
+
+DOCTOR_JSON: TypeAdapter[tuple[DoctorLine, ...]] = TypeAdapter(
+    Annotated[tuple[Annotated[DoctorLine, WrapSerializer(_line_document)], ...], WrapSerializer(_document)]
+)
+"""The lines as a document; fields may be added, never renamed."""
 
 
 def doctor_text(lines: Sequence[DoctorLine]) -> Iterator[str]:

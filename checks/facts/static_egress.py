@@ -30,7 +30,7 @@ class ServerProfile:
             "publicKey": not self.public_key,
             "privateKeySecretRef": not self.secret[1],
         }
-        return tuple(name for name, gone in absent.items() if gone)
+        return tuple(name for name, missing in absent.items() if missing)
 
 
 class StaticGatewayConfiguration(KubernetesObject):

@@ -15,7 +15,7 @@ from checks.istio.route.workloads import (
     workload_of,
     would_inject,
 )
-from checks.model.commands import ADDON, change, disrupt, kubectl, look
+from checks.model.commands import ADDON, change, disrupt, inspect, kubectl
 from checks.model.findings import (
     Action,
     Evidence,
@@ -71,7 +71,7 @@ def injection_faults(facts: Facts, namespace: Namespace, pods: tuple[Pod, ...]) 
             subject=namespace.ref,
             evidence=[Evidence(namespace.ref, f"metadata.labels[{PLAIN}]", namespace.labels[PLAIN], "not set")],
             actions=[
-                look(
+                inspect(
                     "Show the namespace's labels", kubectl("get", "namespace", namespace.name, "--show-labels"), ADDON
                 ),
                 change(
@@ -106,7 +106,9 @@ def _of_removed_revisions(facts: Facts, injected: Iterable[Pod]) -> Iterator[Obs
 def _restarts(pods: Iterable[Pod]) -> list[Action]:
     seen: dict[str, Pod] = {workload_of(pod): pod for pod in pods if pod.owner[0] == "ReplicaSet"}
     found = [
-        look("List the pods with their nodes and images", kubectl("get", "pods", "-o", "wide", namespace=p.namespace))
+        inspect(
+            "List the pods with their nodes and images", kubectl("get", "pods", "-o", "wide", namespace=p.namespace)
+        )
         for p in pods
     ][:1]
     return found + [
@@ -122,7 +124,7 @@ def _restarts(pods: Iterable[Pod]) -> list[Action]:
 def injection_actions(facts: Facts, namespace: Namespace, pod: Pod | None) -> list[Action]:
     """Actions with which the namespace's pods get a sidecar; `pod` is one without a sidecar, if there is one."""
     name = namespace.name
-    found = [look("Show the namespace's labels", kubectl("get", "namespace", name, "--show-labels"), ADDON)]
+    found = [inspect("Show the namespace's labels", kubectl("get", "namespace", name, "--show-labels"), ADDON)]
     deployment = workload_of(pod) if pod is not None and pod.owner[0] == "ReplicaSet" else ""
     if pod is not None and pod.host_network:
         return [

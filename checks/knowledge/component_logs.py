@@ -116,8 +116,8 @@ def log_message(written: str) -> str:
             raw = orjson.loads(written)
         except orjson.JSONDecodeError:
             return written
-        said = ": ".join(part for part in (text(raw, "msg"), text(raw, "error")) if part)
-        return said or written
+        message = ": ".join(part for part in (text(raw, "msg"), text(raw, "error")) if part)
+        return message or written
     return Line(None, written).message
 
 

@@ -3,7 +3,7 @@
 import json
 
 from checks.kubernetes.admission import GatewayWebhook
-from checks.model.commands import FAQ, TSG, change, kubectl, look
+from checks.model.commands import FAQ, TSG, change, inspect, kubectl
 from checks.model.findings import Action
 from checks.model.raw_values import items
 
@@ -11,20 +11,20 @@ from checks.model.raw_values import items
 def list_webhooks() -> Action:
     """The first action if the webhook itself could not be read."""
     kinds = "mutatingwebhookconfigurations,validatingwebhookconfigurations"
-    return look("List the admission webhooks", kubectl("get", kinds), FAQ)
+    return inspect("List the admission webhooks", kubectl("get", kinds), FAQ)
 
 
 def webhook_fixes(webhook: GatewayWebhook, silent: bool, namespace: str) -> list[Action]:
     """Actions for a webhook that blocks objects of this namespace; `silent`: it does not answer."""
     kind, name = webhook.configuration.kind.lower(), webhook.configuration.name
-    found = [look("Show the webhook's rules and selectors", kubectl("get", kind, name, "-o", "yaml"), TSG)]
+    found = [inspect("Show the webhook's rules and selectors", kubectl("get", kind, name, "-o", "yaml"), TSG)]
     if webhook.hook.service is not None and silent:
         behind, service = webhook.hook.service
         selector = f"kubernetes.io/service-name={service}"
         command = kubectl("get", "endpointslices", "-l", selector, "-o", "yaml", namespace=behind)
-        found.append(look("List the endpoints of the webhook's Service", command))
+        found.append(inspect("List the endpoints of the webhook's Service", command))
         found.append(
-            look("List the pods of the webhook's namespace", kubectl("get", "pods", "-o", "wide", namespace=behind))
+            inspect("List the pods of the webhook's namespace", kubectl("get", "pods", "-o", "wide", namespace=behind))
         )
     if webhook.owner:
         # AKS reconciles its own webhooks: only their backends can be fixed.

@@ -69,7 +69,7 @@ def _split(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return words, ()
 
 
-def look(title: str, command: str, url: str = "") -> Action:
+def inspect(title: str, command: str, url: str = "") -> Action:
     """A read-only action."""
     return Action(title, command, Effect.READS, url)
 

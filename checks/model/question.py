@@ -131,10 +131,10 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def split_host(asked: str) -> tuple[str, int | None]:
+def split_host(given: str) -> tuple[str, int | None]:
     """Split `host:port` or `host`; the port is None if absent."""
-    host, colon, port = asked.rpartition(":")
-    return (host, int(port)) if colon else (asked, None)
+    host, colon, port = given.rpartition(":")
+    return (host, int(port)) if colon else (given, None)
 
 
 def parse_client(typed: str) -> str:

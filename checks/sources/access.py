@@ -19,7 +19,7 @@ from checks.sources.source import SourceError
 
 CONNECTIONS = 32
 _LOGIN_SECONDS = 30.0
-_FAILURE_HOLDS = 5.0
+_FAILURE_SECONDS = 5.0
 _CREDENTIALS = (
     "token",
     "tokenFile",
@@ -61,7 +61,7 @@ class LazyAccess:
 
     def _opened_once(self, deadline: float) -> Any:
         """Open the client, or repeat a recent failure: thirty parallel reads must not each wait for it."""
-        if self._failed is not None and monotonic() - self._failed[1] < _FAILURE_HOLDS:
+        if self._failed is not None and monotonic() - self._failed[1] < _FAILURE_SECONDS:
             raise self._failed[0]
         self._failed = None
         try:

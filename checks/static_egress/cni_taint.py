@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from checks.facts.nodes import Node
 from checks.facts.view import Facts
-from checks.model.commands import KEGTS, kubectl, look
+from checks.model.commands import KEGTS, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, warn
 from checks.static_egress.component_state import on_nodes
 
@@ -62,8 +62,8 @@ def _taint_about(nodes: list[Node]) -> list[Involved]:
 
 def _taint_actions(nodes: list[Node]) -> list[Action]:
     return [
-        look(f"List the pods on {nodes[0].name}", _pods_on(nodes[0].name), KEGTS),
-        look(
+        inspect(f"List the pods on {nodes[0].name}", _pods_on(nodes[0].name), KEGTS),
+        inspect(
             f"Describe the tainted node{'s' if len(nodes) > 1 else ''}",
             kubectl("describe", "node", *(n.name for n in nodes)),
         ),

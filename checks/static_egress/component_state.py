@@ -50,20 +50,20 @@ def _pod_faults(facts: Facts, component: Component, logs: type[LogText]) -> dict
 
 
 def _pod_fault(facts: Facts, component: Component, pod: Pod, log: LogText | None) -> NodeFault | None:
-    said = log_fault(component.short, log.lines) if log is not None else None
+    reported = log_fault(component.short, log.lines) if log is not None else None
     problem = next(iter(pod_problems([pod], facts.now)), None)
     if problem is not None:
         if problem.starting:
             return None
-        evidence = [Evidence(pod.ref, problem.field, problem.observed(pod), "Ready"), *_lines(log, said)]
+        evidence = [Evidence(pod.ref, problem.field, problem.observed(pod), "Ready"), *_lines(log, reported)]
         what = f"has a {component.short} that is not ready ({problem.meaning})"
         return NodeFault(pod.node, what, tuple(evidence), True, pod)
     if restarts_often(pod, facts.now):
-        evidence = [*_ends(pod), *_lines(log, said)]
+        evidence = [*_ends(pod), *_lines(log, reported)]
         return NodeFault(pod.node, f"has a {component.short} that restarts repeatedly", tuple(evidence), False, pod)
-    if said is not None and said.line.at is not None and facts.now - said.line.at < _RECENT:
-        what = f"has a {component.short} that reports: {said.meaning}"
-        return NodeFault(pod.node, what, tuple(_lines(log, said)), False, pod)
+    if reported is not None and reported.line.at is not None and facts.now - reported.line.at < _RECENT:
+        what = f"has a {component.short} that reports: {reported.meaning}"
+        return NodeFault(pod.node, what, tuple(_lines(log, reported)), False, pod)
     return None
 
 
@@ -74,9 +74,9 @@ def _ends(pod: Pod) -> Iterator[Evidence]:
             yield Evidence(pod.ref, f"status.containerStatuses[{each.name}].lastState", observed, "no restarts")
 
 
-def _lines(log: LogText | None, said: LogFault | None) -> Iterator[Evidence]:
-    if log is not None and said is not None:
-        yield Evidence(log.ref, said.meaning, said.text)
+def _lines(log: LogText | None, reported: LogFault | None) -> Iterator[Evidence]:
+    if log is not None and reported is not None:
+        yield Evidence(log.ref, reported.meaning, reported.text)
 
 
 def on_nodes(component: str, nodes: Iterable[str]) -> list[Involved]:

@@ -7,7 +7,7 @@ from checks.facts.nodes import Node
 from checks.facts.static_egress import GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.known_issues import IP_CONFIGURATIONS_REMOVED, PUBLIC_IP_NAMES_COLLIDE
-from checks.model.commands import SEGDOC, az_aks, change, disrupt, kubectl, look
+from checks.model.commands import SEGDOC, az_aks, change, disrupt, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, warn
 from checks.static_egress.prefixes import capacity
 from checks.static_egress.procedures import describe
@@ -86,7 +86,7 @@ def _without_address(
             )
         ],
         actions=[
-            look(
+            inspect(
                 "Show which nodes have an address",
                 kubectl("get", "gatewayvmconfiguration", machines.name, "-o", "yaml", namespace=machines.namespace),
                 SEGDOC,
@@ -105,8 +105,8 @@ def _not_ready(nodes: Sequence[Node]) -> list[Evidence]:
 def _node_actions(facts: Facts, pool: str, count: int) -> list[Action]:
     selector = f"kubernetes.azure.com/agentpool={pool}"
     return [
-        look("List the pool's nodes", kubectl("get", "nodes", "-l", selector, "-o", "wide"), SEGDOC),
-        look(
+        inspect("List the pool's nodes", kubectl("get", "nodes", "-l", selector, "-o", "wide"), SEGDOC),
+        inspect(
             "Describe the pool's nodes: their conditions show why one is not ready",
             kubectl("describe", "nodes", "-l", selector),
             SEGDOC,
@@ -119,7 +119,7 @@ def _node_actions(facts: Facts, pool: str, count: int) -> list[Action]:
 def show_node_pool(facts: Facts, pool: str) -> Action:
     """Shows the pool as Azure has it."""
     command = az_aks(facts.cluster, "nodepool", "show", "--nodepool-name", pool, "-o", "json")
-    return look(f"Show node pool {pool} in Azure", command, SEGDOC)
+    return inspect(f"Show node pool {pool} in Azure", command, SEGDOC)
 
 
 def scale_pool(facts: Facts, pool: str, nodes: int, expect: str = "") -> Action:

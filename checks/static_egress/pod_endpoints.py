@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from checks.facts.pods import Pod
 from checks.facts.static_egress import GatewayStatus, PodEndpoint
 from checks.facts.view import Facts
-from checks.model.commands import KEGTS, kubectl, look
+from checks.model.commands import KEGTS, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, warn
 from checks.static_egress.components import NAMESPACE
 from checks.static_egress.procedures import restart_gateway
@@ -96,7 +96,7 @@ def _has(pods: Sequence[Pod]) -> str:
 def _pod_actions(facts: Facts) -> list[Action]:
     kind = "podendpoints.egressgateway.kubernetes.azure.com"
     return [
-        look(
+        inspect(
             "Show the pods' PodEndpoints", kubectl("get", kind, "-o", "yaml", namespace=facts.gateway.namespace), KEGTS
         ),
         *restart_gateway(facts.gateway),

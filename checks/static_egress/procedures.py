@@ -19,9 +19,9 @@ from checks.model.commands import (
     change,
     disrupt,
     enable_gateway,
+    inspect,
     kubectl,
     kubectl_apply,
-    look,
     restart,
 )
 from checks.model.findings import Action
@@ -33,7 +33,7 @@ _ANNOTATION = r"kubernetes\.azure\.com/static-gateway-configuration"
 def restart_gateway(gateway: EgressGateway) -> tuple[Action, ...]:
     """SEG-6. Pods get routes, key and excluded ranges when their network is set up, so an edit needs new pods."""
     return (
-        look(
+        inspect(
             f"Show when each pod of {gateway.namespace} was created, and which StaticGatewayConfiguration it names",
             pods_with_configuration(gateway.namespace),
             TSG,
@@ -64,7 +64,7 @@ def new_configuration(facts: Facts, old: StaticGatewayConfiguration, pool: str =
     pool = pool or pool_for(facts, old.pool)
     others = other_gateways(facts, old)
     return (
-        look(
+        inspect(
             f"List the egress gateways that use {namespace}/{old.name}" + _others_text(others),
             az_aks(
                 cluster,
@@ -90,14 +90,14 @@ def new_configuration(facts: Facts, old: StaticGatewayConfiguration, pool: str =
             TSG,
             "new pods have the annotation of the new StaticGatewayConfiguration; traffic leaves from the new egress IP prefix",
         ),
-        look(f"Show that every gateway pod names {name}", pods_with_configuration(gateway.namespace), TSG),
+        inspect(f"Show that every gateway pod names {name}", pods_with_configuration(gateway.namespace), TSG),
         *_delete_old(old, others),
     )
 
 
 def describe(configuration: StaticGatewayConfiguration) -> Action:
     """The article's command to describe a StaticGatewayConfiguration: its spec, its status and the controller's events."""
-    return look(
+    return inspect(
         f"Describe {configuration.ref} and its controller's events",
         kubectl("describe", "staticgatewayconfiguration", configuration.name, namespace=configuration.namespace),
         TSG,
@@ -159,7 +159,7 @@ def _others_text(others: tuple[str, ...]) -> str:
 def _delete_old(old: StaticGatewayConfiguration, others: tuple[str, ...]) -> tuple[Action, ...]:
     if others:
         return (
-            look(
+            inspect(
                 f"Show {old.namespace}/{old.name}; keep it while it is used by {', '.join(others)}",
                 kubectl("get", "staticgatewayconfiguration", old.name, namespace=old.namespace),
                 TSG,

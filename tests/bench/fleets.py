@@ -133,13 +133,13 @@ def _sweep(cluster: Cluster, clusters: int, gateways: int, workers: int) -> Swep
         running = [stack.enter_context(_worker(environment)) for _ in range(workers)]
         time.sleep(4)
         before = int(client.stores.redis.info("memory")["used_memory"])
-        seconds, peak, problems = _carried_out(client, load(config), [each.pid for each in running])
+        seconds, peak, problems = _executed(client, load(config), [each.pid for each in running])
         grown = int(client.stores.redis.info("memory")["used_memory"]) - before
         calls = (kube.requests.total() + account.requests.total()) / clusters
     return Swept(clusters, gateways, workers, seconds, calls, peak, grown / (clusters * gateways), problems)
 
 
-def _carried_out(client: Client, config: Config, pids: list[int]) -> tuple[float, float, int]:
+def _executed(client: Client, config: Config, pids: list[int]) -> tuple[float, float, int]:
     """Send the fleet check as the beat does and wait for its end: seconds, largest worker in MiB, clusters with a problem."""
     names = [each.name for each in config.clusters]
     fleet = client.stores.fleet
@@ -149,15 +149,15 @@ def _carried_out(client: Client, config: Config, pids: list[int]) -> tuple[float
     def part(name: str) -> bool:
         return send(client.stores.publisher, "workers.sweep", name, SWEEP_QUEUE)
 
-    began, peak, looked = time.monotonic(), 0.0, 0.0
+    began, peak, measured_at = time.monotonic(), 0.0, 0.0
     while True:
         sweep = fleet.sweeps.get("bench")
         assert sweep is not None
         if not sweep.waiting or time.monotonic() - began > LONGEST:
             break
-        if time.monotonic() - looked > 2:
+        if time.monotonic() - measured_at > 2:
             fleet.tick(quiet, present(), part)
-            peak, looked = max(peak, *(memory(pid) for pid in pids)), time.monotonic()
+            peak, measured_at = max(peak, *(memory(pid) for pid in pids)), time.monotonic()
         time.sleep(0.1)
     return time.monotonic() - began, peak, sum(bool(each.problem) for each in sweep.done) + len(sweep.waiting)
 

@@ -126,8 +126,8 @@ def served() -> Iterator[tuple[Source, Question]]:
         os.environ.update(account.environment(Path(folder)))
         try:
             entry = ClusterConfig(name="base", **account.entry)
-            asked = Question(ClusterIdentity("base", *list(account.entry.values())[2:]), "egw", "team-egress")
-            yield open_source(entry), asked
+            wanted = Question(ClusterIdentity("base", *list(account.entry.values())[2:]), "egw", "team-egress")
+            yield open_source(entry), wanted
         finally:
             close_sources()
             os.environ.clear()
@@ -194,7 +194,7 @@ def measure() -> str:
     """The section of docs/benchmarks.md."""
     rows = []
     chains = []
-    with served() as (source, asked):
+    with served() as (source, wanted):
         few = tuple(check for check in catalogue() if check.code in CORE)
         for name, checks, network in (
             (f"{len(CORE)} core checks", few, False),
@@ -202,14 +202,14 @@ def measure() -> str:
         ):
             steps = commands(source, network=network)
             book = timed(lambda steps=steps: [step() for step in steps], RUNS)  # type: ignore[misc]
-            one = timed(lambda checks=checks: _diagnose(source, asked, checks), RUNS)  # type: ignore[misc]
+            one = timed(lambda checks=checks: _diagnose(source, wanted, checks), RUNS)  # type: ignore[misc]
             chain, words = longest_chain(checks)
             rows.append(
                 (name, f"{len(steps)} requests, {book}", one, f"{book.median / one.median:.1f}×", shown(chain),
                  f"{one.median / chain:.2f}×")
             )  # fmt: skip
             chains.append(f"- {name}: {words}")
-        first = first_finding(source, asked)
+        first = first_finding(source, wanted)
     head = ("", "runbook, one command after the other", "`diagnose`", "speed-up", "longest chain", "diagnose ÷ chain")
     return "\n".join(
         [
@@ -231,18 +231,18 @@ def measure() -> str:
     )
 
 
-def _diagnose(source: Source, asked: Question, checks: tuple[Check, ...]) -> Report:
-    *_, report = run(source, asked, checks, 60)
+def _diagnose(source: Source, wanted: Question, checks: tuple[Check, ...]) -> Report:
+    *_, report = run(source, wanted, checks, 60)
     assert isinstance(report, Report)
     return report
 
 
-def first_finding(source: Source, asked: Question) -> Sample:
+def first_finding(source: Source, wanted: Question) -> Sample:
     """From the start of a run to its first evaluated check."""
     seconds = []
     for _ in range(RUNS):
         began = perf_counter()
-        steps = run(source, asked, catalogue(), 60)
+        steps = run(source, wanted, catalogue(), 60)
         next(steps)
         seconds.append(perf_counter() - began)
         for _step in steps:

@@ -21,7 +21,7 @@ from tests.redis_server import RedisServer, find_free_port
 CLUSTERS = 24
 BURST = 20
 MANY = 200
-UNDER_WAY = 50
+RUNNING = 50
 
 
 class System:
@@ -95,7 +95,7 @@ def measure() -> str:
         ("command to acknowledgement, one at a time", ack),
         (f"command to acknowledgement, {BURST} at once, 99 %", shown(acks.percentile(0.99))),
         (f"command to acknowledgement, {BURST} at once, median", acks),
-        (f"command to acknowledgement while {UNDER_WAY} runs are active", busy),
+        (f"command to acknowledgement while {RUNNING} runs are active", busy),
         ("`/egress-diag` without arguments to the open form", form),
         ("command to the first steps in the thread", first),
         ("command to the verdict in the channel", final),
@@ -172,7 +172,7 @@ def _form(system: System) -> Sample:
 
 def _busy(system: System) -> Sample:
     """Acknowledgements while many runs are queued and active."""
-    for number in range(UNDER_WAY):
+    for number in range(RUNNING):
         system.slack.say(f"/egress-diag c{number % CLUSTERS:03d} team-egress/egw --host busy{number}.example.com")
     acks = [
         system.slack.say(f"/egress-diag c{number:03d} team-egress/egw --host later{number}.example.com")

@@ -108,7 +108,7 @@ class Page:
         """The text of the first matching element, found and read in one step."""
         return self.wait(lambda _: self.find(selector).text, f"no text in {selector}")
 
-    def says(self, text: str, selector: str = "#main .scroll") -> None:
+    def shows(self, text: str, selector: str = "#main .scroll") -> None:
         """Wait until the element contains the text."""
         self.wait(lambda _: text in self.find(selector).text, f"{text!r} is not in {selector}")
 

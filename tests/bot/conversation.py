@@ -81,7 +81,7 @@ class Conversation:
                 self.client.stores.documents.changed(f"watch/{watch.id}")
                 busy = True
         for run in self.client.active_runs():
-            self.diagnoser.carry_out(run.id)
+            self.diagnoser.execute(run.id)
             busy = True
         for document in self.client.stores.documents.due(0):
             outcome = self.courier.deliver(document)

@@ -84,7 +84,7 @@ class Stage:
         self.click(f'#thread [data-ts="{message.ts}"] [data-action-id="more"] button')
         self.click(f'.popup [data-value^="{word}/"]')
 
-    def says(self, text: str, pane: str = "#thread .scroll") -> None:
+    def shows(self, text: str, pane: str = "#thread .scroll") -> None:
         self.page.wait(lambda _: text in self.page.find(pane).text.replace("\u2060", ""), f"{text!r} is not in {pane}")
 
 
@@ -122,24 +122,24 @@ def test_an_incident_from_the_first_keystroke_to_recovery(stage: Stage) -> None:
 
     # A mistake is answered to the person alone; its button runs the corrected command.
     page.type("/egress-diag prod-wue egw")
-    page.says("Did you mean prod-weu", "#main .scroll")
+    page.shows("Did you mean prod-weu", "#main .scroll")
     stage.picture("1-mistake")
     page.click('#main [data-action-id="suggestion/0"]')
     talk.slack.wait_until(lambda: talk.parents and "check_again" in talk.parents[0].buttons)
-    page.says("Broken:", "#main .scroll")
+    page.shows("Broken:", "#main .scroll")
     stage.scroll("#main .scroll", "end")
     stage.picture("2-channel")
 
     # The thread: root cause first, symptoms folded.
     stage.open_thread()
-    stage.says("Root cause")
+    stage.shows("Root cause")
     stage.scroll("#thread .scroll", "top")
     stage.picture("3-thread")
     parent = talk.parents[0]
     verdict = next(m for m in talk.slack.thread(parent) if slot(m) == "verdict")
     stage.click(stage.button(verdict, next(b for b in verdict.buttons if b.startswith("unfold"))))
     talk.slack.wait_until(lambda: "kubectl" in talk.last_answer())
-    stage.says("Only visible to you")
+    stage.shows("Only visible to you")
     stage.picture("4-unfolded")
     folded = next(m for m in talk.slack.thread(parent) if "open" in m.buttons)
     count = len(talk.slack.ephemerals())
@@ -158,7 +158,7 @@ def test_an_incident_from_the_first_keystroke_to_recovery(stage: Stage) -> None:
 
     # Take it; the files; report a wrong result.
     stage.click(stage.button(parent, "own"))
-    stage.says("Owner:")
+    stage.shows("Owner:")
     stage.choose(parent, "bundle")
     stage.choose(parent, "report")
     talk.slack.wait_until(lambda: len(talk.slack.files()) == 2)
@@ -172,22 +172,22 @@ def test_an_incident_from_the_first_keystroke_to_recovery(stage: Stage) -> None:
 
     # Watch until fixed.
     stage.click(stage.button(parent, "watch"))
-    stage.says("Watching")
+    stage.shows("Watching")
     write_bundle(named("base"), stage.folder / "fixed")
     (stage.folder / "broken").rename(stage.folder / "before")
     (stage.folder / "fixed").rename(stage.folder / "broken")
     talk.slack.wait_until(lambda: any(slot(m) == "end" for m in talk.slack.thread(parent)))
-    stage.says("Recovered")
+    stage.shows("Recovered")
     stage.scroll("#thread .scroll", "end")
     stage.picture("9-fixed")
 
     # Re-check, as a mention in the thread and as a button.
     page.keys("#thread .composer textarea", "@egress-diag again", Keys.ENTER)
     talk.slack.wait_until(lambda: [m for m in talk.slack.thread(parent) if slot(m) == "parent"])
-    stage.says("Changed:")
+    stage.shows("Changed:")
     stage.click(stage.button(parent, "check_again"))
     talk.slack.wait_until(lambda: len([m for m in talk.slack.thread(parent) if slot(m) == "parent"]) == 2)
-    stage.says("Nothing changed")
+    stage.shows("Nothing changed")
     stage.scroll("#thread .scroll", "end")
     stage.picture("10-again")
     assert "Earlier result: ❌ broken" in talk.parents[0].shown
@@ -209,16 +209,16 @@ def test_a_healthy_gateway_a_form_and_the_app_home(stage: Stage) -> None:
     page.click(".modal .submit")
     talk.slack.wait_until(lambda: talk.parents and "check_again" in talk.parents[0].buttons)
     stage.open_thread()
-    stage.says("passed")
+    stage.shows("passed")
     stage.scroll("#thread .scroll", "top")
     stage.picture("12-healthy")
     page.open(talk.slack, place="home")
-    page.says("Running now", "#main .scroll")
+    page.shows("Running now", "#main .scroll")
     stage.picture("13-home")
     page.open(talk.slack)
     page.type("/egress-diag help")
-    page.says("open the form", "#main .scroll")
+    page.shows("open the form", "#main .scroll")
     page.type("/egress-diag history prod-neu egw")
-    page.says("Last 1 run", "#main .scroll")
+    page.shows("Last 1 run", "#main .scroll")
     stage.scroll("#main .scroll", "end")
     stage.picture("14-help")

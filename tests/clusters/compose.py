@@ -164,16 +164,16 @@ def _reference(text: str) -> Callable[[Manifest], bool]:
     if not slash:
         namespace, name = "", rest
 
-    def fits(manifest: Manifest) -> bool:
+    def matches(manifest: Manifest) -> bool:
         _, its_kind, its_namespace, its_name = identity(manifest)
         return fnmatchcase(its_kind, kind) and fnmatchcase(its_namespace, namespace) and fnmatchcase(its_name, name)
 
-    return fits
+    return matches
 
 
 def _without(objects: list[Manifest], reference: str) -> list[Manifest]:
-    fits = _reference(reference)
-    kept = [o for o in objects if not fits(o)]
+    matches = _reference(reference)
+    kept = [o for o in objects if not matches(o)]
     if len(kept) == len(objects):
         raise PatchError(f"remove: no object {reference}")
     return kept
@@ -182,8 +182,8 @@ def _without(objects: list[Manifest], reference: str) -> list[Manifest]:
 def _changed(objects: list[Manifest], change: Manifest) -> list[Manifest]:
     api_version, kind, namespace, name = identity(change)
     label = f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
-    fits = _reference(label)
-    found = [i for i, o in enumerate(objects) if fits(o) and api_version in ("", o["apiVersion"])]
+    matches = _reference(label)
+    found = [i for i, o in enumerate(objects) if matches(o) and api_version in ("", o["apiVersion"])]
     if not found:
         raise PatchError(f"change: no object {label}")
     if len({objects[i]["apiVersion"] for i in found}) > 1:
@@ -212,8 +212,8 @@ def _added(objects: Sequence[Manifest], manifest: Manifest, now: str) -> Manifes
 
 def _event(objects: Sequence[Manifest], event: Manifest, now: str, number: int) -> Manifest:
     only(event, _EVENT_KEYS, "events")
-    fits = _reference(event["on"])
-    about = next((o for o in objects if fits(o)), None)
+    matches = _reference(event["on"])
+    about = next((o for o in objects if matches(o)), None)
     if about is None:
         raise PatchError(f"events: no object {event['on']}")
     api_version, kind, namespace, name = identity(about)
@@ -259,9 +259,9 @@ def _logs(logs: Mapping[str, str], patch: Mapping[str, str | None]) -> dict[str,
         if text is not None:
             changed[key] = text
             continue
-        gone = [name for name in changed if fnmatchcase(name, key)]
-        if not gone:
+        removed = [name for name in changed if fnmatchcase(name, key)]
+        if not removed:
             raise PatchError(f"logs: no log {key}")
-        for name in gone:
+        for name in removed:
             del changed[name]
     return changed

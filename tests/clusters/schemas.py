@@ -87,15 +87,15 @@ def _object(value: Mapping[str, Any], schema: Schema, path: str) -> Iterator[str
 def _combined(value: Any, schema: Schema, path: str) -> Iterator[str]:
     """Validate oneOf, anyOf and not, which Istio's CRDs use for unions of required fields."""
 
-    def fits(branch: Schema) -> bool:
+    def matches(branch: Schema) -> bool:
         free = {"x-kubernetes-preserve-unknown-fields": True}
         return not any(True for _ in violations(value, {**free, **branch}, path))
 
     for branch in schema.get("allOf", ()):
         yield from violations(value, {**branch, "x-kubernetes-preserve-unknown-fields": True}, path)
-    if "oneOf" in schema and sum(map(fits, schema["oneOf"])) != 1:
+    if "oneOf" in schema and sum(map(matches, schema["oneOf"])) != 1:
         yield f"{path}: does not match exactly one of the alternatives"
-    if "anyOf" in schema and not any(map(fits, schema["anyOf"])):
+    if "anyOf" in schema and not any(map(matches, schema["anyOf"])):
         yield f"{path}: matches none of the alternatives"
-    if "not" in schema and fits(schema["not"]):
+    if "not" in schema and matches(schema["not"]):
         yield f"{path}: matches a schema under `not`"

@@ -107,11 +107,11 @@ def test_no_time_is_after_captured_at(name: str) -> None:
 def test_a_written_cluster_is_read_unchanged(name: str, tmp_path: Path) -> None:
     cluster = named(name)
     write_bundle(cluster, tmp_path)
-    again = read_bundle(tmp_path)
-    assert sorted(map(repr, again.objects)) == sorted(map(repr, cluster.objects))
-    assert (again.name, again.captured_at, again.logs) == (cluster.name, cluster.captured_at, cluster.logs)
-    assert (again.managed_cluster, again.agent_pools) == (cluster.managed_cluster, cluster.agent_pools)
-    assert again.resources == cluster.resources
+    copied = read_bundle(tmp_path)
+    assert sorted(map(repr, copied.objects)) == sorted(map(repr, cluster.objects))
+    assert (copied.name, copied.captured_at, copied.logs) == (cluster.name, cluster.captured_at, cluster.logs)
+    assert (copied.managed_cluster, copied.agent_pools) == (cluster.managed_cluster, cluster.agent_pools)
+    assert copied.resources == cluster.resources
 
 
 def test_the_base_is_small_enough_to_read() -> None:

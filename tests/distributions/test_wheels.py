@@ -103,7 +103,7 @@ def test_the_main_wheel_alone_has_no_sandbox(alone: Installed) -> None:
     assert done.stderr.splitlines()[-1] == "ModuleNotFoundError: No module named 'bot.sandbox'"
 
 
-def test_without_the_demo_its_command_says_what_to_install(alone: Installed) -> None:
+def test_without_the_demo_its_command_names_what_to_install(alone: Installed) -> None:
     done = alone.egress_diag("demo", "--once")
     assert done.returncode == 2
     assert (

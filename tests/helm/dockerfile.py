@@ -106,7 +106,7 @@ class Build:
     sent: list[Path]
     work: str = "/"
 
-    def carry_out(self, stage: Stage) -> None:
+    def execute(self, stage: Stage) -> None:
         """Run the COPY and RUN steps in order. Raises CalledProcessError with the output of the failed step."""
         for each in stage.instructions:
             match each.name:

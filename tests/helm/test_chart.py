@@ -250,8 +250,8 @@ def test_a_new_configuration_restarts_all_pods_and_new_slack_tokens_only_the_bot
 
     before, after = sums({}), sums({"config": {"ask": "#team"}})
     assert all(before[c]["checksum/config"] != after[c]["checksum/config"] for c in before)
-    told = {"slack": {"existingSecret": "", "botToken": "xoxb-1", "appToken": "xapp-1"}}
-    first, second = sums(told), sums(merged(told, {"slack": {"botToken": "xoxb-2"}}))
+    credentials = {"slack": {"existingSecret": "", "botToken": "xoxb-1", "appToken": "xapp-1"}}
+    first, second = sums(credentials), sums(merged(credentials, {"slack": {"botToken": "xoxb-2"}}))
     assert {c for c in first if first[c] != second[c]} == {"bot", "courier"}
 
 
@@ -351,9 +351,9 @@ REFUSED: dict[str, tuple[Json, str]] = {
 }
 
 
-@pytest.mark.parametrize(("values", "said"), REFUSED.values(), ids=REFUSED.keys())
-def test_invalid_values_are_refused_and_the_message_names_the_key(values: Json, said: str) -> None:
-    assert said in refusal(merged(LEAST, values))
+@pytest.mark.parametrize(("values", "message"), REFUSED.values(), ids=REFUSED.keys())
+def test_invalid_values_are_refused_and_the_message_names_the_key(values: Json, message: str) -> None:
+    assert message in refusal(merged(LEAST, values))
 
 
 # the next step

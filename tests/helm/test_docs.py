@@ -70,9 +70,9 @@ def test_the_values_on_the_page_exist() -> None:
 def test_the_memory_requests_on_the_page_are_those_of_the_chart() -> None:
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     for name in ("bot", "courier", "worker", "beat", "Redis"):
-        told = re.search(rf"^\| {name}\b.*\| (\d+) MiB \|$", INSTALL, re.MULTILINE)
-        assert told, name
-        assert values[name.lower()]["resources"]["requests"]["memory"] == f"{told[1]}Mi"
+        documented = re.search(rf"^\| {name}\b.*\| (\d+) MiB \|$", INSTALL, re.MULTILINE)
+        assert documented, name
+        assert values[name.lower()]["resources"]["requests"]["memory"] == f"{documented[1]}Mi"
 
 
 def test_the_table_of_permissions_is_up_to_date() -> None:
@@ -85,10 +85,10 @@ def test_the_table_of_permissions_is_up_to_date() -> None:
 
 def test_every_permission_has_a_purpose_and_every_purpose_a_permission() -> None:
     needed = (*kubernetes_rights(catalogue()), *azure_rights(catalogue()))
-    said = {purpose(right) for right in needed}
-    assert len(said) == len(needed), "two permissions with the same purpose"
+    purposes = {purpose(right) for right in needed}
+    assert len(purposes) == len(needed), "two permissions with the same purpose"
     # Exception: a kind with a fact that no check reads at present.
-    assert {key for key, value in PURPOSES.items() if value not in said} <= {"peerauthentications"}
+    assert {key for key, value in PURPOSES.items() if value not in purposes} <= {"peerauthentications"}
 
 
 def test_the_page_lists_every_permission_that_changes_a_cluster() -> None:

@@ -84,7 +84,7 @@ def image() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="egress-diag-image-"))
     folder.chmod(0o755)
     try:
-        Build(folder, context(ROOT / ".dockerignore")).carry_out(stages(DOCKERFILE)[0])
+        Build(folder, context(ROOT / ".dockerignore")).execute(stages(DOCKERFILE)[0])
     except subprocess.CalledProcessError as failed:
         shutil.rmtree(folder)
         if "NewConnectionError" in str(failed.stdout) or "ConnectTimeout" in str(failed.stdout):

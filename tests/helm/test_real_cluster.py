@@ -72,8 +72,8 @@ class Cluster:
     def token(self, account: str) -> str:
         """A token of a service account, like that of its pods."""
         path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{account}/token"
-        asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
-        status, found = self.ask("POST", path, asked)
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
+        status, found = self.ask("POST", path, body)
         assert status == 201, found
         return str(found["status"]["token"])
 
@@ -161,20 +161,20 @@ def test_the_server_accepts_every_object_with_strict_validation(cluster: Cluster
         scope = "" if each["kind"].startswith("Cluster") else f"/namespaces/{namespace}"
         path = f"{root}{scope}/{plural}/{each['metadata']['name']}"
         strictly = "fieldManager=test&force=true&dryRun=All&fieldValidation=Strict"
-        status, said = cluster.ask("PATCH", f"{path}?{strictly}", each, kind="application/apply-patch+yaml")
-        assert status in (200, 201), said
+        status, reply = cluster.ask("PATCH", f"{path}?{strictly}", each, kind="application/apply-patch+yaml")
+        assert status in (200, 201), reply
 
 
 @pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX.keys())
 def test_pod_security_admits_every_pod_under_the_restricted_profile(cluster: Cluster, values: Json) -> None:
     for component, each in pods(rendered(values)):
-        status, said = create(cluster, component, each["metadata"]["labels"], each["spec"])
-        assert status == 201, said
+        status, reply = create(cluster, component, each["metadata"]["labels"], each["spec"])
+        assert status == 201, reply
 
 
 def test_pod_security_admission_is_active(cluster: Cluster) -> None:
-    status, said = create(cluster, "loose", {}, {"containers": [{"name": "x", "image": "x"}]})
-    assert (status, "violates PodSecurity" in said["message"]) == (403, True)
+    status, reply = create(cluster, "loose", {}, {"containers": [{"name": "x", "image": "x"}]})
+    assert (status, "violates PodSecurity" in reply["message"]) == (403, True)
 
 
 def create(cluster: Cluster, name: str, labels: Json, spec: Json) -> tuple[int, Any]:
@@ -223,7 +223,7 @@ def kubeconfig(cluster: Cluster, folder: Path, account: str) -> Path:
 def may(
     cluster: Cluster, account: str, verb: str, group: str, resource: str, sub: str = "", namespace: str = ""
 ) -> bool:
-    asked = {
+    body = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",
         "spec": {
@@ -233,7 +233,7 @@ def may(
         },
     }  # fmt: skip
     status, found = cluster.ask(
-        "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", asked, cluster.token(account)
+        "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body, cluster.token(account)
     )
     assert status == 201, found
     return bool(found["status"]["allowed"])
@@ -245,13 +245,13 @@ EVERYBODY = {"selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubject
 
 def granted(cluster: Cluster, account: str, namespace: str) -> set[tuple[str, str, str]]:
     """All permissions of an account in a namespace according to the server."""
-    asked = {
+    body = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectRulesReview",
         "spec": {"namespace": namespace},
     }
     status, found = cluster.ask(
-        "POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", asked, cluster.token(account)
+        "POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", body, cluster.token(account)
     )
     assert status == 201, found
     return {each for each in rights(found["status"]["resourceRules"]) if each[1] not in EVERYBODY}
@@ -315,8 +315,8 @@ REFUSED: dict[str, tuple[str, str, Any]] = {
 
 @pytest.mark.parametrize(("verb", "path", "body"), REFUSED.values(), ids=REFUSED.keys())
 def test_everything_else_is_refused(cluster: Cluster, verb: str, path: str, body: Any) -> None:
-    status, said = cluster.ask(verb, path, body, cluster.token("egress-diag-worker"))
-    assert status == 403, said
+    status, reply = cluster.ask(verb, path, body, cluster.token("egress-diag-worker"))
+    assert status == 403, reply
 
 
 def test_the_workers_account_cannot_impersonate(cluster: Cluster) -> None:

@@ -78,20 +78,20 @@ def redis_service(values: Json) -> str:
 @pytest.mark.parametrize("component", ["courier", "worker", "beat"])
 def test_a_probe_starts_python_only_if_the_heartbeat_is_old(component: str, tmp_path: Path) -> None:
     probe = container({}, component)["livenessProbe"]["exec"]["command"]
-    asked = tmp_path / "asked"
+    calls = tmp_path / "asked"
     # Replaces the image's python: records that it was started, and reports a failure.
     python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\necho "$@" >> {asked}\nexit 1\n')
+    python.write_text(f'#!/bin/sh\necho "$@" >> {calls}\nexit 1\n')
     python.chmod(0o755)
     heartbeat = tmp_path / "heartbeat"
     environment = {"PATH": f"{tmp_path}:{os.defpath}", "EGRESS_DIAG_HEARTBEAT": str(heartbeat)}
 
     heartbeat.touch()
     assert subprocess.run(probe, env=environment, check=False).returncode == 0
-    assert not asked.exists()
+    assert not calls.exists()
     os.utime(heartbeat, (time.time() - 300, time.time() - 300))
     assert subprocess.run(probe, env=environment, check=False).returncode == 1
-    assert asked.read_text() == "-m workers.queue.liveness\n"
+    assert calls.read_text() == "-m workers.queue.liveness\n"
     ready = container({}, component)["readinessProbe"]["exec"]["command"]
     assert subprocess.run(ready, env=environment, check=False).returncode == 1
     heartbeat.touch()
@@ -228,7 +228,7 @@ def test_helm_test_passes_for_a_running_installation_and_names_a_missing_process
 def test_a_redis_user_with_the_documented_permissions_can_run_everything(tmp_path: Path) -> None:
     """A complete run as a Redis user with the permissions in docs/permissions.md#redis."""
     page = (ROOT / "docs/permissions.md").read_text()
-    said = re.findall(r"`([^`]*@all[^`]*)` on `([^`]*)`", page)[0]
+    rights = re.findall(r"`([^`]*@all[^`]*)` on `([^`]*)`", page)[0]
     server = RedisServer(tmp_path, durable=True)
     server.start()
     write_bundle(named_cluster("base"), tmp_path / "bundle")
@@ -238,7 +238,9 @@ def test_a_redis_user_with_the_documented_permissions_can_run_everything(tmp_pat
         "access: [{allow: [diagnose], users: ['*'], channels: [C0OPS]}]\n"
     )
     with redis.Redis(port=server.port) as admin:
-        admin.execute_command("ACL", "SETUSER", "bot", "on", ">a/b=", said[1], "&*", *said[0].split(), "+config|get")
+        admin.execute_command(
+            "ACL", "SETUSER", "bot", "on", ">a/b=", rights[1], "&*", *rights[0].split(), "+config|get"
+        )
         admin.execute_command("ACL", "SETUSER", "default", "off")
     try:
         with SandboxServer(limits=RateLimits.off()) as slack:

@@ -46,8 +46,8 @@ def test_immutable_fields_have_not_changed(values: Json) -> None:
         for field in IMMUTABLE.get(each[0], []):
             assert at(before[each], field) == at(after[each], field), f"{each}: {field}"
     kept = {"StatefulSet", "Service", "ServiceAccount"}
-    gone = {each for each in before.keys() - after.keys() if each[0] in kept}
-    assert not gone, "an upgrade deletes these objects"
+    deleted = {each for each in before.keys() - after.keys() if each[0] in kept}
+    assert not deleted, "an upgrade deletes these objects"
 
 
 def known(values: Json, schema: Json) -> Json:

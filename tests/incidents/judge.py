@@ -20,34 +20,36 @@ def statuses(findings: Iterable[Finding]) -> dict[str, Status]:
 
 def shortcomings(report: Report, expect: Mapping[str, Any]) -> Iterator[str]:
     """Each difference between the report and the expectations, as one line."""
-    said = statuses(report.findings)
+    observed = statuses(report.findings)
     may_fail = set(expect.get("may_fail", ()))
     if report.verdict != expect["verdict"]:
         yield f"verdict is {report.verdict}, expected {expect['verdict']}"
     yield from _set("root causes", set(report.root_causes) - may_fail, set(expect["root_causes"]))
-    failing = {slug for slug, status in said.items() if status is Status.FAIL}
+    failing = {slug for slug, status in observed.items() if status is Status.FAIL}
     expected = set(expect["failing"])
     if missing := expected - failing:
         yield f"does not fail: {_list(missing)}"
     if expect["not_failing"] == "*" and (invented := failing - expected - may_fail):
         yield f"fails unexpectedly: {_list(invented)}"
-    yield from _listed("warning", Status.WARN, said, expect, "may_warn")
-    yield from _listed("unknown", Status.UNKNOWN, said, expect, "may_unknown")
+    yield from _listed("warning", Status.WARN, observed, expect, "may_warn")
+    yield from _listed("unknown", Status.UNKNOWN, observed, expect, "may_unknown")
     for key, status in (("includes_unknown", Status.UNKNOWN), ("includes_skipped", Status.SKIPPED)):
         for slug in expect.get(key, ()):
-            if said.get(slug) is not status:
-                yield f"{slug} is {said.get(slug, 'missing')}, expected {status}"
+            if observed.get(slug) is not status:
+                yield f"{slug} is {observed.get(slug, 'missing')}, expected {status}"
     yield from _explained(report, expect)
     changes = [f"{stamp(c.at)} | {c.resource} | {c.what} | {c.who}" for c in report.changes]
     if "changes" in expect and changes != expect["changes"]:
         yield f"changes: found {changes}"
 
 
-def _listed(key: str, status: Status, said: Mapping[str, Status], expect: Mapping[str, Any], may: str) -> Iterator[str]:
+def _listed(
+    key: str, status: Status, observed: Mapping[str, Status], expect: Mapping[str, Any], may: str
+) -> Iterator[str]:
     if expect[key] == "*":
         return
     optional = set(expect.get(may, ())) | set(expect.get("may_fail", ()) if key == "warning" else ())
-    found = {slug for slug, its in said.items() if its is status}
+    found = {slug for slug, its in observed.items() if its is status}
     yield from _set(f"{key} checks", found - optional, set(expect[key]) - optional)
     if missing := set(expect[key]) - found - optional:
         yield f"is not {status}: {_list(missing)}"

@@ -21,8 +21,8 @@ ALL = incidents()
 
 def diagnose(incident: Incident) -> Report:
     expect = incident.expect
-    asked = question(incident.cluster, expect["gateway"], expect.get("host"), expect.get("from"))
-    return diagnosed(incident.cluster, asked).finish(0.0)
+    wanted = question(incident.cluster, expect["gateway"], expect.get("host"), expect.get("from"))
+    return diagnosed(incident.cluster, wanted).finish(0.0)
 
 
 @pytest.mark.parametrize("incident", ALL, ids=lambda incident: incident.name)
@@ -30,10 +30,10 @@ def test_incident(incident: Incident, record_property: Callable[[str, object], N
     expected = incident.expect.get("root_causes") or incident.expect.get("ambiguous") or [incident.expect["verdict"]]
     record_property("expected", ", ".join(expected))
     if "ambiguous" in incident.expect:
-        with pytest.raises(AmbiguousGateway) as asked_back:
+        with pytest.raises(AmbiguousGateway) as ambiguous:
             diagnose(incident)
-        record_property("found", ", ".join(asked_back.value.choices))
-        assert list(asked_back.value.choices) == incident.expect["ambiguous"]
+        record_property("found", ", ".join(ambiguous.value.choices))
+        assert list(ambiguous.value.choices) == incident.expect["ambiguous"]
         return
     report = diagnose(incident)
     # Plain text: parallel test workers can only transfer simple values.

@@ -23,8 +23,8 @@ STORIES = {i.name: i for i in incidents() if not i.name.startswith("4") and "amb
 
 def diagnose(incident: Incident, cluster: Cluster) -> Report:
     expect = incident.expect
-    asked = question(cluster, expect["gateway"], expect.get("host"), expect.get("from"))
-    return diagnosed(cluster, asked).finish(0.0)
+    wanted = question(cluster, expect["gateway"], expect.get("host"), expect.get("from"))
+    return diagnosed(cluster, wanted).finish(0.0)
 
 
 @cache

@@ -11,7 +11,7 @@ from time import perf_counter
 
 from tests.clusters.bundles import dump_yaml
 from tests.istiod.asking import Json, build
-from tests.istiod.judgement import Asked, Judged, Judgement, Make, judged
+from tests.istiod.judgement import Judged, JudgedMesh, Judgement, Make, judged
 from tests.istiod.meshes.existing import existing
 from tests.istiod.meshes.generator import mesh, meshes
 from tests.istiod.product import Product
@@ -36,12 +36,12 @@ def main() -> int:
     build()
     if options.only is not None:
         return _one(mesh(options.seed, options.only))
-    asked = existing() if options.tests else meshes(options.seed, options.meshes)
-    tally = _judge(asked, options.differences, RoutedProduct if options.router else Product)
+    generated = existing() if options.tests else meshes(options.seed, options.meshes)
+    tally = _judge(generated, options.differences, RoutedProduct if options.router else Product)
     return int(tally.all.percent(tally.all.outcomes) < options.at_least)
 
 
-def _judge(generated: Iterable[Asked], folder: Path, make: Make) -> Tally:
+def _judge(generated: Iterable[JudgedMesh], folder: Path, make: Make) -> Tally:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     tally, began = Tally(), perf_counter()
@@ -57,7 +57,7 @@ def _judge(generated: Iterable[Asked], folder: Path, make: Make) -> Tally:
     return tally
 
 
-def _one(generated: Asked) -> int:
+def _one(generated: JudgedMesh) -> int:
     [found] = judged([generated])
     print(dump_yaml(described(found, found.judgements)))
     return 0

@@ -15,7 +15,7 @@ from tests.istiod.product import Product, Resolved
 from tests.istiod.question import Cluster, Question
 from tests.istiod.walker.outcome import Answer
 
-Asked = Generated | Existing
+JudgedMesh = Generated | Existing
 
 _AHEAD = 3  # meshes that istiod's code may be ahead of the walker
 
@@ -53,7 +53,7 @@ class Judgement:
 class Judged:
     """A mesh with the judgement of each request; `problem` if istiod's code could not be asked about it."""
 
-    mesh: Asked
+    mesh: JudgedMesh
     judgements: tuple[Judgement, ...]
     refused: tuple[Json, ...] = ()  # objects that the validating webhook refuses: no cluster has them
     problem: str = ""
@@ -70,10 +70,10 @@ Make = Callable[[Objects, str], Answering]
 """Makes the product of a cluster's objects and a gateway (`namespace/name`)."""
 
 
-def judged(meshes: Iterable[Asked], make: Make = Product) -> Iterator[Judged]:
+def judged(meshes: Iterable[JudgedMesh], make: Make = Product) -> Iterator[Judged]:
     """Each mesh judged, in order; istiod's code works on the next meshes meanwhile."""
     program = Program()
-    ahead: list[tuple[Asked, Objects, Cluster, Future[Json]]] = []
+    ahead: list[tuple[JudgedMesh, Objects, Cluster, Future[Json]]] = []
     with ThreadPoolExecutor(1) as pool:
         for mesh in meshes:
             objects = mesh.cluster
@@ -86,8 +86,8 @@ def judged(meshes: Iterable[Asked], make: Make = Product) -> Iterator[Judged]:
     program.close()
 
 
-def _judged(mesh: Asked, objects: Objects, cluster: Cluster, asked: Future[Json], make: Make) -> Judged:
-    pushed = asked.result()
+def _judged(mesh: JudgedMesh, objects: Objects, cluster: Cluster, pending: Future[Json], make: Make) -> Judged:
+    pushed = pending.result()
     problem = pushed.get("error") or "; ".join(pushed["unread"] or ())
     if problem:
         return Judged(mesh, (), problem=problem)

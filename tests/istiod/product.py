@@ -19,7 +19,7 @@ from checks.sources.recorded import RecordedSource
 from checks.sources.source import gather
 from tests.clusters.compose import Cluster
 from tests.istiod.question import Question
-from tests.recordings import question as asked_question
+from tests.recordings import question as question_of
 from tests.recordings import recording
 
 _OUTCOMES = {Outcome.ELSEWHERE: "bypasses"}  # another gateway or Service of the cluster: not through this one
@@ -51,9 +51,9 @@ class Product:
     def resolve(self, question: Question) -> Resolved:
         """The outcome of one request; `unknown` with the reason if the product cannot be asked about it or fails."""
         host = f"{question.host}:{question.target_port}"
-        asked = asked_question(self._cluster, question.gateway, host, question.client)
+        wanted = question_of(self._cluster, question.gateway, host, question.client)
         try:
-            route = trace(Facts(self._store, self._target, asked, frozenset(TRACE_READS)))
+            route = trace(Facts(self._store, self._target, wanted, frozenset(TRACE_READS)))
         except Unreadable as unread:
             return Resolved("unknown", answer=f"not checked: {unread.gap}")
         except Exception as error:  # noqa: BLE001 - a crash is a difference, not the end of the comparison

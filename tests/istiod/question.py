@@ -125,9 +125,9 @@ class Cluster:
             network=Network(self.objects, {each.host: public_address(each.host) for each in self.questions}),
         )
 
-    def clients(self, asked: Question) -> Sequence[Proxy]:
+    def clients(self, question: Question) -> Sequence[Proxy]:
         """The sidecars from which a question is asked, one of those that cannot differ."""
-        return list({_alike(each): each for each in self._clients[asked.client]}.values())
+        return list({_alike(each): each for each in self._clients[question.client]}.values())
 
     def _identity(self, found: Proxy) -> str:
         domain = "cluster.local"
@@ -135,27 +135,27 @@ class Cluster:
             domain = (yaml.safe_load(text) or {}).get("trustDomain") or domain
         return f"spiffe://{domain}/ns/{found.namespace}/sa/{found.account}"
 
-    def _answer(self, asked: Question, mesh: Mesh) -> Answer:
-        allowed = declared(self.objects, asked.host)
-        walker = Walker(mesh, Purpose(asked.gateway, asked.host, lambda service: service in allowed))
-        clients = self.clients(asked)
+    def _answer(self, question: Question, mesh: Mesh) -> Answer:
+        allowed = declared(self.objects, question.host)
+        walker = Walker(mesh, Purpose(question.gateway, question.host, lambda service: service in allowed))
+        clients = self.clients(question)
         if not clients:
-            address = asked.host if is_address(asked.host) else public_address(asked.host)
-            return walker.direct(Connection(address, asked.target_port, asked.layers()))
-        found = [self._from(each, asked, walker, mesh) for each in clients]
+            address = question.host if is_address(question.host) else public_address(question.host)
+            return walker.direct(Connection(address, question.target_port, question.layers()))
+        found = [self._from(each, question, walker, mesh) for each in clients]
         return answer(share.of(100 / len(found)) for each in found for share in each.shares)
 
-    def _from(self, client: Proxy, asked: Question, walker: Walker, mesh: Mesh) -> Answer:
-        connection = connection_of(asked, client, mesh)
+    def _from(self, client: Proxy, question: Question, walker: Walker, mesh: Mesh) -> Answer:
+        connection = connection_of(question, client, mesh)
         if excluded(client.pod, connection):
             return walker.direct(connection)
         return walker.intercepted(mesh.proxies[client.address], connection)
 
 
-def connection_of(asked: Question, client: Proxy, mesh: Mesh) -> Connection:
+def connection_of(question: Question, client: Proxy, mesh: Mesh) -> Connection:
     """The connection that the application in a client's pod opens."""
-    address = _resolved(asked.host, mesh.proxies[client.address], mesh.network)
-    return Connection(address, asked.target_port, asked.layers(), source=client.address, restored=True)
+    address = _resolved(question.host, mesh.proxies[client.address], mesh.network)
+    return Connection(address, question.target_port, question.layers(), source=client.address, restored=True)
 
 
 def _resolved(host: str, configuration: ProxyConfiguration, network: Network) -> str:

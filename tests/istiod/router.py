@@ -21,7 +21,7 @@ from checks.sources.source import gather
 from tests.clusters.compose import Cluster
 from tests.istiod.product import Resolved
 from tests.istiod.question import Question
-from tests.recordings import question as asked_question
+from tests.recordings import question as question_of
 from tests.recordings import recording
 
 READS = (*MESH_READS, ManagedCluster)
@@ -38,8 +38,8 @@ class RoutedProduct:
             record(store, reading)
         target = from_profile(store.known(ManagedCluster)[0], name, namespace)
         store.targets = (target,)
-        asked = asked_question(cluster, gateway, "x.example:80", None)
-        self._facts = Facts(store, target, asked, frozenset(READS))
+        wanted = question_of(cluster, gateway, "x.example:80", None)
+        self._facts = Facts(store, target, wanted, frozenset(READS))
         self._services = [
             each
             for each in self._facts.all(Service)

@@ -104,5 +104,5 @@ def _difference(judgement: Judgement) -> str:
     codes = judgement.expected.code or "arrives"
     question = judgement.question
     resolved = judgement.resolved
-    said = resolved.answer if resolved.outcome == "unknown" else ""
-    return f"{question.scheme}: {judgement.expected.outcome} ({codes}) → {resolved.outcome} {said[:80]}".rstrip()
+    answer = resolved.answer if resolved.outcome == "unknown" else ""
+    return f"{question.scheme}: {judgement.expected.outcome} ({codes}) → {resolved.outcome} {answer[:80]}".rstrip()

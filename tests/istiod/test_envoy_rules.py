@@ -71,7 +71,7 @@ def _bound(name: str, address: str, port: int, **more: Any) -> Json:
     return {"name": name, "address": {"socket_address": {"address": address, "port_value": port}}, **more}
 
 
-def test_an_intercepted_connection_goes_to_its_address_then_its_port_then_stays() -> None:
+def test_an_intercepted_connection_uses_the_listener_of_its_address_then_of_its_port_then_its_own() -> None:
     entry = _bound("entry", "0.0.0.0", 15001, use_original_dst=True)
     listeners = [
         entry,

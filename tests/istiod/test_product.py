@@ -11,7 +11,7 @@ def test_the_product_agrees_with_recorded_answers() -> None:
     same: list[bool] = []
     for mesh in answered():
         product = Product(mesh.objects, mesh.questions[0].gateway)
-        for asked, expected in zip(mesh.questions, mesh.expected, strict=True):
-            same.append(product.resolve(asked).outcome == expected["outcome"])
+        for question, expected in zip(mesh.questions, mesh.expected, strict=True):
+            same.append(product.resolve(question).outcome == expected["outcome"])
     assert len(same) > 500
     assert sum(same) / len(same) >= AGREEING

@@ -18,12 +18,14 @@ def test_the_router_agrees_with_recorded_answers() -> None:
         if mesh.kind.startswith(NOT_YET) or any(field.startswith(NOT_YET) for field in mesh.fields):
             continue
         product = RoutedProduct(mesh.objects, mesh.questions[0].gateway)
-        for asked, expected in zip(mesh.questions, mesh.expected, strict=True):
-            resolved = product.resolve(asked)
+        for question, expected in zip(mesh.questions, mesh.expected, strict=True):
+            resolved = product.resolve(question)
             result = "unknown" if resolved.outcome == "unknown" else str(resolved.outcome == expected["outcome"])
             counted[result] += 1
             if result == "False":
-                differing.append(f"{mesh.identity} {asked.url} from {asked.client}: {expected['outcome']}, {resolved}")
+                differing.append(
+                    f"{mesh.identity} {question.url} from {question.client}: {expected['outcome']}, {resolved}"
+                )
     total = counted.total()
     assert total > 400
     assert counted["False"] / total <= WRONG, differing

@@ -3,27 +3,27 @@
 from tests.istiod.recorded import cases, configured, expectation
 
 # The given walk is that of https://; for http:// the older ServiceEntry opens port 80, and its traffic leaves directly.
-_ASKED_OTHERWISE = {"08-older-foreign-entry-at-sidecar": "bypasses"}
+_OTHER_OUTCOMES = {"08-older-foreign-entry-at-sidecar": "bypasses"}
 
 
 def test_recorded_answers_follow_from_the_recorded_configuration() -> None:
-    asked = 0
+    answered = 0
     for mesh in configured():
         found = [expectation(each) for each in mesh.cluster.answers(mesh.pushed)]
-        asked += len(found)
+        answered += len(found)
         differing = [
             (mesh.identity, question.url, answer, expected)
             for question, answer, expected in zip(mesh.questions, found, mesh.expected, strict=True)
             if answer != expected
         ]
         assert differing == []
-    assert asked > 500
+    assert answered > 500
 
 
 def test_given_outcomes_follow_from_the_recorded_configuration() -> None:
     for mesh in cases():
         [found] = mesh.cluster.answers(mesh.pushed)
-        assert found.outcome == _ASKED_OTHERWISE.get(mesh.identity, mesh.expected[0]["outcome"]), mesh.identity
+        assert found.outcome == _OTHER_OUTCOMES.get(mesh.identity, mesh.expected[0]["outcome"]), mesh.identity
 
 
 def test_canonical_configurations_are_through() -> None:

@@ -7,7 +7,7 @@ from tests.language.rules import OPENINGS, WORDS, Forbidden
 from tests.language.texts import Kind, Text, page_texts, python_texts, yaml_texts
 
 ROOT = Path(__file__).parents[2]
-YAML_FOLDERS = (ROOT / "tests" / "incidents", ROOT / "examples")
+YAML_FOLDERS = (ROOT / "tests" / "incidents", ROOT / "tests" / "scenarios", ROOT / "examples")
 _SUFFIXES = (".py", ".md", ".yaml", "")
 
 

@@ -31,6 +31,11 @@ WORDS = (
     _words(r"carr(?:y|ies|ied|ying) (?:the |this |a |an )?(?:hosts?|requests?|traffic)", "route, routed"),
     # static egress
     _words(r"gateway pools?", "gateway node pool"),
+    # Not in messages of Azure that are quoted: "Reconciling gateway configuration", "with gateway configuration name".
+    _words(
+        r"(?<!reconciling )gateway configurations?(?! reconciled)(?! name)",
+        "StaticGatewayConfiguration (SGC in short texts)",
+    ),
     # matching and visibility
     _words(r"holds? for|speaks? about|speaks? the same", "matches, applies to"),
     _words(r"hidden from", "not exported to"),

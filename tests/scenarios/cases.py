@@ -57,10 +57,10 @@ class Case:
     def run(self) -> tuple[tuple[Finding, ...], frozenset[str]]:
         """The check's findings on the cluster, and the kinds of facts that it read."""
         cluster = compose(named(self.cluster), self.raw.get("with") or {})
-        asked = question(
+        wanted = question(
             cluster, self.raw.get("gateway", "team-egress/egw"), self.raw.get("host"), self.raw.get("from")
         )
-        run = diagnosed(cluster, asked, [self.check])
+        run = diagnosed(cluster, wanted, [self.check])
         reads = frozenset(kind.__name__ for kind in run.reads_of(self.check.slug))
         return tuple(run.finish(0.0).findings), reads
 

@@ -157,8 +157,8 @@ def test_a_placeholder_is_named_in_the_title_or_required_by_the_shell() -> None:
     open_place = re.compile(r"(?<![\w$:{/.-])(?:GATEWAY_POOL|CONFIGURATION|POD|NAME|NAMESPACE)(?![\w:])")
     for finding, action in actions():
         for placeholder in open_place.findall(action.command):
-            said = placeholder in action.title or f"${{{placeholder}" in action.command
-            assert said or "custom-columns" in action.command, f"{finding.code}: {action.title}: {action.command}"
+            named = placeholder in action.title or f"${{{placeholder}" in action.command
+            assert named or "custom-columns" in action.command, f"{finding.code}: {action.title}: {action.command}"
 
 
 def test_titles_of_egress_gateway_commands_name_the_required_az_version() -> None:

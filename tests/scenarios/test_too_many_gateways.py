@@ -8,7 +8,7 @@ from tests.clusters.compose import Manifest, compose, named
 from tests.recordings import diagnosed, question
 
 
-def said(entries: list[Manifest]) -> tuple[Status, Severity]:
+def result_with(entries: list[Manifest]) -> tuple[Status, Severity]:
     istio = {"components": {"egressGateways": entries}}
     patch = {"azure": {"managed_cluster": {"properties": {"serviceMeshProfile": {"istio": istio}}}}}
     cluster = compose(named("base"), patch)
@@ -26,9 +26,9 @@ def said(entries: list[Manifest]) -> tuple[Status, Severity]:
     ],
 )
 def test_a_cluster_can_have_500_gateways(count: int, status: Status, severity: Severity) -> None:
-    assert said([{"enabled": True, "name": f"g{n}"} for n in range(count)]) == (status, severity)
+    assert result_with([{"enabled": True, "name": f"g{n}"} for n in range(count)]) == (status, severity)
 
 
 def test_disabled_gateways_do_not_count() -> None:
     entries = [{"enabled": n < 449, "name": f"g{n}"} for n in range(600)]
-    assert said(entries) == (Status.PASS, Severity.BLOCKS)
+    assert result_with(entries) == (Status.PASS, Severity.BLOCKS)

@@ -20,7 +20,7 @@ from workers.runs.watches import Watches
 
 
 class Stores:
-    """The stores that workers and ticker write and the bot's client wraps. Each may raise `Unavailable`."""
+    """The stores that workers and beat write and the bot's client wraps. Each may raise `Unavailable`."""
 
     def __init__(self, connection: Redis, publisher: Celery, settings: WorkerSettings, config: Config) -> None:
         prefix, keep = settings.prefix, _seconds(config.retention.runs)

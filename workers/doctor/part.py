@@ -53,8 +53,8 @@ def workers(options: DoctorOptions) -> Iterator[DoctorLine]:
         yield REDIS_AUTHENTICATED.wrong(f"{place}: {'a password is required, and none is set' if unasked else refused}")
         yield PROCESS_ALIVE.untried("no connection to Redis")
         return
-    except broken.RedisError as gone:
-        yield REDIS_REACHABLE.wrong(f"{place}: {_why(gone)}")
+    except broken.RedisError as failure:
+        yield REDIS_REACHABLE.wrong(f"{place}: {_why(failure)}")
         yield PROCESS_ALIVE.untried("no connection to Redis")
         return
     yield REDIS_REACHABLE.well(place)
@@ -113,8 +113,8 @@ def _memory(info: dict[str, Any]) -> DoctorLine:
     used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
     if not most:
         return REDIS_MEMORY.well(f"{_mib(used)} used, no limit")
-    said = f"{_mib(used)} of {_mib(most)} used"
-    return REDIS_MEMORY.wrong(said) if used > FULL * most else REDIS_MEMORY.well(said)
+    observed = f"{_mib(used)} of {_mib(most)} used"
+    return REDIS_MEMORY.wrong(observed) if used > FULL * most else REDIS_MEMORY.well(observed)
 
 
 def _mib(number: int) -> str:
@@ -150,8 +150,8 @@ def _queues(redis: Redis, config: WorkerSettings) -> Iterator[DoctorLine]:
     backlog = Backlog(redis, config.prefix)
     for name in QUEUES:
         waiting = backlog.queue(name)
-        said = f"{waiting.length} waiting, the oldest for {waiting.age:.0f} s"
-        yield QUEUE_AGE.wrong(said, name) if waiting.age > OLD else QUEUE_AGE.well(said, name)
+        observed = f"{waiting.length} waiting, the oldest for {waiting.age:.0f} s"
+        yield QUEUE_AGE.wrong(observed, name) if waiting.age > OLD else QUEUE_AGE.well(observed, name)
     lag = backlog.courier_lag()
-    said = f"the oldest change that Slack does not show is {lag:.0f} s old"
-    yield QUEUE_AGE.wrong(said, "Slack") if lag > OLD else QUEUE_AGE.well(said, "Slack")
+    observed = f"the oldest change that Slack does not show is {lag:.0f} s old"
+    yield QUEUE_AGE.wrong(observed, "Slack") if lag > OLD else QUEUE_AGE.well(observed, "Slack")

@@ -32,9 +32,10 @@ LIMITS = frozenset(
 """Checks whose warnings mean that a limit is near: 500 gateways, the prefix, a single node, the autoscaler, support."""
 
 
+@with_config(serialize_by_alias=True)
 @dataclass(frozen=True, slots=True)
 class DigestOrder:
-    """A requested digest. `gone` are clusters that it names and that are no longer configured."""
+    """A requested digest. `removed_clusters` are those that it names and that are no longer configured."""
 
     id: str
     channel: str
@@ -50,7 +51,7 @@ class DigestOrder:
     late: bool = False
     weekly: bool = False
     """The first digest of its week lists all counts, so that silence is not taken for health."""
-    gone: tuple[str, ...] = ()
+    removed_clusters: Annotated[tuple[str, ...], Field(alias="gone")] = ()
     user: str = ""
     """The user who requested it, "" for a scheduled one."""
 
@@ -80,10 +81,10 @@ class Unchecked:
     """The time of the last successful check."""
 
 
+@with_config(serialize_by_alias=True)
 @dataclass(frozen=True, slots=True)
 class GatewayLine:
-    """A gateway with its faults. `since` is the start of the outage, `lasted` its length in seconds once it has
-    ended."""
+    """A gateway with its faults. `since` is the start of the outage, `outage_seconds` its duration once it has ended."""
 
     cluster: str
     gateway: str
@@ -92,10 +93,10 @@ class GatewayLine:
     owner: str = ""
     day: int = 0
     """The day of the outage, counted from 1."""
-    lasted: float = 0.0
+    outage_seconds: Annotated[float, Field(alias="lasted")] = 0.0
     times: int = 1
     """The number of outages in the span of the digest."""
-    gone: bool = False
+    removed: Annotated[bool, Field(alias="gone")] = False
     """The outage ended because the gateway was removed."""
     uncertain: bool = False
     """The last known state; the current one is not known."""
@@ -176,7 +177,7 @@ class Digest:
                 self.prefix_changes,
                 self.drift,
                 self.mutes,
-                self.order.gone,
+                self.order.removed_clusters,
             )
         )
 
@@ -262,7 +263,7 @@ def fixed_lines(known: Known, muted: set[tuple[str, str, str]], since: datetime)
     ended: dict[str, list[Transition]] = {}
     for each in known.events:
         if each.at > since and (
-            each.kind is TransitionKind.FIXED or (each.kind is TransitionKind.VANISHED and each.lasted)
+            each.kind is TransitionKind.FIXED or (each.kind is TransitionKind.VANISHED and each.outage_seconds)
         ):
             ended.setdefault(each.gateway, []).append(each)
     for gateway, events in sorted(ended.items()):
@@ -270,8 +271,8 @@ def fixed_lines(known: Known, muted: set[tuple[str, str, str]], since: datetime)
         last = events[-1]
         if (state is not None and state.broken) or not not_muted(known.cluster, gateway, last.faults, muted):
             continue
-        began = last.at - timedelta(seconds=last.lasted)
-        gone = last.kind is TransitionKind.VANISHED
+        began = last.at - timedelta(seconds=last.outage_seconds)
+        removed = last.kind is TransitionKind.VANISHED
         owner = known.owners.get(gateway, "")
         yield GatewayLine(
             known.cluster,
@@ -279,9 +280,9 @@ def fixed_lines(known: Known, muted: set[tuple[str, str, str]], since: datetime)
             last.faults,
             began,
             owner,
-            lasted=sum(e.lasted for e in events),
+            outage_seconds=sum(e.outage_seconds for e in events),
             times=len(events),
-            gone=gone,
+            removed=removed,
             by=last.by,
         )
 

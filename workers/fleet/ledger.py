@@ -59,8 +59,8 @@ class Ledger:
     ) -> tuple[Transition, ...]:
         """Record a fleet check of a cluster: its result, its gateways, and which gateways are gone. A fleet check
         that could not read the cluster changes no gateway."""
-        whole = None if swept.problem or not swept.complete else {check.gateway for check in checks}
-        events = self._apply(swept.cluster, checks, now, whole, swept.by)
+        present = None if swept.problem or not swept.complete else {check.gateway for check in checks}
+        events = self._apply(swept.cluster, checks, now, present, swept.by)
         key = self._key("sweeps", swept.cluster)
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.zadd(key, {SWEPT_CLUSTER_JSON.dump_json(swept).decode(): swept.at.timestamp()})
@@ -70,7 +70,7 @@ class Ledger:
         return events
 
     def _apply(
-        self, cluster: str, checks: Sequence[GatewayCheck], now: datetime, whole: set[str] | None, by: str
+        self, cluster: str, checks: Sequence[GatewayCheck], now: datetime, present: set[str] | None, by: str
     ) -> tuple[Transition, ...]:
         with self.redis.lock(self._key("lock", cluster), timeout=20, blocking_timeout=15):
             states = self.states(cluster)
@@ -84,9 +84,9 @@ class Ledger:
                             self._key("state", cluster), check.gateway, GATEWAY_STATE_JSON.dump_json(after).decode()
                         )
                     events += happened
-                for gone in sorted(states.keys() - whole) if whole is not None else ():
-                    pipe.hdel(self._key("state", cluster), gone)
-                    events.append(vanished(states[gone], by, now))
+                for removed in sorted(states.keys() - present) if present is not None else ():
+                    pipe.hdel(self._key("state", cluster), removed)
+                    events.append(vanished(states[removed], by, now))
                 self._mark(pipe, cluster, checks)
                 self._keep_events(pipe, cluster, events, now)
                 pipe.execute()

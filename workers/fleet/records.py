@@ -131,9 +131,10 @@ class TransitionKind(StrEnum):
     """The mesh profile no longer has the gateway."""
 
 
+@with_config(serialize_by_alias=True)
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A transition of one gateway. For FIXED, `lasted` is the length of the outage in seconds."""
+    """A transition of one gateway. For FIXED, `outage_seconds` is the duration of the outage."""
 
     kind: TransitionKind
     cluster: str
@@ -142,7 +143,7 @@ class Transition:
     by: str
     faults: tuple[Fault, ...] = ()
     drift: tuple[Drift, ...] = ()
-    lasted: float = 0.0
+    outage_seconds: Annotated[float, Field(alias="lasted")] = 0.0
 
 
 @dataclass(frozen=True, slots=True)

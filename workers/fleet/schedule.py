@@ -69,8 +69,8 @@ def configured_schedules(config: Config) -> tuple[Schedule, ...]:
     found = []
     for each in config.digests:
         when = each.recurrence
-        said = "|".join((each.channel, *each.clusters, str(when), each.show))
-        name = "c" + hashlib.sha256(said.encode()).hexdigest()[:11]
+        content = "|".join((each.channel, *each.clusters, str(when), each.show))
+        name = "c" + hashlib.sha256(content.encode()).hexdigest()[:11]
         found.append(Schedule(name, each.channel, each.clusters, when, each.show))
     return tuple(found)
 
@@ -79,8 +79,8 @@ def clusters_of(schedule: Schedule, names: Iterable[str]) -> tuple[tuple[str, ..
     """The clusters among `names` that a schedule selects, and its patterns that match none."""
     there = tuple(names)
     chosen = tuple(name for name in there if any(fnmatchcase(name, pattern) for pattern in schedule.clusters))
-    gone = tuple(p for p in schedule.clusters if not any(fnmatchcase(name, p) for name in there))
-    return chosen, gone
+    removed = tuple(p for p in schedule.clusters if not any(fnmatchcase(name, p) for name in there))
+    return chosen, removed
 
 
 def clashing_schedule(new: Schedule, others: Iterable[Schedule], now: datetime) -> Schedule | None:

@@ -1,4 +1,4 @@
-"""Digests, handoffs and their fleet checks: the rounds of the ticker, and requests of the bot.
+"""Digests, handoffs and their fleet checks: the ticks of beat, and requests of the bot.
 
 The current time is always a parameter. Keys (all under the prefix): `digest:order:ID` and `digest:doc:ID`, `digests`
 for those that wait for their fleet check, `handoff:ID`, `handoff:ID:taken`, `handoffs` for those with a reminder, by
@@ -69,7 +69,7 @@ class Fleet:
         self.schedules = Schedules(redis, prefix)
         self._begin = redis.register_script(_BEGIN)
 
-    # the ticker
+    # beat
 
     def tick(self, config: Config, now: datetime, send: SendPart) -> None:
         """Run one round: begin due digests, send parts, compose digests whose fleet check is over, remind.
@@ -91,7 +91,7 @@ class Fleet:
 
     def _begun(self, due: Due, names: Sequence[str], now: datetime) -> bool:
         schedule = due.schedule
-        there, gone = clusters_of(schedule, names)
+        there, removed = clusters_of(schedule, names)
         week = schedule.recurrence.week
         order = DigestOrder(
             id=f"{schedule.id}-{due.window}",
@@ -106,7 +106,7 @@ class Fleet:
             show=schedule.show,
             late=due.late,
             weekly=due.since is None or week(due.since) != week(due.at),
-            gone=gone,
+            removed_clusters=removed,
         )
         return self.queue_digest(order, now)
 

@@ -43,10 +43,10 @@ class Sweeper:
         self.clock = clock
         self.limits = Limits()
 
-    def carry_out(self, sweep_id: str, cluster: str) -> None:
+    def execute(self, sweep_id: str, cluster: str) -> None:
         """Carry out a part, unless it is done, too late, or the cluster is being checked.
 
-        In the last case the ticker sends the part again, and the result of the other check serves it.
+        In the last case beat sends the part again, and the result of the other check serves it.
         """
         sweep = self.sweeps.get(sweep_id)
         if sweep is None or cluster not in sweep.waiting or sweep.over(self.clock()):

@@ -168,8 +168,8 @@ def _verdict_transitions(state: GatewayState, check: GatewayCheck) -> Iterable[T
                 yield _event(TransitionKind.CONCLUSIVE, check)
         case Verdict.HEALTHY | Verdict.DEGRADED:
             if state.broken:
-                lasted = (check.at - state.since).total_seconds()
-                yield replace(_event(TransitionKind.FIXED, check, faults=state.faults), lasted=lasted)
+                outage_seconds = (check.at - state.since).total_seconds()
+                yield replace(_event(TransitionKind.FIXED, check, faults=state.faults), outage_seconds=outage_seconds)
             elif state.inconclusive_since is not None:
                 yield _event(TransitionKind.CONCLUSIVE, check)
 
@@ -209,8 +209,8 @@ def changed_since_healthy(state: GatewayState) -> tuple[Drift, ...]:
 
 def vanished(state: GatewayState, by: str, at: datetime) -> Transition:
     """The transition of a gateway that is no longer in the cluster's mesh profile."""
-    lasted = (at - state.since).total_seconds() if state.broken else 0.0
-    return Transition(TransitionKind.VANISHED, state.cluster, state.gateway, at, by, state.faults, (), lasted)
+    outage_seconds = (at - state.since).total_seconds() if state.broken else 0.0
+    return Transition(TransitionKind.VANISHED, state.cluster, state.gateway, at, by, state.faults, (), outage_seconds)
 
 
 def _event(

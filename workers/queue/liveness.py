@@ -1,6 +1,6 @@
 """The liveness probe of worker, courier and beat: each touches a file while it works.
 
-The consumer touches the file while it is connected to the broker. The ticker's file is touched by each tick that has
+The consumer touches the file while it is connected to the broker. Beat's file is touched by each tick that has
 passed through Redis, so a stopped scheduler is noticed too. A process that waits for Redis counts as alive: a restart
 would not bring Redis back.
 

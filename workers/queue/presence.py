@@ -93,15 +93,15 @@ class Announcer:
         """Announce this process."""
         try:
             self._presence.announce(Process(self.name, __version__, self.queues, datetime.now(UTC)))
-        except RedisError as gone:
-            log.debug("not announced: %s", type(gone).__name__)
+        except RedisError as failure:
+            log.debug("not announced: %s", type(failure).__name__)
 
     def leave(self) -> None:
         """Withdraw the announcement of this process."""
         try:
             self._presence.leave(self.name)
-        except RedisError as gone:
-            log.debug("announcement not withdrawn: %s", type(gone).__name__)
+        except RedisError as failure:
+            log.debug("announcement not withdrawn: %s", type(failure).__name__)
         self._redis.close()
 
 

@@ -20,7 +20,7 @@ def send(publisher: Celery, task: str, argument: str, queue: str, expires: float
     sent = {SENT: time.time()}
     try:
         publisher.send_task(task, args=[argument], queue=queue, ignore_result=True, expires=expires, headers=sent)
-    except (OperationalError, RedisError, OSError) as gone:
-        log.warning("%s %s was not sent, the janitor will send it: %s", task, argument, type(gone).__name__)
+    except (OperationalError, RedisError, OSError) as failure:
+        log.warning("%s %s was not sent, the janitor will send it: %s", task, argument, type(failure).__name__)
         return False
     return True

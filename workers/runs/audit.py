@@ -41,8 +41,8 @@ class Audit:
         fields: dict[Any, Any] = {name: value for name, value in asdict(entry).items() if value}
         try:
             self.redis.xadd(self.key, fields)
-        except RedisError as gone:
-            log.error("audit entry not stored (%s)", type(gone).__name__, extra={"audit": fields})  # noqa: TRY400
+        except RedisError as failure:
+            log.error("audit entry not stored (%s)", type(failure).__name__, extra={"audit": fields})  # noqa: TRY400
         log.info("audit %s", " ".join(f"{name}={value!r}" for name, value in fields.items()), extra={"audit": fields})
 
     def last(self, count: int = 100) -> tuple[dict[str, str], ...]:

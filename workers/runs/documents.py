@@ -77,8 +77,8 @@ class Documents:
             pipe.expire(self._key("revision", document), self.keep)
             pipe.zadd(self._key("due"), {document: datetime.now(UTC).timestamp()})
             pipe.set(self._key("told", document), "1", nx=True, ex=_NOTIFIED_FOR)
-            *_, told = pipe.execute()
-        if told:
+            *_, notifies = pipe.execute()
+        if notifies:
             self.notify(document)
 
     def notify(self, document: str) -> None:

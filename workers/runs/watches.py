@@ -1,6 +1,6 @@
 """Watches: a gateway is checked repeatedly until it passes three checks in a row or the time is over.
 
-A watch is a record with a due time. The ticker advances the due watches and keeps all state in the record, so any
+A watch is a record with a due time. Beat advances the due watches and keeps all state in the record, so any
 process may die in between and be restarted.
 """
 

@@ -40,7 +40,7 @@ class Diagnoser:
         self.stores = stores
         self.clusters = clusters
 
-    def carry_out(self, run_id: str) -> None:
+    def execute(self, run_id: str) -> None:
         """Carry out a run that has not ended and that no worker holds. Raises Unavailable if Redis is gone: the
         message is delivered again, or the janitor sends it."""
         run = self.stores.runs.get(run_id)
@@ -50,9 +50,9 @@ class Diagnoser:
         if not lease.acquire():
             return
         with _Renewing(lease, self.stores.settings.lease):
-            self._hold(run)
+            self._diagnose(run)
 
-    def _hold(self, run: Run) -> None:
+    def _diagnose(self, run: Run) -> None:
         checks = catalogue()
         attempts = self.stores.runs.begin(run.id, len(checks))
         if attempts > MAX_RUN_ATTEMPTS:

@@ -15,7 +15,7 @@ def sweep_part(part: str) -> None:
     sweep_id, _, cluster = part.partition("/")
     fleet = client().stores.fleet
     limit = worker_settings().run_timeout
-    Sweeper(fleet.sweeps, fleet.ledger, loaded_configuration(), cluster_sources().source, limit, present).carry_out(
+    Sweeper(fleet.sweeps, fleet.ledger, loaded_configuration(), cluster_sources().source, limit, present).execute(
         sweep_id, cluster
     )
 

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 @app.task(name="workers.diagnose")
 def diagnose_run(run_id: str) -> None:
     """Carry out one run."""
-    Diagnoser(client().stores, cluster_sources()).carry_out(run_id)
+    Diagnoser(client().stores, cluster_sources()).execute(run_id)
 
 
 @app.task(name="workers.list_gateways")

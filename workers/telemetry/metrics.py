@@ -85,8 +85,8 @@ class BacklogCollector(Collector):
                 length.add_metric([name], waiting.length)
                 age.add_metric([name], waiting.age)
             lag.add_metric([], self._backlog.courier_lag())
-        except RedisError as gone:
-            log.warning("the backlog could not be read: %s", type(gone).__name__)
+        except RedisError as failure:
+            log.warning("the backlog could not be read: %s", type(failure).__name__)
             return
         yield from (length, age, lag)
 

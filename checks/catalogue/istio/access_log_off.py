@@ -12,7 +12,7 @@ from checks.facts.workloads import Deployment
 from checks.istio.route.access_log import AccessLog, Ambiguity, access_log, ambiguities
 from checks.istio.route.gateways import proxy_labels
 from checks.istio.route.visibility import mesh_config, settle
-from checks.model.commands import ISTIO_LOG, MESHCFG, TELEM, change, kubectl, kubectl_apply, look
+from checks.model.commands import ISTIO_LOG, MESHCFG, TELEM, change, inspect, kubectl, kubectl_apply
 from checks.model.findings import Action, Evidence, Observation, Severity, healthy, skip, warn
 
 
@@ -76,7 +76,7 @@ def _off(facts: Facts, log: AccessLog, revision: str, labels: dict[str, str]) ->
         subject=gateway.ref,
         evidence=[Evidence(log.decided, log.field, log.observed, "provider envoy, or /dev/stdout")],
         actions=[
-            look(
+            inspect(
                 "Show the Telemetry objects that may apply",
                 kubectl("get", "telemetries.telemetry.istio.io", "-A", "-o", "yaml"),
                 TELEM,
@@ -135,7 +135,7 @@ def _ambiguous(found: Ambiguity) -> Observation:
             for each in found.telemetries
         ],
         actions=[
-            look(
+            inspect(
                 "Show the Telemetry objects of the namespace",
                 kubectl("get", "telemetries.telemetry.istio.io", "-o", "yaml", namespace=found.namespace),
                 ISTIO_LOG,

@@ -20,7 +20,7 @@ from checks.istio.route.passage import ROUTE_READS, Passage, passage
 from checks.istio.route.rules import Rule
 from checks.istio.route.tls_contract import DirectTls, direct_tls, originates
 from checks.istio.route.visibility import settle
-from checks.model.commands import ISTIO_TLSO, TSG, change, look, quoted
+from checks.model.commands import ISTIO_TLSO, TSG, change, inspect, quoted
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
 from checks.model.question import split_host
 
@@ -121,13 +121,13 @@ def _judge(facts: Facts, path: Passage) -> Iterator[Observation]:
     wrapped = _wrapped(facts, path)
     if wrapped is not None:
         yield _double(path, wrapped)
-    elif not passing and path.exits and (_origination(facts, path) is not None or _asked_443(facts)):
+    elif not passing and path.exits and (_origination(facts, path) is not None or _requests_443(facts)):
         yield from _calls(facts, path)
     if _passes_tls_through(path):
         yield from policies_on_requests(facts, path)
 
 
-def _asked_443(facts: Facts) -> bool:
+def _requests_443(facts: Facts) -> bool:
     return bool(facts.question.host) and split_host(facts.question.host or "")[1] == HTTPS_PORT
 
 
@@ -160,17 +160,19 @@ def _calls(facts: Facts, path: Passage) -> Iterator[Observation]:
     """A warning for https:// requests in the access log, in a rule, or in the question."""
     lines = _tls_lines(facts, path.host)
     direct = direct_tls(facts, configuration(facts), path)
-    if not lines and not direct and not _asked_443(facts):
+    if not lines and not direct and not _requests_443(facts):
         return
     leaving = path.exits[0]
     shown = [Evidence(ref, "access log", line) for ref, line in lines[:3]]
-    asked = [Evidence(f"host {path.host}", "port of the question", str(HTTPS_PORT), "80")] if _asked_443(facts) else []
+    evidence_of_port = (
+        [Evidence(f"host {path.host}", "port of the question", str(HTTPS_PORT), "80")] if _requests_443(facts) else []
+    )
     yield warn(
         f"https://{path.host} does not go through {facts.gateway.ref}, which is configured for http://{path.host} only.",
         subject=f"host {path.host}",
         evidence=[
             *shown,
-            *asked,
+            *evidence_of_port,
             *_direct_rules(direct),
             Evidence(leaving.rule.route.ref, leaving.rule.path, f"port {leaving.server.port} only"),
         ],
@@ -192,7 +194,7 @@ def _instead(facts: Facts, path: Passage) -> str:
 def _show_plain_route(facts: Facts, host: str) -> Action:
     """An action that shows the route of plain HTTP requests to the host."""
     command = quoted("egress-diag", "diagnose", facts.cluster.name, str(facts.gateway), "--host", f"{host}:80")
-    return look(f"Show the route of http://{host}", command, ISTIO_TLSO)
+    return inspect(f"Show the route of http://{host}", command, ISTIO_TLSO)
 
 
 def _direct_rules(direct: tuple[DirectTls, ...]) -> list[Evidence]:

@@ -12,7 +12,7 @@ from checks.istio.route.authorization import aimed, applying, is_everything, may
 from checks.istio.route.carried import HOST_READS, about, configuration, judged
 from checks.istio.route.corrections import listed, show
 from checks.istio.route.visibility import settle
-from checks.model.commands import ISTIO_EGW, change, look
+from checks.model.commands import ISTIO_EGW, change, inspect
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, warn
 from checks.model.raw_values import items, mapping, texts
 
@@ -147,7 +147,7 @@ def _may_deny(policies: tuple[AuthorizationPolicy, ...], hosts: tuple[str, ...])
                 else f"{policy.ref} sends {requests} to an external authorizer.",
                 subject=policy.ref,
                 evidence=[Evidence(policy.ref, "spec.action", policy.action, "no rule for these hosts")],
-                actions=[show(policy), look("List all AuthorizationPolicies", listed(AuthorizationPolicy))],
+                actions=[show(policy), inspect("List all AuthorizationPolicies", listed(AuthorizationPolicy))],
                 about=about(met),
             )
 

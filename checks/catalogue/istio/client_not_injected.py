@@ -17,7 +17,7 @@ from checks.istio.route.workloads import (
     excluded,
     workload_of,
 )
-from checks.model.commands import ADDON, disrupt, kubectl, look
+from checks.model.commands import ADDON, disrupt, inspect, kubectl
 from checks.model.findings import (
     Action,
     Evidence,
@@ -65,14 +65,17 @@ def client_not_injected(facts: Facts) -> Iterator[Observation]:
     namespace = facts.get(Namespace, name)
     if namespace is None:
         yield unknown(
-            f"Client namespace {name} does not exist.", actions=[look("List the namespaces", "kubectl get namespaces")]
+            f"Client namespace {name} does not exist.",
+            actions=[inspect("List the namespaces", "kubectl get namespaces")],
         )
         return
     pods = client_pods(facts, name, workload)
     if workload and not pods:
         yield unknown(
             f"Namespace {name} has no running pod of workload {workload}.",
-            actions=[look("List the pods of the namespace", kubectl("get", "pods", "--show-labels", namespace=name))],
+            actions=[
+                inspect("List the pods of the namespace", kubectl("get", "pods", "--show-labels", namespace=name))
+            ],
         )
         return
     found = [*_without(facts, namespace, pods, bool(workload)), *_excluded_traffic(facts, pods)]
@@ -91,7 +94,7 @@ def _healthy(namespace: Namespace, pods: tuple[Pod, ...]) -> Observation:
     return healthy(f"{one} a sidecar in {namespace.ref}.")
 
 
-def _without(facts: Facts, namespace: Namespace, pods: tuple[Pod, ...], asked: bool) -> Iterator[Observation]:
+def _without(facts: Facts, namespace: Namespace, pods: tuple[Pod, ...], requested: bool) -> Iterator[Observation]:
     """A failure for each workload with pods without a sidecar. In a namespace with sidecars, a workload that opted out of
     injection is ignored unless the question names it."""
     without_sidecar: dict[str, list[Pod]] = {}
@@ -101,7 +104,7 @@ def _without(facts: Facts, namespace: Namespace, pods: tuple[Pod, ...], asked: b
     some = any(pod.proxy is not None for pod in pods)
     for workload, group in without_sidecar.items():
         declined = declined_by(group[0])
-        if some and not asked and (declined or group[0].host_network):
+        if some and not requested and (declined or group[0].host_network):
             continue
         yield fail(
             f"Pods of {namespace.name}/{workload} have no sidecar: their requests bypass the gateway.",
@@ -133,8 +136,8 @@ def _reasons(namespace: Namespace, pod: Pod, declined: str) -> Iterator[Evidence
 
 def _excluded_traffic(facts: Facts, pods: Iterable[Pod]) -> Iterator[Observation]:
     """A warning for each annotation that excludes web ports, or all traffic, from the sidecar."""
-    asked = split_host(facts.question.host)[1] if facts.question.host else None
-    ports = frozenset({asked}) if asked else _PORTS
+    requested = split_host(facts.question.host)[1] if facts.question.host else None
+    ports = frozenset({requested}) if requested else _PORTS
     seen: set[tuple[str, str]] = set()
     for pod in pods:
         for key, value, what in excluded(pod, ports) if pod.proxy is not None else ():
@@ -146,7 +149,7 @@ def _excluded_traffic(facts: Facts, pods: Iterable[Pod]) -> Iterator[Observation
                 subject=f"workload {pod.namespace}/{workload_of(pod)}",
                 evidence=[Evidence(pod.ref, f"metadata.annotations[{key}]", value, "not set")],
                 actions=[
-                    look(
+                    inspect(
                         "Show the pod's annotations",
                         kubectl(
                             "get", "pod", pod.name, "-o", "jsonpath={.metadata.annotations}", namespace=pod.namespace

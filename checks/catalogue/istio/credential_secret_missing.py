@@ -14,7 +14,7 @@ from checks.istio.route.corrections import pointer, show
 from checks.istio.route.credentials import UNWATCHED, Use, lacking_keys, uses
 from checks.istio.route.visibility import settle
 from checks.knowledge.istio_logs import CREDENTIALS, LogLine
-from checks.model.commands import ISTIO_TLSO, change, kubectl, look
+from checks.model.commands import ISTIO_TLSO, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import moment
 
@@ -128,7 +128,7 @@ def _failed(facts: Facts, users: list[Use], sentence: str, evidence: Evidence) -
         subject=f"Secret {namespace}/{use.secret}",
         evidence=list(dict.fromkeys((evidence, *named, *_log_evidence(facts, use)))),
         actions=[
-            look("List the Secrets of the namespace", kubectl("get", "secrets", namespace=namespace)),
+            inspect("List the Secrets of the namespace", kubectl("get", "secrets", namespace=namespace)),
             _create(facts, use),
         ],
         about=about({each.host for each in users}),
@@ -197,7 +197,7 @@ def _files(users: list[Use]) -> Observation:
         subject=use.owner,
         evidence=[Evidence(use.owner, use.path, ", ".join(use.files), "credentialName")],
         actions=[
-            look(
+            inspect(
                 "Show the files that DestinationRules name",
                 kubectl("get", "destinationrules.networking.istio.io", "-A", "-o", "yaml"),
             ),

@@ -9,7 +9,7 @@ from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.istio.route.gateways import proxy_labels
-from checks.model.commands import SUPPORT, change, kubectl, look
+from checks.model.commands import SUPPORT, change, inspect, kubectl
 from checks.model.findings import Evidence, Observation, Severity, healthy, warn
 from checks.model.raw_values import items, text
 
@@ -77,7 +77,7 @@ def _warned(found: EnvoyFilter, patches: tuple[str, ...]) -> Observation:
             )
         ],
         actions=[
-            look(
+            inspect(
                 f"Show the EnvoyFilter, which {scope}",
                 kubectl("get", "envoyfilter", found.name, "-o", "yaml", namespace=found.namespace),
                 SUPPORT,

@@ -7,7 +7,7 @@ from checks.facts.gateway_api import GATEWAY_API, HTTPRoute, KubernetesGateway
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.istio.route.hosts import canonical
-from checks.model.commands import GWAPI, TSG, change, kubectl, look
+from checks.model.commands import GWAPI, TSG, change, inspect, kubectl
 from checks.model.findings import Evidence, Observation, Severity, healthy, skip, warn
 from checks.model.raw_values import items, text
 
@@ -123,7 +123,7 @@ def _warned(facts: Facts, gateway: KubernetesGateway) -> Observation:
         subject=f"{gateway.ref} ({GATEWAY_API})",
         evidence=evidence,
         actions=[
-            look(
+            inspect(
                 "List the Gateways, and the Deployments and pods of istiod",
                 kubectl("get", f"gateways.{GATEWAY_API},deployments,pods", "-o", "wide", namespace=gateway.namespace),
                 GWAPI,

@@ -20,7 +20,7 @@ from checks.istio.route.gateways import ingress_selected
 from checks.istio.route.registry import gateway_named
 from checks.istio.route.rules import MESH, gateway_refs
 from checks.istio.route.visibility import settle
-from checks.model.commands import HOWTO, ISTIO_EGW, TSG, change, kubectl, look
+from checks.model.commands import HOWTO, ISTIO_EGW, TSG, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 
 
@@ -110,7 +110,7 @@ def _mismatch(facts: Facts, found: Configuration, gateway: Gateway) -> Observati
                     f"a selector that matches {gateway.namespace}",
                 )
             ],
-            actions=[look("Show the mesh configuration", _mesh_command(found), TSG), show(gateway)],
+            actions=[inspect("Show the mesh configuration", _mesh_command(found), TSG), show(gateway)],
             about=[*served(hosts), Involved("namespace", gateway.namespace)],
         )
     unused_neighbour = bool(found.selected) and name not in found.named | found.near
@@ -140,7 +140,7 @@ def _fix(facts: Facts, found: Configuration, gateway: Gateway) -> list[Action]:
     )
     return [
         show(gateway),
-        look("Show the labels of the gateway's pods", pods),
+        inspect("Show the labels of the gateway's pods", pods),
         change(
             f"Patch {gateway.ref} to select the gateway's pods",
             patched(gateway, {"spec": {"selector": {**wrong, **_label(found)}}}),
@@ -162,7 +162,7 @@ def _none(facts: Facts, found: Configuration) -> Observation:
             *(Evidence(each.ref, "spec.gateways", ", ".join(each.gateways)) for each in found.routes[:3]),
         ],
         actions=[
-            look("List all Gateways", listed(Gateway)),
+            inspect("List all Gateways", listed(Gateway)),
             change(
                 "Create a Gateway that selects the gateway's pods",
                 _create(facts, found),
@@ -183,8 +183,8 @@ def _unconfigured(facts: Facts) -> Observation:
             Evidence("virtualservices.networking.istio.io", "destination", "(none)", facts.gateway.service_host),
         ],
         actions=[
-            look("List all Gateways", listed(Gateway), ISTIO_EGW),
-            look(
+            inspect("List all Gateways", listed(Gateway), ISTIO_EGW),
+            inspect(
                 "List all VirtualServices; the linked page shows how to create a first route",
                 listed(VirtualService),
                 HOWTO,

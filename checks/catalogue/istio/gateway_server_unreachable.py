@@ -11,7 +11,7 @@ from checks.istio.route.corrections import removed, replaced, show
 from checks.istio.route.gateways import SAME_HOST, BoundServer
 from checks.istio.route.visibility import settle
 from checks.istio.server_flaws import SERVER_TLS_PROTOCOLS, invalid_fields, unusual_fields
-from checks.model.commands import ISTIO_EGW, TSG, change, kubectl, look
+from checks.model.commands import ISTIO_EGW, TSG, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import text
 
@@ -91,7 +91,7 @@ def _not_offered(facts: Facts, server: BoundServer, offered: list[int]) -> Obser
         subject=server.gateway.ref,
         evidence=[Evidence(server.gateway.ref, f"{server.path}.port.number", str(server.port), listed)],
         actions=[
-            look(
+            inspect(
                 "Show the ports of the Service",
                 kubectl("get", "service", facts.gateway.name, namespace=facts.gateway.namespace),
             ),

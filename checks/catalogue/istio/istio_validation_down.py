@@ -8,7 +8,7 @@ from checks.facts.istio_networking import ROOT_NAMESPACE
 from checks.facts.label_selectors import selects
 from checks.facts.services import EndpointSlice, Service
 from checks.facts.view import Facts
-from checks.model.commands import ADDON, change, kubectl, look, restart
+from checks.model.commands import ADDON, change, inspect, kubectl, restart
 from checks.model.findings import Evidence, Involved, Observation, Severity, healthy, skip, warn
 from checks.model.raw_values import texts
 
@@ -92,7 +92,7 @@ def _warned(
         subject=configuration.ref,
         evidence=[evidence, Evidence(configuration.ref, f"webhooks[{hook.name}].failurePolicy", hook.failure_policy)],
         actions=[
-            look("List istiod's pods and endpoints", pods, ADDON),
+            inspect("List istiod's pods and endpoints", pods, ADDON),
             restart(f"istiod-{revision}", ROOT_NAMESPACE)
             if installed
             else change(

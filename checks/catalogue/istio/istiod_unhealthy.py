@@ -7,7 +7,7 @@ from checks.facts.istio_networking import ROOT_NAMESPACE
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment, HorizontalPodAutoscaler
-from checks.model.commands import ADDON, SCALE, change, istiod_log, kubectl, look, restart
+from checks.model.commands import ADDON, SCALE, change, inspect, istiod_log, kubectl, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import text
 
@@ -117,7 +117,7 @@ def _saturated(revision: str, limit: HorizontalPodAutoscaler) -> Observation:
             Evidence(limit.ref, "status.conditions[ScalingLimited]", "True", "False"),
         ],
         actions=[
-            look(
+            inspect(
                 "Describe istiod's autoscaler",
                 kubectl("describe", "horizontalpodautoscaler", limit.name, namespace=limit.namespace),
                 SCALE,
@@ -156,7 +156,7 @@ def _about(revision: str) -> list[Involved]:
 
 def _actions(revision: str, exists: bool) -> list[Action]:
     found = [
-        look(
+        inspect(
             "List istiod's pods",
             kubectl("get", "pods", "-l", f"app=istiod,istio.io/rev={revision}", "-o", "wide", namespace=ROOT_NAMESPACE),
             ADDON,
@@ -165,13 +165,15 @@ def _actions(revision: str, exists: bool) -> list[Action]:
     if not exists:
         return [
             *found,
-            look("List the Deployments of all control planes", kubectl("get", "deployments", namespace=ROOT_NAMESPACE)),
+            inspect(
+                "List the Deployments of all control planes", kubectl("get", "deployments", namespace=ROOT_NAMESPACE)
+            ),
         ]
     found.append(
-        look(
+        inspect(
             "Describe istiod's Deployment",
             kubectl("describe", "deployment", f"istiod-{revision}", namespace=ROOT_NAMESPACE),
         ),
     )
-    found.append(look("Show istiod's errors", istiod_log(revision, "error|fatal|panic")))
+    found.append(inspect("Show istiod's errors", istiod_log(revision, "error|fatal|panic")))
     return [*found, restart(f"istiod-{revision}", ROOT_NAMESPACE)]

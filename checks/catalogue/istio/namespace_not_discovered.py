@@ -18,7 +18,7 @@ from checks.istio.route.clients import asked_client, injected_namespaces
 from checks.istio.route.needs import destinations, entries_about, routes_about
 from checks.istio.route.registry import destination_rules
 from checks.istio.route.visibility import MeshConfig, discovered, mesh_config, settle
-from checks.model.commands import MESHCFG, change, kubectl, look
+from checks.model.commands import MESHCFG, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 from checks.model.raw_values import Raw, items, text, texts
 from checks.model.raw_values import labels as read_labels
@@ -123,8 +123,8 @@ def _needed(facts: Facts, found: Configuration, host: str) -> Iterator[list[Gate
 
 
 def _clients(facts: Facts, mesh: MeshConfig, undiscovered: dict[str, _Undiscovered]) -> Iterator[Observation]:
-    asked, _ = asked_client(facts)
-    for namespace in (asked,) if asked else injected_namespaces(facts):
+    client, _ = asked_client(facts)
+    for namespace in (client,) if client else injected_namespaces(facts):
         if namespace in undiscovered or discovered(facts, namespace, mesh):
             continue
         yield warn(
@@ -171,8 +171,8 @@ def _wanted(mesh: MeshConfig) -> list[str]:
 def _actions(namespace: str, mesh: MeshConfig) -> list[Action]:
     shared = f"istio-shared-configmap-{mesh.revision}"
     found = [
-        look("Show the namespace's labels", kubectl("get", "namespace", namespace, "--show-labels")),
-        look(
+        inspect("Show the namespace's labels", kubectl("get", "namespace", namespace, "--show-labels")),
+        inspect(
             "Show the mesh's discoverySelectors",
             kubectl("get", "configmap", shared, "-o", "yaml", namespace=ROOT_NAMESPACE),
             MESHCFG,

@@ -14,7 +14,7 @@ from checks.istio.route.clients import client_namespaces, is_sidecar
 from checks.istio.route.corrections import patched, show
 from checks.istio.route.visibility import MeshConfig, mesh_config, outbound_policy, settle
 from checks.istio.route.workloads import living, scopes
-from checks.model.commands import ISTIO_EGW, MESHCFG, TSG, disrupt, kubectl, kubectl_apply, look
+from checks.model.commands import ISTIO_EGW, MESHCFG, TSG, disrupt, inspect, kubectl, kubectl_apply
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, healthy, warn
 
 _REGISTRY_ONLY = {"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}}
@@ -139,7 +139,7 @@ def _show_bypassing(facts: Facts, namespaces: list[str]) -> Iterator[Action]:
     pods = (pod for name in namespaces for pod in living(facts.readable(Pod, name)) if is_sidecar(pod))
     if (pod := next(pods, None)) is not None:
         command = kubectl("logs", pod.name, "-c", "istio-proxy", "--tail=500", namespace=pod.namespace)
-        yield look("Show requests that bypassed the gateway", f"{command} | grep PassthroughCluster", TSG)
+        yield inspect("Show requests that bypassed the gateway", f"{command} | grep PassthroughCluster", TSG)
 
 
 def _shared(mesh: MeshConfig) -> str:
@@ -150,7 +150,9 @@ def _mesh_actions(facts: Facts, mesh: MeshConfig) -> list[Action]:
     name = _shared(mesh)
     found = facts.get(ConfigMap, name, ROOT_NAMESPACE)
     actions = [
-        look("Show the mesh configuration", kubectl("get", "configmap", name, "-o", "yaml", namespace=ROOT_NAMESPACE)),
+        inspect(
+            "Show the mesh configuration", kubectl("get", "configmap", name, "-o", "yaml", namespace=ROOT_NAMESPACE)
+        ),
     ]
     own = None
     if found is not None and found.ref not in mesh.malformed:

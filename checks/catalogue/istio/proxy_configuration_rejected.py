@@ -13,7 +13,7 @@ from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.istio.istiod_log_lines import IstiodLogLines, read_istiod_logs
 from checks.knowledge.istio_logs import PRIVILEGED_PORT, Rejection
-from checks.model.commands import ISTIO_EGW, TSG, change, istiod_log, kubectl, look
+from checks.model.commands import ISTIO_EGW, TSG, change, inspect, istiod_log, kubectl
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 
 
@@ -109,8 +109,8 @@ def _rejected(group: _Nacks) -> Observation:
             *(Evidence(pod.ref, "xDS connection", f"{pod.name}.{pod.namespace}") for pod in pods),
         ],
         actions=[
-            look("Show the whole NACK", istiod_log(first.revision, f"ACK ERROR.*{first.name}"), TSG),
-            look(
+            inspect("Show the whole NACK", istiod_log(first.revision, f"ACK ERROR.*{first.name}"), TSG),
+            inspect(
                 "List the EnvoyFilters, a possible cause",
                 kubectl("get", "envoyfilters", "-A"),
             ),
@@ -131,7 +131,7 @@ def _privileged(pod: Pod, port: str, line: str, source: str) -> Observation:
         subject=pod.ref,
         evidence=[Evidence(source, "skipping privileged gateway port", line)],
         actions=[
-            look("Show the lines", istiod_log(pod.revision, "skipping privileged gateway port")),
+            inspect("Show the lines", istiod_log(pod.revision, "skipping privileged gateway port")),
             change(PRIVILEGED_PORT.fix[0].upper() + PRIVILEGED_PORT.fix[1:]),
         ],
         about=[Involved("pod", f"{pod.namespace}/{pod.name}"), Involved("revision", pod.revision)],
@@ -152,8 +152,8 @@ def _left_out(facts: Facts, gateway: Gateway, found_lines: IstiodLogLines) -> It
                 subject=gateway.ref,
                 evidence=[Evidence(source, "line", line, "no such line")],
                 actions=[
-                    look("Show the lines", istiod_log(revision, f"skipping .*gateway .*{gateway.name}"), ISTIO_EGW),
-                    look("List the Gateways with their age", kubectl("get", "gateways.networking.istio.io", "-A")),
+                    inspect("Show the lines", istiod_log(revision, f"skipping .*gateway .*{gateway.name}"), ISTIO_EGW),
+                    inspect("List the Gateways with their age", kubectl("get", "gateways.networking.istio.io", "-A")),
                     change(row.fix[0].upper() + row.fix[1:]),
                 ],
                 about=[Involved("revision", revision)],

@@ -10,7 +10,7 @@ from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.knowledge.istio_logs import LogLine, Readiness, readiness, readiness_failures, why_not_ready
-from checks.model.commands import TSG, change, istiod_log, kubectl, look, restart
+from checks.model.commands import TSG, change, inspect, istiod_log, kubectl, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import moment
 
@@ -171,7 +171,7 @@ def _evidence(proxy: _Proxy) -> Iterator[Evidence]:
 
 def _actions(pod: Pod, cause: LogLine) -> list[Action]:
     found = [
-        look(
+        inspect(
             "Show the proxy's log",
             kubectl("logs", pod.name, "-c", "istio-proxy", "--tail=500", namespace=pod.namespace)
             + " | grep -E 'ready|error|warn'",
@@ -181,7 +181,7 @@ def _actions(pod: Pod, cause: LogLine) -> list[Action]:
     rev = pod.revision
     if cause.maps_to == "istiod-unhealthy" and rev:
         found.append(
-            look(
+            inspect(
                 f"List the istiod pods of {rev}",
                 kubectl(
                     "get", "pods", "-l", f"app=istiod,istio.io/rev={rev}", "-o", "wide", namespace="aks-istio-system"
@@ -189,11 +189,13 @@ def _actions(pod: Pod, cause: LogLine) -> list[Action]:
             )
         )
     if cause.maps_to == "proxy-configuration-rejected" and rev:
-        found.append(look("Show the configuration that the proxy rejected", istiod_log(rev, f"ACK ERROR|{pod.name}")))
+        found.append(
+            inspect("Show the configuration that the proxy rejected", istiod_log(rev, f"ACK ERROR|{pod.name}"))
+        )
     if cause.fix:
         found.append(change(cause.fix[0].upper() + cause.fix[1:]))
     else:
         log = kubectl("logs", pod.name, "-c", "istio-proxy", namespace=pod.namespace)
-        found.append(look("Show the log from its start", f"{log} | head -n 100"))
+        found.append(inspect("Show the log from its start", f"{log} | head -n 100"))
     owner = pod.owner[1].rpartition("-")[0] if pod.owner[0] == "ReplicaSet" else ""
     return [*found, restart(owner, pod.namespace)] if owner else found

@@ -9,7 +9,7 @@ from checks.istio.route.carried import HOST_READS, Configuration, about, configu
 from checks.istio.route.corrections import applied, export_also, listed, manifest, object_name, show, written
 from checks.istio.route.needs import Unseen, destinations, unseen
 from checks.istio.route.visibility import discovered, export_of, settle
-from checks.model.commands import TSG, change, look
+from checks.model.commands import TSG, change, inspect
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip
 
 
@@ -73,7 +73,7 @@ def _missing(facts: Facts, found: Configuration, host: str, lacking: Unseen) -> 
             Evidence("serviceentries.networking.istio.io", "spec.hosts", "(none)", lacking.host),
             *(Evidence(each.ref, "spec.hosts", ", ".join(each.hosts)) for each in found.routes if host in each.hosts),
         ],
-        actions=[look("List all ServiceEntries", listed(ServiceEntry)), _create(facts, found, host, lacking.host)],
+        actions=[inspect("List all ServiceEntries", listed(ServiceEntry)), _create(facts, found, host, lacking.host)],
         about=_about(host, lacking),
     )
 
@@ -117,7 +117,7 @@ def _not_exported(facts: Facts, found: Configuration, host: str, lacking: Unseen
                     f"a selector that matches {entry.namespace}",
                 )
             ],
-            actions=[look("List all ServiceEntries", listed(ServiceEntry)), show(entry)],
+            actions=[inspect("List all ServiceEntries", listed(ServiceEntry)), show(entry)],
             about=[*_about(host, lacking), Involved("namespace", entry.namespace)],
         )
     default = "" if entry.export_to else f" by the mesh's default ({written(export_of(entry, found.mesh))})"

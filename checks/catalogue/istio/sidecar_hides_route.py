@@ -17,7 +17,7 @@ from checks.istio.route.service_entries import Entry, is_visible
 from checks.istio.route.virtual_services import mesh_routes, sees
 from checks.istio.route.visibility import Scope, outbound_policy, settle
 from checks.istio.route.workloads import scopes
-from checks.model.commands import ISTIO_EGW, change, look
+from checks.model.commands import ISTIO_EGW, change, inspect
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 
 _EVERYTHING = ("*", "*")
@@ -200,6 +200,6 @@ def _several(facts: Facts) -> Iterator[Observation]:
                 f"Namespace {namespace} has {len(plain)} Sidecar objects without a selector: istiod uses only the oldest.",
                 subject=f"Namespace {namespace}",
                 evidence=[Evidence(each.ref, "spec.workloadSelector", "(none)", "one such object") for each in plain],
-                actions=[look("List the Sidecars of the namespace", listed(Sidecar, namespace))],
+                actions=[inspect("List the Sidecars of the namespace", listed(Sidecar, namespace))],
                 about=[Involved("namespace", namespace)],
             )

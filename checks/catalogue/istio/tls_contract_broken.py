@@ -12,7 +12,7 @@ from checks.istio.route.tls_breaks import MEANINGS
 from checks.istio.route.tls_contract import TlsBreak, TlsFault, hops
 from checks.istio.route.tls_repairs import repair
 from checks.istio.route.visibility import settle
-from checks.model.commands import ISTIO_EGW, ISTIO_TLSO, change, look
+from checks.model.commands import ISTIO_EGW, ISTIO_TLSO, change, inspect
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
 
 
@@ -164,7 +164,7 @@ def _actions(facts: Facts, found: Configuration, broken: TlsBreak) -> list[Actio
     title = MEANINGS[broken.fault].fix.format(wanted=wanted)
     url = ISTIO_TLSO if broken.leaving is not None else ISTIO_EGW
     shown = list(dict.fromkeys((*(broken.used.rules if broken.used else ()), *broken.others)))
-    looks = [show(each) for each in shown[:3]] or [look("List all DestinationRules", listed(DestinationRule))]
+    objects = [show(each) for each in shown[:3]] or [inspect("List all DestinationRules", listed(DestinationRule))]
     expect = "new connections succeed within seconds"
     changes = [change(title, each.command, url, expect) for each in repair(facts, found, broken)]
-    return [*looks, *(changes or [change(title, "", url)])]
+    return [*objects, *(changes or [change(title, "", url)])]

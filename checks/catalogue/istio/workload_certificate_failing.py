@@ -9,7 +9,7 @@ from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.knowledge.istio_logs import certificate_failure
-from checks.model.commands import PLUGIN_CA, az_aks, change, istiod_log, kubectl, look
+from checks.model.commands import PLUGIN_CA, az_aks, change, inspect, istiod_log, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 
 
@@ -93,13 +93,15 @@ def _failing(facts: Facts, pod: Pod, log: LogText, line: str) -> Observation:
 
 def _actions(facts: Facts, pod: Pod) -> list[Action]:
     return [
-        look(
+        inspect(
             "Show the proxy's log lines about certificates",
             kubectl("logs", pod.name, "-c", "istio-proxy", "--tail=500", namespace=pod.namespace)
             + " | grep -i certificate",
         ),
-        look("Show istiod's log lines about signing certificates", istiod_log(pod.revision, "CSR|cacerts|certificate")),
-        look(
+        inspect(
+            "Show istiod's log lines about signing certificates", istiod_log(pod.revision, "CSR|cacerts|certificate")
+        ),
+        inspect(
             "Show whether the mesh uses a plugged-in CA",
             az_aks(
                 facts.cluster,
@@ -111,7 +113,7 @@ def _actions(facts: Facts, pod: Pod) -> list[Action]:
             ),
             PLUGIN_CA,
         ),
-        look(
+        inspect(
             "Describe the Secret of the plugged-in CA",
             kubectl("describe", "secret", "cacerts", namespace=ROOT_NAMESPACE),
             PLUGIN_CA,

@@ -7,7 +7,7 @@ from checks.engine.check import check
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
 from checks.knowledge.cni_modes import cni_mode
-from checks.model.commands import SEGDOC, az_aks, kubectl, look
+from checks.model.commands import SEGDOC, az_aks, inspect, kubectl
 from checks.model.findings import Evidence, Observation, Scope, Severity, healthy, unknown, warn
 
 
@@ -30,7 +30,7 @@ def cni_mode_unproven(facts: Facts) -> Iterator[Observation]:
     CNI configuration to which kube-egress-cni can be chained.
 
     Source: article NET-2; AKS documentation, "Configure a static egress gateway"; kube-egress-gateway issue 775."""
-    show = look("Show the network profile", az_aks(facts.cluster, "show", "--query", "networkProfile"), SEGDOC)
+    show = inspect("Show the network profile", az_aks(facts.cluster, "show", "--query", "networkProfile"), SEGDOC)
     cluster = facts.one(ManagedCluster)
     if cluster is None:
         yield azure_not_read("The network plugin is", [show])
@@ -51,7 +51,7 @@ def cni_mode_unproven(facts: Facts) -> Iterator[Observation]:
             f"The {cluster.ref} uses {known.name}: {known.doubt}.",
             subject=cluster.ref,
             evidence=evidence,
-            actions=[show, look("List the network components on the nodes", daemon_sets)],
+            actions=[show, inspect("List the network components on the nodes", daemon_sets)],
         )
     else:
         yield healthy(

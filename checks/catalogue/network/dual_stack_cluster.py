@@ -7,7 +7,7 @@ from checks.engine.check import Because, check
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
 from checks.knowledge.sandbox_errors import sandbox
-from checks.model.commands import SEGDOC, az_aks, change, look
+from checks.model.commands import SEGDOC, az_aks, change, inspect
 from checks.model.findings import Evidence, Observation, Scope, Severity, fail, healthy, unknown
 
 
@@ -32,7 +32,7 @@ def dual_stack_cluster(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: an IPv4-only cluster. The IP families of a cluster are set when it is created.
 
     Source: AKS documentation, "Configure a static egress gateway" (limitations)."""
-    show = look("Show the network profile", az_aks(facts.cluster, "show", "--query", "networkProfile"), SEGDOC)
+    show = inspect("Show the network profile", az_aks(facts.cluster, "show", "--query", "networkProfile"), SEGDOC)
     cluster = facts.one(ManagedCluster)
     if cluster is None:
         yield azure_not_read("The IP families of the cluster are", [show])

@@ -13,7 +13,7 @@ from checks.facts.network_resources import NetworkSecurityGroup, RouteTable, Sub
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge import network
-from checks.model.commands import FW, OUTBOUND, az_aks, change, look
+from checks.model.commands import FW, OUTBOUND, az_aks, change, inspect
 from checks.model.findings import Action, Evidence, Observation, Severity, healthy, skip, unknown, warn
 from checks.model.question import split_host
 from checks.static_egress.configuration import NotApplicable, gateway_configuration
@@ -122,7 +122,9 @@ def _redirected(
                 Evidence(cluster.ref, "networkProfile.outboundType", kind, "loadBalancer"),
             ],
             actions=[
-                look("Show the outbound type", az_aks(facts.cluster, "show", "--query", "networkProfile.outboundType")),
+                inspect(
+                    "Show the outbound type", az_aks(facts.cluster, "show", "--query", "networkProfile.outboundType")
+                ),
                 *_by_hand(facts, configuration, subnet, OUTBOUND),
             ],
         )

@@ -8,7 +8,7 @@ from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
 from checks.knowledge.sandbox_errors import sandbox
-from checks.model.commands import PODSUBNET, SEGDOC, az_aks, change, look
+from checks.model.commands import PODSUBNET, SEGDOC, az_aks, change, inspect
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, unknown
 
 
@@ -68,7 +68,7 @@ def pod_subnet_cni(facts: Facts) -> Iterator[Observation]:
 def _actions(facts: Facts) -> list[Action]:
     query = "[].{name:name,mode:mode,podSubnet:podSubnetId}"
     return [
-        look(
+        inspect(
             "List the pod subnets of the node pools",
             az_aks(facts.cluster, "nodepool", "list", "--query", query),
             PODSUBNET,

@@ -14,7 +14,7 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.known_issues import PRIVATE_IP_MODE_PREVIEW
 from checks.knowledge.network import PRIVATE_MODE_KUBERNETES, PRIVATE_MODE_POOL
-from checks.model.commands import SEGDOC, az_aks, change, kubectl, look
+from checks.model.commands import SEGDOC, az_aks, change, inspect, kubectl
 from checks.model.findings import Evidence, Observation, Severity, Status, fail, healthy, skip, unknown, warn
 from checks.static_egress.configuration import NotApplicable, gateway_configuration
 
@@ -67,7 +67,7 @@ def _version(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterato
     gap = facts.gap(ManagedCluster)
     cluster = next(iter(facts.readable(ManagedCluster)), None)
     version = cluster.kubernetes_version if cluster else ""
-    show = look("Show the Kubernetes version", az_aks(facts.cluster, "show", "--query", "currentKubernetesVersion"))
+    show = inspect("Show the Kubernetes version", az_aks(facts.cluster, "show", "--query", "currentKubernetesVersion"))
     parsed = re.match(r"(\d+)\.(\d+)", version)
     if cluster is None or parsed is None:
         question = f"Kubernetes {_NEEDED} or later, which private-IP mode needs, is"
@@ -87,7 +87,7 @@ def _version(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterato
             Evidence(cluster.ref, "currentKubernetesVersion", version, f"{_NEEDED} or later"),
         ],
         actions=[
-            look(
+            inspect(
                 "List the versions that the cluster can be upgraded to", az_aks(facts.cluster, "get-upgrades"), SEGDOC
             ),
             change(
@@ -122,8 +122,8 @@ def _pool(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[O
         subject=configuration.ref,
         evidence=[_private(configuration), Evidence(pool.ref, "type", pool.kind, "VirtualMachines")],
         actions=[
-            look("Show the node pool", az_aks(facts.cluster, "nodepool", "show", "-n", pool.name), SEGDOC),
-            look(
+            inspect("Show the node pool", az_aks(facts.cluster, "nodepool", "show", "-n", pool.name), SEGDOC),
+            inspect(
                 "List the pods that use the StaticGatewayConfiguration",
                 kubectl("get", "pods", "-o", "wide", namespace=configuration.namespace),
             ),

@@ -7,7 +7,7 @@ from checks.facts.api_server import ApiServer
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
 from checks.knowledge.api_server import refusal_of
-from checks.model.commands import az_aks, change, kubectl, look, quoted
+from checks.model.commands import az_aks, change, inspect, kubectl, quoted
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, healthy, unknown
 
 
@@ -86,7 +86,7 @@ def _access(facts: Facts, cluster: ManagedCluster) -> tuple[str, list[Evidence],
 
 def _into_private(facts: Facts, cluster: ManagedCluster) -> list[Action]:
     if not cluster.run_command:
-        again = quoted("egress-diag", "diagnose", facts.cluster.name, facts.question.gateway)
-        return [look("Run the diagnosis on a machine in the cluster's network or a peered network", again)]
+        command = quoted("egress-diag", "diagnose", facts.cluster.name, facts.question.gateway)
+        return [inspect("Run the diagnosis on a machine in the cluster's network or a peered network", command)]
     command = az_aks(facts.cluster, "command", "invoke", "--command", "kubectl get pods -A -o wide")
     return [change("Run kubectl through Azure in the meantime; this starts a pod in the cluster", command)]

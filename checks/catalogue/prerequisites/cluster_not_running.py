@@ -9,7 +9,7 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.namespaces import Namespace
 from checks.facts.view import Facts
 from checks.knowledge.operations import STOPPED, TERMINAL_BADLY, TERMINAL_WELL, error_subject
-from checks.model.commands import TSG, az_aks, change, look, quoted
+from checks.model.commands import TSG, az_aks, change, inspect, quoted
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, unknown, warn
 
 
@@ -98,7 +98,7 @@ def _by_operation(facts: Facts, cluster: ManagedCluster) -> Observation:
             evidence=[_state(cluster)],
             actions=[
                 _show(facts),
-                look(
+                inspect(
                     "Wait until the operation ends, then diagnose again",
                     az_aks(facts.cluster, "wait", "--updated"),
                     TSG,
@@ -138,20 +138,20 @@ def _state(cluster: ManagedCluster) -> Evidence:
 
 def _show(facts: Facts) -> Action:
     query = "{provisioningState:provisioningState,powerState:powerState.code}"
-    return look("Show the state of the cluster", az_aks(facts.cluster, "show", "--query", query), TSG)
+    return inspect("Show the state of the cluster", az_aks(facts.cluster, "show", "--query", query), TSG)
 
 
 def _list(facts: Facts) -> Action:
     given = facts.cluster.subscription
     wanted = f'[?name==`"{facts.cluster.aks_name}"`].{{name:name,resourceGroup:resourceGroup}}'
     where = ("--subscription", given) if given else ()
-    return look("List the clusters of this name in Azure", quoted("az", "aks", "list", *where, "--query", wanted))
+    return inspect("List the clusters of this name in Azure", quoted("az", "aks", "list", *where, "--query", wanted))
 
 
 def _failures(cluster: ManagedCluster) -> Action:
     query = "[].{at:eventTimestamp,what:operationName.localizedValue,error:properties.statusMessage}"
     words = ("--resource-id", cluster.id, "--offset", "1d", "--status", "Failed", "--query", query)
-    return look(
+    return inspect(
         "List the failed operations on the cluster in the last day",
         quoted("az", "monitor", "activity-log", "list", *words),
     )

@@ -10,7 +10,7 @@ from checks.facts.managed_cluster import EgressGatewayEntry, ManagedCluster
 from checks.facts.services import Service
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_aks, change, enable_gateway, kubectl, look, quoted
+from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_aks, change, enable_gateway, inspect, kubectl, quoted
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, skip
 
 _PROFILE = "serviceMeshProfile.istio.components.egressGateways"
@@ -67,50 +67,52 @@ def gateway_not_in_profile(facts: Facts) -> Iterator[Observation]:
 def _not_in_profile(facts: Facts, cluster: ManagedCluster) -> Observation:
     enabled = [f"{e.namespace}/{e.name}" for e in cluster.egress_gateways if e.enabled]
     return _absent(
-        facts, Evidence(cluster.ref, _PROFILE, _shown(enabled), _asked(facts)), "in the mesh profile", enabled
+        facts, Evidence(cluster.ref, _PROFILE, _shown(enabled), _gateway_name(facts)), "in the mesh profile", enabled
     )
 
 
 def _in_cluster(facts: Facts) -> Observation:
-    asked = facts.question
+    question = facts.question
     services, deployments = facts.all(Service), facts.all(Deployment)
-    if from_cluster(asked.gateway, asked.namespace, services, deployments, ()).known:
+    if from_cluster(question.gateway, question.namespace, services, deployments, ()).known:
         return skip(
             "The mesh profile is not checked: reading Azure is not configured. The cluster has the gateway's objects."
         )
     shown = list(gateway_entries(services))
     evidence = Evidence(
-        "Services with azureservicemesh/istio.component=egress-gateway", "", _shown(shown), _asked(facts)
+        "Services with azureservicemesh/istio.component=egress-gateway", "", _shown(shown), _gateway_name(facts)
     )
     return _absent(facts, evidence, "in the cluster", shown)
 
 
 def _absent(facts: Facts, evidence: Evidence, where: str, there: list[str]) -> Observation:
-    asked = _asked(facts)
-    close = _close(asked, there)
+    requested = _gateway_name(facts)
+    close = _close(requested, there)
     similar = f"; similar names: {', '.join(close)}" if close else ""
-    summary = f"Egress gateway {asked} does not exist {where}{similar}."
+    summary = f"Egress gateway {requested} does not exist {where}{similar}."
     actions = [_show(facts)]
-    actions += [_again(facts, each) for each in close[:1]]
+    actions += [_diagnose_other(facts, each) for each in close[:1]]
     actions.append(
-        look(
+        inspect(
             "List the StaticGatewayConfigurations that a gateway can use",
             kubectl("get", "staticgatewayconfigurations", "-A"),
         )
     )
     namespace = facts.question.namespace or EgressGatewayEntry.DEFAULT_NAMESPACE
     actions.append(_enable(facts, namespace, facts.question.gateway, ""))
-    return fail(summary, subject=f"egress gateway {asked}", evidence=[evidence], actions=actions, stops=Scope.GATEWAY)
+    return fail(
+        summary, subject=f"egress gateway {requested}", evidence=[evidence], actions=actions, stops=Scope.GATEWAY
+    )
 
 
-def _asked(facts: Facts) -> str:
-    asked = facts.question
-    return f"{asked.namespace}/{asked.gateway}" if asked.namespace else asked.gateway
+def _gateway_name(facts: Facts) -> str:
+    question = facts.question
+    return f"{question.namespace}/{question.gateway}" if question.namespace else question.gateway
 
 
-def _close(asked: str, there: list[str]) -> list[str]:
+def _close(requested: str, there: list[str]) -> list[str]:
     """Gateways with the same name in another namespace, then gateways with similar names."""
-    name = asked.rpartition("/")[2]
+    name = requested.rpartition("/")[2]
     same = [each for each in there if each.rpartition("/")[2] == name]
     names = sorted({each.rpartition("/")[2] for each in there})
     alike = get_close_matches(name, names, n=3, cutoff=0.5)
@@ -124,11 +126,11 @@ def _shown(there: list[str]) -> str:
 
 def _show(facts: Facts) -> Action:
     query = f"{_PROFILE}[].{{name:name,namespace:namespace,enabled:enabled,configuration:gatewayConfigurationName}}"
-    return look("List the gateways of the mesh profile", az_aks(facts.cluster, "show", "--query", query), TSG)
+    return inspect("List the gateways of the mesh profile", az_aks(facts.cluster, "show", "--query", query), TSG)
 
 
-def _again(facts: Facts, other: str) -> Action:
-    return look(
+def _diagnose_other(facts: Facts, other: str) -> Action:
+    return inspect(
         f"Diagnose {other} instead, if you meant that gateway",
         quoted("egress-diag", "diagnose", facts.cluster.name, other),
     )

@@ -6,7 +6,7 @@ from checks.azure.unread import azure_not_read, incomplete_answer
 from checks.engine.check import check
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
-from checks.model.commands import ADDON, az_aks, change, look
+from checks.model.commands import ADDON, az_aks, change, inspect
 from checks.model.findings import Evidence, Observation, Scope, Severity, fail, healthy
 
 
@@ -27,7 +27,7 @@ def istio_addon_disabled(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: `az aks mesh enable`. A self-managed Istio in the same cluster is not supported.
 
     Source: article, overview; AKS documentation, "Deploy the Istio add-on"."""
-    show = look("Show the mesh profile", az_aks(facts.cluster, "show", "--query", "serviceMeshProfile"), ADDON)
+    show = inspect("Show the mesh profile", az_aks(facts.cluster, "show", "--query", "serviceMeshProfile"), ADDON)
     cluster = facts.one(ManagedCluster)
     if cluster is None:
         yield azure_not_read("The mesh profile is", [show])

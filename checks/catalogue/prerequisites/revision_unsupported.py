@@ -8,7 +8,7 @@ from checks.engine.check import check
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
 from checks.knowledge.revisions import CALENDAR, DATED, SupportedRevision, before_the_calendar, calendar_entry
-from checks.model.commands import SUPPORT, UPG, az_aks, change, look
+from checks.model.commands import SUPPORT, UPG, az_aks, change, inspect
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, healthy, skip, unknown, warn
 
 _BY_CALENDAR = f"according to the calendar of {DATED}"
@@ -101,7 +101,7 @@ def _end(cluster: ManagedCluster, row: SupportedRevision) -> Evidence:
 def _actions(facts: Facts, cluster: ManagedCluster) -> list[Action]:
     location = cluster.location
     where = [
-        look(
+        inspect(
             "List the mesh revisions that the region offers",
             f"az aks mesh get-revisions --location {location} -o table",
             SUPPORT,
@@ -122,4 +122,4 @@ def _actions(facts: Facts, cluster: ManagedCluster) -> list[Action]:
 
 def _upgrades(facts: Facts) -> Action:
     title = "Show the mesh revisions that Azure supports for this cluster now"
-    return look(title, az_aks(facts.cluster, "mesh", "get-upgrades"), SUPPORT)
+    return inspect(title, az_aks(facts.cluster, "mesh", "get-upgrades"), SUPPORT)

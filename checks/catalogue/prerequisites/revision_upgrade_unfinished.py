@@ -10,7 +10,7 @@ from checks.facts.workloads import Deployment
 from checks.istio.route.visibility import MeshConfig, mesh_config
 from checks.knowledge.mesh_settings import OUTBOUND_EFFECT, OUTBOUND_POLICY, SETTINGS
 from checks.knowledge.revisions import version_of
-from checks.model.commands import MESHCFG, UPG, az_aks, change, kubectl, kubectl_apply, look
+from checks.model.commands import MESHCFG, UPG, az_aks, change, inspect, kubectl, kubectl_apply
 from checks.model.findings import Action, Evidence, Observation, Severity, healthy, skip, warn
 
 
@@ -74,7 +74,9 @@ def _left_behind(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Observati
             ],
             actions=[
                 _upgrades(facts),
-                look("List the Deployments of the gateway", kubectl("get", "deployments", namespace=gateway.namespace)),
+                inspect(
+                    "List the Deployments of the gateway", kubectl("get", "deployments", namespace=gateway.namespace)
+                ),
                 change(
                     "Reconcile the cluster, so that AKS removes the Deployment", az_aks(facts.cluster, "update"), UPG
                 ),
@@ -95,7 +97,9 @@ def _without_deployment(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Ob
             subject=ref,
             evidence=[Evidence(ref, "", "not found", "one for each revision")],
             actions=[
-                look("List the Deployments of the gateway", kubectl("get", "deployments", namespace=gateway.namespace)),
+                inspect(
+                    "List the Deployments of the gateway", kubectl("get", "deployments", namespace=gateway.namespace)
+                ),
                 _upgrades(facts),
                 *_ending(facts),
             ],
@@ -115,7 +119,7 @@ def _settings(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Observation]
                 f"{ref} does not exist, so mesh revision {name} lacks the settings of {pattern.ref}.",
                 subject=ref,
                 evidence=[Evidence(ref, "", "not found", f"as {pattern.name}"), *differing],
-                actions=[_see(pattern.name), _copied(pattern, name), *_ending(facts)],
+                actions=[_show_settings(pattern.name), _copied(pattern, name), *_ending(facts)],
             )
     elif differing:
         fields = ", ".join(each.field for each in differing)
@@ -124,7 +128,7 @@ def _settings(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Observation]
             subject=f"ConfigMap {ROOT_NAMESPACE}/{_shared(revisions[-1])}",
             evidence=differing,
             actions=[
-                *(_see(_shared(name)) for name in revisions),
+                *(_show_settings(_shared(name)) for name in revisions),
                 change(
                     f"Edit the settings of {revisions[-1]} to match {revisions[0]} before the upgrade is completed",
                     kubectl("edit", "configmap", _shared(revisions[-1]), namespace=ROOT_NAMESPACE),
@@ -159,8 +163,8 @@ def _shared(revision: str) -> str:
     return f"istio-shared-configmap-{revision}"
 
 
-def _see(name: str) -> Action:
-    return look(
+def _show_settings(name: str) -> Action:
+    return inspect(
         f"Show ConfigMap {name}", kubectl("get", "configmap", name, "-o", "yaml", namespace=ROOT_NAMESPACE), MESHCFG
     )
 
@@ -180,7 +184,7 @@ def _copied(pattern: ConfigMap, revision: str) -> Action:
 
 
 def _upgrades(facts: Facts) -> Action:
-    return look("Show the state of the mesh upgrade", az_aks(facts.cluster, "mesh", "get-upgrades"), UPG)
+    return inspect("Show the state of the mesh upgrade", az_aks(facts.cluster, "mesh", "get-upgrades"), UPG)
 
 
 def _ending(facts: Facts) -> list[Action]:

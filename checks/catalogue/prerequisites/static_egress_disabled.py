@@ -9,7 +9,7 @@ from checks.facts.static_egress import GROUP, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet
 from checks.knowledge.sandbox_errors import sandbox
-from checks.model.commands import SEGDOC, TSG, az_aks, change, kubectl, look
+from checks.model.commands import SEGDOC, TSG, az_aks, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, unknown, warn
 
 _DEFINITION = f"CustomResourceDefinition staticgatewayconfigurations.{GROUP}"
@@ -128,8 +128,8 @@ def _profile(cluster: ManagedCluster) -> Evidence:
 def _show(facts: Facts) -> list[Action]:
     query = "networkProfile.staticEgressGatewayProfile"
     return [
-        look("Show whether the feature is enabled", az_aks(facts.cluster, "show", "--query", query), TSG),
-        look("Show whether its CRDs are installed", kubectl("get", "crd", f"staticgatewayconfigurations.{GROUP}")),
+        inspect("Show whether the feature is enabled", az_aks(facts.cluster, "show", "--query", query), TSG),
+        inspect("Show whether its CRDs are installed", kubectl("get", "crd", f"staticgatewayconfigurations.{GROUP}")),
     ]
 
 

@@ -6,7 +6,7 @@ from checks.azure.unread import azure_not_read
 from checks.engine.check import check
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
-from checks.model.commands import AZ_VERSION, HOWTO, az_aks, change, look
+from checks.model.commands import AZ_VERSION, HOWTO, az_aks, change, inspect
 from checks.model.findings import Evidence, Observation, Scope, Severity, fail, healthy, warn
 
 LIMIT = 500
@@ -35,7 +35,7 @@ def too_many_gateways(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: disabling unused gateways, or a second cluster. Several namespaces can share a gateway.
 
     Source: article, overview; AKS documentation, "Deploy egress gateways" (an older article said 2000)."""
-    show = look("Count the enabled gateways", az_aks(facts.cluster, "show", "--query", _COUNT), HOWTO)
+    show = inspect("Count the enabled gateways", az_aks(facts.cluster, "show", "--query", _COUNT), HOWTO)
     cluster = facts.one(ManagedCluster)
     if cluster is None:
         yield azure_not_read("The number of gateways is", [show])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from checks.engine.check import Because, check
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_aks, change, enable_gateway, kubectl, look, restart
+from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_aks, change, enable_gateway, inspect, kubectl, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 from checks.model.raw_values import text
 
@@ -163,20 +163,20 @@ def _conditions(deployment: Deployment) -> Iterator[Evidence]:
     for kind, well in (("ReplicaFailure", "False"), ("Progressing", "True"), ("Available", "True")):
         condition = deployment.condition(kind)
         if condition and text(condition, "status") != well:
-            said = ": ".join(each for each in (text(condition, "reason"), text(condition, "message")) if each)
-            yield Evidence(deployment.ref, f"status.conditions[{kind}]", said or text(condition, "status"), well)
+            reason = ": ".join(each for each in (text(condition, "reason"), text(condition, "message")) if each)
+            yield Evidence(deployment.ref, f"status.conditions[{kind}]", reason or text(condition, "status"), well)
 
 
 def _provision(facts: Facts) -> list[Action]:
     gateway = facts.gateway
     mesh = az_aks(facts.cluster, "show", "--query", "serviceMeshProfile.istio", "-o", "json")
     return [
-        look(
+        inspect(
             "List the Deployments of the namespace",
             kubectl("get", "deployments", "-o", "wide", namespace=gateway.namespace),
             TSG,
         ),
-        look("Show the mesh profile", mesh, HOWTO),
+        inspect("Show the mesh profile", mesh, HOWTO),
         change(
             f"Enable the gateway again; the add-on then creates its Deployment ({AZ_VERSION})",
             enable_gateway(facts.cluster, gateway.namespace, gateway.name, gateway.configuration),
@@ -190,7 +190,7 @@ def _actions(deployment: Deployment) -> list[Action]:
     describe = kubectl("describe", "deployment", deployment.name, namespace=deployment.namespace)
     events = kubectl("get", "events", "--sort-by=.lastTimestamp", namespace=deployment.namespace)
     return [
-        look("Describe the Deployment", describe, TSG),
-        look("List the events of the namespace", events),
+        inspect("Describe the Deployment", describe, TSG),
+        inspect("List the events of the namespace", events),
         restart(deployment.name, deployment.namespace),
     ]

@@ -6,7 +6,7 @@ from checks.engine.check import check
 from checks.facts.label_selectors import selects
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment, HorizontalPodAutoscaler, PodDisruptionBudget
-from checks.model.commands import HOWTO, SCALE, change, kubectl, look
+from checks.model.commands import HOWTO, SCALE, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Observation, Severity, healthy, skip, warn
 from checks.model.raw_values import Raw, text
 
@@ -86,7 +86,7 @@ def _judge(scaler: HorizontalPodAutoscaler, deployment: Deployment) -> Iterator[
             scaler,
             f"{scaler.ref} does not scale: {text(active, 'reason') or 'ScalingActive is False'}.",
             [_condition(scaler, "ScalingActive", active)],
-            [look("Show the pods' metrics", kubectl("top", "pods", namespace=scaler.namespace))],
+            [inspect("Show the pods' metrics", kubectl("top", "pods", namespace=scaler.namespace))],
         )
     if text(able, "status") == "False":
         yield _warning(
@@ -118,7 +118,7 @@ def _budgets(facts: Facts, deployment: Deployment) -> Iterator[Observation]:
                     Evidence(budget.ref, "status.currentHealthy", str(budget.healthy_pods), str(budget.expected_pods)),
                 ],
                 actions=[
-                    look(
+                    inspect(
                         "Describe the PodDisruptionBudget",
                         kubectl("describe", "poddisruptionbudget", budget.name, namespace=budget.namespace),
                         SCALE,
@@ -129,9 +129,9 @@ def _budgets(facts: Facts, deployment: Deployment) -> Iterator[Observation]:
 
 
 def _condition(scaler: HorizontalPodAutoscaler, kind: str, condition: Raw) -> Evidence:
-    said = ": ".join(each for each in (text(condition, "reason"), text(condition, "message")) if each)
+    reason = ": ".join(each for each in (text(condition, "reason"), text(condition, "message")) if each)
     expected = "False" if kind == "ScalingLimited" else "True"
-    return Evidence(scaler.ref, f"status.conditions[{kind}]", said or text(condition, "status"), expected)
+    return Evidence(scaler.ref, f"status.conditions[{kind}]", reason or text(condition, "status"), expected)
 
 
 def _patch(scaler: HorizontalPodAutoscaler, title: str, patch: str, expect: str) -> Action:
@@ -147,5 +147,5 @@ def _warning(
         summary,
         subject=scaler.ref,
         evidence=evidence,
-        actions=[look("Describe the autoscaler", describe, SCALE), *actions],
+        actions=[inspect("Describe the autoscaler", describe, SCALE), *actions],
     )

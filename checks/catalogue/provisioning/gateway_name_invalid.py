@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from checks.engine.check import check
 from checks.facts.services import Service
 from checks.facts.view import Facts
-from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_aks, kubectl, look
+from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_aks, inspect, kubectl
 from checks.model.findings import Action, Effect, Evidence, Observation, Severity, fail, healthy, warn
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII)
@@ -132,7 +132,7 @@ def _actions(facts: Facts) -> list[Action]:
         gateway.namespace,
     )
     return [
-        look(
+        inspect(
             "List the Deployment and Service of this name",
             kubectl("get", "deployment,service", "-l", f"istio={gateway.name}", namespace=gateway.namespace)
             if NAME.fullmatch(gateway.name) and len(gateway.name) <= _LONGEST

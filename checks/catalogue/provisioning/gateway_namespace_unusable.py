@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from checks.engine.check import check
 from checks.facts.namespaces import Namespace
 from checks.facts.view import Facts
-from checks.model.commands import HOWTO, TSG, change, kubectl, look
+from checks.model.commands import HOWTO, TSG, change, inspect, kubectl
 from checks.model.findings import Evidence, Observation, Severity, fail, healthy
 from checks.model.raw_values import text
 
@@ -41,7 +41,7 @@ def gateway_namespace_unusable(facts: Facts) -> Iterator[Observation]:
             subject=f"Namespace {name}",
             evidence=[Evidence(f"Namespace {name}", "metadata.name", "(not found)", name)],
             actions=[
-                look("List the namespaces", kubectl("get", "namespaces"), TSG),
+                inspect("List the namespaces", kubectl("get", "namespaces"), TSG),
                 change(
                     "Create the namespace; the add-on then provisions the gateway. Create the "
                     "StaticGatewayConfiguration again yourself",
@@ -72,8 +72,8 @@ def _terminating(namespace: Namespace) -> Observation:
         subject=namespace.ref,
         evidence=[Evidence(namespace.ref, "status.phase", namespace.phase or "Terminating", "Active"), *remains],
         actions=[
-            look("Show what the deletion waits for", kubectl("get", "namespace", name, "-o", "yaml"), TSG),
-            look(
+            inspect("Show what the deletion waits for", kubectl("get", "namespace", name, "-o", "yaml"), TSG),
+            inspect(
                 "List the static egress gateway's objects in it",
                 kubectl(
                     "get",

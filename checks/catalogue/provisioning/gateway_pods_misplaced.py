@@ -7,7 +7,7 @@ from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.model.commands import HOWTO, SEGDOC, kubectl, look, restart
+from checks.model.commands import HOWTO, SEGDOC, inspect, kubectl, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, healthy, skip, warn
 
 
@@ -57,7 +57,7 @@ def _on_gateway_nodes(facts: Facts, pods: list[Pod]) -> Observation:
         evidence=[Evidence(pod.ref, "spec.nodeName", pod.node, "a node that is not in Gateway mode") for pod in pods]
         + [Evidence(f"Node {node}", "metadata.labels[kubernetes.azure.com/mode]", "gateway") for node in nodes],
         actions=[
-            look("Show the taints of the gateway nodes", kubectl("describe", "node", *nodes), SEGDOC),
+            inspect("Show the taints of the gateway nodes", kubectl("describe", "node", *nodes), SEGDOC),
             *_restarts(facts),
         ],
         about=_about(pods),
@@ -71,7 +71,9 @@ def _together(facts: Facts, pods: list[Pod]) -> Observation:
         subject=facts.gateway.ref,
         evidence=[Evidence(pod.ref, "spec.nodeName", pod.node, "two or more nodes") for pod in pods],
         actions=[
-            look("List the nodes and their zones", kubectl("get", "nodes", "-L", "topology.kubernetes.io/zone"), HOWTO),
+            inspect(
+                "List the nodes and their zones", kubectl("get", "nodes", "-L", "topology.kubernetes.io/zone"), HOWTO
+            ),
             *_restarts(facts),
         ],
         about=_about(pods),

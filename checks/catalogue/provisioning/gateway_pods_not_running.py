@@ -12,7 +12,7 @@ from checks.knowledge.sandbox_errors import SANDBOX_CAUSES, sandbox, sandbox_fai
 from checks.knowledge.waiting_reasons import CREATING
 from checks.kubernetes.create_refusals import gateway_refusals, require_refusals
 from checks.kubernetes.pod_problems import RESTARTS, PodProblem, pod_problems, restarts_often
-from checks.model.commands import TSG, change, kubectl, look, restart
+from checks.model.commands import TSG, change, inspect, kubectl, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.static_egress.cni_taint import TAINT, tainted
 
@@ -104,8 +104,8 @@ def _mechanism(facts: Facts, problem: PodProblem) -> Iterator[Involved]:
     if problem.reason == CREATING:
         for pod in problem.pods:
             yield Involved("node", pod.node)
-            said = _sandbox_text(facts, pod)
-            yield from sandbox_failure(said).about if said else map(sandbox, SANDBOX_CAUSES)
+            message = _sandbox_text(facts, pod)
+            yield from sandbox_failure(message).about if message else map(sandbox, SANDBOX_CAUSES)
     if problem.reason == "Unschedulable" and TAINT in problem.detail and not facts.gap(Node):
         yield from (Involved("node", node.name) for node, _ in tainted(facts))
 
@@ -118,15 +118,15 @@ def _evidence(facts: Facts, problem: PodProblem, pod: Pod) -> Iterator[Evidence]
         newest = warnings[-1]
         if newest.message not in problem.observed(pod):
             sandbox_failed = newest.reason == "FailedCreatePodSandBox"
-            said = sandbox_failure(newest.message).shown if sandbox_failed else newest.message
-            yield Evidence(pod.ref, f"event {newest.reason}", said)
+            message = sandbox_failure(newest.message).shown if sandbox_failed else newest.message
+            yield Evidence(pod.ref, f"event {newest.reason}", message)
 
 
 def _sandbox_text(facts: Facts, pod: Pod) -> str:
     if facts.gap(Event, pod.namespace):
         return ""
-    said = [event.message for event in facts.events_on(pod) if event.reason == "FailedCreatePodSandBox"]
-    return said[-1] if said else ""
+    messages = [event.message for event in facts.events_on(pod) if event.reason == "FailedCreatePodSandBox"]
+    return messages[-1] if messages else ""
 
 
 def _restarting(pod: Pod) -> Observation:
@@ -161,9 +161,9 @@ def _missing(facts: Facts, pods: tuple[Pod, ...], serves: bool) -> Iterator[Obse
     ]
     refusals = gateway_refusals(facts) if wanting else ()
     for revision, deployment in wanting:
-        said = [r for r in refusals if r.revision == revision]
+        refused = [r for r in refusals if r.revision == revision]
         evidence = [Evidence(deployment.ref, "pods", "0", str(deployment.replicas))]
-        evidence += [Evidence(r.ref, r.field, r.message, "pods are created") for r in said]
+        evidence += [Evidence(r.ref, r.field, r.message, "pods are created") for r in refused]
         summary = f"{deployment.ref} has 0 of {deployment.replicas} pods."
         actions = _creation_actions(facts, deployment)
         about = [Involved("revision", revision)]
@@ -204,7 +204,7 @@ def _nothing(facts: Facts) -> str:
 def _creation_actions(facts: Facts, deployment: Deployment) -> list[Action]:
     describe = kubectl("describe", "replicaset", "-l", _labels(deployment), namespace=deployment.namespace)
     return [
-        look("Describe the ReplicaSets, which report why pods are not created", describe, TSG),
+        inspect("Describe the ReplicaSets, which report why pods are not created", describe, TSG),
         restart(deployment.name, facts.gateway.namespace),
     ]
 
@@ -215,21 +215,21 @@ def _labels(deployment: Deployment) -> str:
 
 def _previous_log(pod: Pod) -> Action:
     command = kubectl("logs", pod.name, "-c", "istio-proxy", "--previous", "--tail=100", namespace=pod.namespace)
-    return look("Show the log of the previous container", command, TSG)
+    return inspect("Show the log of the previous container", command, TSG)
 
 
 def _actions(problem: PodProblem) -> list[Action]:
     pod = problem.pods[0]
-    found = [look("Describe the pod", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG)]
+    found = [inspect("Describe the pod", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG)]
     match problem.reason:
         case "CrashLoopBackOff" | "OOMKilled" | "Terminated":
             found.append(_previous_log(pod))
         case "NotReady":
             command = kubectl("logs", pod.name, "-c", "istio-proxy", "--tail=100", namespace=pod.namespace)
-            found.append(look("Show the proxy's log", command))
+            found.append(inspect("Show the proxy's log", command))
         case "Unschedulable" | "Unscheduled":
             found.append(
-                look(
+                inspect(
                     "List the nodes and their taints",
                     kubectl("get", "nodes", "-o", "custom-columns=NAME:.metadata.name,TAINTS:.spec.taints[*].key"),
                 )

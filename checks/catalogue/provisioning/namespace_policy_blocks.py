@@ -10,7 +10,7 @@ from checks.facts.view import Facts
 from checks.facts.workloads import Deployment, ReplicaSet
 from checks.knowledge.refusals import POLICIES, RefusalReason, refusal_reason
 from checks.kubernetes.create_refusals import Refusal, gateway_refusals, require_refusals
-from checks.model.commands import HOWTO, TSG, change, kubectl, look, restart
+from checks.model.commands import HOWTO, TSG, change, inspect, kubectl, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 from checks.model.quantities import exhausted
 
@@ -130,8 +130,8 @@ def _used_up(facts: Facts) -> Iterator[Observation]:
 def _show_actions(facts: Facts) -> list[Action]:
     namespace = facts.gateway.namespace
     return [
-        look("Show the namespace", kubectl("get", "namespace", namespace, "-o", "yaml"), TSG),
-        look(
+        inspect("Show the namespace", kubectl("get", "namespace", namespace, "-o", "yaml"), TSG),
+        inspect(
             "Describe the namespace's quotas and limit ranges",
             kubectl("describe", "resourcequota,limitrange", namespace=namespace),
         ),

@@ -12,7 +12,7 @@ from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.knowledge.sandbox_errors import SandboxFailure, failure_in_log, sandbox_failure
 from checks.kubernetes.pod_problems import awaits_network, waiting_since
-from checks.model.commands import KEGTS, SEGDOC, TSG, change, kubectl, look
+from checks.model.commands import KEGTS, SEGDOC, TSG, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.static_egress.components import cni_manager_on
 
@@ -135,13 +135,13 @@ def _finding(facts: Facts, group: list[_NetworkFailure], blocked: bool) -> Obser
 
 def _actions(facts: Facts, failed: _NetworkFailure) -> list[Action]:
     pod, failure = failed.pod, failed.failure
-    found = [look("Describe the pod", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG)]
+    found = [inspect("Describe the pod", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG)]
     if failure.plugin.startswith("kube-egress-cni"):
         found += [*_log(facts, pod), *_configuration(facts)]
     else:
         node = f"spec.nodeName={pod.node}"
         command = kubectl("get", "pods", "--field-selector", node, "-o", "wide", namespace="kube-system")
-        found.append(look(f"List the network components on {pod.node}", command))
+        found.append(inspect(f"List the network components on {pod.node}", command))
     return [*found, change(failure.fix, url=SEGDOC)] if failure.fix else found
 
 
@@ -149,7 +149,7 @@ def _log(facts: Facts, pod: Pod) -> list[Action]:
     if (manager := cni_manager_on(facts, pod.node)) is None:
         return []
     command = kubectl("logs", manager.name, "-c", "cnimanager", "--tail=200", namespace=manager.namespace)
-    return [look(f"Show the log of the cni-manager on {pod.node}", command, KEGTS)]
+    return [inspect(f"Show the log of the cni-manager on {pod.node}", command, KEGTS)]
 
 
 def _configuration(facts: Facts) -> list[Action]:
@@ -157,7 +157,7 @@ def _configuration(facts: Facts) -> list[Action]:
     if not gateway.configuration:
         return []
     command = kubectl("describe", "staticgatewayconfiguration", gateway.configuration, namespace=gateway.namespace)
-    return [look("Describe the StaticGatewayConfiguration", command, SEGDOC)]
+    return [inspect("Describe the StaticGatewayConfiguration", command, SEGDOC)]
 
 
 def _overdue(facts: Facts, pod: Pod) -> bool:
@@ -176,6 +176,6 @@ def _without_event(facts: Facts, pod: Pod) -> Observation:
         evidence=[Evidence(pod.ref, f"event {_FAILED}", "(none; events are kept for an hour)")],
         actions=[
             *_log(facts, pod),
-            look("Describe the pod", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG),
+            inspect("Describe the pod", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG),
         ],
     )

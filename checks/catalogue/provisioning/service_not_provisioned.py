@@ -8,7 +8,7 @@ from checks.facts.pods import Pod
 from checks.facts.services import EndpointSlice, Service
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.model.commands import AZ_VERSION, HOWTO, TSG, change, enable_gateway, kubectl, look
+from checks.model.commands import AZ_VERSION, HOWTO, TSG, change, enable_gateway, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 
 PORTS = (80, 443, 15021)
@@ -118,16 +118,16 @@ def _endpoints(facts: Facts, service: Service) -> Observation | int:
                 service.ref, "spec.selector", selector, f"labels of the ready pod {able[0].namespace}/{able[0].name}"
             )
         )
-    look_at = [
-        look(
+    lists = [
+        inspect(
             "List the Service's endpoints",
             kubectl("get", "endpointslices", *_of(service), namespace=service.namespace),
             TSG,
         ),
-        look("List the pods of the namespace", kubectl("get", "pods", "-o", "wide", namespace=service.namespace)),
+        inspect("List the pods of the namespace", kubectl("get", "pods", "-o", "wide", namespace=service.namespace)),
     ]
     about = [Involved("revision", each) for each in gateway.revisions or ("",)]
-    return fail(summary, subject=service.ref, evidence=evidence, actions=[*look_at, _actions(facts)[-1]], about=about)
+    return fail(summary, subject=service.ref, evidence=evidence, actions=[*lists, _actions(facts)[-1]], about=about)
 
 
 def _of(service: Service) -> tuple[str, str]:
@@ -144,7 +144,7 @@ def _by_service(facts: Facts) -> dict[str, list[EndpointSlice]]:
 def _actions(facts: Facts) -> list[Action]:
     gateway = facts.gateway
     return [
-        look(
+        inspect(
             "Show the Service",
             kubectl("get", "service", gateway.name, "-o", "yaml", namespace=gateway.namespace),
             TSG,

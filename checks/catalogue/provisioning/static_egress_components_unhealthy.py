@@ -13,7 +13,7 @@ from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet, Deployment
 from checks.knowledge.refusals import WEBHOOK, refusal_reason
 from checks.kubernetes.create_refusals import component_refusals
-from checks.model.commands import KEGTS, SEGDOC, TSG, az_aks, change, disrupt, kubectl, look
+from checks.model.commands import KEGTS, SEGDOC, TSG, az_aks, change, disrupt, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 from checks.model.raw_values import text
 from checks.static_egress.cni_taint import TAINT, lasting_taints, tainted
@@ -137,7 +137,7 @@ def _absent(facts: Facts, absent: list[Component]) -> Iterator[Observation]:
         subject=", ".join(each.ref for each in absent),
         evidence=[Evidence(each.ref, "metadata.name", "(not found)", each.name) for each in absent],
         actions=[
-            look("List the DaemonSets of all namespaces", kubectl("get", "daemonsets", "-A"), TSG),
+            inspect("List the DaemonSets of all namespaces", kubectl("get", "daemonsets", "-A"), TSG),
             change(
                 "Enable the static egress gateway if it is off; AKS installs both DaemonSets with it",
                 az_aks(facts.cluster, "update", "--enable-static-egress-gateway"),
@@ -239,16 +239,16 @@ def _refusals(facts: Facts, component: Component) -> tuple[list[Evidence], list[
     """Return the reasons why its pods are not created, and the webhooks that deny them."""
     if component.daemon_set is None or facts.gap(Event, component.namespace):
         return [], []
-    said = component_refusals(facts, [component.daemon_set])
-    reasons = [found for each in said if (found := refusal_reason(each.message)) is not None]
+    refusals = component_refusals(facts, [component.daemon_set])
+    reasons = [found for each in refusals if (found := refusal_reason(each.message)) is not None]
     involved = [Involved("webhook", name) for reason, name in reasons if reason.kind == WEBHOOK]
-    return [Evidence(each.ref, each.field, each.message, "its pods are created") for each in said], involved
+    return [Evidence(each.ref, each.field, each.message, "its pods are created") for each in refusals], involved
 
 
 def _actions(component: Component, pod: Pod | None) -> list[Action]:
     namespace = component.namespace
     found = [
-        look(
+        inspect(
             "List both DaemonSets and their pods",
             kubectl("get", "daemonsets,pods", "-o", "wide", namespace=namespace),
             TSG,
@@ -256,9 +256,9 @@ def _actions(component: Component, pod: Pod | None) -> list[Action]:
     ]
     if pod is None:
         describe = kubectl("describe", "daemonset", component.name, namespace=namespace)
-        return [*found, look("Describe the DaemonSet, which reports why pods are not created", describe, KEGTS)]
+        return [*found, inspect("Describe the DaemonSet, which reports why pods are not created", describe, KEGTS)]
     logs = kubectl("logs", pod.name, "-c", component.container, "--tail=200", namespace=namespace)
-    found.append(look(f"Show its log on {pod.node}", logs, KEGTS))
+    found.append(inspect(f"Show its log on {pod.node}", logs, KEGTS))
     delete = kubectl("delete", "pod", pod.name, namespace=namespace)
     expect = "the DaemonSet creates a new pod that is ready within a minute; otherwise open a support case"
     if component.short == "cni-manager":

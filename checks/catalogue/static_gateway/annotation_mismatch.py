@@ -9,7 +9,7 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.model.commands import AZ_VERSION, TSG, change, disrupt, enable_gateway, kubectl, look
+from checks.model.commands import AZ_VERSION, TSG, change, disrupt, enable_gateway, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, Status, fail, healthy, skip, warn
 from checks.static_egress.procedures import pods_with_configuration, restart_gateway
 
@@ -105,7 +105,7 @@ def _template(facts: Facts, deployment: Deployment, pods: Sequence[Pod]) -> Obse
         *_evidence(pods, expected),
     ]
     actions = [
-        look(
+        inspect(
             "Show which StaticGatewayConfiguration each pod names", pods_with_configuration(deployment.namespace), TSG
         ),
         *_template_fixes(facts, deployment),
@@ -170,7 +170,7 @@ def _evidence(pods: Iterable[Pod], expected: str) -> list[Evidence]:
 def _template_fixes(facts: Facts, deployment: Deployment) -> Iterator[Action]:
     gateway, namespace = facts.gateway, deployment.namespace
     path = 'jsonpath={range .metadata.managedFields[*]}{.time} {.manager}{"\\n"}{end}'
-    yield look(
+    yield inspect(
         f"Show who changed Deployment {namespace}/{deployment.name}, and when",
         kubectl("get", "deployment", deployment.name, "-o", path, namespace=namespace),
     )

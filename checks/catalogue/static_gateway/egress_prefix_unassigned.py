@@ -11,7 +11,7 @@ from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfigur
 from checks.facts.view import Facts
 from checks.knowledge.controller_events import current_errors, event_cause
 from checks.knowledge.sandbox_errors import sandbox
-from checks.model.commands import SEGDOC, kubectl, look, quoted
+from checks.model.commands import SEGDOC, inspect, kubectl, quoted
 from checks.model.durations import span
 from checks.model.findings import (
     Action,
@@ -140,10 +140,10 @@ def _stuck(
     since = max(filter(None, (configuration.created, configuration.spec_changed)), default=facts.now)
     waited = facts.now - since
     causes = [event_cause(event.message) for event in warnings]
-    said = next((c.meaning or e.message for c, e in zip(causes, warnings, strict=True)), "")
+    meaning = next((c.meaning or e.message for c, e in zip(causes, warnings, strict=True)), "")
     lasting = waited >= GRACE and not any(cause.maps_to for cause in causes)
     return fail(
-        f"{configuration.ref} has had no egress IP prefix for {span(waited)}" + (f": {said}." if said else "."),
+        f"{configuration.ref} has had no egress IP prefix for {span(waited)}" + (f": {meaning}." if meaning else "."),
         subject=configuration.ref,
         evidence=evidence,
         actions=[
@@ -179,7 +179,7 @@ def _reading_actions(configuration: StaticGatewayConfiguration) -> list[Action]:
     name, namespace = configuration.name, configuration.namespace
     return [
         describe(configuration),
-        look(
+        inspect(
             "Show what the controller has provisioned: load balancer and node addresses",
             kubectl("get", "gatewaylbconfiguration,gatewayvmconfiguration", name, "-o", "yaml", namespace=namespace),
             SEGDOC,
@@ -192,7 +192,7 @@ def _fixes(facts: Facts, warnings: Sequence[Event]) -> Iterator[Action]:
     causes = [event_cause(event.message) for event in warnings]
     for azure in dict.fromkeys(cause.azure for cause in causes):
         if azure is not None and azure.show:
-            yield look(f"Show the reason for {azure.code}", _filled(facts, azure.show), SEGDOC)
+            yield inspect(f"Show the reason for {azure.code}", _filled(facts, azure.show), SEGDOC)
     for fix, waiting in dict.fromkeys((cause.fix, cause.waiting) for cause in causes):
         if fix:
             yield Action(fix, effect=Effect.READS if waiting else Effect.CHANGES, url=SEGDOC)
@@ -201,9 +201,9 @@ def _fixes(facts: Facts, warnings: Sequence[Event]) -> Iterator[Action]:
 def _filled(facts: Facts, command: str) -> str:
     cluster = next(iter(facts.readable(ManagedCluster)), None)
     group, location = (cluster.node_resource_group, cluster.location) if cluster else ("", "")
-    whole = command.format(
+    filled = command.format(
         group=quoted(group) if group else '"$NODE_RESOURCE_GROUP"',
         location=quoted(location) if location else '"$LOCATION"',
     )
     subscription = facts.cluster.subscription
-    return f"{whole} --subscription {quoted(subscription)}" if subscription else whole
+    return f"{filled} --subscription {quoted(subscription)}" if subscription else filled

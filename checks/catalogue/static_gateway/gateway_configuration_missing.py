@@ -15,8 +15,8 @@ from checks.model.commands import (
     TSG,
     az_aks,
     change,
+    inspect,
     kubectl,
-    look,
 )
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, unknown
 from checks.static_egress.configuration import annotated_pods
@@ -100,7 +100,7 @@ def _not_installed(facts: Facts) -> Observation:
         return unknown(
             f"The StaticGatewayConfiguration CRD is not installed in the cluster, {azure}.",
             evidence=[evidence],
-            actions=[look("Show the StaticGatewayConfiguration CRD", kubectl("get", "crd", _CRD), SEGDOC)],
+            actions=[inspect("Show the StaticGatewayConfiguration CRD", kubectl("get", "crd", _CRD), SEGDOC)],
         )
     gateway = facts.gateway
     return fail(
@@ -108,7 +108,7 @@ def _not_installed(facts: Facts) -> Observation:
         subject=_ref(facts),
         evidence=[evidence],
         actions=[
-            look("Show the StaticGatewayConfiguration CRD", kubectl("get", "crd", _CRD), SEGDOC),
+            inspect("Show the StaticGatewayConfiguration CRD", kubectl("get", "crd", _CRD), SEGDOC),
             change(
                 "Enable the static egress gateway feature",
                 az_aks(facts.cluster, "update", "--enable-static-egress-gateway"),
@@ -139,7 +139,7 @@ def _missing(facts: Facts) -> Observation:
         evidence=evidence,
         actions=[
             *_list(),
-            look(
+            inspect(
                 "Show which StaticGatewayConfiguration each egress gateway names",
                 az_aks(cluster, "show", "--query", "serviceMeshProfile.istio.components.egressGateways", "-o", "table"),
                 TSG,
@@ -167,7 +167,7 @@ def _here(facts: Facts) -> list[str]:
 
 def _list() -> tuple[Action, ...]:
     command = kubectl("get", "staticgatewayconfigurations", "--all-namespaces")
-    return (look("List the StaticGatewayConfigurations of all namespaces", command, SEGDOC),)
+    return (inspect("List the StaticGatewayConfigurations of all namespaces", command, SEGDOC),)
 
 
 def _sharing(facts: Facts, configuration: StaticGatewayConfiguration) -> tuple[Evidence, ...]:

@@ -10,7 +10,7 @@ from checks.facts.static_egress import GatewayStatus, PodEndpoint, StaticGateway
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.knowledge.known_issues import NO_CONNECTIVITY_ACROSS_SUBNETS, VIRTUAL_NETWORK_UNREACHABLE
-from checks.model.commands import KEGTS, SEGDOC, disrupt, kubectl, look
+from checks.model.commands import KEGTS, SEGDOC, disrupt, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.static_egress.configuration import CONTROLLER, NotApplicable, gateway_configuration, pool_of
 from checks.static_egress.pod_endpoints import endpoint_faults
@@ -56,7 +56,7 @@ def gateway_dataplane_not_ready(facts: Facts) -> Iterator[Observation]:
     if absent:
         yield unknown(
             f"The {absent[0].kind} CRD is not installed in the cluster; the data plane reports its state there.",
-            actions=[look("List the CRDs", kubectl("get", "crd"), SEGDOC)],
+            actions=[inspect("List the CRDs", kubectl("get", "crd"), SEGDOC)],
         )
         return
     serving = _serving(facts, configuration)
@@ -157,12 +157,12 @@ def _daemon_actions(configuration: StaticGatewayConfiguration, nodes: Sequence[N
     kind = "gatewaystatuses.egressgateway.kubernetes.azure.com"
     selector = "kube-egress-gateway-control-plane=daemon-manager"
     return [
-        look(
+        inspect(
             "Show which StaticGatewayConfigurations each gateway node serves",
             kubectl("get", kind, "-A", "-o", "yaml"),
             KEGTS,
         ),
-        look(
+        inspect(
             "Show the log of the gateway daemons",
             kubectl("logs", "-l", selector, "-c", "daemon", "--tail=100", "--prefix", namespace=_NAMESPACE),
             KEGTS,

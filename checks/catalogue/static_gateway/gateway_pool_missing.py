@@ -8,7 +8,7 @@ from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.model.commands import SEGDOC, TSG, az_aks, change, look
+from checks.model.commands import SEGDOC, TSG, az_aks, change, inspect
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.static_egress.configuration import NotApplicable, PoolState, gateway_configuration, state_of
 from checks.static_egress.procedures import new_configuration
@@ -145,7 +145,7 @@ def _fault(
         if evidence.resource != configuration.ref
         else [evidence],
         actions=[
-            look("List the cluster's node pools", az_aks(facts.cluster, "nodepool", "list", "-o", "table"), TSG),
+            inspect("List the cluster's node pools", az_aks(facts.cluster, "nodepool", "list", "-o", "table"), TSG),
             *fixes,
         ],
         about=[Involved("pool", configuration.pool)],
@@ -196,7 +196,7 @@ def _new_pool(facts: Facts, configuration: StaticGatewayConfiguration) -> str:
 
 
 def _show(facts: Facts, pool: str) -> Action:
-    return look(
+    return inspect(
         f"Show node pool {pool}", az_aks(facts.cluster, "nodepool", "show", "--nodepool-name", pool, "-o", "json"), TSG
     )
 

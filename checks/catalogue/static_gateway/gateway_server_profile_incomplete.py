@@ -7,7 +7,7 @@ from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.model.commands import SEGDOC, kubectl, look
+from checks.model.commands import SEGDOC, inspect, kubectl
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip
 from checks.static_egress.configuration import CONTROLLER, NotApplicable, gateway_configuration
 from checks.static_egress.procedures import describe, new_configuration
@@ -54,7 +54,7 @@ def gateway_server_profile_incomplete(facts: Facts) -> Iterator[Observation]:
             for field in missing
         ],
         actions=[
-            look(
+            inspect(
                 "Show the StaticGatewayConfiguration with its load balancer and node objects",
                 kubectl(
                     "get",

@@ -10,7 +10,7 @@ from checks.facts.network_resources import PublicIPPrefix
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.controller_events import EventCause, current_errors, event_cause
-from checks.model.commands import SEGDOC, change, look, quoted
+from checks.model.commands import SEGDOC, change, inspect, quoted
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
 from checks.static_egress.configuration import NotApplicable, gateway_configuration, pool_of
 from checks.static_egress.procedures import describe, new_configuration
@@ -94,11 +94,11 @@ def _by_event(facts: Facts, configuration: StaticGatewayConfiguration) -> Observ
         cause = event_cause(event.message)
         if cause.maps_to != "own-prefix-unusable":
             continue
-        said = f"{cause.azure.meaning} ({cause.code})" if cause.azure else cause.meaning
+        meaning = f"{cause.azure.meaning} ({cause.code})" if cause.azure else cause.meaning
         return _fault(
             facts,
             configuration,
-            f"{configuration.ref} cannot use its own public IP prefix: {said}.",
+            f"{configuration.ref} cannot use its own public IP prefix: {meaning}.",
             Evidence(configuration.ref, f"event {event.reason}", event.message, "(none)"),
             [_fix(facts, configuration, cause)],
         )
@@ -140,7 +140,7 @@ def _fault(
 
 
 def _show(configuration: StaticGatewayConfiguration) -> Action:
-    return look(
+    return inspect(
         "Show the prefix: its length, subscription and state",
         quoted("az", "network", "public-ip", "prefix", "show", "--ids", configuration.public_ip_prefix_id),
         SEGDOC,

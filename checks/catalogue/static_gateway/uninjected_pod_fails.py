@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from checks.engine.check import check
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.model.commands import TSG, change, kubectl, kubectl_apply, look
+from checks.model.commands import TSG, change, inspect, kubectl, kubectl_apply
 from checks.model.findings import Observation, Severity, skip
 from checks.static_egress.manifests import yaml_string
 
@@ -80,7 +80,7 @@ def uninjected_pod_fails(facts: Facts) -> Iterator[Observation]:
                 TSG,
                 "the pod is Running; if Docker Hub is blocked, use an image with curl from your own registry",
             ),
-            look(
+            inspect(
                 f"Show which source IP address a destination sees from it: {expected} means that the Istio configuration is "
                 "at fault; another address, or none, means the static egress gateway",
                 kubectl(

@@ -9,7 +9,7 @@ from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.model.commands import SEGDOC, kubectl, look
+from checks.model.commands import SEGDOC, inspect, kubectl
 from checks.model.findings import Action, Effect, Evidence, Involved, Observation, Severity, fail, healthy, skip
 from checks.model.raw_values import text
 from checks.static_egress.configuration import NotApplicable, gateway_configuration
@@ -154,15 +154,15 @@ def _actions(configuration: StaticGatewayConfiguration, each: Misplaced) -> list
     short = name.rpartition("/")[2]
     # These fields of a pod cannot be edited: the pod has to be created again.
     command = ("delete", "pod", short) if kind == "Pod" else ("edit", kind.lower(), short)
-    again = "; delete the pod and create it again with the change" if kind == "Pod" else ""
+    recreate = "; delete the pod and create it again with the change" if kind == "Pod" else ""
     return [
-        look(
+        inspect(
             f"Describe {each.workload} and its events",
             kubectl("describe", kind.lower(), short, namespace=each.namespace),
             SEGDOC,
         ),
         Action(
-            fixes[each.obstacle] + again,
+            fixes[each.obstacle] + recreate,
             kubectl(*command, namespace=each.namespace),
             Effect.DISRUPTS,
             SEGDOC,

@@ -7,7 +7,7 @@ from checks.facts.changes import Apply, JsonPatch, MergePatch
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import Exported
 from checks.facts.kubernetes_kinds import resource_name
-from checks.model.commands import ISTIO_EGW, change, kubectl, look
+from checks.model.commands import ISTIO_EGW, change, kubectl, inspect
 from checks.model.findings import Action
 
 Manifest = Mapping[str, Any]
@@ -16,7 +16,7 @@ Manifest = Mapping[str, Any]
 def show(thing: KubernetesObject) -> Action:
     """Looks at the object as it is."""
     command = kubectl("get", resource_name(type(thing)), thing.name, "-o", "yaml", namespace=thing.namespace)
-    return look(f"Show {thing.ref}", command)
+    return inspect(f"Show {thing.ref}", command)
 
 
 def listed(kind: type[KubernetesObject], namespace: str = "") -> str:

@@ -10,7 +10,7 @@ from checks.istio.route.proof import proof
 from checks.istio.route.repairs import repair
 from checks.istio.route.route_breaks import MEANINGS
 from checks.istio.route.sidecar_hop import names_of
-from checks.model.commands import HOWTO, ISTIO_EGW, change, look
+from checks.model.commands import HOWTO, ISTIO_EGW, change, inspect
 from checks.model.findings import Action, Involved, Observation, fail, warn
 
 
@@ -105,7 +105,7 @@ def _carried(found: Configuration) -> str:
 def _actions(facts: Facts, found: Configuration, broken: Break) -> list[Action]:
     words = _words(facts, found, broken)
     shown = broken.route or (broken.server.gateway if broken.server else None)
-    first = show(shown) if shown is not None else look("List all VirtualServices", listed(VirtualService))
+    first = show(shown) if shown is not None else inspect("List all VirtualServices", listed(VirtualService))
     title = MEANINGS[broken.fault].fix.format(**words)
     expect = f"`egress-diag diagnose … --host {broken.host}` shows the whole route"
     changes = [change(title, each.command, HOWTO, expect) for each in repair(facts, found, broken)]

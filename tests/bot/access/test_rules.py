@@ -93,12 +93,12 @@ class Directory:
     """Slack's user groups; a read can be made to fail."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.lookups = 0
         self.answers = True
         self.members = frozenset({"U0ALICE"})
 
     def __call__(self, _group: str) -> frozenset[str]:
-        self.asked += 1
+        self.lookups += 1
         if not self.answers:
             raise Unreachable("no_answer")
         return self.members
@@ -109,12 +109,12 @@ def test_group_members_are_cached_and_refreshed_in_the_background() -> None:
     groups = Groups(directory, clock)
     assert groups.of("U0ALICE", ["S0ONCALL"]) == {"S0ONCALL"}
     assert groups.of("U0BOB", ["S0ONCALL"]) == frozenset()
-    assert directory.asked == 1
+    assert directory.lookups == 1
     clock.now += REFRESH_SECONDS + 1
     directory.members = frozenset({"U0BOB"})
     groups.of("U0BOB", ["S0ONCALL"])
     groups.close()
-    assert directory.asked == 2
+    assert directory.lookups == 2
     assert groups.of("U0BOB", ["S0ONCALL"]) == {"S0ONCALL"}
 
 
@@ -135,7 +135,7 @@ def test_a_group_that_was_never_read_grants_nothing_and_is_not_read_at_every_pre
     groups = Groups(directory, clock)
     for _ in range(5):
         assert groups.of("U0ALICE", ["S0ONCALL"]) == frozenset()
-    assert directory.asked == 1
+    assert directory.lookups == 1
     clock.now += RETRY_SECONDS
     directory.answers = True
     assert groups.of("U0ALICE", ["S0ONCALL"]) == {"S0ONCALL"}

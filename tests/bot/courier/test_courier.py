@@ -45,7 +45,7 @@ def deliver(courier: Courier, run: Run, most: float = 30) -> None:
     """Deliver until nothing is pending, with no delay except that of a rate limit."""
     until = time.monotonic() + most
     while True:
-        again = courier.deliver(f"run/{run.id}").again_in
+        again = courier.deliver(f"run/{run.id}").retry_seconds
         if again is None and f"run/{run.id}" not in courier.client.stores.documents.due(0):
             return
         assert time.monotonic() < until, f"not delivered after {most} s: {again}"
@@ -222,8 +222,8 @@ def test_findings_of_an_active_run_wait_briefly_for_their_root_cause(
     append(client, run, PREFIX, *PASSES)
     outcome = courier.deliver(f"run/{run.id}")
     assert "finding/egress-prefix-unassigned" not in slots(whole_thread(slack))
-    assert outcome.again_in is not None
-    assert outcome.again_in <= 3
+    assert outcome.retry_seconds is not None
+    assert outcome.retry_seconds <= 3
     time.sleep(3)
     courier.deliver(f"run/{run.id}")
     assert "finding/egress-prefix-unassigned" in slots(whole_thread(slack))
@@ -337,7 +337,7 @@ def test_a_list_of_gateways_is_answered_privately_once(courier: Courier, client:
     client.stores.history.save_listing(listing)
     client.stores.documents.changed(f"listing/{listing.id}")
     for _ in range(2):
-        assert courier.deliver(f"listing/{listing.id}").again_in is None
+        assert courier.deliver(f"listing/{listing.id}").retry_seconds is None
     (answer,) = slack.ephemerals(user="U0ALICE")
     assert "team-egress/egw" in answer.shown
     assert not client.stores.documents.due(0)

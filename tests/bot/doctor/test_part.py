@@ -124,15 +124,15 @@ def test_socket_mode_needs_an_app_level_token(
 
 
 @pytest.mark.parametrize(
-    ("channel", "said"),
+    ("channel", "observed"),
     [
         ("C0RANDOM", "the bot is not a member"),
         ("C0NOSUCH", "it does not exist, or is private and the bot is not a member"),
     ],
 )
-def test_a_channel_without_the_bot(channel: str, said: str, options: DoctorOptions, tmp_path: Path) -> None:
+def test_a_channel_without_the_bot(channel: str, observed: str, options: DoctorOptions, tmp_path: Path) -> None:
     wrong = one(tried(configured(tmp_path, channel, "S0ONCALL")), "slack-channel")
-    assert (wrong.subject, wrong.observed) == (channel, said)
+    assert (wrong.subject, wrong.observed) == (channel, observed)
     assert "/invite @egress-diag" in wrong.fix
 
 

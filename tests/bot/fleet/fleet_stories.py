@@ -24,8 +24,8 @@ PREFIX = "20.71.4.16/30"
 
 
 def gateway(cluster: str, name: str, at: datetime, truth: Truth, by: str, *faults: Fault) -> GatewayCheck:
-    look = seen(truth, cluster, name, by, at)
-    return replace(look, faults=tuple(replace(each, since=at) for each in faults)) if faults else look
+    checked = seen(truth, cluster, name, by, at)
+    return replace(checked, faults=tuple(replace(each, since=at) for each in faults)) if faults else checked
 
 
 def play(client: Client, now: datetime) -> None:

@@ -62,7 +62,7 @@ def tick(talk: Conversation, now: datetime) -> None:
     sweeper = Sweeper(fleet.sweeps, fleet.ledger, talk.config, ClusterSources(talk.config).source, 20, lambda: now)
     for part in sent:
         sweep_id, _, cluster = part.partition("/")
-        sweeper.carry_out(sweep_id, cluster)
+        sweeper.execute(sweep_id, cluster)
     fleet.tick(talk.config, now, send)
     talk.play()
 
@@ -236,7 +236,7 @@ def test_fleet_commands(text: str, meant: object, config: Config) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("handoff 99d", "between 15 minutes and 7 days"),
         ("handoff 1m", "between 15 minutes and 7 days"),
@@ -247,8 +247,8 @@ def test_fleet_commands(text: str, meant: object, config: Config) -> None:
         ("mute wue egw EG407 2d because", "No cluster"),
     ],
 )
-def test_an_invalid_fleet_command_is_answered(text: str, said: str, config: Config) -> None:
-    assert said in getattr(parse_command(text, config), "message", "")
+def test_an_invalid_fleet_command_is_answered(text: str, message: str, config: Config) -> None:
+    assert message in getattr(parse_command(text, config), "message", "")
 
 
 def test_mutes_name_their_fault_by_code_or_slug(config: Config) -> None:

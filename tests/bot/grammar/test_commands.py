@@ -119,7 +119,7 @@ def test_the_commands(text: str, command: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says", "suggests"),
+    ("text", "message", "suggestion"),
     [
         ("prod-wue egress-payments", 'No cluster "prod-wue". Did you mean prod-weu', "prod-weu egress-payments"),
         ("prod egress-payments", "matches several clusters: prod-weu, prod-neu", "prod-neu egress-payments"),
@@ -144,12 +144,12 @@ def test_the_commands(text: str, command: Command) -> None:
         ("x" * 2000, "2000 characters", None),
     ],
 )
-def test_a_mistake_is_answered_with_the_correct_form(text: str, says: str, suggests: str | None) -> None:
+def test_a_mistake_is_answered_with_the_correct_form(text: str, message: str, suggestion: str | None) -> None:
     found = read(text)
     assert isinstance(found, Mistake), found
-    assert says in found.message
-    if suggests is not None:
-        assert suggests in found.suggestions
+    assert message in found.message
+    if suggestion is not None:
+        assert suggestion in found.suggestions
 
 
 def test_suggestions_never_cross_environments() -> None:

@@ -57,7 +57,7 @@ def test_a_digest_matches_its_golden(recorded_fleet: Client) -> None:
         ("digest_quiet", {}),
         ("digest_weekly", {"weekly": True}),
         ("digest_full", {"show": "full", "user": "U0BOB", "when": ""}),
-        ("digest_clusters_removed", {"gone": ("prod-old",), "clusters": ()}),
+        ("digest_clusters_removed", {"removed_clusters": ("prod-old",), "clusters": ()}),
     ],
 )
 def test_a_quiet_digest_matches_its_golden(name: str, changes: dict[str, object], recorded_fleet: Client) -> None:
@@ -152,10 +152,10 @@ def test_messages_are_valid_for_any_gateway_name(names: list[str], count: int) -
     ):
         assert not problems_of_message(list(message.blocks)), message.slot
         # The alternative text of a picture is plain text: Slack does not interpret it.
-        said = str([block for block in message.blocks if block["type"] != "image"])
+        shown = str([block for block in message.blocks if block["type"] != "image"])
         for mark in ("<!channel", "<!here", "<@U0BOB>"):
             # The bot mentions owners; text from a cluster never does.
-            assert mark not in said.replace("owner <@U0BOB>", "").replace("to <@U0BOB>", "").replace("⏰ <@U0BOB>", "")
+            assert mark not in shown.replace("owner <@U0BOB>", "").replace("to <@U0BOB>", "").replace("⏰ <@U0BOB>", "")
 
 
 def test_the_picture_is_legible_without_colour_and_on_a_phone(recorded_fleet: Client) -> None:

@@ -60,7 +60,7 @@ FIXED = replace(
     id="5a6b7c8d9e0f",
     ended=stories.BEGAN + timedelta(minutes=9),
 )
-LOOKS = (
+HEADLINES = (
     WatchCheck(stories.BEGAN, Verdict.BROKEN, ("The gateway node pool does not exist",), "aaaaaaaaaaa1"),
     WatchCheck(stories.BEGAN + timedelta(minutes=4), Verdict.HEALTHY, (), "aaaaaaaaaaa2"),
 )
@@ -74,8 +74,8 @@ ACTIVE_WATCH = Watch(
     stories.BEGAN + timedelta(minutes=30),
     checks=9,
     passed=1,
-    last=LOOKS[1],
-    changes=LOOKS,
+    last=HEADLINES[1],
+    changes=HEADLINES,
 )
 END = stories.BEGAN + timedelta(minutes=5)
 
@@ -107,7 +107,12 @@ OTHERS: dict[str, Callable[[], tuple[Message, ...]]] = {
     ),
     "watch_expired": lambda: watch.watch_messages(
         replace(
-            ACTIVE_WATCH, state=WatchState.EXPIRED, passed=0, last=LOOKS[0], changes=LOOKS[:1], ended=ACTIVE_WATCH.until
+            ACTIVE_WATCH,
+            state=WatchState.EXPIRED,
+            passed=0,
+            last=HEADLINES[0],
+            changes=HEADLINES[:1],
+            ended=ACTIVE_WATCH.until,
         ),
         timedelta(seconds=30),
     ),

@@ -51,11 +51,11 @@ def broken_route(name: str) -> Route:
 def test_the_list_names_every_hop_and_where_it_breaks() -> None:
     run = run_with(broken_route("the Service has no such port"))
     slots = {message.slot: message for message in run_messages(run, NOW)}
-    said = "\n".join(texts(slots["route"]))
-    assert "❌ 4. *gateway Service*" in said
-    assert "503 (NC" in said
-    assert "▫️ 9. destination: not reached" in said
-    assert "kubectl patch" in said
+    shown = "\n".join(texts(slots["route"]))
+    assert "❌ 4. *gateway Service*" in shown
+    assert "503 (NC" in shown
+    assert "▫️ 9. destination: not reached" in shown
+    assert "kubectl patch" in shown
     assert "route/picture" not in slots
 
 
@@ -140,6 +140,6 @@ def test_messages_are_valid_and_mention_no_one_for_any_object_name(route: Route)
 @given(routes())
 def test_any_object_name_survives_a_round_trip_and_can_be_drawn(route: Route) -> None:
     written = ROUTE.dump_json(route)
-    again = ROUTE.validate_json(written)
-    assert ROUTE.dump_json(again) == written
-    route_picture(again)
+    parsed = ROUTE.validate_json(written)
+    assert ROUTE.dump_json(parsed) == written
+    route_picture(parsed)

@@ -89,8 +89,8 @@ def test_faults_of_channels_scopes_and_blocks_can_be_cleared(slack: SandboxServe
 
 
 def test_the_control_api_injects_and_clears_faults(slack: SandboxServer, client: WebClient) -> None:
-    def control(**asked: object) -> urllib3.BaseHTTPResponse:
-        return urllib3.request("POST", f"{slack.url}sandbox/faults", json=asked)
+    def control(**wanted: object) -> urllib3.BaseHTTPResponse:
+        return urllib3.request("POST", f"{slack.url}sandbox/faults", json=wanted)
 
     assert control(name="archive", channel="C0PAY").status == 200
     assert error_of(client, "C0PAY") == "is_archived"

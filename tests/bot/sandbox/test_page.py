@@ -47,28 +47,28 @@ def test_a_typed_command_shows_its_answer(slack: SandboxServer, bolt: Bolt, desk
 
     desktop.open(slack)
     desktop.type("/egress-diag prod-weu egress-payments")
-    desktop.says("Only visible to you")
+    desktop.shows("Only visible to you")
     assert desktop.text(".message strong") == "prod-weu egress-payments"
 
 
 def test_a_bot_that_does_not_answer_is_shown(slack: SandboxServer, desktop: Page) -> None:
     desktop.open(slack)
     desktop.type("/egress-diag prod-weu x")
-    desktop.says('/egress-diag failed with the error "dispatch_failed"')
+    desktop.shows('/egress-diag failed with the error "dispatch_failed"')
 
 
 def test_updates_appear_without_a_reload(slack: SandboxServer, client: WebClient, desktop: Page) -> None:
     desktop.open(slack)
     ts = client.chat_postMessage(channel="C0OPS", text="⏳ checking…")["ts"]
-    desktop.says("⏳ checking…")
+    desktop.shows("⏳ checking…")
     client.chat_postMessage(channel="C0OPS", thread_ts=ts, text="first step")
-    desktop.says("1 reply")
+    desktop.shows("1 reply")
     client.chat_update(channel="C0OPS", ts=ts, text=":x: Broken")
-    desktop.says("❌ Broken (edited)")
+    desktop.shows("❌ Broken (edited)")
     desktop.click(".replies")
-    desktop.says("first step", "#thread .scroll")
+    desktop.shows("first step", "#thread .scroll")
     client.chat_postMessage(channel="C0OPS", thread_ts=ts, text="second step")
-    desktop.says("second step", "#thread .scroll")
+    desktop.shows("second step", "#thread .scroll")
     desktop.type("@egress-diag again", "#thread .composer textarea")
     slack.wait_until(lambda: len(slack.thread("C0OPS", ts)) == 3)
     assert slack.thread("C0OPS", ts)[-1].text == "<@U0BOT> again"
@@ -76,7 +76,7 @@ def test_updates_appear_without_a_reload(slack: SandboxServer, client: WebClient
     desktop.wait(lambda _: not desktop.count(f'#main [data-ts="{ts}"]'), "the message is still there")
 
 
-def test_unchanged_elements_stay_under_the_pointer(
+def test_unchanged_elements_remain_under_the_pointer(
     slack: SandboxServer, bolt: Bolt, client: WebClient, desktop: Page
 ) -> None:
     """A message is updated and others arrive while a person is about to press its button."""
@@ -96,14 +96,14 @@ def test_unchanged_elements_stay_under_the_pointer(
     client.chat_postMessage(channel="C0OPS", thread_ts=ts, text="first step")
     client.chat_postMessage(channel="C0PAY", text="elsewhere")
     client.chat_update(channel="C0OPS", ts=ts, text="x", blocks=blocks("broken", button("watch")))
-    desktop.says("broken")
+    desktop.shows("broken")
     desktop.find("[data-place=C0PAY].unread, [data-action-id=watch]")
     own_button.click()
     slack.wait_until(lambda: pressed)
     parent = slack.messages()[0]
     assert pressed == [parent.blocks[1]["block_id"]]
     row.click()
-    desktop.says("elsewhere")
+    desktop.shows("elsewhere")
 
 
 def test_buttons_ask_for_confirmation(slack: SandboxServer, bolt: Bolt, client: WebClient, desktop: Page) -> None:
@@ -122,12 +122,12 @@ def test_buttons_ask_for_confirmation(slack: SandboxServer, bolt: Bolt, client: 
     desktop.click("[data-action-id=probe]")
     desktop.click(".confirm .no")
     desktop.click("[data-action-id=probe]")
-    desktop.says("It creates a pod", ".confirm")
+    desktop.shows("It creates a pod", ".confirm")
     desktop.click(".confirm .yes")
     slack.wait_until(lambda: pressed)
     assert pressed == ["run-1"]
     desktop.click("[data-action-id=unheard]")
-    desktop.says("This action failed (http_client_error)")
+    desktop.shows("This action failed (http_client_error)")
 
 
 def test_a_menu_offers_its_options(slack: SandboxServer, bolt: Bolt, client: WebClient, desktop: Page) -> None:
@@ -200,16 +200,16 @@ def test_a_form_keeps_its_input_when_it_is_updated(
     phone.keys(".modal [data-key='host/host']", "a b")
     opened = slack.wait_until(slack.view)
     client.views_update(view_id=opened.id, view=form_view("12 gateways here"))
-    phone.says("12 gateways here", ".modal")
+    phone.shows("12 gateways here", ".modal")
     typed = phone.wait(lambda _: phone.find(".modal [data-key='host/host']").get_attribute("value"), "nothing is typed")
     assert typed == "a b"
 
     phone.click(".modal .submit")
-    phone.says("Complete this required field.", ".modal")
+    phone.shows("Complete this required field.", ".modal")
     phone.keys(".modal .combobox input", "pay")
     phone.click(".modal .options [role=option]")
     phone.click(".modal .submit")
-    phone.says("This is not a host.", ".modal")
+    phone.shows("This is not a host.", ".modal")
     phone.keys(".modal [data-key='host/host']", Keys.BACKSPACE)
     phone.keys(".modal [data-key='host/host']", Keys.BACKSPACE, Keys.ENTER)
     slack.wait_until(lambda: submitted)
@@ -233,7 +233,7 @@ def test_on_a_phone_the_thread_fills_the_screen_and_channels_are_behind_a_menu(
     phone.click("#main .menu")
     phone.wait(lambda _: phone.find("#sidebar").rect["x"] == 0, "the menu did not open")
     phone.click("[data-place=C0PAY]")
-    phone.says("payments-oncall", "#main header")
+    phone.shows("payments-oncall", "#main header")
 
 
 def test_unread_messages_in_other_channels_are_marked(slack: SandboxServer, client: WebClient, desktop: Page) -> None:
@@ -242,7 +242,7 @@ def test_unread_messages_in_other_channels_are_marked(slack: SandboxServer, clie
     client.chat_postMessage(channel="C0PAY", text="new one")
     assert desktop.text("[data-place=C0PAY].unread .count") == "1"
     desktop.click("[data-place=C0PAY]")
-    desktop.says("New\n")
+    desktop.shows("New\n")
     assert not desktop.count("[data-place=C0PAY].unread")
 
 
@@ -252,10 +252,10 @@ def test_each_person_sees_only_their_own_ephemeral_messages_and_views(
     client.chat_postEphemeral(channel="C0OPS", user="U0BOB", text="just for bob")
     client.chat_postMessage(channel="C0OPS", text="for everybody")
     desktop.open(slack, user="U0ALICE")
-    desktop.says("for everybody")
+    desktop.shows("for everybody")
     assert "just for bob" not in desktop.text("#main .scroll")
     desktop.open(slack, user="U0BOB")
-    desktop.says("just for bob")
+    desktop.shows("just for bob")
 
 
 def test_the_home_tab_shows_a_published_view(slack: SandboxServer, bolt: Bolt, desktop: Page) -> None:
@@ -265,7 +265,7 @@ def test_the_home_tab_shows_a_published_view(slack: SandboxServer, bolt: Bolt, d
         client.views_publish(user_id=event["user"], view={"type": "home", "blocks": [header]})
 
     desktop.open(slack, place="home")
-    desktop.says("Egress gateways")
+    desktop.shows("Egress gateways")
 
 
 def test_text_is_formatted_as_in_slack(slack: SandboxServer, client: WebClient, desktop: Page) -> None:
@@ -284,10 +284,10 @@ def test_text_is_formatted_as_in_slack(slack: SandboxServer, client: WebClient, 
         "blockquote": "quoted",
         "pre": "*raw* https://x.y",
     }
-    desktop.says("🎉 2*3*4 snake_case_name")
+    desktop.shows("🎉 2*3*4 snake_case_name")
     year = desktop.text(".message time")[:4]
     assert year in {"1969", "1970"}
-    desktop.says("ask @bob in #payments-oncall")
+    desktop.shows("ask @bob in #payments-oncall")
 
 
 def test_message_text_never_becomes_markup(slack: SandboxServer, client: WebClient, desktop: Page) -> None:
@@ -304,7 +304,7 @@ def test_message_text_never_becomes_markup(slack: SandboxServer, client: WebClie
     client.chat_postMessage(channel="C0OPS", text=hostile, blocks=blocks)
     client.chat_postMessage(channel="C0OPS", text=hostile)
     desktop.open(slack)
-    desktop.says("alert(1)")
+    desktop.shows("alert(1)")
     assert desktop.count(".message script") == 0
     assert desktop.count(".body img") == 0
     assert desktop.count(".body a[href^=javascript]") == 0

@@ -199,8 +199,8 @@ def test_a_file_is_uploaded_and_shared_in_a_thread(slack: SandboxServer, client:
 
 
 def test_an_upload_is_checked(client: WebClient) -> None:
-    asked = client.files_getUploadURLExternal(filename="a.txt", length=3)
-    not_sent = [{"id": asked["file_id"], "title": "a"}]
+    upload = client.files_getUploadURLExternal(filename="a.txt", length=3)
+    not_sent = [{"id": upload["file_id"], "title": "a"}]
     assert error_of(client.files_completeUploadExternal, files=not_sent, channel_id="C0OPS") == "file_not_found"
 
 

@@ -17,7 +17,7 @@ class World:
         return self.health.alive()
 
 
-def test_a_socket_that_stays_down_while_slack_answers_is_dead() -> None:
+def test_a_socket_that_remains_down_while_slack_answers_is_dead() -> None:
     world = World()
     assert world.after(0)
     world.connected = False

@@ -81,7 +81,7 @@ def test_private_ranges_and_tags_of_the_virtual_network_are_not_the_internet() -
     for prefix in ("203.0.113.0/24", "Storage.WestEurope", "AzureCloud"):
         assert matches(rule(destinationaddressprefix=prefix), flow) is Match.PART, prefix
     for prefix in ("*", "Internet", "internet", "0.0.0.0/0"):
-        assert matches(rule(destinationaddressprefix=prefix), flow) is Match.WHOLE, prefix
+        assert matches(rule(destinationaddressprefix=prefix), flow) is Match.FULL, prefix
 
 
 def test_a_rule_for_application_security_groups_or_source_ports_does_not_decide() -> None:

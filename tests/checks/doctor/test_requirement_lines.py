@@ -11,7 +11,16 @@ import bot.doctor.part
 import checks.doctor.parts
 import workers.doctor.part
 from checks.doctor.command import doctor, parts
-from checks.doctor.requirement_lines import EXITS, DoctorLine, Requirement, State, doctor_text, summary, to_json, worst
+from checks.doctor.requirement_lines import (
+    DOCTOR_JSON,
+    EXITS,
+    DoctorLine,
+    Requirement,
+    State,
+    doctor_text,
+    summary,
+    worst,
+)
 
 SCOPE = Requirement("slack", "slack-scope", "The token has the scope", "Add it.")
 CLOCK = Requirement("slack", "slack-clock", "The clock agrees", "Set the clock.")
@@ -22,7 +31,7 @@ def test_failures_are_printed_in_full_and_passes_in_one_line() -> None:
     assert list(doctor_text(lines)) == [
         "slack",
         "  pass        The token has the scope: 2 (commands, chat:write)",
-        "  FAIL        The clock agrees: 400 s behind",
+        "  fail        The clock agrees: 400 s behind",
         "              fix: Set the clock.",
         "",
         "1 failed, 2 passed",
@@ -44,7 +53,7 @@ def test_the_exit_code_is_that_of_the_worst_line_and_no_lines_is_not_a_pass(line
 
 
 def test_the_document_has_every_line_with_its_fix() -> None:
-    document = to_json([CLOCK.wrong("off", "node-1"), SCOPE.well("granted", "commands")])
+    document = DOCTOR_JSON.dump_python((CLOCK.wrong("off", "node-1"), SCOPE.well("granted", "commands")), mode="json")
     assert document["result"] == "wrong"
     assert document["lines"] == [
         {

@@ -19,9 +19,9 @@ CHECKS = catalogue()
 EACH = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.slug)
 
 
-def test_every_step_of_the_article_is_carried_out() -> None:
+def test_every_step_of_the_article_is_performed() -> None:
     for step in pages.STEPS:
-        assert pages.carried_out(step, CHECKS) or pages.action(step), step
+        assert pages.performed(step, CHECKS) or pages.action(step), step
     assert {step for check in CHECKS for step in check.article} <= set(pages.STEPS)
 
 
@@ -59,7 +59,7 @@ def test_the_title_names_a_fault_in_one_sentence(check: Check) -> None:
 
 
 @EACH
-def test_each_edge_leads_somewhere_and_says_why(check: Check) -> None:
+def test_each_edge_leads_somewhere_and_has_a_reason(check: Check) -> None:
     kinds = {"", *re.findall(r"`([a-z]+)`", Involved.__doc__ or "")}
     for slug, why in check.explains.items():
         assert slug in {other.slug for other in CHECKS}

@@ -43,8 +43,8 @@ def diagnose(cluster: Cluster, host: str | None = None, client: str | None = Non
 def crashes(report: Report | None) -> list[str]:
     if report is None:
         return []
-    said = [f"{f.check}: {f.summary}" for f in report.findings if "the check crashed" in f.summary]
-    return said + [gap for gap in report.gaps if gap.startswith("recent changes: not checked")]
+    crashed = [f"{f.check}: {f.summary}" for f in report.findings if "the check crashed" in f.summary]
+    return crashed + [gap for gap in report.gaps if gap.startswith("recent changes: not checked")]
 
 
 def statuses(cluster: Cluster) -> dict[str, Status]:
@@ -137,9 +137,9 @@ def all_fields() -> dict[Place, str]:
 
 def judge_field(name: str, place: Place, value: Any) -> None:
     cluster = damaged(named(name), place, value)
-    asked = question(cluster, "team-egress/egw")
+    wanted = question(cluster, "team-egress/egw")
     with suppress(AmbiguousGateway):
-        assert crashes(diagnosed(cluster, asked, readers(place.kind)).finish(0.0)) == [], str(place)
+        assert crashes(diagnosed(cluster, wanted, readers(place.kind)).finish(0.0)) == [], str(place)
 
 
 @pytest.mark.slow
@@ -206,7 +206,7 @@ def test_hosts_with_capitals_and_a_dot_at_the_end_change_no_verdict(name: str) -
     assert statuses(cluster) == statuses(named(name))
 
 
-def test_events_of_either_api_say_the_same() -> None:
+def test_events_of_either_api_mean_the_same() -> None:
     for name in CLUSTERS:
         assert statuses(reshaped(named(name))) == statuses(named(name))
 
@@ -242,10 +242,10 @@ BROKEN = Check(
 
 def test_a_check_that_crashes_is_unknown_with_a_token_and_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
     cluster = named("base")
-    asked = question(cluster, "team-egress/egw")
-    without = diagnosed(cluster, asked).finish(0.0)
+    wanted = question(cluster, "team-egress/egw")
+    without = diagnosed(cluster, wanted).finish(0.0)
     with caplog.at_level(logging.ERROR):
-        report = diagnosed(cluster, asked, (BROKEN, *catalogue())).finish(0.0)
+        report = diagnosed(cluster, wanted, (BROKEN, *catalogue())).finish(0.0)
     (finding,) = [f for f in report.findings if f.check == "test-only"]
     assert finding.status is Status.UNKNOWN
     token = finding.summary.partition("error ")[2].partition(",")[0]
@@ -259,7 +259,7 @@ def test_a_check_that_crashes_is_unknown_with_a_token_and_hides_no_other(caplog:
     assert tuple(f for f in report.findings if f.check != "test-only") == without.findings
 
 
-def test_what_a_check_found_before_it_crashed_stands() -> None:
+def test_findings_made_before_a_check_crashed_are_kept() -> None:
     def half(facts: Facts) -> Iterator[Observation]:
         yield Observation(Status.FAIL, "A pod is gone.", "Pod a/b")
         raise ValueError(facts.gateway.name)

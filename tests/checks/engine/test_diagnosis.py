@@ -33,14 +33,14 @@ class Defective(VirtualService):
 
 
 def test_a_defect_in_route_tracing_loses_no_finding() -> None:
-    asked = question(BASE, "team-egress/egw", "edition.cnn.com")
+    wanted = question(BASE, "team-egress/egw", "edition.cnn.com")
     chosen = [check for check in catalogue() if VirtualService not in check.reads]
     source = RecordedSource(recording(BASE))
     store = FactStore(source.now())
-    for reading in gather(source, needed(chosen) | traced_reads(asked), store, monotonic() + 60):
+    for reading in gather(source, needed(chosen) | traced_reads(wanted), store, monotonic() + 60):
         record(store, reading)
     store.add(VirtualService, [Defective(each.raw) for each in store.known(VirtualService)])
-    report = evaluate(store, asked, chosen)
+    report = evaluate(store, wanted, chosen)
     assert {finding.check for finding in report.findings} == {check.slug for check in chosen}
     assert report.route is not None
     assert "RuntimeError" in report.route.problem
@@ -59,7 +59,7 @@ def test_an_unknown_gateway_is_an_error_unless_a_check_reports_it(chosen: str, r
     assert (done.missing_gateway() is not None) is reported
 
 
-def test_a_gateway_that_could_not_be_looked_up_is_not_reported_as_missing() -> None:
+def test_a_gateway_that_could_not_be_read_is_not_reported_as_missing() -> None:
     error = {"source": "azure", "resource": "managedClusters", "namespace": None, "status": 403, "message": "forbidden"}
     unread = replace(BASE, errors=(*BASE.errors, error))
     done = diagnosed(unread, question(unread, "team-egress/absent"), chosen_checks("gateway-name-invalid", catalogue()))

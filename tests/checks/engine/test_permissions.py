@@ -45,13 +45,13 @@ def test_nothing_is_ever_written() -> None:
     assert all(right.resource.endswith(("/read", "/action")) for right in azure_rights(CHECKS))
 
 
-def test_secrets_are_asked_for_as_metadata_and_the_list_says_so() -> None:
+def test_secrets_are_read_as_metadata_and_the_list_names_that() -> None:
     (secrets,) = [each for each in DECLARED if isinstance(each, Listed) and each.plural == "secrets"]
     assert secrets.metadata_only
     assert "Secrets are read as metadata only" in PRINTED
 
 
-def test_every_right_says_what_is_lost_without_it() -> None:
+def test_every_permission_names_what_is_lost_without_it() -> None:
     for right in (*kubernetes_rights(CHECKS), *azure_rights(CHECKS)):
         assert right.lost, right.name
         assert f"{right.name}\n#       " in PRINTED, right.name

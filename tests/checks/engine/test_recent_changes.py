@@ -18,7 +18,7 @@ def report(patch: dict[str, Any], cluster: Cluster | None = None, host: str | No
     return diagnosed(composed, question(composed, "team-egress/egw", host)).finish(0.0)
 
 
-def told(patch: dict[str, Any]) -> list[str]:
+def changes_after(patch: dict[str, Any]) -> list[str]:
     return [shown(change) for change in report(patch).changes]
 
 
@@ -37,7 +37,7 @@ def entry(time: str, manager: str, *fields: str, subresource: str = "") -> dict[
 
 
 def test_a_gateway_that_nobody_touched_has_no_recent_changes() -> None:
-    assert told({}) == []
+    assert changes_after({}) == []
 
 
 @pytest.mark.parametrize(
@@ -90,12 +90,12 @@ def test_a_gateway_that_nobody_touched_has_no_recent_changes() -> None:
     ],
 )
 def test_an_edit_names_object_part_time_and_writer(changed: dict[str, Any], expected: str) -> None:
-    assert told({"change": [changed]}) == [expected]
+    assert changes_after({"change": [changed]}) == [expected]
 
 
 def test_what_controllers_write_all_the_time_is_no_change() -> None:
     beat = entry("2026-11-23T09:59:00Z", "kubelet", "status", subresource="status")
-    assert told({"change": [edited("Node", "*", beat, namespace=""), edited("Deployment", "*", beat)]}) == []
+    assert changes_after({"change": [edited("Node", "*", beat, namespace=""), edited("Deployment", "*", beat)]}) == []
 
 
 NODE = next(o["metadata"]["name"] for o in named("base").objects if "gwpool" in o["metadata"]["name"])
@@ -139,8 +139,8 @@ def drained_node(time: str) -> dict[str, Any]:
 )
 def test_a_change_of_a_day_ago_is_not_recent(change: Callable[[str], dict[str, Any]], expected: str) -> None:
     """Exactly 24 hours before the diagnosis is too old; a second later is the oldest recent change."""
-    assert told(change("2026-11-22T10:00:00Z")) == []
-    assert told(change("2026-11-22T10:00:01Z")) == [expected]
+    assert changes_after(change("2026-11-22T10:00:00Z")) == []
+    assert changes_after(change("2026-11-22T10:00:01Z")) == [expected]
 
 
 def test_what_is_written_within_five_seconds_of_the_creation_belongs_to_it() -> None:
@@ -152,7 +152,7 @@ def test_what_is_written_within_five_seconds_of_the_creation_belongs_to_it() -> 
     ]
     change = edited("ServiceEntry", "cnn", *entries)
     change["metadata"]["creationTimestamp"] = "2026-11-23T02:41:00Z"
-    assert told({"change": [change]}) == [
+    assert changes_after({"change": [change]}) == [
         "02:41 ServiceEntry team-egress/cnn: spec edited by kubectl-edit",
         "02:41 ServiceEntry team-egress/cnn: created by argocd-controller",
     ]
@@ -165,13 +165,13 @@ def test_another_teams_objects_are_not_in_it() -> None:
         "metadata": {"namespace": "team-b", "name": "theirs", "creationTimestamp": "2026-11-23T02:41:00Z"},
         "spec": {"hosts": ["theirs.example.com"], "resolution": "DNS"},
     }
-    assert told({"add": [other]}) == []
+    assert changes_after({"add": [other]}) == []
 
 
 def test_a_node_of_the_pool_that_stopped_being_ready() -> None:
     conditions = [{"type": "Ready", "status": "Unknown", "lastTransitionTime": "2026-11-23T02:41:00Z"}]
     change = {"kind": "Node", "metadata": {"name": NODE}, "status": {"conditions": conditions}}
-    assert told({"change": [change]}) == [f"02:41 Node {NODE}: stopped being ready"]
+    assert changes_after({"change": [change]}) == [f"02:41 Node {NODE}: stopped being ready"]
 
 
 def test_a_storm_of_warnings_is_one_line_and_hides_no_edit() -> None:
@@ -181,7 +181,7 @@ def test_a_storm_of_warnings_is_one_line_and_hides_no_edit() -> None:
         for pod, since in (("egw-asm-1-30-abc", "20m"), ("egw-asm-1-30-def", "19m"))
     ]  # fmt: skip
     edit = edited("StaticGatewayConfiguration", "sgc", entry("2026-11-23T09:39:00Z", "kubectl-edit", "spec"))
-    first, second = told({"change": [edit], "events": storm})
+    first, second = changes_after({"change": [edit], "events": storm})
     assert first.startswith("09:40 Pod team-egress/egw-asm-1-30-abc: FailedCreatePodSandBox: xxx")
     assert first.endswith("… (first of 900) by kubelet")
     assert second == "09:39 StaticGatewayConfiguration team-egress/sgc: spec edited by kubectl-edit"
@@ -203,7 +203,7 @@ def test_at_most_a_dozen_edits_and_half_a_dozen_events() -> None:
 def test_what_may_not_be_read_is_only_missing(kind: str) -> None:
     edit = edited("StaticGatewayConfiguration", "sgc", entry("2026-11-23T02:41:00Z", "kubectl-edit", "spec"))
     denied = {"source": "kubernetes", "resource": kind, "namespace": None, "status": 403, "message": "forbidden"}
-    assert told({"change": [edit], "errors": [denied]}) == [
+    assert changes_after({"change": [edit], "errors": [denied]}) == [
         "02:41 StaticGatewayConfiguration team-egress/sgc: spec edited by kubectl-edit"
     ]
 
@@ -211,7 +211,7 @@ def test_what_may_not_be_read_is_only_missing(kind: str) -> None:
 def test_secrets_in_messages_are_taken_out() -> None:
     event = {"on": "StaticGatewayConfiguration team-egress/sgc", "reason": "ReconcileError", "age": "5m",
              "message": "token: password=hunter2-very-secret", "component": "controller"}  # fmt: skip
-    (line,) = told({"events": [event]})
+    (line,) = changes_after({"events": [event]})
     assert "hunter2" not in line
     assert "[redacted]" in line
 
@@ -230,7 +230,7 @@ def test_every_written_form_shows_them() -> None:
 def test_an_object_is_recent_for_a_day(age: str, recent: bool) -> None:
     created = before(named("base").captured_at, age)
     patch = {"metadata": {"namespace": "team-egress", "name": "sgc", "creationTimestamp": created}}
-    changes = told({"change": [{"kind": "StaticGatewayConfiguration", **patch}]})
+    changes = changes_after({"change": [{"kind": "StaticGatewayConfiguration", **patch}]})
     assert any("created" in each for each in changes) is recent
 
 
@@ -238,7 +238,7 @@ def test_an_object_is_recent_for_a_day(age: str, recent: bool) -> None:
 def test_a_write_within_five_seconds_belongs_to_the_creation(seconds: int, edits: int) -> None:
     patch = edited("StaticGatewayConfiguration", "sgc", entry(f"2026-11-23T02:41:0{seconds}Z", "kubectl-edit", "spec"))
     patch["metadata"]["creationTimestamp"] = "2026-11-23T02:41:00Z"
-    changes = told({"change": [patch]})
+    changes = changes_after({"change": [patch]})
     assert [each for each in changes if "created" in each] != []
     assert len([each for each in changes if "edited" in each]) == edits
     assert any("by kubectl-edit" in each for each in changes if "created" in each) is (edits == 0)

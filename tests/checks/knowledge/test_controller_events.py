@@ -32,27 +32,27 @@ def event(
     )
 
 
-def said(*events: Event) -> list[str]:
+def reported(*events: Event) -> list[str]:
     return [found.message for found in current_errors(events)]
 
 
-def test_a_complaint_is_current_until_its_own_controller_succeeds() -> None:
-    complaint = event("ReconcileGatewayVMConfigurationError", 10, "denied")
-    assert said(complaint) == ["denied"]
-    assert said(complaint, event("ReconcileGatewayVMConfigurationSuccess", 5, kind="Normal")) == []
-    assert said(complaint, event("ReconcileGatewayVMConfigurationSuccess", 15, kind="Normal")) == ["denied"]
-    assert said(complaint, event("ReconcileGatewayLBConfigurationSuccess", 5, kind="Normal")) == ["denied"]
-    assert said(complaint, event("Reconciled", 5, kind="Normal")) == ["denied"]
+def test_a_warning_is_current_until_its_own_controller_succeeds() -> None:
+    warning = event("ReconcileGatewayVMConfigurationError", 10, "denied")
+    assert reported(warning) == ["denied"]
+    assert reported(warning, event("ReconcileGatewayVMConfigurationSuccess", 5, kind="Normal")) == []
+    assert reported(warning, event("ReconcileGatewayVMConfigurationSuccess", 15, kind="Normal")) == ["denied"]
+    assert reported(warning, event("ReconcileGatewayLBConfigurationSuccess", 5, kind="Normal")) == ["denied"]
+    assert reported(warning, event("Reconciled", 5, kind="Normal")) == ["denied"]
 
 
 def test_reconciling_is_no_sign_of_health_but_ends_a_refusal() -> None:
     reconciling = event("Reconciling", 1, "provisioned with egress prefix <pending>", kind="Normal")
-    assert said(event("ReconcileError", 5, "no secret"), reconciling) == ["no secret"]
-    assert said(event("InvalidSpec", 5, "bad"), reconciling) == []
+    assert reported(event("ReconcileError", 5, "no secret"), reconciling) == ["no secret"]
+    assert reported(event("InvalidSpec", 5, "bad"), reconciling) == []
 
 
-def test_the_newest_complaint_comes_first_and_each_text_once() -> None:
-    found = said(
+def test_the_newest_warning_comes_first_and_each_text_once() -> None:
+    found = reported(
         event("ReconcileGatewayLBConfigurationError", 9, "no pool"),
         event("ReconcileGatewayVMConfigurationError", 2, "denied"),
         event("ReconcileGatewayVMConfigurationError", 7, "denied"),
@@ -61,15 +61,15 @@ def test_the_newest_complaint_comes_first_and_each_text_once() -> None:
 
 
 def test_events_without_a_time_are_kept_and_settled_by_any_success() -> None:
-    complaint = event("ReconcileGatewayVMConfigurationError", None, "denied")
-    assert said(complaint) == ["denied"]
-    assert said(complaint, event("ReconcileGatewayVMConfigurationSuccess", 5, kind="Normal")) == []
+    warning = event("ReconcileGatewayVMConfigurationError", None, "denied")
+    assert reported(warning) == ["denied"]
+    assert reported(warning, event("ReconcileGatewayVMConfigurationSuccess", 5, kind="Normal")) == []
 
 
-def test_a_reason_that_nobody_knows_counts_when_the_controller_wrote_it() -> None:
-    assert said(event("SomethingNew", 1, "odd", component=SGC)) == ["odd"]
-    assert said(event("SomethingNew", 1, "odd", component="policy-engine")) == []
-    assert said(event("SomethingNew", 1, "fine", component=SGC, kind="Normal")) == []
+def test_an_unknown_reason_counts_when_the_controller_wrote_it() -> None:
+    assert reported(event("SomethingNew", 1, "odd", component=SGC)) == ["odd"]
+    assert reported(event("SomethingNew", 1, "odd", component="policy-engine")) == []
+    assert reported(event("SomethingNew", 1, "fine", component=SGC, kind="Normal")) == []
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_text_points_to_the_check_that_finds_the_fault(message: str, maps_to: 
     assert cause.meaning
 
 
-def test_azures_own_error_says_what_to_do() -> None:
+def test_azures_own_error_explains_what_to_do() -> None:
     cause = event_cause("failed to update vmss(x): RESPONSE 403: 403 Forbidden ERROR CODE: ScopeLocked")
     assert cause.code == "ScopeLocked"
     assert "lock" in cause.fix
@@ -120,7 +120,7 @@ def test_an_unknown_text_has_no_meaning_of_ours() -> None:
         ("plain", ""),
     ],
 )
-def test_the_error_code_is_found_wherever_it_stands(message: str, code: str) -> None:
+def test_the_error_code_is_found_at_any_position(message: str, code: str) -> None:
     assert code_of(message) == code
 
 

@@ -8,7 +8,7 @@ from checks.model.durations import span
 
 
 @pytest.mark.parametrize(
-    ("lasted", "expected"),
+    ("duration", "expected"),
     [
         (timedelta(seconds=-5), "0 s"),
         (timedelta(seconds=59.9), "59 s"),
@@ -18,5 +18,5 @@ from checks.model.durations import span
         (timedelta(days=10, hours=3, minutes=59), "10 d 3 h"),
     ],
 )
-def test_two_units_at_most(lasted: timedelta, expected: str) -> None:
-    assert span(lasted) == expected
+def test_two_units_at_most(duration: timedelta, expected: str) -> None:
+    assert span(duration) == expected

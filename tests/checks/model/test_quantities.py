@@ -9,7 +9,7 @@ from checks.model.quantities import exhausted, quantity
     ("one", "other"),
     [("1", "1000m"), ("1Ki", "1024"), ("2Gi", "2048Mi"), ("1k", "1e3"), ("0.5", "500m"), ("1E", "1e18")],
 )
-def test_the_same_amount_in_two_ways(one: str, other: str) -> None:
+def test_the_same_amount_in_two_forms(one: str, other: str) -> None:
     assert quantity(one) == quantity(other) is not None
 
 

@@ -20,7 +20,7 @@ def walls(zone: str, at: str, first: date, days: int) -> list[str]:
     return [each.at.astimezone(ZoneInfo(zone)).strftime("%m-%d %H:%M") for each in found]
 
 
-def test_nine_stays_nine_when_the_clocks_change() -> None:
+def test_nine_remains_nine_when_the_clocks_change() -> None:
     assert walls("Europe/Berlin", "09:00", date(2026, 3, 28), 3) == ["03-28 09:00", "03-29 09:00", "03-30 09:00"]
     assert walls("Europe/Berlin", "09:00", date(2026, 10, 24), 3) == ["10-24 09:00", "10-25 09:00", "10-26 09:00"]
 
@@ -44,23 +44,23 @@ def test_a_time_that_is_shown_twice_comes_once() -> None:
     start=st.dates(date(2026, 1, 1), date(2027, 12, 1)),
     cut=st.floats(0, 20),
 )
-def test_the_ticker_meets_each_window_once_wherever_it_is_cut(
+def test_each_window_is_met_once_wherever_the_time_is_cut(
     zone: str, hour: int, minute: int, start: date, cut: float
 ) -> None:
     often = recurrence(f"{hour:02}:{minute:02}", "daily", zone)
     begin = datetime(start.year, start.month, start.day, tzinfo=UTC)
     middle, end = begin + timedelta(days=cut), begin + timedelta(days=20)
-    whole = list(often.between(begin, end))
-    assert [*often.between(begin, middle), *often.between(middle, end)] == whole
-    assert len({each.window for each in whole}) == len(whole)
-    assert 19 <= len(whole) <= 21
-    assert often.next(begin) == whole[0]
+    complete = list(often.between(begin, end))
+    assert [*often.between(begin, middle), *often.between(middle, end)] == complete
+    assert len({each.window for each in complete}) == len(complete)
+    assert 19 <= len(complete) <= 21
+    assert often.next(begin) == complete[0]
     last = often.last(end)
-    assert last == whole[-1]
+    assert last == complete[-1]
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("", "daily", "UTC"), "a digest needs"),
         (("09:00", "", "UTC"), "a digest needs"),
@@ -76,8 +76,10 @@ def test_the_ticker_meets_each_window_once_wherever_it_is_cut(
         (("09:00", "daily", "../../etc/passwd"), "is not a time zone"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_with_what_would_be_right(words: tuple[object, object, str], said: str) -> None:
-    with pytest.raises(BadRecurrence, match=said.replace("?", r"\?")):
+def test_what_cannot_be_meant_is_refused_with_what_would_be_right(
+    words: tuple[object, object, str], message: str
+) -> None:
+    with pytest.raises(BadRecurrence, match=message.replace("?", r"\?")):
         recurrence(*words)
 
 

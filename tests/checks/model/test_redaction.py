@@ -61,7 +61,7 @@ def test_a_secret_is_taken_out(text: str, secret: str) -> None:
 
 
 @pytest.mark.parametrize("text", ORDINARY)
-def test_ordinary_text_stays(text: str) -> None:
+def test_ordinary_text_is_kept(text: str) -> None:
     assert redact(text) == text
 
 
@@ -112,7 +112,7 @@ GUID = st.uuids().map(str)
 
 
 @given(NAME, NAME, NAME, GUID, st.integers(1, 65535))
-def test_names_hosts_and_ids_stay(namespace: str, name: str, host: str, guid: str, port: int) -> None:
+def test_names_hosts_and_ids_are_kept(namespace: str, name: str, host: str, guid: str, port: int) -> None:
     for text in (
         f"Pod {namespace}/{name} on node aks-{host}-vmss000000",
         f"{host}.{namespace}.svc.cluster.local:{port}",
@@ -122,7 +122,7 @@ def test_names_hosts_and_ids_stay(namespace: str, name: str, host: str, guid: st
         assert redact(text) == text
 
 
-def test_the_values_of_a_secret_go_and_its_keys_stay() -> None:
+def test_the_values_of_a_secret_are_removed_and_its_keys_are_kept() -> None:
     found = redact_object(
         {
             "apiVersion": "v1",

@@ -55,8 +55,8 @@ def test_a_token_in_a_file_beside_the_kubeconfig(tmp_path: Path) -> None:
 def test_a_plugin_that_logs_in(tmp_path: Path) -> None:
     with KubeServer(named("base")) as server:
         status = f'"status":{{"token":"{server.token}"}}'
-        said = f'{{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",{status}}}'
-        assert isinstance(pods(server.kubeconfig(tmp_path, plugin(tmp_path, f"echo '{said}'"))), Objects)
+        message = f'{{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",{status}}}'
+        assert isinstance(pods(server.kubeconfig(tmp_path, plugin(tmp_path, f"echo '{message}'"))), Objects)
 
 
 def test_a_plugin_that_fails_is_a_gap_and_no_request_is_sent(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -81,29 +81,29 @@ def test_a_plugin_that_waits_for_input_ends_at_the_deadline(tmp_path: Path) -> N
 def test_a_plugin_that_is_not_installed(tmp_path: Path) -> None:
     user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": "kubelogin-that-is-not-here"}}
     with KubeServer(named("base")) as server:
-        said = refusal(server.kubeconfig(tmp_path, user))
+        message = refusal(server.kubeconfig(tmp_path, user))
         assert not server.requests
-    assert "user someone signs in with the plugin kubelogin-that-is-not-here, which is not installed here" in said
-    assert "or remove kubeconfig to connect through Azure" in said
+    assert "user someone signs in with the plugin kubelogin-that-is-not-here, which is not installed here" in message
+    assert "or remove kubeconfig to connect through Azure" in message
 
 
 def test_a_user_without_credentials(tmp_path: Path) -> None:
     with KubeServer(named("base")) as server:
-        said = refusal(server.kubeconfig(tmp_path, {}))
+        message = refusal(server.kubeconfig(tmp_path, {}))
         assert not server.requests
-    assert "user someone has no credentials; anonymous requests are not sent" in said
+    assert "user someone has no credentials; anonymous requests are not sent" in message
 
 
 def test_the_retired_azure_login(tmp_path: Path) -> None:
     with KubeServer(named("base")) as server:
-        said = refusal(server.kubeconfig(tmp_path, {"auth-provider": {"name": "azure", "config": {}}}))
-    assert "kubelogin convert-kubeconfig" in said
+        message = refusal(server.kubeconfig(tmp_path, {"auth-provider": {"name": "azure", "config": {}}}))
+    assert "kubelogin convert-kubeconfig" in message
 
 
 def test_a_context_that_does_not_exist(tmp_path: Path) -> None:
     with KubeServer(named("base")) as server:
-        said = refusal(server.kubeconfig(tmp_path), "prod")
-    assert said == f'kubeconfig {tmp_path}/kubeconfig: no context "prod"; it has: loopback'
+        message = refusal(server.kubeconfig(tmp_path), "prod")
+    assert message == f'kubeconfig {tmp_path}/kubeconfig: no context "prod"; it has: loopback'
 
 
 def test_a_kubeconfig_that_does_not_exist(tmp_path: Path) -> None:

@@ -289,16 +289,16 @@ def test_saved_files_are_read_for_each_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"[]", "not a JSON object; expected `az aks show -o json`"),
         (b"{", "not valid JSON"),
     ],
 )
-def test_an_invalid_saved_file(content: bytes, said: str, tmp_path: Path) -> None:
+def test_an_invalid_saved_file(content: bytes, message: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         open_source(saved(tmp_path, managed_cluster=content))
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_azure_is_not_covered(tmp_path: Path) -> None:

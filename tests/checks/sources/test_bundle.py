@@ -92,7 +92,7 @@ def test_a_whole_cluster_reads_the_same_from_each_form(name: str, form: str, tmp
     assert found.captured_at == expected.captured_at
 
 
-def test_times_stay_text(tmp_path: Path) -> None:
+def test_times_remain_text(tmp_path: Path) -> None:
     found = read_bundle(bundle(tmp_path, objects__a_dot_yaml=POD))
     assert found.objects[0]["metadata"]["creationTimestamp"] == "2026-11-16T10:20:00Z"
 
@@ -247,12 +247,12 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("files", "said"), WRONG.values(), ids=WRONG.keys())
+@pytest.mark.parametrize(("files", "message"), WRONG.values(), ids=WRONG.keys())
 def test_an_error_names_the_file_and_the_expected_content(
-    files: dict[str, str | bytes], said: str, tmp_path: Path
+    files: dict[str, str | bytes], message: str, tmp_path: Path
 ) -> None:
     path = bundle(tmp_path, **files)
-    assert said in refusal(path)
+    assert message in refusal(path)
     assert refusal(path).startswith(f"{path}: ")
     assert "expected" in refusal(path)
 
@@ -368,18 +368,18 @@ def test_a_sparse_file_of_a_terabyte(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kept", [0.2, 0.5, 0.9, 0.99])
 def test_a_truncated_archive(kept: float, tmp_path: Path) -> None:
     write_bundle(named("base"), tmp_path / "weu")
-    whole = Path(shutil.make_archive(str(tmp_path / "x"), "gztar", tmp_path, "weu")).read_bytes()
+    complete = Path(shutil.make_archive(str(tmp_path / "x"), "gztar", tmp_path, "weu")).read_bytes()
     path = tmp_path / "cut.tar.gz"
-    path.write_bytes(whole[: int(len(whole) * kept)])
+    path.write_bytes(complete[: int(len(complete) * kept)])
     assert "damaged or truncated" in refusal(path)
 
 
 @pytest.mark.parametrize("kept", [512, 1024, 1536, 5000])
 def test_an_archive_of_a_truncated_tar(kept: int, tmp_path: Path) -> None:
     write_bundle(named("base"), tmp_path / "weu")
-    whole = gzip.decompress(Path(shutil.make_archive(str(tmp_path / "x"), "gztar", tmp_path, "weu")).read_bytes())
+    complete = gzip.decompress(Path(shutil.make_archive(str(tmp_path / "x"), "gztar", tmp_path, "weu")).read_bytes())
     path = tmp_path / "cut.tar.gz"
-    path.write_bytes(gzip.compress(whole[:kept]))
+    path.write_bytes(gzip.compress(complete[:kept]))
     assert refusal(path)
 
 
@@ -436,8 +436,8 @@ def test_a_billion_laughs(tmp_path: Path) -> None:
     "text", ["[" * 100_000, "a:\n" + "".join("  " * n + "- b:\n" for n in range(1, 300)), '{"a":' * 5000]
 )
 def test_a_document_that_is_nested_too_deep(text: str, tmp_path: Path) -> None:
-    said = refusal(bundle(tmp_path, objects__a_dot_yaml=text))
-    assert "nested deeper than 100 levels" in said or "more than" in said
+    message = refusal(bundle(tmp_path, objects__a_dot_yaml=text))
+    assert "nested deeper than 100 levels" in message or "more than" in message
 
 
 def test_json_that_is_nested_too_deep(tmp_path: Path) -> None:

@@ -68,13 +68,13 @@ class AtTheTimeOf:
         return self._source.server_version(deadline)
 
 
-def report(source: Source, asked: Question, timeout: float = 30) -> Report:
-    *_, found = run(source, asked, catalogue(), timeout)
+def report(source: Source, wanted: Question, timeout: float = 30) -> Report:
+    *_, found = run(source, wanted, catalogue(), timeout)
     assert isinstance(found, Report)
     return found
 
 
-def said(found: Report) -> list[str]:
+def findings_of(found: Report) -> list[str]:
     """The report's JSON without its duration, as lines."""
     whole: dict[str, Any] = {**REPORT.dump_python(found, mode="json"), "duration_seconds": 0}
     return orjson.dumps(whole, option=orjson.OPT_INDENT_2).decode().splitlines()
@@ -114,15 +114,15 @@ def anywhere(use_azure: UseAzure, authority: trustme.CA, tmp_path: Path) -> Iter
         each.__exit__(None, None, None)
 
 
-def agree(cluster: Cluster, asked: Question, entry: ClusterConfig, folder: Path) -> None:
-    expected = said(report(in_memory(cluster), asked))
-    assert said(report(live(cluster, entry), asked)) == expected
+def agree(cluster: Cluster, wanted: Question, entry: ClusterConfig, folder: Path) -> None:
+    expected = findings_of(report(in_memory(cluster), wanted))
+    assert findings_of(report(live(cluster, entry), wanted)) == expected
     recorder = RecordingSource(live(cluster, entry), cluster.name)
-    assert said(report(recorder, asked)) == expected
+    assert findings_of(report(recorder, wanted)) == expected
     for name in ("bundle", "bundle.tar.gz"):
         recorder.write(folder / name)
         replayed = open_source(ClusterConfig(name=cluster.name, bundle=folder / name))
-        assert said(report(replayed, asked)) == expected
+        assert findings_of(report(replayed, wanted)) == expected
 
 
 @pytest.mark.parametrize("name", names())
@@ -130,18 +130,18 @@ def test_a_healthy_cluster(name: str, anywhere: Any, tmp_path: Path) -> None:
     cluster = named(name)
     profile = (cluster.managed_cluster or {})["properties"]["serviceMeshProfile"]["istio"]["components"]
     gateway = next(each for each in profile["egressGateways"] if each["enabled"])
-    asked = question(cluster, f"{gateway.get('namespace') or 'aks-istio-egress'}/{gateway['name']}")
-    agree(cluster, asked, anywhere(cluster), tmp_path)
+    wanted = question(cluster, f"{gateway.get('namespace') or 'aks-istio-egress'}/{gateway['name']}")
+    agree(cluster, wanted, anywhere(cluster), tmp_path)
 
 
-def agree_recorded(cluster: Cluster, asked: Question, entry: ClusterConfig, folder: Path) -> None:
+def agree_recorded(cluster: Cluster, wanted: Question, entry: ClusterConfig, folder: Path) -> None:
     """A recorded live run and the replay of its bundle give the same report; each is read once."""
-    expected = said(report(in_memory(cluster), asked))
+    expected = findings_of(report(in_memory(cluster), wanted))
     recorder = RecordingSource(live(cluster, entry), cluster.name)
-    assert said(report(recorder, asked)) == expected
+    assert findings_of(report(recorder, wanted)) == expected
     recorder.write(folder / "bundle.tar.gz")
     replayed = open_source(ClusterConfig(name=cluster.name, bundle=folder / "bundle.tar.gz"))
-    assert said(report(replayed, asked)) == expected
+    assert findings_of(report(replayed, wanted)) == expected
 
 
 def incident_agrees(name: str, anywhere: Any, folder: Path, how: Callable[..., None] = agree) -> None:
@@ -150,9 +150,9 @@ def incident_agrees(name: str, anywhere: Any, folder: Path, how: Callable[..., N
     if cluster.managed_cluster is not None and cluster.resources is None:
         pytest.skip("this incident's bundle has no network resources, but a live Azure always has a network")
     expect = incident.expect
-    asked = question(cluster, expect["gateway"], expect.get("host"), expect.get("from"))
+    wanted = question(cluster, expect["gateway"], expect.get("host"), expect.get("from"))
     try:
-        how(cluster, asked, anywhere(cluster), folder)
+        how(cluster, wanted, anywhere(cluster), folder)
     except AmbiguousGateway as several:
         pytest.fail(f"{several}")
 
@@ -182,37 +182,39 @@ def test_a_cluster_without_azure(anywhere: Any, tmp_path: Path) -> None:
 
 def test_a_read_that_timed_out_is_unknown_in_the_replay_too(anywhere: Any, tmp_path: Path) -> None:
     cluster = named("base")
-    asked = question(cluster, "team-egress/egw")
+    wanted = question(cluster, "team-egress/egw")
     hanging = [Fault(r"/apis/apps/v1/deployments$", hang=8), Fault("/cnimanager|kube-egress.*/log$", hang=8)]
     recorder = RecordingSource(live(cluster, anywhere(cluster, hanging)), cluster.name)
-    found = report(recorder, asked, timeout=3)
+    found = report(recorder, wanted, timeout=3)
     assert found.verdict == "inconclusive"
     recorder.write(tmp_path / "bundle")
-    replayed = report(open_source(ClusterConfig(name="x", bundle=tmp_path / "bundle")), asked)
-    assert said(replace(replayed, cluster=found.cluster)) == said(found)
+    replayed = report(open_source(ClusterConfig(name="x", bundle=tmp_path / "bundle")), wanted)
+    assert findings_of(replace(replayed, cluster=found.cluster)) == findings_of(found)
     assert replayed.gaps == found.gaps
 
 
 def test_a_secret_in_a_log_reaches_neither_the_bundle_nor_a_finding(anywhere: Any, tmp_path: Path) -> None:
     line = "2026-11-16T10:19:00.000000Z\terror\txds\tPassword=hunter2; Authorization: Bearer abc123def456ghi789"
     cluster = compose(named("base"), {"logs": {"team-egress/egw-asm-1-30-abc/istio-proxy": line}})
-    asked = question(cluster, "team-egress/egw")
+    wanted = question(cluster, "team-egress/egw")
     recorder = RecordingSource(live(cluster, anywhere(cluster)), cluster.name)
-    found = said(report(recorder, asked))
+    found = findings_of(report(recorder, wanted))
     recorder.write(tmp_path / "bundle")
     found_bytes = "".join(found).encode()
     written = b"".join(path.read_bytes() for path in sorted((tmp_path / "bundle").rglob("*")) if path.is_file())
     assert b"[redacted]" in written
     for secret in (b"hunter2", b"abc123def456ghi789"):
         assert secret not in written + found_bytes
-    assert found == said(report(open_source(ClusterConfig(name=cluster.name, bundle=tmp_path / "bundle")), asked))
+    assert found == findings_of(
+        report(open_source(ClusterConfig(name=cluster.name, bundle=tmp_path / "bundle")), wanted)
+    )
 
 
 def test_slow_reads_run_in_parallel(anywhere: Any) -> None:
     cluster = named("base")
     entry = anywhere(cluster, latency=0.05)
-    asked = question(cluster, "team-egress/egw")
-    report(live(cluster, entry), asked)  # loads the libraries and signs in
-    found = report(live(cluster, entry), asked)
+    wanted = question(cluster, "team-egress/egw")
+    report(live(cluster, entry), wanted)  # loads the libraries and signs in
+    found = report(live(cluster, entry), wanted)
     # In sequence, about 35 lists and logs would take 50 ms each, and 6 reads of Azure 250 ms each.
     assert found.duration_seconds < 35 * 0.05 + 6 * 0.25

@@ -206,7 +206,7 @@ def test_recording_a_bundle_again_gives_the_same_bundle(tmp_path: Path) -> None:
     assert written(again, tmp_path / "again") == first
 
 
-def test_names_with_relative_paths_stay_in_the_bundle(tmp_path: Path) -> None:
+def test_names_with_relative_paths_do_not_leave_the_bundle(tmp_path: Path) -> None:
     escaping = {**pod(), "metadata": {"name": "x", "namespace": "../../../tmp/evil"}}
     source = recorder(objects=(escaping,), logs={"../../x/../../y/c": "line"})
     source.list_objects(Pod.origin, soon())

@@ -42,8 +42,8 @@ def in_memory(cluster: Cluster) -> ClusterSweep:
 
 def diagnosed(cluster: Cluster, gateway: str) -> Report:
     namespace, _, name = gateway.partition("/")
-    asked = Question(ClusterIdentity(cluster.name), name, namespace)
-    *_, report = run(RecordedSource(recording(cluster)), asked, catalogue(), 30)
+    wanted = Question(ClusterIdentity(cluster.name), name, namespace)
+    *_, report = run(RecordedSource(recording(cluster)), wanted, catalogue(), 30)
     assert isinstance(report, Report)
     return report
 
@@ -64,18 +64,18 @@ def calls(cluster: Cluster, use_azure: UseAzure) -> tuple[ClusterSweep, Counter[
         use_azure(azure)
         entry = ClusterConfig(name="fleet", **azure.entry)
         (swept,) = sweep_clusters([entry], open_source, catalogue(), 60)
-        asked = kube.requests + azure.requests
+        counted = kube.requests + azure.requests
         close_sources()
     # The number of token requests depends on the order of the threads.
-    return swept, Counter({path: count for path, count in asked.items() if not path.startswith(LOGIN)})
+    return swept, Counter({path: count for path, count in counted.items() if not path.startswith(LOGIN)})
 
 
 def test_the_number_of_requests_does_not_grow_with_the_gateways(use_azure: UseAzure) -> None:
-    few, asked_few = calls(big_cluster(10, 0), use_azure)
-    many, asked_many = calls(big_cluster(60, 0), use_azure)
+    few, few_calls = calls(big_cluster(10, 0), use_azure)
+    many, many_calls = calls(big_cluster(60, 0), use_azure)
     assert (len(few.reports), len(many.reports)) == (10, 60)
     # Logs of at most 20 proxies are read; the two lists with more than 500 objects need a second page.
-    assert 0 <= asked_many.total() - asked_few.total() <= 3
+    assert 0 <= many_calls.total() - few_calls.total() <= 3
     assert many.unread_logs > 0
 
 
@@ -194,7 +194,7 @@ def test_json_output_is_one_document_per_line(configured: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("clusters", "words", "said"),
+    ("clusters", "words", "message"),
     [
         ({}, (), "has no clusters"),
         ({"good": named("base")}, ("goood",), "did you mean good?"),
@@ -204,11 +204,11 @@ def test_json_output_is_one_document_per_line(configured: Any) -> None:
     ids=["no clusters", "unknown cluster", "unknown check", "nothing can be opened"],
 )
 def test_a_usage_error_exits_2(
-    configured: Any, clusters: dict[str, Cluster], words: tuple[str, ...], said: str
+    configured: Any, clusters: dict[str, Cluster], words: tuple[str, ...], message: str
 ) -> None:
     done = configured(clusters, *words)
     assert done.exit_code == 2
-    assert said in done.output
+    assert message in done.output
 
 
 def test_only_the_named_clusters_are_swept_and_each_once(configured: Any) -> None:

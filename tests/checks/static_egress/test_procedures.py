@@ -21,9 +21,9 @@ SGC = {"kind": "StaticGatewayConfiguration", "metadata": {"namespace": "team-egr
 
 def facts(cluster: str = "base", **patch: Any) -> Facts:
     whole = compose(named(cluster), patch)
-    asked = question(whole, "team-egress/egw")
-    run = diagnosed(whole, asked)
-    return Facts(run.store, run.target, asked, READS)
+    wanted = question(whole, "team-egress/egw")
+    run = diagnosed(whole, wanted)
+    return Facts(run.store, run.target, wanted, READS)
 
 
 def old(window: Facts) -> StaticGatewayConfiguration:
@@ -72,7 +72,7 @@ def test_the_new_configuration_has_the_fields_of_the_old_one() -> None:
     }
 
 
-def test_private_addresses_stay_private() -> None:
+def test_private_addresses_remain_private() -> None:
     window = facts(change=[{**SGC, "spec": {"provisionPublicIps": False}}])
     assert manifest(new_configuration(window, old(window)))["spec"]["provisionPublicIps"] is False
 

@@ -44,7 +44,7 @@ def main() -> int:
     if options.seed is None:
         meshes = islice(_recorded(options.only), options.meshes)
     else:
-        meshes = _asked(options.seed, range(options.first, options.first + options.meshes))
+        meshes = _generated(options.seed, range(options.first, options.first + options.meshes))
     with tempfile.TemporaryDirectory() as folder:
         return _report(Lane(options.envoy, Path(folder)), meshes, every=bool(options.only))
 
@@ -61,7 +61,7 @@ def _recorded(only: str | None) -> Iterator[Configured]:
         yield from (each for each in source if only in (None, each.identity))
 
 
-def _asked(seed: int, numbers: Iterable[int]) -> Iterator[Configured]:
+def _generated(seed: int, numbers: Iterable[int]) -> Iterator[Configured]:
     program = Program()
     for number in numbers:
         generated = mesh(seed, number)

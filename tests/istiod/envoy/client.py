@@ -58,8 +58,8 @@ class Interception:
 
 def _copy(one: socket.socket, other: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        while said := one.recv(65536):
-            other.sendall(said)
+        while received := one.recv(65536):
+            other.sendall(received)
     with contextlib.suppress(OSError):
         other.shutdown(socket.SHUT_WR)
 
@@ -85,8 +85,8 @@ def sent(question: Question, port: int, authorities: Path) -> Reply:
 
 def _echoed(connection: socket.socket) -> Reply:
     connection.sendall(b"\x01\x02ping\n")
-    said = connection.recv(100)
-    return Reply(200) if said == b"\x01\x02ping\n" else Reply(None, "closed")
+    received = connection.recv(100)
+    return Reply(200) if received == b"\x01\x02ping\n" else Reply(None, "closed")
 
 
 _CURL = {28: "timeout", 35: "TLS", 52: "closed", 56: "reset", 60: "TLS: certificate", 7: "refused", 92: "closed"}

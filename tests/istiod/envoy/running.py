@@ -44,9 +44,9 @@ class Envoy:
                     return
             except (urllib.error.URLError, OSError):
                 time.sleep(0.02)
-        said = self._errors.read_text(errors="replace")
+        errors = self._errors.read_text(errors="replace")
         self.stop()
-        refused = " ".join(said.partition("[critical]")[2].split()) or said
+        refused = " ".join(errors.partition("[critical]")[2].split()) or errors
         raise NotStarted(f"{refused[:300]} … {refused[-300:]}" if len(refused) > 600 else refused)
 
     def stop(self) -> None:

@@ -64,27 +64,27 @@ class Servers:
                 self._answer(connection, name, encrypted_http=port in TLS_PORTS)
 
     def _answer(self, connection: socket.socket, name: str, *, encrypted_http: bool = False) -> None:
-        said = connection.recv(65536)
-        if not said or said[:1] == b"\x16":
+        received = connection.recv(65536)
+        if not received or received[:1] == b"\x16":
             return  # nothing, or TLS inside TLS
-        if encrypted_http and (said.startswith(_PREFACE[: len(said)]) or _is_http(said)):
+        if encrypted_http and (received.startswith(_PREFACE[: len(received)]) or _is_http(received)):
             return  # plain HTTP to a TLS port; other protocols may begin in plain text
-        if said.startswith(_PREFACE[: len(said)]):
-            self._http2(connection, said, name)
+        if received.startswith(_PREFACE[: len(received)]):
+            self._http2(connection, received, name)
             return
         self.arrivals.append(name)
         if (
-            b"transfer-encoding: chunked" in said.lower()
+            b"transfer-encoding: chunked" in received.lower()
         ):  # a tunnel in a POST request: its chunks come back as they are
             connection.sendall(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
-            connection.sendall(said.partition(b"\r\n\r\n")[2] or connection.recv(65536))
-        elif said.startswith(b"CONNECT "):
+            connection.sendall(received.partition(b"\r\n\r\n")[2] or connection.recv(65536))
+        elif received.startswith(b"CONNECT "):
             connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
             self._tunnelled(connection)
-        elif _is_http(said):
+        elif _is_http(received):
             connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
         else:
-            connection.sendall(said)
+            connection.sendall(received)
 
     def _tunnelled(self, connection: socket.socket) -> None:
         """Echoes the bytes in a tunnel, after a TLS handshake if they begin with one."""
@@ -94,19 +94,19 @@ class Servers:
         else:
             connection.sendall(connection.recv(65536))
 
-    def _http2(self, connection: socket.socket, said: bytes, name: str) -> None:
+    def _http2(self, connection: socket.socket, received: bytes, name: str) -> None:
         """Answers each stream with 200: a SETTINGS frame, its acknowledgement, and one indexed header."""
         connection.sendall(_frame(4, 0, 0))
-        said = said[len(_PREFACE) :]
+        received = received[len(_PREFACE) :]
         while True:
-            while len(said) < 9 or len(said) < 9 + int.from_bytes(said[:3], "big"):
+            while len(received) < 9 or len(received) < 9 + int.from_bytes(received[:3], "big"):
                 more = connection.recv(65536)
                 if not more:
                     return
-                said += more
-            length, kind, flags = int.from_bytes(said[:3], "big"), said[3], said[4]
-            stream = int.from_bytes(said[5:9], "big")
-            said = said[9 + length :]
+                received += more
+            length, kind, flags = int.from_bytes(received[:3], "big"), received[3], received[4]
+            stream = int.from_bytes(received[5:9], "big")
+            received = received[9 + length :]
             if kind == 4 and not flags & 1:
                 connection.sendall(_frame(4, 1, 0))
             elif kind == 1:
@@ -114,8 +114,8 @@ class Servers:
                 connection.sendall(_frame(1, 5, stream, b"\x88"))
 
 
-def _is_http(said: bytes) -> bool:
-    return b" HTTP/1." in said.partition(b"\r\n")[0]
+def _is_http(received: bytes) -> bool:
+    return b" HTTP/1." in received.partition(b"\r\n")[0]
 
 
 def _frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:

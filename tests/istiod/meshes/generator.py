@@ -111,11 +111,11 @@ def _questions(draft: Draft) -> Iterator[Question]:
     near = [each for each in unique if each[1] in (API, PAY)]
     far = [each for each in unique if each not in near]
     variants = [_varied(draft, *each) for each in first]
-    asked = [Question(_GATEWAY, host, scheme, client, port) for scheme, host, port, client in first]
-    asked += [each for each in variants if each not in asked]
-    left = REQUESTS - len(asked) - 3
+    questions = [Question(_GATEWAY, host, scheme, client, port) for scheme, host, port, client in first]
+    questions += [each for each in variants if each not in questions]
+    left = REQUESTS - len(questions) - 3
     chosen = draft.rng.sample(near, min(len(near), left)) + draft.rng.sample(far, 3)
-    yield from asked
+    yield from questions
     for each in chosen:
         yield (
             _varied(draft, *each)

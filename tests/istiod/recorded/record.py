@@ -29,7 +29,7 @@ _CONFIGURED = 64  # meshes whose Envoy configuration is recorded
 _ANSWERED = 140  # meshes whose answers are recorded
 _FEW = 4  # requests of each of these
 
-_Asked = tuple[Generated, Json, Json, Sequence[Answer]]
+_Answered = tuple[Generated, Json, Json, Sequence[Answer]]
 
 
 def record() -> None:
@@ -38,8 +38,8 @@ def record() -> None:
     program = Program()
     numbers = [*range(len(KINDS)), *range(len(KINDS), len(KINDS) + 3 * _ANSWERED)]
     meshes = (mesh(_SEED, number) for number in numbers)
-    asked = ((each, *_asked(program, each)) for each in meshes)
-    usable = list(_usable(asked, _CONFIGURED + _ANSWERED))
+    answered = ((each, *_answered(program, each)) for each in meshes)
+    usable = list(_usable(answered, _CONFIGURED + _ANSWERED))
     with lzma.open(CONFIGURATIONS, "wb", preset=9 | lzma.PRESET_EXTREME) as file:
         for generated, wanted, pushed, answers in usable[:_CONFIGURED]:
             more = {"objects": wanted["objects"], "pushed": {**pushed, "seconds": 0}}
@@ -50,23 +50,23 @@ def record() -> None:
     program.close()
 
 
-def _asked(program: Program, generated: Generated) -> tuple[Json, Json, Sequence[Answer]]:
+def _answered(program: Program, generated: Generated) -> tuple[Json, Json, Sequence[Answer]]:
     cluster = Cluster(generated.identity, generated.cluster.objects, generated.questions)
     wanted = cluster.request()
     pushed = program.ask(wanted)
     return wanted, pushed, [] if pushed.get("error") else cluster.answers(pushed)
 
 
-def _usable(asked: Iterable[_Asked], count: int) -> Iterator[_Asked]:
+def _usable(answered: Iterable[_Answered], count: int) -> Iterator[_Answered]:
     """Meshes whose objects the webhook accepts and whose requests the walker follows."""
-    for number, each in enumerate(each for each in asked if _is_usable(each)):
+    for number, each in enumerate(each for each in answered if _is_usable(each)):
         if number == count:
             return
         yield each
 
 
-def _is_usable(asked: _Asked) -> bool:
-    _, _, pushed, answers = asked
+def _is_usable(answered: _Answered) -> bool:
+    _, _, pushed, answers = answered
     clean = not pushed.get("error") and not pushed["unread"] and not pushed["invalid"]
     return clean and all(answer.outcome != "unknown" for answer in answers)
 

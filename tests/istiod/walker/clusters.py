@@ -29,7 +29,7 @@ def service_of(cluster: str) -> str:
     return parts[3] if len(parts) == 4 and parts[0] == "outbound" else ""
 
 
-def speaks_http2(cluster: Json) -> bool:
+def uses_http2(cluster: Json) -> bool:
     """Whether the cluster is configured for HTTP/2."""
     options = cluster.get("typed_extension_protocol_options", {}).get(_OPTIONS, {})
     return "http2_protocol_options" in options.get("explicit_http_config", {})

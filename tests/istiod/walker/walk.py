@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from tests.istiod.walker.clusters import Endpoint, context_of, endpoints, opened, service_of, speaks_http2
+from tests.istiod.walker.clusters import Endpoint, context_of, endpoints, opened, service_of, uses_http2
 from tests.istiod.walker.configuration import ProxyConfiguration
 from tests.istiod.walker.filters import HTTP_MANAGER, TCP_PROXY, Manager, NetworkFilters
 from tests.istiod.walker.listeners import Seen, filter_chain, for_original_destination, listening
@@ -134,7 +134,7 @@ class Walker:
         for cluster, percent in clusters(config):
             if tunnel:
                 authority = _tunnel_authority(tunnel["hostname"], peer, connection)
-                version = "h2" if speaks_http2(here.proxy.clusters.get(cluster["name"], {})) else "http/1.1"
+                version = "h2" if uses_http2(here.proxy.clusters.get(cluster["name"], {})) else "http/1.1"
                 layers, steps = (Connect(authority, version=version), *connection.layers), ("CONNECT",)
             moved = replace(connection, layers=layers)
             host = (peer.server_name, dynamic_port) if dynamic_port else ("", 0)
@@ -305,7 +305,7 @@ class Walker:
     # Destinations
 
     def _outside(self, proxy: str, host: str, port: int, layers: Layers, trail: Trail) -> Share:
-        problem = _not_spoken(host, port, layers)
+        problem = _protocol_problem(host, port, layers)
         step = f"{host}:{port} layers {described(layers)}"
         if problem:
             code, detail = problem
@@ -327,10 +327,10 @@ class Walker:
         if self._purpose.gateway not in trail.via:
             return share
         host = destination.rpartition(":")[0]
-        asked = self._purpose.host
+        wanted = self._purpose.host
         if (
-            asked in (host, trail.service)
-            or self._mesh.network.host_of(host) == asked
+            wanted in (host, trail.service)
+            or self._mesh.network.host_of(host) == wanted
             or self._purpose.declared(trail.service)
         ):
             return replace(share, outcome="through")
@@ -393,7 +393,7 @@ def _host_and_port(authority: str, port: int) -> tuple[str, int]:
     return (found[1], int(found[2])) if found else (authority, port)
 
 
-def _not_spoken(host: str, port: int, layers: Layers) -> tuple[str, str] | None:
+def _protocol_problem(host: str, port: int, layers: Layers) -> tuple[str, str] | None:
     """Why a server outside does not understand what arrives; None where it does."""
     first = layers[0]
     if port in TLS_PORTS and isinstance(first, Http | Connect):

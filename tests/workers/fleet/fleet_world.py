@@ -91,8 +91,8 @@ class World:
         problem = self.problems(cluster, now)
         names = () if problem else self.gateways[cluster]
         swept = SweptCluster(cluster, sweep_id, now, len(names), 1.5, problem)
-        looks = [seen(self.script(cluster, name, now), cluster, name, sweep_id, now) for name in names]
-        client.stores.fleet.ledger.record_sweep(swept, looks, now)
+        checks = [seen(self.script(cluster, name, now), cluster, name, sweep_id, now) for name in names]
+        client.stores.fleet.ledger.record_sweep(swept, checks, now)
         client.stores.fleet.sweeps.record_part(sweep_id, swept)
 
 

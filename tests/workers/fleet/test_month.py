@@ -88,7 +88,7 @@ def digest_text(digest: Digest) -> DigestText:
         at=digest.at.astimezone(BERLIN).strftime("%m-%d %H:%M"),
         unchecked=tuple(each.cluster for each in digest.unchecked),
         broke=tuple(each.gateway for each in digest.broke),
-        fixed=tuple(f"{each.gateway} x{each.times} {each.lasted / 3600:.0f}h" for each in digest.fixed),
+        fixed=tuple(f"{each.gateway} x{each.times} {each.outage_seconds / 3600:.0f}h" for each in digest.fixed),
         still=tuple(f"{each.gateway} day {each.day}" for each in digest.still),
         prefix_changes=tuple(
             f"{each.gateway} {each.drift[0].before} {each.drift[0].after}" for each in digest.prefix_changes
@@ -135,7 +135,7 @@ def test_a_month_gives_the_digests_of_its_script_and_no_other(world: World) -> N
         del expected[f"03-{day:02} 09:00"]
         if comes:
             expected[comes] = DigestText(comes, late=day in (10, 16))
-    tells: dict[str, dict[str, object]] = {
+    columns: dict[str, dict[str, object]] = {
         "03-05 09:00": {"fixed": (f"{FLAPPING} x3 3h",)},
         "03-12 09:00": {"broke": (FAILING,)},
         "03-13 09:00": {"still": (f"{FAILING} day 2",)},
@@ -146,8 +146,8 @@ def test_a_month_gives_the_digests_of_its_script_and_no_other(world: World) -> N
     }
     # The first digest of each week lists all counts: on Mondays, and the very first one.
     for at in ("03-01 09:00", "03-02 09:00", "03-09 09:00", "03-16 12:00", "03-23 09:00", "03-30 09:00"):
-        tells.setdefault(at, {})["weekly"] = True
-    for at, words in tells.items():
+        columns.setdefault(at, {})["weekly"] = True
+    for at, words in columns.items():
         expected[at] = DigestText(at, **{"late": expected[at].late, **words})  # type: ignore[arg-type]
     assert daily == expected
     assert len(found) == len(expected) + 5

@@ -91,7 +91,7 @@ def test_a_clock_that_jumps_ahead_and_back_does_not_silence_a_schedule(schedules
     assert records.windows[2:] == ["2026-11-25T09:00", "2026-11-26T09:00"]
 
 
-def test_a_suspended_schedule_gives_no_digest_and_a_removed_one_is_gone(schedules: Schedules) -> None:
+def test_a_suspended_schedule_gives_no_digest_and_a_removed_one_does_not_exist(schedules: Schedules) -> None:
     records = Records()
     schedules.stop("s1", "its channel is gone")
     (stopped,) = schedules.all(Config())

@@ -69,11 +69,11 @@ class Worker:
         return {each.cluster: each.problem for each in sweep.done}
 
 
-def test_a_part_is_carried_out_once_however_often_it_is_delivered(client: Client) -> None:
+def test_a_part_is_executed_once_however_often_it_is_delivered(client: Client) -> None:
     worker = Worker(client)
     worker.begin("s1")
     for _ in range(3):
-        worker.sweeper.carry_out("s1", "prod")
+        worker.sweeper.execute("s1", "prod")
     assert worker.checked == 1
     assert client.stores.fleet.ledger.states("prod")[GATEWAY].verdict is Verdict.HEALTHY
     assert len(client.stores.fleet.ledger.sweeps("prod", NOW - timedelta(hours=1), NOW)) == 1
@@ -85,11 +85,11 @@ def test_two_overlapping_fleet_checks_share_one_check(client: Client) -> None:
     worker.begin("s2")
     lease = client.stores.fleet.sweeps.lease("prod", 30)
     assert lease.acquire()
-    worker.sweeper.carry_out("s2", "prod")
+    worker.sweeper.execute("s2", "prod")
     assert worker.problems("s2") == {}, "another check is under way: the part is sent again later"
     lease.release()
-    worker.sweeper.carry_out("s1", "prod")
-    worker.sweeper.carry_out("s2", "prod")
+    worker.sweeper.execute("s1", "prod")
+    worker.sweeper.execute("s2", "prod")
     assert worker.checked == 1
     assert worker.problems("s1") == worker.problems("s2") == {"prod": ""}
 
@@ -97,8 +97,8 @@ def test_two_overlapping_fleet_checks_share_one_check(client: Client) -> None:
 def test_a_cluster_that_cannot_be_opened_or_is_not_configured_is_reported(client: Client) -> None:
     worker = Worker(client)
     worker.begin("s1", "gone", "removed")
-    worker.sweeper.carry_out("s1", "gone")
-    worker.sweeper.carry_out("s1", "removed")
+    worker.sweeper.execute("s1", "gone")
+    worker.sweeper.execute("s1", "removed")
     assert worker.problems("s1") == {
         "gone": "kubeconfig /nowhere: cannot be read",
         "removed": "no longer in the configuration",
@@ -110,7 +110,7 @@ def test_a_cluster_that_takes_its_worker_down_twice_is_ended(client: Client) -> 
     worker.begin("s1")
     for _ in range(2):
         client.stores.fleet.sweeps.note_attempt("s1", "prod")
-    worker.sweeper.carry_out("s1", "prod")
+    worker.sweeper.execute("s1", "prod")
     assert worker.checked == 0
     assert "took the worker down twice" in worker.problems("s1")["prod"]
 
@@ -119,21 +119,21 @@ def test_a_part_after_the_deadline_is_skipped(client: Client) -> None:
     worker = Worker(client)
     worker.begin("s1")
     worker.clock.now += timedelta(minutes=11)
-    worker.sweeper.carry_out("s1", "prod")
+    worker.sweeper.execute("s1", "prod")
     assert worker.checked == 0
 
 
-def test_a_gateway_removed_from_the_profile_is_gone_and_one_that_azure_did_not_report_is_not(client: Client) -> None:
+def test_a_gateway_removed_from_the_profile_vanishes_and_one_that_azure_did_not_report_does_not(client: Client) -> None:
     worker = Worker(client)
     worker.begin("s1")
-    worker.sweeper.carry_out("s1", "prod")
+    worker.sweeper.execute("s1", "prod")
     # Azure refuses the read and the gateway's Service is deleted: no source shows the gateway, yet it may exist.
     objects = tuple(o for o in named("base").objects if o["kind"] != "Service")
     refused = ({"source": "azure", "resource": "*", "status": 403, "message": "AuthorizationFailed"},)
     worker.cluster = replace(named("base"), objects=objects, errors=refused)
     worker.clock.now += timedelta(hours=1)
     worker.begin("s2")
-    worker.sweeper.carry_out("s2", "prod")
+    worker.sweeper.execute("s2", "prod")
     assert GATEWAY in client.stores.fleet.ledger.states("prod")
     assert "AuthorizationFailed" in worker.problems("s2")["prod"] or "403" in worker.problems("s2")["prod"]
 
@@ -145,7 +145,7 @@ def test_a_gateway_removed_from_the_profile_is_gone_and_one_that_azure_did_not_r
     worker.cluster = replace(named("base"), managed_cluster=profile)
     worker.clock.now += timedelta(hours=1)
     worker.begin("s3")
-    worker.sweeper.carry_out("s3", "prod")
+    worker.sweeper.execute("s3", "prod")
     assert client.stores.fleet.ledger.states("prod") == {}
     events = client.stores.fleet.ledger.transitions("prod", NOW - timedelta(days=1), worker.clock.now)
     assert [event.kind for event in events] == [TransitionKind.APPEARED, TransitionKind.VANISHED]
@@ -154,7 +154,7 @@ def test_a_gateway_removed_from_the_profile_is_gone_and_one_that_azure_did_not_r
 def test_a_gateway_missing_from_the_fleet_check_is_not_counted_as_healthy(client: Client) -> None:
     worker = Worker(client)
     worker.begin("s1")
-    worker.sweeper.carry_out("s1", "prod")
+    worker.sweeper.execute("s1", "prod")
     (swept,) = client.stores.fleet.ledger.sweeps("prod", NOW - timedelta(hours=1), NOW)
     later = replace(swept, at=NOW + timedelta(hours=1), gateways=0, complete=False)
     known = digest.Known("prod", client.stores.fleet.ledger.states("prod"), swept=later)

@@ -19,7 +19,7 @@ def fault(check: str = "gateway-pool-missing", observed: str = "gwpol", at: date
     return Fault(check, "EG407", "The pool is missing", "pool gwpol", "It is missing.", f"{check}/{observed}", at)
 
 
-def look(hours: float, verdict: Verdict, *faults: Fault, **changes: object) -> GatewayCheck:
+def checked(hours: float, verdict: Verdict, *faults: Fault, **changes: object) -> GatewayCheck:
     at = T0 + timedelta(hours=hours)
     seen = GatewayCheck(
         by=f"sweep-{hours}",
@@ -34,58 +34,66 @@ def look(hours: float, verdict: Verdict, *faults: Fault, **changes: object) -> G
     return replace(seen, **changes)  # type: ignore[arg-type]
 
 
-def played(*looks: GatewayCheck) -> tuple[GatewayState, list[tuple[TransitionKind, float]]]:
+def played(*checks: GatewayCheck) -> tuple[GatewayState, list[tuple[TransitionKind, float]]]:
     state: GatewayState | None = None
-    told = []
-    for each in looks:
+    events_seen = []
+    for each in checks:
         state, events = advance(state, each)
-        told += [(event.kind, (event.at - T0) / timedelta(hours=1)) for event in events]
+        events_seen += [(event.kind, (event.at - T0) / timedelta(hours=1)) for event in events]
     assert state is not None
-    return state, told
+    return state, events_seen
 
 
 BROKEN, HEALTHY, LOST = Verdict.BROKEN, Verdict.HEALTHY, Verdict.INCONCLUSIVE
 
 
 def test_an_outage_begins_once_and_ends_once() -> None:
-    looks = [look(0, HEALTHY), look(1, BROKEN, fault()), look(2, BROKEN, fault()), look(3, HEALTHY)]
-    state, told = played(*looks)
-    assert told == [(TransitionKind.APPEARED, 0), (TransitionKind.BROKE, 1), (TransitionKind.FIXED, 3)]
+    checks = [checked(0, HEALTHY), checked(1, BROKEN, fault()), checked(2, BROKEN, fault()), checked(3, HEALTHY)]
+    state, events_seen = played(*checks)
+    assert events_seen == [(TransitionKind.APPEARED, 0), (TransitionKind.BROKE, 1), (TransitionKind.FIXED, 3)]
     assert state.since == T0 + timedelta(hours=3)
 
 
 def test_an_inconclusive_check_neither_ends_nor_begins_an_outage() -> None:
-    state, told = played(look(0, HEALTHY), look(1, BROKEN, fault()), look(2, LOST), look(3, LOST))
-    assert told[1:] == [(TransitionKind.BROKE, 1), (TransitionKind.INCONCLUSIVE, 2)]
+    state, events_seen = played(checked(0, HEALTHY), checked(1, BROKEN, fault()), checked(2, LOST), checked(3, LOST))
+    assert events_seen[1:] == [(TransitionKind.BROKE, 1), (TransitionKind.INCONCLUSIVE, 2)]
     assert state.broken
     assert state.since == T0 + timedelta(hours=1)
     assert state.inconclusive_since == T0 + timedelta(hours=2)
-    _, told = played(
-        look(0, HEALTHY), look(1, BROKEN, fault()), look(2, LOST), look(3, BROKEN, fault()), look(5, HEALTHY)
+    _, events_seen = played(
+        checked(0, HEALTHY),
+        checked(1, BROKEN, fault()),
+        checked(2, LOST),
+        checked(3, BROKEN, fault()),
+        checked(5, HEALTHY),
     )
-    assert told[2:] == [(TransitionKind.INCONCLUSIVE, 2), (TransitionKind.CONCLUSIVE, 3), (TransitionKind.FIXED, 5)]
+    assert events_seen[2:] == [
+        (TransitionKind.INCONCLUSIVE, 2),
+        (TransitionKind.CONCLUSIVE, 3),
+        (TransitionKind.FIXED, 5),
+    ]
 
 
 def test_a_lasting_fault_keeps_its_start_when_another_is_added() -> None:
     other = fault("istiod-unhealthy")
-    state, told = played(look(0, BROKEN, fault()), look(1, BROKEN, fault(), other))
-    assert told[2:] == [(TransitionKind.OTHER_FAULTS, 1)]
+    state, events_seen = played(checked(0, BROKEN, fault()), checked(1, BROKEN, fault(), other))
+    assert events_seen[2:] == [(TransitionKind.OTHER_FAULTS, 1)]
     assert [each.since for each in state.faults] == [T0, T0 + timedelta(hours=1)]
 
 
 def test_a_repeated_check_and_a_late_check_change_nothing() -> None:
-    first, second = look(0, HEALTHY), look(1, BROKEN, fault())
-    state, told = played(first, second, second, replace(first, by="late"))
-    assert told == [(TransitionKind.APPEARED, 0), (TransitionKind.BROKE, 1)]
+    first, second = checked(0, HEALTHY), checked(1, BROKEN, fault())
+    state, events_seen = played(first, second, second, replace(first, by="late"))
+    assert events_seen == [(TransitionKind.APPEARED, 0), (TransitionKind.BROKE, 1)]
     assert state.broken
 
 
 def test_another_prefix_is_a_transition_also_after_a_time_without_one() -> None:
-    none, other = look(1, BROKEN, fault(), settings=(), prefix=""), look(2, HEALTHY, prefix="20.50.61.0/30")
-    state, told = played(look(0, HEALTHY), none, other)
-    assert (TransitionKind.PREFIX, 2) in told
+    none, other = checked(1, BROKEN, fault(), settings=(), prefix=""), checked(2, HEALTHY, prefix="20.50.61.0/30")
+    state, events_seen = played(checked(0, HEALTHY), none, other)
+    assert (TransitionKind.PREFIX, 2) in events_seen
     assert state.prefix == "20.50.61.0/30"
-    _, events = advance(played(look(0, HEALTHY), none)[0], other)
+    _, events = advance(played(checked(0, HEALTHY), none)[0], other)
     (moved,) = next(each.drift for each in events if each.kind is TransitionKind.PREFIX)
     assert (moved.before, moved.after) == (PREFIX, "20.50.61.0/30")
 
@@ -93,17 +101,19 @@ def test_another_prefix_is_a_transition_also_after_a_time_without_one() -> None:
 def test_the_last_healthy_settings_are_kept_during_an_outage() -> None:
     key = ("StaticGatewayConfiguration team/sgc", "spec.gatewayNodepoolName")
     written = (Written(key[0], T0 + timedelta(minutes=50), "kubectl-edit"),)
-    healthy = look(0, HEALTHY, settings=(GatewaySetting(*key, "gwpool"),))
-    wrong = look(1, BROKEN, fault(), settings=(GatewaySetting(*key, "gwpol"),), written=written)
-    state, told = played(healthy, wrong, replace(wrong, by="again", at=T0 + timedelta(hours=2)))
-    assert (TransitionKind.DRIFT, 1) in told
+    healthy = checked(0, HEALTHY, settings=(GatewaySetting(*key, "gwpool"),))
+    wrong = checked(1, BROKEN, fault(), settings=(GatewaySetting(*key, "gwpol"),), written=written)
+    state, events_seen = played(healthy, wrong, replace(wrong, by="again", at=T0 + timedelta(hours=2)))
+    assert (TransitionKind.DRIFT, 1) in events_seen
     (drift,) = changed_since_healthy(state)
     assert (drift.field, drift.before, drift.after, drift.who) == (key[1], "gwpool", "gwpol", "kubectl-edit")
 
 
 def test_a_setting_that_could_not_be_read_has_not_changed() -> None:
-    state, told = played(look(0, HEALTHY), look(1, LOST, settings=(), prefix="", missing="forbidden"), look(2, HEALTHY))
-    assert [kind for kind, _ in told] == [
+    state, events_seen = played(
+        checked(0, HEALTHY), checked(1, LOST, settings=(), prefix="", missing="forbidden"), checked(2, HEALTHY)
+    )
+    assert [kind for kind, _ in events_seen] == [
         TransitionKind.APPEARED,
         TransitionKind.INCONCLUSIVE,
         TransitionKind.CONCLUSIVE,

@@ -98,8 +98,8 @@ def test_each_process_touches_its_file_and_outlives_a_restart_of_redis(role: str
         server.kill()
         time.sleep(0.5)
         server.start()
-        again = file.stat().st_mtime
-        wait_for(lambda: file.stat().st_mtime > again, tmp_path)
+        touched = file.stat().st_mtime
+        wait_for(lambda: file.stat().st_mtime > touched, tmp_path)
         judged = [sys.executable, "-m", "workers.queue.liveness"]
         assert subprocess.run(judged, env=environment(tmp_path, server, config), check=False).returncode == 0
         process.terminate()

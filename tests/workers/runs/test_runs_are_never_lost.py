@@ -86,9 +86,9 @@ def queued(redis_client: redis.Redis, queue: str = "diagnose") -> int:
     return int(redis_client.llen(f"egress-diag:{queue}"))
 
 
-def test_a_request_is_carried_out_and_recorded(client: Client, diagnoser: Diagnoser) -> None:
+def test_a_request_is_executed_and_recorded(client: Client, diagnoser: Diagnoser) -> None:
     run = client.start(ORDER).run
-    diagnoser.carry_out(run.id)
+    diagnoser.execute(run.id)
     ended = client.run(run.id)
     assert ended is not None
     assert ended.state is RunState.DONE
@@ -112,7 +112,7 @@ def test_a_second_person_joins_until_the_run_has_ended(client: Client, diagnoser
     second = client.start(replace(ORDER, user="U0BOB", key="command/2"))
     assert second.joined
     assert second.run.joined == ("U0BOB",)
-    diagnoser.carry_out(first.run.id)
+    diagnoser.execute(first.run.id)
     third = client.start(replace(ORDER, user="U0BOB", key="command/3"))
     assert not third.joined
     assert third.run.id != first.run.id
@@ -127,11 +127,11 @@ def test_other_hosts_and_watches_have_separate_runs(client: Client) -> None:
     assert person.run.id == first.run.id
 
 
-def test_a_task_that_is_delivered_twice_is_carried_out_once(client: Client, diagnoser: Diagnoser) -> None:
+def test_a_task_that_is_delivered_twice_is_executed_once(client: Client, diagnoser: Diagnoser) -> None:
     run = client.start(ORDER).run
-    diagnoser.carry_out(run.id)
+    diagnoser.execute(run.id)
     before = client.run(run.id)
-    diagnoser.carry_out(run.id)
+    diagnoser.execute(run.id)
     assert client.run(run.id) == before
 
 
@@ -139,7 +139,7 @@ def test_two_workers_do_not_work_on_one_run(client: Client, diagnoser: Diagnoser
     run = client.start(ORDER).run
     lease = client.stores.runs.lease(run.id, 10)
     assert lease.acquire()
-    diagnoser.carry_out(run.id)
+    diagnoser.execute(run.id)
     found = client.run(run.id)
     assert found is not None
     assert found.state is RunState.QUEUED
@@ -156,12 +156,12 @@ def test_appending_again_replaces_and_keeps_the_place(client: Client) -> None:
     assert [(f.check, f.summary) for f in found.findings] == [("a-fault", "Finer."), ("b-fault", "Fine.")]
 
 
-def test_a_cancelled_run_stays_cancelled(client: Client, diagnoser: Diagnoser) -> None:
+def test_a_cancelled_run_remains_cancelled(client: Client, diagnoser: Diagnoser) -> None:
     run = client.start(ORDER).run
     assert client.cancel(run, "U0BOB")
     assert not client.cancel(run, "U0ALICE")
     assert not client.stores.runs.append(run.id, "a-fault", [FINDING])
-    diagnoser.carry_out(run.id)
+    diagnoser.execute(run.id)
     found = client.run(run.id)
     assert found is not None
     assert (found.state, found.cancelled_by, found.findings) == (RunState.CANCELLED, "U0BOB", ())
@@ -169,7 +169,7 @@ def test_a_cancelled_run_stays_cancelled(client: Client, diagnoser: Diagnoser) -
 
 def test_a_name_in_two_namespaces_is_refused_with_both(client: Client, diagnoser: Diagnoser) -> None:
     run = client.start(replace(ORDER, target=Target("twin", "egw"))).run
-    diagnoser.carry_out(run.id)
+    diagnoser.execute(run.id)
     found = client.run(run.id)
     assert found is not None
     assert found.state is RunState.REFUSED
@@ -179,7 +179,7 @@ def test_a_name_in_two_namespaces_is_refused_with_both(client: Client, diagnoser
 def test_a_cluster_that_cannot_be_opened_is_refused_with_the_reason(client: Client, diagnoser: Diagnoser) -> None:
     for name in ("gone", "never-configured"):
         run = client.start(replace(ORDER, key=name, target=Target(name, "egw"))).run
-        diagnoser.carry_out(run.id)
+        diagnoser.execute(run.id)
         found = client.run(run.id)
         assert found is not None
         assert found.state is RunState.REFUSED
@@ -190,7 +190,7 @@ def test_a_run_that_takes_its_worker_down_is_ended_with_a_token(client: Client, 
     run = client.start(ORDER).run
     for _ in range(MAX_RUN_ATTEMPTS):
         client.stores.runs.begin(run.id, 10)
-    diagnoser.carry_out(run.id)
+    diagnoser.execute(run.id)
     found = client.run(run.id)
     assert found is not None
     assert found.state is RunState.FAILED
@@ -241,14 +241,14 @@ def test_the_janitor_notifies_the_courier_of_due_documents(client: Client, redis
 def test_every_key_of_a_run_expires(client: Client, diagnoser: Diagnoser, redis_client: redis.Redis) -> None:
     """Every key of a single run expires; the records of gateways and the audit stay."""
     run = client.start(ORDER).run
-    diagnoser.carry_out(run.id)
+    diagnoser.execute(run.id)
     for key in redis_client.scan_iter(f"*{run.id}*"):
         assert redis_client.ttl(key) > 0, key
 
 
 def test_a_remarked_run_is_kept_for_a_year(client: Client, diagnoser: Diagnoser, redis_client: redis.Redis) -> None:
     run = client.start(ORDER).run
-    diagnoser.carry_out(run.id)
+    diagnoser.execute(run.id)
     client.remark(run, "U0BOB", "not true")
     for key in (f"run:{run.id}", f"run:{run.id}:findings", f"evidence:{run.id}", f"run:{run.id}:remarks"):
         assert redis_client.ttl(f"egress-diag:{key}") > 300 * 86400, key
