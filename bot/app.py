@@ -84,7 +84,9 @@ def make_bolt(settings: SlackSettings, config: Config, client: Client) -> App:
 
 
 def is_readable(body: bytes, kind: str = "") -> bool:
-    """Whether the body has one of Slack's formats: a JSON object, or a form whose `payload`, if any, is one.
+    """Whether the body has one of Slack's formats.
+
+    A JSON object, or a form whose `payload`, if any, is one.
 
     Bolt raises an exception for any other body.
     """

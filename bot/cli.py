@@ -1,4 +1,7 @@
-"""`egress-diag bot`: the listener for Slack's requests, and the courier, which delivers messages to Slack."""
+"""`egress-diag bot`: the listener for Slack's requests, and the courier.
+
+The courier delivers messages to Slack.
+"""
 
 import logging
 import os

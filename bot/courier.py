@@ -1,4 +1,4 @@
-"""The courier, which posts and updates the messages of a document until Slack shows its state.
+"""The courier, which posts and updates messages until Slack shows a document's state.
 
 A delivery brings Slack to the state of a document; it does not send a given message. Crashes, redeliveries, retries and
 merged changes need no special case, because the next delivery finds the remaining difference.
@@ -252,7 +252,10 @@ def courier() -> Courier:
 
 
 _next_delivery: dict[str, float] = {}
-"""The time of the next delivery of each document in this process: one task replaces all that were to come later."""
+"""The time of the next delivery of each document in this process.
+
+One task replaces all that were to come later.
+"""
 
 
 @celery.task(name=DELIVER)

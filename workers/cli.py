@@ -42,7 +42,10 @@ def _concurrency(given: int | None) -> list[str]:
 
 
 def _start(config: Path | None, arguments: list[str]) -> None:
-    """Replace this process by Celery's worker, after reading the configuration once to report mistakes here."""
+    """Replace this process by Celery's worker.
+
+    The configuration is read once before, to report mistakes here.
+    """
     from checks.config.configuration import ConfigError, load
     from workers.queue.settings import worker_settings
 

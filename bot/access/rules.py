@@ -38,7 +38,7 @@ class AccessDecision:
 def check_access(
     config: Config, requester: Requester, permission: Permission, cluster: str, gateway: str | None = None
 ) -> AccessDecision:
-    """Whether the person has this permission for a cluster, or a gateway of it, in their channel.
+    """Whether the person has this permission for a cluster or gateway in their channel.
 
     The first rule that matches user, channel, cluster and gateway decides; later rules do not count.
     """

@@ -1,4 +1,4 @@
-"""The files of a run in its thread: the evidence bundle and the full report, each uploaded once."""
+"""The files of a run in its thread, each uploaded once: evidence bundle and full report."""
 
 import time
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""The results of `egress-diag doctor` for the App Home, refreshed every five minutes at most."""
+"""The results of `egress-diag doctor` for the App Home.
+
+They are refreshed every five minutes at most.
+"""
 
 import threading
 import time

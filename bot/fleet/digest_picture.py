@@ -15,7 +15,10 @@ from checks.reports.wording import plural
 from workers.fleet.digest import Digest, Row
 
 _WIDTH = 560
-"""Pixels; a phone shows about half as many, where a font size of 26 looks like its own small text."""
+"""Pixels.
+
+A phone shows about half as many, where a font size of 26 looks like its own small text.
+"""
 _LEFT = 14
 _CELL = 38
 _ROW = 82

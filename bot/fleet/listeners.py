@@ -99,7 +99,10 @@ def run_fleet_command(handler: InteractionHandler, command: FleetCommand, intera
 def _permitted_clusters(
     handler: InteractionHandler, interaction: Interaction, permission: Permission
 ) -> tuple[tuple[str, ...], str]:
-    """The clusters for which the person has the permission in this channel, and the reason for a refusal."""
+    """The clusters for which the person has the permission in this channel.
+
+    The second value is the reason for a refusal.
+    """
     requester = handler.requester(interaction)
     found = [(c.name, check_access(handler.config, requester, permission, c.name)) for c in handler.config.clusters]
     reason = next((each.reason for _, each in found if not each.allowed), "No cluster is configured.")

@@ -16,7 +16,7 @@ class Diagnose:
 
 @dataclass(frozen=True, slots=True)
 class WatchGateway:
-    """`watch <cluster> <gateway> [30m]`: check again until the gateway is healthy or the time is over."""
+    """`watch <cluster> <gateway> [30m]`: check until healthy or until the time is over."""
 
     target: Target
     span: timedelta

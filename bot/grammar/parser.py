@@ -156,7 +156,9 @@ def _target(
 
 
 def _gateway(typed: str, known: Sequence[str]) -> tuple[str | None, str]:
-    """Namespace and name of the gateway, completed from the known gateways by case and unique prefix.
+    """Namespace and name of the gateway, completed by case and unique prefix.
+
+    The known gateways complete it.
 
     A name that only resembles a known one raises BadQuestion with suggestions; any other name is taken literally.
     """

@@ -1,1 +1,1 @@
-"""Interactions of people with the bot: commands, presses, forms, mentions, and the answers to them."""
+"""Interactions of people with the bot: commands, presses, forms, mentions, answers."""

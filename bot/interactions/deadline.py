@@ -1,4 +1,7 @@
-"""Slack's deadline of three seconds: a slow request is acknowledged first and answered later."""
+"""Slack's deadline of three seconds.
+
+A slow request is acknowledged first and answered later.
+"""
 
 import logging
 from collections.abc import Callable

@@ -48,7 +48,10 @@ class InteractionHandler:
         return check_access(self.config, self.requester(interaction), "diagnose", cluster, gateway)
 
     def known_gateways(self, cluster: str) -> Sequence[str]:
-        """The gateways last seen in a cluster, for suggestions; empty while Redis cannot be reached."""
+        """The gateways last seen in a cluster, for suggestions.
+
+        Empty while Redis cannot be reached.
+        """
         try:
             return self.client.known_gateways(cluster)
         except Unavailable:

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """The person and place of an interaction. `key` stays the same when Slack delivers it again."""
+    """The person and place of an interaction.
+
+    `key` stays the same when Slack delivers it again.
+    """
 
     user: str
     channel: str

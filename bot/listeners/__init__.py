@@ -1,1 +1,4 @@
-"""The listeners for Slack's requests: they parse, check access, start the work, and acknowledge."""
+"""The listeners for Slack's requests.
+
+They parse, check access, start the work, and acknowledge.
+"""

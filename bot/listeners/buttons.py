@@ -174,7 +174,10 @@ BUTTON_ACTIONS: dict[str, ButtonAction] = {
     "unfold": unfold,
     "choose": choose_gateway,
 }
-"""The actions by action id; the part of the id after a slash only makes it unique within its message."""
+"""The actions by action id.
+
+The part of the id after a slash only makes it unique within its message.
+"""
 
 MENU_ACTIONS: dict[str, ButtonAction] = {
     "why": explain,
@@ -182,4 +185,7 @@ MENU_ACTIONS: dict[str, ButtonAction] = {
     "bundle": send_bundle,
     "report": send_report,
 }
-"""The actions by the part of a menu option's value before the slash; `wrong` opens a form, see `forms`."""
+"""The actions by the part of a menu option's value before the slash.
+
+`wrong` opens a form, see `forms`.
+"""

@@ -1,1 +1,1 @@
-"""Pure functions from a document to the messages that should exist in Slack, each under a stable slot."""
+"""Pure functions from a document to its messages in Slack, each under a stable slot."""

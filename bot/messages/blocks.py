@@ -20,9 +20,15 @@ CONTEXT_ELEMENT = 2000
 BUTTON_TEXT = 75
 MAX_BLOCKS = 50
 FALLBACK_TEXT = 4000
-"""Limit of the fallback text, far below Slack's 40,000: a notification shows a few hundred characters."""
+"""Limit of the fallback text, far below Slack's 40,000.
+
+A notification shows a few hundred characters.
+"""
 TOTAL_TEXT_LIMIT = 12_000
-"""Limit of the text in all blocks of a message together; Slack refuses messages from about 13,000 characters."""
+"""Limit of the text in all blocks of a message together.
+
+Slack refuses messages from about 13,000 characters.
+"""
 
 CUT_NOTICE = "… (cut; see the full report)"
 
@@ -100,7 +106,10 @@ def fallback(text: str) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """The text within `most` characters, cut at the end of a line or word, with a notice if it was cut."""
+    """The text within `most` characters, cut at the end of a line or word.
+
+    A cut text ends with a notice.
+    """
     if len(text) <= most:
         return text
     room = text[: most - len(CUT_NOTICE) - 1]

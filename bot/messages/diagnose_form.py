@@ -1,4 +1,7 @@
-"""The form that `/egress-diag` opens: first empty, then with cluster, gateway, host and client."""
+"""The form that `/egress-diag` opens.
+
+It is empty first, then has cluster, gateway, host and client.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,7 +29,10 @@ def form_notice(channel: str, words: str) -> dict[str, Any]:
 
 
 def diagnose_form(channel: str, clusters: Sequence[str], chosen: str | None, last: Target | None) -> dict[str, Any]:
-    """The form with its fields; `last`, the target last diagnosed in this channel, is filled in."""
+    """The form with its fields.
+
+    `last`, the target last diagnosed in this channel, is filled in.
+    """
     first = [last.cluster] if last is not None and last.cluster in clusters else []
     ordered = [*first, *(name for name in clusters if name not in first)][:_MAX_OPTIONS]
     cluster = chosen if chosen in ordered else ordered[0]
@@ -72,7 +78,10 @@ def diagnose_form(channel: str, clusters: Sequence[str], chosen: str | None, las
 
 
 def gateway_options(known: Sequence[str], typed: str) -> list[dict[str, Any]]:
-    """The options of the gateway field: known gateways that contain the typed text, and the text itself."""
+    """The options of the gateway field.
+
+    Known gateways that contain the typed text, and the text itself.
+    """
     wanted = typed.strip().lower()
     found = [name for name in known if wanted in name.lower()][: _MAX_OPTIONS - 1]
     if wanted and wanted not in (name.lower() for name in found):

@@ -135,7 +135,10 @@ def _evidence(finding: Finding) -> Iterator[Block]:
 
 
 def action_text(step: Action) -> Escaped:
-    """An action: its title, effect and documentation, its command in a code block, and how to verify it."""
+    """An action: title, effect, documentation, command, and how to verify it.
+
+    The command is in a code block.
+    """
     link = f" · <{step.url}|documentation>" if _is_plain_link(step.url) else ""
     verify = f"\n_Verify:_ {prose(step.expect)}" if step.expect else ""
     body = f"\n{code_block(step.command)}" if step.command else ""

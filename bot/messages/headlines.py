@@ -1,4 +1,7 @@
-"""A run in one line: for the channel in Slack's formatting, and in plain text for notifications."""
+"""A run in one line.
+
+In Slack's formatting for the channel, and in plain text for notifications.
+"""
 
 from bot.messages.blocks import Escaped, as_code, plain, raw
 from bot.messages.phrases import RUNNING_MARK, VERDICT_MARKS

@@ -1,4 +1,4 @@
-"""The App Home: active runs, open problems, watches, gateways, permissions, and the status of the bot."""
+"""The App Home: what runs, is open, watched and permitted, and the status of the bot."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -154,7 +154,10 @@ def _health(health: BotHealth, content: Overview) -> list[Escaped]:
 
 
 def _checkup(lines: Sequence[DoctorLine]) -> list[Escaped]:
-    """The number of requirements that are met, each other one with its fix, and the command for the clusters."""
+    """The number of met requirements, each other one with its fix, and a command.
+
+    The command checks the clusters.
+    """
     marks = {
         State.RISK: f"{STATUS_MARKS[Status.WARN]} At risk",
         State.WRONG: f"{STATUS_MARKS[Status.FAIL]} Not met",

@@ -30,8 +30,11 @@ LONGEST_COMMAND = 6
 """Lines of the longest command that the parent shows; a phone shows little more."""
 
 EDIT_INTERVALS = (1.0, 3.0)
-"""Seconds between two edits of a parent while its run is active: in the first ten seconds, and later. At most one edit a second
-(docs/slack.md#2-parent-message); Slack allows about 50 calls of chat.update a minute."""
+"""Seconds between two edits of a parent while its run is active: at first, and later.
+
+The first value applies in the first ten seconds. At most one edit a second (docs/slack.md#2-parent-message); Slack
+allows about 50 calls of chat.update a minute.
+"""
 
 MORE = (
     ("why", "Why: causes and symptoms"),
@@ -44,7 +47,9 @@ MORE = (
 
 
 def parent_message(run: Run, now: datetime, later: Run | None = None) -> Message:
-    """The headline, the egress path, the progress, and after the run the verdict with its actions.
+    """The headline, the egress path, the progress, and after the run the verdict.
+
+    The verdict comes with its actions.
 
     If `later`, a re-check of this run, has ended, the parent shows its result, and the result of this run as the earlier one.
     """
@@ -105,7 +110,10 @@ def _progress(run: Run) -> Escaped:
 
 
 def next_actions(report: Report) -> Iterator[Block]:
-    """At most three actions: the first read-only one and the first fix of each root cause or warning."""
+    """At most three actions: the first read-only one, and fixes.
+
+    The fix is the first of each root cause or warning.
+    """
     causes = roots_of(report) or report.of(Status.WARN)
     chosen: list[Action] = []
     for cause in causes:
@@ -117,7 +125,10 @@ def next_actions(report: Report) -> Iterator[Block]:
 
 
 def _short(step: Action) -> Action:
-    """The step without its command if that is too long to show: half a command must never be copied."""
+    """The step without its command if that is too long to show.
+
+    Half a command must never be copied.
+    """
     lines = len(step.command.splitlines())
     if lines <= LONGEST_COMMAND:
         return step

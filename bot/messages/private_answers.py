@@ -1,4 +1,4 @@
-"""Answers about a run or a gateway to one person: the causal chain, the commands, the history."""
+"""Answers to one person about a run or a gateway: causal chain, commands, history."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

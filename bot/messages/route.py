@@ -1,4 +1,7 @@
-"""The route of a host in the thread of its run: each request as a list of hops, and a picture."""
+"""The route of a host in the thread of its run.
+
+Each request is a list of hops; a picture shows them all.
+"""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,7 @@
-"""The picture of a route: its hops from top to bottom, legible on a phone and without colour."""
+"""The picture of a route: its hops from top to bottom.
+
+It is legible on a phone and without colour.
+"""
 
 import io
 

@@ -22,13 +22,16 @@ STEPS_PACE = (2.0, 6.0)
 """As `parent.EDIT_INTERVALS`, for the messages of steps."""
 
 FINDINGS_DELAY = 3.0
-"""Seconds after which an active run shows its findings, although a symptom may come before its cause."""
+"""Seconds after which an active run shows its findings.
+
+A symptom may then come before its cause.
+"""
 
 
 def run_messages(
     run: Run, now: datetime, before: Run | None = None, later: Run | None = None, picture: str = ""
 ) -> tuple[Message, ...]:
-    """Every message that should exist for the current state of the run, in the order of the thread.
+    """Every message for the current state of the run, in the order of the thread.
 
     `before` is the run that this one re-checks, `later` the last re-check of this one, `picture` the id of the uploaded picture
     of its route. The findings of an active run are delayed: most runs end within the delay, and the root cause comes first.

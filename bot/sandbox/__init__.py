@@ -1,4 +1,4 @@
-"""A local stand-in for Slack in memory: the Web API, Socket Mode, and a page in the browser.
+"""A local stand-in for Slack in memory: Web API, Socket Mode, a page in the browser.
 
 It is as strict as Slack (tokens, scopes, channels, Block Kit limits, rate limits, trigger and response URL lifetimes)
 and delivers commands, presses, forms and mentions to the bot with real signatures, over HTTP or over Socket Mode. The

@@ -27,7 +27,10 @@ _Perform: TypeAlias = Callable[[], tuple[JsonObject, int]]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of the Web API. `status` is 0 if the connection was cut; `error` is empty or Slack's code."""
+    """A call of the Web API.
+
+    `status` is 0 if the connection was cut; `error` is empty or Slack's code.
+    """
 
     at: float
     method: str

@@ -1,4 +1,4 @@
-"""The state that the parts of the sandbox share, and the arguments and errors of Web API calls."""
+"""The shared state of the sandbox's parts, and arguments and errors of Web API calls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ TEXT_LIMIT = 40_000
 
 
 class ApiError(Exception):
-    """An error answer of the Web API: Slack's `error` code and the `extra` fields of the answer."""
+    """An error answer of the Web API.
+
+    Slack's `error` code and the `extra` fields of the answer.
+    """
 
     def __init__(self, error: str, **extra: object) -> None:
         super().__init__(error)

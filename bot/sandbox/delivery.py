@@ -76,7 +76,10 @@ class Delivery:
 
 
 def signed_headers(body: bytes, secret: str, timestamp: int) -> dict[str, str]:
-    """Slack's v0 signature of a body: https://docs.slack.dev/authentication/verifying-requests-from-slack"""
+    """Slack's v0 signature of a body.
+
+    https://docs.slack.dev/authentication/verifying-requests-from-slack
+    """
     base = b"v0:" + str(timestamp).encode() + b":" + body
     digest = hmac.new(secret.encode(), base, hashlib.sha256).hexdigest()
     return {"X-Slack-Request-Timestamp": str(timestamp), "X-Slack-Signature": f"v0={digest}"}
@@ -93,7 +96,10 @@ def http_body(kind: Kind, payload: Mapping[str, object]) -> tuple[bytes, str]:
 
 
 class Deliverer:
-    """Delivers to the bot through Socket Mode while a connection is open, else over HTTP to `request_url`."""
+    """Delivers to the bot through Socket Mode or over HTTP.
+
+    HTTP, to `request_url`, while no connection is open.
+    """
 
     def __init__(self, core: Core, sockets: Sockets, timing: Timing, request_url: str | None) -> None:
         self.request_url = request_url

@@ -65,7 +65,10 @@ class Faults:
         self._limited.append(_Period(time.monotonic() + seconds, frozenset(methods)))
 
     def server_errors(self, count: int, *methods: str, status: int = 500) -> None:
-        """Answer the next `count` calls with this status and an HTML page, without carrying them out."""
+        """Answer the next `count` calls with this status and an HTML page.
+
+        The calls have no effect.
+        """
         self._errors.append(_Countdown(count, frozenset(methods), status))
 
     def lose_answers(self, count: int, *methods: str) -> None:
@@ -89,7 +92,10 @@ class Faults:
         self.missing_scopes |= {scope}
 
     def refuse_blocks(self, *types: str) -> None:
-        """Refuse blocks and elements of these types: `invalid_blocks`, as in a workspace without them."""
+        """Refuse blocks and elements of these types with `invalid_blocks`.
+
+        A workspace without them answers so.
+        """
         self.refused_blocks |= set(types)
 
     def archive(self, channel: str) -> None:
@@ -102,7 +108,10 @@ class Faults:
         self._change_channel(channel, lambda found: replace(found, members=found.members - {bot}))
 
     def disconnect_sockets(self, reason: str = "refresh_requested") -> None:
-        """Ask the Socket Mode clients to reconnect, as Slack does every few hours, and close their connections."""
+        """Ask the Socket Mode clients to reconnect, and close their connections.
+
+        Slack does so every few hours.
+        """
         self.close_sockets(reason)
 
     def drop_sockets(self) -> None:

@@ -1,4 +1,7 @@
-"""Answers outside the Web API: the immediate answer to a command, and later answers to response URLs."""
+"""Answers outside the Web API: to commands, and through response URLs.
+
+A command is answered immediately, a response URL later.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ def _answer(core: Core, url: ResponseUrl, args: Args) -> None:
 
 
 def show_answer(core: Core, url: ResponseUrl, args: Args) -> StoredMessage:
-    """Show an answer as a new message: to one person, or with `response_type: in_channel` to the channel."""
+    """Show an answer as a new message.
+
+    To one person, or with `response_type: in_channel` to the channel.
+    """
     text, blocks = _content(core, args)
     everybody = args.text("response_type") == "in_channel"
     return core.workspace.post(

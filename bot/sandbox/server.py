@@ -78,7 +78,10 @@ class SandboxServer:
         self.stop()
 
     def start(self) -> None:
-        """Start the server; return when requests are answered. Raises OSError if the port is in use."""
+        """Start the server; return when requests are answered.
+
+        Raises OSError if the port is in use.
+        """
         listener, self._core.url = BackgroundServer.listen(*self._address)
         self._server = BackgroundServer(self._asgi(), self._connections.protocol())
         self._server.start(listener)

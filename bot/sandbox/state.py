@@ -1,4 +1,6 @@
-"""The objects of the sandbox's workspace: people, channels, messages with their history, forms and files.
+"""The objects of the sandbox's workspace: people, channels, messages, forms, files.
+
+Messages have their history.
 
 All are immutable values. Only `Workspace` changes, under its lock.
 """
@@ -209,7 +211,10 @@ _ONE_TEXT = {"rich_text_section", "rich_text_preformatted", "rich_text_quote"}
 
 
 def texts_of(value: object) -> list[str]:
-    """Every text in blocks, in reading order: text objects, rich text, markdown and alternative texts."""
+    """Every text in blocks, in reading order.
+
+    Text objects, rich text, markdown and alternative texts.
+    """
     found: list[str] = []
     if isinstance(value, dict) and value.get("type") in _ONE_TEXT:
         found.append("".join(text for part in value["elements"] for text in texts_of(part)))

@@ -53,7 +53,10 @@ class MessageDeleted(SlackRefusal):
 
 
 class Unreachable(SlackRefusal):
-    """Slack did not answer, or had an internal error: the call may or may not have taken effect."""
+    """Slack did not answer, or had an internal error.
+
+    The call may or may not have taken effect.
+    """
 
 
 _KINDS: dict[str, type[SlackRefusal]] = {

@@ -22,7 +22,10 @@ class DeniedPorts:
     flow: Flow
 
     def observation(self, seen: Evidence, unused: str = "") -> Observation:
-        """The finding, with `seen` as evidence. It warns if a part is allowed or if `unused` gives a reason."""
+        """The finding, with `seen` as evidence.
+
+        It warns if a part is allowed or if `unused` gives a reason.
+        """
         shown = " and ".join(map(str, self.ports))
         evidence = [
             seen,

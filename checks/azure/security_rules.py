@@ -102,7 +102,10 @@ def matches(rule: SecurityRule, flow: Flow) -> Match:
 
 
 def free_priority(group: NetworkSecurityGroup, rule: SecurityRule, after: int = 0) -> int | None:
-    """An unused priority before the rule, in its direction, without the first `after` of them; None if there is none."""
+    """An unused priority before the rule, in its direction, without the first `after` of them.
+
+    None if there is none.
+    """
     used = {each.priority for each in group.rules if each.direction.lower() == rule.direction.lower()}
     below = min(rule.priority, 4097)
     free = (number for number in range(below - 1, 99, -1) if number not in used)

@@ -13,7 +13,10 @@ from checks.reports import document, fleet
 def follow(
     sweeps: Iterable[ClusterSweep], total: int, form: str, clock: Callable[[], float]
 ) -> tuple[ClusterSweep, ...]:
-    """Write each cluster when it is done, as `text` or `json`, and return all. `clock` returns monotonic seconds."""
+    """Write each cluster when it is done, as `text` or `json`, and return all.
+
+    `clock` returns monotonic seconds.
+    """
     began = clock()
     done: list[ClusterSweep] = []
     bar = _Bar(total) if sys.stderr.isatty() else None

@@ -41,7 +41,10 @@ class NoConfiguration(ConfigError):
 
 
 class UnknownCluster(Exception):
-    """No cluster has this name. `nearest`: similar names; `choices`: clusters that the typed prefix matches."""
+    """No cluster has this name.
+
+    `nearest`: similar names; `choices`: clusters that the typed prefix matches.
+    """
 
     def __init__(self, name: str, nearest: Sequence[str] = (), choices: Sequence[str] = ()) -> None:
         self.name = name
@@ -118,7 +121,10 @@ class ClusterConfig(_Strict):
 
     @property
     def identity(self) -> ClusterIdentity:
-        """The cluster's names for commands; without a subscription, the name in Azure only if it is configured."""
+        """The cluster's names for commands.
+
+        Without a subscription, the name in Azure only if it is configured.
+        """
         aks_name = self.azure_name if self.subscription_id else self.aks_name
         return ClusterIdentity(self.name, aks_name, self.resource_group, self.subscription_id)
 
@@ -129,7 +135,10 @@ class ClusterConfig(_Strict):
 
 
 class AccessRule(_Strict):
-    """The permissions of users for clusters, channels and gateways; the first matching rule applies."""
+    """The permissions of users for clusters, channels and gateways.
+
+    The first matching rule applies.
+    """
 
     allow: tuple[Permission, ...]
     users: tuple[str, ...]
@@ -176,7 +185,10 @@ class Config(_Strict):
     access: tuple[AccessRule, ...] = ()
     digests: tuple[DigestConfig, ...] = ()
     sweep_every: Duration = timedelta(hours=1)
-    """The interval of the fleet check whose results digests and handoffs report; `0s` turns it off."""
+    """The interval of the fleet check whose results digests and handoffs report.
+
+    `0s` turns it off.
+    """
     retention: Retention = Retention()
     ask: str = ""
     """The contact that a refusal names, for example `#platform-team`."""
@@ -245,7 +257,10 @@ def load(path: Path | None, fallback: Path | None = None, places: Sequence[Path]
 
 
 def parse(written: str, path: Path) -> Config:
-    """Parse the text of a configuration file; paths in it are relative to the file. Raises ConfigError."""
+    """Parse the text of a configuration file; paths in it are relative to the file.
+
+    Raises ConfigError.
+    """
     try:
         documents = list(parse_yaml(written, Budget(_MAX_VALUES)))
     except BadDocument as error:

@@ -97,7 +97,10 @@ RULES = Path("docs/domain/decision-tables.md")
 
 
 def create_check(wanted: str) -> None:
-    """Write check, cases and the section of its rules; exit with a message if the name is invalid or in use."""
+    """Write check, cases and the section of its rules.
+
+    Exit with a message if the name is invalid or in use.
+    """
     stage_name, _, fault = wanted.partition("/")
     if stage_name not in list(Stage) or not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", fault):
         near = f"; did you mean {near[0]}?" if (near := get_close_matches(stage_name, list(Stage), 1)) else ""

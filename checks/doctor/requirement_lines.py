@@ -33,8 +33,11 @@ EXITS = {State.WELL: 0, State.RISK: 0, State.WRONG: 1, State.UNTRIED: 3}
 
 @dataclass(frozen=True, slots=True)
 class DoctorOptions:
-    """The options of the command. `config` is the value of `--config`. `selected`: `--only` names this part, so missing
-    credentials are a failure; otherwise they may belong to another process."""
+    """The options of the command.
+
+    `config` is the value of `--config`. `selected`: `--only` names this part, so missing credentials are a failure;
+    otherwise they may belong to another process.
+    """
 
     config: str | None = None
     selected: bool = False

@@ -1,4 +1,7 @@
-"""The rights that the declared reads of checks need, and the checks that need each. The chart's RBAC is generated from it."""
+"""The rights that the declared reads of checks need, and the checks that need each.
+
+The chart's RBAC is generated from it.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -45,7 +48,10 @@ def kubernetes_rights(checks: Iterable[Check]) -> tuple[Right, ...]:
 
 
 def azure_rights(checks: Iterable[Check]) -> tuple[Right, ...]:
-    """The Azure actions, sorted by name; the last one is access to the API server through Azure."""
+    """The Azure actions, sorted by name.
+
+    The last one is access to the API server through Azure.
+    """
     lost: dict[str, set[str]] = defaultdict(set)
     for check in checks:
         for kind in _reads(check):

@@ -38,7 +38,10 @@ _MAX_MESSAGE = 160
 TIMELINE_READS = RELATED_READS | {Event}
 
 _STATUS_MATTERS = (StaticGatewayConfiguration, GatewayLBConfiguration, GatewayVMConfiguration)
-"""Kinds whose status changes only with Azure resources; the status of other kinds changes with every pod."""
+"""Kinds whose status changes only with Azure resources.
+
+The status of other kinds changes with every pod.
+"""
 
 _EDITS_IGNORED = (Pod, Node, MutatingWebhookConfiguration, ValidatingWebhookConfiguration)
 """Kinds that controllers write constantly (heartbeats, certificates): only creation and deletion are reported."""
@@ -57,11 +60,17 @@ _CHANGE_REASONS = frozenset(
     }
     | {"Preempted", "TaintManagerEviction", "Drain", "Cordon"}
 )
-"""Reasons of normal events that report a change; warnings are all reported, with their first time."""
+"""Reasons of normal events that report a change.
+
+Warnings are all reported, with their first time.
+"""
 
 
 def changes(facts: Facts) -> tuple[Change, ...]:
-    """The recent changes of the objects that the gateway depends on, newest first. Failed reads are ignored."""
+    """The recent changes of the objects that the gateway depends on, newest first.
+
+    Failed reads are ignored.
+    """
     since = facts.now - _WINDOW
     things = related_objects(facts)
     edits = _newest(_dated(things, since))

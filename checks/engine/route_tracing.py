@@ -20,7 +20,10 @@ def traced_reads(question: Question) -> frozenset[type[Fact]]:
 def traced_route(
     store: FactStore, question: Question, target: EgressGateway | None, gap: Gap | None, findings: Iterable[Finding]
 ) -> Route | None:
-    """The route of the question's host; None without a host, or if its facts were not gathered (`--only`)."""
+    """The route of the question's host.
+
+    None without a host, or if its facts were not gathered (`--only`).
+    """
     if not question.host or not all(store.arrived(kind) for kind in TRACE_READS):
         return None
     stop = next((each for each in findings if each.stops is not None), None)

@@ -8,7 +8,10 @@ from checks.model.question import BadQuestion
 
 
 def chosen_checks(typed: str, checks: Sequence[Check]) -> tuple[Check, ...]:
-    """The checks in a comma-separated list of slugs or codes. Raises BadQuestion with the nearest name."""
+    """The checks in a comma-separated list of slugs or codes.
+
+    Raises BadQuestion with the nearest name.
+    """
     by_name = {c.slug: c for c in checks} | {c.code.lower(): c for c in checks}
     codes = {c.code for c in checks}
     chosen: dict[str, Check] = {}

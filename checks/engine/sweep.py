@@ -37,7 +37,10 @@ class ClusterSweep:
     problem: str = ""
     late: bool = False
     complete: bool = True
-    """Whether the reports cover every gateway of the cluster; False if Azure was to be read and could not."""
+    """Whether the reports cover every gateway of the cluster.
+
+    False if Azure was to be read and could not.
+    """
     opened: bool = True
     """False if the configured source cannot be opened, such as a bundle or kubeconfig that does not exist."""
     unread_logs: int = 0
@@ -45,12 +48,18 @@ class ClusterSweep:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict of its gateways (docs/contract.md#verdict); inconclusive if it was not checked."""
+        """The worst verdict of its gateways (docs/contract.md#verdict).
+
+        Inconclusive if it was not checked.
+        """
         return worst_verdict((r.verdict for r in self.reports), missing=bool(self.problem))
 
 
 def worst_verdict(verdicts: Iterable[Verdict], *, missing: bool = False) -> Verdict:
-    """The worst of several verdicts: broken, inconclusive, degraded, healthy; `missing` counts as inconclusive."""
+    """The worst of several verdicts: broken, inconclusive, degraded, healthy.
+
+    `missing` counts as inconclusive.
+    """
     found = set(verdicts) | ({Verdict.INCONCLUSIVE} if missing else set())
     for each in (Verdict.BROKEN, Verdict.INCONCLUSIVE, Verdict.DEGRADED):
         if each in found:

@@ -5,7 +5,10 @@ from checks.model.raw_values import text
 
 
 class ApiServer(Fact):
-    """The API server's answer to `GET /version`; with a gap here, nothing in the cluster can be read."""
+    """The API server's answer to `GET /version`.
+
+    With a gap here, nothing in the cluster can be read.
+    """
 
     __slots__ = ()
     origin = ServerVersion()

@@ -70,7 +70,10 @@ class UnknownGateway(Exception):
 
 
 def from_profile(cluster: ManagedCluster, name: str, namespace: str | None) -> EgressGateway:
-    """Return the gateway of the mesh profile. Raises AmbiguousGateway if the name is in several namespaces."""
+    """Return the gateway of the mesh profile.
+
+    Raises AmbiguousGateway if the name is in several namespaces.
+    """
     here = [e for e in cluster.egress_gateways if namespace in (None, e.namespace)]
     # Phones capitalize the first letter of a message: if no name matches exactly, the match ignores case.
     entries = [e for e in here if e.name == name] or [e for e in here if e.name.lower() == name.lower()]

@@ -46,7 +46,10 @@ class AzureCall:
 
 @dataclass(frozen=True, slots=True)
 class ArmResource:
-    """Other Azure resources, each read by its id; `ids` returns the ids once the facts of `after` are read."""
+    """Other Azure resources, each read by its id.
+
+    `ids` returns the ids once the facts of `after` are read.
+    """
 
     action: str
     after: tuple[type["Fact"], ...]
@@ -60,7 +63,10 @@ class ArmResource:
 
 @dataclass(frozen=True, slots=True)
 class PodLog:
-    """The newest `tail` lines of one container; `pods` returns the pods once the facts of `after` are read."""
+    """The newest `tail` lines of one container.
+
+    `pods` returns the pods once the facts of `after` are read.
+    """
 
     container: str
     after: tuple[type["Fact"], ...]
@@ -92,7 +98,10 @@ class PodName:
 
 
 class Fact:
-    """A typed view of exactly what an API returned (`raw`); the class attribute `origin` names the API call."""
+    """A typed view of exactly what an API returned (`raw`).
+
+    The class attribute `origin` names the API call.
+    """
 
     __slots__ = ("raw",)
     origin: ClassVar[Origin]
@@ -193,7 +202,10 @@ def _fields(entry: Raw) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A failed read: the request, the API, and the reply. Status 504 is a time-out, 0 a broken connection."""
+    """A failed read: the request, the API, and the reply.
+
+    Status 504 is a time-out, 0 a broken connection.
+    """
 
     source: str
     verb: str
@@ -230,7 +242,10 @@ class Gap:
 
 
 class Unreadable(Exception):
-    """Raised in a check when it reads a fact whose read failed. Only the engine catches it: the check is not checked."""
+    """Raised in a check when it reads a fact whose read failed.
+
+    Only the engine catches it: the check is not checked.
+    """
 
     def __init__(self, gap: Gap) -> None:
         super().__init__(str(gap))

@@ -47,7 +47,10 @@ class Exported(KubernetesObject):
 
     @property
     def export_to(self) -> tuple[str, ...]:
-        """`spec.exportTo` as written; if it is empty, the mesh's default applies (all namespaces unless changed)."""
+        """`spec.exportTo` as written.
+
+        If it is empty, the mesh's default applies (all namespaces unless changed).
+        """
         return texts(self.raw, "spec", "exportTo")
 
 
@@ -58,7 +61,10 @@ class Gateway(KubernetesObject):
 
     @property
     def selector(self) -> dict[str, str]:
-        """Pod labels of the proxies that it configures, in any namespace; empty means every gateway proxy."""
+        """Pod labels of the proxies that it configures, in any namespace.
+
+        Empty means every gateway proxy.
+        """
         return labels(self.raw, "spec", "selector")
 
     @property
@@ -161,7 +167,10 @@ class Sidecar(KubernetesObject):
 
     @property
     def outbound_policy(self) -> str | None:
-        """`ALLOW_ANY` or `REGISTRY_ONLY` (also for an empty block: enum value 0); None if the mesh's policy applies."""
+        """`ALLOW_ANY` or `REGISTRY_ONLY` (also for an empty block: enum value 0).
+
+        None if the mesh's policy applies.
+        """
         spec = mapping(self.raw, "spec")
         if spec.get("outboundTrafficPolicy") is None:
             return None

@@ -7,8 +7,10 @@ from checks.model.raw_values import Raw, at, items, mapping, text, texts
 
 
 def selects(selector: Mapping[str, Any], labels_: Mapping[str, str]) -> bool:
-    """Whether a LabelSelector (matchLabels and matchExpressions) matches the labels; an empty one matches all.
-    A plain label map (a Service's or Istio's selector) counts as matchLabels."""
+    """Whether a LabelSelector (matchLabels and matchExpressions) matches the labels.
+
+    An empty one matches all. A plain label map (a Service's or Istio's selector) counts as matchLabels.
+    """
     if "matchLabels" not in selector and "matchExpressions" not in selector:
         return all(labels_.get(str(key)) == str(value) for key, value in selector.items())
     for key, value in mapping(selector, "matchLabels").items():

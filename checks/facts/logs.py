@@ -36,7 +36,10 @@ class Line:
 
 
 class LogText(Fact):
-    """The newest lines of one container, oldest first; `raw` holds namespace, pod, container and text."""
+    """The newest lines of one container, oldest first.
+
+    `raw` holds namespace, pod, container and text.
+    """
 
     __slots__ = ("_lines",)
 
@@ -58,7 +61,10 @@ class LogText(Fact):
         return found
 
     def containing(self, *words: str) -> Iterator[Line]:
-        """The lines with one of these words, newest first. Only these lines are parsed: most lines are irrelevant."""
+        """The lines with one of these words, newest first.
+
+        Only these lines are parsed: most lines are irrelevant.
+        """
         written = text(self.raw, "text")
         if any(word in written for word in words):
             for each in reversed(written.splitlines()):

@@ -33,7 +33,10 @@ class EgressGatewayEntry:
 
 
 class ManagedCluster(Fact):
-    """The AKS cluster as Azure describes it. Keys are canonical: lower case, without `properties`."""
+    """The AKS cluster as Azure describes it.
+
+    Keys are canonical: lower case, without `properties`.
+    """
 
     __slots__ = ()
     origin = AzureCall("managedClusters", "Microsoft.ContainerService/managedClusters/read")

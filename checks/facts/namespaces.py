@@ -36,7 +36,10 @@ class ConfigMap(KubernetesObject):
 
 
 class Secret(KubernetesObject):
-    """A Secret's metadata. Its data is never read from a live cluster; a bundle may have keys with REDACTED values."""
+    """A Secret's metadata.
+
+    Its data is never read from a live cluster; a bundle may have keys with REDACTED values.
+    """
 
     __slots__ = ()
     kind = "Secret"

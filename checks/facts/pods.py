@@ -32,7 +32,10 @@ class Container:
 
     @property
     def waiting(self) -> str:
-        """Reason for waiting: `ContainerCreating`, `CrashLoopBackOff`, `ImagePullBackOff`, …; "" if it does not wait."""
+        """Reason for waiting: `ContainerCreating`, `CrashLoopBackOff`, `ImagePullBackOff`, ….
+
+        "" if it does not wait.
+        """
         return text(self.status, "state", "waiting", "reason")
 
     @property

@@ -67,7 +67,10 @@ class StaticGatewayConfiguration(KubernetesObject):
 
     @property
     def egress_prefix(self) -> str:
-        """One CIDR, or in private-IP mode addresses separated by commas; "" until Azure has assigned it."""
+        """One CIDR, or in private-IP mode addresses separated by commas.
+
+        "" until Azure has assigned it.
+        """
         return text(self.raw, "status", "egressIpPrefix")
 
     @property
@@ -111,7 +114,10 @@ class GatewayVMConfiguration(KubernetesObject):
 
 
 class GatewayStatus(KubernetesObject):
-    """The StaticGatewayConfigurations and peers that the daemon of one gateway node serves; named like the node."""
+    """The StaticGatewayConfigurations and peers that the daemon of one gateway node serves.
+
+    Named like the node.
+    """
 
     __slots__ = ()
     kind = "GatewayStatus"

@@ -17,9 +17,12 @@ _V = TypeVar("_V")
 
 
 class FactStore:
-    """The facts of one cluster. Checks read them through `Facts`, which enforces their declared reads.
+    """The facts of one cluster.
 
-    `now` is the time of the reading (a bundle's `captured_at`). `targets` are the gateways that the run diagnoses."""
+    Checks read them through `Facts`, which enforces their declared reads.
+
+    `now` is the time of the reading (a bundle's `captured_at`). `targets` are the gateways that the run diagnoses.
+    """
 
     def __init__(self, now: datetime) -> None:
         self.now = now

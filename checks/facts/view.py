@@ -81,7 +81,10 @@ class Facts:
         return next((gap for gap in self._store.gaps(kind) if gap.covers(namespace)), None)
 
     def installed(self, kind: type[Fact]) -> bool:
-        """Whether the cluster has this CustomResourceDefinition. Raises Unreadable if that could not be read."""
+        """Whether the cluster has this CustomResourceDefinition.
+
+        Raises Unreadable if that could not be read.
+        """
         self._demand(kind, None)
         return not self._store.absent(kind)
 
@@ -91,7 +94,10 @@ class Facts:
         return not self._store.not_configured(kind)
 
     def all(self, kind: type[_F]) -> tuple[_F, ...]:
-        """Every fact of this kind in the cluster. Raises Unreadable if any of them could not be read."""
+        """Every fact of this kind in the cluster.
+
+        Raises Unreadable if any of them could not be read.
+        """
         self._demand(kind, None)
         return self._store.known(kind)
 
@@ -106,22 +112,34 @@ class Facts:
         return self._store.in_namespace(kind, namespace)
 
     def get(self, kind: type[_F], name: str, namespace: str = "") -> _F | None:
-        """The fact with this name, or None if it does not exist. Raises Unreadable if that could not be read."""
+        """The fact with this name, or None if it does not exist.
+
+        Raises Unreadable if that could not be read.
+        """
         self._demand(kind, namespace or None, name)
         return self._store.by_key(kind, namespace, name)
 
     def one(self, kind: type[_F]) -> _F | None:
-        """The single fact of its kind (ManagedCluster, ApiServer); None only if reading Azure is not configured."""
+        """The single fact of its kind (ManagedCluster, ApiServer).
+
+        None only if reading Azure is not configured.
+        """
         self._demand(kind, None)
         return next(iter(self._store.known(kind)), None)
 
     def index(self, kind: type[_F], name: str, key: Callable[[_F], Iterable[Hashable]]) -> dict[Hashable, list[_F]]:
-        """The facts of this kind by key, built once for the whole cluster; `name` identifies the key function."""
+        """The facts of this kind by key, built once for the whole cluster.
+
+        `name` identifies the key function.
+        """
         self._demand(kind, None)
         return self._store.index(kind, name, key)
 
     def events_on(self, thing: KubernetesObject) -> tuple[Event, ...]:
-        """The events about this object, oldest first. Events expire after about an hour: their absence proves nothing."""
+        """The events about this object, oldest first.
+
+        Events expire after about an hour: their absence proves nothing.
+        """
         self._demand(Event, thing.namespace or None)
         return self._store.events_on(thing)
 
@@ -131,7 +149,10 @@ class Facts:
         return self._store.gateway_deployments(self.gateway)
 
     def pods(self) -> tuple[Pod, ...]:
-        """The gateway's pods that are neither being deleted nor finished, by name. Requires Pod and Deployment declared."""
+        """The gateway's pods that are neither being deleted nor finished, by name.
+
+        Requires Pod and Deployment declared.
+        """
         self._touch(Deployment)
         self._demand(Pod, self.gateway.namespace)
         return self._store.gateway_pods(self.gateway)

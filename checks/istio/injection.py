@@ -122,7 +122,10 @@ def _restarts(pods: Iterable[Pod]) -> list[Action]:
 
 
 def injection_actions(facts: Facts, namespace: Namespace, pod: Pod | None) -> list[Action]:
-    """Actions with which the namespace's pods get a sidecar; `pod` is one without a sidecar, if there is one."""
+    """Actions with which the namespace's pods get a sidecar.
+
+    `pod` is one without a sidecar, if there is one.
+    """
     name = namespace.name
     found = [inspect("Show the namespace's labels", kubectl("get", "namespace", name, "--show-labels"), ADDON)]
     deployment = workload_of(pod) if pod is not None and pod.owner[0] == "ReplicaSet" else ""

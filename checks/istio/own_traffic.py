@@ -30,7 +30,10 @@ class GatewayUse:
 
 
 def installation_pods(pods: Iterable[Pod], name: str) -> tuple[Pod, ...]:
-    """The pod of this name and the pods of the same installation; empty if the pod is not in this cluster."""
+    """The pod of this name and the pods of the same installation.
+
+    Empty if the pod is not in this cluster.
+    """
     known = tuple(pods)
     own = next((pod for pod in known if pod.name == name), None)
     if own is None:
@@ -63,7 +66,10 @@ def gateway_uses(
 
 
 def _gateway_host(route: VirtualService, host: str, gateways: Collection[str]) -> str | None:
-    """The egress gateway's host to which the route sends this host's traffic from sidecars; None if there is none."""
+    """The egress gateway's host to which the route sends this host's traffic from sidecars.
+
+    None if there is none.
+    """
     if "mesh" not in route.gateways or not any(matches(canonical(each), host) for each in route.hosts):
         return None
     for rule in (*route.http, *route.tls, *route.tcp):

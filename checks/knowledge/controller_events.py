@@ -240,7 +240,10 @@ class EventCause:
 
 
 def event_cause(message: str) -> EventCause:
-    """The cause in one message. The fix for Azure's own error comes before the fix for the step that it stopped."""
+    """The cause in one message.
+
+    The fix for Azure's own error comes before the fix for the step that it stopped.
+    """
     known = next((each for each in CONTROLLER_TEXTS if each.pattern.search(message)), None)
     azure = error_in(message)
     parts = [known.meaning] if known else []

@@ -143,7 +143,10 @@ MERGE: tuple[LogLine, ...] = (
         "name each SNI host in only one rule",
     ),
 )
-"""Lines of istiod about conflicting Gateways. They name the Gateway, sometimes without its namespace."""
+"""Lines of istiod about conflicting Gateways.
+
+They name the Gateway, sometimes without its namespace.
+"""
 
 PRIVILEGED_PORT = LogLine(
     re.compile(r"skipping privileged gateway port (?P<port>\d+) for node (?P<proxy>\S+) as it is an unprivileged pod"),
@@ -173,8 +176,10 @@ RESOURCE_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """A proxy's newest log line about its readiness. `reason` is "" if the proxy is ready; it has no counters, which differ
-    at each probe."""
+    """A proxy's newest log line about its readiness.
+
+    `reason` is "" if the proxy is ready; it has no counters, which differ at each probe.
+    """
 
     line: Line
     reason: str = ""
@@ -186,7 +191,10 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """`ADS:…: ACK ERROR`: a proxy rejected configuration from istiod (NACK). `pod` is (namespace, name)."""
+    """`ADS:…: ACK ERROR`: a proxy rejected configuration from istiod (NACK).
+
+    `pod` is (namespace, name).
+    """
 
     pod: tuple[str, str]
     type: str
@@ -229,7 +237,10 @@ def readiness_failures(log: LogText) -> tuple[tuple[LogLine, Line], ...]:
 
 
 def rejection(message: str) -> Rejection | None:
-    """A parsed ACK ERROR line; None for any other. The connection id is `pod.namespace-n` (`pilot/pkg/xds`)."""
+    """A parsed ACK ERROR line; None for any other.
+
+    The connection id is `pod.namespace-n` (`pilot/pkg/xds`).
+    """
     found = _ACK_ERROR.search(message)
     if found is None:
         return None
@@ -248,7 +259,10 @@ def pushed(message: str) -> tuple[tuple[str, str], str] | None:
 
 
 def certificate_failure(log: LogText) -> Line | None:
-    """The newest line about the workload certificate, if it is a failure; None after a success or without such a line."""
+    """The newest line about the workload certificate, if it is a failure.
+
+    None after a success or without such a line.
+    """
     for line in log.containing("certificate", "CSR", "Envoy proxy is ready"):
         if CERTIFICATE_FAILS.search(line.text):
             return line

@@ -36,7 +36,10 @@ SETTINGS = (
     MeshSetting(("defaultDestinationRuleExportTo",), ["*"], "DestinationRules are visible to other namespaces"),
     MeshSetting(("defaultConfig", "proxyMetadata"), {}, "proxies start with other settings, such as DNS capture"),
 )
-"""Settings that are compared as written. The outbound traffic policy is not among them: its empty block has a meaning."""
+"""Settings that are compared as written.
+
+The outbound traffic policy is not among them: its empty block has a meaning.
+"""
 
 OUTBOUND_POLICY = "outboundTrafficPolicy.mode"
 OUTBOUND_EFFECT = "one revision passes requests to unregistered hosts, the other one rejects them"

@@ -28,15 +28,20 @@ OUTBOUND_TYPES = {
     "none": "has no outbound route from AKS",
     "block": "is blocked by AKS",
 }
-"""Outbound types without direct outbound access: "with outbound type X, traffic …". AKS does not document whether static
-egress gateways work with the last two (docs/domain/decision-tables.md#egress-range-blocked)."""
+"""Outbound types without direct outbound access: "with outbound type X, traffic …".
+
+AKS does not document whether static egress gateways work with the last two
+(docs/domain/decision-tables.md#egress-range-blocked).
+"""
 
 DETOURS = {
     "virtualappliance": "the firewall or appliance",
     "virtualnetworkgateway": "the virtual network gateway",
 }
-"""Next hop types that redirect traffic on the route to the Internet. A public IP prefix takes effect only with next hop
-Internet (docs/domain/open-questions.md#route-on-gateway-subnet)."""
+"""Next hop types that redirect traffic on the route to the Internet.
+
+A public IP prefix takes effect only with next hop Internet (docs/domain/open-questions.md#route-on-gateway-subnet).
+"""
 
 DROPS = "none"
 """The next hop type that drops traffic."""

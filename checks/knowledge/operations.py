@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 TERMINAL_WELL = "succeeded"
 TERMINAL_BADLY = frozenset({"failed", "canceled"})
-"""States after an operation that did not succeed. Every other state except `Succeeded` is a running operation
-(docs/domain/azure.md#classifiers)."""
+"""States after an operation that did not succeed.
+
+Every other state except `Succeeded` is a running operation (docs/domain/azure.md#classifiers).
+"""
 
 STOPPED = "stopped"
 """`powerState.code` of a cluster or pool that runs no nodes."""

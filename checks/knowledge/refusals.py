@@ -64,7 +64,10 @@ _REASONS: tuple[RefusalReason, ...] = (
 
 
 def refusal_reason(message: str) -> tuple[RefusalReason, str] | None:
-    """The kind of refusal and the name of the webhook, quota or policy in a message; None for other texts."""
+    """The kind of refusal and the name of the webhook, quota or policy in a message.
+
+    None for other texts.
+    """
     for reason in _REASONS:
         if (found := reason.pattern.search(message)) is not None:
             return reason, next((each for each in found.groups() if each), "")

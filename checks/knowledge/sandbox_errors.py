@@ -27,7 +27,10 @@ SANDBOX_CAUSES = (
     _POD_SUBNET,
     _DUAL_STACK,
 )
-"""Slugs of the checks that explain why a sandbox has no network; a test compares them with the edges of the catalogue."""
+"""Slugs of the checks that explain why a sandbox has no network.
+
+A test compares them with the edges of the catalogue.
+"""
 
 
 def sandbox(cause: str) -> Involved:

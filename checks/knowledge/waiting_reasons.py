@@ -6,7 +6,10 @@ Source: docs/domain/decision-tables.md#gateway-pods-not-running; Kubernetes, `pk
 from dataclasses import dataclass
 
 CREATING = "ContainerCreating"
-"""The reason while the kubelet creates sandbox, network and volumes; while init containers run it is `PodInitializing`."""
+"""The reason while the kubelet creates sandbox, network and volumes.
+
+While init containers run it is `PodInitializing`.
+"""
 
 BEGINNING = (CREATING, "PodInitializing")
 

@@ -64,7 +64,10 @@ class GatewayWebhook:
 
 
 def gateway_webhooks(facts: Facts) -> tuple[GatewayWebhook, ...]:
-    """Every webhook whose rules match the kinds of a gateway, regardless of selectors; built once per cluster."""
+    """Every webhook whose rules match the kinds of a gateway, regardless of selectors.
+
+    Built once per cluster.
+    """
     return facts.once("gateway webhooks", _gateway_webhooks)
 
 

@@ -15,7 +15,10 @@ def list_webhooks() -> Action:
 
 
 def webhook_fixes(webhook: GatewayWebhook, silent: bool, namespace: str) -> list[Action]:
-    """Actions for a webhook that blocks objects of this namespace; `silent`: it does not answer."""
+    """Actions for a webhook that blocks objects of this namespace.
+
+    `silent`: it does not answer.
+    """
     kind, name = webhook.configuration.kind.lower(), webhook.configuration.name
     found = [inspect("Show the webhook's rules and selectors", kubectl("get", kind, name, "-o", "yaml"), TSG)]
     if webhook.hook.service is not None and silent:

@@ -51,7 +51,10 @@ def kubectl_apply(manifest: str) -> str:
 
 
 def az_aks(cluster: ClusterIdentity, *words: str) -> str:
-    """An `az aks …` command for this cluster; an unknown resource group is written as `$RESOURCE_GROUP`."""
+    """An `az aks …` command for this cluster.
+
+    An unknown resource group is written as `$RESOURCE_GROUP`.
+    """
     group = shlex.quote(cluster.resource_group) if cluster.resource_group else '"$RESOURCE_GROUP"'
     name = shlex.quote(cluster.aks_name)
     name_flag = "--cluster-name" if words[:1] == ("nodepool",) else "--name"

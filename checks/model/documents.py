@@ -15,7 +15,10 @@ MAX_DEPTH = 100
 """Kubernetes' deepest objects (CRD schemas, managedFields) nest about 40 levels."""
 
 MAX_VALUES = 5_000_000
-"""Values in all documents together, aliases counted each time they are used; 10,000 pods are about 2,000,000."""
+"""Values in all documents together, aliases counted each time they are used.
+
+10,000 pods are about 2,000,000.
+"""
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN_TAGS = frozenset({None, "!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
@@ -29,7 +32,10 @@ _FLOAT = re.compile(r"[-+]?(?:[0-9]{1,20}\.[0-9]{0,20}|\.[0-9]{1,20}|[0-9]{1,20}
 
 
 class BadDocument(ValueError):
-    """The text is not valid, not supported or too large; the message names the problem and its line."""
+    """The text is not valid, not supported or too large.
+
+    The message names the problem and its line.
+    """
 
 
 class Budget:
@@ -83,7 +89,10 @@ _END = object()
 
 
 class _Reader:
-    """Builds values from parser events; equal scalars share one object, which halves the memory of a large list."""
+    """Builds values from parser events.
+
+    Equal scalars share one object, which halves the memory of a large list.
+    """
 
     def __init__(self, loader: Any, budget: Budget) -> None:
         self.next = loader.get_event
@@ -183,7 +192,10 @@ def _merged(value: Any, event: Any) -> dict[str, Any]:
 
 
 def _plain(written: str) -> Any:
-    """A number if Kubernetes would read one, otherwise the text. Times, versions and 1:30 stay text."""
+    """A number if Kubernetes would read one, otherwise the text.
+
+    Times, versions and 1:30 stay text.
+    """
     if written[0] not in "-+.0123456789":
         return written
     if _INTEGER.fullmatch(written):

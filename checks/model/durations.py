@@ -1,10 +1,16 @@
-"""Durations as text for summaries. Never use them in evidence: they would give a finding a new identity each run."""
+"""Durations as text for summaries.
+
+Never use them in evidence: they would give a finding a new identity each run.
+"""
 
 from datetime import timedelta
 
 
 def span(duration: timedelta) -> str:
-    """The duration in at most two units: `45 s`, `2 min`, `2 h 10 min`, `10 d 3 h`; a negative one is `0 s`."""
+    """The duration in at most two units: `45 s`, `2 min`, `2 h 10 min`, `10 d 3 h`.
+
+    A negative one is `0 s`.
+    """
     seconds = max(int(duration.total_seconds()), 0)
     units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
     for index, (unit, size) in enumerate(units):

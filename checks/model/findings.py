@@ -120,7 +120,10 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A result that a check function yields; the engine adds the check's declaration and makes it a `Finding`."""
+    """A result that a check function yields.
+
+    The engine adds the check's declaration and makes it a `Finding`.
+    """
 
     status: Status
     summary: str
@@ -137,7 +140,10 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One result of one check in one run. Its identity is code, subject and evidence, not wording or time."""
+    """One result of one check in one run.
+
+    Its identity is code, subject and evidence, not wording or time.
+    """
 
     check: str
     code: str

@@ -57,7 +57,10 @@ def parse_cluster_name(typed: str) -> str:
 
 
 def parse_gateway_name(typed: str, namespace: str | None = None) -> GatewayName:
-    """Parse `name` or `namespace/name`; `namespace` is the value of the option. Raises BadQuestion."""
+    """Parse `name` or `namespace/name`; `namespace` is the value of the option.
+
+    Raises BadQuestion.
+    """
     before, slash, after = typed.strip().partition("/")
     parts = (before, after) if slash else (namespace or "", before)
     if "/" in parts[1] or not parts[1] or (slash and not parts[0]):

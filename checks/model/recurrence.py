@@ -29,7 +29,10 @@ _MINUTES_APART = 60
 
 
 class BadRecurrence(ValueError):
-    """A recurrence that is invalid, never occurs or occurs too often; the message says what was expected."""
+    """A recurrence that is invalid, never occurs or occurs too often.
+
+    The message says what was expected.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,10 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Recurrence:
-    """Times of the day on days of the week (0 is Monday) in a zone. Made by `recurrence`, which refuses nonsense."""
+    """Times of the day on days of the week (0 is Monday) in a zone.
+
+    Made by `recurrence`, which refuses nonsense.
+    """
 
     times: tuple[time, ...]
     days: tuple[int, ...]
@@ -79,7 +85,10 @@ class Recurrence:
 
 
 def recurrence(times: object, days: object = "daily", zone: str = "UTC") -> Recurrence:
-    """Parse times (`09:00, 17:00`), days (`mon-fri`, `daily`) and a tz database name. Raises BadRecurrence."""
+    """Parse times (`09:00, 17:00`), days (`mon-fri`, `daily`) and a tz database name.
+
+    Raises BadRecurrence.
+    """
     return Recurrence(_times(times), _days(days), _zone(zone))
 
 
@@ -146,7 +155,10 @@ def _day(word: str) -> int:
 
 @cache
 def _zones() -> Mapping[str, str]:
-    """The names of the tz database by lower case name; listing them reads hundreds of files, so it is done once."""
+    """The names of the tz database by lower case name.
+
+    Listing them reads hundreds of files, so it is done once.
+    """
     return {each.lower(): each for each in available_timezones()}
 
 

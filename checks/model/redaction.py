@@ -57,7 +57,10 @@ _HINT = re.compile(
     r"(?i)private.?key|eyj|authorization|bearer|basic|pass|pwd|secret|key|token|connection.?string|sig|code=|://|"
     r"xox|xapp|xwfp|gh[pousr]_|github_pat|akia|q~"
 )
-"""Every match of a pattern contains one of these; texts without them are not searched further."""
+"""Every match of a pattern contains one of these.
+
+Texts without them are not searched further.
+"""
 
 _SECRET_FIELD = re.compile(
     rf"(?i)[\w.-]{{0,100}}{_NAMED}|primaryKey|secondaryKey|clientKeyData|client-key-data|kubeconfig",
@@ -66,7 +69,10 @@ _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def redact(text: str) -> str:
-    """The text without secrets. Idempotent, so a redacted bundle gives the same verdict as the cluster."""
+    """The text without secrets.
+
+    Idempotent, so a redacted bundle gives the same verdict as the cluster.
+    """
     if len(text) > 300:
         return _settled(text)
     return _remembered(text)

@@ -149,7 +149,10 @@ class Route:
 
     @property
     def routed(self) -> bool:
-        """Whether every request for which the gateway is configured goes through it; False if that is unknown."""
+        """Whether every request for which the gateway is configured goes through it.
+
+        False if that is unknown.
+        """
         meant = [each for each in self.requests if each.meant]
         return bool(meant) and all(each.outcome is Outcome.THROUGH for each in meant)
 

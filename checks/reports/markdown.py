@@ -1,4 +1,7 @@
-"""A report as Markdown, for a ticket or an incident page. Text from the cluster is escaped or code."""
+"""A report as Markdown, for a ticket or an incident page.
+
+Text from the cluster is escaped or code.
+"""
 
 from collections.abc import Iterator
 

@@ -102,7 +102,10 @@ def kubeconfig_access(path: Path, context: str | None) -> LazyAccess:
 
 
 def in_cluster_access() -> LazyAccess:
-    """The cluster that this process runs in, with the pod's service account. Raises SourceError outside a cluster."""
+    """The cluster that this process runs in, with the pod's service account.
+
+    Raises SourceError outside a cluster.
+    """
     library = kubernetes_library()
     try:
         library.load_incluster_config(client_configuration=library.Configuration())

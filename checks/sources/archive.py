@@ -193,7 +193,10 @@ class _Counted(io.RawIOBase):
         return chunk
 
     def drain(self) -> None:
-        """Read to the end, which verifies the checksum. A tar without its closing zeros is truncated."""
+        """Read to the end, which verifies the checksum.
+
+        A tar without its closing zeros is truncated.
+        """
         while self.read(64 * 1024):
             pass
         if self.tail.strip(b"\0"):

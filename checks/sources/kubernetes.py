@@ -30,7 +30,10 @@ class Access(Protocol):
     """The connection to an API server, with its credentials."""
 
     def client(self, deadline: float) -> Any:
-        """The official ApiClient, opened at the first read. Raises Failure if there are no credentials."""
+        """The official ApiClient, opened at the first read.
+
+        Raises Failure if there are no credentials.
+        """
         ...
 
     def close(self) -> None:
@@ -39,7 +42,10 @@ class Access(Protocol):
 
 
 class KubernetesReader:
-    """The Kubernetes part of a live source. Safe to use from several threads; connections are kept between runs."""
+    """The Kubernetes part of a live source.
+
+    Safe to use from several threads; connections are kept between runs.
+    """
 
     def __init__(self, access: Access) -> None:
         self.access = access

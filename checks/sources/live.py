@@ -21,7 +21,10 @@ from checks.sources.source import Answer, NotCovered, Source, SourceError
 __all__ = ["BundleError", "LiveSource", "SourceError", "close_sources", "open_source"]
 
 MOST_OPEN = 64
-"""Live sources kept open between runs; above this number the least recently used one is closed."""
+"""Live sources kept open between runs.
+
+Above this number the least recently used one is closed.
+"""
 
 
 class AzureHalf(Protocol):
@@ -66,7 +69,10 @@ class Saved:
 
 
 class LiveSource:
-    """A live cluster. Safe to use from several threads and for many runs: connections and tokens are kept."""
+    """A live cluster.
+
+    Safe to use from several threads and for many runs: connections and tokens are kept.
+    """
 
     def __init__(self, kubernetes: KubernetesReader, azure: AzureHalf, account: AzureAccount | None = None) -> None:
         self._kubernetes = kubernetes

@@ -1,4 +1,7 @@
-"""Plain values as readable YAML text. For five thousand pods, PyYAML takes ten seconds and this module one."""
+"""Plain values as readable YAML text.
+
+For five thousand pods, PyYAML takes ten seconds and this module one.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping

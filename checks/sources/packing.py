@@ -14,7 +14,9 @@ _ARCHIVES = (".tar.gz", ".tgz")
 
 
 def write_files(path: Path, files: Mapping[str, bytes], now: datetime) -> None:
-    """Write the files by their relative names, with permissions for their owner only. Raises OSError.
+    """Write the files by their relative names, with permissions for their owner only.
+
+    Raises OSError.
 
     The permissions are strict because redaction removes secrets but keeps names. An existing path raises FileExistsError.
     """

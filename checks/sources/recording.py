@@ -78,7 +78,10 @@ class RecordingSource:
         write_files(path, _files(self._cluster, self.now(), reads), self.now())
 
     def _kept(self, request: Gap, read: Callable[[], Answer], deadline: float, detail: str = "") -> Answer:
-        """Record the answer of a read; before it arrives, or if it arrives after the deadline, record a time-out."""
+        """Record the answer of a read.
+
+        Before it arrives, or if it arrives after the deadline, record a time-out.
+        """
         key = (request.source, request.resource, request.namespace or "", request.name or "", detail)
         with self._lock:
             self._reads.setdefault(key, request)
@@ -185,7 +188,10 @@ def _log(lines: str) -> bytes:
 
 
 def _safe(name: str) -> str:
-    """A name as part of a path. Objects from a bundle may have names that the API server would not allow."""
+    """A name as part of a path.
+
+    Objects from a bundle may have names that the API server would not allow.
+    """
     return "".join(c if c.isalnum() or c in "._-" else "_" for c in name).lstrip(".") or "_"
 
 

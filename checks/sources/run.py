@@ -19,7 +19,9 @@ from checks.sources.source import Source, gather
 
 
 def run(source: Source, question: Question, checks: Sequence[Check], timeout: float) -> Iterator[Evaluated | Report]:
-    """Yield each check when it is evaluated, then the report. After `timeout` seconds the run ends with its results so far.
+    """Yield each check when it is evaluated, then the report.
+
+    After `timeout` seconds the run ends with its results so far.
 
     Raises AmbiguousGateway if several namespaces have a gateway of this name, and UnknownGateway if none has one and no
     selected check reports it.
@@ -44,7 +46,10 @@ def _with_settings(done: Diagnosis, report: Report) -> Report:
 
 
 def gateways(source: Source, timeout: float) -> tuple[tuple[str, bool], ...] | Gap:
-    """The egress gateways in a cluster's mesh profile as (`namespace/name`, enabled), sorted; a Gap if the read failed."""
+    """The egress gateways in a cluster's mesh profile as (`namespace/name`, enabled), sorted.
+
+    A Gap if the read failed.
+    """
     store = FactStore(source.now())
     for reading in gather(source, {ManagedCluster}, store, monotonic() + timeout):
         record(store, reading)

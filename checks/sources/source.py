@@ -50,7 +50,10 @@ Answer = Objects | NotInstalled | NotCovered | Gap
 
 
 class SourceError(Exception):
-    """A source cannot be opened, for example because its kubeconfig does not exist; the text includes the fix."""
+    """A source cannot be opened, for example because its kubeconfig does not exist.
+
+    The text includes the fix.
+    """
 
 
 class Source(Protocol):

@@ -113,7 +113,10 @@ def sweep_cluster(
     timeout: float,
     limits: Limits | None = None,
 ) -> ClusterSweep:
-    """Diagnose every gateway of one cluster from one set of reads; `timeout` in seconds limits the reads."""
+    """Diagnose every gateway of one cluster from one set of reads.
+
+    `timeout` in seconds limits the reads.
+    """
     began = monotonic()
     recorded = isinstance(source, RecordedSource)
     throttled = ThrottledSource(source, (limits or Limits()).azure(identity.subscription))

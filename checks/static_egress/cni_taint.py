@@ -19,7 +19,10 @@ TAINT_GRACE = timedelta(minutes=10)
 
 
 def tainted(facts: Facts) -> tuple[tuple[Node, datetime | None], ...]:
-    """The nodes with the taint, and since when (None if the API does not record it). Needs Node declared."""
+    """The nodes with the taint, and since when (None if the API does not record it).
+
+    Needs Node declared.
+    """
     return facts.once("tainted nodes", _read)
 
 
@@ -28,9 +31,12 @@ def _read(facts: Facts) -> tuple[tuple[Node, datetime | None], ...]:
 
 
 def lasting_taints(facts: Facts, own: frozenset[str]) -> Iterator[Observation]:
-    """Findings for nodes that have had the taint for too long; `own` are the nodes of the gateway's pods.
+    """Findings for nodes that have had the taint for too long.
 
-    Source: docs/rulings.md#ruling-12."""
+    `own` are the nodes of the gateway's pods.
+
+    Source: docs/rulings.md#ruling-12.
+    """
     elsewhere: list[tuple[Node, Evidence]] = []
     for node, added in tainted(facts):
         if added is not None and facts.now - added < TAINT_GRACE:

@@ -19,7 +19,10 @@ _RECENT = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class NodeFault:
-    """A component that is missing, not ready or failing on a node; `down` if it does not work there now."""
+    """A component that is missing, not ready or failing on a node.
+
+    `down` if it does not work there now.
+    """
 
     node: str
     what: str
@@ -29,8 +32,10 @@ class NodeFault:
 
 
 def node_faults(facts: Facts, component: Component, nodes: Iterable[str], logs: type[LogText]) -> list[NodeFault]:
-    """The component's faults on these nodes; a starting pod is not a fault. `logs` is the kind of its logs: they add
-    detail if they are readable."""
+    """The component's faults on these nodes; a starting pod is not a fault.
+
+    `logs` is the kind of its logs: they add detail if they are readable.
+    """
     known = facts.once(f"faults of {component.short}", lambda seen: _pod_faults(seen, component, logs))
     found: list[NodeFault] = []
     for node in sorted(nodes):

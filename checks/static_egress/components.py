@@ -39,7 +39,10 @@ class Component:
 
 
 def cni_manager(facts: Facts) -> Component:
-    """The cni-manager. Needs DaemonSet and Pod declared; raises Unreadable if its namespace is unreadable."""
+    """The cni-manager.
+
+    Needs DaemonSet and Pod declared; raises Unreadable if its namespace is unreadable.
+    """
     return facts.once("component cni-manager", lambda seen: _component(seen, "cni-manager", CNI_MANAGER_SET))
 
 

@@ -24,7 +24,10 @@ class NotApplicable:
 
 
 def gateway_configuration(facts: Facts) -> StaticGatewayConfiguration | NotApplicable:
-    """The StaticGatewayConfiguration that the gateway names. Raises Unreadable if its kind is unreadable."""
+    """The StaticGatewayConfiguration that the gateway names.
+
+    Raises Unreadable if its kind is unreadable.
+    """
     gateway = facts.gateway
     if not gateway.configuration:
         return NotApplicable(
@@ -42,7 +45,10 @@ def gateway_configuration(facts: Facts) -> StaticGatewayConfiguration | NotAppli
 
 
 class PoolState(StrEnum):
-    """Whether a StaticGatewayConfiguration's node pool can forward traffic; the values end a sentence."""
+    """Whether a StaticGatewayConfiguration's node pool can forward traffic.
+
+    The values end a sentence.
+    """
 
     USABLE = "usable"
     MISSING = "missing"
@@ -63,9 +69,12 @@ def state_of(pool: AgentPool | None) -> PoolState:
 
 
 def pool_of(facts: Facts, configuration: StaticGatewayConfiguration) -> AgentPool | NotApplicable | None:
-    """The StaticGatewayConfiguration's pool as Azure lists it; None without an answer from Azure.
+    """The StaticGatewayConfiguration's pool as Azure lists it.
 
-    NotApplicable if the pool is missing, stopped, being deleted or not in Gateway mode: gateway-pool-missing reports it."""
+    None without an answer from Azure.
+
+    NotApplicable if the pool is missing, stopped, being deleted or not in Gateway mode: gateway-pool-missing reports it.
+    """
     if not configuration.pool:
         return NotApplicable(f"{configuration.ref} names no node pool (gateway-configuration-invalid).")
     if facts.gap(AgentPool) is not None or not facts.configured(AgentPool):

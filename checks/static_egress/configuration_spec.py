@@ -22,11 +22,14 @@ _USE_POOL: Mapping[str, object] = {"gatewayNodepoolName": POOL_PLACEHOLDER, "gat
 
 @dataclass(frozen=True, slots=True)
 class SpecFault:
-    """One wrong field. `what` continues a sentence that begins with the StaticGatewayConfiguration's name; `fix` is a
-    merge patch of the spec.
+    """One wrong field.
+
+    `what` continues a sentence that begins with the StaticGatewayConfiguration's name; `fix` is a merge patch of the
+    spec.
 
     `rejected`: the controller does not reconcile the spec. `routes`: the field concerns routes, which running pods keep
-    until they are replaced. `works`: the value is valid, but rarely intended."""
+    until they are replaced. `works`: the value is valid, but rarely intended.
+    """
 
     what: str
     path: str

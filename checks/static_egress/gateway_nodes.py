@@ -65,7 +65,10 @@ def gateway_node_faults(
 def _without_address(
     facts: Facts, configuration: StaticGatewayConfiguration, nodes: int, pool: AgentPool | None
 ) -> Iterator[Observation]:
-    """A finding for nodes without an address; nodes beyond the prefix have a finding of their own."""
+    """A finding for nodes without an address.
+
+    Nodes beyond the prefix have a finding of their own.
+    """
     size = pool.prefix_size if pool else None
     if not configuration.egress_prefix or (size is not None and nodes > capacity(size)):
         return

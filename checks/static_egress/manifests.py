@@ -31,7 +31,10 @@ def manifest_like(old: StaticGatewayConfiguration, name: str, pool: str, namespa
 
 
 def manifest_head(namespace: str, name: str, pool: str) -> list[str]:
-    """The lines of a minimal valid StaticGatewayConfiguration; spec comes last, so that lines can follow."""
+    """The lines of a minimal valid StaticGatewayConfiguration.
+
+    Spec comes last, so that lines can follow.
+    """
     return [
         "apiVersion: egressgateway.kubernetes.azure.com/v1alpha1",
         "kind: StaticGatewayConfiguration",
@@ -62,7 +65,10 @@ def pool_for(facts: Facts, named: str) -> str:
 
 
 def pool_note(pool: str) -> str:
-    """The note in an action's title that the reader has to fill in the pool; "" if the pool is known."""
+    """The note in an action's title that the reader has to fill in the pool.
+
+    "" if the pool is known.
+    """
     return f" (replace {POOL_PLACEHOLDER} with the gateway node pool)" if pool == POOL_PLACEHOLDER else ""
 
 

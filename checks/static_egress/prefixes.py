@@ -26,7 +26,10 @@ def covers_everything(networks: Iterable[Network]) -> bool:
 
 
 def parse_egress_prefix(written: str) -> tuple[Network, ...]:
-    """`status.egressIpPrefix`: one CIDR, or in private IP mode addresses separated by commas; () if any part is neither."""
+    """`status.egressIpPrefix`: one CIDR, or in private IP mode addresses separated by commas.
+
+    () if any part is neither.
+    """
     parts = [part.strip() for part in written.split(",")]
     try:
         return tuple(ip_network(part, strict=False) for part in parts)

@@ -115,7 +115,10 @@ def patch_spec(
 
 
 def wait_for_prefix(namespace: str, name: str, old_prefix: str = "") -> Action:
-    """An action that waits for a StaticGatewayConfiguration's prefix; destinations must allow it before it is used."""
+    """An action that waits for a StaticGatewayConfiguration's prefix.
+
+    Destinations must allow it before it is used.
+    """
     besides = f" in addition to {old_prefix}" if old_prefix else ""
     command = kubectl(
         "wait",

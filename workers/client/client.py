@@ -1,4 +1,6 @@
-"""The client of the workers: requests from the bot, and what the bot reads to answer people.
+"""The client of the workers.
+
+It has the requests from the bot, and what the bot reads to answer people.
 
 It imports neither Kubernetes nor Azure and publishes tasks by name. Each call takes about half a second at most, whatever
 Redis does; each may raise `Unavailable`, and then nothing was accepted, or the request's key finds what was.
@@ -29,8 +31,11 @@ class Client(FleetClient, DeliveryClient):
     # runs
 
     def start(self, order: Order) -> Accepted:
-        """Accepts a request and sends it to the workers. If the broker does not take the task, the record stands and the
-        janitor sends it later: an accepted request is never lost."""
+        """Accepts a request and sends it to the workers.
+
+        If the broker does not take the task, the record stands and the janitor sends it later: an accepted request is
+        never lost.
+        """
         accepted = self.stores.runs.accept(order)
         if not accepted.repeated:
             self.stores.run_changed(accepted.run)
@@ -96,7 +101,10 @@ class Client(FleetClient, DeliveryClient):
             send(self.stores.publisher, "workers.refresh", cluster, DIAGNOSE_QUEUE, expires=60)
 
     def known_gateways(self, cluster: str) -> tuple[str, ...]:
-        """`namespace/name` of the gateways last seen in a cluster, for suggestions; may be out of date."""
+        """`namespace/name` of the gateways last seen in a cluster, for suggestions.
+
+        May be out of date.
+        """
         return tuple(name for name, enabled in self.stores.history.inventory(cluster).gateways if enabled)
 
     def verdicts(self, cluster: str) -> dict[str, GatewayVerdict]:
@@ -108,7 +116,10 @@ class Client(FleetClient, DeliveryClient):
         return self.stores.history.past_runs(cluster, gateway)
 
     def owners(self, cluster: str) -> dict[str, Ownership]:
-        """The owner of each gateway's incident, by `namespace/name`; also of incidents that have ended."""
+        """The owner of each gateway's incident, by `namespace/name`.
+
+        Also of incidents that have ended.
+        """
         return self.stores.history.owners(cluster)
 
     def note_verdict(self, run: Run) -> None:
@@ -187,6 +198,9 @@ class Client(FleetClient, DeliveryClient):
 
 
 def connect(settings: WorkerSettings, config: Config, *, patience: bool = False) -> Client:
-    """A client with its own connections; with `patience` (workers, courier) they outlast a restart of Redis."""
+    """A client with its own connections.
+
+    With `patience` (workers, courier) they outlast a restart of Redis.
+    """
     connection = patient(settings.redis_url) if patience else quick_connection(settings.redis_url)
     return Client(Stores(connection, make_publisher(settings), settings, config))

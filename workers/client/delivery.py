@@ -1,4 +1,4 @@
-"""The courier's part of the client: what Slack shows of a document, and what it has yet to show."""
+"""The courier's part of the client: shown and pending states of documents."""
 
 from contextlib import AbstractContextManager
 
@@ -18,7 +18,10 @@ class DeliveryClient:
         self.stores.documents.changed(document)
 
     def start_delivery(self, document: str) -> int:
-        """Notes that the courier takes the document up; a later change is a new request. Returns the revision to show."""
+        """Notes that the courier takes the document up; a later change is a new request.
+
+        Returns the revision to show.
+        """
         return self.stores.documents.start_delivery(document)
 
     def end_delivery(self, document: str, revision: int) -> bool:
@@ -34,7 +37,10 @@ class DeliveryClient:
         return self.stores.documents.revision(document)
 
     def pause(self, document: str, seconds: float) -> None:
-        """Keeps the document from being shown for a time; the courier schedules the next attempt itself."""
+        """Keeps the document from being shown for a time.
+
+        The courier schedules the next attempt itself.
+        """
         self.stores.documents.pause(document, seconds)
 
     def pause_left(self, document: str) -> float:

@@ -33,7 +33,10 @@ class FleetClient:
         return self.stores.fleet.schedules.find(schedule_id)
 
     def add_schedule(self, schedule: Schedule) -> None:
-        """Adds a schedule. Raises BadRecurrence if the channel already has a digest at one of its times."""
+        """Adds a schedule.
+
+        Raises BadRecurrence if the channel already has a digest at one of its times.
+        """
         self.stores.fleet.schedules.add(schedule, self.stores.config, present())
 
     def remove_schedule(self, schedule_id: str) -> None:
@@ -65,8 +68,11 @@ class FleetClient:
         return self.stores.fleet.handoff(handoff_id)
 
     def take_handoff(self, handoff_id: str, user: str) -> Handoff | None:
-        """Makes a user the owner of everything open and watched in a handoff. The first user counts: `taken_by` of what
-        is returned says who that is. None if the handoff is unknown or too old."""
+        """Makes a user the owner of everything open and watched in a handoff.
+
+        The first user counts: `taken_by` of what is returned says who that is. None if the handoff is unknown or too
+        old.
+        """
         taken = self.stores.fleet.take_handoff(handoff_id, user, present())
         if taken is not None and taken.taken_by == user:
             for watch in taken.watching:

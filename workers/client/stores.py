@@ -20,7 +20,10 @@ from workers.runs.watches import Watches
 
 
 class Stores:
-    """The stores that workers and beat write and the bot's client wraps. Each may raise `Unavailable`."""
+    """The stores that workers and beat write and the bot's client wraps.
+
+    Each may raise `Unavailable`.
+    """
 
     def __init__(self, connection: Redis, publisher: Celery, settings: WorkerSettings, config: Config) -> None:
         prefix, keep = settings.prefix, _seconds(config.retention.runs)
@@ -40,8 +43,10 @@ class Stores:
         self.fleet = Fleet(connection, prefix, keep, self.documents, self.history)
 
     def run_changed(self, run: Run, *, ended: bool = False) -> None:
-        """Notifies the courier of a changed run, at once if it has ended. Runs of a watch are not shown on their
-        own."""
+        """Notifies the courier of a changed run, at once if it has ended.
+
+        Runs of a watch are not shown on their own.
+        """
         if not run.order.watch:
             self.documents.changed(f"run/{run.id}", urgent=ended)
 

@@ -1,4 +1,7 @@
-"""The part `workers` of `egress-diag doctor`: Redis as the deployment needs it, and the running processes."""
+"""The part `workers` of `egress-diag doctor`.
+
+It checks Redis as the deployment needs it, and the running processes.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -29,13 +29,19 @@ LIMITS = frozenset(
         "revision-unsupported",
     }
 )
-"""Checks whose warnings mean that a limit is near: 500 gateways, the prefix, a single node, the autoscaler, support."""
+"""Checks whose warnings mean that a limit is near.
+
+The limits: 500 gateways, the prefix, a single node, the autoscaler, support.
+"""
 
 
 @with_config(serialize_by_alias=True)
 @dataclass(frozen=True, slots=True)
 class DigestOrder:
-    """A requested digest. `removed_clusters` are those that it names and that are no longer configured."""
+    """A requested digest.
+
+    `removed_clusters` are those that it names and that are no longer configured.
+    """
 
     id: str
     channel: str
@@ -58,8 +64,10 @@ class DigestOrder:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The stored state of one cluster. `swept` is this digest's fleet check of it, None if it did not answer in
-    time."""
+    """The stored state of one cluster.
+
+    `swept` is this digest's fleet check of it, None if it did not answer in time.
+    """
 
     cluster: str
     states: Mapping[str, GatewayState]
@@ -84,7 +92,10 @@ class Unchecked:
 @with_config(serialize_by_alias=True)
 @dataclass(frozen=True, slots=True)
 class GatewayLine:
-    """A gateway with its faults. `since` is the start of the outage, `outage_seconds` its duration once it has ended."""
+    """A gateway with its faults.
+
+    `since` is the start of the outage, `outage_seconds` its duration once it has ended.
+    """
 
     cluster: str
     gateway: str

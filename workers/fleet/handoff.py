@@ -70,7 +70,10 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """A gateway that was fixed during this shift; `week` is the number of its outages within seven days."""
+    """A gateway that was fixed during this shift.
+
+    `week` is the number of its outages within seven days.
+    """
 
     line: GatewayLine
     week: int = 1

@@ -1,4 +1,6 @@
-"""The ledger in Redis of every gateway of every cluster: its state, its transitions, a mark for each day.
+"""The ledger in Redis of every gateway: state, transitions, a mark for each day.
+
+It covers every cluster.
 
 Keys (all under the prefix): `fleet:state:CLUSTER` is a hash of states by gateway, `fleet:events:CLUSTER` are
 transitions by time, `fleet:day:CLUSTER:DATE` are the worst marks of the day by gateway, `fleet:sweeps:CLUSTER` are
@@ -31,10 +33,16 @@ _DAYS_KEPT = 16
 """Days for which marks are kept; the picture shows fourteen."""
 
 _SWEEPS_KEPT = timedelta(days=8)
-"""The time for which results of fleet checks are kept; a handoff counts those of up to a week."""
+"""The time for which results of fleet checks are kept.
+
+A handoff counts those of up to a week.
+"""
 
 _CLOCK_AHEAD = timedelta(minutes=2)
-"""The skew that clocks of workers may have. A state further in the future was written by a clock that has jumped."""
+"""The skew that clocks of workers may have.
+
+A state further in the future was written by a clock that has jumped.
+"""
 
 _DAY_MARKS = {Verdict.BROKEN: "b", Verdict.INCONCLUSIVE: "u", Verdict.DEGRADED: "d", Verdict.HEALTHY: "h"}
 """The mark of a day by verdict, worst first; the worst of the day counts."""
@@ -51,14 +59,19 @@ class Ledger:
     # writing
 
     def record(self, cluster: str, checks: Sequence[GatewayCheck], now: datetime) -> tuple[Transition, ...]:
-        """Record checks of gateways of one cluster; a repetition changes nothing. Returns the transitions."""
+        """Record checks of gateways of one cluster; a repetition changes nothing.
+
+        Returns the transitions.
+        """
         return self._apply(cluster, checks, now, None, "")
 
     def record_sweep(
         self, swept: SweptCluster, checks: Sequence[GatewayCheck], now: datetime
     ) -> tuple[Transition, ...]:
-        """Record a fleet check of a cluster: its result, its gateways, and which gateways are gone. A fleet check
-        that could not read the cluster changes no gateway."""
+        """Record a fleet check of a cluster: its result, its gateways, and which gateways are gone.
+
+        A fleet check that could not read the cluster changes no gateway.
+        """
         present = None if swept.problem or not swept.complete else {check.gateway for check in checks}
         events = self._apply(swept.cluster, checks, now, present, swept.by)
         key = self._key("sweeps", swept.cluster)
@@ -164,7 +177,10 @@ class Ledger:
 
 
 def _sane(state: GatewayState | None, now: datetime) -> GatewayState | None:
-    """Correct a state from a clock that has jumped back since: else every check until then would count as older."""
+    """Correct a state from a clock that has jumped back since.
+
+    Otherwise every check until then would count as older.
+    """
     if state is None or state.at <= now + _CLOCK_AHEAD:
         return state
     return replace(state, at=now - timedelta(microseconds=1), since=min(state.since, now))

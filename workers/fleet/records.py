@@ -64,8 +64,10 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class GatewayCheck:
-    """The result of one check of one gateway. `by` is the id of its run or fleet check; a repetition has the same
-    id."""
+    """The result of one check of one gateway.
+
+    `by` is the id of its run or fleet check; a repetition has the same id.
+    """
 
     by: str
     cluster: str
@@ -162,7 +164,10 @@ class SweptCluster:
 
 @dataclass(frozen=True, slots=True)
 class Mute:
-    """A fault of a gateway that is left out of digests and handoffs until `until`; `check` is its slug."""
+    """A fault of a gateway that is left out of digests and handoffs until `until`.
+
+    `check` is its slug.
+    """
 
     cluster: str
     gateway: str

@@ -65,7 +65,10 @@ SCHEDULE_JSON = TypeAdapter(Schedule)
 
 
 def configured_schedules(config: Config) -> tuple[Schedule, ...]:
-    """The schedules of the configuration file. The id depends on the content, so a changed schedule is a new one."""
+    """The schedules of the configuration file.
+
+    The id depends on the content, so a changed schedule is a new one.
+    """
     found = []
     for each in config.digests:
         when = each.recurrence
@@ -84,7 +87,10 @@ def clusters_of(schedule: Schedule, names: Iterable[str]) -> tuple[tuple[str, ..
 
 
 def clashing_schedule(new: Schedule, others: Iterable[Schedule], now: datetime) -> Schedule | None:
-    """Another active schedule of the channel with a common due time within the next eight days, or None."""
+    """Another active schedule of the channel with a common due time, or None.
+
+    Due times of the next eight days are compared.
+    """
     mine = {each.at for each in new.recurrence.between(now, now + timedelta(days=8))}
     for other in others:
         same = other.channel == new.channel and other.id != new.id and not other.stopped
@@ -94,7 +100,10 @@ def clashing_schedule(new: Schedule, others: Iterable[Schedule], now: datetime) 
 
 
 class Schedules:
-    """Configured and added schedules and their windows. Every method may raise `connection.Unavailable`."""
+    """Configured and added schedules and their windows.
+
+    Every method may raise `connection.Unavailable`.
+    """
 
     def __init__(self, redis: Redis, prefix: str) -> None:
         self.redis = redis

@@ -37,7 +37,10 @@ from workers.runs.records import Run, Watch
 log = logging.getLogger(__name__)
 
 SWEEP_DEADLINE = timedelta(minutes=10)
-"""The time after which a digest stops waiting for its fleet check and lists the missing clusters as not checked."""
+"""The time after which a digest stops waiting for its fleet check.
+
+It then lists the missing clusters as not checked.
+"""
 
 REMIND_AFTER = timedelta(minutes=30)
 """The time after which the channel is reminded once of a handoff that no one has taken."""
@@ -56,7 +59,10 @@ SendPart = Callable[[str], bool]
 
 
 class Fleet:
-    """Digests and handoffs over ledger, fleet checks and schedules. Every method may raise `connection.Unavailable`."""
+    """Digests and handoffs over ledger, fleet checks and schedules.
+
+    Every method may raise `connection.Unavailable`.
+    """
 
     def __init__(self, redis: Redis, prefix: str, keep: int, documents: Documents, history: History) -> None:
         self.redis = redis
@@ -72,7 +78,9 @@ class Fleet:
     # beat
 
     def tick(self, config: Config, now: datetime, send: SendPart) -> None:
-        """Run one round: begin due digests, send parts, compose digests whose fleet check is over, remind.
+        """Run one round.
+
+        Begin due digests, send parts, compose digests whose fleet check is over, remind.
 
         Idempotent, and harmless if several run at once.
         """
@@ -136,7 +144,10 @@ class Fleet:
     # digests
 
     def queue_digest(self, order: DigestOrder, now: datetime) -> bool:
-        """Queue a digest, which is composed once its clusters are checked. False if it was queued before."""
+        """Queue a digest, which is composed once its clusters are checked.
+
+        False if it was queued before.
+        """
         return bool(
             self._begin(
                 keys=[self._key("digest", "order", order.id), self._key("digests")],

@@ -1,4 +1,7 @@
-"""Carrying out one cluster's part of a fleet check: checks its gateways and records one result in every case."""
+"""Execute one cluster's part of a fleet check.
+
+Its gateways are checked, and one result is recorded in every case.
+"""
 
 import logging
 from collections.abc import Callable
@@ -24,7 +27,10 @@ _LONGEST = 400
 
 
 class Sweeper:
-    """Carries out parts with the cluster sources of one worker process. `clock` returns the time."""
+    """Carries out parts with the cluster sources of one worker process.
+
+    `clock` returns the time.
+    """
 
     def __init__(
         self,

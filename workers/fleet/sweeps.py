@@ -1,4 +1,6 @@
-"""Fleet checks over many clusters: a record with one part for each cluster, for any worker to carry out.
+"""Fleet checks over many clusters.
+
+A record has one part for each cluster, which any worker can execute.
 
 Keys (all under the prefix): `sweep:ID` is the record, `sweep:ID:done` the result of each cluster, `sweeps` all that
 are open by their deadline, `sweep:sent:ID:CLUSTER` a part that was sent recently, `sweep:lease:CLUSTER` a cluster
@@ -133,7 +135,10 @@ class Sweeps:
         return int(count)
 
     def lease(self, cluster: str, seconds: float) -> Lock:
-        """The lease by which one fleet check at a time checks a cluster: acquire it without blocking."""
+        """The lease by which one fleet check at a time checks a cluster.
+
+        Acquire it without blocking.
+        """
         key = self._key("sweep", "lease", cluster)
         return Lock(self.redis, key, timeout=seconds, thread_local=False, blocking=False)
 

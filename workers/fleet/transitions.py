@@ -75,7 +75,10 @@ def _fault(finding: Finding, at: datetime) -> Fault:
 
 
 def advance(state: GatewayState | None, check: GatewayCheck) -> tuple[GatewayState, tuple[Transition, ...]]:
-    """The state after a check, and the transitions. A repeated check and one older than the state change nothing."""
+    """The state after a check, and the transitions.
+
+    A repeated check and one older than the state change nothing.
+    """
     if state is None:
         return _first(check)
     if check.by == state.by or check.at < state.at:
@@ -188,8 +191,10 @@ def _setting_transitions(state: GatewayState, check: GatewayCheck) -> Iterable[T
 def drifted(
     before: Sequence[GatewaySetting], after: Sequence[GatewaySetting], written: Sequence[Written] = ()
 ) -> tuple[Drift, ...]:
-    """Settings with another value, in order. A setting that only one side has is left out: it may not have been
-    read."""
+    """Settings with another value, in order.
+
+    A setting that only one side has is left out: it may not have been read.
+    """
     old = {(s.resource, s.field): s.value for s in before}
     found = []
     for each in after:

@@ -1,1 +1,1 @@
-"""Celery on Redis: the application, its queues, connections, settings, and the health of each process."""
+"""Celery on Redis: application, queues, connections, settings, health of processes."""

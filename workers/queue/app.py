@@ -1,4 +1,6 @@
-"""Celery on Redis for production: a worker that dies loses nothing, and a Redis that hangs blocks nothing.
+"""Celery on Redis for production.
+
+A worker that dies loses nothing, and a Redis that hangs blocks nothing.
 
 The values were measured with celery 5.6 and kombu 5.7; the measurements are in docs/decisions/0002-celery-on-
 redis.md.
@@ -81,8 +83,11 @@ app = make_app(worker_settings())
 
 
 def make_publisher(config: WorkerSettings) -> Celery:
-    """An application that only sends, for the bot. Sending fails at once if Redis is down and within half a second
-    if it hangs, in time for Slack's limit of three seconds."""
+    """An application that only sends, for the bot.
+
+    Sending fails at once if Redis is down and within half a second if it hangs, in time for Slack's limit of three
+    seconds.
+    """
     publisher = Celery("egress-diag-publisher", broker=config.redis_url)
     publisher.conf.update(
         task_default_queue=DIAGNOSE_QUEUE,

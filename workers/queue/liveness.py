@@ -31,7 +31,10 @@ LISTENER = "http://127.0.0.1:3000/healthz"
 
 
 class Heartbeat(bootsteps.StartStopStep):
-    """Touches `EGRESS_DIAG_HEARTBEAT` while the consumer is connected. Not included if the variable is not set."""
+    """Touches `EGRESS_DIAG_HEARTBEAT` while the consumer is connected.
+
+    Not included if the variable is not set.
+    """
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -99,8 +102,10 @@ def _listener_failure() -> str | None:
 
 
 def _main() -> None:
-    """Check the process of this container: by its heartbeat file if it has one, else by the listener's health
-    endpoint."""
+    """Check the process of this container.
+
+    By its heartbeat file if it has one, else by the listener's health endpoint.
+    """
     config = worker_settings()
     found = restart_reason(config, time.time())
     if found and (config.heartbeat is None or not config.heartbeat.exists()):

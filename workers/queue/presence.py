@@ -1,4 +1,6 @@
-"""The running processes: each announces itself in Redis, so that doctor can report a missing or outdated one.
+"""The running processes, each announced in Redis.
+
+So doctor can report a missing or outdated one.
 
 One hash holds a field for each process with its version, its queues and the time. A process that has not renewed its
 field for a minute counts as gone. A failed announcement is skipped: presence is for reports only.
@@ -35,7 +37,10 @@ _FORGOTTEN = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A running process; `role` is worker, courier, beat or listener, `name` is unique (`worker@pod`)."""
+    """A running process.
+
+    `role` is worker, courier, beat or listener, `name` is unique (`worker@pod`).
+    """
 
     name: Annotated[str, Field(exclude=True)]
     version: str
@@ -106,8 +111,10 @@ class Announcer:
 
 
 class Announced(bootsteps.StartStopStep):
-    """Announces a worker, courier or beat by its consumer's timer: if the consumer hangs, the process counts as
-    gone."""
+    """Announces a worker, courier or beat by its consumer's timer.
+
+    If the consumer hangs, the process counts as not running.
+    """
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -135,7 +142,10 @@ class Announced(bootsteps.StartStopStep):
 
 @contextmanager
 def announced(name: str) -> Iterator[None]:
-    """Announce a process without a consumer (the listener) from a thread, for as long as the block runs."""
+    """Announce a process without a consumer (the listener) from a thread.
+
+    It is announced while the block runs.
+    """
     announcer, over = Announcer(name), threading.Event()
 
     def announce() -> None:

@@ -10,13 +10,17 @@ from redis.exceptions import RedisError
 log = logging.getLogger(__name__)
 
 SENT = "egress_diag_sent"
-"""The message header with the time of sending in seconds since the epoch; the age of a queue is its oldest
-message's."""
+"""The message header with the time of sending in seconds since the epoch.
+
+The age of a queue is its oldest message's.
+"""
 
 
 def send(publisher: Celery, task: str, argument: str, queue: str, expires: float | None = None) -> bool:
-    """Send a task with its one argument. False if the broker cannot be reached: the janitor then finds the caller's
-    record."""
+    """Send a task with its one argument.
+
+    False if the broker cannot be reached: the janitor then finds the caller's record.
+    """
     sent = {SENT: time.time()}
     try:
         publisher.send_task(task, args=[argument], queue=queue, ignore_result=True, expires=expires, headers=sent)

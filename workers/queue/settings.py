@@ -10,13 +10,19 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class WorkerSettings(BaseSettings):
-    """`REDIS_URL`, `REDIS_PASSWORD`, `EGRESS_DIAG_CONFIG`, and the limits of a run; times in seconds."""
+    """`REDIS_URL`, `REDIS_PASSWORD`, `EGRESS_DIAG_CONFIG`, and the limits of a run.
+
+    Times in seconds.
+    """
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
 
     redis_url: str = Field("redis://127.0.0.1:6379/0", validation_alias="REDIS_URL")
     redis_password: SecretStr = Field(SecretStr(""), validation_alias="REDIS_PASSWORD")
-    """Inserted into the URL, quoted: a password from a Secret may contain characters that a URL does not allow."""
+    """Inserted into the URL, quoted.
+
+    A password from a Secret may contain characters that a URL does not allow.
+    """
     config: Path | None = Field(None, validation_alias="EGRESS_DIAG_CONFIG")
     prefix: str = Field("egress-diag:", validation_alias="EGRESS_DIAG_KEY_PREFIX")
     run_timeout: float = Field(60, gt=0, le=900, validation_alias="EGRESS_DIAG_RUN_TIMEOUT")
@@ -36,7 +42,10 @@ class WorkerSettings(BaseSettings):
     metrics_port: int | None = Field(None, ge=0, le=65535, validation_alias="EGRESS_DIAG_METRICS_PORT")
     """The port of `GET /metrics` for worker, courier and beat; no metrics if not set."""
     shared_metrics: Path | None = Field(None, validation_alias="PROMETHEUS_MULTIPROC_DIR")
-    """The folder in which the children of a pool share their counts; `egress-diag worker` makes one."""
+    """The folder in which the children of a pool share their counts.
+
+    `egress-diag worker` makes one.
+    """
     traces_endpoint: str = Field("", validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
     """The OTLP endpoint for traces; no traces if not set."""
     heartbeat: Path | None = Field(None, validation_alias="EGRESS_DIAG_HEARTBEAT")
@@ -62,7 +71,10 @@ def _with_password(url: str, password: str) -> str:
 
 
 def _verified(url: str) -> str:
-    """Require a valid certificate: without the parameter, Celery's transport accepts any for a `rediss://` URL."""
+    """Require a valid certificate for a `rediss://` URL.
+
+    Without the parameter, Celery's transport accepts any.
+    """
     parts = urlsplit(url)
     if parts.scheme != "rediss" or "ssl_cert_reqs=" in parts.query:
         return url

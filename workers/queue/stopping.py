@@ -1,4 +1,6 @@
-"""A bound on the time that a stop takes: after SIGTERM a process ends in time, also while Redis does not answer.
+"""A bound on the time that a stop takes.
+
+After SIGTERM a process ends in time, also while Redis does not answer.
 
 Celery's stop cancels the consumer, returns messages and closes connections. Each step waits for a reply, which a
 Redis that is down or hangs does not give. Ending without the reply loses nothing: an unacknowledged message is
@@ -26,7 +28,10 @@ WITHOUT_REDIS = 5.0
 """Seconds without a reply from Redis after which a stopping process ends."""
 
 LONGEST_STOP = 40.0
-"""Seconds after which a stopping process ends in any case: just under the chart's grace period of 45."""
+"""Seconds after which a stopping process ends in any case.
+
+Just under the chart's grace period of 45.
+"""
 
 _BETWEEN = 0.25
 

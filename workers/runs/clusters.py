@@ -1,4 +1,7 @@
-"""The cluster sources of this worker process, each opened at its first run and kept with its credentials."""
+"""The cluster sources of this worker process.
+
+Each is opened at its first run and kept with its credentials.
+"""
 
 import threading
 
@@ -9,7 +12,10 @@ from workers.runs.measured import MeasuredSource
 
 
 class ClusterSources:
-    """Sources by cluster. A bundle is opened for each run, since its files may have been replaced."""
+    """Sources by cluster.
+
+    A bundle is opened for each run, since its files may have been replaced.
+    """
 
     def __init__(self, config: Config) -> None:
         self.config = config

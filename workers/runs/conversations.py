@@ -1,4 +1,7 @@
-"""The state of conversations in Slack: the run of a thread, the last target of a channel, requests already seen."""
+"""The state of conversations in Slack.
+
+The run of a thread, the last target of a channel, requests already seen.
+"""
 
 from redis import Redis
 
@@ -9,7 +12,10 @@ _REQUEST_KEPT = 3600
 
 
 class Conversations:
-    """Requests, threads and targets by channel. Every method may raise `connection.Unavailable`."""
+    """Requests, threads and targets by channel.
+
+    Every method may raise `connection.Unavailable`.
+    """
 
     def __init__(self, redis: Redis, prefix: str, keep: int) -> None:
         self.redis = redis

@@ -1,4 +1,6 @@
-"""Documents that Slack shows (runs, listings, digests …): their revisions and delivered messages.
+"""Documents that Slack shows: their revisions and delivered messages.
+
+Documents are runs, listings, digests and others.
 
 A document's name is `run/ID`, `listing/ID`, `watch/ID`, `digest/ID`, `handoff/ID` or `file/ID:KIND`. Each change is
 reported by `changed`. The courier makes Slack match and records the revision that Slack shows. A document with a
@@ -23,10 +25,16 @@ from workers.runs.records import Delivered, Deliveries
 log = logging.getLogger(__name__)
 
 _NOTIFIED_FOR = 10
-"""Seconds for which one notification covers later changes: the courier always shows the latest state."""
+"""Seconds for which one notification covers later changes.
+
+The courier always shows the latest state.
+"""
 
 _LOCK_SECONDS = 25.0
-"""Seconds for which a courier holds a document without renewal: longer than one call to Slack takes."""
+"""Seconds for which a courier holds a document without renewal.
+
+Longer than one call to Slack takes.
+"""
 
 _PLACE_JSON = TypeAdapter(tuple[str, str, str])
 
@@ -49,8 +57,10 @@ class DocumentLock:
         self._lock = lock
 
     def renew(self) -> None:
-        """Renew the lock, before each call to Slack. Raises LockLost if it has expired and another courier has the
-        document."""
+        """Renew the lock, before each call to Slack.
+
+        Raises LockLost if it has expired and another courier has the document.
+        """
         try:
             self._lock.reacquire()
         except LockError:
@@ -68,8 +78,11 @@ class Documents:
         self._end_delivery = redis.register_script(_END_DELIVERY)
 
     def changed(self, document: str, *, urgent: bool = False) -> None:
-        """Record a new revision and notify the courier, unless a notification is pending. An urgent change (an end)
-        notifies at once, also while the courier waits for a rate limit: another Slack method may be free."""
+        """Record a new revision and notify the courier, unless a notification is pending.
+
+        An urgent change (an end) notifies at once, also while the courier waits for a rate limit: another Slack method
+        may be free.
+        """
         with self.redis.pipeline(transaction=True) as pipe:
             if urgent:
                 pipe.delete(self._key("told", document), self._key("wait", document))
@@ -82,18 +95,24 @@ class Documents:
             self.notify(document)
 
     def notify(self, document: str) -> None:
-        """Send the courier its task. If the broker does not take it, the janitor's next round sends it."""
+        """Send the courier its task.
+
+        If the broker does not take it, the janitor's next round sends it.
+        """
         if not send(self.publisher, DELIVER, document, COURIER_QUEUE):
             self.redis.delete(self._key("told", document))
 
     def notify_overdue(self, older_than: float) -> None:
-        """Notify the courier of every document that has been due for a time and has no pending notification."""
+        """Notify the courier of every overdue document without a pending notification."""
         for document in self.due(older_than):
             if self.redis.set(self._key("told", document), "1", nx=True, ex=_NOTIFIED_FOR):
                 self.notify(document)
 
     def pause(self, document: str, seconds: float) -> None:
-        """Pause a document. The courier schedules its own next attempt, so notifications are suppressed until then."""
+        """Pause a document.
+
+        The courier schedules its own next attempt, so notifications are suppressed until then.
+        """
         self.redis.set(self._key("told", document), "1", px=int(1000 * (seconds + _NOTIFIED_FOR)))
         if seconds > 0:
             self.redis.set(self._key("wait", document), "1", px=max(1, int(1000 * seconds)))
@@ -107,7 +126,10 @@ class Documents:
         return int(self.redis.get(self._key("revision", document)) or 0)
 
     def start_delivery(self, document: str) -> int:
-        """Take up a document: from here on, a change notifies the courier again. Returns the revision to show."""
+        """Take up a document: from here on, a change notifies the courier again.
+
+        Returns the revision to show.
+        """
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.delete(self._key("told", document))
             pipe.get(self._key("revision", document))

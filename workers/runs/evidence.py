@@ -1,4 +1,7 @@
-"""The evidence of a run: a bundle of what it read, redacted while reading and kept for the configured time."""
+"""The evidence of a run: a bundle of what it read.
+
+It is redacted while reading and kept for the configured time.
+"""
 
 import base64
 import logging
@@ -8,7 +11,10 @@ from redis import Redis
 log = logging.getLogger(__name__)
 
 LARGEST_BUNDLE = 8 * 1024 * 1024
-"""Bytes of a packed bundle. A larger one is not kept, since Redis holds it in memory: use `egress-diag collect`."""
+"""Bytes of a packed bundle.
+
+A larger one is not kept, since Redis holds it in memory: use `egress-diag collect`.
+"""
 
 
 class EvidenceStore:

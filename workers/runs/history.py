@@ -1,4 +1,7 @@
-"""The history of each gateway (verdicts, past runs, owners) and the inventory of each cluster."""
+"""The history of each gateway and the inventory of each cluster.
+
+The history has verdicts, past runs and owners.
+"""
 
 from datetime import UTC, datetime
 
@@ -43,7 +46,10 @@ class History:
         self._record = redis.register_script(_RECORD_VERDICT)
 
     def record_verdict(self, run: Run) -> None:
-        """Record the verdict of a run about a whole gateway; recording the same run again changes nothing."""
+        """Record the verdict of a run about a whole gateway.
+
+        Recording the same run again changes nothing.
+        """
         report = run.report
         if report is None or run.order.target.host or run.order.target.client:
             return
@@ -86,7 +92,10 @@ class History:
         self._set_owner(cluster, gateway, Ownership(user, at))
 
     def owners(self, cluster: str) -> dict[str, Ownership]:
-        """The owner of each gateway's incident, by `namespace/name`; also of incidents that have ended."""
+        """The owner of each gateway's incident, by `namespace/name`.
+
+        Also of incidents that have ended.
+        """
         found = self.redis.hgetall(self._key("owners", cluster))
         return {str(name): OWNERSHIP_JSON.validate_json(raw) for name, raw in found.items()}
 
@@ -98,7 +107,10 @@ class History:
         return bool(self.redis.set(self._key("asked", cluster), "1", nx=True, ex=seconds))
 
     def keep_inventory(self, cluster: str, gateways: tuple[tuple[str, bool], ...]) -> None:
-        """Keep the gateways of a cluster's mesh profile (`namespace/name`, enabled), for suggestions and forms."""
+        """Keep the gateways of a cluster's mesh profile, for suggestions and forms.
+
+        As `namespace/name` and whether it is enabled.
+        """
         value = INVENTORY_JSON.dump_json(Inventory(gateways, datetime.now(UTC)))
         self.redis.set(self._key("inventory", cluster), value, ex=self.keep)
 

@@ -17,16 +17,20 @@ FromKey = Annotated[str, Field(exclude=True)]
 
 
 class RunState(StrEnum):
-    """The state of a run. `done`, `cancelled`, `refused` and `failed` are final; every accepted request reaches one
-    of them."""
+    """The state of a run.
+
+    `done`, `cancelled`, `refused` and `failed` are final; every accepted request reaches one of them.
+    """
 
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"
     CANCELLED = "cancelled"
     REFUSED = "refused"
-    """The question cannot be answered as asked: a name that matches several gateways, a cluster that is not
-    configured."""
+    """The question cannot be answered as it is.
+
+    Its name matches several gateways, or its cluster is not configured.
+    """
     FAILED = "failed"
 
     @property
@@ -75,7 +79,10 @@ class Order:
 
     @property
     def lane(self) -> str:
-        """Requests of one lane can share a run; a person's request never joins a run that is not shown."""
+        """Requests of one lane can share a run.
+
+        A person's request never joins a run that is not shown.
+        """
         return f"watch|{self.target.key}" if self.watch else self.target.key
 
 
@@ -169,8 +176,10 @@ class Ownership:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """The gateways last seen in a cluster's mesh profile (`namespace/name`, enabled); `at` is None if it was never
-    read."""
+    """The gateways last seen in a cluster's mesh profile (`namespace/name`, enabled).
+
+    `at` is None if it was never read.
+    """
 
     gateways: tuple[tuple[str, bool], ...] = ()
     at: datetime | None = None
@@ -192,8 +201,10 @@ class WatchState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WatchCheck:
-    """One check of a watch: the time, the verdict (None if the run had none), the titles of the root causes, the
-    run."""
+    """One check of a watch: time, verdict, titles of the root causes, run.
+
+    The verdict is None if the run had none.
+    """
 
     at: datetime
     verdict: Verdict | None
@@ -245,8 +256,10 @@ class ListingState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The answer to `list CLUSTER` for one user: the gateways of the mesh profile in Azure (`namespace/name`,
-    enabled)."""
+    """The answer to `list CLUSTER` for one user.
+
+    The gateways of the mesh profile in Azure (`namespace/name`, enabled).
+    """
 
     id: FromKey
     cluster: str
@@ -261,7 +274,10 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The message last posted for one slot of a document: its place, and a digest of its content."""
+    """The message last posted for one slot of a document.
+
+    Its place, and a digest of its content.
+    """
 
     slot: str
     channel: str

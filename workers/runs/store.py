@@ -1,4 +1,6 @@
-"""Run records in Redis: accepted once, appended to idempotently, held by a lease, ended once.
+"""Run records in Redis: accepted once, appended to idempotently, ended once.
+
+A worker holds a run by a lease.
 
 Keys (all under the prefix): `run:ID` is the record, `run:ID:findings` and `run:ID:order` are its findings and their
 order, `request:KEY` is the run of a request, `active:TARGET` is the active run of a target, `active` are all runs
@@ -150,7 +152,10 @@ class Runs:
     # carrying out
 
     def lease(self, run_id: str, seconds: float) -> Lock:
-        """The lease by which one worker holds a run: acquire it without blocking, renew it while working."""
+        """The lease by which one worker holds a run.
+
+        Acquire it without blocking, renew it while working.
+        """
         return Lock(self.redis, self._key("run", run_id, "lease"), timeout=seconds, thread_local=False, blocking=False)
 
     def is_leased(self, run_id: str) -> bool:
@@ -172,7 +177,10 @@ class Runs:
         return int(attempts)
 
     def append(self, run_id: str, check: str, findings: Iterable[Finding]) -> bool:
-        """Add a check's findings; adding the same check again replaces them in place. False once the run has ended."""
+        """Add a check's findings; adding the same check again replaces them in place.
+
+        False once the run has ended.
+        """
         return bool(
             self._append(
                 keys=[
@@ -217,7 +225,10 @@ class Runs:
             self._note(run, "later", later)
 
     def remark(self, run: Run, user: str, comment: str) -> None:
-        """Keep the run, its findings and a user's comment on them for a year, for the maintainers of the checks."""
+        """Keep the run, its findings and a user's comment for a year.
+
+        The comment is for the maintainers of the checks.
+        """
         with self.redis.pipeline(transaction=True) as pipe:
             remark = Remark(datetime.now(UTC), user, comment)
             pipe.rpush(self._key("run", run.id, "remarks"), REMARK_JSON.dump_json(remark))

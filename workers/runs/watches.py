@@ -1,4 +1,6 @@
-"""Watches: a gateway is checked repeatedly until it passes three checks in a row or the time is over.
+"""Watches, which check a gateway repeatedly.
+
+A watch ends when the gateway passes three checks in a row or its time is over.
 
 A watch is a record with a due time. Beat advances the due watches and keeps all state in the record, so any
 process may die in between and be restarted.
@@ -19,7 +21,10 @@ from workers.runs.records import WATCH_JSON, Accepted, Order, Run, Target, Watch
 log = logging.getLogger(__name__)
 
 PASSES_TO_FIX = 3
-"""Checks passed in a row after which a gateway counts as fixed, so that a flapping one has settled."""
+"""Checks passed in a row after which a gateway counts as fixed.
+
+A flapping one has then settled.
+"""
 
 _POLL_INTERVAL = timedelta(seconds=1)
 """How often the state of the run under way is read."""
@@ -79,8 +84,10 @@ class Watches:
         return tuple(str(each) for each in found)
 
     def step(self, watch_id: str, start: Callable[[Order], Accepted], run: Callable[[str], Run | None]) -> Watch | None:
-        """Advance a watch by one step: start a run, wait for it, or judge it. Returns the watch if its message
-        changes."""
+        """Advance a watch by one step: start a run, wait for it, or judge it.
+
+        Returns the watch if its message changes.
+        """
         lock = self.redis.lock(self._key("watch", watch_id, "lease"), timeout=10, blocking=False)
         if not lock.acquire():
             return None

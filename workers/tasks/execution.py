@@ -1,4 +1,7 @@
-"""Carrying out one run: holds its lease, appends the findings of each check, and ends it exactly once."""
+"""Execute one run.
+
+It holds the run's lease, appends the findings of each check, and ends the run exactly once.
+"""
 
 import hashlib
 import logging
@@ -41,8 +44,10 @@ class Diagnoser:
         self.clusters = clusters
 
     def execute(self, run_id: str) -> None:
-        """Carry out a run that has not ended and that no worker holds. Raises Unavailable if Redis is gone: the
-        message is delivered again, or the janitor sends it."""
+        """Carry out a run that has not ended and that no worker holds.
+
+        Raises Unavailable if Redis is gone: the message is delivered again, or the janitor sends it.
+        """
         run = self.stores.runs.get(run_id)
         if run is None or run.state.ended:
             return

@@ -1,5 +1,7 @@
-"""The janitor: ends or sends again every accepted request that no worker holds, and notifies the courier of due
-documents."""
+"""The janitor of requests and documents.
+
+It ends, or sends again, every accepted request that no worker holds, and notifies the courier of due documents.
+"""
 
 import hashlib
 import logging
@@ -17,7 +19,10 @@ FAIL_AFTER = timedelta(minutes=30)
 
 
 def run_janitor(stores: Stores) -> None:
-    """Run one round. Idempotent, and harmless if two run at once. Raises Unavailable while Redis is gone."""
+    """Run one round.
+
+    Idempotent, and harmless if two run at once. Raises Unavailable while Redis is gone.
+    """
     now = datetime.now(UTC)
     for run in stores.runs.active():
         if stores.runs.is_leased(run.id):

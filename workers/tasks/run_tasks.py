@@ -1,4 +1,7 @@
-"""The tasks of runs, watches and listings. Each takes one id, may be delivered twice and may die at any point."""
+"""The tasks of runs, watches and listings.
+
+Each takes one id, may be delivered twice and may die at any point.
+"""
 
 import logging
 from dataclasses import replace
@@ -48,7 +51,10 @@ def _listed(listing: Listing) -> Listing:
 
 @app.task(name="workers.refresh")
 def refresh(cluster: str) -> None:
-    """Read from Azure which gateways a cluster has, for suggestions and the form, in the background."""
+    """Read from Azure which gateways a cluster has, in the background.
+
+    For suggestions and the form.
+    """
     try:
         found = gateways(cluster_sources().source(loaded_configuration().cluster(cluster)), 20)
     except (UnknownCluster, BundleError, SourceError) as wrong:

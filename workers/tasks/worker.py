@@ -1,4 +1,7 @@
-"""The Celery application of `egress-diag worker` and `egress-diag beat`, with every task registered."""
+"""The Celery application of `egress-diag worker` and `egress-diag beat`.
+
+Every task is registered.
+"""
 
 from workers.queue.app import app
 from workers.tasks import fleet_tasks, run_tasks

@@ -1,4 +1,7 @@
-"""The backlog: the messages in each queue and their age, and the age of the oldest change that Slack does not show."""
+"""The backlog: the number and age of waiting messages and changes.
+
+For each queue its messages and their age; for Slack the age of the oldest change that it does not show.
+"""
 
 import logging
 import time
@@ -17,14 +20,20 @@ QUEUES = (DIAGNOSE_QUEUE, SWEEP_QUEUE, COURIER_QUEUE, TICKS_QUEUE)
 
 @dataclass(frozen=True, slots=True)
 class QueueBacklog:
-    """A queue's length and the age in seconds of its oldest message (0 if it is empty or the message has no time)."""
+    """A queue's length and the age in seconds of its oldest message.
+
+    The age is 0 if the queue is empty or the message has no time.
+    """
 
     length: int
     age: float
 
 
 class Backlog:
-    """Reads the broker's lists and the due documents. Every method may raise `connection.Unavailable`."""
+    """Reads the broker's lists and the due documents.
+
+    Every method may raise `connection.Unavailable`.
+    """
 
     def __init__(self, redis: Redis, prefix: str) -> None:
         self._redis = redis

@@ -33,7 +33,10 @@ def set_up_logs(process: str, secrets: Collection[str] = ()) -> None:
 
 
 def set_up_celery_logs(secrets: Callable[[], Collection[str]] = tuple) -> None:
-    """Configure the logs of a Celery process when it starts, in place of Celery's own, with the run in every record."""
+    """Configure the logs of a Celery process when it starts, in place of Celery's own.
+
+    Every record has the run.
+    """
 
     def set_up_process(sender: object = None, **_: object) -> None:
         set_up_logs(str(sender).partition("@")[0], secrets())

@@ -65,7 +65,10 @@ def timed_stages(steps: Iterable[Evaluated | Report]) -> Iterator[Evaluated | Re
 
 
 class BacklogCollector(Collector):
-    """The backlog at the time of the scrape. Every process reports the same values: aggregate with max."""
+    """The backlog at the time of the scrape.
+
+    Every process reports the same values: aggregate with max.
+    """
 
     def __init__(self, config: WorkerSettings) -> None:
         self._redis = quick_connection(config.redis_url)
@@ -75,7 +78,10 @@ class BacklogCollector(Collector):
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Collect the backlog; nothing while Redis does not answer, since an old number would look current."""
+        """Collect the backlog.
+
+        Nothing while Redis does not answer: an old number would look current.
+        """
         length = GaugeMetricFamily("egress_diag_queue_messages", "Messages waiting in a queue.", labels=["queue"])
         age = GaugeMetricFamily("egress_diag_queue_age_seconds", "Age of a queue's oldest message.", labels=["queue"])
         lag = GaugeMetricFamily("egress_diag_courier_lag_seconds", "Age of the oldest change that Slack does not show.")
@@ -92,8 +98,10 @@ class BacklogCollector(Collector):
 
 
 def serve_metrics(config: WorkerSettings, *, backlog: bool) -> Any:
-    """Serve `GET /metrics` on EGRESS_DIAG_METRICS_PORT. Returns the server, or None if no port is set or it is in
-    use."""
+    """Serve `GET /metrics` on EGRESS_DIAG_METRICS_PORT.
+
+    Returns the server, or None if no port is set or it is in use.
+    """
     if config.metrics_port is None:
         return None
     registry = CollectorRegistry()

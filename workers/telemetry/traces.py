@@ -30,8 +30,11 @@ class Span:
 
 
 class _Tracer:
-    """The tracer of this process. A pool child carries out one run at a time while its reads use threads of their
-    own, to which the run's context does not pass: it is kept here."""
+    """The tracer of this process.
+
+    A pool child carries out one run at a time while its reads use threads of their own, to which the run's context does
+    not pass: it is kept here.
+    """
 
     def __init__(self) -> None:
         self.tracer: Any = None

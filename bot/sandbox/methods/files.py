@@ -1,4 +1,4 @@
-"""The three steps of files_upload_v2: get an upload URL, send the content there, share the file."""
+"""The three steps of files_upload_v2: get an upload URL, send the content, share the file."""
 
 from __future__ import annotations
 

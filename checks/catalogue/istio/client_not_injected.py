@@ -95,8 +95,10 @@ def _healthy(namespace: Namespace, pods: tuple[Pod, ...]) -> Observation:
 
 
 def _without(facts: Facts, namespace: Namespace, pods: tuple[Pod, ...], requested: bool) -> Iterator[Observation]:
-    """A failure for each workload with pods without a sidecar. In a namespace with sidecars, a workload that opted out of
-    injection is ignored unless the question names it."""
+    """A failure for each workload with pods without a sidecar.
+
+    In a namespace with sidecars, a workload that opted out of injection is ignored unless the question names it.
+    """
     without_sidecar: dict[str, list[Pod]] = {}
     for pod in pods:
         if pod.proxy is None:

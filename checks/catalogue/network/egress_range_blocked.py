@@ -86,7 +86,10 @@ def _ports(facts: Facts) -> tuple[int, ...]:
 
 
 def _port_80_is_used(facts: Facts) -> bool:
-    """Whether a ServiceEntry has an external host on port 80; true if ServiceEntries cannot be read."""
+    """Whether a ServiceEntry has an external host on port 80.
+
+    True if ServiceEntries cannot be read.
+    """
     if facts.gap(ServiceEntry) is not None:
         return True
     return facts.once("external services on port 80", _port_80_is_registered)

@@ -116,7 +116,10 @@ def _denied(facts: Facts) -> dict[str, list[Refusal]]:
 
 
 def _webhook_of(facts: Facts, name: str, refusals: list[Refusal]) -> GatewayWebhook | None:
-    """Find the webhook that a message names (of several injectors, that of the revision); None if webhooks are not readable."""
+    """Find the webhook that a message names (of several injectors, that of the revision).
+
+    None if webhooks are not readable.
+    """
     if facts.gap(MutatingWebhookConfiguration) or facts.gap(ValidatingWebhookConfiguration):
         return None
     named = [webhook for webhook in gateway_webhooks(facts) if webhook.hook.name == name]
@@ -151,7 +154,10 @@ def _denial(facts: Facts, name: str, refusals: list[Refusal]) -> Observation:
 
 
 def _blocking(facts: Facts, webhook: GatewayWebhook, denied: dict[str, list[Refusal]]) -> _BlockingWebhook | None:
-    """Return a webhook that can block the gateway; one that has already denied a request is reported separately."""
+    """Return a webhook that can block the gateway.
+
+    One that has already denied a request is reported separately.
+    """
     if webhook.hook.failure_policy != "Fail" or webhook.hook.name in denied:
         return None
     resources = matched_resources(facts, webhook)

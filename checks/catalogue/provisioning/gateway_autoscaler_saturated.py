@@ -11,7 +11,10 @@ from checks.model.findings import Action, Evidence, Observation, Severity, healt
 from checks.model.raw_values import Raw, text
 
 LEAST = 2
-"""The default minimum of the add-on; a node upgrade interrupts a gateway with fewer (AKS docs, "Scale the Istio add-on")."""
+"""The default minimum of the add-on.
+
+A node upgrade interrupts a gateway with fewer (AKS docs, "Scale the Istio add-on").
+"""
 
 
 @check(

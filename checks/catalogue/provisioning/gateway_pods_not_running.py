@@ -64,7 +64,10 @@ def gateway_pods_not_running(facts: Facts) -> Iterator[Observation]:
 
 
 def _complete(facts: Facts, pods: tuple[Pod, ...]) -> bool:
-    """Whether the desired number of pods is ready; a pod that is still starting then belongs to a rollout."""
+    """Whether the desired number of pods is ready.
+
+    A pod that is still starting then belongs to a rollout.
+    """
     if facts.gap(Deployment, facts.gateway.namespace):
         return False
     wanted = sum(each.replicas for each in facts.deployments())

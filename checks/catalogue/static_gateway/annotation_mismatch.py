@@ -124,7 +124,10 @@ def _template(facts: Facts, deployment: Deployment, pods: Sequence[Pod]) -> Obse
 
 
 def _running_operation(facts: Facts) -> str:
-    """The state of a running Azure operation, which may still correct the template; "" when none runs."""
+    """The state of a running Azure operation, which may still correct the template.
+
+    "" when none runs.
+    """
     cluster = facts.one(ManagedCluster)
     state = cluster.provisioning_state if cluster else ""
     return "" if state.lower() in ("", "succeeded", "failed", "canceled") else state

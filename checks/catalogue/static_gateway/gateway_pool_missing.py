@@ -153,14 +153,19 @@ def _fault(
 
 
 def _prefix_size(configuration: StaticGatewayConfiguration) -> str:
-    """The length of the StaticGatewayConfiguration's assigned prefix; without one, /30, which has addresses for four nodes."""
+    """The length of the StaticGatewayConfiguration's assigned prefix.
+
+    Without one, /30, which has addresses for four nodes.
+    """
     length = configuration.egress_prefix.rpartition("/")[2]
     return length if length in ("28", "29", "30", "31") else "30"
 
 
 def _new_configuration(facts: Facts, configuration: StaticGatewayConfiguration) -> list[Action]:
-    """Actions that create a new StaticGatewayConfiguration on the right pool; an edit of the pool's name may leave
-    resources behind."""
+    """Actions that create a new StaticGatewayConfiguration on the right pool.
+
+    An edit of the pool's name may leave resources behind.
+    """
     usable = [pool.name for pool in facts.all(AgentPool) if state_of(pool) is PoolState.USABLE]
     if not usable:
         return [

@@ -163,8 +163,10 @@ def _fix(facts: Facts, configuration: StaticGatewayConfiguration, cause: EventCa
 
 
 def _create(facts: Facts, configuration: StaticGatewayConfiguration) -> Action:
-    """Create a prefix of the right length in the cluster's subscription. SEG-7 follows, because a
-    StaticGatewayConfiguration keeps its id."""
+    """Create a prefix of the right length in the cluster's subscription.
+
+    SEG-7 follows, because a StaticGatewayConfiguration keeps its id.
+    """
     pool = pool_of(facts, configuration)
     size = pool.prefix_size if isinstance(pool, AgentPool) else None
     cluster = facts.cluster

@@ -1,4 +1,7 @@
-"""EG413: a destination sees another source IP address than the egress IP prefix. Not probed: the command is offered."""
+"""EG413: a destination sees another source IP address than the egress IP prefix.
+
+Not probed: the command is offered.
+"""
 
 from collections.abc import Iterator
 

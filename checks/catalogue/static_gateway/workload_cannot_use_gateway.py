@@ -84,7 +84,10 @@ def _misplaced(facts: Facts) -> Mapping[str, tuple[Misplaced, ...]]:
 
 
 def _grouped(facts: Facts, windows: Iterable[str]) -> Mapping[str, tuple[Misplaced, ...]]:
-    """The misplaced workloads of the cluster by the StaticGatewayConfiguration that they name; computed once."""
+    """The misplaced workloads of the cluster by the StaticGatewayConfiguration that they name.
+
+    Computed once.
+    """
     groups: dict[tuple[str, str, str, Obstacle], list[Pod]] = {}
     for pod in facts.all(Pod):
         named = pod.static_gateway_configuration
