@@ -4,7 +4,6 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 RULED_OUT: Mapping[str, str] = {
@@ -27,7 +26,12 @@ RULED_OUT: Mapping[str, str] = {
 }
 """Words of names, each with the words of the glossary to use instead."""
 
-_LOOK_UP = ("look", "looked")
+_ALLOWED = re.compile(r"look(?:ed)?_up|three_way", re.IGNORECASE)
+"""Terms of the field that contain such a word."""
+
+
+_VERBS = ("stay", "stays")
+"""Words that are plain verbs in the sentences which name tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ def words_of(name: str) -> list[str]:
 
 
 def ruled_out(name: str) -> Iterator[tuple[str, str]]:
-    """Each ruled-out word of a name with the words to use instead; "look up" is allowed."""
-    for word, following in pairwise([*words_of(name), ""]):
-        if word in RULED_OUT and not (word in _LOOK_UP and following == "up"):
+    """Each ruled-out word of a name with the words to use instead."""
+    for word in words_of(_ALLOWED.sub("", name)):
+        if word in RULED_OUT and not (word in _VERBS and name.startswith("test_")):
             yield word, RULED_OUT[word]

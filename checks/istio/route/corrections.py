@@ -7,7 +7,7 @@ from checks.facts.changes import Apply, JsonPatch, MergePatch
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import Exported
 from checks.facts.kubernetes_kinds import resource_name
-from checks.model.commands import ISTIO_EGW, change, kubectl, inspect
+from checks.model.commands import ISTIO_EGW, change, inspect, kubectl
 from checks.model.findings import Action
 
 Manifest = Mapping[str, Any]

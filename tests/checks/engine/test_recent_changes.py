@@ -36,7 +36,7 @@ def entry(time: str, manager: str, *fields: str, subresource: str = "") -> dict[
     return {**found, "subresource": subresource} if subresource else found
 
 
-def test_a_gateway_that_nobody_touched_has_no_recent_changes() -> None:
+def test_a_gateway_that_was_not_changed_has_no_recent_changes() -> None:
     assert changes_after({}) == []
 
 

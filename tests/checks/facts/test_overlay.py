@@ -148,7 +148,7 @@ def test_a_kind_that_the_cluster_does_not_have_is_refused() -> None:
         laid_over(store, [Apply(new)])
 
 
-def test_a_patch_of_an_object_that_somebody_has_deleted_meanwhile(store: FactStore) -> None:
+def test_a_patch_of_an_object_that_was_deleted_meanwhile(store: FactStore) -> None:
     with pytest.raises(ChangeRefused, match="ServiceEntry team-egress/bank does not exist"):
         laid_over(store, [MergePatch(ServiceEntry(ENTRY), {"spec": {}})])
 
