@@ -10,7 +10,7 @@ import orjson
 
 from checks.facts.fact import KubernetesObject, Listed
 from checks.facts.kubernetes_kinds import listed_kind, resource_name
-from checks.facts.manifests import LAST_APPLIED, manifest_yaml, without_server_fields
+from checks.facts.manifests import LAST_APPLIED, applied_content, last_applied, manifest_yaml, without_server_fields
 from checks.facts.patches import Unfit, json_patched, merge_patched, three_way_patch
 from checks.model.commands import kubectl, kubectl_apply
 from checks.model.raw_values import Raw, at, mapping, text
@@ -70,7 +70,7 @@ class Apply:
         new = {**wanted, "metadata": {**metadata, "annotations": {**annotations, LAST_APPLIED: record}}}
         if raw is None:
             return copy.deepcopy(new)
-        return merge_patched(raw, three_way_patch(_last_applied(raw), _content(new)))
+        return merge_patched(raw, three_way_patch(last_applied(self.fact_type, raw), applied_content(new)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,18 +162,6 @@ def _patch_command(thing: KubernetesObject, kind: str, body: str) -> str:
     return kubectl(
         "patch", resource_name(type(thing)), thing.name, "--type", kind, "-p", body, namespace=thing.namespace
     )
-
-
-def _last_applied(raw: Raw) -> Raw:
-    try:
-        return _content(mapping({"last": orjson.loads(text(raw, "metadata", "annotations", LAST_APPLIED))}, "last"))
-    except orjson.JSONDecodeError:
-        return {}
-
-
-def _content(manifest: Raw) -> Raw:
-    """The fields that an apply sets in an existing object: neither status nor the version in which it is read."""
-    return {key: value for key, value in manifest.items() if key not in ("apiVersion", "kind", "status")}
 
 
 def _existing(change: _ToObject, raw: Raw | None) -> Raw:

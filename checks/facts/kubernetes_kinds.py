@@ -66,3 +66,11 @@ def listed_kind(api_version: str, kind: str) -> type[KubernetesObject] | None:
 def resource_name(kind: type[KubernetesObject]) -> str:
     """`gateways.networking.istio.io`: the full name, because the Gateway API has a kind with the same short name."""
     return kind.origin.resource if isinstance(kind.origin, Listed) else kind.kind.lower()
+
+
+_BUILT_IN = frozenset({"", "apps", "autoscaling", "policy", "discovery.k8s.io", "admissionregistration.k8s.io"})
+
+
+def is_custom_resource(kind: type[KubernetesObject]) -> bool:
+    """Whether a CustomResourceDefinition defines this kind."""
+    return isinstance(kind.origin, Listed) and kind.origin.group not in _BUILT_IN

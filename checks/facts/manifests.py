@@ -1,12 +1,17 @@
 """Manifests: objects as people write them, without what the API server adds."""
 
+import orjson
 import yaml
 
 from checks.facts.fact import KubernetesObject, Listed
-from checks.model.raw_values import Raw, mapping, text
+from checks.facts.kubernetes_kinds import is_custom_resource
+from checks.model.raw_values import Raw, items, mapping, text
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """The annotation in which `kubectl apply` keeps the manifest, to know next time which fields were removed from it."""
+
+_APPLYING = frozenset({"kubectl-client-side-apply", "argocd-controller", "helm"})
+"""Field managers of tools that remove a field which the next manifest no longer has, besides those of server-side apply."""
 
 _MANIFEST_METADATA = ("name", "namespace", "labels", "annotations")
 
@@ -30,6 +35,25 @@ def without_server_fields(kind: type[KubernetesObject], raw: Raw) -> Raw:
         "metadata": metadata,
         **rest,
     }
+
+
+def applied_content(manifest: Raw) -> Raw:
+    """The fields that an apply sets in an existing object: neither status nor the version in which it is read."""
+    return {key: value for key, value in manifest.items() if key not in ("apiVersion", "kind", "status")}
+
+
+def last_applied(kind: type[KubernetesObject], raw: Raw) -> Raw:
+    """The manifest of the last apply, to find the fields that are no longer in it.
+
+    A live read leaves the annotation out, which doubles each object. The spec of a custom resource that a tool applies is then
+    taken as applied, because nothing else writes there. To the spec of built-in kinds, the API server adds defaults."""
+    written = text(raw, "metadata", "annotations", LAST_APPLIED)
+    try:
+        return applied_content(mapping({"last": orjson.loads(written)}, "last"))
+    except orjson.JSONDecodeError:
+        managers = items(raw, "metadata", "managedFields")
+        applies = any(text(m, "operation") == "Apply" or text(m, "manager") in _APPLYING for m in managers)
+        return {"spec": mapping(raw, "spec")} if applies and is_custom_resource(kind) else {}
 
 
 def _api_version(kind: type[KubernetesObject]) -> str:

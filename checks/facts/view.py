@@ -158,9 +158,10 @@ class Facts:
         return self._store.gateway_pods(self.gateway)
 
     def with_changes(self, changes: Iterable[ObjectChange]) -> "Facts":
-        """The same view over the facts as they would be after these changes. Raises ChangeRefused."""
-        store = laid_over(self._store, changes)
-        return Facts(store, self._gateway, self.question, self._declared, self._target_gap)
+        """The same view as it would be after these changes; its reads count as reads of this one. Raises ChangeRefused."""
+        view = Facts(laid_over(self._store, changes), self._gateway, self.question, self._declared, self._target_gap)
+        view.touched = self.touched
+        return view
 
     def once(self, name: str, build: Callable[["Facts"], _V], about: Hashable = ()) -> _V:
         """A value derived from facts, built once per cluster (or per `about`) and shared by the checks.

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from checks.facts.changes import Apply, JsonPatch, MergePatch, ObjectWrite, corrected_manifest
+from checks.facts.changes import Apply, ChangeRefused, JsonPatch, MergePatch, ObjectWrite, corrected_manifest
 from checks.facts.istio_networking import ServiceEntry, Sidecar, VirtualService
 from checks.facts.manifests import manifest_yaml
 from checks.facts.namespaces import Namespace
@@ -45,16 +45,19 @@ class Patient:
 def corrections(facts: Facts, found: Configuration, cause: Cause, host: str, port: int) -> tuple[Correction, ...]:
     """What puts the route right at this break, in the order in which to apply it; empty where only a person can know."""
     title, changes = _changes(facts, found, cause, host, port)
-    return tuple(
-        Correction(
-            title,
-            each.ref,
-            each.command,
-            manifest_yaml(corrected_manifest(each)),
-            elsewhere_of(facts, found, each, host),
+    try:
+        return tuple(
+            Correction(
+                title,
+                each.ref,
+                each.command,
+                manifest_yaml(corrected_manifest(each)),
+                elsewhere_of(facts, found, each, host),
+            )
+            for each in changes
         )
-        for each in changes
-    )
+    except ChangeRefused:
+        return ()
 
 
 def _changes(

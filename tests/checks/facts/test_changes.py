@@ -52,6 +52,30 @@ def test_a_field_that_was_never_in_the_file_stays() -> None:
     assert Apply(ROUTE).applied(route(exportTo=["."]).raw)["spec"]["exportTo"] == ["."]
 
 
+@pytest.mark.parametrize(
+    ("entry", "left"),
+    [
+        ({"manager": "kubectl-client-side-apply", "operation": "Update"}, None),
+        ({"manager": "kustomize-controller", "operation": "Apply"}, None),
+        ({"manager": "kubectl-create", "operation": "Update"}, ["."]),
+        ({"manager": "kubectl-edit", "operation": "Update"}, ["."]),
+    ],
+)
+def test_a_live_read_without_the_annotation(entry: dict[str, str], left: list[str] | None) -> None:
+    """The field managers show whether the next apply of a file without exportTo would remove it."""
+    read = route(exportTo=["."]).raw
+    live = {**read, "metadata": {**read["metadata"], "managedFields": [entry]}}
+    assert Apply(ROUTE).applied(live)["spec"].get("exportTo") == left
+
+
+def test_a_built_in_kind_keeps_what_the_api_server_added() -> None:
+    metadata = {"name": "egw", "namespace": "team-egress"}
+    manifest = {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"selector": {"app": "egw"}}}
+    managed = {**metadata, "managedFields": [{"manager": "kubectl-client-side-apply", "operation": "Update"}]}
+    live = {**manifest, "metadata": managed, "spec": {"selector": {"app": "old"}, "clusterIP": "10.0.0.7"}}
+    assert Apply(manifest).applied(live)["spec"] == {"selector": {"app": "egw"}, "clusterIP": "10.0.0.7"}
+
+
 def test_apply_keeps_what_the_cluster_reported() -> None:
     applied = Apply({**ROUTE, "status": {"conditions": ["from the file"]}}).applied(route().raw)
     assert applied["status"] == {"conditions": []}

@@ -9,14 +9,18 @@ import pytest
 
 from checks.facts.changes import Apply, ChangeRefused, Delete, JsonPatch, MergePatch, ObjectChange, corrected_manifest
 from checks.facts.egress_gateway import EgressGateway
-from checks.facts.fact import Fact, Gap, KubernetesObject
+from checks.facts.fact import Fact, Gap, KubernetesObject, UndeclaredRead
 from checks.facts.istio_networking import DestinationRule, Gateway, ServiceEntry, VirtualService
 from checks.facts.kubernetes_kinds import LISTED_KINDS
 from checks.facts.manifests import without_server_fields
 from checks.facts.namespaces import ConfigMap, Namespace, Secret
 from checks.facts.overlay import laid_over
+from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.store import FactStore
+from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
+from checks.model.question import ClusterIdentity, Question
 from tests.checks.istio.route import kubectl
 from tests.clusters.bundles import Cluster
 from tests.clusters.compose import identity, named
@@ -163,7 +167,7 @@ def test_a_secret_keeps_only_the_names_of_its_keys(store: FactStore) -> None:
 
 
 def test_a_change_and_its_reverse_give_the_same_facts(store: FactStore) -> None:
-    for kind in (VirtualService, DestinationRule, Gateway, ServiceEntry, ConfigMap, Namespace):
+    for kind in (VirtualService, DestinationRule, Gateway, ServiceEntry, ConfigMap):
         for thing in store.known(kind):
             for there, back in reversals(thing):
                 after = laid_over(laid_over(store, [there]), [back])
@@ -195,6 +199,46 @@ def test_the_overlay_agrees_with_the_test_stand_in_of_kubectl() -> None:
     for kind in (ServiceEntry, Gateway, DestinationRule):
         for thing in laid_over(store, changes).known(kind):
             assert specs[(thing.kind, thing.namespace, thing.name)] == thing.raw["spec"]
+
+
+def test_a_deleted_namespace_takes_its_contents_with_it(store: FactStore) -> None:
+    namespace = next(each for each in store.known(Namespace) if each.name == "team-egress")
+    after = laid_over(store, [Delete(namespace)])
+    gone = objects(store).keys() - objects(after).keys()
+    assert ("Namespace team-egress", ("", "team-egress")) in gone
+    assert {key[0] for _, key in gone} == {"", "team-egress"}
+    assert not any(after.in_namespace(Pod, "team-egress"))
+    assert all(each.namespace != "team-egress" for each in after.known(VirtualService))
+
+
+def test_the_pods_of_a_deleted_deployment_are_deleted(store: FactStore) -> None:
+    """The garbage collector follows the owners: Deployment, ReplicaSet, Pod."""
+    deployment = next(each for each in store.known(Deployment) if each.namespace == "team-egress")
+    (target,) = store.targets
+    assert store.gateway_pods(target)
+    after = laid_over(store, [Delete(deployment)])
+    assert after.gateway_pods(target) == ()
+    assert not any(each.name.startswith(deployment.name) for each in after.in_namespace(Pod, "team-egress"))
+    assert len(after.known(Pod)) == len(store.known(Pod)) - len(store.gateway_pods(target))
+
+
+def test_a_new_object_in_a_namespace_that_does_not_exist(store: FactStore) -> None:
+    elsewhere = {**ENTRY, "metadata": {"name": "bank", "namespace": "payments"}}
+    with pytest.raises(ChangeRefused, match="ServiceEntry payments/bank: namespace payments does not exist"):
+        laid_over(store, [Apply(elsewhere)])
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "payments"}}
+    assert laid_over(store, [Apply(namespace), Apply(elsewhere)]).by_key(ServiceEntry, "payments", "bank")
+
+
+def test_a_check_sees_the_facts_after_a_change(store: FactStore) -> None:
+    """Kinds that the check does not declare stay undeclared, and what it reads afterwards counts as read."""
+    facts = Facts(store, store.targets[0], Question(ClusterIdentity("aks1"), "egw"), frozenset({ServiceEntry}))
+    after = facts.with_changes([Apply(ENTRY)])
+    assert after.get(ServiceEntry, "bank", "team-egress") is not None
+    assert facts.touched == {ServiceEntry}
+    assert facts.get(ServiceEntry, "bank", "team-egress") is None
+    with pytest.raises(UndeclaredRead):
+        after.all(Gateway)
 
 
 @pytest.mark.slow
