@@ -4,8 +4,10 @@ Source: Istio `PushContext.initServiceRegistry`, `PushContext.servicesExportedTo
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import cached_property
 
 from checks.istio.mesh.configuration import NOWHERE, PRIVATE, PUBLIC
+from checks.istio.mesh.host_index import HostIndex
 from checks.istio.mesh.services import MeshService
 
 
@@ -18,10 +20,12 @@ class Exports:
         self._for: dict[str, list[MeshService]] = {}
         self.by_host: dict[str, dict[str, MeshService]] = {}
         """By host and namespace: the oldest, but a Kubernetes Service first."""
+        self._services: dict[str, list[MeshService]] = {}
         for each in sorted(services, key=_age):
             self._index(each)
 
     def _index(self, service: MeshService) -> None:
+        self._services.setdefault(service.host, []).append(service)
         namespaces = self.by_host.setdefault(service.host, {})
         present = namespaces.get(service.namespace)
         if present is None or (service.kubernetes and not present.kubernetes):
@@ -37,6 +41,18 @@ class Exports:
         """The services visible in a namespace: privately exported ones first."""
         yield from self._for.get(namespace, ())
         yield from self._public
+
+    def with_host(self, host: str, namespace: str) -> list[MeshService]:
+        """The services of exactly this host that are visible in a namespace."""
+        return [each for each in self._services.get(host, ()) if self.is_visible(each, namespace)]
+
+    def hosts_overlapping(self, host: str) -> list[str]:
+        """The hosts of services that overlap with a host in lower case."""
+        return self._hosts.overlapping(host)
+
+    @cached_property
+    def _hosts(self) -> HostIndex[str]:
+        return HostIndex((each, [each.lower()]) for each in self.by_host)
 
     def is_visible(self, service: MeshService, namespace: str) -> bool:
         """Whether a namespace sees the service."""

@@ -4,10 +4,12 @@ Source: Istio `pilot/pkg/model/virtualservice.go`, `PushContext.initVirtualServi
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from checks.facts.istio_networking import VirtualService
 from checks.istio.mesh.configuration import NOWHERE, PRIVATE, PUBLIC
+from checks.istio.mesh.host_index import HostIndex
 from checks.istio.mesh.names import qualified
 from checks.model.raw_values import Raw, items, mapping, number, text, texts
 
@@ -101,6 +103,14 @@ class VirtualServices:
     def all_rules(self) -> tuple[RoutingRules, ...]:
         """The rules of every VirtualService with hosts, oldest first."""
         return tuple(self._all)
+
+    def rules_overlapping(self, host: str) -> list[RoutingRules]:
+        """The rules with a host, in any case, that overlaps; oldest first."""
+        return self._by_host.overlapping(host)
+
+    @cached_property
+    def _by_host(self) -> HostIndex[RoutingRules]:
+        return HostIndex((each, [host.lower() for host in each.hosts]) for each in self._all)
 
     def _index(self, rules: RoutingRules) -> None:
         self._all.append(rules)

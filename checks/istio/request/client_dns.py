@@ -13,11 +13,7 @@ def client_addresses(configuration: ProxyConfiguration, host: str) -> list[str]:
     first = _resolved(configuration, host)
     if is_address(first):
         return [first]
-    listed = {
-        each.address
-        for each in configuration.mesh.exports.visible_in(configuration.proxy.namespace)
-        if each.host == host
-    }
+    listed = {each.address for each in configuration.mesh.exports.with_host(host, configuration.proxy.namespace)}
     return [first, *sorted(each for each in listed if is_address(each) and is_public(each))]
 
 

@@ -2,24 +2,20 @@
 
 from checks.facts.istio_networking import ServiceEntry
 from checks.istio.mesh.mesh import Mesh
-from checks.istio.mesh.names import is_subset, qualified
+from checks.istio.mesh.names import qualified
 from checks.istio.mesh.virtual_services import RoutingRule
 from checks.model.raw_values import Raw, items, mapping, text
 
 
 def declared_services(mesh: Mesh, host: str) -> frozenset[str]:
-    """The hosts of services that are declared for a host."""
+    """The hosts of services that are declared for a host, which is no wildcard."""
     found: set[str] = set()
-    for rules in mesh.virtual_services.all_rules():
-        if any(is_subset(host, each.lower()) for each in rules.hosts):
-            found |= {
-                rule.destination(each) for rule in (*rules.http, *rules.tls, *rules.tcp) for each in _routes(rule)
-            }
-    for service in mesh.exports.by_host:
-        if is_subset(host, service.lower()):
-            entries = mesh.exports.by_host[service].values()
-            if any(isinstance(each.source, ServiceEntry) for each in entries):
-                found.add(service)
+    for rules in mesh.virtual_services.rules_overlapping(host):
+        found |= {rule.destination(each) for rule in (*rules.http, *rules.tls, *rules.tcp) for each in _routes(rule)}
+    for service in mesh.exports.hosts_overlapping(host):
+        entries = mesh.exports.by_host[service].values()
+        if any(isinstance(each.source, ServiceEntry) for each in entries):
+            found.add(service)
     return frozenset(qualified(each, "") for each in found)
 
 

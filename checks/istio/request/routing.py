@@ -1,5 +1,7 @@
 """The router over the facts of a run: which proxies carry its requests, and the outcome of each request."""
 
+from collections.abc import Mapping
+
 from checks.facts.egress_gateway import COMPONENT_LABEL
 from checks.facts.pods import Pod
 from checks.facts.services import Service
@@ -9,6 +11,7 @@ from checks.istio.request.asked import AskedRequest
 from checks.istio.request.outcome import RequestOutcome
 from checks.istio.request.proxy_configuration import ProxyConfiguration
 from checks.istio.request.resolve import Router
+from checks.model.raw_values import text
 
 
 class Routing:
@@ -17,11 +20,7 @@ class Routing:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self.gateway = str(facts.gateway)
-        self._services = {
-            each.namespace: [other for other in _gateway_services(facts) if other.namespace == each.namespace]
-            for each in _gateway_services(facts)
-        }
-        self._router = Router(self.mesh, self._gateway_of)
+        self._router = facts.once("router", _router)
         self._outcomes: dict[tuple[object, ...], RequestOutcome] = {}
 
     def mesh(self, revision: str) -> Mesh:
@@ -44,19 +43,24 @@ class Routing:
         found = (self.proxy(pod) for pod in self.facts.pods())
         return tuple({id(each): each for each in found if each is not None}.values())
 
-    def _gateway_of(self, pod: Pod) -> str:
-        for each in self._services.get(pod.namespace, ()):
-            if all(pod.labels.get(key) == value for key, value in each.selector.items()):
-                return f"{each.namespace}/{each.name}"
-        return ""
-
 
 def routing(facts: Facts) -> Routing:
     """The routing over a run's facts, built once for a gateway."""
     return facts.once("routing", Routing, str(facts.gateway))
 
 
-def _gateway_services(facts: Facts) -> tuple[Service, ...]:
-    return tuple(
-        each for each in facts.all(Service) if each.labels.get(COMPONENT_LABEL) == "egress-gateway" and each.selector
-    )
+def _router(facts: Facts) -> Router:
+    """The router of the cluster, which all gateways share."""
+    services: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
+    for each in facts.all(Service):
+        if text(each.raw, "metadata", "labels", COMPONENT_LABEL) == "egress-gateway" and each.selector:
+            services.setdefault(each.namespace, []).append((f"{each.namespace}/{each.name}", each.selector))
+
+    def gateway_of(pod: Pod) -> str:
+        own = pod.labels
+        for name, selector in services.get(pod.namespace, ()):
+            if all(own.get(key) == value for key, value in selector.items()):
+                return name
+        return ""
+
+    return Router(lambda revision: mesh_of(facts, revision), gateway_of)
