@@ -1,7 +1,7 @@
 """The Kubernetes Gateway API's kinds, as stored."""
 
 from checks.facts.fact import KubernetesObject, Listed
-from checks.model.raw_values import items, text
+from checks.model.raw_values import Raw, items, text, texts
 
 GATEWAY_API = "gateway.networking.k8s.io"
 
@@ -23,10 +23,10 @@ class KubernetesGateway(KubernetesObject):
         return tuple((text(a, "type"), text(a, "value")) for a in items(self.raw, "spec", "addresses"))
 
 
-class HTTPRoute(KubernetesObject):
+class GatewayRoute(KubernetesObject):
+    """A route of the Gateway API, of any kind."""
+
     __slots__ = ()
-    kind = "HTTPRoute"
-    origin = Listed(GATEWAY_API, "httproutes", ("v1", "v1beta1"), may_be_absent=True)
 
     @property
     def parents(self) -> tuple[tuple[str, str], ...]:
@@ -34,3 +34,59 @@ class HTTPRoute(KubernetesObject):
         return tuple(
             (text(p, "namespace") or self.namespace, text(p, "name")) for p in items(self.raw, "spec", "parentRefs")
         )
+
+    @property
+    def hostnames(self) -> tuple[str, ...]:
+        return texts(self.raw, "spec", "hostnames")
+
+    @property
+    def rules(self) -> tuple[Raw, ...]:
+        return items(self.raw, "spec", "rules")
+
+
+class HTTPRoute(GatewayRoute):
+    __slots__ = ()
+    kind = "HTTPRoute"
+    origin = Listed(GATEWAY_API, "httproutes", ("v1", "v1beta1"), may_be_absent=True)
+
+
+class GRPCRoute(GatewayRoute):
+    __slots__ = ()
+    kind = "GRPCRoute"
+    origin = Listed(GATEWAY_API, "grpcroutes", ("v1",), may_be_absent=True)
+
+
+class TLSRoute(GatewayRoute):
+    __slots__ = ()
+    kind = "TLSRoute"
+    origin = Listed(GATEWAY_API, "tlsroutes", ("v1", "v1alpha3", "v1alpha2"), may_be_absent=True)
+
+
+class TCPRoute(GatewayRoute):
+    __slots__ = ()
+    kind = "TCPRoute"
+    origin = Listed(GATEWAY_API, "tcproutes", ("v1", "v1alpha2"), may_be_absent=True)
+
+
+class ListenerSet(KubernetesObject):
+    """More listeners for a Gateway, written in another object."""
+
+    __slots__ = ()
+    kind = "ListenerSet"
+    origin = Listed(GATEWAY_API, "listenersets", may_be_absent=True)
+
+
+class ReferenceGrant(KubernetesObject):
+    """Permission for objects of other namespaces to name objects of this one."""
+
+    __slots__ = ()
+    kind = "ReferenceGrant"
+    origin = Listed(GATEWAY_API, "referencegrants", ("v1", "v1beta1"), may_be_absent=True)
+
+
+class BackendTLSPolicy(KubernetesObject):
+    """TLS from proxies to a Service or ServiceEntry."""
+
+    __slots__ = ()
+    kind = "BackendTLSPolicy"
+    origin = Listed(GATEWAY_API, "backendtlspolicies", ("v1", "v1alpha3"), may_be_absent=True)

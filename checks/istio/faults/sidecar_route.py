@@ -31,6 +31,8 @@ def at_sidecar(broken: BrokenRequest) -> Iterator[RouteFault]:
 
 def _not_applied(broken: BrokenRequest, routes: RoutingRules) -> RouteFault | None:
     source, namespace, settings = routes.source, broken.request.clients.namespace, broken.mesh.configuration
+    if not isinstance(source, VirtualService):
+        return None
     if MESH not in routes.gateways:
         return NotForSidecars(source)
     if not broken.mesh.discovers(source.namespace):

@@ -8,6 +8,7 @@ from typing import Any
 
 from checks.facts.istio_networking import DestinationRule
 from checks.istio.mesh.configuration import PRIVATE, PUBLIC, MeshConfiguration
+from checks.istio.mesh.gateway_api.backend_policies import BackendPolicyRule, filled
 from checks.istio.mesh.names import is_subset, is_wildcard, qualified
 from checks.model.raw_values import Raw, at, items, mapping, number, text
 
@@ -130,11 +131,21 @@ def _merge(
         each.sources.append(rule)
         for subset in rule.subsets:
             each.subsets.setdefault(text(subset, "name"), (subset, rule))
-        if each.policy is None and _policy(rule) is not None:
-            each.policy = _policy(rule)
+        each.policy = _merged_policy(each, rule)
     if separately:
         subsets = {text(subset, "name"): (subset, rule) for subset in reversed(rule.subsets)}
         merged.append(MergedRule(host, [rule], exported, selector, _policy(rule), subsets))
+
+
+def _merged_policy(present: MergedRule, more: DestinationRule) -> Raw | None:
+    """The first policy; one of a BackendTLSPolicy fills the gaps of a written one."""
+    known, added = isinstance(present.first, BackendPolicyRule), isinstance(more, BackendPolicyRule)
+    if known is added:
+        return present.policy if present.policy is not None else _policy(more)
+    written, policy = (_policy(more), present.policy) if known else (present.policy, _policy(more))
+    if written is None or policy is None:
+        return written if policy is None else policy
+    return filled(written, policy)
 
 
 def _policy(rule: DestinationRule) -> Raw | None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 
 from checks.facts.fact import Fact, KubernetesObject
-from checks.facts.gateway_api import HTTPRoute, KubernetesGateway
 from checks.facts.istio_networking import (
     DestinationRule,
     EnvoyFilter,
@@ -21,6 +20,7 @@ from checks.facts.view import Facts
 from checks.istio.mesh.configuration import MeshConfiguration, mesh_configuration
 from checks.istio.mesh.destination_rules import DestinationRules
 from checks.istio.mesh.exports import Exports
+from checks.istio.mesh.gateway_api.conversion import GATEWAY_API_READS, GatewayApi
 from checks.istio.mesh.names import is_address
 from checks.istio.mesh.proxies import Proxy, proxy_of
 from checks.istio.mesh.registries import entry_services, kubernetes_service
@@ -44,8 +44,7 @@ MESH_READS: tuple[type[Fact], ...] = (
     PeerAuthentication,
     AuthorizationPolicy,
     EnvoyFilter,
-    KubernetesGateway,
-    HTTPRoute,
+    *GATEWAY_API_READS,
 )
 """The kinds that decide routes."""
 
@@ -60,7 +59,10 @@ class Mesh:
         self.namespaces = {each.name: each for each in objects[Namespace] if isinstance(each, Namespace)}
         self._discovered: dict[str, bool] = {}
         self._scopes: dict[object, SidecarScope] = {}
+        self.config_maps = {each.key: each for each in maps}
+        gateway_api = GatewayApi(objects, self._reads, self.discovers)
         self.gateways = [each for each in objects[Gateway] if isinstance(each, Gateway) and self._reads(each)]
+        self.gateways += gateway_api.gateways
         self.gateways.sort(
             key=lambda each: (text(each.raw, "metadata", "creationTimestamp"), each.name, each.namespace)
         )
@@ -96,17 +98,13 @@ class Mesh:
         self.envoy_filters = [
             each for each in objects[EnvoyFilter] if isinstance(each, EnvoyFilter) and self._reads(each)
         ]
-        gateways = [each for each in objects[KubernetesGateway] if isinstance(each, KubernetesGateway)]
-        routes = [each for each in objects[HTTPRoute] if isinstance(each, HTTPRoute)]
-        self.gateway_api = next((each.ref for each in (*gateways, *routes) if self._routes_egress(each)), "")
-        """An object of the Gateway API that can route requests of the mesh; "" without one. Its routes are not read."""
         self.exports = Exports(self._services(objects), self.configuration.services_exported)
         rules = [each for each in objects[VirtualService] if isinstance(each, VirtualService) and self._reads(each)]
-        self.virtual_services = VirtualServices(rules, self.configuration.virtual_services_exported)
+        self.virtual_services = VirtualServices(rules, self.configuration.virtual_services_exported, gateway_api.routes)
         policies = [
             each for each in objects[DestinationRule] if isinstance(each, DestinationRule) and self._reads(each)
         ]
-        self.destination_rules = DestinationRules(policies, self.configuration)
+        self.destination_rules = DestinationRules([*policies, *gateway_api.destination_rules], self.configuration)
 
     def _services(self, objects: Mapping[type[KubernetesObject], Iterable[KubernetesObject]]) -> Iterable[MeshService]:
         for each in objects[Service]:
@@ -132,13 +130,6 @@ class Mesh:
         revision = text(thing.raw, "metadata", "labels", "istio.io/rev")
         everywhere = not self.configuration.discovery_selectors
         return revision in ("", self.revision) and (everywhere or self.discovers(thing.namespace))
-
-    def _routes_egress(self, thing: KubernetesObject) -> bool:
-        """Whether it is a Gateway in front of a Service that exists already, or a route of sidecars."""
-        if isinstance(thing, KubernetesGateway):
-            return bool(thing.addresses) and self._reads(thing)
-        parents = {text(each, "kind") for each in items(thing.raw, "spec", "parentRefs")}
-        return bool(parents & {"Service", "ServiceEntry"}) and self._reads(thing)
 
     def scope(self, proxy: Proxy) -> SidecarScope:
         """The services and rules that a proxy imports."""

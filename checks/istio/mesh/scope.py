@@ -187,7 +187,7 @@ def _listener(
     rules = tuple(
         each
         for each in virtual_services.for_gateway(namespace, MESH)
-        if any(_selects(hosts.get(each.namespace, _Hosts()), everywhere, host) for host in each.hosts)
+        if any(_selects(hosts.get(each.namespace, _Hosts()), everywhere, host, each) for host in each.hosts)
     )
     port = number(raw, "port", "number") or 0
     by_port = port != 0 and parse_protocol(text(raw, "port", "protocol")) is not Protocol.HTTP_PROXY
@@ -195,9 +195,12 @@ def _listener(
     return EgressListener(raw, index, services, rules, _most_specific(rules, services))
 
 
-def _selects(own: _Hosts, everywhere: _Hosts, host: str) -> bool:
-    """Whether an entry imports a VirtualService by one of its hosts."""
-    imported = own.overlaps(host) or everywhere.overlaps(host)
+def _selects(own: _Hosts, everywhere: _Hosts, host: str, rules: RoutingRules) -> bool:
+    """Whether an entry imports a VirtualService by one of its hosts; a Gateway API route must lie within the import."""
+    if rules.gateway_api:
+        imported = own.matches(host) or everywhere.matches(host)
+    else:
+        imported = own.overlaps(host) or everywhere.overlaps(host)
     return imported and not (own.excludes(host) or everywhere.excludes(host))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import VirtualService
 from checks.istio.mesh.configuration import NOWHERE, PRIVATE, PUBLIC
 from checks.istio.mesh.host_index import HostIndex
@@ -23,9 +24,11 @@ class RoutingRule:
 
     raw: Raw
     field: str
-    source: VirtualService
+    source: KubernetesObject
     namespace: str
     """The namespace that completes short names."""
+    gateway_api: bool = False
+    """Whether it comes from a route of the Gateway API: hosts are complete, and a missing cluster answers 500."""
 
     def matches(self) -> tuple[Raw, ...]:
         """Its match blocks; empty if it matches every request."""
@@ -33,7 +36,8 @@ class RoutingRule:
 
     def destination(self, destination: Raw) -> str:
         """The full host of a destination."""
-        return qualified(text(destination, "host"), self.namespace)
+        host = text(destination, "host")
+        return host if self.gateway_api else qualified(host, self.namespace)
 
     def gateways(self, match: Raw) -> tuple[str, ...]:
         """The Gateways of a match block as `namespace/name`, or `mesh`."""
@@ -44,12 +48,16 @@ class RoutingRule:
 class RoutingRules:
     """A VirtualService with full names and merged delegates."""
 
-    source: VirtualService
+    source: KubernetesObject
     hosts: tuple[str, ...]
     gateways: frozenset[str]
     http: tuple[RoutingRule, ...]
     tls: tuple[RoutingRule, ...]
     tcp: tuple[RoutingRule, ...]
+    name: str
+    """The name by which istiod orders it: of the VirtualService, or of the one that it makes of a route."""
+    gateway_api: bool = False
+    """Whether it comes from routes of the Gateway API."""
 
     @property
     def namespace(self) -> str:
@@ -82,23 +90,28 @@ def gateway_name(written: str, namespace: str) -> str:
 class VirtualServices:
     """All VirtualServices by Gateway and visibility."""
 
-    def __init__(self, all_of_them: Iterable[VirtualService], default: frozenset[str]) -> None:
+    def __init__(
+        self, all_of_them: Iterable[VirtualService], default: frozenset[str], routes: Iterable[RoutingRules] = ()
+    ) -> None:
         self._default = default
         self._private: dict[tuple[str, str], list[RoutingRules]] = {}
         self._exported: dict[tuple[str, str], list[RoutingRules]] = {}
         self._public: dict[str, list[RoutingRules]] = {}
         self._all: list[RoutingRules] = []
-        ordered = sorted(all_of_them, key=_age)
-        delegates = {(each.namespace, each.name): each for each in ordered if not each.hosts}
-        for each in ordered:
-            if each.hosts:
-                self._index(self._merged(each, delegates))
+        written = tuple(all_of_them)
+        delegates = {(each.namespace, each.name): each for each in written if not each.hosts}
+        merged = [self._merged(each, delegates) for each in written if each.hosts]
+        for rules in sorted((*merged, *routes), key=_age):
+            self._index(rules)
 
     def for_gateway(self, namespace: str, gateway: str) -> Iterator[RoutingRules]:
-        """The rules that a proxy of the namespace applies for a Gateway (`mesh` for sidecars): private ones first."""
-        yield from self._private.get((namespace, gateway), ())
-        yield from self._exported.get((namespace, gateway), ())
-        yield from self._public.get(gateway, ())
+        """The rules that a proxy of the namespace applies for a Gateway (`mesh` for sidecars): private ones first. Of a
+        class, Gateway API routes of the proxy's namespace come first; at gateways, only public ones
+        (`SelectVirtualServices`, `VirtualServicesForGateway`)."""
+        for index in (self._private, self._exported):
+            found = index.get((namespace, gateway), [])
+            yield from _own_first(found, namespace) if gateway == MESH else found
+        yield from _own_first(self._public.get(gateway, []), namespace)
 
     def all_rules(self) -> tuple[RoutingRules, ...]:
         """The rules of every VirtualService with hosts, oldest first."""
@@ -114,7 +127,7 @@ class VirtualServices:
 
     def _index(self, rules: RoutingRules) -> None:
         self._all.append(rules)
-        exported = self._exported_to(rules.source)
+        exported = self._exported_to(rules.source, rules.namespace)
         for gateway in rules.gateways:
             if PUBLIC in exported:
                 self._public.setdefault(gateway, []).append(rules)
@@ -123,9 +136,9 @@ class VirtualServices:
                     index = self._private if name == rules.namespace else self._exported
                     index.setdefault((name, gateway), []).append(rules)
 
-    def _exported_to(self, source: VirtualService) -> frozenset[str]:
-        written = source.export_to or self._default
-        return frozenset(source.namespace if each == PRIVATE else each for each in written)
+    def _exported_to(self, source: KubernetesObject, namespace: str) -> frozenset[str]:
+        written = source.export_to if isinstance(source, VirtualService) else ()
+        return frozenset(namespace if each == PRIVATE else each for each in written or self._default)
 
     def _merged(self, source: VirtualService, delegates: Mapping[tuple[str, str], VirtualService]) -> RoutingRules:
         namespace = source.namespace
@@ -141,6 +154,7 @@ class VirtualServices:
             tuple(http),
             tuple(RoutingRule(raw, f"spec.tls[{index}]", source, namespace) for index, raw in enumerate(source.tls)),
             tuple(RoutingRule(raw, f"spec.tcp[{index}]", source, namespace) for index, raw in enumerate(source.tcp)),
+            source.name,
         )
 
     def _rules(self, rule: RoutingRule, delegates: Mapping[tuple[str, str], VirtualService]) -> Iterator[RoutingRule]:
@@ -150,7 +164,7 @@ class VirtualServices:
             return
         name = (text(wanted, "namespace") or rule.namespace, text(wanted, "name"))
         delegate = delegates.get(name)
-        if delegate is None or not ({PUBLIC, rule.namespace} & self._exported_to(delegate)):
+        if delegate is None or not ({PUBLIC, rule.namespace} & self._exported_to(delegate, delegate.namespace)):
             return
         for index, raw in enumerate(delegate.http):
             merged = _merged_rule(rule, RoutingRule(raw, f"spec.http[{index}]", delegate, delegate.namespace))
@@ -158,8 +172,13 @@ class VirtualServices:
                 yield merged
 
 
-def _age(source: VirtualService) -> tuple[str, str, str]:
-    return text(source.raw, "metadata", "creationTimestamp"), source.name, source.namespace
+def _own_first(rules: Sequence[RoutingRules], namespace: str) -> Iterator[RoutingRules]:
+    yield from (each for each in rules if each.gateway_api and each.namespace == namespace)
+    yield from (each for each in rules if not (each.gateway_api and each.namespace == namespace))
+
+
+def _age(rules: RoutingRules) -> tuple[str, str, str]:
+    return text(rules.source.raw, "metadata", "creationTimestamp"), rules.name, rules.namespace
 
 
 _INHERITED = ("rewrite", "directResponse", "fault", "headers", "timeout", "retries", "mirror", "mirrors")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from checks.facts.istio_networking import Gateway, Server
+from checks.istio.mesh.gateway_api.gateways import ListenerGateway, without_other_namespaces
 from checks.istio.mesh.mesh import Mesh
 from checks.istio.mesh.names import hosts_overlap, is_subset
 from checks.istio.mesh.protocols import Protocol, parse_protocol
@@ -68,6 +69,8 @@ class GatewayServer:
 
     @property
     def origin(self) -> Provenance:
+        if isinstance(self.gateway, ListenerGateway):
+            return Provenance(self.gateway.source, self.gateway.field)
         return Provenance(self.gateway, f"spec.servers[{self.index}]")
 
     def hosts_in(self, namespace: str) -> list[str]:
@@ -101,9 +104,8 @@ class GatewayListeners:
         """Servers that conflict with an older one on their port."""
         self._hosts: dict[int, dict[str, str]] = {}
         self._sni: dict[int, dict[str, str]] = {}
-        for gateway in mesh.gateways:
-            if self._selects(gateway):
-                self._merge(gateway)
+        for gateway in without_other_namespaces([each for each in mesh.gateways if self._selects(each)]):
+            self._merge(gateway)
         self._chains: dict[int, list[FilterChain]] = {}
         self._listeners: dict[tuple[str, int], EnvoyListener | None] = {}
 
@@ -114,16 +116,18 @@ class GatewayListeners:
         return tuple(sorted(placed, key=lambda each: (self._mesh.gateways.index(each.gateway), each.index)))
 
     def _selects(self, gateway: Gateway) -> bool:
+        if isinstance(gateway, ListenerGateway):
+            return bool(self._bound(gateway))
         return all(self._proxy.labels.get(key) == value for key, value in gateway.selector.items())
 
     def _merge(self, gateway: Gateway) -> None:
         for index, server in enumerate(gateway.servers):
-            port = self._listening_port(server.port.number)
-            made = GatewayServer(
-                gateway, index, server, _hosts(server, gateway.namespace), _route(server, gateway, port)
-            )
-            if not self._placed(made, port):
-                self.refused.append(made)
+            for port in self._listening_ports(gateway, server.port.number):
+                made = GatewayServer(
+                    gateway, index, server, _hosts(server, gateway.namespace), _route(server, gateway, port)
+                )
+                if not self._placed(made, port):
+                    self.refused.append(made)
 
     def _placed(self, server: GatewayServer, number_: int) -> bool:
         bind = server.server.bind
@@ -179,18 +183,31 @@ class GatewayListeners:
         if server.is_http and server.route:
             self._by_route.setdefault(server.route, []).append(server)
 
-    def _listening_port(self, number_: int) -> int:
-        """The port on which a server listens: the target port of the gateway's Service, or its own number."""
-        for service in self._services():
-            port = service.port(number_)
-            if port is not None:
-                return port.target if isinstance(port.target, int) else self._named(port.target) or number_
-        return number_
+    def _listening_ports(self, gateway: Gateway, number_: int) -> list[int]:
+        """The ports on which a server listens: the target port of the gateway's Service, or its own number. A Gateway
+        of the Gateway API has only ports of the Services that it names (`resolvePorts`)."""
+        bound = isinstance(gateway, ListenerGateway)
+        found = [
+            port.target if isinstance(port.target, int) else self._named(port.target) or number_
+            for service in (self._bound(gateway) if isinstance(gateway, ListenerGateway) else self._services())
+            for port in (service.port(number_),)
+            if port is not None
+        ]
+        return list(dict.fromkeys(found)) if bound else found[:1] or [number_]
+
+    def _bound(self, gateway: ListenerGateway) -> list[MeshService]:
+        """The Services before this proxy that a Gateway of the Gateway API names."""
+        if self._proxy.namespace != gateway.service_namespace:
+            return []
+        found = (self._mesh.exports.by_host.get(each, {}).get(self._proxy.namespace) for each in gateway.services)
+        return [each for each in found if each is not None and each.kubernetes and self._is_before(each)]
+
+    def _is_before(self, service: MeshService) -> bool:
+        return bool(service.selector) and all(self._proxy.labels.get(k) == v for k, v in service.selector.items())
 
     def _services(self) -> Iterator[MeshService]:
         for each in self._scope.services:
-            selected = each.selector and all(self._proxy.labels.get(k) == v for k, v in each.selector.items())
-            if each.kubernetes and each.namespace == self._proxy.namespace and selected:
+            if each.kubernetes and each.namespace == self._proxy.namespace and self._is_before(each):
                 yield each
 
     def _named(self, name: str) -> int | None:

@@ -158,7 +158,7 @@ def _sidecar_hosts(egress: EgressListener, proxy: Proxy, port: int) -> Iterator[
         found = each if not wanted else each.of_port(wanted)
         if found is not None:
             services[each.host.lower()] = found
-    rules = [each for each in egress.rules if wanted == 80 or _selected(each, services)]
+    rules = [each for each in egress.rules if _has_effect(each, services, proxy, wanted)]
     taken: set[str] = set()
     made: list[tuple[tuple[HttpRoute, ...], list[str], list[MeshService], RoutingRules | None]] = []
     for virtual_service in rules:
@@ -179,6 +179,15 @@ def _sidecar_hosts(egress: EgressListener, proxy: Proxy, port: int) -> Iterator[
                 route = HttpRoute(None, None, ((name, 100, {}),), Provenance(service.source))
                 made.append(((route,), [], [service], None))
     yield from _deduplicated(made, proxy)
+
+
+def _has_effect(rules: RoutingRules, services: Mapping[str, MeshService], proxy: Proxy, port: int) -> bool:
+    """Whether a VirtualService can add a virtual host. Routes of the Gateway API are for hosts that a service has, and
+    only in the client's namespace or for services of their own namespace."""
+    if rules.gateway_api:
+        found = [services[each.lower()] for each in rules.hosts if each.lower() in services]
+        return any(rules.namespace in (each.namespace, proxy.namespace) for each in found if not is_wildcard(each.host))
+    return port == 80 or _selected(rules, services)
 
 
 def _deduplicated(
@@ -250,6 +259,9 @@ def _separated(
             hosts.append(host)
     for host in rules.hosts:
         if not is_wildcard(host):
+            continue
+        if rules.gateway_api:
+            hosts.append(host.lower())
             continue
         covered = [service for name, service in services.items() if hosts_overlap(name, host.lower())]
         found += [each for each in covered if most_specific.get(each.host) is rules]

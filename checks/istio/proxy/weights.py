@@ -9,10 +9,15 @@ from checks.istio.proxy.listeners import TcpProxy
 from checks.istio.proxy.tunnels import tunnel_of
 from checks.model.raw_values import Raw, items, mapping, number, text
 
+UNKNOWN_SERVICE = "UnknownService"
+"""Istio's cluster name for a backend that cannot be used: no proxy has such a cluster (`GetDestinationCluster`)."""
+
 
 def destination_cluster(rule: RoutingRule, destination: Raw, service: MeshService | None, port: int) -> ClusterName:
     """The cluster of a destination: of its port, of the service's only port, or of the listener's port."""
     host = rule.destination(destination)
+    if not host:
+        return ClusterName(UNKNOWN_SERVICE)
     if service is not None and service.alias_of:
         host = service.alias_of
     wanted = number(destination, "port", "number")

@@ -4,6 +4,7 @@ Source: Envoy, "HTTP routing"."""
 
 from dataclasses import replace
 
+from checks.istio.mesh.gateway_api.http_rules import NO_BACKEND
 from checks.istio.mesh.names import without_port
 from checks.istio.proxy.listeners import HttpManager
 from checks.istio.proxy.routes import HttpRoute, VirtualHost
@@ -103,7 +104,8 @@ def _action(arrival: Arrival, route: HttpRoute, raw: Raw, request: Http) -> Deci
     if not total:
         yield arrival.fails(Ending.NO_DESTINATION, "no destination", 503, "NC")
         return
+    missing = NO_BACKEND if route.rule is not None and route.rule.gateway_api else None
     for name, weight, destination in route.clusters:
         moved = rewritten(request, route, destination, single=len(route.clusters) == 1)
         following = replace(arrival.connection, layers=(moved, *arrival.connection.layers[1:]))
-        yield Forwarded(name, following, route.origin, http=True).of(100 * weight / total)
+        yield Forwarded(name, following, route.origin, http=True, not_found=missing).of(100 * weight / total)

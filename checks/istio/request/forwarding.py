@@ -63,6 +63,8 @@ class Forwarded:
     origin: Provenance
     http: bool = False
     """Whether the proxy reads HTTP: if the cluster fails, its client gets an answer."""
+    not_found: int | None = None
+    """The answer if the cluster does not exist (`cluster_not_found_response_code`); None for the default, 503."""
     share: float = 100.0
     steps: tuple[Step, ...] = ()
 

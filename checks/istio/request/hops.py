@@ -9,6 +9,7 @@ from checks.istio.mesh.names import is_address
 from checks.istio.proxy.clusters import BLACK_HOLE, PASSTHROUGH, Cluster
 from checks.istio.proxy.endpoints import Endpoint
 from checks.istio.proxy.listeners import EnvoyListener
+from checks.istio.request.credentials import is_delivered
 from checks.istio.request.external_servers import external_problem
 from checks.istio.request.filter_chains import listener_decisions
 from checks.istio.request.forwarding import Arrival, Forwarded, Trail
@@ -84,7 +85,7 @@ class Hops:
             return
         cluster = here.clusters.get(name)
         if cluster is None or here.patches.removes(name):
-            yield arrival.fails(Ending.NO_CLUSTER, f"no cluster {name}", flag="NC", cluster=name)
+            yield arrival.fails(Ending.NO_CLUSTER, f"no cluster {name}", forwarded.not_found, flag="NC", cluster=name)
             return
         arrival = replace(arrival, trail=replace(arrival.trail, service=name.host))
         found = self._endpoints(here, cluster, connection)
@@ -110,7 +111,7 @@ class Hops:
         here, connection, tls = arrival.at, arrival.connection, cluster.tls
         layers = connection.layers
         if tls is not None and not (tls.automatic and not endpoint.mutual_tls):
-            if tls.secret and (here.proxy.namespace, tls.secret.removeprefix("kubernetes://")) not in here.mesh.secrets:
+            if tls.secret and not is_delivered(tls.secret, here):
                 reason = f"the cluster waits for Secret {tls.secret}"
                 yield arrival.fails(Ending.CLUSTER_WAITS, reason, flag="NC", cluster=cluster.name)
                 return

@@ -67,6 +67,8 @@ def _header(name: str, wanted: object, headers: Mapping[str, str], missing: str 
 def _string(condition: Raw, value: str, fold: bool) -> bool:
     if fold:
         value = value.lower()
+    if wanted := text(condition, "pathSeparatedPrefix").removesuffix("/"):
+        return value == wanted or value.startswith(wanted + "/")
     for key in ("exact", "prefix", "regex"):
         if key not in condition:
             continue

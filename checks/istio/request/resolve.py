@@ -30,8 +30,6 @@ class Router:
     def send(self, client: Pod, connection: Connection, gateway: str, host: str) -> RequestOutcome:
         """The outcome of a connection from a client's pod; its address is an IP address or a name outside the mesh."""
         mesh = self._mesh_of(client.revision)
-        if mesh.gateway_api:
-            return _unknown(f"not modelled: {mesh.gateway_api}")
         query = RouteQuery(host.lower(), gateway, client.ip, declared_services(mesh, host.lower()))
         hops = Hops(mesh, self.configurations, self.gateway_of, query)
         configuration = self.configuration(mesh, client)

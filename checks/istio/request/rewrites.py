@@ -2,11 +2,13 @@
 
 Source: Istio `HTTPRewrite` and `Headers`."""
 
+import re
 from dataclasses import replace
 
 from checks.istio.proxy.routes import HttpRoute
+from checks.istio.request.matching import NotModelled
 from checks.istio.request.wire import Http
-from checks.model.raw_values import Raw, mapping, text, texts
+from checks.model.raw_values import Raw, at, mapping, text, texts
 
 
 def rewritten(request: Http, route: HttpRoute, destination: Raw, *, single: bool) -> Http:
@@ -28,16 +30,28 @@ def rewritten(request: Http, route: HttpRoute, destination: Raw, *, single: bool
                 headers[name.lower()] = f"{present},{value}" if kind == "add" and present is not None else str(value)
     rewrite = mapping(raw, "rewrite")
     authority = text(rewrite, "authority") or authority
-    path = request.path
-    if text(rewrite, "uri"):
-        path = _path(path, route.match, text(rewrite, "uri"))
+    path = _path(request.path, route, rewrite)
     return replace(request, authority=authority or request.authority, path=path, headers=headers)
 
 
-def _path(path: str, match: Raw | None, uri: str) -> str:
+def _path(path: str, route: HttpRoute, rewrite: Raw) -> str:
+    """The path as the proxy forwards it. A query stays."""
     bare, mark, query = path.partition("?")
-    prefix = text(match or {}, "uri", "prefix")
-    if text(match or {}, "uri", "exact"):
-        return uri + mark + query
-    matched = prefix or "/"
-    return uri + bare[len(matched) :] + mark + query
+    match, uri = route.match or {}, text(rewrite, "uri")
+    separated = text(match, "uri", "pathSeparatedPrefix").removesuffix("/")
+    if at(rewrite, "uriRegexRewrite") is not None:
+        bare = _substituted(bare, mapping(rewrite, "uriRegexRewrite"))
+    elif uri == "/" and route.rule is not None and route.rule.gateway_api:
+        bare = "/" + bare.removeprefix(separated).removeprefix("/")
+    elif uri and text(match, "uri", "exact"):
+        bare = uri
+    elif uri:
+        bare = uri + bare[len(separated or text(match, "uri", "prefix") or "/") :]
+    return bare + mark + query
+
+
+def _substituted(path: str, rewrite: Raw) -> str:
+    try:
+        return re.sub(text(rewrite, "match"), text(rewrite, "rewrite"), path)
+    except (re.error, IndexError) as wrong:
+        raise NotModelled(f"regular expression {text(rewrite, 'match')}") from wrong

@@ -1,23 +1,24 @@
 """TLS sessions of a proxy: whether a handshake succeeds at its servers, and what its clusters open."""
 
+from checks.istio.mesh.gateway_api.listener_servers import BUILT_IN
 from checks.istio.mesh.names import without_port
 from checks.istio.proxy.listeners import DownstreamTls
 from checks.istio.proxy.upstream_tls import UpstreamTls
+from checks.istio.request.credentials import is_delivered
 from checks.istio.request.proxy_configuration import ProxyConfiguration
 from checks.istio.request.wire import Connection, Http, Tls
 
 
 def handshake_problem(tls: DownstreamTls, session: Tls, here: ProxyConfiguration) -> str:
     """Why a TLS handshake at a server fails, "" if it succeeds."""
-    mesh_certificate = tls.mode == "ISTIO_MUTUAL"
-    if not mesh_certificate and not tls.files:
-        name = tls.secret.removeprefix("kubernetes://")
-        if name and (here.proxy.namespace, name) not in here.mesh.secrets:
-            return f"the listener waits for Secret {name}"
+    mutual = tls.mode == "ISTIO_MUTUAL"
+    mesh_certificate = mutual or tls.secret.startswith(BUILT_IN)
+    if not mutual and not tls.files and tls.secret and not is_delivered(tls.secret, here):
+        return f"the listener waits for Secret {tls.secret.removeprefix('kubernetes://')}"
     if tls.mode in ("MUTUAL", "ISTIO_MUTUAL"):
         if not session.identity and not session.certificate:
             return "the client presents no certificate"
-        if mesh_certificate != bool(session.identity):
+        if mutual != bool(session.identity):
             return "the client's certificate is not issued by the authority that the server trusts"
     if session.trusts == "mesh" and not mesh_certificate:
         return "the server's certificate is not issued by the mesh"
