@@ -29,7 +29,6 @@ ROOMS: tuple[tuple[str, int, tuple[str, ...]], ...] = (
             "tests/checks/sources/test_sweep.py",
             "tests/scenarios",
             "tests/incidents/test_incidents.py",
-            "tests/test_contract.py",
         ),
     ),
     (

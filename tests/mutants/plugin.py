@@ -13,6 +13,7 @@ from tests.mutants.mutants import ROOT
 
 CODE = ("bot", "checks", "workers")
 """The packages whose lines are recorded."""
+_PROGRAMS = str(Path(sys.executable).parent)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,21 +39,27 @@ class Recorder:
         self._seconds: dict[str, float] = defaultdict(float)
         self._current = ""
         self._processes: set[str] = set()
+        self._sharing: set[str] = set()
         self._coverage = Coverage(
             str(folder / "lines"), config_file=False, include=[f"{ROOT}/{each}/*" for each in CODE]
         )
         self._coverage.set_option("run:relative_files", True)
+        self._coverage.set_option("run:disable_warnings", ["no-data-collected"])
         self._coverage.start()
         sys.addaudithook(self._note_process)
 
     def _note_process(self, event: str, details: tuple[object, ...]) -> None:
         """Note the file of a test that starts Python: it may run code that cannot be recorded here."""
-        if event == "subprocess.Popen" and sys.executable in (details[0], *_words(details[1])):
+        if event == "subprocess.Popen" and any(
+            str(each).startswith(_PROGRAMS) for each in (details[0], *_words(details[1]))
+        ):
             self._processes.add(self._current.partition("::")[0])
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         self._current = item.nodeid
+        if _shares_results(item):
+            self._sharing.add(item.nodeid.partition("::")[0])
         self._coverage.switch_context(item.nodeid)
         return (yield)
 
@@ -62,8 +69,19 @@ class Recorder:
     def pytest_sessionfinish(self) -> None:
         self._coverage.stop()
         self._coverage.save()
-        found = {"seconds": self._seconds, "processes": sorted(self._processes)}
+        found = {"seconds": self._seconds, "processes": [*self._processes], "sharing": [*self._sharing]}
         (self._folder / "tests.json").write_bytes(orjson.dumps(found))
+
+
+def _shares_results(item: pytest.Item) -> bool:
+    """Whether a test may use what the code did during an earlier test of its file: by a cache or a fixture of the file."""
+    module = item.getparent(pytest.Module)
+    own = (
+        [each for each in vars(module.obj).values() if getattr(each, "__module__", "") == module.obj.__name__]
+        if module
+        else []
+    )
+    return any(hasattr(each, "cache_clear") or getattr(each, "scope", "") == "module" for each in own)
 
 
 def _words(command: object) -> tuple[object, ...]:

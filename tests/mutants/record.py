@@ -16,22 +16,25 @@ KEPT = Path.home() / ".cache" / "egress-diag" / "mutants"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The tests of some files and folders: their seconds, the files that start processes, and who runs which line."""
+    """The tests of some files and folders: their seconds, and who runs which line.
+
+    `processes` are the files that start processes, `sharing` those whose tests share results."""
 
     seconds: dict[str, float]
     processes: frozenset[str]
+    sharing: frozenset[str]
     lines: dict[str, dict[int, frozenset[str]]]
 
     def plan(self, mutant: Mutant, source: str) -> list[str]:
         """The tests that run the mutant's lines, the fastest first, then those that may run them unseen.
 
-        A test may run a line unseen in another process, or because an earlier test of its file filled a cache.
+        A test may run a line unseen in another process, or use what an earlier test of its file ran.
         """
         within = [each for each in self.seconds if each.startswith(mutant.tests)]
         lines = self.lines.get(mutant.file, {})
         ran = _tests(lines, mutant.lines(source)) or _tests(lines, lines_of(mutant.function, source))
         sure = [each for each in within if each in ran or "" in ran]
-        files = {_file(each) for each in sure} | self.processes
+        files = {_file(each) for each in sure} & self.sharing | self.processes
         return [*self._fastest_first(sure), *self._fastest_first({*within} - {*sure}, files)]
 
     def _fastest_first(self, tests: Iterable[str], files: Iterable[str] | None = None) -> list[str]:
@@ -73,15 +76,17 @@ def read(folders: Iterable[Path], files: Iterable[str]) -> Record:
     """The recorded runs as one, with the lines of these files."""
     seconds: dict[str, float] = {}
     processes: set[str] = set()
+    sharing: set[str] = set()
     lines: dict[str, dict[int, frozenset[str]]] = {}
     for folder in folders:
         found = orjson.loads((folder / "tests.json").read_bytes())
         seconds |= found["seconds"]
         processes |= {*found["processes"]}
+        sharing |= {*found["sharing"]}
         data = CoverageData(str(folder / "lines"))
         data.read()
         for file in data.measured_files() & {*files}:
             known = lines.setdefault(file, {})
             for number, tests in data.contexts_by_lineno(file).items():
                 known[number] = known.get(number, frozenset()) | frozenset(tests)
-    return Record(seconds, frozenset(processes), lines)
+    return Record(seconds, frozenset(processes), frozenset(sharing), lines)

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -103,7 +103,7 @@ def pytest(copy: Path, seconds: float | None, *arguments: str) -> tuple[int, str
         os.killpg(process.pid, 9)
         process.communicate()
         return 124, "did not end"
-    failed = [line for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    failed = [line for line in output.splitlines() if line.startswith(("FAILED tests", "ERROR tests"))]
     return process.returncode, failed[0] if failed else output[-400:]
 
 
@@ -156,7 +156,8 @@ def main(words: list[str]) -> int:
         record = read([*pool.map(lambda each: recorded(each, copies), paths(mutants))], {each.file for each in mutants})
         print(f"{len(mutants)} mutants, {len(record.seconds)} tests, {time.monotonic() - began:.0f} s", flush=True)
         outcomes = []
-        for outcome in pool.map(lambda each: tried(each, copies, record), mutants):
+        for done in as_completed([pool.submit(tried, each, copies, record) for each in mutants]):
+            outcome = done.result()
             print(f"{outcome.result} {outcome.mutant} ({outcome.seconds:.0f} s) {outcome.reason}"[:400], flush=True)
             outcomes.append(outcome)
     return print_results(outcomes, time.monotonic() - began)

@@ -60,9 +60,6 @@ class Heartbeat(bootsteps.StartStopStep):
             self.timer.cancel()
             self.timer = None
 
-    def shutdown(self, parent: Any) -> None:
-        self.stop(parent)
-
     def _touch(self, **_: Any) -> None:
         if self.file is not None:
             self.file.touch()

@@ -11,11 +11,12 @@ from itertools import pairwise
 
 import pytest
 
-from bot.courier import Courier
+from bot.courier import Courier, DeliveryOutcome
 from bot.delivery.thread import Destination, HeldDocument
 from bot.delivery.uploads import RunFile, upload_once
 from bot.messages.run import run_messages
 from bot.sandbox import App, RateLimits, SandboxServer, StoredMessage, default_workspace
+from bot.sandbox.faults import Faults
 from bot.slack.client import Slack
 from bot.slack.settings import SlackSettings
 from tests.bot import stories
@@ -184,6 +185,34 @@ def test_with_edits_rate_limited_the_verdict_is_posted(courier: Courier, client:
     slack.faults.rate_limit(30, "chat.update")
     assert courier.deliver(f"run/{run.id}").limited
     assert slots(whole_thread(slack)) == ["parent", "verdict"]
+
+
+@pytest.mark.parametrize(
+    ("begin", "seconds"),
+    [
+        (lambda faults: faults.rate_limit(3600, "chat.postMessage"), 3600.0),
+        (lambda faults: faults.revoke_token(), 30.0),
+    ],
+    ids=["rate limit", "token revoked"],
+)
+def test_no_courier_calls_slack_before_the_pause_has_ended(
+    new_courier: MakeCourier, slack: SandboxServer, broken: Run, begin: Callable[[Faults], None], seconds: float
+) -> None:
+    """The document waits, whichever courier takes it up next."""
+    begin(slack.faults)
+    assert new_courier().deliver(f"run/{broken.id}") == DeliveryOutcome(seconds, limited=True)
+    before = len(slack.calls())
+    outcome = new_courier().deliver(f"run/{broken.id}")
+    assert outcome.word == "limited"
+    assert seconds - 3 < (outcome.again_in or 0.0) <= seconds
+    assert len(slack.calls()) == before
+
+
+def test_a_document_waits_a_second_after_slack_did_not_answer(
+    courier: Courier, slack: SandboxServer, broken: Run
+) -> None:
+    slack.faults.drop_requests(9, "chat.postMessage")
+    assert courier.deliver(f"run/{broken.id}") == DeliveryOutcome(1.0, limited=True)
 
 
 @pytest.mark.slow
