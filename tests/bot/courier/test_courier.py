@@ -203,8 +203,8 @@ def test_no_courier_calls_slack_before_the_pause_has_ended(
     assert new_courier().deliver(f"run/{broken.id}") == DeliveryOutcome(seconds, limited=True)
     before = len(slack.calls())
     outcome = new_courier().deliver(f"run/{broken.id}")
-    assert outcome.word == "limited"
-    assert seconds - 3 < (outcome.again_in or 0.0) <= seconds
+    assert outcome.label == "limited"
+    assert seconds - 3 < (outcome.retry_seconds or 0.0) <= seconds
     assert len(slack.calls()) == before
 
 
