@@ -1,4 +1,4 @@
-"""Whether a route table drops or redirects traffic to the Internet, and the route that does."""
+"""Whether a route table drops or redirects traffic to the Internet, and by which route."""
 
 from dataclasses import dataclass
 
@@ -47,7 +47,10 @@ class DefaultRoute:
         )
 
     def bypass(self, egress_prefix: str) -> Action:
-        """The action that sets the next hop to Internet, so that destinations see the egress IP prefix."""
+        """The action that sets the next hop to Internet.
+
+        Destinations then see the egress IP prefix.
+        """
         words = ("update", *self._named(), "--name", self.name, "--next-hop-type", "Internet")
         return change(
             f"Set the next hop of {self.prefix} to Internet, unless other traffic of the subnet needs this route",
@@ -62,7 +65,10 @@ class DefaultRoute:
 
 
 def default_route(table: RouteTable) -> DefaultRoute | None:
-    """The first default route of the table that drops or redirects traffic, None if there is none."""
+    """The first default route of the table that drops or redirects traffic.
+
+    None if there is none.
+    """
     for name, prefix, hop_type, address in table.routes:
         nets = networks_of([prefix])
         if nets and nets[0].prefixlen <= 1 and hop_type.lower() in (*DETOURS, DROPS):
@@ -71,7 +77,10 @@ def default_route(table: RouteTable) -> DefaultRoute | None:
 
 
 def redirected(route: DefaultRoute, subnet: Subnet, egress_prefix: str, seen: Evidence) -> Observation:
-    """The finding about a default route that drops or redirects traffic from the egress IP prefix; `seen` is more evidence."""
+    """The finding about a default route that drops or redirects traffic from the prefix.
+
+    `seen` is more evidence.
+    """
     table = route.table.ref
     evidence = [seen, Evidence(subnet.ref, "routeTable.id", subnet.route_table_id), route.evidence]
     actions = [route.show(), route.bypass(egress_prefix)]

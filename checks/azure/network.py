@@ -1,4 +1,7 @@
-"""Which subnet, security group and route table a gateway node pool uses, and the az commands that show or change them."""
+"""The subnet, security group and route table of a gateway node pool.
+
+With the az commands that show or change them.
+"""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -17,8 +20,10 @@ _A = TypeVar("_A", bound=ArmFact)
 
 @dataclass(frozen=True, slots=True)
 class NotRead:
-    """A network resource that was not read: why, and the failed read, None if the configuration does not read it
-    (docs/rulings.md#ruling-3)."""
+    """A network resource that was not read, and why.
+
+    The failed read is None if the configuration does not read it (docs/rulings.md#ruling-3).
+    """
 
     why: str
     gap: Gap | None = None
@@ -76,7 +81,10 @@ def arm_resource(facts: Facts, kind: type[_A], resource_id: str) -> _A | NotRead
 
 
 def flow_decision(facts: Facts, group: NetworkSecurityGroup, flow: Flow) -> FlowDecision:
-    """The decision of a security group about a flow, computed once for all gateways of the cluster."""
+    """The decision of a security group about a flow.
+
+    It is computed once for all gateways of the cluster.
+    """
     return facts.once("security group", lambda _: decide(group, flow), (group.id.lower(), flow))
 
 
@@ -114,10 +122,13 @@ def list_rules(group: NetworkSecurityGroup) -> Action:
 def allow_flow(
     group: NetworkSecurityGroup, rule: SecurityRule, flow: Flow, name: str, *, ports: str = "", after: int = 0
 ) -> Action:
-    """The action that allows a flow, or these `ports` of it, with a rule before the one that denies it.
+    """The action that allows a flow, or these `ports` of it.
+
+    It adds a rule before the one that denies the flow.
 
     Without a free priority before that rule, the action moves the rule instead. `after` is the number of actions for the
-    same group that come before this one."""
+    same group that come before this one.
+    """
     priority = free_priority(group, rule, after)
     if priority is None:
         later = next(n for n in range(rule.priority + 1, 65000) if all(each.priority != n for each in group.rules))

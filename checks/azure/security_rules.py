@@ -1,4 +1,6 @@
-"""Whether a network security group allows a flow: by priority, the first rule that matches decides.
+"""Whether a network security group allows a flow.
+
+By priority, the first rule that matches decides.
 
 A rule that matches only some addresses or ports of a flow does not decide; if it decides the opposite for that part, it is an
 exception.
@@ -25,7 +27,10 @@ class Match(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class FlowEnd:
-    """Source or destination of a flow: a service tag (lower case), or addresses in the virtual network."""
+    """Source or destination of a flow.
+
+    A service tag (lower case), or addresses in the virtual network.
+    """
 
     name: str
     tag: str = ""
@@ -38,7 +43,10 @@ BALANCER = FlowEnd("AzureLoadBalancer", "azureloadbalancer", (LOAD_BALANCER,))
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Packets of one kind: `direction` from the point of view of the subnet, `ports` at the destination."""
+    """Packets of one kind.
+
+    `direction` is from the point of view of the subnet, `ports` are at the destination.
+    """
 
     direction: str
     protocol: str
@@ -60,8 +68,10 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class FlowDecision:
-    """Whether a flow is allowed, the deciding rule (None: Azure's defaults), and earlier rules that decide the opposite for
-    a part of the flow."""
+    """Whether a flow is allowed, and by which rule.
+
+    None is Azure's defaults. Earlier rules may decide the opposite for a part of the flow.
+    """
 
     allowed: bool
     rule: SecurityRule | None = None

@@ -1,4 +1,7 @@
-"""The observations of a check if reading Azure is not configured, or if Azure's answer describes no managed cluster."""
+"""The observations of a check if Azure is not read or its answer is incomplete.
+
+Azure is not configured, or its answer describes no managed cluster.
+"""
 
 from checks.model.findings import Action, Observation, skip, unknown
 
@@ -9,6 +12,6 @@ def azure_not_read(subject: str, actions: list[Action] | tuple[Action, ...] = ()
 
 
 def incomplete_answer(actions: list[Action] | tuple[Action, ...] = ()) -> Observation:
-    """Unknown: the answer to the read of the managed cluster lacks what every managed cluster has."""
+    """Unknown: the answer lacks what every managed cluster has."""
     summary = "Azure's answer describes no managed cluster: it has neither a provisioning state nor a network profile."
     return unknown(summary, actions=actions)

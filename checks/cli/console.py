@@ -18,9 +18,12 @@ class Unwritable(Exception):
 
 
 def write_out(content: str, *, newline: bool = True) -> None:
-    """Write to standard output; a closed pipe (`| head`) is ignored, so that the run ends with its exit code.
+    """Write to standard output.
 
-    Raises Unwritable."""
+    A closed pipe (`| head`) is ignored, so that the run ends with its exit code.
+
+    Raises Unwritable.
+    """
     try:
         click.echo(content, nl=newline)
     except BrokenPipeError:
@@ -71,7 +74,10 @@ class Console:
                     write_out(text.line(finding))
 
     def _corrected(self, report: Report) -> None:
-        """Lines for findings whose status changed after they were written: failures explained by a pending fault."""
+        """Lines for findings whose status changed after they were written.
+
+        These are failures explained by a fault that was pending.
+        """
         for finding in report.findings:
             before = self.shown.get((finding.check, finding.subject, finding.summary), finding.status)
             if before is not finding.status:

@@ -1,4 +1,7 @@
-"""The command line: `egress-diag diagnose | collect | checks | sweep`, and the commands of other packages."""
+"""The command line: `egress-diag diagnose | collect | checks | sweep`.
+
+Commands of other packages are added.
+"""
 
 import logging
 import sys
@@ -22,7 +25,10 @@ _EXIT_CODES = {"healthy": 0, "degraded": 0, "broken": 1, "inconclusive": 3}
 
 
 class _LazyGroup(click.Group):
-    """Adds the commands of `bot` and `workers`, found by entry point and imported only when used."""
+    """Adds the commands of `bot` and `workers`.
+
+    They are found by entry point and imported only when used.
+    """
 
     def _offered(self) -> dict[str, EntryPoint]:
         return {each.name: each for each in entry_points(group="egress_diag.commands")}
@@ -42,7 +48,10 @@ class _LazyGroup(click.Group):
         return loaded if isinstance(loaded, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
-        """The list of commands without importing them: importing Kubernetes or Slack would slow down `--help`."""
+        """The list of commands without importing them.
+
+        Importing Kubernetes or Slack would slow down `--help`.
+        """
         rows = [(name, command.get_short_help_str(100)) for name, command in sorted(self.commands.items())]
         rows += [(name, _LAZY_HELP.get(name, "")) for name in sorted(self._offered()) if name not in self.commands]
         with formatter.section("Commands"):
@@ -276,7 +285,10 @@ def _report_collected(report: "Report", written: Path) -> None:
 @click.argument("check", required=False)
 @click.option("--permissions", is_flag=True, help="Print the ClusterRole and Azure actions that the checks need.")
 def checks(check: str | None, permissions: bool) -> None:
-    """List all checks, or describe one CHECK by slug or code: reads, severity, article steps, causes."""
+    """List all checks, or describe one CHECK by slug or code.
+
+    The description has reads, severity, article steps and causes.
+    """
     from checks.catalogue import catalogue
     from checks.cli.console import Unwritable, write_out
     from checks.docs.catalogue_page import check_page, listing, permission_list

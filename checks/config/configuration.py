@@ -80,7 +80,10 @@ class _Strict(BaseModel):
 
 
 class SavedAzure(_Strict):
-    """Azure facts from files: the output of `az aks show`, `az aks nodepool list` and `az resource show` with `-o json`."""
+    """Azure facts from files, as `az … -o json` writes them.
+
+    The commands: `az aks show`, `az aks nodepool list` and `az resource show`.
+    """
 
     managed_cluster: Path
     agent_pools: Path | None = None
@@ -101,7 +104,10 @@ class ClusterConfig(_Strict):
     azure: Literal["live", "none"] | SavedAzure = "live"
     bundle: Path | None = None
     allow_client_certificate: bool = False
-    """Use the cluster-admin certificate of a cluster without Entra integration, which is otherwise refused."""
+    """Use the cluster-admin certificate of a cluster without Entra integration.
+
+    Otherwise it is refused.
+    """
 
     @model_validator(mode="after")
     def _reachable(self) -> "ClusterConfig":
@@ -243,7 +249,9 @@ class Config(_Strict):
 
 
 def load(path: Path | None, fallback: Path | None = None, places: Sequence[Path] = DEFAULT_PATHS) -> Config:
-    """Load the configuration from `path` (`--config`), else `fallback` (the environment), else an existing one of `places`.
+    """Load the configuration from the first place that is given.
+
+    The places: `path` (`--config`), `fallback` (the environment), the first existing one of `places`.
 
     Raises ConfigError.
     """

@@ -1,4 +1,6 @@
-"""Log records as JSON lines or as text for a terminal, with the run's ID and without secrets. Pure.
+"""Log records as JSON lines or as text for a terminal. Pure.
+
+Each has the run's ID and no secrets.
 
 `workers/telemetry/logs.py` and `bot/slack/logs.py` configure the logs of each process.
 """
@@ -21,7 +23,10 @@ _SHORTEST = 6
 
 
 def set_log_context(**fields: str) -> None:
-    """Set the fields (`run`, `document`, `cluster`) of this thread's records until the next call."""
+    """Set the fields of this thread's records until the next call.
+
+    The fields: `run`, `document`, `cluster`.
+    """
     _CONTEXT.set(fields)
 
 

@@ -1,4 +1,7 @@
-"""Validation errors of a configuration in terms of its file: the key, the expected value, the value found."""
+"""Validation errors of a configuration in terms of its file.
+
+Each has the key, the expected value and the value found.
+"""
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,7 +65,7 @@ def _mistake(error: Any, root: type[BaseModel]) -> _Mistake:
 
 
 def _place(location: Sequence[int | str], root: type[BaseModel]) -> tuple[tuple[str, ...], object, type[BaseModel]]:
-    """The key as written in the file, the type that the model expects there, and the model that contains the key."""
+    """The key as written in the file, its expected type, and the model that contains it."""
     key: list[str] = []
     here: object = root
     parent = root

@@ -15,7 +15,10 @@ class Settings(BaseSettings):
 
 
 class PodSettings(BaseSettings):
-    """The pod of this process, if it runs in one: Kubernetes sets its name and the address of the API server."""
+    """The pod of this process, if it runs in one.
+
+    Kubernetes sets its name and the address of the API server.
+    """
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
 

@@ -1,4 +1,7 @@
-"""The catalogue as a list, as a page per check, and as docs/catalogue.md (`python -m checks.docs.catalogue_page`)."""
+"""The catalogue as a list, as a page per check, and as docs/catalogue.md.
+
+`python -m checks.docs.catalogue_page` writes the page.
+"""
 
 import re
 import textwrap
@@ -113,7 +116,10 @@ def source(kind: type[Fact]) -> str:
 
 
 def permission_list(checks: Sequence[Check]) -> str:
-    """The ClusterRole and the Azure actions, with the checks that need each, as YAML for `kubectl apply`."""
+    """The ClusterRole and the Azure actions, with the checks that need each.
+
+    As YAML for `kubectl apply`.
+    """
     return "\n".join(_permission_list(checks))
 
 

@@ -1,4 +1,7 @@
-"""The causal graph as a diagram and a table: docs/causes.md (`python -m checks.docs.causal_graph`)."""
+"""The causal graph as a diagram and a table: docs/causes.md.
+
+`python -m checks.docs.causal_graph` writes the page.
+"""
 
 from collections.abc import Iterator, Sequence
 

@@ -120,7 +120,10 @@ def create_check(wanted: str) -> None:
 
 
 def _with_rules(stage: Stage, slug: str) -> str:
-    """The code of the check, whose section the page of rules then has: a planned check has both already."""
+    """The code of the check, whose section the page of rules then has.
+
+    A planned check has both already.
+    """
     page = RULES.read_text(encoding="utf-8")
     sections = dict(re.findall(r"^### (EG\d+) ([a-z-]+)$", page, re.MULTILINE))
     if reserved := next((code for code, name in sections.items() if name == slug), ""):

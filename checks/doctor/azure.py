@@ -20,7 +20,10 @@ from checks.sources.replies import Failure
 from checks.sources.source import gather
 
 SKEW = timedelta(seconds=60)
-"""The clock difference that is tolerated: tokens allow some minutes, and Slack refuses requests from 300 s on."""
+"""The clock difference that is tolerated.
+
+Tokens allow some minutes, and Slack refuses requests from 300 s on.
+"""
 
 _NETWORK: tuple[type[Fact], ...] = (Subnet, NetworkSecurityGroup, RouteTable, PublicIPPrefix)
 _READ: tuple[type[Fact], ...] = (AgentPool, *_NETWORK)
@@ -91,7 +94,10 @@ def _login(entry: ClusterConfig, questions: AzureQuestions, deadline: float) -> 
 def _reads(
     entry: ClusterConfig, source: LiveSource, clock: Callable[[], datetime], deadline: float
 ) -> Iterator[DoctorLine]:
-    """Make the reads that checks need: Azure reports an identity's permissions only to those who may read them."""
+    """Make the reads that checks need.
+
+    Azure reports an identity's permissions only to those who may read them.
+    """
     store = FactStore(clock())
     for reading in gather(source, _READ, store, deadline):
         record(store, reading)

@@ -18,7 +18,7 @@ from checks.sources.replies import Failure
 def kubernetes_lines(
     entry: ClusterConfig, source: LiveSource, options: DoctorOptions, clock: Callable[[], datetime], deadline: float
 ) -> Iterator[DoctorLine]:
-    """A line for the credentials, the connection, each permission that the checks need, and the clock."""
+    """A line for the credentials, the connection, each needed permission, and the clock."""
     questions = ApiServerQuestions(source.access)
     try:
         client = source.access.client(deadline)

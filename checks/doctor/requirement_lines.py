@@ -1,4 +1,6 @@
-"""Doctor's requirements and their results: the state of each requirement, the observation and the fix. Pure.
+"""Doctor's requirements and their results. Pure.
+
+A result is the state of a requirement, the observation and the fix.
 
 The parts are entry points (group `egress_diag.doctor`): no process loads another's dependencies. Each part is a function
 from `DoctorOptions` to lines; its module also has the tuple `REQUIREMENTS` of all that it checks.
@@ -72,7 +74,10 @@ class Requirement:
 @with_config(serialize_by_alias=True)
 @dataclass(frozen=True, slots=True)
 class DoctorLine:
-    """The result of a requirement for one subject (a cluster, a scope, a channel), with observation and fix."""
+    """The result of a requirement for one subject, with observation and fix.
+
+    A subject is a cluster, a scope or a channel.
+    """
 
     requirement: Requirement
     state: State
@@ -110,7 +115,10 @@ DOCTOR_JSON: TypeAdapter[tuple[DoctorLine, ...]] = TypeAdapter(
 
 
 def doctor_text(lines: Sequence[DoctorLine]) -> Iterator[str]:
-    """The lines for a terminal: one line for each requirement that is met, every other line in full, a summary."""
+    """The lines for a terminal, and a summary.
+
+    One line for each requirement that is met, every other line in full.
+    """
     for part, of_part in groupby(lines, key=lambda line: line.requirement.part):
         yield part
         for _, same in groupby(of_part, key=lambda line: (line.requirement, line.state)):

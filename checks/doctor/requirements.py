@@ -1,4 +1,4 @@
-"""The requirements that doctor's parts `configuration` and `clusters` check, each with its fix."""
+"""The requirements of doctor's parts `configuration` and `clusters`, each with its fix."""
 
 from checks.doctor.requirement_lines import Requirement
 

@@ -1,4 +1,7 @@
-"""Readings: the results of single reads of a cluster, in the order of their arrival, and their storage."""
+"""Readings: the results of single reads of a cluster, and their storage.
+
+They are in the order of their arrival.
+"""
 
 from dataclasses import dataclass
 from typing import assert_never

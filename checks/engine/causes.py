@@ -1,4 +1,7 @@
-"""Explanations, root causes and the verdict (docs/rulings.md#ruling-1, docs/rulings.md#ruling-2)."""
+"""Explanations, root causes and the verdict.
+
+Sources: docs/rulings.md#ruling-1, docs/rulings.md#ruling-2.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -87,7 +90,10 @@ def _fundamental_first(edges: Mapping[str, Mapping[str, Because]]) -> tuple[str,
 
 
 def root_causes(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """The failed checks with a finding that no other failed check explains, by code: the most fundamental first."""
+    """The failed checks that no other failed check explains, by code.
+
+    At least one finding of each is not explained. The most fundamental is first.
+    """
     failed = sorted((f for f in findings if f.status is Status.FAIL), key=lambda f: f.code)
     return tuple(dict.fromkeys(f.check for f in failed if not f.explained_by))
 

@@ -99,12 +99,15 @@ def check(  # noqa: PLR0913 - one argument for each thing that is declared
     hop: EgressHop | None = None,
     explains: Mapping[str, str | Because] | None = None,
 ) -> Callable[[CheckFunction], Check]:
-    """Declare a check: the function's name is the slug (with dashes), its docstring the page, its package the stage.
+    """Declare a check.
+
+    The function's name is the slug (with dashes), its docstring the page, its package the stage.
 
     `severity` is the highest severity of its findings; `article` are the steps of Microsoft's article that it covers;
     `hop` is the part of the egress path that the fault interrupts (default: the stage's). `reads` are all facts that the
     function reads; the gateway itself (`facts.gateway`) needs no declaration. `explains` maps the slug of each fault that
-    this one causes to the mechanism. A check of a stage that does not exist raises ValueError at import."""
+    this one causes to the mechanism. A check of a stage that does not exist raises ValueError at import.
+    """
 
     def declare(function: CheckFunction) -> Check:
         edges = {slug: Because(why) if isinstance(why, str) else why for slug, why in (explains or {}).items()}

@@ -36,7 +36,10 @@ from checks.model.route import Route
 log = logging.getLogger(__name__)
 
 TARGET_READS: tuple[type[Fact], ...] = (ManagedCluster, Deployment, Service, Pod)
-"""The kinds that identify the gateway: the mesh profile, or the cluster's objects if Azure cannot be read."""
+"""The kinds that identify the gateway.
+
+The mesh profile, or the cluster's objects if Azure cannot be read.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,10 @@ class Diagnosis:
         )
 
     def missing_gateway(self) -> UnknownGateway | None:
-        """The error that the gateway does not exist, unless a selected check reports it (EG104 does)."""
+        """The error that the gateway does not exist.
+
+        None if a selected check reports it (EG104 does).
+        """
         chosen = {check.slug for check in self.checks}
         if not self._target_known or self._target_gap is not None or "gateway-not-in-profile" in chosen:
             return None
@@ -195,7 +201,7 @@ class Diagnosis:
         return None
 
     def _gated(self, check: Check, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-        """The findings, replaced if a failure that makes the check meaningless was found after them."""
+        """The findings, replaced if a later failure makes the check meaningless."""
         if findings and (stop := self._stopped_by(check)):
             return (stop,)
         return findings
@@ -240,9 +246,12 @@ def _token(where: str, error: Exception) -> str:
 def diagnose(
     readings: Iterable[Reading], store: FactStore, question: Question, checks: Sequence[Check], *, at_once: bool = False
 ) -> Iterator[Evaluated | Diagnosis]:
-    """Run a diagnosis over readings: yields each evaluated check, and last the Diagnosis to `finish`.
+    """Run a diagnosis over readings.
 
-    With `at_once` the checks are evaluated after all reads, in the order of their codes (for recordings)."""
+    Yields each evaluated check, and last the Diagnosis to `finish`.
+
+    With `at_once` the checks are evaluated after all reads, in the order of their codes (for recordings).
+    """
     run = Diagnosis(store, question, checks)
     for reading in readings:
         record(store, reading)

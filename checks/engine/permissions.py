@@ -11,12 +11,18 @@ from checks.engine.check import Check
 from checks.facts.fact import ArmResource, AzureCall, Fact, Listed, PodLog, ServerVersion
 
 CREDENTIAL_ACTION = "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action"
-"""Needed to reach an API server through Azure (`Azure Kubernetes Service Cluster User Role`)."""
+"""Needed to reach an API server through Azure.
+
+The role is `Azure Kubernetes Service Cluster User Role`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """A Kubernetes resource with its verbs, or an Azure action, and the checks that may be `unknown` without it."""
+    """A Kubernetes resource with its verbs, or an Azure action.
+
+    With the checks that may be `unknown` without it.
+    """
 
     group: str
     resource: str
@@ -64,7 +70,10 @@ def azure_rights(checks: Iterable[Check]) -> tuple[Right, ...]:
 
 
 def _reads(check: Check) -> set[type[Fact]]:
-    """The kinds that a check reads, directly or to find pods for logs and ids of Azure resources."""
+    """The kinds that a check reads.
+
+    Directly, or to find pods for logs and ids of Azure resources.
+    """
     found: set[type[Fact]] = set()
     todo = list(check.reads)
     while todo:

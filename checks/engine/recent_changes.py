@@ -1,4 +1,6 @@
-"""Recent changes of the objects that a gateway depends on, from timestamps, field ownership and events that were read.
+"""Recent changes of the objects that a gateway depends on.
+
+They are found in timestamps, field ownership and events that were read.
 
 Field ownership (`managedFields`) records who last wrote a group of fields and when, not the previous values
 (docs/domain/custom-resources.md#metadata-semantics). A change therefore names the object, the group and the writer.
@@ -30,7 +32,10 @@ _MAX_EVENTS = 6
 """Maximum number of events, so that many of them do not hide the edit that caused them."""
 
 _CREATION = timedelta(seconds=5)
-"""Writes within this time after creation belong to the creation: finalizers, defaults, first status."""
+"""Writes within this time after creation belong to the creation.
+
+They are finalizers, defaults and the first status.
+"""
 
 _MAX_MESSAGE = 160
 """Maximum number of characters of an event's message."""
@@ -44,7 +49,10 @@ The status of other kinds changes with every pod.
 """
 
 _EDITS_IGNORED = (Pod, Node, MutatingWebhookConfiguration, ValidatingWebhookConfiguration)
-"""Kinds that controllers write constantly (heartbeats, certificates): only creation and deletion are reported."""
+"""Kinds that controllers write constantly (heartbeats, certificates).
+
+Only their creation and deletion are reported.
+"""
 
 _GROUPS = {"f:spec": "spec", "f:data": "data", "f:binaryData": "data", "f:webhooks": "webhooks", "f:status": "status"}
 

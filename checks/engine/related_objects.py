@@ -22,7 +22,10 @@ from checks.static_egress.components import NAMESPACE as COMPONENTS_NAMESPACE
 _K = TypeVar("_K", bound=KubernetesObject)
 
 _NAMESPACE_WIDE: tuple[type[KubernetesObject], ...] = (Telemetry, AuthorizationPolicy, EnvoyFilter, Sidecar)
-"""Istio kinds that apply to a whole namespace: relevant in the gateway's and in the mesh's root namespace."""
+"""Istio kinds that apply to a whole namespace.
+
+They are relevant in the gateway's and in the mesh's root namespace.
+"""
 
 _CLUSTER_WIDE: tuple[type[KubernetesObject], ...] = (MutatingWebhookConfiguration, ValidatingWebhookConfiguration)
 
@@ -63,7 +66,10 @@ def _own(facts: Facts) -> Iterator[KubernetesObject]:
 
 
 def _egress(facts: Facts) -> Iterator[KubernetesObject]:
-    """The StaticGatewayConfiguration, the objects and DaemonSets of its operator, and the nodes of its pool."""
+    """The StaticGatewayConfiguration, its operator's objects, and the nodes of its pool.
+
+    The DaemonSets of the operator are among them.
+    """
     gateway = facts.gateway
     for configured in _named(facts, StaticGatewayConfiguration, gateway.configuration, gateway.namespace):
         yield configured
@@ -83,7 +89,10 @@ def _mesh(facts: Facts) -> Iterator[KubernetesObject]:
 
 
 def _routes(facts: Facts) -> Iterator[KubernetesObject]:
-    """The Gateways and VirtualServices of the gateway, with the ServiceEntries and DestinationRules of its hosts."""
+    """The Gateways and VirtualServices of the gateway.
+
+    With the ServiceEntries and DestinationRules of its hosts.
+    """
     found = configuration(facts)
     yield from (
         each for each in (*found.selected, *found.intended) if f"{each.namespace}/{each.name}" not in found.broad
@@ -96,7 +105,10 @@ def _routes(facts: Facts) -> Iterator[KubernetesObject]:
 
 
 def _policies(facts: Facts) -> Iterator[KubernetesObject]:
-    """Objects that apply to every proxy of the gateway's namespace or of the mesh, and the admission webhooks."""
+    """Objects that apply to every proxy, and the admission webhooks.
+
+    Every proxy of the gateway's namespace or of the mesh.
+    """
     for kind in _NAMESPACE_WIDE:
         yield from facts.readable(kind, facts.gateway.namespace)
         yield from facts.readable(kind, ROOT_NAMESPACE)

@@ -1,4 +1,7 @@
-"""The route of the question's host in the report: the facts that it needs, and the reason if it is not traced."""
+"""The route of the question's host in the report.
+
+The facts that it needs, and the reason if it is not traced.
+"""
 
 from collections.abc import Iterable
 

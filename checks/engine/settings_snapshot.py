@@ -1,4 +1,7 @@
-"""A gateway's settings at the time of a run (egress IP prefix, versions, configuration), to compare with another run."""
+"""A gateway's settings at the time of a run, to compare with another run.
+
+Egress IP prefix, versions, configuration.
+"""
 
 from collections.abc import Iterator
 from typing import Any

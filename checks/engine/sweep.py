@@ -1,4 +1,7 @@
-"""Evaluation of every gateway of a cluster: its gateways, the logs that are read for them, and the results."""
+"""Evaluation of every gateway of a cluster.
+
+Its gateways, the logs that are read for them, and the results.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +22,10 @@ from checks.model.findings import Finding, Report, Status, Verdict
 from checks.model.question import ClusterIdentity, Question
 
 MOST_LOGS: dict[str, int] = {"istio-proxy": 20, "cnimanager": 40}
-"""Maximum number of logs per container that a sweep of a live cluster reads, failing pods first."""
+"""Maximum number of logs per container that a sweep of a live cluster reads.
+
+Failing pods come first.
+"""
 
 _SAMPLED = (ProxyLog, CniManagerLog)
 
@@ -42,7 +48,10 @@ class ClusterSweep:
     False if Azure was to be read and could not.
     """
     opened: bool = True
-    """False if the configured source cannot be opened, such as a bundle or kubeconfig that does not exist."""
+    """False if the configured source cannot be opened.
+
+    For example, its bundle or kubeconfig does not exist.
+    """
     unread_logs: int = 0
     """Number of logs of ready pods that were not read, to limit the load on the API server."""
 
@@ -68,9 +77,12 @@ def worst_verdict(verdicts: Iterable[Verdict], *, missing: bool = False) -> Verd
 
 
 def targets_of(store: FactStore) -> tuple[EgressGateway, ...] | None:
-    """The enabled gateways of the mesh profile, or those found in the cluster if Azure is not read.
+    """The enabled gateways of the mesh profile.
 
-    None while the kinds that identify them have not arrived."""
+    Without a read of Azure, those found in the cluster.
+
+    None while the kinds that identify them have not arrived.
+    """
     if not store.arrived(ManagedCluster):
         return None
     if profile := next(iter(store.known(ManagedCluster)), None):
@@ -83,7 +95,10 @@ def targets_of(store: FactStore) -> tuple[EgressGateway, ...] | None:
 
 
 def is_complete(store: FactStore) -> bool:
-    """Whether `targets_of` returns every gateway: Azure was read, or is excluded and the Services were read."""
+    """Whether `targets_of` returns every gateway.
+
+    Azure was read, or is excluded and the Services were read.
+    """
     if store.known(ManagedCluster):
         return True
     return not store.gaps(ManagedCluster) and not store.gaps(Service)
@@ -98,7 +113,10 @@ def problem_of(store: FactStore, targets: Sequence[EgressGateway]) -> str:
 
 
 def logs_to_read(store: FactStore, most: dict[str, int]) -> dict[str, frozenset[PodName]]:
-    """By container, the pods whose logs a sweep reads: failing pods first, then by name, up to the limit."""
+    """By container, the pods whose logs a sweep reads.
+
+    Failing pods first, then by name, up to the limit.
+    """
     chosen: dict[str, frozenset[PodName]] = {}
     for kind in _SAMPLED:
         origin = kind.origin
@@ -146,7 +164,10 @@ def _is_cni_manager(store: FactStore, name: PodName, nodes: set[str]) -> bool:
 
 
 def _without_passes(report: Report, checks: set[str], missing: int) -> Report:
-    """The report in which checks of logs that passed do not apply, since some logs were not read."""
+    """The report in which checks of logs that passed do not apply.
+
+    Some logs were not read.
+    """
     reason = f"a sweep does not read {missing} log{'s' if missing > 1 else ''} of ready pods (diagnose does)"
 
     def without_pass(finding: Finding) -> Finding:

@@ -41,7 +41,10 @@ class AgentPool(Fact):
 
     @property
     def count(self) -> int | None:
-        """The node count in Azure; the sum of the statuses for a VirtualMachines pool, whose `count` may be null."""
+        """The node count in Azure.
+
+        For a VirtualMachines pool the sum of the statuses: its `count` may be null.
+        """
         if (found := number(self.raw, "count")) is not None:
             return found
         for path in (("virtualmachinenodesstatus",), ("virtualmachinesprofile", "scale", "manual")):
@@ -68,7 +71,10 @@ class AgentPool(Fact):
 
     @property
     def prefix_size(self) -> int | None:
-        """Length of the public IP prefix of each StaticGatewayConfiguration on this pool: /31 for 2 nodes, /28 for 16."""
+        """Length of the public IP prefix of each StaticGatewayConfiguration on this pool.
+
+        /31 for 2 nodes, /28 for 16.
+        """
         return number(self.raw, "gatewayprofile", "publicipprefixsize")
 
     @property

@@ -32,7 +32,10 @@ def canonical(raw: object) -> Any:
 
 
 def arm_segment(arm_id: str, name: str) -> str:
-    """The segment after `name` (lower case) in an ARM resource id: `resourcegroups` gives the resource group; "" if absent."""
+    """The segment after `name` (lower case) in an ARM resource id.
+
+    `resourcegroups` gives the resource group; "" if absent.
+    """
     parts = arm_id.split("/")
     for index, part in enumerate(parts[:-1]):
         if part.lower() == name:
@@ -41,7 +44,10 @@ def arm_segment(arm_id: str, name: str) -> str:
 
 
 def provisioning_error_of(raw: Raw) -> str:
-    """Code and message of `status.provisioningError`, with or without a wrapping `error` object."""
+    """Code and message of `status.provisioningError`.
+
+    With or without a wrapping `error` object.
+    """
     error = mapping(raw, "status", "provisioningerror")
     inner = mapping(error, "error") or error
     return ": ".join(part for part in (text(inner, "code"), text(inner, "message")) if part)

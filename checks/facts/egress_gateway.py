@@ -1,4 +1,7 @@
-"""The egress gateway of a run, from the mesh profile or, if Azure is not read, from the cluster's objects."""
+"""The egress gateway of a run.
+
+It comes from the mesh profile or, if Azure is not read, from the cluster's objects.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -11,17 +11,23 @@ _F = TypeVar("_F", bound="Fact")
 
 
 class FactsRead(Protocol):
-    """The facts read so far, in which an origin finds further reads (ids of Azure resources, pods for logs)."""
+    """The facts read so far, in which an origin finds further reads.
+
+    Further reads are ids of Azure resources and pods for logs.
+    """
 
     def known(self, kind: type[_F]) -> tuple[_F, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """All objects of one Kubernetes kind: `LIST group/plural` in every namespace, in the first served of `versions`.
+    """All objects of one Kubernetes kind.
+
+    `LIST group/plural` in every namespace, in the first served of `versions`.
 
     `may_be_absent`: a cluster may lack this CustomResourceDefinition, which is not a failed read.
-    `metadata_only`: read as PartialObjectMetadata, so the data of Secrets never leaves the API server."""
+    `metadata_only`: read as PartialObjectMetadata, so the data of Secrets never leaves the API server.
+    """
 
     group: str
     plural: str
@@ -32,7 +38,10 @@ class Listed:
 
     @property
     def resource(self) -> str:
-        """`PLURAL.GROUP`, or the plural alone for core kinds: the name used in bundles, RBAC and messages."""
+        """`PLURAL.GROUP`, or the plural alone for core kinds.
+
+        This is the name used in bundles, RBAC and messages.
+        """
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
@@ -184,8 +193,11 @@ class KubernetesObject(Fact):
 
     @property
     def spec_changed(self) -> datetime | None:
-        """The approximate time of the last edit of the spec: the newest managedFields entry for `f:spec` without a subresource
-        (docs/domain/custom-resources.md#metadata-semantics). None if the object has no such entry."""
+        """The approximate time of the last edit of the spec.
+
+        It is that of the newest managedFields entry for `f:spec` without a subresource
+        (docs/domain/custom-resources.md#metadata-semantics). None if the object has no such entry.
+        """
         times = [
             at
             for entry in self.managed_fields
@@ -216,7 +228,10 @@ class Gap:
     name: str | None = None
 
     def covers(self, namespace: str | None, name: str | None = None) -> bool:
-        """Whether a result for this namespace (None: all) and name would be incomplete because of this failed read."""
+        """Whether a result would be incomplete because of this failed read.
+
+        A result for this namespace (None: all) and name.
+        """
         if namespace is not None and self.namespace not in (None, namespace):
             return False
         return name is None or self.name in (None, name)
@@ -253,4 +268,7 @@ class Unreadable(Exception):
 
 
 class UndeclaredRead(Exception):
-    """A check read a kind that it does not declare: a defect of the check, never of the cluster."""
+    """A check read a kind that it does not declare.
+
+    This is a defect of the check, never of the cluster.
+    """

@@ -9,7 +9,10 @@ ROOT_NAMESPACE = "aks-istio-system"
 
 
 class Port:
-    """`number`, `protocol` (upper case), `name` and `targetPort` of a Gateway server's or ServiceEntry's port."""
+    """A port of a Gateway server or ServiceEntry.
+
+    `number`, `protocol` (upper case), `name` and `targetPort`.
+    """
 
     def __init__(self, raw: Raw) -> None:
         self.raw = raw

@@ -133,7 +133,10 @@ class IstiodLog(LogText):
 
 
 class CniManagerLog(LogText):
-    """The log of the cni-managers on the nodes of the gateway's pods (article, static gateway step 2)."""
+    """The log of the cni-managers on the nodes of the gateway's pods.
+
+    Source: article, static gateway step 2.
+    """
 
     __slots__ = ()
     origin = PodLog("cnimanager", (Pod, Deployment), _cni_managers, tail=200)

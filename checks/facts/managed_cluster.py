@@ -67,7 +67,10 @@ class ManagedCluster(Fact):
 
     @property
     def node_resource_group(self) -> str:
-        """The node resource group (`MC_…`), in which AKS creates load balancers, scale sets and prefixes."""
+        """The node resource group (`MC_…`).
+
+        AKS creates load balancers, scale sets and prefixes in it.
+        """
         return text(self.raw, "noderesourcegroup")
 
     @property
@@ -164,7 +167,10 @@ class ManagedCluster(Fact):
 
     @property
     def pools(self) -> "tuple[AgentPool, ...]":
-        """The node pools in the managed cluster's answer, for use if the list of node pools cannot be read."""
+        """The node pools in the managed cluster's answer.
+
+        For use if the list of node pools cannot be read.
+        """
         return tuple(AgentPool(each) for each in items(self.raw, "agentpoolprofiles"))
 
     @property
@@ -173,7 +179,10 @@ class ManagedCluster(Fact):
 
     @property
     def identity_principal(self) -> str:
-        """Object id of the cluster's identity, "" if the managed cluster's answer does not contain it."""
+        """Object id of the cluster's identity.
+
+        "" if the managed cluster's answer does not contain it.
+        """
         if principal := text(self.raw, "identity", "principalid"):
             return principal
         for each in mapping(self.raw, "identity", "userassignedidentities").values():

@@ -1,4 +1,7 @@
-"""Namespaces and the plain objects in them: ConfigMaps, Secrets (metadata only) and resource quotas."""
+"""Namespaces and the plain objects in them.
+
+ConfigMaps, Secrets (metadata only) and resource quotas.
+"""
 
 from collections.abc import Mapping
 

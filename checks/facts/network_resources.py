@@ -1,4 +1,7 @@
-"""Azure network resources around the gateway node pool: subnets, NSGs, route tables, public IP prefixes."""
+"""Azure network resources around the gateway node pool.
+
+Subnets, NSGs, route tables, public IP prefixes.
+"""
 
 from collections.abc import Iterable
 
@@ -89,7 +92,10 @@ class SecurityRule:
 
 
 class NetworkSecurityGroup(ArmFact):
-    """A network security group; `rules` are its own and the default rules by priority (the first match decides)."""
+    """A network security group.
+
+    `rules` are its own and the default rules by priority (the first match decides).
+    """
 
     __slots__ = ()
     origin = ArmResource(f"{NETWORK}/networkSecurityGroups/read", (Subnet,), _security_groups)
@@ -128,7 +134,10 @@ def _own_prefixes(store: FactsRead) -> Iterable[str]:
 
 
 class PublicIPPrefix(ArmFact):
-    """A customer's public IP prefix that a StaticGatewayConfiguration names (`spec.publicIpPrefixId`)."""
+    """A customer's public IP prefix that a StaticGatewayConfiguration names.
+
+    The field is `spec.publicIpPrefixId`.
+    """
 
     __slots__ = ()
     origin = ArmResource(f"{NETWORK}/publicIPPrefixes/read", (StaticGatewayConfiguration,), _own_prefixes)

@@ -7,7 +7,10 @@ from checks.model.raw_values import Raw, flag, items, mapping, moment, number, t
 
 
 class Container:
-    """A container of a pod: its name and its status, which is empty until the kubelet writes it."""
+    """A container of a pod: its name and its status.
+
+    The status is empty until the kubelet writes it.
+    """
 
     def __init__(self, name: str, status: Raw) -> None:
         self.name = name
@@ -105,7 +108,10 @@ class Pod(KubernetesObject):
 
     @property
     def proxy(self) -> Container | None:
-        """Its istio-proxy container: a gateway's or classic sidecar's, or a native sidecar's among the init containers."""
+        """Its istio-proxy container.
+
+        A gateway's or classic sidecar's, or a native sidecar's among the init containers.
+        """
         for each in (*self.containers, *self.init_containers):
             if each.name == "istio-proxy":
                 return each

@@ -1,4 +1,6 @@
-"""The static egress gateway's custom resources (docs/domain/custom-resources.md; kube-egress-gateway `api/v1alpha1`).
+"""The static egress gateway's custom resources.
+
+Sources: docs/domain/custom-resources.md; kube-egress-gateway `api/v1alpha1`.
 
 None of them has `status.conditions` or `observedGeneration`: state is derived from fields, finalizers and events.
 """
@@ -137,7 +139,10 @@ class GatewayStatus(KubernetesObject):
 
 
 class PodEndpoint(KubernetesObject):
-    """A pod's WireGuard endpoint, which the cni-manager writes when the pod's network is set up; named like the pod."""
+    """A pod's WireGuard endpoint, named like the pod.
+
+    The cni-manager writes it when the pod's network is set up.
+    """
 
     __slots__ = ()
     kind = "PodEndpoint"

@@ -1,4 +1,7 @@
-"""The facts of one cluster by type, with failed reads, kinds that are not installed, and cached indexes."""
+"""The facts of one cluster by type.
+
+With failed reads, kinds that are not installed, and cached indexes.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -75,11 +78,17 @@ class FactStore:
         return kind in self._arrived
 
     def known(self, kind: type[_F]) -> tuple[_F, ...]:
-        """The facts of this kind read so far, even if a read failed: for planning further reads, not for findings."""
+        """The facts of this kind read so far, even if a read failed.
+
+        For planning further reads, not for findings.
+        """
         return tuple(cast("list[_F]", self._facts.get(kind, [])))
 
     def gaps(self, kind: type[Fact]) -> tuple[Gap, ...]:
-        """The failed reads of this kind, in an order that does not depend on the order of the answers."""
+        """The failed reads of this kind.
+
+        Their order does not depend on the order of the answers.
+        """
         found = self._gaps.get(kind)
         if not found:
             return ()
@@ -130,9 +139,12 @@ class FactStore:
         return tuple(each for each in found if each is not None)
 
     def gateway_pods(self, target: EgressGateway) -> tuple[Pod, ...]:
-        """The pods of the gateway's Deployments, sorted by name, without pods that are being deleted or have finished.
+        """The pods of the gateway's Deployments, sorted by name.
 
-        Pods of an unreadable Deployment are recognized by the Deployment's name as a prefix."""
+        Pods that are being deleted or have finished are not among them.
+
+        Pods of an unreadable Deployment are recognized by the Deployment's name as a prefix.
+        """
         return self.memo(("gateway pods", target), lambda: self._gateway_pods(target))
 
     def _gateway_pods(self, target: EgressGateway) -> tuple[Pod, ...]:

@@ -1,1 +1,4 @@
-"""The route of a request through the mesh, and whether the bot's own traffic goes through a gateway."""
+"""The route of a request through the mesh, and the bot's own traffic.
+
+For the latter: whether it goes through a gateway.
+"""

@@ -1,4 +1,7 @@
-"""Which AuthorizationPolicies allow a host only to clients whose identity the gateway does not have, or to other clients."""
+"""AuthorizationPolicies that allow a host only to other clients.
+
+To clients whose identity the gateway does not have, or to other clients of the mesh.
+"""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,7 @@
-"""Whether new pods of a namespace get a sidecar, and whether running sidecars have a current revision."""
+"""Whether new pods of a namespace get a sidecar, and which revision sidecars have.
+
+Running sidecars may have an old revision.
+"""
 
 from collections.abc import Iterable, Iterator
 

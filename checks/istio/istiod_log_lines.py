@@ -1,4 +1,7 @@
-"""Rejected configuration, conflicting Gateways and privileged ports that the istiod logs report."""
+"""The faults that the istiod logs report.
+
+Rejected configuration, conflicting Gateways and privileged ports.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,7 +12,10 @@ from checks.facts.view import Facts
 from checks.knowledge.istio_logs import MERGE, PRIVILEGED_PORT, LogLine, Rejection, pushed, rejection
 
 _ACCEPTED_AFTER = timedelta(seconds=10)
-"""A NACK follows its push within seconds: a push this much later without a NACK has been accepted."""
+"""The time after a push without a NACK from which it counts as accepted.
+
+A NACK follows its push within seconds.
+"""
 
 
 @dataclass(slots=True)
@@ -19,7 +25,10 @@ class IstiodLogLines:
     rejections: dict[tuple[str, str], dict[str, tuple[Rejection, datetime | None, str]]] = field(default_factory=dict)
     """By pod and type: the newest NACK without a later accepted push, its time and its log."""
     merges: dict[tuple[str, str], dict[str, tuple[LogLine, str]]] = field(default_factory=dict)
-    """By (namespace, name) of the Gateway, with "" if the line has no namespace: each text, its table row and its log."""
+    """By (namespace, name) of the Gateway: each text, its table row and its log.
+
+    The namespace is "" if the line has none.
+    """
     ports: dict[tuple[str, str], dict[str, tuple[str, str]]] = field(default_factory=dict)
     """By pod: each skipped privileged port, the text and its log."""
 
@@ -53,7 +62,10 @@ def _note(found_lines: IstiodLogLines, found: Rejection | None, at: datetime | N
 
 
 def _accepted(found_lines: IstiodLogLines, push: tuple[tuple[str, str], str] | None, at: datetime | None) -> None:
-    """Drops a NACK that is well before a push of the same type: a rejected push would have been logged again."""
+    """Drops a NACK that is well before a push of the same type.
+
+    A rejected push would have been logged again.
+    """
     if push is None or at is None:
         return
     pod, kind = push

@@ -50,7 +50,10 @@ def installation_pods(pods: Iterable[Pod], name: str) -> tuple[Pod, ...]:
 def gateway_uses(
     pods: Iterable[Pod], hosts: Collection[str], routes: Collection[VirtualService], services: Iterable[Service]
 ) -> Iterator[GatewayUse]:
-    """Every object that sends these pods' traffic to these hosts through an egress gateway of their cluster."""
+    """Every object that sends these pods' traffic to these hosts through an egress gateway.
+
+    The gateway is one of their cluster.
+    """
     gateways = {service_host(*reversed(entry.split("/", 1))): entry for entry in gateway_entries(services)}
     for pod in pods:
         here = f"{pod.namespace}/{pod.name}"

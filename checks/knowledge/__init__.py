@@ -1,1 +1,4 @@
-"""Data tables of log lines, events, error codes and calendars: the meaning and source of each row."""
+"""Data tables of log lines, events, error codes and calendars.
+
+Each row has its meaning and source.
+"""

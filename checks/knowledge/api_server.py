@@ -1,16 +1,25 @@
-"""The meaning of a failed `GET /version` of the API server, by HTTP status (docs/domain/azure.md#api-server-authentication)."""
+"""The meaning of a failed `GET /version` of the API server, by HTTP status.
+
+Source: docs/domain/azure.md#api-server-authentication.
+"""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ApiServerRefusal:
-    """A failed request: its meaning completes "The API server of cluster X …", and the usual fix."""
+    """A failed request: its meaning and the usual fix.
+
+    The meaning completes "The API server of cluster X …".
+    """
 
     meaning: str
     fix: str
     by_network: bool = False
-    """Whether the network path is the likely cause, so that private access and authorized IP ranges matter."""
+    """Whether the network path is the likely cause.
+
+    Private access and authorized IP ranges then matter.
+    """
 
 
 _BY_STATUS = {

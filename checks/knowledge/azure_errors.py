@@ -1,4 +1,6 @@
-"""Azure Resource Manager error codes in the events of the static egress gateway's controller, with meaning and fix.
+"""Azure Resource Manager error codes, with meaning and fix.
+
+They occur in the events of the static egress gateway's controller.
 
 Source: docs/domain/operator-messages.md#arm-error-codes.
 """
@@ -9,9 +11,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AzureError:
-    """One ARM error code: its meaning, the fix, and a read-only command that shows the obstacle ("" if there is none).
+    """One ARM error code: its meaning, the fix, and a command that shows the obstacle.
 
-    The command has `{group}` for the node resource group and `{location}` for the region."""
+    The command is read-only, "" if there is none.
+
+    The command has `{group}` for the node resource group and `{location}` for the region.
+    """
 
     code: str
     meaning: str
@@ -109,7 +114,10 @@ _CODE = re.compile(r"(?<!rpc error: )\bcode\\?[\"']?\s*[=:]\s*\\?[\"']?([A-Za-z]
 
 
 def code_of(message: str) -> str:
-    """The ARM error code in a message: a known code anywhere in it, else the word after `Code=` or `ERROR CODE:`, else ""."""
+    """The ARM error code in a message, "" if there is none.
+
+    A known code anywhere in it, else the word after `Code=` or `ERROR CODE:`.
+    """
     known = error_in(message)
     if known is not None:
         return known.code

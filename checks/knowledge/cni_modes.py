@@ -1,11 +1,17 @@
-"""Which network plugins of AKS work with static egress gateways (docs/domain/azure.md#classifiers)."""
+"""Which network plugins of AKS work with static egress gateways.
+
+Source: docs/domain/azure.md#classifiers.
+"""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class CniMode:
-    """A network plugin and its mode as Azure names them (lower case), and the reason for doubt, "" if there is none."""
+    """A network plugin and its mode as Azure names them (lower case).
+
+    With the reason for doubt, "" if there is none.
+    """
 
     plugin: str
     mode: str

@@ -1,4 +1,6 @@
-"""Log lines of the static egress gateway's cni-manager and daemon-manager, and what they mean.
+"""Log lines of the cni-manager and the daemon-manager, and their meaning.
+
+Both belong to the static egress gateway.
 
 Source: docs/domain/operator-messages.md#cni-manager-log and #daemon-manager-log.
 """
@@ -17,7 +19,10 @@ _CNI_MANAGER = "cni-manager"
 
 @dataclass(frozen=True, slots=True)
 class _KnownLine:
-    """A known line: `bad` lines report a fault, the others report that earlier faults have ended."""
+    """A known line.
+
+    `bad` lines report a fault, the others report that earlier faults have ended.
+    """
 
     pattern: re.Pattern[str]
     meaning: str
@@ -98,7 +103,10 @@ _DAEMON_LINES: tuple[_KnownLine, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class LogFault:
-    """The newest log line of a component that reports a fault which no later line ends, and its meaning."""
+    """The newest log line of a component that reports a current fault, and its meaning.
+
+    No later line ends the fault.
+    """
 
     line: Line
     meaning: str

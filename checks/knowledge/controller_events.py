@@ -1,4 +1,6 @@
-"""Event reasons and error texts of the static egress gateway's controller on StaticGatewayConfigurations.
+"""Event reasons and error texts of the static egress gateway's controller.
+
+The events are about StaticGatewayConfigurations.
 
 The controller's log is not available on AKS, so these events are its only output
 (docs/domain/operator-messages.md#controller-events).
@@ -69,7 +71,10 @@ _BY_NAME = {each.name: each for each in EVENT_REASONS}
 
 @dataclass(frozen=True, slots=True)
 class ControllerText:
-    """An error text: its meaning, the slug of the check that finds the fault ("" if there is none), and the fix."""
+    """An error text: its meaning, the check that finds the fault, and the fix.
+
+    The check is a slug, "" if there is none.
+    """
 
     pattern: re.Pattern[str]
     meaning: str
@@ -227,8 +232,11 @@ CONTROLLER_TEXTS: tuple[ControllerText, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class EventCause:
-    """The meaning of an event's message ("" for an unknown text), the slug of the check that finds the fault, the fix,
-    and Azure's error and error code, if the message has one."""
+    """The meaning of an event's message, and the fix.
+
+    The meaning is "" for an unknown text. With the slug of the check that finds the fault, and Azure's error and error
+    code, if the message has one.
+    """
 
     meaning: str
     maps_to: str
@@ -268,8 +276,11 @@ def controller_of(event: Event) -> str:
 
 
 def current_errors(events: Iterable[Event]) -> tuple[Event, ...]:
-    """The controllers' current errors, newest first, each message once: no success of the same controller is newer.
-    A later `Reconciling` also ends an InvalidSpec (docs/domain/operator-messages.md#reading-controller-events)."""
+    """The controllers' current errors, newest first, each message once.
+
+    An error is current if no success of the same controller is newer. A later `Reconciling` also ends an InvalidSpec
+    (docs/domain/operator-messages.md#reading-controller-events).
+    """
     mine = [event for event in events if controller_of(event)]
     succeeded = _latest(e for e in mine if (reason := _BY_NAME.get(e.reason)) is not None and reason.ends_errors)
     reconciled = _latest(e for e in mine if e.reason == "Reconciling")

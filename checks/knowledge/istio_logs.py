@@ -1,4 +1,6 @@
-"""Log lines of the gateway's proxies and of istiod: the meaning of each, its check, and what usually fixes it.
+"""Log lines of the gateway's proxies and of istiod.
+
+For each its meaning, its check, and what usually fixes it.
 
 Sources: docs/domain/istio.md#log-lines; Istio's `pilot/pkg/xds`, `pilot/pkg/model` and `pkg/istio-agent`. Plain lines are
 `time level [scope] message` with tabs, JSON lines have the same text: match `Line.message`, which reads both.
@@ -115,7 +117,10 @@ CREDENTIALS: tuple[LogLine, ...] = (
         "credential-secret-missing",
     ),
 )
-"""Lines of istiod about credentials: evidence of EG511, never of EG503 (docs/rulings.md#ruling-20)."""
+"""Lines of istiod about credentials.
+
+They are evidence of EG511, never of EG503 (docs/rulings.md#ruling-20).
+"""
 
 MERGE: tuple[LogLine, ...] = (
     LogLine(

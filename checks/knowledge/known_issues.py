@@ -1,4 +1,7 @@
-"""Public issues that findings cite, one constant for each (docs/domain/operator-messages.md#known-issues)."""
+"""Public issues that findings cite, one constant for each.
+
+Source: docs/domain/operator-messages.md#known-issues.
+"""
 
 from dataclasses import dataclass
 
@@ -7,7 +10,10 @@ from checks.model.findings import Action, Effect
 
 @dataclass(frozen=True, slots=True)
 class KnownIssue:
-    """A public issue or pull request: its symptom, and the date or version of its fix, "" if it is open."""
+    """A public issue or pull request: its symptom, and when it was fixed.
+
+    The date or version of its fix, "" if it is open.
+    """
 
     repository: str
     number: int

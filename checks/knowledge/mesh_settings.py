@@ -1,4 +1,7 @@
-"""Mesh settings that change egress traffic, for comparing two mesh revisions (docs/domain/istio.md#effective-configuration)."""
+"""Mesh settings that change egress traffic, for comparing two mesh revisions.
+
+Source: docs/domain/istio.md#effective-configuration.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

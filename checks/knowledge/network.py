@@ -1,13 +1,21 @@
-"""Ports that the network must allow for a static egress gateway, and the effect of AKS's outbound types and routes."""
+"""Ports that the network must allow for a static egress gateway.
+
+With the effect of AKS's outbound types and routes.
+"""
 
 from ipaddress import IPv4Network
 
 TUNNEL_PORTS = range(6000, 7000)
-"""UDP ports of the WireGuard tunnels to the gateway nodes, one for each StaticGatewayConfiguration
-(docs/domain/components.md#azure-resources)."""
+"""UDP ports of the WireGuard tunnels to the gateway nodes.
+
+One for each StaticGatewayConfiguration (docs/domain/components.md#azure-resources).
+"""
 
 PROBE_PORT = 8082
-"""TCP port on the gateway nodes that the internal load balancer probes (docs/domain/components.md#component-ports)."""
+"""TCP port on the gateway nodes that the internal load balancer probes.
+
+Source: docs/domain/components.md#component-ports.
+"""
 
 WEB_PORTS = (443, 80)
 """TCP ports that a gateway needs when the question names no host."""
@@ -47,7 +55,10 @@ DROPS = "none"
 """The next hop type that drops traffic."""
 
 PRIVATE_MODE_KUBERNETES = (1, 34)
-"""The first Kubernetes version with private-IP mode, in preview (AKS docs, configure static egress gateway)."""
+"""The first Kubernetes version with private-IP mode, in preview.
+
+Source: AKS docs, configure static egress gateway.
+"""
 
 PRIVATE_MODE_POOL = "virtualmachines"
 """The node pool type that private-IP mode requires."""

@@ -1,4 +1,7 @@
-"""Azure's provisioning states, and the words by which a provisioning error concerns the mesh."""
+"""Azure's provisioning states.
+
+With the words by which a provisioning error concerns the mesh.
+"""
 
 from dataclasses import dataclass
 
@@ -15,7 +18,10 @@ STOPPED = "stopped"
 
 @dataclass(frozen=True, slots=True)
 class ErrorSubject:
-    """A part of the cluster that a provisioning error concerns if it contains one of `words` (lower case)."""
+    """A part of the cluster that a provisioning error may concern.
+
+    It does if the error contains one of `words` (lower case).
+    """
 
     words: tuple[str, ...]
     name: str

@@ -1,4 +1,6 @@
-"""Why the API server refused to create a pod: texts of `FailedCreate` events and `ReplicaFailure` conditions.
+"""Why the API server refused to create a pod.
+
+Texts of `FailedCreate` events and `ReplicaFailure` conditions.
 
 The texts are those of the API server's admission plugins; source: docs/domain/decision-tables.md#admission-webhook-blocks and
 #namespace-policy-blocks.
@@ -10,7 +12,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RefusalReason:
-    """One kind of refusal: its group, its text, its meaning (completes "…, because") and its fix."""
+    """One kind of refusal: its group, text, meaning and fix.
+
+    The meaning completes "…, because".
+    """
 
     kind: str
     pattern: re.Pattern[str]

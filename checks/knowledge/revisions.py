@@ -1,4 +1,6 @@
-"""The support calendar of the add-on's mesh revisions as of `DATED` (docs/domain/algorithms.md#revision-calendar).
+"""The support calendar of the add-on's mesh revisions as of `DATED`.
+
+Source: docs/domain/algorithms.md#revision-calendar.
 
 The table becomes outdated, so findings from it are warnings that name its date (docs/rulings.md#ruling-14).
 """
@@ -15,7 +17,10 @@ Minor = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class SupportedRevision:
-    """A mesh revision: its end of support as (year, month), and the AKS minor versions it is compatible with."""
+    """A mesh revision: its end of support and the AKS minor versions it works with.
+
+    The end of support is (year, month).
+    """
 
     name: str
     ends: tuple[int, int]

@@ -1,4 +1,6 @@
-"""The answer that an application gets at each fault of a route, and the check that reports the fault.
+"""The answer that an application gets at each fault of a route.
+
+With the check that reports the fault.
 
 A sidecar answers plain HTTP with a status code and a response flag of Envoy. It can only close a TLS connection that it
 passes through, which the application sees as a reset during the handshake. Sources: docs/domain/istio.md#breakages,
@@ -15,7 +17,10 @@ _NO_ROUTE = ("404 (NR)", f"{RESET} (no filter chain)")
 
 @dataclass(frozen=True, slots=True)
 class ApplicationAnswer:
-    """The answer to `http` and to `tls` requests, and the code of the check that reports the fault."""
+    """The answer to `http` and to `tls` requests.
+
+    With the code of the check that reports the fault.
+    """
 
     http: str
     tls: str

@@ -1,4 +1,6 @@
-"""Why the network of a pod could not be set up: texts of `FailedCreatePodSandBox`, their meaning and possible causes.
+"""Why the network of a pod could not be set up.
+
+Texts of `FailedCreatePodSandBox`, their meaning and possible causes.
 
 Source: docs/domain/operator-messages.md#sandbox-errors.
 """
@@ -34,9 +36,12 @@ A test compares them with the edges of the catalogue.
 
 
 def sandbox(cause: str) -> Involved:
-    """The object that a finding about a pod's network shares with its cause, given by the slug of the check.
+    """The object that a finding about a pod's network shares with its cause.
 
-    A text that proves one cause is not explained by another check that also fails (docs/rulings.md#ruling-2)."""
+    The cause is given by the slug of the check.
+
+    A text that proves one cause is not explained by another check that also fails (docs/rulings.md#ruling-2).
+    """
     return Involved("sandbox", cause)
 
 
@@ -55,8 +60,10 @@ class _SandboxError:
 
 @dataclass(frozen=True, slots=True)
 class SandboxFailure:
-    """The parts of one failure: the plugin that failed ("" if the runtime failed before any plugin), its error without
-    the sandbox ID, and the error's meaning, possible causes and fix."""
+    """The parts of one failure: plugin, error, meaning, possible causes and fix.
+
+    The plugin that failed is "" if the runtime failed before any plugin; its error is without the sandbox ID.
+    """
 
     plugin: str
     error: str
@@ -210,12 +217,18 @@ def _short(error: str) -> str:
 
 
 def _first_known(text: str) -> _SandboxError | None:
-    """The first row that matches a text of the CNI plugin or of the cni-manager's log, which has the same errors."""
+    """The first row that matches a text of the CNI plugin or of the cni-manager's log.
+
+    Both have the same errors.
+    """
     return next((row for row in _KNOWN if row.pattern.search(text)), None)
 
 
 def failure_in_log(lines: Iterable[str]) -> SandboxFailure | None:
-    """The newest known error among a cni-manager's log lines (oldest first), None if there is none."""
+    """The newest known error among a cni-manager's log lines.
+
+    The lines are oldest first. None if there is none.
+    """
     newest: SandboxFailure | None = None
     for line in lines:
         if (known := _first_known(line)) is not None:

@@ -1,1 +1,4 @@
-"""Reasons why Kubernetes does not run pods: admission webhooks, refused creations, pods that do not start."""
+"""Reasons why Kubernetes does not run pods.
+
+Admission webhooks, refused creations, pods that do not start.
+"""

@@ -1,4 +1,7 @@
-"""Which admission webhooks are called for an egress gateway's objects, and whether their backends are ready."""
+"""Which admission webhooks are called for an egress gateway's objects.
+
+And whether their backends are ready.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -103,7 +106,10 @@ def _all_labels(facts: Facts) -> dict[Resource, tuple[Mapping[str, str], ...]]:
 
 
 def _labels(facts: Facts, resource: Resource) -> Iterator[Mapping[str, str]]:
-    """The labels of the gateway's objects of a kind, or those of the add-on's chart for objects that do not exist."""
+    """The labels of the gateway's objects of a kind.
+
+    For objects that do not exist, those of the add-on's chart.
+    """
     gateway = facts.gateway
     plain = {"app": gateway.name, "istio": gateway.name}
     deployments = () if facts.gap(Deployment, gateway.namespace) else facts.deployments()

@@ -64,7 +64,10 @@ def gateway_refusals(facts: Facts) -> tuple[Refusal, ...]:
 
 
 def _lacks(facts: Facts, each: ReplicaSet, deployment: Deployment | None) -> bool:
-    """Whether the ReplicaSet has too few pods, by its status, its Deployment's status, or a count of the pods."""
+    """Whether the ReplicaSet has too few pods.
+
+    By its status, its Deployment's status, or a count of the pods.
+    """
     if each.replicas == 0:
         return False
     if each.existing < each.replicas or (deployment is not None and deployment.existing < deployment.replicas):
@@ -102,7 +105,10 @@ def _by_deployment(facts: Facts) -> dict[str, list[ReplicaSet]]:
 
 
 def _failed_creates(facts: Facts) -> dict[str, str]:
-    """The newest refusal of each ReplicaSet of the namespace, whether or not the ReplicaSet itself was read."""
+    """The newest refusal of each ReplicaSet of the namespace.
+
+    Whether or not the ReplicaSet itself was read.
+    """
     events = [
         event
         for event in facts.in_namespace(Event, facts.gateway.namespace)

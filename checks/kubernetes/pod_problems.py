@@ -9,10 +9,16 @@ from checks.knowledge.waiting_reasons import BEGINNING, CREATING, waiting_reason
 from checks.model.raw_values import mapping, moment, number, text
 
 CREATION = timedelta(seconds=60)
-"""How long sandbox, network and volumes may take (docs/domain/decision-tables.md#gateway-pods-not-running)."""
+"""The time that sandbox, network and volumes may take.
+
+Source: docs/domain/decision-tables.md#gateway-pods-not-running.
+"""
 
 FIRST_PROBES = timedelta(seconds=30)
-"""How long a started container may take to become ready: two periods of the chart's readiness probe."""
+"""The time that a started container may take to become ready.
+
+Two periods of the chart's readiness probe.
+"""
 
 RESTARTS = 5
 """More restarts than this, the last within RECENTLY, are a warning
@@ -70,7 +76,10 @@ def pod_problems(pods: Iterable[Pod], now: datetime) -> tuple[PodProblem, ...]:
 
 
 def awaits_network(pod: Pod) -> bool:
-    """Whether a pod may wait for its network: it has a node, and no container has left the sandbox phase."""
+    """Whether a pod may wait for its network.
+
+    It has a node, and no container has left the sandbox phase.
+    """
     if not pod.node or pod.ready or pod.finished:
         return False
     containers = (*pod.init_containers, *pod.containers)

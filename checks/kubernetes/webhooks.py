@@ -1,4 +1,7 @@
-"""Whether an admission webhook is called for an object (docs/domain/algorithms.md#webhook-matching). Pure."""
+"""Whether an admission webhook is called for an object. Pure.
+
+Source: docs/domain/algorithms.md#webhook-matching.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +30,10 @@ ISTIO = Resource("networking.istio.io", "v1", "*")
 """Any of Istio's networking kinds: a gateway's routes use several of them."""
 
 GATEWAY_RESOURCES = (PODS, DEPLOYMENTS, REPLICA_SETS, SERVICES, SERVICE_ACCOUNTS, SECRETS, ISTIO)
-"""The kinds of an egress gateway's objects (docs/domain/decision-tables.md#admission-webhook-blocks)."""
+"""The kinds of an egress gateway's objects.
+
+Source: docs/domain/decision-tables.md#admission-webhook-blocks.
+"""
 
 OPERATIONS = ("CREATE", "UPDATE")
 
@@ -60,7 +66,8 @@ def _among(word: str, words: tuple[str, ...]) -> bool:
 
 
 def applies(hook: Webhook, namespace_labels: Mapping[str, str], object_labels: Mapping[str, str]) -> bool:
-    """Whether the webhook's selectors match an object with these labels in a namespace with these labels.
+    """Whether the webhook's selectors match an object in a namespace, by their labels.
 
-    A missing or empty selector matches everything. `matchConditions` are not evaluated; the caller reports that."""
+    A missing or empty selector matches everything. `matchConditions` are not evaluated; the caller reports that.
+    """
     return selects(hook.namespace_selector, namespace_labels) and selects(hook.object_selector, object_labels)

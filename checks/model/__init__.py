@@ -1,1 +1,4 @@
-"""The basic values of a diagnosis: findings, questions, commands, durations, quantities, redaction. No I/O."""
+"""The basic values of a diagnosis. No I/O.
+
+Findings, questions, commands, durations, quantities, redaction.
+"""

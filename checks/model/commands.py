@@ -1,4 +1,7 @@
-"""Commands to paste into a POSIX shell, with real names filled in, and the documentation links of findings."""
+"""Commands to paste into a POSIX shell, and the documentation links of findings.
+
+Commands have the real names filled in.
+"""
 
 import shlex
 
@@ -26,7 +29,10 @@ ISTIO_TLSO = "https://istio.io/latest/docs/tasks/traffic-management/egress/egres
 ISTIO_LOG = "https://istio.io/latest/docs/tasks/observability/logs/access-log/"
 
 AZ_VERSION = "needs az 2.80.0 or later"
-"""The egress gateway commands are in core az from this version on, without the aks-preview extension."""
+"""The first az version whose core has the egress gateway commands.
+
+Before, they needed the aks-preview extension.
+"""
 
 
 def quoted(*words: str) -> str:
@@ -40,7 +46,10 @@ def kubectl(*words: str, namespace: str = "") -> str:
 
 
 def istiod_log(revision: str, expression: str) -> str:
-    """Print the log lines of a revision's istiod pods that match an extended regular expression."""
+    """Print the log lines of a revision's istiod pods that match a regular expression.
+
+    The expression is an extended one.
+    """
     words = ("logs", "-l", f"app=istiod,istio.io/rev={revision}", "-c", "discovery", "--tail=2000", "--prefix")
     return f"{kubectl(*words, namespace='aks-istio-system')} | grep -E {shlex.quote(expression)}"
 
@@ -88,7 +97,10 @@ def disrupt(title: str, command: str = "", url: str = "", expect: str = "") -> A
 
 
 def restart(deployment: str, namespace: str) -> Action:
-    """Restart a Deployment one pod at a time, so that new pods read the current routes, key and configuration (SEG-6)."""
+    """Restart a Deployment one pod at a time (SEG-6).
+
+    New pods read the current routes, key and configuration.
+    """
     return disrupt(
         f"Restart {deployment}",
         kubectl("rollout", "restart", "deployment", deployment, namespace=namespace),
@@ -99,9 +111,10 @@ def restart(deployment: str, namespace: str) -> Action:
 
 
 def enable_gateway(cluster: ClusterIdentity, namespace: str, gateway: str, configuration: str) -> str:
-    """The command that creates a gateway, or gives an existing one another StaticGatewayConfiguration (SEG-7).
+    """The command that creates a gateway or changes its StaticGatewayConfiguration (SEG-7).
 
-    Without a `configuration` the command contains a shell variable that must be set first."""
+    Without a `configuration` the command contains a shell variable that must be set first.
+    """
     named = ("--istio-egressgateway-name", gateway, "--istio-egressgateway-namespace", namespace)
     command = az_aks(cluster, "mesh", "enable-egress-gateway", *named, "--gateway-configuration-name")
     name = shlex.quote(configuration) if configuration else '"${CONFIGURATION:?name of a StaticGatewayConfiguration}"'

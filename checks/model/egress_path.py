@@ -1,4 +1,7 @@
-"""Which hops egress traffic takes from a workload to the internet, and which of them each stage checks."""
+"""The hops of egress traffic from a workload to the internet.
+
+With the hops that each stage checks.
+"""
 
 from typing import Literal, get_args
 

@@ -1,4 +1,7 @@
-"""The results of a diagnosis as values: observations, findings, evidence, actions, changes, reports."""
+"""The results of a diagnosis as values.
+
+Observations, findings, evidence, actions, changes, reports.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +24,10 @@ class Status(StrEnum):
 
 
 class Severity(StrEnum):
-    """The effect of a fault on traffic now: blocks it, reduces capacity, or is a risk (docs/severity.md)."""
+    """The effect of a fault on traffic now (docs/severity.md).
+
+    It blocks it, reduces capacity, or is a risk.
+    """
 
     BLOCKS = "blocks"
     DEGRADES = "degrades"
@@ -29,7 +35,10 @@ class Severity(StrEnum):
 
 
 class Effect(StrEnum):
-    """The effect of an action: read-only, changes the cluster (or Azure), or interrupts traffic."""
+    """The effect of an action.
+
+    Read-only, changes the cluster (or Azure), or interrupts traffic.
+    """
 
     READS = "reads"
     CHANGES = "changes"
@@ -63,7 +72,10 @@ class Scope(StrEnum):
     GATEWAY = "gateway"
 
     def within(self, other: "Scope") -> bool:
-        """Whether this scope is unavailable when `other` is: without a cluster there is no gateway, not vice versa."""
+        """Whether this scope is unavailable when `other` is.
+
+        Without a cluster there is no gateway, not vice versa.
+        """
         order = list(Scope)
         return order.index(self) >= order.index(other)
 
@@ -109,7 +121,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A next step: title, exact command (may span lines), effect, documentation URL, expected result."""
+    """A next step: title, command, effect, documentation URL, expected result.
+
+    The command is exact and may span lines.
+    """
 
     title: str
     command: str = ""
@@ -135,7 +150,10 @@ class Observation:
     pending: bool = False
     stops: Scope | None = None
     reason: str = ""
-    """The reason alone, if the check was not run: the failed read, or the fault because of which it does not apply."""
+    """The reason alone, if the check was not run.
+
+    The failed read, or the fault because of which it does not apply.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +181,10 @@ class Finding:
     pending: bool = False
     stops: Annotated[Scope | None, Field(exclude=True)] = None
     reason: str = ""
-    """The reason alone, if the check was not run: the failed read, or the fault because of which it does not apply."""
+    """The reason alone, if the check was not run.
+
+    The failed read, or the fault because of which it does not apply.
+    """
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -201,7 +222,10 @@ class Report:
     route: Route | None = None
     """How requests for the question's host are routed; None without a host."""
     settings: tuple[Evidence, ...] = ()
-    """The gateway's settings at the time of the run, one row per field, for comparison with another run."""
+    """The gateway's settings at the time of the run, one row per field.
+
+    For comparison with another run.
+    """
 
     def of(self, status: Status) -> tuple[Finding, ...]:
         """The findings with this status, in catalogue order."""
@@ -253,7 +277,10 @@ def warn(
 
 
 def skip(summary: str, *, actions: "list[Action] | tuple[Action, ...]" = (), subject: str = "") -> Observation:
-    """The check does not apply; the summary gives the reason, and the fault that it follows from if there is one."""
+    """The check does not apply.
+
+    The summary gives the reason, and the fault that it follows from if there is one.
+    """
     return Observation(Status.SKIPPED, summary, subject, actions=tuple(actions))
 
 

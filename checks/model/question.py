@@ -20,7 +20,10 @@ class BadQuestion(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ClusterIdentity:
-    """The names of a cluster: the configured name, and Azure's name, resource group and subscription ("" if unknown)."""
+    """The names of a cluster: the configured name and Azure's names.
+
+    Azure's are name, resource group and subscription ("" if unknown).
+    """
 
     name: str
     aks_name: str = ""
@@ -30,7 +33,10 @@ class ClusterIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A cluster, a gateway by name (and namespace), and optionally a host and the client that requests it."""
+    """A cluster, a gateway, and optionally a host and its client.
+
+    The gateway has a name (and namespace); the client requests the host.
+    """
 
     cluster: ClusterIdentity
     gateway: str

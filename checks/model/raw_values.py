@@ -1,4 +1,6 @@
-"""Tolerant access to raw JSON: any level may be missing or null, and a number may be a string.
+"""Tolerant access to raw JSON.
+
+Any level may be missing or null, and a number may be a string.
 
 Every function takes a raw mapping and a path, and returns a value of the named type or its empty value. None raises.
 """

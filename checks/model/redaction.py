@@ -79,7 +79,10 @@ def redact(text: str) -> str:
 
 
 def redact_object(raw: Any) -> Any:
-    """The same JSON without secrets: values of Secrets, fields and variables with secret names, and secrets in text."""
+    """The same JSON without secrets.
+
+    Without values of Secrets, fields and variables with secret names, and secrets in text.
+    """
     if isinstance(raw, Mapping):
         if raw.get("kind") == "Secret" and "metadata" in raw:
             raw = {

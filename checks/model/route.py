@@ -1,4 +1,6 @@
-"""The route of a host as a value: every hop of a request, the objects that decided it, and the outcome.
+"""The route of a host as a value.
+
+Every hop of a request, the objects that decided it, and the outcome.
 
 It holds only text and enums, and is the source of the JSON, text, Markdown and Slack forms.
 """
@@ -88,8 +90,11 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A corrected object: `manifest` is the complete YAML to apply ("" if only a command fixes it), `command` the smallest
-    change, `elsewhere` its effect on other hosts."""
+    """A corrected object.
+
+    `manifest` is the complete YAML to apply ("" if only a command fixes it), `command` the smallest change, `elsewhere`
+    its effect on other hosts.
+    """
 
     title: str
     resource: str
@@ -157,7 +162,7 @@ class Route:
         return bool(meant) and all(each.outcome is Outcome.THROUGH for each in meant)
 
     def first_broken(self) -> Iterator[tuple[TracedRequest, Hop]]:
-        """Each request for which the gateway is configured and that has a broken hop, with that hop."""
+        """Each broken request for which the gateway is configured, with its broken hop."""
         for each in self.requests:
             if each.meant and each.broken is not None:
                 yield each, each.broken

@@ -21,7 +21,10 @@ def sweep_lines(swept: ClusterSweep) -> Iterator[str]:
 
 
 def sweep_summary(swept: Sequence[ClusterSweep], seconds: float) -> Iterator[str]:
-    """The lines after the sweep: counts, clusters that were not checked, and the command for the worst gateway."""
+    """The lines after the sweep.
+
+    Counts, clusters that were not checked, and the command for the worst gateway.
+    """
     reports = [report for each in swept for report in each.reports]
     counts = Counter(report.verdict for report in reports)
     unchecked = [each for each in swept if each.problem]
@@ -44,7 +47,10 @@ def sweep_summary(swept: Sequence[ClusterSweep], seconds: float) -> Iterator[str
 
 
 def cluster_document(swept: ClusterSweep) -> dict[str, Any]:
-    """The JSON document of a cluster whose gateways are unknown: `gateway` is null, the reason is in `gaps`."""
+    """The JSON document of a cluster whose gateways are unknown.
+
+    `gateway` is null, the reason is in `gaps`.
+    """
     return {
         "schema": SCHEMA,
         "cluster": swept.cluster,

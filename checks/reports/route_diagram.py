@@ -1,4 +1,7 @@
-"""A route as an SVG: one row of hops per kind of request, the broken hop marked by shape and colour."""
+"""A route as an SVG: one row of hops per kind of request.
+
+The broken hop is marked by shape and colour.
+"""
 
 from typing import Any
 

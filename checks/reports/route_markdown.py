@@ -1,4 +1,7 @@
-"""A route in Markdown: summary, diagram, every hop with the objects that decided it, and corrected objects."""
+"""A route in Markdown: summary, diagram, hops and corrected objects.
+
+Each hop has the objects that decided it.
+"""
 
 import base64
 from collections.abc import Iterator

@@ -1,4 +1,7 @@
-"""A report for a terminal: each finding immediately, then the verdict, root causes and actions."""
+"""A report for a terminal.
+
+Each finding immediately, then the verdict, root causes and actions.
+"""
 
 import textwrap
 from collections.abc import Iterator
@@ -14,7 +17,10 @@ def line(finding: Finding) -> str:
 
 
 def closing_lines(report: Report) -> Iterator[str]:
-    """The lines after the findings: verdict, root causes, warnings, route, checks not made, recent changes, coverage."""
+    """The lines after the findings.
+
+    Verdict, root causes, warnings, route, checks not made, recent changes, coverage.
+    """
     yield ""
     yield headline(report)
     route = report.route

@@ -1,4 +1,7 @@
-"""Words that every written form of a report shares: statuses, effects, verdicts, stages, counts."""
+"""Words that every written form of a report shares.
+
+Statuses, effects, verdicts, stages, counts.
+"""
 
 from collections.abc import Iterable
 
@@ -35,7 +38,10 @@ VERDICTS = {
 
 
 def headline(report: Report) -> str:
-    """The verdict in one sentence, with the first root cause or the reason why it is not healthy."""
+    """The verdict in one sentence.
+
+    With the first root cause or the reason why it is not healthy.
+    """
     roots = roots_of(report)
     match report.verdict:
         case Verdict.BROKEN:
@@ -97,5 +103,8 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def offered(report: Report) -> tuple[Finding, ...]:
-    """Checks that were not made and offer commands to run instead, such as the probes of the source IP address."""
+    """Checks that were not made and offer commands to run instead.
+
+    For example the probes of the source IP address.
+    """
     return tuple(each for each in report.of(Status.SKIPPED) if each.actions)

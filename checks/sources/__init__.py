@@ -1,1 +1,4 @@
-"""The only package that knows Kubernetes and Azure: it reads clusters, bundles and saved files."""
+"""The only package that knows Kubernetes and Azure.
+
+It reads clusters, bundles and saved files.
+"""

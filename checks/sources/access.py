@@ -1,4 +1,7 @@
-"""Connecting to an API server: by kubeconfig, from inside the cluster, or with credentials from Azure. Never anonymous."""
+"""Connections to an API server, never anonymous.
+
+By kubeconfig, from inside the cluster, or with credentials from Azure.
+"""
 
 import shutil
 from collections.abc import Callable, Mapping
@@ -35,7 +38,10 @@ class LazyAccess:
     """Opens a client at the first read; other threads wait for it until their deadline."""
 
     def __init__(self, load: Callable[[Any, float], None]) -> None:
-        """`load(configuration, deadline)` fills the official client's configuration, or raises Failure."""
+        """Take the function that fills the official client's configuration.
+
+        `load(configuration, deadline)` raises Failure if it cannot.
+        """
         self._load = load
         self._lock = Lock()
         self._client: Any = None
@@ -60,7 +66,10 @@ class LazyAccess:
             client.close()
 
     def _opened_once(self, deadline: float) -> Any:
-        """Open the client, or repeat a recent failure: thirty parallel reads must not each wait for it."""
+        """Open the client, or repeat a recent failure.
+
+        Thirty parallel reads must not each wait for it.
+        """
         if self._failed is not None and monotonic() - self._failed[1] < _FAILURE_SECONDS:
             raise self._failed[0]
         self._failed = None
@@ -122,7 +131,9 @@ def in_cluster_access() -> LazyAccess:
 
 
 def aks_access(account: AzureAccount, resource_group: str, name: str, *, allow_certificate: bool) -> LazyAccess:
-    """An AKS cluster with the address from Azure and an Entra token, which is renewed before it expires.
+    """An AKS cluster with the address from Azure and an Entra token.
+
+    The token is renewed before it expires.
 
     The cluster-admin certificate of a cluster without Entra integration is used only if the configuration allows it.
     """

@@ -1,4 +1,6 @@
-"""Reading Azure through its own libraries: managed cluster, node pools, network resources, cluster credentials.
+"""Reads of Azure through its own libraries.
+
+Managed cluster, node pools, network resources, cluster credentials.
 
 The identity is that of DefaultAzureCredential (its environment variables, the machine's identity); the cloud is that of
 the Azure libraries' settings (AZURE_AUTHORITY_HOST, AZURE_SDK_CLOUD_CONF).
@@ -18,7 +20,10 @@ from checks.sources.replies import Failure, seconds_left, shortened
 from checks.sources.source import Answer, Objects
 
 AKS_SCOPE = "6dae42f8-4368-4678-94ff-3960e28e3630/.default"
-"""The AKS Entra server application, the same in every cloud (docs/domain/azure.md#api-server-authentication)."""
+"""The AKS Entra server application, the same in every cloud.
+
+Source: docs/domain/azure.md#api-server-authentication.
+"""
 NETWORK_API = "2024-05-01"
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 20.0
@@ -174,7 +179,10 @@ def cluster_login(
 
 
 def is_local_account(config: Mapping[str, Any]) -> bool:
-    """Whether a kubeconfig contains cluster-admin credentials, as for a cluster without Entra integration."""
+    """Whether a kubeconfig contains cluster-admin credentials.
+
+    It does for a cluster without Entra integration.
+    """
     user = (items(config, "users") or ({},))[0]
     return any(text(user, "user", key) for key in ("client-certificate-data", "token"))
 

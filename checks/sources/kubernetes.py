@@ -1,4 +1,7 @@
-"""Reading a live API server through the official client: pages of raw objects, and a gap for each failed read."""
+"""Reads of a live API server through the official client.
+
+Pages of raw objects, and a gap for each failed read.
+"""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -136,7 +139,10 @@ class KubernetesReader:
 
 
 def _stamped(item: Json, what: Listed, api_version: str) -> Json:
-    """The item with its kind and apiVersion: items of lists have neither, and partial metadata has those of its own."""
+    """The item with its kind and apiVersion.
+
+    Items of lists have neither, and partial metadata has those of its own.
+    """
     if what.metadata_only:
         item = secret_from_metadata(item)
     if what.metadata_only or not item.get("kind"):
@@ -172,7 +178,10 @@ def _request(client: Any, path: str, query: dict[str, str], deadline: float, acc
 
 
 def _body(response: Any, deadline: float, newest: int) -> bytes:
-    """The body (of a log: its newest part), read in pieces so that a slow server cannot exceed the deadline."""
+    """The body, read in pieces so that a slow server cannot exceed the deadline.
+
+    Of a log it is the newest part.
+    """
     found = bytearray()
     for piece in response.stream(256 * 1024, decode_content=True):
         found += piece

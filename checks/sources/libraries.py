@@ -1,4 +1,6 @@
-"""The Kubernetes and Azure libraries, loaded when a live source first needs them (a second and 80 MiB together).
+"""The Kubernetes and Azure libraries, loaded when a live source first needs them.
+
+Together they take a second and 80 MiB.
 
 One lock serializes the imports: if several threads import packages that import each other, one of them can see a partly
 initialized module, and a read would fail for a reason that has nothing to do with the cluster.

@@ -1,4 +1,7 @@
-"""The source behind a cluster's configuration entry: its bundle, or the live cluster through Kubernetes and Azure."""
+"""The source behind a cluster's configuration entry.
+
+Its bundle, or the live cluster through Kubernetes and Azure.
+"""
 
 import os
 from collections import OrderedDict
@@ -48,7 +51,10 @@ class NoAzure:
 
 
 class Saved:
-    """Azure facts from files, which are read again at each call: they may change while a worker runs."""
+    """Azure facts from files, which are read again at each call.
+
+    They may change while a worker runs.
+    """
 
     def __init__(self, saved: SavedAzure) -> None:
         self.saved = saved

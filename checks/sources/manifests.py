@@ -14,11 +14,17 @@ _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 _LINE = re.compile(
     r"[\x21-\x7e\xa1-\ud7ff\ue000-\ufefe](?:[\x20-\x7e\xa1-\ud7ff\ue000-\ufefe]*[\x21-\x7e\xa1-\ud7ff\ue000-\ufefe])?"
 )
-"""A line that a literal block can contain unchanged: no invisible characters, no space at either end."""
+"""A line that a literal block can contain unchanged.
+
+No invisible characters, no space at either end.
+"""
 
 
 def yaml_stream(documents: Iterable[Any]) -> str:
-    """The values as one YAML stream: keys in their order, text in double quotes unless it is a plain word."""
+    """The values as one YAML stream.
+
+    Keys in their order, text in double quotes unless it is a plain word.
+    """
     return "---\n".join("".join(_document(each)) for each in documents)
 
 

@@ -1,4 +1,7 @@
-"""Doctor's requests to an API server and to Azure: the permissions of this identity, and the server's time."""
+"""Doctor's requests to an API server and to Azure.
+
+The permissions of this identity, and the server's time.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,7 +41,10 @@ class ApiServerQuestions:
         return self._ask("GET", "/version", None, deadline)
 
     def allowed(self, right: Right, verb: str, deadline: float) -> bool:
-        """Whether this identity has the permission in every namespace (SelfSubjectAccessReview, which needs none)."""
+        """Whether this identity has the permission in every namespace.
+
+        A SelfSubjectAccessReview, which needs no permission.
+        """
         resource, _, part = right.resource.partition("/")
         wanted = {"group": right.group, "resource": resource, "subresource": part, "verb": verb}
         review = {

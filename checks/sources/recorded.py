@@ -1,4 +1,7 @@
-"""The source that replays a recorded cluster: for bundles and for the scenarios of the tests."""
+"""The source that replays a recorded cluster.
+
+For bundles and for the scenarios of the tests.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

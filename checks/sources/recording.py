@@ -69,7 +69,9 @@ class RecordingSource:
         return self._kept(request, lambda: self._source.server_version(deadline), deadline)
 
     def write(self, path: Path) -> None:
-        """Write the bundle atomically: a directory, or an archive if the name ends in .tar.gz or .tgz.
+        """Write the bundle atomically.
+
+        A directory, or an archive if the name ends in .tar.gz or .tgz.
 
         Raises OSError; FileExistsError if the path exists.
         """

@@ -22,7 +22,10 @@ _CONTAINER_STATUS = frozenset({"allocatedResources", "containerID", "imageID", "
 _NODE_STATUS = frozenset({"images", "volumesAttached", "volumesInUse", "daemonEndpoints", "features", "config"})
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _READ_CONFIG_MAPS = frozenset({"aks-istio-system", "aks-static-egress-gateway", "kube-egress-gateway-system"})
-"""The namespaces whose ConfigMaps are kept: those of applications are large and often contain secrets."""
+"""The namespaces whose ConfigMaps are kept.
+
+Those of applications are large and often contain secrets.
+"""
 
 
 def reduced(found: Json) -> Json:
@@ -34,7 +37,9 @@ def reduced(found: Json) -> Json:
 
 
 def secret_from_metadata(found: Json) -> Json:
-    """A Secret from its metadata: the names of its keys come from field ownership, its values are never read.
+    """A Secret from its metadata.
+
+    The names of its keys come from field ownership, its values are never read.
 
     For a Secret without ownership of its data (older than managedFields) the keys stay unknown.
     """
@@ -67,7 +72,10 @@ def _reduce_metadata(found: Json) -> None:
 
 
 def _owner(entry: Mapping[str, Any]) -> Json:
-    """The manager, time and top-level fields of a change: they distinguish an edit of the spec from a status update."""
+    """The manager, time and top-level fields of a change.
+
+    They distinguish an edit of the spec from a status update.
+    """
     kept = {key: value for key, value in entry.items() if key != "fieldsV1"}
     if isinstance(entry.get("fieldsV1"), Mapping):
         kept["fieldsV1"] = {key: {} for key in entry["fieldsV1"]}

@@ -1,4 +1,7 @@
-"""Failed requests to an API server or Azure: status and message, and the gap for a failed read."""
+"""Failed requests to an API server or Azure.
+
+Status and message, and the gap for a failed read.
+"""
 
 import re
 from contextlib import suppress
@@ -18,7 +21,10 @@ _UNTRUSTED = re.compile(r"certificate verify failed: (.+?)(?:\(_ssl|$)", re.IGNO
 
 
 class Failure(Exception):
-    """A request without a usable answer: its message and HTTP status (504: time-out, 0: no connection)."""
+    """A request without a usable answer: its message and HTTP status.
+
+    504 is a time-out, 0 no connection.
+    """
 
     def __init__(self, status: int, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -55,7 +61,10 @@ def refused(status: int, reason: str, body: bytes, retry_after: str | None) -> F
 
 
 def unanswered(error: Exception, server: str) -> Failure:
-    """A failed connection, with a message that is the same each time: without object addresses and local ports."""
+    """A failed connection, with a message that is the same each time.
+
+    It is without object addresses and local ports.
+    """
     cause: Any = error
     while getattr(cause, "reason", None) is not None and isinstance(cause.reason, Exception):
         cause = cause.reason

@@ -1,4 +1,7 @@
-"""One diagnosis of one source, from the first read to the report, for the command line and the worker."""
+"""One diagnosis of one source, from the first read to the report.
+
+For the command line and the worker.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

@@ -1,4 +1,7 @@
-"""Azure facts from files: the output of `az aks show`, `az aks nodepool list` and `az resource show`."""
+"""Azure facts from files.
+
+The output of `az aks show`, `az aks nodepool list` and `az resource show`.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -163,7 +163,10 @@ class _Gathering:
                     progress = True
 
     def _is_over(self, origin: Origin) -> bool:
-        """Whether a prerequisite of this read timed out: then there is no time left for it, as in the recorded run."""
+        """Whether a prerequisite of this read timed out.
+
+        There is then no time left for it, as in the recorded run.
+        """
         gaps = (gap for earlier in _after(origin) for gap in self.store.gaps(earlier))
         return any(gap.status == 504 and gap.message == TOO_LATE for gap in gaps)
 

@@ -1,4 +1,7 @@
-"""Reading clusters for a sweep: each once for all its gateways, several in parallel, each with its own time-out."""
+"""Reads of clusters for a sweep.
+
+Each once for all its gateways, several in parallel, each with its own time-out.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -34,11 +37,17 @@ AT_ONCE = 8
 API_SERVER = 8
 """Parallel requests to one API server."""
 SUBSCRIPTION = 6
-"""Parallel requests to Azure for all clusters of one subscription, which share its rate limits."""
+"""Parallel requests to Azure for all clusters of one subscription.
+
+They share its rate limits.
+"""
 
 
 class Limits:
-    """The limits on parallel Azure requests: one semaphore for each subscription, shared by its clusters."""
+    """The limits on parallel Azure requests.
+
+    One semaphore for each subscription, shared by its clusters.
+    """
 
     def __init__(self, azure: int = SUBSCRIPTION) -> None:
         self._azure = azure

@@ -1,1 +1,4 @@
-"""The static egress gateway of AKS: its StaticGatewayConfiguration, its components, and how to replace or restart them."""
+"""The static egress gateway of AKS: its StaticGatewayConfiguration and components.
+
+And how to replace or restart them.
+"""

@@ -1,4 +1,6 @@
-"""Which nodes keep the cni-not-ready taint, which keeps pods off a node until its cni-manager has configured the CNI.
+"""Which nodes keep the cni-not-ready taint.
+
+It keeps pods off a node until its cni-manager has configured the CNI.
 
 Sources: docs/domain/components.md#cni-not-ready-taint; kube-egress-gateway issue 1035.
 """
@@ -15,7 +17,10 @@ from checks.static_egress.component_state import on_nodes
 TAINT = "egressgateway.kubernetes.azure.com/cni-not-ready"
 
 TAINT_GRACE = timedelta(minutes=10)
-"""How long a new node may have the taint (docs/domain/decision-tables.md#static-egress-components-unhealthy)."""
+"""The time for which a new node may have the taint.
+
+Source: docs/domain/decision-tables.md#static-egress-components-unhealthy.
+"""
 
 
 def tainted(facts: Facts) -> tuple[tuple[Node, datetime | None], ...]:

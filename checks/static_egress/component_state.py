@@ -85,7 +85,10 @@ def _lines(log: LogText | None, reported: LogFault | None) -> Iterator[Evidence]
 
 
 def on_nodes(component: str, nodes: Iterable[str]) -> list[Involved]:
-    """The nodes and the component on each of them: a fault of one node's cni-manager affects only that node."""
+    """The nodes and the component on each of them.
+
+    A fault of one node's cni-manager affects only that node.
+    """
     names = sorted(nodes)
     return [
         *(Involved("node", name) for name in names),

@@ -1,4 +1,6 @@
-"""The static egress gateway's two DaemonSets by node: the cni-manager on workload nodes, the daemon on gateway nodes.
+"""The static egress gateway's two DaemonSets by node.
+
+The cni-manager on workload nodes, the daemon on gateway nodes.
 
 AKS runs them in `aks-static-egress-gateway`; the open-source operator uses another namespace, so there they are found by
 name. Source: docs/domain/components.md#static-egress-components.
@@ -18,7 +20,10 @@ DAEMON_SET = "kube-egress-gateway-daemon-manager"
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One of the two DaemonSets: its short name for findings, the object (None if it does not exist), its pods by node."""
+    """One of the two DaemonSets.
+
+    Its short name for findings, the object (None if it does not exist), its pods by node.
+    """
 
     short: str
     name: str

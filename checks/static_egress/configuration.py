@@ -1,4 +1,6 @@
-"""Which StaticGatewayConfiguration and node pool the gateway uses, or why a check of them does not apply.
+"""The StaticGatewayConfiguration and node pool that the gateway uses.
+
+Or why a check of them does not apply.
 
 Sources: docs/rulings.md#ruling-8, docs/rulings.md#ruling-18.
 """
@@ -18,7 +20,10 @@ CONTROLLER = "static-egress-controller"
 
 @dataclass(frozen=True, slots=True)
 class NotApplicable:
-    """The check does not apply; `reason` is a sentence that names the check of the earlier fault."""
+    """The check does not apply.
+
+    `reason` is a sentence that names the check of the earlier fault.
+    """
 
     reason: str
 
@@ -87,7 +92,10 @@ def pool_of(facts: Facts, configuration: StaticGatewayConfiguration) -> AgentPoo
 
 
 def annotated_pods(facts: Facts, namespace: str, configuration: str) -> Iterator[Pod]:
-    """The pods of the namespace that name the StaticGatewayConfiguration, without deleted and finished ones."""
+    """The pods of the namespace that name the StaticGatewayConfiguration.
+
+    Deleted and finished ones are not among them.
+    """
     index = facts.index(Pod, "StaticGatewayConfiguration", _annotation)
     for pod in index.get((namespace, configuration), ()):
         if pod.deleted is None and not pod.finished:

@@ -1,5 +1,6 @@
-"""Which fields of a StaticGatewayConfiguration's spec are invalid: the controller's validation, and faults that only pod
-network setup detects.
+"""Which fields of a StaticGatewayConfiguration's spec are invalid.
+
+By the controller's validation, and faults that only pod network setup detects.
 
 Sources: kube-egress-gateway api/v1alpha1 and pkg/cni/routes; docs/domain/custom-resources.md#staticgatewayconfiguration-spec.
 """

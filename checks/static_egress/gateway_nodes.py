@@ -1,4 +1,7 @@
-"""The nodes of a gateway node pool as the cluster shows them: ready, labelled, and with an address of the egress IP prefix."""
+"""The nodes of a gateway node pool as the cluster shows them.
+
+Ready, labelled, and with an address of the egress IP prefix.
+"""
 
 from collections.abc import Iterator, Sequence
 

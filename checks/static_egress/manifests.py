@@ -1,4 +1,7 @@
-"""The YAML of a new StaticGatewayConfiguration: its name, its node pool, and the fields that it takes from an existing one."""
+"""The YAML of a new StaticGatewayConfiguration.
+
+Its name, its node pool, and the fields that it takes from an existing one.
+"""
 
 import json
 import re
@@ -73,7 +76,10 @@ def pool_note(pool: str) -> str:
 
 
 def free_name(facts: Facts, old: StaticGatewayConfiguration) -> str:
-    """A name that no StaticGatewayConfiguration of the namespace has: `sgc-2` after `sgc`, `sgc-3` after `sgc-2`."""
+    """A name that no StaticGatewayConfiguration of the namespace has.
+
+    `sgc-2` after `sgc`, `sgc-3` after `sgc-2`.
+    """
     taken = {each.name for each in facts.readable(StaticGatewayConfiguration, old.namespace)}
     stem, dash, digits = old.name.rpartition("-")
     number = int(digits) if dash and digits.isascii() and digits.isdigit() and len(digits) < 4 else 1

@@ -1,4 +1,7 @@
-"""Which running gateway pods have no WireGuard tunnel: each needs a PodEndpoint with its IP, listed by gateway nodes."""
+"""Which running gateway pods have no WireGuard tunnel.
+
+Each needs a PodEndpoint with its IP, listed by gateway nodes.
+"""
 
 from collections.abc import Iterator, Sequence
 

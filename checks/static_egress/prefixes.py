@@ -1,4 +1,7 @@
-"""How the static egress gateway reads address ranges: routes, egress IP prefixes, and how many nodes a prefix serves."""
+"""Address ranges as the static egress gateway reads them.
+
+Routes, egress IP prefixes, and how many nodes a prefix serves.
+"""
 
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
@@ -8,9 +11,12 @@ ALL_IPV4 = IPv4Network("0.0.0.0/0")
 
 
 def parse_cidr(written: str) -> Network | None:
-    """A CIDR by the rules of Go's ParseCIDR, which the cni-manager uses: a mask in bits is required, host bits may be set.
+    """A CIDR by the rules of Go's ParseCIDR, which the cni-manager uses.
 
-    None for anything else. The API server accepts a bare address, but pod network setup then fails for every pod."""
+    A mask in bits is required, host bits may be set.
+
+    None for anything else. The API server accepts a bare address, but pod network setup then fails for every pod.
+    """
     address, slash, mask = written.partition("/")
     if not (slash and address and mask.isascii() and mask.isdigit()):
         return None
@@ -38,5 +44,8 @@ def parse_egress_prefix(written: str) -> tuple[Network, ...]:
 
 
 def capacity(size: int) -> int:
-    """The number of gateway nodes for which a public IP prefix of this length has addresses: /31 two, /28 sixteen."""
+    """The number of gateway nodes for which a public IP prefix of this length has addresses.
+
+    /31 two, /28 sixteen.
+    """
     return int(2 ** (32 - size)) if 0 <= size <= 32 else 0

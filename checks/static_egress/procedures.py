@@ -1,4 +1,6 @@
-"""How to fix a static egress gateway in several steps: restart it (SEG-6), or move it to a new SGC (SEG-7).
+"""Fixes of a static egress gateway in several steps.
+
+Restart it (SEG-6), or move it to a new SGC (SEG-7).
 
 Each procedure is a list of actions in the order of execution, the read-only one first.
 """
@@ -31,7 +33,10 @@ _ANNOTATION = r"kubernetes\.azure\.com/static-gateway-configuration"
 
 
 def restart_gateway(gateway: EgressGateway) -> tuple[Action, ...]:
-    """SEG-6. Pods get routes, key and excluded ranges when their network is set up, so an edit needs new pods."""
+    """Restart the gateway (SEG-6).
+
+    Pods get routes, key and excluded ranges when their network is set up, so an edit needs new pods.
+    """
     return (
         inspect(
             f"Show when each pod of {gateway.namespace} was created, and which StaticGatewayConfiguration it names",
@@ -43,7 +48,10 @@ def restart_gateway(gateway: EgressGateway) -> tuple[Action, ...]:
 
 
 def pods_with_configuration(namespace: str) -> str:
-    """A command that lists each pod of the namespace with its StaticGatewayConfiguration, creation time and phase."""
+    """A command that lists each pod of the namespace with its StaticGatewayConfiguration.
+
+    And with creation time and phase.
+    """
     columns = (
         "POD:.metadata.name",
         f"CONFIGURATION:.metadata.annotations.{_ANNOTATION}",
@@ -54,11 +62,14 @@ def pods_with_configuration(namespace: str) -> str:
 
 
 def new_configuration(facts: Facts, old: StaticGatewayConfiguration, pool: str = "") -> tuple[Action, ...]:
-    """All steps of SEG-7: the other users of the old StaticGatewayConfiguration, a new one with its fields, the wait
-    for the prefix and its allow-lists, pointing the gateway at it, verifying the pods, deleting the old one.
+    """All steps of SEG-7: a new StaticGatewayConfiguration for the gateway.
+
+    The other users of the old one, a new one with its fields, the wait for the prefix and its allow-lists, pointing the
+    gateway at it, verifying the pods, deleting the old one.
 
     `pool`: the node pool to use instead of the one that the old SGC and Azure's list suggest. A check that offers
-    this reads StaticGatewayConfiguration, AgentPool and ManagedCluster."""
+    this reads StaticGatewayConfiguration, AgentPool and ManagedCluster.
+    """
     gateway, cluster, namespace = facts.gateway, facts.cluster, old.namespace
     name = free_name(facts, old)
     pool = pool or pool_for(facts, old.pool)
@@ -96,7 +107,10 @@ def new_configuration(facts: Facts, old: StaticGatewayConfiguration, pool: str =
 
 
 def describe(configuration: StaticGatewayConfiguration) -> Action:
-    """The article's command to describe a StaticGatewayConfiguration: its spec, its status and the controller's events."""
+    """The article's command to describe a StaticGatewayConfiguration.
+
+    It shows its spec, its status and the controller's events.
+    """
     return inspect(
         f"Describe {configuration.ref} and its controller's events",
         kubectl("describe", "staticgatewayconfiguration", configuration.name, namespace=configuration.namespace),
@@ -140,7 +154,10 @@ def wait_for_prefix(namespace: str, name: str, old_prefix: str = "") -> Action:
 
 
 def other_gateways(facts: Facts, configuration: StaticGatewayConfiguration) -> tuple[str, ...]:
-    """`namespace/name` of the other enabled gateways that use the StaticGatewayConfiguration, by Azure's profile."""
+    """The other enabled gateways that use the StaticGatewayConfiguration.
+
+    As `namespace/name`, by Azure's profile.
+    """
     users = facts.once("gateways of each configuration", _users).get(configuration.key, ())
     return tuple(each for each in users if each != str(facts.gateway))
 
@@ -184,7 +201,10 @@ def _delete_old(old: StaticGatewayConfiguration, others: tuple[str, ...]) -> tup
 def create_configuration(
     facts: Facts, name: str, model: StaticGatewayConfiguration | None = None
 ) -> tuple[Action, ...]:
-    """Creates a StaticGatewayConfiguration in the gateway's namespace, with the fields of `model`, and waits for its prefix."""
+    """Create a StaticGatewayConfiguration in the gateway's namespace, and wait for its prefix.
+
+    It has the fields of `model`.
+    """
     namespace = facts.gateway.namespace
     pool = pool_for(facts, model.pool if model else "")
     copied = f" with the fields of {model.namespace}/{model.name}" if model else ""
@@ -201,7 +221,10 @@ def create_configuration(
 
 
 def use_existing_configuration(facts: Facts, names: list[str]) -> tuple[Action, ...]:
-    """Points the gateway at the closest of the existing StaticGatewayConfigurations of its namespace."""
+    """Point the gateway at the closest existing StaticGatewayConfiguration.
+
+    Only those of its namespace count.
+    """
     gateway = facts.gateway
     if not names:
         return ()

@@ -1,4 +1,4 @@
-"""EG512: applications send TLS to a host for which the gateway is configured for plain HTTP."""
+"""EG512: applications send TLS to a host that the gateway serves in plain HTTP."""
 
 import re
 from collections.abc import Iterator
@@ -103,7 +103,10 @@ class _Wrapped:
 
 
 def _wrapped(facts: Facts, path: Passage) -> _Wrapped | None:
-    """TLS in TLS because of a `tls` rule for sidecars: at the gateway, or at the sidecars themselves."""
+    """TLS in TLS because of a `tls` rule for sidecars.
+
+    At the gateway, or at the sidecars themselves.
+    """
     found = configuration(facts)
     own = next((c.arrival for c in path.crossings if c.arrival.kind == "tls"), None)
     if own is not None:

@@ -164,7 +164,10 @@ def _excluded_traffic(facts: Facts, pods: Iterable[Pod]) -> Iterator[Observation
 
 
 def _redirect(pod: Pod, key: str) -> Action:
-    """An action that removes an annotation from the workload's pod template, with a command for Deployments."""
+    """An action that removes an annotation from the workload's pod template.
+
+    With a command for Deployments.
+    """
     title = f"Patch the workload's pod template: remove {key}; restarts its pods"
     if pod.owner[0] != "ReplicaSet":
         return disrupt(title, url=ADDON)

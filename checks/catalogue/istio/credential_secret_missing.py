@@ -106,7 +106,10 @@ def _absent(facts: Facts, users: list[Use]) -> Observation:
 
 
 def _prefixed(facts: Facts, users: list[Use]) -> Observation:
-    """A finding for a namespace in a credentialName: istiod reads the whole value as the name of a Secret."""
+    """A finding for a namespace in a credentialName.
+
+    Istiod reads the whole value as the name of a Secret.
+    """
     use, namespace = users[0], facts.gateway.namespace
     bare = use.secret.rpartition("/")[2]
     patch = JsonPatch(use.thing, ({"op": "add", "path": pointer(f"{use.path}.credentialName"), "value": bare},))
@@ -161,7 +164,10 @@ def _log_evidence(facts: Facts, use: Use) -> list[Evidence]:
 
 
 def _newest(facts: Facts, name: str) -> tuple[Line, str, LogLine] | None:
-    """Istiod's newest log line about a credential of this name, the log, and the line's meaning."""
+    """Istiod's newest log line about a credential of this name.
+
+    With the log and the line's meaning.
+    """
     word = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])")
     lines = [
         (line, log.ref, meaning)

@@ -1,4 +1,7 @@
-"""EG519: a Gateway of the Kubernetes Gateway API is used for egress instead of the add-on's egress gateway."""
+"""EG519: a Gateway of the Kubernetes Gateway API is used for egress.
+
+It is used instead of the add-on's egress gateway.
+"""
 
 from collections.abc import Hashable, Iterator
 
@@ -56,8 +59,10 @@ def _candidates(facts: Facts) -> Iterator[KubernetesGateway]:
 
 
 def _automated(facts: Facts, gateway: KubernetesGateway) -> bool | None:
-    """True if istiod deploys pods for this egress Gateway, False if it uses this gateway's Service, None if it is not for
-    egress through this gateway."""
+    """True if istiod deploys pods for this egress Gateway.
+
+    False if it uses this gateway's Service, None if it is not for egress through this gateway.
+    """
     hosts = [canonical(value) for kind, value in gateway.addresses if kind in ("Hostname", "")]
     service = facts.gateway.service_host
     if any(host == service or service.startswith(f"{host}.") for host in hosts):

@@ -1,4 +1,7 @@
-"""EG506: clients cannot reach a server of a Gateway on the egress gateway, or istiod leaves it out."""
+"""EG506: clients cannot reach a server of a Gateway on the egress gateway.
+
+Or istiod leaves the server out.
+"""
 
 from collections.abc import Iterator
 

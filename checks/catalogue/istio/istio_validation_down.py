@@ -60,8 +60,10 @@ def istio_validation_down(facts: Facts) -> Iterator[Observation]:
 
 
 def _left_behind(hook: Webhook, revisions: tuple[str, ...]) -> bool:
-    """Whether a webhook of another istiod, such as a removed revision's, still applies to the Istio objects of these
-    revisions or to objects without a revision."""
+    """Whether a webhook of another istiod still applies to these revisions' Istio objects.
+
+    For example a removed revision's. Objects without a revision count too.
+    """
     if hook.service is None or not hook.service[1].startswith("istiod-"):
         return False
     if not any("networking.istio.io" in texts(rule, "apiGroups") for rule in hook.rules):

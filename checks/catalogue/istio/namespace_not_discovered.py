@@ -70,7 +70,10 @@ def namespace_not_discovered(facts: Facts) -> Iterator[Observation]:
 
 
 class _Undiscovered:
-    """A namespace that istiod does not discover, its objects that the gateway needs, and the hosts that need them."""
+    """A namespace that istiod does not discover.
+
+    With its objects that the gateway needs, and the hosts that need them.
+    """
 
     def __init__(self, name: str, mesh: MeshConfig) -> None:
         self.name = name

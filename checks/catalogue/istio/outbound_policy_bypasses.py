@@ -58,7 +58,10 @@ def outbound_policy_bypasses(facts: Facts) -> Iterator[Observation]:
 
 @dataclass(slots=True)
 class _Bypass:
-    """An object with ALLOW_ANY, a Sidecar or a revision's mesh configuration, and the namespaces that it applies to."""
+    """An object with ALLOW_ANY, and the namespaces that it applies to.
+
+    A Sidecar or a revision's mesh configuration.
+    """
 
     sidecar: Sidecar | None
     mesh: MeshConfig

@@ -15,7 +15,10 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
 from checks.model.raw_values import moment
 
 _STARTING = timedelta(seconds=30)
-"""The time for a first start, which takes a few seconds: two periods of the chart's readiness probe (15 s)."""
+"""The time for a first start, which takes a few seconds.
+
+Two periods of the chart's readiness probe (15 s).
+"""
 
 
 @dataclass(frozen=True, slots=True)

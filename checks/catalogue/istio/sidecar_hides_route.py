@@ -1,4 +1,7 @@
-"""EG516: a client's Sidecar object does not import the route to the gateway, or its ServiceEntry."""
+"""EG516: a client's Sidecar does not import the route to the gateway.
+
+Or it does not import the ServiceEntry.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -75,8 +78,11 @@ def sidecar_hides_route(facts: Facts) -> Iterator[Observation]:
 
 @dataclass(frozen=True, slots=True)
 class _Needs:
-    """The objects that a sidecar needs for a host: VirtualServices to the gateway, and ServiceEntries. `special` are the
-    namespaces of these objects and those to which they are exported by name."""
+    """The objects that a sidecar needs for a host.
+
+    VirtualServices to the gateway, and ServiceEntries. `special` are the namespaces of these objects and those to which
+    they are exported by name.
+    """
 
     host: str
     routes: tuple[VirtualService, ...]
@@ -87,7 +93,10 @@ class _Needs:
 
 @dataclass(frozen=True, slots=True)
 class _Missing:
-    """Objects that are not imported, the entries that import them, and whether requests fail without them."""
+    """Objects that are not imported, and the entries that import them.
+
+    And whether requests fail without them.
+    """
 
     objects: tuple[str, ...]
     entries: tuple[str, ...]

@@ -1,4 +1,7 @@
-"""EG507: a VirtualService does not route a host from sidecars through the gateway to its destination."""
+"""EG507: a VirtualService does not route a host through the gateway.
+
+From sidecars to its destination.
+"""
 
 from collections.abc import Iterator
 
@@ -27,7 +30,10 @@ _COVERED_BY = {Fault.NO_SERVER: Fault.WRONG_PORT, Fault.WRONG_PROTOCOL: Fault.WR
 """Breaks that another break of the same host covers."""
 
 _NEED_LABELS = frozenset({Fault.NO_SERVER, Fault.UNUSED_SERVER})
-"""Breaks that need the labels of the gateway's proxies, from a pod or a Deployment (docs/rulings.md#ruling-18)."""
+"""Breaks that need the labels of the gateway's proxies.
+
+The labels come from a pod or a Deployment (docs/rulings.md#ruling-18).
+"""
 
 
 @check(
@@ -88,7 +94,10 @@ def _routed(facts: Facts, paths: list[Passage]) -> str:
 
 
 def _reported(breaks: tuple[Break, ...]) -> Iterator[Break]:
-    """The breaks to report, without warnings if there is a failure, and without breaks that another one covers."""
+    """The breaks to report.
+
+    Without warnings if there is a failure, and without breaks that another one covers.
+    """
     faults = {each.fault for each in breaks}
     failing = any(not each.warns for each in breaks)
     for each in breaks:

@@ -1,4 +1,7 @@
-"""EG201: a node pool uses Azure CNI Pod Subnet, which static egress gateways do not support."""
+"""EG201: a node pool uses Azure CNI Pod Subnet.
+
+Static egress gateways do not support it.
+"""
 
 from collections.abc import Iterator
 

@@ -139,7 +139,10 @@ def _pool(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[O
 
 
 def _route(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Observation]:
-    """Private-IP mode needs a route to an appliance or gateway, from the route table or the outbound type."""
+    """Private-IP mode needs a route to an appliance or gateway.
+
+    From the route table or the outbound type.
+    """
     cluster = next(iter(facts.readable(ManagedCluster)), None)
     if cluster is not None and cluster.outbound_type.lower() == "userdefinedrouting":
         return

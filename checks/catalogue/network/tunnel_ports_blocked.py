@@ -83,7 +83,10 @@ def tunnel_ports_blocked(facts: Facts) -> Iterator[Observation]:
 def _required_flows(
     facts: Facts, configuration: StaticGatewayConfiguration, own_subnet: Subnet
 ) -> tuple[list[_RequiredFlow], list[NotRead]]:
-    """The flows with the security groups that apply to them, and the resources that were not read."""
+    """The flows with the security groups that apply to them.
+
+    And the resources that were not read.
+    """
     there = flow_end(facts, own_subnet)
     port = configuration.server.port
     ports = range(port, port + 1) if port in TUNNEL_PORTS else TUNNEL_PORTS
@@ -107,7 +110,10 @@ def _required_flows(
 
 
 def _node_subnets(facts: Facts) -> list[Subnet | NotRead]:
-    """The subnets of all node pools except gateway node pools: their nodes can run gateway pods."""
+    """The subnets of all node pools except gateway node pools.
+
+    Their nodes can run gateway pods.
+    """
     pools = {pool.subnet_id.lower(): pool for pool in facts.all(AgentPool) if not pool.is_gateway}
     return [subnet_of(facts, pools[each]) for each in sorted(pools)]
 

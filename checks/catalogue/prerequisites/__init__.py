@@ -1,1 +1,4 @@
-"""Prerequisites: cluster, Istio add-on, static egress gateway feature and mesh profile, as Azure returns them."""
+"""Prerequisites, as Azure returns them.
+
+Cluster, Istio add-on, static egress gateway feature and mesh profile.
+"""

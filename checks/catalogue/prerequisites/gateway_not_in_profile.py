@@ -15,7 +15,10 @@ from checks.model.findings import Action, Evidence, Observation, Scope, Severity
 
 _PROFILE = "serviceMeshProfile.istio.components.egressGateways"
 _SHOWN = 10
-"""The number of gateways that a message lists before it counts the rest: a cluster can have 500."""
+"""The number of gateways that a message lists before it counts the rest.
+
+A cluster can have 500.
+"""
 
 
 @check(

@@ -1,4 +1,7 @@
-"""EG108: a mesh revision is out of support or not compatible with the cluster's Kubernetes version."""
+"""EG108: a mesh revision is out of support.
+
+Or it is not compatible with the cluster's Kubernetes version.
+"""
 
 import re
 from collections.abc import Iterator

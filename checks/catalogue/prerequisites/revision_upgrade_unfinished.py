@@ -107,7 +107,10 @@ def _without_deployment(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Ob
 
 
 def _settings(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Observation]:
-    """One observation for a shared ConfigMap that only one revision has, else one for settings that differ."""
+    """One observation for settings that differ between revisions.
+
+    Or for a shared ConfigMap that only one revision has.
+    """
     have = {name: facts.get(ConfigMap, _shared(name), ROOT_NAMESPACE) for name in revisions}
     differing = _differing(facts, revisions)
     lacking = [name for name in revisions if have[name] is None]

@@ -96,7 +96,10 @@ def _off(facts: Facts, cluster: ManagedCluster | None) -> Observation:
 
 
 def _installed(facts: Facts, cluster: ManagedCluster | None) -> Observation:
-    """The CRDs are installed although the feature is not enabled in Azure, or Azure is not read."""
+    """The CRDs are installed although Azure does not report the feature as enabled.
+
+    It is not enabled, or Azure is not read.
+    """
     running = [d for d in facts.all(DaemonSet) if "kube-egress-gateway" in d.name]
     seen = [Evidence(d.ref, "status.numberReady", str(d.ready), str(d.desired)) for d in running]
     if cluster is None:

@@ -25,7 +25,10 @@ from checks.static_egress.components import CNI_MANAGER_SET, DAEMON_SET, NAMESPA
 
 @dataclass(frozen=True, slots=True)
 class _BlockingWebhook:
-    """A webhook called for the gateway's objects: the kinds it matches and the state of its backend."""
+    """A webhook called for the gateway's objects.
+
+    With the kinds it matches and the state of its backend.
+    """
 
     webhook: GatewayWebhook
     resources: tuple[Resource, ...]
@@ -165,7 +168,10 @@ def _blocking(facts: Facts, webhook: GatewayWebhook, denied: dict[str, list[Refu
 
 
 def _groups(found: list[_BlockingWebhook]) -> list[list[_BlockingWebhook]]:
-    """Group the webhooks to report by configuration: a policy engine has several webhooks but is one risk."""
+    """Group the webhooks to report by configuration.
+
+    A policy engine has several webhooks but is one risk.
+    """
     groups: dict[tuple[str, str, bool, bool], list[_BlockingWebhook]] = {}
     for each in found:
         dead = each.backend is Backend.DEAD
@@ -223,7 +229,10 @@ def _evidence(each: _BlockingWebhook) -> list[Evidence]:
 
 
 def _missing_objects(facts: Facts, each: _BlockingWebhook) -> Iterator[tuple[str, str]]:
-    """Return the missing objects of the gateway that match this webhook: it can explain only those."""
+    """Return the missing objects of the gateway that match this webhook.
+
+    It can explain only those.
+    """
     gateway = facts.gateway
     if each.webhook.revision:
         yield "revision", each.webhook.revision

@@ -13,7 +13,10 @@ NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])
 """The naming rule of the AKS documentation; the full name must match."""
 
 _LONGEST = 63
-"""The limit of the article and the Azure CLI, and of label values and DNS labels in Kubernetes."""
+"""The limit of the article and the Azure CLI.
+
+And of label values and DNS labels in Kubernetes.
+"""
 
 SAFE = 53
 """The limit of the how-to and of Helm release names."""

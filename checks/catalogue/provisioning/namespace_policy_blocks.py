@@ -1,4 +1,7 @@
-"""EG306: a quota, limit range or pod security level of the namespace blocks the gateway's pods."""
+"""EG306: a policy of the namespace blocks the gateway's pods.
+
+A quota, limit range or pod security level.
+"""
 
 from collections.abc import Iterator
 

@@ -12,7 +12,10 @@ from checks.model.commands import AZ_VERSION, HOWTO, TSG, change, enable_gateway
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 
 PORTS = (80, 443, 15021)
-"""The ports of the add-on's chart: HTTP, TLS and the status port (docs/domain/components.md#gateway-service)."""
+"""The ports of the add-on's chart: HTTP, TLS and the status port.
+
+Source: docs/domain/components.md#gateway-service.
+"""
 
 
 @check(

@@ -94,7 +94,10 @@ def _count(component: Component) -> str:
 
 
 def _pool(facts: Facts) -> tuple[str, str]:
-    """Return the gateway node pool ("" if not known) and why its nodes are not checked (docs/rulings.md#ruling-8)."""
+    """Return the gateway node pool, and why its nodes are not checked.
+
+    The pool is "" if it is not known (docs/rulings.md#ruling-8).
+    """
     gateway = facts.gateway
     if facts.gap(StaticGatewayConfiguration, gateway.namespace) or not gateway.configuration:
         return "", ""
@@ -115,7 +118,10 @@ def _pool(facts: Facts) -> tuple[str, str]:
 
 
 def _own_nodes(facts: Facts) -> frozenset[str]:
-    """Return the nodes of the gateway's pods, and the nodes whose taint keeps its pods unscheduled."""
+    """Return the nodes of the gateway's pods, and the tainted nodes.
+
+    The taint of the latter keeps the gateway's pods unscheduled.
+    """
     pods = facts.pods()
     found = {pod.node for pod in pods if pod.node}
     kept_off = any(TAINT in text(pod.condition("PodScheduled"), "message") for pod in pods if not pod.node)

@@ -1,1 +1,1 @@
-"""Static egress gateway: the StaticGatewayConfiguration, its prefix, its node pool and the data plane."""
+"""Static egress gateway: StaticGatewayConfiguration, prefix, node pool and data plane."""

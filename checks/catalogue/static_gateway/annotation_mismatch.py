@@ -1,4 +1,7 @@
-"""EG404: the gateway's pods name a different StaticGatewayConfiguration than the mesh profile."""
+"""EG404: the gateway's pods name another StaticGatewayConfiguration than the profile.
+
+The profile is the mesh profile.
+"""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence

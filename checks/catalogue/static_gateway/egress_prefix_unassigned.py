@@ -1,4 +1,7 @@
-"""EG405: Azure has not assigned an egress IP prefix to the gateway's StaticGatewayConfiguration."""
+"""EG405: Azure has not assigned an egress IP prefix.
+
+The gateway's StaticGatewayConfiguration has none.
+"""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -31,7 +34,10 @@ from checks.static_egress.prefixes import parse_egress_prefix
 from checks.static_egress.procedures import describe, new_configuration
 
 GRACE = timedelta(minutes=5)
-"""Azure's usual time to assign a prefix, counted from creation or the last edit of the spec (article SEG-2)."""
+"""Azure's usual time to assign a prefix (article SEG-2).
+
+Counted from creation or the last edit of the spec.
+"""
 SHOWN_EVENTS = 3
 
 

@@ -96,7 +96,10 @@ def _finding(facts: Facts, configuration: StaticGatewayConfiguration, fault: Spe
 
 
 def _rejected(facts: Facts, configuration: StaticGatewayConfiguration) -> Observation | None:
-    """A finding for an InvalidSpec event about the current spec, for faults that the fields do not show."""
+    """A finding for an InvalidSpec event about the current spec.
+
+    For faults that the fields do not show.
+    """
     changed = configuration.spec_changed
     for event in current_errors(facts.events_on(configuration)):
         if event.reason != "InvalidSpec" or (changed and event.last and event.last < changed):

@@ -1,4 +1,7 @@
-"""EG401: the gateway's namespace has no StaticGatewayConfiguration of the name that the gateway uses."""
+"""EG401: the StaticGatewayConfiguration that the gateway names does not exist.
+
+The gateway's namespace has none of this name.
+"""
 
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -171,7 +174,10 @@ def _list() -> tuple[Action, ...]:
 
 
 def _sharing(facts: Facts, configuration: StaticGatewayConfiguration) -> tuple[Evidence, ...]:
-    """The other users of the same addresses: no fault, but a change of the StaticGatewayConfiguration affects them too."""
+    """The other users of the same addresses.
+
+    They are no fault, but a change of the StaticGatewayConfiguration affects them too.
+    """
     evidence = []
     if others := other_gateways(facts, configuration):
         evidence.append(

@@ -1,4 +1,7 @@
-"""EG410: gateway nodes do not serve the StaticGatewayConfiguration, or a running gateway pod has no WireGuard peer."""
+"""EG410: the data plane of the StaticGatewayConfiguration is incomplete.
+
+Gateway nodes do not serve it, or a running gateway pod has no WireGuard peer.
+"""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,7 @@
-"""EG407: the StaticGatewayConfiguration's node pool does not exist, is stopped or being deleted, or is not in Gateway mode."""
+"""EG407: the StaticGatewayConfiguration's node pool does not exist or cannot be used.
+
+It is stopped or being deleted, or is not in Gateway mode.
+"""
 
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -195,7 +198,10 @@ def _new_configuration(facts: Facts, configuration: StaticGatewayConfiguration) 
 
 
 def _new_pool(facts: Facts, configuration: StaticGatewayConfiguration) -> str:
-    """A free pool name: the one that the StaticGatewayConfiguration uses if Azure does not list it, otherwise another."""
+    """A free pool name.
+
+    The one that the StaticGatewayConfiguration uses if Azure does not list it, otherwise another.
+    """
     taken = facts.get(AgentPool, configuration.pool.lower()) is not None
     return "gwpool" if taken and configuration.pool.lower() != "gwpool" else "gwpool2" if taken else configuration.pool
 

@@ -1,4 +1,7 @@
-"""EG408: the gateway node pool has no ready node, too few, or more than its prefix has addresses for."""
+"""EG408: the gateway node pool has too few ready nodes, or too many nodes.
+
+It has no ready node, too few, or more than its prefix has addresses for.
+"""
 
 from collections.abc import Iterator
 

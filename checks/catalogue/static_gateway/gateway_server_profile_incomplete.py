@@ -1,4 +1,7 @@
-"""EG406: the StaticGatewayConfiguration has a prefix, but lacks fields that gateway nodes need to serve it."""
+"""EG406: the StaticGatewayConfiguration lacks fields that gateway nodes need.
+
+It has a prefix, but gateway nodes cannot serve it.
+"""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,7 @@
-"""EG409: the customer's own public IP prefix that the StaticGatewayConfiguration names cannot be used."""
+"""EG409: the customer's own public IP prefix cannot be used.
+
+The StaticGatewayConfiguration names it.
+"""
 
 from collections.abc import Iterator
 

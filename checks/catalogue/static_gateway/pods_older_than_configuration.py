@@ -1,4 +1,7 @@
-"""EG411: the network of gateway pods was set up before the StaticGatewayConfiguration was created or last edited."""
+"""EG411: gateway pods are older than the StaticGatewayConfiguration or its last edit.
+
+Their network was set up before.
+"""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -60,7 +63,10 @@ def pods_older_than_configuration(facts: Facts) -> Iterator[Observation]:
 
 
 def _edit_count(configuration: StaticGatewayConfiguration) -> int:
-    """The number of edits of the spec: the generation starts at 1, and a deletion request adds 1."""
+    """The number of edits of the spec.
+
+    The generation starts at 1, and a deletion request adds 1.
+    """
     return (configuration.generation or 1) - 1 - (configuration.deleted is not None)
 
 

@@ -1,4 +1,7 @@
-"""EG414: a pod outside the mesh does not reach the Internet through the StaticGatewayConfiguration. Not probed."""
+"""EG414: a pod outside the mesh does not reach the Internet. Not probed.
+
+It uses the StaticGatewayConfiguration.
+"""
 
 from collections.abc import Iterator
 
