@@ -204,9 +204,9 @@ def test_the_overlay_agrees_with_the_test_stand_in_of_kubectl() -> None:
 def test_a_deleted_namespace_takes_its_contents_with_it(store: FactStore) -> None:
     namespace = next(each for each in store.known(Namespace) if each.name == "team-egress")
     after = laid_over(store, [Delete(namespace)])
-    gone = objects(store).keys() - objects(after).keys()
-    assert ("Namespace team-egress", ("", "team-egress")) in gone
-    assert {key[0] for _, key in gone} == {"", "team-egress"}
+    deleted = objects(store).keys() - objects(after).keys()
+    assert ("Namespace team-egress", ("", "team-egress")) in deleted
+    assert {key[0] for _, key in deleted} == {"", "team-egress"}
     assert not any(after.in_namespace(Pod, "team-egress"))
     assert all(each.namespace != "team-egress" for each in after.known(VirtualService))
 
