@@ -95,8 +95,8 @@ class _Overlay:
                 if all(each in deleted for each in _owner_uids(thing.raw)) and id(thing) not in removed[owned_kind]:
                     removed[owned_kind].add(id(thing))
                     deleted.append(text(thing.raw, "metadata", "uid"))
-        for owned_kind, owned in removed.items():
-            self.changed[owned_kind] = [each for each in self._facts(owned_kind) if id(each) not in owned]
+        for owned_kind, identities in removed.items():
+            self.changed[owned_kind] = [each for each in self._facts(owned_kind) if id(each) not in identities]
 
 
 def _owner_uids(raw: Raw) -> list[str]:
