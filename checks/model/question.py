@@ -1,12 +1,9 @@
 """The question that a run answers, and parsing of typed gateways, hosts and clients."""
 
-import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-_LABEL = re.compile(r"^(?!-)[a-z0-9_-]{1,63}(?<!-)$")
 _NAME = re.compile(r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
 
 
@@ -42,6 +39,7 @@ class Question:
     gateway: str
     namespace: str | None = None
     host: str | None = None
+    """In the canonical text of asked_host.py."""
     client: str | None = None
     """`NAMESPACE` or `NAMESPACE/WORKLOAD`."""
 
@@ -79,6 +77,7 @@ def parse_gateway_name(typed: str, namespace: str | None = None) -> GatewayName:
     return GatewayName(parts[0] or None, parts[1])
 
 
+<<<<<<< HEAD
 def parse_host(typed: str) -> str:
     """Parse HOST[:PORT] or a pasted URL into `host` or `host:port`. Raises BadQuestion.
 
@@ -146,6 +145,8 @@ def split_host(given: str) -> tuple[str, int | None]:
     return (host, int(port)) if colon else (given, None)
 
 
+=======
+>>>>>>> 03f3775 (WIP asked host)
 def parse_client(typed: str) -> str:
     """Parse NAMESPACE or NAMESPACE/WORKLOAD. Raises BadQuestion."""
     parts = typed.strip().split("/")

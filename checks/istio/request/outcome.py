@@ -50,11 +50,22 @@ class Ending(StrEnum):
     NOT_UNDERSTOOD = "the destination does not understand what arrives"
 
 
+class Part(StrEnum):
+    """The part of a proxy's configuration that decides."""
+
+    LISTENER = "listener"
+    VIRTUAL_HOST = "virtual host"
+    ROUTE = "route"
+    CLUSTER = "cluster"
+    POLICY = "authorization policy"
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A decision of one proxy, and the object that it comes from."""
 
     proxy: str
+    part: Part
     decision: str
     origin: Provenance = field(default_factory=lambda: Provenance(None))
 
