@@ -17,12 +17,8 @@ from checks.istio.route.workloads import (
     excluded,
     workload_of,
 )
-<<<<<<< HEAD
-from checks.model.commands import ADDON, disrupt, inspect, kubectl
-=======
 from checks.model.asked_host import split_host
-from checks.model.commands import ADDON, disrupt, kubectl, look
->>>>>>> 03f3775 (WIP asked host)
+from checks.model.commands import ADDON, disrupt, inspect, kubectl
 from checks.model.findings import (
     Action,
     Evidence,

@@ -13,12 +13,8 @@ from checks.facts.network_resources import NetworkSecurityGroup, RouteTable, Sub
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge import network
-<<<<<<< HEAD
-from checks.model.commands import FW, OUTBOUND, az_aks, change, inspect
-=======
 from checks.model.asked_host import split_host
-from checks.model.commands import FW, OUTBOUND, az_aks, change, look
->>>>>>> 03f3775 (WIP asked host)
+from checks.model.commands import FW, OUTBOUND, az_aks, change, inspect
 from checks.model.findings import Action, Evidence, Observation, Severity, healthy, skip, unknown, warn
 from checks.static_egress.configuration import NotApplicable, gateway_configuration
 
