@@ -58,9 +58,7 @@ def test_a_host_is_understood_as_people_paste_it(bundle: Path, typed: str, host:
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("ftp://edition.cnn.com", "expected http:// or https://"),
-        ("20.50.60.1", "is an IP address: egress gateways route by host name"),
-        ("[2001:db8::1]:443", "is an IP address"),
+        ("ftp://edition.cnn.com", "expected http://, https://"),
         ("edition.cnn.com/politics", "without a path"),
         ("edition.cnn.com:99999", "port from 1 to 65535"),
         ("edition.cnn.com:0", "port 0 does not exist"),
