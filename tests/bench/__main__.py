@@ -7,13 +7,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import evaluation, fleets, route, runbook, system
+from tests.bench import evaluation, fleets, route, router, runbook, system
 
 SECTIONS: dict[str, Callable[[], str]] = {
     "runbook": runbook.measure,
     "system": system.measure,
     "evaluation": evaluation.measure,
     "route": route.measure,
+    "router": router.measure,
     "fleets": fleets.measure,
 }
 DOCUMENT = Path("docs/benchmarks.md")

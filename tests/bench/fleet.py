@@ -52,9 +52,13 @@ def _renamed(value: Any, number: int) -> Any:
 
 
 def _text(text: str, number: int) -> str:
-    """The base's names with a number: namespace, gateway, configuration and host."""
+    """The base's names with a number (namespace, gateway, configuration and host), and addresses of its own."""
+    block, rest = divmod(number, 250)
     return (
-        text.replace(NAMESPACE, f"team-{number}")
+        text.replace("10.244.0.5", f"10.244.{rest}.{30 + 2 * block}")
+        .replace("10.244.1.5", f"10.244.{rest}.{31 + 2 * block}")
+        .replace("10.0.128.17", f"10.0.{rest}.{100 + block}")
+        .replace(NAMESPACE, f"team-{number}")
         .replace("edition.cnn.com", f"api-{number}.example.com")
         .replace("egw", f"egw-{number}")
     )

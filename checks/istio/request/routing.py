@@ -20,7 +20,7 @@ class Routing:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self.gateway = str(facts.gateway)
-        self._router = facts.once("router", _router)
+        self._router = router_of(facts)
         self._outcomes: dict[tuple[object, ...], RequestOutcome] = {}
 
     def mesh(self, revision: str) -> Mesh:
@@ -49,8 +49,12 @@ def routing(facts: Facts) -> Routing:
     return facts.once("routing", Routing, str(facts.gateway))
 
 
-def _router(facts: Facts) -> Router:
+def router_of(facts: Facts) -> Router:
     """The router of the cluster, which all gateways share."""
+    return facts.once("router", _built)
+
+
+def _built(facts: Facts) -> Router:
     services: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
     for each in facts.all(Service):
         if text(each.raw, "metadata", "labels", COMPONENT_LABEL) == "egress-gateway" and each.selector:
