@@ -63,7 +63,14 @@ def manifest(kind: str, name: str, namespace: str, spec: Manifest) -> Manifest:
 
 def object_name(host: str) -> str:
     """A name for a new object about this host."""
-    return host.replace("*.", "all.").replace("*", "all").replace(".", "-").replace("_", "-").replace(":", "-")[:63].strip("-")
+    return (
+        host.replace("*.", "all.")
+        .replace("*", "all")
+        .replace(".", "-")
+        .replace("_", "-")
+        .replace(":", "-")[:63]
+        .strip("-")
+    )
 
 
 MANY = 5
