@@ -10,6 +10,7 @@ from checks.istio.mesh.configuration import PUBLIC
 from checks.istio.mesh.mesh import Mesh
 from checks.istio.mesh.names import is_subset
 from checks.istio.mesh.virtual_services import RoutingRule, RoutingRules, VirtualServices
+from checks.istio.proxy.listeners import Provenance
 from checks.istio.request.asked import AskedRequest
 from checks.istio.request.outcome import End, RequestOutcome, Result
 from checks.istio.request.proxy_configuration import ProxyConfiguration
@@ -18,6 +19,7 @@ from checks.model.raw_values import Raw, items, mapping
 
 THROUGH = 1000
 _AT_GATEWAY = 100
+_AT_SERVICE = 50
 
 
 @dataclass(frozen=True)
@@ -71,17 +73,38 @@ class BrokenRequest:
             each for each in every.all_rules() if any(is_subset(self.request.host, host.lower()) for host in each.hosts)
         )
 
-    @cached_property
-    def imported(self) -> frozenset[tuple[str, str]]:
-        """The keys of the VirtualServices that the client's sidecar imports."""
-        if self.client is None:
-            return frozenset()
-        return frozenset(each.source.key for listener in self.client.scope.listeners for each in listener.rules)
+    def imports(self, source: VirtualService) -> bool:
+        """Whether the client's sidecar imports a VirtualService for the request's port."""
+        listeners = self.client.scope.listeners if self.client is not None else ()
+        own = [each for each in listeners if each.port == self.request.port]
+        deciding = own or [each for each in listeners if not each.port]
+        return any(routes.source.key == source.key for each in deciding for routes in each.rules)
+
+    def hosts_of(self, rule: RoutingRule) -> tuple[str, ...]:
+        """The hosts of the VirtualService that a rule belongs to; of a delegate's rule those of its root."""
+        every = self.mesh.virtual_services.all_rules()
+        return next((each.hosts for each in every if rule in rules_of(each)), rule.source.hosts)
 
     @property
     def client_namespaces(self) -> tuple[str, ...]:
         """The namespaces of the request's clients."""
         return tuple(dict.fromkeys(each.partition("/")[0] for each in self.request.clients.names))
+
+    @cached_property
+    def decision(self) -> Provenance:
+        """The object and field of the last decision at the client's sidecar."""
+        name = self.client.name if self.client is not None else ""
+        found = [each.origin for each in self.end.steps if each.proxy == name]
+        return found[-1] if found else Provenance(None)
+
+    @cached_property
+    def rule(self) -> RoutingRule | None:
+        """The rule by which the client's sidecar routes the request; None if no VirtualService decides."""
+        source, field = self.decision.source, self.decision.field
+        if not isinstance(source, VirtualService):
+            return None
+        every = (each for routes in self.mesh.virtual_services.all_rules() for each in rules_of(routes))
+        return next((each for each in every if each.source.key == source.key and each.field == field), None)
 
     @cached_property
     def to_gateway(self) -> tuple[RoutingRules, ...]:
@@ -108,12 +131,14 @@ def destinations_of(rule: RoutingRule) -> Iterator[Raw]:
 
 
 def progress(end: End, gateway: str) -> int:
-    """How far a request gets: the decisions on its route count, arriving at the gateway more than all before it."""
+    """How far a request gets: routed to the gateway's Service, arrived at the gateway, and there by each decision."""
     if end.result is Result.THROUGH:
         return THROUGH
     if gateway in end.gateways:
         return _AT_GATEWAY + len(end.steps)
-    return len(end.steps) if end.result is not Result.UNKNOWN else 0
+    namespace, _, name = gateway.partition("/")
+    routed = end.cluster is not None and end.cluster.host == f"{name}.{namespace}.svc.cluster.local"
+    return _AT_SERVICE if routed else 0
 
 
 def least_progress(outcome: RequestOutcome, gateway: str) -> int:

@@ -5,7 +5,7 @@ facts and the request is resolved again. A fault counts if its fix takes the req
 faults of one route are found one after the other, and their fixes are an ordered set."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from checks.facts.changes import ChangeRefused, ObjectChange
 from checks.facts.fact import Unreadable
@@ -21,7 +21,7 @@ _MOST_FIXES = 60
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """A fault of a request with its proved fix, None if there is none."""
+    """A fault of a request with its proved fix; one without changes is advice, None if there is neither."""
 
     fault: RouteFault
     fix: Fix | None
@@ -37,48 +37,80 @@ def faults_of(broken: BrokenRequest, readers: Iterable[Reader]) -> tuple[Proved,
     changes: tuple[ObjectChange, ...] = ()
     now = broken
     while len(found) < _MOST_FAULTS and now.outcome.result not in (Result.THROUGH, Result.UNKNOWN):
-        proved = _first(now, broken, changes, readers)
-        if proved is None:
+        proved = _first(_Trial(now, broken, changes), readers)
+        found += proved
+        if not proved or proved[-1].after is None:
             break
-        found.append(proved)
-        if proved.fix is None or proved.after is None:
-            break
-        changes = (*changes, *proved.fix.changes)
-        now = BrokenRequest(_after(broken, changes), broken.request, proved.after)
+        changes = (*changes, *(change for each in proved if each.fix is not None for change in each.fix.changes))
+        now = BrokenRequest(_after(broken, changes), broken.request, proved[-1].after)
     return tuple(found)
 
 
-def _first(
-    now: BrokenRequest, original: BrokenRequest, before: tuple[ObjectChange, ...], readers: Iterable[Reader]
-) -> Proved | None:
-    """The fault whose fix takes the request furthest, the first of equals; else one that is certain."""
-    gateway, best = now.routing.gateway, None
-    reached = least_progress(now.outcome, gateway)
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """A request after the fixes that are proved so far, and how to resolve it with one more."""
+
+    now: BrokenRequest
+    original: BrokenRequest
+    before: tuple[ObjectChange, ...]
+
+    def with_fixes(self, fixes: Iterable[Fix]) -> RequestOutcome | None:
+        """The outcome with these fixes; None if they cannot be applied or it is not known."""
+        changes = tuple(change for fix in fixes for change in fix.changes)
+        try:
+            outcome = _after(self.original, (*self.before, *changes)).outcome(self.original.request)
+        except (Unreadable, ChangeRefused):
+            return None
+        return None if outcome.result is Result.UNKNOWN else outcome
+
+    def reached(self, outcome: RequestOutcome | None) -> int:
+        """How far the request gets."""
+        return least_progress(outcome, self.now.routing.gateway) if outcome is not None else 0
+
+
+def _first(trial: _Trial, readers: Iterable[Reader]) -> tuple[Proved, ...]:
+    """The fault whose fix takes the request furthest, the first of equals; else several that only together do; else
+    one that is certain."""
+    best: Proved | None = None
+    reached = trial.reached(trial.now.outcome)
     certain: RouteFault | None = None
-    tried = 0
-    for fault in (each for reader in readers for each in reader(now)):
+    tried: list[tuple[RouteFault, Fix]] = []
+    for fault in (each for reader in readers for each in reader(trial.now)):
         certain = certain or (fault if fault.certain else None)
-        for fix in fault.fixes(now):
-            tried += 1
-            after = _outcome_with(original, (*before, *fix.changes)) if tried <= _MOST_FIXES else None
-            further = least_progress(after, gateway) if after is not None else 0
-            if after is not None and further > reached:
-                best, reached = Proved(fault, fix, now.outcome, after), further
-            if further >= THROUGH:
-                return best
-    if best is None and certain is not None:
-        return Proved(certain, None, now.outcome)
-    return best
+        for fix in fault.fixes(trial.now):
+            if not fix.changes or len(tried) >= _MOST_FIXES:
+                continue
+            tried.append((fault, fix))
+            after = trial.with_fixes((fix,))
+            if trial.reached(after) > reached:
+                best, reached = Proved(fault, fix, trial.now.outcome, after), trial.reached(after)
+            if best is not None and reached >= THROUGH:
+                return (best,)
+    if best is not None:
+        return (best,)
+    return _together(trial, tried) or ((_advised(trial, certain),) if certain is not None else ())
+
+
+def _together(trial: _Trial, tried: list[tuple[RouteFault, Fix]]) -> tuple[Proved, ...]:
+    """The fewest faults whose fixes take the request further only together: the first fix of each kind."""
+    kept = list({fault.name: (fault, fix) for fault, fix in reversed(tried)}.values())[::-1]
+    least, reached = trial.reached(trial.now.outcome), trial.reached(trial.with_fixes(fix for _, fix in kept))
+    if len(kept) < 2 or reached <= least:
+        return ()
+    for each in tuple(kept):
+        rest = [other for other in kept if other is not each]
+        if trial.reached(trial.with_fixes(fix for _, fix in rest)) >= reached:
+            kept = rest
+    after = trial.with_fixes(fix for _, fix in kept)
+    found = [Proved(fault, fix, trial.now.outcome, trial.now.outcome) for fault, fix in kept]
+    return (*found[:-1], replace(found[-1], after=after))
+
+
+def _advised(trial: _Trial, fault: RouteFault) -> Proved:
+    """A fault that is certain, with what a person has to do if no change of an object fixes it."""
+    advice = (fix for fix in fault.fixes(trial.now) if not fix.changes)
+    return Proved(fault, next(advice, None), trial.now.outcome)
 
 
 def _after(original: BrokenRequest, changes: tuple[ObjectChange, ...]) -> Routing:
     return Routing(original.facts.with_changes(changes))
-
-
-def _outcome_with(original: BrokenRequest, changes: tuple[ObjectChange, ...]) -> RequestOutcome | None:
-    """The outcome after the changes; None if they cannot be applied or the outcome is not known."""
-    try:
-        outcome = _after(original, changes).outcome(original.request)
-    except (Unreadable, ChangeRefused):
-        return None
-    return None if outcome.result is Result.UNKNOWN else outcome

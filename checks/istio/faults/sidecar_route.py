@@ -10,13 +10,18 @@ from checks.facts.istio_networking import Sidecar, VirtualService
 from checks.facts.namespaces import ConfigMap
 from checks.istio.faults.broken_request import BrokenRequest
 from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.fixes.discovery import discovered_by
 from checks.istio.fixes.exports import exported_to
+from checks.istio.fixes.sidecars import imported_hosts, importing
 from checks.istio.mesh.configuration import is_exported, settings_maps
+from checks.istio.mesh.names import most_specific
 from checks.istio.mesh.virtual_services import MESH, RoutingRules
+from checks.model.commands import MESHCFG
 from checks.model.findings import Evidence, Involved
 from checks.model.route import HopName
 
 _ROUTE_CHECK = "virtual-service-route-broken"
+REVISION_LABEL = "istio.io/rev"
 
 
 def at_sidecar(broken: BrokenRequest) -> Iterator[RouteFault]:
@@ -36,13 +41,16 @@ def _not_applied(broken: BrokenRequest, routes: RoutingRules) -> RouteFault | No
     if MESH not in routes.gateways:
         return NotForSidecars(source)
     if not broken.mesh.discovers(source.namespace):
-        maps = settings_maps(broken.facts.readable(ConfigMap), broken.mesh.revision)
-        return NotDiscovered(source, maps[0] if maps else None)
+        return NotDiscovered(source, settings_maps(broken.facts.readable(ConfigMap), broken.mesh.revision))
+    revision = source.labels.get(REVISION_LABEL, "")
+    if revision not in ("", broken.mesh.revision):
+        return OfAnotherRevision(source, broken.mesh.revision)
     if not is_exported(source.export_to, settings.virtual_services_exported, source.namespace, namespace):
         return NotExportedToClients(source, namespace)
-    sidecar = broken.mesh.scope(broken.client.proxy).sidecar if broken.client is not None else None
-    if sidecar is not None and source.key not in broken.imported:
-        return NotImported(sidecar, source, broken.request.host)
+    sidecar = broken.client.scope.sidecar if broken.client is not None else None
+    if sidecar is not None and not broken.imports(source):
+        host = most_specific(broken.request.host, [each.lower() for each in routes.hosts])
+        return NotImported(sidecar, source, host or broken.request.host, broken.request.port)
     return None
 
 
@@ -105,18 +113,50 @@ class NotDiscovered(RouteFault):
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
     check: ClassVar[str] = "namespace-not-discovered"
     virtual_service: VirtualService
-    written: ConfigMap | None
+    settings: tuple[ConfigMap, ...]
 
     def sentence(self) -> str:
         return f"Istiod does not discover the namespace of {self.virtual_service.ref}"
 
     def evidence(self) -> tuple[Evidence, ...]:
-        where = self.written.ref if self.written is not None else "MeshConfig"
+        where = self.settings[0].ref if self.settings else "MeshConfig"
         wanted = f"a selector that matches {self.virtual_service.namespace}"
         return (Evidence(where, "data.mesh", "discoverySelectors", wanted),)
 
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        change = discovered_by(self.settings, self.virtual_service.namespace)
+        if change is not None:
+            title = f"Edit the mesh configuration: add a selector that matches {self.virtual_service.namespace}"
+            yield Fix(title, (change,), MESHCFG)
+
     def involved(self) -> tuple[Involved, ...]:
         return (Involved("namespace", self.virtual_service.namespace),)
+
+
+@dataclass(frozen=True, slots=True)
+class OfAnotherRevision(RouteFault):
+    """A VirtualService that only another mesh revision reads."""
+
+    name: ClassVar[str] = "other-revision"
+    hop: ClassVar[HopName] = HopName.MESH_ROUTE
+    check: ClassVar[str] = _ROUTE_CHECK
+    virtual_service: VirtualService
+    revision: str
+
+    def sentence(self) -> str:
+        return f"{self.virtual_service.ref} has a label that keeps it from revision {self.revision}"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        written = self.virtual_service.labels.get(REVISION_LABEL, "")
+        field = f"metadata.labels[{REVISION_LABEL}]"
+        return (Evidence(self.virtual_service.ref, field, written, f"not set, or {self.revision}"),)
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        removed = MergePatch(self.virtual_service, {"metadata": {"labels": {REVISION_LABEL: None}}})
+        yield Fix(f"Remove the revision label from {self.virtual_service.ref}", (removed,))
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return (self.virtual_service,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +169,20 @@ class NotImported(RouteFault):
     sidecar: Sidecar
     virtual_service: VirtualService
     host: str
+    port: int
 
     def sentence(self) -> str:
         return f"{self.sidecar.ref} does not import {self.virtual_service.ref}"
 
     def evidence(self) -> tuple[Evidence, ...]:
-        imported = ", ".join(str(host) for each in self.sidecar.egress for host in each.get("hosts") or ())
-        wanted = f"{self.virtual_service.namespace}/{self.host}"
-        return (Evidence(self.sidecar.ref, "spec.egress[*].hosts", imported, wanted),)
+        return (Evidence(self.sidecar.ref, "spec.egress[*].hosts", imported_hosts(self.sidecar), self._entry),)
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        yield Fix(f"Add {self._entry} to {self.sidecar.ref}", (importing(self.sidecar, self._entry, self.port),))
+
+    @property
+    def _entry(self) -> str:
+        return f"{self.virtual_service.namespace}/{self.host}"
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.sidecar,)

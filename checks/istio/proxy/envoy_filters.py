@@ -24,6 +24,8 @@ class Patches:
         self._routes: list[tuple[EnvoyFilter, Raw, ClusterName]] = []
         self._removed_hosts: list[Raw] = []
         self._removed_listeners: list[Raw] = []
+        self.applied_filters: dict[EnvoyFilter, None] = {}
+        """The EnvoyFilters with patches that can change routes."""
         self.unknown: EnvoyFilter | None = None
         """The first EnvoyFilter with a patch whose effect is not modelled."""
         for each, patch in _patches(mesh, proxy):
@@ -39,6 +41,7 @@ class Patches:
             if set(route) <= {*_HARMLESS, "cluster"} and not mapping(
                 patch, "match", "routeConfiguration", "vhost", "route"
             ):
+                self.applied_filters[source] = None
                 self._routes.append((source, mapping(patch, "match"), _parsed(text(route, "cluster"))))
                 return
         removed = {
@@ -49,6 +52,7 @@ class Patches:
         if operation == "REMOVE" and kind in removed:
             into, key = removed[kind]
             into.append(mapping(patch, "match", key))
+            self.applied_filters[source] = None
             return
         self.unknown = self.unknown or source
 

@@ -1,0 +1,56 @@
+"""Requests of a scheme for which the gateway is not configured, although it has the host."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from checks.facts.fact import KubernetesObject
+from checks.istio.faults.broken_request import BrokenRequest, rules_of
+from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.fixes.rules import RuleKind, gateway_servers, has_host, kind_of_server
+from checks.istio.proxy.gateway import GatewayServer
+from checks.model.commands import TSG
+from checks.model.findings import Evidence
+from checks.model.route import HopName
+
+
+def of_other_scheme(broken: BrokenRequest, kind: RuleKind) -> RouteFault | None:
+    """The fault that the gateway is configured for another scheme of the host only."""
+    servers = [each for each in gateway_servers(broken) if has_host(each, broken.request.host)]
+    if any(kind_of_server(each) == kind for each in servers):
+        return None
+    rules = [rule for routes in broken.to_gateway for rule in rules_of(routes) if broken.leads_to_gateway(rule)]
+    if not servers or not rules or any(rule.field.startswith(f"spec.{kind}") for rule in rules):
+        return None
+    return OtherScheme(broken.request.url, broken.facts.gateway.ref, servers[0])
+
+
+@dataclass(frozen=True, slots=True)
+class OtherScheme(RouteFault):
+    """A gateway that is configured for another scheme of the host (docs/domain/istio.md#https-calls-bypass)."""
+
+    name: ClassVar[str] = "other-scheme"
+    hop: ClassVar[HopName] = HopName.MESH_ROUTE
+    check: ClassVar[str] = "application-sends-tls"
+    certain: ClassVar[bool] = True
+    url: str
+    gateway: str
+    server: GatewayServer
+
+    @property
+    def _configured(self) -> str:
+        return f"port {self.server.server.port.number} {self.server.server.port.protocol}"
+
+    def sentence(self) -> str:
+        return f"The routes to {self.gateway} do not match {self.url}: it has the host only on {self._configured}"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        field = f"spec.servers[{self.server.index}].port"
+        return (Evidence(self.server.gateway.ref, field, self._configured, f"a server for {self.url}"),)
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        scheme = "http" if kind_of_server(self.server) == "http" else "https"
+        yield Fix(f"Change the application to call {scheme}://{broken.request.host}", url=TSG)
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return (self.server.gateway,)

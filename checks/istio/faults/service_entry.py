@@ -1,0 +1,161 @@
+"""Why a client's sidecar has no listener for the host: no ServiceEntry declares it there, or not as the request needs it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from checks.facts.fact import KubernetesObject
+from checks.facts.istio_networking import ServiceEntry, Sidecar
+from checks.istio.faults.broken_request import BrokenRequest
+from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.fixes.entries import entry_for, entry_port, fitting_protocols
+from checks.istio.fixes.exports import exported_to
+from checks.istio.fixes.fields import appended, set_field
+from checks.istio.fixes.rules import server_for, virtual_service_for
+from checks.istio.fixes.sidecars import imported_hosts, importing
+from checks.istio.mesh.names import is_subset
+from checks.model.findings import Evidence, Involved
+from checks.model.route import HopName
+
+
+def at_service_entry(broken: BrokenRequest) -> Iterator[RouteFault]:
+    """The ServiceEntries for the host that the sidecar does not know, or knows with another protocol."""
+    client, request = broken.client, broken.request
+    if client is None or broken.at_gateway:
+        return
+    entries = [each for each in broken.facts.all(ServiceEntry) if _covers(each, request.host)]
+    known = {each.source.key for each in client.scope.services if isinstance(each.source, ServiceEntry)}
+    for each in entries:
+        if each.key in known and not _fits(each, request.port, request.scheme):
+            yield WrongProtocol(each, request.host, request.port, request.scheme)
+    if any(each.key in known for each in entries):
+        return
+    for each in entries:
+        if client.scope.sidecar is not None:
+            yield EntryHidden(client.scope.sidecar, each, request.host, request.port)
+        yield UnknownHost(request.host, each)
+    if not entries and broken.to_gateway:
+        yield UnknownHost(request.host, None)
+
+
+def _covers(entry: ServiceEntry, host: str) -> bool:
+    return any(is_subset(host, each.lower()) for each in entry.hosts)
+
+
+def _fits(entry: ServiceEntry, port: int, scheme: str) -> bool:
+    return any(each.number == port and each.protocol in fitting_protocols(scheme) for each in entry.ports)
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownHost(RouteFault):
+    """A host that no ServiceEntry declares to the client's sidecar (docs/domain/istio.md#b11)."""
+
+    name: ClassVar[str] = "unknown-host"
+    hop: ClassVar[HopName] = HopName.MESH_ROUTE
+    check: ClassVar[str] = "service-entry-missing"
+    host: str
+    entry: ServiceEntry | None
+
+    def sentence(self) -> str:
+        if self.entry is not None:
+            return f"{self.entry.ref} for {self.host} is not visible to the client's sidecar"
+        return f"No ServiceEntry declares {self.host}"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        if self.entry is None:
+            return (Evidence("serviceentries.networking.istio.io", "spec.hosts", "(none)", self.host),)
+        written = ", ".join(self.entry.export_to) or "(not set)"
+        return (Evidence(self.entry.ref, "spec.exportTo", written, "the clients' namespaces"),)
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        if self.entry is None:
+            yield Fix(f"Create a ServiceEntry for {self.host}", (entry_for(broken),))
+            server = server_for(broken)
+            if server is not None:
+                title = f"Create a ServiceEntry and a VirtualService for {self.host}"
+                yield Fix(title, (entry_for(broken), virtual_service_for(broken, server)))
+            return
+        namespaces = (*broken.client_namespaces, broken.facts.gateway.namespace)
+        yield Fix(f"Export {self.entry.ref} to the clients", (exported_to(self.entry, namespaces),))
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return (self.entry,) if self.entry is not None else ()
+
+    def involved(self) -> tuple[Involved, ...]:
+        return (Involved("destination", self.host),)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryHidden(RouteFault):
+    """A Sidecar that does not import the ServiceEntry for the host (docs/domain/istio.md#b25)."""
+
+    name: ClassVar[str] = "entry-hidden"
+    hop: ClassVar[HopName] = HopName.MESH_ROUTE
+    check: ClassVar[str] = "sidecar-hides-route"
+    sidecar: Sidecar
+    entry: ServiceEntry
+    host: str
+    port: int
+
+    @property
+    def _wanted(self) -> str:
+        return f"{self.entry.namespace}/{self.host}"
+
+    def sentence(self) -> str:
+        return f"{self.sidecar.ref} does not import {self.entry.ref}"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        return (Evidence(self.sidecar.ref, "spec.egress[*].hosts", imported_hosts(self.sidecar), self._wanted),)
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        for host in dict.fromkeys((self.host, *self.entry.hosts)):
+            wanted = f"{self.entry.namespace}/{host}"
+            yield Fix(f"Add {wanted} to {self.sidecar.ref}", (importing(self.sidecar, wanted, self.port),))
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return (self.sidecar,)
+
+
+@dataclass(frozen=True, slots=True)
+class WrongProtocol(RouteFault):
+    """A ServiceEntry that declares the port with a protocol that the request does not have, or not at all
+    (docs/domain/istio.md#b14)."""
+
+    name: ClassVar[str] = "wrong-protocol"
+    hop: ClassVar[HopName] = HopName.MESH_ROUTE
+    check: ClassVar[str] = "virtual-service-route-broken"
+    entry: ServiceEntry
+    host: str
+    port: int
+    scheme: str
+
+    @property
+    def _declared(self) -> str:
+        return next((each.protocol for each in self.entry.ports if each.number == self.port), "")
+
+    @property
+    def _needed(self) -> str:
+        return str(entry_port(self.scheme, self.port)["protocol"])
+
+    def sentence(self) -> str:
+        if self._declared:
+            return f"{self.entry.ref} declares port {self.port} of {self.host} as {self._declared}, not {self._needed}"
+        return f"{self.entry.ref} does not declare port {self.port} of {self.host}"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        written = ", ".join(f"{each.number} {each.protocol}" for each in self.entry.ports)
+        return (Evidence(self.entry.ref, "spec.ports", written or "(none)", f"{self.port} {self._needed}"),)
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        title = f"Declare port {self.port} as {self._needed}"
+        numbers = [each.number for each in self.entry.ports]
+        if self.port in numbers:
+            field = f"spec.ports[{numbers.index(self.port)}].protocol"
+            yield Fix(title, (set_field(self.entry, field, self._needed),))
+        elif numbers:
+            yield Fix(title, (appended(self.entry, "spec.ports", entry_port(self.scheme, self.port)),))
+        else:
+            yield Fix(title, (set_field(self.entry, "spec.ports", [entry_port(self.scheme, self.port)]),))
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return (self.entry,)

@@ -1,0 +1,158 @@
+"""Why no rule takes a request at a client's sidecar, although nothing hides the VirtualServices that could."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from checks.facts.changes import MergePatch, ObjectChange
+from checks.facts.fact import KubernetesObject
+from checks.facts.istio_networking import VirtualService
+from checks.istio.faults.broken_request import BrokenRequest, rules_of
+from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.faults.other_scheme import of_other_scheme
+from checks.istio.fixes.entries import entry_for
+from checks.istio.fixes.fields import appended
+from checks.istio.fixes.rules import (
+    RuleKind,
+    gateway_servers,
+    kind_of_scheme,
+    kind_of_server,
+    name_in,
+    rule_from_gateway,
+    rule_to_gateway,
+    rules_of_kind,
+    server_for,
+    virtual_service_for,
+    with_first_rule,
+)
+from checks.istio.mesh.virtual_services import RoutingRules
+from checks.istio.proxy.gateway import GatewayServer
+from checks.model.findings import Evidence
+from checks.model.raw_values import mapping
+from checks.model.route import HopName
+
+_ROUTE_CHECK = "virtual-service-route-broken"
+_KINDS: tuple[RuleKind, ...] = ("http", "tls", "tcp")
+
+
+def unrouted(broken: BrokenRequest) -> Iterator[RouteFault]:
+    """The reasons in the rules of the VirtualServices for the host, or that there is none for such requests."""
+    if broken.client is None or broken.at_gateway:
+        return
+    kind = kind_of_scheme(broken.request.scheme)
+    for routes in broken.routes:
+        if routes in broken.to_gateway and not rules_of_kind(routes.source, kind) and rules_of(routes):
+            server = server_for(broken)
+            if server is not None:
+                yield WrongKind(routes.source, server, kind, broken.request.host)
+        elif broken.imports(routes.source):
+            yield NoMeshRule(routes, kind, broken.request.host, broken.request.port)
+    other = of_other_scheme(broken, kind)
+    if other is not None:
+        yield other
+    else:
+        yield NoRoute(broken.request.host, broken.facts.gateway.ref)
+
+
+@dataclass(frozen=True, slots=True)
+class NoRoute(RouteFault):
+    """A host that no VirtualService routes from sidecars to the gateway (docs/domain/istio.md#b26)."""
+
+    name: ClassVar[str] = "no-route"
+    hop: ClassVar[HopName] = HopName.MESH_ROUTE
+    check: ClassVar[str] = _ROUTE_CHECK
+    certain: ClassVar[bool] = True
+    host: str
+    gateway: str
+
+    def sentence(self) -> str:
+        return f"No VirtualService routes {self.host} from sidecars to {self.gateway}"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        return (Evidence("virtualservices.networking.istio.io", "spec.hosts", "(none to the gateway)", self.host),)
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        kind = kind_of_scheme(broken.request.scheme)
+        before: tuple[ObjectChange, ...] = ()
+        server = server_for(broken)
+        if server is None:
+            server = next((each for each in gateway_servers(broken) if kind_of_server(each) == kind), None)
+            if server is None:
+                return
+            before = (appended(server.gateway, f"spec.servers[{server.index}].hosts", self.host),)
+        title, routes = f"Route {self.host} through the gateway", virtual_service_for(broken, server)
+        yield Fix(title, (*before, routes))
+        yield Fix(title, (entry_for(broken), *before, routes))
+
+
+@dataclass(frozen=True, slots=True)
+class NoMeshRule(RouteFault):
+    """A VirtualService for the host without a rule to the gateway that matches the request."""
+
+    name: ClassVar[str] = "no-mesh-rule"
+    hop: ClassVar[HopName] = HopName.MESH_ROUTE
+    check: ClassVar[str] = _ROUTE_CHECK
+    routes: RoutingRules
+    kind: RuleKind
+    host: str
+    port: int
+
+    def sentence(self) -> str:
+        return f"No rule of {self.routes.source.ref} matches requests from sidecars to port {self.port} of {self.host}"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        rules = [each for each in rules_of(self.routes) if each.field.startswith(f"spec.{self.kind}")]
+        written = "; ".join(", ".join(_condition(match) for match in each.matches()) for each in rules[:3])
+        wanted = f"a {self.kind} rule for mesh and port {self.port}"
+        return (Evidence(self.routes.source.ref, f"spec.{self.kind}[*].match", written or "(none)", wanted),)
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        server = server_for(broken)
+        if server is not None:
+            rule = rule_to_gateway(broken, server, self.routes.hosts)
+            yield Fix("Add a rule for sidecars", (with_first_rule(self.routes.source, self.kind, rule),))
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return (self.routes.source,)
+
+
+def _condition(match: object) -> str:
+    return " and ".join(f"{key} {value}" for key, value in match.items()) if isinstance(match, dict) else str(match)
+
+
+@dataclass(frozen=True, slots=True)
+class WrongKind(RouteFault):
+    """A VirtualService whose rules are all of another kind than the request and the gateway's server need
+    (docs/domain/istio.md#b10)."""
+
+    name: ClassVar[str] = "wrong-kind"
+    hop: ClassVar[HopName] = HopName.MESH_ROUTE
+    check: ClassVar[str] = _ROUTE_CHECK
+    virtual_service: VirtualService
+    server: GatewayServer
+    kind: RuleKind
+    host: str
+
+    def sentence(self) -> str:
+        return f"{self._server} uses only {self.kind} rules, but {self.virtual_service.ref} has none for {self.host}"
+
+    @property
+    def _server(self) -> str:
+        return f"spec.servers[{self.server.index}] of {self.server.gateway.ref}"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        written = ", ".join(each for each in _KINDS if rules_of_kind(self.virtual_service, each))
+        return (Evidence(self.virtual_service.ref, "spec", f"{written} rules", f"{self.kind} rules"),)
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        source, server, hosts = self.virtual_service, self.server, self.virtual_service.hosts
+        wrong = {each: None for each in _KINDS if each != self.kind and mapping(source.raw, "spec").get(each)}
+        rules = [
+            rule_to_gateway(broken, server, hosts),
+            rule_from_gateway(broken, server, name_in(server.name, source), hosts),
+        ]
+        change = MergePatch(source, {"spec": {**wrong, self.kind: rules}})
+        yield Fix(f"Rewrite the rules as {self.kind} rules", (change,))
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return (self.virtual_service,)

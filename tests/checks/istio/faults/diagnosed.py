@@ -1,0 +1,47 @@
+"""The faults of requests over a test cluster, without the checks around them."""
+
+from collections.abc import Iterator
+from time import monotonic
+
+from checks.engine.arrivals import record
+from checks.facts.egress_gateway import from_profile
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.store import FactStore
+from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
+from checks.istio.faults.broken_request import BrokenRequest
+from checks.istio.faults.diagnosis import Proved, faults_of
+from checks.istio.faults.readers import CLIENT_READERS
+from checks.istio.mesh.mesh import MESH_READS
+from checks.istio.request.asked import AskedRequest
+from checks.istio.request.clients import clients_of
+from checks.istio.request.outcome import RequestOutcome, Result
+from checks.istio.request.routing import Routing
+from checks.sources.recorded import RecordedSource
+from checks.sources.source import gather
+from tests.clusters.compose import Cluster
+from tests.recordings import question, recording
+
+READS = frozenset((*MESH_READS, ManagedCluster, Deployment))
+
+
+def facts_about(cluster: Cluster, host: str, client: str | None, gateway: str = "team-egress/egw") -> Facts:
+    """The facts of a cluster for a question about a host."""
+    source = RecordedSource(recording(cluster))
+    store = FactStore(source.now())
+    for reading in gather(source, READS, store, monotonic() + 60):
+        record(store, reading)
+    asked = question(cluster, gateway, host, client)
+    target = from_profile(store.known(ManagedCluster)[0], asked.gateway, asked.namespace)
+    store.targets = (target,)
+    return Facts(store, target, asked, READS)
+
+
+def outcomes(facts: Facts, scheme: str, host: str, port: int) -> Iterator[tuple[RequestOutcome, tuple[Proved, ...]]]:
+    """The outcome of a request from each kind of client, with its faults."""
+    routing = Routing(facts)
+    for clients in clients_of(facts):
+        asked = AskedRequest(scheme, host, port, clients)
+        found = routing.outcome(asked)
+        broken = BrokenRequest(routing, asked, found)
+        yield found, faults_of(broken, CLIENT_READERS) if found.result is not Result.THROUGH else ()
