@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import VirtualService
 from checks.facts.view import Facts
 from checks.istio.mesh.configuration import PUBLIC
@@ -73,17 +74,17 @@ class BrokenRequest:
             each for each in every.all_rules() if any(is_subset(self.request.host, host.lower()) for host in each.hosts)
         )
 
-    def imports(self, source: VirtualService) -> bool:
-        """Whether the client's sidecar imports a VirtualService for the request's port."""
+    def imports(self, source: KubernetesObject) -> bool:
+        """Whether the client's sidecar imports the rules of an object for the request's port."""
         listeners = self.client.scope.listeners if self.client is not None else ()
         own = [each for each in listeners if each.port == self.request.port]
         deciding = own or [each for each in listeners if not each.port]
-        return any(routes.source.key == source.key for each in deciding for routes in each.rules)
+        return any(routes.source == source for each in deciding for routes in each.rules)
 
     def hosts_of(self, rule: RoutingRule) -> tuple[str, ...]:
         """The hosts of the VirtualService that a rule belongs to; of a delegate's rule those of its root."""
         every = self.mesh.virtual_services.all_rules()
-        return next((each.hosts for each in every if rule in rules_of(each)), rule.source.hosts)
+        return next((each.hosts for each in every if rule in rules_of(each)), ())
 
     @property
     def client_namespaces(self) -> tuple[str, ...]:
@@ -99,12 +100,12 @@ class BrokenRequest:
 
     @cached_property
     def rule(self) -> RoutingRule | None:
-        """The rule by which the client's sidecar routes the request; None if no VirtualService decides."""
+        """The rule by which the client's sidecar routes the request; None if no VirtualService or route decides."""
         source, field = self.decision.source, self.decision.field
-        if not isinstance(source, VirtualService):
+        if source is None:
             return None
         every = (each for routes in self.mesh.virtual_services.all_rules() for each in rules_of(routes))
-        return next((each for each in every if each.source.key == source.key and each.field == field), None)
+        return next((each for each in every if each.field == field and each.source == source), None)
 
     @cached_property
     def to_gateway(self) -> tuple[RoutingRules, ...]:

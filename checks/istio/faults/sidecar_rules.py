@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from checks.facts.fact import KubernetesObject
-from checks.facts.istio_networking import DestinationRule
+from checks.facts.istio_networking import DestinationRule, VirtualService
 from checks.istio.faults.broken_request import BrokenRequest, destinations_of
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.fixes.fields import remove_field, set_field
@@ -39,12 +39,12 @@ def at_sidecar_rule(broken: BrokenRequest) -> Iterator[RouteFault]:
 
 def rerouted(broken: BrokenRequest, rule: RoutingRule) -> Iterator[Fix]:
     """The rule to the gateway before all others of the VirtualService that decides."""
-    server = server_for(broken)
-    if server is None:
+    server, source = server_for(broken), rule.source
+    if server is None or not isinstance(source, VirtualService):
         return
     kind: RuleKind = kind_of_server(server)
-    first = rule_to_gateway(broken, server, rule.source.hosts or broken.hosts_of(rule))
-    change = with_first_rule(rule.source, kind, first)
+    first = rule_to_gateway(broken, server, source.hosts or broken.hosts_of(rule))
+    change = with_first_rule(source, kind, first)
     yield Fix(f"Route {broken.request.host} through the gateway first", (change,))
 
 
@@ -104,7 +104,7 @@ class PartlyElsewhere(RouteFault):
         routes = items(self.rule.raw, "route")
         kept = [each for each in routes if self.rule.destination(mapping(each, "destination")) == self.service]
         whole = [{key: value for key, value in each.items() if key != "weight"} for each in kept[:1]]
-        if whole:
+        if whole and isinstance(self.rule.source, VirtualService):
             change = set_field(self.rule.source, f"{self.rule.field}.route", whole)
             yield Fix("Route all of them through the gateway", (change,))
 
@@ -130,6 +130,8 @@ class Answered(RouteFault):
         return (Evidence(self.rule.source.ref, f"{self.rule.field}.{self.field}", "set", "not set"),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        if not isinstance(self.rule.source, VirtualService):
+            return
         if items(self.rule.raw, "route"):
             change = remove_field(self.rule.source, f"{self.rule.field}.{self.field}")
             yield Fix(f"Remove {self.field} from {self.rule.field} of {self.rule.source.ref}", (change,))

@@ -41,12 +41,14 @@ def unrouted(broken: BrokenRequest) -> Iterator[RouteFault]:
         return
     kind = kind_of_scheme(broken.request.scheme)
     for routes in broken.routes:
-        if routes in broken.to_gateway and not rules_of_kind(routes.source, kind) and rules_of(routes):
-            server = server_for(broken)
+        source, server = routes.source, server_for(broken)
+        if not isinstance(source, VirtualService):
+            continue
+        if routes in broken.to_gateway and not rules_of_kind(source, kind):
             if server is not None:
-                yield WrongKind(routes.source, server, kind, broken.request.host)
-        elif broken.imports(routes.source):
-            yield NoMeshRule(routes, kind, broken.request.host, broken.request.port)
+                yield WrongKind(source, server, kind, broken.request.host)
+        elif broken.imports(source):
+            yield NoMeshRule(source, routes, kind, broken.request.host, broken.request.port)
     other = of_other_scheme(broken, kind)
     if other is not None:
         yield other
@@ -92,28 +94,31 @@ class NoMeshRule(RouteFault):
     name: ClassVar[str] = "no-mesh-rule"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
     check: ClassVar[str] = _ROUTE_CHECK
+    virtual_service: VirtualService
     routes: RoutingRules
     kind: RuleKind
     host: str
     port: int
 
     def sentence(self) -> str:
-        return f"No rule of {self.routes.source.ref} matches requests from sidecars to port {self.port} of {self.host}"
+        return (
+            f"No rule of {self.virtual_service.ref} matches requests from sidecars to port {self.port} of {self.host}"
+        )
 
     def evidence(self) -> tuple[Evidence, ...]:
         rules = [each for each in rules_of(self.routes) if each.field.startswith(f"spec.{self.kind}")]
         written = "; ".join(", ".join(_condition(match) for match in each.matches()) for each in rules[:3])
         wanted = f"a {self.kind} rule for mesh and port {self.port}"
-        return (Evidence(self.routes.source.ref, f"spec.{self.kind}[*].match", written or "(none)", wanted),)
+        return (Evidence(self.virtual_service.ref, f"spec.{self.kind}[*].match", written or "(none)", wanted),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         server = server_for(broken)
         if server is not None:
             rule = rule_to_gateway(broken, server, self.routes.hosts)
-            yield Fix("Add a rule for sidecars", (with_first_rule(self.routes.source, self.kind, rule),))
+            yield Fix("Add a rule for sidecars", (with_first_rule(self.virtual_service, self.kind, rule),))
 
     def shown(self) -> tuple[KubernetesObject, ...]:
-        return (self.routes.source,)
+        return (self.virtual_service,)
 
 
 def _condition(match: object) -> str:
