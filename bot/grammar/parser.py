@@ -23,8 +23,8 @@ from bot.grammar.commands import (
 )
 from bot.grammar.words import DEFAULT_WATCH, MAX_CHARACTERS, is_duration, watch_duration, words_of
 from checks.config.configuration import Config, UnknownCluster
-from checks.model.asked_host import parse_host
 from checks.model.question import BadQuestion, parse_client, parse_gateway_name
+from checks.model.requested_host import parse_host
 from workers.runs.records import Target
 
 VERBS = ("list", "watch", "history", "cancel", "help", *fleet_grammar.FLEET_VERBS)

@@ -14,8 +14,8 @@ from bot.listeners import buttons
 from bot.messages import answers, diagnose_form
 from bot.messages.blocks import Message
 from bot.slack.client import SlackRefusal
-from checks.model.asked_host import parse_host
 from checks.model.question import BadQuestion, parse_client, parse_gateway_name
+from checks.model.requested_host import parse_host
 from workers.client import Unavailable
 from workers.runs.records import Run, Target
 

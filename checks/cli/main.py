@@ -209,8 +209,8 @@ def _swept(named: tuple[str, ...], config: Path | None) -> "list[ClusterConfig]"
 
 def _question(arguments: GatewayArguments) -> "tuple[Question, ClusterConfig]":
     from checks.config.configuration import ClusterConfig
-    from checks.model.asked_host import parse_host
     from checks.model.question import Question, parse_client, parse_cluster_name, parse_gateway_name
+    from checks.model.requested_host import parse_host
 
     named = parse_gateway_name(arguments["gateway"], arguments["namespace"])
     host = None if arguments["host"] is None else parse_host(arguments["host"])

@@ -10,9 +10,9 @@ from checks.facts.fact import Fact, Gap, Unreadable
 from checks.facts.store import FactStore
 from checks.facts.view import Facts
 from checks.istio.route.trace import TRACE_READS, trace
-from checks.model.asked_host import split_host
 from checks.model.findings import Finding
 from checks.model.question import Question
+from checks.model.requested_host import split_host
 from checks.model.route import Route
 
 

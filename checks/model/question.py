@@ -39,7 +39,7 @@ class Question:
     gateway: str
     namespace: str | None = None
     host: str | None = None
-    """In the canonical text of asked_host.py."""
+    """In the canonical text of requested_host.py."""
     client: str | None = None
     """`NAMESPACE` or `NAMESPACE/WORKLOAD`."""
 

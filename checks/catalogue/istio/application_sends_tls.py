@@ -20,9 +20,9 @@ from checks.istio.route.passage import ROUTE_READS, Passage, passage
 from checks.istio.route.rules import Rule
 from checks.istio.route.tls_contract import DirectTls, direct_tls, originates
 from checks.istio.route.visibility import settle
-from checks.model.asked_host import split_host
 from checks.model.commands import ISTIO_TLSO, TSG, change, inspect, quoted
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
+from checks.model.requested_host import split_host
 
 HTTPS_PORT = 443
 

@@ -17,7 +17,6 @@ from checks.istio.route.workloads import (
     excluded,
     workload_of,
 )
-from checks.model.asked_host import split_host
 from checks.model.commands import ADDON, disrupt, inspect, kubectl
 from checks.model.findings import (
     Action,
@@ -31,6 +30,7 @@ from checks.model.findings import (
     unknown,
     warn,
 )
+from checks.model.requested_host import split_host
 
 _PORTS = frozenset({80, 443})
 

@@ -13,9 +13,9 @@ from checks.facts.network_resources import NetworkSecurityGroup, RouteTable, Sub
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge import network
-from checks.model.asked_host import split_host
 from checks.model.commands import FW, OUTBOUND, az_aks, change, inspect
 from checks.model.findings import Action, Evidence, Observation, Severity, healthy, skip, unknown, warn
+from checks.model.requested_host import split_host
 from checks.static_egress.configuration import NotApplicable, gateway_configuration
 
 _ALLOW_LISTS = "every firewall, NSG and allow-list before the destinations"

@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 
 from checks.facts.pods import Pod
 from checks.istio.request.wire import Connection, request_layers
-
-USUAL_PORTS = {"http": 80, "grpc": 80, "https": 443}
+from checks.model.requested_host import USUAL_PORTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from checks.istio.proxy.routes import HttpRoute, VirtualHost
 from checks.istio.request.authorization import DownstreamPeer, denied_by
 from checks.istio.request.forwarding import Arrival, Decisions, Forwarded
 from checks.istio.request.matching import NotModelled, route_matches
-from checks.istio.request.outcome import Ending, Part
+from checks.istio.request.outcome import ConfigurationPart, Ending
 from checks.istio.request.rewrites import rewritten
 from checks.istio.request.wire import Bytes, Connect, Http, Tls
 from checks.model.raw_values import Raw, mapping, number
@@ -49,7 +49,7 @@ def _request(arrival: Arrival, manager: HttpManager, request: Http, session: tup
             Ending.NO_VIRTUAL_HOST, f"no virtual host of {manager.route} for {request.authority}", 404, "NR"
         )
         return
-    step = arrival.step(Part.VIRTUAL_HOST, f"{host.name} of {manager.route}", host.origin)
+    step = arrival.step(ConfigurationPart.VIRTUAL_HOST, f"{host.name} of {manager.route}", host.origin)
     for each in _virtual_host(arrival, host, request):
         yield each.after(step)
 
@@ -63,7 +63,7 @@ def _virtual_host(arrival: Arrival, host: VirtualHost, request: Http) -> Decisio
         return
     for route in host.routes:
         if route_matches(route.match, request):
-            step = arrival.step(Part.ROUTE, route.origin.field, route.origin)
+            step = arrival.step(ConfigurationPart.ROUTE, route.origin.field, route.origin)
             for each in _route(arrival, route, request):
                 yield each.after(step)
             return

@@ -10,7 +10,7 @@ from checks.istio.request.authorization import DownstreamPeer, denied_by
 from checks.istio.request.connection_manager import http_decisions
 from checks.istio.request.forwarding import Arrival, Decisions, Forwarded
 from checks.istio.request.matching import NotModelled
-from checks.istio.request.outcome import Ending, Part
+from checks.istio.request.outcome import ConfigurationPart, Ending
 from checks.istio.request.tls_sessions import handshake_problem
 from checks.istio.request.wire import Connect, Connection, Http, Tls
 
@@ -31,7 +31,7 @@ def listener_decisions(arrival: Arrival, listener: EnvoyListener) -> Decisions:
     if chain is None:
         yield arrival.fails(Ending.NO_FILTER_CHAIN, f"no filter chain of {listener.name} matches", flag="NR")
         return
-    step = arrival.step(Part.LISTENER, listener.name, chain.origin)
+    step = arrival.step(ConfigurationPart.LISTENER, listener.name, chain.origin)
     for each in _chain(arrival, chain):
         yield each.after(step)
 

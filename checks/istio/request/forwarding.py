@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from checks.facts.fact import KubernetesObject
 from checks.istio.proxy.clusters import ClusterName
 from checks.istio.proxy.listeners import Provenance
-from checks.istio.request.outcome import End, Ending, Part, Result, Step
+from checks.istio.request.outcome import ConfigurationPart, End, Ending, Result, Step
 from checks.istio.request.proxy_configuration import ProxyConfiguration
 from checks.istio.request.wire import Connection
 
@@ -34,7 +34,7 @@ class Arrival:
         """The same arrival with the connection as a filter sees it."""
         return replace(self, connection=connection)
 
-    def step(self, part: Part, decision: str, origin: Provenance) -> Step:
+    def step(self, part: ConfigurationPart, decision: str, origin: Provenance) -> Step:
         """A decision of this proxy."""
         return Step(self.at.name, part, decision, origin)
 
@@ -48,7 +48,7 @@ class Arrival:
         cluster: ClusterName | None = None,
     ) -> End:
         """The end of a connection that fails at this proxy."""
-        steps = (self.step(Part.POLICY, reason, Provenance(origin)),) if origin is not None else ()
+        steps = (self.step(ConfigurationPart.POLICY, reason, Provenance(origin)),) if origin is not None else ()
         gateways, service = self.trail.gateways, self.trail.service
         end = End(Result.FAILS, reason, status, flag, self.at.name, service=service, gateways=gateways)
         return replace(end, steps=steps, ending=ending, cluster=cluster)

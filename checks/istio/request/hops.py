@@ -14,7 +14,7 @@ from checks.istio.request.external_servers import external_problem
 from checks.istio.request.filter_chains import listener_decisions
 from checks.istio.request.forwarding import Arrival, Forwarded, Trail
 from checks.istio.request.matching import NotModelled
-from checks.istio.request.outcome import End, Ending, Part, Result
+from checks.istio.request.outcome import ConfigurationPart, End, Ending, Result
 from checks.istio.request.proxy_configuration import ProxyConfiguration, ProxyConfigurations
 from checks.istio.request.tls_sessions import opened_session
 from checks.istio.request.wire import Connection
@@ -67,7 +67,7 @@ class Hops:
             if isinstance(each, End):
                 yield each
                 continue
-            steps = (*each.steps, arrival.step(Part.CLUSTER, str(each.cluster), each.origin))
+            steps = (*each.steps, arrival.step(ConfigurationPart.CLUSTER, str(each.cluster), each.origin))
             for end in self._cluster(arrival.carrying(each.connection), each):
                 answered = _as_http(end) if each.http else end
                 last = answered.cluster or each.cluster

@@ -50,7 +50,7 @@ class Ending(StrEnum):
     NOT_UNDERSTOOD = "the destination does not understand what arrives"
 
 
-class Part(StrEnum):
+class ConfigurationPart(StrEnum):
     """The part of a proxy's configuration that decides."""
 
     LISTENER = "listener"
@@ -65,7 +65,7 @@ class Step:
     """A decision of one proxy, and the object that it comes from."""
 
     proxy: str
-    part: Part
+    part: ConfigurationPart
     decision: str
     origin: Provenance = field(default_factory=lambda: Provenance(None))
 

@@ -17,7 +17,7 @@ _LABEL = re.compile(r"^(?!-)[a-z0-9_-]{1,63}(?<!-)$")
 
 
 @dataclass(frozen=True, slots=True)
-class AskedHost:
+class RequestedHost:
     """A host in lower case; `scheme`, `port` and `path` are None or "" if they were not given and do not follow."""
 
     name: str
@@ -47,14 +47,14 @@ def is_ip(name: str) -> bool:
     return True
 
 
-def parse_asked_host(typed: str) -> AskedHost:
+def parse_requested_host(typed: str) -> RequestedHost:
     """Parse HOST[:PORT], an IP address, or a URL as Slack and browsers paste it. Raises BadQuestion.
 
     International names become ASCII and a trailing dot is removed. The query and the fragment of a URL are dropped: they
     may hold a credential."""
     written = typed.strip().strip("<>").split("|", 1)[0]
     if is_ip(written):
-        return AskedHost(written.lower())
+        return RequestedHost(written.lower())
     scheme, given, _ = written.partition("://")
     scheme = scheme.lower() if given else ""
     if given and scheme not in SCHEMES:
@@ -71,25 +71,25 @@ def parse_asked_host(typed: str) -> AskedHost:
     if scheme == "tcp" and port is None:
         raise BadQuestion(f'"{typed}": tcp:// needs a port, for example tcp://db.example:5432')
     path = "" if split.path == "/" else split.path
-    return AskedHost(_name(host.rstrip("."), typed), port or USUAL_PORTS.get(scheme), scheme, path)
+    return RequestedHost(_name(host.rstrip("."), typed), port or USUAL_PORTS.get(scheme), scheme, path)
 
 
 def parse_host(typed: str) -> str:
     """Parse HOST[:PORT], an IP address or a URL into its canonical text. Raises BadQuestion."""
-    return str(parse_asked_host(typed))
+    return str(parse_requested_host(typed))
 
 
-def asked_host(canonical: str) -> AskedHost:
+def requested_host(canonical: str) -> RequestedHost:
     """Read a canonical text."""
-    found = parse_asked_host(canonical)
+    found = parse_requested_host(canonical)
     return found if found.scheme or found.port is None else replace(found, scheme=_BY_PORT.get(found.port, ""))
 
 
-def split_host(asked: str) -> tuple[str, int | None]:
+def split_host(requested: str) -> tuple[str, int | None]:
     """The name and the port of a canonical text; the port is None if absent. An empty text has neither."""
-    if not asked:
+    if not requested:
         return "", None
-    found = parse_asked_host(asked)
+    found = parse_requested_host(requested)
     return found.name, found.port
 
 
