@@ -17,8 +17,8 @@ from checks.istio.route.hosts import canonical, is_address, is_cluster_local, is
 from checks.istio.route.registry import HostIndex, bound_to, gateway_named, routing_to, rules, virtual_services
 from checks.istio.route.rules import gateway_refs
 from checks.istio.route.visibility import MeshConfig, age, discovered, gateway_mesh
-from checks.model.asked_host import split_host
 from checks.model.findings import Involved
+from checks.model.requested_host import split_host
 
 HOST_READS: tuple[type[Fact], ...] = (Gateway, VirtualService, Pod, Deployment, ConfigMap, Namespace)
 """What tells the hosts: a check that asks for `configuration` declares these."""

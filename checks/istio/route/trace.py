@@ -36,7 +36,7 @@ from checks.istio.route.visibility import MeshConfig, mesh_config
 from checks.istio.route.walk import Dial, Walk
 from checks.istio.route.way_words import summary, way_words
 from checks.istio.route.who import unknown_client
-from checks.model.asked_host import split_host
+from checks.model.requested_host import split_host
 from checks.model.route import Correction, Hop, HopName, Mark, Outcome, Route, TracedRequest
 
 TRACE_READS: tuple[type[Fact], ...] = (
