@@ -51,7 +51,7 @@ test: $(READY) ## all tests (arguments for pytest: PYTEST='-k courier')
 
 .PHONY: matrix
 matrix: $(READY) ## every incident with every possible failure of each read, about ten minutes
-	$(BIN)/pytest -n auto tests/incidents/test_unreadable.py tests/incidents/test_unreadable_otherwise.py $(PYTEST)
+	$(BIN)/pytest -n auto -m matrix tests/incidents/test_unreadable.py $(PYTEST)
 
 .PHONY: mutants
 mutants: $(READY) ## which of the committed mutants the tests kill, about half an hour (WORDS='checks/engine' chooses some)
@@ -115,6 +115,7 @@ docs: $(READY) ## regenerate the pages and chart files that are written from the
 	$(BIN)/python -m checks.docs.permission_tables table > rights.new
 	sed -i.old -e '/^<!-- rights/,/^<!-- end of rights/{/^<!--/!d;}' -e '/^<!-- rights/r rights.new' docs/permissions.md && rm docs/permissions.md.old rights.new
 	mv docs/causes.md.new docs/causes.md
+	$(BIN)/python -m tests.docs.decision_tables
 	$(BIN)/python -m tests.docs.import_drawing
 
 .PHONY: accept

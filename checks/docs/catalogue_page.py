@@ -37,17 +37,9 @@ STEPS = {
 ACTIONS = {
     "PRE-1": "a version note on every `az aks mesh` command",
     "SEG-6": "the restart action",
-    "SEG-7": "the action for a new StaticGatewayConfiguration of EG402, EG405 and EG409",
+    "SEG-7": "the action for a new StaticGatewayConfiguration",
 }
 """Steps that are covered by an action, alone or in addition to checks."""
-
-ALSO = {
-    "PRE-2": ("EG401", "EG407"),
-    "PROV-4": ("EG308",),
-    "SEG-7": ("EG402", "EG405", "EG409"),
-    "overview": ("EG304",),
-}
-"""Checks that cover a part of a step that their decorator does not name."""
 
 _DOCUMENT = re.compile(r"docs/([\w/-]+\.md(?:#[\w-]+)?)")
 
@@ -73,7 +65,7 @@ def _page(check: Check, checks: Sequence[Check]) -> Iterator[str]:
     yield ""
     yield f"stage     {STAGES[check.stage]}"
     yield f"severity  {check.severity} (the highest severity of its findings)"
-    yield f"article   {', '.join(check.article) or '–'}"
+    yield f"article   {steps(check) or '–'}"
     yield f"reads     {', '.join(source(kind) for kind in check.reads) or 'the gateway in the mesh profile'}"
     yield f"rules     {rules(check)}"
     yield ""
@@ -89,6 +81,13 @@ def _page(check: Check, checks: Sequence[Check]) -> Iterator[str]:
         yield from (f"  {slug}{_shared(why.share)}: {why.sentence}" for slug, why in causes)
     yield ""
     yield "Outcomes: pass, warning, fail, does not apply, or, if a read failed, not checked."
+
+
+def steps(check: Check) -> str:
+    """The article's steps that a check covers, such as "SEG-1; in part PRE-2"."""
+    return "; ".join(
+        filter(None, [", ".join(check.article), f"in part {', '.join(check.partly)}" if check.partly else ""])
+    )
 
 
 def rules(check: Check) -> str:
@@ -167,7 +166,7 @@ def _markdown(checks: Sequence[Check]) -> Iterator[str]:
             yield ""
             yield f"### {check.code} {check.slug}"
             yield ""
-            yield f"**{check.title}** · {check.severity} · article: {', '.join(check.article) or '–'}"
+            yield f"**{check.title}** · {check.severity} · article: {steps(check) or '–'}"
             yield ""
             yield _DOCUMENT.sub(r"[docs/\1](\1)", check.page)
             yield ""
@@ -183,7 +182,7 @@ def _markdown(checks: Sequence[Check]) -> Iterator[str]:
 
 def performed(step: str, checks: Iterable[Check]) -> tuple[Check, ...]:
     """The checks that cover a step of the article, or a part of it."""
-    return tuple(c for c in checks if step in c.article or c.code in ALSO.get(step, ()))
+    return tuple(c for c in checks if step in c.article + c.partly)
 
 
 def _coverage(checks: Sequence[Check]) -> Iterator[str]:

@@ -1,7 +1,8 @@
-"""`make new CHECK=stage/fault`: creates a check and its scenario file from a template."""
+"""`make new CHECK=stage/fault`: creates a check and the file with its rules and cases from templates."""
 
 import re
 import sys
+import textwrap
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -57,8 +58,10 @@ def {fault}(facts: Facts) -> Iterator[Observation]:
     )
 '''
 
-SCENARIOS = """# Cases of {code}. `with` is the difference from the healthy cluster tests/clusters/base, in the format of
+SCENARIOS = """# {code}. `with` of a case is the difference from the healthy cluster tests/clusters/base, in the format of
 # tests/clusters/compose.py. Then: .venv/bin/python -m tests.scenarios.accept {stage}/{fault}
+rules: |
+{rules}
 cases:
 - case: (the problem as an operator would describe it)
   with:
@@ -75,29 +78,25 @@ cases:
       message: forbidden
 """
 
-SECTION = """<a id="{slug}"></a>
-### {code} {slug}
+RULES = """(The healthy state.)
 
-(The healthy state.)
-
-- **Severity**: blocks.
-- **Article**: none.
 - **Reads**: (objects and fields).
-- **Explains**: nothing.
 
 | Result | Condition |
 | --- | --- |
 | fail | (condition) |
-
 """
 
 NUMBERS = dict(zip(Stage, range(1, 6), strict=True))
-RULES = Path("docs/domain/decision-tables.md")
+TABLES = Path("docs/domain/decision-tables.md")
 """Has a section for each check, including the planned ones."""
+
+SECTION = re.compile(r"^### (EG\d+) ([a-z-]+)\n\n(.*?)(?=^<a id=|^---$)", re.MULTILINE | re.DOTALL)
+"""Code, slug and text of a section."""
 
 
 def create_check(wanted: str) -> None:
-    """Write check, cases and the section of its rules.
+    """Write the check, its rules and cases.
 
     Exit with a message if the name is invalid or in use.
     """
@@ -112,28 +111,22 @@ def create_check(wanted: str) -> None:
     for each in (path, cases):
         if each.exists():
             sys.exit(f"{each} already exists: choose another name, or edit it")
-    code = _with_rules(stage, fault.replace("_", "-"))
+    slug = fault.replace("_", "-")
+    sections = {slug: (code, text) for code, slug, text in SECTION.findall(TABLES.read_text(encoding="utf-8"))}
+    code, rules = sections.get(slug) or (_free_code(stage, {code for code, _ in sections.values()}), RULES)
+    rules = textwrap.indent(rules.removeprefix("**planned** ").strip(), "  ")
     path.write_text(CHECK.format(code=code, fault=fault), encoding="utf-8")
-    cases.write_text(SCENARIOS.format(code=code, stage=stage, fault=fault), encoding="utf-8")
+    cases.write_text(SCENARIOS.format(code=code, stage=stage, fault=fault, rules=rules), encoding="utf-8")
     accept = f".venv/bin/python -m tests.scenarios.accept {stage}/{fault}"
-    print(f"{path}\n{cases}\n{RULES}\nNext: fill them in (CONTRIBUTING.md, step 3), then {accept}")  # noqa: T201
+    print(f"{path}\n{cases}\nNext: fill them in (CONTRIBUTING.md, step 3), then {accept}")  # noqa: T201
 
 
-def _with_rules(stage: Stage, slug: str) -> str:
-    """The code of the check, whose section the page of rules then has.
-
-    A planned check has both already.
-    """
-    page = RULES.read_text(encoding="utf-8")
-    sections = dict(re.findall(r"^### (EG\d+) ([a-z-]+)$", page, re.MULTILINE))
-    if reserved := next((code for code, name in sections.items() if name == slug), ""):
-        return reserved
+def _free_code(stage: Stage, reserved: set[str]) -> str:
+    """The first code of the stage that neither a section nor a check has."""
+    files = Path("checks/catalogue").rglob("*.py")
+    taken = reserved | {code for file in files for code in re.findall(r"EG\d{3}", file.read_text(encoding="utf-8")[:8])}
     first = NUMBERS[stage] * 100
-    free = (f"EG{number}" for number in range(first + 1, first + 100))
-    code = next(each for each in free if each not in sections)
-    end = page.index("\n---\n", page.rindex(f"### EG{NUMBERS[stage]}")) + 1
-    RULES.write_text(f"{page[:end]}{SECTION.format(code=code, slug=slug)}{page[end:]}", encoding="utf-8")
-    return code
+    return next(code for number in range(first + 1, first + 100) if (code := f"EG{number}") not in taken)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ class Check:
     title: str
     severity: Severity
     article: tuple[str, ...]
+    partly: tuple[str, ...]
     scope: Scope
     hop: EgressHop
     reads: tuple[type["Fact"], ...]
@@ -95,6 +96,7 @@ def check(  # noqa: PLR0913 - one argument for each thing that is declared
     severity: Severity,
     reads: tuple[type["Fact"], ...],
     article: tuple[str, ...] = (),
+    partly: tuple[str, ...] = (),
     scope: Scope = Scope.GATEWAY,
     hop: EgressHop | None = None,
     explains: Mapping[str, str | Because] | None = None,
@@ -103,10 +105,11 @@ def check(  # noqa: PLR0913 - one argument for each thing that is declared
 
     The function's name is the slug (with dashes), its docstring the page, its package the stage.
 
-    `severity` is the highest severity of its findings; `article` are the steps of Microsoft's article that it covers;
-    `hop` is the part of the egress path that the fault interrupts (default: the stage's). `reads` are all facts that the
-    function reads; the gateway itself (`facts.gateway`) needs no declaration. `explains` maps the slug of each fault that
-    this one causes to the mechanism. A check of a stage that does not exist raises ValueError at import.
+    `severity` is the highest severity of its findings; `article` are the steps of Microsoft's article that it covers,
+    `partly` further steps of which it, or an action that it offers, covers a part; `hop` is the part of the egress path
+    that the fault interrupts (default: the stage's). `reads` are all facts that the function reads; the gateway itself
+    (`facts.gateway`) needs no declaration. `explains` maps the slug of each fault that this one causes to the mechanism.
+    A check of a stage that does not exist raises ValueError at import.
     """
 
     def declare(function: CheckFunction) -> Check:
@@ -119,6 +122,7 @@ def check(  # noqa: PLR0913 - one argument for each thing that is declared
             title=title,
             severity=severity,
             article=article,
+            partly=partly,
             scope=scope,
             hop=hop or HOP_OF_STAGE[stage],
             reads=reads,

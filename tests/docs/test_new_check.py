@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from checks.docs.new_check import RULES, create_check
+from checks.docs.new_check import TABLES, create_check
+from tests.clusters.bundles import read_yaml
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,7 +19,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty project with the rules of all checks, as the current folder."""
     for each in ("checks/catalogue/provisioning", "tests/scenarios/provisioning", "docs/domain"):
         (tmp_path / each).mkdir(parents=True)
-    shutil.copy(ROOT / RULES, tmp_path / RULES)
+    shutil.copy(ROOT / TABLES, tmp_path / TABLES)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -35,16 +36,19 @@ def test_a_planned_check_gets_its_reserved_code(folder: Path) -> None:
 def test_another_check_gets_a_code_that_is_not_reserved(folder: Path) -> None:
     found = re.search(r'code="(EG3\d\d)"', created(folder, "a_fault_that_is_not_planned").read_text())
     assert found is not None
-    assert found[1] not in (ROOT / RULES).read_text()
+    assert found[1] not in (ROOT / TABLES).read_text()
 
 
-def test_a_new_check_has_a_section_for_its_rules_among_those_of_its_stage(folder: Path) -> None:
-    created(folder, "a_fault_that_is_not_planned")
-    codes = re.findall(
-        r"^### (EG\d+) a-fault-that-is-not-planned$|^### (EG\d+)", (folder / RULES).read_text(), re.MULTILINE
-    )
-    order = [new or other for new, other in codes]
-    assert order == sorted(order)
+def test_two_new_checks_have_different_codes(folder: Path) -> None:
+    files = [created(folder, fault).read_text() for fault in ("a_first_fault", "a_second_fault")]
+    assert len({code for text in files for code in re.findall(r'code="(EG3\d\d)"', text)}) == 2
+
+
+def test_the_rules_of_a_planned_check_move_to_its_cases(folder: Path) -> None:
+    created(folder, "disruption_budget_blocks")
+    rules = read_yaml(folder / "tests/scenarios/provisioning/disruption_budget_blocks.yaml")["rules"]
+    assert rules.startswith("The gateway's PodDisruptionBudget allows evictions.\n\n- ")
+    assert "| warning | The budget never allows an eviction |" in rules
 
 
 def test_a_new_check_is_formatted(folder: Path) -> None:

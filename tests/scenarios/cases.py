@@ -1,8 +1,10 @@
-"""The cases of one check: `tests/scenarios/<stage>/<fault>.yaml`.
+"""The rules and cases of one check: `tests/scenarios/<stage>/<fault>.yaml`.
 
 .. code-block:: yaml
 
     cluster: base                    # the cluster that all cases start from (tests/clusters); default: base
+    rules: |                         # the check's part of docs/domain/decision-tables.md (`make docs`), in Markdown
+      The gateway's StaticGatewayConfiguration has a prefix.     # the healthy state, then a table: a row a condition
     cases:
       - case: a configuration that has waited for Azure for three minutes  # reads like an incident
         cluster: tls-origination     # optional: another cluster
@@ -93,6 +95,16 @@ def _cases(slug: str) -> tuple[Case, ...]:
             raise ValueError(f"{path.name}: {raw.get('case')}: unknown keys {sorted(extra)}")
         found.append(Case(check, raw["case"], raw, raw.get("cluster") or document.get("cluster", "base")))
     return tuple(found)
+
+
+def rules_of(check: Check) -> str:
+    """The rules of a check in Markdown: the healthy state, what is read, the result of each condition, notes."""
+    return _rules(scenario_file(check))
+
+
+@cache
+def _rules(path: Path) -> str:
+    return str(read_yaml(path)["rules"])
 
 
 def all_cases() -> list[Case]:

@@ -40,6 +40,7 @@ class _NetworkFailure:
     severity=Severity.BLOCKS,
     hop="static egress",
     article=("SEG-2",),
+    partly=("PROV-4",),
     reads=(Pod, Deployment, Event, CniManagerLog),
     explains={
         "gateway-pods-not-running": Because("a pod without a network stays in ContainerCreating", share="pod"),

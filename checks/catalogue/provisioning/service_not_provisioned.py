@@ -23,6 +23,7 @@ Source: docs/domain/components.md#gateway-service.
     title="The gateway's Service is not provisioned",
     severity=Severity.BLOCKS,
     article=("PROV-1",),
+    partly=("overview",),
     reads=(Service, EndpointSlice, Pod, Deployment),
     explains={"gateway-server-unreachable": "requests reach the gateway's servers only through this Service"},
 )

@@ -46,6 +46,7 @@ SHOWN_EVENTS = 3
     title="The StaticGatewayConfiguration has no egress IP prefix",
     severity=Severity.BLOCKS,
     article=("SEG-2",),
+    partly=("SEG-7",),
     reads=(
         StaticGatewayConfiguration,
         Event,

@@ -33,6 +33,7 @@ _CRD = "staticgatewayconfigurations.egressgateway.kubernetes.azure.com"
     title="The gateway's StaticGatewayConfiguration does not exist",
     severity=Severity.BLOCKS,
     article=("SEG-1",),
+    partly=("PRE-2",),
     reads=(StaticGatewayConfiguration, ManagedCluster, AgentPool, Pod),
     explains={
         "pod-network-setup-fails": Because(

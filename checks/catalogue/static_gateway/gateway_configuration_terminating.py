@@ -24,6 +24,7 @@ _RELATED: tuple[type[KubernetesObject], ...] = (GatewayLBConfiguration, GatewayV
     title="The gateway's StaticGatewayConfiguration is being deleted",
     severity=Severity.BLOCKS,
     article=("SEG-1",),
+    partly=("SEG-7",),
     reads=(
         StaticGatewayConfiguration,
         GatewayLBConfiguration,

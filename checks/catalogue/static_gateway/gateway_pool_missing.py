@@ -23,6 +23,7 @@ from checks.static_egress.procedures import new_configuration
     severity=Severity.BLOCKS,
     hop="node pool",
     article=("SEG-3",),
+    partly=("PRE-2",),
     reads=(StaticGatewayConfiguration, AgentPool, ManagedCluster),
     explains={
         "egress-prefix-unassigned": "a prefix needs gateway nodes, and this pool has none",

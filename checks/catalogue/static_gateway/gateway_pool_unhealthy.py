@@ -28,6 +28,7 @@ _PREFIX_SIZES = range(28, 32)
     article=("SEG-3",),
     reads=(StaticGatewayConfiguration, AgentPool, Node, GatewayVMConfiguration),
     explains={
+        "egress-prefix-unassigned": "the prefix is assigned to nodes of the pool, of which none is ready or which are too many",
         "static-egress-components-unhealthy": Because(
             "the gateway daemon cannot run on nodes that are not ready", share="pool"
         ),

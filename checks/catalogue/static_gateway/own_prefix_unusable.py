@@ -27,6 +27,7 @@ _DENIED = ("AuthorizationFailed", "LinkedAuthorizationFailed")
     severity=Severity.BLOCKS,
     hop="node pool",
     article=("SEG-2",),
+    partly=("SEG-7",),
     reads=(StaticGatewayConfiguration, Event, ManagedCluster, AgentPool, PublicIPPrefix),
     explains={
         "egress-prefix-unassigned": "the controller takes the addresses from this prefix, which it cannot use",

@@ -22,7 +22,14 @@ EACH = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.slug)
 def test_every_step_of_the_article_is_performed() -> None:
     for step in pages.STEPS:
         assert pages.performed(step, CHECKS) or pages.action(step), step
-    assert {step for check in CHECKS for step in check.article} <= set(pages.STEPS)
+    assert {step for check in CHECKS for step in check.article + check.partly} <= set(pages.STEPS)
+    assert not [check.slug for check in CHECKS if set(check.article) & set(check.partly)]
+
+
+def test_the_steps_of_the_article_are_those_of_the_domain_reference() -> None:
+    table = (ROOT / "docs/domain.md").read_text(encoding="utf-8").partition('<a id="article-steps"></a>')[2]
+    listed = re.findall(r"^\| ([A-Z]+-\d) \|", table, re.MULTILINE)
+    assert [*listed, "overview"] == list(pages.STEPS)
 
 
 def test_codes_and_slugs_are_there_once() -> None:

@@ -231,6 +231,7 @@ BROKEN = Check(
     title="A check with a defect",
     severity=Severity.BLOCKS,
     article=(),
+    partly=(),
     scope=catalogue()[-1].scope,
     hop="sidecar",
     reads=(Pod,),
