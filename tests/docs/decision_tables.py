@@ -65,7 +65,7 @@ def decision_tables(page: str, checks: Sequence[Check]) -> str:
 
 
 def _place(page: str, check: Check) -> int:
-    """Where a new section belongs: by code within the stage."""
+    """The position of a new section: by code within the stage."""
     stage = page.index(f"\n## {STAGES[check.stage]}\n")
     later = next((found.start() for found in SECTION.finditer(page, stage) if found[2] > check.code), len(page))
     return min(later, page.index("\n---\n", stage) + 1)
