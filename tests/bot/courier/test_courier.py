@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -307,6 +307,21 @@ def test_a_channel_that_is_archived_during_a_run_is_reported_to_the_person(
     client.stores.documents.changed(f"run/{run.id}")
     deliver(courier, run)
     assert complete(whole_thread(slack)), "the thread is restored with the channel"
+
+
+def test_a_watch_in_an_archived_channel_is_reported_to_its_person_at_the_end_alone(
+    courier: Courier, client: Client, slack: SandboxServer
+) -> None:
+    watch, _ = client.watch(Target("prod-weu", "egress", "payments"), "U0ALICE", "C0OLD", None, timedelta(hours=1))
+    document = f"watch/{watch.id}"
+    courier.deliver(document)
+    assert slack.messages("D0ALICE") == ()
+    client.stop_watch(watch, "U0BOB")
+    for _ in range(2):
+        client.stores.documents.changed(document)
+        courier.deliver(document)
+    (answer,) = slack.messages("D0ALICE")
+    assert "stopped" in answer.shown
 
 
 def test_without_the_history_scope_a_lost_post_is_repeated_and_logged(

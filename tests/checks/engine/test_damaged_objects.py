@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from checks.catalogue import catalogue
 from checks.engine.check import Check
-from checks.engine.diagnosis import needed
 from checks.facts.egress_gateway import AmbiguousGateway
 from checks.facts.fact import ArmResource, Fact
 from checks.facts.pods import Pod
@@ -111,8 +110,11 @@ def test_no_check_crashes_on_many_more_damaged_objects(cluster: Cluster, host: s
 
 @cache
 def readers(kind: str) -> tuple[Check, ...]:
-    """The checks that read objects of a kind, also those that read them to find others; a check reads nothing else."""
-    return tuple(check for check in catalogue() if any(kind in _kinds(fact) for fact in needed((check,))))
+    """The checks that read objects of a kind, also those that read them to find others; a check reads nothing else.
+
+    Every diagnosis finds its gateway by some kinds, whichever checks it runs.
+    """
+    return tuple(check for check in catalogue() if any(kind in _kinds(fact) for fact in check.reads))
 
 
 def _kinds(fact: type[Fact]) -> set[str]:
