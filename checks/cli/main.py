@@ -233,10 +233,15 @@ def _configured(cluster: str, config: Path | None) -> "ClusterConfig":
 
 
 def _source(entry: "ClusterConfig") -> "Source":
-    from checks.sources.bundle import BundleError
-    from checks.sources.live import SourceError, open_source
+    from checks.sources.bundle import BundleError, read_bundle
+    from checks.sources.recorded import RecordedSource
+    from checks.sources.source import SourceError
 
     try:
+        if entry.bundle is not None:
+            return RecordedSource(read_bundle(entry.bundle))
+        from checks.sources.live import open_source  # a bundle needs no HTTP client
+
         return open_source(entry)
     except (BundleError, SourceError) as wrong:
         refuse(wrong)
