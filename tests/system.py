@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
-from urllib.error import URLError
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from bot.sandbox import SandboxServer, StoredMessage
@@ -133,8 +133,9 @@ class System:
         try:
             with urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
                 return int(answer.status)
-        except URLError as error:
-            return int(getattr(error, "code", 0) or 0)
+        except HTTPError as refused:
+            with refused:
+                return refused.code
         except OSError:
             return 0
 

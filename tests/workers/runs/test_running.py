@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
@@ -86,7 +85,7 @@ class Installation:
         try:
             with urlopen(f"http://127.0.0.1:{self.metrics[name]}/metrics", timeout=3) as answer:
                 return str(answer.read().decode())
-        except URLError:
+        except OSError:  # not yet listening, or it did not answer in time
             return ""
 
     def order(self, key: str, cluster: str = "prod") -> Run:
