@@ -14,14 +14,13 @@ from checks.istio.fixes.entries import entry_for
 from checks.istio.fixes.fields import appended
 from checks.istio.fixes.rules import (
     RuleKind,
-    gateway_servers,
     kind_of_scheme,
-    kind_of_server,
     name_in,
     rule_from_gateway,
     rule_to_gateway,
     rules_of_kind,
     server_for,
+    servers_of_scheme,
     virtual_service_for,
     with_first_rule,
 )
@@ -39,20 +38,20 @@ def unrouted(broken: BrokenRequest) -> Iterator[RouteFault]:
     """The reasons in the rules of the VirtualServices for the host, or that there is none for such requests."""
     if broken.client is None or broken.at_gateway:
         return
-    kind = kind_of_scheme(broken.request.scheme)
-    for routes in broken.routes:
-        source, server = routes.source, server_for(broken)
-        if not isinstance(source, VirtualService):
-            continue
-        if routes in broken.to_gateway and not rules_of_kind(source, kind):
-            if server is not None:
-                yield WrongKind(source, server, kind, broken.request.host)
-        elif broken.imports(source):
-            yield NoMeshRule(source, routes, kind, broken.request.host, broken.request.port)
+    kind, server = kind_of_scheme(broken.request.scheme), server_for(broken)
     other = of_other_scheme(broken, kind)
     if other is not None:
         yield other
-    else:
+        return
+    applied = [each for each in broken.routes if broken.imports(each.source)]
+    for routes in broken.to_gateway:
+        source = routes.source
+        if isinstance(source, VirtualService) and server is not None and not rules_of_kind(source, kind):
+            yield WrongKind(source, server, kind, broken.request.host)
+    for routes in sorted(applied, key=lambda each: each not in broken.to_gateway):
+        if isinstance(routes.source, VirtualService):
+            yield NoMeshRule(routes.source, routes, kind, broken.request.host, broken.request.port)
+    if not any(each in broken.to_gateway for each in applied):
         yield NoRoute(broken.request.host, broken.facts.gateway.ref)
 
 
@@ -74,11 +73,10 @@ class NoRoute(RouteFault):
         return (Evidence("virtualservices.networking.istio.io", "spec.hosts", "(none to the gateway)", self.host),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        kind = kind_of_scheme(broken.request.scheme)
         before: tuple[ObjectChange, ...] = ()
         server = server_for(broken)
         if server is None:
-            server = next((each for each in gateway_servers(broken) if kind_of_server(each) == kind), None)
+            server = next(iter(servers_of_scheme(broken)), None)
             if server is None:
                 return
             before = (appended(server.gateway, f"spec.servers[{server.index}].hosts", self.host),)
@@ -94,6 +92,7 @@ class NoMeshRule(RouteFault):
     name: ClassVar[str] = "no-mesh-rule"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
     check: ClassVar[str] = _ROUTE_CHECK
+    certain: ClassVar[bool] = True
     virtual_service: VirtualService
     routes: RoutingRules
     kind: RuleKind

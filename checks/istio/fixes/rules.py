@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
 from checks.facts.changes import Apply, JsonPatch
-from checks.facts.istio_networking import VirtualService
+from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.view import Facts
 from checks.istio.fixes.fields import name_for_host, networking_manifest, set_field
 from checks.istio.mesh.names import is_subset, most_specific
@@ -58,10 +58,16 @@ def has_host(server: GatewayServer, host: str) -> bool:
     return any(is_subset(host, each.rpartition("/")[2].lower()) for each in server.hosts)
 
 
+def servers_of_scheme(broken: UnroutedRequest) -> list[GatewayServer]:
+    """The servers for requests of this scheme to which a VirtualService can be bound: not those of the Gateway API."""
+    kind = kind_of_scheme(broken.request.scheme)
+    found = gateway_servers(broken)
+    return [each for each in found if kind_of_server(each) == kind and type(each.gateway) is Gateway]
+
+
 def server_for(broken: UnroutedRequest) -> GatewayServer | None:
     """The server that takes requests of this scheme for the host; None if there is none."""
-    kind, host = kind_of_scheme(broken.request.scheme), broken.request.host
-    fitting = [each for each in gateway_servers(broken) if kind_of_server(each) == kind and has_host(each, host)]
+    fitting = [each for each in servers_of_scheme(broken) if has_host(each, broken.request.host)]
     same_port = [each for each in fitting if each.server.port.number == broken.request.port]
     return next(iter((*same_port, *fitting)), None)
 
