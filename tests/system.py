@@ -1,4 +1,7 @@
-"""The complete system as processes that a test can kill: worker, beat, listener, courier, with Redis and the sandbox."""
+"""The complete system as processes that a test can kill.
+
+Worker, beat, listener, courier, with Redis and the sandbox.
+"""
 
 from __future__ import annotations
 
@@ -140,7 +143,10 @@ class System:
             return 0
 
     def wait(self, condition: Callable[[], object], timeout: float, otherwise: str) -> None:
-        """Wait until the condition is true. Raises AssertionError with the processes' logs after the time-out."""
+        """Wait until the condition is true.
+
+        Raises AssertionError with the processes' logs after the time-out.
+        """
         until = time.monotonic() + timeout
         while not condition():
             if time.monotonic() > until:
@@ -181,7 +187,10 @@ def slots(thread: list[StoredMessage]) -> list[str]:
 
 
 def complete(thread: list[StoredMessage]) -> bool:
-    """Whether a thread is that of a finished run: all messages, no duplicates, a parent with the verdict."""
+    """Whether a thread is that of a finished run.
+
+    All messages, no duplicates, a parent with the verdict.
+    """
     found = slots(thread)
     return {"parent", "verdict", *STEPS} <= set(found) and len(found) == len(set(found)) and shows_verdict(thread[0])
 

@@ -1,4 +1,7 @@
-"""The import contracts are kept, and each reports an import that violates it. Public names are unique."""
+"""The import contracts are kept, and each reports an import that violates it.
+
+Public names are unique.
+"""
 
 import ast
 import re
@@ -104,7 +107,10 @@ def test_reading_the_environment_outside_settings_is_reported(line: str, tree: P
 
 
 def impure_calls(source: str) -> Iterator[str]:
-    """Calls that use a file, a terminal or the clock without an import that a contract could report."""
+    """Calls that use a file, a terminal or the clock without an import.
+
+    No contract could report them.
+    """
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call):
             continue

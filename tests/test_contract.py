@@ -1,6 +1,9 @@
-"""The command line's contract: commands, exit codes, streams and JSON, on which scripts and bundles rely.
+"""The command line's contract.
 
-The tests run the installed command on complete bundles and import nothing from the package."""
+Commands, exit codes, streams and JSON, on which scripts and bundles rely.
+
+The tests run the installed command on complete bundles and import nothing from the package.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,10 @@ GATEWAY = "team-egress/egw"
 
 @pytest.fixture(scope="module", params=(*COMPLETE, *PATCHED), ids=lambda path: f"{path.parent.name}-{path.stem}")
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle with its `expect.yaml`: from the repository, or written from patches of an examined cluster."""
+    """A bundle with its `expect.yaml`.
+
+    From the repository, or written from patches of an examined cluster.
+    """
     path: Path = request.param
     if path in COMPLETE:
         return path

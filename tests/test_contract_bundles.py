@@ -1,4 +1,7 @@
-"""Bundles as the command line sees them: every valid format gives the same findings, and every invalid one an error."""
+"""Bundles as the command line sees them.
+
+Every valid format gives the same findings, and every invalid one an error.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,10 @@ def packed(bundle: Path, archive: Path, inside: str = "incident") -> Path:
 
 
 def folded(raw: Any) -> Any:
-    """The REST body in the format of `az … -o json`, in which the fields of `properties` are at the top level."""
+    """The REST body in the format of `az … -o json`.
+
+    The fields of `properties` are at the top level.
+    """
     if isinstance(raw, list):
         return [folded(each) for each in raw]
     if not isinstance(raw, dict):

@@ -1,4 +1,7 @@
-"""The configuration file as the command line sees it: its path, cluster names, error messages."""
+"""The configuration file as the command line sees it.
+
+Its path, cluster names, error messages.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The Redis of the tests behaves like the deployment's: acknowledged writes survive the loss of a node."""
+"""The Redis of the tests behaves like the deployment's.
+
+Acknowledged writes survive the loss of a node.
+"""
 
 from pathlib import Path
 

@@ -26,7 +26,10 @@ REDRAWN = (StaleElementReferenceException, ElementNotInteractableException, Elem
 """The exceptions of an element that is being redrawn: find it again."""
 
 WITHIN = 20
-"""Time limit in seconds for a change of the page; it takes less than one second unless the machine is busy."""
+"""Time limit in seconds for a change of the page.
+
+It takes less than one second unless the machine is busy.
+"""
 
 FLAGS = (
     "--headless=new",

@@ -1,4 +1,7 @@
-"""A configuration over example clusters, a courier without processes, and runs written by hand."""
+"""A configuration over example clusters, and a courier without processes.
+
+With runs written by hand.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""kill -9 during a run: one complete thread within a minute after recovery, nothing twice or missing."""
+"""kill -9 during a run.
+
+One complete thread within a minute after recovery, nothing twice or missing.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Long outages: 90 seconds of Slack's rate limit, and a restart of every process during a watch."""
+"""Long outages.
+
+90 seconds of Slack's rate limit, and a restart of every process during a watch.
+"""
 
 from __future__ import annotations
 

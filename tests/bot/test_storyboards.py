@@ -1,6 +1,9 @@
-"""An incident in the browser, on a desktop and on a phone: the command, every button, and the form.
+"""An incident in the browser, on a desktop and on a phone.
 
-`PICTURES=folder` saves a screenshot of each scene."""
+The command, every button, and the form.
+
+`PICTURES=folder` saves a screenshot of each scene.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Shared by the tests of checks: Azure's environment at a loopback Azure, and no time limit for single examples."""
+"""Shared by the tests of checks.
+
+Azure's environment at a loopback Azure, and no time limit for single examples.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""The Azure part of a patch: the managed cluster, its node pools in both of Azure's answers, other resources."""
+"""The Azure part of a patch.
+
+The managed cluster, its node pools in both of Azure's answers, other resources.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -12,7 +15,10 @@ _POOL_TYPE = "Microsoft.ContainerService/managedClusters/agentPools"
 
 
 def patched_azure(cluster: Cluster, patch: Mapping[str, Any] | None) -> Cluster:
-    """The cluster with its Azure facts patched; agentPoolProfiles of the managed cluster are derived from the pools."""
+    """The cluster with its Azure facts patched.
+
+    agentPoolProfiles of the managed cluster are derived from the pools.
+    """
     if patch is None:
         return replace(cluster, managed_cluster=None, agent_pools=None, resources=None)
     only(patch, _AZURE_KEYS, "azure")

@@ -85,7 +85,10 @@ def compose(base: Cluster, patch: Mapping[str, Any]) -> Cluster:
 
 @functools.cache
 def named(name: str) -> Cluster:
-    """The cluster of this folder with that name: ``base``, or a patch over the cluster that its ``base`` key names."""
+    """The cluster of this folder with that name.
+
+    ``base``, or a patch over the cluster that its ``base`` key names.
+    """
     if name == "base":
         return read_bundle(HERE / "base")
     patch = read_yaml(HERE / f"{name}.yaml")
@@ -99,7 +102,10 @@ def names() -> list[str]:
 
 
 def identity(manifest: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """The object's (apiVersion, kind, namespace, name); the namespace of a cluster-scoped object is ''."""
+    """The object's (apiVersion, kind, namespace, name).
+
+    The namespace of a cluster-scoped object is ''.
+    """
     metadata = manifest.get("metadata") or {}
     return (
         str(manifest.get("apiVersion", "")),

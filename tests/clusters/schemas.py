@@ -1,4 +1,7 @@
-"""Validates objects against CustomResourceDefinitions, with the part of OpenAPI v3 that the API server enforces."""
+"""Validation of objects against CustomResourceDefinitions.
+
+With the part of OpenAPI v3 that the API server enforces.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,10 @@ def read_schemas(folder: Path) -> dict[tuple[str, str], Schema]:
 
 
 def violations(value: Any, schema: Schema, path: str = "") -> Iterator[str]:
-    """The violations of the schema as 'path: message', including unknown fields, which the API server would drop."""
+    """The violations of the schema, each as `path: message`.
+
+    Unknown fields are among them: the API server would drop them.
+    """
     if value is None and schema.get("nullable"):
         return
     kind = schema.get("type")

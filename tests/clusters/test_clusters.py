@@ -1,4 +1,7 @@
-"""The test clusters are valid: the API server would accept their objects, and their references resolve."""
+"""The test clusters are valid.
+
+The API server would accept their objects, and their references resolve.
+"""
 
 from __future__ import annotations
 

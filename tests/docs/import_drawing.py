@@ -1,4 +1,7 @@
-"""The import graph by package, as docs/architecture.md draws it (`python -m tests.docs.import_drawing`, by `make docs`)."""
+"""The import graph by package, as docs/architecture.md draws it.
+
+`make docs` runs `python -m tests.docs.import_drawing`.
+"""
 
 import graphlib
 import sys
@@ -32,7 +35,10 @@ def _room(module: str) -> str:
 
 
 def order(graph: Rooms) -> tuple[str, ...]:
-    """The rooms in an order in which each follows those that it imports. Raises graphlib.CycleError."""
+    """The rooms in an order in which each follows those that it imports.
+
+    Raises graphlib.CycleError.
+    """
     return tuple(graphlib.TopologicalSorter(graph).static_order())
 
 
@@ -48,7 +54,10 @@ def reduced(graph: Rooms) -> Rooms:
 
 
 def drawing(graph: Rooms) -> Iterator[str]:
-    """The lines of a Mermaid flowchart: one box for each ring, arrows from importer to imported."""
+    """The lines of a Mermaid flowchart.
+
+    One box for each ring, arrows from importer to imported.
+    """
     yield "```mermaid"
     yield "flowchart TD"
     for ring in RINGS:

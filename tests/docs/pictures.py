@@ -1,4 +1,7 @@
-"""Take the pictures of the pages from the sandbox: `python -m tests.docs.pictures`. Needs chromium and chromedriver."""
+"""Take the pictures of the pages from the sandbox: `python -m tests.docs.pictures`.
+
+Needs chromium and chromedriver.
+"""
 
 import tempfile
 from pathlib import Path

@@ -82,7 +82,10 @@ def test_the_citations_of_the_code_resolve() -> None:
 
 
 def test_no_citation_leaves_the_reader_searching() -> None:
-    """ "domain.md 5.2" and "Ruling 8" say neither the page nor the place. Pages of docs/ may name their neighbours."""
+    """ "domain.md 5.2" and "Ruling 8" say neither the page nor the place.
+
+    Pages of docs/ may name their neighbours.
+    """
     found = []
     for file in FILES:
         name = file.relative_to(ROOT)

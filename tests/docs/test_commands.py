@@ -1,4 +1,7 @@
-"""Every command on these pages runs as printed or states its needs, and the pages are complete."""
+"""Every command on these pages runs as printed or states its needs.
+
+The pages are complete.
+"""
 
 from __future__ import annotations
 

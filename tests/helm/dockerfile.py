@@ -1,4 +1,7 @@
-"""Parser of a Dockerfile that can run the COPY and RUN steps of a stage in a folder, without a container engine."""
+"""Parser of a Dockerfile that can run the steps of a stage without a container engine.
+
+It runs COPY and RUN steps in a folder.
+"""
 
 import os
 import re
@@ -73,7 +76,10 @@ def _instructions(text: str) -> Iterator[Instruction]:
 
 
 def context(ignore: Path) -> list[Path]:
-    """The files of the build context according to .dockerignore, relative to the repository; the last match decides."""
+    """The files of the build context according to .dockerignore, relative to the repository.
+
+    The last match decides.
+    """
     rules = [line.strip() for line in ignore.read_text().splitlines() if line.strip() and not line.startswith("#")]
     tops = {rule.removeprefix("!").split("/")[0] for rule in rules if rule.startswith("!")}
     found: list[Path] = []
@@ -107,7 +113,10 @@ class Build:
     work: str = "/"
 
     def execute(self, stage: Stage) -> None:
-        """Run the COPY and RUN steps in order. Raises CalledProcessError with the output of the failed step."""
+        """Run the COPY and RUN steps in order.
+
+        Raises CalledProcessError with the output of the failed step.
+        """
         for each in stage.instructions:
             match each.name:
                 case "WORKDIR":

@@ -9,7 +9,10 @@ from typing import Any
 from tests.helm.chart import KUBERNETES, Json, program
 
 RESOURCES = Path(__file__).parent / "schemas"
-"""Schemas of custom resources: the parts of KEDA's and the Prometheus operator's that the chart uses."""
+"""Schemas of custom resources.
+
+The parts of KEDA's and the Prometheus operator's that the chart uses.
+"""
 
 
 def model(found: Json) -> Any:
@@ -22,7 +25,10 @@ def model(found: Json) -> Any:
 
 @cache
 def schema_file(folder: Path, api_version: str, kind: str) -> None:
-    """Write the schema of a kind, generated from the client's model, to the place where kubeconform expects it."""
+    """Write the schema of a kind to the place where kubeconform expects it.
+
+    It is generated from the client's model.
+    """
     own = RESOURCES / schema_name(api_version, kind)
     text = own.read_text() if own.exists() else json.dumps(_generated(api_version, kind))
     (folder / schema_name(api_version, kind)).write_text(text)

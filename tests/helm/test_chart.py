@@ -1,4 +1,7 @@
-"""The chart, rendered by the real helm: every installation of the matrix is valid and satisfies the rules."""
+"""The chart, rendered by the real helm.
+
+Every installation of the matrix is valid and satisfies the rules.
+"""
 
 import json
 import re

@@ -1,4 +1,7 @@
-"""The pages on installation and permissions: commands run, values exist, tables are up to date."""
+"""The pages on installation and permissions.
+
+Commands run, values exist, tables are up to date.
+"""
 
 import json
 import os

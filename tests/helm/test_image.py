@@ -1,4 +1,7 @@
-"""The image without a container engine: the text of the Dockerfile, and the result of its build steps."""
+"""The image without a container engine.
+
+The text of the Dockerfile, and the result of its build steps.
+"""
 
 import json
 import os
@@ -80,7 +83,10 @@ def test_the_build_context_contains_only_our_packages() -> None:
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[Path]:
-    """The image's `/opt/egress-diag`, installed by the steps of the Dockerfile in a folder that all users can read."""
+    """The image's `/opt/egress-diag`, installed by the steps of the Dockerfile.
+
+    In a folder that all users can read.
+    """
     folder = Path(tempfile.mkdtemp(prefix="egress-diag-image-"))
     folder.chmod(0o755)
     try:

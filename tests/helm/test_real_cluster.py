@@ -1,4 +1,6 @@
-"""The chart in a real API server: installed by helm, upgraded, and the permissions of its accounts tried one by one.
+"""The chart in a real API server.
+
+Installed by helm, upgraded, and the permissions of its accounts tried one by one.
 
 `KUBEBUILDER_ASSETS=… pytest -m live tests/helm`. The server has no controllers and no nodes, so the tests inspect the
 objects. Pod security admission is real.
@@ -53,7 +55,10 @@ VALUES: Json = merged(
 
 @dataclass
 class Cluster:
-    """The server, and helm's output when it installed the released chart and upgraded to the current one."""
+    """The server, and helm's output.
+
+    Helm installed the released chart and upgraded to the current one.
+    """
 
     server: ApiServer
     installed: str = ""
@@ -106,7 +111,10 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """An API server with the real CRDs if available, and the released chart upgraded to the current one."""
+    """An API server with the released chart upgraded to the current one.
+
+    With the real CRDs if available.
+    """
     program("helm")
     with ApiServer(Path(str(ASSETS)), tmp_path_factory.mktemp("cluster")) as server:
         found = Cluster(server)

@@ -1,5 +1,7 @@
-"""Writes incidents as bundles: `python -m tests.incidents.build FOLDER [NAME…]`, or `--examples` for
-`examples/bundles/`, which the demo and the README use.
+"""Writes incidents as bundles.
+
+`python -m tests.incidents.build FOLDER [NAME…]`, or `--examples` for `examples/bundles/`, which the demo and the README
+use.
 
 Each becomes `FOLDER/<name>/` with the bundle, a README with the story, and expect.yaml; `egress-diag diagnose
 --bundle` reads them. Without names all incidents are written. A name may be given as NAME=DIRECTORY.

@@ -1,4 +1,6 @@
-"""Incidents: each file `tests/incidents/<nnn-name>.yaml` describes a cluster and the expected diagnosis.
+"""Incidents: a cluster and the expected diagnosis in each file.
+
+The files are `tests/incidents/<nnn-name>.yaml`.
 
 .. code-block:: yaml
 
@@ -58,7 +60,10 @@ class Incident:
 
     @cached_property
     def cluster(self) -> Cluster:
-        """The base cluster with the patches; composed on first use, because most users need only the names."""
+        """The base cluster with the patches.
+
+        Composed on first use, because most users need only the names.
+        """
         return reduce(compose, self.patches, named(self.base))
 
     @property

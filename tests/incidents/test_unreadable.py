@@ -1,4 +1,6 @@
-"""Every incident with a failed read, which hides no fault and adds none (the rule is in unreadable.py).
+"""Every incident with a failed read, which hides no fault and adds none.
+
+The rule is in unreadable.py.
 
 `make test` fails each read in a third of the incidents, with alternating statuses; an incident has about a dozen cases.
 `make matrix` fails every read of every incident with every status.

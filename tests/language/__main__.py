@@ -1,4 +1,9 @@
-"""`python -m tests.language FOLDER…`: list the places with words that docs/language.md rules out."""
+"""List the places with words that docs/language.md rules out.
+
+`python -m tests.language FOLDER…`
+
+List the places with words that docs/language.md rules out.
+"""
 
 import sys
 from pathlib import Path

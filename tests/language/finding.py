@@ -12,7 +12,10 @@ _SUFFIXES = (".py", ".md", ".yaml", "")
 
 
 def texts_below(folder: Path, without: tuple[Path, ...] = ()) -> Iterator[Text]:
-    """The texts of every Python file, page, incident and example below a folder, or of a single file."""
+    """The texts of every Python file, page, incident, case and example below a folder.
+
+    Or those of a single file.
+    """
     files = [folder] if folder.is_file() else sorted(folder.rglob("*"))
     for file in files:
         if file.suffix not in _SUFFIXES or any(file.is_relative_to(each) for each in without):

@@ -1,4 +1,7 @@
-"""The names of the code that contain words ruled out by docs/language.md: modules, classes, functions, variables."""
+"""The names of the code that contain words ruled out by docs/language.md.
+
+Modules, classes, functions, variables.
+"""
 
 import ast
 import re

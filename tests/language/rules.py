@@ -1,4 +1,7 @@
-"""The words that docs/language.md rules out, each with the word of the glossary to use instead."""
+"""The words that docs/language.md rules out.
+
+Each has the word of the glossary to use instead.
+"""
 
 import re
 from dataclasses import dataclass

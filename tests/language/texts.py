@@ -1,4 +1,7 @@
-"""Every text of the project that people read, with its location: strings, docstrings, comments, pages."""
+"""Every text of the project that people read, with its location.
+
+Strings, docstrings, comments, pages.
+"""
 
 import ast
 import io
@@ -35,7 +38,10 @@ class Text:
 
 
 def python_texts(file: Path) -> Iterator[Text]:
-    """Docstrings, comments, and strings of more than one word; the values in an f-string become `…`."""
+    """Docstrings, comments, and strings of more than one word.
+
+    The values in an f-string become `…`.
+    """
     source = file.read_text(encoding="utf-8")
     nodes = list(ast.walk(ast.parse(source)))
     docstrings = dict(_docstrings(nodes))
@@ -56,7 +62,10 @@ def python_texts(file: Path) -> Iterator[Text]:
 
 
 def _docstrings(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, tuple[int, str]]]:
-    """The line and text of each docstring by the identity of its node, including those below fields and constants."""
+    """The line and text of each docstring by the identity of its node.
+
+    Including docstrings below fields and constants.
+    """
     for node in nodes:
         body = getattr(node, "body", None)
         for each in body if isinstance(body, list) else ():

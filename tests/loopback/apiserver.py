@@ -1,4 +1,7 @@
-"""A real API server with etcd, from the folder in KUBEBUILDER_ASSETS, with the objects of a test cluster."""
+"""A real API server with etcd, with the objects of a test cluster.
+
+The programs are in the folder of KUBEBUILDER_ASSETS.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,10 @@ _GIVEN = ("uid", "creationTimestamp", "resourceVersion", "generation", "managedF
 
 
 class ApiServer:
-    """kube-apiserver and etcd on loopback, stopped at the end. Clients use `url`, `ca` and one of two tokens."""
+    """kube-apiserver and etcd on loopback, stopped at the end.
+
+    Clients use `url`, `ca` and one of two tokens.
+    """
 
     def __init__(self, assets: Path, folder: Path) -> None:
         self.assets = assets

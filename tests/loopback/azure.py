@@ -39,8 +39,11 @@ TENANT = "11111111-1111-1111-1111-111111111111"
 
 
 class AzureServer:
-    """Azure with one cluster, until it is closed. `kube` is the API server in the cluster's credentials; `latency`
-    is in seconds per request; `local_account` makes it a cluster without Entra integration."""
+    """Azure with one cluster, until it is closed.
+
+    `kube` is the API server in the cluster's credentials; `latency` is in seconds per request; `local_account` makes it
+    a cluster without Entra integration.
+    """
 
     def __init__(
         self,
@@ -89,7 +92,10 @@ class AzureServer:
         return {"subscription_id": parts[2], "resource_group": parts[4], "aks_name": parts[8]}
 
     def environment(self, folder: Path) -> dict[str, str]:
-        """The environment variables for the libraries; writes the authority's certificate into the folder."""
+        """The environment variables for the libraries.
+
+        Writes the authority's certificate into the folder.
+        """
         bundle = folder / "azure-ca.pem"
         bundle.write_bytes(self.authority.cert_pem.bytes())
         proxy = f"http://127.0.0.1:{self._server.server_address[1]}"

@@ -8,10 +8,13 @@ from threading import Lock
 
 @dataclass
 class Fault:
-    """A fault for requests whose path matches: the first `times` (None: all) after the first `after`.
+    """A fault for requests whose path matches.
+
+    The first `times` (None: all) after the first `after`.
 
     `status` answers with an error, `hang` delays the answer (seconds), `close` closes the connection, `body` answers 200 with
-    this content."""
+    this content.
+    """
 
     path: str
     status: int = 0

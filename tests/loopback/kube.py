@@ -1,4 +1,6 @@
-"""A test cluster served in an API server's wire format on loopback: pages, versions, partial metadata, logs, faults.
+"""A test cluster served in an API server's wire format on loopback.
+
+Pages, versions, partial metadata, logs, faults.
 
 with KubeServer(named("base")) as server:
     entry = ClusterConfig(name="x", kubeconfig=str(server.kubeconfig(tmp_path)), azure="none")
@@ -31,8 +33,11 @@ TOKEN = "loopback-token-0123456789"
 
 
 class KubeServer:
-    """Serves one cluster until it is closed. `latency` is in seconds per request; `versions` overrides the served versions of
-    a resource; without `authority` it uses plain HTTP. Access reviews deny `denied` (`PLURAL.GROUP`, `pods/log`)."""
+    """Serves one cluster until it is closed.
+
+    `latency` is in seconds per request; `versions` overrides the served versions of a resource; without `authority` it
+    uses plain HTTP. Access reviews deny `denied` (`PLURAL.GROUP`, `pods/log`).
+    """
 
     def __init__(
         self,

@@ -1,4 +1,7 @@
-"""The base of the loopback servers: a thread for each connection with its TLS handshake, and a complete shutdown."""
+"""The base of the loopback servers.
+
+A thread for each connection with its TLS handshake, and a complete shutdown.
+"""
 
 import socket
 import ssl

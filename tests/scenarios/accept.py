@@ -1,4 +1,6 @@
-"""Write `expect` of a check's cases from its current findings: `python -m tests.scenarios.accept stage/fault`.
+"""Write `expect` of a check's cases from its current findings.
+
+`python -m tests.scenarios.accept stage/fault`.
 
 Comments at the top of the file are kept. Read the result as prose before you commit it.
 """

@@ -1,4 +1,7 @@
-"""Every check on its cases: complete findings, and the three kinds of case that each check must have."""
+"""Every check on its cases.
+
+Complete findings, and the three kinds of case that each check must have.
+"""
 
 import pytest
 

@@ -51,7 +51,10 @@ def words(command: str) -> list[str]:
 
 
 def verb(command: str) -> str:
-    """The verb of a kubectl command, such as `get`, or the last word before the options of an az command."""
+    """The verb of a kubectl command, such as `get`.
+
+    Of an az command, the last word before the options.
+    """
     program, *rest = words(command)
     if program == "kubectl":
         return rest[0]

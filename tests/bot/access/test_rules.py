@@ -1,4 +1,7 @@
-"""Access rules: the first matching rule decides, no rule denies, and a refusal names the contact."""
+"""Access rules.
+
+The first matching rule decides, no rule denies, and a refusal names the contact.
+"""
 
 from __future__ import annotations
 

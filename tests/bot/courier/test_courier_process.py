@@ -1,4 +1,7 @@
-"""The courier as a process: the task that Redis delivers to it, and the task that it sends itself for later."""
+"""The courier as a process.
+
+The task that Redis delivers to it, and the task that it sends itself for later.
+"""
 
 from pathlib import Path
 

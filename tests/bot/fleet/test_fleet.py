@@ -1,4 +1,7 @@
-"""Digests, handoffs and mutes in Slack: commands, forms and buttons, and the resulting messages."""
+"""Digests, handoffs and mutes in Slack.
+
+Commands, forms and buttons, and the resulting messages.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Text from a cluster is never interpreted by Slack, and every message is within Slack's limits."""
+"""Slack never interprets text from a cluster.
+
+Every message is within Slack's limits.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Security groups decide by the first match: the decision about a flow agrees with that about each of its packets."""
+"""Security groups decide by the first match.
+
+The decision about a flow agrees with that about each of its packets.
+"""
 
 from ipaddress import IPv4Address, IPv4Network
 from itertools import product

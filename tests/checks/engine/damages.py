@@ -1,4 +1,7 @@
-"""Damaged copies of the test clusters, as real API servers, old controllers and manual edits produce them."""
+"""Damaged copies of the test clusters.
+
+Real API servers, old controllers and manual edits produce such damage.
+"""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -35,13 +38,19 @@ WORDS = (
     "fd00::1", "fd00::/64", "::ffff:10.0.0.1", "10.0.0.0/33", "10.0.0.300", "20.50.60.0/30,20.50.60.4", "100%", "1e9999", "١٢",
     "a" * 300, "two\nlines", "\x00", "team-egress", "egw", "sgc", "asm-1-30", "{}", '{"mesh": [', "- a\n- b", "[unclosed",
 )  # fmt: skip
-"""Unknown enum values, ports as strings, times without a zone, hosts with capitals and a dot at the end, IPv6, names with
-dots, and texts that are no YAML."""
+"""Values that a field of text may have by mistake.
+
+Unknown enum values, ports as strings, times without a zone, hosts with capitals and a dot at the end, IPv6, names with
+dots, and texts that are no YAML.
+"""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A field of every object of a kind: `number` distinguishes the shapes of the objects of a kind."""
+    """A field of every object of a kind.
+
+    `number` distinguishes the shapes of the objects of a kind.
+    """
 
     kind: str
     path: Path
@@ -51,7 +60,10 @@ class Place:
 
 
 def places(cluster: Cluster) -> list[Place]:
-    """Every field that an object of the cluster has, Azure's among them; entries of lists count as one."""
+    """Every field that an object of the cluster has, Azure's among them.
+
+    Entries of lists count as one.
+    """
     found: dict[Place, None] = {}
     for manifest in cluster.objects:
         for path in _paths(manifest):
@@ -64,7 +76,10 @@ def places(cluster: Cluster) -> list[Place]:
 
 
 def damaged(cluster: Cluster, place: Place, value: Any, every: int = 1) -> Cluster:
-    """The cluster with this value at the place: in every object of its kind that has it, or in each `every`-th."""
+    """The cluster with this value at the place.
+
+    In every object of its kind that has it, or in each `every`-th.
+    """
     count = -1
 
     def changed(raw: Manifest) -> Manifest:
@@ -83,8 +98,10 @@ def damaged(cluster: Cluster, place: Place, value: Any, every: int = 1) -> Clust
 
 
 def rewritten(cluster: Cluster, change: Callable[[str, Any, Any], Any]) -> Cluster:
-    """The cluster with each plain value of its objects as `change` (kind, the key that it stands under, value) gives
-    it."""
+    """The cluster with each plain value of its objects as `change` gives it.
+
+    `change` gets the kind, the key of the value, and the value.
+    """
 
     def inside(kind: str, key: Any, value: Any) -> Any:
         if isinstance(value, dict):

@@ -1,4 +1,7 @@
-"""The catalogue is what it says it is: codes, names, steps and edges, its pages, and the documents made from it."""
+"""The catalogue is what it says it is.
+
+Codes, names, steps and edges, its pages, and the documents made from it.
+"""
 
 import re
 from collections.abc import Mapping

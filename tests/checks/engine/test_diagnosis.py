@@ -1,4 +1,7 @@
-"""A diagnosis keeps its findings if a part of it fails, and reports a gateway that does not exist once."""
+"""A diagnosis keeps its findings if a part of it fails.
+
+It reports a gateway that does not exist once.
+"""
 
 from dataclasses import replace
 from time import monotonic

@@ -1,4 +1,7 @@
-"""The permission list is the declared reads, no more and no less, and what it says is lost is what is lost."""
+"""The permission list is the declared reads, no more and no less.
+
+What it names as lost is what is lost.
+"""
 
 import json
 import subprocess

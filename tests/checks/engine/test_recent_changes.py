@@ -1,4 +1,7 @@
-"""Recent changes: from the objects that are read anyway, bounded, without secrets; nothing about unread objects."""
+"""Recent changes: from the objects that are read anyway, bounded, without secrets.
+
+Nothing about unread objects.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -138,13 +141,19 @@ def drained_node(time: str) -> dict[str, Any]:
     ],
 )
 def test_a_change_of_a_day_ago_is_not_recent(change: Callable[[str], dict[str, Any]], expected: str) -> None:
-    """Exactly 24 hours before the diagnosis is too old; a second later is the oldest recent change."""
+    """Exactly 24 hours before the diagnosis is too old.
+
+    A second later is the oldest recent change.
+    """
     assert changes_after(change("2026-11-22T10:00:00Z")) == []
     assert changes_after(change("2026-11-22T10:00:01Z")) == [expected]
 
 
 def test_what_is_written_within_five_seconds_of_the_creation_belongs_to_it() -> None:
-    """A controller adds its finalizer and a default; an edit six seconds after the creation is an edit."""
+    """A controller adds its finalizer and a default.
+
+    An edit six seconds after the creation is an edit.
+    """
     entries = [
         entry("2026-11-23T02:41:00Z", "argocd-controller", "spec"),
         entry("2026-11-23T02:41:05Z", "istio-webhook", "metadata"),

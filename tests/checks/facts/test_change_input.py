@@ -1,4 +1,7 @@
-"""Changes as an operator gives them: a file that would be applied, an object that would be deleted."""
+"""Changes as an operator gives them.
+
+A file that would be applied, an object that would be deleted.
+"""
 
 from datetime import UTC, datetime
 

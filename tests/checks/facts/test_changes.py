@@ -1,4 +1,7 @@
-"""The object after a change, as the API server stores it, and the command that makes the change."""
+"""The object after a change, and the command that makes the change.
+
+The object is as the API server stores it.
+"""
 
 from typing import Any
 
@@ -39,7 +42,10 @@ def route(**spec: Any) -> VirtualService:
 
 
 def test_a_field_that_is_removed_from_the_file_is_removed_by_the_next_apply() -> None:
-    """exportTo was in the file when it was applied first; another controller has since added a label."""
+    """exportTo was in the file when it was applied first.
+
+    Another controller has since added a label.
+    """
     hidden = Apply({**ROUTE, "spec": {**ROUTE["spec"], "exportTo": ["."]}}).applied(None)
     labelled = {**hidden, "metadata": {**hidden["metadata"], "labels": {"team": "shop", "audit": "passed"}}}
     visible = Apply(ROUTE).applied(labelled)
@@ -48,7 +54,10 @@ def test_a_field_that_is_removed_from_the_file_is_removed_by_the_next_apply() ->
 
 
 def test_a_field_that_was_never_in_the_file_stays() -> None:
-    """Created by `kubectl create`, so that there is no annotation with the last applied manifest."""
+    """Created by `kubectl create`.
+
+    So there is no annotation with the last applied manifest.
+    """
     assert Apply(ROUTE).applied(route(exportTo=["."]).raw)["spec"]["exportTo"] == ["."]
 
 
@@ -62,7 +71,10 @@ def test_a_field_that_was_never_in_the_file_stays() -> None:
     ],
 )
 def test_a_live_read_without_the_annotation(entry: dict[str, str], left: list[str] | None) -> None:
-    """The field managers show whether the next apply of a file without exportTo would remove it."""
+    """The field managers show what the next apply of a file without exportTo does.
+
+    It removes the field or not.
+    """
     read = route(exportTo=["."]).raw
     live = {**read, "metadata": {**read["metadata"], "managedFields": [entry]}}
     assert Apply(ROUTE).applied(live)["spec"].get("exportTo") == left
@@ -142,7 +154,10 @@ def test_a_json_patch_adds_to_a_list_and_leaves_the_object_that_was_read_as_it_w
     ],
 )
 def test_a_json_patch_that_the_api_server_refuses(operation: dict[str, Any], reason: str) -> None:
-    """The first operation would be fine: an operation that does not fit refuses the whole patch."""
+    """The first operation would be fine.
+
+    An operation that does not fit refuses the whole patch.
+    """
     first = {"op": "add", "path": "/spec/hosts/-", "value": "www.cnn.com"}
     with pytest.raises(ChangeRefused, match=f"VirtualService shop/cnn: .*{reason}"):
         JsonPatch(route(), (first, operation)).applied(route().raw)

@@ -1,4 +1,7 @@
-"""Texts of `FailedCreatePodSandBox`, as kubelets write them, and the faults that they are put down to."""
+"""Texts of `FailedCreatePodSandBox`, and their causes.
+
+The texts are as kubelets write them.
+"""
 
 import pytest
 
@@ -65,7 +68,10 @@ def test_the_shown_text_is_the_same_at_each_attempt() -> None:
 
 
 def _report(message: str, since: str) -> Report:
-    """Both gateway pods wait with this message, and the configuration has been without a prefix since then."""
+    """Both gateway pods wait with this message.
+
+    The StaticGatewayConfiguration has been without a prefix since then.
+    """
     waiting = {
         "phase": "Pending",
         "podIP": None,

@@ -1,4 +1,7 @@
-"""Matching of a webhook: rules, operations, scope and selectors (docs/domain/algorithms.md#webhook-matching)."""
+"""Matching of a webhook.
+
+Rules, operations, scope and selectors (docs/domain/algorithms.md#webhook-matching).
+"""
 
 from typing import Any
 

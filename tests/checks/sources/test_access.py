@@ -1,4 +1,7 @@
-"""Connecting to an API server, and the errors without credentials; anonymous requests are never sent."""
+"""Connecting to an API server, and the errors without credentials.
+
+Anonymous requests are never sent.
+"""
 
 import logging
 from collections.abc import Iterator

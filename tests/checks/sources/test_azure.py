@@ -1,4 +1,7 @@
-"""The official Azure libraries against Azure's wire format: facts, errors, and cluster credentials."""
+"""The official Azure libraries against Azure's wire format.
+
+Facts, errors, and cluster credentials.
+"""
 
 import base64
 from collections.abc import Iterator

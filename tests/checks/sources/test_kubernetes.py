@@ -1,4 +1,7 @@
-"""The official Kubernetes client against an API server's wire format: pages, versions, errors, time-outs."""
+"""The official Kubernetes client against an API server's wire format.
+
+Pages, versions, errors, time-outs.
+"""
 
 import socket
 from collections.abc import Callable, Iterator

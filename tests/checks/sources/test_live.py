@@ -1,4 +1,7 @@
-"""A cluster gives the same findings from every source: live, recorded while live, from its bundle, in memory."""
+"""A cluster gives the same findings from every source.
+
+Live, recorded while live, from its bundle, in memory.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -39,11 +42,17 @@ OTHERS = {
     for number, (name, each) in enumerate(INCIDENTS.items())
     if (each.has_failed_reads or number % 5 == 0) and not name.startswith(TYPICAL)
 }
-"""Every incident with a failed read, whose error the servers return as Azure and Kubernetes do, and a fifth of the rest."""
+"""Every incident with a failed read, and a fifth of the rest.
+
+The servers return the error as Azure and Kubernetes do.
+"""
 
 
 class AtTheTimeOf:
-    """A live source with the time of the composed cluster, so that ages are those of the incident."""
+    """A live source with the time of the composed cluster.
+
+    So ages are those of the incident.
+    """
 
     def __init__(self, source: Source, now: datetime) -> None:
         self._source = source
@@ -96,7 +105,10 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def anywhere(use_azure: UseAzure, authority: trustme.CA, tmp_path: Path) -> Iterator[Any]:
-    """Serves a cluster on loopback until the end of the test, and returns its configuration entry."""
+    """Serve a cluster on loopback until the end of the test.
+
+    Returns its configuration entry.
+    """
     opened: list[Any] = []
 
     def serve(cluster: Cluster, faults: Sequence[Fault] = (), latency: float = 0.0) -> ClusterConfig:

@@ -1,4 +1,7 @@
-"""YAML that is written to a bundle parses to the same values, with our parser and with others."""
+"""YAML that is written to a bundle parses to the same values.
+
+With our parser and with others.
+"""
 
 from typing import Any
 

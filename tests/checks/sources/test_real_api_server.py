@@ -1,4 +1,7 @@
-"""The live source against a real API server, with the real definitions: `KUBEBUILDER_ASSETS=… pytest -m live`."""
+"""The live source against a real API server, with the real definitions.
+
+`KUBEBUILDER_ASSETS=… pytest -m live`.
+"""
 
 import os
 from collections.abc import Iterator
@@ -50,7 +53,10 @@ NO_KUBELETS = {"kind": "Node", "metadata": {"name": "*"}, "status": {"addresses"
 
 @dataclass(frozen=True)
 class World:
-    """A running server, the composed cluster, and the same objects as the server returns them one by one."""
+    """A running server, the composed cluster, and the same objects from the server.
+
+    The server returns them one by one.
+    """
 
     server: ApiServer
     composed: Cluster

@@ -1,4 +1,7 @@
-"""Failed reads of single namespaces affect neither other namespaces nor cluster-scoped objects."""
+"""Failed reads of single namespaces affect no other objects.
+
+Neither those of other namespaces nor cluster-scoped ones.
+"""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Procedures of several steps, over whole clusters: the order of the actions, the names, and the YAML of a configuration."""
+"""Procedures of several steps, over whole clusters.
+
+The order of the actions, the names, and the YAML of a configuration.
+"""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""A scripted fleet: the state of each gateway at each time, as a fleet check finds it. Clock and world are values."""
+"""A scripted fleet: the state of each gateway at each time, as a fleet check finds it.
+
+Clock and world are values.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,7 @@
-"""The JSON names of a fleet's records in Redis, whatever the fields of the values are called."""
+"""The JSON names of a fleet's records in Redis.
+
+They do not depend on the names of the fields in the code.
+"""
 
 import json
 from datetime import UTC, datetime, timedelta

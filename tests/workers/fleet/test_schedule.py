@@ -1,5 +1,7 @@
-"""Schedules in Redis: each window gives one digest, whatever the number of schedulers, their crashes and their
-clocks."""
+"""Schedules in Redis.
+
+Each window gives one digest, whatever the number of schedulers, their crashes and their clocks.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

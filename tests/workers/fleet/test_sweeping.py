@@ -1,5 +1,7 @@
-"""Parts of fleet checks: each is carried out once, whatever dies or overlaps; and the result when Azure is
-forbidden."""
+"""Parts of fleet checks: each is carried out once, whatever dies or overlaps.
+
+And the result when Azure is forbidden.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,7 @@
-"""The liveness probe: a working process passes, a stuck one fails, and one that waits for Redis passes."""
+"""The liveness probe.
+
+A working process passes, a stuck one fails, and one that waits for Redis passes.
+"""
 
 import os
 import signal
@@ -73,7 +76,10 @@ def test_the_password_is_quoted_for_the_url() -> None:
 
 
 def test_the_certificate_of_an_encrypted_redis_is_verified() -> None:
-    """Without the parameter Celery's transport accepts any certificate, while redis-py's own accepts none."""
+    """Without the parameter Celery's transport accepts any certificate.
+
+    Redis-py's own accepts none.
+    """
     assert WorkerSettings(REDIS_URL="rediss://redis.example:6380/0").redis_url.endswith("/0?ssl_cert_reqs=required")
     named = "rediss://redis.example:6380/0?ssl_ca_certs=/etc/ca.crt"
     assert WorkerSettings(REDIS_URL=named).redis_url == f"{named}&ssl_cert_reqs=required"
@@ -140,7 +146,10 @@ def wait_for(found: Callable[[], bool], folder: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["is down", "hangs"])
 def test_every_process_stops_in_time_while_redis_does_not_answer(how: str, tmp_path: Path) -> None:
-    """A rollout during an outage of Redis: Celery waits for a reply without limit, and the process ends in time."""
+    """A rollout during an outage of Redis.
+
+    Celery waits for a reply without limit, and the process ends in time.
+    """
     server = RedisServer(tmp_path)
     server.start()
     assert server.process is not None

@@ -1,4 +1,7 @@
-"""The presence of processes: how long an announcement counts, and what is left of a process that died."""
+"""The presence of processes.
+
+How long an announcement counts, and what is left of a process that died.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +26,10 @@ def test_a_process_that_died_counts_as_present_for_a_minute(presence: Presence) 
 
 
 def test_a_process_that_died_an_hour_ago_leaves_nothing(presence: Presence, redis_client: redis.Redis) -> None:
-    """A Deployment gives each pod a new name: without this, the hash would grow with every rollout."""
+    """A Deployment gives each pod a new name.
+
+    Without this, the hash would grow with every rollout.
+    """
     presence.announce(DIED)
     presence.announce(Process("worker@b", "0.2.0", ("diagnose",), AT + timedelta(hours=1)))
     assert redis_client.hkeys("egress-diag:presence") == [b"worker@a", b"worker@b"]

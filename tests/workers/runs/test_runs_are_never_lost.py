@@ -1,4 +1,7 @@
-"""Runs are accepted once, carried out by one worker and ended once, whatever is delivered twice or dies."""
+"""Runs are accepted once, executed by one worker and ended once.
+
+Whatever is delivered twice or dies.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Records in Redis: those of the version before pydantic wrote them can still be read, and JSON names are unchanged."""
+"""Records in Redis.
+
+Those of the version before pydantic wrote them can still be read, and JSON names are unchanged.
+"""
 
 import json
 from collections.abc import Iterator
