@@ -246,7 +246,10 @@ celery.conf.task_routes = {}
 
 @cache
 def courier() -> Courier:
-    """The courier of this process: the first task makes it, so each connection is made after the fork. Raises ConfigError."""
+    """The courier of this process. Raises ConfigError.
+
+    The first task makes it, so each connection is made after the fork.
+    """
     config = load(None, slack_settings().config)
     return Courier(connect(worker_settings(), config, patience=True), Slack(slack_settings()))
 

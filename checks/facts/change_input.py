@@ -1,4 +1,7 @@
-"""Changes as people give them: YAML documents to apply, and `KIND/NAMESPACE/NAME` to delete."""
+"""Changes as people give them.
+
+YAML documents to apply, and `KIND/NAMESPACE/NAME` to delete.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,7 +15,10 @@ from checks.model.raw_values import Raw, text
 
 
 class BadChange(ValueError):
-    """The text describes no change; the message names the document or object and what is expected."""
+    """The text describes no change.
+
+    The message names the document or object and what is expected.
+    """
 
 
 def changes_from_yaml(written: str) -> tuple[Apply, ...]:
@@ -52,9 +58,12 @@ def _checked(where: str, document: Any) -> Raw:
 
 
 def deletion(store: FactStore, written: str) -> Delete:
-    """The deletion of the object that `KIND/NAMESPACE/NAME` (`KIND/NAME` for cluster-scoped kinds) names. Raises BadChange.
+    """The deletion of the object that `KIND/NAMESPACE/NAME` names. Raises BadChange.
 
-    KIND is the kind, its plural or either with the API group, in any case, as for kubectl."""
+    `KIND/NAME` for cluster-scoped kinds.
+
+    KIND is the kind, its plural or either with the API group, in any case, as for kubectl.
+    """
     kind, _, place = written.partition("/")
     namespace, slash, name = place.rpartition("/")
     if not kind or not name or (slash and not namespace):

@@ -1,7 +1,10 @@
-"""Changes of Kubernetes objects: the kubectl command of each, and the object that the API server would store.
+"""Changes of Kubernetes objects.
+
+The kubectl command of each, and the object that the API server would store.
 
 Not modelled: defaults and other admission, merging of list entries by key (`kubectl apply` does that for built-in kinds), and
-finalizers, which delay a deletion."""
+finalizers, which delay a deletion.
+"""
 
 import copy
 from dataclasses import dataclass
@@ -28,7 +31,10 @@ class Apply:
 
     @property
     def fact_type(self) -> type[KubernetesObject]:
-        """The type of the facts about this kind. Raises ChangeRefused for a kind that is never read."""
+        """The type of the facts about this kind.
+
+        Raises ChangeRefused for a kind that is never read.
+        """
         found = listed_kind(text(self.manifest, "apiVersion"), self.kind)
         if found is None:
             raise ChangeRefused(f"{self.ref}: kind {self.kind} of {text(self.manifest, 'apiVersion')} is not known")
@@ -40,7 +46,10 @@ class Apply:
 
     @property
     def namespace(self) -> str:
-        """Its namespace: `default` if the manifest has none and its kind is namespaced, as for kubectl."""
+        """Its namespace.
+
+        `default` if the manifest has none and its kind is namespaced, as for kubectl.
+        """
         kind = listed_kind(text(self.manifest, "apiVersion"), self.kind)
         if kind is not None and isinstance(kind.origin, Listed) and not kind.origin.namespaced:
             return ""
@@ -59,7 +68,10 @@ class Apply:
         return kubectl_apply(manifest_yaml(self.manifest))
 
     def applied(self, raw: Raw | None) -> Raw:
-        """The object after the change. `status` is not part of it: the API server ignores it in an apply."""
+        """The object after the change.
+
+        `status` is not part of it: the API server ignores it in an apply.
+        """
         manifest = {key: value for key, value in self.manifest.items() if key != "status"}
         metadata = {key: value for key, value in mapping(manifest, "metadata").items() if key != "namespace"}
         if self.namespace:
@@ -101,7 +113,10 @@ class _ToObject:
 
 @dataclass(frozen=True, slots=True)
 class MergePatch(_ToObject):
-    """A JSON merge patch (RFC 7386): mappings are merged, null removes a field, lists are replaced."""
+    """A JSON merge patch (RFC 7386).
+
+    Mappings are merged, null removes a field, lists are replaced.
+    """
 
     body: Raw
 
@@ -117,7 +132,10 @@ class MergePatch(_ToObject):
 
 @dataclass(frozen=True, slots=True)
 class JsonPatch(_ToObject):
-    """A JSON patch (RFC 6902): operations on single fields and list entries, all of them or none."""
+    """A JSON patch (RFC 6902).
+
+    Operations on single fields and list entries, all of them or none.
+    """
 
     operations: tuple[Raw, ...]
 
@@ -152,7 +170,10 @@ ObjectChange = ObjectWrite | Delete
 
 
 def corrected_manifest(change: ObjectWrite) -> Raw:
-    """The whole object after the change, without what the API server adds. Raises ChangeRefused."""
+    """The whole object after the change, without what the API server adds.
+
+    Raises ChangeRefused.
+    """
     if isinstance(change, Apply):
         return copy.deepcopy(dict(change.manifest))
     return without_server_fields(change.fact_type, change.applied(change.thing.raw))

@@ -59,12 +59,18 @@ _BY_API_VERSION = {
 
 
 def listed_kind(api_version: str, kind: str) -> type[KubernetesObject] | None:
-    """The fact type of a manifest's apiVersion and kind; None for a kind or version that is never read."""
+    """The fact type of a manifest's apiVersion and kind.
+
+    None for a kind or version that is never read.
+    """
     return _BY_API_VERSION.get((api_version, kind))
 
 
 def resource_name(kind: type[KubernetesObject]) -> str:
-    """`gateways.networking.istio.io`: the full name, because the Gateway API has a kind with the same short name."""
+    """`gateways.networking.istio.io`: the full name of a kind.
+
+    The Gateway API has a kind with the same short name.
+    """
     return kind.origin.resource if isinstance(kind.origin, Listed) else kind.kind.lower()
 
 

@@ -8,10 +8,16 @@ from checks.facts.kubernetes_kinds import is_custom_resource
 from checks.model.raw_values import Raw, items, mapping, text
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-"""The annotation in which `kubectl apply` keeps the manifest, to know next time which fields were removed from it."""
+"""The annotation in which `kubectl apply` keeps the manifest.
+
+The next apply finds in it which fields were removed.
+"""
 
 _APPLYING = frozenset({"kubectl-client-side-apply", "argocd-controller", "helm"})
-"""Field managers of tools that remove a field which the next manifest no longer has, besides those of server-side apply."""
+"""Field managers of tools that remove a field which the next manifest lacks.
+
+Besides those of server-side apply.
+"""
 
 _MANIFEST_METADATA = ("name", "namespace", "labels", "annotations")
 
@@ -38,7 +44,10 @@ def without_server_fields(kind: type[KubernetesObject], raw: Raw) -> Raw:
 
 
 def applied_content(manifest: Raw) -> Raw:
-    """The fields that an apply sets in an existing object: neither status nor the version in which it is read."""
+    """The fields that an apply sets in an existing object.
+
+    Neither status nor the version in which it is read.
+    """
     return {key: value for key, value in manifest.items() if key not in ("apiVersion", "kind", "status")}
 
 

@@ -15,11 +15,14 @@ from checks.model.raw_values import Raw, items, mapping, number, text
 
 
 def laid_over(store: FactStore, changes: Iterable[ObjectChange]) -> FactStore:
-    """The same facts after these changes, in their order; `store` itself does not change. Raises ChangeRefused.
+    """The same facts after these changes, in their order; `store` itself does not change.
+
+    Raises ChangeRefused.
 
     Failed reads, absent kinds, targets and time stay. A changed object is one generation newer, a new one is created now.
     A deletion takes the contents of a namespace and the objects that the deleted object owned with it. Controllers do nothing
-    else: no pod starts, no status changes."""
+    else: no pod starts, no status changes.
+    """
     overlay = _Overlay(store)
     for change in changes:
         overlay.lay(change)
@@ -60,13 +63,19 @@ class _Overlay:
         return self.store.arrived(kind) and not any(gap.covers(namespace, name) for gap in gaps)
 
     def _unread(self, change: ObjectChange) -> Raw | None:
-        """The object of a patch or deletion as its author read it, if a failed read may be why the store lacks it."""
+        """The object of a patch or deletion as its author read it.
+
+        None unless a failed read may be why the store lacks it.
+        """
         thing = getattr(change, "thing", None)
         complete = self._complete(change.fact_type, change.namespace or None, change.name)
         return None if thing is None or complete else thing.raw
 
     def _refuse_without_namespace(self, change: ObjectChange) -> None:
-        """Raise ChangeRefused if the namespace of a new object does not exist. A cluster always has some namespaces."""
+        """Raise ChangeRefused if the namespace of a new object does not exist.
+
+        A cluster always has some namespaces.
+        """
         namespaces = {each.key[1] for each in self._facts(Namespace)}
         if not change.namespace or not namespaces or change.namespace in namespaces:
             return

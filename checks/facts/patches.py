@@ -1,4 +1,7 @@
-"""JSON patches (RFC 6902), JSON merge patches (RFC 7386) and `kubectl apply`, carried out on an object without a cluster."""
+"""JSON patches (RFC 6902), JSON merge patches (RFC 7386) and `kubectl apply`.
+
+They are applied to an object without a cluster.
+"""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -37,13 +40,19 @@ def _label(number: int, operation: Raw) -> str:
 
 
 def merge_patched(raw: Raw, patch: Raw) -> Raw:
-    """A copy of the object after the merge patch: mappings are merged, null removes, everything else replaces."""
+    """A copy of the object after the merge patch.
+
+    Mappings are merged, null removes, everything else replaces.
+    """
     merged: Any = json_merge_patch.merge(copy.deepcopy(dict(raw)), copy.deepcopy(dict(patch)))
     return dict(merged)
 
 
 def three_way_patch(last: Raw, new: Raw) -> Raw:
-    """The merge patch of `kubectl apply`: the new manifest, and null for fields that only the last applied manifest has."""
+    """The merge patch of `kubectl apply`.
+
+    The new manifest, and null for fields that only the last applied manifest has.
+    """
     removed = {key: None for key in last if key not in new}
     kept = {
         key: three_way_patch(mapping(last, key), value) if isinstance(value, Mapping) else value

@@ -62,7 +62,10 @@ class FactStore:
         self._arrived.add(kind)
 
     def with_facts(self, facts: Mapping[type[Fact], Iterable[Fact]]) -> "FactStore":
-        """Another store with these facts of the given kinds; everything else is the same. Indexes and memos are new."""
+        """Another store with these facts of the given kinds; everything else is the same.
+
+        Indexes and memos are new.
+        """
         other = FactStore(self.now)
         other.targets = self.targets
         other._facts = {kind: list(found) for kind, found in {**self._facts, **facts}.items()}

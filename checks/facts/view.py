@@ -89,7 +89,10 @@ class Facts:
         return not self._store.absent(kind)
 
     def configured(self, kind: type[Fact]) -> bool:
-        """Whether the configuration includes this kind (network reading may be off, Azure may be `none`)."""
+        """Whether the configuration includes this kind.
+
+        Network reading may be off, Azure may be `none`.
+        """
         self._touch(kind)
         return not self._store.not_configured(kind)
 
@@ -102,7 +105,10 @@ class Facts:
         return self._store.known(kind)
 
     def readable(self, kind: type[_F], namespace: str | None = None) -> tuple[_F, ...]:
-        """The readable facts of this kind: for optional detail, never as proof that an object does not exist."""
+        """The readable facts of this kind.
+
+        For optional detail, never as proof that an object does not exist.
+        """
         self._touch(kind)
         return self._store.known(kind) if namespace is None else self._store.in_namespace(kind, namespace)
 
@@ -158,15 +164,21 @@ class Facts:
         return self._store.gateway_pods(self.gateway)
 
     def with_changes(self, changes: Iterable[ObjectChange]) -> "Facts":
-        """The same view as it would be after these changes; its reads count as reads of this one. Raises ChangeRefused."""
+        """The same view as it would be after these changes; its reads count as reads of this one.
+
+        Raises ChangeRefused.
+        """
         view = Facts(laid_over(self._store, changes), self._gateway, self.question, self._declared, self._target_gap)
         view.touched = self.touched
         return view
 
     def once(self, name: str, build: Callable[["Facts"], _V], about: Hashable = ()) -> _V:
-        """A value derived from facts, built once per cluster (or per `about`) and shared by the checks.
+        """A value derived from facts, built once and shared by the checks.
 
-        The reads of `build` count as reads of each caller. If one of them failed, each call raises Unreadable."""
+        Once per cluster, or per `about`.
+
+        The reads of `build` count as reads of each caller. If one of them failed, each call raises Unreadable.
+        """
 
         def built() -> tuple[_V, frozenset[type[Fact]]]:
             window = Facts(self._store, self._gateway, self.question, self._declared, self._target_gap)

@@ -18,7 +18,10 @@ _LABEL = re.compile(r"^(?!-)[a-z0-9_-]{1,63}(?<!-)$")
 
 @dataclass(frozen=True, slots=True)
 class RequestedHost:
-    """A host in lower case; `scheme`, `port` and `path` are None or "" if they were not given and do not follow."""
+    """A host in lower case, with what else was given.
+
+    `scheme`, `port` and `path` are None or "" if they were not given and do not follow.
+    """
 
     name: str
     port: int | None = None
@@ -48,10 +51,13 @@ def is_ip(name: str) -> bool:
 
 
 def parse_requested_host(typed: str) -> RequestedHost:
-    """Parse HOST[:PORT], an IP address, or a URL as Slack and browsers paste it. Raises BadQuestion.
+    """Parse HOST[:PORT], an IP address, or a pasted URL. Raises BadQuestion.
+
+    A URL is as Slack and browsers paste it.
 
     International names become ASCII and a trailing dot is removed. The query and the fragment of a URL are dropped: they
-    may hold a credential."""
+    may hold a credential.
+    """
     written = typed.strip().strip("<>").split("|", 1)[0]
     if is_ip(written):
         return RequestedHost(written.lower())
@@ -86,7 +92,10 @@ def requested_host(canonical: str) -> RequestedHost:
 
 
 def split_host(requested: str) -> tuple[str, int | None]:
-    """The name and the port of a canonical text; the port is None if absent. An empty text has neither."""
+    """The name and the port of a canonical text.
+
+    The port is None if absent. An empty text has neither.
+    """
     if not requested:
         return "", None
     found = parse_requested_host(requested)

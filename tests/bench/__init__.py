@@ -1,1 +1,4 @@
-"""Measurements, written to docs/benchmarks.md by `make bench`. Medians and ratios, because durations vary."""
+"""Measurements, written to docs/benchmarks.md by `make bench`.
+
+Medians and ratios, because durations vary.
+"""

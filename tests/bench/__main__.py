@@ -1,4 +1,7 @@
-"""`make bench`: measures, prints, and writes docs/benchmarks.md. `python -m tests.bench NAME…` runs some sections only."""
+"""`make bench`: measures, prints, and writes docs/benchmarks.md.
+
+`python -m tests.bench NAME…` runs some sections only.
+"""
 
 import os
 import platform

@@ -15,8 +15,10 @@ NAMESPACE = "team-egress"
 
 
 def big_cluster(gateways: int, istio_objects: int, pods: int = 0) -> Cluster:
-    """A healthy cluster with so many gateways, each in a namespace of its own with its objects, with further ServiceEntries
-    up to `istio_objects`, and with so many other pods."""
+    """A healthy cluster with so many gateways, Istio objects and other pods.
+
+    Each gateway is in a namespace of its own with its objects; further ServiceEntries make up `istio_objects`.
+    """
     base = named("base")
     own = [o for o in base.objects if _is_of_gateway(o)]
     rest = [_own(o) for o in base.objects if not _is_of_gateway(o)]
@@ -34,7 +36,10 @@ def big_cluster(gateways: int, istio_objects: int, pods: int = 0) -> Cluster:
 
 
 def _own(manifest: Manifest) -> Manifest:
-    """The object itself, or a copy of what `_serve_all` changes: the base belongs to every test."""
+    """The object itself, or a copy of what `_serve_all` changes.
+
+    The base belongs to every test.
+    """
     return copy.deepcopy(manifest) if manifest["kind"] == "GatewayStatus" else manifest
 
 

@@ -1,4 +1,7 @@
-"""Fleet checks of simulated clusters: real workers and Redis, API servers and Azure on loopback with latency."""
+"""Fleet checks of simulated clusters.
+
+Real workers and Redis, API servers and Azure on loopback with latency.
+"""
 
 import os
 import signal
@@ -32,7 +35,10 @@ ROWS = ((1, 5, 1), (10, 5, 1), (10, 5, 2), (100, 5, 1), (100, 5, 2), (1, 500, 1)
 """Clusters, gateways in each, workers."""
 
 LARGEST = ((100, 500, 1), (100, 500, 2))
-"""Fifty thousand gateways take many minutes on two cores: measured where EGRESS_DIAG_BENCH is `all`."""
+"""Fifty thousand gateways take many minutes on two cores.
+
+Measured where EGRESS_DIAG_BENCH is `all`.
+"""
 
 CONCURRENCY = 4
 LONGEST = 3600.0
@@ -140,7 +146,10 @@ def _sweep(cluster: Cluster, clusters: int, gateways: int, workers: int) -> Swep
 
 
 def _executed(client: Client, config: Config, pids: list[int]) -> tuple[float, float, int]:
-    """Send the fleet check as the beat does and wait for its end: seconds, largest worker in MiB, clusters with a problem."""
+    """Send the fleet check as the beat does and wait for its end.
+
+    Seconds, largest worker in MiB, clusters with a problem.
+    """
     names = [each.name for each in config.clusters]
     fleet = client.stores.fleet
     fleet.sweeps.begin("bench", names, present(), timedelta(seconds=LONGEST), "bench")

@@ -1,4 +1,7 @@
-"""Shared parts of all measurements: medians with their spread, percentiles, memory of processes, tables."""
+"""Shared parts of all measurements.
+
+Medians with their spread, percentiles, memory of processes, tables.
+"""
 
 import statistics
 from collections.abc import Callable, Iterable, Sequence

@@ -1,4 +1,7 @@
-"""Tracing routes over gathered facts: one host among 3,000 Istio objects, and all hosts of a gateway with 200."""
+"""Tracing routes over gathered facts.
+
+One host among 3,000 Istio objects, and all hosts of a gateway with 200.
+"""
 
 import copy
 from dataclasses import replace
@@ -26,7 +29,10 @@ def traced_host(store: FactStore, host: str, gateway: str, namespace: str) -> bo
 
 
 def many_hosts(hosts: int) -> Cluster:
-    """The base cluster with this number of hosts on its gateway's server, each with its own objects."""
+    """The base cluster with this number of hosts on its gateway's server.
+
+    Each has its own objects.
+    """
     base = named("base")
     own = [
         o for o in base.objects if o["kind"] in ("VirtualService", "ServiceEntry") and identity(o)[2] == "team-egress"

@@ -1,4 +1,6 @@
-"""The article's commands one after the other, compared with one `diagnose`, on loopback with added latency.
+"""The article's commands one after the other, compared with one `diagnose`.
+
+On loopback with added latency.
 
 The runbook sends the requests of the article's commands in their order, one request per command. It does not count
 kubectl's discovery, the start-up time of az or the reader's time, so the comparison favours the runbook. Both use the
@@ -74,7 +76,10 @@ CORE = tuple(
         509,
     )
 )
-"""The codes of the core checks. The others also read the network of the gateway node pool, in chains of Azure calls."""
+"""The codes of the core checks.
+
+The others also read the network of the gateway node pool, in chains of Azure calls.
+"""
 
 GET: tuple[tuple[str, type[Fact]], ...] = (
     ("PRE-2 get staticgatewayconfiguration", static_egress.StaticGatewayConfiguration),
@@ -110,7 +115,10 @@ GET: tuple[tuple[str, type[Fact]], ...] = (
 )
 LOGS = (logs.CniManagerLog, logs.GatewayDaemonLog, logs.ProxyLog, logs.IstiodLog)
 POOLS = 3
-"""`az aks nodepool show` for each pool (NET-2), and again for the gateway node pool (SEG-3)."""
+"""`az aks nodepool show` for each pool (NET-2), and again for the gateway's (SEG-3).
+
+The gateway's is the gateway node pool.
+"""
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""The whole system on loopback: acknowledgement under load, first finding and verdict in the thread, a worker's memory."""
+"""The whole system on loopback.
+
+Acknowledgement under load, first finding and verdict in the thread, a worker's memory.
+"""
 
 import os
 import signal
@@ -25,7 +28,10 @@ RUNNING = 50
 
 
 class System:
-    """Redis, worker, beat, courier and listener as processes, over bundles; Slack is the sandbox without rate limits."""
+    """Redis, worker, beat, courier and listener as processes, over bundles.
+
+    Slack is the sandbox without rate limits.
+    """
 
     def __init__(self, stack: ExitStack, folder: Path) -> None:
         self.slack = stack.enter_context(SandboxServer(limits=RateLimits.off()))
@@ -124,7 +130,10 @@ def measure() -> str:
 
 
 def _one(system: System, number: int) -> tuple[float, float, float]:
-    """One command on a quiet system: seconds to the acknowledgement, to the first reply, to the verdict."""
+    """One command on a quiet system.
+
+    Seconds to the acknowledgement, to the first reply, to the verdict.
+    """
     before = len(system.parents())
     began = time.perf_counter()
     ack = system.slack.say(f"/egress-diag c{number:03d} team-egress/egw")

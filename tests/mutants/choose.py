@@ -1,4 +1,6 @@
-"""Complete mutants.yaml with random mutants of the functions in some rooms: `python -m tests.mutants.choose`.
+"""Complete mutants.yaml with random mutants of the functions in some rooms.
+
+`python -m tests.mutants.choose`.
 
 A mutant of the list stays as long as its fragment exists and equivalent.yaml does not list it: that file has the mutants
 that cannot change any outcome, with reasons. The choice of the others depends on a seed and on the number of mutants for
@@ -42,7 +44,10 @@ ROOMS: tuple[tuple[str, int, tuple[str, ...]], ...] = (
     ("bot/courier.py", 15, ("tests/bot/courier", "tests/bot/test_conversation.py")),
     ("bot/delivery", 15, ("tests/bot/courier", "tests/bot/test_route_thread.py", "tests/bot/test_conversation.py")),
 )
-"""A folder or file, how many mutants it gets, and the tests that run for them, the fastest first."""
+"""A folder or file, its number of mutants, and the tests that run for them.
+
+The fastest tests come first.
+"""
 
 
 def candidates(file: Path, tests: tuple[str, ...]) -> Iterator[Mutant]:
@@ -72,7 +77,10 @@ def _fragment(source: str, node: ast.AST, after: str) -> tuple[str, str]:
 def chosen(
     room: str, count: int, tests: tuple[str, ...], taken: set[str], listed: set[str], equivalent: set[str]
 ) -> list[Mutant]:
-    """`count` mutants of a room: the listed ones, then one of each function in random order, then a second, and so on."""
+    """`count` mutants of a room.
+
+    The listed ones, then one of each function in random order, then a second, and so on.
+    """
     rng = random.Random(f"{SEED} {room}")
     found: list[Mutant] = []
     others: dict[str, list[Mutant]] = defaultdict(list)

@@ -1,4 +1,7 @@
-"""A mutant: a changed fragment of a function, and the tests that must detect it. The list is mutants.yaml."""
+"""A mutant: a changed fragment of a function, and the tests that must detect it.
+
+The list is mutants.yaml.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -18,7 +21,10 @@ class NoSuchFragment(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """`before` occurs once in the source of `function` (dotted for methods); `tests` are files, folders or node IDs."""
+    """`before` occurs once in the source of `function` (dotted for methods).
+
+    `tests` are files, folders or node IDs.
+    """
 
     file: str
     function: str

@@ -1,4 +1,7 @@
-"""A pytest plugin: `--record FOLDER` notes which test runs which lines, `--plan FILE` runs the tests of a list in its order."""
+"""A pytest plugin that records or plans a run.
+
+`--record FOLDER` notes which test runs which lines, `--plan FILE` runs the tests of a list in its order.
+"""
 
 import sys
 from collections import defaultdict
@@ -24,7 +27,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Start before the first conftest imports any code: what an import runs belongs to every test."""
+    """Start before the first conftest imports any code.
+
+    What an import runs belongs to every test.
+    """
     if folder := early_config.known_args_namespace.record:
         early_config.pluginmanager.register(Recorder(Path(folder)))
     if plan := early_config.known_args_namespace.plan:
@@ -74,7 +80,10 @@ class Recorder:
 
 
 def _shares_results(item: pytest.Item) -> bool:
-    """Whether a test may use what the code did during an earlier test of its file: by a cache or a fixture of the file."""
+    """Whether a test may use what the code did during an earlier test of its file.
+
+    By a cache or a fixture of the file.
+    """
     module = item.getparent(pytest.Module)
     own = (
         [each for each in vars(module.obj).values() if getattr(each, "__module__", "") == module.obj.__name__]

@@ -1,4 +1,7 @@
-"""Which tests run the lines of a mutant: from one run of its tests without any mutant, kept in the user's cache."""
+"""Which tests run the lines of a mutant.
+
+From one run of its tests without any mutant, kept in the user's cache.
+"""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -26,7 +29,9 @@ class Record:
     lines: dict[str, dict[int, frozenset[str]]]
 
     def plan(self, mutant: Mutant, source: str) -> list[str]:
-        """The tests that run the mutant's lines, the fastest first, then those that may run them unseen.
+        """The tests that run the mutant's lines, the fastest first.
+
+        Then those that may run them unseen.
 
         A test may run a line unseen in another process, or use what an earlier test of its file ran.
         """
@@ -52,7 +57,10 @@ def _file(test: str) -> str:
 
 
 def folder_of(path: str) -> Path:
-    """The folder for the record of some tests; its name changes with the code and with these tests."""
+    """The folder for the record of some tests.
+
+    Its name changes with the code and with these tests.
+    """
     digest = hashlib.sha256()
     for file in sorted(_files(path)):
         digest.update(f"{file.relative_to(ROOT)}\n".encode() + file.read_bytes())

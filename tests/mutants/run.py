@@ -1,4 +1,6 @@
-"""Apply each mutant of the list to a copy of the tree and run its tests: `python -m tests.mutants.run [WORD …]`.
+"""Apply each mutant of the list to a copy of the tree and run its tests.
+
+`python -m tests.mutants.run [WORD …]`.
 
 The tests run once without a mutant, which records the lines that each test runs; every mutant then gets only the tests that
 can notice it. Killed: a test failed or did not end. Survived: all tests passed, so no test protects this line. Broken: the
@@ -86,7 +88,10 @@ class Copies:
 
 
 def pytest(copy: Path, seconds: float | None, *arguments: str) -> tuple[int, str]:
-    """The exit code of pytest in a copy, 124 if it did not end, and the name of the first failure."""
+    """The exit code of pytest in a copy, and the name of the first failure.
+
+    The code is 124 if pytest did not end.
+    """
     own = {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
     process = subprocess.Popen(
         [sys.executable, *_PYTEST, *arguments],
@@ -108,7 +113,10 @@ def pytest(copy: Path, seconds: float | None, *arguments: str) -> tuple[int, str
 
 
 def recorded(path: str, copies: Copies) -> Path:
-    """The folder with the record of these tests. Raises SystemExit if they fail, because then they detect nothing."""
+    """The folder with the record of these tests.
+
+    Raises SystemExit if they fail, because then they detect nothing.
+    """
     folder = folder_of(path)
     if not folder.exists():
         with copies.one() as copy, tempfile.TemporaryDirectory(prefix="mutants-") as made:
@@ -170,7 +178,10 @@ def paths(mutants: list[Mutant]) -> list[str]:
 
 
 def print_results(outcomes: list[Outcome], seconds: float) -> int:
-    """Print the mutants that were not killed, how many each test file killed, and the percentage of each room and of all."""
+    """Print the mutants that were not killed, and counts.
+
+    How many each test file killed, and the percentage of each room and of all.
+    """
     killed = [each for each in outcomes if each.result is Result.KILLED]
     killers = Counter(each.reason.partition("::")[0].partition(" ")[2] for each in killed)
     print("\nKilled first by: " + ", ".join(f"{file} {times}" for file, times in killers.most_common()))
