@@ -57,7 +57,10 @@ def _renamed(value: Any, number: int) -> Any:
 
 
 def _text(text: str, number: int) -> str:
-    """The base's names with a number (namespace, gateway, configuration and host), and addresses of its own."""
+    """The base's names with a number, and addresses of its own.
+
+    The names of namespace, gateway, configuration and host.
+    """
     block, rest = divmod(number, 250)
     return (
         text.replace("10.244.0.5", f"10.244.{rest}.{30 + 2 * block}")

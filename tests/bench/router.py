@@ -1,4 +1,7 @@
-"""The router from nothing: one host among 3,000 Istio objects and 500 gateways, and all hosts of a gateway with 200."""
+"""The router from nothing.
+
+One host among 3,000 Istio objects and 500 gateways, and all hosts of a gateway with 200.
+"""
 
 from collections.abc import Callable
 from time import process_time
@@ -56,7 +59,10 @@ def one_host(store: FactStore) -> Sample:
 
 
 def all_hosts(store: FactStore, hosts: int) -> Sample:
-    """Every host of one gateway, one after another, with a new mesh for each run; CPU time of the process."""
+    """Every host of one gateway, one after another, in CPU time of the process.
+
+    With a new mesh for each run.
+    """
     names = ["edition.cnn.com", *(f"api-{number}.example.com" for number in range(hosts - 1))]
 
     def resolve() -> None:

@@ -26,7 +26,7 @@ def at_service_entry(broken: BrokenRequest) -> Iterator[RouteFault]:
     entries = [each for each in broken.facts.all(ServiceEntry) if _covers(each, request.host)]
     known = {each.source.key for each in client.scope.services if isinstance(each.source, ServiceEntry)}
     for each in entries:
-        if each.key in known and not _fits(each, request.port, request.scheme):
+        if each.key in known and not _matches(each, request.port, request.scheme):
             yield WrongProtocol(each, request.host, request.port, request.scheme)
     if any(each.key in known for each in entries):
         return
@@ -42,7 +42,7 @@ def _covers(entry: ServiceEntry, host: str) -> bool:
     return any(is_subset(host, each.lower()) for each in entry.hosts)
 
 
-def _fits(entry: ServiceEntry, port: int, scheme: str) -> bool:
+def _matches(entry: ServiceEntry, port: int, scheme: str) -> bool:
     return any(each.number == port and each.protocol in fitting_protocols(scheme) for each in entry.ports)
 
 

@@ -31,17 +31,17 @@ def facts_about(cluster: Cluster, host: str, client: str | None, gateway: str = 
     store = FactStore(source.now())
     for reading in gather(source, READS, store, monotonic() + 60):
         record(store, reading)
-    asked = question(cluster, gateway, host, client)
-    target = from_profile(store.known(ManagedCluster)[0], asked.gateway, asked.namespace)
+    wanted = question(cluster, gateway, host, client)
+    target = from_profile(store.known(ManagedCluster)[0], wanted.gateway, wanted.namespace)
     store.targets = (target,)
-    return Facts(store, target, asked, READS)
+    return Facts(store, target, wanted, READS)
 
 
 def outcomes(facts: Facts, scheme: str, host: str, port: int) -> Iterator[tuple[RequestOutcome, tuple[Proved, ...]]]:
     """The outcome of a request from each kind of client, with its faults."""
     routing = Routing(facts)
     for clients in clients_of(facts):
-        asked = AskedRequest(scheme, host, port, clients)
-        found = routing.outcome(asked)
-        broken = BrokenRequest(routing, asked, found)
+        request = AskedRequest(scheme, host, port, clients)
+        found = routing.outcome(request)
+        broken = BrokenRequest(routing, request, found)
         yield found, faults_of(broken, CLIENT_READERS) if found.result is not Result.THROUGH else ()
