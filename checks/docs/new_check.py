@@ -1,4 +1,7 @@
-"""`make new CHECK=stage/fault`: creates a check and the file with its rules and cases from templates."""
+"""`make new CHECK=stage/fault`: create a check and its file of rules and cases.
+
+Both come from templates.
+"""
 
 import re
 import sys

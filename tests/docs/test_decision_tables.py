@@ -48,7 +48,7 @@ def test_each_section_is_that_of_a_check_or_marked_as_planned() -> None:
     assert built.keys().isdisjoint(planned(page))
 
 
-def test_a_new_section_stands_by_its_code() -> None:
+def test_a_new_section_is_placed_by_its_code() -> None:
     page = PAGE.read_text(encoding="utf-8")
     checks = {check.slug: check for check in CHECKS}
     for found in SECTION.finditer(page):

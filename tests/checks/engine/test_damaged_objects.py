@@ -110,7 +110,9 @@ def test_no_check_crashes_on_many_more_damaged_objects(cluster: Cluster, host: s
 
 @cache
 def readers(kind: str) -> tuple[Check, ...]:
-    """The checks that read objects of a kind, also those that read them to find others; a check reads nothing else.
+    """The checks that read objects of a kind, also those that read them to find others.
+
+    A check reads nothing else.
 
     Every diagnosis finds its gateway by some kinds, whichever checks it runs.
     """
