@@ -98,7 +98,10 @@ def _cases(slug: str) -> tuple[Case, ...]:
 
 
 def rules_of(check: Check) -> str:
-    """The rules of a check in Markdown: the healthy state, what is read, the result of each condition, notes."""
+    """The rules of a check in Markdown.
+
+    The healthy state, what is read, the result of each condition, notes.
+    """
     return _rules(scenario_file(check))
 
 

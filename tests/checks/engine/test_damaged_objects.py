@@ -64,7 +64,7 @@ def places_of(incident: str) -> list[Place]:
 
 @st.composite
 def damaged_clusters(draw: st.DrawFn, stories: bool = False) -> Cluster:
-    """A whole cluster, or the one of an incident, with some fields of some objects not as they should be."""
+    """A whole cluster, or the one of an incident, with some damaged fields."""
     name = draw(st.sampled_from(sorted(STORIES) if stories else CLUSTERS))
     cluster, fields = (STORIES[name].cluster, places_of(name)) if stories else (named(name), places_in(name))
     if draw(st.integers(0, 9)) == 9:

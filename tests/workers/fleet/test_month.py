@@ -1,5 +1,7 @@
-"""A scripted month with a clock change, outages, restarts, two schedulers and a flapping gateway gives exactly the
-expected digests and handoffs."""
+"""A scripted month gives exactly the expected digests and handoffs.
+
+It has a clock change, outages, restarts, two schedulers and a flapping gateway.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
