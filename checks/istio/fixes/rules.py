@@ -11,7 +11,7 @@ from checks.istio.mesh.names import is_subset, most_specific
 from checks.istio.mesh.services import MeshService
 from checks.istio.mesh.virtual_services import MESH, RoutingRules, gateway_name
 from checks.istio.proxy.clusters import ClusterName
-from checks.istio.proxy.gateway import GatewayServer
+from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.istio.request.asked import AskedRequest
 from checks.istio.request.proxy_configuration import ProxyConfiguration
 from checks.model.raw_values import items, mapping, text, texts

@@ -34,7 +34,7 @@ class Exports:
         if PUBLIC in exported:
             self._public.append(service)
         elif NOWHERE not in exported:
-            for name in {service.namespace if each == PRIVATE else each for each in exported}:
+            for name in _names(exported, service.namespace):
                 self._for.setdefault(name, []).append(service)
 
     def visible_in(self, namespace: str) -> Iterator[MeshService]:
@@ -43,8 +43,15 @@ class Exports:
         yield from self._public
 
     def with_host(self, host: str, namespace: str) -> list[MeshService]:
-        """The services of exactly this host that are visible in a namespace."""
-        return [each for each in self._services.get(host, ()) if self.is_visible(each, namespace)]
+        """The services of exactly this host that are visible in a namespace, in the same order."""
+        private, public = [], []
+        for each in self._services.get(host, ()):
+            exported = each.export_to or self._default
+            if PUBLIC in exported:
+                public.append(each)
+            elif NOWHERE not in exported and namespace in _names(exported, each.namespace):
+                private.append(each)
+        return [*private, *public]
 
     def hosts_overlapping(self, host: str) -> list[str]:
         """The hosts of services that overlap with a host in lower case."""
@@ -59,6 +66,10 @@ class Exports:
         exported = service.export_to or self._default
         private = PRIVATE in exported and service.namespace == namespace
         return PUBLIC in exported or namespace in exported or private
+
+
+def _names(exported: frozenset[str], own: str) -> set[str]:
+    return {own if each == PRIVATE else each for each in exported}
 
 
 def _age(service: MeshService) -> tuple[datetime, str, str]:

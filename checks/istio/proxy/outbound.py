@@ -4,11 +4,11 @@ Source: Istio `pilot/pkg/networking/core/listener.go`, `tls.go`."""
 
 from collections.abc import Iterator, Sequence
 
+from checks.istio.mesh.egress_listeners import EgressListener
 from checks.istio.mesh.mesh import Mesh
 from checks.istio.mesh.names import is_address
 from checks.istio.mesh.protocols import Protocol
 from checks.istio.mesh.proxies import Proxy
-from checks.istio.mesh.scope import EgressListener
 from checks.istio.mesh.services import UNSPECIFIED, MeshPort, MeshService, Resolution
 from checks.istio.proxy.clusters import BLACK_HOLE, PASSTHROUGH, ClusterName, Clusters
 from checks.istio.proxy.listener_entries import ListenerEntry

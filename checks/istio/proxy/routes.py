@@ -5,10 +5,11 @@ Source: Istio `pilot/pkg/networking/core/httproute.go`, `route/route.go`."""
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from checks.istio.mesh.egress_listeners import EgressListener
 from checks.istio.mesh.names import hosts_overlap, is_address, is_wildcard
 from checks.istio.mesh.protocols import Protocol
 from checks.istio.mesh.proxies import Proxy
-from checks.istio.mesh.scope import EgressListener, SidecarScope
+from checks.istio.mesh.scope import SidecarScope
 from checks.istio.mesh.services import MeshService, Resolution
 from checks.istio.mesh.virtual_services import MESH, RoutingRule, RoutingRules
 from checks.istio.proxy.clusters import PASSTHROUGH, ClusterName
@@ -165,7 +166,7 @@ def _sidecar_hosts(egress: EgressListener, proxy: Proxy, port: int) -> Iterator[
         routes = rule_routes(virtual_service, proxy, wanted, MESH, services)
         if not routes:
             continue
-        hosts, own = _separated(virtual_service, services, egress.most_specific_rules)
+        hosts, own = _separated(virtual_service, services, egress)
         http = [each for each in own if any(p.protocol.is_http_or_detected for p in each.ports)]
         if http or wanted == 80:
             made.append((routes, hosts, http, virtual_service))
@@ -245,7 +246,7 @@ def _selected(rules: RoutingRules, services: Mapping[str, MeshService]) -> bool:
 
 
 def _separated(
-    rules: RoutingRules, services: Mapping[str, MeshService], most_specific: Mapping[str, RoutingRules]
+    rules: RoutingRules, services: Mapping[str, MeshService], egress: EgressListener
 ) -> tuple[list[str], list[MeshService]]:
     """The hosts that no service has, and the services of the others. A wildcard covers the services for which no
     VirtualService is more specific; once a service matches it, it answers for no other host."""
@@ -264,7 +265,7 @@ def _separated(
             hosts.append(host.lower())
             continue
         covered = [service for name, service in services.items() if hosts_overlap(name, host.lower())]
-        found += [each for each in covered if most_specific.get(each.host) is rules]
+        found += [each for each in covered if egress.most_specific_rules(each.host) is rules]
         if not covered:
             hosts.append(host.lower())
     return hosts, found

@@ -1,0 +1,182 @@
+"""The egress entries of a Sidecar: the services and VirtualServices that each imports.
+
+Source: Istio `convertIstioListenerToWrapper` in `pilot/pkg/model/sidecar.go`."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from checks.istio.mesh.exports import Exports
+from checks.istio.mesh.host_index import HostIndex
+from checks.istio.mesh.names import hosts_overlap, is_subset, is_wildcard, most_specific
+from checks.istio.mesh.protocols import Protocol, parse_protocol
+from checks.istio.mesh.services import MeshService
+from checks.istio.mesh.virtual_services import MESH, RoutingRules, VirtualServices
+from checks.model.raw_values import Raw, number, text, texts
+
+
+@dataclass(frozen=True, eq=False)
+class EgressListener:
+    """One `egress` entry of a Sidecar, or the one that imports everything."""
+
+    raw: Raw
+    index: int
+    namespace: str
+    """The namespace of the client."""
+    services: tuple[MeshService, ...]
+    rules: tuple[RoutingRules, ...]
+
+    @cached_property
+    def port(self) -> int:
+        """Its port; 0 for all ports that no other entry has."""
+        return number(self.raw, "port", "number") or 0
+
+    @property
+    def protocol(self) -> Protocol:
+        return parse_protocol(text(self.raw, "port", "protocol"))
+
+    @property
+    def one_port(self) -> bool:
+        """Whether it imports only one port of each service."""
+        return self.port != 0 and self.protocol is not Protocol.HTTP_PROXY
+
+    @property
+    def bind(self) -> str:
+        return text(self.raw, "bind")
+
+    @property
+    def captured(self) -> bool:
+        """Whether connections reach it by interception; a listener without capture has a socket of its own."""
+        return text(self.raw, "captureMode").upper() != "NONE"
+
+    def services_of(self, host: str) -> list[MeshService]:
+        """The imported services of exactly this host."""
+        return self._services_by_host.get(host, [])
+
+    @cached_property
+    def _services_by_host(self) -> dict[str, list[MeshService]]:
+        found: dict[str, list[MeshService]] = {}
+        for each in self.services:
+            found.setdefault(each.host, []).append(each)
+        return found
+
+    def rules_overlapping(self, host: str) -> list[RoutingRules]:
+        """The VirtualServices with a host that overlaps."""
+        return self._rules_by_host.overlapping(host)
+
+    @cached_property
+    def _rules_by_host(self) -> HostIndex[RoutingRules]:
+        return HostIndex((each, each.hosts) for each in self.rules)
+
+    def most_specific_rules(self, host: str) -> RoutingRules | None:
+        """The VirtualService with the most specific host for a service."""
+        best = host if host in self._first_rules else most_specific(host, self._wildcards)
+        return self._first_rules[best] if best is not None else None
+
+    @cached_property
+    def _first_rules(self) -> dict[str, RoutingRules]:
+        found: dict[str, RoutingRules] = {}
+        for each in self.rules:
+            for host in each.hosts:
+                found.setdefault(host, each)
+        return found
+
+    @cached_property
+    def _wildcards(self) -> list[str]:
+        return [host for host in self._first_rules if is_wildcard(host)]
+
+    def destination_ports(self, host: str) -> list[frozenset[int]]:
+        """For each VirtualService with destinations at a host: their ports, 0 for any."""
+        return self._destinations.get(host, [])
+
+    @cached_property
+    def _destinations(self) -> dict[str, list[frozenset[int]]]:
+        found: dict[str, list[frozenset[int]]] = {}
+        for rules in self.rules:
+            ports: dict[str, set[int]] = {}
+            for host, port in rules.destinations(self.namespace):
+                ports.setdefault(host, set()).add(port)
+            for host, numbers in ports.items():
+                found.setdefault(host, []).append(frozenset(numbers))
+        return found
+
+
+def egress_listener(
+    raw: Raw, index: int, namespace: str, exports: Exports, virtual_services: VirtualServices
+) -> EgressListener:
+    """An egress entry with what it imports for clients of a namespace."""
+    hosts, nothing = _hosts(raw, namespace), _Hosts()
+    everywhere = hosts.get("*", nothing)
+    rules = tuple(
+        each
+        for each in virtual_services.for_gateway(namespace, MESH)
+        if any(_selects(hosts.get(each.namespace, nothing), everywhere, host, each) for host in each.hosts)
+    )
+    port = number(raw, "port", "number") or 0
+    by_port = port != 0 and parse_protocol(text(raw, "port", "protocol")) is not Protocol.HTTP_PROXY
+    services = tuple(_one_namespace(_imported(exports.visible_in(namespace), hosts, port if by_port else 0), namespace))
+    return EgressListener(raw, index, namespace, services, rules)
+
+
+class _Hosts:
+    """The hosts of a Sidecar's egress entry for one namespace."""
+
+    def __init__(self) -> None:
+        self.imported: list[str] = []
+        self.excluded: list[str] = []
+
+    def matches(self, host: str) -> bool:
+        return "*" in self.imported or any(is_subset(host, each) for each in self.imported)
+
+    def overlaps(self, host: str) -> bool:
+        return "*" in self.imported or any(hosts_overlap(host, each) for each in self.imported)
+
+    def excludes(self, host: str) -> bool:
+        return any(is_subset(host, each) for each in self.excluded)
+
+
+def _selects(own: _Hosts, everywhere: _Hosts, host: str, rules: RoutingRules) -> bool:
+    """Whether an entry imports a VirtualService by one of its hosts; a Gateway API route must lie within the import."""
+    if rules.gateway_api:
+        imported = own.matches(host) or everywhere.matches(host)
+    else:
+        imported = own.overlaps(host) or everywhere.overlaps(host)
+    return imported and not (own.excludes(host) or everywhere.excludes(host))
+
+
+def _hosts(raw: Raw, namespace: str) -> dict[str, _Hosts]:
+    found: dict[str, _Hosts] = {}
+    for written in texts(raw, "hosts"):
+        place, slash, host = written.partition("/")
+        if not slash:
+            continue
+        excluded = place.startswith("~")
+        place = place.removeprefix("~") or "*"
+        hosts = found.setdefault(namespace if place == "." else place, _Hosts())
+        (hosts.excluded if excluded else hosts.imported).append(host)
+    return found
+
+
+def _imported(visible: Iterable[MeshService], hosts: Mapping[str, _Hosts], port: int) -> Iterator[MeshService]:
+    nothing = _Hosts()
+    everywhere = hosts.get("*", nothing)
+    for each in visible:
+        own = hosts.get(each.namespace, nothing)
+        if own.excludes(each.host) or everywhere.excludes(each.host):
+            continue
+        if own.matches(each.host) or everywhere.matches(each.host):
+            found = each.of_port(port) if port else each
+            if found is not None:
+                yield found
+
+
+def _one_namespace(imported: Iterable[MeshService], namespace: str) -> Iterator[MeshService]:
+    """If several namespaces have a host: the client's own, else a Kubernetes Service's, else the first."""
+    kept = list(imported)
+    chosen: dict[str, tuple[str, bool]] = {}
+    for each in kept:
+        present = chosen.get(each.host)
+        better = present is not None and not present[1] and each.kubernetes and present[0] != namespace
+        if present is None or each.namespace == namespace or better:
+            chosen[each.host] = (each.namespace, each.kubernetes)
+    return (each for each in kept if chosen[each.host][0] == each.namespace)
