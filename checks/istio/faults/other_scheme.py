@@ -8,7 +8,7 @@ from checks.facts.fact import KubernetesObject
 from checks.istio.faults.broken_request import BrokenRequest, rules_of
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.fixes.rules import RuleKind, gateway_servers, has_host, kind_of_server
-from checks.istio.proxy.gateway import GatewayServer
+from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.model.commands import TSG
 from checks.model.findings import Evidence
 from checks.model.route import HopName

@@ -24,7 +24,8 @@ def at_service_entry(broken: BrokenRequest) -> Iterator[RouteFault]:
     if client is None or broken.at_gateway:
         return
     entries = [each for each in broken.facts.all(ServiceEntry) if _covers(each, request.host)]
-    known = {each.source.key for each in client.scope.services if isinstance(each.source, ServiceEntry)}
+    services = (client.scope.by_host.get(host) for each in entries for host in each.hosts)
+    known = {each.source.key for each in services if each is not None and isinstance(each.source, ServiceEntry)}
     for each in entries:
         if each.key in known and not _matches(each, request.port, request.scheme):
             yield WrongProtocol(each, request.host, request.port, request.scheme)

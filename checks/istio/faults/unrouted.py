@@ -25,7 +25,7 @@ from checks.istio.fixes.rules import (
     with_first_rule,
 )
 from checks.istio.mesh.virtual_services import RoutingRules
-from checks.istio.proxy.gateway import GatewayServer
+from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.model.findings import Evidence
 from checks.model.raw_values import mapping
 from checks.model.route import HopName
