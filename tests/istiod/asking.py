@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from tests.istiod.certified import certified
 from tests.istiod.defaults import defaulted
 
 Json = dict[str, Any]
@@ -131,7 +132,7 @@ def request(
     for each in objects:
         group = each["apiVersion"].partition("/")[0] if "/" in each["apiVersion"] else ""
         if group in _GROUPS or each["kind"] in _KUBERNETES:
-            kept.append(defaulted(each))
+            kept.append(certified(each) if each["kind"] == "Secret" else defaulted(each))
     used = {each.revision for each in proxies}
     return {
         "id": identity,

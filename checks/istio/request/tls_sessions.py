@@ -11,14 +11,15 @@ from checks.istio.request.wire import Connection, Http, Tls
 
 def handshake_problem(tls: DownstreamTls, session: Tls, here: ProxyConfiguration) -> str:
     """Why a TLS handshake at a server fails, "" if it succeeds."""
-    mutual = tls.mode == "ISTIO_MUTUAL"
-    mesh_certificate = mutual or tls.secret.startswith(BUILT_IN)
-    if not mutual and not tls.files and tls.secret and not is_delivered(tls.secret, here):
+    # A context without any certificate has the proxy's own one and trusts the mesh (`buildGatewayListenerTLSContext`).
+    own = tls.mode == "ISTIO_MUTUAL" or not (tls.secret or tls.files)
+    mesh_certificate = own or tls.secret.startswith(BUILT_IN)
+    if not own and not tls.files and not is_delivered(tls.secret, here):
         return f"the listener waits for Secret {tls.secret.removeprefix('kubernetes://')}"
     if tls.mode in ("MUTUAL", "ISTIO_MUTUAL"):
         if not session.identity and not session.certificate:
             return "the client presents no certificate"
-        if mutual != bool(session.identity):
+        if own != bool(session.identity):
             return "the client's certificate is not issued by the authority that the server trusts"
     if session.trusts == "mesh" and not mesh_certificate:
         return "the server's certificate is not issued by the mesh"

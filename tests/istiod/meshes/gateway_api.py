@@ -7,8 +7,8 @@ from typing import Any
 
 from tests.istiod.meshes.draft import API, NAMESPACE, OTHER, PAY, WILDCARD, Change, Draft, Json, changes
 
-_ROUTES = ("HTTPRoute", "TLSRoute", "TCPRoute", "GRPCRoute")
-_MATCHES: list[Any] = [
+ROUTES = ("HTTPRoute", "TLSRoute", "TCPRoute", "GRPCRoute")
+MATCHES: list[Any] = [
     {"path": {"type": "PathPrefix", "value": "/v1"}},
     {"path": {"type": "Exact", "value": "/"}},
     {"path": {"type": "RegularExpression", "value": "/.*"}},
@@ -38,19 +38,21 @@ _FILTERS: list[Any] = [
 ]
 
 
-def _kubernetes(draft: Draft) -> Json | None:
+def kubernetes_gateway(draft: Draft) -> Json | None:
+    """A Gateway of the Gateway API."""
     some = [each for each in draft.found("Gateway") if each["apiVersion"].startswith("gateway.networking")]
     return draft.rng.choice(some) if some else None
 
 
-def _route(draft: Draft, kinds: tuple[str, ...] = _ROUTES) -> Json | None:
+def any_route(draft: Draft, kinds: tuple[str, ...] = ROUTES) -> Json | None:
+    """A route of one of the kinds."""
     some = [each for kind in kinds for each in draft.found(kind)]
     return draft.rng.choice(some) if some else None
 
 
 def _rule(field: str, values: list[Any]) -> Change:
     def change(draft: Draft) -> bool:
-        route = _route(draft, ("HTTPRoute",))
+        route = any_route(draft, ("HTTPRoute",))
         if route is None:
             return False
         route["spec"]["rules"][0][field] = [draft.pick(values)]
@@ -66,7 +68,7 @@ def _rule(field: str, values: list[Any]) -> Change:
 
 def _rule_field(field: str, values: list[Any]) -> Change:
     def change(draft: Draft) -> bool:
-        route = _route(draft, ("HTTPRoute",))
+        route = any_route(draft, ("HTTPRoute",))
         if route is None:
             return False
         route["spec"]["rules"][0][field] = draft.pick(values)
@@ -76,15 +78,16 @@ def _rule_field(field: str, values: list[Any]) -> Change:
 
 
 def _backend_filters(draft: Draft) -> bool:
-    route = _route(draft, ("HTTPRoute",))
+    route = any_route(draft, ("HTTPRoute",))
     if route is None or not route["spec"]["rules"][0].get("backendRefs"):
         return False
     route["spec"]["rules"][0]["backendRefs"][0]["filters"] = [draft.pick(_FILTERS[3:6])]
     return True
 
 
-def _listener_tls(draft: Draft) -> bool:
-    gateway = _kubernetes(draft)
+def listener_tls(draft: Draft) -> bool:
+    """A listener that terminates TLS."""
+    gateway = kubernetes_gateway(draft)
     if gateway is None:
         return False
     listener = draft.rng.choice(gateway["spec"]["listeners"])
@@ -99,7 +102,7 @@ def _listener_tls(draft: Draft) -> bool:
 
 
 def _hostnames(draft: Draft) -> bool:
-    route = _route(draft, ("HTTPRoute", "TLSRoute"))
+    route = any_route(draft, ("HTTPRoute", "TLSRoute"))
     if route is None:
         return False
     route["spec"]["hostnames"] = draft.pick([[PAY], [WILDCARD], [API, PAY], [OTHER]])
@@ -107,7 +110,7 @@ def _hostnames(draft: Draft) -> bool:
 
 
 def _backend(draft: Draft) -> bool:
-    route = _route(draft)
+    route = any_route(draft)
     if route is None or not route["spec"]["rules"][0].get("backendRefs"):
         return False
     backend = draft.rng.choice(route["spec"]["rules"][0]["backendRefs"])
@@ -116,7 +119,7 @@ def _backend(draft: Draft) -> bool:
 
 
 def _weights(draft: Draft) -> bool:
-    route = _route(draft)
+    route = any_route(draft)
     if route is None or not route["spec"]["rules"][0].get("backendRefs"):
         return False
     refs = route["spec"]["rules"][0]["backendRefs"]
@@ -128,7 +131,7 @@ def _weights(draft: Draft) -> bool:
 
 
 def _parent(draft: Draft) -> bool:
-    route = _route(draft)
+    route = any_route(draft)
     if route is None:
         return False
     parent = draft.rng.choice(route["spec"]["parentRefs"])
@@ -146,7 +149,7 @@ def _parent(draft: Draft) -> bool:
 
 
 def _listener(draft: Draft) -> bool:
-    gateway = _kubernetes(draft)
+    gateway = kubernetes_gateway(draft)
     if gateway is None:
         return False
     listener = draft.rng.choice(gateway["spec"]["listeners"])
@@ -164,7 +167,7 @@ def _listener(draft: Draft) -> bool:
 
 
 def _address(draft: Draft) -> bool:
-    gateway = _kubernetes(draft)
+    gateway = kubernetes_gateway(draft)
     if gateway is None:
         return False
     gateway["spec"]["addresses"] = draft.pick(
@@ -178,7 +181,7 @@ def _address(draft: Draft) -> bool:
 
 
 def _namespace(draft: Draft) -> bool:
-    route = _route(draft)
+    route = any_route(draft)
     if route is None:
         return False
     route["metadata"]["namespace"] = "team-a"
@@ -192,7 +195,8 @@ def _namespace(draft: Draft) -> bool:
     return True
 
 
-def _backend_tls(draft: Draft) -> bool:
+def backend_tls(draft: Draft) -> bool:
+    """A BackendTLSPolicy for the ServiceEntry."""
     entry = draft.one("ServiceEntry", "bank")
     if entry is None:
         return False
@@ -205,7 +209,7 @@ def _backend_tls(draft: Draft) -> bool:
 
 
 def _listener_set(draft: Draft) -> bool:
-    gateway = _kubernetes(draft)
+    gateway = kubernetes_gateway(draft)
     if gateway is None:
         return False
     gateway["spec"]["allowedListeners"] = {"namespaces": {"from": draft.pick(["Same", "All", "None"])}}
@@ -218,7 +222,7 @@ def _listener_set(draft: Draft) -> bool:
 def _grpc(draft: Draft) -> bool:
     parent = (
         {"name": "bank"}
-        if _kubernetes(draft)
+        if kubernetes_gateway(draft)
         else {"group": "networking.istio.io", "kind": "ServiceEntry", "name": "bank"}
     )
     backend = {"group": "networking.istio.io", "kind": "Hostname", "name": API, "port": 80}
@@ -247,12 +251,12 @@ def _mesh_route(draft: Draft) -> bool:
 @changes("gateway-api")
 def _changes() -> dict[str, Change]:
     return {
-        "HTTPRoute.matches": _rule("matches", _MATCHES),
+        "HTTPRoute.matches": _rule("matches", MATCHES),
         "HTTPRoute.filters": _rule("filters", _FILTERS),
         "HTTPRoute.timeouts": _rule_field("timeouts", [{"request": "5s"}, {"request": "0s"}]),
         "HTTPRoute.retry": _rule_field("retry", [{"attempts": 2, "codes": [503]}]),
         "backendRefs.filters": _backend_filters,
-        "Gateway.listeners.tls": _listener_tls,
+        "Gateway.listeners.tls": listener_tls,
         "hostnames": _hostnames,
         "backendRefs": _backend,
         "backendRefs.weight": _weights,
@@ -260,7 +264,7 @@ def _changes() -> dict[str, Change]:
         "Gateway.listeners": _listener,
         "Gateway.addresses": _address,
         "route in another namespace": _namespace,
-        "BackendTLSPolicy": _backend_tls,
+        "BackendTLSPolicy": backend_tls,
         "ListenerSet": _listener_set,
         "GRPCRoute": _grpc,
         "route with a ServiceEntry as parent": _mesh_route,

@@ -33,6 +33,7 @@ for _module in (
     "policies",
     "surroundings",
     "gateway_api",
+    "gateway_api_objects",
 ):
     importlib.import_module(f"tests.istiod.meshes.{_module}")
 
