@@ -6,7 +6,7 @@ In Slack's formatting for the channel, and in plain text for notifications.
 from bot.messages.blocks import Escaped, as_code, plain, raw
 from bot.messages.phrases import RUNNING_MARK, VERDICT_MARKS
 from checks.model.findings import Report, Status, Verdict
-from checks.reports.wording import VERDICTS, plural, roots_of
+from checks.reports.wording import VERDICTS, plural, roots_of, warnings_of
 from workers.runs.records import Run, RunState
 
 
@@ -74,7 +74,7 @@ def sentence_of(report: Report) -> str:
         case Verdict.INCONCLUSIVE:
             return f"Nothing failed; {plural(len(report.of(Status.UNKNOWN)), 'check')} not made{_failed_reads(report)}."
         case Verdict.DEGRADED:
-            warnings = report.of(Status.WARN)
+            warnings = warnings_of(report)
             return warnings[0].summary + _more(len(warnings) - 1, "warning")
         case Verdict.HEALTHY:
             return f"{plural(len(report.of(Status.PASS)), 'check')} passed; no failures or warnings."

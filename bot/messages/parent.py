@@ -22,7 +22,7 @@ from bot.messages.headlines import coverage_of, headline_of
 from bot.messages.path import path_of
 from bot.messages.phrases import VERDICT_MARKS, local_time, short_duration
 from checks.model.findings import Action, Effect, Report, Status, Verdict
-from checks.reports.wording import VERDICTS, roots_of
+from checks.reports.wording import VERDICTS, roots_of, warnings_of
 from workers.runs.records import Run, RunState
 
 ACTIONS_IN_PARENT = 3
@@ -114,7 +114,7 @@ def next_actions(report: Report) -> Iterator[Block]:
 
     The fix is the first of each root cause or warning.
     """
-    causes = roots_of(report) or report.of(Status.WARN)
+    causes = roots_of(report) or warnings_of(report)
     chosen: list[Action] = []
     for cause in causes:
         reading = [a for a in cause.actions if a.effect is Effect.READS][:1]

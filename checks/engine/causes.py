@@ -98,6 +98,29 @@ def root_causes(findings: Iterable[Finding]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f.check for f in failed if not f.explained_by))
 
 
+def warning_checks(findings: Iterable[Finding], checks: Iterable[Check]) -> tuple[str, ...]:
+    """The checks that warn, causes before what they explain, then by effect on traffic (docs/severity.md#order).
+
+    A warning explains another one only if its own effect is at least as severe.
+    """
+    edges = {check.slug: check.explains for check in checks}
+    causes = _causes(edges)
+    warned = [f for f in findings if f.status is Status.WARN]
+    depths: dict[int, int] = {}
+    for slug in _fundamental_first(edges):
+        for finding in (f for f in warned if f.check == slug):
+            explaining = (
+                depths[id(cause)]
+                for cause in warned
+                if (why := causes.get(slug, {}).get(cause.check))
+                and cause.impact >= finding.impact
+                and _shares(cause, finding, why)
+            )
+            depths[id(finding)] = 1 + max(explaining, default=-1)
+    ordered = sorted(warned, key=lambda f: (depths.get(id(f), 0), -f.impact, f.code))
+    return tuple(dict.fromkeys(f.check for f in ordered))
+
+
 def verdict(findings: Iterable[Finding]) -> Verdict:
     """The verdict by docs/contract.md#verdict.
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from checks.engine.arrivals import Closed, Reading, record
-from checks.engine.causes import explained, root_causes, verdict
+from checks.engine.causes import explained, root_causes, verdict, warning_checks
 from checks.engine.check import Check
 from checks.engine.recent_changes import TIMELINE_READS, changes
 from checks.engine.route_tracing import crashed_trace, traced_route
@@ -102,6 +102,7 @@ class Diagnosis:
             started_at=self.store.now,
             duration_seconds=round(duration, 3),
             root_causes=root_causes(findings),
+            warnings=warning_checks(findings, self.checks),
             findings=findings,
             host=self.question.host,
             client=self.question.client,

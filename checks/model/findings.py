@@ -191,6 +191,12 @@ class Finding:
         """Equal for two findings (also of two runs) of the same fault."""
         return (self.code, self.subject, tuple((e.resource, e.field, e.observed) for e in self.evidence))
 
+    @property
+    def impact(self) -> int:
+        """The effect on traffic as a number, 0 for a risk; a pending fault counts as one that blocks."""
+        severity = Severity.BLOCKS if self.pending else self.severity
+        return (Severity.RISKS, Severity.DEGRADES, Severity.BLOCKS).index(severity)
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -221,6 +227,8 @@ class Report:
     """One sentence for each failed read, for the coverage line."""
     route: Route | None = None
     """How requests for the question's host are routed; None without a host."""
+    warnings: tuple[str, ...] = ()
+    """The checks that warn, in the order of docs/severity.md#order."""
     settings: tuple[Evidence, ...] = ()
     """The gateway's settings at the time of the run, one row per field.
 

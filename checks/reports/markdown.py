@@ -9,7 +9,18 @@ from checks.model.findings import Action, Finding, Report, Status
 from checks.reports import route_markdown
 from checks.reports.document import stamp
 from checks.reports.markdown_text import code, code_cell, escaped, fence_of
-from checks.reports.wording import EFFECTS, STAGES, STATUSES, coverage, explains, headline, in_order, offered, roots_of
+from checks.reports.wording import (
+    EFFECTS,
+    STAGES,
+    STATUSES,
+    coverage,
+    explains,
+    headline,
+    in_order,
+    offered,
+    roots_of,
+    warnings_of,
+)
 
 _EMOJI = {Status.PASS: "✅", Status.WARN: "⚠️", Status.FAIL: "❌", Status.SKIPPED: "▫️", Status.UNKNOWN: "❔"}
 
@@ -37,7 +48,7 @@ def _lines(report: Report) -> Iterator[str]:
         if effects := explains(report, cause.check):
             yield ""
             yield "Explains: " + "; ".join(f"{f.code} {escaped(f.title)}" for f in effects)
-    for warning in report.of(Status.WARN):
+    for warning in warnings_of(report):
         yield ""
         yield f"## Warning: {escaped(warning.title)} ({warning.code})"
         yield from _finding(warning)

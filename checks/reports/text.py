@@ -8,7 +8,17 @@ from collections.abc import Iterator
 
 from checks.model.findings import Action, Finding, Report, Status
 from checks.reports import route_text
-from checks.reports.wording import EFFECTS, STATUSES, coverage, explains, headline, offered, plural, roots_of
+from checks.reports.wording import (
+    EFFECTS,
+    STATUSES,
+    coverage,
+    explains,
+    headline,
+    offered,
+    plural,
+    roots_of,
+    warnings_of,
+)
 
 
 def line(finding: Finding) -> str:
@@ -28,7 +38,7 @@ def closing_lines(report: Report) -> Iterator[str]:
         yield from _wrapped(f"Route: {route.summary}", "")
     for cause in roots_of(report):
         yield from _cause(report, cause)
-    for warning in report.of(Status.WARN):
+    for warning in warnings_of(report):
         yield from _warning(warning)
     if route is not None:
         yield from route_text.route_lines(route)

@@ -52,7 +52,7 @@ def headline(report: Report) -> str:
             count = len(report.of(Status.UNKNOWN))
             return f"Inconclusive: no check failed, {plural(count, 'check')} not made."
         case Verdict.DEGRADED:
-            warnings = report.of(Status.WARN)
+            warnings = warnings_of(report)
             more = f" (and {plural(len(warnings) - 1, 'more warning')})" if len(warnings) > 1 else ""
             return f"Degraded: {warnings[0].summary}{more}"
         case Verdict.HEALTHY:
@@ -64,6 +64,12 @@ def roots_of(report: Report) -> tuple[Finding, ...]:
     order = {slug: number for number, slug in enumerate(report.root_causes)}
     found = [f for f in report.findings if f.status is Status.FAIL and not f.explained_by]
     return tuple(sorted(found, key=lambda f: order.get(f.check, len(order))))
+
+
+def warnings_of(report: Report) -> tuple[Finding, ...]:
+    """The warnings, causes before what they explain (docs/severity.md#order)."""
+    order = {slug: number for number, slug in enumerate(report.warnings)}
+    return tuple(sorted(report.of(Status.WARN), key=lambda each: (order.get(each.check, len(order)), -each.impact)))
 
 
 def explains(report: Report, cause: str) -> tuple[Finding, ...]:

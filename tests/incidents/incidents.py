@@ -20,6 +20,7 @@ The files are `tests/incidents/<nnn-name>.yaml`.
       may_warn: […]                  # these may be `warn` or not
       unknown: […] or '*'            # exactly these are `unknown`, or any
       may_unknown, includes_unknown, includes_skipped: […]
+      headline: check                # the check of the report's headline: the first root cause or warning
       explained: {check: [causes]}   # explained_by has at least these
       changes: ["at | resource | what | who", …]   # the recent changes are exactly these, newest first
       ambiguous: [ns/name, …]        # the name matches these gateways; the diagnosis reports them
@@ -42,7 +43,7 @@ _KEYS = {"title", "story", "cluster", "parts", "patch", "expect"}
 _EXPECT_KEYS = {
     *("gateway", "host", "from", "verdict", "root_causes", "failing", "may_fail", "not_failing", "warning", "may_warn"),
     *("unknown", "may_unknown", "includes_unknown", "includes_skipped", "explained", "changes", "ambiguous"),
-    "why",
+    *("headline", "why"),
 }
 _SOURCES = {"managedClusters": "azure", "agentPools": "azure", "pods/log": "logs"}
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from checks.model.findings import Finding, Report, Status
 from checks.reports.document import stamp
+from checks.reports.wording import roots_of, warnings_of
 
 _WORST_FIRST = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.PASS, Status.SKIPPED)
 
@@ -37,6 +38,9 @@ def shortcomings(report: Report, expect: Mapping[str, Any]) -> Iterator[str]:
         for slug in expect.get(key, ()):
             if observed.get(slug) is not status:
                 yield f"{slug} is {observed.get(slug, 'missing')}, expected {status}"
+    first = next(iter(roots_of(report) or warnings_of(report)), None)
+    if "headline" in expect and (first is None or first.check != expect["headline"]):
+        yield f"headline is about {first.check if first else 'no check'}, expected {expect['headline']}"
     yield from _explained(report, expect)
     changes = [f"{stamp(c.at)} | {c.resource} | {c.what} | {c.who}" for c in report.changes]
     if "changes" in expect and changes != expect["changes"]:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from checks.engine.settings_snapshot import PREFIX_FIELD
 from checks.model.findings import Finding, Report, Severity, Status, Verdict
-from checks.reports.wording import roots_of
+from checks.reports.wording import roots_of, warnings_of
 from workers.fleet.records import (
     Drift,
     Fault,
@@ -37,7 +37,7 @@ def gateway_check(report: Report, by: str, at: datetime) -> GatewayCheck:
         at=at,
         verdict=report.verdict,
         faults=tuple(_fault(f, at) for f in roots_of(report)),
-        risks=tuple(_fault(f, at) for f in report.of(Status.WARN) if not f.explained_by),
+        risks=tuple(_fault(f, at) for f in warnings_of(report) if not f.explained_by),
         settings=tuple(GatewaySetting(e.resource, e.field, e.observed) for e in settings),
         prefix=next((e.observed for e in settings if e.field == PREFIX_FIELD), ""),
         written=tuple(Written(c.resource, c.at, c.who) for c in report.changes if c.who),

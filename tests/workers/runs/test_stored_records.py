@@ -232,7 +232,7 @@ def test_a_stored_listing_a_choice_a_delivery_and_a_process_read(client: Client)
     assert processes == (Process("worker@pod-1", "0.1.0", ("diagnose", "sweep"), MOMENT),)
 
 
-def test_orders_findings_and_reports_are_written_as_before_and_findings_have_a_reason(client: Client) -> None:
+def test_orders_findings_and_reports_are_written_as_before_with_new_fields(client: Client) -> None:
     run = client.run(RUN)
     assert run is not None
     assert run.report is not None
@@ -241,6 +241,7 @@ def test_orders_findings_and_reports_are_written_as_before_and_findings_have_a_r
     assert json.loads(FINDINGS.dump_json(run.findings)) == findings
     report = stored(f"run:{RUN}", "report")
     report["findings"] = [{**each, "reason": ""} for each in report["findings"]]
+    report["warnings"] = []
     assert json.loads(REPORT.dump_json(run.report)) == report
     assert stored(f"run:{WHOLE_GATEWAY}", "report")["route"] is None
 
