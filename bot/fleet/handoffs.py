@@ -1,0 +1,81 @@
+"""Handoffs: the draft in a form, the handoff in the channel, and its takeover."""
+
+import logging
+import secrets
+from datetime import UTC, datetime
+
+from bot.fleet import forms as fleet_forms
+from bot.fleet.permission import permitted_clusters
+from bot.grammar.fleet_commands import HandOver
+from bot.interactions.handler import InteractionHandler
+from bot.interactions.interaction import Interaction
+from bot.messages import answers
+from bot.messages.blocks import Message
+from bot.slack.client import SlackRefusal
+from workers.fleet.handoff import Handoff, HandoffOrder
+
+log = logging.getLogger(__name__)
+
+
+def draft_handoff(handler: InteractionHandler, command: HandOver, interaction: Interaction) -> Message | None:
+    """Open the form with a draft of the handoff. Without the form, post it directly."""
+    clusters, reason = permitted_clusters(handler, interaction, "handoff")
+    if not clusters:
+        return answers.access_denied(reason)
+    span = command.span.total_seconds()
+    try:
+        view = handler.slack.open_view(
+            interaction.trigger, fleet_forms.handoff_form(interaction.channel, span, None, command.to, command.note)
+        )
+        shift = _preview(handler, command, interaction, clusters)
+        handler.slack.update_view(
+            view, fleet_forms.handoff_form(interaction.channel, span, shift, command.to, command.note)
+        )
+    except SlackRefusal as refused:
+        # Without the form, the handoff is posted directly: the shift must not end without one.
+        log.warning("the draft of a handoff did not open: %s", refused)
+        return post_handoff(handler, command, interaction, secrets.token_hex(6))
+    return None
+
+
+def _order(command: HandOver, interaction: Interaction, clusters: tuple[str, ...], handoff_id: str) -> HandoffOrder:
+    now = datetime.now(UTC)
+    return HandoffOrder(
+        handoff_id, interaction.channel, interaction.user, now, command.span, clusters, command.to, command.note
+    )
+
+
+def _preview(
+    handler: InteractionHandler, command: HandOver, interaction: Interaction, clusters: tuple[str, ...]
+) -> Handoff:
+    order = _order(command, interaction, clusters, "draft")
+    return handler.client.preview_handoff(order)
+
+
+def post_handoff(
+    handler: InteractionHandler, command: HandOver, interaction: Interaction, handoff_id: str
+) -> Message | None:
+    """Post the handoff in the channel."""
+    clusters, reason = permitted_clusters(handler, interaction, "handoff")
+    if not clusters or not handoff_id:
+        return answers.access_denied(reason)
+    order = _order(command, interaction, clusters, handoff_id)
+    handler.client.hand_over(order)
+    return None
+
+
+def take_over(handler: InteractionHandler, handoff_id: str, interaction: Interaction) -> Message | None:
+    """Make the person the owner of the handoff's open problems and watches."""
+    client = handler.client
+    found = client.handoff(handoff_id)
+    if found is None:
+        return answers.run_expired()
+    clusters, reason = permitted_clusters(handler, interaction, "handoff")
+    if not set(clusters) & set(found.order.clusters):
+        return answers.access_denied(reason)
+    taken = client.take_handoff(handoff_id, interaction.user)
+    if taken is None:
+        return answers.run_expired()
+    if taken.taken_by != interaction.user:
+        return fleet_forms.short_answer("taken", "Another person has already taken over; the handoff shows who.")
+    return None
