@@ -4,7 +4,7 @@ It has a clock change, outages, restarts, two schedulers and a flapping gateway.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ import pytest
 
 from checks.config.configuration import ClusterConfig, Config, DigestConfig
 from checks.model.findings import Verdict
+from tests.bot.stories import BROKEN, done
 from tests.workers.fleet.fleet_world import Truth, World, steps
 from workers.fleet import handoff
 from workers.fleet.digest import Digest
@@ -161,6 +162,39 @@ def test_a_month_gives_the_digests_of_its_script_and_no_other(world: World) -> N
     assert len(found) == len(expected) + 5
     weekly = [each.at for channel, each in found if channel == "C0LEAD"]
     assert weekly == ["03-02 08:00", "03-09 08:00", "03-16 12:00", "03-23 08:00", "03-30 08:00"]
+
+
+def test_a_crash_after_a_digest_was_composed_does_not_change_it(world: World) -> None:
+    """The scheduler composed the digest and died before it removed the order; by now a gateway is broken."""
+    client = world.connect()
+    for now in steps(local("03-11 08:50"), local("03-11 09:20"), 10):
+        world.tick(client, now)
+    (key,) = client.stores.redis.keys("month:digest:doc:*")
+    name = str(key).rpartition("digest:doc:")[2]
+    composed = client.stores.fleet.digest(name)
+    assert composed is not None
+    client.stores.redis.zadd("month:digests", {name: 0})
+    for now in steps(local("03-11 12:00"), local("03-11 13:00"), 30):
+        world.tick(client, now)
+    assert client.stores.fleet.digest(name) == composed
+    assert client.stores.redis.zcard("month:digests") == 0
+    client.close()
+
+
+def test_a_run_at_the_first_moment_of_a_shift_belongs_to_it(world: World) -> None:
+    """The run that ended as the shift began is linked in the handoff; an earlier one belonged to the last shift."""
+    client = world.connect()
+    for now in steps(local("03-12 16:00"), local("03-12 18:00"), 30):
+        world.tick(client, now)
+    order = handoff.HandoffOrder("h5", "C0OPS", "U1", local("03-12 18:00"), timedelta(hours=8), ("prod-weu",))
+    begin = local("03-12 10:00")
+    for name, ended in (("fail", begin), ("well", begin - timedelta(microseconds=1))):
+        report = replace(BROKEN, cluster="prod-weu", namespace="team", gateway=name)
+        client.note_verdict(replace(done(report), id=f"run-of-{name}", ended=ended))
+    found = client.stores.fleet.preview_handoff(order, ())
+    assert found.coverage.runs == 1
+    assert found.links == {f"prod-weu {FAILING}": "run-of-fail"}
+    client.close()
 
 
 def test_a_shift_is_handed_over_once_and_reminded_of_once(world: World) -> None:
