@@ -131,6 +131,12 @@ def destinations_of(rule: RoutingRule) -> Iterator[Raw]:
     return (mapping(each, "destination") for each in items(rule.raw, "route"))
 
 
+def destination_field(rule: RoutingRule, host: str) -> str:
+    """The field of a rule's first destination with this host, else of its first one."""
+    found = [rule.destination(each) for each in destinations_of(rule)]
+    return f"{rule.field}.route[{found.index(host) if host in found else 0}].destination"
+
+
 def progress(end: End, gateway: str) -> int:
     """How far a request gets: routed to the gateway's Service, arrived at the gateway, and there by each decision."""
     if end.result is Result.THROUGH:

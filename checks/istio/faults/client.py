@@ -9,6 +9,7 @@ from checks.facts.pods import Pod
 from checks.istio.faults.broken_request import BrokenRequest
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.request.client_dns import client_addresses
+from checks.istio.request.clients import workload_of
 from checks.istio.request.interception import is_intercepted
 from checks.model.commands import ADDON
 from checks.model.findings import Evidence, Involved
@@ -32,8 +33,17 @@ def at_client(broken: BrokenRequest) -> Iterator[RouteFault]:
             annotation = _TRAFFIC + name
             written = {annotation: pod.annotations[annotation]} if annotation in pod.annotations else {}
             if written and is_intercepted(written, address, broken.request.port) is False:
-                yield Excluded(pod, annotation, address, broken.request.port)
+                yield Excluded(pod, annotation, _excluded_part(name, written[annotation], address, broken.request.port))
                 return
+
+
+def _excluded_part(name: str, written: str, address: str, port: int) -> str:
+    if name == "excludeOutboundPorts":
+        return f"port {port}"
+    if name == "includeOutboundIPRanges":
+        return f"addresses outside {written}"
+    everything = {each.strip() for each in written.split(",")} & {"*", "0.0.0.0/0"}
+    return "every address" if everything else f"address {address}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,7 @@ class NotInjected(RouteFault):
     namespace: Namespace | None
 
     def sentence(self) -> str:
-        return f"{self.pod.ref} has no sidecar"
+        return f"Pods of {self.pod.namespace}/{workload_of(self.pod)} have no sidecar"
 
     def evidence(self) -> tuple[Evidence, ...]:
         found = [Evidence(self.pod.ref, "spec.containers and spec.initContainers", "no istio-proxy", "istio-proxy")]
@@ -80,11 +90,11 @@ class Excluded(RouteFault):
     certain: ClassVar[bool] = True
     pod: Pod
     annotation: str
-    address: str
-    port: int
+    part: str
+    """The excluded connections."""
 
     def sentence(self) -> str:
-        return f"Connections of {self.pod.ref} to {self.address}:{self.port} bypass its sidecar"
+        return f"Requests of {self.pod.namespace}/{workload_of(self.pod)} to {self.part} bypass its sidecar"
 
     def evidence(self) -> tuple[Evidence, ...]:
         field = f"metadata.annotations[{self.annotation}]"

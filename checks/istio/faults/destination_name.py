@@ -25,8 +25,10 @@ def at_destination_name(broken: BrokenRequest) -> Iterator[RouteFault]:
         return
     for index, each in enumerate(items(rule.raw, "route")):
         written = text(each, "destination", "host")
-        if resembles_service(rule.destination(mapping(each, "destination")), gateway.name, gateway.namespace):
-            yield WrongName(rule, index, written, broken.service)
+        host = rule.destination(mapping(each, "destination"))
+        known = host in broken.mesh.exports.by_host
+        if not known and resembles_service(host, gateway.name, gateway.namespace):
+            yield WrongName(rule, index, written, broken.service, broken.request.host)
 
 
 def resembles_service(host: str, name: str, namespace: str) -> bool:
@@ -50,6 +52,7 @@ class WrongName(RouteFault):
     index: int
     written: str
     service: str
+    host: str
 
     @property
     def _field(self) -> str:
@@ -57,7 +60,7 @@ class WrongName(RouteFault):
 
     def sentence(self) -> str:
         where = f"{self.rule.field} of {self.rule.source.ref}"
-        return f"{where} routes to {self.written}, which is not the gateway's Service"
+        return f"{where} routes {self.host} to {self.written}, which does not exist in the mesh"
 
     def evidence(self) -> tuple[Evidence, ...]:
         return (Evidence(self.rule.source.ref, self._field, self.written, self.service),)

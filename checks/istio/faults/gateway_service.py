@@ -7,7 +7,7 @@ from typing import ClassVar
 from checks.facts.changes import MergePatch
 from checks.facts.fact import KubernetesObject
 from checks.facts.services import Service
-from checks.istio.faults.broken_request import BrokenRequest
+from checks.istio.faults.broken_request import BrokenRequest, destination_field
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.fixes.fields import set_field
 from checks.istio.fixes.rules import gateway_servers, has_host, kind_of_scheme, kind_of_server
@@ -37,7 +37,7 @@ def at_gateway_service(broken: BrokenRequest) -> Iterator[RouteFault]:
         if broken.service not in broken.client.scope.by_host:
             yield ServiceNotExported(service, broken.request.clients.namespace)
         if cluster.port not in {each.port for each in service.ports}:
-            yield WrongPort(rule, service, cluster.port)
+            yield WrongPort(rule, service, cluster.port, broken.request.host)
     elif ending in (Ending.NO_ENDPOINT, Ending.NOTHING_ANSWERS):
         yield NoReadyPod(service)
 
@@ -58,7 +58,7 @@ class NoService(RouteFault):
         return f"{self.gateway} has no Service {self.service}"
 
     def evidence(self) -> tuple[Evidence, ...]:
-        field = f"{self.rule.field}.route[*].destination.host"
+        field = f"{destination_field(self.rule, self.service)}.host"
         return (Evidence(self.rule.source.ref, field, self.service, "a Service that exists"),)
 
 
@@ -98,6 +98,7 @@ class WrongPort(RouteFault):
     rule: RoutingRule
     service: Service
     port: int
+    host: str
 
     @property
     def _ports(self) -> str:
@@ -105,10 +106,10 @@ class WrongPort(RouteFault):
 
     def sentence(self) -> str:
         where = f"{self.rule.field} of {self.rule.source.ref}"
-        return f"{where} routes to port {self.port} of {self.service.ref}, which has {self._ports}"
+        return f"{where} routes {self.host} to port {self.port} of {self.service.host}, which has {self._ports}"
 
     def evidence(self) -> tuple[Evidence, ...]:
-        field = f"{self.rule.field}.route[*].destination.port.number"
+        field = f"{destination_field(self.rule, self.service.host)}.port.number"
         return (Evidence(self.rule.source.ref, field, str(self.port), self._ports),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:

@@ -7,7 +7,7 @@ from typing import ClassVar
 from checks.facts.changes import Apply, MergePatch
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import DestinationRule
-from checks.istio.faults.broken_request import BrokenRequest
+from checks.istio.faults.broken_request import BrokenRequest, destination_field
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.fixes.exports import exported_to
 from checks.istio.fixes.fields import networking_manifest, remove_field
@@ -62,13 +62,12 @@ class NoSubset(RouteFault):
 
     def sentence(self) -> str:
         where = f"{self.rule.field} of {self.rule.source.ref}"
-        return (
-            f"{where} routes to subset {self.subset} of {self.service}, which no DestinationRule that applies defines"
-        )
+        subset = f"subset {self.subset} of {self.service}"
+        return f"{where} routes {self.host} to {subset}, which no DestinationRule that applies defines"
 
     def evidence(self) -> tuple[Evidence, ...]:
-        field = f"{self.rule.field}.route[*].destination.subset"
-        return (Evidence(self.rule.source.ref, field, self.subset, "a subset that is defined"),)
+        field = f"{destination_field(self.rule, self.service)}.subset"
+        return (Evidence(self.rule.source.ref, field, self.subset, "defined by a DestinationRule"),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         for each in broken.facts.all(DestinationRule):

@@ -6,14 +6,15 @@ from typing import ClassVar
 
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import ServiceEntry, Sidecar
-from checks.istio.faults.broken_request import BrokenRequest
+from checks.istio.faults.broken_request import BrokenRequest, rules_of
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.fixes.entries import entry_for, entry_port, fitting_protocols
 from checks.istio.fixes.exports import exported_to
 from checks.istio.fixes.fields import appended, set_field
-from checks.istio.fixes.rules import server_for, virtual_service_for
+from checks.istio.fixes.rules import kind_of_scheme, server_for, virtual_service_for
 from checks.istio.fixes.sidecars import imported_hosts, importing
 from checks.istio.mesh.names import is_subset
+from checks.istio.mesh.virtual_services import RoutingRule
 from checks.model.findings import Evidence, Involved
 from checks.model.route import HopName
 
@@ -28,19 +29,26 @@ def at_service_entry(broken: BrokenRequest) -> Iterator[RouteFault]:
     known = {each.source.key for each in services if each is not None and isinstance(each.source, ServiceEntry)}
     for each in entries:
         if each.key in known and not _matches(each, request.port, request.scheme):
-            yield WrongProtocol(each, request.host, request.port, request.scheme)
+            yield WrongProtocol(each, _needing(broken), request.host, request.port, request.scheme)
     if any(each.key in known for each in entries):
         return
     for each in entries:
         if client.scope.sidecar is not None:
-            yield EntryHidden(client.scope.sidecar, each, request.host, request.port)
-        yield UnknownHost(request.host, each)
+            yield EntryHidden(client.scope.sidecar, each, request.host, request.port, request.clients.namespace)
+        yield UnknownHost(request.host, each, f"namespace {request.clients.namespace}")
     if not entries and broken.to_gateway:
-        yield UnknownHost(request.host, None)
+        yield UnknownHost(request.host, None, "")
 
 
 def _covers(entry: ServiceEntry, host: str) -> bool:
     return any(is_subset(host, each.lower()) for each in entry.hosts)
+
+
+def _needing(broken: BrokenRequest) -> RoutingRule | None:
+    """The rule to the gateway that needs the port."""
+    field = f"spec.{kind_of_scheme(broken.request.scheme)}["
+    rules = (rule for routes in broken.to_gateway for rule in rules_of(routes) if rule.field.startswith(field))
+    return next((rule for rule in rules if broken.leads_to_gateway(rule)), None)
 
 
 def _matches(entry: ServiceEntry, port: int, scheme: str) -> bool:
@@ -56,10 +64,11 @@ class UnknownHost(RouteFault):
     check: ClassVar[str] = "service-entry-missing"
     host: str
     entry: ServiceEntry | None
+    clients: str
 
     def sentence(self) -> str:
         if self.entry is not None:
-            return f"{self.entry.ref} for {self.host} is not visible to the client's sidecar"
+            return f"{self.entry.ref} for {self.host} is not exported to clients in {self.clients}"
         return f"No ServiceEntry declares {self.host}"
 
     def evidence(self) -> tuple[Evidence, ...]:
@@ -97,13 +106,14 @@ class EntryHidden(RouteFault):
     entry: ServiceEntry
     host: str
     port: int
+    namespace: str
 
     @property
     def _wanted(self) -> str:
         return f"{self.entry.namespace}/{self.host}"
 
     def sentence(self) -> str:
-        return f"{self.sidecar.ref} does not import {self.entry.ref}"
+        return f"{self.sidecar.ref} does not import {self.entry.ref} for namespace {self.namespace}"
 
     def evidence(self) -> tuple[Evidence, ...]:
         return (Evidence(self.sidecar.ref, "spec.egress[*].hosts", imported_hosts(self.sidecar), self._wanted),)
@@ -126,6 +136,7 @@ class WrongProtocol(RouteFault):
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
     check: ClassVar[str] = "virtual-service-route-broken"
     entry: ServiceEntry
+    rule: RoutingRule | None
     host: str
     port: int
     scheme: str
@@ -139,13 +150,14 @@ class WrongProtocol(RouteFault):
         return str(entry_port(self.scheme, self.port)["protocol"])
 
     def sentence(self) -> str:
-        if self._declared:
-            return f"{self.entry.ref} declares port {self.port} of {self.host} as {self._declared}, not {self._needed}"
-        return f"{self.entry.ref} does not declare port {self.port} of {self.host}"
+        declares = f"declares it as {self._declared}" if self._declared else "does not declare it"
+        where = f"{self.rule.field} of {self.rule.source.ref} needs" if self.rule is not None else "Sidecars need"
+        return f"{where} port {self.port} of {self.host} as {self._needed}, but {self.entry.ref} {declares}"
 
     def evidence(self) -> tuple[Evidence, ...]:
-        written = ", ".join(f"{each.number} {each.protocol}" for each in self.entry.ports)
-        return (Evidence(self.entry.ref, "spec.ports", written or "(none)", f"{self.port} {self._needed}"),)
+        wanted = f"{self.port} {'TLS or HTTPS' if self._needed == 'TLS' else self._needed}"
+        written = ", ".join(f"{each.number} {each.protocol}" for each in self.entry.ports) or "(none)"
+        return (Evidence(self.entry.ref, "spec.ports", written, wanted),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         title = f"Declare port {self.port} as {self._needed}"

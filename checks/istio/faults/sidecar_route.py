@@ -39,18 +39,20 @@ def _not_applied(broken: BrokenRequest, routes: RoutingRules) -> RouteFault | No
     if not isinstance(source, VirtualService):
         return None
     if MESH not in routes.gateways:
-        return NotForSidecars(source)
+        return NotForSidecars(source, broken.request.host, broken.facts.gateway.ref)
     if not broken.mesh.discovers(source.namespace):
-        return NotDiscovered(source, settings_maps(broken.facts.readable(ConfigMap), broken.mesh.revision))
+        return NotDiscovered(
+            source, broken.request.host, settings_maps(broken.facts.readable(ConfigMap), broken.mesh.revision)
+        )
     revision = source.labels.get(REVISION_LABEL, "")
     if revision not in ("", broken.mesh.revision):
         return OfAnotherRevision(source, broken.mesh.revision)
     if not is_exported(source.export_to, settings.virtual_services_exported, source.namespace, namespace):
-        return NotExportedToClients(source, namespace)
+        return NotExportedToClients(source, namespace, broken.request.host)
     sidecar = broken.client.scope.sidecar if broken.client is not None else None
     if sidecar is not None and not broken.imports(source):
         host = most_specific(broken.request.host, [each.lower() for each in routes.hosts])
-        return NotImported(sidecar, source, host or broken.request.host, broken.request.port)
+        return NotImported(sidecar, source, host or broken.request.host, broken.request.port, namespace)
     return None
 
 
@@ -62,9 +64,12 @@ class NotForSidecars(RouteFault):
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
     check: ClassVar[str] = _ROUTE_CHECK
     virtual_service: VirtualService
+    host: str
+    gateway: str
 
     def sentence(self) -> str:
-        return f"{self.virtual_service.ref} does not list mesh in its gateways, so it does not apply to sidecars"
+        effect = f"so sidecars do not route {self.host} to {self.gateway}"
+        return f"{self.virtual_service.ref} does not list mesh in its gateways, {effect}"
 
     def evidence(self) -> tuple[Evidence, ...]:
         written = ", ".join(self.virtual_service.gateways)
@@ -87,9 +92,10 @@ class NotExportedToClients(RouteFault):
     check: ClassVar[str] = _ROUTE_CHECK
     virtual_service: VirtualService
     namespace: str
+    host: str
 
     def sentence(self) -> str:
-        return f"{self.virtual_service.ref} is not exported to namespace {self.namespace}"
+        return f"{self.virtual_service.ref} for {self.host} is not exported to namespace {self.namespace}"
 
     def evidence(self) -> tuple[Evidence, ...]:
         written = ", ".join(self.virtual_service.export_to) or "(not set)"
@@ -113,13 +119,15 @@ class NotDiscovered(RouteFault):
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
     check: ClassVar[str] = "namespace-not-discovered"
     virtual_service: VirtualService
+    host: str
     settings: tuple[ConfigMap, ...]
 
     def sentence(self) -> str:
-        return f"Istiod does not discover the namespace of {self.virtual_service.ref}"
+        return f"Istiod does not discover the namespace of {self.virtual_service.ref}, which routes {self.host}"
 
     def evidence(self) -> tuple[Evidence, ...]:
-        where = self.settings[0].ref if self.settings else "MeshConfig"
+        change = discovered_by(self.settings, self.virtual_service.namespace)
+        where = change.ref if change is not None else "MeshConfig"
         wanted = f"a selector that matches {self.virtual_service.namespace}"
         return (Evidence(where, "data.mesh", "discoverySelectors", wanted),)
 
@@ -170,9 +178,10 @@ class NotImported(RouteFault):
     virtual_service: VirtualService
     host: str
     port: int
+    namespace: str
 
     def sentence(self) -> str:
-        return f"{self.sidecar.ref} does not import {self.virtual_service.ref}"
+        return f"{self.sidecar.ref} does not import {self.virtual_service.ref} for namespace {self.namespace}"
 
     def evidence(self) -> tuple[Evidence, ...]:
         return (Evidence(self.sidecar.ref, "spec.egress[*].hosts", imported_hosts(self.sidecar), self._entry),)

@@ -12,6 +12,7 @@ from checks.istio.fixes.fields import remove_field, set_field
 from checks.istio.fixes.rules import RuleKind, kind_of_server, rule_to_gateway, server_for, with_first_rule
 from checks.istio.mesh.virtual_services import RoutingRule
 from checks.istio.request.outcome import Ending
+from checks.model.commands import ISTIO_TLSO
 from checks.model.findings import Evidence
 from checks.model.raw_values import items, mapping, text
 from checks.model.route import HopName
@@ -32,9 +33,16 @@ def at_sidecar_rule(broken: BrokenRequest) -> Iterator[RouteFault]:
     if rule is not None and end.ending in _ANSWERS and end.proxy == broken.client.name:
         yield Answered(rule, _ANSWERS[end.ending])
     elif rule is not None and broken.leads_to_gateway(rule) and len(items(rule.raw, "route")) > 1:
-        yield PartlyElsewhere(rule, broken.service, str(broken.facts.gateway.ref))
+        yield PartlyElsewhere(rule, broken.service, broken.facts.gateway.ref, broken.request.host)
     if rule is not None and not broken.leads_to_gateway(rule) and items(rule.raw, "route"):
-        yield Elsewhere(rule, broken.request.host, broken.facts.gateway.ref)
+        yield Elsewhere(rule, broken.request.host, broken.facts.gateway.ref, tuple(_without_effect(broken, rule)))
+
+
+def _without_effect(broken: BrokenRequest, rule: RoutingRule) -> Iterator[KubernetesObject]:
+    """The VirtualServices that route the host to the gateway, and that the sidecar imports."""
+    for each in broken.to_gateway:
+        if each.source != rule.source and broken.imports(each.source):
+            yield each.source
 
 
 def rerouted(broken: BrokenRequest, rule: RoutingRule) -> Iterator[Fix]:
@@ -60,21 +68,29 @@ class Elsewhere(RouteFault):
     rule: RoutingRule
     host: str
     gateway: str
+    others: tuple[KubernetesObject, ...]
+    """Objects that route the host to the gateway and have no effect."""
 
     def sentence(self) -> str:
-        to = ", ".join(dict.fromkeys(self.rule.destination(each) for each in destinations_of(self.rule)))
-        return f"{self.rule.field} of {self.rule.source.ref} routes {self.host} to {to} instead of {self.gateway}"
+        to = ", ".join(dict.fromkeys(text(each, "host") for each in destinations_of(self.rule)))
+        where = f"{self.rule.field} of {self.rule.source.ref}"
+        said = f"{where} routes {self.host} from sidecars to {to} instead of {self.gateway}"
+        if not self.others:
+            return said
+        newer = all(str(each.created) > str(self.rule.source.created) for each in self.others)
+        named = ", ".join(each.ref for each in self.others)
+        return f"{said}; {named} routes it there, but {'is newer and ' if newer else ''}has no effect"
 
     def evidence(self) -> tuple[Evidence, ...]:
-        written = ", ".join(text(each, "host") for each in destinations_of(self.rule))
-        field = f"{self.rule.field}.route[*].destination.host"
+        written = next((text(each, "host") for each in destinations_of(self.rule)), "")
+        field = f"{self.rule.field}.route[0].destination.host"
         return (Evidence(self.rule.source.ref, field, written, f"the Service of {self.gateway}"),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         yield from rerouted(broken, self.rule)
 
     def shown(self) -> tuple[KubernetesObject, ...]:
-        return (self.rule.source,)
+        return (self.rule.source, *self.others[:2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +104,13 @@ class PartlyElsewhere(RouteFault):
     rule: RoutingRule
     service: str
     gateway: str
+    host: str
 
     def sentence(self) -> str:
         others = (self.rule.destination(each) for each in destinations_of(self.rule))
         named = ", ".join(dict.fromkeys(each for each in others if each != self.service))
         where = f"{self.rule.field} of {self.rule.source.ref}"
-        return f"{where} routes a part of the requests to {named or 'another destination'} instead of {self.gateway}"
+        return f"{where} routes part of the requests for {self.host} to {named}, bypassing {self.gateway}"
 
     def evidence(self) -> tuple[Evidence, ...]:
         written = ", ".join(text(each, "host") for each in destinations_of(self.rule))
@@ -174,6 +191,9 @@ class DoubleDirect(RouteFault):
         return (
             Evidence(self.destination_rule.ref, "spec.trafficPolicy", f"tls.mode {self.mode}", "no TLS at sidecars"),
         )
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        yield Fix("Limit the DestinationRule to the gateway's namespace", url=ISTIO_TLSO)
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.destination_rule,)

@@ -70,7 +70,7 @@ class NoRoute(RouteFault):
         return f"No VirtualService routes {self.host} from sidecars to {self.gateway}"
 
     def evidence(self) -> tuple[Evidence, ...]:
-        return (Evidence("virtualservices.networking.istio.io", "spec.hosts", "(none to the gateway)", self.host),)
+        return (Evidence("virtualservices.networking.istio.io", "spec.hosts", "(none)", self.host),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         before: tuple[ObjectChange, ...] = ()
@@ -100,9 +100,8 @@ class NoMeshRule(RouteFault):
     port: int
 
     def sentence(self) -> str:
-        return (
-            f"No rule of {self.virtual_service.ref} matches requests from sidecars to port {self.port} of {self.host}"
-        )
+        where = f"{self.host} on port {self.port}"
+        return f"No rule of {self.virtual_service.ref} matches requests from sidecars to {where}"
 
     def evidence(self) -> tuple[Evidence, ...]:
         rules = [each for each in rules_of(self.routes) if each.field.startswith(f"spec.{self.kind}")]
