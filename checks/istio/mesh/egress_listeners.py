@@ -51,14 +51,45 @@ class EgressListener:
 
     def services_of(self, host: str) -> list[MeshService]:
         """The imported services of exactly this host."""
+        return [each for _, each in self.placed_services(host.lower()) if each.host == host]
+
+    def placed_services(self, host: str) -> list[tuple[int, MeshService]]:
+        """The imported services of a host in lower case, with their positions."""
         return self._services_by_host.get(host, [])
 
     @cached_property
-    def _services_by_host(self) -> dict[str, list[MeshService]]:
-        found: dict[str, list[MeshService]] = {}
-        for each in self.services:
-            found.setdefault(each.host, []).append(each)
+    def _services_by_host(self) -> dict[str, list[tuple[int, MeshService]]]:
+        found: dict[str, list[tuple[int, MeshService]]] = {}
+        for position, each in enumerate(self.services):
+            found.setdefault(each.host.lower(), []).append((position, each))
         return found
+
+    def hosts_overlapping(self, host: str) -> list[str]:
+        """The hosts of services, in lower case, that overlap."""
+        return self._hosts.overlapping(host)
+
+    @cached_property
+    def _hosts(self) -> HostIndex[str]:
+        return HostIndex((each, [each]) for each in self._services_by_host)
+
+    def hosts_at(self, address: str) -> set[str]:
+        """The hosts of services, in lower case, with an address."""
+        return self._addresses.get(address, set())
+
+    @cached_property
+    def _addresses(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for each in self.services:
+            found.setdefault(each.address, set()).add(each.host.lower())
+        return found
+
+    def rules_near(self, hosts: Iterable[str]) -> list[RoutingRules]:
+        """The VirtualServices with a host, in lower case, that overlaps one of the hosts."""
+        return self._rules_by_lower_host.overlapping_any(hosts)
+
+    @cached_property
+    def _rules_by_lower_host(self) -> HostIndex[RoutingRules]:
+        return HostIndex((each, [host.lower() for host in each.hosts]) for each in self.rules)
 
     def rules_overlapping(self, host: str) -> list[RoutingRules]:
         """The VirtualServices with a host that overlaps."""

@@ -1,6 +1,6 @@
 """Values by host: what `hosts_overlap` would find among many, without comparing with each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
 from checks.istio.mesh.names import hosts_overlap, is_wildcard
@@ -23,9 +23,15 @@ class HostIndex(Generic[_V]):
 
     def overlapping(self, host: str) -> list[_V]:
         """The values with a host that overlaps, in the order in which they were given."""
+        return self.overlapping_any((host,))
+
+    def overlapping_any(self, hosts: Iterable[str]) -> list[_V]:
+        """The values with a host that overlaps one of the hosts."""
+        return [self._values[at] for at in sorted({at for host in hosts for at in self._places(host)})]
+
+    def _places(self, host: str) -> Iterator[int]:
         if is_wildcard(host):
-            found = {at for name, places in self._exact.items() if hosts_overlap(name, host) for at in places}
+            yield from (at for name, places in self._exact.items() if hosts_overlap(name, host) for at in places)
         else:
-            found = set(self._exact.get(host, ()))
-        found |= {at for name, places in self._wildcards.items() if hosts_overlap(name, host) for at in places}
-        return [self._values[at] for at in sorted(found)]
+            yield from self._exact.get(host, ())
+        yield from (at for name, places in self._wildcards.items() if hosts_overlap(name, host) for at in places)

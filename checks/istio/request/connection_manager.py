@@ -42,8 +42,9 @@ def _request(arrival: Arrival, manager: HttpManager, request: Http, session: tup
     if denied is not None:
         yield arrival.fails(Ending.REQUEST_DENIED, f"{denied.ref} denies the request", 403, "RBAC", denied)
         return
-    configuration = here.routes(manager.route)
-    host = configuration.virtual_host(without_port(request.authority)) if configuration is not None else None
+    authority = without_port(request.authority)
+    configuration = here.routes(manager.route, authority)
+    host = configuration.virtual_host(authority) if configuration is not None else None
     if host is None:
         yield arrival.fails(
             Ending.NO_VIRTUAL_HOST, f"no virtual host of {manager.route} for {request.authority}", 404, "NR"

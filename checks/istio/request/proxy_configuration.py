@@ -10,7 +10,8 @@ from checks.istio.proxy.clusters import Clusters
 from checks.istio.proxy.envoy_filters import Patches
 from checks.istio.proxy.gateway import GatewayListeners
 from checks.istio.proxy.outbound import OutboundListeners
-from checks.istio.proxy.routes import RouteConfiguration, sidecar_routes
+from checks.istio.proxy.routes import RouteConfiguration
+from checks.istio.proxy.sidecar_routes import sidecar_routes
 from checks.istio.request.authorization import policies_of
 
 
@@ -25,17 +26,20 @@ class ProxyConfiguration:
         self.inbound = GatewayListeners(mesh, proxy, self.clusters) if proxy.gateway else None
         self.policies = policies_of(mesh, proxy)
         self.patches = Patches(mesh, proxy)
-        self._routes: dict[str, RouteConfiguration | None] = {}
+        self._routes: dict[tuple[str, str], RouteConfiguration | None] = {}
 
-    def routes(self, name: str) -> RouteConfiguration | None:
-        """A route configuration by its name."""
-        if name not in self._routes:
+    def routes(self, name: str, authority: str) -> RouteConfiguration | None:
+        """The route configuration of a name: of a sidecar, the part that decides about an authority."""
+        key = (name, "" if self.inbound is not None else authority)
+        if key not in self._routes:
             found = (
-                self.inbound.routes(name) if self.inbound is not None else sidecar_routes(self.scope, self.proxy, name)
+                self.inbound.routes(name)
+                if self.inbound is not None
+                else sidecar_routes(self.scope, self.proxy, name, authority)
             )
             port = next((int(each) for each in re.findall(r"\d+", name.rpartition(":")[2])), 0)
-            self._routes[name] = self.patches.applied(found, port) if found is not None else None
-        return self._routes[name]
+            self._routes[key] = self.patches.applied(found, port) if found is not None else None
+        return self._routes[key]
 
     @property
     def name(self) -> str:
