@@ -8,16 +8,8 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, with_config
 
-from workers.fleet.digest import (
-    DriftedGateway,
-    GatewayLine,
-    Known,
-    Unchecked,
-    broken_lines,
-    drifted_lines,
-    fixed_lines,
-    unchecked_lines,
-)
+from workers.fleet.cluster_state import Known, broken_lines, drifted_lines, fixed_lines, unchecked_lines
+from workers.fleet.digest import DriftedGateway, GatewayLine, Unchecked
 from workers.fleet.records import Mute, SweptCluster, TransitionKind
 from workers.runs.records import Watch
 

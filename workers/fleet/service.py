@@ -14,16 +14,9 @@ from datetime import UTC, date, datetime, timedelta
 from redis import Redis
 
 from checks.config.configuration import Config
-from workers.fleet.digest import (
-    DIGEST_JSON,
-    DIGEST_ORDER_JSON,
-    FIRST_SPAN,
-    PICTURE_DAYS,
-    Digest,
-    DigestOrder,
-    Known,
-    compose_digest,
-)
+from workers.fleet.cluster_state import Known
+from workers.fleet.composition import FIRST_SPAN, PICTURE_DAYS, compose_digest
+from workers.fleet.digest import DIGEST_JSON, DIGEST_ORDER_JSON, Digest, DigestOrder
 from workers.fleet.handoff import HANDOFF_JSON, RECURRENCE_SPAN, Handoff, HandoffOrder, compose_handoff
 from workers.fleet.ledger import Ledger
 from workers.fleet.records import Mute

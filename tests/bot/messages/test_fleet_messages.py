@@ -26,7 +26,9 @@ from tests.bot.messages.test_messages import compare
 from tests.bot.stories import BEGAN
 from workers.client import Client
 from workers.fleet import digest
-from workers.fleet.digest import Digest, DriftedGateway, GatewayLine, Row, Unchecked, compose_digest
+from workers.fleet.cluster_state import Known
+from workers.fleet.composition import compose_digest
+from workers.fleet.digest import Digest, DriftedGateway, GatewayLine, Row, Unchecked
 from workers.fleet.handoff import Coverage, Handoff
 from workers.fleet.records import Drift, Fault, GatewayState, Mute, SweptCluster
 from workers.fleet.schedule import Schedule
@@ -70,7 +72,7 @@ def test_a_quiet_digest_matches_its_golden(name: str, changes: dict[str, object]
     compare(name, digest_messages(compose_digest(order, quiet, (), NOW)))
 
 
-def _seen(known: digest.Known) -> dict[str, GatewayState]:
+def _seen(known: Known) -> dict[str, GatewayState]:
     return {name: replace(state, inconclusive_since=None, at=NOW) for name, state in known.states.items()}
 
 
