@@ -25,7 +25,9 @@ from checks.config.configuration import AccessRule
 from checks.doctor.requirement_lines import DoctorLine, State
 from checks.model.findings import Status, Verdict
 from checks.reports.wording import VERDICTS, plural
-from workers.runs.records import GatewayVerdict, Run, Watch
+from workers.runs.history_records import GatewayVerdict
+from workers.runs.records import Run
+from workers.runs.watch_records import Watch
 
 MAX_ROWS = 30
 """Rows of a part; the rest is counted."""

@@ -10,7 +10,8 @@ from bot.messages.since_healthy import since_healthy_blocks
 from checks.model.findings import Finding, Status
 from checks.reports.wording import VERDICTS, plural, roots_of
 from workers.fleet.records import GatewayState
-from workers.runs.records import PastRun, Run
+from workers.runs.history_records import PastRun
+from workers.runs.records import Run
 
 Mechanisms = Mapping[tuple[str, str], str]
 """Why one fault causes another, in a sentence, by the slugs of both checks."""

@@ -25,7 +25,7 @@ from tests.system import slot, slots, whole_thread
 from workers.client import Client, connect
 from workers.queue.settings import WorkerSettings
 from workers.runs.clusters import ClusterSources
-from workers.runs.records import Watch, WatchState
+from workers.runs.watch_records import Watch, WatchState
 from workers.tasks.execution import Diagnoser
 
 pytestmark = pytest.mark.slow

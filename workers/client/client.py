@@ -20,8 +20,10 @@ from workers.queue.presence import Process
 from workers.queue.sending import send
 from workers.queue.settings import WorkerSettings
 from workers.runs.audit import Entry
-from workers.runs.records import Accepted, GatewayVerdict, Listing, Order, Ownership, PastRun, Run, Target, Watch
+from workers.runs.history_records import GatewayVerdict, Ownership, PastRun
+from workers.runs.records import Accepted, Listing, Order, Run, Target
 from workers.runs.store import REMARKED_KEPT
+from workers.runs.watch_records import Watch
 from workers.telemetry.metrics import BacklogCollector
 
 

@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter, with_config
 from workers.fleet.cluster_state import Known, broken_lines, drifted_lines, fixed_lines, unchecked_lines
 from workers.fleet.digest import DriftedGateway, GatewayLine, Unchecked
 from workers.fleet.records import Mute, SweptCluster, TransitionKind
-from workers.runs.records import Watch
+from workers.runs.watch_records import Watch
 
 RECURRENCE_SPAN = timedelta(days=7)
 """The time within which a second outage of a gateway suggests a third."""

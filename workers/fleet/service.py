@@ -25,7 +25,8 @@ from workers.fleet.sweeps import Sweep, Sweeps
 from workers.fleet.transitions import gateway_check
 from workers.runs.documents import Documents
 from workers.runs.history import History
-from workers.runs.records import Run, Watch
+from workers.runs.records import Run
+from workers.runs.watch_records import Watch
 
 log = logging.getLogger(__name__)
 

@@ -8,20 +8,17 @@ from datetime import UTC, datetime
 from redis import Redis
 
 from checks.model.findings import Status
-from workers.runs.records import (
+from workers.runs.history_records import (
     GATEWAY_VERDICT_JSON,
     INVENTORY_JSON,
-    LISTING_JSON,
     OWNERSHIP_JSON,
     PAST_RUN_JSON,
     GatewayVerdict,
     Inventory,
-    Listing,
     Ownership,
     PastRun,
-    Run,
-    read_record,
 )
+from workers.runs.records import LISTING_JSON, Listing, Run, read_record
 
 _RUNS_KEPT = 200
 """Past runs that are kept of each gateway."""

@@ -1,4 +1,4 @@
-"""The records of runs, watches and listings as values, and their JSON form in Redis."""
+"""The records of runs and listings as values, and their JSON form in Redis."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -6,9 +6,9 @@ from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
 import orjson
-from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, TypeAdapter, WrapSerializer, with_config
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, TypeAdapter, WrapSerializer
 
-from checks.model.findings import Finding, Report, Verdict
+from checks.model.findings import Finding, Report
 
 _T = TypeVar("_T")
 
@@ -130,122 +130,6 @@ class Accepted:
     repeated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayVerdict:
-    """A gateway's last verdict."""
-
-    cluster: FromKey
-    namespace: FromKey
-    gateway: FromKey
-    verdict: Verdict
-    root_causes: tuple[str, ...]
-    at: datetime
-    run: str
-
-
-@dataclass(frozen=True, slots=True)
-class PastRun:
-    """A past run, also after its evidence has expired: time, verdict, faults, user and channel."""
-
-    run: str
-    at: datetime
-    verdict: Verdict
-    root_causes: tuple[str, ...]
-    failing: tuple[str, ...]
-    user: str
-    channel: str
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """A person's comment on a run that is wrong."""
-
-    at: datetime
-    user: str
-    comment: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ownership:
-    """The owner of a gateway's incident, since when, and the run in whose thread it was taken."""
-
-    user: str
-    at: datetime
-    run: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Inventory:
-    """The gateways last seen in a cluster's mesh profile (`namespace/name`, enabled).
-
-    `at` is None if it was never read.
-    """
-
-    gateways: tuple[tuple[str, bool], ...] = ()
-    at: datetime | None = None
-
-
-class WatchState(StrEnum):
-    """The state of a watch."""
-
-    ACTIVE = "going"
-    FIXED = "fixed"
-    EXPIRED = "over"
-    """The time of the watch is over."""
-    STOPPED = "stopped"
-
-    @property
-    def ended(self) -> bool:
-        return self is not WatchState.ACTIVE
-
-
-@dataclass(frozen=True, slots=True)
-class WatchCheck:
-    """One check of a watch: time, verdict, titles of the root causes, run.
-
-    The verdict is None if the run had none.
-    """
-
-    at: datetime
-    verdict: Verdict | None
-    causes: tuple[str, ...]
-    run: str
-
-    @property
-    def passed(self) -> bool:
-        return self.verdict in (Verdict.HEALTHY, Verdict.DEGRADED)
-
-    @property
-    def result(self) -> tuple[object, ...]:
-        """Equal for checks with the same result."""
-        return (self.verdict, self.causes)
-
-
-@with_config(serialize_by_alias=True)
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """A gateway that is checked repeatedly until it is fixed or the time of the watch is over."""
-
-    id: FromKey
-    target: Target
-    user: str
-    channel: str
-    thread: str | None
-    began: datetime
-    until: datetime
-    state: WatchState = WatchState.ACTIVE
-    checks: Annotated[int, Field(alias="looks")] = 0
-    passed: Annotated[int, Field(alias="good")] = 0
-    """The number of checks passed in a row."""
-    last: WatchCheck | None = None
-    changes: tuple[WatchCheck, ...] = ()
-    """The first check, and each with a result other than the one before."""
-    run: str = ""
-    """The run that is under way for the watch."""
-    ended: datetime | None = None
-    stopped_by: str = ""
-
-
 class ListingState(StrEnum):
     """The state of the answer to `list CLUSTER`."""
 
@@ -305,12 +189,6 @@ def _nested(written: Any) -> Any:
 TARGET_JSON = TypeAdapter(Target)
 ORDER_JSON: TypeAdapter[Order] = TypeAdapter(Annotated[Order, BeforeValidator(_nested), WrapSerializer(_flat)])
 RUN_RECORD = TypeAdapter(Run)
-GATEWAY_VERDICT_JSON = TypeAdapter(GatewayVerdict)
-PAST_RUN_JSON = TypeAdapter(PastRun)
-REMARK_JSON = TypeAdapter(Remark)
-OWNERSHIP_JSON = TypeAdapter(Ownership)
-INVENTORY_JSON = TypeAdapter(Inventory)
-WATCH_JSON = TypeAdapter(Watch)
 LISTING_JSON = TypeAdapter(Listing)
 
 

@@ -16,7 +16,8 @@ from redis import Redis
 from redis.exceptions import LockError
 
 from checks.reports.wording import roots_of
-from workers.runs.records import WATCH_JSON, Accepted, Order, Run, Target, Watch, WatchCheck, WatchState, read_record
+from workers.runs.records import Accepted, Order, Run, Target, read_record
+from workers.runs.watch_records import WATCH_JSON, Watch, WatchCheck, WatchState
 
 log = logging.getLogger(__name__)
 

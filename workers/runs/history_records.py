@@ -1,0 +1,71 @@
+"""Records of each gateway's history and each cluster's inventory, and their JSON form."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import TypeAdapter
+
+from checks.model.findings import Verdict
+from workers.runs.records import FromKey
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayVerdict:
+    """A gateway's last verdict."""
+
+    cluster: FromKey
+    namespace: FromKey
+    gateway: FromKey
+    verdict: Verdict
+    root_causes: tuple[str, ...]
+    at: datetime
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """A past run, also after its evidence has expired: time, verdict, faults, user and channel."""
+
+    run: str
+    at: datetime
+    verdict: Verdict
+    root_causes: tuple[str, ...]
+    failing: tuple[str, ...]
+    user: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A person's comment on a run that is wrong."""
+
+    at: datetime
+    user: str
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """The owner of a gateway's incident, since when, and the run in whose thread it was taken."""
+
+    user: str
+    at: datetime
+    run: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """The gateways last seen in a cluster's mesh profile (`namespace/name`, enabled).
+
+    `at` is None if it was never read.
+    """
+
+    gateways: tuple[tuple[str, bool], ...] = ()
+    at: datetime | None = None
+
+
+GATEWAY_VERDICT_JSON = TypeAdapter(GatewayVerdict)
+PAST_RUN_JSON = TypeAdapter(PastRun)
+REMARK_JSON = TypeAdapter(Remark)
+OWNERSHIP_JSON = TypeAdapter(Ownership)
+INVENTORY_JSON = TypeAdapter(Inventory)

@@ -1,0 +1,75 @@
+"""The record of a watch as a value, and its JSON form in Redis."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter, with_config
+
+from checks.model.findings import Verdict
+from workers.runs.records import FromKey, Target
+
+
+class WatchState(StrEnum):
+    """The state of a watch."""
+
+    ACTIVE = "going"
+    FIXED = "fixed"
+    EXPIRED = "over"
+    """The time of the watch is over."""
+    STOPPED = "stopped"
+
+    @property
+    def ended(self) -> bool:
+        return self is not WatchState.ACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class WatchCheck:
+    """One check of a watch: time, verdict, titles of the root causes, run.
+
+    The verdict is None if the run had none.
+    """
+
+    at: datetime
+    verdict: Verdict | None
+    causes: tuple[str, ...]
+    run: str
+
+    @property
+    def passed(self) -> bool:
+        return self.verdict in (Verdict.HEALTHY, Verdict.DEGRADED)
+
+    @property
+    def result(self) -> tuple[object, ...]:
+        """Equal for checks with the same result."""
+        return (self.verdict, self.causes)
+
+
+@with_config(serialize_by_alias=True)
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A gateway that is checked repeatedly until it is fixed or the time of the watch is over."""
+
+    id: FromKey
+    target: Target
+    user: str
+    channel: str
+    thread: str | None
+    began: datetime
+    until: datetime
+    state: WatchState = WatchState.ACTIVE
+    checks: Annotated[int, Field(alias="looks")] = 0
+    passed: Annotated[int, Field(alias="good")] = 0
+    """The number of checks passed in a row."""
+    last: WatchCheck | None = None
+    changes: tuple[WatchCheck, ...] = ()
+    """The first check, and each with a result other than the one before."""
+    run: str = ""
+    """The run that is under way for the watch."""
+    ended: datetime | None = None
+    stopped_by: str = ""
+
+
+WATCH_JSON = TypeAdapter(Watch)
