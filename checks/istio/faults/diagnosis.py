@@ -11,6 +11,7 @@ from checks.facts.changes import ChangeRefused, ObjectChange
 from checks.facts.fact import Unreadable
 from checks.istio.faults.broken_request import THROUGH, BrokenRequest, least_progress
 from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.faults.side_effects import makes_worse
 from checks.istio.request.outcome import RequestOutcome, Result
 from checks.istio.request.routing import Routing
 
@@ -55,13 +56,16 @@ class _Trial:
     before: tuple[ObjectChange, ...]
 
     def with_fixes(self, fixes: Iterable[Fix]) -> RequestOutcome | None:
-        """The outcome with these fixes; None if they cannot be applied or it is not known."""
-        changes = tuple(change for fix in fixes for change in fix.changes)
+        """The outcome with these fixes; None if they cannot be applied, if it is not known, or if it does not get further
+        or makes another request worse."""
+        changes = (*self.before, *(change for fix in fixes for change in fix.changes))
         try:
-            outcome = _after(self.original, (*self.before, *changes)).outcome(self.original.request)
+            after = _after(self.original, changes)
+            outcome = after.outcome(self.original.request)
         except (Unreadable, ChangeRefused):
             return None
-        return None if outcome.result is Result.UNKNOWN else outcome
+        further = outcome.result is not Result.UNKNOWN and self.reached(outcome) > self.reached(self.now.outcome)
+        return outcome if further and not makes_worse(self.original, after, changes) else None
 
     def reached(self, outcome: RequestOutcome | None) -> int:
         """How far the request gets."""

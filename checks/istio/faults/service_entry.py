@@ -16,6 +16,7 @@ from checks.istio.fixes.sidecars import imported_hosts, importing
 from checks.istio.mesh.names import is_subset
 from checks.istio.mesh.virtual_services import RoutingRule
 from checks.model.findings import Evidence, Involved
+from checks.model.raw_values import number
 from checks.model.route import HopName
 
 
@@ -29,7 +30,9 @@ def at_service_entry(broken: BrokenRequest) -> Iterator[RouteFault]:
     known = {each.source.key for each in services if each is not None and isinstance(each.source, ServiceEntry)}
     for each in entries:
         if each.key in known and not _matches(each, request.port, request.scheme):
-            yield WrongProtocol(each, _needing(broken), request.host, request.port, request.scheme)
+            needing = _needing(broken)
+            if needing is not None or all(port.number != request.port for port in each.ports):
+                yield WrongProtocol(each, needing, request.host, request.port, request.scheme)
     if any(each.key in known for each in entries):
         return
     for each in entries:
@@ -48,7 +51,13 @@ def _needing(broken: BrokenRequest) -> RoutingRule | None:
     """The rule to the gateway that needs the port."""
     field = f"spec.{kind_of_scheme(broken.request.scheme)}["
     rules = (rule for routes in broken.to_gateway for rule in rules_of(routes) if rule.field.startswith(field))
-    return next((rule for rule in rules if broken.leads_to_gateway(rule)), None)
+    leading = (rule for rule in rules if broken.leads_to_gateway(rule))
+    return next((rule for rule in leading if _has_port(rule, broken.request.port)), None)
+
+
+def _has_port(rule: RoutingRule, port: int) -> bool:
+    matches = rule.matches()
+    return not matches or any(number(each, "port") in (None, port) for each in matches)
 
 
 def _matches(entry: ServiceEntry, port: int, scheme: str) -> bool:

@@ -149,13 +149,15 @@ class WrongKind(RouteFault):
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         source, server, hosts = self.virtual_service, self.server, self.virtual_service.hosts
-        wrong = {each: None for each in _KINDS if each != self.kind and mapping(source.raw, "spec").get(each)}
+        others = [each for each in _KINDS if each != self.kind and mapping(source.raw, "spec").get(each)]
         rules = [
             rule_to_gateway(broken, server, hosts),
             rule_from_gateway(broken, server, name_in(server.name, source), hosts),
         ]
-        change = MergePatch(source, {"spec": {**wrong, self.kind: rules}})
-        yield Fix(f"Rewrite the rules as {self.kind} rules", (change,))
+        rewritten = MergePatch(source, {"spec": {**dict.fromkeys(others), self.kind: rules}})
+        yield Fix(f"Rewrite the rules as {self.kind} rules", (rewritten,))
+        added = MergePatch(source, {"spec": {self.kind: rules}})
+        yield Fix(f"Add {self.kind} rules", (added,))
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.virtual_service,)
