@@ -193,7 +193,10 @@ class Finding:
 
     @property
     def impact(self) -> int:
-        """The effect on traffic as a number, 0 for a risk; a pending fault counts as one that blocks."""
+        """The effect on traffic as a number, 0 for a risk.
+
+        A pending fault counts as one that blocks.
+        """
         severity = Severity.BLOCKS if self.pending else self.severity
         return (Severity.RISKS, Severity.DEGRADES, Severity.BLOCKS).index(severity)
 

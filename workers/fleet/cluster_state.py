@@ -1,4 +1,7 @@
-"""The stored state of a cluster, and the lines that digests and handoffs take from it. Pure."""
+"""The stored state of a cluster, and the lines that are taken from it. Pure.
+
+Digests and handoffs take the lines.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -74,12 +74,12 @@ class Elsewhere(RouteFault):
     def sentence(self) -> str:
         to = ", ".join(dict.fromkeys(text(each, "host") for each in destinations_of(self.rule)))
         where = f"{self.rule.field} of {self.rule.source.ref}"
-        said = f"{where} routes {self.host} from sidecars to {to} instead of {self.gateway}"
+        stated = f"{where} routes {self.host} from sidecars to {to} instead of {self.gateway}"
         if not self.others:
-            return said
+            return stated
         newer = all(str(each.created) > str(self.rule.source.created) for each in self.others)
         named = ", ".join(each.ref for each in self.others)
-        return f"{said}; {named} routes it there, but {'is newer and ' if newer else ''}has no effect"
+        return f"{stated}; {named} routes it there, but {'is newer and ' if newer else ''}has no effect"
 
     def evidence(self) -> tuple[Evidence, ...]:
         written = next((text(each, "host") for each in destinations_of(self.rule)), "")

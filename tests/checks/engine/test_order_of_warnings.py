@@ -1,4 +1,7 @@
-"""The order of warnings, of which the first is the headline of a degraded gateway (docs/severity.md#order)."""
+"""The order of warnings (docs/severity.md#order).
+
+The first is the headline of a degraded gateway.
+"""
 
 from checks.catalogue import catalogue
 from checks.engine.causes import warning_checks

@@ -165,7 +165,10 @@ def test_a_month_gives_the_digests_of_its_script_and_no_other(world: World) -> N
 
 
 def test_a_crash_after_a_digest_was_composed_does_not_change_it(world: World) -> None:
-    """The scheduler composed the digest and died before it removed the order; by now a gateway is broken."""
+    """The scheduler composed the digest and died before it removed the order.
+
+    By now a gateway is broken.
+    """
     client = world.connect()
     for now in steps(local("03-11 08:50"), local("03-11 09:20"), 10):
         world.tick(client, now)
@@ -182,7 +185,10 @@ def test_a_crash_after_a_digest_was_composed_does_not_change_it(world: World) ->
 
 
 def test_a_run_at_the_first_moment_of_a_shift_belongs_to_it(world: World) -> None:
-    """The run that ended as the shift began is linked in the handoff; an earlier one belonged to the last shift."""
+    """The run that ended as the shift began is linked in the handoff.
+
+    An earlier one belonged to the last shift.
+    """
     client = world.connect()
     for now in steps(local("03-12 16:00"), local("03-12 18:00"), 30):
         world.tick(client, now)
