@@ -6,6 +6,16 @@ from checks.model.raw_values import Raw, items, text, texts
 GATEWAY_API = "gateway.networking.k8s.io"
 
 
+class GatewayClass(KubernetesObject):
+    __slots__ = ()
+    kind = "GatewayClass"
+    origin = Listed(GATEWAY_API, "gatewayclasses", ("v1", "v1beta1"), namespaced=False, may_be_absent=True)
+
+    @property
+    def controller(self) -> str:
+        return text(self.raw, "spec", "controllerName")
+
+
 class KubernetesGateway(KubernetesObject):
     """A Gateway of the Kubernetes Gateway API (not Istio's)."""
 

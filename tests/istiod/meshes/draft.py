@@ -39,6 +39,7 @@ _API = {
     "TCPRoute": _GATEWAY_API,
     "ListenerSet": _GATEWAY_API,
     "BackendTLSPolicy": _GATEWAY_API,
+    "GatewayClass": _GATEWAY_API,
     "ReferenceGrant": "gateway.networking.k8s.io/v1beta1",
     "gateway-api": _GATEWAY_API,
     "Secret": "v1",
@@ -77,7 +78,9 @@ class Draft:
         self, kind: str, name: str, spec: Json, namespace: str = NAMESPACE, *, api: str = "", older: int = 0
     ) -> Json:
         """A new object; `older` are minutes by which it is older than the canonical ones."""
-        taken = {each["metadata"]["name"] for each in self.found(kind) if each["metadata"]["namespace"] == namespace}
+        taken = {
+            each["metadata"]["name"] for each in self.found(kind) if each["metadata"].get("namespace", "") == namespace
+        }
         while name in taken:
             name += "-2"
         manifest: Json = {

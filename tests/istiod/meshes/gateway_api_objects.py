@@ -184,7 +184,10 @@ def _class(draft: Draft) -> bool:
     gateway = kubernetes_gateway(draft)
     if gateway is None:
         return False
-    gateway["spec"]["gatewayClassName"] = draft.pick(["other", "istio-remote"])
+    gateway["spec"]["gatewayClassName"] = draft.pick(["other", "istio-remote", "own", "foreign"])
+    for name, controller in (("own", "istio.io/gateway-controller"), ("foreign", "example.com/gateway")):
+        made = draft.add("GatewayClass", name, {"controllerName": controller}, "")
+        del made["metadata"]["namespace"]
     return True
 
 

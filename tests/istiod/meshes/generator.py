@@ -38,6 +38,7 @@ for _module in (
     importlib.import_module(f"tests.istiod.meshes.{_module}")
 
 REQUESTS = 16  # a mesh
+_EQUALLY_OLD = 0.1  # share of the meshes of one prefix
 _GATEWAY = f"{NAMESPACE}/{GATEWAY}"
 
 
@@ -62,6 +63,19 @@ def meshes(seed: int, count: int) -> Iterator[Generated]:
     """The first `count` meshes of a seed."""
     for number in range(count):
         yield mesh(seed, number)
+
+
+def meshes_of(prefix: str, seed: int, count: int) -> Iterator[Generated]:
+    """Meshes with one to three changes, where configurations and changes begin with a prefix, such as `gateway-api`."""
+    kinds = [each for each in KINDS if each.startswith(prefix)]
+    ours = [each for each in all_changes() if each[0].startswith(prefix)]
+    for number in range(count):
+        rng = random.Random(f"{prefix}/{seed}/{number}")
+        draft = canonical(rng.choice(kinds), rng)
+        applied = [field for field, change in rng.sample(ours, rng.choice((1, 1, 2, 3))) if change(draft)]
+        if rng.random() < _EQUALLY_OLD:
+            draft.same_age()
+        yield _finished(f"{prefix}-{seed}-{number}", draft, applied)
 
 
 def mesh(seed: int, number: int) -> Generated:

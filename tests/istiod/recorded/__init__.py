@@ -22,6 +22,7 @@ from tests.istiod.walker.outcome import Answer
 CONFIGURATIONS = Path(__file__).with_name("configurations.jsonl.xz")
 CASES = Path(__file__).with_name("cases.jsonl.xz")
 ANSWERS = Path(__file__).with_name("answers.jsonl")
+GATEWAY_API = Path(__file__).with_name("gateway_api.jsonl.xz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,17 @@ def _read(path: Path) -> Iterator[Configured]:
 
 def answered() -> Iterator[Answered]:
     """The meshes whose answers are recorded."""
-    for line in ANSWERS.read_bytes().splitlines():
+    return _answered(ANSWERS.read_bytes())
+
+
+def answered_gateway_api() -> Iterator[Answered]:
+    """More meshes of the Gateway API whose answers are recorded."""
+    with lzma.open(GATEWAY_API) as packed:
+        yield from _answered(packed.read())
+
+
+def _answered(lines: bytes) -> Iterator[Answered]:
+    for line in lines.splitlines():
         found = orjson.loads(line)
         yield Answered(
             found["mesh"],

@@ -19,15 +19,16 @@ import yaml
 from tests.clusters.bundles import read_bundle
 from tests.istiod.asking import Json, Program, build
 from tests.istiod.meshes.canonical import KINDS
-from tests.istiod.meshes.generator import Generated, mesh
+from tests.istiod.meshes.generator import Generated, mesh, meshes_of
 from tests.istiod.question import Cluster, Question
-from tests.istiod.recorded import ANSWERS, CASES, CONFIGURATIONS, expectation
+from tests.istiod.recorded import ANSWERS, CASES, CONFIGURATIONS, GATEWAY_API, expectation
 from tests.istiod.walker.outcome import Answer
 
 _SEED = 20261129
 _CONFIGURED = 64  # meshes whose Envoy configuration is recorded
 _ANSWERED = 140  # meshes whose answers are recorded
 _FEW = 4  # requests of each of these
+_GATEWAY_API = 120  # more meshes of the Gateway API whose answers are recorded
 
 _Answered = tuple[Generated, Json, Json, Sequence[Answer]]
 
@@ -47,6 +48,18 @@ def record() -> None:
     with ANSWERS.open("wb") as file:
         for generated, _, _, answers in usable[_CONFIGURED:]:
             file.write(_line(generated, answers, _FEW, {"patch": generated.patch}))
+    program.close()
+
+
+def record_gateway_api() -> None:
+    """Record the answers about more meshes of the Gateway API."""
+    build()
+    program = Program()
+    meshes = meshes_of("gateway-api", _SEED, 2 * _GATEWAY_API)
+    answered = ((each, *_answered(program, each)) for each in meshes)
+    with lzma.open(GATEWAY_API, "wb", preset=9 | lzma.PRESET_EXTREME) as file:
+        for generated, _, _, answers in _usable(answered, _GATEWAY_API):
+            file.write(_line(generated, answers, 2 * _FEW, {"patch": generated.patch}))
     program.close()
 
 
@@ -126,8 +139,11 @@ def main() -> None:
     """Record."""
     parser = argparse.ArgumentParser(prog="make judge-record")
     parser.add_argument("--cases", type=Path)
+    parser.add_argument("--gateway-api", action="store_true", help="only the answers about the Gateway API")
     options = parser.parse_args()
-    record()
+    if not options.gateway_api:
+        record()
+    record_gateway_api()
     if options.cases:
         record_cases(options.cases)
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 from checks.facts.fact import KubernetesObject
 from checks.facts.gateway_api import (
     BackendTLSPolicy,
+    GatewayClass,
     GRPCRoute,
     HTTPRoute,
     KubernetesGateway,
@@ -28,6 +29,7 @@ from checks.istio.mesh.gateway_api.routes import http_virtual_services, tcp_virt
 from checks.istio.mesh.virtual_services import RoutingRules
 
 GATEWAY_API_READS: tuple[type[KubernetesObject], ...] = (
+    GatewayClass,
     KubernetesGateway,
     ListenerSet,
     HTTPRoute,
@@ -53,7 +55,7 @@ class GatewayApi:
         self.gateways: list[ListenerGateway] = []
         self.routes: list[RoutingRules] = []
         self.destination_rules: list[DestinationRule] = []
-        if any(self._of(kind) for kind in GATEWAY_API_READS):
+        if any(self._of(kind) for kind in GATEWAY_API_READS if kind is not GatewayClass):
             self._convert()
 
     def _of(self, kind: type[_K]) -> list[_K]:
@@ -70,7 +72,8 @@ class GatewayApi:
         config_maps, secrets = _by_name(self._discovered(ConfigMap)), _by_name(self._discovered(Secret))
         namespaces = {each.name: each for each in self._objects[Namespace] if isinstance(each, Namespace)}
         around = Surroundings(namespaces, secrets, config_maps, grants)
-        parents = list(parents_of(self._of(KubernetesGateway), self._of(ListenerSet), around))
+        classes = [each for each in self._objects[GatewayClass] if isinstance(each, GatewayClass)]
+        parents = list(parents_of(self._of(KubernetesGateway), classes, self._of(ListenerSet), around))
         self.gateways = [each.gateway for each in parents if each.gateway is not None]
         attachments = Attachments(
             parents, frozenset(each.key for each in services), {each.key: each.hosts for each in entries}
