@@ -1,11 +1,21 @@
 """The readers of faults, in the order of a route."""
 
+from checks.istio.faults.authorization import at_authorization
 from checks.istio.faults.client import at_client
+from checks.istio.faults.credentials import at_credential
+from checks.istio.faults.destination import at_destination
+from checks.istio.faults.destination_endpoints import at_endpoints
 from checks.istio.faults.destination_name import at_destination_name
+from checks.istio.faults.destination_tls import at_destination_tls
 from checks.istio.faults.diagnosis import Reader
 from checks.istio.faults.envoy_filter import at_envoy_filter
+from checks.istio.faults.gateway_actions import at_gateway_action
+from checks.istio.faults.gateway_route import at_gateway_route
+from checks.istio.faults.gateway_server import at_server
 from checks.istio.faults.gateway_service import at_gateway_service
 from checks.istio.faults.gateway_subset import at_gateway_subset
+from checks.istio.faults.server_ports import at_server_port
+from checks.istio.faults.server_tls import at_server_tls
 from checks.istio.faults.service_entry import at_service_entry
 from checks.istio.faults.sidecar_route import at_sidecar
 from checks.istio.faults.sidecar_rules import at_direct_tls, at_sidecar_rule
@@ -24,3 +34,20 @@ CLIENT_READERS: tuple[Reader, ...] = (
     unrouted,
 )
 """Up to the gateway's Service."""
+
+GATEWAY_READERS: tuple[Reader, ...] = (
+    at_server,
+    at_gateway_route,
+    at_server_port,
+    at_server_tls,
+    at_credential,
+    at_authorization,
+    at_gateway_action,
+    at_destination,
+    at_endpoints,
+    at_destination_tls,
+)
+"""From the gateway's server to the destination."""
+
+READERS: tuple[Reader, ...] = (*CLIENT_READERS, *GATEWAY_READERS)
+"""All readers."""

@@ -25,6 +25,12 @@ def entry_port(scheme: str, number: int) -> dict[str, Any]:
     return {"name": f"{protocol.lower()}-{number}", "number": number, "protocol": protocol}
 
 
+def port_for_rule(kind: str, number: int, *, originates: bool) -> dict[str, Any]:
+    """The port of a ServiceEntry for requests that a rule of this kind sends there; `originates`: in TLS of the gateway."""
+    protocol = "TLS" if kind == "tls" else "TCP" if kind == "tcp" else "HTTPS" if originates else "HTTP"
+    return {"name": f"{protocol.lower()}-{number}", "number": number, "protocol": protocol}
+
+
 def entry_for(broken: UnroutedRequest) -> Apply:
     """A ServiceEntry for the request's host and port, in the gateway's namespace."""
     request = broken.request

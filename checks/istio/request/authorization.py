@@ -63,14 +63,15 @@ def denied_by(policies: Iterable[AuthorizationPolicy], peer: DownstreamPeer) -> 
 
 
 def _matches(policy: AuthorizationPolicy, peer: DownstreamPeer, *, deny: bool) -> bool:
-    return any(_rule(rule, peer, deny=deny) for rule in policy.rules)
+    return any(matches_rule(rule, peer, deny=deny) for rule in policy.rules)
 
 
 _HTTP_SOURCES = ("requestPrincipals",)
 _HTTP_OPERATIONS = ("hosts", "methods", "paths")
 
 
-def _rule(rule: Raw, peer: DownstreamPeer, *, deny: bool) -> bool:
+def matches_rule(rule: Raw, peer: DownstreamPeer, *, deny: bool) -> bool:
+    """Whether a rule of an ALLOW or DENY policy matches. Raises NotModelled."""
     sources = [mapping(each, "source") for each in items(rule, "from")] or [{}]
     operations = [mapping(each, "operation") for each in items(rule, "to")] or [{}]
     conditions = list(items(rule, "when"))

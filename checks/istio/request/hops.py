@@ -9,7 +9,7 @@ from checks.istio.mesh.names import is_address
 from checks.istio.proxy.clusters import BLACK_HOLE, PASSTHROUGH, Cluster
 from checks.istio.proxy.endpoints import Endpoint
 from checks.istio.proxy.listeners import EnvoyListener
-from checks.istio.request.credentials import is_delivered
+from checks.istio.request.credentials import undelivered
 from checks.istio.request.external_servers import external_problem
 from checks.istio.request.filter_chains import listener_decisions
 from checks.istio.request.forwarding import Arrival, Forwarded, Trail
@@ -111,7 +111,7 @@ class Hops:
         here, connection, tls = arrival.at, arrival.connection, cluster.tls
         layers = connection.layers
         if tls is not None and not (tls.automatic and not endpoint.mutual_tls):
-            if tls.secret and not is_delivered(tls.secret, here):
+            if tls.secret and undelivered(tls.secret, here, tls.mode, server=False):
                 reason = f"the cluster waits for Secret {tls.secret}"
                 yield arrival.fails(Ending.CLUSTER_WAITS, reason, flag="NC", cluster=cluster.name)
                 return

@@ -4,7 +4,7 @@ from checks.istio.mesh.gateway_api.listener_servers import BUILT_IN
 from checks.istio.mesh.names import without_port
 from checks.istio.proxy.listeners import DownstreamTls
 from checks.istio.proxy.upstream_tls import UpstreamTls
-from checks.istio.request.credentials import is_delivered
+from checks.istio.request.credentials import undelivered
 from checks.istio.request.proxy_configuration import ProxyConfiguration
 from checks.istio.request.wire import Connection, Http, Tls
 
@@ -14,7 +14,7 @@ def handshake_problem(tls: DownstreamTls, session: Tls, here: ProxyConfiguration
     # A context without any certificate has the proxy's own one and trusts the mesh (`buildGatewayListenerTLSContext`).
     own = tls.mode == "ISTIO_MUTUAL" or not (tls.secret or tls.files)
     mesh_certificate = own or tls.secret.startswith(BUILT_IN)
-    if not own and not tls.files and not is_delivered(tls.secret, here):
+    if not own and not tls.files and undelivered(tls.secret, here, tls.mode, server=True):
         return f"the listener waits for Secret {tls.secret.removeprefix('kubernetes://')}"
     if tls.mode in ("MUTUAL", "ISTIO_MUTUAL"):
         if not session.identity and not session.certificate:

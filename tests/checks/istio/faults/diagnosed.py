@@ -11,7 +11,7 @@ from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.istio.faults.broken_request import BrokenRequest
 from checks.istio.faults.diagnosis import Proved, faults_of
-from checks.istio.faults.readers import CLIENT_READERS
+from checks.istio.faults.readers import READERS
 from checks.istio.mesh.mesh import MESH_READS
 from checks.istio.request.asked import AskedRequest
 from checks.istio.request.clients import clients_of
@@ -44,4 +44,4 @@ def outcomes(facts: Facts, scheme: str, host: str, port: int) -> Iterator[tuple[
         request = AskedRequest(scheme, host, port, clients)
         found = routing.outcome(request)
         broken = BrokenRequest(routing, request, found)
-        yield found, faults_of(broken, CLIENT_READERS) if found.result is not Result.THROUGH else ()
+        yield found, faults_of(broken, READERS) if found.result is not Result.THROUGH else ()

@@ -1,0 +1,149 @@
+"""An AuthorizationPolicy that denies a request at the gateway (docs/domain/istio.md#authorization)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from checks.facts.changes import Apply
+from checks.facts.fact import KubernetesObject
+from checks.facts.istio_policies import AuthorizationPolicy
+from checks.istio.faults.broken_request import BrokenRequest
+from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.faults.gateway_hop import GatewayHop, gateway_hop
+from checks.istio.faults.policy_rules import unmatched
+from checks.istio.fixes.fields import name_for_host
+from checks.istio.fixes.gateways import pod_label
+from checks.istio.request.authorization import DownstreamPeer, matches_rule
+from checks.istio.request.matching import NotModelled
+from checks.istio.request.outcome import Ending
+from checks.istio.request.wire import Http
+from checks.model.commands import ISTIO_EGW
+from checks.model.findings import Evidence
+from checks.model.route import HopName
+
+_DENIED = (Ending.CONNECTION_DENIED, Ending.REQUEST_DENIED)
+_MOST_REASONS = 3
+
+
+def at_authorization(broken: BrokenRequest) -> Iterator[RouteFault]:
+    """The policy that denies the request, and why."""
+    hop = gateway_hop(broken)
+    if hop is None or broken.end.ending not in _DENIED:
+        return
+    source, peer = broken.end.steps[-1].origin.source, _peer(hop)
+    if not isinstance(source, AuthorizationPolicy) or peer is None:
+        return
+    if source.action == "DENY":
+        yield DeniedByRule(hop, source, peer)
+    else:
+        allowing = tuple(each for each in hop.proxies[0].policies if each.action == "ALLOW")
+        yield NotAllowed(hop, allowing, peer)
+
+
+def _peer(hop: GatewayHop) -> DownstreamPeer | None:
+    """The request as the policies of the gateway see it."""
+    client, cluster, host = hop.broken.client, hop.sent, hop.host
+    endpoints = client.clusters.endpoints(cluster) if client is not None and cluster is not None else []
+    if client is None or not endpoints:
+        return None
+    mutual = hop.tls is not None and hop.tls.mode == "ISTIO_MUTUAL" and any(not e.passthrough for e in hop.on_port)
+    identity = client.proxy.identity(client.mesh.configuration) if mutual else ""
+    reads_http = hop.broken.end.ending is Ending.REQUEST_DENIED
+    layers = hop.broken.request.connection.layers
+    request = next((each for each in layers if isinstance(each, Http)), None) if reads_http else None
+    own_tls = hop.broken.request.scheme in ("https", "tls")
+    server_name = hop.tls.sni if hop.tls is not None else host if own_tls else ""
+    source = hop.broken.request.clients.pod.ip
+    return DownstreamPeer(source, endpoints[0].address, endpoints[0].port, server_name, identity, request)
+
+
+@dataclass(frozen=True, slots=True)
+class _Denied(RouteFault):
+    name: ClassVar[str] = "denied"
+    hop: ClassVar[HopName] = HopName.SERVER
+    check: ClassVar[str] = "authorization-denies"
+    certain: ClassVar[bool] = True
+    at: GatewayHop
+
+
+@dataclass(frozen=True, slots=True)
+class NotAllowed(_Denied):
+    """A request that no rule of the ALLOW policies matches (docs/domain/istio.md#b27)."""
+
+    policies: tuple[AuthorizationPolicy, ...]
+    peer: DownstreamPeer
+
+    def sentence(self) -> str:
+        names, plural = ", ".join(each.ref for each in self.policies), "" if len(self.policies) > 1 else "s"
+        gateway = self.at.broken.facts.gateway.ref
+        if not any(each.rules for each in self.policies):
+            return f"{names} allow{plural} no request at {gateway}"
+        clients = self.at.broken.request.clients
+        return f"{names} allow{plural} no request to {self.at.host} from {clients} at {gateway}"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        found = [
+            Evidence(policy.ref, f"spec.rules[{index}]", "; ".join(reasons), "a rule that matches the request")
+            for policy in self.policies
+            for index, rule in enumerate(policy.rules)
+            if (reasons := unmatched(rule, self.peer)[:_MOST_REASONS])
+        ]
+        without = [each for each in self.policies if not each.rules]
+        found += [Evidence(each.ref, "spec.rules", "(none)", "a rule that matches the request") for each in without]
+        return tuple(found[:10])
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        gateway, host = broken.facts.gateway, self.at.host
+        spec = {
+            "selector": {"matchLabels": pod_label([each.proxy.labels for each in self.at.proxies])},
+            "action": "ALLOW",
+            "rules": [self._rule()],
+        }
+        metadata = {"name": f"{gateway.name}-allow-{name_for_host(host)}"[:63], "namespace": gateway.namespace}
+        kind = {"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy"}
+        yield Fix(f"Allow {host} at the gateway", (Apply({**kind, "metadata": metadata, "spec": spec}),), ISTIO_EGW)
+
+    def _rule(self) -> dict[str, Any]:
+        """A rule for the host: by authority, by SNI, or for plain TCP by port."""
+        host = self.at.host
+        if self.peer.request is not None:
+            return {"to": [{"operation": {"hosts": [host, f"{host}:*"]}}]}
+        if self.peer.server_name:
+            return {"when": [{"key": "connection.sni", "values": [self.peer.server_name]}]}
+        return {"to": [{"operation": {"ports": [str(self.peer.port)]}}]}
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return self.policies[:3]
+
+
+@dataclass(frozen=True, slots=True)
+class DeniedByRule(_Denied):
+    """A request that a rule of a DENY policy matches."""
+
+    policy: AuthorizationPolicy
+    peer: DownstreamPeer
+
+    def sentence(self) -> str:
+        if any(not rule for rule in self.policy.rules):
+            return f"{self.policy.ref} denies every request at the gateway"
+        return f"{self.policy.ref} denies requests to {self.at.host} at {self.at.broken.facts.gateway.ref}"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        http = "" if self.peer.request is not None else " (on TCP, a DENY rule applies without its HTTP fields)"
+        return tuple(
+            Evidence(self.policy.ref, f"spec.rules[{index}]", f"matches the request{http if rule else ''}", "no match")
+            for index, rule in enumerate(self.policy.rules)
+            if self._matches(rule)
+        )
+
+    def _matches(self, rule: Any) -> bool:
+        try:
+            return matches_rule(rule, self.peer, deny=True)
+        except NotModelled:
+            return False
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        yield Fix("Add conditions to the rule, or a selector that does not match the gateway's pods", (), ISTIO_EGW)
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return (self.policy,)

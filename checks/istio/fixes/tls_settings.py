@@ -1,0 +1,114 @@
+"""The TLS settings of DestinationRules: where the one that applies is written, and changes of it."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from checks.facts.changes import Apply, JsonPatch, ObjectWrite
+from checks.facts.istio_networking import DestinationRule
+from checks.istio.fixes.fields import name_for_host, networking_manifest, remove_field, set_field
+from checks.istio.mesh.destination_rules import MergedRule
+from checks.istio.proxy.clusters import Cluster
+from checks.model.raw_values import Raw, items, mapping, number, text
+
+
+def policy_place(cluster: Cluster) -> tuple[DestinationRule, str, Raw] | None:
+    """The traffic policy in which a cluster's TLS is to be set: object, field path, content; None without a rule."""
+    rule, subset = cluster.rule, cluster.name.subset
+    if rule is None:
+        return None
+    if subset in rule.subsets:
+        raw, source = rule.subsets[subset]
+        index = next((n for n, each in enumerate(source.subsets) if text(each, "name") == subset), 0)
+        return source, f"spec.subsets[{index}].trafficPolicy", mapping(raw, "trafficPolicy")
+    return _whole(rule)
+
+
+def _whole(rule: MergedRule) -> tuple[DestinationRule, str, Raw]:
+    source = next((each for each in rule.sources if each.traffic_policy), rule.first)
+    return source, "spec.trafficPolicy", source.traffic_policy
+
+
+def tls_place(cluster: Cluster) -> tuple[DestinationRule, str] | None:
+    """The object and field path of the TLS settings that apply to a cluster; None if none do."""
+    if cluster.rule is None or cluster.policy.get("tls") is None:
+        return None
+    for place in dict.fromkeys(each[:2] for each in (policy_place(cluster), _whole(cluster.rule)) if each is not None):
+        source, path = place
+        policy = _at(source, path)
+        entry = port_entry(policy, cluster.port.number)
+        if entry is not None and mapping(policy, "portLevelSettings") is not None:
+            settings = items(policy, "portLevelSettings")[entry]
+            if settings.get("tls") is not None:
+                return source, f"{path}.portLevelSettings[{entry}].tls"
+        elif policy.get("tls") is not None:
+            return source, f"{path}.tls"
+    return None
+
+
+def _at(source: DestinationRule, path: str) -> Raw:
+    if path == "spec.trafficPolicy":
+        return source.traffic_policy
+    index = int(path.partition("[")[2].partition("]")[0])
+    return mapping(source.subsets[index], "trafficPolicy")
+
+
+def port_entry(policy: Raw, port: int) -> int | None:
+    """The position of the port-level settings for a port."""
+    found = enumerate(items(policy, "portLevelSettings"))
+    return next((n for n, each in found if number(each, "port", "number") == port), None)
+
+
+def dropping_entry(cluster: Cluster) -> str:
+    """The field path of port-level settings that drop the TLS of the settings above them, "" if none do."""
+    place = policy_place(cluster)
+    if place is None:
+        return ""
+    _, path, policy = place
+    entry = port_entry(policy, cluster.port.number)
+    above = mapping(policy, "tls") or (
+        mapping(cluster.rule.policy, "tls") if cluster.rule and cluster.rule.policy else {}
+    )
+    drops = entry is not None and not items(policy, "portLevelSettings")[entry].get("tls") and bool(above)
+    return f"{path}.portLevelSettings[{entry}]" if drops else ""
+
+
+def without_tls(cluster: Cluster) -> JsonPatch | None:
+    """The DestinationRule without the TLS settings that apply to a cluster."""
+    place = tls_place(cluster)
+    return remove_field(*place) if place is not None else None
+
+
+def with_tls(cluster: Cluster, tls: Mapping[str, Any]) -> JsonPatch | None:
+    """The DestinationRule with these TLS settings for a cluster's port; None if no rule applies to the cluster."""
+    written, place = tls_place(cluster), policy_place(cluster)
+    if place is None:
+        return None
+    if written is not None:
+        kept = {key: value for key, value in cluster.policy["tls"].items() if key not in _OTHERS}
+        return set_field(*written, {**kept, **tls})
+    source, path, policy = place
+    entry = port_entry(policy, cluster.port.number)
+    if entry is not None:
+        return set_field(source, f"{path}.portLevelSettings[{entry}].tls", dict(tls))
+    added = {"port": {"number": cluster.port.number}, "tls": dict(tls)}
+    settings = [*(deepcopy(dict(each)) for each in items(policy, "portLevelSettings")), added]
+    return set_field(source, path, {**deepcopy(dict(policy)), "portLevelSettings": settings})
+
+
+_OTHERS = ("mode", "sni", "credentialName", "clientCertificate", "privateKey", "caCertificates")
+
+
+def new_rule(host: str, namespace: str, port: int, tls: Mapping[str, Any], name: str) -> ObjectWrite:
+    """A DestinationRule with TLS settings for one port of a host."""
+    policy = {"portLevelSettings": [{"port": {"number": port}, "tls": dict(tls)}]}
+    spec = {"host": host, "trafficPolicy": policy}
+    return Apply(networking_manifest("DestinationRule", name[:63], namespace, spec))
+
+
+def new_subset(host: str, namespace: str, port: int, tls: Mapping[str, Any], subset: str) -> ObjectWrite:
+    """A DestinationRule with a subset that has TLS settings for one port."""
+    policy = {"portLevelSettings": [{"port": {"number": port}, "tls": dict(tls)}]}
+    spec = {"host": host, "subsets": [{"name": subset, "trafficPolicy": policy}]}
+    name = f"egressgateway-for-{name_for_host(subset)}"[:63]
+    return Apply(networking_manifest("DestinationRule", name, namespace, spec))
