@@ -51,7 +51,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
 @pytest.fixture
 def redis_url(redis_server: RedisServer) -> Iterator[str]:
     """The session's server, emptied before and after the test."""
-    with redis.Redis.from_url(redis_server.url) as client:
+    with redis.Redis.from_url(redis_server.url, socket_timeout=60) as client:
         client.flushall()
         yield redis_server.url
         client.flushall()
@@ -60,5 +60,5 @@ def redis_url(redis_server: RedisServer) -> Iterator[str]:
 @pytest.fixture
 def redis_client(redis_url: str) -> Iterator[redis.Redis]:
     """A client for the emptied server; replies are bytes, as the package reads them."""
-    with redis.Redis.from_url(redis_url) as client:
+    with redis.Redis.from_url(redis_url, socket_timeout=60) as client:
         yield client

@@ -52,7 +52,7 @@ class RedisServer:
         """The value for REDIS_URL."""
         return f"redis://127.0.0.1:{self.port}/0"
 
-    def start(self, timeout: float = 10.0) -> None:
+    def start(self, timeout: float = 30.0) -> None:
         """Start the server and wait until it answers.
 
         Raises RuntimeError with its log if it does not.
@@ -91,14 +91,14 @@ class RedisServer:
         """Terminate the server, as in an orderly restart."""
         if self.process:
             self.process.terminate()
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=30)
             self.process = None
 
     def kill(self) -> None:
         """Kill the server, as when a node is lost."""
         if self.process:
             self.process.kill()
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=30)
             self.process = None
 
     @property

@@ -120,7 +120,7 @@ class System:
         path = self.folder / f"{name}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def wait_ready(self, timeout: float = 60) -> None:
+    def wait_ready(self, timeout: float = 90) -> None:
         """Wait until the listener answers and worker, courier and beat are ready."""
         self.wait(lambda: self.ready() == 200, timeout, "the listener is not ready")
         for name in ("worker", "courier", "beat"):

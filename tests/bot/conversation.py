@@ -60,7 +60,7 @@ class Conversation:
                         return self.press(latest, element["action_id"], user=user, option=option["value"])
         raise AssertionError(f"no {word} in the menu")
 
-    def play(self, timeout: float = 20) -> None:
+    def play(self, timeout: float = 60) -> None:
         """Do all work of workers, beat and courier that is due.
 
         Wait briefly for listeners that acknowledged first.

@@ -289,7 +289,7 @@ def test_the_form_reports_missing_permission(slack: SandboxServer, client: Clien
 def test_a_late_form_is_answered_with_the_command_to_type(talk: Conversation) -> None:
     talk.slack.faults.latency(3.2, "views.open")
     talk.slack.say("/egress-diag")
-    talk.slack.wait_until(lambda: "The form did not open in time" in talk.last_answer(), timeout=10)
+    talk.slack.wait_until(lambda: "The form did not open in time" in talk.last_answer())
 
 
 # access
@@ -367,7 +367,7 @@ def test_a_slow_group_lookup_does_not_exceed_slacks_deadline(guarded: Conversati
     ack = guarded.say("/egress-diag weu egw", user="U0ALICE")
     assert ack.ok
     assert ack.seconds < 3
-    guarded.slack.wait_until(lambda: "⛔" in guarded.last_answer() or guarded.parents, timeout=5)
+    guarded.slack.wait_until(lambda: "⛔" in guarded.last_answer() or guarded.parents)
 
 
 # outdated buttons
@@ -507,7 +507,7 @@ def _checked_more_often(talk: Conversation, checks: int) -> bool:
 
 
 def _until(talk: Conversation, condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < until
         talk.step()

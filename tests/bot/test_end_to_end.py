@@ -34,7 +34,7 @@ def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             System(folder, redis, slack, write_config(folder), socket_mode=request.param == "socket") as system,
         ):
             if request.param == "socket":
-                system.wait(lambda: slack.connected, 20, "no socket")
+                system.wait(lambda: slack.connected, 60, "no socket")
             yield system
     finally:
         redis.kill()
@@ -62,7 +62,7 @@ def idle(system: System) -> None:
     parents = [m for m in shown if slot(m) == "parent"]
     system.wait(
         lambda: all(shows_verdict(latest) for m in parents if (latest := system.slack.latest(m))),
-        40,
+        60,
         "a run is still going",
     )
 
@@ -83,7 +83,7 @@ def test_a_command_becomes_a_complete_thread(system: System) -> None:
     assert "gwpol" in thread[0].text
     # The verdict is delivered before the remaining progress.
     found = "finding/gateway-pool-missing"
-    system.wait(lambda: found in slots(whole_thread(system.slack, number=number)), 30, "the finding is not delivered")
+    system.wait(lambda: found in slots(whole_thread(system.slack, number=number)), 60, "the finding is not delivered")
     ack = system.slack.deliveries("slash_commands")[-1]
     assert ack.seconds < 3
 
@@ -105,14 +105,14 @@ def test_a_mistake_is_answered_to_the_person_alone_with_a_button_that_corrects_i
     assert 'No cluster "prod-wue". Did you mean prod-weu' in ack.message.text.replace("\u2060", "")
     assert len(system.slack.messages()) == before
     assert system.slack.press(ack.message, "suggestion/0").ok
-    system.wait(lambda: len(system.slack.messages()) > before, 20, "the suggestion does not run")
+    system.wait(lambda: len(system.slack.messages()) > before, 60, "the suggestion does not run")
 
 
 def test_an_unknown_gateway_is_answered(system: System) -> None:
     number = new_thread(system, "/egress-diag prod-neu unknown-gateway")
     system.wait(
         lambda: any("check_again" in m.buttons for m in whole_thread(system.slack, number=number)[:1]),
-        40,
+        60,
         "the end is not shown",
     )
 
@@ -121,7 +121,7 @@ def test_a_refusal_names_the_contact_for_access(system: System) -> None:
     idle(system)
     ack = system.slack.say("/egress-diag prod-weu egw", channel="C0PAY")
     assert ack.ok
-    system.wait(lambda: system.slack.messages("C0PAY"), 30, "nothing is shown")
+    system.wait(lambda: system.slack.messages("C0PAY"), 60, "nothing is shown")
     idle(system)
     config = Path(system.environment["EGRESS_DIAG_CONFIG"])
     assert "C0PAY" in config.read_text(encoding="utf-8"), "the channel named by the refusal is allowed"
@@ -134,7 +134,7 @@ def test_list_shows_the_gateways_with_their_last_verdict(system: System) -> None
     ended(system, new_thread(system, "/egress-diag prod-weu egw"))
     before = len(system.slack.ephemerals(user="U0ALICE", channel="C0OPS"))
     assert system.slack.say("/egress-diag list prod-weu").ok
-    system.wait(lambda: len(system.slack.ephemerals(user="U0ALICE", channel="C0OPS")) > before, 30, "no list")
+    system.wait(lambda: len(system.slack.ephemerals(user="U0ALICE", channel="C0OPS")) > before, 60, "no list")
     assert "team-egress/egw" in system.slack.ephemerals(user="U0ALICE", channel="C0OPS")[-1].shown
     assert "broken" in system.slack.ephemerals(user="U0ALICE", channel="C0OPS")[-1].shown
 
@@ -230,7 +230,7 @@ def test_the_socket_reconnects_after_slack_has_closed_it(system: System) -> None
         pytest.skip("only Socket Mode has a socket")
     idle(system)
     system.slack.faults.disconnect_sockets()
-    system.wait(lambda: system.slack.say("/egress-diag help").ok, 20, "no new socket")
+    system.wait(lambda: system.slack.say("/egress-diag help").ok, 60, "no new socket")
     number = new_thread(system, "/egress-diag prod-weu egw")
     ended(system, number)
 
@@ -264,7 +264,7 @@ def test_redis_down_or_hanging_is_reported_within_the_deadline(own: System) -> N
         assert own.ready() == 503
     finally:
         os.kill(own.redis.process.pid, signal.SIGCONT)
-    own.wait(lambda: own.ready() == 200, 20, "the listener does not recover")
+    own.wait(lambda: own.ready() == 200, 60, "the listener does not recover")
     number = new_thread(own, "/egress-diag prod-weu egw")
     ended(own, number)
 

@@ -80,7 +80,7 @@ def begin(stage: Stage) -> None:
     stage.kube.faults.faults[:] = [Fault("virtualservices", hang=8, times=1)]
     ack = stage.slack.say("/egress-diag live team-egress/egw")
     assert ack.ok, ack
-    stage.system.wait(lambda: len(stage.thread) > 1, 30, "the run is not shown")
+    stage.system.wait(lambda: len(stage.thread) > 1, 60, "the run is not shown")
     assert "verdict" not in slots(stage.thread), "the run ended before it could be interrupted"
 
 
@@ -161,7 +161,7 @@ def test_the_courier_dies_and_another_one_resumes(stage: Stage) -> None:
 
 def test_the_courier_dies_while_it_delivers_an_ended_run(stage: Stage) -> None:
     begin(stage)
-    stage.system.wait(lambda: "verdict" in slots(stage.thread), 30, "no verdict")
+    stage.system.wait(lambda: "verdict" in slots(stage.thread), 60, "no verdict")
     stage.system.kill("courier")
     stage.system.start("courier")
     ends_complete(stage)

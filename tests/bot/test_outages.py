@@ -36,7 +36,7 @@ def test_ninety_seconds_of_rate_limit_during_a_run(tmp_path: Path, redis: RedisS
         System(tmp_path, redis, slack, write_config(tmp_path, entry)) as system,
     ):
         assert slack.say("/egress-diag live team-egress/egw").ok
-        system.wait(lambda: whole_thread(slack), 30, "nothing is shown")
+        system.wait(lambda: whole_thread(slack), 60, "nothing is shown")
         slack.faults.rate_limit(90, "chat.postMessage", "chat.update")
         count = len(slack.changes())
         system.wait(lambda: complete(whole_thread(slack)), 150, "no complete thread")
@@ -71,7 +71,7 @@ def test_a_watch_survives_a_restart_of_every_process_and_reports_recovery_once(
         def found(name: str) -> list[str]:
             return [m.shown for m in slack.thread(parent) if slot(m) == name]
 
-        system.wait(lambda: any("1 check" in shown for shown in found("watch")), 40, "no check")
+        system.wait(lambda: any("1 check" in shown for shown in found("watch")), 60, "no check")
         system.restart()
         redis.stop()
         redis.start()

@@ -1,19 +1,12 @@
-"""Shared by the tests of checks.
-
-Azure's environment at a loopback Azure, and no time limit for single examples.
-"""
+"""Shared by the tests of checks: Azure's environment at a loopback Azure."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from checks.sources.live import close_sources
 from tests.loopback.azure import AzureServer
-
-settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("steady")
 
 UseAzure = Callable[[AzureServer], None]
 

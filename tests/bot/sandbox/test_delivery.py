@@ -54,13 +54,13 @@ def test_a_missing_answer_is_shown_as_in_slack(slack: SandboxServer, bolt: Bolt)
 
     @bolt.command("/egress-diag")
     def diagnose(ack: Any) -> None:
-        release.wait(5)
+        release.wait(15)
         ack()
 
     started = time.monotonic()
     ack = slack.say("/egress-diag prod-weu x")
     release.set()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
     assert ack.error == "operation_timeout"
     assert ack.message is not None
     assert ack.message.shown == '/egress-diag failed with the error "operation_timeout"'

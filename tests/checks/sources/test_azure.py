@@ -116,7 +116,7 @@ def test_continued_throttling_is_a_gap(use_azure: UseAzure, account: AzureAccoun
         use_azure(server)
         began = monotonic()
         answer = cluster_answer(account)
-        assert monotonic() - began < 5
+        assert monotonic() - began < 15
         assert sum(count for path, count in server.requests.items() if path.endswith("/aks1")) == 3
     assert isinstance(answer, Gap)
     assert answer.status == 429
@@ -127,7 +127,7 @@ def test_azure_that_does_not_answer_is_a_gap_at_the_deadline(use_azure: UseAzure
         use_azure(server)
         began = monotonic()
         answer = cluster_answer(account, 1.5)
-        assert monotonic() - began < 6
+        assert monotonic() - began < 20
     assert isinstance(answer, Gap)
     assert (answer.status, answer.message) == (504, "Azure does not answer in time")
 

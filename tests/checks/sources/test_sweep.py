@@ -119,7 +119,7 @@ def test_a_cluster_that_hangs_does_not_delay_the_others(tmp_path: Path) -> None:
     assert last.verdict is Verdict.INCONCLUSIVE
     assert last.late
     assert "no answer" in last.problem
-    assert seconds < 8
+    assert seconds < 20
 
 
 def test_without_access_to_azure_the_gateways_come_from_the_cluster(use_azure: UseAzure) -> None:
