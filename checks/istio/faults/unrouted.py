@@ -52,7 +52,7 @@ def unrouted(broken: BrokenRequest) -> Iterator[RouteFault]:
         if isinstance(routes.source, VirtualService):
             yield NoMeshRule(routes.source, routes, kind, broken.request.host, broken.request.port)
     if not any(each in broken.to_gateway for each in applied):
-        yield NoRoute(broken.request.host, broken.facts.gateway.ref)
+        yield NoRoute(broken.request.host, broken.facts.gateway.ref, tuple(each.source for each in broken.to_gateway))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,19 @@ class NoRoute(RouteFault):
     certain: ClassVar[bool] = True
     host: str
     gateway: str
+    others: tuple[KubernetesObject, ...]
+    """Objects that route the host to the gateway, and that the client's sidecar does not apply."""
 
     def sentence(self) -> str:
-        return f"No VirtualService routes {self.host} from sidecars to {self.gateway}"
+        applied = " that the client's sidecar applies" if self.others else ""
+        return f"No VirtualService{applied} routes {self.host} from sidecars to {self.gateway}"
 
     def evidence(self) -> tuple[Evidence, ...]:
         return (Evidence("virtualservices.networking.istio.io", "spec.hosts", "(none)", self.host),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        if self.others:
+            return
         before: tuple[ObjectChange, ...] = ()
         server = server_for(broken)
         if server is None:

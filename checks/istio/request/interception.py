@@ -38,6 +38,8 @@ def _within(address: str, ranges: Iterable[str]) -> bool | None:
             continue
     if not networks:
         return False
+    if any(each.version == 4 and each.prefixlen == 0 for each in networks):
+        return True
     if not is_address(address):
         # A name outside the cluster has a public address.
         return None if any(is_public(str(each)) for each in networks) else False
