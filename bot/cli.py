@@ -34,7 +34,7 @@ def bot(config: Path | None, port: int, bind: str, role: str) -> None:
     """Run the Slack bot (HTTP, or Socket Mode when SLACK_APP_TOKEN is set)."""
     from bot.slack.logs import set_up_listener
     from bot.slack.settings import slack_settings
-    from checks.config.configuration import ConfigError, load
+    from checks.config.configuration_file import ConfigError, load
 
     set_up_listener()
     if config is not None:
@@ -101,7 +101,7 @@ def _listen(port: int, bind: str) -> None:
     from bot.slack.identity import Identity
     from bot.slack.settings import slack_settings
     from bot.slack.socket_health import SocketHealth
-    from checks.config.configuration import load
+    from checks.config.configuration_file import load
     from workers.client import connect
     from workers.queue.settings import worker_settings
 

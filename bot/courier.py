@@ -34,7 +34,7 @@ from bot.slack.client import (
 )
 from bot.slack.logs import secrets
 from bot.slack.settings import slack_settings
-from checks.config.configuration import load
+from checks.config.configuration_file import load
 from workers.client import Client, connect
 from workers.queue.app import COURIER_QUEUE, DELIVER, make_app
 from workers.queue.settings import worker_settings

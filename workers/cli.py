@@ -46,7 +46,7 @@ def _start(config: Path | None, arguments: list[str]) -> None:
 
     The configuration is read once before, to report mistakes here.
     """
-    from checks.config.configuration import ConfigError, load
+    from checks.config.configuration_file import ConfigError, load
     from workers.queue.settings import worker_settings
 
     if config is not None:

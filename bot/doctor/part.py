@@ -31,7 +31,8 @@ from bot.doctor.requirements import (
 )
 from bot.slack.client import MissingScope, RateLimited, SlackRefusal, TokenRevoked, Unreachable, refusal
 from bot.slack.settings import SlackSettings
-from checks.config.configuration import Config, ConfigError, load
+from checks.config.configuration import Config
+from checks.config.configuration_file import ConfigError, load
 from checks.doctor.requirement_lines import DoctorLine, DoctorOptions
 
 __all__ = ["SLACK_REQUIREMENTS", "slack"]

@@ -18,7 +18,7 @@ from bot.grammar.fleet_commands import (
 )
 from bot.grammar.words import words_of
 from checks.catalogue import catalogue
-from checks.config.configuration import duration
+from checks.config.duration import duration
 from checks.engine.selection import chosen_checks
 from checks.model.question import BadQuestion
 from workers.fleet.handoff import LONGEST_SHIFT, SHIFT

@@ -194,7 +194,8 @@ def sweep_command(
 
 
 def _swept(named: tuple[str, ...], config: Path | None) -> "list[ClusterConfig]":
-    from checks.config.configuration import ConfigError, UnknownCluster, load
+    from checks.config.configuration import UnknownCluster
+    from checks.config.configuration_file import ConfigError, load
     from checks.config.settings import Settings
 
     try:
@@ -223,7 +224,8 @@ def _question(arguments: GatewayArguments) -> "tuple[Question, ClusterConfig]":
 
 
 def _configured(cluster: str, config: Path | None) -> "ClusterConfig":
-    from checks.config.configuration import ConfigError, UnknownCluster, load
+    from checks.config.configuration import UnknownCluster
+    from checks.config.configuration_file import ConfigError, load
     from checks.config.settings import Settings
 
     try:

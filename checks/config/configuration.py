@@ -1,43 +1,21 @@
-"""The configuration file: clusters, access, digests, retention.
-
-Errors name file, key and expected value (docs/contract.md#configuration)."""
+"""The configuration as values: clusters, access, digests, retention (docs/contract.md#configuration)."""
 
 import difflib
-import re
 from collections.abc import Sequence
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from checks.config.mistakes import mistakes
-from checks.model.documents import BadDocument, Budget, parse_yaml
+from checks.config.duration import Duration
 from checks.model.question import ClusterIdentity
 from checks.model.recurrence import Recurrence, recurrence
-
-DEFAULT_PATHS = (Path("egress-diag.yaml"), Path("/etc/egress-diag/config.yaml"))
-"""The default paths, used without `--config` and `$EGRESS_DIAG_CONFIG`."""
-
-_MAX_VALUES = 200_000
-"""The limit for one configuration file; a thousand clusters have about 10,000 values."""
 
 SHORTEST_SWEEP = timedelta(minutes=5)
 
 Permission = Literal["diagnose", "handoff", "digest", "probe", "restart"]
-
-MAX_DURATION = timedelta(days=3650)
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-
-
-class ConfigError(Exception):
-    """The configuration is invalid; the text names the file, the key and the expected value."""
-
-
-class NoConfiguration(ConfigError):
-    """There is no configuration file: none was named or found, or the named one does not exist."""
 
 
 class UnknownCluster(Exception):
@@ -57,22 +35,6 @@ class UnknownCluster(Exception):
         else:
             hint = "the configuration has no similar name"
         super().__init__(f'no cluster "{name}": {hint}')
-
-
-def duration(value: object) -> timedelta:
-    """`30d`, `8h`, `90s`, `1h30m` as a timedelta. Raises ValueError for anything else."""
-    if isinstance(value, timedelta):
-        return value
-    parts = re.findall(r"(\d+)([smhdw])", value) if isinstance(value, str) else []
-    if not parts or "".join(f"{n}{u}" for n, u in parts) != value:
-        raise ValueError("expected a duration such as 30d, 8h or 90s")
-    seconds = sum(int(number) * _UNITS[unit] for number, unit in parts)
-    if seconds > MAX_DURATION.total_seconds():
-        raise ValueError(f"expected a duration of at most {MAX_DURATION.days}d")
-    return timedelta(seconds=seconds)
-
-
-Duration = Annotated[timedelta, BeforeValidator(duration)]
 
 
 class _Strict(BaseModel):
@@ -246,69 +208,3 @@ class Config(_Strict):
         names = {name.lower(): c.name for c in self.clusters for name in c.names}
         near = difflib.get_close_matches(wanted, list(names), n=3, cutoff=0.6)
         raise UnknownCluster(typed, nearest=list(dict.fromkeys(names[each] for each in near)))
-
-
-def load(path: Path | None, fallback: Path | None = None, places: Sequence[Path] = DEFAULT_PATHS) -> Config:
-    """Load the configuration from the first place that is given.
-
-    The places: `path` (`--config`), `fallback` (the environment), the first existing one of `places`.
-
-    Raises ConfigError.
-    """
-    chosen = path or fallback or next((place for place in places if place.exists()), None)
-    if chosen is None:
-        defaults = ", ".join(str(place) for place in places)
-        raise NoConfiguration(
-            f"no configuration: use --config FILE, set EGRESS_DIAG_CONFIG, or create one of {defaults}"
-        )
-    return parse(_text(chosen), chosen)
-
-
-def parse(written: str, path: Path) -> Config:
-    """Parse the text of a configuration file; paths in it are relative to the file.
-
-    Raises ConfigError.
-    """
-    try:
-        documents = list(parse_yaml(written, Budget(_MAX_VALUES)))
-    except BadDocument as error:
-        raise ConfigError(f"{path}: {error}") from None
-    if len(documents) > 1:
-        raise ConfigError(f"{path}: {len(documents)} YAML documents; expected one")
-    document = documents[0] if documents else {}
-    if not isinstance(document, dict):
-        raise ConfigError(f"{path}: expected a mapping with the keys {', '.join(Config.model_fields)}")
-    try:
-        config = Config.model_validate(document)
-    except ValidationError as error:
-        raise ConfigError("\n".join(f"{path}: {each}" for each in mistakes(error, Config))) from None
-    return config.model_copy(update={"clusters": tuple(_rooted(c, path.parent) for c in config.clusters)})
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise NoConfiguration(f"{path}: cannot be read: {error.strerror}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ConfigError(f"{path}: cannot be read: {reason}") from None
-
-
-def _rooted(cluster: ClusterConfig, folder: Path) -> ClusterConfig:
-    def rooted(path: Path) -> Path:
-        return path if path.is_absolute() else folder / path
-
-    changes: dict[str, Any] = {}
-    if cluster.bundle is not None:
-        changes["bundle"] = rooted(cluster.bundle)
-    if cluster.kubeconfig not in (None, "in-cluster"):
-        changes["kubeconfig"] = str(rooted(Path(str(cluster.kubeconfig)).expanduser()))
-    if isinstance(cluster.azure, SavedAzure):
-        saved = cluster.azure
-        changes["azure"] = SavedAzure(
-            managed_cluster=rooted(saved.managed_cluster),
-            agent_pools=rooted(saved.agent_pools) if saved.agent_pools else None,
-            resources=rooted(saved.resources) if saved.resources else None,
-        )
-    return cluster.model_copy(update=changes)

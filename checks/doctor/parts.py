@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
-from checks.config.configuration import ClusterConfig, Config, ConfigError, NoConfiguration, load
+from checks.config.configuration import ClusterConfig, Config
+from checks.config.configuration_file import ConfigError, NoConfiguration, load
 from checks.config.settings import PodSettings, Settings
 from checks.doctor.azure import azure_lines
 from checks.doctor.kubernetes import kubernetes_lines

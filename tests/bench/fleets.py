@@ -17,7 +17,8 @@ from pathlib import Path
 
 import trustme
 
-from checks.config.configuration import Config, load
+from checks.config.configuration import Config
+from checks.config.configuration_file import load
 from tests.bench.fleet import big_cluster
 from tests.bench.measure import memory, shown, table
 from tests.bench.runbook import AZURE, KUBERNETES

@@ -14,7 +14,8 @@ from bot.courier import Courier
 from bot.sandbox import RateLimits, SandboxServer
 from bot.slack.client import Slack
 from bot.slack.settings import SlackSettings as BotSettings
-from checks.config.configuration import Config, load
+from checks.config.configuration import Config
+from checks.config.configuration_file import load
 from tests.clusters.compose import Cluster, named, read_bundle, write_bundle
 from workers.client import Client, connect
 from workers.queue.settings import WorkerSettings

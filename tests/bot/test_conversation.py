@@ -17,7 +17,8 @@ import urllib3
 from bot.sandbox import SandboxServer, View
 from bot.sandbox.blocks import problems_of_view
 from bot.sandbox.delivery import http_body, signed_headers
-from checks.config.configuration import Config, load
+from checks.config.configuration import Config
+from checks.config.configuration_file import load
 from tests.bot.conftest import broken_cluster, write_config
 from tests.bot.conversation import Conversation, conversation
 from tests.clusters.compose import named, write_bundle

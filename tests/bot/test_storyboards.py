@@ -18,7 +18,7 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from bot.sandbox import RateLimits, SandboxServer, StoredMessage
-from checks.config.configuration import load
+from checks.config.configuration_file import load
 from tests.bot.browsing import Page, browser
 from tests.bot.conftest import write_config
 from tests.bot.conversation import Conversation, conversation

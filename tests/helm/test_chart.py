@@ -14,7 +14,8 @@ import yaml
 from pydantic import BaseModel
 
 from checks.catalogue import catalogue
-from checks.config.configuration import AccessRule, ClusterConfig, Config, DigestConfig, Retention, SavedAzure, parse
+from checks.config.configuration import AccessRule, ClusterConfig, Config, DigestConfig, Retention, SavedAzure
+from checks.config.configuration_file import parse
 from checks.docs.permission_tables import PARTS
 from checks.engine.permissions import cluster_role
 from tests.helm.chart import CHART, KUBERNETES, LEAST, Json, helm, merged, named, of_kind, pod, pods, refusal, rendered

@@ -4,7 +4,8 @@ from functools import cache
 
 from celery.signals import worker_process_init
 
-from checks.config.configuration import Config, load
+from checks.config.configuration import Config
+from checks.config.configuration_file import load
 from workers.client import Client, connect
 from workers.queue.settings import worker_settings
 from workers.runs.clusters import ClusterSources

@@ -14,7 +14,8 @@ import pytest
 from bot.grammar.fleet_commands import DigestAdd, DigestList, DigestNow, DigestRemove, HandOver, MuteFault, Unmute
 from bot.grammar.parser import parse_command
 from bot.sandbox import SandboxServer, View
-from checks.config.configuration import Config, load
+from checks.config.configuration import Config
+from checks.config.configuration_file import load
 from checks.model.findings import Verdict
 from tests.bot.conftest import write_config
 from tests.bot.conversation import Conversation, conversation

@@ -24,7 +24,7 @@ import pytest
 import redis
 
 from checks import __version__
-from checks.config.configuration import load
+from checks.config.configuration_file import load
 from tests.clusters.compose import named, write_bundle
 from tests.loopback.kube import TOKEN, KubeServer
 from tests.redis_server import RedisServer, find_free_port

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from checks.config.configuration import Config, load
+from checks.config.configuration import Config
+from checks.config.configuration_file import load
 from checks.model.findings import Finding, Severity, Stage, Status
 from tests.clusters.compose import compose, named, write_bundle
 from workers.client import Client, connect
