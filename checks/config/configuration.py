@@ -1,4 +1,7 @@
-"""The configuration as values: clusters, access, digests, retention (docs/contract.md#configuration)."""
+"""The configuration as values: clusters, access, digests, retention.
+
+Source: docs/contract.md#configuration.
+"""
 
 import difflib
 from collections.abc import Sequence

@@ -96,7 +96,7 @@ class Situation:
     name: str
     change: Change
     fault: str
-    mended: bool = True
+    corrected: bool = True
     on: str = HTTP
     scheme: str = "http"
 
@@ -138,7 +138,7 @@ def test_a_situation_is_named(situation: Situation) -> None:
     assert fault.sentence()
     assert fault.evidence()
     through = faults[-1].after is not None and faults[-1].after.result is Result.THROUGH
-    assert through is situation.mended
+    assert through is situation.corrected
 
 
 def test_two_faults_on_one_route_are_found_in_their_order() -> None:
