@@ -26,7 +26,7 @@ from checks.model.findings import Evidence, Observation, Severity, fail, healthy
     code="{code}",
     title="(the fault in one sentence that reads well after 'found:')",
     severity=Severity.BLOCKS,
-    article=(),
+    article=({article}),
     reads=(StaticGatewayConfiguration,),
     explains={{}},
 )
@@ -97,6 +97,10 @@ TABLES = Path("docs/domain/decision-tables.md")
 SECTION = re.compile(r"^### (EG\d+) ([a-z-]+)\n\n(.*?)(?=^<a id=|^---$)", re.MULTILINE | re.DOTALL)
 """Code, slug and text of a section."""
 
+ARTICLE = re.compile(r"^- \*\*Article\*\*: .*$", re.MULTILINE)
+DECLARED = re.compile(r"^- \*\*(?:Article|Explains)\*\*: .*\n(?:  .*\n)*", re.MULTILINE)
+"""Items of a planned check that its decorator declares."""
+
 
 def create_check(wanted: str) -> None:
     """Write the check, its rules and cases.
@@ -117,8 +121,10 @@ def create_check(wanted: str) -> None:
     slug = fault.replace("_", "-")
     sections = {slug: (code, text) for code, slug, text in SECTION.findall(TABLES.read_text(encoding="utf-8"))}
     code, rules = sections.get(slug) or (_free_code(stage, {code for code, _ in sections.values()}), RULES)
-    rules = textwrap.indent(rules.removeprefix("**planned** ").strip(), "  ")
-    path.write_text(CHECK.format(code=code, fault=fault), encoding="utf-8")
+    steps = re.findall(r"\b(?:[A-Z]+-\d|overview)\b", "".join(ARTICLE.findall(rules)))
+    rules = textwrap.indent(DECLARED.sub("", rules).removeprefix("**planned** ").strip(), "  ")
+    article = ", ".join(f'"{step}"' for step in steps) + ("," if len(steps) == 1 else "")
+    path.write_text(CHECK.format(code=code, fault=fault, article=article), encoding="utf-8")
     cases.write_text(SCENARIOS.format(code=code, stage=stage, fault=fault, rules=rules), encoding="utf-8")
     accept = f".venv/bin/python -m tests.scenarios.accept {stage}/{fault}"
     print(f"{path}\n{cases}\nNext: fill them in (CONTRIBUTING.md, step 3), then {accept}")  # noqa: T201

@@ -99,11 +99,9 @@ def root_causes(findings: Iterable[Finding]) -> tuple[str, ...]:
 
 
 def warning_checks(findings: Iterable[Finding], checks: Iterable[Check]) -> tuple[str, ...]:
-    """The checks that warn, causes before what they explain.
+    """The checks that warn, causes before what they explain, then by effect on traffic.
 
-    Then by effect on traffic (docs/severity.md#order).
-
-    A warning explains another one only if its own effect is at least as severe.
+    The order is that of docs/severity.md#order. A warning explains another one only if its own effect is at least as severe.
     """
     edges = {check.slug: check.explains for check in checks}
     causes = _causes(edges)

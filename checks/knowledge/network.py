@@ -57,7 +57,7 @@ DROPS = "none"
 PRIVATE_MODE_KUBERNETES = (1, 34)
 """The first Kubernetes version with private-IP mode, in preview.
 
-Source: AKS docs, configure static egress gateway.
+Source: AKS documentation, "Configure Static Egress Gateway in Azure Kubernetes Service (AKS)".
 """
 
 PRIVATE_MODE_POOL = "virtualmachines"

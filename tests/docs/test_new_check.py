@@ -45,10 +45,12 @@ def test_two_new_checks_have_different_codes(folder: Path) -> None:
 
 
 def test_the_rules_of_a_planned_check_move_to_its_cases(folder: Path) -> None:
-    created(folder, "disruption_budget_blocks")
+    check = created(folder, "disruption_budget_blocks").read_text()
     rules = read_yaml(folder / "tests/scenarios/provisioning/disruption_budget_blocks.yaml")["rules"]
     assert rules.startswith("The gateway's PodDisruptionBudget allows evictions.\n\n- ")
     assert "| warning | The budget never allows an eviction |" in rules
+    assert "**Article**" not in rules
+    assert "article=()," in check
 
 
 def test_a_new_check_is_formatted(folder: Path) -> None:

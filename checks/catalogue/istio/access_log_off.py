@@ -36,7 +36,8 @@ def access_log_off(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: a Telemetry object in the gateway's namespace, or `accessLogFile: /dev/stdout` in the shared
     ConfigMap of the revision.
 
-    Source: article IST-1; AKS documentation, "Istio telemetry" and "Istio mesh configuration";
+    Source: article IST-1; AKS documentation, "Telemetry for Istio-based service mesh add-on for Azure Kubernetes
+    Service" and "Configure Istio-based service mesh add-on for Azure Kubernetes Service";
     docs/domain/istio.md#access-logging."""
     known = proxy_labels(facts)
     labels = known or ({},)

@@ -56,8 +56,9 @@ def client_not_injected(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: the label `istio.io/rev=<revision>` on the namespace (`istio-injection=enabled` has no effect
     with the add-on), and a restart of the workload.
 
-    Source: AKS documentation, "Deploy the Istio add-on"; Istio's injection reference;
-    docs/domain/components.md#sidecar-injection; docs/domain/decision-tables.md#client-not-injected."""
+    Source: AKS documentation, "Deploy Istio-based service mesh add-on for Azure Kubernetes Service"; Istio's
+    injection reference; docs/domain/components.md#sidecar-injection;
+    docs/domain/decision-tables.md#client-not-injected."""
     name, workload = asked_client(facts)
     if not name:
         yield skip("The question names no client (--from NAMESPACE[/WORKLOAD]).")

@@ -32,7 +32,8 @@ def envoy_filter_present(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: no fix is needed while traffic flows. If proxies reject configuration, delete the filter and
     verify that they accept it; mention the filter in a support request.
 
-    Source: AKS documentation, "Support policy for the Istio add-on"; docs/domain/istio.md#b34."""
+    Source: AKS documentation, "Support policy for Istio-based service mesh add-on for Azure Kubernetes Service";
+    docs/domain/istio.md#b34."""
     labels = proxy_labels(facts)
     count = 0
     namespaces = dict.fromkeys((facts.gateway.namespace, ROOT_NAMESPACE))

@@ -37,8 +37,8 @@ def gateway_api_unmanaged(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: the gateway's Service in `spec.addresses`, or Istio's Gateway.
 
-    Source: article, note before IST-1; AKS documentation, "Gateway API for the Istio add-on";
-    docs/domain/decision-tables.md#gateway-api-unmanaged."""
+    Source: article, note before IST-1; AKS documentation, "Configure Istio ingress with the Kubernetes Gateway API
+    for Azure Kubernetes Service (AKS)"; docs/domain/decision-tables.md#gateway-api-unmanaged."""
     if not facts.installed(KubernetesGateway):
         yield skip("The Gateway API is not installed.")
         return

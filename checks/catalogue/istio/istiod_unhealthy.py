@@ -41,7 +41,8 @@ def istiod_unhealthy(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: the reason why its pods do not run: nodes without capacity, an image that cannot be pulled,
     an admission webhook. Do not edit the Deployment: the add-on reconciles it.
 
-    Source: article IST-2; AKS documentation, "Scale the Istio add-on"; docs/domain/components.md#istiod."""
+    Source: article IST-2; AKS documentation, "Istio service mesh add-on performance and scaling";
+    docs/domain/components.md#istiod."""
     revisions = facts.gateway.revisions
     if not revisions:
         yield skip(f"The mesh revision of {facts.gateway.ref} is not known.")

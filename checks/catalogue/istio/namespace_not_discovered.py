@@ -46,8 +46,8 @@ def namespace_not_discovered(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: a label on the namespace that a selector matches, or a selector that matches the namespace.
 
-    Source: AKS documentation, "Istio mesh configuration"; Istio's MeshConfig reference;
-    docs/domain/istio.md#discovery-selectors; docs/domain/istio.md#b28."""
+    Source: AKS documentation, "Configure Istio-based service mesh add-on for Azure Kubernetes Service"; Istio's
+    MeshConfig reference; docs/domain/istio.md#discovery-selectors; docs/domain/istio.md#b28."""
     meshes = [mesh_config(facts, revision) for revision in facts.gateway.revisions or ("",)]
     selecting = [mesh for mesh in meshes if mesh.discovery_selectors]
     found = configuration(facts)

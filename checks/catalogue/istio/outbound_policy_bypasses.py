@@ -40,8 +40,8 @@ def outbound_policy_bypasses(facts: Facts) -> Iterator[Observation]:
     article's static gateway step 4 sets ALLOW_ANY for a test: revert it afterwards (newer documentation does not
     require it).
 
-    Source: article SEG-4; AKS documentation, "Istio mesh configuration";
-    docs/domain/istio.md#outbound-traffic-policy."""
+    Source: article SEG-4; AKS documentation, "Configure Istio-based service mesh add-on for Azure Kubernetes
+    Service"; docs/domain/istio.md#outbound-traffic-policy."""
     facts.all(Sidecar)
     namespaces = client_namespaces(facts)
     about = (facts.gateway.revisions, namespaces, facts.question.client)

@@ -40,8 +40,8 @@ def service_entry_not_dns(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: `resolution: DNS`.
 
-    Source: article IST-4; AKS documentation, "Scale the Istio add-on", which recommends NONE in general and DNS for
-    egress gateways."""
+    Source: article IST-4; AKS documentation, "Istio service mesh add-on performance and scaling", which recommends
+    NONE in general and DNS for egress gateways."""
     facts.all(ServiceEntry)
     found = configuration(facts)
     hosts = judged(facts)

@@ -54,8 +54,8 @@ def virtual_service_route_broken(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: the one field that the finding names; the action has it as a patch.
 
-    Source: article IST-3 and IST-4; AKS documentation, "Deploy egress gateways"; Istio's VirtualService and Gateway
-    references."""
+    Source: article IST-3 and IST-4; AKS documentation, "Deploy egress gateways for Istio service mesh add-on for
+    Azure Kubernetes Service"; Istio's VirtualService and Gateway references."""
     facts.all(Gateway)
     facts.all(VirtualService)
     found = configuration(facts)

@@ -36,7 +36,8 @@ def workload_certificate_failing(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: the certificate authority: the secrets of the plugged-in CA in the key vault, the add-on's
     access to it, an expired intermediate certificate, or nodes with different clocks.
 
-    Source: article IST-2; AKS documentation, "Plug in CA certificates"; docs/domain/istio.md#log-lines."""
+    Source: article IST-2; AKS documentation, "Plug in CA certificates for Istio-based service mesh add-on on Azure
+    Kubernetes Service"; docs/domain/istio.md#log-lines."""
     pods = [pod for pod in facts.pods() if pod.proxy is not None and pod.proxy.started]
     if not pods:
         yield skip(f"No proxy of {facts.gateway.ref} has ever started (gateway-pods-not-running).")

@@ -29,7 +29,8 @@ def cni_mode_unproven(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: a cluster with Azure CNI Overlay, which is documented. With a bring-your-own CNI plugin: a
     CNI configuration to which kube-egress-cni can be chained.
 
-    Source: article NET-2; AKS documentation, "Configure a static egress gateway"; kube-egress-gateway issue 775."""
+    Source: article NET-2; AKS documentation, "Configure Static Egress Gateway in Azure Kubernetes Service (AKS)";
+    kube-egress-gateway issue 775."""
     show = inspect("Show the network profile", az_aks(facts.cluster, "show", "--query", "networkProfile"), SEGDOC)
     cluster = facts.one(ManagedCluster)
     if cluster is None:

@@ -31,7 +31,7 @@ def dual_stack_cluster(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: an IPv4-only cluster. The IP families of a cluster are set when it is created.
 
-    Source: AKS documentation, "Configure a static egress gateway" (limitations)."""
+    Source: AKS documentation, "Configure Static Egress Gateway in Azure Kubernetes Service (AKS)" (limitations)."""
     show = inspect("Show the network profile", az_aks(facts.cluster, "show", "--query", "networkProfile"), SEGDOC)
     cluster = facts.one(ManagedCluster)
     if cluster is None:

@@ -51,8 +51,9 @@ def egress_range_blocked(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: allowing the egress IP prefix in every firewall, NSG and allow-list before the destinations.
 
-    Source: article NET-1; AKS documentation, "Outbound types" and "Limit egress traffic"; Azure documentation,
-    "Network security groups"."""
+    Source: article NET-1; AKS documentation, "Customize cluster egress with outbound types in Azure Kubernetes
+    Service (AKS)" and "Limit network traffic with Azure Firewall in Azure Kubernetes Service (AKS)"; Azure
+    documentation, "Network security groups"."""
     configuration = gateway_configuration(facts)
     if isinstance(configuration, NotApplicable):
         yield skip(configuration.reason)

@@ -39,7 +39,8 @@ def pod_subnet_cni(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: a cluster with Azure CNI Overlay or node subnet. A node pool cannot be changed in place.
 
-    Source: article NET-2; AKS documentation, "Configure a static egress gateway" (limitations)."""
+    Source: article NET-2; AKS documentation, "Configure Static Egress Gateway in Azure Kubernetes Service (AKS)"
+    (limitations)."""
     gap = facts.gap(AgentPool)
     # The managed cluster lists its node pools, too: it proves a pod subnet even if listing node pools is forbidden.
     pools = facts.readable(AgentPool) or (

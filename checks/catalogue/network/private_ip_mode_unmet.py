@@ -44,7 +44,8 @@ def private_ip_mode_unmet(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: a cluster upgrade; a gateway node pool of type VirtualMachines with a new
     StaticGatewayConfiguration; a route to the firewall.
 
-    Source: article SEG-1; AKS documentation, "Configure a static egress gateway" (private IPs, preview)."""
+    Source: article SEG-1; AKS documentation, "Configure Static Egress Gateway in Azure Kubernetes Service (AKS)"
+    (private IPs, preview)."""
     configuration = gateway_configuration(facts)
     if isinstance(configuration, NotApplicable):
         yield skip(configuration.reason)

@@ -29,7 +29,8 @@ def api_server_unreachable(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: adding the source IP address of the diagnosis to the authorized IP ranges; running the
     diagnosis inside the network of a private cluster; a valid credential and a role binding.
 
-    Source: AKS documentation, "API server authorized IP ranges" and "Private clusters"."""
+    Source: AKS documentation, "Secure access to the API server using authorized IP address ranges in Azure
+    Kubernetes Service (AKS)" and "Create a private Azure Kubernetes Service (AKS) cluster"."""
     gap = facts.gap(ApiServer)
     if gap is None:
         server = facts.one(ApiServer)

@@ -38,7 +38,8 @@ def gateway_not_in_profile(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: the correct name, or `az aks mesh enable-egress-gateway`.
 
-    Source: article SEG-1; AKS documentation, "Deploy egress gateways"."""
+    Source: article SEG-1; AKS documentation, "Deploy egress gateways for Istio service mesh add-on for Azure
+    Kubernetes Service"."""
     cluster = facts.one(ManagedCluster)
     if cluster is None:
         yield _in_cluster(facts)

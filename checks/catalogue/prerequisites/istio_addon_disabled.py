@@ -26,7 +26,8 @@ def istio_addon_disabled(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: `az aks mesh enable`. A self-managed Istio in the same cluster is not supported.
 
-    Source: article, overview; AKS documentation, "Deploy the Istio add-on"."""
+    Source: article, overview; AKS documentation, "Deploy Istio-based service mesh add-on for Azure Kubernetes
+    Service"."""
     show = inspect("Show the mesh profile", az_aks(facts.cluster, "show", "--query", "serviceMeshProfile"), ADDON)
     cluster = facts.one(ManagedCluster)
     if cluster is None:

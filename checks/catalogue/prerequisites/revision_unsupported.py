@@ -34,8 +34,8 @@ def revision_unsupported(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: an upgrade of the mesh to the next revision or the one after it.
 
-    Source: AKS documentation, "Support policy for the Istio add-on" and "Upgrade the Istio add-on", as of the
-    calendar's date."""
+    Source: AKS documentation, "Support policy for Istio-based service mesh add-on for Azure Kubernetes Service" and
+    "Upgrade Istio-based service mesh add-on for Azure Kubernetes Service", as of the calendar's date."""
     cluster = facts.one(ManagedCluster)
     upgrades = [_upgrades(facts)]
     if cluster is None:

@@ -31,7 +31,8 @@ def revision_upgrade_unfinished(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: a copy of the old revision's shared ConfigMap for the new one before the upgrade starts; then
     `az aks mesh upgrade complete` or `rollback`.
 
-    Source: AKS documentation, "Upgrade the Istio add-on" and "Istio mesh configuration"."""
+    Source: AKS documentation, "Upgrade Istio-based service mesh add-on for Azure Kubernetes Service" and "Configure
+    Istio-based service mesh add-on for Azure Kubernetes Service"."""
     revisions = tuple(sorted(facts.gateway.revisions, key=lambda name: version_of(name) or (0, 0)))
     found = [*_left_behind(facts, revisions)]
     if len(revisions) > 1:

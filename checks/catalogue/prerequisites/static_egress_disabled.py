@@ -49,7 +49,7 @@ def static_egress_disabled(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: `az aks update --enable-static-egress-gateway`, then a node pool in Gateway mode and a
     StaticGatewayConfiguration.
 
-    Source: article PRE-2; AKS documentation, "Configure a static egress gateway"."""
+    Source: article PRE-2; AKS documentation, "Configure Static Egress Gateway in Azure Kubernetes Service (AKS)"."""
     cluster = facts.one(ManagedCluster)
     if cluster is not None and cluster.static_egress_enabled:
         yield _enabled(facts, cluster)

@@ -34,7 +34,8 @@ def too_many_gateways(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: disabling unused gateways, or a second cluster. Several namespaces can share a gateway.
 
-    Source: article, overview; AKS documentation, "Deploy egress gateways" (an older article said 2000)."""
+    Source: article, overview; AKS documentation, "Deploy egress gateways for Istio service mesh add-on for Azure
+    Kubernetes Service" (an older article said 2000)."""
     show = inspect("Count the enabled gateways", az_aks(facts.cluster, "show", "--query", _COUNT), HOWTO)
     cluster = facts.one(ManagedCluster)
     if cluster is None:

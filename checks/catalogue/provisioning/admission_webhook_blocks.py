@@ -83,8 +83,8 @@ def admission_webhook_blocks(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: excluding the gateway's namespace in the webhook's namespaceSelector, or restoring the
     webhook's backend.
 
-    Source: article PROV-2; AKS documentation, "FAQ" (admission controllers);
-    docs/domain/algorithms.md#webhook-matching."""
+    Source: article PROV-2; AKS documentation, "Frequently asked questions about Azure Kubernetes Service (AKS)"
+    (admission controllers); docs/domain/algorithms.md#webhook-matching."""
     denied = _denied(facts)
     for name, refusals in denied.items():
         yield _denial(facts, name, refusals)

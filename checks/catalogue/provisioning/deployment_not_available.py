@@ -59,7 +59,8 @@ def deployment_not_available(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: resolving the cause that keeps the pods from being created or from starting; other findings
     name it. If the Deployment does not exist, enable the gateway again: the add-on then creates it.
 
-    Source: article PROV-1; AKS documentation, "Upgrade the Istio add-on" (one Deployment per revision)."""
+    Source: article PROV-1; AKS documentation, "Upgrade Istio-based service mesh add-on for Azure Kubernetes Service"
+    (one Deployment per revision)."""
     gateway = facts.gateway
     known = {each.name: each for each in facts.deployments()}
     revisions = [

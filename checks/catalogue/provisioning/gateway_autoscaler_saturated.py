@@ -13,7 +13,8 @@ from checks.model.raw_values import Raw, text
 LEAST = 2
 """The default minimum of the add-on.
 
-A node upgrade interrupts a gateway with fewer (AKS docs, "Scale the Istio add-on").
+A node upgrade interrupts a gateway with fewer (AKS documentation, "Istio service mesh add-on performance and
+scaling").
 """
 
 
@@ -35,7 +36,7 @@ def gateway_autoscaler_saturated(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: a higher maximum, a working metrics server, a minimum of 2.
 
-    Source: AKS documentation, "Scale the Istio add-on"."""
+    Source: AKS documentation, "Istio service mesh add-on performance and scaling"."""
     deployments = [each for each in facts.deployments() if each.deleted is None]
     if not deployments:
         yield skip(f"Egress gateway {facts.gateway} has no Deployment to scale (deployment-not-available).")

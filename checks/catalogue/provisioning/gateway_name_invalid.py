@@ -47,7 +47,8 @@ def gateway_name_invalid(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: a new gateway with a short name of letters, digits and hyphens; a gateway cannot be renamed.
 
-    Source: article PROV-3; AKS documentation, "Deploy egress gateways" (53 characters)."""
+    Source: article PROV-3; AKS documentation, "Deploy egress gateways for Istio service mesh add-on for Azure
+    Kubernetes Service" (53 characters)."""
     gateway = facts.gateway
     name = gateway.name
     if len(name) > _LONGEST:

@@ -27,7 +27,8 @@ def gateway_pods_misplaced(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: a restart after other nodes have capacity; the taint
     `kubernetes.azure.com/mode=gateway:NoSchedule` on the gateway node pool.
 
-    Source: AKS documentation, "Configure a static egress gateway" (no workloads on gateway nodes)."""
+    Source: AKS documentation, "Configure Static Egress Gateway in Azure Kubernetes Service (AKS)" (no workloads on
+    gateway nodes)."""
     placed = [pod for pod in facts.pods() if pod.node]
     if not placed:
         yield skip(f"No pod of {facts.gateway.ref} is scheduled (gateway-pods-not-running, deployment-not-available).")

@@ -38,7 +38,8 @@ def service_not_provisioned(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: without endpoints, resolve the cause that keeps the pods from becoming ready. If the Service
     is missing or was changed by hand, enable the gateway again: the add-on then restores it.
 
-    Source: article, overview (ClusterIP) and PROV-1; AKS documentation, "Deploy egress gateways"."""
+    Source: article, overview (ClusterIP) and PROV-1; AKS documentation, "Deploy egress gateways for Istio service
+    mesh add-on for Azure Kubernetes Service"."""
     gateway = facts.gateway
     service = facts.get(Service, gateway.name, gateway.namespace)
     if service is None:

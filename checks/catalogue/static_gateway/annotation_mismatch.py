@@ -47,7 +47,8 @@ def annotation_mismatch(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: a restart of the Deployment if only pods are old; setting the gateway's SGC again with az if
     the template was edited.
 
-    Source: article SEG-1; AKS documentation, "Deploy egress gateways"."""
+    Source: article SEG-1; AKS documentation, "Deploy egress gateways for Istio service mesh add-on for Azure
+    Kubernetes Service"."""
     gateway = facts.gateway
     deployments = () if facts.gap(Deployment, gateway.namespace) else facts.deployments()
     pods = () if facts.gap(Pod, gateway.namespace) else facts.pods()

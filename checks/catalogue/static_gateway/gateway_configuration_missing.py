@@ -56,7 +56,7 @@ def gateway_configuration_missing(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: creating the SGC in the gateway's namespace, or pointing the gateway at an existing one.
 
-    Source: article SEG-1; AKS documentation, "Configure a static egress gateway"."""
+    Source: article SEG-1; AKS documentation, "Configure Static Egress Gateway in Azure Kubernetes Service (AKS)"."""
     gateway = facts.gateway
     if not gateway.configuration:
         yield _unnamed(facts)

@@ -45,7 +45,7 @@ def gateway_pool_missing(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: a new SGC that names the right pool, and pointing the gateway at it. Do not delete a pool
     while an SGC names it.
 
-    Source: article SEG-3; AKS documentation, "Configure a static egress gateway"."""
+    Source: article SEG-3; AKS documentation, "Configure Static Egress Gateway in Azure Kubernetes Service (AKS)"."""
     configuration = gateway_configuration(facts)
     if isinstance(configuration, NotApplicable):
         yield skip(configuration.reason)

@@ -48,7 +48,7 @@ def gateway_pool_unhealthy(facts: Facts) -> Iterator[Observation]:
 
     What usually fixes it: scaling the pool to 2 or more nodes, within the prefix, with the autoscaler disabled.
 
-    Source: article SEG-3; AKS documentation, "Configure a static egress gateway"."""
+    Source: article SEG-3; AKS documentation, "Configure Static Egress Gateway in Azure Kubernetes Service (AKS)"."""
     configuration = gateway_configuration(facts)
     if isinstance(configuration, NotApplicable):
         yield skip(configuration.reason)

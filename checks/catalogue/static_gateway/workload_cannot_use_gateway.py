@@ -51,7 +51,7 @@ def workload_cannot_use_gateway(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: moving the workload into the SGC's namespace, disabling host networking, or removing the
     annotation.
 
-    Source: article SEG-1; AKS documentation, "Configure a static egress gateway"."""
+    Source: article SEG-1; AKS documentation, "Configure Static Egress Gateway in Azure Kubernetes Service (AKS)"."""
     configuration = gateway_configuration(facts)
     if isinstance(configuration, NotApplicable):
         yield skip(configuration.reason)

@@ -20,6 +20,25 @@ from tests.scenarios.cases import cases_of, scenario_file
 ROOT = Path(__file__).parents[3]
 CHECKS = catalogue()
 EACH = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.slug)
+TITLES = {
+    "Configure Istio ingress with the Kubernetes Gateway API for Azure Kubernetes Service (AKS)",
+    "Configure Istio-based service mesh add-on for Azure Kubernetes Service",
+    "Configure Static Egress Gateway in Azure Kubernetes Service (AKS)",
+    "Create a private Azure Kubernetes Service (AKS) cluster",
+    "Customize cluster egress with outbound types in Azure Kubernetes Service (AKS)",
+    "Deploy Istio-based service mesh add-on for Azure Kubernetes Service",
+    "Deploy egress gateways for Istio service mesh add-on for Azure Kubernetes Service",
+    "Frequently asked questions about Azure Kubernetes Service (AKS)",
+    "Istio service mesh add-on performance and scaling",
+    "Limit network traffic with Azure Firewall in Azure Kubernetes Service (AKS)",
+    "Network security groups",
+    "Plug in CA certificates for Istio-based service mesh add-on on Azure Kubernetes Service",
+    "Pod Security Admission",
+    "Secure access to the API server using authorized IP address ranges in Azure Kubernetes Service (AKS)",
+    "Support policy for Istio-based service mesh add-on for Azure Kubernetes Service",
+    "Telemetry for Istio-based service mesh add-on for Azure Kubernetes Service",
+    "Upgrade Istio-based service mesh add-on for Azure Kubernetes Service",
+}
 
 
 def test_every_step_of_the_article_is_performed() -> None:
@@ -59,6 +78,12 @@ def test_the_source_is_a_sentence_with_the_full_name_of_the_documentation(check:
     source = check.page.split("\n\n")[-1]
     assert source.rstrip().endswith(".")
     assert "AKS docs" not in source
+
+
+def test_sources_cite_documents_by_their_titles() -> None:
+    """The titles are those of the pages at learn.microsoft.com and kubernetes.io."""
+    sources = (" ".join(check.page.split("\n\n")[-1].split()) for check in CHECKS)
+    assert {title for source in sources for title in re.findall(r'"([^"]+)"', source)} <= TITLES
 
 
 @EACH
