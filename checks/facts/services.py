@@ -56,7 +56,7 @@ class EndpointSlice(KubernetesObject):
 
     @property
     def service(self) -> str:
-        return self.labels.get("kubernetes.io/service-name", "")
+        return text(self.raw, "metadata", "labels", "kubernetes.io/service-name")
 
     @property
     def ready_addresses(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ Source: Istio `pilot/pkg/serviceregistry`."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import ip_interface
 from types import MappingProxyType
 
@@ -16,6 +16,17 @@ from checks.istio.mesh.services import UNSPECIFIED, MeshPort, MeshService, Resol
 from checks.model.raw_values import items, labels, number, text
 
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
+
+
+@lru_cache(maxsize=4096)
+def _service_port(port: int, name: str, transport: str, application: str, target: str) -> MeshPort:
+    protocol = service_protocol(port, name, transport or "TCP", application)
+    return MeshPort(port, name, protocol, int(target) if target.isdigit() else target or port)
+
+
+@lru_cache(maxsize=4096)
+def _entry_port(port: int, name: str, protocol: str, target: int | None) -> MeshPort:
+    return MeshPort(port, name, parse_protocol(protocol.upper()), target or port)
 
 
 class KubernetesDefinition:
@@ -35,13 +46,14 @@ class KubernetesDefinition:
     @cached_property
     def ports(self) -> tuple[MeshPort, ...]:
         return tuple(
-            MeshPort(
-                each.port,
-                each.name,
-                service_protocol(each.port, each.name, each.protocol, text(raw, "appProtocol")),
-                int(each.target) if each.target.isdigit() else each.target or each.port,
+            _service_port(
+                number(each, "port") or 0,
+                text(each, "name"),
+                text(each, "protocol"),
+                text(each, "appProtocol"),
+                text(each, "targetPort"),
             )
-            for each, raw in zip(self.source.ports, items(self.source.raw, "spec", "ports"), strict=True)
+            for each in items(self.source.raw, "spec", "ports")
         )
 
     @cached_property
@@ -94,8 +106,10 @@ class EntryDefinition:
     @cached_property
     def ports(self) -> tuple[MeshPort, ...]:
         return tuple(
-            MeshPort(each.number, each.name, parse_protocol(each.protocol), each.target or each.number)
-            for each in self.source.ports
+            _entry_port(
+                number(each, "number") or 0, text(each, "name"), text(each, "protocol"), number(each, "targetPort")
+            )
+            for each in items(self.source.raw, "spec", "ports")
         )
 
     @cached_property
