@@ -14,7 +14,7 @@ from checks.istio.fixes.fields import appended, set_field
 from checks.istio.fixes.rules import kind_of_scheme, server_for, virtual_service_for
 from checks.istio.fixes.sidecars import imported_hosts, importing
 from checks.istio.mesh.names import is_subset
-from checks.istio.mesh.virtual_services import RoutingRule
+from checks.istio.mesh.routing_rules import RoutingRule
 from checks.model.findings import Evidence, Involved
 from checks.model.raw_values import number
 from checks.model.route import HopName

@@ -15,7 +15,7 @@ from checks.istio.fixes.exports import exported_to
 from checks.istio.fixes.sidecars import imported_hosts, importing
 from checks.istio.mesh.configuration import is_exported, settings_maps
 from checks.istio.mesh.names import most_specific
-from checks.istio.mesh.virtual_services import MESH, RoutingRules
+from checks.istio.mesh.routing_rules import MESH, RoutingRules
 from checks.model.commands import MESHCFG
 from checks.model.findings import Evidence, Involved
 from checks.model.route import HopName

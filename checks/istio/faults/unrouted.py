@@ -24,7 +24,7 @@ from checks.istio.fixes.rules import (
     virtual_service_for,
     with_first_rule,
 )
-from checks.istio.mesh.virtual_services import RoutingRules
+from checks.istio.mesh.routing_rules import RoutingRules
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.model.findings import Evidence
 from checks.model.raw_values import mapping

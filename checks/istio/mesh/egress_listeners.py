@@ -10,8 +10,9 @@ from checks.istio.mesh.exports import Exports
 from checks.istio.mesh.host_index import HostIndex
 from checks.istio.mesh.names import hosts_overlap, is_subset, is_wildcard, most_specific
 from checks.istio.mesh.protocols import Protocol, parse_protocol
+from checks.istio.mesh.routing_rules import MESH, RoutingRules
 from checks.istio.mesh.services import MeshService
-from checks.istio.mesh.virtual_services import MESH, RoutingRules, VirtualServices
+from checks.istio.mesh.virtual_services import VirtualServices
 from checks.model.raw_values import Raw, number, text, texts
 
 
@@ -145,7 +146,9 @@ def egress_listener(
     )
     port = number(raw, "port", "number") or 0
     by_port = port != 0 and parse_protocol(text(raw, "port", "protocol")) is not Protocol.HTTP_PROXY
-    services = tuple(_one_namespace(_imported(exports.visible_in(namespace), hosts, port if by_port else 0), namespace))
+    services = tuple(
+        _one_namespace(_imported(exports.visible_in(namespace), hosts, port if by_port else 0), namespace, exports)
+    )
     return EgressListener(raw, index, namespace, services, rules)
 
 
@@ -201,13 +204,14 @@ def _imported(visible: Iterable[MeshService], hosts: Mapping[str, _Hosts], port:
                 yield found
 
 
-def _one_namespace(imported: Iterable[MeshService], namespace: str) -> Iterator[MeshService]:
+def _one_namespace(imported: Iterable[MeshService], namespace: str, exports: Exports) -> Iterator[MeshService]:
     """If several namespaces have a host: the client's own, else a Kubernetes Service's, else the first."""
     kept = list(imported)
+    shared = [each for each in kept if len(exports.by_host[each.host]) > 1]
     chosen: dict[str, tuple[str, bool]] = {}
-    for each in kept:
+    for each in shared:
         present = chosen.get(each.host)
         better = present is not None and not present[1] and each.kubernetes and present[0] != namespace
         if present is None or each.namespace == namespace or better:
             chosen[each.host] = (each.namespace, each.kubernetes)
-    return (each for each in kept if chosen[each.host][0] == each.namespace)
+    return (each for each in kept if each.host not in chosen or chosen[each.host][0] == each.namespace)

@@ -67,14 +67,10 @@ class Mesh:
             key=lambda each: (text(each.raw, "metadata", "creationTimestamp"), each.name, each.namespace)
         )
         self.pods = [each for each in objects[Pod] if isinstance(each, Pod)]
-        self._services_by_address = {
-            each.cluster_ip: each
-            for each in objects[Service]
-            if isinstance(each, Service) and is_address(each.cluster_ip)
-        }
-        self._by_address = {
-            each.ip: each for each in self.pods if each.ip and not each.finished and not each.host_network
-        }
+        self._services_by_address = {each.cluster_ip: each for each in objects[Service] if isinstance(each, Service)}
+        self._by_address: dict[str, list[Pod]] = {}
+        for pod in self.pods:
+            self._by_address.setdefault(pod.ip, []).append(pod)
         self.slices: dict[tuple[str, str], list[EndpointSlice]] = {}
         for found in objects[EndpointSlice]:
             if isinstance(found, EndpointSlice):
@@ -157,15 +153,18 @@ class Mesh:
 
     def pod_at(self, address: str) -> Pod | None:
         """The running pod with the address."""
-        return self._by_address.get(address)
+        for each in reversed(self._by_address.get(address, ()) if address else ()):
+            if not each.finished and not each.host_network:
+                return each
+        return None
 
     def pods_by_address(self, addresses: Iterable[str]) -> Iterable[Pod]:
         """The running pods with these addresses."""
-        return [found for each in addresses if (found := self._by_address.get(each)) is not None]
+        return [found for each in addresses if (found := self.pod_at(each)) is not None]
 
     def service_at(self, address: str) -> Service | None:
         """The Service with the cluster IP address."""
-        return self._services_by_address.get(address)
+        return self._services_by_address.get(address) if is_address(address) else None
 
     def targets_of(self, service: Service, port: int) -> list[tuple[Pod, int]]:
         """The ready pods behind a port of a Service, each with its own port."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from checks.istio.mesh.mesh import Mesh
 from checks.istio.mesh.proxies import Proxy
-from checks.istio.mesh.virtual_services import RoutingRule
+from checks.istio.mesh.routing_rules import RoutingRule
 from checks.istio.proxy.clusters import Clusters
 from checks.istio.proxy.gateway_routes import GatewayRoutes
 from checks.istio.proxy.gateway_servers import GatewayServer

@@ -8,8 +8,8 @@ from checks.istio.mesh.host_index import HostIndex
 from checks.istio.mesh.mesh import Mesh
 from checks.istio.mesh.names import is_subset
 from checks.istio.mesh.proxies import Proxy
+from checks.istio.mesh.routing_rules import RoutingRules
 from checks.istio.mesh.services import MeshService
-from checks.istio.mesh.virtual_services import RoutingRules
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.istio.proxy.listeners import Provenance
 from checks.istio.proxy.routes import HttpRoute, RouteConfiguration, VirtualHost, rule_routes, sets_require_tls

@@ -17,8 +17,6 @@ class ListenerEntry:
     ) -> None:
         self.bind, self.port, self.protocol, self.service = bind, port, protocol, service
         self.chains = list(chains)
-        self.locked = False
-        """Whether a later egress entry of the Sidecar cannot change it."""
         self._criteria = {each.criteria for each in self.chains}
 
     def merge(self, chains: Iterable[FilterChain], new: "ListenerEntry | None") -> None:

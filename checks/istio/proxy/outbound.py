@@ -2,14 +2,13 @@
 
 Source: Istio `pilot/pkg/networking/core/listener.go`, `tls.go`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from checks.istio.mesh.egress_listeners import EgressListener
 from checks.istio.mesh.mesh import Mesh
-from checks.istio.mesh.names import is_address
 from checks.istio.mesh.protocols import Protocol
 from checks.istio.mesh.proxies import Proxy
-from checks.istio.mesh.services import UNSPECIFIED, MeshPort, MeshService, Resolution
+from checks.istio.mesh.services import UNSPECIFIED, MeshPort, MeshService
+from checks.istio.proxy.bound_services import BoundService, BoundServices
 from checks.istio.proxy.clusters import BLACK_HOLE, PASSTHROUGH, ClusterName, Clusters
 from checks.istio.proxy.listener_entries import ListenerEntry
 from checks.istio.proxy.listeners import EnvoyListener, FilterChain, HttpManager, Provenance, TcpProxy
@@ -24,19 +23,21 @@ class OutboundListeners:
         self._mesh, self._proxy, self._clusters = mesh, proxy, clusters
         self._scope = mesh.scope(proxy)
         self._chains = ServiceChains(proxy, self._scope, clusters)
-        self._built: dict[int, dict[str, ListenerEntry]] = {}
-        self._finished: dict[tuple[int, str], EnvoyListener] = {}
+        self._services: dict[int, BoundServices] = {}
+        self._listeners: dict[tuple[str, int], EnvoyListener | None] = {}
 
     def listener_for(self, address: str, port: int) -> EnvoyListener:
         """The listener of a connection to an address; the one for unknown destinations if no other applies."""
-        entries = self._entries(port)
-        found = entries.get(address) or entries.get(UNSPECIFIED)
-        if found is None:
-            return self.fallback()
-        key = (port, found.bind)
-        if key not in self._finished:
-            self._finished[key] = self._listener(found)
-        return self._finished[key]
+        if port not in self._services:
+            self._services[port] = BoundServices(self._proxy, self._clusters, self._scope.listeners, port)
+        bound = self._services[port].by_address
+        for bind in (address, UNSPECIFIED):
+            if (bind, port) not in self._listeners:
+                entry = self._entry(bind, bound.get(bind, ()))
+                self._listeners[bind, port] = self._listener(entry) if entry is not None else None
+            if (found := self._listeners[bind, port]) is not None:
+                return found
+        return self.fallback()
 
     def fallback(self) -> EnvoyListener:
         """`virtualOutbound`: connections to addresses and ports that no service has."""
@@ -67,113 +68,54 @@ class OutboundListeners:
             Provenance(entry.service.source),
         )
 
-    def _entries(self, port: int) -> dict[str, ListenerEntry]:
-        if port not in self._built:
-            entries: dict[str, ListenerEntry] = {}
-            for each in self._scope.listeners:
-                self._add(entries, each, port)
-            self._built[port] = entries
-        return self._built[port]
+    def _entry(self, bind: str, services: Sequence[BoundService]) -> ListenerEntry | None:
+        """The listener that services share, in the order of the egress entries; one without a port changes no
+        listener of an earlier one."""
+        entry: ListenerEntry | None = None
+        for egress in self._scope.listeners if services else ():
+            if entry is not None and not egress.port:
+                return entry
+            for each in services:
+                if each.egress is egress:
+                    entry = self._with_service(entry, each, bind)
+        return entry
 
-    def _add(self, entries: dict[str, ListenerEntry], egress: EgressListener, wanted: int) -> None:
-        if egress.port:
-            # A listener without interception has a socket of its own: intercepted connections do not reach it.
-            if egress.port != wanted or not egress.captured or egress.bind.startswith("unix:"):
-                return
-            port = MeshPort(egress.port, text(egress.raw, "port", "name"), egress.protocol, egress.port)
-            for service in egress.services:
-                self._service(entries, egress, service, port, egress.bind)
-            return
-        for entry in entries.values():
-            entry.locked = True
-        for service in egress.services:
-            found = service.port(wanted)
-            if found is not None:
-                for bind in self._binds(service, found, egress.bind):
-                    self._service(entries, egress, service, found, bind)
+    def _with_service(self, entry: ListenerEntry | None, bound: BoundService, bind: str) -> ListenerEntry | None:
+        service, port = bound.service, bound.port
+        if port.protocol.is_http:
+            return self._with_http(entry, service, port, bind)
+        chains = self._chains.chains(bound.egress, service, port, bind, bound.ranges)
+        if port.protocol.is_tcp:
+            return _merged(entry, chains, ListenerEntry(bind, port, chains, Protocol.TCP, service))
+        return self._with_detected(entry, chains, service, port, bind)
 
-    def _binds(self, service: MeshService, port: MeshPort, bind: str) -> Iterator[str]:
-        """The addresses to which a service's listener is bound: "" for its own address."""
-        headless = service.resolution is Resolution.ORIGINAL_DESTINATION
-        unbound = not bind and self._proxy.address_of(service) == UNSPECIFIED
-        if not (headless and unbound and (port.protocol.is_tcp or port.protocol is Protocol.UNSUPPORTED)):
-            yield bind
-            return
-        found = self._clusters.instances(service, port)
-        if not service.kubernetes and not found and not service.selector:
-            yield bind
-        for endpoint in found:
-            if is_address(endpoint.address) and endpoint.address != self._proxy.pod.ip:
-                yield endpoint.address
-
-    def _service(
-        self, entries: dict[str, ListenerEntry], egress: EgressListener, service: MeshService, port: MeshPort, bind: str
-    ) -> None:
-        if service.resolution is Resolution.ALIAS or port.protocol is Protocol.UDP:
-            return
-        ranges: tuple[str, ...] = ()
-        http = port.protocol.is_http
-        if not bind:
-            address = UNSPECIFIED if http else self._proxy.address_of(service)
-            if "/" in address:
-                address, ranges = UNSPECIFIED, (address,)
-            bind = address
-        entry = entries.get(bind)
-        if entry is not None and entry.locked:
-            return
-        if http:
-            self._http(entries, entry, service, port, bind)
-        elif port.protocol.is_tcp:
-            chains = self._chains.chains(egress, service, port, bind, ranges)
-            self._merge(entries, entry, chains, ListenerEntry(bind, port, chains, Protocol.TCP, service))
-        else:
-            self._detected(entries, entry, egress, service, port, bind, ranges)
-
-    def _http(
-        self,
-        entries: dict[str, ListenerEntry],
-        entry: ListenerEntry | None,
-        service: MeshService,
-        port: MeshPort,
-        bind: str,
-    ) -> None:
+    @staticmethod
+    def _with_http(
+        entry: ListenerEntry | None, service: MeshService, port: MeshPort, bind: str
+    ) -> ListenerEntry | None:
         if entry is not None and not entry.protocol.is_tcp:
-            return
+            return entry
         shared = bind == UNSPECIFIED and port.protocol is not Protocol.HTTP_PROXY
         chain = FilterChain(HttpManager(str(port.number)), plain_http=shared, origin=Provenance(service.source))
         kind = Protocol.UNSUPPORTED if shared else Protocol.HTTP
-        self._merge(entries, entry, [chain], ListenerEntry(bind, port, [chain], kind, service))
+        return _merged(entry, [chain], ListenerEntry(bind, port, [chain], kind, service))
 
-    def _detected(
-        self,
-        entries: dict[str, ListenerEntry],
-        entry: ListenerEntry | None,
-        egress: EgressListener,
-        service: MeshService,
-        port: MeshPort,
-        bind: str,
-        ranges: tuple[str, ...],
-    ) -> None:
-        chains = self._chains.chains(egress, service, port, bind, ranges)
+    @staticmethod
+    def _with_detected(
+        entry: ListenerEntry | None, chains: list[FilterChain], service: MeshService, port: MeshPort, bind: str
+    ) -> ListenerEntry | None:
         if entry is not None and entry.protocol is Protocol.UNSUPPORTED:
-            self._merge(entries, entry, chains, None)
-            return
+            return _merged(entry, chains, None)
         route = str(port.number) if bind == UNSPECIFIED else f"{service.host}:{port.number}"
         chains.append(FilterChain(HttpManager(route), plain_http=True, origin=Provenance(service.source)))
         made = ListenerEntry(bind, port, chains, Protocol.UNSUPPORTED, service)
-        if entry is not None and entry.protocol.is_http:
-            entries[bind] = made
-        else:
-            self._merge(entries, entry, chains, made)
+        return made if entry is not None and entry.protocol.is_http else _merged(entry, chains, made)
 
-    def _merge(
-        self,
-        entries: dict[str, ListenerEntry],
-        entry: ListenerEntry | None,
-        chains: Sequence[FilterChain],
-        new: ListenerEntry | None,
-    ) -> None:
-        if entry is not None:
-            entry.merge(chains, new)
-        elif new is not None:
-            entries[new.bind] = new
+
+def _merged(
+    entry: ListenerEntry | None, chains: Sequence[FilterChain], new: ListenerEntry | None
+) -> ListenerEntry | None:
+    if entry is None:
+        return new
+    entry.merge(chains, new)
+    return entry

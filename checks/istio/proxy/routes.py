@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Protocol as Interface
 
 from checks.istio.mesh.proxies import Proxy
+from checks.istio.mesh.routing_rules import RoutingRule, RoutingRules
 from checks.istio.mesh.services import MeshService
-from checks.istio.mesh.virtual_services import RoutingRule, RoutingRules
 from checks.istio.proxy.clusters import ClusterName
 from checks.istio.proxy.listeners import Provenance
 from checks.istio.proxy.weights import destination_cluster

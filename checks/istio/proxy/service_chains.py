@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from checks.istio.mesh.egress_listeners import EgressListener
 from checks.istio.mesh.names import is_wildcard
 from checks.istio.mesh.proxies import Proxy
+from checks.istio.mesh.routing_rules import MESH, RoutingRule, RoutingRules
 from checks.istio.mesh.scope import SidecarScope
 from checks.istio.mesh.services import UNSPECIFIED, MeshPort, MeshService, Resolution
-from checks.istio.mesh.virtual_services import MESH, RoutingRule, RoutingRules
 from checks.istio.proxy.clusters import ClusterName, Clusters
 from checks.istio.proxy.listeners import FilterChain, Provenance, TcpProxy
 from checks.istio.proxy.tunnels import tunnel_of

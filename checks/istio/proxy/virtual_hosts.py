@@ -10,8 +10,8 @@ from checks.istio.mesh.egress_listeners import EgressListener
 from checks.istio.mesh.names import hosts_overlap, is_address, is_wildcard
 from checks.istio.mesh.protocols import Protocol
 from checks.istio.mesh.proxies import Proxy
+from checks.istio.mesh.routing_rules import MESH, RoutingRules
 from checks.istio.mesh.services import MeshService, Resolution
-from checks.istio.mesh.virtual_services import MESH, RoutingRules
 from checks.istio.proxy.clusters import ClusterName
 from checks.istio.proxy.listeners import Provenance
 from checks.istio.proxy.port_services import PortServices

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from checks.istio.mesh.routing_rules import RoutingRule
 from checks.istio.mesh.services import MeshService
-from checks.istio.mesh.virtual_services import RoutingRule
 from checks.istio.proxy.clusters import ClusterName, Clusters
 from checks.istio.proxy.listeners import TcpProxy
 from checks.istio.proxy.tunnels import tunnel_of

@@ -15,7 +15,7 @@ from checks.istio.mesh.gateway_api.gateways import GENERATED
 from checks.istio.mesh.gateway_api.http_rules import http_rules, ordered
 from checks.istio.mesh.gateway_api.references import ReferenceGrants
 from checks.istio.mesh.names import hosts_overlap, is_subset
-from checks.istio.mesh.virtual_services import RoutingRule, RoutingRules
+from checks.istio.mesh.routing_rules import ProtocolRules, RoutingRule, RoutingRules
 from checks.model.raw_values import items, text
 
 
@@ -140,4 +140,7 @@ def _virtual_service(
     tls: tuple[RoutingRule, ...] = (),
     tcp: tuple[RoutingRule, ...] = (),
 ) -> RoutingRules:
-    return RoutingRules(source, (host,), frozenset({gateway}), http, tls, tcp, name=name, gateway_api=True)
+    rules = ProtocolRules(http, tls, tcp)
+    return RoutingRules(
+        source, source.namespace, (host,), frozenset({gateway}), lambda: rules, name=name, gateway_api=True
+    )

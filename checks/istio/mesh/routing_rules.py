@@ -1,0 +1,103 @@
+"""The rules of VirtualServices, and those that istiod makes of Gateway API routes."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from checks.facts.fact import KubernetesObject
+from checks.istio.mesh.names import qualified
+from checks.model.raw_values import Raw, items, mapping, number, text, texts
+
+MESH = "mesh"
+"""The name by which VirtualServices apply to sidecars."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingRule:
+    """A rule of a VirtualService: `field` is its place, such as `spec.http[0]`; a merged delegate's rule has its own."""
+
+    raw: Raw
+    field: str
+    source: KubernetesObject
+    namespace: str
+    """The namespace that completes short names."""
+    gateway_api: bool = False
+    """Whether it comes from a route of the Gateway API: hosts are complete, and a missing cluster answers 500."""
+
+    def matches(self) -> tuple[Raw, ...]:
+        """Its match blocks; empty if it matches every request."""
+        return items(self.raw, "match")
+
+    def destination(self, destination: Raw) -> str:
+        """The full host of a destination."""
+        host = text(destination, "host")
+        return host if self.gateway_api else qualified(host, self.namespace)
+
+    def gateways(self, match: Raw) -> tuple[str, ...]:
+        """The Gateways of a match block as `namespace/name`, or `mesh`."""
+        return tuple(gateway_name(each, self.namespace) for each in texts(match, "gateways"))
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolRules:
+    """The rules of a VirtualService by protocol, in order."""
+
+    http: tuple[RoutingRule, ...] = ()
+    tls: tuple[RoutingRule, ...] = ()
+    tcp: tuple[RoutingRule, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class RoutingRules:
+    """A VirtualService with full names and merged delegates."""
+
+    source: KubernetesObject
+    namespace: str
+    hosts: tuple[str, ...]
+    gateways: frozenset[str]
+    read: Callable[[], ProtocolRules]
+    """Reads the rules: most VirtualServices of a mesh decide no request that is asked for."""
+    name: str
+    """The name by which istiod orders it: of the VirtualService, or of the one that it makes of a route."""
+    gateway_api: bool = False
+    """Whether it comes from routes of the Gateway API."""
+
+    @cached_property
+    def rules(self) -> ProtocolRules:
+        """Its rules with merged delegates."""
+        return self.read()
+
+    @property
+    def http(self) -> tuple[RoutingRule, ...]:
+        return self.rules.http
+
+    @property
+    def tls(self) -> tuple[RoutingRule, ...]:
+        return self.rules.tls
+
+    @property
+    def tcp(self) -> tuple[RoutingRule, ...]:
+        return self.rules.tcp
+
+    def destinations(self, namespace: str) -> Iterator[tuple[str, int]]:
+        """(host, port, 0 for any) of each destination that a client in the namespace can have."""
+        for rule in (*self.http, *self.tls, *self.tcp):
+            if not _from_namespace(rule, namespace):
+                continue
+            for each in items(rule.raw, "route"):
+                destination = mapping(each, "destination")
+                yield rule.destination(destination), number(destination, "port", "number") or 0
+
+
+def _from_namespace(rule: RoutingRule, namespace: str) -> bool:
+    matches = rule.matches()
+    return not matches or any(text(each, "sourceNamespace") in ("", namespace) for each in matches)
+
+
+def gateway_name(written: str, namespace: str) -> str:
+    """The full name of a Gateway that a VirtualService names."""
+    if written == MESH:
+        return MESH
+    if "/" in written:
+        return written.removeprefix("./") if not written.startswith("./") else f"{namespace}/{written[2:]}"
+    return f"{namespace}/{written}"
