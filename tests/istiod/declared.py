@@ -64,6 +64,13 @@ def _route_covers(spec: Json, host: str, namespace: str, objects: Iterable[Json]
         for parent in parents
         if parent.get("kind") == "ServiceEntry" or parent.get("group") == "networking.istio.io"
     }
+    services = {
+        f"{each['name']}.{each.get('namespace', namespace)}.svc.cluster.local"
+        for each in parents
+        if each.get("kind") == "Service"
+    }
+    if services:
+        return host in services
     for each in objects:
         if each["kind"] == "ServiceEntry" and (each["metadata"]["namespace"], each["metadata"]["name"]) in entries:
             return any(covers(pattern, host) for pattern in each["spec"].get("hosts") or ())

@@ -2,7 +2,7 @@
 
 Source: Istio `pilot/pkg/networking/core/cluster*.go`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from checks.istio.mesh.proxies import Proxy
 from checks.istio.mesh.services import MeshPort, MeshService, Resolution
 from checks.istio.proxy.endpoints import Endpoint, Endpoints
 from checks.istio.proxy.upstream_tls import UpstreamContexts, UpstreamTls
-from checks.model.raw_values import labels, text
+from checks.model.raw_values import Raw, labels, mapping, text
 
 PASSTHROUGH, BLACK_HOLE = "PassthroughCluster", "BlackHoleCluster"
 
@@ -76,7 +76,7 @@ class Clusters:
         if name.subset and (rule is None or name.subset not in rule.subsets or dynamic):
             return None
         policy = policy_for(rule, name.subset, port.number)
-        original = self._keeps_destination(service, policy)
+        original = self._keeps_destination(service, (policy, *_broader_policies(rule, name.subset, port.number)))
         found_by_name = service.resolution is Resolution.DNS and not original
         if found_by_name and not self._endpoints.of(service, port, _subset_labels(rule, name.subset)):
             return None  # istiod leaves out a DNS cluster without an endpoint
@@ -84,9 +84,9 @@ class Clusters:
         tls = self._contexts.context(service, port, name.subset, rule, policy, original=original, http2=http2)
         return Cluster(name, service, port, rule, policy, original, http2, tls)
 
-    def _keeps_destination(self, service: MeshService, policy: Mapping[str, Any]) -> bool:
-        """Whether connections keep their original destination: at a sidecar without resolution, or by the policy."""
-        if text(policy, "loadBalancer", "simple").upper() == "PASSTHROUGH":
+    def _keeps_destination(self, service: MeshService, policies: Iterable[Raw]) -> bool:
+        """Whether connections keep their original destination: at a sidecar without resolution, or by a policy."""
+        if any(text(each, "loadBalancer", "simple").upper() == "PASSTHROUGH" for each in policies):
             return True
         unresolved = service.resolution is Resolution.ORIGINAL_DESTINATION and not service.kubernetes
         return unresolved and not self._proxy.gateway
@@ -104,6 +104,14 @@ class Clusters:
     def instances(self, service: MeshService, port: MeshPort) -> list[Endpoint]:
         """The endpoints of a service's port without a subset."""
         return self._endpoints.of(service, port, {})
+
+
+def _broader_policies(rule: MergedRule | None, subset: str, port: int) -> Iterator[Raw]:
+    """The policies from which a subset's cluster has its type even if settings of its port replace them: those of the
+    cluster without a subset, and of the subset (`buildSubsetCluster`)."""
+    if subset and rule is not None:
+        yield policy_for(rule, "", port)
+        yield mapping(rule.subsets[subset][0], "trafficPolicy")
 
 
 def _subset_labels(rule: MergedRule | None, subset: str) -> Mapping[str, str]:

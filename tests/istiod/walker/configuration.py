@@ -45,6 +45,6 @@ class ProxyConfiguration:
         authority = "validation_context_sds_secret_config"
         wanted += [(each[authority]["name"], "authority") for each in contexts if authority in each]
         for name, part in wanted:
-            if name in self.secrets and part not in self.secrets[name]:
+            if name.startswith("invalid://") or (name in self.secrets and part not in self.secrets[name]):
                 return str(name)
         return None
