@@ -87,6 +87,8 @@ class UnknownHost(RouteFault):
         return (Evidence(self.entry.ref, "spec.exportTo", written, "the clients' namespaces"),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        if self.entry is None and broken.request.is_example:
+            return
         if self.entry is None:
             yield Fix(f"Create a ServiceEntry for {self.host}", (entry_for(broken),))
             server = server_for(broken)

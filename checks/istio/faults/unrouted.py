@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from checks.facts.changes import MergePatch, ObjectChange
+from checks.facts.changes import MergePatch
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import VirtualService
 from checks.istio.faults.broken_request import BrokenRequest, rules_of
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.faults.other_scheme import of_other_scheme
 from checks.istio.fixes.entries import entry_for
-from checks.istio.fixes.fields import appended
 from checks.istio.fixes.rules import (
     RuleKind,
     kind_of_scheme,
@@ -20,10 +19,9 @@ from checks.istio.fixes.rules import (
     rule_to_gateway,
     rules_of_kind,
     server_for,
-    servers_of_scheme,
-    virtual_service_for,
     with_first_rule,
 )
+from checks.istio.fixes.whole_routes import whole_routes
 from checks.istio.mesh.routing_rules import RoutingRules
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.model.findings import Evidence
@@ -76,18 +74,12 @@ class NoRoute(RouteFault):
         return (Evidence("virtualservices.networking.istio.io", "spec.hosts", "(none)", self.host),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        if self.others:
+        if self.others or broken.request.is_example:
             return
-        before: tuple[ObjectChange, ...] = ()
-        server = server_for(broken)
-        if server is None:
-            server = next(iter(servers_of_scheme(broken)), None)
-            if server is None:
-                return
-            before = (appended(server.gateway, f"spec.servers[{server.index}].hosts", self.host),)
-        title, routes = f"Route {self.host} through the gateway", virtual_service_for(broken, server)
-        yield Fix(title, (*before, routes))
-        yield Fix(title, (entry_for(broken), *before, routes))
+        title = f"Route {self.host} through the gateway"
+        for changes in whole_routes(broken):
+            yield Fix(title, changes)
+            yield Fix(title, (entry_for(broken), *changes))
 
 
 @dataclass(frozen=True, slots=True)

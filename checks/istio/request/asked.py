@@ -27,6 +27,10 @@ class Clients:
         return shown + (f" and {len(self.names) - 3} more" if len(self.names) > 3 else "")
 
 
+ANY_NAME = "any-name"
+"""The label that stands for all names of a wildcard."""
+
+
 @dataclass(frozen=True, slots=True)
 class AskedRequest:
     """One kind of request: a scheme (`http`, `https`, `grpc`, `tls`, `tcp`), a host, a port, and its clients."""
@@ -38,6 +42,11 @@ class AskedRequest:
     path: str = "/"
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def is_example(self) -> bool:
+        """Whether its host stands for all names of a wildcard: it is in no object, and must not come into one."""
+        return self.host.startswith(f"{ANY_NAME}.")
 
     @property
     def authority(self) -> str:
