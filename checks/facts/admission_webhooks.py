@@ -1,7 +1,7 @@
 """Admission webhook configurations."""
 
 from checks.facts.fact import KubernetesObject, Listed
-from checks.model.raw_values import Raw, items, mapping, number, text
+from checks.model.raw_values import Raw, items, mapping, text
 
 
 class Webhook:
@@ -39,16 +39,6 @@ class Webhook:
         """(namespace, name) of its backend Service; None if it is called by URL."""
         found = mapping(self.raw, "clientConfig", "service")
         return (text(found, "namespace"), text(found, "name")) if found else None
-
-    @property
-    def url(self) -> str:
-        return text(self.raw, "clientConfig", "url")
-
-    @property
-    def timeout(self) -> int:
-        """The time-out of the API server's call in seconds; the default of Kubernetes is 10."""
-        found = number(self.raw, "timeoutSeconds")
-        return 10 if found is None else found
 
 
 class WebhookConfiguration(KubernetesObject):

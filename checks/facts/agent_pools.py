@@ -12,10 +12,6 @@ class AgentPool(Fact):
     origin = AzureCall("agentPools", "Microsoft.ContainerService/managedClusters/agentPools/read")
 
     @property
-    def key(self) -> tuple[str, str]:
-        return ("", self.name.lower())
-
-    @property
     def name(self) -> str:
         return text(self.raw, "name")
 

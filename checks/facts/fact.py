@@ -126,8 +126,8 @@ class Fact:
 
     @property
     def key(self) -> tuple[str, str]:
-        """(namespace, name), the key of this fact in the store."""
-        return ("", text(self.raw, "name"))
+        """(namespace, name), the key of this fact in the store; Azure's names are the same in any case."""
+        return ("", text(self.raw, "name").lower())
 
 
 class KubernetesObject(Fact):

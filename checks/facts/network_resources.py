@@ -150,14 +150,6 @@ class PublicIPPrefix(ArmFact):
     def length(self) -> int | None:
         return number(self.raw, "prefixlength")
 
-    @property
-    def prefix(self) -> str:
-        return text(self.raw, "ipprefix")
-
-    @property
-    def provisioning_state(self) -> str:
-        return text(self.raw, "provisioningstate")
-
 
 def _both(raw: Raw, key: str) -> tuple[str, ...]:
     plural = f"{key}es" if key.endswith("prefix") else f"{key}s"

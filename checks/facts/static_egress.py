@@ -95,10 +95,6 @@ class GatewayLBConfiguration(KubernetesObject):
     def frontend_ip(self) -> str:
         return text(self.raw, "status", "frontendIp")
 
-    @property
-    def server_port(self) -> int:
-        return number(self.raw, "status", "serverPort") or 0
-
 
 class GatewayVMConfiguration(KubernetesObject):
     __slots__ = ()
@@ -147,10 +143,6 @@ class PodEndpoint(KubernetesObject):
     __slots__ = ()
     kind = "PodEndpoint"
     origin = Listed(GROUP, "podendpoints", ("v1alpha1",), may_be_absent=True)
-
-    @property
-    def configuration(self) -> str:
-        return text(self.raw, "spec", "staticGatewayConfiguration")
 
     @property
     def pod_ip(self) -> str:

@@ -3,7 +3,7 @@
 `python -m tests.mutants.choose`.
 
 A mutant of the list stays as long as its fragment exists and equivalent.yaml does not list it: that file has the mutants
-that cannot change any outcome, with reasons. The choice of the others depends on a seed and on the number of mutants for
+that change no outcome, with reasons. The choice of the others depends on a seed and on the number of mutants for
 each room, not on the tests. Every function gets one mutant before any function gets a second, and rare kinds of change come
 first.
 """
@@ -36,11 +36,11 @@ ROOMS: tuple[tuple[str, int, tuple[str, ...]], ...] = (
     (
         "checks/facts",
         40,
-        ("tests/checks/kubernetes", "tests/scenarios", "tests/incidents/test_incidents.py"),
+        ("tests/checks/facts", "tests/checks/kubernetes", "tests/scenarios", "tests/incidents/test_incidents.py"),
     ),
     ("workers/runs", 20, ("tests/workers/runs", "tests/workers/fleet", "tests/bot/test_conversation.py")),
     ("workers/fleet", 20, ("tests/workers/fleet", "tests/bot/fleet", "tests/bot/test_conversation.py")),
-    ("workers", 20, ("tests/workers", "tests/bot/test_conversation.py")),
+    ("workers", 20, ("tests/workers", "tests/bot/courier", "tests/bot/fleet", "tests/bot/test_conversation.py")),
     ("bot/courier.py", 15, ("tests/bot/courier", "tests/bot/test_conversation.py")),
     ("bot/delivery", 15, ("tests/bot/courier", "tests/bot/test_route_thread.py", "tests/bot/test_conversation.py")),
 )

@@ -248,11 +248,6 @@ class Runs:
         if self.redis.exists(self._key("run", run.id)):
             self.redis.hset(self._key("run", run.id), field, value)
 
-    def ended(self, run_id: str) -> bool:
-        """Whether the run has ended or is no longer kept. Cheap: called often."""
-        ended, order = self.redis.hmget(self._key("run", run_id), "ended", "order")
-        return ended is not None or order is None
-
     def _ended(self, run: Run, outcome: str, **fields: str) -> bool:
         now = datetime.now(UTC)
         flat = [part for pair in fields.items() for part in pair]

@@ -51,10 +51,10 @@ def gateway_namespace_unusable(facts: Facts) -> Iterator[Observation]:
                 ),
             ],
         )
-    elif namespace.phase == "Terminating" or namespace.deleted is not None:
+    elif namespace.phase == "Terminating":
         yield _terminating(namespace)
     else:
-        yield healthy(f"{namespace.ref} exists and is {namespace.phase or 'Active'}.")
+        yield healthy(f"{namespace.ref} exists and is Active.")
 
 
 def _terminating(namespace: Namespace) -> Observation:
@@ -70,7 +70,7 @@ def _terminating(namespace: Namespace) -> Observation:
     return fail(
         f"{namespace.ref} is being deleted.",
         subject=namespace.ref,
-        evidence=[Evidence(namespace.ref, "status.phase", namespace.phase or "Terminating", "Active"), *remains],
+        evidence=[Evidence(namespace.ref, "status.phase", namespace.phase, "Active"), *remains],
         actions=[
             inspect("Show what the deletion waits for", kubectl("get", "namespace", name, "-o", "yaml"), TSG),
             inspect(

@@ -17,6 +17,7 @@ from checks.engine.selection import chosen_checks
 from checks.facts.istio_networking import VirtualService
 from checks.facts.store import FactStore
 from checks.model.findings import Status
+from checks.model.route import Route
 from checks.sources.recorded import RecordedSource
 from checks.sources.source import gather
 from tests.clusters.compose import named
@@ -45,8 +46,9 @@ def test_a_defect_in_route_tracing_loses_no_finding() -> None:
     store.add(VirtualService, [Defective(each.raw) for each in store.known(VirtualService)])
     report = evaluate(store, wanted, chosen)
     assert {finding.check for finding in report.findings} == {check.slug for check in chosen}
-    assert report.route is not None
-    assert "RuntimeError" in report.route.problem
+    token = report.route.problem.partition("error ")[2][:8] if report.route else ""
+    problem = f"Not traced: tracing crashed (error {token}, RuntimeError); the log of this run has the details."
+    assert report.route == Route("edition.cnn.com", "team-egress/egw", problem, problem=problem)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +62,11 @@ def test_a_defect_in_route_tracing_loses_no_finding() -> None:
 def test_an_unknown_gateway_is_an_error_unless_a_check_reports_it(chosen: str, reported: bool) -> None:
     done = diagnosed(BASE, question(BASE, "team-egress/absent"), chosen_checks(chosen, catalogue()))
     assert (done.missing_gateway() is not None) is reported
+
+
+def test_the_duration_of_a_run_is_reported_in_milliseconds() -> None:
+    done = diagnosed(BASE, question(BASE, "team-egress/egw"), chosen_checks("gateway-name-invalid", catalogue()))
+    assert done.finish(1.23456).duration_seconds == 1.235
 
 
 def test_a_gateway_that_could_not_be_read_is_not_reported_as_missing() -> None:

@@ -15,7 +15,9 @@ from click.testing import CliRunner, Result
 from checks.catalogue import catalogue
 from checks.cli.main import main
 from checks.config.configuration import ClusterConfig
-from checks.engine.sweep import ClusterSweep, worst_verdict
+from checks.engine.sweep import ClusterSweep, evaluate_each, worst_verdict
+from checks.facts.fact import PodName
+from checks.facts.logs import CniManagerLog, ProxyLog
 from checks.model.findings import Report, Status, Verdict
 from checks.model.question import ClusterIdentity, Question
 from checks.reports.document import REPORT
@@ -28,10 +30,12 @@ from tests.bench.fleet import big_cluster
 from tests.checks.conftest import UseAzure
 from tests.clusters.bundles import read_bundle, write_bundle
 from tests.clusters.compose import Cluster, named
+from tests.incidents.incidents import incidents
 from tests.loopback.azure import LOGIN, AzureServer
 from tests.loopback.faults import Fault
 from tests.loopback.kube import KubeServer
-from tests.recordings import recording
+from tests.recordings import diagnosed as evidence_of
+from tests.recordings import question, recording
 
 pytestmark = pytest.mark.slow
 
@@ -91,6 +95,41 @@ def test_a_check_without_logs_does_not_pass(use_azure: UseAzure) -> None:
     assert skipped
     assert all(words.startswith("Does not apply: a sweep does not read ") for words in skipped)
     assert any(status is Status.PASS for _, status in statuses)
+
+
+def test_a_sweep_that_skips_logs_keeps_every_other_finding() -> None:
+    """Of the checks of logs only a pass does not apply: failures in logs that were read, and all other checks, stay."""
+    cluster = next(each.cluster for each in incidents() if each.name == "003-pod-subnet")
+    done = evidence_of(cluster, question(cluster, "team-egress/egw"))
+    assert done.target is not None
+    pods = frozenset(PodName(pod.namespace, pod.name) for pod in done.store.gateway_pods(done.target))
+    identity = ClusterIdentity(cluster.name)
+    (complete,) = evaluate_each(done.store, identity, catalogue(), [done.target])
+    (without,) = evaluate_each(done.store, identity, catalogue(), [done.target], pods)
+    of_logs = {check.slug for check in catalogue() if {ProxyLog, CniManagerLog} & {*check.reads}}
+    reason = f"a sweep does not read {len(pods)} logs of ready pods (diagnose does)"
+    expected = tuple(
+        replace(each, status=Status.SKIPPED, summary=f"Does not apply: {reason}.", evidence=(), reason=reason)
+        if each.check in of_logs and each.status is Status.PASS
+        else each
+        for each in complete.findings
+    )
+    assert without == replace(complete, findings=expected)
+    assert {each.status for each in expected if each.check in of_logs} == {Status.FAIL, Status.SKIPPED}
+    assert any(each.status is Status.PASS for each in expected)
+
+
+@pytest.mark.parametrize(
+    ("errors", "azure", "complete"),
+    [((), True, True), (("azure",), True, False), ((), False, True), (("kubernetes",), False, False)],
+    ids=["Azure read", "Azure refused", "Azure excluded", "Azure excluded and Services refused"],
+)
+def test_a_sweep_knows_whether_it_covers_every_gateway(errors: tuple[str, ...], azure: bool, complete: bool) -> None:
+    refused = tuple({"source": each, "resource": "*", "status": 403, "message": "forbidden"} for each in errors)
+    cluster = replace(named("base"), errors=refused)
+    if not azure:
+        cluster = replace(cluster, managed_cluster=None, agent_pools=None, resources=None)
+    assert in_memory(cluster).complete is complete
 
 
 def test_a_cluster_that_hangs_does_not_delay_the_others(tmp_path: Path) -> None:

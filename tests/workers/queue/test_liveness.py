@@ -11,12 +11,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import redis
+from kombu.asynchronous.timer import Timer
 
 from tests.redis_server import RedisServer
-from workers.queue.liveness import STALE_AFTER, restart_reason
+from workers.queue.app import make_app
+from workers.queue.liveness import STALE_AFTER, Heartbeat, restart_reason
 from workers.queue.settings import WorkerSettings
 
 
@@ -61,6 +64,26 @@ def test_a_worker_with_an_old_password_fails_and_reads_the_new_one_after_a_resta
         )
     finally:
         server.kill()
+
+
+@pytest.mark.parametrize(("queue", "timers"), [("diagnose", 1), ("ticks", 0)])
+def test_after_a_reconnect_a_process_touches_its_file_as_often_as_before(
+    queue: str, timers: int, tmp_path: Path
+) -> None:
+    """The consumer starts again with each restart of Redis. One of ticks has no timer: each tick touches the file."""
+    app = make_app(WorkerSettings())
+    app.amqp.queues.select([queue])
+    consumer = SimpleNamespace(app=app, timer=Timer())
+    heartbeat = Heartbeat(consumer)
+    heartbeat.file = tmp_path / "heartbeat"
+    for _ in range(3):
+        heartbeat.start(consumer)
+        heartbeat.stop(consumer)
+    assert [each.entry for each in consumer.timer.queue if not each.entry.canceled] == []
+    heartbeat.start(consumer)
+    assert len([each for each in consumer.timer.queue if not each.entry.canceled]) == timers
+    assert heartbeat.file.exists()
+    heartbeat.stop(consumer)
 
 
 def test_the_settings_never_show_the_password() -> None:

@@ -1,0 +1,53 @@
+"""A digest: when one line suffices, and the mutes that it announces."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from workers.fleet.cluster_state import Known
+from workers.fleet.composition import ENDS_SOON, compose_digest
+from workers.fleet.digest import Digest, DigestOrder, DriftedGateway, GatewayLine, Unchecked
+from workers.fleet.records import Mute, SweptCluster
+
+NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+ORDER = DigestOrder("d", "C0OPS", ("prod",), NOW)
+LINE = GatewayLine("prod", "payments/egress", (), NOW)
+
+
+def mute(cluster: str, left: timedelta) -> Mute:
+    until = NOW + left
+    return Mute(cluster, "payments/egress", "gateway-pool-missing", "U0ALICE", "the pool is with Azure", NOW, until)
+
+
+def composed(*mutes: Mute) -> Digest:
+    swept = SweptCluster("prod", "s1", NOW)
+    return compose_digest(ORDER, [Known("prod", {}, swept=swept)], mutes, NOW)
+
+
+def test_a_fleet_without_news_is_quiet() -> None:
+    assert composed().quiet is True
+
+
+@pytest.mark.parametrize(
+    "news",
+    [
+        {"unchecked": (Unchecked("prod", "it did not answer in time"),)},
+        {"broke": (LINE,)},
+        {"fixed": (LINE,)},
+        {"still": (LINE,)},
+        {"prefix_changes": (DriftedGateway("prod", "payments/egress", (), NOW),)},
+        {"drift": (DriftedGateway("prod", "payments/egress", (), NOW),)},
+        {"mutes": (mute("prod", timedelta(0)),)},
+        {"order": replace(ORDER, removed_clusters=("old",))},
+    ],
+    ids=lambda news: next(iter(news)),
+)
+def test_any_news_is_listed(news: dict[str, Any]) -> None:
+    assert replace(composed(), **news).quiet is False
+
+
+def test_a_mute_is_announced_before_it_ends_in_digests_of_its_cluster() -> None:
+    soon, later = mute("prod", ENDS_SOON), mute("prod", ENDS_SOON + timedelta(microseconds=1))
+    assert composed(soon, later, mute("staging", ENDS_SOON)).mutes == (soon,)
