@@ -14,6 +14,7 @@ from checks.istio.fixes.entries import port_for_rule
 from checks.istio.fixes.fields import appended, set_field
 from checks.istio.fixes.origination import origination_rules
 from checks.istio.fixes.tls_settings import without_tls
+from checks.istio.request.external_servers import TLS_TO_PLAIN_PORT
 from checks.istio.request.outcome import Ending
 from checks.model.findings import Evidence
 
@@ -27,15 +28,19 @@ def at_destination_tls(broken: BrokenRequest) -> Iterator[RouteFault]:
         return
     if hop.tls is None:
         # The gateway sends what it gets: plain text, or the application's TLS.
-        yield PlainToTls(hop) if hop.kind == "http" else TlsToPlain(hop)
+        if hop.kind == "http":
+            yield PlainToTls(hop)
+        elif broken.end.reason == TLS_TO_PLAIN_PORT:
+            yield TlsToPlain(hop)
         return
     if hop.tls.mode == "ISTIO_MUTUAL":
         yield MeshTlsOutside(hop)
-    if hop.kind == "http":
+    if broken.end.reason == TLS_TO_PLAIN_PORT:
         yield TlsToPlain(hop)
-    else:
+    elif hop.kind != "http":
         yield DoubleAtGateway(hop)
-    yield OtherNames(hop)
+    if hop.tls.names:
+        yield OtherNames(hop)
 
 
 class PlainToTls(DestinationTlsFault):
@@ -43,6 +48,7 @@ class PlainToTls(DestinationTlsFault):
 
     __slots__ = ()
     name: ClassVar[str] = "plain-to-tls"
+    certain: ClassVar[bool] = True
     expected: ClassVar[str] = "SIMPLE or MUTUAL"
 
     def sentence(self) -> str:
@@ -62,6 +68,7 @@ class TlsToPlain(DestinationTlsFault):
 
     __slots__ = ()
     name: ClassVar[str] = "tls-to-plain"
+    certain: ClassVar[bool] = True
     expected: ClassVar[str] = "only on a TLS port"
 
     def sentence(self) -> str:
@@ -79,6 +86,9 @@ class TlsToPlain(DestinationTlsFault):
         for thing, path, _ in self.at.destinations():
             changes: tuple[ObjectChange, ...] = (*before, set_field(thing, f"{path}.port", {"number": _TLS_PORT}))
             yield Fix("Route to the TLS port of the destination", changes)
+        without = without_tls(self.at.cluster) if self.at.cluster is not None else None
+        if without is not None:
+            yield Fix("Disable TLS origination for the plain text port", (without,))
 
 
 class _WithoutTls(DestinationTlsFault):
@@ -96,6 +106,7 @@ class DoubleAtGateway(_WithoutTls):
 
     __slots__ = ()
     name: ClassVar[str] = "double-at-gateway"
+    certain: ClassVar[bool] = True
 
     def sentence(self) -> str:
         start = self.at.egress[:1].upper() + self.at.egress[1:]

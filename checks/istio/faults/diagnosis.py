@@ -7,8 +7,9 @@ faults of one route are found one after the other, and their fixes are an ordere
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from checks.facts.changes import ChangeRefused, ObjectChange
+from checks.facts.changes import Apply, ChangeRefused, ObjectChange
 from checks.facts.fact import Unreadable
+from checks.facts.kubernetes_kinds import LISTED_KINDS
 from checks.istio.faults.broken_request import THROUGH, BrokenRequest, least_progress
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.faults.side_effects import makes_worse
@@ -18,6 +19,7 @@ from checks.istio.request.routing import Routing
 Reader = Callable[[BrokenRequest], Iterable[RouteFault]]
 _MOST_FAULTS = 4
 _MOST_FIXES = 60
+_STORED = frozenset(kind for kind, _ in LISTED_KINDS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class _Trial:
         """The outcome with these fixes; None if they cannot be applied, if it is not known, or if it does not get further
         or makes another request worse."""
         changes = (*self.before, *(change for fix in fixes for change in fix.changes))
+        if not all(map(_is_stored, changes)):
+            return None
         try:
             after = _after(self.original, changes)
             outcome = after.outcome(self.original.request)
@@ -114,6 +118,11 @@ def _advised(trial: _Trial, fault: RouteFault) -> Proved:
     """A fault that is certain, with what a person has to do if no change of an object fixes it."""
     advice = (fix for fix in fault.fixes(trial.now) if not fix.changes)
     return Proved(fault, next(advice, None), trial.now.outcome)
+
+
+def _is_stored(change: ObjectChange) -> bool:
+    """Whether it changes an object of the cluster, and not one that istiod makes of others, as of the Gateway API's."""
+    return isinstance(change, Apply) or type(change.thing) in _STORED
 
 
 def _after(original: BrokenRequest, changes: tuple[ObjectChange, ...]) -> Routing:

@@ -15,9 +15,12 @@ from checks.model.route import HopName
 
 
 def at_envoy_filter(broken: BrokenRequest) -> Iterator[RouteFault]:
-    """The EnvoyFilters that may change the route at the sidecar."""
+    """The EnvoyFilters that may change the route at the sidecar, or at the gateway."""
     if broken.client is not None and not broken.at_gateway:
         yield from (ChangedByFilter(each) for each in broken.client.patches.applied_filters)
+    elif broken.at_gateway:
+        found = dict.fromkeys(each for proxy in broken.gateways for each in proxy.patches.applied_filters)
+        yield from (ChangedAtGateway(each) for each in found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +30,11 @@ class ChangedByFilter(RouteFault):
     name: ClassVar[str] = "changed-by-filter"
     hop: ClassVar[HopName] = HopName.SIDECAR
     check: ClassVar[str] = "envoy-filter-present"
+    proxy: ClassVar[str] = "the client's sidecar"
     envoy_filter: EnvoyFilter
 
     def sentence(self) -> str:
-        return f"{self.envoy_filter.ref} changes the configuration of the client's sidecar on which the route depends"
+        return f"{self.envoy_filter.ref} changes the configuration of {self.proxy} on which the route depends"
 
     def evidence(self) -> tuple[Evidence, ...]:
         patches = items(self.envoy_filter.raw, "spec", "configPatches")
@@ -42,3 +46,11 @@ class ChangedByFilter(RouteFault):
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.envoy_filter,)
+
+
+class ChangedAtGateway(ChangedByFilter):
+    """An EnvoyFilter that changes what the request needs at the gateway (docs/domain/istio.md#b34)."""
+
+    __slots__ = ()
+    hop: ClassVar[HopName] = HopName.GATEWAY_ROUTE
+    proxy: ClassVar[str] = "the gateway"

@@ -48,7 +48,7 @@ def at_gateway_action(broken: BrokenRequest) -> Iterator[RouteFault]:
     source = steps[-1].origin.source if steps else None
     if broken.end.ending is Ending.HTTPS_REDIRECT:
         yield from (RedirectsToHttps(each, hop.host) for each in hop.on_port)
-    if isinstance(source, VirtualService) and broken.end.ending in _ACTIONS:
+    if source is not None and broken.end.ending in _ACTIONS:
         yield AnswersItself(source, steps[-1].origin.field, *_ACTIONS[broken.end.ending], hop.host)
     if isinstance(source, VirtualService) and broken.end.ending is Ending.OTHER_DESTINATION:
         yield OtherDestination(hop, steps[-1], source)
@@ -98,7 +98,7 @@ class AnswersItself(RouteFault):
     hop: ClassVar[HopName] = HopName.GATEWAY_ROUTE
     check: ClassVar[str] = ROUTE_CHECK
     certain: ClassVar[bool] = True
-    source: VirtualService
+    source: KubernetesObject
     field: str
     key: str
     action: str
@@ -109,7 +109,8 @@ class AnswersItself(RouteFault):
 
     def evidence(self) -> tuple[Evidence, ...]:
         index = int(self.field.partition("[")[2].partition("]")[0] or 0)
-        written = mapping(self.source.http[index], self.key) if index < len(self.source.http) else {}
+        rules = self.source.http if isinstance(self.source, VirtualService) else ()
+        written = mapping(rules[index], self.key) if index < len(rules) else {}
         return (Evidence(self.source.ref, f"{self.field}.{self.key}", _flat(written) or "(none)", "a route"),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:

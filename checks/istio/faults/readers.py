@@ -2,6 +2,7 @@
 
 from checks.istio.faults.authorization import at_authorization
 from checks.istio.faults.client import at_client
+from checks.istio.faults.conflicting_entries import at_conflicting_entries
 from checks.istio.faults.credentials import at_credential
 from checks.istio.faults.destination import at_destination
 from checks.istio.faults.destination_endpoints import at_endpoints
@@ -14,9 +15,13 @@ from checks.istio.faults.gateway_route import at_gateway_route
 from checks.istio.faults.gateway_server import at_server
 from checks.istio.faults.gateway_service import at_gateway_service
 from checks.istio.faults.gateway_subset import at_gateway_subset
+from checks.istio.faults.not_taken import not_taken
+from checks.istio.faults.rewritten_authority import at_rewritten_authority
 from checks.istio.faults.server_ports import at_server_port
+from checks.istio.faults.server_protocol import at_server_protocol
 from checks.istio.faults.server_tls import at_server_tls
 from checks.istio.faults.service_entry import at_service_entry
+from checks.istio.faults.shared_port import at_shared_port
 from checks.istio.faults.sidecar_route import at_sidecar
 from checks.istio.faults.sidecar_rules import at_direct_tls, at_sidecar_rule
 from checks.istio.faults.unrouted import unrouted
@@ -36,9 +41,11 @@ CLIENT_READERS: tuple[Reader, ...] = (
 """Up to the gateway's Service."""
 
 GATEWAY_READERS: tuple[Reader, ...] = (
+    at_rewritten_authority,
     at_server,
     at_gateway_route,
     at_server_port,
+    at_server_protocol,
     at_server_tls,
     at_credential,
     at_authorization,
@@ -46,8 +53,10 @@ GATEWAY_READERS: tuple[Reader, ...] = (
     at_destination,
     at_endpoints,
     at_destination_tls,
+    at_envoy_filter,
+    not_taken,
 )
 """From the gateway's server to the destination."""
 
-READERS: tuple[Reader, ...] = (*CLIENT_READERS, *GATEWAY_READERS)
+READERS: tuple[Reader, ...] = (at_shared_port, at_conflicting_entries, *CLIENT_READERS, *GATEWAY_READERS)
 """All readers."""

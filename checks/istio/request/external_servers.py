@@ -5,6 +5,8 @@ from checks.istio.request.wire import Connect, Connection, Http, Tls
 _TLS_PORTS = frozenset({443, 465, 636, 853, 993, 995, 5671, 6443, 8443, 9443})
 _PLAIN_PORTS = frozenset({80, 8080})
 
+TLS_TO_PLAIN_PORT = "TLS to a plain text port"
+
 
 def external_problem(host: str, port: int, connection: Connection) -> str:
     """Why a server outside does not understand what arrives, "" if it does."""
@@ -14,7 +16,7 @@ def external_problem(host: str, port: int, connection: Connection) -> str:
     if not isinstance(first, Tls):
         return ""
     if port in _PLAIN_PORTS:
-        return "TLS to a plain text port"
+        return TLS_TO_PLAIN_PORT
     if len(connection.layers) > 1 and isinstance(connection.layers[1], Tls):
         return "TLS in TLS to a server that expects one TLS session"
     if first.trusts == "mesh":

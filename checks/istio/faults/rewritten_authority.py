@@ -1,0 +1,54 @@
+"""A rule at the client's sidecar that rewrites the authority, so that the gateway does not know the host."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from checks.facts.fact import KubernetesObject
+from checks.facts.istio_networking import VirtualService
+from checks.istio.faults.broken_request import BrokenRequest
+from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.faults.gateway_hop import GatewayHop, gateway_hop
+from checks.istio.faults.gateway_server import AT_SERVER
+from checks.istio.fixes.fields import remove_field
+from checks.model.findings import Evidence
+from checks.model.raw_values import mapping, text
+from checks.model.route import HopName
+
+
+def at_rewritten_authority(broken: BrokenRequest) -> Iterator[RouteFault]:
+    """The rewrite of the rule by which the sidecar sends the request to the gateway."""
+    hop = gateway_hop(broken)
+    rule = broken.rule
+    if hop is None or rule is None or broken.end.ending not in AT_SERVER:
+        return
+    rewritten = text(mapping(rule.raw, "rewrite"), "authority")
+    if rewritten and isinstance(rule.source, VirtualService):
+        yield RewrittenAuthority(hop, rule.source, rule.field, rewritten)
+
+
+@dataclass(frozen=True, slots=True)
+class RewrittenAuthority(RouteFault):
+    """A rewrite of the authority before the gateway, whose servers and rules are for the host itself."""
+
+    name: ClassVar[str] = "authority-rewritten"
+    hop: ClassVar[HopName] = HopName.MESH_ROUTE
+    check: ClassVar[str] = "virtual-service-route-broken"
+    at: GatewayHop
+    source: VirtualService
+    field: str
+    rewritten: str
+
+    def sentence(self) -> str:
+        rewrites = f"{self.field} of {self.source.ref} rewrites the authority of requests to {self.at.host}"
+        return f"{rewrites} to {self.rewritten}, for which {self.at.broken.facts.gateway.ref} has no rule"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        return (Evidence(self.source.ref, f"{self.field}.rewrite.authority", self.rewritten, "(not set)"),)
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        change = remove_field(self.source, f"{self.field}.rewrite.authority")
+        yield Fix("Remove the rewrite of the authority", (change,))
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return (self.source,)
