@@ -8,12 +8,13 @@ from functools import cached_property
 
 from checks.istio.mesh.exports import Exports
 from checks.istio.mesh.host_index import HostIndex
-from checks.istio.mesh.names import hosts_overlap, is_subset, is_wildcard, most_specific
+from checks.istio.mesh.imported_hosts import ImportedHosts, imported_hosts, imports_rules
+from checks.istio.mesh.names import is_wildcard, most_specific
 from checks.istio.mesh.protocols import Protocol, parse_protocol
 from checks.istio.mesh.routing_rules import MESH, RoutingRules
 from checks.istio.mesh.services import MeshService
 from checks.istio.mesh.virtual_services import VirtualServices
-from checks.model.raw_values import Raw, number, text, texts
+from checks.model.raw_values import Raw, number, text
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,12 +138,12 @@ def egress_listener(
     raw: Raw, index: int, namespace: str, exports: Exports, virtual_services: VirtualServices
 ) -> EgressListener:
     """An egress entry with what it imports for clients of a namespace."""
-    hosts, nothing = _hosts(raw, namespace), _Hosts()
+    hosts, nothing = imported_hosts(raw, namespace), ImportedHosts()
     everywhere = hosts.get("*", nothing)
     rules = tuple(
         each
         for each in virtual_services.for_gateway(namespace, MESH)
-        if any(_selects(hosts.get(each.namespace, nothing), everywhere, host, each) for host in each.hosts)
+        if any(imports_rules(hosts.get(each.namespace, nothing), everywhere, host, each) for host in each.hosts)
     )
     port = number(raw, "port", "number") or 0
     by_port = port != 0 and parse_protocol(text(raw, "port", "protocol")) is not Protocol.HTTP_PROXY
@@ -152,47 +153,8 @@ def egress_listener(
     return EgressListener(raw, index, namespace, services, rules)
 
 
-class _Hosts:
-    """The hosts of a Sidecar's egress entry for one namespace."""
-
-    def __init__(self) -> None:
-        self.imported: list[str] = []
-        self.excluded: list[str] = []
-
-    def matches(self, host: str) -> bool:
-        return "*" in self.imported or any(is_subset(host, each) for each in self.imported)
-
-    def overlaps(self, host: str) -> bool:
-        return "*" in self.imported or any(hosts_overlap(host, each) for each in self.imported)
-
-    def excludes(self, host: str) -> bool:
-        return any(is_subset(host, each) for each in self.excluded)
-
-
-def _selects(own: _Hosts, everywhere: _Hosts, host: str, rules: RoutingRules) -> bool:
-    """Whether an entry imports a VirtualService by one of its hosts; a Gateway API route must lie within the import."""
-    if rules.gateway_api:
-        imported = own.matches(host) or everywhere.matches(host)
-    else:
-        imported = own.overlaps(host) or everywhere.overlaps(host)
-    return imported and not (own.excludes(host) or everywhere.excludes(host))
-
-
-def _hosts(raw: Raw, namespace: str) -> dict[str, _Hosts]:
-    found: dict[str, _Hosts] = {}
-    for written in texts(raw, "hosts"):
-        place, slash, host = written.partition("/")
-        if not slash:
-            continue
-        excluded = place.startswith("~")
-        place = place.removeprefix("~") or "*"
-        hosts = found.setdefault(namespace if place == "." else place, _Hosts())
-        (hosts.excluded if excluded else hosts.imported).append(host)
-    return found
-
-
-def _imported(visible: Iterable[MeshService], hosts: Mapping[str, _Hosts], port: int) -> Iterator[MeshService]:
-    nothing = _Hosts()
+def _imported(visible: Iterable[MeshService], hosts: Mapping[str, ImportedHosts], port: int) -> Iterator[MeshService]:
+    nothing = ImportedHosts()
     everywhere = hosts.get("*", nothing)
     for each in visible:
         own = hosts.get(each.namespace, nothing)

@@ -1,0 +1,47 @@
+"""The `hosts` of a Sidecar's egress entry: `namespace/host`, `./host`, `*/host`, or excluded with `~`.
+
+Source: Istio `pilot/pkg/model/sidecar.go`."""
+
+from checks.istio.mesh.names import hosts_overlap, is_subset
+from checks.istio.mesh.routing_rules import RoutingRules
+from checks.model.raw_values import Raw, texts
+
+
+class ImportedHosts:
+    """The hosts of a Sidecar's egress entry for one namespace."""
+
+    def __init__(self) -> None:
+        self.imported: list[str] = []
+        self.excluded: list[str] = []
+
+    def matches(self, host: str) -> bool:
+        return "*" in self.imported or any(is_subset(host, each) for each in self.imported)
+
+    def overlaps(self, host: str) -> bool:
+        return "*" in self.imported or any(hosts_overlap(host, each) for each in self.imported)
+
+    def excludes(self, host: str) -> bool:
+        return any(is_subset(host, each) for each in self.excluded)
+
+
+def imports_rules(own: ImportedHosts, everywhere: ImportedHosts, host: str, rules: RoutingRules) -> bool:
+    """Whether an entry imports a VirtualService by one of its hosts; a Gateway API route must lie within the import."""
+    if rules.gateway_api:
+        imported = own.matches(host) or everywhere.matches(host)
+    else:
+        imported = own.overlaps(host) or everywhere.overlaps(host)
+    return imported and not (own.excludes(host) or everywhere.excludes(host))
+
+
+def imported_hosts(raw: Raw, namespace: str) -> dict[str, ImportedHosts]:
+    """The hosts of an entry by namespace, `*` for every namespace."""
+    found: dict[str, ImportedHosts] = {}
+    for written in texts(raw, "hosts"):
+        place, slash, host = written.partition("/")
+        if not slash:
+            continue
+        excluded = place.startswith("~")
+        place = place.removeprefix("~") or "*"
+        hosts = found.setdefault(namespace if place == "." else place, ImportedHosts())
+        (hosts.excluded if excluded else hosts.imported).append(host)
+    return found
