@@ -251,7 +251,7 @@ def courier() -> Courier:
     The first task makes it, so each connection is made after the fork.
     """
     config = load(None, slack_settings().config)
-    return Courier(connect(worker_settings(), config, patience=True), Slack(slack_settings()))
+    return Courier(connect(worker_settings(), config, retry=True), Slack(slack_settings()))
 
 
 _next_delivery: dict[str, float] = {}

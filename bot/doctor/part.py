@@ -48,7 +48,7 @@ def slack(options: DoctorOptions, clock: Callable[[], datetime] = lambda: dateti
     """Check everything that the bot needs from Slack. `clock` returns the current time."""
     settings = SlackSettings()
     if not settings.slack_bot_token.get_secret_value() and not options.selected:
-        yield TOKEN.untried(
+        yield TOKEN.not_checked(
             "SLACK_BOT_TOKEN is not set in this process; only the bot has Slack's tokens",
             fix="Run `egress-diag doctor --only slack` in the bot.",
         )
@@ -65,8 +65,8 @@ def slack(options: DoctorOptions, clock: Callable[[], datetime] = lambda: dateti
     except SlackRefusal as refused:
         yield from _token_failed(settings, refused)
         return
-    yield SLACK_REACHABLE.well("it answers")
-    yield TOKEN.well(f"the token belongs to {data.get('user', '')} in {data.get('team', '')}")
+    yield SLACK_REACHABLE.passed("it answers")
+    yield TOKEN.passed(f"the token belongs to {data.get('user', '')} in {data.get('team', '')}")
     yield from _scopes(headers)
     if settings.socket_mode:
         yield _socket(settings)
@@ -82,44 +82,44 @@ def manifest_scopes() -> Mapping[str, str]:
 def _secrets(settings: SlackSettings) -> Iterator[DoctorLine]:
     host = urlsplit(settings.slack_api_url).hostname or ""
     if any(host == own or host.endswith(f".{own}") for own in _OWN):
-        yield SLACK_ADDRESS.well(host)
+        yield SLACK_ADDRESS.passed(host)
     else:
-        yield SLACK_ADDRESS.risk(f"SLACK_API_URL is {host}")
+        yield SLACK_ADDRESS.warned(f"SLACK_API_URL is {host}")
     if settings.socket_mode:
         return
     if settings.slack_signing_secret.get_secret_value():
-        yield SIGNING_SECRET.well("it is set; the first command shows whether it is correct")
+        yield SIGNING_SECRET.passed("it is set; the first command shows whether it is correct")
     else:
-        yield SIGNING_SECRET.wrong("SLACK_SIGNING_SECRET is not set, and neither is SLACK_APP_TOKEN (Socket Mode)")
+        yield SIGNING_SECRET.failed("SLACK_SIGNING_SECRET is not set, and neither is SLACK_APP_TOKEN (Socket Mode)")
 
 
 def _token_failed(settings: SlackSettings, refused: SlackRefusal) -> Iterator[DoctorLine]:
     given = settings.slack_bot_token.get_secret_value()
     match refused:
         case Unreachable() | RateLimited():
-            yield SLACK_REACHABLE.wrong(str(refused))
+            yield SLACK_REACHABLE.failed(str(refused))
         case TokenRevoked() if not given:
-            yield TOKEN.wrong("SLACK_BOT_TOKEN is not set")
+            yield TOKEN.failed("SLACK_BOT_TOKEN is not set")
         case TokenRevoked() if not given.startswith("xoxb-"):
-            yield TOKEN.wrong(f"{refused}; a bot token begins with xoxb-, this one does not")
+            yield TOKEN.failed(f"{refused}; a bot token begins with xoxb-, this one does not")
         case _:
-            yield TOKEN.wrong(str(refused))
-    yield SCOPE.untried("no further calls were made")
+            yield TOKEN.failed(str(refused))
+    yield SCOPE.not_checked("no further calls were made")
 
 
 def _scopes(headers: Mapping[str, str]) -> Iterator[DoctorLine]:
     given = headers.get("x-oauth-scopes")
     if given is None:
-        yield SCOPE.untried("the answer has no header x-oauth-scopes; a proxy may remove it")
+        yield SCOPE.not_checked("the answer has no header x-oauth-scopes; a proxy may remove it")
         return
     has = {scope.strip() for scope in given.split(",") if scope.strip()}
     wanted = manifest_scopes()
     for scope, reason in wanted.items():
-        yield SCOPE.well("granted", scope) if scope in has else SCOPE.wrong(f"missing; used for: {reason}", scope)
+        yield SCOPE.passed("granted", scope) if scope in has else SCOPE.failed(f"missing; used for: {reason}", scope)
     if more := sorted(has - wanted.keys()):
-        yield UNUSED_SCOPES.risk(", ".join(more))
+        yield UNUSED_SCOPES.warned(", ".join(more))
     else:
-        yield UNUSED_SCOPES.well("none")
+        yield UNUSED_SCOPES.passed("none")
 
 
 def _socket(settings: SlackSettings) -> DoctorLine:
@@ -128,20 +128,20 @@ def _socket(settings: SlackSettings) -> DoctorLine:
     try:
         _call(client, "apps.connections.open", token=token)
     except MissingScope:
-        return APP_TOKEN.wrong("the app-level token lacks connections:write")
+        return APP_TOKEN.failed("the app-level token lacks connections:write")
     except (Unreachable, RateLimited) as refused:
-        return APP_TOKEN.untried(str(refused))
+        return APP_TOKEN.not_checked(str(refused))
     except SlackRefusal as refused:
         form = "" if token.startswith("xapp-") else "; an app-level token begins with xapp-, this one does not"
-        return APP_TOKEN.wrong(f"{refused}{form}")
-    return APP_TOKEN.well("a connection was offered")
+        return APP_TOKEN.failed(f"{refused}{form}")
+    return APP_TOKEN.passed("a connection was offered")
 
 
 def _places(client: WebClient, settings: SlackSettings, options: DoctorOptions) -> Iterator[DoctorLine]:
     try:
         config = load(Path(options.config) if options.config else None, settings.config)
     except ConfigError:
-        yield SLACK_CHANNEL.untried("the configuration cannot be read")
+        yield SLACK_CHANNEL.not_checked("the configuration cannot be read")
         return
     yield from (_channel(client, channel) for channel in channels_named(config))
     yield from (_group(client, group) for group in sorted(groups_needed(config)))
@@ -159,40 +159,40 @@ def _channel(client: WebClient, channel: str) -> DoctorLine:
     try:
         _call(client, "conversations.history", channel=channel, limit=1)
     except MissingScope as missing:
-        return SLACK_CHANNEL.untried(f"the read needs the scope {missing.detail}", channel)
+        return SLACK_CHANNEL.not_checked(f"the read needs the scope {missing.detail}", channel)
     except (Unreachable, RateLimited) as refused:
-        return SLACK_CHANNEL.untried(str(refused), channel)
+        return SLACK_CHANNEL.not_checked(str(refused), channel)
     except SlackRefusal as refused:
         meaning = {
             "not_in_channel": "the bot is not a member",
             "channel_not_found": "it does not exist, or is private and the bot is not a member",
         }
-        return SLACK_CHANNEL.wrong(meaning.get(refused.code, refused.code), channel)
-    return SLACK_CHANNEL.well("the bot is a member", channel)
+        return SLACK_CHANNEL.failed(meaning.get(refused.code, refused.code), channel)
+    return SLACK_CHANNEL.passed("the bot is a member", channel)
 
 
 def _group(client: WebClient, group: str) -> DoctorLine:
     try:
         data, _ = _call(client, "usergroups.users.list", usergroup=group)
     except MissingScope as missing:
-        return USER_GROUP.untried(f"the lookup needs the scope {missing.detail}", group)
+        return USER_GROUP.not_checked(f"the lookup needs the scope {missing.detail}", group)
     except (Unreachable, RateLimited) as refused:
-        return USER_GROUP.untried(str(refused), group)
+        return USER_GROUP.not_checked(str(refused), group)
     except SlackRefusal as refused:
-        return USER_GROUP.wrong(f"{refused.code}: rules with this group match no user", group)
+        return USER_GROUP.failed(f"{refused.code}: rules with this group match no user", group)
     members = len(data.get("users") or ())
-    return USER_GROUP.well(f"{members} members", group) if members else USER_GROUP.risk("it has no members", group)
+    return USER_GROUP.passed(f"{members} members", group) if members else USER_GROUP.warned("it has no members", group)
 
 
 def _clock(headers: Mapping[str, str], now: datetime) -> DoctorLine:
     try:
         server = parsedate_to_datetime(headers.get("date", ""))
     except ValueError:
-        return SLACK_CLOCK.untried("the answer has no date")
+        return SLACK_CLOCK.not_checked("the answer has no date")
     seconds = (now - server).total_seconds()
     if abs(seconds) <= MAX_CLOCK_SKEW:
-        return SLACK_CLOCK.well(f"within {MAX_CLOCK_SKEW:.0f} s")
-    return SLACK_CLOCK.wrong(f"this clock is {abs(seconds):.0f} s {'ahead' if seconds > 0 else 'behind'}")
+        return SLACK_CLOCK.passed(f"within {MAX_CLOCK_SKEW:.0f} s")
+    return SLACK_CLOCK.failed(f"this clock is {abs(seconds):.0f} s {'ahead' if seconds > 0 else 'behind'}")
 
 
 def _call(client: WebClient, method: str, **arguments: Any) -> tuple[Mapping[str, Any], Mapping[str, str]]:

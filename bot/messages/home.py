@@ -161,13 +161,13 @@ def _checkup(lines: Sequence[DoctorLine]) -> list[Escaped]:
     The command checks the clusters.
     """
     marks = {
-        State.RISK: f"{STATUS_MARKS[Status.WARN]} At risk",
-        State.WRONG: f"{STATUS_MARKS[Status.FAIL]} Not met",
-        State.UNTRIED: f"{STATUS_MARKS[Status.UNKNOWN]} Not checked",
+        State.WARNED: f"{STATUS_MARKS[Status.WARN]} At risk",
+        State.FAILED: f"{STATUS_MARKS[Status.FAIL]} Not met",
+        State.NOT_CHECKED: f"{STATUS_MARKS[Status.UNKNOWN]} Not checked",
     }
-    met = sum(line.state is State.WELL for line in lines)
+    met = sum(line.state is State.PASSED for line in lines)
     rows = [raw(f"{STATUS_MARKS[Status.PASS]} Slack and Redis: {plural(met, 'requirement')} met")]
-    for line in (each for each in lines if each.state is not State.WELL):
+    for line in (each for each in lines if each.state is not State.PASSED):
         subject = f" {as_code(line.subject)}" if line.subject else ""
         fix = f" {prose(line.fix)}" if line.fix else ""
         title = plain(line.requirement.title)

@@ -39,12 +39,12 @@ def azure_lines(
         answer = questions.cluster(deadline)
     except Failure as failure:
         yield _cluster_not_read(entry, failure, options)
-        yield AZURE_RIGHT.untried("the cluster could not be read from Azure", entry.name)
+        yield AZURE_RIGHT.not_checked("the cluster could not be read from Azure", entry.name)
         return
-    yield AZURE_REACHABLE.well("connected", entry.name)
-    yield AZURE_CREDENTIAL.well("accepted", entry.name)
-    yield AZURE_CLUSTER.well(f"{entry.azure_name} in {entry.resource_group}", entry.name)
-    yield AZURE_RIGHT.well("allowed", f"{entry.name} {_action(ManagedCluster)}")
+    yield AZURE_REACHABLE.passed("connected", entry.name)
+    yield AZURE_CREDENTIAL.passed("accepted", entry.name)
+    yield AZURE_CLUSTER.passed(f"{entry.azure_name} in {entry.resource_group}", entry.name)
+    yield AZURE_RIGHT.passed("allowed", f"{entry.name} {_action(ManagedCluster)}")
     if entry.kubeconfig is None:
         yield _login(entry, questions, deadline)
     yield from _reads(entry, source, clock, deadline)
@@ -54,30 +54,30 @@ def azure_lines(
 def clock_agreement(requirement: Requirement, subject: str, date: datetime | None, now: datetime) -> DoctorLine:
     """Compare this clock with a server's; `date` is the Date header of its answer."""
     if date is None:
-        return requirement.untried("the answer has no Date header", subject)
+        return requirement.not_checked("the answer has no Date header", subject)
     seconds = (now - date).total_seconds()
     if abs(seconds) <= SKEW.total_seconds():
-        return requirement.well(f"within {SKEW.total_seconds():.0f} s", subject)
+        return requirement.passed(f"within {SKEW.total_seconds():.0f} s", subject)
     word = "ahead" if seconds > 0 else "behind"
-    return requirement.wrong(f"this clock is {abs(seconds):.0f} s {word}", subject)
+    return requirement.failed(f"this clock is {abs(seconds):.0f} s {word}", subject)
 
 
 def _cluster_not_read(entry: ClusterConfig, failure: Failure, options: DoctorOptions) -> DoctorLine:
     match failure.status:
         case 401 if "unavailable" in failure.message and not options.selected:
-            return AZURE_CREDENTIAL.untried(
+            return AZURE_CREDENTIAL.not_checked(
                 f"this process has no Azure credential ({failure.message}); only the workers need one",
                 entry.name,
                 "Run `egress-diag doctor --only clusters` in a worker.",
             )
         case 401:
-            return AZURE_CREDENTIAL.wrong(failure.message, entry.name)
+            return AZURE_CREDENTIAL.failed(failure.message, entry.name)
         case 403:
-            return AZURE_RIGHT.wrong(failure.message, f"{entry.name} {_action(ManagedCluster)}")
+            return AZURE_RIGHT.failed(failure.message, f"{entry.name} {_action(ManagedCluster)}")
         case 404:
-            return AZURE_CLUSTER.wrong(failure.message, entry.name)
+            return AZURE_CLUSTER.failed(failure.message, entry.name)
         case _:
-            return AZURE_REACHABLE.wrong(failure.message, entry.name)
+            return AZURE_REACHABLE.failed(failure.message, entry.name)
 
 
 def _login(entry: ClusterConfig, questions: AzureQuestions, deadline: float) -> DoctorLine:
@@ -86,9 +86,9 @@ def _login(entry: ClusterConfig, questions: AzureQuestions, deadline: float) -> 
         questions.login(deadline)
     except Failure as failure:
         if failure.status == 403:
-            return AZURE_RIGHT.wrong(f"{failure.message}; {_lost(CREDENTIAL_ACTION)}", subject)
-        return AZURE_RIGHT.untried(failure.message, subject)
-    return AZURE_RIGHT.well("allowed", subject)
+            return AZURE_RIGHT.failed(f"{failure.message}; {_lost(CREDENTIAL_ACTION)}", subject)
+        return AZURE_RIGHT.not_checked(failure.message, subject)
+    return AZURE_RIGHT.passed("allowed", subject)
 
 
 def _reads(
@@ -107,13 +107,13 @@ def _reads(
         own = [gap for gap in gaps if _is_about(gap, kind)]
         if any(gap.status == 403 for gap in own):
             message = next(gap.message for gap in own if gap.status == 403)
-            yield AZURE_RIGHT.wrong(f"{message}; {_lost(_action(kind))}", subject)
+            yield AZURE_RIGHT.failed(f"{message}; {_lost(_action(kind))}", subject)
         elif gaps:
-            yield AZURE_RIGHT.untried("; ".join(dict.fromkeys(str(gap) for gap in gaps)), subject)
+            yield AZURE_RIGHT.not_checked("; ".join(dict.fromkeys(str(gap) for gap in gaps)), subject)
         elif not store.known(kind):
-            yield AZURE_RIGHT.well("not needed: the cluster uses no such resource", subject)
+            yield AZURE_RIGHT.passed("not needed: the cluster uses no such resource", subject)
         else:
-            yield AZURE_RIGHT.well("allowed", subject)
+            yield AZURE_RIGHT.passed("allowed", subject)
 
 
 def _is_about(gap: Gap, kind: type[Fact]) -> bool:

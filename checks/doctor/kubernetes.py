@@ -24,36 +24,36 @@ def kubernetes_lines(
         client = source.access.client(deadline)
     except Failure as failure:
         yield _login_failure(entry, failure, options)
-        yield RIGHT.untried("there are no credentials for the API server", entry.name)
+        yield RIGHT.not_checked("there are no credentials for the API server", entry.name)
         return
     if entry.kubeconfig is None and client.configuration.cert_file:
-        yield LOGIN.risk(
+        yield LOGIN.warned(
             "with the cluster-admin certificate of a cluster without Entra integration, which has every permission",
             entry.name,
             "Enable Entra on the cluster, then remove allow_client_certificate from its entry.",
         )
     else:
-        yield LOGIN.well("found", entry.name)
+        yield LOGIN.passed("found", entry.name)
     try:
         answer = questions.version(deadline)
     except Failure as failure:
         unauthorized = failure.status == 401
-        yield (LOGIN.wrong if unauthorized else REACHABLE.wrong)(failure.message, entry.name)
-        yield RIGHT.untried(
+        yield (LOGIN.failed if unauthorized else REACHABLE.failed)(failure.message, entry.name)
+        yield RIGHT.not_checked(
             "the API server rejected the credentials" if unauthorized else "no connection to the API server", entry.name
         )
         return
-    yield REACHABLE.well(server_of(answer), entry.name)
+    yield REACHABLE.passed(server_of(answer), entry.name)
     yield from _rights(entry, questions, deadline)
     yield clock_agreement(CLOCK, entry.name, answer.at, clock())
 
 
 def _login_failure(entry: ClusterConfig, failure: Failure, options: DoctorOptions) -> DoctorLine:
     if "unavailable" in failure.message and not options.selected:
-        return LOGIN.untried("this process has no Azure credential", entry.name)
+        return LOGIN.not_checked("this process has no Azure credential", entry.name)
     if "no Entra integration" in failure.message:
-        return LOGIN.wrong(failure.message, entry.name, "Enable Entra on the cluster: az aks update --enable-aad.")
-    return LOGIN.wrong(failure.message, entry.name)
+        return LOGIN.failed(failure.message, entry.name, "Enable Entra on the cluster: az aks update --enable-aad.")
+    return LOGIN.failed(failure.message, entry.name)
 
 
 def _rights(entry: ClusterConfig, questions: ApiServerQuestions, deadline: float) -> Iterator[DoctorLine]:
@@ -68,5 +68,7 @@ def _right(entry: ClusterConfig, questions: ApiServerQuestions, right: Right, ve
     try:
         allowed = questions.allowed(right, verb, deadline)
     except Failure as failure:
-        return RIGHT.untried(f"{failure.status} {failure.message}", subject)
-    return RIGHT.well("allowed", subject) if allowed else RIGHT.wrong(f"forbidden; {lost_checks(right.lost)}", subject)
+        return RIGHT.not_checked(f"{failure.status} {failure.message}", subject)
+    return (
+        RIGHT.passed("allowed", subject) if allowed else RIGHT.failed(f"forbidden; {lost_checks(right.lost)}", subject)
+    )

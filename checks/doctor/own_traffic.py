@@ -32,7 +32,7 @@ def own_traffic_lines(entry: ClusterConfig, source: LiveSource, own_pod: PodSett
     Whether it runs in the cluster and sends traffic through one of its gateways.
     """
     if not own_pod.api_server:
-        return OWN_TRAFFIC.well("this process does not run in a pod", entry.name)
+        return OWN_TRAFFIC.passed("this process does not run in a pod", entry.name)
     store = FactStore(datetime.now(UTC))
     for reading in gather(source, _READ, store, deadline):
         record(store, reading)
@@ -40,9 +40,9 @@ def own_traffic_lines(entry: ClusterConfig, source: LiveSource, own_pod: PodSett
     pods = installation_pods(store.known(Pod), own_pod.name)
     found = list(gateway_uses(pods, HOSTS, store.known(VirtualService), store.known(Service)))
     if found:
-        return OWN_TRAFFIC.risk("; ".join(map(str, found)), entry.name)
+        return OWN_TRAFFIC.warned("; ".join(map(str, found)), entry.name)
     if gaps:
-        return OWN_TRAFFIC.untried("; ".join(gaps), entry.name)
+        return OWN_TRAFFIC.not_checked("; ".join(gaps), entry.name)
     if not pods:
-        return OWN_TRAFFIC.well(f"pod {own_pod.name} does not run in this cluster", entry.name)
-    return OWN_TRAFFIC.well("no route sends its traffic through an egress gateway", entry.name)
+        return OWN_TRAFFIC.passed(f"pod {own_pod.name} does not run in this cluster", entry.name)
+    return OWN_TRAFFIC.passed("no route sends its traffic through an egress gateway", entry.name)

@@ -28,21 +28,21 @@ def configuration(options: DoctorOptions) -> Iterator[DoctorLine]:
     """The configuration file: it can be read, names clusters and has access rules."""
     try:
         config = _configured(options)
-    except NoConfiguration as wrong:
-        yield READABLE.wrong(str(wrong), fix=_CREATE)
+    except NoConfiguration as failed:
+        yield READABLE.failed(str(failed), fix=_CREATE)
         return
-    except ConfigError as wrong:
-        yield from (READABLE.wrong(line) for line in str(wrong).splitlines())
+    except ConfigError as failed:
+        yield from (READABLE.failed(line) for line in str(failed).splitlines())
         return
-    yield READABLE.well("all keys are known and have the right type")
+    yield READABLE.passed("all keys are known and have the right type")
     if config.clusters:
-        yield NAMES_CLUSTERS.well(", ".join(cluster.name for cluster in config.clusters))
+        yield NAMES_CLUSTERS.passed(", ".join(cluster.name for cluster in config.clusters))
     else:
-        yield NAMES_CLUSTERS.wrong("it names no cluster")
+        yield NAMES_CLUSTERS.failed("it names no cluster")
     if config.access:
-        yield ACCESS_RULES.well(f"{len(config.access)} {'rule' if len(config.access) == 1 else 'rules'}")
+        yield ACCESS_RULES.passed(f"{len(config.access)} {'rule' if len(config.access) == 1 else 'rules'}")
     else:
-        yield ACCESS_RULES.wrong("there is no rule under access: no user has any permission in Slack")
+        yield ACCESS_RULES.failed("there is no rule under access: no user has any permission in Slack")
 
 
 def clusters(options: DoctorOptions, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Iterator[DoctorLine]:
@@ -50,10 +50,10 @@ def clusters(options: DoctorOptions, clock: Callable[[], datetime] = lambda: dat
     try:
         config = _configured(options)
     except ConfigError:
-        yield SOURCE.untried("the configuration cannot be read")
+        yield SOURCE.not_checked("the configuration cannot be read")
         return
     if not config.clusters:
-        yield SOURCE.untried("no cluster is configured")
+        yield SOURCE.not_checked("no cluster is configured")
     own_pod = PodSettings()
     for entry in config.clusters:
         yield from _cluster(entry, options, clock, own_pod)
@@ -64,13 +64,13 @@ def _cluster(
 ) -> Iterator[DoctorLine]:
     try:
         source = open_source(entry)
-    except (BundleError, SourceError) as wrong:
-        yield SOURCE.wrong(str(wrong), entry.name)
+    except (BundleError, SourceError) as failed:
+        yield SOURCE.failed(str(failed), entry.name)
         return
     if not isinstance(source, LiveSource):
-        yield SOURCE.well("a bundle", entry.name)
+        yield SOURCE.passed("a bundle", entry.name)
         return
-    yield SOURCE.well("a live cluster", entry.name)
+    yield SOURCE.passed("a live cluster", entry.name)
     deadline = monotonic() + SECONDS
     if source.account is not None:
         yield from azure_lines(entry, source, options, clock, deadline)

@@ -19,18 +19,18 @@ _SCHEMA = "egress-diag/doctor/v1"
 
 
 class State(StrEnum):
-    """The result for one requirement. `risk`: it is met, with a warning."""
+    """The result for one requirement. `WARNED`: it is met, with a warning."""
 
-    WELL = "well"
-    RISK = "risk"
-    WRONG = "wrong"
-    UNTRIED = "untried"
+    PASSED = "well"
+    WARNED = "risk"
+    FAILED = "wrong"
+    NOT_CHECKED = "untried"
     """Not checked: neither met nor failed."""
 
 
-MARKS = {State.WELL: "pass", State.RISK: "warning", State.WRONG: "fail", State.UNTRIED: "not checked"}
+MARKS = {State.PASSED: "pass", State.WARNED: "warning", State.FAILED: "fail", State.NOT_CHECKED: "not checked"}
 
-EXITS = {State.WELL: 0, State.RISK: 0, State.WRONG: 1, State.UNTRIED: 3}
+EXITS = {State.PASSED: 0, State.WARNED: 0, State.FAILED: 1, State.NOT_CHECKED: 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +54,21 @@ class Requirement:
     title: str
     fix: str
 
-    def well(self, observed: str, subject: str = "") -> "DoctorLine":
+    def passed(self, observed: str, subject: str = "") -> "DoctorLine":
         """The requirement is met."""
-        return DoctorLine(self, State.WELL, observed, subject)
+        return DoctorLine(self, State.PASSED, observed, subject)
 
-    def risk(self, observed: str, subject: str = "", fix: str = "") -> "DoctorLine":
+    def warned(self, observed: str, subject: str = "", fix: str = "") -> "DoctorLine":
         """The requirement is met, with a warning."""
-        return DoctorLine(self, State.RISK, observed, subject, fix or self.fix)
+        return DoctorLine(self, State.WARNED, observed, subject, fix or self.fix)
 
-    def wrong(self, observed: str, subject: str = "", fix: str = "") -> "DoctorLine":
+    def failed(self, observed: str, subject: str = "", fix: str = "") -> "DoctorLine":
         """The requirement is not met."""
-        return DoctorLine(self, State.WRONG, observed, subject, fix or self.fix)
+        return DoctorLine(self, State.FAILED, observed, subject, fix or self.fix)
 
-    def untried(self, observed: str, subject: str = "", fix: str = "") -> "DoctorLine":
+    def not_checked(self, observed: str, subject: str = "", fix: str = "") -> "DoctorLine":
         """The requirement was not checked; `observed` is the reason."""
-        return DoctorLine(self, State.UNTRIED, observed, subject, fix)
+        return DoctorLine(self, State.NOT_CHECKED, observed, subject, fix)
 
 
 @with_config(serialize_by_alias=True)
@@ -87,9 +87,11 @@ class DoctorLine:
 
 
 def worst(lines: Iterable[DoctorLine]) -> State:
-    """The overall state: wrong before untried before risk. Without any line, it is untried."""
+    """The overall state: failed before not checked before warned. Without lines, it is not checked."""
     found = {line.state for line in lines}
-    return next((s for s in (State.WRONG, State.UNTRIED, State.RISK, State.WELL) if s in found), State.UNTRIED)
+    return next(
+        (s for s in (State.FAILED, State.NOT_CHECKED, State.WARNED, State.PASSED) if s in found), State.NOT_CHECKED
+    )
 
 
 def _line_document(line: DoctorLine, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -128,7 +130,7 @@ def doctor_text(lines: Sequence[DoctorLine]) -> Iterator[str]:
 
 
 def _lines_of(lines: list[DoctorLine]) -> Iterator[str]:
-    if lines[0].state is State.WELL and len(lines) > 1:
+    if lines[0].state is State.PASSED and len(lines) > 1:
         names = ", ".join(dict.fromkeys(line.subject for line in lines if line.subject))
         yield _head(lines[0], f"{len(lines)} ({_cut(names)})" if names else str(len(lines)))
         return
@@ -154,10 +156,10 @@ def summary(lines: Sequence[DoctorLine]) -> str:
     counts = [
         f"{number[state]} {words}"
         for state, words in (
-            (State.WRONG, "failed"),
-            (State.UNTRIED, "not checked"),
-            (State.RISK, "with a warning"),
-            (State.WELL, "passed"),
+            (State.FAILED, "failed"),
+            (State.NOT_CHECKED, "not checked"),
+            (State.WARNED, "with a warning"),
+            (State.PASSED, "passed"),
         )
         if number[state]
     ]

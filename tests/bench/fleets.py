@@ -27,7 +27,7 @@ from tests.loopback.azure import AzureServer
 from tests.loopback.kube import KubeServer
 from tests.redis_server import RedisServer
 from workers.client import Client, connect
-from workers.fleet.service import present
+from workers.fleet.service import current_time
 from workers.queue.app import SWEEP_QUEUE
 from workers.queue.sending import send
 from workers.queue.settings import WorkerSettings
@@ -153,7 +153,7 @@ def _executed(client: Client, config: Config, pids: list[int]) -> tuple[float, f
     """
     names = [each.name for each in config.clusters]
     fleet = client.stores.fleet
-    fleet.sweeps.begin("bench", names, present(), timedelta(seconds=LONGEST), "bench")
+    fleet.sweeps.begin("bench", names, current_time(), timedelta(seconds=LONGEST), "bench")
     quiet = config.model_copy(update={"sweep_every": timedelta(0)})
 
     def part(name: str) -> bool:
@@ -166,7 +166,7 @@ def _executed(client: Client, config: Config, pids: list[int]) -> tuple[float, f
         if not sweep.waiting or time.monotonic() - began > LONGEST:
             break
         if time.monotonic() - measured_at > 2:
-            fleet.tick(quiet, present(), part)
+            fleet.tick(quiet, current_time(), part)
             peak, measured_at = max(peak, *(memory(pid) for pid in pids)), time.monotonic()
         time.sleep(0.1)
     return time.monotonic() - began, peak, sum(bool(each.problem) for each in sweep.done) + len(sweep.waiting)

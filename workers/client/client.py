@@ -13,9 +13,9 @@ from checks.config.configuration import Config
 from workers.client.delivery import DeliveryClient
 from workers.client.fleet import FleetClient
 from workers.client.stores import Stores
-from workers.fleet.service import present
+from workers.fleet.service import current_time
 from workers.queue.app import DIAGNOSE_QUEUE, make_publisher
-from workers.queue.connection import Unavailable, patient, quick_connection
+from workers.queue.connection import Unavailable, quick_connection, retrying_connection
 from workers.queue.presence import Process
 from workers.queue.sending import send
 from workers.queue.settings import WorkerSettings
@@ -184,7 +184,7 @@ class Client(FleetClient, DeliveryClient):
 
     def processes(self) -> tuple[Process, ...]:
         """The processes that have announced themselves in the last minute, by name."""
-        return self.stores.presence.present(present())
+        return self.stores.presence.present(current_time())
 
     def backlog_metrics(self) -> BacklogCollector:
         """A Prometheus collector of queue lengths, their age, and the courier's lag."""
@@ -199,10 +199,10 @@ class Client(FleetClient, DeliveryClient):
         self.stores.close()
 
 
-def connect(settings: WorkerSettings, config: Config, *, patience: bool = False) -> Client:
+def connect(settings: WorkerSettings, config: Config, *, retry: bool = False) -> Client:
     """A client with its own connections.
 
-    With `patience` (workers, courier) they outlast a restart of Redis.
+    With `retry` (workers, courier) they outlast a restart of Redis.
     """
-    connection = patient(settings.redis_url) if patience else quick_connection(settings.redis_url)
+    connection = retrying_connection(settings.redis_url) if retry else quick_connection(settings.redis_url)
     return Client(Stores(connection, make_publisher(settings), settings, config))

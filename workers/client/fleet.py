@@ -7,7 +7,7 @@ from workers.fleet.digest import Digest
 from workers.fleet.handoff import Handoff, HandoffOrder
 from workers.fleet.records import GatewayState, Mute
 from workers.fleet.schedule import Schedule
-from workers.fleet.service import present
+from workers.fleet.service import current_time
 
 
 class FleetClient:
@@ -37,7 +37,7 @@ class FleetClient:
 
         Raises BadRecurrence if the channel already has a digest at one of its times.
         """
-        self.stores.fleet.schedules.add(schedule, self.stores.config, present())
+        self.stores.fleet.schedules.add(schedule, self.stores.config, current_time())
 
     def remove_schedule(self, schedule_id: str) -> None:
         """Removes a schedule that a person added."""
@@ -49,7 +49,7 @@ class FleetClient:
 
     def request_digest(self, channel: str, user: str, clusters: Sequence[str], schedule: Schedule | None) -> None:
         """Requests a digest now, with the time zone and wording of a schedule if there is one."""
-        self.stores.fleet.request_digest(channel, user, clusters, schedule, present())
+        self.stores.fleet.request_digest(channel, user, clusters, schedule, current_time())
 
     def digest(self, digest_id: str) -> Digest | None:
         """A digest, or None while its fleet check is under way."""
@@ -73,7 +73,7 @@ class FleetClient:
         The first user counts: `taken_by` of what is returned says who that is. None if the handoff is unknown or too
         old.
         """
-        taken = self.stores.fleet.take_handoff(handoff_id, user, present())
+        taken = self.stores.fleet.take_handoff(handoff_id, user, current_time())
         if taken is not None and taken.taken_by == user:
             for watch in taken.watching:
                 self.stores.watches.give_to(watch.id, user)

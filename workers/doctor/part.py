@@ -53,15 +53,17 @@ def workers(options: DoctorOptions) -> Iterator[DoctorLine]:
         info: dict[str, Any] = redis.info()
     except (broken.AuthenticationError, broken.NoPermissionError, broken.ResponseError) as refused:
         unasked = "HELLO must be called" in str(refused)  # RESP3's wording for a missing password
-        yield REDIS_AUTHENTICATED.wrong(f"{place}: {'a password is required, and none is set' if unasked else refused}")
-        yield PROCESS_ALIVE.untried("no connection to Redis")
+        yield REDIS_AUTHENTICATED.failed(
+            f"{place}: {'a password is required, and none is set' if unasked else refused}"
+        )
+        yield PROCESS_ALIVE.not_checked("no connection to Redis")
         return
     except broken.RedisError as failure:
-        yield REDIS_REACHABLE.wrong(f"{place}: {_why(failure)}")
-        yield PROCESS_ALIVE.untried("no connection to Redis")
+        yield REDIS_REACHABLE.failed(f"{place}: {_why(failure)}")
+        yield PROCESS_ALIVE.not_checked("no connection to Redis")
         return
-    yield REDIS_REACHABLE.well(place)
-    yield REDIS_AUTHENTICATED.well("password accepted" if where.password else "no password required")
+    yield REDIS_REACHABLE.passed(place)
+    yield REDIS_AUTHENTICATED.passed("password accepted" if where.password else "no password required")
     yield from _server(redis, info, config)
     yield from _processes(redis, config)
     yield from _queues(redis, config)
@@ -82,13 +84,15 @@ def _server(redis: Redis, info: dict[str, Any], config: WorkerSettings) -> Itera
     version = str(info.get("redis_version", ""))
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
     yield (
-        REDIS_VERSION.well(version)
+        REDIS_VERSION.passed(version)
         if numbers >= LEAST_VERSION
-        else REDIS_VERSION.wrong(version or "no version reported")
+        else REDIS_VERSION.failed(version or "no version reported")
     )
     policy = str(info.get("maxmemory_policy", ""))
     yield (
-        REDIS_EVICTION.well(policy) if policy == "noeviction" else REDIS_EVICTION.wrong(f"maxmemory-policy is {policy}")
+        REDIS_EVICTION.passed(policy)
+        if policy == "noeviction"
+        else REDIS_EVICTION.failed(f"maxmemory-policy is {policy}")
     )
     yield _persistence(redis, info)
     yield _memory(info)
@@ -98,26 +102,26 @@ def _server(redis: Redis, info: dict[str, Any], config: WorkerSettings) -> Itera
 def _persistence(redis: Redis, info: dict[str, Any]) -> DoctorLine:
     if info.get("aof_enabled"):
         if info.get("aof_last_write_status") == "err":
-            return REDIS_PERSISTENCE.wrong("the append-only file cannot be written", fix="Free or enlarge its volume.")
-        return REDIS_PERSISTENCE.well("append-only file")
+            return REDIS_PERSISTENCE.failed("the append-only file cannot be written", fix="Free or enlarge its volume.")
+        return REDIS_PERSISTENCE.passed("append-only file")
     try:
         snapshots = redis.config_get("save").get("save")
     except broken.ResponseError:
-        return REDIS_PERSISTENCE.untried(
+        return REDIS_PERSISTENCE.not_checked(
             "no append-only file; this Redis does not report whether it makes snapshots",
             fix="For a managed Redis, check its data persistence in the Azure portal.",
         )
     if snapshots:
-        return REDIS_PERSISTENCE.risk("snapshots only: a crash loses everything accepted since the last one")
-    return REDIS_PERSISTENCE.wrong("neither an append-only file nor snapshots: a restart loses every run")
+        return REDIS_PERSISTENCE.warned("snapshots only: a crash loses everything accepted since the last one")
+    return REDIS_PERSISTENCE.failed("neither an append-only file nor snapshots: a restart loses every run")
 
 
 def _memory(info: dict[str, Any]) -> DoctorLine:
     used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
     if not most:
-        return REDIS_MEMORY.well(f"{_mib(used)} used, no limit")
+        return REDIS_MEMORY.passed(f"{_mib(used)} used, no limit")
     observed = f"{_mib(used)} of {_mib(most)} used"
-    return REDIS_MEMORY.wrong(observed) if used > FULL * most else REDIS_MEMORY.well(observed)
+    return REDIS_MEMORY.failed(observed) if used > FULL * most else REDIS_MEMORY.passed(observed)
 
 
 def _mib(number: int) -> str:
@@ -128,8 +132,8 @@ def _writable(redis: Redis, config: WorkerSettings) -> DoctorLine:
     try:
         redis.set(f"{config.prefix}doctor", "1", ex=10)
     except broken.RedisError as refused:
-        return REDIS_WRITABLE.wrong(str(refused) or type(refused).__name__)
-    return REDIS_WRITABLE.well("a key was written")
+        return REDIS_WRITABLE.failed(str(refused) or type(refused).__name__)
+    return REDIS_WRITABLE.passed("a key was written")
 
 
 def _processes(redis: Redis, config: WorkerSettings) -> Iterator[DoctorLine]:
@@ -137,16 +141,16 @@ def _processes(redis: Redis, config: WorkerSettings) -> Iterator[DoctorLine]:
     for role in ROLES:
         of_role = [each for each in present if each.role == role]
         if of_role:
-            yield PROCESS_ALIVE.well(", ".join(each.name for each in of_role), role)
+            yield PROCESS_ALIVE.passed(", ".join(each.name for each in of_role), role)
         else:
-            yield PROCESS_ALIVE.wrong("no such process has announced itself in the last minute", role)
+            yield PROCESS_ALIVE.failed("no such process has announced itself in the last minute", role)
     yield from (_version(each) for each in present)
 
 
 def _version(process: Process) -> DoctorLine:
     if process.version == __version__:
-        return PROCESS_VERSION.well(process.version, process.name)
-    return PROCESS_VERSION.wrong(f"version {process.version}; this process has {__version__}", process.name)
+        return PROCESS_VERSION.passed(process.version, process.name)
+    return PROCESS_VERSION.failed(f"version {process.version}; this process has {__version__}", process.name)
 
 
 def _queues(redis: Redis, config: WorkerSettings) -> Iterator[DoctorLine]:
@@ -154,7 +158,7 @@ def _queues(redis: Redis, config: WorkerSettings) -> Iterator[DoctorLine]:
     for name in QUEUES:
         waiting = backlog.queue(name)
         observed = f"{waiting.length} waiting, the oldest for {waiting.age:.0f} s"
-        yield QUEUE_AGE.wrong(observed, name) if waiting.age > OLD else QUEUE_AGE.well(observed, name)
+        yield QUEUE_AGE.failed(observed, name) if waiting.age > OLD else QUEUE_AGE.passed(observed, name)
     lag = backlog.courier_lag()
     observed = f"the oldest change that Slack does not show is {lag:.0f} s old"
-    yield QUEUE_AGE.wrong(observed, "Slack") if lag > OLD else QUEUE_AGE.well(observed, "Slack")
+    yield QUEUE_AGE.failed(observed, "Slack") if lag > OLD else QUEUE_AGE.passed(observed, "Slack")

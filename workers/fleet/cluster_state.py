@@ -12,7 +12,7 @@ from workers.fleet.records import Drift, Fault, GatewayState, SweptCluster, Tran
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ClusterState:
     """The stored state of one cluster.
 
     `swept` is this digest's fleet check of it, None if it did not answer in time.
@@ -26,7 +26,7 @@ class Known:
     days: Mapping[str, str] = field(default_factory=dict)
 
 
-def unchecked_lines(known: Known) -> Iterable[Unchecked]:
+def unchecked_lines(known: ClusterState) -> Iterable[Unchecked]:
     """The clusters and gateways that could not be checked, with the reason."""
     last = max((state.at for state in known.states.values()), default=None)
     if known.swept is None:
@@ -53,7 +53,7 @@ def not_muted(
     return tuple(fault for fault in faults if (cluster, gateway, fault.check) not in muted)
 
 
-def broken_lines(known: Known, muted: set[tuple[str, str, str]], now: datetime) -> Iterable[GatewayLine]:
+def broken_lines(known: ClusterState, muted: set[tuple[str, str, str]], now: datetime) -> Iterable[GatewayLine]:
     """The gateways of one cluster that are broken, or were at the last successful check."""
     for state in known.states.values():
         if state.broken and (faults := not_muted(known.cluster, state.gateway, state.faults, muted)):
@@ -65,7 +65,7 @@ def broken_lines(known: Known, muted: set[tuple[str, str, str]], now: datetime) 
             )
 
 
-def fixed_lines(known: Known, muted: set[tuple[str, str, str]], since: datetime) -> Iterable[GatewayLine]:
+def fixed_lines(known: ClusterState, muted: set[tuple[str, str, str]], since: datetime) -> Iterable[GatewayLine]:
     """The gateways of one cluster whose outage ended after `since`."""
     ended: dict[str, list[Transition]] = {}
     for each in known.events:
@@ -94,7 +94,7 @@ def fixed_lines(known: Known, muted: set[tuple[str, str, str]], since: datetime)
         )
 
 
-def drifted_lines(known: Sequence[Known], kind: TransitionKind, since: datetime) -> Iterable[DriftedGateway]:
+def drifted_lines(known: Sequence[ClusterState], kind: TransitionKind, since: datetime) -> Iterable[DriftedGateway]:
     """The gateways with settings that differ from those at `since`."""
     for cluster in known:
         by_gateway: dict[str, dict[tuple[str, str], Drift]] = {}
@@ -115,7 +115,7 @@ def drifted_lines(known: Sequence[Known], kind: TransitionKind, since: datetime)
                 yield DriftedGateway(cluster.cluster, gateway, changed, at[gateway])
 
 
-def is_current(known: Known, state: GatewayState) -> bool:
+def is_current(known: ClusterState, state: GatewayState) -> bool:
     """Whether the state comes from the last fleet check and is certain."""
     checked = known.swept is not None and not known.swept.problem
     return checked and state.inconclusive_since is None and (known.swept is None or state.at >= known.swept.at)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from workers.fleet.cluster_state import (
-    Known,
+    ClusterState,
     broken_lines,
     drifted_lines,
     fixed_lines,
@@ -41,7 +41,7 @@ The limits: 500 gateways, the prefix, a single node, the autoscaler, support.
 """
 
 
-def compose_digest(order: DigestOrder, known: Sequence[Known], mutes: Sequence[Mute], now: datetime) -> Digest:
+def compose_digest(order: DigestOrder, known: Sequence[ClusterState], mutes: Sequence[Mute], now: datetime) -> Digest:
     """Compose the digest of these clusters."""
     since = order.since or order.due - FIRST_SPAN
     muted = {(m.cluster, m.gateway, m.check) for m in mutes}
@@ -65,7 +65,7 @@ def compose_digest(order: DigestOrder, known: Sequence[Known], mutes: Sequence[M
     )
 
 
-def _with_outages(line: GatewayLine, known: Sequence[Known], since: datetime) -> GatewayLine:
+def _with_outages(line: GatewayLine, known: Sequence[ClusterState], since: datetime) -> GatewayLine:
     """The line with the number of outages: a flapping gateway is listed once."""
     events = next(each.events for each in known if each.cluster == line.cluster)
     times = sum(e.kind is TransitionKind.BROKE and e.gateway == line.gateway and e.at > since for e in events)
@@ -74,7 +74,7 @@ def _with_outages(line: GatewayLine, known: Sequence[Known], since: datetime) ->
     )
 
 
-def _limits(known: Sequence[Known], muted: set[tuple[str, str, str]]) -> tuple[Limit, ...]:
+def _limits(known: Sequence[ClusterState], muted: set[tuple[str, str, str]]) -> tuple[Limit, ...]:
     found: dict[tuple[str, str, str], tuple[Fault, list[str]]] = {}
     for cluster in known:
         for state in cluster.states.values():
@@ -85,7 +85,7 @@ def _limits(known: Sequence[Known], muted: set[tuple[str, str, str]]) -> tuple[L
     return tuple(Limit(cluster, fault, tuple(names)) for (cluster, _, _), (fault, names) in found.items())
 
 
-def _counts(known: Sequence[Known], muted: set[tuple[str, str, str]]) -> Counts:
+def _counts(known: Sequence[ClusterState], muted: set[tuple[str, str, str]]) -> Counts:
     kinds: Counter[str] = Counter()
     muted_count = 0
     for cluster in known:
@@ -103,9 +103,9 @@ def _kind(state: GatewayState) -> str:
     return "warned" if state.risks else "healthy"
 
 
-def _concerns(mute: Mute, known: Sequence[Known]) -> bool:
+def _concerns(mute: Mute, known: Sequence[ClusterState]) -> bool:
     return any(mute.cluster == each.cluster for each in known)
 
 
-def _rows(known: Sequence[Known]) -> tuple[Row, ...]:
+def _rows(known: Sequence[ClusterState]) -> tuple[Row, ...]:
     return tuple(Row(each.cluster, gateway, days) for each in known for gateway, days in sorted(each.days.items()))

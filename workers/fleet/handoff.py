@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, with_config
 
-from workers.fleet.cluster_state import Known, broken_lines, drifted_lines, fixed_lines, unchecked_lines
+from workers.fleet.cluster_state import ClusterState, broken_lines, drifted_lines, fixed_lines, unchecked_lines
 from workers.fleet.digest import DriftedGateway, GatewayLine, Unchecked
 from workers.fleet.records import Mute, SweptCluster, TransitionKind
 from workers.runs.watch_records import Watch
@@ -107,7 +107,7 @@ HANDOFF_JSON = TypeAdapter(Handoff)
 
 def compose_handoff(
     order: HandoffOrder,
-    known: Sequence[Known],
+    known: Sequence[ClusterState],
     mutes: Sequence[Mute],
     watches: Sequence[Watch],
     sweeps: Sequence[SweptCluster],
@@ -146,7 +146,7 @@ def compose_handoff(
     )
 
 
-def _as_last_swept(known: Known, sweeps: Sequence[SweptCluster]) -> Known:
+def _as_last_swept(known: ClusterState, sweeps: Sequence[SweptCluster]) -> ClusterState:
     """The cluster with the last fleet check of the shift: a handoff waits for none."""
     mine = [each for each in sweeps if each.cluster == known.cluster]
     if mine:
@@ -157,7 +157,7 @@ def _as_last_swept(known: Known, sweeps: Sequence[SweptCluster]) -> Known:
     return replace(known, swept=SweptCluster(known.cluster, "", _NEVER, problem="not checked yet"))
 
 
-def _fixed(known: Known, line: GatewayLine) -> Fixed:
+def _fixed(known: ClusterState, line: GatewayLine) -> Fixed:
     times = Counter(event.gateway for event in known.events if event.kind is TransitionKind.FIXED)
     return Fixed(line, max(1, times[line.gateway]))
 

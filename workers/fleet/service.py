@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from redis import Redis
 
 from checks.config.configuration import Config
-from workers.fleet.cluster_state import Known
+from workers.fleet.cluster_state import ClusterState
 from workers.fleet.composition import FIRST_SPAN, PICTURE_DAYS, compose_digest
 from workers.fleet.digest import DIGEST_JSON, DIGEST_ORDER_JSON, Digest, DigestOrder
 from workers.fleet.handoff import HANDOFF_JSON, RECURRENCE_SPAN, Handoff, HandoffOrder, compose_handoff
@@ -195,9 +195,9 @@ class Fleet:
         self.documents.changed(f"digest/{order.id}")
         self.redis.zrem(self._key("digests"), order.id)
 
-    def _known(self, cluster: str, since: datetime, until: datetime, days: Sequence[date] = ()) -> Known:
+    def _known(self, cluster: str, since: datetime, until: datetime, days: Sequence[date] = ()) -> ClusterState:
         states = self.ledger.states(cluster)
-        return Known(
+        return ClusterState(
             cluster=cluster,
             states=states,
             events=self.ledger.transitions(cluster, since, until),
@@ -289,6 +289,6 @@ class Fleet:
         return self.prefix + ":".join(parts)
 
 
-def present() -> datetime:
+def current_time() -> datetime:
     """The current time: for entry points, which pass it on as a parameter."""
     return datetime.now(UTC)

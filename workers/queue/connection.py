@@ -21,7 +21,7 @@ def quick_connection(url: str) -> Redis:
     )
 
 
-def patient(url: str) -> Redis:
+def retrying_connection(url: str) -> Redis:
     """A connection for workers: retries for the seconds that a restart of Redis takes."""
     return Redis.from_url(
         url,

@@ -1,6 +1,6 @@
 """The tasks of fleet checks, digests and handoffs."""
 
-from workers.fleet.service import present
+from workers.fleet.service import current_time
 from workers.fleet.sweeping import Sweeper
 from workers.fleet.sweeps import RESEND_AFTER
 from workers.queue.app import SWEEP_QUEUE, app
@@ -15,7 +15,7 @@ def sweep_part(part: str) -> None:
     sweep_id, _, cluster = part.partition("/")
     fleet = client().stores.fleet
     limit = worker_settings().run_timeout
-    Sweeper(fleet.sweeps, fleet.ledger, loaded_configuration(), cluster_sources().source, limit, present).execute(
+    Sweeper(fleet.sweeps, fleet.ledger, loaded_configuration(), cluster_sources().source, limit, current_time).execute(
         sweep_id, cluster
     )
 
@@ -29,4 +29,4 @@ def tick() -> None:
         # A part that no worker has taken by then is sent again.
         return send(stores.publisher, "workers.sweep", name, SWEEP_QUEUE, expires=RESEND_AFTER)
 
-    stores.fleet.tick(loaded_configuration(), present(), part)
+    stores.fleet.tick(loaded_configuration(), current_time(), part)

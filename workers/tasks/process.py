@@ -20,7 +20,7 @@ def loaded_configuration() -> Config:
 @cache
 def client() -> Client:
     """The client of this process, connected after the fork."""
-    return connect(worker_settings(), loaded_configuration(), patience=True)
+    return connect(worker_settings(), loaded_configuration(), retry=True)
 
 
 @cache

@@ -44,7 +44,7 @@ def configured(folder: Path, channel: str, group: str) -> DoctorOptions:
     return DoctorOptions(str(path), selected=True)
 
 
-def one(lines: list[DoctorLine], requirement: str, state: State = State.WRONG) -> DoctorLine:
+def one(lines: list[DoctorLine], requirement: str, state: State = State.FAILED) -> DoctorLine:
     found = [line for line in lines if line.requirement.name == requirement and line.state is state]
     assert len(found) == 1, lines
     return found[0]
@@ -56,8 +56,8 @@ def tried(options: DoctorOptions, clock: Callable[[], datetime] = lambda: dateti
 
 def test_an_app_from_the_manifest_meets_every_requirement_except_the_address(options: DoctorOptions) -> None:
     lines = tried(options)
-    assert [line.requirement.name for line in lines if line.state is not State.WELL] == ["slack-address"]
-    assert one(lines, "slack-address", State.RISK).observed == "SLACK_API_URL is 127.0.0.1"
+    assert [line.requirement.name for line in lines if line.state is not State.PASSED] == ["slack-address"]
+    assert one(lines, "slack-address", State.WARNED).observed == "SLACK_API_URL is 127.0.0.1"
 
 
 @pytest.mark.parametrize("scope", sorted(scopes()))
@@ -65,9 +65,9 @@ def test_each_missing_scope_has_a_line_with_its_reason(
     scope: str, options: DoctorOptions, sandbox: SandboxServer
 ) -> None:
     sandbox.faults.take_scope(scope)
-    wrong = one(tried(options), "slack-scope")
-    assert wrong.subject == scope
-    assert manifest_scopes()[scope] in wrong.observed
+    failed = one(tried(options), "slack-scope")
+    assert failed.subject == scope
+    assert manifest_scopes()[scope] in failed.observed
 
 
 def test_the_manifests_scopes_are_all_known() -> None:
@@ -77,23 +77,23 @@ def test_the_manifests_scopes_are_all_known() -> None:
 def test_an_unused_scope(options: DoctorOptions, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
     with SandboxServer(app=replace(MANIFEST, scopes=scopes() | {"admin"})) as wide:
         monkeypatch.setenv("SLACK_API_URL", wide.api_url)
-        assert one(tried(options), "slack-fewest-scopes", State.RISK).observed == "admin"
+        assert one(tried(options), "slack-fewest-scopes", State.WARNED).observed == "admin"
 
 
 def test_a_revoked_token(options: DoctorOptions, sandbox: SandboxServer) -> None:
     sandbox.faults.revoke_token()
     lines = tried(options)
     assert one(lines, "slack-token").observed == "token_revoked"
-    one(lines, "slack-scope", State.UNTRIED)
+    one(lines, "slack-scope", State.NOT_CHECKED)
 
 
 def test_a_token_of_the_wrong_kind_is_reported_without_its_value(
     options: DoctorOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxp-made-up-secret")
-    wrong = one(tried(options), "slack-token")
-    assert "begins with xoxb-" in wrong.observed
-    assert "made-up-secret" not in str(wrong)
+    failed = one(tried(options), "slack-token")
+    assert "begins with xoxb-" in failed.observed
+    assert "made-up-secret" not in str(failed)
 
 
 def test_a_missing_token_fails_in_the_bot_and_is_not_checked_elsewhere(
@@ -101,7 +101,7 @@ def test_a_missing_token_fails_in_the_bot_and_is_not_checked_elsewhere(
 ) -> None:
     monkeypatch.delenv("SLACK_BOT_TOKEN")
     assert one(tried(options), "slack-token").observed == "SLACK_BOT_TOKEN is not set"
-    assert [line.state for line in tried(DoctorOptions(options.config))] == [State.UNTRIED]
+    assert [line.state for line in tried(DoctorOptions(options.config))] == [State.NOT_CHECKED]
 
 
 def test_slack_does_not_answer(options: DoctorOptions, sandbox: SandboxServer) -> None:
@@ -119,7 +119,7 @@ def test_socket_mode_needs_an_app_level_token(
 ) -> None:
     monkeypatch.delenv("SLACK_SIGNING_SECRET")
     monkeypatch.setenv("SLACK_APP_TOKEN", sandbox.app.app_token)
-    one(tried(options), "slack-app-token", State.WELL)
+    one(tried(options), "slack-app-token", State.PASSED)
     monkeypatch.setenv("SLACK_APP_TOKEN", sandbox.app.bot_token)
     assert "begins with xapp-" in one(tried(options), "slack-app-token").observed
     monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-old")
@@ -134,14 +134,14 @@ def test_socket_mode_needs_an_app_level_token(
     ],
 )
 def test_a_channel_without_the_bot(channel: str, observed: str, options: DoctorOptions, tmp_path: Path) -> None:
-    wrong = one(tried(configured(tmp_path, channel, "S0ONCALL")), "slack-channel")
-    assert (wrong.subject, wrong.observed) == (channel, observed)
-    assert "/invite @egress-diag" in wrong.fix
+    failed = one(tried(configured(tmp_path, channel, "S0ONCALL")), "slack-channel")
+    assert (failed.subject, failed.observed) == (channel, observed)
+    assert "/invite @egress-diag" in failed.fix
 
 
 def test_a_channel_that_cannot_be_read_without_a_scope(options: DoctorOptions, sandbox: SandboxServer) -> None:
     sandbox.faults.take_scope("channels:history")
-    assert "channels:history" in one(tried(options), "slack-channel", State.UNTRIED).observed
+    assert "channels:history" in one(tried(options), "slack-channel", State.NOT_CHECKED).observed
 
 
 def test_a_deleted_group(options: DoctorOptions, tmp_path: Path) -> None:
@@ -153,12 +153,12 @@ def test_a_group_without_members(tmp_path: Path, options: DoctorOptions, monkeyp
     workspace.groups["S0EMPTY"] = UserGroup("S0EMPTY", "empty", "Nobody", ())
     with SandboxServer(workspace=workspace) as server:
         monkeypatch.setenv("SLACK_API_URL", server.api_url)
-        one(tried(configured(tmp_path, "C0OPS", "S0EMPTY")), "slack-group", State.RISK)
+        one(tried(configured(tmp_path, "C0OPS", "S0EMPTY")), "slack-group", State.WARNED)
 
 
 def test_a_clock_skew_that_slack_rejects(options: DoctorOptions) -> None:
-    wrong = one(tried(options, lambda: datetime.now(UTC) - timedelta(seconds=400)), "slack-clock")
-    assert wrong.observed in {"this clock is 400 s behind", "this clock is 399 s behind", "this clock is 401 s behind"}
+    failed = one(tried(options, lambda: datetime.now(UTC) - timedelta(seconds=400)), "slack-clock")
+    assert failed.observed in {"this clock is 400 s behind", "this clock is 399 s behind", "this clock is 401 s behind"}
 
 
 def test_every_requirement_fails_or_warns_in_a_test_here() -> None:

@@ -9,7 +9,7 @@ from checks.model.findings import Verdict
 from tests.workers.fleet.fleet_world import Truth, seen
 from workers.client import Client
 from workers.fleet import digest, handoff
-from workers.fleet.cluster_state import Known
+from workers.fleet.cluster_state import ClusterState
 from workers.fleet.composition import PICTURE_DAYS
 from workers.fleet.records import Fault, GatewayCheck, GatewaySetting, Mute, SweptCluster, Written
 
@@ -100,12 +100,12 @@ def order(now: datetime, **changes: object) -> digest.DigestOrder:
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
-def known(client: Client, now: datetime, first: datetime) -> list[Known]:
+def known(client: Client, now: datetime, first: datetime) -> list[ClusterState]:
     """The recorded state of the three clusters, as the input of a digest."""
     days = [now.date() - timedelta(days=n) for n in reversed(range(PICTURE_DAYS))]
     ledger = client.stores.fleet.ledger
     return [
-        Known(
+        ClusterState(
             cluster,
             ledger.states(cluster),
             ledger.transitions(cluster, first, now),

@@ -22,7 +22,7 @@ from tests.bot.conversation import Conversation, conversation
 from tests.system import slot
 from workers.client import Client, connect
 from workers.fleet.records import GatewayCheck, GatewaySetting
-from workers.fleet.service import present
+from workers.fleet.service import current_time
 from workers.fleet.sweeping import Sweeper
 from workers.queue.settings import WorkerSettings
 from workers.runs.clusters import ClusterSources
@@ -138,7 +138,7 @@ def test_digests_are_listed_and_removed(talk: Conversation) -> None:
 def test_digest_now_posts_the_full_list(talk: Conversation) -> None:
     talk.say("/egress-diag digest now")
     assert "A fleet check has started" in talk.last_answer()
-    tick(talk, present())
+    tick(talk, current_time())
     (digest,) = talk.parents
     assert "1 newly broken" in digest.text
     assert "requested by" in digest.shown
@@ -194,7 +194,7 @@ def test_a_handoff_without_an_owner_is_followed_by_one_reminder(talk: Conversati
     shift = next(m for m in talk.slack.messages("C0OPS") if "Handoff" in m.text)
     assert talk.slack.thread(shift) == ()
     for minutes in (31, 32, 90):
-        tick(talk, present() + timedelta(minutes=minutes))
+        tick(talk, current_time() + timedelta(minutes=minutes))
     (reminder,) = talk.slack.thread(shift)
     assert "has not been taken over yet" in reminder.text
 
@@ -205,7 +205,7 @@ def test_a_muted_fault_is_counted_but_not_listed(talk: Conversation) -> None:
     talk.say("/egress-diag mute weu team-egress/egw gateway-pool-missing 2d new pool is ordered")
     assert "is muted until" in talk.last_answer()
     talk.say("/egress-diag digest now")
-    tick(talk, present())
+    tick(talk, current_time())
     (digest,) = talk.parents
     assert "newly broken" not in digest.text
     assert "1 muted" in digest.shown
@@ -263,7 +263,7 @@ def test_mutes_name_their_fault_by_code_or_slug(config: Config) -> None:
 
 
 def test_history_shows_the_settings_changed_since_the_gateway_last_worked(talk: Conversation) -> None:
-    at = present() - timedelta(hours=2)
+    at = current_time() - timedelta(hours=2)
     key = ("StaticGatewayConfiguration team-egress/sgc", "spec.gatewayNodepoolName")
     healthy = GatewayCheck(
         "earlier", "prod-weu", "team-egress/egw", at, Verdict.HEALTHY, settings=(GatewaySetting(*key, "gwpool"),)

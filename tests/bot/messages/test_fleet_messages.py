@@ -26,7 +26,7 @@ from tests.bot.messages.test_messages import compare
 from tests.bot.stories import BEGAN
 from workers.client import Client
 from workers.fleet import digest
-from workers.fleet.cluster_state import Known
+from workers.fleet.cluster_state import ClusterState
 from workers.fleet.composition import compose_digest
 from workers.fleet.digest import Digest, DriftedGateway, GatewayLine, Row, Unchecked
 from workers.fleet.handoff import Coverage, Handoff
@@ -72,7 +72,7 @@ def test_a_quiet_digest_matches_its_golden(name: str, changes: dict[str, object]
     compare(name, digest_messages(compose_digest(order, quiet, (), NOW)))
 
 
-def _seen(known: Known) -> dict[str, GatewayState]:
+def _seen(known: ClusterState) -> dict[str, GatewayState]:
     return {name: replace(state, inconclusive_since=None, at=NOW) for name, state in known.states.items()}
 
 

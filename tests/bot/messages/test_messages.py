@@ -174,9 +174,9 @@ _SCOPE = Requirement(
     "slack", "scopes", "The token has the scope", "Add it under OAuth & Permissions and reinstall the app."
 )
 CHECKUP = (
-    _SCOPE.well("granted", "chat:write"),
-    _SCOPE.wrong("missing", "files:write"),
-    Requirement("workers", "redis-memory", "Redis has free memory", "Raise `maxmemory`.").risk(
+    _SCOPE.passed("granted", "chat:write"),
+    _SCOPE.failed("missing", "files:write"),
+    Requirement("workers", "redis-memory", "Redis has free memory", "Raise `maxmemory`.").warned(
         "85 % of maxmemory is used"
     ),
 )

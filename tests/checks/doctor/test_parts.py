@@ -85,7 +85,7 @@ def of(lines: list[DoctorLine], requirement: str, state: State) -> list[DoctorLi
     return [line for line in lines if line.requirement.name == requirement and line.state is state]
 
 
-def one(lines: list[DoctorLine], requirement: str, state: State = State.WRONG) -> DoctorLine:
+def one(lines: list[DoctorLine], requirement: str, state: State = State.FAILED) -> DoctorLine:
     found = of(lines, requirement, state)
     assert len(found) == 1, [f"{line.requirement.name} {line.state} {line.subject}: {line.observed}" for line in lines]
     return found[0]
@@ -98,8 +98,8 @@ def test_a_misspelled_key_in_the_configuration_is_named(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("clusters: [{name: a, bundel: x}]\n")
     lines = list(configuration(DoctorOptions(str(path))))
-    assert "clusters.0.bundel: unknown key" in of(lines, "configuration-readable", State.WRONG)[0].observed
-    one(list(clusters(DoctorOptions(str(path)))), "cluster-source", State.UNTRIED)
+    assert "clusters.0.bundel: unknown key" in of(lines, "configuration-readable", State.FAILED)[0].observed
+    one(list(clusters(DoctorOptions(str(path)))), "cluster-source", State.NOT_CHECKED)
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -136,8 +136,8 @@ def seen(
 def test_all_requirements_of_a_healthy_cluster_pass(tmp_path: Path) -> None:
     with KubeServer(named("base")) as server:
         lines = seen(tmp_path, server)
-    assert {line.state for line in lines} == {State.WELL}
-    assert len(of(lines, "kubernetes-right", State.WELL)) == len(kubernetes_rights(catalogue()))
+    assert {line.state for line in lines} == {State.PASSED}
+    assert len(of(lines, "kubernetes-right", State.PASSED)) == len(kubernetes_rights(catalogue()))
 
 
 @pytest.mark.parametrize(
@@ -147,17 +147,17 @@ def test_all_requirements_of_a_healthy_cluster_pass(tmp_path: Path) -> None:
 def test_each_missing_permission_has_its_line(resource: str, tmp_path: Path) -> None:
     with KubeServer(named("base"), denied=[resource]) as server:
         lines = seen(tmp_path, server)
-    wrong = one(lines, "kubernetes-right")
-    assert wrong.subject.startswith("prod ")
-    assert wrong.subject.endswith(f" {resource}")
-    assert "cannot be checked" in wrong.observed
-    assert "egress-diag checks --permissions" in wrong.fix
+    failed = one(lines, "kubernetes-right")
+    assert failed.subject.startswith("prod ")
+    assert failed.subject.endswith(f" {resource}")
+    assert "cannot be checked" in failed.observed
+    assert "egress-diag checks --permissions" in failed.fix
 
 
 def test_a_failed_access_review_is_not_a_missing_permission(tmp_path: Path) -> None:
     with KubeServer(named("base"), faults=[Fault("selfsubjectaccessreviews", status=500)]) as server:
         lines = seen(tmp_path, server)
-    assert len(of(lines, "kubernetes-right", State.UNTRIED)) == len(kubernetes_rights(catalogue()))
+    assert len(of(lines, "kubernetes-right", State.NOT_CHECKED)) == len(kubernetes_rights(catalogue()))
 
 
 def test_a_token_that_the_api_server_rejects(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_token_that_the_api_server_rejects(tmp_path: Path) -> None:
         kubeconfig = server.kubeconfig(tmp_path, {"token": "old"})
         lines = list(clusters(write(tmp_path, {"name": "prod", "kubeconfig": str(kubeconfig), "azure": "none"})))
     assert one(lines, "kubernetes-login").observed == "Unauthorized"
-    one(lines, "kubernetes-right", State.UNTRIED)
+    one(lines, "kubernetes-right", State.NOT_CHECKED)
 
 
 def test_a_kubeconfig_without_credentials(tmp_path: Path) -> None:
@@ -180,9 +180,9 @@ def test_an_api_server_that_does_not_answer(tmp_path: Path) -> None:
     with server:
         entry = {"name": "prod", "kubeconfig": str(server.kubeconfig(tmp_path)), "azure": "none"}
     lines = list(clusters(write(tmp_path, entry)))
-    wrong = one(lines, "kubernetes-reachable")
-    assert "refuses the connection" in wrong.observed
-    assert "authorized" in wrong.fix.lower()
+    failed = one(lines, "kubernetes-reachable")
+    assert "refuses the connection" in failed.observed
+    assert "authorized" in failed.fix.lower()
 
 
 @pytest.mark.parametrize(("minutes", "word"), [(10, "ahead"), (-10, "behind")])
@@ -216,8 +216,8 @@ def in_azure(tmp_path: Path, use_azure: UseAzure) -> Seen:
 
 def test_a_healthy_cluster_connected_through_azure_passes(in_azure: Seen) -> None:
     lines = in_azure()
-    assert {line.state for line in lines} == {State.WELL}, [str(line) for line in lines if line.state != State.WELL]
-    assert {line.subject.removeprefix("aks1 ") for line in of(lines, "azure-right", State.WELL)} == {
+    assert {line.state for line in lines} == {State.PASSED}, [str(line) for line in lines if line.state != State.PASSED]
+    assert {line.subject.removeprefix("aks1 ") for line in of(lines, "azure-right", State.PASSED)} == {
         right.resource for right in azure_rights(catalogue())
     }
 
@@ -274,8 +274,8 @@ def test_a_process_without_a_credential_is_referred_to_the_workers(
         close_sources()
         unselected = list(clusters(DoctorOptions(options.config)))
     one(selected, "azure-credential")
-    assert "only the workers need one" in one(unselected, "azure-credential", State.UNTRIED).observed
-    assert not [line for line in unselected if line.state is State.WRONG]
+    assert "only the workers need one" in one(unselected, "azure-credential", State.NOT_CHECKED).observed
+    assert not [line for line in unselected if line.state is State.FAILED]
 
 
 def test_a_cluster_that_does_not_exist_in_azure(in_azure: Seen) -> None:
@@ -285,7 +285,7 @@ def test_a_cluster_that_does_not_exist_in_azure(in_azure: Seen) -> None:
 def test_azure_does_not_answer(in_azure: Seen) -> None:
     lines = in_azure(Fault(f"^{ARM}", close=True))
     one(lines, "azure-reachable")
-    assert of(lines, "azure-right", State.UNTRIED)
+    assert of(lines, "azure-right", State.NOT_CHECKED)
 
 
 def test_the_administrator_certificate_of_a_cluster_without_entra_is_not_used(in_azure: Seen) -> None:
@@ -302,7 +302,7 @@ def test_azure_government_has_its_own_addresses(
         use_azure(azure)
         lines = list(clusters(write(tmp_path, {"name": "aks1", **azure.entry})))
         hosts = {request.partition("/")[0] for request in azure.requests}
-    assert {line.state for line in lines} == {State.WELL}
+    assert {line.state for line in lines} == {State.PASSED}
     assert hosts == set(GOVERNMENT)
 
 
@@ -323,16 +323,18 @@ def test_the_bots_messages_are_routed_through_a_gateway_that_it_diagnoses(
 ) -> None:
     in_pod(monkeypatch)
     with KubeServer(compose(named("base"), {"add": [BOT_POD, TO_SLACK]})) as server:
-        risk = one(seen(tmp_path, server), "own-traffic", State.RISK)
-    assert "from pod egress-diag/egress-diag-worker-5d9c-x7k2p to slack.com" in risk.observed
-    assert "egress gateway team-egress/egw, because of VirtualService team-egress/slack-through-egress" in risk.observed
+        warned = one(seen(tmp_path, server), "own-traffic", State.WARNED)
+    assert "from pod egress-diag/egress-diag-worker-5d9c-x7k2p to slack.com" in warned.observed
+    assert (
+        "egress gateway team-egress/egw, because of VirtualService team-egress/slack-through-egress" in warned.observed
+    )
 
 
 def test_routes_do_not_affect_a_bot_outside_the_mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_pod(monkeypatch)
     plain = {**BOT_POD, "spec": {"containers": [{"name": "worker"}]}}
     with KubeServer(compose(named("base"), {"add": [plain, TO_SLACK]})) as server:
-        one(seen(tmp_path, server), "own-traffic", State.WELL)
+        one(seen(tmp_path, server), "own-traffic", State.PASSED)
 
 
 def test_a_bot_whose_pod_uses_static_egress_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -342,20 +344,20 @@ def test_a_bot_whose_pod_uses_static_egress_itself(tmp_path: Path, monkeypatch: 
     change = {"kind": "Pod", "metadata": {"name": "egress-diag-worker-5d9c-x7k2p", "annotations": note}}
     change["metadata"]["namespace"] = "egress-diag"  # type: ignore[index]
     with KubeServer(compose(annotated, {"change": [change]})) as server:
-        assert "StaticGatewayConfiguration sgc" in one(seen(tmp_path, server), "own-traffic", State.RISK).observed
+        assert "StaticGatewayConfiguration sgc" in one(seen(tmp_path, server), "own-traffic", State.WARNED).observed
 
 
 def test_a_failed_read_leaves_the_bots_own_traffic_unchecked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_pod(monkeypatch)
     with KubeServer(named("base"), faults=[Fault("virtualservices", status=403)]) as server:
-        found = one(seen(tmp_path, server), "own-traffic", State.UNTRIED)
+        found = one(seen(tmp_path, server), "own-traffic", State.NOT_CHECKED)
     assert "list virtualservices.networking.istio.io: forbidden" in found.observed
 
 
 def test_a_pod_of_another_cluster_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_pod(monkeypatch, "somewhere-else")
     with KubeServer(compose(named("base"), {"add": [TO_SLACK]})) as server:
-        assert "does not run in this cluster" in one(seen(tmp_path, server), "own-traffic", State.WELL).observed
+        assert "does not run in this cluster" in one(seen(tmp_path, server), "own-traffic", State.PASSED).observed
 
 
 def test_every_requirement_has_a_test_here() -> None:

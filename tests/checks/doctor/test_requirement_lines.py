@@ -27,7 +27,7 @@ CLOCK = Requirement("slack", "slack-clock", "The clock agrees", "Set the clock."
 
 
 def test_failures_are_printed_in_full_and_passes_in_one_line() -> None:
-    lines = [SCOPE.well("granted", "commands"), SCOPE.well("granted", "chat:write"), CLOCK.wrong("400 s behind")]
+    lines = [SCOPE.passed("granted", "commands"), SCOPE.passed("granted", "chat:write"), CLOCK.failed("400 s behind")]
     assert list(doctor_text(lines)) == [
         "slack",
         "  pass        The token has the scope: 2 (commands, chat:write)",
@@ -41,10 +41,10 @@ def test_failures_are_printed_in_full_and_passes_in_one_line() -> None:
 @pytest.mark.parametrize(
     ("lines", "code"),
     [
-        ([SCOPE.well("granted")], 0),
-        ([SCOPE.well("granted"), CLOCK.risk("near")], 0),
-        ([SCOPE.untried("no token"), CLOCK.well("fine")], 3),
-        ([SCOPE.untried("no token"), CLOCK.wrong("off")], 1),
+        ([SCOPE.passed("granted")], 0),
+        ([SCOPE.passed("granted"), CLOCK.warned("near")], 0),
+        ([SCOPE.not_checked("no token"), CLOCK.passed("fine")], 3),
+        ([SCOPE.not_checked("no token"), CLOCK.failed("off")], 1),
         ([], 3),
     ],
 )
@@ -53,7 +53,9 @@ def test_the_exit_code_is_that_of_the_worst_line_and_no_lines_is_not_a_pass(line
 
 
 def test_the_document_has_every_line_with_its_fix() -> None:
-    document = DOCTOR_JSON.dump_python((CLOCK.wrong("off", "node-1"), SCOPE.well("granted", "commands")), mode="json")
+    document = DOCTOR_JSON.dump_python(
+        (CLOCK.failed("off", "node-1"), SCOPE.passed("granted", "commands")), mode="json"
+    )
     assert document["result"] == "wrong"
     assert document["lines"] == [
         {

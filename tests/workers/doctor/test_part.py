@@ -42,7 +42,7 @@ def lines() -> list[DoctorLine]:
     return list(workers(DoctorOptions()))
 
 
-def one(requirement: str, state: State = State.WRONG, subject: str | None = None) -> DoctorLine:
+def one(requirement: str, state: State = State.FAILED, subject: str | None = None) -> DoctorLine:
     everything = lines()
     found = [
         line
@@ -61,7 +61,7 @@ def announce(db: redis.Redis, name: str, version: str = __version__, ago: float 
 def test_a_correct_deployment_passes(db: redis.Redis) -> None:
     for name in ("worker@a", "worker@b", "courier@c", "beat@d"):
         announce(db, name)
-    assert [line for line in lines() if line.state is not State.WELL] == []
+    assert [line for line in lines() if line.state is not State.PASSED] == []
 
 
 def test_redis_is_not_reachable(server: RedisServer) -> None:
@@ -74,9 +74,9 @@ def test_a_wrong_password_is_reported_and_never_shown(
 ) -> None:
     db.config_set("requirepass", "right-one")
     monkeypatch.setenv("REDIS_PASSWORD", "wrong-one")
-    wrong = one("redis-password")
-    assert "WRONGPASS" in wrong.observed or "invalid" in wrong.observed
-    assert "wrong-one" not in str(wrong)
+    failed = one("redis-password")
+    assert "WRONGPASS" in failed.observed or "invalid" in failed.observed
+    assert "wrong-one" not in str(failed)
 
 
 def test_a_missing_password_is_reported(db: redis.Redis) -> None:
@@ -99,13 +99,13 @@ def test_missing_persistence_is_reported(db: redis.Redis) -> None:
 def test_a_redis_with_snapshots_only_is_at_risk(db: redis.Redis) -> None:
     db.config_set("appendonly", "no")
     db.config_set("save", "3600 1")
-    assert "since the last one" in one("redis-persistence", State.RISK).observed
+    assert "since the last one" in one("redis-persistence", State.WARNED).observed
 
 
 def test_a_managed_redis_does_not_report_its_persistence(db: redis.Redis) -> None:
     db.config_set("appendonly", "no")
     db.acl_setuser("default", enabled=True, nopass=True, categories=["+@all"], commands=["-config"], keys=["*"])
-    one("redis-persistence", State.UNTRIED)
+    one("redis-persistence", State.NOT_CHECKED)
 
 
 def test_a_redis_that_is_nearly_full(db: redis.Redis) -> None:
@@ -134,8 +134,8 @@ def test_a_missing_process_is_reported(role: str, db: redis.Redis) -> None:
 def test_a_worker_of_another_version_is_reported(db: redis.Redis) -> None:
     announce(db, "worker@old", "0.0.1")
     announce(db, "worker@new")
-    wrong = one("process-version")
-    assert (wrong.subject, wrong.observed) == ("worker@old", f"version 0.0.1; this process has {__version__}")
+    failed = one("process-version")
+    assert (failed.subject, failed.observed) == ("worker@old", f"version 0.0.1; this process has {__version__}")
 
 
 def test_a_command_that_waits_for_a_worker_is_reported(db: redis.Redis, server: RedisServer) -> None:
@@ -144,7 +144,7 @@ def test_a_command_that_waits_for_a_worker_is_reported(db: redis.Redis, server: 
     publisher.close()
     key = f"{WorkerSettings().prefix}diagnose"
     message = str(db.lindex(key, 0))
-    assert "1 waiting" in one("queue-age", State.WELL, "diagnose").observed
+    assert "1 waiting" in one("queue-age", State.PASSED, "diagnose").observed
     head, _, tail = message.partition('"egress_diag_sent": ')
     sent = tail[: tail.index(".")]
     db.lset(key, 0, message.replace(sent, str(int(sent) - 300)))
@@ -177,9 +177,9 @@ def test_an_old_redis_is_reported(db: redis.Redis, server: RedisServer, monkeypa
         old.behind = ("127.0.0.1", server.port)  # type: ignore[attr-defined]
         Thread(target=old.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{old.server_address[1]}/0")
-        wrong = one("redis-version")
+        failed = one("redis-version")
         old.shutdown()
-    assert wrong.observed.startswith("5.")
+    assert failed.observed.startswith("5.")
 
 
 def test_every_requirement_fails_in_a_test_here() -> None:

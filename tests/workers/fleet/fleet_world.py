@@ -69,7 +69,7 @@ class World:
 
     def connect(self) -> Client:
         """A client as of a separate process."""
-        return connect(self.settings, self.config, patience=True)
+        return connect(self.settings, self.config, retry=True)
 
     def tick(self, client: Client, now: datetime) -> None:
         """Run one round of one scheduler; the workers carry out the parts that it sends."""

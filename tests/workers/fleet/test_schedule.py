@@ -16,7 +16,7 @@ from tests.workers.fleet.fleet_world import Truth, seen
 from workers.fleet.ledger import Ledger
 from workers.fleet.records import Mute
 from workers.fleet.schedule import Due, Schedule, Schedules, clusters_of
-from workers.queue.connection import patient
+from workers.queue.connection import retrying_connection
 
 NINE = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 DAILY = Schedule("s1", "C0OPS", ("prod-*",), recurrence("09:00"), user="U0BOB")
@@ -24,7 +24,7 @@ DAILY = Schedule("s1", "C0OPS", ("prod-*",), recurrence("09:00"), user="U0BOB")
 
 @pytest.fixture
 def redis(redis_url: str) -> Iterator[Redis]:
-    with patient(redis_url) as connection:
+    with retrying_connection(redis_url) as connection:
         yield connection
 
 

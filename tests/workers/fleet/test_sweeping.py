@@ -18,7 +18,7 @@ from tests.clusters.compose import Cluster, named
 from tests.recordings import recording
 from workers.client import Client, connect
 from workers.fleet import digest
-from workers.fleet.cluster_state import Known
+from workers.fleet.cluster_state import ClusterState
 from workers.fleet.composition import compose_digest
 from workers.fleet.records import TransitionKind
 from workers.fleet.sweeping import Sweeper
@@ -161,7 +161,7 @@ def test_a_gateway_missing_from_the_fleet_check_is_not_counted_as_healthy(client
     worker.sweeper.execute("s1", "prod")
     (swept,) = client.stores.fleet.ledger.sweeps("prod", NOW - timedelta(hours=1), NOW)
     later = replace(swept, at=NOW + timedelta(hours=1), gateways=0, complete=False)
-    known = Known("prod", client.stores.fleet.ledger.states("prod"), swept=later)
+    known = ClusterState("prod", client.stores.fleet.ledger.states("prod"), swept=later)
     order = digest.DigestOrder("d", "C0OPS", ("prod",), NOW + timedelta(hours=1))
     found = compose_digest(order, [known], (), NOW + timedelta(hours=1))
     assert (found.counts.healthy, found.counts.unknown) == (0, 1)
