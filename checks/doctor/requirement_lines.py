@@ -87,7 +87,10 @@ class DoctorLine:
 
 
 def worst(lines: Iterable[DoctorLine]) -> State:
-    """The overall state: failed before not checked before warned. Without lines, it is not checked."""
+    """The overall state: failed before not checked before warned.
+
+    Without lines, it is not checked.
+    """
     found = {line.state for line in lines}
     return next(
         (s for s in (State.FAILED, State.NOT_CHECKED, State.WARNED, State.PASSED) if s in found), State.NOT_CHECKED
