@@ -91,7 +91,10 @@ class _ToObject:
 
     @property
     def fact_type(self) -> type[KubernetesObject]:
-        """The type of the facts about this kind. Raises ChangeRefused for an object that is derived from another one."""
+        """The type of the facts about this kind. Raises ChangeRefused for a derived object.
+
+        A derived object comes from another one.
+        """
         if "origin" not in vars(type(self.thing)):
             raise ChangeRefused(f"{self.ref} is changed by the object that it is derived from")
         return type(self.thing)

@@ -126,7 +126,10 @@ class Fact:
 
     @property
     def key(self) -> tuple[str, str]:
-        """(namespace, name), the key of this fact in the store; Azure's names are the same in any case."""
+        """The key of this fact in the store: (namespace, name).
+
+        Azure's names are the same in any case.
+        """
         return ("", text(self.raw, "name").lower())
 
 

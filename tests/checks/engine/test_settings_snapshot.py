@@ -1,4 +1,7 @@
-"""The settings of a gateway that a run records, and what is left out because it was not read or is not set."""
+"""The settings of a gateway that a run records.
+
+A setting is left out if it was not read or is not set.
+"""
 
 from dataclasses import replace
 from typing import Any

@@ -98,7 +98,10 @@ def test_a_check_without_logs_does_not_pass(use_azure: UseAzure) -> None:
 
 
 def test_a_sweep_that_skips_logs_keeps_every_other_finding() -> None:
-    """Of the checks of logs only a pass does not apply: failures in logs that were read, and all other checks, stay."""
+    """Of the checks of logs only a pass does not apply.
+
+    Failures in logs that were read, and all other checks, stay.
+    """
     cluster = next(each.cluster for each in incidents() if each.name == "003-pod-subnet")
     done = evidence_of(cluster, question(cluster, "team-egress/egw"))
     assert done.target is not None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from workers.fleet.cluster_state import Known
+from workers.fleet.cluster_state import ClusterState
 from workers.fleet.composition import ENDS_SOON, compose_digest
 from workers.fleet.digest import Digest, DigestOrder, DriftedGateway, GatewayLine, Unchecked
 from workers.fleet.records import Mute, SweptCluster
@@ -23,7 +23,7 @@ def mute(cluster: str, left: timedelta) -> Mute:
 
 def composed(*mutes: Mute) -> Digest:
     swept = SweptCluster("prod", "s1", NOW)
-    return compose_digest(ORDER, [Known("prod", {}, swept=swept)], mutes, NOW)
+    return compose_digest(ORDER, [ClusterState("prod", {}, swept=swept)], mutes, NOW)
 
 
 def test_a_fleet_without_news_is_quiet() -> None:

@@ -70,7 +70,10 @@ def test_a_worker_with_an_old_password_fails_and_reads_the_new_one_after_a_resta
 def test_after_a_reconnect_a_process_touches_its_file_as_often_as_before(
     queue: str, timers: int, tmp_path: Path
 ) -> None:
-    """The consumer starts again with each restart of Redis. One of ticks has no timer: each tick touches the file."""
+    """The consumer starts again with each restart of Redis.
+
+    One of ticks has no timer: each tick touches the file.
+    """
     app = make_app(WorkerSettings())
     app.amqp.queues.select([queue])
     consumer = SimpleNamespace(app=app, timer=Timer())
