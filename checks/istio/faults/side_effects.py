@@ -1,13 +1,12 @@
 """The effect of a fix on other requests: one that makes the route of another host worse is not offered."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from checks.facts.changes import Apply, ObjectChange
-from checks.facts.fact import Unreadable
+from checks.facts.changes import Apply, ChangeRefused, ObjectChange
 from checks.istio.faults.broken_request import BrokenRequest, destinations_of, rules_of
+from checks.istio.fixes.affected import NO_EFFECT, changed_outcomes, effect_in_words
 from checks.istio.request.asked import AskedRequest
-from checks.istio.request.outcome import Result
 from checks.istio.request.routing import Routing
 from checks.model.raw_values import Raw, items, text, texts
 from checks.model.requested_host import USUAL_PORTS
@@ -19,14 +18,20 @@ _SCHEMES = ("http", "https")
 def makes_worse(original: BrokenRequest, after: Routing, changes: Iterable[ObjectChange]) -> bool:
     """Whether a request that goes through the gateway no longer does: of the same client, for the hosts of the changed
     objects (of objects without hosts, for those that are routed to the gateway)."""
-    return any(_through(original.routing, each) and not _through(after, each) for each in _others(original, changes))
+    others = _others(original, changes)
+    return any(each.worse for each in changed_outcomes(original.routing, after, others))
 
 
-def _through(routing: Routing, request: AskedRequest) -> bool:
+def effect_on_others(original: BrokenRequest, before: Sequence[ObjectChange], fix: Sequence[ObjectChange]) -> str:
+    """The effect of a fix, after the changes before it, on requests for other hosts of the same client; `none` if their
+    outcomes stay."""
+    facts, requests = original.facts, _others(original, fix)
     try:
-        return routing.outcome(request).result is Result.THROUGH
-    except Unreadable:
-        return False
+        without, with_fix = facts.with_changes(before), facts.with_changes((*before, *fix))
+    except ChangeRefused:
+        return NO_EFFECT
+    others = (each for each in requests if each.host != original.request.host)
+    return effect_in_words(changed_outcomes(Routing(without), Routing(with_fix), others))
 
 
 def _others(original: BrokenRequest, changes: Iterable[ObjectChange]) -> Iterator[AskedRequest]:

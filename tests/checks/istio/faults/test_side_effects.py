@@ -1,0 +1,77 @@
+"""The effect of a fix on other hosts is computed; a fix that makes another host's route worse is not offered."""
+
+from typing import Any
+
+from checks.istio.faults.broken_request import BrokenRequest
+from checks.istio.faults.diagnosis import faults_of
+from checks.istio.faults.readers import READERS
+from checks.istio.faults.side_effects import effect_on_others
+from checks.istio.request.asked import AskedRequest
+from checks.istio.request.clients import clients_of
+from checks.istio.request.routing import Routing
+from tests.checks.istio.faults.diagnosed import facts_about
+from tests.checks.istio.route.traced import changed, istio, plus
+from tests.clusters.compose import Cluster, named
+
+VS, GATEWAY, ENTRY = "direct-cnn-through-egress-gateway", "istio-egressgateway", "cnn"
+FIRST, SECOND = "edition.cnn.com", "www.second.example"
+
+
+def _two_hosts() -> Cluster:
+    """The documented configuration for two hosts in the same objects."""
+    both = [FIRST, SECOND]
+    cluster = changed(named("base"), "ServiceEntry", ENTRY, lambda each: each["spec"].update(hosts=both))
+    cluster = changed(cluster, "Gateway", GATEWAY, lambda each: each["spec"]["servers"][0].update(hosts=both))
+
+    def routed(each: Any) -> None:
+        """Each host to itself, by its authority."""
+        to_gateway, from_gateway = each["spec"]["http"]
+        rules = []
+        for host in both:
+            match = [{**match, "authority": {"exact": host}} for match in from_gateway["match"]]
+            rules.append(
+                {"match": match, "route": [{"destination": {**from_gateway["route"][0]["destination"], "host": host}}]}
+            )
+        each["spec"].update(hosts=both, http=[to_gateway, *rules])
+
+    return changed(cluster, "VirtualService", VS, routed)
+
+
+def _broken(cluster: Cluster, host: str) -> BrokenRequest:
+    facts = facts_about(cluster, host, "team-a")
+    routing = Routing(facts)
+    asked = AskedRequest("http", host, 80, clients_of(facts)[0])
+    return BrokenRequest(routing, asked, routing.outcome(asked))
+
+
+def test_a_fix_of_a_shared_object_names_the_other_host_that_it_helps() -> None:
+    """Somebody removed mesh from a VirtualService that routes two hosts."""
+    cluster = changed(_two_hosts(), "VirtualService", VS, lambda each: each["spec"].update(gateways=[GATEWAY]))
+    broken = _broken(cluster, FIRST)
+    fix = faults_of(broken, READERS)[0].fix
+    assert fix is not None
+    effect = effect_on_others(broken, (), fix.changes)
+    assert effect == f"http://{SECOND} bypasses the gateway before and goes through the gateway after"
+
+
+def test_a_fix_for_one_host_has_no_effect_on_the_other() -> None:
+    """The Gateway lost one of its two hosts."""
+    cluster = changed(_two_hosts(), "Gateway", GATEWAY, lambda each: each["spec"]["servers"][0].update(hosts=[SECOND]))
+    broken = _broken(cluster, FIRST)
+    fix = faults_of(broken, READERS)[0].fix
+    assert fix is not None
+    assert effect_on_others(broken, (), fix.changes) == "none"
+
+
+def test_a_fix_of_the_tls_of_all_hosts_keeps_the_routes_of_others() -> None:
+    """A DestinationRule in the client's namespace makes its sidecars send TLS to the gateway's plain servers."""
+    server = {"port": {"number": 80, "name": "theirs", "protocol": "HTTP"}, "hosts": [SECOND]}
+    cluster = plus(named("base"), istio("Gateway", "theirs", {"selector": {"istio": "egw"}, "servers": [server]}))
+    spec = {"host": "egw.team-egress.svc.cluster.local", "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}}}
+    cluster = plus(cluster, istio("DestinationRule", "mutual", spec, "team-a"))
+    broken = _broken(cluster, FIRST)
+    found = faults_of(broken, READERS)
+    assert found
+    for each in found:
+        assert each.fix is not None
+        assert not effect_on_others(broken, (), each.fix.changes).count("goes through the gateway before")
