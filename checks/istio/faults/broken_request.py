@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from checks.facts.fact import KubernetesObject
-from checks.facts.istio_networking import VirtualService
+from checks.facts.istio_networking import Sidecar, VirtualService
 from checks.facts.view import Facts
 from checks.istio.mesh.configuration import PUBLIC
 from checks.istio.mesh.mesh import Mesh
@@ -64,8 +64,8 @@ class BrokenRequest:
 
     @property
     def at_gateway(self) -> bool:
-        """Whether the request arrives at the gateway."""
-        return self.routing.gateway in self.end.gateways
+        """Whether a rule takes the request to the gateway; the `egressProxy` of a Sidecar is none."""
+        return self.routing.gateway in self.end.gateways and not isinstance(self.decision.source, Sidecar)
 
     @cached_property
     def routes(self) -> tuple[RoutingRules, ...]:

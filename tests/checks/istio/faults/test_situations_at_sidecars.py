@@ -68,6 +68,14 @@ def sidecar_listener(cluster: Cluster, on: str) -> Cluster:
     return plus(cluster, istio("Sidecar", "default", {"egress": egress}, "team-a"))
 
 
+def egress_proxy(cluster: Cluster, on: str) -> Cluster:
+    """A Sidecar that sends what no rule takes to the gateway's Service, where no rule expects it."""
+    proxy = {"host": "egw.team-egress.svc.cluster.local", "port": {"number": 443}}
+    policy = {"mode": "ALLOW_ANY", "egressProxy": proxy}
+    sidecar = istio("Sidecar", "default", {"egress": [{"hosts": ["./*"]}], "outboundTrafficPolicy": policy}, "team-a")
+    return plus(cluster, sidecar)
+
+
 def removed_listener(cluster: Cluster, on: str) -> Cluster:
     match = {"context": "SIDECAR_OUTBOUND", "listener": {"portNumber": 80}}
     patch = {"applyTo": "LISTENER", "match": match, "patch": {"operation": "REMOVE"}}
@@ -113,6 +121,7 @@ SITUATIONS = (
     Situation("the-rule-needs-a-header", condition(headers={"x-route": {"exact": "egress"}}), "no-mesh-rule"),
     Situation("the-rule-needs-a-path", condition(uri={"prefix": "/v2"}), "no-mesh-rule"),
     Situation("a-sidecar-listener-hides-the-route", sidecar_listener, "sidecar-hides"),
+    Situation("an-egress-proxy-takes-it", egress_proxy, "sidecar-hides"),
     Situation("an-envoyfilter-removes-the-listener", removed_listener, "changed-by-filter"),
     Situation("the-service-is-kept-to-its-namespace", exported_service, "service-not-exported"),
     Situation(

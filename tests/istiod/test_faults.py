@@ -1,0 +1,56 @@
+"""Every request of recorded meshes that certainly does not go through its gateway has a named fault."""
+
+from checks.facts.fact import Unreadable
+from checks.istio.faults.broken_request import BrokenRequest
+from checks.istio.faults.diagnosis import faults_of
+from checks.istio.faults.readers import READERS
+from checks.istio.request.asked import AskedRequest, Clients
+from checks.istio.request.outcome import Result
+from checks.istio.request.routing import Routing
+from tests.checks.istio.faults.diagnosed import facts_about
+from tests.istiod.question import Question
+from tests.istiod.recorded import answered
+
+EVERY, REQUESTS = 3, 8
+"""One of so many recorded meshes, and so many requests of each."""
+
+
+def asked(routing: Routing, question: Question) -> AskedRequest | None:
+    """The question from the first pod of its client."""
+    namespace, _, workload = question.client.partition("/")
+    pods = [each for each in routing.mesh("").pods if each.namespace == namespace and each.name.startswith(workload)]
+    if not pods:
+        return None
+    clients = Clients((question.client,), pods[0], tuple(pods))
+    return AskedRequest(
+        question.scheme,
+        question.host,
+        question.target_port,
+        clients,
+        question.path,
+        question.method,
+        question.headers,
+    )
+
+
+def test_a_request_that_does_not_go_through_has_a_fault() -> None:
+    named, unnamed = 0, []
+    for mesh in list(answered())[::EVERY]:
+        routing = Routing(facts_about(mesh.objects, "api.bank.example", None, mesh.questions[0].gateway))
+        for question in mesh.questions[:REQUESTS]:
+            request = asked(routing, question)
+            try:
+                found = routing.outcome(request) if request is not None else None
+            except Unreadable:
+                continue
+            if request is None or found is None or found.result in (Result.THROUGH, Result.UNKNOWN):
+                continue
+            broken = BrokenRequest(routing, request, found)
+            if faults_of(broken, READERS):
+                named += 1
+            else:
+                unnamed.append(
+                    f"{mesh.identity} {mesh.fields} {question.url} from {question.client}: {broken.end.reason}"
+                )
+    assert named > 80
+    assert not unnamed
