@@ -1,16 +1,22 @@
 """List the places with words that docs/language.md rules out.
 
 `python -m tests.language FOLDER…`
-
-List the places with words that docs/language.md rules out.
 """
 
 import sys
 from pathlib import Path
 
 from tests.language.finding import offences
+from tests.language.names import names_below, ruled_out
 
 if __name__ == "__main__":
-    found = [each for name in sys.argv[1:] or ("bot", "workers", "checks", "docs") for each in offences(Path(name))]
+    folders = [Path(name) for name in sys.argv[1:] or ("bot", "workers", "checks", "docs")]
+    found = [each for folder in folders for each in offences(folder)]
+    found += [
+        f'{each.file}:{each.line}: name {each.name}: "{word}": write {instead}'
+        for folder in folders
+        for each in names_below(folder)
+        for word, instead in ruled_out(each.name)
+    ]
     print("\n".join(found) or "no forbidden word")
     sys.exit(bool(found))
