@@ -1,8 +1,6 @@
 """EG305: an admission webhook denies the gateway's objects, or is down and blocks them."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from checks.engine.check import Because, check
 from checks.facts.admission_webhooks import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
@@ -14,25 +12,23 @@ from checks.facts.services import EndpointSlice, Service
 from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet, Deployment, ReplicaSet
 from checks.knowledge.refusals import WEBHOOK, refusal_reason, unreachable
-from checks.kubernetes.admission import Backend, GatewayWebhook, backend, gateway_webhooks, matched_resources
+from checks.kubernetes.admission import Backend, gateway_webhooks
 from checks.kubernetes.admission_fixes import list_webhooks, webhook_fixes
+from checks.kubernetes.blocking_webhooks import (
+    BlockingWebhook,
+    blocking_evidence,
+    blocking_webhook,
+    failure_policy,
+    named_webhook,
+    objects_not_created,
+    require_backend,
+    resource_kind,
+)
 from checks.kubernetes.create_refusals import Refusal, component_refusals, gateway_refusals, require_refusals
-from checks.kubernetes.webhooks import DEPLOYMENTS, ISTIO, PODS, REPLICA_SETS, SERVICES, Resource
+from checks.kubernetes.webhooks import ISTIO
 from checks.model.commands import restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 from checks.static_egress.components import CNI_MANAGER_SET, DAEMON_SET, NAMESPACE
-
-
-@dataclass(frozen=True, slots=True)
-class _BlockingWebhook:
-    """A webhook called for the gateway's objects.
-
-    With the kinds it matches and the state of its backend.
-    """
-
-    webhook: GatewayWebhook
-    resources: tuple[Resource, ...]
-    backend: Backend
 
 
 @check(
@@ -88,14 +84,16 @@ def admission_webhook_blocks(facts: Facts) -> Iterator[Observation]:
     denied = _denied(facts)
     for name, refusals in denied.items():
         yield _denial(facts, name, refusals)
-    found = [each for webhook in gateway_webhooks(facts) if (each := _blocking(facts, webhook, denied)) is not None]
+    found = [
+        each for webhook in gateway_webhooks(facts) if (each := blocking_webhook(facts, webhook, denied)) is not None
+    ]
     groups = _groups(found)
     yield from (_configured(facts, group) for group in groups)
     require_refusals(facts)
     facts.in_namespace(DaemonSet, NAMESPACE)
     facts.in_namespace(Event, NAMESPACE)
     for each in found:
-        _require_backend(facts, each)
+        require_backend(facts, each)
     if not denied and not groups:
         yield healthy(
             f"None of the {len(gateway_webhooks(facts))} webhooks for such objects blocks or may block {facts.gateway.ref}."
@@ -118,20 +116,8 @@ def _denied(facts: Facts) -> dict[str, list[Refusal]]:
     return found
 
 
-def _webhook_of(facts: Facts, name: str, refusals: list[Refusal]) -> GatewayWebhook | None:
-    """Find the webhook that a message names (of several injectors, that of the revision).
-
-    None if webhooks are not readable.
-    """
-    if facts.gap(MutatingWebhookConfiguration) or facts.gap(ValidatingWebhookConfiguration):
-        return None
-    named = [webhook for webhook in gateway_webhooks(facts) if webhook.hook.name == name]
-    revisions = {each.revision for each in refusals}
-    return next((webhook for webhook in named if webhook.revision in revisions), next(iter(named), None))
-
-
 def _denial(facts: Facts, name: str, refusals: list[Refusal]) -> Observation:
-    webhook = _webhook_of(facts, name, refusals)
+    webhook = named_webhook(facts, name, refusals)
     silent = all(unreachable(each.message) for each in refusals)
     what = "does not answer, so the API server refuses" if silent else "denies"
     gateways = any(each.revision for each in refusals)
@@ -141,7 +127,7 @@ def _denial(facts: Facts, name: str, refusals: list[Refusal]) -> Observation:
     actions: list[Action] = []
     if webhook is not None:
         about += [Involved("webhook", each) for each in webhook.names]
-        evidence.append(_policy(webhook))
+        evidence.append(failure_policy(webhook))
         actions = webhook_fixes(webhook, silent, facts.gateway.namespace if gateways else NAMESPACE)
     else:
         actions = [list_webhooks()]
@@ -156,23 +142,12 @@ def _denial(facts: Facts, name: str, refusals: list[Refusal]) -> Observation:
     )
 
 
-def _blocking(facts: Facts, webhook: GatewayWebhook, denied: dict[str, list[Refusal]]) -> _BlockingWebhook | None:
-    """Return a webhook that can block the gateway.
-
-    One that has already denied a request is reported separately.
-    """
-    if webhook.hook.failure_policy != "Fail" or webhook.hook.name in denied:
-        return None
-    resources = matched_resources(facts, webhook)
-    return _BlockingWebhook(webhook, resources, backend(facts, webhook)) if resources else None
-
-
-def _groups(found: list[_BlockingWebhook]) -> list[list[_BlockingWebhook]]:
+def _groups(found: list[BlockingWebhook]) -> list[list[BlockingWebhook]]:
     """Group the webhooks to report by configuration.
 
     A policy engine has several webhooks but is one risk.
     """
-    groups: dict[tuple[str, str, bool, bool], list[_BlockingWebhook]] = {}
+    groups: dict[tuple[str, str, bool, bool], list[BlockingWebhook]] = {}
     for each in found:
         dead = each.backend is Backend.DEAD
         if each.webhook.owner and (not dead or each.resources == (ISTIO,)):
@@ -184,14 +159,14 @@ def _groups(found: list[_BlockingWebhook]) -> list[list[_BlockingWebhook]]:
     return list(groups.values())
 
 
-def _configured(facts: Facts, group: list[_BlockingWebhook]) -> Observation:
+def _configured(facts: Facts, group: list[BlockingWebhook]) -> Observation:
     webhook = group[0].webhook
     configuration = webhook.configuration
     dead = group[0].backend is Backend.DEAD
-    kinds = ", ".join(dict.fromkeys(_kind(resource) for each in group for resource in each.resources))
-    evidence = [line for each in group for line in _evidence(each)]
+    kinds = ", ".join(dict.fromkeys(resource_kind(resource) for each in group for resource in each.resources))
+    evidence = [line for each in group for line in blocking_evidence(each)]
     about = [Involved("webhook", name) for each in group for name in each.webhook.names]
-    about += [Involved(*involved) for each in group for involved in _missing_objects(facts, each)]
+    about += [Involved(*involved) for each in group for involved in objects_not_created(facts, each)]
     actions = webhook_fixes(webhook, dead, facts.gateway.namespace)
     many = len(group) > 1
     who = f"Webhook{'s' if many else ''} {', '.join(each.webhook.hook.name for each in group)} of {configuration.ref}"
@@ -212,64 +187,3 @@ def _configured(facts: Facts, group: list[_BlockingWebhook]) -> Observation:
         actions=actions,
         about=about,
     )
-
-
-def _kind(resource: Resource) -> str:
-    return "Istio objects" if resource == ISTIO else resource.plural
-
-
-def _evidence(each: _BlockingWebhook) -> list[Evidence]:
-    webhook = each.webhook
-    ref, name = webhook.configuration.ref, webhook.hook.name
-    found = [_policy(webhook), Evidence(ref, f"rules of {name}", ", ".join(map(_kind, each.resources)))]
-    found += [*_selectors(webhook), *_conditions(webhook)]
-    if each.backend is Backend.DEAD and webhook.hook.service is not None:
-        found.append(Evidence(f"Service {'/'.join(webhook.hook.service)}", "ready endpoints", "0", "1 or more"))
-    return found
-
-
-def _missing_objects(facts: Facts, each: _BlockingWebhook) -> Iterator[tuple[str, str]]:
-    """Return the missing objects of the gateway that match this webhook.
-
-    It can explain only those.
-    """
-    gateway = facts.gateway
-    if each.webhook.revision:
-        yield "revision", each.webhook.revision
-    about_pods = any(resource in (PODS, REPLICA_SETS, DEPLOYMENTS) for resource in each.resources)
-    if about_pods and not facts.gap(Deployment, gateway.namespace):
-        complete = {d.name for d in facts.deployments() if d.existing >= d.replicas}
-        for name, revision in zip(gateway.deployments, gateway.revisions, strict=True):
-            if name not in complete:
-                yield "revision", revision
-    missing = not facts.gap(Service, gateway.namespace) and facts.get(Service, gateway.name, gateway.namespace) is None
-    if SERVICES in each.resources and missing:
-        yield "service", str(gateway)
-
-
-def _policy(webhook: GatewayWebhook) -> Evidence:
-    return Evidence(webhook.configuration.ref, f"failurePolicy of {webhook.hook.name}", webhook.hook.failure_policy)
-
-
-def _selectors(webhook: GatewayWebhook) -> list[Evidence]:
-    named = (("namespaceSelector", webhook.hook.namespace_selector), ("objectSelector", webhook.hook.object_selector))
-    return [
-        Evidence(
-            webhook.configuration.ref, f"{field} of {webhook.hook.name}", json.dumps(selector) if selector else "(all)"
-        )
-        for field, selector in named
-    ]
-
-
-def _conditions(webhook: GatewayWebhook) -> list[Evidence]:
-    if not webhook.hook.has_match_conditions:
-        return []
-    return [Evidence(webhook.configuration.ref, f"matchConditions of {webhook.hook.name}", "(not evaluated here)")]
-
-
-def _require_backend(facts: Facts, each: _BlockingWebhook) -> None:
-    """Raise Unreadable if the endpoints of a webhook's Service were not read."""
-    if each.backend is Backend.UNKNOWN and each.webhook.hook.service is not None:
-        namespace, name = each.webhook.hook.service
-        facts.get(Service, name, namespace)
-        facts.in_namespace(EndpointSlice, namespace)

@@ -11,8 +11,9 @@ from checks.facts.workloads import Deployment, ReplicaSet
 from checks.knowledge.sandbox_errors import SANDBOX_CAUSES, sandbox, sandbox_failure
 from checks.knowledge.waiting_reasons import CREATING
 from checks.kubernetes.create_refusals import gateway_refusals, require_refusals
+from checks.kubernetes.pod_problem_details import previous_log, problem_actions, problem_evidence, sandbox_message
 from checks.kubernetes.pod_problems import RESTARTS, PodProblem, pod_problems, restarts_often
-from checks.model.commands import TSG, change, inspect, kubectl, restart
+from checks.model.commands import TSG, inspect, kubectl, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.static_egress.cni_taint import TAINT, tainted
 
@@ -79,14 +80,14 @@ def _finding(facts: Facts, problem: PodProblem, serves: bool) -> Observation:
     names = ", ".join(f"{pod.namespace}/{pod.name}" for pod in pods)
     one = len(pods) == 1
     summary = f"{f'Pod {names} is' if one else f'Pods {names} are'} not ready: {problem.meaning}."
-    evidence = [line for pod in pods for line in _evidence(facts, problem, pod)]
+    evidence = [line for pod in pods for line in problem_evidence(facts, problem, pod)]
     about = [
         *(Involved("pod", f"{pod.namespace}/{pod.name}") for pod in pods),
         *(Involved("revision", revision) for revision in _revisions(facts, pods)),
         *_mechanism(facts, problem),
     ]
     subject = ", ".join(pod.ref for pod in pods)
-    actions = _actions(problem)
+    actions = problem_actions(problem)
     if serves or problem.starting:
         return warn(
             summary,
@@ -107,29 +108,10 @@ def _mechanism(facts: Facts, problem: PodProblem) -> Iterator[Involved]:
     if problem.reason == CREATING:
         for pod in problem.pods:
             yield Involved("node", pod.node)
-            message = _sandbox_text(facts, pod)
+            message = sandbox_message(facts, pod)
             yield from sandbox_failure(message).about if message else map(sandbox, SANDBOX_CAUSES)
     if problem.reason == "Unschedulable" and TAINT in problem.detail and not facts.gap(Node):
         yield from (Involved("node", node.name) for node, _ in tainted(facts))
-
-
-def _evidence(facts: Facts, problem: PodProblem, pod: Pod) -> Iterator[Evidence]:
-    yield Evidence(pod.ref, problem.field, problem.observed(pod), "Ready")
-    if facts.gap(Event, pod.namespace):
-        return
-    if warnings := [event for event in facts.events_on(pod) if event.type == "Warning" and event.message]:
-        newest = warnings[-1]
-        if newest.message not in problem.observed(pod):
-            sandbox_failed = newest.reason == "FailedCreatePodSandBox"
-            message = sandbox_failure(newest.message).shown if sandbox_failed else newest.message
-            yield Evidence(pod.ref, f"event {newest.reason}", message)
-
-
-def _sandbox_text(facts: Facts, pod: Pod) -> str:
-    if facts.gap(Event, pod.namespace):
-        return ""
-    messages = [event.message for event in facts.events_on(pod) if event.reason == "FailedCreatePodSandBox"]
-    return messages[-1] if messages else ""
 
 
 def _restarting(pod: Pod) -> Observation:
@@ -145,7 +127,7 @@ def _restarting(pod: Pod) -> Observation:
         f"{pod.ref} restarted {restarts} times, most recently within the last hour.",
         subject=pod.ref,
         evidence=evidence,
-        actions=[_previous_log(pod)],
+        actions=[previous_log(pod)],
         about=[Involved("pod", f"{pod.namespace}/{pod.name}")],
     )
 
@@ -214,29 +196,3 @@ def _creation_actions(facts: Facts, deployment: Deployment) -> list[Action]:
 
 def _labels(deployment: Deployment) -> str:
     return ",".join(f"{key}={value}" for key, value in deployment.template_labels.items() if "/" not in key) or "app"
-
-
-def _previous_log(pod: Pod) -> Action:
-    command = kubectl("logs", pod.name, "-c", "istio-proxy", "--previous", "--tail=100", namespace=pod.namespace)
-    return inspect("Show the log of the previous container", command, TSG)
-
-
-def _actions(problem: PodProblem) -> list[Action]:
-    pod = problem.pods[0]
-    found = [inspect("Describe the pod", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG)]
-    match problem.reason:
-        case "CrashLoopBackOff" | "OOMKilled" | "Terminated":
-            found.append(_previous_log(pod))
-        case "NotReady":
-            command = kubectl("logs", pod.name, "-c", "istio-proxy", "--tail=100", namespace=pod.namespace)
-            found.append(inspect("Show the proxy's log", command))
-        case "Unschedulable" | "Unscheduled":
-            found.append(
-                inspect(
-                    "List the nodes and their taints",
-                    kubectl("get", "nodes", "-o", "custom-columns=NAME:.metadata.name,TAINTS:.spec.taints[*].key"),
-                )
-            )
-        case _:
-            pass
-    return [*found, change(problem.fix)] if problem.fix else found

@@ -1,6 +1,6 @@
 """EG309: components of the static egress gateway are not ready on the nodes that need them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from checks.engine.check import Because, check
 from checks.facts.agent_pools import AgentPool
@@ -11,13 +11,12 @@ from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet, Deployment
-from checks.knowledge.refusals import WEBHOOK, refusal_reason
-from checks.kubernetes.create_refusals import component_refusals
-from checks.model.commands import KEGTS, SEGDOC, TSG, az_aks, change, disrupt, inspect, kubectl
-from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
+from checks.model.commands import SEGDOC, TSG, az_aks, change, inspect, kubectl
+from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy
 from checks.model.raw_values import text
 from checks.static_egress.cni_taint import TAINT, lasting_taints, tainted
-from checks.static_egress.component_state import NodeFault, node_faults, on_nodes, workload_nodes
+from checks.static_egress.component_findings import component_finding, no_ready_pod, none_ready
+from checks.static_egress.component_state import node_faults, on_nodes, workload_nodes
 from checks.static_egress.components import Component, cni_manager, daemon
 
 
@@ -157,19 +156,19 @@ def _absent(facts: Facts, absent: list[Component]) -> Iterator[Observation]:
 
 def _cni_manager(facts: Facts, component: Component, own: frozenset[str]) -> Iterator[Observation]:
     logs = CniManagerLog
-    if _none_ready(component):
+    if none_ready(component):
         faults = node_faults(facts, component, own or set(component.pods), logs)
-        yield _none_ready_finding(facts, component, faults, on_nodes(component.short, own))
+        yield no_ready_pod(facts, component, faults, on_nodes(component.short, own))
         return
     for each in node_faults(facts, component, own, logs):
-        yield _finding(facts, component, [each], each.down)
+        yield component_finding(facts, component, [each], each.down)
     elsewhere = set(component.pods) - own
     daemon_set = component.daemon_set
     if daemon_set is not None and daemon_set.desired > daemon_set.ready and not facts.gap(Node):
         # A node matters only if the DaemonSet counts a pod on it that is not ready; the DaemonSet may skip other nodes.
         elsewhere |= workload_nodes(facts.all(Node)) - own
     if rest := node_faults(facts, component, elsewhere, logs):
-        yield _finding(facts, component, rest, False)
+        yield component_finding(facts, component, rest, False)
 
 
 def _daemon(facts: Facts, component: Component, pool: str) -> Iterator[Observation]:
@@ -179,97 +178,12 @@ def _daemon(facts: Facts, component: Component, pool: str) -> Iterator[Observati
     about = [Involved("pool", pool)] if pool else []
     faults = node_faults(facts, component, own, logs)
     serving = any(pod.ready for node, pod in component.pods.items() if node in own)
-    if (own and not serving and faults) or _none_ready(component):
+    if (own and not serving and faults) or none_ready(component):
         faults = faults or node_faults(facts, component, set(component.pods), logs)
-        yield _none_ready_finding(facts, component, faults, [*about, *on_nodes(component.short, own)])
+        yield no_ready_pod(facts, component, faults, [*about, *on_nodes(component.short, own)])
         return
     if faults:
-        yield _finding(facts, component, faults, False, about)
+        yield component_finding(facts, component, faults, False, about)
     elsewhere = set(component.pods) - own
     if rest := node_faults(facts, component, elsewhere, logs):
-        yield _finding(facts, component, rest, False)
-
-
-def _none_ready(component: Component) -> bool:
-    daemon_set = component.daemon_set
-    wanted = daemon_set is not None and (daemon_set.desired > 0 or bool(component.pods))
-    return wanted and not any(pod.ready for pod in component.pods.values())
-
-
-def _none_ready_finding(
-    facts: Facts, component: Component, faults: list[NodeFault], about: Iterable[Involved]
-) -> Observation:
-    refused, involved = _refusals(facts, component)
-    desired = component.daemon_set.desired if component.daemon_set is not None else 0
-    counted = Evidence(component.ref, "status.numberReady", "0", str(desired or "1 or more"))
-    where = " on the gateway's nodes" if any(one.kind == "pool" for one in about) else ""
-    return fail(
-        f"{component.ref} has no ready pod{where}.",
-        subject=component.ref,
-        evidence=[counted, *refused, *(line for each in faults for line in each.evidence)],
-        actions=_actions(component, next((each.pod for each in faults if each.pod is not None), None)),
-        about=[Involved("component", component.short), *about, *involved],
-    )
-
-
-def _finding(
-    facts: Facts, component: Component, faults: list[NodeFault], blocks: bool, about: Iterable[Involved] = ()
-) -> Observation:
-    missing = any(each.pod is None for each in faults)
-    refused, involved = _refusals(facts, component) if missing else ([], [])
-    by_what: dict[str, list[str]] = {}
-    for each in faults:
-        by_what.setdefault(each.what, []).append(each.node)
-    parts = [f"Node{'s' if len(n) > 1 else ''} {', '.join(n)} {_verb(what, len(n))}" for what, n in by_what.items()]
-    summary = "; ".join([parts[0], *(part[0].lower() + part[1:] for part in parts[1:])]) + "."
-    evidence = [*(line for each in faults for line in each.evidence), *refused]
-    actions = _actions(component, next((each.pod for each in faults if each.pod is not None), None))
-    everything = [
-        Involved("component", component.short),
-        *on_nodes(component.short, [each.node for each in faults]),
-        *about,
-        *involved,
-    ]
-    if blocks:
-        return fail(summary, subject=component.ref, evidence=evidence, actions=actions, about=everything)
-    down = any(each.down for each in faults)
-    severity = Severity.DEGRADES if down else Severity.RISKS
-    return warn(summary, subject=component.ref, evidence=evidence, actions=actions, about=everything, severity=severity)
-
-
-def _verb(what: str, count: int) -> str:
-    return "have" + what.removeprefix("has") if count > 1 else what
-
-
-def _refusals(facts: Facts, component: Component) -> tuple[list[Evidence], list[Involved]]:
-    """Return the reasons why its pods are not created, and the webhooks that deny them."""
-    if component.daemon_set is None or facts.gap(Event, component.namespace):
-        return [], []
-    refusals = component_refusals(facts, [component.daemon_set])
-    reasons = [found for each in refusals if (found := refusal_reason(each.message)) is not None]
-    involved = [Involved("webhook", name) for reason, name in reasons if reason.kind == WEBHOOK]
-    return [Evidence(each.ref, each.field, each.message, "its pods are created") for each in refusals], involved
-
-
-def _actions(component: Component, pod: Pod | None) -> list[Action]:
-    namespace = component.namespace
-    found = [
-        inspect(
-            "List both DaemonSets and their pods",
-            kubectl("get", "daemonsets,pods", "-o", "wide", namespace=namespace),
-            TSG,
-        )
-    ]
-    if pod is None:
-        describe = kubectl("describe", "daemonset", component.name, namespace=namespace)
-        return [*found, inspect("Describe the DaemonSet, which reports why pods are not created", describe, KEGTS)]
-    logs = kubectl("logs", pod.name, "-c", component.container, "--tail=200", namespace=namespace)
-    found.append(inspect(f"Show its log on {pod.node}", logs, KEGTS))
-    delete = kubectl("delete", "pod", pod.name, namespace=namespace)
-    expect = "the DaemonSet creates a new pod that is ready within a minute; otherwise open a support case"
-    if component.short == "cni-manager":
-        return [*found, change("Delete its pod; running pods keep their network", delete, KEGTS, expect)]
-    return [
-        *found,
-        disrupt("Delete its pod; open connections through this gateway node are closed", delete, KEGTS, expect),
-    ]
+        yield component_finding(facts, component, rest, False)

@@ -3,7 +3,6 @@
 The profile is the mesh profile.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from checks.engine.check import Because, check
@@ -12,8 +11,9 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.model.commands import AZ_VERSION, TSG, change, disrupt, enable_gateway, inspect, kubectl
-from checks.model.findings import Action, Evidence, Involved, Observation, Severity, Status, fail, healthy, skip, warn
+from checks.model.commands import TSG, inspect
+from checks.model.findings import Evidence, Involved, Observation, Severity, Status, fail, healthy, skip, warn
+from checks.static_egress.annotation_fixes import annotation_fixes
 from checks.static_egress.procedures import pods_with_configuration, restart_gateway
 
 _FIELD = "metadata.annotations[kubernetes.azure.com/static-gateway-configuration]"
@@ -112,7 +112,7 @@ def _template(facts: Facts, deployment: Deployment, pods: Sequence[Pod]) -> Obse
         inspect(
             "Show which StaticGatewayConfiguration each pod names", pods_with_configuration(deployment.namespace), TSG
         ),
-        *_template_fixes(facts, deployment),
+        *annotation_fixes(facts, deployment),
     ]
     about = [Involved("pod", f"{p.namespace}/{p.name}") for p in pods]
     state = "" if facts.gap(ManagedCluster) else _running_operation(facts)
@@ -172,31 +172,6 @@ def _evidence(pods: Iterable[Pod], expected: str) -> list[Evidence]:
         Evidence(p.ref, _FIELD, p.static_gateway_configuration or "(none)", expected or "a StaticGatewayConfiguration")
         for p in pods
     ]
-
-
-def _template_fixes(facts: Facts, deployment: Deployment) -> Iterator[Action]:
-    gateway, namespace = facts.gateway, deployment.namespace
-    path = 'jsonpath={range .metadata.managedFields[*]}{.time} {.manager}{"\\n"}{end}'
-    yield inspect(
-        f"Show who changed Deployment {namespace}/{deployment.name}, and when",
-        kubectl("get", "deployment", deployment.name, "-o", path, namespace=namespace),
-    )
-    if not gateway.configuration:
-        yield change(
-            f"Set the gateway's StaticGatewayConfiguration with az ({AZ_VERSION})",
-            enable_gateway(facts.cluster, gateway.namespace, gateway.name, ""),
-            TSG,
-        )
-        return
-    annotation = {"kubernetes.azure.com/static-gateway-configuration": gateway.configuration}
-    patch = json.dumps({"spec": {"template": {"metadata": {"annotations": annotation}}}})
-    yield disrupt(
-        f"Patch the annotation in the pod template of {deployment.name}; replaces its pods, open connections are closed",
-        kubectl("patch", "deployment", deployment.name, "--type", "merge", "-p", patch, namespace=namespace),
-        TSG,
-        f"every pod names {gateway.configuration}. If the annotation changes back, point the gateway at a new "
-        "StaticGatewayConfiguration (SEG-7): AKS then writes the template itself",
-    )
 
 
 def _count(pods: Sequence[Pod]) -> str:

@@ -14,11 +14,10 @@ from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfigur
 from checks.facts.view import Facts
 from checks.knowledge.controller_events import current_errors, event_cause
 from checks.knowledge.sandbox_errors import sandbox
-from checks.model.commands import SEGDOC, inspect, kubectl, quoted
+from checks.model.commands import SEGDOC, inspect, kubectl
 from checks.model.durations import span
 from checks.model.findings import (
     Action,
-    Effect,
     Evidence,
     Involved,
     Observation,
@@ -30,6 +29,7 @@ from checks.model.findings import (
     warn,
 )
 from checks.static_egress.configuration import CONTROLLER, NotApplicable, gateway_configuration
+from checks.static_egress.controller_reports import controller_fixes, event_evidence, provisioned_parts
 from checks.static_egress.prefixes import parse_egress_prefix
 from checks.static_egress.procedures import describe, new_configuration
 
@@ -38,7 +38,6 @@ GRACE = timedelta(minutes=5)
 
 Counted from creation or the last edit of the spec.
 """
-SHOWN_EVENTS = 3
 
 
 @check(
@@ -102,8 +101,8 @@ def _assigned(facts: Facts, configuration: StaticGatewayConfiguration) -> Observ
         return warn(
             f"{configuration.ref} has egress IP prefix {prefix}, but its controller reports: {meaning}.",
             subject=configuration.ref,
-            evidence=[*evidence, *_events(configuration, warnings)],
-            actions=[*_reading_actions(configuration), *_fixes(facts, warnings)],
+            evidence=[*evidence, *event_evidence(configuration, warnings)],
+            actions=[*_reading_actions(configuration), *controller_fixes(facts, warnings)],
         )
     return healthy(f"{configuration.ref} has egress IP prefix {prefix}.", evidence=evidence)
 
@@ -116,8 +115,8 @@ def _missing(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterato
     current = [e for e in warnings if since is None or e.last is None or e.last >= since]
     evidence = [
         Evidence(configuration.ref, "status.egressIpPrefix", "(empty)", "an IPv4 CIDR"),
-        *_events(configuration, warnings),
-        *_parts(facts, configuration),
+        *event_evidence(configuration, warnings),
+        *provisioned_parts(facts, configuration),
     ]
     if current or (since is not None and facts.now - since >= GRACE):
         yield _stuck(facts, configuration, evidence, warnings)
@@ -155,31 +154,11 @@ def _stuck(
         evidence=evidence,
         actions=[
             *_reading_actions(configuration),
-            *_fixes(facts, warnings),
+            *controller_fixes(facts, warnings),
             *(new_configuration(facts, configuration) if lasting else ()),
         ],
         about=[Involved("component", CONTROLLER), sandbox("egress-prefix-unassigned")],
     )
-
-
-def _events(configuration: StaticGatewayConfiguration, warnings: Sequence[Event]) -> Iterator[Evidence]:
-    for event in warnings[:SHOWN_EVENTS]:
-        yield Evidence(configuration.ref, f"event {event.reason}", event.message)
-
-
-def _parts(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Evidence]:
-    """How much the controller has provisioned: first the load balancer, then the nodes."""
-    where = (configuration.name, configuration.namespace)
-    if facts.gap(GatewayLBConfiguration, configuration.namespace) is None:
-        balancer = facts.get(GatewayLBConfiguration, *where)
-        got = "(not found)" if balancer is None else balancer.frontend_ip or "(empty)"
-        ref = f"GatewayLBConfiguration {configuration.namespace}/{configuration.name}"
-        yield Evidence(ref, "status.frontendIp", got, "an address")
-    if facts.gap(GatewayVMConfiguration, configuration.namespace) is None:
-        machines = facts.get(GatewayVMConfiguration, *where)
-        count = "(not found)" if machines is None else f"{machines.profiles or 0} nodes"
-        ref = f"GatewayVMConfiguration {configuration.namespace}/{configuration.name}"
-        yield Evidence(ref, "status.gatewayVMProfiles", count, "one for each gateway node")
 
 
 def _reading_actions(configuration: StaticGatewayConfiguration) -> list[Action]:
@@ -192,25 +171,3 @@ def _reading_actions(configuration: StaticGatewayConfiguration) -> list[Action]:
             SEGDOC,
         ),
     ]
-
-
-def _fixes(facts: Facts, warnings: Sequence[Event]) -> Iterator[Action]:
-    """The fix of each known cause."""
-    causes = [event_cause(event.message) for event in warnings]
-    for azure in dict.fromkeys(cause.azure for cause in causes):
-        if azure is not None and azure.show:
-            yield inspect(f"Show the reason for {azure.code}", _filled(facts, azure.show), SEGDOC)
-    for fix, waiting in dict.fromkeys((cause.fix, cause.waiting) for cause in causes):
-        if fix:
-            yield Action(fix, effect=Effect.READS if waiting else Effect.CHANGES, url=SEGDOC)
-
-
-def _filled(facts: Facts, command: str) -> str:
-    cluster = next(iter(facts.readable(ManagedCluster)), None)
-    group, location = (cluster.node_resource_group, cluster.location) if cluster else ("", "")
-    filled = command.format(
-        group=quoted(group) if group else '"$NODE_RESOURCE_GROUP"',
-        location=quoted(location) if location else '"$LOCATION"',
-    )
-    subscription = facts.cluster.subscription
-    return f"{filled} --subscription {quoted(subscription)}" if subscription else filled

@@ -22,8 +22,8 @@ from checks.model.commands import (
     kubectl,
 )
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, unknown
-from checks.static_egress.configuration import annotated_pods
-from checks.static_egress.procedures import create_configuration, other_gateways, use_existing_configuration
+from checks.static_egress.configuration_users import configuration_users
+from checks.static_egress.procedures import create_configuration, use_existing_configuration
 
 _CRD = "staticgatewayconfigurations.egressgateway.kubernetes.azure.com"
 
@@ -63,7 +63,7 @@ def gateway_configuration_missing(facts: Facts) -> Iterator[Observation]:
     elif not facts.installed(StaticGatewayConfiguration):
         yield _not_installed(facts)
     elif configuration := facts.get(StaticGatewayConfiguration, gateway.configuration, gateway.namespace):
-        yield healthy(f"{configuration.ref} exists.", evidence=_sharing(facts, configuration))
+        yield healthy(f"{configuration.ref} exists.", evidence=configuration_users(facts, configuration))
     else:
         yield _missing(facts)
 
@@ -172,29 +172,3 @@ def _here(facts: Facts) -> list[str]:
 def _list() -> tuple[Action, ...]:
     command = kubectl("get", "staticgatewayconfigurations", "--all-namespaces")
     return (inspect("List the StaticGatewayConfigurations of all namespaces", command, SEGDOC),)
-
-
-def _sharing(facts: Facts, configuration: StaticGatewayConfiguration) -> tuple[Evidence, ...]:
-    """The other users of the same addresses.
-
-    They are no fault, but a change of the StaticGatewayConfiguration affects them too.
-    """
-    evidence = []
-    if others := other_gateways(facts, configuration):
-        evidence.append(
-            Evidence(
-                f"managed cluster {facts.cluster.aks_name}",
-                "serviceMeshProfile.istio.components.egressGateways[].gatewayConfigurationName",
-                f"{configuration.name} also for {', '.join(others)}",
-            )
-        )
-    if facts.gap(Pod) is None:
-        count = sum(1 for _ in annotated_pods(facts, configuration.namespace, configuration.name))
-        evidence.append(
-            Evidence(
-                f"pods of Namespace {configuration.namespace}",
-                "metadata.annotations[kubernetes.azure.com/static-gateway-configuration]",
-                f"{configuration.name} on {count} pods",
-            )
-        )
-    return tuple(evidence)

@@ -4,7 +4,6 @@ It is stopped or being deleted, or is not in Gateway mode.
 """
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from checks.engine.check import Because, check
 from checks.facts.agent_pools import AgentPool
@@ -14,7 +13,7 @@ from checks.facts.view import Facts
 from checks.model.commands import SEGDOC, TSG, az_aks, change, inspect
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.static_egress.configuration import NotApplicable, PoolState, gateway_configuration, state_of
-from checks.static_egress.procedures import new_configuration
+from checks.static_egress.pool_fixes import unusable_pool_fixes
 
 
 @check(
@@ -73,7 +72,7 @@ def _judged(facts: Facts, configuration: StaticGatewayConfiguration) -> Observat
                 configuration,
                 f"{named}, which is not in Gateway mode.",
                 evidence,
-                _new_configuration(facts, configuration),
+                unusable_pool_fixes(facts, configuration),
             )
         case PoolState.DELETING:
             evidence = Evidence(f"node pool {configuration.pool}", "provisioningState", "Deleting", "Succeeded")
@@ -82,7 +81,7 @@ def _judged(facts: Facts, configuration: StaticGatewayConfiguration) -> Observat
                 configuration,
                 f"{named}, which is being deleted.",
                 evidence,
-                _new_configuration(facts, configuration),
+                unusable_pool_fixes(facts, configuration),
             )
         case PoolState.STOPPED:
             evidence = Evidence(f"node pool {configuration.pool}", "powerState.code", "Stopped", "Running")
@@ -131,7 +130,7 @@ def _missing(facts: Facts, configuration: StaticGatewayConfiguration) -> Observa
             if gateways
             else f"a node pool in Gateway mode (none among {names})",
         ),
-        _new_configuration(facts, configuration),
+        unusable_pool_fixes(facts, configuration),
     )
 
 
@@ -154,57 +153,6 @@ def _fault(
         ],
         about=[Involved("pool", configuration.pool)],
     )
-
-
-def _prefix_size(configuration: StaticGatewayConfiguration) -> str:
-    """The length of the StaticGatewayConfiguration's assigned prefix.
-
-    Without one, /30, which has addresses for four nodes.
-    """
-    length = configuration.egress_prefix.rpartition("/")[2]
-    return length if length in ("28", "29", "30", "31") else "30"
-
-
-def _new_configuration(facts: Facts, configuration: StaticGatewayConfiguration) -> list[Action]:
-    """Actions that create a new StaticGatewayConfiguration on the right pool.
-
-    An edit of the pool's name may leave resources behind.
-    """
-    usable = [pool.name for pool in facts.all(AgentPool) if state_of(pool) is PoolState.USABLE]
-    if not usable:
-        return [
-            change(
-                f"Create node pool {_new_pool(facts, configuration)} in Gateway mode",
-                az_aks(
-                    facts.cluster,
-                    "nodepool",
-                    "add",
-                    *("--nodepool-name", _new_pool(facts, configuration), "--mode", "gateway"),
-                    *("--gateway-prefix-size", _prefix_size(configuration), "--node-count", "2"),
-                ),
-                SEGDOC,
-                "2 nodes are Ready, and the StaticGatewayConfigurations that name the pool get their prefix",
-            ),
-            *(
-                ()
-                if _new_pool(facts, configuration) == configuration.pool
-                else new_configuration(facts, configuration, _new_pool(facts, configuration))
-            ),
-        ]
-    close = get_close_matches(configuration.pool.lower(), [name.lower() for name in usable], n=1)
-    chosen = next(
-        (name for name in usable if close and name.lower() == close[0]), usable[0] if len(usable) == 1 else ""
-    )
-    return list(new_configuration(facts, configuration, chosen))
-
-
-def _new_pool(facts: Facts, configuration: StaticGatewayConfiguration) -> str:
-    """A free pool name.
-
-    The one that the StaticGatewayConfiguration uses if Azure does not list it, otherwise another.
-    """
-    taken = facts.get(AgentPool, configuration.pool.lower()) is not None
-    return "gwpool" if taken and configuration.pool.lower() != "gwpool" else "gwpool2" if taken else configuration.pool
 
 
 def _show(facts: Facts, pool: str) -> Action:

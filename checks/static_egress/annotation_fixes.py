@@ -1,0 +1,35 @@
+"""Fixes for a pod template that names another StaticGatewayConfiguration than Azure."""
+
+import json
+from collections.abc import Iterator
+
+from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
+from checks.model.commands import AZ_VERSION, TSG, change, disrupt, enable_gateway, inspect, kubectl
+from checks.model.findings import Action
+
+
+def annotation_fixes(facts: Facts, deployment: Deployment) -> Iterator[Action]:
+    """Shows who changed the template, and sets its annotation."""
+    gateway, namespace = facts.gateway, deployment.namespace
+    path = 'jsonpath={range .metadata.managedFields[*]}{.time} {.manager}{"\\n"}{end}'
+    yield inspect(
+        f"Show who changed Deployment {namespace}/{deployment.name}, and when",
+        kubectl("get", "deployment", deployment.name, "-o", path, namespace=namespace),
+    )
+    if not gateway.configuration:
+        yield change(
+            f"Set the gateway's StaticGatewayConfiguration with az ({AZ_VERSION})",
+            enable_gateway(facts.cluster, gateway.namespace, gateway.name, ""),
+            TSG,
+        )
+        return
+    annotation = {"kubernetes.azure.com/static-gateway-configuration": gateway.configuration}
+    patch = json.dumps({"spec": {"template": {"metadata": {"annotations": annotation}}}})
+    yield disrupt(
+        f"Patch the annotation in the pod template of {deployment.name}; replaces its pods, open connections are closed",
+        kubectl("patch", "deployment", deployment.name, "--type", "merge", "-p", patch, namespace=namespace),
+        TSG,
+        f"every pod names {gateway.configuration}. If the annotation changes back, point the gateway at a new "
+        "StaticGatewayConfiguration (SEG-7): AKS then writes the template itself",
+    )

@@ -1,0 +1,99 @@
+"""Findings about a component of the static egress gateway: no ready pod, faults on nodes."""
+
+from collections.abc import Iterable
+
+from checks.facts.events import Event
+from checks.facts.pods import Pod
+from checks.facts.view import Facts
+from checks.knowledge.refusals import WEBHOOK, refusal_reason
+from checks.kubernetes.create_refusals import component_refusals
+from checks.model.commands import KEGTS, TSG, change, disrupt, inspect, kubectl
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, warn
+from checks.static_egress.component_state import NodeFault, on_nodes
+from checks.static_egress.components import Component
+
+
+def none_ready(component: Component) -> bool:
+    """Whether the component should have pods and none of them is ready."""
+    daemon_set = component.daemon_set
+    wanted = daemon_set is not None and (daemon_set.desired > 0 or bool(component.pods))
+    return wanted and not any(pod.ready for pod in component.pods.values())
+
+
+def no_ready_pod(facts: Facts, component: Component, faults: list[NodeFault], about: Iterable[Involved]) -> Observation:
+    """The failure of a component without a ready pod."""
+    refused, involved = _refusals(facts, component)
+    desired = component.daemon_set.desired if component.daemon_set is not None else 0
+    counted = Evidence(component.ref, "status.numberReady", "0", str(desired or "1 or more"))
+    where = " on the gateway's nodes" if any(one.kind == "pool" for one in about) else ""
+    return fail(
+        f"{component.ref} has no ready pod{where}.",
+        subject=component.ref,
+        evidence=[counted, *refused, *(line for each in faults for line in each.evidence)],
+        actions=_actions(component, next((each.pod for each in faults if each.pod is not None), None)),
+        about=[Involved("component", component.short), *about, *involved],
+    )
+
+
+def component_finding(
+    facts: Facts, component: Component, faults: list[NodeFault], blocks: bool, about: Iterable[Involved] = ()
+) -> Observation:
+    """One finding for faults on several nodes: a failure if it blocks, otherwise a warning."""
+    missing = any(each.pod is None for each in faults)
+    refused, involved = _refusals(facts, component) if missing else ([], [])
+    by_what: dict[str, list[str]] = {}
+    for each in faults:
+        by_what.setdefault(each.what, []).append(each.node)
+    parts = [f"Node{'s' if len(n) > 1 else ''} {', '.join(n)} {_verb(what, len(n))}" for what, n in by_what.items()]
+    summary = "; ".join([parts[0], *(part[0].lower() + part[1:] for part in parts[1:])]) + "."
+    evidence = [*(line for each in faults for line in each.evidence), *refused]
+    actions = _actions(component, next((each.pod for each in faults if each.pod is not None), None))
+    everything = [
+        Involved("component", component.short),
+        *on_nodes(component.short, [each.node for each in faults]),
+        *about,
+        *involved,
+    ]
+    if blocks:
+        return fail(summary, subject=component.ref, evidence=evidence, actions=actions, about=everything)
+    down = any(each.down for each in faults)
+    severity = Severity.DEGRADES if down else Severity.RISKS
+    return warn(summary, subject=component.ref, evidence=evidence, actions=actions, about=everything, severity=severity)
+
+
+def _verb(what: str, count: int) -> str:
+    return "have" + what.removeprefix("has") if count > 1 else what
+
+
+def _refusals(facts: Facts, component: Component) -> tuple[list[Evidence], list[Involved]]:
+    """Return the reasons why its pods are not created, and the webhooks that deny them."""
+    if component.daemon_set is None or facts.gap(Event, component.namespace):
+        return [], []
+    refusals = component_refusals(facts, [component.daemon_set])
+    reasons = [found for each in refusals if (found := refusal_reason(each.message)) is not None]
+    involved = [Involved("webhook", name) for reason, name in reasons if reason.kind == WEBHOOK]
+    return [Evidence(each.ref, each.field, each.message, "its pods are created") for each in refusals], involved
+
+
+def _actions(component: Component, pod: Pod | None) -> list[Action]:
+    namespace = component.namespace
+    found = [
+        inspect(
+            "List both DaemonSets and their pods",
+            kubectl("get", "daemonsets,pods", "-o", "wide", namespace=namespace),
+            TSG,
+        )
+    ]
+    if pod is None:
+        describe = kubectl("describe", "daemonset", component.name, namespace=namespace)
+        return [*found, inspect("Describe the DaemonSet, which reports why pods are not created", describe, KEGTS)]
+    logs = kubectl("logs", pod.name, "-c", component.container, "--tail=200", namespace=namespace)
+    found.append(inspect(f"Show its log on {pod.node}", logs, KEGTS))
+    delete = kubectl("delete", "pod", pod.name, namespace=namespace)
+    expect = "the DaemonSet creates a new pod that is ready within a minute; otherwise open a support case"
+    if component.short == "cni-manager":
+        return [*found, change("Delete its pod; running pods keep their network", delete, KEGTS, expect)]
+    return [
+        *found,
+        disrupt("Delete its pod; open connections through this gateway node are closed", delete, KEGTS, expect),
+    ]
