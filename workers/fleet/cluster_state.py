@@ -117,5 +117,6 @@ def drifted_lines(known: Sequence[ClusterState], kind: TransitionKind, since: da
 
 def is_current(known: ClusterState, state: GatewayState) -> bool:
     """Whether the state comes from the last fleet check and is certain."""
-    checked = known.swept is not None and not known.swept.problem
-    return checked and state.inconclusive_since is None and (known.swept is None or state.at >= known.swept.at)
+    if known.swept is None or known.swept.problem:
+        return False
+    return state.inconclusive_since is None and state.at >= known.swept.at

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from checks.model.findings import Verdict
 from workers.fleet.cluster_state import ClusterState
 from workers.fleet.composition import ENDS_SOON, compose_digest
-from workers.fleet.digest import Digest, DigestOrder, DriftedGateway, GatewayLine, Unchecked
-from workers.fleet.records import Mute, SweptCluster
+from workers.fleet.digest import Counts, Digest, DigestOrder, DriftedGateway, GatewayLine, Unchecked
+from workers.fleet.records import GatewayState, Mute, SweptCluster
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 ORDER = DigestOrder("d", "C0OPS", ("prod",), NOW)
@@ -51,3 +52,25 @@ def test_any_news_is_listed(news: dict[str, Any]) -> None:
 def test_a_mute_is_announced_before_it_ends_in_digests_of_its_cluster() -> None:
     soon, later = mute("prod", ENDS_SOON), mute("prod", ENDS_SOON + timedelta(microseconds=1))
     assert composed(soon, later, mute("staging", ENDS_SOON)).mutes == (soon,)
+
+
+HEALTHY = GatewayState("prod", "payments/egress", "s1", NOW, Verdict.HEALTHY, broken=False, since=NOW)
+SWEPT = SweptCluster("prod", "s1", NOW)
+
+
+@pytest.mark.parametrize(
+    ("state", "swept", "healthy"),
+    [
+        (HEALTHY, SWEPT, 1),
+        (replace(HEALTHY, at=NOW - timedelta(microseconds=1)), SWEPT, 0),
+        (replace(HEALTHY, inconclusive_since=NOW), SWEPT, 0),
+        (HEALTHY, replace(SWEPT, problem="the API server refused the connection"), 0),
+        (HEALTHY, None, 0),
+    ],
+    ids=["checked", "not found by this check", "inconclusive", "cluster not checked", "no answer in time"],
+)
+def test_only_what_this_fleet_check_found_counts_as_healthy(
+    state: GatewayState, swept: SweptCluster | None, healthy: int
+) -> None:
+    found = compose_digest(ORDER, [ClusterState("prod", {state.gateway: state}, swept=swept)], (), NOW)
+    assert found.counts == Counts(clusters=1, gateways=1, healthy=healthy, unknown=1 - healthy)

@@ -4,12 +4,13 @@ Each window gives one digest, whatever the number of schedulers, their crashes a
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis import Redis
 
-from checks.config.configuration import Config
+from checks.config.configuration import ClusterConfig, Config, DigestConfig
 from checks.model.findings import Verdict
 from checks.model.recurrence import BadRecurrence, recurrence
 from tests.workers.fleet.fleet_world import Truth, seen
@@ -103,6 +104,16 @@ def test_a_suspended_schedule_gives_no_digest_and_a_removed_one_does_not_exist(s
     assert schedules.remove("s1")
     assert not schedules.remove("s1")
     assert schedules.all(Config()) == ()
+
+
+def test_schedules_are_listed_in_the_same_order_whoever_added_them_first(schedules: Schedules) -> None:
+    """The configured ones first, as in the file, then those that users added."""
+    for name, channel in (("s9", "C0PAY"), ("s0", "C0LEAD")):
+        schedules.add(replace(DAILY, id=name, channel=channel), Config(), NINE)
+    clusters = (ClusterConfig(name="prod", subscription_id="s", resource_group="g"),)
+    digests = (DigestConfig(channel="C0ZZZ", time="09:00"), DigestConfig(channel="C0AAA", time="09:00"))
+    config = Config(clusters=clusters, digests=digests)
+    assert [each.channel for each in schedules.all(config)] == ["C0ZZZ", "C0AAA", "C0LEAD", "C0OPS", "C0PAY"]
 
 
 def test_a_second_digest_at_the_same_time_is_refused_in_any_zone(schedules: Schedules) -> None:
