@@ -71,8 +71,9 @@ class BrokenRequest:
     def routes(self) -> tuple[RoutingRules, ...]:
         """The VirtualServices for the host, oldest first, also those that istiod or the proxies do not read."""
         every: VirtualServices = self.facts.once("every VirtualService", _every_virtual_service)
+        host = self.request.host
         return tuple(
-            each for each in every.all_rules() if any(is_subset(self.request.host, host.lower()) for host in each.hosts)
+            each for each in every.rules_overlapping(host) if any(is_subset(host, name.lower()) for name in each.hosts)
         )
 
     def imports(self, source: KubernetesObject) -> bool:
@@ -80,12 +81,17 @@ class BrokenRequest:
         listeners = self.client.scope.listeners if self.client is not None else ()
         own = [each for each in listeners if each.port == self.request.port]
         deciding = own or [each for each in listeners if not each.port]
-        return any(routes.source == source for each in deciding for routes in each.rules)
+        host = (self.request.host,)
+        return any(routes.source == source for each in deciding for routes in each.rules_near(host))
 
     def hosts_of(self, rule: RoutingRule) -> tuple[str, ...]:
         """The hosts of the VirtualService that a rule belongs to; of a delegate's rule those of its root."""
-        every = self.mesh.virtual_services.all_rules()
-        return next((each.hosts for each in every if rule in rules_of(each)), ())
+        return next((each.hosts for each in self._deciding() if rule in rules_of(each)), ())
+
+    def _deciding(self) -> Iterator[RoutingRules]:
+        """The rules of the mesh that can decide, those for the request's host first."""
+        yield from self.mesh.virtual_services.rules_overlapping(self.request.host)
+        yield from self.mesh.virtual_services.all_rules()
 
     @property
     def client_namespaces(self) -> tuple[str, ...]:
@@ -105,7 +111,7 @@ class BrokenRequest:
         source, field = self.decision.source, self.decision.field
         if source is None:
             return None
-        every = (each for routes in self.mesh.virtual_services.all_rules() for each in rules_of(routes))
+        every = (each for routes in self._deciding() for each in rules_of(routes))
         return next((each for each in every if each.field == field and each.source == source), None)
 
     @cached_property

@@ -8,6 +8,7 @@ from checks.facts.fact import KubernetesObject
 from checks.istio.faults.broken_request import BrokenRequest, rules_of
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.fixes.rules import RuleKind, gateway_servers, has_host, kind_of_server
+from checks.istio.mesh.egress_listeners import EgressListener
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.model.commands import TSG
 from checks.model.findings import Evidence
@@ -19,10 +20,16 @@ def of_other_scheme(broken: BrokenRequest, kind: RuleKind) -> RouteFault | None:
     servers = [each for each in gateway_servers(broken) if has_host(each, broken.request.host)]
     if any(kind_of_server(each) == kind for each in servers):
         return None
-    rules = [rule for routes in broken.to_gateway for rule in rules_of(routes) if broken.leads_to_gateway(rule)]
-    if not servers or not rules or any(rule.field.startswith(f"spec.{kind}") for rule in rules):
+    imported = [routes for each in _listeners(broken) for routes in each.rules_near((broken.request.host,))]
+    routes = [each for each in (*broken.to_gateway, *imported) if any(map(broken.leads_to_gateway, rules_of(each)))]
+    own = (rule for each in routes for rule in {"http": each.http, "tls": each.tls, "tcp": each.tcp}[kind])
+    if not servers or not routes or any(map(broken.leads_to_gateway, own)):
         return None
     return OtherScheme(broken.request.url, broken.facts.gateway.ref, servers[0])
+
+
+def _listeners(broken: BrokenRequest) -> tuple[EgressListener, ...]:
+    return broken.client.scope.listeners if broken.client is not None else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ class OtherScheme(RouteFault):
         return f"The routes to {self.gateway} do not match {self.url}: it has the host only on {self._configured}"
 
     def evidence(self) -> tuple[Evidence, ...]:
-        field = f"spec.servers[{self.server.index}].port"
+        field = f"{self.server.origin.field}.port"
         return (Evidence(self.server.gateway.ref, field, self._configured, f"a server for {self.url}"),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
@@ -53,4 +60,4 @@ class OtherScheme(RouteFault):
         yield Fix(f"Change the application to call {scheme}://{broken.request.host}", url=TSG)
 
     def shown(self) -> tuple[KubernetesObject, ...]:
-        return (self.server.gateway,)
+        return (self.server.origin.source,) if self.server.origin.source is not None else ()

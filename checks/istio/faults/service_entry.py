@@ -12,7 +12,7 @@ from checks.istio.fixes.entries import entry_for, entry_port, fitting_protocols
 from checks.istio.fixes.exports import exported_to
 from checks.istio.fixes.fields import appended, set_field
 from checks.istio.fixes.rules import kind_of_scheme, server_for, virtual_service_for
-from checks.istio.fixes.sidecars import imported_hosts, importing
+from checks.istio.fixes.sidecars import importing, written_imports
 from checks.istio.mesh.names import is_subset
 from checks.istio.mesh.routing_rules import RoutingRule
 from checks.model.findings import Evidence, Involved
@@ -127,7 +127,7 @@ class EntryHidden(RouteFault):
         return f"{self.sidecar.ref} does not import {self.entry.ref} for namespace {self.namespace}"
 
     def evidence(self) -> tuple[Evidence, ...]:
-        return (Evidence(self.sidecar.ref, "spec.egress[*].hosts", imported_hosts(self.sidecar), self._wanted),)
+        return (Evidence(self.sidecar.ref, "spec.egress[*].hosts", written_imports(self.sidecar), self._wanted),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         for host in dict.fromkeys((self.host, *self.entry.hosts)):

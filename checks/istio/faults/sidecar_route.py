@@ -12,7 +12,7 @@ from checks.istio.faults.broken_request import BrokenRequest
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.fixes.discovery import discovered_by
 from checks.istio.fixes.exports import exported_to
-from checks.istio.fixes.sidecars import imported_hosts, importing
+from checks.istio.fixes.sidecars import importing, written_imports
 from checks.istio.mesh.configuration import is_exported, settings_maps
 from checks.istio.mesh.names import most_specific
 from checks.istio.mesh.routing_rules import MESH, RoutingRules
@@ -184,7 +184,7 @@ class NotImported(RouteFault):
         return f"{self.sidecar.ref} does not import {self.virtual_service.ref} for namespace {self.namespace}"
 
     def evidence(self) -> tuple[Evidence, ...]:
-        return (Evidence(self.sidecar.ref, "spec.egress[*].hosts", imported_hosts(self.sidecar), self._entry),)
+        return (Evidence(self.sidecar.ref, "spec.egress[*].hosts", written_imports(self.sidecar), self._entry),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         yield Fix(f"Add {self._entry} to {self.sidecar.ref}", (importing(self.sidecar, self._entry, self.port),))

@@ -15,6 +15,6 @@ def importing(sidecar: Sidecar, entry: str, port: int) -> JsonPatch:
     return appended(sidecar, "spec.egress", {"hosts": [entry]})
 
 
-def imported_hosts(sidecar: Sidecar) -> str:
+def written_imports(sidecar: Sidecar) -> str:
     """The hosts that a Sidecar imports, in one line."""
     return ", ".join(dict.fromkeys(host for each in sidecar.egress for host in texts(each, "hosts")))
