@@ -45,7 +45,7 @@ def _broken(cluster: Cluster, host: str) -> BrokenRequest:
 
 
 def test_a_fix_of_a_shared_object_names_the_other_host_that_it_helps() -> None:
-    """Somebody removed mesh from a VirtualService that routes two hosts."""
+    """A VirtualService that routes two hosts lost mesh."""
     cluster = changed(_two_hosts(), "VirtualService", VS, lambda each: each["spec"].update(gateways=[GATEWAY]))
     broken = _broken(cluster, FIRST)
     fix = faults_of(broken, READERS)[0].fix
