@@ -31,7 +31,7 @@ def at_destination(broken: BrokenRequest) -> Iterator[RouteFault]:
         yield UnknownDestination(hop)
     elif hop.service.port(hop.name.port) is None:
         yield NoDestinationPort(hop)
-    elif hop.name.subset:
+    elif not hop.defines_subset:
         yield NoDestinationSubset(hop)
 
 

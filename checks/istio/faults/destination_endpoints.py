@@ -14,7 +14,7 @@ from checks.istio.fixes.fields import remove_field
 from checks.istio.mesh.names import is_wildcard
 from checks.istio.request.outcome import Ending
 from checks.model.findings import Evidence
-from checks.model.raw_values import labels, text
+from checks.model.raw_values import labels, mapping, text
 from checks.model.route import HopName
 
 _NOT_DNS = {
@@ -30,9 +30,9 @@ def at_endpoints(broken: BrokenRequest) -> Iterator[RouteFault]:
     if hop is None or broken.end.ending not in (Ending.NO_ENDPOINT, Ending.NO_CLUSTER):
         return
     service = hop.service
-    if service is None or service.port(hop.name.port) is None:
+    if service is None or service.port(hop.name.port) is None or not hop.defines_subset:
         return
-    if hop.cluster is not None and hop.name.subset and _subset(hop) is not None:
+    if _subset(hop) is not None:
         yield SubsetWithoutEndpoints(hop)
     if isinstance(service.source, ServiceEntry):
         yield NotResolved(hop, service.source)
@@ -42,7 +42,7 @@ def at_endpoints(broken: BrokenRequest) -> Iterator[RouteFault]:
 
 def _subset(hop: EntryHop) -> tuple[KubernetesObject, int, dict[str, str]] | None:
     """The subset with labels: object, position, labels; None if it has none."""
-    rule = hop.cluster.rule if hop.cluster is not None else None
+    rule = hop.destination_rule
     if rule is None or hop.name.subset not in rule.subsets:
         return None
     raw, source = rule.subsets[hop.name.subset]
@@ -80,6 +80,11 @@ class NotResolved(RouteFault):
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         spec: dict[str, Any] = {"resolution": "DNS"}
         yield Fix(f"Patch {self.entry.ref} to resolution DNS", (MergePatch(self.entry, {"spec": spec}),))
+        if mapping(self.entry.raw, "spec", "workloadSelector"):
+            spec = {**spec, "workloadSelector": None, "location": "MESH_EXTERNAL"}
+            yield Fix(
+                f"Patch {self.entry.ref} to resolution DNS without workloads", (MergePatch(self.entry, {"spec": spec}),)
+            )
         if is_wildcard(self.at.name.host):
             yield Fix(f"Patch {self.entry.ref} to resolution DNS, with an endpoint that DNS resolves")
 

@@ -11,7 +11,7 @@ from checks.istio.faults.destination_tls_mismatch import DestinationTlsFault
 from checks.istio.faults.entry_hop import entry_hop
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.fixes.entries import port_for_rule
-from checks.istio.fixes.fields import appended, set_field
+from checks.istio.fixes.fields import appended, remove_field, set_field
 from checks.istio.fixes.origination import origination_rules
 from checks.istio.fixes.tls_settings import without_tls
 from checks.istio.request.external_servers import TLS_TO_PLAIN_PORT
@@ -76,6 +76,9 @@ class TlsToPlain(DestinationTlsFault):
         set_by = f"in TLS ({self.mode}, set by {self.setting})" if self.mode else "in the application's TLS"
         return f"{start} sends {self.at.host} to {self.target}, a plain text port, {set_by}"
 
+    def evidence(self) -> tuple[Evidence, ...]:
+        return tuple(each for each in super().evidence() if self.mode or each.field != "spec.host")
+
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         source = self.at.service.source if self.at.service is not None else None
         known = self.at.service.port(_TLS_PORT) if self.at.service is not None else None
@@ -89,6 +92,10 @@ class TlsToPlain(DestinationTlsFault):
         without = without_tls(self.at.cluster) if self.at.cluster is not None else None
         if without is not None:
             yield Fix("Disable TLS origination for the plain text port", (without,))
+        for index, port in enumerate(source.ports if isinstance(source, ServiceEntry) else ()):
+            if isinstance(source, ServiceEntry) and port.number == self.at.name.port and port.target:
+                change = remove_field(source, f"spec.ports[{index}].targetPort")
+                yield Fix(f"Send port {port.number} of {self.at.name.host} to itself", (change,))
 
 
 class _WithoutTls(DestinationTlsFault):

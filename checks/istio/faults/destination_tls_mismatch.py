@@ -48,8 +48,9 @@ class DestinationTlsFault(RouteFault):
 
     @property
     def target(self) -> str:
-        """The destination's host and port."""
-        return f"{self.at.name.host}:{self.at.name.port}"
+        """The destination's host and the port at which the request arrives."""
+        arrived = self.at.broken.end.destination.rpartition(":")[2]
+        return f"{self.at.name.host}:{arrived or self.at.name.port}"
 
     def evidence(self) -> tuple[Evidence, ...]:
         source, field = self.at.step.origin.source, f"{self.at.step.origin.field}.route[*].destination.port.number"

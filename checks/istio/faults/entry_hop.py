@@ -7,6 +7,7 @@ from functools import cached_property
 from checks.facts.istio_networking import ServiceEntry, VirtualService
 from checks.istio.faults.broken_request import BrokenRequest, rules_of
 from checks.istio.faults.gateway_hop import destination_paths
+from checks.istio.mesh.destination_rules import MergedRule
 from checks.istio.mesh.routing_rules import RoutingRule
 from checks.istio.mesh.services import MeshService
 from checks.istio.proxy.clusters import Cluster, ClusterName
@@ -43,6 +44,17 @@ class EntryHop:
     def service(self) -> MeshService | None:
         """The service of the destination that the gateway uses; None if it knows none."""
         return self.proxy.scope.by_host.get(self.name.host)
+
+    @property
+    def destination_rule(self) -> MergedRule | None:
+        """The DestinationRule that applies at the gateway to the destination, also if it has no cluster."""
+        return self.proxy.clusters.rule_for(self.service) if self.service is not None else None
+
+    @property
+    def defines_subset(self) -> bool:
+        """Whether the destination's subset, if the rule names one, is defined."""
+        rule = self.destination_rule
+        return not self.name.subset or (rule is not None and self.name.subset in rule.subsets)
 
     @property
     def tls(self) -> UpstreamTls | None:

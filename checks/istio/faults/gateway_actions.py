@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from checks.facts.changes import MergePatch
 from checks.facts.fact import KubernetesObject
-from checks.facts.istio_networking import Gateway, VirtualService
+from checks.facts.istio_networking import VirtualService
 from checks.istio.faults.broken_request import BrokenRequest, rules_of
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.faults.gateway_hop import GatewayHop, gateway_hop
@@ -14,7 +14,6 @@ from checks.istio.faults.gateway_route import ROUTE_CHECK
 from checks.istio.fixes.fields import remove_field, set_field
 from checks.istio.fixes.rules import kind_of_server, name_in, rule_from_gateway, rules_of_kind, with_first_rule
 from checks.istio.mesh.routing_rules import MESH
-from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.istio.request.outcome import ConfigurationPart, Ending, Step
 from checks.model.findings import Evidence
 from checks.model.raw_values import items, mapping
@@ -46,8 +45,6 @@ def at_gateway_action(broken: BrokenRequest) -> Iterator[RouteFault]:
     if back is not None and isinstance(back.origin.source, VirtualService):
         yield Loop(hop, back.origin.source, back.origin.field)
     source = steps[-1].origin.source if steps else None
-    if broken.end.ending is Ending.HTTPS_REDIRECT:
-        yield from (RedirectsToHttps(each, hop.host) for each in hop.on_port)
     if source is not None and broken.end.ending in _ACTIONS:
         yield AnswersItself(source, steps[-1].origin.field, *_ACTIONS[broken.end.ending], hop.host)
     if isinstance(source, VirtualService) and broken.end.ending is Ending.OTHER_DESTINATION:
@@ -125,38 +122,6 @@ def _flat(written: Any) -> str:
     if not isinstance(written, dict):
         return str(written)
     return ", ".join(f"{key} {_flat(value)}" for key, value in written.items())
-
-
-@dataclass(frozen=True, slots=True)
-class RedirectsToHttps(RouteFault):
-    """A server with httpsRedirect, which answers plain requests with 301."""
-
-    name: ClassVar[str] = "https-redirect"
-    hop: ClassVar[HopName] = HopName.SERVER
-    check: ClassVar[str] = "gateway-server-unreachable"
-    certain: ClassVar[bool] = True
-    server: GatewayServer
-    host: str
-
-    @property
-    def _gateway(self) -> Gateway:
-        return self.server.gateway
-
-    @property
-    def _path(self) -> str:
-        return f"spec.servers[{self.server.index}].tls.httpsRedirect"
-
-    def sentence(self) -> str:
-        return f"{self._path} of {self._gateway.ref} redirects plain requests for {self.host} to https"
-
-    def evidence(self) -> tuple[Evidence, ...]:
-        return (Evidence(self._gateway.ref, self._path, "true", "(not set)"),)
-
-    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        yield Fix("Remove httpsRedirect from the server", (remove_field(self._gateway, self._path),))
-
-    def shown(self) -> tuple[KubernetesObject, ...]:
-        return (self._gateway,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from checks.istio.faults.not_taken import not_taken
 from checks.istio.faults.rewritten_authority import at_rewritten_authority
 from checks.istio.faults.server_ports import at_server_port
 from checks.istio.faults.server_protocol import at_server_protocol
+from checks.istio.faults.server_settings import at_server_settings
 from checks.istio.faults.server_tls import at_server_tls
 from checks.istio.faults.service_entry import at_service_entry
 from checks.istio.faults.shared_port import at_shared_port
@@ -42,6 +43,7 @@ CLIENT_READERS: tuple[Reader, ...] = (
 
 GATEWAY_READERS: tuple[Reader, ...] = (
     at_rewritten_authority,
+    at_server_settings,
     at_server,
     at_gateway_route,
     at_server_port,

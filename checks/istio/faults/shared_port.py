@@ -10,13 +10,15 @@ from checks.istio.faults.broken_request import BrokenRequest
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.faults.gateway_hop import gateway_hop, is_bound
 from checks.istio.fixes.fields import appended, name_for_host
-from checks.istio.fixes.gateways import moved_rules, new_server
+from checks.istio.fixes.gateways import moved_rules, new_server, with_own_server
 from checks.istio.fixes.rules import gateway_servers, has_host, kind_of_server
 from checks.istio.mesh.names import is_subset
 from checks.istio.request.outcome import ConfigurationPart, Step
 from checks.model.findings import Evidence
 from checks.model.route import HopName
 
+_BY_HOST = frozenset({"HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTPS", "TLS"})
+"""Protocols whose connections proxies distinguish by host."""
 _PORTS = (80, 443)
 """The ports that the add-on's Service has."""
 
@@ -34,7 +36,9 @@ def at_shared_port(broken: BrokenRequest) -> Iterator[RouteFault]:
 
 def _is_tcp(broken: BrokenRequest, step: Step) -> bool:
     if isinstance(step.origin.source, ServiceEntry):
-        return broken.request.scheme == "tcp"
+        entry, port = step.origin.source, broken.request.port
+        opaque = any(each.number == port and each.protocol not in _BY_HOST for each in entry.ports)
+        return broken.request.scheme == "tcp" or (opaque and not entry.addresses)
     return step.origin.field.startswith("spec.tcp[")
 
 
@@ -116,7 +120,10 @@ class TcpAtGateway(TcpCollision):
         )
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        hop = gateway_hop(broken)
+        hop, host = gateway_hop(broken), broken.request.host
+        for server in hop.on_port if hop is not None else ():
+            if server.server.tls is not None:
+                yield Fix(f"Give {host} a server of its own", (with_own_server(server, host),))
         for routes in hop.routes if hop is not None else ():
             for server in gateway_servers(broken):
                 if (

@@ -5,7 +5,7 @@ from typing import Any
 
 from checks.facts.changes import Apply, JsonPatch, MergePatch
 from checks.facts.istio_networking import Gateway, VirtualService
-from checks.istio.fixes.fields import json_pointer, networking_manifest
+from checks.istio.fixes.fields import json_pointer, name_for_host, networking_manifest
 from checks.istio.fixes.rules import RuleKind, name_in, written_rules
 from checks.istio.mesh.names import qualified
 from checks.istio.mesh.routing_rules import MESH, gateway_name
@@ -45,6 +45,16 @@ def new_gateway(full_name: str, selector: Mapping[str, str], server: Mapping[str
     namespace, _, name = full_name.partition("/")
     spec = {"selector": dict(selector), "servers": [server]}
     return Apply(networking_manifest("Gateway", name, namespace, spec))
+
+
+def with_own_server(server: GatewayServer, host: str) -> MergePatch:
+    """The Gateway with a server for one host alone beside the server that has it, on the same port."""
+    servers = [dict(each) for each in items(server.gateway.raw, "spec", "servers")]
+    kept = servers[server.index]
+    port = {**kept.get("port", {}), "name": f"{server.server.port.name}-{name_for_host(host)}"[:63]}
+    servers.append({**kept, "port": port, "hosts": [host]})
+    servers[server.index] = {**kept, "hosts": [each for each in server.server.hosts if each != host]}
+    return MergePatch(server.gateway, {"spec": {"servers": servers}})
 
 
 def moved_rules(routes: VirtualService, server: GatewayServer, service: str, port: int) -> tuple[JsonPatch, ...]:

@@ -38,6 +38,8 @@ class TcpProxy:
     tunnel_post: bool = False
     dynamic: bool = False
     """Resolves the SNI itself (dynamic forward proxy)."""
+    rule: Provenance | None = None
+    """The rule that names the clusters; None if no VirtualService or route does."""
 
 
 @dataclass(frozen=True, slots=True)

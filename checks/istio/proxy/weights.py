@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from checks.istio.mesh.routing_rules import RoutingRule
 from checks.istio.mesh.services import MeshService
 from checks.istio.proxy.clusters import ClusterName, Clusters
-from checks.istio.proxy.listeners import TcpProxy
+from checks.istio.proxy.listeners import Provenance, TcpProxy
 from checks.istio.proxy.tunnels import tunnel_of
 from checks.model.raw_values import Raw, items, mapping, number, text
 
@@ -40,4 +40,4 @@ def tcp_clusters(rule: RoutingRule, port: int, services: Mapping[str, MeshServic
         if len(routes) == 1 or weight > 0:
             found.append((destination_cluster(rule, destination, known, port), weight or 100))
     tunnel, post = tunnel_of(merged, text(first, "subset") if len(routes) == 1 else "")
-    return TcpProxy(tuple(found), tunnel, post)
+    return TcpProxy(tuple(found), tunnel, post, rule=Provenance(rule.source, rule.field))

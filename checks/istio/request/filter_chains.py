@@ -76,4 +76,4 @@ def _tcp(arrival: Arrival, target: TcpProxy, origin: Provenance, server_name: st
         moved = connection
         if target.tunnel:
             moved = replace(connection, layers=(Connect(target.tunnel, target.tunnel_post), *connection.layers))
-        yield Forwarded(name, moved, origin).of(100 * weight / total)
+        yield Forwarded(name, moved, target.rule or origin).of(100 * weight / total)

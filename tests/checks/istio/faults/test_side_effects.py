@@ -40,8 +40,8 @@ def _two_hosts() -> Cluster:
 def _broken(cluster: Cluster, host: str) -> BrokenRequest:
     facts = facts_about(cluster, host, "team-a")
     routing = Routing(facts)
-    asked = AskedRequest("http", host, 80, clients_of(facts)[0])
-    return BrokenRequest(routing, asked, routing.outcome(asked))
+    request = AskedRequest("http", host, 80, clients_of(facts)[0])
+    return BrokenRequest(routing, request, routing.outcome(request))
 
 
 def test_a_fix_of_a_shared_object_names_the_other_host_that_it_helps() -> None:
