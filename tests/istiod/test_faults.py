@@ -1,10 +1,11 @@
 """Every request of recorded meshes that certainly does not go through its gateway has a named fault."""
 
+from checks.istio.request.asked import AskedRequest, Clients
+
 from checks.facts.fact import Unreadable
 from checks.istio.faults.broken_request import BrokenRequest
 from checks.istio.faults.diagnosis import faults_of
 from checks.istio.faults.readers import READERS
-from checks.istio.request.asked import AskedRequest, Clients
 from checks.istio.request.outcome import Result
 from checks.istio.request.routing import Routing
 from tests.checks.istio.faults.diagnosed import facts_about
@@ -15,7 +16,7 @@ EVERY, REQUESTS = 3, 8
 """One of so many recorded meshes, and so many requests of each."""
 
 
-def asked(routing: Routing, question: Question) -> AskedRequest | None:
+def request_of(routing: Routing, question: Question) -> AskedRequest | None:
     """The question from the first pod of its client."""
     namespace, _, workload = question.client.partition("/")
     pods = [each for each in routing.mesh("").pods if each.namespace == namespace and each.name.startswith(workload)]
@@ -38,7 +39,7 @@ def test_a_request_that_does_not_go_through_has_a_fault() -> None:
     for mesh in list(answered())[::EVERY]:
         routing = Routing(facts_about(mesh.objects, "api.bank.example", None, mesh.questions[0].gateway))
         for question in mesh.questions[:REQUESTS]:
-            request = asked(routing, question)
+            request = request_of(routing, question)
             try:
                 found = routing.outcome(request) if request is not None else None
             except Unreadable:

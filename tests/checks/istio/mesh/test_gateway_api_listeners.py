@@ -99,15 +99,15 @@ def test_a_listener_that_is_not_valid_opens_no_port(listener: dict[str, Any]) ->
 def test_a_certificate_of_another_namespace_needs_a_grant() -> None:
     secret = {**_SECRET, "metadata": {"name": "cert", "namespace": "team-a"}}
     tls = {"certificateRefs": [{"kind": "Secret", "group": "", "name": "cert", "namespace": "team-a"}]}
-    asked = gateway({"name": "tls", "port": 443, "protocol": "HTTPS", "tls": tls})
+    requesting = gateway({"name": "tls", "port": 443, "protocol": "HTTPS", "tls": tls})
     source = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": "team-egress"}
     granted = gateway_api("ReferenceGrant", "g", {"from": [source], "to": [{"group": "", "kind": "Secret"}]}, "team-a")
     other = gateway_api(
         "ReferenceGrant", "g", {"from": [source], "to": [{"group": "", "kind": "Secret", "name": "another"}]}, "team-a"
     )
-    assert not converted(asked, secret).gateways
-    assert not converted(asked, secret, other).gateways
-    assert converted(asked, secret, granted).gateways
+    assert not converted(requesting, secret).gateways
+    assert not converted(requesting, secret, other).gateways
+    assert converted(requesting, secret, granted).gateways
 
 
 def test_of_two_listeners_for_one_port_and_host_the_first_one_is_opened() -> None:
@@ -118,7 +118,7 @@ def test_of_two_listeners_for_one_port_and_host_the_first_one_is_opened() -> Non
     assert _names(gateway(first, {"name": "tcp", "port": 80, "protocol": "TCP"})) == ["one"]
 
 
-def test_a_gateway_allows_listener_sets_only_where_it_says_so() -> None:
+def test_a_gateway_allows_listener_sets_only_from_the_namespaces_that_it_names() -> None:
     more = _listener_set(http_listener("more", "b.example"))
     own = http_listener("own", "a.example")
     assert _names(gateway(own), more) == ["own"]
