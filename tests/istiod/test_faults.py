@@ -1,11 +1,10 @@
 """Every request of recorded meshes that certainly does not go through its gateway has a named fault."""
 
-from checks.istio.request.asked import AskedRequest, Clients
-
 from checks.facts.fact import Unreadable
 from checks.istio.faults.broken_request import BrokenRequest
 from checks.istio.faults.diagnosis import faults_of
 from checks.istio.faults.readers import READERS
+from checks.istio.request.asked import AskedRequest, Clients
 from checks.istio.request.outcome import Result
 from checks.istio.request.routing import Routing
 from tests.checks.istio.faults.diagnosed import facts_about
