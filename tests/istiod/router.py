@@ -12,6 +12,7 @@ from checks.facts.pods import Pod
 from checks.facts.services import Service
 from checks.facts.store import FactStore
 from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
 from checks.istio.mesh.mesh import MESH_READS, Mesh, mesh_of
 from checks.istio.request.outcome import RequestOutcome, Result, outcome
 from checks.istio.request.resolve import Router
@@ -24,7 +25,7 @@ from tests.istiod.question import Question
 from tests.recordings import question as question_of
 from tests.recordings import recording
 
-READS = (*MESH_READS, ManagedCluster)
+READS = (*MESH_READS, ManagedCluster, Deployment)
 
 
 class RoutedProduct:
@@ -39,16 +40,16 @@ class RoutedProduct:
         target = from_profile(store.known(ManagedCluster)[0], name, namespace)
         store.targets = (target,)
         wanted = question_of(cluster, gateway, "x.example:80", None)
-        self._facts = Facts(store, target, wanted, frozenset(READS))
+        self.facts = Facts(store, target, wanted, frozenset(READS))
         self._services = [
             each
-            for each in self._facts.all(Service)
+            for each in self.facts.all(Service)
             if each.labels.get("azureservicemesh/istio.component") == "egress-gateway" and each.selector
         ]
         self._router = Router(self._mesh, self._gateway_of)
 
     def _mesh(self, revision: str) -> Mesh:
-        return mesh_of(self._facts, revision)
+        return mesh_of(self.facts, revision)
 
     def _gateway_of(self, pod: Pod) -> str:
         for each in self._services:
@@ -81,7 +82,7 @@ class RoutedProduct:
         namespace, _, workload = question.client.partition("/")
         pods = [
             each
-            for each in self._facts.in_namespace(Pod, namespace)
+            for each in self.facts.in_namespace(Pod, namespace)
             if not each.finished and workload in ("", _workload(each))
         ]
         pods = [each for each in pods if each.proxy is not None] or pods[:1]

@@ -1,4 +1,4 @@
-"""A Secret that istiod does not deliver to the gateway's proxies (docs/domain/istio.md#credential-name)."""
+"""A Secret that istiod does not deliver to a proxy of the route (docs/domain/istio.md#credential-name)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,12 +25,14 @@ _PREFIX = "kubernetes://"
 
 
 def at_credential(broken: BrokenRequest) -> Iterator[RouteFault]:
-    """The Secret for which the gateway's listener or its cluster waits."""
+    """The Secret for which a listener of the gateway, or a cluster of it or of the sidecar, waits."""
     if broken.end.ending is Ending.CLUSTER_WAITS and (entry := entry_hop(broken)) is not None:
         tls, place = entry.tls, tls_place(entry.cluster) if entry.cluster is not None else None
         if tls is not None and place is not None:
             problem = undelivered(tls.secret, entry.proxy, tls.mode, server=False)
             yield DestinationCredential(*place, tls.secret, tls.mode, problem, entry.proxy)
+    elif broken.end.ending is Ending.CLUSTER_WAITS:
+        yield from _at_sidecar(broken)
     hop = gateway_hop(broken)
     if broken.end.ending is not Ending.LISTENER_WAITS or hop is None:
         return
@@ -40,6 +42,16 @@ def at_credential(broken: BrokenRequest) -> Iterator[RouteFault]:
         if problem:
             path = f"spec.servers[{server.index}].tls"
             yield ServerCredential(server.gateway, path, name, server.mode, problem, hop.proxies[0])
+
+
+def _at_sidecar(broken: BrokenRequest) -> Iterator[RouteFault]:
+    """The Secret for which the client's sidecar waits."""
+    client, name = broken.client, broken.end.cluster
+    cluster = client.clusters.get(name) if client is not None and name is not None else None
+    place = tls_place(cluster) if cluster is not None else None
+    if client is not None and cluster is not None and cluster.tls is not None and place is not None:
+        problem = undelivered(cluster.tls.secret, client, cluster.tls.mode, server=False)
+        yield SidecarCredential(*place, cluster.tls.secret, cluster.tls.mode, problem, client)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +133,10 @@ class ServerCredential(CredentialMissing):
 
     __slots__ = ()
     hop: ClassVar[HopName] = HopName.SERVER
+
+
+class SidecarCredential(CredentialMissing):
+    """A credential for TLS of the client's sidecar."""
+
+    __slots__ = ()
+    hop: ClassVar[HopName] = HopName.SIDECAR

@@ -24,6 +24,7 @@ from checks.istio.fixes.rules import (
 from checks.istio.fixes.whole_routes import whole_routes
 from checks.istio.mesh.routing_rules import RoutingRules
 from checks.istio.proxy.gateway_servers import GatewayServer
+from checks.istio.request.outcome import Ending
 from checks.model.findings import Evidence
 from checks.model.raw_values import mapping
 from checks.model.route import HopName
@@ -34,7 +35,7 @@ _KINDS: tuple[RuleKind, ...] = ("http", "tls", "tcp")
 
 def unrouted(broken: BrokenRequest) -> Iterator[RouteFault]:
     """The reasons in the rules of the VirtualServices for the host, or that there is none for such requests."""
-    if broken.client is None or broken.at_gateway:
+    if broken.client is None or broken.at_gateway or broken.end.ending is Ending.CLUSTER_WAITS:
         return
     kind, server = kind_of_scheme(broken.request.scheme), server_for(broken)
     other = of_other_scheme(broken, kind)

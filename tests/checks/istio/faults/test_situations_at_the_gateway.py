@@ -100,6 +100,17 @@ def port_of_entry(**values: Any) -> Change:
     return entry(lambda each, _: each["ports"][0].update(values))
 
 
+def sidecar_credential(cluster: Cluster, on: str) -> Cluster:
+    """A DestinationRule of the client's namespace with a credential that is only in the gateway's namespace."""
+    tls = {"mode": "MUTUAL", "credentialName": "client-credential"}
+    spec = {
+        "host": "egw.team-egress.svc.cluster.local",
+        "workloadSelector": {"matchLabels": {"app": "web"}},
+        "subsets": [{"name": "cnn", "trafficPolicy": {"tls": tls}}],
+    }
+    return plus(cluster, istio("DestinationRule", "own", spec, "team-a"))
+
+
 def _conditional(each: Any, _: str) -> None:
     for match in each["match"]:
         match["headers"] = {"x-team": {"exact": "a"}}
@@ -143,6 +154,7 @@ SITUATIONS = (
     Situation("mesh-tls-to-the-destination", origination(mode="ISTIO_MUTUAL"), "mesh-tls-outside", ENTRY, on=ORIGINATION),
     Situation("the-secret-lacks-the-authority", without_authority, "credential-missing", ENTRY, False, MUTUAL),
     Situation("a-credential-with-a-namespace", origination(credentialName=FOREIGN), "credential-missing", ENTRY, True, MUTUAL),
+    Situation("a-sidecar-without-its-secret", sidecar_credential, "credential-missing", HopName.SIDECAR, False),
     Situation("no-identity-on-plain-text", allow(**{"from": [source(principals=["*"])]}), "denied"),
     Situation("another-port-is-allowed", allow(to=[operation(ports=["9999"])]), "denied"),
     Situation("http-fields-on-tls", allow(to=[operation(methods=["GET"])]), "denied", on=PASSTHROUGH),
