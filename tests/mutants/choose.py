@@ -38,7 +38,11 @@ ROOMS: tuple[tuple[str, int, tuple[str, ...]], ...] = (
         40,
         ("tests/checks/facts", "tests/checks/kubernetes", "tests/scenarios", "tests/incidents/test_incidents.py"),
     ),
-    ("workers/runs", 20, ("tests/workers/runs", "tests/workers/fleet", "tests/bot/test_conversation.py")),
+    (
+        "workers/runs",
+        20,
+        ("tests/workers/runs", "tests/workers/fleet", "tests/bot/courier", "tests/bot/test_conversation.py"),
+    ),
     ("workers/fleet", 20, ("tests/workers/fleet", "tests/bot/fleet", "tests/bot/test_conversation.py")),
     ("workers", 20, ("tests/workers", "tests/bot/courier", "tests/bot/fleet", "tests/bot/test_conversation.py")),
     ("bot/courier.py", 15, ("tests/bot/courier", "tests/bot/test_conversation.py")),

@@ -317,6 +317,7 @@ def test_a_watch_in_an_archived_channel_is_reported_to_its_person_at_the_end_alo
 ) -> None:
     watch, _ = client.watch(Target("prod-weu", "egress", "payments"), "U0ALICE", "C0OLD", None, timedelta(hours=1))
     document = f"watch/{watch.id}"
+    assert client.stores.documents.due(0) == (document,)
     courier.deliver(document)
     assert slack.messages("D0ALICE") == ()
     client.stop_watch(watch, "U0BOB")

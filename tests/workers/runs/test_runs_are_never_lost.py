@@ -242,6 +242,14 @@ def test_the_janitor_notifies_the_courier_of_due_documents(client: Client, redis
     assert queued(redis_client, "courier") == 1
 
 
+def test_changes_that_slack_does_not_show_are_counted(client: Client) -> None:
+    """App Home shows this number: the courier is down while it grows."""
+    assert client.undelivered_count() == 0
+    for key in ("command/1", "command/2"):
+        client.start(replace(ORDER, key=key, target=replace(ORDER.target, gateway=key)))
+    assert client.undelivered_count() == 2
+
+
 def test_every_key_of_a_run_expires(client: Client, diagnoser: Diagnoser, redis_client: redis.Redis) -> None:
     """Every key of a single run expires; the records of gateways and the audit stay."""
     run = client.start(ORDER).run
