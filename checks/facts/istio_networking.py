@@ -155,6 +155,20 @@ class ServiceEntry(Exported):
         return texts(self.raw, "spec", "addresses")
 
 
+class WorkloadEntry(KubernetesObject):
+    """An endpoint outside the cluster that ServiceEntries select by its labels."""
+
+    __slots__ = ()
+    kind = "WorkloadEntry"
+    origin = Listed(NETWORKING, "workloadentries", NETWORKING_VERSIONS)
+
+    @property
+    def endpoint(self) -> Raw:
+        """Its spec, with its labels, as a ServiceEntry lists an endpoint."""
+        own = {**self.labels, **labels(self.raw, "spec", "labels")}
+        return {**mapping(self.raw, "spec"), "labels": own}
+
+
 class Sidecar(KubernetesObject):
     __slots__ = ()
     kind = "Sidecar"

@@ -10,6 +10,7 @@ from checks.facts.istio_networking import (
     ServiceEntry,
     Sidecar,
     VirtualService,
+    WorkloadEntry,
 )
 from checks.facts.istio_policies import AuthorizationPolicy, PeerAuthentication
 from checks.facts.label_selectors import selects
@@ -37,6 +38,7 @@ MESH_READS: tuple[type[Fact], ...] = (
     ConfigMap,
     Secret,
     ServiceEntry,
+    WorkloadEntry,
     VirtualService,
     DestinationRule,
     Gateway,
@@ -75,6 +77,9 @@ class Mesh:
         for found in objects[EndpointSlice]:
             if isinstance(found, EndpointSlice):
                 self.slices.setdefault((found.namespace, found.service), []).append(found)
+        self.workload_entries = [
+            each for each in objects[WorkloadEntry] if isinstance(each, WorkloadEntry) and self._reads(each)
+        ]
         self.secrets = {(each.namespace, each.name): each for each in objects[Secret] if isinstance(each, Secret)}
         self.sidecars = sorted(
             (each for each in objects[Sidecar] if isinstance(each, Sidecar) and self._reads(each)),

@@ -2,7 +2,7 @@
 
 Source: Istio `pilot/pkg/serviceregistry`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from ipaddress import ip_interface
@@ -13,7 +13,7 @@ from checks.facts.services import Service
 from checks.istio.mesh.names import is_address
 from checks.istio.mesh.protocols import parse_protocol, service_protocol
 from checks.istio.mesh.services import UNSPECIFIED, MeshPort, MeshService, Resolution
-from checks.model.raw_values import items, labels, number, text
+from checks.model.raw_values import Raw, items, labels, number, text
 
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
@@ -165,10 +165,10 @@ def _addresses(entry: ServiceEntry) -> Iterator[str]:
         yield str(found.ip) if whole or "/" not in each else each
 
 
-def entry_endpoints(entry: ServiceEntry, port: MeshPort) -> tuple[tuple[str, int, Mapping[str, str]], ...]:
-    """(address or name, port, labels) of the endpoints that a ServiceEntry lists."""
+def listed_endpoints(endpoints: Iterable[Raw], port: MeshPort) -> tuple[tuple[str, int, Mapping[str, str]], ...]:
+    """(address or name, port, labels) of endpoints that ServiceEntries or WorkloadEntries describe."""
     found = []
-    for each in entry.endpoints:
+    for each in endpoints:
         ports = {str(name): number({"n": value}, "n") or 0 for name, value in dict(each.get("ports") or {}).items()}
         target = ports.get(port.name) or (port.target if isinstance(port.target, int) else port.number)
         found.append((text(each, "address"), target, labels(each, "labels")))

@@ -2,16 +2,16 @@
 
 Source: Istio `pilot/pkg/networking/core/endpoint_builder.go`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from checks.facts.istio_networking import ServiceEntry
 from checks.facts.pods import Pod
 from checks.istio.mesh.mesh import Mesh
-from checks.istio.mesh.names import is_wildcard
-from checks.istio.mesh.registries import entry_endpoints
+from checks.istio.mesh.names import is_address, is_wildcard
+from checks.istio.mesh.registries import listed_endpoints
 from checks.istio.mesh.services import MeshPort, MeshService, Resolution
-from checks.model.raw_values import items, number, text, texts
+from checks.model.raw_values import Raw, items, labels, number, text, texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +77,27 @@ class Endpoints:
             for pod in self._selected(entry.namespace, service.selector):
                 if _has(pod.labels, wanted):
                     yield Endpoint(pod.ip, own_port, _accepts_mutual_tls(pod.labels), pod)
-            return
-        listed = entry_endpoints(entry, port)
+        listed = listed_endpoints(self._described(entry, service.selector), port)
+        by_address = service.resolution is Resolution.ENDPOINTS
         for address, target, labelled in listed:
-            if _has(labelled, wanted):
+            # Endpoint discovery has no names: istiod leaves out such an endpoint.
+            if _has(labelled, wanted) and (is_address(address) or not by_address):
                 yield Endpoint(address, target, _accepts_mutual_tls(labelled))
-        by_name = not listed and service.resolution is Resolution.DNS and not is_wildcard(service.host)
+        by_name = (
+            not listed
+            and not service.selector
+            and service.resolution is Resolution.DNS
+            and not is_wildcard(service.host)
+        )
         if by_name and _has(service.labels, wanted):
             yield Endpoint(service.host, own_port)
+
+    def _described(self, entry: ServiceEntry, selector: Mapping[str, str]) -> Iterable[Raw]:
+        """The endpoints that a ServiceEntry lists; with a selector, the WorkloadEntries of its namespace."""
+        if not selector:
+            return entry.endpoints
+        entries = (each.endpoint for each in self._mesh.workload_entries if each.namespace == entry.namespace)
+        return [each for each in entries if _has(labels(each, "labels"), selector)]
 
     def _selected(self, namespace: str, selector: Mapping[str, str]) -> Iterator[Pod]:
         for pod in self._mesh.pods:
