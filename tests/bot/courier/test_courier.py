@@ -364,7 +364,9 @@ def test_steps_that_a_second_attempt_did_not_find_are_deleted(
     finish(client, run, HEALTHY)
     deliver(courier, run)
     assert complete(whole_thread(slack))
-    assert "finding/gateway-pool-missing" not in slots(whole_thread(slack))
+    remaining = slots(whole_thread(slack))
+    assert "finding/gateway-pool-missing" not in remaining
+    assert set(client.delivered(f"run/{run.id}")) == set(remaining), "each delivery would try to delete it again"
 
 
 def test_an_expired_run_is_no_longer_due(courier: Courier, client: Client) -> None:
