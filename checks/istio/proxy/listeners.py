@@ -109,9 +109,10 @@ class EnvoyListener:
     origin: Provenance
 
     @cached_property
-    def selects_public_ranges(self) -> bool:
-        """Whether a chain is selected by addresses outside the private ranges."""
-        return any(is_public(each) for chain in self._ranged for each in chain.networks)
+    def public_addresses(self) -> tuple[str, ...]:
+        """An address in each range outside the private ones that selects a chain."""
+        networks = {each for chain in self._ranged for each in chain.networks}
+        return tuple(str(ip_network(each).network_address) for each in sorted(networks) if is_public(each))
 
     @cached_property
     def _ranged(self) -> list[FilterChain]:

@@ -20,20 +20,35 @@ def listener_decisions(arrival: Arrival, listener: EnvoyListener) -> Decisions:
     here, connection = arrival.at, arrival.connection
     if here.patches.unknown is not None:
         raise NotModelled(f"{here.patches.unknown.ref} changes the configuration of {here.name}")
-    if not is_address(connection.address) and listener.selects_public_ranges:
-        raise NotModelled("the rule depends on the address that DNS returns")
-    chain = listener.chain_for(
-        connection.address,
-        _server_name(connection),
-        tls=isinstance(connection.outermost, Tls),
-        plain_http=isinstance(connection.outermost, Http | Connect),
-    )
+    chain = _selected(listener, connection)
     if chain is None:
         yield arrival.fails(Ending.NO_FILTER_CHAIN, f"no filter chain of {listener.name} matches", flag="NR")
         return
     step = arrival.step(ConfigurationPart.LISTENER, listener.name, chain.origin)
     for each in _chain(arrival, chain):
         yield each.after(step)
+
+
+def _selected(listener: EnvoyListener, connection: Connection) -> FilterChain | None:
+    """The chain of a connection. The address of a public name may be in any public range."""
+    addresses = [connection.address]
+    if not is_address(connection.address):
+        addresses += listener.public_addresses
+    chains = {
+        id(found): found
+        for each in addresses
+        for found in (
+            listener.chain_for(
+                each,
+                _server_name(connection),
+                tls=isinstance(connection.outermost, Tls),
+                plain_http=isinstance(connection.outermost, Http | Connect),
+            ),
+        )
+    }
+    if len(chains) > 1:
+        raise NotModelled("the rule depends on the address that DNS returns")
+    return next(iter(chains.values()))
 
 
 def _server_name(connection: Connection) -> str:

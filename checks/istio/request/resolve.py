@@ -46,9 +46,13 @@ class Router:
 
 def _sent(hops: Hops, configuration: ProxyConfiguration, client: Pod, connection: Connection) -> RequestOutcome:
     taken = is_intercepted(client.annotations, connection.address, connection.port)
-    if taken is None:
-        return _unknown("excluded ranges may contain the host's address")
-    return outcome(hops.from_sidecar(configuration, connection) if taken else hops.directly(connection))
+    direct = outcome(hops.directly(connection)) if taken is not True else None
+    intercepted = outcome(hops.from_sidecar(configuration, connection)) if taken is not False else None
+    if direct is None or intercepted is None:
+        return direct or intercepted or _unknown("neither taken nor direct")
+    if (direct.result, direct.status) == (intercepted.result, intercepted.status):
+        return intercepted
+    return _unknown("excluded ranges may contain the host's address")
 
 
 def _unknown(reason: str) -> RequestOutcome:
