@@ -8,7 +8,7 @@ from functools import cached_property
 
 from checks.istio.mesh.exports import Exports
 from checks.istio.mesh.host_index import HostIndex
-from checks.istio.mesh.imported_hosts import ImportedHosts, imported_hosts, imports_rules
+from checks.istio.mesh.imported_hosts import ImportedHosts, hosts_by_namespace, imports_rules
 from checks.istio.mesh.names import is_wildcard, most_specific
 from checks.istio.mesh.protocols import Protocol, parse_protocol
 from checks.istio.mesh.routing_rules import MESH, RoutingRules
@@ -138,7 +138,7 @@ def egress_listener(
     raw: Raw, index: int, namespace: str, exports: Exports, virtual_services: VirtualServices
 ) -> EgressListener:
     """An egress entry with what it imports for clients of a namespace."""
-    hosts, nothing = imported_hosts(raw, namespace), ImportedHosts()
+    hosts, nothing = hosts_by_namespace(raw, namespace), ImportedHosts()
     everywhere = hosts.get("*", nothing)
     rules = tuple(
         each

@@ -33,7 +33,7 @@ def imports_rules(own: ImportedHosts, everywhere: ImportedHosts, host: str, rule
     return imported and not (own.excludes(host) or everywhere.excludes(host))
 
 
-def imported_hosts(raw: Raw, namespace: str) -> dict[str, ImportedHosts]:
+def hosts_by_namespace(raw: Raw, namespace: str) -> dict[str, ImportedHosts]:
     """The hosts of an entry by namespace, `*` for every namespace."""
     found: dict[str, ImportedHosts] = {}
     for written in texts(raw, "hosts"):
