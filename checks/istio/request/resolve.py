@@ -46,13 +46,14 @@ class Router:
 
 def _sent(hops: Hops, configuration: ProxyConfiguration, client: Pod, connection: Connection) -> RequestOutcome:
     taken = is_intercepted(client.annotations, connection.address, connection.port)
-    direct = outcome(hops.directly(connection)) if taken is not True else None
-    intercepted = outcome(hops.from_sidecar(configuration, connection)) if taken is not False else None
-    if direct is None or intercepted is None:
-        return direct or intercepted or _unknown("neither taken nor direct")
-    if (direct.result, direct.status) == (intercepted.result, intercepted.status):
-        return intercepted
-    return _unknown("excluded ranges may contain the host's address")
+    if taken is False:
+        return outcome(hops.directly(connection))
+    intercepted = outcome(hops.from_sidecar(configuration, connection))
+    if taken is None:
+        direct = outcome(hops.directly(connection))
+        if (direct.result, direct.status) != (intercepted.result, intercepted.status):
+            return _unknown("excluded ranges may contain the host's address")
+    return intercepted
 
 
 def _unknown(reason: str) -> RequestOutcome:
