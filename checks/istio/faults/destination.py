@@ -25,7 +25,12 @@ from checks.model.route import HopName
 def at_destination(broken: BrokenRequest) -> Iterator[RouteFault]:
     """The part that the cluster of the gateway's rule lacks."""
     hop = entry_hop(broken)
-    if hop is None or broken.end.ending is not Ending.NO_CLUSTER:
+    if broken.end.ending is not Ending.NO_CLUSTER:
+        return
+    source = broken.end.steps[-1].origin.source if broken.end.steps else None
+    if hop is None and broken.at_gateway and source is not None:
+        yield UnknownBackend(source, broken.end.steps[-1].origin.field, broken.request.host)
+    if hop is None:
         return
     if hop.service is None:
         yield UnknownDestination(hop)
@@ -89,6 +94,29 @@ class UnknownDestination(RouteFault):
     def shown(self) -> tuple[KubernetesObject, ...]:
         source = self.at.step.origin.source
         return (*self.at.entries[:2], *((source,) if source is not None else ()))
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownBackend(RouteFault):
+    """A backend of the Gateway API that does not exist, or that the route may not name."""
+
+    name: ClassVar[str] = "unknown-destination"
+    hop: ClassVar[HopName] = HopName.ENTRY
+    check: ClassVar[str] = "service-entry-missing"
+    certain: ClassVar[bool] = True
+    source: KubernetesObject
+    field: str
+    host: str
+
+    def sentence(self) -> str:
+        names = f"{self.field} of {self.source.ref} names a backend for {self.host}"
+        return f"{names} that does not exist, or that no ReferenceGrant allows"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        return (Evidence(self.source.ref, f"{self.field}.backendRefs", "(not found)", "an existing backend"),)
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return (self.source,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from checks.istio.faults.gateway_hop import GatewayHop, gateway_hop
 from checks.istio.faults.gateway_server import AT_SERVER
 from checks.istio.fixes.fields import remove_field
 from checks.model.findings import Evidence
-from checks.model.raw_values import mapping, text
+from checks.model.raw_values import Raw, items, mapping, text
 from checks.model.route import HopName
 
 
@@ -22,9 +22,18 @@ def at_rewritten_authority(broken: BrokenRequest) -> Iterator[RouteFault]:
     rule = broken.rule
     if hop is None or rule is None or broken.end.ending not in AT_SERVER:
         return
-    rewritten = text(mapping(rule.raw, "rewrite"), "authority")
-    if rewritten and isinstance(rule.source, VirtualService):
-        yield RewrittenAuthority(hop, rule.source, rule.field, rewritten)
+    for key, rewritten in _rewrites(rule.raw):
+        yield RewrittenAuthority(hop, rule.source, f"{rule.field}.{key}", rewritten)
+
+
+def _rewrites(rule: Raw) -> Iterator[tuple[str, str]]:
+    """The fields of a rule that set the authority, each with its value."""
+    if found := text(mapping(rule, "rewrite"), "authority"):
+        yield "rewrite.authority", found
+    for place, part in (("", rule), *((f"route[{n}].", each) for n, each in enumerate(items(rule, "route")))):
+        for name, value in mapping(part, "headers", "request", "set").items():
+            if name.lower() in (":authority", "host"):
+                yield f"{place}headers.request.set.{name}", str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,7 @@ class RewrittenAuthority(RouteFault):
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
     check: ClassVar[str] = "virtual-service-route-broken"
     at: GatewayHop
-    source: VirtualService
+    source: KubernetesObject
     field: str
     rewritten: str
 
@@ -44,11 +53,11 @@ class RewrittenAuthority(RouteFault):
         return f"{rewrites} to {self.rewritten}, for which {self.at.broken.facts.gateway.ref} has no rule"
 
     def evidence(self) -> tuple[Evidence, ...]:
-        return (Evidence(self.source.ref, f"{self.field}.rewrite.authority", self.rewritten, "(not set)"),)
+        return (Evidence(self.source.ref, self.field, self.rewritten, "(not set)"),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        change = remove_field(self.source, f"{self.field}.rewrite.authority")
-        yield Fix("Remove the rewrite of the authority", (change,))
+        if isinstance(self.source, VirtualService):
+            yield Fix("Remove the rewrite of the authority", (remove_field(self.source, self.field),))
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.source,)
