@@ -50,16 +50,16 @@ def _applies(policy: AuthorizationPolicy, proxy: Proxy) -> bool:
 def denied_by(policies: Iterable[AuthorizationPolicy], peer: DownstreamPeer) -> AuthorizationPolicy | None:
     """The policy that denies, None if the peer is allowed. Without a matching ALLOW policy the first of them denies."""
     kept = list(policies)
-    custom = next((each for each in kept if each.action == "CUSTOM"), None)
-    if custom is not None:
-        raise NotModelled(f"{custom.ref} asks an external authorizer")
-    for each in kept:
-        if each.action == "DENY" and _matches(each, peer, deny=True):
-            return each
+    denied = next((each for each in kept if each.action == "DENY" and _matches(each, peer, deny=True)), None)
     allowing = [each for each in kept if each.action == "ALLOW"]
-    if not allowing or any(_matches(each, peer, deny=False) for each in allowing):
-        return None
-    return allowing[0]
+    if denied is None and allowing and not any(_matches(each, peer, deny=False) for each in allowing):
+        denied = allowing[0]
+    asking = [each for each in kept if each.action == "CUSTOM"]
+    if peer.request is not None:  # a request that no rule matches is not sent to the authorizer
+        asking = [each for each in asking if _matches(each, peer, deny=False)]
+    if denied is None and asking:
+        raise NotModelled(f"{asking[0].ref} asks an external authorizer")
+    return denied
 
 
 def _matches(policy: AuthorizationPolicy, peer: DownstreamPeer, *, deny: bool) -> bool:
