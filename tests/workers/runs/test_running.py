@@ -282,12 +282,14 @@ def test_a_run_and_its_reads_are_traced_where_a_collector_is_named(tmp_path: Pat
             "worker",
             OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{collector.server_address[1]}",
             OTEL_EXPORTER_OTLP_COMPRESSION="none",
-            OTEL_BSP_SCHEDULE_DELAY="200",
+            OTEL_BSP_SCHEDULE_DELAY="60000",
         )
         live.ready("worker")
         run = live.order("k1")
         live.wait(lambda: live.run(run).state.ended, "the run does not end")
-        live.wait(lambda: any(b"diagnose" in body for _, body in kept), "no trace of the run")
+        live.processes["worker"].terminate()
+        assert live.processes["worker"].wait(20) == 0
+        assert any(b"diagnose" in body for _, body in kept), "a worker that stops sends the remaining spans first"
         collector.shutdown()
     spans = []
     for path, body in kept:

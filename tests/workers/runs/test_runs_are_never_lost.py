@@ -122,6 +122,14 @@ def test_a_second_person_joins_until_the_run_has_ended(client: Client, diagnoser
     assert third.run.id != first.run.id
 
 
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [(Target("weu", "egw"), "weu egw"), (Target("weu", "egw", "team-egress"), "weu team-egress/egw")],
+)
+def test_a_target_is_named_as_it_is_typed(target: Target, text: str) -> None:
+    assert str(target) == text
+
+
 def test_other_hosts_and_watches_have_separate_runs(client: Client) -> None:
     first = client.start(ORDER)
     host = client.start(replace(ORDER, key="2", target=replace(ORDER.target, host="api.bank.example")))
