@@ -60,6 +60,7 @@ class Mesh:
         self.configuration: MeshConfiguration = mesh_configuration(maps, revision)
         self.namespaces = {each.name: each for each in objects[Namespace] if isinstance(each, Namespace)}
         self._discovered: dict[str, bool] = {}
+        self._proxies: dict[int, tuple[Pod, Proxy | None]] = {}
         self._scopes: dict[object, SidecarScope] = {}
         self.config_maps = {each.key: each for each in maps}
         gateway_api = GatewayApi(objects, self._reads, self.discovers)
@@ -183,7 +184,10 @@ class Mesh:
 
     def proxy(self, pod: Pod) -> Proxy | None:
         """The proxy of a pod; None if it has none."""
-        return proxy_of(pod)
+        known = self._proxies.get(id(pod))
+        if known is None or known[0] is not pod:
+            known = self._proxies[id(pod)] = (pod, proxy_of(pod))
+        return known[1]
 
 
 def mesh_of(facts: Facts, revision: str) -> Mesh:

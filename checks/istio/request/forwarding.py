@@ -74,7 +74,7 @@ class Forwarded:
 
     def of(self, percent: float) -> "Forwarded":
         """This forwarding of a part of the connections."""
-        return replace(self, share=self.share * percent / 100)
+        return self if percent == 100 else replace(self, share=self.share * percent / 100)
 
 
 Decisions = Iterator[End | Forwarded]

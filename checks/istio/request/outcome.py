@@ -98,7 +98,7 @@ class End:
 
     def of(self, percent: float) -> "End":
         """This end of a part of the requests."""
-        return replace(self, share=self.share * percent / 100)
+        return self if percent == 100 else replace(self, share=self.share * percent / 100)
 
 
 @dataclass(frozen=True, slots=True)
