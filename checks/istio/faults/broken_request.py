@@ -14,7 +14,7 @@ from checks.istio.mesh.routing_rules import RoutingRule, RoutingRules
 from checks.istio.mesh.virtual_services import VirtualServices
 from checks.istio.proxy.listeners import Provenance
 from checks.istio.request.asked import AskedRequest
-from checks.istio.request.outcome import End, RequestOutcome, Result
+from checks.istio.request.outcome import End, Ending, RequestOutcome, Result
 from checks.istio.request.proxy_configuration import ProxyConfiguration
 from checks.istio.request.routing import Routing
 from checks.model.raw_values import Raw, items, mapping
@@ -22,6 +22,12 @@ from checks.model.raw_values import Raw, items, mapping
 THROUGH = 1000
 _AT_GATEWAY = 100
 _AT_SERVICE = 50
+_ORDER = {each: position for position, each in enumerate(Ending)} | {
+    Ending.NO_LISTENER: 0,
+    Ending.LOOP: list(Ending).index(Ending.NO_ROUTE),
+    Ending.OTHER_DESTINATION: list(Ending).index(Ending.NO_ROUTE),
+}
+"""The order of endings at the gateway: that of its decisions."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +155,7 @@ def progress(end: End, gateway: str) -> int:
     if end.result is Result.THROUGH:
         return THROUGH
     if gateway in end.gateways:
-        return _AT_GATEWAY + len(end.steps)
+        return _AT_GATEWAY + _ORDER[end.ending]
     namespace, _, name = gateway.partition("/")
     routed = end.cluster is not None and end.cluster.host == f"{name}.{namespace}.svc.cluster.local"
     return _AT_SERVICE if routed else 0

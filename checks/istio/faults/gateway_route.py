@@ -44,9 +44,9 @@ def _not_applied(hop: GatewayHop, routes: HostRules, server: GatewayServer) -> I
         for wrong in sorted(routes.gateways - set(hop.existing) - {MESH}):
             yield NamesUnknownGateway(source, wrong, server)
         yield NotBound(routes, server, hop.host)
-    elif not is_exported(source.export_to, configuration.virtual_services_exported, source.namespace, namespace):
+    if not is_exported(source.export_to, configuration.virtual_services_exported, source.namespace, namespace):
         yield NotSeenByGateway(source, hop.host, hop.broken.facts.gateway.ref, namespace)
-    else:
+    if is_bound(routes, server):
         yield NoGatewayRule(routes, server, hop.host)
 
 
