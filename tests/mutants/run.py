@@ -120,7 +120,9 @@ def recorded(path: str, copies: Copies) -> Path:
     folder = folder_of(path)
     if not folder.exists():
         with copies.one() as copy, tempfile.TemporaryDirectory(prefix="mutants-") as made:
-            code, first = pytest(copy, None, "-m", "not matrix and not browser", "--record", made, path)
+            code, first = pytest(
+                copy, None, "-o", "timeout=600", "-m", "not matrix and not browser", "--record", made, path
+            )
             if code != 0:
                 raise SystemExit(f"these tests fail without a mutant: {path}\n{first}")
             shutil.copytree(made, folder)
