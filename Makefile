@@ -61,8 +61,8 @@ SEED ?= 1
 MESHES ?= 600
 
 .PHONY: judge
-judge: $(READY) ## compare the routes of generated meshes with istiod's own code, needs Go (SEED=1 MESHES=600; ONLY=37 explains one mesh; TESTS=1: the meshes of the tests; ROUTER=1: the new router)
-	$(BIN)/python -m tests.istiod.judge --seed $(SEED) --meshes $(MESHES) $(if $(ONLY),--only $(ONLY)) $(if $(TESTS),--tests) $(if $(ROUTER),--router)
+judge: $(READY) ## compare the routes of generated meshes with istiod's own code, needs Go (SEED=1 MESHES=600; ONLY=37 explains one mesh; TESTS=1: the meshes of the tests)
+	$(BIN)/python -m tests.istiod.judge --seed $(SEED) --meshes $(MESHES) $(if $(ONLY),--only $(ONLY)) $(if $(TESTS),--tests)
 
 .PHONY: judge-record
 judge-record: $(READY) ## record answers of istiod that tests replay without Go (CASES=folder of given meshes)

@@ -131,7 +131,8 @@ class Diagnosis:
     def _route(self, findings: tuple[Finding, ...]) -> Route | None:
         """The route of the question's host, or one that only holds the error."""
         try:
-            return traced_route(self.store, self.question, self.target, self._target_gap, findings)
+            codes = {check.slug: check.code for check in self.checks}
+            return traced_route(self.store, self.question, self.target, self._target_gap, findings, codes)
         except Exception as error:  # a defect of route tracing must not lose the findings
             token = _token("route", error)
             log.exception("tracing the route failed, error %s", token)

@@ -3,13 +3,13 @@
 The facts that it needs, and the reason if it is not traced.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from checks.facts.egress_gateway import EgressGateway
 from checks.facts.fact import Fact, Gap, Unreadable
 from checks.facts.store import FactStore
 from checks.facts.view import Facts
-from checks.istio.route.trace import TRACE_READS, trace
+from checks.istio.trace.trace import TRACE_READS, trace
 from checks.model.findings import Finding
 from checks.model.question import Question
 from checks.model.requested_host import split_host
@@ -22,9 +22,14 @@ def traced_reads(question: Question) -> frozenset[type[Fact]]:
 
 
 def traced_route(
-    store: FactStore, question: Question, target: EgressGateway | None, gap: Gap | None, findings: Iterable[Finding]
+    store: FactStore,
+    question: Question,
+    target: EgressGateway | None,
+    gap: Gap | None,
+    findings: Iterable[Finding],
+    codes: Mapping[str, str],
 ) -> Route | None:
-    """The route of the question's host.
+    """The route of the question's host; `codes` are the codes of the run's checks by slug.
 
     None without a host, or if its facts were not gathered (`--only`).
     """
@@ -36,7 +41,7 @@ def traced_route(
     if target is not None and not target.known:
         return _untraced(question, f"Not traced: {target.ref} is not in the mesh profile.")
     try:
-        return trace(Facts(store, target, question, frozenset(TRACE_READS), gap))
+        return trace(Facts(store, target, question, frozenset(TRACE_READS), gap), codes)
     except Unreadable as unread:
         return _untraced(question, f"Not traced: {unread.gap}.")
 

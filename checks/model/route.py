@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, with_config
+from pydantic import AliasChoices, Field, with_config
 
 
 class HopName(StrEnum):
@@ -49,6 +49,11 @@ class Outcome(StrEnum):
     ELSEWHERE = "elsewhere"
     """It is routed to another gateway or Service of the cluster."""
     FAILS = "fails"
+    MIXED = "mixed"
+    """Only a part of the requests goes through the gateway.
+
+    By weight, revision or pod.
+    """
     UNKNOWN = "unknown"
 
 
@@ -118,7 +123,9 @@ class TracedRequest:
     meant: bool
     summary: str
     answer: str
-    address: str
+    address: Annotated[
+        str, Field(validation_alias=AliasChoices("source_address", "address"), serialization_alias="source_address")
+    ]
     hops: tuple[Hop, ...]
     corrections: tuple[Correction, ...] = ()
     revision: str = ""
@@ -146,11 +153,22 @@ class Route:
     host: str
     gateway: str
     summary: str
-    requests: Annotated[tuple[TracedRequest, ...], Field(alias="ways")] = ()
+    requests: Annotated[tuple[TracedRequest, ...], Field(validation_alias=AliasChoices("requests", "ways"))] = ()
     known: bool = True
     gateway_hosts: Annotated[tuple[str, ...], Field(alias="carries")] = ()
     problem: str = ""
     nearest: tuple[str, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome of all requests.
+
+        Mixed if they differ, unknown if one is unknown or nothing was traced.
+        """
+        found = {each.outcome for each in self.requests}
+        if not found or Outcome.UNKNOWN in found:
+            return Outcome.UNKNOWN
+        return found.pop() if len(found) == 1 else Outcome.MIXED
 
     @property
     def routed(self) -> bool:

@@ -23,8 +23,8 @@ def stamp(moment: datetime) -> str:
 
 def _route_document(route: Route, fields: SerializerFunctionWrapHandler) -> Any:
     written = fields(route)
-    requests = [_request_document(each, of) for each, of in zip(route.requests, written.pop("ways"), strict=True)]
-    return _redacted({**written, "whole": route.routed, "ways": requests})
+    requests = [_request_document(each, of) for each, of in zip(route.requests, written.pop("requests"), strict=True)]
+    return _redacted({"outcome": str(route.outcome), **written, "whole": route.routed, "requests": requests})
 
 
 def _request_document(request: TracedRequest, written: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from time import perf_counter
 from checks.facts.store import FactStore
 from checks.facts.view import Facts
 from checks.istio.route.carried import configuration
-from checks.istio.route.trace import TRACE_READS, trace
+from checks.istio.trace.trace import TRACE_READS, trace
 from checks.model.question import ClusterIdentity, Question
 from tests.bench.evaluation import gathered
 from tests.bench.fleet import big_cluster
@@ -25,7 +25,7 @@ def traced_host(store: FactStore, host: str, gateway: str, namespace: str) -> bo
     """Trace one route over gathered facts; whether it is complete."""
     target = next(each for each in store.targets if (each.namespace, each.name) == (namespace, gateway))
     question = Question(ClusterIdentity("bench"), gateway, namespace, host)
-    return trace(Facts(store, target, question, frozenset(TRACE_READS))).routed
+    return trace(Facts(store, target, question, frozenset(TRACE_READS)), {}).routed
 
 
 def many_hosts(hosts: int) -> Cluster:

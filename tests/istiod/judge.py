@@ -14,7 +14,6 @@ from tests.istiod.asking import Json, build
 from tests.istiod.judgement import Judged, JudgedMesh, Judgement, Make, judged
 from tests.istiod.meshes.existing import existing
 from tests.istiod.meshes.generator import mesh, meshes
-from tests.istiod.product import Product
 from tests.istiod.router import RoutedProduct
 from tests.istiod.tally import Tally
 from tests.istiod.walker.outcome import Answer
@@ -29,7 +28,6 @@ def main() -> int:
     parser.add_argument("--meshes", type=int, default=200)
     parser.add_argument("--only", type=int, help="one mesh of the seed, with the walk of every request")
     parser.add_argument("--tests", action="store_true", help="the meshes of the other tests instead")
-    parser.add_argument("--router", action="store_true", help="the router in place of the routes of the present checks")
     parser.add_argument("--differences", type=Path, default=DIFFERENCES)
     parser.add_argument("--at-least", type=float, default=0, help="fail below this percentage of equal outcomes")
     options = parser.parse_args()
@@ -37,7 +35,7 @@ def main() -> int:
     if options.only is not None:
         return _one(mesh(options.seed, options.only))
     generated = existing() if options.tests else meshes(options.seed, options.meshes)
-    tally = _judge(generated, options.differences, RoutedProduct if options.router else Product)
+    tally = _judge(generated, options.differences, RoutedProduct)
     return int(tally.all.percent(tally.all.outcomes) < options.at_least)
 
 
@@ -58,7 +56,7 @@ def _judge(generated: Iterable[JudgedMesh], folder: Path, make: Make) -> Tally:
 
 
 def _one(generated: JudgedMesh) -> int:
-    [found] = judged([generated])
+    [found] = judged([generated], RoutedProduct)
     print(dump_yaml(described(found, found.judgements)))
     return 0
 

@@ -11,7 +11,7 @@ from tests.clusters.compose import Cluster as Objects
 from tests.istiod.asking import Json, Program
 from tests.istiod.meshes.existing import Existing
 from tests.istiod.meshes.generator import Generated
-from tests.istiod.product import Product, Resolved
+from tests.istiod.product import Resolved
 from tests.istiod.question import Cluster, Question
 from tests.istiod.walker.outcome import Answer
 
@@ -70,7 +70,7 @@ Make = Callable[[Objects, str], Answering]
 """Makes the product of a cluster's objects and a gateway (`namespace/name`)."""
 
 
-def judged(meshes: Iterable[JudgedMesh], make: Make = Product) -> Iterator[Judged]:
+def judged(meshes: Iterable[JudgedMesh], make: Make) -> Iterator[Judged]:
     """Each mesh judged, in order; istiod's code works on the next meshes meanwhile."""
     program = Program()
     ahead: list[tuple[JudgedMesh, Objects, Cluster, Future[Json]]] = []

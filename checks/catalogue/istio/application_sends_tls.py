@@ -10,6 +10,7 @@ from checks.facts.istio_networking import DestinationRule, Gateway, ServiceEntry
 from checks.facts.istio_policies import AuthorizationPolicy
 from checks.facts.logs import ProxyLog
 from checks.facts.view import Facts
+from checks.istio.faults.requested import ROUTER_READS, decided_by_router
 from checks.istio.request_policies import policies_on_requests
 from checks.istio.route.carried import about, configuration, judged, nothing_configured
 from checks.istio.route.corrections import pointer, show
@@ -33,11 +34,12 @@ HTTPS_PORT = 443
     severity=Severity.BLOCKS,
     hop="workload",
     article=("IST-6",),
-    reads=(*ROUTE_READS, ProxyLog, AuthorizationPolicy),
+    reads=tuple(dict.fromkeys((*(*ROUTE_READS, ProxyLog, AuthorizationPolicy), *ROUTER_READS))),
     explains={
         "tls-contract-broken": Because("the application's TLS is wrapped in TLS again", share="host"),
     },
 )
+@decided_by_router("application-sends-tls")
 def application_sends_tls(facts: Facts) -> Iterator[Observation]:
     """What it checks: hosts for which the gateway originates TLS. It fails if a `tls` rule routes the application's own
     TLS there, which is TLS in TLS, and if the gateway passes TLS through while an authorization policy matches methods,

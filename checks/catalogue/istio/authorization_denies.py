@@ -7,6 +7,7 @@ from checks.facts.changes import Apply
 from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.istio_policies import AuthorizationPolicy
 from checks.facts.view import Facts
+from checks.istio.faults.requested import ROUTER_READS, decided_by_router
 from checks.istio.identity_policies import DENIED_ANSWER, for_other_namespaces, without_identity
 from checks.istio.route.authorization import aimed, applying, is_everything, may_match
 from checks.istio.route.carried import HOST_READS, about, configuration, judged
@@ -23,8 +24,9 @@ from checks.model.raw_values import items, mapping, texts
     severity=Severity.BLOCKS,
     hop="egress gateway",
     article=("IST-6",),
-    reads=(*HOST_READS, AuthorizationPolicy),
+    reads=tuple(dict.fromkeys((*(*HOST_READS, AuthorizationPolicy), *ROUTER_READS))),
 )
+@decided_by_router("authorization-denies")
 def authorization_denies(facts: Facts) -> Iterator[Observation]:
     """What it checks: the AuthorizationPolicies of the gateway's namespace and of aks-istio-system that select its pods or
     have no selector. It fails for a host that no ALLOW rule matches (every host with `spec: {}`), for a DENY rule without

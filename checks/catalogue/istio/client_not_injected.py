@@ -7,6 +7,7 @@ from checks.facts.admission_webhooks import MutatingWebhookConfiguration
 from checks.facts.namespaces import Namespace
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
+from checks.istio.faults.requested import ROUTER_READS, decided_by_router
 from checks.istio.injection import injection_actions, injection_faults
 from checks.istio.route.clients import asked_client
 from checks.istio.route.workloads import (
@@ -41,8 +42,9 @@ _PORTS = frozenset({80, 443})
     severity=Severity.BLOCKS,
     hop="workload",
     article=("IST-3",),
-    reads=(Namespace, Pod, MutatingWebhookConfiguration),
+    reads=tuple(dict.fromkeys((*(Namespace, Pod, MutatingWebhookConfiguration), *ROUTER_READS))),
 )
+@decided_by_router("client-not-injected")
 def client_not_injected(facts: Facts) -> Iterator[Observation]:
     """What it checks: the pods of the client in the question (`--from`), or of its namespace: whether each has an
     `istio-proxy` among its containers or, as a native sidecar, its init containers; whether an injection webhook of an

@@ -9,6 +9,7 @@ from checks.facts.istio_networking import ROOT_NAMESPACE, DestinationRule, Gatew
 from checks.facts.logs import IstiodLog, Line
 from checks.facts.namespaces import Secret
 from checks.facts.view import Facts
+from checks.istio.faults.requested import ROUTER_READS, decided_by_router
 from checks.istio.route.carried import HOST_READS, about, configuration, judged, nothing_configured
 from checks.istio.route.corrections import pointer, show
 from checks.istio.route.credentials import UNWATCHED, Use, lacking_keys, uses
@@ -25,11 +26,12 @@ from checks.model.raw_values import moment
     severity=Severity.BLOCKS,
     hop="egress gateway",
     article=("IST-5",),
-    reads=(*HOST_READS, ServiceEntry, DestinationRule, Secret, IstiodLog),
+    reads=tuple(dict.fromkeys((*(*HOST_READS, ServiceEntry, DestinationRule, Secret, IstiodLog), *ROUTER_READS))),
     explains={
         "proxy-configuration-rejected": "a listener or cluster without its Secret never finishes warming",
     },
 )
+@decided_by_router("credential-secret-missing")
 def credential_secret_missing(facts: Facts) -> Iterator[Observation]:
     """What it checks: each `credentialName` of the DestinationRules that apply at the gateway and of the gateway's servers:
     whether the Secret is in the gateway's namespace, has a type that istiod reads, and has the required keys, if keys are

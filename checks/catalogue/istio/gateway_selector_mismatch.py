@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from checks.engine.check import Because, check
 from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.view import Facts
+from checks.istio.faults.requested import ROUTER_READS, decided_by_router
 from checks.istio.route.carried import (
     HOST_READS,
     Configuration,
@@ -30,7 +31,7 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
     severity=Severity.BLOCKS,
     hop="egress gateway",
     article=("IST-3",),
-    reads=HOST_READS,
+    reads=tuple(dict.fromkeys((*HOST_READS, *ROUTER_READS))),
     explains={
         "gateway-server-unreachable": Because(
             "a Gateway opens no port on pods that it does not select", share="server"
@@ -40,6 +41,7 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
         ),
     },
 )
+@decided_by_router("gateway-selector-mismatch")
 def gateway_selector_mismatch(facts: Facts) -> Iterator[Observation]:
     """What it checks: the selectors of all Istio Gateways against the labels of the egress gateway's pods, or of its
     Deployments' pod templates if there are no pods. It fails for each Gateway that is intended for this egress gateway

@@ -9,6 +9,7 @@ from checks.engine.check import Because, check
 from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.services import Service
 from checks.facts.view import Facts
+from checks.istio.faults.requested import ROUTER_READS, decided_by_router
 from checks.istio.route.carried import HOST_READS, asked_host, configuration, judged, nothing_configured, served
 from checks.istio.route.corrections import removed, replaced, show
 from checks.istio.route.gateways import SAME_HOST, BoundServer
@@ -28,13 +29,14 @@ _STATUS_PORT = 15021
     severity=Severity.BLOCKS,
     hop="egress gateway",
     article=("IST-3",),
-    reads=(*HOST_READS, Service),
+    reads=tuple(dict.fromkeys((*(*HOST_READS, Service), *ROUTER_READS))),
     explains={
         "virtual-service-route-broken": Because(
             "a VirtualService has no effect on a server that is not opened or not reachable", share="server"
         ),
     },
 )
+@decided_by_router("gateway-server-unreachable")
 def gateway_server_unreachable(facts: Facts) -> Iterator[Observation]:
     """What it checks: the servers of the Gateways that select the gateway's pods. It fails for a port that the gateway's
     Service does not have (the add-on's has 80 and 443), for HTTPS or TLS without a `tls` block, for HTTP with one, for

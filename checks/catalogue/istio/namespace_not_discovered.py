@@ -13,6 +13,7 @@ from checks.facts.istio_networking import (
 )
 from checks.facts.namespaces import Namespace
 from checks.facts.view import Facts
+from checks.istio.faults.requested import ROUTER_READS, decided_by_router
 from checks.istio.route.carried import HOST_READS, Configuration, about, configuration, judged
 from checks.istio.route.clients import asked_client, injected_namespaces
 from checks.istio.route.needs import destinations, entries_about, routes_about
@@ -29,13 +30,14 @@ from checks.model.raw_values import labels as read_labels
     title="Istiod does not discover a namespace that the gateway needs",
     severity=Severity.BLOCKS,
     article=("IST-4",),
-    reads=(*HOST_READS, ServiceEntry, DestinationRule),
+    reads=tuple(dict.fromkeys((*(*HOST_READS, ServiceEntry, DestinationRule), *ROUTER_READS))),
     explains={
         "gateway-selector-mismatch": Because("istiod ignores Gateways of the namespace", share="namespace"),
         "service-entry-missing": Because("istiod ignores ServiceEntries of the namespace", share="namespace"),
         "virtual-service-route-broken": Because("istiod ignores VirtualServices of the namespace", share="namespace"),
     },
 )
+@decided_by_router("namespace-not-discovered")
 def namespace_not_discovered(facts: Facts) -> Iterator[Observation]:
     """What it checks: the mesh's `discoverySelectors`, for each revision of the gateway, against the labels of the
     gateway's namespace and of the namespaces with the only Gateways, VirtualServices, DestinationRules or ServiceEntries

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from checks.engine.check import Because, check
 from checks.facts.istio_networking import ServiceEntry, VirtualService
 from checks.facts.view import Facts
+from checks.istio.faults.requested import ROUTER_READS, decided_by_router
 from checks.istio.route.carried import HOST_READS, Configuration, about, configuration, judged, nothing_configured
 from checks.istio.route.corrections import applied, export_also, listed, manifest, object_name, show, written
 from checks.istio.route.needs import Unseen, destinations, unseen
@@ -18,7 +19,7 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
     title="No ServiceEntry for the destination is visible to the proxies that need it",
     severity=Severity.BLOCKS,
     article=("IST-4",),
-    reads=(*HOST_READS, ServiceEntry),
+    reads=tuple(dict.fromkeys((*(*HOST_READS, ServiceEntry), *ROUTER_READS))),
     explains={
         "virtual-service-route-broken": Because(
             "the destination of a route is unknown if no visible ServiceEntry declares it",
@@ -26,6 +27,7 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
         ),
     },
 )
+@decided_by_router("service-entry-missing")
 def service_entry_missing(facts: Facts) -> Iterator[Observation]:
     """What it checks: for every external host that is routed through the gateway, whether a ServiceEntry for the
     destination is visible to the gateway's namespace, and one for the host to every client namespace with the route. A

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from checks.engine.check import check
 from checks.facts.istio_networking import ServiceEntry, VirtualService
 from checks.facts.view import Facts
+from checks.istio.faults.requested import ROUTER_READS, decided_by_router
 from checks.istio.route.carried import HOST_READS, about, configuration, judged, nothing_configured
 from checks.istio.route.corrections import patched, show
 from checks.istio.route.hosts import is_wildcard
@@ -27,8 +28,9 @@ _ALSO_WORK = {
     title="The ServiceEntry of a destination does not use DNS resolution",
     severity=Severity.BLOCKS,
     article=("IST-4",),
-    reads=(*HOST_READS, ServiceEntry),
+    reads=tuple(dict.fromkeys((*(*HOST_READS, ServiceEntry), *ROUTER_READS))),
 )
+@decided_by_router("service-entry-not-dns")
 def service_entry_not_dns(facts: Facts) -> Iterator[Observation]:
     """What it checks: `spec.resolution` of the ServiceEntry that the gateway uses for each destination. DNS passes. NONE,
     also the default, fails. STATIC, DNS_ROUND_ROBIN and DYNAMIC_DNS warn. A wildcard host passes with DNS and endpoints;

@@ -10,6 +10,7 @@ from checks.engine.check import check
 from checks.facts.changes import JsonPatch
 from checks.facts.istio_networking import Gateway, ServiceEntry, Sidecar, VirtualService
 from checks.facts.view import Facts
+from checks.istio.faults.requested import ROUTER_READS, decided_by_router
 from checks.istio.route.carried import HOST_READS, Configuration, about, configuration, judged, nothing_configured
 from checks.istio.route.clients import client_namespaces
 from checks.istio.route.corrections import listed, show
@@ -31,8 +32,9 @@ _EVERYTHING = ("*", "*")
     title="A Sidecar object does not import the route for its clients",
     severity=Severity.BLOCKS,
     article=("IST-4",),
-    reads=(*HOST_READS, ServiceEntry, Sidecar),
+    reads=tuple(dict.fromkeys((*(*HOST_READS, ServiceEntry, Sidecar), *ROUTER_READS))),
 )
+@decided_by_router("sidecar-hides-route")
 def sidecar_hides_route(facts: Facts) -> Iterator[Observation]:
     """What it checks: the Sidecar object that applies to each client namespace (its own, otherwise that of
     aks-istio-system), and for each host whether its `egress.hosts` import a VirtualService with a route to the gateway,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from checks.engine.check import check
 from checks.facts.istio_networking import DestinationRule, Gateway, ServiceEntry, VirtualService
 from checks.facts.view import Facts
+from checks.istio.faults.requested import ROUTER_READS, decided_by_router
 from checks.istio.route.carried import Configuration, about, configuration, judged, nothing_configured
 from checks.istio.route.corrections import listed, show, written
 from checks.istio.route.passage import ROUTE_READS, passage
@@ -21,8 +22,9 @@ from checks.model.findings import Action, Evidence, Observation, Severity, fail,
     title="TLS settings do not match on a hop through the gateway",
     severity=Severity.BLOCKS,
     article=("IST-5", "IST-6"),
-    reads=ROUTE_READS,
+    reads=tuple(dict.fromkeys((*ROUTE_READS, *ROUTER_READS))),
 )
+@decided_by_router("tls-contract-broken")
 def tls_contract_broken(facts: Facts) -> Iterator[Observation]:
     """What it checks: for each host, the DestinationRule that applies at sidecars for the gateway's Service against the
     Gateway's server, and the one that applies at the gateway for the destination against the destination's port. The lookup

@@ -10,6 +10,7 @@ from checks.facts.fact import Fact
 from checks.facts.istio_networking import DestinationRule, Gateway, ServiceEntry, VirtualService
 from checks.facts.services import Service
 from checks.facts.view import Facts
+from checks.istio.faults.requested import ROUTER_READS, decided_by_router
 from checks.istio.route.breaks import Break, Fault
 from checks.istio.route.carried import configuration, judged, nothing_configured
 from checks.istio.route.hosts import is_cluster_local
@@ -41,8 +42,9 @@ The labels come from a pod or a Deployment (docs/rulings.md#ruling-18).
     title="The route from sidecars through the gateway to the destination is broken",
     severity=Severity.BLOCKS,
     article=("IST-3", "IST-4"),
-    reads=ROUTE_READS,
+    reads=tuple(dict.fromkeys((*ROUTE_READS, *ROUTER_READS))),
 )
+@decided_by_router("virtual-service-route-broken")
 def virtual_service_route_broken(facts: Facts) -> Iterator[Observation]:
     """What it checks: for every external host that is routed through the gateway, and every client namespace with the
     route, both hops by Istio's rules: the rule for sidecars and whether it names the gateway's Service, port and subset;

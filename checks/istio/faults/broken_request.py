@@ -73,10 +73,16 @@ class BrokenRequest:
         """Whether a rule takes the request to the gateway; the `egressProxy` of a Sidecar is none."""
         return self.routing.gateway in self.end.gateways and not isinstance(self.decision.source, Sidecar)
 
+    @property
+    def every_virtual_service(self) -> VirtualServices:
+        """All VirtualServices of the cluster, also those that istiod does not discover."""
+        found: VirtualServices = self.facts.once("every VirtualService", _every_virtual_service)
+        return found
+
     @cached_property
     def routes(self) -> tuple[RoutingRules, ...]:
         """The VirtualServices for the host, oldest first, also those that istiod or the proxies do not read."""
-        every: VirtualServices = self.facts.once("every VirtualService", _every_virtual_service)
+        every = self.every_virtual_service
         host = self.request.host
         return tuple(
             each for each in every.rules_overlapping(host) if any(is_subset(host, name.lower()) for name in each.hosts)

@@ -13,6 +13,7 @@ from checks.facts.kubernetes_kinds import LISTED_KINDS
 from checks.istio.faults.broken_request import THROUGH, BrokenRequest, least_progress
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.faults.side_effects import makes_worse
+from checks.istio.request.asked import ANY_NAME
 from checks.istio.request.outcome import RequestOutcome, Result
 from checks.istio.request.routing import Routing
 
@@ -86,7 +87,7 @@ def _first(trial: _Trial, readers: Iterable[Reader]) -> tuple[Proved, ...]:
     for fault in (each for reader in readers for each in reader(trial.now)):
         certain = certain or (fault if fault.certain else None)
         for fix in fault.fixes(trial.now):
-            if not fix.changes or len(tried) >= _MOST_FIXES:
+            if not fix.changes or len(tried) >= _MOST_FIXES or _names_example(fix):
                 continue
             tried.append((fault, fix))
             after = trial.with_fixes((fix,))
@@ -97,6 +98,11 @@ def _first(trial: _Trial, readers: Iterable[Reader]) -> tuple[Proved, ...]:
     if best is not None:
         return (best,)
     return _together(trial, tried) or ((_advised(trial, certain),) if certain is not None else ())
+
+
+def _names_example(fix: Fix) -> bool:
+    """Whether a fix would write the name that stands for any host of a wildcard."""
+    return any(f"{ANY_NAME}." in each.command for each in fix.changes)
 
 
 def _together(trial: _Trial, tried: list[tuple[RouteFault, Fix]]) -> tuple[Proved, ...]:

@@ -15,6 +15,7 @@ from checks.istio.fixes.rules import kind_of_scheme, server_for, virtual_service
 from checks.istio.fixes.sidecars import importing, written_imports
 from checks.istio.mesh.names import is_subset
 from checks.istio.mesh.routing_rules import RoutingRule
+from checks.istio.request.asked import ANY_NAME
 from checks.model.findings import Evidence, Involved
 from checks.model.raw_values import number
 from checks.model.route import HopName
@@ -40,7 +41,8 @@ def at_service_entry(broken: BrokenRequest) -> Iterator[RouteFault]:
             yield EntryHidden(client.scope.sidecar, each, request.host, request.port, request.clients.namespace)
         yield UnknownHost(request.host, each, f"namespace {request.clients.namespace}")
     if not entries and broken.to_gateway:
-        yield UnknownHost(request.host, None, "")
+        wildcard = request.host.replace(ANY_NAME, "*", 1)
+        yield UnknownWildcard(wildcard, None, "") if request.is_example else UnknownHost(request.host, None, "")
 
 
 def _covers(entry: ServiceEntry, host: str) -> bool:
@@ -87,8 +89,6 @@ class UnknownHost(RouteFault):
         return (Evidence(self.entry.ref, "spec.exportTo", written, "the clients' namespaces"),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        if self.entry is None and broken.request.is_example:
-            return
         if self.entry is None:
             yield Fix(f"Create a ServiceEntry for {self.host}", (entry_for(broken),))
             server = server_for(broken)
@@ -104,6 +104,16 @@ class UnknownHost(RouteFault):
 
     def involved(self) -> tuple[Involved, ...]:
         return (Involved("destination", self.host),)
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownWildcard(UnknownHost):
+    """A wildcard host that no ServiceEntry declares: only its owner knows the address that answers for it."""
+
+    certain: ClassVar[bool] = True
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        yield Fix(f"Create a ServiceEntry for {self.host} with DNS resolution and the endpoint that answers for it")
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def _hosts(original: BrokenRequest, change: ObjectChange) -> Iterator[str]:
 
 def _routed(original: BrokenRequest) -> Iterator[str]:
     """The hosts that VirtualServices route to the gateway's Service."""
-    for routes in original.mesh.virtual_services.all_rules():
+    for routes in original.every_virtual_service.all_rules():
         if any(
             rule.destination(each) == original.service for rule in rules_of(routes) for each in destinations_of(rule)
         ):

@@ -175,7 +175,7 @@ class DoubleDirect(RouteFault):
 
     name: ClassVar[str] = "double-direct"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
-    check: ClassVar[str] = "tls-contract-broken"
+    check: ClassVar[str] = "application-sends-tls"
     certain: ClassVar[bool] = True
     destination_rule: DestinationRule
     host: str

@@ -41,7 +41,7 @@ def clients_of(facts: Facts) -> tuple[Clients, ...]:
     running = [pod for pod in facts.all(Pod) if not pod.finished and pod.deleted is None]
     if namespace:
         here = [pod for pod in running if pod.namespace == namespace]
-        pods = list(of_workload(here, workload)) if workload else [p for p in here if has_sidecar(p)] or here
+        pods = list(of_workload(here, workload)) if workload else _meant_to_have_one(here)
     else:
         pods = [pod for pod in running if has_sidecar(pod)]
     groups: dict[Hashable, list[Pod]] = defaultdict(list)
@@ -51,6 +51,19 @@ def clients_of(facts: Facts) -> tuple[Clients, ...]:
     named = _names(groups, workload)
     found = tuple(Clients(named[each], pods[0], tuple(pods)) for each, pods in groups.items())
     return found or (_expected(facts, namespace or facts.gateway.namespace),)
+
+
+def _meant_to_have_one(pods: list[Pod]) -> list[Pod]:
+    """The pods of a namespace, without those that decline a sidecar while others have one."""
+    if not any(has_sidecar(pod) for pod in pods):
+        return pods
+    return [pod for pod in pods if has_sidecar(pod) or not (declines_sidecar(pod) or pod.host_network)]
+
+
+def declines_sidecar(pod: Pod) -> bool:
+    """Whether a label or annotation of the pod turns injection off."""
+    written = (pod.labels.get("sidecar.istio.io/inject", ""), pod.annotations.get("sidecar.istio.io/inject", ""))
+    return any(each.lower() == "false" for each in written)
 
 
 def has_sidecar(pod: Pod) -> bool:

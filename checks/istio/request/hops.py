@@ -67,7 +67,10 @@ class Hops:
             if isinstance(each, End):
                 yield each
                 continue
-            steps = (*each.steps, arrival.step(ConfigurationPart.CLUSTER, str(each.cluster), each.origin))
+            steps = (
+                *each.steps,
+                replace(arrival.step(ConfigurationPart.CLUSTER, str(each.cluster), each.origin), cluster=each.cluster),
+            )
             for end in self._cluster(arrival.carrying(each.connection), each):
                 answered = _as_http(end) if each.http else end
                 last = answered.cluster or each.cluster

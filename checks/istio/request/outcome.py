@@ -68,6 +68,8 @@ class Step:
     part: ConfigurationPart
     decision: str
     origin: Provenance = field(default_factory=lambda: Provenance(None))
+    cluster: ClusterName | None = None
+    """The chosen cluster."""
 
 
 @dataclass(frozen=True, slots=True)

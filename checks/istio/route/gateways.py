@@ -151,9 +151,9 @@ def servers(gateways: Iterable[Gateway]) -> tuple[BoundServer, ...]:
 def _conflict(bound: BoundServer, merged: list[BoundServer]) -> tuple[BoundServer | None, str]:
     here = [m for m in merged if m.lost_to is None and m.port == bound.port and m.server.bind == bound.server.bind]
     for other in here:
-        if other.kind.encrypted != bound.kind.encrypted:
-            return other, "plain text and TLS on one port"
-        if not bound.kind.encrypted and other.kind is not bound.kind:
+        if bound.kind.encrypted and not other.kind.encrypted:
+            return other, "TLS after plain text on one port"
+        if not bound.kind.encrypted and not other.kind.encrypted and other.kind is not bound.kind:
             return other, "HTTP and TCP on one port"
     for other in here:
         if bound.kind.encrypted and {h.host for h in bound.hosts} & {h.host for h in other.hosts}:

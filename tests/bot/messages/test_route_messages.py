@@ -86,7 +86,7 @@ def test_an_unreadable_route_is_omitted() -> None:
     assert report is not None
     written = REPORT.dump_python(report, mode="json")
     assert REPORT.validate_python(written).route is not None
-    written["route"]["ways"][0]["outcome"] = "teleports"
+    written["route"]["requests"][0]["outcome"] = "teleports"
     assert REPORT.validate_python(written).route is None
 
 

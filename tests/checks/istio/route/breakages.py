@@ -29,6 +29,11 @@ def host_of(configuration: str) -> str:
     return "*.wikipedia.org" if configuration == WILDCARD else "edition.cnn.com"
 
 
+def client_host_of(configuration: str) -> str:
+    """A host that a client requests: under a wildcard, one of its names."""
+    return "en.wikipedia.org" if configuration == WILDCARD else host_of(configuration)
+
+
 def kind_of(configuration: str) -> str:
     return "tls" if configuration in SEALED else "http"
 
@@ -42,7 +47,8 @@ Break = Callable[[Cluster, str], Cluster]
 
 @dataclass(frozen=True)
 class Breakage:
-    """What breaks, on which configurations, and what must be found: the hop, the fault, the outcome, a part of the answer.
+    """What breaks, on which configurations, and what must be found: the hop, the fault, the outcome, a part of the answer
+    (several, separated by ` | `).
     `code` is the check that fails or warns. `mended`: corrections make the route whole. `client` is asked from there."""
 
     b: str
@@ -295,7 +301,7 @@ BREAKAGES: tuple[Breakage, ...] = (
         "the Gateway lists another host",
         gateway(lambda s, _: s["servers"][0].update(hosts=["www.example.org"])),
         (SERVER, "no-overlap"),
-        (NR, RESET),
+        ("404 | 503", RESET),
         "EG507",
     ),
     *_both(
@@ -360,7 +366,7 @@ BREAKAGES: tuple[Breakage, ...] = (
         "the rule for sidecars holds at the gateway, too",
         rule(0, lambda r, _: [m.pop("gateways") for m in r["match"]]),
         (GATEWAY_ROUTE, "loop"),
-        ("503", "loop"),
+        ("503", "loop | reset"),
         "EG507",
     ),
     *_both(
@@ -438,13 +444,39 @@ BREAKAGES: tuple[Breakage, ...] = (
         "BlackHole",
         "EG508",
     ),
-    *_both(
+    Breakage(
         "B12",
         "the ServiceEntry has no resolution",
+        PLAIN,
         entry(lambda s, _: (s.pop("resolution"), s.pop("endpoints", None))),
-        (IN_MESH, "not-resolved"),
-        ("503", RESET),
+        IN_MESH,
+        "not-resolved",
+        "fails",
+        "503",
         "EG509",
+    ),
+    Breakage(
+        "B12",
+        "the ServiceEntry has no resolution",
+        (PASSTHROUGH,),
+        entry(lambda s, _: (s.pop("resolution"), s.pop("endpoints", None))),
+        IN_MESH,
+        "not-resolved",
+        "fails",
+        RESET,
+        "EG509",
+    ),
+    Breakage(
+        "B12",
+        "the ServiceEntry has no resolution",
+        (WILDCARD,),
+        entry(lambda s, _: (s.pop("resolution"), s.pop("endpoints", None))),
+        IN_MESH,
+        "not-resolved",
+        "fails",
+        RESET,
+        "EG509",
+        mended=False,
     ),
     Breakage(
         "B13",
@@ -487,7 +519,7 @@ BREAKAGES: tuple[Breakage, ...] = (
         MESH_ROUTE,
         "wrong-protocol",
         "fails",
-        "protocol error",
+        "protocol error | reset",
         "EG507",
     ),
     Breakage(
@@ -497,8 +529,8 @@ BREAKAGES: tuple[Breakage, ...] = (
         entry(lambda s, _: s["ports"][0].update(protocol="TCP")),
         MESH_ROUTE,
         "wrong-protocol",
-        "bypasses",
-        "",
+        "fails",
+        "502 | reset",
         "EG507",
     ),
     Breakage(
@@ -630,7 +662,7 @@ BREAKAGES: tuple[Breakage, ...] = (
         SERVER,
         "double-at-sidecar",
         "fails",
-        "TLS in TLS",
+        "TLS in TLS | reset",
         "EG510",
     ),
     Breakage(
@@ -671,7 +703,7 @@ BREAKAGES: tuple[Breakage, ...] = (
     Breakage(
         "B24",
         "an older Gateway has another protocol on the port",
-        (HTTP, ORIGINATION, MUTUAL),
+        ORIGINATING,
         _older_gateway,
         SERVER,
         "server-left-out",
@@ -698,7 +730,7 @@ BREAKAGES: tuple[Breakage, ...] = (
         MESH_ROUTE,
         "sidecar-hides",
         "fails",
-        "502",
+        "502 | reset",
         "EG516",
         client="team-a",
     ),
@@ -732,7 +764,7 @@ BREAKAGES: tuple[Breakage, ...] = (
         "istiod does not look at the gateway's namespace",
         _undiscovered,
         (MESH_ROUTE, "not-discovered"),
-        ("502", "BlackHole"),
+        ("502 | reset", "BlackHole"),
         "EG517",
     ),
     Breakage(

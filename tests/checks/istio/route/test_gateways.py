@@ -46,12 +46,12 @@ def losers(*gateways: object) -> list[tuple[str, str]]:
     return [(s.gateway.name, s.reason) for s in servers(ordered) if s.lost_to is not None]  # type: ignore[arg-type]
 
 
-def test_plain_text_and_tls_on_one_port_do_not_merge_and_the_younger_is_left_out() -> None:
+def test_tls_after_plain_text_on_one_port_is_left_out_and_the_reverse_merges() -> None:
     plain = gateway("plain", server(80, "HTTP", "a.com"), age=3)
     tls = gateway("tls", server(80, "HTTPS", "b.com", mode="ISTIO_MUTUAL"), age=2)
-    assert losers(plain, tls) == [("tls", "plain text and TLS on one port")]
+    assert losers(plain, tls) == [("tls", "TLS after plain text on one port")]
     older = gateway("tls", server(80, "HTTPS", "b.com", mode="ISTIO_MUTUAL"), age=5)
-    assert losers(plain, older) == [("plain", "plain text and TLS on one port")]
+    assert losers(plain, older) == []
 
 
 def test_http_with_http_and_tls_with_tls_merge() -> None:

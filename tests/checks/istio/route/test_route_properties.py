@@ -85,7 +85,7 @@ NAMES = {
     "team-egress": "payments",
     "team-a": "front",
     "team-b": "night",
-    "edition.cnn.com": "api.bank.example",
+    "edition.cnn.com": "api.shop.example",
     "wikipedia.org": "bank.example",
     "direct-cnn-through-egress-gateway": "bank",
     "istio-egressgateway": "hosts",

@@ -52,7 +52,7 @@ def route(bundle: Path, *words: str) -> dict[str, Any]:
 def test_a_host_is_understood_as_people_paste_it(bundle: Path, typed: str, host: str, ports: list[int]) -> None:
     found = route(bundle, "--host", typed)
     assert found["host"] == host
-    assert [way["port"] for way in found["ways"]] == ports
+    assert [way["port"] for way in found["requests"]] == ports
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_gateway_that_the_profile_does_not_have_has_no_route(bundle: Path) -> 
         return
     found = json.loads(done.stdout)["route"]
     assert found["problem"].startswith("Not traced: ")
-    assert found["ways"] == []
+    assert found["requests"] == []
 
 
 def odd_route(spec: Any) -> None:

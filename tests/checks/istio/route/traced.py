@@ -6,12 +6,13 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any
 
+from checks.catalogue import catalogue
 from checks.engine.arrivals import record
 from checks.facts.egress_gateway import from_profile
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.store import FactStore
 from checks.facts.view import Facts
-from checks.istio.route.trace import TRACE_READS, trace
+from checks.istio.trace.trace import TRACE_READS, trace
 from checks.model.route import Route, TracedRequest
 from checks.sources.recorded import RecordedSource
 from checks.sources.source import gather
@@ -37,7 +38,8 @@ def traced(cluster: Cluster, host: str, client: str | None = None, gateway: str 
     store = gathered(cluster, gateway.partition("/")[0])
     asked = question(cluster, gateway, host, client)
     target = from_profile(store.known(ManagedCluster)[0], asked.gateway, asked.namespace)
-    return trace(Facts(store, target, asked, frozenset(TRACE_READS)))
+    codes = {each.slug: each.code for each in catalogue()}
+    return trace(Facts(store, target, asked, frozenset(TRACE_READS)), codes)
 
 
 def meant(route: Route) -> list[TracedRequest]:

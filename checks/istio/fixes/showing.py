@@ -1,0 +1,17 @@
+"""Commands that show an object before it is changed."""
+
+from checks.facts.fact import KubernetesObject
+from checks.facts.kubernetes_kinds import resource_name
+from checks.model.commands import inspect, kubectl
+from checks.model.findings import Action
+
+
+def show_object(thing: KubernetesObject) -> Action:
+    """Show the object as it is. The full resource name, because the Gateway API has a kind of the same short one."""
+    command = kubectl("get", resource_name(type(thing)), thing.name, "-o", "yaml", namespace=thing.namespace)
+    return inspect(f"Show {thing.ref}", command)
+
+
+def list_kind(kind: type[KubernetesObject]) -> Action:
+    """List a kind in all namespaces."""
+    return inspect(f"List all {kind.kind}s", kubectl("get", resource_name(kind), "-A"))

@@ -1,0 +1,148 @@
+"""The route of the question's host: every kind of request, for all clients with one outcome together.
+
+Pure: facts in, a `Route` out. The outcome is the router's (checks/istio/request), the reasons are its faults
+(checks/istio/faults)."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from checks.facts.admission_webhooks import MutatingWebhookConfiguration
+from checks.facts.fact import Fact
+from checks.facts.logs import ProxyLog
+from checks.facts.managed_cluster import ManagedCluster
+from checks.facts.static_egress import StaticGatewayConfiguration
+from checks.facts.view import Facts
+from checks.facts.workloads import Deployment
+from checks.istio.faults.broken_request import BrokenRequest, progress
+from checks.istio.faults.requested import RequestedRoute, requested_routes
+from checks.istio.mesh.mesh import MESH_READS
+from checks.istio.request.answers import CONNECTION_RESET, answer
+from checks.istio.request.followed import configured_kinds, gateway_hosts
+from checks.istio.request.outcome import Result
+from checks.istio.request.routing import Routing, routing
+from checks.istio.trace.access_log_lines import newest_access
+from checks.istio.trace.corrections import corrections_of
+from checks.istio.trace.hops import RequestView, broken_hop, passed_hops
+from checks.istio.trace.source_address import client_address
+from checks.istio.trace.static_egress import static_egress
+from checks.istio.trace.summaries import request_summary, route_summary
+from checks.istio.trace.unknown_client import unknown_client
+from checks.model.requested_host import requested_host
+from checks.model.route import Hop, HopName, Mark, Outcome, Route, TracedRequest
+
+TRACE_READS: tuple[type[Fact], ...] = (
+    *MESH_READS,
+    Deployment,
+    MutatingWebhookConfiguration,
+    StaticGatewayConfiguration,
+    ManagedCluster,
+    ProxyLog,
+)
+"""The kinds that tracing a route reads."""
+
+_OUTCOMES = {
+    Result.THROUGH: Outcome.THROUGH,
+    Result.BYPASSES: Outcome.BYPASSES,
+    Result.FAILS: Outcome.FAILS,
+    Result.MIXED: Outcome.MIXED,
+    Result.UNKNOWN: Outcome.UNKNOWN,
+}
+
+
+def trace(facts: Facts, codes: Mapping[str, str]) -> Route:
+    """The route of the question's host. `codes` are the codes of the run's checks by slug.
+
+    Raises Unreadable if an object that every request needs could not be read."""
+    host, gateway = requested_host(facts.question.host or ""), str(facts.gateway)
+    over = routing(facts)
+    hosts = gateway_hosts(over)
+    if (stranger := unknown_client(facts)) is not None:
+        return Route(host.name, gateway, stranger.problem, (), True, hosts, stranger.problem, stranger.nearest)
+    configured = configured_kinds(over, host.name)
+    requests = tuple(_joined(_traced(facts, over, each, codes) for each in requested_routes(facts)))
+    known = bool(configured) or host.name in hosts
+    return Route(
+        host.name, gateway, route_summary(facts, host.name, requests, hosts, known=known), requests, known, hosts
+    )
+
+
+def _traced(facts: Facts, over: Routing, route: RequestedRoute, codes: Mapping[str, str]) -> TracedRequest:
+    request, outcome = route.request, route.outcome
+    if route.gap is not None:
+        return _unread(facts, route, f"not checked: {route.gap}")
+    end = min(outcome.ends, key=lambda each: progress(each, over.gateway))
+    gateway = next(iter(over.gateway_proxies()), None)
+    view = RequestView(facts, over, request, end, route.faults, over.proxy(request.clients.pod), gateway)
+    hops, result, address = _hops(view, _OUTCOMES[outcome.result], broken_hop(view, codes))
+    kept = _completed(hops, result)
+    reply = _answer(view, result, kept)
+    summary = request_summary(facts, request, result, kept, reply, address, meant=route.meant)
+    fixes = corrections_of(BrokenRequest(over, request, outcome), route.faults)
+    names = request.clients.names
+    return TracedRequest(request.scheme, request.port, names, result, route.meant, summary, reply, address, kept, fixes)
+
+
+def _hops(view: RequestView, result: Outcome, broken: Hop | None) -> tuple[list[Hop], Outcome, str]:
+    """The hops that the request reaches, its outcome, and the source address that the destination sees."""
+    hops = [*passed_hops(view)]
+    if broken is not None:
+        bypasses = view.end.result is Result.BYPASSES
+        return [*hops, broken], result, client_address(view.facts, view.request.clients.pods) if bypasses else ""
+    if view.end.result is not Result.THROUGH:
+        return [*hops, Hop(HopName.MESH_ROUTE, Mark.UNKNOWN, view.end.reason)], result, ""
+    result, address, more = _from_gateway(view)
+    return [*hops, *more], result, address
+
+
+def _answer(view: RequestView, result: Outcome, hops: Iterable[Hop]) -> str:
+    """The answer that the application gets, also if the request fails behind the gateway."""
+    plain = view.request.scheme in ("http", "grpc")
+    causes = {each.cause for each in hops if each.mark is Mark.BREAKS}
+    if "no-answer" in causes:
+        return "503 (UH, no healthy upstream)" if plain else CONNECTION_RESET
+    if view.end.result is Result.THROUGH and result is Outcome.FAILS:
+        return "503 (UH): the gateway's pods get no network without an egress IP prefix" if plain else CONNECTION_RESET
+    return answer(view.end, view.request.scheme, gateway=view.at_gateway)
+
+
+def _from_gateway(view: RequestView) -> tuple[Outcome, str, list[Hop]]:
+    """The outcome, the source address and the hops from the gateway's pods to the destination."""
+    outside = ":" in view.end.destination and not view.end.service.endswith(".svc.cluster.local")
+    egress = static_egress(view.facts, outside=outside)
+    if egress.hop.mark is Mark.LEAVES:
+        return Outcome.BYPASSES, egress.address, [egress.hop]
+    if egress.hop.mark is Mark.BREAKS:
+        return Outcome.FAILS, "", [egress.hop]
+    if egress.hop.mark is Mark.UNKNOWN:
+        return Outcome.UNKNOWN, "", [egress.hop]
+    name, _, port = view.end.destination.rpartition(":")
+    line = newest_access(view.facts, view.end.service or name, int(port))
+    address = egress.address if line.outcome is Outcome.THROUGH else ""
+    return line.outcome, address, [egress.hop, line.hop(egress.address)]
+
+
+def _completed(hops: Iterable[Hop], result: Outcome) -> tuple[Hop, ...]:
+    """All hops in order; those that are not reached are marked so."""
+    kept = {each.name: each for each in hops}
+    names = [each for each in HopName if result is not Outcome.BYPASSES or each is not HopName.DESTINATION]
+    return tuple(kept.get(each, Hop(each, Mark.BEYOND)) for each in names)
+
+
+def _unread(facts: Facts, route: RequestedRoute, reason: str) -> TracedRequest:
+    request = route.request
+    hops = _completed([Hop(HopName.MESH_ROUTE, Mark.UNKNOWN, reason)], Outcome.UNKNOWN)
+    summary = request_summary(facts, request, Outcome.UNKNOWN, hops, "", "", meant=route.meant)
+    names = request.clients.names
+    return TracedRequest(request.scheme, request.port, names, Outcome.UNKNOWN, route.meant, summary, "", "", hops)
+
+
+def _joined(traced: Iterable[TracedRequest]) -> Iterator[TracedRequest]:
+    """Requests of clients that differ in nothing but their names, together."""
+    groups: dict[object, list[TracedRequest]] = {}
+    for each in traced:
+        hops = tuple(hop for hop in each.hops if hop.name is not HopName.CLIENT)
+        first = each.hops[0]
+        groups.setdefault((each.scheme, each.port, each.outcome, hops, first.mark, first.cause), []).append(each)
+    for alike in groups.values():
+        names = tuple(dict.fromkeys(name for each in alike for name in each.clients))
+        yield replace(alike[0], clients=names)
