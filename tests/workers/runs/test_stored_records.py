@@ -231,7 +231,7 @@ def test_orders_findings_and_reports_are_written_as_before_with_new_fields(clien
     report["findings"] = [{**each, "reason": ""} for each in report["findings"]]
     report["warnings"] = []
     # Requests had other names, and a route had no outcome of its own.
-    requests = [{**each, "source_address": each.pop("address")} for each in report["route"].pop("ways")]
+    requests = [{"source_address": each.pop("address"), **each} for each in report["route"].pop("ways")]
     report["route"] |= {"outcome": "fails", "requests": requests}
     assert json.loads(REPORT.dump_json(run.report)) == report
     assert stored(f"run:{WHOLE_GATEWAY}", "report")["route"] is None
