@@ -3,7 +3,7 @@
 A requested route and the findings never disagree (docs/rulings.md#ruling-24): if a request certainly does not go through
 the gateway, the check that owns its fault fails; if all requests do, no check fails because of the host."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import wraps
 
@@ -88,8 +88,8 @@ def decided_by_router(slug: str) -> Callable[[_Checked], _Checked]:
                 return
             try:
                 routes = [each for each in requested_routes(facts) if each.meant]
-            except Unreadable:
-                yield from function(facts)
+            except Unreadable as unread:
+                yield from _undecided(function(facts), unread)
                 return
             yield from _reconciled(facts, slug, routes, function)
 
@@ -104,12 +104,24 @@ def _reconciled(facts: Facts, slug: str, routes: list[RequestedRoute], function:
     if found:
         yield from found
         return
+    gap = next((each.gap for each in routes if each.gap is not None), None)
+    if gap is not None:
+        yield from _undecided(function(facts), Unreadable(gap))
+        return
     own = list(function(facts))
     through = bool(routes) and all(each.outcome.result is Result.THROUGH for each in routes)
     kept = [each for each in own if not (through and each.status is Status.FAIL)]
     yield from kept
     if own and not kept:
         yield healthy(f"Every request to {requested_host(facts.question.host or '').name} goes through the gateway.")
+
+
+def _undecided(own: Iterable[Observation], unread: Unreadable) -> Iterator[Observation]:
+    """The check's own faults; without a failure it is not checked, because the route of the host could not be resolved."""
+    found = [each for each in own if each.status in (Status.FAIL, Status.WARN)]
+    yield from found
+    if not any(each.status is Status.FAIL for each in found):
+        raise unread
 
 
 def _findings(facts: Facts, slug: str, routes: list[RequestedRoute]) -> Iterator[Observation]:
