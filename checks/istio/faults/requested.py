@@ -29,6 +29,10 @@ from checks.model.requested_host import requested_host
 ROUTER_READS: tuple[type[Fact], ...] = (*MESH_READS, Deployment)
 """The kinds that the outcome of a request needs."""
 
+_ROUTE_CHECK = "virtual-service-route-broken"
+_WITHOUT_CHECK = frozenset({"service-entries-conflict", "tcp-destinations-collide", "envoy-filter-present"})
+"""Owners that do not exist yet (EG522, EG523) or only warn: EG507 reports their faults."""
+
 _Checked = Callable[[Facts], Iterator[Observation]]
 
 
@@ -128,10 +132,14 @@ def _findings(facts: Facts, slug: str, routes: list[RequestedRoute]) -> Iterator
     groups: dict[tuple[object, ...], list[tuple[RequestedRoute, Proved]]] = {}
     for each in routes:
         for proved in each.faults:
-            if proved.fault.check == slug:
+            if _reporting(proved.fault.check) == slug:
                 groups.setdefault((proved.fault.name, proved.fault.evidence()), []).append((each, proved))
     for alike in groups.values():
         yield _finding(facts, alike, routes)
+
+
+def _reporting(owner: str) -> str:
+    return _ROUTE_CHECK if owner in _WITHOUT_CHECK else owner
 
 
 def _finding(facts: Facts, alike: list[tuple[RequestedRoute, Proved]], routes: list[RequestedRoute]) -> Observation:

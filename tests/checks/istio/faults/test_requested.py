@@ -1,0 +1,44 @@
+"""A requested host and the findings about it never disagree (docs/rulings.md#ruling-24)."""
+
+from typing import Any
+
+import pytest
+
+from checks.catalogue import catalogue
+from checks.model.findings import Status
+from checks.model.route import Outcome
+from tests.checks.istio.route.breakages import BREAKAGES, HTTP, Breakage, client_host_of, port_of
+from tests.checks.istio.route.traced import istio, plus
+from tests.clusters.compose import Cluster, named
+from tests.recordings import diagnosed, question
+
+CHECKS = catalogue()
+# B36 is read from the access log: a route that is right now may have failed for its destination.
+CASES = [pytest.param(each, on, id=f"{each} on {on}") for each in BREAKAGES for on in each.on if each.b != "B36"]
+
+
+def failing(cluster: Cluster, host: str, client: str | None) -> tuple[Outcome, set[str]]:
+    """The outcome of the route, and the checks that fail because of the host."""
+    report = diagnosed(cluster, question(cluster, "team-egress/egw", host, client), CHECKS).finish(0.0)
+    assert report.route is not None
+    return report.route.outcome, {each.check for each in report.findings if each.status is Status.FAIL}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("broken", "on"), CASES)
+def test_a_requested_host_that_is_not_routed_through_has_a_failure(broken: Breakage, on: str) -> None:
+    outcome, found = failing(broken.do(named(on), on), f"{client_host_of(on)}:{port_of(on)}", broken.client)
+    assert (outcome is Outcome.THROUGH) is not bool(found), (outcome, found)
+
+
+def database(name: str) -> Any:
+    ports = [{"number": 1433, "name": "tcp", "protocol": "TCP"}]
+    return istio("ServiceEntry", name, {"hosts": [f"{name}.example"], "ports": ports, "resolution": "DNS"})
+
+
+def test_a_fault_without_a_check_of_its_own_is_reported_by_the_route_check() -> None:
+    """Two TCP destinations share a port: the route of the younger one has no check of its own yet (EG523)."""
+    cluster = plus(plus(named(HTTP), database("db1"), "20d"), database("db2"), "1d")
+    outcome, found = failing(cluster, "db2.example:1433", "team-a")
+    assert outcome is not Outcome.THROUGH
+    assert "virtual-service-route-broken" in found
