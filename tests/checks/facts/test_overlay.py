@@ -1,6 +1,5 @@
 """Facts as they would be after changes: the changed objects, and nothing else, differ."""
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -242,20 +241,3 @@ def test_a_check_sees_the_facts_after_a_change(store: FactStore) -> None:
     assert facts.get(ServiceEntry, "bank", "team-egress") is None
     with pytest.raises(UndeclaredRead):
         after.all(Gateway)
-
-
-@pytest.mark.slow
-def test_three_thousand_objects_in_two_milliseconds() -> None:
-    store = FactStore(NOW)
-    entries = [
-        ServiceEntry({**ENTRY, "metadata": {"name": f"host-{number}", "namespace": "shop"}}) for number in range(3000)
-    ]
-    store.add(ServiceEntry, entries)
-    store.close(ServiceEntry)
-    change = MergePatch(entries[-1], {"spec": {"resolution": "STATIC"}})
-    times = []
-    for _ in range(20):
-        started = time.perf_counter()
-        laid_over(store, [change, Apply(ENTRY)])
-        times.append(time.perf_counter() - started)
-    assert min(times) < 0.002
