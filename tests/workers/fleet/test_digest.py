@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from checks.catalogue import catalogue
 from checks.model.findings import Verdict
 from workers.fleet.cluster_state import ClusterState
-from workers.fleet.composition import ENDS_SOON, compose_digest
+from workers.fleet.composition import ENDS_SOON, LIMITS, compose_digest
 from workers.fleet.digest import Counts, Digest, DigestOrder, DriftedGateway, GatewayLine, Unchecked
 from workers.fleet.records import GatewayState, Mute, SweptCluster
 
@@ -74,3 +75,7 @@ def test_only_what_this_fleet_check_found_counts_as_healthy(
 ) -> None:
     found = compose_digest(ORDER, [ClusterState("prod", {state.gateway: state}, swept=swept)], (), NOW)
     assert found.counts == Counts(clusters=1, gateways=1, healthy=healthy, unknown=1 - healthy)
+
+
+def test_limits_are_warnings_of_existing_checks() -> None:
+    assert {check.slug for check in catalogue()} >= LIMITS
