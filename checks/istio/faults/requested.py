@@ -23,7 +23,7 @@ from checks.istio.request.followed import configured_kinds, followed
 from checks.istio.request.outcome import RequestOutcome, Result
 from checks.istio.request.routing import Routing, routing
 from checks.model.commands import HOWTO, change
-from checks.model.findings import Action, Involved, Observation, Status, fail, healthy, warn
+from checks.model.findings import Action, Evidence, Involved, Observation, Status, fail, healthy, unknown, warn
 from checks.model.requested_host import requested_host
 
 ROUTER_READS: tuple[type[Fact], ...] = (*MESH_READS, Deployment)
@@ -105,6 +105,8 @@ def decided_by_router(slug: str) -> Callable[[_Checked], _Checked]:
 def _reconciled(facts: Facts, slug: str, routes: list[RequestedRoute], function: _Checked) -> Iterator[Observation]:
     """The router's findings. Without one the check's own result, but no failure if every request is routed through."""
     found = list(_findings(facts, slug, routes))
+    if slug == _ROUTE_CHECK:
+        found += _unexplained(facts, routes)
     if found:
         yield from found
         return
@@ -113,11 +115,43 @@ def _reconciled(facts: Facts, slug: str, routes: list[RequestedRoute], function:
         yield from _undecided(function(facts), Unreadable(gap))
         return
     own = list(function(facts))
+    if slug == _ROUTE_CHECK and (doubt := _doubt(routes)) and not any(each.status is Status.FAIL for each in own):
+        yield from (each for each in own if each.status is Status.WARN)
+        yield unknown(doubt, subject=f"host {requested_host(facts.question.host or '').name}")
+        return
     through = bool(routes) and all(each.outcome.result is Result.THROUGH for each in routes)
     kept = [each for each in own if not (through and each.status is Status.FAIL)]
     yield from kept
     if own and not kept:
         yield healthy(f"Every request to {requested_host(facts.question.host or '').name} goes through the gateway.")
+
+
+def _doubt(routes: Iterable[RequestedRoute]) -> str:
+    """Why the outcome of a request is not known although everything was read; "" if all outcomes are known."""
+    uncertain = next((each for each in routes if not each.certain), None)
+    if uncertain is None:
+        return ""
+    reason = next((each.reason for each in uncertain.outcome.ends if each.result is Result.UNKNOWN), "")
+    return f"Not checked: the route of {uncertain.request.url} is not certain{f' ({reason})' if reason else ''}."
+
+
+def _unexplained(facts: Facts, routes: list[RequestedRoute]) -> Iterator[Observation]:
+    """Requests that certainly do not go through the gateway, and that no fault explains."""
+    gateway = str(facts.gateway)
+    for each in routes:
+        if not each.certain or each.outcome.result is Result.THROUGH or each.faults:
+            continue
+        end = min(each.outcome.ends, key=lambda one: progress(one, gateway))
+        observe = fail if _decides(facts, each, routes) else warn
+        host = requested_host(facts.question.host or "").name
+        consequence = _consequence(each.outcome, each.request.scheme, gateway)
+        yield observe(
+            f"{each.request.url} is not routed through {facts.gateway.ref}: {consequence}.",
+            subject=f"host {host}",
+            evidence=[Evidence(end.proxy or "the client's pod", "route", end.reason or str(end.ending), "the gateway")],
+            actions=[list_kind(VirtualService)],
+            about=[Involved("host", host)],
+        )
 
 
 def _undecided(own: Iterable[Observation], unread: Unreadable) -> Iterator[Observation]:

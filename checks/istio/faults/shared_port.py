@@ -70,6 +70,12 @@ class TcpCollision(RouteFault):
     def _hosts(self) -> str:
         return ", ".join(self._source.hosts[:3]) if self._source is not None else "another host"
 
+    @property
+    def _contested(self) -> frozenset[str]:
+        """The requested host, and the hosts of the object that gets the connections."""
+        taken = self._source.hosts if self._source is not None else ()
+        return frozenset(each.lower() for each in (self.broken.request.host, *taken))
+
     def evidence(self) -> tuple[Evidence, ...]:
         source, field = self._source, self.step.origin.field or "spec.ports"
         taken = (Evidence(source.ref, field, f"for {self._hosts}", self.broken.request.host),) if source else ()
@@ -80,7 +86,7 @@ class TcpCollision(RouteFault):
         for each in self.broken.facts.readable(ServiceEntry):
             hosts = {host.lower() for host in each.hosts}
             shares = any(port.number == self.broken.request.port for port in each.ports)
-            if shares and not each.addresses and hosts & {self.broken.request.host, *self._hosts.split(", ")}:
+            if shares and not each.addresses and hosts & self._contested:
                 yield Evidence(each.ref, "spec.addresses", "(none)", "an address that distinguishes it")
 
     def shown(self) -> tuple[KubernetesObject, ...]:

@@ -42,3 +42,18 @@ def test_a_fault_without_a_check_of_its_own_is_reported_by_the_route_check() -> 
     outcome, found = failing(cluster, "db2.example:1433", "team-a")
     assert outcome is not Outcome.THROUGH
     assert "virtual-service-route-broken" in found
+
+
+def test_a_route_that_is_not_certain_is_not_healthy() -> None:
+    """An external authorizer decides whether the request gets through."""
+    provider = {"action": "CUSTOM", "provider": {"name": "opa"}, "rules": [{}]}
+    cluster = plus(named(HTTP), istio("AuthorizationPolicy", "ask-opa", provider, group="security"))
+    report = diagnosed(cluster, question(cluster, "team-egress/egw", "edition.cnn.com:80", "team-a"), CHECKS).finish(
+        0.0
+    )
+    assert report.route is not None
+    assert report.route.outcome is Outcome.UNKNOWN
+    route_check = next(each for each in report.findings if each.check == "virtual-service-route-broken")
+    assert route_check.status is Status.UNKNOWN
+    assert "ask-opa" in route_check.summary
+    assert str(report.verdict) == "inconclusive"
