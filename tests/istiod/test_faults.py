@@ -6,7 +6,7 @@ from checks.facts.fact import Unreadable
 from checks.istio.faults.broken_request import BrokenRequest
 from checks.istio.faults.diagnosis import faults_of
 from checks.istio.faults.readers import READERS
-from checks.istio.request.asked import AskedRequest, Clients
+from checks.istio.request.client_request import ClientRequest, Clients
 from checks.istio.request.outcome import Result
 from checks.istio.request.routing import Routing
 from tests.checks.istio.faults.diagnosed import facts_about
@@ -19,14 +19,14 @@ GENERIC = 0.1
 """The largest share of requests that are only known not to be taken at the gateway; it only ever falls."""
 
 
-def request_of(routing: Routing, question: Question) -> AskedRequest | None:
+def request_of(routing: Routing, question: Question) -> ClientRequest | None:
     """The question from the first pod of its client."""
     namespace, _, workload = question.client.partition("/")
     pods = [each for each in routing.mesh("").pods if each.namespace == namespace and each.name.startswith(workload)]
     if not pods:
         return None
     clients = Clients((question.client,), pods[0], tuple(pods))
-    return AskedRequest(
+    return ClientRequest(
         question.scheme,
         question.host,
         question.target_port,

@@ -7,8 +7,8 @@ import pytest
 from tests.language.names import names_below, ruled_out, words_of
 
 ROOT = Path(__file__).parents[2]
-# The route is replaced by the router; the request's names follow with it.
-EXEMPT = ("checks/istio/route", "tests/checks/istio/route", "checks/istio/request")
+# The route is replaced by the router.
+EXEMPT = ("checks/istio/route", "tests/checks/istio/route")
 
 
 def exempt(file: Path) -> bool:

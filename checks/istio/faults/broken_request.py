@@ -13,7 +13,7 @@ from checks.istio.mesh.names import is_subset
 from checks.istio.mesh.routing_rules import RoutingRule, RoutingRules
 from checks.istio.mesh.virtual_services import VirtualServices
 from checks.istio.proxy.listeners import Provenance
-from checks.istio.request.asked import AskedRequest
+from checks.istio.request.client_request import ClientRequest
 from checks.istio.request.outcome import End, Ending, RequestOutcome, Result
 from checks.istio.request.proxy_configuration import ProxyConfiguration
 from checks.istio.request.routing import Routing
@@ -35,7 +35,7 @@ class BrokenRequest:
     """A request with its outcome over one state of the facts."""
 
     routing: Routing
-    request: AskedRequest
+    request: ClientRequest
     outcome: RequestOutcome
 
     @property

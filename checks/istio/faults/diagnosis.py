@@ -13,7 +13,7 @@ from checks.facts.kubernetes_kinds import LISTED_KINDS
 from checks.istio.faults.broken_request import THROUGH, BrokenRequest, least_progress
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.faults.side_effects import makes_worse
-from checks.istio.request.asked import ANY_NAME
+from checks.istio.request.client_request import ANY_NAME
 from checks.istio.request.outcome import RequestOutcome, Result
 from checks.istio.request.routing import Routing
 

@@ -17,7 +17,7 @@ from checks.istio.faults.readers import READERS
 from checks.istio.fixes.showing import list_kind, show_object
 from checks.istio.mesh.mesh import MESH_READS
 from checks.istio.request.answers import answer
-from checks.istio.request.asked import AskedRequest
+from checks.istio.request.client_request import ClientRequest
 from checks.istio.request.clients import clients_of
 from checks.istio.request.followed import configured_kinds, followed
 from checks.istio.request.outcome import RequestOutcome, Result
@@ -42,7 +42,7 @@ class RequestedRoute:
 
     `meant`: whether the gateway is configured for its scheme."""
 
-    request: AskedRequest
+    request: ClientRequest
     meant: bool
     outcome: RequestOutcome
     faults: tuple[Proved, ...] = ()
@@ -72,7 +72,7 @@ def _requested(facts: Facts) -> tuple[RequestedRoute, ...]:
     )
 
 
-def _resolved(over: Routing, request: AskedRequest, *, meant: bool) -> RequestedRoute:
+def _resolved(over: Routing, request: ClientRequest, *, meant: bool) -> RequestedRoute:
     try:
         outcome = over.outcome(request)
     except Unreadable as unread:

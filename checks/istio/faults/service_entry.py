@@ -15,7 +15,7 @@ from checks.istio.fixes.rules import kind_of_scheme, server_for, virtual_service
 from checks.istio.fixes.sidecars import importing, written_imports
 from checks.istio.mesh.names import is_subset
 from checks.istio.mesh.routing_rules import RoutingRule
-from checks.istio.request.asked import ANY_NAME
+from checks.istio.request.client_request import ANY_NAME
 from checks.model.findings import Evidence, Involved
 from checks.model.raw_values import number
 from checks.model.route import HopName

@@ -6,7 +6,7 @@ from dataclasses import replace
 from checks.facts.changes import Apply, ChangeRefused, ObjectChange
 from checks.istio.faults.broken_request import BrokenRequest, destinations_of, rules_of
 from checks.istio.fixes.affected import NO_EFFECT, changed_outcomes, effect_in_words
-from checks.istio.request.asked import AskedRequest
+from checks.istio.request.client_request import ClientRequest
 from checks.istio.request.routing import Routing
 from checks.model.raw_values import Raw, items, text, texts
 from checks.model.requested_host import USUAL_PORTS
@@ -34,7 +34,7 @@ def effect_on_others(original: BrokenRequest, before: Sequence[ObjectChange], fi
     return effect_in_words(changed_outcomes(Routing(without), Routing(with_fix), others))
 
 
-def _others(original: BrokenRequest, changes: Iterable[ObjectChange]) -> Iterator[AskedRequest]:
+def _others(original: BrokenRequest, changes: Iterable[ObjectChange]) -> Iterator[ClientRequest]:
     hosts = dict.fromkeys(host for change in changes for host in _hosts(original, change))
     for host in list(dict.fromkeys((original.request.host, *hosts)))[:_MOST_HOSTS]:
         for scheme in _SCHEMES:

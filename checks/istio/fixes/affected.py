@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from checks.facts.fact import Unreadable
-from checks.istio.request.asked import AskedRequest
+from checks.istio.request.client_request import ClientRequest
 from checks.istio.request.outcome import RequestOutcome, Result
 from checks.istio.request.routing import Routing
 
@@ -23,7 +23,7 @@ _WORDS = {
 class ChangedOutcome:
     """A request whose outcome a fix changes."""
 
-    request: AskedRequest
+    request: ClientRequest
     before: RequestOutcome
     after: RequestOutcome
 
@@ -41,7 +41,7 @@ def _words(outcome: RequestOutcome) -> str:
     return _WORDS[outcome.result] + answer
 
 
-def changed_outcomes(before: Routing, after: Routing, requests: Iterable[AskedRequest]) -> Iterator[ChangedOutcome]:
+def changed_outcomes(before: Routing, after: Routing, requests: Iterable[ClientRequest]) -> Iterator[ChangedOutcome]:
     """Those of the requests whose result, answer or destination differs after a fix."""
     for each in requests:
         try:

@@ -12,7 +12,7 @@ from checks.istio.mesh.routing_rules import MESH, RoutingRules, gateway_name
 from checks.istio.mesh.services import MeshService
 from checks.istio.proxy.clusters import ClusterName
 from checks.istio.proxy.gateway_servers import GatewayServer
-from checks.istio.request.asked import AskedRequest
+from checks.istio.request.client_request import ClientRequest
 from checks.istio.request.proxy_configuration import ProxyConfiguration
 from checks.model.raw_values import items, mapping, text, texts
 
@@ -26,7 +26,7 @@ class UnroutedRequest(Protocol):
     @property
     def facts(self) -> Facts: ...
     @property
-    def request(self) -> AskedRequest: ...
+    def request(self) -> ClientRequest: ...
     @property
     def service(self) -> str: ...
     @property

@@ -15,7 +15,7 @@ from checks.facts.istio_networking import (
 )
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
-from checks.istio.request.asked import Clients
+from checks.istio.request.client_request import Clients
 from checks.model.raw_values import Raw, items, labels, mapping, text, texts
 
 DIVERTING = tuple(

@@ -14,7 +14,7 @@ from checks.istio.mesh.routing_rules import RoutingRule
 from checks.istio.mesh.services import MeshPort
 from checks.istio.mesh.virtual_services import VirtualServices
 from checks.istio.proxy.gateway_servers import GatewayServer
-from checks.istio.request.asked import AskedRequest, Clients
+from checks.istio.request.client_request import ClientRequest, Clients
 from checks.istio.request.routing import Routing
 from checks.model.raw_values import items, mapping, number
 from checks.model.requested_host import USUAL_PORTS, RequestedHost
@@ -35,11 +35,11 @@ def concrete(host: str) -> str:
     return f"any-name{host[1:]}" if is_wildcard(host) and len(host) > 1 else host
 
 
-def followed(routing: Routing, host: RequestedHost, clients: Iterable[Clients]) -> tuple[AskedRequest, ...]:
+def followed(routing: Routing, host: RequestedHost, clients: Iterable[Clients]) -> tuple[ClientRequest, ...]:
     """The requests of these clients: the scheme and port of the question, else http and https and what is configured."""
     kinds = requested_kinds(routing, host)
     return tuple(
-        AskedRequest(each.scheme, concrete(host.name), each.port, who, host.path or "/")
+        ClientRequest(each.scheme, concrete(host.name), each.port, who, host.path or "/")
         for each in kinds
         for who in clients
     )

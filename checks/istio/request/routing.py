@@ -7,7 +7,7 @@ from checks.facts.pods import Pod
 from checks.facts.services import Service
 from checks.facts.view import Facts
 from checks.istio.mesh.mesh import Mesh, mesh_of
-from checks.istio.request.asked import AskedRequest
+from checks.istio.request.client_request import ClientRequest
 from checks.istio.request.outcome import RequestOutcome
 from checks.istio.request.proxy_configuration import ProxyConfiguration
 from checks.istio.request.resolve import Router
@@ -27,7 +27,7 @@ class Routing:
         """The mesh as a revision's istiod reads it."""
         return mesh_of(self.facts, revision)
 
-    def outcome(self, request: AskedRequest) -> RequestOutcome:
+    def outcome(self, request: ClientRequest) -> RequestOutcome:
         """The outcome of a request. Raises Unreadable if an object that decides it could not be read."""
         key = (request.clients.pod.key, request.scheme, request.host, request.port, request.path, request.headers)
         if key not in self._outcomes:

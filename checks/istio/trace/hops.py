@@ -15,7 +15,7 @@ from checks.istio.faults.diagnosis import Proved
 from checks.istio.faults.fault import RouteFault
 from checks.istio.mesh.configuration import settings_maps
 from checks.istio.proxy.clusters import Cluster
-from checks.istio.request.asked import AskedRequest
+from checks.istio.request.client_request import ClientRequest
 from checks.istio.request.outcome import ConfigurationPart, End, Ending, Result, Step
 from checks.istio.request.proxy_configuration import ProxyConfiguration
 from checks.istio.request.routing import Routing
@@ -44,7 +44,7 @@ class RequestView:
 
     facts: Facts
     routing: Routing
-    request: AskedRequest
+    request: ClientRequest
     end: End
     faults: tuple[Proved, ...]
     sidecar: ProxyConfiguration | None

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 
 from checks.facts.view import Facts
-from checks.istio.request.asked import AskedRequest
+from checks.istio.request.client_request import ClientRequest
 from checks.model.route import Hop, Mark, Outcome, TracedRequest
 
 
 def request_summary(
     facts: Facts,
-    request: AskedRequest,
+    request: ClientRequest,
     outcome: Outcome,
     hops: Iterable[Hop],
     answer: str,

@@ -13,7 +13,7 @@ from checks.istio.faults.broken_request import BrokenRequest
 from checks.istio.faults.diagnosis import Proved, faults_of
 from checks.istio.faults.readers import READERS
 from checks.istio.mesh.mesh import MESH_READS
-from checks.istio.request.asked import AskedRequest
+from checks.istio.request.client_request import ClientRequest
 from checks.istio.request.clients import clients_of
 from checks.istio.request.outcome import RequestOutcome, Result
 from checks.istio.request.routing import Routing
@@ -41,7 +41,7 @@ def outcomes(facts: Facts, scheme: str, host: str, port: int) -> Iterator[tuple[
     """The outcome of a request from each kind of client, with its faults."""
     routing = Routing(facts)
     for clients in clients_of(facts):
-        request = AskedRequest(scheme, host, port, clients)
+        request = ClientRequest(scheme, host, port, clients)
         found = routing.outcome(request)
         broken = BrokenRequest(routing, request, found)
         yield found, faults_of(broken, READERS) if found.result is not Result.THROUGH else ()

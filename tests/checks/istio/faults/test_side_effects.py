@@ -6,7 +6,7 @@ from checks.istio.faults.broken_request import BrokenRequest
 from checks.istio.faults.diagnosis import faults_of
 from checks.istio.faults.readers import READERS
 from checks.istio.faults.side_effects import effect_on_others
-from checks.istio.request.asked import AskedRequest
+from checks.istio.request.client_request import ClientRequest
 from checks.istio.request.clients import clients_of
 from checks.istio.request.routing import Routing
 from tests.checks.istio.faults.diagnosed import facts_about
@@ -40,7 +40,7 @@ def _two_hosts() -> Cluster:
 def _broken(cluster: Cluster, host: str) -> BrokenRequest:
     facts = facts_about(cluster, host, "team-a")
     routing = Routing(facts)
-    request = AskedRequest("http", host, 80, clients_of(facts)[0])
+    request = ClientRequest("http", host, 80, clients_of(facts)[0])
     return BrokenRequest(routing, request, routing.outcome(request))
 
 

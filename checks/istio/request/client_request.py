@@ -32,7 +32,7 @@ ANY_NAME = "any-name"
 
 
 @dataclass(frozen=True, slots=True)
-class AskedRequest:
+class ClientRequest:
     """One kind of request: a scheme (`http`, `https`, `grpc`, `tls`, `tcp`), a host, a port, and its clients."""
 
     scheme: str
