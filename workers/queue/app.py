@@ -44,6 +44,7 @@ def make_app(config: WorkerSettings) -> Celery:
         task_soft_time_limit=config.hard_limit - 30,
         worker_prefetch_multiplier=1,
         worker_concurrency=config.concurrency,
+        worker_pool="workers.queue.pool:ChildProcessPool",
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
         worker_enable_remote_control=False,

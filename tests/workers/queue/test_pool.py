@@ -1,0 +1,35 @@
+"""A worker whose child exits at the moment at which the connection to Redis is lost."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from celery.concurrency import get_implementation
+from kombu.asynchronous import Hub
+
+from workers.queue.app import app
+from workers.queue.pool import ChildProcesses, ChildProcessPool
+
+
+@pytest.fixture
+def pool() -> Iterator[Any]:
+    made = ChildProcesses(processes=2, threads=False)
+    yield made
+    made.terminate()
+    made.join()
+
+
+def test_an_exited_child_does_not_end_the_worker_when_it_reconnects(pool: Any) -> None:
+    hub = Hub()
+    pool.register_with_event_loop(hub)
+    exited, alive = pool._pool  # noqa: SLF001 - celery has no public name for it
+    pool._untrack_child_process(exited, hub)  # noqa: SLF001 - celery has no public name for it
+    hub.reset()
+    pool.register_with_event_loop(hub)
+    assert alive._sentinel_poll in hub.readers  # noqa: SLF001 - celery has no public name for it
+    assert exited._sentinel_poll is None  # noqa: SLF001 - celery has no public name for it
+    hub.close()
+
+
+def test_the_workers_use_this_pool() -> None:
+    assert get_implementation(app.conf.worker_pool) is ChildProcessPool
