@@ -9,8 +9,8 @@ from checks.facts.istio_networking import Sidecar, VirtualService
 from checks.facts.view import Facts
 from checks.istio.mesh.configuration import PUBLIC
 from checks.istio.mesh.mesh import Mesh
-from checks.istio.mesh.names import is_subset
-from checks.istio.mesh.routing_rules import RoutingRule, RoutingRules
+from checks.istio.mesh.objects.hosts import is_subset
+from checks.istio.mesh.objects.routing_rules import RoutingRule, RoutingRules
 from checks.istio.mesh.virtual_services import VirtualServices
 from checks.istio.proxy.listeners import Provenance
 from checks.istio.request.client_request import ClientRequest

@@ -16,7 +16,7 @@ from checks.istio.fixes.entries import port_for_rule
 from checks.istio.fixes.exports import exported_to
 from checks.istio.fixes.fields import appended, name_for_host, networking_manifest, remove_field, set_field
 from checks.istio.mesh.configuration import settings_maps
-from checks.istio.mesh.names import is_wildcard
+from checks.istio.mesh.objects.hosts import is_wildcard
 from checks.istio.request.outcome import Ending
 from checks.model.findings import Evidence
 from checks.model.route import HopName

@@ -11,7 +11,7 @@ from checks.istio.faults.broken_request import BrokenRequest
 from checks.istio.faults.entry_hop import EntryHop, entry_hop
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.fixes.fields import remove_field
-from checks.istio.mesh.names import is_wildcard
+from checks.istio.mesh.objects.hosts import is_wildcard
 from checks.istio.request.outcome import Ending
 from checks.model.findings import Evidence
 from checks.model.raw_values import labels, mapping, text

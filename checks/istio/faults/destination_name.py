@@ -9,8 +9,8 @@ from checks.facts.fact import KubernetesObject
 from checks.istio.faults.broken_request import BrokenRequest
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.fixes.fields import set_field
-from checks.istio.mesh.names import qualified
-from checks.istio.mesh.routing_rules import RoutingRule
+from checks.istio.mesh.objects.hosts import qualified
+from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.model.findings import Evidence
 from checks.model.raw_values import items, mapping, text
 from checks.model.route import HopName

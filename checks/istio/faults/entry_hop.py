@@ -8,7 +8,7 @@ from checks.facts.istio_networking import ServiceEntry, VirtualService
 from checks.istio.faults.broken_request import BrokenRequest, rules_of
 from checks.istio.faults.gateway_hop import destination_paths
 from checks.istio.mesh.destination_rules import MergedRule
-from checks.istio.mesh.routing_rules import RoutingRule
+from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.istio.mesh.services import MeshService
 from checks.istio.proxy.clusters import Cluster, ClusterName
 from checks.istio.proxy.upstream_tls import UpstreamTls

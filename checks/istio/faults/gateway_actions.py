@@ -13,7 +13,7 @@ from checks.istio.faults.gateway_hop import GatewayHop, gateway_hop
 from checks.istio.faults.gateway_route import ROUTE_CHECK
 from checks.istio.fixes.fields import remove_field, set_field
 from checks.istio.fixes.rules import kind_of_server, name_in, rule_from_gateway, rules_of_kind, with_first_rule
-from checks.istio.mesh.routing_rules import MESH
+from checks.istio.mesh.objects.routing_rules import MESH
 from checks.istio.request.outcome import ConfigurationPart, Ending, Step
 from checks.model.findings import Evidence
 from checks.model.raw_values import items, mapping

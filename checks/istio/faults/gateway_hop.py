@@ -7,7 +7,7 @@ from functools import cached_property
 from checks.facts.istio_networking import Gateway, VirtualService
 from checks.istio.faults.broken_request import BrokenRequest, rules_of
 from checks.istio.fixes.rules import gateway_servers, has_host
-from checks.istio.mesh.routing_rules import MESH, RoutingRule, RoutingRules
+from checks.istio.mesh.objects.routing_rules import MESH, RoutingRule, RoutingRules
 from checks.istio.proxy.clusters import Cluster, ClusterName
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.istio.proxy.upstream_tls import UpstreamTls

@@ -16,7 +16,7 @@ from checks.istio.fixes.fields import appended, set_field
 from checks.istio.fixes.gateways import bound_to, named_instead
 from checks.istio.fixes.rules import kind_of_server, name_in, rule_from_gateway, rules_of_kind, with_first_rule
 from checks.istio.mesh.configuration import is_exported
-from checks.istio.mesh.routing_rules import MESH
+from checks.istio.mesh.objects.routing_rules import MESH
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.istio.request.outcome import Ending
 from checks.model.findings import Evidence

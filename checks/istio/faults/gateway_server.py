@@ -12,7 +12,7 @@ from checks.istio.faults.gateway_hop import GatewayHop, HostRules, gateway_hop, 
 from checks.istio.fixes.fields import appended
 from checks.istio.fixes.gateways import new_gateway, new_server, pod_label, selecting
 from checks.istio.fixes.rules import gateway_servers, has_host, kind_of_scheme
-from checks.istio.mesh.names import is_subset
+from checks.istio.mesh.objects.hosts import is_subset
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.istio.request.outcome import Ending
 from checks.model.findings import Evidence

@@ -11,7 +11,7 @@ from checks.istio.faults.broken_request import BrokenRequest, destination_field
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.fixes.fields import set_field
 from checks.istio.fixes.rules import gateway_servers, has_host, kind_of_scheme, kind_of_server
-from checks.istio.mesh.routing_rules import RoutingRule
+from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.istio.request.outcome import Ending
 from checks.model.findings import Evidence, Involved
 from checks.model.raw_values import items, number

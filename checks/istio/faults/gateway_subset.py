@@ -13,8 +13,8 @@ from checks.istio.fixes.exports import exported_to
 from checks.istio.fixes.fields import networking_manifest, remove_field
 from checks.istio.fixes.rules import server_for
 from checks.istio.mesh.destination_rules import MergedRule
-from checks.istio.mesh.names import qualified
-from checks.istio.mesh.routing_rules import RoutingRule
+from checks.istio.mesh.objects.hosts import qualified
+from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.istio.request.outcome import Ending
 from checks.model.findings import Evidence
 from checks.model.raw_values import labels, text

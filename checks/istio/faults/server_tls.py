@@ -14,7 +14,7 @@ from checks.istio.fixes.tls_settings import (
     with_tls,
     without_tls,
 )
-from checks.istio.mesh.names import is_subset
+from checks.istio.mesh.objects.hosts import is_subset
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.istio.request.outcome import Result
 

@@ -13,8 +13,8 @@ from checks.istio.fixes.exports import exported_to
 from checks.istio.fixes.fields import appended, set_field
 from checks.istio.fixes.rules import kind_of_scheme, server_for, virtual_service_for
 from checks.istio.fixes.sidecars import importing, written_imports
-from checks.istio.mesh.names import is_subset
-from checks.istio.mesh.routing_rules import RoutingRule
+from checks.istio.mesh.objects.hosts import is_subset
+from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.istio.request.client_request import ANY_NAME
 from checks.model.findings import Evidence, Involved
 from checks.model.raw_values import number

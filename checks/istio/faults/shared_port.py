@@ -12,7 +12,7 @@ from checks.istio.faults.gateway_hop import gateway_hop, is_bound
 from checks.istio.fixes.fields import appended, name_for_host
 from checks.istio.fixes.gateways import moved_rules, new_server, with_own_server
 from checks.istio.fixes.rules import gateway_servers, has_host, kind_of_server
-from checks.istio.mesh.names import is_subset
+from checks.istio.mesh.objects.hosts import is_subset
 from checks.istio.request.outcome import ConfigurationPart, Step
 from checks.model.findings import Evidence
 from checks.model.route import HopName

@@ -14,8 +14,8 @@ from checks.istio.fixes.discovery import discovered_by
 from checks.istio.fixes.exports import exported_to
 from checks.istio.fixes.sidecars import importing, written_imports
 from checks.istio.mesh.configuration import is_exported, settings_maps
-from checks.istio.mesh.names import most_specific
-from checks.istio.mesh.routing_rules import MESH, RoutingRules
+from checks.istio.mesh.objects.hosts import most_specific
+from checks.istio.mesh.objects.routing_rules import MESH, RoutingRules
 from checks.model.commands import MESHCFG
 from checks.model.findings import Evidence, Involved
 from checks.model.route import HopName

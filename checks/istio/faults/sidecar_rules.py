@@ -10,7 +10,7 @@ from checks.istio.faults.broken_request import BrokenRequest, destinations_of
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.fixes.fields import remove_field, set_field
 from checks.istio.fixes.rules import RuleKind, kind_of_server, rule_to_gateway, server_for, with_first_rule
-from checks.istio.mesh.routing_rules import RoutingRule
+from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.istio.request.outcome import Ending
 from checks.model.commands import ISTIO_TLSO
 from checks.model.findings import Evidence

@@ -22,7 +22,7 @@ from checks.istio.fixes.rules import (
     with_first_rule,
 )
 from checks.istio.fixes.whole_routes import whole_routes
-from checks.istio.mesh.routing_rules import RoutingRules
+from checks.istio.mesh.objects.routing_rules import RoutingRules
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.istio.request.outcome import Ending
 from checks.model.findings import Evidence

@@ -7,8 +7,8 @@ from checks.facts.changes import Apply, JsonPatch, MergePatch
 from checks.facts.istio_networking import Gateway, VirtualService
 from checks.istio.fixes.fields import json_pointer, name_for_host, networking_manifest
 from checks.istio.fixes.rules import RuleKind, name_in, written_rules
-from checks.istio.mesh.names import qualified
-from checks.istio.mesh.routing_rules import MESH, gateway_name
+from checks.istio.mesh.objects.hosts import qualified
+from checks.istio.mesh.objects.routing_rules import MESH, gateway_name
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.model.raw_values import items, number, text, texts
 

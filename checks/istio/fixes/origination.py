@@ -10,7 +10,7 @@ from checks.facts.view import Facts
 from checks.istio.fixes.exports import exported_to
 from checks.istio.fixes.fields import name_for_host, networking_manifest
 from checks.istio.fixes.tls_settings import new_rule, policy_place, with_tls
-from checks.istio.mesh.names import is_subset, is_wildcard, qualified
+from checks.istio.mesh.objects.hosts import is_subset, is_wildcard, qualified
 from checks.istio.mesh.services import MeshService
 from checks.istio.proxy.clusters import Cluster, ClusterName
 from checks.model.raw_values import items, mapping

@@ -7,8 +7,8 @@ from checks.facts.changes import Apply, JsonPatch
 from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.view import Facts
 from checks.istio.fixes.fields import name_for_host, networking_manifest, set_field
-from checks.istio.mesh.names import is_subset, most_specific
-from checks.istio.mesh.routing_rules import MESH, RoutingRules, gateway_name
+from checks.istio.mesh.objects.hosts import is_subset, most_specific
+from checks.istio.mesh.objects.routing_rules import MESH, RoutingRules, gateway_name
 from checks.istio.mesh.services import MeshService
 from checks.istio.proxy.clusters import ClusterName
 from checks.istio.proxy.gateway_servers import GatewayServer

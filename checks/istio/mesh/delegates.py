@@ -5,7 +5,7 @@ Source: Istio `mergeHTTPRoute` and `hasConflict` in `pilot/pkg/model/virtualserv
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from checks.istio.mesh.routing_rules import RoutingRule
+from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.model.raw_values import Raw, mapping, number, text, texts
 
 _INHERITED = ("rewrite", "directResponse", "fault", "headers", "timeout", "retries", "mirror", "mirrors")

@@ -9,7 +9,7 @@ from typing import Any
 from checks.facts.istio_networking import DestinationRule
 from checks.istio.mesh.configuration import PRIVATE, PUBLIC, MeshConfiguration
 from checks.istio.mesh.gateway_api.backend_policies import BackendPolicyRule, filled
-from checks.istio.mesh.names import is_subset, is_wildcard, qualified
+from checks.istio.mesh.objects.hosts import is_subset, is_wildcard, qualified
 from checks.model.raw_values import Raw, at, items, mapping, number, text
 
 

@@ -9,9 +9,9 @@ from functools import cached_property
 from checks.istio.mesh.exports import Exports
 from checks.istio.mesh.host_index import HostIndex
 from checks.istio.mesh.imported_hosts import ImportedHosts, hosts_by_namespace, imports_rules
-from checks.istio.mesh.names import is_wildcard, most_specific
+from checks.istio.mesh.objects.hosts import is_wildcard, most_specific
+from checks.istio.mesh.objects.routing_rules import MESH, RoutingRules
 from checks.istio.mesh.protocols import Protocol, parse_protocol
-from checks.istio.mesh.routing_rules import MESH, RoutingRules
 from checks.istio.mesh.services import MeshService
 from checks.istio.mesh.virtual_services import VirtualServices
 from checks.model.raw_values import Raw, number, text

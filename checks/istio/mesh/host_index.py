@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
-from checks.istio.mesh.names import hosts_overlap, is_wildcard
+from checks.istio.mesh.objects.hosts import hosts_overlap, is_wildcard
 
 _V = TypeVar("_V")
 

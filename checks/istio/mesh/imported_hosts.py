@@ -2,8 +2,8 @@
 
 Source: Istio `pilot/pkg/model/sidecar.go`."""
 
-from checks.istio.mesh.names import hosts_overlap, is_subset
-from checks.istio.mesh.routing_rules import RoutingRules
+from checks.istio.mesh.objects.hosts import hosts_overlap, is_subset
+from checks.istio.mesh.objects.routing_rules import RoutingRules
 from checks.model.raw_values import Raw, texts
 
 

@@ -22,7 +22,7 @@ from checks.istio.mesh.configuration import MeshConfiguration, mesh_configuratio
 from checks.istio.mesh.destination_rules import DestinationRules
 from checks.istio.mesh.exports import Exports
 from checks.istio.mesh.gateway_api.conversion import GATEWAY_API_READS, GatewayApi
-from checks.istio.mesh.names import is_address
+from checks.istio.mesh.objects.hosts import is_address
 from checks.istio.mesh.proxies import Proxy, proxy_of
 from checks.istio.mesh.registries import entry_services, kubernetes_service
 from checks.istio.mesh.scope import SidecarScope, gateway_scope, sidecar_scope

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from checks.facts.istio_networking import ServiceEntry
 from checks.facts.services import Service
-from checks.istio.mesh.names import is_address
+from checks.istio.mesh.objects.hosts import is_address
 from checks.istio.mesh.protocols import parse_protocol, service_protocol
 from checks.istio.mesh.services import UNSPECIFIED, MeshPort, MeshService, Resolution
 from checks.model.raw_values import Raw, items, labels, number, text

@@ -10,8 +10,8 @@ from checks.facts.istio_networking import VirtualService
 from checks.istio.mesh.configuration import NOWHERE, PRIVATE, PUBLIC
 from checks.istio.mesh.delegates import merged_rule
 from checks.istio.mesh.host_index import HostIndex
-from checks.istio.mesh.names import qualified
-from checks.istio.mesh.routing_rules import MESH, ProtocolRules, RoutingRule, RoutingRules, gateway_name
+from checks.istio.mesh.objects.hosts import qualified
+from checks.istio.mesh.objects.routing_rules import MESH, ProtocolRules, RoutingRule, RoutingRules, gateway_name
 from checks.model.raw_values import text
 
 

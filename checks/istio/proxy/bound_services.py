@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from checks.istio.mesh.egress_listeners import EgressListener
-from checks.istio.mesh.names import is_address
+from checks.istio.mesh.objects.hosts import is_address
 from checks.istio.mesh.protocols import Protocol
 from checks.istio.mesh.proxies import Proxy
 from checks.istio.mesh.services import UNSPECIFIED, MeshPort, MeshService, Resolution

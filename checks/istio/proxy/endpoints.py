@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from checks.facts.istio_networking import ServiceEntry
 from checks.facts.pods import Pod
 from checks.istio.mesh.mesh import Mesh
-from checks.istio.mesh.names import is_address, is_wildcard
+from checks.istio.mesh.objects.hosts import is_address, is_wildcard
 from checks.istio.mesh.registries import listed_endpoints
 from checks.istio.mesh.services import MeshPort, MeshService, Resolution
 from checks.model.raw_values import Raw, items, labels, number, text, texts

@@ -5,8 +5,8 @@ Source: Istio `buildGatewayListeners` in `pilot/pkg/networking/core/gateway.go`.
 from collections.abc import Iterator
 
 from checks.istio.mesh.mesh import Mesh
+from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.istio.mesh.proxies import Proxy
-from checks.istio.mesh.routing_rules import RoutingRule
 from checks.istio.proxy.clusters import Clusters
 from checks.istio.proxy.gateway_routes import GatewayRoutes
 from checks.istio.proxy.gateway_servers import GatewayServer

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from checks.istio.mesh.host_index import HostIndex
 from checks.istio.mesh.mesh import Mesh
-from checks.istio.mesh.names import is_subset
+from checks.istio.mesh.objects.hosts import is_subset
+from checks.istio.mesh.objects.routing_rules import RoutingRules
 from checks.istio.mesh.proxies import Proxy
-from checks.istio.mesh.routing_rules import RoutingRules
 from checks.istio.mesh.services import MeshService
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.istio.proxy.listeners import Provenance

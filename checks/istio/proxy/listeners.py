@@ -6,7 +6,7 @@ from functools import cached_property
 from ipaddress import ip_address, ip_network
 
 from checks.facts.fact import KubernetesObject
-from checks.istio.mesh.names import is_address, is_public
+from checks.istio.mesh.objects.hosts import is_address, is_public
 from checks.istio.proxy.clusters import ClusterName
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from checks.istio.mesh.egress_listeners import EgressListener
-from checks.istio.mesh.names import is_address
+from checks.istio.mesh.objects.hosts import is_address
 from checks.istio.mesh.services import MeshService
 
 _CLUSTER_DOMAIN = (".svc.cluster.local", ".cluster.local")

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol as Interface
 
+from checks.istio.mesh.objects.routing_rules import RoutingRule, RoutingRules
 from checks.istio.mesh.proxies import Proxy
-from checks.istio.mesh.routing_rules import RoutingRule, RoutingRules
 from checks.istio.mesh.services import MeshService
 from checks.istio.proxy.clusters import ClusterName
 from checks.istio.proxy.listeners import Provenance

@@ -5,9 +5,9 @@ Source: Istio `pilot/pkg/networking/core/tls.go`."""
 from collections.abc import Iterator, Sequence
 
 from checks.istio.mesh.egress_listeners import EgressListener
-from checks.istio.mesh.names import is_wildcard
+from checks.istio.mesh.objects.hosts import is_wildcard
+from checks.istio.mesh.objects.routing_rules import MESH, RoutingRule, RoutingRules
 from checks.istio.mesh.proxies import Proxy
-from checks.istio.mesh.routing_rules import MESH, RoutingRule, RoutingRules
 from checks.istio.mesh.scope import SidecarScope
 from checks.istio.mesh.services import UNSPECIFIED, MeshPort, MeshService, Resolution
 from checks.istio.proxy.clusters import ClusterName, Clusters

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from checks.istio.mesh.egress_listeners import EgressListener
-from checks.istio.mesh.names import hosts_overlap, is_address, is_wildcard
+from checks.istio.mesh.objects.hosts import hosts_overlap, is_address, is_wildcard
+from checks.istio.mesh.objects.routing_rules import MESH, RoutingRules
 from checks.istio.mesh.protocols import Protocol
 from checks.istio.mesh.proxies import Proxy
-from checks.istio.mesh.routing_rules import MESH, RoutingRules
 from checks.istio.mesh.services import MeshService, Resolution
 from checks.istio.proxy.clusters import ClusterName
 from checks.istio.proxy.listeners import Provenance

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from checks.istio.mesh.routing_rules import RoutingRule
+from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.istio.mesh.services import MeshService
 from checks.istio.proxy.clusters import ClusterName, Clusters
 from checks.istio.proxy.listeners import Provenance, TcpProxy

@@ -10,7 +10,7 @@ from ipaddress import ip_address, ip_network
 from checks.facts.istio_policies import AuthorizationPolicy
 from checks.facts.label_selectors import selects
 from checks.istio.mesh.mesh import Mesh
-from checks.istio.mesh.names import is_address
+from checks.istio.mesh.objects.hosts import is_address
 from checks.istio.mesh.proxies import Proxy
 from checks.istio.request.matching import NotModelled
 from checks.istio.request.wire import Http

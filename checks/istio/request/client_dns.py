@@ -2,7 +2,7 @@
 
 Source: Istio "DNS proxying"."""
 
-from checks.istio.mesh.names import is_address, is_public
+from checks.istio.mesh.objects.hosts import is_address, is_public
 from checks.istio.mesh.services import UNSPECIFIED
 from checks.istio.request.proxy_configuration import ProxyConfiguration
 

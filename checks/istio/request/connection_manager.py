@@ -5,7 +5,7 @@ Source: Envoy, "HTTP routing"."""
 from dataclasses import replace
 
 from checks.istio.mesh.gateway_api.http_rules import NO_BACKEND
-from checks.istio.mesh.names import without_port
+from checks.istio.mesh.objects.hosts import without_port
 from checks.istio.proxy.listeners import HttpManager
 from checks.istio.proxy.routes import HttpRoute, VirtualHost
 from checks.istio.request.authorization import DownstreamPeer, denied_by

@@ -2,8 +2,8 @@
 
 from checks.facts.istio_networking import ServiceEntry
 from checks.istio.mesh.mesh import Mesh
-from checks.istio.mesh.names import qualified
-from checks.istio.mesh.routing_rules import RoutingRule
+from checks.istio.mesh.objects.hosts import qualified
+from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.model.raw_values import Raw, items, mapping, text
 
 

@@ -4,7 +4,7 @@ Source: Envoy, "Life of a request"."""
 
 from dataclasses import replace
 
-from checks.istio.mesh.names import is_address
+from checks.istio.mesh.objects.hosts import is_address
 from checks.istio.proxy.listeners import EnvoyListener, FilterChain, Provenance, TcpProxy
 from checks.istio.request.authorization import DownstreamPeer, denied_by
 from checks.istio.request.connection_manager import http_decisions

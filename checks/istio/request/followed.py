@@ -8,9 +8,9 @@ from checks.facts.istio_networking import VirtualService
 from checks.facts.view import Facts
 from checks.istio.mesh.configuration import PUBLIC
 from checks.istio.mesh.mesh import Mesh
-from checks.istio.mesh.names import DOMAIN, hosts_overlap, is_wildcard
+from checks.istio.mesh.objects.hosts import DOMAIN, hosts_overlap, is_wildcard
+from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.istio.mesh.protocols import Protocol
-from checks.istio.mesh.routing_rules import RoutingRule
 from checks.istio.mesh.services import MeshPort
 from checks.istio.mesh.virtual_services import VirtualServices
 from checks.istio.proxy.gateway_servers import GatewayServer

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from checks.facts.pods import Pod
 from checks.istio.mesh.mesh import Mesh
-from checks.istio.mesh.names import is_address
+from checks.istio.mesh.objects.hosts import is_address
 from checks.istio.proxy.clusters import BLACK_HOLE, PASSTHROUGH, Cluster
 from checks.istio.proxy.endpoints import Endpoint
 from checks.istio.proxy.listeners import EnvoyListener

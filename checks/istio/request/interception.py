@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address, ip_network
 
-from checks.istio.mesh.names import is_address, is_public
+from checks.istio.mesh.objects.hosts import is_address, is_public
 
 _EXCLUDE, _INCLUDE = "traffic.sidecar.istio.io/excludeOutbound", "traffic.sidecar.istio.io/includeOutbound"
 

@@ -1,7 +1,7 @@
 """TLS sessions of a proxy: whether a handshake succeeds at its servers, and what its clusters open."""
 
 from checks.istio.mesh.gateway_api.listener_servers import BUILT_IN
-from checks.istio.mesh.names import without_port
+from checks.istio.mesh.objects.hosts import without_port
 from checks.istio.proxy.listeners import DownstreamTls
 from checks.istio.proxy.upstream_tls import UpstreamTls
 from checks.istio.request.credentials import undelivered

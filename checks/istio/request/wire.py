@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from checks.istio.mesh.names import is_address
+from checks.istio.mesh.objects.hosts import is_address
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from checks.istio.mesh.gateway_api.references import (
     GroupKind,
     normalized,
 )
-from checks.istio.mesh.names import DOMAIN, hosts_overlap, is_subset, is_wildcard
-from checks.istio.mesh.routing_rules import MESH
+from checks.istio.mesh.objects.hosts import DOMAIN, hosts_overlap, is_subset, is_wildcard
+from checks.istio.mesh.objects.routing_rules import MESH
 from checks.model.raw_values import Raw, items, number, text
 
 

@@ -9,7 +9,7 @@ from checks.facts.gateway_api import GATEWAY_API, GatewayRoute
 from checks.istio.mesh.gateway_api.conversion_error import RouteError
 from checks.istio.mesh.gateway_api.filters import backend_filters
 from checks.istio.mesh.gateway_api.references import HOSTNAME, SERVICE, GroupKind, ReferenceGrants, normalized
-from checks.istio.mesh.names import DOMAIN
+from checks.istio.mesh.objects.hosts import DOMAIN
 from checks.model.raw_values import Raw, items, number, text
 
 _SERVICE_IMPORT = GroupKind("multicluster.x-k8s.io", "ServiceImport")

@@ -26,7 +26,7 @@ from checks.istio.mesh.gateway_api.gateways import ListenerGateway, parents_of
 from checks.istio.mesh.gateway_api.listener_servers import Surroundings
 from checks.istio.mesh.gateway_api.references import ReferenceGrants
 from checks.istio.mesh.gateway_api.routes import http_virtual_services, tcp_virtual_services, tls_virtual_services
-from checks.istio.mesh.routing_rules import RoutingRules
+from checks.istio.mesh.objects.routing_rules import RoutingRules
 
 GATEWAY_API_READS: tuple[type[KubernetesObject], ...] = (
     GatewayClass,

@@ -11,7 +11,7 @@ from checks.istio.mesh.gateway_api.backends import http_destinations, weights
 from checks.istio.mesh.gateway_api.conversion_error import RouteError
 from checks.istio.mesh.gateway_api.filters import rule_filters
 from checks.istio.mesh.gateway_api.references import ReferenceGrants
-from checks.istio.mesh.routing_rules import RoutingRule
+from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.model.raw_values import Raw, at, items, mapping, text
 
 _DEFAULT_MATCHES: tuple[Raw, ...] = ({"path": {"type": "PathPrefix", "value": "/"}},)

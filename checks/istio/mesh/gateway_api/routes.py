@@ -14,8 +14,8 @@ from checks.istio.mesh.gateway_api.conversion_error import RouteError
 from checks.istio.mesh.gateway_api.gateways import GENERATED
 from checks.istio.mesh.gateway_api.http_rules import http_rules, ordered
 from checks.istio.mesh.gateway_api.references import ReferenceGrants
-from checks.istio.mesh.names import hosts_overlap, is_subset
-from checks.istio.mesh.routing_rules import ProtocolRules, RoutingRule, RoutingRules
+from checks.istio.mesh.objects.hosts import hosts_overlap, is_subset
+from checks.istio.mesh.objects.routing_rules import ProtocolRules, RoutingRule, RoutingRules
 from checks.model.raw_values import items, text
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from checks.istio.mesh.routing_rules import RoutingRules
+from checks.istio.mesh.objects.routing_rules import RoutingRules
 from tests.checks.istio.mesh.converted import converted, gateway, gateway_api, http_listener, http_route, to_hostname
 
 _ENTRY = {"group": "networking.istio.io", "kind": "ServiceEntry", "name": "bank", "namespace": "team-egress"}

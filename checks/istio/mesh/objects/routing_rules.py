@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from checks.facts.fact import KubernetesObject
-from checks.istio.mesh.names import qualified
+from checks.istio.mesh.objects.hosts import qualified
 from checks.model.raw_values import Raw, items, mapping, number, text, texts
 
 MESH = "mesh"
