@@ -34,6 +34,20 @@ def _room(module: str) -> str:
     return ".".join(module.split(".")[:2])
 
 
+def packages() -> Rooms:
+    """Every package, nested ones too, with the packages whose modules its own modules import.
+
+    The modules of a nested package do not count as its parent's.
+    """
+    graph = grimp.build_graph(*RINGS, cache_dir=None)
+    package_of = {each: each if graph.find_children(each) else each.rpartition(".")[0] for each in graph.modules}
+    found: dict[str, set[str]] = {package: set() for package in package_of.values()}
+    for module, package in package_of.items():
+        imported = graph.find_modules_directly_imported_by(module)
+        found[package].update(package_of[each] for each in imported if package_of[each] != package)
+    return {package: frozenset(targets) for package, targets in sorted(found.items())}
+
+
 def order(graph: Rooms) -> tuple[str, ...]:
     """The rooms in an order in which each follows those that it imports.
 
