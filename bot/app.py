@@ -84,11 +84,9 @@ def make_bolt(settings: SlackSettings, config: Config, client: Client) -> App:
 
 
 def is_readable(body: bytes, kind: str = "") -> bool:
-    """Whether the body has one of Slack's formats.
+    """Whether the body has one of Slack's formats. Bolt raises an exception for any other body.
 
-    A JSON object, or a form whose `payload`, if any, is one.
-
-    Bolt raises an exception for any other body.
+    The formats are a JSON object, and a form whose `payload`, if it has one, is a JSON object.
     """
     try:
         text = body.decode("utf-8")

@@ -1,7 +1,4 @@
-"""`egress-diag bot`: the listener for Slack's requests, and the courier.
-
-The courier delivers messages to Slack.
-"""
+"""`egress-diag bot`: the listener for Slack's requests, and the courier of its messages."""
 
 import logging
 import os

@@ -53,7 +53,7 @@ MAX_REVISIONS = 20
 class DeliveryOutcome:
     """The outcome of a delivery: complete, or to repeat after `retry_seconds`.
 
-    `limited` if Slack refuses until then.
+    `limited` means that Slack's rate limit is the reason.
     """
 
     retry_seconds: float | None = None

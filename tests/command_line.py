@@ -1,8 +1,7 @@
-"""Runs the command as a user does.
+"""Runs the command as a user does: arguments, environment, two streams and an exit code.
 
-With arguments, an environment, two streams and an exit code. Runs with an environment of their own start the installed
-program. All others are forks of one process that has loaded the same code (command_server.py), which takes a fifth of
-the time.
+Runs with an environment of their own start the installed program. All others are forks of one process that has loaded
+the same code (command_server.py), which takes a fifth of the time.
 """
 
 from __future__ import annotations
@@ -93,10 +92,7 @@ def _command_server() -> _CommandServer:
 
 
 def ask(*words: str | Path, cwd: Path = Path("/"), env: Mapping[str, str] = ENVIRONMENT, given: str = "") -> Answer:
-    """Run `egress-diag` with these arguments.
-
-    Asserts one of the four exit codes and no traceback.
-    """
+    """Run `egress-diag` with these arguments; assert an exit code of its own and no traceback."""
     command = [str(PROGRAM), *map(str, words)]
     if env is ENVIRONMENT:
         code, out, err = _command_server().run(command, cwd, given.encode())

@@ -39,10 +39,7 @@ def load() -> None:
 
 
 def serve(requests: int, answers: int) -> None:
-    """Fork for each request.
-
-    Returns in the forks only.
-    """
+    """Fork for each request; only the forks return."""
     with os.fdopen(requests, "rb") as lines:
         for line in lines:
             child = os.fork()

@@ -16,10 +16,7 @@ They start first, so that the others run beside them.
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, then the others with slow tests.
-
-    Inside a file the order remains.
-    """
+    """Run the longest files first, then the others with slow tests; within a file, in order."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
 
     def place(item: pytest.Item) -> int:

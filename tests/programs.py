@@ -1,7 +1,4 @@
-"""Optional programs: a test that needs a missing one is skipped.
-
-`.ci/run` installs all of them.
-"""
+"""Optional programs: a test is skipped without its program; `.ci/run` installs them all."""
 
 import shutil
 

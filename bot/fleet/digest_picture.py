@@ -1,6 +1,6 @@
-"""The picture of a digest: one row a gateway, one cell a day.
+"""The picture of a digest: one row per gateway, one cell per day.
 
-Legible on a phone and without colour.
+It is legible on a phone and without colour.
 """
 
 import io

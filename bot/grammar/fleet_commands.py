@@ -27,10 +27,7 @@ class DigestAdd:
 
 @dataclass(frozen=True, slots=True)
 class DigestRemove:
-    """`digest remove N`: remove the digest with this number or id.
-
-    Without one, list the digests.
-    """
+    """`digest remove N`: remove the digest with this number or id; without one, list them."""
 
     which: str
 

@@ -157,11 +157,10 @@ def _target(
 
 
 def _gateway(typed: str, known: Sequence[str]) -> tuple[str | None, str]:
-    """Namespace and name of the gateway, completed by case and unique prefix.
+    """Namespace and name of the gateway; a unique prefix of a known gateway is completed.
 
-    The known gateways complete it.
-
-    A name that only resembles a known one raises BadQuestion with suggestions; any other name is taken literally.
+    Case does not matter. A name that only resembles a known one raises BadQuestion with suggestions; any other name is
+    taken literally.
     """
     named = parse_gateway_name(typed)
     wanted = typed.strip().lower()

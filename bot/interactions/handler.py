@@ -24,10 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class InteractionHandler:
-    """Carries out what an interaction asks for.
-
-    The messages that it returns are for the person alone.
-    """
+    """Executes what an interaction requests, and returns the messages for its user alone."""
 
     def __init__(self, config: Config, client: Client, slack: Slack, groups: Groups) -> None:
         self.config = config
@@ -48,17 +45,14 @@ class InteractionHandler:
         return check_access(self.config, self.requester(interaction), "diagnose", cluster, gateway)
 
     def known_gateways(self, cluster: str) -> Sequence[str]:
-        """The gateways last seen in a cluster, for suggestions.
-
-        Empty while Redis cannot be reached.
-        """
+        """The gateways last seen in a cluster, for suggestions; none while Redis is unavailable."""
         try:
             return self.client.known_gateways(cluster)
         except Unavailable:
             return ()
 
     def diagnose(self, command: Diagnose, interaction: Interaction, after: str | None = None) -> Message | None:
-        """Start a run, or join one. None if the run is shown in the channel.
+        """Start a run or join one; None if its thread in the channel is the answer.
 
         `after` is the run that this one re-checks.
         """

@@ -187,7 +187,7 @@ def internal_error(token: str) -> Message:
 def channel_unavailable(run: Run, *, closed: bool) -> Message:
     """The state of a run whose channel the bot cannot post in.
 
-    `closed` if an invitation would not help.
+    `closed` means that an invitation would not help.
     """
     name = f"{run.order.target.gateway} on {run.order.target.cluster}"
     fix = "the channel is archived or not accessible" if closed else "invite it with `/invite @egress-diag`"

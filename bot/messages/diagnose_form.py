@@ -1,6 +1,6 @@
-"""The form that `/egress-diag` opens.
+"""The form that `/egress-diag` opens, with cluster, gateway, host and client.
 
-It is empty first, then has cluster, gateway, host and client.
+It opens without fields, because Slack's trigger expires after three seconds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,10 +29,7 @@ def form_notice(channel: str, words: str) -> dict[str, Any]:
 
 
 def diagnose_form(channel: str, clusters: Sequence[str], chosen: str | None, last: Target | None) -> dict[str, Any]:
-    """The form with its fields.
-
-    `last`, the target last diagnosed in this channel, is filled in.
-    """
+    """The form, filled in with `last`, the target last diagnosed in this channel."""
     first = [last.cluster] if last is not None and last.cluster in clusters else []
     ordered = [*first, *(name for name in clusters if name not in first)][:_MAX_OPTIONS]
     cluster = chosen if chosen in ordered else ordered[0]
@@ -78,10 +75,7 @@ def diagnose_form(channel: str, clusters: Sequence[str], chosen: str | None, las
 
 
 def gateway_options(known: Sequence[str], typed: str) -> list[dict[str, Any]]:
-    """The options of the gateway field.
-
-    Known gateways that contain the typed text, and the text itself.
-    """
+    """The gateway field's options: known gateways that contain the typed text, and the text."""
     wanted = typed.strip().lower()
     found = [name for name in known if wanted in name.lower()][: _MAX_OPTIONS - 1]
     if wanted and wanted not in (name.lower() for name in found):

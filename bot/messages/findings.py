@@ -66,10 +66,7 @@ def finding_messages(run: Run, only: Iterable[Finding] | None = None) -> Iterato
 
 
 def _depths(found: Sequence[Finding]) -> dict[str, int]:
-    """The number of causes between each check and its root cause.
-
-    0 for a check that nothing explains.
-    """
+    """The number of causes between each check and its root cause; 0 if nothing explains it."""
     causes = {f.check: set(f.explained_by) for f in found}
     depths = {check: 0 for check, why in causes.items() if not why & causes.keys()}
     for depth in range(1, len(causes)):
@@ -135,10 +132,7 @@ def _evidence(finding: Finding) -> Iterator[Block]:
 
 
 def action_text(step: Action) -> Escaped:
-    """An action: title, effect, documentation, command, and how to verify it.
-
-    The command is in a code block.
-    """
+    """An action: title, effect, documentation, command as a code block, and how to verify it."""
     link = f" · <{step.url}|documentation>" if _is_plain_link(step.url) else ""
     verify = f"\n_Verify:_ {prose(step.expect)}" if step.expect else ""
     body = f"\n{code_block(step.command)}" if step.command else ""

@@ -1,7 +1,4 @@
-"""The lines that digests and handoffs share.
-
-Gateways, their causes, owners, changes and mutes.
-"""
+"""The lines that digests and handoffs share: gateways, causes, owners, changes and mutes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -55,10 +52,7 @@ def drift_line(line: DriftedGateway) -> str:
 
 
 def change_text(drift: Drift) -> str:
-    """A changed setting: its value before and after, who changed it, and when.
-
-    Author and time only if the cluster recorded them.
-    """
+    """A changed setting: its value before and after, and who changed it when, if recorded."""
     who = f" by {plain(drift.who)}" if drift.who else ""
     at = f" {local_time(drift.at, DATE_AND_TIME)}" if drift.at else ""
     values = f"{as_code(drift.before)} → {as_code(drift.after)}"

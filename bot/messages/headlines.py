@@ -1,7 +1,4 @@
-"""A run in one line.
-
-In Slack's formatting for the channel, and in plain text for notifications.
-"""
+"""A run in one line: in mrkdwn for the channel, in plain text for notifications."""
 
 from bot.messages.blocks import Escaped, as_code, plain, raw
 from bot.messages.phrases import RUNNING_MARK, VERDICT_MARKS

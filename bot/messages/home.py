@@ -156,10 +156,7 @@ def _health(health: BotHealth, content: Overview) -> list[Escaped]:
 
 
 def _checkup(lines: Sequence[DoctorLine]) -> list[Escaped]:
-    """The number of met requirements, each other one with its fix, and a command.
-
-    The command checks the clusters.
-    """
+    """The number of met requirements, each other one with its fix, and the check of clusters."""
     marks = {
         State.WARNED: f"{STATUS_MARKS[Status.WARN]} At risk",
         State.FAILED: f"{STATUS_MARKS[Status.FAIL]} Not met",

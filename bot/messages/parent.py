@@ -47,11 +47,10 @@ MORE = (
 
 
 def parent_message(run: Run, now: datetime, later: Run | None = None) -> Message:
-    """The headline, the egress path, the progress, and after the run the verdict.
+    """The headline, the egress path, the progress, and after the run the verdict with actions.
 
-    The verdict comes with its actions.
-
-    If `later`, a re-check of this run, has ended, the parent shows its result, and the result of this run as the earlier one.
+    Once `later`, a re-check of this run, has ended, the parent shows its result, and this run's result as the earlier
+    one.
     """
     shown = later if later is not None and later.report is not None else run
     headline, words = headline_of(shown)
@@ -110,9 +109,9 @@ def _progress(run: Run) -> Escaped:
 
 
 def next_actions(report: Report) -> Iterator[Block]:
-    """At most three actions: the first read-only one, and fixes.
+    """At most three actions: the first read-only and the first other one of each root cause.
 
-    The fix is the first of each root cause or warning.
+    Without a root cause, they are those of the warnings.
     """
     causes = roots_of(report) or warnings_of(report)
     chosen: list[Action] = []

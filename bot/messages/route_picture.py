@@ -1,7 +1,4 @@
-"""The picture of a route: its hops from top to bottom.
-
-It is legible on a phone and without colour.
-"""
+"""The picture of a route: its hops from top to bottom, legible on a phone, without colour."""
 
 import io
 

@@ -1,9 +1,7 @@
-"""A run as messages: the parent in the channel, the replies in its thread.
+"""A run as messages: a parent in the channel; steps, findings and verdict in its thread.
 
-The replies are the steps, findings and verdict.
-
-A healthy run has at most four messages: the parent, two of steps, and the verdict. A broken one has one more for each finding.
-With a host, the route adds a list and a picture. A re-check has only its result and what changed.
+A healthy run has at most four messages: the parent, two of steps, and the verdict. A broken one has one more for each
+finding. With a host, the route adds a list and a picture. A re-check has only its result and what changed.
 """
 
 from datetime import datetime

@@ -8,10 +8,7 @@ from workers.fleet.transitions import changed_since_healthy
 
 
 def since_healthy_blocks(state: GatewayState | None) -> list[Block]:
-    """The changes since the last check at which the gateway worked.
-
-    Empty if it works now or has no history.
-    """
+    """The changes since the gateway last worked; none if it works now or has no history."""
     if state is None or not (state.broken or state.inconclusive_since):
         return []
     if state.healthy_at is None:

@@ -1,7 +1,4 @@
-"""The checks that passed or do not apply, a line each, by stage.
-
-The stages share two messages.
-"""
+"""The checks that passed or do not apply, one per line, by stage, in two messages."""
 
 from collections.abc import Iterator, Sequence
 

@@ -17,10 +17,7 @@ TEXT_LIMIT = 40_000
 
 
 class ApiError(Exception):
-    """An error answer of the Web API.
-
-    Slack's `error` code and the `extra` fields of the answer.
-    """
+    """An error answer of the Web API: Slack's `error` code and the `extra` fields."""
 
     def __init__(self, error: str, **extra: object) -> None:
         super().__init__(error)

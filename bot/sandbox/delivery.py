@@ -96,9 +96,9 @@ def http_body(kind: Kind, payload: Mapping[str, object]) -> tuple[bytes, str]:
 
 
 class Deliverer:
-    """Delivers to the bot through Socket Mode or over HTTP.
+    """Delivers to the bot through Socket Mode, or over HTTP while no connection is open.
 
-    HTTP, to `request_url`, while no connection is open.
+    Over HTTP it delivers to `request_url`.
     """
 
     def __init__(self, core: Core, sockets: Sockets, timing: Timing, request_url: str | None) -> None:
@@ -138,11 +138,9 @@ class Deliverer:
         return ack
 
     async def send_event(self, payload: JsonObject) -> Ack:
-        """Deliver an event.
+        """Deliver an event and return the answer to the first attempt.
 
-        After a failure Slack retries at once, after one minute and after five minutes.
-
-        Returns the answer to the first attempt; the retries continue in the background.
+        After a failure, Slack's retries continue in the background: at once, after one minute and after five minutes.
         """
         ack = await self.send("events_api", payload)
         if not ack.ok:

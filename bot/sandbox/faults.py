@@ -65,10 +65,7 @@ class Faults:
         self._limited.append(_Period(time.monotonic() + seconds, frozenset(methods)))
 
     def server_errors(self, count: int, *methods: str, status: int = 500) -> None:
-        """Answer the next `count` calls with this status and an HTML page.
-
-        The calls have no effect.
-        """
+        """Answer the next `count` calls with this status and an HTML page; they have no effect."""
         self._errors.append(_Countdown(count, frozenset(methods), status))
 
     def lose_answers(self, count: int, *methods: str) -> None:
@@ -94,7 +91,7 @@ class Faults:
     def refuse_blocks(self, *types: str) -> None:
         """Refuse blocks and elements of these types with `invalid_blocks`.
 
-        A workspace without them answers so.
+        Slack does so in workspaces that do not support them.
         """
         self.refused_blocks |= set(types)
 
@@ -108,7 +105,7 @@ class Faults:
         self._change_channel(channel, lambda found: replace(found, members=found.members - {bot}))
 
     def disconnect_sockets(self, reason: str = "refresh_requested") -> None:
-        """Ask the Socket Mode clients to reconnect, and close their connections.
+        """Close the Socket Mode connections after a request to reconnect.
 
         Slack does so every few hours.
         """

@@ -90,10 +90,7 @@ def interaction_source(core: Core, where: StoredMessage | View, state: JsonObjec
 def block_actions(
     core: Core, where: StoredMessage | View, user: str, action: JsonObject, state: JsonObject | None
 ) -> JsonObject:
-    """A press, a choice or a typed value, with a trigger.
-
-    In a message also with a response URL.
-    """
+    """A press, a choice or a typed value with a trigger and, in a message, a response URL."""
     payload = interaction(core, "block_actions", user) | interaction_source(core, where, state)
     payload |= {"trigger_id": core.grants.trigger(user), "actions": [{**action, "action_ts": f"{time.time():.6f}"}]}
     if isinstance(where, StoredMessage):
@@ -140,10 +137,7 @@ def event(core: Core, inner: JsonObject) -> JsonObject:
 
 
 def as_typed(workspace: Workspace, app: App, text: str) -> str:
-    """Typed text as Slack's client sends it.
-
-    Escaped, with mentions, channels and links as tokens.
-    """
+    """Typed text as Slack's client sends it: escaped; mentions, channels and links as tokens."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     escaped = _ADDRESS.sub(lambda found: f"<{found[0]}>", escaped)
     escaped = _BARE_HOST.sub(lambda found: f"<http://{found[0]}|{found[0]}>", escaped)

@@ -36,10 +36,7 @@ def _answer(core: Core, url: ResponseUrl, args: Args) -> None:
 
 
 def show_answer(core: Core, url: ResponseUrl, args: Args) -> StoredMessage:
-    """Show an answer as a new message.
-
-    To one person, or with `response_type: in_channel` to the channel.
-    """
+    """Show an answer as a new message to one person, or to the channel (`in_channel`)."""
     text, blocks = _content(core, args)
     everybody = args.text("response_type") == "in_channel"
     return core.workspace.post(

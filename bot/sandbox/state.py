@@ -1,8 +1,6 @@
 """The objects of the sandbox's workspace: people, channels, messages, forms, files.
 
-Messages have their history.
-
-All are immutable values. Only `Workspace` changes, under its lock.
+All are immutable values. Only `Workspace`, which has the history of each message, changes, under its lock.
 """
 
 from __future__ import annotations
@@ -129,10 +127,7 @@ class StoredMessage:
 
     @property
     def shown(self) -> str:
-        """The visible text: one line for each text object of the blocks.
-
-        The plain text if there are no blocks.
-        """
+        """The visible text: one line per text object of the blocks; without blocks, the plain text."""
         return "\n".join(texts_of(self.blocks)) if self.blocks else self.text
 
     @property
@@ -213,7 +208,7 @@ _ONE_TEXT = {"rich_text_section", "rich_text_preformatted", "rich_text_quote"}
 def texts_of(value: object) -> list[str]:
     """Every text in blocks, in reading order.
 
-    Text objects, rich text, markdown and alternative texts.
+    These are text objects, rich text, markdown and alternative texts.
     """
     found: list[str] = []
     if isinstance(value, dict) and value.get("type") in _ONE_TEXT:

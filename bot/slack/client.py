@@ -184,7 +184,7 @@ class Slack:
     def respond(self, response_url: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> None:
         """Answer through the response URL of a command, to the person alone.
 
-        Five times within 30 minutes.
+        Slack accepts five answers within 30 minutes.
         """
         try:
             answer = WebhookClient(response_url, timeout=10, retry_handlers=[]).send(

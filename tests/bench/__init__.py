@@ -1,4 +1,4 @@
 """Measurements, written to docs/benchmarks.md by `make bench`.
 
-Medians and ratios, because durations vary.
+They are medians and ratios, because durations vary.
 """

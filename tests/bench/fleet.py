@@ -36,10 +36,7 @@ def big_cluster(gateways: int, istio_objects: int, pods: int = 0) -> Cluster:
 
 
 def _own(manifest: Manifest) -> Manifest:
-    """The object itself, or a copy of what `_serve_all` changes.
-
-    The base belongs to every test.
-    """
+    """The object itself, or a copy of what `_serve_all` changes: all tests share the base."""
     return copy.deepcopy(manifest) if manifest["kind"] == "GatewayStatus" else manifest
 
 
@@ -57,9 +54,9 @@ def _renamed(value: Any, number: int) -> Any:
 
 
 def _text(text: str, number: int) -> str:
-    """The base's names with a number, and addresses of its own.
+    """The text with numbered names and with addresses of its own.
 
-    The names of namespace, gateway, configuration and host.
+    The names are those of the base's namespace, gateway, configuration and host.
     """
     block, rest = divmod(number, 250)
     return (

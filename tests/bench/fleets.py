@@ -1,6 +1,6 @@
-"""Fleet checks of simulated clusters.
+"""Fleet checks of simulated clusters by real workers over a real Redis.
 
-Real workers and Redis, API servers and Azure on loopback with latency.
+API servers and Azure are on loopback and answer with latency.
 """
 
 import os
@@ -147,9 +147,9 @@ def _sweep(cluster: Cluster, clusters: int, gateways: int, workers: int) -> Swep
 
 
 def _executed(client: Client, config: Config, pids: list[int]) -> tuple[float, float, int]:
-    """Send the fleet check as the beat does and wait for its end.
+    """Send the fleet check as beat does and wait for its end.
 
-    Seconds, largest worker in MiB, clusters with a problem.
+    Returns its seconds, the largest worker's memory in MiB, and the number of clusters with a problem.
     """
     names = [each.name for each in config.clusters]
     fleet = client.stores.fleet

@@ -1,7 +1,4 @@
-"""Shared parts of all measurements.
-
-Medians with their spread, percentiles, memory of processes, tables.
-"""
+"""The shared parts of all measurements: medians with spread, percentiles, memory, tables."""
 
 import statistics
 from collections.abc import Callable, Iterable, Sequence

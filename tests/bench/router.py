@@ -1,6 +1,6 @@
-"""The router from nothing.
+"""The time of the router, including its indexes, over gathered facts.
 
-One host among 3,000 Istio objects and 500 gateways, and all hosts of a gateway with 200.
+The requests are one host among 3,000 Istio objects and 500 gateways, and all hosts of a gateway with 200.
 """
 
 from collections.abc import Callable
@@ -59,10 +59,7 @@ def one_host(store: FactStore) -> Sample:
 
 
 def all_hosts(store: FactStore, hosts: int) -> Sample:
-    """Every host of one gateway, one after another, in CPU time of the process.
-
-    With a new mesh for each run.
-    """
+    """Every host of one gateway with a new mesh for each run; CPU time of the process."""
     names = ["edition.cnn.com", *(f"api-{number}.example.com" for number in range(hosts - 1))]
 
     def resolve() -> None:

@@ -1,10 +1,8 @@
-"""The article's commands one after the other, compared with one `diagnose`.
+"""The article's commands one after the other, compared with one `diagnose`, on loopback.
 
-On loopback with added latency.
-
-The runbook sends the requests of the article's commands in their order, one request per command. It does not count
-kubectl's discovery, the start-up time of az or the reader's time, so the comparison favours the runbook. Both use the
-same clients and servers.
+The runbook sends the requests of the article's commands in their order, one request per command, with added latency. It
+does not count kubectl's discovery, the start-up time of az or the reader's time, so the comparison favours the runbook.
+Both use the same clients and servers.
 """
 
 import os

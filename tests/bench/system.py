@@ -1,7 +1,4 @@
-"""The whole system on loopback.
-
-Acknowledgement under load, first finding and verdict in the thread, a worker's memory.
-"""
+"""The whole system on loopback: acknowledgement under load, time to the verdict, memory."""
 
 import os
 import signal
@@ -132,7 +129,7 @@ def measure() -> str:
 def _one(system: System, number: int) -> tuple[float, float, float]:
     """One command on a quiet system.
 
-    Seconds to the acknowledgement, to the first reply, to the verdict.
+    Returns the seconds to the acknowledgement, to the first reply, and to the verdict.
     """
     before = len(system.parents())
     began = time.perf_counter()

@@ -1,7 +1,4 @@
-"""A configuration over example clusters, and a courier without processes.
-
-With runs written by hand.
-"""
+"""A configuration over example clusters, a courier without processes, handwritten runs."""
 
 from __future__ import annotations
 

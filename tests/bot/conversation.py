@@ -1,6 +1,6 @@
-"""A conversation without processes: the real Bolt app over HTTP.
+"""A conversation without processes: the real Bolt app over HTTP, everything else by step.
 
-Worker, beat and courier run step by step.
+The test plays the steps of worker, beat and courier.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ class Conversation:
         raise AssertionError(f"no {word} in the menu")
 
     def play(self, timeout: float = 60) -> None:
-        """Do all work of workers, beat and courier that is due.
+        """Do all due work of workers, beat and courier.
 
-        Wait briefly for listeners that acknowledged first.
+        First wait briefly for listeners that acknowledge before they work.
         """
         until, quiet = time.monotonic() + timeout, 0
         while quiet < 6:

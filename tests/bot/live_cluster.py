@@ -15,8 +15,8 @@ from tests.loopback.kube import KubeServer
 def slow_cluster(folder: Path, cluster: Cluster, seconds: float) -> Iterator[tuple[KubeServer, str]]:
     """The API server, and its entry for the configuration (`live`, also `slow`).
 
-    Lists of VirtualServices hang for `seconds`,
-    everything else answers at once."""
+    Lists of VirtualServices hang for `seconds`; everything else answers at once.
+    """
     saved = folder / "saved"
     write_bundle(cluster, saved)
     with KubeServer(cluster, faults=[Fault("virtualservices", hang=seconds)]) as kube:

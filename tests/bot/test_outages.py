@@ -1,7 +1,4 @@
-"""Long outages.
-
-90 seconds of Slack's rate limit, and a restart of every process during a watch.
-"""
+"""Long outages: 90 seconds of Slack's rate limit, and a restart of everything in a watch."""
 
 from __future__ import annotations
 

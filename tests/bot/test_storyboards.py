@@ -1,6 +1,4 @@
-"""An incident in the browser, on a desktop and on a phone.
-
-The command, every button, and the form.
+"""An incident in the browser, on a desktop and on a phone: command, every button, and form.
 
 `PICTURES=folder` saves a screenshot of each scene.
 """

@@ -1,7 +1,4 @@
-"""The Azure part of a patch.
-
-The managed cluster, its node pools in both of Azure's answers, other resources.
-"""
+"""The Azure part of a patch: managed cluster, node pools in two formats, other resources."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -17,7 +14,7 @@ _POOL_TYPE = "Microsoft.ContainerService/managedClusters/agentPools"
 def patched_azure(cluster: Cluster, patch: Mapping[str, Any] | None) -> Cluster:
     """The cluster with its Azure facts patched.
 
-    agentPoolProfiles of the managed cluster are derived from the pools.
+    The managed cluster's agentPoolProfiles are derived from the pools.
     """
     if patch is None:
         return replace(cluster, managed_cluster=None, agent_pools=None, resources=None)

@@ -87,7 +87,7 @@ def compose(base: Cluster, patch: Mapping[str, Any]) -> Cluster:
 def named(name: str) -> Cluster:
     """The cluster of this folder with that name.
 
-    ``base``, or a patch over the cluster that its ``base`` key names.
+    It is ``base``, or a patch over the cluster that its ``base`` key names.
     """
     if name == "base":
         return read_bundle(HERE / "base")

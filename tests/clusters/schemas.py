@@ -1,7 +1,4 @@
-"""Validation of objects against CustomResourceDefinitions.
-
-With the part of OpenAPI v3 that the API server enforces.
-"""
+"""Validation against CustomResourceDefinitions, for the rules that the API server enforces."""
 
 from __future__ import annotations
 
@@ -42,7 +39,7 @@ def read_schemas(folder: Path) -> dict[tuple[str, str], Schema]:
 def violations(value: Any, schema: Schema, path: str = "") -> Iterator[str]:
     """The violations of the schema, each as `path: message`.
 
-    Unknown fields are among them: the API server would drop them.
+    An unknown field is a violation: the API server would drop it.
     """
     if value is None and schema.get("nullable"):
         return

@@ -1,7 +1,4 @@
-"""The test clusters are valid.
-
-The API server would accept their objects, and their references resolve.
-"""
+"""The test clusters are valid: an API server would accept them, and references resolve."""
 
 from __future__ import annotations
 

@@ -64,10 +64,7 @@ def test_the_main_wheel_needs_nothing_of_the_demo() -> None:
 
 
 class Installed:
-    """An environment with some wheels.
-
-    It has the dependencies of the suite's own environment but not our packages.
-    """
+    """An environment with some wheels and the suite's dependencies, but without our packages."""
 
     def __init__(self, folder: Path, *wheels: Path) -> None:
         venv.create(folder, with_pip=False)

@@ -1,9 +1,7 @@
-"""docs/domain/decision-tables.md.
+"""The sections of docs/domain/decision-tables.md: `python -m tests.docs.decision_tables`.
 
-`python -m tests.docs.decision_tables` writes the section of every check.
-
-A section is what the check declares, and the `rules` of its scenario file. The page keeps its introduction, the sections of
-planned checks and what follows the last stage.
+A section is what the check declares, and the `rules` of its scenario file. The page keeps its introduction, the
+sections of planned checks and what follows the last stage.
 """
 
 import re

@@ -68,10 +68,7 @@ def reduced(graph: Rooms) -> Rooms:
 
 
 def drawing(graph: Rooms) -> Iterator[str]:
-    """The lines of a Mermaid flowchart.
-
-    One box for each ring, arrows from importer to imported.
-    """
+    """The lines of a Mermaid flowchart: a box per ring, arrows from importer to imported."""
     yield "```mermaid"
     yield "flowchart TD"
     for ring in RINGS:

@@ -82,9 +82,9 @@ def test_the_citations_of_the_code_resolve() -> None:
 
 
 def test_no_citation_leaves_the_reader_searching() -> None:
-    """ "domain.md 5.2" and "Ruling 8" say neither the page nor the place.
+    """ "domain.md 5.2" and "Ruling 8" name neither the page nor the place.
 
-    Pages of docs/ may name their neighbours.
+    Pages of docs/ may name the pages beside them.
     """
     found = []
     for file in FILES:

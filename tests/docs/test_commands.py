@@ -1,7 +1,4 @@
-"""Every command on these pages runs as printed or states its needs.
-
-The pages are complete.
-"""
+"""Every command on these pages runs as printed or states its needs; the pages are complete."""
 
 from __future__ import annotations
 

@@ -45,10 +45,7 @@ def merged(*layers: Values) -> Json:
 
 
 def helm(*arguments: str, values: Values | None = None) -> subprocess.CompletedProcess[str]:
-    """Run helm with values on standard input.
-
-    Without a cluster and without the user's configuration.
-    """
+    """Run helm with values on standard input, without a cluster or the user's configuration."""
     command = [program("helm"), *arguments, *(["--values", "-"] if values is not None else [])]
     return subprocess.run(
         command,

@@ -1,6 +1,6 @@
-"""Parser of a Dockerfile that can run the steps of a stage without a container engine.
+"""A parser of Dockerfiles that runs the COPY and RUN steps of a stage in a folder.
 
-It runs COPY and RUN steps in a folder.
+It needs no container engine.
 """
 
 import os
@@ -78,7 +78,7 @@ def _instructions(text: str) -> Iterator[Instruction]:
 def context(ignore: Path) -> list[Path]:
     """The files of the build context according to .dockerignore, relative to the repository.
 
-    The last match decides.
+    The last pattern that matches decides.
     """
     rules = [line.strip() for line in ignore.read_text().splitlines() if line.strip() and not line.startswith("#")]
     tops = {rule.removeprefix("!").split("/")[0] for rule in rules if rule.startswith("!")}

@@ -25,10 +25,7 @@ def model(found: Json) -> Any:
 
 @cache
 def schema_file(folder: Path, api_version: str, kind: str) -> None:
-    """Write the schema of a kind to the place where kubeconform expects it.
-
-    It is generated from the client's model.
-    """
+    """Write a kind's schema, from the client's model, to the place where kubeconform reads it."""
     own = RESOURCES / schema_name(api_version, kind)
     text = own.read_text() if own.exists() else json.dumps(_generated(api_version, kind))
     (folder / schema_name(api_version, kind)).write_text(text)

@@ -1,7 +1,4 @@
-"""The chart, rendered by the real helm.
-
-Every installation of the matrix is valid and satisfies the rules.
-"""
+"""The chart, rendered by helm itself: each installation of the matrix satisfies the rules."""
 
 import json
 import re

@@ -1,7 +1,4 @@
-"""The pages on installation and permissions.
-
-Commands run, values exist, tables are up to date.
-"""
+"""The installation and permission pages: commands run, values exist, tables are current."""
 
 import json
 import os

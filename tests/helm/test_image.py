@@ -1,7 +1,4 @@
-"""The image without a container engine.
-
-The text of the Dockerfile, and the result of its build steps.
-"""
+"""The image without a container engine: the Dockerfile's text, and what its steps build."""
 
 import json
 import os
@@ -85,7 +82,7 @@ def test_the_build_context_contains_only_our_packages() -> None:
 def image() -> Iterator[Path]:
     """The image's `/opt/egress-diag`, installed by the steps of the Dockerfile.
 
-    In a folder that all users can read.
+    All users can read its folder.
     """
     folder = Path(tempfile.mkdtemp(prefix="egress-diag-image-"))
     folder.chmod(0o755)

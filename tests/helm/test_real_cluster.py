@@ -1,6 +1,4 @@
-"""The chart in a real API server.
-
-Installed by helm, upgraded, and the permissions of its accounts tried one by one.
+"""The chart in a real API server: installation, upgrade, and each account's permissions.
 
 `KUBEBUILDER_ASSETS=… pytest -m live tests/helm`. The server has no controllers and no nodes, so the tests inspect the
 objects. Pod security admission is real.
@@ -55,10 +53,7 @@ VALUES: Json = merged(
 
 @dataclass
 class Cluster:
-    """The server, and helm's output.
-
-    Helm installed the released chart and upgraded to the current one.
-    """
+    """The server, and helm's output from installing the released chart and upgrading it."""
 
     server: ApiServer
     installed: str = ""
@@ -111,9 +106,9 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """An API server with the released chart upgraded to the current one.
+    """An API server with the released chart upgraded to the current one, and the real CRDs.
 
-    With the real CRDs if available.
+    Without a copy of the CRDs it has none.
     """
     program("helm")
     with ApiServer(Path(str(ASSETS)), tmp_path_factory.mktemp("cluster")) as server:

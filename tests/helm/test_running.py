@@ -111,10 +111,7 @@ def test_the_listeners_probes_use_its_port() -> None:
 
 @pytest.fixture
 def settled(tmp_path: Path) -> Iterator[tuple[int, str]]:
-    """A Redis server started with the chart's command and settings.
-
-    With a password that needs quoting.
-    """
+    """A Redis server with the chart's command and settings, and a password that needs quotes."""
     password = 'a "b\\c$HOME'
     objects = rendered({"redis": {"existingSecret": "own"}})
     found = pod(objects, "redis")["spec"]["containers"][0]
@@ -203,7 +200,7 @@ def pod_config(values: Json) -> str:
 def test_helm_test_passes_for_a_running_installation_and_names_a_missing_process(tmp_path: Path) -> None:
     """The command of the chart's test pod, with real processes.
 
-    Without a worker it fails with the output of doctor.
+    Without a worker it fails, with the output of doctor.
     """
     command = pod(rendered({}), "test")["spec"]["containers"][0]["command"]
     config = pod_config({"config": {"clusters": [HERE], "access": [RULE]}})

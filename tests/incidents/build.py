@@ -1,10 +1,8 @@
-"""Writes incidents as bundles.
+"""Writes incidents as bundles: `python -m tests.incidents.build FOLDER [NAME…]`.
 
-`python -m tests.incidents.build FOLDER [NAME…]`, or `--examples` for `examples/bundles/`, which the demo and the README
-use.
-
-Each becomes `FOLDER/<name>/` with the bundle, a README with the story, and expect.yaml; `egress-diag diagnose
---bundle` reads them. Without names all incidents are written. A name may be given as NAME=DIRECTORY.
+Each becomes `FOLDER/<name>/` with the bundle, a README with the story, and expect.yaml; `egress-diag diagnose --bundle`
+reads them. Without names, all incidents are written; a name may be given as NAME=DIRECTORY. `--examples` writes
+`examples/bundles/`, which the demo and the README use.
 """
 
 import shutil

@@ -61,10 +61,7 @@ class Incident:
 
     @cached_property
     def cluster(self) -> Cluster:
-        """The base cluster with the patches.
-
-        Composed on first use, because most users need only the names.
-        """
+        """The base cluster with the patches, composed on first use: most users need only names."""
         return reduce(compose, self.patches, named(self.base))
 
     @property

@@ -1,7 +1,4 @@
-"""Every incident has exactly the expected root causes.
-
-Failed reads never make a gateway healthy.
-"""
+"""Every incident has exactly the expected root causes; no failed read makes one healthy."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -82,10 +79,7 @@ def test_root_causes_are_among_the_failures() -> None:
 
 
 def test_the_incidents_cover_every_category() -> None:
-    """At least a dozen double faults and eight healthy clusters.
-
-    And one incident for each kind of read.
-    """
+    """The incidents include a dozen double faults, eight healthy clusters, each kind of read."""
     doubles = [i for i in ALL if i.name.startswith("2")]
     healthy = [i for i in ALL if i.name.startswith("3")]
     assert len([i for i in doubles if len(i.expect["root_causes"]) > 1]) >= 12

@@ -1,6 +1,4 @@
-"""Every incident with a failed read, which hides no fault and adds none.
-
-The rule is in unreadable.py.
+"""In every incident, a failed read hides no fault and adds none (the rule: unreadable.py).
 
 `make test` fails each read in a third of the incidents, with alternating statuses; an incident has about a dozen cases.
 `make matrix` fails every read of every incident with every status.

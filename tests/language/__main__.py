@@ -1,7 +1,4 @@
-"""List the places with words that docs/language.md rules out.
-
-`python -m tests.language FOLDER…`
-"""
+"""List texts and names that docs/language.md rules out: `python -m tests.language PATH…`"""
 
 import sys
 from pathlib import Path

@@ -14,7 +14,7 @@ _SUFFIXES = (".py", ".md", ".yaml", "")
 def texts_below(folder: Path, without: tuple[Path, ...] = ()) -> Iterator[Text]:
     """The texts of every Python file, page, incident, case and example below a folder.
 
-    Or those of a single file.
+    A single file is read alike.
     """
     files = [folder] if folder.is_file() else sorted(folder.rglob("*"))
     for file in files:

@@ -1,7 +1,4 @@
-"""The names of the code that contain words ruled out by docs/language.md.
-
-Modules, classes, functions, variables.
-"""
+"""The modules, classes, functions and variables with words that docs/language.md rules out."""
 
 import ast
 import re

@@ -1,7 +1,4 @@
-"""The words that docs/language.md rules out.
-
-Each has the word of the glossary to use instead.
-"""
+"""The words that docs/language.md rules out, each with the glossary's word."""
 
 import re
 from dataclasses import dataclass

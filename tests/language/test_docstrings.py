@@ -1,7 +1,4 @@
-"""The first line of a docstring is one short sentence.
-
-What it does not state follows after an empty line.
-"""
+"""The first line of a docstring is one short sentence; details follow after an empty line."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
 """Every text of the project that people read, with its location.
 
-Strings, docstrings, comments, pages.
+Texts are strings, docstrings, comments, lines of pages and values of YAML files.
 """
 
 import ast
@@ -38,10 +38,7 @@ class Text:
 
 
 def python_texts(file: Path) -> Iterator[Text]:
-    """Docstrings, comments, and strings of more than one word.
-
-    The values in an f-string become `…`.
-    """
+    """Docstrings, comments, and strings of more than one word; f-strings with `…` for values."""
     source = file.read_text(encoding="utf-8")
     nodes = list(ast.walk(ast.parse(source)))
     docstrings = dict(_docstrings(nodes))
@@ -64,7 +61,7 @@ def python_texts(file: Path) -> Iterator[Text]:
 def _docstrings(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, tuple[int, str]]]:
     """The line and text of each docstring by the identity of its node.
 
-    Including docstrings below fields and constants.
+    Fields and constants have docstrings too.
     """
     for node in nodes:
         body = getattr(node, "body", None)

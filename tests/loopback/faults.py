@@ -8,12 +8,10 @@ from threading import Lock
 
 @dataclass
 class Fault:
-    """A fault for requests whose path matches.
+    """A fault for requests whose path matches: the first `times`, after `after` others.
 
-    The first `times` (None: all) after the first `after`.
-
-    `status` answers with an error, `hang` delays the answer (seconds), `close` closes the connection, `body` answers 200 with
-    this content.
+    With `times` None, all are affected. `status` answers with an error, `hang` delays the answer (seconds), `close`
+    closes the connection, `body` answers 200 with this content.
     """
 
     path: str

@@ -1,7 +1,4 @@
-"""The base of the loopback servers.
-
-A thread for each connection with its TLS handshake, and a complete shutdown.
-"""
+"""The base of the loopback servers: a thread per connection, TLS, a complete shutdown."""
 
 import socket
 import ssl

@@ -1,11 +1,9 @@
-"""Complete mutants.yaml with random mutants of the functions in some rooms.
+"""Complete mutants.yaml with random mutants: `python -m tests.mutants.choose`.
 
-`python -m tests.mutants.choose`.
-
-A mutant of the list stays as long as its fragment exists and equivalent.yaml does not list it: that file has the mutants
-that change no outcome, with reasons. The choice of the others depends on a seed and on the number of mutants for
-each room, not on the tests. Every function gets one mutant before any function gets a second, and rare kinds of change come
-first.
+A mutant of the list stays as long as its fragment exists and equivalent.yaml does not list it: that file has the
+mutants that change no outcome, with reasons. The choice of the others depends on a seed and on the number of mutants
+for each room, not on the tests. Every function gets one mutant before any function gets a second, and rare kinds of
+change come first.
 """
 
 import ast
@@ -81,9 +79,9 @@ def _fragment(source: str, node: ast.AST, after: str) -> tuple[str, str]:
 def chosen(
     room: str, count: int, tests: tuple[str, ...], taken: set[str], listed: set[str], equivalent: set[str]
 ) -> list[Mutant]:
-    """`count` mutants of a room.
+    """`count` mutants of a room: the listed ones, then one of each function in random order.
 
-    The listed ones, then one of each function in random order, then a second, and so on.
+    If more are needed, each function gets a second one, and so on.
     """
     rng = random.Random(f"{SEED} {room}")
     found: list[Mutant] = []

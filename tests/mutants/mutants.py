@@ -1,7 +1,4 @@
-"""A mutant: a changed fragment of a function, and the tests that must detect it.
-
-The list is mutants.yaml.
-"""
+"""A mutant of mutants.yaml: a changed fragment of a function, and the tests to detect it."""
 
 import ast
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
-"""A pytest plugin that records or plans a run.
+"""A pytest plugin that records which test runs which lines, or runs the tests of a plan.
 
-`--record FOLDER` notes which test runs which lines, `--plan FILE` runs the tests of a list in its order.
+`--record FOLDER` writes the record, `--plan FILE` names the tests in their order.
 """
 
 import sys
@@ -27,10 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Start before the first conftest imports any code.
-
-    What an import runs belongs to every test.
-    """
+    """Start before the first conftest imports any code: its lines belong to every test."""
     if folder := early_config.known_args_namespace.record:
         early_config.pluginmanager.register(Recorder(Path(folder)))
     if plan := early_config.known_args_namespace.plan:
@@ -80,10 +77,7 @@ class Recorder:
 
 
 def _shares_results(item: pytest.Item) -> bool:
-    """Whether a test may use what the code did during an earlier test of its file.
-
-    By a cache or a fixture of the file.
-    """
+    """Whether a test may use results of an earlier test of its file: a cache, or a fixture."""
     module = item.getparent(pytest.Module)
     own = (
         [each for each in vars(module.obj).values() if getattr(each, "__module__", "") == module.obj.__name__]

@@ -1,6 +1,6 @@
-"""Which tests run the lines of a mutant.
+"""The tests that run the lines of a mutant, from one run without any mutant.
 
-From one run of its tests without any mutant, kept in the user's cache.
+The user's cache keeps the record.
 """
 
 import hashlib
@@ -19,9 +19,10 @@ KEPT = Path.home() / ".cache" / "egress-diag" / "mutants"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The tests of some files and folders: their seconds, and who runs which line.
+    """The tests of some files and folders: their seconds, and the lines that each test runs.
 
-    `processes` are the files that start processes, `sharing` those whose tests share results."""
+    `processes` are the files that start processes, `sharing` those whose tests share results.
+    """
 
     seconds: dict[str, float]
     processes: frozenset[str]
@@ -29,11 +30,9 @@ class Record:
     lines: dict[str, dict[int, frozenset[str]]]
 
     def plan(self, mutant: Mutant, source: str) -> list[str]:
-        """The tests that run the mutant's lines, the fastest first.
+        """The tests that run the mutant's lines, the fastest first, then those that may run them.
 
-        Then those that may run them unseen.
-
-        A test may run a line unseen in another process, or use what an earlier test of its file ran.
+        A test may run a line unrecorded in another process, or use what an earlier test of its file ran.
         """
         within = [each for each in self.seconds if each.startswith(mutant.tests)]
         lines = self.lines.get(mutant.file, {})
@@ -57,10 +56,7 @@ def _file(test: str) -> str:
 
 
 def folder_of(path: str) -> Path:
-    """The folder for the record of some tests.
-
-    Its name changes with the code and with these tests.
-    """
+    """The folder for the record of some tests; its name depends on them and on the code."""
     digest = hashlib.sha256()
     for file in sorted(_files(path)):
         digest.update(f"{file.relative_to(ROOT)}\n".encode() + file.read_bytes())

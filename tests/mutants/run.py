@@ -1,10 +1,9 @@
-"""Apply each mutant of the list to a copy of the tree and run its tests.
+"""Run the tests of each mutant in a changed copy: `python -m tests.mutants.run [WORD …]`.
 
-`python -m tests.mutants.run [WORD …]`.
-
-The tests run once without a mutant, which records the lines that each test runs; every mutant then gets only the tests that
-can notice it. Killed: a test failed or did not end. Survived: all tests passed, so no test protects this line. Broken: the
-fragment no longer exists: update the list. With words, only mutants whose description contains all of them run.
+The tests run once without a mutant, which records the lines that each test runs; every mutant then gets only the tests
+that can notice it. Killed: a test failed or did not end. Survived: all tests passed, so no test protects this line.
+Broken: the fragment no longer exists: update the list. With words, only mutants whose description contains all of them
+run.
 """
 
 import os
@@ -88,10 +87,7 @@ class Copies:
 
 
 def pytest(copy: Path, seconds: float | None, *arguments: str) -> tuple[int, str]:
-    """The exit code of pytest in a copy, and the name of the first failure.
-
-    The code is 124 if pytest did not end.
-    """
+    """pytest's exit code in a copy (124 if it did not end), and the name of the first failure."""
     own = {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
     process = subprocess.Popen(
         [sys.executable, *_PYTEST, *arguments],
@@ -180,10 +176,7 @@ def paths(mutants: list[Mutant]) -> list[str]:
 
 
 def print_results(outcomes: list[Outcome], seconds: float) -> int:
-    """Print the mutants that were not killed, and counts.
-
-    How many each test file killed, and the percentage of each room and of all.
-    """
+    """Print the mutants that were not killed, and the counts of test files and rooms."""
     killed = [each for each in outcomes if each.result is Result.KILLED]
     killers = Counter(each.reason.partition("::")[0].partition(" ")[2] for each in killed)
     print("\nKilled first by: " + ", ".join(f"{file} {times}" for file, times in killers.most_common()))

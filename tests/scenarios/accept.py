@@ -1,6 +1,4 @@
-"""Write `expect` of a check's cases from its current findings.
-
-`python -m tests.scenarios.accept stage/fault`.
+"""Write `expect` from current findings: `python -m tests.scenarios.accept STAGE/FAULT`.
 
 Comments at the top of the file are kept. Read the result as prose before you commit it.
 """

@@ -1,7 +1,4 @@
-"""Every check on its cases.
-
-Complete findings, and the three kinds of case that each check must have.
-"""
+"""The complete findings of every check in its cases, and the kinds of case that it needs."""
 
 import pytest
 

@@ -51,10 +51,7 @@ def words(command: str) -> list[str]:
 
 
 def verb(command: str) -> str:
-    """The verb of a kubectl command, such as `get`.
-
-    Of an az command, the last word before the options.
-    """
+    """The verb of a kubectl command, or an az command's last word before its options."""
     program, *rest = words(command)
     if program == "kubectl":
         return rest[0]

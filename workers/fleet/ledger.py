@@ -1,11 +1,9 @@
-"""The ledger in Redis of every gateway: state, transitions, a mark for each day.
-
-It covers every cluster.
+"""The ledger in Redis: state, transitions and daily marks of each gateway of each cluster.
 
 Keys (all under the prefix): `fleet:state:CLUSTER` is a hash of states by gateway, `fleet:events:CLUSTER` are
-transitions by time, `fleet:day:CLUSTER:DATE` are the worst marks of the day by gateway, `fleet:sweeps:CLUSTER` are
-the results of fleet checks by time, `fleet:mutes` are mutes. Its size depends on the number of gateways and
-transitions, not on the number of checks.
+transitions by time, `fleet:day:CLUSTER:DATE` are the worst marks of the day by gateway, `fleet:sweeps:CLUSTER` are the
+results of fleet checks by time, `fleet:mutes` are mutes. Its size depends on the number of gateways and transitions,
+not on the number of checks.
 """
 
 from collections.abc import Iterable, Sequence
@@ -68,7 +66,7 @@ class Ledger:
     def record_sweep(
         self, swept: SweptCluster, checks: Sequence[GatewayCheck], now: datetime
     ) -> tuple[Transition, ...]:
-        """Record a fleet check of a cluster: its result, its gateways, and which gateways are gone.
+        """Record a fleet check of a cluster: its result, its gateways, and which no longer exist.
 
         A fleet check that could not read the cluster changes no gateway.
         """
@@ -179,7 +177,7 @@ class Ledger:
 def _sane(state: GatewayState | None, now: datetime) -> GatewayState | None:
     """Correct a state from a clock that has jumped back since.
 
-    Otherwise every check until then would count as older.
+    With a time in the future, the state would count as newer than each check until that time.
     """
     if state is None or state.at <= now + _CLOCK_AHEAD:
         return state

@@ -72,9 +72,7 @@ class Fleet:
     # beat
 
     def tick(self, config: Config, now: datetime, send: SendPart) -> None:
-        """Run one round.
-
-        Begin due digests, send parts, compose digests whose fleet check is over, remind.
+        """Begin due digests, send parts of fleet checks, compose complete digests, and remind.
 
         Idempotent, and harmless if several run at once.
         """

@@ -1,7 +1,4 @@
-"""Execute one cluster's part of a fleet check.
-
-Its gateways are checked, and one result is recorded in every case.
-"""
+"""The execution of one cluster's part of a fleet check, which always records one result."""
 
 import logging
 from collections.abc import Callable
@@ -27,9 +24,9 @@ _LONGEST = 400
 
 
 class Sweeper:
-    """Carries out parts with the cluster sources of one worker process.
+    """Executes parts of fleet checks with the cluster sources of one worker process.
 
-    `clock` returns the time.
+    `clock` returns the current time.
     """
 
     def __init__(
@@ -50,9 +47,9 @@ class Sweeper:
         self.limits = Limits()
 
     def execute(self, sweep_id: str, cluster: str) -> None:
-        """Carry out a part, unless it is done, too late, or the cluster is being checked.
+        """Execute a part, unless it is done, too late, or the cluster is being checked.
 
-        In the last case beat sends the part again, and the result of the other check serves it.
+        If the cluster is being checked, beat sends the part again, and the result of the other check serves it.
         """
         sweep = self.sweeps.get(sweep_id)
         if sweep is None or cluster not in sweep.waiting or sweep.over(self.clock()):

@@ -2,8 +2,7 @@
 
 A worker that dies loses nothing, and a Redis that hangs blocks nothing.
 
-The values were measured with celery 5.6 and kombu 5.7; the measurements are in docs/decisions/0002-celery-on-
-redis.md.
+The values were measured with celery 5.6 and kombu 5.7; the measurements are in docs/decisions/0002-celery-on-redis.md.
 """
 
 from celery import Celery

@@ -12,10 +12,7 @@ Unavailable = RedisError
 
 
 def quick_connection(url: str) -> Redis:
-    """A connection for answers within three seconds.
-
-    It makes one attempt, which fails within half a second.
-    """
+    """A connection for answers within three seconds: one attempt of at most half a second."""
     return Redis.from_url(
         url, decode_responses=True, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(ExponentialBackoff(), 0)
     )

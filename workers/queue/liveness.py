@@ -31,10 +31,7 @@ LISTENER = "http://127.0.0.1:3000/healthz"
 
 
 class Heartbeat(bootsteps.StartStopStep):
-    """Touches `EGRESS_DIAG_HEARTBEAT` while the consumer is connected.
-
-    Not included if the variable is not set.
-    """
+    """Touches `EGRESS_DIAG_HEARTBEAT` while the consumer is connected, if the variable is set."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -99,9 +96,9 @@ def _listener_failure() -> str | None:
 
 
 def _main() -> None:
-    """Check the process of this container.
+    """Check the process of this container by its heartbeat file or its health endpoint.
 
-    By its heartbeat file if it has one, else by the listener's health endpoint.
+    The listener has no heartbeat file.
     """
     config = worker_settings()
     found = restart_reason(config, time.time())

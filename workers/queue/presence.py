@@ -1,9 +1,7 @@
-"""The running processes, each announced in Redis.
-
-So doctor can report a missing or outdated one.
+"""The running processes, announced in Redis: doctor reports missing and outdated ones.
 
 One hash holds a field for each process with its version, its queues and the time. A process that has not renewed its
-field for a minute counts as gone. A failed announcement is skipped: presence is for reports only.
+field for a minute counts as stopped. A failed announcement is skipped: presence is for reports only.
 """
 
 import logging
@@ -142,9 +140,9 @@ class Announced(bootsteps.StartStopStep):
 
 @contextmanager
 def announced(name: str) -> Iterator[None]:
-    """Announce a process without a consumer (the listener) from a thread.
+    """Announce a process without a consumer (the listener) while the block runs.
 
-    It is announced while the block runs.
+    A thread renews the announcement.
     """
     announcer, over = Announcer(name), threading.Event()
 

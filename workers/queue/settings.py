@@ -10,10 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class WorkerSettings(BaseSettings):
-    """`REDIS_URL`, `REDIS_PASSWORD`, `EGRESS_DIAG_CONFIG`, and the limits of a run.
-
-    Times in seconds.
-    """
+    """`REDIS_URL`, `REDIS_PASSWORD`, `EGRESS_DIAG_CONFIG`, and the limits of a run in seconds."""
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
 
@@ -73,7 +70,7 @@ def _with_password(url: str, password: str) -> str:
 def _verified(url: str) -> str:
     """Require a valid certificate for a `rediss://` URL.
 
-    Without the parameter, Celery's transport accepts any.
+    Without the parameter, Celery's transport accepts any certificate.
     """
     parts = urlsplit(url)
     if parts.scheme != "rediss" or "ssl_cert_reqs=" in parts.query:

@@ -1,10 +1,8 @@
-"""A bound on the time that a stop takes.
+"""A limit on the time that a stop takes, also while Redis does not answer.
 
-After SIGTERM a process ends in time, also while Redis does not answer.
-
-Celery's stop cancels the consumer, returns messages and closes connections. Each step waits for a reply, which a
-Redis that is down or hangs does not give. Ending without the reply loses nothing: an unacknowledged message is
-delivered again, and the janitor takes up the run.
+Celery's stop cancels the consumer, returns messages and closes connections. Each step waits for a reply, which a Redis
+that is down or hangs does not give. Ending without the reply loses nothing: an unacknowledged message is delivered
+again, and the janitor takes up the run.
 """
 
 import logging

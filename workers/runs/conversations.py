@@ -1,7 +1,4 @@
-"""The state of conversations in Slack.
-
-The run of a thread, the last target of a channel, requests already seen.
-"""
+"""The state of conversations: a thread's run, a channel's last target, requests received."""
 
 from redis import Redis
 

@@ -1,7 +1,4 @@
-"""The history of each gateway and the inventory of each cluster.
-
-The history has verdicts, past runs and owners.
-"""
+"""The history of each gateway (verdicts, runs, owners) and the inventory of each cluster."""
 
 from datetime import UTC, datetime
 
@@ -89,10 +86,7 @@ class History:
         self._set_owner(cluster, gateway, Ownership(user, at))
 
     def owners(self, cluster: str) -> dict[str, Ownership]:
-        """The owner of each gateway's incident, by `namespace/name`.
-
-        Also of incidents that have ended.
-        """
+        """The owner of each gateway's last incident, open or ended, by `namespace/name`."""
         found = self.redis.hgetall(self._key("owners", cluster))
         return {str(name): OWNERSHIP_JSON.validate_json(raw) for name, raw in found.items()}
 
@@ -106,7 +100,7 @@ class History:
     def keep_inventory(self, cluster: str, gateways: tuple[tuple[str, bool], ...]) -> None:
         """Keep the gateways of a cluster's mesh profile, for suggestions and forms.
 
-        As `namespace/name` and whether it is enabled.
+        Each is its `namespace/name` and whether it is enabled.
         """
         value = INVENTORY_JSON.dump_json(Inventory(gateways, datetime.now(UTC)))
         self.redis.set(self._key("inventory", cluster), value, ex=self.keep)

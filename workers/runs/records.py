@@ -140,9 +140,9 @@ class ListingState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The answer to `list CLUSTER` for one user.
+    """The answer to `list CLUSTER` for one user: the gateways of the mesh profile in Azure.
 
-    The gateways of the mesh profile in Azure (`namespace/name`, enabled).
+    Each gateway is its `namespace/name` and whether it is enabled.
     """
 
     id: FromKey
@@ -158,10 +158,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The message last posted for one slot of a document.
-
-    Its place, and a digest of its content.
-    """
+    """The message last posted for a slot of a document: its place, a digest of its content."""
 
     slot: str
     channel: str

@@ -1,7 +1,4 @@
-"""Execute one run.
-
-It holds the run's lease, appends the findings of each check, and ends the run exactly once.
-"""
+"""The execution of one run: its lease, each check's findings, and exactly one end."""
 
 import hashlib
 import logging
@@ -44,9 +41,9 @@ class Diagnoser:
         self.clusters = clusters
 
     def execute(self, run_id: str) -> None:
-        """Carry out a run that has not ended and that no worker holds.
+        """Execute a run that has not ended and that no worker holds.
 
-        Raises Unavailable if Redis is gone: the message is delivered again, or the janitor sends it.
+        Raises Unavailable if Redis cannot be reached: the message is delivered again, or the janitor sends it.
         """
         run = self.stores.runs.get(run_id)
         if run is None or run.state.ended:

@@ -19,9 +19,9 @@ FAIL_AFTER = timedelta(minutes=30)
 
 
 def run_janitor(stores: Stores) -> None:
-    """Run one round.
+    """Run one round; idempotent, and harmless if two run at once.
 
-    Idempotent, and harmless if two run at once. Raises Unavailable while Redis is gone.
+    Raises Unavailable while Redis cannot be reached.
     """
     now = datetime.now(UTC)
     for run in stores.runs.active():

@@ -51,10 +51,7 @@ def _listed(listing: Listing) -> Listing:
 
 @app.task(name="workers.refresh")
 def refresh(cluster: str) -> None:
-    """Read from Azure which gateways a cluster has, in the background.
-
-    For suggestions and the form.
-    """
+    """Read a cluster's gateways from Azure in the background, for suggestions and the form."""
     try:
         found = gateways(cluster_sources().source(loaded_configuration().cluster(cluster)), 20)
     except (UnknownCluster, BundleError, SourceError) as wrong:

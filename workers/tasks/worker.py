@@ -1,7 +1,4 @@
-"""The Celery application of `egress-diag worker` and `egress-diag beat`.
-
-Every task is registered.
-"""
+"""The Celery application of `egress-diag worker` and `egress-diag beat`, with every task."""
 
 from workers.queue.app import app
 from workers.tasks import fleet_tasks, run_tasks

@@ -1,6 +1,6 @@
-"""The backlog: the number and age of waiting messages and changes.
+"""The backlog: waiting messages of each queue, and changes that Slack does not show yet.
 
-For each queue its messages and their age; for Slack the age of the oldest change that it does not show.
+Messages are counted with the age of the oldest; of the changes only the age of the oldest is read.
 """
 
 import logging

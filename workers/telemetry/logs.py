@@ -35,7 +35,7 @@ def set_up_logs(process: str, secrets: Collection[str] = ()) -> None:
 def set_up_celery_logs(secrets: Callable[[], Collection[str]] = tuple) -> None:
     """Configure the logs of a Celery process when it starts, in place of Celery's own.
 
-    Every record has the run.
+    Every record names the run of the current task.
     """
 
     def set_up_process(sender: object = None, **_: object) -> None:

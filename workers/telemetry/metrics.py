@@ -80,7 +80,7 @@ class BacklogCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Collect the backlog.
 
-        Nothing while Redis does not answer: an old number would look current.
+        While Redis does not answer, there is no sample: an old number would look current.
         """
         length = GaugeMetricFamily("egress_diag_queue_messages", "Messages waiting in a queue.", labels=["queue"])
         age = GaugeMetricFamily("egress_diag_queue_age_seconds", "Age of a queue's oldest message.", labels=["queue"])

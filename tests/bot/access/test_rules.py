@@ -1,7 +1,4 @@
-"""Access rules.
-
-The first matching rule decides, no rule denies, and a refusal names the contact.
-"""
+"""Access rules: the first match decides, no match denies, a refusal names the contact."""
 
 from __future__ import annotations
 

@@ -107,10 +107,7 @@ def test_delivery_retries_until_slacks_server_errors_end(courier: Courier, slack
 def test_a_courier_that_died_between_post_and_record_causes_no_second_post(
     new_courier: MakeCourier, slack: SandboxServer, client: Client, broken: Run
 ) -> None:
-    """The state after kill -9.
-
-    The message exists, its record says only that the post was started.
-    """
+    """After kill -9 the message exists, and its record shows only that the post was started."""
     deliver(new_courier(), broken)
     document = f"run/{broken.id}"
     for name in ("parent", "verdict", "finding/gateway-pool-missing"):

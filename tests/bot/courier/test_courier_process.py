@@ -1,7 +1,4 @@
-"""The courier as a process.
-
-The task that Redis delivers to it, and the task that it sends itself for later.
-"""
+"""The courier as a process: Redis delivers its tasks, and it schedules its own later ones."""
 
 from pathlib import Path
 

@@ -27,10 +27,7 @@ def sandbox() -> Iterator[SandboxServer]:
 
 @pytest.fixture
 def options(tmp_path: Path, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> DoctorOptions:
-    """The environment of a bot in HTTP mode, and a configuration.
-
-    The configuration names a channel and a group.
-    """
+    """The environment of a bot in HTTP mode; its configuration names a channel and a group."""
     monkeypatch.setenv("SLACK_API_URL", sandbox.api_url)
     monkeypatch.setenv("SLACK_BOT_TOKEN", sandbox.app.bot_token)
     monkeypatch.setenv("SLACK_SIGNING_SECRET", sandbox.app.signing_secret)

@@ -1,7 +1,4 @@
-"""Digests, handoffs and mutes in Slack.
-
-Commands, forms and buttons, and the resulting messages.
-"""
+"""Digests, handoffs and mutes in Slack: commands, forms, buttons, and their messages."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Slack never interprets text from a cluster.
-
-Every message is within Slack's limits.
-"""
+"""Slack never interprets text from a cluster, and every message is within Slack's limits."""
 
 from __future__ import annotations
 

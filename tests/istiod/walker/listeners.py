@@ -93,9 +93,10 @@ class Seen:
 
 
 def filter_chain(listener: Json, connection: Connection) -> Json | None:
-    """The filter chain for a connection; the default one where none matches; None: closed (filter_chain_not_found).
+    """The filter chain for a connection, else the default one; None if the listener closes it.
 
-    The criteria apply in Envoy's order and without a way back: the most specific value of each decides alone.
+    The criteria apply in Envoy's order and without backtracking: the most specific value of each decides alone. Envoy
+    counts a connection that it closes as `filter_chain_not_found`.
     """
     if listener.get("filter_chain_matcher"):
         raise NotModelledError("filter_chain_matcher")

@@ -1,6 +1,6 @@
 """A scripted fleet: the state of each gateway at each time, as a fleet check finds it.
 
-Clock and world are values.
+Clock and world are immutable values.
 """
 
 from collections.abc import Callable, Mapping

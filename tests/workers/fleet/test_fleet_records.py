@@ -1,7 +1,4 @@
-"""The JSON names of a fleet's records in Redis.
-
-They do not depend on the names of the fields in the code.
-"""
+"""The JSON names of a fleet's records in Redis do not depend on the code's field names."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -1,6 +1,6 @@
-"""Schedules in Redis.
+"""Each window of a schedule in Redis gives one digest, despite crashes and wrong clocks.
 
-Each window gives one digest, whatever the number of schedulers, their crashes and their clocks.
+The number of schedulers does not matter either.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
-"""Parts of fleet checks: each is carried out once, whatever dies or overlaps.
+"""Each part of a fleet check is executed once, also after crashes and in overlaps.
 
-And the result when Azure is forbidden.
+One test forbids Azure and inspects the result.
 """
 
 from collections.abc import Iterator

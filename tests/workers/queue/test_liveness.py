@@ -1,7 +1,4 @@
-"""The liveness probe.
-
-A working process passes, a stuck one fails, and one that waits for Redis passes.
-"""
+"""The liveness probe fails for a stuck process, not for one that works or waits for Redis."""
 
 import os
 import signal
@@ -72,7 +69,7 @@ def test_after_a_reconnect_a_process_touches_its_file_as_often_as_before(
 ) -> None:
     """The consumer starts again with each restart of Redis.
 
-    One of ticks has no timer: each tick touches the file.
+    The consumer of `ticks` has no timer: each tick touches the file.
     """
     app = make_app(WorkerSettings())
     app.amqp.queues.select([queue])
@@ -102,10 +99,7 @@ def test_the_password_is_quoted_for_the_url() -> None:
 
 
 def test_the_certificate_of_an_encrypted_redis_is_verified() -> None:
-    """Without the parameter Celery's transport accepts any certificate.
-
-    Redis-py's own accepts none.
-    """
+    """Without the parameter, Celery's transport accepts any certificate and redis-py's none."""
     assert WorkerSettings(REDIS_URL="rediss://redis.example:6380/0").redis_url.endswith("/0?ssl_cert_reqs=required")
     named = "rediss://redis.example:6380/0?ssl_ca_certs=/etc/ca.crt"
     assert WorkerSettings(REDIS_URL=named).redis_url == f"{named}&ssl_cert_reqs=required"
@@ -172,10 +166,7 @@ def wait_for(found: Callable[[], bool], folder: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["is down", "hangs"])
 def test_every_process_stops_in_time_while_redis_does_not_answer(how: str, tmp_path: Path) -> None:
-    """A rollout during an outage of Redis.
-
-    Celery waits for a reply without limit, and the process ends in time.
-    """
+    """During an outage of Redis, Celery waits for replies without limit; a rollout must not."""
     server = RedisServer(tmp_path)
     server.start()
     assert server.process is not None

@@ -1,7 +1,4 @@
-"""The presence of processes.
-
-How long an announcement counts, and what is left of a process that died.
-"""
+"""Announcements of processes expire, and a process that died leaves nothing."""
 
 from datetime import UTC, datetime, timedelta
 

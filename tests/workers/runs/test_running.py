@@ -1,7 +1,4 @@
-"""Real processes as an operator observes them.
-
-Logs, metrics, presence, traces, and how they stop.
-"""
+"""Real processes as an operator observes them: logs, metrics, presence, traces, stops."""
 
 from __future__ import annotations
 
@@ -39,10 +36,7 @@ pytestmark = pytest.mark.slow
 
 @dataclass
 class Installation:
-    """Processes over one Redis and one configuration, each with a log.
-
-    `metrics` are their ports.
-    """
+    """Processes over one Redis and one configuration, each with a log; `metrics` are ports."""
 
     folder: Path
     redis: RedisServer
@@ -72,10 +66,7 @@ class Installation:
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
     def wait(self, condition: Callable[[], object], otherwise: str, seconds: float = 90) -> None:
-        """Wait until the condition holds.
-
-        A Redis that replies late (the client here waits half a second) is tried again.
-        """
+        """Wait until the condition holds, also if Redis replies late (the client waits 0.5 s)."""
         until = time.monotonic() + seconds
         while not self._holds(condition):
             if time.monotonic() > until:
@@ -220,9 +211,9 @@ def test_reads_of_a_cluster_are_counted_by_their_outcome(tmp_path: Path) -> None
 
 
 def test_a_worker_that_is_stopped_in_mid_run_loses_nothing(tmp_path: Path) -> None:
-    """A rollout: SIGTERM while a run waits for a slow API server.
+    """A rollout stops a worker while its run waits for a slow API server.
 
-    It waits longer than the stop may take.
+    The read takes longer than the stop may take.
     """
     with slow_cluster(tmp_path, 14) as slow:
         slow.start("first", "worker")

@@ -1,6 +1,6 @@
 """Runs are accepted once, executed by one worker and ended once.
 
-Whatever is delivered twice or dies.
+Repeated deliveries and killed processes change nothing.
 """
 
 from __future__ import annotations

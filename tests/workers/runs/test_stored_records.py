@@ -1,7 +1,4 @@
-"""Records in Redis.
-
-Those of the version before pydantic wrote them can still be read, and JSON names are unchanged.
-"""
+"""Records in Redis keep their JSON names, and those written before pydantic can be read."""
 
 import json
 from collections.abc import Iterator
