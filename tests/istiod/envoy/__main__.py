@@ -1,4 +1,4 @@
-"""Checks the walker with real Envoys: python -m tests.istiod.envoy (make judge-envoy).
+"""Checks the walker and the router with real Envoys: python -m tests.istiod.envoy (make judge-envoy).
 
 Without --seed over the recorded configuration; with it over generated meshes, for which istiod's own code is asked.
 
@@ -88,14 +88,14 @@ def _report(lane: Lane, meshes: Iterator[Configured], *, every: bool) -> int:
         for each in lane.compare(configured_mesh):
             counts[each.result] += 1
             kinds[f"{each.result:14} {each.kind}"] += 1
-            if every or each.result == "differs":
+            if every or each.result in ("differs", "prediction differs"):
                 print(_line(configured_mesh, each), flush=True)
         for problem in lane.problems(configured_mesh):
             counts["meshes not run"] += 1
             print(f"not run  {configured_mesh.identity} {', '.join(configured_mesh.fields)}: {problem}", flush=True)
     print("\n".join(f"{count:6}  {kind}" for kind, count in sorted(kinds.items())))
     print(", ".join(f"{count} {name}" for name, count in counts.items()) + f" in {perf_counter() - began:.0f} s")
-    return int(counts["differs"] > 0)
+    return int(counts["differs"] + counts["prediction differs"] > 0)
 
 
 def _line(mesh: Configured, compared: Compared) -> str:
@@ -103,7 +103,7 @@ def _line(mesh: Configured, compared: Compared) -> str:
     changed = ", ".join(mesh.fields) or mesh.kind
     return (
         f"{compared.result:8} {mesh.identity} ({changed}) {question.method} {question.url} from {question.client}\n"
-        f"         walker {compared.expected}\n         Envoy  {compared.seen}"
+        f"         expected {compared.expected}\n         Envoy    {compared.seen}"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.istiod.asking import Json
@@ -15,8 +15,11 @@ from tests.istiod.envoy.client import Interception, Reply, sent
 from tests.istiod.envoy.names import Names
 from tests.istiod.envoy.running import Envoy, NotStarted
 from tests.istiod.envoy.servers import Servers
+from tests.istiod.meshes.draft import healthy
+from tests.istiod.product import Resolved
 from tests.istiod.question import Question, connection_of, excluded, public_address
 from tests.istiod.recorded import Configured
+from tests.istiod.router import RoutedProduct
 from tests.istiod.walker.configuration import ProxyConfiguration
 from tests.istiod.walker.network import Network, is_address
 from tests.istiod.walker.outcome import Answer, Share
@@ -34,7 +37,7 @@ class Compared:
     """A request with both answers."""
 
     question: Question
-    result: str  # agrees, differs, flag differs, not compared
+    result: str  # agrees, differs, flag differs, not compared, not predicted, prediction differs
     kind: str
     expected: str
     seen: str
@@ -80,6 +83,7 @@ class Lane:
         cluster = configured.cluster
         answers = cluster.answers(configured.pushed)
         mesh = cluster.mesh(configured.pushed)
+        router = RoutedProduct(replace(healthy(), objects=configured.objects), configured.questions[0].gateway)
         with ExitStack() as stack:
             try:
                 running = self._started(configured, mesh, answers, stack)
@@ -97,7 +101,7 @@ class Lane:
                 stack.callback(interception.close)
                 attempts = _ATTEMPTS if len({_end(share) for share in answer.shares}) > 1 else 1
                 seen = [running.seen(question, interception.port) for _ in range(attempts)]
-                yield _compared(question, answer, seen, mesh.network)
+                yield _predicted(_compared(question, answer, seen, mesh.network), answer, router.resolve(question))
 
     def _started(self, configured: Configured, mesh: Mesh, answers: Sequence[Answer], stack: ExitStack) -> Running:
         wanted: dict[int, tuple[ProxyConfiguration, list[str]]] = {}
@@ -194,6 +198,17 @@ def _compared(question: Question, answer: Answer, seen: Sequence[Seen], network:
     if any(_other_flag(share, each) for each in seen for share in matching if _same(share, each, network)):
         return Compared(question, "flag differs", f"{kind} {_flags(seen, matching)}", expected, shown)
     return Compared(question, "agrees", kind, expected, shown)
+
+
+def _predicted(compared: Compared, answer: Answer, resolved: Resolved) -> Compared:
+    """The comparison, if the router predicts the same outcome and status as the walker that Envoy agrees with."""
+    if compared.result == "differs":
+        return compared
+    if resolved.outcome == "unknown":
+        return replace(compared, result="not predicted", expected=resolved.answer)
+    same = resolved.outcome == answer.outcome and (answer.outcome != "fails" or resolved.status == answer.status)
+    predicted = f"{resolved.outcome} {resolved.status}: {resolved.answer}"
+    return compared if same else replace(compared, result="prediction differs", expected=predicted)
 
 
 def _same(share: Share, seen: Seen, network: Network) -> bool:
