@@ -1,1 +1,4 @@
-"""Istio's objects as istiod reads them: configuration of the mesh, services, visibility, and what one proxy imports."""
+"""Istio's objects as istiod reads them.
+
+The package holds the mesh's configuration, its services, their visibility, and what one proxy imports.
+"""

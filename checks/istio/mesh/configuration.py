@@ -33,7 +33,10 @@ class MeshConfiguration:
 
 
 def mesh_configuration(maps: Iterable[ConfigMap], revision: str) -> MeshConfiguration:
-    """The configuration of a revision. If both ConfigMaps set a field, the revision's own one applies."""
+    """The mesh configuration of a revision.
+
+    If both ConfigMaps set a field, the one that belongs to the revision applies.
+    """
     merged: dict[str, Any] = {}
     by_name = {each.name: each for each in maps if each.namespace == ROOT_NAMESPACE}
     for name in (_SHARED + revision, _OWN + revision):
@@ -51,7 +54,10 @@ def _parsed(written: str) -> Mapping[str, Any]:
 
 
 def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
-    """Messages merge field by field, lists and values are replaced: how istiod applies one text over another."""
+    """Merge one configuration text over another, as istiod does.
+
+    Messages are merged field by field; lists and values are replaced.
+    """
     for key, value in more.items():
         present = into.get(key)
         if isinstance(value, Mapping) and isinstance(present, Mapping):
@@ -83,7 +89,10 @@ def _exported(raw: Raw, key: str) -> frozenset[str]:
 
 
 def is_exported(written: Iterable[str], default: Iterable[str], owner: str, viewer: str) -> bool:
-    """Whether an object of namespace `owner` is exported to `viewer`: by its own `exportTo`, else by the mesh's default."""
+    """Whether an object of namespace `owner` is exported to namespace `viewer`.
+
+    The object's own `exportTo` decides, or the mesh's default if it has none.
+    """
     to = {owner if each == PRIVATE else each for each in (tuple(written) or tuple(default))}
     return PUBLIC in to or viewer in to
 

@@ -31,7 +31,10 @@ class MergedRule:
 
 
 _Place = tuple[str, str]
-"""The place of rules: `local` or `exported` with a namespace, or `root` for clients of the root namespace."""
+"""The place from which rules apply, and its namespace.
+
+A place is `local` or `exported`, or `root` for clients of the root namespace.
+"""
 
 
 class DestinationRules:
@@ -153,7 +156,10 @@ def _policy(rule: DestinationRule) -> Raw | None:
 
 
 def policy_for(rule: MergedRule | None, subset: str, port: int) -> Mapping[str, Any]:
-    """The traffic policy of a cluster: the rule's, with the subset's over it; settings of a port replace all others."""
+    """The traffic policy of a cluster.
+
+    The subset's policy overrides the rule's, and the settings of a port replace all others.
+    """
     if rule is None:
         return {}
     policy, _ = _of_port(rule.policy or {}, port)

@@ -48,7 +48,10 @@ class EgressListener:
 
     @property
     def captured(self) -> bool:
-        """Whether connections reach it by interception; a listener without capture has a socket of its own."""
+        """Whether connections reach it by interception.
+
+        A listener without capture has a socket of its own.
+        """
         return text(self.raw, "captureMode").upper() != "NONE"
 
     def services_of(self, host: str) -> list[MeshService]:
@@ -167,7 +170,10 @@ def _imported(visible: Iterable[MeshService], hosts: Mapping[str, ImportedHosts]
 
 
 def _one_namespace(imported: Iterable[MeshService], namespace: str, exports: Exports) -> Iterator[MeshService]:
-    """If several namespaces have a host: the client's own, else a Kubernetes Service's, else the first."""
+    """The imported services, each host from one namespace only.
+
+    The client's own namespace comes first, then that of a Kubernetes Service, then the first one imported.
+    """
     kept = list(imported)
     shared = [each for each in kept if len(exports.by_host[each.host]) > 1]
     chosen: dict[str, tuple[str, bool]] = {}

@@ -12,7 +12,10 @@ from checks.istio.mesh.services import MeshService
 
 
 class Exports:
-    """Services by visibility, oldest first: what `PushContext.servicesExportedToNamespace` returns."""
+    """Services by visibility, oldest first.
+
+    Source: Istio `PushContext.servicesExportedToNamespace`.
+    """
 
     def __init__(self, services: Iterable[MeshService], default: frozenset[str]) -> None:
         self._default = default

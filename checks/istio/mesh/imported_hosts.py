@@ -1,6 +1,9 @@
-"""The `hosts` of a Sidecar's egress entry: `namespace/host`, `./host`, `*/host`, or excluded with `~`.
+"""The `hosts` of a Sidecar's egress entry.
 
-Source: Istio `pilot/pkg/model/sidecar.go`."""
+Each is written as `namespace/host`, `./host` or `*/host`, or is excluded with `~`.
+
+Source: Istio `pilot/pkg/model/sidecar.go`.
+"""
 
 from checks.istio.mesh.objects.hosts import hosts_overlap, is_subset
 from checks.istio.mesh.objects.routing_rules import RoutingRules
@@ -25,7 +28,10 @@ class ImportedHosts:
 
 
 def imports_rules(own: ImportedHosts, everywhere: ImportedHosts, host: str, rules: RoutingRules) -> bool:
-    """Whether an entry imports a VirtualService by one of its hosts; a Gateway API route must lie within the import."""
+    """Whether an entry imports a VirtualService by one of its hosts.
+
+    The host of a Gateway API route must lie completely within the import.
+    """
     if rules.gateway_api:
         imported = own.matches(host) or everywhere.matches(host)
     else:

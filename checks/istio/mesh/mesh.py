@@ -148,7 +148,11 @@ class Mesh:
         return self._scopes[key]
 
     def _sidecar(self, proxy: Proxy) -> Sidecar | None:
-        """The Sidecar of a proxy: one that selects it, its namespace's, the root namespace's; the oldest of each."""
+        """The Sidecar that applies to a proxy.
+
+        A Sidecar that selects the proxy comes before its namespace's, and that before the root namespace's. The oldest
+        of each is used.
+        """
         own = [each for each in self.sidecars if each.namespace == proxy.namespace]
         for each in own:
             selector = each.workload_selector
@@ -191,7 +195,10 @@ class Mesh:
 
 
 def mesh_of(facts: Facts, revision: str) -> Mesh:
-    """The mesh of a revision, built once for the cluster. Raises Unreadable if a kind that decides routes was not read."""
+    """The mesh of a revision, built once for the cluster.
+
+    Raises Unreadable if a kind that decides routes was not read.
+    """
 
     def build(window: Facts) -> Mesh:
         kinds = [kind for kind in MESH_READS if issubclass(kind, KubernetesObject)]

@@ -1,4 +1,7 @@
-"""Protocols of ports, as in Istio's `pkg/config/protocol` and its protocol selection for Services."""
+"""Protocols of ports, and how istiod selects that of a Service's port.
+
+Source: Istio `pkg/config/protocol`.
+"""
 
 from enum import StrEnum
 
@@ -56,12 +59,18 @@ _WELL_KNOWN = {3306: Protocol.MYSQL, 27017: Protocol.MONGO, 25: Protocol.TCP, 53
 
 
 def parse_protocol(text: str) -> Protocol:
-    """The protocol that a ServiceEntry's or Gateway server's port names; UNSUPPORTED for any other text."""
+    """The protocol that a port of a ServiceEntry or of a Gateway's server names.
+
+    Any other text is UNSUPPORTED.
+    """
     return _BY_NAME.get(text.lower(), Protocol.UNSUPPORTED)
 
 
 def service_protocol(number: int, name: str, transport: str, application: str) -> Protocol:
-    """The protocol of a Service's port: from `appProtocol`, the prefix of its name, or a well-known number."""
+    """The protocol of a Service's port.
+
+    It comes from `appProtocol`, the prefix of the port's name, or a well-known number.
+    """
     if transport == "UDP":
         return Protocol.UDP
     if application:

@@ -22,7 +22,10 @@ class Proxy:
     """A gateway (`router`) or a sidecar."""
     account: str
     metadata: Mapping[str, str]
-    """`ISTIO_META_*` of its container, without the prefix: the injector writes `proxyMetadata` of the mesh there."""
+    """`ISTIO_META_*` of its container, without the prefix.
+
+    The injector writes the mesh's `proxyMetadata` there.
+    """
     annotations: Mapping[str, str]
     pod: Pod
 

@@ -1,6 +1,7 @@
-"""Services from Kubernetes Services and ServiceEntries, as istiod's registries convert them.
+"""Services from Kubernetes Services and ServiceEntries, as istiod converts them.
 
-Source: Istio `pilot/pkg/serviceregistry`."""
+Source: Istio `pilot/pkg/serviceregistry`.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -126,7 +127,10 @@ class EntryDefinition:
 
     @cached_property
     def allocated(self) -> Mapping[str, str]:
-        """Addresses that istiod allocated, by host, from the status. Without a host an address is for every host."""
+        """Addresses that istiod allocated, by host, from the status.
+
+        An address without a host is for every host.
+        """
         entry = self.source
         if entry.resolution == "NONE" or entry.addresses:
             return {}
@@ -166,7 +170,10 @@ def _addresses(entry: ServiceEntry) -> Iterator[str]:
 
 
 def listed_endpoints(endpoints: Iterable[Raw], port: MeshPort) -> tuple[tuple[str, int, Mapping[str, str]], ...]:
-    """(address or name, port, labels) of endpoints that ServiceEntries or WorkloadEntries describe."""
+    """The address or name, the port and the labels of each listed endpoint.
+
+    ServiceEntries and WorkloadEntries list endpoints.
+    """
     found = []
     for each in endpoints:
         ports = {str(name): number({"n": value}, "n") or 0 for name, value in dict(each.get("ports") or {}).items()}

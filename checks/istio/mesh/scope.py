@@ -1,6 +1,9 @@
-"""The services and rules that a proxy imports: by its Sidecar, or everything that is visible to its namespace.
+"""The services and rules that a proxy imports.
 
-Source: Istio `pilot/pkg/model/sidecar.go`."""
+Its Sidecar decides, or without one everything that is visible to its namespace is imported.
+
+Source: Istio `pilot/pkg/model/sidecar.go`.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,8 +39,10 @@ class ImportedServices(Mapping[str, MeshService]):
 
 
 def _combined(imports: Iterator[MeshService]) -> MeshService | None:
-    """The first service of a host stays, a Kubernetes Service replaces a ServiceEntry, and ports merge if everything
-    else is equal."""
+    """The service of a host, combined from all that are imported.
+
+    The first one stays. A Kubernetes Service replaces a ServiceEntry, and ports are merged if everything else is equal.
+    """
     present: MeshService | None = None
     for each in imports:
         if present is None:
@@ -109,8 +114,10 @@ def gateway_scope(namespace: str, exports: Exports, outbound_policy: str) -> Sid
 
 
 def _imports(listener: EgressListener, host: str, namespace: str, exports: Exports) -> Iterator[MeshService]:
-    """The services of a host that an egress entry imports: its own, and those that its VirtualServices name as
-    destinations."""
+    """The services of a host that an egress entry imports.
+
+    It imports its own services and those that its VirtualServices name as destinations.
+    """
     own = listener.services_of(host)
     yield from own
     found = _destination(exports, host, namespace)
@@ -123,8 +130,10 @@ def _imports(listener: EgressListener, host: str, namespace: str, exports: Expor
 
 
 def _destination(exports: Exports, host: str, namespace: str) -> MeshService | None:
-    """The service that a VirtualService's destination means: in the client's namespace, else the visible Kubernetes
-    Service, else the oldest visible one."""
+    """The service that a VirtualService's destination means.
+
+    The client's own namespace comes first, then the visible Kubernetes Service, then the oldest visible service.
+    """
     known = exports.by_host.get(host, {})
     if namespace in known:
         return known[namespace]

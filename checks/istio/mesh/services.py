@@ -24,7 +24,10 @@ class Resolution(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MeshPort:
-    """A port of a service; `target` is the port of its endpoints, a number or a container port's name."""
+    """A port of a service.
+
+    `target` is the port of its endpoints: a number or the name of a container port.
+    """
 
     number: int
     name: str
@@ -33,7 +36,10 @@ class MeshPort:
 
 
 class ServiceDefinition(Interface):
-    """The definition of all services of one Service or ServiceEntry, read from the object when it is needed."""
+    """The definition of all services of one Service or ServiceEntry.
+
+    It is read from the object when it is needed.
+    """
 
     namespace: str
     created: datetime

@@ -1,6 +1,9 @@
-"""VirtualServices as istiod routes by them: full names, delegates merged, in order of visibility and age.
+"""VirtualServices in the order in which istiod applies them.
 
-Source: Istio `pilot/pkg/model/virtualservice.go`, `PushContext.initVirtualServices`."""
+Their names are complete and their delegates merged; visibility and age decide the order.
+
+Source: Istio `pilot/pkg/model/virtualservice.go`, `PushContext.initVirtualServices`.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
@@ -33,9 +36,13 @@ class VirtualServices:
             self._index(rules)
 
     def for_gateway(self, namespace: str, gateway: str) -> Iterator[RoutingRules]:
-        """The rules that a proxy of the namespace applies for a Gateway (`mesh` for sidecars): private ones first. Of a
-        class, Gateway API routes of the proxy's namespace come first; at gateways, only public ones
-        (`SelectVirtualServices`, `VirtualServicesForGateway`)."""
+        """The rules that a proxy of the namespace applies for a Gateway, or for `mesh` in sidecars.
+
+        Private rules come first. Within a class, Gateway API routes of the proxy's namespace come first; at gateways,
+        only public ones do.
+
+        Source: Istio `SelectVirtualServices`, `VirtualServicesForGateway`.
+        """
         for index in (self._private, self._exported):
             found = index.get((namespace, gateway), [])
             yield from _own_first(found, namespace) if gateway == MESH else found

@@ -1,3 +1,6 @@
-"""The Gateway API as istiod reads it: its listeners become Gateways, its routes VirtualServices, its policies DestinationRules.
+"""The Gateway API as istiod reads it.
 
-Source: Istio `pilot/pkg/config/kube/gateway`, `pilot/pkg/config/kube/gatewaycommon`."""
+Listeners become Gateways, routes become VirtualServices, and policies become DestinationRules.
+
+Source: Istio `pilot/pkg/config/kube/gateway`, `pilot/pkg/config/kube/gatewaycommon`.
+"""

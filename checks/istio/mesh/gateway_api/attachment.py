@@ -1,7 +1,8 @@
-"""Which listeners, Services and ServiceEntries a route attaches to, and for which host names.
+"""The listeners, Services and ServiceEntries that a route attaches to, and the host names.
 
 Source: Istio `extractParentReferenceInfo`, `referenceAllowed`, `hostnameAllowedByIsolation` in
-`kube/gateway/conversion.go`; Gateway API, HTTPRoute `parentRefs`."""
+`kube/gateway/conversion.go`; Gateway API, HTTPRoute `parentRefs`.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,7 +42,10 @@ class Attachment:
         return self.gateway == MESH
 
     def takes(self, host: str) -> bool:
-        """Whether no other listener is more specific for a route's host: `hostnameAllowedByIsolation`."""
+        """Whether no other listener is more specific for a route's host.
+
+        Source: Istio `hostnameAllowedByIsolation`.
+        """
         own = self.hostname
         if own and not is_wildcard(own):
             return True

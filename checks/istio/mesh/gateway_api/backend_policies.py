@@ -1,7 +1,9 @@
-"""BackendTLSPolicies as the DestinationRules that istiod makes of them: one for each host of a target.
+"""BackendTLSPolicies as DestinationRules: istiod makes one for each host of a target.
 
-Source: Istio `BackendTLSPolicyCollection`, `DestinationRuleCollection` in `kube/gateway/backend_policies.go`. They have
-no creation time, so istiod takes them for older than every other DestinationRule."""
+They have no creation time, so istiod treats them as older than every other DestinationRule.
+
+Source: Istio `BackendTLSPolicyCollection`, `DestinationRuleCollection` in `kube/gateway/backend_policies.go`.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,8 +63,10 @@ class _Setting:
 
 
 def filled(written: Raw, policy: Raw) -> dict[str, Any]:
-    """A written traffic policy with the settings of a BackendTLSPolicy where it has none:
-    `mergeBackendPolicyTrafficPolicy`."""
+    """A traffic policy, completed by the settings of a BackendTLSPolicy that it lacks.
+
+    Source: Istio `mergeBackendPolicyTrafficPolicy`.
+    """
     merged = {**policy, **{key: value for key, value in written.items() if value is not None}}
     ports = [dict(each) for each in items(written, "portLevelSettings")]
     known = {number(each, "port", "number"): each for each in ports}
@@ -76,7 +80,10 @@ def filled(written: Raw, policy: Raw) -> dict[str, Any]:
 
 
 def destination_rules(policies: Iterable[BackendTLSPolicy], backends: Backends) -> Iterator[DestinationRule]:
-    """The DestinationRules of all policies; the oldest policy applies where several set the same."""
+    """The DestinationRules of all policies.
+
+    If several policies set the same field, the oldest one applies.
+    """
     kept = sorted((each for each in policies if each.annotations.get(_IGNORED, "").lower() != "true"), key=_age)
     by_host: dict[tuple[str, GroupKind, str, str], list[_Setting]] = {}
     taken: set[tuple[str, GroupKind, str, str]] = set()

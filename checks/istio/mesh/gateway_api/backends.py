@@ -24,8 +24,11 @@ def weights(backends: Sequence[Raw]) -> int:
 def http_destinations(
     route: GatewayRoute, backends: Sequence[Raw], grants: ReferenceGrants | None
 ) -> list[dict[str, Any]]:
-    """Weighted destinations; one without a host for a backend that istiod cannot use. Without `grants` every
-    reference is allowed (routes of sidecars). Raises RouteError."""
+    """Weighted destinations of a rule.
+
+    A backend that istiod cannot use becomes a destination without a host. Without `grants`, every reference is allowed,
+    as in routes of sidecars. Raises RouteError.
+    """
     return [
         {
             "destination": _destination(route, each, grants),
@@ -40,7 +43,10 @@ def http_destinations(
 def tcp_destinations(
     route: GatewayRoute, backends: Sequence[Raw], grants: ReferenceGrants | None
 ) -> list[dict[str, Any]]:
-    """Weighted destinations of a TLSRoute or TCPRoute; a destination that nothing has if no backend has a weight."""
+    """Weighted destinations of a TLSRoute or TCPRoute.
+
+    If no backend has a weight, the only destination is a host that does not exist.
+    """
     if not weights(backends):
         return [{"destination": _REJECTED, "weight": 0}]
     return [

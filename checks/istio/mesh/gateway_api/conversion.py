@@ -46,7 +46,10 @@ _Objects = Mapping[type[KubernetesObject], Iterable[KubernetesObject]]
 
 
 class GatewayApi:
-    """The Gateways, VirtualServices and DestinationRules that istiod makes of Gateway API objects."""
+    """The Istio objects that istiod makes of Gateway API objects.
+
+    They are Gateways, VirtualServices and DestinationRules.
+    """
 
     def __init__(
         self, objects: _Objects, reads: Callable[[KubernetesObject], bool], discovers: Callable[[str], bool]

@@ -1,6 +1,9 @@
-"""Gateways of the Gateway API, with their ListenerSets, as the Gateways that istiod makes of them: one for each listener.
+"""Kubernetes Gateways with their ListenerSets, as the Gateways that istiod makes of them.
 
-Source: Istio `GatewayCollection`, `ListenerSetCollection`, `IsManaged`; `gatewaycommon/listener_conflict.go`."""
+Each listener becomes one Gateway.
+
+Source: Istio `GatewayCollection`, `ListenerSetCollection`, `IsManaged`; `gatewaycommon/listener_conflict.go`.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +23,10 @@ _BUILT_IN_CLASS, _CONTROLLER = "istio", "istio.io/gateway-controller"
 
 
 class ListenerGateway(Gateway):
-    """The Gateway of one listener: it configures the pods behind Services instead of those that a selector matches."""
+    """The Gateway of one listener.
+
+    It configures the pods behind Services, not those that a selector matches.
+    """
 
     __slots__ = ("field", "managed", "service_namespace", "services", "source")
 
@@ -69,8 +75,12 @@ class Parent:
 
 
 def without_other_namespaces(gateways: Sequence[Gateway]) -> list[Gateway]:
-    """The Gateways that configure one proxy: beside one that istiod deployed, Istio's own Gateways of other namespaces
-    have no effect (`filterStrictGatewayMerging`)."""
+    """The Gateways that configure one proxy.
+
+    Beside a Gateway that istiod deployed, Istio's own Gateways of other namespaces have no effect.
+
+    Source: Istio `filterStrictGatewayMerging`.
+    """
     managed = {each.namespace for each in gateways if isinstance(each, ListenerGateway) and each.managed}
     return [each for each in gateways if not managed or isinstance(each, ListenerGateway) or each.namespace in managed]
 
@@ -150,7 +160,10 @@ def _gateway(
 
 
 def _attaches(listener_set: ListenerSet, gateway: KubernetesGateway, namespaces: Mapping[str, Namespace]) -> bool:
-    """Whether a ListenerSet names the Gateway, and the Gateway allows it (it allows none unless it says so)."""
+    """Whether a ListenerSet names the Gateway and the Gateway allows it.
+
+    A Gateway allows no ListenerSet unless `allowedListeners` permits it.
+    """
     reference = mapping(listener_set.raw, "spec", "parentRef")
     place = text(reference, "namespace") or listener_set.namespace
     if normalized(reference, KUBERNETES_GATEWAY) != KUBERNETES_GATEWAY:

@@ -1,7 +1,8 @@
-"""Rules of HTTPRoutes and GRPCRoutes as rules of a VirtualService, in the order of the Gateway API.
+"""HTTPRoute and GRPCRoute rules as VirtualService rules, in the Gateway API's order.
 
 Source: Istio `convertHTTPRoute`, `convertGRPCRoute`, `sortHTTPRoutes` in `kube/gateway/conversion.go`; Gateway API,
-HTTPRouteRule `matches` (precedence)."""
+HTTPRouteRule `matches` (precedence).
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,12 +17,17 @@ from checks.model.raw_values import Raw, at, items, mapping, text
 
 _DEFAULT_MATCHES: tuple[Raw, ...] = ({"path": {"type": "PathPrefix", "value": "/"}},)
 NO_BACKEND = 500
-"""The answer of a rule without a backend that has a weight, and of a backend that does not exist."""
+"""The status code of a rule without a usable backend.
+
+Either no backend has a weight, or the backend does not exist.
+"""
 
 
 def http_rules(route: GatewayRoute, grants: ReferenceGrants | None) -> list[RoutingRule]:
-    """One rule for each match block of each rule; without `grants` every backend is allowed. Empty if a field of the
-    route is refused."""
+    """One rule for each match block of each rule.
+
+    Without `grants`, every backend is allowed. The result is empty if a field of the route is refused.
+    """
     try:
         return [
             RoutingRule({**rule, **match}, f"spec.rules[{index}]", route, route.namespace, gateway_api=True)
@@ -107,8 +113,11 @@ _RANKS = {"exact": 3, "prefix": 2, "pathSeparatedPrefix": 2, "regex": 1}
 
 
 def ordered(rules: Iterable[RoutingRule]) -> tuple[RoutingRule, ...]:
-    """The rules of a host: exact paths first, then longer ones, then those with a method, more headers, more query
-    parameters; equal ones in their order."""
+    """The rules of a host by precedence.
+
+    Exact paths come first, then longer ones, then rules with a method, more headers and more query parameters. Equal
+    rules keep their order.
+    """
     return tuple(sorted(rules, key=_precedence))
 
 

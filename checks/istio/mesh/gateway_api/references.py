@@ -1,6 +1,9 @@
-"""References between objects of the Gateway API, and the ReferenceGrants that allow them across namespaces.
+"""References between Gateway API objects, and the ReferenceGrants that allow them.
 
-Source: Istio `gatewaycommon/references.go`; Gateway API, ReferenceGrant."""
+A reference to another namespace needs a ReferenceGrant there.
+
+Source: Istio `gatewaycommon/references.go`; Gateway API, ReferenceGrant.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -21,7 +21,10 @@ from checks.model.raw_values import items, text
 
 @dataclass(frozen=True, slots=True)
 class _HostRules:
-    """The rules of one HTTPRoute or GRPCRoute for one host at one parent; those with the same key are merged."""
+    """The rules of one HTTPRoute or GRPCRoute for one host at one parent.
+
+    Rules with the same key are merged.
+    """
 
     key: str
     host: str
@@ -33,7 +36,10 @@ class _HostRules:
 def http_virtual_services(
     routes: Iterable[GatewayRoute], attachments: Attachments, grants: ReferenceGrants
 ) -> Iterator[RoutingRules]:
-    """One VirtualService for each parent and host, with the rules of all HTTPRoutes and GRPCRoutes for it."""
+    """One VirtualService for each parent and host.
+
+    It contains the rules of all HTTPRoutes and GRPCRoutes for that host.
+    """
     merged: dict[str, list[_HostRules]] = {}
     for route in sorted(routes, key=_age):
         for each in _by_host(route, attachments.of(route), grants):

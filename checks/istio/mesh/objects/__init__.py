@@ -1,1 +1,4 @@
-"""Hosts and routing rules of Istio objects, shared by the mesh and the conversion of the Gateway API."""
+"""Hosts and routing rules of Istio objects.
+
+The mesh and the conversion of the Gateway API share them.
+"""

@@ -1,4 +1,7 @@
-"""Host names of the mesh: matching, specificity and short names, as in Istio's `pkg/config/host`."""
+"""Host names of the mesh: matching, specificity and short names.
+
+Source: Istio `pkg/config/host`.
+"""
 
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -73,6 +76,9 @@ _PRIVATE = tuple(
 
 
 def is_public(network: str) -> bool:
-    """Whether a range or address can contain addresses of public hosts: it is in no private or reserved range."""
+    """Whether a range or address can contain addresses of public hosts.
+
+    It cannot if it is in a private or reserved range.
+    """
     found: IPv4Network | IPv6Network = ip_network(network, strict=False)
     return not (isinstance(found, IPv4Network) and any(found.subnet_of(each) for each in _PRIVATE))

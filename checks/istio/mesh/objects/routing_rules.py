@@ -14,7 +14,10 @@ MESH = "mesh"
 
 @dataclass(frozen=True, slots=True)
 class RoutingRule:
-    """A rule of a VirtualService: `field` is its place, such as `spec.http[0]`; a merged delegate's rule has its own."""
+    """A rule of a VirtualService, or of the delegate that was merged into it.
+
+    `field` is its path in its own object, such as `spec.http[0]`.
+    """
 
     raw: Raw
     field: str
@@ -22,7 +25,10 @@ class RoutingRule:
     namespace: str
     """The namespace that completes short names."""
     gateway_api: bool = False
-    """Whether it comes from a route of the Gateway API: hosts are complete, and a missing cluster answers 500."""
+    """Whether it comes from a route of the Gateway API.
+
+    The hosts of such a rule are complete, and a missing cluster is answered with 500.
+    """
 
     def matches(self) -> tuple[Raw, ...]:
         """Its match blocks; empty if it matches every request."""
@@ -58,7 +64,10 @@ class RoutingRules:
     read: Callable[[], ProtocolRules]
     """Reads the rules: most VirtualServices of a mesh decide no request that is asked for."""
     name: str
-    """The name by which istiod orders it: of the VirtualService, or of the one that it makes of a route."""
+    """The name by which istiod orders it.
+
+    It is the name of the VirtualService, or of the one that istiod makes of a route.
+    """
     gateway_api: bool = False
     """Whether it comes from routes of the Gateway API."""
 
