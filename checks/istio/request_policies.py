@@ -1,4 +1,7 @@
-"""Which AuthorizationPolicies match request fields, which a gateway cannot read in TLS that it passes through."""
+"""AuthorizationPolicies that match request fields.
+
+A gateway cannot read these fields in TLS that it passes through.
+"""
 
 from collections.abc import Iterator
 
@@ -19,7 +22,10 @@ _REQUEST_FIELDS = ("methods", "notMethods", "paths", "notPaths", "hosts", "notHo
 
 
 def policies_on_requests(facts: Facts, path: Passage) -> Iterator[Observation]:
-    """ALLOW policies for the gateway that match only on request fields, which TLS hides: they deny everything."""
+    """ALLOW policies for the gateway that match only on request fields.
+
+    TLS hides these fields, so such policies deny everything.
+    """
     labels = configuration(facts).labels
     namespaces = dict.fromkeys((facts.gateway.namespace, ROOT_NAMESPACE))
     for policy in (p for ns in namespaces for p in facts.readable(AuthorizationPolicy, ns)):

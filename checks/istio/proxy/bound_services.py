@@ -1,6 +1,7 @@
-"""The services of a sidecar's listeners on one port, by the address to which each listener is bound.
+"""The services of a sidecar's listeners on one port, by bind address.
 
-Source: Istio `buildSidecarOutboundListeners` in `pilot/pkg/networking/core/listener.go`."""
+Source: Istio `buildSidecarOutboundListeners` in `pilot/pkg/networking/core/listener.go`.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

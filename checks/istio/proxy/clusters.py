@@ -85,7 +85,10 @@ class Clusters:
         return Cluster(name, service, port, rule, policy, original, http2, tls)
 
     def _keeps_destination(self, service: MeshService, policies: Iterable[Raw]) -> bool:
-        """Whether connections keep their original destination: at a sidecar without resolution, or by a policy."""
+        """Whether connections keep their original destination.
+
+        They do at a sidecar for a service without resolution, or if a policy says so.
+        """
         if any(text(each, "loadBalancer", "simple").upper() == "PASSTHROUGH" for each in policies):
             return True
         unresolved = service.resolution is Resolution.ORIGINAL_DESTINATION and not service.kubernetes
@@ -107,8 +110,13 @@ class Clusters:
 
 
 def _broader_policies(rule: MergedRule | None, subset: str, port: int) -> Iterator[Raw]:
-    """The policies from which a subset's cluster has its type even if settings of its port replace them: those of the
-    cluster without a subset, and of the subset (`buildSubsetCluster`)."""
+    """The policies that determine the type of a subset's cluster.
+
+    They are those of the cluster without a subset and of the subset itself. They count even if settings of the port
+    replace them.
+
+    Source: Istio `buildSubsetCluster`.
+    """
     if subset and rule is not None:
         yield policy_for(rule, "", port)
         yield mapping(rule.subsets[subset][0], "trafficPolicy")

@@ -1,6 +1,9 @@
-"""The endpoints of services: from EndpointSlices, from ServiceEntries, from the pods that these select.
+"""The endpoints of services.
 
-Source: Istio `pilot/pkg/networking/core/endpoint_builder.go`."""
+They come from EndpointSlices, from ServiceEntries, or from the pods that ServiceEntries select.
+
+Source: Istio `pilot/pkg/networking/core/endpoint_builder.go`.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -93,7 +96,10 @@ class Endpoints:
             yield Endpoint(service.host, own_port)
 
     def _described(self, entry: ServiceEntry, selector: Mapping[str, str]) -> Iterable[Raw]:
-        """The endpoints that a ServiceEntry lists; with a selector, the WorkloadEntries of its namespace."""
+        """The endpoints that a ServiceEntry describes.
+
+        A ServiceEntry with a selector takes the matching WorkloadEntries of its namespace instead of its own list.
+        """
         if not selector:
             return entry.endpoints
         entries = (each.endpoint for each in self._mesh.workload_entries if each.namespace == entry.namespace)

@@ -1,4 +1,7 @@
-"""EnvoyFilters that change the configuration of a proxy: simple patches are applied, others make its routes unknown."""
+"""EnvoyFilters that change the configuration of a proxy.
+
+Simple patches are applied. Any other patch makes the routes of the proxy unknown.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +19,10 @@ _HARMLESS = frozenset({"timeout", "idleTimeout", "maxStreamDuration", "retryPoli
 
 
 class Patches:
-    """The patches of the EnvoyFilters that apply to a proxy, oldest first, the root namespace's before its own."""
+    """The patches of the EnvoyFilters that apply to a proxy.
+
+    Those of the root namespace come before those of its own namespace, each oldest first.
+    """
 
     def __init__(self, mesh: Mesh, proxy: Proxy) -> None:
         self._gateway = proxy.gateway
@@ -74,7 +80,10 @@ class Patches:
         )
 
     def applied(self, routes: RouteConfiguration, port: int) -> RouteConfiguration:
-        """A route configuration with the clusters that patches set, without the virtual hosts that they remove."""
+        """A route configuration to which the patches are applied.
+
+        Patches set clusters and remove virtual hosts.
+        """
         if not self._routes and not self._removed_hosts:
             return routes
         hosts = {id(host): self._patched(host, routes.name, port) for host in routes.by_domain.values()}

@@ -93,7 +93,10 @@ def _catch_all_last(routes: Sequence[HttpRoute]) -> tuple[HttpRoute, ...]:
 
 
 def _intersection(ones: HostIndex[tuple[int, str]], others: Sequence[str]) -> list[str]:
-    """The common hosts, each as the more specific of both writes it, in the order of the server's."""
+    """The common hosts of both lists, in the order of the server's.
+
+    Of two hosts that overlap, the more specific one is returned.
+    """
     pairs = sorted((at, place, one) for place, other in enumerate(others) for at, one in ones.overlapping(other))
     found: list[str] = []
     for _, place, one in pairs:

@@ -111,8 +111,13 @@ class GatewaySockets:
             self.by_route.setdefault(server.route, []).append(server)
 
     def _listening_ports(self, gateway: Gateway, number_: int) -> list[int]:
-        """The ports on which a server listens: the target port of the gateway's Service, or its own number. A Gateway
-        of the Gateway API has only ports of the Services that it names (`resolvePorts`)."""
+        """The ports on which a server listens.
+
+        Each is the target port of the gateway's Service, or the server's own number. A Gateway of the Gateway API has
+        only ports of the Services that it names.
+
+        Source: Istio `resolvePorts`.
+        """
         bound = isinstance(gateway, ListenerGateway)
         found = [
             port.target if isinstance(port.target, int) else self._named(port.target) or number_

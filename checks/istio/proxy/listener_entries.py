@@ -1,6 +1,9 @@
-"""A listener in the making: services that share an address and port, and how their protocols combine.
+"""A listener while it is built, for services that share an address and port.
 
-Source: Istio `outboundListenerEntry` in `pilot/pkg/networking/core/listener.go`."""
+Their protocols decide how they are combined.
+
+Source: Istio `outboundListenerEntry` in `pilot/pkg/networking/core/listener.go`.
+"""
 
 from collections.abc import Iterable
 

@@ -123,14 +123,19 @@ class EnvoyListener:
         return _ByName(each for each in self.chains if not each.networks)
 
     def chain_for(self, address: str, server_name: str, *, tls: bool, plain_http: bool) -> FilterChain | None:
-        """The filter chain of a connection: by destination range, then server name, then protocol. Envoy does not go
-        back: if the most specific range or name has no chain for the rest, the default chain applies."""
+        """The filter chain of a connection: by destination range, then server name, then protocol.
+
+        Envoy does not go back: if the most specific range or name has no chain for the rest, the default chain applies.
+        """
         tls, server_name = tls and self.inspects_tls, server_name.lower() if self.inspects_tls else ""
         chains = self._within_range(address).chains(server_name if tls else "")
         return _by_protocol(chains, tls=tls, plain_http=plain_http and self.inspects_http) or self.default
 
     def _within_range(self, address: str) -> "_ByName":
-        """The chains of the most specific range that contains the address; without one, those of any address."""
+        """The chains of the most specific range that contains the address.
+
+        Without such a range, they are the chains for any address.
+        """
         lengths = [(each.range_length(address), each) for each in self._ranged]
         best = max((length for length, _ in lengths if length is not None), default=None)
         return self._everywhere if best is None else _ByName(each for length, each in lengths if length == best)

@@ -27,7 +27,10 @@ class OutboundListeners:
         self._listeners: dict[tuple[str, int], EnvoyListener | None] = {}
 
     def listener_for(self, address: str, port: int) -> EnvoyListener:
-        """The listener of a connection to an address; the one for unknown destinations if no other applies."""
+        """The listener of a connection to an address.
+
+        Unknown destinations have a listener of their own, which is used when no other applies.
+        """
         if port not in self._services:
             self._services[port] = BoundServices(self._proxy, self._clusters, self._scope.listeners, port)
         bound = self._services[port].by_address
@@ -69,8 +72,10 @@ class OutboundListeners:
         )
 
     def _entry(self, bind: str, services: Sequence[BoundService]) -> ListenerEntry | None:
-        """The listener that services share, in the order of the egress entries; one without a port changes no
-        listener of an earlier one."""
+        """The listener that services share, in the order of the egress entries.
+
+        An egress entry without a port changes no listener of an earlier entry.
+        """
         entry: ListenerEntry | None = None
         for egress in self._scope.listeners if services else ():
             if entry is not None and not egress.port:

@@ -10,7 +10,10 @@ _CLUSTER_DOMAIN = (".svc.cluster.local", ".cluster.local")
 
 
 class PortServices:
-    """The services that have the port, each with this port only; of several with one host the last one."""
+    """The services that have the port, each with this port only.
+
+    Of several services with one host, the last one is kept.
+    """
 
     def __init__(self, egress: EgressListener, port: int) -> None:
         """`port` 0 means every port."""
@@ -27,7 +30,10 @@ class PortServices:
         return self._ordered(self._egress.hosts_overlapping(host))
 
     def near(self, authority: str, namespace: str) -> list[MeshService]:
-        """The services that a client of the namespace can mean by an authority: by name, abbreviation or address."""
+        """The services that a client of the namespace can mean by an authority.
+
+        An authority is a full name, an abbreviated name or an address.
+        """
         hosts = set(self._egress.hosts_overlapping(authority))
         labels = authority.removesuffix(".").split(".")
         for at in range(len(labels)):  # the endpoints of a headless Service have names below its own

@@ -1,6 +1,7 @@
-"""Route configurations: virtual hosts and the HTTP routes of VirtualServices, as Envoy matches them.
+"""Virtual hosts and the HTTP routes of VirtualServices, as Envoy matches them.
 
-Source: Istio `pilot/pkg/networking/core/httproute.go`, `route/route.go`."""
+Source: Istio `pilot/pkg/networking/core/httproute.go`, `route/route.go`.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -63,7 +64,10 @@ class RouteConfiguration:
     by_domain: Mapping[str, VirtualHost]
 
     def virtual_host(self, host: str) -> VirtualHost | None:
-        """The virtual host of an authority without port: the exact domain, the longest suffix, the longest prefix, `*`."""
+        """The virtual host of an authority without port.
+
+        The exact domain comes first, then the longest suffix, the longest prefix, and `*`.
+        """
         host = host.lower()
         if host in self.by_domain:
             return self.by_domain[host]
@@ -84,7 +88,10 @@ def _prefix(domain: str, host: str) -> bool:
 def rule_routes(
     rules: RoutingRules, proxy: Proxy, port: int, gateway: str, services: ServicesByHost
 ) -> tuple[HttpRoute, ...]:
-    """The routes of a VirtualService for a Gateway (or `mesh`) and port, up to the first one that catches all."""
+    """The routes of a VirtualService for a Gateway (or `mesh`) and a port.
+
+    The first route that matches every request is the last one.
+    """
     found: list[HttpRoute] = []
     for rule in rules.http:
         blocks: Sequence[Raw | None] = rule.matches() or (None,)

@@ -1,6 +1,9 @@
-"""The filter chains of services for TCP and TLS at a sidecar: from VirtualServices, or to the service itself.
+"""The filter chains for TCP and TLS services at a sidecar.
 
-Source: Istio `pilot/pkg/networking/core/tls.go`."""
+A VirtualService decides the destination, or the chain leads to the service itself.
+
+Source: Istio `pilot/pkg/networking/core/tls.go`.
+"""
 
 from collections.abc import Iterator, Sequence
 

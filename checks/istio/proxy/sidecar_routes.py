@@ -13,8 +13,10 @@ from checks.model.raw_values import number, text
 
 
 def sidecar_routes(scope: SidecarScope, proxy: Proxy, name: str, authority: str) -> RouteConfiguration | None:
-    """The part that decides about an authority of a route configuration: of a port, or of one service (`host:port`)
-    whose protocol is detected."""
+    """The part of a sidecar's route configuration that decides about an authority.
+
+    The configuration is that of a port, or of one service (`host:port`) whose protocol is detected.
+    """
     host, _, written = name.rpartition(":")
     port = int(written)
     egress = _egress(scope, port)

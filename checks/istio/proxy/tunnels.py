@@ -5,8 +5,10 @@ from checks.model.raw_values import Raw, mapping, text
 
 
 def tunnel_of(rule: MergedRule | None, subset: str) -> tuple[str, bool]:
-    """(authority of the request, whether it is POST); ("", False) without a tunnel. A subset has
-    only its own."""
+    """The authority of the CONNECT request, and whether it is sent with POST.
+
+    The result is `("", False)` without a tunnel. A subset has only its own tunnel.
+    """
     if rule is None:
         return "", False
     of_subset: Raw = rule.subsets[subset][0] if subset in rule.subsets else {}

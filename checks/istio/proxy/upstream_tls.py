@@ -52,7 +52,10 @@ class UpstreamContexts:
         original: bool,
         http2: bool,
     ) -> UpstreamTls | None:
-        """The TLS context of a cluster; None for plain text. `original`: it keeps the original destination."""
+        """The TLS context of a cluster; None for plain text.
+
+        `original` is set if the cluster keeps the original destination.
+        """
         written = policy.get("tls")
         if written is None:
             return self._automatic(service, port, subset, rule, original=original)
@@ -81,8 +84,10 @@ class UpstreamContexts:
     def _automatic(
         self, service: MeshService, port: MeshPort, subset: str, rule: MergedRule | None, *, original: bool
     ) -> UpstreamTls | None:
-        """Istio's mutual TLS without a setting: for endpoints that accept it. A cluster that keeps the original
-        destination knows no endpoint, so there all of the service's must."""
+        """Istio's mutual TLS without a setting, for endpoints that accept it.
+
+        A cluster that keeps the original destination knows no endpoint, so all endpoints of the service must accept it.
+        """
         if service.external or not self._mesh.configuration.automatic_mutual_tls:
             return None
         own: Raw = (rule.policy or {}) if rule is not None else {}
@@ -99,7 +104,10 @@ class UpstreamContexts:
         return UpstreamTls("ISTIO_MUTUAL", sni, False, ("istio",), "mesh", accounts, automatic=not original)
 
     def _peer_authentication(self, namespace: str) -> str:
-        """The mode of the namespace's or the mesh's PeerAuthentication without a selector; the oldest one."""
+        """The mode of the oldest PeerAuthentication without a selector.
+
+        The namespace's comes before the mesh's.
+        """
         for place in (namespace, self._mesh.configuration.root):
             for each in self._mesh.peer_authentications:
                 if each.namespace == place and not mapping(each.raw, "spec", "selector"):

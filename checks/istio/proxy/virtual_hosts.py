@@ -29,7 +29,10 @@ class _Group:
 
 
 def virtual_hosts(egress: EgressListener, proxy: Proxy, port: int, authority: str) -> Iterator[VirtualHost]:
-    """The virtual hosts of a port that can answer for an authority in lower case. Others have no effect on it."""
+    """The virtual hosts of a port that can answer for an authority in lower case.
+
+    Other virtual hosts have no effect on it.
+    """
     proxied = egress.port != 0 and egress.protocol is Protocol.HTTP_PROXY
     wanted = 0 if proxied else port
     services = PortServices(egress, wanted)
@@ -43,7 +46,10 @@ def virtual_hosts(egress: EgressListener, proxy: Proxy, port: int, authority: st
 def _of_rules(
     egress: EgressListener, services: PortServices, proxy: Proxy, port: int, near: Sequence[str]
 ) -> Iterator[_Group]:
-    """Virtual hosts of the VirtualServices for the nearest hosts: the authority and the services that it can mean."""
+    """Virtual hosts of the VirtualServices for the nearest hosts.
+
+    `near` contains the authority and the services that it can mean.
+    """
     authority, meant = near[0], frozenset(near[1:])
     for rules in egress.rules_near(near):
         if not _has_effect(rules, services, proxy, port):
@@ -71,8 +77,11 @@ def _of_services(services: Iterator[MeshService]) -> Iterator[_Group]:
 
 
 def _has_effect(rules: RoutingRules, services: PortServices, proxy: Proxy, port: int) -> bool:
-    """Whether a VirtualService can add a virtual host. Routes of the Gateway API are for hosts that a service has, and
-    only in the client's namespace or for services of their own namespace."""
+    """Whether a VirtualService can add a virtual host.
+
+    Routes of the Gateway API are for hosts that a service has, and only in the client's namespace or for services of
+    their own namespace.
+    """
     if rules.gateway_api:
         found = [known for each in rules.hosts if (known := services.get(each.lower())) is not None]
         return any(rules.namespace in (each.namespace, proxy.namespace) for each in found if not is_wildcard(each.host))
@@ -82,8 +91,11 @@ def _has_effect(rules: RoutingRules, services: PortServices, proxy: Proxy, port:
 def _separated(
     rules: RoutingRules, services: PortServices, egress: EgressListener
 ) -> tuple[list[str], list[MeshService]]:
-    """The hosts that no service has, and the services of the others. A wildcard covers the services for which no
-    VirtualService is more specific; once a service matches it, it answers for no other host."""
+    """The hosts that no service has, and the services of the other hosts.
+
+    A wildcard covers the services for which no VirtualService is more specific. Once a service matches it, it answers
+    for no other host.
+    """
     hosts: list[str] = []
     found: list[MeshService] = []
     for host in rules.hosts:
@@ -107,7 +119,10 @@ def _separated(
 
 
 def _deduplicated(groups: Sequence[_Group], proxy: Proxy) -> Iterator[VirtualHost]:
-    """The first virtual host of a name and of a domain stays; a short name never takes a declared host's place."""
+    """The virtual hosts without those whose name or domain an earlier one has.
+
+    A short name never replaces a declared host.
+    """
     known = {service.host for each in groups for service in each.services}
     names: set[str] = set()
     domains: set[str] = set()

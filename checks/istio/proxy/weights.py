@@ -10,11 +10,19 @@ from checks.istio.proxy.tunnels import tunnel_of
 from checks.model.raw_values import Raw, items, mapping, number, text
 
 UNKNOWN_SERVICE = "UnknownService"
-"""Istio's cluster name for a backend that cannot be used: no proxy has such a cluster (`GetDestinationCluster`)."""
+"""Istio's cluster name for a backend that cannot be used.
+
+No proxy has such a cluster.
+
+Source: Istio `GetDestinationCluster`.
+"""
 
 
 def destination_cluster(rule: RoutingRule, destination: Raw, service: MeshService | None, port: int) -> ClusterName:
-    """The cluster of a destination: of its port, of the service's only port, or of the listener's port."""
+    """The cluster of a destination.
+
+    Its port is the destination's, the service's only port, or the listener's, in this order.
+    """
     host = rule.destination(destination)
     if not host:
         return ClusterName(UNKNOWN_SERVICE)

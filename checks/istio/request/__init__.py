@@ -1,1 +1,4 @@
-"""The route of one request: its bytes, followed from proxy to proxy through the configuration of each."""
+"""The route of one request.
+
+Its bytes are followed from proxy to proxy through the configuration of each.
+"""

@@ -38,7 +38,10 @@ _HTTP = {
 
 
 def answer(end: End, scheme: str, *, gateway: bool) -> str:
-    """The answer to a request with this end; `gateway` if it comes from the gateway, not from the client's sidecar."""
+    """The answer to a request with this end.
+
+    `gateway` is set if the gateway answers, not the client's sidecar.
+    """
     if end.result is Result.THROUGH:
         return "the destination's answer"
     if end.result is Result.BYPASSES:

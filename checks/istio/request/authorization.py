@@ -1,7 +1,10 @@
 """AuthorizationPolicies at a gateway, as istiod translates them to Envoy's RBAC filters.
 
-On TCP an ALLOW rule with HTTP fields never matches, and a DENY rule loses its HTTP fields (docs/rulings.md#ruling-25).
-Source: Istio `pilot/pkg/security/authz`."""
+An ALLOW rule with HTTP fields never matches TCP, and a DENY rule loses its HTTP fields there
+(docs/rulings.md#ruling-25).
+
+Source: Istio `pilot/pkg/security/authz`.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +22,10 @@ from checks.model.raw_values import Raw, items, mapping, text, texts
 
 @dataclass(frozen=True, slots=True)
 class DownstreamPeer:
-    """The properties that a policy can match: of the connection, and of the request if the filter reads HTTP."""
+    """The properties of a client that a policy can match.
+
+    They belong to the connection, and also to the request if the filter reads HTTP.
+    """
 
     source: str
     """The client's IP address."""
@@ -32,7 +38,10 @@ class DownstreamPeer:
 
 
 def policies_of(mesh: Mesh, proxy: Proxy) -> tuple[AuthorizationPolicy, ...]:
-    """The policies that apply to a proxy: of the root namespace and its own, by selector or target."""
+    """The policies that apply to a proxy.
+
+    They are in the root namespace or in the proxy's own, and apply by selector or target.
+    """
     return tuple(
         each
         for each in mesh.authorization_policies
@@ -48,7 +57,10 @@ def _applies(policy: AuthorizationPolicy, proxy: Proxy) -> bool:
 
 
 def denied_by(policies: Iterable[AuthorizationPolicy], peer: DownstreamPeer) -> AuthorizationPolicy | None:
-    """The policy that denies, None if the peer is allowed. Without a matching ALLOW policy the first of them denies."""
+    """The policy that denies a peer; None if the peer is allowed.
+
+    If ALLOW policies exist and none of them matches, the first of them denies.
+    """
     kept = list(policies)
     denied = next((each for each in kept if each.action == "DENY" and _matches(each, peer, deny=True)), None)
     allowing = [each for each in kept if each.action == "ALLOW"]

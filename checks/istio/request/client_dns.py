@@ -8,8 +8,11 @@ from checks.istio.request.proxy_configuration import ProxyConfiguration
 
 
 def client_addresses(configuration: ProxyConfiguration, host: str) -> list[str]:
-    """The possible addresses of a connection to a host: one, or the name if its address is not known. The public
-    addresses that a ServiceEntry lists for the host may be those that DNS returns; others are certainly not."""
+    """The possible addresses of a connection to a host.
+
+    The result is one address, or the name if its address is not known. Public addresses that a ServiceEntry lists for
+    the host may be those that DNS returns; other addresses certainly are not.
+    """
     first = _resolved(configuration, host)
     if is_address(first):
         return [first]
@@ -18,7 +21,10 @@ def client_addresses(configuration: ProxyConfiguration, host: str) -> list[str]:
 
 
 def _resolved(configuration: ProxyConfiguration, host: str) -> str:
-    """The address that a client's DNS gives for a host: of a Service, or, with DNS capture, of any service."""
+    """The address that a client's DNS returns for a host.
+
+    The host is a Service, or with DNS capture any service.
+    """
     if is_address(host):
         return host
     scope = configuration.scope

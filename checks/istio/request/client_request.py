@@ -1,4 +1,7 @@
-"""The requests that a run follows: a scheme, a host, a port, and clients that cannot differ."""
+"""The requests that a run follows, and their clients.
+
+A request has a scheme, a host, a port, and clients whose outcomes cannot differ.
+"""
 
 from dataclasses import dataclass, field
 
@@ -33,7 +36,10 @@ ANY_NAME = "any-name"
 
 @dataclass(frozen=True, slots=True)
 class ClientRequest:
-    """One kind of request: a scheme (`http`, `https`, `grpc`, `tls`, `tcp`), a host, a port, and its clients."""
+    """One kind of request, and the clients that send it.
+
+    The scheme is `http`, `https`, `grpc`, `tls` or `tcp`.
+    """
 
     scheme: str
     host: str
@@ -45,7 +51,10 @@ class ClientRequest:
 
     @property
     def is_example(self) -> bool:
-        """Whether its host stands for all names of a wildcard: it is in no object, and must not come into one."""
+        """Whether its host stands for all names of a wildcard.
+
+        Such a host is in no object, and must not be written into one.
+        """
         return self.host.startswith(f"{ANY_NAME}.")
 
     @property

@@ -34,9 +34,11 @@ _EXPORTING = (VirtualService, ServiceEntry, DestinationRule)
 
 
 def clients_of(facts: Facts) -> tuple[Clients, ...]:
-    """The clients of the question, or those of every namespace with sidecars (docs/rulings.md#ruling-13).
+    """The clients of the question, or those of every namespace with sidecars.
 
-    Without a running client, one that the namespace (without a question the gateway's) would have. Raises Unreadable."""
+    If no client runs, the client is the one that the namespace would have; without a question, the gateway's namespace
+    (docs/rulings.md#ruling-13). Raises Unreadable.
+    """
     namespace, _, workload = (facts.question.client or "").partition("/")
     running = [pod for pod in facts.all(Pod) if not pod.finished and pod.deleted is None]
     if namespace:
@@ -67,7 +69,10 @@ def declines_sidecar(pod: Pod) -> bool:
 
 
 def has_sidecar(pod: Pod) -> bool:
-    """Whether a pod has a sidecar, classic or native: an istio-proxy beside an application, not a gateway."""
+    """Whether a pod has a sidecar, classic or native.
+
+    A sidecar is an istio-proxy beside an application; a gateway has none.
+    """
     if pod.proxy is None or "gateway" in pod.annotations.get("inject.istio.io/templates", ""):
         return False
     containers = items(pod.raw, "spec", "containers")
@@ -77,7 +82,10 @@ def has_sidecar(pod: Pod) -> bool:
 
 
 def workload_of(pod: Pod) -> str:
-    """The name of the Deployment, StatefulSet, DaemonSet or Job that a pod belongs to, or its own."""
+    """The name of the workload that a pod belongs to, or the pod's own name.
+
+    A workload is a Deployment, StatefulSet, DaemonSet or Job.
+    """
     kind, name = pod.owner
     if kind == "ReplicaSet":
         return name.rpartition("-")[0] or name
@@ -164,7 +172,10 @@ def _names(groups: Mapping[Hashable, list[Pod]], workload: str) -> dict[Hashable
 
 
 def _expected(facts: Facts, namespace: str) -> Clients:
-    """The client that a namespace without pods would have: a pod with a sidecar of the newest revision."""
+    """The client that a namespace without pods would have.
+
+    It is a pod with a sidecar of the newest revision.
+    """
     revision = max(facts.gateway.revisions, default="")
     proxy = {"name": "istio-proxy", "args": ["proxy", "sidecar"]}
     pod = Pod(

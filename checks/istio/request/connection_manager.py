@@ -18,8 +18,10 @@ from checks.model.raw_values import Raw, mapping, number
 
 
 def http_decisions(arrival: Arrival, manager: HttpManager, session: tuple[str, str] | None) -> Decisions:
-    """The decisions about bytes in a filter chain that reads HTTP; `session` is the server name and the identity of
-    the client, None for plain text. Raises NotModelled."""
+    """The decisions about bytes in a filter chain that reads HTTP.
+
+    `session` is the server name and the identity of the client; None for plain text. Raises NotModelled.
+    """
     request = arrival.connection.outermost
     if isinstance(request, Tls):
         yield arrival.fails(Ending.TLS_TO_HTTP_SERVER, "TLS arrives at an HTTP server")

@@ -17,9 +17,11 @@ _UNWATCHED = ("helm.sh/release.v1", "kubernetes.io/service-account-token")
 
 
 def undelivered(name: str, here: ProxyConfiguration, mode: str, *, server: bool) -> str:
-    """Why a proxy does not get what a `credentialName` means, "" if it does; keys that were not read are assumed.
+    """The reason why a proxy does not get its `credentialName`; "" if it gets it.
 
-    A server needs the key pair, a client the authority; with MUTUAL and OPTIONAL_MUTUAL both need both."""
+    A server needs the key pair, a client the CA certificate; with MUTUAL and OPTIONAL_MUTUAL both need both. Keys that were
+    not read are assumed to be present.
+    """
     if name.startswith(BUILT_IN):
         return ""
     if name.startswith(INVALID):

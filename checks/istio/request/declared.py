@@ -1,4 +1,7 @@
-"""The destinations that VirtualServices declare for a host: arriving there through the gateway is what was wanted."""
+"""The destinations that VirtualServices declare for a host.
+
+A request that arrives there through the gateway has the intended route.
+"""
 
 from checks.facts.istio_networking import ServiceEntry
 from checks.istio.mesh.mesh import Mesh

@@ -16,7 +16,10 @@ from checks.istio.request.wire import Connect, Connection, Http, Tls
 
 
 def listener_decisions(arrival: Arrival, listener: EnvoyListener) -> Decisions:
-    """The decisions of a proxy about a connection that one of its listeners accepts. Raises NotModelled."""
+    """The decisions of a proxy about a connection that one of its listeners accepts.
+
+    Raises NotModelled.
+    """
     here, connection = arrival.at, arrival.connection
     if here.patches.unknown is not None:
         raise NotModelled(f"{here.patches.unknown.ref} changes the configuration of {here.name}")

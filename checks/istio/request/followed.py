@@ -36,7 +36,10 @@ def concrete(host: str) -> str:
 
 
 def followed(routing: Routing, host: RequestedHost, clients: Iterable[Clients]) -> tuple[ClientRequest, ...]:
-    """The requests of these clients: the scheme and port of the question, else http and https and what is configured."""
+    """The requests of these clients to a host.
+
+    Scheme and port are those of the question. Without them, the requests are http, https and every configured kind.
+    """
     kinds = requested_kinds(routing, host)
     return tuple(
         ClientRequest(each.scheme, concrete(host.name), each.port, who, host.path or "/")
@@ -59,7 +62,10 @@ def requested_kinds(routing: Routing, host: RequestedHost) -> tuple[RequestKind,
 
 
 def configured_kinds(routing: Routing, host: str) -> tuple[RequestKind, ...]:
-    """The kinds for which the gateway is configured: by rules that fit its servers, else by the servers, else by rules."""
+    """The kinds of request for which the gateway is configured.
+
+    They are those of rules that match its servers, else those of the servers, else those of the rules.
+    """
     ruled = {kind for scheme, rule in _rules_to(routing, host) for kind in _of_rule(routing, host, rule, scheme)}
     servers = list(_servers(routing, host))
     fitting = {each for each in ruled if any(each.scheme in _schemes(server) for server in servers)}
@@ -148,7 +154,10 @@ def _declared_scheme(routing: Routing, host: str, port: int) -> str:
 
 
 def gateway_hosts(routing: Routing) -> tuple[str, ...]:
-    """The hosts for which the gateway is configured: of its servers, and of VirtualServices that route to it."""
+    """The hosts for which the gateway is configured.
+
+    They are the hosts of its servers, and of VirtualServices that route to it.
+    """
     service = routing.facts.gateway.service_host
     try:
         proxies = routing.gateway_proxies()

@@ -56,7 +56,10 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Forwarded:
-    """A connection that a proxy forwards to a cluster, with its share in percent and the decisions before."""
+    """A connection that a proxy forwards to a cluster.
+
+    It has its share in percent and the decisions before it.
+    """
 
     cluster: ClusterName
     connection: Connection
@@ -64,7 +67,10 @@ class Forwarded:
     http: bool = False
     """Whether the proxy reads HTTP: if the cluster fails, its client gets an answer."""
     not_found: int | None = None
-    """The answer if the cluster does not exist (`cluster_not_found_response_code`); None for the default, 503."""
+    """The answer if the cluster does not exist; None for the default, 503.
+
+    It is Envoy's `cluster_not_found_response_code`.
+    """
     share: float = 100.0
     steps: tuple[Step, ...] = ()
 

@@ -24,7 +24,10 @@ _MOST_HOPS = 5
 
 @dataclass(frozen=True, slots=True)
 class RouteQuery:
-    """The request whose outcome is wanted: its host, the gateway that it should pass, and its client's address."""
+    """The request whose outcome is computed.
+
+    It has a host, the gateway that it should go through, and its client's address.
+    """
 
     host: str
     gateway: str
@@ -56,7 +59,10 @@ class Hops:
         yield from self._arrives("", connection, Trail())
 
     def _at(self, arrival: Arrival, listener: EnvoyListener) -> Iterator[End]:
-        """The ends behind one proxy; one unknown end if a part of its configuration is not modelled."""
+        """The ends behind one proxy.
+
+        A part of its configuration that is not modelled gives one unknown end.
+        """
         try:
             yield from list(self._behind(arrival, listener))
         except NotModelled as missing:
@@ -105,7 +111,10 @@ class Hops:
         return [Endpoint(connection.address, target if target != cluster.port.number else connection.port)]
 
     def _resolves(self, address: str) -> bool:
-        """Whether a name can be resolved: one of the cluster's domain is a Service, any other one is public."""
+        """Whether a name can be resolved.
+
+        A name of the cluster's domain must be a Service; any other name is public.
+        """
         if is_address(address) or not address.endswith(".svc.cluster.local"):
             return True
         return any(each.kubernetes for each in self._mesh.exports.by_host.get(address, {}).values())
@@ -124,7 +133,10 @@ class Hops:
     # arrivals
 
     def _arrives(self, proxy: str, connection: Connection, trail: Trail) -> Iterator[End]:
-        """A connection from a proxy at an address: of a pod, of a Service, or of a host outside the cluster."""
+        """The ends of a connection from a proxy at an address.
+
+        The address is that of a pod, of a Service, or of a host outside the cluster.
+        """
         address, port = connection.address, connection.port
         if not is_address(address):
             service = next(

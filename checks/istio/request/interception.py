@@ -1,4 +1,7 @@
-"""Which connections of a pod its sidecar takes: the ranges and ports that its annotations include or exclude."""
+"""The connections of a pod that its sidecar intercepts.
+
+Annotations of the pod include or exclude ranges and ports.
+"""
 
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address, ip_network
@@ -9,7 +12,10 @@ _EXCLUDE, _INCLUDE = "traffic.sidecar.istio.io/excludeOutbound", "traffic.sideca
 
 
 def is_intercepted(annotations: Mapping[str, str], address: str, port: int) -> bool | None:
-    """Whether the sidecar takes a connection; None if that depends on the address of a name, which is not known."""
+    """Whether the sidecar intercepts a connection.
+
+    None means that it depends on the address of a name, which is not known.
+    """
     if str(port) in _listed(annotations, f"{_EXCLUDE}Ports"):
         return False
     excluded = _within(address, _listed(annotations, f"{_EXCLUDE}IPRanges"))

@@ -1,4 +1,7 @@
-"""HTTP match blocks of VirtualServices against a request, as Envoy evaluates the matchers that istiod makes of them."""
+"""HTTP match blocks of VirtualServices against a request.
+
+They are evaluated as Envoy evaluates the matchers that istiod makes of them.
+"""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,7 @@
-"""The outcome of a request: through the gateway, past it, failed, or not known; with its shares if they differ."""
+"""The outcome of a request: through the gateway, past it, failed, or not known.
+
+Shares of a request can have different outcomes.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace

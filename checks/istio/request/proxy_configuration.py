@@ -29,7 +29,10 @@ class ProxyConfiguration:
         self._routes: dict[tuple[str, str], RouteConfiguration | None] = {}
 
     def routes(self, name: str, authority: str) -> RouteConfiguration | None:
-        """The route configuration of a name: of a sidecar, the part that decides about an authority."""
+        """The route configuration of a name.
+
+        At a sidecar, only the part that decides about the authority is built.
+        """
         key = (name, "" if self.inbound is not None else authority)
         if key not in self._routes:
             found = (

@@ -17,18 +17,27 @@ from checks.istio.request.wire import Connection
 
 
 class Router:
-    """Resolves requests of a mesh; `mesh_of` gives the mesh of a revision, `gateway_of` the gateway of a pod."""
+    """The resolver of requests in a mesh.
+
+    `mesh_of` returns the mesh of a revision, `gateway_of` the gateway of a pod.
+    """
 
     def __init__(self, mesh_of: Callable[[str], Mesh], gateway_of: Callable[[Pod], str]) -> None:
         self._mesh_of, self.gateway_of = mesh_of, gateway_of
         self.configurations = ProxyConfigurations(mesh_of)
 
     def configuration(self, mesh: Mesh, pod: Pod) -> ProxyConfiguration | None:
-        """The configuration of a pod's proxy; None if it has none. Pods that cannot differ share one."""
+        """The configuration of a pod's proxy; None if the pod has no proxy.
+
+        Pods whose configurations cannot differ share one.
+        """
         return self.configurations.of(mesh, pod)
 
     def send(self, client: Pod, connection: Connection, gateway: str, host: str) -> RequestOutcome:
-        """The outcome of a connection from a client's pod; its address is an IP address or a name outside the mesh."""
+        """The outcome of a connection from a client's pod.
+
+        Its address is an IP address or a name outside the mesh.
+        """
         mesh = self._mesh_of(client.revision)
         query = RouteQuery(host.lower(), gateway, client.ip, declared_services(mesh, host.lower()))
         hops = Hops(mesh, self.configurations, self.gateway_of, query)

@@ -1,4 +1,7 @@
-"""The router over the facts of a run: which proxies carry its requests, and the outcome of each request."""
+"""The router over the facts of a run.
+
+It finds the proxies that route the requests of the run, and the outcome of each request.
+"""
 
 from collections.abc import Mapping
 
@@ -28,7 +31,10 @@ class Routing:
         return mesh_of(self.facts, revision)
 
     def outcome(self, request: ClientRequest) -> RequestOutcome:
-        """The outcome of a request. Raises Unreadable if an object that decides it could not be read."""
+        """The outcome of a request.
+
+        Raises Unreadable if an object that decides it could not be read.
+        """
         key = (request.clients.pod.key, request.scheme, request.host, request.port, request.path, request.headers)
         if key not in self._outcomes:
             self._outcomes[key] = self._router.send(request.clients.pod, request.connection, self.gateway, request.host)
@@ -39,7 +45,10 @@ class Routing:
         return self._router.configuration(self.mesh(pod.revision), pod)
 
     def gateway_proxies(self) -> tuple[ProxyConfiguration, ...]:
-        """The configurations of the gateway's proxies: one, or one for each revision or set of labels."""
+        """The configurations of the gateway's proxies.
+
+        Usually there is one; there is one for each revision or set of labels if these differ.
+        """
         found = (self.proxy(pod) for pod in self.facts.pods())
         return tuple({id(each): each for each in found if each is not None}.values())
 

@@ -1,4 +1,7 @@
-"""TLS sessions of a proxy: whether a handshake succeeds at its servers, and what its clusters open."""
+"""TLS sessions of a proxy.
+
+The module decides whether a handshake with its servers succeeds, and which session its clusters open.
+"""
 
 from checks.istio.mesh.gateway_api.listener_servers import BUILT_IN
 from checks.istio.mesh.objects.hosts import without_port

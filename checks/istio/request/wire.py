@@ -1,4 +1,7 @@
-"""The bytes of a connection, as layers from outside to inside: TLS, HTTP, CONNECT, or anything else."""
+"""The bytes of a connection, as layers from outside to inside.
+
+A layer is TLS, HTTP, CONNECT, or anything else.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -52,7 +55,10 @@ Layer = Http | Connect | Tls | Bytes
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A connection to an address (or a name outside the cluster) and port, with the layers of its first bytes."""
+    """A connection to an address and port, with the layers of its first bytes.
+
+    The address is an IP address, or a name outside the cluster.
+    """
 
     address: str
     port: int

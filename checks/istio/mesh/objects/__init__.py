@@ -1,4 +1,1 @@
-"""Hosts and routing rules of Istio objects.
-
-The mesh and the conversion of the Gateway API share them.
-"""
+"""Hosts and routing rules of Istio objects, which the mesh and the Gateway API share."""
