@@ -105,8 +105,10 @@ def from_cluster(
     deployments: Iterable[Deployment],
     pods: Iterable[Pod],
 ) -> EgressGateway:
-    """Return the gateway by its Service and Deployments, if Azure cannot be read
-    (docs/domain/components.md#egress-gateway-objects)."""
+    """Return the gateway by its Service and Deployments, if Azure cannot be read.
+
+    Source: docs/domain/components.md#egress-gateway-objects.
+    """
     found = [
         s
         for s in services

@@ -1,4 +1,4 @@
-"""The route of a request through the mesh, and the bot's own traffic.
+"""The route of a request through the mesh, and that of the bot's own traffic.
 
-For the latter: whether it goes through a gateway.
+`own_traffic` finds out whether the bot's own connections go through a gateway.
 """

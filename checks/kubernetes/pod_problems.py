@@ -21,8 +21,10 @@ Two periods of the chart's readiness probe.
 """
 
 RESTARTS = 5
-"""More restarts than this, the last within RECENTLY, are a warning
-(docs/domain/decision-tables.md#gateway-pods-not-running)."""
+"""More restarts than this, the last within RECENTLY, are a warning.
+
+Source: docs/domain/decision-tables.md#gateway-pods-not-running.
+"""
 
 RECENTLY = timedelta(hours=1)
 

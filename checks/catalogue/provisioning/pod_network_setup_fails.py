@@ -17,8 +17,10 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
 from checks.static_egress.components import cni_manager_on
 
 _EVENT_WAIT = timedelta(minutes=2)
-"""The time after which a pod that is still being created should have an event
-(docs/domain/decision-tables.md#pod-network-setup-fails)."""
+"""The time after which a pod that is still being created should have an event.
+
+Source: docs/domain/decision-tables.md#pod-network-setup-fails.
+"""
 
 _FAILED = "FailedCreatePodSandBox"
 _OTHER_REASONS = ("FailedMount", "FailedAttachVolume", "Failed", "BackOff")

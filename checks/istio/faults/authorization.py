@@ -1,4 +1,7 @@
-"""An AuthorizationPolicy that denies a request at the gateway (docs/domain/istio.md#authorization)."""
+"""An AuthorizationPolicy that denies a request at the gateway.
+
+Source: docs/domain/istio.md#authorization.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

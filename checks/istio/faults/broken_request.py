@@ -1,4 +1,7 @@
-"""A request that does not go through the gateway: where it ended, and the objects that could have routed it."""
+"""A request that does not go through the gateway.
+
+The module names the hop at which it ended and the objects that could have routed it.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -81,7 +84,10 @@ class BrokenRequest:
 
     @cached_property
     def routes(self) -> tuple[RoutingRules, ...]:
-        """The VirtualServices for the host, oldest first, also those that istiod or the proxies do not read."""
+        """The VirtualServices for the host, oldest first.
+
+        VirtualServices that istiod or the proxies do not read are included.
+        """
         every = self.every_virtual_service
         host = self.request.host
         return tuple(
@@ -97,7 +103,10 @@ class BrokenRequest:
         return any(routes.source == source for each in deciding for routes in each.rules_near(host))
 
     def hosts_of(self, rule: RoutingRule) -> tuple[str, ...]:
-        """The hosts of the VirtualService that a rule belongs to; of a delegate's rule those of its root."""
+        """The hosts of the VirtualService that a rule belongs to.
+
+        A delegate's rule has the hosts of its root VirtualService.
+        """
         return next((each.hosts for each in self._deciding() if rule in rules_of(each)), ())
 
     def _deciding(self) -> Iterator[RoutingRules]:
@@ -119,7 +128,10 @@ class BrokenRequest:
 
     @cached_property
     def rule(self) -> RoutingRule | None:
-        """The rule by which the client's sidecar routes the request; None if no VirtualService or route decides."""
+        """The rule by which the client's sidecar routes the request.
+
+        None if no VirtualService or route decides.
+        """
         source, field = self.decision.source, self.decision.field
         if source is None:
             return None
@@ -157,7 +169,10 @@ def destination_field(rule: RoutingRule, host: str) -> str:
 
 
 def progress(end: End, gateway: str) -> int:
-    """How far a request gets: routed to the gateway's Service, arrived at the gateway, and there by each decision."""
+    """How far a request gets.
+
+    The steps are: routed to the gateway's Service, arrived at the gateway, and each decision there.
+    """
     if end.result is Result.THROUGH:
         return THROUGH
     if gateway in end.gateways:

@@ -1,4 +1,7 @@
-"""Why a request never reaches a sidecar: the client has none, or an annotation excludes the connection."""
+"""Reasons why a request never reaches a sidecar.
+
+The client has no sidecar, or an annotation excludes the connection.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""ServiceEntries for one host of which a proxy uses the wrong one (docs/domain/istiod-behaviour.md#one-service-per-host)."""
+"""ServiceEntries for one host of which a proxy uses the wrong one.
+
+Source: docs/domain/istiod-behaviour.md#one-service-per-host.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,7 +50,10 @@ def _written(entry: ServiceEntry) -> tuple[object, ...]:
 
 @dataclass(frozen=True, slots=True)
 class EntryConflict(RouteFault):
-    """A ServiceEntry that a proxy uses instead of another one for the same host (docs/domain/istio.md#b31)."""
+    """A ServiceEntry that a proxy uses instead of another one for the same host.
+
+    Source: docs/domain/istio.md#b31.
+    """
 
     name: ClassVar[str] = "service-entries-conflict"
     check: ClassVar[str] = "service-entries-conflict"

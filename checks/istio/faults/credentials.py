@@ -1,4 +1,7 @@
-"""A Secret that istiod does not deliver to a proxy of the route (docs/domain/istio.md#credential-name)."""
+"""A Secret that istiod does not deliver to a proxy of the route.
+
+Source: docs/domain/istio.md#credential-name.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +28,10 @@ _PREFIX = "kubernetes://"
 
 
 def at_credential(broken: BrokenRequest) -> Iterator[RouteFault]:
-    """The Secret for which a listener of the gateway, or a cluster of it or of the sidecar, waits."""
+    """The Secret that a listener of the gateway, or a cluster, waits for.
+
+    The cluster is one of the gateway or of the client's sidecar.
+    """
     if broken.end.ending is Ending.CLUSTER_WAITS and (entry := entry_hop(broken)) is not None:
         tls, place = entry.tls, tls_place(entry.cluster) if entry.cluster is not None else None
         if tls is not None and place is not None:

@@ -42,7 +42,10 @@ def at_destination(broken: BrokenRequest) -> Iterator[RouteFault]:
 
 @dataclass(frozen=True, slots=True)
 class UnknownDestination(RouteFault):
-    """A destination that no ServiceEntry declares, or none that the gateway sees (docs/domain/istio.md#b11)."""
+    """A destination that no ServiceEntry declares, or none that the gateway sees.
+
+    Source: docs/domain/istio.md#b11.
+    """
 
     name: ClassVar[str] = "unknown-destination"
     hop: ClassVar[HopName] = HopName.ENTRY
@@ -121,7 +124,10 @@ class UnknownBackend(RouteFault):
 
 @dataclass(frozen=True, slots=True)
 class NoDestinationPort(RouteFault):
-    """A port of the destination that its ServiceEntry does not declare (docs/domain/istio.md#b13)."""
+    """A port of the destination that its ServiceEntry does not declare.
+
+    Source: docs/domain/istio.md#b13.
+    """
 
     name: ClassVar[str] = "no-destination-port"
     hop: ClassVar[HopName] = HopName.ENTRY

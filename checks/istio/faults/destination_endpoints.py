@@ -1,4 +1,7 @@
-"""Why the gateway's cluster for a destination has no endpoint (docs/domain/istio.md#serviceentry-resolution)."""
+"""Why the gateway's cluster for a destination has no endpoint.
+
+Source: docs/domain/istio.md#serviceentry-resolution.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

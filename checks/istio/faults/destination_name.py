@@ -32,7 +32,10 @@ def at_destination_name(broken: BrokenRequest) -> Iterator[RouteFault]:
 
 
 def resembles_service(host: str, name: str, namespace: str) -> bool:
-    """Whether a host is nearly a Service's: a short form with a dot, another cluster domain, or another namespace."""
+    """Whether a host is nearly a Service's.
+
+    It has a short form with a dot, another cluster domain, or another namespace.
+    """
     if host == qualified(name, namespace):
         return False
     first, _, rest = host.partition(".")

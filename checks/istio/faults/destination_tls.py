@@ -1,4 +1,7 @@
-"""The TLS between gateway and destination that does not fit (docs/domain/istio.md#tls-origination)."""
+"""The TLS between gateway and destination that does not fit.
+
+Source: docs/domain/istio.md#tls-origination.
+"""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -64,7 +67,10 @@ class PlainToTls(DestinationTlsFault):
 
 
 class TlsToPlain(DestinationTlsFault):
-    """The gateway sends TLS to a plain text port (docs/domain/istio.md#b18, docs/rulings.md#ruling-22)."""
+    """The gateway sends TLS to a plain text port.
+
+    Source: docs/domain/istio.md#b18, docs/rulings.md#ruling-22.
+    """
 
     __slots__ = ()
     name: ClassVar[str] = "tls-to-plain"

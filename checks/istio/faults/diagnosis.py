@@ -1,8 +1,10 @@
-"""The faults of a request that does not go through the gateway, each proved by its fix or by the proxy's decision.
+"""The faults of a request that does not go through the gateway.
 
-The outcome says where the request ended. The readers of that hop name what could be wrong there; a fix is laid over the
-facts and the request is resolved again. A fault counts if its fix takes the request further. So several independent
-faults of one route are found one after the other, and their fixes are an ordered set."""
+Each is proved by its fix or by the decision of a proxy. The outcome gives the hop at which the request ended. The
+readers of that hop name what could be wrong there; a fix is applied to a copy of the facts and the request is resolved
+again. A fault counts if its fix takes the request further. Several independent faults of one route are therefore found
+one after the other, and their fixes are an ordered set.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -25,7 +27,10 @@ _STORED = frozenset(kind for kind, _ in LISTED_KINDS.values())
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """A fault of a request with its proved fix; one without changes is advice, None if there is neither."""
+    """A fault of a request with its proved fix.
+
+    A fix without changes is advice. The fix is None if there is neither a fix nor advice.
+    """
 
     fault: RouteFault
     fix: Fix | None
@@ -59,8 +64,11 @@ class _Trial:
     before: tuple[ObjectChange, ...]
 
     def with_fixes(self, fixes: Iterable[Fix]) -> RequestOutcome | None:
-        """The outcome with these fixes; None if they cannot be applied, if it is not known, or if it does not get further
-        or makes another request worse."""
+        """The outcome with these fixes.
+
+        None if they cannot be applied, if the outcome is not known, if the request does not get further, or if another
+        request gets worse.
+        """
         changes = (*self.before, *(change for fix in fixes for change in fix.changes))
         if not all(map(_is_stored, changes)):
             return None
@@ -78,8 +86,11 @@ class _Trial:
 
 
 def _first(trial: _Trial, readers: Iterable[Reader]) -> tuple[Proved, ...]:
-    """The fault whose fix takes the request furthest, the first of equals; else several that only together do; else
-    one that is certain."""
+    """The fault whose fix takes the request furthest; the first one of equals.
+
+    If no single fix helps, the result is several faults whose fixes help only together, or else one fault that is
+    certain.
+    """
     best: Proved | None = None
     reached = trial.reached(trial.now.outcome)
     certain: RouteFault | None = None
@@ -106,7 +117,10 @@ def _names_example(fix: Fix) -> bool:
 
 
 def _together(trial: _Trial, tried: list[tuple[RouteFault, Fix]]) -> tuple[Proved, ...]:
-    """The fewest faults whose fixes take the request further only together: the first fix of each kind."""
+    """The fewest faults whose fixes take the request further only together.
+
+    Of each kind of fault, the first fix is tried.
+    """
     kept = list({fault.name: (fault, fix) for fault, fix in reversed(tried)}.values())[::-1]
     least, reached = trial.reached(trial.now.outcome), trial.reached(trial.with_fixes(fix for _, fix in kept))
     if len(kept) < 2 or reached <= least:
@@ -127,7 +141,10 @@ def _advised(trial: _Trial, fault: RouteFault) -> Proved:
 
 
 def _is_stored(change: ObjectChange) -> bool:
-    """Whether it changes an object of the cluster, and not one that istiod makes of others, as of the Gateway API's."""
+    """Whether it changes an object that is stored in the cluster.
+
+    Objects that istiod makes of others, such as those of the Gateway API, are not stored.
+    """
     return isinstance(change, Apply) or type(change.thing) in _STORED
 
 

@@ -1,4 +1,7 @@
-"""The destination to which the gateway sends a request: the cluster, and the rule that names it."""
+"""The destination to which the gateway sends a request.
+
+It consists of the cluster and the rule that names it.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,7 +50,10 @@ class EntryHop:
 
     @property
     def destination_rule(self) -> MergedRule | None:
-        """The DestinationRule that applies at the gateway to the destination, also if it has no cluster."""
+        """The DestinationRule that applies at the gateway to the destination.
+
+        It is found even if the destination has no cluster.
+        """
         return self.proxy.clusters.rule_for(self.service) if self.service is not None else None
 
     @property
@@ -87,7 +93,10 @@ class EntryHop:
 
     @cached_property
     def entries(self) -> tuple[ServiceEntry, ...]:
-        """All ServiceEntries with the destination's host, also those that the gateway does not see; oldest first."""
+        """All ServiceEntries with the destination's host, oldest first.
+
+        ServiceEntries that are not visible to the gateway are included.
+        """
         every = self.broken.facts.all(ServiceEntry)
         found = [each for each in every if self.name.host in {host.lower() for host in each.hosts}]
         return tuple(sorted(found, key=lambda each: (str(each.created), each.name, each.namespace)))

@@ -25,7 +25,10 @@ def at_envoy_filter(broken: BrokenRequest) -> Iterator[RouteFault]:
 
 @dataclass(frozen=True, slots=True)
 class ChangedByFilter(RouteFault):
-    """An EnvoyFilter that changes or removes a listener, route or cluster of the sidecar that the request needs."""
+    """An EnvoyFilter that changes what the request needs at the sidecar.
+
+    It changes or removes a listener, a route or a cluster.
+    """
 
     name: ClassVar[str] = "changed-by-filter"
     hop: ClassVar[HopName] = HopName.SIDECAR
@@ -49,7 +52,10 @@ class ChangedByFilter(RouteFault):
 
 
 class ChangedAtGateway(ChangedByFilter):
-    """An EnvoyFilter that changes what the request needs at the gateway (docs/domain/istio.md#b34)."""
+    """An EnvoyFilter that changes what the request needs at the gateway.
+
+    Source: docs/domain/istio.md#b34.
+    """
 
     __slots__ = ()
     hop: ClassVar[HopName] = HopName.GATEWAY_ROUTE

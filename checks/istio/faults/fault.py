@@ -1,4 +1,7 @@
-"""A fault of a request's route: its sentence, the field that shows it, the check that reports it, and the fix."""
+"""A fault of a request's route.
+
+It has a sentence, the field that shows it, the check that reports it, and the fix.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -36,7 +39,10 @@ class RouteFault(ABC):
 
     @abstractmethod
     def sentence(self) -> str:
-        """The sentence that names the fault, without a full stop; the consequence for requests is added."""
+        """The sentence that names the fault, without a full stop.
+
+        The consequence for requests is added to it.
+        """
 
     @abstractmethod
     def evidence(self) -> tuple[Evidence, ...]:

@@ -1,4 +1,7 @@
-"""The cluster by which a sidecar sends a request to the gateway, and the servers that could take it there."""
+"""The hop from a sidecar to the gateway.
+
+It consists of the sidecar's cluster for the gateway and the servers that could accept the request.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +21,10 @@ from checks.model.raw_values import Raw, items, mapping, number
 
 @dataclass(frozen=True)
 class GatewayHop:
-    """A request that arrives at the gateway: the cluster and the rule by which its sidecar sends it."""
+    """A request that arrives at the gateway.
+
+    `name` is the cluster, and `step` the decision, by which its sidecar sends it.
+    """
 
     broken: BrokenRequest
     name: ClusterName
@@ -72,7 +78,10 @@ class GatewayHop:
         return {f"{each.namespace}/{each.name}": each for each in self.broken.facts.all(Gateway)}
 
     def destination_paths(self) -> Iterator[tuple[VirtualService, str, Raw]]:
-        """The destinations at the gateway's Service in the rule of the sidecar: object, field path, content."""
+        """The destinations at the gateway's Service in the rule of the sidecar.
+
+        Each has its object, its field path and its content.
+        """
         source, field = self.step.origin.source, self.step.origin.field
         for routes in self.routes:
             for rule in rules_of(routes.rules):

@@ -52,7 +52,10 @@ def _not_applied(hop: GatewayHop, routes: HostRules, server: GatewayServer) -> I
 
 @dataclass(frozen=True, slots=True)
 class NotSeenByGateway(RouteFault):
-    """A VirtualService that is not exported to the gateway's namespace (docs/domain/istio.md#b09)."""
+    """A VirtualService that is not exported to the gateway's namespace.
+
+    Source: docs/domain/istio.md#b09.
+    """
 
     name: ClassVar[str] = "not-seen-by-gateway"
     hop: ClassVar[HopName] = HopName.GATEWAY_ROUTE
@@ -79,8 +82,10 @@ class NotSeenByGateway(RouteFault):
 
 @dataclass(frozen=True, slots=True)
 class NamesUnknownGateway(RouteFault):
-    """A VirtualService that names a Gateway that does not exist, while another one has the host
-    (docs/domain/istio.md#b06)."""
+    """A VirtualService that names a missing Gateway, while another Gateway has the host.
+
+    Source: docs/domain/istio.md#b06.
+    """
 
     name: ClassVar[str] = "no-such-gateway"
     hop: ClassVar[HopName] = HopName.GATEWAY_ROUTE
@@ -106,7 +111,10 @@ class NamesUnknownGateway(RouteFault):
 
 @dataclass(frozen=True, slots=True)
 class NotBound(RouteFault):
-    """A VirtualService that does not name the Gateway that has its host (docs/domain/istio.md#b06)."""
+    """A VirtualService that does not name the Gateway that has its host.
+
+    Source: docs/domain/istio.md#b06.
+    """
 
     name: ClassVar[str] = "not-bound"
     hop: ClassVar[HopName] = HopName.GATEWAY_ROUTE
@@ -145,7 +153,10 @@ def _scoped(rule: object, gateways: list[str]) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class NoGatewayRule(RouteFault):
-    """A VirtualService at the gateway without a rule that matches the request there (docs/domain/istio.md#b06)."""
+    """A VirtualService at the gateway without a rule that matches the request there.
+
+    Source: docs/domain/istio.md#b06.
+    """
 
     name: ClassVar[str] = "no-gateway-rule"
     hop: ClassVar[HopName] = HopName.GATEWAY_ROUTE

@@ -63,7 +63,10 @@ def _selects(gateway: Gateway, labels: object) -> bool:
 
 
 def _missing(hop: GatewayHop) -> Iterator[RouteFault]:
-    """The first Gateway that a VirtualService names and that does not exist, if no server has the host."""
+    """The first Gateway that a VirtualService names and that does not exist.
+
+    There is none if a server has the host.
+    """
     if not any(has_host(each, hop.host) for each in gateway_servers(hop.broken)):
         for name in hop.named:
             if name not in hop.existing:
@@ -90,7 +93,10 @@ def written_labels(labels: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class NotSelected(RouteFault):
-    """A Gateway that does not select the gateway's pods, or not all of them (docs/domain/istio.md#b01)."""
+    """A Gateway that does not select the gateway's pods, or not all of them.
+
+    Source: docs/domain/istio.md#b01.
+    """
 
     name: ClassVar[str] = "not-selected"
     hop: ClassVar[HopName] = HopName.SERVER
@@ -119,8 +125,10 @@ class NotSelected(RouteFault):
 
 @dataclass(frozen=True, slots=True)
 class NoGateway(RouteFault):
-    """A Gateway that a VirtualService names, that does not exist, and whose place no other one takes
-    (docs/domain/istio.md#b03)."""
+    """A Gateway that a VirtualService names, and that does not exist.
+
+    No other Gateway has the host (docs/domain/istio.md#b03).
+    """
 
     name: ClassVar[str] = "no-such-gateway"
     hop: ClassVar[HopName] = HopName.SERVER
@@ -158,7 +166,10 @@ class NoGateway(RouteFault):
 
 @dataclass(frozen=True, slots=True)
 class NoOverlap(RouteFault):
-    """A server whose hosts exclude the VirtualService that is bound to it (docs/domain/istio.md#b04)."""
+    """A server whose hosts exclude the VirtualService that is bound to it.
+
+    Source: docs/domain/istio.md#b04.
+    """
 
     name: ClassVar[str] = "no-overlap"
     hop: ClassVar[HopName] = HopName.SERVER

@@ -1,4 +1,7 @@
-"""Why a sidecar cannot forward a request to the gateway's Service: its port, visibility or pods."""
+"""Reasons why a sidecar cannot forward a request to the gateway's Service.
+
+They are its port, its visibility or its pods.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

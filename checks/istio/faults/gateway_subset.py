@@ -1,4 +1,7 @@
-"""Why the subset of the gateway's Service to which a rule routes has no cluster, or no endpoint."""
+"""Reasons why a subset of the gateway's Service has no cluster or no endpoint.
+
+The subset is the one to which a rule routes.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,7 +52,10 @@ def _applied_rule(broken: BrokenRequest) -> MergedRule | None:
 
 @dataclass(frozen=True, slots=True)
 class NoSubset(RouteFault):
-    """A subset that the DestinationRule for the gateway's Service does not define (docs/domain/istio.md#b07)."""
+    """A subset that the DestinationRule for the gateway's Service does not define.
+
+    Source: docs/domain/istio.md#b07.
+    """
 
     name: ClassVar[str] = "no-subset"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
@@ -98,7 +104,10 @@ class NoSubset(RouteFault):
 
 @dataclass(frozen=True, slots=True)
 class SubsetWithoutPods(RouteFault):
-    """A subset with labels that no pod of the gateway has (docs/domain/istiod-behaviour.md#subset-endpoints)."""
+    """A subset with labels that no pod of the gateway has.
+
+    Source: docs/domain/istiod-behaviour.md#subset-endpoints.
+    """
 
     name: ClassVar[str] = "subset-without-pods"
     hop: ClassVar[HopName] = HopName.SERVICE

@@ -34,7 +34,10 @@ def _listeners(broken: BrokenRequest) -> tuple[EgressListener, ...]:
 
 @dataclass(frozen=True, slots=True)
 class OtherScheme(RouteFault):
-    """A gateway that is configured for another scheme of the host (docs/domain/istio.md#https-calls-bypass)."""
+    """A gateway that is configured for another scheme of the host.
+
+    Source: docs/domain/istio.md#https-calls-bypass.
+    """
 
     name: ClassVar[str] = "other-scheme"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE

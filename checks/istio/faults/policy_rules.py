@@ -1,4 +1,7 @@
-"""Why a rule of an AuthorizationPolicy does not match a request at the gateway (docs/rulings.md#ruling-25)."""
+"""Why a rule of an AuthorizationPolicy does not match a request at the gateway.
+
+Source: docs/rulings.md#ruling-25.
+"""
 
 from collections.abc import Iterator
 

@@ -1,7 +1,9 @@
-"""The requests of a question with a host: their outcomes, their faults, and what checks report of them.
+"""The requests of a question with a host, with their outcomes and faults.
 
-A requested route and the findings never disagree (docs/rulings.md#ruling-24): if a request certainly does not go through
-the gateway, the check that owns its fault fails; if all requests do, no check fails because of the host."""
+Checks report them. A requested route and the findings never disagree (docs/rulings.md#ruling-24): if a request
+certainly does not go through the gateway, the check that owns its fault fails; if all requests do, no check fails
+because of the host.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -38,9 +40,11 @@ _Checked = Callable[[Facts], Iterator[Observation]]
 
 @dataclass(frozen=True, slots=True)
 class RequestedRoute:
-    """One kind of request with its outcome and faults; `gap` instead if an object that decides it could not be read.
+    """One kind of request with its outcome and faults.
 
-    `meant`: whether the gateway is configured for its scheme."""
+    `gap` is set instead if an object that decides the outcome could not be read. `meant` is set if the gateway is
+    configured for the scheme of the request.
+    """
 
     request: ClientRequest
     meant: bool
@@ -55,7 +59,10 @@ class RequestedRoute:
 
 
 def requested_routes(facts: Facts) -> tuple[RequestedRoute, ...]:
-    """The routes of the question's host, for every kind of request and all clients. Raises Unreadable."""
+    """The routes of the question's host, for every kind of request and all clients.
+
+    Raises Unreadable.
+    """
     question = facts.question
     return facts.once("requested routes", _requested, (str(facts.gateway), question.host, question.client))
 
@@ -82,7 +89,10 @@ def _resolved(over: Routing, request: ClientRequest, *, meant: bool) -> Requeste
 
 
 def decided_by_router(slug: str) -> Callable[[_Checked], _Checked]:
-    """A check whose findings about a requested host are those of the router; without a host it decides itself."""
+    """A check whose findings about a requested host are those of the router.
+
+    Without a host the check decides itself.
+    """
 
     def decorate(function: _Checked) -> _Checked:
         @wraps(function)
@@ -103,7 +113,10 @@ def decided_by_router(slug: str) -> Callable[[_Checked], _Checked]:
 
 
 def _reconciled(facts: Facts, slug: str, routes: list[RequestedRoute], function: _Checked) -> Iterator[Observation]:
-    """The router's findings. Without one the check's own result, but no failure if every request is routed through."""
+    """The router's findings, or the check's own result if the router has none.
+
+    The check's own failures are left out if every request is routed through the gateway.
+    """
     found = list(_findings(facts, slug, routes))
     if slug == _ROUTE_CHECK:
         found += _unexplained(facts, routes)
@@ -127,7 +140,10 @@ def _reconciled(facts: Facts, slug: str, routes: list[RequestedRoute], function:
 
 
 def _doubt(routes: Iterable[RequestedRoute]) -> str:
-    """Why the outcome of a request is not known although everything was read; "" if all outcomes are known."""
+    """Why the outcome of a request is not known although everything was read.
+
+    The result is "" if all outcomes are known.
+    """
     uncertain = next((each for each in routes if not each.certain), None)
     if uncertain is None:
         return ""
@@ -155,7 +171,10 @@ def _unexplained(facts: Facts, routes: list[RequestedRoute]) -> Iterator[Observa
 
 
 def _undecided(own: Iterable[Observation], unread: Unreadable) -> Iterator[Observation]:
-    """The check's own faults; without a failure it is not checked, because the route of the host could not be resolved."""
+    """The check's own faults, for a host whose route could not be resolved.
+
+    Raises Unreadable unless one of them is a failure.
+    """
     found = [each for each in own if each.status in (Status.FAIL, Status.WARN)]
     yield from found
     if not any(each.status is Status.FAIL for each in found):
@@ -198,7 +217,10 @@ def _whom(alike: list[tuple[RequestedRoute, Proved]], routes: list[RequestedRout
 
 
 def _decides(facts: Facts, route: RequestedRoute, routes: list[RequestedRoute]) -> bool:
-    """Whether a broken request is a failure: its scheme or port was given, or no scheme of its clients gets through."""
+    """Whether a broken request is a failure.
+
+    It is one if its scheme or port was given, or if no scheme of its clients gets through.
+    """
     host = requested_host(facts.question.host or "")
     if host.specific or facts.question.client:
         return True

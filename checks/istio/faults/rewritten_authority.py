@@ -1,4 +1,7 @@
-"""A rule at the client's sidecar that rewrites the authority, so that the gateway does not know the host."""
+"""A rule at the client's sidecar that rewrites the authority.
+
+The gateway does not know the host that the request then names.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,7 +41,10 @@ def _rewrites(rule: Raw) -> Iterator[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class RewrittenAuthority(RouteFault):
-    """A rewrite of the authority before the gateway, whose servers and rules are for the host itself."""
+    """A rewrite of the authority before the gateway.
+
+    The gateway's servers and rules are for the original host.
+    """
 
     name: ClassVar[str] = "authority-rewritten"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE

@@ -47,7 +47,10 @@ def _winner(hop: GatewayHop, server: GatewayServer) -> GatewayServer | None:
 
 @dataclass(frozen=True, slots=True)
 class ServerLeftOut(RouteFault):
-    """A server that istiod ignores, because an older one on the port conflicts with it (docs/domain/istio.md#b24)."""
+    """A server that istiod ignores, because an older one on the port conflicts with it.
+
+    Source: docs/domain/istio.md#b24.
+    """
 
     name: ClassVar[str] = "server-left-out"
     hop: ClassVar[HopName] = HopName.SERVER
@@ -110,7 +113,10 @@ def _created(thing: KubernetesObject) -> str:
 
 @dataclass(frozen=True, slots=True)
 class NoServer(RouteFault):
-    """No server has the host on the port to which the sidecar sends the request (docs/domain/istio.md#b30)."""
+    """No server has the host on the port to which the sidecar sends the request.
+
+    Source: docs/domain/istio.md#b30.
+    """
 
     name: ClassVar[str] = "no-server"
     hop: ClassVar[HopName] = HopName.SERVER

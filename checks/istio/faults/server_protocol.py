@@ -1,4 +1,7 @@
-"""A server of the gateway whose protocol does not use the kind of rules by which the host is routed."""
+"""A server of the gateway whose protocol does not match the rules for the host.
+
+Such a server uses rules of another kind: HTTP, TLS or TCP.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,7 +35,10 @@ def at_server_protocol(broken: BrokenRequest) -> Iterator[RouteFault]:
 
 @dataclass(frozen=True, slots=True)
 class WrongServerProtocol(RouteFault):
-    """A server that uses only rules of another kind (docs/domain/istio.md#b10, docs/domain/istio.md#server-classes)."""
+    """A server that uses only rules of another kind.
+
+    Source: docs/domain/istio.md#b10, docs/domain/istio.md#server-classes.
+    """
 
     name: ClassVar[str] = "wrong-kind"
     hop: ClassVar[HopName] = HopName.SERVER

@@ -1,4 +1,7 @@
-"""Settings of servers and of sidecars towards them that close the gateway: `bind`, redirects and tunnels."""
+"""Settings that close the gateway to sidecars: `bind`, redirects and tunnels.
+
+They belong to the gateway's servers, or to DestinationRules for the gateway.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +23,10 @@ from checks.model.route import HopName
 
 
 def at_server_settings(broken: BrokenRequest) -> Iterator[RouteFault]:
-    """The servers that listen on one address only or redirect, and the tunnel that no server expects."""
+    """The servers and the tunnel that keep a request out of the gateway.
+
+    Such a server listens on one address only or redirects; such a tunnel is one that no server expects.
+    """
     hop = gateway_hop(broken)
     if hop is not None and broken.end.ending is Ending.HTTPS_REDIRECT:
         yield from (RedirectsToHttps(each, hop.host) for each in hop.on_port)
@@ -61,7 +67,10 @@ class BoundToAddress(RouteFault):
 
 @dataclass(frozen=True, slots=True)
 class TunnelToGateway(RouteFault):
-    """A DestinationRule that makes sidecars open a CONNECT tunnel to a server that expects none."""
+    """A DestinationRule that makes sidecars open a CONNECT tunnel to the gateway.
+
+    No server of the gateway expects one.
+    """
 
     name: ClassVar[str] = "tunnel-to-gateway"
     hop: ClassVar[HopName] = HopName.SERVER

@@ -1,4 +1,7 @@
-"""The TLS of sidecars that does not fit the gateway's server (docs/domain/istio.md#tls-contract)."""
+"""The TLS of sidecars that does not fit the gateway's server.
+
+Source: docs/domain/istio.md#tls-contract.
+"""
 
 from collections.abc import Iterator
 from typing import ClassVar
@@ -71,7 +74,10 @@ class NotToPlain(_Disabled):
 
 
 class DoubleAtSidecar(_Disabled):
-    """Sidecars wrap the application's TLS, which the gateway passes through (docs/domain/istio.md#b21)."""
+    """Sidecars wrap the application's TLS, which the gateway passes through.
+
+    Source: docs/domain/istio.md#b21.
+    """
 
     __slots__ = ()
     name: ClassVar[str] = "double-at-sidecar"
@@ -110,7 +116,10 @@ class _Enabled(ServerTlsFault):
 
 
 class TlsMissing(_Enabled):
-    """A server that terminates TLS gets plain text (docs/domain/istio.md#b15, docs/domain/istio.md#b20)."""
+    """A server that terminates TLS gets plain text.
+
+    Source: docs/domain/istio.md#b15, docs/domain/istio.md#b20.
+    """
 
     __slots__ = ()
     name: ClassVar[str] = "tls-missing"

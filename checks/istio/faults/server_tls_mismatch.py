@@ -1,4 +1,7 @@
-"""A mismatch between the TLS of sidecars and a server of the gateway: its evidence and what the server expects."""
+"""A mismatch between the TLS of sidecars and a server of the gateway.
+
+It has its evidence and the TLS that the server expects.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""Why a client's sidecar has no listener for the host: no ServiceEntry declares it there, or not as the request needs it."""
+"""Reasons why a client's sidecar has no listener for the host.
+
+No ServiceEntry declares the host there, or one declares it in another form than the request needs.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +25,10 @@ from checks.model.route import HopName
 
 
 def at_service_entry(broken: BrokenRequest) -> Iterator[RouteFault]:
-    """The ServiceEntries for the host that the sidecar does not know, or knows with another protocol."""
+    """The ServiceEntries for the host that are of no use to the sidecar.
+
+    They are not visible to it, or declare the port with another protocol.
+    """
     client, request = broken.client, broken.request
     if client is None or broken.at_gateway:
         return
@@ -108,7 +114,10 @@ class UnknownHost(RouteFault):
 
 @dataclass(frozen=True, slots=True)
 class UnknownWildcard(UnknownHost):
-    """A wildcard host that no ServiceEntry declares: only its owner knows the address that answers for it."""
+    """A wildcard host that no ServiceEntry declares.
+
+    Only the owner of the host knows the address that answers for it.
+    """
 
     certain: ClassVar[bool] = True
 
@@ -150,8 +159,10 @@ class EntryHidden(RouteFault):
 
 @dataclass(frozen=True, slots=True)
 class WrongProtocol(RouteFault):
-    """A ServiceEntry that declares the port with a protocol that the request does not have, or not at all
-    (docs/domain/istio.md#b14)."""
+    """A ServiceEntry that declares the port with another protocol, or not at all.
+
+    Source: docs/domain/istio.md#b14.
+    """
 
     name: ClassVar[str] = "wrong-protocol"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE

@@ -1,4 +1,7 @@
-"""TCP destinations that share a port: all connections go to one (docs/domain/istiod-behaviour.md#plain-tcp-port)."""
+"""TCP destinations that share a port: all connections go to one.
+
+Source: docs/domain/istiod-behaviour.md#plain-tcp-port.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -112,7 +115,10 @@ class TcpAtSidecar(TcpCollision):
 
 
 class TcpAtGateway(TcpCollision):
-    """The gateway's server sends every connection by the first TCP rule (docs/domain/istiod-behaviour.md#plain-tcp-port)."""
+    """The gateway's server sends every connection by the first TCP rule.
+
+    Source: docs/domain/istiod-behaviour.md#plain-tcp-port.
+    """
 
     __slots__ = ()
     hop: ClassVar[HopName] = HopName.GATEWAY_ROUTE

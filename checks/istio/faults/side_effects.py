@@ -1,4 +1,7 @@
-"""The effect of a fix on other requests: one that makes the route of another host worse is not offered."""
+"""The effect of a fix on other requests.
+
+A fix that makes the route of another host worse is not offered.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -16,15 +19,20 @@ _SCHEMES = ("http", "https")
 
 
 def makes_worse(original: BrokenRequest, after: Routing, changes: Iterable[ObjectChange]) -> bool:
-    """Whether a request that goes through the gateway no longer does: of the same client, for the hosts of the changed
-    objects (of objects without hosts, for those that are routed to the gateway)."""
+    """Whether a request that goes through the gateway no longer does.
+
+    The requests are those of the same client for the hosts of the changed objects. If an object has no hosts, they are
+    those that are routed to the gateway.
+    """
     others = _others(original, changes)
     return any(each.worse for each in changed_outcomes(original.routing, after, others))
 
 
 def effect_on_others(original: BrokenRequest, before: Sequence[ObjectChange], fix: Sequence[ObjectChange]) -> str:
-    """The effect of a fix, after the changes before it, on requests for other hosts of the same client; `none` if their
-    outcomes stay."""
+    """The effect of a fix on requests of the same client for other hosts.
+
+    The changes before the fix are applied first. The result is `none` if no outcome changes.
+    """
     facts, requests = original.facts, _others(original, fix)
     try:
         without, with_fix = facts.with_changes(before), facts.with_changes((*before, *fix))

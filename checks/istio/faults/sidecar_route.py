@@ -25,7 +25,10 @@ REVISION_LABEL = "istio.io/rev"
 
 
 def at_sidecar(broken: BrokenRequest) -> Iterator[RouteFault]:
-    """The reasons why the VirtualServices that route the host to the gateway do not apply, one for each of them."""
+    """The reasons why VirtualServices that route the host to the gateway do not apply.
+
+    Each VirtualService has one.
+    """
     if broken.client is None or broken.at_gateway:
         return
     for routes in broken.to_gateway:
@@ -85,7 +88,10 @@ class NotForSidecars(RouteFault):
 
 @dataclass(frozen=True, slots=True)
 class NotExportedToClients(RouteFault):
-    """A VirtualService that is not exported to the client's namespace (docs/domain/istio.md#b09)."""
+    """A VirtualService that is not exported to the client's namespace.
+
+    Source: docs/domain/istio.md#b09.
+    """
 
     name: ClassVar[str] = "not-seen-by-clients"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE

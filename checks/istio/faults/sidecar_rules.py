@@ -1,4 +1,7 @@
-"""Why the rule that a client's sidecar applies does not route a request to the gateway's Service."""
+"""Reasons why the sidecar's rule does not route a request to the gateway's Service.
+
+The rule is the one that the client's sidecar applies.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,8 +61,10 @@ def rerouted(broken: BrokenRequest, rule: RoutingRule) -> Iterator[Fix]:
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere(RouteFault):
-    """A rule by which the host bypasses the gateway: of another VirtualService that wins, or an earlier one of the same
-    (docs/domain/istio.md#b23)."""
+    """A rule by which the host bypasses the gateway.
+
+    It belongs to another VirtualService that wins, or comes earlier in the same one (docs/domain/istio.md#b23).
+    """
 
     name: ClassVar[str] = "elsewhere"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
@@ -131,7 +136,10 @@ class PartlyElsewhere(RouteFault):
 
 @dataclass(frozen=True, slots=True)
 class Answered(RouteFault):
-    """A rule that answers instead of routing: a redirect, a direct response, or fault injection."""
+    """A rule that answers instead of routing.
+
+    It has a redirect, a direct response, or fault injection.
+    """
 
     name: ClassVar[str] = "answered"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
@@ -171,7 +179,10 @@ def at_direct_tls(broken: BrokenRequest) -> Iterator[RouteFault]:
 
 @dataclass(frozen=True, slots=True)
 class DoubleDirect(RouteFault):
-    """A DestinationRule by which sidecars wrap TLS that the application opened, and no rule routes it to the gateway."""
+    """A DestinationRule by which sidecars wrap TLS that the application opened.
+
+    No rule routes such requests to the gateway.
+    """
 
     name: ClassVar[str] = "double-direct"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE

@@ -1,4 +1,7 @@
-"""Why no rule takes a request at a client's sidecar, although nothing hides the VirtualServices that could."""
+"""Reasons why no rule at a client's sidecar matches a request.
+
+All VirtualServices that could match are visible to the sidecar.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,7 +37,10 @@ _KINDS: tuple[RuleKind, ...] = ("http", "tls", "tcp")
 
 
 def unrouted(broken: BrokenRequest) -> Iterator[RouteFault]:
-    """The reasons in the rules of the VirtualServices for the host, or that there is none for such requests."""
+    """The reasons why the rules for the host do not match the request.
+
+    The last reason is that no VirtualService routes the host to the gateway.
+    """
     if broken.client is None or broken.at_gateway or broken.end.ending is Ending.CLUSTER_WAITS:
         return
     kind, server = kind_of_scheme(broken.request.scheme), server_for(broken)
@@ -56,7 +62,10 @@ def unrouted(broken: BrokenRequest) -> Iterator[RouteFault]:
 
 @dataclass(frozen=True, slots=True)
 class NoRoute(RouteFault):
-    """A host that no VirtualService routes from sidecars to the gateway (docs/domain/istio.md#b26)."""
+    """A host that no VirtualService routes from sidecars to the gateway.
+
+    Source: docs/domain/istio.md#b26.
+    """
 
     name: ClassVar[str] = "no-route"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
@@ -123,8 +132,10 @@ def _condition(match: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class WrongKind(RouteFault):
-    """A VirtualService whose rules are all of another kind than the request and the gateway's server need
-    (docs/domain/istio.md#b10)."""
+    """A VirtualService without a rule of the kind that is needed.
+
+    The request and the gateway's server need rules of another kind (docs/domain/istio.md#b10).
+    """
 
     name: ClassVar[str] = "wrong-kind"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE

@@ -1,1 +1,4 @@
-"""Fixes of routes: the changes of Istio objects that faults offer, proved by resolving the request again."""
+"""Fixes of routes, which are changes of Istio objects.
+
+Faults offer them. Each is proved: the request is resolved again with the changes applied.
+"""

@@ -1,4 +1,7 @@
-"""The effect of a fix on other requests: their outcomes before and after, resolved again, not described."""
+"""The outcomes of other requests before and after a fix.
+
+Both are resolved by the router.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

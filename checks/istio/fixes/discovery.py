@@ -9,7 +9,10 @@ from checks.facts.namespaces import ConfigMap
 
 
 def discovered_by(maps: Iterable[ConfigMap], namespace: str) -> MergePatch | None:
-    """The first of these ConfigMaps with discovery selectors, with one more for the namespace; None if none has any."""
+    """The first ConfigMap with discovery selectors, extended by one for the namespace.
+
+    None if no ConfigMap has any.
+    """
     for each in maps:
         try:
             settings = yaml.safe_load(each.data.get("mesh", ""))

@@ -26,7 +26,10 @@ def entry_port(scheme: str, number: int) -> dict[str, Any]:
 
 
 def port_for_rule(kind: str, number: int, *, originates: bool) -> dict[str, Any]:
-    """The port of a ServiceEntry for requests that a rule of this kind sends there; `originates`: in TLS of the gateway."""
+    """The port of a ServiceEntry for requests that a rule of this kind sends there.
+
+    `originates` is set if the gateway originates TLS to it.
+    """
     protocol = "TLS" if kind == "tls" else "TCP" if kind == "tcp" else "HTTPS" if originates else "HTTP"
     return {"name": f"{protocol.lower()}-{number}", "number": number, "protocol": protocol}
 

@@ -1,4 +1,7 @@
-"""Changes of Gateways, and new ones in the shapes of docs/domain/istio.md#canonical-configurations."""
+"""Changes of Gateways, and new Gateways.
+
+New ones have the shapes of docs/domain/istio.md#canonical-configurations.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -16,7 +19,10 @@ _KINDS: tuple[RuleKind, ...] = ("http", "tls", "tcp")
 
 
 def pod_label(labels: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """The label by which a Gateway selects these pods: the add-on's label `istio`, else all labels that they share."""
+    """The labels by which a Gateway selects these pods.
+
+    The add-on's label `istio` is preferred; without it, they are all labels that the pods share.
+    """
     first = labels[0] if labels else {}
     shared = {key: value for key, value in first.items() if all(each.get(key) == value for each in labels)}
     return {"istio": shared["istio"]} if "istio" in shared else shared
@@ -48,7 +54,10 @@ def new_gateway(full_name: str, selector: Mapping[str, str], server: Mapping[str
 
 
 def with_own_server(server: GatewayServer, host: str) -> MergePatch:
-    """The Gateway with a server for one host alone beside the server that has it, on the same port."""
+    """The Gateway with a server for one host alone.
+
+    It is added beside the server that has the host, on the same port.
+    """
     servers = [dict(each) for each in items(server.gateway.raw, "spec", "servers")]
     kept = servers[server.index]
     port = {**kept.get("port", {}), "name": f"{server.server.port.name}-{name_for_host(host)}"[:63]}

@@ -35,7 +35,10 @@ class DestinationOfGateway(Protocol):
 
 
 def applying_elsewhere(at: DestinationOfGateway) -> list[DestinationRule]:
-    """DestinationRules for the destination that do not apply at the gateway, first those with TLS."""
+    """DestinationRules for the destination that do not apply at the gateway.
+
+    Rules with TLS come first.
+    """
     rule = at.cluster.rule if at.cluster is not None else None
     used = {id(each) for each in rule.sources} if rule is not None else set()
     found = [
@@ -53,7 +56,10 @@ def has_tls(rule: DestinationRule) -> bool:
 
 
 def origination_rules(at: DestinationOfGateway) -> Iterator[ObjectWrite]:
-    """Possible changes: of a rule with TLS that does not apply, of the rule that applies, and a new rule."""
+    """Possible changes that make the gateway originate TLS.
+
+    They change a rule with TLS that does not apply, change the rule that applies, or add a new rule.
+    """
     namespace, cluster = at.broken.facts.gateway.namespace, at.cluster
     if cluster is None or cluster.rule is None:
         for other in (each for each in applying_elsewhere(at) if has_tls(each)):
@@ -71,7 +77,10 @@ def origination_rules(at: DestinationOfGateway) -> Iterator[ObjectWrite]:
 
 
 def _applying(at: DestinationOfGateway, other: DestinationRule, namespace: str) -> Iterator[ObjectWrite]:
-    """The rule for all proxies of its namespace, exported to the gateway's namespace, or repeated there."""
+    """The changes by which a DestinationRule applies at the gateway.
+
+    The rule gets no selector and is exported to the gateway's namespace, or it is repeated there.
+    """
     owner = at.service.namespace if at.service is not None else namespace
     if other.namespace == namespace and other.workload_selector:
         yield MergePatch(other, {"spec": {"workloadSelector": None}})

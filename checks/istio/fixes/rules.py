@@ -1,4 +1,7 @@
-"""The rules that a host needs, in the shapes of docs/domain/istio.md#canonical-configurations, for the objects that exist."""
+"""The rules that a host needs, written for the objects that exist.
+
+They have the shapes of docs/domain/istio.md#canonical-configurations.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol
@@ -59,7 +62,10 @@ def has_host(server: GatewayServer, host: str) -> bool:
 
 
 def servers_of_scheme(broken: UnroutedRequest) -> list[GatewayServer]:
-    """The servers for requests of this scheme to which a VirtualService can be bound: not those of the Gateway API."""
+    """The servers for requests of this scheme to which a VirtualService can be bound.
+
+    Servers of the Gateway API are not among them.
+    """
     kind = kind_of_scheme(broken.request.scheme)
     found = gateway_servers(broken)
     return [each for each in found if kind_of_server(each) == kind and type(each.gateway) is Gateway]
@@ -73,7 +79,10 @@ def server_for(broken: UnroutedRequest) -> GatewayServer | None:
 
 
 def rule_to_gateway(broken: UnroutedRequest, server: GatewayServer, hosts: tuple[str, ...]) -> WrittenRule:
-    """The rule that routes the request from sidecars to a server of the gateway, in a VirtualService with these hosts."""
+    """The rule that routes the request from sidecars to a server of the gateway.
+
+    `hosts` are those of the VirtualService that gets the rule.
+    """
     kind, request = kind_of_server(server), broken.request
     match: WrittenRule = {"gateways": [MESH], "port": request.port}
     own = most_specific(request.host, [each.lower() for each in hosts]) or request.host
@@ -91,7 +100,10 @@ def rule_to_gateway(broken: UnroutedRequest, server: GatewayServer, hosts: tuple
 def rule_from_gateway(
     broken: UnroutedRequest, server: GatewayServer, gateway: str, hosts: tuple[str, ...]
 ) -> WrittenRule:
-    """The rule that routes the request from a server to the destination; `gateway` as the VirtualService names it."""
+    """The rule that routes the request from a server to the destination.
+
+    `gateway` is written as the VirtualService names it.
+    """
     kind, request = kind_of_server(server), broken.request
     own = most_specific(request.host, [each.lower() for each in hosts]) or request.host
     match: WrittenRule = {"gateways": [gateway], "port": server.server.port.number}
@@ -117,7 +129,10 @@ def destination_service(broken: UnroutedRequest) -> MeshService | None:
 
 
 def destination_port(broken: UnroutedRequest, server: GatewayServer) -> int:
-    """The port of the destination: one to which the gateway originates TLS, else the request's own."""
+    """The port of the destination.
+
+    It is one to which the gateway originates TLS, or else the request's own.
+    """
     service, request = destination_service(broken), broken.request
     if service is None:
         return request.port
@@ -131,7 +146,10 @@ def destination_port(broken: UnroutedRequest, server: GatewayServer) -> int:
 
 
 def _subset(broken: UnroutedRequest) -> str:
-    """The subset by which the host's rules reach the gateway's Service, else one whose TLS settings name the host."""
+    """The subset of the gateway's Service for the host.
+
+    It is the one that rules of the host use, or else one whose TLS settings name the host.
+    """
     for routes in broken.to_gateway:
         for rule in (*routes.http, *routes.tls, *routes.tcp):
             for each in items(rule.raw, "route"):
@@ -150,7 +168,11 @@ def _subset(broken: UnroutedRequest) -> str:
 
 
 def name_in(gateway: str, virtual_service: VirtualService) -> str:
-    """A Gateway (`namespace/name`) as the VirtualService names it already, else its name or `namespace/name`."""
+    """A Gateway (`namespace/name`) as it is written in the VirtualService.
+
+    The VirtualService's own spelling is kept if it names the Gateway already; else it is the name, with the namespace
+    if that is another one.
+    """
     written = [each for rule in written_rules(virtual_service) for match in items(rule, "match")
                for each in texts(match, "gateways")]  # fmt: skip
     for each in (*virtual_service.gateways, *written):

@@ -7,7 +7,10 @@ from checks.model.findings import Action
 
 
 def show_object(thing: KubernetesObject) -> Action:
-    """Show the object as it is. The full resource name, because the Gateway API has a kind of the same short one."""
+    """Show the object as it is.
+
+    The full resource name is used, because the Gateway API has a kind with the same short name.
+    """
     command = kubectl("get", resource_name(type(thing)), thing.name, "-o", "yaml", namespace=thing.namespace)
     return inspect(f"Show {thing.ref}", command)
 

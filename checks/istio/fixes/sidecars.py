@@ -7,7 +7,10 @@ from checks.model.raw_values import number, texts
 
 
 def importing(sidecar: Sidecar, entry: str, port: int) -> JsonPatch:
-    """The Sidecar with one more imported `namespace/host`: in the listener of the port, else in the one for all ports."""
+    """The Sidecar with one more imported `namespace/host`.
+
+    The host is added to the listener of the port, or else to the one for all ports.
+    """
     numbers = [number(each, "port", "number") for each in sidecar.egress]
     for wanted in (port, None):
         if wanted in numbers:

@@ -1,4 +1,7 @@
-"""The TLS settings of DestinationRules: where the one that applies is written, and changes of it."""
+"""The TLS settings of DestinationRules, and changes of them.
+
+The settings that apply are found in the object and field that contain them.
+"""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -13,7 +16,10 @@ from checks.model.raw_values import Raw, items, mapping, number, text
 
 
 def policy_place(cluster: Cluster) -> tuple[DestinationRule, str, Raw] | None:
-    """The traffic policy in which a cluster's TLS is to be set: object, field path, content; None without a rule."""
+    """The traffic policy in which a cluster's TLS is to be set.
+
+    The result is its object, field path and content; None without a rule.
+    """
     rule, subset = cluster.rule, cluster.name.subset
     if rule is None:
         return None
@@ -60,7 +66,10 @@ def port_entry(policy: Raw, port: int) -> int | None:
 
 
 def dropping_entry(cluster: Cluster) -> str:
-    """The field path of port-level settings that drop the TLS of the settings above them, "" if none do."""
+    """The field path of port-level settings that drop the TLS of the settings above them.
+
+    The result is "" if no port-level settings do.
+    """
     place = policy_place(cluster)
     if place is None:
         return ""
@@ -80,7 +89,10 @@ def without_tls(cluster: Cluster) -> JsonPatch | None:
 
 
 def with_tls(cluster: Cluster, tls: Mapping[str, Any]) -> JsonPatch | None:
-    """The DestinationRule with these TLS settings for a cluster's port; None if no rule applies to the cluster."""
+    """The DestinationRule with these TLS settings for a cluster's port.
+
+    None if no rule applies to the cluster.
+    """
     written, place = tls_place(cluster), policy_place(cluster)
     if place is None:
         return None

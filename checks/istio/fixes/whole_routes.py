@@ -19,7 +19,10 @@ _USUAL = {"http": 80, "tls": 443}
 
 
 def whole_routes(broken: UnroutedRequest) -> Iterator[tuple[ObjectChange, ...]]:
-    """The changes that route the host: with a server that has it, with one that gets it, or with a Gateway of its own."""
+    """The changes that route the host.
+
+    They use a server that has the host, a server to which the host is added, or a new Gateway for the host.
+    """
     server = server_for(broken)
     if server is not None:
         yield (virtual_service_for(broken, server),)

@@ -1,1 +1,4 @@
-"""The route of the question's host, as people read it: hops, objects that decided, outcome and fixes."""
+"""The route of the question's host, as people read it.
+
+It shows the hops, the objects that decided, the outcome and the fixes.
+"""

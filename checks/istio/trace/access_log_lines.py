@@ -19,7 +19,10 @@ _FLAGS = {
     "UO": "too many requests at once",
     "LR": "the connection was reset",
 }
-"""Flags about the destination; others (NR, NC) are about configuration, which the route shows."""
+"""Flags about the destination, with their meaning.
+
+Other flags (NR, NC) are about configuration, which the route shows.
+"""
 _FLAG = re.compile(r'" (?P<code>\d{1,3}) (?P<flags>[A-Z][A-Z,]*|-) ')
 _FRESH = timedelta(hours=1)
 """The age up to which a line describes the present."""
@@ -27,7 +30,10 @@ _FRESH = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class NewestAccess:
-    """The newest line about a destination; `log` is "" without one, `flag` if the request succeeded."""
+    """The newest line about a destination.
+
+    `log` is "" if there is no line, and `flag` is "" if the request succeeded.
+    """
 
     destination: str
     log: str = ""
@@ -38,7 +44,10 @@ class NewestAccess:
 
     @property
     def outcome(self) -> Outcome:
-        """The outcome of a request that is routed through the gateway: it fails if the newest one had no address."""
+        """The outcome of a request that is routed through the gateway.
+
+        It fails if the newest request had no address.
+        """
         return Outcome.FAILS if self._no_address else Outcome.THROUGH
 
     @property

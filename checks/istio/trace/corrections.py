@@ -1,4 +1,7 @@
-"""The proved fixes of a request as corrected objects, in the order in which they are applied."""
+"""The proved fixes of a request as corrected objects.
+
+They are in the order in which they are applied.
+"""
 
 from collections.abc import Iterable
 
@@ -12,7 +15,10 @@ from checks.model.route import Correction
 
 
 def corrections_of(broken: BrokenRequest, faults: Iterable[Proved]) -> tuple[Correction, ...]:
-    """Each change of the proved fixes, with the whole object after it. None if the set does not make the route whole."""
+    """Each change of the proved fixes, with the whole object after it.
+
+    There is none if all fixes together do not route the request through the gateway.
+    """
     kept = tuple(faults)
     if not kept or kept[-1].after is None or kept[-1].after.result is not Result.THROUGH:
         return ()

@@ -1,7 +1,8 @@
-"""The hops of one request: each decision of a proxy with the object and field that it comes from.
+"""The hops of one request, with the object and field behind each decision of a proxy.
 
-A hop that the request passed is described by the proxy's configuration; the hop at which it fails or bypasses the gateway
-is described by its fault (checks/istio/faults), or by the proxy's decision if no fault explains it."""
+A hop that the request passed is described by the proxy's configuration; the hop at which it fails or bypasses the
+gateway is described by its fault (checks/istio/faults), or by the proxy's decision if no fault explains it.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -52,14 +53,20 @@ class RequestView:
 
     @property
     def broken_at(self) -> HopName | None:
-        """The hop at which the request fails or bypasses the gateway; None if it is routed through it."""
+        """The hop at which the request fails or bypasses the gateway.
+
+        None if the request is routed through the gateway.
+        """
         if self.end.result in (Result.THROUGH, Result.UNKNOWN):
             return None
         return self.first_fault.hop if self.first_fault is not None else end_hop(self)
 
     @property
     def first_fault(self) -> RouteFault | None:
-        """The fault that comes first on the route, among those found at this outcome; None without one."""
+        """The fault that comes first on the route; None without a fault.
+
+        Only faults that were found at this outcome count.
+        """
         order = list(HopName)
         here = [each.fault for each in self.faults if each.outcome is self.faults[0].outcome]
         return min(here, key=lambda each: order.index(each.hop), default=None)
@@ -102,7 +109,10 @@ def passed_hops(view: RequestView) -> Iterator[Hop]:
 
 
 def broken_hop(view: RequestView, codes: Mapping[str, str]) -> Hop | None:
-    """The hop at which the request fails or bypasses the gateway; `codes` are the checks' codes by slug."""
+    """The hop at which the request fails or bypasses the gateway.
+
+    `codes` are the checks' codes by slug.
+    """
     name = view.broken_at
     if name is None:
         return None
@@ -187,7 +197,10 @@ def _routed(view: RequestView, name: HopName, proxy: ProxyConfiguration | None, 
 
 
 def _rivals(view: RequestView, step: Step) -> Iterator[Rival]:
-    """Further VirtualServices for the host that the client's sidecar imports, and the reason why they have no effect."""
+    """Further VirtualServices for the host that the client's sidecar imports.
+
+    Each has the reason why it has no effect.
+    """
     chosen, sidecar, host = step.origin.source, view.sidecar, view.request.host
     if not isinstance(chosen, VirtualService) or sidecar is None:
         return

@@ -1,4 +1,7 @@
-"""Source addresses that a destination sees: the gateway's egress IP prefix, or that of a request that bypasses it."""
+"""Source addresses that a destination sees.
+
+A request through the gateway has its egress IP prefix; one that bypasses it has the address of its pod or node.
+"""
 
 from collections.abc import Iterable
 
@@ -16,12 +19,18 @@ _OUTBOUND = {
     "block": "none: outbound type block blocks all traffic",
     "none": "none: outbound type none sets up no outbound access",
 }
-"""The meaning of the cluster's outbound type for a node's source address (AKS documentation)."""
+"""The meaning of the cluster's outbound type for a node's source address.
+
+Source: AKS documentation, "Customize cluster egress with outbound types in Azure Kubernetes Service (AKS)".
+"""
 
 
 def client_address(facts: Facts, pods: Iterable[Pod]) -> str:
-    """The source address of requests that leave directly from clients' pods: of their own static egress, or their node's.
-    Reads ManagedCluster and StaticGatewayConfiguration."""
+    """The source address of requests that leave directly from clients' pods.
+
+    It is that of their own static egress gateway, or of their node. Reads ManagedCluster and
+    StaticGatewayConfiguration.
+    """
     named = {(pod.namespace, pod.static_gateway_configuration) for pod in pods if pod.static_gateway_configuration}
     for namespace, name in sorted(named):
         known = facts.readable(StaticGatewayConfiguration, namespace)

@@ -1,4 +1,7 @@
-"""The hop from the gateway's pods through the static egress gateway, and the source address behind it."""
+"""The hop from the gateway's pods through the static egress gateway.
+
+The source address behind it is the one that destinations see.
+"""
 
 from dataclasses import dataclass
 
@@ -13,19 +16,28 @@ from checks.static_egress.prefixes import covers_everything, parse_cidr
 
 _ANNOTATION = "metadata.annotations[kubernetes.azure.com/static-gateway-configuration]"
 _AZURE_ROUTE = "azureNetworking"
-"""The default route with which a StaticGatewayConfiguration takes only the ranges that it lists."""
+"""The default route of a StaticGatewayConfiguration that leaves most ranges to Azure.
+
+The static egress gateway then routes only the ranges that the configuration lists.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class StaticEgress:
-    """The hop, and the source address that a destination sees: "" if it is not known or nothing arrives."""
+    """The hop, and the source address that a destination sees.
+
+    The address is "" if it is not known or if nothing arrives.
+    """
 
     hop: Hop
     address: str = ""
 
 
 def static_egress(facts: Facts, *, outside: bool) -> StaticEgress:
-    """The hop of requests from the gateway; `outside` if the destination is outside the cluster."""
+    """The hop of requests from the gateway.
+
+    `outside` is set if the destination is outside the cluster.
+    """
     if not outside:
         message = "not used: the destination is in the cluster"
         return StaticEgress(Hop(HopName.STATIC_EGRESS, Mark.PASSES, message), "the gateway pod's own address")

@@ -1,7 +1,8 @@
-"""The route of the question's host: every kind of request, for all clients with one outcome together.
+"""The route of the question's host.
 
-Pure: facts in, a `Route` out. The outcome is the router's (checks/istio/request), the reasons are its faults
-(checks/istio/faults)."""
+It covers every kind of request, with all clients of one outcome together. The module is pure: it reads facts and
+returns a `Route`. The outcome is the router's (checks/istio/request), the reasons are its faults (checks/istio/faults).
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -83,7 +84,10 @@ def _traced(facts: Facts, over: Routing, route: RequestedRoute, codes: Mapping[s
 
 
 def _hops(view: RequestView, result: Outcome, broken: Hop | None) -> tuple[list[Hop], Outcome, str]:
-    """The hops that the request reaches, its outcome, and the source address that the destination sees."""
+    """The hops that the request reaches.
+
+    The result contains its outcome and the source address that the destination sees.
+    """
     hops = [*passed_hops(view)]
     if broken is not None:
         bypasses = view.end.result is Result.BYPASSES

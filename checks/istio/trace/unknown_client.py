@@ -19,7 +19,10 @@ class UnknownClient:
 
 
 def unknown_client(facts: Facts) -> UnknownClient | None:
-    """A namespace or workload of the question that does not exist; None if it exists or could not be read."""
+    """A namespace or workload of the question that does not exist.
+
+    None if it exists or could not be read.
+    """
     name, _, workload = (facts.question.client or "").partition("/")
     if not name:
         return None
