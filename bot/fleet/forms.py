@@ -20,6 +20,7 @@ from bot.messages.blocks import (
     plain,
     raw,
     section,
+    text_object,
 )
 from bot.messages.phrases import DATE_AND_TIME, local_time
 from checks.reports.wording import plural
@@ -57,11 +58,15 @@ def handoff_form(channel: str, span: float, shift: Handoff | None, to: str, note
         blocks.append(section(raw(f"*{plain(handoff_headline(shift))}*")))
         blocks += list(handoff_blocks(shift, {}))[:6]
         blocks.append(context(raw(shift_coverage(shift))))
-    person: dict[str, Any] = {"type": "users_select", "action_id": "next", "placeholder": _plain("Not decided yet")}
+    person: dict[str, Any] = {
+        "type": "users_select",
+        "action_id": "next",
+        "placeholder": text_object("Not decided yet"),
+    }
     if to:
         person["initial_user"] = to
     blocks.append(
-        {"type": "input", "block_id": "next", "optional": True, "label": _plain("Next on call"), "element": person}
+        {"type": "input", "block_id": "next", "optional": True, "label": text_object("Next on call"), "element": person}
     )
     blocks.append(
         _text(
@@ -142,9 +147,9 @@ def _modal(callback: str, title: str, submit: str, about: Mapping[str, object], 
         "type": "modal",
         "callback_id": callback,
         "private_metadata": orjson.dumps(about).decode(),
-        "title": _plain(title),
-        "submit": _plain(submit),
-        "close": _plain("Cancel"),
+        "title": text_object(title),
+        "submit": text_object(submit),
+        "close": text_object("Cancel"),
         "blocks": blocks,
     }
 
@@ -164,17 +169,13 @@ def _text(
         "type": "input",
         "block_id": block,
         "optional": optional,
-        "label": _plain(label),
-        "hint": _plain(hint[:2000]),
+        "label": text_object(label),
+        "hint": text_object(hint[:2000]),
         "element": element,
     }
 
 
 def _choice(block: str, label: str, options: Sequence[tuple[str, str]]) -> Block:
-    made = [{"text": _plain(words), "value": value} for value, words in options]
+    made = [{"text": text_object(words), "value": value} for value, words in options]
     element = {"type": "radio_buttons", "action_id": block, "options": made, "initial_option": made[0]}
-    return {"type": "input", "block_id": block, "label": _plain(label), "element": element}
-
-
-def _plain(text: str) -> dict[str, Any]:
-    return {"type": "plain_text", "text": text}
+    return {"type": "input", "block_id": block, "label": text_object(label), "element": element}

@@ -139,6 +139,11 @@ def divider() -> Block:
     return {"type": "divider"}
 
 
+def text_object(text: str) -> dict[str, Any]:
+    """Slack's plain text object, for labels, options, hints and titles."""
+    return {"type": "plain_text", "text": text}
+
+
 def button(label: str, action: str, value: str, *, style: str = "") -> Block:
     """A button. `value` is an id, never content."""
     made: Block = {

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from bot.messages.blocks import Block, cut_label, plain, section
+from bot.messages.blocks import Block, cut_label, plain, section, text_object
 from workers.runs.records import Target
 
 CALLBACK = "diagnose"
@@ -44,7 +44,7 @@ def diagnose_form(channel: str, clusters: Sequence[str], chosen: str | None, las
         "type": "external_select",
         "action_id": "gateway",
         "min_query_length": 0,
-        "placeholder": _plain("Type a name"),
+        "placeholder": text_object("Type a name"),
     }
     if filled is not None:
         gateway["initial_option"] = _option(
@@ -55,11 +55,11 @@ def diagnose_form(channel: str, clusters: Sequence[str], chosen: str | None, las
         {
             "type": "input",
             "block_id": "cluster",
-            "label": _plain("Cluster"),
+            "label": text_object("Cluster"),
             "element": select,
             "dispatch_action": True,
         },
-        {"type": "input", "block_id": f"gateway/{cluster}"[:255], "label": _plain("Gateway"), "element": gateway},
+        {"type": "input", "block_id": f"gateway/{cluster}"[:255], "label": text_object("Gateway"), "element": gateway},
         _text(
             "host", "Host", "api.bank.example:443", filled.host if filled else None, "Also check the route to this host"
         ),
@@ -115,12 +115,12 @@ def wrong_result_form(run_id: str) -> dict[str, Any]:
         "type": "modal",
         "callback_id": "wrong",
         "private_metadata": run_id,
-        "title": _plain("Wrong result"),
-        "submit": _plain("Report"),
-        "close": _plain("Cancel"),
+        "title": text_object("Wrong result"),
+        "submit": text_object("Report"),
+        "close": text_object("Cancel"),
         "blocks": [
             section(plain("The run and its evidence are kept for the maintainers of the checks.")),
-            {"type": "input", "block_id": "comment", "label": _plain("What is wrong?"), "element": element},
+            {"type": "input", "block_id": "comment", "label": text_object("What is wrong?"), "element": element},
         ],
     }
 
@@ -130,30 +130,26 @@ def _view(channel: str, blocks: list[Block], *, submit: bool) -> dict[str, Any]:
         "type": "modal",
         "callback_id": CALLBACK,
         "private_metadata": orjson.dumps({"channel": channel}).decode(),
-        "title": _plain("Check a gateway"),
-        "close": _plain("Cancel"),
+        "title": text_object("Check a gateway"),
+        "close": text_object("Cancel"),
         "blocks": blocks,
     }
-    return {**view, "submit": _plain("Check")} if submit else view
+    return {**view, "submit": text_object("Check")} if submit else view
 
 
 def _text(block: str, label: str, example: str, filled: str | None, hint: str) -> Block:
-    element: dict[str, Any] = {"type": "plain_text_input", "action_id": block, "placeholder": _plain(example)}
+    element: dict[str, Any] = {"type": "plain_text_input", "action_id": block, "placeholder": text_object(example)}
     if filled:
         element["initial_value"] = filled
     return {
         "type": "input",
         "block_id": block,
         "optional": True,
-        "label": _plain(label),
-        "hint": _plain(hint),
+        "label": text_object(label),
+        "hint": text_object(hint),
         "element": element,
     }
 
 
 def _option(name: str) -> dict[str, Any]:
-    return {"text": {"type": "plain_text", "text": cut_label(name)}, "value": name[:150]}
-
-
-def _plain(text: str) -> dict[str, Any]:
-    return {"type": "plain_text", "text": text}
+    return {"text": text_object(cut_label(name)), "value": name[:150]}

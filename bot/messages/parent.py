@@ -16,6 +16,7 @@ from bot.messages.blocks import (
     fitting,
     raw,
     section,
+    text_object,
 )
 from bot.messages.findings import action_text, findings_of
 from bot.messages.headlines import coverage_of, headline_of
@@ -152,5 +153,5 @@ def _buttons(run: Run, shown: Run) -> list[Block]:
 def _menu(run: Run) -> Block:
     bad = any(f.status is not Status.PASS and f.actions for f in findings_of(run))
     offered = [(word, text) for word, text in MORE if bad or word not in ("why", "commands")]
-    options = [{"text": {"type": "plain_text", "text": text}, "value": f"{word}/{run.id}"} for word, text in offered]
+    options = [{"text": text_object(text), "value": f"{word}/{run.id}"} for word, text in offered]
     return {"type": "overflow", "action_id": "more", "options": options}

@@ -84,7 +84,7 @@ method:
 * ``disconnect_sockets(reason="refresh_requested")`` (as Slack announces it) · ``drop_sockets()`` (abruptly)
 
 Forge or replay a request: ``signed_headers(body: bytes, secret: str, timestamp: int) -> dict[str, str]``, and
-``http_body(kind, payload) -> (body, content type)`` in ``bot.sandbox.delivery`` for a ``Delivery``'s payload.
+``http_body(kind, payload) -> (body, content type)`` in ``bot.sandbox.event_delivery`` for a ``Delivery``'s payload.
 
 The default workspace: team T0SANDBOX; people U0ALICE, U0BOB, U0CAROL; user group S0ONCALL (alice);
 channels C0OPS #ops-egress, C0PAY #payments-oncall, C0RANDOM #random (the bot is not a member), C0OLD #old (archived);
@@ -96,12 +96,12 @@ the bot is U0BOT. Direct messages with the bot are D0ALICE and so on, once opene
 """
 
 from bot.sandbox.default_workspace import default_workspace
-from bot.sandbox.delivery import Ack, Delivery, Timing, signed_headers
+from bot.sandbox.event_delivery import Ack, Delivery, Timing, signed_headers
 from bot.sandbox.limits import RateLimits
+from bot.sandbox.model.state import App, Revision, StoredFile, StoredMessage, View, WorkspaceChange
+from bot.sandbox.model.workspace import Workspace
 from bot.sandbox.server import SandboxServer
-from bot.sandbox.state import App, Revision, StoredFile, StoredMessage, View, WorkspaceChange
 from bot.sandbox.user_actions import NoSuchElement
-from bot.sandbox.workspace import Workspace
 
 __all__ = [
     "Ack",

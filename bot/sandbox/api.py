@@ -16,11 +16,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from bot.sandbox.connections import Connections
-from bot.sandbox.core import ApiError, Args, Core, Method
 from bot.sandbox.limits import Buckets, LimitExceeded
 from bot.sandbox.methods import METHODS
+from bot.sandbox.model.core import ApiError, Args, Core, Method
+from bot.sandbox.model.state import JsonObject
 from bot.sandbox.responses import answer_response_url
-from bot.sandbox.state import JsonObject
 
 _Perform: TypeAlias = Callable[[], tuple[JsonObject, int]]
 

@@ -1,4 +1,4 @@
-"""The page in the browser: its files, data, stream of changes, and actions."""
+"""The page in the browser: its files, stream of changes, and actions."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from starlette.routing import Route
 
 from bot.sandbox.api import Api
 from bot.sandbox.assets import asset
-from bot.sandbox.core import Core
-from bot.sandbox.delivery import Ack
-from bot.sandbox.render import file_json, reactions_json, view_json
-from bot.sandbox.state import Channel, JsonObject, StoredMessage, View, WorkspaceChange
+from bot.sandbox.event_delivery import Ack
+from bot.sandbox.model.core import Core
+from bot.sandbox.model.render import file_json
+from bot.sandbox.model.state import JsonObject, StoredMessage, View, WorkspaceChange
+from bot.sandbox.page_data import change_json, page_state
+from bot.sandbox.typed_text import TypedText
 from bot.sandbox.user_actions import NoSuchElement, UserActions
 
 _KEEP_ALIVE_SECONDS = 15.0
@@ -25,8 +27,9 @@ _KEEP_ALIVE_SECONDS = 15.0
 class Browser:
     """Serves the page; `?user=` selects the person who uses it."""
 
-    def __init__(self, core: Core, people: UserActions, api: Api) -> None:
+    def __init__(self, core: Core, typed: TypedText, people: UserActions, api: Api) -> None:
         self._core = core
+        self._typed = typed
         self._people = people
         self._api = api
         self._queues: dict[asyncio.Queue[WorkspaceChange | None], asyncio.AbstractEventLoop] = {}
@@ -75,7 +78,7 @@ class Browser:
         user = request.query_params.get("user", "")
         if user not in self._core.workspace.users:
             user = next(iter(self._core.workspace.users))
-        return JSONResponse(self._everything(user))
+        return JSONResponse(page_state(self._core, user))
 
     async def _calls(self, request: Request) -> Response:  # noqa: ARG002  # Starlette's form
         return JSONResponse([asdict(call) for call in self._api.calls()[-200:]])
@@ -102,7 +105,7 @@ class Browser:
                         continue
                     if change is None:
                         return
-                    data = self._change_json(change, user)
+                    data = change_json(self._core, change, user)
                     if data is not None:
                         yield f"data: {json.dumps(data)}\n\n"
             finally:
@@ -110,78 +113,6 @@ class Browser:
                 self._queues.pop(queue, None)
 
         return StreamingResponse(events(), media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
-
-    def _everything(self, user: str) -> JsonObject:
-        workspace, app = self._core.workspace, self._core.app
-        return {
-            "me": user,
-            "app": {"name": app.name, "user": app.bot_user, "command": app.command},
-            "users": [
-                {"id": u.id, "name": u.name, "real_name": u.real_name, "is_bot": u.is_bot}
-                for u in workspace.users.values()
-            ],
-            "groups": [{"id": group.id, "handle": group.handle} for group in workspace.groups.values()],
-            "channels": [self._channel_json(channel) for channel in workspace.channels.values()],
-            "messages": [self._message_json(m) for m in workspace.all_messages() if self._sees(user, m)],
-            "files": self._files_json(),
-            **self._views_json(user),
-        }
-
-    def _change_json(self, change: WorkspaceChange, user: str) -> JsonObject | None:
-        """A change as the page receives it; None if this person does not see it."""
-        message = change.message
-        if message is not None:
-            if not self._sees(user, message):
-                return None
-            return {"kind": change.kind, "message": self._message_json(message), "files": self._files_json()}
-        match change.kind:
-            case "view":
-                return {"kind": "view", **self._views_json(user)} if change.subject == user else None
-            case "channel":
-                return {"kind": "channel", "channel": self._channel_json(self._core.workspace.channels[change.subject])}
-            case _:
-                return {"kind": "file", "files": self._files_json()}
-
-    def _sees(self, user: str, message: StoredMessage) -> bool:
-        channel = self._core.workspace.channels[message.channel]
-        return user in channel.members and message.only_for in {None, user}
-
-    def _channel_json(self, channel: Channel) -> JsonObject:
-        return {
-            "id": channel.id,
-            "name": channel.name,
-            "topic": channel.topic,
-            "members": sorted(channel.members),
-            "archived": channel.is_archived,
-            "private": channel.is_private,
-            "im": channel.im_user,
-        }
-
-    def _message_json(self, message: StoredMessage) -> JsonObject:
-        return {
-            "channel": message.channel,
-            "ts": message.ts,
-            "author": message.author,
-            "text": message.text,
-            "blocks": list(message.blocks),
-            "thread_ts": message.thread_ts if message.is_reply else None,
-            "only_for": message.only_for,
-            "edited": message.edited_ts is not None,
-            "broadcast": message.broadcast,
-            "files": list(message.files),
-            "reactions": reactions_json(message),
-        }
-
-    def _views_json(self, user: str) -> JsonObject:
-        workspace = self._core.workspace
-        home = workspace.home(user)
-        return {
-            "views": [view_json(self._core, view) for view in workspace.stack(user)],
-            "home": view_json(self._core, home) if home else None,
-        }
-
-    def _files_json(self) -> list[JsonObject]:
-        return [file_json(self._core, file) for file in self._core.workspace.files() if file.channels]
 
     # -- actions in the page ------------------------------------------------------------------------------------------
 
@@ -201,7 +132,7 @@ class Browser:
     async def _say(self, request_body: JsonObject) -> JsonObject:
         thread_ts = request_body.get("thread_ts")
         return _ack_json(
-            await self._people.say(
+            await self._typed.say(
                 request_body["text"], user=request_body["user"], channel=request_body["channel"], thread_ts=thread_ts
             )
         )

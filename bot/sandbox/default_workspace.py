@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bot.sandbox.clock import Clock
-from bot.sandbox.state import App, Channel, User, UserGroup
-from bot.sandbox.workspace import Workspace
+from bot.sandbox.model.clock import Clock
+from bot.sandbox.model.state import App, Channel, User, UserGroup
+from bot.sandbox.model.workspace import Workspace
 
 
 def default_workspace(app: App, clock: Clock | None = None) -> Workspace:

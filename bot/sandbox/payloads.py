@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 import time
 
-from bot.sandbox.core import Core
-from bot.sandbox.render import message_json, view_json
-from bot.sandbox.state import App, Channel, JsonObject, StoredMessage, View
-from bot.sandbox.workspace import TEAM_DOMAIN, TEAM_ID, Workspace, new_id
+from bot.sandbox.model.core import Core
+from bot.sandbox.model.render import message_json, view_json
+from bot.sandbox.model.state import App, Channel, JsonObject, StoredMessage, View
+from bot.sandbox.model.workspace import TEAM_DOMAIN, TEAM_ID, Workspace, new_id
 
 VERIFICATION_TOKEN = "sandbox-verification-token"
 

@@ -5,10 +5,10 @@ A command is answered immediately, a response URL later.
 
 from __future__ import annotations
 
-from bot.sandbox.core import TEXT_LIMIT, ApiError, Args, Core, blocks_of
-from bot.sandbox.grants import ResponseUrl
-from bot.sandbox.state import JsonObject, StoredMessage
-from bot.sandbox.workspace import with_ids
+from bot.sandbox.model.core import TEXT_LIMIT, ApiError, Args, Core, blocks_of
+from bot.sandbox.model.grants import ResponseUrl
+from bot.sandbox.model.state import JsonObject, StoredMessage
+from bot.sandbox.model.workspace import with_ids
 
 
 def answer_response_url(core: Core, path: str, values: JsonObject) -> tuple[JsonObject, int]:

@@ -15,20 +15,21 @@ from starlette.routing import Route, WebSocketRoute
 from bot.sandbox.api import Api, Call
 from bot.sandbox.background_server import BackgroundServer
 from bot.sandbox.browser import Browser
-from bot.sandbox.clock import Clock
 from bot.sandbox.connections import Connections
-from bot.sandbox.core import Core
 from bot.sandbox.default_workspace import default_workspace
-from bot.sandbox.delivery import Ack, Deliverer, Delivery, Kind, Timing
-from bot.sandbox.faults import Faults
-from bot.sandbox.forms import Given
-from bot.sandbox.grants import Grants
+from bot.sandbox.event_delivery import Ack, Deliverer, Delivery, Kind, Timing
+from bot.sandbox.form_values import Given
 from bot.sandbox.limits import Buckets, RateLimits
 from bot.sandbox.methods.files import receive
+from bot.sandbox.model.clock import Clock
+from bot.sandbox.model.core import Core
+from bot.sandbox.model.faults import Faults
+from bot.sandbox.model.grants import Grants
+from bot.sandbox.model.state import App, JsonObject, StoredFile, StoredMessage, View, WorkspaceChange
+from bot.sandbox.model.workspace import Workspace
 from bot.sandbox.sockets import Sockets
-from bot.sandbox.state import App, JsonObject, StoredFile, StoredMessage, View, WorkspaceChange
+from bot.sandbox.typed_text import TypedText
 from bot.sandbox.user_actions import UserActions
-from bot.sandbox.workspace import Workspace
 
 _T = TypeVar("_T")
 
@@ -62,8 +63,9 @@ class SandboxServer:
         self._api = Api(self._core, Buckets(limits or RateLimits()), self._connections)
         self._sockets = Sockets(self._core, self._connections)
         self._deliverer = Deliverer(self._core, self._sockets, self.timing, request_url)
+        self._typed = TypedText(self._core, self._deliverer)
         self._people = UserActions(self._core, self._deliverer)
-        self._browser = Browser(self._core, self._people, self._api)
+        self._browser = Browser(self._core, self._typed, self._people, self._api)
         self._server: BackgroundServer | None = None
 
     # -- running ------------------------------------------------------------------------------------------------------
@@ -149,7 +151,7 @@ class SandboxServer:
     ) -> Ack:
         """Type a slash command or a message."""
         thread_ts = (thread.thread_ts or thread.ts) if isinstance(thread, StoredMessage) else thread
-        return self._do(self._people.say(text, user=user, channel=channel, thread_ts=thread_ts))
+        return self._do(self._typed.say(text, user=user, channel=channel, thread_ts=thread_ts))
 
     def press(
         self,

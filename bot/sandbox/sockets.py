@@ -14,8 +14,8 @@ from itertools import count
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bot.sandbox.connections import Connections
-from bot.sandbox.core import Core
-from bot.sandbox.state import JsonObject
+from bot.sandbox.model.core import Core
+from bot.sandbox.model.state import JsonObject
 
 # Slack closes a connection some time after its "disconnect"; until then clients can open the next one.
 GRACE_SECONDS = 0.5

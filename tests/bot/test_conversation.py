@@ -15,8 +15,8 @@ import pytest
 import urllib3
 
 from bot.sandbox import SandboxServer, View
-from bot.sandbox.blocks import problems_of_view
-from bot.sandbox.delivery import http_body, signed_headers
+from bot.sandbox.event_delivery import http_body, signed_headers
+from bot.sandbox.model.block_rules import problems_of_view
 from checks.config.configuration import Config
 from checks.config.configuration_file import load
 from tests.bot.conftest import broken_cluster, write_config

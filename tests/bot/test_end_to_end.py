@@ -15,7 +15,7 @@ import pytest
 import urllib3
 
 from bot.sandbox import RateLimits, SandboxServer, signed_headers
-from bot.sandbox.delivery import http_body
+from bot.sandbox.event_delivery import http_body
 from tests.bot.conftest import write_config
 from tests.redis_server import RedisServer
 from tests.system import EGRESS_DIAG, System, complete, shows_verdict, slot, slots, whole_thread

@@ -1,7 +1,7 @@
 """The Web API's methods, by subject."""
 
-from bot.sandbox.core import Method
 from bot.sandbox.methods import chat, conversations, files, people, views
+from bot.sandbox.model.core import Method
 
 METHODS: dict[str, Method] = {
     **chat.CHAT_METHODS,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from bot.sandbox.core import TEXT_LIMIT, ApiError, Args, Core, Method, blocks_of
-from bot.sandbox.render import message_json
-from bot.sandbox.state import JsonObject, StoredMessage
-from bot.sandbox.workspace import with_ids
+from bot.sandbox.model.core import TEXT_LIMIT, ApiError, Args, Core, Method, blocks_of
+from bot.sandbox.model.render import message_json
+from bot.sandbox.model.state import JsonObject, StoredMessage
+from bot.sandbox.model.workspace import with_ids
 
 # Not documented; Slack answers metadata_too_large somewhere above this.
 METADATA_BYTES = 16_000

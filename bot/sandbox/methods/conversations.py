@@ -6,9 +6,9 @@ import base64
 import binascii
 from collections.abc import Sequence
 
-from bot.sandbox.core import ApiError, Args, Core, Method
-from bot.sandbox.render import channel_json, message_json
-from bot.sandbox.state import JsonObject, StoredMessage
+from bot.sandbox.model.core import ApiError, Args, Core, Method
+from bot.sandbox.model.render import channel_json, message_json
+from bot.sandbox.model.state import JsonObject, StoredMessage
 
 _KINDS = ("channels", "groups", "mpim", "im")
 _READ = tuple(f"{kind}:read" for kind in _KINDS)

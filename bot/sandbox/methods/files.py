@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 
-from bot.sandbox.core import ApiError, Args, Core, Method, blocks_of
 from bot.sandbox.methods.chat import thread_of
-from bot.sandbox.render import file_json
-from bot.sandbox.state import JsonObject, StoredFile, StoredMessage
-from bot.sandbox.workspace import new_id, with_ids
+from bot.sandbox.model.core import ApiError, Args, Core, Method, blocks_of
+from bot.sandbox.model.render import file_json
+from bot.sandbox.model.state import JsonObject, StoredFile, StoredMessage
+from bot.sandbox.model.workspace import new_id, with_ids
 
 
 def get_upload_url(core: Core, args: Args) -> JsonObject:

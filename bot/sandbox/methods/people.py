@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import secrets
 
-from bot.sandbox.core import ApiError, Args, Core, Method
-from bot.sandbox.render import user_json
-from bot.sandbox.state import JsonObject, UserGroup
-from bot.sandbox.workspace import TEAM_ID
+from bot.sandbox.model.core import ApiError, Args, Core, Method
+from bot.sandbox.model.render import user_json
+from bot.sandbox.model.state import JsonObject, UserGroup
+from bot.sandbox.model.workspace import TEAM_ID
 
 
 def auth_test(core: Core, _args: Args) -> JsonObject:

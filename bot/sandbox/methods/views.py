@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 
-from bot.sandbox.blocks import problems_of_view
-from bot.sandbox.core import ApiError, Args, Core, Method
-from bot.sandbox.render import view_json
-from bot.sandbox.state import JsonObject, View
-from bot.sandbox.workspace import new_id, with_ids
+from bot.sandbox.model.block_rules import problems_of_view
+from bot.sandbox.model.core import ApiError, Args, Core, Method
+from bot.sandbox.model.render import view_json
+from bot.sandbox.model.state import JsonObject, View
+from bot.sandbox.model.workspace import new_id, with_ids
 
 STACK_LIMIT = 3
 

@@ -16,7 +16,7 @@ from bot.delivery.thread import Destination, HeldDocument
 from bot.delivery.uploads import RunFile, upload_once
 from bot.messages.run import run_messages
 from bot.sandbox import App, RateLimits, SandboxServer, StoredMessage, default_workspace
-from bot.sandbox.faults import Faults
+from bot.sandbox.model.faults import Faults
 from bot.slack.client import Slack
 from bot.slack.settings import SlackSettings
 from tests.bot import stories

@@ -11,7 +11,7 @@ import pytest
 
 from bot.doctor.part import SLACK_REQUIREMENTS, manifest_scopes, slack
 from bot.sandbox import App, RateLimits, SandboxServer, default_workspace
-from bot.sandbox.state import UserGroup
+from bot.sandbox.model.state import UserGroup
 from checks.doctor.requirement_lines import DoctorLine, DoctorOptions, State
 from tests.bot.slack.test_manifest import scopes
 

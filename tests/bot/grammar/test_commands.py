@@ -29,7 +29,7 @@ from bot.grammar.parser import parse_command
 from bot.grammar.thread_parser import parse_thread_command
 from bot.grammar.words import without_mention
 from bot.messages import answers
-from bot.sandbox.blocks import problems_of_message
+from bot.sandbox.model.block_rules import problems_of_message
 from checks.config.configuration import ClusterConfig, Config
 from workers.runs.records import Target
 

@@ -19,7 +19,7 @@ from bot.fleet import forms as fleet_forms
 from bot.fleet import handoff_messages as handoffs
 from bot.fleet.digest_messages import digest_messages
 from bot.fleet.digest_picture import MAX_ROWS_DRAWN, digest_alt_text, digest_picture
-from bot.sandbox.blocks import problems_of_message, problems_of_view
+from bot.sandbox.model.block_rules import problems_of_message, problems_of_view
 from checks.model.recurrence import recurrence
 from tests.bot.fleet import fleet_stories as story
 from tests.bot.messages.test_messages import compare

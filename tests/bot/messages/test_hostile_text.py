@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.messages.blocks import FALLBACK_TEXT, Message, as_code, code_block, cut, fallback, plain, prose
 from bot.messages.run import run_messages
-from bot.sandbox.blocks import is_too_long, problems_of_message
+from bot.sandbox.model.block_rules import is_too_long, problems_of_message
 from checks.model.findings import Action, Effect, Evidence, Finding, Status, Verdict
 from tests.bot import stories
 

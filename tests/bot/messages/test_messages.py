@@ -18,8 +18,8 @@ from bot.grammar.commands import Mistake
 from bot.messages import answers, diagnose_form, findings, home, private_answers, watch
 from bot.messages.blocks import Message
 from bot.messages.run import run_messages
-from bot.sandbox.blocks import problems_of_message, problems_of_view
-from bot.sandbox.state import elements_of, texts_of
+from bot.sandbox.model.block_rules import problems_of_message, problems_of_view
+from bot.sandbox.model.state import elements_of, texts_of
 from checks.config.configuration import AccessRule
 from checks.doctor.requirement_lines import Requirement
 from checks.model.findings import Status, Verdict

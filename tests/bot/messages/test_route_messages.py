@@ -14,7 +14,7 @@ from bot.messages.blocks import Message
 from bot.messages.route import route_messages
 from bot.messages.route_picture import route_alt_text, route_picture
 from bot.messages.run import run_messages
-from bot.sandbox.blocks import is_too_long, problems_of_message
+from bot.sandbox.model.block_rules import is_too_long, problems_of_message
 from checks.model.route import Correction, Decision, Hop, HopName, Mark, Outcome, Rival, Route, TracedRequest
 from checks.reports.document import REPORT, ROUTE
 from tests.bot import stories

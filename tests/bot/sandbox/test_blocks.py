@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.blocks import is_too_long, problems_of_message, problems_of_view
+from bot.sandbox.model.block_rules import is_too_long, problems_of_message, problems_of_view
 
 
 def mrkdwn(text: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
 from bot.sandbox import NoSuchElement, SandboxServer, signed_headers
-from bot.sandbox.delivery import http_body
+from bot.sandbox.event_delivery import http_body
 
 pytestmark = pytest.mark.slow
 

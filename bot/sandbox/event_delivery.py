@@ -15,9 +15,9 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from bot.sandbox.core import Core
+from bot.sandbox.model.core import Core
+from bot.sandbox.model.state import JsonObject, StoredMessage
 from bot.sandbox.sockets import Sockets
-from bot.sandbox.state import JsonObject, StoredMessage
 
 Kind: TypeAlias = Literal["slash_commands", "interactive", "events_api"]
 

@@ -1,6 +1,7 @@
 """A schema language for JSON whose errors have the texts of Slack's `invalid_blocks`.
 
-A `SchemaRule` checks the value at a JSON pointer and adds its problems to a list. `blocks` and `elements` hold the rules.
+A `SchemaRule` checks the value at a JSON pointer and adds its problems to a list. The rules are in `block_rules` and
+`element_rules`.
 """
 
 from __future__ import annotations

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from bot.sandbox.blocks import is_too_long, problems_of_message
-from bot.sandbox.faults import Faults
-from bot.sandbox.grants import Grants
-from bot.sandbox.state import App, Channel, JsonObject, StoredMessage
-from bot.sandbox.workspace import Workspace
+from bot.sandbox.model.block_rules import is_too_long, problems_of_message
+from bot.sandbox.model.faults import Faults
+from bot.sandbox.model.grants import Grants
+from bot.sandbox.model.state import App, Channel, JsonObject, StoredMessage
+from bot.sandbox.model.workspace import Workspace
 
 TEXT_LIMIT = 40_000
 

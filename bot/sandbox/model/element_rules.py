@@ -5,7 +5,7 @@ https://docs.slack.dev/reference/block-kit/block-elements
 
 from __future__ import annotations
 
-from bot.sandbox.schema import (
+from bot.sandbox.model.schema import (
     SchemaRule,
     also,
     anything,

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Literal
 
-from bot.sandbox.clock import Clock
-from bot.sandbox.state import (
+from bot.sandbox.model.clock import Clock
+from bot.sandbox.model.state import (
     App,
     Channel,
     JsonObject,

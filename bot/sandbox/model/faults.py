@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bot.sandbox.state import Channel, JsonObject
-from bot.sandbox.workspace import Workspace
+from bot.sandbox.model.state import Channel, JsonObject
+from bot.sandbox.model.workspace import Workspace
 
 
 @dataclass(slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import mimetypes
 
-from bot.sandbox.core import Core
-from bot.sandbox.state import Channel, JsonObject, StoredFile, StoredMessage, User, View
-from bot.sandbox.workspace import TEAM_ID
+from bot.sandbox.model.core import Core
+from bot.sandbox.model.state import Channel, JsonObject, StoredFile, StoredMessage, User, View
+from bot.sandbox.model.workspace import TEAM_ID
 
 
 def message_json(core: Core, message: StoredMessage, *, metadata: bool = False) -> JsonObject:

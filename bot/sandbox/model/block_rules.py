@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bot.sandbox.elements import (
+from bot.sandbox.model.element_rules import (
     BUTTON,
     CHOICES,
     COMMON,
@@ -20,7 +20,7 @@ from bot.sandbox.elements import (
     any_text,
     plain_text,
 )
-from bot.sandbox.schema import (
+from bot.sandbox.model.schema import (
     Problems,
     SchemaRule,
     also,
@@ -36,7 +36,7 @@ from bot.sandbox.schema import (
     tagged,
     url,
 )
-from bot.sandbox.state import texts_of
+from bot.sandbox.model.state import texts_of
 
 MESSAGE_BLOCKS = 50
 VIEW_BLOCKS = 100

@@ -6,7 +6,7 @@ import secrets
 import threading
 from dataclasses import dataclass
 
-from bot.sandbox.clock import Clock
+from bot.sandbox.model.clock import Clock
 
 RESPONSE_URL_SECONDS = 30 * 60
 RESPONSE_URL_USES = 5

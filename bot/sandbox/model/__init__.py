@@ -1,0 +1,1 @@
+"""The workspace in memory: contents, injected faults, permissions, rules for blocks."""
