@@ -126,7 +126,7 @@ def _permission_list(checks: Sequence[Check]) -> Iterator[str]:
     yield "# Kubernetes: the permissions that the checks need. They are read-only: lists and logs."
     yield "# Apply the role (egress-diag checks --permissions | kubectl apply -f -) and bind it to the bot's identity."
     yield "# Secrets are read as metadata only (names and keys), without their data; Kubernetes has no narrower permission for"
-    yield "# that. Without this rule, EG511 is not checked; it then names the log line that shows the same fault."
+    yield "# that. Without this rule, missing Secrets are not checked; istiod's log line about the Secret is then shown."
     yield yaml.safe_dump(cluster_role(checks), sort_keys=False).rstrip()
     yield "#"
     yield "# Without a permission, these checks are reported as not checked if they need it, never as passed:"

@@ -114,10 +114,10 @@ class Diagnosis:
     def missing_gateway(self) -> UnknownGateway | None:
         """The error that the gateway does not exist.
 
-        None if a selected check reports it (EG104 does).
+        None if a selected check reports it.
         """
-        chosen = {check.slug for check in self.checks}
-        if not self._target_known or self._target_gap is not None or "gateway-not-in-profile" in chosen:
+        reported = any(check.reports_missing_gateway for check in self.checks)
+        if not self._target_known or self._target_gap is not None or reported:
             return None
         if all(check.scope is not Scope.GATEWAY for check in self.checks) or (self.target and self.target.known):
             return None

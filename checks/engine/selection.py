@@ -24,5 +24,7 @@ def chosen_checks(typed: str, checks: Sequence[Check]) -> tuple[Check, ...]:
             raise BadQuestion(f'no check "{word}"{hint}', near)
         chosen[found.slug] = found
     if not chosen:
-        raise BadQuestion("no check named: expected slugs or codes separated by commas, for example EG405,EG407")
+        raise BadQuestion(
+            f"no check named: expected slugs or codes separated by commas, for example {','.join(c.code for c in checks[:2])}"
+        )
     return tuple(sorted(chosen.values(), key=lambda c: c.code))

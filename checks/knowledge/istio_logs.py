@@ -8,51 +8,59 @@ Sources: docs/domain/istio.md#log-lines; Istio's `pilot/pkg/xds`, `pilot/pkg/mod
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 
 from checks.facts.logs import Line, LogText
 
 
+class ProxyFault(StrEnum):
+    """A fault for which a proxy is not ready, by the slug of its check."""
+
+    ISTIOD_UNHEALTHY = "istiod-unhealthy"
+    CONFIGURATION_REJECTED = "proxy-configuration-rejected"
+    CERTIFICATE_FAILING = "workload-certificate-failing"
+
+
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """A known line: its pattern, its meaning, the slug of its check, and what usually fixes it."""
+    """A known line: its pattern, its meaning, its usual fix, and the fault that it shows."""
 
     pattern: re.Pattern[str]
     meaning: str
-    maps_to: str
     fix: str = ""
+    fault: ProxyFault | None = None
 
 
 NOT_READY_REASONS: tuple[LogLine, ...] = (
     LogLine(
         re.compile(r"config not received from XDS server"),
         "no configuration has arrived from istiod",
-        "istiod-unhealthy",
         "allow traffic from the pods to port 15012 of istiod: a network security group, or a default route that sends the "
         "service CIDR through the static egress gateway, may block it",
+        fault=ProxyFault.ISTIOD_UNHEALTHY,
     ),
     LogLine(
         re.compile(r"config received from XDS server, but was rejected"),
         "Envoy rejected the configuration that istiod sent",
-        "proxy-configuration-rejected",
         "correct the object that the ACK ERROR line of istiod names",
+        fault=ProxyFault.CONFIGURATION_REJECTED,
     ),
     LogLine(
         re.compile(r"config not fully received from XDS server"),
         "only part of the configuration has arrived",
-        "proxy-configuration-rejected",
         "provide the resource that the listener or cluster waits for, often the Secret of a credentialName",
+        fault=ProxyFault.CONFIGURATION_REJECTED,
     ),
     LogLine(
         re.compile(r"server is not live, current state is"),
         "Envoy is not live",
-        "proxy-not-ready",
         "delete the pod if it is not live after a minute: Envoy starts or drains within seconds",
     ),
     LogLine(
         re.compile(r"workers have not yet started"),
         "Envoy's workers have not started: listeners or clusters are still warming",
-        "proxy-configuration-rejected",
         "provide the resource that the listener or cluster waits for, often the Secret of a credentialName",
+        fault=ProxyFault.CONFIGURATION_REJECTED,
     ),
 )
 """Reasons that follow `Envoy proxy is NOT ready: `."""
@@ -61,17 +69,17 @@ READINESS_FAILURES: tuple[LogLine, ...] = (
     LogLine(
         re.compile(r"failed to warm certificate|failed to generate workload certificate|cannot generate .*certificate"),
         "the proxy gets no workload certificate",
-        "workload-certificate-failing",
+        fault=ProxyFault.CERTIFICATE_FAILING,
     ),
     LogLine(
         re.compile(r"failed to connect to upstream \S+:15012"),
         "istiod is not reachable on port 15012",
-        "istiod-unhealthy",
+        fault=ProxyFault.ISTIOD_UNHEALTHY,
     ),
     LogLine(
         re.compile(r"(?:Stream|Delta)AggregatedResources gRPC config stream (?:to \S+ )?closed: 14"),
         "the stream to istiod is closed (gRPC 14, unavailable)",
-        "istiod-unhealthy",
+        fault=ProxyFault.ISTIOD_UNHEALTHY,
     ),
 )
 """Lines of a proxy that show why it is not ready."""
@@ -89,32 +97,26 @@ CREDENTIALS: tuple[LogLine, ...] = (
     LogLine(
         re.compile(r"failed to fetch (?:key and certificate|ca certificate) for (?P<resource>\S+?):? "),
         "istiod does not find the Secret of a credentialName",
-        "credential-secret-missing",
     ),
     LogLine(
         re.compile(r"found secret, but didn't have expected keys"),
         "the Secret of a credentialName lacks the keys that Istio reads",
-        "credential-secret-missing",
     ),
     LogLine(
         re.compile(r'found keys "cert" and "key", but they were empty'),
         "the Secret of a credentialName has empty keys",
-        "credential-secret-missing",
     ),
     LogLine(
         re.compile(r"is not authorized to read secrets|attempted to access unauthorized certificates"),
         "the gateway's service account may not read the Secret of a credentialName",
-        "credential-secret-missing",
     ),
     LogLine(
         re.compile(r"is not authorized to receive credscontroller"),
         "istiod sends this proxy no credentials: it is not connected over mutual TLS",
-        "credential-secret-missing",
     ),
     LogLine(
         re.compile(r"invalid certificates: |pem decode failed|certificate is expired or not yet valid"),
         "the certificate in the Secret of a credentialName is invalid or expired",
-        "credential-secret-missing",
     ),
 )
 """Lines of istiod about credentials.
@@ -129,13 +131,11 @@ MERGE: tuple[LogLine, ...] = (
             r"conflict with existing server (?P<other>\S+)"
         ),
         "istiod ignores a server that conflicts with an older Gateway's on the same port",
-        "proxy-configuration-rejected",
         "use the port in only one Gateway, or the same protocol in both servers",
     ),
     LogLine(
         re.compile(r"skipping server on gateway (?P<gateway>[^\s,]+), duplicate host names: (?P<other>.*)"),
         "istiod ignores a TLS server whose hosts an older Gateway has on the same port",
-        "proxy-configuration-rejected",
         "name each host in only one Gateway",
     ),
     LogLine(
@@ -144,7 +144,6 @@ MERGE: tuple[LogLine, ...] = (
             r"duplicate SNI host names"
         ),
         "istiod ignores a TLS rule whose sniHosts an earlier rule has",
-        "proxy-configuration-rejected",
         "name each SNI host in only one rule",
     ),
 )
@@ -156,7 +155,6 @@ They name the Gateway, sometimes without its namespace.
 PRIVILEGED_PORT = LogLine(
     re.compile(r"skipping privileged gateway port (?P<port>\d+) for node (?P<proxy>\S+) as it is an unprivileged pod"),
     "istiod opens no listener below port 1024: the pod may not bind it",
-    "proxy-configuration-rejected",
     "use a server port whose targetPort in the gateway's Service is 1024 or above",
 )
 
@@ -228,7 +226,7 @@ def why_not_ready(reason: str) -> LogLine:
     for row in NOT_READY_REASONS:
         if row.pattern.search(reason):
             return row
-    return LogLine(re.compile(re.escape(reason)), reason, "proxy-not-ready")
+    return LogLine(re.compile(re.escape(reason)), reason)
 
 
 def readiness_failures(log: LogText) -> tuple[tuple[LogLine, Line], ...]:

@@ -8,31 +8,25 @@ Source: docs/domain/operator-messages.md#sandbox-errors.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from checks.knowledge.component_logs import log_message
 from checks.model.findings import Involved
 
-PREFIX_UNASSIGNED = "egress-prefix-unassigned"
-CONFIGURATION_MISSING = "gateway-configuration-missing"
-_CONFIGURATION_INVALID = "gateway-configuration-invalid"
-COMPONENTS_UNHEALTHY = "static-egress-components-unhealthy"
-_FEATURE_DISABLED = "static-egress-disabled"
-_POD_SUBNET = "pod-subnet-cni"
-_DUAL_STACK = "dual-stack-cluster"
 
-SANDBOX_CAUSES = (
-    PREFIX_UNASSIGNED,
-    CONFIGURATION_MISSING,
-    _CONFIGURATION_INVALID,
-    COMPONENTS_UNHEALTHY,
-    _FEATURE_DISABLED,
-    _POD_SUBNET,
-    _DUAL_STACK,
-)
-"""Slugs of the checks that explain why a sandbox has no network.
+class SandboxCause(StrEnum):
+    """A fault that explains why a sandbox has no network, by the slug of its check.
 
-A test compares them with the edges of the catalogue.
-"""
+    A test compares them with the edges of the catalogue.
+    """
+
+    PREFIX_UNASSIGNED = "egress-prefix-unassigned"
+    CONFIGURATION_MISSING = "gateway-configuration-missing"
+    CONFIGURATION_INVALID = "gateway-configuration-invalid"
+    COMPONENTS_UNHEALTHY = "static-egress-components-unhealthy"
+    FEATURE_DISABLED = "static-egress-disabled"
+    POD_SUBNET = "pod-subnet-cni"
+    DUAL_STACK = "dual-stack-cluster"
 
 
 def sandbox(cause: str) -> Involved:
@@ -49,12 +43,12 @@ def sandbox(cause: str) -> Involved:
 class _SandboxError:
     """A known text of the static egress gateway's CNI plugin.
 
-    `meaning` completes "…: …"; `causes` are the slugs of the checks that find the fault (none: the text itself is the
+    `meaning` completes "…: …"; `causes` are the faults whose checks find it (none: the text itself is the
     fault); `fix` is the usual fix if no other finding has one."""
 
     pattern: re.Pattern[str]
     meaning: str
-    causes: tuple[str, ...] = ()
+    causes: tuple[SandboxCause, ...] = ()
     fix: str = ""
 
 
@@ -68,13 +62,13 @@ class SandboxFailure:
     plugin: str
     error: str
     meaning: str
-    causes: tuple[str, ...]
+    causes: tuple[SandboxCause, ...]
     fix: str = ""
 
     @property
     def from_components(self) -> bool:
         """Whether the static egress gateway's components on the pod's node are a possible cause."""
-        return COMPONENTS_UNHEALTHY in self.causes
+        return SandboxCause.COMPONENTS_UNHEALTHY in self.causes
 
     @property
     def shown(self) -> str:
@@ -87,7 +81,7 @@ class SandboxFailure:
         return frozenset(sandbox(each) for each in self.causes)
 
 
-def _row(pattern: str, meaning: str, *causes: str, fix: str = "") -> _SandboxError:
+def _row(pattern: str, meaning: str, *causes: SandboxCause, fix: str = "") -> _SandboxError:
     return _SandboxError(re.compile(pattern, re.IGNORECASE), meaning, causes, fix)
 
 
@@ -95,57 +89,57 @@ _KNOWN: tuple[_SandboxError, ...] = (
     _row(
         r"egress IP prefix is not ready yet",
         "the StaticGatewayConfiguration has no egress IP prefix yet",
-        PREFIX_UNASSIGNED,
-        _CONFIGURATION_INVALID,
-        _POD_SUBNET,
-        _DUAL_STACK,
+        SandboxCause.PREFIX_UNASSIGNED,
+        SandboxCause.CONFIGURATION_INVALID,
+        SandboxCause.POD_SUBNET,
+        SandboxCause.DUAL_STACK,
     ),
     _row(
         r"failed to retrieve StaticGatewayConfiguration \S+:.*(not found|no matches for kind|could not find)",
         "the StaticGatewayConfiguration that the pod names does not exist in its namespace",
-        CONFIGURATION_MISSING,
-        _FEATURE_DISABLED,
+        SandboxCause.CONFIGURATION_MISSING,
+        SandboxCause.FEATURE_DISABLED,
     ),
     _row(
         r"failed to retrieve StaticGatewayConfiguration",
         "the cni-manager on the node cannot read the StaticGatewayConfiguration",
-        COMPONENTS_UNHEALTHY,
-        CONFIGURATION_MISSING,
+        SandboxCause.COMPONENTS_UNHEALTHY,
+        SandboxCause.CONFIGURATION_MISSING,
     ),
     _row(
         r"(127\.0\.0\.1|localhost|\[::1\]):50051.*(connection refused|i/o timeout|deadline exceeded)",
         "the cni-manager on the node does not answer on 127.0.0.1:50051, which blocks every new pod there",
-        COMPONENTS_UNHEALTHY,
-        _FEATURE_DISABLED,
+        SandboxCause.COMPONENTS_UNHEALTHY,
+        SandboxCause.FEATURE_DISABLED,
     ),
     _row(
         r"failed to contact cni manager daemon|code = Unavailable|failed to get pod \(.*\) annotations.*DeadlineExceeded",
         "the CNI plugin cannot reach the cni-manager on the node",
-        COMPONENTS_UNHEALTHY,
-        _FEATURE_DISABLED,
+        SandboxCause.COMPONENTS_UNHEALTHY,
+        SandboxCause.FEATURE_DISABLED,
     ),
     _row(
         r"failed to (retrieve pod|get pod|update PodEndpoint|create PodEndpoint|delete PodEndpoint)",
         "the cni-manager on the node cannot read the pod or write its PodEndpoint (API server, permissions or a webhook)",
-        COMPONENTS_UNHEALTHY,
+        SandboxCause.COMPONENTS_UNHEALTHY,
     ),
     _row(
         r"failed to parse CNI config|failed to load k8s metadata|failed to convert result to current version"
         r"|ipam should not be empty",
         "the CNI configuration on the node is damaged or wrongly combined with another plugin",
-        COMPONENTS_UNHEALTHY,
+        SandboxCause.COMPONENTS_UNHEALTHY,
         fix="Delete the cni-manager pod on that node: its replacement writes /etc/cni/net.d/01-egressgateway.conflist again",
     ),
     _row(
         r"failed to parse gateway public key",
         "the status of the StaticGatewayConfiguration has a prefix but no valid WireGuard key yet",
-        PREFIX_UNASSIGNED,
-        _CONFIGURATION_INVALID,
+        SandboxCause.PREFIX_UNASSIGNED,
+        SandboxCause.CONFIGURATION_INVALID,
     ),
     _row(
         r"failed to parse cidr",
         "an entry of spec.excludeCidrs is not a CIDR, for example an address without a mask",
-        _CONFIGURATION_INVALID,
+        SandboxCause.CONFIGURATION_INVALID,
         fix="Add a mask to every entry of spec.excludeCidrs, for example 10.0.0.5/32",
     ),
     _row(
@@ -161,19 +155,21 @@ _KNOWN: tuple[_SandboxError, ...] = (
     _row(
         r"ipam result is empty|failed to find pod ipv4 ip",
         "the cluster's CNI plugin assigned no IPv4 address",
-        _DUAL_STACK,
-        _POD_SUBNET,
+        SandboxCause.DUAL_STACK,
+        SandboxCause.POD_SUBNET,
     ),
     _row(
         r"no enough ipv6 addr",
         "the pod has no IPv6 link-local address, which the WireGuard route needs",
         fix="Allow IPv6 on the node (sysctl net.ipv6.conf.all.disable_ipv6 = 0); the cluster itself stays IPv4",
     ),
-    _row(r"no enough ipv4 addr", "the pod's eth0 has no IPv4 address", _DUAL_STACK, _POD_SUBNET),
+    _row(
+        r"no enough ipv4 addr", "the pod's eth0 has no IPv4 address", SandboxCause.DUAL_STACK, SandboxCause.POD_SUBNET
+    ),
     _row(
         r"failed to find default route|failed to retrieve eth0 interface",
         "the cluster's CNI plugin sets up pods in a way that the static egress gateway does not support",
-        _POD_SUBNET,
+        SandboxCause.POD_SUBNET,
         fix="Move to a cluster with Azure CNI Overlay or Azure CNI with node subnets, which are supported",
     ),
     _row(
@@ -206,7 +202,7 @@ def sandbox_failure(message: str) -> SandboxFailure:
     if known is None:
         # An unknown text can come from any of the causes.
         return SandboxFailure(
-            plugin, error, f"the static egress gateway's CNI plugin failed: {_short(error)}", SANDBOX_CAUSES
+            plugin, error, f"the static egress gateway's CNI plugin failed: {_short(error)}", tuple(SandboxCause)
         )
     return SandboxFailure(plugin, error, known.meaning, known.causes, known.fix)
 

@@ -18,14 +18,26 @@ CONTROLLER = "static-egress-controller"
 """The component that links a fault that stops reconciliation with its consequences."""
 
 
+class EarlierFault(StrEnum):
+    """A fault that makes later checks meaningless, by the slug of its check."""
+
+    DISABLED = "static-egress-disabled"
+    CONFIGURATION_MISSING = "gateway-configuration-missing"
+    CONFIGURATION_INVALID = "gateway-configuration-invalid"
+    POOL_MISSING = "gateway-pool-missing"
+
+
 @dataclass(frozen=True, slots=True)
 class NotApplicable:
-    """The check does not apply.
+    """The check does not apply: a statement without a period, and its earlier fault."""
 
-    `reason` is a sentence that names the check of the earlier fault.
-    """
+    statement: str
+    fault: EarlierFault
 
-    reason: str
+    @property
+    def reason(self) -> str:
+        """A sentence that names the check of the earlier fault."""
+        return f"{self.statement} ({self.fault})."
 
 
 def gateway_configuration(facts: Facts) -> StaticGatewayConfiguration | NotApplicable:
@@ -36,15 +48,15 @@ def gateway_configuration(facts: Facts) -> StaticGatewayConfiguration | NotAppli
     gateway = facts.gateway
     if not gateway.configuration:
         return NotApplicable(
-            f"Egress gateway {gateway} names no StaticGatewayConfiguration (gateway-configuration-missing)."
+            f"Egress gateway {gateway} names no StaticGatewayConfiguration", EarlierFault.CONFIGURATION_MISSING
         )
     if not facts.installed(StaticGatewayConfiguration):
-        return NotApplicable("The StaticGatewayConfiguration CRD is not installed (static-egress-disabled).")
+        return NotApplicable("The StaticGatewayConfiguration CRD is not installed", EarlierFault.DISABLED)
     found = facts.get(StaticGatewayConfiguration, gateway.configuration, gateway.namespace)
     if found is None:
         return NotApplicable(
-            f"StaticGatewayConfiguration {gateway.namespace}/{gateway.configuration} does not exist "
-            "(gateway-configuration-missing)."
+            f"StaticGatewayConfiguration {gateway.namespace}/{gateway.configuration} does not exist",
+            EarlierFault.CONFIGURATION_MISSING,
         )
     return found
 
@@ -81,13 +93,13 @@ def pool_of(facts: Facts, configuration: StaticGatewayConfiguration) -> AgentPoo
     NotApplicable if the pool is missing, stopped, being deleted or not in Gateway mode: gateway-pool-missing reports it.
     """
     if not configuration.pool:
-        return NotApplicable(f"{configuration.ref} names no node pool (gateway-configuration-invalid).")
+        return NotApplicable(f"{configuration.ref} names no node pool", EarlierFault.CONFIGURATION_INVALID)
     if facts.gap(AgentPool) is not None or not facts.configured(AgentPool):
         return None
     pool = facts.get(AgentPool, configuration.pool.lower())
     state = state_of(pool)
     if pool is None or state is not PoolState.USABLE:
-        return NotApplicable(f"Node pool {configuration.pool} is {state.value} (gateway-pool-missing).")
+        return NotApplicable(f"Node pool {configuration.pool} is {state.value}", EarlierFault.POOL_MISSING)
     return pool
 
 

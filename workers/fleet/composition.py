@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from checks.catalogue import catalogue
 from workers.fleet.cluster_state import (
     ClusterState,
     broken_lines,
@@ -26,19 +27,8 @@ FIRST_SPAN = timedelta(days=1)
 ENDS_SOON = timedelta(days=2)
 PICTURE_DAYS = 14
 
-LIMITS = frozenset(
-    {
-        "too-many-gateways",
-        "gateway-pool-unhealthy",
-        "own-prefix-unusable",
-        "gateway-autoscaler-saturated",
-        "revision-unsupported",
-    }
-)
-"""Checks whose warnings mean that a limit is near.
-
-The limits: 500 gateways, the prefix, a single node, the autoscaler, support.
-"""
+LIMITS = frozenset(check.slug for check in catalogue() if check.warns_of_limit)
+"""Checks whose warnings mean that a limit is near."""
 
 
 def compose_digest(order: DigestOrder, known: Sequence[ClusterState], mutes: Sequence[Mute], now: datetime) -> Digest:

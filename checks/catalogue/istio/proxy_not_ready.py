@@ -9,7 +9,7 @@ from checks.facts.logs import LogText, ProxyLog
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.knowledge.istio_logs import LogLine, Readiness, readiness, readiness_failures, why_not_ready
+from checks.knowledge.istio_logs import LogLine, ProxyFault, Readiness, readiness, readiness_failures, why_not_ready
 from checks.model.commands import TSG, change, inspect, istiod_log, kubectl, restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import moment
@@ -182,7 +182,7 @@ def _actions(pod: Pod, cause: LogLine) -> list[Action]:
         )
     ]
     rev = pod.revision
-    if cause.maps_to == "istiod-unhealthy" and rev:
+    if cause.fault is ProxyFault.ISTIOD_UNHEALTHY and rev:
         found.append(
             inspect(
                 f"List the istiod pods of {rev}",
@@ -191,7 +191,7 @@ def _actions(pod: Pod, cause: LogLine) -> list[Action]:
                 ),
             )
         )
-    if cause.maps_to == "proxy-configuration-rejected" and rev:
+    if cause.fault is ProxyFault.CONFIGURATION_REJECTED and rev:
         found.append(
             inspect("Show the configuration that the proxy rejected", istiod_log(rev, f"ACK ERROR|{pod.name}"))
         )

@@ -55,7 +55,7 @@ def dual_stack_cluster(facts: Facts) -> Iterator[Observation]:
                 show,
                 change("Move to an IPv4-only cluster; IP families cannot be changed in place", url=SEGDOC),
             ],
-            about=[sandbox("dual-stack-cluster")],
+            about=[sandbox(dual_stack_cluster.slug)],
         )
     elif not any(given.values()):
         yield unknown(f"Azure returns neither IP families nor address ranges for {cluster.ref}.", actions=[show])

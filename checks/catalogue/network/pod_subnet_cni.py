@@ -55,7 +55,7 @@ def pod_subnet_cni(facts: Facts) -> Iterator[Observation]:
             subject=f"cluster {facts.cluster.name}",
             evidence=[Evidence(pool.ref, "podSubnetID", pool.pod_subnet_id, "(empty)") for pool in found],
             actions=_actions(facts),
-            about=[sandbox("pod-subnet-cni")],
+            about=[sandbox(pod_subnet_cni.slug)],
         )
         return
     if gap is not None:

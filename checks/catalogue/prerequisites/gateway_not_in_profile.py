@@ -25,6 +25,7 @@ A cluster can have 500.
     code="EG104",
     title="The gateway is not enabled in the mesh profile",
     severity=Severity.BLOCKS,
+    reports_missing_gateway=True,
     article=("SEG-1",),
     reads=(ManagedCluster, Service, Deployment),
 )

@@ -21,6 +21,7 @@ _BY_CALENDAR = f"according to the calendar of {DATED}"
     code="EG108",
     title="A mesh revision is out of support",
     severity=Severity.RISKS,
+    warns_of_limit=True,
     scope=Scope.AZURE,
     reads=(ManagedCluster,),
 )

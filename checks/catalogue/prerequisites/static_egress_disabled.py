@@ -92,7 +92,9 @@ def _off(facts: Facts, cluster: ManagedCluster | None) -> Observation:
     if cluster is None:
         summary = f"The static egress gateway CRDs are not installed on {subject}."
     actions = [*_show(facts), _enable(facts)]
-    return fail(summary, subject=subject, evidence=evidence, actions=actions, about=[sandbox("static-egress-disabled")])
+    return fail(
+        summary, subject=subject, evidence=evidence, actions=actions, about=[sandbox(static_egress_disabled.slug)]
+    )
 
 
 def _installed(facts: Facts, cluster: ManagedCluster | None) -> Observation:
@@ -120,7 +122,7 @@ def _installed(facts: Facts, cluster: ManagedCluster | None) -> Observation:
         subject=cluster.ref,
         evidence=[_profile(cluster), Evidence("DaemonSets kube-egress-gateway-*", "", "none", "two")],
         actions=[*_show(facts), _enable(facts)],
-        about=[sandbox("static-egress-disabled")],
+        about=[sandbox(static_egress_disabled.slug)],
     )
 
 

@@ -22,6 +22,7 @@ _COUNT = "length(serviceMeshProfile.istio.components.egressGateways[?enabled])"
     code="EG105",
     title="The cluster has too many egress gateways",
     severity=Severity.BLOCKS,
+    warns_of_limit=True,
     article=("overview",),
     scope=Scope.AZURE,
     reads=(ManagedCluster,),

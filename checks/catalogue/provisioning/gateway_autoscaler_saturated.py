@@ -22,6 +22,7 @@ scaling").
     code="EG310",
     title="The gateway's autoscaler is at its limit or does not work",
     severity=Severity.RISKS,
+    warns_of_limit=True,
     reads=(Deployment, HorizontalPodAutoscaler, PodDisruptionBudget),
 )
 def gateway_autoscaler_saturated(facts: Facts) -> Iterator[Observation]:

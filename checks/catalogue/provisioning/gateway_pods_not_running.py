@@ -8,7 +8,7 @@ from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment, ReplicaSet
-from checks.knowledge.sandbox_errors import SANDBOX_CAUSES, sandbox, sandbox_failure
+from checks.knowledge.sandbox_errors import SandboxCause, sandbox, sandbox_failure
 from checks.knowledge.waiting_reasons import CREATING
 from checks.kubernetes.create_refusals import gateway_refusals, require_refusals
 from checks.kubernetes.pod_problem_details import previous_log, problem_actions, problem_evidence, sandbox_message
@@ -109,7 +109,7 @@ def _mechanism(facts: Facts, problem: PodProblem) -> Iterator[Involved]:
         for pod in problem.pods:
             yield Involved("node", pod.node)
             message = sandbox_message(facts, pod)
-            yield from sandbox_failure(message).about if message else map(sandbox, SANDBOX_CAUSES)
+            yield from sandbox_failure(message).about if message else map(sandbox, SandboxCause)
     if problem.reason == "Unschedulable" and TAINT in problem.detail and not facts.gap(Node):
         yield from (Involved("node", node.name) for node, _ in tainted(facts))
 

@@ -131,7 +131,7 @@ def _missing(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterato
             subject=configuration.ref,
             evidence=evidence,
             actions=_reading_actions(configuration),
-            about=[Involved("component", CONTROLLER), sandbox("egress-prefix-unassigned")],
+            about=[Involved("component", CONTROLLER), sandbox(egress_prefix_unassigned.slug)],
             pending=True,
         )
         facts.events_on(configuration)
@@ -147,7 +147,7 @@ def _stuck(
     waited = facts.now - since
     causes = [event_cause(event.message) for event in warnings]
     meaning = next((c.meaning or e.message for c, e in zip(causes, warnings, strict=True)), "")
-    lasting = waited >= GRACE and not any(cause.maps_to for cause in causes)
+    lasting = waited >= GRACE and not any(cause.fault for cause in causes)
     return fail(
         f"{configuration.ref} has had no egress IP prefix for {span(waited)}" + (f": {meaning}." if meaning else "."),
         subject=configuration.ref,
@@ -157,7 +157,7 @@ def _stuck(
             *controller_fixes(facts, warnings),
             *(new_configuration(facts, configuration) if lasting else ()),
         ],
-        about=[Involved("component", CONTROLLER), sandbox("egress-prefix-unassigned")],
+        about=[Involved("component", CONTROLLER), sandbox(egress_prefix_unassigned.slug)],
     )
 
 

@@ -15,11 +15,6 @@ from checks.static_egress.configuration_spec import SpecFault, spec_faults
 from checks.static_egress.manifests import POOL_PLACEHOLDER, pool_note
 from checks.static_egress.procedures import describe, patch_spec
 
-_NO_ROUTES = [sandbox("gateway-configuration-invalid")]
-"""New pods get no network with such a spec."""
-
-_STOPPED = [Involved("component", CONTROLLER), *_NO_ROUTES]
-
 
 @check(
     code="EG403",
@@ -91,8 +86,18 @@ def _finding(facts: Facts, configuration: StaticGatewayConfiguration, fault: Spe
         actions += [restart(name, facts.gateway.namespace) for name in facts.gateway.deployments]
     if fault.works:
         return warn(summary, subject=configuration.ref, evidence=evidence, actions=actions)
-    about = _STOPPED if fault.rejected else () if fault.routes else _NO_ROUTES
+    about = _stopped() if fault.rejected else () if fault.routes else _no_network()
     return fail(summary, subject=configuration.ref, evidence=evidence, actions=actions, about=about)
+
+
+def _no_network() -> list[Involved]:
+    """New pods get no network with such a spec."""
+    return [sandbox(gateway_configuration_invalid.slug)]
+
+
+def _stopped() -> list[Involved]:
+    """The controller does not reconcile such a spec."""
+    return [Involved("component", CONTROLLER), *_no_network()]
 
 
 def _rejected(facts: Facts, configuration: StaticGatewayConfiguration) -> Observation | None:
@@ -119,6 +124,6 @@ def _rejected(facts: Facts, configuration: StaticGatewayConfiguration) -> Observ
                     "a newer event Reconciling, then Reconciled",
                 ),
             ],
-            about=_STOPPED,
+            about=_stopped(),
         )
     return None

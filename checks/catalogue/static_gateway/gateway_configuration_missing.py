@@ -92,7 +92,7 @@ def _unnamed(facts: Facts) -> Observation:
             *create_configuration(facts, gateway.name),
             *use_existing_configuration(facts, _here(facts)),
         ],
-        about=[sandbox("gateway-configuration-missing")],
+        about=[sandbox(gateway_configuration_missing.slug)],
     )
 
 
@@ -120,7 +120,7 @@ def _not_installed(facts: Facts) -> Observation:
                 f"`{kubectl('get', 'crd', _CRD)}` lists the CRD within some minutes",
             ),
         ],
-        about=[sandbox("gateway-configuration-missing")],
+        about=[sandbox(gateway_configuration_missing.slug)],
     )
 
 
@@ -151,7 +151,7 @@ def _missing(facts: Facts) -> Observation:
             *create_configuration(facts, gateway.configuration, model),
             *use_existing_configuration(facts, here),
         ],
-        about=[sandbox("gateway-configuration-missing")],
+        about=[sandbox(gateway_configuration_missing.slug)],
     )
 
 

@@ -24,6 +24,7 @@ _PREFIX_SIZES = range(28, 32)
     code="EG408",
     title="The gateway node pool is unhealthy",
     severity=Severity.BLOCKS,
+    warns_of_limit=True,
     hop="node pool",
     article=("SEG-3",),
     reads=(StaticGatewayConfiguration, AgentPool, Node, GatewayVMConfiguration),

@@ -12,7 +12,7 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.network_resources import PublicIPPrefix
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.knowledge.controller_events import EventCause, current_errors, event_cause
+from checks.knowledge.controller_events import ControllerFault, EventCause, current_errors, event_cause
 from checks.model.commands import SEGDOC, change, inspect, quoted
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
 from checks.static_egress.configuration import NotApplicable, gateway_configuration, pool_of
@@ -25,6 +25,7 @@ _DENIED = ("AuthorizationFailed", "LinkedAuthorizationFailed")
     code="EG409",
     title="The StaticGatewayConfiguration's own public IP prefix cannot be used",
     severity=Severity.BLOCKS,
+    warns_of_limit=True,
     hop="node pool",
     article=("SEG-2",),
     partly=("SEG-7",),
@@ -96,7 +97,7 @@ def _by_event(facts: Facts, configuration: StaticGatewayConfiguration) -> Observ
         return None
     for event in current_errors(facts.events_on(configuration)):
         cause = event_cause(event.message)
-        if cause.maps_to != "own-prefix-unusable":
+        if cause.fault is not ControllerFault.OWN_PREFIX_UNUSABLE:
             continue
         meaning = f"{cause.azure.meaning} ({cause.code})" if cause.azure else cause.meaning
         return _fault(

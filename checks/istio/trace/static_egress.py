@@ -3,7 +3,9 @@
 The source address behind it is the one that destinations see.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 from checks.facts.fact import Unreadable
 from checks.facts.pods import Pod
@@ -22,6 +24,18 @@ The static egress gateway then routes only the ranges that the configuration lis
 """
 
 
+class EgressFault(Enum):
+    """A fault of this hop: its name in JSON, and the slug of the check that reports it."""
+
+    NO_PREFIX = ("no-prefix", "egress-prefix-unassigned")
+    NO_ANNOTATION = ("no-annotation", "annotation-mismatch")
+    NOT_DEFAULT = ("not-default", "gateway-configuration-invalid")
+
+    def __init__(self, cause: str, check: str) -> None:
+        self.cause = cause
+        self.check = check
+
+
 @dataclass(frozen=True, slots=True)
 class StaticEgress:
     """The hop, and the source address that a destination sees.
@@ -33,43 +47,47 @@ class StaticEgress:
     address: str = ""
 
 
-def static_egress(facts: Facts, *, outside: bool) -> StaticEgress:
+def static_egress(facts: Facts, codes: Mapping[str, str], *, outside: bool) -> StaticEgress:
     """The hop of requests from the gateway.
 
-    `outside` is set if the destination is outside the cluster.
+    `codes` are the checks' codes by slug. `outside` is set if the destination is outside the cluster.
     """
     if not outside:
         message = "not used: the destination is in the cluster"
         return StaticEgress(Hop(HopName.STATIC_EGRESS, Mark.PASSES, message), "the gateway pod's own address")
     try:
         found = gateway_configuration(facts)
-        return _not_applicable(found) if isinstance(found, NotApplicable) else _configured(facts, found)
+        if isinstance(found, NotApplicable):
+            cause = EgressFault.NO_PREFIX.cause
+            return StaticEgress(_stops(Mark.BREAKS, found.statement, (), cause, codes.get(found.fault, "")))
+        return _configured(facts, found, codes)
     except Unreadable as unread:
         return StaticEgress(Hop(HopName.STATIC_EGRESS, Mark.UNKNOWN, f"not checked: {unread.gap}"))
 
 
-def _not_applicable(found: NotApplicable) -> StaticEgress:
-    return StaticEgress(_breaks(found.reason.rstrip("."), (), "no-prefix", "EG405"))
+def _stops(mark: Mark, message: str, shown: tuple[Decision, ...], cause: str, code: str) -> Hop:
+    return Hop(HopName.STATIC_EGRESS, mark, message, shown, cause=cause, finding=code)
 
 
-def _breaks(message: str, shown: tuple[Decision, ...], fault: str, code: str) -> Hop:
-    return Hop(HopName.STATIC_EGRESS, Mark.BREAKS, message, shown, (), (), fault, code)
+def _leaves(
+    fault: EgressFault, codes: Mapping[str, str], message: str, shown: tuple[Decision, ...], address: str
+) -> StaticEgress:
+    return StaticEgress(_stops(Mark.LEAVES, message, shown, fault.cause, codes.get(fault.check, "")), address)
 
 
-def _leaves(message: str, shown: tuple[Decision, ...], fault: str, code: str, address: str) -> StaticEgress:
-    return StaticEgress(Hop(HopName.STATIC_EGRESS, Mark.LEAVES, message, shown, (), (), fault, code), address)
-
-
-def _configured(facts: Facts, found: StaticGatewayConfiguration) -> StaticEgress:
+def _configured(facts: Facts, found: StaticGatewayConfiguration, codes: Mapping[str, str]) -> StaticEgress:
     pod = next((each for each in facts.pods() if each.static_gateway_configuration != found.name), None)
     if pod is not None:
         named = pod.static_gateway_configuration
         shown = (Decision(pod.ref, _ANNOTATION, named or "(none)", f"{found.name} is expected"),)
-        return _leaves(f"{pod.ref} does not use {found.ref}", shown, "no-annotation", "EG404", _address(facts, pod))
+        message = f"{pod.ref} does not use {found.ref}"
+        return _leaves(EgressFault.NO_ANNOTATION, codes, message, shown, _address(facts, pod))
     if not found.egress_prefix:
         shown = (Decision(found.ref, "status.egressIpPrefix", "(empty)", "Azure has not assigned one"),)
-        return StaticEgress(_breaks(f"{found.ref} has no egress IP prefix yet", shown, "no-prefix", "EG405"))
-    return _routed(facts, found)
+        message = f"{found.ref} has no egress IP prefix yet"
+        fault = EgressFault.NO_PREFIX
+        return StaticEgress(_stops(Mark.BREAKS, message, shown, fault.cause, codes.get(fault.check, "")))
+    return _routed(facts, found, codes)
 
 
 def _address(facts: Facts, pod: Pod) -> str:
@@ -81,7 +99,7 @@ def _address(facts: Facts, pod: Pod) -> str:
     return f"{prefix or 'an unassigned prefix'} of StaticGatewayConfiguration {pod.namespace}/{named}"
 
 
-def _routed(facts: Facts, found: StaticGatewayConfiguration) -> StaticEgress:
+def _routed(facts: Facts, found: StaticGatewayConfiguration, codes: Mapping[str, str]) -> StaticEgress:
     shown: tuple[Decision, ...] = (
         Decision(found.ref, "spec.gatewayNodepoolName", found.pool),
         Decision(found.ref, "status.egressIpPrefix", found.egress_prefix),
@@ -91,11 +109,11 @@ def _routed(facts: Facts, found: StaticGatewayConfiguration) -> StaticEgress:
     if only_listed and not covers_everything(ranges):
         only = f"only traffic to {listed} uses it" if listed else "no traffic uses it"
         route = Decision(found.ref, "spec.defaultRoute", found.default_route, only)
-        return _leaves(f"{found.ref}: {only}", (*shown, route), "not-default", "EG412", node_source(facts))
+        return _leaves(EgressFault.NOT_DEFAULT, codes, f"{found.ref}: {only}", (*shown, route), node_source(facts))
     if not only_listed and covers_everything(ranges):
         excluded = Decision(found.ref, "spec.excludeCidrs", listed, "the whole Internet is excluded")
         message = f"{found.ref} excludes every address"
-        return _leaves(message, (*shown, excluded), "not-default", "EG412", node_source(facts))
+        return _leaves(EgressFault.NOT_DEFAULT, codes, message, (*shown, excluded), node_source(facts))
     if listed and not only_listed:
         why = "traffic to these addresses leaves from the node"
         shown = (*shown, Decision(found.ref, "spec.excludeCidrs", listed, why))

@@ -74,7 +74,7 @@ def _traced(facts: Facts, over: Routing, route: RequestedRoute, codes: Mapping[s
     end = min(outcome.ends, key=lambda each: progress(each, over.gateway))
     gateway = next(iter(over.gateway_proxies()), None)
     view = RequestView(facts, over, request, end, route.faults, over.proxy(request.clients.pod), gateway)
-    hops, result, address = _hops(view, _OUTCOMES[outcome.result], broken_hop(view, codes))
+    hops, result, address = _hops(view, _OUTCOMES[outcome.result], codes)
     kept = _completed(hops, result)
     reply = _answer(view, result, kept)
     summary = request_summary(facts, request, result, kept, reply, address, meant=route.meant)
@@ -83,18 +83,18 @@ def _traced(facts: Facts, over: Routing, route: RequestedRoute, codes: Mapping[s
     return TracedRequest(request.scheme, request.port, names, result, route.meant, summary, reply, address, kept, fixes)
 
 
-def _hops(view: RequestView, result: Outcome, broken: Hop | None) -> tuple[list[Hop], Outcome, str]:
+def _hops(view: RequestView, result: Outcome, codes: Mapping[str, str]) -> tuple[list[Hop], Outcome, str]:
     """The hops that the request reaches.
 
     The result contains its outcome and the source address that the destination sees.
     """
-    hops = [*passed_hops(view)]
+    hops, broken = [*passed_hops(view)], broken_hop(view, codes)
     if broken is not None:
         bypasses = view.end.result is Result.BYPASSES
         return [*hops, broken], result, client_address(view.facts, view.request.clients.pods) if bypasses else ""
     if view.end.result is not Result.THROUGH:
         return [*hops, Hop(HopName.MESH_ROUTE, Mark.UNKNOWN, view.end.reason)], result, ""
-    result, address, more = _from_gateway(view)
+    result, address, more = _from_gateway(view, codes)
     return [*hops, *more], result, address
 
 
@@ -109,10 +109,10 @@ def _answer(view: RequestView, result: Outcome, hops: Iterable[Hop]) -> str:
     return answer(view.end, view.request.scheme, gateway=view.at_gateway)
 
 
-def _from_gateway(view: RequestView) -> tuple[Outcome, str, list[Hop]]:
+def _from_gateway(view: RequestView, codes: Mapping[str, str]) -> tuple[Outcome, str, list[Hop]]:
     """The outcome, the source address and the hops from the gateway's pods to the destination."""
     outside = ":" in view.end.destination and not view.end.service.endswith(".svc.cluster.local")
-    egress = static_egress(view.facts, outside=outside)
+    egress = static_egress(view.facts, codes, outside=outside)
     if egress.hop.mark is Mark.LEAVES:
         return Outcome.BYPASSES, egress.address, [egress.hop]
     if egress.hop.mark is Mark.BREAKS:

@@ -73,7 +73,7 @@ def test_an_unknown_reason_counts_when_the_controller_wrote_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "maps_to"),
+    ("message", "fault"),
     [
         ("gateway agent pool not found", "gateway-pool-missing"),
         ("gateway VMSS not found", "gateway-pool-missing"),
@@ -86,15 +86,15 @@ def test_an_unknown_reason_counts_when_the_controller_wrote_it() -> None:
         ("public ip prefix subscription(a) is not in the same subscription(b)", "own-prefix-unusable"),
         ("failed to get public ip prefix(/subscriptions/x): 404", "own-prefix-unusable"),
         ("provided public ip prefix has invalid length(31), required(30)", "own-prefix-unusable"),
-        ("failed to create managed public ip prefix: QuotaExceeded", ""),
-        ("failed to update vmss(aks-gw)", ""),
-        ("failed to update vmss instance(/subscriptions/x): SubnetIsFull", ""),
-        ("failed to find private IP from vmss(a), instance(b), ipConfig(c)", ""),
+        ("failed to create managed public ip prefix: QuotaExceeded", None),
+        ("failed to update vmss(aks-gw)", None),
+        ("failed to update vmss instance(/subscriptions/x): SubnetIsFull", None),
+        ("failed to find private IP from vmss(a), instance(b), ipConfig(c)", None),
     ],
 )
-def test_a_text_points_to_the_check_that_finds_the_fault(message: str, maps_to: str) -> None:
+def test_a_text_points_to_the_check_that_finds_the_fault(message: str, fault: str | None) -> None:
     cause = event_cause(message)
-    assert cause.maps_to == maps_to
+    assert cause.fault == fault
     assert cause.meaning
 
 
@@ -106,7 +106,7 @@ def test_azures_own_error_explains_what_to_do() -> None:
 
 def test_an_unknown_text_has_no_meaning_of_ours() -> None:
     cause = event_cause("the moon is full")
-    assert (cause.meaning, cause.maps_to, cause.fix, cause.code) == ("", "", "", "")
+    assert (cause.meaning, cause.fault, cause.fix, cause.code) == ("", None, "", "")
 
 
 @pytest.mark.parametrize(

@@ -114,8 +114,8 @@ def test_failures_have_the_newest_line_of_each_kind() -> None:
     found = readiness_failures(
         proxy(first, NOT_SIGNED, second, "StreamAggregatedResources gRPC config stream closed: 14, x")
     )
-    assert [(row.maps_to, line.text) for row, line in found][1] == ("istiod-unhealthy", second)
-    assert [row.maps_to for row, _ in found] == ["workload-certificate-failing", "istiod-unhealthy", "istiod-unhealthy"]
+    assert [(row.fault, line.text) for row, line in found][1] == ("istiod-unhealthy", second)
+    assert [row.fault for row, _ in found] == ["workload-certificate-failing", "istiod-unhealthy", "istiod-unhealthy"]
 
 
 def test_a_certificate_issued_after_a_failure_is_no_failure() -> None:

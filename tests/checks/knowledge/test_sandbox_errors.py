@@ -6,10 +6,7 @@ The texts are as kubelets write them.
 import pytest
 
 from checks.knowledge.sandbox_errors import (
-    COMPONENTS_UNHEALTHY,
-    CONFIGURATION_MISSING,
-    PREFIX_UNASSIGNED,
-    SANDBOX_CAUSES,
+    SandboxCause,
     sandbox_failure,
 )
 from checks.model.findings import Report, Status
@@ -29,21 +26,27 @@ PODS = ("Pod team-egress/egw-asm-1-30-abc", "Pod team-egress/egw-asm-1-30-def")
 @pytest.mark.parametrize(
     ("error", "causes"),
     [
-        (PENDING, {PREFIX_UNASSIGNED}),
-        ("failed to retrieve StaticGatewayConfiguration team-egress/sgc: … not found", {CONFIGURATION_MISSING}),
-        ("failed to retrieve StaticGatewayConfiguration team-egress/sgc: Unauthorized", {COMPONENTS_UNHEALTHY}),
+        (PENDING, {SandboxCause.PREFIX_UNASSIGNED}),
+        (
+            "failed to retrieve StaticGatewayConfiguration team-egress/sgc: … not found",
+            {SandboxCause.CONFIGURATION_MISSING},
+        ),
+        (
+            "failed to retrieve StaticGatewayConfiguration team-egress/sgc: Unauthorized",
+            {SandboxCause.COMPONENTS_UNHEALTHY},
+        ),
         (
             "failed to get pod (a/b) annotations: … dial tcp 127.0.0.1:50051: connect: connection refused",
-            {COMPONENTS_UNHEALTHY},
+            {SandboxCause.COMPONENTS_UNHEALTHY},
         ),
         (
             "failed to get pod (a/b) annotations: rpc error: … failed to retrieve pod b/a: timeout",
-            {COMPONENTS_UNHEALTHY},
+            {SandboxCause.COMPONENTS_UNHEALTHY},
         ),
         ("failed to setup pod routes: failed to parse cidr (10.0.0.5)", {"gateway-configuration-invalid"}),
         ("failed to find pod ipv4 ip", {"dual-stack-cluster"}),
         ("failed to setup pod routes: failed to find default route", {"pod-subnet-cni"}),
-        ("words that no version has used so far", set(SANDBOX_CAUSES)),
+        ("words that no version has used so far", set(SandboxCause)),
     ],
 )
 def test_a_text_allows_the_causes_that_can_bring_it_about(error: str, causes: set[str]) -> None:

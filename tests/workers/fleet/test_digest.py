@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from checks.catalogue import catalogue
 from checks.model.findings import Verdict
 from workers.fleet.cluster_state import ClusterState
-from workers.fleet.composition import ENDS_SOON, LIMITS, compose_digest
-from workers.fleet.digest import Counts, Digest, DigestOrder, DriftedGateway, GatewayLine, Unchecked
-from workers.fleet.records import GatewayState, Mute, SweptCluster
+from workers.fleet.composition import ENDS_SOON, compose_digest
+from workers.fleet.digest import Counts, Digest, DigestOrder, DriftedGateway, GatewayLine, Limit, Unchecked
+from workers.fleet.records import Fault, GatewayState, Mute, SweptCluster
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 ORDER = DigestOrder("d", "C0OPS", ("prod",), NOW)
@@ -77,5 +76,11 @@ def test_only_what_this_fleet_check_found_counts_as_healthy(
     assert found.counts == Counts(clusters=1, gateways=1, healthy=healthy, unknown=1 - healthy)
 
 
-def test_limits_are_warnings_of_existing_checks() -> None:
-    assert {check.slug for check in catalogue()} >= LIMITS
+def test_a_warning_that_a_limit_is_near_is_listed_once_for_all_its_gateways() -> None:
+    near = Fault("gateway-pool-unhealthy", "EG408", "", "AgentPool gwpool", "1 ready node", "i1", NOW)
+    other = replace(near, check="access-log-off", code="EG520", identity="i2")
+    first = replace(HEALTHY, risks=(near, other))
+    second = replace(first, gateway="batch/egress-batch")
+    states = {each.gateway: each for each in (first, second)}
+    found = compose_digest(ORDER, [ClusterState("prod", states, swept=SWEPT)], (), NOW)
+    assert found.limits == (Limit("prod", near, ("payments/egress", "batch/egress-batch")),)

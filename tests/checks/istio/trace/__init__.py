@@ -1,0 +1,1 @@
+"""Tests of the route as people read it."""

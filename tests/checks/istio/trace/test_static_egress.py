@@ -1,0 +1,78 @@
+"""The hop through the static egress gateway: each fault names the check whose finding fails."""
+
+from typing import Any
+
+import pytest
+
+from checks.catalogue import catalogue
+from checks.model.findings import Report, Status
+from checks.model.route import Hop, HopName, Mark
+from tests.clusters.compose import compose, identity, named
+from tests.recordings import diagnosed, question
+
+ANNOTATION = "kubernetes.azure.com/static-gateway-configuration"
+SGC = {"kind": "StaticGatewayConfiguration", "metadata": {"namespace": "team-egress", "name": "sgc"}}
+
+
+def report(patch: dict[str, Any]) -> Report:
+    cluster = compose(named("base"), patch)
+    return diagnosed(cluster, question(cluster, "team-egress/egw", "edition.cnn.com"), catalogue()).finish(0.0)
+
+
+def hop(found: Report) -> Hop:
+    assert found.route is not None
+    (request,) = (each for each in found.route.requests if each.meant)
+    return next(each for each in request.hops if each.name is HopName.STATIC_EGRESS)
+
+
+def gateway_pods(annotation: str | None) -> list[dict[str, Any]]:
+    pods = [each for each in named("base").objects if identity(each)[1:3] == ("Pod", "team-egress")]
+    return [
+        {
+            "kind": "Pod",
+            "metadata": {
+                "namespace": "team-egress",
+                "name": each["metadata"]["name"],
+                "annotations": {ANNOTATION: annotation},
+            },
+        }
+        for each in pods
+    ]
+
+
+@pytest.mark.parametrize(
+    ("patch", "mark", "cause", "check"),
+    [
+        ({"change": [{**SGC, "status": None}]}, Mark.BREAKS, "no-prefix", "egress-prefix-unassigned"),
+        (
+            {"change": [{**SGC, "spec": {"defaultRoute": "azureNetworking", "excludeCidrs": ["192.0.2.0/24"]}}]},
+            Mark.LEAVES,
+            "not-default",
+            "gateway-configuration-invalid",
+        ),
+        (
+            {"change": [{**SGC, "spec": {"excludeCidrs": ["0.0.0.0/0"]}}]},
+            Mark.LEAVES,
+            "not-default",
+            "gateway-configuration-invalid",
+        ),
+        ({"change": gateway_pods(None)}, Mark.LEAVES, "no-annotation", "annotation-mismatch"),
+        ({"change": gateway_pods("other")}, Mark.LEAVES, "no-annotation", "annotation-mismatch"),
+        (
+            {"remove": ["StaticGatewayConfiguration team-egress/sgc"]},
+            Mark.BREAKS,
+            "no-prefix",
+            "gateway-configuration-missing",
+        ),
+    ],
+    ids=["no prefix", "only listed ranges", "every address excluded", "no annotation", "another SGC", "no SGC"],
+)
+def test_the_hop_names_the_check_that_reports_its_fault(
+    patch: dict[str, Any], mark: Mark, cause: str, check: str
+) -> None:
+    found = report(patch)
+    fault = hop(found)
+    assert (fault.mark, fault.cause) == (mark, cause)
+    (named_check,) = {each.check for each in found.findings if each.code == fault.finding}
+    assert named_check == check
+    assert {each.status for each in found.findings if each.check == check} & {Status.FAIL, Status.WARN}
