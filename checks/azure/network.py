@@ -1,6 +1,6 @@
 """The subnet, security group and route table of a gateway node pool.
 
-With the az commands that show or change them.
+The module also has the az commands that show or change them.
 """
 
 from dataclasses import dataclass
@@ -124,10 +124,8 @@ def allow_flow(
 ) -> Action:
     """The action that allows a flow, or these `ports` of it.
 
-    It adds a rule before the one that denies the flow.
-
-    Without a free priority before that rule, the action moves the rule instead. `after` is the number of actions for the
-    same group that come before this one.
+    It adds a rule before the one that denies the flow. If no priority is free before that rule, the action moves the
+    rule instead. `after` is the number of actions for the same group that come before this one.
     """
     priority = free_priority(group, rule, after)
     if priority is None:

@@ -29,7 +29,7 @@ class Match(IntEnum):
 class FlowEnd:
     """Source or destination of a flow.
 
-    A service tag (lower case), or addresses in the virtual network.
+    It is a service tag (lower case), or addresses in the virtual network.
     """
 
     name: str

@@ -47,7 +47,7 @@ class _Strict(BaseModel):
 class SavedAzure(_Strict):
     """Azure facts from files, as `az … -o json` writes them.
 
-    The commands: `az aks show`, `az aks nodepool list` and `az resource show`.
+    The commands are `az aks show`, `az aks nodepool list` and `az resource show`.
     """
 
     managed_cluster: Path
@@ -71,7 +71,7 @@ class ClusterConfig(_Strict):
     allow_client_certificate: bool = False
     """Use the cluster-admin certificate of a cluster without Entra integration.
 
-    Otherwise it is refused.
+    Unless this is set, such a certificate is refused.
     """
 
     @model_validator(mode="after")

@@ -31,9 +31,8 @@ class NoConfiguration(ConfigError):
 def load(path: Path | None, fallback: Path | None = None, places: Sequence[Path] = DEFAULT_PATHS) -> Config:
     """Load the configuration from the first place that is given.
 
-    The places: `path` (`--config`), `fallback` (the environment), the first existing one of `places`.
-
-    Raises ConfigError.
+    The places are `path` (`--config`), `fallback` (the environment), and the first existing one of `places`. Raises
+    ConfigError.
     """
     chosen = path or fallback or next((place for place in places if place.exists()), None)
     if chosen is None:

@@ -25,7 +25,7 @@ _SHORTEST = 6
 def set_log_context(**fields: str) -> None:
     """Set the fields of this thread's records until the next call.
 
-    The fields: `run`, `document`, `cluster`.
+    The possible fields are `run`, `document` and `cluster`.
     """
     _CONTEXT.set(fields)
 

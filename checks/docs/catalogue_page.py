@@ -117,7 +117,7 @@ def source(kind: type[Fact]) -> str:
 def permission_list(checks: Sequence[Check]) -> str:
     """The ClusterRole and the Azure actions, with the checks that need each.
 
-    As YAML for `kubectl apply`.
+    The list is YAML for `kubectl apply`.
     """
     return "\n".join(_permission_list(checks))
 

@@ -77,9 +77,9 @@ PROBE: list[Rule] = [
     {"apiGroups": [""], "resources": ["pods/ephemeralcontainers"], "verbs": ["patch"]},
     {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
 ]
-"""Active probes (SEG-4, SEG-5).
+"""The permissions of the active probes (SEG-4, SEG-5).
 
-An ephemeral container in the gateway's pod, or a temporary pod.
+A probe runs in an ephemeral container in the gateway's pod, or in a temporary pod.
 """
 
 RESTART: list[Rule] = [{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "patch"]}]

@@ -21,7 +21,7 @@ The role is `Azure Kubernetes Service Cluster User Role`.
 class Right:
     """A Kubernetes resource with its verbs, or an Azure action.
 
-    With the checks that may be `unknown` without it.
+    `lost` are the checks that may be `unknown` without it.
     """
 
     group: str
@@ -72,7 +72,7 @@ def azure_rights(checks: Iterable[Check]) -> tuple[Right, ...]:
 def _reads(check: Check) -> set[type[Fact]]:
     """The kinds that a check reads.
 
-    Directly, or to find pods for logs and ids of Azure resources.
+    Kinds that only help to find pods for logs, and ids of Azure resources, are included.
     """
     found: set[type[Fact]] = set()
     todo = list(check.reads)

@@ -89,9 +89,9 @@ def _mesh(facts: Facts) -> Iterator[KubernetesObject]:
 
 
 def _routes(facts: Facts) -> Iterator[KubernetesObject]:
-    """The Gateways and VirtualServices of the gateway.
+    """The objects that route traffic through the gateway.
 
-    With the ServiceEntries and DestinationRules of its hosts.
+    They are its Gateways and VirtualServices, and the ServiceEntries and DestinationRules of its hosts.
     """
     found = configuration(facts)
     yield from (
@@ -107,7 +107,7 @@ def _routes(facts: Facts) -> Iterator[KubernetesObject]:
 def _policies(facts: Facts) -> Iterator[KubernetesObject]:
     """Objects that apply to every proxy, and the admission webhooks.
 
-    Every proxy of the gateway's namespace or of the mesh.
+    An object applies to every proxy of the gateway's namespace or of the mesh.
     """
     for kind in _NAMESPACE_WIDE:
         yield from facts.readable(kind, facts.gateway.namespace)

@@ -1,6 +1,6 @@
 """A gateway's settings at the time of a run, to compare with another run.
 
-Egress IP prefix, versions, configuration.
+They are its egress IP prefix, versions and configuration.
 """
 
 from collections.abc import Iterator

@@ -79,9 +79,8 @@ def worst_verdict(verdicts: Iterable[Verdict], *, missing: bool = False) -> Verd
 def targets_of(store: FactStore) -> tuple[EgressGateway, ...] | None:
     """The enabled gateways of the mesh profile.
 
-    Without a read of Azure, those found in the cluster.
-
-    None while the kinds that identify them have not arrived.
+    If Azure was not read, they are the gateways found in the cluster. None while the kinds that identify them have not
+    arrived.
     """
     if not store.arrived(ManagedCluster):
         return None

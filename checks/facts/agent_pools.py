@@ -39,7 +39,7 @@ class AgentPool(Fact):
     def count(self) -> int | None:
         """The node count in Azure.
 
-        For a VirtualMachines pool the sum of the statuses: its `count` may be null.
+        A VirtualMachines pool has the sum of its statuses, because its `count` may be null.
         """
         if (found := number(self.raw, "count")) is not None:
             return found
@@ -69,7 +69,7 @@ class AgentPool(Fact):
     def prefix_size(self) -> int | None:
         """Length of the public IP prefix of each StaticGatewayConfiguration on this pool.
 
-        /31 for 2 nodes, /28 for 16.
+        It is /31 for 2 nodes and /28 for 16.
         """
         return number(self.raw, "gatewayprofile", "publicipprefixsize")
 

@@ -46,7 +46,7 @@ def arm_segment(arm_id: str, name: str) -> str:
 def provisioning_error_of(raw: Raw) -> str:
     """Code and message of `status.provisioningError`.
 
-    With or without a wrapping `error` object.
+    The error is read with or without a wrapping `error` object.
     """
     error = mapping(raw, "status", "provisioningerror")
     inner = mapping(error, "error") or error

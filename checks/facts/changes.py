@@ -1,9 +1,9 @@
 """Changes of Kubernetes objects.
 
-The kubectl command of each, and the object that the API server would store.
+Each has its kubectl command, and the object that the API server would store.
 
-Not modelled: defaults and other admission, merging of list entries by key (`kubectl apply` does that for built-in kinds), and
-finalizers, which delay a deletion.
+These are not modelled: defaults and other admission, merging of list entries by key (`kubectl apply` does that for
+built-in kinds), and finalizers, which delay a deletion.
 """
 
 import copy
@@ -139,7 +139,7 @@ class MergePatch(_ToObject):
 class JsonPatch(_ToObject):
     """A JSON patch (RFC 6902).
 
-    Operations on single fields and list entries, all of them or none.
+    It consists of operations on single fields and list entries; all of them are applied or none.
     """
 
     operations: tuple[Raw, ...]

@@ -233,7 +233,7 @@ class Gap:
     def covers(self, namespace: str | None, name: str | None = None) -> bool:
         """Whether a result would be incomplete because of this failed read.
 
-        A result for this namespace (None: all) and name.
+        The result is that for a namespace (None: all namespaces) and a name.
         """
         if namespace is not None and self.namespace not in (None, namespace):
             return False
@@ -262,7 +262,7 @@ class Gap:
 class Unreadable(Exception):
     """Raised in a check when it reads a fact whose read failed.
 
-    Only the engine catches it: the check is not checked.
+    Only the engine catches it; the check is then not checked.
     """
 
     def __init__(self, gap: Gap) -> None:

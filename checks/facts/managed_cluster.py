@@ -169,7 +169,7 @@ class ManagedCluster(Fact):
     def pools(self) -> "tuple[AgentPool, ...]":
         """The node pools in the managed cluster's answer.
 
-        For use if the list of node pools cannot be read.
+        They are used if the list of node pools cannot be read.
         """
         return tuple(AgentPool(each) for each in items(self.raw, "agentpoolprofiles"))
 

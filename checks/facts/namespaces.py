@@ -1,6 +1,6 @@
 """Namespaces and the plain objects in them.
 
-ConfigMaps, Secrets (metadata only) and resource quotas.
+The objects are ConfigMaps, Secrets (metadata only) and resource quotas.
 """
 
 from collections.abc import Mapping

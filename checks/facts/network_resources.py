@@ -1,6 +1,6 @@
 """Azure network resources around the gateway node pool.
 
-Subnets, NSGs, route tables, public IP prefixes.
+They are subnets, NSGs, route tables and public IP prefixes.
 """
 
 from collections.abc import Iterable

@@ -110,7 +110,7 @@ class Pod(KubernetesObject):
     def proxy(self) -> Container | None:
         """Its istio-proxy container.
 
-        A gateway's or classic sidecar's, or a native sidecar's among the init containers.
+        It is that of a gateway or classic sidecar, or a native sidecar among the init containers.
         """
         for each in (*self.containers, *self.init_containers):
             if each.name == "istio-proxy":

@@ -114,7 +114,7 @@ class GatewayVMConfiguration(KubernetesObject):
 class GatewayStatus(KubernetesObject):
     """The StaticGatewayConfigurations and peers that the daemon of one gateway node serves.
 
-    Named like the node.
+    The object has the name of its node.
     """
 
     __slots__ = ()

@@ -175,9 +175,8 @@ class Facts:
     def once(self, name: str, build: Callable[["Facts"], _V], about: Hashable = ()) -> _V:
         """A value derived from facts, built once and shared by the checks.
 
-        Once per cluster, or per `about`.
-
-        The reads of `build` count as reads of each caller. If one of them failed, each call raises Unreadable.
+        It is built once per cluster, or once for each `about`. The reads of `build` count as reads of each caller. If
+        one of them failed, each call raises Unreadable.
         """
 
         def built() -> tuple[_V, frozenset[type[Fact]]]:

@@ -116,7 +116,7 @@ _CODE = re.compile(r"(?<!rpc error: )\bcode\\?[\"']?\s*[=:]\s*\\?[\"']?([A-Za-z]
 def code_of(message: str) -> str:
     """The ARM error code in a message, "" if there is none.
 
-    A known code anywhere in it, else the word after `Code=` or `ERROR CODE:`.
+    It is a known code anywhere in the message, or else the word after `Code=` or `ERROR CODE:`.
     """
     known = error_in(message)
     if known is not None:

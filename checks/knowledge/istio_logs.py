@@ -1,9 +1,9 @@
 """Log lines of the gateway's proxies and of istiod.
 
-For each its meaning, its check, and what usually fixes it.
+Each line has its meaning, its check, and what usually fixes it.
 
-Sources: docs/domain/istio.md#log-lines; Istio's `pilot/pkg/xds`, `pilot/pkg/model` and `pkg/istio-agent`. Plain lines are
-`time level [scope] message` with tabs, JSON lines have the same text: match `Line.message`, which reads both.
+Sources: docs/domain/istio.md#log-lines; Istio's `pilot/pkg/xds`, `pilot/pkg/model` and `pkg/istio-agent`. Plain lines
+are `time level [scope] message` with tabs, JSON lines have the same text: match `Line.message`, which reads both.
 """
 
 import re
@@ -264,7 +264,7 @@ def pushed(message: str) -> tuple[tuple[str, str], str] | None:
 def certificate_failure(log: LogText) -> Line | None:
     """The newest line about the workload certificate, if it is a failure.
 
-    None after a success or without such a line.
+    None if the newest line is a success, or if there is none.
     """
     for line in log.containing("certificate", "CSR", "Envoy proxy is ready"):
         if CERTIFICATE_FAILS.search(line.text):

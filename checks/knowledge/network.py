@@ -1,6 +1,6 @@
 """Ports that the network must allow for a static egress gateway.
 
-With the effect of AKS's outbound types and routes.
+The module also has the effect of AKS's outbound types and routes.
 """
 
 from ipaddress import IPv4Network
@@ -8,7 +8,7 @@ from ipaddress import IPv4Network
 TUNNEL_PORTS = range(6000, 7000)
 """UDP ports of the WireGuard tunnels to the gateway nodes.
 
-One for each StaticGatewayConfiguration (docs/domain/components.md#azure-resources).
+Each StaticGatewayConfiguration uses one (docs/domain/components.md#azure-resources).
 """
 
 PROBE_PORT = 8082

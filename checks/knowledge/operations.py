@@ -1,6 +1,6 @@
 """Azure's provisioning states.
 
-With the words by which a provisioning error concerns the mesh.
+The module also has the words by which a provisioning error concerns the mesh.
 """
 
 from dataclasses import dataclass

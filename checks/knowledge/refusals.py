@@ -1,9 +1,9 @@
-"""Why the API server refused to create a pod.
+"""Reasons why the API server refuses to create a pod.
 
-Texts of `FailedCreate` events and `ReplicaFailure` conditions.
+They are found in the texts of `FailedCreate` events and `ReplicaFailure` conditions, which the API server's admission
+plugins write.
 
-The texts are those of the API server's admission plugins; source: docs/domain/decision-tables.md#admission-webhook-blocks and
-#namespace-policy-blocks.
+Source: docs/domain/decision-tables.md#admission-webhook-blocks and #namespace-policy-blocks.
 """
 
 import re
@@ -71,7 +71,7 @@ _REASONS: tuple[RefusalReason, ...] = (
 def refusal_reason(message: str) -> tuple[RefusalReason, str] | None:
     """The kind of refusal and the name of the webhook, quota or policy in a message.
 
-    None for other texts.
+    None if the text is not known.
     """
     for reason in _REASONS:
         if (found := reason.pattern.search(message)) is not None:

@@ -1,6 +1,6 @@
-"""Why the network of a pod could not be set up.
+"""Reasons why the network of a pod could not be set up.
 
-Texts of `FailedCreatePodSandBox`, their meaning and possible causes.
+They are texts of `FailedCreatePodSandBox` events, with their meaning and possible causes.
 
 Source: docs/domain/operator-messages.md#sandbox-errors.
 """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 CREATING = "ContainerCreating"
 """The reason while the kubelet creates sandbox, network and volumes.
 
-While init containers run it is `PodInitializing`.
+While init containers run, the reason is `PodInitializing`.
 """
 
 BEGINNING = (CREATING, "PodInitializing")

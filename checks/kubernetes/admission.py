@@ -1,6 +1,6 @@
-"""Which admission webhooks are called for an egress gateway's objects.
+"""The admission webhooks that are called for an egress gateway's objects.
 
-And whether their backends are ready.
+The module also finds out whether their backends are ready.
 """
 
 from collections.abc import Iterator, Mapping
@@ -69,7 +69,7 @@ class GatewayWebhook:
 def gateway_webhooks(facts: Facts) -> tuple[GatewayWebhook, ...]:
     """Every webhook whose rules match the kinds of a gateway, regardless of selectors.
 
-    Built once per cluster.
+    The list is built once per cluster.
     """
     return facts.once("gateway webhooks", _gateway_webhooks)
 

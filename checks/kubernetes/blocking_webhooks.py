@@ -18,7 +18,7 @@ from checks.model.findings import Evidence
 class BlockingWebhook:
     """A webhook called for the gateway's objects.
 
-    With the kinds it matches and the state of its backend.
+    It has the kinds that the webhook matches and the state of its backend.
     """
 
     webhook: GatewayWebhook

@@ -17,7 +17,7 @@ Source: docs/domain/decision-tables.md#gateway-pods-not-running.
 FIRST_PROBES = timedelta(seconds=30)
 """The time that a started container may take to become ready.
 
-Two periods of the chart's readiness probe.
+It is two periods of the chart's readiness probe.
 """
 
 RESTARTS = 5

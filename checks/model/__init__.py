@@ -1,4 +1,4 @@
-"""The basic values of a diagnosis. No I/O.
+"""The basic values of a diagnosis, without I/O.
 
-Findings, questions, commands, durations, quantities, redaction.
+They are findings, questions, commands, durations, quantities and redaction.
 """

@@ -31,7 +31,7 @@ ISTIO_LOG = "https://istio.io/latest/docs/tasks/observability/logs/access-log/"
 AZ_VERSION = "needs az 2.80.0 or later"
 """The first az version whose core has the egress gateway commands.
 
-Before, they needed the aks-preview extension.
+Earlier versions need the aks-preview extension.
 """
 
 
@@ -113,7 +113,7 @@ def restart(deployment: str, namespace: str) -> Action:
 def enable_gateway(cluster: ClusterIdentity, namespace: str, gateway: str, configuration: str) -> str:
     """The command that creates a gateway or changes its StaticGatewayConfiguration (SEG-7).
 
-    Without a `configuration` the command contains a shell variable that must be set first.
+    Without a `configuration`, the command contains a shell variable that must be set first.
     """
     named = ("--istio-egressgateway-name", gateway, "--istio-egressgateway-namespace", namespace)
     command = az_aks(cluster, "mesh", "enable-egress-gateway", *named, "--gateway-configuration-name")

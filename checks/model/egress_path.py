@@ -1,6 +1,6 @@
 """The hops of egress traffic from a workload to the internet.
 
-With the hops that each stage checks.
+Each stage of checks names the hops that it checks.
 """
 
 from typing import Literal, get_args

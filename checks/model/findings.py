@@ -235,7 +235,7 @@ class Report:
     settings: tuple[Evidence, ...] = ()
     """The gateway's settings at the time of the run, one row per field.
 
-    For comparison with another run.
+    They are compared with those of another run.
     """
 
     def of(self, status: Status) -> tuple[Finding, ...]:

@@ -1,9 +1,9 @@
 """Recurring times, with daylight saving time.
 
-Times of day, days of the week and a time zone.
+They are given by times of day, days of the week and a time zone.
 
-A local time that does not exist (02:30 when summer time begins) occurs once, an hour later; one that exists twice occurs
-at the first. Every day has exactly as many occurrences as configured times.
+A local time that does not exist (02:30 when summer time begins) occurs once, an hour later; one that exists twice
+occurs at the first. Every day has exactly as many occurrences as configured times.
 """
 
 import difflib

@@ -71,7 +71,7 @@ _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 def redact(text: str) -> str:
     """The text without secrets.
 
-    Idempotent, so a redacted bundle gives the same verdict as the cluster.
+    The function is idempotent, so a redacted bundle gives the same verdict as the cluster.
     """
     if len(text) > 300:
         return _settled(text)

@@ -1,8 +1,7 @@
 """The route of a host as a value.
 
-Every hop of a request, the objects that decided it, and the outcome.
-
-It holds only text and enums, and is the source of the JSON, text, Markdown and Slack forms.
+It has every hop of a request, the objects that decided it, and the outcome. It holds only text and enums, and is the
+source of the JSON, text, Markdown and Slack forms.
 """
 
 from collections.abc import Iterator
@@ -52,7 +51,7 @@ class Outcome(StrEnum):
     MIXED = "mixed"
     """Only a part of the requests goes through the gateway.
 
-    By weight, revision or pod.
+    The part is determined by weight, revision or pod.
     """
     UNKNOWN = "unknown"
 

@@ -1,6 +1,6 @@
 """A report for a terminal.
 
-Each finding immediately, then the verdict, root causes and actions.
+Each finding is printed immediately, then the verdict, root causes and actions.
 """
 
 import textwrap

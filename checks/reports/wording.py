@@ -40,7 +40,7 @@ VERDICTS = {
 def headline(report: Report) -> str:
     """The verdict in one sentence.
 
-    With the first root cause or the reason why it is not healthy.
+    It names the first root cause, or the reason why the gateway is not healthy.
     """
     roots = roots_of(report)
     match report.verdict:
@@ -111,6 +111,6 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def offered(report: Report) -> tuple[Finding, ...]:
     """Checks that were not made and offer commands to run instead.
 
-    For example the probes of the source IP address.
+    An example is the probe of the source IP address.
     """
     return tuple(each for each in report.of(Status.SKIPPED) if each.actions)

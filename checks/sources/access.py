@@ -1,6 +1,6 @@
 """Connections to an API server, never anonymous.
 
-By kubeconfig, from inside the cluster, or with credentials from Azure.
+They are made by kubeconfig, from inside the cluster, or with credentials from Azure.
 """
 
 import shutil

@@ -1,6 +1,6 @@
 """Reads of Azure through its own libraries.
 
-Managed cluster, node pools, network resources, cluster credentials.
+The managed cluster, node pools, network resources and cluster credentials are read.
 
 The identity is that of DefaultAzureCredential (its environment variables, the machine's identity); the cloud is that of
 the Azure libraries' settings (AZURE_AUTHORITY_HOST, AZURE_SDK_CLOUD_CONF).

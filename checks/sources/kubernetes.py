@@ -180,7 +180,7 @@ def _request(client: Any, path: str, query: dict[str, str], deadline: float, acc
 def _body(response: Any, deadline: float, newest: int) -> bytes:
     """The body, read in pieces so that a slow server cannot exceed the deadline.
 
-    Of a log it is the newest part.
+    The newest part of a log is kept.
     """
     found = bytearray()
     for piece in response.stream(256 * 1024, decode_content=True):

@@ -1,6 +1,6 @@
 """The source behind a cluster's configuration entry.
 
-Its bundle, or the live cluster through Kubernetes and Azure.
+It is the entry's bundle, or the live cluster through Kubernetes and Azure.
 """
 
 import os

@@ -1,6 +1,6 @@
 """Plain values as readable YAML text.
 
-For five thousand pods, PyYAML takes ten seconds and this module one.
+PyYAML takes ten seconds for five thousand pods, and this module takes one.
 """
 
 import re

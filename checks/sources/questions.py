@@ -1,6 +1,6 @@
 """Doctor's requests to an API server and to Azure.
 
-The permissions of this identity, and the server's time.
+They read the permissions of this identity and the server's time.
 """
 
 from collections.abc import Mapping

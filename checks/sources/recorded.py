@@ -1,6 +1,6 @@
 """The source that replays a recorded cluster.
 
-For bundles and for the scenarios of the tests.
+It is used for bundles and for the scenarios of the tests.
 """
 
 from collections import defaultdict

@@ -82,7 +82,7 @@ class RecordingSource:
     def _kept(self, request: Gap, read: Callable[[], Answer], deadline: float, detail: str = "") -> Answer:
         """Record the answer of a read.
 
-        Before it arrives, or if it arrives after the deadline, record a time-out.
+        The record is a time-out until the answer arrives, and stays one if it arrives after the deadline.
         """
         key = (request.source, request.resource, request.namespace or "", request.name or "", detail)
         with self._lock:

@@ -1,6 +1,6 @@
 """One diagnosis of one source, from the first read to the report.
 
-For the command line and the worker.
+The command line and the worker use it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,10 +24,8 @@ from checks.sources.source import Source, gather
 def run(source: Source, question: Question, checks: Sequence[Check], timeout: float) -> Iterator[Evaluated | Report]:
     """Yield each check when it is evaluated, then the report.
 
-    After `timeout` seconds the run ends with its results so far.
-
-    Raises AmbiguousGateway if several namespaces have a gateway of this name, and UnknownGateway if none has one and no
-    selected check reports it.
+    After `timeout` seconds, the run ends with its results so far. Raises AmbiguousGateway if several namespaces have a
+    gateway of this name, and UnknownGateway if none has one and no selected check reports it.
     """
     began = monotonic()
     store = FactStore(source.now())

@@ -1,6 +1,6 @@
 """Reads of clusters for a sweep.
 
-Each once for all its gateways, several in parallel, each with its own time-out.
+Each cluster is read once for all its gateways, several in parallel, each with its own time-out.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,7 +46,7 @@ They share its rate limits.
 class Limits:
     """The limits on parallel Azure requests.
 
-    One semaphore for each subscription, shared by its clusters.
+    Each subscription has one semaphore, which its clusters share.
     """
 
     def __init__(self, azure: int = SUBSCRIPTION) -> None:

@@ -1,4 +1,4 @@
 """The static egress gateway of AKS: its StaticGatewayConfiguration and components.
 
-And how to replace or restart them.
+The package also knows how to replace or restart them.
 """

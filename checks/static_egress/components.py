@@ -1,9 +1,9 @@
 """The static egress gateway's two DaemonSets by node.
 
-The cni-manager on workload nodes, the daemon on gateway nodes.
+The cni-manager runs on workload nodes, the daemon on gateway nodes. AKS runs them in `aks-static-egress-gateway`; the
+open-source operator uses another namespace, so there they are found by name.
 
-AKS runs them in `aks-static-egress-gateway`; the open-source operator uses another namespace, so there they are found by
-name. Source: docs/domain/components.md#static-egress-components.
+Source: docs/domain/components.md#static-egress-components.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """The StaticGatewayConfiguration and node pool that the gateway uses.
 
-Or why a check of them does not apply.
+For a gateway without them, it has the reason why a check of them does not apply.
 
 Sources: docs/rulings.md#ruling-8, docs/rulings.md#ruling-18.
 """
@@ -88,9 +88,8 @@ def state_of(pool: AgentPool | None) -> PoolState:
 def pool_of(facts: Facts, configuration: StaticGatewayConfiguration) -> AgentPool | NotApplicable | None:
     """The StaticGatewayConfiguration's pool as Azure lists it.
 
-    None without an answer from Azure.
-
-    NotApplicable if the pool is missing, stopped, being deleted or not in Gateway mode: gateway-pool-missing reports it.
+    None if Azure does not answer. NotApplicable if the pool is missing, stopped, being deleted or not in Gateway mode:
+    gateway-pool-missing reports it.
     """
     if not configuration.pool:
         return NotApplicable(f"{configuration.ref} names no node pool", EarlierFault.CONFIGURATION_INVALID)

@@ -1,8 +1,9 @@
-"""Which fields of a StaticGatewayConfiguration's spec are invalid.
+"""The invalid fields of a StaticGatewayConfiguration's spec.
 
-By the controller's validation, and faults that only pod network setup detects.
+They are those that the controller's validation rejects, and those at which only pod network setup fails.
 
-Sources: kube-egress-gateway api/v1alpha1 and pkg/cni/routes; docs/domain/custom-resources.md#staticgatewayconfiguration-spec.
+Sources: kube-egress-gateway api/v1alpha1 and pkg/cni/routes;
+docs/domain/custom-resources.md#staticgatewayconfiguration-spec.
 """
 
 import re

@@ -1,6 +1,6 @@
 """The nodes of a gateway node pool as the cluster shows them.
 
-Ready, labelled, and with an address of the egress IP prefix.
+They are checked for readiness, for labels, and for an address of the egress IP prefix.
 """
 
 from collections.abc import Iterator, Sequence

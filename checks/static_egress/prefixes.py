@@ -1,6 +1,6 @@
 """Address ranges as the static egress gateway reads them.
 
-Routes, egress IP prefixes, and how many nodes a prefix serves.
+They are routes and egress IP prefixes, with the number of nodes that a prefix serves.
 """
 
 from collections.abc import Iterable
@@ -13,9 +13,8 @@ ALL_IPV4 = IPv4Network("0.0.0.0/0")
 def parse_cidr(written: str) -> Network | None:
     """A CIDR by the rules of Go's ParseCIDR, which the cni-manager uses.
 
-    A mask in bits is required, host bits may be set.
-
-    None for anything else. The API server accepts a bare address, but pod network setup then fails for every pod.
+    A mask in bits is required, host bits may be set. The result is None for anything else. The API server accepts a
+    bare address, but pod network setup then fails for every pod.
     """
     address, slash, mask = written.partition("/")
     if not (slash and address and mask.isascii() and mask.isdigit()):
@@ -46,6 +45,6 @@ def parse_egress_prefix(written: str) -> tuple[Network, ...]:
 def capacity(size: int) -> int:
     """The number of gateway nodes for which a public IP prefix of this length has addresses.
 
-    /31 two, /28 sixteen.
+    A /31 has addresses for two nodes, a /28 for sixteen.
     """
     return int(2 ** (32 - size)) if 0 <= size <= 32 else 0

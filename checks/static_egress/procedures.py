@@ -1,8 +1,7 @@
 """Fixes of a static egress gateway in several steps.
 
-Restart it (SEG-6), or move it to a new SGC (SEG-7).
-
-Each procedure is a list of actions in the order of execution, the read-only one first.
+They restart it (SEG-6), or move it to a new SGC (SEG-7). Each procedure is a list of actions in the order of execution,
+the read-only one first.
 """
 
 import json
@@ -50,7 +49,7 @@ def restart_gateway(gateway: EgressGateway) -> tuple[Action, ...]:
 def pods_with_configuration(namespace: str) -> str:
     """A command that lists each pod of the namespace with its StaticGatewayConfiguration.
 
-    And with creation time and phase.
+    The list also shows creation time and phase.
     """
     columns = (
         "POD:.metadata.name",
@@ -64,10 +63,10 @@ def pods_with_configuration(namespace: str) -> str:
 def new_configuration(facts: Facts, old: StaticGatewayConfiguration, pool: str = "") -> tuple[Action, ...]:
     """All steps of SEG-7: a new StaticGatewayConfiguration for the gateway.
 
-    The other users of the old one, a new one with its fields, the wait for the prefix and its allow-lists, pointing the
-    gateway at it, verifying the pods, deleting the old one.
+    The steps list the other users of the old one, create a new one with its fields, wait for the prefix and its
+    allow-lists, point the gateway at it, verify the pods, and delete the old one.
 
-    `pool`: the node pool to use instead of the one that the old SGC and Azure's list suggest. A check that offers
+    `pool` is the node pool to use instead of the one that the old SGC and Azure's list suggest. A check that offers
     this reads StaticGatewayConfiguration, AgentPool and ManagedCluster.
     """
     gateway, cluster, namespace = facts.gateway, facts.cluster, old.namespace

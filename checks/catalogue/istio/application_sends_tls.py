@@ -107,7 +107,7 @@ class _Wrapped:
 def _wrapped(facts: Facts, path: Passage) -> _Wrapped | None:
     """TLS in TLS because of a `tls` rule for sidecars.
 
-    At the gateway, or at the sidecars themselves.
+    The application's TLS is wrapped at the gateway, or by the sidecars themselves.
     """
     found = configuration(facts)
     own = next((c.arrival for c in path.crossings if c.arrival.kind == "tls"), None)

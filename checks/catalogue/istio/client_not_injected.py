@@ -169,7 +169,7 @@ def _excluded_traffic(facts: Facts, pods: Iterable[Pod]) -> Iterator[Observation
 def _redirect(pod: Pod, key: str) -> Action:
     """An action that removes an annotation from the workload's pod template.
 
-    With a command for Deployments.
+    The action has a command if the workload is a Deployment.
     """
     title = f"Patch the workload's pod template: remove {key}; restarts its pods"
     if pod.owner[0] != "ReplicaSet":

@@ -168,7 +168,7 @@ def _log_evidence(facts: Facts, use: Use) -> list[Evidence]:
 def _newest(facts: Facts, name: str) -> tuple[Line, str, LogLine] | None:
     """Istiod's newest log line about a credential of this name.
 
-    With the log and the line's meaning.
+    The result contains the line, its log and its meaning.
     """
     word = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])")
     lines = [

@@ -1,6 +1,6 @@
 """EG506: clients cannot reach a server of a Gateway on the egress gateway.
 
-Or istiod leaves the server out.
+Either no client can connect to the server's port, or istiod leaves the server out.
 """
 
 from collections.abc import Iterator

@@ -62,7 +62,7 @@ def istio_validation_down(facts: Facts) -> Iterator[Observation]:
 def _left_behind(hook: Webhook, revisions: tuple[str, ...]) -> bool:
     """Whether a webhook of another istiod still applies to these revisions' Istio objects.
 
-    For example a removed revision's. Objects without a revision count too.
+    The other istiod can be that of a removed revision. Objects without a revision count too.
     """
     if hook.service is None or not hook.service[1].startswith("istiod-"):
         return False

@@ -60,7 +60,7 @@ def outbound_policy_bypasses(facts: Facts) -> Iterator[Observation]:
 class _Bypass:
     """An object with ALLOW_ANY, and the namespaces that it applies to.
 
-    A Sidecar or a revision's mesh configuration.
+    The object is a Sidecar or the mesh configuration of a revision.
     """
 
     sidecar: Sidecar | None

@@ -17,7 +17,7 @@ from checks.model.raw_values import moment
 _STARTING = timedelta(seconds=30)
 """The time for a first start, which takes a few seconds.
 
-Two periods of the chart's readiness probe (15 s).
+It is two periods of the chart's readiness probe (15 s).
 """
 
 

@@ -1,6 +1,6 @@
 """EG516: a client's Sidecar does not import the route to the gateway.
 
-Or it does not import the ServiceEntry.
+The route consists of the VirtualServices and ServiceEntries for the host.
 """
 
 from collections.abc import Iterator
@@ -82,8 +82,8 @@ def sidecar_hides_route(facts: Facts) -> Iterator[Observation]:
 class _Needs:
     """The objects that a sidecar needs for a host.
 
-    VirtualServices to the gateway, and ServiceEntries. `special` are the namespaces of these objects and those to which
-    they are exported by name.
+    They are VirtualServices to the gateway, and ServiceEntries. `special` are the namespaces of these objects and those
+    to which they are exported by name.
     """
 
     host: str
@@ -97,7 +97,7 @@ class _Needs:
 class _Missing:
     """Objects that are not imported, and the entries that import them.
 
-    And whether requests fail without them.
+    `blocks` is set if requests fail without them.
     """
 
     objects: tuple[str, ...]

@@ -1,6 +1,6 @@
 """EG507: a VirtualService does not route a host through the gateway.
 
-From sidecars to its destination.
+The check follows the route from sidecars to the destination of the gateway.
 """
 
 from collections.abc import Iterator

@@ -140,9 +140,9 @@ def _pool(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[O
 
 
 def _route(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Observation]:
-    """Private-IP mode needs a route to an appliance or gateway.
+    """Whether private-IP mode has the route to an appliance or gateway that it needs.
 
-    From the route table or the outbound type.
+    The route comes from the route table or the outbound type.
     """
     cluster = next(iter(facts.readable(ManagedCluster)), None)
     if cluster is not None and cluster.outbound_type.lower() == "userdefinedrouting":

@@ -85,7 +85,7 @@ def _required_flows(
 ) -> tuple[list[_RequiredFlow], list[NotRead]]:
     """The flows with the security groups that apply to them.
 
-    And the resources that were not read.
+    The second value contains the resources that were not read.
     """
     there = flow_end(facts, own_subnet)
     port = configuration.server.port

@@ -1,4 +1,4 @@
 """Prerequisites, as Azure returns them.
 
-Cluster, Istio add-on, static egress gateway feature and mesh profile.
+They concern the cluster, the Istio add-on, the static egress gateway feature and the mesh profile.
 """

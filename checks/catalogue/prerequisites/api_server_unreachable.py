@@ -64,7 +64,7 @@ def api_server_unreachable(facts: Facts) -> Iterator[Observation]:
 def _access(facts: Facts, cluster: ManagedCluster) -> tuple[str, list[Evidence], list[Action]]:
     """The access limits of the API server by Azure's answer.
 
-    A note for the summary, evidence and actions.
+    They are returned as a note for the summary, evidence and actions.
     """
     if cluster.private:
         evidence = Evidence(cluster.ref, "apiServerAccessProfile.enablePrivateCluster", "true")

@@ -47,9 +47,9 @@ def cluster_not_running(facts: Facts) -> Iterator[Observation]:
 
 
 def _not_found(facts: Facts, gap: Gap) -> Observation:
-    """A 404 from Azure.
+    """An observation about a 404 from Azure.
 
-    Not checked if the API server answers, because the configuration then names another cluster.
+    The check is not checked if the API server answers, because the configuration then names another cluster.
     """
     name = f"managed cluster {facts.cluster.aks_name}"
     evidence = [Evidence(name, "GET", f"404 {gap.message}".rstrip(), "200")]

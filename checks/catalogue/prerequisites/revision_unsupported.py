@@ -1,6 +1,6 @@
 """EG108: a mesh revision is out of support.
 
-Or it is not compatible with the cluster's Kubernetes version.
+The check also fails for a revision that is not compatible with the cluster's Kubernetes version.
 """
 
 import re

@@ -110,7 +110,7 @@ def _without_deployment(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Ob
 def _settings(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Observation]:
     """One observation for settings that differ between revisions.
 
-    Or for a shared ConfigMap that only one revision has.
+    A shared ConfigMap that only one revision has is such a difference too.
     """
     have = {name: facts.get(ConfigMap, _shared(name), ROOT_NAMESPACE) for name in revisions}
     differing = _differing(facts, revisions)

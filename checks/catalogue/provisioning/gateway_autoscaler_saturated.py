@@ -13,7 +13,7 @@ from checks.model.raw_values import Raw, text
 LEAST = 2
 """The default minimum of the add-on.
 
-A node upgrade interrupts a gateway with fewer (AKS documentation, "Istio service mesh add-on performance and
+A node upgrade interrupts a gateway with fewer replicas (AKS documentation, "Istio service mesh add-on performance and
 scaling").
 """
 

@@ -13,9 +13,9 @@ NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])
 """The naming rule of the AKS documentation; the full name must match."""
 
 _LONGEST = 63
-"""The limit of the article and the Azure CLI.
+"""The longest name that the article and the Azure CLI allow.
 
-And of label values and DNS labels in Kubernetes.
+It is also the limit of label values and DNS labels in Kubernetes.
 """
 
 SAFE = 53

@@ -1,6 +1,6 @@
 """EG306: a policy of the namespace blocks the gateway's pods.
 
-A quota, limit range or pod security level.
+The policy is a quota, a limit range or a pod security level.
 """
 
 from collections.abc import Iterator

@@ -36,7 +36,7 @@ from checks.static_egress.procedures import describe, new_configuration
 GRACE = timedelta(minutes=5)
 """Azure's usual time to assign a prefix (article SEG-2).
 
-Counted from creation or the last edit of the spec.
+It counts from creation or the last edit of the spec.
 """
 
 

@@ -103,7 +103,7 @@ def _stopped() -> list[Involved]:
 def _rejected(facts: Facts, configuration: StaticGatewayConfiguration) -> Observation | None:
     """A finding for an InvalidSpec event about the current spec.
 
-    For faults that the fields do not show.
+    It reports faults that the fields do not show.
     """
     changed = configuration.spec_changed
     for event in current_errors(facts.events_on(configuration)):

@@ -1,6 +1,6 @@
 """EG413: a destination sees another source IP address than the egress IP prefix.
 
-Not probed: the command is offered.
+The check sends no request to a destination; it offers the command that does.
 """
 
 from collections.abc import Iterator

@@ -86,7 +86,7 @@ def _misplaced(facts: Facts) -> Mapping[str, tuple[Misplaced, ...]]:
 def _grouped(facts: Facts, windows: Iterable[str]) -> Mapping[str, tuple[Misplaced, ...]]:
     """The misplaced workloads of the cluster by the StaticGatewayConfiguration that they name.
 
-    Computed once.
+    They are computed once for all gateways.
     """
     groups: dict[tuple[str, str, str, Obstacle], list[Pod]] = {}
     for pod in facts.all(Pod):

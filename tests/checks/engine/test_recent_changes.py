@@ -1,6 +1,6 @@
 """Recent changes: from the objects that are read anyway, bounded, without secrets.
 
-Nothing about unread objects.
+They show nothing about unread objects.
 """
 
 from collections.abc import Callable

@@ -73,7 +73,7 @@ def test_a_field_that_was_never_in_the_file_stays() -> None:
 def test_a_live_read_without_the_annotation(entry: dict[str, str], left: list[str] | None) -> None:
     """The field managers show what the next apply of a file without exportTo does.
 
-    It removes the field or not.
+    The apply removes the field or leaves it.
     """
     read = route(exportTo=["."]).raw
     live = {**read, "metadata": {**read["metadata"], "managedFields": [entry]}}

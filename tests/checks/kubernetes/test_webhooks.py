@@ -1,6 +1,6 @@
-"""Matching of a webhook.
+"""Matching of a webhook by rules, operations, scope and selectors.
 
-Rules, operations, scope and selectors (docs/domain/algorithms.md#webhook-matching).
+Source: docs/domain/algorithms.md#webhook-matching.
 """
 
 from typing import Any

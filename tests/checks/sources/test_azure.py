@@ -1,6 +1,6 @@
 """The official Azure libraries against Azure's wire format.
 
-Facts, errors, and cluster credentials.
+The tests read facts, errors and cluster credentials.
 """
 
 import base64

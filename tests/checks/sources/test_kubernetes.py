@@ -1,6 +1,6 @@
 """The official Kubernetes client against an API server's wire format.
 
-Pages, versions, errors, time-outs.
+The tests read pages, versions, errors and time-outs.
 """
 
 import socket

@@ -1,6 +1,6 @@
 """A cluster gives the same findings from every source.
 
-Live, recorded while live, from its bundle, in memory.
+It is read live, recorded while live, replayed from its bundle, and held in memory.
 """
 
 from collections.abc import Callable, Iterator, Sequence

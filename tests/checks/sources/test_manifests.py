@@ -1,6 +1,6 @@
 """YAML that is written to a bundle parses to the same values.
 
-With our parser and with others.
+Our parser and others read it.
 """
 
 from typing import Any

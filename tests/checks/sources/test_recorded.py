@@ -1,6 +1,6 @@
 """Failed reads of single namespaces affect no other objects.
 
-Neither those of other namespaces nor cluster-scoped ones.
+Objects of other namespaces and cluster-scoped ones are read as before.
 """
 
 from datetime import UTC, datetime
