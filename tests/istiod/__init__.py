@@ -1,1 +1,4 @@
-"""The judge (docs/architecture.md#judge): istiod's own code over generated meshes, followed request by request."""
+"""The judge: istiod's own code over generated meshes.
+
+Each request is followed through istiod's configuration (docs/architecture.md#judge).
+"""

@@ -1,4 +1,7 @@
-"""Asks istiod's own code (the Go program beside this module) what it configures the proxies of a mesh with."""
+"""Asks istiod's own code what it configures the proxies of a mesh with.
+
+The code is called by the Go program beside this module.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,10 @@ class Proxy:
 
 
 def program() -> Path:
-    """The path of the Go program: outside the repository, under a name that changes with its sources."""
+    """The path of the Go program.
+
+    It is outside the repository, and its name changes with the sources.
+    """
     digest = hashlib.sha256()
     for each in sorted(SOURCES.iterdir()):
         digest.update(each.name.encode() + b"\0" + each.read_bytes())
@@ -127,7 +133,10 @@ def _metadata(pod: Json) -> Json:
 def request(
     identity: str, objects: Iterable[Json], proxies: Sequence[Proxy], revisions: Mapping[str, Sequence[str]]
 ) -> Json:
-    """The request for a mesh: its objects as istiod reads them, and the proxies that are wanted."""
+    """The request for a mesh.
+
+    It contains the objects as istiod reads them, and the proxies whose configuration is wanted.
+    """
     kept = []
     for each in objects:
         group = each["apiVersion"].partition("/")[0] if "/" in each["apiVersion"] else ""
@@ -144,7 +153,10 @@ def request(
 
 
 def mesh_configuration(objects: Iterable[Json]) -> dict[str, list[str]]:
-    """For each revision the `mesh` keys of its ConfigMaps, the shared one first: the later one wins."""
+    """The `mesh` keys of each revision's ConfigMaps.
+
+    The shared ConfigMap comes first; the later one wins.
+    """
     keys: dict[str, list[tuple[bool, str]]] = {}
     for each in objects:
         if each["kind"] != "ConfigMap" or each["metadata"].get("namespace") != ROOT:

@@ -1,4 +1,7 @@
-"""Valid certificates in the Secrets of a mesh: istiod refuses a Gateway API listener whose certificate it cannot read."""
+"""Valid certificates in the Secrets of a mesh.
+
+Istiod refuses a Gateway API listener whose certificate it cannot read.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ _PAIRS = (("tls.crt", "tls.key"), ("cert", "key"))
 
 
 def certified(secret: Json) -> Json:
-    """The Secret with a certificate and its key in place of the values of a test; the same object without such keys."""
+    """The Secret with a certificate and its key in place of the values of a test.
+
+    A Secret without such keys is returned as it is.
+    """
     data = secret.get("data") or {}
     for names in _PAIRS:
         if set(names) <= set(data):

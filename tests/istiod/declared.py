@@ -1,4 +1,7 @@
-"""The destinations that routing objects declare for a host: what counts as the right place to arrive at."""
+"""The destinations that routing objects declare for a host.
+
+A request that arrives at one of them has arrived at the right place.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ def covers(pattern: str, host: str) -> bool:
 
 
 def declared(objects: Iterable[Json], host: str) -> frozenset[str]:
-    """The services that VirtualServices and Gateway API routes declare for a host, as host names, and the entries for it."""
+    """The services that VirtualServices and Gateway API routes declare for a host.
+
+    They are host names; the ServiceEntries for the host itself are included.
+    """
     kept = list(objects)
     found: set[str] = set()
     delegates = {

@@ -1,4 +1,7 @@
-"""The defaults that the API server fills into Gateway API objects: istiod and the product read objects that have them."""
+"""The defaults that the API server fills into Gateway API objects.
+
+Istiod and the product read objects that have them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Judges the product by istiod: python -m tests.istiod.judge --seed 1 --meshes 600 (make judge)."""
+"""Judges the product by istiod (make judge).
+
+Call it with `python -m tests.istiod.judge --seed 1 --meshes 600`.
+"""
 
 from __future__ import annotations
 

@@ -45,13 +45,19 @@ class Judgement:
 
     @property
     def same_answer(self) -> bool:
-        """Whether the application gets the same answer: the outcomes agree, and for failures the HTTP status."""
+        """Whether the application gets the same answer.
+
+        The outcomes agree, and for failures the HTTP status does too.
+        """
         return self.same_outcome and (self.expected.outcome != "fails" or self.expected.status == self.resolved.status)
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A mesh with the judgement of each request; `problem` if istiod's code could not be asked about it."""
+    """A mesh with the judgement of each request.
+
+    `problem` is set if istiod's code could not be called for it.
+    """
 
     mesh: JudgedMesh
     judgements: tuple[Judgement, ...]

@@ -1,4 +1,7 @@
-"""The walker's rules, one by one, as Envoy's API documentation states them (https://www.envoyproxy.io/docs/envoy/latest/api-v3)."""
+"""The walker's rules, one by one, as Envoy's API documentation states them.
+
+Source: https://www.envoyproxy.io/docs/envoy/latest/api-v3.
+"""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""Every request of recorded meshes that certainly does not go through its gateway has a named fault."""
+"""Every request that certainly does not go through its gateway has a named fault.
+
+The requests are those of recorded meshes.
+"""
 
 from collections import Counter
 
@@ -16,7 +19,10 @@ from tests.istiod.recorded import answered
 EVERY, REQUESTS = 3, 8
 """One of so many recorded meshes, and so many requests of each."""
 GENERIC = 0.1
-"""The largest share of requests that are only known not to be taken at the gateway; it only ever falls."""
+"""The largest share of requests that are only known not to be accepted at the gateway.
+
+It may only become smaller.
+"""
 
 
 def request_of(routing: Routing, question: Question) -> ClientRequest | None:

@@ -1,4 +1,7 @@
-"""The generated meshes: the same for the same seed, and every change has an effect somewhere."""
+"""The generated meshes are the same for the same seed.
+
+Every change has an effect somewhere.
+"""
 
 import random
 

@@ -54,9 +54,9 @@ def test_a_field_that_is_removed_from_the_file_is_removed_by_the_next_apply() ->
 
 
 def test_a_field_that_was_never_in_the_file_stays() -> None:
-    """Created by `kubectl create`.
+    """The object was created by `kubectl create`.
 
-    So there is no annotation with the last applied manifest.
+    It has no annotation with the last applied manifest.
     """
     assert Apply(ROUTE).applied(route(exportTo=["."]).raw)["spec"]["exportTo"] == ["."]
 

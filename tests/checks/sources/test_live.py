@@ -51,7 +51,7 @@ The servers return the error as Azure and Kubernetes do.
 class AtTheTimeOf:
     """A live source with the time of the composed cluster.
 
-    So ages are those of the incident.
+    Ages are therefore those of the incident.
     """
 
     def __init__(self, source: Source, now: datetime) -> None:

@@ -1,1 +1,4 @@
-"""Real Envoys with the configuration that istiod pushes, to check the walker: what clients and access logs show."""
+"""Real Envoys with the configuration that istiod pushes.
+
+They check the walker by what clients and access logs show.
+"""

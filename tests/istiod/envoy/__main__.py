@@ -1,8 +1,10 @@
-"""Checks the walker and the router with real Envoys: python -m tests.istiod.envoy (make judge-envoy).
+"""Checks the walker and the router with real Envoys (make judge-envoy).
 
-Without --seed over the recorded configuration; with it over generated meshes, for which istiod's own code is asked.
+`python -m tests.istiod.envoy` checks the recorded configuration; with --seed it checks generated meshes, whose
+configuration comes from istiod's own code.
 
-Runs in a network namespace of its own in which every address is local, so that no address of the configuration changes.
+It runs in a network namespace of its own in which every address is local, so that no address of the configuration
+changes.
 """
 
 from __future__ import annotations

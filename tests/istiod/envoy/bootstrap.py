@@ -1,4 +1,7 @@
-"""Envoy's own bootstrap out of the configuration that istiod pushes, without Istio's filters and without its servers."""
+"""Envoy's own bootstrap from the configuration that istiod pushes.
+
+It has neither Istio's filters nor its servers.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,10 @@ class Bootstrap:
         self._log: Json = {}
 
     def written(self, log: Path, *, outbound: int | None, admin: int) -> Json:
-        """The bootstrap; `outbound` is the port at which a sidecar takes connections with a PROXY header."""
+        """The bootstrap.
+
+        `outbound` is the port at which a sidecar takes connections with a PROXY header.
+        """
         self._log = {
             "name": "file",
             "typed_config": {
@@ -250,7 +256,10 @@ def _clusters(action: Json) -> Iterator[str]:
 
 
 def _alpn_of_http(socket: Json, cluster: Json) -> None:
-    """The protocols that Istio's own filter offers for HTTP requests, in place of those for TCP."""
+    """The protocols that Istio's own filter offers for HTTP requests.
+
+    They replace those for TCP.
+    """
     common = socket.get("typed_config", {}).get("common_tls_context", {})
     if "istio" not in common.get("alpn_protocols", ()):
         return

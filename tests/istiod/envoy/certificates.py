@@ -1,4 +1,7 @@
-"""Test certificates: of the mesh, of public servers, and of clients that another authority knows."""
+"""Test certificates of the mesh, of public servers and of clients.
+
+Another authority has signed those of the clients.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,10 @@ class Authorities:
 
 
 def _uri(authority: trustme.CA, identity: str) -> trustme.LeafCert:
-    """A leaf certificate with a URI as its only name, which trustme issues for no argument of its own."""
+    """A leaf certificate with a URI as its only name.
+
+    None of trustme's own arguments produces such a certificate.
+    """
     from datetime import UTC, datetime, timedelta
 
     from cryptography.hazmat.primitives import hashes, serialization

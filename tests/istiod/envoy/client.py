@@ -1,4 +1,7 @@
-"""Sends requests as an application in a pod does: with curl or a plain socket, intercepted by the sidecar."""
+"""Sends requests as an application in a pod does.
+
+It uses curl or a plain socket, and the sidecar intercepts the connection.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,10 @@ class Reply:
 
 
 class Interception:
-    """A stand-in for the iptables rules of a pod: it passes connections and their destination to the sidecar."""
+    """A stand-in for the iptables rules of a pod.
+
+    It passes connections and their destination to the sidecar.
+    """
 
     def __init__(self, outbound: int, source: str, destination: tuple[str, int]) -> None:
         address, port = destination

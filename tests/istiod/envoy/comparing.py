@@ -1,4 +1,7 @@
-"""One mesh at a time in real Envoys: each request sent once or a few times, and what was seen against the walker's answer."""
+"""Compares real Envoys with the walker, one mesh at a time.
+
+Each request is sent once or a few times, and what was seen is compared with the walker's answer.
+"""
 
 from __future__ import annotations
 
@@ -169,7 +172,10 @@ def _resolver(network: Network) -> Callable[[str], str | None]:
 
 
 def _outside(configured: Configured, network: Network, answers: Sequence[Answer]) -> set[str]:
-    """The addresses at which servers listen: those of hosts, of endpoints, and of destinations that are expected."""
+    """The addresses at which servers listen.
+
+    They are those of hosts, of endpoints, and of destinations that are expected.
+    """
     hosts = {each.host for each in configured.questions}
     hosts |= {
         share.destination.rpartition(":")[0] for answer in answers for share in answer.shares if share.destination
@@ -201,7 +207,10 @@ def _compared(question: Question, answer: Answer, seen: Sequence[Seen], network:
 
 
 def _predicted(compared: Compared, answer: Answer, resolved: Resolved) -> Compared:
-    """The comparison, if the router predicts the same outcome and status as the walker that Envoy agrees with."""
+    """The comparison with the router's prediction.
+
+    It is kept if the router predicts the same outcome and status as the walker that Envoy agrees with.
+    """
     if compared.result == "differs":
         return compared
     if resolved.outcome == "unknown":
@@ -228,7 +237,10 @@ _GRPC = {400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14}
 
 
 def _other_flag(share: Share, seen: Seen) -> bool:
-    """Whether the proxy that decided logged other flags; without an entry of it there is nothing to compare."""
+    """Whether the proxy that decided logged other flags.
+
+    A proxy without an entry in its log has nothing to compare.
+    """
     if share.code == "loop" or share.proxy not in {name for name, _ in seen.entries}:
         return False
     return ({share.flag} if share.flag else set()) != seen.flags(share.proxy)

@@ -1,4 +1,7 @@
-"""A name server for Envoys that resolve the hosts of requests: one address for each name, or none."""
+"""A name server for Envoys that resolve the hosts of requests.
+
+It has one address for each name, or none.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Servers outside the mesh, at every address that a mesh's requests may reach: HTTP, HTTP/2 or bytes, with or without TLS."""
+"""Servers outside the mesh, at every address that a mesh's requests may reach.
+
+They answer HTTP, HTTP/2 or bytes, with or without TLS.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +98,10 @@ class Servers:
             connection.sendall(connection.recv(65536))
 
     def _http2(self, connection: socket.socket, received: bytes, name: str) -> None:
-        """Answers each stream with 200: a SETTINGS frame, its acknowledgement, and one indexed header."""
+        """Answers each stream with 200.
+
+        The answer is a SETTINGS frame, its acknowledgement, and one indexed header.
+        """
         connection.sendall(_frame(4, 0, 0))
         received = received[len(_PREFACE) :]
         while True:

@@ -1,1 +1,4 @@
-"""Generated meshes: canonical egress configurations with their routing fields changed, the same ones for the same seed."""
+"""Generated meshes, the same ones for the same seed.
+
+They are canonical egress configurations with their routing fields changed.
+"""

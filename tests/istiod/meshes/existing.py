@@ -1,4 +1,7 @@
-"""The meshes of the other tests (clusters, incidents, cases of Istio checks), with requests to the hosts in them."""
+"""The meshes of the other tests, with requests to the hosts in them.
+
+They are clusters, incidents, and cases of Istio checks.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Changes of Gateway API objects: routes, their matches, filters and backends, listeners, grants and backend policies."""
+"""Changes of Gateway API objects.
+
+They concern routes, their matches, filters and backends, listeners, grants and backend policies.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Several objects of the Gateway API for one thing, and beside Istio's own: merging, order, precedence and attachment."""
+"""Several objects of the Gateway API for one thing, and beside Istio's own.
+
+They test merging, order, precedence and attachment.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Changes of Istio Gateways: servers, hosts, protocols, TLS, selectors, rivals on the same port."""
+"""Changes of Istio Gateways.
+
+They concern servers, hosts, protocols, TLS, selectors, and rivals on the same port.
+"""
 
 from __future__ import annotations
 

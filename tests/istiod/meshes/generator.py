@@ -1,4 +1,7 @@
-"""The meshes of a seed: every canonical configuration, every change alone, and changes in combination."""
+"""The meshes of a seed.
+
+They have every canonical configuration, every change alone, and changes in combination.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,10 @@ def meshes(seed: int, count: int) -> Iterator[Generated]:
 
 
 def meshes_of(prefix: str, seed: int, count: int) -> Iterator[Generated]:
-    """Meshes with one to three changes, where configurations and changes begin with a prefix, such as `gateway-api`."""
+    """Meshes with one to three changes.
+
+    Their configurations and changes begin with a prefix, such as `gateway-api`.
+    """
     kinds = [each for each in KINDS if each.startswith(prefix)]
     ours = [each for each in all_changes() if each[0].startswith(prefix)]
     for number in range(count):
@@ -79,7 +85,11 @@ def meshes_of(prefix: str, seed: int, count: int) -> Iterator[Generated]:
 
 
 def mesh(seed: int, number: int) -> Generated:
-    """One mesh of a seed: the first ones are canonical, then each change alone in turn, the more the later combined."""
+    """One mesh of a seed.
+
+    The first ones are canonical, the next ones have each change alone in turn, and later ones combine more and more
+    changes.
+    """
     rng = random.Random(f"{seed}/{number}")
     order = random.Random(seed).sample(range(len(all_changes())), len(all_changes()))
     if number < len(KINDS):
@@ -111,7 +121,11 @@ def _finished(identity: str, draft: Draft, fields: Sequence[str]) -> Generated:
 
 
 def _questions(draft: Draft) -> Iterator[Question]:
-    """The request that the configuration is for, from each client; variants of it; and what it should leave alone."""
+    """The requests about a mesh.
+
+    They are the request that the configuration is for, from each client; variants of it; and requests that it should
+    not affect.
+    """
     plain = draft.plain
     first = [(plain.scheme, plain.host, plain.port, client) for client in CLIENTS]
     schemes = [("http", 80), ("https", 443), (plain.scheme, plain.port), *draft.ports]

@@ -1,4 +1,7 @@
-"""Changes of ServiceEntries: hosts, ports, resolution, endpoints, addresses, visibility, twins."""
+"""Changes of ServiceEntries.
+
+They concern hosts, ports, resolution, endpoints, addresses, visibility and twins.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Changes around the routing objects: mesh configuration, the gateway's Service and pods, clients, namespaces, revisions."""
+"""Changes around the routing objects.
+
+They concern mesh configuration, the gateway's Service and pods, clients, namespaces and revisions.
+"""
 
 from __future__ import annotations
 

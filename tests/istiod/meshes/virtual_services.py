@@ -1,4 +1,7 @@
-"""Changes of VirtualServices: hosts, gateways, visibility, rules of each kind, their conditions and actions, rivals."""
+"""Changes of VirtualServices.
+
+They concern hosts, gateways, visibility, rules of each kind, their conditions and actions, and rivals.
+"""
 
 from __future__ import annotations
 

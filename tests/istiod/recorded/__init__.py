@@ -1,6 +1,8 @@
-"""Recorded meshes: for some the configuration that istiod pushes, for more only the answers that follow from it.
+"""Recorded meshes.
 
-`python -m tests.istiod.recorded.record` (make judge-record) asks istiod's own code again; reading needs no Go.
+Some have the configuration that istiod pushes; others have only the answers that follow from it.
+
+`python -m tests.istiod.recorded.record` (make judge-record) records them with istiod's own code; reading needs no Go.
 """
 
 from __future__ import annotations

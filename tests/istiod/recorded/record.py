@@ -1,6 +1,7 @@
-"""Asks istiod's own code about some meshes and records its configuration and the walker's answers (make judge-record).
+"""Records the configuration of some meshes and the walker's answers (make judge-record).
 
-With --cases FOLDER also about the given meshes in it (bundle.tar.gz, and istiod.yaml with the question and the outcome).
+With --cases FOLDER, the meshes in the folder are recorded too (bundle.tar.gz, and istiod.yaml with the question and the
+outcome).
 """
 
 from __future__ import annotations

@@ -1,1 +1,4 @@
-"""Follows a request through Envoy configuration, as Envoy's documentation describes; shares no code with the product."""
+"""Follows a request through Envoy configuration, as Envoy's documentation describes.
+
+The walker shares no code with the product.
+"""

@@ -38,7 +38,10 @@ def uses_http2(cluster: Json) -> bool:
 def endpoints(
     proxy: ProxyConfiguration, cluster: Json, connection: Connection, host: tuple[str, int]
 ) -> Sequence[Endpoint]:
-    """The endpoints that a connection may go to: those of the highest priority that has healthy ones."""
+    """The endpoints that a connection may go to.
+
+    They have the highest priority that has healthy endpoints.
+    """
     if "cluster_type" in cluster:
         if cluster["cluster_type"]["name"] != _DYNAMIC:
             raise NotModelledError(f"cluster type {cluster['cluster_type']['name']}")

@@ -1,4 +1,7 @@
-"""The network filters of a chain and the HTTP filters of a connection manager that decide a request."""
+"""The filters that decide a request.
+
+They are the network filters of a chain and the HTTP filters of a connection manager.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +106,10 @@ class Manager:
 
     @property
     def dynamic(self) -> bool:
-        """Whether the manager resolves the hosts of requests: a dynamic forward proxy cluster has endpoints only then."""
+        """Whether the manager resolves the hosts of requests.
+
+        A dynamic forward proxy cluster has endpoints only then.
+        """
         return any(kind == _DYNAMIC for kind, _ in self._filters)
 
     def authenticated(self, request: Http) -> bool:

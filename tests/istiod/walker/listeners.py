@@ -28,13 +28,19 @@ def _bound(listener: Json) -> Iterable[tuple[str, int]]:
 
 
 def listening(listeners: Sequence[Json], address: str, port: int) -> Json | None:
-    """The listener whose socket takes a connection to an address of the pod; None: connection refused."""
+    """The listener whose socket accepts a connection to an address of the pod.
+
+    None means that the connection is refused.
+    """
     open_sockets = [each for each in listeners if each.get("bind_to_port", True)]
     return _by_address(open_sockets, address, port)
 
 
 def for_original_destination(listeners: Sequence[Json], entry: Json, address: str, port: int) -> Json:
-    """The listener that takes over an intercepted connection; the entry itself where there is no other."""
+    """The listener that takes over an intercepted connection.
+
+    It is the entry itself if there is no other.
+    """
     if not entry.get("use_original_dst"):
         return entry
     return _by_address(listeners, address, port) or entry
@@ -49,7 +55,10 @@ def _by_address(listeners: Sequence[Json], address: str, port: int) -> Json | No
 
 
 def _holds_port(rule: Json, port: int) -> bool:
-    """Whether a ListenerFilterChainMatchPredicate (which disables a listener filter) matches the port."""
+    """Whether a ListenerFilterChainMatchPredicate matches the port.
+
+    A predicate that matches disables its listener filter.
+    """
     if rule.get("any_match"):
         return True
     if "destination_port_range" in rule:

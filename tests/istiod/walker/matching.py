@@ -117,7 +117,10 @@ def range_holds(cidr: Mapping[str, Any], address: str) -> bool:
 
 
 def domain_of(domains: Mapping[str, Json], host: str) -> Json | None:
-    """The virtual host for an authority: exact, then the longest suffix, then the longest prefix, then `*`."""
+    """The virtual host for an authority.
+
+    The exact domain comes first, then the longest suffix, the longest prefix, and `*`.
+    """
     if host in domains:
         return domains[host]
     suffixes = [domain for domain in domains if domain.startswith("*") and len(domain) > 1]

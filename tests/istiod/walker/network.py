@@ -1,4 +1,7 @@
-"""The servers behind an address outside Envoy: pods, Services of the cluster, and the rest of the world."""
+"""The servers behind an address outside Envoy.
+
+They are pods, Services of the cluster, and the rest of the world.
+"""
 
 from __future__ import annotations
 

@@ -67,7 +67,10 @@ class Answer:
 
 
 def answer(shares: Iterable[Share]) -> Answer:
-    """The outcome that all shares have, `mixed` where they differ, `unknown` where one of them is."""
+    """The outcome that all shares have.
+
+    It is `mixed` if they differ, and `unknown` if one of them is.
+    """
     kept = tuple(share for share in shares if share.weight > 0)
     kinds = {share.outcome for share in kept}
     if len(kinds) == 1:

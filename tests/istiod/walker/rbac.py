@@ -12,7 +12,10 @@ from tests.istiod.walker.wire import Http
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The properties that RBAC matches: of the connection, and of the request in an HTTP filter."""
+    """The properties that RBAC matches.
+
+    They are those of the connection, and in an HTTP filter also those of the request.
+    """
 
     address: str  # where the connection was directed
     port: int
@@ -114,5 +117,8 @@ def _of_request(kind: str, wanted: Any, peer: Peer) -> bool:
 
 
 def _metadata(matcher: Json) -> bool:
-    """Requests here have no token, so that no filter has set metadata about them: only an inverted matcher holds."""
+    """Whether a metadata matcher matches; only an inverted one does.
+
+    Requests here have no token, so no filter has set metadata about them.
+    """
     return bool(matcher.get("invert"))

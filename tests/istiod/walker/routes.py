@@ -1,4 +1,7 @@
-"""The route of an HTTP request: virtual host, route, and what the route does to the request."""
+"""The route of an HTTP request.
+
+It consists of the virtual host, the route, and what the route does to the request.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,10 @@ _KNOWN_CONDITIONS = {
 
 
 def virtual_host(domains: dict[str, Json] | Any, configuration: Json, authority: str) -> Json | None:
-    """The virtual host of an authority; ports count unless the route configuration says otherwise."""
+    """The virtual host of an authority.
+
+    Ports count unless the route configuration ignores them.
+    """
     host = authority.lower()
     if configuration.get("ignore_port_in_host_matching"):
         host = re.sub(r":\d+$", "", host)
@@ -45,7 +51,10 @@ def virtual_host(domains: dict[str, Json] | Any, configuration: Json, authority:
 
 
 def candidates(host: Json, request: Http | Connect, *, encrypted: bool) -> Iterator[tuple[Json, float]]:
-    """The routes that match, each with the percentage of requests that takes it once it is reached."""
+    """The routes that match.
+
+    Each has the percentage of requests that takes it once it is reached.
+    """
     if host.get("matcher"):
         raise NotModelledError("virtual host matcher")
     for route in host.get("routes", ()):
@@ -97,7 +106,10 @@ def percentage(fraction: Json) -> float:
 
 
 def clusters(action: Json) -> list[tuple[Json, float]]:
-    """The clusters of a route action or a TCP proxy as objects with a name, each with its percentage."""
+    """The clusters of a route action or a TCP proxy.
+
+    Each is an object with a name, and has its percentage.
+    """
     if "cluster" in action:
         return [({"name": action["cluster"]}, 100.0)]
     if "weighted_clusters" in action:
@@ -112,7 +124,10 @@ def clusters(action: Json) -> list[tuple[Json, float]]:
 
 
 def rewritten(request: Http, route: Json, host: Json, cluster: Json) -> Http:
-    """The request as it leaves the proxy: path and authority rewritten, headers removed and added."""
+    """The request as it leaves the proxy.
+
+    Path and authority are rewritten, headers removed and added.
+    """
     action = route.get("route", {})
     request = replace(request, path=_path(request.path, route["match"], action))
     if "host_rewrite_literal" in action:

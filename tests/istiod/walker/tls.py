@@ -1,4 +1,7 @@
-"""TLS at both ends of a proxy: what a cluster's connection looks like, and whether a handshake succeeds."""
+"""TLS at both ends of a proxy.
+
+It is the TLS of a cluster's connections, and whether a handshake succeeds.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ _OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
 def upstream_context(cluster: Json, endpoint: Json) -> Json | None:
-    """The TLS context for an endpoint; None for plain text. The first match over the endpoint's metadata decides."""
+    """The TLS context for an endpoint; None for plain text.
+
+    The first match over the endpoint's metadata decides.
+    """
     labels = endpoint.get("metadata", {}).get("filter_metadata", {}).get("envoy.transport_socket_match", {})
     for each in cluster.get("transport_socket_matches", ()):
         if all(labels.get(key) == value for key, value in each.get("match", {}).items()):

@@ -32,7 +32,10 @@ class Mesh:
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """The condition for `through`: the gateway, the requested host and the destinations declared for it."""
+    """The condition for `through`.
+
+    It consists of the gateway, the requested host and the destinations declared for it.
+    """
 
     gateway: str
     host: str

@@ -1,4 +1,7 @@
-"""Each breakage between a client and the gateway's Service is named at its hop, by its check, with a fix that works."""
+"""Each breakage between a client and the gateway's Service is named at its hop.
+
+Its check reports it with a fix that works.
+"""
 
 import pytest
 

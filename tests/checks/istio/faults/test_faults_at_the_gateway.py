@@ -1,4 +1,7 @@
-"""Each breakage at the gateway or behind it is named at its hop, by its check, with a fix that works."""
+"""Each breakage at the gateway or behind it is named at its hop.
+
+Its check reports it with a fix that works.
+"""
 
 import pytest
 

@@ -37,7 +37,10 @@ def database(name: str) -> Any:
 
 
 def test_a_fault_without_a_check_of_its_own_is_reported_by_the_route_check() -> None:
-    """Two TCP destinations share a port: the route of the younger one has no check of its own yet (EG523)."""
+    """Two TCP destinations share a port.
+
+    The route of the younger one has no check of its own yet (EG523).
+    """
     cluster = plus(plus(named(HTTP), database("db1"), "20d"), database("db2"), "1d")
     outcome, found = failing(cluster, "db2.example:1433", "team-a")
     assert outcome is not Outcome.THROUGH

@@ -1,4 +1,7 @@
-"""The effect of a fix on other hosts is computed; a fix that makes another host's route worse is not offered."""
+"""The effect of a fix on other hosts is computed.
+
+A fix that makes another host's route worse is not offered.
+"""
 
 from typing import Any
 
@@ -64,7 +67,10 @@ def test_a_fix_for_one_host_has_no_effect_on_the_other() -> None:
 
 
 def test_a_fix_of_the_tls_of_all_hosts_keeps_the_routes_of_others() -> None:
-    """A DestinationRule in the client's namespace makes its sidecars send TLS to the gateway's plain servers."""
+    """Sidecars send TLS to the gateway's plain servers.
+
+    A DestinationRule in the client's namespace makes them do so.
+    """
     server = {"port": {"number": 80, "name": "theirs", "protocol": "HTTP"}, "hosts": [SECOND]}
     cluster = plus(named("base"), istio("Gateway", "theirs", {"selector": {"istio": "egw"}, "servers": [server]}))
     spec = {"host": "egw.team-egress.svc.cluster.local", "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}}}

@@ -1,4 +1,7 @@
-"""Faults between a client and the gateway's Service that no breakage of the domain reference has."""
+"""Faults between a client and the gateway's Service.
+
+No breakage of the domain reference has them.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +20,10 @@ Change = Callable[[Cluster, str], Cluster]
 
 
 def found_in(change: Change, on: str, scheme: str = "http", client: str | None = "team-a") -> tuple[Proved, ...]:
-    """The faults of a request for the host from a client, after a change of a configuration that works."""
+    """The faults of a request for the host from a client.
+
+    The configuration works before the change.
+    """
     facts = facts_about(change(named(on), on), "edition.cnn.com", client)
     port = 443 if scheme == "https" else 80
     outcome, faults = next(iter(outcomes(facts, scheme, "edition.cnn.com", port)))
@@ -69,7 +75,10 @@ def sidecar_listener(cluster: Cluster, on: str) -> Cluster:
 
 
 def egress_proxy(cluster: Cluster, on: str) -> Cluster:
-    """A Sidecar that sends what no rule takes to the gateway's Service, where no rule expects it."""
+    """A Sidecar that sends requests which no rule matches to the gateway's Service.
+
+    No rule expects them there.
+    """
     proxy = {"host": "egw.team-egress.svc.cluster.local", "port": {"number": 443}}
     policy = {"mode": "ALLOW_ANY", "egressProxy": proxy}
     sidecar = istio("Sidecar", "default", {"egress": [{"hosts": ["./*"]}], "outboundTrafficPolicy": policy}, "team-a")
@@ -99,7 +108,10 @@ def _redirected(each: Any, on: str) -> None:
 
 @dataclass(frozen=True)
 class Situation:
-    """A change, the configuration, and the fault that must be named; `mended`: its fix routes the request."""
+    """A change, the configuration, and the fault that must be named.
+
+    `corrected` is set if its fix routes the request.
+    """
 
     name: str
     change: Change
@@ -173,7 +185,10 @@ def test_two_faults_that_only_together_let_the_request_through_are_both_named() 
 
 
 def test_a_fix_leaves_the_other_scheme_of_the_host_as_it_is() -> None:
-    """The VirtualService has only tls rules, which work; the gateway has an HTTP server as well."""
+    """The VirtualService has only tls rules, which work.
+
+    The gateway has an HTTP server as well.
+    """
 
     def change(cluster: Cluster, on: str) -> Cluster:
         server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["edition.cnn.com"]}

@@ -101,7 +101,10 @@ def port_of_entry(**values: Any) -> Change:
 
 
 def sidecar_credential(cluster: Cluster, on: str) -> Cluster:
-    """A DestinationRule of the client's namespace with a credential that is only in the gateway's namespace."""
+    """A DestinationRule of the client's namespace with a credential.
+
+    The credential is only in the gateway's namespace.
+    """
     tls = {"mode": "MUTUAL", "credentialName": "client-credential"}
     spec = {
         "host": "egw.team-egress.svc.cluster.local",

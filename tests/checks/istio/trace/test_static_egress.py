@@ -1,4 +1,7 @@
-"""The hop through the static egress gateway: each fault names the check whose finding fails."""
+"""The hop through the static egress gateway.
+
+Each fault names the check whose finding fails.
+"""
 
 from typing import Any
 
