@@ -38,8 +38,10 @@ from checks.config.configuration_file import load
 from workers.client import Client, connect
 from workers.queue.app import COURIER_QUEUE, DELIVER, make_app
 from workers.queue.settings import worker_settings
+from workers.records.delivered import Delivered
+from workers.records.listing import ListingState
+from workers.records.run import Run
 from workers.runs.documents import LockLost
-from workers.runs.records import Delivered, ListingState, Run
 from workers.telemetry.logs import set_up_celery_logs
 from workers.telemetry.metrics import DELIVERIES, set_up_celery_metrics
 

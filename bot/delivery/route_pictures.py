@@ -7,7 +7,8 @@ from bot.messages.route import route_of
 from bot.messages.route_picture import route_alt_text, route_picture
 from bot.slack.client import MissingScope, RateLimited, Slack, SlackRefusal, TokenRevoked, Unreachable
 from workers.client import Client
-from workers.runs.records import Delivered, Run
+from workers.records.delivered import Delivered
+from workers.records.run import Run
 
 log = logging.getLogger(__name__)
 

@@ -24,8 +24,8 @@ from bot.slack.client import (
     Unreachable,
 )
 from workers.client import Client
+from workers.records.delivered import Delivered
 from workers.runs.documents import DocumentLock
-from workers.runs.records import Delivered
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,8 @@ from bot.delivery.thread import CLOCK_TOLERANCE, Destination, HeldDocument
 from bot.slack.client import Slack, SlackRefusal, Unreachable
 from checks.reports.markdown import markdown
 from workers.client import Client
-from workers.runs.records import Delivered, Run
+from workers.records.delivered import Delivered
+from workers.records.run import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from bot.fleet.digest_picture import digest_alt_text, digest_picture
 from bot.messages.blocks import Message, fallback, fitting, plain, raw, section
 from bot.slack.client import ChannelUnavailable, MissingScope, NotInChannel, Posted, Slack, SlackRefusal
 from workers.client import Client
-from workers.fleet.digest import Digest
-from workers.fleet.handoff import Handoff
-from workers.runs.records import Delivered
+from workers.records.delivered import Delivered
+from workers.records.digest import Digest
+from workers.records.handoff import Handoff
 
 log = logging.getLogger(__name__)
 

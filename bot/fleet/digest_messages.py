@@ -16,7 +16,7 @@ from bot.messages.gateway_lines import (
 )
 from bot.messages.phrases import DATE_AND_TIME, local_time, long_duration
 from checks.reports.wording import plural
-from workers.fleet.digest import Counts, Digest, GatewayLine
+from workers.records.digest import Counts, Digest, GatewayLine
 
 _ALT_TEXT_LIMIT = 1900
 """Limit of an alternative text, below Slack's 2,000 characters."""

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from bot.messages.fonts import Font, font_of_size
 from checks.reports.wording import plural
-from workers.fleet.digest import Digest, Row
+from workers.records.digest import Digest, Row
 
 _WIDTH = 560
 """Pixels.

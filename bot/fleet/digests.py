@@ -18,7 +18,7 @@ from bot.messages.diagnose_form import form_values
 from bot.slack.client import SlackRefusal
 from checks.model.recurrence import BadRecurrence, Recurrence, recurrence
 from workers.client import Unavailable
-from workers.fleet.schedule import Schedule, clusters_of
+from workers.records.schedule import Schedule, selected_clusters
 
 log = logging.getLogger(__name__)
 
@@ -98,8 +98,7 @@ def _wrong_clusters(handler: InteractionHandler, interaction: Interaction, patte
     allowed, reason = permitted_clusters(handler, interaction, "digest")
     if not allowed:
         return reason
-    probe = Schedule("", "", patterns, recurrence("09:00"))
-    named, unmatched = clusters_of(probe, [c.name for c in handler.config.clusters])
+    named, unmatched = selected_clusters(patterns, [c.name for c in handler.config.clusters])
     if unmatched:
         return f"No cluster matches {', '.join(unmatched)}. Available: {', '.join(allowed[:12])}"
     if refused := [name for name in named if name not in allowed]:
@@ -144,7 +143,7 @@ def post_digest_now(handler: InteractionHandler, interaction: Interaction) -> Me
         return answers.access_denied(reason)
     schedule = next(iter(_here(handler, interaction)), None)
     if schedule is not None:
-        named, _ = clusters_of(schedule, clusters)
+        named, _ = selected_clusters(schedule.clusters, clusters)
         clusters = named or clusters
     handler.client.request_digest(interaction.channel, interaction.user, clusters, schedule)
     return fleet_forms.short_answer(

@@ -24,9 +24,9 @@ from bot.messages.blocks import (
 )
 from bot.messages.phrases import DATE_AND_TIME, local_time
 from checks.reports.wording import plural
-from workers.fleet.handoff import Handoff
-from workers.fleet.records import Mute
-from workers.fleet.schedule import Schedule
+from workers.records.handoff import Handoff
+from workers.records.mute import Mute
+from workers.records.schedule import Schedule
 
 DIGEST_CALLBACK = "digest"
 HANDOFF_CALLBACK = "handoff"

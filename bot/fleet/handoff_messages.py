@@ -28,8 +28,8 @@ from bot.messages.gateway_lines import (
 )
 from bot.messages.phrases import DATE_AND_TIME, local_time
 from checks.reports.wording import plural
-from workers.fleet.digest import GatewayLine
-from workers.fleet.handoff import Fixed, Handoff, Watching
+from workers.records.digest import GatewayLine
+from workers.records.handoff import Fixed, Handoff, Watching
 
 TAKE_HANDOFF = "take_handoff"
 

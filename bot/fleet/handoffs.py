@@ -12,7 +12,7 @@ from bot.interactions.interaction import Interaction
 from bot.messages import answers
 from bot.messages.blocks import Message
 from bot.slack.client import SlackRefusal
-from workers.fleet.handoff import Handoff, HandoffOrder
+from workers.records.handoff import Handoff, HandoffOrder
 
 log = logging.getLogger(__name__)
 

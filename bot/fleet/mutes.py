@@ -9,8 +9,8 @@ from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
 from bot.messages import answers
 from bot.messages.blocks import Message
-from workers.fleet.records import Mute
-from workers.runs.records import Target
+from workers.records.mute import Mute
+from workers.records.run import Target
 
 
 def mute_fault(handler: InteractionHandler, command: MuteFault, interaction: Interaction) -> Message:

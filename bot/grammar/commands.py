@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.grammar.fleet_commands import FleetCommand
-from workers.runs.records import Target
+from workers.records.run import Target
 
 
 @dataclass(frozen=True, slots=True)

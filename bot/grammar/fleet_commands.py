@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from workers.runs.records import Target
+from workers.records.run import Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,12 @@ from checks.catalogue import catalogue
 from checks.config.duration import duration
 from checks.engine.selection import chosen_checks
 from checks.model.question import BadQuestion
-from workers.fleet.handoff import LONGEST_SHIFT, SHIFT
 
 FLEET_VERBS = ("handoff", "digest", "mute", "unmute")
 
+SHIFT = timedelta(hours=8)
 SHORTEST_SHIFT = timedelta(minutes=15)
+LONGEST_SHIFT = timedelta(days=7)
 LONGEST_MUTE = timedelta(days=90)
 
 _PERSON = re.compile(r"<@([A-Z0-9]+)(?:\|[^>]*)?>")

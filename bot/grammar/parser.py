@@ -25,7 +25,7 @@ from bot.grammar.words import DEFAULT_WATCH, MAX_CHARACTERS, is_duration, watch_
 from checks.config.configuration import Config, UnknownCluster
 from checks.model.question import BadQuestion, parse_client, parse_gateway_name
 from checks.model.requested_host import parse_host
-from workers.runs.records import Target
+from workers.records.run import Target
 
 VERBS = ("list", "watch", "history", "cancel", "help", *fleet_grammar.FLEET_VERBS)
 

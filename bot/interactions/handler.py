@@ -17,8 +17,8 @@ from bot.slack.client import Posted, Slack, SlackRefusal
 from bot.slack.metrics import COMMANDS
 from checks.config.configuration import Config
 from workers.client import Client, Unavailable
+from workers.records.run import Order, Target
 from workers.runs.audit import Entry
-from workers.runs.records import Order, Target
 
 log = logging.getLogger(__name__)
 

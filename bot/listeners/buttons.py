@@ -16,7 +16,7 @@ from bot.messages.blocks import Message
 from bot.messages.findings import finding_details, findings_explained_by
 from checks.catalogue import catalogue
 from workers.client import Unavailable
-from workers.runs.records import Run, Target
+from workers.records.run import Run, Target
 
 ButtonAction = Callable[[InteractionHandler, str, Interaction], Message | None]
 

@@ -26,7 +26,7 @@ from bot.listeners.forms import open_diagnose_form
 from bot.messages import answers, private_answers
 from bot.messages.blocks import Message
 from workers.client import Unavailable
-from workers.runs.records import Target
+from workers.records.run import Target
 
 
 def register_commands(app: App, handler: InteractionHandler) -> None:

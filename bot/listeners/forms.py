@@ -17,7 +17,7 @@ from bot.slack.client import SlackRefusal
 from checks.model.question import BadQuestion, parse_client, parse_gateway_name
 from checks.model.requested_host import parse_host
 from workers.client import Unavailable
-from workers.runs.records import Run, Target
+from workers.records.run import Run, Target
 
 log = logging.getLogger(__name__)
 

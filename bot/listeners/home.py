@@ -12,7 +12,7 @@ from bot.interactions.handler import InteractionHandler
 from bot.messages.home import BotHealth, Overview, home_view
 from bot.slack.client import SlackRefusal
 from workers.client import Unavailable
-from workers.runs.records import RunState
+from workers.records.run import RunState
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from bot.listeners import buttons
 from bot.listeners.commands import run_command
 from bot.messages import answers
 from bot.messages.blocks import Message
-from workers.runs.records import Run
+from workers.records.run import Run
 
 
 def register_mentions(app: App, handler: InteractionHandler) -> None:

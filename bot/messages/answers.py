@@ -21,9 +21,10 @@ from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, loc
 from checks.config.configuration import Config
 from checks.model.findings import Status
 from checks.reports.wording import headline, plural
-from workers.runs.history_records import GatewayVerdict
-from workers.runs.records import Listing, ListingState, Run
-from workers.runs.watch_records import Watch
+from workers.records.history import GatewayVerdict
+from workers.records.listing import Listing, ListingState
+from workers.records.run import Run
+from workers.records.watch import Watch
 
 COMMAND = "/egress-diag"
 

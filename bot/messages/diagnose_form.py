@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from bot.messages.blocks import Block, cut_label, plain, section, text_object
-from workers.runs.records import Target
+from workers.records.run import Target
 
 CALLBACK = "diagnose"
 _OPTION_TEXT = 75

@@ -25,7 +25,7 @@ from bot.messages.blocks import (
 from bot.messages.phrases import EFFECT_WORDS, SEVERITY_WORDS, STATUS_MARKS
 from checks.model.findings import Action, Finding, Report, Status
 from checks.reports.wording import STAGES, plural, roots_of
-from workers.runs.records import Run
+from workers.records.run import Run
 
 
 def findings_of(run: Run) -> Sequence[Finding]:

@@ -6,8 +6,9 @@ from typing import TypeVar
 from bot.messages.blocks import Block, Escaped, as_code, plain, raw, section
 from bot.messages.phrases import DATE_AND_TIME, local_time
 from checks.reports.wording import plural
-from workers.fleet.digest import DriftedGateway, GatewayLine, Limit, Unchecked
-from workers.fleet.records import Drift, Mute
+from workers.records.digest import DriftedGateway, GatewayLine, Limit, Unchecked
+from workers.records.gateway_state import Drift
+from workers.records.mute import Mute
 
 _T = TypeVar("_T")
 

@@ -4,7 +4,7 @@ from bot.messages.blocks import Escaped, as_code, plain, raw
 from bot.messages.phrases import RUNNING_MARK, VERDICT_MARKS
 from checks.model.findings import Report, Status, Verdict
 from checks.reports.wording import VERDICTS, plural, roots_of, warnings_of
-from workers.runs.records import Run, RunState
+from workers.records.run import Run, RunState
 
 
 def headline_of(run: Run) -> tuple[Escaped, str]:

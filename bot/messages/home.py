@@ -25,9 +25,9 @@ from checks.config.configuration import AccessRule
 from checks.doctor.requirement_lines import DoctorLine, State
 from checks.model.findings import Status, Verdict
 from checks.reports.wording import VERDICTS, plural
-from workers.runs.history_records import GatewayVerdict
-from workers.runs.records import Run
-from workers.runs.watch_records import Watch
+from workers.records.history import GatewayVerdict
+from workers.records.run import Run
+from workers.records.watch import Watch
 
 MAX_ROWS = 30
 """Rows of a part; the rest is counted."""

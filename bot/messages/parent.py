@@ -24,7 +24,7 @@ from bot.messages.path import path_of
 from bot.messages.phrases import VERDICT_MARKS, local_time, short_duration
 from checks.model.findings import Action, Effect, Report, Status, Verdict
 from checks.reports.wording import VERDICTS, roots_of, warnings_of
-from workers.runs.records import Run, RunState
+from workers.records.run import Run, RunState
 
 ACTIONS_IN_PARENT = 3
 LONGEST_COMMAND = 6

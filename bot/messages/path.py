@@ -8,7 +8,7 @@ from bot.messages.phrases import RUNNING_MARK, STATUS_MARKS
 from checks.catalogue import catalogue
 from checks.model.egress_path import EGRESS_PATH, HOP_OF_STAGE, EgressHop
 from checks.model.findings import Finding, Status
-from workers.runs.records import Run
+from workers.records.run import Run
 
 
 def path_of(run: Run) -> Escaped:

@@ -9,9 +9,9 @@ from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, loc
 from bot.messages.since_healthy import since_healthy_blocks
 from checks.model.findings import Finding, Status
 from checks.reports.wording import VERDICTS, plural, roots_of
-from workers.fleet.records import GatewayState
-from workers.runs.history_records import PastRun
-from workers.runs.records import Run
+from workers.records.gateway_state import GatewayState
+from workers.records.history import PastRun
+from workers.records.run import Run
 
 Mechanisms = Mapping[tuple[str, str], str]
 """Why one fault causes another, in a sentence, by the slugs of both checks."""

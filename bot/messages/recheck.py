@@ -11,7 +11,7 @@ from bot.messages.parent import parent_message
 from bot.messages.phrases import VERDICT_MARKS, local_time
 from checks.model.findings import Finding, Report, Status
 from checks.reports.wording import VERDICTS, plural
-from workers.runs.records import Run
+from workers.records.run import Run
 
 _BAD = (Status.FAIL, Status.WARN, Status.UNKNOWN)
 

@@ -20,7 +20,7 @@ from bot.messages.blocks import (
 )
 from bot.messages.route_picture import route_alt_text
 from checks.model.route import Correction, Hop, Mark, Route, TracedRequest
-from workers.runs.records import Run
+from workers.records.run import Run
 
 SLOT = "route"
 _ALT_TEXT_LIMIT = 1900

@@ -14,7 +14,7 @@ from bot.messages.route import route_messages
 from bot.messages.steps import step_messages
 from bot.messages.verdict import verdict_message
 from checks.model.findings import Status
-from workers.runs.records import Run
+from workers.records.run import Run
 
 STEPS_PACE = (2.0, 6.0)
 """As `parent.EDIT_INTERVALS`, for the messages of steps."""

@@ -3,8 +3,7 @@
 from bot.messages.blocks import Block, raw, section
 from bot.messages.gateway_lines import change_text, listed
 from bot.messages.phrases import DATE_AND_TIME, local_time, long_duration
-from workers.fleet.records import GatewayState
-from workers.fleet.transitions import changed_since_healthy
+from workers.records.gateway_state import GatewayState
 
 
 def since_healthy_blocks(state: GatewayState | None) -> list[Block]:
@@ -15,7 +14,7 @@ def since_healthy_blocks(state: GatewayState | None) -> list[Block]:
         since = f", which begins {local_time(state.known_since, DATE_AND_TIME)}" if state.known_since else ""
         return [section(raw(f"*Never seen working* in the recorded history{since}."))]
     worked = local_time(state.healthy_at, DATE_AND_TIME)
-    drift = changed_since_healthy(state)
+    drift = state.changed_since_healthy
     if drift:
         ago = long_duration((state.at - state.healthy_at).total_seconds())
         heading = f"*Changed since it last worked*, {worked} ({ago} before the last check)"

@@ -20,7 +20,7 @@ from bot.messages.headlines import coverage_of, sentence_of
 from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time
 from checks.model.findings import Finding, Report, Verdict
 from checks.reports.wording import explains, plural, roots_of
-from workers.runs.records import Run
+from workers.records.run import Run
 
 
 def verdict_message(run: Run, report: Report) -> Message:

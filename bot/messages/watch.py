@@ -20,9 +20,8 @@ from bot.messages.blocks import (
 from bot.messages.phrases import VERDICT_MARKS, local_time, short_duration
 from checks.model.findings import Verdict
 from checks.reports.wording import VERDICTS, plural
-from workers.runs.records import Target
-from workers.runs.watch_records import Watch, WatchCheck, WatchState
-from workers.runs.watches import PASSES_TO_FIX
+from workers.records.run import Target
+from workers.records.watch import PASSES_TO_FIX, Watch, WatchCheck, WatchState
 
 EDIT_SECONDS = 10.0
 """Seconds between two edits of the status line."""

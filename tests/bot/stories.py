@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from checks.model.findings import Action, Change, Effect, Evidence, Finding, Report, Severity, Stage, Status, Verdict
 from workers.client import Client
-from workers.runs.records import Order, Run, RunState, Target
+from workers.records.run import Order, Run, RunState, Target
 
 BEGAN = datetime(2026, 11, 23, 3, 4, 5, tzinfo=UTC)
 

@@ -25,8 +25,8 @@ from tests.clusters.compose import named, write_bundle
 from tests.system import slot, slots, whole_thread
 from workers.client import Client, connect
 from workers.queue.settings import WorkerSettings
+from workers.records.watch import Watch, WatchState
 from workers.runs.clusters import ClusterSources
-from workers.runs.watch_records import Watch, WatchState
 from workers.tasks.execution import Diagnoser
 
 pytestmark = pytest.mark.slow

@@ -18,8 +18,8 @@ from tests.checks.istio.route.traced import traced
 from tests.clusters.compose import named
 from tests.system import slots, whole_thread
 from workers.client import Client
+from workers.records.run import Run
 from workers.runs.documents import LockLost
-from workers.runs.records import Run
 
 pytestmark = pytest.mark.slow
 

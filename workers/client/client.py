@@ -19,11 +19,12 @@ from workers.queue.connection import Unavailable, quick_connection, retrying_con
 from workers.queue.presence import Process
 from workers.queue.sending import send
 from workers.queue.settings import WorkerSettings
+from workers.records.history import GatewayVerdict, Ownership, PastRun
+from workers.records.listing import Listing
+from workers.records.run import Accepted, Order, Run, Target
+from workers.records.watch import Watch
 from workers.runs.audit import Entry
-from workers.runs.history_records import GatewayVerdict, Ownership, PastRun
-from workers.runs.records import Accepted, Listing, Order, Run, Target
 from workers.runs.store import REMARKED_KEPT
-from workers.runs.watch_records import Watch
 from workers.telemetry.metrics import BacklogCollector
 
 

@@ -3,8 +3,8 @@
 from contextlib import AbstractContextManager
 
 from workers.client.stores import Stores
+from workers.records.delivered import Delivered
 from workers.runs.documents import DocumentLock
-from workers.runs.records import Delivered
 
 
 class DeliveryClient:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from workers.client.stores import Stores
-from workers.fleet.digest import Digest
-from workers.fleet.handoff import Handoff, HandoffOrder
-from workers.fleet.records import GatewayState, Mute
-from workers.fleet.schedule import Schedule
 from workers.fleet.service import current_time
+from workers.records.digest import Digest
+from workers.records.gateway_state import GatewayState
+from workers.records.handoff import Handoff, HandoffOrder
+from workers.records.mute import Mute
+from workers.records.schedule import Schedule
 
 
 class FleetClient:

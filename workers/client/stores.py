@@ -9,12 +9,12 @@ from checks.config.configuration import Config
 from workers.fleet.service import Fleet
 from workers.queue.presence import Presence
 from workers.queue.settings import WorkerSettings
+from workers.records.run import Run
 from workers.runs.audit import Audit
 from workers.runs.conversations import Conversations
 from workers.runs.documents import Documents
 from workers.runs.evidence import EvidenceStore
 from workers.runs.history import History
-from workers.runs.records import Run
 from workers.runs.store import Runs
 from workers.runs.watches import Watches
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from workers.fleet.digest import DriftedGateway, GatewayLine, Unchecked
-from workers.fleet.records import Drift, Fault, GatewayState, SweptCluster, Transition, TransitionKind
+from workers.records.digest import DriftedGateway, GatewayLine, Unchecked
+from workers.records.gateway_state import Drift, Fault, GatewayState, SweptCluster, Transition, TransitionKind
 
 
 @dataclass(frozen=True, slots=True)

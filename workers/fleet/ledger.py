@@ -14,18 +14,17 @@ from redis import Redis
 from redis.client import Pipeline
 
 from checks.model.findings import Verdict
-from workers.fleet.records import (
+from workers.fleet.transitions import advance, vanished
+from workers.records.gateway_state import (
     GATEWAY_STATE_JSON,
-    MUTE_JSON,
     SWEPT_CLUSTER_JSON,
     TRANSITION_JSON,
     GatewayCheck,
     GatewayState,
-    Mute,
     SweptCluster,
     Transition,
 )
-from workers.fleet.transitions import advance, vanished
+from workers.records.mute import MUTE_JSON, Mute
 
 _DAYS_KEPT = 16
 """Days for which marks are kept; the picture shows fourteen."""

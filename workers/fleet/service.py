@@ -15,18 +15,20 @@ from redis import Redis
 
 from checks.config.configuration import Config
 from workers.fleet.cluster_state import ClusterState
-from workers.fleet.composition import FIRST_SPAN, PICTURE_DAYS, compose_digest
-from workers.fleet.digest import DIGEST_JSON, DIGEST_ORDER_JSON, Digest, DigestOrder
-from workers.fleet.handoff import HANDOFF_JSON, RECURRENCE_SPAN, Handoff, HandoffOrder, compose_handoff
+from workers.fleet.digest_composition import FIRST_SPAN, PICTURE_DAYS, compose_digest
+from workers.fleet.handoff_composition import RECURRENCE_SPAN, compose_handoff
 from workers.fleet.ledger import Ledger
-from workers.fleet.records import Mute
-from workers.fleet.schedule import Due, Schedule, Schedules, clusters_of
+from workers.fleet.schedules import Due, Schedules
 from workers.fleet.sweeps import Sweep, Sweeps
 from workers.fleet.transitions import gateway_check
+from workers.records.digest import DIGEST_JSON, DIGEST_ORDER_JSON, Digest, DigestOrder
+from workers.records.handoff import HANDOFF_JSON, Handoff, HandoffOrder
+from workers.records.mute import Mute
+from workers.records.run import Run
+from workers.records.schedule import Schedule, selected_clusters
+from workers.records.watch import Watch
 from workers.runs.documents import Documents
 from workers.runs.history import History
-from workers.runs.records import Run
-from workers.runs.watch_records import Watch
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +93,7 @@ class Fleet:
 
     def _begun(self, due: Due, names: Sequence[str], now: datetime) -> bool:
         schedule = due.schedule
-        there, removed = clusters_of(schedule, names)
+        there, removed = selected_clusters(schedule.clusters, names)
         week = schedule.recurrence.week
         order = DigestOrder(
             id=f"{schedule.id}-{due.window}",

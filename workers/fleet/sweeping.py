@@ -14,9 +14,9 @@ from checks.sources.bundle import BundleError
 from checks.sources.source import Source, SourceError
 from checks.sources.sweep import Limits, sweep_cluster
 from workers.fleet.ledger import Ledger
-from workers.fleet.records import SweptCluster
 from workers.fleet.sweeps import MAX_PART_ATTEMPTS, Sweep, Sweeps
 from workers.fleet.transitions import gateway_check
+from workers.records.gateway_state import SweptCluster
 
 log = logging.getLogger(__name__)
 

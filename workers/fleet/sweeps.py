@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from redis import Redis
 from redis.lock import Lock
 
-from workers.fleet.records import SWEPT_CLUSTER_JSON, SweptCluster
+from workers.records.gateway_state import SWEPT_CLUSTER_JSON, SweptCluster
 
 MAX_PART_ATTEMPTS = 2
 """Attempts after which a part is ended as failed: it has taken two workers down."""

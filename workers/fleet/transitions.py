@@ -9,7 +9,7 @@ from datetime import datetime
 from checks.engine.settings_snapshot import PREFIX_FIELD
 from checks.model.findings import Finding, Report, Severity, Status, Verdict
 from checks.reports.wording import roots_of, warnings_of
-from workers.fleet.records import (
+from workers.records.gateway_state import (
     Drift,
     Fault,
     GatewayCheck,
@@ -18,6 +18,8 @@ from workers.fleet.records import (
     Transition,
     TransitionKind,
     Written,
+    drifted,
+    last_writer,
 )
 
 # Parts of evidence that change on their own between two checks: times, ages, counts of restarts and repetitions.
@@ -180,36 +182,12 @@ def _verdict_transitions(state: GatewayState, check: GatewayCheck) -> Iterable[T
 def _setting_transitions(state: GatewayState, check: GatewayCheck) -> Iterable[Transition]:
     if check.prefix and state.prefix and check.prefix != state.prefix:
         where = next((s.resource for s in check.settings if s.field == PREFIX_FIELD), check.gateway)
-        who = _writer(where, check.written)
+        who = last_writer(where, check.written)
         moved = Drift(where, PREFIX_FIELD, state.prefix, check.prefix, who.who if who else "", who.at if who else None)
         yield _event(TransitionKind.PREFIX, check, drift=(moved,))
     rest = tuple(each for each in drifted(state.settings, check.settings, check.written) if each.field != PREFIX_FIELD)
     if rest:
         yield _event(TransitionKind.DRIFT, check, drift=rest)
-
-
-def drifted(
-    before: Sequence[GatewaySetting], after: Sequence[GatewaySetting], written: Sequence[Written] = ()
-) -> tuple[Drift, ...]:
-    """Settings with another value, in order.
-
-    A setting that only one side has is left out: it may not have been read.
-    """
-    old = {(s.resource, s.field): s.value for s in before}
-    found = []
-    for each in after:
-        was = old.get((each.resource, each.field), each.value)
-        if was != each.value:
-            who = _writer(each.resource, written)
-            found.append(
-                Drift(each.resource, each.field, was, each.value, who.who if who else "", who.at if who else None)
-            )
-    return tuple(found)
-
-
-def changed_since_healthy(state: GatewayState) -> tuple[Drift, ...]:
-    """The settings that differ from those at the gateway's last healthy check."""
-    return drifted(state.healthy_settings, state.settings, state.written)
 
 
 def vanished(state: GatewayState, by: str, at: datetime) -> Transition:
@@ -234,7 +212,3 @@ def _merged(before: Sequence[GatewaySetting], now: Sequence[GatewaySetting]) -> 
     """The new settings over the old ones: what could not be read keeps its last known value."""
     by_key = {(s.resource, s.field): s for s in (*before, *now)}
     return tuple(by_key[key] for key in sorted(by_key))
-
-
-def _writer(resource: str, written: Sequence[Written]) -> Written | None:
-    return max((w for w in written if w.resource == resource), key=lambda w: w.at, default=None)

@@ -2,7 +2,7 @@
 
 from redis import Redis
 
-from workers.runs.records import TARGET_JSON, Target
+from workers.records.run import TARGET_JSON, Target
 
 _REQUEST_KEPT = 3600
 """Seconds for which a request is remembered; Slack repeats within minutes."""

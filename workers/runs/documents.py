@@ -18,7 +18,7 @@ from redis.lock import Lock
 
 from workers.queue.app import COURIER_QUEUE, DELIVER
 from workers.queue.sending import send
-from workers.runs.records import Delivered, Deliveries
+from workers.records.delivered import Delivered, Deliveries
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from redis import Redis
 
 from checks.model.findings import Status
-from workers.runs.history_records import (
+from workers.records.history import (
     GATEWAY_VERDICT_JSON,
     INVENTORY_JSON,
     OWNERSHIP_JSON,
@@ -15,7 +15,9 @@ from workers.runs.history_records import (
     Ownership,
     PastRun,
 )
-from workers.runs.records import LISTING_JSON, Listing, Run, read_record
+from workers.records.listing import LISTING_JSON, Listing
+from workers.records.run import Run
+from workers.records.stored import read_record
 
 _RUNS_KEPT = 200
 """Past runs that are kept of each gateway."""

@@ -17,8 +17,8 @@ from redis.lock import Lock
 
 from checks.model.findings import Finding, Report
 from checks.reports.document import FINDINGS, REPORT
-from workers.runs.history_records import REMARK_JSON, Remark
-from workers.runs.records import ORDER_JSON, RUN_RECORD, Accepted, Order, Run, RunState
+from workers.records.history import REMARK_JSON, Remark
+from workers.records.run import ORDER_JSON, RUN_RECORD, Accepted, Order, Run, RunState
 from workers.telemetry.metrics import RUN_SECONDS, RUNS
 
 _REQUEST_KEPT = timedelta(hours=1)

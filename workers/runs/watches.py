@@ -16,16 +16,12 @@ from redis import Redis
 from redis.exceptions import LockError
 
 from checks.reports.wording import roots_of
-from workers.runs.records import Accepted, Order, Run, Target, read_record
-from workers.runs.watch_records import WATCH_JSON, Watch, WatchCheck, WatchState
+from workers.records.run import Accepted, Order, Run, Target
+from workers.records.stored import read_record
+from workers.records.watch import PASSES_TO_FIX, WATCH_JSON, Watch, WatchCheck, WatchState
 
 log = logging.getLogger(__name__)
 
-PASSES_TO_FIX = 3
-"""Checks passed in a row after which a gateway counts as fixed.
-
-A flapping one has then settled.
-"""
 
 _POLL_INTERVAL = timedelta(seconds=1)
 """How often the state of the run under way is read."""

@@ -22,8 +22,8 @@ from checks.sources.recording import RecordingSource
 from checks.sources.run import run as examine
 from workers.client.stores import Stores
 from workers.queue.connection import Unavailable
+from workers.records.run import Run
 from workers.runs.clusters import ClusterSources
-from workers.runs.records import Run
 from workers.telemetry import traces
 from workers.telemetry.metrics import timed_stages
 

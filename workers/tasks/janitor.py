@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from workers.client.stores import Stores
 from workers.queue.app import DIAGNOSE_QUEUE
 from workers.queue.sending import send
-from workers.runs.records import Run
+from workers.records.run import Run
 
 log = logging.getLogger(__name__)
 

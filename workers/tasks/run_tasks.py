@@ -13,7 +13,7 @@ from checks.sources.bundle import BundleError
 from checks.sources.live import SourceError
 from checks.sources.run import gateways
 from workers.queue.app import app
-from workers.runs.records import Listing, ListingState
+from workers.records.listing import Listing, ListingState
 from workers.tasks.execution import Diagnoser
 from workers.tasks.janitor import run_janitor
 from workers.tasks.process import client, cluster_sources, loaded_configuration

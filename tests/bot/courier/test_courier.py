@@ -23,8 +23,9 @@ from tests.bot import stories
 from tests.bot.stories import BROKEN, HEALTHY, PASSES, POOL, PREFIX, accepted, append, finish
 from tests.system import complete, shows_verdict, slot, slots, whole_thread
 from workers.client import Client
+from workers.records.listing import Listing, ListingState
+from workers.records.run import Order, Run, Target
 from workers.runs.documents import LockLost
-from workers.runs.records import Listing, ListingState, Order, Run, Target
 
 pytestmark = pytest.mark.slow
 

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from checks.model.findings import Verdict
 from tests.workers.fleet.fleet_world import Truth, seen
 from workers.client import Client
-from workers.fleet import digest, handoff
 from workers.fleet.cluster_state import ClusterState
-from workers.fleet.composition import PICTURE_DAYS
-from workers.fleet.records import Fault, GatewayCheck, GatewaySetting, Mute, SweptCluster, Written
+from workers.fleet.digest_composition import PICTURE_DAYS
+from workers.records import digest, handoff
+from workers.records.gateway_state import Fault, GatewayCheck, GatewaySetting, SweptCluster, Written
+from workers.records.mute import Mute
 
 CLUSTERS = ("prod-weu", "prod-neu", "prod-sea")
 

@@ -18,10 +18,10 @@ from tests.bot.conftest import write_config
 from tests.bot.conversation import Conversation, conversation
 from tests.system import slot
 from workers.client import Client, connect
-from workers.fleet.records import GatewayCheck, GatewaySetting
 from workers.fleet.service import current_time
 from workers.fleet.sweeping import Sweeper
 from workers.queue.settings import WorkerSettings
+from workers.records.gateway_state import GatewayCheck, GatewaySetting
 from workers.runs.clusters import ClusterSources
 
 pytestmark = pytest.mark.slow

@@ -31,7 +31,7 @@ from bot.grammar.words import without_mention
 from bot.messages import answers
 from bot.sandbox.model.block_rules import problems_of_message
 from checks.config.configuration import ClusterConfig, Config
-from workers.runs.records import Target
+from workers.records.run import Target
 
 CONFIG = Config(
     clusters=tuple(

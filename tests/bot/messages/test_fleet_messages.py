@@ -25,13 +25,14 @@ from tests.bot.fleet import fleet_stories as story
 from tests.bot.messages.test_messages import compare
 from tests.bot.stories import BEGAN
 from workers.client import Client
-from workers.fleet import digest
 from workers.fleet.cluster_state import ClusterState
-from workers.fleet.composition import compose_digest
-from workers.fleet.digest import Digest, DriftedGateway, GatewayLine, Row, Unchecked
-from workers.fleet.handoff import Coverage, Handoff
-from workers.fleet.records import Drift, Fault, GatewayState, Mute, SweptCluster
-from workers.fleet.schedule import Schedule
+from workers.fleet.digest_composition import compose_digest
+from workers.records import digest
+from workers.records.digest import Digest, DriftedGateway, GatewayLine, Row, Unchecked
+from workers.records.gateway_state import Drift, Fault, GatewayState, SweptCluster
+from workers.records.handoff import Coverage, Handoff
+from workers.records.mute import Mute
+from workers.records.schedule import Schedule
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 

@@ -24,9 +24,9 @@ from checks.config.configuration import AccessRule
 from checks.doctor.requirement_lines import Requirement
 from checks.model.findings import Status, Verdict
 from tests.bot import stories
-from workers.runs.history_records import GatewayVerdict, PastRun
-from workers.runs.records import Run, RunState
-from workers.runs.watch_records import Watch, WatchCheck, WatchState
+from workers.records.history import GatewayVerdict, PastRun
+from workers.records.run import Run, RunState
+from workers.records.watch import Watch, WatchCheck, WatchState
 
 HERE = Path(__file__).parent
 NOW = stories.BEGAN + timedelta(seconds=2)

@@ -22,7 +22,7 @@ from tests.bot.messages.test_hostile_text import CONTROL, FORBIDDEN, anything
 from tests.checks.istio.route.breakages import BREAKAGES, HTTP, host_of
 from tests.checks.istio.route.traced import traced
 from tests.clusters.compose import named
-from workers.runs.records import Run
+from workers.records.run import Run
 
 NOW = stories.BEGAN + timedelta(seconds=2)
 

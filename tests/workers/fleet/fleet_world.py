@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from checks.config.configuration import Config
 from checks.model.findings import Verdict
 from workers.client import Client, connect
-from workers.fleet.records import Fault, GatewayCheck, GatewaySetting, SweptCluster
 from workers.queue.settings import WorkerSettings
+from workers.records.gateway_state import Fault, GatewayCheck, GatewaySetting, SweptCluster
 
 PREFIX = "20.50.60.0/30"
 FIELD = ("StaticGatewayConfiguration {}", "status.egressIpPrefix")

@@ -8,9 +8,10 @@ import pytest
 
 from checks.model.findings import Verdict
 from workers.fleet.cluster_state import ClusterState
-from workers.fleet.composition import ENDS_SOON, compose_digest
-from workers.fleet.digest import Counts, Digest, DigestOrder, DriftedGateway, GatewayLine, Limit, Unchecked
-from workers.fleet.records import Fault, GatewayState, Mute, SweptCluster
+from workers.fleet.digest_composition import ENDS_SOON, compose_digest
+from workers.records.digest import Counts, Digest, DigestOrder, DriftedGateway, GatewayLine, Limit, Unchecked
+from workers.records.gateway_state import Fault, GatewayState, SweptCluster
+from workers.records.mute import Mute
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 ORDER = DigestOrder("d", "C0OPS", ("prod",), NOW)

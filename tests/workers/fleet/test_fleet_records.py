@@ -4,9 +4,9 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from checks.model.findings import Verdict
-from workers.fleet.digest import DIGEST_JSON, Counts, Digest, DigestOrder, DriftedGateway, Unchecked
-from workers.fleet.handoff import HANDOFF_JSON, Coverage, Handoff, HandoffOrder
-from workers.fleet.records import GATEWAY_STATE_JSON, Drift, GatewaySetting, GatewayState
+from workers.records.digest import DIGEST_JSON, Counts, Digest, DigestOrder, DriftedGateway, Unchecked
+from workers.records.gateway_state import GATEWAY_STATE_JSON, Drift, GatewaySetting, GatewayState
+from workers.records.handoff import HANDOFF_JSON, Coverage, Handoff, HandoffOrder
 
 AT = datetime(2026, 11, 20, 2, 41, tzinfo=UTC)
 SETTING = GatewaySetting("StaticGatewayConfiguration payments/sgc", ".spec.gatewayNodepoolName", "gwpool")

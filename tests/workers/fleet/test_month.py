@@ -15,9 +15,9 @@ from checks.config.configuration import ClusterConfig, Config, DigestConfig
 from checks.model.findings import Verdict
 from tests.bot.stories import BROKEN, done
 from tests.workers.fleet.fleet_world import Truth, World, steps
-from workers.fleet import handoff
-from workers.fleet.digest import Digest
 from workers.queue.settings import WorkerSettings
+from workers.records import handoff
+from workers.records.digest import Digest
 
 BERLIN = ZoneInfo("Europe/Berlin")
 FLAPPING, FAILING, MOVING, STEADY = "team/flap", "team/fail", "team/move", "team/well"

@@ -15,9 +15,10 @@ from checks.model.findings import Verdict
 from checks.model.recurrence import BadRecurrence, recurrence
 from tests.workers.fleet.fleet_world import Truth, seen
 from workers.fleet.ledger import Ledger
-from workers.fleet.records import Mute
-from workers.fleet.schedule import Due, Schedule, Schedules, clusters_of
+from workers.fleet.schedules import Due, Schedules
 from workers.queue.connection import retrying_connection
+from workers.records.mute import Mute
+from workers.records.schedule import Schedule, selected_clusters
 
 NINE = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 DAILY = Schedule("s1", "C0OPS", ("prod-*",), recurrence("09:00"), user="U0BOB")
@@ -124,7 +125,7 @@ def test_a_second_digest_at_the_same_time_is_refused_in_any_zone(schedules: Sche
 
 
 def test_patterns_follow_the_configuration() -> None:
-    found = clusters_of(Schedule("x", "c", ("prod-*", "old"), recurrence("09:00")), ["prod-a", "dev", "prod-b"])
+    found = selected_clusters(("prod-*", "old"), ["prod-a", "dev", "prod-b"])
     assert found == (("prod-a", "prod-b"), ("old",))
 
 

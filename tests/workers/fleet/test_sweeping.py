@@ -17,12 +17,12 @@ from checks.sources.source import Source, SourceError
 from tests.clusters.compose import Cluster, named
 from tests.recordings import recording
 from workers.client import Client, connect
-from workers.fleet import digest
 from workers.fleet.cluster_state import ClusterState
-from workers.fleet.composition import compose_digest
-from workers.fleet.records import TransitionKind
+from workers.fleet.digest_composition import compose_digest
 from workers.fleet.sweeping import Sweeper
 from workers.queue.settings import WorkerSettings
+from workers.records import digest
+from workers.records.gateway_state import TransitionKind
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 CONFIG = Config(clusters=(ClusterConfig(name="prod", bundle=Path("x")), ClusterConfig(name="gone", bundle=Path("y"))))

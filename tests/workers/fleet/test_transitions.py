@@ -8,8 +8,15 @@ import pytest
 from checks.model.findings import Evidence, Finding, Severity, Stage, Status, Verdict
 from tests.checks.sources.test_sweep import in_memory
 from tests.clusters.compose import named
-from workers.fleet.records import Fault, GatewayCheck, GatewaySetting, GatewayState, TransitionKind, Written
-from workers.fleet.transitions import advance, changed_since_healthy, fault_identity, gateway_check
+from workers.fleet.transitions import advance, fault_identity, gateway_check
+from workers.records.gateway_state import (
+    Fault,
+    GatewayCheck,
+    GatewaySetting,
+    GatewayState,
+    TransitionKind,
+    Written,
+)
 
 T0 = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 PREFIX = "20.50.60.0/30"
@@ -105,7 +112,7 @@ def test_the_last_healthy_settings_are_kept_during_an_outage() -> None:
     wrong = checked(1, BROKEN, fault(), settings=(GatewaySetting(*key, "gwpol"),), written=written)
     state, events_seen = played(healthy, wrong, replace(wrong, by="again", at=T0 + timedelta(hours=2)))
     assert (TransitionKind.DRIFT, 1) in events_seen
-    (drift,) = changed_since_healthy(state)
+    (drift,) = state.changed_since_healthy
     assert (drift.field, drift.before, drift.after, drift.who) == (key[1], "gwpool", "gwpol", "kubectl-edit")
 
 

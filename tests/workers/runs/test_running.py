@@ -29,7 +29,7 @@ from workers.client import Client, connect
 from workers.queue.connection import Unavailable
 from workers.queue.presence import Presence
 from workers.queue.settings import WorkerSettings
-from workers.runs.records import Order, Run, RunState, Target
+from workers.records.run import Order, Run, RunState, Target
 
 pytestmark = pytest.mark.slow
 

@@ -20,8 +20,8 @@ from tests.clusters.compose import compose, named, write_bundle
 from workers.client import Client, connect
 from workers.queue.connection import Unavailable
 from workers.queue.settings import WorkerSettings
+from workers.records.run import Order, RunState, Target
 from workers.runs.clusters import ClusterSources
-from workers.runs.records import Order, RunState, Target
 from workers.tasks.execution import MAX_RUN_ATTEMPTS, Diagnoser
 from workers.tasks.janitor import run_janitor
 

@@ -31,8 +31,10 @@ from workers.client.stores import Stores
 from workers.queue.app import make_publisher
 from workers.queue.presence import Presence, Process
 from workers.queue.settings import WorkerSettings
-from workers.runs.records import LISTING_JSON, ORDER_JSON, Delivered, Listing, ListingState, Order, RunState, Target
-from workers.runs.watch_records import WATCH_JSON, Watch, WatchCheck, WatchState
+from workers.records.delivered import Delivered
+from workers.records.listing import LISTING_JSON, Listing, ListingState
+from workers.records.run import ORDER_JSON, Order, RunState, Target
+from workers.records.watch import WATCH_JSON, Watch, WatchCheck, WatchState
 
 STORED: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "stored_before.json").read_text())
 MOMENT = datetime(2026, 11, 20, 2, 41, 7, tzinfo=UTC)

@@ -1,5 +1,6 @@
-"""The records of gateways as values: checks, states, transitions, fleet checks, mutes."""
+"""The state of a gateway over time: its checks, transitions and changed settings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -113,6 +114,11 @@ class GatewayState:
     written: tuple[Written, ...] = ()
     known_since: datetime | None = None
 
+    @property
+    def changed_since_healthy(self) -> tuple[Drift, ...]:
+        """The settings that differ from those at the gateway's last healthy check."""
+        return drifted(self.healthy_settings, self.settings, self.written)
+
 
 class TransitionKind(StrEnum):
     """The kind of a gateway's transition between two checks."""
@@ -162,23 +168,32 @@ class SweptCluster:
     """Whether every gateway of the cluster was seen: only then is a missing one gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mute:
-    """A fault of a gateway that is left out of digests and handoffs until `until`.
-
-    `check` is its slug.
-    """
-
-    cluster: str
-    gateway: str
-    check: str
-    user: str
-    reason: str
-    at: datetime
-    until: datetime
-
-
 GATEWAY_STATE_JSON = TypeAdapter(GatewayState)
+
 TRANSITION_JSON = TypeAdapter(Transition)
+
 SWEPT_CLUSTER_JSON = TypeAdapter(SweptCluster)
-MUTE_JSON = TypeAdapter(Mute)
+
+
+def drifted(
+    before: Sequence[GatewaySetting], after: Sequence[GatewaySetting], written: Sequence[Written] = ()
+) -> tuple[Drift, ...]:
+    """Settings with another value, in order.
+
+    A setting that only one side has is left out: it may not have been read.
+    """
+    old = {(s.resource, s.field): s.value for s in before}
+    found = []
+    for each in after:
+        was = old.get((each.resource, each.field), each.value)
+        if was != each.value:
+            who = last_writer(each.resource, written)
+            found.append(
+                Drift(each.resource, each.field, was, each.value, who.who if who else "", who.at if who else None)
+            )
+    return tuple(found)
+
+
+def last_writer(resource: str, written: Sequence[Written]) -> Written | None:
+    """The last recorded write of an object, or None."""
+    return max((w for w in written if w.resource == resource), key=lambda w: w.at, default=None)

@@ -1,4 +1,4 @@
-"""The record of a watch as a value, and its JSON form in Redis."""
+"""Watches, which check a gateway repeatedly."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,14 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, with_config
 
 from checks.model.findings import Verdict
-from workers.runs.records import FromKey, Target
+from workers.records.run import Target
+from workers.records.stored import FromKey
+
+PASSES_TO_FIX = 3
+"""Checks passed in a row after which a gateway counts as fixed.
+
+A flapping one has then settled.
+"""
 
 
 class WatchState(StrEnum):

@@ -2,107 +2,20 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
-
-from pydantic import Field, TypeAdapter, with_config
 
 from workers.fleet.cluster_state import ClusterState, broken_lines, drifted_lines, fixed_lines, unchecked_lines
-from workers.fleet.digest import DriftedGateway, GatewayLine, Unchecked
-from workers.fleet.records import Mute, SweptCluster, TransitionKind
-from workers.runs.watch_records import Watch
+from workers.records.digest import GatewayLine
+from workers.records.gateway_state import SweptCluster, TransitionKind
+from workers.records.handoff import Coverage, Fixed, Handoff, HandoffOrder, Watching
+from workers.records.mute import Mute
+from workers.records.watch import Watch
 
 RECURRENCE_SPAN = timedelta(days=7)
 """The time within which a second outage of a gateway suggests a third."""
 
-LONGEST_SHIFT = timedelta(days=7)
 _NEVER = datetime.fromtimestamp(0, UTC)
-SHIFT = timedelta(hours=8)
-
-
-@dataclass(frozen=True, slots=True)
-class HandoffOrder:
-    """A requested handoff: `user` hands over, `to` takes over ("" if no one is named)."""
-
-    id: str
-    channel: str
-    user: str
-    at: datetime
-    span: timedelta
-    clusters: tuple[str, ...]
-    to: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Watching:
-    """An active watch."""
-
-    id: str
-    cluster: str
-    gateway: str
-    user: str
-    until: datetime
-    verdict: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """The checks of this shift: fleet checks of clusters, and runs that users requested."""
-
-    clusters: int = 0
-    gateways: int = 0
-    sweeps: int = 0
-    missed: int = 0
-    """Fleet checks that could not read their cluster."""
-    runs: int = 0
-    last: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fixed:
-    """A gateway that was fixed during this shift.
-
-    `week` is the number of its outages within seven days.
-    """
-
-    line: GatewayLine
-    week: int = 1
-
-    @property
-    def may_return(self) -> bool:
-        return self.week > 1
-
-
-@with_config(serialize_by_alias=True)
-@dataclass(frozen=True, slots=True)
-class Handoff:
-    """A handoff."""
-
-    order: HandoffOrder
-    coverage: Annotated[Coverage, Field(alias="looked")]
-    open: tuple[GatewayLine, ...] = ()
-    fixed: tuple[Fixed, ...] = ()
-    watching: tuple[Watching, ...] = ()
-    changed: tuple[DriftedGateway, ...] = ()
-    """Gateways that do not fail and whose settings or egress IP prefix changed."""
-    prefix_changes: Annotated[tuple[DriftedGateway, ...], Field(alias="moved")] = ()
-    unchecked: Annotated[tuple[Unchecked, ...], Field(alias="unseen")] = ()
-    muted: tuple[Mute, ...] = ()
-    links: Mapping[str, str] | None = None
-    """The last run of each open outage, by `cluster namespace/name`; the bot links its thread."""
-    taken_by: str = ""
-    taken_at: datetime | None = None
-    reminded: bool = False
-
-    @property
-    def quiet(self) -> bool:
-        """Whether there is nothing to hand over."""
-        return not any((self.open, self.fixed, self.watching, self.changed, self.prefix_changes, self.unchecked))
-
-
-HANDOFF_JSON = TypeAdapter(Handoff)
 
 
 def compose_handoff(

@@ -18,8 +18,9 @@ from workers.fleet.cluster_state import (
     not_muted,
     unchecked_lines,
 )
-from workers.fleet.digest import Counts, Digest, DigestOrder, GatewayLine, Limit, Row
-from workers.fleet.records import Fault, GatewayState, Mute, TransitionKind
+from workers.records.digest import Counts, Digest, DigestOrder, GatewayLine, Limit, Row
+from workers.records.gateway_state import Fault, GatewayState, TransitionKind
+from workers.records.mute import Mute
 
 FIRST_SPAN = timedelta(days=1)
 """The span of the first digest of a schedule."""

@@ -1,4 +1,4 @@
-"""Records of each gateway's history and each cluster's inventory, and their JSON form."""
+"""The history of each gateway and the inventory of each cluster."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 from pydantic import TypeAdapter
 
 from checks.model.findings import Verdict
-from workers.runs.records import FromKey
+from workers.records.stored import FromKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,11 @@ class Inventory:
 
 
 GATEWAY_VERDICT_JSON = TypeAdapter(GatewayVerdict)
+
 PAST_RUN_JSON = TypeAdapter(PastRun)
+
 REMARK_JSON = TypeAdapter(Remark)
+
 OWNERSHIP_JSON = TypeAdapter(Ownership)
+
 INVENTORY_JSON = TypeAdapter(Inventory)

@@ -9,13 +9,12 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 
-from pydantic import TypeAdapter
 from redis import Redis
 
 from checks.config.configuration import Config
-from checks.model.recurrence import BadRecurrence, Recurrence
+from checks.model.recurrence import BadRecurrence
+from workers.records.schedule import SCHEDULE_JSON, Schedule
 
 log = logging.getLogger(__name__)
 
@@ -26,27 +25,6 @@ _CLOCK_JUMPED = timedelta(days=1)
 """A handled window further ahead than this comes from a clock that has jumped back since."""
 
 _WINDOWS_KEPT = timedelta(days=60)
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """A scheduled digest of one channel. `stopped` is why it is suspended ("" if it is active)."""
-
-    id: str
-    channel: str
-    clusters: tuple[str, ...]
-    """Names, or patterns with `*`."""
-    recurrence: Recurrence
-    show: str = "changes"
-    """`changes` or `full`."""
-    user: str = ""
-    """The user who added it; "" for one of the configuration file."""
-    stopped: str = ""
-
-    @property
-    def configured(self) -> bool:
-        """Whether it comes from the configuration file and can only be changed there."""
-        return not self.user
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +39,6 @@ class Due:
     late: bool = False
 
 
-SCHEDULE_JSON = TypeAdapter(Schedule)
-
-
 def configured_schedules(config: Config) -> tuple[Schedule, ...]:
     """The schedules of the configuration file.
 
@@ -76,14 +51,6 @@ def configured_schedules(config: Config) -> tuple[Schedule, ...]:
         name = "c" + hashlib.sha256(content.encode()).hexdigest()[:11]
         found.append(Schedule(name, each.channel, each.clusters, when, each.show))
     return tuple(found)
-
-
-def clusters_of(schedule: Schedule, names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The clusters among `names` that a schedule selects, and its patterns that match none."""
-    there = tuple(names)
-    chosen = tuple(name for name in there if any(fnmatchcase(name, pattern) for pattern in schedule.clusters))
-    removed = tuple(p for p in schedule.clusters if not any(fnmatchcase(name, p) for name in there))
-    return chosen, removed
 
 
 def clashing_schedule(new: Schedule, others: Iterable[Schedule], now: datetime) -> Schedule | None:

@@ -1,4 +1,4 @@
-"""The values of a digest: its order, its lines and its counts, and their JSON in Redis."""
+"""Digests: their order, lines and counts."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, with_config
 
-from workers.fleet.records import Drift, Fault, Mute
+from workers.records.gateway_state import Drift, Fault
+from workers.records.mute import Mute
 
 
 @with_config(serialize_by_alias=True)
@@ -153,4 +154,5 @@ class Digest:
 
 
 DIGEST_ORDER_JSON = TypeAdapter(DigestOrder)
+
 DIGEST_JSON = TypeAdapter(Digest)

@@ -1,19 +1,13 @@
-"""The records of runs and listings as values, and their JSON form in Redis."""
+"""Runs: the target, the request, and the run that serves it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-import orjson
-from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, TypeAdapter, WrapSerializer
+from pydantic import BeforeValidator, SerializerFunctionWrapHandler, TypeAdapter, WrapSerializer
 
 from checks.model.findings import Finding, Report
-
-_T = TypeVar("_T")
-
-FromKey = Annotated[str, Field(exclude=True)]
-"""A field that is part of a record's key in Redis, and not of its JSON."""
 
 
 class RunState(StrEnum):
@@ -130,50 +124,6 @@ class Accepted:
     repeated: bool = False
 
 
-class ListingState(StrEnum):
-    """The state of the answer to `list CLUSTER`."""
-
-    WAITING = "waiting"
-    DONE = "done"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The answer to `list CLUSTER` for one user: the gateways of the mesh profile in Azure.
-
-    Each gateway is its `namespace/name` and whether it is enabled.
-    """
-
-    id: FromKey
-    cluster: str
-    user: str
-    channel: str
-    response_url: str = ""
-    state: ListingState = ListingState.WAITING
-    gateways: tuple[tuple[str, bool], ...] = ()
-    problem: str = ""
-    at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """The message last posted for a slot of a document: its place, a digest of its content."""
-
-    slot: str
-    channel: str
-    ts: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Deliveries:
-    """The messages posted for a document by slot, and the revision that they show."""
-
-    slots: dict[str, Delivered] = field(default_factory=dict)
-    revision: int = 0
-
-
 def _flat(order: Order, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
     written = fields(order)
     return {**written.pop("target"), **written}
@@ -184,11 +134,7 @@ def _nested(written: Any) -> Any:
 
 
 TARGET_JSON = TypeAdapter(Target)
+
 ORDER_JSON: TypeAdapter[Order] = TypeAdapter(Annotated[Order, BeforeValidator(_nested), WrapSerializer(_flat)])
+
 RUN_RECORD = TypeAdapter(Run)
-LISTING_JSON = TypeAdapter(Listing)
-
-
-def read_record(adapter: TypeAdapter[_T], raw: str | bytes, **from_key: str) -> _T:
-    """Read a record whose remaining fields come from its key. Raises ValueError."""
-    return adapter.validate_python({**orjson.loads(raw), **from_key})

@@ -1,0 +1,25 @@
+"""Mutes: faults that digests and handoffs leave out."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import TypeAdapter
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """A fault of a gateway that is left out of digests and handoffs until `until`.
+
+    `check` is its slug.
+    """
+
+    cluster: str
+    gateway: str
+    check: str
+    user: str
+    reason: str
+    at: datetime
+    until: datetime
+
+
+MUTE_JSON = TypeAdapter(Mute)
