@@ -1,4 +1,7 @@
-"""The data of the page in the browser: the workspace as one person sees it, and each change of it."""
+"""The data of the page in the browser.
+
+It is the workspace as one person sees it, and each change of it.
+"""
 
 from __future__ import annotations
 

@@ -193,7 +193,7 @@ class SandboxServer:
     def messages(self, channel: str = "C0OPS", *, user: str | None = None) -> tuple[StoredMessage, ...]:
         """The top-level messages of a channel, oldest first.
 
-        With `user` also the ephemeral messages to that person.
+        With `user`, the ephemeral messages to that person are included.
         """
         return tuple(m for m in self.workspace.messages(channel) if not m.is_reply and m.only_for in {None, user})
 

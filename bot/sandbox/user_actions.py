@@ -1,4 +1,7 @@
-"""User actions in messages and views: presses, forms, the App Home. They run in the server's event loop."""
+"""User actions in messages and views: presses, forms, the App Home.
+
+They run in the server's event loop.
+"""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class Cluster:
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """An API server with the released chart upgraded to the current one, and the real CRDs.
 
-    Without a copy of the CRDs it has none.
+    Without a copy of the CRDs, it has none.
     """
     program("helm")
     with ApiServer(Path(str(ASSETS)), tmp_path_factory.mktemp("cluster")) as server:

@@ -57,7 +57,7 @@ def post_ephemeral(core: Core, args: Args) -> JsonObject:
 def update(core: Core, args: Args) -> JsonObject:
     """chat.update: text without blocks removes the blocks.
 
-    With blocks the message is not marked as edited.
+    With blocks, the message is not marked as edited.
     """
     channel = core.writable_channel(args.required("channel"))
     message = core.own_message(channel.id, args.required("ts"), "cant_update_message")

@@ -91,7 +91,7 @@ def _resolved(over: Routing, request: ClientRequest, *, meant: bool) -> Requeste
 def decided_by_router(slug: str) -> Callable[[_Checked], _Checked]:
     """A check whose findings about a requested host are those of the router.
 
-    Without a host the check decides itself.
+    Without a host, the check decides itself.
     """
 
     def decorate(function: _Checked) -> _Checked:

@@ -167,7 +167,7 @@ def test_a_month_gives_the_digests_of_its_script_and_no_other(world: World) -> N
 def test_a_crash_after_a_digest_was_composed_does_not_change_it(world: World) -> None:
     """The scheduler composed the digest and died before it removed the order.
 
-    By now a gateway is broken.
+    A gateway is broken by then.
     """
     client = world.connect()
     for now in steps(local("03-11 08:50"), local("03-11 09:20"), 10):
