@@ -1,4 +1,5 @@
-"""The records that the workers store and the bot reads: immutable values with their JSON in Redis.
+"""The records that the workers store and the bot reads.
 
-One module for each subject. A record knows no store and no connection; `workers.client` gives access to them.
+They are immutable values with their JSON in Redis, in one module for each subject. A record knows no store and
+no connection; `workers.client` gives access to them.
 """
