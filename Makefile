@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 # Additional arguments of pytest: make test PYTEST='-k courier -x'
 PYTEST ?=
 PARALLEL := --dist loadfile --no-loadscope-reorder
-# Half of the time of `make test` is waiting: for time-outs, restarts and rate limits. So it runs two tests at once on each processor.
+# `make test` spends half of its time waiting for time-outs, restarts and rate limits, so it runs two tests at once on each processor.
 PROCESSORS := $(shell getconf _NPROCESSORS_ONLN)
 # Each test process imports the whole repository, and the tests start many more: with compiled modules that takes half of the time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -41,8 +41,8 @@ check: $(READY) ## formatting, linting, types, import contracts, generated pages
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m checks.docs.catalogue_page | diff -u docs/catalogue.md - || { echo "docs/catalogue.md is older than the checks: make docs" >&2; exit 1; }
-	$(BIN)/python -m checks.docs.causal_graph | diff -u docs/causes.md - || { echo "docs/causes.md is older than the checks: make docs" >&2; exit 1; }
+	$(BIN)/python -m checks.docs.catalogue_page | diff -u docs/catalogue.md - || { echo "docs/catalogue.md does not match the checks. Update it with: make docs" >&2; exit 1; }
+	$(BIN)/python -m checks.docs.causal_graph | diff -u docs/causes.md - || { echo "docs/causes.md does not match the checks. Update it with: make docs" >&2; exit 1; }
 	$(BIN)/pytest -n $(PROCESSORS) $(PARALLEL) -q -m 'not slow and not browser and not live and not matrix' $(PYTEST)
 
 .PHONY: test
@@ -54,7 +54,7 @@ matrix: $(READY) ## every incident with every possible failure of each read, abo
 	$(BIN)/pytest -n auto -m matrix tests/incidents/test_unreadable.py $(PYTEST)
 
 .PHONY: mutants
-mutants: $(READY) ## which of the committed mutants the tests kill, about half an hour (WORDS='checks/engine' chooses some)
+mutants: $(READY) ## run the tests against each committed mutant, about half an hour (WORDS='checks/engine' chooses some)
 	$(BIN)/python -m tests.mutants.run $(WORDS)
 
 SEED ?= 1

@@ -18,7 +18,7 @@ _config = click.option("--config", type=click.Path(path_type=Path), help="Config
     type=click.Choice(["diagnose", "sweep", "diagnose,sweep"]),
     default="diagnose,sweep",
     show_default=True,
-    help="Queues to take tasks from; large fleets run separate workers for fleet checks (sweep).",
+    help="Queues to take tasks from; large fleets run separate workers with --queues sweep for fleet checks.",
 )
 def worker(config: Path | None, concurrency: int | None, queues: str) -> None:
     """Run a worker for diagnoses and fleet checks."""

@@ -15,10 +15,7 @@ from checks.reports.wording import plural
 from workers.records.digest import Digest, Row
 
 _WIDTH = 560
-"""Pixels.
-
-A phone shows about half as many, where a font size of 26 looks like its own small text.
-"""
+"""Pixels. A phone shows half as many; there a font size of 26 is that of its small text."""
 _LEFT = 14
 _CELL = 38
 _ROW = 82

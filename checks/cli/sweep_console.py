@@ -1,4 +1,4 @@
-"""Output of a sweep: a line per gateway to standard output, progress to standard error."""
+"""Output of `egress-diag sweep`: results to standard output, progress to standard error."""
 
 import sys
 from collections.abc import Callable, Iterable

@@ -1,1 +1,1 @@
-"""How checks are declared and run over facts: evaluation, causes, sweeps, recent changes."""
+"""How checks are declared and run over facts: evaluation, causes, fleet checks, changes."""

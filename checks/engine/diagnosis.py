@@ -269,7 +269,7 @@ def diagnose(
 def evaluate(
     store: FactStore, question: Question, checks: Sequence[Check], target: EgressGateway | None = None
 ) -> Report:
-    """Diagnose one gateway over a complete store, as a sweep does for each gateway."""
+    """Diagnose one gateway over a complete store, as a fleet check does for each gateway."""
     run = Diagnosis(store, question, checks, target)
     run.advance()
     return run.finish(0.0)

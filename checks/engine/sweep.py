@@ -22,7 +22,7 @@ from checks.model.findings import Finding, Report, Status, Verdict
 from checks.model.question import ClusterIdentity, Question
 
 MOST_LOGS: dict[str, int] = {"istio-proxy": 20, "cnimanager": 40}
-"""Maximum number of logs per container that a sweep of a live cluster reads.
+"""Maximum number of logs per container that a fleet check of a live cluster reads.
 
 Failing pods come first.
 """
@@ -32,7 +32,7 @@ _SAMPLED = (ProxyLog, CniManagerLog)
 
 @dataclass(frozen=True, slots=True)
 class ClusterSweep:
-    """The result of a sweep for one cluster.
+    """The result of a fleet check for one cluster.
 
     `problem` is the reason why the cluster was not checked, "" if it was; `late`: not every read ended in time."""
 
@@ -112,7 +112,7 @@ def problem_of(store: FactStore, targets: Sequence[EgressGateway]) -> str:
 
 
 def logs_to_read(store: FactStore, most: dict[str, int]) -> dict[str, frozenset[PodName]]:
-    """By container, the pods whose logs a sweep reads.
+    """By container, the pods whose logs a fleet check reads.
 
     Failing pods first, then by name, up to the limit.
     """
@@ -167,7 +167,7 @@ def _without_passes(report: Report, checks: set[str], missing: int) -> Report:
 
     Some logs were not read.
     """
-    reason = f"a sweep does not read {missing} log{'s' if missing > 1 else ''} of ready pods (diagnose does)"
+    reason = f"a fleet check does not read {missing} log{'s' if missing > 1 else ''} of ready pods (diagnose does)"
 
     def without_pass(finding: Finding) -> Finding:
         if finding.check in checks and finding.status is Status.PASS:

@@ -15,7 +15,7 @@ from checks.model.raw_values import Raw, mapping
 
 
 class Unfit(ValueError):
-    """An operation does not fit the object; the text names the operation and the reason."""
+    """An operation cannot be applied to the object; the text names the operation and why."""
 
 
 def json_patched(raw: Raw, operations: Sequence[Raw]) -> Raw:

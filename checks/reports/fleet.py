@@ -1,4 +1,4 @@
-"""A sweep for a terminal: one line per gateway, then a summary."""
+"""A fleet check for a terminal: one line per gateway, then a summary."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,10 +21,7 @@ def sweep_lines(swept: ClusterSweep) -> Iterator[str]:
 
 
 def sweep_summary(swept: Sequence[ClusterSweep], seconds: float) -> Iterator[str]:
-    """The lines after the sweep.
-
-    Counts, clusters that were not checked, and the command for the worst gateway.
-    """
+    """The summary: counts, clusters not checked, and the command for the worst gateway."""
     reports = [report for each in swept for report in each.reports]
     counts = Counter(report.verdict for report in reports)
     unchecked = [each for each in swept if each.problem]

@@ -1,4 +1,4 @@
-"""Reads of clusters for a sweep.
+"""The reads of a fleet check.
 
 Each cluster is read once for all its gateways, several in parallel, each with its own time-out.
 """
@@ -61,7 +61,7 @@ class Limits:
 
 
 class ThrottledSource:
-    """A source with limits on parallel requests, without the logs that a sweep does not need.
+    """A source with limits on parallel requests, without logs that a fleet check skips.
 
     A request that could not start before the deadline is a gap, like any other late answer.
     """

@@ -26,7 +26,7 @@ _RUNS = 9
 
 
 def routed(router: Router, client: Pod, scheme: str, host: str, gateway: str) -> bool:
-    """Resolve one request of a client; whether the gateway carries it."""
+    """Resolve one request of a client; whether it goes through the gateway."""
     port = {"http": 80, "https": 443}[scheme]
     connection = Connection(host, port, request_layers(scheme, host, port, "GET", "/", {}))
     return router.send(client, connection, gateway, host).result is Result.THROUGH

@@ -29,7 +29,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make judge")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--meshes", type=int, default=200)
-    parser.add_argument("--only", type=int, help="one mesh of the seed, with the walk of every request")
+    parser.add_argument("--only", type=int, help="one mesh of the seed, with the route of every request")
     parser.add_argument("--tests", action="store_true", help="the meshes of the other tests instead")
     parser.add_argument("--differences", type=Path, default=DIFFERENCES)
     parser.add_argument("--at-least", type=float, default=0, help="fail below this percentage of equal outcomes")

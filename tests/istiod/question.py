@@ -17,7 +17,7 @@ from tests.istiod.walker.outcome import Answer, answer
 from tests.istiod.walker.walk import Mesh, Purpose, Walker
 from tests.istiod.walker.wire import Connection, Http, Layers, Raw, Tls
 
-# What public DNS says about the hosts of the given cases; other hosts have an address by their name.
+# The public DNS addresses of the hosts of the given cases; other hosts have an address by their name.
 _ADDRESSES = {"api.bank.example": "203.0.113.77", "pay.bank.example": "203.0.113.78"}
 _EXCLUDE = "traffic.sidecar.istio.io/excludeOutbound"
 _INCLUDE = "traffic.sidecar.istio.io/includeOutbound"

@@ -2,7 +2,7 @@
 
 from tests.istiod.recorded import cases, configured, expectation
 
-# The given walk is that of https://; for http:// the older ServiceEntry opens port 80, and its traffic leaves directly.
+# The given route is that of https://; for http:// the older ServiceEntry opens port 80, and its traffic leaves directly.
 _OTHER_OUTCOMES = {"08-older-foreign-entry-at-sidecar": "bypasses"}
 
 

@@ -4,28 +4,46 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.language.rules import OPENINGS, WORDS, Forbidden
-from tests.language.texts import Kind, Text, page_texts, python_texts, yaml_texts
+from tests.language.texts import Kind, Text, line_texts, page_texts, python_texts, yaml_texts
 
 ROOT = Path(__file__).parents[2]
 YAML_FOLDERS = (ROOT / "tests" / "incidents", ROOT / "tests" / "scenarios", ROOT / "examples")
-_SUFFIXES = (".py", ".md", ".yaml", "")
+"""Data files of which people read only some keys."""
+
+LINE_FOLDERS = (
+    ROOT / "helm",
+    ROOT / "bot",
+    ROOT / "workers",
+    ROOT / "checks",
+    ROOT / "tests/bot/messages",
+    ROOT / ".ci",
+)
+"""Folders in which people read every file: chart, manifest, the sandbox's page, goldens."""
+
+_LINE_SUFFIXES = (".yaml", ".toml", ".json", ".tpl", ".txt", ".html", ".js", ".svg", "")
 
 
 def texts_below(folder: Path, without: tuple[Path, ...] = ()) -> Iterator[Text]:
-    """The texts of every Python file, page, incident, case and example below a folder.
-
-    A single file is read alike.
-    """
-    files = [folder] if folder.is_file() else sorted(folder.rglob("*"))
+    """The texts of every file below a folder that people read, or of a single file."""
+    files = [folder] if folder.is_file() else sorted(each for each in folder.rglob("*") if each.is_file())
     for file in files:
-        if file.suffix not in _SUFFIXES or any(file.is_relative_to(each) for each in without):
-            continue
-        if file.suffix == ".py":
-            yield from python_texts(file)
-        elif file.suffix == ".md" or file.name == "README":
-            yield from page_texts(file)
-        elif file.suffix == ".yaml" and any(file.resolve().is_relative_to(each) for each in YAML_FOLDERS):
-            yield from yaml_texts(file)
+        if not any(file.is_relative_to(each) for each in without):
+            yield from _texts(file.resolve(), named=folder.is_file())
+
+
+def _texts(file: Path, *, named: bool) -> Iterator[Text]:
+    if file.suffix == ".py":
+        yield from python_texts(file)
+    elif file.suffix == ".md" or file.name == "README":
+        yield from page_texts(file)
+    elif file.suffix == ".yaml" and _below(file, YAML_FOLDERS):
+        yield from yaml_texts(file)
+    elif file.suffix in _LINE_SUFFIXES and (named or _below(file, LINE_FOLDERS)):
+        yield from line_texts(file)
+
+
+def _below(file: Path, folders: tuple[Path, ...]) -> bool:
+    return any(file.is_relative_to(each) for each in folders)
 
 
 def broken_rules(text: Text) -> Iterator[tuple[Forbidden, str]]:

@@ -9,7 +9,10 @@ from tests.language.rules import OPENINGS, WORDS
 from tests.language.texts import Kind, Text, yaml_texts
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("bot", "workers", "checks", "docs", "tests", "examples", "README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+FOLDERS = (
+    *("bot", "workers", "checks", "docs", "tests", "examples", "helm", ".ci"),
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile", "Dockerfile", "pyproject.toml"),
+)
 EXEMPT = (
     ROOT / "checks/istio/route",  # replaced by the router
     ROOT / "tests/checks/istio/route",
@@ -40,14 +43,15 @@ def test_texts_use_the_words_of_the_glossary(folder: str) -> None:
     ],
 )
 def test_a_ruled_out_word_is_reported_with_the_glossarys_word(text: str, word: str) -> None:
-    found = list(broken_rules(Text(Path("a.py"), 1, Kind.STRING, text)))
-    assert [words for _, words in found] == [word]
-    assert all(rule in WORDS and rule.write for rule, _ in found)
+    found = {words: rule for rule, words in broken_rules(Text(Path("a.py"), 1, Kind.STRING, text))}
+    assert found[word] in WORDS
+    assert found[word].write
 
 
 def test_a_docstring_that_begins_with_a_noun_clause_is_reported() -> None:
     opening = "What a start needs."
-    assert [rule for rule, _ in broken_rules(Text(Path("a.py"), 1, Kind.DOCSTRING, opening))] == list(OPENINGS)
+    found = [rule for rule, _ in broken_rules(Text(Path("a.py"), 1, Kind.DOCSTRING, opening))]
+    assert set(OPENINGS) <= set(found)
     page = "What it checks: the listeners."
     assert list(broken_rules(Text(Path("a.py"), 1, Kind.DOCSTRING, page))) == []
 

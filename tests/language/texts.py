@@ -24,6 +24,7 @@ class Kind(StrEnum):
     DOCSTRING = "docstring"
     COMMENT = "comment"
     PAGE = "page"
+    LINE = "line"
     VALUE = "value"
 
 
@@ -88,6 +89,13 @@ def page_texts(file: Path) -> Iterator[Text]:
             code = not code
         elif not code:
             yield Text(file, number, Kind.PAGE, line)
+
+
+def line_texts(file: Path) -> Iterator[Text]:
+    """Every line of a file that mixes code and texts, such as a chart, a script or a golden."""
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        if line.strip():
+            yield Text(file, number, Kind.LINE, line)
 
 
 def yaml_texts(file: Path) -> Iterator[Text]:

@@ -56,7 +56,7 @@ class Sweeper:
             return
         lease = self.sweeps.lease(cluster, self.timeout + 60)
         if not lease.acquire():
-            log.info("sweep %s: another worker is already checking %s", sweep_id, cluster)
+            log.info("fleet check %s: another worker is already checking %s", sweep_id, cluster)
             return
         try:
             self.sweeps.record_part(sweep_id, self._part(sweep, cluster))
@@ -64,7 +64,7 @@ class Sweeper:
             try:
                 lease.release()
             except LockError:
-                log.warning("sweep %s: the lease of %s had expired", sweep_id, cluster)
+                log.warning("fleet check %s: the lease of %s had expired", sweep_id, cluster)
 
     def _part(self, sweep: Sweep, cluster: str) -> SweptCluster:
         if recent := self.ledger.sweeps(cluster, sweep.created, self.clock()):

@@ -58,7 +58,7 @@ function modalNode(view) {
   return node;
 }
 
-/** Ask for confirmation of a press; resolves to true if it is confirmed. */
+/** Ask to confirm a press; resolves to true if it is confirmed. */
 export function confirmDialog(confirm, style) {
   return new Promise((resolve) => {
     const end = (answer) => {

@@ -14,8 +14,8 @@ export function h(tag, properties = {}, ...children) {
 }
 
 /**
- * Makes these items the children of an element. A node whose item shows what it showed stays, with its focus and under the pointer.
- * An item has a `key` of its own among them, `shows` (what its node depends on), `draw`, and perhaps `update` for a node that changes in place.
+ * Make these items the children of an element. The node of an unchanged item is kept, with its focus and under the pointer.
+ * An item has a unique `key`, `shows` (the content that its node depends on), `draw`, and optionally `update`, which changes its node in place.
  */
 export function keep(parent, items) {
   const known = new Map([...parent.childNodes].map((node) => [node.key, node]));

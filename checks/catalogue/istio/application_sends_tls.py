@@ -42,10 +42,10 @@ HTTPS_PORT = 443
 @decided_by_router("application-sends-tls")
 def application_sends_tls(facts: Facts) -> Iterator[Observation]:
     """What it checks: hosts for which the gateway originates TLS. It fails if a `tls` rule routes the application's own
-    TLS there, which is TLS in TLS, and if the gateway passes TLS through while an authorization policy matches methods,
-    paths or hosts, which it cannot read in TLS. It warns about https:// requests in the gateway's access log, or if the
-    question names port 443. The documented origination, which redirects only port 80, passes: https:// requests then
-    bypass the gateway. Otherwise it does not apply.
+    TLS there (TLS in TLS). It also fails if the gateway passes TLS through while an authorization policy matches
+    methods, paths or hosts: it cannot read them in TLS. It warns about https:// requests in the gateway's access log,
+    or if the question names port 443. The documented origination, which redirects only port 80, passes: https://
+    requests then bypass the gateway. Otherwise it does not apply.
 
     Why it matters: if the gateway originates TLS, applications must call http://. Their https:// requests fail, or
     leave from another address.

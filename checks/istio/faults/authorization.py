@@ -44,7 +44,7 @@ def at_authorization(broken: BrokenRequest) -> Iterator[RouteFault]:
 
 
 def _peer(hop: GatewayHop) -> DownstreamPeer | None:
-    """The request as the policies of the gateway see it."""
+    """The properties of the request that the policies of the gateway match."""
     client, cluster, host = hop.broken.client, hop.sent, hop.host
     endpoints = client.clusters.endpoints(cluster) if client is not None and cluster is not None else []
     if client is None or not endpoints:

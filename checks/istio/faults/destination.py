@@ -42,7 +42,7 @@ def at_destination(broken: BrokenRequest) -> Iterator[RouteFault]:
 
 @dataclass(frozen=True, slots=True)
 class UnknownDestination(RouteFault):
-    """A destination that no ServiceEntry declares, or none that the gateway sees.
+    """A destination that no ServiceEntry visible to the gateway declares.
 
     Source: docs/domain/istio.md#b11.
     """

@@ -1,4 +1,4 @@
-"""The TLS between gateway and destination that does not fit.
+"""Mismatches of TLS between gateway and destination.
 
 Source: docs/domain/istio.md#tls-origination.
 """

@@ -1,4 +1,4 @@
-"""The TLS of sidecars that does not fit the gateway's server.
+"""Mismatches of TLS between sidecars and the gateway's server.
 
 Source: docs/domain/istio.md#tls-contract.
 """

@@ -65,7 +65,7 @@ class Exports:
         return HostIndex((each, [each.lower()]) for each in self.by_host)
 
     def is_visible(self, service: MeshService, namespace: str) -> bool:
-        """Whether a namespace sees the service."""
+        """Whether the service is visible to a namespace."""
         exported = service.export_to or self._default
         private = PRIVATE in exported and service.namespace == namespace
         return PUBLIC in exported or namespace in exported or private

@@ -45,7 +45,7 @@ class Cluster:
 
 
 class Clusters:
-    """The clusters of one proxy, built when they are asked for."""
+    """The clusters of one proxy, built on first use."""
 
     def __init__(self, mesh: Mesh, proxy: Proxy) -> None:
         self._mesh, self._proxy = mesh, proxy

@@ -31,7 +31,7 @@ class Arrival:
     """The client's IP address."""
 
     def carrying(self, connection: Connection) -> "Arrival":
-        """The same arrival with the connection as a filter sees it."""
+        """The same arrival with the connection as a filter receives it."""
         return replace(self, connection=connection)
 
     def step(self, part: ConfigurationPart, decision: str, origin: Provenance) -> Step:

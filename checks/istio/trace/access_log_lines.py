@@ -55,7 +55,7 @@ class NewestAccess:
         return self.fresh and self.flag == "UH"
 
     def hop(self, address: str) -> Hop:
-        """The destination as a hop; `address` is the source address that it sees."""
+        """The destination as a hop; `address` is the source address of its requests."""
         when = f" at {self.at:%Y-%m-%d %H:%M:%S}Z" if self.at is not None else ""
         line = f"{'TLS' if self.code == '0' else self.code}{f' {self.flag}' if self.flag else ''}{when}"
         shown = (Decision(self.log, "newest log line", line),) if self.log else ()

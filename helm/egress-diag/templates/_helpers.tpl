@@ -27,7 +27,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 
 {{- define "egress-diag.image" -}}
 {{- $image := .Values.image -}}
-{{- $repository := required "image.repository is missing: where you pushed the image, for example myregistry.azurecr.io/egress-diag" $image.repository -}}
+{{- $repository := required "image.repository is missing: set it to the repository of the image, for example myregistry.azurecr.io/egress-diag" $image.repository -}}
 {{- if $image.digest -}}
 {{- printf "%s@%s" $repository $image.digest -}}
 {{- else -}}
@@ -37,12 +37,12 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 
 {{- define "egress-diag.account.worker" -}}
 {{- $account := .Values.serviceAccounts.worker -}}
-{{- if $account.create -}}{{ default (printf "%s-worker" (include "egress-diag.fullname" .)) $account.name }}{{- else -}}{{ required "serviceAccounts.worker.name is missing: the account to use when none is created" $account.name }}{{- end -}}
+{{- if $account.create -}}{{ default (printf "%s-worker" (include "egress-diag.fullname" .)) $account.name }}{{- else -}}{{ required "serviceAccounts.worker.name is missing: with serviceAccounts.worker.create=false it must name an existing account" $account.name }}{{- end -}}
 {{- end -}}
 
 {{- define "egress-diag.account.bot" -}}
 {{- $account := .Values.serviceAccounts.bot -}}
-{{- if $account.create -}}{{ default (include "egress-diag.fullname" .) $account.name }}{{- else -}}{{ required "serviceAccounts.bot.name is missing: the account to use when none is created" $account.name }}{{- end -}}
+{{- if $account.create -}}{{ default (include "egress-diag.fullname" .) $account.name }}{{- else -}}{{ required "serviceAccounts.bot.name is missing: with serviceAccounts.bot.create=false it must name an existing account" $account.name }}{{- end -}}
 {{- end -}}
 
 {{- /* "true" if the workers read this cluster with their service account */ -}}
@@ -79,7 +79,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- if .Values.redis.enabled -}}
 {{- printf "%s-redis" (include "egress-diag.fullname" .) -}}
 {{- else -}}
-{{- required "redis.external.host is missing: redis.enabled is false, so that another Redis is named there" .Values.redis.external.host -}}
+{{- required "redis.external.host is missing: with redis.enabled=false it must name an existing Redis" .Values.redis.external.host -}}
 {{- end -}}
 {{- end -}}
 
@@ -98,7 +98,7 @@ redis://{{ $host }}:6379/0
 {{- end -}}
 {{- end -}}
 
-{{- /* The password of the chart's Redis: from the existing Secret, else a new one that is the same in the whole rendering */ -}}
+{{- /* The password of the chart's Redis: from its existing Secret, else a new one, generated once per rendering */ -}}
 {{- define "egress-diag.redisPassword" -}}
 {{- if not (hasKey .Values.redis "made") -}}
 {{- $found := lookup "v1" "Secret" .Release.Namespace (printf "%s-redis" (include "egress-diag.fullname" .)) -}}
@@ -213,7 +213,7 @@ capabilities:
 {{- end }}
 {{- end -}}
 
-{{- /* Probes of the heartbeat file. Only if the file is old, they start Python to check whether Redis answers: a process that
+{{- /* Probes of the heartbeat file. They start Python only if the file is old, to check whether Redis answers: a process that
 waits for Redis is not restarted. */ -}}
 {{- define "egress-diag.heartbeatProbes" -}}
 startupProbe:

@@ -1,4 +1,4 @@
-"""The faults of the sandbox, as the official client sees them."""
+"""The faults of the sandbox, as the official client reports them."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def connected(handler: SocketModeHandler) -> Bolt:
 
 
 def wait_for_another_session(slack: SandboxServer, handler: SocketModeHandler, before: str | None) -> None:
-    """Wait until the client uses a new session; the sandbox sees its connection earlier."""
+    """Wait until the client uses a new session; the sandbox has its connection earlier."""
     slack.wait_until(
         lambda: slack.connected == 1 and handler.client.is_connected() and handler.client.session_id() != before
     )

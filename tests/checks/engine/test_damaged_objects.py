@@ -1,6 +1,6 @@
 """No object crashes a check, and a check that crashes hides no other.
 
-The clusters are whole and real (tests/clusters); fields of them are nulled, dropped, retyped and filled with what people,
+The clusters are complete (tests/clusters); fields of them are nulled, dropped, retyped and filled with what people,
 old controllers and other API versions write. `-m slow` goes through every field of some, and through the incidents.
 """
 

@@ -1,6 +1,6 @@
 """The permission list is the declared reads, no more and no less.
 
-What it names as lost is what is lost.
+Without a permission, exactly the checks that it names are not checked.
 """
 
 import json

@@ -154,10 +154,7 @@ def test_a_json_patch_adds_to_a_list_and_leaves_the_object_that_was_read_as_it_w
     ],
 )
 def test_a_json_patch_that_the_api_server_refuses(operation: dict[str, Any], reason: str) -> None:
-    """The first operation would be fine.
-
-    An operation that does not fit refuses the whole patch.
-    """
+    """One operation that cannot be applied makes the API server refuse the whole patch."""
     first = {"op": "add", "path": "/spec/hosts/-", "value": "www.cnn.com"}
     with pytest.raises(ChangeRefused, match=f"VirtualService shop/cnn: .*{reason}"):
         JsonPatch(route(), (first, operation)).applied(route().raw)

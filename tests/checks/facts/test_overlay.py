@@ -230,10 +230,7 @@ def test_a_new_object_in_a_namespace_that_does_not_exist(store: FactStore) -> No
 
 
 def test_a_check_sees_the_facts_after_a_change(store: FactStore) -> None:
-    """Kinds that the check does not declare stay undeclared.
-
-    What it reads afterwards counts as read.
-    """
+    """Reads after the change count as reads of the check, and undeclared kinds stay undeclared."""
     facts = Facts(store, store.targets[0], Question(ClusterIdentity("aks1"), "egw"), frozenset({ServiceEntry}))
     after = facts.with_changes([Apply(ENTRY)])
     assert after.get(ServiceEntry, "bank", "team-egress") is not None

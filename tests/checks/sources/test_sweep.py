@@ -1,4 +1,4 @@
-"""A sweep reads each cluster once for all its gateways, and no cluster delays another."""
+"""A fleet check reads each cluster once for all its gateways; no cluster delays another."""
 
 from collections import Counter
 from dataclasses import replace
@@ -93,7 +93,7 @@ def test_a_check_without_logs_does_not_pass(use_azure: UseAzure) -> None:
     }
     skipped = [words for (_, status), words in statuses.items() if status is Status.SKIPPED]
     assert skipped
-    assert all(words.startswith("Does not apply: a sweep does not read ") for words in skipped)
+    assert all(words.startswith("Does not apply: a fleet check does not read ") for words in skipped)
     assert any(status is Status.PASS for _, status in statuses)
 
 
@@ -110,7 +110,7 @@ def test_a_sweep_that_skips_logs_keeps_every_other_finding() -> None:
     (complete,) = evaluate_each(done.store, identity, catalogue(), [done.target])
     (without,) = evaluate_each(done.store, identity, catalogue(), [done.target], pods)
     of_logs = {check.slug for check in catalogue() if {ProxyLog, CniManagerLog} & {*check.reads}}
-    reason = f"a sweep does not read {len(pods)} logs of ready pods (diagnose does)"
+    reason = f"a fleet check does not read {len(pods)} logs of ready pods (diagnose does)"
     expected = tuple(
         replace(each, status=Status.SKIPPED, summary=f"Does not apply: {reason}.", evidence=(), reason=reason)
         if each.check in of_logs and each.status is Status.PASS

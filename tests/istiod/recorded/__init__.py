@@ -41,7 +41,7 @@ class Configured:
 
     @property
     def cluster(self) -> Cluster:
-        """The mesh, to walk through."""
+        """The mesh with its questions."""
         return Cluster(self.identity, self.objects, self.questions)
 
 

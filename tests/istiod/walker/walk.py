@@ -289,7 +289,7 @@ class Walker:
         there = self._mesh.proxies.get(address)
         gateway = self._mesh.gateways.get(address)
         if there is None and gateway is not None:
-            raise NotModelledError(f"the configuration of {gateway} was not asked for")
+            raise NotModelledError(f"the configuration of {gateway} was not requested")
         if there is None or there.kind != "router":
             yield self._reached(f"{address}:{port}", trail)
             return

@@ -53,7 +53,7 @@ def is_address(host: str) -> bool:
     """Whether the host is an IP address."""
     parts = host.split(".")
     if len(parts) == 4 and all(each.isdigit() and each.isascii() and len(each) < 4 for each in parts):
-        # What IPv4Address accepts, in a tenth of its time.
+        # The same result as IPv4Address, in a tenth of its time.
         return all(int(each) < 256 and (each == "0" or each[0] != "0") for each in parts)
     if ":" not in host:
         return False

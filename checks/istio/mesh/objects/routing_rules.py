@@ -62,7 +62,7 @@ class RoutingRules:
     hosts: tuple[str, ...]
     gateways: frozenset[str]
     read: Callable[[], ProtocolRules]
-    """Reads the rules: most VirtualServices of a mesh decide no request that is asked for."""
+    """Reads the rules when a request needs them: most VirtualServices decide none of a run's."""
     name: str
     """The name by which istiod orders it.
 
