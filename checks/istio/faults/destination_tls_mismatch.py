@@ -49,8 +49,7 @@ class DestinationTlsFault(RouteFault):
     @property
     def target(self) -> str:
         """The destination's host and the port at which the request arrives."""
-        arrived = self.at.broken.end.destination.rpartition(":")[2]
-        return f"{self.at.name.host}:{arrived or self.at.name.port}"
+        return f"{self.at.name.host}:{self.at.broken.end.port or self.at.name.port}"
 
     def evidence(self) -> tuple[Evidence, ...]:
         source, field = self.at.step.origin.source, f"{self.at.step.origin.field}.route[*].destination.port.number"

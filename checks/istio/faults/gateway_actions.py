@@ -137,14 +137,15 @@ class OtherDestination(RouteFault):
     source: VirtualService
 
     def sentence(self) -> str:
-        where, gateway = self.at.broken.end.destination, self.at.broken.facts.gateway.ref
+        gateway, where = self.at.broken.facts.gateway.ref, f"{self.at.broken.end.destination}:{self.at.broken.end.port}"
         return (
             f"{self.step.origin.field} of {self.source.ref} makes {gateway} send {self.at.host} to {where}, "
             "which is declared for another host"
         )
 
     def evidence(self) -> tuple[Evidence, ...]:
-        reached = self.at.broken.end.service or self.at.broken.end.destination
+        end = self.at.broken.end
+        reached = end.service or f"{end.destination}:{end.port}"
         field = f"{self.step.origin.field}.route[*].destination.host"
         return (Evidence(self.source.ref, field, reached, self.at.host),)
 

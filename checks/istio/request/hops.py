@@ -168,7 +168,7 @@ class Hops:
         gateway = self._gateway_of(pod)
         there = self._configurations.of(self._mesh, pod)
         if there is None or there.inbound is None:
-            yield self._reached(f"{pod.ip}:{port}", trail)
+            yield self._reached(pod.ip, port, trail)
             return
         gateways = (*trail.gateways, gateway) if gateway else trail.gateways
         if trail.hops >= _MOST_HOPS:
@@ -179,7 +179,7 @@ class Hops:
         if listener is None or there.patches.removes_listener(listener.name, port):
             reason = f"nothing listens on port {port} of {gateway or there.name}"
             end = End(Result.FAILS, reason, flag="UF", proxy=proxy, service=trail.service, gateways=gateways)
-            yield replace(end, ending=Ending.NO_LISTENER, destination=f"{pod.ip}:{port}")
+            yield replace(end, ending=Ending.NO_LISTENER, destination=pod.ip, port=port)
             return
         following = Trail(gateways, trail.service, trail.hops + 1)
         yield from self._at(
@@ -188,22 +188,20 @@ class Hops:
 
     def _outside(self, proxy: str, connection: Connection, trail: Trail) -> End:
         host, port = connection.address, connection.port
-        destination = f"{host}:{port}"
         problem = external_problem(host, port, connection)
         if not problem:
-            return self._reached(destination, trail)
-        end = End(Result.FAILS, problem, flag="UF", proxy=proxy, destination=destination)
+            return self._reached(host, port, trail)
+        end = End(Result.FAILS, problem, flag="UF", proxy=proxy, destination=host, port=port)
         return replace(end, service=trail.service, gateways=trail.gateways, ending=Ending.NOT_UNDERSTOOD)
 
-    def _reached(self, destination: str, trail: Trail) -> End:
-        end = End(Result.BYPASSES, destination=destination, service=trail.service, gateways=trail.gateways)
+    def _reached(self, host: str, port: int, trail: Trail) -> End:
+        end = End(Result.BYPASSES, destination=host, port=port, service=trail.service, gateways=trail.gateways)
         end = replace(end, ending=Ending.ARRIVED)
         if self._query.gateway not in trail.gateways:
             return end
-        host = destination.rpartition(":")[0]
         if self._query.host in (host, trail.service) or trail.service in self._query.declared:
             return replace(end, result=Result.THROUGH)
-        reason = f"arrives at {destination}, which is declared for another host"
+        reason = f"arrives at {host}:{port}, which is declared for another host"
         return replace(end, result=Result.FAILS, reason=reason, ending=Ending.OTHER_DESTINATION)
 
 

@@ -87,7 +87,9 @@ class End:
     """Envoy's response flag at the proxy that decided."""
     proxy: str = ""
     destination: str = ""
-    """`host:port` that was reached."""
+    """The host or address that was reached, "" for none."""
+    port: int = 0
+    """Its port."""
     service: str = ""
     """The host of the last cluster."""
     gateways: tuple[str, ...] = ()

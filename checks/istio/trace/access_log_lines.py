@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from checks.facts.logs import ProxyLog
 from checks.facts.view import Facts
+from checks.istio.trace.source_address import SourceAddress
 from checks.model.route import Decision, Hop, HopName, Mark, Outcome
 
 _FLAGS = {
@@ -24,6 +25,8 @@ _FLAGS = {
 Other flags (NR, NC) are about configuration, which the route shows.
 """
 _FLAG = re.compile(r'" (?P<code>\d{1,3}) (?P<flags>[A-Z][A-Z,]*|-) ')
+NO_ANSWER = "no-answer"
+"""The cause of a route that ends here, in JSON."""
 _FRESH = timedelta(hours=1)
 """The age up to which a line describes the present."""
 
@@ -35,7 +38,8 @@ class NewestAccess:
     `log` is "" if there is no line, and `flag` is "" if the request succeeded.
     """
 
-    destination: str
+    host: str
+    port: int
     log: str = ""
     code: str = ""
     flag: str = ""
@@ -54,28 +58,25 @@ class NewestAccess:
     def _no_address(self) -> bool:
         return self.fresh and self.flag == "UH"
 
-    def hop(self, address: str) -> Hop:
+    def hop(self, address: SourceAddress | None) -> Hop:
         """The destination as a hop; `address` is the source address of its requests."""
         when = f" at {self.at:%Y-%m-%d %H:%M:%S}Z" if self.at is not None else ""
         line = f"{'TLS' if self.code == '0' else self.code}{f' {self.flag}' if self.flag else ''}{when}"
         shown = (Decision(self.log, "newest log line", line),) if self.log else ()
         if self._no_address:
-            name = self.destination.rpartition(":")[0]
-            message = f"the gateway has no address for {name}: the newest request in its access log got 503 (UH)"
-            return Hop(HopName.DESTINATION, Mark.BREAKS, message, shown, cause="no-answer")
-        if not address:
-            message = f"{self.destination} sees a source address that is not readable"
+            message = f"the gateway has no address for {self.host}: the newest request in its access log got 503 (UH)"
+            return Hop(HopName.DESTINATION, Mark.BREAKS, message, shown, cause=NO_ANSWER)
+        if address is None:
+            message = f"{self.host}:{self.port} sees a source address that is not readable"
             return Hop(HopName.DESTINATION, Mark.UNKNOWN, message, shown)
         doubts = (f"its newest request there ended with {self.flag}: {_FLAGS[self.flag]}",) if self.flag else ()
-        seen = f"an address of {address}" if "/" in address.split(" ", maxsplit=1)[0] else address
         mark = Mark.DOUBTS if doubts else Mark.PASSES
-        return Hop(HopName.DESTINATION, mark, f"{self.destination} sees {seen}", shown, doubts=doubts)
+        return Hop(HopName.DESTINATION, mark, f"{self.host}:{self.port} sees {address.seen}", shown, doubts=doubts)
 
 
 def newest_access(facts: Facts, host: str, port: int) -> NewestAccess:
     """The newest line about a cluster's host and port over all pods. Reads ProxyLog."""
-    destination = f"{host}:{port}"
-    newest, found = "", NewestAccess(destination)
+    newest, found = "", NewestAccess(host, port)
     for log in sorted(facts.readable(ProxyLog, facts.gateway.namespace), key=lambda each: each.ref):
         line = next((each for each in log.containing(f"|{host}") if f"outbound|{port}|" in each.text), None)
         if line is None:
@@ -87,5 +88,5 @@ def newest_access(facts: Facts, host: str, port: int) -> NewestAccess:
         if not found.log or at > newest:
             fresh = line.at is not None and facts.now - line.at < _FRESH
             newest = at
-            found = NewestAccess(destination, log.ref, match["code"] if match else "0", flag, line.at, fresh)
+            found = NewestAccess(host, port, log.ref, match["code"] if match else "0", flag, line.at, fresh)
     return found

@@ -4,12 +4,14 @@ A request through the gateway has its egress IP prefix; one that bypasses it has
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.raw_values import items, mapping, text
+from checks.static_egress.prefixes import parse_egress_prefix
 
 _OUTBOUND = {
     "loadbalancer": "the cluster's load balancer",
@@ -25,7 +27,61 @@ Source: AKS documentation, "Customize cluster egress with outbound types in Azur
 """
 
 
-def client_address(facts: Facts, pods: Iterable[Pod]) -> str:
+@dataclass(frozen=True, slots=True)
+class EgressAddress:
+    """An address of an egress IP prefix.
+
+    `prefix` is "" if none is assigned. `owner` names the StaticGatewayConfiguration, "" for the gateway's own.
+    """
+
+    prefix: str
+    owner: str = ""
+
+    def __str__(self) -> str:
+        prefix = self.prefix or "an unassigned prefix"
+        return f"{prefix} of {self.owner}" if self.owner else prefix
+
+    @property
+    def seen(self) -> str:
+        """What the destination sees: one address, also if the prefix has several."""
+        several = sum(each.num_addresses for each in parse_egress_prefix(self.prefix)) > 1
+        return f"an address of {self}" if several else str(self)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAddress:
+    """The outbound address of a node, by the cluster's outbound type ("" if it is not known)."""
+
+    outbound: str = ""
+    public_ips: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if not self.outbound:
+            return "the node's outbound address"
+        public = f": public IP {', '.join(self.public_ips)}" if self.public_ips else ""
+        return f"the node's outbound address ({self.outbound}{public})"
+
+    @property
+    def seen(self) -> str:
+        return str(self)
+
+
+@dataclass(frozen=True, slots=True)
+class PodAddress:
+    """The gateway pod's own address, for destinations in the cluster."""
+
+    def __str__(self) -> str:
+        return "the gateway pod's own address"
+
+    @property
+    def seen(self) -> str:
+        return str(self)
+
+
+SourceAddress = EgressAddress | NodeAddress | PodAddress
+
+
+def client_address(facts: Facts, pods: Iterable[Pod]) -> SourceAddress:
     """The source address of requests that leave directly from clients' pods.
 
     It is that of their own static egress gateway, or of their node. Reads ManagedCluster and
@@ -35,17 +91,16 @@ def client_address(facts: Facts, pods: Iterable[Pod]) -> str:
     for namespace, name in sorted(named):
         known = facts.readable(StaticGatewayConfiguration, namespace)
         prefix = next((each.egress_prefix for each in known if each.name == name), "")
-        return f"{prefix or 'an unassigned prefix'} of the client's own StaticGatewayConfiguration {namespace}/{name}"
+        return EgressAddress(prefix, f"the client's own StaticGatewayConfiguration {namespace}/{name}")
     return node_source(facts)
 
 
-def node_source(facts: Facts) -> str:
+def node_source(facts: Facts) -> NodeAddress:
     """The source address of a node. Reads ManagedCluster."""
     cluster = next(iter(facts.readable(ManagedCluster)), None)
     if cluster is None or not cluster.outbound_type:
-        return "the node's outbound address"
+        return NodeAddress()
     kind = _OUTBOUND.get(cluster.outbound_type.lower(), f"outbound type {cluster.outbound_type}")
     profile = mapping(cluster.network, "loadbalancerprofile") or mapping(cluster.network, "natgatewayprofile")
-    names = [text(each, "id").rpartition("/")[2] for each in items(profile, "effectiveoutboundips")]
-    known = f": public IP {', '.join(each for each in names if each)}" if any(names) else ""
-    return f"the node's outbound address ({kind}{known})"
+    names = (text(each, "id").rpartition("/")[2] for each in items(profile, "effectiveoutboundips"))
+    return NodeAddress(kind, tuple(each for each in names if each))

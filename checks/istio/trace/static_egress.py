@@ -11,7 +11,7 @@ from checks.facts.fact import Unreadable
 from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.istio.trace.source_address import node_source
+from checks.istio.trace.source_address import EgressAddress, PodAddress, SourceAddress, node_source
 from checks.model.route import Decision, Hop, HopName, Mark
 from checks.static_egress.configuration import NotApplicable, gateway_configuration
 from checks.static_egress.prefixes import covers_everything, parse_cidr
@@ -40,11 +40,11 @@ class EgressFault(Enum):
 class StaticEgress:
     """The hop, and the source address that a destination sees.
 
-    The address is "" if it is not known or if nothing arrives.
+    The address is None if it is not known or if nothing arrives.
     """
 
     hop: Hop
-    address: str = ""
+    address: SourceAddress | None = None
 
 
 def static_egress(facts: Facts, codes: Mapping[str, str], *, outside: bool) -> StaticEgress:
@@ -54,7 +54,7 @@ def static_egress(facts: Facts, codes: Mapping[str, str], *, outside: bool) -> S
     """
     if not outside:
         message = "not used: the destination is in the cluster"
-        return StaticEgress(Hop(HopName.STATIC_EGRESS, Mark.PASSES, message), "the gateway pod's own address")
+        return StaticEgress(Hop(HopName.STATIC_EGRESS, Mark.PASSES, message), PodAddress())
     try:
         found = gateway_configuration(facts)
         if isinstance(found, NotApplicable):
@@ -70,7 +70,7 @@ def _stops(mark: Mark, message: str, shown: tuple[Decision, ...], cause: str, co
 
 
 def _leaves(
-    fault: EgressFault, codes: Mapping[str, str], message: str, shown: tuple[Decision, ...], address: str
+    fault: EgressFault, codes: Mapping[str, str], message: str, shown: tuple[Decision, ...], address: SourceAddress
 ) -> StaticEgress:
     return StaticEgress(_stops(Mark.LEAVES, message, shown, fault.cause, codes.get(fault.check, "")), address)
 
@@ -90,13 +90,13 @@ def _configured(facts: Facts, found: StaticGatewayConfiguration, codes: Mapping[
     return _routed(facts, found, codes)
 
 
-def _address(facts: Facts, pod: Pod) -> str:
+def _address(facts: Facts, pod: Pod) -> SourceAddress:
     named = pod.static_gateway_configuration
     if not named:
         return node_source(facts)
     known = facts.readable(StaticGatewayConfiguration, pod.namespace)
     prefix = next((each.egress_prefix for each in known if each.name == named), "")
-    return f"{prefix or 'an unassigned prefix'} of StaticGatewayConfiguration {pod.namespace}/{named}"
+    return EgressAddress(prefix, f"StaticGatewayConfiguration {pod.namespace}/{named}")
 
 
 def _routed(facts: Facts, found: StaticGatewayConfiguration, codes: Mapping[str, str]) -> StaticEgress:
@@ -118,4 +118,4 @@ def _routed(facts: Facts, found: StaticGatewayConfiguration, codes: Mapping[str,
         why = "traffic to these addresses leaves from the node"
         shown = (*shown, Decision(found.ref, "spec.excludeCidrs", listed, why))
     message = f"through gateway node pool {found.pool}"
-    return StaticEgress(Hop(HopName.STATIC_EGRESS, Mark.PASSES, message, shown), found.egress_prefix)
+    return StaticEgress(Hop(HopName.STATIC_EGRESS, Mark.PASSES, message, shown), EgressAddress(found.egress_prefix))

@@ -5,7 +5,7 @@ returns a `Route`. The outcome is the router's (checks/istio/request), the reaso
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from checks.facts.admission_webhooks import MutatingWebhookConfiguration
 from checks.facts.fact import Fact
@@ -21,10 +21,10 @@ from checks.istio.request.answers import CONNECTION_RESET, answer
 from checks.istio.request.followed import configured_kinds, gateway_hosts
 from checks.istio.request.outcome import Result
 from checks.istio.request.routing import Routing, routing
-from checks.istio.trace.access_log_lines import newest_access
+from checks.istio.trace.access_log_lines import NO_ANSWER, newest_access
 from checks.istio.trace.corrections import corrections_of
 from checks.istio.trace.hops import RequestView, broken_hop, passed_hops
-from checks.istio.trace.source_address import client_address
+from checks.istio.trace.source_address import SourceAddress, client_address
 from checks.istio.trace.static_egress import static_egress
 from checks.istio.trace.summaries import request_summary, route_summary
 from checks.istio.trace.unknown_client import unknown_client
@@ -74,55 +74,61 @@ def _traced(facts: Facts, over: Routing, route: RequestedRoute, codes: Mapping[s
     end = min(outcome.ends, key=lambda each: progress(each, over.gateway))
     gateway = next(iter(over.gateway_proxies()), None)
     view = RequestView(facts, over, request, end, route.faults, over.proxy(request.clients.pod), gateway)
-    hops, result, address = _hops(view, _OUTCOMES[outcome.result], codes)
-    kept = _completed(hops, result)
+    reached = _reached(view, _OUTCOMES[outcome.result], codes)
+    result, seen = reached.outcome, str(reached.address or "")
+    kept = _completed(reached.hops, result)
     reply = _answer(view, result, kept)
-    summary = request_summary(facts, request, result, kept, reply, address, meant=route.meant)
+    summary = request_summary(facts, request, result, kept, reply, seen, meant=route.meant)
     fixes = corrections_of(BrokenRequest(over, request, outcome), route.faults)
     names = request.clients.names
-    return TracedRequest(request.scheme, request.port, names, result, route.meant, summary, reply, address, kept, fixes)
+    return TracedRequest(request.scheme, request.port, names, result, route.meant, summary, reply, seen, kept, fixes)
 
 
-def _hops(view: RequestView, result: Outcome, codes: Mapping[str, str]) -> tuple[list[Hop], Outcome, str]:
-    """The hops that the request reaches.
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    """The hops that a request reaches, its outcome, and the source address that the destination sees."""
 
-    The result contains its outcome and the source address that the destination sees.
-    """
-    hops, broken = [*passed_hops(view)], broken_hop(view, codes)
+    hops: tuple[Hop, ...]
+    outcome: Outcome
+    address: SourceAddress | None = None
+
+
+def _reached(view: RequestView, result: Outcome, codes: Mapping[str, str]) -> _Reached:
+    hops, broken = tuple(passed_hops(view)), broken_hop(view, codes)
     if broken is not None:
         bypasses = view.end.result is Result.BYPASSES
-        return [*hops, broken], result, client_address(view.facts, view.request.clients.pods) if bypasses else ""
+        address = client_address(view.facts, view.request.clients.pods) if bypasses else None
+        return _Reached((*hops, broken), result, address)
     if view.end.result is not Result.THROUGH:
-        return [*hops, Hop(HopName.MESH_ROUTE, Mark.UNKNOWN, view.end.reason)], result, ""
-    result, address, more = _from_gateway(view, codes)
-    return [*hops, *more], result, address
+        return _Reached((*hops, Hop(HopName.MESH_ROUTE, Mark.UNKNOWN, view.end.reason)), result)
+    behind = _from_gateway(view, codes)
+    return replace(behind, hops=(*hops, *behind.hops))
 
 
 def _answer(view: RequestView, result: Outcome, hops: Iterable[Hop]) -> str:
     """The answer that the application gets, also if the request fails behind the gateway."""
     plain = view.request.scheme in ("http", "grpc")
     causes = {each.cause for each in hops if each.mark is Mark.BREAKS}
-    if "no-answer" in causes:
+    if NO_ANSWER in causes:
         return "503 (UH, no healthy upstream)" if plain else CONNECTION_RESET
     if view.end.result is Result.THROUGH and result is Outcome.FAILS:
         return "503 (UH): the gateway's pods get no network without an egress IP prefix" if plain else CONNECTION_RESET
     return answer(view.end, view.request.scheme, gateway=view.at_gateway)
 
 
-def _from_gateway(view: RequestView, codes: Mapping[str, str]) -> tuple[Outcome, str, list[Hop]]:
-    """The outcome, the source address and the hops from the gateway's pods to the destination."""
-    outside = ":" in view.end.destination and not view.end.service.endswith(".svc.cluster.local")
-    egress = static_egress(view.facts, codes, outside=outside)
+def _from_gateway(view: RequestView, codes: Mapping[str, str]) -> _Reached:
+    """The part of the route from the gateway's pods to the destination."""
+    end = view.end
+    egress = static_egress(view.facts, codes, outside=not end.service.endswith(".svc.cluster.local"))
     if egress.hop.mark is Mark.LEAVES:
-        return Outcome.BYPASSES, egress.address, [egress.hop]
+        return _Reached((egress.hop,), Outcome.BYPASSES, egress.address)
     if egress.hop.mark is Mark.BREAKS:
-        return Outcome.FAILS, "", [egress.hop]
+        return _Reached((egress.hop,), Outcome.FAILS)
     if egress.hop.mark is Mark.UNKNOWN:
-        return Outcome.UNKNOWN, "", [egress.hop]
-    name, _, port = view.end.destination.rpartition(":")
-    line = newest_access(view.facts, view.end.service or name, int(port))
-    address = egress.address if line.outcome is Outcome.THROUGH else ""
-    return line.outcome, address, [egress.hop, line.hop(egress.address)]
+        return _Reached((egress.hop,), Outcome.UNKNOWN)
+    line = newest_access(view.facts, end.service or end.destination, end.port)
+    address = egress.address if line.outcome is Outcome.THROUGH else None
+    return _Reached((egress.hop, line.hop(egress.address)), line.outcome, address)
 
 
 def _completed(hops: Iterable[Hop], result: Outcome) -> tuple[Hop, ...]:
