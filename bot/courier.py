@@ -184,7 +184,7 @@ class Courier:
     def _remember_thread(self, run: Run) -> None:
         """Link the thread to the run: commands in the thread refer to it."""
         parent = self.client.delivered(f"run/{run.id}").get("parent")
-        if parent is not None and not parent.ts.startswith("?") and not run.later:
+        if parent is not None and not parent.unanswered and not run.later:
             self.client.remember_thread(parent.channel, run.order.thread or parent.ts, run.id)
 
     def _notify_requester(self, held: HeldDocument, run: Run, refused: SlackRefusal) -> DeliveryOutcome:

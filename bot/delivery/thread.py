@@ -74,7 +74,7 @@ class Thread:
             if waiting_end is not None and not message.final:
                 break
             before = delivered.get(message.slot)
-            if before is not None and not _attempted(before) and (wait := self._too_soon(held, message)) > 0:
+            if before is not None and not before.unanswered and (wait := self._too_soon(held, message)) > 0:
                 waits.append(wait)
                 continue
             heads = message.slot == "parent" and begins
@@ -108,7 +108,7 @@ class Thread:
 
     def _show(self, held: HeldDocument, destination: Destination, message: Message, before: Delivered | None) -> Posted:
         about = {"document": held.document, "slot": message.slot}
-        if before is not None and _attempted(before):
+        if before is not None and before.unanswered:
             held.lock.renew()
             before = self._find_lost(before, destination.thread, about)
         posted = self._updated(held, message, before, about) if before is not None else None
@@ -134,9 +134,9 @@ class Thread:
         self, held: HeldDocument, destination: Destination, message: Message, about: Mapping[str, str]
     ) -> Posted:
         # Recorded before the call: a crash between post and answer must not lead to a second post.
-        begun = f"?{time.time() - CLOCK_TOLERANCE:.6f}"
+        began = time.time() - CLOCK_TOLERANCE
         held.lock.renew()
-        self.client.note_delivered(held.document, Delivered(message.slot, destination.channel, begun, ""))
+        self.client.note_delivered(held.document, Delivered.attempt(message.slot, destination.channel, began))
         try:
             return send_with_fallback(
                 message,
@@ -151,7 +151,7 @@ class Thread:
     def _find_lost(self, attempt: Delivered, thread: str | None, about: Mapping[str, str]) -> Delivered | None:
         """The post whose answer was lost, if Slack has it."""
         try:
-            found = self.slack.find(attempt.channel, thread, about, attempt.ts.removeprefix("?"))
+            found = self.slack.find(attempt.channel, thread, about, attempt.began)
         except (MissingScope, NotInChannel) as refused:
             log.warning("a message may be posted twice, because the search for the first post failed: %s", refused)
             return None
@@ -162,7 +162,7 @@ class Thread:
     def _delete_obsolete(self, held: HeldDocument, wanted: set[str], delivered: Mapping[str, Delivered]) -> None:
         """Delete obsolete messages, such as findings that a second attempt of the run did not have."""
         for slot, where in delivered.items():
-            if slot in wanted or slot.startswith("elsewhere") or _attempted(where):
+            if slot in wanted or slot.startswith("elsewhere") or where.unanswered:
                 continue
             held.lock.renew()
             try:
@@ -186,7 +186,7 @@ def send_with_fallback(message: Message, send: _Send) -> Posted:
 
 def _resolved(destination: Destination, delivered: Mapping[str, Delivered]) -> Destination:
     parent = delivered.get("parent")
-    if destination.thread is None and parent is not None and not _attempted(parent):
+    if destination.thread is None and parent is not None and not parent.unanswered:
         return Destination(destination.channel, parent.ts)
     return destination
 
@@ -195,10 +195,5 @@ def _outdated(wanted: Sequence[Message], delivered: Mapping[str, Delivered]) -> 
     """The messages that are missing or outdated in Slack, in the order of delivery."""
     missing = [m for m in wanted if m.slot not in delivered or delivered[m.slot].digest != m.digest]
     parent = delivered.get("parent")
-    placed = parent is not None and not _attempted(parent)
+    placed = parent is not None and not parent.unanswered
     return sorted(missing, key=lambda m: (placed or m.slot != "parent", not m.final))
-
-
-def _attempted(where: Delivered) -> bool:
-    """Whether a post was started and its answer is unknown: `?`, then the time of the attempt."""
-    return where.ts.startswith("?")

@@ -36,12 +36,12 @@ def upload_once(client: Client, slack: Slack, held: HeldDocument, destination: D
     """Upload the file into the thread unless it is already there. Raises SlackRefusal."""
     before = client.delivered(held.document).get("file")
     held.lock.renew()
-    if before is not None and before.ts.startswith("?") and destination.thread is not None:
-        found = slack.find_file(destination.channel, destination.thread, file.name, before.ts.removeprefix("?"))
+    if before is not None and before.unanswered and destination.thread is not None:
+        found = slack.find_file(destination.channel, destination.thread, file.name, before.began)
         before = Delivered("file", destination.channel, "0", "") if found else None
     if before is None:
         client.note_delivered(
-            held.document, Delivered("file", destination.channel, f"?{time.time() - CLOCK_TOLERANCE:.6f}", "")
+            held.document, Delivered.attempt("file", destination.channel, time.time() - CLOCK_TOLERANCE)
         )
         held.lock.renew()
         try:

@@ -99,7 +99,7 @@ class FleetCourier:
         links: dict[str, str] = {}
         for name, run_id in (found.links or {}).items():
             place = self.client.delivered(f"run/{run_id}").get("parent")
-            if place is None or place.ts.startswith("?"):
+            if place is None or place.unanswered:
                 continue
             try:
                 links[name] = self.slack.permalink(Posted(place.channel, place.ts))

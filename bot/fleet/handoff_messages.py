@@ -47,10 +47,14 @@ def handoff_messages(shift: Handoff, links: Mapping[str, str]) -> tuple[Message,
 
 def handoff_headline(shift: Handoff) -> str:
     """The shift in one line."""
+    return f"Handoff: {_state(shift)}"
+
+
+def _state(shift: Handoff) -> str:
     if shift.quiet and not shift.coverage.sweeps and not shift.coverage.runs:
-        return "Handoff: no gateway was checked this shift"
+        return "no gateway was checked this shift"
     if shift.quiet:
-        return "Handoff: no open problems"
+        return "no open problems"
     parts = [
         f"{len(shift.open)} open" if shift.open else "nothing open",
         f"{len(shift.fixed)} fixed" if shift.fixed else "",
@@ -58,7 +62,7 @@ def handoff_headline(shift: Handoff) -> str:
         f"{len(shift.changed) + len(shift.prefix_changes)} changed" if shift.changed or shift.prefix_changes else "",
         f"{len(shift.unchecked)} not checked" if shift.unchecked else "",
     ]
-    return f"Handoff: {', '.join(part for part in parts if part)}"
+    return ", ".join(part for part in parts if part)
 
 
 def _parent(shift: Handoff, links: Mapping[str, str]) -> Message:
@@ -130,7 +134,7 @@ def _taken(shift: Handoff) -> Escaped:
 
 def _reminder(shift: Handoff) -> Message:
     whom = shift.order.to or shift.order.user
-    words = f"This handoff has not been taken over yet: {handoff_headline(shift).removeprefix('Handoff: ')}"
+    words = f"This handoff has not been taken over yet: {_state(shift)}"
     blocks = [section(raw(f"⏰ <@{whom}> {plain(words)}. Press *Take over* above."))]
     return Message("reminder", fallback(words), fitting(blocks), final=True)
 

@@ -124,7 +124,7 @@ class InteractionHandler:
     def _link(self, run_id: str) -> str:
         try:
             place = self.client.delivered(f"run/{run_id}").get("parent")
-            if place is None or place.ts.startswith("?"):
+            if place is None or place.unanswered:
                 return ""
             return self.slack.permalink(Posted(place.channel, place.ts))
         except (SlackRefusal, Unavailable) as refused:

@@ -44,8 +44,13 @@ class SupportedRevision:
     @property
     def end(self) -> str:
         """The end of support: `2026-08 (expected)`."""
+        return f"{self.last_month} (expected)" if self.expected else self.last_month
+
+    @property
+    def last_month(self) -> str:
+        """The last month of support: `2026-08`."""
         year, month = self.ends
-        return f"{year}-{month:02}" + (" (expected)" if self.expected else "")
+        return f"{year}-{month:02}"
 
     @property
     def minors(self) -> str:

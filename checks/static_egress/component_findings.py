@@ -44,7 +44,10 @@ def component_finding(
     by_what: dict[str, list[str]] = {}
     for each in faults:
         by_what.setdefault(each.what, []).append(each.node)
-    parts = [f"Node{'s' if len(n) > 1 else ''} {', '.join(n)} {_verb(what, len(n))}" for what, n in by_what.items()]
+    parts = [
+        f"Node{'s' if len(n) > 1 else ''} {', '.join(n)} {'have' if len(n) > 1 else 'has'} {what}"
+        for what, n in by_what.items()
+    ]
     summary = "; ".join([parts[0], *(part[0].lower() + part[1:] for part in parts[1:])]) + "."
     evidence = [*(line for each in faults for line in each.evidence), *refused]
     actions = _actions(component, next((each.pod for each in faults if each.pod is not None), None))
@@ -59,10 +62,6 @@ def component_finding(
     down = any(each.down for each in faults)
     severity = Severity.DEGRADES if down else Severity.RISKS
     return warn(summary, subject=component.ref, evidence=evidence, actions=actions, about=everything, severity=severity)
-
-
-def _verb(what: str, count: int) -> str:
-    return "have" + what.removeprefix("has") if count > 1 else what
 
 
 def _refusals(facts: Facts, component: Component) -> tuple[list[Evidence], list[Involved]]:

@@ -21,7 +21,7 @@ _RECENT = timedelta(minutes=10)
 class NodeFault:
     """A component that is missing, not ready or failing on a node.
 
-    `down` if it does not work there now.
+    `what` the node has, for example "no cni-manager"; `down` if the component does not work there now.
     """
 
     node: str
@@ -43,7 +43,7 @@ def node_faults(facts: Facts, component: Component, nodes: Iterable[str], logs: 
             found.append(known[node])
         elif node not in component.pods:
             evidence = Evidence(component.ref, f"pod on node {node}", "(none)", "a ready pod")
-            found.append(NodeFault(node, f"has no {component.short}", (evidence,), True))
+            found.append(NodeFault(node, f"no {component.short}", (evidence,), True))
     return found
 
 
@@ -61,13 +61,13 @@ def _pod_fault(facts: Facts, component: Component, pod: Pod, log: LogText | None
         if problem.starting:
             return None
         evidence = [Evidence(pod.ref, problem.field, problem.observed(pod), "Ready"), *_lines(log, reported)]
-        what = f"has a {component.short} that is not ready ({problem.meaning})"
+        what = f"a {component.short} that is not ready ({problem.meaning})"
         return NodeFault(pod.node, what, tuple(evidence), True, pod)
     if restarts_often(pod, facts.now):
         evidence = [*_ends(pod), *_lines(log, reported)]
-        return NodeFault(pod.node, f"has a {component.short} that restarts repeatedly", tuple(evidence), False, pod)
+        return NodeFault(pod.node, f"a {component.short} that restarts repeatedly", tuple(evidence), False, pod)
     if reported is not None and reported.line.at is not None and facts.now - reported.line.at < _RECENT:
-        what = f"has a {component.short} that reports: {reported.meaning}"
+        what = f"a {component.short} that reports: {reported.meaning}"
         return NodeFault(pod.node, what, tuple(_lines(log, reported)), False, pod)
     return None
 

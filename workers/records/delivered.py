@@ -5,12 +5,30 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The message last posted for a slot of a document: its place, a digest of its content."""
+    """The message last posted for a slot of a document: its place, a digest of its content.
+
+    An attempt is recorded before the post, because Slack's answer can be lost. Its `ts` is "?", then the time.
+    """
 
     slot: str
     channel: str
     ts: str
     digest: str
+
+    @classmethod
+    def attempt(cls, slot: str, channel: str, began: float) -> "Delivered":
+        """A post that begins now; `began` is in seconds since 1970."""
+        return cls(slot, channel, f"?{began:.6f}", "")
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether a post began and its answer is not known."""
+        return self.ts.startswith("?")
+
+    @property
+    def began(self) -> str:
+        """The time at which the post of an attempt began, as Slack writes times."""
+        return self.ts.removeprefix("?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def _judged(facts: Facts, cluster: ManagedCluster, name: str) -> Iterator[Observ
         yield _unlisted(facts, cluster, name)
         return
     if row.ended(facts.now):
-        out = f"{'probably ' if row.expected else ''}been out of support since the end of {row.end.split()[0]}"
+        out = f"{'probably ' if row.expected else ''}been out of support since the end of {row.last_month}"
         yield warn(
             f"Mesh revision {name} of {cluster.ref} has {out}, {_BY_CALENDAR}.",
             subject=f"{cluster.ref}, revision {name}",

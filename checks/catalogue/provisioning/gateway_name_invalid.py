@@ -57,7 +57,7 @@ def gateway_name_invalid(facts: Facts) -> Iterator[Observation]:
     if NAME.fullmatch(name) is None:
         yield _failure(facts, "does not match the naming rule of the AKS documentation", RULE)
         return
-    doubtful = "a dot" if "." in name else "a leading digit" if name[0].isdigit() else ""
+    doubtful = "dot" if "." in name else "leading digit" if name[0].isdigit() else ""
     if doubtful:
         yield from _service_name(facts, doubtful)
     derived = max((len(each) for each in gateway.deployments), default=0)
@@ -70,20 +70,18 @@ def gateway_name_invalid(facts: Facts) -> Iterator[Observation]:
 def _service_name(facts: Facts, doubtful: str) -> Iterator[Observation]:
     gateway = facts.gateway
     service = f"Service {gateway}"
-    evidence = [
-        Evidence(gateway.ref, "name", gateway.name, f"no {doubtful.removeprefix('a ')}: not valid in a Service's name")
-    ]
+    evidence = [Evidence(gateway.ref, "name", gateway.name, f"no {doubtful}: not valid in a Service's name")]
     gap = facts.gap(Service, gateway.namespace)
     if gap is None and facts.get(Service, gateway.name, gateway.namespace) is None:
         yield fail(
-            f"The name of {gateway.ref} has {doubtful}, and no Service has that name.",
+            f"The name of {gateway.ref} has a {doubtful}, and no Service has that name.",
             subject=gateway.ref,
             evidence=[*evidence, Evidence(service, "metadata.name", "(not found)", gateway.name)],
             actions=_actions(facts),
         )
         return
     yield warn(
-        f"The name of {gateway.ref} has {doubtful}, which not every Kubernetes version allows in a Service's name.",
+        f"The name of {gateway.ref} has a {doubtful}, which not every Kubernetes version allows in a Service's name.",
         subject=gateway.ref,
         evidence=evidence,
         actions=_actions(facts)[:1],

@@ -101,7 +101,7 @@ def _template(facts: Facts, deployment: Deployment, pods: Sequence[Pod]) -> Obse
     named, expected = deployment.template_configuration, gateway.configuration
     what = f"names {named}" if named else "names no StaticGatewayConfiguration"
     against = f", but Azure names {expected} for {gateway.ref}" if gateway.from_azure else ""
-    summary = f"The pod template of {deployment.ref} {what}{against}."
+    statement = f"The pod template of {deployment.ref} {what}{against}"
     evidence = [
         Evidence(
             deployment.ref, f"spec.template.{_FIELD}", named or "(none)", expected or "a StaticGatewayConfiguration"
@@ -118,13 +118,13 @@ def _template(facts: Facts, deployment: Deployment, pods: Sequence[Pod]) -> Obse
     state = "" if facts.gap(ManagedCluster) else _running_operation(facts)
     if state and named:
         return warn(
-            f"{summary.removesuffix('.')}; Azure is still {state.lower()} the cluster.",
+            f"{statement}; Azure is still {state.lower()} the cluster.",
             subject=deployment.ref,
             evidence=evidence,
             actions=actions,
             about=about,
         )
-    return fail(summary, subject=deployment.ref, evidence=evidence, actions=actions, about=about)
+    return fail(f"{statement}.", subject=deployment.ref, evidence=evidence, actions=actions, about=about)
 
 
 def _running_operation(facts: Facts) -> str:

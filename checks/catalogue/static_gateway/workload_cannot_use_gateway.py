@@ -27,10 +27,15 @@ class Obstacle(StrEnum):
 class Misplaced:
     """The annotated pods of one workload that cannot use the gateway."""
 
-    workload: str
+    kind: str
+    name: str
     namespace: str
     obstacle: Obstacle
     pods: tuple[Pod, ...]
+
+    @property
+    def ref(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
 
 
 @check(
@@ -88,7 +93,7 @@ def _grouped(facts: Facts, windows: Iterable[str]) -> Mapping[str, tuple[Misplac
 
     They are computed once for all gateways.
     """
-    groups: dict[tuple[str, str, str, Obstacle], list[Pod]] = {}
+    groups: dict[tuple[str, str, tuple[str, str], Obstacle], list[Pod]] = {}
     for pod in facts.all(Pod):
         named = pod.static_gateway_configuration
         if not named or pod.deleted is not None or pod.finished:
@@ -98,7 +103,7 @@ def _grouped(facts: Facts, windows: Iterable[str]) -> Mapping[str, tuple[Misplac
     found: dict[str, list[Misplaced]] = {}
     for (named, namespace, workload, obstacle), pods in sorted(groups.items(), key=lambda item: item[0]):
         ordered = tuple(sorted(pods, key=lambda pod: pod.name))
-        found.setdefault(named, []).append(Misplaced(workload, namespace, obstacle, ordered))
+        found.setdefault(named, []).append(Misplaced(*workload, namespace, obstacle, ordered))
     return {named: tuple(misplaced) for named, misplaced in found.items()}
 
 
@@ -117,17 +122,18 @@ def _requires_windows(pod: Pod) -> bool:
     return wanted.lower() == "windows"
 
 
-def _workload(pod: Pod) -> str:
+def _workload(pod: Pod) -> tuple[str, str]:
+    """The kind and name of the workload; a pod without an owner is its own."""
     kind, name = pod.owner
     if kind == "ReplicaSet" and (stem := name.rpartition("-")[0]) and pod.labels.get("pod-template-hash"):
-        return f"Deployment {pod.namespace}/{stem}"
-    return f"{kind} {pod.namespace}/{name}" if kind else pod.ref
+        return ("Deployment", stem)
+    return (kind, name) if kind else ("Pod", pod.name)
 
 
 def _fault(configuration: StaticGatewayConfiguration, each: Misplaced) -> Observation:
     return fail(
-        f"{each.workload} cannot use {configuration.ref}: {each.obstacle.value}.",
-        subject=each.workload,
+        f"{each.ref} cannot use {configuration.ref}: {each.obstacle.value}.",
+        subject=each.ref,
         evidence=[_proof(configuration, each.obstacle, pod) for pod in each.pods],
         actions=_actions(configuration, each),
         about=[Involved("namespace", each.namespace)]
@@ -153,15 +159,13 @@ def _actions(configuration: StaticGatewayConfiguration, each: Misplaced) -> list
         Obstacle.OTHER_NAMESPACE: f"Create a {where}, move the workload to {configuration.namespace}, or remove the "
         "annotation",
     }
-    kind, _, name = each.workload.partition(" ")
-    short = name.rpartition("/")[2]
     # These fields of a pod cannot be edited: the pod has to be created again.
-    command = ("delete", "pod", short) if kind == "Pod" else ("edit", kind.lower(), short)
-    recreate = "; delete the pod and create it again with the change" if kind == "Pod" else ""
+    command = ("delete", "pod", each.name) if each.kind == "Pod" else ("edit", each.kind.lower(), each.name)
+    recreate = "; delete the pod and create it again with the change" if each.kind == "Pod" else ""
     return [
         inspect(
-            f"Describe {each.workload} and its events",
-            kubectl("describe", kind.lower(), short, namespace=each.namespace),
+            f"Describe {each.ref} and its events",
+            kubectl("describe", each.kind.lower(), each.name, namespace=each.namespace),
             SEGDOC,
         ),
         Action(

@@ -78,7 +78,8 @@ class EntryHop:
     @property
     def kind(self) -> str:
         """The kind of the rule: `http`, `tls` or `tcp`."""
-        return self.step.origin.field.removeprefix("spec.").partition("[")[0]
+        entry = self.step.origin.entry
+        return entry.name if entry is not None else ""
 
     @property
     def rule_place(self) -> str:
@@ -106,7 +107,7 @@ def entry_hop(broken: BrokenRequest) -> EntryHop | None:
     """The destination in the mesh; None if the request does not get that far."""
     names = {each.name: each for each in broken.gateways}
     steps = [each for each in broken.end.steps if each.proxy in names and each.part is ConfigurationPart.CLUSTER]
-    parts = steps[-1].decision.split("|") if steps else []
-    if len(parts) != 4 or parts[3] == broken.service:
+    name = steps[-1].cluster if steps else None
+    if name is None or name.own or name.host == broken.service:
         return None
-    return EntryHop(broken, names[steps[-1].proxy], ClusterName(parts[3], int(parts[1]), parts[2]), steps[-1])
+    return EntryHop(broken, names[steps[-1].proxy], name, steps[-1])

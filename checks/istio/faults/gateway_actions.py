@@ -14,7 +14,8 @@ from checks.istio.faults.gateway_route import ROUTE_CHECK
 from checks.istio.fixes.fields import remove_field, set_field
 from checks.istio.fixes.rules import kind_of_server, name_in, rule_from_gateway, rules_of_kind, with_first_rule
 from checks.istio.mesh.objects.routing_rules import MESH
-from checks.istio.request.outcome import ConfigurationPart, Ending, Step
+from checks.istio.proxy.listeners import Provenance
+from checks.istio.request.outcome import Ending, Step
 from checks.model.findings import Evidence
 from checks.model.raw_values import items, mapping
 from checks.model.route import HopName
@@ -35,18 +36,14 @@ def at_gateway_action(broken: BrokenRequest) -> Iterator[RouteFault]:
     names = {each.name for each in hop.proxies}
     steps = [each for each in broken.end.steps if each.proxy in names]
     back = next(
-        (
-            each
-            for each in steps
-            if each.part is ConfigurationPart.CLUSTER and each.decision.endswith(f"|{hop.name.host}")
-        ),
+        (each for each in steps if each.cluster is not None and each.cluster.host == hop.name.host),
         None,
     )
     if back is not None and isinstance(back.origin.source, VirtualService):
-        yield Loop(hop, back.origin.source, back.origin.field)
+        yield Loop(hop, back.origin.source, back.origin)
     source = steps[-1].origin.source if steps else None
     if source is not None and broken.end.ending in _ACTIONS:
-        yield AnswersItself(source, steps[-1].origin.field, *_ACTIONS[broken.end.ending], hop.host)
+        yield AnswersItself(source, steps[-1].origin, *_ACTIONS[broken.end.ending], hop.host)
     if isinstance(source, VirtualService) and broken.end.ending is Ending.OTHER_DESTINATION:
         yield OtherDestination(hop, steps[-1], source)
 
@@ -61,27 +58,28 @@ class Loop(RouteFault):
     certain: ClassVar[bool] = True
     at: GatewayHop
     source: VirtualService
-    field: str
+    origin: Provenance
 
     def sentence(self) -> str:
-        gateway = self.at.broken.facts.gateway.ref
-        return f"{self.field} of {self.source.ref} also matches at the gateway, so {gateway} sends {self.at.host} to itself"
+        rule, gateway = f"{self.origin.field} of {self.source.ref}", self.at.broken.facts.gateway.ref
+        return f"{rule} also matches at the gateway, so {gateway} sends {self.at.host} to itself"
 
     def evidence(self) -> tuple[Evidence, ...]:
-        return (Evidence(self.source.ref, f"{self.field}.match[*].gateways", "(all gateways)", MESH),)
+        return (Evidence(self.source.ref, f"{self.origin.field}.match[*].gateways", "(all gateways)", MESH),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        kind, _, rest = self.field.removeprefix("spec.").partition("[")
-        index, title = int(rest.partition("]")[0]), "Limit the rule to sidecars"
+        entry, title = self.origin.entry, "Limit the rule to sidecars"
+        if entry is None:
+            return
         for server in self.at.servers:
-            if kind != kind_of_server(server):
+            if entry.name != kind_of_server(server):
                 continue
             rules = [dict(each) for each in rules_of_kind(self.source, kind_of_server(server))]
-            matches = items(rules[index], "match") or ({"port": broken.request.port},)
-            rules[index]["match"] = [{**each, "gateways": [MESH]} for each in matches]
-            yield Fix(title, (MergePatch(self.source, {"spec": {kind: rules}}),))
+            matches = items(rules[entry.index], "match") or ({"port": broken.request.port},)
+            rules[entry.index]["match"] = [{**each, "gateways": [MESH]} for each in matches]
+            yield Fix(title, (MergePatch(self.source, {"spec": {entry.name: rules}}),))
             rule = rule_from_gateway(broken, server, name_in(server.name, self.source), self.source.hosts)
-            yield Fix(title, (MergePatch(self.source, {"spec": {kind: [*rules, rule]}}),))
+            yield Fix(title, (MergePatch(self.source, {"spec": {entry.name: [*rules, rule]}}),))
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.source,)
@@ -96,23 +94,23 @@ class AnswersItself(RouteFault):
     check: ClassVar[str] = ROUTE_CHECK
     certain: ClassVar[bool] = True
     source: KubernetesObject
-    field: str
+    origin: Provenance
     key: str
     action: str
     host: str
 
     def sentence(self) -> str:
-        return f"{self.field} of {self.source.ref} {self.action} at the gateway for {self.host}"
+        return f"{self.origin.field} of {self.source.ref} {self.action} at the gateway for {self.host}"
 
     def evidence(self) -> tuple[Evidence, ...]:
-        index = int(self.field.partition("[")[2].partition("]")[0] or 0)
+        entry = self.origin.entry
         rules = self.source.http if isinstance(self.source, VirtualService) else ()
-        written = mapping(rules[index], self.key) if index < len(rules) else {}
-        return (Evidence(self.source.ref, f"{self.field}.{self.key}", _flat(written) or "(none)", "a route"),)
+        written = mapping(rules[entry.index], self.key) if entry is not None and entry.index < len(rules) else {}
+        return (Evidence(self.source.ref, f"{self.origin.field}.{self.key}", _flat(written) or "(none)", "a route"),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         if self.key == "fault":
-            yield Fix("Remove the fault injection", (remove_field(self.source, f"{self.field}.fault"),))
+            yield Fix("Remove the fault injection", (remove_field(self.source, f"{self.origin.field}.fault"),))
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.source,)

@@ -123,10 +123,8 @@ def gateway_hop(broken: BrokenRequest) -> GatewayHop | None:
     if client is None or not broken.at_gateway:
         return None
     steps = [each for each in broken.end.steps if each.proxy == client.name and each.part is ConfigurationPart.CLUSTER]
-    parts = steps[-1].decision.split("|") if steps else []
-    if len(parts) != 4:
-        return None
-    return GatewayHop(broken, ClusterName(parts[3], int(parts[1]), parts[2]), steps[-1])
+    name = steps[-1].cluster if steps else None
+    return GatewayHop(broken, name, steps[-1]) if name is not None and not name.own else None
 
 
 def server_place(server: GatewayServer) -> str:

@@ -27,7 +27,8 @@ def at_server_protocol(broken: BrokenRequest) -> Iterator[RouteFault]:
     hop = gateway_hop(broken)
     if hop is None or broken.end.ending not in AT_SERVER:
         return
-    kind = _KINDS.get(hop.step.origin.field.removeprefix("spec.").partition("[")[0])
+    entry = hop.step.origin.entry
+    kind = _KINDS.get(entry.name) if entry is not None else None
     for server in hop.on_port if kind is not None else ():
         if kind is not None and kind_of_server(server) != kind:
             yield WrongServerProtocol(hop, server, kind)

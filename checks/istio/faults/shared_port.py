@@ -42,7 +42,7 @@ def _is_tcp(broken: BrokenRequest, step: Step) -> bool:
         entry, port = step.origin.source, broken.request.port
         opaque = any(each.number == port and each.protocol not in _BY_HOST for each in entry.ports)
         return broken.request.scheme == "tcp" or (opaque and not entry.addresses)
-    return step.origin.field.startswith("spec.tcp[")
+    return step.origin.entry is not None and step.origin.entry.name == "tcp"
 
 
 def _is_for(broken: BrokenRequest, step: Step) -> bool:

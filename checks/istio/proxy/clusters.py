@@ -26,8 +26,13 @@ class ClusterName:
     port: int = 0
     subset: str = ""
 
+    @property
+    def own(self) -> bool:
+        """Whether it is one of Istio's own clusters."""
+        return not self.port
+
     def __str__(self) -> str:
-        return f"outbound|{self.port}|{self.subset}|{self.host}" if self.port else self.host
+        return f"outbound|{self.port}|{self.subset}|{self.host}" if not self.own else self.host
 
 
 @dataclass(frozen=True, slots=True, eq=False)

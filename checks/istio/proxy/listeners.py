@@ -1,5 +1,6 @@
 """Listeners and filter chains, as Envoy selects them."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +10,8 @@ from checks.facts.fact import KubernetesObject
 from checks.istio.mesh.objects.hosts import is_address, is_public
 from checks.istio.proxy.clusters import ClusterName
 
+_LIST_ENTRY = re.compile(r"spec\.(\w+)\[(\d+)\]")
+
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
@@ -16,6 +19,20 @@ class Provenance:
 
     source: KubernetesObject | None
     field: str = ""
+
+    @property
+    def entry(self) -> "ListEntry | None":
+        """The entry of a list in the spec that the field is or belongs to; None for another field."""
+        found = _LIST_ENTRY.match(self.field)
+        return ListEntry(found[1], int(found[2])) if found is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class ListEntry:
+    """An entry of a list in the spec: of `http`, `tls`, `tcp` or `servers`."""
+
+    name: str
+    index: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,8 +238,7 @@ def _server(view: RequestView) -> Hop | None:
     source: KubernetesObject | None = step.origin.source
     message = f"listener {step.decision}"
     if isinstance(source, Gateway):
-        index = int(step.origin.field.removeprefix("spec.servers[").rstrip("]") or 0)
-        server = source.servers[index]
+        server = source.servers[step.origin.entry.index if step.origin.entry is not None else 0]
         mode = f", TLS {server.tls_mode}" if server.tls_mode else ""
         message = f"accepts it as {server.port.protocol}{mode}"
     return Hop(HopName.SERVER, Mark.PASSES, message, _decided((step,)))
