@@ -111,3 +111,20 @@ def require_backend(facts: Facts, each: BlockingWebhook) -> None:
         namespace, name = each.webhook.hook.service
         facts.get(Service, name, namespace)
         facts.in_namespace(EndpointSlice, namespace)
+
+
+def reported_together(found: list[BlockingWebhook]) -> list[list[BlockingWebhook]]:
+    """Group the webhooks to report by configuration.
+
+    A policy engine has several webhooks but is one risk.
+    """
+    groups: dict[tuple[str, str, bool, bool], list[BlockingWebhook]] = {}
+    for each in found:
+        dead = each.backend is Backend.DEAD
+        if each.webhook.owner and (not dead or each.resources == (ISTIO,)):
+            # istio-validation-down reports when the validation of Istio's objects is down.
+            continue
+        configuration = each.webhook.configuration
+        key = (configuration.kind, configuration.name, dead, each.webhook.hook.has_match_conditions)
+        groups.setdefault(key, []).append(each)
+    return list(groups.values())

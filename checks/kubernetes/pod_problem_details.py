@@ -6,7 +6,7 @@ from checks.facts.events import Event
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.knowledge.sandbox_errors import sandbox_failure
-from checks.kubernetes.pod_problems import PodProblem
+from checks.kubernetes.pod_problems import RESTARTS, PodProblem
 from checks.model.commands import TSG, change, inspect, kubectl
 from checks.model.findings import Action, Evidence
 
@@ -58,3 +58,13 @@ def problem_actions(problem: PodProblem) -> list[Action]:
         case _:
             pass
     return [*found, change(problem.fix)] if problem.fix else found
+
+
+def restart_evidence(pod: Pod) -> list[Evidence]:
+    """The number of restarts, and how each container last ended."""
+    counted = Evidence(
+        pod.ref, "status.containerStatuses[].restartCount", f"more than {RESTARTS}", f"{RESTARTS} or fewer"
+    )
+    field = "status.containerStatuses[].lastState.terminated"
+    ended = (each for each in pod.containers if each.ended)
+    return [counted, *(Evidence(pod.ref, field, PodProblem.ending(each), "none recently") for each in ended)]

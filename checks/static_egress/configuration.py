@@ -25,6 +25,7 @@ class EarlierFault(StrEnum):
     CONFIGURATION_MISSING = "gateway-configuration-missing"
     CONFIGURATION_INVALID = "gateway-configuration-invalid"
     POOL_MISSING = "gateway-pool-missing"
+    POOL_UNHEALTHY = "gateway-pool-unhealthy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,14 @@ class NotApplicable:
     fault: EarlierFault
 
     @property
+    def clause(self) -> str:
+        """The statement with the check of the earlier fault, as the end of a sentence."""
+        return f"{self.statement} ({self.fault})"
+
+    @property
     def reason(self) -> str:
-        """A sentence that names the check of the earlier fault."""
-        return f"{self.statement} ({self.fault})."
+        """The same as a sentence of its own."""
+        return f"{self.clause}."
 
 
 def gateway_configuration(facts: Facts) -> StaticGatewayConfiguration | NotApplicable:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from checks.azure.allow_lists import allow_prefix, allowed_prefix
 from checks.azure.default_route import default_route, redirected
 from checks.azure.denied_egress import denied_ports
-from checks.azure.network import NotRead, gateway_subnet, route_table_of, security_group_of, show_pool, show_subnet
+from checks.azure.network import NotRead, gateway_subnet, route_table_of, security_group_of
+from checks.azure.web_ports import port_80_is_used, web_ports
 from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.istio_networking import ServiceEntry
@@ -13,12 +15,9 @@ from checks.facts.network_resources import NetworkSecurityGroup, RouteTable, Sub
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge import network
-from checks.model.commands import FW, OUTBOUND, az_aks, change, inspect
-from checks.model.findings import Action, Evidence, Observation, Severity, healthy, skip, unknown, warn
-from checks.model.requested_host import split_host
+from checks.model.commands import FW, OUTBOUND, az_aks, inspect
+from checks.model.findings import Evidence, Observation, Severity, healthy, skip, unknown, warn
 from checks.static_egress.configuration import NotApplicable, gateway_configuration
-
-_ALLOW_LISTS = "every firewall, NSG and allow-list before the destinations"
 
 
 @check(
@@ -75,30 +74,9 @@ def egress_range_blocked(facts: Facts) -> Iterator[Observation]:
 def _denied(
     facts: Facts, configuration: StaticGatewayConfiguration, subnet: Subnet, group: NetworkSecurityGroup
 ) -> Iterator[Observation]:
-    for each in denied_ports(facts, subnet, group, _ports(facts)):
-        unused = each.ports == (80,) and not facts.question.host and not _port_80_is_used(facts)
-        yield each.observation(_prefix(configuration), "no ServiceEntry uses port 80" if unused else "")
-
-
-def _ports(facts: Facts) -> tuple[int, ...]:
-    """The port in the question, otherwise ports 80 and 443."""
-    _, port = split_host(facts.question.host or "")
-    return network.WEB_PORTS if port is None else (port,)
-
-
-def _port_80_is_used(facts: Facts) -> bool:
-    """Whether a ServiceEntry has an external host on port 80.
-
-    True if ServiceEntries cannot be read.
-    """
-    if facts.gap(ServiceEntry) is not None:
-        return True
-    return facts.once("external services on port 80", _port_80_is_registered)
-
-
-def _port_80_is_registered(facts: Facts) -> bool:
-    entries = (entry for entry in facts.all(ServiceEntry) if entry.location == "MESH_EXTERNAL")
-    return any((port.target or port.number) == 80 for entry in entries for port in entry.ports)
+    for each in denied_ports(facts, subnet, group, web_ports(facts)):
+        unused = each.ports == (80,) and not facts.question.host and not port_80_is_used(facts)
+        yield each.observation(allowed_prefix(configuration), "no ServiceEntry uses port 80" if unused else "")
 
 
 def _redirected(
@@ -112,7 +90,7 @@ def _redirected(
         return
     prefix = configuration.egress_prefix
     if isinstance(table, RouteTable) and isinstance(subnet, Subnet) and (route := default_route(table)):
-        yield redirected(route, subnet, prefix, _prefix(configuration))
+        yield redirected(route, subnet, prefix, allowed_prefix(configuration))
         return
     cluster = next(iter(facts.readable(ManagedCluster)), None)
     effect = network.OUTBOUND_TYPES.get(cluster.outbound_type.lower()) if cluster else None
@@ -122,14 +100,14 @@ def _redirected(
             f"Traffic from {prefix} {effect} (outbound type {kind} of {cluster.ref}).",
             subject=cluster.ref,
             evidence=[
-                _prefix(configuration),
+                allowed_prefix(configuration),
                 Evidence(cluster.ref, "networkProfile.outboundType", kind, "loadBalancer"),
             ],
             actions=[
                 inspect(
                     "Show the outbound type", az_aks(facts.cluster, "show", "--query", "networkProfile.outboundType")
                 ),
-                *_by_hand(facts, configuration, subnet, OUTBOUND),
+                *allow_prefix(facts, configuration, subnet, OUTBOUND),
             ],
         )
 
@@ -142,8 +120,8 @@ def _without_fault(
     found: bool,
 ) -> Iterator[Observation]:
     """The resources that were not read; if all were read, a pass."""
-    subject, actions = configuration.ref, _by_hand(facts, configuration, subnet, FW)
-    prefix, evidence = configuration.egress_prefix, [_prefix(configuration)]
+    subject, actions = configuration.ref, allow_prefix(facts, configuration, subnet, FW)
+    prefix, evidence = configuration.egress_prefix, [allowed_prefix(configuration)]
     failed = next((each for each in not_read if each.gap is not None), None)
     cluster_gap = facts.gap(ManagedCluster)
     if failed is not None:
@@ -163,19 +141,3 @@ def _without_fault(
             evidence.append(Evidence(subnet.ref, "routeTable.id", subnet.route_table_id or "(none)"))
         summary = f"No NSG or route blocks {prefix}. Allow-lists at destinations are not visible from here."
         yield healthy(summary, evidence=evidence)
-
-
-def _by_hand(
-    facts: Facts, configuration: StaticGatewayConfiguration, subnet: Subnet | NotRead, url: str
-) -> list[Action]:
-    """The steps of article NET-1: show the subnet, and allow the prefix."""
-    return [
-        show_subnet(subnet.id) if isinstance(subnet, Subnet) else show_pool(facts, configuration.pool),
-        change(f"Allow {configuration.egress_prefix} as a source in {_ALLOW_LISTS}", "", url, "requests are answered"),
-    ]
-
-
-def _prefix(configuration: StaticGatewayConfiguration) -> Evidence:
-    return Evidence(
-        configuration.ref, "status.egressIpPrefix", configuration.egress_prefix, f"allowed in {_ALLOW_LISTS}"
-    )

@@ -1,40 +1,26 @@
 """EG205: an NSG denies tunnel packets or load balancer probes to the gateway nodes."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from checks.azure.network import (
     NotRead,
     allow_flow,
     flow_decision,
-    flow_end,
     gateway_subnet,
     list_rules,
     rule_evidence,
-    security_group_of,
     show_pool,
     show_subnet,
-    subnet_of,
 )
-from checks.azure.security_rules import BALANCER, Flow, FlowDecision
+from checks.azure.security_rules import FlowDecision
+from checks.azure.tunnel_flows import RequiredFlow, required_flows
 from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool
 from checks.facts.network_resources import NetworkSecurityGroup, SecurityRule, Subnet
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.knowledge.network import PROBE_PORT, TUNNEL_PORTS
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.static_egress.configuration import NotApplicable, gateway_configuration
-
-
-@dataclass(frozen=True, slots=True)
-class _RequiredFlow:
-    """A flow that the gateway needs, and a security group that applies to it."""
-
-    group: NetworkSecurityGroup
-    flow: Flow
-    name: str
-    """The name for a rule that allows it."""
 
 
 @check(
@@ -69,7 +55,7 @@ def tunnel_ports_blocked(facts: Facts) -> Iterator[Observation]:
     if isinstance(subnet, NotRead):
         yield from _not_checked(facts, configuration, [subnet], subnet)
         return
-    required, not_read = _required_flows(facts, configuration, subnet)
+    required, not_read = required_flows(facts, configuration, subnet)
     found = list(_denials(facts, required))
     yield from found
     yield from _not_checked(facts, configuration, not_read, subnet, bool(found))
@@ -80,48 +66,10 @@ def tunnel_ports_blocked(facts: Facts) -> Iterator[Observation]:
         )
 
 
-def _required_flows(
-    facts: Facts, configuration: StaticGatewayConfiguration, own_subnet: Subnet
-) -> tuple[list[_RequiredFlow], list[NotRead]]:
-    """The flows with the security groups that apply to them.
-
-    The second value contains the resources that were not read.
-    """
-    there = flow_end(facts, own_subnet)
-    port = configuration.server.port
-    ports = range(port, port + 1) if port in TUNNEL_PORTS else TUNNEL_PORTS
-    wanted = [(own_subnet, Flow("Inbound", "TCP", range(PROBE_PORT, PROBE_PORT + 1), BALANCER, there), "probes")]
-    not_read: list[NotRead] = []
-    for subnet in _node_subnets(facts):
-        if isinstance(subnet, NotRead):
-            not_read.append(subnet)
-            continue
-        here = flow_end(facts, subnet)
-        wanted.append((own_subnet, Flow("Inbound", "UDP", ports, here, there), f"tunnels-from-{subnet.name}"))
-        wanted.append((subnet, Flow("Outbound", "UDP", ports, here, there), "tunnels"))
-    required: list[_RequiredFlow] = []
-    for owner, flow, name in wanted:
-        group = security_group_of(facts, owner)
-        if isinstance(group, NotRead):
-            not_read.append(group)
-        elif group is not None:
-            required.append(_RequiredFlow(group, flow, f"allow-static-egress-{name}"))
-    return required, not_read
-
-
-def _node_subnets(facts: Facts) -> list[Subnet | NotRead]:
-    """The subnets of all node pools except gateway node pools.
-
-    Their nodes can run gateway pods.
-    """
-    pools = {pool.subnet_id.lower(): pool for pool in facts.all(AgentPool) if not pool.is_gateway}
-    return [subnet_of(facts, pools[each]) for each in sorted(pools)]
-
-
-def _denials(facts: Facts, required: list[_RequiredFlow]) -> Iterator[Observation]:
+def _denials(facts: Facts, required: list[RequiredFlow]) -> Iterator[Observation]:
     """One observation for each rule that denies any of the flows."""
-    blocked: dict[tuple[str, str], tuple[SecurityRule, list[tuple[_RequiredFlow, FlowDecision]]]] = {}
-    partly: list[tuple[_RequiredFlow, FlowDecision]] = []
+    blocked: dict[tuple[str, str], tuple[SecurityRule, list[tuple[RequiredFlow, FlowDecision]]]] = {}
+    partly: list[tuple[RequiredFlow, FlowDecision]] = []
     for each in required:
         decided = flow_decision(facts, each.group, each.flow)
         if not decided.allowed and decided.rule is not None:
@@ -141,7 +89,7 @@ def _denials(facts: Facts, required: list[_RequiredFlow]) -> Iterator[Observatio
         )
 
 
-def _denial(rule: SecurityRule, blocked: list[tuple[_RequiredFlow, FlowDecision]]) -> Observation:
+def _denial(rule: SecurityRule, blocked: list[tuple[RequiredFlow, FlowDecision]]) -> Observation:
     group = blocked[0][0].group
     flows = " and ".join(each.flow.shown for each, _ in blocked)
     evidence = [rule_evidence(group, rule, f"{flows} allowed")]

@@ -21,11 +21,11 @@ from checks.kubernetes.blocking_webhooks import (
     failure_policy,
     named_webhook,
     objects_not_created,
+    reported_together,
     require_backend,
     resource_kind,
 )
 from checks.kubernetes.create_refusals import Refusal, component_refusals, gateway_refusals, require_refusals
-from checks.kubernetes.webhooks import ISTIO
 from checks.model.commands import restart
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 from checks.static_egress.components import CNI_MANAGER_SET, DAEMON_SET, NAMESPACE
@@ -87,7 +87,7 @@ def admission_webhook_blocks(facts: Facts) -> Iterator[Observation]:
     found = [
         each for webhook in gateway_webhooks(facts) if (each := blocking_webhook(facts, webhook, denied)) is not None
     ]
-    groups = _groups(found)
+    groups = reported_together(found)
     yield from (_configured(facts, group) for group in groups)
     require_refusals(facts)
     facts.in_namespace(DaemonSet, NAMESPACE)
@@ -140,23 +140,6 @@ def _denial(facts: Facts, name: str, refusals: list[Refusal]) -> Observation:
         actions=actions,
         about=about,
     )
-
-
-def _groups(found: list[BlockingWebhook]) -> list[list[BlockingWebhook]]:
-    """Group the webhooks to report by configuration.
-
-    A policy engine has several webhooks but is one risk.
-    """
-    groups: dict[tuple[str, str, bool, bool], list[BlockingWebhook]] = {}
-    for each in found:
-        dead = each.backend is Backend.DEAD
-        if each.webhook.owner and (not dead or each.resources == (ISTIO,)):
-            # istio-validation-down reports when the validation of Istio's objects is down.
-            continue
-        configuration = each.webhook.configuration
-        key = (configuration.kind, configuration.name, dead, each.webhook.hook.has_match_conditions)
-        groups.setdefault(key, []).append(each)
-    return list(groups.values())
 
 
 def _configured(facts: Facts, group: list[BlockingWebhook]) -> Observation:

@@ -1,39 +1,15 @@
 """EG303: a Deployment of the gateway is missing or has no ready pods."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from checks.engine.check import Because, check
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_aks, change, enable_gateway, inspect, kubectl, restart
+from checks.kubernetes.deployment_details import deployment_actions, deployment_problems
+from checks.kubernetes.gateway_revisions import GatewayRevision, gateway_revisions
+from checks.model.commands import AZ_VERSION, HOWTO, TSG, az_aks, change, enable_gateway, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 from checks.model.raw_values import text
-
-
-@dataclass(frozen=True, slots=True)
-class _Revision:
-    """A mesh revision and its Deployment, or None if it has none."""
-
-    revision: str
-    name: str
-    deployment: Deployment | None
-
-    @property
-    def serving(self) -> int:
-        """Ready pods of a Deployment that is neither being deleted nor scaled to zero."""
-        found = self.deployment
-        if found is None or found.deleted is not None or found.replicas == 0:
-            return 0
-        return found.ready
-
-    @property
-    def stale(self) -> bool:
-        """Whether the status describes an earlier spec."""
-        found = self.deployment
-        if found is None or found.generation is None or found.observed_generation is None:
-            return False
-        return found.observed_generation < found.generation
 
 
 @check(
@@ -62,11 +38,7 @@ def deployment_not_available(facts: Facts) -> Iterator[Observation]:
     Source: article PROV-1; AKS documentation, "Upgrade Istio-based service mesh add-on for Azure Kubernetes Service"
     (one Deployment per revision)."""
     gateway = facts.gateway
-    known = {each.name: each for each in facts.deployments()}
-    revisions = [
-        _Revision(revision, name, known.get(name))
-        for revision, name in zip(gateway.revisions, gateway.deployments, strict=True)
-    ]
+    revisions = gateway_revisions(facts)
     if not revisions:
         yield _none_at_all(facts)
         return
@@ -92,7 +64,7 @@ def _none_at_all(facts: Facts) -> Observation:
     )
 
 
-def _judge(facts: Facts, each: _Revision, serves: bool) -> Observation | None:
+def _judge(facts: Facts, each: GatewayRevision, serves: bool) -> Observation | None:
     deployment = each.deployment
     if deployment is None:
         ref = f"Deployment {facts.gateway.namespace}/{each.name}"
@@ -100,8 +72,8 @@ def _judge(facts: Facts, each: _Revision, serves: bool) -> Observation | None:
         return _fault(each, serves, f"{ref} does not exist.", ref, evidence, _provision(facts))
     ref, ready, wanted = deployment.ref, deployment.ready, deployment.replicas
     counted = Evidence(ref, "status.readyReplicas", f"{ready} of {wanted}", str(wanted or "at least 1"))
-    evidence = [counted, *_conditions(deployment)]
-    actions = _actions(deployment)
+    evidence = [counted, *deployment_problems(deployment)]
+    actions = deployment_actions(deployment)
     if deployment.deleted is not None:
         evidence.insert(
             0, Evidence(ref, "metadata.deletionTimestamp", f"{deployment.deleted:%Y-%m-%dT%H:%M:%SZ}", "(none)")
@@ -140,7 +112,7 @@ def _judge(facts: Facts, each: _Revision, serves: bool) -> Observation | None:
 
 
 def _fault(
-    each: _Revision, serves: bool, summary: str, ref: str, evidence: list[Evidence], actions: list[Action]
+    each: GatewayRevision, serves: bool, summary: str, ref: str, evidence: list[Evidence], actions: list[Action]
 ) -> Observation:
     """Return a failure, or a warning while ready pods still serve."""
     if serves:
@@ -155,17 +127,8 @@ def _fault(
     return fail(summary, subject=ref, evidence=evidence, actions=actions, about=_about(each))
 
 
-def _about(each: _Revision) -> list[Involved]:
+def _about(each: GatewayRevision) -> list[Involved]:
     return [Involved("revision", each.revision)]
-
-
-def _conditions(deployment: Deployment) -> Iterator[Evidence]:
-    """Return the Deployment's conditions that report a problem."""
-    for kind, well in (("ReplicaFailure", "False"), ("Progressing", "True"), ("Available", "True")):
-        condition = deployment.condition(kind)
-        if condition and text(condition, "status") != well:
-            reason = ": ".join(each for each in (text(condition, "reason"), text(condition, "message")) if each)
-            yield Evidence(deployment.ref, f"status.conditions[{kind}]", reason or text(condition, "status"), well)
 
 
 def _provision(facts: Facts) -> list[Action]:
@@ -184,14 +147,4 @@ def _provision(facts: Facts) -> list[Action]:
             HOWTO,
             "the Deployment exists after a few minutes",
         ),
-    ]
-
-
-def _actions(deployment: Deployment) -> list[Action]:
-    describe = kubectl("describe", "deployment", deployment.name, namespace=deployment.namespace)
-    events = kubectl("get", "events", "--sort-by=.lastTimestamp", namespace=deployment.namespace)
-    return [
-        inspect("Describe the Deployment", describe, TSG),
-        inspect("List the events of the namespace", events),
-        restart(deployment.name, deployment.namespace),
     ]

@@ -11,10 +11,17 @@ from checks.facts.workloads import Deployment, ReplicaSet
 from checks.knowledge.sandbox_errors import SandboxCause, sandbox, sandbox_failure
 from checks.knowledge.waiting_reasons import CREATING
 from checks.kubernetes.create_refusals import gateway_refusals, require_refusals
-from checks.kubernetes.pod_problem_details import previous_log, problem_actions, problem_evidence, sandbox_message
-from checks.kubernetes.pod_problems import RESTARTS, PodProblem, pod_problems, restarts_often
-from checks.model.commands import TSG, inspect, kubectl, restart
-from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.kubernetes.deployment_details import creation_actions
+from checks.kubernetes.gateway_revisions import revisions_of, without_pods
+from checks.kubernetes.pod_problem_details import (
+    previous_log,
+    problem_actions,
+    problem_evidence,
+    restart_evidence,
+    sandbox_message,
+)
+from checks.kubernetes.pod_problems import PodProblem, pod_problems, restarts_often
+from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.static_egress.cni_taint import TAINT, tainted
 
 
@@ -48,7 +55,7 @@ def gateway_pods_not_running(facts: Facts) -> Iterator[Observation]:
     faults = [
         _finding(facts, each, serves) for each in pod_problems(pods, facts.now) if not (each.starting and complete)
     ]
-    faults += [_restarting(pod) for pod in pods if restarts_often(pod, facts.now)]
+    faults += [_restarts(pod) for pod in pods if restarts_often(pod, facts.now)]
     yield from faults
     quiet = not faults
     for each in _missing(facts, pods, serves):
@@ -83,7 +90,7 @@ def _finding(facts: Facts, problem: PodProblem, serves: bool) -> Observation:
     evidence = [line for pod in pods for line in problem_evidence(facts, problem, pod)]
     about = [
         *(Involved("pod", f"{pod.namespace}/{pod.name}") for pod in pods),
-        *(Involved("revision", revision) for revision in _revisions(facts, pods)),
+        *(Involved("revision", revision) for revision in revisions_of(facts, pods)),
         *_mechanism(facts, problem),
     ]
     subject = ", ".join(pod.ref for pod in pods)
@@ -114,19 +121,12 @@ def _mechanism(facts: Facts, problem: PodProblem) -> Iterator[Involved]:
         yield from (Involved("node", node.name) for node, _ in tainted(facts))
 
 
-def _restarting(pod: Pod) -> Observation:
+def _restarts(pod: Pod) -> Observation:
     restarts = max(each.restarts for each in pod.containers)
-    evidence = [
-        Evidence(pod.ref, "status.containerStatuses[].restartCount", f"more than {RESTARTS}", f"{RESTARTS} or fewer")
-    ]
-    field = "status.containerStatuses[].lastState.terminated"
-    evidence += [
-        Evidence(pod.ref, field, PodProblem.ending(each), "none recently") for each in pod.containers if each.ended
-    ]
     return warn(
         f"{pod.ref} restarted {restarts} times, most recently within the last hour.",
         subject=pod.ref,
-        evidence=evidence,
+        evidence=restart_evidence(pod),
         actions=[previous_log(pod)],
         about=[Involved("pod", f"{pod.namespace}/{pod.name}")],
     )
@@ -137,20 +137,14 @@ def _missing(facts: Facts, pods: tuple[Pod, ...], serves: bool) -> Iterator[Obse
     gateway = facts.gateway
     if facts.gap(Deployment, gateway.namespace) and pods:
         return
-    wanting = [
-        (revision, deployment)
-        for deployment in facts.deployments()
-        for revision, name in zip(gateway.revisions, gateway.deployments, strict=True)
-        if name == deployment.name and deployment.replicas and deployment.deleted is None
-        if not _of_revision(pods, revision, deployment)
-    ]
+    wanting = list(without_pods(facts, pods))
     refusals = gateway_refusals(facts) if wanting else ()
     for revision, deployment in wanting:
         refused = [r for r in refusals if r.revision == revision]
         evidence = [Evidence(deployment.ref, "pods", "0", str(deployment.replicas))]
         evidence += [Evidence(r.ref, r.field, r.message, "pods are created") for r in refused]
         summary = f"{deployment.ref} has 0 of {deployment.replicas} pods."
-        actions = _creation_actions(facts, deployment)
+        actions = creation_actions(deployment)
         about = [Involved("revision", revision)]
         if serves:
             severity = Severity.DEGRADES
@@ -164,35 +158,9 @@ def _missing(facts: Facts, pods: tuple[Pod, ...], serves: bool) -> Iterator[Obse
         require_refusals(facts)
 
 
-def _of_revision(pods: tuple[Pod, ...], revision: str, deployment: Deployment) -> bool:
-    return any(pod.name.startswith(f"{deployment.name}-") or pod.revision == revision for pod in pods)
-
-
-def _revisions(facts: Facts, pods: tuple[Pod, ...]) -> list[str]:
-    gateway = facts.gateway
-    found = [
-        revision
-        for revision, name in zip(gateway.revisions, gateway.deployments, strict=True)
-        if any(pod.name.startswith(f"{name}-") or pod.revision == revision for pod in pods)
-    ]
-    return found or list(gateway.revisions)
-
-
 def _nothing(facts: Facts) -> str:
     gateway = facts.gateway
     deployments = facts.deployments()
     if not deployments:
         return f"Egress gateway {gateway} has no Deployment (deployment-not-available)."
     return f"{deployments[0].ref} is scaled to zero (deployment-not-available)."
-
-
-def _creation_actions(facts: Facts, deployment: Deployment) -> list[Action]:
-    describe = kubectl("describe", "replicaset", "-l", _labels(deployment), namespace=deployment.namespace)
-    return [
-        inspect("Describe the ReplicaSets, which report why pods are not created", describe, TSG),
-        restart(deployment.name, facts.gateway.namespace),
-    ]
-
-
-def _labels(deployment: Deployment) -> str:
-    return ",".join(f"{key}={value}" for key, value in deployment.template_labels.items() if "/" not in key) or "app"

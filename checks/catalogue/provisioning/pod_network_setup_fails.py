@@ -1,8 +1,6 @@
 """EG308: the network of gateway pods cannot be set up."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
 
 from checks.engine.check import Because, check
 from checks.facts.events import Event
@@ -10,30 +8,18 @@ from checks.facts.logs import CniManagerLog
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.knowledge.sandbox_errors import SandboxFailure, failure_in_log, sandbox_failure
-from checks.kubernetes.pod_problems import awaits_network, waiting_since
+from checks.kubernetes.pod_problems import awaits_network
 from checks.model.commands import KEGTS, SEGDOC, TSG, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.static_egress.components import cni_manager_on
-
-_EVENT_WAIT = timedelta(minutes=2)
-"""The time after which a pod that is still being created should have an event.
-
-Source: docs/domain/decision-tables.md#pod-network-setup-fails.
-"""
-
-_FAILED = "FailedCreatePodSandBox"
-_OTHER_REASONS = ("FailedMount", "FailedAttachVolume", "Failed", "BackOff")
-"""Reasons of warnings that show that a pod does not wait for its network."""
-
-
-@dataclass(frozen=True, slots=True)
-class _NetworkFailure:
-    """One pod's network failure and its evidence."""
-
-    pod: Pod
-    failure: SandboxFailure
-    evidence: Evidence
+from checks.static_egress.network_failures import (
+    SANDBOX_FAILED,
+    NetworkFailure,
+    alike_failures,
+    network_failure,
+    network_overdue,
+    waits_for_something_else,
+)
 
 
 @check(
@@ -67,53 +53,20 @@ def pod_network_setup_fails(facts: Facts) -> Iterator[Observation]:
         yield skip(f"Egress gateway {facts.gateway} has no pods (gateway-pods-not-running, deployment-not-available).")
         return
     waiting = [pod for pod in pods if awaits_network(pod)]
-    known = [each for pod in waiting if (each := _network_failure(facts, pod)) is not None]
+    known = [each for pod in waiting if (each := network_failure(facts, pod)) is not None]
     blocked = not any(pod.ready or pod.ip for pod in pods)
-    yield from (_finding(facts, group, blocked) for group in _groups(known))
+    yield from (_finding(facts, group, blocked) for group in alike_failures(known))
     silent = [
-        pod for pod in waiting if pod not in [each.pod for each in known] and not _waits_for_something_else(facts, pod)
+        pod for pod in waiting if pod not in [each.pod for each in known] and not waits_for_something_else(facts, pod)
     ]
-    yield from (_without_event(facts, pod) for pod in silent if _overdue(facts, pod))
+    yield from (_without_event(facts, pod) for pod in silent if network_overdue(facts, pod))
     if not known and not silent:
         yield healthy("No gateway pod waits for its network.")
-    elif not known and not any(_overdue(facts, pod) for pod in silent):
+    elif not known and not any(network_overdue(facts, pod) for pod in silent):
         yield skip(f"{silent[0].ref} has been starting for less than two minutes and has reported no failure.")
 
 
-def _network_failure(facts: Facts, pod: Pod) -> _NetworkFailure | None:
-    failures = [event for event in facts.events_on(pod) if event.reason == _FAILED and event.message]
-    if failures:
-        failure = sandbox_failure(failures[-1].message)
-        return _NetworkFailure(
-            pod, failure, Evidence(pod.ref, f"event {_FAILED}", failure.shown, "the sandbox is created")
-        )
-    if not _overdue(facts, pod) or _waits_for_something_else(facts, pod):
-        return None
-    manager = cni_manager_on(facts, pod.node)
-    if manager is None:
-        return None
-    names = (f"{pod.namespace}/{pod.name}", f'"{pod.name}"', f"{pod.namespace}/{facts.gateway.configuration}")
-    for log in facts.readable(CniManagerLog, manager.namespace):
-        if log.key == manager.key and (found := failure_in_log(_lines(log, names))) is not None:
-            return _NetworkFailure(pod, found, Evidence(log.ref, "newest error about the pod", found.error))
-    return None
-
-
-def _lines(log: CniManagerLog, names: tuple[str, ...]) -> Iterator[str]:
-    return (line.text for line in log.lines if any(name in line.text for name in names))
-
-
-def _groups(known: list[_NetworkFailure]) -> list[list[_NetworkFailure]]:
-    """Group pods with the same cause, and by node if the cause may be on the node."""
-    groups: dict[tuple[str, str, str], list[_NetworkFailure]] = {}
-    for each in known:
-        where = each.pod.node if each.failure.from_components else ""
-        key = (each.failure.plugin, each.failure.meaning, where)
-        groups.setdefault(key, []).append(each)
-    return list(groups.values())
-
-
-def _finding(facts: Facts, group: list[_NetworkFailure], blocked: bool) -> Observation:
+def _finding(facts: Facts, group: list[NetworkFailure], blocked: bool) -> Observation:
     failure = group[0].failure
     names = ", ".join(f"{each.pod.namespace}/{each.pod.name}" for each in group)
     what = f"Pod {names} gets" if len(group) == 1 else f"Pods {names} get"
@@ -136,7 +89,7 @@ def _finding(facts: Facts, group: list[_NetworkFailure], blocked: bool) -> Obser
     )
 
 
-def _actions(facts: Facts, failed: _NetworkFailure) -> list[Action]:
+def _actions(facts: Facts, failed: NetworkFailure) -> list[Action]:
     pod, failure = failed.pod, failed.failure
     found = [inspect("Describe the pod", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG)]
     if failure.plugin.startswith("kube-egress-cni"):
@@ -163,20 +116,11 @@ def _configuration(facts: Facts) -> list[Action]:
     return [inspect("Describe the StaticGatewayConfiguration", command, SEGDOC)]
 
 
-def _overdue(facts: Facts, pod: Pod) -> bool:
-    since = waiting_since(pod)
-    return since is None or facts.now - since > _EVENT_WAIT
-
-
-def _waits_for_something_else(facts: Facts, pod: Pod) -> bool:
-    return any(event.reason in _OTHER_REASONS for event in facts.events_on(pod))
-
-
 def _without_event(facts: Facts, pod: Pod) -> Observation:
     return unknown(
         f"{pod.ref} has been in ContainerCreating for more than two minutes, and no event names the cause.",
         subject=pod.ref,
-        evidence=[Evidence(pod.ref, f"event {_FAILED}", "(none; events are kept for an hour)")],
+        evidence=[Evidence(pod.ref, f"event {SANDBOX_FAILED}", "(none; events are kept for an hour)")],
         actions=[
             *_log(facts, pod),
             inspect("Describe the pod", kubectl("describe", "pod", pod.name, namespace=pod.namespace), TSG),

@@ -13,9 +13,9 @@ from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet, Deployment
 from checks.model.commands import SEGDOC, TSG, az_aks, change, inspect, kubectl
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy
-from checks.model.raw_values import text
-from checks.static_egress.cni_taint import TAINT, lasting_taints, tainted
+from checks.static_egress.cni_taint import lasting_taints
 from checks.static_egress.component_findings import component_finding, no_ready_pod, none_ready
+from checks.static_egress.component_nodes import daemon_pool, own_nodes
 from checks.static_egress.component_state import node_faults, on_nodes, workload_nodes
 from checks.static_egress.components import Component, cni_manager, daemon
 
@@ -65,13 +65,13 @@ def static_egress_components_unhealthy(facts: Facts) -> Iterator[Observation]:
 
     Source: article PROV-4 and SEG-2; kube-egress-gateway issues 759 and 1035; docs/domain/components.md."""
     manager, gateway_daemon = cni_manager(facts), daemon(facts)
-    pool, no_pool = _pool(facts)
+    pool, no_pool = daemon_pool(facts)
     quiet = True
     for each in _faults(facts, manager, None if no_pool else gateway_daemon, pool):
         quiet = False
         yield each
     if quiet:
-        note = f". Daemon not checked: {no_pool}" if no_pool else f", {_count(gateway_daemon)}"
+        note = f". Daemon not checked: {no_pool.clause}" if no_pool else f", {_count(gateway_daemon)}"
         yield healthy(f"{_count(manager)}{note}.")
 
 
@@ -79,7 +79,7 @@ def _faults(facts: Facts, manager: Component, gateway_daemon: Component | None, 
     """Report the faults; `gateway_daemon` is None if its nodes are not checked."""
     wanted = [manager] if gateway_daemon is None else [manager, gateway_daemon]
     yield from _absent(facts, [each for each in wanted if each.daemon_set is None])
-    own = _own_nodes(facts)
+    own = own_nodes(facts)
     if manager.daemon_set is not None:
         yield from _cni_manager(facts, manager, own)
     if gateway_daemon is not None and gateway_daemon.daemon_set is not None:
@@ -92,43 +92,6 @@ def _count(component: Component) -> str:
     return f"{ready} of {len(component.pods)} pods of the {component.short} are ready"
 
 
-def _pool(facts: Facts) -> tuple[str, str]:
-    """Return the gateway node pool, and why its nodes are not checked.
-
-    The pool is "" if it is not known (docs/rulings.md#ruling-8).
-    """
-    gateway = facts.gateway
-    if facts.gap(StaticGatewayConfiguration, gateway.namespace) or not gateway.configuration:
-        return "", ""
-    configuration = facts.get(StaticGatewayConfiguration, gateway.configuration, gateway.namespace)
-    if configuration is None or not configuration.pool:
-        return "", ""
-    name = configuration.pool
-    if facts.configured(AgentPool) and not facts.gap(AgentPool):
-        pool = facts.get(AgentPool, name.lower())
-        if pool is None:
-            return name, f"node pool {name} does not exist (gateway-pool-missing)"
-        if pool.power_state.lower() == "stopped" or pool.provisioning_state.lower() == "deleting":
-            state = "stopped" if pool.power_state.lower() == "stopped" else "being deleted"
-            return name, f"node pool {name} is {state} (gateway-pool-missing)"
-    if not facts.gap(Node) and name.lower() not in facts.index(Node, "pool", lambda node: (node.pool.lower(),)):
-        return name, f"node pool {name} has no nodes (gateway-pool-unhealthy)"
-    return name, ""
-
-
-def _own_nodes(facts: Facts) -> frozenset[str]:
-    """Return the nodes of the gateway's pods, and the tainted nodes.
-
-    The taint of the latter keeps the gateway's pods unscheduled.
-    """
-    pods = facts.pods()
-    found = {pod.node for pod in pods if pod.node}
-    kept_off = any(TAINT in text(pod.condition("PodScheduled"), "message") for pod in pods if not pod.node)
-    if kept_off and not facts.gap(Node):
-        found |= {node.name for node, _ in tainted(facts)}
-    return frozenset(found)
-
-
 def _absent(facts: Facts, absent: list[Component]) -> Iterator[Observation]:
     if not absent:
         return
@@ -136,7 +99,7 @@ def _absent(facts: Facts, absent: list[Component]) -> Iterator[Observation]:
     many = len(absent) > 1
     about = [Involved("component", each.short) for each in absent]
     if any(each.short == "cni-manager" for each in absent):
-        about += on_nodes("cni-manager", _own_nodes(facts))
+        about += on_nodes("cni-manager", own_nodes(facts))
     yield fail(
         f"DaemonSet{'s' if many else ''} {names} {'do' if many else 'does'} not exist.",
         subject=", ".join(each.ref for each in absent),

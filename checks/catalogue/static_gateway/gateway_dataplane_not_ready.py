@@ -12,13 +12,11 @@ from checks.facts.pods import Pod
 from checks.facts.static_egress import GatewayStatus, PodEndpoint, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.knowledge.known_issues import NO_CONNECTIVITY_ACROSS_SUBNETS, VIRTUAL_NETWORK_UNREACHABLE
-from checks.model.commands import KEGTS, SEGDOC, disrupt, inspect, kubectl
-from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
+from checks.model.commands import SEGDOC, inspect, kubectl
+from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.static_egress.configuration import CONTROLLER, NotApplicable, gateway_configuration, pool_of
 from checks.static_egress.pod_endpoints import endpoint_faults
-
-_NAMESPACE = "aks-static-egress-gateway"
+from checks.static_egress.serving_nodes import daemon_actions, not_serving, serving_nodes
 
 
 @check(
@@ -62,7 +60,7 @@ def gateway_dataplane_not_ready(facts: Facts) -> Iterator[Observation]:
             actions=[inspect("List the CRDs", kubectl("get", "crd"), SEGDOC)],
         )
         return
-    serving = _serving(facts, configuration)
+    serving = serving_nodes(facts, configuration)
     pods = list(endpoint_faults(facts, serving))
     yield from pods
     nodes = list(_nodes(facts, configuration, pool, serving))
@@ -72,14 +70,6 @@ def gateway_dataplane_not_ready(facts: Facts) -> Iterator[Observation]:
     facts.all(GatewayStatus)
     if not pods and not nodes:
         yield healthy(f"Every ready node of gateway node pool {configuration.pool} serves {configuration.ref}.")
-
-
-def _serving(facts: Facts, configuration: StaticGatewayConfiguration) -> Sequence[GatewayStatus]:
-    """The readable GatewayStatuses that list the StaticGatewayConfiguration."""
-    if facts.gap(GatewayStatus) is not None:
-        return ()
-    index = facts.index(GatewayStatus, "configuration", lambda status: status.configurations)
-    return index.get(f"{configuration.namespace}/{configuration.name}", [])
 
 
 def _nodes(
@@ -110,7 +100,7 @@ def _none(configuration: StaticGatewayConfiguration, idle: Sequence[Node]) -> Ob
     return fail(
         f"No node of gateway node pool {configuration.pool} serves {configuration.ref}: its traffic fails.",
         subject=configuration.ref,
-        evidence=[_status(configuration, node) for node in idle]
+        evidence=[not_serving(configuration, node) for node in idle]
         or [
             Evidence(
                 "GatewayStatus of any node",
@@ -119,7 +109,7 @@ def _none(configuration: StaticGatewayConfiguration, idle: Sequence[Node]) -> Ob
                 configuration.name,
             )
         ],
-        actions=_daemon_actions(configuration, idle),
+        actions=daemon_actions(configuration, idle),
         about=_about(configuration, idle),
     )
 
@@ -129,21 +119,10 @@ def _some(configuration: StaticGatewayConfiguration, ready: Sequence[Node], idle
         f"{len(ready) - len(idle)} of {len(ready)} ready nodes of gateway node pool {configuration.pool} serve "
         f"{configuration.ref}.",
         subject=configuration.ref,
-        evidence=[_status(configuration, node) for node in idle],
-        actions=_daemon_actions(configuration, idle),
+        evidence=[not_serving(configuration, node) for node in idle],
+        actions=daemon_actions(configuration, idle),
         about=_about(configuration, idle),
         severity=Severity.DEGRADES,
-    )
-
-
-def _status(configuration: StaticGatewayConfiguration, node: Node) -> Evidence:
-    if not node.ready:
-        return Evidence(node.ref, "status.conditions[Ready]", "not True", "True")
-    return Evidence(
-        f"GatewayStatus {_NAMESPACE}/{node.name}",
-        "spec.readyGatewayConfigurations",
-        f"{configuration.namespace}/{configuration.name} not listed",
-        f"{configuration.namespace}/{configuration.name}",
     )
 
 
@@ -153,34 +132,4 @@ def _about(configuration: StaticGatewayConfiguration, nodes: Sequence[Node]) -> 
         Involved("component", CONTROLLER),
         Involved("component", "daemon-manager"),
         *(Involved("node", node.name) for node in nodes),
-    ]
-
-
-def _daemon_actions(configuration: StaticGatewayConfiguration, nodes: Sequence[Node]) -> list[Action]:
-    kind = "gatewaystatuses.egressgateway.kubernetes.azure.com"
-    selector = "kube-egress-gateway-control-plane=daemon-manager"
-    return [
-        inspect(
-            "Show which StaticGatewayConfigurations each gateway node serves",
-            kubectl("get", kind, "-A", "-o", "yaml"),
-            KEGTS,
-        ),
-        inspect(
-            "Show the log of the gateway daemons",
-            kubectl("logs", "-l", selector, "-c", "daemon", "--tail=100", "--prefix", namespace=_NAMESPACE),
-            KEGTS,
-        ),
-        *(
-            disrupt(
-                f"Restart the gateway daemon on {node.name}; open connections through this gateway node are closed",
-                kubectl(
-                    "delete", "pod", "-l", selector, f"--field-selector=spec.nodeName={node.name}", namespace=_NAMESPACE
-                ),
-                SEGDOC,
-                f"the GatewayStatus of {node.name} lists {configuration.namespace}/{configuration.name} within a minute",
-            )
-            for node in nodes[:3]
-        ),
-        NO_CONNECTIVITY_ACROSS_SUBNETS.compare,
-        VIRTUAL_NETWORK_UNREACHABLE.compare,
     ]

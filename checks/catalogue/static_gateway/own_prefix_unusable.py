@@ -12,13 +12,11 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.network_resources import PublicIPPrefix
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.knowledge.controller_events import ControllerFault, EventCause, current_errors, event_cause
-from checks.model.commands import SEGDOC, change, inspect, quoted
+from checks.knowledge.controller_events import ControllerFault, current_errors, event_cause
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
 from checks.static_egress.configuration import NotApplicable, gateway_configuration, pool_of
+from checks.static_egress.own_prefix_fixes import create_prefix, prefix_fix, show_prefix
 from checks.static_egress.procedures import describe, new_configuration
-
-_DENIED = ("AuthorizationFailed", "LinkedAuthorizationFailed")
 
 
 @check(
@@ -65,7 +63,7 @@ def own_prefix_unusable(facts: Facts) -> Iterator[Observation]:
         yield skip(
             f"The public IP prefix of {configuration.ref} is not checked: Azure network resources are not read. Compare its "
             "length and subscription by hand.",
-            actions=[_show(configuration)],
+            actions=[show_prefix(configuration)],
         )
         return
     # Without Azure's answer neither length nor subscription has been compared.
@@ -88,7 +86,7 @@ def _by_subscription(facts: Facts, configuration: StaticGatewayConfiguration) ->
         Evidence(
             configuration.ref, "spec.publicIpPrefixId", configuration.public_ip_prefix_id, f"subscription {expected}"
         ),
-        [_create(facts, configuration)],
+        [create_prefix(facts, configuration)],
     )
 
 
@@ -105,7 +103,7 @@ def _by_event(facts: Facts, configuration: StaticGatewayConfiguration) -> Observ
             configuration,
             f"{configuration.ref} cannot use its own public IP prefix: {meaning}.",
             Evidence(configuration.ref, f"event {event.reason}", event.message, "(none)"),
-            [_fix(facts, configuration, cause)],
+            [prefix_fix(facts, configuration, cause)],
         )
     return None
 
@@ -120,7 +118,7 @@ def _by_length(facts: Facts, configuration: StaticGatewayConfiguration, prefix: 
         configuration,
         f"The public IP prefix of {configuration.ref} is a /{prefix.length}; node pool {configuration.pool} needs a /{size}.",
         Evidence(prefix.ref, "prefixLength", str(prefix.length), str(size)),
-        [_create(facts, configuration)],
+        [create_prefix(facts, configuration)],
     )
 
 
@@ -135,56 +133,10 @@ def _fault(
     if evidence.field != "spec.publicIpPrefixId":
         proof.append(Evidence(configuration.ref, "spec.publicIpPrefixId", configuration.public_ip_prefix_id))
     reading = [
-        _show(configuration),
+        show_prefix(configuration),
         describe(configuration),
     ]
     if configuration.egress_prefix:
         return warn(summary, subject=configuration.ref, evidence=proof, actions=[*reading, *fixes])
     actions = [*reading, *fixes, *new_configuration(facts, configuration)]
     return fail(summary, subject=configuration.ref, evidence=proof, actions=actions)
-
-
-def _show(configuration: StaticGatewayConfiguration) -> Action:
-    return inspect(
-        "Show the prefix: its length, subscription and state",
-        quoted("az", "network", "public-ip", "prefix", "show", "--ids", configuration.public_ip_prefix_id),
-        SEGDOC,
-    )
-
-
-def _fix(facts: Facts, configuration: StaticGatewayConfiguration, cause: EventCause) -> Action:
-    if cause.code not in _DENIED:
-        return _create(facts, configuration)
-    cluster = next(iter(facts.readable(ManagedCluster)), None)
-    principal = cluster.identity_principal if cluster else ""
-    who = quoted("--assignee-object-id", principal) if principal else '--assignee-object-id "$CLUSTER_IDENTITY"'
-    scope = quoted("--role", "Network Contributor", "--scope", configuration.public_ip_prefix_id)
-    return change(
-        "Grant the cluster's identity Network Contributor on the prefix",
-        f"az role assignment create {who} --assignee-principal-type ServicePrincipal {scope}",
-        SEGDOC,
-        "the controller retries within minutes and assigns the egress IP prefix",
-    )
-
-
-def _create(facts: Facts, configuration: StaticGatewayConfiguration) -> Action:
-    """Create a prefix of the right length in the cluster's subscription.
-
-    SEG-7 follows, because a StaticGatewayConfiguration keeps its id.
-    """
-    pool = pool_of(facts, configuration)
-    size = pool.prefix_size if isinstance(pool, AgentPool) else None
-    cluster = facts.cluster
-    group = (
-        quoted("--resource-group", cluster.resource_group) if cluster.resource_group else '--resource-group "$GROUP"'
-    )
-    subscription = f" {quoted('--subscription', cluster.subscription)}" if cluster.subscription else ""
-    name = f"{configuration.name}-prefix"
-    return change(
-        "Create a prefix of the right length for the new StaticGatewayConfiguration; without one, Azure assigns a "
-        "prefix itself",
-        f"az network public-ip prefix create {group}{subscription} "
-        + quoted("--name", name, "--length", str(size if size is not None else 31)),
-        SEGDOC,
-        "the command prints the id for spec.publicIpPrefixId",
-    )

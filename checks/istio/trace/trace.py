@@ -86,7 +86,7 @@ def _traced(facts: Facts, over: Routing, route: RequestedRoute, codes: Mapping[s
 
 @dataclass(frozen=True, slots=True)
 class _Reached:
-    """The hops that a request reaches, its outcome, and the source address that the destination sees."""
+    """The hops that a request reaches, its outcome, and its source address."""
 
     hops: tuple[Hop, ...]
     outcome: Outcome

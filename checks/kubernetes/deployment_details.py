@@ -1,0 +1,41 @@
+"""What shows why a Deployment has no pods: its conditions, and actions that read more."""
+
+from collections.abc import Iterator
+
+from checks.facts.workloads import Deployment
+from checks.model.commands import TSG, inspect, kubectl, restart
+from checks.model.findings import Action, Evidence
+from checks.model.raw_values import text
+
+
+def deployment_problems(deployment: Deployment) -> Iterator[Evidence]:
+    """Return the Deployment's conditions that report a problem."""
+    for kind, well in (("ReplicaFailure", "False"), ("Progressing", "True"), ("Available", "True")):
+        condition = deployment.condition(kind)
+        if condition and text(condition, "status") != well:
+            reason = ": ".join(each for each in (text(condition, "reason"), text(condition, "message")) if each)
+            yield Evidence(deployment.ref, f"status.conditions[{kind}]", reason or text(condition, "status"), well)
+
+
+def deployment_actions(deployment: Deployment) -> list[Action]:
+    """Describe the Deployment, list the events of its namespace, and restart it."""
+    describe = kubectl("describe", "deployment", deployment.name, namespace=deployment.namespace)
+    events = kubectl("get", "events", "--sort-by=.lastTimestamp", namespace=deployment.namespace)
+    return [
+        inspect("Describe the Deployment", describe, TSG),
+        inspect("List the events of the namespace", events),
+        restart(deployment.name, deployment.namespace),
+    ]
+
+
+def creation_actions(deployment: Deployment) -> list[Action]:
+    """Actions for a Deployment without pods: its ReplicaSets report the reason."""
+    describe = kubectl("describe", "replicaset", "-l", _labels(deployment), namespace=deployment.namespace)
+    return [
+        inspect("Describe the ReplicaSets, which report why pods are not created", describe, TSG),
+        restart(deployment.name, deployment.namespace),
+    ]
+
+
+def _labels(deployment: Deployment) -> str:
+    return ",".join(f"{key}={value}" for key, value in deployment.template_labels.items() if "/" not in key) or "app"
