@@ -103,6 +103,11 @@ class System:
         """Kill the process and its children (SIGKILL), as when a node is lost."""
         self._kill_group(self.processes.pop(name))
 
+    def ended(self) -> dict[str, int]:
+        """The exit codes of processes that ended without being killed, by name."""
+        codes = {name: process.poll() for name, process in self.processes.items()}
+        return {name: code for name, code in codes.items() if code is not None}
+
     def children(self, name: str) -> list[int]:
         """The process IDs of a process's children: a worker's pool."""
         listing = Path(f"/proc/{self.processes[name].pid}/task/{self.processes[name].pid}/children")
@@ -151,7 +156,8 @@ class System:
         while not condition():
             if time.monotonic() > until:
                 logs = "\n".join(f"--- {name}\n{self.log(name)[-3000:]}" for name in self.processes)
-                raise AssertionError(f"{otherwise} within {timeout} s\n{logs}")
+                ended = "".join(f"; {name} has ended with {code}" for name, code in self.ended().items())
+                raise AssertionError(f"{otherwise} within {timeout} s{ended}\n{logs}")
             time.sleep(0.05)
 
     @staticmethod

@@ -284,28 +284,22 @@ def reported_unavailable(system: System) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "named"),
+    ("role", "given", "named"),
     [
-        ({}, "SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET"),
-        ({"SLACK_BOT_TOKEN": "xoxb-x"}, "SLACK_SIGNING_SECRET"),
-        ({"SLACK_APP_TOKEN": "xapp-x"}, "SLACK_BOT_TOKEN"),
+        ("all", {}, "SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET"),
+        ("listener", {"SLACK_BOT_TOKEN": "xoxb-x"}, "SLACK_SIGNING_SECRET"),
+        ("courier", {"SLACK_APP_TOKEN": "xapp-x"}, "SLACK_BOT_TOKEN"),
     ],
 )
-def test_missing_tokens_are_reported(config_file: Path, given: dict[str, str], named: str) -> None:
+def test_missing_tokens_are_reported(config_file: Path, role: str, given: dict[str, str], named: str) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SLACK_")}  # noqa: TID251
     environment |= {"EGRESS_DIAG_CONFIG": str(config_file), **given}
-    for role in ("all", "listener", "courier"):
-        done = subprocess.run(
-            [*EGRESS_DIAG, "bot", "--role", role],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 2
-        assert f"set {named} in the environment" in done.stderr
-        assert "Traceback" not in done.stderr
+    done = subprocess.run(
+        [*EGRESS_DIAG, "bot", "--role", role], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert f"set {named} in the environment" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_an_unreadable_configuration_is_reported(tmp_path: Path) -> None:

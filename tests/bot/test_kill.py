@@ -9,9 +9,10 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
+import redis
 
 from bot.sandbox import RateLimits, SandboxServer, StoredMessage
 from tests.bot.conftest import broken_cluster, write_config
@@ -27,6 +28,9 @@ WITHIN = 60.0
 """Seconds from the recovery of all processes to a complete thread."""
 
 
+ALL = ("worker", "courier", "beat", "listener")
+
+
 @dataclass
 class Stage:
     """A system with a slow cluster and a durable Redis. Each test starts its own thread."""
@@ -35,44 +39,70 @@ class Stage:
     slack: SandboxServer
     redis: RedisServer
     kube: KubeServer
-    number: int = -1
+    number: int = 0
+    ended: dict[int, str] = field(default_factory=dict)
+    """The tests whose thread became complete, by the number of the thread."""
 
     @property
     def thread(self) -> list[StoredMessage]:
         """The thread of the test."""
         return whole_thread(self.slack, number=self.number)
 
+    def renew(self) -> None:
+        """Replace every process, with an empty Redis."""
+        for name in [*self.system.processes]:
+            self.system.kill(name)
+        self.redis.kill()
+        self.redis.start()
+        with redis.Redis.from_url(self.redis.url) as client:
+            client.flushall()
+        for name in ALL:
+            self.system.start(name)
+
 
 @pytest.fixture(scope="module")
 def shared_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """The shared system, in which a test restarts what it kills.
+    """The system that the tests share, in which a test restarts what it kills.
 
-    At the end, no thread has changed after its run.
+    At the end, no complete thread has changed after its run.
     """
     folder = tmp_path_factory.mktemp("kill")
-    redis = RedisServer(folder, durable=True)
-    redis.start()
+    server = RedisServer(folder, durable=True)
+    server.start()
     try:
         with (
             SandboxServer(limits=RateLimits()) as slack,
             slow_cluster(folder, broken_cluster(), seconds=0) as (kube, entry),
-            System(folder, redis, slack, write_config(folder, entry)) as system,
+            System(folder, server, slack, write_config(folder, entry)) as system,
         ):
-            made = Stage(system, slack, redis, kube)
+            made = Stage(system, slack, server, kube)
             yield made
             _settle(made)
-            for number in range(made.number + 1):
+            for number, test in made.ended.items():
                 made.number = number
+                print(f"the thread of {test}")
                 is_complete(made)
     finally:
-        redis.kill()
+        server.kill()
 
 
 @pytest.fixture
-def stage(shared_stage: Stage) -> Stage:
+def stage(shared_stage: Stage, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """The shared system for one test.
+
+    A test during which a process ended by itself fails, and so does one without a complete thread. The next test gets
+    new processes then, and does not fail because of the earlier one.
+    """
     shared_stage.system.wait_ready()
-    shared_stage.number += 1
-    return shared_stage
+    shared_stage.number = len([message for message in shared_stage.slack.messages() if slot(message) == "parent"])
+    yield shared_stage
+    ended = shared_stage.system.ended()
+    if is_whole := complete(shared_stage.thread):
+        shared_stage.ended[shared_stage.number] = request.node.name
+    if ended or not is_whole:
+        logs = "\n".join(f"--- {name}\n{shared_stage.system.log(name)[-3000:]}" for name in ended)
+        shared_stage.renew()
+        assert not ended, f"ended during {request.node.name}, with the exit codes {ended}\n{logs}"
 
 
 def begin(stage: Stage) -> None:
@@ -105,7 +135,6 @@ def is_complete(stage: Stage) -> None:
     found = slots(stage.thread)
     assert len(found) == len(set(found)), found
     assert complete(stage.thread)
-    assert len([m for m in stage.slack.messages() if slot(m) == "parent"]) >= stage.number + 1
     steps = _steps_shown(stage)
     assert f"{len(steps)} steps" == f"{len(set(steps))} steps", "a step is shown twice"
     assert len(_checks_shown(stage)) > 20, "steps are missing"
@@ -178,10 +207,10 @@ def test_redis_dies_and_is_restarted(stage: Stage, away: float) -> None:
 
 def test_all_processes_die_at_once(stage: Stage) -> None:
     begin(stage)
-    for name in ("worker", "courier", "beat", "listener"):
+    for name in ALL:
         stage.system.kill(name)
     stage.redis.kill()
     stage.redis.start()
-    for name in ("worker", "courier", "beat", "listener"):
+    for name in ALL:
         stage.system.start(name)
     ends_complete(stage)
