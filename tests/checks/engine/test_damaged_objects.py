@@ -1,7 +1,8 @@
 """No object crashes a check, and a check that crashes hides no other.
 
 The clusters are complete (tests/clusters); fields of them are nulled, dropped, retyped and filled with what people,
-old controllers and other API versions write. `-m slow` goes through every field of some, and through the incidents.
+old controllers and other API versions write. `-m slow` damages every field once, and incidents; `make matrix` damages every
+field in every way.
 """
 
 import logging
@@ -92,7 +93,7 @@ def test_no_check_crashes_on_damaged_objects(cluster: Cluster, host: str | None,
 
 
 @pytest.mark.slow
-@settings(MANY, max_examples=250)
+@settings(MANY, max_examples=80)
 @given(damaged_clusters(stories=True), st.sampled_from(HOSTS), st.sampled_from(CLIENTS))
 def test_no_check_crashes_on_damaged_objects_of_incidents(
     cluster: Cluster, host: str | None, client: str | None
@@ -135,8 +136,16 @@ EVERY = ("base", "mutual-tls-origination", "upgrade-two-revisions")
 
 @cache
 def all_fields() -> dict[Place, str]:
-    """Every field of the three clusters, with the first that has it."""
-    return {place: name for name in reversed(EVERY) for place in places_in(name)}
+    """Every field of the three clusters, with the first that has it.
+
+    The first entry of a list stands for all of them.
+    """
+    found: dict[tuple[str, tuple[str, ...]], tuple[Place, str]] = {}
+    for name in EVERY:
+        for place in places_in(name):
+            keys = tuple(key for key in place.path if isinstance(key, str))
+            found.setdefault((place.kind, keys), (place, name))
+    return dict(found.values())
 
 
 def judge_field(name: str, place: Place, value: Any) -> None:
@@ -147,12 +156,10 @@ def judge_field(name: str, place: Place, value: Any) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(4))
-def test_every_field_of_every_object_may_be_missing_or_anything(part: int) -> None:
+def test_every_field_of_every_object_may_be_missing_or_anything() -> None:
+    assert len(all_fields()) > 1000
     for number, (place, name) in enumerate(all_fields().items()):
-        if number % 4 == part:
-            judge_field(name, place, MISSING)
-            judge_field(name, place, ANYTHING[1 + number // 4 % 3])
+        judge_field(name, place, ANYTHING[number % 4])
 
 
 @pytest.mark.matrix
@@ -164,7 +171,7 @@ def test_every_field_of_every_object_may_be_anything(name: str, value: Any) -> N
         assert crashes(diagnose(damaged(named(name), place, value))) == [], str(place)
 
 
-@pytest.mark.parametrize("value", [MISSING, None, [], "x"], ids=repr)
+@pytest.mark.parametrize("value", [MISSING, "x"], ids=repr)
 def test_every_top_level_part_of_every_kind_may_be_missing_or_wrong(value: Any) -> None:
     for place in (each for each in places_in("many-webhooks-and-routes") if len(each.path) == 1):
         judge_field("many-webhooks-and-routes", place, value)
