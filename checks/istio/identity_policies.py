@@ -1,6 +1,6 @@
 """AuthorizationPolicies that allow a host only to other clients.
 
-To clients whose identity the gateway does not have, or to other clients of the mesh.
+They allow it to clients whose identity the gateway does not have, or to other clients of the mesh.
 """
 
 from collections.abc import Iterator, Sequence

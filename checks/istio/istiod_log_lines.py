@@ -1,6 +1,6 @@
 """The faults that the istiod logs report.
 
-Rejected configuration, conflicting Gateways and privileged ports.
+They are rejected configuration, conflicting Gateways and privileged ports.
 """
 
 from dataclasses import dataclass, field

@@ -14,7 +14,7 @@ _SECOND_HALF = re.compile(r"(?:And|Because|But|Including|Nor|Or|Otherwise|So|Tha
 """Words that continue a sentence."""
 
 _CLAUSE = re.compile(
-    r"(?:Although|As|By|Except|For|From|If|Like|Of|Since|Though|Unless|Until|When|Where|While|With|Without)\b[^,]*$"
+    r"(?:Although|As|By|Except|For|From|If|Into|Like|Of|Since|Though|To|Unless|Until|When|Where|While|With|Without)\b[^,]*$"
 )
 """A clause or phrase that needs a main clause, which follows after a comma."""
 

@@ -153,7 +153,7 @@ class NoServer(RouteFault):
         yield from self._added()
 
     def _added(self) -> Iterator[Fix]:
-        """A server more, in a Gateway that a VirtualService for the host names."""
+        """An additional server, in a Gateway that a VirtualService for the host names."""
         kind, host = kind_of_scheme(self.at.broken.request.scheme), self.at.host
         mesh_tls = self.at.tls is not None and self.at.tls.mode == "ISTIO_MUTUAL"
         for gateway in dict.fromkeys(self.at.existing[each] for each in self.at.named if each in self.at.existing):

@@ -1,4 +1,4 @@
-"""All objects that route a host through the gateway for which no VirtualService exists."""
+"""All objects that route a host without a VirtualService through the gateway."""
 
 from collections.abc import Iterator
 

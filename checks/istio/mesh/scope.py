@@ -1,6 +1,6 @@
 """The services and rules that a proxy imports.
 
-Its Sidecar decides, or without one everything that is visible to its namespace is imported.
+A proxy without a Sidecar imports everything that is visible to its namespace.
 
 Source: Istio `pilot/pkg/model/sidecar.go`.
 """

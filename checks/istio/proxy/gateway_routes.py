@@ -16,7 +16,7 @@ from checks.istio.proxy.routes import HttpRoute, RouteConfiguration, VirtualHost
 
 
 class _Host:
-    """A virtual host in the making."""
+    """A virtual host while it is built."""
 
     def __init__(self) -> None:
         self.routes: list[HttpRoute] = []

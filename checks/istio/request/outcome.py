@@ -1,6 +1,6 @@
-"""The outcome of a request: through the gateway, past it, failed, or not known.
+"""The outcome of a request: it goes through the gateway, bypasses it or fails.
 
-Shares of a request can have different outcomes.
+Shares of a request can have different outcomes, and an outcome can be unknown.
 """
 
 from collections.abc import Iterable

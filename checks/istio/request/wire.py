@@ -42,7 +42,7 @@ class Tls:
     trusts: str = "public"
     """`mesh`, `public`, or `` if the client accepts any certificate."""
     names: tuple[str, ...] = ()
-    """Names that the server's certificate must have one of; empty: any."""
+    """Names, one of which the server's certificate must have; empty: any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from checks.istio.mesh.gateway_api.references import CONFIG_MAP, SERVICE, SERVIC
 from checks.model.raw_values import Raw, items, mapping, number, text
 
 INVALID = "invalid://"
-"""`credentialName` of an authority that is not there: no connection is opened."""
+"""`credentialName` of an authority that does not exist: no connection is opened."""
 _IGNORED = "istio.io/ignore-policy-attachment"
 
 
