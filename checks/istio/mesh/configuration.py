@@ -8,6 +8,7 @@ from typing import Any
 
 from checks.facts.istio_networking import ROOT_NAMESPACE
 from checks.facts.namespaces import ConfigMap
+from checks.istio.mesh.objects.versions import NEWEST, Version, version_of_revision
 from checks.model.documents import BadDocument, Budget, parse_yaml
 from checks.model.raw_values import Raw, flag, items, text, texts
 
@@ -30,6 +31,7 @@ class MeshConfiguration:
     h2_upgrade: bool = False
     root: str = ROOT_NAMESPACE
     trust_domain: str = "cluster.local"
+    version: Version = NEWEST
 
 
 def mesh_configuration(maps: Iterable[ConfigMap], revision: str) -> MeshConfiguration:
@@ -42,7 +44,7 @@ def mesh_configuration(maps: Iterable[ConfigMap], revision: str) -> MeshConfigur
     for name in (_SHARED + revision, _OWN + revision):
         if name in by_name:
             _merge(merged, _parsed(by_name[name].data.get("mesh", "")))
-    return _settings(merged)
+    return _settings(merged, version_of_revision(revision))
 
 
 def _parsed(written: str) -> Mapping[str, Any]:
@@ -68,20 +70,27 @@ def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
             into[key] = value
 
 
-def _settings(raw: Raw) -> MeshConfiguration:
+def _settings(raw: Raw, version: Version) -> MeshConfiguration:
     policy = raw.get("outboundTrafficPolicy")
     mode = text(policy, "mode").upper() or ("REGISTRY_ONLY" if policy is not None else "ALLOW_ANY")
     return MeshConfiguration(
         outbound_policy=mode,
-        services_exported=_exported(raw, "defaultServiceExportTo"),
-        virtual_services_exported=_exported(raw, "defaultVirtualServiceExportTo"),
+        services_exported=_exported_by_default(raw, "defaultServiceExportTo", version),
+        virtual_services_exported=_exported_by_default(raw, "defaultVirtualServiceExportTo", version),
         destination_rules_exported=_exported(raw, "defaultDestinationRuleExportTo"),
         discovery_selectors=items(raw, "discoverySelectors"),
         automatic_mutual_tls=flag(raw, "enableAutoMtls") is not False,
         h2_upgrade=text(raw, "h2UpgradePolicy").upper() == "UPGRADE",
         root=text(raw, "rootNamespace") or ROOT_NAMESPACE,
         trust_domain=text(raw, "trustDomain") or "cluster.local",
+        version=version,
     )
+
+
+def _exported_by_default(raw: Raw, key: str, version: Version) -> frozenset[str]:
+    exported = _exported(raw, key)
+    private_only = PRIVATE in exported and not version.honours_namespaces_beside_private
+    return frozenset({PRIVATE}) if private_only else exported
 
 
 def _exported(raw: Raw, key: str) -> frozenset[str]:

@@ -10,6 +10,7 @@ from checks.facts.istio_networking import DestinationRule
 from checks.istio.mesh.configuration import PRIVATE, PUBLIC, MeshConfiguration
 from checks.istio.mesh.gateway_api.backend_policies import BackendPolicyRule, filled
 from checks.istio.mesh.objects.hosts import is_subset, is_wildcard, qualified
+from checks.istio.mesh.objects.versions import Version
 from checks.model.raw_values import Raw, at, items, mapping, number, text
 
 
@@ -61,12 +62,14 @@ class DestinationRules:
         selector = _selector(rule)
         exported = frozenset(rule.export_to) if selector is None else frozenset({PRIVATE})
         if not exported or exported & {PUBLIC, PRIVATE, rule.namespace}:
-            _merge(places.setdefault(("local", rule.namespace), []), host, rule, exported, selector)
+            _merge(places.setdefault(("local", rule.namespace), []), host, rule, exported, selector, self._mesh.version)
         default_private = not exported and PRIVATE in self._mesh.destination_rules_exported
         if not default_private and exported not in ({PRIVATE}, {rule.namespace}):
-            _merge(places.setdefault(("exported", rule.namespace), []), host, rule, exported, selector)
+            _merge(
+                places.setdefault(("exported", rule.namespace), []), host, rule, exported, selector, self._mesh.version
+            )
         elif rule.namespace == self._mesh.root:
-            _merge(places.setdefault(("root", ""), []), host, rule, exported, selector)
+            _merge(places.setdefault(("root", ""), []), host, rule, exported, selector, self._mesh.version)
 
     def rule_for(
         self, host: str, service_namespace: str, client_namespace: str, labels: Mapping[str, str]
@@ -119,6 +122,7 @@ def _merge(
     rule: DestinationRule,
     exported: frozenset[str],
     selector: Mapping[str, str] | None,
+    version: Version,
 ) -> None:
     separately = True
     for each in merged:
@@ -134,16 +138,16 @@ def _merge(
         each.sources.append(rule)
         for subset in rule.subsets:
             each.subsets.setdefault(text(subset, "name"), (subset, rule))
-        each.policy = _merged_policy(each, rule)
+        each.policy = _merged_policy(each, rule, version)
     if separately:
         subsets = {text(subset, "name"): (subset, rule) for subset in reversed(rule.subsets)}
         merged.append(MergedRule(host, [rule], exported, selector, _policy(rule), subsets))
 
 
-def _merged_policy(present: MergedRule, more: DestinationRule) -> Raw | None:
+def _merged_policy(present: MergedRule, more: DestinationRule, version: Version) -> Raw | None:
     """The first policy; one of a BackendTLSPolicy fills the gaps of a written one."""
     known, added = isinstance(present.first, BackendPolicyRule), isinstance(more, BackendPolicyRule)
-    if known is added:
+    if known is added or not version.policy_fills_rule:
         return present.policy if present.policy is not None else _policy(more)
     written, policy = (_policy(more), present.policy) if known else (present.policy, _policy(more))
     if written is None or policy is None:

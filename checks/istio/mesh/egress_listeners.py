@@ -141,7 +141,7 @@ def egress_listener(
     raw: Raw, index: int, namespace: str, exports: Exports, virtual_services: VirtualServices
 ) -> EgressListener:
     """An egress entry with what it imports for clients of a namespace."""
-    hosts, nothing = hosts_by_namespace(raw, namespace), ImportedHosts()
+    hosts, nothing = hosts_by_namespace(raw, namespace, exports.version), ImportedHosts()
     everywhere = hosts.get("*", nothing)
     rules = tuple(
         each

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from checks.istio.mesh.configuration import NOWHERE, PRIVATE, PUBLIC
 from checks.istio.mesh.host_index import HostIndex
+from checks.istio.mesh.objects.versions import Version
 from checks.istio.mesh.services import MeshService
 
 
@@ -17,8 +18,9 @@ class Exports:
     Source: Istio `PushContext.servicesExportedToNamespace`.
     """
 
-    def __init__(self, services: Iterable[MeshService], default: frozenset[str]) -> None:
+    def __init__(self, services: Iterable[MeshService], default: frozenset[str], version: Version) -> None:
         self._default = default
+        self.version = version
         self._public: list[MeshService] = []
         self._for: dict[str, list[MeshService]] = {}
         self.by_host: dict[str, dict[str, MeshService]] = {}

@@ -7,6 +7,7 @@ Source: Istio `pilot/pkg/model/sidecar.go`.
 
 from checks.istio.mesh.objects.hosts import hosts_overlap, is_subset
 from checks.istio.mesh.objects.routing_rules import RoutingRules
+from checks.istio.mesh.objects.versions import Version
 from checks.model.raw_values import Raw, texts
 
 
@@ -39,7 +40,7 @@ def imports_rules(own: ImportedHosts, everywhere: ImportedHosts, host: str, rule
     return imported and not (own.excludes(host) or everywhere.excludes(host))
 
 
-def hosts_by_namespace(raw: Raw, namespace: str) -> dict[str, ImportedHosts]:
+def hosts_by_namespace(raw: Raw, namespace: str, version: Version) -> dict[str, ImportedHosts]:
     """The hosts of an entry by namespace, `*` for every namespace."""
     found: dict[str, ImportedHosts] = {}
     for written in texts(raw, "hosts"):
@@ -47,6 +48,8 @@ def hosts_by_namespace(raw: Raw, namespace: str) -> dict[str, ImportedHosts]:
         if not slash:
             continue
         excluded = place.startswith("~")
+        if excluded and not version.excludes_hosts:
+            continue  # istiod takes the text for the name of a namespace, which none has
         place = place.removeprefix("~") or "*"
         hosts = found.setdefault(namespace if place == "." else place, ImportedHosts())
         (hosts.excluded if excluded else hosts.imported).append(host)

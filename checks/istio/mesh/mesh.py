@@ -63,7 +63,7 @@ class Mesh:
         self._proxies: dict[int, tuple[Pod, Proxy | None]] = {}
         self._scopes: dict[object, SidecarScope] = {}
         self.config_maps = {each.key: each for each in maps}
-        gateway_api = GatewayApi(objects, self._reads, self.discovers)
+        gateway_api = GatewayApi(objects, self._reads, self.discovers, self.configuration.version)
         self.gateways = [each for each in objects[Gateway] if isinstance(each, Gateway) and self._reads(each)]
         self.gateways += gateway_api.gateways
         self.gateways.sort(
@@ -100,7 +100,9 @@ class Mesh:
         self.envoy_filters = [
             each for each in objects[EnvoyFilter] if isinstance(each, EnvoyFilter) and self._reads(each)
         ]
-        self.exports = Exports(self._services(objects), self.configuration.services_exported)
+        self.exports = Exports(
+            self._services(objects), self.configuration.services_exported, self.configuration.version
+        )
         rules = [each for each in objects[VirtualService] if isinstance(each, VirtualService) and self._reads(each)]
         self.virtual_services = VirtualServices(rules, self.configuration.virtual_services_exported, gateway_api.routes)
         policies = [

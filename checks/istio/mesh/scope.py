@@ -138,6 +138,8 @@ def _destination(exports: Exports, host: str, namespace: str) -> MeshService | N
     if namespace in known:
         return known[namespace]
     visible = [each for each in known.values() if exports.is_visible(each, namespace)]
+    if not exports.version.prefers_oldest_service:
+        return min(visible, key=lambda each: each.namespace, default=None)
     kubernetes = [each for each in visible if each.kubernetes]
     return min(kubernetes or visible, key=lambda each: each.created, default=None)
 

@@ -6,9 +6,10 @@ import copy
 import functools
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+import orjson
 import yaml
 
 from tests.clusters.compose import Cluster, before, compose, named
@@ -24,7 +25,8 @@ API, PAY, OTHER, STRANGER = "api.bank.example", "pay.bank.example", "www.other.e
 WILDCARD = "*.bank.example"
 CLIENTS = ("team-a/web", "team-b/batch")
 ROOT = "aks-istio-system"
-REVISION = "asm-1-30"
+REVISION = "asm-1-31"
+"""The revision of the meshes: the version of the istiod code that judges them."""
 
 _GATEWAY_API = "gateway.networking.k8s.io/v1"
 _SECURITY = "security.istio.io/v1"
@@ -160,7 +162,7 @@ class Draft:
 @functools.cache
 def healthy() -> Cluster:
     """The healthy cluster without routing objects of its own."""
-    return compose(
+    cluster = compose(
         named("base"),
         {
             "remove": [
@@ -170,6 +172,19 @@ def healthy() -> Cluster:
                 f"VirtualService {NAMESPACE}/*",
             ]
         },
+    )
+    return at_revision(cluster, "asm-1-30", REVISION)
+
+
+def at_revision(cluster: Cluster, present: str, wanted: str) -> Cluster:
+    """The cluster with another revision of the add-on."""
+    written = {"objects": cluster.objects, "managed_cluster": cluster.managed_cluster, "logs": dict(cluster.logs)}
+    found = orjson.loads(orjson.dumps(written).replace(present.encode(), wanted.encode()))
+    return replace(
+        cluster,
+        objects=tuple(found["objects"]),
+        managed_cluster=found["managed_cluster"],
+        logs=found["logs"],
     )
 
 

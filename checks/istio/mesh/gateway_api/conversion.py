@@ -27,6 +27,7 @@ from checks.istio.mesh.gateway_api.listener_servers import Surroundings
 from checks.istio.mesh.gateway_api.references import ReferenceGrants
 from checks.istio.mesh.gateway_api.routes import http_virtual_services, tcp_virtual_services, tls_virtual_services
 from checks.istio.mesh.objects.routing_rules import RoutingRules
+from checks.istio.mesh.objects.versions import Version
 
 GATEWAY_API_READS: tuple[type[KubernetesObject], ...] = (
     GatewayClass,
@@ -52,9 +53,13 @@ class GatewayApi:
     """
 
     def __init__(
-        self, objects: _Objects, reads: Callable[[KubernetesObject], bool], discovers: Callable[[str], bool]
+        self,
+        objects: _Objects,
+        reads: Callable[[KubernetesObject], bool],
+        discovers: Callable[[str], bool],
+        version: Version,
     ) -> None:
-        self._objects, self._reads, self._discovers = objects, reads, discovers
+        self._objects, self._reads, self._discovers, self._version = objects, reads, discovers, version
         self.gateways: list[ListenerGateway] = []
         self.routes: list[RoutingRules] = []
         self.destination_rules: list[DestinationRule] = []
@@ -74,16 +79,22 @@ class GatewayApi:
         services, entries = self._discovered(Service), self._of(ServiceEntry)
         config_maps, secrets = _by_name(self._discovered(ConfigMap)), _by_name(self._discovered(Secret))
         namespaces = {each.name: each for each in self._objects[Namespace] if isinstance(each, Namespace)}
-        around = Surroundings(namespaces, secrets, config_maps, grants)
+        around = Surroundings(namespaces, secrets, config_maps, grants, self._version.listener_protocols)
         classes = [each for each in self._objects[GatewayClass] if isinstance(each, GatewayClass)]
-        parents = list(parents_of(self._of(KubernetesGateway), classes, self._of(ListenerSet), around))
+        sets = self._of(ListenerSet) if self._version.reads_listener_sets else []
+        parents = list(parents_of(self._of(KubernetesGateway), classes, sets, around))
         self.gateways = [each.gateway for each in parents if each.gateway is not None]
         attachments = Attachments(
             parents, frozenset(each.key for each in services), {each.key: each.hosts for each in entries}
         )
-        self.routes += http_virtual_services([*self._of(HTTPRoute), *self._of(GRPCRoute)], attachments, grants)
-        self.routes += tcp_virtual_services(self._of(TCPRoute), attachments, grants)
-        self.routes += tls_virtual_services(self._of(TLSRoute), attachments, grants)
+        self.routes += http_virtual_services(
+            [*self._of(HTTPRoute), *self._of(GRPCRoute)], attachments, grants, self._version.status_without_backends
+        )
+        protocols = self._version.listener_protocols
+        if "TCP" in protocols:
+            self.routes += tcp_virtual_services(self._of(TCPRoute), attachments, grants)
+        if "TLS" in protocols:
+            self.routes += tls_virtual_services(self._of(TLSRoute), attachments, grants)
         backends = _backends(services, entries, config_maps)
         self.destination_rules = list(destination_rules(self._of(BackendTLSPolicy), backends))
 

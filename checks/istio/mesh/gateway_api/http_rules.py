@@ -23,7 +23,9 @@ Either no backend has a weight, or the backend does not exist.
 """
 
 
-def http_rules(route: GatewayRoute, grants: ReferenceGrants | None) -> list[RoutingRule]:
+def http_rules(
+    route: GatewayRoute, grants: ReferenceGrants | None, without_backends: int = NO_BACKEND
+) -> list[RoutingRule]:
     """One rule for each match block of each rule.
 
     Without `grants`, every backend is allowed. The result is empty if a field of the route is refused.
@@ -32,18 +34,18 @@ def http_rules(route: GatewayRoute, grants: ReferenceGrants | None) -> list[Rout
         return [
             RoutingRule({**rule, **match}, f"spec.rules[{index}]", route, route.namespace, gateway_api=True)
             for index, raw in enumerate(route.rules)
-            for rule in (_rule(route, raw, grants),)
+            for rule in (_rule(route, raw, grants, without_backends),)
             for match in _matches(route, raw)
         ]
     except RouteError:
         return []
 
 
-def _rule(route: GatewayRoute, raw: Raw, grants: ReferenceGrants | None) -> dict[str, Any]:
+def _rule(route: GatewayRoute, raw: Raw, grants: ReferenceGrants | None, without_backends: int) -> dict[str, Any]:
     backends = items(raw, "backendRefs")
     rule = rule_filters(items(raw, "filters"), grpc=isinstance(route, GRPCRoute))
     if not weights(backends) and "redirect" not in rule:
-        return {**rule, "directResponse": {"status": NO_BACKEND}}
+        return {**rule, "directResponse": {"status": NO_BACKEND if backends else without_backends}}
     return {**rule, "route": http_destinations(route, backends, grants)}
 
 

@@ -17,7 +17,6 @@ SECRET_PREFIX = "kubernetes-gateway://"  # noqa: S105 - a prefix of resource nam
 _MODE_OPTION = "gateway.istio.io/tls-terminate-mode"
 _PROTOCOL_OPTION = "gateway.istio.io/listener-protocol"
 _MUTUAL_MODES = ("MUTUAL", "OPTIONAL_MUTUAL")
-_PROTOCOLS = ("HTTP", "HTTPS", "TLS", "TCP")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +27,8 @@ class Surroundings:
     secrets: Mapping[tuple[str, str], Secret]
     config_maps: Mapping[tuple[str, str], ConfigMap]
     grants: ReferenceGrants
+    protocols: frozenset[str]
+    """The protocols that open a port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def listener_server(
 ) -> ListenerServer:
     """The server of a listener of `owner`, a Gateway or a ListenerSet of `gateway`."""
     protocol, port = text(listener, "protocol"), number(listener, "port") or 0
-    valid = protocol in _PROTOCOLS
+    valid = protocol in around.protocols
     try:
         tls = _tls(owner, kind, gateway, listener, around)
     except _InvalidTls:

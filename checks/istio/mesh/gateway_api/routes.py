@@ -34,15 +34,16 @@ class _HostRules:
 
 
 def http_virtual_services(
-    routes: Iterable[GatewayRoute], attachments: Attachments, grants: ReferenceGrants
+    routes: Iterable[GatewayRoute], attachments: Attachments, grants: ReferenceGrants, without_backends: int
 ) -> Iterator[RoutingRules]:
     """One VirtualService for each parent and host.
 
-    It contains the rules of all HTTPRoutes and GRPCRoutes for that host.
+    It contains the rules of all HTTPRoutes and GRPCRoutes for that host. A rule that lists no backend answers with the
+    status code `without_backends`.
     """
     merged: dict[str, list[_HostRules]] = {}
     for route in sorted(routes, key=_age):
-        for each in _by_host(route, attachments.of(route), grants):
+        for each in _by_host(route, attachments.of(route), grants, without_backends):
             merged.setdefault(each.key, []).append(each)
     for key, found in merged.items():
         rules = ordered(rule for each in found for rule in each.rules)
@@ -54,9 +55,13 @@ def _age(route: GatewayRoute) -> tuple[str, str, str]:
     return text(route.raw, "metadata", "creationTimestamp"), route.namespace, route.name
 
 
-def _by_host(route: GatewayRoute, attachments: Sequence[Attachment], grants: ReferenceGrants) -> Iterator[_HostRules]:
+def _by_host(
+    route: GatewayRoute, attachments: Sequence[Attachment], grants: ReferenceGrants, without_backends: int
+) -> Iterator[_HostRules]:
     for each in attachments:
-        rules = tuple(_on_port(rule, each.port) for rule in http_rules(route, None if each.in_mesh else grants))
+        rules = tuple(
+            _on_port(rule, each.port) for rule in http_rules(route, None if each.in_mesh else grants, without_backends)
+        )
         place = each.gateway
         if each.in_mesh:
             place = f"{route.namespace}/{each.port}" if each.port is not None else route.namespace

@@ -10,6 +10,7 @@ from checks.facts.fact import KubernetesObject
 from checks.facts.gateway_api import GATEWAY_API
 from checks.facts.kubernetes_kinds import LISTED_KINDS
 from checks.istio.mesh.gateway_api.conversion import GatewayApi
+from checks.istio.mesh.objects.versions import NEWEST, Version
 
 BASE = """
 kind: Service
@@ -73,7 +74,7 @@ def to_hostname(host: str = "api.bank.example", **more: Any) -> dict[str, Any]:
     return {"group": "networking.istio.io", "kind": "Hostname", "name": host, "port": 80, **more}
 
 
-def converted(*objects: Mapping[str, Any]) -> GatewayApi:
+def converted(*objects: Mapping[str, Any], version: Version = NEWEST) -> GatewayApi:
     """The objects and the base converted."""
     by_kind: dict[type[KubernetesObject], list[KubernetesObject]] = defaultdict(list)
     for each in (*yaml.safe_load_all(BASE), *objects):
@@ -82,4 +83,4 @@ def converted(*objects: Mapping[str, Any]) -> GatewayApi:
             kind for kind, origin in LISTED_KINDS.values() if (origin.group, kind.kind) == (group, each["kind"])
         )
         by_kind[kind].append(kind(each))
-    return GatewayApi(by_kind, lambda _: True, lambda _: True)
+    return GatewayApi(by_kind, lambda _: True, lambda _: True, version)
