@@ -1,12 +1,13 @@
-"""Fixes for a pod template that names another StaticGatewayConfiguration than Azure."""
+"""Evidence and fixes for pods that name another StaticGatewayConfiguration than Azure."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.model.commands import AZ_VERSION, TSG, change, disrupt, enable_gateway, inspect, kubectl
-from checks.model.findings import Action
+from checks.model.findings import Action, Evidence
 
 
 def annotation_fixes(facts: Facts, deployment: Deployment) -> Iterator[Action]:
@@ -33,3 +34,19 @@ def annotation_fixes(facts: Facts, deployment: Deployment) -> Iterator[Action]:
         f"every pod names {gateway.configuration}. If the annotation changes back, point the gateway at a new "
         "StaticGatewayConfiguration (SEG-7): AKS then writes the template itself",
     )
+
+
+ANNOTATION_FIELD = "metadata.annotations[kubernetes.azure.com/static-gateway-configuration]"
+
+
+def annotation_evidence(pods: Iterable[Pod], expected: str) -> list[Evidence]:
+    """The StaticGatewayConfiguration that each pod names."""
+    return [
+        Evidence(
+            p.ref,
+            ANNOTATION_FIELD,
+            p.static_gateway_configuration or "(none)",
+            expected or "a StaticGatewayConfiguration",
+        )
+        for p in pods
+    ]

@@ -7,12 +7,9 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.controller_events import event_cause
-from checks.model.commands import SEGDOC, inspect, quoted
-from checks.model.findings import (
-    Action,
-    Effect,
-    Evidence,
-)
+from checks.model.commands import SEGDOC, inspect, kubectl, quoted
+from checks.model.findings import Action, Effect, Evidence
+from checks.static_egress.procedures import describe
 
 _SHOWN_EVENTS = 3
 
@@ -58,3 +55,16 @@ def _filled(facts: Facts, command: str) -> str:
     )
     subscription = facts.cluster.subscription
     return f"{filled} --subscription {quoted(subscription)}" if subscription else filled
+
+
+def show_reports(configuration: StaticGatewayConfiguration) -> list[Action]:
+    """Show the controller's events and what it has provisioned."""
+    name, namespace = configuration.name, configuration.namespace
+    return [
+        describe(configuration),
+        inspect(
+            "Show what the controller has provisioned: load balancer and node addresses",
+            kubectl("get", "gatewaylbconfiguration,gatewayvmconfiguration", name, "-o", "yaml", namespace=namespace),
+            SEGDOC,
+        ),
+    ]

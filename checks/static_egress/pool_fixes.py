@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from checks.facts.agent_pools import AgentPool
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.model.commands import SEGDOC, az_aks, change
+from checks.model.commands import SEGDOC, TSG, az_aks, change, inspect
 from checks.model.findings import Action
 from checks.static_egress.configuration import PoolState, state_of
 from checks.static_egress.procedures import new_configuration
@@ -60,3 +60,20 @@ def _new_pool(facts: Facts, configuration: StaticGatewayConfiguration) -> str:
     """
     taken = facts.get(AgentPool, configuration.pool.lower()) is not None
     return "gwpool" if taken and configuration.pool.lower() != "gwpool" else "gwpool2" if taken else configuration.pool
+
+
+def show_pool_settings(facts: Facts, pool: str) -> Action:
+    """Show all settings of a node pool."""
+    return inspect(
+        f"Show node pool {pool}", az_aks(facts.cluster, "nodepool", "show", "--nodepool-name", pool, "-o", "json"), TSG
+    )
+
+
+def start_pool(facts: Facts, pool: str) -> Action:
+    """Start a stopped node pool."""
+    return change(
+        f"Start node pool {pool}",
+        az_aks(facts.cluster, "nodepool", "start", "--nodepool-name", pool),
+        SEGDOC,
+        "its nodes are Ready within some minutes, and the gateway forwards traffic again",
+    )

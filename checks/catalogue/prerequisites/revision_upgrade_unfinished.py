@@ -8,9 +8,10 @@ from checks.facts.namespaces import ConfigMap
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.istio.route.visibility import MeshConfig, mesh_config
+from checks.istio.shared_settings import copy_settings, shared_settings, show_settings
 from checks.knowledge.mesh_settings import OUTBOUND_EFFECT, OUTBOUND_POLICY, SETTINGS
 from checks.knowledge.revisions import version_of
-from checks.model.commands import MESHCFG, UPG, az_aks, change, inspect, kubectl, kubectl_apply
+from checks.model.commands import MESHCFG, UPG, az_aks, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Observation, Severity, healthy, skip, warn
 
 
@@ -112,30 +113,30 @@ def _settings(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Observation]
 
     A shared ConfigMap that only one revision has is such a difference too.
     """
-    have = {name: facts.get(ConfigMap, _shared(name), ROOT_NAMESPACE) for name in revisions}
+    have = {name: facts.get(ConfigMap, shared_settings(name), ROOT_NAMESPACE) for name in revisions}
     differing = _differing(facts, revisions)
     lacking = [name for name in revisions if have[name] is None]
     pattern = next((found for found in have.values() if found is not None), None)
     if lacking and pattern is not None:
         for name in lacking:
-            ref = f"ConfigMap {ROOT_NAMESPACE}/{_shared(name)}"
+            ref = f"ConfigMap {ROOT_NAMESPACE}/{shared_settings(name)}"
             yield warn(
                 f"{ref} does not exist, so mesh revision {name} lacks the settings of {pattern.ref}.",
                 subject=ref,
                 evidence=[Evidence(ref, "", "not found", f"as {pattern.name}"), *differing],
-                actions=[_show_settings(pattern.name), _copied(pattern, name), *_ending(facts)],
+                actions=[show_settings(pattern.name), copy_settings(pattern, name), *_ending(facts)],
             )
     elif differing:
         fields = ", ".join(each.field for each in differing)
         yield warn(
             f"Mesh revisions {revisions[0]} and {revisions[-1]} differ in {fields}.",
-            subject=f"ConfigMap {ROOT_NAMESPACE}/{_shared(revisions[-1])}",
+            subject=f"ConfigMap {ROOT_NAMESPACE}/{shared_settings(revisions[-1])}",
             evidence=differing,
             actions=[
-                *(_show_settings(_shared(name)) for name in revisions),
+                *(show_settings(shared_settings(name)) for name in revisions),
                 change(
                     f"Edit the settings of {revisions[-1]} to match {revisions[0]} before the upgrade is completed",
-                    kubectl("edit", "configmap", _shared(revisions[-1]), namespace=ROOT_NAMESPACE),
+                    kubectl("edit", "configmap", shared_settings(revisions[-1]), namespace=ROOT_NAMESPACE),
                     MESHCFG,
                     "istiod applies them within a minute; diagnose again",
                 ),
@@ -161,30 +162,6 @@ def _source(mesh: MeshConfig) -> str:
 
 def _shown(value: object) -> str:
     return str(value) if value not in ("", [], {}) else "(not set)"
-
-
-def _shared(revision: str) -> str:
-    return f"istio-shared-configmap-{revision}"
-
-
-def _show_settings(name: str) -> Action:
-    return inspect(
-        f"Show ConfigMap {name}", kubectl("get", "configmap", name, "-o", "yaml", namespace=ROOT_NAMESPACE), MESHCFG
-    )
-
-
-def _copied(pattern: ConfigMap, revision: str) -> Action:
-    mesh = "\n".join(f"    {line}".rstrip() for line in pattern.data.get("mesh", "").splitlines())
-    manifest = (
-        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n"
-        f"  name: {_shared(revision)}\n  namespace: {ROOT_NAMESPACE}\ndata:\n  mesh: |\n{mesh}"
-    )
-    return change(
-        f"Create the ConfigMap of {revision} with the same settings",
-        kubectl_apply(manifest),
-        MESHCFG,
-        f"istiod of {revision} applies it within a minute; diagnose again",
-    )
 
 
 def _upgrades(facts: Facts) -> Action:

@@ -13,10 +13,8 @@ from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.model.commands import TSG, inspect
 from checks.model.findings import Evidence, Involved, Observation, Severity, Status, fail, healthy, skip, warn
-from checks.static_egress.annotation_fixes import annotation_fixes
+from checks.static_egress.annotation_fixes import ANNOTATION_FIELD, annotation_evidence, annotation_fixes
 from checks.static_egress.procedures import pods_with_configuration, restart_gateway
-
-_FIELD = "metadata.annotations[kubernetes.azure.com/static-gateway-configuration]"
 
 
 @check(
@@ -104,9 +102,12 @@ def _template(facts: Facts, deployment: Deployment, pods: Sequence[Pod]) -> Obse
     statement = f"The pod template of {deployment.ref} {what}{against}"
     evidence = [
         Evidence(
-            deployment.ref, f"spec.template.{_FIELD}", named or "(none)", expected or "a StaticGatewayConfiguration"
+            deployment.ref,
+            f"spec.template.{ANNOTATION_FIELD}",
+            named or "(none)",
+            expected or "a StaticGatewayConfiguration",
         ),
-        *_evidence(pods, expected),
+        *annotation_evidence(pods, expected),
     ]
     actions = [
         inspect(
@@ -151,7 +152,7 @@ def _pods(facts: Facts, pods: Iterable[Pod], expected: str) -> Iterator[Observat
             f"{_count(bare)} of {subject} {'has' if one else 'have'} no static gateway annotation: "
             f"{'its' if one else 'their'} traffic leaves from the cluster's default outbound address.",
             subject=subject,
-            evidence=_evidence(bare, expected),
+            evidence=annotation_evidence(bare, expected),
             actions=actions,
             about=[Involved("pod", f"{p.namespace}/{p.name}") for p in bare],
         )
@@ -160,18 +161,11 @@ def _pods(facts: Facts, pods: Iterable[Pod], expected: str) -> Iterator[Observat
         yield warn(
             f"{_count(old)} of {subject} still {'names' if len(old) == 1 else 'name'} {names} instead of {expected}.",
             subject=subject,
-            evidence=_evidence(old, expected),
+            evidence=annotation_evidence(old, expected),
             actions=actions,
             about=[Involved("pod", f"{p.namespace}/{p.name}") for p in old],
             severity=Severity.DEGRADES,
         )
-
-
-def _evidence(pods: Iterable[Pod], expected: str) -> list[Evidence]:
-    return [
-        Evidence(p.ref, _FIELD, p.static_gateway_configuration or "(none)", expected or "a StaticGatewayConfiguration")
-        for p in pods
-    ]
 
 
 def _count(pods: Sequence[Pod]) -> str:

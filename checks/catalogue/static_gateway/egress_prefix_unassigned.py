@@ -14,10 +14,8 @@ from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfigur
 from checks.facts.view import Facts
 from checks.knowledge.controller_events import current_errors, event_cause
 from checks.knowledge.sandbox_errors import sandbox
-from checks.model.commands import SEGDOC, inspect, kubectl
 from checks.model.durations import span
 from checks.model.findings import (
-    Action,
     Evidence,
     Involved,
     Observation,
@@ -29,9 +27,9 @@ from checks.model.findings import (
     warn,
 )
 from checks.static_egress.configuration import CONTROLLER, NotApplicable, gateway_configuration
-from checks.static_egress.controller_reports import controller_fixes, event_evidence, provisioned_parts
+from checks.static_egress.controller_reports import controller_fixes, event_evidence, provisioned_parts, show_reports
 from checks.static_egress.prefixes import parse_egress_prefix
-from checks.static_egress.procedures import describe, new_configuration
+from checks.static_egress.procedures import new_configuration
 
 GRACE = timedelta(minutes=5)
 """Azure's usual time to assign a prefix (article SEG-2).
@@ -94,7 +92,7 @@ def _assigned(facts: Facts, configuration: StaticGatewayConfiguration) -> Observ
             f'Invalid egress IP prefix "{prefix}" in {configuration.ref}: neither a CIDR nor a list of addresses.',
             subject=configuration.ref,
             evidence=[Evidence(configuration.ref, "status.egressIpPrefix", prefix, "an IPv4 CIDR")],
-            actions=_reading_actions(configuration),
+            actions=show_reports(configuration),
         )
     if warnings := current_errors(facts.events_on(configuration)):
         meaning = event_cause(warnings[0].message).meaning or warnings[0].message
@@ -102,7 +100,7 @@ def _assigned(facts: Facts, configuration: StaticGatewayConfiguration) -> Observ
             f"{configuration.ref} has egress IP prefix {prefix}, but its controller reports: {meaning}.",
             subject=configuration.ref,
             evidence=[*evidence, *event_evidence(configuration, warnings)],
-            actions=[*_reading_actions(configuration), *controller_fixes(facts, warnings)],
+            actions=[*show_reports(configuration), *controller_fixes(facts, warnings)],
         )
     return healthy(f"{configuration.ref} has egress IP prefix {prefix}.", evidence=evidence)
 
@@ -130,7 +128,7 @@ def _missing(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterato
             "5 minutes.",
             subject=configuration.ref,
             evidence=evidence,
-            actions=_reading_actions(configuration),
+            actions=show_reports(configuration),
             about=[Involved("component", CONTROLLER), sandbox(egress_prefix_unassigned.slug)],
             pending=True,
         )
@@ -153,21 +151,9 @@ def _stuck(
         subject=configuration.ref,
         evidence=evidence,
         actions=[
-            *_reading_actions(configuration),
+            *show_reports(configuration),
             *controller_fixes(facts, warnings),
             *(new_configuration(facts, configuration) if lasting else ()),
         ],
         about=[Involved("component", CONTROLLER), sandbox(egress_prefix_unassigned.slug)],
     )
-
-
-def _reading_actions(configuration: StaticGatewayConfiguration) -> list[Action]:
-    name, namespace = configuration.name, configuration.namespace
-    return [
-        describe(configuration),
-        inspect(
-            "Show what the controller has provisioned: load balancer and node addresses",
-            kubectl("get", "gatewaylbconfiguration,gatewayvmconfiguration", name, "-o", "yaml", namespace=namespace),
-            SEGDOC,
-        ),
-    ]

@@ -21,8 +21,9 @@ from checks.model.commands import (
     inspect,
     kubectl,
 )
-from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, unknown
+from checks.model.findings import Evidence, Observation, Severity, fail, healthy, unknown
 from checks.static_egress.configuration_users import configuration_users
+from checks.static_egress.other_configurations import list_configurations, names_in_namespace, namesakes
 from checks.static_egress.procedures import create_configuration, use_existing_configuration
 
 _CRD = "staticgatewayconfigurations.egressgateway.kubernetes.azure.com"
@@ -88,9 +89,9 @@ def _unnamed(facts: Facts) -> Observation:
             )
         ],
         actions=[
-            *_list(),
+            list_configurations(),
             *create_configuration(facts, gateway.name),
-            *use_existing_configuration(facts, _here(facts)),
+            *use_existing_configuration(facts, names_in_namespace(facts)),
         ],
         about=[sandbox(gateway_configuration_missing.slug)],
     )
@@ -126,8 +127,8 @@ def _not_installed(facts: Facts) -> Observation:
 
 def _missing(facts: Facts) -> Observation:
     gateway, cluster = facts.gateway, facts.cluster
-    elsewhere = sorted(_namesakes(facts), key=lambda c: c.namespace)
-    here = _here(facts)
+    elsewhere = sorted(namesakes(facts), key=lambda c: c.namespace)
+    here = names_in_namespace(facts)
     evidence = [Evidence(_ref(facts), "metadata.name", "(not found)", f"in namespace {gateway.namespace}")]
     evidence += [Evidence(c.ref, "metadata.namespace", c.namespace, gateway.namespace) for c in elsewhere]
     if not elsewhere and here:
@@ -142,7 +143,7 @@ def _missing(facts: Facts) -> Observation:
         subject=_ref(facts),
         evidence=evidence,
         actions=[
-            *_list(),
+            list_configurations(),
             inspect(
                 "Show which StaticGatewayConfiguration each egress gateway names",
                 az_aks(cluster, "show", "--query", "serviceMeshProfile.istio.components.egressGateways", "-o", "table"),
@@ -157,18 +158,3 @@ def _missing(facts: Facts) -> Observation:
 
 def _ref(facts: Facts) -> str:
     return f"StaticGatewayConfiguration {facts.gateway.namespace}/{facts.gateway.configuration}"
-
-
-def _namesakes(facts: Facts) -> list[StaticGatewayConfiguration]:
-    index = facts.index(StaticGatewayConfiguration, "name", lambda each: (each.name,))
-    return index.get(facts.gateway.configuration, [])
-
-
-def _here(facts: Facts) -> list[str]:
-    found = facts.in_namespace(StaticGatewayConfiguration, facts.gateway.namespace)
-    return sorted(each.name for each in found if each.deleted is None)
-
-
-def _list() -> tuple[Action, ...]:
-    command = kubectl("get", "staticgatewayconfigurations", "--all-namespaces")
-    return (inspect("List the StaticGatewayConfigurations of all namespaces", command, SEGDOC),)

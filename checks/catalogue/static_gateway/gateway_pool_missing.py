@@ -13,7 +13,7 @@ from checks.facts.view import Facts
 from checks.model.commands import SEGDOC, TSG, az_aks, change, inspect
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.static_egress.configuration import NotApplicable, PoolState, gateway_configuration, state_of
-from checks.static_egress.pool_fixes import unusable_pool_fixes
+from checks.static_egress.pool_fixes import show_pool_settings, start_pool, unusable_pool_fixes
 
 
 @check(
@@ -53,7 +53,7 @@ def gateway_pool_missing(facts: Facts) -> Iterator[Observation]:
     elif not facts.configured(AgentPool):
         yield skip(
             f"Node pool {configuration.pool} is not checked: reading Azure is not configured.",
-            actions=[_show(facts, configuration.pool)],
+            actions=[show_pool_settings(facts, configuration.pool)],
         )
     else:
         yield _judged(facts, configuration)
@@ -86,7 +86,7 @@ def _judged(facts: Facts, configuration: StaticGatewayConfiguration) -> Observat
         case PoolState.STOPPED:
             evidence = Evidence(f"node pool {configuration.pool}", "powerState.code", "Stopped", "Running")
             return _fault(
-                facts, configuration, f"{named}, which is stopped.", evidence, [_start(facts, configuration.pool)]
+                facts, configuration, f"{named}, which is stopped.", evidence, [start_pool(facts, configuration.pool)]
             )
         case PoolState.USABLE:
             return _usable(facts, configuration, pool)
@@ -103,7 +103,7 @@ def _usable(facts: Facts, configuration: StaticGatewayConfiguration, pool: Agent
         subject=configuration.ref,
         evidence=evidence,
         actions=[
-            _show(facts, pool.name),
+            show_pool_settings(facts, pool.name),
             change(
                 f"Run an empty update of node pool {pool.name}, so that Azure reconciles it",
                 az_aks(facts.cluster, "nodepool", "update", "--nodepool-name", pool.name),
@@ -152,19 +152,4 @@ def _fault(
             *fixes,
         ],
         about=[Involved("pool", configuration.pool)],
-    )
-
-
-def _show(facts: Facts, pool: str) -> Action:
-    return inspect(
-        f"Show node pool {pool}", az_aks(facts.cluster, "nodepool", "show", "--nodepool-name", pool, "-o", "json"), TSG
-    )
-
-
-def _start(facts: Facts, pool: str) -> Action:
-    return change(
-        f"Start node pool {pool}",
-        az_aks(facts.cluster, "nodepool", "start", "--nodepool-name", pool),
-        SEGDOC,
-        "its nodes are Ready within some minutes, and the gateway forwards traffic again",
     )
