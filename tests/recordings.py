@@ -9,8 +9,8 @@ from checks.engine.diagnosis import Diagnosis, diagnose, needed
 from checks.facts.store import FactStore
 from checks.model.question import ClusterIdentity, Question
 from checks.model.raw_values import parse_moment
+from checks.sources.gathering import gather
 from checks.sources.recorded import RecordedSource, Recording
-from checks.sources.source import gather
 from tests.clusters.compose import Cluster
 
 

@@ -14,10 +14,10 @@ from checks.facts.fact import ArmResource, AzureCall, Fact, Gap
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.network_resources import NetworkSecurityGroup, PublicIPPrefix, RouteTable, Subnet
 from checks.facts.store import FactStore
+from checks.sources.gathering import gather
 from checks.sources.live import LiveSource
 from checks.sources.questions import AzureQuestions
 from checks.sources.replies import Failure
-from checks.sources.source import gather
 
 SKEW = timedelta(seconds=60)
 """The clock difference that is tolerated.

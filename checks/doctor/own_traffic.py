@@ -13,8 +13,8 @@ from checks.facts.pods import Pod
 from checks.facts.services import Service
 from checks.facts.store import FactStore
 from checks.istio.own_traffic import gateway_uses, installation_pods
+from checks.sources.gathering import gather
 from checks.sources.live import LiveSource
-from checks.sources.source import gather
 
 HOSTS = (
     *("slack.com", "wss-primary.slack.com", "slack-gov.com"),

@@ -17,8 +17,9 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.store import FactStore
 from checks.model.findings import Report
 from checks.model.question import Question
+from checks.sources.gathering import gather
 from checks.sources.recorded import RecordedSource
-from checks.sources.source import Source, gather
+from checks.sources.source import Source
 
 
 def run(source: Source, question: Question, checks: Sequence[Check], timeout: float) -> Iterator[Evaluated | Report]:

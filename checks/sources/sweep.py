@@ -29,8 +29,9 @@ from checks.facts.store import FactStore
 from checks.facts.workloads import Deployment
 from checks.model.question import ClusterIdentity
 from checks.sources.bundle import BundleError
+from checks.sources.gathering import gather
 from checks.sources.recorded import RecordedSource
-from checks.sources.source import TOO_LATE, Answer, Objects, Source, SourceError, gather
+from checks.sources.source import TOO_LATE, Answer, Objects, Source, SourceError
 
 AT_ONCE = 8
 """Clusters that one process reads in parallel."""

@@ -17,8 +17,8 @@ from checks.facts.egress_gateway import EgressGateway, all_from_profile
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.store import FactStore
 from checks.model.question import ClusterIdentity, Question
+from checks.sources.gathering import gather
 from checks.sources.recorded import RecordedSource
-from checks.sources.source import gather
 from tests.bench.fleet import big_cluster
 from tests.bench.measure import Sample, shown, table, timed
 from tests.clusters.bundles import write_bundle

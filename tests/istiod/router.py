@@ -17,8 +17,8 @@ from checks.istio.mesh.mesh import MESH_READS, Mesh, mesh_of
 from checks.istio.request.outcome import RequestOutcome, Result, outcome
 from checks.istio.request.resolve import Router
 from checks.istio.request.wire import Connection, request_layers
+from checks.sources.gathering import gather
 from checks.sources.recorded import RecordedSource
-from checks.sources.source import gather
 from tests.clusters.compose import Cluster
 from tests.istiod.product import Resolved
 from tests.istiod.question import Question

@@ -18,8 +18,8 @@ from checks.facts.istio_networking import VirtualService
 from checks.facts.store import FactStore
 from checks.model.findings import Status
 from checks.model.route import Route
+from checks.sources.gathering import gather
 from checks.sources.recorded import RecordedSource
-from checks.sources.source import gather
 from tests.clusters.compose import named
 from tests.recordings import diagnosed, question, recording
 

@@ -17,9 +17,10 @@ from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.store import FactStore
 from checks.sources.bundle import read_bundle
+from checks.sources.gathering import gather
 from checks.sources.recorded import RecordedSource, Recording
 from checks.sources.recording import RecordingSource
-from checks.sources.source import Objects, gather
+from checks.sources.source import Objects
 
 NOW = datetime(2026, 11, 16, 10, 20, tzinfo=UTC)
 

@@ -17,8 +17,8 @@ from checks.istio.request.client_request import ClientRequest
 from checks.istio.request.clients import clients_of
 from checks.istio.request.outcome import RequestOutcome, Result
 from checks.istio.request.routing import Routing
+from checks.sources.gathering import gather
 from checks.sources.recorded import RecordedSource
-from checks.sources.source import gather
 from tests.clusters.compose import Cluster
 from tests.recordings import question, recording
 

@@ -14,8 +14,8 @@ from checks.facts.store import FactStore
 from checks.facts.view import Facts
 from checks.istio.trace.trace import TRACE_READS, trace
 from checks.model.route import Route, TracedRequest
+from checks.sources.gathering import gather
 from checks.sources.recorded import RecordedSource
-from checks.sources.source import gather
 from tests.clusters.compose import Cluster, Manifest, before, identity, uid_of
 from tests.recordings import question, recording
 

@@ -1,0 +1,53 @@
+"""`egress-diag collect`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+import click
+
+from checks.cli.diagnose_command import diagnosed_report
+from checks.cli.gateway_arguments import GatewayArguments, gateway_options, opened_source, question_of
+from checks.cli.usage import refuse
+
+if TYPE_CHECKING:
+    from checks.model.findings import Report
+
+
+@click.command("collect")
+@gateway_options
+@click.option(
+    "-o", "--output", "written", required=True, type=click.Path(path_type=Path), help="Directory, or .tar.gz."
+)
+def collect_command(written: Path, timeout: float, **arguments: Unpack[GatewayArguments]) -> None:
+    """Record everything that `diagnose` reads into a redacted bundle.
+
+    Failed reads are recorded too, and fail again when the bundle is replayed.
+    """
+    from checks.catalogue import catalogue
+    from checks.model.question import BadQuestion
+    from checks.sources.recording import RecordingSource
+
+    if written.exists():
+        refuse(f"{written} already exists: choose another name, or move it")
+    try:
+        question, entry = question_of(arguments)
+    except BadQuestion as wrong:
+        refuse(wrong)
+    recorder = RecordingSource(opened_source(entry), question.cluster.name)
+    report = diagnosed_report(recorder, question, catalogue(), timeout, "none")
+    try:
+        recorder.write(written)
+    except OSError as error:
+        refuse(f"{written} cannot be written: {error.strerror}")
+    _report_collected(report, written)
+
+
+def _report_collected(report: "Report", written: Path) -> None:
+    from checks.reports.wording import headline
+
+    click.echo(f"{written}: {headline(report)}", err=True)
+    for gap in report.gaps:
+        click.echo(f"  not recorded: {gap}", err=True)
+    click.echo(
+        f"Replay it with: egress-diag diagnose x {report.namespace}/{report.gateway} --bundle {written}", err=True
+    )

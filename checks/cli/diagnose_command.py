@@ -1,0 +1,53 @@
+"""`egress-diag diagnose`."""
+
+import sys
+from typing import TYPE_CHECKING, Unpack
+
+import click
+
+from checks.cli.gateway_arguments import GatewayArguments, gateway_options, opened_source, question_of
+from checks.cli.usage import EXIT_CODES, refuse
+
+if TYPE_CHECKING:
+    from checks.engine.check import Check
+    from checks.model.findings import Report
+    from checks.model.question import Question
+    from checks.sources.source import Source
+
+
+@click.command("diagnose")
+@gateway_options
+@click.option("--output", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@click.option("--only", help="Run only these checks: slugs or codes, separated by commas.")
+def diagnose_command(output: str, only: str | None, timeout: float, **arguments: Unpack[GatewayArguments]) -> None:
+    """Check one egress gateway and print each finding immediately.
+
+    GATEWAY is `name` or `namespace/name`. Exit codes: 0 healthy or degraded, 1 broken, 2 usage error, 3 inconclusive.
+    """
+    from checks.catalogue import catalogue
+    from checks.engine.selection import chosen_checks
+    from checks.model.question import BadQuestion
+
+    try:
+        chosen = catalogue() if only is None else chosen_checks(only, catalogue())
+        question, entry = question_of(arguments)
+    except BadQuestion as wrong:
+        refuse(wrong)
+    report = diagnosed_report(opened_source(entry), question, chosen, timeout, output)
+    sys.exit(EXIT_CODES[report.verdict.value])
+
+
+def diagnosed_report(
+    source: "Source", question: "Question", chosen: "tuple[Check, ...]", timeout: float, form: str
+) -> "Report":
+    """The report of a run, shown while it runs in this form: `text`, `json`, `markdown` or `none`."""
+    from checks.cli.console import Console, Unwritable
+    from checks.facts.egress_gateway import AmbiguousGateway, UnknownGateway
+    from checks.sources.run import run
+
+    try:
+        return Console(form).follow(run(source, question, chosen, timeout), len(chosen))
+    except AmbiguousGateway as several:
+        refuse(f"{several}. Give the full name of one of them.")
+    except (UnknownGateway, Unwritable) as wrong:
+        refuse(wrong)

@@ -1,0 +1,28 @@
+"""What the commands share: usage errors, exit codes, and options."""
+
+from math import isnan
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+EXIT_CODES = {"healthy": 0, "degraded": 0, "broken": 1, "inconclusive": 3}
+"""Exit codes by verdict (docs/contract.md#exit-codes); 2 is a usage error."""
+
+
+def refuse(message: object) -> NoReturn:
+    """Exit with code 2 and a message."""
+    raise click.UsageError(str(message))
+
+
+class Seconds(click.FloatRange):
+    """A bounded number; rejects `nan`, which compares as within any bounds."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if isnan(number):
+            self.fail("nan is not a number of seconds.", param, ctx)
+        return number
+
+
+config_option = click.option("--config", type=click.Path(path_type=Path), help="Configuration file.")

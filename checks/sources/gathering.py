@@ -1,0 +1,219 @@
+"""Reading all facts of a cluster from a source.
+
+Reads that do not depend on one another run in parallel.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from time import monotonic
+
+from checks.engine.arrivals import Absent, Closed, Failed, Found, NotConfigured, Reading
+from checks.facts.azure_json import canonical
+from checks.facts.fact import ArmResource, AzureCall, Fact, Gap, Listed, Origin, PodLog, PodName, ServerVersion
+from checks.facts.store import FactStore
+from checks.sources.source import TOO_LATE, Answer, NotCovered, NotInstalled, Objects, Source
+
+log = logging.getLogger(__name__)
+
+Request = tuple[type[Fact], object]
+"""A kind of fact, and the object of the read: an ARM ID, a PodName, or None."""
+
+
+def gather(
+    source: Source, kinds: Collection[type[Fact]], store: FactStore, deadline: float, concurrency: int = 32
+) -> Iterator[Reading]:
+    """Read all `kinds`, each as early as possible, and yield the readings as they arrive.
+
+    The caller records each in `store` before it takes the next. Reads without an answer at `deadline` become gaps (504);
+    their threads are not waited for.
+    """
+    run = _Gathering(source, kinds, store, deadline)
+    pool = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="gather")
+    try:
+        yield from run.readings(pool)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _Gathering:
+    def __init__(self, source: Source, kinds: Collection[type[Fact]], store: FactStore, deadline: float) -> None:
+        self.source = source
+        self.store = store
+        self.deadline = deadline
+        self.kinds = _with_prerequisites(kinds)
+        self.pending: set[type[Fact]] = set(self.kinds)
+        self.open: dict[type[Fact], int] = defaultdict(int)
+        self.in_flight: dict[Future[Answer], Request] = {}
+
+    def readings(self, pool: ThreadPoolExecutor) -> Iterator[Reading]:
+        yield from self._launch(pool)
+        while self.in_flight:
+            left = self.deadline - monotonic()
+            done, _ = wait(self.in_flight, timeout=max(left, 0), return_when=FIRST_COMPLETED)
+            if not done:
+                yield from self._give_up()
+                break
+            for future in done:
+                kind, detail = self.in_flight.pop(future)
+                yield from _readings(kind, detail, _answer(future, kind, detail))
+                self.open[kind] -= 1
+                if not self.open[kind]:
+                    yield Closed(kind)
+            yield from self._launch(pool)
+        for kind in sorted(self.pending, key=lambda k: k.__name__):
+            # After the deadline: the reads that these depend on did not finish.
+            gaps = list(_inherited(kind.origin, self.store)) or [_late(kind.origin, None)]
+            yield from (Failed(kind, gap) for gap in gaps)
+            yield Closed(kind)
+
+    def _launch(self, pool: ThreadPoolExecutor) -> Iterator[Reading]:
+        """Start every read whose prerequisites have finished.
+
+        A kind without objects to read is closed immediately, which may allow others to start.
+        """
+        progress = True
+        while progress:
+            progress = False
+            for kind in sorted(self.pending, key=lambda k: k.__name__):
+                if not all(self.store.arrived(earlier) for earlier in _after(kind.origin)):
+                    continue
+                if isinstance(kind.origin, PodLog) and not self.store.targets and self._target_may_come():
+                    continue
+                self.pending.discard(kind)
+                details = [] if self._is_over(kind.origin) else list(_details(kind.origin, self.store))
+                for detail in details:
+                    self.in_flight[pool.submit(self._read, kind.origin, detail)] = (kind, detail)
+                self.open[kind] = len(details)
+                if not details:
+                    yield from (Failed(kind, gap) for gap in _inherited(kind.origin, self.store))
+                    yield Closed(kind)
+                    progress = True
+
+    def _is_over(self, origin: Origin) -> bool:
+        """Whether a prerequisite of this read timed out.
+
+        There is then no time left for it, as in the recorded run.
+        """
+        gaps = (gap for earlier in _after(origin) for gap in self.store.gaps(earlier))
+        return any(gap.status == 504 and gap.message == TOO_LATE for gap in gaps)
+
+    def _target_may_come(self) -> bool:
+        """Whether reads are in flight that may identify the run's gateway; logs wait for them."""
+        return bool(self.in_flight)
+
+    def _read(self, origin: Origin, detail: object) -> Answer:
+        match origin:
+            case Listed():
+                return self.source.list_objects(origin, self.deadline)
+            case AzureCall():
+                return self.source.azure(origin, self.deadline)
+            case ArmResource():
+                return self.source.arm(str(detail), self.deadline)
+            case PodLog(container=container, tail=tail):
+                assert isinstance(detail, PodName)  # noqa: S101 - _details yields pod names for logs
+                return self.source.pod_log(detail, container, tail, self.deadline)
+            case ServerVersion():
+                return self.source.server_version(self.deadline)
+
+    def _give_up(self) -> Iterator[Reading]:
+        for future, (kind, detail) in self.in_flight.items():
+            future.cancel()
+            yield Failed(kind, _late(kind.origin, detail))
+        for kind in sorted({kind for kind, _ in self.in_flight.values()}, key=lambda k: k.__name__):
+            yield Closed(kind)
+        self.in_flight.clear()
+
+
+def _with_prerequisites(kinds: Collection[type[Fact]]) -> frozenset[type[Fact]]:
+    wanted: set[type[Fact]] = set()
+    todo = list(kinds)
+    while todo:
+        kind = todo.pop()
+        if kind not in wanted:
+            wanted.add(kind)
+            todo.extend(_after(kind.origin))
+    return frozenset(wanted)
+
+
+def _after(origin: Origin) -> tuple[type[Fact], ...]:
+    match origin:
+        case ArmResource(after=after) | PodLog(after=after):
+            return after
+        case _:
+            return ()
+
+
+def _details(origin: Origin, store: FactStore) -> Iterator[object]:
+    match origin:
+        case ArmResource(ids=ids):
+            yield from sorted(set(ids(store)))
+        case PodLog(pods=pods):
+            yield from sorted(set(pods(store)))
+        case _:
+            yield None
+
+
+def _inherited(origin: Origin, store: FactStore) -> Iterator[Gap]:
+    """The gaps of a read's prerequisites: if they failed, it is not known what to read."""
+    for earlier in _after(origin):
+        yield from store.gaps(earlier)
+
+
+def _answer(future: Future[Answer], kind: type[Fact], detail: object) -> Answer:
+    try:
+        return future.result()
+    except Exception as error:  # in a source, any exception of a client library becomes a gap
+        log.warning("reading %s failed", kind.__name__, exc_info=error)
+        gap = _late(kind.origin, detail)
+        return Gap(gap.source, gap.verb, gap.resource, 0, f"{type(error).__name__}", gap.namespace, gap.name)
+
+
+def _readings(kind: type[Fact], detail: object, answer: Answer) -> Iterator[Reading]:
+    match answer:
+        case Objects(raw, missing):
+            if isinstance(kind.origin, AzureCall | ArmResource):
+                raw = tuple(canonical(each) for each in raw)
+            yield Found(kind, tuple(kind(each) for each in raw))
+            yield from (Failed(kind, gap) for gap in missing)
+        case NotCovered():
+            yield NotConfigured(kind)
+        case NotInstalled():
+            if isinstance(kind.origin, Listed) and kind.origin.may_be_absent:
+                yield Absent(kind)
+                return
+            yield Failed(
+                kind, Gap("kubernetes", "list", _name(kind.origin), 404, "the API server does not have this kind")
+            )
+        case Gap():
+            yield Failed(kind, _placed(answer, detail))
+
+
+def _placed(gap: Gap, detail: object) -> Gap:
+    """The gap with the pod whose log was read."""
+    if isinstance(detail, PodName):
+        return Gap(gap.source, gap.verb, gap.resource, gap.status, gap.message, detail.namespace, detail.name)
+    return gap
+
+
+def _late(origin: Origin, detail: object) -> Gap:
+    message = TOO_LATE
+    match origin:
+        case Listed(resource=resource):
+            return Gap("kubernetes", "list", resource, 504, message)
+        case ServerVersion():
+            return Gap("kubernetes", "get", "version", 504, message)
+        case AzureCall(resource=resource):
+            return Gap("azure", "get" if resource == "managedClusters" else "list", resource, 504, message)
+        case ArmResource():
+            return Gap("azure", "get", str(detail or origin.resource), 504, message)
+        case PodLog():
+            pod = detail if isinstance(detail, PodName) else None
+            return Gap(
+                "logs", "get", "pods/log", 504, message, pod.namespace if pod else None, pod.name if pod else None
+            )
+
+
+def _name(origin: Origin) -> str:
+    return origin.resource
