@@ -10,7 +10,7 @@ from checks.istio.route.carried import HOST_READS, about, configuration, judged,
 from checks.istio.route.corrections import patched, show
 from checks.istio.route.hosts import is_wildcard
 from checks.istio.route.needs import destinations
-from checks.istio.route.service_entries import Entry, conflicts, providing, seen_from
+from checks.istio.route.service_entries import Entry, providing, seen_from
 from checks.istio.route.visibility import settle
 from checks.model.commands import SCALE, TSG, change
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
@@ -34,8 +34,7 @@ _ALSO_WORK = {
 def service_entry_not_dns(facts: Facts) -> Iterator[Observation]:
     """What it checks: `spec.resolution` of the ServiceEntry that the gateway uses for each destination. DNS passes. NONE,
     also the default, fails. STATIC, DNS_ROUND_ROBIN and DYNAMIC_DNS warn. A wildcard host passes with DNS and endpoints;
-    without endpoints it fails, because DNS cannot resolve a wildcard. Several different ServiceEntries for one host warn,
-    because it is not certain which one a proxy uses.
+    without endpoints it fails, because DNS cannot resolve a wildcard.
 
     Why it matters: with NONE a proxy sends a request to the address that the client dialed. At the gateway this is the
     gateway itself: requests loop and get 503.
@@ -97,15 +96,6 @@ def _judge(host: str, name: str, entries: tuple[Entry, ...], ports: set[int]) ->
             actions=[show(entry), _resolve(used)],
             about=hosts,
         )
-    if differing := conflicts(entries):
-        return warn(
-            f"{len(entries)} ServiceEntries for {name} differ in {', '.join(differing)}: the gateway uses {entry.ref}, other "
-            "proxies may use another.",
-            subject=subject,
-            evidence=evidence,
-            actions=[*(show(each.entry) for each in entries[:3]), _unify(entries)],
-            about=hosts,
-        )
     return None
 
 
@@ -129,8 +119,3 @@ def _resolve(used: Entry) -> Action:
         TSG if used.entry.resolution == "NONE" else SCALE,
         "the gateway resolves the host itself within seconds",
     )
-
-
-def _unify(entries: tuple[Entry, ...]) -> Action:
-    other = next(each.entry for each in reversed(entries))
-    return change(f"Keep one of the ServiceEntries, or give them equal fields; the newest is {other.ref}")

@@ -13,6 +13,7 @@ from checks.facts.istio_networking import ServiceEntry
 from checks.istio.faults.broken_request import BrokenRequest
 from checks.istio.faults.entry_hop import entry_hop
 from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.mesh.configuration import PUBLIC
 from checks.istio.mesh.services import MeshService
 from checks.istio.request.proxy_configuration import ProxyConfiguration
 from checks.model.findings import Evidence
@@ -24,28 +25,48 @@ def at_conflicting_entries(broken: BrokenRequest) -> Iterator[RouteFault]:
     """The ServiceEntries that differ from the one that the sidecar or the gateway uses."""
     hop = entry_hop(broken)
     if hop is not None:
-        for kept, other in _conflicts(hop.proxy, hop.name.host):
+        for kept, other in conflicting_entries(hop.proxy, hop.name.host):
             yield EntryAtGateway(kept, other, hop.name.host, broken.facts.gateway.ref)
     elif broken.client is not None and not broken.at_gateway:
-        for kept, other in _conflicts(broken.client, broken.request.host):
+        for kept, other in conflicting_entries(broken.client, broken.request.host):
             yield EntryAtSidecar(kept, other, broken.request.host, "the sidecars of clients")
 
 
-def _conflicts(proxy: ProxyConfiguration, host: str) -> Iterator[tuple[ServiceEntry, ServiceEntry]]:
-    """The entry that a proxy uses for a host, with each other one that differs."""
+def conflicting_entries(proxy: ProxyConfiguration, host: str) -> Iterator[tuple[ServiceEntry, ServiceEntry]]:
+    """The entry that a proxy uses for a host, with each one of which it ignores something."""
     used = proxy.scope.by_host.get(host)
     kept = used.source if used is not None else None
-    if not isinstance(kept, ServiceEntry):
+    if used is None or not isinstance(kept, ServiceEntry):
         return
     others: list[MeshService] = proxy.mesh.exports.with_host(host, proxy.proxy.namespace)
     for each in dict.fromkeys(other.source for other in others):
-        if isinstance(each, ServiceEntry) and each.key != kept.key and _written(each) != _written(kept):
+        if not isinstance(each, ServiceEntry) or each.key == kept.key or _is_merged(used, kept, each):
+            continue
+        if differing_fields(kept, each):
             yield kept, each
 
 
-def _written(entry: ServiceEntry) -> tuple[object, ...]:
-    ports = sorted((each.number, each.protocol, each.target or each.number) for each in entry.ports)
-    return entry.resolution or "NONE", tuple(ports), bool(entry.endpoints)
+def _is_merged(used: MeshService, kept: ServiceEntry, other: ServiceEntry) -> bool:
+    """Whether the proxy also has the ports and endpoints of the other entry."""
+    ports = {(each.number, str(each.protocol).upper()) for each in used.ports}
+    same_service = kept.namespace == other.namespace and kept.resolution == other.resolution
+    return same_service and all((each.number, each.protocol) in ports for each in other.ports)
+
+
+def differing_fields(one: ServiceEntry, two: ServiceEntry) -> tuple[str, ...]:
+    """The names of the fields that decide a route and that differ."""
+    mine, theirs = _written(one), _written(two)
+    return tuple(name for name in mine if mine[name] != theirs[name])
+
+
+def _written(entry: ServiceEntry) -> dict[str, object]:
+    # HTTPS and TLS are the same: routed by SNI.
+    ports = ((each.number, each.protocol.replace("HTTPS", "TLS"), each.target or each.number) for each in entry.ports)
+    return {
+        "resolution": entry.resolution,
+        "ports": sorted(ports),
+        "endpoints": sorted(text(each, "address") for each in entry.endpoints),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +85,22 @@ class EntryConflict(RouteFault):
 
     def sentence(self) -> str:
         one, two = self.kept.ref, self.other.ref
-        return f"For {self.host}, {self.proxy} use {one} and ignore {two}, which differs in {', '.join(self._fields())}"
+        return f"For {self.host}, {self.proxy} use {one} and ignore {two}, which differs in {self._fields}"
 
-    def _fields(self) -> list[str]:
-        names, one, two = ("resolution", "ports", "endpoints"), _written(self.kept), _written(self.other)
-        return [name for name, mine, theirs in zip(names, one, two, strict=True) if mine != theirs]
+    @property
+    def _fields(self) -> str:
+        return ", ".join(differing_fields(self.kept, self.other))
 
     def evidence(self) -> tuple[Evidence, ...]:
-        found = []
-        for field in self._fields():
-            mine, theirs = (_shown(each, field) for each in (self.kept, self.other))
-            found.append(Evidence(self.kept.ref, f"spec.{field}", mine, theirs))
-        created = [text(each.raw, "metadata", "creationTimestamp") or "(unknown)" for each in (self.kept, self.other)]
-        return (*found, Evidence(self.kept.ref, "metadata.creationTimestamp", created[0], f"after {created[1]}"))
+        return evidence_of(self.kept, self.other)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         own = {each.number for each in self.kept.ports}
         added = [each for each in items(self.other.raw, "spec", "ports") if number(each, "number") not in own]
         ports: dict[str, Any] = {"ports": [*items(self.kept.raw, "spec", "ports"), *added]} if added else {}
         resolution = {"resolution": self.other.resolution or "NONE"}
-        endpoints = {"endpoints": list(self.other.endpoints)} if self.other.endpoints else {}
+        either = self.other.endpoints or self.kept.endpoints
+        endpoints = {"endpoints": list(self.other.endpoints) or None} if either else {}
         title = f"Patch {self.kept.ref} to agree with {self.other.ref}"
         theirs = {"ports": list(items(self.other.raw, "spec", "ports"))}
         for spec in (ports, resolution, {**ports, **resolution, **endpoints}, {**theirs, **resolution, **endpoints}):
@@ -108,8 +125,27 @@ class EntryAtGateway(EntryConflict):
     hop: ClassVar[HopName] = HopName.ENTRY
 
     def sentence(self) -> str:
-        fields, one, two = ", ".join(self._fields()), self.kept.ref, self.other.ref
-        return f"For {self.host}, the {self.proxy} uses {one} and ignores {two}, which differs in {fields}"
+        one, two = self.kept.ref, self.other.ref
+        return f"For {self.host}, the {self.proxy} uses {one} and ignores {two}, which differs in {self._fields}"
+
+
+def evidence_of(kept: ServiceEntry, other: ServiceEntry) -> tuple[Evidence, ...]:
+    """The fields that differ, and the one by which a proxy prefers the entry that it uses."""
+    found = [
+        Evidence(kept.ref, f"spec.{field}", _shown(kept, field), _shown(other, field))
+        for field in differing_fields(kept, other)
+    ]
+    return (*found, _precedence(kept, other))
+
+
+def _precedence(kept: ServiceEntry, other: ServiceEntry) -> Evidence:
+    mine, theirs = (text(each.raw, "metadata", "creationTimestamp") or "(unknown)" for each in (kept, other))
+    if mine <= theirs:
+        return Evidence(kept.ref, "metadata.creationTimestamp", mine, f"after {theirs}")
+    if set(kept.export_to) - {PUBLIC}:
+        exported = [", ".join(each.export_to) or PUBLIC for each in (kept, other)]
+        return Evidence(kept.ref, "spec.exportTo", exported[0], f"{exported[1]}, as in {other.ref}")
+    return Evidence(kept.ref, "metadata.namespace", kept.namespace, "another namespace than that of the sidecars")
 
 
 def _shown(entry: ServiceEntry, field: str) -> str:
@@ -117,4 +153,4 @@ def _shown(entry: ServiceEntry, field: str) -> str:
         return entry.resolution or "NONE"
     if field == "ports":
         return ", ".join(f"{each.number} {each.protocol}" for each in entry.ports) or "(none)"
-    return f"{len(entry.endpoints)} endpoints" if entry.endpoints else "(none)"
+    return ", ".join(text(each, "address") for each in entry.endpoints[:3]) or "(none)"

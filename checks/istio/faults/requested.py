@@ -32,8 +32,8 @@ ROUTER_READS: tuple[type[Fact], ...] = (*MESH_READS, Deployment)
 """The kinds that the outcome of a request needs."""
 
 _ROUTE_CHECK = "virtual-service-route-broken"
-_WITHOUT_CHECK = frozenset({"service-entries-conflict", "tcp-destinations-collide", "envoy-filter-present"})
-"""Owners that do not exist yet (EG522, EG523) or only warn: EG507 reports their faults."""
+_WITHOUT_CHECK = frozenset({"envoy-filter-present"})
+"""Owners that only warn: EG507 reports their faults."""
 
 _Checked = Callable[[Facts], Iterator[Observation]]
 

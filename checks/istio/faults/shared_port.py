@@ -73,24 +73,9 @@ class TcpCollision(RouteFault):
     def _hosts(self) -> str:
         return ", ".join(self._source.hosts[:3]) if self._source is not None else "another host"
 
-    @property
-    def _contested(self) -> frozenset[str]:
-        """The requested host, and the hosts of the object that gets the connections."""
-        taken = self._source.hosts if self._source is not None else ()
-        return frozenset(each.lower() for each in (self.broken.request.host, *taken))
-
     def evidence(self) -> tuple[Evidence, ...]:
         source, field = self._source, self.step.origin.field or "spec.ports"
-        taken = (Evidence(source.ref, field, f"for {self._hosts}", self.broken.request.host),) if source else ()
-        return (*taken, *self._entries())
-
-    def _entries(self) -> Iterator[Evidence]:
-        """ServiceEntries without addresses for the host and the one that gets the connections."""
-        for each in self.broken.facts.readable(ServiceEntry):
-            hosts = {host.lower() for host in each.hosts}
-            shares = any(port.number == self.broken.request.port for port in each.ports)
-            if shares and not each.addresses and hosts & self._contested:
-                yield Evidence(each.ref, "spec.addresses", "(none)", "an address that distinguishes it")
+        return (Evidence(source.ref, field, f"for {self._hosts}", self.broken.request.host),) if source else ()
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self._source,) if self._source is not None else ()
@@ -101,6 +86,23 @@ class TcpAtSidecar(TcpCollision):
 
     __slots__ = ()
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        return (*TcpCollision.evidence(self), *self._without_addresses())
+
+    def _without_addresses(self) -> Iterator[Evidence]:
+        """ServiceEntries without addresses for the host and the one that gets the connections."""
+        for each in self.broken.facts.readable(ServiceEntry):
+            hosts = {host.lower() for host in each.hosts}
+            shares = any(port.number == self.broken.request.port for port in each.ports)
+            if shares and not each.addresses and hosts & self._contested:
+                yield Evidence(each.ref, "spec.addresses", "(none)", "an address that distinguishes it")
+
+    @property
+    def _contested(self) -> frozenset[str]:
+        """The requested host, and the hosts of the object that gets the connections."""
+        taken = self._source.hosts if self._source is not None else ()
+        return frozenset(each.lower() for each in (self.broken.request.host, *taken))
 
     def sentence(self) -> str:
         request, source = self.broken.request, self._source

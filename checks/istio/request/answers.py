@@ -36,6 +36,12 @@ _HTTP = {
     Ending.LOOP: "the gateway sends to itself",
 }
 
+_ANSWERED = {
+    Result.BYPASSES: "the destination's answer, to another address than the gateway's",
+    Result.FAILS: "the answer of {}, which is declared for another host",
+}
+"""By result, of a request that arrives somewhere."""
+
 
 def answer(end: End, scheme: str, *, gateway: bool) -> str:
     """The answer to a request with this end.
@@ -44,8 +50,8 @@ def answer(end: End, scheme: str, *, gateway: bool) -> str:
     """
     if end.result is Result.THROUGH:
         return "the destination's answer"
-    if end.result is Result.BYPASSES:
-        return "the destination's answer, to another address than the gateway's"
+    if end.result is Result.BYPASSES or end.ending is Ending.OTHER_DESTINATION:
+        return _ANSWERED[end.result].format(end.destination)
     if end.result is Result.UNKNOWN:
         return ""
     where = " from the gateway" if gateway and end.status is not None else ""

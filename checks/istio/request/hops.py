@@ -206,5 +206,9 @@ class Hops:
 
 
 def _as_http(end: End) -> End:
-    """A connection that ends behind an HTTP proxy is a 503 for its client."""
-    return replace(end, status=503) if end.result is Result.FAILS and end.status is None else end
+    """A connection that ends behind an HTTP proxy is a 503 for its client.
+
+    If another destination answers, it is that destination's answer.
+    """
+    broken = end.result is Result.FAILS and end.ending is not Ending.OTHER_DESTINATION
+    return replace(end, status=503) if broken and end.status is None else end

@@ -36,15 +36,15 @@ def database(name: str) -> Any:
     return istio("ServiceEntry", name, {"hosts": [f"{name}.example"], "ports": ports, "resolution": "DNS"})
 
 
-def test_a_fault_without_a_check_of_its_own_is_reported_by_the_route_check() -> None:
-    """Two TCP destinations share a port.
+def test_a_tcp_destination_without_rules_shares_the_port_of_the_older_one() -> None:
+    """Both faults are reported.
 
-    The route of the younger one has no check of its own yet (EG523).
+    All connections go to the older destination, and no rule leads to the gateway.
     """
     cluster = plus(plus(named(HTTP), database("db1"), "20d"), database("db2"), "1d")
     outcome, found = failing(cluster, "db2.example:1433", "team-a")
     assert outcome is not Outcome.THROUGH
-    assert "virtual-service-route-broken" in found
+    assert found == {"tcp-destinations-collide", "virtual-service-route-broken"}
 
 
 def test_a_route_that_is_not_certain_is_not_healthy() -> None:

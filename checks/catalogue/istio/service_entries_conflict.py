@@ -1,0 +1,89 @@
+"""EG522: several ServiceEntries for one host differ, and proxies use only one of them."""
+
+from collections.abc import Iterator
+
+from checks.engine.check import Because, check
+from checks.facts.istio_networking import ServiceEntry
+from checks.facts.view import Facts
+from checks.istio.faults.conflicting_entries import differing_fields, evidence_of
+from checks.istio.faults.differing_entries import DifferingEntries, differing_entries
+from checks.istio.faults.requested import ROUTER_READS, decided_by_router
+from checks.istio.fixes.showing import show_object
+from checks.istio.request.clients import clients_of
+from checks.istio.request.followed import gateway_hosts
+from checks.istio.request.routing import routing
+from checks.model.commands import ISTIO_EGW, change
+from checks.model.findings import Involved, Observation, Severity, healthy, skip, warn
+from checks.model.requested_host import requested_host
+
+_HOST = "host"
+
+
+@check(
+    code="EG522",
+    title="ServiceEntries for one host differ, and proxies use only one of them",
+    severity=Severity.BLOCKS,
+    article=("IST-4",),
+    reads=ROUTER_READS,
+    explains={
+        "service-entry-not-dns": Because("the entry that the gateway uses has another resolution", share=_HOST),
+        "virtual-service-route-broken": Because(
+            "the entry that a proxy uses lacks the destination's port", share=_HOST
+        ),
+        "tls-contract-broken": Because("the entry that a proxy uses declares another protocol", share=_HOST),
+    },
+)
+@decided_by_router("service-entries-conflict")
+def service_entries_conflict(facts: Facts) -> Iterator[Observation]:
+    """What it checks: the ServiceEntries for each host that is routed through the gateway, as the gateway and the clients'
+    sidecars see them. istiod configures one service per host: the oldest visible entry, entries that are exported only to
+    the proxy's namespace first. Ports are added to it only from entries with the same namespace, resolution, exportTo and
+    labels; everything else in the other entries is ignored. It warns if an ignored entry differs in resolution, ports or
+    endpoints, and fails if the entry that is used breaks the route.
+
+    Why it matters: an older ServiceEntry of another team, without a port or with another resolution, breaks the route of
+    everybody who sees it. The entry beside the gateway looks right and has no effect.
+
+    What usually fixes it: one ServiceEntry for the host, or equal ones; `exportTo` with the own namespace in the others.
+
+    Source: article IST-4; Istio's ServiceEntry reference; docs/domain/istiod-behaviour.md#one-service-per-host."""
+    facts.all(ServiceEntry)
+    over = routing(facts)
+    question = facts.question.host
+    hosts = (requested_host(question).name,) if question else gateway_hosts(over)
+    if not hosts:
+        yield skip(f"No Gateway and no VirtualService routes a host through {facts.gateway.ref} yet.")
+        return
+    found = differing_entries(over, hosts, clients_of(facts))
+    for each in found:
+        yield _differing(facts, each)
+    if not found:
+        yield healthy(
+            f"For each host that is routed through {facts.gateway.ref} there is one ServiceEntry, or equal ones."
+        )
+
+
+def _differing(facts: Facts, pair: DifferingEntries) -> Observation:
+    fields = ", ".join(differing_fields(pair.kept, pair.other))
+    others = f", {_users(facts, pair.users_of_other)} {pair.other.ref}" if pair.users_of_other else ""
+    return warn(
+        f"For {pair.host}, {_users(facts, pair.users)} {pair.kept.ref}{others or f' and not {pair.other.ref}'}: "
+        f"they differ in {fields}.",
+        subject=f"host {pair.host}",
+        evidence=evidence_of(pair.kept, pair.other),
+        actions=[
+            *(show_object(each) for each in (pair.kept, pair.other)),
+            change("Keep one of the ServiceEntries, or give them equal fields", url=ISTIO_EGW),
+        ],
+        about=[Involved("host", pair.host)],
+    )
+
+
+def _users(facts: Facts, users: list[str]) -> str:
+    """The proxies with their verb: `egress gateway x and the sidecars of team-a use`."""
+    gateway = facts.gateway.ref
+    clients = [each for each in users if each != gateway]
+    sidecars = f"the sidecars of {', '.join(clients)}"
+    if gateway not in users:
+        return f"{sidecars} use"
+    return f"the {gateway} and {sidecars} use" if clients else f"the {gateway} uses"
