@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 from checks.cli.diagnose_command import diagnosed_report
-from checks.cli.gateway_arguments import GatewayArguments, gateway_options, opened_source, question_of
+from checks.cli.gateway_arguments import GatewayArguments, gateway_arguments, opened_source, question_of
 from checks.cli.usage import refuse
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command("collect")
-@gateway_options
+@gateway_arguments
 @click.option(
     "-o", "--output", "written", required=True, type=click.Path(path_type=Path), help="Directory, or .tar.gz."
 )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from checks.cli.gateway_arguments import GatewayArguments, gateway_options, opened_source, question_of
+from checks.cli.gateway_arguments import GatewayArguments, gateway_arguments, opened_source, question_of
 from checks.cli.usage import EXIT_CODES, refuse
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("diagnose")
-@gateway_options
+@gateway_arguments
 @click.option("--output", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 @click.option("--only", help="Run only these checks: slugs or codes, separated by commas.")
 def diagnose_command(output: str, only: str | None, timeout: float, **arguments: Unpack[GatewayArguments]) -> None:
@@ -40,7 +40,7 @@ def diagnose_command(output: str, only: str | None, timeout: float, **arguments:
 def diagnosed_report(
     source: "Source", question: "Question", chosen: "tuple[Check, ...]", timeout: float, form: str
 ) -> "Report":
-    """The report of a run, shown while it runs in this form: `text`, `json`, `markdown` or `none`."""
+    """The report of a run, printed as `text`, `json`, `markdown` or `none` while it runs."""
     from checks.cli.console import Console, Unwritable
     from checks.facts.egress_gateway import AmbiguousGateway, UnknownGateway
     from checks.sources.run import run

@@ -24,7 +24,7 @@ _target = (
 )
 
 
-def gateway_options(command: "click.decorators.FC") -> "click.decorators.FC":
+def gateway_arguments(command: "click.decorators.FC") -> "click.decorators.FC":
     """Add the arguments to a command."""
     for decorate in reversed(_target):
         command = decorate(command)
