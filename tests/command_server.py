@@ -25,7 +25,7 @@ _LOADED = (
     "checks.sources.bundle",
     "checks.sources.recording",
     "checks.sources.run",
-    "checks.sources.sweep",
+    "checks.sources.sweep_reads",
 )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from checks.azure.security_rules import networks_of
 from checks.facts.network_resources import RouteTable, Subnet
-from checks.knowledge.network import DETOURS, DROPS
+from checks.knowledge.network_requirements import DETOURS, DROPS
 from checks.model.commands import FW, change, inspect, quoted
 from checks.model.findings import Action, Evidence, Observation, fail, warn
 

@@ -13,7 +13,7 @@ from ipaddress import IPv4Network, collapse_addresses, ip_network
 from itertools import islice
 
 from checks.facts.network_resources import NetworkSecurityGroup, SecurityRule
-from checks.knowledge.network import EVERYWHERE, LOAD_BALANCER, PRIVATE
+from checks.knowledge.network_requirements import EVERYWHERE, LOAD_BALANCER, PRIVATE
 from checks.model.raw_values import items
 
 

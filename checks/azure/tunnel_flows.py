@@ -8,7 +8,7 @@ from checks.facts.agent_pools import AgentPool
 from checks.facts.network_resources import NetworkSecurityGroup, Subnet
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.knowledge.network import PROBE_PORT, TUNNEL_PORTS
+from checks.knowledge.network_requirements import PROBE_PORT, TUNNEL_PORTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,14 @@
 
 from checks.facts.istio_networking import ServiceEntry
 from checks.facts.view import Facts
-from checks.knowledge import network
+from checks.knowledge.network_requirements import WEB_PORTS
 from checks.model.requested_host import split_host
 
 
 def web_ports(facts: Facts) -> tuple[int, ...]:
     """The port in the question, otherwise ports 80 and 443."""
     _, port = split_host(facts.question.host or "")
-    return network.WEB_PORTS if port is None else (port,)
+    return WEB_PORTS if port is None else (port,)
 
 
 def port_80_is_used(facts: Facts) -> bool:

@@ -33,7 +33,7 @@ def sweep_command(
     from checks.engine.sweep import worst_verdict
     from checks.model.question import BadQuestion
     from checks.sources.live import open_source
-    from checks.sources.sweep import sweep_clusters
+    from checks.sources.sweep_reads import sweep_clusters
 
     entries = _swept(clusters, config)
     try:

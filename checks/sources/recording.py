@@ -18,8 +18,8 @@ from checks.facts.fact import AzureCall, Gap, Listed, PodName
 from checks.model.raw_values import Raw, text
 from checks.model.redaction import redact, redact_object
 from checks.sources.bundle import API_VERSION
-from checks.sources.manifests import yaml_stream
 from checks.sources.packing import write_files
+from checks.sources.readable_yaml import yaml_stream
 from checks.sources.source import TOO_LATE, Answer, NotInstalled, Objects, Source
 
 _Read = tuple[str, str, str, str, str]

@@ -6,7 +6,7 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.raw_values import text
 from checks.static_egress.cni_taint import TAINT, tainted
-from checks.static_egress.configuration import EarlierFault, NotApplicable
+from checks.static_egress.gateway_configuration import EarlierFault, NotApplicable
 
 
 def daemon_pool(facts: Facts) -> tuple[str, NotApplicable | None]:

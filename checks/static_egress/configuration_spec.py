@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.model.raw_values import number, text
-from checks.static_egress.manifests import POOL_PLACEHOLDER
+from checks.static_egress.configuration_yaml import POOL_PLACEHOLDER
 from checks.static_egress.prefixes import covers_everything, parse_cidr
 
 _GATEWAY, _AZURE = "staticEgressGateway", "azureNetworking"

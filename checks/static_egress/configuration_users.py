@@ -4,7 +4,7 @@ from checks.facts.pods import Pod
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.findings import Evidence
-from checks.static_egress.configuration import annotated_pods
+from checks.static_egress.gateway_configuration import annotated_pods
 from checks.static_egress.procedures import other_gateways
 
 

@@ -7,7 +7,7 @@ from checks.facts.view import Facts
 from checks.knowledge.controller_events import EventCause
 from checks.model.commands import SEGDOC, change, inspect, quoted
 from checks.model.findings import Action
-from checks.static_egress.configuration import pool_of
+from checks.static_egress.gateway_configuration import pool_of
 
 _DENIED = ("AuthorizationFailed", "LinkedAuthorizationFailed")
 

@@ -7,7 +7,7 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import SEGDOC, TSG, az_aks, change, inspect
 from checks.model.findings import Action
-from checks.static_egress.configuration import PoolState, state_of
+from checks.static_egress.gateway_configuration import PoolState, state_of
 from checks.static_egress.procedures import new_configuration
 
 

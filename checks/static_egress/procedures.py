@@ -26,7 +26,7 @@ from checks.model.commands import (
     restart,
 )
 from checks.model.findings import Action
-from checks.static_egress.manifests import free_name, manifest_head, manifest_like, pool_for, pool_note
+from checks.static_egress.configuration_yaml import free_name, manifest_head, manifest_like, pool_for, pool_note
 
 _ANNOTATION = r"kubernetes\.azure\.com/static-gateway-configuration"
 

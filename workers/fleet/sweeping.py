@@ -12,7 +12,7 @@ from checks.config.configuration import ClusterConfig, Config, UnknownCluster
 from checks.engine.sweep import ClusterSweep
 from checks.sources.bundle import BundleError
 from checks.sources.source import Source, SourceError
-from checks.sources.sweep import Limits, sweep_cluster
+from checks.sources.sweep_reads import Limits, sweep_cluster
 from workers.fleet.ledger import Ledger
 from workers.fleet.sweeps import MAX_PART_ATTEMPTS, Sweep, Sweeps
 from workers.fleet.transitions import gateway_check

@@ -14,10 +14,10 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.network_resources import NetworkSecurityGroup, RouteTable, Subnet
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.knowledge import network
+from checks.knowledge.network_requirements import OUTBOUND_TYPES
 from checks.model.commands import FW, OUTBOUND, az_aks, inspect
 from checks.model.findings import Evidence, Observation, Severity, healthy, skip, unknown, warn
-from checks.static_egress.configuration import NotApplicable, gateway_configuration
+from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
 
 
 @check(
@@ -93,7 +93,7 @@ def _redirected(
         yield redirected(route, subnet, prefix, allowed_prefix(configuration))
         return
     cluster = next(iter(facts.readable(ManagedCluster)), None)
-    effect = network.OUTBOUND_TYPES.get(cluster.outbound_type.lower()) if cluster else None
+    effect = OUTBOUND_TYPES.get(cluster.outbound_type.lower()) if cluster else None
     if cluster is not None and effect:
         kind = cluster.outbound_type
         yield warn(

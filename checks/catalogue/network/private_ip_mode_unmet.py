@@ -13,10 +13,10 @@ from checks.facts.network_resources import RouteTable, Subnet
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.known_issues import PRIVATE_IP_MODE_PREVIEW
-from checks.knowledge.network import PRIVATE_MODE_KUBERNETES, PRIVATE_MODE_POOL
+from checks.knowledge.network_requirements import PRIVATE_MODE_KUBERNETES, PRIVATE_MODE_POOL
 from checks.model.commands import SEGDOC, az_aks, change, inspect, kubectl
 from checks.model.findings import Evidence, Observation, Severity, Status, fail, healthy, skip, unknown, warn
-from checks.static_egress.configuration import NotApplicable, gateway_configuration
+from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
 
 _NEEDED = ".".join(str(part) for part in PRIVATE_MODE_KUBERNETES)
 

@@ -20,7 +20,7 @@ from checks.facts.network_resources import NetworkSecurityGroup, SecurityRule, S
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, unknown, warn
-from checks.static_egress.configuration import NotApplicable, gateway_configuration
+from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
 
 
 @check(

@@ -6,7 +6,7 @@ from checks.engine.check import check
 from checks.facts.api_server import ApiServer
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.view import Facts
-from checks.knowledge.api_server import refusal_of
+from checks.knowledge.api_server_errors import refusal_of
 from checks.model.commands import az_aks, change, inspect, kubectl, quoted
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, healthy, unknown
 

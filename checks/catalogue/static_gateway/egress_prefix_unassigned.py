@@ -26,8 +26,8 @@ from checks.model.findings import (
     unknown,
     warn,
 )
-from checks.static_egress.configuration import CONTROLLER, NotApplicable, gateway_configuration
 from checks.static_egress.controller_reports import controller_fixes, event_evidence, provisioned_parts, show_reports
+from checks.static_egress.gateway_configuration import CONTROLLER, NotApplicable, gateway_configuration
 from checks.static_egress.prefixes import parse_egress_prefix
 from checks.static_egress.procedures import new_configuration
 

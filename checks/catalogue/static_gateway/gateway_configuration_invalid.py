@@ -10,9 +10,9 @@ from checks.knowledge.controller_events import current_errors, event_cause
 from checks.knowledge.sandbox_errors import sandbox
 from checks.model.commands import SEGDOC, change, kubectl, restart
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
-from checks.static_egress.configuration import CONTROLLER, NotApplicable, gateway_configuration
 from checks.static_egress.configuration_spec import SpecFault, spec_faults
-from checks.static_egress.manifests import POOL_PLACEHOLDER, pool_note
+from checks.static_egress.configuration_yaml import POOL_PLACEHOLDER, pool_note
+from checks.static_egress.gateway_configuration import CONTROLLER, NotApplicable, gateway_configuration
 from checks.static_egress.procedures import describe, patch_spec
 
 

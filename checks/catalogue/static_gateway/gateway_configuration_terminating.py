@@ -13,7 +13,7 @@ from checks.knowledge.controller_events import current_errors, event_cause
 from checks.model.commands import SEGDOC, az_aks, change
 from checks.model.durations import span
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip
-from checks.static_egress.configuration import CONTROLLER, NotApplicable, gateway_configuration
+from checks.static_egress.gateway_configuration import CONTROLLER, NotApplicable, gateway_configuration
 from checks.static_egress.procedures import describe, new_configuration
 
 _RELATED: tuple[type[KubernetesObject], ...] = (GatewayLBConfiguration, GatewayVMConfiguration)

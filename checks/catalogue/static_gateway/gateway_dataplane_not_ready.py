@@ -14,7 +14,7 @@ from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.model.commands import SEGDOC, inspect, kubectl
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
-from checks.static_egress.configuration import CONTROLLER, NotApplicable, gateway_configuration, pool_of
+from checks.static_egress.gateway_configuration import CONTROLLER, NotApplicable, gateway_configuration, pool_of
 from checks.static_egress.pod_endpoints import endpoint_faults
 from checks.static_egress.serving_nodes import daemon_actions, not_serving, serving_nodes
 

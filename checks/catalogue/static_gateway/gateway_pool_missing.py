@@ -12,7 +12,7 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import SEGDOC, TSG, az_aks, change, inspect
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
-from checks.static_egress.configuration import NotApplicable, PoolState, gateway_configuration, state_of
+from checks.static_egress.gateway_configuration import NotApplicable, PoolState, gateway_configuration, state_of
 from checks.static_egress.pool_fixes import show_pool_settings, start_pool, unusable_pool_fixes
 
 

@@ -12,7 +12,7 @@ from checks.facts.static_egress import GatewayVMConfiguration, StaticGatewayConf
 from checks.facts.view import Facts
 from checks.model.commands import SEGDOC, az_aks, change
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
-from checks.static_egress.configuration import NotApplicable, gateway_configuration, pool_of
+from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration, pool_of
 from checks.static_egress.gateway_nodes import MIN_NODES, gateway_node_faults, pool_nodes, scale_pool, show_node_pool
 from checks.static_egress.prefixes import capacity
 

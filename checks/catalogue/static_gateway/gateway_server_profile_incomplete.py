@@ -12,7 +12,7 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import SEGDOC, inspect, kubectl
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip
-from checks.static_egress.configuration import CONTROLLER, NotApplicable, gateway_configuration
+from checks.static_egress.gateway_configuration import CONTROLLER, NotApplicable, gateway_configuration
 from checks.static_egress.procedures import describe, new_configuration
 
 

@@ -14,7 +14,7 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.knowledge.controller_events import ControllerFault, current_errors, event_cause
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
-from checks.static_egress.configuration import NotApplicable, gateway_configuration, pool_of
+from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration, pool_of
 from checks.static_egress.own_prefix_fixes import create_prefix, prefix_fix, show_prefix
 from checks.static_egress.procedures import describe, new_configuration
 

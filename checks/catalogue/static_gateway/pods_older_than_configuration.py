@@ -13,7 +13,7 @@ from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import moment
-from checks.static_egress.configuration import NotApplicable, gateway_configuration
+from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
 from checks.static_egress.procedures import restart_gateway
 
 

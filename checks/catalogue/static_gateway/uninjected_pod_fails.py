@@ -10,7 +10,7 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import TSG, change, inspect, kubectl, kubectl_apply
 from checks.model.findings import Observation, Severity, skip
-from checks.static_egress.manifests import yaml_string
+from checks.static_egress.configuration_yaml import yaml_string
 
 _PROBE = "static-egress-probe"
 _MANIFEST = """\

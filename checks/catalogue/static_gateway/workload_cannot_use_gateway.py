@@ -9,7 +9,7 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.commands import SEGDOC, inspect, kubectl
 from checks.model.findings import Action, Effect, Evidence, Involved, Observation, Severity, fail, healthy, skip
-from checks.static_egress.configuration import NotApplicable, gateway_configuration
+from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
 from checks.static_egress.misplaced_workloads import Misplaced, Obstacle, misplaced_workloads
 
 

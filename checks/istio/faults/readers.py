@@ -8,7 +8,6 @@ from checks.istio.faults.destination import at_destination
 from checks.istio.faults.destination_endpoints import at_endpoints
 from checks.istio.faults.destination_name import at_destination_name
 from checks.istio.faults.destination_tls import at_destination_tls
-from checks.istio.faults.diagnosis import Reader
 from checks.istio.faults.envoy_filter import at_envoy_filter
 from checks.istio.faults.gateway_actions import at_gateway_action
 from checks.istio.faults.gateway_route import at_gateway_route
@@ -16,6 +15,7 @@ from checks.istio.faults.gateway_server import at_server
 from checks.istio.faults.gateway_service import at_gateway_service
 from checks.istio.faults.gateway_subset import at_gateway_subset
 from checks.istio.faults.not_taken import not_taken
+from checks.istio.faults.proved_faults import Reader
 from checks.istio.faults.rewritten_authority import at_rewritten_authority
 from checks.istio.faults.server_ports import at_server_port
 from checks.istio.faults.server_protocol import at_server_protocol

@@ -14,7 +14,7 @@ from checks.facts.istio_networking import VirtualService
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.istio.faults.broken_request import BrokenRequest, progress
-from checks.istio.faults.diagnosis import Proved, faults_of
+from checks.istio.faults.proved_faults import Proved, faults_of
 from checks.istio.faults.readers import READERS
 from checks.istio.fixes.showing import list_kind, show_object
 from checks.istio.mesh.mesh import MESH_READS

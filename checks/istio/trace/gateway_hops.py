@@ -1,4 +1,4 @@
-"""The hops at the gateway: its Service, its server, its route, and the destination in the mesh."""
+"""The hops at the gateway: its Service, server and route, and the destination in the mesh."""
 
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import Gateway, ServiceEntry

@@ -23,10 +23,10 @@ from checks.istio.request.outcome import Result
 from checks.istio.request.routing import Routing, routing
 from checks.istio.trace.access_log_lines import NO_ANSWER, newest_access
 from checks.istio.trace.corrections import corrections_of
-from checks.istio.trace.hops import broken_hop, passed_hops
+from checks.istio.trace.described_hops import broken_hop, passed_hops
 from checks.istio.trace.request_view import RequestView
 from checks.istio.trace.source_address import SourceAddress, client_address
-from checks.istio.trace.static_egress import static_egress
+from checks.istio.trace.static_egress_hop import static_egress
 from checks.istio.trace.summaries import request_summary, route_summary
 from checks.istio.trace.unknown_client import unknown_client
 from checks.model.requested_host import requested_host

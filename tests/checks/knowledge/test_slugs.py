@@ -6,23 +6,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from checks.catalogue import catalogue
-from checks.istio.trace.static_egress import EgressFault
+from checks.istio.trace.static_egress_hop import EgressFault
 from checks.knowledge.controller_events import CONTROLLER_TEXTS, ControllerFault
 from checks.knowledge.istio_logs import NOT_READY_REASONS, READINESS_FAILURES, ProxyFault
 from checks.knowledge.sandbox_errors import SandboxCause
 from checks.model.findings import Status
-from checks.static_egress.configuration import EarlierFault
+from checks.static_egress.gateway_configuration import EarlierFault
 from tests.scenarios.cases import cases_of
 
 CHECKS = Path(__file__).parents[3] / "checks"
 SLUGS = {check.slug for check in catalogue()}
 CODES = {check.code for check in catalogue()}
 REFERENCES = {
-    "checks/istio/trace/static_egress.py",
+    "checks/istio/trace/static_egress_hop.py",
     "checks/knowledge/controller_events.py",
     "checks/knowledge/istio_logs.py",
     "checks/knowledge/sandbox_errors.py",
-    "checks/static_egress/configuration.py",
+    "checks/static_egress/gateway_configuration.py",
 }
 """The modules with typed references to checks.
 

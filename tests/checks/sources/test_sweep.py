@@ -25,7 +25,7 @@ from checks.sources.live import close_sources, open_source
 from checks.sources.recorded import RecordedSource
 from checks.sources.run import run
 from checks.sources.source import SourceError
-from checks.sources.sweep import sweep_cluster, sweep_clusters
+from checks.sources.sweep_reads import sweep_cluster, sweep_clusters
 from tests.bench.fleet import big_cluster
 from tests.checks.conftest import UseAzure
 from tests.clusters.bundles import read_bundle, write_bundle

@@ -13,7 +13,7 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.model.findings import Action, Effect
-from checks.static_egress.manifests import free_name, yaml_string
+from checks.static_egress.configuration_yaml import free_name, yaml_string
 from checks.static_egress.procedures import new_configuration, restart_gateway
 from tests.clusters.compose import compose, named
 from tests.recordings import diagnosed, question

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.model.documents import Budget, parse_yaml
-from checks.sources.manifests import yaml_stream
+from checks.sources.readable_yaml import yaml_stream
 from tests.clusters.compose import named
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.sampled_from(

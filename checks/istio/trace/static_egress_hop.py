@@ -13,7 +13,7 @@ from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.istio.trace.source_address import EgressAddress, PodAddress, SourceAddress, node_source
 from checks.model.route import Decision, Hop, HopName, Mark
-from checks.static_egress.configuration import NotApplicable, gateway_configuration
+from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
 from checks.static_egress.prefixes import covers_everything, parse_cidr
 
 _ANNOTATION = "metadata.annotations[kubernetes.azure.com/static-gateway-configuration]"
