@@ -37,6 +37,9 @@ class FactStore:
         self._arrived: set[type[Fact]] = set()
         self._indexes: dict[tuple[type[Fact], str], dict[Hashable, list[Fact]]] = {}
         self._memos: dict[Hashable, Any] = {}
+        self.before_changes: FactStore | None = None
+        """The store without the changes that were laid over it; None if there are none."""
+        self.changed_kinds: frozenset[type[Fact]] = frozenset()
 
     # filling
 
@@ -68,6 +71,7 @@ class FactStore:
         """
         other = FactStore(self.now)
         other.targets = self.targets
+        other.before_changes, other.changed_kinds = self, frozenset(facts)
         other._facts = {kind: list(found) for kind, found in {**self._facts, **facts}.items()}
         other._gaps.update({kind: list(found) for kind, found in self._gaps.items()})
         other._absent, other._arrived = set(self._absent), set(self._arrived)

@@ -172,6 +172,21 @@ class Facts:
         view.touched = self.touched
         return view
 
+    @property
+    def before_changes(self) -> "Facts | None":
+        """The same view without the changes that were laid over its facts; None if there are none."""
+        store = self._store.before_changes
+        if store is None:
+            return None
+        view = Facts(store, self._gateway, self.question, self._declared, self._target_gap)
+        view.touched = self.touched
+        return view
+
+    @property
+    def changed_kinds(self) -> frozenset[type[Fact]]:
+        """The kinds of objects that these changes concern."""
+        return self._store.changed_kinds
+
     def once(self, name: str, build: Callable[["Facts"], _V], about: Hashable = ()) -> _V:
         """A value derived from facts, built once and shared by the checks.
 

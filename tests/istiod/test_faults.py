@@ -28,7 +28,11 @@ It may only become smaller.
 def request_of(routing: Routing, question: Question) -> ClientRequest | None:
     """The question from the first pod of its client."""
     namespace, _, workload = question.client.partition("/")
-    pods = [each for each in routing.mesh("").pods if each.namespace == namespace and each.name.startswith(workload)]
+    pods = [
+        each
+        for each in routing.mesh("").workloads.pods
+        if each.namespace == namespace and each.name.startswith(workload)
+    ]
     if not pods:
         return None
     clients = Clients((question.client,), pods[0], tuple(pods))

@@ -6,8 +6,10 @@ again. A fault counts if its fix takes the request further. Several independent 
 one after the other, and their fixes are an ordered set.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 from checks.facts.changes import Apply, ChangeRefused, ObjectChange
 from checks.facts.fact import Unreadable
@@ -18,6 +20,8 @@ from checks.istio.faults.side_effects import makes_worse
 from checks.istio.request.client_request import ANY_NAME
 from checks.istio.request.outcome import RequestOutcome, Result
 from checks.istio.request.routing import Routing
+
+_V = TypeVar("_V")
 
 Reader = Callable[[BrokenRequest], Iterable[RouteFault]]
 _MOST_FAULTS = 4
@@ -95,9 +99,9 @@ def _first(trial: _Trial, readers: Iterable[Reader]) -> tuple[Proved, ...]:
     reached = trial.reached(trial.now.outcome)
     certain: RouteFault | None = None
     tried: list[tuple[RouteFault, Fix]] = []
-    for fault in (each for reader in readers for each in reader(trial.now)):
+    for fault in (each for reader in readers for each in _readable(partial(reader, trial.now))):
         certain = certain or (fault if fault.certain else None)
-        for fix in fault.fixes(trial.now):
+        for fix in _readable(partial(fault.fixes, trial.now)):
             if not fix.changes or len(tried) >= _MOST_FIXES or _names_example(fix):
                 continue
             tried.append((fault, fix))
@@ -109,6 +113,14 @@ def _first(trial: _Trial, readers: Iterable[Reader]) -> tuple[Proved, ...]:
     if best is not None:
         return (best,)
     return _together(trial, tried) or ((_advised(trial, certain),) if certain is not None else ())
+
+
+def _readable(find: Callable[[], Iterable[_V]]) -> Iterator[_V]:
+    """The values that are found without the kinds that could not be read."""
+    try:
+        yield from find()
+    except Unreadable:
+        return
 
 
 def _names_example(fix: Fix) -> bool:
@@ -136,7 +148,7 @@ def _together(trial: _Trial, tried: list[tuple[RouteFault, Fix]]) -> tuple[Prove
 
 def _advised(trial: _Trial, fault: RouteFault) -> Proved:
     """A fault that is certain, with what a person has to do if no change of an object fixes it."""
-    advice = (fix for fix in fault.fixes(trial.now) if not fix.changes)
+    advice = (fix for fix in _readable(partial(fault.fixes, trial.now)) if not fix.changes)
     return Proved(fault, next(advice, None), trial.now.outcome)
 
 

@@ -47,12 +47,17 @@ def _words(outcome: RequestOutcome) -> str:
 def changed_outcomes(before: Routing, after: Routing, requests: Iterable[ClientRequest]) -> Iterator[ChangedOutcome]:
     """Those of the requests whose result, answer or destination differs after a fix."""
     for each in requests:
-        try:
-            found = ChangedOutcome(each, before.outcome(each), after.outcome(each))
-        except Unreadable:
-            continue
+        found = ChangedOutcome(each, _outcome(before, each), _outcome(after, each))
         if _decisive(found.before) != _decisive(found.after):
             yield found
+
+
+def _outcome(routing: Routing, request: ClientRequest) -> RequestOutcome:
+    """The outcome; unknown if an object that decides it could not be read."""
+    try:
+        return routing.outcome(request)
+    except Unreadable:
+        return RequestOutcome(Result.UNKNOWN, ())
 
 
 def _decisive(outcome: RequestOutcome) -> object:

@@ -1,6 +1,7 @@
 """All objects of a mesh as one revision's istiod reads them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from checks.facts.fact import Fact, KubernetesObject
 from checks.facts.istio_networking import (
@@ -13,22 +14,27 @@ from checks.facts.istio_networking import (
     WorkloadEntry,
 )
 from checks.facts.istio_policies import AuthorizationPolicy, PeerAuthentication
-from checks.facts.label_selectors import selects
 from checks.facts.namespaces import ConfigMap, Namespace, Secret
 from checks.facts.pods import Pod
 from checks.facts.services import EndpointSlice, Service
 from checks.facts.view import Facts
-from checks.istio.mesh.configuration import MeshConfiguration, mesh_configuration
+from checks.istio.mesh.configuration import MeshConfiguration
 from checks.istio.mesh.destination_rules import DestinationRules
 from checks.istio.mesh.exports import Exports
 from checks.istio.mesh.gateway_api.conversion import GATEWAY_API_READS, GatewayApi
-from checks.istio.mesh.objects.hosts import is_address
-from checks.istio.mesh.proxies import Proxy, proxy_of
-from checks.istio.mesh.registries import entry_services, kubernetes_service
-from checks.istio.mesh.scope import SidecarScope, gateway_scope, sidecar_scope
-from checks.istio.mesh.services import MeshService
+from checks.istio.mesh.gateway_api.gateways import GENERATED, Parent
+from checks.istio.mesh.objects.routing_rules import MESH, RoutingRules
+from checks.istio.mesh.objects.versions import version_of_revision
+from checks.istio.mesh.parts import Kinds, ObjectsByKind, Parts, part
+from checks.istio.mesh.proxies import Proxy
+from checks.istio.mesh.registries import mesh_services
+from checks.istio.mesh.revision_objects import RevisionObjects
+from checks.istio.mesh.scope import SidecarScope, gateway_scope, sidecar_of, sidecar_scope
 from checks.istio.mesh.virtual_services import VirtualServices
-from checks.model.raw_values import items, number, text
+from checks.istio.mesh.workloads import Workloads
+
+_K = TypeVar("_K", bound=KubernetesObject)
+_V = TypeVar("_V")
 
 MESH_READS: tuple[type[Fact], ...] = (
     Service,
@@ -52,158 +58,160 @@ MESH_READS: tuple[type[Fact], ...] = (
 
 
 class Mesh:
-    """The objects of the mesh for one revision: those that its istiod discovers."""
+    """The objects of the mesh for one revision: those that its istiod discovers.
 
-    def __init__(self, revision: str, objects: Mapping[type[KubernetesObject], Iterable[KubernetesObject]]) -> None:
+    A kind is read when a request needs it. If it could not be read, Unreadable is raised then.
+    """
+
+    def __init__(
+        self, revision: str, objects: ObjectsByKind, earlier: "Mesh | None" = None, changed: Kinds = frozenset()
+    ) -> None:
+        """`earlier`: the same mesh before the objects of the `changed` kinds changed."""
         self.revision = revision
-        maps = [each for each in objects[ConfigMap] if isinstance(each, ConfigMap)]
-        self.configuration: MeshConfiguration = mesh_configuration(maps, revision)
-        self.namespaces = {each.name: each for each in objects[Namespace] if isinstance(each, Namespace)}
-        self._discovered: dict[str, bool] = {}
-        self._proxies: dict[int, tuple[Pod, Proxy | None]] = {}
-        self._scopes: dict[object, SidecarScope] = {}
-        self.config_maps = {each.key: each for each in maps}
-        gateway_api = GatewayApi(objects, self._reads, self.discovers, self.configuration.version)
-        self.gateways = [each for each in objects[Gateway] if isinstance(each, Gateway) and self._reads(each)]
-        self.gateways += gateway_api.gateways
-        self.gateways.sort(
-            key=lambda each: (text(each.raw, "metadata", "creationTimestamp"), each.name, each.namespace)
+        self.parts: Parts = Parts(objects, earlier.parts if earlier is not None else None, changed)
+        self.workloads = Workloads(self.parts)
+        self._objects = RevisionObjects(revision, self.parts)
+        self._gateway_api = GatewayApi(
+            self._objects.read, self.parts.objects, self._objects.discovered, version_of_revision(revision)
         )
-        self.pods = [each for each in objects[Pod] if isinstance(each, Pod)]
-        self._services_by_address = {each.cluster_ip: each for each in objects[Service] if isinstance(each, Service)}
-        self._by_address: dict[str, list[Pod]] = {}
-        for pod in self.pods:
-            self._by_address.setdefault(pod.ip, []).append(pod)
-        self.slices: dict[tuple[str, str], list[EndpointSlice]] = {}
-        for found in objects[EndpointSlice]:
-            if isinstance(found, EndpointSlice):
-                self.slices.setdefault((found.namespace, found.service), []).append(found)
-        self.workload_entries = [
-            each for each in objects[WorkloadEntry] if isinstance(each, WorkloadEntry) and self._reads(each)
-        ]
-        self.secrets = {(each.namespace, each.name): each for each in objects[Secret] if isinstance(each, Secret)}
-        self.sidecars = sorted(
-            (each for each in objects[Sidecar] if isinstance(each, Sidecar) and self._reads(each)),
-            key=lambda each: (text(each.raw, "metadata", "creationTimestamp"), each.name, each.namespace),
-        )
-        self.peer_authentications = sorted(
-            (
-                each
-                for each in objects[PeerAuthentication]
-                if isinstance(each, PeerAuthentication) and self._reads(each)
-            ),
-            key=lambda each: (text(each.raw, "metadata", "creationTimestamp"), each.name, each.namespace),
-        )
-        self.authorization_policies = [
-            each for each in objects[AuthorizationPolicy] if isinstance(each, AuthorizationPolicy) and self._reads(each)
-        ]
-        self.envoy_filters = [
-            each for each in objects[EnvoyFilter] if isinstance(each, EnvoyFilter) and self._reads(each)
-        ]
-        self.exports = Exports(
-            self._services(objects), self.configuration.services_exported, self.configuration.version
-        )
-        rules = [each for each in objects[VirtualService] if isinstance(each, VirtualService) and self._reads(each)]
-        self.virtual_services = VirtualServices(rules, self.configuration.virtual_services_exported, gateway_api.routes)
-        policies = [
-            each for each in objects[DestinationRule] if isinstance(each, DestinationRule) and self._reads(each)
-        ]
-        self.destination_rules = DestinationRules([*policies, *gateway_api.destination_rules], self.configuration)
 
-    def _services(self, objects: Mapping[type[KubernetesObject], Iterable[KubernetesObject]]) -> Iterable[MeshService]:
-        for each in objects[Service]:
-            if isinstance(each, Service) and self.discovers(each.namespace):
-                yield kubernetes_service(each)
-        for found in objects[ServiceEntry]:
-            if isinstance(found, ServiceEntry) and self._reads(found):
-                yield from entry_services(found)
+    @property
+    def configuration(self) -> MeshConfiguration:
+        """The mesh configuration of the revision."""
+        return self._objects.configuration
 
     def discovers(self, namespace: str) -> bool:
         """Whether the mesh's discovery selectors include the namespace."""
-        selectors = self.configuration.discovery_selectors
-        if not selectors:
-            return True
-        if namespace not in self._discovered:
-            known = self.namespaces.get(namespace)
-            self._discovered[namespace] = known is not None and any(
-                selects(each, known.all_labels) for each in selectors
-            )
-        return self._discovered[namespace]
+        return self._objects.discovers(namespace)
 
-    def _reads(self, thing: KubernetesObject) -> bool:
-        revision = text(thing.raw, "metadata", "labels", "istio.io/rev")
-        everywhere = not self.configuration.discovery_selectors
-        return revision in ("", self.revision) and (everywhere or self.discovers(thing.namespace))
+    # Gateways and routes
+
+    @part
+    def gateways(self) -> tuple[Gateway, ...]:
+        """Istio's Gateways and those of listeners of the Gateway API, oldest first."""
+        listening = (each.gateway for each in self._listeners if each.gateway is not None)
+        found = (*self._objects.oldest_first(Gateway), *listening)
+        return tuple(sorted(found, key=self._objects.age))
+
+    @part
+    def _listeners(self) -> tuple[Parent, ...]:
+        return self._gateway_api.parents()
+
+    @part
+    def _gateway_api_routes(self) -> tuple[RoutingRules, ...]:
+        return self._gateway_api.routes(lambda: self._listeners)
+
+    @part
+    def istio_rules(self) -> VirtualServices:
+        """The VirtualServices without the Gateway API's routes."""
+        default = self.configuration.virtual_services_exported
+        return VirtualServices(self._objects.read(VirtualService), default, of_object=self.parts.of_object)
+
+    @part
+    def virtual_services(self) -> VirtualServices:
+        """The VirtualServices, with those that istiod makes of the Gateway API's routes."""
+        routes = self._gateway_api_routes
+        if not routes:
+            return self.istio_rules
+        default = self.configuration.virtual_services_exported
+        return VirtualServices(self._objects.read(VirtualService), default, routes, self.parts.of_object)
+
+    def rules_of_gateway(self, namespace: str, gateway: str) -> Iterator[RoutingRules]:
+        """The rules that a proxy of the namespace applies for a Gateway, or `mesh`.
+
+        Routes of the Gateway API have no effect on Istio's own Gateways.
+        """
+        every = gateway == MESH or GENERATED in gateway
+        return (self.virtual_services if every else self.istio_rules).for_gateway(namespace, gateway)
+
+    @part
+    def destination_rules(self) -> DestinationRules:
+        """The DestinationRules, with those that istiod makes of BackendTLSPolicies."""
+        found = [*self._objects.read(DestinationRule), *self._gateway_api.destination_rules()]
+        return DestinationRules(found, self.configuration)
+
+    # services and what proxies import
+
+    @part
+    def exports(self) -> Exports:
+        """The services by visibility."""
+        services, entries = self._objects.discovered(Service), self._objects.read(ServiceEntry)
+        found = mesh_services(services, entries, self.parts.of_object)
+        return Exports(found, self.configuration.services_exported, self.configuration.version)
 
     def scope(self, proxy: Proxy) -> SidecarScope:
         """The services and rules that a proxy imports."""
-        policy = self.configuration.outbound_policy
+        namespace, name = proxy.namespace, None
         if proxy.gateway:
-            key: object = proxy.namespace
-            if key not in self._scopes:
-                self._scopes[key] = gateway_scope(proxy.namespace, self.exports, policy)
-            return self._scopes[key]
-        sidecar = self._sidecar(proxy)
-        key = (proxy.namespace, sidecar.key if sidecar is not None else None)
-        if key not in self._scopes:
-            self._scopes[key] = sidecar_scope(proxy.namespace, sidecar, self.exports, self.virtual_services, policy)
-        return self._scopes[key]
+            return self.derived(("gateway scope", namespace), lambda: self._gateway_scope(namespace))
+        if self.sidecars:
+            found = sidecar_of(proxy, self.sidecars, self.configuration.root)
+            name = found.key if found is not None else None
+        return self.derived(("sidecar scope", namespace, name), lambda: self._sidecar_scope(namespace, name))
 
-    def _sidecar(self, proxy: Proxy) -> Sidecar | None:
-        """The Sidecar that applies to a proxy.
+    def derived(self, key: Hashable, build: Callable[[], _V]) -> _V:
+        """A value that follows from the mesh alone. It must be complete when it is built."""
+        return self.parts.get(key, build)
 
-        A Sidecar that selects the proxy comes before its namespace's, and that before the root namespace's. The oldest
-        of each is used.
-        """
-        own = [each for each in self.sidecars if each.namespace == proxy.namespace]
-        for each in own:
-            selector = each.workload_selector
-            if selector and all(proxy.labels.get(key) == value for key, value in selector.items()):
-                return each
-        root = [each for each in self.sidecars if each.namespace == self.configuration.root]
-        return next((each for each in (*own, *root) if not each.workload_selector), None)
+    def _gateway_scope(self, namespace: str) -> SidecarScope:
+        return gateway_scope(namespace, self.exports, self.configuration.outbound_policy)
 
-    def pod_at(self, address: str) -> Pod | None:
-        """The running pod with the address."""
-        for each in reversed(self._by_address.get(address, ()) if address else ()):
-            if not each.finished and not each.host_network:
-                return each
-        return None
+    def _sidecar_scope(self, namespace: str, name: tuple[str, str] | None) -> SidecarScope:
+        sidecar = next((each for each in self.sidecars if each.key == name), None)
+        policy = self.configuration.outbound_policy
+        return sidecar_scope(namespace, sidecar, self.exports, self.virtual_services, policy)
 
-    def pods_by_address(self, addresses: Iterable[str]) -> Iterable[Pod]:
-        """The running pods with these addresses."""
-        return [found for each in addresses if (found := self.pod_at(each)) is not None]
+    @part
+    def sidecars(self) -> tuple[Sidecar, ...]:
+        return tuple(self._objects.oldest_first(Sidecar))
 
-    def service_at(self, address: str) -> Service | None:
-        """The Service with the cluster IP address."""
-        return self._services_by_address.get(address) if is_address(address) else None
+    # policies
 
-    def targets_of(self, service: Service, port: int) -> list[tuple[Pod, int]]:
-        """The ready pods behind a port of a Service, each with its own port."""
-        name = next((each.name for each in service.ports if each.port == port), None)
-        found = []
-        for each in self.slices.get((service.namespace, service.name), ()) if name is not None else ():
-            target = next((number(p, "port") for p in items(each.raw, "ports") if text(p, "name") == name), None)
-            if target is not None:
-                found += [(pod, target) for pod in self.pods_by_address(each.ready_addresses)]
-        return found
+    @part
+    def peer_authentications(self) -> tuple[PeerAuthentication, ...]:
+        return tuple(self._objects.oldest_first(PeerAuthentication))
 
-    def proxy(self, pod: Pod) -> Proxy | None:
-        """The proxy of a pod; None if it has none."""
-        known = self._proxies.get(id(pod))
-        if known is None or known[0] is not pod:
-            known = self._proxies[id(pod)] = (pod, proxy_of(pod))
-        return known[1]
+    @part
+    def authorization_policies(self) -> tuple[AuthorizationPolicy, ...]:
+        return tuple(self._objects.read(AuthorizationPolicy))
+
+    @part
+    def envoy_filters(self) -> tuple[EnvoyFilter, ...]:
+        return tuple(self._objects.read(EnvoyFilter))
+
+    @part
+    def secrets(self) -> Mapping[tuple[str, str], Secret]:
+        return {each.key: each for each in self.parts.objects(Secret)}
+
+    @part
+    def config_maps(self) -> Mapping[tuple[str, str], ConfigMap]:
+        return {each.key: each for each in self.parts.objects(ConfigMap)}
+
+    @part
+    def workload_entries(self) -> tuple[WorkloadEntry, ...]:
+        return tuple(self._objects.read(WorkloadEntry))
+
+
+class _FactsByKind:
+    """The objects of a run's facts."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+
+    def __getitem__(self, kind: type[_K], /) -> Iterable[_K]:
+        return self._facts.all(kind)
 
 
 def mesh_of(facts: Facts, revision: str) -> Mesh:
     """The mesh of a revision, built once for the cluster.
 
-    Raises Unreadable if a kind that decides routes was not read.
+    After changes it shares the parts that they do not concern.
     """
 
     def build(window: Facts) -> Mesh:
-        kinds = [kind for kind in MESH_READS if issubclass(kind, KubernetesObject)]
-        return Mesh(revision, {kind: window.all(kind) for kind in kinds})
+        for kind in MESH_READS:
+            window.gap(kind)  # the mesh reads them when a request needs them
+        earlier = mesh_of(window.before_changes, revision) if window.before_changes is not None else None
+        return Mesh(revision, _FactsByKind(window), earlier, window.changed_kinds)
 
     return facts.once("mesh", build, revision)

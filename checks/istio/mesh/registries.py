@@ -3,12 +3,14 @@
 Source: Istio `pilot/pkg/serviceregistry`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from ipaddress import ip_interface
 from types import MappingProxyType
+from typing import Any
 
+from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import ServiceEntry
 from checks.facts.services import Service
 from checks.istio.mesh.objects.hosts import is_address
@@ -180,3 +182,19 @@ def listed_endpoints(endpoints: Iterable[Raw], port: MeshPort) -> tuple[tuple[st
         target = ports.get(port.name) or (port.target if isinstance(port.target, int) else port.number)
         found.append((text(each, "address"), target, labels(each, "labels")))
     return tuple(found)
+
+
+def mesh_services(
+    services: Iterable[Service],
+    entries: Iterable[ServiceEntry],
+    of_object: Callable[[str, KubernetesObject, Callable[[], Any]], Any],
+) -> Iterator[MeshService]:
+    """The services of all Services and ServiceEntries. `of_object` keeps those of one object."""
+    for each in services:
+        yield of_object("service", each, partial(kubernetes_service, each))
+    for entry in entries:
+        yield from of_object("services", entry, partial(_services_of, entry))
+
+
+def _services_of(entry: ServiceEntry) -> tuple[MeshService, ...]:
+    return tuple(entry_services(entry))

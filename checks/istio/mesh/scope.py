@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from checks.facts.istio_networking import Sidecar
 from checks.istio.mesh.egress_listeners import EgressListener, egress_listener
 from checks.istio.mesh.exports import Exports
+from checks.istio.mesh.proxies import Proxy
 from checks.istio.mesh.services import MeshService
 from checks.istio.mesh.virtual_services import VirtualServices
 from checks.model.raw_values import Raw, mapping
@@ -69,6 +70,21 @@ def _merged(present: MeshService, more: MeshService) -> MeshService:
         return present
     numbers = {each.number for each in present.ports}
     return present.with_ports((*present.ports, *(each for each in more.ports if each.number not in numbers)))
+
+
+def sidecar_of(proxy: Proxy, sidecars: Iterable[Sidecar], root: str) -> Sidecar | None:
+    """The Sidecar that applies to a proxy, of all Sidecars, oldest first.
+
+    A Sidecar that selects the proxy comes before its namespace's, and that before the root namespace's.
+    """
+    every = tuple(sidecars)
+    own = [each for each in every if each.namespace == proxy.namespace]
+    for each in own:
+        selector = each.workload_selector
+        if selector and all(proxy.labels.get(key) == value for key, value in selector.items()):
+            return each
+    shared = [each for each in every if each.namespace == root]
+    return next((each for each in (*own, *shared) if not each.workload_selector), None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

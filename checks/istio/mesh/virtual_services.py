@@ -5,8 +5,9 @@ Their names are complete and their delegates merged; visibility and age decide t
 Source: Istio `pilot/pkg/model/virtualservice.go`, `PushContext.initVirtualServices`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
+from typing import Any
 
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import VirtualService
@@ -22,8 +23,13 @@ class VirtualServices:
     """All VirtualServices by Gateway and visibility."""
 
     def __init__(
-        self, all_of_them: Iterable[VirtualService], default: frozenset[str], routes: Iterable[RoutingRules] = ()
+        self,
+        all_of_them: Iterable[VirtualService],
+        default: frozenset[str],
+        routes: Iterable[RoutingRules] = (),
+        of_object: Callable[[str, KubernetesObject, Callable[[], Any]], Any] = lambda _, __, build: build(),
     ) -> None:
+        """`of_object` keeps what depends on one VirtualService alone."""
         self._default = default
         self._private: dict[tuple[str, str], list[RoutingRules]] = {}
         self._exported: dict[tuple[str, str], list[RoutingRules]] = {}
@@ -31,8 +37,14 @@ class VirtualServices:
         self._all: list[RoutingRules] = []
         written = tuple(all_of_them)
         delegates = {(each.namespace, each.name): each for each in written if not each.hosts}
-        merged = [self._merged(each, delegates) for each in written if each.hosts]
-        for rules in sorted((*merged, *routes), key=_age):
+        merged = [
+            self._merged(each, delegates)
+            if _delegates(each)
+            else of_object("rules", each, partial(self._merged, each, {}))
+            for each in written
+            if each.hosts
+        ]
+        for rules in sorted((*merged, *routes), key=lambda each: each.age):
             self._index(rules)
 
     def for_gateway(self, namespace: str, gateway: str) -> Iterator[RoutingRules]:
@@ -116,5 +128,5 @@ def _own_first(rules: Sequence[RoutingRules], namespace: str) -> Iterator[Routin
     yield from (each for each in rules if not (each.gateway_api and each.namespace == namespace))
 
 
-def _age(rules: RoutingRules) -> tuple[str, str, str]:
-    return text(rules.source.raw, "metadata", "creationTimestamp"), rules.name, rules.namespace
+def _delegates(source: VirtualService) -> bool:
+    return any(each.get("delegate") is not None for each in source.http)

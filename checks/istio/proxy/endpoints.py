@@ -53,18 +53,18 @@ class Endpoints:
     def _pods(self, service: MeshService) -> Iterator[Pod]:
         addresses = {
             address
-            for each in self._mesh.slices.get((service.namespace, service.source.name), ())
+            for each in self._mesh.workloads.slices_of(service.namespace, service.source.name)
             for address in each.ready_addresses
         }
-        yield from self._mesh.pods_by_address(addresses)
+        yield from self._mesh.workloads.pods_by_address(addresses)
 
     def _slice_endpoints(self, service: MeshService, port: MeshPort, wanted: Mapping[str, str]) -> Iterator[Endpoint]:
-        for each in self._mesh.slices.get((service.namespace, service.source.name), ()):
+        for each in self._mesh.workloads.slices_of(service.namespace, service.source.name):
             target = next((number(p, "port") for p in items(each.raw, "ports") if text(p, "name") == port.name), None)
             if target is None:
                 continue
             for address in each.ready_addresses:
-                pod = self._mesh.pod_at(address)
+                pod = self._mesh.workloads.pod_at(address)
                 if pod is None and wanted:
                     continue
                 own = pod.labels if pod is not None else {}
@@ -106,7 +106,7 @@ class Endpoints:
         return [each for each in entries if _has(labels(each, "labels"), selector)]
 
     def _selected(self, namespace: str, selector: Mapping[str, str]) -> Iterator[Pod]:
-        for pod in self._mesh.pods:
+        for pod in self._mesh.workloads.pods:
             if pod.namespace == namespace and not pod.finished and pod.ip and _has(pod.labels, selector):
                 yield pod
 

@@ -66,10 +66,12 @@ class GatewayListeners:
     def _chains_of(self, port: int, socket: Socket) -> list[FilterChain]:
         """The chains of a socket, built once: a server name that an earlier one has is left out."""
         if id(socket) not in self._chains:
-            self._chains[id(socket)] = list(self._filter_chains(port, socket))
+            known = dict(self._sni.get(port, {}))
+            self._chains[id(socket)] = list(self._filter_chains(socket, known))
+            self._sni[port] = known  # only now: an unreadable kind ends the chains of a socket
         return self._chains[id(socket)]
 
-    def _filter_chains(self, port: int, socket: Socket) -> Iterator[FilterChain]:
+    def _filter_chains(self, socket: Socket, known: dict[str, str]) -> Iterator[FilterChain]:
         if socket.protocol.is_http:
             yield FilterChain(HttpManager(socket.servers[0].route), origin=socket.servers[0].origin)
             return
@@ -84,7 +86,7 @@ class GatewayListeners:
                     tls = _context(server) if server.server.tls is not None else None
                     yield FilterChain(found, names, tls=tls, origin=server.origin)
             else:
-                yield from self._passthrough(server, port)
+                yield from self._passthrough(server, known)
 
     def _tcp_target(self, server: GatewayServer) -> TcpProxy | None:
         """The first TCP rule that matches the server."""
@@ -95,10 +97,9 @@ class GatewayListeners:
                     return tcp_clusters(rule, server.server.port.number, self._services, self._clusters)
         return None
 
-    def _passthrough(self, server: GatewayServer, port: int) -> Iterator[FilterChain]:
+    def _passthrough(self, server: GatewayServer, known: dict[str, str]) -> Iterator[FilterChain]:
         if server.mode == "AUTO_PASSTHROUGH":
             return
-        known = self._sni.setdefault(port, {})
         for rules, _ in self._routes.rules(server):
             for rule in rules.tls:
                 for match in rule.matches() if items(rule.raw, "route") else ():

@@ -68,7 +68,7 @@ class GatewayRoutes:
     def rules(self, server: GatewayServer) -> Iterator[tuple[RoutingRules, list[str]]]:
         """The VirtualServices of a server, each with the hosts that both have."""
         by_namespace: dict[str, HostIndex[tuple[int, str]]] = {}
-        for rules in self._mesh.virtual_services.for_gateway(self._proxy.namespace, server.name):
+        for rules in self._mesh.rules_of_gateway(self._proxy.namespace, server.name):
             if rules.namespace not in by_namespace:
                 own = enumerate(server.hosts_in(rules.namespace))
                 by_namespace[rules.namespace] = HostIndex(((at, host), [host]) for at, host in own)

@@ -94,10 +94,12 @@ class UpstreamContexts:
         if subset and rule is not None:
             own = mapping(rule.subsets[subset][0], "trafficPolicy")
         keeps = text(own, "loadBalancer", "simple").upper() == "PASSTHROUGH"
-        if keeps or service.resolution is Resolution.ORIGINAL_DESTINATION:
-            found = self._endpoints.of(service, port, {})
-            if not found or not all(each.mutual_tls for each in found):
-                return None
+        found = self._endpoints.of(service, port, {})
+        if not any(each.mutual_tls for each in found):
+            return None
+        every = keeps or service.resolution is Resolution.ORIGINAL_DESTINATION
+        if every and not all(each.mutual_tls for each in found):
+            return None
         if self._peer_authentication(service.namespace) == "DISABLE":
             return None
         sni, accounts = _server_name(service, port, subset), self._endpoints.accounts(service)

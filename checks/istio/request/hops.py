@@ -10,6 +10,7 @@ from checks.istio.proxy.clusters import BLACK_HOLE, PASSTHROUGH, Cluster
 from checks.istio.proxy.endpoints import Endpoint
 from checks.istio.proxy.listeners import EnvoyListener
 from checks.istio.request.credentials import undelivered
+from checks.istio.request.declared import is_declared
 from checks.istio.request.external_servers import external_problem
 from checks.istio.request.filter_chains import listener_decisions
 from checks.istio.request.forwarding import Arrival, Forwarded, Trail
@@ -32,8 +33,6 @@ class RouteQuery:
     host: str
     gateway: str
     source: str
-    declared: frozenset[str]
-    """The services at which it may arrive."""
 
 
 class Hops:
@@ -146,15 +145,15 @@ class Hops:
                 yield self._outside(proxy, connection, trail)
                 return
             address = service.address
-        pod = self._mesh.pod_at(address)
+        pod = self._mesh.workloads.pod_at(address)
         if pod is not None:
             yield from self._pod(proxy, pod, replace(connection, address=address), trail)
             return
-        behind = self._mesh.service_at(address)
+        behind = self._mesh.workloads.service_at(address)
         if behind is None:
             yield self._outside(proxy, replace(connection, address=address), trail)
             return
-        targets = self._mesh.targets_of(behind, port)
+        targets = self._mesh.workloads.targets_of(behind, port)
         if not targets:
             reason = f"nothing answers at {address}:{port}"
             end = End(Result.FAILS, reason, flag="UF", proxy=proxy, gateways=trail.gateways)
@@ -199,7 +198,7 @@ class Hops:
         end = replace(end, ending=Ending.ARRIVED)
         if self._query.gateway not in trail.gateways:
             return end
-        if self._query.host in (host, trail.service) or trail.service in self._query.declared:
+        if self._query.host in (host, trail.service) or is_declared(self._mesh, self._query.host, trail.service):
             return replace(end, result=Result.THROUGH)
         reason = f"arrives at {host}:{port}, which is declared for another host"
         return replace(end, result=Result.FAILS, reason=reason, ending=Ending.OTHER_DESTINATION)

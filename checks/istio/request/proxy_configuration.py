@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Callable
+from functools import cached_property
 
+from checks.facts.istio_policies import AuthorizationPolicy
 from checks.facts.pods import Pod
 from checks.istio.mesh.mesh import Mesh
 from checks.istio.mesh.proxies import Proxy
+from checks.istio.mesh.scope import SidecarScope
 from checks.istio.proxy.clusters import Clusters
 from checks.istio.proxy.envoy_filters import Patches
 from checks.istio.proxy.gateway import GatewayListeners
@@ -20,13 +23,37 @@ class ProxyConfiguration:
 
     def __init__(self, mesh: Mesh, proxy: Proxy) -> None:
         self.mesh, self.proxy = mesh, proxy
-        self.clusters = Clusters(mesh, proxy)
-        self.scope = mesh.scope(proxy)
-        self.outbound = None if proxy.gateway else OutboundListeners(mesh, proxy, self.clusters)
-        self.inbound = GatewayListeners(mesh, proxy, self.clusters) if proxy.gateway else None
-        self.policies = policies_of(mesh, proxy)
-        self.patches = Patches(mesh, proxy)
         self._routes: dict[tuple[str, str], RouteConfiguration | None] = {}
+
+    @cached_property
+    def clusters(self) -> Clusters:
+        """The clusters of the proxy."""
+        return Clusters(self.mesh, self.proxy)
+
+    @cached_property
+    def scope(self) -> SidecarScope:
+        """The services and rules that the proxy imports."""
+        return self.mesh.scope(self.proxy)
+
+    @cached_property
+    def outbound(self) -> OutboundListeners | None:
+        """The listeners of a sidecar; None for a gateway."""
+        return None if self.proxy.gateway else OutboundListeners(self.mesh, self.proxy, self.clusters)
+
+    @cached_property
+    def inbound(self) -> GatewayListeners | None:
+        """The listeners of a gateway; None for a sidecar."""
+        return GatewayListeners(self.mesh, self.proxy, self.clusters) if self.proxy.gateway else None
+
+    @cached_property
+    def policies(self) -> tuple[AuthorizationPolicy, ...]:
+        """The AuthorizationPolicies that apply to the proxy."""
+        return policies_of(self.mesh, self.proxy)
+
+    @cached_property
+    def patches(self) -> Patches:
+        """The patches of EnvoyFilters that apply to the proxy."""
+        return Patches(self.mesh, self.proxy)
 
     def routes(self, name: str, authority: str) -> RouteConfiguration | None:
         """The route configuration of a name.
@@ -58,7 +85,7 @@ class ProxyConfigurations:
 
     def of(self, mesh: Mesh, pod: Pod) -> ProxyConfiguration | None:
         """The configuration of a pod's proxy; None if it has none."""
-        proxy = mesh.proxy(pod)
+        proxy = mesh.workloads.proxy(pod)
         if proxy is None:
             return None
         own = {key: value for key, value in proxy.labels.items() if key != "pod-template-hash"}

@@ -8,7 +8,6 @@ from dataclasses import replace
 from checks.facts.pods import Pod
 from checks.istio.mesh.mesh import Mesh
 from checks.istio.request.client_dns import client_addresses
-from checks.istio.request.declared import declared_services
 from checks.istio.request.hops import Hops, RouteQuery
 from checks.istio.request.interception import is_intercepted
 from checks.istio.request.outcome import End, RequestOutcome, Result, outcome
@@ -39,7 +38,7 @@ class Router:
         Its address is an IP address or a name outside the mesh.
         """
         mesh = self._mesh_of(client.revision)
-        query = RouteQuery(host.lower(), gateway, client.ip, declared_services(mesh, host.lower()))
+        query = RouteQuery(host.lower(), gateway, client.ip)
         hops = Hops(mesh, self.configurations, self.gateway_of, query)
         configuration = self.configuration(mesh, client)
         if configuration is None or configuration.proxy.gateway:

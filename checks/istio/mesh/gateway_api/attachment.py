@@ -4,10 +4,13 @@ Source: Istio `extractParentReferenceInfo`, `referenceAllowed`, `hostnameAllowed
 `kube/gateway/conversion.go`; Gateway API, HTTPRoute `parentRefs`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from checks.facts.gateway_api import GATEWAY_API, GatewayRoute, TCPRoute
+from checks.facts.istio_networking import ServiceEntry
+from checks.facts.services import Service
 from checks.istio.mesh.gateway_api.gateways import Parent
 from checks.istio.mesh.gateway_api.references import (
     KUBERNETES_GATEWAY,
@@ -55,18 +58,30 @@ class Attachment:
 
 
 class Attachments:
-    """The parents that routes can have."""
+    """The parents that routes can have, read when a route names one."""
 
     def __init__(
         self,
-        parents: Iterable[Parent],
-        services: frozenset[tuple[str, str]],
-        entries: Mapping[tuple[str, str], tuple[str, ...]],
+        parents: Callable[[], Iterable[Parent]],
+        services: Callable[[], Iterable[Service]],
+        entries: Callable[[], Iterable[ServiceEntry]],
     ) -> None:
-        self._services, self._entries = services, entries
-        self._parents: dict[tuple[GroupKind, str, str], list[Parent]] = {}
-        for each in parents:
-            self._parents.setdefault((each.owner, each.namespace, each.name), []).append(each)
+        self._listeners, self._every_service, self._every_entry = parents, services, entries
+
+    @cached_property
+    def _parents(self) -> Mapping[tuple[GroupKind, str, str], list[Parent]]:
+        found: dict[tuple[GroupKind, str, str], list[Parent]] = {}
+        for each in self._listeners():
+            found.setdefault((each.owner, each.namespace, each.name), []).append(each)
+        return found
+
+    @cached_property
+    def _services(self) -> frozenset[tuple[str, str]]:
+        return frozenset(each.key for each in self._every_service())
+
+    @cached_property
+    def _entries(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
+        return {each.key: each.hosts for each in self._every_entry()}
 
     def of(self, route: GatewayRoute) -> list[Attachment]:
         """The parents that accept a route, in istiod's order."""

@@ -2,8 +2,8 @@
 
 Source: Istio `NewController` in `kube/gateway/controller.go`."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeVar
 
 from checks.facts.fact import KubernetesObject
 from checks.facts.gateway_api import (
@@ -22,8 +22,8 @@ from checks.facts.namespaces import ConfigMap, Namespace, Secret
 from checks.facts.services import Service
 from checks.istio.mesh.gateway_api.attachment import Attachments
 from checks.istio.mesh.gateway_api.backend_policies import Backends, destination_rules
-from checks.istio.mesh.gateway_api.gateways import ListenerGateway, parents_of
-from checks.istio.mesh.gateway_api.listener_servers import Surroundings
+from checks.istio.mesh.gateway_api.gateways import Parent, parents_of
+from checks.istio.mesh.gateway_api.listener_servers import Surroundings, by_name
 from checks.istio.mesh.gateway_api.references import ReferenceGrants
 from checks.istio.mesh.gateway_api.routes import http_virtual_services, tcp_virtual_services, tls_virtual_services
 from checks.istio.mesh.objects.routing_rules import RoutingRules
@@ -43,71 +43,71 @@ GATEWAY_API_READS: tuple[type[KubernetesObject], ...] = (
 """The kinds of the Gateway API that decide routes."""
 
 _K = TypeVar("_K", bound=KubernetesObject)
-_Objects = Mapping[type[KubernetesObject], Iterable[KubernetesObject]]
+
+
+class ReadKind(Protocol):
+    """Reads the objects of a kind. Raises Unreadable."""
+
+    def __call__(self, kind: type[_K], /) -> list[_K]: ...
 
 
 class GatewayApi:
     """The Istio objects that istiod makes of Gateway API objects.
 
-    They are Gateways, VirtualServices and DestinationRules.
+    They are Gateways, VirtualServices and DestinationRules. A kind is read when an object of another kind refers to it.
     """
 
-    def __init__(
-        self,
-        objects: _Objects,
-        reads: Callable[[KubernetesObject], bool],
-        discovers: Callable[[str], bool],
-        version: Version,
-    ) -> None:
-        self._objects, self._reads, self._discovers, self._version = objects, reads, discovers, version
-        self.gateways: list[ListenerGateway] = []
-        self.routes: list[RoutingRules] = []
-        self.destination_rules: list[DestinationRule] = []
-        if any(self._of(kind) for kind in GATEWAY_API_READS if kind is not GatewayClass):
-            self._convert()
+    def __init__(self, read: ReadKind, every: ReadKind, discovered: ReadKind, version: Version) -> None:
+        """Three ways to read a kind.
 
-    def _of(self, kind: type[_K]) -> list[_K]:
-        """The objects of a kind that the revision's istiod reads."""
-        return [each for each in self._objects[kind] if isinstance(each, kind) and self._reads(each)]
+        `read`: the objects that the revision's istiod reads. `every`: also others. `discovered`: those in namespaces that
+        it discovers, for kinds without revisions.
+        """
+        self._read, self._every, self._discovered, self._version = read, every, discovered, version
 
-    def _discovered(self, kind: type[_K]) -> list[_K]:
-        """The objects of a kind without revisions."""
-        return [each for each in self._objects[kind] if isinstance(each, kind) and self._discovers(each.namespace)]
-
-    def _convert(self) -> None:
-        grants = ReferenceGrants(self._of(ReferenceGrant))
-        services, entries = self._discovered(Service), self._of(ServiceEntry)
-        config_maps, secrets = _by_name(self._discovered(ConfigMap)), _by_name(self._discovered(Secret))
-        namespaces = {each.name: each for each in self._objects[Namespace] if isinstance(each, Namespace)}
-        around = Surroundings(namespaces, secrets, config_maps, grants, self._version.listener_protocols)
-        classes = [each for each in self._objects[GatewayClass] if isinstance(each, GatewayClass)]
-        sets = self._of(ListenerSet) if self._version.reads_listener_sets else []
-        parents = list(parents_of(self._of(KubernetesGateway), classes, sets, around))
-        self.gateways = [each.gateway for each in parents if each.gateway is not None]
-        attachments = Attachments(
-            parents, frozenset(each.key for each in services), {each.key: each.hosts for each in entries}
+    def parents(self) -> tuple[Parent, ...]:
+        """The listeners of all Gateways of Istio's classes."""
+        gateways = self._read(KubernetesGateway)
+        if not gateways:
+            return ()
+        around = Surroundings(
+            lambda: self._every(Namespace),
+            lambda: self._discovered(Secret),
+            lambda: self._discovered(ConfigMap),
+            self._grants(),
+            self._version.listener_protocols,
         )
-        self.routes += http_virtual_services(
-            [*self._of(HTTPRoute), *self._of(GRPCRoute)], attachments, grants, self._version.status_without_backends
+        return tuple(parents_of(gateways, self._every(GatewayClass), self._listener_sets, around))
+
+    def _listener_sets(self) -> list[ListenerSet]:
+        return self._read(ListenerSet) if self._version.reads_listener_sets else []
+
+    def routes(self, parents: Callable[[], Iterable[Parent]]) -> tuple[RoutingRules, ...]:
+        """The VirtualServices of all routes.
+
+        `parents` reads the listeners when a route names a Gateway.
+        """
+        grants = self._grants()
+        attachments = Attachments(parents, lambda: self._discovered(Service), lambda: self._read(ServiceEntry))
+        protocols, http = self._version.listener_protocols, [*self._read(HTTPRoute), *self._read(GRPCRoute)]
+        return (
+            *http_virtual_services(http, attachments, grants, self._version.status_without_backends),
+            *tcp_virtual_services(self._read(TCPRoute) if "TCP" in protocols else (), attachments, grants),
+            *tls_virtual_services(self._read(TLSRoute) if "TLS" in protocols else (), attachments, grants),
         )
-        protocols = self._version.listener_protocols
-        if "TCP" in protocols:
-            self.routes += tcp_virtual_services(self._of(TCPRoute), attachments, grants)
-        if "TLS" in protocols:
-            self.routes += tls_virtual_services(self._of(TLSRoute), attachments, grants)
-        backends = _backends(services, entries, config_maps)
-        self.destination_rules = list(destination_rules(self._of(BackendTLSPolicy), backends))
 
+    def destination_rules(self) -> tuple[DestinationRule, ...]:
+        """The DestinationRules of all BackendTLSPolicies."""
+        policies = self._read(BackendTLSPolicy)
+        return tuple(destination_rules(policies, self._backends())) if policies else ()
 
-def _by_name(objects: Iterable[_K]) -> dict[tuple[str, str], _K]:
-    return {each.key: each for each in objects}
+    def _grants(self) -> ReferenceGrants:
+        return ReferenceGrants(lambda: self._read(ReferenceGrant))
 
-
-def _backends(
-    services: Sequence[Service], entries: Sequence[ServiceEntry], config_maps: Mapping[tuple[str, str], ConfigMap]
-) -> Backends:
-    return Backends(
-        {each.key: ((each.host,), {port.name: port.port for port in each.ports}) for each in services},
-        {each.key: (each.hosts, {port.name: port.number for port in each.ports}) for each in entries},
-        config_maps,
-    )
+    def _backends(self) -> Backends:
+        services, entries = self._discovered(Service), self._read(ServiceEntry)
+        return Backends(
+            {each.key: ((each.host,), {port.name: port.port for port in each.ports}) for each in services},
+            {each.key: (each.hosts, {port.name: port.number for port in each.ports}) for each in entries},
+            by_name(self._discovered(ConfigMap)),
+        )

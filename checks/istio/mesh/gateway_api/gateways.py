@@ -5,14 +5,13 @@ Each listener becomes one Gateway.
 Source: Istio `GatewayCollection`, `ListenerSetCollection`, `IsManaged`; `gatewaycommon/listener_conflict.go`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from checks.facts.fact import KubernetesObject
 from checks.facts.gateway_api import GatewayClass, KubernetesGateway, ListenerSet
 from checks.facts.istio_networking import Gateway
 from checks.facts.label_selectors import selects
-from checks.facts.namespaces import Namespace
 from checks.istio.mesh.gateway_api.listener_servers import ListenerServer, Surroundings, listener_server
 from checks.istio.mesh.gateway_api.references import KUBERNETES_GATEWAY, LISTENER_SET, GroupKind, normalized
 from checks.istio.mesh.objects.hosts import DOMAIN
@@ -106,21 +105,21 @@ def _services(gateway: KubernetesGateway) -> Iterator[str]:
 def parents_of(
     gateways: Iterable[KubernetesGateway],
     classes: Iterable[GatewayClass],
-    listener_sets: Sequence[ListenerSet],
+    listener_sets: Callable[[], Sequence[ListenerSet]],
     around: Surroundings,
 ) -> Iterator[Parent]:
     """The listeners of all Gateways of Istio's classes, and of their ListenerSets."""
     controllers = {_BUILT_IN_CLASS: _CONTROLLER, **{each.name: each.controller for each in classes}}
     for gateway in gateways:
         if controllers.get(gateway.gateway_class) == _CONTROLLER and any(_services(gateway)):
-            yield from _listeners(gateway, listener_sets, around)
+            yield from _listeners(gateway, listener_sets(), around)
 
 
 def _listeners(
     gateway: KubernetesGateway, listener_sets: Iterable[ListenerSet], around: Surroundings
 ) -> Iterator[Parent]:
     own = [(gateway, index, each) for index, each in enumerate(items(gateway.raw, "spec", "listeners"))]
-    attached = [each for each in listener_sets if _attaches(each, gateway, around.namespaces)]
+    attached = [each for each in listener_sets if _attaches(each, gateway, around)]
     attached.sort(key=lambda each: (text(each.raw, "metadata", "creationTimestamp"), f"{each.namespace}/{each.name}"))
     more = [
         (each, index, _with_port(raw))
@@ -159,7 +158,7 @@ def _gateway(
     return ListenerGateway(raw, owner, f"spec.listeners[{index}]", gateway)
 
 
-def _attaches(listener_set: ListenerSet, gateway: KubernetesGateway, namespaces: Mapping[str, Namespace]) -> bool:
+def _attaches(listener_set: ListenerSet, gateway: KubernetesGateway, around: Surroundings) -> bool:
     """Whether a ListenerSet names the Gateway and the Gateway allows it.
 
     A Gateway allows no ListenerSet unless `allowedListeners` permits it.
@@ -176,13 +175,11 @@ def _attaches(listener_set: ListenerSet, gateway: KubernetesGateway, namespaces:
     wanted = text(allowed, "from")
     if wanted in ("All", "Same", "None"):
         return wanted == "All" or (wanted == "Same" and listener_set.namespace == gateway.namespace)
-    selector, known = at(allowed, "selector"), namespaces.get(listener_set.namespace)
-    return (
-        wanted in ("", "Selector")
-        and selector is not None
-        and known is not None
-        and selects(selector, known.all_labels)
-    )
+    selector = at(allowed, "selector")
+    if wanted not in ("", "Selector") or selector is None:
+        return False
+    known = around.namespaces.get(listener_set.namespace)
+    return known is not None and selects(selector, known.all_labels)
 
 
 def _with_port(listener: Raw) -> Raw:

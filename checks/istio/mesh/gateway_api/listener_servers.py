@@ -2,8 +2,10 @@
 
 Source: Istio `buildListener`, `buildTLS`, `buildHostnameMatch` in `kube/gateway/conversion.go`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
 
 from checks.facts.fact import KubernetesObject
 from checks.facts.label_selectors import selects
@@ -19,16 +21,40 @@ _PROTOCOL_OPTION = "gateway.istio.io/listener-protocol"
 _MUTUAL_MODES = ("MUTUAL", "OPTIONAL_MUTUAL")
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """The objects that listeners refer to."""
+_K = TypeVar("_K", bound=KubernetesObject)
 
-    namespaces: Mapping[str, Namespace]
-    secrets: Mapping[tuple[str, str], Secret]
-    config_maps: Mapping[tuple[str, str], ConfigMap]
-    grants: ReferenceGrants
-    protocols: frozenset[str]
-    """The protocols that open a port."""
+
+class Surroundings:
+    """The objects that listeners refer to, read when a listener does."""
+
+    def __init__(
+        self,
+        namespaces: Callable[[], Iterable[Namespace]],
+        secrets: Callable[[], Iterable[Secret]],
+        config_maps: Callable[[], Iterable[ConfigMap]],
+        grants: ReferenceGrants,
+        protocols: frozenset[str],
+    ) -> None:
+        """`protocols`: those that open a port."""
+        self._namespaces, self._secrets, self._config_maps = namespaces, secrets, config_maps
+        self.grants, self.protocols = grants, protocols
+
+    @cached_property
+    def namespaces(self) -> Mapping[str, Namespace]:
+        return {each.name: each for each in self._namespaces()}
+
+    @cached_property
+    def secrets(self) -> Mapping[tuple[str, str], Secret]:
+        return by_name(self._secrets())
+
+    @cached_property
+    def config_maps(self) -> Mapping[tuple[str, str], ConfigMap]:
+        return by_name(self._config_maps())
+
+
+def by_name(objects: Iterable[_K]) -> dict[tuple[str, str], _K]:
+    """Objects by namespace and name."""
+    return {each.key: each for each in objects}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +81,28 @@ def listener_server(
         tls = _tls(owner, kind, gateway, listener, around)
     except _InvalidTls:
         tls, valid = {}, False
-    hosts = _hosts(owner.namespace, listener, around.namespaces.values())
+    hosts = _hosts(owner.namespace, listener, around)
     if tls is None and protocol in ("HTTPS", "TLS"):
         return ListenerServer(None, valid=False, hosts=hosts)
     server = {"port": {"name": "default", "number": port, "protocol": protocol}, "hosts": list(hosts)}
     return ListenerServer(server if tls is None else {**server, "tls": tls}, valid=valid, hosts=hosts)
 
 
-def _hosts(namespace: str, listener: Raw, namespaces: Iterable[Namespace]) -> tuple[str, ...]:
+def _hosts(namespace: str, listener: Raw, around: Surroundings) -> tuple[str, ...]:
     """`namespace/host` for each namespace whose routes may attach."""
     host = text(listener, "hostname") or "*"
-    found = tuple(f"{each}/{host}" for each in _allowed(namespace, mapping(listener, "allowedRoutes"), namespaces))
+    found = tuple(f"{each}/{host}" for each in _allowed(namespace, mapping(listener, "allowedRoutes"), around))
     return found or (f"~/{host}",)
 
 
-def _allowed(namespace: str, allowed: Raw, namespaces: Iterable[Namespace]) -> list[str]:
+def _allowed(namespace: str, allowed: Raw, around: Surroundings) -> list[str]:
     wanted = text(allowed, "namespaces", "from") or "Same"
     if wanted == "Same":
         return [namespace]
     selector = at(allowed, "namespaces", "selector")
     if wanted == "All" or selector is None:
         return ["*"]
-    return sorted(each.name for each in namespaces if selects(selector, each.all_labels))
+    return sorted(each.name for each in around.namespaces.values() if selects(selector, each.all_labels))
 
 
 def _tls(

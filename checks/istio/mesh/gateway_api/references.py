@@ -5,8 +5,9 @@ A reference to another namespace needs a ReferenceGrant there.
 Source: Istio `gatewaycommon/references.go`; Gateway API, ReferenceGrant.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from checks.facts.gateway_api import GATEWAY_API, ReferenceGrant
 from checks.facts.istio_networking import NETWORKING
@@ -39,22 +40,21 @@ def normalized(reference: Raw, default: GroupKind) -> GroupKind:
 
 
 class ReferenceGrants:
-    """The references that ReferenceGrants allow."""
+    """The references that ReferenceGrants allow, read when there is one between namespaces."""
 
-    def __init__(self, grants: Iterable[ReferenceGrant]) -> None:
-        self._allowed: set[tuple[GroupKind, str, GroupKind, str, str]] = set()
-        for grant in grants:
-            for source in items(grant.raw, "spec", "from"):
-                for target in items(grant.raw, "spec", "to"):
-                    self._add(grant, source, target)
+    def __init__(self, grants: Callable[[], Iterable[ReferenceGrant]]) -> None:
+        self._grants = grants
 
-    def _add(self, grant: ReferenceGrant, source: Raw, target: Raw) -> None:
-        wanted = normalized(target, SERVICE)
-        if wanted in _GRANTABLE:
-            place = text(source, "namespace")
-            self._allowed.add(
-                (normalized(source, KUBERNETES_GATEWAY), place, wanted, grant.namespace, text(target, "name"))
-            )
+    @cached_property
+    def _allowed(self) -> frozenset[tuple[GroupKind, str, GroupKind, str, str]]:
+        return frozenset(
+            (normalized(source, KUBERNETES_GATEWAY), text(source, "namespace"), wanted, grant.namespace, name)
+            for grant in self._grants()
+            for source in items(grant.raw, "spec", "from")
+            for target in items(grant.raw, "spec", "to")
+            for wanted, name in ((normalized(target, SERVICE), text(target, "name")),)
+            if wanted in _GRANTABLE
+        )
 
     def allows(self, source: GroupKind, namespace: str, target: GroupKind, place: str, name: str) -> bool:
         """Whether an object of a namespace may name an object of another one."""

@@ -72,6 +72,11 @@ class RoutingRules:
     """Whether it comes from routes of the Gateway API."""
 
     @cached_property
+    def age(self) -> tuple[str, str, str]:
+        """Its place in istiod's order."""
+        return text(self.source.raw, "metadata", "creationTimestamp"), self.name, self.namespace
+
+    @cached_property
     def rules(self) -> ProtocolRules:
         """Its rules with merged delegates."""
         return self.read()

@@ -17,6 +17,7 @@ from checks.istio.request.client_request import ClientRequest
 from checks.istio.request.clients import clients_of
 from checks.istio.request.outcome import RequestOutcome, Result
 from checks.istio.request.routing import Routing
+from checks.model.question import Question
 from checks.sources.gathering import gather
 from checks.sources.recorded import RecordedSource
 from tests.clusters.compose import Cluster
@@ -27,14 +28,19 @@ READS = frozenset((*MESH_READS, ManagedCluster, Deployment))
 
 def facts_about(cluster: Cluster, host: str, client: str | None, gateway: str = "team-egress/egw") -> Facts:
     """The facts of a cluster for a question about a host."""
+    wanted = question(cluster, gateway, host, client)
+    store = store_about(cluster, wanted)
+    return Facts(store, store.targets[0], wanted, READS)
+
+
+def store_about(cluster: Cluster, wanted: Question) -> FactStore:
+    """All facts of a cluster that the router reads, for the gateway of a question."""
     source = RecordedSource(recording(cluster))
     store = FactStore(source.now())
     for reading in gather(source, READS, store, monotonic() + 60):
         record(store, reading)
-    wanted = question(cluster, gateway, host, client)
-    target = from_profile(store.known(ManagedCluster)[0], wanted.gateway, wanted.namespace)
-    store.targets = (target,)
-    return Facts(store, target, wanted, READS)
+    store.targets = (from_profile(store.known(ManagedCluster)[0], wanted.gateway, wanted.namespace),)
+    return store
 
 
 def outcomes(facts: Facts, scheme: str, host: str, port: int) -> Iterator[tuple[RequestOutcome, tuple[Proved, ...]]]:

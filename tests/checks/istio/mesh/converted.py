@@ -2,15 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from checks.facts.fact import KubernetesObject
 from checks.facts.gateway_api import GATEWAY_API
+from checks.facts.istio_networking import DestinationRule
 from checks.facts.kubernetes_kinds import LISTED_KINDS
 from checks.istio.mesh.gateway_api.conversion import GatewayApi
+from checks.istio.mesh.gateway_api.gateways import ListenerGateway
+from checks.istio.mesh.objects.routing_rules import RoutingRules
 from checks.istio.mesh.objects.versions import NEWEST, Version
+from checks.istio.mesh.parts import Parts
 
 BASE = """
 kind: Service
@@ -74,7 +79,16 @@ def to_hostname(host: str = "api.bank.example", **more: Any) -> dict[str, Any]:
     return {"group": "networking.istio.io", "kind": "Hostname", "name": host, "port": 80, **more}
 
 
-def converted(*objects: Mapping[str, Any], version: Version = NEWEST) -> GatewayApi:
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """The objects that istiod makes of objects of the Gateway API."""
+
+    gateways: tuple[ListenerGateway, ...]
+    routes: tuple[RoutingRules, ...]
+    destination_rules: tuple[DestinationRule, ...]
+
+
+def converted(*objects: Mapping[str, Any], version: Version = NEWEST) -> Converted:
     """The objects and the base converted."""
     by_kind: dict[type[KubernetesObject], list[KubernetesObject]] = defaultdict(list)
     for each in (*yaml.safe_load_all(BASE), *objects):
@@ -83,4 +97,7 @@ def converted(*objects: Mapping[str, Any], version: Version = NEWEST) -> Gateway
             kind for kind, origin in LISTED_KINDS.values() if (origin.group, kind.kind) == (group, each["kind"])
         )
         by_kind[kind].append(kind(each))
-    return GatewayApi(by_kind, lambda _: True, lambda _: True, version)
+    read = Parts(by_kind).objects
+    made = GatewayApi(read, read, read, version)
+    gateways = tuple(each.gateway for each in made.parents() if each.gateway is not None)
+    return Converted(gateways, made.routes(made.parents), made.destination_rules())
