@@ -135,15 +135,14 @@ class OtherDestination(RouteFault):
     source: VirtualService
 
     def sentence(self) -> str:
-        gateway, where = self.at.broken.facts.gateway.ref, f"{self.at.broken.end.destination}:{self.at.broken.end.port}"
+        gateway, where = self.at.broken.facts.gateway.ref, self.at.broken.end.reached
         return (
             f"{self.step.origin.field} of {self.source.ref} makes {gateway} send {self.at.host} to {where}, "
             "which is declared for another host"
         )
 
     def evidence(self) -> tuple[Evidence, ...]:
-        end = self.at.broken.end
-        reached = end.service or f"{end.destination}:{end.port}"
+        reached = self.at.broken.end.service or self.at.broken.end.reached
         field = f"{self.step.origin.field}.route[*].destination.host"
         return (Evidence(self.source.ref, field, reached, self.at.host),)
 

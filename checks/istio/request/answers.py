@@ -51,7 +51,7 @@ def answer(end: End, scheme: str, *, gateway: bool) -> str:
     if end.result is Result.THROUGH:
         return "the destination's answer"
     if end.result is Result.BYPASSES or end.ending is Ending.OTHER_DESTINATION:
-        return _ANSWERED[end.result].format(end.destination)
+        return _ANSWERED[end.result].format(end.reached)
     if end.result is Result.UNKNOWN:
         return ""
     where = " from the gateway" if gateway and end.status is not None else ""

@@ -99,6 +99,11 @@ class End:
     cluster: ClusterName | None = None
     """The last cluster, if the request ended at it or behind it."""
 
+    @property
+    def reached(self) -> str:
+        """The destination as `host:port`."""
+        return f"{self.destination}:{self.port}"
+
     def after(self, step: Step) -> "End":
         """The same end with a step before its own."""
         return replace(self, steps=(step, *self.steps))
