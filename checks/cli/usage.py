@@ -1,4 +1,4 @@
-"""What the commands share: usage errors, exit codes, and options."""
+"""Usage errors, exit codes and options, which the commands share."""
 
 from math import isnan
 from pathlib import Path

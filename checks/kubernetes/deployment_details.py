@@ -1,4 +1,7 @@
-"""What shows why a Deployment has no pods: its conditions, and actions that read more."""
+"""Why a Deployment has no pods.
+
+Its conditions show the reason, and actions read more.
+"""
 
 from collections.abc import Iterator
 

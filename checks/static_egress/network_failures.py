@@ -36,7 +36,7 @@ class NetworkFailure:
 
 
 def network_failure(facts: Facts, pod: Pod) -> NetworkFailure | None:
-    """The pod's newest failure, by its events or by the log of the cni-manager on its node."""
+    """The pod's newest failure, from its events or from the cni-manager's log on its node."""
     failures = [event for event in facts.events_on(pod) if event.reason == SANDBOX_FAILED and event.message]
     if failures:
         failure = sandbox_failure(failures[-1].message)

@@ -35,16 +35,17 @@ _HOST = "host"
 )
 @decided_by_router("service-entries-conflict")
 def service_entries_conflict(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the ServiceEntries for each host that is routed through the gateway, as the gateway and the clients'
-    sidecars see them. istiod configures one service per host: the oldest visible entry, entries that are exported only to
-    the proxy's namespace first. Ports are added to it only from entries with the same namespace, resolution, exportTo and
-    labels; everything else in the other entries is ignored. It warns if an ignored entry differs in resolution, ports or
-    endpoints, and fails if the entry that is used breaks the route.
+    """What it checks: the ServiceEntries for each host that is routed through the gateway, among those that are visible to
+    the gateway and the clients' sidecars. istiod configures one service per host: the oldest visible entry, entries
+    that are exported only to the proxy's namespace first. Ports are added to it only from entries with the same
+    namespace, resolution, exportTo and labels; everything else in the other entries is ignored. It warns if an
+    ignored entry differs in resolution, ports or endpoints, and fails if the entry that is used breaks the route.
 
-    Why it matters: an older ServiceEntry of another team, without a port or with another resolution, breaks the route of
-    everybody who sees it. The entry beside the gateway looks right and has no effect.
+    Why it matters: an older ServiceEntry of another team, without a port or with another resolution, breaks the route
+    of every proxy to which it is visible. The entry beside the gateway looks right and has no effect.
 
-    What usually fixes it: one ServiceEntry for the host, or equal ones; `exportTo` with the own namespace in the others.
+    What usually fixes it: one ServiceEntry for the host, or equal ones; `exportTo` limited to their own namespace in
+    the others.
 
     Source: article IST-4; Istio's ServiceEntry reference; docs/domain/istiod-behaviour.md#one-service-per-host."""
     facts.all(ServiceEntry)

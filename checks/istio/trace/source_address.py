@@ -43,7 +43,7 @@ class EgressAddress:
 
     @property
     def seen(self) -> str:
-        """What the destination sees: one address, also if the prefix has several."""
+        """The source address that the destination sees: one, even if the prefix has several."""
         several = sum(each.num_addresses for each in parse_egress_prefix(self.prefix)) > 1
         return f"an address of {self}" if several else str(self)
 
