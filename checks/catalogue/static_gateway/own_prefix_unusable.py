@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool
+from checks.facts.azure_json import arm_segment
 from checks.facts.events import Event
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.network_resources import PublicIPPrefix
@@ -73,8 +74,7 @@ def own_prefix_unusable(facts: Facts) -> Iterator[Observation]:
 
 
 def _by_subscription(facts: Facts, configuration: StaticGatewayConfiguration) -> Observation | None:
-    parts = configuration.public_ip_prefix_id.split("/")
-    subscription = parts[2] if len(parts) > 2 and parts[1].lower() == "subscriptions" else ""
+    subscription = arm_segment(configuration.public_ip_prefix_id, "subscriptions")
     cluster = next(iter(facts.readable(ManagedCluster)), None)
     expected = cluster.subscription if cluster else facts.cluster.subscription
     if not subscription or not expected or subscription.lower() == expected.lower():
