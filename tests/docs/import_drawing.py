@@ -73,11 +73,18 @@ def drawing(graph: Rooms) -> Iterator[str]:
     yield "flowchart TD"
     for ring in RINGS:
         yield f"  subgraph {ring}"
-        yield from (f"    {_id(room)}[{room.split('.')[1]}]" for room in graph if room.startswith(f"{ring}."))
+        inside = [f"{_id(room)}[{room.split('.')[1]}]" for room in graph if room.startswith(f"{ring}.")]
+        yield from (f"    {' & '.join(few)}" for few in batched(inside))
         yield "  end"
     for room, targets in reduced(graph).items():
-        yield from (f"  {_id(room)} --> {_id(target)}" for target in sorted(targets))
+        if targets:
+            yield f"  {_id(room)} --> {' & '.join(_id(target) for target in sorted(targets))}"
     yield "```"
+
+
+def batched(boxes: list[str], size: int = 5) -> Iterator[list[str]]:
+    """The boxes in short lines."""
+    yield from (boxes[start : start + size] for start in range(0, len(boxes), size))
 
 
 def _id(room: str) -> str:

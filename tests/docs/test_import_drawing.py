@@ -1,6 +1,7 @@
 """The import graph in docs/architecture.md is up to date and has no cycle."""
 
 import graphlib
+import re
 
 import pytest
 
@@ -11,6 +12,17 @@ def test_the_page_shows_the_graph_as_it_is() -> None:
     """`make docs` writes it."""
     page = PAGE.read_text(encoding="utf-8")
     assert page == page_with(drawing(rooms()), page)
+
+
+def test_every_package_has_one_row_below_the_rows_of_the_packages_that_it_imports() -> None:
+    table = PAGE.read_text(encoding="utf-8").partition('<a id="rooms"></a>')[2].partition("<a id=")[0]
+    rows = [row.replace("/", ".") for row in re.findall(r"^\| `([\w/]+)` \|", table, re.MULTILINE)]
+    inside_istio = {each for each in packages() if re.fullmatch(r"checks\.istio\.(?!route$)\w+", each)}
+    graph = rooms()
+    assert len(rows) == len(set(rows))
+    assert set(rows) == set(graph) | inside_istio
+    place = {room: index for index, room in enumerate(rows)}
+    assert [(room, each) for room, targets in graph.items() for each in targets if place[each] > place[room]] == []
 
 
 def test_no_package_takes_part_in_a_cycle() -> None:
