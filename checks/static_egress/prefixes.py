@@ -4,7 +4,7 @@ They are routes and egress IP prefixes, with the number of nodes that a prefix s
 """
 
 from collections.abc import Iterable
-from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
 
 Network = IPv4Network | IPv6Network
 ALL_IPV4 = IPv4Network("0.0.0.0/0")
@@ -28,6 +28,15 @@ def parse_cidr(written: str) -> Network | None:
 def covers_everything(networks: Iterable[Network]) -> bool:
     """Whether the IPv4 ranges together are 0.0.0.0/0, for example as its two halves."""
     return ALL_IPV4 in collapse_addresses(n for n in networks if isinstance(n, IPv4Network))
+
+
+def containing(written: Iterable[str], address: str) -> str:
+    """The first of these ranges that contains an IP address; "" if none does, or for a name."""
+    try:
+        wanted = ip_address(address)
+    except ValueError:
+        return ""
+    return next((each for each in written if (found := parse_cidr(each)) is not None and wanted in found), "")
 
 
 def parse_egress_prefix(written: str) -> tuple[Network, ...]:

@@ -6,13 +6,19 @@ from checks.engine.check import Because, check
 from checks.facts.events import Event
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
+from checks.istio.faults.requested import ROUTER_READS
+from checks.istio.request.destinations import fixed_addresses
+from checks.istio.request.followed import gateway_hosts
+from checks.istio.request.routing import routing
 from checks.knowledge.controller_events import current_errors, event_cause
 from checks.knowledge.sandbox_errors import sandbox
 from checks.model.commands import SEGDOC, change, kubectl, restart
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.model.requested_host import requested_host
 from checks.static_egress.configuration_spec import SpecFault, spec_faults
 from checks.static_egress.configuration_yaml import POOL_PLACEHOLDER, pool_note
 from checks.static_egress.gateway_configuration import CONTROLLER, NotApplicable, gateway_configuration
+from checks.static_egress.prefixes import containing
 from checks.static_egress.procedures import describe, patch_spec
 
 
@@ -21,7 +27,7 @@ from checks.static_egress.procedures import describe, patch_spec
     title="The StaticGatewayConfiguration's spec is invalid",
     severity=Severity.BLOCKS,
     article=("SEG-1",),
-    reads=(StaticGatewayConfiguration, Event),
+    reads=(StaticGatewayConfiguration, Event, *ROUTER_READS),
     explains={
         "egress-prefix-unassigned": Because(
             "the controller does not reconcile a spec that it rejects, so it assigns no prefix", share="component"
@@ -43,7 +49,7 @@ def gateway_configuration_invalid(facts: Facts) -> Iterator[Observation]:
     entry of excludeCidrs, the default route, and a current InvalidSpec event. An entry of excludeCidrs needs a mask: the
     API server accepts `10.0.0.5`, and then the network setup of every new pod fails. With defaultRoute azureNetworking the
     meaning of excludeCidrs is reversed: only the listed ranges go through the gateway. This warns, and fails if no range is
-    listed.
+    listed. It also warns if a ServiceEntry has a fixed address in excludeCidrs for a host that is routed through the gateway.
 
     Why it matters: the controller does nothing with a spec that it rejects. Pods get no network from invalid ranges, and
     with routes that exclude everything all traffic bypasses the gateway and has another source IP address.
@@ -62,10 +68,12 @@ def gateway_configuration_invalid(facts: Facts) -> Iterator[Observation]:
     if any(fault.rejected for fault in faults):
         # The controller rejects this spec, whatever its events say.
         return
+    excluded = [] if any(fault.routes for fault in faults) else list(_excluded_destinations(facts, configuration))
+    yield from excluded
     rejection = _rejected(facts, configuration)
     if rejection is not None:
         yield rejection
-    elif not faults:
+    elif not faults and not excluded:
         yield healthy(f"The spec of {configuration.ref} is valid.")
 
 
@@ -88,6 +96,37 @@ def _finding(facts: Facts, configuration: StaticGatewayConfiguration, fault: Spe
         return warn(summary, subject=configuration.ref, evidence=evidence, actions=actions)
     about = _stopped() if fault.rejected else () if fault.routes else _no_network()
     return fail(summary, subject=configuration.ref, evidence=evidence, actions=actions, about=about)
+
+
+def _excluded_destinations(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[Observation]:
+    """Fixed addresses of routed hosts that the configuration excludes.
+
+    There are none unless all objects that decide routes could be read.
+    """
+    if any(facts.gap(kind) is not None for kind in ROUTER_READS):
+        return
+    over, question, ranges = routing(facts), facts.question.host, configuration.exclude_cidrs
+    hosts = (requested_host(question).name,) if question else gateway_hosts(over)
+    for host, entry, address in dict.fromkeys(fixed_addresses(over, hosts)):
+        if excluded := containing(ranges, address):
+            yield warn(
+                f"{configuration.ref} excludes {excluded}, which contains {address} of {host}: the gateway's pods send to it "
+                "from their node, not from the egress IP prefix.",
+                subject=f"host {host}",
+                evidence=[
+                    Evidence(configuration.ref, "spec.excludeCidrs", excluded, f"a range without {address}"),
+                    Evidence(entry.ref, "spec.endpoints[*].address", address, "not in excludeCidrs"),
+                ],
+                actions=[
+                    describe(configuration),
+                    change(
+                        f"If {host} must see the egress IP prefix, exclude ranges without {address} instead of {excluded}; "
+                        "keep those of pods and Services, and restart the gateway",
+                        url=SEGDOC,
+                    ),
+                ],
+                about=[Involved("host", host)],
+            )
 
 
 def _no_network() -> list[Involved]:

@@ -3,13 +3,13 @@
 It does not matter whether they break a route.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from checks.facts.istio_networking import ServiceEntry
 from checks.istio.faults.conflicting_entries import conflicting_entries
 from checks.istio.request.client_request import Clients
-from checks.istio.request.proxy_configuration import ProxyConfiguration
+from checks.istio.request.destinations import services_about
 from checks.istio.request.routing import Routing
 
 
@@ -36,7 +36,7 @@ def differing_entries(over: Routing, hosts: Iterable[str], clients: Iterable[Cli
     found: dict[tuple[str, frozenset[str]], DifferingEntries] = {}
     for host in hosts:
         for name, proxy in named:
-            for service in _services_about(proxy, host):
+            for service in services_about(proxy, host):
                 for kept, other in conflicting_entries(proxy, service):
                     _add(found, DifferingEntries(service, kept, other), name)
     return tuple(found.values())
@@ -47,9 +47,3 @@ def _add(found: dict[tuple[str, frozenset[str]], DifferingEntries], pair: Differ
     users = known.users if known.kept.ref == pair.kept.ref else known.users_of_other
     if user not in users:
         users.append(user)
-
-
-def _services_about(proxy: ProxyConfiguration, host: str) -> Iterator[str]:
-    """The host, and the destinations of the rules for it."""
-    rules = proxy.mesh.virtual_services.rules_overlapping(host)
-    yield from dict.fromkeys((host, *(name for each in rules for name, _ in each.destinations(proxy.proxy.namespace))))

@@ -14,7 +14,7 @@ from checks.facts.view import Facts
 from checks.istio.trace.source_address import EgressAddress, PodAddress, SourceAddress, node_source
 from checks.model.route import Decision, Hop, HopName, Mark
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
-from checks.static_egress.prefixes import covers_everything, parse_cidr
+from checks.static_egress.prefixes import containing, covers_everything, parse_cidr
 
 _ANNOTATION = "metadata.annotations[kubernetes.azure.com/static-gateway-configuration]"
 _AZURE_ROUTE = "azureNetworking"
@@ -47,8 +47,8 @@ class StaticEgress:
     address: SourceAddress | None = None
 
 
-def static_egress(facts: Facts, codes: Mapping[str, str], *, outside: bool) -> StaticEgress:
-    """The hop of requests from the gateway.
+def static_egress(facts: Facts, codes: Mapping[str, str], destination: str, *, outside: bool) -> StaticEgress:
+    """The hop of requests from the gateway to a destination: a name or an IP address.
 
     `codes` are the checks' codes by slug. `outside` is set if the destination is outside the cluster.
     """
@@ -60,7 +60,7 @@ def static_egress(facts: Facts, codes: Mapping[str, str], *, outside: bool) -> S
         if isinstance(found, NotApplicable):
             cause = EgressFault.NO_PREFIX.cause
             return StaticEgress(_stops(Mark.BREAKS, found.statement, (), cause, codes.get(found.fault, "")))
-        return _configured(facts, found, codes)
+        return _configured(facts, found, codes, destination)
     except Unreadable as unread:
         return StaticEgress(Hop(HopName.STATIC_EGRESS, Mark.UNKNOWN, f"not checked: {unread.gap}"))
 
@@ -75,7 +75,9 @@ def _leaves(
     return StaticEgress(_stops(Mark.LEAVES, message, shown, fault.cause, codes.get(fault.check, "")), address)
 
 
-def _configured(facts: Facts, found: StaticGatewayConfiguration, codes: Mapping[str, str]) -> StaticEgress:
+def _configured(
+    facts: Facts, found: StaticGatewayConfiguration, codes: Mapping[str, str], destination: str
+) -> StaticEgress:
     pod = next((each for each in facts.pods() if each.static_gateway_configuration != found.name), None)
     if pod is not None:
         named = pod.static_gateway_configuration
@@ -87,7 +89,7 @@ def _configured(facts: Facts, found: StaticGatewayConfiguration, codes: Mapping[
         message = f"{found.ref} has no egress IP prefix yet"
         fault = EgressFault.NO_PREFIX
         return StaticEgress(_stops(Mark.BREAKS, message, shown, fault.cause, codes.get(fault.check, "")))
-    return _routed(facts, found, codes)
+    return _routed(facts, found, codes, destination)
 
 
 def _address(facts: Facts, pod: Pod) -> SourceAddress:
@@ -99,7 +101,9 @@ def _address(facts: Facts, pod: Pod) -> SourceAddress:
     return EgressAddress(prefix, f"StaticGatewayConfiguration {pod.namespace}/{named}")
 
 
-def _routed(facts: Facts, found: StaticGatewayConfiguration, codes: Mapping[str, str]) -> StaticEgress:
+def _routed(
+    facts: Facts, found: StaticGatewayConfiguration, codes: Mapping[str, str], destination: str
+) -> StaticEgress:
     shown: tuple[Decision, ...] = (
         Decision(found.ref, "spec.gatewayNodepoolName", found.pool),
         Decision(found.ref, "status.egressIpPrefix", found.egress_prefix),
@@ -114,6 +118,12 @@ def _routed(facts: Facts, found: StaticGatewayConfiguration, codes: Mapping[str,
         excluded = Decision(found.ref, "spec.excludeCidrs", listed, "the whole Internet is excluded")
         message = f"{found.ref} excludes every address"
         return _leaves(EgressFault.NOT_DEFAULT, codes, message, (*shown, excluded), node_source(facts))
+    if not only_listed and (excluded_range := containing(found.exclude_cidrs, destination)):
+        excluded = Decision(found.ref, "spec.excludeCidrs", excluded_range, f"it contains {destination}")
+        fault = EgressFault.NOT_DEFAULT
+        message = f"{found.ref} excludes {destination}: the gateway's pods send to it from their node"
+        hop = _stops(Mark.DOUBTS, message, (*shown, excluded), fault.cause, codes.get(fault.check, ""))
+        return StaticEgress(hop, node_source(facts))
     if listed and not only_listed:
         why = "traffic to these addresses leaves from the node"
         shown = (*shown, Decision(found.ref, "spec.excludeCidrs", listed, why))

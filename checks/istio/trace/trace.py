@@ -120,7 +120,8 @@ def _answer(view: RequestView, result: Outcome, hops: Iterable[Hop]) -> str:
 def _from_gateway(view: RequestView, codes: Mapping[str, str]) -> _Reached:
     """The part of the route from the gateway's pods to the destination."""
     end = view.end
-    egress = static_egress(view.facts, codes, outside=not end.service.endswith(".svc.cluster.local"))
+    outside = not end.service.endswith(".svc.cluster.local")
+    egress = static_egress(view.facts, codes, end.destination, outside=outside)
     if egress.hop.mark is Mark.LEAVES:
         return _Reached((egress.hop,), Outcome.BYPASSES, egress.address)
     if egress.hop.mark is Mark.BREAKS:

@@ -79,3 +79,17 @@ def test_the_hop_names_the_check_that_reports_its_fault(
     (named_check,) = {each.check for each in found.findings if each.code == fault.finding}
     assert named_check == check
     assert {each.status for each in found.findings if each.check == check} & {Status.FAIL, Status.WARN}
+
+
+@pytest.mark.parametrize(
+    ("address", "mark", "source"),
+    [("10.30.9.4", Mark.DOUBTS, "the node's outbound address"), ("151.101.3.5", Mark.PASSES, "20.50.60.0/30")],
+)
+def test_a_fixed_address_in_an_excluded_range_is_reached_from_the_node(address: str, mark: Mark, source: str) -> None:
+    spec = {"resolution": "STATIC", "endpoints": [{"address": address}]}
+    entry = {"kind": "ServiceEntry", "metadata": {"namespace": "team-egress", "name": "cnn"}, "spec": spec}
+    found = report({"change": [entry]})
+    assert hop(found).mark is mark
+    assert found.route is not None
+    (request,) = (each for each in found.route.requests if each.meant)
+    assert source in request.address
