@@ -165,8 +165,8 @@ def _decided(store: FactStore, question: Question) -> object:
     return _decisive(_outcome(store, question))
 
 
-_REFERRED = {"Namespace", "ReferenceGrant", "GatewayClass", "WorkloadEntry", "ListenerSet"}
-"""Kinds that are read only because an object of another kind refers to them."""
+_REFERRED = {"Namespace", "ReferenceGrant", "GatewayClass", "WorkloadEntry", "ListenerSet", "TCPRoute"}
+"""Kinds that are read only if an object of another kind refers to them; this version reads no TCPRoutes."""
 _BEHIND = {
     "EndpointSlice",
     "BackendTLSPolicy",

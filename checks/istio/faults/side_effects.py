@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from checks.facts.changes import Apply, ChangeRefused, ObjectChange
 from checks.istio.faults.broken_request import BrokenRequest, destinations_of, rules_of
-from checks.istio.fixes.affected import NO_EFFECT, changed_outcomes, effect_in_words
+from checks.istio.fixes.affected import NO_EFFECT, changed_outcomes, effect_in_words, resolved
 from checks.istio.request.client_request import ClientRequest
+from checks.istio.request.outcome import Result
 from checks.istio.request.routing import Routing
 from checks.model.raw_values import Raw, items, text, texts
 from checks.model.requested_host import USUAL_PORTS
@@ -24,8 +25,12 @@ def makes_worse(original: BrokenRequest, after: Routing, changes: Iterable[Objec
     The requests are those of the same client for the hosts of the changed objects. If an object has no hosts, they are
     those that are routed to the gateway.
     """
-    others = _others(original, changes)
-    return any(each.worse for each in changed_outcomes(original.routing, after, others))
+    routed = (
+        each
+        for each in _others(original, changes)
+        if resolved(original.routing, each).result is Result.THROUGH  # resolving is slow: others cannot become worse
+    )
+    return any(each.worse for each in changed_outcomes(original.routing, after, routed))
 
 
 def effect_on_others(original: BrokenRequest, before: Sequence[ObjectChange], fix: Sequence[ObjectChange]) -> str:

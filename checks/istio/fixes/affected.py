@@ -47,12 +47,12 @@ def _words(outcome: RequestOutcome) -> str:
 def changed_outcomes(before: Routing, after: Routing, requests: Iterable[ClientRequest]) -> Iterator[ChangedOutcome]:
     """Those of the requests whose result, answer or destination differs after a fix."""
     for each in requests:
-        found = ChangedOutcome(each, _outcome(before, each), _outcome(after, each))
+        found = ChangedOutcome(each, resolved(before, each), resolved(after, each))
         if _decisive(found.before) != _decisive(found.after):
             yield found
 
 
-def _outcome(routing: Routing, request: ClientRequest) -> RequestOutcome:
+def resolved(routing: Routing, request: ClientRequest) -> RequestOutcome:
     """The outcome; unknown if an object that decides it could not be read."""
     try:
         return routing.outcome(request)

@@ -2,19 +2,20 @@
 
 Source: Istio `convertIstioListenerToWrapper` in `pilot/pkg/model/sidecar.go`."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from checks.istio.mesh.exports import Exports
 from checks.istio.mesh.host_index import HostIndex
-from checks.istio.mesh.imported_hosts import ImportedHosts, hosts_by_namespace, imports_rules
+from checks.istio.mesh.imported_hosts import ImportedHosts, hosts_by_namespace, imports_everything, imports_rules
+from checks.istio.mesh.imported_services import EntryServices
 from checks.istio.mesh.objects.hosts import is_wildcard, most_specific
 from checks.istio.mesh.objects.routing_rules import MESH, RoutingRules
 from checks.istio.mesh.protocols import Protocol, parse_protocol
 from checks.istio.mesh.services import MeshService
 from checks.istio.mesh.virtual_services import VirtualServices
-from checks.model.raw_values import Raw, number, text
+from checks.model.raw_values import Raw, number, text, texts
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,7 @@ class EgressListener:
     index: int
     namespace: str
     """The namespace of the client."""
-    services: tuple[MeshService, ...]
+    imported: EntryServices
     rules: tuple[RoutingRules, ...]
 
     @cached_property
@@ -54,39 +55,14 @@ class EgressListener:
         """
         return text(self.raw, "captureMode").upper() != "NONE"
 
+    @property
+    def services(self) -> Sequence[MeshService]:
+        """The services that it imports."""
+        return self.imported.services
+
     def services_of(self, host: str) -> list[MeshService]:
         """The imported services of exactly this host."""
-        return [each for _, each in self.placed_services(host.lower()) if each.host == host]
-
-    def placed_services(self, host: str) -> list[tuple[int, MeshService]]:
-        """The imported services of a host in lower case, with their positions."""
-        return self._services_by_host.get(host, [])
-
-    @cached_property
-    def _services_by_host(self) -> dict[str, list[tuple[int, MeshService]]]:
-        found: dict[str, list[tuple[int, MeshService]]] = {}
-        for position, each in enumerate(self.services):
-            found.setdefault(each.host.lower(), []).append((position, each))
-        return found
-
-    def hosts_overlapping(self, host: str) -> list[str]:
-        """The hosts of services, in lower case, that overlap."""
-        return self._hosts.overlapping(host)
-
-    @cached_property
-    def _hosts(self) -> HostIndex[str]:
-        return HostIndex((each, [each]) for each in self._services_by_host)
-
-    def hosts_at(self, address: str) -> set[str]:
-        """The hosts of services, in lower case, with an address."""
-        return self._addresses.get(address, set())
-
-    @cached_property
-    def _addresses(self) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {}
-        for each in self.services:
-            found.setdefault(each.address, set()).add(each.host.lower())
-        return found
+        return [each for _, each in self.imported.placed(host.lower()) if each.host == host]
 
     def rules_near(self, hosts: Iterable[str]) -> list[RoutingRules]:
         """The VirtualServices with a host, in lower case, that overlaps one of the hosts."""
@@ -143,22 +119,40 @@ def egress_listener(
     """An egress entry with what it imports for clients of a namespace."""
     hosts, nothing = hosts_by_namespace(raw, namespace, exports.version), ImportedHosts()
     everywhere = hosts.get("*", nothing)
-    rules = tuple(
-        each
-        for each in virtual_services.for_gateway(namespace, MESH)
-        if any(imports_rules(hosts.get(each.namespace, nothing), everywhere, host, each) for host in each.hosts)
-    )
+    visible = virtual_services.for_gateway(namespace, MESH)
+    if not imports_everything(hosts):
+        visible = (
+            each
+            for each in visible
+            if any(imports_rules(hosts.get(each.namespace, nothing), everywhere, host, each) for host in each.hosts)
+        )
+    rules = tuple(visible)
     port = number(raw, "port", "number") or 0
     by_port = port != 0 and parse_protocol(text(raw, "port", "protocol")) is not Protocol.HTTP_PROXY
-    services = tuple(
-        _one_namespace(_imported(exports.visible_in(namespace), hosts, port if by_port else 0), namespace, exports)
-    )
+    services = _services_of_entry(exports, hosts, namespace, port if by_port else 0, texts(raw, "hosts"))
     return EgressListener(raw, index, namespace, services, rules)
+
+
+def _services_of_entry(
+    exports: Exports, hosts: Mapping[str, ImportedHosts], namespace: str, port: int, written: Sequence[str]
+) -> EntryServices:
+    """The services that an entry imports for clients of a namespace, `port` 0 with all their ports.
+
+    `written`: the hosts as the entry has them; entries with the same ones share their services.
+    """
+    key = (namespace, port, tuple(written))
+    if key not in exports.imported:
+        found = _imported(exports.visible_in(namespace), hosts, port)
+        exports.imported[key] = EntryServices(tuple(_one_namespace(found, namespace, exports)))
+    return exports.imported[key]
 
 
 def _imported(visible: Iterable[MeshService], hosts: Mapping[str, ImportedHosts], port: int) -> Iterator[MeshService]:
     nothing = ImportedHosts()
     everywhere = hosts.get("*", nothing)
+    if not port and imports_everything(hosts):
+        yield from visible
+        return
     for each in visible:
         own = hosts.get(each.namespace, nothing)
         if own.excludes(each.host) or everywhere.excludes(each.host):
@@ -175,7 +169,7 @@ def _one_namespace(imported: Iterable[MeshService], namespace: str, exports: Exp
     The client's own namespace comes first, then that of a Kubernetes Service, then the first one imported.
     """
     kept = list(imported)
-    shared = [each for each in kept if len(exports.by_host[each.host]) > 1]
+    shared = [each for each in kept if each.host in exports.shared_hosts]
     chosen: dict[str, tuple[str, bool]] = {}
     for each in shared:
         present = chosen.get(each.host)

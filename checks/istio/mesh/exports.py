@@ -2,12 +2,13 @@
 
 Source: Istio `PushContext.initServiceRegistry`, `PushContext.servicesExportedToNamespace`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from datetime import datetime
 from functools import cached_property
 
 from checks.istio.mesh.configuration import NOWHERE, PRIVATE, PUBLIC
 from checks.istio.mesh.host_index import HostIndex
+from checks.istio.mesh.imported_services import EntryServices
 from checks.istio.mesh.objects.versions import Version
 from checks.istio.mesh.services import MeshService
 
@@ -26,12 +27,21 @@ class Exports:
         self.by_host: dict[str, dict[str, MeshService]] = {}
         """By host and namespace: the oldest, but a Kubernetes Service first."""
         self._services: dict[str, list[MeshService]] = {}
+        self._kubernetes: dict[str, dict[str, None]] = {}
+        self.shared_hosts: set[str] = set()
+        """The hosts that services of several namespaces have."""
+        self.imported: dict[Hashable, EntryServices] = {}
+        """The services of each egress entry of a Sidecar, which its clients share."""
         for each in sorted(services, key=_age):
             self._index(each)
 
     def _index(self, service: MeshService) -> None:
         self._services.setdefault(service.host, []).append(service)
         namespaces = self.by_host.setdefault(service.host, {})
+        if namespaces and service.namespace not in namespaces:
+            self.shared_hosts.add(service.host)
+        if service.kubernetes:
+            self._kubernetes.setdefault(service.namespace, {})[service.host] = None
         present = namespaces.get(service.namespace)
         if present is None or (service.kubernetes and not present.kubernetes):
             namespaces[service.namespace] = service
@@ -46,6 +56,13 @@ class Exports:
         """The services visible in a namespace: privately exported ones first."""
         yield from self._for.get(namespace, ())
         yield from self._public
+
+    def kubernetes_hosts(self, namespace: str) -> list[str]:
+        """The hosts of a namespace's own Kubernetes Services that it sees, oldest first."""
+        own = self._kubernetes.get(namespace, {})
+        if len(own) > 1:
+            return list(dict.fromkeys(each.host for each in self.visible_in(namespace) if each.host in own))
+        return [each for each in own if self.with_host(each, namespace)]
 
     def with_host(self, host: str, namespace: str) -> list[MeshService]:
         """The services of exactly this host that are visible in a namespace, in the same order."""

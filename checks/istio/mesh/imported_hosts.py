@@ -5,6 +5,8 @@ Each is written as `namespace/host`, `./host` or `*/host`, or is excluded with `
 Source: Istio `pilot/pkg/model/sidecar.go`.
 """
 
+from collections.abc import Mapping
+
 from checks.istio.mesh.objects.hosts import hosts_overlap, is_subset
 from checks.istio.mesh.objects.routing_rules import RoutingRules
 from checks.istio.mesh.objects.versions import Version
@@ -54,3 +56,9 @@ def hosts_by_namespace(raw: Raw, namespace: str, version: Version) -> dict[str, 
         hosts = found.setdefault(namespace if place == "." else place, ImportedHosts())
         (hosts.excluded if excluded else hosts.imported).append(host)
     return found
+
+
+def imports_everything(hosts: Mapping[str, ImportedHosts]) -> bool:
+    """Whether the hosts of an entry leave nothing out."""
+    everywhere = hosts.get("*")
+    return everywhere is not None and "*" in everywhere.imported and not any(each.excluded for each in hosts.values())

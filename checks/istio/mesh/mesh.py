@@ -93,6 +93,10 @@ class Mesh:
         found = (*self._objects.oldest_first(Gateway), *listening)
         return tuple(sorted(found, key=self._objects.age))
 
+    def selector_of(self, gateway: Gateway) -> Mapping[str, str]:
+        """The pod labels that a Gateway selects."""
+        return self.parts.of_object("selector", gateway, lambda: gateway.selector)
+
     @part
     def _listeners(self) -> tuple[Parent, ...]:
         return self._gateway_api.parents()

@@ -18,6 +18,8 @@ from checks.istio.mesh.objects.hosts import qualified
 from checks.istio.mesh.objects.routing_rules import MESH, ProtocolRules, RoutingRule, RoutingRules, gateway_name
 from checks.model.raw_values import text
 
+_DELEGATE, _DELEGATES = "delegate", "delegates"
+
 
 class VirtualServices:
     """All VirtualServices by Gateway and visibility."""
@@ -35,15 +37,11 @@ class VirtualServices:
         self._exported: dict[tuple[str, str], list[RoutingRules]] = {}
         self._public: dict[str, list[RoutingRules]] = {}
         self._all: list[RoutingRules] = []
-        written = tuple(all_of_them)
-        delegates = {(each.namespace, each.name): each for each in written if not each.hosts}
-        merged = [
-            self._merged(each, delegates)
-            if _delegates(each)
-            else of_object("rules", each, partial(self._merged, each, {}))
-            for each in written
-            if each.hosts
-        ]
+        written = [(each, of_object("rules", each, partial(self._alone, each))) for each in all_of_them]
+        merged = [alone for _, alone in written if isinstance(alone, RoutingRules)]
+        if delegating := [each for each, alone in written if alone is _DELEGATES]:
+            delegates = {(each.namespace, each.name): each for each, alone in written if alone is _DELEGATE}
+            merged += [self._merged(each, delegates) for each in delegating]
         for rules in sorted((*merged, *routes), key=lambda each: each.age):
             self._index(rules)
 
@@ -87,6 +85,14 @@ class VirtualServices:
         written = source.export_to if isinstance(source, VirtualService) else ()
         return frozenset(namespace if each == PRIVATE else each for each in written or self._default)
 
+    def _alone(self, source: VirtualService) -> RoutingRules | str:
+        """Its rules if they follow from it alone, else whether it names delegates or is one."""
+        if not source.hosts:
+            return _DELEGATE
+        if any(each.get("delegate") is not None for each in source.http):
+            return _DELEGATES
+        return self._merged(source, {})
+
     def _merged(self, source: VirtualService, delegates: Mapping[tuple[str, str], VirtualService]) -> RoutingRules:
         namespace = source.namespace
         return RoutingRules(
@@ -126,7 +132,3 @@ class VirtualServices:
 def _own_first(rules: Sequence[RoutingRules], namespace: str) -> Iterator[RoutingRules]:
     yield from (each for each in rules if each.gateway_api and each.namespace == namespace)
     yield from (each for each in rules if not (each.gateway_api and each.namespace == namespace))
-
-
-def _delegates(source: VirtualService) -> bool:
-    return any(each.get("delegate") is not None for each in source.http)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from checks.facts.egress_gateway import COMPONENT_LABEL
 from checks.facts.pods import Pod
 from checks.facts.services import EndpointSlice, Service
 from checks.istio.mesh.objects.hosts import is_address
@@ -38,6 +39,22 @@ class Workloads:
         for each in self.parts.objects(EndpointSlice):
             found.setdefault((each.namespace, each.service), []).append(each)
         return found
+
+    @part
+    def _egress_gateways(self) -> Mapping[str, list[tuple[str, Mapping[str, str]]]]:
+        found: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
+        for each in self.parts.objects(Service):
+            if text(each.raw, "metadata", "labels", COMPONENT_LABEL) == "egress-gateway" and each.selector:
+                found.setdefault(each.namespace, []).append((f"{each.namespace}/{each.name}", each.selector))
+        return found
+
+    def gateway_of(self, pod: Pod) -> str:
+        """The egress gateway whose Service selects the pod, as `namespace/name`; "" if there is none."""
+        own = pod.labels
+        for name, selector in self._egress_gateways.get(pod.namespace, ()):
+            if all(own.get(key) == value for key, value in selector.items()):
+                return name
+        return ""
 
     def slices_of(self, namespace: str, service: str) -> Iterable[EndpointSlice]:
         """The EndpointSlices of a Service."""

@@ -45,21 +45,21 @@ class BoundServices:
             port = MeshPort(egress.port, text(egress.raw, "port", "name"), egress.protocol, egress.port)
             yield from ((service, port, egress.bind) for service in egress.services)
             return
-        for service in egress.services:
-            found = service.port(self._port)
-            if found is not None:
-                for bind in self._binds(service, found, egress.bind):
-                    yield service, found, bind
+        for service, found in egress.imported.on_port(self._port):
+            if service.resolution is not Resolution.ORIGINAL_DESTINATION or egress.bind:
+                yield service, found, egress.bind
+            else:
+                yield from ((service, found, bind) for bind in self._unresolved_binds(service, found))
 
-    def _binds(self, service: MeshService, port: MeshPort, bind: str) -> Iterator[str]:
-        headless = service.resolution is Resolution.ORIGINAL_DESTINATION
-        unbound = not bind and self._proxy.address_of(service) == UNSPECIFIED
-        if not (headless and unbound and (port.protocol.is_tcp or port.protocol is Protocol.UNSUPPORTED)):
-            yield bind
+    def _unresolved_binds(self, service: MeshService, port: MeshPort) -> Iterator[str]:
+        """The addresses of a service without resolution: of its endpoints if it has none and its protocol needs one."""
+        unbound = self._proxy.address_of(service) == UNSPECIFIED
+        if not (unbound and (port.protocol.is_tcp or port.protocol is Protocol.UNSUPPORTED)):
+            yield ""
             return
         found = self._clusters.instances(service, port)
         if not service.kubernetes and not found and not service.selector:
-            yield bind
+            yield ""
         for endpoint in found:
             if is_address(endpoint.address) and endpoint.address != self._proxy.pod.ip:
                 yield endpoint.address

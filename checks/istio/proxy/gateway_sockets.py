@@ -47,7 +47,7 @@ class GatewaySockets:
     def _selects(self, gateway: Gateway) -> bool:
         if isinstance(gateway, ListenerGateway):
             return bool(self._bound(gateway))
-        return all(self._proxy.labels.get(key) == value for key, value in gateway.selector.items())
+        return all(self._proxy.labels.get(key) == value for key, value in self._mesh.selector_of(gateway).items())
 
     def _merge(self, gateway: Gateway) -> None:
         for index, server in enumerate(gateway.servers):
@@ -141,9 +141,8 @@ class GatewaySockets:
     def _services(self) -> list[MeshService]:
         """The Services before this proxy, oldest first."""
         exports, namespace = self._mesh.exports, self._proxy.namespace
-        own = {host: each[namespace] for host, each in exports.by_host.items() if namespace in each}
-        hosts = dict.fromkeys(each.host for each in exports.visible_in(namespace) if each.host in own)
-        found = [self._scope.by_host[each] for each in hosts if own[each].kubernetes]
+        hosts = [each for each in exports.kubernetes_hosts(namespace) if exports.by_host[each][namespace].kubernetes]
+        found = [self._scope.by_host[each] for each in hosts]
         return [each for each in found if each.kubernetes and each.namespace == namespace and self._is_before(each)]
 
     def _named(self, name: str) -> int | None:

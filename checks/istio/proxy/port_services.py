@@ -27,20 +27,20 @@ class PortServices:
 
     def overlapping(self, host: str) -> list[MeshService]:
         """The services whose host overlaps, in the order in which they are imported."""
-        return self._ordered(self._egress.hosts_overlapping(host))
+        return self._ordered(self._egress.imported.hosts_overlapping(host))
 
     def near(self, authority: str, namespace: str) -> list[MeshService]:
         """The services that a client of the namespace can mean by an authority.
 
         An authority is a full name, an abbreviated name or an address.
         """
-        hosts = set(self._egress.hosts_overlapping(authority))
+        hosts = set(self._egress.imported.hosts_overlapping(authority))
         labels = authority.removesuffix(".").split(".")
         for at in range(len(labels)):  # the endpoints of a headless Service have names below its own
             name = ".".join(labels[at:])
             hosts |= {name, *(name + domain for domain in _CLUSTER_DOMAIN), f"{name}.{namespace}{_CLUSTER_DOMAIN[0]}"}
         if is_address(authority):
-            hosts |= self._egress.hosts_at(authority)
+            hosts |= self._egress.imported.hosts_at(authority)
         return self._ordered(hosts)
 
     def _ordered(self, hosts: Iterable[str]) -> list[MeshService]:
@@ -52,7 +52,7 @@ class PortServices:
         if host not in self._known:
             with_port = [
                 (place, kept)
-                for place, each in self._egress.placed_services(host)
+                for place, each in self._egress.imported.placed(host)
                 if (kept := each.of_port(self._port) if self._port else each) is not None
             ]
             self._known[host] = (with_port[0][0], with_port[-1][1]) if with_port else None

@@ -3,18 +3,13 @@
 It finds the proxies that route the requests of the run, and the outcome of each request.
 """
 
-from collections.abc import Mapping
-
-from checks.facts.egress_gateway import COMPONENT_LABEL
 from checks.facts.pods import Pod
-from checks.facts.services import Service
 from checks.facts.view import Facts
 from checks.istio.mesh.mesh import Mesh, mesh_of
 from checks.istio.request.client_request import ClientRequest
 from checks.istio.request.outcome import RequestOutcome
 from checks.istio.request.proxy_configuration import ProxyConfiguration
 from checks.istio.request.resolve import Router
-from checks.model.raw_values import text
 
 
 class Routing:
@@ -64,16 +59,6 @@ def router_of(facts: Facts) -> Router:
 
 
 def _built(facts: Facts) -> Router:
-    services: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
-    for each in facts.all(Service):
-        if text(each.raw, "metadata", "labels", COMPONENT_LABEL) == "egress-gateway" and each.selector:
-            services.setdefault(each.namespace, []).append((f"{each.namespace}/{each.name}", each.selector))
-
-    def gateway_of(pod: Pod) -> str:
-        own = pod.labels
-        for name, selector in services.get(pod.namespace, ()):
-            if all(own.get(key) == value for key, value in selector.items()):
-                return name
-        return ""
-
-    return Router(lambda revision: mesh_of(facts, revision), gateway_of)
+    return Router(
+        lambda revision: mesh_of(facts, revision), lambda pod: mesh_of(facts, pod.revision).workloads.gateway_of(pod)
+    )
