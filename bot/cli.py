@@ -56,7 +56,7 @@ def bot(config: Path | None, port: int, bind: str, role: str) -> None:
 def _run_courier() -> NoReturn:
     """Replace this process with the Celery worker of the courier."""
     arguments = ["--queues", "courier", "--hostname", "courier@%h", "--pool", "threads", "--concurrency", "4"]
-    celery = [sys.executable, "-m", "celery", "--quiet", "--app", "bot.courier", "worker", "--loglevel", "INFO"]
+    celery = [sys.executable, "-m", "celery", "--quiet", "--app", "bot.courier.process", "worker", "--loglevel", "INFO"]
     os.execv(sys.executable, [*celery, "--without-gossip", "--without-mingle", *arguments])  # noqa: S606 - our own program
 
 
@@ -100,7 +100,7 @@ def _listen(port: int, bind: str) -> None:
     from bot.slack.socket_health import SocketHealth
     from checks.config.configuration_file import load
     from workers.client import connect
-    from workers.queue.settings import worker_settings
+    from workers.client.processes import worker_settings
 
     config = load(None, slack_settings().config)
     client = connect(worker_settings(), config)
@@ -126,7 +126,7 @@ def _listen(port: int, bind: str) -> None:
 
 def _serve(server: Any) -> None:
     """Answer requests until SIGTERM, and announce this process in Redis."""
-    from workers.queue.presence import announced
+    from workers.client.processes import announced
 
     def stop(*_: object) -> None:
         raise SystemExit(0)

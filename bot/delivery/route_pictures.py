@@ -2,11 +2,10 @@
 
 import logging
 
-from bot.delivery.thread import HeldDocument
 from bot.messages.route import route_of
 from bot.messages.route_picture import route_alt_text, route_picture
 from bot.slack.client import MissingScope, RateLimited, Slack, SlackRefusal, TokenRevoked, Unreachable
-from workers.client import Client
+from workers.client import Client, HeldDocument
 from workers.records.delivered import Delivered
 from workers.records.run import Run
 
@@ -15,7 +14,7 @@ log = logging.getLogger(__name__)
 
 def uploaded_picture_id(client: Client, run: Run) -> str:
     """The id of the picture uploaded for the run; empty without one."""
-    there = client.delivered(_key(run)).get("file")
+    there = client.deliveries.delivered(_key(run)).get("file")
     return there.ts if there is not None else ""
 
 
@@ -34,7 +33,7 @@ def upload_picture(client: Client, slack: Slack, held: HeldDocument, run: Run) -
     drawn = route_picture(route)
     if not drawn:
         return ""
-    held.lock.renew()
+    held.renew()
     try:
         name, title = f"route-{run.id}.png", f"Route of {route.host}"
         file_id = slack.upload(None, None, name, title, drawn, alt=route_alt_text(route))
@@ -43,5 +42,5 @@ def upload_picture(client: Client, slack: Slack, held: HeldDocument, run: Run) -
     except (MissingScope, SlackRefusal) as refused:
         log.warning("the route of run %s is posted without its picture: %s", run.id, refused)
         return ""
-    client.note_delivered(_key(run), Delivered("file", run.order.channel, file_id, ""))
+    client.deliveries.note_delivered(_key(run), Delivered("file", run.order.channel, file_id, ""))
     return file_id

@@ -23,9 +23,8 @@ from bot.slack.client import (
     TooLong,
     Unreachable,
 )
-from workers.client import Client
+from workers.client import Client, HeldDocument
 from workers.records.delivered import Delivered
-from workers.runs.documents import DocumentLock
 
 log = logging.getLogger(__name__)
 
@@ -33,15 +32,6 @@ CLOCK_TOLERANCE = 60.0
 """Seconds by which Slack's clock may differ from ours, for the search for a lost post."""
 
 _Send = Callable[[str, Sequence[dict[str, Any]]], Posted]
-
-
-@dataclass(frozen=True, slots=True)
-class HeldDocument:
-    """A document at one revision, locked by this courier."""
-
-    document: str
-    revision: int
-    lock: DocumentLock
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +55,7 @@ class Thread:
 
         0 means that there is a newer revision, None that all messages are delivered.
         """
-        delivered = self.client.delivered(held.document)
+        delivered = self.client.deliveries.delivered(held.document)
         begins = destination.thread is None
         destination = _resolved(destination, delivered)
         waits: list[float] = []
@@ -89,7 +79,7 @@ class Thread:
                 continue
             if heads:
                 destination = Destination(destination.channel, posted.ts)
-            if self.client.revision(held.document) > held.revision:
+            if held.is_outdated():
                 return 0.0
         if waiting_end is not None:
             raise waiting_end
@@ -109,12 +99,14 @@ class Thread:
     def _show(self, held: HeldDocument, destination: Destination, message: Message, before: Delivered | None) -> Posted:
         about = {"document": held.document, "slot": message.slot}
         if before is not None and before.unanswered:
-            held.lock.renew()
+            held.renew()
             before = self._find_lost(before, destination.thread, about)
         posted = self._updated(held, message, before, about) if before is not None else None
         if posted is None:
             posted = self._posted(held, destination, message, about)
-        self.client.note_delivered(held.document, Delivered(message.slot, posted.channel, posted.ts, message.digest))
+        self.client.deliveries.note_delivered(
+            held.document, Delivered(message.slot, posted.channel, posted.ts, message.digest)
+        )
         if message.every:
             self._edited[held.document, message.slot] = time.monotonic()
         return posted
@@ -123,7 +115,7 @@ class Thread:
         self, held: HeldDocument, message: Message, before: Delivered, about: Mapping[str, str]
     ) -> Posted | None:
         where = Posted(before.channel, before.ts)
-        held.lock.renew()
+        held.renew()
         try:
             return send_with_fallback(message, lambda text, blocks: self.slack.update(where, text, blocks, about))
         except MessageDeleted:
@@ -135,8 +127,9 @@ class Thread:
     ) -> Posted:
         # Recorded before the call: a crash between post and answer must not lead to a second post.
         began = time.time() - CLOCK_TOLERANCE
-        held.lock.renew()
-        self.client.note_delivered(held.document, Delivered.attempt(message.slot, destination.channel, began))
+        held.renew()
+        attempt = Delivered.attempt(message.slot, destination.channel, began)
+        self.client.deliveries.note_delivered(held.document, attempt)
         try:
             return send_with_fallback(
                 message,
@@ -145,7 +138,7 @@ class Thread:
         except Unreachable:
             raise
         except SlackRefusal:
-            self.client.forget_delivered(held.document, message.slot)
+            self.client.deliveries.forget_delivered(held.document, message.slot)
             raise
 
     def _find_lost(self, attempt: Delivered, thread: str | None, about: Mapping[str, str]) -> Delivered | None:
@@ -164,12 +157,12 @@ class Thread:
         for slot, where in delivered.items():
             if slot in wanted or slot.startswith("elsewhere") or where.unanswered:
                 continue
-            held.lock.renew()
+            held.renew()
             try:
                 self.slack.delete(Posted(where.channel, where.ts))
             except MessageDeleted:
                 log.info("%s of %s is already deleted", slot, held.document)
-            self.client.forget_delivered(held.document, slot)
+            self.client.deliveries.forget_delivered(held.document, slot)
 
 
 def send_with_fallback(message: Message, send: _Send) -> Posted:

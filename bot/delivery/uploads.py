@@ -3,10 +3,10 @@
 import time
 from dataclasses import dataclass
 
-from bot.delivery.thread import CLOCK_TOLERANCE, Destination, HeldDocument
+from bot.delivery.thread import CLOCK_TOLERANCE, Destination
 from bot.slack.client import Slack, SlackRefusal, Unreachable
 from checks.reports.markdown import markdown
-from workers.client import Client
+from workers.client import Client, HeldDocument
 from workers.records.delivered import Delivered
 from workers.records.run import Run
 
@@ -34,21 +34,21 @@ def report_file(run: Run) -> RunFile | None:
 
 def upload_once(client: Client, slack: Slack, held: HeldDocument, destination: Destination, file: RunFile) -> None:
     """Upload the file into the thread unless it is already there. Raises SlackRefusal."""
-    before = client.delivered(held.document).get("file")
-    held.lock.renew()
+    before = client.deliveries.delivered(held.document).get("file")
+    held.renew()
     if before is not None and before.unanswered and destination.thread is not None:
         found = slack.find_file(destination.channel, destination.thread, file.name, before.began)
         before = Delivered("file", destination.channel, "0", "") if found else None
     if before is None:
-        client.note_delivered(
+        client.deliveries.note_delivered(
             held.document, Delivered.attempt("file", destination.channel, time.time() - CLOCK_TOLERANCE)
         )
-        held.lock.renew()
+        held.renew()
         try:
             slack.upload(destination.channel, destination.thread, file.name, file.title, file.content)
         except Unreachable:
             raise
         except SlackRefusal:
-            client.forget_delivered(held.document, "file")
+            client.deliveries.forget_delivered(held.document, "file")
             raise
-    client.note_delivered(held.document, Delivered("file", destination.channel, "0", file.name))
+    client.deliveries.note_delivered(held.document, Delivered("file", destination.channel, "0", file.name))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bot.doctor.part import slack
 from checks.doctor.requirement_lines import DoctorLine, DoctorOptions
-from workers.doctor.part import workers
+from workers.client.processes import check_redis_and_processes
 
 REFRESH_LINES_SECONDS = 300.0
 """Seconds until the results are refreshed."""
@@ -36,7 +36,7 @@ class Checkup:
         if (self._at and time.monotonic() - self._at < REFRESH_LINES_SECONDS) or not self._lock.acquire(blocking=False):
             return False
         try:
-            self._lines = (*workers(DoctorOptions()), *slack(DoctorOptions()))
+            self._lines = (*check_redis_and_processes(DoctorOptions()), *slack(DoctorOptions()))
             self._at = time.monotonic()
         finally:
             self._lock.release()

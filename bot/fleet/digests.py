@@ -2,6 +2,7 @@
 
 import logging
 import re
+import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -18,13 +19,14 @@ from bot.messages.diagnose_form import form_values
 from bot.slack.client import SlackRefusal
 from checks.model.recurrence import BadRecurrence, Recurrence, recurrence
 from workers.client import Unavailable
+from workers.records.digest import DigestOrder
 from workers.records.schedule import Schedule, selected_clusters
 
 log = logging.getLogger(__name__)
 
 
 def _here(handler: InteractionHandler, interaction: Interaction) -> list[Schedule]:
-    return [each for each in handler.client.schedules() if each.channel == interaction.channel]
+    return [each for each in handler.client.active(Schedule) if each.channel == interaction.channel]
 
 
 def list_digests(handler: InteractionHandler, interaction: Interaction) -> Message:
@@ -63,7 +65,7 @@ def add_digest(handler: InteractionHandler, ack: Ack, interaction: Interaction, 
     )
     now = datetime.now(UTC)
     try:
-        handler.client.add_schedule(schedule)
+        handler.client.fleet.add_schedule(schedule)
     except BadRecurrence as wrong_time:
         ack(response_action="errors", errors={"time": _sentence(wrong_time)})
         return
@@ -132,7 +134,7 @@ def remove_digest(handler: InteractionHandler, schedule_id: str, interaction: In
         return fleet_forms.short_answer(
             "configured", "This digest is defined in the configuration file. Remove it there."
         )
-    handler.client.remove_schedule(schedule_id)
+    handler.client.fleet.remove_schedule(schedule_id)
     return fleet_forms.digest_removed(str(found.recurrence))
 
 
@@ -145,7 +147,18 @@ def post_digest_now(handler: InteractionHandler, interaction: Interaction) -> Me
     if schedule is not None:
         named, _ = selected_clusters(schedule.clusters, clusters)
         clusters = named or clusters
-    handler.client.request_digest(interaction.channel, interaction.user, clusters, schedule)
+    handler.client.request(
+        DigestOrder(
+            id=secrets.token_hex(6),
+            channel=interaction.channel,
+            clusters=clusters,
+            due=datetime.now(UTC),
+            when=str(schedule.recurrence) if schedule is not None else "",
+            zone=schedule.recurrence.zone if schedule is not None else "UTC",
+            show="full",
+            user=interaction.user,
+        )
+    )
     return fleet_forms.short_answer(
         "digest-now", "A fleet check has started. The digest is posted in this channel when it ends."
     )

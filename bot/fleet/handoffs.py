@@ -49,7 +49,7 @@ def _preview(
     handler: InteractionHandler, command: HandOver, interaction: Interaction, clusters: tuple[str, ...]
 ) -> Handoff:
     order = _order(command, interaction, clusters, "draft")
-    return handler.client.preview_handoff(order)
+    return handler.client.fleet.preview_handoff(order)
 
 
 def post_handoff(
@@ -60,20 +60,20 @@ def post_handoff(
     if not clusters or not handoff_id:
         return answers.access_denied(reason)
     order = _order(command, interaction, clusters, handoff_id)
-    handler.client.hand_over(order)
+    handler.client.request(order)
     return None
 
 
 def take_over(handler: InteractionHandler, handoff_id: str, interaction: Interaction) -> Message | None:
     """Make the person the owner of the handoff's open problems and watches."""
     client = handler.client
-    found = client.handoff(handoff_id)
+    found = client.get(Handoff, handoff_id)
     if found is None:
         return answers.run_expired()
     clusters, reason = permitted_clusters(handler, interaction, "handoff")
     if not set(clusters) & set(found.order.clusters):
         return answers.access_denied(reason)
-    taken = client.take_handoff(handoff_id, interaction.user)
+    taken = client.fleet.take_handoff(handoff_id, interaction.user)
     if taken is None:
         return answers.run_expired()
     if taken.taken_by != interaction.user:

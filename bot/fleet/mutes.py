@@ -24,7 +24,7 @@ def mute_fault(handler: InteractionHandler, command: MuteFault, interaction: Int
         return _ambiguous(target)
     now = datetime.now(UTC)
     mute = Mute(target.cluster, name, command.check, interaction.user, command.reason, now, now + command.span)
-    handler.client.mute(mute)
+    handler.client.fleet.mute(mute)
     return fleet_forms.mute_added(mute)
 
 
@@ -34,7 +34,7 @@ def unmute_fault(handler: InteractionHandler, command: Unmute, interaction: Inte
     decision = check_access(handler.config, handler.requester(interaction), "digest", target.cluster, target.gateway)
     if not decision.allowed:
         return answers.access_denied(decision.reason)
-    ended = handler.client.unmute(target.cluster, _full_name(handler, target), command.check)
+    ended = handler.client.fleet.unmute(target.cluster, _full_name(handler, target), command.check)
     return fleet_forms.short_answer("unmuted", "The mute has ended." if ended else "This fault was not muted.")
 
 
@@ -42,8 +42,8 @@ def _full_name(handler: InteractionHandler, target: Target) -> str:
     """`namespace/name`; empty if the name alone does not identify a gateway."""
     if target.namespace:
         return f"{target.namespace}/{target.gateway}"
-    seen = {*handler.client.checked_gateways(target.cluster), *handler.known_gateways(target.cluster)}
-    found = [name for name in seen if name.split("/", 1)[1] == target.gateway]
+    known = handler.client.gateways.known(target.cluster, checked=True)
+    found = [name for name in known if name.split("/", 1)[1] == target.gateway]
     return found[0] if len(found) == 1 else ""
 
 

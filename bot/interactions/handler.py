@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from bot.access.groups import Groups
 from bot.access.rules import AccessDecision, Requester, check_access, groups_needed
+from bot.delivery.links import thread_link
 from bot.delivery.private_messages import send_privately
 from bot.doctor.checkup import Checkup
 from bot.grammar.commands import Diagnose
@@ -13,12 +14,11 @@ from bot.interactions.deadline import AnswerDeadline
 from bot.interactions.interaction import Interaction
 from bot.messages import answers
 from bot.messages.blocks import Message
-from bot.slack.client import Posted, Slack, SlackRefusal
+from bot.slack.client import Slack, SlackRefusal
 from bot.slack.metrics import COMMANDS
 from checks.config.configuration import Config
-from workers.client import Client, Unavailable
+from workers.client import AuditEntry, Client, Unavailable
 from workers.records.run import Order, Target
-from workers.runs.audit import Entry
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class InteractionHandler:
     def known_gateways(self, cluster: str) -> Sequence[str]:
         """The gateways last seen in a cluster, for suggestions; none while Redis is unavailable."""
         try:
-            return self.client.known_gateways(cluster)
+            return self.client.gateways.known(cluster)
         except Unavailable:
             return ()
 
@@ -72,7 +72,6 @@ class InteractionHandler:
         )
         try:
             accepted = self.client.start(order)
-            self.client.remember_target(interaction.channel, target)
         except Unavailable as error:
             log.warning("a command was not accepted: %s", type(error).__name__)
             return answers.unavailable()
@@ -96,7 +95,7 @@ class InteractionHandler:
     def once(self, interaction: Interaction, what: str, about: str, do: Callable[[], Message | None]) -> None:
         """Carry out a press, mention or form once despite redelivery; reply and record the outcome."""
         try:
-            if not self.client.first_time(interaction.key):
+            if not self.client.conversations.first_time(interaction.key):
                 return
             answer = do()
         except Unavailable:
@@ -110,7 +109,7 @@ class InteractionHandler:
         outcome = answer.slot if answer is not None else "done"
         why = answer.text if answer is not None and outcome in ("refused", "mistake") else ""
         COMMANDS.labels(outcome).inc()
-        self.client.audit(Entry(interaction.user, interaction.channel, what, about[:300], outcome, why=why[:300]))
+        self.client.audit(AuditEntry(interaction.user, interaction.channel, what, about[:300], outcome, why=why[:300]))
 
     def reply(self, interaction: Interaction, answer: Message) -> None:
         """Reply to the person alone; if Slack refuses, the reply is in the log."""
@@ -123,10 +122,7 @@ class InteractionHandler:
 
     def _link(self, run_id: str) -> str:
         try:
-            place = self.client.delivered(f"run/{run_id}").get("parent")
-            if place is None or place.unanswered:
-                return ""
-            return self.slack.permalink(Posted(place.channel, place.ts))
-        except (SlackRefusal, Unavailable) as refused:
-            log.info("no permalink for run %s: %s", run_id, refused)
+            return thread_link(self.client, self.slack, run_id)
+        except Unavailable as error:
+            log.info("no permalink for run %s: %s", run_id, type(error).__name__)
             return ""

@@ -6,6 +6,7 @@ Their value is an id; permission is checked at each press.
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Literal
 
 from bot.grammar.commands import Diagnose
 from bot.grammar.words import DEFAULT_WATCH
@@ -17,6 +18,7 @@ from bot.messages.findings import finding_details, findings_explained_by
 from checks.catalogue import catalogue
 from workers.client import Unavailable
 from workers.records.run import Run, Target
+from workers.records.watch import Watch
 
 ButtonAction = Callable[[InteractionHandler, str, Interaction], Message | None]
 
@@ -37,7 +39,7 @@ def stop(handler: InteractionHandler, run_id: str, interaction: Interaction) -> 
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
-    return None if handler.client.cancel(run, interaction.user) else answers.already_ended(run)
+    return None if handler.client.stop(run, interaction.user) else answers.already_ended(run)
 
 
 def watch(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Message | None:
@@ -55,13 +57,13 @@ def watch_for(handler: InteractionHandler, run_id: str, interaction: Interaction
 
 def stop_watch(handler: InteractionHandler, watch_id: str, interaction: Interaction) -> Message | None:
     """End a watch."""
-    found = handler.client.find_watch(watch_id)
+    found = handler.client.get(Watch, watch_id)
     if found is None:
         return answers.run_expired()
     decision = handler.access(interaction, found.target.cluster, found.target.gateway)
     if not decision.allowed:
         return answers.access_denied(decision.reason)
-    handler.client.stop_watch(found, interaction.user)
+    handler.client.stop(found, interaction.user)
     return None
 
 
@@ -118,18 +120,14 @@ def send_report(handler: InteractionHandler, run_id: str, interaction: Interacti
     return _file(handler, run_id, interaction, "report", "full report")
 
 
-def _file(handler: InteractionHandler, run_id: str, interaction: Interaction, kind: str, name: str) -> Message | None:
+def _file(
+    handler: InteractionHandler, run_id: str, interaction: Interaction, kind: Literal["bundle", "report"], name: str
+) -> Message | None:
     run = permitted_run(handler, run_id, interaction)
     if not isinstance(run, Run):
         return run
-    kept = run.report is not None if kind == "report" else handler.client.has_evidence(run.id)
-    if not kept:
-        return answers.file_expired(name)
-    document = f"file/{run.id}:{kind}"
-    there = "file" in handler.client.delivered(document)
-    if not there:
-        handler.client.request_delivery(document)
-    return answers.file_requested(name, there=there)
+    state = handler.client.request_file(run, kind)
+    return answers.file_expired(name) if state == "expired" else answers.file_requested(name, there=state == "posted")
 
 
 def choose_gateway(handler: InteractionHandler, value: str, interaction: Interaction) -> Message | None:
@@ -148,7 +146,7 @@ def choose_gateway(handler: InteractionHandler, value: str, interaction: Interac
 def permitted_run(handler: InteractionHandler, run_id: str, interaction: Interaction) -> Run | Message:
     """The run, or the answer if it has expired or the person has no permission."""
     try:
-        run = handler.client.run(run_id) if run_id.isalnum() and run_id.isascii() else None
+        run = handler.client.get(Run, run_id) if run_id.isalnum() and run_id.isascii() else None
     except Unavailable:
         return answers.unavailable()
     if run is None:

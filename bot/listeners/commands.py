@@ -1,5 +1,6 @@
 """The listener for the slash command `/egress-diag`."""
 
+import secrets
 from typing import Any
 
 from slack_bolt import Ack, App, BoltContext
@@ -26,7 +27,8 @@ from bot.listeners.forms import open_diagnose_form
 from bot.messages import answers, private_answers
 from bot.messages.blocks import Message
 from workers.client import Unavailable
-from workers.records.run import Target
+from workers.records.listing import Listing
+from workers.records.run import Run, Target
 
 
 def register_commands(app: App, handler: InteractionHandler) -> None:
@@ -103,7 +105,10 @@ def _list(handler: InteractionHandler, cluster: str, interaction: Interaction) -
     if not decision.allowed:
         return answers.access_denied(decision.reason)
     try:
-        handler.client.list_gateways(cluster, interaction.user, interaction.channel, interaction.response_url)
+        listing_id = secrets.token_hex(6)
+        handler.client.request(
+            Listing(listing_id, cluster, interaction.user, interaction.channel, interaction.response_url)
+        )
     except Unavailable:
         return answers.unavailable()
     return None
@@ -119,24 +124,23 @@ def _history(handler: InteractionHandler, target: Target, interaction: Interacti
             which = f'"{target.gateway}" matches {len(names)} gateways: {", ".join(names)}.'
             return answers.mistake(Mistake(which, tuple(f"history {target.cluster} {name}" for name in names)))
         name = names[0] if names else target.gateway
-        past = handler.client.past_runs(target.cluster, name)
-        return private_answers.history_message(
-            target.cluster, name, past, handler.client.gateway_state(target.cluster, name)
-        )
+        history = handler.client.gateways.history(target.cluster, name)
+        return private_answers.history_message(target.cluster, name, history.past, history.state)
     except Unavailable:
         return answers.unavailable()
 
 
 def _full_names(handler: InteractionHandler, target: Target) -> list[str]:
     """The full names of the checked gateways with this name."""
-    seen = handler.client.verdicts(target.cluster)
+    seen = handler.client.gateways.verdicts(target.cluster)
     return sorted(name for name in seen if name.split("/", 1)[1].lower() == target.gateway.lower())
 
 
 def _cancel(handler: InteractionHandler, interaction: Interaction) -> Message:
     try:
-        mine = handler.client.active_runs(channel=interaction.channel, user=interaction.user)
-        stopped = sum(handler.client.cancel(run, interaction.user) for run in mine if not run.order.watch)
+        asker = (interaction.channel, interaction.user)
+        mine = [run for run in handler.client.active(Run) if (run.order.channel, run.order.user) == asker]
+        stopped = sum(handler.client.stop(run, interaction.user) for run in mine if not run.order.watch)
         return answers.stopped(stopped)
     except Unavailable:
         return answers.unavailable()

@@ -96,9 +96,9 @@ def _fill(handler: InteractionHandler, interaction: Interaction, view: str, chos
         )
         return
     try:
-        last = handler.client.last_target(interaction.channel)
+        last = handler.client.conversations.last_target(interaction.channel)
         cluster = chosen or (last.cluster if last is not None and last.cluster in clusters else clusters[0])
-        handler.client.refresh_gateways(cluster)
+        handler.client.gateways.refresh(cluster)
     except Unavailable:
         last = None
     handler.slack.update_view(view, diagnose_form.diagnose_form(interaction.channel, clusters, chosen, last))

@@ -1,7 +1,6 @@
 """The App Home, published each time a person opens it."""
 
 import logging
-from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,22 +40,20 @@ def overview(handler: InteractionHandler, user: str) -> Overview:
     now = datetime.now(UTC)
     requester = Requester(user, "", handler.groups.of(user, groups_needed(handler.config)))
     rules, clusters = granting_rules(handler.config, requester), visible_anywhere(handler.config, requester)
-    client = handler.client
     try:
-        runs = [run for run in client.active_runs() if run.order.target.cluster in clusters]
+        state = handler.client.installation(clusters)
+        runs = [run for run in state.runs if run.order.target.cluster in clusters]
         waiting = [(now - run.created).total_seconds() for run in runs if run.state is RunState.QUEUED]
-        verdicts = [v for cluster in sorted(clusters) for v in client.verdicts(cluster).values()]
-        owners = {(c, name): owner.user for c in clusters for name, owner in client.owners(c).items()}
-        roles = Counter(process.role for process in client.processes())
+        running = state.processes
         return Overview(
             now,
             [run for run in runs if not run.order.watch],
-            sorted(verdicts, key=lambda found: (found.cluster, found.namespace, found.gateway)),
-            owners,
-            client.active_watches(user),
+            sorted(state.verdicts, key=lambda found: (found.cluster, found.namespace, found.gateway)),
+            state.owners,
+            [watch for watch in state.watches if watch.user == user],
             rules,
             BotHealth(
-                roles["worker"], roles["beat"], roles["courier"], max(waiting, default=None), client.undelivered_count()
+                running["worker"], running["beat"], running["courier"], max(waiting, default=None), state.undelivered
             ),
             handler.checkup.lines if rules else (),
         )

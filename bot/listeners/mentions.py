@@ -14,6 +14,7 @@ from bot.listeners.commands import run_command
 from bot.messages import answers
 from bot.messages.blocks import Message
 from workers.records.run import Run
+from workers.records.watch import Watch
 
 
 def register_mentions(app: App, handler: InteractionHandler) -> None:
@@ -42,7 +43,11 @@ def answer_mention(handler: InteractionHandler, text: str, interaction: Interact
         return answers.mistake(word)
     if word is None:
         return run_command(handler, text, interaction) if text else answers.help_text()
-    run_id = handler.client.run_of_thread(interaction.channel, interaction.thread) if interaction.thread else None
+    run_id = (
+        handler.client.conversations.run_of_thread(interaction.channel, interaction.thread)
+        if interaction.thread
+        else None
+    )
     return _in_thread(handler, word, run_id, interaction) if run_id is not None else answers.no_run_in_thread()
 
 
@@ -68,10 +73,10 @@ def _stop(handler: InteractionHandler, run_id: str, interaction: Interaction) ->
     if not isinstance(run, Run):
         return run
     here = [
-        w for w in handler.client.active_watches() if (w.channel, w.thread) == (interaction.channel, interaction.thread)
+        w for w in handler.client.active(Watch) if (w.channel, w.thread) == (interaction.channel, interaction.thread)
     ]
     for watch in here:
-        handler.client.stop_watch(watch, interaction.user)
-    if handler.client.cancel(run, interaction.user) or here:
+        handler.client.stop(watch, interaction.user)
+    if handler.client.stop(run, interaction.user) or here:
         return None
     return answers.already_ended(run)

@@ -4,7 +4,7 @@ Both hide Slack's tokens.
 """
 
 from bot.slack.settings import slack_settings
-from workers.telemetry.logs import set_up_logs
+from workers.client.processes import set_up_logs
 
 
 def secrets() -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.courier import Courier
+from bot.courier.courier import Courier
 from bot.sandbox import RateLimits, SandboxServer
 from bot.slack.client import Slack
 from bot.slack.settings import SlackSettings as BotSettings

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from werkzeug.serving import make_server
 
 from bot.app import make_bolt, make_web
-from bot.courier import Courier
+from bot.courier.courier import Courier
 from bot.sandbox import Ack, SandboxServer, StoredMessage
 from bot.slack.client import Slack
 from bot.slack.identity import Identity
@@ -22,6 +22,7 @@ from bot.slack.settings import SlackSettings as BotSettings
 from checks.config.configuration import Config
 from tests.system import slot
 from workers.client import Client
+from workers.records.run import Run
 from workers.runs.clusters import ClusterSources
 from workers.tasks.execution import Diagnoser
 
@@ -77,10 +78,12 @@ class Conversation:
         """Do one round of work; True if there was any."""
         busy = False
         for watch_id in self.client.stores.watches.due():
-            if (watch := self.client.stores.watches.step(watch_id, self.client.start, self.client.run)) is not None:
+            if (
+                watch := self.client.stores.watches.step(watch_id, self.client.start, self.client.stores.runs.get)
+            ) is not None:
                 self.client.stores.documents.changed(f"watch/{watch.id}")
                 busy = True
-        for run in self.client.active_runs():
+        for run in self.client.active(Run):
             self.diagnoser.execute(run.id)
             busy = True
         for document in self.client.stores.documents.due(0):

@@ -177,6 +177,6 @@ def finish(client: Client, found: Run, end: Report) -> Run:
     """End the run as a worker does."""
     client.stores.runs.finish(found, end)
     client.stores.run_changed(found, ended=True)
-    ended = client.run(found.id)
+    ended = client.get(Run, found.id)
     assert ended is not None
     return ended

@@ -25,6 +25,7 @@ from tests.clusters.compose import named, write_bundle
 from tests.system import slot, slots, whole_thread
 from workers.client import Client, connect
 from workers.queue.settings import WorkerSettings
+from workers.records.run import Run
 from workers.records.watch import Watch, WatchState
 from workers.runs.clusters import ClusterSources
 from workers.tasks.execution import Diagnoser
@@ -123,12 +124,12 @@ def test_evidence_and_report_are_uploaded_once_and_can_be_replayed(broken: Conve
     config = write_config(tmp_path / "again", f"  - {{name: replay, bundle: '{roots[0].parent}'}}\n")
     diagnoser = Diagnoser(broken.client.stores, ClusterSources(load(config)))
     replayed = Conversation(broken.slack, broken.client, load(config), broken.courier, diagnoser)
-    run = broken.client.run(broken.client.verdicts("prod-weu")["team-egress/egw"].run)
+    run = broken.client.get(Run, broken.client.gateways.verdicts("prod-weu")["team-egress/egw"].run)
     assert run is not None
     order = replace(run.order, target=replace(run.order.target, cluster="replay"), key="replay")
     again = broken.client.start(order).run
     replayed.play()
-    found = broken.client.run(again.id)
+    found = broken.client.get(Run, again.id)
     assert found is not None
     assert found.report is not None
     assert run.report is not None
@@ -157,7 +158,7 @@ def test_a_reported_run_is_kept_with_its_comment(broken: Conversation) -> None:
     assert view is not None
     assert broken.slack.submit_view(view, {"comment": "The pool exists since 02:50."}, user="U0BOB").ok
     broken.play()
-    run_id = broken.client.verdicts("prod-weu")["team-egress/egw"].run
+    run_id = broken.client.gateways.verdicts("prod-weu")["team-egress/egw"].run
     assert [(each.user, each.comment) for each in broken.client.stores.runs.remarks(run_id)] == [
         ("U0BOB", "The pool exists since 02:50.")
     ]
@@ -348,7 +349,7 @@ def test_commands_presses_and_refusals_are_in_the_audit_log(guarded: Conversatio
     guarded.press(guarded.parents[0], "own", user="U0CAROL")
     guarded.say("/egress-diag prod-wue egw", user="U0BOB")
     entries = [(e["user"], e["what"], e["about"], e["outcome"]) for e in reversed(guarded.client.stores.audit.last())]
-    run = guarded.client.verdicts("prod-weu")["team-egress/egw"].run
+    run = guarded.client.gateways.verdicts("prod-weu")["team-egress/egw"].run
     assert entries == [
         ("U0ALICE", "command", "weu egw", "done"),
         ("U0CAROL", "press own", run, "refused"),
@@ -383,7 +384,7 @@ def test_buttons_of_unknown_runs_or_with_forged_values_are_answered(broken: Conv
         assert "has expired" in broken.last_answer(), value
     assert len(broken.parents) == 1
     folded = next(m for m in broken.slack.thread(parent) if "open" in m.buttons)
-    run = broken.client.verdicts("prod-weu")["team-egress/egw"].run
+    run = broken.client.gateways.verdicts("prod-weu")["team-egress/egw"].run
     for value in (f"{run}/nothing", f"{run}/", run, f"{run}/../x"):
         broken.slack.press(folded, "open", value=value)
         broken.play()

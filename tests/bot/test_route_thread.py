@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.courier import Courier
+from bot.courier.courier import Courier
 from bot.delivery.route_pictures import upload_picture
-from bot.delivery.thread import HeldDocument
 from bot.sandbox import SandboxServer
 from checks.model.findings import Report
 from tests.bot.courier.test_courier import FULL, MakeCourier, deliver
@@ -68,10 +67,9 @@ def test_an_upload_that_did_not_arrive_is_repeated(new_courier: MakeCourier, sla
 def test_a_courier_that_lost_its_lock_uploads_no_picture(
     courier: Courier, client: Client, slack: SandboxServer, routed: Run
 ) -> None:
-    with client.hold(f"run/{routed.id}") as lock:
-        assert lock is not None
+    with client.stores.documents.hold(f"run/{routed.id}") as held:
+        assert held is not None
         client.stores.redis.delete(f"egress-diag:courier:run/{routed.id}")
-        held = HeldDocument(f"run/{routed.id}", client.revision(f"run/{routed.id}"), lock)
         with pytest.raises(LockLost):
             upload_picture(client, courier.slack, held, routed)
     assert not slack.changes()

@@ -38,18 +38,18 @@ ROOMS: tuple[tuple[str, int, tuple[str, ...]], ...] = (
     ),
     (
         "workers/records",
-        8,
+        10,
         ("tests/workers/runs", "tests/workers/fleet", "tests/bot/courier", "tests/bot/test_conversation.py"),
     ),
     (
         "workers/runs",
-        14,
+        16,
         ("tests/workers/runs", "tests/workers/fleet", "tests/bot/courier", "tests/bot/test_conversation.py"),
     ),
     ("workers/fleet", 18, ("tests/workers/fleet", "tests/bot/fleet", "tests/bot/test_conversation.py")),
-    ("workers", 20, ("tests/workers", "tests/bot/courier", "tests/bot/fleet", "tests/bot/test_conversation.py")),
-    ("bot/courier.py", 15, ("tests/bot/courier", "tests/bot/test_conversation.py")),
-    ("bot/delivery", 15, ("tests/bot/courier", "tests/bot/test_route_thread.py", "tests/bot/test_conversation.py")),
+    ("workers", 23, ("tests/workers", "tests/bot/courier", "tests/bot/fleet", "tests/bot/test_conversation.py")),
+    ("bot/courier", 9, ("tests/bot/courier", "tests/bot/test_conversation.py")),
+    ("bot/delivery", 14, ("tests/bot/courier", "tests/bot/test_route_thread.py", "tests/bot/test_conversation.py")),
 )
 """A folder or file, its number of mutants, and the tests that run for them.
 

@@ -1,6 +1,20 @@
-"""The bot's interface to the workers: one typed client, and the stores behind it."""
+"""The bot's interface to the workers: a typed client, and the bot's processes.
 
-from workers.client.client import Client, connect
+The bot imports only this package and the records that it returns (`workers.records`).
+"""
+
+from workers.client.client import Client, InstallationState, connect
+from workers.client.gateways import GatewayHistory
 from workers.queue.connection import Unavailable
+from workers.runs.audit import AuditEntry
+from workers.runs.documents import HeldDocument
 
-__all__ = ["Client", "Unavailable", "connect"]
+__all__ = [
+    "AuditEntry",
+    "Client",
+    "GatewayHistory",
+    "HeldDocument",
+    "InstallationState",
+    "Unavailable",
+    "connect",
+]

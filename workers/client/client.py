@@ -1,40 +1,120 @@
-"""The client of the workers.
-
-It has the requests from the bot, and what the bot reads to answer people.
+"""The client of the workers: the requests of the bot, and the records that it reads.
 
 It imports neither Kubernetes nor Azure and publishes tasks by name. Each call takes about half a second at most, whatever
 Redis does; each may raise `Unavailable`, and then nothing was accepted, or the request's key finds what was.
 """
 
-import secrets
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, Literal, TypeVar, cast
 
 from checks.config.configuration import Config
-from workers.client.delivery import DeliveryClient
+from workers.client.deliveries import DeliveryClient
 from workers.client.fleet import FleetClient
+from workers.client.gateways import GatewayClient
 from workers.client.stores import Stores
 from workers.fleet.service import current_time
 from workers.queue.app import DIAGNOSE_QUEUE, make_publisher
 from workers.queue.connection import Unavailable, quick_connection, retrying_connection
-from workers.queue.presence import Process
 from workers.queue.sending import send
 from workers.queue.settings import WorkerSettings
-from workers.records.history import GatewayVerdict, Ownership, PastRun
+from workers.records.digest import Digest, DigestOrder
+from workers.records.handoff import Handoff, HandoffOrder
+from workers.records.history import GatewayVerdict
 from workers.records.listing import Listing
 from workers.records.run import Accepted, Order, Run, Target
+from workers.records.schedule import Schedule
 from workers.records.watch import Watch
-from workers.runs.audit import Entry
+from workers.runs.audit import AuditEntry
 from workers.runs.store import REMARKED_KEPT
 from workers.telemetry.metrics import BacklogCollector
 
+_Record = TypeVar("_Record", Run, Watch, Listing, Digest, Handoff, Schedule)
+_Active = TypeVar("_Active", Run, Watch, Schedule)
 
-class Client(FleetClient, DeliveryClient):
+
+@dataclass(frozen=True, slots=True)
+class InstallationState:
+    """The state of an installation: active runs and watches, gateways, and running processes."""
+
+    runs: tuple[Run, ...]
+    watches: tuple[Watch, ...]
+    verdicts: tuple[GatewayVerdict, ...]
+    """The last verdict of each gateway of the clusters."""
+    owners: dict[tuple[str, str], str]
+    """The owner of each gateway's incident, by cluster and `namespace/name`.
+
+    Owners of incidents that have ended are among them.
+    """
+    processes: Counter[str]
+    """The number of processes that announced themselves in the last minute, by role."""
+    undelivered: int
+    """The number of documents with changes that Slack does not show yet."""
+
+
+class Client:
     """The bot's only interface to the workers."""
 
-    # runs
+    def __init__(self, stores: Stores) -> None:
+        self.stores = stores
+        """For the workers themselves and for tests; the bot does not use it."""
+        self.gateways = GatewayClient(stores)
+        self.fleet = FleetClient(stores)
+        self.deliveries = DeliveryClient(stores)
+        self.conversations = stores.conversations
+        self.watch_interval = stores.watches.interval
+        """The time between two checks of a watch."""
+        self._readers: dict[type, Callable[[str], Any]] = {
+            Run: stores.runs.get,
+            Watch: stores.watches.get,
+            Listing: stores.history.listing,
+            Digest: stores.fleet.digest,
+            Handoff: stores.fleet.handoff,
+            Schedule: stores.fleet.schedules.find,
+        }
+        self._active: dict[type, Callable[[], Any]] = {
+            Run: stores.runs.active,
+            Watch: stores.watches.active,
+            Schedule: lambda: stores.fleet.schedules.all(stores.config),
+        }
+
+    # records
+
+    def get(self, kind: type[_Record], record_id: str) -> _Record | None:
+        """One record, or None if it is unknown, too old, or (a digest) not composed yet.
+
+        A schedule is found only if a person added it.
+        """
+        return cast("_Record | None", self._readers[kind](record_id))
+
+    def active(self, kind: type[_Active]) -> tuple[_Active, ...]:
+        """The runs or watches that have not ended, oldest first, or all schedules.
+
+        Suspended schedules are among them.
+        """
+        return cast("tuple[_Active, ...]", self._active[kind]())
+
+    def installation(self, clusters: Iterable[str]) -> InstallationState:
+        """The state of the installation, with the gateways of these clusters."""
+        names = sorted(clusters)
+        history = self.stores.history
+        return InstallationState(
+            runs=self.stores.runs.active(),
+            verdicts=tuple(verdict for name in names for verdict in history.verdicts(name).values()),
+            owners={(name, gateway): o.user for name in names for gateway, o in history.owners(name).items()},
+            processes=Counter(process.role for process in self.stores.presence.present(current_time())),
+            watches=self.stores.watches.active(),
+            undelivered=self.stores.documents.due_count(),
+        )
+
+    # requests
 
     def start(self, order: Order) -> Accepted:
-        """Accepts a request and sends it to the workers.
+        """Accept a request and send it to the workers.
+
+        Its target becomes the last one of its channel, unless a watch makes the request.
 
         If the broker does not take the task, the record stands and the janitor sends it later: an accepted request is
         never lost.
@@ -44,159 +124,82 @@ class Client(FleetClient, DeliveryClient):
             self.stores.run_changed(accepted.run)
         if not accepted.joined and not accepted.repeated:
             send(self.stores.publisher, "workers.diagnose", accepted.run.id, DIAGNOSE_QUEUE)
+        if not order.watch:
+            self.conversations.remember_target(order.channel, order.target)
         return accepted
 
-    def run(self, run_id: str) -> Run | None:
-        """A run, or None if it is unknown or too old."""
-        return self.stores.runs.get(run_id)
+    def watch(self, target: Target, user: str, channel: str, thread: str | None, span: timedelta) -> tuple[Watch, bool]:
+        """Begin a watch; True with one that was already under way."""
+        watch, joined = self.stores.watches.begin(target, user, channel, thread, span)
+        self.stores.documents.changed(f"watch/{watch.id}")
+        return watch, joined
 
-    def active_runs(self, channel: str | None = None, user: str | None = None) -> tuple[Run, ...]:
-        """The runs that have not ended, oldest first, optionally of one channel and one user."""
-        return tuple(
-            run
-            for run in self.stores.runs.active()
-            if channel in (None, run.order.channel) and user in (None, run.order.user)
-        )
+    def request(self, order: Listing | DigestOrder | HandoffOrder) -> None:
+        """Request a document that the courier posts: a listing, a digest, or a handoff."""
+        match order:
+            case Listing():
+                self.stores.history.save_listing(order)
+                if not send(self.stores.publisher, "workers.list_gateways", order.id, DIAGNOSE_QUEUE):
+                    raise Unavailable("the broker did not take the task")
+            case DigestOrder():
+                self.stores.fleet.queue_digest(order, current_time())
+            case HandoffOrder():
+                self.stores.fleet.hand_over(order, self.stores.watches.active())
 
-    def cancel(self, run: Run, user: str) -> bool:
-        """Stops a run. False if it had already ended."""
-        stopped = self.stores.runs.cancel(run, user)
+    def request_file(self, run: Run, kind: Literal["bundle", "report"]) -> Literal["expired", "posted", "requested"]:
+        """Request a run's evidence or report as a file in its thread.
+
+        `expired` if it is no longer kept, `posted` if it is already in the thread.
+        """
+        kept = run.report is not None if kind == "report" else self.stores.evidence.has_bundle(run.id)
+        if not kept:
+            return "expired"
+        document = f"file/{run.id}:{kind}"
+        if "file" in self.deliveries.delivered(document):
+            return "posted"
+        self.stores.documents.changed(document)
+        return "requested"
+
+    # runs and watches
+
+    def stop(self, record: Run | Watch, user: str) -> bool:
+        """End a run or a watch for a user. False if it had already ended."""
+        if isinstance(record, Watch):
+            stopped = self.stores.watches.stop(record, user)
+            self.stores.documents.changed(f"watch/{record.id}")
+            return stopped
+        stopped = self.stores.runs.cancel(record, user)
         if stopped:
-            self.stores.run_changed(run, ended=True)
+            self.stores.run_changed(record, ended=True)
         return stopped
 
     def own(self, run: Run, user: str) -> None:
-        """Makes a user the owner of a run's incident."""
+        """Make a user the owner of a run's incident."""
         self.stores.runs.own(run, user)
         self.stores.history.own_run(run, user)
         self.stores.run_changed(run)
 
     def remark(self, run: Run, user: str, comment: str) -> None:
-        """Records that a user considers a run wrong; the run and its evidence are kept for a year."""
+        """Record that a user considers a run wrong; the run and its evidence are kept for a year."""
         self.stores.runs.remark(run, user, comment)
         self.stores.evidence.preserve(run.id, REMARKED_KEPT)
 
-    def evidence(self, run_id: str) -> bytes | None:
-        """A run's evidence as a packed bundle, or None if it is no longer kept."""
-        return self.stores.evidence.bundle(run_id)
-
-    def has_evidence(self, run_id: str) -> bool:
-        """Whether a run's evidence is kept."""
-        return self.stores.evidence.has_bundle(run_id)
-
-    # gateways
-
-    def list_gateways(self, cluster: str, user: str, channel: str, response_url: str) -> Listing:
-        """Asks a worker which gateways a cluster has; the answer is the document `listing/ID`."""
-        listing = Listing(secrets.token_hex(6), cluster, user, channel, response_url)
-        self.stores.history.save_listing(listing)
-        if not send(self.stores.publisher, "workers.list_gateways", listing.id, DIAGNOSE_QUEUE):
-            raise Unavailable("the broker did not take the task")
-        return listing
-
-    def listing(self, listing_id: str) -> Listing | None:
-        """The answer to one `list` command, or None if it is too old."""
-        return self.stores.history.listing(listing_id)
-
-    def refresh_gateways(self, cluster: str) -> None:
-        """Asks a worker which gateways a cluster has, for suggestions; at most once a minute."""
-        if self.stores.history.may_refresh(cluster):
-            send(self.stores.publisher, "workers.refresh", cluster, DIAGNOSE_QUEUE, expires=60)
-
-    def known_gateways(self, cluster: str) -> tuple[str, ...]:
-        """`namespace/name` of the gateways last seen in a cluster, for suggestions.
-
-        May be out of date.
-        """
-        return tuple(name for name, enabled in self.stores.history.inventory(cluster).gateways if enabled)
-
-    def verdicts(self, cluster: str) -> dict[str, GatewayVerdict]:
-        """The last verdict of each gateway of a cluster, by `namespace/name`."""
-        return self.stores.history.verdicts(cluster)
-
-    def past_runs(self, cluster: str, gateway: str) -> tuple[PastRun, ...]:
-        """The last runs for a gateway (`namespace/name`), newest first."""
-        return self.stores.history.past_runs(cluster, gateway)
-
-    def owners(self, cluster: str) -> dict[str, Ownership]:
-        """The owner of each gateway's incident, by `namespace/name`.
-
-        Also of incidents that have ended.
-        """
-        return self.stores.history.owners(cluster)
-
-    def note_verdict(self, run: Run) -> None:
-        """Records the verdict of a run that has ended, if the worker could not."""
-        self.stores.history.record_verdict(run)
-
-    # watches
-
-    def watch(self, target: Target, user: str, channel: str, thread: str | None, span: timedelta) -> tuple[Watch, bool]:
-        """Begins a watch; True with one that was already under way."""
-        watch, joined = self.stores.watches.begin(target, user, channel, thread, span)
-        self.stores.documents.changed(f"watch/{watch.id}")
-        return watch, joined
-
-    def find_watch(self, watch_id: str) -> Watch | None:
-        """A watch, or None if it is unknown or too old."""
-        return self.stores.watches.get(watch_id)
-
-    def active_watches(self, user: str | None = None) -> tuple[Watch, ...]:
-        """The watches that have not ended, oldest first, optionally of one user."""
-        return self.stores.watches.active(user)
-
-    def stop_watch(self, watch: Watch, user: str) -> None:
-        """Ends a watch."""
-        self.stores.watches.stop(watch, user)
-        self.stores.documents.changed(f"watch/{watch.id}")
-
-    @property
-    def watch_interval(self) -> timedelta:
-        """The time between two checks of a watch."""
-        return self.stores.watches.interval
-
-    # requests and threads
-
-    def first_time(self, request: str) -> bool:
-        """Whether a press, mention or form arrives for the first time: Slack delivers some twice."""
-        return self.stores.conversations.first_time(request)
-
-    def remember_thread(self, channel: str, thread: str, run_id: str) -> None:
-        """Ties a thread to a run; the latest run counts."""
-        self.stores.conversations.remember_thread(channel, thread, run_id)
-
-    def run_of_thread(self, channel: str, thread: str) -> str | None:
-        """The run that a thread belongs to, or None."""
-        return self.stores.conversations.run_of_thread(channel, thread)
-
-    def remember_target(self, channel: str, target: Target) -> None:
-        """Records the target last diagnosed in a channel."""
-        self.stores.conversations.remember_target(channel, target)
-
-    def last_target(self, channel: str) -> Target | None:
-        """The target last diagnosed in a channel, or None."""
-        return self.stores.conversations.last_target(channel)
-
     # the installation
 
-    def audit(self, entry: Entry) -> None:
-        """Appends an entry to the audit. Never raises."""
+    def audit(self, entry: AuditEntry) -> None:
+        """Append an entry to the audit. Never raises."""
         self.stores.audit.append(entry)
-
-    def processes(self) -> tuple[Process, ...]:
-        """The processes that have announced themselves in the last minute, by name."""
-        return self.stores.presence.present(current_time())
 
     def backlog_metrics(self) -> BacklogCollector:
         """A Prometheus collector of queue lengths, their age, and the courier's lag."""
         return BacklogCollector(self.stores.settings)
 
     def ping(self) -> None:
-        """Raises Unavailable if Redis does not answer."""
+        """Raise Unavailable if Redis does not answer."""
         self.stores.redis.ping()
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self.stores.close()
 
 

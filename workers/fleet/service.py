@@ -6,7 +6,6 @@ its time.
 """
 
 import logging
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -23,9 +22,8 @@ from workers.fleet.sweeps import Sweep, Sweeps
 from workers.fleet.transitions import gateway_check
 from workers.records.digest import DIGEST_JSON, DIGEST_ORDER_JSON, Digest, DigestOrder
 from workers.records.handoff import HANDOFF_JSON, Handoff, HandoffOrder
-from workers.records.mute import Mute
 from workers.records.run import Run
-from workers.records.schedule import Schedule, selected_clusters
+from workers.records.schedule import selected_clusters
 from workers.records.watch import Watch
 from workers.runs.documents import Documents
 from workers.runs.history import History
@@ -149,23 +147,6 @@ class Fleet:
             )
         )
 
-    def request_digest(
-        self, channel: str, user: str, clusters: Sequence[str], schedule: Schedule | None, now: datetime
-    ) -> str:
-        """Queue a digest at a user's request. Returns its id."""
-        order = DigestOrder(
-            id=secrets.token_hex(6),
-            channel=channel,
-            clusters=tuple(clusters),
-            due=now,
-            when=str(schedule.recurrence) if schedule is not None else "",
-            zone=schedule.recurrence.zone if schedule is not None else "UTC",
-            show="full",
-            user=user,
-        )
-        self.queue_digest(order, now)
-        return order.id
-
     def digest(self, digest_id: str) -> Digest | None:
         """A composed digest, or None."""
         raw = self.redis.get(self._key("digest", "doc", digest_id))
@@ -272,7 +253,7 @@ class Fleet:
                 self.documents.changed(f"handoff/{name}")
             self.redis.zrem(self._key("handoffs"), name)
 
-    # runs and mutes
+    # runs
 
     def record_run(self, run: Run) -> None:
         """Record the result of a run about a whole gateway."""
@@ -280,10 +261,6 @@ class Fleet:
         if run.report is None or run.ended is None or target.host or target.client:
             return
         self.ledger.record(run.report.cluster, [gateway_check(run.report, run.id, run.ended)], run.ended)
-
-    def mute(self, mute: Mute) -> None:
-        """Mute a fault until the mute ends."""
-        self.ledger.mute(mute)
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)

@@ -1,4 +1,4 @@
-"""The messages that Slack shows for a document."""
+"""The messages that Slack shows for a document, and the outcome of a delivery."""
 
 from dataclasses import dataclass, field
 
@@ -37,3 +37,21 @@ class Deliveries:
 
     slots: dict[str, Delivered] = field(default_factory=dict)
     revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryOutcome:
+    """The outcome of a delivery: complete, or to repeat after `retry_seconds`.
+
+    `limited` if Slack refuses until then.
+    """
+
+    retry_seconds: float | None = None
+    limited: bool = False
+
+    @property
+    def label(self) -> str:
+        """The outcome as a label of the metrics."""
+        if self.retry_seconds is None:
+            return "shown"
+        return "limited" if self.limited else "again"

@@ -15,7 +15,7 @@ log = logging.getLogger("egress_diag.audit")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """One entry: the user, the action, its target and its outcome."""
 
     user: str
@@ -36,7 +36,7 @@ class Audit:
         self.redis = redis
         self.key = f"{prefix}audit"
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: AuditEntry) -> None:
         """Append an entry, with Redis' own time as its id."""
         fields: dict[Any, Any] = {name: value for name, value in asdict(entry).items() if value}
         try:

@@ -48,23 +48,6 @@ class LockLost(Exception):
     """Another courier holds the document by now: this delivery must end."""
 
 
-class DocumentLock:
-    """One courier's lock on one document."""
-
-    def __init__(self, lock: Lock) -> None:
-        self._lock = lock
-
-    def renew(self) -> None:
-        """Renew the lock, before each call to Slack.
-
-        Raises LockLost if it has expired and another courier has the document.
-        """
-        try:
-            self._lock.reacquire()
-        except LockError:
-            raise LockLost from None
-
-
 class Documents:
     """Revisions and deliveries. Every method may raise `connection.Unavailable`."""
 
@@ -123,7 +106,7 @@ class Documents:
         """The document's newest revision."""
         return int(self.redis.get(self._key("revision", document)) or 0)
 
-    def start_delivery(self, document: str) -> int:
+    def _start_delivery(self, document: str) -> int:
         """Take up a document: from here on, a change notifies the courier again.
 
         Returns the revision to show.
@@ -175,8 +158,12 @@ class Documents:
         return int(self.redis.zcard(self._key("due")))
 
     @contextmanager
-    def hold(self, document: str) -> Iterator[DocumentLock | None]:
-        """The lock by which one courier delivers one document; None while another courier holds it."""
+    def hold(self, document: str) -> Iterator["HeldDocument | None"]:
+        """The delivery of a document by this courier; None while another courier holds it.
+
+        A change from here on notifies the courier again.
+        """
+        revision = self._start_delivery(document)
         lock = self.redis.lock(
             self._key("courier", document), timeout=_LOCK_SECONDS, thread_local=False, blocking=False
         )
@@ -184,7 +171,7 @@ class Documents:
             yield None
             return
         try:
-            yield DocumentLock(lock)
+            yield HeldDocument(document, revision, lock, self)
         finally:
             try:
                 lock.release()
@@ -194,3 +181,27 @@ class Documents:
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)
+
+
+class HeldDocument:
+    """A document at one revision, held by this courier."""
+
+    def __init__(self, document: str, revision: int, lock: Lock, documents: Documents) -> None:
+        self.document = document
+        self.revision = revision
+        self._lock = lock
+        self._documents = documents
+
+    def renew(self) -> None:
+        """Renew the lock, before each call to Slack.
+
+        Raises LockLost if it has expired and another courier has the document.
+        """
+        try:
+            self._lock.reacquire()
+        except LockError:
+            raise LockLost from None
+
+    def is_outdated(self) -> bool:
+        """Whether the document has a newer revision."""
+        return self._documents.revision(self.document) > self.revision

@@ -60,13 +60,14 @@ class Watches:
         mine = [w for w in found if w is not None and not w.state.ended and user in (None, w.user)]
         return tuple(sorted(mine, key=lambda watch: watch.began))
 
-    def stop(self, watch: Watch, user: str) -> Watch:
-        """End a watch for a user."""
+    def stop(self, watch: Watch, user: str) -> bool:
+        """End a watch for a user. False if it had already ended."""
         with self.redis.lock(self._key("watch", watch.id, "lease"), timeout=10, blocking_timeout=3):
             current = self.get(watch.id) or watch
             if current.state.ended:
-                return current
-            return self._end(replace(current, stopped_by=user), WatchState.STOPPED)
+                return False
+            self._end(replace(current, stopped_by=user), WatchState.STOPPED)
+            return True
 
     def give_to(self, watch_id: str, user: str) -> None:
         """Make another user the owner of a watch."""

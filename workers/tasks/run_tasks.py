@@ -75,5 +75,5 @@ def watches() -> None:
     mine = client()
     stores = mine.stores
     for watch_id in stores.watches.due():
-        if (watch := stores.watches.step(watch_id, mine.start, mine.run)) is not None:
+        if (watch := stores.watches.step(watch_id, mine.start, stores.runs.get)) is not None:
             stores.documents.changed(f"watch/{watch.id}")

@@ -11,8 +11,8 @@ from itertools import pairwise
 
 import pytest
 
-from bot.courier import Courier, DeliveryOutcome
-from bot.delivery.thread import Destination, HeldDocument
+from bot.courier.courier import Courier
+from bot.delivery.thread import Destination
 from bot.delivery.uploads import RunFile, upload_once
 from bot.messages.run import run_messages
 from bot.sandbox import App, RateLimits, SandboxServer, StoredMessage, default_workspace
@@ -22,7 +22,8 @@ from bot.slack.settings import SlackSettings
 from tests.bot import stories
 from tests.bot.stories import BROKEN, HEALTHY, PASSES, POOL, PREFIX, accepted, append, finish
 from tests.system import complete, shows_verdict, slot, slots, whole_thread
-from workers.client import Client
+from workers.client import Client, HeldDocument
+from workers.records.delivered import DeliveryOutcome
 from workers.records.listing import Listing, ListingState
 from workers.records.run import Order, Run, Target
 from workers.runs.documents import LockLost
@@ -318,7 +319,7 @@ def test_a_watch_in_an_archived_channel_is_reported_to_its_person_at_the_end_alo
     assert client.stores.documents.due(0) == (document,)
     courier.deliver(document)
     assert slack.messages("D0ALICE") == ()
-    client.stop_watch(watch, "U0BOB")
+    client.stop(watch, "U0BOB")
     for _ in range(2):
         client.stores.documents.changed(document)
         courier.deliver(document)
@@ -364,7 +365,9 @@ def test_steps_that_a_second_attempt_did_not_find_are_deleted(
     assert complete(whole_thread(slack))
     remaining = slots(whole_thread(slack))
     assert "finding/gateway-pool-missing" not in remaining
-    assert set(client.delivered(f"run/{run.id}")) == set(remaining), "each delivery would try to delete it again"
+    assert set(client.deliveries.delivered(f"run/{run.id}")) == set(remaining), (
+        "each delivery would try to delete it again"
+    )
 
 
 def test_an_expired_run_is_no_longer_due(courier: Courier, client: Client) -> None:
@@ -400,10 +403,9 @@ def test_a_courier_that_lost_its_lock_sends_nothing_more(
     if part != "post":
         deliver(courier, broken)
     before = len(slack.changes())
-    with client.hold(f"run/{broken.id}") as lock:
-        assert lock is not None
+    with client.stores.documents.hold(f"run/{broken.id}") as held:
+        assert held is not None
         client.stores.redis.delete(f"egress-diag:courier:run/{broken.id}")
-        held = HeldDocument(f"run/{broken.id}", client.revision(f"run/{broken.id}"), lock)
         with pytest.raises(LockLost):
             _send(courier, client, held, broken, part)
     assert len(slack.changes()) == before

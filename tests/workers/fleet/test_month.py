@@ -196,7 +196,7 @@ def test_a_run_at_the_first_moment_of_a_shift_belongs_to_it(world: World) -> Non
     begin = local("03-12 10:00")
     for name, ended in (("fail", begin), ("well", begin - timedelta(microseconds=1))):
         report = replace(BROKEN, cluster="prod-weu", namespace="team", gateway=name)
-        client.note_verdict(replace(done(report), id=f"run-of-{name}", ended=ended))
+        client.stores.history.record_verdict(replace(done(report), id=f"run-of-{name}", ended=ended))
     found = client.stores.fleet.preview_handoff(order, ())
     assert found.coverage.runs == 1
     assert found.links == {f"prod-weu {FAILING}": "run-of-fail"}

@@ -92,7 +92,7 @@ class Installation:
         return self.client.start(Order(target, "U0ALICE", "C0OPS", key)).run
 
     def run(self, run: Run) -> Run:
-        found = self.client.run(run.id)
+        found = self.client.get(Run, run.id)
         assert found is not None
         return found
 

@@ -20,7 +20,7 @@ from tests.clusters.compose import compose, named, write_bundle
 from workers.client import Client, connect
 from workers.queue.connection import Unavailable
 from workers.queue.settings import WorkerSettings
-from workers.records.run import Order, RunState, Target
+from workers.records.run import Order, Run, RunState, Target
 from workers.runs.clusters import ClusterSources
 from workers.tasks.execution import MAX_RUN_ATTEMPTS, Diagnoser
 from workers.tasks.janitor import run_janitor
@@ -93,14 +93,14 @@ def queued(redis_client: redis.Redis, queue: str = "diagnose") -> int:
 def test_a_request_is_executed_and_recorded(client: Client, diagnoser: Diagnoser) -> None:
     run = client.start(ORDER).run
     diagnoser.execute(run.id)
-    ended = client.run(run.id)
+    ended = client.get(Run, run.id)
     assert ended is not None
     assert ended.state is RunState.DONE
     assert ended.report is not None
     assert len(ended.findings) == len(ended.report.findings)
-    assert client.verdicts("base")["team-egress/egw"].run == run.id
+    assert client.gateways.verdicts("base")["team-egress/egw"].run == run.id
     assert client.stores.evidence.bundle(run.id)
-    assert not client.active_runs()
+    assert not client.active(Run)
 
 
 def test_a_repeated_request_gets_the_run_it_had(client: Client, redis_client: redis.Redis) -> None:
@@ -142,9 +142,9 @@ def test_other_hosts_and_watches_have_separate_runs(client: Client) -> None:
 def test_a_task_that_is_delivered_twice_is_executed_once(client: Client, diagnoser: Diagnoser) -> None:
     run = client.start(ORDER).run
     diagnoser.execute(run.id)
-    before = client.run(run.id)
+    before = client.get(Run, run.id)
     diagnoser.execute(run.id)
-    assert client.run(run.id) == before
+    assert client.get(Run, run.id) == before
 
 
 def test_two_workers_do_not_work_on_one_run(client: Client, diagnoser: Diagnoser) -> None:
@@ -152,7 +152,7 @@ def test_two_workers_do_not_work_on_one_run(client: Client, diagnoser: Diagnoser
     lease = client.stores.runs.lease(run.id, 10)
     assert lease.acquire()
     diagnoser.execute(run.id)
-    found = client.run(run.id)
+    found = client.get(Run, run.id)
     assert found is not None
     assert found.state is RunState.QUEUED
     lease.release()
@@ -163,18 +163,18 @@ def test_appending_again_replaces_and_keeps_the_place(client: Client) -> None:
     client.stores.runs.append(run.id, "a-fault", [FINDING])
     client.stores.runs.append(run.id, "b-fault", [replace(FINDING, check="b-fault")])
     client.stores.runs.append(run.id, "a-fault", [replace(FINDING, summary="Finer.")])
-    found = client.run(run.id)
+    found = client.get(Run, run.id)
     assert found is not None
     assert [(f.check, f.summary) for f in found.findings] == [("a-fault", "Finer."), ("b-fault", "Fine.")]
 
 
 def test_a_cancelled_run_remains_cancelled(client: Client, diagnoser: Diagnoser) -> None:
     run = client.start(ORDER).run
-    assert client.cancel(run, "U0BOB")
-    assert not client.cancel(run, "U0ALICE")
+    assert client.stop(run, "U0BOB")
+    assert not client.stop(run, "U0ALICE")
     assert not client.stores.runs.append(run.id, "a-fault", [FINDING])
     diagnoser.execute(run.id)
-    found = client.run(run.id)
+    found = client.get(Run, run.id)
     assert found is not None
     assert (found.state, found.cancelled_by, found.findings) == (RunState.CANCELLED, "U0BOB", ())
 
@@ -182,7 +182,7 @@ def test_a_cancelled_run_remains_cancelled(client: Client, diagnoser: Diagnoser)
 def test_a_name_in_two_namespaces_is_refused_with_both(client: Client, diagnoser: Diagnoser) -> None:
     run = client.start(replace(ORDER, target=Target("twin", "egw"))).run
     diagnoser.execute(run.id)
-    found = client.run(run.id)
+    found = client.get(Run, run.id)
     assert found is not None
     assert found.state is RunState.REFUSED
     assert found.choices == ("shop/egw", "team-egress/egw")
@@ -192,7 +192,7 @@ def test_a_cluster_that_cannot_be_opened_is_refused_with_the_reason(client: Clie
     for name in ("gone", "never-configured"):
         run = client.start(replace(ORDER, key=name, target=Target(name, "egw"))).run
         diagnoser.execute(run.id)
-        found = client.run(run.id)
+        found = client.get(Run, run.id)
         assert found is not None
         assert found.state is RunState.REFUSED
         assert name in found.problem
@@ -203,7 +203,7 @@ def test_a_run_that_takes_its_worker_down_is_ended_with_a_token(client: Client, 
     for _ in range(MAX_RUN_ATTEMPTS):
         client.stores.runs.begin(run.id, 10)
     diagnoser.execute(run.id)
-    found = client.run(run.id)
+    found = client.get(Run, run.id)
     assert found is not None
     assert found.state is RunState.FAILED
     assert found.error
@@ -231,7 +231,7 @@ def test_the_janitor_ends_a_run_without_a_worker_after_half_an_hour(client: Clie
     long_ago = (datetime.now(UTC) - timedelta(minutes=31)).isoformat()
     redis_client.hset(f"egress-diag:run:{run.id}", "created", long_ago)
     run_janitor(client.stores)
-    found = client.run(run.id)
+    found = client.get(Run, run.id)
     assert found is not None
     assert found.state is RunState.FAILED
     assert "No worker" in found.problem
@@ -252,10 +252,10 @@ def test_the_janitor_notifies_the_courier_of_due_documents(client: Client, redis
 
 def test_changes_that_slack_does_not_show_are_counted(client: Client) -> None:
     """App Home shows this number: the courier is down while it grows."""
-    assert client.undelivered_count() == 0
+    assert client.installation(()).undelivered == 0
     for key in ("command/1", "command/2"):
         client.start(replace(ORDER, key=key, target=replace(ORDER.target, gateway=key)))
-    assert client.undelivered_count() == 2
+    assert client.installation(()).undelivered == 2
 
 
 def test_every_key_of_a_run_expires(client: Client, diagnoser: Diagnoser, redis_client: redis.Redis) -> None:

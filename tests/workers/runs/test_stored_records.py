@@ -33,7 +33,7 @@ from workers.queue.presence import Presence, Process
 from workers.queue.settings import WorkerSettings
 from workers.records.delivered import Delivered
 from workers.records.listing import LISTING_JSON, Listing, ListingState
-from workers.records.run import ORDER_JSON, Order, RunState, Target
+from workers.records.run import ORDER_JSON, Order, Run, RunState, Target
 from workers.records.watch import WATCH_JSON, Watch, WatchCheck, WatchState
 
 STORED: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "stored_before.json").read_text())
@@ -143,7 +143,7 @@ def stored(key: str, field: str = "") -> Any:
 
 
 def test_a_stored_run_reads_with_its_order_findings_report_and_remarks(client: Client) -> None:
-    run = client.run(RUN)
+    run = client.get(Run, RUN)
     assert run is not None
     target = Target("prod", "egw", "payments", "api.x.example", "apps/web")
     assert run.order == Order(
@@ -167,7 +167,7 @@ def test_a_stored_run_reads_with_its_order_findings_report_and_remarks(client: C
 
 
 def test_a_stored_refusal_reads_with_its_choices(client: Client) -> None:
-    run = client.run(REFUSED)
+    run = client.get(Run, REFUSED)
     assert run is not None
     assert (run.state, run.problem, run.choices) == (RunState.REFUSED, "several", ("a/egw2", "b/egw2"))
 
@@ -220,7 +220,7 @@ def test_a_stored_listing_a_choice_a_delivery_and_a_process_read(client: Client)
 
 
 def test_orders_findings_and_reports_are_written_as_before_with_new_fields(client: Client) -> None:
-    run = client.run(RUN)
+    run = client.get(Run, RUN)
     assert run is not None
     assert run.report is not None
     assert json.loads(ORDER_JSON.dump_json(run.order)) == stored(f"run:{RUN}", "order")
@@ -240,12 +240,12 @@ def test_orders_findings_and_reports_are_written_as_before_with_new_fields(clien
 def test_a_record_of_a_newer_version_that_cannot_be_read_raises_value_error(client: Client, name: str) -> None:
     client.stores.redis.hset(f"egress-diag:run:{RUN}", name, '{"verdict": "splendid"}')
     with pytest.raises(ValidationError):
-        client.run(RUN)
+        client.get(Run, RUN)
 
 
 def test_fields_that_a_newer_version_added_are_ignored(client: Client) -> None:
     order = {**stored(f"run:{RUN}", "order"), "colour": "blue"}
     client.stores.redis.hset(f"egress-diag:run:{RUN}", mapping={"order": json.dumps(order), "colour": "blue"})
-    run = client.run(RUN)
+    run = client.get(Run, RUN)
     assert run is not None
     assert run.order.key == "key-1"

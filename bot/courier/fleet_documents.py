@@ -2,22 +2,24 @@
 
 import logging
 
+from bot.delivery.links import thread_link
 from bot.delivery.private_messages import send_privately
-from bot.delivery.thread import Destination, HeldDocument, Thread
+from bot.delivery.thread import Destination, Thread
 from bot.fleet import digest_messages as digests
 from bot.fleet import handoff_messages as handoffs
 from bot.fleet.digest_picture import digest_alt_text, digest_picture
 from bot.messages.blocks import Message, fallback, fitting, plain, raw, section
-from bot.slack.client import ChannelUnavailable, MissingScope, NotInChannel, Posted, Slack, SlackRefusal
-from workers.client import Client
+from bot.slack.client import ChannelUnavailable, MissingScope, NotInChannel, Slack, SlackRefusal
+from workers.client import Client, HeldDocument
 from workers.records.delivered import Delivered
 from workers.records.digest import Digest
 from workers.records.handoff import Handoff
+from workers.records.schedule import Schedule
 
 log = logging.getLogger(__name__)
 
 
-class FleetCourier:
+class FleetDocuments:
     """Delivers digests and handoffs with one Slack client.
 
     The methods return the seconds until the next attempt, or None.
@@ -30,13 +32,13 @@ class FleetCourier:
 
     def digest(self, held: HeldDocument, digest_id: str) -> float | None:
         """Deliver a digest. Raises SlackRefusal."""
-        found = self.client.digest(digest_id)
+        found = self.client.get(Digest, digest_id)
         if found is None:
             return None
         place = Destination(found.order.channel, None)
         try:
             # The message in the channel comes first: an upload that fails must not delay it.
-            if "parent" not in self.client.delivered(held.document):
+            if "parent" not in self.client.deliveries.delivered(held.document):
                 self.thread.show(held, place, digests.digest_messages(found))
             image = self._picture(held, found)
             return self.thread.show(held, place, digests.digest_messages(found, image, digest_alt_text(found)))
@@ -47,19 +49,19 @@ class FleetCourier:
     def _picture(self, held: HeldDocument, found: Digest) -> str:
         """The id of the uploaded picture; empty without rows, or without permission to upload."""
         key = f"picture/{found.order.id}"
-        if (there := self.client.delivered(key).get("file")) is not None:
+        if (there := self.client.deliveries.delivered(key).get("file")) is not None:
             return there.ts
         drawn = digest_picture(found)
         if not drawn:
             return ""
-        held.lock.renew()
+        held.renew()
         try:
             name = f"egress-gateways-{found.at:%Y-%m-%d}.png"
             file_id = self.slack.upload(None, None, name, "The last 14 days", drawn, alt=digest_alt_text(found))
         except MissingScope as missing:
             log.warning("digests are posted without their picture: %s", missing)
             return ""
-        self.client.note_delivered(key, Delivered("file", found.order.channel, file_id, ""))
+        self.client.deliveries.note_delivered(key, Delivered("file", found.order.channel, file_id, ""))
         return file_id
 
     def _closed(self, held: HeldDocument, found: Digest, refused: SlackRefusal) -> None:
@@ -68,18 +70,20 @@ class FleetCourier:
         log.error("digest %s cannot be posted in %s: %s", order.id, order.channel, refused)
         channel_unavailable = isinstance(refused, ChannelUnavailable)
         if channel_unavailable and order.schedule:
-            self.client.stop_schedule(order.schedule, f"the channel is archived or not accessible ({refused.code})")
-        schedule = self.client.added_schedule(order.schedule)
+            self.client.fleet.stop_schedule(
+                order.schedule, f"the channel is archived or not accessible ({refused.code})"
+            )
+        schedule = self.client.get(Schedule, order.schedule)
         user = order.user or (schedule.user if schedule is not None else "")
-        if user and "elsewhere" not in self.client.delivered(held.document):
+        if user and "elsewhere" not in self.client.deliveries.delivered(held.document):
             send_privately(
                 self.slack, user, order.channel, "", _undelivered(found, channel_unavailable=channel_unavailable)
             )
-            self.client.note_delivered(held.document, Delivered("elsewhere", user, "0", ""))
+            self.client.deliveries.note_delivered(held.document, Delivered("elsewhere", user, "0", ""))
 
     def handoff(self, held: HeldDocument, handoff_id: str) -> float | None:
         """Deliver a handoff. Raises SlackRefusal."""
-        found = self.client.handoff(handoff_id)
+        found = self.client.get(Handoff, handoff_id)
         if found is None:
             return None
         try:
@@ -88,24 +92,16 @@ class FleetCourier:
             )
         except (NotInChannel, ChannelUnavailable) as refused:
             log.error("handoff %s cannot be posted in %s: %s", handoff_id, found.order.channel, refused)  # noqa: TRY400 - no traceback
-            if "elsewhere" not in self.client.delivered(held.document):
+            if "elsewhere" not in self.client.deliveries.delivered(held.document):
                 send_privately(
                     self.slack, found.order.user, found.order.channel, "", handoffs.handoff_messages(found, {})[0]
                 )
-                self.client.note_delivered(held.document, Delivered("elsewhere", found.order.user, "0", ""))
+                self.client.deliveries.note_delivered(held.document, Delivered("elsewhere", found.order.user, "0", ""))
             return None
 
     def _links(self, found: Handoff) -> dict[str, str]:
-        links: dict[str, str] = {}
-        for name, run_id in (found.links or {}).items():
-            place = self.client.delivered(f"run/{run_id}").get("parent")
-            if place is None or place.unanswered:
-                continue
-            try:
-                links[name] = self.slack.permalink(Posted(place.channel, place.ts))
-            except SlackRefusal as refused:
-                log.info("no link to run %s: %s", run_id, refused)
-        return links
+        links = {name: thread_link(self.client, self.slack, run) for name, run in (found.links or {}).items()}
+        return {name: link for name, link in links.items() if link}
 
 
 def _undelivered(found: Digest, *, channel_unavailable: bool) -> Message:

@@ -1,0 +1,1 @@
+"""The courier, which posts and updates messages until Slack shows every document."""

@@ -1,0 +1,90 @@
+"""Delivery of runs: the thread of a run, and the files that people request."""
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from bot.delivery.private_messages import send_privately
+from bot.delivery.route_pictures import upload_picture, uploaded_picture_id
+from bot.delivery.thread import Destination, Thread
+from bot.delivery.uploads import bundle_file, report_file, upload_once
+from bot.messages.answers import channel_unavailable
+from bot.messages.blocks import Message
+from bot.messages.run import findings_wait, run_messages
+from bot.slack.client import ChannelUnavailable, MessageDeleted, NotInChannel, Slack, SlackRefusal
+from workers.client import Client, HeldDocument
+from workers.records.delivered import Delivered
+from workers.records.run import Run
+
+log = logging.getLogger(__name__)
+
+
+class RunDocuments:
+    """Delivers runs and their files with one Slack client.
+
+    The methods return the seconds until the next attempt, or None. They raise SlackRefusal.
+    """
+
+    def __init__(self, client: Client, slack: Slack, thread: Thread) -> None:
+        self.client = client
+        self.slack = slack
+        self.thread = thread
+
+    def run(self, held: HeldDocument, run_id: str) -> float | None:
+        """Deliver the thread of a run."""
+        run = self.client.get(Run, run_id)
+        if run is None:
+            return None
+        try:
+            return self._thread(held, run)
+        except (NotInChannel, ChannelUnavailable) as refused:
+            log.error("%s cannot be posted in %s: %s", held.document, run.order.channel, refused)  # noqa: TRY400 - no traceback
+            self._notify_requester(held, run, refused)
+            return None
+
+    def _thread(self, held: HeldDocument, run: Run) -> float | None:
+        now = datetime.now(UTC)
+        before = self.client.get(Run, run.order.after) if run.order.after else None
+        later = self.client.get(Run, run.later) if run.later else None
+        image = uploaded_picture_id(self.client, run)
+        retry_in = self._show(held, run, run_messages(run, now, before, later, image))
+        # The list of hops comes first: an upload that fails must not delay it.
+        if not image and before is None and (image := upload_picture(self.client, self.slack, held, run)):
+            retry_in = self._show(held, run, run_messages(run, now, before, later, image))
+        self.client.deliveries.run_shown(run, complete=retry_in is None)
+        if run.state.ended and retry_in is None:
+            self.thread.forget(held.document)
+        findings_in = findings_wait(run, now) or None
+        return min((each for each in (retry_in, findings_in) if each is not None), default=None)
+
+    def _show(self, held: HeldDocument, run: Run, wanted: Sequence[Message]) -> float | None:
+        try:
+            return self.thread.show(held, Destination(run.order.channel, run.order.thread), wanted)
+        except MessageDeleted:
+            if run.order.thread is None:
+                raise
+            log.info("the thread of %s was deleted; it is answered in the channel", held.document)
+            return self.thread.show(held, Destination(run.order.channel, None), wanted)
+
+    def _notify_requester(self, held: HeldDocument, run: Run, refused: SlackRefusal) -> None:
+        """Send the state of the run to its requester, because the bot cannot post in the channel."""
+        slot = "elsewhere/end" if run.state.ended else "elsewhere/begin"
+        if slot not in self.client.deliveries.delivered(held.document):
+            message = channel_unavailable(run, closed=isinstance(refused, ChannelUnavailable))
+            send_privately(self.slack, run.order.user, run.order.channel, run.order.response_url, message)
+            delivered = Delivered(slot, run.order.user, "0", message.digest)
+            self.client.deliveries.note_delivered(held.document, delivered)
+
+    def file(self, held: HeldDocument, name: str) -> float | None:
+        """Deliver a file of a run (`RUN:KIND`) in its thread."""
+        run_id, _, kind = name.partition(":")
+        run = self.client.get(Run, run_id)
+        if run is None:
+            return None
+        parent = self.client.deliveries.delivered(f"run/{run_id}").get("parent")
+        thread = run.order.thread or (parent.ts if parent is not None else None)
+        packed = self.client.deliveries.evidence(run_id) if kind == "bundle" else None
+        file = bundle_file(run_id, packed) if kind == "bundle" else report_file(run)
+        if file is not None and thread is not None:
+            upload_once(self.client, self.slack, held, Destination(run.order.channel, thread), file)
+        return None

@@ -1,0 +1,23 @@
+"""Links to the threads of runs."""
+
+import logging
+
+from bot.slack.client import Posted, Slack, SlackRefusal
+from workers.client import Client
+
+log = logging.getLogger(__name__)
+
+
+def thread_link(client: Client, slack: Slack, run_id: str) -> str:
+    """The permalink of the thread of a run; empty if Slack does not show it or refuses.
+
+    Raises Unavailable.
+    """
+    parent = client.deliveries.delivered(f"run/{run_id}").get("parent")
+    if parent is None or parent.unanswered:
+        return ""
+    try:
+        return slack.permalink(Posted(parent.channel, parent.ts))
+    except SlackRefusal as refused:
+        log.info("no permalink for run %s: %s", run_id, refused)
+        return ""

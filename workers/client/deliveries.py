@@ -1,0 +1,81 @@
+"""The courier's part of the client: documents, and the messages that Slack shows."""
+
+import logging
+from collections.abc import Callable
+
+from workers.client.stores import Stores
+from workers.records.delivered import Delivered, DeliveryOutcome
+from workers.records.run import Run
+from workers.runs.documents import HeldDocument, LockLost
+
+log = logging.getLogger(__name__)
+
+MAX_REVISIONS = 20
+"""Revisions that one task delivers before it leaves the worker to other documents."""
+
+
+class DeliveryClient:
+    """Delivers documents: one courier at a time, until Slack shows the newest revision."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+        self._documents = stores.documents
+
+    def deliver(self, document: str, show: Callable[[HeldDocument], DeliveryOutcome]) -> DeliveryOutcome:
+        """Let `show` bring Slack to the latest state of a document, revision by revision.
+
+        A document that another courier holds is left to it. After an outcome that is limited, the document is paused.
+        """
+        if (wait := self._documents.pause_left(document)) > 0:
+            return DeliveryOutcome(wait, limited=True)
+        outcome = DeliveryOutcome(0.0)
+        for _ in range(MAX_REVISIONS):
+            outcome = self._deliver_revision(document, show)
+            if outcome.retry_seconds != 0.0:
+                break
+        if outcome.retry_seconds is not None and outcome.limited:
+            self._documents.pause(document, outcome.retry_seconds)
+        return outcome
+
+    def _deliver_revision(self, document: str, show: Callable[[HeldDocument], DeliveryOutcome]) -> DeliveryOutcome:
+        with self._documents.hold(document) as delivery:
+            if delivery is None:
+                # The courier with the lock delivers the newest revision before it releases the document.
+                return DeliveryOutcome()
+            try:
+                outcome = show(delivery)
+            except LockLost:
+                log.warning("%s was taken over by another courier", document)
+                outcome = DeliveryOutcome()
+        # Read after the lock is released: a later change finds the document unlocked.
+        if outcome.retry_seconds is None and not self._documents.end_delivery(document, delivery.revision):
+            return DeliveryOutcome(retry_seconds=0.0)
+        return outcome
+
+    def delivered(self, document: str) -> dict[str, Delivered]:
+        """The messages that were posted for a document, by slot."""
+        return self._documents.deliveries(document).slots
+
+    def note_delivered(self, document: str, message: Delivered) -> None:
+        """Record the message of one slot."""
+        self._documents.note_delivered(document, message)
+
+    def forget_delivered(self, document: str, slot: str) -> None:
+        """Remove a slot's record: its message was not posted, or it was deleted."""
+        self._documents.forget_delivered(document, slot)
+
+    def run_shown(self, run: Run, *, complete: bool) -> None:
+        """Note that Slack shows a run: commands in its thread refer to it from here on.
+
+        If the thread is `complete` and the run has ended, its verdict is recorded, in case the worker could not.
+        """
+        parent = self.delivered(f"run/{run.id}").get("parent")
+        if parent is not None and not parent.unanswered and not run.later:
+            thread = run.order.thread or parent.ts
+            self._stores.conversations.remember_thread(parent.channel, thread, run.id)
+        if complete and run.state.ended:
+            self._stores.history.record_verdict(run)
+
+    def evidence(self, run_id: str) -> bytes | None:
+        """A run's evidence as a packed bundle, or None if it is no longer kept."""
+        return self._stores.evidence.bundle(run_id)

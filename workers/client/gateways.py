@@ -1,0 +1,50 @@
+"""The gateways of clusters: their names, last verdicts and history."""
+
+from dataclasses import dataclass
+
+from workers.client.stores import Stores
+from workers.queue.app import DIAGNOSE_QUEUE
+from workers.queue.sending import send
+from workers.records.gateway_state import GatewayState
+from workers.records.history import GatewayVerdict, PastRun
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayHistory:
+    """The last runs for a gateway, newest first, and its last known state.
+
+    The state is None if the gateway was never checked.
+    """
+
+    past: tuple[PastRun, ...]
+    state: GatewayState | None
+
+
+class GatewayClient:
+    """Reads what is stored about gateways. A gateway's name is `namespace/name`."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    def known(self, cluster: str, *, checked: bool = False) -> tuple[str, ...]:
+        """The gateways last seen in a cluster, for suggestions.
+
+        With `checked`, those that were ever checked are added. The names may be out of date.
+        """
+        seen = tuple(name for name, enabled in self._stores.history.inventory(cluster).gateways if enabled)
+        return tuple({*seen, *self._stores.fleet.ledger.states(cluster)}) if checked else seen
+
+    def refresh(self, cluster: str) -> None:
+        """Ask a worker which gateways a cluster has, for suggestions; at most once a minute."""
+        if self._stores.history.may_refresh(cluster):
+            send(self._stores.publisher, "workers.refresh", cluster, DIAGNOSE_QUEUE, expires=60)
+
+    def verdicts(self, cluster: str) -> dict[str, GatewayVerdict]:
+        """The last verdict of each gateway of a cluster, by its name."""
+        return self._stores.history.verdicts(cluster)
+
+    def history(self, cluster: str, gateway: str) -> GatewayHistory:
+        """The history of one gateway."""
+        return GatewayHistory(
+            self._stores.history.past_runs(cluster, gateway), self._stores.fleet.ledger.state(cluster, gateway)
+        )
