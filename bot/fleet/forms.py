@@ -22,7 +22,7 @@ from bot.messages.blocks import (
     section,
     text_object,
 )
-from bot.messages.phrases import DATE_AND_TIME, local_time
+from bot.messages.phrases import DATE_AND_TIME, check_title, local_time
 from checks.reports.wording import plural
 from workers.records.handoff import Handoff
 from workers.records.mute import Mute
@@ -130,11 +130,12 @@ def digest_removed(when: str) -> Message:
 
 def mute_added(mute: Mute) -> Message:
     """A fault was muted."""
+    title = check_title(mute.check)
     muted = raw(
-        f"🔇 {as_code(mute.check)} on {as_code(mute.gateway)} ({as_code(mute.cluster)}) is muted "
-        f"until {local_time(mute.until, DATE_AND_TIME)}. Digests and handoffs still count it, and show when the mute ends."
+        f"🔇 Muted on {as_code(mute.gateway)} ({as_code(mute.cluster)}) until {local_time(mute.until, DATE_AND_TIME)}: "
+        f"{title}. Digests and handoffs still count it, and show when the mute ends."
     )
-    return Message("muted", fallback(f"{mute.check} is muted on {mute.gateway}"), (section(muted),))
+    return Message("muted", fallback(f"Muted on {mute.gateway}: {title}"), (section(muted),))
 
 
 def short_answer(slot: str, words: str) -> Message:

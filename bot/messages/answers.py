@@ -17,10 +17,11 @@ from bot.messages.blocks import (
     raw,
     section,
 )
-from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, local_time
+from bot.messages.headlines import headline_of
+from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, check_title, local_time
 from checks.config.configuration import Config
 from checks.model.findings import Status
-from checks.reports.wording import headline, plural
+from checks.reports.wording import VERDICTS, plural
 from workers.records.history import GatewayVerdict
 from workers.records.listing import Listing, ListingState
 from workers.records.run import Run
@@ -106,9 +107,9 @@ def _gateway(name: str, enabled: bool, last: GatewayVerdict | None) -> str:
         return f"{STATUS_MARKS[Status.SKIPPED]} {as_code(name)} disabled"
     if last is None:
         return f"{STATUS_MARKS[Status.SKIPPED]} {as_code(name)} not checked yet"
-    roots = f": {', '.join(last.root_causes)}" if last.root_causes else ""
+    roots = f": {'; '.join(map(check_title, last.root_causes))}" if last.root_causes else ""
     at = local_time(last.at, DATE_AND_TIME)
-    return f"{VERDICT_MARKS[last.verdict]} {as_code(name)} {last.verdict}{roots}, {at}"
+    return f"{VERDICT_MARKS[last.verdict]} {as_code(name)} {VERDICTS[last.verdict].lower()}{roots} · {at}"
 
 
 def joined(run: Run, link: str) -> Message:
@@ -190,15 +191,9 @@ def channel_unavailable(run: Run, *, closed: bool) -> Message:
 
     `closed` means that an invitation would not help.
     """
-    name = f"{run.order.target.gateway} on {run.order.target.cluster}"
+    headline, words = headline_of(run)
     fix = "the channel is archived or not accessible" if closed else "invite it with `/invite @egress-diag`"
-    if run.report is not None:
-        words = f"{name}: {headline(run.report)}"
-    elif run.state.ended:
-        words = f"{name}: {run.problem or run.state}"
-    else:
-        words = f"{name}: checking…"
-    blocks = [section(plain(words)), context(raw(f"The bot cannot post in <#{run.order.channel}>: {fix}."))]
+    blocks = [section(headline), context(raw(f"The bot cannot post in <#{run.order.channel}>: {fix}."))]
     text = fallback(f"{words} (The bot cannot post in the channel.)")
     return Message("elsewhere", text, fitting(blocks), thread=False)
 

@@ -75,7 +75,7 @@ def _depths(found: Sequence[Finding]) -> dict[str, int]:
 
 
 def _reply(run: Run, finding: Finding, name: str) -> Message:
-    slot, text = f"finding/{name}", fallback(f"{finding.code} {finding.summary}")
+    slot, text = f"finding/{name}", notification_of(finding)
     if finding.explained_by:
         row = actions([button("Details", "open", f"{run.id}/{name}")])
         return Message(slot, text, fitting([_heading(finding), *_origin(run, finding)], [row]))
@@ -91,7 +91,7 @@ def finding_details(run: Run, names: Iterable[str]) -> Message | None:
     blocks: list[Block] = []
     for finding in chosen:
         blocks += [*_finding_blocks(run, finding), {"type": "divider"}]
-    return Message("opened", fallback(f"{chosen[0].code} {chosen[0].summary}"), fitting(blocks[:-1]), thread=False)
+    return Message("opened", notification_of(chosen[0]), fitting(blocks[:-1]), thread=False)
 
 
 def _finding_blocks(run: Run, finding: Finding) -> Iterator[Block]:
@@ -103,6 +103,11 @@ def _finding_blocks(run: Run, finding: Finding) -> Iterator[Block]:
     steps = f" · AKS article, step {plain(', '.join(finding.article_steps))}" if finding.article_steps else ""
     severity = SEVERITY_WORDS[finding.severity]
     yield context(raw(f"{STAGES[finding.stage]} · {severity} · {as_code(finding.check)}{steps}"))
+
+
+def notification_of(finding: Finding) -> str:
+    """A finding in a notification: a lock screen cuts the text, so the fault precedes names."""
+    return fallback(f"{finding.code} {finding.title}. {finding.summary}")
 
 
 def code_and_title(finding: Finding) -> Escaped:

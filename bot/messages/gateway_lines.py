@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from bot.messages.blocks import Block, Escaped, as_code, plain, raw, section
-from bot.messages.phrases import DATE_AND_TIME, local_time
+from bot.messages.phrases import DATE_AND_TIME, check_title, local_time
 from checks.reports.wording import plural
 from workers.records.digest import DriftedGateway, GatewayLine, Limit, Unchecked
 from workers.records.gateway_state import Drift
@@ -87,6 +87,6 @@ def limit_line(line: Limit) -> str:
 def mute_line(mute: Mute) -> str:
     """A mute with its end, its reason and who added it."""
     return (
-        f"• {gateway_on(mute.cluster, mute.gateway)} {as_code(mute.check)} until "
-        f"{local_time(mute.until, DATE_AND_TIME)}: {plain(mute.reason)} (<@{mute.user}>)"
+        f"• {gateway_on(mute.cluster, mute.gateway)} until {local_time(mute.until, DATE_AND_TIME)}: "
+        f"{check_title(mute.check)} ({plain(mute.reason)}, <@{mute.user}>)"
     )

@@ -49,16 +49,18 @@ def _verdict_line(run: Run, where: Escaped, name: str) -> tuple[Escaped, str]:
     word = VERDICTS[report.verdict]
     return (
         raw(f"{mark} *{word}:* {where}\n{plain(sentence)}"),
-        f"{word}: {name} on {report.cluster}. {_cause_title(report)}{sentence}",
+        f"{word}: {fault_of(report)}{name} on {report.cluster}. {sentence}",
     )
 
 
-def _cause_title(report: Report) -> str:
-    """The title of the first root cause: the full sentence may not fit on a lock screen."""
-    roots = roots_of(report)
-    if report.verdict is Verdict.BROKEN and roots:
-        return f"{roots[0].title}. "
-    return ""
+def fault_of(report: Report) -> str:
+    """The title of the first root cause or warning as a sentence, "" without one.
+
+    It comes before all names: a lock screen cuts the text.
+    """
+    found = {Verdict.BROKEN: roots_of, Verdict.DEGRADED: warnings_of}.get(report.verdict)
+    faults = found(report) if found is not None else ()
+    return f"{faults[0].title}. " if faults else ""
 
 
 def sentence_of(report: Report) -> str:

@@ -20,7 +20,7 @@ from bot.messages.blocks import (
     section,
 )
 from bot.messages.headlines import name_of
-from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, local_time, short_duration
+from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, check_title, local_time, short_duration
 from checks.config.configuration import AccessRule
 from checks.doctor.requirement_lines import DoctorLine, State
 from checks.model.findings import Status, Verdict
@@ -106,7 +106,7 @@ def _problem(found: GatewayVerdict, content: Overview) -> Escaped:
     name = f"{found.namespace}/{found.gateway}"
     owner = content.owners.get((found.cluster, name))
     who = f"🙋 owner <@{owner}>" if owner else "no owner"
-    causes = f": {plain(', '.join(found.root_causes))}" if found.root_causes else ""
+    causes = f": {'; '.join(map(check_title, found.root_causes))}" if found.root_causes else ""
     at = local_time(found.at, DATE_AND_TIME)
     return raw(f"{VERDICT_MARKS[found.verdict]} {as_code(name)} on {as_code(found.cluster)}{causes} · {at} · {who}")
 
@@ -143,7 +143,7 @@ def _health(health: BotHealth, content: Overview) -> list[Escaped]:
 
     processes = (count(health.workers, "worker"), count(health.beats, "beat"), count(health.couriers, "courier"))
     wait = health.oldest_waiting
-    queue = "no request is waiting" if wait is None else f"the oldest request has waited {short_duration(wait)}"
+    queue = "No request is waiting" if wait is None else f"The oldest request has waited for {short_duration(wait)}"
     rows = [
         raw(" · ".join(processes)),
         raw(f"{queue} · {health.pending} {'delivery' if health.pending == 1 else 'deliveries'} to Slack pending"),

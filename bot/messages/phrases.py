@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from bot.messages.blocks import Escaped, raw
+from bot.messages.blocks import Escaped, plain, raw
+from checks.catalogue import catalogue
 from checks.model.findings import Effect, Severity, Status, Verdict
 from checks.reports.wording import plural
 
@@ -36,6 +37,11 @@ SEVERITY_WORDS = {
 
 DATE_AND_TIME = "{date_short_pretty} {time}"
 """A format of `local_time` for moments that may be on another day."""
+
+
+def check_title(slug: str) -> Escaped:
+    """The code and title of a check; its slug if it no longer exists."""
+    return plain(next((f"{check.code} {check.title}" for check in catalogue() if check.slug == slug), slug))
 
 
 def local_time(moment: datetime, form: str = "{time}") -> Escaped:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot.messages.blocks import Block, Escaped, Message, context, fallback, fitting, plain, raw, section
-from bot.messages.findings import action_text, code_and_title, findings_of
+from bot.messages.findings import action_text, code_and_title, findings_of, notification_of
 from bot.messages.headlines import name_of
 from bot.messages.phrases import DATE_AND_TIME, STATUS_MARKS, VERDICT_MARKS, local_time
 from bot.messages.since_healthy import since_healthy_blocks
@@ -35,7 +35,7 @@ def explanation(run: Run, mechanisms: Mechanisms) -> Message:
             *_effects(run, root, mechanisms, 1, {root.check}),
         ]
         blocks += [section(raw("\n".join(lines[start : start + 12]))) for start in range(0, len(lines), 12)]
-    return Message("why", fallback(f"{roots[0].code} {roots[0].summary}"), fitting(blocks), thread=False)
+    return Message("why", notification_of(roots[0]), fitting(blocks), thread=False)
 
 
 def _effects(run: Run, cause: Finding, mechanisms: Mechanisms, depth: int, listed: set[str]) -> Iterator[str]:

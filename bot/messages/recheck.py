@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bot.messages.blocks import Block, Escaped, Message, fallback, raw, section
 from bot.messages.findings import code_and_title, finding_messages
-from bot.messages.headlines import name_of, sentence_of
+from bot.messages.headlines import fault_of, name_of, sentence_of
 from bot.messages.parent import parent_message
 from bot.messages.phrases import VERDICT_MARKS, local_time
 from checks.model.findings import Finding, Report, Status
@@ -25,10 +25,10 @@ def recheck_messages(run: Run, now: datetime, before: Report, at: datetime | Non
     if run.report is None:
         return (parent,)
     headline, rest = parent.blocks[:1], parent.blocks[1:]
-    change = _change_plain(run.report, before)
+    change, where = _change_plain(run.report, before), f"{name_of(run)} on {run.report.cluster}"
     parent = replace(
         parent,
-        text=fallback(f"{name_of(run)} on {run.report.cluster}: {change} {sentence_of(run.report)}"),
+        text=fallback(f"{change}: {fault_of(run.report)}{where}. {sentence_of(run.report)}"),
         blocks=(*headline, *_changes(run.report, before, at), *rest),
     )
     return (parent, *finding_messages(run, new_findings(run.report, before)))
@@ -49,10 +49,10 @@ def resolved_findings(report: Report, before: Report) -> tuple[Finding, ...]:
 def _change_plain(report: Report, before: Report) -> str:
     now = VERDICTS[report.verdict].lower()
     if report.verdict is not before.verdict:
-        return f"was {VERDICTS[before.verdict].lower()}, now {now}."
+        return f"Now {now}, was {VERDICTS[before.verdict].lower()}"
     if new_findings(report, before) or resolved_findings(report, before):
-        return f"still {now}, with changes."
-    return f"still {now}, nothing changed."
+        return f"Still {now}, with changes"
+    return f"Still {now}, nothing changed"
 
 
 def _changes(report: Report, before: Report, at: datetime | None) -> Iterator[Block]:

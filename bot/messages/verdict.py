@@ -16,7 +16,7 @@ from bot.messages.blocks import (
     section,
 )
 from bot.messages.findings import findings_explained_by
-from bot.messages.headlines import coverage_of, sentence_of
+from bot.messages.headlines import coverage_of, fault_of, sentence_of
 from bot.messages.phrases import DATE_AND_TIME, VERDICT_MARKS, local_time
 from checks.model.findings import Finding, Report, Verdict
 from checks.reports.wording import explains, plural, roots_of
@@ -53,7 +53,7 @@ def verdict_message(run: Run, report: Report) -> Message:
         Verdict.BROKEN: "Root cause: ",
         Verdict.INCONCLUSIVE: "Inconclusive: ",
     }[report.verdict]
-    return Message("verdict", fallback(words + sentence), fitting(blocks), final=True)
+    return Message("verdict", fallback(f"{words}{fault_of(report)}{sentence}"), fitting(blocks), final=True)
 
 
 def _folded(run: Run, report: Report, cause: Finding) -> Iterator[Block]:

@@ -20,6 +20,7 @@ from bot.messages.blocks import Message
 from bot.messages.run import run_messages
 from bot.sandbox.model.block_rules import problems_of_message, problems_of_view
 from bot.sandbox.model.state import elements_of, texts_of
+from checks.catalogue import catalogue
 from checks.config.configuration import AccessRule
 from checks.doctor.requirement_lines import Requirement
 from checks.model.findings import Status, Verdict
@@ -267,12 +268,19 @@ def test_no_more_than_four_messages_and_one_for_each_finding() -> None:
         assert len(run_messages(run, NOW)) <= 4 + len(own), name
 
 
-def test_the_first_ninety_characters_name_the_result() -> None:
-    first = {name: [m.text[:90] for m in run_messages(make(), NOW)] for name, make in RUNS.items()}
-    assert "The gateway node pool does not exist" in first["broken"][0]
-    assert first["broken"][0].startswith("Broken: payments/egress on prod-weu")
-    assert first["healthy"][0].startswith("Healthy: payments/egress on prod-weu")
-    assert first["failed"][0].startswith("The run failed: payments/egress on prod-weu")
+def test_a_lock_screen_names_the_fault_before_any_object() -> None:
+    first = {name: {m.slot: m.text[:90] for m in run_messages(make(), NOW)} for name, make in RUNS.items()}
+    pool = "The gateway node pool does not exist."
+    assert first["broken"]["parent"].startswith(f"Broken: {pool} payments/egress on prod-weu")
+    assert first["broken"]["verdict"].startswith(f"Root cause: {pool}")
+    assert first["broken"]["finding/gateway-pool-missing"].startswith(f"EG407 {pool}")
+    assert first["degraded"]["parent"].startswith("Degraded: The gateway's autoscaler is at its limit. payments/egress")
+    assert first["healthy"]["parent"].startswith("Healthy: payments/egress on prod-weu")
+    assert first["failed"]["parent"].startswith("The run failed: payments/egress on prod-weu")
+
+
+def test_a_lock_screen_shows_the_whole_title_of_each_check() -> None:
+    assert [check.slug for check in catalogue() if len(f"Root cause: {check.title}.") > 90] == []
 
 
 def test_the_same_run_gives_the_same_messages() -> None:
