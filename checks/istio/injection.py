@@ -116,7 +116,7 @@ def _restarts(pods: Iterable[Pod]) -> list[Action]:
     ][:1]
     return found + [
         disrupt(
-            f"Restart {name}, whose new pods get a sidecar of the current revision",
+            f"Restart {name}: new pods get a sidecar of the current revision, open connections are closed",
             kubectl("rollout", "restart", "deployment", name, namespace=pod.namespace),
             ADDON,
         )
@@ -142,7 +142,9 @@ def injection_actions(facts: Facts, namespace: Namespace, pod: Pod | None) -> li
         path = f"/spec/template/metadata/{where}/{INJECT.replace('/', '~1')}"
         patch = f'[{{"op":"remove","path":"{path}"}}]'
         command = kubectl("patch", "deployment", deployment, "--type", "json", "-p", patch, namespace=name)
-        title = f"Patch the workload's pod template: remove {INJECT}: false; restarts its pods"
+        title = (
+            f"Patch the workload's pod template: remove {INJECT}: false; replaces its pods, open connections are closed"
+        )
         return [*found, disrupt(title, command if deployment else "", ADDON)]
     revision = max(facts.gateway.revisions, default="")
     plain = (f"{PLAIN}-",) if PLAIN in namespace.labels else ()
@@ -152,5 +154,6 @@ def injection_actions(facts: Facts, namespace: Namespace, pod: Pod | None) -> li
         found.append(change("Label the namespace for injection by the add-on", kubectl(*words), ADDON, expect))
     if deployment:
         command = kubectl("rollout", "restart", "deployment", deployment, namespace=name)
-        found.append(disrupt(f"Restart {deployment}", command, ADDON))
+        title = f"Restart {deployment}: new pods get a sidecar, open connections are closed"
+        found.append(disrupt(title, command, ADDON))
     return found

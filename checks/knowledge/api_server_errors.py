@@ -15,6 +15,8 @@ class ApiServerRefusal:
 
     meaning: str
     fix: str
+    grant: str = ""
+    """The change of the cluster that grants the missing permission."""
     by_network: bool = False
     """Whether the network path is the likely cause.
 
@@ -30,7 +32,8 @@ _BY_STATUS = {
     ),
     403: ApiServerRefusal(
         "grants no permission to the identity of this diagnosis (403)",
-        "Bind the ClusterRole that `egress-diag checks --permissions` prints to the identity of the diagnosis",
+        "Check that the identity of the diagnosis has a role in the cluster",
+        grant="Bind the ClusterRole that `egress-diag checks --permissions` prints to the identity of the diagnosis",
     ),
     504: ApiServerRefusal(
         "did not answer in time",

@@ -102,11 +102,10 @@ def restart(deployment: str, namespace: str) -> Action:
     New pods read the current routes, key and configuration.
     """
     return disrupt(
-        f"Restart {deployment}",
+        f"Restart {deployment}, one pod at a time; open connections through the old pods are closed",
         kubectl("rollout", "restart", "deployment", deployment, namespace=namespace),
         TSG,
-        f"`{kubectl('rollout', 'status', 'deployment', deployment, namespace=namespace)}` ends within two minutes; "
-        "open connections through the old pods are closed",
+        f"`{kubectl('rollout', 'status', 'deployment', deployment, namespace=namespace)}` ends within two minutes",
     )
 
 

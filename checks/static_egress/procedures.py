@@ -230,7 +230,8 @@ def use_existing_configuration(facts: Facts, names: list[str]) -> tuple[Action, 
     chosen = (get_close_matches(gateway.configuration, names, n=1, cutoff=0.0) or names)[0]
     return (
         disrupt(
-            f"Or point the gateway at {gateway.namespace}/{chosen}, which exists; replaces its pods ({AZ_VERSION})",
+            f"Point the gateway at {gateway.namespace}/{chosen}, which exists; "
+            f"replaces its pods, open connections are closed ({AZ_VERSION})",
             enable_gateway(facts.cluster, gateway.namespace, gateway.name, chosen),
             TSG,
             "new gateway pods have the new annotation and the source addresses of that StaticGatewayConfiguration",

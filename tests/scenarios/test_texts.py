@@ -28,6 +28,20 @@ CHANGING = {
            "upgrade", "rollback", "complete", "invoke", "delete"},
 }  # fmt: skip
 
+READ_TITLES = {"Check", "Compare", "Count", "Describe", "Diagnose", "List", "Renew", "Run", "Show", "Wait"}
+"""First words of the titles of read-only actions."""
+
+CHANGE_TITLES = {
+    *("Add", "Allow", "Bind", "Create", "Declare", "Define", "Enable", "Export", "Grant", "Label", "Name", "Open"),
+    *("Provide", "Request", "Restore", "Start", "Upgrade", "Use"),
+    *("Associate", "Change", "Correct", "Edit", "Limit", "Make", "Merge", "Move", "On", "Originate", "Patch", "Point"),
+    *("Raise", "Renew", "Replace", "Rewrite", "Roll", "Route", "Run", "Scale", "Set"),
+    *("Delete", "Disable", "Enforce", "Exclude", "Exempt", "Keep", "Reconcile", "Remove", "Restart", "Wait"),
+}
+"""First words of the titles of all other actions."""
+
+INTERRUPTION = re.compile(r"connections .*are closed|requests then fail|until")
+
 FIELD = re.compile(r"(?:spec|status|metadata)[.\[]|[a-z0-9*.-]+\.[a-z]+ |https://|istio-validator-")
 """Allowed lower-case beginnings of a sentence: a field, a host, the name of an object."""
 
@@ -113,6 +127,24 @@ def test_titles_are_short_phrases_without_a_period() -> None:
         f"{finding.code}: {action.title}"
         for finding, action in actions()
         if action.title.endswith(".") or not action.title[:1].isupper() or len(action.title) > 200
+    }
+    assert wrong == set()
+
+
+def test_a_title_begins_with_a_verb_that_names_the_effect() -> None:
+    wrong = {
+        f"{finding.code}: {action.effect}: {action.title}"
+        for finding, action in actions()
+        if action.title.split()[0] not in (READ_TITLES if action.effect is Effect.READS else CHANGE_TITLES)
+    }
+    assert wrong == set()
+
+
+def test_an_action_that_interrupts_traffic_states_how() -> None:
+    wrong = {
+        f"{finding.code}: {action.title}"
+        for finding, action in actions()
+        if action.effect is Effect.DISRUPTS and not INTERRUPTION.search(action.title)
     }
     assert wrong == set()
 

@@ -171,7 +171,7 @@ def _redirect(pod: Pod, key: str) -> Action:
 
     The action has a command if the workload is a Deployment.
     """
-    title = f"Patch the workload's pod template: remove {key}; restarts its pods"
+    title = f"Patch the workload's pod template: remove {key}; replaces its pods, open connections are closed"
     if pod.owner[0] != "ReplicaSet":
         return disrupt(title, url=ADDON)
     path = f"/spec/template/metadata/annotations/{key.replace('/', '~1')}"

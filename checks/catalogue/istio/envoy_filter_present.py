@@ -84,7 +84,7 @@ def _warned(found: EnvoyFilter, patches: tuple[str, ...]) -> Observation:
                 SUPPORT,
             ),
             change(
-                "If proxies reject configuration: delete the EnvoyFilter (keep a copy), or limit its workloadSelector to "
+                "Delete the EnvoyFilter if proxies reject configuration (keep a copy), or limit its workloadSelector to "
                 "the workloads that need it",
                 url=SUPPORT,
             ),

@@ -48,6 +48,8 @@ def api_server_unreachable(facts: Facts) -> Iterator[Observation]:
             expect="the command answers on the machine where the diagnosis runs",
         )
     ]
+    if meaning.grant:
+        actions.append(change(meaning.grant))
     why = ""
     if meaning.by_network and cluster is not None:
         why, more_evidence, more_actions = _access(facts, cluster)

@@ -82,7 +82,7 @@ def _judge(facts: Facts, each: GatewayRevision, serves: bool) -> Observation | N
     if wanted == 0:
         evidence = [Evidence(ref, "spec.replicas", "0", "2 or more")]
         scale = change(
-            "Scale it to 2 replicas",
+            "Scale the Deployment to 2 replicas",
             kubectl("scale", "deployment", deployment.name, "--replicas=2", namespace=deployment.namespace),
             HOWTO,
             "two pods are ready within a minute; the autoscaler then adjusts the number",

@@ -142,7 +142,8 @@ def _actions(facts: Facts) -> list[Action]:
             TSG,
         ),
         Action(
-            f"Enable a gateway with a valid name, move the routes to it, then disable this gateway ({AZ_VERSION})",
+            "Enable a gateway with a valid name, move the routes to it, then disable this gateway; "
+            f"open connections through its pods are closed ({AZ_VERSION})",
             disable,
             Effect.DISRUPTS,
             HOWTO,

@@ -81,7 +81,11 @@ def _actions(configuration: StaticGatewayConfiguration, each: Misplaced) -> list
     }
     # These fields of a pod cannot be edited: the pod has to be created again.
     command = ("delete", "pod", each.name) if each.kind == "Pod" else ("edit", each.kind.lower(), each.name)
-    recreate = "; delete the pod and create it again with the change" if each.kind == "Pod" else ""
+    recreate = (
+        "; delete the pod and create it again with the change, its connections are closed"
+        if each.kind == "Pod"
+        else "; replaces its pods, open connections are closed"
+    )
     return [
         inspect(
             f"Describe {each.ref} and its events",
