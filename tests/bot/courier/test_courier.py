@@ -290,7 +290,7 @@ def test_an_unavailable_channel_is_answered_in_a_direct_message(
     deliver(courier, run)
     received = [m.shown for m in slack.messages("D0ALICE")]
     assert len(received) == 2, "one message for the start and one for the result"
-    assert "Waiting for a worker" in received[0]
+    assert "Checking" in received[0]
     assert "gwpoool" in received[1]
     assert ("archived" if channel == "C0OLD" else "/invite") in received[1]
     assert not slack.messages(channel)

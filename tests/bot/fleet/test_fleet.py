@@ -200,7 +200,7 @@ def test_a_muted_fault_is_counted_but_not_listed(talk: Conversation) -> None:
     talk.say("/egress-diag mute weu egw gateway-pool-missing 2d new pool is ordered")
     assert "Write namespace/name" in talk.last_answer(), "no record of the gateway yet"
     talk.say("/egress-diag mute weu team-egress/egw gateway-pool-missing 2d new pool is ordered")
-    assert "Muted on team-egress/egw" in talk.last_answer()
+    assert "Muted on `team-egress/egw`" in talk.last_answer()
     talk.say("/egress-diag digest now")
     tick(talk, current_time())
     (digest,) = talk.parents
