@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -110,31 +110,6 @@ def test_the_certificate_of_an_encrypted_redis_is_verified() -> None:
 ROLES = {"worker": ["worker", "--concurrency", "1"], "beat": ["beat"], "courier": ["bot", "--role", "courier"]}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("role", ROLES)
-def test_each_process_touches_its_file_and_outlives_a_restart_of_redis(role: str, tmp_path: Path) -> None:
-    server = RedisServer(tmp_path, durable=True)
-    server.start()
-    config = tmp_path / "config.yaml"
-    config.write_text("clusters: []\n")
-    file = tmp_path / "heartbeat"
-    process = start(role, tmp_path, server, config)
-    try:
-        wait_for(file.exists, tmp_path)
-        server.kill()
-        time.sleep(0.5)
-        server.start()
-        touched = file.stat().st_mtime
-        wait_for(lambda: file.stat().st_mtime > touched, tmp_path)
-        judged = [sys.executable, "-m", "workers.queue.liveness"]
-        assert subprocess.run(judged, env=environment(tmp_path, server, config), check=False).returncode == 0
-        process.terminate()
-        assert process.wait(timeout=20) == 0
-    finally:
-        end(process)
-        server.kill()
-
-
 def environment(folder: Path, server: RedisServer, config: Path) -> dict[str, str]:
     return {
         "PATH": os.defpath,
@@ -163,33 +138,70 @@ def wait_for(found: Callable[[], bool], folder: Path) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("how", ["is down", "hangs"])
-def test_every_process_stops_in_time_while_redis_does_not_answer(how: str, tmp_path: Path) -> None:
-    """During an outage of Redis, Celery waits for replies without limit; a rollout must not."""
-    server = RedisServer(tmp_path)
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path, durable=True)
     server.start()
-    assert server.process is not None
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def processes(tmp_path: Path, own_redis: RedisServer) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """A process of each role, after its first heartbeat."""
     config = tmp_path / "config.yaml"
     config.write_text("clusters: []\n")
-    processes = {}
+    started = {}
     try:
         for role in ROLES:
             (tmp_path / role).mkdir()
-            processes[role] = start(role, tmp_path / role, server, config)
+            started[role] = start(role, tmp_path / role, own_redis, config)
         for role in ROLES:
             wait_for((tmp_path / role / "heartbeat").exists, tmp_path / role)
-        os.kill(server.process.pid, signal.SIGSTOP if how == "hangs" else signal.SIGKILL)
-        time.sleep(0.7)
-        for process in processes.values():
-            process.terminate()
-        until = time.monotonic() + 25  # half of the chart's grace period; it takes five seconds on an idle machine
-        ended = {role: process.wait(timeout=until - time.monotonic()) for role, process in processes.items()}
-        assert ended == dict.fromkeys(ROLES, 0)
+        yield started
     finally:
-        for process in processes.values():
+        for process in started.values():
             end(process)
-        server.kill()
+
+
+def stop_in_time(processes: dict[str, subprocess.Popen[bytes]]) -> None:
+    """Terminate all processes and assert that they end by themselves."""
+    for process in processes.values():
+        process.terminate()
+    until = time.monotonic() + 25  # half of the chart's grace period; it takes five seconds on an idle machine
+    ended = {role: process.wait(timeout=until - time.monotonic()) for role, process in processes.items()}
+    assert ended == dict.fromkeys(ROLES, 0)
+
+
+@pytest.mark.slow
+def test_every_process_outlives_a_restart_of_redis_and_stops_in_time_while_it_is_down(
+    processes: dict[str, subprocess.Popen[bytes]], own_redis: RedisServer, tmp_path: Path
+) -> None:
+    server = own_redis
+    server.kill()
+    time.sleep(0.5)
+    server.start()
+    for role in ROLES:
+        file = tmp_path / role / "heartbeat"
+        touched = file.stat().st_mtime
+        wait_for(lambda file=file, touched=touched: file.stat().st_mtime > touched, tmp_path / role)  # type: ignore[misc]
+        judged = [sys.executable, "-m", "workers.queue.liveness"]
+        variables = environment(tmp_path / role, server, tmp_path / "config.yaml")
+        assert subprocess.run(judged, env=variables, check=False).returncode == 0
+    server.kill()
+    time.sleep(0.7)
+    stop_in_time(processes)
+
+
+@pytest.mark.slow
+def test_every_process_stops_in_time_while_redis_hangs(
+    processes: dict[str, subprocess.Popen[bytes]], own_redis: RedisServer
+) -> None:
+    """Celery waits for replies without limit; a rollout must not."""
+    assert own_redis.process is not None
+    os.kill(own_redis.process.pid, signal.SIGSTOP)
+    time.sleep(0.7)
+    stop_in_time(processes)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
