@@ -122,7 +122,7 @@ def _place(mutant: Mutant) -> str:
 def main() -> None:
     """Write the list."""
     equivalent = {each["mutant"] for each in yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8")) or ()}
-    listed = {str(each) for each in load()}
+    listed = {str(each) for each in load(LIST)}
     taken: set[str] = set()
     found = [mutant for room, count, tests in ROOMS for mutant in chosen(room, count, tests, taken, listed, equivalent)]
     found.sort(key=lambda each: (each.file, each.function, each.before))

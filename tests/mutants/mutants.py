@@ -1,4 +1,7 @@
-"""A mutant of mutants.yaml: a changed fragment of a function, and the tests to detect it."""
+"""A mutant: a changed fragment of a function, and the tests to detect it.
+
+The lists are mutants.yaml and router.yaml.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -10,6 +13,8 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 LIST = Path(__file__).with_name("mutants.yaml")
+ROUTER = Path(__file__).with_name("router.yaml")
+"""Mutants of the router, chosen by hand: the precedence rules of Istio and Envoy."""
 
 
 class NoSuchFragment(Exception):
@@ -54,9 +59,11 @@ class Mutant:
         return source.index(self.before, start, end)
 
 
-def load() -> tuple[Mutant, ...]:
-    """The committed list."""
-    found = yaml.safe_load(LIST.read_text(encoding="utf-8"))["mutants"]
+def load(*lists: Path) -> tuple[Mutant, ...]:
+    """The mutants of these lists, by default of both committed ones."""
+    found = [
+        each for path in lists or (LIST, ROUTER) for each in yaml.safe_load(path.read_text(encoding="utf-8"))["mutants"]
+    ]
     return tuple(Mutant(**{**each, "tests": tuple(each["tests"])}) for each in found)
 
 

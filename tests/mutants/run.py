@@ -193,8 +193,9 @@ def print_results(outcomes: list[Outcome], seconds: float) -> int:
 
 
 def room(mutant: Mutant) -> str:
-    """The room that the mutant was chosen for."""
-    return next(name for name, _, _ in ROOMS if Path(mutant.file).is_relative_to(name))
+    """The room that the mutant was chosen for, or its package."""
+    package = Path(mutant.file).parent.as_posix()
+    return next((name for name, _, _ in ROOMS if Path(mutant.file).is_relative_to(name)), package)
 
 
 if __name__ == "__main__":
