@@ -78,6 +78,12 @@ class ManagedCluster(Fact):
         return text(self.raw, "provisioningstate")
 
     @property
+    def running_operation(self) -> str:
+        """The state of Azure's running operation on the cluster, "" if none runs."""
+        state = self.provisioning_state
+        return "" if state.lower() in ("", "succeeded", "failed", "canceled") else state
+
+    @property
     def power_state(self) -> str:
         return text(self.raw, "powerstate", "code")
 

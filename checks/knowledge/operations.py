@@ -5,7 +5,6 @@ The module also has the words by which a provisioning error concerns the mesh.
 
 from dataclasses import dataclass
 
-TERMINAL_WELL = "succeeded"
 TERMINAL_BADLY = frozenset({"failed", "canceled"})
 """States after an operation that did not succeed.
 

@@ -1,13 +1,14 @@
 """Webhooks that can block the gateway's objects: which kinds they match, and the evidence."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from checks.facts.admission_webhooks import MutatingWebhookConfiguration, ValidatingWebhookConfiguration
 from checks.facts.services import EndpointSlice, Service
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
+from checks.knowledge.refusals import WEBHOOK, refusal_reason
 from checks.kubernetes.admission import Backend, GatewayWebhook, backend, gateway_webhooks, matched_resources
 from checks.kubernetes.create_refusals import Refusal
 from checks.kubernetes.webhooks import DEPLOYMENTS, ISTIO, PODS, REPLICA_SETS, SERVICES, Resource
@@ -36,6 +37,16 @@ def named_webhook(facts: Facts, name: str, refusals: list[Refusal]) -> GatewayWe
     named = [webhook for webhook in gateway_webhooks(facts) if webhook.hook.name == name]
     revisions = {each.revision for each in refusals}
     return next((webhook for webhook in named if webhook.revision in revisions), next(iter(named), None))
+
+
+def refused_by_webhook(refusals: Iterable[Refusal]) -> dict[str, list[Refusal]]:
+    """The refusals that a webhook caused, by the name of the webhook."""
+    found: dict[str, list[Refusal]] = {}
+    for each in refusals:
+        reason = refusal_reason(each.message)
+        if reason is not None and reason[0].kind == WEBHOOK:
+            found.setdefault(reason[1], []).append(each)
+    return found
 
 
 def blocking_webhook(facts: Facts, webhook: GatewayWebhook, denied: dict[str, list[Refusal]]) -> BlockingWebhook | None:

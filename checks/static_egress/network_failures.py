@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from checks.facts.logs import CniManagerLog
+from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
-from checks.knowledge.sandbox_errors import SandboxFailure, failure_in_log, sandbox_failure
-from checks.kubernetes.pod_problems import waiting_since
-from checks.model.findings import Evidence
+from checks.knowledge.sandbox_errors import SandboxCause, SandboxFailure, failure_in_log, sandbox, sandbox_failure
+from checks.knowledge.waiting_reasons import CREATING
+from checks.kubernetes.pod_problem_details import sandbox_message
+from checks.kubernetes.pod_problems import PodProblem, waiting_since
+from checks.model.findings import Evidence, Involved
+from checks.static_egress.cni_taint import TAINT, tainted
 from checks.static_egress.components import cni_manager_on
 
 _EVENT_WAIT = timedelta(minutes=2)
@@ -78,3 +82,16 @@ def network_overdue(facts: Facts, pod: Pod) -> bool:
 def waits_for_something_else(facts: Facts, pod: Pod) -> bool:
     """Whether the pod's events show another reason than the network."""
     return any(event.reason in _OTHER_REASONS for event in facts.events_on(pod))
+
+
+def network_causes(facts: Facts, problem: PodProblem) -> Iterator[Involved]:
+    """Return the nodes and network causes that may explain this.
+
+    The static egress gateway can block only pods that wait for their sandbox."""
+    if problem.reason == CREATING:
+        for pod in problem.pods:
+            yield Involved("node", pod.node)
+            message = sandbox_message(facts, pod)
+            yield from sandbox_failure(message).about if message else map(sandbox, SandboxCause)
+    if problem.reason == "Unschedulable" and TAINT in problem.detail and not facts.gap(Node):
+        yield from (Involved("node", node.name) for node, _ in tainted(facts))

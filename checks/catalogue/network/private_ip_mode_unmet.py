@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 
 from checks.azure.default_route import default_route
-from checks.azure.network import NotRead, gateway_pool, gateway_subnet, route_table_of, show_pool, show_subnet
+from checks.azure.network import NotRead, gateway_pool, gateway_subnet, route_table_of, show_pool
+from checks.azure.private_ip_mode_actions import new_pool_actions, route_actions, upgrade_actions
 from checks.azure.unread import azure_not_read
 from checks.engine.check import check
 from checks.facts.agent_pools import AgentPool
@@ -12,9 +13,8 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.network_resources import RouteTable, Subnet
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.knowledge.known_issues import PRIVATE_IP_MODE_PREVIEW
 from checks.knowledge.network_requirements import PRIVATE_MODE_KUBERNETES, PRIVATE_MODE_POOL
-from checks.model.commands import SEGDOC, az_aks, change, inspect, kubectl
+from checks.model.commands import az_aks, inspect
 from checks.model.findings import Evidence, Observation, Severity, Status, fail, healthy, skip, unknown, warn
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration
 
@@ -87,18 +87,7 @@ def _version(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterato
             _private(configuration),
             Evidence(cluster.ref, "currentKubernetesVersion", version, f"{_NEEDED} or later"),
         ],
-        actions=[
-            inspect(
-                "List the versions that the cluster can be upgraded to", az_aks(facts.cluster, "get-upgrades"), SEGDOC
-            ),
-            change(
-                f"Upgrade the cluster to Kubernetes {_NEEDED}",
-                az_aks(facts.cluster, "upgrade", "--kubernetes-version", _NEEDED),
-                SEGDOC,
-                "status.egressIpPrefix of the StaticGatewayConfiguration lists the private addresses",
-            ),
-            PRIVATE_IP_MODE_PREVIEW.compare,
-        ],
+        actions=upgrade_actions(facts, _NEEDED),
     )
 
 
@@ -116,26 +105,12 @@ def _pool(facts: Facts, configuration: StaticGatewayConfiguration) -> Iterator[O
     if not pool.kind:
         yield unknown(f"Azure returns no type for {pool.ref}.", subject=configuration.ref)
         return
-    words = ("--vm-set-type", "VirtualMachines", "--node-count", "2")
     yield fail(
         f"The gateway node pool is of type {pool.kind}; private-IP mode needs VirtualMachines ({pool.ref}, "
         f"{configuration.ref}).",
         subject=configuration.ref,
         evidence=[_private(configuration), Evidence(pool.ref, "type", pool.kind, "VirtualMachines")],
-        actions=[
-            inspect("Show the node pool", az_aks(facts.cluster, "nodepool", "show", "-n", pool.name), SEGDOC),
-            inspect(
-                "List the pods that use the StaticGatewayConfiguration",
-                kubectl("get", "pods", "-o", "wide", namespace=configuration.namespace),
-            ),
-            change(
-                "Add a gateway node pool of type VirtualMachines; then create a StaticGatewayConfiguration that names it",
-                az_aks(facts.cluster, "nodepool", "add", "--name", "gwprivate", "--mode", "gateway", *words),
-                SEGDOC,
-                "the new StaticGatewayConfiguration has addresses; then point the gateway at it",
-            ),
-            PRIVATE_IP_MODE_PREVIEW.compare,
-        ],
+        actions=new_pool_actions(facts, pool, configuration.namespace),
     )
 
 
@@ -174,13 +149,7 @@ def _no_route(configuration: StaticGatewayConfiguration, subnet: Subnet) -> Obse
                 subnet.ref, "routeTable.id", subnet.route_table_id or "(none)", "a route for 0.0.0.0/0 to a firewall"
             ),
         ],
-        actions=[
-            show_subnet(subnet.id),
-            change(
-                "Associate a route table with the subnet that sends 0.0.0.0/0 to your firewall, and allow the addresses there",
-                url=SEGDOC,
-            ),
-        ],
+        actions=route_actions(subnet),
     )
 
 

@@ -8,7 +8,7 @@ from checks.facts.fact import Gap
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.namespaces import Namespace
 from checks.facts.view import Facts
-from checks.knowledge.operations import STOPPED, TERMINAL_BADLY, TERMINAL_WELL, error_subject
+from checks.knowledge.operations import STOPPED, TERMINAL_BADLY, error_subject
 from checks.model.commands import TSG, az_aks, change, inspect, quoted
 from checks.model.findings import Action, Evidence, Observation, Scope, Severity, fail, healthy, unknown, warn
 
@@ -94,7 +94,7 @@ def _by_operation(facts: Facts, cluster: ManagedCluster) -> Observation:
         return _failed(facts, cluster)
     if not state:
         return unknown(f"Azure returns no provisioning state for {cluster.ref}.", actions=[_show(facts)])
-    if state != TERMINAL_WELL:
+    if cluster.running_operation:
         return warn(
             f"An operation is running on {cluster.ref} ({cluster.provisioning_state}): other results may be temporary.",
             subject=cluster.ref,

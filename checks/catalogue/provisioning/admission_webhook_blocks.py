@@ -11,7 +11,7 @@ from checks.facts.pods import Pod
 from checks.facts.services import EndpointSlice, Service
 from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet, Deployment, ReplicaSet
-from checks.knowledge.refusals import WEBHOOK, refusal_reason, unreachable
+from checks.knowledge.refusals import unreachable
 from checks.kubernetes.admission import Backend, gateway_webhooks
 from checks.kubernetes.admission_fixes import list_webhooks, webhook_fixes
 from checks.kubernetes.blocking_webhooks import (
@@ -21,6 +21,7 @@ from checks.kubernetes.blocking_webhooks import (
     failure_policy,
     named_webhook,
     objects_not_created,
+    refused_by_webhook,
     reported_together,
     require_backend,
     resource_kind,
@@ -108,12 +109,7 @@ def _denied(facts: Facts) -> dict[str, list[Refusal]]:
             ds for name in (CNI_MANAGER_SET, DAEMON_SET) if (ds := facts.get(DaemonSet, name, NAMESPACE)) is not None
         ]
         refusals += component_refusals(facts, sets)
-    found: dict[str, list[Refusal]] = {}
-    for each in refusals:
-        reason = refusal_reason(each.message)
-        if reason is not None and reason[0].kind == WEBHOOK:
-            found.setdefault(reason[1], []).append(each)
-    return found
+    return refused_by_webhook(refusals)
 
 
 def _denial(facts: Facts, name: str, refusals: list[Refusal]) -> Observation:

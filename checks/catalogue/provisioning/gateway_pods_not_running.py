@@ -8,8 +8,6 @@ from checks.facts.nodes import Node
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment, ReplicaSet
-from checks.knowledge.sandbox_errors import SandboxCause, sandbox, sandbox_failure
-from checks.knowledge.waiting_reasons import CREATING
 from checks.kubernetes.create_refusals import gateway_refusals, require_refusals
 from checks.kubernetes.deployment_details import creation_actions
 from checks.kubernetes.gateway_revisions import revisions_of, without_pods
@@ -18,11 +16,10 @@ from checks.kubernetes.pod_problem_details import (
     problem_actions,
     problem_evidence,
     restart_evidence,
-    sandbox_message,
 )
 from checks.kubernetes.pod_problems import PodProblem, pod_problems, restarts_often
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
-from checks.static_egress.cni_taint import TAINT, tainted
+from checks.static_egress.network_failures import network_causes
 
 
 @check(
@@ -91,7 +88,7 @@ def _finding(facts: Facts, problem: PodProblem, serves: bool) -> Observation:
     about = [
         *(Involved("pod", f"{pod.namespace}/{pod.name}") for pod in pods),
         *(Involved("revision", revision) for revision in revisions_of(facts, pods)),
-        *_mechanism(facts, problem),
+        *network_causes(facts, problem),
     ]
     subject = ", ".join(pod.ref for pod in pods)
     actions = problem_actions(problem)
@@ -106,19 +103,6 @@ def _finding(facts: Facts, problem: PodProblem, serves: bool) -> Observation:
             pending=problem.starting and not serves,
         )
     return fail(summary, subject=subject, evidence=evidence, actions=actions, about=about)
-
-
-def _mechanism(facts: Facts, problem: PodProblem) -> Iterator[Involved]:
-    """Return the nodes and network causes that may explain this.
-
-    The static egress gateway can block only pods that wait for their sandbox."""
-    if problem.reason == CREATING:
-        for pod in problem.pods:
-            yield Involved("node", pod.node)
-            message = sandbox_message(facts, pod)
-            yield from sandbox_failure(message).about if message else map(sandbox, SandboxCause)
-    if problem.reason == "Unschedulable" and TAINT in problem.detail and not facts.gap(Node):
-        yield from (Involved("node", node.name) for node, _ in tainted(facts))
 
 
 def _restarts(pod: Pod) -> Observation:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.label_selectors import selects
 from checks.facts.pods import Pod
 from checks.facts.services import EndpointSlice, Service
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
+from checks.kubernetes.service_endpoints import endpoint_actions, ready_endpoints, selected_pods, selector_evidence
 from checks.model.commands import AZ_VERSION, HOWTO, TSG, change, enable_gateway, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 
@@ -54,9 +54,9 @@ def service_not_provisioned(facts: Facts) -> Iterator[Observation]:
         return
     faults = [*_address(facts, service), *_exposure(facts, service)]
     yield from faults
-    found = _endpoints(facts, service)
-    if isinstance(found, Observation):
-        yield found
+    found = ready_endpoints(facts, service)
+    if not found:
+        yield _without_endpoint(facts, service)
     elif not faults:
         yield healthy(
             f"{service.ref} has the cluster IP {service.cluster_ip} and {found} ready endpoint{'' if found == 1 else 's'}."
@@ -104,46 +104,17 @@ def _external(service: Service) -> list[Evidence]:
     return [Evidence(service.ref, "external addresses", found, "(none)")] if found else []
 
 
-def _endpoints(facts: Facts, service: Service) -> Observation | int:
-    """Return the number of ready endpoints, or the finding that there are none."""
-    slices = facts.once("endpoint slices", _by_service, facts.gateway.namespace).get(service.name, [])
-    ready = {address for each in slices for address in each.ready_addresses}
-    if ready:
-        return len(ready)
+def _without_endpoint(facts: Facts, service: Service) -> Observation:
     evidence = [Evidence(service.ref, "ready endpoints", "0", "1 or more")]
     summary = f"{service.ref} has no ready endpoint."
-    gateway = facts.gateway
-    if not facts.gap(Pod, gateway.namespace) and (able := [pod for pod in facts.pods() if pod.ready]):
-        chosen = [pod for pod in able if service.selector and selects(service.selector, pod.labels)]
+    chosen = selected_pods(facts, service)
+    if chosen is not None:
+        evidence.append(selector_evidence(facts, service))
         if not chosen:
             summary = f"{service.ref} selects none of the gateway's pods, so it has no ready endpoint."
-        selector = ",".join(f"{key}={value}" for key, value in service.selector.items()) or "(none)"
-        evidence.append(
-            Evidence(
-                service.ref, "spec.selector", selector, f"labels of the ready pod {able[0].namespace}/{able[0].name}"
-            )
-        )
-    lists = [
-        inspect(
-            "List the Service's endpoints",
-            kubectl("get", "endpointslices", *_of(service), namespace=service.namespace),
-            TSG,
-        ),
-        inspect("List the pods of the namespace", kubectl("get", "pods", "-o", "wide", namespace=service.namespace)),
-    ]
-    about = [Involved("revision", each) for each in gateway.revisions or ("",)]
-    return fail(summary, subject=service.ref, evidence=evidence, actions=[*lists, _actions(facts)[-1]], about=about)
-
-
-def _of(service: Service) -> tuple[str, str]:
-    return ("-l", f"kubernetes.io/service-name={service.name}")
-
-
-def _by_service(facts: Facts) -> dict[str, list[EndpointSlice]]:
-    found: dict[str, list[EndpointSlice]] = {}
-    for each in facts.in_namespace(EndpointSlice, facts.gateway.namespace):
-        found.setdefault(each.service, []).append(each)
-    return found
+    about = [Involved("revision", each) for each in facts.gateway.revisions or ("",)]
+    actions = [*endpoint_actions(service), _actions(facts)[-1]]
+    return fail(summary, subject=service.ref, evidence=evidence, actions=actions, about=about)
 
 
 def _actions(facts: Facts) -> list[Action]:

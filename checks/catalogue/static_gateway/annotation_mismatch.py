@@ -116,7 +116,9 @@ def _template(facts: Facts, deployment: Deployment, pods: Sequence[Pod]) -> Obse
         *annotation_fixes(facts, deployment),
     ]
     about = [Involved("pod", f"{p.namespace}/{p.name}") for p in pods]
-    state = "" if facts.gap(ManagedCluster) else _running_operation(facts)
+    cluster = None if facts.gap(ManagedCluster) else facts.one(ManagedCluster)
+    state = cluster.running_operation if cluster is not None else ""
+    # The operation may still correct the template.
     if state and named:
         return warn(
             f"{statement}; Azure is still {state.lower()} the cluster.",
@@ -126,16 +128,6 @@ def _template(facts: Facts, deployment: Deployment, pods: Sequence[Pod]) -> Obse
             about=about,
         )
     return fail(f"{statement}.", subject=deployment.ref, evidence=evidence, actions=actions, about=about)
-
-
-def _running_operation(facts: Facts) -> str:
-    """The state of a running Azure operation, which may still correct the template.
-
-    "" when none runs.
-    """
-    cluster = facts.one(ManagedCluster)
-    state = cluster.provisioning_state if cluster else ""
-    return "" if state.lower() in ("", "succeeded", "failed", "canceled") else state
 
 
 def _pods(facts: Facts, pods: Iterable[Pod], expected: str) -> Iterator[Observation]:

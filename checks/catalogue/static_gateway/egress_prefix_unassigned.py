@@ -15,17 +15,7 @@ from checks.facts.view import Facts
 from checks.knowledge.controller_events import current_errors, event_cause
 from checks.knowledge.sandbox_errors import sandbox
 from checks.model.durations import span
-from checks.model.findings import (
-    Evidence,
-    Involved,
-    Observation,
-    Severity,
-    fail,
-    healthy,
-    skip,
-    unknown,
-    warn,
-)
+from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, unknown, warn
 from checks.static_egress.controller_reports import controller_fixes, event_evidence, provisioned_parts, show_reports
 from checks.static_egress.gateway_configuration import CONTROLLER, NotApplicable, gateway_configuration
 from checks.static_egress.prefixes import parse_egress_prefix

@@ -1,0 +1,53 @@
+"""Actions that meet the requirements of private-IP mode."""
+
+from checks.azure.network import show_subnet
+from checks.facts.agent_pools import AgentPool
+from checks.facts.network_resources import Subnet
+from checks.facts.view import Facts
+from checks.knowledge.known_issues import PRIVATE_IP_MODE_PREVIEW
+from checks.model.commands import SEGDOC, az_aks, change, inspect, kubectl
+from checks.model.findings import Action
+
+
+def upgrade_actions(facts: Facts, version: str) -> list[Action]:
+    """Upgrade the cluster to a Kubernetes version."""
+    return [
+        inspect("List the versions that the cluster can be upgraded to", az_aks(facts.cluster, "get-upgrades"), SEGDOC),
+        change(
+            f"Upgrade the cluster to Kubernetes {version}",
+            az_aks(facts.cluster, "upgrade", "--kubernetes-version", version),
+            SEGDOC,
+            "status.egressIpPrefix of the StaticGatewayConfiguration lists the private addresses",
+        ),
+        PRIVATE_IP_MODE_PREVIEW.compare,
+    ]
+
+
+def new_pool_actions(facts: Facts, pool: AgentPool, namespace: str) -> list[Action]:
+    """Add a gateway node pool of the type that the mode needs."""
+    words = ("--vm-set-type", "VirtualMachines", "--node-count", "2")
+    return [
+        inspect("Show the node pool", az_aks(facts.cluster, "nodepool", "show", "-n", pool.name), SEGDOC),
+        inspect(
+            "List the pods that use the StaticGatewayConfiguration",
+            kubectl("get", "pods", "-o", "wide", namespace=namespace),
+        ),
+        change(
+            "Add a gateway node pool of type VirtualMachines; then create a StaticGatewayConfiguration that names it",
+            az_aks(facts.cluster, "nodepool", "add", "--name", "gwprivate", "--mode", "gateway", *words),
+            SEGDOC,
+            "the new StaticGatewayConfiguration has addresses; then point the gateway at it",
+        ),
+        PRIVATE_IP_MODE_PREVIEW.compare,
+    ]
+
+
+def route_actions(subnet: Subnet) -> list[Action]:
+    """Add the outbound route that the mode does not create."""
+    return [
+        show_subnet(subnet.id),
+        change(
+            "Associate a route table with the subnet that sends 0.0.0.0/0 to your firewall, and allow the addresses there",
+            url=SEGDOC,
+        ),
+    ]
