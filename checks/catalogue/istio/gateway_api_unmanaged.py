@@ -6,7 +6,15 @@ It is used instead of the add-on's egress gateway.
 from collections.abc import Hashable, Iterator
 
 from checks.engine.check import check
-from checks.facts.gateway_api import GATEWAY_API, HTTPRoute, KubernetesGateway
+from checks.facts.gateway_api import (
+    GATEWAY_API,
+    GatewayRoute,
+    GRPCRoute,
+    HTTPRoute,
+    KubernetesGateway,
+    TCPRoute,
+    TLSRoute,
+)
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.istio.route.hosts import canonical
@@ -17,6 +25,8 @@ from checks.model.raw_values import items, text
 _CLASS = "istio"
 """The class for which istiod creates a Deployment, unless the Gateway names an address."""
 
+_ROUTES: tuple[type[GatewayRoute], ...] = (HTTPRoute, GRPCRoute, TLSRoute, TCPRoute)
+
 
 @check(
     code="EG519",
@@ -24,7 +34,7 @@ _CLASS = "istio"
     severity=Severity.RISKS,
     hop="egress gateway",
     article=("overview",),
-    reads=(KubernetesGateway, HTTPRoute, Deployment),
+    reads=(KubernetesGateway, *_ROUTES, Deployment),
 )
 def gateway_api_unmanaged(facts: Facts) -> Iterator[Observation]:
     """What it checks: egress Gateways of the Kubernetes Gateway API with class istio. Gateways that name this gateway's
@@ -76,16 +86,16 @@ def _automated(facts: Facts, gateway: KubernetesGateway) -> bool | None:
     return True if gateway.namespace == facts.gateway.namespace and not routes else None
 
 
-def _routes(facts: Facts, gateway: KubernetesGateway) -> list[HTTPRoute]:
-    by_parent = facts.index(HTTPRoute, "parents", _parents)
-    return by_parent.get((gateway.namespace, gateway.name), [])
+def _routes(facts: Facts, gateway: KubernetesGateway) -> list[GatewayRoute]:
+    key = (gateway.namespace, gateway.name)
+    return [route for kind in _ROUTES for route in facts.index(kind, "parents", _parents).get(key, ())]
 
 
-def _parents(route: HTTPRoute) -> tuple[Hashable, ...]:
+def _parents(route: GatewayRoute) -> tuple[Hashable, ...]:
     return route.parents
 
 
-def _has_external_backend(route: HTTPRoute) -> bool:
+def _has_external_backend(route: GatewayRoute) -> bool:
     """Whether the route has a backend outside the cluster: Istio's backend kind `Hostname`."""
     return any(
         text(backend, "kind") == "Hostname"

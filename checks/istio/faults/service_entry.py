@@ -150,8 +150,8 @@ class EntryHidden(RouteFault):
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         for host in dict.fromkeys((self.host, *self.entry.hosts)):
-            wanted = f"{self.entry.namespace}/{host}"
-            yield Fix(f"Add {wanted} to {self.sidecar.ref}", (importing(self.sidecar, wanted, self.port),))
+            for title, change in importing(self.sidecar, f"{self.entry.namespace}/{host}", self.port):
+                yield Fix(title, (change,))
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.sidecar,)

@@ -193,7 +193,8 @@ class NotImported(RouteFault):
         return (Evidence(self.sidecar.ref, "spec.egress[*].hosts", written_imports(self.sidecar), self._entry),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        yield Fix(f"Add {self._entry} to {self.sidecar.ref}", (importing(self.sidecar, self._entry, self.port),))
+        for title, change in importing(self.sidecar, self._entry, self.port):
+            yield Fix(title, (change,))
 
     @property
     def _entry(self) -> str:

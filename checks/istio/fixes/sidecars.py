@@ -1,15 +1,30 @@
 """Changes of Sidecars that import more."""
 
-from checks.facts.changes import JsonPatch
+from collections.abc import Iterator
+
+from checks.facts.changes import JsonPatch, MergePatch, ObjectChange
 from checks.facts.istio_networking import Sidecar
 from checks.istio.fixes.fields import appended
-from checks.model.raw_values import number, texts
+from checks.istio.mesh.objects.hosts import is_subset
+from checks.model.raw_values import Raw, number, texts
+
+_EXCLUDES = "~"
 
 
-def importing(sidecar: Sidecar, entry: str, port: int) -> JsonPatch:
-    """The Sidecar with one more imported `namespace/host`.
+def importing(sidecar: Sidecar, entry: str, port: int) -> Iterator[tuple[str, ObjectChange]]:
+    """(title, change) of each change with which a Sidecar imports a `namespace/host`."""
+    yield f"Add {entry} to {sidecar.ref}", _with_entry(sidecar, entry, port)
+    namespace, _, host = entry.partition("/")
+    excluding = [each for each in _written(sidecar) if _is_excluded(each, namespace, host)]
+    if excluding:
+        title = f"Remove {', '.join(excluding)} from {sidecar.ref}"
+        yield title, MergePatch(sidecar, {"spec": {"egress": [_without(each, excluding) for each in sidecar.egress]}})
 
-    The host is added to the listener of the port, or else to the one for all ports.
+
+def _with_entry(sidecar: Sidecar, entry: str, port: int) -> JsonPatch:
+    """The Sidecar with one more entry.
+
+    The entry is added to the listener of the port, or else to the one for all ports.
     """
     numbers = [number(each, "port", "number") for each in sidecar.egress]
     for wanted in (port, None):
@@ -18,6 +33,21 @@ def importing(sidecar: Sidecar, entry: str, port: int) -> JsonPatch:
     return appended(sidecar, "spec.egress", {"hosts": [entry]})
 
 
+def _is_excluded(written: str, namespace: str, host: str) -> bool:
+    """Whether an entry such as `~namespace/*` or `~*/host` excludes a host of a namespace."""
+    excluded, _, name = written.removeprefix(_EXCLUDES).partition("/")
+    matches = excluded in ("*", namespace) and (name == "*" or is_subset(host, name.lower()))
+    return written.startswith(_EXCLUDES) and matches
+
+
+def _without(egress: Raw, excluding: list[str]) -> dict[str, object]:
+    return {**egress, "hosts": [each for each in texts(egress, "hosts") if each not in excluding]}
+
+
+def _written(sidecar: Sidecar) -> Iterator[str]:
+    yield from dict.fromkeys(host for each in sidecar.egress for host in texts(each, "hosts"))
+
+
 def written_imports(sidecar: Sidecar) -> str:
     """The hosts that a Sidecar imports, in one line."""
-    return ", ".join(dict.fromkeys(host for each in sidecar.egress for host in texts(each, "hosts")))
+    return ", ".join(_written(sidecar))
