@@ -165,8 +165,26 @@ def _decided(store: FactStore, question: Question) -> object:
     return _decisive(_outcome(store, question))
 
 
+@pytest.mark.parametrize("kind", _KINDS, ids=lambda kind: kind.__name__)
+def test_a_mesh_after_a_change_decides_as_one_that_shares_nothing(kind: type[Fact]) -> None:
+    compared = 0
+    for store, questions in _samples()[::3]:
+        for each in questions:
+            _outcome(store, each)  # the parts that are shared
+        for content in _contents(store, kind):
+            shared, alone = store.with_facts({kind: content}), store.with_facts({kind: content})
+            alone.before_changes = None
+            for each in questions:
+                assert _decided(shared, each) == _decided(alone, each), (each.url, each.client)
+                compared += 1
+    assert compared
+
+
 _REFERRED = {"Namespace", "ReferenceGrant", "GatewayClass", "WorkloadEntry", "ListenerSet", "TCPRoute"}
-"""Kinds that are read only if an object of another kind refers to them; this version reads no TCPRoutes."""
+"""Kinds that are read only if an object of another kind refers to them.
+
+The version of these clusters reads no TCPRoutes.
+"""
 _BEHIND = {
     "EndpointSlice",
     "BackendTLSPolicy",

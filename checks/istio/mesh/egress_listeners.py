@@ -136,9 +136,10 @@ def egress_listener(
 def _services_of_entry(
     exports: Exports, hosts: Mapping[str, ImportedHosts], namespace: str, port: int, written: Sequence[str]
 ) -> EntryServices:
-    """The services that an entry imports for clients of a namespace, `port` 0 with all their ports.
+    """The services that an entry imports for clients of a namespace.
 
-    `written`: the hosts as the entry has them; entries with the same ones share their services.
+    They have all their ports if `port` is 0. `written`: the hosts as the entry has them. Entries with the same ones share
+    their services.
     """
     key = (namespace, port, tuple(written))
     if key not in exports.imported:

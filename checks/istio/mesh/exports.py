@@ -3,7 +3,6 @@
 Source: Istio `PushContext.initServiceRegistry`, `PushContext.servicesExportedToNamespace`."""
 
 from collections.abc import Hashable, Iterable, Iterator
-from datetime import datetime
 from functools import cached_property
 
 from checks.istio.mesh.configuration import NOWHERE, PRIVATE, PUBLIC
@@ -94,6 +93,6 @@ def _names(exported: frozenset[str], own: str) -> set[str]:
     return {own if each == PRIVATE else each for each in exported}
 
 
-def _age(service: MeshService) -> tuple[datetime, str, str]:
+def _age(service: MeshService) -> tuple[str, str, str]:
     # istiod compares the names only if the times are equal.
     return service.created, service.source.name if service.kubernetes else service.host, service.namespace

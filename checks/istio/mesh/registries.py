@@ -4,7 +4,6 @@ Source: Istio `pilot/pkg/serviceregistry`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from functools import cached_property, lru_cache, partial
 from ipaddress import ip_interface
 from types import MappingProxyType
@@ -17,8 +16,6 @@ from checks.istio.mesh.objects.hosts import is_address
 from checks.istio.mesh.protocols import parse_protocol, service_protocol
 from checks.istio.mesh.services import UNSPECIFIED, MeshPort, MeshService, Resolution
 from checks.model.raw_values import Raw, items, labels, number, text
-
-_EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
 @lru_cache(maxsize=4096)
@@ -42,7 +39,7 @@ class KubernetesDefinition:
     def __init__(self, service: Service) -> None:
         self.source = service
         self.namespace = service.namespace
-        self.created = service.created or _EARLIEST
+        self.created = text(service.raw, "metadata", "creationTimestamp")
         exported = text(service.raw, "metadata", "annotations", "networking.istio.io/exportTo")
         self.export_to = frozenset(each.strip() for each in exported.split(",") if each.strip())
 
@@ -103,7 +100,7 @@ class EntryDefinition:
     def __init__(self, entry: ServiceEntry) -> None:
         self.source = entry
         self.namespace = entry.namespace
-        self.created = entry.created or _EARLIEST
+        self.created = text(entry.raw, "metadata", "creationTimestamp")
         self.export_to = frozenset(entry.export_to)
 
     @cached_property

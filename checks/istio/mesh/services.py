@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from enum import StrEnum
 from typing import Protocol as Interface
 
@@ -42,7 +41,7 @@ class ServiceDefinition(Interface):
     """
 
     namespace: str
-    created: datetime
+    created: str
     export_to: frozenset[str]
     kubernetes: bool
 
@@ -126,7 +125,7 @@ class MeshService:
         return self.definition.source.labels
 
     @property
-    def created(self) -> datetime:
+    def created(self) -> str:
         return self.definition.created
 
     @property

@@ -49,7 +49,7 @@ class Workloads:
         return found
 
     def gateway_of(self, pod: Pod) -> str:
-        """The egress gateway whose Service selects the pod, as `namespace/name`; "" if there is none."""
+        """The egress gateway of a pod as `namespace/name`, "" if it belongs to none."""
         own = pod.labels
         for name, selector in self._egress_gateways.get(pod.namespace, ()):
             if all(own.get(key) == value for key, value in selector.items()):

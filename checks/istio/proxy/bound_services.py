@@ -52,7 +52,10 @@ class BoundServices:
                 yield from ((service, found, bind) for bind in self._unresolved_binds(service, found))
 
     def _unresolved_binds(self, service: MeshService, port: MeshPort) -> Iterator[str]:
-        """The addresses of a service without resolution: of its endpoints if it has none and its protocol needs one."""
+        """The addresses of a service without resolution.
+
+        They are its endpoints' if it has none and its protocol needs one.
+        """
         unbound = self._proxy.address_of(service) == UNSPECIFIED
         if not (unbound and (port.protocol.is_tcp or port.protocol is Protocol.UNSUPPORTED)):
             yield ""
