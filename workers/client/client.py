@@ -70,8 +70,8 @@ class Client:
             Run: stores.runs.get,
             Watch: stores.watches.get,
             Listing: stores.history.listing,
-            Digest: stores.fleet.digest,
-            Handoff: stores.fleet.handoff,
+            Digest: stores.fleet.digests.get,
+            Handoff: stores.fleet.handoffs.get,
             Schedule: stores.fleet.schedules.find,
         }
         self._active: dict[type, Callable[[], Any]] = {
@@ -142,9 +142,9 @@ class Client:
                 if not send(self.stores.publisher, "workers.list_gateways", order.id, DIAGNOSE_QUEUE):
                     raise Unavailable("the broker did not take the task")
             case DigestOrder():
-                self.stores.fleet.queue_digest(order, current_time())
+                self.stores.fleet.digests.queue(order, current_time())
             case HandoffOrder():
-                self.stores.fleet.hand_over(order, self.stores.watches.active())
+                self.stores.fleet.handoffs.hand_over(order, self.stores.watches.active())
 
     def request_file(self, run: Run, kind: Literal["bundle", "report"]) -> Literal["expired", "posted", "requested"]:
         """Request a run's evidence or report as a file in its thread.

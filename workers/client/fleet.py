@@ -30,7 +30,7 @@ class FleetClient:
 
     def preview_handoff(self, order: HandoffOrder) -> Handoff:
         """The handoff that a request with this order would post."""
-        return self._stores.fleet.preview_handoff(order, self._stores.watches.active())
+        return self._stores.fleet.handoffs.preview(order, self._stores.watches.active())
 
     def take_handoff(self, handoff_id: str, user: str) -> Handoff | None:
         """Make a user the owner of everything open and watched in a handoff.
@@ -38,7 +38,7 @@ class FleetClient:
         The first user counts: `taken_by` of what is returned says who that is. None if the handoff is unknown or too
         old.
         """
-        taken = self._stores.fleet.take_handoff(handoff_id, user, current_time())
+        taken = self._stores.fleet.handoffs.take(handoff_id, user, current_time())
         if taken is not None and taken.taken_by == user:
             for watch in taken.watching:
                 self._stores.watches.give_to(watch.id, user)

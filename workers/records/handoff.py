@@ -92,4 +92,13 @@ class Handoff:
         return not any((self.open, self.fixed, self.watching, self.changed, self.prefix_changes, self.unchecked))
 
 
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """The user who has taken a handoff, and the time."""
+
+    user: str
+    at: datetime
+
+
 HANDOFF_JSON = TypeAdapter(Handoff)
+TAKEOVER_JSON = TypeAdapter(Takeover)

@@ -91,7 +91,7 @@ SHIFTS: dict[str, Callable[[Handoff], Handoff]] = {
 
 @pytest.mark.parametrize("name", SHIFTS)
 def test_a_handoff_matches_its_golden(name: str, recorded_fleet: Client) -> None:
-    shift = SHIFTS[name](recorded_fleet.stores.fleet.preview_handoff(story.shift(NOW), ()))
+    shift = SHIFTS[name](recorded_fleet.stores.fleet.handoffs.preview(story.shift(NOW), ()))
     compare(
         name,
         handoffs.handoff_messages(shift, {"prod-weu shop/egress-shop": "https://example.slack.com/archives/C0OPS/p1"}),
@@ -99,7 +99,7 @@ def test_a_handoff_matches_its_golden(name: str, recorded_fleet: Client) -> None
 
 
 def test_forms_and_answers_are_valid(recorded_fleet: Client) -> None:
-    shift = recorded_fleet.stores.fleet.preview_handoff(story.shift(NOW), ())
+    shift = recorded_fleet.stores.fleet.handoffs.preview(story.shift(NOW), ())
     for view in (
         fleet_forms.digest_form("C0OPS", [f"cluster-{n}" for n in range(300)], "Europe/Berlin"),
         fleet_forms.handoff_form("C0OPS", 3600, None, "", ""),

@@ -114,7 +114,7 @@ def played(world: World) -> Iterator[tuple[str, DigestText]]:
         for each in (one, other):
             world.tick(each, now)
     ids = [key.rpartition("digest:doc:")[2] for key in map(str, one.stores.redis.keys("month:digest:doc:*"))]
-    digests = sorted((d for each in ids if (d := one.stores.fleet.digest(each)) is not None), key=lambda d: d.at)
+    digests = sorted((d for each in ids if (d := one.stores.fleet.digests.get(each)) is not None), key=lambda d: d.at)
     yield from ((digest.order.channel, digest_text(digest)) for digest in digests)
     one.close()
     other.close()
@@ -174,12 +174,12 @@ def test_a_crash_after_a_digest_was_composed_does_not_change_it(world: World) ->
         world.tick(client, now)
     (key,) = client.stores.redis.keys("month:digest:doc:*")
     name = str(key).rpartition("digest:doc:")[2]
-    composed = client.stores.fleet.digest(name)
+    composed = client.stores.fleet.digests.get(name)
     assert composed is not None
     client.stores.redis.zadd("month:digests", {name: 0})
     for now in steps(local("03-11 12:00"), local("03-11 13:00"), 30):
         world.tick(client, now)
-    assert client.stores.fleet.digest(name) == composed
+    assert client.stores.fleet.digests.get(name) == composed
     assert client.stores.redis.zcard("month:digests") == 0
     client.close()
 
@@ -197,7 +197,7 @@ def test_a_run_at_the_first_moment_of_a_shift_belongs_to_it(world: World) -> Non
     for name, ended in (("fail", begin), ("well", begin - timedelta(microseconds=1))):
         report = replace(BROKEN, cluster="prod-weu", namespace="team", gateway=name)
         client.stores.history.record_verdict(replace(done(report), id=f"run-of-{name}", ended=ended))
-    found = client.stores.fleet.preview_handoff(order, ())
+    found = client.stores.fleet.handoffs.preview(order, ())
     assert found.coverage.runs == 1
     assert found.links == {f"prod-weu {FAILING}": "run-of-fail"}
     client.close()
@@ -211,9 +211,9 @@ def test_a_shift_is_handed_over_once_and_reminded_of_once(world: World) -> None:
     order = handoff.HandoffOrder(
         "h1", "C0OPS", "U1", evening, timedelta(hours=8), ("prod-weu", "prod-neu"), "U2", "pool is with Azure"
     )
-    assert client.stores.fleet.hand_over(order, ())
-    assert not client.stores.fleet.hand_over(order, ())
-    found = client.stores.fleet.handoff("h1")
+    assert client.stores.fleet.handoffs.hand_over(order, ())
+    assert not client.stores.fleet.handoffs.hand_over(order, ())
+    found = client.stores.fleet.handoffs.get("h1")
     assert found is not None
     assert [line.gateway for line in found.open] == [FAILING]
     assert found.fixed == ()
@@ -222,10 +222,10 @@ def test_a_shift_is_handed_over_once_and_reminded_of_once(world: World) -> None:
     assert not found.reminded
     for minutes in (10, 29):
         world.tick(client, evening + timedelta(minutes=minutes))
-        assert not (client.stores.fleet.handoff("h1") or found).reminded
+        assert not (client.stores.fleet.handoffs.get("h1") or found).reminded
     for minutes in (31, 60, 600):
         world.tick(client, evening + timedelta(minutes=minutes))
-        assert (client.stores.fleet.handoff("h1") or found).reminded
+        assert (client.stores.fleet.handoffs.get("h1") or found).reminded
     revision = client.stores.documents.revision("handoff/h1")
     world.tick(client, evening + timedelta(hours=12))
     assert client.stores.documents.revision("handoff/h1") == revision
@@ -238,17 +238,17 @@ def test_the_first_user_who_takes_a_handoff_owns_what_is_open(world: World) -> N
         world.tick(client, now)
     evening = local("03-12 18:00")
     order = handoff.HandoffOrder("h2", "C0OPS", "U1", evening, timedelta(hours=8), ("prod-weu",))
-    client.stores.fleet.hand_over(order, ())
-    taken = client.stores.fleet.take_handoff("h2", "U2", evening + timedelta(minutes=3))
+    client.stores.fleet.handoffs.hand_over(order, ())
+    taken = client.stores.fleet.handoffs.take("h2", "U2", evening + timedelta(minutes=3))
     assert taken is not None
     assert taken.taken_by == "U2"
-    again = client.stores.fleet.take_handoff("h2", "U3", evening + timedelta(minutes=4))
+    again = client.stores.fleet.handoffs.take("h2", "U3", evening + timedelta(minutes=4))
     assert again is not None
     assert again.taken_by == "U2"
     world.tick(client, evening + timedelta(hours=1))
-    assert not (client.stores.fleet.handoff("h2") or taken).reminded
+    assert not (client.stores.fleet.handoffs.get("h2") or taken).reminded
     later = handoff.HandoffOrder("h3", "C0OPS", "U2", evening + timedelta(hours=1), timedelta(hours=1), ("prod-weu",))
-    assert [line.owner for line in client.stores.fleet.preview_handoff(later, ()).open] == ["U2"]
+    assert [line.owner for line in client.stores.fleet.handoffs.preview(later, ()).open] == ["U2"]
     client.close()
 
 
@@ -259,7 +259,7 @@ def test_an_empty_shift_reports_its_number_of_checks(world: World) -> None:
     order = handoff.HandoffOrder(
         "h4", "C0OPS", "U1", local("03-02 08:00"), timedelta(hours=8), ("prod-weu", "prod-neu")
     )
-    found = client.stores.fleet.preview_handoff(order, ())
+    found = client.stores.fleet.handoffs.preview(order, ())
     assert found.quiet
     assert (found.coverage.clusters, found.coverage.gateways, found.coverage.missed) == (2, 4, 0)
     assert found.coverage.sweeps >= 14

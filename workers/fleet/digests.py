@@ -1,0 +1,105 @@
+"""Digests in Redis: requested, waiting for their fleet check, composed.
+
+Keys (all under the prefix): `digest:order:ID` and `digest:doc:ID`, `digests` for those that wait for their fleet check.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from redis import Redis
+
+from workers.fleet.begin_once import BEGIN_ONCE
+from workers.fleet.digest_composition import FIRST_SPAN, PICTURE_DAYS, compose_digest
+from workers.fleet.schedules import Due, Schedules
+from workers.fleet.stored_state import StoredStates
+from workers.fleet.sweeps import Sweep
+from workers.records.digest import DIGEST_JSON, DIGEST_ORDER_JSON, Digest, DigestOrder
+from workers.records.schedule import selected_clusters
+from workers.runs.documents import Documents
+
+
+class Digests:
+    """Digests over the stored states. Every method may raise `connection.Unavailable`."""
+
+    def __init__(
+        self, redis: Redis, prefix: str, keep: int, documents: Documents, states: StoredStates, schedules: Schedules
+    ) -> None:
+        self.redis = redis
+        self.prefix = prefix
+        self.keep = keep
+        self.documents = documents
+        self.states = states
+        self.schedules = schedules
+        self._begin = redis.register_script(BEGIN_ONCE)
+
+    def begin(self, due: Due, names: Sequence[str], now: datetime) -> bool:
+        """Queue a digest of a schedule that is due. False if it was queued before.
+
+        `names` are the configured clusters.
+        """
+        schedule = due.schedule
+        there, removed = selected_clusters(schedule.clusters, names)
+        week = schedule.recurrence.week
+        order = DigestOrder(
+            id=f"{schedule.id}-{due.window}",
+            channel=schedule.channel,
+            clusters=there,
+            due=due.at,
+            since=due.since,
+            window=due.window,
+            schedule=schedule.id,
+            when=str(schedule.recurrence),
+            zone=schedule.recurrence.zone,
+            show=schedule.show,
+            late=due.late,
+            weekly=due.since is None or week(due.since) != week(due.at),
+            removed_clusters=removed,
+        )
+        return self.queue(order, now)
+
+    def queue(self, order: DigestOrder, now: datetime) -> bool:
+        """Queue a digest, which is composed once its clusters are checked.
+
+        False if it was queued before.
+        """
+        return bool(
+            self._begin(
+                keys=[self._key("digest", "order", order.id), self._key("digests")],
+                args=[DIGEST_ORDER_JSON.dump_json(order).decode(), self.keep, now.timestamp(), order.id],
+            )
+        )
+
+    def get(self, digest_id: str) -> Digest | None:
+        """A composed digest, or None."""
+        raw = self.redis.get(self._key("digest", "doc", digest_id))
+        return DIGEST_JSON.validate_json(raw) if raw is not None else None
+
+    def waiting(self) -> tuple[DigestOrder, ...]:
+        """The digests that wait for their fleet check, oldest first."""
+        found = []
+        for each in self.redis.zrange(self._key("digests"), 0, -1):
+            raw = self.redis.get(self._key("digest", "order", str(each)))
+            if raw is None:
+                self.redis.zrem(self._key("digests"), str(each))
+            else:
+                found.append(DIGEST_ORDER_JSON.validate_json(raw))
+        return tuple(found)
+
+    def compose(self, order: DigestOrder, sweep: Sweep | None, now: datetime) -> None:
+        """Compose a digest from its fleet check (None if it is gone); the courier posts it."""
+        since = order.since or order.due - FIRST_SPAN
+        parts = {each.cluster: each for each in sweep.done} if sweep is not None else {}
+        last = [now.date() - timedelta(days=n) for n in reversed(range(PICTURE_DAYS))]
+        known = [replace(self.states.of(each, since, now, last), swept=parts.get(each)) for each in order.clusters]
+        made = compose_digest(order, known, self.states.ledger.mutes(now), now)
+        new = self.redis.set(
+            self._key("digest", "doc", order.id), DIGEST_JSON.dump_json(made).decode(), nx=True, ex=self.keep
+        )
+        if new and order.schedule:
+            self.schedules.note_composed(order.schedule, now)
+        self.documents.changed(f"digest/{order.id}")
+        self.redis.zrem(self._key("digests"), order.id)
+
+    def _key(self, *parts: str) -> str:
+        return self.prefix + ":".join(parts)

@@ -1,0 +1,97 @@
+"""Handoffs in Redis: composed at once, taken by the first user, and reminded of once.
+
+Keys (all under the prefix): `handoff:ID`, `handoff:ID:taken`, `handoff:ID:reminded`, `handoffs` for those with a reminder,
+by its time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from redis import Redis
+
+from workers.fleet.begin_once import BEGIN_ONCE
+from workers.fleet.handoff_composition import RECURRENCE_SPAN, compose_handoff
+from workers.fleet.stored_state import StoredStates
+from workers.records.handoff import HANDOFF_JSON, TAKEOVER_JSON, Handoff, HandoffOrder, Takeover
+from workers.records.watch import Watch
+from workers.runs.documents import Documents
+
+REMIND_AFTER = timedelta(minutes=30)
+"""The time after which the channel is reminded once of a handoff that no one has taken."""
+
+
+class Handoffs:
+    """Handoffs over the stored states. Every method may raise `connection.Unavailable`."""
+
+    def __init__(self, redis: Redis, prefix: str, keep: int, documents: Documents, states: StoredStates) -> None:
+        self.redis = redis
+        self.prefix = prefix
+        self.keep = keep
+        self.documents = documents
+        self.states = states
+        self._begin = redis.register_script(BEGIN_ONCE)
+
+    def preview(self, order: HandoffOrder, watches: Sequence[Watch]) -> Handoff:
+        """The handoff that `hand_over` would make."""
+        since = order.at - order.span
+        week = min(since, order.at - RECURRENCE_SPAN)
+        known = [self.states.of(each, week, order.at) for each in order.clusters]
+        sweeps = [part for each in order.clusters for part in self.states.ledger.sweeps(each, since, order.at)]
+        runs = {
+            f"{state.cluster} {state.gateway}": past[0].run
+            for each in known
+            for state in each.states.values()
+            if (past := self.states.history.past_runs(state.cluster, state.gateway, 1)) and past[0].at >= since
+        }
+        return compose_handoff(order, known, self.states.ledger.mutes(order.at), watches, sweeps, runs)
+
+    def hand_over(self, order: HandoffOrder, watches: Sequence[Watch]) -> bool:
+        """Make a handoff, which the courier posts. False if this same handoff was made before."""
+        made = HANDOFF_JSON.dump_json(self.preview(order, watches)).decode()
+        due = (order.at + REMIND_AFTER).timestamp()
+        new = self._begin(
+            keys=[self._key("handoff", order.id), self._key("handoffs")], args=[made, self.keep, due, order.id]
+        )
+        self.documents.changed(f"handoff/{order.id}")
+        return bool(new)
+
+    def get(self, handoff_id: str) -> Handoff | None:
+        """A handoff with the user who took it, or None if it is unknown or too old."""
+        raw = self.redis.get(self._key("handoff", handoff_id))
+        if raw is None:
+            return None
+        found = HANDOFF_JSON.validate_json(raw)
+        taken = self.redis.get(self._key("handoff", handoff_id, "taken"))
+        reminded = bool(self.redis.exists(self._key("handoff", handoff_id, "reminded")))
+        if taken is None:
+            return replace(found, reminded=reminded)
+        takeover = TAKEOVER_JSON.validate_json(taken)
+        return replace(found, reminded=reminded, taken_by=takeover.user, taken_at=takeover.at)
+
+    def take(self, handoff_id: str, user: str, now: datetime) -> Handoff | None:
+        """Make a user the owner of every open outage of a handoff.
+
+        The first user counts. Returns the handoff with the user who took it, or None if it is unknown or too old.
+        """
+        found = self.get(handoff_id)
+        if found is None or found.taken_by:
+            return found
+        key = self._key("handoff", handoff_id, "taken")
+        if self.redis.set(key, TAKEOVER_JSON.dump_json(Takeover(user, now)), nx=True, ex=self.keep):
+            for line in found.open:
+                self.states.history.own_gateway(line.cluster, line.gateway, user, now)
+            self.redis.zrem(self._key("handoffs"), handoff_id)
+            self.documents.changed(f"handoff/{handoff_id}")
+        return self.get(handoff_id)
+
+    def remind(self, now: datetime) -> None:
+        """Make the reminders due of handoffs that no one has taken; each once."""
+        for each in self.redis.zrangebyscore(self._key("handoffs"), "-inf", now.timestamp()):
+            name = str(each)
+            if self.redis.set(self._key("handoff", name, "reminded"), "1", nx=True, ex=self.keep):
+                self.documents.changed(f"handoff/{name}")
+            self.redis.zrem(self._key("handoffs"), name)
+
+    def _key(self, *parts: str) -> str:
+        return self.prefix + ":".join(parts)

@@ -1,0 +1,35 @@
+"""The stored state of a cluster, read from the ledger and the history."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from workers.fleet.cluster_state import ClusterState
+from workers.fleet.ledger import Ledger
+from workers.runs.history import History
+
+
+class StoredStates:
+    """Reads what is stored about the gateways of clusters.
+
+    Every method may raise `connection.Unavailable`.
+    """
+
+    def __init__(self, ledger: Ledger, history: History) -> None:
+        self.ledger = ledger
+        self.history = history
+
+    def of(self, cluster: str, since: datetime, until: datetime, days: Sequence[date] = ()) -> ClusterState:
+        """The state of a cluster, with its transitions in a span and the marks of these days."""
+        states = self.ledger.states(cluster)
+        return ClusterState(
+            cluster=cluster,
+            states=states,
+            events=self.ledger.transitions(cluster, since, until),
+            owners={
+                name: owner.user
+                for name, owner in self.history.owners(cluster).items()
+                # The owner of an earlier outage of the gateway does not own this one.
+                if name in states and owner.at >= states[name].since
+            },
+            days=self.ledger.days(cluster, days) if days else {},
+        )
