@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 @click.command("diagnose")
 @gateway_arguments
-@click.option("--output", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@click.option(
+    "--output",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    show_default=True,
+    help="Format of the report.",
+)
 @click.option("--only", help="Run only these checks: slugs or codes, separated by commas.")
 def diagnose_command(output: str, only: str | None, timeout: float, **arguments: Unpack[GatewayArguments]) -> None:
     """Check one egress gateway and print each finding immediately.

@@ -18,7 +18,9 @@ _target = (
     config_option,
     click.option("--namespace", help="Namespace of the gateway, if its name alone is ambiguous."),
     click.option("--bundle", type=click.Path(path_type=Path), help="Read a bundle instead of a live cluster."),
-    click.option("--timeout", type=Seconds(1, 3600), default=60, show_default=True, help="Seconds."),
+    click.option(
+        "--timeout", type=Seconds(1, 3600), default=60, show_default=True, help="Time-out of the run in seconds."
+    ),
     click.option("--host", help="HOST[:PORT]: also trace the route of requests to this host."),
     click.option("--from", "client", help="NAMESPACE[/WORKLOAD]: the client of these requests."),
 )

@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 @click.command("sweep")
 @click.argument("clusters", nargs=-1)
 @config_option
-@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the results."
+)
 @click.option("--only", help="Run only these checks: slugs or codes, separated by commas.")
-@click.option("--timeout", type=Seconds(1, 3600), default=60, show_default=True, help="Seconds for each cluster.")
+@click.option(
+    "--timeout", type=Seconds(1, 3600), default=60, show_default=True, help="Time-out of each cluster in seconds."
+)
 def sweep_command(
     clusters: tuple[str, ...], config: Path | None, output: str, only: str | None, timeout: float
 ) -> None:

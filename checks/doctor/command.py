@@ -24,7 +24,9 @@ def parts() -> dict[str, EntryPoint]:
 
 @click.command()
 @click.option("--config", type=click.Path(), help="Configuration file.")
-@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of the results."
+)
 @click.option("--only", help="Check only these parts (comma-separated): configuration, workers, clusters, slack.")
 def doctor(config: str | None, output: str, only: str | None) -> None:
     """Check every configured connection, credential and permission.
