@@ -57,7 +57,7 @@ class Exports:
         yield from self._public
 
     def kubernetes_hosts(self, namespace: str) -> list[str]:
-        """The hosts of a namespace's own Kubernetes Services that it sees, oldest first."""
+        """The hosts of a namespace's own Kubernetes Services that are visible to it, oldest first."""
         own = self._kubernetes.get(namespace, {})
         if len(own) > 1:
             return list(dict.fromkeys(each.host for each in self.visible_in(namespace) if each.host in own))
