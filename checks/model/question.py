@@ -43,6 +43,16 @@ class Question:
     client: str | None = None
     """`NAMESPACE` or `NAMESPACE/WORKLOAD`."""
 
+    @property
+    def client_namespace(self) -> str:
+        """The namespace of the client, "" without one."""
+        return (self.client or "").partition("/")[0]
+
+    @property
+    def client_workload(self) -> str:
+        """The workload of the client, "" for all of its namespace."""
+        return (self.client or "").partition("/")[2]
+
 
 @dataclass(frozen=True, slots=True)
 class GatewayName:

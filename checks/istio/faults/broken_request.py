@@ -117,7 +117,8 @@ class BrokenRequest:
     @property
     def client_namespaces(self) -> tuple[str, ...]:
         """The namespaces of the request's clients."""
-        return tuple(dict.fromkeys(each.partition("/")[0] for each in self.request.clients.names))
+        clients = self.request.clients
+        return tuple(dict.fromkeys(pod.namespace for pod in clients.pods or (clients.pod,)))
 
     @cached_property
     def decision(self) -> Provenance:

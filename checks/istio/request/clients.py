@@ -39,7 +39,7 @@ def clients_of(facts: Facts) -> tuple[Clients, ...]:
     If no client runs, the client is the one that the namespace would have; without a question, the gateway's namespace
     (docs/rulings.md#ruling-13). Raises Unreadable.
     """
-    namespace, _, workload = (facts.question.client or "").partition("/")
+    namespace, workload = facts.question.client_namespace, facts.question.client_workload
     running = [pod for pod in facts.all(Pod) if not pod.finished and pod.deleted is None]
     if namespace:
         here = [pod for pod in running if pod.namespace == namespace]

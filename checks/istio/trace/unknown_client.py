@@ -23,7 +23,7 @@ def unknown_client(facts: Facts) -> UnknownClient | None:
 
     None if it exists or could not be read.
     """
-    name, _, workload = (facts.question.client or "").partition("/")
+    name, workload = facts.question.client_namespace, facts.question.client_workload
     if not name:
         return None
     try:
