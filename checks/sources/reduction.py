@@ -41,7 +41,7 @@ def secret_from_metadata(found: Json) -> Json:
 
     The names of its keys come from field ownership, its values are never read.
 
-    For a Secret without ownership of its data (older than managedFields) the keys stay unknown.
+    For a Secret without ownership of its data (older than managedFields), the keys stay unknown.
     """
     keys = {
         str(key).removeprefix("f:")

@@ -28,7 +28,7 @@ def flaws(docstring: str) -> Iterator[str]:
         if len(lines) > 1 and lines[1].strip():
             yield "the first sentence does not end on the first line"
     paragraphs = [" ".join(each.split()) for each in re.split(r"\n\s*\n", docstring)]
-    for each in paragraphs[1:2]:
+    for each in paragraphs[1:]:
         sentence = re.split(r"(?<=[.:;])\s", each, maxsplit=1)[0]
         if _SECOND_HALF.match(sentence):
             yield f'"{sentence}" continues the first sentence'
