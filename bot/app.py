@@ -16,18 +16,18 @@ from slack_bolt.adapter.flask import SlackRequestHandler
 from slack_bolt.authorization import AuthorizeResult
 
 from bot.access.groups import Groups
-from bot.fleet.listeners import register_fleet
+from bot.fleet.fleet_listeners import register_fleet
 from bot.interactions.handler import InteractionHandler
 from bot.listeners.actions import register_actions
-from bot.listeners.commands import register_commands
 from bot.listeners.forms import register_forms
 from bot.listeners.home import register_home
 from bot.listeners.mentions import register_mentions
+from bot.listeners.slash_command import register_commands
 from bot.messages import answers
-from bot.slack.client import Slack, SlackRefusal
 from bot.slack.identity import Identity
 from bot.slack.metrics import ACKNOWLEDGED, INTERNAL_ERRORS
 from bot.slack.settings import SlackSettings
+from bot.slack.web_api import Slack, SlackRefusal
 from checks.config.configuration import Config
 from workers.client import Client, Unavailable
 

@@ -94,10 +94,10 @@ def _listen(port: int, bind: str) -> None:
     from waitress import create_server
 
     from bot.app import make_bolt, make_web
-    from bot.slack.client import Slack
     from bot.slack.identity import Identity
     from bot.slack.settings import slack_settings
     from bot.slack.socket_health import SocketHealth
+    from bot.slack.web_api import Slack
     from checks.config.configuration_file import load
     from workers.client import connect
     from workers.client.processes import worker_settings

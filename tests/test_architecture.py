@@ -28,7 +28,7 @@ VIOLATIONS = {
     "sandbox": ("bot/__init__.py", "import bot.sandbox"),
     "clusters": ("checks/model/findings.py", "from kubernetes import client"),
     "bot-without-clusters": ("bot/__init__.py", "import checks.sources"),
-    "client": ("bot/grammar/words.py", "import workers.runs.store"),
+    "client": ("bot/grammar/words.py", "import workers.runs.run_store"),
     "slack": ("workers/__init__.py", "import slack_sdk"),
     "queue": ("bot/__init__.py", "import redis"),
     "pure": ("checks/model/findings.py", "import socket"),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from bot.slack.client import SlackRefusal
+from bot.slack.web_api import SlackRefusal
 
 log = logging.getLogger(__name__)
 

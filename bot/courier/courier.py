@@ -12,7 +12,7 @@ from bot.delivery.private_messages import send_privately
 from bot.delivery.thread import Destination, Thread
 from bot.messages.answers import gateway_list
 from bot.messages.watch import watch_messages
-from bot.slack.client import (
+from bot.slack.web_api import (
     ChannelUnavailable,
     NotInChannel,
     RateLimited,

@@ -9,7 +9,7 @@ from bot.fleet import digest_messages as digests
 from bot.fleet import handoff_messages as handoffs
 from bot.fleet.digest_picture import digest_alt_text, digest_picture
 from bot.messages.blocks import Message, fallback, fitting, plain, raw, section
-from bot.slack.client import ChannelUnavailable, MissingScope, NotInChannel, Slack, SlackRefusal
+from bot.slack.web_api import ChannelUnavailable, MissingScope, NotInChannel, Slack, SlackRefusal
 from workers.client import Client, HeldDocument
 from workers.records.delivered import Delivered
 from workers.records.digest import Digest

@@ -6,9 +6,9 @@ Celery finds it with `--app bot.courier.process`.
 from functools import cache
 
 from bot.courier.courier import Courier
-from bot.slack.client import Slack
 from bot.slack.logs import secrets
 from bot.slack.settings import slack_settings
+from bot.slack.web_api import Slack
 from checks.config.configuration_file import load
 from workers.client import connect
 from workers.client.processes import courier_app, worker_settings

@@ -11,7 +11,7 @@ from bot.delivery.uploads import bundle_file, report_file, upload_once
 from bot.messages.answers import channel_unavailable
 from bot.messages.blocks import Message
 from bot.messages.run import findings_wait, run_messages
-from bot.slack.client import ChannelUnavailable, MessageDeleted, NotInChannel, Slack, SlackRefusal
+from bot.slack.web_api import ChannelUnavailable, MessageDeleted, NotInChannel, Slack, SlackRefusal
 from workers.client import Client, HeldDocument
 from workers.records.delivered import Delivered
 from workers.records.run import Run

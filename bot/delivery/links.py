@@ -2,7 +2,7 @@
 
 import logging
 
-from bot.slack.client import Posted, Slack, SlackRefusal
+from bot.slack.web_api import Posted, Slack, SlackRefusal
 from workers.client import Client
 
 log = logging.getLogger(__name__)

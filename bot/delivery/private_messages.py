@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from bot.messages.blocks import Message
-from bot.slack.client import RateLimited, Slack, SlackRefusal
+from bot.slack.web_api import RateLimited, Slack, SlackRefusal
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ import logging
 
 from bot.messages.route import route_of
 from bot.messages.route_picture import route_alt_text, route_picture
-from bot.slack.client import MissingScope, RateLimited, Slack, SlackRefusal, TokenRevoked, Unreachable
+from bot.slack.web_api import MissingScope, RateLimited, Slack, SlackRefusal, TokenRevoked, Unreachable
 from workers.client import Client, HeldDocument
 from workers.records.delivered import Delivered
 from workers.records.run import Run

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.messages.blocks import Message
-from bot.slack.client import (
+from bot.slack.web_api import (
     InvalidBlocks,
     MessageDeleted,
     MissingScope,

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from bot.delivery.thread import CLOCK_TOLERANCE, Destination
-from bot.slack.client import Slack, SlackRefusal, Unreachable
+from bot.slack.web_api import Slack, SlackRefusal, Unreachable
 from checks.reports.markdown import markdown
 from workers.client import Client, HeldDocument
 from workers.records.delivered import Delivered

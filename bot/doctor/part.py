@@ -29,8 +29,8 @@ from bot.doctor.requirements import (
     UNUSED_SCOPES,
     USER_GROUP,
 )
-from bot.slack.client import MissingScope, RateLimited, SlackRefusal, TokenRevoked, Unreachable, refusal
 from bot.slack.settings import SlackSettings
+from bot.slack.web_api import MissingScope, RateLimited, SlackRefusal, TokenRevoked, Unreachable, refusal
 from checks.config.configuration import Config
 from checks.config.configuration_file import ConfigError, load
 from checks.doctor.requirement_lines import DoctorLine, DoctorOptions

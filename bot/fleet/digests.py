@@ -9,14 +9,14 @@ from typing import Any
 
 from slack_bolt import Ack
 
-from bot.fleet import forms as fleet_forms
+from bot.fleet import fleet_forms
 from bot.fleet.permission import permitted_clusters
 from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
 from bot.messages import answers
 from bot.messages.blocks import Message
 from bot.messages.diagnose_form import form_values
-from bot.slack.client import SlackRefusal
+from bot.slack.web_api import SlackRefusal
 from checks.model.recurrence import BadRecurrence, Recurrence, recurrence
 from workers.client import Unavailable
 from workers.records.digest import DigestOrder

@@ -4,14 +4,14 @@ import logging
 import secrets
 from datetime import UTC, datetime
 
-from bot.fleet import forms as fleet_forms
+from bot.fleet import fleet_forms
 from bot.fleet.permission import permitted_clusters
 from bot.grammar.fleet_commands import HandOver
 from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
 from bot.messages import answers
 from bot.messages.blocks import Message
-from bot.slack.client import SlackRefusal
+from bot.slack.web_api import SlackRefusal
 from workers.records.handoff import Handoff, HandoffOrder
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from bot.access.rules import check_access
-from bot.fleet import forms as fleet_forms
+from bot.fleet import fleet_forms
 from bot.grammar.fleet_commands import MuteFault, Unmute
 from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction

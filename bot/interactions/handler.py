@@ -14,8 +14,8 @@ from bot.interactions.deadline import AnswerDeadline
 from bot.interactions.interaction import Interaction
 from bot.messages import answers
 from bot.messages.blocks import Message
-from bot.slack.client import Slack, SlackRefusal
 from bot.slack.metrics import COMMANDS
+from bot.slack.web_api import Slack, SlackRefusal
 from checks.config.configuration import Config
 from workers.client import AuditEntry, Client, Unavailable
 from workers.records.run import Order, Target

@@ -10,9 +10,9 @@ from bot.grammar.parser import parse_command
 from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
 from bot.listeners import buttons
-from bot.listeners.commands import run_command
 from bot.listeners.forms import open_wrong_result_form
 from bot.listeners.home import show_home
+from bot.listeners.slash_command import run_command
 from bot.messages import answers
 from bot.messages.blocks import Message
 

@@ -13,7 +13,7 @@ from bot.interactions.interaction import Interaction
 from bot.listeners import buttons
 from bot.messages import answers, diagnose_form
 from bot.messages.blocks import Message
-from bot.slack.client import SlackRefusal
+from bot.slack.web_api import SlackRefusal
 from checks.model.question import BadQuestion, parse_client, parse_gateway_name
 from checks.model.requested_host import parse_host
 from workers.client import Unavailable

@@ -9,7 +9,7 @@ from slack_bolt import App
 from bot.access.rules import Requester, granting_rules, groups_needed, visible_anywhere
 from bot.interactions.handler import InteractionHandler
 from bot.messages.home import BotHealth, Overview, home_view
-from bot.slack.client import SlackRefusal
+from bot.slack.web_api import SlackRefusal
 from workers.client import Unavailable
 from workers.records.run import RunState
 

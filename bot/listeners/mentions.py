@@ -10,7 +10,7 @@ from bot.grammar.words import without_mention
 from bot.interactions.handler import InteractionHandler
 from bot.interactions.interaction import Interaction
 from bot.listeners import buttons
-from bot.listeners.commands import run_command
+from bot.listeners.slash_command import run_command
 from bot.messages import answers
 from bot.messages.blocks import Message
 from workers.records.run import Run

@@ -3,7 +3,7 @@
 import logging
 import threading
 
-from bot.slack.client import Slack, SlackRefusal
+from bot.slack.web_api import Slack, SlackRefusal
 
 log = logging.getLogger(__name__)
 

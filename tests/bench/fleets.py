@@ -28,7 +28,7 @@ from tests.loopback.kube import KubeServer
 from tests.redis_server import RedisServer
 from workers.client import Client, connect
 from workers.fleet.service import current_time
-from workers.queue.app import SWEEP_QUEUE
+from workers.queue.celery_app import SWEEP_QUEUE
 from workers.queue.sending import send
 from workers.queue.settings import WorkerSettings
 

@@ -9,8 +9,8 @@ import pytest
 
 from bot.courier.courier import Courier
 from bot.sandbox import RateLimits, SandboxServer
-from bot.slack.client import Slack
 from bot.slack.settings import SlackSettings as BotSettings
+from bot.slack.web_api import Slack
 from checks.config.configuration import Config
 from checks.config.configuration_file import load
 from tests.clusters.compose import Cluster, named, read_bundle, write_bundle

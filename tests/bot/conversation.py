@@ -16,14 +16,14 @@ from werkzeug.serving import make_server
 from bot.app import make_bolt, make_web
 from bot.courier.courier import Courier
 from bot.sandbox import Ack, SandboxServer, StoredMessage
-from bot.slack.client import Slack
 from bot.slack.identity import Identity
 from bot.slack.settings import SlackSettings as BotSettings
+from bot.slack.web_api import Slack
 from checks.config.configuration import Config
 from tests.system import slot
 from workers.client import Client
 from workers.records.run import Run
-from workers.runs.clusters import ClusterSources
+from workers.runs.cluster_sources import ClusterSources
 from workers.tasks.execution import Diagnoser
 
 

@@ -27,7 +27,7 @@ from workers.client import Client, connect
 from workers.queue.settings import WorkerSettings
 from workers.records.run import Run
 from workers.records.watch import Watch, WatchState
-from workers.runs.clusters import ClusterSources
+from workers.runs.cluster_sources import ClusterSources
 from workers.tasks.execution import Diagnoser
 
 pytestmark = pytest.mark.slow

@@ -21,7 +21,7 @@ from tests.helm.dockerfile import ROOT
 from tests.helm.matrix import HERE, MATRIX, RULE
 from tests.redis_server import RedisServer, find_free_port, find_server_program
 from tests.system import System, complete, whole_thread
-from workers.queue.app import DIAGNOSE_QUEUE, make_publisher
+from workers.queue.celery_app import DIAGNOSE_QUEUE, make_publisher
 from workers.queue.settings import WorkerSettings
 
 pytestmark = pytest.mark.slow  # make check runs only fast tests

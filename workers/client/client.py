@@ -16,7 +16,7 @@ from workers.client.fleet import FleetClient
 from workers.client.gateways import GatewayClient
 from workers.client.stores import Stores
 from workers.fleet.service import current_time
-from workers.queue.app import DIAGNOSE_QUEUE, make_publisher
+from workers.queue.celery_app import DIAGNOSE_QUEUE, make_publisher
 from workers.queue.connection import Unavailable, quick_connection, retrying_connection
 from workers.queue.sending import send
 from workers.queue.settings import WorkerSettings
@@ -28,7 +28,7 @@ from workers.records.run import Accepted, Order, Run, Target
 from workers.records.schedule import Schedule
 from workers.records.watch import Watch
 from workers.runs.audit import AuditEntry
-from workers.runs.store import REMARKED_KEPT
+from workers.runs.run_store import REMARKED_KEPT
 from workers.telemetry.metrics import BacklogCollector
 
 _Record = TypeVar("_Record", Run, Watch, Listing, Digest, Handoff, Schedule)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from workers.client.stores import Stores
-from workers.queue.app import DIAGNOSE_QUEUE
+from workers.queue.celery_app import DIAGNOSE_QUEUE
 from workers.queue.sending import send
 from workers.records.gateway_state import GatewayState
 from workers.records.history import GatewayVerdict, PastRun

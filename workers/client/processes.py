@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from celery import Celery
 
 from workers.doctor.part import workers as check_redis_and_processes
-from workers.queue.app import COURIER_QUEUE, DELIVER, make_app
+from workers.queue.celery_app import COURIER_QUEUE, DELIVER, make_app
 from workers.queue.presence import announced
 from workers.queue.settings import worker_settings
 from workers.records.delivered import DeliveryOutcome

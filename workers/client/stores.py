@@ -15,7 +15,7 @@ from workers.runs.conversations import Conversations
 from workers.runs.documents import Documents
 from workers.runs.evidence import EvidenceStore
 from workers.runs.history import History
-from workers.runs.store import Runs
+from workers.runs.run_store import Runs
 from workers.runs.watches import Watches
 
 

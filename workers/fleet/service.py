@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from redis import Redis
 
 from checks.config.configuration import Config
-from workers.fleet.digests import Digests
-from workers.fleet.handoffs import Handoffs
+from workers.fleet.digest_store import Digests
+from workers.fleet.handoff_store import Handoffs
 from workers.fleet.ledger import Ledger
 from workers.fleet.schedules import Schedules
 from workers.fleet.stored_state import StoredStates

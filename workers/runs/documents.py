@@ -16,7 +16,7 @@ from redis import Redis
 from redis.exceptions import LockError
 from redis.lock import Lock
 
-from workers.queue.app import COURIER_QUEUE, DELIVER
+from workers.queue.celery_app import COURIER_QUEUE, DELIVER
 from workers.queue.sending import send
 from workers.records.delivered import Delivered, Deliveries
 

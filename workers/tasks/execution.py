@@ -23,7 +23,7 @@ from checks.sources.run import run as examine
 from workers.client.stores import Stores
 from workers.queue.connection import Unavailable
 from workers.records.run import Run
-from workers.runs.clusters import ClusterSources
+from workers.runs.cluster_sources import ClusterSources
 from workers.telemetry import traces
 from workers.telemetry.metrics import timed_stages
 

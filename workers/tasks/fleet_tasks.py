@@ -3,7 +3,7 @@
 from workers.fleet.service import current_time
 from workers.fleet.sweeping import Sweeper
 from workers.fleet.sweeps import RESEND_AFTER
-from workers.queue.app import SWEEP_QUEUE, app
+from workers.queue.celery_app import SWEEP_QUEUE, app
 from workers.queue.sending import send
 from workers.queue.settings import worker_settings
 from workers.tasks.process import client, cluster_sources, loaded_configuration

@@ -8,7 +8,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from workers.client.stores import Stores
-from workers.queue.app import DIAGNOSE_QUEUE
+from workers.queue.celery_app import DIAGNOSE_QUEUE
 from workers.queue.sending import send
 from workers.records.run import Run
 

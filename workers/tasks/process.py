@@ -8,7 +8,7 @@ from checks.config.configuration import Config
 from checks.config.configuration_file import load
 from workers.client import Client, connect
 from workers.queue.settings import worker_settings
-from workers.runs.clusters import ClusterSources
+from workers.runs.cluster_sources import ClusterSources
 
 
 @cache

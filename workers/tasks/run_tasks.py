@@ -12,7 +12,7 @@ from checks.facts.fact import Gap
 from checks.sources.bundle import BundleError
 from checks.sources.live import SourceError
 from checks.sources.run import gateways
-from workers.queue.app import app
+from workers.queue.celery_app import app
 from workers.records.listing import Listing, ListingState
 from workers.tasks.execution import Diagnoser
 from workers.tasks.janitor import run_janitor

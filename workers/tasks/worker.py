@@ -1,6 +1,6 @@
 """The Celery application of `egress-diag worker` and `egress-diag beat`, with every task."""
 
-from workers.queue.app import app
+from workers.queue.celery_app import app
 from workers.tasks import fleet_tasks, run_tasks
 from workers.telemetry import logs, metrics, traces
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import orjson
 from redis import Redis
 
-from workers.queue.app import COURIER_QUEUE, DIAGNOSE_QUEUE, SWEEP_QUEUE, TICKS_QUEUE
+from workers.queue.celery_app import COURIER_QUEUE, DIAGNOSE_QUEUE, SWEEP_QUEUE, TICKS_QUEUE
 from workers.queue.sending import SENT
 
 log = logging.getLogger(__name__)

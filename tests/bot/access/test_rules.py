@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.access.groups import EXPIRY_SECONDS, REFRESH_SECONDS, RETRY_SECONDS, Groups
 from bot.access.rules import Requester, check_access, granting_rules, groups_needed, visible_anywhere, visible_clusters
-from bot.slack.client import Unreachable
+from bot.slack.web_api import Unreachable
 from checks.config.configuration import AccessRule, ClusterConfig, Config
 
 CLUSTERS = tuple(ClusterConfig(name=name, bundle="/x") for name in ("prod-weu", "prod-neu", "dev"))

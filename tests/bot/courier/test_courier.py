@@ -17,8 +17,8 @@ from bot.delivery.uploads import RunFile, upload_once
 from bot.messages.run import run_messages
 from bot.sandbox import App, RateLimits, SandboxServer, StoredMessage, default_workspace
 from bot.sandbox.model.faults import Faults
-from bot.slack.client import Slack
 from bot.slack.settings import SlackSettings
+from bot.slack.web_api import Slack
 from tests.bot import stories
 from tests.bot.stories import BROKEN, HEALTHY, PASSES, POOL, PREFIX, accepted, append, finish
 from tests.system import complete, shows_verdict, slot, slots, whole_thread

@@ -22,7 +22,7 @@ from workers.fleet.service import current_time
 from workers.fleet.sweeping import Sweeper
 from workers.queue.settings import WorkerSettings
 from workers.records.gateway_state import GatewayCheck, GatewaySetting
-from workers.runs.clusters import ClusterSources
+from workers.runs.cluster_sources import ClusterSources
 
 pytestmark = pytest.mark.slow
 

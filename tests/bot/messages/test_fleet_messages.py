@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from bot.fleet import forms as fleet_forms
+from bot.fleet import fleet_forms
 from bot.fleet import handoff_messages as handoffs
 from bot.fleet.digest_messages import digest_messages
 from bot.fleet.digest_picture import MAX_ROWS_DRAWN, digest_alt_text, digest_picture

@@ -15,7 +15,7 @@ from checks import __version__
 from checks.doctor.requirement_lines import DoctorLine, DoctorOptions, State
 from tests.redis_server import RedisServer
 from workers.doctor.part import REQUIREMENTS, workers
-from workers.queue.app import make_publisher
+from workers.queue.celery_app import make_publisher
 from workers.queue.presence import Presence, Process
 from workers.queue.sending import send
 from workers.queue.settings import WorkerSettings

@@ -15,7 +15,7 @@ import redis
 from kombu.asynchronous.timer import Timer
 
 from tests.redis_server import RedisServer
-from workers.queue.app import make_app
+from workers.queue.celery_app import make_app
 from workers.queue.liveness import STALE_AFTER, Heartbeat, restart_reason
 from workers.queue.settings import WorkerSettings
 

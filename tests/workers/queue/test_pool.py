@@ -7,7 +7,7 @@ import pytest
 from celery.concurrency import get_implementation
 from kombu.asynchronous import Hub
 
-from workers.queue.app import app
+from workers.queue.celery_app import app
 from workers.queue.pool import ChildProcesses, ChildProcessPool
 
 

@@ -21,7 +21,7 @@ from workers.client import Client, connect
 from workers.queue.connection import Unavailable
 from workers.queue.settings import WorkerSettings
 from workers.records.run import Order, Run, RunState, Target
-from workers.runs.clusters import ClusterSources
+from workers.runs.cluster_sources import ClusterSources
 from workers.tasks.execution import MAX_RUN_ATTEMPTS, Diagnoser
 from workers.tasks.janitor import run_janitor
 

@@ -28,7 +28,7 @@ from checks.model.route import Correction, Decision, Hop, HopName, Mark, Outcome
 from checks.reports.document import FINDINGS, REPORT
 from workers.client import Client
 from workers.client.stores import Stores
-from workers.queue.app import make_publisher
+from workers.queue.celery_app import make_publisher
 from workers.queue.presence import Presence, Process
 from workers.queue.settings import WorkerSettings
 from workers.records.delivered import Delivered

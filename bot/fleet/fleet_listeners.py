@@ -7,7 +7,7 @@ from typing import Any
 
 from slack_bolt import Ack, App, BoltContext
 
-from bot.fleet import forms as fleet_forms
+from bot.fleet import fleet_forms
 from bot.fleet.digests import (
     add_digest,
     list_digests,

@@ -6,7 +6,7 @@ from typing import Any
 from slack_bolt import Ack, App, BoltContext
 
 from bot.access.rules import visible_clusters
-from bot.fleet import listeners as fleet
+from bot.fleet import fleet_listeners as fleet
 from bot.grammar.commands import (
     CancelRuns,
     Diagnose,
