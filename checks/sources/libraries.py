@@ -2,7 +2,7 @@
 
 Together they take a second and 80 MiB.
 
-One lock serializes the imports: if several threads import packages that import each other, one of them can see a partly
+One lock serializes the imports: if several threads import packages that import each other, one of them can get a partly
 initialized module, and a read would fail for a reason that has nothing to do with the cluster.
 """
 

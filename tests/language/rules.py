@@ -61,7 +61,10 @@ WORDS = (
     _words(rf"(?:{_RULES}) (?:is|are|was|were) about", "matches, applies to"),
     _words(r"fits?(?! (?:in|into|on|within)\b)(?!\(| =)", "matches, can be applied to"),
     _words(r"hidden from", "not exported to"),
-    _words(rf"(?:{_PROGRAMS}|it|they) (?:sees?|saw)", "visible to, receives, reads, notices"),
+    _words(
+        rf"(?:{_PROGRAMS}|identit(?:y|ies)|it|they) (?:(?:can|cannot|could not|did not|does not|do not|must) see|sees?|saw)",
+        "visible to, receives, reads, notices",
+    ),
     _words(r"has (?:a|an|no) ServiceEntry for", "is visible to"),
     # who
     _words(

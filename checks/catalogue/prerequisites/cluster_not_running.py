@@ -62,7 +62,7 @@ def _not_found(facts: Facts, gap: Gap) -> Observation:
             actions=[_list(facts)],
         )
     return fail(
-        f"Azure has no {name}, or this identity cannot see it (404), and its API server does not answer.",
+        f"Azure has no {name}, or it is not visible to this identity (404), and its API server does not answer.",
         subject=name,
         evidence=evidence,
         actions=[_list(facts)],

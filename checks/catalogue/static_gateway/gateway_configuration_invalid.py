@@ -120,7 +120,7 @@ def _excluded_destinations(facts: Facts, configuration: StaticGatewayConfigurati
                 actions=[
                     describe(configuration),
                     change(
-                        f"If {host} must see the egress IP prefix, exclude ranges without {address} instead of {excluded}; "
+                        f"Exclude ranges without {address} instead of {excluded} if {host} expects the egress IP prefix; "
                         "keep those of pods and Services, and restart the gateway",
                         url=SEGDOC,
                     ),
