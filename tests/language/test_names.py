@@ -1,69 +1,68 @@
-"""No name of the code contains a word that docs/language.md rules out."""
+"""One word has one meaning: a name says the same wherever it stands."""
 
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.language.names import names_below, ruled_out, words_of
-
 ROOT = Path(__file__).parents[2]
-# The route is replaced by the router.
-EXEMPT = ("checks/istio/route", "tests/checks/istio/route")
+LAYERS = ("bot", "workers", "checks")
+EVERYWHERE = frozenset({"log"})
+"""Each module's own logger."""
+
+SAME_SUBJECT = {
+    "authorization": "Istio's AuthorizationPolicies",
+    "azure": "reading Azure",
+    "configuration": "what users configure: of egress-diag, and of the mesh",
+    "credentials": "the Secrets that Istio's objects name",
+    "exports": "exportTo",
+    "gateways": "Istio's Gateways",
+    "kubernetes": "reading the API server",
+    "own_traffic": "the bot's own traffic",
+    "parts": "the parts of doctor, and of a mesh",
+    "routes": "routes of the Gateway API, and the routes that istiod generates from them",
+    "services": "Services: as the API returns them, and as the mesh's registries hold them",
+    "workloads": "the workloads that own pods",
+}
+"""Module names that stand in several packages of `checks`, and the subject that they share."""
 
 
-def exempt(file: Path) -> bool:
-    return any(file.relative_to(ROOT).is_relative_to(each) for each in EXEMPT)
+def files(layer: str) -> Iterator[Path]:
+    # The router replaces the route.
+    return (file for file in sorted((ROOT / layer).rglob("*.py")) if "checks/istio/route" not in str(file))
 
 
-@pytest.mark.parametrize("folder", ["bot", "workers", "checks", "tests"])
-def test_names_use_the_words_of_the_glossary(folder: str) -> None:
-    found = [
-        f'{each.file.relative_to(ROOT)}:{each.line}: {each.name}: "{word}": write {instead}'
-        for each in names_below(ROOT / folder)
-        if not exempt(each.file)
-        for word, instead in ruled_out(each.name)
-    ]
-    assert found == []
+def public_names(file: Path) -> Iterator[str]:
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield name
+            case ast.Assign(targets=targets):
+                yield from (each.id for each in targets if isinstance(each, ast.Name))
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                yield name
+            case _:
+                pass
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("route_of_host", ["route", "of", "host"]),
-        ("ChannelGone", ["channel", "gone"]),
-        ("HTTPSDoor", ["https", "door"]),
-        ("_MAX_LEGS2", ["max", "legs"]),
-    ],
-)
-def test_a_name_is_split_into_its_words(name: str, words: list[str]) -> None:
-    assert words_of(name) == words
-
-
-@pytest.mark.parametrize(("name", "word"), [("ChannelGone", "gone"), ("_way_document", "way"), ("look_at", "look")])
-def test_a_ruled_out_word_in_a_name_is_reported(name: str, word: str) -> None:
-    assert [found for found, _ in ruled_out(name)] == [word]
-
-
-@pytest.mark.parametrize("name", ["look_up_group", "three_way_patch", "test_the_fields_stay"])
-def test_terms_of_the_field_are_allowed(name: str) -> None:
-    assert list(ruled_out(name)) == []
-
-
-def test_every_kind_of_name_is_read(tmp_path: Path) -> None:
-    file = tmp_path / "module.py"
-    file.write_text(
-        "import json as alias\n"
-        "class Class:\n"
-        "    def method(self, parameter, *rest, key=1, **others):\n"
-        "        self.attribute = local = 1\n"
-        "        for item in (lambda inner: inner)(rest):\n"
-        "            match item:\n"
-        "                case [first, *more]: pass\n"
-        "        try: pass\n"
-        "        except ValueError as wrong: pass\n",
-        encoding="utf-8",
-    )
-    assert {each.name for each in names_below(tmp_path)} == {
-        *("module", "alias", "Class", "method", "self", "parameter", "rest", "key", "others", "attribute", "local"),
-        *("item", "inner", "first", "more", "wrong"),
+def test_no_public_name_is_defined_in_two_modules() -> None:
+    places: dict[str, set[str]] = defaultdict(set)
+    for layer in LAYERS:
+        for file in files(layer):
+            for name in public_names(file):
+                places[name].add(str(file.relative_to(ROOT)))
+    assert len(places) > 2000
+    several = {
+        name: where
+        for name, where in places.items()
+        if len(where) > 1 and not name.startswith("_") and name not in EVERYWHERE
     }
+    assert several == {}
+
+
+def test_modules_of_checks_share_a_name_only_if_they_share_a_subject() -> None:
+    places: dict[str, list[Path]] = defaultdict(list)
+    for file in files("checks"):
+        places[file.stem].append(file)
+    several = {name for name, found in places.items() if len(found) > 1 and name != "__init__"}
+    assert several == set(SAME_SUBJECT)
