@@ -25,7 +25,7 @@ from checks.static_egress.pool_fixes import show_pool_settings, start_pool, unus
     partly=("PRE-2",),
     reads=(StaticGatewayConfiguration, AgentPool, ManagedCluster),
     explains={
-        "egress-prefix-unassigned": "a prefix needs gateway nodes, and this pool has none",
+        "egress-prefix-unassigned": "a prefix is assigned to gateway nodes, and this pool has none",
         "gateway-configuration-terminating": "the clean-up works on the pool's scale set, which does not exist",
         "gateway-pool-unhealthy": "a pool that does not exist or is stopped has no ready node",
         "static-egress-components-unhealthy": Because(

@@ -29,7 +29,7 @@ _PREFIX_SIZES = range(28, 32)
     article=("SEG-3",),
     reads=(StaticGatewayConfiguration, AgentPool, Node, GatewayVMConfiguration),
     explains={
-        "egress-prefix-unassigned": "the prefix is assigned to nodes of the pool, of which none is ready or which are too many",
+        "egress-prefix-unassigned": "the prefix needs ready nodes in the pool: none is ready, or more than it has addresses",
         "static-egress-components-unhealthy": Because(
             "the gateway daemon cannot run on nodes that are not ready", share="pool"
         ),

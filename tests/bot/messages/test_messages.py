@@ -83,8 +83,14 @@ ACTIVE_WATCH = Watch(
 END = stories.BEGAN + timedelta(minutes=5)
 
 MECHANISMS = {
-    ("gateway-pool-missing", "egress-prefix-unassigned"): "a prefix needs gateway nodes, and this pool has none",
-    ("egress-prefix-unassigned", "gateway-pods-not-running"): "a pod's network is set up when there is a prefix",
+    (
+        "gateway-pool-missing",
+        "egress-prefix-unassigned",
+    ): "a prefix is assigned to gateway nodes, and this pool has none",
+    (
+        "egress-prefix-unassigned",
+        "gateway-pods-not-running",
+    ): "a pod's network is set up only once its prefix is assigned",
 }
 
 HISTORY = (
