@@ -1,6 +1,6 @@
 """Incidents: a cluster and the expected diagnosis in each file.
 
-The files are `tests/incidents/<nnn-name>.yaml`.
+The files are `tests/incidents/<nnn-name>.yaml`; those of faults that people reported in public are in `reported/`.
 
 .. code-block:: yaml
 
@@ -22,6 +22,7 @@ The files are `tests/incidents/<nnn-name>.yaml`.
       may_unknown, includes_unknown, includes_skipped: […]
       headline: check                # the check of the report's headline: the first root cause or warning
       explained: {check: [causes]}   # explained_by has at least these
+      route: fails                   # the outcome of the route to the host
       changes: ["at | resource | what | who", …]   # the recent changes are exactly these, newest first
       ambiguous: [ns/name, …]        # the name matches these gateways; the diagnosis reports them
       why: [the reasoning]
@@ -43,7 +44,7 @@ _KEYS = {"title", "story", "cluster", "parts", "patch", "expect"}
 _EXPECT_KEYS = {
     *("gateway", "host", "from", "verdict", "root_causes", "failing", "may_fail", "not_failing", "warning", "may_warn"),
     *("unknown", "may_unknown", "includes_unknown", "includes_skipped", "explained", "changes", "ambiguous"),
-    *("headline", "why"),
+    *("headline", "route", "why"),
 }
 _SOURCES = {"managedClusters": "azure", "agentPools": "azure", "pods/log": "logs"}
 
@@ -75,6 +76,15 @@ def incidents() -> tuple[Incident, ...]:
     """All incidents, by name. Raises ValueError for an unknown key."""
     files = [_read(path) for path in sorted(HERE.glob("[0-9]*.yaml"))]
     return (*files, *_forbidden(read_yaml(HERE / "forbidden-reads.yaml")))
+
+
+@cache
+def reported() -> tuple[Incident, ...]:
+    """Faults and configurations of public reports, by name.
+
+    They are incidents of their own, and not part of the sets that fail every read of every incident.
+    """
+    return tuple(_read(path) for path in sorted((HERE / "reported").glob("*.yaml")))
 
 
 @cache

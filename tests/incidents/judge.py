@@ -41,6 +41,9 @@ def shortcomings(report: Report, expect: Mapping[str, Any]) -> Iterator[str]:
     first = next(iter(roots_of(report) or warnings_of(report)), None)
     if "headline" in expect and (first is None or first.check != expect["headline"]):
         yield f"headline is about {first.check if first else 'no check'}, expected {expect['headline']}"
+    outcome = report.route.outcome.value if report.route is not None else None
+    if "route" in expect and outcome != expect["route"]:
+        yield f"the route is {outcome}, expected {expect['route']}"
     yield from _explained(report, expect)
     changes = [f"{stamp(c.at)} | {c.resource} | {c.what} | {c.who}" for c in report.changes]
     if "changes" in expect and changes != expect["changes"]:

@@ -1,0 +1,21 @@
+"""Faults that people reported in public, and configurations that are published as working, have their right diagnosis."""
+
+import pytest
+
+from tests.incidents.incidents import Incident, reported
+from tests.incidents.judge import shortcomings
+from tests.recordings import diagnosed, question
+
+REPORTED = reported()
+
+
+@pytest.mark.parametrize("incident", REPORTED, ids=lambda incident: incident.name)
+def test_a_reported_fault_has_its_diagnosis(incident: Incident) -> None:
+    expect = incident.expect
+    wanted = question(incident.cluster, expect["gateway"], expect.get("host"), expect.get("from"))
+    assert list(shortcomings(diagnosed(incident.cluster, wanted).finish(0.0), expect)) == []
+
+
+def test_every_report_names_the_route_of_its_host() -> None:
+    assert len(REPORTED) > 25
+    assert all("route" in each.expect for each in REPORTED if each.expect.get("host"))
