@@ -1,4 +1,4 @@
-"""Faults that people reported in public, and configurations that are published as working, have their right diagnosis."""
+"""Faults of public reports, and published configurations, have their right diagnosis."""
 
 import pytest
 

@@ -118,9 +118,12 @@ def destination_paths(rule: RoutingRule, host: str) -> Iterator[tuple[VirtualSer
 
 
 def gateway_hop(broken: BrokenRequest) -> GatewayHop | None:
-    """The hop to the gateway; None if the request does not arrive there, or not from a sidecar."""
+    """The hop to the gateway; None if the request does not arrive there, or not from a sidecar.
+
+    It is also None if the gateway's own pods are not known: others are behind its Service.
+    """
     client = broken.client
-    if client is None or not broken.at_gateway:
+    if client is None or not broken.at_gateway or not broken.gateways:
         return None
     steps = [each for each in broken.end.steps if each.proxy == client.name and each.part is ConfigurationPart.CLUSTER]
     name = steps[-1].cluster if steps else None

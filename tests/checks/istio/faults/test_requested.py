@@ -9,7 +9,7 @@ from checks.model.findings import Status
 from checks.model.route import Outcome
 from tests.checks.istio.route.breakages import BREAKAGES, HTTP, Breakage, client_host_of, port_of
 from tests.checks.istio.route.traced import istio, plus
-from tests.clusters.compose import Cluster, named
+from tests.clusters.compose import Cluster, compose, named
 from tests.recordings import diagnosed, question
 
 CHECKS = catalogue()
@@ -60,3 +60,14 @@ def test_a_route_that_is_not_certain_is_not_healthy() -> None:
     assert route_check.status is Status.UNKNOWN
     assert "ask-opa" in route_check.summary
     assert str(report.verdict) == "inconclusive"
+
+
+def test_a_denial_at_pods_of_another_revision_than_the_profile_has() -> None:
+    """No fix is known if the pods behind the Service are not those of the Deployments."""
+    deny = istio("AuthorizationPolicy", "deny-all", {}, group="security")
+    profile = {"properties": {"serviceMeshProfile": {"istio": {"revisions": ["asm-1-31"]}}}}
+    patch = {"remove": ["Deployment team-egress/*"], "azure": {"managed_cluster": profile}}
+    cluster = compose(plus(named(HTTP), deny), patch)
+    outcome, found = failing(cluster, "edition.cnn.com:80", "team-a")
+    assert outcome is Outcome.FAILS
+    assert "virtual-service-route-broken" in found
