@@ -1,6 +1,7 @@
 """Requests sent over a small mesh, and the places at which they arrive."""
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -124,3 +125,21 @@ def arrives(*objects: Manifest, **request: Any) -> str:
     """The place at which all of a request arrives, or why it does not."""
     [only] = arrivals(*objects, **request)
     return only
+
+
+def pods_of(namespace: str, change: Callable[[Any], object]) -> Cluster:
+    """The cluster with a change of every pod of a namespace."""
+    objects = copy.deepcopy(named(BASE).objects)
+    for each in objects:
+        if each["kind"] == "Pod" and each["metadata"]["namespace"] == namespace:
+            change(each)
+    return replace(named(BASE), objects=objects)
+
+
+def mesh_settings(config_map: str, settings: str) -> Cluster:
+    """The cluster with more settings in a ConfigMap of the mesh configuration."""
+    objects = copy.deepcopy(named(BASE).objects)
+    for each in objects:
+        if each["kind"] == "ConfigMap" and each["metadata"]["name"] == config_map:
+            each["data"]["mesh"] += settings
+    return replace(named(BASE), objects=objects)

@@ -102,6 +102,9 @@ def test_a_server_with_tls_keeps_a_host_that_an_older_one_has() -> None:
     secure = entry("old.example", port=443, age="9d")
     found = arrives(older, younger, both, entry(SHOP, port=443), secure, url=f"https://{SHOP}")
     assert found == "old.example:443"
+    refused = routed("b", "b.example", "", tls=[{**first, "match": [{"sniHosts": ["b.example"]}]}], http=[])
+    found = arrives(older, younger, both, refused, secure, entry("b.example", port=443), url="https://b.example")
+    assert found == "no filter chain of 0.0.0.0_443 matches"
 
 
 def test_of_two_rules_for_one_server_name_the_older_virtualservices_counts() -> None:
@@ -228,3 +231,37 @@ def test_the_gateway_sends_the_server_name_of_its_settings_or_the_authority() ->
 def tls_to(**more: Any) -> dict[str, Any]:
     policy_ = {"tls": {"mode": "SIMPLE", **more}}
     return encrypted("secure", "old.example", "", EGRESS, trafficPolicy=policy_)
+
+
+def test_a_service_that_is_exported_to_the_gateway_decides_before_an_older_public_one() -> None:
+    public = entry("pay.example", age="20d", at="old.example")
+    exported = entry("pay.example", "team-b", "10d", at="new.example", exportTo=[EGRESS])
+    assert arrives(*SENT, public, exported, at_gateway("pay", SHOP, "pay.example")) == "new.example:80"
+
+
+def test_the_gateway_has_no_endpoint_of_a_service_without_resolution() -> None:
+    """A sidecar keeps the address of a connection; at the gateway that is the gateway's own."""
+    unresolved = entry("pay.example", resolution="NONE")
+    found = arrives(*SENT, unresolved, at_gateway("pay", SHOP, "pay.example"))
+    assert found == "no endpoint of outbound|80||pay.example"
+
+
+def test_the_server_name_of_a_request_has_no_port() -> None:
+    secure = entry("old.example", port=443, age="9d")
+    known = (secure, entry(SHOP, port=8080), to_gateway(SHOP), gateway(SHOP), tls_to(subjectAltNames=[SHOP]))
+    rule = at_gateway("r", SHOP, "", http=[{"route": [to("old.example", 443)]}])
+    assert arrives(*known, rule, url=f"http://{SHOP}:8080") == "old.example:443"
+
+
+def test_the_authority_of_a_credential_may_be_in_a_secret_beside_it() -> None:
+    def secret(name: str, **data: str) -> dict[str, Any]:
+        metadata = {"name": name, "namespace": EGRESS}
+        return {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": metadata, "data": data}
+
+    pair, authority = secret("bank", cert="eA==", key="eA=="), secret("bank-cacert", cacert="eA==")
+    policy_ = {"tls": {"mode": "MUTUAL", "credentialName": "bank"}}
+    mutual = encrypted("mutual", "old.example", "", EGRESS, trafficPolicy=policy_)
+    known = (*SENT, entry("old.example", port=443, age="9d"), mutual)
+    rule = at_gateway("r", SHOP, "", http=[{"route": [to("old.example", 443)]}])
+    assert arrives(*known, rule, pair) == "the cluster waits for Secret bank"
+    assert arrives(*known, rule, pair, authority) == "old.example:443"

@@ -116,15 +116,12 @@ def test_a_sidecars_listener_for_a_port_hides_what_its_other_entries_import() ->
 
 
 def test_a_sidecars_listener_that_is_not_captured_takes_no_intercepted_connection() -> None:
-    port = {"number": 80, "protocol": "HTTP", "name": "http"}
-    listener = sidecar({"port": port, "hosts": ["~/*"], "captureMode": "NONE", "bind": "127.0.0.1"}, {"hosts": ["*/*"]})
-    tcp = entry(SHOP, ports=[{"number": 9000, "name": "tcp", "protocol": "TCP"}])
-    assert arrives(tcp, listener, url=f"tcp://{SHOP}:9000") == f"{SHOP}:9000"
-    same = sidecar(
-        {"port": {**port, "number": 9000, "protocol": "TCP"}, "hosts": ["~/*"], "captureMode": "NONE"},
-        {"hosts": ["*/*"]},
-    )
-    assert arrives(tcp, same, url=f"tcp://{SHOP}:9000") == f"{SHOP}:9000"
+    """It has a socket of its own; intercepted connections reach what the other entry imports."""
+    ports = [{"number": 9000, "name": "tcp", "protocol": "TCP"}]
+    own, foreign = entry("own.example", ports=ports), entry(SHOP, "team-b", "20d", ports=ports)
+    for mode, arrival in (("NONE", f"{SHOP}:9000"), ("DEFAULT", "own.example:9000")):
+        listener = sidecar({"port": ports[0], "hosts": ["./*"], "captureMode": mode}, {"hosts": ["*/*"]})
+        assert arrives(own, foreign, listener, url=f"tcp://{SHOP}:9000") == arrival
 
 
 def test_a_destination_of_an_imported_rule_is_imported_with_it() -> None:

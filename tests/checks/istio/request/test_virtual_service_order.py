@@ -134,3 +134,16 @@ def test_a_delegate_for_another_port_than_the_root_is_left_out() -> None:
     part = delegated("part", {"match": [{"port": 80}]}, leaf)
     both = entry(SHOP, port=8080)
     assert arrives(OLD, both, *part, url=f"http://{SHOP}:8080") == f"{SHOP}:8080"
+
+
+def test_of_two_wildcards_the_longer_one_answers_for_a_service() -> None:
+    short = routed("short", "*.example", "old.example", age="20d")
+    long = routed("long", "*.shop.example", "new.example", age="10d")
+    site = entry("www.shop.example")
+    assert arrives(OLD, NEW, site, short, long, url="http://www.shop.example") == "new.example:80"
+
+
+def test_a_delegate_without_conditions_has_those_of_the_root() -> None:
+    part = delegated("part", {"match": [{"uri": {"prefix": "/v1"}}]}, {"route": [to("old.example")]})
+    assert arrives(OLD, SHOP_ENTRY, *part, path="/v1") == "old.example:80"
+    assert arrives(OLD, SHOP_ENTRY, *part, path="/v2") == f"no route of {SHOP} matches"
