@@ -42,8 +42,9 @@ def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="module")
 def over_http(system: System) -> System:
+    """The system over HTTP, for what Slack signs there, and for answers that are the same over a socket."""
     if "SLACK_APP_TOKEN" in system.environment:
-        pytest.skip("Slack signs what it sends over HTTP")
+        pytest.skip("only over HTTP")
     return system
 
 
@@ -88,10 +89,10 @@ def test_a_command_becomes_a_complete_thread(system: System) -> None:
     assert ack.seconds < 3
 
 
-def test_a_healthy_gateway_is_at_most_four_messages(system: System) -> None:
-    number = new_thread(system, "/egress-diag prod-neu team-egress/egw")
-    ended(system, number)
-    thread = whole_thread(system.slack, number=number)
+def test_a_healthy_gateway_is_at_most_four_messages(over_http: System) -> None:
+    number = new_thread(over_http, "/egress-diag prod-neu team-egress/egw")
+    ended(over_http, number)
+    thread = whole_thread(over_http.slack, number=number)
     warned = [m for m in thread if slot(m).startswith(("finding/", "unknown/"))]
     assert len(thread) - len(warned) <= 4
 
@@ -108,35 +109,35 @@ def test_a_mistake_is_answered_to_the_person_alone_with_a_button_that_corrects_i
     system.wait(lambda: len(system.slack.messages()) > before, 60, "the suggestion does not run")
 
 
-def test_an_unknown_gateway_is_answered(system: System) -> None:
-    number = new_thread(system, "/egress-diag prod-neu unknown-gateway")
-    system.wait(
-        lambda: any("check_again" in m.buttons for m in whole_thread(system.slack, number=number)[:1]),
+def test_an_unknown_gateway_is_answered(over_http: System) -> None:
+    number = new_thread(over_http, "/egress-diag prod-neu unknown-gateway")
+    over_http.wait(
+        lambda: any("check_again" in m.buttons for m in whole_thread(over_http.slack, number=number)[:1]),
         60,
         "the end is not shown",
     )
 
 
-def test_a_refusal_names_the_contact_for_access(system: System) -> None:
-    idle(system)
-    ack = system.slack.say("/egress-diag prod-weu egw", channel="C0PAY")
+def test_a_refusal_names_the_contact_for_access(over_http: System) -> None:
+    idle(over_http)
+    ack = over_http.slack.say("/egress-diag prod-weu egw", channel="C0PAY")
     assert ack.ok
-    system.wait(lambda: system.slack.messages("C0PAY"), 60, "nothing is shown")
-    idle(system)
-    config = Path(system.environment["EGRESS_DIAG_CONFIG"])
+    over_http.wait(lambda: over_http.slack.messages("C0PAY"), 60, "nothing is shown")
+    idle(over_http)
+    config = Path(over_http.environment["EGRESS_DIAG_CONFIG"])
     assert "C0PAY" in config.read_text(encoding="utf-8"), "the channel named by the refusal is allowed"
-    ack = system.slack.say("/egress-diag list", channel="C0PAY")
+    ack = over_http.slack.say("/egress-diag list", channel="C0PAY")
     assert ack.message is not None
     assert "prod-weu" in ack.message.shown
 
 
-def test_list_shows_the_gateways_with_their_last_verdict(system: System) -> None:
-    ended(system, new_thread(system, "/egress-diag prod-weu egw"))
-    before = len(system.slack.ephemerals(user="U0ALICE", channel="C0OPS"))
-    assert system.slack.say("/egress-diag list prod-weu").ok
-    system.wait(lambda: len(system.slack.ephemerals(user="U0ALICE", channel="C0OPS")) > before, 60, "no list")
-    assert "team-egress/egw" in system.slack.ephemerals(user="U0ALICE", channel="C0OPS")[-1].shown
-    assert "broken" in system.slack.ephemerals(user="U0ALICE", channel="C0OPS")[-1].shown
+def test_list_shows_the_gateways_with_their_last_verdict(over_http: System) -> None:
+    ended(over_http, new_thread(over_http, "/egress-diag prod-weu egw"))
+    before = len(over_http.slack.ephemerals(user="U0ALICE", channel="C0OPS"))
+    assert over_http.slack.say("/egress-diag list prod-weu").ok
+    over_http.wait(lambda: len(over_http.slack.ephemerals(user="U0ALICE", channel="C0OPS")) > before, 60, "no list")
+    assert "team-egress/egw" in over_http.slack.ephemerals(user="U0ALICE", channel="C0OPS")[-1].shown
+    assert "broken" in over_http.slack.ephemerals(user="U0ALICE", channel="C0OPS")[-1].shown
 
 
 def test_a_redelivered_command_starts_no_second_run(over_http: System) -> None:

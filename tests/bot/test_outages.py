@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,66 +16,75 @@ from tests.system import System, complete, slot, slots, whole_thread
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The system of both tests. Each has a channel of its own."""
+    folder = tmp_path_factory.mktemp("outages")
+    redis = RedisServer(folder, durable=True)
+    redis.start()
+    try:
+        with (
+            SandboxServer(limits=RateLimits()) as slack,
+            slow_cluster(folder, broken_cluster(), seconds=3) as (_, entry),
+            System(
+                folder,
+                redis,
+                slack,
+                write_config(folder, entry),
+                environment={"EGRESS_DIAG_WATCH_INTERVAL": "1.5"},
+            ) as system,
+        ):
+            yield system
+    finally:
+        redis.kill()
+
+
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path, durable=True)
-    server.start()
-    yield server
-    server.kill()
+def system(shared: System) -> System:
+    """The shared system, with every process that the other test lost."""
+    for name in shared.ended():
+        shared.start(name)
+    shared.wait_ready()
+    return shared
 
 
-def test_ninety_seconds_of_rate_limit_during_a_run(tmp_path: Path, redis: RedisServer) -> None:
+def test_ninety_seconds_of_rate_limit_during_a_run(system: System) -> None:
     """The verdict is delivered once, before remaining progress, and the thread is complete."""
-    with (
-        SandboxServer(limits=RateLimits()) as slack,
-        slow_cluster(tmp_path, broken_cluster(), seconds=3) as (_, entry),
-        System(tmp_path, redis, slack, write_config(tmp_path, entry)) as system,
-    ):
-        assert slack.say("/egress-diag live team-egress/egw").ok
-        system.wait(lambda: whole_thread(slack), 60, "nothing is shown")
-        slack.faults.rate_limit(90, "chat.postMessage", "chat.update")
-        count = len(slack.changes())
-        system.wait(lambda: complete(whole_thread(slack)), 150, "no complete thread")
-        system.wait(lambda: "finding/gateway-pool-missing" in slots(whole_thread(slack)), 60, "no finding")
-        after = [change.message for change in slack.changes()[count:] if change.message is not None]
-        order = [slot(message) for message in after]
-        assert order.index("verdict") <= 1, order
-        assert all(name in ("parent", "verdict") for name in order[: order.index("verdict")])
-        assert order.count("verdict") == 1
-        refused = [call for call in slack.calls() if call.status == 429]
-        assert len(refused) < 16, "the bot calls Slack repeatedly before Retry-After has passed"
+    slack = system.slack
+    assert slack.say("/egress-diag live team-egress/egw").ok
+    system.wait(lambda: whole_thread(slack), 60, "nothing is shown")
+    slack.faults.rate_limit(90, "chat.postMessage", "chat.update")
+    count, calls = len(slack.changes()), len(slack.calls())
+    system.wait(lambda: complete(whole_thread(slack)), 150, "no complete thread")
+    system.wait(lambda: "finding/gateway-pool-missing" in slots(whole_thread(slack)), 60, "no finding")
+    after = [change.message for change in slack.changes()[count:] if change.message is not None]
+    order = [slot(message) for message in after]
+    assert order.index("verdict") <= 1, order
+    assert all(name in ("parent", "verdict") for name in order[: order.index("verdict")])
+    assert order.count("verdict") == 1
+    refused = [call for call in slack.calls()[calls:] if call.status == 429]
+    assert len(refused) < 16, "the bot calls Slack repeatedly before Retry-After has passed"
 
 
-def test_a_watch_survives_a_restart_of_every_process_and_reports_recovery_once(
-    tmp_path: Path, redis: RedisServer
-) -> None:
-    with (
-        SandboxServer(limits=RateLimits.off()) as slack,
-        System(
-            tmp_path,
-            redis,
-            slack,
-            write_config(tmp_path),
-            environment={"EGRESS_DIAG_WATCH_INTERVAL": "1.5"},
-        ) as system,
-    ):
-        assert slack.say("/egress-diag weu egw").ok
-        system.wait(lambda: complete(whole_thread(slack)), 60, "no thread")
-        parent = whole_thread(slack)[0]
-        assert slack.press(parent, "watch").ok
+def test_a_watch_survives_a_restart_of_every_process_and_reports_recovery_once(system: System) -> None:
+    slack, folder = system.slack, system.folder
+    assert slack.say("/egress-diag weu egw", channel="C0PAY").ok
+    system.wait(lambda: complete(whole_thread(slack, "C0PAY")), 60, "no thread")
+    parent = whole_thread(slack, "C0PAY")[0]
+    assert slack.press(parent, "watch").ok
 
-        def found(name: str) -> list[str]:
-            return [m.shown for m in slack.thread(parent) if slot(m) == name]
+    def found(name: str) -> list[str]:
+        return [m.shown for m in slack.thread(parent) if slot(m) == name]
 
-        system.wait(lambda: any("1 check" in shown for shown in found("watch")), 60, "no check")
-        system.restart()
-        redis.stop()
-        redis.start()
-        system.wait_ready()
-        write_bundle(named("base"), tmp_path / "fixed")
-        (tmp_path / "broken").rename(tmp_path / "before")
-        (tmp_path / "fixed").rename(tmp_path / "broken")
-        system.wait(lambda: found("end"), 60, "the watch has no end")
-        assert "Recovered" in found("end")[0]
-        assert "<@U0ALICE>" in found("end")[0]
-        assert len(found("end")) == len(found("watch")) == len(found("change/1")) == 1
+    system.wait(lambda: any("1 check" in shown for shown in found("watch")), 60, "no check")
+    system.restart()
+    system.redis.stop()
+    system.redis.start()
+    system.wait_ready()
+    write_bundle(named("base"), folder / "fixed")
+    (folder / "broken").rename(folder / "before")
+    (folder / "fixed").rename(folder / "broken")
+    system.wait(lambda: found("end"), 60, "the watch has no end")
+    assert "Recovered" in found("end")[0]
+    assert "<@U0ALICE>" in found("end")[0]
+    assert len(found("end")) == len(found("watch")) == len(found("change/1")) == 1

@@ -95,7 +95,8 @@ def test_a_server_with_tls_keeps_a_host_that_an_older_one_has() -> None:
     """The older Gateway passes TLS through, the younger one ends it."""
     port = {"number": 443, "name": "tls", "protocol": "TLS"}
     older = gateway(SHOP, age="20d", port=port, tls={"mode": "PASSTHROUGH"})
-    younger = gateway(SHOP, "b.example", name="other", age="10d", port=port, tls={"mode": "SIMPLE"})
+    terminated = {"number": 443, "name": "https", "protocol": "HTTPS"}
+    younger = gateway(SHOP, "b.example", name="other", age="10d", port=terminated, tls={"mode": "SIMPLE"})
     rule = {"match": [{"sniHosts": [SHOP], "gateways": ["team-egress/shop"]}], "route": [to("old.example", 443)]}
     first = {"match": [{"sniHosts": [SHOP], "gateways": ["mesh"]}], "route": [to(GATEWAY, 443)]}
     both = at_gateway("tls", SHOP, "", tls=[first, rule], http=[], gateways=["mesh", "team-egress/shop"])

@@ -1,4 +1,4 @@
-"""Destinations of a rule that a Sidecar imports: it imports only its own namespace, the destinations are elsewhere.
+"""Destinations of a rule that a Sidecar imports, although they are in another namespace.
 
 Source: Istio `SidecarScope` and `serviceForDestination` in `pilot/pkg/model/sidecar.go`.
 """

@@ -1,4 +1,7 @@
-"""Connections that a sidecar takes, by the annotations of its pod, its DNS capture and the mesh configuration."""
+"""Connections that a sidecar takes, and settings of the mesh.
+
+The annotations of its pod, its DNS capture and the mesh configuration decide.
+"""
 
 from typing import Any
 
@@ -62,8 +65,8 @@ def test_automatic_mutual_tls_is_for_endpoints_with_a_proxy_only() -> None:
 
 
 def test_an_endpoint_with_a_name_of_the_cluster_that_no_service_has_is_no_endpoint() -> None:
-    gone = entry(SHOP, at="gone.team-b.svc.cluster.local")
-    assert arrives(gone) == f"no endpoint of outbound|80||{SHOP}"
+    deleted = entry(SHOP, at="deleted.team-b.svc.cluster.local")
+    assert arrives(deleted) == f"no endpoint of outbound|80||{SHOP}"
 
 
 def test_a_tcp_destination_of_weight_0_gets_no_connection() -> None:
