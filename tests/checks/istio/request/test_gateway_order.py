@@ -4,11 +4,14 @@ A client of the gateway's namespace routes every request for the shop there. Sou
 `pilot/pkg/networking/core/gateway.go`, `pilot/pkg/security/authz`.
 """
 
+import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.checks.istio.request.sent import (
+    BASE,
     GATEWAY,
     NEW,
     OLD,
@@ -21,6 +24,7 @@ from tests.checks.istio.request.sent import (
     routed,
     to,
 )
+from tests.clusters.compose import named
 
 EGRESS = "team-egress"
 SELECTOR = {"selector": {"istio": "egw"}}
@@ -266,3 +270,37 @@ def test_the_authority_of_a_credential_may_be_in_a_secret_beside_it() -> None:
     rule = at_gateway("r", SHOP, "", http=[{"route": [to("old.example", 443)]}])
     assert arrives(*known, rule, pair) == "the cluster waits for Secret bank"
     assert arrives(*known, rule, pair, authority) == "old.example:443"
+
+
+def test_a_subset_of_the_gateways_service_without_a_pod_has_no_endpoint() -> None:
+    def subset(**labels: str) -> dict[str, Any]:
+        spec = {"host": GATEWAY, "subsets": [{"name": "v", "labels": labels}]}
+        return made("DestinationRule", "v", spec, EGRESS)
+
+    first = routed("to-gateway", SHOP, "", http=[{"route": [to(GATEWAY, subset="v")]}])
+    known = (OLD, entry(SHOP), first, gateway(SHOP), at_gateway("r", SHOP, "old.example"))
+    assert arrives(*known, subset(app="egw")) == "old.example:80"
+    assert arrives(*known, subset(app="other")) == f"no endpoint of outbound|80|v|{GATEWAY}"
+
+
+def test_a_server_listens_on_the_target_port_of_the_gateways_service() -> None:
+    objects = copy.deepcopy(named(BASE).objects)
+    for each in objects:
+        if each["metadata"].get("namespace") == EGRESS and each["kind"] in ("Service", "EndpointSlice"):
+            for port in each.get("ports") or each["spec"]["ports"]:
+                if port["name"] == "http2":
+                    port["targetPort" if each["kind"] == "Service" else "port"] = 8080
+    moved = replace(named(BASE), objects=objects)
+    assert arrives(*SENT, at_gateway("r", SHOP, "old.example"), on=moved) == "old.example:80"
+
+
+def test_the_server_name_of_a_sidecars_settings_selects_the_server() -> None:
+    def mutual(**more: str) -> dict[str, Any]:
+        policy_ = {"tls": {"mode": "ISTIO_MUTUAL", **more}}
+        return encrypted("to-gateway", GATEWAY, "", EGRESS, trafficPolicy=policy_)
+
+    port = {"number": 443, "name": "https", "protocol": "HTTPS"}
+    server = gateway(SHOP, port=port, tls={"mode": "ISTIO_MUTUAL"})
+    known = (OLD, entry(SHOP), to_gateway(SHOP, port=443), server, at_gateway("r", SHOP, "old.example"))
+    assert arrives(*known, mutual(sni=SHOP)) == "old.example:80"
+    assert arrives(*known, mutual()) == "no filter chain of 0.0.0.0_443 matches"

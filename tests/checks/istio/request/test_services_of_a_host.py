@@ -171,3 +171,9 @@ def test_objects_of_another_revision_do_not_count() -> None:
     foreign = routed("other", SHOP, "old.example")
     foreign["metadata"]["labels"] = {"istio.io/rev": "asm-1-29"}
     assert arrives(OLD, NEW, entry(SHOP), foreign) == f"{SHOP}:80"
+
+
+def test_names_below_a_headless_service_are_its_endpoints() -> None:
+    url, none = f"http://pod-0.{API}", f"no endpoint of outbound|80||{API}"
+    assert arrives(service("api", "team-b", clusterIP="None"), url=url) == none
+    assert arrives(service("api", "team-b"), url=url) == BLOCKED
