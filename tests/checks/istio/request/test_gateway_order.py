@@ -259,10 +259,6 @@ def test_the_server_name_of_a_request_has_no_port() -> None:
 
 
 def test_the_authority_of_a_credential_may_be_in_a_secret_beside_it() -> None:
-    def secret(name: str, **data: str) -> dict[str, Any]:
-        metadata = {"name": name, "namespace": EGRESS}
-        return {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": metadata, "data": data}
-
     pair, authority = secret("bank", cert="eA==", key="eA=="), secret("bank-cacert", cacert="eA==")
     policy_ = {"tls": {"mode": "MUTUAL", "credentialName": "bank"}}
     mutual = encrypted("mutual", "old.example", "", EGRESS, trafficPolicy=policy_)
@@ -304,3 +300,60 @@ def test_the_server_name_of_a_sidecars_settings_selects_the_server() -> None:
     known = (OLD, entry(SHOP), to_gateway(SHOP, port=443), server, at_gateway("r", SHOP, "old.example"))
     assert arrives(*known, mutual(sni=SHOP)) == "old.example:80"
     assert arrives(*known, mutual()) == "no filter chain of 0.0.0.0_443 matches"
+
+
+HTTPS = {"number": 443, "name": "https", "protocol": "HTTPS"}
+
+
+def secret(name: str, namespace: str = EGRESS, **data: str) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": metadata, "data": data}
+
+
+@pytest.mark.parametrize(
+    ("server", "client", "outcome"),
+    [
+        ({"mode": "ISTIO_MUTUAL"}, {"mode": "ISTIO_MUTUAL", "sni": SHOP}, "old.example:80"),
+        ({"mode": "ISTIO_MUTUAL"}, {"mode": "SIMPLE", "sni": SHOP}, "the client presents no certificate"),
+        (
+            {"mode": "MUTUAL", "credentialName": "own"},
+            {"mode": "ISTIO_MUTUAL", "sni": SHOP},
+            "the client's certificate is not issued by the authority that the server trusts",
+        ),
+        (
+            {"mode": "SIMPLE"},
+            {"mode": "SIMPLE", "sni": SHOP},
+            "the server's certificate is issued by the mesh, which the client does not trust",
+        ),
+    ],
+)
+def test_the_client_and_the_gateways_server_accept_each_others_certificates(
+    server: dict[str, str], client: dict[str, str], outcome: str
+) -> None:
+    own = secret("own", cert="eA==", key="eA==", cacert="eA==")
+    settings = encrypted("to-gateway", GATEWAY, "", EGRESS, trafficPolicy={"tls": client})
+    known = (OLD, entry(SHOP), to_gateway(SHOP, port=443), gateway(SHOP, port=HTTPS, tls=server), own)
+    assert arrives(*known, settings, at_gateway("r", SHOP, "old.example")) == outcome
+
+
+def test_a_gateway_gets_no_secret_of_another_namespace() -> None:
+    policy_ = {"tls": {"mode": "SIMPLE", "credentialName": "kubernetes://team-a/bank"}}
+    foreign = encrypted("mutual", "old.example", "", EGRESS, trafficPolicy=policy_)
+    known = (*SENT, entry("old.example", port=443, age="9d"), secret("bank", "team-a", cacert="eA=="), foreign)
+    rule = at_gateway("r", SHOP, "", http=[{"route": [to("old.example", 443)]}])
+    assert arrives(*known, rule) == "the cluster waits for Secret kubernetes://team-a/bank"
+
+
+def test_a_destination_does_not_understand_tls_within_tls() -> None:
+    """The client encrypts, and the gateway, which passes that through, does so once more."""
+    port = {"number": 443, "name": "tls", "protocol": "TLS"}
+    rules = [
+        {"match": [{"sniHosts": [SHOP], "gateways": ["mesh"]}], "route": [to(GATEWAY, 443)]},
+        {"match": [{"sniHosts": [SHOP], "gateways": ["team-egress/shop"]}], "route": [to(SHOP, 443)]},
+    ]
+    both = at_gateway("tls", SHOP, "", tls=rules, http=[], gateways=["mesh", "team-egress/shop"])
+    known = (gateway(SHOP, port=port, tls={"mode": "PASSTHROUGH"}), both, entry(SHOP, port=443))
+    again = encrypted("again", SHOP, "SIMPLE", EGRESS, exportTo=["."])
+    assert arrives(*known, url=f"https://{SHOP}") == f"{SHOP}:443"
+    found = arrives(*known, again, url=f"https://{SHOP}")
+    assert found == "TLS in TLS to a server that expects one TLS session"

@@ -5,7 +5,18 @@ The annotations of its pod, its DNS capture and the mesh configuration decide.
 
 from typing import Any
 
-from tests.checks.istio.request.sent import SHOP, TLS_FAILS, arrives, encrypted, entry, made, mesh_settings, pods_of, to
+from tests.checks.istio.request.sent import (
+    SHOP,
+    TLS_FAILS,
+    arrivals,
+    arrives,
+    encrypted,
+    entry,
+    made,
+    mesh_settings,
+    pods_of,
+    to,
+)
 
 BLOCKED = "fixed answer of block_all"
 TCP = [{"number": 9000, "name": "tcp", "protocol": "TCP"}]
@@ -62,6 +73,9 @@ def test_automatic_mutual_tls_is_for_endpoints_with_a_proxy_only() -> None:
     with_proxy = [{"address": SHOP, "labels": {"security.istio.io/tlsMode": "istio"}}]
     assert arrives(entry(SHOP, location="MESH_INTERNAL", endpoints=with_proxy)) == TLS_FAILS
     assert arrives(entry(SHOP, location="MESH_EXTERNAL", endpoints=with_proxy)) == f"{SHOP}:80"
+    mixed = [*with_proxy, {"address": "old.example"}]
+    found = arrivals(entry(SHOP, location="MESH_INTERNAL", endpoints=mixed))
+    assert found == {TLS_FAILS: 50, "old.example:80": 50}
 
 
 def test_an_endpoint_with_a_name_of_the_cluster_that_no_service_has_is_no_endpoint() -> None:
