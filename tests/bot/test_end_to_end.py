@@ -42,7 +42,10 @@ def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="module")
 def over_http(system: System) -> System:
-    """The system over HTTP, for what Slack signs there, and for answers that are the same over a socket."""
+    """The system over HTTP.
+
+    For what Slack signs there, and for answers that are the same over a socket.
+    """
     if "SLACK_APP_TOKEN" in system.environment:
         pytest.skip("only over HTTP")
     return system

@@ -345,7 +345,7 @@ def test_a_gateway_gets_no_secret_of_another_namespace() -> None:
 
 
 def test_a_destination_does_not_understand_tls_within_tls() -> None:
-    """The client encrypts, and the gateway, which passes that through, does so once more."""
+    """The gateway passes the client's TLS through and adds its own."""
     port = {"number": 443, "name": "tls", "protocol": "TLS"}
     rules = [
         {"match": [{"sniHosts": [SHOP], "gateways": ["mesh"]}], "route": [to(GATEWAY, 443)]},
