@@ -24,7 +24,7 @@ GRACE_SECONDS = 0.5
 class Sockets:
     """The open connections of the app.
 
-    Only for use in the server's event loop, except `close_all`.
+    Use them only in the server's event loop; `close_all` is safe from any thread.
     """
 
     def __init__(self, core: Core, connections: Connections) -> None:
@@ -90,7 +90,7 @@ class Sockets:
     def close_all(self, reason: str | None) -> None:
         """Ask the clients to reconnect, then close; without a reason, cut the connections.
 
-        Safe from any thread.
+        It is safe from any thread.
         """
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._close_in_loop, reason)

@@ -11,7 +11,7 @@ from tests.helm.chart import KUBERNETES, Json, program
 RESOURCES = Path(__file__).parent / "schemas"
 """Schemas of custom resources.
 
-The parts of KEDA's and the Prometheus operator's that the chart uses.
+They contain the parts of KEDA's and the Prometheus operator's that the chart uses.
 """
 
 

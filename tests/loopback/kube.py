@@ -1,6 +1,6 @@
 """A test cluster served in an API server's wire format on loopback.
 
-Pages, versions, partial metadata, logs, faults.
+It serves pages, versions, partial metadata, logs and faults.
 
 with KubeServer(named("base")) as server:
     entry = ClusterConfig(name="x", kubeconfig=str(server.kubeconfig(tmp_path)), azure="none")

@@ -100,7 +100,7 @@ def _cases(slug: str) -> tuple[Case, ...]:
 def rules_of(check: Check) -> str:
     """The rules of a check in Markdown.
 
-    The healthy state, what is read, the result of each condition, notes.
+    They state the healthy state, the reads, the result of each condition, and notes.
     """
     return _rules(scenario_file(check))
 

@@ -1,7 +1,4 @@
-"""The stored state of a cluster, and the lines that are taken from it. Pure.
-
-Digests and handoffs take the lines.
-"""
+"""The stored state of a cluster, and the lines of digests and handoffs from it. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -52,7 +52,7 @@ class Fleet:
     def tick(self, config: Config, now: datetime, send: SendPart) -> None:
         """Begin due digests, send parts of fleet checks, compose complete digests, and remind.
 
-        Idempotent, and harmless if several run at once.
+        It is idempotent, and harmless if several run at once.
         """
         names = tuple(each.name for each in config.clusters)
         self.schedules.begin_due(self.schedules.all(config), now, lambda due: self.digests.begin(due, names, now))

@@ -28,7 +28,7 @@ WITHOUT_REDIS = 5.0
 LONGEST_STOP = 40.0
 """Seconds after which a stopping process ends in any case.
 
-Just under the chart's grace period of 45.
+The value is just under the chart's grace period of 45.
 """
 
 _BETWEEN = 0.25

@@ -1,6 +1,6 @@
 """Procedures of several steps, over whole clusters.
 
-The order of the actions, the names, and the YAML of a configuration.
+The tests compare the order of the actions, the names, and the YAML of a configuration.
 """
 
 from typing import Any
