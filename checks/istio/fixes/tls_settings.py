@@ -39,9 +39,10 @@ def tls_place(cluster: Cluster) -> tuple[DestinationRule, str] | None:
     """The object and field path of the TLS settings that apply to a cluster; None if none do."""
     if cluster.rule is None or cluster.policy.get("tls") is None:
         return None
-    for place in dict.fromkeys(each[:2] for each in (policy_place(cluster), _whole(cluster.rule)) if each is not None):
-        source, path = place
-        policy = _at(source, path)
+    for place in (policy_place(cluster), _whole(cluster.rule)):
+        if place is None:
+            continue
+        source, path, policy = place
         entry = port_entry(policy, cluster.port.number)
         if entry is not None and mapping(policy, "portLevelSettings") is not None:
             settings = items(policy, "portLevelSettings")[entry]
@@ -50,13 +51,6 @@ def tls_place(cluster: Cluster) -> tuple[DestinationRule, str] | None:
         elif policy.get("tls") is not None:
             return source, f"{path}.tls"
     return None
-
-
-def _at(source: DestinationRule, path: str) -> Raw:
-    if path == "spec.trafficPolicy":
-        return source.traffic_policy
-    index = int(path.partition("[")[2].partition("]")[0])
-    return mapping(source.subsets[index], "trafficPolicy")
 
 
 def port_entry(policy: Raw, port: int) -> int | None:
