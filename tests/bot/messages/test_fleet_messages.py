@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -125,6 +125,7 @@ HOSTILE = st.text(min_size=1, max_size=300) | st.sampled_from(
 )
 
 
+@settings(max_examples=30, deadline=None)
 @given(names=st.lists(HOSTILE, min_size=1, max_size=4), count=st.integers(1, 400))
 def test_messages_are_valid_for_any_gateway_name(names: list[str], count: int) -> None:
     one = names[0]

@@ -61,7 +61,7 @@ def findings(draw: st.DrawFn) -> Finding:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(findings(), min_size=1, max_size=6))
 def test_text_from_a_cluster_is_inert(found: list[Finding]) -> None:
     report = stories.report(Verdict.BROKEN, found)
@@ -75,7 +75,7 @@ def test_text_from_a_cluster_is_inert(found: list[Finding]) -> None:
         assert not FORBIDDEN.search(message.text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(anything)
 def test_escaped_text_contains_no_syntax(text: str) -> None:
     for made in (plain(text), fallback(text), prose(text)):
@@ -88,7 +88,7 @@ def test_escaped_text_contains_no_syntax(text: str) -> None:
     assert code_block(text).count("```") == 2
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(anything, st.integers(100, 3000))
 def test_cut_text_is_within_its_limit_without_a_partial_entity(text: str, most: int) -> None:
     for made in (cut(plain(text), most), cut(code_block(text), most)):

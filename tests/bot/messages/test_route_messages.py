@@ -124,7 +124,7 @@ def routes(draw: st.DrawFn) -> Route:
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(routes())
 def test_messages_are_valid_and_mention_no_one_for_any_object_name(route: Route) -> None:
     for message in route_messages(run_with(route), "F0PICTURE"):
@@ -136,7 +136,7 @@ def test_messages_are_valid_and_mention_no_one_for_any_object_name(route: Route)
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(routes())
 def test_any_object_name_survives_a_round_trip_and_can_be_drawn(route: Route) -> None:
     written = ROUTE.dump_json(route)
