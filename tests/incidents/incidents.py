@@ -11,7 +11,7 @@ The files are `tests/incidents/<nnn-name>.yaml`; those of faults that people rep
     patch: {change: […], …}          # the differences (tests/clusters/compose.py)
     expect:
       gateway: team-egress/egw       # the GATEWAY argument; host and from: the other options
-      verdict: broken
+      verdict: broken                # or a list of which any is right
       root_causes: […]               # exactly these, in any order, without those in may_fail
       failing: […]                   # these are `fail`
       may_fail: […]                  # these may be `fail` or not
