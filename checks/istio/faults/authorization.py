@@ -22,6 +22,7 @@ from checks.istio.request.outcome import Ending
 from checks.istio.request.wire import Http
 from checks.model.commands import ISTIO_EGW
 from checks.model.findings import Evidence
+from checks.model.raw_values import text
 from checks.model.route import HopName
 
 _DENIED = (Ending.CONNECTION_DENIED, Ending.REQUEST_DENIED)
@@ -36,7 +37,10 @@ def at_authorization(broken: BrokenRequest) -> Iterator[RouteFault]:
     source, peer = broken.end.steps[-1].origin.source, _peer(hop)
     if not isinstance(source, AuthorizationPolicy) or peer is None:
         return
-    if source.action == "DENY":
+    problem = hop.proxies[0].authorizers.problem(source) if source.action == "CUSTOM" else ""
+    if problem:
+        yield AuthorizerMissing(hop, source, peer, problem)
+    elif source.action == "DENY":
         yield DeniedByRule(hop, source, peer)
     else:
         allowing = tuple(each for each in hop.proxies[0].policies if each.action == "ALLOW")
@@ -150,3 +154,22 @@ class DeniedByRule(_Denied):
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return (self.policy,)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizerMissing(DeniedByRule):
+    """A request that a rule of a CUSTOM policy matches, whose external authorizer istiod does not find."""
+
+    name: ClassVar[str] = "authorizer-missing"
+    problem: str
+
+    def sentence(self) -> str:
+        return f"{self.policy.ref} has no usable external authorizer and denies requests to {self.at.host}"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        provider = text(self.policy.raw, "spec", "provider", "name")
+        expected = "an extension provider of the mesh configuration with a service that exists"
+        return (Evidence(self.policy.ref, "spec.provider.name", f"{provider} ({self.problem})", expected),)
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        yield Fix("Define the provider in the mesh configuration, or name one that is defined", (), ISTIO_EGW)

@@ -32,6 +32,7 @@ class MeshConfiguration:
     root: str = ROOT_NAMESPACE
     trust_domain: str = "cluster.local"
     version: Version = NEWEST
+    extension_providers: tuple[Raw, ...] = ()
 
 
 def mesh_configuration(maps: Iterable[ConfigMap], revision: str) -> MeshConfiguration:
@@ -84,6 +85,7 @@ def _settings(raw: Raw, version: Version) -> MeshConfiguration:
         root=text(raw, "rootNamespace") or ROOT_NAMESPACE,
         trust_domain=text(raw, "trustDomain") or "cluster.local",
         version=version,
+        extension_providers=items(raw, "extensionProviders"),
     )
 
 

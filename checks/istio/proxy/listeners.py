@@ -7,7 +7,7 @@ from functools import cached_property
 from ipaddress import ip_address, ip_network
 
 from checks.facts.fact import KubernetesObject
-from checks.istio.mesh.objects.hosts import is_address, is_public
+from checks.istio.mesh.objects.hosts import is_address
 from checks.istio.proxy.clusters import ClusterName
 
 _LIST_ENTRY = re.compile(r"spec\.(\w+)\[(\d+)\]")
@@ -124,12 +124,6 @@ class EnvoyListener:
     inspects_tls: bool
     inspects_http: bool
     origin: Provenance
-
-    @cached_property
-    def public_addresses(self) -> tuple[str, ...]:
-        """An address in each range outside the private ones that selects a chain."""
-        networks = {each for chain in self._ranged for each in chain.networks}
-        return tuple(str(ip_network(each).network_address) for each in sorted(networks) if is_public(each))
 
     @cached_property
     def _ranged(self) -> list[FilterChain]:

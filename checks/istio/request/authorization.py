@@ -15,6 +15,7 @@ from checks.facts.label_selectors import selects
 from checks.istio.mesh.mesh import Mesh
 from checks.istio.mesh.objects.hosts import is_address
 from checks.istio.mesh.proxies import Proxy
+from checks.istio.request.external_authorizers import ExternalAuthorizers
 from checks.istio.request.matching import NotModelled
 from checks.istio.request.wire import Http
 from checks.model.raw_values import Raw, items, mapping, text, texts
@@ -56,22 +57,36 @@ def _applies(policy: AuthorizationPolicy, proxy: Proxy) -> bool:
     return not policy.selector or selects(policy.selector, proxy.labels)
 
 
-def denied_by(policies: Iterable[AuthorizationPolicy], peer: DownstreamPeer) -> AuthorizationPolicy | None:
-    """The policy that denies a peer; None if the peer is allowed.
+def denied_by(
+    policies: Iterable[AuthorizationPolicy], peer: DownstreamPeer, authorizers: ExternalAuthorizers
+) -> AuthorizationPolicy | None:
+    """The policy that denies a peer; None if the peer is allowed. Raises NotModelled.
 
     If ALLOW policies exist and none of them matches, the first of them denies.
     """
     kept = list(policies)
-    denied = next((each for each in kept if each.action == "DENY" and _matches(each, peer, deny=True)), None)
-    allowing = [each for each in kept if each.action == "ALLOW"]
+    enforced = [each for each in kept if not _is_dry_run(each)]
+    custom = [each for each in kept if each.action == "CUSTOM" and _matches(each, peer, deny=True)]
+    for each in custom:
+        if each in enforced and authorizers.problem(each):
+            return each
+    denied = next((each for each in enforced if each.action == "DENY" and _matches(each, peer, deny=True)), None)
+    allowing = [each for each in enforced if each.action == "ALLOW"]
     if denied is None and allowing and not any(_matches(each, peer, deny=False) for each in allowing):
         denied = allowing[0]
-    asking = [each for each in kept if each.action == "CUSTOM"]
-    if peer.request is not None:  # a request that no rule matches is not sent to the authorizer
-        asking = [each for each in asking if _matches(each, peer, deny=False)]
+    asking = [each for each in custom if peer.request is not None or authorizers.reads_tcp(each)]
     if denied is None and asking:
         raise NotModelled(f"{asking[0].ref} asks an external authorizer")
     return denied
+
+
+def _is_dry_run(policy: AuthorizationPolicy) -> bool:
+    """Whether a policy is only evaluated for metrics and logs: `isDryRun`."""
+    return policy.annotations.get("istio.io/dry-run", "") in _TRUE
+
+
+_TRUE = ("1", "t", "T", "true", "TRUE", "True")
+"""The texts that Go reads as true."""
 
 
 def _matches(policy: AuthorizationPolicy, peer: DownstreamPeer, *, deny: bool) -> bool:

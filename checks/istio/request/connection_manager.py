@@ -40,7 +40,7 @@ def _request(arrival: Arrival, manager: HttpManager, request: Http, session: tup
     here, connection = arrival.at, arrival.connection
     peer = DownstreamPeer(arrival.source, connection.address, connection.port, *(session or ("", "")), request)
     # A sidecar checks only what arrives for its own application.
-    denied = denied_by(here.policies, peer) if here.proxy.gateway else None
+    denied = denied_by(here.policies, peer, here.authorizers) if here.proxy.gateway else None
     if denied is not None:
         yield arrival.fails(Ending.REQUEST_DENIED, f"{denied.ref} denies the request", 403, "RBAC", denied)
         return

@@ -4,7 +4,6 @@ Source: Envoy, "Life of a request"."""
 
 from dataclasses import replace
 
-from checks.istio.mesh.objects.hosts import is_address
 from checks.istio.proxy.listeners import EnvoyListener, FilterChain, Provenance, TcpProxy
 from checks.istio.request.authorization import DownstreamPeer, denied_by
 from checks.istio.request.connection_manager import http_decisions
@@ -33,25 +32,13 @@ def listener_decisions(arrival: Arrival, listener: EnvoyListener) -> Decisions:
 
 
 def _selected(listener: EnvoyListener, connection: Connection) -> FilterChain | None:
-    """The chain of a connection. The address of a public name may be in any public range."""
-    addresses = [connection.address]
-    if not is_address(connection.address):
-        addresses += listener.public_addresses
-    chains = {
-        id(found): found
-        for each in addresses
-        for found in (
-            listener.chain_for(
-                each,
-                _server_name(connection),
-                tls=isinstance(connection.outermost, Tls),
-                plain_http=isinstance(connection.outermost, Http | Connect),
-            ),
-        )
-    }
-    if len(chains) > 1:
-        raise NotModelled("the rule depends on the address that DNS returns")
-    return next(iter(chains.values()))
+    """The chain of a connection. A name stands for any address outside the ranges of the chains."""
+    return listener.chain_for(
+        connection.address,
+        _server_name(connection),
+        tls=isinstance(connection.outermost, Tls),
+        plain_http=isinstance(connection.outermost, Http | Connect),
+    )
 
 
 def _server_name(connection: Connection) -> str:
@@ -83,7 +70,7 @@ def _tcp(arrival: Arrival, target: TcpProxy, origin: Provenance, server_name: st
     connection = arrival.connection
     peer = DownstreamPeer(arrival.source, connection.address, connection.port, server_name, identity, None)
     # A sidecar checks only what arrives for its own application.
-    denied = denied_by(arrival.at.policies, peer) if arrival.at.proxy.gateway else None
+    denied = denied_by(arrival.at.policies, peer, arrival.at.authorizers) if arrival.at.proxy.gateway else None
     if denied is not None:
         yield arrival.fails(Ending.CONNECTION_DENIED, f"{denied.ref} denies the connection", flag="RBAC", origin=denied)
         return

@@ -16,6 +16,7 @@ from checks.istio.proxy.outbound import OutboundListeners
 from checks.istio.proxy.routes import RouteConfiguration
 from checks.istio.proxy.sidecar_routes import sidecar_routes
 from checks.istio.request.authorization import policies_of
+from checks.istio.request.external_authorizers import ExternalAuthorizers
 
 
 class ProxyConfiguration:
@@ -49,6 +50,11 @@ class ProxyConfiguration:
     def policies(self) -> tuple[AuthorizationPolicy, ...]:
         """The AuthorizationPolicies that apply to the proxy."""
         return policies_of(self.mesh, self.proxy)
+
+    @cached_property
+    def authorizers(self) -> ExternalAuthorizers:
+        """The external authorizers of its mesh."""
+        return ExternalAuthorizers(self.mesh)
 
     @cached_property
     def patches(self) -> Patches:

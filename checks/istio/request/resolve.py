@@ -3,10 +3,12 @@
 The order of decisions is Envoy's: listener, filter chain, TLS, authorization, virtual host, route, cluster, endpoint."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from checks.facts.pods import Pod
 from checks.istio.mesh.mesh import Mesh
+from checks.istio.mesh.objects.hosts import is_address
+from checks.istio.request.address_ranges import address_in, public_ranges
 from checks.istio.request.client_dns import client_addresses
 from checks.istio.request.hops import Hops, RouteQuery
 from checks.istio.request.interception import is_intercepted
@@ -43,26 +45,39 @@ class Router:
         configuration = self.configuration(mesh, client)
         if configuration is None or configuration.proxy.gateway:
             return outcome(hops.directly(connection))
-        found = [
-            _sent(hops, configuration, client, replace(connection, address=each))
-            for each in client_addresses(configuration, connection.address)
-        ]
-        if len({(each.result, each.status) for each in found}) > 1:
-            return _unknown("depends on the address that DNS returns: a ServiceEntry lists addresses for the host")
-        return found[0]
+        return _Sending(hops, configuration, client, connection).outcome()
 
 
-def _sent(hops: Hops, configuration: ProxyConfiguration, client: Pod, connection: Connection) -> RequestOutcome:
-    taken = is_intercepted(client.annotations, connection.address, connection.port)
-    if taken is False:
-        return outcome(hops.directly(connection))
-    intercepted = outcome(hops.from_sidecar(configuration, connection))
-    if taken is None:
-        direct = outcome(hops.directly(connection))
-        if (direct.result, direct.status) != (intercepted.result, intercepted.status):
-            return _unknown("excluded ranges may contain the host's address")
-    return intercepted
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """A connection of a client with a sidecar, to an address or to a name whose address is not known."""
+
+    hops: Hops
+    configuration: ProxyConfiguration
+    client: Pod
+    connection: Connection
+
+    def outcome(self) -> RequestOutcome:
+        """The outcome for every address that DNS may return; unknown if it is not the same."""
+        host, port = self.connection.address, self.connection.port
+        first, *others = client_addresses(self.configuration, host)
+        found = self._at(first)
+        differing = [each for each in others if _answer(self._at(each)) != _answer(found)]
+        if not is_address(first):
+            ranges = public_ranges(self.configuration, self.client, first, port)
+            inside = {each: self._at(address_in(each, ranges)) for each in ranges}
+            differing += [each for each, one in inside.items() if _answer(one) != _answer(found)]
+        if not differing:
+            return found
+        reason = f"depends on the address that DNS returns for {host}: other rules apply to {', '.join(differing[:3])}"
+        return RequestOutcome(Result.UNKNOWN, (End(Result.UNKNOWN, reason),))
+
+    def _at(self, address: str) -> RequestOutcome:
+        connection = replace(self.connection, address=address)
+        if is_intercepted(self.client.annotations, address, connection.port):
+            return outcome(self.hops.from_sidecar(self.configuration, connection))
+        return outcome(self.hops.directly(connection))
 
 
-def _unknown(reason: str) -> RequestOutcome:
-    return RequestOutcome(Result.UNKNOWN, (End(Result.UNKNOWN, reason),))
+def _answer(found: RequestOutcome) -> tuple[Result, int | None]:
+    return found.result, found.status

@@ -1,0 +1,58 @@
+"""External authorizers that policies with action CUSTOM name, as istiod resolves them.
+
+Source: Istio `processExtensionProvider`, `validateProviderName` in `pilot/pkg/security/authz/builder/extauthz.go`,
+`LookupCluster` in `pilot/pkg/model/telemetry_logging.go`.
+"""
+
+import re
+from collections.abc import Mapping
+
+from checks.facts.istio_policies import AuthorizationPolicy
+from checks.istio.mesh.mesh import Mesh
+from checks.model.raw_values import Raw, mapping, number, text
+
+_HTTP, _GRPC = "envoyExtAuthzHttp", "envoyExtAuthzGrpc"
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def provider_name(policy: AuthorizationPolicy) -> str:
+    """The extension provider that a policy with action CUSTOM names."""
+    return text(policy.raw, "spec", "provider", "name")
+
+
+class ExternalAuthorizers:
+    """The external authorizers of a mesh. istiod denies what a policy without a usable one matches."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self._mesh = mesh
+        self._known: dict[str, list[Raw]] = {}
+        for each in mesh.configuration.extension_providers:
+            if _HTTP in each or _GRPC in each:
+                self._known.setdefault(text(each, "name"), []).append(each)
+
+    def problem(self, policy: AuthorizationPolicy) -> str:
+        """Why a policy has no usable authorizer, "" if it has one."""
+        name = provider_name(policy)
+        found = self._known.get(name, [])
+        if len(found) != 1:
+            return f"the mesh configuration has {'several providers' if found else 'no provider'} {name}"
+        if not _NAME.fullmatch(name):
+            return f"{name} is no valid name of a provider"
+        settings = _settings(found[0])
+        if not 0 < (number(settings, "port") or 0) < 65536:
+            return f"provider {name} has no valid port"
+        return "" if self._has_service(text(settings, "service")) else f"no service {text(settings, 'service')} exists"
+
+    def reads_tcp(self, policy: AuthorizationPolicy) -> bool:
+        """Whether the authorizer of a policy also decides about TCP; one for HTTP ignores it."""
+        return any(_GRPC in each for each in self._known.get(provider_name(policy), []))
+
+    def _has_service(self, written: str) -> bool:
+        """Whether a service has the host, in the namespace that is written before it, else in only one."""
+        namespace, slash, host = written.partition("/")
+        found: Mapping[str, object] = self._mesh.exports.by_host.get(host if slash else written, {})
+        return namespace in found if slash else len(found) == 1
+
+
+def _settings(provider: Raw) -> Raw:
+    return mapping(provider, _HTTP) or mapping(provider, _GRPC)
