@@ -158,7 +158,7 @@ class DeniedByRule(_Denied):
 
 @dataclass(frozen=True, slots=True)
 class AuthorizerMissing(DeniedByRule):
-    """A request that a rule of a CUSTOM policy matches, whose external authorizer istiod does not find."""
+    """A request that a CUSTOM policy matches whose external authorizer istiod does not find."""
 
     name: ClassVar[str] = "authorizer-missing"
     problem: str

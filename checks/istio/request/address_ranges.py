@@ -16,7 +16,7 @@ _MOST_RANGES = 20
 
 
 def public_ranges(configuration: ProxyConfiguration, client: Pod, host: str, port: int) -> tuple[str, ...]:
-    """The ranges of public addresses that a listener of the client or an annotation of its pod names."""
+    """The public ranges that decide for a client: of its listener and of its pod's annotations."""
     listener = configuration.outbound.listener_for(host, port) if configuration.outbound is not None else None
     written = [each for chain in listener.chains for each in chain.networks] if listener is not None else []
     found = dict.fromkeys(

@@ -21,7 +21,10 @@ def provider_name(policy: AuthorizationPolicy) -> str:
 
 
 class ExternalAuthorizers:
-    """The external authorizers of a mesh. istiod denies what a policy without a usable one matches."""
+    """The external authorizers of a mesh.
+
+    istiod denies the requests that a policy without a usable authorizer matches.
+    """
 
     def __init__(self, mesh: Mesh) -> None:
         self._mesh = mesh
@@ -48,7 +51,10 @@ class ExternalAuthorizers:
         return any(_GRPC in each for each in self._known.get(provider_name(policy), []))
 
     def _has_service(self, written: str) -> bool:
-        """Whether a service has the host, in the namespace that is written before it, else in only one."""
+        """Whether a service has the host.
+
+        It is in the namespace that is written before the host, else in only one.
+        """
         namespace, slash, host = written.partition("/")
         found: Mapping[str, object] = self._mesh.exports.by_host.get(host if slash else written, {})
         return namespace in found if slash else len(found) == 1

@@ -32,7 +32,10 @@ def listener_decisions(arrival: Arrival, listener: EnvoyListener) -> Decisions:
 
 
 def _selected(listener: EnvoyListener, connection: Connection) -> FilterChain | None:
-    """The chain of a connection. A name stands for any address outside the ranges of the chains."""
+    """The chain of a connection.
+
+    A name stands for any address outside the ranges of the chains.
+    """
     return listener.chain_for(
         connection.address,
         _server_name(connection),

@@ -50,7 +50,7 @@ class Router:
 
 @dataclass(frozen=True, slots=True)
 class _Sending:
-    """A connection of a client with a sidecar, to an address or to a name whose address is not known."""
+    """A connection of a client with a sidecar to an address, or to a name without a known one."""
 
     hops: Hops
     configuration: ProxyConfiguration

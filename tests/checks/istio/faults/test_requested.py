@@ -8,7 +8,7 @@ from checks.catalogue import catalogue
 from checks.model.findings import Status
 from checks.model.route import Outcome
 from tests.checks.istio.route.breakages import BREAKAGES, HTTP, Breakage, client_host_of, port_of
-from tests.checks.istio.route.traced import istio, plus
+from tests.checks.istio.route.traced import istio, mesh_settings, plus
 from tests.clusters.compose import Cluster, compose, named
 from tests.recordings import diagnosed, question
 
@@ -47,10 +47,22 @@ def test_a_tcp_destination_without_rules_shares_the_port_of_the_older_one() -> N
     assert found == {"tcp-destinations-collide", "virtual-service-route-broken"}
 
 
+def asking(cluster: Cluster) -> Cluster:
+    """The cluster with an external authorizer for every request at the gateway."""
+    provider = {"action": "CUSTOM", "provider": {"name": "opa"}, "rules": [{}]}
+    return plus(cluster, istio("AuthorizationPolicy", "ask-opa", provider, group="security"))
+
+
+def test_a_request_that_no_authorizer_can_decide_is_denied() -> None:
+    outcome, found = failing(asking(named(HTTP)), "edition.cnn.com:80", "team-a")
+    assert outcome is Outcome.FAILS
+    assert found == {"authorization-denies"}
+
+
 def test_a_route_that_is_not_certain_is_not_healthy() -> None:
     """An external authorizer decides whether the request gets through."""
-    provider = {"action": "CUSTOM", "provider": {"name": "opa"}, "rules": [{}]}
-    cluster = plus(named(HTTP), istio("AuthorizationPolicy", "ask-opa", provider, group="security"))
+    authorizer = {"name": "opa", "envoyExtAuthzHttp": {"service": "edition.cnn.com", "port": 80}}
+    cluster = mesh_settings(asking(named(HTTP)), lambda mesh: mesh.update(extensionProviders=[authorizer]))
     report = diagnosed(cluster, question(cluster, "team-egress/egw", "edition.cnn.com:80", "team-a"), CHECKS).finish(
         0.0
     )
