@@ -97,7 +97,8 @@ def admission_webhook_blocks(facts: Facts) -> Iterator[Observation]:
         require_backend(facts, each)
     if not denied and not groups:
         yield healthy(
-            f"None of the {len(gateway_webhooks(facts))} webhooks for such objects blocks or may block {facts.gateway.ref}."
+            f"None of the {len(gateway_webhooks(facts))} webhooks for a gateway's kinds of objects can block "
+            f"{facts.gateway.ref}."
         )
 
 

@@ -51,7 +51,7 @@ def source_address_wrong(facts: Facts) -> Iterator[Observation]:
         + (f". Expected: an address of {prefix}." if prefix else f" ({why})."),
         actions=[
             change(
-                "Request from inside a gateway pod which source IP address a destination sees"
+                "Request the source IP address that a destination sees, from inside a gateway pod"
                 + (" (replace POD with the name of a gateway pod)" if pod == "POD" else ""),
                 kubectl(
                     "debug",

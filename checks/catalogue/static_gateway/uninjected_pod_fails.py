@@ -78,14 +78,14 @@ def uninjected_pod_fails(facts: Facts) -> Iterator[Observation]:
         "A request from a pod outside the mesh is not probed; the commands below make one.",
         actions=[
             change(
-                f"Create a pod without a sidecar, with the gateway's annotation (bypasses mesh policy{note})",
+                f"Create a Deployment whose pod has the gateway's annotation and no sidecar (bypasses mesh policy{note})",
                 kubectl_apply(manifest),
                 TSG,
                 "the pod is Running; if Docker Hub is blocked, use an image with curl from your own registry",
             ),
             inspect(
-                f"Show which source IP address a destination sees from it: {expected} means that the Istio configuration is "
-                "at fault; another address, or none, means the static egress gateway",
+                f"Show which source IP address a destination sees from it: {expected} means that the Istio "
+                "configuration is at fault; another address, or none, means the static egress gateway",
                 kubectl(
                     "exec",
                     f"deploy/{_PROBE}",
@@ -93,6 +93,6 @@ def uninjected_pod_fails(facts: Facts) -> Iterator[Observation]:
                 ),
                 TSG,
             ),
-            change("Delete the pod", kubectl("delete", "deployment", _PROBE, namespace=gateway.namespace), TSG),
+            change("Delete this Deployment", kubectl("delete", "deployment", _PROBE, namespace=gateway.namespace), TSG),
         ],
     )
