@@ -62,7 +62,7 @@ MESHES ?= 600
 
 .PHONY: judge
 judge: $(READY) ## compare the routes of generated meshes with istiod's own code, needs Go (SEED=1 MESHES=600; ONLY=37 explains one mesh; TESTS=1: the meshes of the tests)
-	$(BIN)/python -m tests.istiod.judge --seed $(SEED) --meshes $(MESHES) $(if $(ONLY),--only $(ONLY)) $(if $(TESTS),--tests)
+	$(BIN)/python -m tests.istiod.judge --seed $(SEED) --meshes $(MESHES) $(if $(ONLY),--only $(ONLY)) $(if $(TESTS),--tests) $(if $(PROGRAM),--program $(PROGRAM)) $(if $(REVISION),--revision $(REVISION))
 
 .PHONY: judge-record
 judge-record: $(READY) ## record answers of istiod that tests replay without Go (CASES=folder of given meshes)

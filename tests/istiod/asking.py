@@ -171,13 +171,14 @@ def mesh_configuration(objects: Iterable[Json]) -> dict[str, list[str]]:
 
 
 class Program:
-    """The running Go program."""
+    """The running Go program; `built`: one that was built against another version of istiod."""
 
-    def __init__(self) -> None:
+    def __init__(self, built: Path | None = None) -> None:
+        self._built = built
         self._start()
 
     def _start(self) -> None:
-        command = [str(build())]
+        command = [str(self._built or build())]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=1 << 20
         )

@@ -14,7 +14,8 @@ from time import perf_counter
 
 from tests.clusters.bundles import dump_yaml
 from tests.istiod.asking import Json, build
-from tests.istiod.judgement import Judged, JudgedMesh, Judgement, Make, judged
+from tests.istiod.judgement import Judged, JudgedMesh, Judgement, judged
+from tests.istiod.meshes.draft import REVISION
 from tests.istiod.meshes.existing import existing
 from tests.istiod.meshes.generator import mesh, meshes
 from tests.istiod.router import RoutedProduct
@@ -33,20 +34,23 @@ def main() -> int:
     parser.add_argument("--tests", action="store_true", help="the meshes of the other tests instead")
     parser.add_argument("--differences", type=Path, default=DIFFERENCES)
     parser.add_argument("--at-least", type=float, default=0, help="fail below this percentage of equal outcomes")
+    parser.add_argument("--program", type=Path, help="the program, built against another version of istiod")
+    parser.add_argument("--revision", default=REVISION, help="the revision of the meshes")
     options = parser.parse_args()
-    build()
+    if options.program is None:
+        build()
     if options.only is not None:
         return _one(mesh(options.seed, options.only))
     generated = existing() if options.tests else meshes(options.seed, options.meshes)
-    tally = _judge(generated, options.differences, RoutedProduct)
+    tally = _judge(judged(generated, RoutedProduct, options.program, options.revision), options.differences)
     return int(tally.all.percent(tally.all.outcomes) < options.at_least)
 
 
-def _judge(generated: Iterable[JudgedMesh], folder: Path, make: Make) -> Tally:
+def _judge(found: Iterable[Judged], folder: Path) -> Tally:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     tally, began = Tally(), perf_counter()
-    for each in judged(generated, make):
+    for each in found:
         tally.add(each)
         write_differences(each, folder)
         if tally.meshes % 50 == 0:

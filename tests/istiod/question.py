@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import ip_address, ip_network
 from zlib import crc32
 
@@ -19,6 +20,17 @@ from tests.istiod.walker.wire import Connection, Http, Layers, Raw, Tls
 
 # The public DNS addresses of the hosts of the given cases; other hosts have an address by their name.
 _ADDRESSES = {"api.bank.example": "203.0.113.77", "pay.bank.example": "203.0.113.78"}
+_ELSEWHERE = "192.0.2.77"
+_PRIVATE = (
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "240.0.0.0/4",
+    "fc00::/7",
+)
 _EXCLUDE = "traffic.sidecar.istio.io/excludeOutbound"
 _INCLUDE = "traffic.sidecar.istio.io/includeOutbound"
 
@@ -112,6 +124,26 @@ class Cluster:
         mesh = self.mesh(pushed)
         return [self._answer(each, mesh) for each in self.questions]
 
+    def depends_on_dns(self, question: Question, expected: Answer, mesh: Mesh) -> bool:
+        """Whether another address of the host in public DNS would change the outcome.
+
+        Such an outcome cannot be known from the objects of the cluster.
+        """
+        if is_address(question.host) or mesh.network.resolve(question.host) != public_address(question.host):
+            return False
+        others = (self._answer(question, mesh.with_address(question.host, each)) for each in self._listed)
+        return any(each.outcome != expected.outcome for each in others)
+
+    @cached_property
+    def _listed(self) -> Sequence[str]:
+        """Possible public addresses of a host.
+
+        One of each range that an object lists for connections, and one that none of them contains.
+        """
+        written = {each for found in self.objects for each in _ranges(found)}
+        found = {str(ip_network(each, strict=False)[0]) for each in written if _is_range(each)}
+        return sorted({each for each in found if not _is_private(each)} | {_ELSEWHERE}) if found else ()
+
     def mesh(self, pushed: Json) -> Mesh:
         """The proxies with their configuration, and the network around them."""
         configurations = {
@@ -140,7 +172,7 @@ class Cluster:
         walker = Walker(mesh, Purpose(question.gateway, question.host, lambda service: service in allowed))
         clients = self.clients(question)
         if not clients:
-            address = question.host if is_address(question.host) else public_address(question.host)
+            address = question.host if is_address(question.host) else mesh.network.addresses[question.host]
             return walker.direct(Connection(address, question.target_port, question.layers()))
         found = [self._from(each, question, walker, mesh) for each in clients]
         return answer(share.of(100 / len(found)) for each in found for share in each.shares)
@@ -200,6 +232,36 @@ def _gateways(objects: Iterable[Json]) -> Mapping[str, str]:
                 )
     found.pop("", None)
     return found
+
+
+def _ranges(found: Json) -> Iterator[str]:
+    """The addresses and ranges to which an object compares the destination of connections."""
+    spec = found.get("spec") or {}
+    match found["kind"]:
+        case "Pod":
+            annotations = found["metadata"].get("annotations", {})
+            for name in (_EXCLUDE + "IPRanges", _INCLUDE + "IPRanges"):
+                yield from (each.strip() for each in annotations.get(name, "").split(","))
+        case "ServiceEntry":
+            yield from spec.get("addresses") or ()
+        case "VirtualService":
+            for route in (*(spec.get("tcp") or ()), *(spec.get("tls") or ())):
+                for match in route.get("match") or ():
+                    yield from match.get("destinationSubnets") or ()
+        case _:
+            pass
+
+
+def _is_private(address: str) -> bool:
+    return any(ip_address(address) in ip_network(each) for each in _PRIVATE)
+
+
+def _is_range(written: str) -> bool:
+    try:
+        ip_network(written, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def excluded(pod: Json, connection: Connection) -> bool:

@@ -20,7 +20,8 @@ class Row:
     unjudged: int = 0  # the walker does not follow the configuration
     outcomes: int = 0  # the same outcome
     answers: int = 0  # the same outcome and the same answer
-    undecided: int = 0  # the product has no outcome
+    undecided: int = 0  # the product has no outcome, although the objects decide it
+    open: int = 0  # the objects do not decide the outcome: it depends on public DNS
     differences: Counter[str] = field(default_factory=Counter)
 
     def add(self, judgement: Judgement) -> None:
@@ -31,9 +32,10 @@ class Row:
             return
         self.outcomes += judgement.same_outcome
         self.answers += judgement.same_answer
-        self.undecided += judgement.undecided
+        self.undecided += judgement.undecided and not judgement.depends_on_dns
+        self.open += judgement.depends_on_dns
         if not judgement.same_outcome:
-            self.differences[f"{judgement.expected.outcome} → {judgement.resolved.outcome}"] += 1
+            self.differences[f"{_expected(judgement)} → {judgement.resolved.outcome}"] += 1
 
     def percent(self, count: int) -> float:
         """The share of the requests that the walker followed."""
@@ -88,6 +90,8 @@ class Tally:
         yield from (f"{count:6}  {detail}" for detail, count in self.details.most_common(25))
         for detail, count in self.unjudged.most_common(10):
             yield f"not followed by the walker: {count} requests: {detail}"
+        if self.all.open:
+            yield f"depends on public DNS, in the objects there is no answer: {self.all.open} requests"
         yield from (f"not asked: {each}" for each in self.problems[:10])
         yield f"{self.meshes} meshes, {self.refused} with objects that the validating webhook refuses"
 
@@ -100,9 +104,13 @@ def _line(name: str, row: Row) -> str:
     return f"{name[:52]:52} {row.requests:8}{shares}  {differences}"
 
 
+def _expected(judgement: Judgement) -> str:
+    return "depends on DNS" if judgement.depends_on_dns else judgement.expected.outcome
+
+
 def _difference(judgement: Judgement) -> str:
     codes = judgement.expected.code or "arrives"
     question = judgement.question
     resolved = judgement.resolved
     answer = resolved.answer if resolved.outcome == "unknown" else ""
-    return f"{question.scheme}: {judgement.expected.outcome} ({codes}) → {resolved.outcome} {answer[:80]}".rstrip()
+    return f"{question.scheme}: {_expected(judgement)} ({codes}) → {resolved.outcome} {answer[:80]}".rstrip()

@@ -16,12 +16,13 @@ from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.faults.gateway_hop import gateway_hop
 from checks.istio.fixes.fields import set_field
 from checks.istio.fixes.tls_settings import tls_place
-from checks.istio.request.credentials import AUTHORITY_SUFFIX, undelivered
+from checks.istio.proxy.gateway import certificate_names
+from checks.istio.request.credentials import AUTHORITY_SUFFIX, undelivered, undelivered_certificates
 from checks.istio.request.outcome import Ending
 from checks.istio.request.proxy_configuration import ProxyConfiguration
 from checks.model.commands import ISTIO_TLSO
 from checks.model.findings import Evidence
-from checks.model.raw_values import text
+from checks.model.raw_values import texts
 from checks.model.route import HopName
 
 _PREFIX = "kubernetes://"
@@ -43,11 +44,12 @@ def at_credential(broken: BrokenRequest) -> Iterator[RouteFault]:
     if broken.end.ending is not Ending.LISTENER_WAITS or hop is None:
         return
     for server in hop.on_port:
-        name = text(server.server.tls, "credentialName")
-        problem = undelivered(name, hop.proxies[0], server.mode, server=True) if name else ""
-        if problem:
+        written = server.server.tls or {}
+        names = certificate_names(written)
+        for name, problem in undelivered_certificates(names, hop.proxies[0], server.mode):
             path = f"spec.servers[{server.index}].tls"
-            yield ServerCredential(server.gateway, path, name, server.mode, problem, hop.proxies[0])
+            field = f"credentialNames[{names.index(name)}]" if texts(written, "credentialNames") else "credentialName"
+            yield ServerCredential(server.gateway, path, name, server.mode, problem, hop.proxies[0], field)
 
 
 def _at_sidecar(broken: BrokenRequest) -> Iterator[RouteFault]:
@@ -73,6 +75,7 @@ class CredentialMissing(RouteFault):
     mode: str
     problem: str
     proxy: ProxyConfiguration
+    field: str = "credentialName"
 
     @property
     def namespace(self) -> str:
@@ -104,7 +107,7 @@ class CredentialMissing(RouteFault):
         return self.problem.endswith("does not exist")
 
     def evidence(self) -> tuple[Evidence, ...]:
-        named = Evidence(self.owner.ref, f"{self.path}.credentialName", self.credential)
+        named = Evidence(self.owner.ref, f"{self.path}.{self.field}", self.credential)
         where = f"Secret {self.namespace}/{self.secret}"
         if self._missing:
             elsewhere = f"(only in {self._elsewhere[0].namespace})" if self._elsewhere else "(does not exist)"
@@ -118,7 +121,7 @@ class CredentialMissing(RouteFault):
         known = {name for namespace, name in self.proxy.mesh.secrets if namespace == self.namespace}
         for name in dict.fromkeys((self.secret, self.secret.removesuffix(AUTHORITY_SUFFIX))):
             if name in known and name != self.credential:
-                change = set_field(self.owner, f"{self.path}.credentialName", name)
+                change = set_field(self.owner, f"{self.path}.{self.field}", name)
                 yield Fix(f"Patch credentialName to {name}", (change,), ISTIO_TLSO)
         title = f"Create Secret {self.secret} from your certificate files (first delete a wrong Secret of that name)"
         yield Fix(title, (), ISTIO_TLSO)

@@ -113,8 +113,14 @@ class GatewayListeners:
 
 def _context(server: GatewayServer) -> DownstreamTls:
     tls: Raw = server.server.tls or {}
-    files = bool(text(tls, "serverCertificate")) and not text(tls, "credentialName")
-    return DownstreamTls(server.mode, text(tls, "credentialName"), files)
+    names = certificate_names(tls)
+    return DownstreamTls(server.mode, names, bool(text(tls, "serverCertificate")) and not names)
+
+
+def certificate_names(tls: Raw) -> tuple[str, ...]:
+    """The Secrets with the certificates of a server: `credentialNames`, else `credentialName`."""
+    single = text(tls, "credentialName")
+    return tuple(texts(tls, "credentialNames")) or ((single,) if single else ())
 
 
 def _l4(rule: RoutingRule, match: Raw, server: GatewayServer) -> bool:

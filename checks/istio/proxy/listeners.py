@@ -41,7 +41,8 @@ class DownstreamTls:
 
     mode: str
     """`SIMPLE`, `MUTUAL`, `OPTIONAL_MUTUAL` or `ISTIO_MUTUAL`."""
-    secret: str = ""
+    secrets: tuple[str, ...] = ()
+    """The names of its certificates; the first one also names the authority of clients."""
     files: bool = False
 
 

@@ -2,6 +2,8 @@
 
 Source: Istio `pilot/pkg/model/credentials/resource.go`, `pilot/pkg/credentials/kube/secrets.go`."""
 
+from collections.abc import Iterator, Sequence
+
 from checks.facts.namespaces import Secret
 from checks.istio.mesh.gateway_api.backend_policies import INVALID
 from checks.istio.mesh.gateway_api.listener_servers import BUILT_IN, SECRET_PREFIX
@@ -35,6 +37,17 @@ def undelivered(name: str, here: ProxyConfiguration, mode: str, *, server: bool)
     mutual = mode in ("MUTUAL", "OPTIONAL_MUTUAL")
     pair = _pair_problem(here, place, bare) if server or mutual else ""
     return pair or (_authority_problem(here, place, bare) if mutual or not server else "")
+
+
+def undelivered_certificates(names: Sequence[str], here: ProxyConfiguration, mode: str) -> Iterator[tuple[str, str]]:
+    """The certificates of a server that its proxy does not get, with the reason.
+
+    The authority of clients belongs to the first name.
+    """
+    for index, name in enumerate(names):
+        problem = undelivered(name, here, mode if index == 0 else "SIMPLE", server=True)
+        if problem:
+            yield name, problem
 
 
 def _key(written: str, namespace: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from checks.istio.mesh.gateway_api.listener_servers import BUILT_IN
 from checks.istio.mesh.objects.hosts import without_port
 from checks.istio.proxy.listeners import DownstreamTls
 from checks.istio.proxy.upstream_tls import UpstreamTls
-from checks.istio.request.credentials import undelivered
+from checks.istio.request.credentials import undelivered_certificates
 from checks.istio.request.proxy_configuration import ProxyConfiguration
 from checks.istio.request.wire import Connection, Http, Tls
 
@@ -15,10 +15,11 @@ from checks.istio.request.wire import Connection, Http, Tls
 def handshake_problem(tls: DownstreamTls, session: Tls, here: ProxyConfiguration) -> str:
     """Why a TLS handshake at a server fails, "" if it succeeds."""
     # A context without any certificate has the proxy's own one and trusts the mesh (`buildGatewayListenerTLSContext`).
-    own = tls.mode == "ISTIO_MUTUAL" or not (tls.secret or tls.files)
-    mesh_certificate = own or tls.secret.startswith(BUILT_IN)
-    if not own and not tls.files and undelivered(tls.secret, here, tls.mode, server=True):
-        return f"the listener waits for Secret {tls.secret.removeprefix('kubernetes://')}"
+    own = tls.mode == "ISTIO_MUTUAL" or not (tls.secrets or tls.files)
+    mesh_certificate = own or tls.secrets[:1] == (BUILT_IN,)
+    waits = next(iter(undelivered_certificates(tls.secrets, here, tls.mode)), None) if not own else None
+    if waits is not None:
+        return f"the listener waits for Secret {waits[0].removeprefix('kubernetes://')}"
     if tls.mode in ("MUTUAL", "ISTIO_MUTUAL"):
         if not session.identity and not session.certificate:
             return "the client presents no certificate"

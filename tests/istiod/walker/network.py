@@ -5,6 +5,7 @@ They are pods, Services of the cluster, and the rest of the world.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -72,6 +73,12 @@ class Network:
             for each in self._services.values()
             if each["spec"].get("clusterIP") not in (None, "", "None")
         }
+
+    def with_address(self, host: str, address: str) -> Network:
+        """The same network, in which public DNS gives a host another address."""
+        other = copy.copy(self)
+        other.addresses = {**self.addresses, host: address}
+        return other
 
     def resolve(self, host: str) -> str | None:
         """The address that DNS gives for a name; None where it does not resolve."""

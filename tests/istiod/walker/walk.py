@@ -29,6 +29,10 @@ class Mesh:
     gateways: Mapping[str, str]  # pod address to the gateway's namespace/name
     network: Network
 
+    def with_address(self, host: str, address: str) -> Mesh:
+        """The same mesh, in which public DNS gives a host another address."""
+        return replace(self, network=self.network.with_address(host, address))
+
 
 @dataclass(frozen=True, slots=True)
 class Purpose:

@@ -137,6 +137,7 @@ class Situation:
 ROUTE, ENTRY = HopName.GATEWAY_ROUTE, HopName.ENTRY
 ABORT = {"abort": {"httpStatus": 503, "percentage": {"value": 100}}}
 REWRITE = {"authority": OTHER}
+TWO_NAMES = {"mode": "SIMPLE", "credentialNames": ["client-credential", "gw-cert"]}
 PLAIN_443 = {"number": 443, "name": "http", "protocol": "HTTP"}
 
 SITUATIONS = (
@@ -155,6 +156,7 @@ SITUATIONS = (
     Situation("the-tls-port-leads-to-80", port_of_entry(targetPort=80), "tls-to-plain", ENTRY, on=PASSTHROUGH),
     Situation("another-certificate", origination(subjectAltNames=[OTHER]), "other-certificate-names", ENTRY, on=ORIGINATION),
     Situation("mesh-tls-to-the-destination", origination(mode="ISTIO_MUTUAL"), "mesh-tls-outside", ENTRY, on=ORIGINATION),
+    Situation("a-certificate-of-two-is-missing", server(tls=TWO_NAMES), "credential-missing", corrected=False, on=MUTUAL),
     Situation("the-secret-lacks-the-authority", without_authority, "credential-missing", ENTRY, False, MUTUAL),
     Situation("a-credential-with-a-namespace", origination(credentialName=FOREIGN), "credential-missing", ENTRY, True, MUTUAL),
     Situation("a-sidecar-without-its-secret", sidecar_credential, "credential-missing", HopName.SIDECAR, False),
