@@ -130,7 +130,7 @@ def clock() -> list[datetime]:
         *steps(local("03-01 00:00"), jump, 10),
         *steps(jump - timedelta(hours=3), local("03-31 23:50"), 10),
     ]
-    return [each for each in moments if each.minute == 0 or 7 <= each.astimezone(BERLIN).hour < 12]
+    return [each for each in moments if each.minute == 0 or 8 <= each.astimezone(BERLIN).hour < 10]
 
 
 @pytest.mark.slow
