@@ -10,6 +10,7 @@ from checks.istio.faults.destination_name import at_destination_name
 from checks.istio.faults.destination_tls import at_destination_tls
 from checks.istio.faults.envoy_filter import at_envoy_filter
 from checks.istio.faults.gateway_actions import at_gateway_action
+from checks.istio.faults.gateway_api_routes import at_gateway_api
 from checks.istio.faults.gateway_route import at_gateway_route
 from checks.istio.faults.gateway_server import at_server
 from checks.istio.faults.gateway_service import at_gateway_service
@@ -60,5 +61,11 @@ GATEWAY_READERS: tuple[Reader, ...] = (
 )
 """From the gateway's server to the destination."""
 
-READERS: tuple[Reader, ...] = (at_shared_port, at_conflicting_entries, *CLIENT_READERS, *GATEWAY_READERS)
+READERS: tuple[Reader, ...] = (
+    at_gateway_api,
+    at_shared_port,
+    at_conflicting_entries,
+    *CLIENT_READERS,
+    *GATEWAY_READERS,
+)
 """All readers."""

@@ -1,0 +1,162 @@
+"""Faults of objects of the Gateway API have a proved change of such an object as fix."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from checks.istio.faults.proved_faults import Proved
+from checks.istio.request.outcome import Result
+from checks.model.route import HopName
+from tests.checks.istio.faults.diagnosed import facts_about, outcomes
+from tests.clusters.compose import Cluster, compose, named
+
+API = "gateway.networking.k8s.io/v1"
+HOST, SERVICE = "edition.cnn.com", "egw.team-egress.svc.cluster.local"
+Patch = dict[str, Any]
+Change = Callable[[Patch], object]
+
+
+def manifest(kind: str, name: str, spec: Patch, namespace: str = "team-egress") -> Patch:
+    return {"apiVersion": API, "kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec}
+
+
+def manual_model(kind: str, listener: Patch, port: int) -> dict[str, Patch]:
+    """The Gateway with the gateway's Service, and the routes of sidecars and of the gateway."""
+    address = {"type": "Hostname", "value": SERVICE}
+    backend = {"group": "networking.istio.io", "kind": "Hostname", "name": HOST, "port": port}
+    entry = {"group": "networking.istio.io", "kind": "ServiceEntry", "name": "cnn"}
+    mesh = {"parentRefs": [entry], "hostnames": [HOST], "rules": [{"backendRefs": [{"name": "egw", "port": port}]}]}
+    forward = {"parentRefs": [{"name": "cnn"}], "hostnames": [HOST], "rules": [{"backendRefs": [backend]}]}
+    listeners = [{"name": "first", "port": port, "hostname": HOST, **listener}]
+    gateway = {"gatewayClassName": "istio", "addresses": [address], "listeners": listeners}
+    return {
+        "gateway": manifest("Gateway", "cnn", gateway),
+        "mesh": manifest(kind, "to-gateway", mesh),
+        "forward": manifest(kind, "from-gateway", forward),
+    }
+
+
+HTTP = manual_model("HTTPRoute", {"protocol": "HTTP"}, 80)
+TLS = manual_model("TLSRoute", {"protocol": "TLS", "tls": {"mode": "Passthrough"}}, 443)
+
+
+def cluster_with(objects: dict[str, Patch], on: str, more: Patch | None = None) -> Cluster:
+    istio = ["Gateway team-egress/istio-egressgateway", "DestinationRule team-egress/*", "VirtualService team-egress/*"]
+    return compose(named(on), {"remove": istio, "add": list(objects.values()), **(more or {})})
+
+
+def first_fault(cluster: Cluster, scheme: str, port: int) -> tuple[Proved, ...]:
+    outcome, faults = next(iter(outcomes(facts_about(cluster, HOST, "team-a"), scheme, HOST, port)))
+    assert outcome.result is not Result.THROUGH
+    return faults
+
+
+def backend(route: str, **values: Any) -> Change:
+    return lambda o: o[route]["spec"]["rules"][0]["backendRefs"][0].update(values)
+
+
+def spec_of(name: str, **values: Any) -> Change:
+    return lambda o: o[name]["spec"].update(values)
+
+
+def without(name: str) -> Change:
+    return lambda o: o.pop(name)
+
+
+def in_another_namespace(objects: Patch) -> None:
+    objects["forward"]["metadata"]["namespace"] = "team-a"
+    objects["forward"]["spec"]["parentRefs"] = [{"name": "cnn", "namespace": "team-egress"}]
+
+
+ELSEWHERE = [{"type": "Hostname", "value": "egww.team-egress.svc.cluster.local"}]
+SITUATIONS: dict[str, tuple[Change, str, HopName]] = {
+    "no route of sidecars": (without("mesh"), "no-route", HopName.MESH_ROUTE),
+    "another port of the gateway": (backend("mesh", port=8080), "elsewhere", HopName.MESH_ROUTE),
+    "another Service": (backend("mesh", name="egww"), "elsewhere", HopName.MESH_ROUTE),
+    "a Service of another namespace": (backend("mesh", namespace="team-b"), "elsewhere", HopName.MESH_ROUTE),
+    "no route of the gateway": (without("forward"), "no-gateway-rule", HopName.GATEWAY_ROUTE),
+    "another hostname": (spec_of("forward", hostnames=["www.x.example"]), "not-attached", HopName.GATEWAY_ROUTE),
+    "another parent": (spec_of("forward", parentRefs=[{"name": "x"}]), "not-attached", HopName.GATEWAY_ROUTE),
+    "a namespace that is not allowed": (in_another_namespace, "not-attached", HopName.GATEWAY_ROUTE),
+    "another listener": (
+        lambda o: o["gateway"]["spec"]["listeners"][0].update(hostname="www.x.example"),
+        "no-listener",
+        HopName.SERVER,
+    ),
+    "another address": (spec_of("gateway", addresses=ELSEWHERE), "address-elsewhere", HopName.SERVER),
+    "another port of the host": (backend("forward", port=8080), "unknown-destination", HopName.ENTRY),
+    "another host": (backend("forward", name="www.x.example"), "unknown-destination", HopName.ENTRY),
+}
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+@pytest.mark.parametrize(
+    ("objects", "on", "scheme", "port"), [(HTTP, "base", "http", 80), (TLS, "tls-passthrough", "https", 443)]
+)
+def test_a_fault_has_a_fix_of_the_gateway_api(
+    situation: str, objects: dict[str, Patch], on: str, scheme: str, port: int
+) -> None:
+    change, name, hop = SITUATIONS[situation]
+    changed = copy.deepcopy(objects)
+    change(changed)
+    (proved,) = first_fault(cluster_with(changed, on), scheme, port)
+    assert (proved.fault.name, proved.fault.hop) == (name, hop)
+    assert proved.fix is not None
+    assert all("gateway.networking.k8s.io" in each.command for each in proved.fix.changes)
+    assert proved.after is not None
+    assert proved.after.result is Result.THROUGH
+
+
+@pytest.mark.parametrize(
+    ("objects", "on", "scheme", "port"), [(HTTP, "base", "http", 80), (TLS, "tls-passthrough", "https", 443)]
+)
+def test_the_manual_model_is_through(objects: dict[str, Patch], on: str, scheme: str, port: int) -> None:
+    found = list(outcomes(facts_about(cluster_with(objects, on), HOST, "team-a"), scheme, HOST, port))
+    assert [each.result for each, _ in found] == [Result.THROUGH]
+
+
+def test_plain_text_to_a_tls_port_needs_a_policy_for_the_backend() -> None:
+    changed = copy.deepcopy(HTTP)
+    backend("forward", port=443)(changed)
+    ports = [{"name": "http", "number": 80, "protocol": "HTTP"}, {"name": "tls", "number": 443, "protocol": "HTTPS"}]
+    entry = {"kind": "ServiceEntry", "metadata": {"namespace": "team-egress", "name": "cnn"}, "spec": {"ports": ports}}
+    (proved,) = first_fault(cluster_with(changed, "base", {"change": [entry]}), "http", 80)
+    assert proved.fault.check == "tls-contract-broken"
+    assert proved.fix is not None
+    assert "kind: BackendTLSPolicy" in proved.fix.changes[0].command
+    assert proved.after is not None
+    assert proved.after.result is Result.THROUGH
+
+
+def test_a_backend_of_another_namespace_needs_a_reference_grant() -> None:
+    """The gateway sends the host to a Service of another namespace, as its routes declare."""
+    changed = copy.deepcopy(HTTP)
+    target = {"name": "web", "namespace": "team-b", "port": 80}
+    changed["forward"]["spec"]["rules"][0]["backendRefs"] = [target]
+    labels = {"app": "batch"}
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web", "namespace": "team-b"},
+        "spec": {
+            "clusterIP": "10.0.77.7",
+            "selector": labels,
+            "ports": [{"name": "http", "port": 80, "targetPort": 80}],
+        },
+    }
+    pod = next(o for o in named("base").objects if o["kind"] == "Pod" and o["metadata"]["namespace"] == "team-b")
+    endpoints = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": "web-1", "namespace": "team-b", "labels": {"kubernetes.io/service-name": "web"}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [pod["status"]["podIP"]], "conditions": {"ready": True}}],
+        "ports": [{"name": "http", "port": 80, "protocol": "TCP"}],
+    }
+    cluster = cluster_with({**changed, "service": service, "endpoints": endpoints}, "base")
+    (proved,) = first_fault(cluster, "http", 80)
+    assert proved.fault.name == "not-granted"
+    assert proved.fix is not None
+    assert "kind: ReferenceGrant" in proved.fix.changes[0].command
