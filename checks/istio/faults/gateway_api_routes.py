@@ -116,7 +116,7 @@ def _routes(broken: BrokenRequest, gateway: KubernetesGateway, listener: Raw) ->
         if api.is_in_mesh(route):
             continue
         attached = api.attached_to(route, gateway)
-        if api.covers(route, host) and not attached:
+        if api.is_route_for(route, host) and not attached:
             parent = api.parent_of(gateway, route.namespace)
             yield NotAttached(
                 f"{route.ref} for {host} does not name {gateway.ref} as its parent",
@@ -129,7 +129,7 @@ def _routes(broken: BrokenRequest, gateway: KubernetesGateway, listener: Raw) ->
                 set_field(route, "spec.parentRefs", [parent]),
                 (route, gateway),
             )
-        elif attached and not api.covers(route, host) and api.leads_outside(route, host):
+        elif attached and not api.is_route_for(route, host) and api.leads_outside(route, host):
             yield NotAttached(
                 f"{route.ref} sends requests to {host}, but does not have it in its hostnames",
                 (Evidence(route.ref, "spec.hostnames", ", ".join(route.hostnames), host),),

@@ -67,7 +67,7 @@ def takes_kind(listener: Raw, broken: UnroutedRequest) -> bool:
     return text(listener, "protocol") in protocols
 
 
-def covers(route: GatewayRoute, host: str) -> bool:
+def is_route_for(route: GatewayRoute, host: str) -> bool:
     """Whether a route has the host."""
     return any(is_subset(host, each.lower()) for each in route.hostnames)
 
