@@ -177,3 +177,11 @@ def test_names_below_a_headless_service_are_its_endpoints() -> None:
     url, none = f"http://pod-0.{API}", f"no endpoint of outbound|80||{API}"
     assert arrives(service("api", "team-b", clusterIP="None"), url=url) == none
     assert arrives(service("api", "team-b"), url=url) == BLOCKED
+
+
+def test_of_two_serviceentries_the_younger_ones_address_is_a_name_of_the_virtual_host() -> None:
+    """The cluster is that of the older one."""
+    older = entry(SHOP, age="20d", addresses=["192.0.2.10"], at="old.example")
+    younger = entry(SHOP, age="10d", addresses=["192.0.2.20"], at="new.example")
+    assert arrives(older, younger, url="http://192.0.2.20") == "old.example:80"
+    assert arrives(older, younger, url="http://192.0.2.10") == BLOCKED
