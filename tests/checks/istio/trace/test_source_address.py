@@ -2,7 +2,9 @@
 
 import pytest
 
-from checks.istio.trace.source_address import EgressAddress, NodeAddress, PodAddress, SourceAddress
+from checks.istio.trace.source_address import EgressAddress, NodeAddress, PodAddress, SourceAddress, node_source
+from tests.checks.istio.faults.diagnosed import facts_about
+from tests.clusters.compose import compose, named
 
 SGC = "StaticGatewayConfiguration team-egress/sgc"
 
@@ -26,3 +28,17 @@ SGC = "StaticGatewayConfiguration team-egress/sgc"
 )
 def test_a_destination_sees_one_address_of_a_range(address: SourceAddress, shown: str, seen: str) -> None:
     assert (str(address), address.seen) == (shown, seen)
+
+
+@pytest.mark.parametrize(
+    ("outbound", "profile", "source"),
+    [
+        ("loadBalancer", "loadBalancerProfile", "the cluster's load balancer"),
+        ("managedNATGateway", "natGatewayProfile", "the cluster's NAT gateway"),
+    ],
+)
+def test_a_node_has_the_public_addresses_of_its_outbound_type(outbound: str, profile: str, source: str) -> None:
+    address = {"id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/publicIPAddresses/ip1"}
+    network = {"outboundType": outbound, profile: {"effectiveOutboundIPs": [address]}}
+    cluster = compose(named("base"), {"azure": {"managed_cluster": {"properties": {"networkProfile": network}}}})
+    assert node_source(facts_about(cluster, "edition.cnn.com", None)) == NodeAddress(source, ("ip1",))
