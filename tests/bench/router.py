@@ -6,15 +6,23 @@ The requests are one host among 3,000 Istio objects and 500 gateways, and all ho
 from collections.abc import Callable
 from time import process_time
 
+from checks.facts.fact import KubernetesObject
+from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.pods import Pod
 from checks.facts.store import FactStore
 from checks.facts.view import Facts
+from checks.istio.faults.broken_request import BrokenRequest
+from checks.istio.faults.proved_faults import faults_of
+from checks.istio.faults.readers import READERS
+from checks.istio.faults.requested import ROUTER_READS
 from checks.istio.mesh.mesh import MESH_READS
+from checks.istio.request.client_request import ClientRequest, Clients
 from checks.istio.request.outcome import Result
 from checks.istio.request.resolve import Router
-from checks.istio.request.routing import router_of
+from checks.istio.request.routing import Routing, router_of
 from checks.istio.request.wire import Connection, request_layers
 from checks.model.question import ClusterIdentity, Question
+from checks.model.raw_values import Raw, items, texts
 from tests.bench.evaluation import gathered
 from tests.bench.fleet import big_cluster
 from tests.bench.measure import Sample, table
@@ -70,11 +78,54 @@ def all_hosts(store: FactStore, hosts: int) -> Sample:
     return Sample(tuple(_cpu(resolve) for _ in range(_RUNS)))
 
 
+def broken_hosts(store: FactStore, kind: type[KubernetesObject], broken: Callable[[Raw], Raw]) -> Sample:
+    """The faults of a request whose objects of one kind are broken, with every fix tried; CPU time of the process.
+
+    One gateway after another over the same facts, each with a host of its own.
+    """
+    numbers = range(5, 5 + _RUNS)
+    hosts = {f"api-{number}.example.com" for number in numbers}
+    found = [
+        kind({**each.raw, "spec": broken(each.raw["spec"])}) if hosts & _hosts(each.raw) else each
+        for each in store.known(kind)
+    ]
+    changed, seconds = fresh(store.with_facts({kind: found})), []
+    changed.before_changes = None
+    for number in numbers:
+        target = next(each for each in store.targets if each.name == f"egw-{number}")
+        question = Question(ClusterIdentity("bench"), target.name, target.namespace)
+        routing = Routing(Facts(changed, target, question, frozenset(ROUTER_READS)))
+        client = next(each for each in routing.facts.all(Pod) if each.namespace == "team-a" and each.proxy is not None)
+        request = ClientRequest("http", f"api-{number}.example.com", 80, Clients(("team-a",), client, (client,)))
+        outcome = routing.outcome(request)
+        broken_request = BrokenRequest(routing, request, outcome)
+
+        def diagnose(broken_request: BrokenRequest = broken_request) -> None:
+            assert faults_of(broken_request, READERS)
+
+        seconds.append(_cpu(diagnose))
+    return Sample(tuple(seconds))
+
+
+def _hosts(raw: Raw) -> set[str]:
+    servers = items(raw, "spec", "servers")
+    return {*texts(raw, "spec", "hosts"), *(host for each in servers for host in texts(each, "hosts"))}
+
+
+def _other_host(spec: Raw) -> Raw:
+    return {**spec, "servers": [{**each, "hosts": ["other.example"]} for each in items(spec, "servers")]}
+
+
 def measure() -> str:
     """The section of docs/benchmarks.md."""
-    one, every = one_host(gathered(big_cluster(500, 3000))), all_hosts(gathered(many_hosts(200)), 200)
+    big = gathered(big_cluster(500, 3000))
+    servers = broken_hosts(big, Gateway, _other_host)
+    exports = broken_hosts(big, VirtualService, lambda spec: {**spec, "exportTo": ["nowhere"]})
+    one, every = one_host(big), all_hosts(gathered(many_hosts(200)), 200)
     rows = [
         ("one host, 500 gateways, 3,000 Istio objects, without indexes", one, "60 ms"),
         ("all hosts of a gateway with 200 hosts, without indexes", every, "200 ms"),
+        ("faults of a host that its server lacks, same objects", servers, "50 ms"),
+        ("faults of a host whose VirtualService is not exported, same objects", exports, "50 ms"),
     ]
     return "\n".join(["## The router, CPU time", "", table(("what", "median (range)", "limit"), rows)])

@@ -52,6 +52,7 @@ class Parts:
         found = self.known.get(key)
         if found is None:
             found = self.known[key] = self._unchanged(key) or self._built(build)
+            self._share(key, found)
         for each in self._reading:
             each.update(found.kinds)
         return cast("_V", found.value)
@@ -66,6 +67,14 @@ class Parts:
     def _unchanged(self, key: Hashable) -> _Part | None:
         found = self._earlier.known.get(key) if self._earlier is not None else None
         return found if found is not None and found.kinds.isdisjoint(self._changed) else None
+
+    def _share(self, key: Hashable, part: _Part) -> None:
+        """Give a part that the change does not concern to the mesh before it.
+
+        So the meshes after other changes share it, too.
+        """
+        if self._earlier is not None and part.kinds.isdisjoint(self._changed):
+            self._earlier.known.setdefault(key, part)
 
     def _built(self, build: Callable[[], object]) -> _Part:
         reading: set[type[Fact]] = set()

@@ -72,7 +72,7 @@ class VirtualServices:
 
     def _index(self, rules: RoutingRules) -> None:
         self._all.append(rules)
-        exported = self._exported_to(rules.source, rules.namespace)
+        exported = self._exported_to(rules, rules.namespace)
         for gateway in rules.gateways:
             if PUBLIC in exported:
                 self._public.setdefault(gateway, []).append(rules)
@@ -81,9 +81,8 @@ class VirtualServices:
                     index = self._private if name == rules.namespace else self._exported
                     index.setdefault((name, gateway), []).append(rules)
 
-    def _exported_to(self, source: KubernetesObject, namespace: str) -> frozenset[str]:
-        written = source.export_to if isinstance(source, VirtualService) else ()
-        return frozenset(namespace if each == PRIVATE else each for each in written or self._default)
+    def _exported_to(self, source: RoutingRules | VirtualService, namespace: str) -> frozenset[str]:
+        return frozenset(namespace if each == PRIVATE else each for each in source.export_to or self._default)
 
     def _alone(self, source: VirtualService) -> RoutingRules | str:
         """Its rules if they follow from it alone, else whether it names delegates or is one."""

@@ -77,7 +77,7 @@ class ProxyConfiguration:
             self._routes[key] = self.patches.applied(found, port) if found is not None else None
         return self._routes[key]
 
-    @property
+    @cached_property
     def name(self) -> str:
         return f"{self.proxy.namespace}/{self.proxy.pod.name}"
 

@@ -77,6 +77,11 @@ class RoutingRules:
         return text(self.source.raw, "metadata", "creationTimestamp"), self.name, self.namespace
 
     @cached_property
+    def export_to(self) -> tuple[str, ...]:
+        """Its `exportTo` as written, empty for a route of the Gateway API."""
+        return () if self.gateway_api else texts(self.source.raw, "spec", "exportTo")
+
+    @cached_property
     def rules(self) -> ProtocolRules:
         """Its rules with merged delegates."""
         return self.read()
