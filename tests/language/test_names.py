@@ -16,6 +16,7 @@ SAME_SUBJECT = {
     "configuration": "what users configure: of egress-diag, and of the mesh",
     "credentials": "the Secrets that Istio's objects name",
     "exports": "exportTo",
+    "gateway_api": "the objects of the Gateway API, and their fixes",
     "gateways": "Istio's Gateways",
     "kubernetes": "reading the API server",
     "own_traffic": "the bot's own traffic",
