@@ -13,10 +13,10 @@ from checks.facts.services import Service
 from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import DaemonSet, Deployment, HorizontalPodAutoscaler
-from checks.istio.route.carried import configuration, judged
-from checks.istio.route.passage import ROUTE_READS
-from checks.istio.route.registry import destination_rules
-from checks.istio.route.service_entries import entries_for
+from checks.istio.configured.configured_hosts import configured_hosts, examined_hosts
+from checks.istio.configured.host_objects import HOST_OBJECT_READS, objects_for_host
+from checks.istio.configured.intended_gateways import intended_gateways
+from checks.istio.mesh.mesh import MESH_READS
 from checks.static_egress.components import NAMESPACE as COMPONENTS_NAMESPACE
 
 _K = TypeVar("_K", bound=KubernetesObject)
@@ -31,7 +31,7 @@ _CLUSTER_WIDE: tuple[type[KubernetesObject], ...] = (MutatingWebhookConfiguratio
 
 RELATED_READS: frozenset[type[Fact]] = frozenset(
     (
-        *(*ROUTE_READS, *_NAMESPACE_WIDE, *_CLUSTER_WIDE),
+        *(*MESH_READS, *HOST_OBJECT_READS, *_NAMESPACE_WIDE, *_CLUSTER_WIDE),
         *(StaticGatewayConfiguration, GatewayLBConfiguration, GatewayVMConfiguration),
         *(Node, DaemonSet, HorizontalPodAutoscaler, ResourceQuota),
     )
@@ -93,15 +93,11 @@ def _routes(facts: Facts) -> Iterator[KubernetesObject]:
 
     They are its Gateways and VirtualServices, and the ServiceEntries and DestinationRules of its hosts.
     """
-    found = configuration(facts)
-    yield from (
-        each for each in (*found.selected, *found.intended) if f"{each.namespace}/{each.name}" not in found.broad
-    )
-    yield from found.routes
-    rules = destination_rules(facts)
-    for host in (*judged(facts), found.service):
-        yield from (each.entry for each in entries_for(facts, host))
-        yield from (rule for _, rule in rules.covering(host))
+    yield from intended_gateways(facts).own
+    found = configured_hosts(facts)
+    yield from dict.fromkeys(each.source for each in found.routes)
+    for host in (*examined_hosts(facts), facts.gateway.service_host):
+        yield from objects_for_host(facts, host)
 
 
 def _policies(facts: Facts) -> Iterator[KubernetesObject]:

@@ -1,6 +1,6 @@
 """The view that a check gets of the facts: the kinds that it declares, for one gateway."""
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
@@ -169,6 +169,24 @@ class Facts:
         Raises ChangeRefused.
         """
         view = Facts(laid_over(self._store, changes), self._gateway, self.question, self._declared, self._target_gap)
+        view.touched = self.touched
+        return view
+
+    def with_facts(self, name: str, build: Callable[["Facts"], Mapping[type[Fact], Iterable[Fact]]]) -> "Facts":
+        """The same view with other facts of some kinds, built once for the cluster.
+
+        The result is this view if there are none. `name` identifies the build function. Reads of the new view count as
+        reads of this one.
+        """
+
+        def built(window: Facts) -> FactStore:
+            changed = build(window)
+            return self._store.with_facts(changed) if changed else self._store
+
+        store = self.once(name, built)
+        if store is self._store:
+            return self
+        view = Facts(store, self._gateway, self.question, self._declared, self._target_gap)
         view.touched = self.touched
         return view
 

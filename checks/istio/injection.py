@@ -9,15 +9,15 @@ from checks.facts.admission_webhooks import MutatingWebhookConfiguration
 from checks.facts.namespaces import Namespace
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
-from checks.istio.route.workloads import (
+from checks.istio.injection_webhooks import (
     INJECT,
     PLAIN,
     REVISION,
     declined_by,
     injectors,
-    workload_of,
     would_inject,
 )
+from checks.istio.request.clients import workload_of
 from checks.model.commands import ADDON, change, disrupt, inspect, kubectl
 from checks.model.findings import (
     Action,

@@ -10,8 +10,8 @@ from checks.facts.egress_gateway import gateway_entries
 from checks.facts.istio_networking import VirtualService
 from checks.facts.pods import Pod
 from checks.facts.services import Service
-from checks.istio.route.clients import is_sidecar
-from checks.istio.route.hosts import canonical, matches, resolve, service_host
+from checks.istio.mesh.objects.hosts import hosts_overlap, qualified
+from checks.istio.request.clients import has_sidecar
 from checks.model.raw_values import Raw, items, text
 
 
@@ -54,12 +54,12 @@ def gateway_uses(
 
     The gateway is one of their cluster.
     """
-    gateways = {service_host(*reversed(entry.split("/", 1))): entry for entry in gateway_entries(services)}
+    gateways = {_service_host(entry): entry for entry in gateway_entries(services)}
     for pod in pods:
         here = f"{pod.namespace}/{pod.name}"
         if configuration := pod.static_gateway_configuration:
             yield GatewayUse(here, "", f"StaticGatewayConfiguration {configuration}", "the pod's own annotation")
-        if is_sidecar(pod):
+        if has_sidecar(pod):
             for host in hosts:
                 yield from (
                     GatewayUse(here, host, f"egress gateway {gateways[to]}", route.ref)
@@ -73,11 +73,11 @@ def _gateway_host(route: VirtualService, host: str, gateways: Collection[str]) -
 
     None if there is none.
     """
-    if "mesh" not in route.gateways or not any(matches(canonical(each), host) for each in route.hosts):
+    if "mesh" not in route.gateways or not any(hosts_overlap(each.lower(), host.lower()) for each in route.hosts):
         return None
     for rule in (*route.http, *route.tls, *route.tcp):
         for to in _destinations(rule):
-            if (found := resolve(to, route.namespace)) in gateways:
+            if (found := qualified(to, route.namespace).lower()) in gateways:
                 return found
     return None
 
@@ -85,4 +85,9 @@ def _gateway_host(route: VirtualService, host: str, gateways: Collection[str]) -
 def _destinations(rule: Raw) -> Iterator[str]:
     for branch in items(rule, "route"):
         if host := text(branch, "destination", "host"):
-            yield canonical(host)
+            yield host
+
+
+def _service_host(entry: str) -> str:
+    namespace, _, name = entry.partition("/")
+    return f"{name}.{namespace}.svc.cluster.local"

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 
-from checks.istio.route.gateways import TERMINATING, BoundServer
+from checks.istio.configured.configured_hosts import server_hosts
+from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.model.raw_values import flag, text
 
 SERVER_TLS_PROTOCOLS = ("HTTPS", "TLS")
 
 
+_TERMINATING = frozenset({"SIMPLE", "MUTUAL", "ISTIO_MUTUAL", "OPTIONAL_MUTUAL"})
+"""Modes in which the gateway terminates TLS."""
 _CREDENTIAL_FIELDS = ("credentialName", "credentialNames", "serverCertificate", "privateKey", "caCertificates")
 
 
@@ -15,8 +18,8 @@ ServerFlaw = tuple[str, str, str, str]
 """A field of the server, its observed and its expected value, and the rest of the sentence."""
 
 
-def invalid_fields(server: BoundServer) -> Iterator[ServerFlaw]:
-    """Fields that Istio rejects, or with which it ignores the server."""
+def rejected_fields(server: GatewayServer) -> Iterator[ServerFlaw]:
+    """Fields that Istio's validation rejects."""
     written, tls = server.server, server.server.tls
     protocol = written.port.protocol
     if protocol in SERVER_TLS_PROTOCOLS and tls is None:
@@ -49,19 +52,19 @@ def invalid_fields(server: BoundServer) -> Iterator[ServerFlaw]:
         )
 
 
-def _position(server: BoundServer) -> int:
+def _position(server: GatewayServer) -> int:
     named = [index for index, each in enumerate(server.gateway.servers) if each.port.name]
     return named.index(server.index) if server.index in named else -1
 
 
-def unusual_fields(server: BoundServer) -> Iterator[ServerFlaw]:
+def unusual_fields(server: GatewayServer) -> Iterator[ServerFlaw]:
     """Valid fields whose effect is rarely intended."""
     written, tls = server.server, server.server.tls
     if tls is not None and written.port.protocol in SERVER_TLS_PROTOCOLS and not text(tls, "mode"):
         yield "tls.mode", "(not set: PASSTHROUGH)", "a mode", "has no TLS mode, so it passes TLS through"
     if written.bind:
         yield "bind", written.bind, "(not set)", f"listens only on {written.bind}"
-    if any(each.host == "*" for each in server.hosts):
+    if "*" in server_hosts(server):
         yield "hosts", "*", "the routed hosts", "matches every host"
     if written.port.protocol in ("HTTP2", "GRPC", "GRPC-WEB") and written.port.number == 80:
         yield (
@@ -70,5 +73,5 @@ def unusual_fields(server: BoundServer) -> Iterator[ServerFlaw]:
             "HTTP",
             f"accepts only {written.port.protocol}, not plain HTTP/1.1",
         )
-    if tls is not None and flag(tls, "httpsRedirect") and written.tls_mode not in TERMINATING:
+    if tls is not None and flag(tls, "httpsRedirect") and written.tls_mode not in _TERMINATING:
         yield "tls.httpsRedirect", "true", "(not set)", "redirects plain requests to https://"

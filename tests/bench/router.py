@@ -14,7 +14,7 @@ from checks.facts.view import Facts
 from checks.istio.faults.broken_request import BrokenRequest
 from checks.istio.faults.proved_faults import faults_of
 from checks.istio.faults.readers import READERS
-from checks.istio.faults.requested import ROUTER_READS
+from checks.istio.faults.resolved_routes import ROUTER_READS
 from checks.istio.mesh.mesh import MESH_READS
 from checks.istio.request.client_request import ClientRequest, Clients
 from checks.istio.request.outcome import Result

@@ -12,8 +12,8 @@ from bot.sandbox import SandboxServer
 from checks.model.findings import Report
 from tests.bot.courier.test_courier import FULL, MakeCourier, deliver
 from tests.bot.stories import BROKEN, accepted, finish
-from tests.checks.istio.route.breakages import BREAKAGES, HTTP, host_of
-from tests.checks.istio.route.traced import traced
+from tests.checks.istio.trace.breakages import BREAKAGES, HTTP, host_of
+from tests.checks.istio.trace.traced import traced
 from tests.clusters.compose import named
 from tests.system import slots, whole_thread
 from workers.client import Client

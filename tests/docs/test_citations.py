@@ -89,7 +89,7 @@ def test_no_citation_leaves_the_reader_searching() -> None:
     found = []
     for file in FILES:
         name = file.relative_to(ROOT)
-        if file == Path(__file__) or name.parts[0] == "docs" or name.is_relative_to("checks/istio/route"):
+        if file == Path(__file__) or name.parts[0] == "docs":
             continue
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
             if cited := OUTSIDE.search(line):

@@ -19,7 +19,7 @@ from checks.facts.pods import Pod
 from checks.facts.store import FactStore
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.istio.faults.requested import ROUTER_READS
+from checks.istio.faults.resolved_routes import ROUTER_READS
 from checks.istio.request.outcome import RequestOutcome, Result
 from checks.istio.request.routing import router_of
 from checks.istio.request.wire import Connection, request_layers

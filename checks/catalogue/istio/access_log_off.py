@@ -9,9 +9,9 @@ from checks.facts.namespaces import ConfigMap
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.istio.route.access_log import AccessLog, Ambiguity, access_log, ambiguities
-from checks.istio.route.gateways import proxy_labels
-from checks.istio.route.visibility import mesh_config, settle
+from checks.istio.access_log import AccessLog, Ambiguity, access_log, ambiguities
+from checks.istio.configured.proxy_labels import gateway_labels
+from checks.istio.configured.revision_settings import require_settings, settings_of
 from checks.model.commands import ISTIO_LOG, MESHCFG, TELEM, change, inspect, kubectl, kubectl_apply
 from checks.model.findings import Action, Evidence, Observation, Severity, healthy, skip, warn
 
@@ -39,18 +39,18 @@ def access_log_off(facts: Facts) -> Iterator[Observation]:
     Source: article IST-1; AKS documentation, "Telemetry for Istio-based service mesh add-on for Azure Kubernetes
     Service" and "Configure Istio-based service mesh add-on for Azure Kubernetes Service";
     docs/domain/istio.md#access-logging."""
-    known = proxy_labels(facts)
+    known = gateway_labels(facts)
     labels = known or ({},)
     competing = ambiguities(facts, labels)
     yield from (_ambiguous(each) for each in competing)
     logs: dict[AccessLog, str] = {}
     for revision in facts.gateway.revisions or ("",):
-        mesh = mesh_config(facts, revision)
+        mesh = settings_of(facts, revision)
         of_revision = [each for each in labels if each.get("istio.io/rev", revision) == revision] or list(labels)
         for each in of_revision:
             logs.setdefault(access_log(facts, each, mesh), revision)
     if any(each.mesh for each in logs):
-        settle(facts)
+        require_settings(facts)
     off = {log: revision for log, revision in logs.items() if not log.on}
     if off and not known:
         yield skip(f"The {facts.gateway.ref} has no Deployment and no proxy (deployment-not-available).")

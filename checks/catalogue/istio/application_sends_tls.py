@@ -2,30 +2,27 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from checks.engine.check import Because, check
-from checks.facts.changes import JsonPatch
-from checks.facts.istio_networking import DestinationRule, Gateway, ServiceEntry, VirtualService
-from checks.facts.istio_policies import AuthorizationPolicy
+from checks.facts.fact import KubernetesObject
+from checks.facts.istio_networking import DestinationRule, VirtualService
 from checks.facts.logs import ProxyLog
 from checks.facts.view import Facts
-from checks.istio.faults.requested import ROUTER_READS, decided_by_router
-from checks.istio.request_policies import policies_on_requests
-from checks.istio.route.carried import about, configuration, judged, nothing_configured
-from checks.istio.route.corrections import pointer, show
-from checks.istio.route.destination_rules import Tls
-from checks.istio.route.gateway_hop import Exit
-from checks.istio.route.gateways import ServerClass
-from checks.istio.route.passage import ROUTE_READS, Passage, passage
-from checks.istio.route.rules import Rule
-from checks.istio.route.tls_contract import DirectTls, direct_tls, originates
-from checks.istio.route.visibility import settle
+from checks.istio.configured.configured_hosts import examined_hosts, nothing_configured
+from checks.istio.configured.revision_settings import require_settings
+from checks.istio.configured.routing_index import direct_tls_rules
+from checks.istio.faults.gateway_clusters import gateway_clusters
+from checks.istio.faults.reporting import decided_by_router
+from checks.istio.faults.resolved_routes import ROUTER_READS, resolved_routes
+from checks.istio.fixes.fields import remove_field
+from checks.istio.fixes.showing import show_object
+from checks.istio.fixes.tls_settings import tls_place
+from checks.istio.mesh.objects.routing_rules import RoutingRule
+from checks.istio.proxy.listeners import Provenance
+from checks.istio.request.outcome import Step
 from checks.model.commands import ISTIO_TLSO, TSG, change, inspect, quoted
-from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
-from checks.model.requested_host import split_host
-
-HTTPS_PORT = 443
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.model.raw_values import items, text
 
 
 @check(
@@ -34,18 +31,18 @@ HTTPS_PORT = 443
     severity=Severity.BLOCKS,
     hop="workload",
     article=("IST-6",),
-    reads=tuple(dict.fromkeys((*(*ROUTE_READS, ProxyLog, AuthorizationPolicy), *ROUTER_READS))),
+    reads=(*ROUTER_READS, ProxyLog),
     explains={
         "tls-contract-broken": Because("the application's TLS is wrapped in TLS again", share="host"),
     },
 )
-@decided_by_router("application-sends-tls")
+@decided_by_router
 def application_sends_tls(facts: Facts) -> Iterator[Observation]:
     """What it checks: hosts for which the gateway originates TLS. It fails if a `tls` rule routes the application's own
-    TLS there (TLS in TLS). It also fails if the gateway passes TLS through while an authorization policy matches
-    methods, paths or hosts: it cannot read them in TLS. It warns about https:// requests in the gateway's access log,
-    or if the question names port 443. The documented origination, which redirects only port 80, passes: https://
-    requests then bypass the gateway. Otherwise it does not apply.
+    TLS there, or directly to the destination through a DestinationRule that originates TLS: the result is TLS in TLS. It
+    fails if a requested https:// request does not match the configuration. It warns about https:// requests in the
+    gateway's access log, and about a rule that routes them elsewhere. The documented origination, which redirects only port
+    80, passes: https:// requests then bypass the gateway. Otherwise it does not apply.
 
     Why it matters: if the gateway originates TLS, applications must call http://. Their https:// requests fail, or
     leave from another address.
@@ -53,22 +50,19 @@ def application_sends_tls(facts: Facts) -> Iterator[Observation]:
     What usually fixes it: calling http:// in the application, or TLS passthrough.
 
     Source: article IST-6; Istio's page on egress TLS origination. Objects do not show what applications send."""
-    for kind in (VirtualService, DestinationRule, ServiceEntry, Gateway):
-        facts.all(kind)
-    hosts = judged(facts)
-    paths = [passage(facts, host) for host in hosts]
-    seen = [each for path in paths for each in _judge(facts, path)]
-    yield from seen
-    settle(facts)
-    if any(_passes_tls_through(path) for path in paths):
-        facts.in_namespace(AuthorizationPolicy, facts.gateway.namespace)
-    if seen:
+    hosts = examined_hosts(facts)
+    origination = {host: _rule_of(facts, host) for host in _originated(facts)}
+    found = [*_wrapped(facts), *(seen for host, step in origination.items() for seen in _calls(facts, host, step))]
+    yield from found
+    require_settings(facts)
+    facts.readable(ProxyLog, facts.gateway.namespace)
+    if found:
         return
-    designed = [path for path in paths if _origination(facts, path)]
-    if designed:
+    if origination:
+        first = next(iter(origination))
         yield healthy(
-            f"TLS origination is configured; applications must call http://{designed[0].host}.",
-            evidence=[_bypass(path) for path in designed[:10]],
+            f"TLS origination is configured; applications must call http://{first}.",
+            evidence=[_bypass(each) for each in list(origination)[:10]],
         )
     elif hosts:
         yield skip(f"Egress gateway {facts.gateway} originates no TLS and forwards requests as applications send them.")
@@ -76,135 +70,119 @@ def application_sends_tls(facts: Facts) -> Iterator[Observation]:
         yield skip(nothing_configured(facts))
 
 
-def _bypass(path: Passage) -> Evidence:
-    return Evidence(
-        f"host {path.host}",
-        "port 443",
-        "https:// requests bypass the gateway",
-        f"applications call http://{path.host}",
+def _wrapped(facts: Facts) -> Iterator[Observation]:
+    """TLS of applications that a rule routes to the gateway, and that the gateway wraps in TLS."""
+    for each in gateway_clusters(facts):
+        place = tls_place(each.cluster) if each.originates_tls else None
+        for route in each.routes if place is not None else ():
+            steps = [step for end in route.outcome.ends for step in end.steps]
+            rule = next((step.origin for step in steps if step.origin.source is not None), None)
+            sent = next((step.origin for step in reversed(steps) if step.proxy != each.proxy.name), rule)
+            if place is not None and route.request.scheme == "https" and not route.through and sent is not None:
+                yield _double(route.host, sent, *place, mode=each.cluster.tls.mode if each.cluster.tls else "")
+                break
+
+
+def _double(host: str, sent: Provenance, rule: DestinationRule, path: str, *, mode: str) -> Observation:
+    source = sent.source
+    shown = [source] if source is not None else []
+    routes = f"{sent.field} of {source.ref}" if source is not None else "a rule"
+    dropped = change(
+        f"Patch {rule.ref}: originate no TLS; applications keep https://", remove_field(rule, path).command, TSG
+    )
+    removed = (
+        change(
+            f"Patch {source.ref}: remove the tls rule; applications call http://{host}",
+            remove_field(source, sent.field).command,
+            ISTIO_TLSO,
+        )
+        if isinstance(source, VirtualService)
+        else None
+    )
+    plain = isinstance(source, VirtualService) and bool(source.http)
+    choices = [each for each in ((removed, dropped) if plain else (dropped, removed)) if each is not None]
+    return fail(
+        f"TLS in TLS to {host}: {routes} routes the TLS of applications, and {rule.ref} wraps it in TLS again.",
+        subject=f"host {host}",
+        evidence=[
+            *(
+                Evidence(each.ref, sent.field, f"routes TLS from sidecars for {host}", "http rules for port 80")
+                for each in shown
+            ),
+            Evidence(rule.ref, path, mode, "(none) if applications send TLS"),
+        ],
+        actions=[*map(show_object, shown), *choices],
+        about=[Involved("host", host)],
     )
 
 
-def _origination(facts: Facts, path: Passage) -> Exit | None:
-    """The gateway's rule for the host that originates TLS, if there is one."""
-    found = configuration(facts)
-    return next((each for each in path.exits if originates(facts, found, each)), None)
+def _bypass(host: str) -> Evidence:
+    return Evidence(
+        f"host {host}", "port 443", "https:// requests bypass the gateway", f"applications call http://{host}"
+    )
 
 
-def _passes_tls_through(path: Passage) -> bool:
-    return any(each.server.kind is ServerClass.PASSTHROUGH for each in path.exits)
+def _originated(facts: Facts) -> list[str]:
+    """The hosts for which the gateway originates TLS."""
+    found = (
+        route.host
+        for each in gateway_clusters(facts)
+        for route in each.routes
+        if each.originates_tls and route.request.scheme == "http"
+    )
+    return list(dict.fromkeys(found))
 
 
-@dataclass(frozen=True, slots=True)
-class _Wrapped:
-    """A rule that sends the application's TLS to a proxy that wraps it in TLS again."""
-
-    rule: Rule
-    name: str
-    tls: Tls
-
-
-def _wrapped(facts: Facts, path: Passage) -> _Wrapped | None:
-    """TLS in TLS because of a `tls` rule for sidecars.
-
-    The application's TLS is wrapped at the gateway, or by the sidecars themselves.
-    """
-    found = configuration(facts)
-    own = next((c.arrival for c in path.crossings if c.arrival.kind == "tls"), None)
-    if own is not None:
-        for leaving in path.exits:
-            if (tls := originates(facts, found, leaving)) is not None:
-                return _Wrapped(own.rule, leaving.destination.host, tls)
-    for direct in direct_tls(facts, found, path):
-        if direct.tls is not None:
-            return _Wrapped(direct.rule, direct.destination.host, direct.tls)
+def _rule_of(facts: Facts, host: str) -> Step | None:
+    """The gateway's decision for plain requests to a host."""
+    for each in gateway_clusters(facts):
+        for route in each.routes:
+            if route.host == host and route.request.scheme == "http":
+                steps = [step for end in route.outcome.ends for step in end.steps if step.proxy == each.proxy.name]
+                return steps[-1] if steps else None
     return None
 
 
-def _judge(facts: Facts, path: Passage) -> Iterator[Observation]:
-    passing = any(crossing.arrival.kind == "tls" for crossing in path.crossings)
-    wrapped = _wrapped(facts, path)
-    if wrapped is not None:
-        yield _double(path, wrapped)
-    elif not passing and path.exits and (_origination(facts, path) is not None or _requests_443(facts)):
-        yield from _calls(facts, path)
-    if _passes_tls_through(path):
-        yield from policies_on_requests(facts, path)
-
-
-def _requests_443(facts: Facts) -> bool:
-    return bool(facts.question.host) and split_host(facts.question.host or "")[1] == HTTPS_PORT
-
-
-def _double(path: Passage, wrapped: _Wrapped) -> Observation:
-    rule, tls = wrapped.rule, wrapped.tls
-    edit = JsonPatch(tls.rule, ({"op": "remove", "path": pointer(tls.path)},))
-    drop = JsonPatch(rule.route, ({"op": "remove", "path": pointer(rule.path)},))
-    choices = (
-        change(
-            f"Patch {rule.route.ref}: remove the tls rule; applications call http://{path.host}",
-            drop.command,
-            ISTIO_TLSO,
-        ),
-        change(f"Patch {tls.rule.ref}: originate no TLS; applications keep https://", edit.command, TSG),
-    )
-    return fail(
-        f"TLS in TLS to {path.host}: {rule.path} of {rule.route.ref} routes the TLS of applications, and {tls.rule.ref} "
-        "wraps it in TLS again.",
-        subject=f"host {path.host}",
-        evidence=[
-            Evidence(rule.route.ref, rule.path, f"routes TLS from sidecars for {path.host}", "http rules for port 80"),
-            Evidence(tls.rule.ref, tls.path, tls.mode, "(none) if applications send TLS"),
-        ],
-        actions=[show(rule.route), *(choices if rule.route.http else reversed(choices))],
-        about=about({path.host, wrapped.name}),
-    )
-
-
-def _calls(facts: Facts, path: Passage) -> Iterator[Observation]:
-    """A warning for https:// requests in the access log, in a rule, or in the question."""
-    lines = _tls_lines(facts, path.host)
-    direct = direct_tls(facts, configuration(facts), path)
-    if not lines and not direct and not _requests_443(facts):
+def _calls(facts: Facts, host: str, step: Step | None) -> Iterator[Observation]:
+    """A warning for https:// requests in the access log, or in a rule with another destination."""
+    lines, direct = _tls_lines(facts, host), direct_tls_rules(facts, host)
+    if any(each.host == host and each.request.scheme == "https" and each.faults for each in resolved_routes(facts)):
+        direct = []  # the router reports these requests
+    if not lines and not direct:
         return
-    leaving = path.exits[0]
-    shown = [Evidence(ref, "access log", line) for ref, line in lines[:3]]
-    evidence_of_port = (
-        [Evidence(f"host {path.host}", "port of the question", str(HTTPS_PORT), "80")] if _requests_443(facts) else []
+    source = step.origin.source if step is not None else None
+    shown: list[KubernetesObject] = [source] if source is not None else []
+    used = (
+        [Evidence(source.ref, step.origin.field, "plain HTTP only")] if step is not None and source is not None else []
     )
     yield warn(
-        f"https://{path.host} does not go through {facts.gateway.ref}, which is configured for http://{path.host} only.",
-        subject=f"host {path.host}",
+        f"https://{host} does not go through {facts.gateway.ref}, which is configured for http://{host} only.",
+        subject=f"host {host}",
         evidence=[
-            *shown,
-            *evidence_of_port,
-            *_direct_rules(direct),
-            Evidence(leaving.rule.route.ref, leaving.rule.path, f"port {leaving.server.port} only"),
+            *(Evidence(ref, "access log", line) for ref, line in lines[:3]),
+            *(_direct(each) for each in direct),
+            *used,
         ],
         actions=[
-            show(leaving.rule.route),
-            _show_plain_route(facts, path.host),
-            change(_instead(facts, path), "", TSG),
+            *map(show_object, shown),
+            _show_plain_route(facts, host),
+            change(
+                f"Change the application to call http://{host}; the gateway originates TLS to the destination", "", TSG
+            ),
         ],
-        about=about({path.host}),
+        about=[Involved("host", host)],
     )
 
 
-def _instead(facts: Facts, path: Passage) -> str:
-    if _origination(facts, path) is not None:
-        return f"Change the application to call http://{path.host}; the gateway originates TLS to the destination"
-    return f"Change the application to call http://{path.host}, or configure TLS passthrough on port 443 too"
+def _direct(rule: RoutingRule) -> Evidence:
+    written = next((text(each, "destination", "host") for each in items(rule.raw, "route")), "")
+    return Evidence(rule.source.ref, f"{rule.field}.route[0].destination.host", written, "the gateway")
 
 
 def _show_plain_route(facts: Facts, host: str) -> Action:
     """An action that shows the route of plain HTTP requests to the host."""
     command = quoted("egress-diag", "diagnose", facts.cluster.name, str(facts.gateway), "--host", f"{host}:80")
     return inspect(f"Show the route of http://{host}", command, ISTIO_TLSO)
-
-
-def _direct_rules(direct: tuple[DirectTls, ...]) -> list[Evidence]:
-    found = {(d.rule.route.ref, d.destination.path): d for d in direct}
-    return [Evidence(ref, f"{path}.host", d.destination.written, "the gateway") for (ref, path), d in found.items()]
 
 
 def _tls_lines(facts: Facts, host: str) -> list[tuple[str, str]]:

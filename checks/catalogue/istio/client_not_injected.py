@@ -7,17 +7,12 @@ from checks.facts.admission_webhooks import MutatingWebhookConfiguration
 from checks.facts.namespaces import Namespace
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
-from checks.istio.faults.requested import ROUTER_READS, decided_by_router
+from checks.istio.configured.client_namespaces import requested_client, requested_pods
+from checks.istio.faults.reporting import decided_by_router
+from checks.istio.faults.resolved_routes import ROUTER_READS
 from checks.istio.injection import injection_actions, injection_faults
-from checks.istio.route.clients import asked_client
-from checks.istio.route.workloads import (
-    PLAIN,
-    REVISION,
-    client_pods,
-    declined_by,
-    excluded,
-    workload_of,
-)
+from checks.istio.injection_webhooks import PLAIN, REVISION, declined_by, excluded
+from checks.istio.request.clients import workload_of
 from checks.model.commands import ADDON, disrupt, inspect, kubectl
 from checks.model.findings import (
     Action,
@@ -42,15 +37,16 @@ _PORTS = frozenset({80, 443})
     severity=Severity.BLOCKS,
     hop="workload",
     article=("IST-3",),
-    reads=tuple(dict.fromkeys((*(Namespace, Pod, MutatingWebhookConfiguration), *ROUTER_READS))),
+    reads=(*ROUTER_READS, MutatingWebhookConfiguration),
 )
-@decided_by_router("client-not-injected")
+@decided_by_router
 def client_not_injected(facts: Facts) -> Iterator[Observation]:
     """What it checks: the pods of the client in the question (`--from`), or of its namespace: whether each has an
     `istio-proxy` among its containers or, as a native sidecar, its init containers; whether an injection webhook of an
     existing revision or tag matches new pods; and annotations that exclude ports or ranges from the sidecar. It fails for
-    pods without a sidecar, and for a namespace without pods that no webhook matches. It warns if only new pods get no
-    sidecar, about `istio-injection` labels, and about ports that bypass the sidecar. It does not apply without a client.
+    pods without a sidecar, for connections to a host that an annotation excludes, and for a namespace without pods that no
+    webhook matches. It warns if only new pods get no sidecar, about `istio-injection` labels, and about other excluded
+    ports. It does not apply without a client.
 
     Why it matters: without a sidecar no proxy sends the request to the gateway. It leaves the pod directly, from the node's
     outbound address.
@@ -61,7 +57,7 @@ def client_not_injected(facts: Facts) -> Iterator[Observation]:
     Source: AKS documentation, "Deploy Istio-based service mesh add-on for Azure Kubernetes Service"; Istio's
     injection reference; docs/domain/components.md#sidecar-injection;
     docs/domain/decision-tables.md#client-not-injected."""
-    name, workload = asked_client(facts)
+    name, workload = requested_client(facts)
     if not name:
         yield skip("The question names no client (--from NAMESPACE[/WORKLOAD]).")
         return
@@ -72,7 +68,7 @@ def client_not_injected(facts: Facts) -> Iterator[Observation]:
             actions=[inspect("List the namespaces", "kubectl get namespaces")],
         )
         return
-    pods = client_pods(facts, name, workload)
+    pods = requested_pods(facts, name, workload)
     if workload and not pods:
         yield unknown(
             f"Namespace {name} has no running pod of workload {workload}.",

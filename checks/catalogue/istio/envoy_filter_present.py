@@ -8,7 +8,7 @@ from checks.facts.label_selectors import selects
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.istio.route.gateways import proxy_labels
+from checks.istio.configured.proxy_labels import gateway_labels
 from checks.model.commands import SUPPORT, change, inspect, kubectl
 from checks.model.findings import Evidence, Observation, Severity, healthy, warn
 from checks.model.raw_values import items, text
@@ -34,7 +34,7 @@ def envoy_filter_present(facts: Facts) -> Iterator[Observation]:
 
     Source: AKS documentation, "Support policy for Istio-based service mesh add-on for Azure Kubernetes Service";
     docs/domain/istio.md#b34."""
-    labels = proxy_labels(facts)
+    labels = gateway_labels(facts)
     count = 0
     namespaces = dict.fromkeys((facts.gateway.namespace, ROOT_NAMESPACE))
     for each in (found for namespace in namespaces for found in facts.in_namespace(EnvoyFilter, namespace)):

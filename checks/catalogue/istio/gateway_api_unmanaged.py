@@ -17,7 +17,6 @@ from checks.facts.gateway_api import (
 )
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.istio.route.hosts import canonical
 from checks.model.commands import GWAPI, TSG, change, inspect, kubectl
 from checks.model.findings import Evidence, Observation, Severity, healthy, skip, warn
 from checks.model.raw_values import items, text
@@ -73,7 +72,7 @@ def _automated(facts: Facts, gateway: KubernetesGateway) -> bool | None:
 
     False if it uses this gateway's Service, None if it is not for egress through this gateway.
     """
-    hosts = [canonical(value) for kind, value in gateway.addresses if kind in ("Hostname", "")]
+    hosts = [value.strip().lower().rstrip(".") for kind, value in gateway.addresses if kind in ("Hostname", "")]
     service = facts.gateway.service_host
     if any(host == service or service.startswith(f"{host}.") for host in hosts):
         return False

@@ -5,22 +5,14 @@ from collections.abc import Iterator
 from checks.engine.check import Because, check
 from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.view import Facts
-from checks.istio.faults.requested import ROUTER_READS, decided_by_router
-from checks.istio.route.carried import (
-    HOST_READS,
-    Configuration,
-    asked_host,
-    configuration,
-    judged,
-    judged_on,
-    nothing_configured,
-    served,
-)
-from checks.istio.route.corrections import applied, listed, manifest, patched, show
-from checks.istio.route.gateways import ingress_selected
-from checks.istio.route.registry import gateway_named
-from checks.istio.route.rules import MESH, gateway_refs
-from checks.istio.route.visibility import settle
+from checks.istio.configured.configured_hosts import common_host, configured_hosts, examined_hosts, nothing_configured
+from checks.istio.configured.intended_gateways import IntendedGateways, gateway_full_name, intended_gateways
+from checks.istio.configured.proxy_labels import ingress_pod_of
+from checks.istio.configured.revision_settings import require_settings
+from checks.istio.faults.reporting import decided_by_router
+from checks.istio.faults.resolved_routes import ROUTER_READS, hosts_through
+from checks.istio.fixes.gateways import pod_label, selecting
+from checks.istio.fixes.showing import show_object
 from checks.model.commands import HOWTO, ISTIO_EGW, TSG, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 
@@ -31,7 +23,7 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
     severity=Severity.BLOCKS,
     hop="egress gateway",
     article=("IST-3",),
-    reads=tuple(dict.fromkeys((*HOST_READS, *ROUTER_READS))),
+    reads=ROUTER_READS,
     explains={
         "gateway-server-unreachable": Because(
             "a Gateway opens no port on pods that it does not select", share="server"
@@ -41,12 +33,13 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
         ),
     },
 )
-@decided_by_router("gateway-selector-mismatch")
+@decided_by_router
 def gateway_selector_mismatch(facts: Facts) -> Iterator[Observation]:
     """What it checks: the selectors of all Istio Gateways against the labels of the egress gateway's pods, or of its
-    Deployments' pod templates if there are no pods. It fails for each Gateway that is intended for this egress gateway
-    and does not select it: one that a VirtualService with a route to the gateway's Service names, one in its namespace
-    that selects no pod, or one whose selector differs by a typo. A selector that also matches ingress gateways warns.
+    Deployments' pod templates if there are no pods. It fails if requests for a host are not routed because the Gateway with
+    its server does not select the pods, or does not exist. A Gateway that is intended for these pods and that no host needs
+    warns: one in their namespace that selects no pod, or one whose selector has a typo. A selector that also matches
+    ingress gateways warns too.
 
     Why it matters: a Gateway opens its ports only on the pods that it selects. Without one the gateway's ports are
     closed, and requests get 503 or a refused connection.
@@ -55,30 +48,43 @@ def gateway_selector_mismatch(facts: Facts) -> Iterator[Observation]:
 
     Source: article IST-3 (it compares the Service's label; istiod and this check compare the pods' labels); Istio's
     Gateway reference."""
-    facts.all(Gateway)
-    found = configuration(facts)
+    found = intended_gateways(facts)
     if not found.labels:
         yield skip(f"The {facts.gateway.ref} has no pods and no Deployments to select (deployment-not-available).")
         return
+    facts.all(Gateway)
     # VirtualServices show for which egress gateway an unused Gateway is intended. If they are unreadable and this gateway
     # has a Gateway of its own, the unused one may be another gateway's.
     sure = not found.selected or facts.gap(VirtualService) is None
     for gateway in found.intended if sure else ():
-        if not asked_host(facts) or judged_on(facts, gateway):
+        if gateway_full_name(gateway) not in found.undiscovered and (_hosts(facts, gateway) or not facts.question.host):
             yield _mismatch(facts, found, gateway)
-    if not found.selected and not found.intended:
-        facts.all(VirtualService)
-        yield _none(facts, found)
-        return
     for gateway in found.selected:
-        if (pod := ingress_selected(facts, gateway)) is not None or not gateway.selector:
+        if (pod := ingress_pod_of(facts, gateway)) is not None or not gateway.selector:
             yield _too_broad(facts, found, gateway, pod.ref if pod else "every gateway of the cluster")
     facts.all(VirtualService)
-    settle(facts)
+    if not found.selected:
+        yield _without_gateway(facts, found)
+        return
+    require_settings(facts)
     yield healthy(
         f"{_names(found.selected)} select{'s' if len(found.selected) == 1 else ''} the pods of {facts.gateway.ref}.",
         evidence=[Evidence(each.ref, "spec.selector", _written(each.selector)) for each in found.selected[:20]],
     )
+
+
+def _hosts(facts: Facts, gateway: Gateway) -> list[str]:
+    """The hosts of the run for which a Gateway has a server."""
+    own = [each.rpartition("/")[2].lower() for server in gateway.servers for each in server.hosts]
+    return [host for host in examined_hosts(facts) if any(common_host(host, each) for each in own)]
+
+
+def _about(hosts: list[str]) -> list[Involved]:
+    """The hosts and their servers.
+
+    A route that is broken elsewhere shares the host with a Gateway, but not the server.
+    """
+    return [Involved(kind, host) for host in hosts for kind in ("host", "server")]
 
 
 def _names(gateways: tuple[Gateway, ...]) -> str:
@@ -90,90 +96,50 @@ def _written(selector: dict[str, str]) -> str:
     return ", ".join(f"{key}={value}" for key, value in sorted(selector.items())) or "(empty)"
 
 
-def _label(found: Configuration) -> dict[str, str]:
-    """The label of the gateway's pods that the add-on sets for selection."""
-    first = dict(found.labels[0])
-    return {"istio": first["istio"]} if "istio" in first else {"app": first["app"]} if "app" in first else first
+def _mismatch(facts: Facts, found: IntendedGateways, gateway: Gateway) -> Observation:
+    """A Gateway that is intended for these pods.
 
-
-def _mismatch(facts: Facts, found: Configuration, gateway: Gateway) -> Observation:
-    name = f"{gateway.namespace}/{gateway.name}"
-    hosts = judged_on(facts, gateway)
-    if name in found.hidden:
-        return fail(
-            f"Istiod does not discover namespace {gateway.namespace}, whose {gateway.ref} selects the pods of "
-            f"{facts.gateway.ref}.",
-            subject=gateway.ref,
-            evidence=[
-                Evidence(
-                    found.mesh.written[0],
-                    "data.mesh",
-                    "discoverySelectors",
-                    f"a selector that matches {gateway.namespace}",
-                )
-            ],
-            actions=[inspect("Show the mesh configuration", _mesh_command(found), TSG), show(gateway)],
-            about=[*served(hosts), Involved("namespace", gateway.namespace)],
-        )
-    unused_neighbour = bool(found.selected) and name not in found.named | found.near
-    elsewhere = bool(hosts) and all(any(s.serves(h) and s.lost_to is None for s in found.servers) for h in hosts)
-    observe = warn if unused_neighbour or (elsewhere and name not in found.named) else fail
+    It is a failure unless its hosts are routed without it.
+    """
+    name, hosts = gateway_full_name(gateway), _hosts(facts, gateway)
+    neighbour = bool(found.selected) and name not in found.named | found.near
+    routed = bool(hosts) and set(hosts) <= hosts_through(facts)
+    observe = warn if neighbour or routed else fail
+    wanted = _written(pod_label(found.labels))
     return observe(
-        f"{gateway.ref} selects {_written(gateway.selector)}, but the pods of {facts.gateway.ref} have "
-        f"{_written(_label(found))}.",
+        f"{gateway.ref} selects {_written(gateway.selector)}, but the pods of {facts.gateway.ref} have {wanted}.",
         subject=gateway.ref,
-        evidence=[Evidence(gateway.ref, "spec.selector", _written(gateway.selector), _written(_label(found)))],
+        evidence=[Evidence(gateway.ref, "spec.selector", _written(gateway.selector), wanted)],
         actions=_fix(facts, found, gateway),
-        about=served(hosts),
+        about=_about(hosts),
     )
 
 
-def _mesh_command(found: Configuration) -> str:
-    return kubectl(
-        "get", "configmap", found.mesh.written[0].rpartition("/")[2], "-o", "yaml", namespace="aks-istio-system"
-    )
-
-
-def _fix(facts: Facts, found: Configuration, gateway: Gateway) -> list[Action]:
-    actual = found.labels[0]
-    wrong: dict[str, str | None] = {k: None for k, v in gateway.selector.items() if actual.get(k) != v}
-    pods = kubectl(
-        "get", "pods", "--show-labels", "-l", f"app={actual.get('app', '')}", namespace=facts.gateway.namespace
-    )
+def _fix(facts: Facts, found: IntendedGateways, gateway: Gateway) -> list[Action]:
+    app = found.labels[0].get("app", "")
+    pods = kubectl("get", "pods", "--show-labels", "-l", f"app={app}", namespace=facts.gateway.namespace)
     return [
-        show(gateway),
+        show_object(gateway),
         inspect("Show the labels of the gateway's pods", pods),
         change(
             f"Patch {gateway.ref} to select the gateway's pods",
-            patched(gateway, {"spec": {"selector": {**wrong, **_label(found)}}}),
+            selecting(gateway, found.labels).command,
             TSG,
             "the gateway opens the ports of its servers within seconds",
         ),
     ]
 
 
-def _none(facts: Facts, found: Configuration) -> Observation:
-    if not found.routes:
-        return _unconfigured(facts)
-    routes = ", ".join(each.ref for each in found.routes[:3])
-    return fail(
-        f"No Gateway selects the pods of {facts.gateway.ref}, to which {routes} routes requests.",
-        subject=facts.gateway.ref,
-        evidence=[
-            Evidence("gateways.networking.istio.io", "spec.selector", "(no match)", _written(_label(found))),
-            *(Evidence(each.ref, "spec.gateways", ", ".join(each.gateways)) for each in found.routes[:3]),
-        ],
-        actions=[
-            inspect("List all Gateways", listed(Gateway)),
-            change(
-                "Create a Gateway that selects the gateway's pods",
-                _create(facts, found),
-                ISTIO_EGW,
-                "the gateway opens the ports of the Gateway's servers",
-            ),
-        ],
-        about=served(judged(facts)),
-    )
+def _without_gateway(facts: Facts, found: IntendedGateways) -> Observation:
+    """The result for a gateway that no Gateway selects.
+
+    Nothing is configured, or another check has the reason.
+    """
+    if found.undiscovered:
+        return skip(f"Istiod discovers no Gateway for the pods of {facts.gateway.ref} (namespace-not-discovered).")
+    if configured_hosts(facts).routes:
+        return skip(f"No Gateway selects the pods of {facts.gateway.ref}, and no request arrives there.")
+    return _unconfigured(facts)
 
 
 def _unconfigured(facts: Facts) -> Observation:
@@ -185,39 +151,24 @@ def _unconfigured(facts: Facts) -> Observation:
             Evidence("virtualservices.networking.istio.io", "destination", "(none)", facts.gateway.service_host),
         ],
         actions=[
-            inspect("List all Gateways", listed(Gateway), ISTIO_EGW),
+            inspect("List all Gateways", kubectl("get", "gateways.networking.istio.io", "-A"), ISTIO_EGW),
             inspect(
                 "List all VirtualServices; the linked page shows how to create a first route",
-                listed(VirtualService),
+                kubectl("get", "virtualservices.networking.istio.io", "-A"),
                 HOWTO,
             ),
         ],
     )
 
 
-def _create(facts: Facts, found: Configuration) -> str:
-    """The Gateway that the VirtualServices name, with a server for each kind of rule."""
-    namespace, name = facts.gateway.namespace, f"{facts.gateway.name}-hosts"
-    refs = [ref for route in found.routes for ref in gateway_refs(route) if ref != MESH]
-    for ref in (ref for ref in refs if gateway_named(facts, ref) is None):
-        namespace, _, name = ref.partition("/")
-        break
-    hosts = list(judged(facts))
-    servers: list[dict[str, object]] = []
-    if any(route.http for route in found.routes) or not any(route.tls for route in found.routes):
-        servers.append({"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": hosts})
-    if any(route.tls for route in found.routes):
-        port = {"number": 443, "name": "tls", "protocol": "TLS"}
-        servers.append({"port": port, "hosts": hosts, "tls": {"mode": "PASSTHROUGH"}})
-    return applied(manifest("Gateway", name, namespace, {"selector": _label(found), "servers": servers}))
-
-
-def _too_broad(facts: Facts, found: Configuration, gateway: Gateway, others: str) -> Observation:
+def _too_broad(facts: Facts, found: IntendedGateways, gateway: Gateway, others: str) -> Observation:
     return warn(
         f"{gateway.ref} {f'has selector {_written(gateway.selector)}, which' if gateway.selector else 'has no selector and'} "
         f"also matches {others}: its servers open ports there too.",
         subject=gateway.ref,
-        evidence=[Evidence(gateway.ref, "spec.selector", _written(gateway.selector), _written(_label(found)))],
+        evidence=[
+            Evidence(gateway.ref, "spec.selector", _written(gateway.selector), _written(pod_label(found.labels)))
+        ],
         actions=_fix(facts, found, gateway),
-        about=served(judged_on(facts, gateway)),
+        about=_about(_hosts(facts, gateway)),
     )

@@ -6,17 +6,27 @@ Either no client can connect to the server's port, or istiod leaves the server o
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
-from checks.facts.istio_networking import Gateway, VirtualService
+from checks.facts.istio_networking import Gateway
 from checks.facts.services import Service
 from checks.facts.view import Facts
-from checks.istio.faults.requested import ROUTER_READS, decided_by_router
-from checks.istio.route.carried import HOST_READS, asked_host, configuration, judged, nothing_configured, served
-from checks.istio.route.corrections import removed, replaced, show
-from checks.istio.route.gateways import SAME_HOST, BoundServer
-from checks.istio.route.visibility import settle
-from checks.istio.server_flaws import SERVER_TLS_PROTOCOLS, invalid_fields, unusual_fields
+from checks.istio.configured.configured_hosts import (
+    common_host,
+    configured_hosts,
+    examined_hosts,
+    nothing_configured,
+    server_hosts,
+)
+from checks.istio.configured.intended_gateways import gateway_full_name, intended_gateways
+from checks.istio.configured.revision_settings import require_settings
+from checks.istio.faults.reporting import decided_by_router
+from checks.istio.faults.resolved_routes import ROUTER_READS, hosts_through, routing_of_run
+from checks.istio.fixes.fields import remove_field, set_field
+from checks.istio.fixes.rules import kind_of_server
+from checks.istio.fixes.showing import show_object
+from checks.istio.proxy.gateway_servers import GatewayServer
+from checks.istio.server_flaws import SERVER_TLS_PROTOCOLS, rejected_fields, unusual_fields
 from checks.model.commands import ISTIO_EGW, TSG, change, inspect, kubectl
-from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
+from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 from checks.model.raw_values import text
 
 _STATUS_PORT = 15021
@@ -29,20 +39,20 @@ _STATUS_PORT = 15021
     severity=Severity.BLOCKS,
     hop="egress gateway",
     article=("IST-3",),
-    reads=tuple(dict.fromkeys((*(*HOST_READS, Service), *ROUTER_READS))),
+    reads=ROUTER_READS,
     explains={
         "virtual-service-route-broken": Because(
             "a VirtualService has no effect on a server that is not opened or not reachable", share="server"
         ),
     },
 )
-@decided_by_router("gateway-server-unreachable")
+@decided_by_router
 def gateway_server_unreachable(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the servers of the Gateways that select the gateway's pods. It fails for a port that the gateway's
-    Service does not have (the add-on's has 80 and 443), for HTTPS or TLS without a `tls` block, for HTTP with one, for
-    ISTIO_MUTUAL with certificates, for a duplicate port name, and for a server that istiod ignores because an older Gateway
-    uses another protocol on the port. It warns about a TLS host of an older Gateway, about `tls` without a mode (which
-    passes TLS through), about `bind`, the host `*`, and HTTP2 or GRPC on port 80.
+    """What it checks: the servers of the Gateways that select the gateway's pods. It fails if requests for a host are not
+    routed because no server has the host on the port, because the server's port is not a port of the gateway's Service (the
+    add-on's has 80 and 443), or because istiod ignores the server: an older Gateway uses another protocol or the same TLS
+    host on the port. The same settings warn if the host is routed all the same. It also warns about fields that Istio
+    rejects, `tls` without a mode (which passes TLS through), `bind`, the host `*`, and HTTP2 or GRPC on port 80.
 
     Why it matters: sidecars connect to a port of the Service. Requests to a server that is not reachable or ignored fail.
 
@@ -50,142 +60,172 @@ def gateway_server_unreachable(facts: Facts) -> Iterator[Observation]:
 
     Source: article IST-3; Istio's Gateway reference and its MergeGateways; IST0145 and IST0162."""
     facts.all(Gateway)
-    found = configuration(facts)
-    if not found.selected:
+    selected = intended_gateways(facts).selected
+    if not selected:
+        configured = configured_hosts(facts)
         unselected = "No Gateway selects the gateway's pods (gateway-selector-mismatch)."
-        yield skip(unselected if found.intended or found.routes else nothing_configured(facts))
+        yield skip(unselected if configured.servers or configured.routes else nothing_configured(facts))
         return
-    mine = [s for s in found.servers if s.name not in found.broad]
-    if asked_host(facts):
-        mine = [s for s in mine if s.concerns(asked_host(facts))]
-    count = 0
-    for server in mine:
-        for seen in _judge(facts, server):
-            count += 1
-            yield seen
+    names = {gateway_full_name(each) for each in selected}
+    servers = [each for each in configured_hosts(facts).servers if each.name in names and _is_examined(facts, each)]
     service = facts.get(Service, facts.gateway.name, facts.gateway.namespace)
-    for server in mine if service is not None else ():
-        offered = [each.port for each in service.ports] if service is not None else []
-        if server.port not in offered or server.port == _STATUS_PORT:
-            count += 1
-            yield _not_offered(facts, server, offered)
-    facts.all(VirtualService)
-    settle(facts)
-    if count:
+    found = [*_ignored_servers(facts), *(each for server in servers for each in _unusual(facts, server))]
+    offered = [each.port for each in service.ports if each.port != _STATUS_PORT] if service is not None else []
+    if service is not None:
+        found += [_not_offered(facts, each, offered) for each in servers if each.server.port.number not in offered]
+    yield from found
+    require_settings(facts)
+    if found:
         return
     if service is None:
         yield skip(f"Service {facts.gateway.namespace}/{facts.gateway.name} does not exist (service-not-provisioned).")
     else:
-        ports = sorted({server.port for server in mine})
+        ports = sorted({each.server.port.number for each in servers})
         named = ", ".join(map(str, ports)) or "none for this host"
         yield healthy(f"The Gateway servers of {facts.gateway.ref} are reachable (ports: {named}).")
 
 
-def _hosts(facts: Facts, server: BoundServer) -> list[str]:
-    routed = [host for host in judged(facts) if server.concerns(host)]
-    return routed or sorted({each.host for each in server.hosts})
+def _is_examined(facts: Facts, server: GatewayServer) -> bool:
+    return not facts.question.host or bool(_hosts(facts, server))
 
 
-def _not_offered(facts: Facts, server: BoundServer, offered: list[int]) -> Observation:
-    service = f"Service {facts.gateway.namespace}/{facts.gateway.name}"
-    usable = [each for each in offered if each != _STATUS_PORT]
-    port = 443 if server.kind.routes == "tls" else 80
-    listed = ", ".join(map(str, usable))
-    return fail(
-        f"{server.gateway.ref} opens port {server.port}, which {service} does not have: expected {listed or 'none'}.",
-        subject=server.gateway.ref,
-        evidence=[Evidence(server.gateway.ref, f"{server.path}.port.number", str(server.port), listed)],
+def _hosts(facts: Facts, server: GatewayServer) -> list[str]:
+    """The hosts of the run for which a server is, else its own."""
+    own = server_hosts(server)
+    found = [host for host in examined_hosts(facts) if any(common_host(host, each) for each in own)]
+    return found or ([] if facts.question.host else list(own))
+
+
+def _about(hosts: list[str]) -> list[Involved]:
+    return [Involved(kind, host) for host in hosts for kind in ("host", "server")]
+
+
+def _is_routed(facts: Facts, server: GatewayServer) -> bool:
+    """Whether the routes of all its hosts go through the gateway in spite of the server."""
+    return set(_hosts(facts, server)) <= hosts_through(facts)
+
+
+def _field(server: GatewayServer, field: str) -> str:
+    return f"spec.servers[{server.index}].{field}"
+
+
+def _not_offered(facts: Facts, server: GatewayServer, offered: list[int]) -> Observation:
+    service, gateway = f"Service {facts.gateway.namespace}/{facts.gateway.name}", server.gateway
+    number = server.server.port.number
+    port, listed = 443 if kind_of_server(server) == "tls" else 80, ", ".join(map(str, offered))
+    observe = warn if _is_routed(facts, server) else fail
+    return observe(
+        f"{gateway.ref} opens port {number}, which {service} does not have: expected {listed or 'none'}.",
+        subject=gateway.ref,
+        evidence=[Evidence(gateway.ref, _field(server, "port.number"), str(number), listed)],
         actions=[
             inspect(
                 "Show the ports of the Service",
                 kubectl("get", "service", facts.gateway.name, namespace=facts.gateway.namespace),
             ),
-            show(server.gateway),
+            show_object(gateway),
             change(
-                f"Patch {server.gateway.ref} to port {port}; change the port in the VirtualService too",
-                replaced(server.gateway, f"{server.path}.port.number", port).command,
+                f"Patch {gateway.ref} to port {port}; change the port in the VirtualService too",
+                set_field(gateway, _field(server, "port.number"), port).command,
                 TSG,
                 "sidecars connect to the server through the Service",
             ),
         ],
-        about=served(_hosts(facts, server)),
+        about=_about(_hosts(facts, server)),
     )
 
 
-def _judge(facts: Facts, server: BoundServer) -> Iterator[Observation]:
-    if server.lost_to is not None:
-        yield _ignored(facts, server, server.lost_to)
-        return
-    for field, observed, expected, sentence in invalid_fields(server):
-        yield fail(
-            f"{server.path} of {server.gateway.ref} {sentence}.",
-            subject=server.gateway.ref,
-            evidence=[Evidence(server.gateway.ref, f"{server.path}.{field}", observed, expected)],
-            actions=[show(server.gateway), _fix(server, field)],
-            about=served(_hosts(facts, server)),
-        )
-    for field, observed, expected, sentence in unusual_fields(server):
+def _unusual(facts: Facts, server: GatewayServer) -> Iterator[Observation]:
+    """Fields that Istio's validation rejects or that are rarely intended.
+
+    The route shows whether requests get through.
+    """
+    for field, observed, expected, sentence in (*rejected_fields(server), *unusual_fields(server)):
         yield warn(
-            f"{server.path} of {server.gateway.ref} {sentence}.",
+            f"spec.servers[{server.index}] of {server.gateway.ref} {sentence}.",
             subject=server.gateway.ref,
-            evidence=[Evidence(server.gateway.ref, f"{server.path}.{field}", observed, expected)],
-            actions=[show(server.gateway), _fix(server, field)],
-            about=served(_hosts(facts, server)),
+            evidence=[Evidence(server.gateway.ref, _field(server, field), observed, expected)],
+            actions=[show_object(server.gateway), _fix(server, field)],
+            about=_about(_hosts(facts, server)),
         )
 
 
-def _fix(server: BoundServer, field: str) -> Action:
-    path = f"{server.path}.{field}"
+def _fix(server: GatewayServer, field: str) -> Action:
+    path, gateway = _field(server, field), server.gateway
     plain = server.server.port.protocol not in SERVER_TLS_PROTOCOLS
     if field == "hosts":
         return change("Replace the host * by the hosts that the gateway routes", "", ISTIO_EGW)
     if field == "bind" or (field == "tls" and plain):
-        return change(f"Remove {field} from {server.path}", removed(server.gateway, path).command, ISTIO_EGW)
-    tls = {"mode": "ISTIO_MUTUAL" if server.port == 80 or server.server.tls is not None else "PASSTHROUGH"}
+        command = remove_field(gateway, path).command
+        return change(f"Remove {field} from spec.servers[{server.index}]", command, ISTIO_EGW)
+    mutual = server.server.port.number == 80 or server.server.tls is not None
     values: dict[str, object] = {
-        "tls": tls,
+        "tls": {"mode": "ISTIO_MUTUAL" if mutual else "PASSTHROUGH"},
         "tls.mode": "PASSTHROUGH",
         "port.protocol": "HTTP",
         "port.name": f"{server.server.port.name}-{server.index}",
         "tls.httpsRedirect": False,
     }
-    return change(f"Patch {field} of {server.path}", replaced(server.gateway, path, values[field]).command, ISTIO_EGW)
+    command = set_field(gateway, path, values[field]).command
+    return change(f"Patch {field} of spec.servers[{server.index}]", command, ISTIO_EGW)
 
 
-def _ignored(facts: Facts, server: BoundServer, winner: BoundServer) -> Observation:
-    same_host = server.reason == SAME_HOST
+def _ignored_servers(facts: Facts) -> Iterator[Observation]:
+    """Servers that conflict with an older one on their port."""
+    listeners = [each.inbound for each in routing_of_run(facts).gateway_proxies() if each.inbound is not None]
+    for server in dict.fromkeys(each for listener in listeners[:1] for each in listener.refused):
+        winner = _winner(server, listeners[0].servers)
+        if winner is not None and _is_examined(facts, server):
+            yield _ignored(facts, server, winner)
+
+
+def _winner(server: GatewayServer, kept: tuple[GatewayServer, ...]) -> GatewayServer | None:
+    """The server that istiod keeps instead: one with the same host, else the first on the port."""
+    same = [each for each in kept if each.server.port.number == server.server.port.number]
+    shared = [each for each in same if set(each.server.hosts) & set(server.server.hosts)]
+    return next(iter((*shared, *same)), None)
+
+
+def _ignored(facts: Facts, server: GatewayServer, winner: GatewayServer) -> Observation:
+    same_host = server.server.port.protocol == winner.server.port.protocol
     field = "hosts" if same_host else "port.protocol"
-    observe = warn if same_host else fail
+    mine, theirs = server.gateway, winner.gateway
+    observe = warn if _is_routed(facts, server) else fail
+    reason = (
+        f"{theirs.ref}, which is older, has a server for the same hosts there"
+        if same_host
+        else f"{theirs.ref}, which is older, has protocol {winner.server.port.protocol} there and not "
+        f"{server.server.port.protocol}"
+    )
     return observe(
-        f"Istiod ignores {server.path} of {server.gateway.ref} on port {server.port}: {server.reason}, and "
-        f"{winner.gateway.ref} is older.",
-        subject=server.gateway.ref,
+        f"Istiod ignores spec.servers[{server.index}] of {mine.ref} on port {server.server.port.number}: {reason}.",
+        subject=mine.ref,
         evidence=[
-            Evidence(server.gateway.ref, f"{server.path}.{field}", _written(server, field), _written(winner, field)),
-            Evidence(winner.gateway.ref, f"{winner.path}.{field}", _written(winner, field)),
-            Evidence(server.gateway.ref, "metadata.creationTimestamp", _created(server), f"before {_created(winner)}"),
+            Evidence(mine.ref, _field(server, field), _setting(server, field), _setting(winner, field)),
+            Evidence(theirs.ref, _field(winner, field), _setting(winner, field)),
+            Evidence(mine.ref, "metadata.creationTimestamp", _created(server), f"before {_created(winner)}"),
         ],
-        actions=[show(winner.gateway), show(server.gateway), _separate(server, winner)],
-        about=served(_hosts(facts, server)),
+        actions=[show_object(theirs), show_object(mine), _separate(server, winner, same_host=same_host)],
+        about=_about(_hosts(facts, server)),
     )
 
 
-def _written(server: BoundServer, field: str) -> str:
+def _setting(server: GatewayServer, field: str) -> str:
     return ", ".join(server.server.hosts) if field == "hosts" else server.server.port.protocol
 
 
-def _created(server: BoundServer) -> str:
+def _created(server: GatewayServer) -> str:
     return text(server.gateway.raw, "metadata", "creationTimestamp") or "(unknown)"
 
 
-def _separate(server: BoundServer, winner: BoundServer) -> Action:
-    if server.reason == SAME_HOST:
-        command = removed(server.gateway, server.path).command
+def _separate(server: GatewayServer, winner: GatewayServer, *, same_host: bool) -> Action:
+    if same_host:
+        command = remove_field(server.gateway, f"spec.servers[{server.index}]").command
         return change(f"Keep the host only in {winner.gateway.ref}, and bind VirtualServices to it", command, ISTIO_EGW)
-    other = 443 if server.port == 80 else 80
+    other = 443 if server.server.port.number == 80 else 80
     return change(
         f"Patch the server to port {other}, and the VirtualService too; or use the protocol of {winner.gateway.ref}",
-        replaced(server.gateway, f"{server.path}.port.number", other).command,
+        set_field(server.gateway, _field(server, "port.number"), other).command,
         ISTIO_EGW,
         "the gateway opens the port within seconds",
     )

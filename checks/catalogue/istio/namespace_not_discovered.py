@@ -3,22 +3,15 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
-from checks.facts.istio_networking import (
-    ROOT_NAMESPACE,
-    DestinationRule,
-    Exported,
-    Gateway,
-    ServiceEntry,
-    VirtualService,
-)
+from checks.facts.istio_networking import ROOT_NAMESPACE
 from checks.facts.namespaces import Namespace
 from checks.facts.view import Facts
-from checks.istio.faults.requested import ROUTER_READS, decided_by_router
-from checks.istio.route.carried import HOST_READS, Configuration, about, configuration, judged
-from checks.istio.route.clients import asked_client, injected_namespaces
-from checks.istio.route.needs import destinations, entries_about, routes_about
-from checks.istio.route.registry import destination_rules
-from checks.istio.route.visibility import MeshConfig, discovered, mesh_config, settle
+from checks.istio.configured.client_namespaces import injected_namespaces, requested_client
+from checks.istio.configured.configured_hosts import examined_hosts
+from checks.istio.configured.revision_settings import discovery_selectors, is_discovered, require_settings, settings_of
+from checks.istio.faults.reporting import decided_by_router
+from checks.istio.faults.resolved_routes import ROUTER_READS
+from checks.istio.mesh.configuration import MeshSettings
 from checks.model.commands import MESHCFG, change, inspect, kubectl
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, warn
 from checks.model.raw_values import Raw, items, text, texts
@@ -30,19 +23,19 @@ from checks.model.raw_values import labels as read_labels
     title="Istiod does not discover a namespace that the gateway needs",
     severity=Severity.BLOCKS,
     article=("IST-4",),
-    reads=tuple(dict.fromkeys((*(*HOST_READS, ServiceEntry, DestinationRule), *ROUTER_READS))),
+    reads=ROUTER_READS,
     explains={
         "gateway-selector-mismatch": Because("istiod ignores Gateways of the namespace", share="namespace"),
         "service-entry-missing": Because("istiod ignores ServiceEntries of the namespace", share="namespace"),
         "virtual-service-route-broken": Because("istiod ignores VirtualServices of the namespace", share="namespace"),
     },
 )
-@decided_by_router("namespace-not-discovered")
+@decided_by_router
 def namespace_not_discovered(facts: Facts) -> Iterator[Observation]:
-    """What it checks: the mesh's `discoverySelectors`, for each revision of the gateway, against the labels of the
-    gateway's namespace and of the namespaces with the only Gateways, VirtualServices, DestinationRules or ServiceEntries
-    for a host. It fails for a namespace that no selector matches. Client namespaces that no selector matches warn: their
-    sidecars work, but Istio objects there have no effect. Without discoverySelectors istiod discovers every namespace.
+    """What it checks: the mesh's `discoverySelectors`, for each revision of the gateway. It fails if requests to a host are
+    not routed because no selector matches the namespace of the only Gateway, VirtualService or ServiceEntry for it, and for
+    the gateway's own namespace. Client namespaces that no selector matches warn: their sidecars work, but Istio objects
+    there have no effect. Without discoverySelectors istiod discovers every namespace.
 
     Why it matters: istiod ignores all objects of a namespace that it does not discover, including Services.
 
@@ -50,87 +43,39 @@ def namespace_not_discovered(facts: Facts) -> Iterator[Observation]:
 
     Source: AKS documentation, "Configure Istio-based service mesh add-on for Azure Kubernetes Service"; Istio's
     MeshConfig reference; docs/domain/istio.md#discovery-selectors; docs/domain/istio.md#b28."""
-    meshes = [mesh_config(facts, revision) for revision in facts.gateway.revisions or ("",)]
-    selecting = [mesh for mesh in meshes if mesh.discovery_selectors]
-    found = configuration(facts)
-    undiscovered: dict[str, _Undiscovered] = {}
+    meshes = [settings_of(facts, revision) for revision in facts.gateway.revisions or ("",)]
+    selecting = [mesh for mesh in meshes if discovery_selectors(mesh)]
+    own = facts.gateway.namespace
+    undiscovered: list[MeshSettings] = []
     if selecting:
         facts.all(Namespace)
+        undiscovered = [mesh for mesh in selecting if not is_discovered(facts, own, mesh)]
+        yield from (_own_namespace(facts, mesh) for mesh in undiscovered[:1])
         for mesh in selecting:
-            _collect(facts, found, mesh, undiscovered)
-        yield from (each.finding(facts) for each in undiscovered.values())
-        for mesh in selecting:
-            yield from _clients(facts, mesh, undiscovered)
-    settle(facts)
+            yield from _clients(facts, mesh)
+    require_settings(facts)
     if not selecting:
         yield healthy("The mesh has no discoverySelectors: istiod discovers every namespace.")
-        return
-    for kind in (Gateway, VirtualService, ServiceEntry, DestinationRule):
-        facts.all(kind)
-    if not undiscovered:
+    elif not undiscovered:
         yield healthy("The mesh's discoverySelectors match every namespace that the gateway needs.")
 
 
-class _Undiscovered:
-    """A namespace that istiod does not discover.
-
-    With its objects that the gateway needs, and the hosts that need them.
-    """
-
-    def __init__(self, name: str, mesh: MeshConfig) -> None:
-        self.name = name
-        self.mesh = mesh
-        self.objects: dict[str, None] = {}
-        self.hosts: dict[str, None] = {}
-
-    def finding(self, facts: Facts) -> Observation:
-        what = ", ".join(list(self.objects)[:3])
-        more = f" and {len(self.objects) - 3} more" if len(self.objects) > 3 else ""
-        return fail(
-            f"Istiod {self.mesh.revision} does not discover namespace {self.name}, which has {what}{more}.",
-            subject=f"Namespace {self.name}",
-            evidence=_evidence(facts, self.name, self.mesh),
-            actions=_actions(self.name, self.mesh),
-            about=[*about(self.hosts), Involved("namespace", self.name)],
-        )
-
-
-def _collect(facts: Facts, found: Configuration, mesh: MeshConfig, undiscovered: dict[str, _Undiscovered]) -> None:
-    """Adds the needed namespaces that this mesh does not discover."""
-
-    def note(namespace: str, ref: str, host: str = "") -> None:
-        each = undiscovered.setdefault(namespace, _Undiscovered(namespace, mesh))
-        each.objects[ref] = None
-        if host:
-            each.hosts[host] = None
-
-    hosts = judged(facts)
+def _own_namespace(facts: Facts, mesh: MeshSettings) -> Observation:
+    """The gateway's namespace is not discovered: its Service is unknown in the mesh."""
     own = facts.gateway.namespace
-    if not discovered(facts, own, mesh):
-        note(own, f"Service {own}/{facts.gateway.name}")
-        for host in hosts:
-            note(own, f"Service {own}/{facts.gateway.name}", host)
-    for host in hosts:
-        for things in _needed(facts, found, host):
-            # One discovered object is enough: the others are copies for another mesh.
-            if things and not any(discovered(facts, each.namespace, mesh) for each in things):
-                for each in things:
-                    note(each.namespace, each.ref, host)
+    return fail(
+        f"Istiod {mesh.revision} does not discover namespace {own}, which has Service {own}/{facts.gateway.name}.",
+        subject=f"Namespace {own}",
+        evidence=_evidence(facts, own, mesh),
+        actions=_actions(own, mesh),
+        about=[*(Involved("host", each) for each in examined_hosts(facts)), Involved("namespace", own)],
+    )
 
 
-def _needed(facts: Facts, found: Configuration, host: str) -> Iterator[list[Gateway | Exported]]:
-    """The objects for a host, by kind."""
-    yield [*{id(server.gateway): server.gateway for server in found.servers_for(host)}.values()]
-    yield [*routes_about(found, host)]
-    for name in destinations(facts, found, host):
-        yield [each.entry for each in entries_about(facts, name)]
-    yield [*destination_rules(facts).exactly(found.service)]
-
-
-def _clients(facts: Facts, mesh: MeshConfig, undiscovered: dict[str, _Undiscovered]) -> Iterator[Observation]:
-    client, _ = asked_client(facts)
+def _clients(facts: Facts, mesh: MeshSettings) -> Iterator[Observation]:
+    client, _ = requested_client(facts)
     for namespace in (client,) if client else injected_namespaces(facts):
-        if namespace in undiscovered or discovered(facts, namespace, mesh):
+        if namespace == facts.gateway.namespace or is_discovered(facts, namespace, mesh):
             continue
         yield warn(
             f"Istiod {mesh.revision} does not discover client namespace {namespace}: Istio objects there have no effect.",
@@ -141,16 +86,14 @@ def _clients(facts: Facts, mesh: MeshConfig, undiscovered: dict[str, _Undiscover
         )
 
 
-def _evidence(facts: Facts, namespace: str, mesh: MeshConfig) -> list[Evidence]:
+def _evidence(facts: Facts, namespace: str, mesh: MeshSettings) -> list[Evidence]:
     found = facts.get(Namespace, namespace)
     written = ", ".join(f"{key}={value}" for key, value in sorted(found.labels.items())) if found else ""
     wanted = " or ".join(_wanted(mesh)) or "a label that a selector matches"
     where = mesh.written[0] if mesh.written else f"mesh configuration of {mesh.revision}"
     return [
         Evidence(f"Namespace {namespace}", "metadata.labels", written or "(none)", wanted),
-        Evidence(
-            where, "data.mesh discoverySelectors", " or ".join(_as_text(each) for each in mesh.discovery_selectors)
-        ),
+        Evidence(where, "data.mesh", " or ".join(_as_text(each) for each in discovery_selectors(mesh))),
     ]
 
 
@@ -163,17 +106,17 @@ def _as_text(selector: Raw) -> str:
     return " and ".join(plain)
 
 
-def _wanted(mesh: MeshConfig) -> list[str]:
+def _wanted(mesh: MeshSettings) -> list[str]:
     """The selectors that are plain labels, as `key=value,key=value`."""
     found = []
-    for each in mesh.discovery_selectors:
+    for each in discovery_selectors(mesh):
         plain = read_labels(each, "matchLabels")
         if plain and not each.get("matchExpressions"):
             found.append(",".join(f"{key}={value}" for key, value in sorted(plain.items())))
     return found
 
 
-def _actions(namespace: str, mesh: MeshConfig) -> list[Action]:
+def _actions(namespace: str, mesh: MeshSettings) -> list[Action]:
     shared = f"istio-shared-configmap-{mesh.revision}"
     found = [
         inspect("Show the namespace's labels", kubectl("get", "namespace", namespace, "--show-labels")),

@@ -6,14 +6,20 @@ from dataclasses import dataclass, field
 import yaml
 
 from checks.engine.check import check
+from checks.facts.changes import MergePatch
 from checks.facts.istio_networking import ROOT_NAMESPACE, Sidecar
 from checks.facts.namespaces import ConfigMap
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
-from checks.istio.route.clients import client_namespaces, is_sidecar
-from checks.istio.route.corrections import patched, show
-from checks.istio.route.visibility import MeshConfig, mesh_config, outbound_policy, settle
-from checks.istio.route.workloads import living, scopes
+from checks.istio.configured.client_namespaces import (
+    client_namespaces,
+    deciding_sidecars,
+    sidecar_pods,
+    sidecar_revisions,
+)
+from checks.istio.configured.revision_settings import require_settings, settings_of
+from checks.istio.fixes.showing import show_object
+from checks.istio.mesh.configuration import MeshSettings
 from checks.model.commands import ISTIO_EGW, MESHCFG, TSG, disrupt, inspect, kubectl, kubectl_apply
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, healthy, warn
 
@@ -47,7 +53,7 @@ def outbound_policy_bypasses(facts: Facts) -> Iterator[Observation]:
     about = (facts.gateway.revisions, namespaces, facts.question.client)
     found = facts.once("outbound policies", lambda window: _policies(window, namespaces), about)
     # The mesh's default is ALLOW_ANY: unreadable settings must not count as the default.
-    settle(facts)
+    require_settings(facts)
     for bypass in found.allowing.values():
         yield _bypassing(facts, bypass)
     facts.all(Pod)
@@ -64,7 +70,7 @@ class _Bypass:
     """
 
     sidecar: Sidecar | None
-    mesh: MeshConfig
+    mesh: MeshSettings
     namespaces: list[str] = field(default_factory=list)
 
 
@@ -79,33 +85,26 @@ class _Policies:
 def _policies(facts: Facts, namespaces: tuple[str, ...]) -> _Policies:
     found = _Policies()
     for revision in facts.gateway.revisions or ("",):
-        mesh = mesh_config(facts, revision)
+        mesh = settings_of(facts, revision)
         for namespace in namespaces:
-            if revision and revision not in (revisions(facts, namespace) or {revision}):
+            if revision and revision not in (sidecar_revisions(facts, namespace) or {revision}):
                 continue
-            for scope in scopes(facts, namespace):
-                policy, decider = outbound_policy(scope, mesh)
-                if not policy.startswith("ALLOW_ANY"):
-                    found.strict.add(decider)
+            for sidecar in deciding_sidecars(facts, namespace):
+                own = sidecar if sidecar is not None and sidecar.outbound_policy is not None else None
+                policy = own.outbound_policy if own is not None else mesh.outbound_policy
+                if not (policy or "").startswith("ALLOW_ANY"):
+                    found.strict.add(own.ref if own is not None else _decider(mesh))
                     continue
-                own = scope.sidecar if scope.sidecar is not None and decider == scope.sidecar.ref else None
-                bypass = found.allowing.setdefault(decider if own else revision, _Bypass(own, mesh))
+                bypass = found.allowing.setdefault(own.ref if own is not None else revision, _Bypass(own, mesh))
                 if namespace not in bypass.namespaces:
                     bypass.namespaces.append(namespace)
     return found
 
 
-def revisions(facts: Facts, namespace: str) -> frozenset[str]:
-    """The mesh revisions of the namespace's sidecars; empty if it has none."""
-
-    def build(window: Facts) -> dict[str, frozenset[str]]:
-        found: dict[str, set[str]] = {}
-        for pod in living(window.readable(Pod)):
-            if is_sidecar(pod) and pod.revision:
-                found.setdefault(pod.namespace, set()).add(pod.revision)
-        return {name: frozenset(each) for name, each in found.items()}
-
-    return facts.once("revisions of sidecars", build).get(namespace, frozenset())
+def _decider(mesh: MeshSettings) -> str:
+    """The object that sets the mesh's policy."""
+    decided = mesh.raw.get("outboundTrafficPolicy") is not None
+    return mesh.written[0] if decided and mesh.written else "Istio's default"
 
 
 def _bypassing(facts: Facts, bypass: _Bypass) -> Observation:
@@ -115,10 +114,10 @@ def _bypassing(facts: Facts, bypass: _Bypass) -> Observation:
     if (sidecar := bypass.sidecar) is not None:
         resource, field_, written = sidecar.ref, "spec.outboundTrafficPolicy.mode", sidecar.outbound_policy or ""
         actions = [
-            show(sidecar),
+            show_object(sidecar),
             disrupt(
                 f"Patch {sidecar.ref} to REGISTRY_ONLY when every needed host has a ServiceEntry; other requests then fail",
-                patched(sidecar, {"spec": _REGISTRY_ONLY}),
+                MergePatch(sidecar, {"spec": _REGISTRY_ONLY}).command,
                 ISTIO_EGW,
                 "requests to hosts without a ServiceEntry get 502",
             ),
@@ -139,17 +138,17 @@ def _bypassing(facts: Facts, bypass: _Bypass) -> Observation:
 
 
 def _show_bypassing(facts: Facts, namespaces: list[str]) -> Iterator[Action]:
-    pods = (pod for name in namespaces for pod in living(facts.readable(Pod, name)) if is_sidecar(pod))
+    pods = (pod for name in namespaces for pod in sidecar_pods(facts).get(name, ()))
     if (pod := next(pods, None)) is not None:
         command = kubectl("logs", pod.name, "-c", "istio-proxy", "--tail=500", namespace=pod.namespace)
         yield inspect("Show requests that bypassed the gateway", f"{command} | grep PassthroughCluster", TSG)
 
 
-def _shared(mesh: MeshConfig) -> str:
+def _shared(mesh: MeshSettings) -> str:
     return f"istio-shared-configmap-{mesh.revision}"
 
 
-def _mesh_actions(facts: Facts, mesh: MeshConfig) -> list[Action]:
+def _mesh_actions(facts: Facts, mesh: MeshSettings) -> list[Action]:
     name = _shared(mesh)
     found = facts.get(ConfigMap, name, ROOT_NAMESPACE)
     actions = [
@@ -168,7 +167,7 @@ def _mesh_actions(facts: Facts, mesh: MeshConfig) -> list[Action]:
         )
     elif isinstance(own, dict):
         settings = yaml.safe_dump({**own, **_REGISTRY_ONLY}, default_flow_style=False, sort_keys=False)
-        command = patched(found, {"data": {"mesh": settings}})
+        command = MergePatch(found, {"data": {"mesh": settings}}).command
     return [
         *actions,
         disrupt(

@@ -5,16 +5,15 @@ from collections.abc import Iterator
 from checks.engine.check import Because, check
 from checks.facts.istio_networking import ServiceEntry
 from checks.facts.view import Facts
+from checks.istio.configured.configured_hosts import examined_hosts, nothing_configured
 from checks.istio.faults.conflicting_entries import differing_fields, evidence_of
 from checks.istio.faults.differing_entries import DifferingEntries, differing_entries
-from checks.istio.faults.requested import ROUTER_READS, decided_by_router
+from checks.istio.faults.reporting import decided_by_router
+from checks.istio.faults.resolved_routes import ROUTER_READS, routing_of_run
 from checks.istio.fixes.showing import show_object
 from checks.istio.request.clients import clients_of
-from checks.istio.request.followed import gateway_hosts
-from checks.istio.request.routing import routing
 from checks.model.commands import ISTIO_EGW, change
 from checks.model.findings import Involved, Observation, Severity, healthy, skip, warn
-from checks.model.requested_host import requested_host
 
 _HOST = "host"
 
@@ -33,7 +32,7 @@ _HOST = "host"
         "tls-contract-broken": Because("the entry that a proxy uses declares another protocol", share=_HOST),
     },
 )
-@decided_by_router("service-entries-conflict")
+@decided_by_router
 def service_entries_conflict(facts: Facts) -> Iterator[Observation]:
     """What it checks: the ServiceEntries for each host that is routed through the gateway, among those that are visible to
     the gateway and the clients' sidecars. istiod configures one service per host: the oldest visible entry, entries
@@ -49,11 +48,10 @@ def service_entries_conflict(facts: Facts) -> Iterator[Observation]:
 
     Source: article IST-4; Istio's ServiceEntry reference; docs/domain/istiod-behaviour.md#one-service-per-host."""
     facts.all(ServiceEntry)
-    over = routing(facts)
-    question = facts.question.host
-    hosts = (requested_host(question).name,) if question else gateway_hosts(over)
+    over = routing_of_run(facts)
+    hosts = examined_hosts(facts)
     if not hosts:
-        yield skip(f"No Gateway and no VirtualService routes a host through {facts.gateway.ref} yet.")
+        yield skip(nothing_configured(facts))
         return
     found = differing_entries(over, hosts, clients_of(facts))
     for each in found:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from checks.engine.check import Because, check
 from checks.facts.istio_networking import ServiceEntry
 from checks.facts.view import Facts
-from checks.istio.faults.requested import ROUTER_READS, decided_by_router
-from checks.istio.request.followed import configured_kinds, gateway_hosts
-from checks.istio.request.routing import routing
+from checks.istio.configured.configured_hosts import examined_hosts
+from checks.istio.configured.request_kinds import configured_kinds
+from checks.istio.faults.reporting import decided_by_router
+from checks.istio.faults.resolved_routes import ROUTER_READS, resolved_routes, routing_of_run
 from checks.model.findings import Observation, Severity, healthy, skip
-from checks.model.requested_host import requested_host
 
 
 @check(
@@ -24,7 +24,7 @@ from checks.model.requested_host import requested_host
         ),
     },
 )
-@decided_by_router("tcp-destinations-collide")
+@decided_by_router
 def tcp_destinations_collide(facts: Facts) -> Iterator[Observation]:
     """What it checks: the rule or service that gets the TCP connections for each host of the gateway, at the clients'
     sidecars and at the gateway. A TCP connection names no host. Sidecars can distinguish two destinations on one port only
@@ -39,12 +39,14 @@ def tcp_destinations_collide(facts: Facts) -> Iterator[Observation]:
 
     Source: article IST-3; Istio's ServiceEntry and Gateway references; docs/domain/istiod-behaviour.md#plain-tcp-port."""
     facts.all(ServiceEntry)
-    over = routing(facts)
-    question = facts.question.host
-    hosts = (requested_host(question).name,) if question else gateway_hosts(over)
+    over = routing_of_run(facts)
+    hosts = examined_hosts(facts)
     found = [host for host in hosts if any(kind.scheme == "tcp" for kind in configured_kinds(over, host))]
     if not found:
         yield skip(f"No host is routed over TCP through {facts.gateway.ref}.")
         return
-    names = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
-    yield healthy(f"No other destination gets the TCP connections to {names}.")
+    if not any(each.certain and not each.through for each in resolved_routes(facts) if each.host in found):
+        names = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+        yield healthy(f"No other destination gets the TCP connections to {names}.")
+    else:
+        yield skip(f"Not every host with TCP is routed through {facts.gateway.ref} (virtual-service-route-broken).")

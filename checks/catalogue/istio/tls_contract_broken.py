@@ -3,18 +3,22 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
-from checks.facts.istio_networking import DestinationRule, Gateway, ServiceEntry, VirtualService
+from checks.facts.istio_networking import DestinationRule
 from checks.facts.view import Facts
-from checks.istio.faults.requested import ROUTER_READS, decided_by_router
-from checks.istio.route.carried import Configuration, about, configuration, judged, nothing_configured
-from checks.istio.route.corrections import listed, show, written
-from checks.istio.route.passage import ROUTE_READS, passage
-from checks.istio.route.tls_breaks import MEANINGS
-from checks.istio.route.tls_contract import TlsBreak, TlsFault, hops
-from checks.istio.route.tls_repairs import repair
-from checks.istio.route.visibility import settle
-from checks.model.commands import ISTIO_EGW, ISTIO_TLSO, change, inspect
-from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
+from checks.istio.configured.configured_hosts import examined_hosts, nothing_configured
+from checks.istio.configured.revision_settings import require_settings
+from checks.istio.faults.gateway_clusters import GatewayCluster, gateway_clusters
+from checks.istio.faults.reporting import decided_by_router
+from checks.istio.faults.resolved_routes import ROUTER_READS, ResolvedRoute, resolved_routes, routing_of_run
+from checks.istio.fixes.exports import private
+from checks.istio.fixes.fields import remove_field
+from checks.istio.fixes.showing import show_object
+from checks.istio.fixes.tls_settings import tls_place
+from checks.istio.mesh.destination_rules import MergedRule
+from checks.istio.proxy.clusters import Cluster
+from checks.model.commands import ISTIO_EGW, ISTIO_TLSO, change
+from checks.model.findings import Evidence, Involved, Observation, Severity, healthy, skip, warn
+from checks.model.raw_values import flag, text
 
 
 @check(
@@ -22,15 +26,16 @@ from checks.model.findings import Action, Evidence, Observation, Severity, fail,
     title="TLS settings do not match on a hop through the gateway",
     severity=Severity.BLOCKS,
     article=("IST-5", "IST-6"),
-    reads=tuple(dict.fromkeys((*ROUTE_READS, *ROUTER_READS))),
+    reads=ROUTER_READS,
 )
-@decided_by_router("tls-contract-broken")
+@decided_by_router
 def tls_contract_broken(facts: Facts) -> Iterator[Observation]:
     """What it checks: for each host, the DestinationRule that applies at sidecars for the gateway's Service against the
     Gateway's server, and the one that applies at the gateway for the destination against the destination's port. The lookup
     is istiod's: the proxy's own namespace, the host's, the root namespace; oldest first; settings of a port replace those
-    of the whole rule. It warns about insecureSkipVerify, about a credential that also reaches sidecars, and about several
-    rules of which only the oldest applies.
+    of the whole rule. It fails if requests are not routed because the two sides do not match. It warns about
+    insecureSkipVerify, about a credential that also reaches sidecars, and about several rules of which only the oldest
+    applies.
 
     Why it matters: gateways get no automatic mutual TLS. Plain text to a TLS port, TLS to a plain text port and TLS in TLS
     get 503, 400 or a reset connection.
@@ -39,134 +44,131 @@ def tls_contract_broken(facts: Facts) -> Iterator[Observation]:
 
     Source: article IST-5 and IST-6; Istio's pages on egress TLS origination; docs/domain/istio.md#tls-contract;
     docs/domain/istio.md#tls-origination."""
-    for kind in (Gateway, VirtualService, DestinationRule, ServiceEntry):
-        facts.all(kind)
-    found = configuration(facts)
-    paths = [passage(facts, host) for host in judged(facts)]
-    broken = [each for path in paths for each in hops(facts, found, path)]
-    for each in broken:
-        yield _finding(facts, found, each)
-    settle(facts)
-    if broken:
+    clusters = gateway_clusters(facts)
+    found = [seen for each in clusters for seen in (*_unverified(facts, each), *_at_sidecars(facts, each))]
+    found += _several_rules(facts, clusters)  # of routes that work: of others the router reports the rule that applies
+    yield from found
+    require_settings(facts)
+    if found:
         return
-    if not paths:
+    if not examined_hosts(facts):
         yield skip(nothing_configured(facts))
-    elif not any(path.crossings or path.exits for path in paths):
+    elif not clusters:
         yield skip("No host is routed through a hop to compare (virtual-service-route-broken).")
     else:
         yield healthy(f"TLS settings match on every hop through {facts.gateway.ref}.")
 
 
-def _rule(broken: TlsBreak) -> str:
-    """The deciding setting, as part of a sentence."""
-    if broken.tls is not None:
-        return f"{broken.tls.path} of {broken.tls.rule.ref}"
-    if broken.used is None:
-        return "no DestinationRule"
-    dropped = broken.used.dropped(broken.port, broken.subset)
-    if dropped:
-        return f"{dropped} of {broken.used.policy[0].ref}, which replaces the tls of the whole rule,"
-    return broken.used.rules[0].ref
+def _about(hosts: tuple[str, ...]) -> list[Involved]:
+    return [Involved("host", each) for each in hosts]
 
 
-def _sentence(facts: Facts, broken: TlsBreak) -> str:
-    meaning, server, tls, rule = MEANINGS[broken.fault], broken.server, broken.tls, _rule(broken)
-    sentence = meaning.sentence.format(
-        host=broken.host,
-        name=broken.name,
-        port=broken.port,
-        server=f"{server.path} of {server.gateway.ref}" if server else "the server",
-        mode=tls.mode if tls else "none",
-        wanted=server.server.tls_mode if server else "TLS",
-        sni=(tls.sni if tls else "") or "none",
-        rule=rule,
-        plain=f"{rule} makes sidecars send plain text"
-        if broken.used
-        else "without a DestinationRule sidecars send plain text",
-        unset=f"{rule} sets no TLS" if broken.used else "no DestinationRule that applies at the gateway sets TLS",
-        gateway=facts.gateway.ref,
+def _unverified(facts: Facts, found: GatewayCluster) -> Iterator[Observation]:
+    """A DestinationRule with which the gateway does not verify the destination's certificate."""
+    cluster, place = found.cluster, tls_place(found.cluster)
+    if place is None or not flag(cluster.policy.get("tls"), "insecureSkipVerify"):
+        return
+    rule, path = place
+    yield warn(
+        f"{path} of {rule.ref} makes {facts.gateway.ref} accept any certificate of {cluster.name.host} "
+        "(insecureSkipVerify).",
+        subject=f"host {found.hosts[0]}",
+        evidence=[Evidence(rule.ref, f"{path}.insecureSkipVerify", "true", "without insecureSkipVerify")],
+        actions=[
+            show_object(rule),
+            change(
+                "Enable verification of the certificate",
+                remove_field(rule, f"{path}.insecureSkipVerify").command,
+                ISTIO_TLSO,
+                "new connections succeed within seconds",
+            ),
+        ],
+        about=_about(found.hosts),
     )
-    sentence = sentence[:1].upper() + sentence[1:] if sentence.startswith(facts.gateway.ref) else sentence
-    if broken.clients:
-        sentence += f" for clients in {' and in '.join(str(each) for each in broken.clients[:3])}"
-    return f"{sentence}: {meaning.seen}." if meaning.seen else f"{sentence}."
 
 
-def _evidence(broken: TlsBreak) -> list[Evidence]:
-    server, tls, used = broken.server, broken.tls, broken.used
-    expected = _expected(broken)
-    if tls is not None:
-        observed = tls.mode + (f", sni {tls.sni}" if tls.sni else "")
-        first = Evidence(tls.rule.ref, tls.path, observed, expected)
-    elif used is not None:
-        field = used.dropped(broken.port, broken.subset) or "spec.trafficPolicy"
-        first = Evidence(used.policy[0].ref, f"{field}.tls", "(not set)", expected)
-    else:
-        first = Evidence("destinationrules.networking.istio.io", "spec.host", "(none that applies)", broken.name)
-    found = [first]
-    if server is not None and broken.leaving is None:
-        found.append(Evidence(server.gateway.ref, f"{server.path}.tls.mode", server.server.tls_mode or "(none)"))
-    if broken.leaving is not None:
-        at = broken.leaving
-        found.append(Evidence(at.rule.route.ref, f"{at.destination.path}.port.number", str(at.port)))
-    found += [_left_out(each) for each in broken.others[:3]]
-    if used is not None and len(used.rules) > 1:
-        found += [
-            Evidence(each.ref, "metadata.creationTimestamp", _created(each), "oldest first") for each in used.rules[:5]
-        ]
-    return found
+def _at_sidecars(facts: Facts, found: GatewayCluster) -> Iterator[Observation]:
+    """A DestinationRule with a credential that also applies to sidecars, which cannot fetch it."""
+    place, host = tls_place(found.cluster), found.cluster.name.host
+    if place is None or not text(found.cluster.policy.get("tls"), "credentialName") or place[0].workload_selector:
+        return
+    rule, path = place
+    clients = {name for each in found.routes for name in _reached(facts, each, rule, host)}
+    if clients:
+        yield warn(
+            f"{path} of {rule.ref} also applies to sidecars, which cannot fetch its credential for {host}, in "
+            f"{', '.join(sorted(clients)[:3])}.",
+            subject=f"host {found.hosts[0]}",
+            evidence=[Evidence(rule.ref, "spec.exportTo", ", ".join(rule.export_to) or "(not set)", "exportTo .")],
+            actions=[
+                show_object(rule),
+                change(
+                    "Limit the DestinationRule to the gateway's namespace",
+                    private(rule).command,
+                    ISTIO_TLSO,
+                    "new connections succeed within seconds",
+                ),
+            ],
+            about=_about(found.hosts),
+        )
 
 
-def _left_out(rule: DestinationRule) -> Evidence:
-    if rule.workload_selector:
-        selector = ", ".join(f"{key}={value}" for key, value in sorted(rule.workload_selector.items()))
-        return Evidence(rule.ref, "spec.workloadSelector", selector, "the proxy's labels, or none")
-    return Evidence(
-        rule.ref, "spec.exportTo", written(rule.export_to), "(not used: in another namespace, or not exported)"
-    )
+def _reached(facts: Facts, route: ResolvedRoute, rule: DestinationRule, host: str) -> Iterator[str]:
+    """The clients of a route to whose sidecars the rule applies."""
+    clients = route.request.clients
+    proxy = routing_of_run(facts).proxy(clients.pod)
+    if proxy is None or proxy.proxy.namespace == facts.gateway.namespace:
+        return
+    service = proxy.scope.by_host.get(host)
+    merged = proxy.clusters.rule_for(service) if service is not None else None
+    if merged is not None and any(each.key == rule.key for each in merged.sources):
+        yield from clients.names
+
+
+def _several_rules(facts: Facts, clusters: tuple[GatewayCluster, ...]) -> Iterator[Observation]:
+    """DestinationRules that istiod merges although they set the same thing.
+
+    Only the oldest applies.
+    """
+    seen: dict[tuple[str, ...], tuple[MergedRule, str, list[str]]] = {}
+    for host, name, cluster in _used_clusters(facts, clusters):
+        if (rule := cluster.rule) is not None and _overlaps(rule):
+            seen.setdefault(tuple(each.ref for each in rule.sources), (rule, name, []))[2].append(host)
+    for rule, name, hosts in seen.values():
+        yield warn(
+            f"Several DestinationRules of one namespace for {name} differ; only the oldest applies, {rule.first.ref}.",
+            subject=f"host {hosts[0]}",
+            evidence=[
+                Evidence(each.ref, "metadata.creationTimestamp", _created(each), "oldest first")
+                for each in rule.sources[:5]
+            ],
+            actions=[*(show_object(each) for each in rule.sources[:3]), change("Keep only one of them", "", ISTIO_EGW)],
+            about=_about(tuple(dict.fromkeys(hosts))),
+        )
+
+
+def _used_clusters(facts: Facts, clusters: tuple[GatewayCluster, ...]) -> Iterator[tuple[str, str, Cluster]]:
+    """(host, destination, cluster) of the clusters on the routes, at sidecars and gateway."""
+    for each in clusters:
+        if all(route.through for route in each.routes):
+            yield each.hosts[0], each.cluster.name.host, each.cluster
+    routing = routing_of_run(facts)
+    for route in (each for each in resolved_routes(facts) if each.through):
+        client = routing.proxy(route.request.clients.pod)
+        for end in route.outcome.ends if client is not None else ():
+            for step in end.steps:
+                if client is not None and step.proxy == client.name and step.cluster is not None:
+                    cluster = client.clusters.get(step.cluster)
+                    if cluster is not None and cluster.name.host == facts.gateway.service_host:
+                        yield route.host, cluster.name.host, cluster
+
+
+def _overlaps(rule: MergedRule) -> bool:
+    """Whether several of its sources have a policy of their own, or define one subset."""
+    policies = [each for each in rule.sources if each.traffic_policy]
+    names = [text(subset, "name") for each in rule.sources for subset in each.subsets]
+    return len(policies) > 1 or len(set(names)) < len(names)
 
 
 def _created(rule: DestinationRule) -> str:
     return f"{rule.created:%Y-%m-%dT%H:%M:%SZ}" if rule.created else "(unknown)"
-
-
-def _expected(broken: TlsBreak) -> str:
-    server = broken.server
-    match broken.fault:
-        case TlsFault.NOT_TO_PLAIN | TlsFault.DOUBLE_AT_SIDECAR | TlsFault.DOUBLE_AT_GATEWAY | TlsFault.DOUBLE_DIRECT:
-            return "(none)"
-        case TlsFault.TLS_MISSING | TlsFault.WRONG_MODE | TlsFault.NO_SNI:
-            return f"{server.server.tls_mode if server else ''}, sni {broken.host}"
-        case TlsFault.PLAIN_TO_TLS | TlsFault.MESH_TLS_OUTSIDE:
-            return "SIMPLE or MUTUAL"
-        case TlsFault.TLS_TO_PLAIN:
-            return "only on a TLS port"
-        case TlsFault.UNVERIFIED:
-            return "without insecureSkipVerify"
-        case TlsFault.CREDENTIAL_AT_SIDECARS:
-            return "exportTo ."
-        case TlsFault.MERGED_AWAY:
-            return "one rule"
-
-
-def _finding(facts: Facts, found: Configuration, broken: TlsBreak) -> Observation:
-    observe = warn if broken.warns else fail
-    hosts = {broken.host} | ({broken.name} if broken.leaving is not None else set())
-    return observe(
-        _sentence(facts, broken),
-        subject=f"host {broken.host}",
-        evidence=_evidence(broken),
-        actions=_actions(facts, found, broken),
-        about=about(hosts),
-    )
-
-
-def _actions(facts: Facts, found: Configuration, broken: TlsBreak) -> list[Action]:
-    wanted = broken.server.server.tls_mode if broken.server else "TLS"
-    title = MEANINGS[broken.fault].fix.format(wanted=wanted)
-    url = ISTIO_TLSO if broken.leaving is not None else ISTIO_EGW
-    shown = list(dict.fromkeys((*(broken.used.rules if broken.used else ()), *broken.others)))
-    objects = [show(each) for each in shown[:3]] or [inspect("List all DestinationRules", listed(DestinationRule))]
-    expect = "new connections succeed within seconds"
-    changes = [change(title, each.command, url, expect) for each in repair(facts, found, broken)]
-    return [*objects, *(changes or [change(title, "", url)])]

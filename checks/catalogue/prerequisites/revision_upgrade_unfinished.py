@@ -7,7 +7,8 @@ from checks.facts.istio_networking import ROOT_NAMESPACE
 from checks.facts.namespaces import ConfigMap
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.istio.route.visibility import MeshConfig, mesh_config
+from checks.istio.configured.revision_settings import settings_of
+from checks.istio.mesh.configuration import MeshSettings
 from checks.istio.shared_settings import copy_settings, shared_settings, show_settings
 from checks.knowledge.mesh_settings import OUTBOUND_EFFECT, OUTBOUND_POLICY, SETTINGS
 from checks.knowledge.revisions import version_of
@@ -146,7 +147,7 @@ def _settings(facts: Facts, revisions: tuple[str, ...]) -> Iterator[Observation]
 
 def _differing(facts: Facts, revisions: tuple[str, ...]) -> list[Evidence]:
     """The egress settings in which the newest revision differs from the oldest."""
-    old, new = mesh_config(facts, revisions[0]), mesh_config(facts, revisions[-1])
+    old, new = settings_of(facts, revisions[0]), settings_of(facts, revisions[-1])
     pairs = [(each.name, each.value(old.raw), each.value(new.raw), each.effect) for each in SETTINGS]
     pairs.insert(0, (OUTBOUND_POLICY, old.outbound_policy, new.outbound_policy, OUTBOUND_EFFECT))
     return [
@@ -156,7 +157,7 @@ def _differing(facts: Facts, revisions: tuple[str, ...]) -> list[Evidence]:
     ]
 
 
-def _source(mesh: MeshConfig) -> str:
+def _source(mesh: MeshSettings) -> str:
     return " + ".join(mesh.written) or f"mesh revision {mesh.revision}"
 
 

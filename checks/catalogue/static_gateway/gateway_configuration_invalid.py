@@ -6,15 +6,14 @@ from checks.engine.check import Because, check
 from checks.facts.events import Event
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.istio.faults.requested import ROUTER_READS
+from checks.istio.configured.configured_hosts import examined_hosts
+from checks.istio.faults.resolved_routes import ROUTER_READS
 from checks.istio.request.destinations import fixed_addresses
-from checks.istio.request.followed import gateway_hosts
 from checks.istio.request.routing import routing
 from checks.knowledge.controller_events import current_errors, event_cause
 from checks.knowledge.sandbox_errors import sandbox
 from checks.model.commands import SEGDOC, change, kubectl, restart
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
-from checks.model.requested_host import requested_host
 from checks.static_egress.configuration_spec import SpecFault, spec_faults
 from checks.static_egress.configuration_yaml import POOL_PLACEHOLDER, pool_note
 from checks.static_egress.gateway_configuration import CONTROLLER, NotApplicable, gateway_configuration
@@ -105,9 +104,8 @@ def _excluded_destinations(facts: Facts, configuration: StaticGatewayConfigurati
     """
     if any(facts.gap(kind) is not None for kind in ROUTER_READS):
         return
-    over, question, ranges = routing(facts), facts.question.host, configuration.exclude_cidrs
-    hosts = (requested_host(question).name,) if question else gateway_hosts(over)
-    for host, entry, address in dict.fromkeys(fixed_addresses(over, hosts)):
+    over, ranges = routing(facts), configuration.exclude_cidrs
+    for host, entry, address in dict.fromkeys(fixed_addresses(over, examined_hosts(facts))):
         if excluded := containing(ranges, address):
             yield warn(
                 f"{configuration.ref} excludes {excluded}, which contains {address} of {host}: the gateway's pods send to it "

@@ -3,7 +3,7 @@
 The module names the hop at which it ended and the objects that could have routed it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -151,6 +151,17 @@ class BrokenRequest:
 
 def _every_virtual_service(facts: Facts) -> VirtualServices:
     return VirtualServices(facts.all(VirtualService), frozenset({PUBLIC}))
+
+
+def namespaces_listed(namespaces: Sequence[str]) -> str:
+    """Namespaces as part of a sentence."""
+    first, last = namespaces[:3], ""
+    if len(namespaces) > 3:
+        last = f"{len(namespaces) - 3} more"
+    elif len(namespaces) > 1:
+        *first, last = namespaces
+    listed = ", ".join(first) + (f" and {last}" if last else "")
+    return f"namespace{'s' if len(namespaces) > 1 else ''} {listed}"
 
 
 def rules_of(routes: RoutingRules) -> tuple[RoutingRule, ...]:

@@ -18,7 +18,8 @@ from checks.istio.fixes.fields import appended, name_for_host, networking_manife
 from checks.istio.mesh.configuration import settings_maps
 from checks.istio.mesh.objects.hosts import is_wildcard
 from checks.istio.request.outcome import Ending
-from checks.model.findings import Evidence
+from checks.model.commands import MESHCFG
+from checks.model.findings import Evidence, Involved
 from checks.model.route import HopName
 
 
@@ -33,7 +34,9 @@ def at_destination(broken: BrokenRequest) -> Iterator[RouteFault]:
     if hop is None:
         return
     if hop.service is None:
-        yield UnknownDestination(hop)
+        entries = hop.entries
+        discovered = not entries or hop.proxy.mesh.discovers(entries[0].namespace)
+        yield UnknownDestination(hop) if discovered else UndiscoveredDestination(hop)
     elif hop.service.port(hop.name.port) is None:
         yield NoDestinationPort(hop)
     elif not hop.defines_subset:
@@ -58,8 +61,6 @@ class UnknownDestination(RouteFault):
         routes = f"{self.at.rule_place} routes {self.at.host} from the gateway to {name}"
         if not entries:
             return f"{routes}, which no visible ServiceEntry declares"
-        if not self.at.proxy.mesh.discovers(entries[0].namespace):
-            return f"{routes}, but istiod does not discover the namespace of {entries[0].ref}, which declares it"
         return (
             f"{routes}, but {entries[0].ref}, which declares it, is not exported to the namespace of {self.at.egress}"
         )
@@ -78,10 +79,6 @@ class UnknownDestination(RouteFault):
         for entry in self.at.entries:
             title = f"Export {entry.ref} to the namespaces that need it"
             yield Fix(title, (exported_to(entry, [*broken.client_namespaces, namespace]),))
-            maps = settings_maps(broken.facts.readable(ConfigMap), self.at.proxy.mesh.revision)
-            found = discovered_by(maps, entry.namespace)
-            if found is not None:
-                yield Fix(f"Make istiod discover namespace {entry.namespace}", (found,))
         for source, path, _ in self.at.destinations() if self.at.name.host != self.at.host else ():
             yield Fix(f"Route to {self.at.host}", (set_field(source, f"{path}.host", self.at.host),))
         if not self.at.entries and not is_wildcard(self.at.name.host):
@@ -97,6 +94,39 @@ class UnknownDestination(RouteFault):
     def shown(self) -> tuple[KubernetesObject, ...]:
         source = self.at.step.origin.source
         return (*self.at.entries[:2], *((source,) if source is not None else ()))
+
+
+class UndiscoveredDestination(UnknownDestination):
+    """A destination whose ServiceEntry is in a namespace that istiod does not discover.
+
+    Source: docs/domain/istio.md#b28.
+    """
+
+    __slots__ = ()
+    name: ClassVar[str] = "destination-not-discovered"
+    check: ClassVar[str] = "namespace-not-discovered"
+
+    def sentence(self) -> str:
+        entry, to = self.at.entries[0], self.at.name.host
+        undiscovered = f"Istiod does not discover the namespace of {entry.ref}, which declares {to}"
+        return f"{undiscovered}, so {self.at.egress} has no destination for {self.at.host}"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        entry = self.at.entries[0]
+        wanted = f"a selector that matches {entry.namespace}"
+        return (
+            Evidence(f"Namespace {entry.namespace}", "metadata.labels", "(not selected)", wanted),
+            Evidence(entry.ref, "spec.hosts", ", ".join(entry.hosts)),
+        )
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        maps = settings_maps(broken.facts.readable(ConfigMap), self.at.proxy.mesh.revision)
+        for entry in self.at.entries:
+            if found := discovered_by(maps, entry.namespace):
+                yield Fix(f"Make istiod discover namespace {entry.namespace}", (found,), MESHCFG)
+
+    def involved(self) -> tuple[Involved, ...]:
+        return (Involved("namespace", self.at.entries[0].namespace),)
 
 
 @dataclass(frozen=True, slots=True)

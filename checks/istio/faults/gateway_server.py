@@ -6,16 +6,22 @@ from typing import ClassVar
 
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import Gateway, VirtualService
+from checks.facts.namespaces import ConfigMap
+from checks.istio.configured.intended_gateways import gateway_full_name
+from checks.istio.configured.proxy_labels import idle_gateways
 from checks.istio.faults.broken_request import BrokenRequest
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.faults.gateway_hop import GatewayHop, HostRules, gateway_hop, is_bound, server_place
+from checks.istio.fixes.discovery import discovered_by
 from checks.istio.fixes.fields import appended
 from checks.istio.fixes.gateways import new_gateway, new_server, pod_label, selecting
 from checks.istio.fixes.rules import gateway_servers, has_host, kind_of_scheme
+from checks.istio.mesh.configuration import settings_maps
 from checks.istio.mesh.objects.hosts import is_subset
 from checks.istio.proxy.gateway_servers import GatewayServer
 from checks.istio.request.outcome import Ending
-from checks.model.findings import Evidence
+from checks.model.commands import MESHCFG
+from checks.model.findings import Evidence, Involved
 from checks.model.route import HopName
 
 AT_SERVER = frozenset(
@@ -39,18 +45,34 @@ def at_server(broken: BrokenRequest) -> Iterator[RouteFault]:
     hop = gateway_hop(broken)
     if hop is None or broken.end.ending not in AT_SERVER:
         return
+    yield from _undiscovered(hop)
     yield from _not_selected(hop)
     yield from _missing(hop)
     yield from _no_overlap(hop)
+
+
+def _undiscovered(hop: GatewayHop) -> Iterator[RouteFault]:
+    """The Gateways that VirtualServices name, in namespaces that istiod does not discover."""
+    mesh = hop.broken.mesh
+    for name in hop.named:
+        gateway = hop.existing.get(name)
+        if gateway is not None and not mesh.discovers(gateway.namespace):
+            maps = settings_maps(hop.broken.facts.readable(ConfigMap), mesh.revision)
+            yield GatewayNotDiscovered(gateway, hop.host, maps)
 
 
 def _not_selected(hop: GatewayHop) -> Iterator[RouteFault]:
     labels = tuple(each.proxy.labels for each in hop.proxies)
     own = hop.broken.facts.gateway.namespace
     near = (name for name, each in hop.existing.items() if each.namespace == own and _lists(each, hop.host))
+    idle = {gateway_full_name(each) for each in idle_gateways(hop.broken.facts)}
     for name in dict.fromkeys((*hop.named, *near)):
         gateway = hop.existing.get(name)
-        if gateway is not None and any(not _selects(gateway, each) for each in labels):
+        if gateway is None:
+            continue
+        selected = [each for each in labels if _selects(gateway, each)]
+        # One that selects other proxies, such as an ingress gateway's, belongs to them.
+        if len(selected) < len(labels) and (selected or name in idle):
             yield NotSelected(gateway, pod_label(labels), hop.broken.facts.gateway.ref)
 
 
@@ -89,6 +111,39 @@ def written_labels(labels: object) -> str:
     if not isinstance(labels, dict) or not labels:
         return "(empty)"
     return ", ".join(f"{key}={value}" for key, value in sorted(labels.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayNotDiscovered(RouteFault):
+    """A Gateway in a namespace that istiod does not discover (docs/domain/istio.md#b28)."""
+
+    name: ClassVar[str] = "gateway-not-discovered"
+    hop: ClassVar[HopName] = HopName.SERVER
+    check: ClassVar[str] = "namespace-not-discovered"
+    gateway: Gateway
+    host: str
+    settings: tuple[ConfigMap, ...]
+
+    def sentence(self) -> str:
+        return f"Istiod does not discover the namespace of {self.gateway.ref}, which has a server for {self.host}"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        change = discovered_by(self.settings, self.gateway.namespace)
+        where = change.ref if change is not None else "MeshConfig"
+        wanted = f"a selector that matches {self.gateway.namespace}"
+        return (Evidence(where, "data.mesh", "discoverySelectors", wanted),)
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        change = discovered_by(self.settings, self.gateway.namespace)
+        if change is not None:
+            title = f"Edit the mesh configuration: add a selector that matches {self.gateway.namespace}"
+            yield Fix(title, (change,), MESHCFG)
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return (self.gateway,)
+
+    def involved(self) -> tuple[Involved, ...]:
+        return (Involved("namespace", self.gateway.namespace),)
 
 
 @dataclass(frozen=True, slots=True)

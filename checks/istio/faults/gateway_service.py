@@ -10,7 +10,7 @@ from typing import ClassVar
 from checks.facts.changes import MergePatch
 from checks.facts.fact import KubernetesObject
 from checks.facts.services import Service
-from checks.istio.faults.broken_request import BrokenRequest, destination_field
+from checks.istio.faults.broken_request import BrokenRequest, destination_field, namespaces_listed
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.fixes.fields import set_field
 from checks.istio.fixes.rules import gateway_servers, has_host, kind_of_scheme, kind_of_server
@@ -38,7 +38,7 @@ def at_gateway_service(broken: BrokenRequest) -> Iterator[RouteFault]:
         return
     if ending is Ending.NO_CLUSTER:
         if broken.service not in broken.client.scope.by_host:
-            yield ServiceNotExported(service, broken.request.clients.namespace)
+            yield ServiceNotExported(service, broken.client_namespaces)
         if cluster.port not in {each.port for each in service.ports}:
             yield WrongPort(rule, service, cluster.port, broken.request.host)
     elif ending in (Ending.NO_ENDPOINT, Ending.NOTHING_ANSWERS):
@@ -73,14 +73,16 @@ class ServiceNotExported(RouteFault):
     hop: ClassVar[HopName] = HopName.SERVICE
     check: ClassVar[str] = _ROUTE_CHECK
     service: Service
-    namespace: str
+    namespaces: tuple[str, ...]
 
     def sentence(self) -> str:
-        return f"{self.service.ref} is not exported to namespace {self.namespace}"
+        return f"{self.service.ref} is not exported to {namespaces_listed(self.namespaces)}"
 
     def evidence(self) -> tuple[Evidence, ...]:
         written = self.service.annotations.get(_EXPORT, "(not set)")
-        return (Evidence(self.service.ref, f"metadata.annotations[{_EXPORT}]", written, self.namespace),)
+        return (
+            Evidence(self.service.ref, f"metadata.annotations[{_EXPORT}]", written, ", ".join(self.namespaces[:5])),
+        )
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         change = MergePatch(self.service, {"metadata": {"annotations": {_EXPORT: "*"}}})

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import ServiceEntry, Sidecar
-from checks.istio.faults.broken_request import BrokenRequest, rules_of
+from checks.istio.faults.broken_request import BrokenRequest, namespaces_listed, rules_of
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.fixes.entries import entry_for, entry_port, fitting_protocols
 from checks.istio.fixes.exports import exported_to
@@ -40,12 +40,14 @@ def at_service_entry(broken: BrokenRequest) -> Iterator[RouteFault]:
             needing = _needing(broken)
             if needing is not None or all(port.number != request.port for port in each.ports):
                 yield WrongProtocol(each, needing, request.host, request.port, request.scheme)
-    if any(each.key in known for each in entries):
-        return
+    imported = any(each.key in known for each in entries)
+    # A VirtualService brings its destinations with it, but no listener for them.
+    sidecar = client.scope.sidecar
     for each in entries:
-        if client.scope.sidecar is not None:
-            yield EntryHidden(client.scope.sidecar, each, request.host, request.port, request.clients.namespace)
-        yield UnknownHost(request.host, each, f"namespace {request.clients.namespace}")
+        if sidecar is not None:
+            yield EntryHidden(sidecar, each, request.host, request.port, broken.client_namespaces)
+        if not imported:
+            yield UnknownHost(request.host, each, namespaces_listed(broken.client_namespaces))
     if not entries and broken.to_gateway:
         wildcard = request.host.replace(ANY_NAME, "*", 1)
         yield UnknownWildcard(wildcard, None, "") if request.is_example else UnknownHost(request.host, None, "")
@@ -136,14 +138,14 @@ class EntryHidden(RouteFault):
     entry: ServiceEntry
     host: str
     port: int
-    namespace: str
+    namespaces: tuple[str, ...]
 
     @property
     def _wanted(self) -> str:
         return f"{self.entry.namespace}/{self.host}"
 
     def sentence(self) -> str:
-        return f"{self.sidecar.ref} does not import {self.entry.ref} for namespace {self.namespace}"
+        return f"{self.sidecar.ref} does not import {self.entry.ref} for {namespaces_listed(self.namespaces)}"
 
     def evidence(self) -> tuple[Evidence, ...]:
         return (Evidence(self.sidecar.ref, "spec.egress[*].hosts", written_imports(self.sidecar), self._wanted),)

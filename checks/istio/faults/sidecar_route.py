@@ -8,7 +8,7 @@ from checks.facts.changes import MergePatch
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import Sidecar, VirtualService
 from checks.facts.namespaces import ConfigMap
-from checks.istio.faults.broken_request import BrokenRequest
+from checks.istio.faults.broken_request import BrokenRequest, namespaces_listed
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.fixes.discovery import discovered_by
 from checks.istio.fixes.exports import exported_to
@@ -51,11 +51,11 @@ def _not_applied(broken: BrokenRequest, routes: RoutingRules) -> RouteFault | No
     if revision not in ("", broken.mesh.revision):
         return OfAnotherRevision(source, broken.mesh.revision)
     if not is_exported(source.export_to, settings.virtual_services_exported, source.namespace, namespace):
-        return NotExportedToClients(source, namespace, broken.request.host)
+        return NotExportedToClients(source, broken.client_namespaces, broken.request.host)
     sidecar = broken.client.scope.sidecar if broken.client is not None else None
     if sidecar is not None and not broken.imports(source):
         host = most_specific(broken.request.host, [each.lower() for each in routes.hosts])
-        return NotImported(sidecar, source, host or broken.request.host, broken.request.port, namespace)
+        return NotImported(sidecar, source, host or broken.request.host, broken.request.port, broken.client_namespaces)
     return None
 
 
@@ -97,15 +97,15 @@ class NotExportedToClients(RouteFault):
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
     check: ClassVar[str] = _ROUTE_CHECK
     virtual_service: VirtualService
-    namespace: str
+    namespaces: tuple[str, ...]
     host: str
 
     def sentence(self) -> str:
-        return f"{self.virtual_service.ref} for {self.host} is not exported to namespace {self.namespace}"
+        return f"{self.virtual_service.ref} for {self.host} is not exported to {namespaces_listed(self.namespaces)}"
 
     def evidence(self) -> tuple[Evidence, ...]:
         written = ", ".join(self.virtual_service.export_to) or "(not set)"
-        return (Evidence(self.virtual_service.ref, "spec.exportTo", written, self.namespace),)
+        return (Evidence(self.virtual_service.ref, "spec.exportTo", written, ", ".join(self.namespaces[:5])),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         yield Fix(
@@ -184,10 +184,11 @@ class NotImported(RouteFault):
     virtual_service: VirtualService
     host: str
     port: int
-    namespace: str
+    namespaces: tuple[str, ...]
 
     def sentence(self) -> str:
-        return f"{self.sidecar.ref} does not import {self.virtual_service.ref} for namespace {self.namespace}"
+        clients = namespaces_listed(self.namespaces)
+        return f"{self.sidecar.ref} does not import {self.virtual_service.ref} for {clients}"
 
     def evidence(self) -> tuple[Evidence, ...]:
         return (Evidence(self.sidecar.ref, "spec.egress[*].hosts", written_imports(self.sidecar), self._entry),)

@@ -16,3 +16,8 @@ def exported_to(thing: Exported, namespaces: Iterable[str]) -> MergePatch:
     added = [PRIVATE if each == thing.namespace else each for each in namespaces]
     wanted = [PUBLIC] if len(added) > _MOST_NAMES else list(dict.fromkeys((*kept, *added)))
     return MergePatch(thing, {"spec": {"exportTo": wanted}})
+
+
+def private(thing: Exported) -> MergePatch:
+    """The object visible only in its own namespace."""
+    return MergePatch(thing, {"spec": {"exportTo": [PRIVATE]}})

@@ -35,25 +35,55 @@ class MeshConfiguration:
     extension_providers: tuple[Raw, ...] = ()
 
 
-def mesh_configuration(maps: Iterable[ConfigMap], revision: str) -> MeshConfiguration:
-    """The mesh configuration of a revision.
+@dataclass(frozen=True, slots=True)
+class MeshSettings:
+    """The settings of a revision as its ConfigMaps write them.
+
+    istiod ignores a `malformed` ConfigMap, which has no YAML mapping.
+    """
+
+    revision: str
+    raw: Raw
+    written: tuple[str, ...] = ()
+    """The ConfigMaps with settings."""
+    malformed: tuple[str, ...] = ()
+
+    @property
+    def outbound_policy(self) -> str:
+        """The policy for unknown hosts; an empty block is `REGISTRY_ONLY`, enum value 0."""
+        policy = self.raw.get("outboundTrafficPolicy")
+        return text(policy, "mode").upper() or ("REGISTRY_ONLY" if policy is not None else "ALLOW_ANY")
+
+
+def mesh_settings(maps: Iterable[ConfigMap], revision: str) -> MeshSettings:
+    """The merged settings of a revision.
 
     If both ConfigMaps set a field, the one that belongs to the revision applies.
     """
     merged: dict[str, Any] = {}
+    written: list[str] = []
+    malformed: list[str] = []
     by_name = {each.name: each for each in maps if each.namespace == ROOT_NAMESPACE}
     for name in (_SHARED + revision, _OWN + revision):
-        if name in by_name:
-            _merge(merged, _parsed(by_name[name].data.get("mesh", "")))
-    return _settings(merged, version_of_revision(revision))
+        own = by_name[name].data.get("mesh", "") if name in by_name else ""
+        parsed = _parsed(own) if own else {}
+        if own:
+            (malformed if parsed is None else written).append(by_name[name].ref)
+        _merge(merged, parsed or {})
+    return MeshSettings(revision, merged, tuple(written), tuple(malformed))
 
 
-def _parsed(written: str) -> Mapping[str, Any]:
+def mesh_configuration(maps: Iterable[ConfigMap], revision: str) -> MeshConfiguration:
+    """The mesh configuration of a revision: its settings over Istio's defaults."""
+    return _configuration(mesh_settings(maps, revision))
+
+
+def _parsed(written: str) -> Mapping[str, Any] | None:
     try:
         found = next(iter(parse_yaml(written, Budget(_MOST_VALUES))), None)
     except BadDocument:
-        return {}
-    return found if isinstance(found, Mapping) else {}
+        return None
+    return {} if found is None else found if isinstance(found, Mapping) else None
 
 
 def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
@@ -71,11 +101,10 @@ def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
             into[key] = value
 
 
-def _settings(raw: Raw, version: Version) -> MeshConfiguration:
-    policy = raw.get("outboundTrafficPolicy")
-    mode = text(policy, "mode").upper() or ("REGISTRY_ONLY" if policy is not None else "ALLOW_ANY")
+def _configuration(settings: MeshSettings) -> MeshConfiguration:
+    raw, version = settings.raw, version_of_revision(settings.revision)
     return MeshConfiguration(
-        outbound_policy=mode,
+        outbound_policy=settings.outbound_policy,
         services_exported=_exported_by_default(raw, "defaultServiceExportTo", version),
         virtual_services_exported=_exported_by_default(raw, "defaultVirtualServiceExportTo", version),
         destination_rules_exported=_exported(raw, "defaultDestinationRuleExportTo"),

@@ -3,7 +3,8 @@
 A request has a scheme, a host, a port, and clients whose outcomes cannot differ.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from checks.facts.pods import Pod
 from checks.istio.request.wire import Connection, request_layers
@@ -28,6 +29,16 @@ class Clients:
     def __str__(self) -> str:
         shown = ", ".join(self.names[:3])
         return shown + (f" and {len(self.names) - 3} more" if len(self.names) > 3 else "")
+
+
+def joined_clients(alike: Iterable[Clients]) -> Clients:
+    """Several groups whose requests have one outcome as one group.
+
+    The pod of the first one stands for all.
+    """
+    groups = tuple(alike)
+    names = dict.fromkeys(name for each in groups for name in each.names)
+    return replace(groups[0], names=tuple(names), pods=tuple(pod for each in groups for pod in each.pods))
 
 
 ANY_NAME = "any-name"

@@ -52,7 +52,7 @@ def clients_of(facts: Facts) -> tuple[Clients, ...]:
         groups[key(pod)].append(pod)
     named = _names(groups, workload)
     found = tuple(Clients(named[each], pods[0], tuple(pods)) for each, pods in groups.items())
-    return found or (_expected(facts, namespace or facts.gateway.namespace),)
+    return found or (expected_client(facts, namespace or facts.gateway.namespace),)
 
 
 def _meant_to_have_one(pods: list[Pod]) -> list[Pod]:
@@ -171,7 +171,7 @@ def _names(groups: Mapping[Hashable, list[Pod]], workload: str) -> dict[Hashable
     }
 
 
-def _expected(facts: Facts, namespace: str) -> Clients:
+def expected_client(facts: Facts, namespace: str) -> Clients:
     """The client that a namespace without pods would have.
 
     It is a pod with a sidecar of the newest revision.

@@ -14,11 +14,12 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
+from checks.istio.configured.configured_hosts import configured_hosts
+from checks.istio.configured.request_kinds import configured_kinds
 from checks.istio.faults.broken_request import BrokenRequest, progress
-from checks.istio.faults.requested import RequestedRoute, requested_routes
+from checks.istio.faults.resolved_routes import ResolvedRoute, resolved_routes
 from checks.istio.mesh.mesh import MESH_READS
 from checks.istio.request.answers import CONNECTION_RESET, answer
-from checks.istio.request.followed import configured_kinds, gateway_hosts
 from checks.istio.request.outcome import Result
 from checks.istio.request.routing import Routing, routing
 from checks.istio.trace.access_log_lines import NO_ANSWER, newest_access
@@ -57,18 +58,18 @@ def trace(facts: Facts, codes: Mapping[str, str]) -> Route:
     Raises Unreadable if an object that every request needs could not be read."""
     host, gateway = requested_host(facts.question.host or ""), str(facts.gateway)
     over = routing(facts)
-    hosts = gateway_hosts(over)
+    hosts = configured_hosts(facts).hosts
     if (stranger := unknown_client(facts)) is not None:
         return Route(host.name, gateway, stranger.problem, (), True, hosts, stranger.problem, stranger.nearest)
     configured = configured_kinds(over, host.name)
-    requests = tuple(_joined(_traced(facts, over, each, codes) for each in requested_routes(facts)))
+    requests = tuple(_joined(_traced(facts, over, each, codes) for each in resolved_routes(facts)))
     known = bool(configured) or host.name in hosts
     return Route(
         host.name, gateway, route_summary(facts, host.name, requests, hosts, known=known), requests, known, hosts
     )
 
 
-def _traced(facts: Facts, over: Routing, route: RequestedRoute, codes: Mapping[str, str]) -> TracedRequest:
+def _traced(facts: Facts, over: Routing, route: ResolvedRoute, codes: Mapping[str, str]) -> TracedRequest:
     request, outcome = route.request, route.outcome
     if route.gap is not None:
         return _unread(facts, route, f"not checked: {route.gap}")
@@ -140,7 +141,7 @@ def _completed(hops: Iterable[Hop], result: Outcome) -> tuple[Hop, ...]:
     return tuple(kept.get(each, Hop(each, Mark.BEYOND)) for each in names)
 
 
-def _unread(facts: Facts, route: RequestedRoute, reason: str) -> TracedRequest:
+def _unread(facts: Facts, route: ResolvedRoute, reason: str) -> TracedRequest:
     request = route.request
     hops = _completed([Hop(HopName.MESH_ROUTE, Mark.UNKNOWN, reason)], Outcome.UNKNOWN)
     summary = request_summary(facts, request, Outcome.UNKNOWN, hops, "", "", meant=route.meant)

@@ -19,8 +19,8 @@ from checks.model.route import Correction, Decision, Hop, HopName, Mark, Outcome
 from checks.reports.document import REPORT, ROUTE
 from tests.bot import stories
 from tests.bot.messages.test_hostile_text import CONTROL, FORBIDDEN, anything
-from tests.checks.istio.route.breakages import BREAKAGES, HTTP, host_of
-from tests.checks.istio.route.traced import traced
+from tests.checks.istio.trace.breakages import BREAKAGES, HTTP, host_of
+from tests.checks.istio.trace.traced import traced
 from tests.clusters.compose import named
 from workers.records.run import Run
 

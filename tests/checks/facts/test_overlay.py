@@ -20,7 +20,7 @@ from checks.facts.store import FactStore
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.model.question import ClusterIdentity, Question
-from tests.checks.istio.route import kubectl
+from tests.checks.istio.trace import kubectl
 from tests.clusters.bundles import Cluster
 from tests.clusters.compose import identity, named
 

@@ -9,7 +9,7 @@ from checks.catalogue import catalogue
 from checks.istio.request.outcome import Result
 from checks.model.route import HopName
 from tests.checks.istio.faults.diagnosed import facts_about, outcomes
-from tests.checks.istio.route.breakages import BREAKAGES, HTTP, WILDCARD, Breakage, host_of, kind_of, port_of
+from tests.checks.istio.trace.breakages import BREAKAGES, HTTP, WILDCARD, Breakage, host_of, kind_of, port_of
 from tests.clusters.compose import named
 
 HOPS = (HopName.SERVER, HopName.GATEWAY_ROUTE, HopName.ENTRY)

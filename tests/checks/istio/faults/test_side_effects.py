@@ -13,7 +13,7 @@ from checks.istio.request.client_request import ClientRequest
 from checks.istio.request.clients import clients_of
 from checks.istio.request.routing import Routing
 from tests.checks.istio.faults.diagnosed import facts_about
-from tests.checks.istio.route.traced import changed, istio, plus
+from tests.checks.istio.trace.traced import changed, istio, plus
 from tests.clusters.compose import Cluster, named
 
 VS, GATEWAY, ENTRY = "direct-cnn-through-egress-gateway", "istio-egressgateway", "cnn"

@@ -12,8 +12,8 @@ import pytest
 from checks.istio.faults.proved_faults import Proved
 from checks.istio.request.outcome import Result
 from tests.checks.istio.faults.diagnosed import facts_about, outcomes
-from tests.checks.istio.route.breakages import HTTP, ORIGINATION, PASSTHROUGH, VS, entry, rule, to_gateway, vs
-from tests.checks.istio.route.traced import changed, istio, plus
+from tests.checks.istio.trace.breakages import HTTP, ORIGINATION, PASSTHROUGH, VS, entry, rule, to_gateway, vs
+from tests.checks.istio.trace.traced import changed, istio, plus
 from tests.clusters.compose import Cluster, named
 
 Change = Callable[[Cluster, str], Cluster]

@@ -10,7 +10,7 @@ from checks.istio.request.outcome import Result
 from checks.model.route import HopName
 from tests.checks.istio.faults.diagnosed import facts_about, outcomes
 from tests.checks.istio.faults.test_situations_at_sidecars import Change, found_in
-from tests.checks.istio.route.breakages import (
+from tests.checks.istio.trace.breakages import (
     HTTP,
     MUTUAL,
     ORIGINATION,
@@ -21,7 +21,7 @@ from tests.checks.istio.route.breakages import (
     put,
     rule,
 )
-from tests.checks.istio.route.traced import changed, istio, plus
+from tests.checks.istio.trace.traced import changed, istio, plus
 from tests.clusters.compose import Cluster, named
 
 HOST, OTHER, FOREIGN = "edition.cnn.com", "www.other.example", "team-a/client-credential"

@@ -1,0 +1,1 @@
+"""The configuration of an egress gateway: its Gateways, routing rules and hosts."""

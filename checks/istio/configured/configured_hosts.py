@@ -1,0 +1,130 @@
+"""The hosts for which a gateway is configured, by servers or by routing rules.
+
+A host that only one side names counts: the other side is then what is missing."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from checks.facts.fact import Unreadable
+from checks.facts.view import Facts
+from checks.istio.configured.intended_gateways import gateway_full_name, intended_gateways
+from checks.istio.configured.other_gateways import other_gateway_of
+from checks.istio.configured.routing_index import routing_index
+from checks.istio.mesh.gateway_api.gateways import ListenerGateway
+from checks.istio.mesh.objects.hosts import DOMAIN, is_subset, is_wildcard
+from checks.istio.mesh.objects.routing_rules import MESH, RoutingRules
+from checks.istio.proxy.gateway_servers import GatewayServer, gateway_server
+from checks.istio.request.routing import routing
+from checks.model.requested_host import requested_host
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredHosts:
+    """The servers and rules of a gateway, and the hosts that they are for, in lower case."""
+
+    servers: tuple[GatewayServer, ...]
+    routes: tuple[RoutingRules, ...]
+    hosts: tuple[str, ...]
+    of_others: tuple[str, ...]
+    """Hosts of its servers that VirtualServices route to another egress gateway."""
+
+    def servers_for(self, host: str) -> tuple[GatewayServer, ...]:
+        """The servers with a host that has a name in common with this one."""
+        return tuple(each for each in self.servers if any(common_host(host, name) for name in server_hosts(each)))
+
+
+def configured_hosts(facts: Facts) -> ConfiguredHosts:
+    """The hosts of this run's gateway, from the objects that could be read.
+
+    Raises Unreadable without the labels of its pods.
+    """
+    return facts.once("configured hosts", _configured, str(facts.gateway))
+
+
+def examined_hosts(facts: Facts) -> tuple[str, ...]:
+    """The hosts of a run: the question's, else all that are configured for the gateway."""
+    if facts.question.host:
+        return (requested_host(facts.question.host).name,)
+    return configured_hosts(facts).hosts
+
+
+def nothing_configured(facts: Facts) -> str:
+    """The sentence for a gateway without a host."""
+    return f"No Gateway and no VirtualService routes a host through {facts.gateway.ref} yet."
+
+
+def hosts_listed(hosts: Sequence[str]) -> str:
+    """The first three hosts."""
+    return ", ".join(hosts[:3]) + (f" and {len(hosts) - 3} more hosts" if len(hosts) > 3 else "")
+
+
+def server_hosts(server: GatewayServer) -> tuple[str, ...]:
+    """The hosts of a server in lower case, without the namespaces of VirtualServices."""
+    return tuple(dict.fromkeys(each.rpartition("/")[2].lower() for each in server.hosts))
+
+
+def common_host(one: str, other: str) -> str | None:
+    """The narrower of two hosts.
+
+    The result is None if they have nothing in common.
+    """
+    if is_subset(other, one):
+        return other
+    return one if is_subset(one, other) else None
+
+
+def is_external(host: str) -> bool:
+    """Whether a host is outside the cluster: a name, a wildcard for such names, or an address."""
+    return host not in ("", "*") and not host.endswith(f".svc.{DOMAIN}")
+
+
+def _configured(facts: Facts) -> ConfiguredHosts:
+    index, service = routing_index(facts), facts.gateway.service_host.lower()
+    gateways = intended_gateways(facts)
+    bound = (routes for each in gateways.own for routes in index.bound_to(gateway_full_name(each)))
+    routes = tuple(dict.fromkeys((*index.leading_to(service), *bound)))
+    written = (
+        gateway_server(each, at, server, server.port.number)
+        for each in gateways.own
+        for at, server in enumerate(each.servers)
+    )
+    servers = (*written, *_listeners_of_the_gateway_api(facts))
+    found = list(_hosts(servers, routes))
+    leading = {host.lower() for each in index.leading_to(service) for host in each.hosts}
+    others = [each for each in found if each not in leading and other_gateway_of(facts, each)]
+    hosts = tuple(each for each in found if each not in others)
+    return ConfiguredHosts(tuple(servers), routes, hosts, tuple(others))
+
+
+def _listeners_of_the_gateway_api(facts: Facts) -> Iterator[GatewayServer]:
+    """The listeners of Gateways of the Gateway API that use the gateway's Service."""
+    try:
+        listeners = [proxy.inbound for proxy in routing(facts).gateway_proxies() if proxy.inbound is not None]
+        every = [each for listener in listeners for each in listener.servers]
+    except Unreadable:
+        return
+    yield from dict.fromkeys(each for each in every if isinstance(each.gateway, ListenerGateway))
+
+
+def _hosts(servers: Iterable[GatewayServer], routes: Iterable[RoutingRules]) -> Iterator[str]:
+    """The hosts that servers and rules have in common, and those that only one side names."""
+    kept = tuple(routes)
+    owners: dict[str, set[str]] = {}
+    for server in servers:
+        for host in server_hosts(server):
+            owners.setdefault(host, set()).add(server.name)
+    routed = dict.fromkeys(host.lower() for each in kept for host in each.hosts)
+    met: set[str] = set()
+    common: dict[str, None] = {each: None for each in owners if each in routed}
+    for one in owners:
+        for other in routed if is_wildcard(one) else [each for each in routed if is_wildcard(each)]:
+            narrower = common_host(one, other) if one != other else None
+            if narrower is not None:
+                met |= {one, other}
+                common[narrower] = None
+    met |= set(owners) & set(routed)
+    # A host that only a Gateway names, if its VirtualService's own host has no server, is the same host with a typo.
+    astray = {name for each in kept if any(host.lower() not in met for host in each.hosts) for name in each.gateways}
+    alone = [each for each, names in owners.items() if each not in met and not names & (astray - {MESH})]
+    alone += [each for each in routed if each not in met]
+    yield from sorted(each for each in dict.fromkeys((*common, *alone)) if is_external(each))

@@ -1,0 +1,252 @@
+"""The findings about the routes of a run: the faults of requests that are not routed.
+
+A route and the findings never disagree (docs/rulings.md#ruling-24): if a request certainly does not go through the
+gateway, the check that owns its fault fails; if all requests do, no check fails because of the route."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import wraps
+
+from checks.facts.fact import Unreadable
+from checks.facts.istio_networking import VirtualService
+from checks.facts.view import Facts
+from checks.istio.faults.broken_request import progress
+from checks.istio.faults.proved_faults import Proved
+from checks.istio.faults.resolved_routes import ResolvedRoute, reported_routes
+from checks.istio.fixes.showing import list_kind, show_object
+from checks.istio.request.answers import answer
+from checks.istio.request.client_request import ANY_NAME
+from checks.istio.request.outcome import RequestOutcome, Result
+from checks.model.commands import HOWTO, change
+from checks.model.findings import Action, Evidence, Involved, Observation, Status, fail, unknown, warn
+from checks.model.requested_host import requested_host
+
+_ROUTE_CHECK = "virtual-service-route-broken"
+_WITHOUT_CHECK = frozenset({"envoy-filter-present"})
+"""Owners that only warn: EG507 reports their faults."""
+
+_Checked = Callable[[Facts], Iterator[Observation]]
+
+
+def decided_by_router(function: _Checked) -> _Checked:
+    """A check that reports the router's faults that name it.
+
+    Its own findings are settings that no route shows. Without a fault, the check's own result stands.
+    """
+    slug = function.__name__.replace("_", "-")
+
+    @wraps(function)
+    def decided(facts: Facts) -> Iterator[Observation]:
+        try:
+            routes = list(reported_routes(facts))
+        except Unreadable as unread:
+            yield from _undecided(function(facts), unread)
+            return
+        yield from _reconciled(facts, slug, routes, function)
+
+    return decided
+
+
+def _reconciled(facts: Facts, slug: str, routes: list[ResolvedRoute], function: _Checked) -> Iterator[Observation]:
+    """The router's findings, and beside them those of the check itself."""
+    found = list(_findings(facts, slug, routes))
+    if slug == _ROUTE_CHECK:
+        found += _unexplained(facts, routes)
+    yield from found
+    if found and facts.question.host:
+        return
+    gap = next((each.gap for each in routes if each.gap is not None), None)
+    if gap is not None:
+        yield from _undecided(_besides(found, function(facts)), Unreadable(gap))
+        return
+    own = list(_besides(found, function(facts)))
+    if (
+        slug == _ROUTE_CHECK
+        and (doubts := list(_doubts(routes)))
+        and not any(each.status is Status.FAIL for each in own)
+    ):
+        yield from (each for each in own if each.status is Status.WARN)
+        yield from doubts
+        return
+    yield from own
+
+
+def _besides(found: list[Observation], own: Iterable[Observation]) -> Iterator[Observation]:
+    """The check's own findings; with a finding of the router only faults that it does not show."""
+    fields = {(each.resource, each.field) for finding in found for each in finding.evidence}
+    for each in own:
+        shown = bool(fields & {(one.resource, one.field) for one in each.evidence})
+        if not found or (each.status in (Status.FAIL, Status.WARN) and not shown):
+            yield each
+
+
+def _doubts(routes: Iterable[ResolvedRoute]) -> Iterator[Observation]:
+    """The reasons why outcomes are not known although everything was read, each with its hosts."""
+    uncertain: dict[str, list[ResolvedRoute]] = {}
+    for each in routes:
+        if not each.certain and each.gap is None:
+            reason = next((end.reason for end in each.outcome.ends if end.result is Result.UNKNOWN), "")
+            uncertain.setdefault(reason, []).append(each)
+    for reason, alike in uncertain.items():
+        urls = _listed([_written(each.request.url) for each in alike], "routes")
+        because = f" ({reason})" if reason else ""
+        verb = "route of {} is" if len(alike) == 1 else "routes of {} are"
+        yield unknown(
+            f"Not checked: the {verb.format(urls)} not certain{because}.", subject=f"host {_written(alike[0].host)}"
+        )
+
+
+def _unexplained(facts: Facts, routes: list[ResolvedRoute]) -> Iterator[Observation]:
+    """Requests that certainly do not go through the gateway, and that no fault explains."""
+    for each in routes:
+        if each.certain and not each.through and not each.faults and each.examined:
+            yield _without_fault(facts, each, routes)
+    cut = [each for each in routes if not each.examined]
+    if cut:
+        yield _cut(facts, cut)
+
+
+def _without_fault(facts: Facts, route: ResolvedRoute, routes: list[ResolvedRoute]) -> Observation:
+    gateway, host = str(facts.gateway), _written(route.host)
+    end = min(route.outcome.ends, key=lambda one: progress(one, gateway))
+    observe = fail if _decides(facts, route, routes) else warn
+    consequence = _consequence(route.outcome, [route], gateway)
+    return observe(
+        f"{_written(route.request.url)} is not routed through {facts.gateway.ref}: {consequence}.",
+        subject=f"host {host}",
+        evidence=[Evidence(end.proxy or "the client's pod", "route", end.reason or str(end.ending), "the gateway")],
+        actions=[list_kind(VirtualService)],
+        about=[Involved("host", host)],
+    )
+
+
+def _cut(facts: Facts, routes: list[ResolvedRoute]) -> Observation:
+    """The requests whose faults were not looked for."""
+    hosts = list(dict.fromkeys(_written(each.host) for each in routes))
+    gateway = str(facts.gateway)
+    ends = {min(each.outcome.ends, key=lambda one: progress(one, gateway)).reason for each in routes}
+    return fail(
+        f"{len(hosts)} more host{'s are' if len(hosts) > 1 else ' is'} not routed through {facts.gateway.ref} "
+        f"({_listed(hosts, 'hosts')}); the causes were not looked for.",
+        subject=facts.gateway.ref,
+        evidence=[Evidence("the clients' sidecars", "route", each, "the gateway") for each in sorted(ends)[:5]],
+        actions=[list_kind(VirtualService)],
+        about=[Involved("host", each) for each in hosts],
+    )
+
+
+def _undecided(own: Iterable[Observation], unread: Unreadable) -> Iterator[Observation]:
+    """The check's own faults, if a route could not be resolved.
+
+    The check is not checked unless it has a failure.
+    """
+    failed = False
+    try:
+        for each in own:
+            if each.status in (Status.FAIL, Status.WARN):
+                failed = failed or each.status is Status.FAIL
+                yield each
+    except Unreadable:
+        pass  # the same read, or another one, makes it not checked
+    if not failed:
+        raise unread
+
+
+def _findings(facts: Facts, slug: str, routes: list[ResolvedRoute]) -> Iterator[Observation]:
+    """One finding for each fault, with all requests that it breaks."""
+    groups: dict[tuple[object, ...], list[tuple[ResolvedRoute, Proved]]] = {}
+    for each in routes:
+        for proved in each.faults:
+            if _reporting(proved.fault.check) == slug:
+                groups.setdefault((proved.fault.name, proved.fault.evidence()), []).append((each, proved))
+    for alike in groups.values():
+        yield _finding(facts, alike, routes)
+
+
+def _reporting(owner: str) -> str:
+    return _ROUTE_CHECK if owner in _WITHOUT_CHECK else owner
+
+
+def _finding(facts: Facts, alike: list[tuple[ResolvedRoute, Proved]], routes: list[ResolvedRoute]) -> Observation:
+    first, proved = alike[0]
+    fault, hosts = proved.fault, list(dict.fromkeys(_written(each.host) for each, _ in alike))
+    sentence = _written(fault.sentence())
+    whom = _whom(alike, routes, sentence)
+    consequence = _consequence(proved.outcome, [each for each, _ in alike], str(facts.gateway))
+    observe = fail if any(_decides(facts, each, routes) for each, _ in alike) else warn
+    evidence = [
+        Evidence(each.resource, each.field, _written(each.observed), _written(each.expected))
+        for each in fault.evidence()
+    ]
+    involved = [Involved(each.kind, _written(each.name)) for each in fault.involved()]
+    return observe(
+        f"{sentence}{whom}: {consequence}.",
+        subject=f"host {hosts[0]}" if len(hosts) == 1 else evidence[0].resource,
+        evidence=evidence,
+        actions=_actions(facts, first, proved),
+        about=[*(Involved("host", each) for each in hosts), *involved],
+    )
+
+
+def _written(text: str) -> str:
+    """A text with the wildcard in the place of the name that stands for all of its names."""
+    return text.replace(f"{ANY_NAME}.", "*.")
+
+
+def _listed(names: list[str], what: str) -> str:
+    """The first three names."""
+    kept = list(dict.fromkeys(names))
+    *first, last = kept[:3]
+    if len(kept) > 3:
+        return f"{', '.join(kept[:3])} and {len(kept) - 3} more {what}"
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _whom(alike: list[tuple[ResolvedRoute, Proved]], routes: list[ResolvedRoute], sentence: str) -> str:
+    """The clients that are affected, if others are not and the sentence does not name them."""
+    hosts = {each.host for each, _ in alike}
+    affected = dict.fromkeys(str(each.request.clients) for each, _ in alike)
+    every = {str(each.request.clients) for each in routes if each.host in hosts}
+    named = all(re.search(rf"(?<![\w/.-]){re.escape(each)}(?![\w/.-])", sentence) for each in affected)
+    return "" if named or every <= set(affected) else f" for {' and '.join(affected)}"
+
+
+def _decides(facts: Facts, route: ResolvedRoute, routes: list[ResolvedRoute]) -> bool:
+    """Whether a broken request is a failure.
+
+    It is one if its kind is configured or requested, or if no kind of its clients' requests gets through.
+    """
+    question = facts.question
+    if not question.host:
+        # A rule by which a part of the requests bypasses the gateway may be intended.
+        return (
+            any(each.result is Result.FAILS for each in route.outcome.ends) or route.outcome.result is not Result.MIXED
+        )
+    if question.client or requested_host(question.host).specific:
+        return True
+    mine = [each for each in routes if each.request.clients == route.request.clients]
+    return not any(each.through for each in mine)
+
+
+def _consequence(outcome: RequestOutcome, routes: list[ResolvedRoute], gateway: str) -> str:
+    end = min(outcome.ends, key=lambda each: progress(each, gateway))
+    mixed = outcome.result is Result.MIXED
+    hosts = list(dict.fromkeys(_written(each.host) for each in routes))
+    who, s = ("a part of the requests", "s") if mixed else ("requests", "")
+    whom = f"{who} to {_listed(hosts, 'hosts')}" if len(hosts) > 1 else who
+    if end.result is Result.BYPASSES:
+        return f"{whom} bypass{'es' if mixed else ''} the gateway"
+    return f"{whom} get{s} {answer(end, routes[0].request.scheme, gateway=False)}"
+
+
+def _actions(facts: Facts, route: ResolvedRoute, proved: Proved) -> list[Action]:
+    shown = [show_object(each) for each in proved.fault.shown()] or [list_kind(VirtualService)]
+    fix = proved.fix
+    if fix is None:
+        return shown
+    host = facts.question.host or _written(route.host)
+    expect = f"`egress-diag diagnose … --host {host}` shows the route through the gateway"
+    url, title = fix.url or HOWTO, _written(fix.title)
+    if not fix.changes:
+        return [*shown, change(title, "", url)]
+    return [*shown, *(change(title, each.command, url, expect) for each in fix.changes)]

@@ -1,1 +1,0 @@
-"""How Istio routes outbound traffic, as pure functions over facts: hosts, visibility, routes, clusters, TLS."""

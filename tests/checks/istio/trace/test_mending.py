@@ -1,0 +1,138 @@
+"""Corrections, applied to the bundle: the route is whole afterwards, and no other host's way has changed."""
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+
+from checks.model.route import Correction, Outcome, Route
+from tests.checks.istio.trace import kubectl
+from tests.checks.istio.trace.breakages import BREAKAGES, HTTP, Breakage, client_host_of, host_of
+from tests.checks.istio.trace.traced import meant, traced
+from tests.clusters.compose import Cluster, before, identity, named, uid_of
+
+pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
+
+ROUNDS = 3
+"""What a correction uncovers may need one of its own."""
+
+CASES = [pytest.param(each, on, id=f"{each} on {on}") for each in BREAKAGES if each.mended for on in each.on]
+
+
+def applied(cluster: Cluster, correction: Correction) -> Cluster:
+    """What `kubectl apply` of the corrected manifest makes: the whole object in the place of the one that is there."""
+    manifest: dict[str, Any] = yaml.safe_load(correction.manifest)
+    who = identity(manifest)
+    old = next((each for each in cluster.objects if identity(each)[1:] == who[1:]), None)
+    new = copy.deepcopy(manifest)
+    metadata = copy.deepcopy(old["metadata"]) if old is not None else {"uid": uid_of(*who)}
+    metadata.setdefault("creationTimestamp", before(cluster.captured_at, "1m"))
+    new["metadata"] = {**metadata, **new["metadata"]}
+    kept = tuple(each for each in cluster.objects if each is not old)
+    return replace(cluster, objects=(*kept, new))
+
+
+def failing(route: Route) -> list[Correction]:
+    """The corrections of the first way that does not get through."""
+    way = next(way for way in meant(route) if way.outcome is not Outcome.THROUGH)
+    return list(way.corrections)
+
+
+@pytest.mark.parametrize(("broken", "on"), CASES)
+def test_the_corrected_objects_make_the_route_whole(broken: Breakage, on: str) -> None:
+    cluster, host = broken.do(named(on), on), client_host_of(on)
+    route = traced(cluster, host, broken.client)
+    told = []
+    for _ in range(ROUNDS):
+        if route.routed:
+            break
+        corrections = failing(route)
+        assert corrections, f"nothing mends {route.summary}"
+        for each in corrections:
+            cluster = applied(cluster, each)
+        told += [f"{each.title}\n{each.manifest}" for each in corrections]
+        route = traced(cluster, host, broken.client)
+    assert route.routed, "\n".join([*told, "still:", route.summary])
+
+
+@pytest.mark.parametrize(("broken", "on"), CASES)
+def test_the_command_and_the_manifest_of_a_correction_make_the_same(broken: Breakage, on: str) -> None:
+    cluster, host = broken.do(named(on), on), client_host_of(on)
+    for each in failing(traced(cluster, host, broken.client)):
+        by_command, by_manifest = kubectl.run(cluster, each.command), applied(cluster, each)
+        who = identity(yaml.safe_load(each.manifest))[1:]
+        specs = [
+            next(o.get("spec", o.get("data")) for o in c.objects if identity(o)[1:] == who)
+            for c in (by_command, by_manifest)
+        ]
+        assert specs[0] == specs[1]
+
+
+def two_hosts(on: str) -> Cluster:
+    """The canonical configuration twice: the second with a host and objects of its own on the same Gateway server."""
+    cluster = named(on)
+    objects = list(cluster.objects)
+    first, second = host_of(on), "api.bank.example"
+    for each in cluster.objects:
+        _, kind, namespace, name = identity(each)
+        if namespace != "team-egress" or kind not in ("VirtualService", "ServiceEntry", "DestinationRule"):
+            continue
+        text = yaml.safe_dump({"spec": each["spec"]}).replace(first, second).replace("subset: cnn", "subset: bank")
+        twin = {**copy.deepcopy(each), **yaml.safe_load(text.replace("name: cnn", "name: bank"))}
+        twin["metadata"] = {**each["metadata"], "name": f"{name}-bank", "uid": uid_of(kind, name, "bank")}
+        objects.append(twin)
+    for index, each in enumerate(objects):
+        if identity(each)[1:] == ("Gateway", "team-egress", "istio-egressgateway"):
+            objects[index] = copy.deepcopy(each)
+            objects[index]["spec"]["servers"][0]["hosts"].append(second)
+    return replace(cluster, objects=tuple(objects))
+
+
+def test_the_second_host_is_whole_by_itself() -> None:
+    for on in {on for each in BREAKAGES for on in each.on}:
+        route = traced(two_hosts(on), "api.bank.example")
+        assert route.routed, (on, route.summary)
+
+
+@pytest.mark.parametrize(("broken", "on"), CASES)
+def test_what_a_correction_says_of_other_hosts_is_true(broken: Breakage, on: str) -> None:
+    """Where it says that nothing changes for others, the outcomes of their requests stay."""
+    cluster = broken.do(two_hosts(on), on)
+    other = traced(cluster, "api.bank.example", broken.client)
+    for each in (
+        failing(traced(cluster, client_host_of(on), broken.client))
+        if not traced(cluster, client_host_of(on)).routed
+        else ()
+    ):
+        cluster = applied(cluster, each)
+        if each.elsewhere != "none":
+            return
+    assert ways(traced(cluster, "api.bank.example", broken.client)) == ways(other)
+
+
+def ways(route: Route) -> set[object]:
+    return {(each.scheme, each.outcome, client) for each in route.requests for client in each.clients}
+
+
+def test_a_correction_is_the_smallest_change() -> None:
+    broken = next(each for each in BREAKAGES if each.name == "the Service's name is cut short")
+    (way,) = meant(traced(broken.do(named(HTTP), HTTP), client_host_of(HTTP)))
+    (correction,) = way.corrections
+    before_ = next(
+        o for o in named(HTTP).objects if o["kind"] == "VirtualService" and o["metadata"]["namespace"] == "team-egress"
+    )
+    assert yaml.safe_load(correction.manifest)["spec"] == before_["spec"]
+    assert correction.elsewhere == "none"
+
+
+def test_a_host_that_nobody_configured_gets_everything_it_needs_at_once() -> None:
+    cluster = named(HTTP)
+    host = "api.bank.example:80"
+    corrections = failing(traced(cluster, host))
+    assert [each.resource.partition(" ")[0] for each in corrections] == ["ServiceEntry", "Gateway", "VirtualService"]
+    for each in corrections:
+        cluster = applied(cluster, each)
+    assert traced(cluster, host).routed
+    assert traced(cluster, client_host_of(HTTP)).routed
