@@ -79,9 +79,10 @@ def all_hosts(store: FactStore, hosts: int) -> Sample:
 
 
 def broken_hosts(store: FactStore, kind: type[KubernetesObject], broken: Callable[[Raw], Raw]) -> Sample:
-    """The faults of a request whose objects of one kind are broken, with every fix tried; CPU time of the process.
+    """The CPU time in which the faults of a request with broken objects are found.
 
-    One gateway after another over the same facts, each with a host of its own.
+    The objects of one kind are broken, and every fix is tried. One gateway follows another over the same facts, each with
+    a host of its own.
     """
     numbers = range(5, 5 + _RUNS)
     hosts = {f"api-{number}.example.com" for number in numbers}

@@ -71,7 +71,7 @@ class Parts:
     def _share(self, key: Hashable, part: _Part) -> None:
         """Give a part that the change does not concern to the mesh before it.
 
-        So the meshes after other changes share it, too.
+        The meshes after other changes then share it, too.
         """
         if self._earlier is not None and part.kinds.isdisjoint(self._changed):
             self._earlier.known.setdefault(key, part)
