@@ -210,7 +210,7 @@ def unreadable(cluster: Cluster, resource: str, status: int) -> Cluster:
 @pytest.mark.parametrize("resource", KINDS)
 def test_what_could_not_be_read_is_never_whole(resource: str, status: int) -> None:
     on = KINDS[resource]
-    if resource in ("pods", "services"):
+    if resource == "pods":
         # Without them the gateway is not known; the report gives the reason in the route's place.
         with pytest.raises(Unreadable):
             traced(unreadable(named(on), resource, status), host_of(on))
