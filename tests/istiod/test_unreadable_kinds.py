@@ -146,6 +146,7 @@ def _decisive(found: RequestOutcome) -> object:
     return found.result, found.status, sorted((each.share, each.destination, each.reason) for each in found.ends)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", _KINDS, ids=lambda kind: kind.__name__)
 def test_an_outcome_without_a_kind_is_the_same_for_every_content_of_the_kind(kind: type[Fact]) -> None:
     decides = 0
@@ -165,6 +166,7 @@ def _decided(store: FactStore, question: Question) -> object:
     return _decisive(_outcome(store, question))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", _KINDS, ids=lambda kind: kind.__name__)
 def test_a_mesh_after_a_change_decides_as_one_that_shares_nothing(kind: type[Fact]) -> None:
     compared = 0
