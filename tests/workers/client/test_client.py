@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from checks.config.configuration import Config
+from checks.model.findings import Report, Verdict
 from checks.model.recurrence import recurrence
 from tests.workers.fleet.fleet_world import Truth, seen
 from workers.client import Client, HeldDocument, connect
@@ -178,6 +179,20 @@ def test_a_document_that_slack_limits_is_not_delivered_until_the_limit_ends(clie
     again = client.deliveries.deliver("run/1", _unexpected)
     assert again.limited
     assert again.retry_seconds == pytest.approx(30, abs=5)
+
+
+def test_a_shown_run_owns_its_thread_and_its_verdict_is_recorded_once_it_is_complete(client: Client) -> None:
+    run = client.start(ORDER).run
+    report = Report("prod", "payments", "egress", Verdict.HEALTHY, NOW, 1.0, (), ())
+    assert client.stores.runs.finish(run, report)
+    done = client.get(Run, run.id)
+    assert done is not None
+    client.deliveries.note_delivered(f"run/{run.id}", Delivered("parent", "C0OPS", "1764000000.000100", "d"))
+    client.deliveries.run_shown(done, complete=False)
+    assert client.conversations.run_of_thread("C0OPS", "1764000000.000100") == run.id
+    assert client.gateways.verdicts("prod") == {}
+    client.deliveries.run_shown(done, complete=True)
+    assert client.gateways.verdicts("prod")["payments/egress"].run == run.id
 
 
 def _unexpected(delivery: HeldDocument) -> DeliveryOutcome:
