@@ -93,9 +93,18 @@ class Mesh:
         found = (*self._objects.oldest_first(Gateway), *listening)
         return tuple(sorted(found, key=self._objects.age))
 
-    def selector_of(self, gateway: Gateway) -> Mapping[str, str]:
-        """The pod labels that a Gateway selects."""
-        return self.parts.of_object("selector", gateway, lambda: gateway.selector)
+    def gateways_selecting(self, labels: Mapping[str, str]) -> list[Gateway]:
+        """The Gateways, oldest first, that select pod labels, and all of the Gateway API."""
+        found = {at: each for key in (None, *labels.items()) for at, each in self._gateways_by_label.get(key, ())}
+        return [found[at] for at in sorted(found)]
+
+    @part
+    def _gateways_by_label(self) -> Mapping[tuple[str, str] | None, list[tuple[int, Gateway]]]:
+        """The Gateways, each with its place, by one label of their selector; None without a selector."""
+        found: dict[tuple[str, str] | None, list[tuple[int, Gateway]]] = {}
+        for at, each in enumerate(self.gateways):
+            found.setdefault(next(iter(each.selector.items()), None), []).append((at, each))
+        return found
 
     @part
     def _listeners(self) -> tuple[Parent, ...]:

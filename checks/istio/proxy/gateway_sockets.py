@@ -35,7 +35,9 @@ class GatewaySockets:
         self.refused: list[GatewayServer] = []
         """Servers that conflict with an older one on their port."""
         self._hosts: dict[int, dict[str, str]] = {}
-        for gateway in without_other_namespaces([each for each in mesh.gateways if self._selects(each)]):
+        for gateway in without_other_namespaces(
+            [each for each in mesh.gateways_selecting(proxy.labels) if self._selects(each)]
+        ):
             self._merge(gateway)
 
     @property
@@ -47,7 +49,7 @@ class GatewaySockets:
     def _selects(self, gateway: Gateway) -> bool:
         if isinstance(gateway, ListenerGateway):
             return bool(self._bound(gateway))
-        return all(self._proxy.labels.get(key) == value for key, value in self._mesh.selector_of(gateway).items())
+        return all(self._proxy.labels.get(key) == value for key, value in gateway.selector.items())
 
     def _merge(self, gateway: Gateway) -> None:
         for index, server in enumerate(gateway.servers):

@@ -39,6 +39,12 @@ def clients_of(facts: Facts) -> tuple[Clients, ...]:
     If no client runs, the client is the one that the namespace would have; without a question, the gateway's namespace
     (docs/rulings.md#ruling-13). Raises Unreadable.
     """
+    found = facts.once("running clients", _running, facts.question.client)
+    return found or (expected_client(facts, facts.question.client_namespace or facts.gateway.namespace),)
+
+
+def _running(facts: Facts) -> tuple[Clients, ...]:
+    """The clients that run, grouped once for all gateways."""
     namespace, workload = facts.question.client_namespace, facts.question.client_workload
     running = [pod for pod in facts.all(Pod) if not pod.finished and pod.deleted is None]
     if namespace:
@@ -51,8 +57,7 @@ def clients_of(facts: Facts) -> tuple[Clients, ...]:
     for pod in sorted(pods, key=lambda each: each.key):
         groups[key(pod)].append(pod)
     named = _names(groups, workload)
-    found = tuple(Clients(named[each], pods[0], tuple(pods)) for each, pods in groups.items())
-    return found or (expected_client(facts, namespace or facts.gateway.namespace),)
+    return tuple(Clients(named[each], pods[0], tuple(pods)) for each, pods in groups.items())
 
 
 def _meant_to_have_one(pods: list[Pod]) -> list[Pod]:
