@@ -1,4 +1,7 @@
-"""The breakages B01 to B36 (docs/domain/istio.md): changes to canonical configurations, with the place of each fault."""
+"""The breakages B01 to B36 (docs/domain/istio.md).
+
+Each is a change to canonical configurations, with the place of its fault.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,9 +50,12 @@ Break = Callable[[Cluster, str], Cluster]
 
 @dataclass(frozen=True)
 class Breakage:
-    """What breaks, on which configurations, and what must be found: the hop, the fault, the outcome, a part of the answer
-    (several, separated by ` | `).
-    `code` is the check that fails or warns. `mended`: corrections make the route whole. `client` is asked from there."""
+    """The change, its configurations, and the findings that must follow.
+
+    They are the hop, the fault, the outcome, and a part of the answer (several parts are separated by ` | `). `code` is
+    the check that fails or warns. `mended` is set if corrections make the request go through the gateway. `client` is
+    the client of the question.
+    """
 
     b: str
     name: str

@@ -1,4 +1,7 @@
-"""What `kubectl patch` and `kubectl apply` do to a test cluster, as far as the actions of findings use them."""
+"""The effect of `kubectl patch` and `kubectl apply` on a test cluster.
+
+Only the forms that actions of findings use are modelled.
+"""
 
 import copy
 import json

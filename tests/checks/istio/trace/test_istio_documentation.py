@@ -1,4 +1,7 @@
-"""Outcomes that Istio's public documentation or test data state, each followed on a route. Every test names its source."""
+"""Outcomes that Istio's public documentation or test data state.
+
+Each is followed on a route. Every test names its source.
+"""
 
 from typing import Any
 
@@ -69,7 +72,10 @@ def test_a_host_covers_another_as_in_istios_own_table(narrow: str, wide: str, su
 
 
 def test_a_short_destination_is_read_in_the_namespace_of_the_rule() -> None:
-    """istio.io, VirtualService reference, Destination.host: short names belong to the rule's namespace."""
+    """Short names belong to the namespace of the rule.
+
+    Source: istio.io, VirtualService reference, Destination.host.
+    """
     beside = with_vs(named(HTTP), lambda spec: spec["http"][0]["route"][0]["destination"].update(host="egw"))
     assert traced(beside, CNN).routed
 
@@ -85,21 +91,30 @@ def test_a_short_destination_is_read_in_the_namespace_of_the_rule() -> None:
 
 
 def test_what_no_registry_knows_is_dropped() -> None:
-    """istio.io, VirtualService reference, Destination.host: traffic to destinations found in neither registry is dropped."""
+    """Traffic to destinations that are found in neither registry is dropped.
+
+    Source: istio.io, VirtualService reference, Destination.host.
+    """
     way = only(traced(without(named(HTTP), "ServiceEntry", "cnn"), CNN))
     assert (way.outcome, way.cause) == (Outcome.FAILS, "unknown-destination")
 
 
 def test_ist0109_of_two_virtual_services_on_mesh_one_counts() -> None:
-    """istio.io, analysis message IST0109, and istio/istio#10464: they conflict; the order is that of creation."""
+    """The two conflict; the order is that of creation.
+
+    Source: istio.io, analysis message IST0109; istio/istio#10464.
+    """
     spec = {"hosts": [CNN], "http": [{"route": [{"destination": {"host": CNN, "port": {"number": 80}}}]}]}
     assert not traced(plus(named(HTTP), istio("VirtualService", "second", spec), "400d"), CNN).routed
     assert traced(plus(named(HTTP), istio("VirtualService", "second", spec), "1h"), CNN).routed
 
 
 def test_virtual_services_of_one_host_are_merged_at_a_gateway() -> None:
-    """istio.io, analysis message IST0109 ("supports merging of virtual services that are attached to ingress gateways"), and
-    the operations guide on several virtual services for one host."""
+    """VirtualServices that are attached to gateways are merged.
+
+    Source: istio.io, analysis message IST0109 ("supports merging of virtual services that are attached to ingress
+    gateways"), and the operations guide on several virtual services for one host.
+    """
     rules: list[Any] = []
     cluster = with_vs(named(HTTP), lambda spec: rules.append(spec["http"].pop(1)))
     other = {"hosts": [CNN], "gateways": ["istio-egressgateway"], "http": rules}
@@ -107,7 +122,10 @@ def test_virtual_services_of_one_host_are_merged_at_a_gateway() -> None:
 
 
 def test_ist0131_the_first_match_takes_all() -> None:
-    """istio.io, analysis message IST0131: of two rules with one match the second never gets traffic."""
+    """Of two rules with one match, the second never gets traffic.
+
+    Source: istio.io, analysis message IST0131.
+    """
 
     def twice(spec: Any) -> None:
         first = spec["tls"][0]
@@ -118,7 +136,10 @@ def test_ist0131_the_first_match_takes_all() -> None:
 
 
 def test_ist0132_a_host_that_the_gateway_does_not_have() -> None:
-    """istio.io, analysis message IST0132: a host of the virtual service that is not found in the gateway."""
+    """A host of the VirtualService is not found in the Gateway.
+
+    Source: istio.io, analysis message IST0132.
+    """
     cluster = changed(named(HTTP), "Gateway", "istio-egressgateway", lambda g: g["spec"]["servers"][0].update(hosts=["testing.com"]))  # fmt: skip  # noqa: E501
     assert only(traced(cluster, CNN)).cause == "no-overlap"
 
@@ -130,7 +151,10 @@ def test_ist0101_a_gateway_that_does_not_exist() -> None:
 
 
 def test_ist0162_a_server_on_a_port_that_the_service_lacks() -> None:
-    """istio.io, analysis message IST0162: a gateway port that no service in front of the workload exposes."""
+    """No Service in front of the workload exposes the port of the Gateway.
+
+    Source: istio.io, analysis message IST0162.
+    """
     cluster = changed(named(HTTP), "Gateway", "istio-egressgateway", lambda g: g["spec"]["servers"][0]["port"].update(number=8443))  # fmt: skip  # noqa: E501
     assert only(traced(cluster, CNN)).cause == "no-server"
 
@@ -139,8 +163,11 @@ def test_ist0162_a_server_on_a_port_that_the_service_lacks() -> None:
     ("namespace", "counts"), [("team-a", False), ("team-egress", True), ("aks-istio-system", True)]
 )
 def test_destination_rules_are_looked_up_at_client_service_and_root(namespace: str, counts: bool) -> None:
-    """istio.io, "Avoiding Traffic Management Issues", cross-namespace configuration: client namespace, service namespace, root.
-    At the hop to the destination the gateway is the client."""
+    """The order is: client namespace, service namespace, root namespace.
+
+    At the hop to the destination, the gateway is the client. Source: istio.io, "Avoiding Traffic Management Issues",
+    cross-namespace configuration.
+    """
     cluster = named(ORIGINATION)
     rule = next(o for o in cluster.objects if o["kind"] == "DestinationRule" and o["metadata"]["name"] == ORIGINATE)
     moved = plus(
@@ -159,7 +186,10 @@ def test_the_clients_own_rule_comes_before_the_services() -> None:
 
 
 def test_settings_of_a_port_replace_those_above_and_do_not_complete_them() -> None:
-    """istio.io, DestinationRule reference, port-level settings: what they override is not inherited."""
+    """Settings that port-level settings override are not inherited.
+
+    Source: istio.io, DestinationRule reference, port-level settings.
+    """
 
     def drop(each: Any) -> None:
         tls = each["spec"]["trafficPolicy"]["portLevelSettings"][0]["tls"]
@@ -170,19 +200,28 @@ def test_settings_of_a_port_replace_those_above_and_do_not_complete_them() -> No
 
 
 def test_a_subsets_policy_counts_only_for_routes_to_the_subset() -> None:
-    """istio.io, DestinationRule reference: policies of subsets take effect only where a rule sends to the subset."""
+    """Policies of subsets take effect only if a rule sends to the subset.
+
+    Source: istio.io, DestinationRule reference.
+    """
     cluster = with_vs(named(ORIGINATION), lambda spec: spec["http"][0]["route"][0]["destination"].pop("subset"))
     assert only(traced(cluster, CNN)).cause == "tls-missing"
 
 
 def test_a_virtual_service_that_is_exported_to_its_namespace_is_for_clients_there() -> None:
-    """istio.io, "Avoiding Traffic Management Issues": with exportTo "." only clients of the same namespace use it."""
+    """With exportTo ".", only clients of the same namespace use it.
+
+    Source: istio.io, "Avoiding Traffic Management Issues".
+    """
     cluster = with_vs(named(HTTP), lambda spec: spec.update(exportTo=["."]))
     assert only(traced(cluster, CNN, "team-a")).cause == "not-seen-by-clients"
 
 
 def test_unknown_hosts_are_refused_with_502_or_passed_on() -> None:
-    """istio.io, "Accessing External Services", and istio/istio#16629: REGISTRY_ONLY answers 502; ALLOW_ANY passes through."""
+    """REGISTRY_ONLY answers 502; ALLOW_ANY passes through.
+
+    Source: istio.io, "Accessing External Services"; istio/istio#16629.
+    """
     (way,) = traced(named(HTTP), "www.google.com:80").requests
     assert way.answer.startswith("502")
     allowing = mesh_settings(named(HTTP), lambda each: each.update(outboundTrafficPolicy={"mode": "ALLOW_ANY"}))
@@ -191,14 +230,19 @@ def test_unknown_hosts_are_refused_with_502_or_passed_on() -> None:
 
 
 def test_double_tls_is_found_where_the_application_sends_tls_that_is_wrapped() -> None:
-    """istio.io, "Traffic Management Problems", double TLS: an HTTPS request of the application, wrapped once more."""
+    """An HTTPS request of the application is wrapped once more.
+
+    Source: istio.io, "Traffic Management Problems", double TLS.
+    """
     rule = istio("DestinationRule", "wrap", {"host": CNN, "trafficPolicy": {"tls": {"mode": "SIMPLE"}}})
     assert only(traced(plus(named(PASSTHROUGH), rule), CNN)).cause == "double-at-gateway"
 
 
 def test_gateways_get_no_automatic_mutual_tls() -> None:
-    """istio.io, "Egress Gateways" (HTTP): the documented configuration speaks plain text to the gateway, unless
-    a DestinationRule says ISTIO_MUTUAL."""
+    """The documented configuration sends plain text to the gateway.
+
+    A DestinationRule with ISTIO_MUTUAL changes that. Source: istio.io, "Egress Gateways" (HTTP).
+    """
 
     def mutual(each: Any) -> None:
         each["spec"]["subsets"][0]["trafficPolicy"] = {"tls": {"mode": "ISTIO_MUTUAL", "sni": CNN}}
@@ -208,7 +252,9 @@ def test_gateways_get_no_automatic_mutual_tls() -> None:
 
 
 def test_a_service_entry_without_resolution_is_none() -> None:
-    """istio.io, ServiceEntry reference, resolution: NONE is what an absent field means; AKS's page on scaling asks for
-    DNS behind egress gateways."""
+    """An absent resolution means NONE.
+
+    AKS's page on scaling requires DNS behind egress gateways. Source: istio.io, ServiceEntry reference, resolution.
+    """
     cluster = changed(named(HTTP), "ServiceEntry", "cnn", lambda each: each["spec"].pop("resolution"))
     assert only(traced(cluster, host_of(HTTP))).cause == "not-resolved"

@@ -1,4 +1,7 @@
-"""Corrections, applied to the bundle: the route is whole afterwards, and no other host's way has changed."""
+"""Corrections, applied to the bundle.
+
+The request then goes through the gateway, and no other host's route has changed.
+"""
 
 import copy
 from dataclasses import replace
@@ -22,7 +25,10 @@ CASES = [pytest.param(each, on, id=f"{each} on {on}") for each in BREAKAGES if e
 
 
 def applied(cluster: Cluster, correction: Correction) -> Cluster:
-    """What `kubectl apply` of the corrected manifest makes: the whole object in the place of the one that is there."""
+    """The result of `kubectl apply` of the corrected manifest.
+
+    The whole object replaces the one that exists.
+    """
     manifest: dict[str, Any] = yaml.safe_load(correction.manifest)
     who = identity(manifest)
     old = next((each for each in cluster.objects if identity(each)[1:] == who[1:]), None)
@@ -71,7 +77,10 @@ def test_the_command_and_the_manifest_of_a_correction_make_the_same(broken: Brea
 
 
 def two_hosts(on: str) -> Cluster:
-    """The canonical configuration twice: the second with a host and objects of its own on the same Gateway server."""
+    """The canonical configuration twice.
+
+    The second one has a host and objects of its own on the same Gateway server.
+    """
     cluster = named(on)
     objects = list(cluster.objects)
     first, second = host_of(on), "api.bank.example"

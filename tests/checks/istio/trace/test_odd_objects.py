@@ -1,4 +1,7 @@
-"""Objects that Istio's validation would have refused, or that carry null where a list belongs: never a crashed check."""
+"""Objects with null for a list, or that Istio's validation would have refused.
+
+They never crash a check.
+"""
 
 import copy
 import random

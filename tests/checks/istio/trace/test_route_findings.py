@@ -1,4 +1,7 @@
-"""The route and the findings of one run say the same: a way that does not get through has its finding, a whole one has none."""
+"""The route and the findings of one run agree.
+
+A route that does not go through the gateway has its finding; one that does has none.
+"""
 
 import pytest
 

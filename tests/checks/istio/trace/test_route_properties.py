@@ -1,4 +1,7 @@
-"""What never changes a route: objects of others, other names for everything, the order in which objects are read."""
+"""Properties that never change a route.
+
+They are objects of others, other names for everything, and the order in which objects are read.
+"""
 
 import json
 import random

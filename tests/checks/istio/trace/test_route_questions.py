@@ -1,4 +1,7 @@
-"""What people type after --host and --from, through the command line: each gets a clear answer, or a clear refusal."""
+"""Values of --host and --from on the command line.
+
+Each gets a clear answer, or a clear refusal.
+"""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""Routes in situations that no table of breakages has: clients that differ, missing facts, odd ports, upgrades."""
+"""Routes in situations that no table of breakages has.
+
+They are clients that differ, missing facts, odd ports and upgrades.
+"""
 
 import copy
 from dataclasses import replace
@@ -148,7 +151,10 @@ def test_both_schemes_are_followed_when_no_port_was_asked() -> None:
 
 
 def test_https_on_an_origination_bypasses_the_gateway_where_the_credential_is_kept_to_it() -> None:
-    """IST-6 as far as objects decide it: the ServiceEntry makes 443 known, and nothing sends it to the gateway."""
+    """IST-6, if objects decide it.
+
+    The ServiceEntry declares 443, and no rule sends it to the gateway.
+    """
     (way,) = traced(named(MUTUAL), f"{CNN}:443").requests
     assert (way.meant, way.outcome, way.cause) == (True, Outcome.BYPASSES, "other-scheme")
 

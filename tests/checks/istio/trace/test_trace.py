@@ -1,4 +1,7 @@
-"""Every breakage on every canonical configuration: found at the right hop, with the right symptom, and mended."""
+"""Every breakage on every canonical configuration.
+
+It is found at the right hop, with the right symptom and a fix.
+"""
 
 import pytest
 

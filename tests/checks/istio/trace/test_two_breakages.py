@@ -1,4 +1,8 @@
-"""Two breakages at once: the first on the way is told, nothing is whole, and correction after correction mends both."""
+"""Two breakages at once.
+
+The first one on the route is reported, the request does not go through the gateway, and correction after correction
+fixes both.
+"""
 
 from itertools import combinations
 
@@ -17,14 +21,20 @@ ORDER = [each.value for each in HopName]
 ROUNDS = 6
 
 AMBIGUOUS = {"the Gateway was deleted", "the rules are of the other kind"}
-"""Nothing is left that tells which kind of rule was meant: the VirtualService alone is consistent."""
+"""Nothing is left that shows which kind of rule was meant.
+
+The VirtualService alone is consistent.
+"""
 
 MOST = 150
 """Pairs for each configuration whose corrections are applied; all pairs are traced."""
 
 
 def pairs(on: str) -> list[tuple[Breakage, Breakage]]:
-    """Breakages of the configuration that can be there together: for the same clients, and not of the same hop."""
+    """Breakages of the configuration that can exist together.
+
+    They concern the same clients, and not the same hop.
+    """
     mine = [each for each in BREAKAGES if on in each.on and each.client is None]
     return [
         (one, other)
@@ -34,12 +44,18 @@ def pairs(on: str) -> list[tuple[Breakage, Breakage]]:
 
 
 def place(hop: str) -> int:
-    """The place of a hop. A server and its rule are one: a filter chain exists only if both fit."""
+    """The place of a hop.
+
+    A server and its rule have one place: a filter chain exists only if both match.
+    """
     return ORDER.index("Gateway server" if hop == "route at the gateway" else hop)
 
 
 def both(one: Breakage, other: Breakage, on: str) -> Cluster | None:
-    """The configuration with both; None where one takes away or writes over what the other changes."""
+    """The configuration with both breakages.
+
+    None if one removes or overwrites what the other changes.
+    """
     base = named(on)
     try:
         alone = (one.do(base, on), other.do(base, on))

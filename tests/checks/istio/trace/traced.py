@@ -1,4 +1,7 @@
-"""A route over a test cluster, without the checks around it; and the changes of objects that break one."""
+"""A route over a test cluster, without the checks around it.
+
+The module also changes the objects that break a route.
+"""
 
 import copy
 from collections.abc import Callable
