@@ -91,7 +91,7 @@ def with_tls(cluster: Cluster, tls: Mapping[str, Any]) -> JsonPatch | None:
     if place is None:
         return None
     if written is not None:
-        kept = {key: value for key, value in cluster.policy["tls"].items() if key not in _OTHERS}
+        kept = {key: value for key, value in mapping(cluster.policy, "tls").items() if key not in _OTHERS}
         return set_field(*written, {**kept, **tls})
     source, path, policy = place
     entry = port_entry(policy, cluster.port.number)
