@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from checks.engine.check import Because, check
 from checks.facts.events import Event
+from checks.facts.istio_networking import ServiceEntry
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
 from checks.istio.configured.configured_hosts import examined_hosts
-from checks.istio.faults.resolved_routes import ROUTER_READS
+from checks.istio.faults.resolved_routes import ROUTER_READS, routing_of_run
 from checks.istio.request.destinations import fixed_addresses
-from checks.istio.request.routing import routing
 from checks.knowledge.controller_events import current_errors, event_cause
 from checks.knowledge.sandbox_errors import sandbox
 from checks.model.commands import SEGDOC, change, kubectl, restart
@@ -102,9 +102,9 @@ def _excluded_destinations(facts: Facts, configuration: StaticGatewayConfigurati
 
     There are none unless all objects that decide routes could be read.
     """
-    if any(facts.gap(kind) is not None for kind in ROUTER_READS):
+    if any(facts.gap(kind) is not None for kind in ROUTER_READS) or not facts.once("fixed addresses", _has_fixed):
         return
-    over, ranges = routing(facts), configuration.exclude_cidrs
+    over, ranges = routing_of_run(facts), configuration.exclude_cidrs
     for host, entry, address in dict.fromkeys(fixed_addresses(over, examined_hosts(facts))):
         if excluded := containing(ranges, address):
             yield warn(
@@ -125,6 +125,11 @@ def _excluded_destinations(facts: Facts, configuration: StaticGatewayConfigurati
                 ],
                 about=[Involved("host", host)],
             )
+
+
+def _has_fixed(facts: Facts) -> bool:
+    """Whether any ServiceEntry of the cluster has fixed addresses."""
+    return any(each.resolution == "STATIC" for each in facts.readable(ServiceEntry))
 
 
 def _no_network() -> list[Involved]:
