@@ -1,4 +1,7 @@
-"""The mutants of the list can be applied: a change of the code that a mutant names changes the list too."""
+"""The mutants of the list can be applied.
+
+A change of the code that a mutant names changes the list too.
+"""
 
 from tests.mutants.mutants import ROOT, NoSuchFragment, load
 

@@ -100,7 +100,10 @@ class Mesh:
 
     @part
     def _gateways_by_label(self) -> Mapping[tuple[str, str] | None, list[tuple[int, Gateway]]]:
-        """The Gateways, each with its place, by one label of their selector; None without a selector."""
+        """The Gateways, each with its place, by one label of their selector.
+
+        The label is None without a selector.
+        """
         found: dict[tuple[str, str] | None, list[tuple[int, Gateway]]] = {}
         for at, each in enumerate(self.gateways):
             found.setdefault(next(iter(each.selector.items()), None), []).append((at, each))

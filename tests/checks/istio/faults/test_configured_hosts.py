@@ -1,4 +1,7 @@
-"""A run without a host has a failure for every configured host that is certainly not routed, and for no other host."""
+"""A run without a host has a failure for each configured host that is not routed.
+
+Hosts whose route is not certain, and all others, have none.
+"""
 
 import pytest
 
