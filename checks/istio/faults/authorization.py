@@ -22,11 +22,13 @@ from checks.istio.request.outcome import Ending
 from checks.istio.request.wire import Http
 from checks.model.commands import ISTIO_EGW
 from checks.model.findings import Evidence
-from checks.model.raw_values import text
+from checks.model.raw_values import Raw, items, mapping, text
 from checks.model.route import HopName
 
 _DENIED = (Ending.CONNECTION_DENIED, Ending.REQUEST_DENIED)
 _MOST_REASONS = 3
+_AUTHENTICATED = "request.auth."
+"""The beginning of attributes of the token (JWT) of a request."""
 
 
 def at_authorization(broken: BrokenRequest) -> Iterator[RouteFault]:
@@ -44,7 +46,8 @@ def at_authorization(broken: BrokenRequest) -> Iterator[RouteFault]:
         yield DeniedByRule(hop, source, peer)
     else:
         allowing = tuple(each for each in hop.proxies[0].policies if each.action == "ALLOW")
-        yield NotAllowed(hop, allowing, peer)
+        needs_token = any(_allows_with_token(rule, peer) for each in allowing for rule in each.rules)
+        yield (TokenNeeded if needs_token else NotAllowed)(hop, allowing, peer)
 
 
 def _peer(hop: GatewayHop) -> DownstreamPeer | None:
@@ -62,6 +65,27 @@ def _peer(hop: GatewayHop) -> DownstreamPeer | None:
     server_name = hop.tls.sni if hop.tls is not None else host if own_tls else ""
     source = hop.broken.request.clients.pod.ip
     return DownstreamPeer(source, endpoints[0].address, endpoints[0].port, server_name, identity, request)
+
+
+def _allows_with_token(rule: Raw, peer: DownstreamPeer) -> bool:
+    """Whether a rule matches the request apart from its conditions about a token."""
+    written = [mapping(each, "source") for each in items(rule, "from")]
+    sources = [_without_token(each) for each in written]
+    when = [each for each in items(rule, "when") if not text(each, "key").startswith(_AUTHENTICATED)]
+    if sources == written and len(when) == len(items(rule, "when")):
+        return False
+    other = {key: value for key, value in rule.items() if key not in ("from", "when")}
+    if all(sources):
+        other["from"] = [{"source": each} for each in sources]
+    other["when"] = when
+    try:
+        return matches_rule(other, peer, deny=False)
+    except NotModelled:
+        return False
+
+
+def _without_token(source: Raw) -> Raw:
+    return {name: value for name, value in source.items() if name not in ("requestPrincipals", "notRequestPrincipals")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +145,24 @@ class NotAllowed(_Denied):
 
     def shown(self) -> tuple[KubernetesObject, ...]:
         return self.policies[:3]
+
+
+class TokenNeeded(NotAllowed):
+    """A request that the ALLOW policies match only with a token (JWT)."""
+
+    __slots__ = ()
+    conditional: ClassVar[bool] = True
+
+    def sentence(self) -> str:
+        names, plural = ", ".join(each.ref for each in self.policies), "" if len(self.policies) > 1 else "s"
+        gateway = self.at.broken.facts.gateway.ref
+        clients = self.at.broken.request.clients
+        return f"{names} allow{plural} no request without a token (JWT) to {self.at.host} from {clients} at {gateway}"
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        yield Fix(
+            "Send requests with a token that a rule of these policies names, or let the owner allow requests without one"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ class RouteFault(ABC):
     """The slug of the check that reports it."""
     certain: ClassVar[bool] = False
     """Whether the proxy's own decision proves it, without a fix."""
+    conditional: ClassVar[bool] = False
+    """Whether it depends on what clients send and objects do not show, such as tokens."""
 
     @abstractmethod
     def sentence(self) -> str:

@@ -173,7 +173,8 @@ def _finding(facts: Facts, alike: list[tuple[ResolvedRoute, Proved]], routes: li
     sentence = _written(fault.sentence())
     whom = _whom(alike, routes, sentence)
     consequence = _consequence(proved.outcome, [each for each, _ in alike], str(facts.gateway))
-    observe = fail if any(_decides(facts, each, routes) for each, _ in alike) else warn
+    certain = not fault.conditional or bool(facts.question.host)
+    observe = fail if certain and any(_decides(facts, each, routes) for each, _ in alike) else warn
     evidence = [
         Evidence(each.resource, each.field, _written(each.observed), _written(each.expected))
         for each in fault.evidence()
