@@ -14,7 +14,6 @@ FOLDERS = (
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile", "Dockerfile", "pyproject.toml"),
 )
 EXEMPT = (
-    ROOT / "tests/checks/istio/trace",
     ROOT / "docs/language.md",  # its tables quote the words
     ROOT / "tests/language",
 )

@@ -1,6 +1,6 @@
 """A run without a host has a failure for each configured host that is not routed.
 
-Hosts whose route is not certain, and all others, have none.
+It has none for other hosts.
 """
 
 import pytest

@@ -29,7 +29,7 @@ def test_a_breakage_is_named_and_its_fix_routes_the_host(breakage: Breakage, on:
         assert (first.name, str(first.hop), first.check) == (breakage.cause, breakage.hop, SLUGS[breakage.code])
         assert first.sentence()
         assert first.evidence()
-        if breakage.mended:
+        if breakage.fixable:
             after = faults[-1].after
             assert after is not None
             assert after.result is Result.THROUGH

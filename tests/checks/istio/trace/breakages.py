@@ -1,6 +1,6 @@
-"""The breakages B01 to B36 (docs/domain/istio.md).
+"""The breakages B01 to B36 as changes to canonical configurations.
 
-Each is a change to canonical configurations, with the place of its fault.
+Each has the place of its fault. Source: docs/domain/istio.md.
 """
 
 from collections.abc import Callable
@@ -50,11 +50,10 @@ Break = Callable[[Cluster, str], Cluster]
 
 @dataclass(frozen=True)
 class Breakage:
-    """The change, its configurations, and the findings that must follow.
+    """A breakage of some configurations, with the expected hop, fault, outcome and answer.
 
-    They are the hop, the fault, the outcome, and a part of the answer (several parts are separated by ` | `). `code` is
-    the check that fails or warns. `mended` is set if corrections make the request go through the gateway. `client` is
-    the client of the question.
+    The answer may be several parts, separated by ` | `. `code` is the check that fails or warns. `fixable` is set if
+    corrections restore the route. `client` is the client of the question.
     """
 
     b: str
@@ -66,7 +65,7 @@ class Breakage:
     outcome: str
     answer: str
     code: str
-    mended: bool = True
+    fixable: bool = True
     client: str | None = None
 
     def __str__(self) -> str:
@@ -106,7 +105,7 @@ def _destination(**values: Any) -> Callable[[Any, str], object]:
 
 
 def _wrong_kind(spec: Any, on: str) -> None:
-    """The rules in the other kind, as somebody writes who has copied the wrong example."""
+    """The rules in the other kind, as in a copy of the wrong example."""
     mine, other = kind_of(on), "http" if kind_of(on) == "tls" else "tls"
     rules = spec.pop(mine)
     for each in rules:
@@ -162,7 +161,7 @@ def _allow_any(cluster: Cluster) -> Cluster:
 
 
 def _bypass(cluster: Cluster, on: str) -> Cluster:
-    """Nobody has configured the host, and unknown hosts pass."""
+    """No object configures the host, and unknown hosts pass."""
     for kind, name in (("VirtualService", VS), ("ServiceEntry", ENTRY), ("Gateway", GATEWAY)):
         cluster = without(cluster, kind, name)
     return _allow_any(cluster)
@@ -276,12 +275,12 @@ def _both(
     code: str,
     *,
     outcome: str = "fails",
-    mended: bool = True,
+    fixable: bool = True,
 ) -> list[Breakage]:
     """One breakage on all configurations, with the answers to http:// and https://."""
     return [
-        Breakage(b, name, PLAIN, do, *at, outcome, answers[0], code, mended),
-        Breakage(b, name, SEALED, do, *at, outcome, answers[1], code, mended),
+        Breakage(b, name, PLAIN, do, *at, outcome, answers[0], code, fixable),
+        Breakage(b, name, SEALED, do, *at, outcome, answers[1], code, fixable),
     ]
 
 
@@ -482,7 +481,7 @@ BREAKAGES: tuple[Breakage, ...] = (
         "fails",
         RESET,
         "EG509",
-        mended=False,
+        fixable=False,
     ),
     Breakage(
         "B13",
@@ -618,7 +617,7 @@ BREAKAGES: tuple[Breakage, ...] = (
     ),
     Breakage(
         "B19",
-        "the DestinationRule lies in an application's namespace",
+        "the DestinationRule is in an application's namespace",
         ORIGINATING,
         _in_team_a,
         IN_MESH,
@@ -673,7 +672,7 @@ BREAKAGES: tuple[Breakage, ...] = (
     ),
     Breakage(
         "B22",
-        "the Secret lies in another namespace",
+        "the Secret is in another namespace",
         (MUTUAL,),
         _secret_elsewhere,
         IN_MESH,
@@ -681,7 +680,7 @@ BREAKAGES: tuple[Breakage, ...] = (
         "fails",
         "503",
         "EG511",
-        mended=False,
+        fixable=False,
     ),
     Breakage(
         "B22",
@@ -693,7 +692,7 @@ BREAKAGES: tuple[Breakage, ...] = (
         "fails",
         "503",
         "EG511",
-        mended=False,
+        fixable=False,
     ),
     Breakage(
         "B23",
@@ -762,12 +761,12 @@ BREAKAGES: tuple[Breakage, ...] = (
         "bypasses",
         "",
         "EG507",
-        mended=False,
+        fixable=False,
     ),
     *_both("B27", "a deny-all in the gateway's namespace", _deny_all, (SERVER, "denied"), ("403", RESET), "EG513"),
     *_both(
         "B28",
-        "istiod does not look at the gateway's namespace",
+        "istiod does not discover the gateway's namespace",
         _undiscovered,
         (MESH_ROUTE, "not-discovered"),
         ("502 | reset", "BlackHole"),
@@ -784,7 +783,7 @@ BREAKAGES: tuple[Breakage, ...] = (
         "",
         "EG515",
         client="team-a",
-        mended=False,
+        fixable=False,
     ),
     *_both(
         "B30",
@@ -807,7 +806,7 @@ BREAKAGES: tuple[Breakage, ...] = (
     ),
     Breakage(
         "B35",
-        "the DestinationRule is exported to nobody",
+        "the DestinationRule is exported to no namespace",
         ORIGINATING,
         originate(put(exportTo=["~"])),
         IN_MESH,
@@ -823,6 +822,6 @@ BREAKAGES: tuple[Breakage, ...] = (
         (DESTINATION, "no-answer"),
         ("UH", RESET),
         "",
-        mended=False,
+        fixable=False,
     ),
 )

@@ -1,7 +1,4 @@
-"""The effect of `kubectl patch` and `kubectl apply` on a test cluster.
-
-Only the forms that actions of findings use are modelled.
-"""
+"""The effect of `kubectl patch` and `kubectl apply` on a test cluster."""
 
 import copy
 import json

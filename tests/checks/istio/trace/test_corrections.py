@@ -1,4 +1,4 @@
-"""The corrected objects that findings offer, run one after another, make the route whole."""
+"""The corrected objects that findings offer, run one after another, restore the route."""
 
 import pytest
 
@@ -46,8 +46,8 @@ def broken() -> list[Case]:
 
 
 def diagnose(case: Case, cluster: Cluster) -> Report:
-    asked = question(cluster, case.raw.get("gateway", "team-egress/egw"), case.raw.get("host"), case.raw.get("from"))
-    return diagnosed(cluster, asked, CHECKS).finish(0.0)
+    wanted = question(cluster, case.raw.get("gateway", "team-egress/egw"), case.raw.get("host"), case.raw.get("from"))
+    return diagnosed(cluster, wanted, CHECKS).finish(0.0)
 
 
 def failures(report: Report) -> list[Finding]:
@@ -77,7 +77,7 @@ def test_the_corrections_make_the_route_whole(case: Case) -> None:
     assert not left, "\n".join([*ran, "still:", *left])
 
 
-def test_a_correction_changes_the_way_of_no_other_host() -> None:
+def test_a_correction_changes_the_route_of_no_other_host() -> None:
     bank = {
         "change": [
             {

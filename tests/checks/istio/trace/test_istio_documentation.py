@@ -1,6 +1,6 @@
-"""Outcomes that Istio's public documentation or test data state.
+"""Outcomes that Istio's public documentation or test data state, each on a route.
 
-Each is followed on a route. Every test names its source.
+Every test names its source.
 """
 
 from typing import Any
@@ -26,8 +26,8 @@ CNN = "edition.cnn.com"
 
 
 def only(route: Route) -> TracedRequest:
-    (way,) = meant(route)
-    return way
+    (request,) = meant(route)
+    return request
 
 
 def with_vs(cluster: Cluster, change: Any) -> Cluster:
@@ -72,7 +72,7 @@ def test_a_host_covers_another_as_in_istios_own_table(narrow: str, wide: str, su
 
 
 def test_a_short_destination_is_read_in_the_namespace_of_the_rule() -> None:
-    """Short names belong to the namespace of the rule.
+    """Short names belong to the rule's namespace.
 
     Source: istio.io, VirtualService reference, Destination.host.
     """
@@ -91,18 +91,18 @@ def test_a_short_destination_is_read_in_the_namespace_of_the_rule() -> None:
 
 
 def test_what_no_registry_knows_is_dropped() -> None:
-    """Traffic to destinations that are found in neither registry is dropped.
+    """Traffic to destinations found in neither registry is dropped.
 
     Source: istio.io, VirtualService reference, Destination.host.
     """
-    way = only(traced(without(named(HTTP), "ServiceEntry", "cnn"), CNN))
-    assert (way.outcome, way.cause) == (Outcome.FAILS, "unknown-destination")
+    request = only(traced(without(named(HTTP), "ServiceEntry", "cnn"), CNN))
+    assert (request.outcome, request.cause) == (Outcome.FAILS, "unknown-destination")
 
 
 def test_ist0109_of_two_virtual_services_on_mesh_one_counts() -> None:
-    """The two conflict; the order is that of creation.
+    """They conflict; the order is that of creation.
 
-    Source: istio.io, analysis message IST0109; istio/istio#10464.
+    Source: istio.io, analysis message IST0109, and istio/istio#10464.
     """
     spec = {"hosts": [CNN], "http": [{"route": [{"destination": {"host": CNN, "port": {"number": 80}}}]}]}
     assert not traced(plus(named(HTTP), istio("VirtualService", "second", spec), "400d"), CNN).routed
@@ -110,10 +110,9 @@ def test_ist0109_of_two_virtual_services_on_mesh_one_counts() -> None:
 
 
 def test_virtual_services_of_one_host_are_merged_at_a_gateway() -> None:
-    """VirtualServices that are attached to gateways are merged.
+    """Rules of several VirtualServices for one host are merged at gateways.
 
-    Source: istio.io, analysis message IST0109 ("supports merging of virtual services that are attached to ingress
-    gateways"), and the operations guide on several virtual services for one host.
+    Source: istio.io, analysis message IST0109; the operations guide on several virtual services for one host.
     """
     rules: list[Any] = []
     cluster = with_vs(named(HTTP), lambda spec: rules.append(spec["http"].pop(1)))
@@ -122,7 +121,7 @@ def test_virtual_services_of_one_host_are_merged_at_a_gateway() -> None:
 
 
 def test_ist0131_the_first_match_takes_all() -> None:
-    """Of two rules with one match, the second never gets traffic.
+    """Of two rules with one match the second never gets traffic.
 
     Source: istio.io, analysis message IST0131.
     """
@@ -136,7 +135,7 @@ def test_ist0131_the_first_match_takes_all() -> None:
 
 
 def test_ist0132_a_host_that_the_gateway_does_not_have() -> None:
-    """A host of the VirtualService is not found in the Gateway.
+    """A host of the virtual service that is not found in the gateway.
 
     Source: istio.io, analysis message IST0132.
     """
@@ -145,13 +144,16 @@ def test_ist0132_a_host_that_the_gateway_does_not_have() -> None:
 
 
 def test_ist0101_a_gateway_that_does_not_exist() -> None:
-    """istio.io, analysis message IST0101: the referenced gateway is not found."""
+    """The referenced gateway is not found.
+
+    Source: istio.io, analysis message IST0101.
+    """
     cluster = with_vs(named(HTTP), lambda spec: spec.update(gateways=["egress-bogus", "mesh"]))
     assert only(traced(cluster, CNN)).cause == "no-such-gateway"
 
 
 def test_ist0162_a_server_on_a_port_that_the_service_lacks() -> None:
-    """No Service in front of the workload exposes the port of the Gateway.
+    """A gateway port that no service in front of the workload exposes.
 
     Source: istio.io, analysis message IST0162.
     """
@@ -163,10 +165,11 @@ def test_ist0162_a_server_on_a_port_that_the_service_lacks() -> None:
     ("namespace", "counts"), [("team-a", False), ("team-egress", True), ("aks-istio-system", True)]
 )
 def test_destination_rules_are_looked_up_at_client_service_and_root(namespace: str, counts: bool) -> None:
-    """The order is: client namespace, service namespace, root namespace.
+    """Client namespace, service namespace, root.
 
-    At the hop to the destination, the gateway is the client. Source: istio.io, "Avoiding Traffic Management Issues",
-    cross-namespace configuration.
+    At the hop to the destination the gateway is the client.
+
+    Source: istio.io, "Avoiding Traffic Management Issues", cross-namespace configuration.
     """
     cluster = named(ORIGINATION)
     rule = next(o for o in cluster.objects if o["kind"] == "DestinationRule" and o["metadata"]["name"] == ORIGINATE)
@@ -181,12 +184,12 @@ def test_the_clients_own_rule_comes_before_the_services() -> None:
     cluster = plus(
         named(ORIGINATION), istio("DestinationRule", "mine", {"host": SERVICE, "subsets": [{"name": "cnn"}]}, "team-a")
     )
-    told = {way.clients: way.cause for way in meant(traced(cluster, CNN))}
-    assert told == {("team-a",): "tls-missing", ("team-b",): ""}
+    found = {request.clients: request.cause for request in meant(traced(cluster, CNN))}
+    assert found == {("team-a",): "tls-missing", ("team-b",): ""}
 
 
 def test_settings_of_a_port_replace_those_above_and_do_not_complete_them() -> None:
-    """Settings that port-level settings override are not inherited.
+    """Settings that they override are not inherited.
 
     Source: istio.io, DestinationRule reference, port-level settings.
     """
@@ -200,7 +203,7 @@ def test_settings_of_a_port_replace_those_above_and_do_not_complete_them() -> No
 
 
 def test_a_subsets_policy_counts_only_for_routes_to_the_subset() -> None:
-    """Policies of subsets take effect only if a rule sends to the subset.
+    """Policies of subsets take effect only where a rule sends to the subset.
 
     Source: istio.io, DestinationRule reference.
     """
@@ -209,7 +212,7 @@ def test_a_subsets_policy_counts_only_for_routes_to_the_subset() -> None:
 
 
 def test_a_virtual_service_that_is_exported_to_its_namespace_is_for_clients_there() -> None:
-    """With exportTo ".", only clients of the same namespace use it.
+    """With exportTo "." only clients of the same namespace use it.
 
     Source: istio.io, "Avoiding Traffic Management Issues".
     """
@@ -220,17 +223,17 @@ def test_a_virtual_service_that_is_exported_to_its_namespace_is_for_clients_ther
 def test_unknown_hosts_are_refused_with_502_or_passed_on() -> None:
     """REGISTRY_ONLY answers 502; ALLOW_ANY passes through.
 
-    Source: istio.io, "Accessing External Services"; istio/istio#16629.
+    Source: istio.io, "Accessing External Services", and istio/istio#16629.
     """
-    (way,) = traced(named(HTTP), "www.google.com:80").requests
-    assert way.answer.startswith("502")
+    (request,) = traced(named(HTTP), "www.google.com:80").requests
+    assert request.answer.startswith("502")
     allowing = mesh_settings(named(HTTP), lambda each: each.update(outboundTrafficPolicy={"mode": "ALLOW_ANY"}))
-    (way,) = traced(allowing, "www.google.com:80").requests
-    assert way.outcome is Outcome.BYPASSES
+    (request,) = traced(allowing, "www.google.com:80").requests
+    assert request.outcome is Outcome.BYPASSES
 
 
 def test_double_tls_is_found_where_the_application_sends_tls_that_is_wrapped() -> None:
-    """An HTTPS request of the application is wrapped once more.
+    """An HTTPS request of the application, wrapped twice.
 
     Source: istio.io, "Traffic Management Problems", double TLS.
     """
@@ -239,9 +242,9 @@ def test_double_tls_is_found_where_the_application_sends_tls_that_is_wrapped() -
 
 
 def test_gateways_get_no_automatic_mutual_tls() -> None:
-    """The documented configuration sends plain text to the gateway.
+    """The documented configuration sends plain text to the gateway without ISTIO_MUTUAL.
 
-    A DestinationRule with ISTIO_MUTUAL changes that. Source: istio.io, "Egress Gateways" (HTTP).
+    Source: istio.io, "Egress Gateways" (HTTP).
     """
 
     def mutual(each: Any) -> None:
@@ -252,9 +255,11 @@ def test_gateways_get_no_automatic_mutual_tls() -> None:
 
 
 def test_a_service_entry_without_resolution_is_none() -> None:
-    """An absent resolution means NONE.
+    """NONE is what an absent field means.
 
-    AKS's page on scaling requires DNS behind egress gateways. Source: istio.io, ServiceEntry reference, resolution.
+    AKS's page on scaling recommends DNS behind egress gateways.
+
+    Source: istio.io, ServiceEntry reference, resolution.
     """
     cluster = changed(named(HTTP), "ServiceEntry", "cnn", lambda each: each["spec"].pop("resolution"))
     assert only(traced(cluster, host_of(HTTP))).cause == "not-resolved"

@@ -1,7 +1,4 @@
-"""Objects with null for a list, or that Istio's validation would have refused.
-
-They never crash a check.
-"""
+"""Objects that Istio's validation refuses, or with null instead of a list, crash no check."""
 
 import copy
 import random
@@ -78,7 +75,7 @@ def test_no_field_makes_a_check_crash(start: str) -> None:
     dice = random.Random(start)
     for _ in range(ROUNDS):
         cluster, what = bent(named(start), dice)
-        for asked in (None, "edition.cnn.com:443"):
-            run = diagnosed(cluster, question(cluster, "team-egress/egw", asked), CHECKS)
+        for host in (None, "edition.cnn.com:443"):
+            run = diagnosed(cluster, question(cluster, "team-egress/egw", host), CHECKS)
             crashed = [f.summary for f in run.finish(0.0).findings if f.status is Status.UNKNOWN]
             assert not crashed, f"{what}: {crashed}"

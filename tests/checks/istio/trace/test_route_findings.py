@@ -1,7 +1,4 @@
-"""The route and the findings of one run agree.
-
-A route that does not go through the gateway has its finding; one that does has none.
-"""
+"""A request that is not routed through has a finding, and others have none."""
 
 import pytest
 
@@ -19,7 +16,7 @@ CHECKS = catalogue()
 ISTIO = frozenset(f"EG5{n:02}" for n in range(5, 20))
 
 
-def asked(cluster: Cluster, host: str, client: str | None) -> tuple[Report, Route]:
+def reported(cluster: Cluster, host: str, client: str | None) -> tuple[Report, Route]:
     report = diagnosed(cluster, question(cluster, "team-egress/egw", host, client)).finish(0.0)
     route = report.route
     assert route is not None
@@ -28,18 +25,18 @@ def asked(cluster: Cluster, host: str, client: str | None) -> tuple[Report, Rout
 
 @pytest.mark.parametrize("on", ALL)
 def test_a_whole_route_has_no_failure(on: str) -> None:
-    report, route = asked(named(on), host_of(on), "team-a")
+    report, route = reported(named(on), host_of(on), "team-a")
     assert route.routed
     assert not report.of(Status.FAIL)
 
 
 @pytest.mark.parametrize(("broken", "on"), CASES)
-def test_the_hop_that_breaks_names_a_check_that_says_so(broken: Breakage, on: str) -> None:
-    report, route = asked(broken.do(named(on), on), host_of(on), broken.client)
+def test_the_hop_that_breaks_names_a_check_that_reports_it(broken: Breakage, on: str) -> None:
+    report, route = reported(broken.do(named(on), on), host_of(on), broken.client)
     serious = {f.code: f for f in report.findings if f.status in (Status.FAIL, Status.WARN)}
     assert broken.code in serious, sorted(serious)
     assert not route.routed
-    named_there = {hop.finding for way, hop in route.first_broken()}
+    named_there = {hop.finding for request, hop in route.first_broken()}
     assert named_there & set(serious), (named_there, sorted(serious))
     # Findings about hosts are about this host, and about these clients.
     for finding in serious.values():

@@ -1,7 +1,4 @@
-"""Properties that never change a route.
-
-They are objects of others, other names for everything, and the order in which objects are read.
-"""
+"""Objects of others, other names and the order of objects never change a route."""
 
 import json
 import random
@@ -38,7 +35,7 @@ ports = st.sampled_from([(80, "HTTP"), (443, "TLS"), (443, "HTTPS"), (8443, "TLS
 
 @st.composite
 def unrelated(draw: st.DrawFn) -> Manifest:
-    """An object about another host, in another namespace, or exported to nobody but its own."""
+    """An object about another host, in another namespace, or exported only to its own."""
     kind = draw(
         st.sampled_from(
             ["ServiceEntry", "VirtualService", "DestinationRule", "Gateway", "Sidecar", "AuthorizationPolicy"]
@@ -70,7 +67,7 @@ def unrelated(draw: st.DrawFn) -> Manifest:
             return istio(kind, name, {}, namespace, "security")
 
 
-def told(route: Route) -> str:
+def as_json(route: Route) -> str:
     return json.dumps(ROUTE.dump_python(route, mode="json"), sort_keys=True)
 
 
@@ -78,10 +75,10 @@ def told(route: Route) -> str:
 @given(cases, st.lists(unrelated(), min_size=1, max_size=6, unique_by=identity), st.sampled_from(["400d", "1h"]))
 def test_unrelated_objects_change_nothing(case: tuple[Breakage | None, str], others: list[Manifest], age: str) -> None:
     cluster, host, client = cluster_of(case)
-    before = told(traced(cluster, host, client))
+    before = as_json(traced(cluster, host, client))
     for each in others:
         cluster = plus(cluster, each, age=age)
-    assert told(traced(cluster, host, client)) == before
+    assert as_json(traced(cluster, host, client)) == before
 
 
 NAMES = {
@@ -127,16 +124,16 @@ def test_other_names_for_everything_change_no_verdict(case: tuple[Breakage | Non
 def verdicts(route: Route) -> list[object]:
     return [
         (
-            way.scheme,
-            way.outcome,
-            way.meant,
-            len(way.clients),
-            way.answer,
-            way.address,
-            [(hop.name, hop.mark, hop.cause, hop.finding) for hop in way.hops],
-            len(way.corrections),
+            request.scheme,
+            request.outcome,
+            request.meant,
+            len(request.clients),
+            request.answer,
+            request.address,
+            [(hop.name, hop.mark, hop.cause, hop.finding) for hop in request.hops],
+            len(request.corrections),
         )
-        for way in route.requests
+        for request in route.requests
     ]
 
 
@@ -146,10 +143,12 @@ def test_the_order_of_objects_changes_nothing(case: tuple[Breakage | None, str],
     cluster, host, client = cluster_of(case)
     objects = list(cluster.objects)
     chance.shuffle(objects)
-    assert told(traced(replace(cluster, objects=tuple(objects)), host, client)) == told(traced(cluster, host, client))
+    assert as_json(traced(replace(cluster, objects=tuple(objects)), host, client)) == as_json(
+        traced(cluster, host, client)
+    )
 
 
-def test_age_decides_where_istio_says_so() -> None:
+def test_age_decides_as_in_istio() -> None:
     """Of two VirtualServices for one host the older counts at sidecars (IST0109)."""
     elsewhere = next(each for each in BREAKAGES if each.name == "an older VirtualService sends the host elsewhere")
     older = elsewhere.do(named(HTTP), HTTP)
@@ -163,5 +162,7 @@ def test_age_decides_where_istio_says_so() -> None:
     assert not traced(older, host_of(HTTP)).routed
     route = traced(younger, host_of(HTTP))
     assert route.routed
-    (way,) = [way for way in route.requests if way.meant]
-    assert any("newer than VirtualService team-egress/direct" in rival.why for hop in way.hops for rival in hop.rivals)
+    (request,) = [request for request in route.requests if request.meant]
+    assert any(
+        "newer than VirtualService team-egress/direct" in rival.why for hop in request.hops for rival in hop.rivals
+    )

@@ -1,7 +1,4 @@
-"""Values of --host and --from on the command line.
-
-Each gets a clear answer, or a clear refusal.
-"""
+"""Each --host and --from on the command line gets a clear answer or a clear refusal."""
 
 import json
 from collections.abc import Callable
@@ -55,11 +52,11 @@ def route(bundle: Path, *words: str) -> dict[str, Any]:
 def test_a_host_is_understood_as_people_paste_it(bundle: Path, typed: str, host: str, ports: list[int]) -> None:
     found = route(bundle, "--host", typed)
     assert found["host"] == host
-    assert [way["port"] for way in found["requests"]] == ports
+    assert [request["port"] for request in found["requests"]] == ports
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "message"),
     [
         ("ftp://edition.cnn.com", "expected http://, https://"),
         ("edition.cnn.com/politics", "without a path"),
@@ -73,24 +70,24 @@ def test_a_host_is_understood_as_people_paste_it(bundle: Path, typed: str, host:
         (f"{'a' * 64}.example", "each label up to 63 characters"),
     ],
 )
-def test_what_is_no_host_is_refused_with_what_would_be_one(bundle: Path, typed: str, said: str) -> None:
+def test_what_is_no_host_is_refused_with_what_would_be_one(bundle: Path, typed: str, message: str) -> None:
     done = ask(bundle, "--host", typed)
     assert done.exit_code == 2
-    assert said in done.output
+    assert message in done.output
     assert "Traceback" not in done.output
 
 
 @pytest.mark.parametrize(
-    ("client", "said"),
+    ("client", "message"),
     [
         ("teama", "Client namespace teama does not exist; did you mean team-a or team-b?"),
         ("team-a/weeb", "Namespace team-a has no running pod of workload weeb; did you mean team-a/web?"),
     ],
 )
 @pytest.mark.parametrize("form", ["text", "markdown", "json"])
-def test_an_unknown_client_is_said_in_every_form(bundle: Path, form: str, client: str, said: str) -> None:
+def test_an_unknown_client_is_reported_in_every_form(bundle: Path, form: str, client: str, message: str) -> None:
     done = ask(bundle, "--host", "edition.cnn.com", "--from", client, "--output", form)
-    assert said in done.output
+    assert message in done.output
     assert done.exit_code == 3
 
 
@@ -170,8 +167,8 @@ def test_objects_that_istio_would_have_refused_get_an_answer(name: str, tmp_path
 def test_the_text_reads_as_a_path_with_the_place_that_breaks(tmp_path: Path) -> None:
     broken = next(each for each in BREAKAGES if each.name == "the Service's name is cut short")
     write_bundle(broken.do(named(HTTP), HTTP), tmp_path / "broken")
-    said = ask(tmp_path / "broken", "--host", "edition.cnn.com", "--from", "team-a").output
-    lines = said.splitlines()
+    output = ask(tmp_path / "broken", "--host", "edition.cnn.com", "--from", "team-a").output
+    lines = output.splitlines()
     assert "Route of edition.cnn.com" in lines
     assert any(
         line.startswith("  fail         -> route at the sidecar: spec.http[0] of VirtualService") for line in lines
@@ -179,16 +176,16 @@ def test_the_text_reads_as_a_path_with_the_place_that_breaks(tmp_path: Path) -> 
     assert any("not reached: gateway Service, Gateway server" in line for line in lines)
     assert (
         "    > Patch the destination to its full name: VirtualService team-egress/direct-cnn-through-egress-gateway. Effect on"
-        in said
+        in output
     )
-    assert "kubectl apply -f - <<'EOF'" in said
+    assert "kubectl apply -f - <<'EOF'" in output
 
 
 def test_the_markdown_has_the_diagram_with_its_words(tmp_path: Path) -> None:
     broken = next(each for each in BREAKAGES if each.name == "the Service's name is cut short")
     write_bundle(broken.do(named(HTTP), HTTP), tmp_path / "broken")
-    said = ask(tmp_path / "broken", "--host", "edition.cnn.com", "--output", "markdown").output
-    assert "![http://edition.cnn.com fails at the hop route at the sidecar" in said
-    assert "](data:image/svg+xml;base64," in said
-    assert "| ❌ | route at the sidecar |" in said
-    assert "```yaml\napiVersion: networking.istio.io/v1\nkind: VirtualService" in said
+    output = ask(tmp_path / "broken", "--host", "edition.cnn.com", "--output", "markdown").output
+    assert "![http://edition.cnn.com fails at the hop route at the sidecar" in output
+    assert "](data:image/svg+xml;base64," in output
+    assert "| ❌ | route at the sidecar |" in output
+    assert "```yaml\napiVersion: networking.istio.io/v1\nkind: VirtualService" in output

@@ -1,7 +1,4 @@
-"""Routes in situations that no table of breakages has.
-
-They are clients that differ, missing facts, odd ports and upgrades.
-"""
+"""Routes of clients that differ, with missing facts, on odd ports and during upgrades."""
 
 import copy
 from dataclasses import replace
@@ -60,12 +57,12 @@ def test_a_native_sidecar_is_a_sidecar() -> None:
     assert "native sidecar" in meant(route)[0].hops[0].result
 
 
-def test_clients_that_fare_differently_are_told_apart_and_not_averaged() -> None:
+def test_clients_with_different_outcomes_are_not_averaged() -> None:
     spec = {"egress": [{"hosts": ["./*"]}]}
     cluster = plus(named(HTTP), istio("Sidecar", "default", spec, "team-a"))
     route = traced(cluster, CNN)
-    told = {way.clients: (way.outcome, way.cause) for way in meant(route)}
-    assert told == {
+    found = {request.clients: (request.outcome, request.cause) for request in meant(route)}
+    assert found == {
         ("team-a",): (Outcome.FAILS, "sidecar-hides"),
         ("team-b",): (Outcome.THROUGH, ""),
     }
@@ -77,32 +74,34 @@ def test_a_sidecar_for_one_workload_concerns_that_workload() -> None:
     cluster = twin(named(HTTP), "team-a", "batch", lambda pod: pod["metadata"]["labels"].update(app="batch"))
     spec = {"workloadSelector": {"labels": {"app": "batch"}}, "egress": [{"hosts": ["./*"]}]}
     cluster = plus(cluster, istio("Sidecar", "batch", spec, "team-a"))
-    told = {way.clients: way.outcome for way in meant(traced(cluster, CNN))}
-    assert told == {("team-a/batch",): Outcome.FAILS, ("team-a/web", "team-b"): Outcome.THROUGH}
+    found = {request.clients: request.outcome for request in meant(traced(cluster, CNN))}
+    assert found == {("team-a/batch",): Outcome.FAILS, ("team-a/web", "team-b"): Outcome.THROUGH}
     assert traced(cluster, CNN, "team-a/web").routed
     assert not traced(cluster, CNN, "team-a/batch").routed
 
 
 def test_an_excluded_port_goes_round_the_sidecar() -> None:
     cluster = annotated(named(HTTP), "team-a", "traffic.sidecar.istio.io/excludeOutboundPorts", "80,9090")
-    (way,) = meant(traced(cluster, CNN, "team-a"))
-    assert (way.outcome, way.cause, way.broken and way.broken.name) == (Outcome.BYPASSES, "excluded", HopName.CLIENT)
-    assert way.address.startswith("the node's outbound address")
-    told = {way.clients: way.outcome for way in meant(traced(cluster, CNN))}
-    assert told == {("team-a",): Outcome.BYPASSES, ("team-b",): Outcome.THROUGH}
+    (request,) = meant(traced(cluster, CNN, "team-a"))
+    assert (request.outcome, request.cause) == (Outcome.BYPASSES, "excluded")
+    assert request.broken is not None
+    assert request.broken.name is HopName.CLIENT
+    assert request.address.startswith("the node's outbound address")
+    found = {request.clients: request.outcome for request in meant(traced(cluster, CNN))}
+    assert found == {("team-a",): Outcome.BYPASSES, ("team-b",): Outcome.THROUGH}
 
 
-def test_a_pod_without_a_sidecar_beside_others_is_told_apart() -> None:
+def test_a_pod_without_a_sidecar_beside_others_is_distinguished() -> None:
     def bare(pod: Any) -> None:
         pod["spec"]["containers"] = [each for each in pod["spec"]["containers"] if each["name"] != "istio-proxy"]
         pod["spec"].pop("initContainers", None)
 
     cluster = twin(named(HTTP), "team-a", "old", bare)
-    told = {way.clients: way.outcome for way in meant(traced(cluster, CNN, "team-a"))}
-    assert told == {("team-a/old",): Outcome.BYPASSES, ("team-a/web",): Outcome.THROUGH}
+    found = {request.clients: request.outcome for request in meant(traced(cluster, CNN, "team-a"))}
+    assert found == {("team-a/old",): Outcome.BYPASSES, ("team-a/web",): Outcome.THROUGH}
 
 
-def test_a_client_with_a_static_egress_of_its_own_carries_that_address() -> None:
+def test_a_client_with_a_static_egress_of_its_own_has_that_address() -> None:
     broken = next(each for each in BREAKAGES if each.name == "mesh is missing")
     cluster = broken.do(named(HTTP), HTTP)
     cluster = annotated(cluster, "team-a", "kubernetes.azure.com/static-gateway-configuration", "own")
@@ -113,8 +112,8 @@ def test_a_client_with_a_static_egress_of_its_own_carries_that_address() -> None
         "spec": {"gatewayNodepoolName": "gwpool"},
         "status": {"egressIpPrefix": "20.99.0.0/31"},
     }
-    (way,) = meant(traced(plus(cluster, own), CNN, "team-a"))
-    assert way.address.startswith("20.99.0.0/31 of the client's own StaticGatewayConfiguration team-a/own")
+    (request,) = meant(traced(plus(cluster, own), CNN, "team-a"))
+    assert request.address.startswith("20.99.0.0/31 of the client's own StaticGatewayConfiguration team-a/own")
 
 
 @pytest.mark.parametrize(
@@ -145,24 +144,24 @@ def test_an_unknown_host_is_answered_with_the_hosts_of_the_gateway() -> None:
     )
 
 
-def test_both_schemes_are_followed_when_no_port_was_asked() -> None:
-    told = {(way.scheme, way.port): (way.meant, way.outcome) for way in traced(named(HTTP), CNN).requests}
-    assert told == {("http", 80): (True, Outcome.THROUGH), ("https", 443): (False, Outcome.FAILS)}
+def test_both_schemes_are_followed_without_a_port() -> None:
+    found = {
+        (request.scheme, request.port): (request.meant, request.outcome)
+        for request in traced(named(HTTP), CNN).requests
+    }
+    assert found == {("http", 80): (True, Outcome.THROUGH), ("https", 443): (False, Outcome.FAILS)}
 
 
 def test_https_on_an_origination_bypasses_the_gateway_where_the_credential_is_kept_to_it() -> None:
-    """IST-6, if objects decide it.
-
-    The ServiceEntry declares 443, and no rule sends it to the gateway.
-    """
-    (way,) = traced(named(MUTUAL), f"{CNN}:443").requests
-    assert (way.meant, way.outcome, way.cause) == (True, Outcome.BYPASSES, "other-scheme")
+    """The ServiceEntry declares port 443, and no rule sends it to the gateway (IST-6)."""
+    (request,) = traced(named(MUTUAL), f"{CNN}:443").requests
+    assert (request.meant, request.outcome, request.cause) == (True, Outcome.BYPASSES, "other-scheme")
 
 
 def test_https_on_an_origination_that_sidecars_share_is_tls_in_tls() -> None:
-    (way,) = traced(named(ORIGINATION), f"{CNN}:443").requests
-    assert (way.outcome, way.cause) == (Outcome.FAILS, "double-direct")
-    assert "TLS in TLS" in way.answer
+    (request,) = traced(named(ORIGINATION), f"{CNN}:443").requests
+    assert (request.outcome, request.cause) == (Outcome.FAILS, "double-direct")
+    assert "TLS in TLS" in request.answer
 
 
 def test_a_name_under_a_wildcard_takes_the_wildcards_route() -> None:
@@ -172,21 +171,21 @@ def test_a_name_under_a_wildcard_takes_the_wildcards_route() -> None:
     assert not traced(named("wildcard-host"), "wikipedia.org").known
 
 
-def test_another_port_is_what_its_service_entry_says() -> None:
+def test_another_port_is_as_its_service_entry_declares_it() -> None:
     def ports(entry: Any) -> None:
         entry["spec"]["ports"].append({"number": 8443, "name": "tls-other", "protocol": "TLS"})
 
     cluster = changed(named(HTTP), "ServiceEntry", "cnn", ports)
-    (way,) = traced(cluster, f"{CNN}:8443").requests
-    assert (way.scheme, way.port, way.outcome) == ("https", 8443, Outcome.BYPASSES)
-    (way,) = traced(named(HTTP), f"{CNN}:8080").requests
-    assert (way.scheme, way.port, way.outcome) == ("http", 8080, Outcome.FAILS)
+    (request,) = traced(cluster, f"{CNN}:8443").requests
+    assert (request.scheme, request.port, request.outcome) == ("https", 8443, Outcome.BYPASSES)
+    (request,) = traced(named(HTTP), f"{CNN}:8080").requests
+    assert (request.scheme, request.port, request.outcome) == ("http", 8080, Outcome.FAILS)
 
 
-def test_a_host_of_another_egress_gateway_is_told_as_that() -> None:
+def test_a_host_of_another_egress_gateway_is_reported_as_that() -> None:
     route = traced(named("two-gateways-one-configuration"), CNN, gateway="team-egress/egw")
     assert route.requests
-    others = [way for way in route.requests if way.outcome is Outcome.ELSEWHERE]
+    others = [request for request in route.requests if request.outcome is Outcome.ELSEWHERE]
     assert route.routed or others
 
 
@@ -208,8 +207,8 @@ KINDS = {
 
 
 def unreadable(cluster: Cluster, resource: str, status: int) -> Cluster:
-    gone = {"source": "kubernetes", "resource": resource, "namespace": None, "status": status, "message": "no"}
-    return compose(cluster, {"errors": [gone]})
+    error = {"source": "kubernetes", "resource": resource, "namespace": None, "status": status, "message": "no"}
+    return compose(cluster, {"errors": [error]})
 
 
 @pytest.mark.parametrize("status", [403, 504])
@@ -223,10 +222,10 @@ def test_what_could_not_be_read_is_never_whole(resource: str, status: int) -> No
         return
     route = traced(unreadable(named(on), resource, status), host_of(on))
     assert not route.routed, route.summary
-    for way in meant(route):
-        assert way.outcome is Outcome.UNKNOWN, way.summary
-        assert any(hop.mark is Mark.UNKNOWN for hop in way.hops)
-        assert "not certain" in way.summary
+    for request in meant(route):
+        assert request.outcome is Outcome.UNKNOWN, request.summary
+        assert any(hop.mark is Mark.UNKNOWN for hop in request.hops)
+        assert "not certain" in request.summary
 
 
 # several revisions, and what lies behind the gateway
@@ -255,9 +254,9 @@ def test_clients_of_an_older_revision_have_that_revisions_policy() -> None:
         pod["metadata"].get("labels", {}).pop("istio.io/rev", None)
 
     cluster = changed(cluster, "Pod", pod_of(cluster, "team-b"), older, "team-b")
-    told = {way.clients: way.outcome for way in traced(cluster, f"{CNN}:443").requests}
-    assert told[("team-b",)] is Outcome.BYPASSES
-    assert told[("team-a",)] is Outcome.FAILS
+    found = {request.clients: request.outcome for request in traced(cluster, f"{CNN}:443").requests}
+    assert found[("team-b",)] is Outcome.BYPASSES
+    assert found[("team-a",)] is Outcome.FAILS
 
 
 def test_no_ready_pod_is_no_healthy_upstream() -> None:
@@ -269,15 +268,15 @@ def test_no_ready_pod_is_no_healthy_upstream() -> None:
     for each in list(cluster.objects):
         if identity(each)[1:3] == ("EndpointSlice", "team-egress"):
             cluster = changed(cluster, "EndpointSlice", identity(each)[3], unready)
-    (way,) = meant(traced(cluster, CNN))
-    assert (way.cause, way.broken and way.broken.name) == ("no-ready-pod", HopName.SERVICE)
-    assert "UH" in way.answer
+    (request,) = meant(traced(cluster, CNN))
+    assert (request.cause, request.broken and request.broken.name) == ("no-ready-pod", HopName.SERVICE)
+    assert "UH" in request.answer
 
 
-def test_a_configuration_without_an_address_ends_the_way() -> None:
+def test_a_configuration_without_an_address_ends_the_route() -> None:
     cluster = changed(named(HTTP), "StaticGatewayConfiguration", "sgc", lambda each: each.pop("status"))
-    (way,) = meant(traced(cluster, CNN))
-    assert (way.cause, way.broken and way.broken.name) == ("no-prefix", HopName.STATIC_EGRESS)
+    (request,) = meant(traced(cluster, CNN))
+    assert (request.cause, request.broken and request.broken.name) == ("no-prefix", HopName.STATIC_EGRESS)
 
 
 def test_a_configuration_for_some_ranges_only_lets_the_rest_leave_from_the_node() -> None:
@@ -285,9 +284,9 @@ def test_a_configuration_for_some_ranges_only_lets_the_rest_leave_from_the_node(
         each["spec"] |= {"defaultRoute": "azureNetworking", "excludeCidrs": ["192.0.2.0/24"]}
 
     cluster = changed(named(HTTP), "StaticGatewayConfiguration", "sgc", around)
-    (way,) = meant(traced(cluster, CNN))
-    assert (way.outcome, way.cause) == (Outcome.BYPASSES, "not-default")
-    assert way.address.startswith("the node's outbound address")
+    (request,) = meant(traced(cluster, CNN))
+    assert (request.outcome, request.cause) == (Outcome.BYPASSES, "not-default")
+    assert request.address.startswith("the node's outbound address")
 
 
 def test_pods_without_the_annotation_leave_from_their_node() -> None:
@@ -295,18 +294,18 @@ def test_pods_without_the_annotation_leave_from_their_node() -> None:
     for each in list(cluster.objects):
         if identity(each)[1:3] == ("Pod", "team-egress"):
             cluster = changed(cluster, "Pod", identity(each)[3], lambda pod: pod["metadata"]["annotations"].pop("kubernetes.azure.com/static-gateway-configuration"))  # fmt: skip  # noqa: E501
-    (way,) = meant(traced(cluster, CNN))
-    assert (way.outcome, way.cause) == (Outcome.BYPASSES, "no-annotation")
+    (request,) = meant(traced(cluster, CNN))
+    assert (request.outcome, request.cause) == (Outcome.BYPASSES, "no-annotation")
 
 
 # what is doubtful, and passes
 
 
 def doubts(route: Route) -> str:
-    return "\n".join(doubt for way in meant(route) for hop in way.hops for doubt in hop.doubts)
+    return "\n".join(doubt for request in meant(route) for hop in request.hops for doubt in hop.doubts)
 
 
-def test_b02_a_gateway_without_a_selector_still_carries_the_host() -> None:
+def test_b02_a_gateway_without_a_selector_still_routes_the_host() -> None:
     cluster = changed(named(HTTP), "Gateway", "istio-egressgateway", lambda each: each["spec"].pop("selector"))
     assert traced(cluster, CNN).routed
 
@@ -321,7 +320,7 @@ def test_b33_a_gateway_of_the_gateway_api_is_not_on_the_route() -> None:
     assert traced(plus(named(HTTP), gateway), CNN).routed
 
 
-def test_b33_a_rule_that_sends_to_its_service_is_told_as_elsewhere() -> None:
+def test_b33_a_rule_that_sends_to_its_service_is_reported_as_elsewhere() -> None:
     def to_other(each: Any) -> None:
         each["spec"]["http"][0]["route"][0]["destination"] = {"host": "out-istio.team-egress.svc.cluster.local"}
 
@@ -332,17 +331,17 @@ def test_b33_a_rule_that_sends_to_its_service_is_told_as_elsewhere() -> None:
         "spec": {"ports": [{"port": 80, "name": "http"}]},
     }
     cluster = changed(plus(named(HTTP), service), "VirtualService", "direct-cnn-through-egress-gateway", to_other)
-    (way,) = meant(traced(cluster, CNN))
-    assert (way.outcome, way.cause) == (Outcome.FAILS, "elsewhere")
+    (request,) = meant(traced(cluster, CNN))
+    assert (request.outcome, request.cause) == (Outcome.FAILS, "elsewhere")
 
 
-def test_b26_an_unknown_host_passes_and_carries_the_nodes_address() -> None:
+def test_b26_an_unknown_host_passes_with_the_nodes_address() -> None:
     settings = {"outboundTrafficPolicy": {"mode": "ALLOW_ANY"}}
     cluster = mesh_settings(named(HTTP), lambda each: each.update(settings))
     cluster = without(without(cluster, "VirtualService", "direct-cnn-through-egress-gateway"), "ServiceEntry", "cnn")
-    ways = traced(cluster, CNN).requests
-    assert {way.outcome for way in ways} == {Outcome.BYPASSES}
-    assert {way.address for way in ways} == {"the node's outbound address (the cluster's load balancer)"}
+    routes = traced(cluster, CNN).requests
+    assert {request.outcome for request in routes} == {Outcome.BYPASSES}
+    assert {request.address for request in routes} == {"the node's outbound address (the cluster's load balancer)"}
 
 
 def test_an_origination_whose_server_has_its_own_certificate_needs_the_secret() -> None:
@@ -355,5 +354,5 @@ def test_an_origination_whose_server_has_its_own_certificate_needs_the_secret() 
 
     cluster = changed(named(ORIGINATION), "Gateway", "istio-egressgateway", simple)
     cluster = changed(cluster, "DestinationRule", "egressgateway-for-cnn", tls)
-    (way,) = meant(traced(cluster, CNN))
-    assert (way.cause, way.broken and way.broken.name) == ("credential-missing", HopName.SERVER)
+    (request,) = meant(traced(cluster, CNN))
+    assert (request.cause, request.broken and request.broken.name) == ("credential-missing", HopName.SERVER)

@@ -1,8 +1,4 @@
-"""Two breakages at once.
-
-The first one on the route is reported, the request does not go through the gateway, and correction after correction
-fixes both.
-"""
+"""Of two breakages the first is reported; correction after correction fixes both."""
 
 from itertools import combinations
 
@@ -10,7 +6,7 @@ import pytest
 
 from checks.model.route import HopName, Outcome, TracedRequest
 from tests.checks.istio.trace.breakages import ALL, BREAKAGES, Breakage, client_host_of
-from tests.checks.istio.trace.test_mending import applied
+from tests.checks.istio.trace.test_fixes_of_breakages import applied
 from tests.checks.istio.trace.test_trace import worst
 from tests.checks.istio.trace.traced import meant, traced
 from tests.clusters.compose import Cluster, named
@@ -21,20 +17,14 @@ ORDER = [each.value for each in HopName]
 ROUNDS = 6
 
 AMBIGUOUS = {"the Gateway was deleted", "the rules are of the other kind"}
-"""Nothing is left that shows which kind of rule was meant.
-
-The VirtualService alone is consistent.
-"""
+"""No object shows which kind of rule was meant: the VirtualService alone is consistent."""
 
 MOST = 150
 """Pairs for each configuration whose corrections are applied; all pairs are traced."""
 
 
 def pairs(on: str) -> list[tuple[Breakage, Breakage]]:
-    """Breakages of the configuration that can exist together.
-
-    They concern the same clients, and not the same hop.
-    """
+    """Breakages that can exist together: for the same clients, and not of the same hop."""
     mine = [each for each in BREAKAGES if on in each.on and each.client is None]
     return [
         (one, other)
@@ -46,7 +36,7 @@ def pairs(on: str) -> list[tuple[Breakage, Breakage]]:
 def place(hop: str) -> int:
     """The place of a hop.
 
-    A server and its rule have one place: a filter chain exists only if both match.
+    A server and its rule are one: a filter chain exists only if both match.
     """
     return ORDER.index("Gateway server" if hop == "route at the gateway" else hop)
 
@@ -54,7 +44,7 @@ def place(hop: str) -> int:
 def both(one: Breakage, other: Breakage, on: str) -> Cluster | None:
     """The configuration with both breakages.
 
-    None if one removes or overwrites what the other changes.
+    The result is None if one removes or overwrites a change of the other.
     """
     base = named(on)
     try:
@@ -65,14 +55,14 @@ def both(one: Breakage, other: Breakage, on: str) -> Cluster | None:
     return None if together in alone or turned in alone else together
 
 
-def told(cluster: Cluster, on: str) -> TracedRequest:
+def traced_request(cluster: Cluster, on: str) -> TracedRequest:
     route = traced(cluster, client_host_of(on))
     assert not route.routed
     return worst(meant(route) or list(route.requests))
 
 
 @pytest.mark.parametrize("on", ALL)
-def test_of_two_breakages_the_earlier_hop_is_told(on: str) -> None:
+def test_of_two_breakages_the_earlier_hop_is_reported(on: str) -> None:
     wrong = []
     seen = 0
     for one, other in pairs(on):
@@ -80,31 +70,33 @@ def test_of_two_breakages_the_earlier_hop_is_told(on: str) -> None:
         if cluster is None:
             continue
         seen += 1
-        way = told(cluster, on)
+        request = traced_request(cluster, on)
         first = min(place(one.hop), place(other.hop))
-        assert way.broken is not None
+        assert request.broken is not None
         # Never later than the first of them; both together may break something that neither breaks alone.
-        if place(way.broken.name.value) > first:
-            wrong.append(f"{one} + {other}: {way.summary}")
+        if place(request.broken.name.value) > first:
+            wrong.append(f"{one} + {other}: {request.summary}")
     assert len(wrong) <= seen * 2 // 100, "\n".join(wrong)
     assert seen > 50
 
 
 @pytest.mark.parametrize("on", ALL)
-def test_correction_after_correction_mends_both(on: str) -> None:
+def test_correction_after_correction_fixes_both(on: str) -> None:
     stuck = []
     seen = 0
     for one, other in pairs(on):
-        if not (one.mended and other.mended) or (cluster := both(one, other, on)) is None or seen >= MOST:
+        if not (one.fixable and other.fixable) or (cluster := both(one, other, on)) is None or seen >= MOST:
             continue
         seen += 1
         route = traced(cluster, client_host_of(on))
         for _ in range(ROUNDS):
-            ways = [way for way in meant(route) if way.outcome is not Outcome.THROUGH and way.corrections]
-            if not ways:
+            routes = [
+                request for request in meant(route) if request.outcome is not Outcome.THROUGH and request.corrections
+            ]
+            if not routes:
                 break
-            way = ways[0]
-            for each in way.corrections:
+            request = routes[0]
+            for each in request.corrections:
                 cluster = applied(cluster, each)
             route = traced(cluster, client_host_of(on))
         if not route.routed:

@@ -1,7 +1,4 @@
-"""A route over a test cluster, without the checks around it.
-
-The module also changes the objects that break a route.
-"""
+"""A route over a test cluster without the checks, and changes of objects that break it."""
 
 import copy
 from collections.abc import Callable
@@ -39,15 +36,15 @@ def gathered(cluster: Cluster, namespace: str = NAMESPACE) -> FactStore:
 def traced(cluster: Cluster, host: str, client: str | None = None, gateway: str = "team-egress/egw") -> Route:
     """The route of a host over the cluster."""
     store = gathered(cluster, gateway.partition("/")[0])
-    asked = question(cluster, gateway, host, client)
-    target = from_profile(store.known(ManagedCluster)[0], asked.gateway, asked.namespace)
+    wanted = question(cluster, gateway, host, client)
+    target = from_profile(store.known(ManagedCluster)[0], wanted.gateway, wanted.namespace)
     codes = {each.slug: each.code for each in catalogue()}
-    return trace(Facts(store, target, asked, frozenset(TRACE_READS)), codes)
+    return trace(Facts(store, target, wanted, frozenset(TRACE_READS)), codes)
 
 
 def meant(route: Route) -> list[TracedRequest]:
-    """The ways that the gateway is set up for."""
-    return [way for way in route.requests if way.meant]
+    """The routes that the gateway is set up for."""
+    return [request for request in route.requests if request.meant]
 
 
 def changed(

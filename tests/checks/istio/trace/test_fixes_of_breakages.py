@@ -1,7 +1,4 @@
-"""Corrections, applied to the bundle.
-
-The request then goes through the gateway, and no other host's route has changed.
-"""
+"""Corrections, applied to the bundle, restore the route and change no other host's."""
 
 import copy
 from dataclasses import replace
@@ -19,16 +16,13 @@ from tests.clusters.compose import Cluster, before, identity, named, uid_of
 pytestmark = pytest.mark.slow  # make check keeps to what answers within a minute or two
 
 ROUNDS = 3
-"""What a correction uncovers may need one of its own."""
+"""A fault that a correction uncovers may need one of its own."""
 
-CASES = [pytest.param(each, on, id=f"{each} on {on}") for each in BREAKAGES if each.mended for on in each.on]
+CASES = [pytest.param(each, on, id=f"{each} on {on}") for each in BREAKAGES if each.fixable for on in each.on]
 
 
 def applied(cluster: Cluster, correction: Correction) -> Cluster:
-    """The result of `kubectl apply` of the corrected manifest.
-
-    The whole object replaces the one that exists.
-    """
+    """The cluster after `kubectl apply` of the corrected manifest."""
     manifest: dict[str, Any] = yaml.safe_load(correction.manifest)
     who = identity(manifest)
     old = next((each for each in cluster.objects if identity(each)[1:] == who[1:]), None)
@@ -41,26 +35,26 @@ def applied(cluster: Cluster, correction: Correction) -> Cluster:
 
 
 def failing(route: Route) -> list[Correction]:
-    """The corrections of the first way that does not get through."""
-    way = next(way for way in meant(route) if way.outcome is not Outcome.THROUGH)
-    return list(way.corrections)
+    """The corrections of the first request that does not get through."""
+    request = next(request for request in meant(route) if request.outcome is not Outcome.THROUGH)
+    return list(request.corrections)
 
 
 @pytest.mark.parametrize(("broken", "on"), CASES)
-def test_the_corrected_objects_make_the_route_whole(broken: Breakage, on: str) -> None:
+def test_the_corrected_objects_restore_the_route(broken: Breakage, on: str) -> None:
     cluster, host = broken.do(named(on), on), client_host_of(on)
     route = traced(cluster, host, broken.client)
-    told = []
+    done = []
     for _ in range(ROUNDS):
         if route.routed:
             break
         corrections = failing(route)
-        assert corrections, f"nothing mends {route.summary}"
+        assert corrections, f"nothing fixes {route.summary}"
         for each in corrections:
             cluster = applied(cluster, each)
-        told += [f"{each.title}\n{each.manifest}" for each in corrections]
+        done += [f"{each.title}\n{each.manifest}" for each in corrections]
         route = traced(cluster, host, broken.client)
-    assert route.routed, "\n".join([*told, "still:", route.summary])
+    assert route.routed, "\n".join([*done, "still:", route.summary])
 
 
 @pytest.mark.parametrize(("broken", "on"), CASES)
@@ -106,8 +100,8 @@ def test_the_second_host_is_whole_by_itself() -> None:
 
 
 @pytest.mark.parametrize(("broken", "on"), CASES)
-def test_what_a_correction_says_of_other_hosts_is_true(broken: Breakage, on: str) -> None:
-    """Where it says that nothing changes for others, the outcomes of their requests stay."""
+def test_the_effect_of_a_correction_on_other_hosts_is_true(broken: Breakage, on: str) -> None:
+    """If it reports no effect on others, the outcomes of their requests stay."""
     cluster = broken.do(two_hosts(on), on)
     other = traced(cluster, "api.bank.example", broken.client)
     for each in (
@@ -118,17 +112,17 @@ def test_what_a_correction_says_of_other_hosts_is_true(broken: Breakage, on: str
         cluster = applied(cluster, each)
         if each.elsewhere != "none":
             return
-    assert ways(traced(cluster, "api.bank.example", broken.client)) == ways(other)
+    assert routes(traced(cluster, "api.bank.example", broken.client)) == routes(other)
 
 
-def ways(route: Route) -> set[object]:
+def routes(route: Route) -> set[object]:
     return {(each.scheme, each.outcome, client) for each in route.requests for client in each.clients}
 
 
 def test_a_correction_is_the_smallest_change() -> None:
     broken = next(each for each in BREAKAGES if each.name == "the Service's name is cut short")
-    (way,) = meant(traced(broken.do(named(HTTP), HTTP), client_host_of(HTTP)))
-    (correction,) = way.corrections
+    (request,) = meant(traced(broken.do(named(HTTP), HTTP), client_host_of(HTTP)))
+    (correction,) = request.corrections
     before_ = next(
         o for o in named(HTTP).objects if o["kind"] == "VirtualService" and o["metadata"]["namespace"] == "team-egress"
     )
@@ -136,7 +130,7 @@ def test_a_correction_is_the_smallest_change() -> None:
     assert correction.elsewhere == "none"
 
 
-def test_a_host_that_nobody_configured_gets_everything_it_needs_at_once() -> None:
+def test_a_host_without_configuration_gets_everything_it_needs_at_once() -> None:
     cluster = named(HTTP)
     host = "api.bank.example:80"
     corrections = failing(traced(cluster, host))

@@ -58,26 +58,26 @@ def cluster_of(case: Case) -> Cluster:
 
 
 def diagnose(case: Case, cluster: Cluster) -> Report:
-    asked = question(cluster, case.raw.get("gateway", "team-egress/egw"), case.raw.get("host"), case.raw.get("from"))
-    return diagnosed(cluster, asked, CHECKS).finish(0.0)
+    wanted = question(cluster, case.raw.get("gateway", "team-egress/egw"), case.raw.get("host"), case.raw.get("from"))
+    return diagnosed(cluster, wanted, CHECKS).finish(0.0)
 
 
-def said(report: Report) -> list[tuple[str, str, str]]:
+def results(report: Report) -> list[tuple[str, str, str]]:
     return sorted((f.code, f.status.value, f.summary) for f in report.findings)
 
 
 @pytest.mark.parametrize("start", STARTS)
-def test_healthy_ways_have_neither_failures_nor_warnings(start: str) -> None:
+def test_healthy_routes_have_neither_failures_nor_warnings(start: str) -> None:
     cluster = named(start)
     report = diagnosed(cluster, question(cluster, "team-egress/egw"), CHECKS).finish(0.0)
-    assert report.verdict.value == "healthy", said(report)
+    assert report.verdict.value == "healthy", results(report)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.check.slug}: {case.name}")
 def test_objects_about_other_hosts_change_no_route(case: Case) -> None:
     cluster = cluster_of(case)
     more = replace(cluster, objects=(*cluster.objects, *copy.deepcopy(UNRELATED)))
-    assert said(diagnose(case, more)) == said(diagnose(case, cluster))
+    assert results(diagnose(case, more)) == results(diagnose(case, cluster))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.check.slug}: {case.name}")
@@ -85,7 +85,7 @@ def test_the_order_of_objects_does_not_matter(case: Case) -> None:
     cluster = cluster_of(case)
     objects = list(cluster.objects)
     random.Random(case.name).shuffle(objects)
-    assert said(diagnose(case, replace(cluster, objects=tuple(objects)))) == said(diagnose(case, cluster))
+    assert results(diagnose(case, replace(cluster, objects=tuple(objects)))) == results(diagnose(case, cluster))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.check.slug}: {case.name}")
