@@ -1,1 +1,1 @@
-"""The Slack bot: the only ring that knows Slack."""
+"""The Slack bot: the only package that uses Slack."""

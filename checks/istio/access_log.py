@@ -23,8 +23,9 @@ STDOUT = "envoy"
 class AccessLog:
     """The effective access log.
 
-    `decided` is the object that decides, and `field` its field. `mesh` is set if the mesh's setting decides. `filter` is a
-    CEL expression that limits the log; `provider` is one that is not the pods' output.
+    `decided` names the object that decides, `field` its field, and `telemetry` is that object if it is one. `mesh` is set
+    if the mesh's setting decides. `filter` is a CEL expression that limits the log; `provider` is one that is not the pods'
+    output.
     """
 
     on: bool
@@ -34,6 +35,7 @@ class AccessLog:
     mesh: bool = False
     filter: str = ""
     provider: str = ""
+    telemetry: Telemetry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +70,21 @@ def access_log(facts: Facts, labels: Mapping[str, str], mesh: MeshSettings) -> A
     decided, field = (last.ref, "spec.accessLogging") if last else (_written(mesh), "defaultProviders.accessLogging")
     on = [name for name in names if states.get(name, (True, ""))[0]]
     if not on:
-        return AccessLog(False, decided, field, f"disabled: true ({', '.join(names)})", mesh=last is None)
+        disabled = f"disabled: true ({', '.join(names)})"
+        return AccessLog(False, decided, field, disabled, mesh=last is None, telemetry=last)
     chosen = STDOUT if STDOUT in on else on[0]
     expression = states.get(chosen, (True, ""))[1]
     provider = "" if chosen == STDOUT else chosen
-    return AccessLog(True, decided, field, ", ".join(on), mesh=last is None, filter=expression, provider=provider)
+    return AccessLog(
+        True,
+        decided,
+        field,
+        ", ".join(on),
+        mesh=last is None,
+        filter=expression,
+        provider=provider,
+        telemetry=last,
+    )
 
 
 def ambiguities(facts: Facts, labels: Iterable[Mapping[str, str]]) -> tuple[Ambiguity, ...]:
@@ -124,7 +136,8 @@ def _from_mesh(mesh: MeshSettings, ignored: Telemetry | None) -> AccessLog:
     written = text(mesh.raw, "accessLogFile")
     if ignored is not None and not written:
         # An entry without providers of its own or of the mesh has no effect (IST0157).
-        return AccessLog(False, ignored.ref, "spec.accessLogging", "no providers, and none in the mesh", mesh=True)
+        lacks = "no providers, and none in the mesh"
+        return AccessLog(False, ignored.ref, "spec.accessLogging", lacks, mesh=True, telemetry=ignored)
     return AccessLog(bool(written), _written(mesh), "accessLogFile", written or "(not set)", mesh=True)
 
 

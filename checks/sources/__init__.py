@@ -1,4 +1,4 @@
-"""The only package that knows Kubernetes and Azure.
+"""The only package that uses the libraries of Kubernetes and Azure.
 
 It reads clusters, bundles and saved files.
 """

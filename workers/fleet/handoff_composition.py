@@ -55,7 +55,7 @@ def compose_handoff(
         prefix_changes=tuple(drifted_lines(known, TransitionKind.PREFIX, since)),
         unchecked=tuple(line for each in seen for line in unchecked_lines(each)),
         muted=tuple(m for m in mutes if m.cluster in order.clusters),
-        links={key: run for key, run in runs.items() if tuple(key.split(" ", 1)) in failing},
+        links={key: runs[key] for key in (f"{cluster} {gateway}" for cluster, gateway in failing) if key in runs},
     )
 
 

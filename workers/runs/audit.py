@@ -1,7 +1,7 @@
 """The audit of every command, press and refusal.
 
 Entries go to a stream in Redis that is never shortened or changed, and to the structured log, which has them also
-while Redis is gone.
+while Redis cannot be reached.
 """
 
 import logging

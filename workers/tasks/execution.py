@@ -129,7 +129,8 @@ class _Renewing:
         try:
             self.lease.release()
         except (LockError, Unavailable):
-            # The lease has expired or Redis is gone: in either case it is no longer ours, and the janitor takes up the run.
+            # The lease has expired or Redis cannot be reached: this worker no longer holds it, and the janitor restarts
+            # the run.
             log.info("a lease had expired before it was released")
 
     def _renew(self) -> None:

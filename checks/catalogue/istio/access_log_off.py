@@ -89,12 +89,11 @@ def _off(facts: Facts, log: AccessLog, revision: str, labels: dict[str, str]) ->
 
 def _fixes(facts: Facts, log: AccessLog, revision: str, labels: dict[str, str]) -> Iterator[Action]:
     expect = "requests appear in the istio-proxy log within seconds, without a restart"
-    kind, _, decided = log.decided.partition(" ")
-    if kind == Telemetry.kind:
+    found = log.telemetry
+    if found is not None:
         # A new object would be newer, and istiod uses the oldest of several with the same scope.
-        namespace, _, name = decided.partition("/")
-        edit = kubectl("edit", "telemetries.telemetry.istio.io", name, namespace=namespace)
-        yield change(f"Edit {log.decided}: set provider envoy and remove disabled: true", edit, TELEM, expect)
+        edit = kubectl("edit", "telemetries.telemetry.istio.io", found.name, namespace=found.namespace)
+        yield change(f"Edit {found.ref}: set provider envoy and remove disabled: true", edit, TELEM, expect)
         return
     gateway = facts.gateway
     selector = f"\n  selector:\n    matchLabels:\n      istio: {labels['istio']}" if labels.get("istio") else ""

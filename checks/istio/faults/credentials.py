@@ -17,7 +17,13 @@ from checks.istio.faults.gateway_hop import gateway_hop
 from checks.istio.fixes.fields import set_field
 from checks.istio.fixes.tls_settings import tls_place
 from checks.istio.proxy.gateway import certificate_names
-from checks.istio.request.credentials import AUTHORITY_SUFFIX, undelivered, undelivered_certificates
+from checks.istio.request.credentials import (
+    AUTHORITY_SUFFIX,
+    CredentialProblem,
+    Undelivered,
+    undelivered,
+    undelivered_certificates,
+)
 from checks.istio.request.outcome import Ending
 from checks.istio.request.proxy_configuration import ProxyConfiguration
 from checks.model.commands import ISTIO_TLSO
@@ -37,7 +43,8 @@ def at_credential(broken: BrokenRequest) -> Iterator[RouteFault]:
         tls, place = entry.tls, tls_place(entry.cluster) if entry.cluster is not None else None
         if tls is not None and place is not None:
             problem = undelivered(tls.secret, entry.proxy, tls.mode, server=False)
-            yield DestinationCredential(*place, tls.secret, tls.mode, problem, entry.proxy)
+            if problem is not None:
+                yield DestinationCredential(*place, tls.secret, tls.mode, problem, entry.proxy)
     elif broken.end.ending is Ending.CLUSTER_WAITS:
         yield from _at_sidecar(broken)
     hop = gateway_hop(broken)
@@ -59,7 +66,8 @@ def _at_sidecar(broken: BrokenRequest) -> Iterator[RouteFault]:
     place = tls_place(cluster) if cluster is not None else None
     if client is not None and cluster is not None and cluster.tls is not None and place is not None:
         problem = undelivered(cluster.tls.secret, client, cluster.tls.mode, server=False)
-        yield SidecarCredential(*place, cluster.tls.secret, cluster.tls.mode, problem, client)
+        if problem is not None:
+            yield SidecarCredential(*place, cluster.tls.secret, cluster.tls.mode, problem, client)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,7 @@ class CredentialMissing(RouteFault):
     path: str
     credential: str
     mode: str
-    problem: str
+    problem: Undelivered
     proxy: ProxyConfiguration
     field: str = "credentialName"
 
@@ -93,18 +101,19 @@ class CredentialMissing(RouteFault):
         return [each for each in found if each.namespace != self.namespace]
 
     def sentence(self) -> str:
-        problem = f"{self.problem[:1].upper()}{self.problem[1:]}, but {self.path} of {self.owner.ref} needs it"
+        reason = self.problem.sentence
+        problem = f"{reason[:1].upper()}{reason[1:]}, but {self.path} of {self.owner.ref} needs it"
         if "/" in self.credential.removeprefix(_PREFIX):
-            return f"{self.owner.ref} names credential {self.credential}, but {self.problem}"
-        if self.problem.startswith("istiod reads"):
-            return f"{self.owner.ref} names credential {self.credential} for mode {self.mode}, but {self.problem}"
+            return f"{self.owner.ref} names credential {self.credential}, but {reason}"
+        if self.problem.kind is CredentialProblem.AUTHORITY_NAME:
+            return f"{self.owner.ref} names credential {self.credential} for mode {self.mode}, but {reason}"
         if self._missing and self._elsewhere:
             return f"{problem}; namespace {self._elsewhere[0].namespace} has a Secret of that name"
         return problem
 
     @property
     def _missing(self) -> bool:
-        return self.problem.endswith("does not exist")
+        return self.problem.kind is CredentialProblem.MISSING
 
     def evidence(self) -> tuple[Evidence, ...]:
         named = Evidence(self.owner.ref, f"{self.path}.{self.field}", self.credential)
@@ -114,7 +123,7 @@ class CredentialMissing(RouteFault):
             return (Evidence(where, "metadata.name", elsewhere, f"in namespace {self.namespace}"), named)
         known = self.proxy.mesh.secrets.get((self.namespace, self.secret))
         keys = ", ".join(known.keys or ()) if known is not None else ""
-        wanted = "ca.crt" if self.problem.endswith("ca.crt") else "tls.crt, tls.key"
+        wanted = "ca.crt" if self.problem.kind is CredentialProblem.NO_AUTHORITY else "tls.crt, tls.key"
         return (Evidence(where, "data", keys or "(keys not read)", wanted), named)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:

@@ -45,7 +45,7 @@ class EntryHop:
 
     @property
     def service(self) -> MeshService | None:
-        """The service of the destination that the gateway uses; None if it knows none."""
+        """The service of the destination that the gateway uses; None if none is visible to it."""
         return self.proxy.scope.by_host.get(self.name.host)
 
     @property

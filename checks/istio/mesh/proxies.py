@@ -13,7 +13,7 @@ _META = "ISTIO_META_"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Proxy:
-    """A proxy: what istiod knows about it when it builds its configuration."""
+    """A proxy, with the properties from which istiod generates its configuration."""
 
     namespace: str
     labels: Mapping[str, str]
@@ -35,7 +35,7 @@ class Proxy:
         return self.metadata.get("DNS_CAPTURE", "").lower() == "true"
 
     def address_of(self, service: MeshService) -> str:
-        """The address by which it knows a service."""
+        """The address of a service for this proxy."""
         if self.captures_dns and service.address == UNSPECIFIED and service.allocated:
             return service.allocated
         return service.address

@@ -86,7 +86,8 @@ class UpstreamContexts:
     ) -> UpstreamTls | None:
         """Istio's mutual TLS without a setting, for endpoints that accept it.
 
-        A cluster that keeps the original destination knows no endpoint, so all endpoints of the service must accept it.
+        A cluster that keeps the original destination has no endpoints of its own: all endpoints of the service must accept
+        it.
         """
         if service.external or not self._mesh.configuration.automatic_mutual_tls:
             return None

@@ -3,6 +3,8 @@
 Source: Istio `pilot/pkg/model/credentials/resource.go`, `pilot/pkg/credentials/kube/secrets.go`."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
 
 from checks.facts.namespaces import Secret
 from checks.istio.mesh.gateway_api.backend_policies import INVALID
@@ -18,35 +20,58 @@ _SECRET, _CONFIG_MAP = "kubernetes://", "configmap://"
 _UNWATCHED = ("helm.sh/release.v1", "kubernetes.io/service-account-token")
 
 
-def undelivered(name: str, here: ProxyConfiguration, mode: str, *, server: bool) -> str:
-    """The reason why a proxy does not get its `credentialName`; "" if it gets it.
+class CredentialProblem(Enum):
+    """Kinds of reasons why a proxy does not get a certificate."""
+
+    MISSING = auto()
+    INVALID_REFERENCE = auto()
+    OTHER_NAMESPACE = auto()
+    AUTHORITY_NAME = auto()
+    """The name says that the Secret contains only an authority."""
+    NO_KEY_PAIR = auto()
+    NO_AUTHORITY = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """The reason why a proxy does not get a certificate, also as a sentence."""
+
+    kind: CredentialProblem
+    sentence: str
+
+
+def undelivered(name: str, here: ProxyConfiguration, mode: str, *, server: bool) -> Undelivered | None:
+    """The reason why a proxy does not get its `credentialName`; None if it gets it.
 
     A server needs the key pair, a client the CA certificate; with MUTUAL and OPTIONAL_MUTUAL both need both. Keys that were
     not read are assumed to be present.
     """
     if name.startswith(BUILT_IN):
-        return ""
+        return None
     if name.startswith(INVALID):
-        return "the reference is invalid"
+        return Undelivered(CredentialProblem.INVALID_REFERENCE, "the reference is invalid")
     if name.startswith(_CONFIG_MAP):
         found = _key(name.removeprefix(_CONFIG_MAP), "") in here.mesh.config_maps
-        return "" if found else f"ConfigMap {name.removeprefix(_CONFIG_MAP)} does not exist"
+        return None if found else _missing(f"ConfigMap {name.removeprefix(_CONFIG_MAP)}")
     place, bare = _key(name.removeprefix(SECRET_PREFIX).removeprefix(_SECRET), here.proxy.namespace)
     if place != here.proxy.namespace and not name.startswith(SECRET_PREFIX):
-        return f"a proxy of namespace {here.proxy.namespace} gets no Secret of namespace {place}"
+        sentence = f"a proxy of namespace {here.proxy.namespace} gets no Secret of namespace {place}"
+        return Undelivered(CredentialProblem.OTHER_NAMESPACE, sentence)
     mutual = mode in ("MUTUAL", "OPTIONAL_MUTUAL")
-    pair = _pair_problem(here, place, bare) if server or mutual else ""
-    return pair or (_authority_problem(here, place, bare) if mutual or not server else "")
+    pair = _pair_problem(here, place, bare) if server or mutual else None
+    return pair or (_authority_problem(here, place, bare) if mutual or not server else None)
 
 
-def undelivered_certificates(names: Sequence[str], here: ProxyConfiguration, mode: str) -> Iterator[tuple[str, str]]:
+def undelivered_certificates(
+    names: Sequence[str], here: ProxyConfiguration, mode: str
+) -> Iterator[tuple[str, Undelivered]]:
     """The certificates of a server that its proxy does not get, with the reason.
 
     The authority of clients belongs to the first name.
     """
     for index, name in enumerate(names):
         problem = undelivered(name, here, mode if index == 0 else "SIMPLE", server=True)
-        if problem:
+        if problem is not None:
             yield name, problem
 
 
@@ -55,27 +80,33 @@ def _key(written: str, namespace: str) -> tuple[str, str]:
     return (place, name) if slash else (namespace, written)
 
 
-def _pair_problem(here: ProxyConfiguration, namespace: str, name: str) -> str:
+def _missing(thing: str) -> Undelivered:
+    return Undelivered(CredentialProblem.MISSING, f"{thing} does not exist")
+
+
+def _pair_problem(here: ProxyConfiguration, namespace: str, name: str) -> Undelivered | None:
     found = _watched(here, namespace, name)
     if found is None:
-        return f"Secret {namespace}/{name} does not exist"
+        return _missing(f"Secret {namespace}/{name}")
     if name.endswith(AUTHORITY_SUFFIX):
-        return f"istiod reads a name that ends in {AUTHORITY_SUFFIX} as an authority without a key pair"
+        sentence = f"istiod reads a name that ends in {AUTHORITY_SUFFIX} as an authority without a key pair"
+        return Undelivered(CredentialProblem.AUTHORITY_NAME, sentence)
     filled = filled_keys(found)
     if filled is None or any(set(each) <= filled for each in KEY_PAIRS):
-        return ""
-    return f"Secret {namespace}/{name} lacks the keys tls.crt and tls.key"
+        return None
+    return Undelivered(CredentialProblem.NO_KEY_PAIR, f"Secret {namespace}/{name} lacks the keys tls.crt and tls.key")
 
 
-def _authority_problem(here: ProxyConfiguration, namespace: str, name: str) -> str:
+def _authority_problem(here: ProxyConfiguration, namespace: str, name: str) -> Undelivered | None:
     """The authority is in Secret `<name>-cacert` if that exists, else in the Secret itself."""
     beside = _watched(here, namespace, name + AUTHORITY_SUFFIX)
     found = beside if beside is not None else _watched(here, namespace, name)
     if found is None:
-        return f"Secret {namespace}/{name} does not exist"
+        return _missing(f"Secret {namespace}/{name}")
     filled = filled_keys(found)
-    lacks = filled is not None and not filled & set(AUTHORITIES)
-    return f"Secret {namespace}/{found.name} lacks the key ca.crt" if lacks else ""
+    if filled is None or filled & set(AUTHORITIES):
+        return None
+    return Undelivered(CredentialProblem.NO_AUTHORITY, f"Secret {namespace}/{found.name} lacks the key ca.crt")
 
 
 def filled_keys(secret: Secret) -> set[str] | None:

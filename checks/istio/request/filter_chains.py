@@ -10,7 +10,7 @@ from checks.istio.request.connection_manager import http_decisions
 from checks.istio.request.forwarding import Arrival, Decisions, Forwarded
 from checks.istio.request.matching import NotModelled
 from checks.istio.request.outcome import ConfigurationPart, Ending
-from checks.istio.request.tls_sessions import handshake_problem
+from checks.istio.request.tls_sessions import awaited_secret, handshake_problem
 from checks.istio.request.wire import Connect, Connection, Http, Tls
 
 
@@ -55,11 +55,13 @@ def _chain(arrival: Arrival, chain: FilterChain) -> Decisions:
         if not isinstance(session, Tls):
             yield arrival.fails(Ending.PLAIN_TO_TLS_SERVER, "plain text arrives at a TLS server")
             return
+        secret = awaited_secret(chain.tls, arrival.at)
+        if secret:
+            yield arrival.fails(Ending.LISTENER_WAITS, f"the listener waits for Secret {secret}", flag="UF")
+            return
         problem = handshake_problem(chain.tls, session, arrival.at)
         if problem:
-            waits = "Secret" in problem
-            ending = Ending.LISTENER_WAITS if waits else Ending.HANDSHAKE
-            yield arrival.fails(ending, problem, flag="UF" if waits else "")
+            yield arrival.fails(Ending.HANDSHAKE, problem)
             return
         identity = session.identity
         arrival = arrival.carrying(arrival.connection.inside())

@@ -122,7 +122,7 @@ class Hops:
         here, connection, tls = arrival.at, arrival.connection, cluster.tls
         layers = connection.layers
         if tls is not None and not (tls.automatic and not endpoint.mutual_tls):
-            if tls.secret and undelivered(tls.secret, here, tls.mode, server=False):
+            if tls.secret and undelivered(tls.secret, here, tls.mode, server=False) is not None:
                 reason = f"the cluster waits for Secret {tls.secret}"
                 yield arrival.fails(Ending.CLUSTER_WAITS, reason, flag="NC", cluster=cluster.name)
                 return

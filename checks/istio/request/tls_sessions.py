@@ -12,14 +12,21 @@ from checks.istio.request.proxy_configuration import ProxyConfiguration
 from checks.istio.request.wire import Connection, Http, Tls
 
 
-def handshake_problem(tls: DownstreamTls, session: Tls, here: ProxyConfiguration) -> str:
-    """Why a TLS handshake at a server fails, "" if it succeeds."""
+def awaited_secret(tls: DownstreamTls, here: ProxyConfiguration) -> str:
+    """The Secret for which a server's listener waits; "" if it waits for none."""
+    waits = next(iter(undelivered_certificates(tls.secrets, here, tls.mode)), None) if not _mesh_only(tls) else None
+    return waits[0].removeprefix("kubernetes://") if waits is not None else ""
+
+
+def _mesh_only(tls: DownstreamTls) -> bool:
     # A context without any certificate has the proxy's own one and trusts the mesh (`buildGatewayListenerTLSContext`).
-    own = tls.mode == "ISTIO_MUTUAL" or not (tls.secrets or tls.files)
+    return tls.mode == "ISTIO_MUTUAL" or not (tls.secrets or tls.files)
+
+
+def handshake_problem(tls: DownstreamTls, session: Tls, here: ProxyConfiguration) -> str:
+    """Why a TLS handshake at a server that has its certificates fails; "" if it succeeds."""
+    own = _mesh_only(tls)
     mesh_certificate = own or tls.secrets[:1] == (BUILT_IN,)
-    waits = next(iter(undelivered_certificates(tls.secrets, here, tls.mode)), None) if not own else None
-    if waits is not None:
-        return f"the listener waits for Secret {waits[0].removeprefix('kubernetes://')}"
     if tls.mode in ("MUTUAL", "ISTIO_MUTUAL"):
         if not session.identity and not session.certificate:
             return "the client presents no certificate"
