@@ -70,6 +70,13 @@ def in_another_namespace(objects: Patch) -> None:
     objects["forward"]["spec"]["parentRefs"] = [{"name": "cnn", "namespace": "team-egress"}]
 
 
+def attached_elsewhere(objects: Patch) -> None:
+    """A route of another namespace names a Gateway there; the listener would allow it."""
+    in_another_namespace(objects)
+    objects["forward"]["spec"]["parentRefs"] = [{"name": "cnn"}]
+    objects["gateway"]["spec"]["listeners"][0]["allowedRoutes"] = {"namespaces": {"from": "All"}}
+
+
 ELSEWHERE = [{"type": "Hostname", "value": "egww.team-egress.svc.cluster.local"}]
 SITUATIONS: dict[str, tuple[Change, str, HopName]] = {
     "no route of sidecars": (without("mesh"), "no-route", HopName.MESH_ROUTE),
@@ -80,6 +87,7 @@ SITUATIONS: dict[str, tuple[Change, str, HopName]] = {
     "another hostname": (spec_of("forward", hostnames=["www.x.example"]), "not-attached", HopName.GATEWAY_ROUTE),
     "another parent": (spec_of("forward", parentRefs=[{"name": "x"}]), "not-attached", HopName.GATEWAY_ROUTE),
     "a namespace that is not allowed": (in_another_namespace, "not-attached", HopName.GATEWAY_ROUTE),
+    "a parent in its own namespace": (attached_elsewhere, "not-attached", HopName.GATEWAY_ROUTE),
     "another listener": (
         lambda o: o["gateway"]["spec"]["listeners"][0].update(hostname="www.x.example"),
         "no-listener",
