@@ -381,6 +381,6 @@ def test_the_notes_show_the_next_step(notes_chart: Path) -> None:
     assert "No user has any permission" in notes({"config": {"clusters": [HERE]}})
     ready = {"config": {"clusters": [HERE], "access": [RULE]}}
     assert "/egress-diag list" in notes(ready)
-    assert "EG511 lists Secrets" in notes(ready)
+    assert "EG511 and the checks of routes list Secrets" in notes(ready)
     assert "User 99999999-8888" in notes(MATRIX["only roles and bindings"])
     assert "https://egress-diag.example.com/slack/events" in notes(MATRIX["HTTP with an Ingress"])

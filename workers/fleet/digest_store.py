@@ -87,7 +87,7 @@ class Digests:
         return tuple(found)
 
     def compose(self, order: DigestOrder, sweep: Sweep | None, now: datetime) -> None:
-        """Compose a digest from its fleet check (None if it has expired); the courier posts it."""
+        """Compose a digest from its fleet check, None if it has expired; the courier posts it."""
         since = order.since or order.due - FIRST_SPAN
         parts = {each.cluster: each for each in sweep.done} if sweep is not None else {}
         last = [now.date() - timedelta(days=n) for n in reversed(range(PICTURE_DAYS))]

@@ -102,7 +102,7 @@ class Schedules:
         return bool(self.redis.hdel(self._key("schedules"), schedule_id))
 
     def stop(self, schedule_id: str, why: str) -> None:
-        """Suspend a schedule until it is added again, for instance because its channel no longer exists."""
+        """Suspend a schedule until it is added again, for instance if its channel was deleted."""
         self.redis.hset(self._key("stopped"), schedule_id, why)
 
     def begin_due(self, schedules: Sequence[Schedule], now: datetime, begin: Callable[[Due], bool]) -> tuple[Due, ...]:

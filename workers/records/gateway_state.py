@@ -165,7 +165,7 @@ class SweptCluster:
     seconds: float = 0.0
     problem: str = ""
     complete: bool = True
-    """Whether every gateway of the cluster was listed: only then does a missing one no longer exist."""
+    """Whether every gateway of the cluster was listed: only then can one be missing."""
 
 
 GATEWAY_STATE_JSON = TypeAdapter(GatewayState)
