@@ -160,9 +160,7 @@ class TokenNeeded(NotAllowed):
         return f"{names} allow{plural} no request without a token (JWT) to {self.at.host} from {clients} at {gateway}"
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
-        yield Fix(
-            "Send requests with a token that a rule of these policies names, or let the owner allow requests without one"
-        )
+        yield Fix("Make clients send a token that a rule names, or allow requests without one")
 
 
 @dataclass(frozen=True, slots=True)
