@@ -10,7 +10,7 @@ from checks.facts.istio_networking import ServiceEntry
 from checks.facts.namespaces import ConfigMap
 from checks.istio.faults.broken_request import BrokenRequest
 from checks.istio.faults.entry_hop import EntryHop, entry_hop
-from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.faults.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.fixes.discovery import discovered_by
 from checks.istio.fixes.entries import port_for_rule
 from checks.istio.fixes.exports import exported_to
@@ -161,7 +161,7 @@ class NoDestinationPort(RouteFault):
 
     name: ClassVar[str] = "no-destination-port"
     hop: ClassVar[HopName] = HopName.ENTRY
-    check: ClassVar[str] = "virtual-service-route-broken"
+    check: ClassVar[str] = ROUTE_CHECK
     certain: ClassVar[bool] = True
     at: EntryHop
 
@@ -202,7 +202,7 @@ class NoDestinationSubset(RouteFault):
 
     name: ClassVar[str] = "no-destination-subset"
     hop: ClassVar[HopName] = HopName.ENTRY
-    check: ClassVar[str] = "virtual-service-route-broken"
+    check: ClassVar[str] = ROUTE_CHECK
     certain: ClassVar[bool] = True
     at: EntryHop
 

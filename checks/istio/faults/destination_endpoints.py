@@ -12,7 +12,7 @@ from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import ServiceEntry
 from checks.istio.faults.broken_request import BrokenRequest
 from checks.istio.faults.entry_hop import EntryHop, entry_hop
-from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.faults.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.fixes.fields import remove_field
 from checks.istio.mesh.objects.hosts import is_wildcard
 from checks.istio.request.outcome import Ending
@@ -101,7 +101,7 @@ class SubsetWithoutEndpoints(RouteFault):
 
     name: ClassVar[str] = "subset-without-endpoints"
     hop: ClassVar[HopName] = HopName.ENTRY
-    check: ClassVar[str] = "virtual-service-route-broken"
+    check: ClassVar[str] = ROUTE_CHECK
     certain: ClassVar[bool] = True
     at: EntryHop
 
@@ -135,7 +135,7 @@ class NoReadyEndpoint(RouteFault):
 
     name: ClassVar[str] = "no-ready-endpoint"
     hop: ClassVar[HopName] = HopName.ENTRY
-    check: ClassVar[str] = "virtual-service-route-broken"
+    check: ClassVar[str] = ROUTE_CHECK
     certain: ClassVar[bool] = True
     at: EntryHop
     source: KubernetesObject

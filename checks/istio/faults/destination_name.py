@@ -7,15 +7,13 @@ from typing import ClassVar
 
 from checks.facts.fact import KubernetesObject
 from checks.istio.faults.broken_request import BrokenRequest
-from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.faults.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.fixes.fields import set_field
 from checks.istio.mesh.objects.hosts import qualified
 from checks.istio.mesh.objects.routing_rules import RoutingRule
 from checks.model.findings import Evidence
 from checks.model.raw_values import items, mapping, text
 from checks.model.route import HopName
-
-_ROUTE_CHECK = "virtual-service-route-broken"
 
 
 def at_destination_name(broken: BrokenRequest) -> Iterator[RouteFault]:
@@ -49,7 +47,7 @@ class WrongName(RouteFault):
 
     name: ClassVar[str] = "wrong-name"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
-    check: ClassVar[str] = _ROUTE_CHECK
+    check: ClassVar[str] = ROUTE_CHECK
     certain: ClassVar[bool] = True
     rule: RoutingRule
     index: int

@@ -14,6 +14,9 @@ from checks.istio.faults.broken_request import BrokenRequest
 from checks.model.findings import Evidence, Involved
 from checks.model.route import HopName
 
+ROUTE_CHECK = "virtual-service-route-broken"
+"""The check of routing rules; it also reports the faults that no other check reports."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fix:

@@ -8,9 +8,8 @@ from checks.facts.changes import MergePatch
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import VirtualService
 from checks.istio.faults.broken_request import BrokenRequest, rules_of
-from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.faults.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.faults.gateway_hop import GatewayHop, gateway_hop
-from checks.istio.faults.gateway_route import ROUTE_CHECK
 from checks.istio.fixes.fields import remove_field, set_field
 from checks.istio.fixes.rules import kind_of_server, name_in, rule_from_gateway, rules_of_kind, with_first_rule
 from checks.istio.mesh.objects.routing_rules import MESH

@@ -11,7 +11,7 @@ from checks.facts.changes import ObjectChange
 from checks.facts.fact import KubernetesObject
 from checks.facts.gateway_api import GatewayRoute, KubernetesGateway
 from checks.istio.faults.broken_request import BrokenRequest
-from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.faults.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.fixes import gateway_api as api
 from checks.istio.fixes.fields import appended, set_field
 from checks.istio.fixes.rules import gateway_servers, has_host
@@ -19,8 +19,6 @@ from checks.istio.request.outcome import Ending
 from checks.model.findings import Evidence
 from checks.model.raw_values import Raw, items, number, text
 from checks.model.route import HopName
-
-_ROUTE_CHECK = "virtual-service-route-broken"
 
 
 def at_gateway_api(broken: BrokenRequest) -> Iterator[RouteFault]:
@@ -215,7 +213,7 @@ def _at_backend(broken: BrokenRequest) -> Iterator[RouteFault]:
 class GatewayApiFault(RouteFault):
     """A fault of an object of the Gateway API; its fix changes or creates such an object."""
 
-    check: ClassVar[str] = _ROUTE_CHECK
+    check: ClassVar[str] = ROUTE_CHECK
     statement: str
     fields: tuple[Evidence, ...]
     title: str

@@ -8,7 +8,7 @@ from checks.facts.changes import MergePatch
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import VirtualService
 from checks.istio.faults.broken_request import BrokenRequest
-from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.faults.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.faults.gateway_hop import GatewayHop, HostRules, gateway_hop, is_bound, server_place
 from checks.istio.faults.gateway_server import AT_SERVER
 from checks.istio.fixes.exports import exported_to
@@ -23,7 +23,6 @@ from checks.model.findings import Evidence
 from checks.model.raw_values import items
 from checks.model.route import HopName
 
-ROUTE_CHECK = "virtual-service-route-broken"
 _ENDINGS = AT_SERVER | {Ending.OTHER_DESTINATION}
 
 

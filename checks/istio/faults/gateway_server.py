@@ -10,7 +10,7 @@ from checks.facts.namespaces import ConfigMap
 from checks.istio.configured.intended_gateways import gateway_full_name
 from checks.istio.configured.proxy_labels import idle_gateways
 from checks.istio.faults.broken_request import BrokenRequest
-from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.faults.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.faults.gateway_hop import GatewayHop, HostRules, gateway_hop, is_bound, server_place
 from checks.istio.fixes.discovery import discovered_by
 from checks.istio.fixes.fields import appended
@@ -228,7 +228,7 @@ class NoOverlap(RouteFault):
 
     name: ClassVar[str] = "no-overlap"
     hop: ClassVar[HopName] = HopName.SERVER
-    check: ClassVar[str] = "virtual-service-route-broken"
+    check: ClassVar[str] = ROUTE_CHECK
     routes: HostRules
     server: GatewayServer
     host: str

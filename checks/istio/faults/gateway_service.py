@@ -11,7 +11,7 @@ from checks.facts.changes import MergePatch
 from checks.facts.fact import KubernetesObject
 from checks.facts.services import Service
 from checks.istio.faults.broken_request import BrokenRequest, destination_field, namespaces_listed
-from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.faults.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.fixes.fields import set_field
 from checks.istio.fixes.rules import gateway_servers, has_host, kind_of_scheme, kind_of_server
 from checks.istio.mesh.objects.routing_rules import RoutingRule
@@ -20,7 +20,6 @@ from checks.model.findings import Evidence, Involved
 from checks.model.raw_values import items, number
 from checks.model.route import HopName
 
-_ROUTE_CHECK = "virtual-service-route-broken"
 _EXPORT = "networking.istio.io/exportTo"
 
 
@@ -71,7 +70,7 @@ class ServiceNotExported(RouteFault):
 
     name: ClassVar[str] = "service-not-exported"
     hop: ClassVar[HopName] = HopName.SERVICE
-    check: ClassVar[str] = _ROUTE_CHECK
+    check: ClassVar[str] = ROUTE_CHECK
     service: Service
     namespaces: tuple[str, ...]
 
@@ -98,7 +97,7 @@ class WrongPort(RouteFault):
 
     name: ClassVar[str] = "wrong-port"
     hop: ClassVar[HopName] = HopName.SERVICE
-    check: ClassVar[str] = _ROUTE_CHECK
+    check: ClassVar[str] = ROUTE_CHECK
     certain: ClassVar[bool] = True
     rule: RoutingRule
     service: Service

@@ -11,7 +11,7 @@ from checks.facts.changes import Apply, MergePatch
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import DestinationRule
 from checks.istio.faults.broken_request import BrokenRequest, destination_field
-from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.faults.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.fixes.exports import exported_to
 from checks.istio.fixes.fields import networking_manifest, remove_field
 from checks.istio.fixes.rules import server_for
@@ -22,8 +22,6 @@ from checks.istio.request.outcome import Ending
 from checks.model.findings import Evidence
 from checks.model.raw_values import labels, text
 from checks.model.route import HopName
-
-_ROUTE_CHECK = "virtual-service-route-broken"
 
 
 def at_gateway_subset(broken: BrokenRequest) -> Iterator[RouteFault]:
@@ -59,7 +57,7 @@ class NoSubset(RouteFault):
 
     name: ClassVar[str] = "no-subset"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
-    check: ClassVar[str] = _ROUTE_CHECK
+    check: ClassVar[str] = ROUTE_CHECK
     certain: ClassVar[bool] = True
     rule: RoutingRule
     service: str
@@ -111,7 +109,7 @@ class SubsetWithoutPods(RouteFault):
 
     name: ClassVar[str] = "subset-without-pods"
     hop: ClassVar[HopName] = HopName.SERVICE
-    check: ClassVar[str] = _ROUTE_CHECK
+    check: ClassVar[str] = ROUTE_CHECK
     destination_rule: DestinationRule
     subset: str
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from checks.facts.fact import KubernetesObject
 from checks.istio.faults.broken_request import BrokenRequest
-from checks.istio.faults.fault import RouteFault
+from checks.istio.faults.fault import ROUTE_CHECK, RouteFault
 from checks.istio.faults.gateway_hop import GatewayHop, gateway_hop
 from checks.istio.faults.gateway_server import AT_SERVER
 from checks.model.findings import Evidence
@@ -26,7 +26,7 @@ class NotTaken(RouteFault):
 
     name: ClassVar[str] = "not-taken"
     hop: ClassVar[HopName] = HopName.GATEWAY_ROUTE
-    check: ClassVar[str] = "virtual-service-route-broken"
+    check: ClassVar[str] = ROUTE_CHECK
     certain: ClassVar[bool] = True
     at: GatewayHop
 

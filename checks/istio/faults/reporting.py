@@ -11,6 +11,7 @@ from checks.facts.fact import Unreadable
 from checks.facts.istio_networking import VirtualService
 from checks.facts.view import Facts
 from checks.istio.faults.broken_request import progress
+from checks.istio.faults.fault import ROUTE_CHECK
 from checks.istio.faults.proved_faults import Proved
 from checks.istio.faults.resolved_routes import ResolvedRoute, reported_routes
 from checks.istio.fixes.showing import list_kind, show_object
@@ -21,7 +22,6 @@ from checks.model.commands import HOWTO, change
 from checks.model.findings import Action, Evidence, Involved, Observation, Status, fail, unknown, warn
 from checks.model.requested_host import requested_host
 
-_ROUTE_CHECK = "virtual-service-route-broken"
 _WITHOUT_CHECK = frozenset({"envoy-filter-present"})
 """Owners that only warn: EG507 reports their faults."""
 
@@ -50,7 +50,7 @@ def decided_by_router(function: _Checked) -> _Checked:
 def _reconciled(facts: Facts, slug: str, routes: list[ResolvedRoute], function: _Checked) -> Iterator[Observation]:
     """The router's findings, and beside them those of the check itself."""
     found = list(_findings(facts, slug, routes))
-    if slug == _ROUTE_CHECK:
+    if slug == ROUTE_CHECK:
         found += _unexplained(facts, routes)
     yield from found
     if found and facts.question.host:
@@ -61,7 +61,7 @@ def _reconciled(facts: Facts, slug: str, routes: list[ResolvedRoute], function: 
         return
     own = list(_besides(found, function(facts)))
     if (
-        slug == _ROUTE_CHECK
+        slug == ROUTE_CHECK
         and (doubts := list(_doubts(routes)))
         and not any(each.status is Status.FAIL for each in own)
     ):
@@ -164,7 +164,7 @@ def _findings(facts: Facts, slug: str, routes: list[ResolvedRoute]) -> Iterator[
 
 
 def _reporting(owner: str) -> str:
-    return _ROUTE_CHECK if owner in _WITHOUT_CHECK else owner
+    return ROUTE_CHECK if owner in _WITHOUT_CHECK else owner
 
 
 def _finding(facts: Facts, alike: list[tuple[ResolvedRoute, Proved]], routes: list[ResolvedRoute]) -> Observation:

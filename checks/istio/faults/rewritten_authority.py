@@ -10,7 +10,7 @@ from typing import ClassVar
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import VirtualService
 from checks.istio.faults.broken_request import BrokenRequest
-from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.faults.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.faults.gateway_hop import GatewayHop, gateway_hop
 from checks.istio.faults.gateway_server import AT_SERVER
 from checks.istio.fixes.fields import remove_field
@@ -48,7 +48,7 @@ class RewrittenAuthority(RouteFault):
 
     name: ClassVar[str] = "authority-rewritten"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
-    check: ClassVar[str] = "virtual-service-route-broken"
+    check: ClassVar[str] = ROUTE_CHECK
     at: GatewayHop
     source: KubernetesObject
     field: str

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from checks.facts.fact import KubernetesObject
 from checks.istio.faults.broken_request import BrokenRequest
-from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.faults.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.faults.gateway_hop import GatewayHop, gateway_hop, rule_field, server_place
 from checks.istio.faults.gateway_server import AT_SERVER
 from checks.istio.fixes.fields import set_field
@@ -43,7 +43,7 @@ class WrongServerProtocol(RouteFault):
 
     name: ClassVar[str] = "wrong-kind"
     hop: ClassVar[HopName] = HopName.SERVER
-    check: ClassVar[str] = "virtual-service-route-broken"
+    check: ClassVar[str] = ROUTE_CHECK
     certain: ClassVar[bool] = True
     at: GatewayHop
     server: GatewayServer

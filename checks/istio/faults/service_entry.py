@@ -10,7 +10,7 @@ from typing import ClassVar
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import ServiceEntry, Sidecar
 from checks.istio.faults.broken_request import BrokenRequest, namespaces_listed, rules_of
-from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.faults.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.fixes.entries import entry_for, entry_port, fitting_protocols
 from checks.istio.fixes.exports import exported_to
 from checks.istio.fixes.fields import appended, set_field
@@ -168,7 +168,7 @@ class WrongProtocol(RouteFault):
 
     name: ClassVar[str] = "wrong-protocol"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
-    check: ClassVar[str] = "virtual-service-route-broken"
+    check: ClassVar[str] = ROUTE_CHECK
     entry: ServiceEntry
     rule: RoutingRule | None
     host: str

@@ -9,7 +9,7 @@ from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import Sidecar, VirtualService
 from checks.facts.namespaces import ConfigMap
 from checks.istio.faults.broken_request import BrokenRequest, namespaces_listed
-from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.faults.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.fixes.discovery import discovered_by
 from checks.istio.fixes.exports import exported_to
 from checks.istio.fixes.sidecars import importing, written_imports
@@ -20,7 +20,6 @@ from checks.model.commands import MESHCFG
 from checks.model.findings import Evidence, Involved
 from checks.model.route import HopName
 
-_ROUTE_CHECK = "virtual-service-route-broken"
 REVISION_LABEL = "istio.io/rev"
 
 
@@ -65,7 +64,7 @@ class NotForSidecars(RouteFault):
 
     name: ClassVar[str] = "not-mesh"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
-    check: ClassVar[str] = _ROUTE_CHECK
+    check: ClassVar[str] = ROUTE_CHECK
     virtual_service: VirtualService
     host: str
     gateway: str
@@ -95,7 +94,7 @@ class NotExportedToClients(RouteFault):
 
     name: ClassVar[str] = "not-seen-by-clients"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
-    check: ClassVar[str] = _ROUTE_CHECK
+    check: ClassVar[str] = ROUTE_CHECK
     virtual_service: VirtualService
     namespaces: tuple[str, ...]
     host: str
@@ -153,7 +152,7 @@ class OfAnotherRevision(RouteFault):
 
     name: ClassVar[str] = "other-revision"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
-    check: ClassVar[str] = _ROUTE_CHECK
+    check: ClassVar[str] = ROUTE_CHECK
     virtual_service: VirtualService
     revision: str
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import DestinationRule, VirtualService
 from checks.istio.faults.broken_request import BrokenRequest, destinations_of
-from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.faults.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.fixes.fields import remove_field, set_field
 from checks.istio.fixes.rules import RuleKind, kind_of_server, rule_to_gateway, server_for, with_first_rule
 from checks.istio.mesh.objects.routing_rules import RoutingRule
@@ -20,7 +20,6 @@ from checks.model.findings import Evidence
 from checks.model.raw_values import items, mapping, text
 from checks.model.route import HopName
 
-_ROUTE_CHECK = "virtual-service-route-broken"
 _ANSWERS = {
     Ending.REDIRECT: "redirect",
     Ending.DIRECT_RESPONSE: "directResponse",
@@ -68,7 +67,7 @@ class Elsewhere(RouteFault):
 
     name: ClassVar[str] = "elsewhere"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
-    check: ClassVar[str] = _ROUTE_CHECK
+    check: ClassVar[str] = ROUTE_CHECK
     certain: ClassVar[bool] = True
     rule: RoutingRule
     host: str
@@ -104,7 +103,7 @@ class PartlyElsewhere(RouteFault):
 
     name: ClassVar[str] = "partly-elsewhere"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
-    check: ClassVar[str] = _ROUTE_CHECK
+    check: ClassVar[str] = ROUTE_CHECK
     certain: ClassVar[bool] = True
     rule: RoutingRule
     service: str
@@ -143,7 +142,7 @@ class Answered(RouteFault):
 
     name: ClassVar[str] = "answered"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
-    check: ClassVar[str] = _ROUTE_CHECK
+    check: ClassVar[str] = ROUTE_CHECK
     certain: ClassVar[bool] = True
     rule: RoutingRule
     field: str

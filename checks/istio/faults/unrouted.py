@@ -11,7 +11,7 @@ from checks.facts.changes import MergePatch
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import VirtualService
 from checks.istio.faults.broken_request import BrokenRequest, rules_of
-from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.faults.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.istio.faults.other_scheme import of_other_scheme
 from checks.istio.fixes.entries import entry_for
 from checks.istio.fixes.rules import (
@@ -32,7 +32,6 @@ from checks.model.findings import Evidence
 from checks.model.raw_values import mapping
 from checks.model.route import HopName
 
-_ROUTE_CHECK = "virtual-service-route-broken"
 _KINDS: tuple[RuleKind, ...] = ("http", "tls", "tcp")
 
 
@@ -69,7 +68,7 @@ class NoRoute(RouteFault):
 
     name: ClassVar[str] = "no-route"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
-    check: ClassVar[str] = _ROUTE_CHECK
+    check: ClassVar[str] = ROUTE_CHECK
     certain: ClassVar[bool] = True
     host: str
     gateway: str
@@ -98,7 +97,7 @@ class NoMeshRule(RouteFault):
 
     name: ClassVar[str] = "no-mesh-rule"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
-    check: ClassVar[str] = _ROUTE_CHECK
+    check: ClassVar[str] = ROUTE_CHECK
     certain: ClassVar[bool] = True
     virtual_service: VirtualService
     routes: RoutingRules
@@ -139,7 +138,7 @@ class WrongKind(RouteFault):
 
     name: ClassVar[str] = "wrong-kind"
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
-    check: ClassVar[str] = _ROUTE_CHECK
+    check: ClassVar[str] = ROUTE_CHECK
     virtual_service: VirtualService
     server: GatewayServer
     kind: RuleKind
