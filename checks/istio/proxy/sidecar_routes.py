@@ -26,7 +26,8 @@ def sidecar_routes(scope: SidecarScope, proxy: Proxy, name: str, authority: str)
         own = [each for each in virtual_hosts(egress, proxy, port, host) if {name, host} & set(each.domains)]
         return RouteConfiguration(name, {"*": own[0]} if len(own) == 1 else {})
     hosts = [*virtual_hosts(egress, proxy, port, authority.lower()), _catch_all(scope)]
-    return RouteConfiguration(name, {domain: each for each in hosts for domain in each.domains})
+    # Envoy compares domains without regard to case.
+    return RouteConfiguration(name, {domain.lower(): each for each in hosts for domain in each.domains})
 
 
 def _egress(scope: SidecarScope, port: int) -> EgressListener | None:
