@@ -27,10 +27,7 @@ _READ: tuple[type[Fact], ...] = (Pod, Service, VirtualService)
 
 
 def own_traffic_lines(entry: ClusterConfig, source: LiveSource, own_pod: PodSettings, deadline: float) -> DoctorLine:
-    """One line for a cluster about the traffic of this installation.
-
-    Whether it runs in the cluster and sends traffic through one of its gateways.
-    """
+    """Whether this installation sends its own traffic through a gateway of the cluster."""
     if not own_pod.api_server:
         return OWN_TRAFFIC.passed("this process does not run in a pod", entry.name)
     store = FactStore(datetime.now(UTC))

@@ -231,10 +231,7 @@ class Gap:
     name: str | None = None
 
     def covers(self, namespace: str | None, name: str | None = None) -> bool:
-        """Whether a result would be incomplete because of this failed read.
-
-        The result is that for a namespace (None: all namespaces) and a name.
-        """
+        """Whether objects of a namespace (None: of any) with this name may be missing."""
         if namespace is not None and self.namespace not in (None, namespace):
             return False
         return name is None or self.name in (None, name)

@@ -1,6 +1,6 @@
-"""The facts of one cluster by type.
+"""The facts of one cluster by type, its failed reads, and the kinds that are not installed.
 
-With failed reads, kinds that are not installed, and cached indexes.
+Indexes of the facts are built once.
 """
 
 from collections import defaultdict

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 class CniMode:
     """A network plugin and its mode as Azure names them (lower case).
 
-    With the reason for doubt, "" if there is none.
+    `doubt` is the reason why its support is uncertain, "" if it is not.
     """
 
     plugin: str

@@ -105,10 +105,7 @@ def _by_deployment(facts: Facts) -> dict[str, list[ReplicaSet]]:
 
 
 def _failed_creates(facts: Facts) -> dict[str, str]:
-    """The newest refusal of each ReplicaSet of the namespace.
-
-    Whether or not the ReplicaSet itself was read.
-    """
+    """The newest refusal of each ReplicaSet of the namespace, even of one that was not read."""
     events = [
         event
         for event in facts.in_namespace(Event, facts.gateway.namespace)

@@ -47,7 +47,7 @@ class BrokenRequest:
 
     @cached_property
     def end(self) -> End:
-        """The end that is examined: the one that gets least far."""
+        """The examined end of the request: the one with the least progress."""
         return min(self.outcome.ends, key=lambda each: progress(each, self.routing.gateway))
 
     @cached_property
