@@ -28,6 +28,13 @@ BY_HAND = {
     # A person has to say which port the VirtualService is to use.
     "B24 an older Gateway of another team has plain HTTP on the port",
     "a conflict, and Services may not be read",
+    # The host that answers for a wildcard is in no object.
+    "the wildcard ServiceEntry was deleted",
+    "a wildcard host without resolution",
+    "a wildcard host that is resolved on request",
+    "a wildcard host with DNS and without endpoints, not validated",
+    # With the bare domain in the Gateway, nothing routes its wildcard any more: a person has to say whether it is used.
+    "B04 the wildcard of the Gateway does not cover the bare domain",
     # The mesh's settings decide, and namespace-not-discovered has their correction.
     "istiod does not discover the gateway's namespace",
     "istiod does not discover the namespace of the ServiceEntry",

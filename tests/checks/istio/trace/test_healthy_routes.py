@@ -23,7 +23,11 @@ UNRELATED: list[dict[str, Any]] = [
         "apiVersion": "networking.istio.io/v1",
         "kind": "ServiceEntry",
         "metadata": {"name": "other", "namespace": "team-b", "creationTimestamp": "2026-10-01T08:00:00Z"},
-        "spec": {"hosts": ["other.example"], "exportTo": ["."], "ports": [{"number": 80, "protocol": "HTTP"}]},
+        "spec": {
+            "hosts": ["other.example"],
+            "exportTo": ["."],
+            "ports": [{"number": 8088, "name": "http", "protocol": "HTTP"}],
+        },
     },
     {
         "apiVersion": "networking.istio.io/v1",
