@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from checks.facts.fact import Unreadable
 from checks.facts.namespaces import Namespace
 from checks.facts.pods import Pod
 from checks.istio.faults.broken_request import BrokenRequest
@@ -29,7 +30,7 @@ def at_client(broken: BrokenRequest) -> Iterator[RouteFault]:
     """The reason why no sidecar takes the request."""
     pod = broken.request.clients.pod
     if broken.client is None:
-        yield NotInjected(pod, broken.facts.get(Namespace, pod.namespace))
+        yield NotInjected(pod, _namespace(broken))
         return
     for address in client_addresses(broken.client, broken.request.host):
         for name in _DECIDING:
@@ -38,6 +39,17 @@ def at_client(broken: BrokenRequest) -> Iterator[RouteFault]:
             if written and is_intercepted(written, address, broken.request.port) is False:
                 yield Excluded(pod, annotation, _excluded_part(name, written[annotation], address, broken.request.port))
                 return
+
+
+def _namespace(broken: BrokenRequest) -> Namespace | None:
+    """The client's namespace; None if it could not be read.
+
+    The pod alone shows the fault.
+    """
+    try:
+        return broken.facts.get(Namespace, broken.request.clients.namespace)
+    except Unreadable:
+        return None
 
 
 def _excluded_part(name: str, written: str, address: str, port: int) -> str:

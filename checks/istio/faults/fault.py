@@ -39,6 +39,8 @@ class RouteFault(ABC):
     """The slug of the check that reports it."""
     certain: ClassVar[bool] = False
     """Whether the proxy's own decision proves it, without a fix."""
+    remaining: ClassVar[bool] = False
+    """Whether it is certain only if no other fault can be proved."""
     conditional: ClassVar[bool] = False
     """Whether it depends on what clients send and objects do not show, such as tokens."""
 

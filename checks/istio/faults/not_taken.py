@@ -28,6 +28,7 @@ class NotTaken(RouteFault):
     hop: ClassVar[HopName] = HopName.GATEWAY_ROUTE
     check: ClassVar[str] = ROUTE_CHECK
     certain: ClassVar[bool] = True
+    remaining: ClassVar[bool] = True
     at: GatewayHop
 
     def sentence(self) -> str:

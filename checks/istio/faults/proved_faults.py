@@ -4,15 +4,18 @@ Each is proved by its fix or by the decision of a proxy. The outcome gives the h
 readers of that hop name what could be wrong there; a fix is applied to a copy of the facts and the request is resolved
 again. A fault counts if its fix takes the request further. Several independent faults of one route are therefore found
 one after the other, and their fixes are an ordered set.
+
+A read that failed can keep a fault from being named or proved. Then no fault is reported that only remains because of
+that, such as "no rule matches".
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
 from checks.facts.changes import Apply, ChangeRefused, ObjectChange
-from checks.facts.fact import Unreadable
+from checks.facts.fact import Gap, Unreadable
 from checks.facts.kubernetes_kinds import LISTED_KINDS
 from checks.istio.faults.broken_request import THROUGH, BrokenRequest, least_progress
 from checks.istio.faults.fault import Fix, RouteFault
@@ -45,12 +48,18 @@ class Proved:
 
 
 def faults_of(broken: BrokenRequest, readers: Iterable[Reader]) -> tuple[Proved, ...]:
-    """The faults of a request in the order of its route; empty if no reader explains it."""
+    """The faults of a request in the order of its route; empty if no reader explains it.
+
+    Raises Unreadable if a read that failed hides the first one.
+    """
     found: list[Proved] = []
     changes: tuple[ObjectChange, ...] = ()
     now = broken
     while len(found) < _MOST_FAULTS and now.outcome.result not in (Result.THROUGH, Result.UNKNOWN):
-        proved = _first(_Trial(now, broken, changes), readers)
+        trial = _Trial(now, broken, changes)
+        proved = _first(trial, readers)
+        if not proved and not found and trial.gaps:
+            raise Unreadable(trial.gaps[0])
         found += proved
         if not proved or proved[-1].after is None:
             break
@@ -66,20 +75,42 @@ class _Trial:
     now: BrokenRequest
     original: BrokenRequest
     before: tuple[ObjectChange, ...]
+    gaps: list[Gap] = field(default_factory=list)
+    """The failed reads that kept a fault from being named or proved.
 
-    def with_fixes(self, fixes: Iterable[Fix]) -> RequestOutcome | None:
-        """The outcome with these fixes.
+    Those of a fault that only remains do not count.
+    """
+
+    def readable(self, find: Callable[[], Iterable[_V]], *faults: RouteFault) -> Iterator[_V]:
+        """The values that are found without the kinds that could not be read.
+
+        They belong to the faults, if there are any.
+        """
+        try:
+            yield from find()
+        except Unreadable as unread:
+            self._missed(unread, faults)
+
+    def _missed(self, unread: Unreadable, faults: Sequence[RouteFault]) -> None:
+        if not faults or not all(each.remaining for each in faults):
+            self.gaps.append(unread.gap)
+
+    def with_fixes(self, tried: Sequence[tuple[RouteFault, Fix]]) -> RequestOutcome | None:
+        """The outcome with these fixes of faults.
 
         None if they cannot be applied, if the outcome is not known, if the request does not get further, or if another
         request gets worse.
         """
-        changes = (*self.before, *(change for fix in fixes for change in fix.changes))
+        changes = (*self.before, *(change for _, fix in tried for change in fix.changes))
         if not all(map(_is_stored, changes)):
             return None
         try:
             after = _after(self.original, changes)
             outcome = after.outcome(self.original.request)
-        except (Unreadable, ChangeRefused):
+        except Unreadable as unread:
+            self._missed(unread, [fault for fault, _ in tried])
+            return None
+        except ChangeRefused:
             return None
         further = outcome.result is not Result.UNKNOWN and self.reached(outcome) > self.reached(self.now.outcome)
         return outcome if further and not makes_worse(self.original, after, changes) else None
@@ -93,34 +124,30 @@ def _first(trial: _Trial, readers: Iterable[Reader]) -> tuple[Proved, ...]:
     """The fault whose fix takes the request furthest; the first one of equals.
 
     If no single fix helps, the result is several faults whose fixes help only together, or else one fault that is
-    certain.
+    certain. A fault that only remains is not certain if a failed read could hide another one.
     """
     best: Proved | None = None
     reached = trial.reached(trial.now.outcome)
     certain: RouteFault | None = None
     tried: list[tuple[RouteFault, Fix]] = []
-    for fault in (each for reader in readers for each in _readable(partial(reader, trial.now))):
+    for fault in (each for reader in readers for each in trial.readable(partial(reader, trial.now))):
         certain = certain or (fault if fault.certain else None)
-        for fix in _readable(partial(fault.fixes, trial.now)):
+        for fix in trial.readable(partial(fault.fixes, trial.now), fault):
             if not fix.changes or len(tried) >= _MOST_FIXES or _names_example(fix):
                 continue
             tried.append((fault, fix))
-            after = trial.with_fixes((fix,))
+            after = trial.with_fixes(((fault, fix),))
             if trial.reached(after) > reached:
                 best, reached = Proved(fault, fix, trial.now.outcome, after), trial.reached(after)
             if best is not None and reached >= THROUGH:
                 return (best,)
     if best is not None:
         return (best,)
-    return _together(trial, tried) or ((_advised(trial, certain),) if certain is not None else ())
-
-
-def _readable(find: Callable[[], Iterable[_V]]) -> Iterator[_V]:
-    """The values that are found without the kinds that could not be read."""
-    try:
-        yield from find()
-    except Unreadable:
-        return
+    if together := _together(trial, tried):
+        return together
+    if certain is None or (certain.remaining and trial.gaps):
+        return ()
+    return (_advised(trial, certain),)
 
 
 def _names_example(fix: Fix) -> bool:
@@ -134,21 +161,21 @@ def _together(trial: _Trial, tried: list[tuple[RouteFault, Fix]]) -> tuple[Prove
     Of each kind of fault, the first fix is tried.
     """
     kept = list({fault.name: (fault, fix) for fault, fix in reversed(tried)}.values())[::-1]
-    least, reached = trial.reached(trial.now.outcome), trial.reached(trial.with_fixes(fix for _, fix in kept))
+    least, reached = trial.reached(trial.now.outcome), trial.reached(trial.with_fixes(kept))
     if len(kept) < 2 or reached <= least:
         return ()
     for each in tuple(kept):
         rest = [other for other in kept if other is not each]
-        if trial.reached(trial.with_fixes(fix for _, fix in rest)) >= reached:
+        if trial.reached(trial.with_fixes(rest)) >= reached:
             kept = rest
-    after = trial.with_fixes(fix for _, fix in kept)
+    after = trial.with_fixes(kept)
     found = [Proved(fault, fix, trial.now.outcome, trial.now.outcome) for fault, fix in kept]
     return (*found[:-1], replace(found[-1], after=after))
 
 
 def _advised(trial: _Trial, fault: RouteFault) -> Proved:
     """A fault that is certain, with what a person has to do if no change of an object fixes it."""
-    advice = (fix for fix in _readable(partial(fault.fixes, trial.now)) if not fix.changes)
+    advice = (fix for fix in trial.readable(partial(fault.fixes, trial.now), fault) if not fix.changes)
     return Proved(fault, next(advice, None), trial.now.outcome)
 
 

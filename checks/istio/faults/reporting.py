@@ -99,7 +99,7 @@ def _doubts(routes: Iterable[ResolvedRoute]) -> Iterator[Observation]:
 def _unexplained(facts: Facts, routes: list[ResolvedRoute]) -> Iterator[Observation]:
     """Requests that certainly do not go through the gateway, and that no fault explains."""
     for each in routes:
-        if each.certain and not each.through and not each.faults and each.examined:
+        if each.certain and not each.through and not each.faults and each.examined and each.gap is None:
             yield _without_fault(facts, each, routes)
     cut = [each for each in routes if not each.examined]
     if cut:

@@ -19,6 +19,7 @@ from checks.istio.configured.routing_index import destinations_in, direct_tls_ru
 from checks.istio.faults.broken_request import BrokenRequest
 from checks.istio.faults.proved_faults import Proved, faults_of
 from checks.istio.faults.readers import READERS
+from checks.istio.fixes.affected import resolved
 from checks.istio.mesh.configuration import is_exported
 from checks.istio.mesh.mesh import MESH_READS
 from checks.istio.mesh.objects.routing_rules import RoutingRule, RoutingRules
@@ -44,7 +45,7 @@ The others are reported without a fault.
 class ResolvedRoute:
     """One kind of request with its outcome and faults.
 
-    It has a `gap` instead if an object that decides it could not be read.
+    It has a `gap` instead if an object that decides its outcome, or the fault of a certain outcome, could not be read.
     """
 
     host: str
@@ -117,8 +118,8 @@ def _concealed(facts: Facts) -> tuple[ResolvedRoute, ...]:
     others = injected or (expected_client(facts, clients[0].namespace),)
     kinds = [(each.scheme, each.port) for each in configured_kinds(over, host.name)]
     requests = (each for each in followed(over, host, others) if host.specific or (each.scheme, each.port) in kinds)
-    resolved = (_resolved(over, host.name, each, meant=True) for each in requests)
-    return tuple(replace(each, faults=_faults(over, each)) for each in resolved if each.certain and not each.through)
+    found = (_resolved(over, host.name, each, meant=True) for each in requests)
+    return tuple(_explained(over, each) for each in found if each.certain and not each.through)
 
 
 def hosts_through(facts: Facts) -> frozenset[str]:
@@ -141,11 +142,11 @@ def _of_question(facts: Facts) -> tuple[ResolvedRoute, ...]:
     _touch_reads(facts)
     configured = configured_kinds(over, host.name)
     schemes = {each.scheme for each in configured}
-    resolved = (
+    found = (
         _resolved(over, host.name, each, meant=host.specific or not configured or each.scheme in schemes)
         for each in followed(over, host, clients_of(facts))
     )
-    return tuple(replace(each, faults=_faults(over, each)) if each.meant else each for each in resolved)
+    return tuple(_explained(over, each) if each.meant else each for each in found)
 
 
 def _of_configuration(facts: Facts) -> tuple[ResolvedRoute, ...]:
@@ -239,10 +240,14 @@ def _resolved(over: Routing, host: str, request: ClientRequest, *, meant: bool) 
         return ResolvedRoute(host, request, meant, RequestOutcome(Result.UNKNOWN, ()), gap=unread.gap)
 
 
-def _faults(over: Routing, route: ResolvedRoute) -> tuple[Proved, ...]:
+def _explained(over: Routing, route: ResolvedRoute) -> ResolvedRoute:
+    """The route with its faults, or with the failed read that hides them."""
     if route.through or not route.certain:
-        return ()
-    return faults_of(BrokenRequest(over, route.request, route.outcome), READERS)
+        return route
+    try:
+        return replace(route, faults=faults_of(BrokenRequest(over, route.request, route.outcome), READERS))
+    except Unreadable as unread:
+        return replace(route, gap=unread.gap)
 
 
 def _diagnosed(over: Routing, groups: Iterable[_AlikeRoutes]) -> Iterator[ResolvedRoute]:
@@ -263,8 +268,11 @@ def _diagnosed(over: Routing, groups: Iterable[_AlikeRoutes]) -> Iterator[Resolv
             yield replace(route, examined=False)
             continue
         if shared is None:
-            faults = _faults(over, route)
-            shared = (faults, _fixed(over, faults))
+            explained = _explained(over, route)
+            if explained.gap is not None:
+                yield explained
+                continue
+            shared = (explained.faults, _fixed(over, explained.faults))
             found.append(shared)
         faults, fixed = shared
         left = tuple(each for each in group.members[1:] if not _is_fixed(fixed, each))
@@ -279,7 +287,7 @@ def _is_fixed(fixed: Routing | None, route: ResolvedRoute) -> bool:
 
     Without fixes, clients that are alike have the same fault.
     """
-    return fixed is None or fixed.outcome(route.request).result is Result.THROUGH
+    return fixed is None or resolved(fixed, route.request).result is Result.THROUGH
 
 
 def _fixed(over: Routing, faults: tuple[Proved, ...]) -> Routing | None:
@@ -299,11 +307,14 @@ def _is_explained(over: Routing, route: ResolvedRoute, faults: tuple[Proved, ...
     They are if their fix brings it through, or if it shows the same fault without a fix.
     """
     if fixed is not None:
-        return fixed.outcome(route.request).result is Result.THROUGH
+        return resolved(fixed, route.request).result is Result.THROUGH
     if not faults or not faults[0].fault.certain or faults[0].outcome.ends[:1] == ():
         return False
     broken = BrokenRequest(over, route.request, route.outcome)
-    own = next((each for reader in READERS for each in reader(broken) if each.certain), None)
+    try:
+        own = next((each for reader in READERS for each in reader(broken) if each.certain), None)
+    except Unreadable:
+        return False  # it is examined on its own
     first = faults[0].fault
     return own is not None and (own.name, own.evidence()) == (first.name, first.evidence())
 

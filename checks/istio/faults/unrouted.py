@@ -70,6 +70,7 @@ class NoRoute(RouteFault):
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
     check: ClassVar[str] = ROUTE_CHECK
     certain: ClassVar[bool] = True
+    remaining: ClassVar[bool] = True
     host: str
     gateway: str
     others: tuple[KubernetesObject, ...]
@@ -99,6 +100,7 @@ class NoMeshRule(RouteFault):
     hop: ClassVar[HopName] = HopName.MESH_ROUTE
     check: ClassVar[str] = ROUTE_CHECK
     certain: ClassVar[bool] = True
+    remaining: ClassVar[bool] = True
     virtual_service: VirtualService
     routes: RoutingRules
     kind: RuleKind

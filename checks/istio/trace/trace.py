@@ -71,7 +71,7 @@ def trace(facts: Facts, codes: Mapping[str, str]) -> Route:
 
 def _traced(facts: Facts, over: Routing, route: ResolvedRoute, codes: Mapping[str, str]) -> TracedRequest:
     request, outcome = route.request, route.outcome
-    if route.gap is not None:
+    if route.gap is not None and not route.certain:
         return _unread(facts, route, f"not checked: {route.gap}")
     end = min(outcome.ends, key=lambda each: progress(each, over.gateway))
     gateway = next(iter(over.gateway_proxies()), None)

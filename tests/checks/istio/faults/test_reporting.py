@@ -1,5 +1,6 @@
 """A requested host and the findings about it never disagree (docs/rulings.md#ruling-24)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,11 +11,17 @@ from checks.model.route import Outcome
 from tests.checks.istio.trace.breakages import BREAKAGES, HTTP, Breakage, client_host_of, port_of
 from tests.checks.istio.trace.traced import istio, mesh_settings, plus
 from tests.clusters.compose import Cluster, compose, named
+from tests.incidents.incidents import incidents
 from tests.recordings import diagnosed, question
 
 CHECKS = catalogue()
 # B36 is read from the access log: a route that is right now may have failed for its destination.
 CASES = [pytest.param(each, on, id=f"{each} on {on}") for each in BREAKAGES for on in each.on if each.b != "B36"]
+
+
+def incident(name: str) -> Cluster:
+    """The cluster of an incident."""
+    return next(each.cluster for each in incidents() if each.name == name)
 
 
 def failing(cluster: Cluster, host: str, client: str | None) -> tuple[Outcome, set[str]]:
@@ -69,6 +76,41 @@ def test_a_route_that_is_not_certain_is_not_healthy() -> None:
     assert route_check.status is Status.UNKNOWN
     assert "ask-opa" in route_check.summary
     assert str(report.verdict) == "inconclusive"
+
+
+def unreadable(cluster: Cluster, resource: str) -> Cluster:
+    """The cluster without the right to read a kind."""
+    error = {"source": "kubernetes", "resource": resource, "namespace": None, "status": 403, "message": "forbidden"}
+    return replace(cluster, errors=(*cluster.errors, error))
+
+
+def test_a_client_without_a_sidecar_fails_although_its_namespace_cannot_be_read() -> None:
+    cluster = unreadable(incident("045-client-not-injected"), "namespaces")
+    outcome, found = failing(cluster, "edition.cnn.com", "team-a/web")
+    assert outcome is Outcome.BYPASSES
+    assert found == {"client-not-injected"}
+
+
+def test_a_fault_that_a_failed_read_hides_is_not_reported_as_another_one() -> None:
+    """The route is known to be broken; the reason is not, so no check passes or fails."""
+    cluster = unreadable(incident("151-service-entry-not-exported"), "destinationrules.networking.istio.io")
+    wanted = question(cluster, "team-egress/egw", "edition.cnn.com:443", "team-a")
+    report = diagnosed(cluster, wanted, CHECKS).finish(0.0)
+    assert report.route is not None
+    assert report.route.outcome is Outcome.FAILS
+    owners = ("virtual-service-route-broken", "service-entry-missing")
+    found = {each.check: each for each in report.findings if each.check in owners}
+    assert {each.status for each in found.values()} == {Status.UNKNOWN}
+    assert all("destinationrules" in each.summary for each in found.values())
+    assert str(report.verdict) == "inconclusive"
+
+
+def test_a_host_without_any_rule_fails_although_no_fix_can_be_proved() -> None:
+    """Policies decide whether a fix would help; that no rule leads to the gateway is certain."""
+    cluster = unreadable(named(HTTP), "authorizationpolicies.security.istio.io")
+    outcome, found = failing(cluster, "other.example:80", "team-a")
+    assert outcome is not Outcome.THROUGH
+    assert found == {"virtual-service-route-broken"}
 
 
 def test_a_denial_at_pods_of_another_revision_than_the_profile_has() -> None:
