@@ -11,6 +11,7 @@ from checks.istio.faults.broken_request import BrokenRequest
 from checks.istio.faults.fault import Fix, RouteFault
 from checks.istio.faults.gateway_hop import GatewayHop, gateway_hop, is_bound, rule_field, server_place
 from checks.istio.faults.gateway_server import AT_SERVER
+from checks.istio.faults.server_protocol import servers_of_other_kind
 from checks.istio.fixes.fields import appended, name_for_host, set_field
 from checks.istio.fixes.gateways import moved_rules, new_server
 from checks.istio.fixes.rules import gateway_servers, has_host, kind_of_scheme, kind_of_server
@@ -34,6 +35,7 @@ def at_server_port(broken: BrokenRequest) -> Iterator[RouteFault]:
         older = _winner(hop, server) if has_host(server, hop.host) else None
         if older is not None:
             yield ServerLeftOut(hop, server, older)
+    yield from servers_of_other_kind(hop)
     if not hop.on_port or all(kind_of_server(each) != kind_of_scheme(broken.request.scheme) for each in hop.on_port):
         yield NoServer(hop)
 

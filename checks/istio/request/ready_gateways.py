@@ -1,7 +1,8 @@
-"""The facts as they would be if the pods of every egress gateway were ready.
+"""The facts as they would be if every egress gateway had a ready pod.
 
 Whether they run is the subject of other checks. The routes of a run without a host are those that would be used then, so
-that a fault of the configuration is found before the pods run."""
+that a fault of the configuration is found before the pods run. Of a gateway with ready pods, such as during a rollout,
+the others are no endpoints: istiod sends them no requests."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ _RANGE = ip_address("198.18.0.1")
 
 
 def with_ready_gateways(facts: Facts) -> Facts:
-    """These facts, with all pods of egress gateways as ready endpoints.
+    """These facts, with all pods of the egress gateways without a ready pod as ready endpoints.
 
     A Deployment without a pod has the pod that it would create. Raises Unreadable.
     """
@@ -39,9 +40,19 @@ class _GatewayPods:
 
     @property
     def complete(self) -> bool:
-        """Whether its pods are the ready endpoints."""
-        ready = {address for each in self.slices for address in each.ready_addresses}
-        return bool(self.pods) and ready == {each.ip for each in self.pods}
+        """Whether some of its pods are the ready endpoints, and nothing else is."""
+        ready = self.ready_addresses
+        return bool(ready) and ready <= {each.ip for each in self.pods}
+
+    @property
+    def ready_addresses(self) -> set[str]:
+        return {address for each in self.slices for address in each.ready_addresses}
+
+    @property
+    def used(self) -> tuple[Pod, ...]:
+        """Its pods that are ready endpoints, or else all of them."""
+        ready = self.ready_addresses
+        return tuple(each for each in self.pods if each.ip in ready) or self.pods
 
 
 def _changed(facts: Facts) -> Mapping[type[Fact], Iterable[Fact]]:
@@ -49,7 +60,7 @@ def _changed(facts: Facts) -> Mapping[type[Fact], Iterable[Fact]]:
     if not incomplete:
         return {}
     addresses = (str(_RANGE + position) for position in count())
-    started = {each.service.key: tuple(_running(pod, addresses) for pod in each.pods) for each in incomplete}
+    started = {each.service.key: tuple(_running(pod, addresses) for pod in each.used) for each in incomplete}
     changed = {pod.key for pods in started.values() for pod in pods}
     replaced = {id(old) for each in incomplete for old in each.slices}
     slices = [EndpointSlice(_slice(each.service, started[each.service.key])) for each in incomplete]

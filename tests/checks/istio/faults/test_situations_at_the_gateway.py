@@ -91,6 +91,11 @@ def _plain_server(spec: Any, _: str) -> None:
     spec["servers"][0].pop("tls")
 
 
+def _passthrough_server(spec: Any, _: str) -> None:
+    port = {"number": 443, "name": "tls", "protocol": "TLS"}
+    spec["servers"][0].update(port=port, tls={"mode": "PASSTHROUGH"})
+
+
 def _redirected(each: Any, _: str) -> None:
     each["redirect"] = {"scheme": "https"}
     each.pop("route")
@@ -144,6 +149,7 @@ SITUATIONS = (
     Situation("the-server-listens-on-localhost", server(bind="127.0.0.1"), "server-bound"),
     Situation("the-server-redirects-to-https", server(tls={"httpsRedirect": True}), "https-redirect"),
     Situation("the-server-reads-http-on-443", gateway(_plain_server), "wrong-kind", on=PASSTHROUGH),
+    Situation("the-only-server-passes-tls-through", gateway(_passthrough_server), "wrong-kind"),
     Situation("the-authority-is-rewritten", rule(0, put(rewrite=REWRITE)), "authority-rewritten", HopName.MESH_ROUTE),
     Situation("the-rule-aborts", rule(1, put(fault=ABORT)), "answered-at-gateway", ROUTE),
     Situation("the-rule-redirects", rule(1, _redirected), "answered-at-gateway", ROUTE, False),
