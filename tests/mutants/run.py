@@ -32,6 +32,11 @@ WANTED = 95
 """The percentage of mutants that must be killed."""
 LONGER = 4
 """The time limit of a run: this many times its duration without the mutant, plus a minute."""
+_TRACER = "ignore::pytest.PytestUnraisableExceptionWarning"
+"""An error of the recorder fails no test.
+
+It occurs if a thread starts while the recorder passes from one test to the next.
+"""
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", "build", "dist")
 _PYTEST = (
     "-m",
@@ -116,9 +121,8 @@ def recorded(path: str, copies: Copies) -> Path:
     folder = folder_of(path)
     if not folder.exists():
         with copies.one() as copy, tempfile.TemporaryDirectory(prefix="mutants-") as made:
-            code, first = pytest(
-                copy, None, "-o", "timeout=600", "-m", "not matrix and not browser", "--record", made, path
-            )
+            options = ["-o", "timeout=600", "-m", "not matrix and not browser", "--record", made]
+            code, first = pytest(copy, None, "-W", _TRACER, *options, path)
             if code != 0:
                 raise SystemExit(f"these tests fail without a mutant: {path}\n{first}")
             shutil.copytree(made, folder)
