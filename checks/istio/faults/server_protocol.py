@@ -96,7 +96,7 @@ class WrongServerProtocol(RouteFault):
         place = f"spec.servers[{self.server.index}]"
         moved = "" if number == self.server.server.port.number else f" and port {number}"
         title = f"Set protocol {port['protocol']}{moved} on the server"
-        # One patch: istiod's webhook rejects TLS settings that the protocol does not have.
+        # One patch: istiod's webhook rejects HTTPS and TLS without TLS settings, and HTTP with mode SIMPLE or MUTUAL.
         patches = (set_field(self.server.gateway, f"{place}.port", port), *self._tls(changed))
         operations = tuple(operation for each in patches for operation in each.operations)
         yield Fix(title, (JsonPatch(self.server.gateway, operations),))
