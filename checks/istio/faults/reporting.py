@@ -121,13 +121,13 @@ def _without_fault(facts: Facts, route: ResolvedRoute, routes: list[ResolvedRout
 
 
 def _cut(facts: Facts, routes: list[ResolvedRoute]) -> Observation:
-    """The requests whose faults were not looked for."""
+    """The requests beyond the limit of a run, for which no cause was searched."""
     hosts = list(dict.fromkeys(_written(each.host) for each in routes))
     gateway = str(facts.gateway)
     ends = {min(each.outcome.ends, key=lambda one: progress(one, gateway)).reason for each in routes}
     return fail(
         f"{len(hosts)} more host{'s are' if len(hosts) > 1 else ' is'} not routed through {facts.gateway.ref} "
-        f"({_listed(hosts, 'hosts')}); the causes were not looked for.",
+        f"({_listed(hosts, 'hosts')}); no cause was searched for {'these' if len(hosts) > 1 else 'it'}; `--host` shows one.",
         subject=facts.gateway.ref,
         evidence=[Evidence("the clients' sidecars", "route", each, "the gateway") for each in sorted(ends)[:5]],
         actions=[list_kind(VirtualService)],
