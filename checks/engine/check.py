@@ -46,6 +46,8 @@ class Check:
     run: CheckFunction
     reports_missing_gateway: bool = False
     warns_of_limit: bool = False
+    decided_by_router: bool = False
+    reports_unexplained_routes: bool = False
 
     def finding(self, seen: Observation) -> Finding:
         """The finding of an observation: with the declaration, and without secrets in any text."""
@@ -104,6 +106,7 @@ def check(  # noqa: PLR0913 - one argument for each thing that is declared
     explains: Mapping[str, str | Because] | None = None,
     reports_missing_gateway: bool = False,
     warns_of_limit: bool = False,
+    reports_unexplained_routes: bool = False,
 ) -> Callable[[CheckFunction], Check]:
     """Declare a check.
 
@@ -114,7 +117,8 @@ def check(  # noqa: PLR0913 - one argument for each thing that is declared
     that the fault interrupts (default: the stage's). `reads` are all facts that the function reads; the gateway itself
     (`facts.gateway`) needs no declaration. `explains` maps the slug of each fault that this one causes to the mechanism.
     `reports_missing_gateway`: the check reports a gateway that does not exist, which is an error of the question without
-    it. `warns_of_limit`: its warning means that a limit is near, which digests list.
+    it. `warns_of_limit`: its warning means that a limit is near, which digests list. `reports_unexplained_routes`: among
+    the checks that the router decides, it reports the routes that no fault explains.
 
     A check of a stage that does not exist raises ValueError at import.
     """
@@ -138,6 +142,7 @@ def check(  # noqa: PLR0913 - one argument for each thing that is declared
             run=function,
             reports_missing_gateway=reports_missing_gateway,
             warns_of_limit=warns_of_limit,
+            reports_unexplained_routes=reports_unexplained_routes,
         )
 
     return declare

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
+from checks.engine.route_findings import decided_by_router
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import DestinationRule, VirtualService
 from checks.facts.logs import ProxyLog
@@ -12,7 +13,6 @@ from checks.istio.configured.configured_hosts import examined_hosts, nothing_con
 from checks.istio.configured.revision_settings import require_settings
 from checks.istio.configured.routing_index import direct_tls_rules
 from checks.istio.faults.gateway_clusters import gateway_clusters
-from checks.istio.faults.reporting import decided_by_router
 from checks.istio.faults.resolved_routes import ROUTER_READS, resolved_routes
 from checks.istio.fixes.fields import remove_field
 from checks.istio.fixes.showing import show_object
@@ -25,6 +25,7 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
 from checks.model.raw_values import items, text
 
 
+@decided_by_router
 @check(
     code="EG512",
     title="Applications send TLS, but the gateway is configured for plain HTTP",
@@ -36,7 +37,6 @@ from checks.model.raw_values import items, text
         "tls-contract-broken": Because("the application's TLS is wrapped in TLS again", share="host"),
     },
 )
-@decided_by_router
 def application_sends_tls(facts: Facts) -> Iterator[Observation]:
     """What it checks: hosts for which the gateway originates TLS. It fails if a `tls` rule routes the application's own
     TLS there, or directly to the destination through a DestinationRule that originates TLS: the result is TLS in TLS. It

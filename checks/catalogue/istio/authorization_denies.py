@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
+from checks.engine.route_findings import decided_by_router
 from checks.facts.istio_policies import AuthorizationPolicy
 from checks.facts.view import Facts
 from checks.istio.configured.configured_hosts import configured_hosts, examined_hosts
@@ -13,13 +14,13 @@ from checks.istio.configured.gateway_policies import (
     without_conditions,
 )
 from checks.istio.configured.revision_settings import require_settings
-from checks.istio.faults.reporting import decided_by_router
 from checks.istio.faults.resolved_routes import ROUTER_READS
 from checks.istio.fixes.showing import list_kind, show_object
 from checks.model.commands import ISTIO_EGW, change
 from checks.model.findings import Evidence, Involved, Observation, Severity, healthy, warn
 
 
+@decided_by_router
 @check(
     code="EG513",
     title="An AuthorizationPolicy denies requests at the gateway",
@@ -28,7 +29,6 @@ from checks.model.findings import Evidence, Involved, Observation, Severity, hea
     article=("IST-6",),
     reads=ROUTER_READS,
 )
-@decided_by_router
 def authorization_denies(facts: Facts) -> Iterator[Observation]:
     """What it checks: the AuthorizationPolicies of the gateway's namespace and of aks-istio-system that apply to its pods. It
     fails if all requests to a host from its clients are denied: no ALLOW rule matches, or a DENY rule does. On TLS that is

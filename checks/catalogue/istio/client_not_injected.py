@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 
 from checks.engine.check import check
+from checks.engine.route_findings import decided_by_router
 from checks.facts.admission_webhooks import MutatingWebhookConfiguration
 from checks.facts.namespaces import Namespace
 from checks.facts.pods import Pod
 from checks.facts.view import Facts
 from checks.istio.configured.client_namespaces import requested_client, requested_pods
-from checks.istio.faults.reporting import decided_by_router
 from checks.istio.faults.resolved_routes import ROUTER_READS
 from checks.istio.injection import injection_actions, injection_faults
 from checks.istio.injection_webhooks import PLAIN, REVISION, declined_by, excluded
@@ -31,6 +31,7 @@ from checks.model.requested_host import split_host
 _PORTS = frozenset({80, 443})
 
 
+@decided_by_router
 @check(
     code="EG515",
     title="The client's pods have no sidecar",
@@ -39,7 +40,6 @@ _PORTS = frozenset({80, 443})
     article=("IST-3",),
     reads=(*ROUTER_READS, MutatingWebhookConfiguration),
 )
-@decided_by_router
 def client_not_injected(facts: Facts) -> Iterator[Observation]:
     """What it checks: the pods of the client in the question (`--from`), or of its namespace: whether each has an
     `istio-proxy` among its containers or, as a native sidecar, its init containers; whether an injection webhook of an

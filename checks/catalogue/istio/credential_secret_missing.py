@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from checks.engine.check import check
+from checks.engine.route_findings import decided_by_router
 from checks.facts.istio_networking import ROOT_NAMESPACE, DestinationRule, Gateway
 from checks.facts.logs import IstiodLog, Line
 from checks.facts.namespaces import Secret
@@ -12,7 +13,6 @@ from checks.facts.view import Facts
 from checks.istio.configured.configured_hosts import configured_hosts, examined_hosts, nothing_configured, server_hosts
 from checks.istio.configured.revision_settings import require_settings
 from checks.istio.faults.gateway_clusters import gateway_clusters
-from checks.istio.faults.reporting import decided_by_router
 from checks.istio.faults.resolved_routes import ROUTER_READS
 from checks.istio.fixes.tls_settings import tls_place
 from checks.knowledge.istio_logs import CREDENTIALS, LogLine
@@ -23,6 +23,7 @@ from checks.model.raw_values import moment, text
 _FILES = ("clientCertificate", "privateKey", "caCertificates")
 
 
+@decided_by_router
 @check(
     code="EG511",
     title="The Secret of a credentialName is missing or unusable",
@@ -34,7 +35,6 @@ _FILES = ("clientCertificate", "privateKey", "caCertificates")
         "proxy-configuration-rejected": "a listener or cluster without its Secret never finishes warming",
     },
 )
-@decided_by_router
 def credential_secret_missing(facts: Facts) -> Iterator[Observation]:
     """What it checks: each `credentialName` of the DestinationRules that apply at the gateway and of the gateway's servers:
     whether the Secret is in the gateway's namespace, has a type that istiod reads, and has the required keys, if keys are

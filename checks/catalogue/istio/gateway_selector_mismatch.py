@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
+from checks.engine.route_findings import decided_by_router
 from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.view import Facts
 from checks.istio.configured.configured_hosts import common_host, configured_hosts, examined_hosts, nothing_configured
 from checks.istio.configured.intended_gateways import IntendedGateways, gateway_full_name, intended_gateways
 from checks.istio.configured.proxy_labels import ingress_pod_of
 from checks.istio.configured.revision_settings import require_settings
-from checks.istio.faults.reporting import decided_by_router
 from checks.istio.faults.resolved_routes import ROUTER_READS, hosts_through
 from checks.istio.fixes.gateways import pod_label, selecting
 from checks.istio.fixes.showing import show_object
@@ -17,6 +17,7 @@ from checks.model.commands import HOWTO, ISTIO_EGW, TSG, change, inspect, kubect
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
 
 
+@decided_by_router
 @check(
     code="EG505",
     title="No Gateway selects the egress gateway's pods",
@@ -33,7 +34,6 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Sever
         ),
     },
 )
-@decided_by_router
 def gateway_selector_mismatch(facts: Facts) -> Iterator[Observation]:
     """What it checks: the selectors of all Istio Gateways against the labels of the egress gateway's pods, or of its
     Deployments' pod templates if there are no pods. It fails if requests for a host are not routed because the Gateway with

@@ -6,6 +6,7 @@ Either no client can connect to the server's port, or istiod leaves the server o
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
+from checks.engine.route_findings import decided_by_router
 from checks.facts.istio_networking import Gateway
 from checks.facts.services import Service
 from checks.facts.view import Facts
@@ -18,7 +19,6 @@ from checks.istio.configured.configured_hosts import (
 )
 from checks.istio.configured.intended_gateways import gateway_full_name, intended_gateways
 from checks.istio.configured.revision_settings import require_settings
-from checks.istio.faults.reporting import decided_by_router
 from checks.istio.faults.resolved_routes import ROUTER_READS, hosts_through, routing_of_run
 from checks.istio.fixes.fields import remove_field, set_field
 from checks.istio.fixes.rules import kind_of_server
@@ -33,6 +33,7 @@ _STATUS_PORT = 15021
 """The Service's port for health checks; it routes no traffic."""
 
 
+@decided_by_router
 @check(
     code="EG506",
     title="A server of a Gateway is not reachable on the egress gateway",
@@ -46,7 +47,6 @@ _STATUS_PORT = 15021
         ),
     },
 )
-@decided_by_router
 def gateway_server_unreachable(facts: Facts) -> Iterator[Observation]:
     """What it checks: the servers of the Gateways that select the gateway's pods. It fails if requests for a host are not
     routed because no server has the host on the port, because the server's port is not a port of the gateway's Service (the

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
+from checks.engine.route_findings import decided_by_router
 from checks.facts.istio_networking import ROOT_NAMESPACE
 from checks.facts.namespaces import Namespace
 from checks.facts.view import Facts
 from checks.istio.configured.client_namespaces import injected_namespaces, requested_client
 from checks.istio.configured.configured_hosts import examined_hosts
 from checks.istio.configured.revision_settings import discovery_selectors, is_discovered, require_settings, settings_of
-from checks.istio.faults.reporting import decided_by_router
 from checks.istio.faults.resolved_routes import ROUTER_READS
 from checks.istio.mesh.configuration import MeshSettings
 from checks.model.commands import MESHCFG, change, inspect, kubectl
@@ -18,6 +18,7 @@ from checks.model.raw_values import Raw, items, text, texts
 from checks.model.raw_values import labels as read_labels
 
 
+@decided_by_router
 @check(
     code="EG517",
     title="Istiod does not discover a namespace that the gateway needs",
@@ -30,7 +31,6 @@ from checks.model.raw_values import labels as read_labels
         "virtual-service-route-broken": Because("istiod ignores VirtualServices of the namespace", share="namespace"),
     },
 )
-@decided_by_router
 def namespace_not_discovered(facts: Facts) -> Iterator[Observation]:
     """What it checks: the mesh's `discoverySelectors`, for each revision of the gateway. It fails if requests to a host are
     not routed because no selector matches the namespace of the only Gateway, VirtualService or ServiceEntry for it, and for

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
+from checks.engine.route_findings import decided_by_router
 from checks.facts.istio_networking import ServiceEntry
 from checks.facts.view import Facts
 from checks.istio.configured.configured_hosts import examined_hosts, nothing_configured
 from checks.istio.faults.conflicting_entries import differing_fields, evidence_of
 from checks.istio.faults.differing_entries import DifferingEntries, differing_entries
-from checks.istio.faults.reporting import decided_by_router
 from checks.istio.faults.resolved_routes import ROUTER_READS, routing_of_run
 from checks.istio.fixes.showing import show_object
 from checks.istio.request.clients import clients_of
@@ -18,6 +18,7 @@ from checks.model.findings import Involved, Observation, Severity, healthy, skip
 _HOST = "host"
 
 
+@decided_by_router
 @check(
     code="EG522",
     title="ServiceEntries for one host differ, and proxies use only one of them",
@@ -32,7 +33,6 @@ _HOST = "host"
         "tls-contract-broken": Because("the entry that a proxy uses declares another protocol", share=_HOST),
     },
 )
-@decided_by_router
 def service_entries_conflict(facts: Facts) -> Iterator[Observation]:
     """What it checks: the ServiceEntries for each host that is routed through the gateway, among those that are visible to
     the gateway and the clients' sidecars. istiod configures one service per host: the oldest visible entry, entries

@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
+from checks.engine.route_findings import decided_by_router
 from checks.facts.view import Facts
 from checks.istio.configured.configured_hosts import examined_hosts, hosts_listed, nothing_configured
 from checks.istio.configured.revision_settings import require_settings
-from checks.istio.faults.reporting import decided_by_router
 from checks.istio.faults.resolved_routes import ROUTER_READS, hosts_through
 from checks.model.findings import Observation, Severity, healthy, skip
 
 
+@decided_by_router
 @check(
     code="EG508",
     title="No ServiceEntry for the destination is visible to the proxies that need it",
@@ -24,7 +25,6 @@ from checks.model.findings import Observation, Severity, healthy, skip
         ),
     },
 )
-@decided_by_router
 def service_entry_missing(facts: Facts) -> Iterator[Observation]:
     """What it checks: for every external host for which the gateway is configured, whether requests fail because no
     ServiceEntry declares the destination to the gateway, or the host to the sidecars that need it. It also fails if the

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
+from checks.engine.route_findings import decided_by_router
 from checks.facts.changes import MergePatch
 from checks.facts.istio_networking import ServiceEntry
 from checks.facts.view import Facts
 from checks.istio.configured.configured_hosts import examined_hosts, nothing_configured
 from checks.istio.configured.revision_settings import require_settings
 from checks.istio.faults.gateway_clusters import gateway_clusters
-from checks.istio.faults.reporting import decided_by_router
 from checks.istio.faults.resolved_routes import ROUTER_READS
 from checks.istio.fixes.showing import show_object
 from checks.model.commands import SCALE, change
@@ -23,6 +23,7 @@ _ALSO_WORK = {
 """Resolutions that also work, but that the article does not use."""
 
 
+@decided_by_router
 @check(
     code="EG509",
     title="The ServiceEntry of a destination does not use DNS resolution",
@@ -30,7 +31,6 @@ _ALSO_WORK = {
     article=("IST-4",),
     reads=ROUTER_READS,
 )
-@decided_by_router
 def service_entry_not_dns(facts: Facts) -> Iterator[Observation]:
     """What it checks: `spec.resolution` of the ServiceEntry that the gateway uses for each destination. DNS passes. It
     fails if requests do not get through because of it: NONE, also the default, gives the gateway no endpoint, nor does DNS

@@ -3,17 +3,18 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
+from checks.engine.route_findings import decided_by_router
 from checks.facts.istio_networking import Sidecar
 from checks.facts.view import Facts
 from checks.istio.configured.client_namespaces import client_namespaces
 from checks.istio.configured.configured_hosts import examined_hosts, nothing_configured
 from checks.istio.configured.revision_settings import require_settings
-from checks.istio.faults.reporting import decided_by_router
 from checks.istio.faults.resolved_routes import ROUTER_READS
 from checks.model.commands import inspect, kubectl
 from checks.model.findings import Evidence, Involved, Observation, Severity, healthy, skip, warn
 
 
+@decided_by_router
 @check(
     code="EG516",
     title="A Sidecar object does not import the route for its clients",
@@ -21,7 +22,6 @@ from checks.model.findings import Evidence, Involved, Observation, Severity, hea
     article=("IST-4",),
     reads=ROUTER_READS,
 )
-@decided_by_router
 def sidecar_hides_route(facts: Facts) -> Iterator[Observation]:
     """What it checks: the Sidecar object that applies to each client (its own, otherwise that of aks-istio-system). It fails
     if requests to a host are not routed because its `egress.hosts` do not import the VirtualService with the route to the

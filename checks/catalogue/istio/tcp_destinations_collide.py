@@ -3,15 +3,16 @@
 from collections.abc import Iterator
 
 from checks.engine.check import Because, check
+from checks.engine.route_findings import decided_by_router
 from checks.facts.istio_networking import ServiceEntry
 from checks.facts.view import Facts
 from checks.istio.configured.configured_hosts import examined_hosts
 from checks.istio.configured.request_kinds import configured_kinds
-from checks.istio.faults.reporting import decided_by_router
 from checks.istio.faults.resolved_routes import ROUTER_READS, resolved_routes, routing_of_run
 from checks.model.findings import Observation, Severity, healthy, skip
 
 
+@decided_by_router
 @check(
     code="EG523",
     title="TCP destinations share a port without addresses that distinguish them",
@@ -24,7 +25,6 @@ from checks.model.findings import Observation, Severity, healthy, skip
         ),
     },
 )
-@decided_by_router
 def tcp_destinations_collide(facts: Facts) -> Iterator[Observation]:
     """What it checks: the rule or service that gets the TCP connections for each host of the gateway, at the clients'
     sidecars and at the gateway. A TCP connection names no host. Sidecars can distinguish two destinations on one port only

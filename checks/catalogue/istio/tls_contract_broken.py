@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from checks.engine.check import check
+from checks.engine.route_findings import decided_by_router
 from checks.facts.istio_networking import DestinationRule
 from checks.facts.view import Facts
 from checks.istio.configured.configured_hosts import examined_hosts, nothing_configured
 from checks.istio.configured.revision_settings import require_settings
 from checks.istio.faults.gateway_clusters import GatewayCluster, gateway_clusters
-from checks.istio.faults.reporting import decided_by_router
 from checks.istio.faults.resolved_routes import ROUTER_READS, ResolvedRoute, resolved_routes, routing_of_run
 from checks.istio.fixes.exports import private
 from checks.istio.fixes.fields import remove_field
@@ -21,6 +21,7 @@ from checks.model.findings import Evidence, Involved, Observation, Severity, hea
 from checks.model.raw_values import flag, text
 
 
+@decided_by_router
 @check(
     code="EG510",
     title="TLS settings do not match on a hop through the gateway",
@@ -28,7 +29,6 @@ from checks.model.raw_values import flag, text
     article=("IST-5", "IST-6"),
     reads=ROUTER_READS,
 )
-@decided_by_router
 def tls_contract_broken(facts: Facts) -> Iterator[Observation]:
     """What it checks: for each host, the DestinationRule that applies at sidecars for the gateway's Service against the
     Gateway's server, and the one that applies at the gateway for the destination against the destination's port. The lookup

@@ -6,6 +6,7 @@ The check follows the route from sidecars to the destination of the gateway.
 from collections.abc import Iterator
 
 from checks.engine.check import check
+from checks.engine.route_findings import decided_by_router
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import ServiceEntry, VirtualService
 from checks.facts.view import Facts
@@ -15,7 +16,6 @@ from checks.istio.configured.intended_gateways import gateway_full_name, intende
 from checks.istio.configured.other_gateways import other_gateway_of
 from checks.istio.configured.revision_settings import require_settings
 from checks.istio.configured.routing_index import all_rules_of, destinations_in, routing_index
-from checks.istio.faults.reporting import decided_by_router
 from checks.istio.faults.resolved_routes import ROUTER_READS, ResolvedRoute, hosts_through, resolved_routes
 from checks.istio.fixes.showing import show_object
 from checks.istio.mesh.objects.routing_rules import RoutingRule, RoutingRules
@@ -24,14 +24,15 @@ from checks.model.findings import Evidence, Involved, Observation, Severity, hea
 from checks.model.raw_values import items, mapping, number
 
 
+@decided_by_router
 @check(
     code="EG507",
     title="The route from sidecars through the gateway to the destination is broken",
     severity=Severity.BLOCKS,
     article=("IST-3", "IST-4"),
     reads=ROUTER_READS,
+    reports_unexplained_routes=True,
 )
-@decided_by_router
 def virtual_service_route_broken(facts: Facts) -> Iterator[Observation]:
     """What it checks: for every external host for which the gateway is configured, and every client with the route, both
     hops as istiod configures them: the rule for sidecars and whether it names the gateway's Service, port and subset; the

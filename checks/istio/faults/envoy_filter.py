@@ -8,7 +8,7 @@ from checks.facts.changes import Delete
 from checks.facts.fact import KubernetesObject
 from checks.facts.istio_networking import EnvoyFilter
 from checks.istio.faults.broken_request import BrokenRequest
-from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.faults.fault import ROUTE_CHECK, Fix, RouteFault
 from checks.model.findings import Evidence
 from checks.model.raw_values import items, text
 from checks.model.route import HopName
@@ -32,7 +32,7 @@ class ChangedByFilter(RouteFault):
 
     name: ClassVar[str] = "changed-by-filter"
     hop: ClassVar[HopName] = HopName.SIDECAR
-    check: ClassVar[str] = "envoy-filter-present"
+    check: ClassVar[str] = ROUTE_CHECK
     proxy: ClassVar[str] = "the client's sidecar"
     envoy_filter: EnvoyFilter
 

@@ -5,13 +5,11 @@ gateway, the check that owns its fault fails; if all requests do, no check fails
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import wraps
 
 from checks.facts.fact import Unreadable
 from checks.facts.istio_networking import VirtualService
 from checks.facts.view import Facts
 from checks.istio.faults.broken_request import progress
-from checks.istio.faults.fault import ROUTE_CHECK
 from checks.istio.faults.proved_faults import Proved
 from checks.istio.faults.resolved_routes import ResolvedRoute, reported_routes
 from checks.istio.fixes.showing import list_kind, show_object
@@ -22,53 +20,39 @@ from checks.model.commands import HOWTO, change
 from checks.model.findings import Action, Evidence, Involved, Observation, Status, fail, unknown, warn
 from checks.model.requested_host import requested_host
 
-_WITHOUT_CHECK = frozenset({"envoy-filter-present"})
-"""Owners that only warn: EG507 reports their faults."""
-
 _Checked = Callable[[Facts], Iterator[Observation]]
 
 
-def decided_by_router(function: _Checked) -> _Checked:
-    """A check that reports the router's faults that name it.
+def with_route_faults(
+    facts: Facts, slug: str, own: _Checked, *, reports_unexplained_routes: bool
+) -> Iterator[Observation]:
+    """The router's faults that name the check `slug`, and the check's own findings.
 
-    Its own findings are settings that no route shows. Without a fault, the check's own result stands.
+    Its own findings are settings that no route shows. Without a fault, the check's own result stands. The check that
+    reports unexplained routes also reports requests that no fault explains, and routes that are not certain.
     """
-    slug = function.__name__.replace("_", "-")
-
-    @wraps(function)
-    def decided(facts: Facts) -> Iterator[Observation]:
-        try:
-            routes = list(reported_routes(facts))
-        except Unreadable as unread:
-            yield from _undecided(function(facts), unread)
-            return
-        yield from _reconciled(facts, slug, routes, function)
-
-    return decided
-
-
-def _reconciled(facts: Facts, slug: str, routes: list[ResolvedRoute], function: _Checked) -> Iterator[Observation]:
-    """The router's findings, and beside them those of the check itself."""
+    try:
+        routes = list(reported_routes(facts))
+    except Unreadable as unread:
+        yield from _undecided(own(facts), unread)
+        return
     found = list(_findings(facts, slug, routes))
-    if slug == ROUTE_CHECK:
+    if reports_unexplained_routes:
         found += _unexplained(facts, routes)
     yield from found
     if found and facts.question.host:
         return
     gap = next((each.gap for each in routes if each.gap is not None), None)
     if gap is not None:
-        yield from _undecided(_besides(found, function(facts)), Unreadable(gap))
+        yield from _undecided(_besides(found, own(facts)), Unreadable(gap))
         return
-    own = list(_besides(found, function(facts)))
-    if (
-        slug == ROUTE_CHECK
-        and (doubts := list(_doubts(routes)))
-        and not any(each.status is Status.FAIL for each in own)
-    ):
-        yield from (each for each in own if each.status is Status.WARN)
+    settings = list(_besides(found, own(facts)))
+    doubts = list(_doubts(routes)) if reports_unexplained_routes else []
+    if doubts and not any(each.status is Status.FAIL for each in settings):
+        yield from (each for each in settings if each.status is Status.WARN)
         yield from doubts
         return
-    yield from own
+    yield from settings
 
 
 def _besides(found: list[Observation], own: Iterable[Observation]) -> Iterator[Observation]:
@@ -157,14 +141,10 @@ def _findings(facts: Facts, slug: str, routes: list[ResolvedRoute]) -> Iterator[
     groups: dict[tuple[object, ...], list[tuple[ResolvedRoute, Proved]]] = {}
     for each in routes:
         for proved in each.faults:
-            if _reporting(proved.fault.check) == slug:
+            if proved.fault.check == slug:
                 groups.setdefault((proved.fault.name, proved.fault.evidence()), []).append((each, proved))
     for alike in groups.values():
         yield _finding(facts, alike, routes)
-
-
-def _reporting(owner: str) -> str:
-    return ROUTE_CHECK if owner in _WITHOUT_CHECK else owner
 
 
 def _finding(facts: Facts, alike: list[tuple[ResolvedRoute, Proved]], routes: list[ResolvedRoute]) -> Observation:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from checks.catalogue import catalogue
 from checks.istio import faults
-from checks.istio.faults.fault import RouteFault
+from checks.istio.faults.fault import ROUTE_CHECK, RouteFault
 
 
 def kinds(base: type[RouteFault] = RouteFault) -> Iterator[type[RouteFault]]:
@@ -15,9 +15,16 @@ def kinds(base: type[RouteFault] = RouteFault) -> Iterator[type[RouteFault]]:
         yield from kinds(each)
 
 
-def test_the_check_of_every_fault_exists() -> None:
+def test_the_check_of_every_fault_reports_it() -> None:
     for module in pkgutil.iter_modules(faults.__path__):
         importlib.import_module(f"{faults.__name__}.{module.name}")
     owners = {each.check for each in kinds() if hasattr(each, "check") and each.__module__.startswith("checks.")}
     assert len(owners) > 10
-    assert owners <= {check.slug for check in catalogue()}
+    decided = {check.slug for check in catalogue() if check.decided_by_router}
+    assert decided <= owners
+    # These report the state of the gateway's pods and Service from their own facts, with any route.
+    assert owners - decided == {"gateway-pods-not-running", "service-not-provisioned"}
+
+
+def test_the_check_of_faults_without_a_check_of_their_own_reports_unexplained_routes() -> None:
+    assert [check.slug for check in catalogue() if check.reports_unexplained_routes] == [ROUTE_CHECK]
