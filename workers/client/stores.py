@@ -35,7 +35,7 @@ class Stores:
         self.runs = Runs(connection, prefix, config.retention.runs, keep_evidence)
         self.documents = Documents(connection, prefix, publisher, keep)
         self.history = History(connection, prefix, keep)
-        self.watches = Watches(connection, prefix, keep, settings.watch_interval)
+        self.watches = Watches(connection, prefix, keep, settings.watch_interval, self.discard_run)
         self.evidence = EvidenceStore(connection, prefix, _seconds(keep_evidence))
         self.conversations = Conversations(connection, prefix, keep)
         self.audit = Audit(connection, prefix)
@@ -49,6 +49,12 @@ class Stores:
         """
         if not run.order.watch:
             self.documents.changed(f"run/{run.id}", urgent=ended)
+
+    def discard_run(self, run_id: str) -> None:
+        """Deletes a run with its evidence, unless a user has commented on it."""
+        if self.runs.discard(run_id):
+            self.evidence.discard(run_id)
+            self.history.forget_recorded(run_id)
 
     def repeat_ended(self, run: Run) -> None:
         """Shows the end of a repeated run in the thread of the run that it repeats, too."""

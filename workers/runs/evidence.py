@@ -8,6 +8,8 @@ import logging
 
 from redis import Redis
 
+from workers.runs.packed import reply_bytes
+
 log = logging.getLogger(__name__)
 
 LARGEST_BUNDLE = 8 * 1024 * 1024
@@ -15,6 +17,9 @@ LARGEST_BUNDLE = 8 * 1024 * 1024
 
 A larger one is not kept, since Redis holds it in memory: use `egress-diag collect`.
 """
+
+_GZIP = b"\x1f\x8b"
+"""The first bytes of a packed bundle."""
 
 
 class EvidenceStore:
@@ -30,17 +35,25 @@ class EvidenceStore:
         if len(packed) > LARGEST_BUNDLE:
             log.warning("the evidence of run %s is too large to keep: %s bytes", run_id, len(packed))
             return False
-        self.redis.set(self._key(run_id), base64.b64encode(packed).decode(), ex=self.keep_seconds)
+        self.redis.set(self._key(run_id), packed, ex=self.keep_seconds)
         return True
 
     def bundle(self, run_id: str) -> bytes | None:
         """The packed bundle (.tar.gz), or None if it is not or no longer kept."""
         raw = self.redis.get(self._key(run_id))
-        return base64.b64decode(raw) if raw is not None else None
+        if raw is None:
+            return None
+        packed = reply_bytes(raw)
+        # Earlier versions stored bundles as Base64.
+        return packed if packed.startswith(_GZIP) else base64.b64decode(packed)
 
     def has_bundle(self, run_id: str) -> bool:
         """Whether a bundle is kept."""
         return bool(self.redis.exists(self._key(run_id)))
+
+    def discard(self, run_id: str) -> None:
+        """Delete a run's evidence."""
+        self.redis.delete(self._key(run_id))
 
     def preserve(self, run_id: str, seconds: int) -> None:
         """Extend the time for which a run's evidence is kept."""

@@ -65,6 +65,10 @@ class History:
             args=[PAST_RUN_JSON.dump_json(past), GATEWAY_VERDICT_JSON.dump_json(verdict), name, self.keep, _RUNS_KEPT],
         )
 
+    def forget_recorded(self, run_id: str) -> None:
+        """Delete the mark that a run's verdict was recorded, with the run itself; its line in the history stays."""
+        self.redis.delete(self._key("noted", run_id))
+
     def past_runs(self, cluster: str, gateway: str, count: int = 10) -> tuple[PastRun, ...]:
         """The last runs for a gateway (`namespace/name`), newest first."""
         found = self.redis.lrange(self._key("past", cluster, gateway), 0, count - 1)

@@ -19,6 +19,7 @@ from checks.model.findings import Finding, Report
 from checks.reports.document import FINDINGS, REPORT
 from workers.records.history import REMARK_JSON, Remark
 from workers.records.run import ORDER_JSON, RUN_RECORD, Accepted, Order, Run, RunState
+from workers.runs.packed import pack, unpack
 from workers.telemetry.metrics import RUN_SECONDS, RUNS
 
 _REQUEST_KEPT = timedelta(hours=1)
@@ -125,14 +126,15 @@ class Runs:
             record, order, findings, joined = pipe.execute()
         if not record.get("order"):
             return None
-        report = record.get("report")
+        report = REPORT.validate_json(unpack(record["report"])) if record.get("report") else None
+        found = [each for slug in order for each in FINDINGS.validate_json(findings.get(slug, "[]"))]
         return RUN_RECORD.validate_python(
             {
                 **record,
                 "id": run_id,
                 "order": ORDER_JSON.validate_json(record["order"]),
-                "findings": [each for slug in order for each in FINDINGS.validate_json(findings.get(slug, "[]"))],
-                "report": REPORT.validate_json(report) if report else None,
+                "findings": report.findings if report is not None else found,
+                "report": report,
                 "choices": orjson.loads(record.get("choices", "[]")),
                 "joined": sorted(joined),
             }
@@ -195,8 +197,12 @@ class Runs:
 
     def finish(self, run: Run, report: Report) -> bool:
         """End the run with its report. False if it had already ended."""
-        document = REPORT.dump_json(report).decode()
-        return self._ended(run, report.verdict.value, state=RunState.DONE.value, report=document)
+        document = pack(REPORT.dump_json(report))
+        ended = self._ended(run, report.verdict.value, state=RunState.DONE.value, report=document)
+        if ended:
+            # The report contains the findings.
+            self.redis.delete(self._key("run", run.id, "findings"), self._key("run", run.id, "order"))
+        return ended
 
     def refuse(self, run: Run, problem: str, choices: Iterable[str] = ()) -> bool:
         """End the run because its question cannot be answered as asked."""
@@ -239,6 +245,13 @@ class Runs:
             pipe.expire(self._key("run", run.id, "remarks"), REMARKED_KEPT)
             pipe.execute()
 
+    def discard(self, run_id: str) -> bool:
+        """Delete a run that has ended. False if a user has commented on it: it is kept."""
+        if self.redis.sismember(self._key("remarked"), run_id):
+            return False
+        self.redis.delete(*(self._key("run", run_id, *part) for part in ((), ("findings",), ("order",), ("joined",))))
+        return True
+
     def remarks(self, run_id: str) -> tuple[Remark, ...]:
         """The comments on a run, oldest first."""
         found = self.redis.lrange(self._key("run", run_id, "remarks"), 0, -1)
@@ -248,7 +261,7 @@ class Runs:
         if self.redis.exists(self._key("run", run.id)):
             self.redis.hset(self._key("run", run.id), field, value)
 
-    def _ended(self, run: Run, outcome: str, **fields: str) -> bool:
+    def _ended(self, run: Run, outcome: str, **fields: str | bytes) -> bool:
         now = datetime.now(UTC)
         flat = [part for pair in fields.items() for part in pair]
         ended = bool(

@@ -26,12 +26,24 @@ log = logging.getLogger(__name__)
 _POLL_INTERVAL = timedelta(seconds=1)
 """How often the state of the run under way is read."""
 
+MOST_CHANGES = 100
+"""Changes that a watch lists. Each later one takes the place of the last."""
+
+RUNS_OF_CHANGES = 10
+"""Changes of a watch whose runs are kept, the latest ones.
+
+The runs of other checks are deleted as soon as a later check has ended.
+"""
+
 
 class Watches:
     """All watches. Every method may raise `connection.Unavailable`."""
 
-    def __init__(self, redis: Redis, prefix: str, keep: int, interval: float) -> None:
+    def __init__(
+        self, redis: Redis, prefix: str, keep: int, interval: float, discard_run: Callable[[str], None]
+    ) -> None:
         self.redis = redis
+        self.discard_run = discard_run
         self.prefix = prefix
         self.keep = keep
         self.interval = timedelta(seconds=interval)
@@ -120,6 +132,7 @@ class Watches:
     def _judge(self, watch: Watch, run: Run, now: datetime) -> Watch:
         report = run.report
         causes = tuple(f.title for f in roots_of(report)) if report is not None else (run.problem,)
+        before = watch
         check = WatchCheck(run.ended or now, report.verdict if report is not None else None, causes, run.id)
         changed = watch.last is None or watch.last.result != check.result
         watch = replace(
@@ -127,15 +140,18 @@ class Watches:
             checks=watch.checks + 1,
             passed=watch.passed + 1 if check.passed else 0,
             last=check,
-            changes=(*watch.changes, check) if changed else watch.changes,
+            changes=_with_change(watch.changes, check) if changed else watch.changes,
             run="",
         )
         if watch.passed >= PASSES_TO_FIX:
-            return self._end(watch, WatchState.FIXED)
-        if now >= watch.until:
-            return self._end(watch, WatchState.EXPIRED)
-        self._keep(watch)
-        self._due(watch, min(now + self.interval, watch.until))
+            watch = self._end(watch, WatchState.FIXED)
+        elif now >= watch.until:
+            watch = self._end(watch, WatchState.EXPIRED)
+        else:
+            self._keep(watch)
+            self._due(watch, min(now + self.interval, watch.until))
+        for surplus in sorted(_needed_runs(before) - _needed_runs(watch)):
+            self.discard_run(surplus)
         return watch
 
     def _end(self, watch: Watch, state: WatchState) -> Watch:
@@ -153,3 +169,13 @@ class Watches:
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)
+
+
+def _with_change(changes: tuple[WatchCheck, ...], check: WatchCheck) -> tuple[WatchCheck, ...]:
+    return (*changes[: MOST_CHANGES - 1], check)
+
+
+def _needed_runs(watch: Watch) -> set[str]:
+    """The runs under way, of the last check, and of the latest changes."""
+    last = watch.last.run if watch.last is not None else ""
+    return {watch.run, last, *(change.run for change in watch.changes[-RUNS_OF_CHANGES:])} - {""}

@@ -270,7 +270,7 @@ def test_a_remarked_run_is_kept_for_a_year(client: Client, diagnoser: Diagnoser,
     run = client.start(ORDER).run
     diagnoser.execute(run.id)
     client.remark(run, "U0BOB", "not true")
-    for key in (f"run:{run.id}", f"run:{run.id}:findings", f"evidence:{run.id}", f"run:{run.id}:remarks"):
+    for key in (f"run:{run.id}", f"evidence:{run.id}", f"run:{run.id}:remarks"):
         assert redis_client.ttl(f"egress-diag:{key}") > 300 * 86400, key
 
 
