@@ -4,26 +4,43 @@ Sources: docs/rulings.md#ruling-1, docs/rulings.md#ruling-2.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from graphlib import TopologicalSorter
 
 from checks.engine.check import Because, Check
 from checks.model.findings import Finding, Severity, Status, Verdict
 
 
+@dataclass(frozen=True, slots=True)
+class _Causes:
+    """The explanations that a set of checks declares."""
+
+    of_fault: Mapping[str, Mapping[str, Because]]
+    """For each fault, the faults that may explain it."""
+    order: tuple[str, ...]
+    """The slugs, causes before effects."""
+
+
+@lru_cache(maxsize=32)
+def _declared_by(checks: tuple[Check, ...]) -> _Causes:
+    """The explanations of these checks. Every run has the same few sets of checks, so that each is ordered once."""
+    edges = {check.slug: check.explains for check in checks}
+    return _Causes(_causes(edges), _fundamental_first(edges))
+
+
 def explained(findings: Sequence[Finding], checks: Iterable[Check]) -> tuple[Finding, ...]:
     """The findings in the same order, with `explained_by` and `possible_causes`.
 
     A failure that only a pending finding explains becomes a warning (docs/rulings.md#ruling-1)."""
-    edges = {check.slug: check.explains for check in checks}
-    causes = _causes(edges)
+    causes = _declared_by(tuple(checks))
     done: dict[int, Finding] = {}
     by_check: dict[str, list[int]] = {}
     for index, finding in enumerate(findings):
         by_check.setdefault(finding.check, []).append(index)
-    for slug in _fundamental_first(edges):
+    for slug in causes.order:
         for index in by_check.get(slug, ()):
-            done[index] = _explain(findings[index], slug, causes, by_check, done)
+            done[index] = _explain(findings[index], slug, causes.of_fault, by_check, done)
     return tuple(done.get(index, finding) for index, finding in enumerate(findings))
 
 
@@ -103,16 +120,15 @@ def warning_checks(findings: Iterable[Finding], checks: Iterable[Check]) -> tupl
 
     The order is that of docs/severity.md#order. A warning explains another one only if its own effect is at least as severe.
     """
-    edges = {check.slug: check.explains for check in checks}
-    causes = _causes(edges)
+    causes = _declared_by(tuple(checks))
     warned = [f for f in findings if f.status is Status.WARN]
     depths: dict[int, int] = {}
-    for slug in _fundamental_first(edges):
+    for slug in causes.order:
         for finding in (f for f in warned if f.check == slug):
             explaining = (
                 depths[id(cause)]
                 for cause in warned
-                if (why := causes.get(slug, {}).get(cause.check))
+                if (why := causes.of_fault.get(slug, {}).get(cause.check))
                 and cause.impact >= finding.impact
                 and _shares(cause, finding, why)
             )

@@ -27,7 +27,7 @@ class Because:
     share: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Check:
     """A check with its declaration."""
 
@@ -48,6 +48,11 @@ class Check:
     warns_of_limit: bool = False
     decided_by_router: bool = False
     reports_unexplained_routes: bool = False
+
+    @property
+    def declared(self) -> frozenset[type["Fact"]]:
+        """The kinds of facts that it reads."""
+        return frozenset(self.reads)
 
     def finding(self, seen: Observation) -> Finding:
         """The finding of an observation: with the declaration, and without secrets in any text."""

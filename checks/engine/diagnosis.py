@@ -35,6 +35,9 @@ from checks.model.route import Route
 
 log = logging.getLogger(__name__)
 
+_Results = tuple[tuple[Finding, ...], frozenset[type[Fact]]]
+"""The findings of a check and the kinds of facts that it read."""
+
 TARGET_READS: tuple[type[Fact], ...] = (ManagedCluster, Deployment, Service, Pod)
 """The kinds that identify the gateway.
 
@@ -74,6 +77,8 @@ class Diagnosis:
         self._target_known = target is not None
         self._waiting = list(self.checks)
         self._findings: dict[str, tuple[Finding, ...]] = {}
+        self._stopping: list[Finding] = []
+        """The findings that make other checks meaningless, in the order of evaluation."""
         self._touched: dict[str, frozenset[type[Fact]]] = {}
 
     def advance(self) -> list[Evaluated]:
@@ -190,16 +195,16 @@ class Diagnosis:
         if stop := self._stopped_by(check):
             findings: tuple[Finding, ...] = (stop,)
         else:
-            findings = tuple(self._run(check))
+            findings = self._results_of(check)
         self._findings[check.slug] = findings
+        self._stopping += [each for each in findings if each.stops is not None]
         return Evaluated(check, findings)
 
     def _stopped_by(self, check: Check) -> Finding | None:
         """The finding that this check does not apply because of an earlier failure, or None."""
-        for findings in self._findings.values():
-            for cause in findings:
-                if cause.stops is not None and cause.check != check.slug and check.scope.within(cause.stops):
-                    return check.does_not_apply(cause)
+        for cause in self._stopping:
+            if cause.stops is not None and cause.check != check.slug and check.scope.within(cause.stops):
+                return check.does_not_apply(cause)
         return None
 
     def _gated(self, check: Check, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
@@ -208,8 +213,19 @@ class Diagnosis:
             return (stop,)
         return findings
 
-    def _run(self, check: Check) -> Iterator[Finding]:
-        facts = Facts(self.store, self.target, self.question, frozenset(check.reads), self._target_gap)
+    def _results_of(self, check: Check) -> tuple[Finding, ...]:
+        """The findings of a check; those that do not depend on the gateway are computed once for the cluster."""
+        key = ("findings", check, self.question.cluster)
+        known: _Results | None = self.store.remembered(key)
+        if known is None:
+            facts = Facts(self.store, self.target, self.question, check.declared, self._target_gap)
+            known = tuple(self._run(check, facts)), frozenset(facts.reads.kinds)
+            if not facts.reads.of_run:
+                self.store.remember(key, known)
+        findings, self._touched[check.slug] = known
+        return findings
+
+    def _run(self, check: Check, facts: Facts) -> Iterator[Finding]:
         found: list[Finding] = []
         try:
             for observation in check.run(facts):
@@ -221,7 +237,6 @@ class Diagnosis:
         except Exception as error:  # noqa: BLE001 - a crashed check is unknown and does not hide the others
             found = [f for f in found if f.status in (Status.FAIL, Status.WARN, Status.UNKNOWN)]
             found.append(check.finding(self._crashed(check, error)))
-        self._touched[check.slug] = frozenset(facts.touched)
         if not found:
             found.append(
                 check.finding(

@@ -175,3 +175,11 @@ class FactStore:
         if key not in self._memos:
             self._memos[key] = build()
         return cast("_V", self._memos[key])
+
+    def remembered(self, key: Hashable) -> Any:
+        """A value that was derived from complete facts and remembered, or None."""
+        return self._memos.get(key)
+
+    def remember(self, key: Hashable, value: object) -> None:
+        """Keep a value that was derived from complete facts for this store."""
+        self._memos[key] = value

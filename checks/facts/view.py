@@ -1,6 +1,7 @@
 """The view that a check gets of the facts: the kinds that it declares, for one gateway."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -17,6 +18,23 @@ from checks.model.question import ClusterIdentity, Question
 
 _F = TypeVar("_F", bound=Fact)
 _V = TypeVar("_V")
+
+
+@dataclass(slots=True)
+class ReadsOfView:
+    """What was read through a view and the views that follow from it."""
+
+    kinds: set[type[Fact]] = field(default_factory=set)
+    of_run: bool = False
+    """Whether the gateway, the host or the client of the run was read.
+
+    A result that did not read them is that of every gateway of the cluster.
+    """
+
+    def add(self, other: "ReadsOfView") -> None:
+        """Count the reads of another view as reads of this one."""
+        self.kinds |= other.kinds
+        self.of_run = self.of_run or other.of_run
 
 
 class Facts:
@@ -37,8 +55,8 @@ class Facts:
         self._gateway = gateway
         self._target_gap = target_gap
         self._declared = declared
-        self.question = question
-        self.touched: set[type[Fact]] = set()
+        self._question = question
+        self.reads = ReadsOfView()
 
     @property
     def now(self) -> datetime:
@@ -46,8 +64,15 @@ class Facts:
         return self._store.now
 
     @property
+    def question(self) -> Question:
+        """The question of the run."""
+        self.reads.of_run = True
+        return self._question
+
+    @property
     def gateway(self) -> EgressGateway:
         """The gateway of the run. Raises Unreadable if it could not be determined."""
+        self.reads.of_run = True
         if self._gateway is None:
             raise Unreadable(self._target_gap or Gap("azure", "get", "managedClusters", 0, "not read"))
         return self._gateway
@@ -55,7 +80,7 @@ class Facts:
     @property
     def cluster(self) -> ClusterIdentity:
         """The cluster's names for commands, from the configuration or from Azure's own answer."""
-        given = self.question.cluster
+        given = self._question.cluster
         read = next(iter(self._store.known(ManagedCluster)), None)
         return ClusterIdentity(
             given.name,
@@ -67,7 +92,7 @@ class Facts:
     def _touch(self, kind: type[Fact]) -> None:
         if kind not in self._declared:
             raise UndeclaredRead(f"reads {kind.__name__}, which is not among its declared reads")
-        self.touched.add(kind)
+        self.reads.kinds.add(kind)
 
     def _demand(self, kind: type[Fact], namespace: str | None, name: str | None = None) -> None:
         self._touch(kind)
@@ -168,8 +193,8 @@ class Facts:
 
         Raises ChangeRefused.
         """
-        view = Facts(laid_over(self._store, changes), self._gateway, self.question, self._declared, self._target_gap)
-        view.touched = self.touched
+        view = Facts(laid_over(self._store, changes), self._gateway, self._question, self._declared, self._target_gap)
+        view.reads = self.reads
         return view
 
     def with_facts(self, name: str, build: Callable[["Facts"], Mapping[type[Fact], Iterable[Fact]]]) -> "Facts":
@@ -186,8 +211,8 @@ class Facts:
         store = self.once(name, built)
         if store is self._store:
             return self
-        view = Facts(store, self._gateway, self.question, self._declared, self._target_gap)
-        view.touched = self.touched
+        view = Facts(store, self._gateway, self._question, self._declared, self._target_gap)
+        view.reads = self.reads
         return view
 
     @property
@@ -196,8 +221,8 @@ class Facts:
         store = self._store.before_changes
         if store is None:
             return None
-        view = Facts(store, self._gateway, self.question, self._declared, self._target_gap)
-        view.touched = self.touched
+        view = Facts(store, self._gateway, self._question, self._declared, self._target_gap)
+        view.reads = self.reads
         return view
 
     @property
@@ -212,11 +237,12 @@ class Facts:
         one of them failed, each call raises Unreadable.
         """
 
-        def built() -> tuple[_V, frozenset[type[Fact]]]:
-            window = Facts(self._store, self._gateway, self.question, self._declared, self._target_gap)
-            return build(window), frozenset(window.touched)
+        def built() -> tuple[_V, ReadsOfView]:
+            window = Facts(self._store, self._gateway, self._question, self._declared, self._target_gap)
+            return build(window), window.reads
 
-        value, touched = self._store.memo((name, about), built)
-        for kind in touched:
-            self._touch(kind)
+        value, reads = self._store.memo((name, about), built)
+        if not reads.kinds <= self._declared:
+            raise UndeclaredRead(f"{name} reads {min(each.__name__ for each in reads.kinds - self._declared)}")
+        self.reads.add(reads)
         return value

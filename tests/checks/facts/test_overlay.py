@@ -234,7 +234,7 @@ def test_a_check_sees_the_facts_after_a_change(store: FactStore) -> None:
     facts = Facts(store, store.targets[0], Question(ClusterIdentity("aks1"), "egw"), frozenset({ServiceEntry}))
     after = facts.with_changes([Apply(ENTRY)])
     assert after.get(ServiceEntry, "bank", "team-egress") is not None
-    assert facts.touched == {ServiceEntry}
+    assert facts.reads.kinds == {ServiceEntry}
     assert facts.get(ServiceEntry, "bank", "team-egress") is None
     with pytest.raises(UndeclaredRead):
         after.all(Gateway)

@@ -1,0 +1,88 @@
+"""Results that several gateways of one cluster share do not depend on which gateway came first."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from checks.catalogue import catalogue
+from checks.engine.check import Check
+from checks.engine.diagnosis import evaluate
+from checks.facts.namespaces import Namespace
+from checks.facts.store import FactStore
+from checks.facts.view import Facts
+from checks.model.findings import Observation, healthy
+from checks.model.question import ClusterIdentity, Question
+from checks.reports.document import REPORT
+from tests.bench.evaluation import gathered
+from tests.bench.fleet import big_cluster
+from tests.clusters.compose import Cluster, Manifest, named
+
+_TWO = "two-gateways-one-configuration"
+
+
+def _faulty(number: int, manifest: Manifest) -> Manifest | None:
+    """The object of a numbered gateway with one fault, or None if the fault is that it is missing."""
+    spec = manifest.get("spec", {})
+    match number, manifest["kind"]:
+        case 1, "VirtualService":
+            return {**manifest, "spec": {**spec, "exportTo": ["nowhere"]}}
+        case 2, "Gateway":
+            return {
+                **manifest,
+                "spec": {**spec, "servers": [{**s, "hosts": ["other.example"]} for s in spec["servers"]]},
+            }
+        case (3, "DestinationRule") | (4, "Pod"):
+            return None
+        case _:
+            return manifest
+
+
+def _with_faults(cluster: Cluster) -> Cluster:
+    """The same cluster, in which some gateways have a fault of their own."""
+    found = []
+    for each in cluster.objects:
+        number = str(each["metadata"].get("namespace", "")).removeprefix("team-")
+        found.append(_faulty(int(number), each) if number.isdigit() else each)
+    return replace(cluster, objects=tuple(each for each in found if each is not None))
+
+
+def _documents(store: FactStore, order: int) -> dict[str, str]:
+    found = {}
+    for each in store.targets[::order]:
+        question = Question(ClusterIdentity("aks1"), each.name, each.namespace)
+        found[str(each)] = REPORT.dump_json(evaluate(store, question, catalogue(), each)).decode()
+    return found
+
+
+@pytest.mark.parametrize(
+    "cluster", [named(_TWO), _with_faults(big_cluster(6, 40))], ids=["two gateways", "gateways with faults"]
+)
+def test_the_order_of_gateways_changes_no_report(cluster: Cluster) -> None:
+    forwards, backwards = _documents(gathered(cluster), 1), _documents(gathered(cluster), -1)
+    assert len(forwards) > 1
+    assert forwards == backwards
+
+
+def _counted(reads_gateway: bool) -> tuple[Check, list[str]]:
+    """A check that notes each of its runs."""
+    runs: list[str] = []
+
+    def run(facts: Facts) -> Iterator[Observation]:
+        runs.append(str(facts.gateway) if reads_gateway else "")
+        yield healthy(f"{len(facts.all(Namespace))} namespaces.")
+
+    check = next(each for each in catalogue() if each.slug == "static-egress-disabled")
+    return replace(check, reads=(Namespace,), run=run), runs
+
+
+@pytest.mark.parametrize("reads_gateway", [True, False])
+def test_a_check_that_reads_no_gateway_is_evaluated_once_for_the_cluster(reads_gateway: bool) -> None:
+    check, runs = _counted(reads_gateway)
+    store = gathered(named(_TWO))
+    reports = [
+        evaluate(store, Question(ClusterIdentity("aks1"), each.name, each.namespace), [check], each)
+        for each in store.targets
+    ]
+    assert len({report.findings for report in reports}) == 1
+    assert runs == ([str(each) for each in store.targets] if reads_gateway else [""])
