@@ -13,7 +13,10 @@ Unavailable = RedisError
 """The exception of every call in this package when Redis is down, hangs or refuses."""
 
 _DECODED: dict[str, Any] = {"decode_responses": True, "encoding_errors": "surrogateescape"}
-"""Replies are text; compressed documents among them can be turned back into bytes (`workers.runs.packed`)."""
+"""Replies are text.
+
+Compressed documents among them can be turned back into bytes (`workers.runs.packed`).
+"""
 
 
 def quick_connection(url: str) -> Redis:

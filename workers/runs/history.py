@@ -66,7 +66,10 @@ class History:
         )
 
     def forget_recorded(self, run_id: str) -> None:
-        """Delete the mark that a run's verdict was recorded, with the run itself; its line in the history stays."""
+        """Delete the mark that a run's verdict was recorded.
+
+        The line in the history stays.
+        """
         self.redis.delete(self._key("noted", run_id))
 
     def past_runs(self, cluster: str, gateway: str, count: int = 10) -> tuple[PastRun, ...]:

@@ -1,4 +1,4 @@
-"""What runs and watches leave in Redis: bytes, and which records a watch deletes."""
+"""The bytes that runs and watches leave in Redis, and the records that a watch deletes."""
 
 from __future__ import annotations
 
