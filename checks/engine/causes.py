@@ -24,7 +24,10 @@ class _Causes:
 
 @lru_cache(maxsize=32)
 def _declared_by(checks: tuple[Check, ...]) -> _Causes:
-    """The explanations of these checks. Every run has the same few sets of checks, so that each is ordered once."""
+    """The explanations of these checks.
+
+    Every run has one of a few sets of checks: each set is ordered once.
+    """
     edges = {check.slug: check.explains for check in checks}
     return _Causes(_causes(edges), _fundamental_first(edges))
 

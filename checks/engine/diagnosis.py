@@ -214,7 +214,10 @@ class Diagnosis:
         return findings
 
     def _results_of(self, check: Check) -> tuple[Finding, ...]:
-        """The findings of a check; those that do not depend on the gateway are computed once for the cluster."""
+        """The findings of a check.
+
+        Those that do not depend on the gateway are computed once for the cluster.
+        """
         key = ("findings", check, self.question.cluster)
         known: _Results | None = self.store.remembered(key)
         if known is None:

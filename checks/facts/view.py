@@ -22,7 +22,7 @@ _V = TypeVar("_V")
 
 @dataclass(slots=True)
 class ReadsOfView:
-    """What was read through a view and the views that follow from it."""
+    """The reads of a view, and of the views that follow from it."""
 
     kinds: set[type[Fact]] = field(default_factory=set)
     of_run: bool = False

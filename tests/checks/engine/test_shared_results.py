@@ -1,4 +1,4 @@
-"""Results that several gateways of one cluster share do not depend on which gateway came first."""
+"""Results that gateways share do not depend on the order of the gateways."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,7 +22,7 @@ _TWO = "two-gateways-one-configuration"
 
 
 def _faulty(number: int, manifest: Manifest) -> Manifest | None:
-    """The object of a numbered gateway with one fault, or None if the fault is that it is missing."""
+    """The object of a numbered gateway with one fault, or None if it is missing."""
     spec = manifest.get("spec", {})
     match number, manifest["kind"]:
         case 1, "VirtualService":
