@@ -2,9 +2,10 @@
 
 Source: Istio `pilot/pkg/networking/core/listener.go`, `tls.go`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from checks.istio.mesh.mesh import Mesh
+from checks.istio.mesh.objects.hosts import is_address, is_public
 from checks.istio.mesh.protocols import Protocol
 from checks.istio.mesh.proxies import Proxy
 from checks.istio.mesh.services import UNSPECIFIED, MeshPort, MeshService
@@ -24,6 +25,7 @@ class OutboundListeners:
         self._scope = mesh.scope(proxy)
         self._chains = ServiceChains(proxy, self._scope, clusters)
         self._services: dict[int, BoundServices] = {}
+        self._public: dict[int, Sequence[str]] = {}
         self._listeners: dict[tuple[str, int], EnvoyListener | None] = {}
 
     def listener_for(self, address: str, port: int) -> EnvoyListener:
@@ -31,9 +33,7 @@ class OutboundListeners:
 
         Unknown destinations have a listener of their own, which is used when no other applies.
         """
-        if port not in self._services:
-            self._services[port] = BoundServices(self._proxy, self._clusters, self._scope.listeners, port)
-        bound = self._services[port].by_address
+        bound = self._bound(port)
         for bind in (address, UNSPECIFIED):
             if (bind, port) not in self._listeners:
                 entry = self._entry(bind, bound.get(bind, ()))
@@ -41,6 +41,18 @@ class OutboundListeners:
             if (found := self._listeners[bind, port]) is not None:
                 return found
         return self.fallback()
+
+    def public_addresses(self, port: int) -> Sequence[str]:
+        """The addresses of public hosts that have a listener of their own on a port."""
+        if port not in self._public:
+            bound = (each for each in self._bound(port) if each != UNSPECIFIED and is_address(each))
+            self._public[port] = [each for each in bound if is_public(each)]
+        return self._public[port]
+
+    def _bound(self, port: int) -> Mapping[str, Sequence[BoundService]]:
+        if port not in self._services:
+            self._services[port] = BoundServices(self._proxy, self._clusters, self._scope.listeners, port)
+        return self._services[port].by_address
 
     def fallback(self) -> EnvoyListener:
         """`virtualOutbound`: connections to addresses and ports that no service has."""

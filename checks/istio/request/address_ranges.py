@@ -1,7 +1,7 @@
 """Ranges of public addresses that change the route of a client's connection to a name.
 
 The address that DNS returns for a name outside the mesh is not known. It matters only if the rules for a range of
-addresses lead to another outcome than those for all other addresses.
+addresses, or the listener of one address, lead to another outcome than the rules for all other addresses.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,12 +16,18 @@ _MOST_RANGES = 20
 
 
 def public_ranges(configuration: ProxyConfiguration, client: Pod, host: str, port: int) -> tuple[str, ...]:
-    """The public ranges that decide for a client: of its listener and of its pod's annotations."""
-    listener = configuration.outbound.listener_for(host, port) if configuration.outbound is not None else None
+    """The public ranges that decide for a client.
+
+    They are those of the listener for any address, the addresses that have a listener of their own on the port, and
+    the ranges of the pod's annotations.
+    """
+    outbound = configuration.outbound
+    listener = outbound.listener_for(host, port) if outbound is not None else None
     written = [each for chain in listener.chains for each in chain.networks] if listener is not None else []
+    bound = outbound.public_addresses(port) if outbound is not None else ()
     found = dict.fromkeys(
-        str(network)
-        for each in (*written, *outbound_ranges(client.annotations))
+        str(network).removesuffix("/32")
+        for each in (*written, *bound, *outbound_ranges(client.annotations))
         if (network := _network(each)) is not None and is_public(str(network))
     )
     return tuple(sorted(found))[:_MOST_RANGES]

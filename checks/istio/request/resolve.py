@@ -65,7 +65,7 @@ class _Sending:
         differing = [each for each in others if _answer(self._at(each)) != _answer(found)]
         if not is_address(first):
             ranges = public_ranges(self.configuration, self.client, first, port)
-            inside = {each: self._at(address_in(each, ranges)) for each in ranges}
+            inside = {each: self._at(address_in(each, ranges)) for each in ranges if each not in others}
             differing += [each for each, one in inside.items() if _answer(one) != _answer(found)]
         if not differing:
             return found

@@ -4,6 +4,7 @@ import pytest
 
 from checks.istio.request.address_ranges import address_in
 from checks.istio.request.interception import is_intercepted, outbound_ranges
+from tests.checks.istio.request.sent import arrives, entry
 
 _EXCLUDED, _INCLUDED = (f"traffic.sidecar.istio.io/{each}OutboundIPRanges" for each in ("exclude", "include"))
 
@@ -34,3 +35,16 @@ def test_a_name_is_outside_the_ranges_that_annotations_list() -> None:
         "203.0.113.0/24",
         "*",
     ]
+
+
+def test_an_address_with_a_listener_of_its_own_decides_for_every_name_on_its_port() -> None:
+    """Two hosts of one content delivery network, for example, have one address."""
+    listed = entry("listed.example", port=443, addresses=["203.0.113.7"])
+    url = "https://other.example"
+    assert arrives(listed, url=url) == (
+        "depends on the address that DNS returns for other.example: other rules apply to 203.0.113.7"
+    )
+    blocked = "outbound traffic to unknown hosts is blocked"
+    assert arrives(listed, url="tcp://other.example:5432") == blocked
+    private = entry("listed.example", port=443, addresses=["10.1.2.3"])
+    assert arrives(private, url=url) == blocked
