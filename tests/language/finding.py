@@ -23,12 +23,11 @@ LINE_FOLDERS = (
 _LINE_SUFFIXES = (".yaml", ".toml", ".json", ".tpl", ".txt", ".html", ".js", ".svg", "")
 
 
-def texts_below(folder: Path, without: tuple[Path, ...] = ()) -> Iterator[Text]:
+def texts_below(folder: Path) -> Iterator[Text]:
     """The texts of every file below a folder that people read, or of a single file."""
     files = [folder] if folder.is_file() else sorted(each for each in folder.rglob("*") if each.is_file())
     for file in files:
-        if not any(file.is_relative_to(each) for each in without):
-            yield from _texts(file.resolve(), named=folder.is_file())
+        yield from _texts(file.resolve(), named=folder.is_file())
 
 
 def _texts(file: Path, *, named: bool) -> Iterator[Text]:

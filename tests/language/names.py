@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.sources import nodes_of
+
 RULED_OUT: Mapping[str, str] = {
     **dict.fromkeys(("way", "ways", "passage", "passages"), "route, request"),
     **dict.fromkeys(("leg", "legs", "stay", "stays", "stretch", "station", "stations"), "hop"),
@@ -47,7 +49,7 @@ def names_below(folder: Path) -> Iterator[Name]:
     """The names that the modules below a folder define, and those of the modules themselves."""
     for file in sorted(folder.rglob("*.py")):
         yield Name(file, 1, file.parent.name if file.stem == "__init__" else file.stem)
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in nodes_of(file):
             for name in _defined(node):
                 yield Name(file, getattr(node, "lineno", 1), name)
 

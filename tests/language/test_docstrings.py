@@ -3,26 +3,9 @@
 What it does not state follows after an empty line, in whole sentences.
 """
 
-from pathlib import Path
-
 import pytest
 
 from tests.language.docstrings import flaws
-from tests.language.finding import texts_below
-from tests.language.texts import Kind
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.mark.parametrize("folder", ["bot", "workers", "checks", "tests"])
-def test_docstrings_begin_with_one_short_sentence(folder: str) -> None:
-    found = [
-        f"{text.file.relative_to(ROOT)}:{text.line}: {flaw}"
-        for text in texts_below(ROOT / folder)
-        if text.kind is Kind.DOCSTRING
-        for flaw in flaws(text.text)
-    ]
-    assert found == []
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """No text of the project contains a word that docs/language.md rules out."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from tests.language.docstrings import flaws
 from tests.language.finding import broken_rules, texts_below
 from tests.language.rules import OPENINGS, WORDS
 from tests.language.texts import Kind, Text, yaml_texts
@@ -19,12 +21,30 @@ EXEMPT = (
 )
 
 
+@cache
+def texts_of(folder: str) -> tuple[Text, ...]:
+    """The texts below a folder of the repository."""
+    return tuple(texts_below(ROOT / folder))
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_texts_use_the_words_of_the_glossary(folder: str) -> None:
     found = [
         f'{text.file.relative_to(ROOT)}:{text.line}: "{words}": write {rule.write}'
-        for text in texts_below(ROOT / folder, EXEMPT)
+        for text in texts_of(folder)
+        if not any(text.file.is_relative_to(each) for each in EXEMPT)
         for rule, words in broken_rules(text)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("folder", ["bot", "workers", "checks", "tests"])
+def test_docstrings_begin_with_one_short_sentence(folder: str) -> None:
+    found = [
+        f"{text.file.relative_to(ROOT)}:{text.line}: {flaw}"
+        for text in texts_of(folder)
+        if text.kind is Kind.DOCSTRING
+        for flaw in flaws(text.text)
     ]
     assert found == []
 

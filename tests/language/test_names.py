@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.sources import statements_of
+
 ROOT = Path(__file__).parents[2]
 LAYERS = ("bot", "workers", "checks")
 EVERYWHERE = frozenset({"log"})
@@ -33,7 +35,7 @@ def files(layer: str) -> Iterator[Path]:
 
 
 def public_names(file: Path) -> Iterator[str]:
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+    for node in statements_of(file):
         match node:
             case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                 yield name

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import yaml
 
+from tests.sources import nodes_of
+
 READ_KEYS = ("title", "story", "why", "case")
 """Keys of incidents and examples whose values people read."""
 
@@ -40,8 +42,7 @@ class Text:
 
 def python_texts(file: Path) -> Iterator[Text]:
     """Docstrings, comments, and strings of more than one word; f-strings with `…` for values."""
-    source = file.read_text(encoding="utf-8")
-    nodes = list(ast.walk(ast.parse(source)))
+    nodes = nodes_of(file)
     docstrings = dict(_docstrings(nodes))
     yield from (Text(file, line, Kind.DOCSTRING, text) for line, text in docstrings.values())
     read = set(docstrings)
@@ -52,6 +53,7 @@ def python_texts(file: Path) -> Iterator[Text]:
     for node in nodes:
         if isinstance(node, ast.Constant) and id(node) not in read and " " in _written(node):
             yield Text(file, node.lineno, Kind.STRING, _written(node))
+    source = file.read_text(encoding="utf-8")
     if "#" not in source:
         return
     for token in tokenize.generate_tokens(io.StringIO(source).readline):

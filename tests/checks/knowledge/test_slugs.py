@@ -13,6 +13,7 @@ from checks.knowledge.sandbox_errors import SandboxCause
 from checks.model.findings import Status
 from checks.static_egress.gateway_configuration import EarlierFault
 from tests.scenarios.cases import cases_of
+from tests.sources import modules_below, nodes_of
 
 CHECKS = Path(__file__).parents[3] / "checks"
 SLUGS = {check.slug for check in catalogue()}
@@ -34,19 +35,18 @@ OTHER_DASHED_WORDS = {"cni-not-ready", "comma-separated"}
 
 def _texts() -> Iterator[tuple[str, str]]:
     """Every string constant under checks/, docstrings too, with its file."""
-    for file in sorted(CHECKS.rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for file in modules_below("checks"):
+        for node in nodes_of(file):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield str(file.relative_to(CHECKS)), node.value
 
 
 def _literals() -> Iterator[tuple[str, str]]:
     """Every string in the three layers that is a slug or a code, with its file."""
-    for layer in ("checks", "workers", "bot"):
-        for file in sorted((CHECKS.parent / layer).rglob("*.py")):
-            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Constant) and node.value in SLUGS | CODES:
-                    yield str(file.relative_to(CHECKS.parent)), str(node.value)
+    for file in modules_below("checks", "workers", "bot"):
+        for node in nodes_of(file):
+            if isinstance(node, ast.Constant) and node.value in SLUGS | CODES:
+                yield str(file.relative_to(CHECKS.parent)), str(node.value)
 
 
 def test_the_typed_references_are_slugs_of_checks() -> None:
