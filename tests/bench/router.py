@@ -11,7 +11,7 @@ from checks.facts.istio_networking import Gateway, VirtualService
 from checks.facts.pods import Pod
 from checks.facts.store import FactStore
 from checks.facts.view import Facts
-from checks.istio.faults.broken_request import BrokenRequest
+from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.proved_faults import faults_of
 from checks.istio.faults.readers import READERS
 from checks.istio.faults.resolved_routes import ROUTER_READS

@@ -6,7 +6,7 @@ The requests are those of recorded meshes.
 from collections import Counter
 
 from checks.facts.fact import Unreadable
-from checks.istio.faults.broken_request import BrokenRequest
+from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.proved_faults import faults_of
 from checks.istio.faults.readers import READERS
 from checks.istio.request.client_request import ClientRequest, Clients

@@ -13,10 +13,8 @@ EVERYWHERE = frozenset({"log"})
 """Each module's own logger."""
 
 SAME_SUBJECT = {
-    "authorization": "Istio's AuthorizationPolicies",
     "azure": "reading Azure",
     "configuration": "what users configure: of egress-diag, and of the mesh",
-    "credentials": "the Secrets that Istio's objects name",
     "exports": "exportTo",
     "gateway_api": "the objects of the Gateway API, and their fixes",
     "gateways": "Istio's Gateways",

@@ -7,8 +7,8 @@ from checks.engine.route_findings import decided_by_router
 from checks.facts.istio_networking import ServiceEntry
 from checks.facts.view import Facts
 from checks.istio.configured.configured_hosts import examined_hosts, nothing_configured
-from checks.istio.faults.conflicting_entries import differing_fields, evidence_of
-from checks.istio.faults.differing_entries import DifferingEntries, differing_entries
+from checks.istio.faults.destinations.conflicting_entries import differing_fields, evidence_of
+from checks.istio.faults.destinations.differing_entries import DifferingEntries, differing_entries
 from checks.istio.faults.resolved_routes import ROUTER_READS, routing_of_run
 from checks.istio.fixes.showing import show_object
 from checks.istio.request.clients import clients_of

@@ -17,8 +17,8 @@ from typing import TypeVar
 from checks.facts.changes import Apply, ChangeRefused, ObjectChange
 from checks.facts.fact import Gap, Unreadable
 from checks.facts.kubernetes_kinds import LISTED_KINDS
-from checks.istio.faults.broken_request import THROUGH, BrokenRequest, least_progress
-from checks.istio.faults.fault import Fix, RouteFault
+from checks.istio.faults.definition.broken_request import THROUGH, BrokenRequest, least_progress
+from checks.istio.faults.definition.fault import Fix, RouteFault
 from checks.istio.faults.side_effects import makes_worse
 from checks.istio.request.client_request import ANY_NAME
 from checks.istio.request.outcome import RequestOutcome, Result

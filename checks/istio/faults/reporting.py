@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from checks.facts.fact import Unreadable
 from checks.facts.istio_networking import VirtualService
 from checks.facts.view import Facts
-from checks.istio.faults.broken_request import progress
+from checks.istio.faults.definition.broken_request import progress
 from checks.istio.faults.proved_faults import Proved
 from checks.istio.faults.resolved_routes import ResolvedRoute, reported_routes
 from checks.istio.fixes.showing import list_kind, show_object

@@ -16,7 +16,7 @@ from checks.istio.configured.configured_hosts import configured_hosts
 from checks.istio.configured.request_kinds import concrete, configured_kinds, followed
 from checks.istio.configured.request_variants import request_variants
 from checks.istio.configured.routing_index import destinations_in, direct_tls_rules, routing_index
-from checks.istio.faults.broken_request import BrokenRequest
+from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.proved_faults import Proved, faults_of
 from checks.istio.faults.readers import READERS
 from checks.istio.fixes.affected import resolved

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from checks.facts.changes import Apply, ChangeRefused, ObjectChange
-from checks.istio.faults.broken_request import BrokenRequest, destinations_of, rules_of
+from checks.istio.faults.definition.broken_request import BrokenRequest, destinations_of, rules_of
 from checks.istio.fixes.affected import NO_EFFECT, changed_outcomes, effect_in_words, resolved
 from checks.istio.request.client_request import ClientRequest
 from checks.istio.request.outcome import Result

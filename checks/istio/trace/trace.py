@@ -16,7 +16,7 @@ from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
 from checks.istio.configured.configured_hosts import configured_hosts
 from checks.istio.configured.request_kinds import configured_kinds
-from checks.istio.faults.broken_request import BrokenRequest, progress
+from checks.istio.faults.definition.broken_request import BrokenRequest, progress
 from checks.istio.faults.resolved_routes import ResolvedRoute, resolved_routes
 from checks.istio.mesh.mesh import MESH_READS
 from checks.istio.request.answers import CONNECTION_RESET, answer

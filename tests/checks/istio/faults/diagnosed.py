@@ -9,7 +9,7 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.store import FactStore
 from checks.facts.view import Facts
 from checks.facts.workloads import Deployment
-from checks.istio.faults.broken_request import BrokenRequest
+from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.proved_faults import Proved, faults_of
 from checks.istio.faults.readers import READERS
 from checks.istio.mesh.mesh import MESH_READS

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from checks.catalogue import catalogue
 from checks.istio import faults
-from checks.istio.faults.fault import ROUTE_CHECK, RouteFault
+from checks.istio.faults.definition.fault import ROUTE_CHECK, RouteFault
 
 
 def kinds(base: type[RouteFault] = RouteFault) -> Iterator[type[RouteFault]]:
@@ -16,8 +16,8 @@ def kinds(base: type[RouteFault] = RouteFault) -> Iterator[type[RouteFault]]:
 
 
 def test_the_check_of_every_fault_reports_it() -> None:
-    for module in pkgutil.iter_modules(faults.__path__):
-        importlib.import_module(f"{faults.__name__}.{module.name}")
+    for module in pkgutil.walk_packages(faults.__path__, prefix=f"{faults.__name__}."):
+        importlib.import_module(module.name)
     owners = {each.check for each in kinds() if hasattr(each, "check") and each.__module__.startswith("checks.")}
     assert len(owners) > 10
     decided = {check.slug for check in catalogue() if check.decided_by_router}

@@ -5,7 +5,7 @@ A fix that makes another host's route worse is not offered.
 
 from typing import Any
 
-from checks.istio.faults.broken_request import BrokenRequest
+from checks.istio.faults.definition.broken_request import BrokenRequest
 from checks.istio.faults.proved_faults import faults_of
 from checks.istio.faults.readers import READERS
 from checks.istio.faults.side_effects import effect_on_others

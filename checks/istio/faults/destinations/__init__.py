@@ -1,0 +1,1 @@
+"""Why the gateway does not reach the destination of a request."""

@@ -1,0 +1,1 @@
+"""Faults of objects of the Gateway API."""

@@ -1,0 +1,1 @@
+"""Why an AuthorizationPolicy denies a request at the gateway."""

@@ -1,0 +1,74 @@
+"""A rule for sidecars whose destination is nearly the gateway's Service."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from checks.facts.fact import KubernetesObject
+from checks.istio.faults.definition.broken_request import BrokenRequest
+from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
+from checks.istio.fixes.fields import set_field
+from checks.istio.mesh.objects.hosts import qualified
+from checks.istio.mesh.objects.routing_rules import RoutingRule
+from checks.model.findings import Evidence
+from checks.model.raw_values import items, mapping, text
+from checks.model.route import HopName
+
+
+def at_destination_name(broken: BrokenRequest) -> Iterator[RouteFault]:
+    """The destinations of the rule that are nearly the gateway's Service."""
+    rule, gateway = broken.rule, broken.facts.gateway
+    if broken.client is None or broken.at_gateway or rule is None:
+        return
+    for index, each in enumerate(items(rule.raw, "route")):
+        written = text(each, "destination", "host")
+        host = rule.destination(mapping(each, "destination"))
+        known = host in broken.mesh.exports.by_host
+        if not known and resembles_service(host, gateway.name, gateway.namespace):
+            yield WrongName(rule, index, written, broken.service, broken.request.host)
+
+
+def resembles_service(host: str, name: str, namespace: str) -> bool:
+    """Whether a host is nearly a Service's.
+
+    It has a short form with a dot, another cluster domain, or another namespace.
+    """
+    if host == qualified(name, namespace):
+        return False
+    first, _, rest = host.partition(".")
+    short = rest in ("", namespace, f"{namespace}.svc")
+    return first == name and (short or bool(re.fullmatch(r"[a-z0-9-]+\.svc(\.[a-z0-9.-]+)?", rest)))
+
+
+@dataclass(frozen=True, slots=True)
+class WrongName(RouteFault):
+    """A destination that is nearly the gateway's Service (docs/domain/istio.md#b07)."""
+
+    name: ClassVar[str] = "wrong-name"
+    hop: ClassVar[HopName] = HopName.MESH_ROUTE
+    check: ClassVar[str] = ROUTE_CHECK
+    certain: ClassVar[bool] = True
+    rule: RoutingRule
+    index: int
+    written: str
+    service: str
+    host: str
+
+    @property
+    def _field(self) -> str:
+        return f"{self.rule.field}.route[{self.index}].destination.host"
+
+    def sentence(self) -> str:
+        where = f"{self.rule.field} of {self.rule.source.ref}"
+        return f"{where} routes {self.host} to {self.written}, which does not exist in the mesh"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        return (Evidence(self.rule.source.ref, self._field, self.written, self.service),)
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        change = set_field(self.rule.source, self._field, self.service)
+        yield Fix("Patch the destination to its full name", (change,))
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return (self.rule.source,)

@@ -1,0 +1,173 @@
+"""Reasons why no rule at a client's sidecar matches a request.
+
+All VirtualServices that could match are visible to the sidecar.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from checks.facts.changes import MergePatch
+from checks.facts.fact import KubernetesObject
+from checks.facts.istio_networking import VirtualService
+from checks.istio.faults.definition.broken_request import BrokenRequest, rules_of
+from checks.istio.faults.definition.fault import ROUTE_CHECK, Fix, RouteFault
+from checks.istio.faults.sidecar.other_scheme import of_other_scheme
+from checks.istio.fixes.entries import entry_for
+from checks.istio.fixes.rules import (
+    RuleKind,
+    kind_of_scheme,
+    name_in,
+    rule_from_gateway,
+    rule_to_gateway,
+    rules_of_kind,
+    server_for,
+    with_first_rule,
+)
+from checks.istio.fixes.whole_routes import whole_routes
+from checks.istio.mesh.objects.routing_rules import RoutingRules
+from checks.istio.proxy.gateway_servers import GatewayServer
+from checks.istio.request.outcome import Ending
+from checks.model.findings import Evidence
+from checks.model.raw_values import mapping
+from checks.model.route import HopName
+
+_KINDS: tuple[RuleKind, ...] = ("http", "tls", "tcp")
+
+
+def unrouted(broken: BrokenRequest) -> Iterator[RouteFault]:
+    """The reasons why the rules for the host do not match the request.
+
+    The last reason is that no VirtualService routes the host to the gateway.
+    """
+    if broken.client is None or broken.at_gateway or broken.end.ending is Ending.CLUSTER_WAITS:
+        return
+    kind, server = kind_of_scheme(broken.request.scheme), server_for(broken)
+    other = of_other_scheme(broken, kind)
+    if other is not None:
+        yield other
+        return
+    applied = [each for each in broken.routes if broken.imports(each.source)]
+    for routes in broken.to_gateway:
+        source = routes.source
+        if isinstance(source, VirtualService) and server is not None and not rules_of_kind(source, kind):
+            yield WrongKind(source, server, kind, broken.request.host)
+    for routes in sorted(applied, key=lambda each: each not in broken.to_gateway):
+        if isinstance(routes.source, VirtualService):
+            yield NoMeshRule(routes.source, routes, kind, broken.request.host, broken.request.port)
+    if not any(each in broken.to_gateway for each in applied):
+        yield NoRoute(broken.request.host, broken.facts.gateway.ref, tuple(each.source for each in broken.to_gateway))
+
+
+@dataclass(frozen=True, slots=True)
+class NoRoute(RouteFault):
+    """A host that no VirtualService routes from sidecars to the gateway.
+
+    Source: docs/domain/istio.md#b26.
+    """
+
+    name: ClassVar[str] = "no-route"
+    hop: ClassVar[HopName] = HopName.MESH_ROUTE
+    check: ClassVar[str] = ROUTE_CHECK
+    certain: ClassVar[bool] = True
+    remaining: ClassVar[bool] = True
+    host: str
+    gateway: str
+    others: tuple[KubernetesObject, ...]
+    """Objects that route the host to the gateway, and that the client's sidecar does not apply."""
+
+    def sentence(self) -> str:
+        applied = " that the client's sidecar applies" if self.others else ""
+        return f"No VirtualService{applied} routes {self.host} from sidecars to {self.gateway}"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        return (Evidence("virtualservices.networking.istio.io", "spec.hosts", "(none)", self.host),)
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        if self.others or broken.request.is_example:
+            return
+        title = f"Route {self.host} through the gateway"
+        for changes in whole_routes(broken):
+            yield Fix(title, changes)
+            yield Fix(title, (entry_for(broken), *changes))
+
+
+@dataclass(frozen=True, slots=True)
+class NoMeshRule(RouteFault):
+    """A VirtualService for the host without a rule to the gateway that matches the request."""
+
+    name: ClassVar[str] = "no-mesh-rule"
+    hop: ClassVar[HopName] = HopName.MESH_ROUTE
+    check: ClassVar[str] = ROUTE_CHECK
+    certain: ClassVar[bool] = True
+    remaining: ClassVar[bool] = True
+    virtual_service: VirtualService
+    routes: RoutingRules
+    kind: RuleKind
+    host: str
+    port: int
+
+    def sentence(self) -> str:
+        where = f"{self.host} on port {self.port}"
+        return f"No rule of {self.virtual_service.ref} matches requests from sidecars to {where}"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        rules = [each for each in rules_of(self.routes) if each.field.startswith(f"spec.{self.kind}")]
+        written = "; ".join(", ".join(_condition(match) for match in each.matches()) for each in rules[:3])
+        wanted = f"a {self.kind} rule for mesh and port {self.port}"
+        return (Evidence(self.virtual_service.ref, f"spec.{self.kind}[*].match", written or "(none)", wanted),)
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        server = server_for(broken)
+        if server is not None:
+            rule = rule_to_gateway(broken, server, self.routes.hosts)
+            yield Fix("Add a rule for sidecars", (with_first_rule(self.virtual_service, self.kind, rule),))
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return (self.virtual_service,)
+
+
+def _condition(match: object) -> str:
+    return " and ".join(f"{key} {value}" for key, value in match.items()) if isinstance(match, dict) else str(match)
+
+
+@dataclass(frozen=True, slots=True)
+class WrongKind(RouteFault):
+    """A VirtualService without a rule of the kind that is needed.
+
+    The request and the gateway's server need rules of another kind (docs/domain/istio.md#b10).
+    """
+
+    name: ClassVar[str] = "wrong-kind"
+    hop: ClassVar[HopName] = HopName.MESH_ROUTE
+    check: ClassVar[str] = ROUTE_CHECK
+    virtual_service: VirtualService
+    server: GatewayServer
+    kind: RuleKind
+    host: str
+
+    def sentence(self) -> str:
+        return f"{self._server} uses only {self.kind} rules, but {self.virtual_service.ref} has none for {self.host}"
+
+    @property
+    def _server(self) -> str:
+        return f"spec.servers[{self.server.index}] of {self.server.gateway.ref}"
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        written = ", ".join(each for each in _KINDS if rules_of_kind(self.virtual_service, each))
+        return (Evidence(self.virtual_service.ref, "spec", f"{written} rules", f"{self.kind} rules"),)
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        source, server, hosts = self.virtual_service, self.server, self.virtual_service.hosts
+        others = [each for each in _KINDS if each != self.kind and mapping(source.raw, "spec").get(each)]
+        rules = [
+            rule_to_gateway(broken, server, hosts),
+            rule_from_gateway(broken, server, name_in(server.name, source), hosts),
+        ]
+        rewritten = MergePatch(source, {"spec": {**dict.fromkeys(others), self.kind: rules}})
+        yield Fix(f"Rewrite the rules as {self.kind} rules", (rewritten,))
+        added = MergePatch(source, {"spec": {self.kind: rules}})
+        yield Fix(f"Add {self.kind} rules", (added,))
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return (self.virtual_service,)

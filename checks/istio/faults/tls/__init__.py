@@ -1,0 +1,1 @@
+"""TLS settings of two sides of a hop that do not match, and missing Secrets."""

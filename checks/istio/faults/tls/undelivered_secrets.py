@@ -1,0 +1,160 @@
+"""A Secret that istiod does not deliver to a proxy of the route.
+
+Source: docs/domain/istio.md#credential-name.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from checks.facts.fact import KubernetesObject
+from checks.facts.istio_networking import DestinationRule, Gateway
+from checks.facts.namespaces import Secret
+from checks.istio.faults.definition.broken_request import BrokenRequest
+from checks.istio.faults.definition.fault import Fix, RouteFault
+from checks.istio.faults.destinations.entry_hop import entry_hop
+from checks.istio.faults.gateway.gateway_hop import gateway_hop
+from checks.istio.fixes.fields import set_field
+from checks.istio.fixes.tls_settings import tls_place
+from checks.istio.proxy.gateway import certificate_names
+from checks.istio.request.credentials import (
+    AUTHORITY_SUFFIX,
+    CredentialProblem,
+    Undelivered,
+    undelivered,
+    undelivered_certificates,
+)
+from checks.istio.request.outcome import Ending
+from checks.istio.request.proxy_configuration import ProxyConfiguration
+from checks.model.commands import ISTIO_TLSO
+from checks.model.findings import Evidence
+from checks.model.raw_values import texts
+from checks.model.route import HopName
+
+_PREFIX = "kubernetes://"
+
+
+def at_credential(broken: BrokenRequest) -> Iterator[RouteFault]:
+    """The Secret that a listener of the gateway, or a cluster, waits for.
+
+    The cluster is one of the gateway or of the client's sidecar.
+    """
+    if broken.end.ending is Ending.CLUSTER_WAITS and (entry := entry_hop(broken)) is not None:
+        tls, place = entry.tls, tls_place(entry.cluster) if entry.cluster is not None else None
+        if tls is not None and place is not None:
+            problem = undelivered(tls.secret, entry.proxy, tls.mode, server=False)
+            if problem is not None:
+                yield DestinationCredential(*place, tls.secret, tls.mode, problem, entry.proxy)
+    elif broken.end.ending is Ending.CLUSTER_WAITS:
+        yield from _at_sidecar(broken)
+    hop = gateway_hop(broken)
+    if broken.end.ending is not Ending.LISTENER_WAITS or hop is None:
+        return
+    for server in hop.on_port:
+        written = server.server.tls or {}
+        names = certificate_names(written)
+        for name, problem in undelivered_certificates(names, hop.proxies[0], server.mode):
+            path = f"spec.servers[{server.index}].tls"
+            field = f"credentialNames[{names.index(name)}]" if texts(written, "credentialNames") else "credentialName"
+            yield ServerCredential(server.gateway, path, name, server.mode, problem, hop.proxies[0], field)
+
+
+def _at_sidecar(broken: BrokenRequest) -> Iterator[RouteFault]:
+    """The Secret for which the client's sidecar waits."""
+    client, name = broken.client, broken.end.cluster
+    cluster = client.clusters.get(name) if client is not None and name is not None else None
+    place = tls_place(cluster) if cluster is not None else None
+    if client is not None and cluster is not None and cluster.tls is not None and place is not None:
+        problem = undelivered(cluster.tls.secret, client, cluster.tls.mode, server=False)
+        if problem is not None:
+            yield SidecarCredential(*place, cluster.tls.secret, cluster.tls.mode, problem, client)
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialMissing(RouteFault):
+    """A `credentialName` that istiod cannot deliver (docs/domain/istio.md#b22)."""
+
+    name: ClassVar[str] = "credential-missing"
+    check: ClassVar[str] = "credential-secret-missing"
+    certain: ClassVar[bool] = True
+    owner: DestinationRule | Gateway
+    path: str
+    credential: str
+    mode: str
+    problem: Undelivered
+    proxy: ProxyConfiguration
+    field: str = "credentialName"
+
+    @property
+    def namespace(self) -> str:
+        """The namespace in which istiod looks for the Secret."""
+        return self.proxy.proxy.namespace
+
+    @property
+    def secret(self) -> str:
+        """The Secret's name."""
+        return self.credential.removeprefix(_PREFIX).rpartition("/")[2]
+
+    @property
+    def _elsewhere(self) -> list[Secret]:
+        found = [each for each in self.proxy.mesh.secrets.values() if each.name == self.secret]
+        return [each for each in found if each.namespace != self.namespace]
+
+    def sentence(self) -> str:
+        reason = self.problem.sentence
+        problem = f"{reason[:1].upper()}{reason[1:]}, but {self.path} of {self.owner.ref} needs it"
+        if "/" in self.credential.removeprefix(_PREFIX):
+            return f"{self.owner.ref} names credential {self.credential}, but {reason}"
+        if self.problem.kind is CredentialProblem.AUTHORITY_NAME:
+            return f"{self.owner.ref} names credential {self.credential} for mode {self.mode}, but {reason}"
+        if self._missing and self._elsewhere:
+            return f"{problem}; namespace {self._elsewhere[0].namespace} has a Secret of that name"
+        return problem
+
+    @property
+    def _missing(self) -> bool:
+        return self.problem.kind is CredentialProblem.MISSING
+
+    def evidence(self) -> tuple[Evidence, ...]:
+        named = Evidence(self.owner.ref, f"{self.path}.{self.field}", self.credential)
+        where = f"Secret {self.namespace}/{self.secret}"
+        if self._missing:
+            elsewhere = f"(only in {self._elsewhere[0].namespace})" if self._elsewhere else "(does not exist)"
+            return (Evidence(where, "metadata.name", elsewhere, f"in namespace {self.namespace}"), named)
+        known = self.proxy.mesh.secrets.get((self.namespace, self.secret))
+        keys = ", ".join(known.keys or ()) if known is not None else ""
+        wanted = "ca.crt" if self.problem.kind is CredentialProblem.NO_AUTHORITY else "tls.crt, tls.key"
+        return (Evidence(where, "data", keys or "(keys not read)", wanted), named)
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        known = {name for namespace, name in self.proxy.mesh.secrets if namespace == self.namespace}
+        for name in dict.fromkeys((self.secret, self.secret.removesuffix(AUTHORITY_SUFFIX))):
+            if name in known and name != self.credential:
+                change = set_field(self.owner, f"{self.path}.{self.field}", name)
+                yield Fix(f"Patch credentialName to {name}", (change,), ISTIO_TLSO)
+        title = f"Create Secret {self.secret} from your certificate files (first delete a wrong Secret of that name)"
+        yield Fix(title, (), ISTIO_TLSO)
+
+    def shown(self) -> tuple[KubernetesObject, ...]:
+        return (self.owner,)
+
+
+class DestinationCredential(CredentialMissing):
+    """A credential for TLS to the destination."""
+
+    __slots__ = ()
+    hop: ClassVar[HopName] = HopName.ENTRY
+
+
+class ServerCredential(CredentialMissing):
+    """A credential of the gateway's server."""
+
+    __slots__ = ()
+    hop: ClassVar[HopName] = HopName.SERVER
+
+
+class SidecarCredential(CredentialMissing):
+    """A credential for TLS of the client's sidecar."""
+
+    __slots__ = ()
+    hop: ClassVar[HopName] = HopName.SIDECAR
