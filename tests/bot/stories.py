@@ -162,7 +162,9 @@ def bare(finding: Finding) -> Finding:
 def accepted(client: Client, order: Order = ORDER) -> Run:
     """A run in Redis that a worker has begun."""
     found = client.start(order).run
-    client.stores.runs.begin(found.id, 12)
+    lease = client.stores.runs.lease(found.id, 60)
+    assert lease.acquire()
+    assert client.stores.runs.begin(found, 12, lease) is not None
     return found
 
 

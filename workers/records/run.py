@@ -97,7 +97,9 @@ class Run:
     """The findings so far, in order of arrival; explanations come with the report."""
     report: Report | None = None
     error: str = ""
-    """If the run failed: a token that is also in the log."""
+    """If the run or an attempt failed: a token that is also in the log."""
+    failure: str = ""
+    """The kind of exception that ended the last attempt."""
     problem: str = ""
     """If the run was refused or failed: the message for the user."""
     choices: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ from redis.lock import Lock
 from workers.queue.celery_app import COURIER_QUEUE, DELIVER
 from workers.queue.sending import send
 from workers.records.delivered import Delivered, Deliveries
+from workers.runs.compare_and_set import Write
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,20 @@ return 1
 """
 
 
+def new_revision(prefix: str, document: str, keep: int) -> list[Write]:
+    """The commands that make a document due.
+
+    They are part of the transition that changes it, so neither is lost alone. The janitor notifies the courier if the
+    process does not live to.
+    """
+    revision = f"{prefix}revision:{document}"
+    return [
+        ("INCR", revision),
+        ("EXPIRE", revision, keep),
+        ("ZADD", f"{prefix}due", datetime.now(UTC).timestamp(), document),
+    ]
+
+
 class LockLost(Exception):
     """Another courier holds the document by now: this delivery must end."""
 
@@ -67,9 +82,8 @@ class Documents:
         with self.redis.pipeline(transaction=True) as pipe:
             if urgent:
                 pipe.delete(self._key("told", document), self._key("wait", document))
-            pipe.incr(self._key("revision", document))
-            pipe.expire(self._key("revision", document), self.keep)
-            pipe.zadd(self._key("due"), {document: datetime.now(UTC).timestamp()})
+            for command in new_revision(self.prefix, document, self.keep):
+                pipe.execute_command(*command)  # type: ignore[no-untyped-call] # missing in redis-py
             pipe.set(self._key("told", document), "1", nx=True, ex=_NOTIFIED_FOR)
             *_, notifies = pipe.execute()
         if notifies:

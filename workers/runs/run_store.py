@@ -13,12 +13,14 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 from redis import Redis
-from redis.lock import Lock
 
 from checks.model.findings import Finding, Report
 from checks.reports.document import FINDINGS, REPORT
 from workers.records.history import REMARK_JSON, Remark
 from workers.records.run import ORDER_JSON, RUN_RECORD, Accepted, Order, Run, RunState
+from workers.runs.compare_and_set import Expected, Transitions, Write
+from workers.runs.documents import new_revision
+from workers.runs.leases import Lease
 from workers.runs.packed import pack, unpack
 from workers.telemetry.metrics import RUN_SECONDS, RUNS
 
@@ -46,14 +48,6 @@ redis.call('ZADD', KEYS[4], ARGV[8], ARGV[1])
 return {ARGV[1], 'new'}
 """
 
-_END = """
-if redis.call('HSETNX', KEYS[1], 'ended', ARGV[1]) == 0 then return 0 end
-for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
-redis.call('ZREM', KEYS[2], ARGV[2])
-if redis.call('GET', KEYS[3]) == ARGV[2] then redis.call('DEL', KEYS[3]) end
-return 1
-"""
-
 _APPEND = """
 if redis.call('HEXISTS', KEYS[1], 'ended') == 1 or redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 if redis.call('HSET', KEYS[2], ARGV[1], ARGV[2]) == 1 then redis.call('RPUSH', KEYS[3], ARGV[1]) end
@@ -78,7 +72,7 @@ class Runs:
         self.keep = int(keep.total_seconds())
         self.keep_evidence = int(keep_evidence.total_seconds())
         self._accept = redis.register_script(_ACCEPT)
-        self._end = redis.register_script(_END)
+        self._transitions = Transitions(redis, prefix)
         self._append = redis.register_script(_APPEND)
 
     # requests
@@ -154,12 +148,9 @@ class Runs:
 
     # carrying out
 
-    def lease(self, run_id: str, seconds: float) -> Lock:
-        """The lease by which one worker holds a run.
-
-        Acquire it without blocking, renew it while working.
-        """
-        return Lock(self.redis, self._key("run", run_id, "lease"), timeout=seconds, thread_local=False, blocking=False)
+    def lease(self, run_id: str, seconds: float) -> Lease:
+        """The lease by which one worker holds a run: acquire it, and keep it while working."""
+        return Lease(self._transitions, self._key("run", run_id, "lease"), seconds)
 
     def is_leased(self, run_id: str) -> bool:
         """Whether a worker holds the run."""
@@ -169,15 +160,30 @@ class Runs:
         """Whether the run's task may be sent again; True at most once in so many seconds."""
         return bool(self.redis.set(self._key("run", run_id, "resent"), "1", nx=True, px=int(seconds * 900)))
 
-    def begin(self, run_id: str, total: int) -> int:
-        """Record that a worker has taken the run up. Returns the number of attempts."""
-        key = self._key("run", run_id)
-        with self.redis.pipeline(transaction=True) as pipe:
-            pipe.hincrby(key, "attempts", 1)
-            pipe.hset(key, mapping={"state": RunState.RUNNING.value, "total": total})
-            pipe.hsetnx(key, "started", datetime.now(UTC).isoformat())
-            attempts, *_ = pipe.execute()
-        return int(attempts)
+    def begin(self, run: Run, total: int, lease: Lease) -> int | None:
+        """Record that the holder of the lease has taken the run up. Returns the number of attempts.
+
+        None if the run has ended since it was read, or another worker holds it.
+        """
+        key, attempts = self._key("run", run.id), run.attempts + 1
+        expected = [
+            *self._not_ended(run.id),
+            Expected(("HGET", key, "attempts"), run.attempts or None),
+            lease.held_by_me,
+        ]
+        writes: list[Write] = [
+            ("HSET", key, "state", RunState.RUNNING.value, "total", total, "attempts", attempts),
+            ("HSETNX", key, "started", datetime.now(UTC).isoformat()),
+        ]
+        return attempts if self._transitions.apply(expected, writes) else None
+
+    def note_failure(self, run: Run, failure: str, token: str) -> bool:
+        """Record that an attempt failed, with the token of its log record.
+
+        False if the run has ended.
+        """
+        write = ("HSET", self._key("run", run.id), "failure", failure, "error", token)
+        return self._transitions.apply(self._not_ended(run.id), [write])
 
     def append(self, run_id: str, check: str, findings: Iterable[Finding]) -> bool:
         """Add a check's findings; adding the same check again replaces them in place.
@@ -258,22 +264,32 @@ class Runs:
         return tuple(REMARK_JSON.validate_json(raw) for raw in found)
 
     def _note(self, run: Run, field: str, value: str) -> None:
-        if self.redis.exists(self._key("run", run.id)):
-            self.redis.hset(self._key("run", run.id), field, value)
+        key = self._key("run", run.id)
+        self._transitions.apply([Expected(("EXISTS", key), 1)], [("HSET", key, field, value)])
 
     def _ended(self, run: Run, outcome: str, **fields: str | bytes) -> bool:
-        now = datetime.now(UTC)
-        flat = [part for pair in fields.items() for part in pair]
-        ended = bool(
-            self._end(
-                keys=[self._key("run", run.id), self._key("active"), self._key("active", run.order.lane)],
-                args=[now.isoformat(), run.id, *flat],
-            )
-        )
+        now, key = datetime.now(UTC), self._key("run", run.id)
+        pairs = [part for pair in fields.items() for part in pair]
+        writes: list[Write] = [
+            ("HSET", key, "ended", now.isoformat(), *pairs),
+            ("ZREM", self._key("active"), run.id),
+            *self._shown_again(run),
+        ]
+        ended = self._transitions.apply(self._not_ended(run.id), writes)
         if ended:
             RUNS.labels(run.order.target.cluster, outcome).inc()
             RUN_SECONDS.observe((now - run.created).total_seconds())
+            lane = self._key("active", run.order.lane)
+            self._transitions.apply([Expected(("GET", lane), run.id)], [("DEL", lane)])
         return ended
+
+    def _shown_again(self, run: Run) -> list[Write]:
+        """The new revision of the run's document; runs of a watch are not shown on their own."""
+        return [] if run.order.watch else new_revision(self.prefix, f"run/{run.id}", self.keep)
+
+    def _not_ended(self, run_id: str) -> list[Expected]:
+        key = self._key("run", run_id)
+        return [Expected(("EXISTS", key), 1), Expected(("HEXISTS", key, "ended"), 0)]
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)

@@ -1,14 +1,9 @@
 """The execution of one run: its lease, each check's findings, and exactly one end."""
 
-import hashlib
 import logging
 import tempfile
-import threading
+from dataclasses import replace
 from pathlib import Path
-
-from celery.exceptions import SoftTimeLimitExceeded
-from redis.exceptions import LockError
-from redis.lock import Lock
 
 from checks.catalogue import catalogue
 from checks.config.configuration import UnknownCluster
@@ -24,13 +19,16 @@ from workers.client.stores import Stores
 from workers.queue.connection import Unavailable
 from workers.records.run import Run
 from workers.runs.cluster_sources import ClusterSources
+from workers.runs.leases import Lease
+from workers.tasks.time_limit import TimeLimitReached, interrupted_by_time_limit
 from workers.telemetry import traces
+from workers.telemetry.error_tokens import logged_error_token
 from workers.telemetry.metrics import timed_stages
 
 log = logging.getLogger(__name__)
 
 MAX_RUN_ATTEMPTS = 2
-"""Attempts after which a run is ended as failed: it has taken two workers down."""
+"""Attempts after which a run is ended as failed."""
 
 
 class Diagnoser:
@@ -45,22 +43,53 @@ class Diagnoser:
 
         Raises Unavailable if Redis cannot be reached: the message is delivered again, or the janitor sends it.
         """
-        run = self.stores.runs.get(run_id)
-        if run is None or run.state.ended:
-            return
         lease = self.stores.runs.lease(run_id, self.stores.settings.lease)
-        if not lease.acquire():
+        if self._active(run_id) is None or not lease.acquire():
             return
-        with _Renewing(lease, self.stores.settings.lease):
-            self._diagnose(run)
+        with lease.kept():
+            # Read again: until the lease was taken, another worker could execute the run or end it.
+            if (run := self._active(run_id)) is not None:
+                self._attempt(run, lease)
 
-    def _diagnose(self, run: Run) -> None:
-        checks = catalogue()
-        attempts = self.stores.runs.begin(run.id, len(checks))
-        if attempts > MAX_RUN_ATTEMPTS:
-            self._end(run, self.stores.runs.fail(run, "The run took its worker down twice.", _token(run.id)))
+    def _active(self, run_id: str) -> Run | None:
+        run = self.stores.runs.get(run_id)
+        return None if run is None or run.state.ended else run
+
+    def _attempt(self, run: Run, lease: Lease) -> None:
+        if run.attempts >= MAX_RUN_ATTEMPTS:
+            self._give_up(run)
+            return
+        attempt = self.stores.runs.begin(run, len(catalogue()), lease)
+        if attempt is None:
+            log.info("run %s has ended, or another worker has it", run.id)
             return
         self.stores.run_changed(run)
+        try:
+            with interrupted_by_time_limit():
+                self._diagnose(run)
+        except TimeLimitReached as limit:
+            token = logged_error_token(log, f"run {run.id} exceeded its time limit", limit)
+            self._end(run, self.stores.runs.fail(run, "The run exceeded its time limit.", token))
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - logged with a token, which the run shows if it is the last attempt
+            token = logged_error_token(log, f"attempt {attempt} of run {run.id} failed", error)
+            self.stores.runs.note_failure(run, type(error).__name__, token)
+            if attempt >= MAX_RUN_ATTEMPTS:
+                self._give_up(replace(run, failure=type(error).__name__, error=token))
+
+    def _give_up(self, run: Run) -> None:
+        """End a run after its last attempt, with the error of that attempt if it had one."""
+        if run.failure:
+            problem, token = f"The run failed with an internal error ({run.failure}).", run.error
+        else:
+            problem = "The run was interrupted twice: its worker was killed, or lost the connection to Redis."
+            token = logged_error_token(
+                log, f"run {run.id} has no end after {run.attempts} attempts, none of which logged an error"
+            )
+        self._end(run, self.stores.runs.fail(run, problem, token))
+
+    def _diagnose(self, run: Run) -> None:
         try:
             with traces.run_span(run.id, run.order.target.cluster, run.order.target.gateway):
                 self._examine(run)
@@ -68,10 +97,6 @@ class Diagnoser:
             self._end(run, self.stores.runs.refuse(run, f"{several}.", several.choices))
         except (UnknownCluster, BundleError, SourceError) as wrong:
             self._end(run, self.stores.runs.refuse(run, str(wrong)))
-        except SoftTimeLimitExceeded:
-            token = _token(run.id)
-            log.exception("run %s exceeded its time limit, error %s", run.id, token)
-            self._end(run, self.stores.runs.fail(run, "The run exceeded its time limit.", token))
 
     def _examine(self, run: Run) -> None:
         target = run.order.target
@@ -109,40 +134,3 @@ class Diagnoser:
                 self.stores.evidence.keep(run.id, (Path(folder) / "bundle.tar.gz").read_bytes())
         except OSError as full:
             log.warning("the evidence of run %s could not be packed: %s", run.id, full)
-
-
-class _Renewing:
-    """Renews a lease from a separate thread while a run waits for slow reads."""
-
-    def __init__(self, lease: Lock, seconds: float) -> None:
-        self.lease = lease
-        self.seconds = seconds
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self._renew, name="lease", daemon=True)
-
-    def __enter__(self) -> None:
-        self.thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.over.set()
-        self.thread.join(timeout=10)
-        try:
-            self.lease.release()
-        except (LockError, Unavailable):
-            # The lease has expired or Redis cannot be reached: this worker no longer holds it, and the janitor restarts
-            # the run.
-            log.info("a lease had expired before it was released")
-
-    def _renew(self) -> None:
-        while not self.over.wait(self.seconds / 3):
-            try:
-                self.lease.reacquire()
-            except LockError:
-                log.warning("a lease was lost: another worker may have taken up the run")
-                return
-            except Unavailable:
-                log.warning("a lease could not be renewed: Redis is not reachable")
-
-
-def _token(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]

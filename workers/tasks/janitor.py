@@ -3,7 +3,6 @@
 It ends, or sends again, every accepted request that no worker holds, and notifies the courier of due documents.
 """
 
-import hashlib
 import logging
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +10,7 @@ from workers.client.stores import Stores
 from workers.queue.celery_app import DIAGNOSE_QUEUE
 from workers.queue.sending import send
 from workers.records.run import Run
+from workers.telemetry.error_tokens import logged_error_token
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +28,7 @@ def run_janitor(stores: Stores) -> None:
         if stores.runs.is_leased(run.id):
             continue
         if now - run.created > FAIL_AFTER:
-            token = hashlib.sha256(run.id.encode()).hexdigest()[:8]
-            log.error("run %s found no worker for %s, error %s", run.id, FAIL_AFTER, token)
+            token = logged_error_token(log, f"run {run.id} found no worker for {FAIL_AFTER}")
             if stores.runs.fail(run, "No worker took up the run.", token):
                 stores.run_changed(run, ended=True)
         elif _waits_too_long(run, now, stores.settings.lease):

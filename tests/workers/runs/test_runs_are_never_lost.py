@@ -90,6 +90,16 @@ def queued(redis_client: redis.Redis, queue: str = "diagnose") -> int:
     return int(redis_client.llen(f"egress-diag:{queue}"))
 
 
+def begin(client: Client, run: Run) -> None:
+    """Take a run up as a worker that dies before its end."""
+    lease = client.stores.runs.lease(run.id, 10)
+    assert lease.acquire()
+    found = client.get(Run, run.id)
+    assert found is not None
+    assert client.stores.runs.begin(found, 10, lease) is not None
+    lease.release()
+
+
 def test_a_request_is_executed_and_recorded(client: Client, diagnoser: Diagnoser) -> None:
     run = client.start(ORDER).run
     diagnoser.execute(run.id)
@@ -198,15 +208,18 @@ def test_a_cluster_that_cannot_be_opened_is_refused_with_the_reason(client: Clie
         assert name in found.problem
 
 
-def test_a_run_that_takes_its_worker_down_is_ended_with_a_token(client: Client, diagnoser: Diagnoser) -> None:
+def test_a_run_that_takes_its_worker_down_is_ended_with_a_token(
+    client: Client, diagnoser: Diagnoser, caplog: pytest.LogCaptureFixture
+) -> None:
     run = client.start(ORDER).run
     for _ in range(MAX_RUN_ATTEMPTS):
-        client.stores.runs.begin(run.id, 10)
+        begin(client, run)
     diagnoser.execute(run.id)
     found = client.get(Run, run.id)
     assert found is not None
     assert found.state is RunState.FAILED
-    assert found.error
+    assert "its worker was killed" in found.problem
+    assert f"error {found.error}" in caplog.text, "the token is in no log"
 
 
 def test_the_janitor_sends_a_lost_run_again_and_not_at_every_tick(client: Client, redis_client: redis.Redis) -> None:
@@ -214,7 +227,7 @@ def test_the_janitor_sends_a_lost_run_again_and_not_at_every_tick(client: Client
     redis_client.delete("egress-diag:diagnose")
     run_janitor(client.stores)
     assert queued(redis_client) == 0, "it may still wait in the queue"
-    client.stores.runs.begin(run.id, 10)
+    begin(client, run)
     run_janitor(client.stores)
     run_janitor(client.stores)
     assert queued(redis_client) == 1
