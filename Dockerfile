@@ -54,7 +54,7 @@ ENV PATH=/opt/egress-diag/bin:/usr/local/bin:/usr/bin:/bin \
     EGRESS_DIAG_HEARTBEAT=/tmp/egress-diag-heartbeat
 WORKDIR /tmp
 USER 10001:10001
-EXPOSE 3000
+EXPOSE 3000 3001
 # For the listener the check requests /healthz; for the other processes it checks the age of the heartbeat file.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["python", "-m", "workers.queue.liveness"]
 ENTRYPOINT ["egress-diag"]

@@ -1,18 +1,14 @@
-"""The bot's web application: Slack Bolt with the listeners, health, readiness and metrics."""
+"""The bot's application: Slack Bolt with the listeners."""
 
 import hashlib
 import logging
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs
 
 import orjson
-from flask import Flask, Response, request
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from slack_bolt import App, BoltContext, BoltResponse
-from slack_bolt.adapter.flask import SlackRequestHandler
 from slack_bolt.authorization import AuthorizeResult
 
 from bot.access.groups import Groups
@@ -24,12 +20,11 @@ from bot.listeners.home import register_home
 from bot.listeners.mentions import register_mentions
 from bot.listeners.slash_command import register_commands
 from bot.messages import answers
-from bot.slack.identity import Identity
-from bot.slack.metrics import ACKNOWLEDGED, INTERNAL_ERRORS
+from bot.slack.metrics import INTERNAL_ERRORS
 from bot.slack.settings import SlackSettings
 from bot.slack.web_api import Slack, SlackRefusal
 from checks.config.configuration import Config
-from workers.client import Client, Unavailable
+from workers.client import Client
 
 log = logging.getLogger(__name__)
 
@@ -96,43 +91,3 @@ def is_readable(body: bytes, kind: str = "") -> bool:
         return all(isinstance(orjson.loads(each), dict) for each in payloads)
     except ValueError:
         return False
-
-
-def make_web(app: App | None, client: Client, identity: Identity, alive: Callable[[], bool] = lambda: True) -> Flask:
-    """The HTTP endpoints: Slack's requests (without Socket Mode), health, readiness, metrics."""
-    web = Flask("egress-diag")
-
-    if app is not None:
-        handler = SlackRequestHandler(app)
-
-        @web.post("/slack/events")
-        def events() -> Response:
-            began = time.perf_counter()
-            if not is_readable(request.get_data(), request.mimetype):
-                return Response("not a request from Slack", 400)
-            response: Response = handler.handle(request)
-            ACKNOWLEDGED.observe(time.perf_counter() - began)
-            return response
-
-    @web.get("/healthz")
-    def health() -> tuple[str, int]:
-        return ("ok", 200) if alive() else ("the connection to Slack is down", 503)
-
-    @web.get("/readyz")
-    def ready() -> tuple[str, int]:
-        try:
-            client.ping()
-        except Unavailable as error:
-            return f"Redis cannot be reached: {type(error).__name__}", 503
-        if identity.problem:
-            return f"Slack does not accept the token: {identity.problem}", 503
-        return "ok", 200
-
-    waits = CollectorRegistry()
-    waits.register(client.backlog_metrics())
-
-    @web.get("/metrics")
-    def metrics() -> Response:
-        return Response(generate_latest() + generate_latest(waits), content_type=CONTENT_TYPE_LATEST)
-
-    return web

@@ -7,18 +7,35 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from platform import node
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
+
+if TYPE_CHECKING:
+    from slack_bolt import App
+    from slack_bolt.adapter.socket_mode import SocketModeHandler
+    from tornado.web import Application
+
+    from bot.web.server import BoundedServer, ServerLimits
 
 log = logging.getLogger(__name__)
 
 
 @click.command()
 @click.option("--config", type=click.Path(path_type=Path), help="Configuration file.")
-@click.option("--port", default=3000, show_default=True, type=click.IntRange(0, 65535), help="Port of the HTTP server.")
+@click.option(
+    "--port", default=3000, show_default=True, type=click.IntRange(0, 65535), help="Port for Slack's requests."
+)
+@click.option(
+    "--health-port",
+    default=3001,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port of health, readiness and metrics.",
+)
 @click.option("--bind", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104 - a container listens on every address
 @click.option(
     "--role",
@@ -27,7 +44,7 @@ log = logging.getLogger(__name__)
     show_default=True,
     help="Listen for requests from Slack, deliver messages to Slack, or both.",
 )
-def bot(config: Path | None, port: int, bind: str, role: str) -> None:
+def bot(config: Path | None, port: int, health_port: int, bind: str, role: str) -> None:
     """Run the Slack bot (HTTP, or Socket Mode when SLACK_APP_TOKEN is set)."""
     from bot.slack.logs import set_up_listener
     from bot.slack.settings import slack_settings
@@ -41,13 +58,15 @@ def bot(config: Path | None, port: int, bind: str, role: str) -> None:
         load(None, slack_settings().config)
     except ConfigError as wrong:
         raise click.UsageError(str(wrong)) from None
+    if port == health_port != 0:
+        raise click.UsageError(f"--port and --health-port are both {port}; choose two ports")
     if slack_settings().missing:
         raise click.UsageError(f"set {' and '.join(slack_settings().missing)} in the environment")
     if role == "courier":
         _run_courier()
     courier = _Supervised() if role == "all" else None
     try:
-        _listen(port, bind)
+        _listen(port, health_port, bind)
     finally:
         if courier is not None:
             courier.stop()
@@ -90,41 +109,58 @@ class _Supervised:
             self.child.kill()
 
 
-def _listen(port: int, bind: str) -> None:
-    from waitress import create_server
-
-    from bot.app import make_bolt, make_web
+def _listen(port: int, health_port: int, bind: str) -> None:
+    from bot.app import is_readable, make_bolt
     from bot.slack.identity import Identity
     from bot.slack.settings import slack_settings
     from bot.slack.socket_health import SocketHealth
     from bot.slack.web_api import Slack
+    from bot.web.health import HEALTH_LIMITS, Health, health_application
+    from bot.web.slack_requests import SLACK_LIMITS, Gate, slack_application
     from checks.config.configuration_file import load
     from workers.client import connect
     from workers.client.processes import worker_settings
 
-    config = load(None, slack_settings().config)
+    settings = slack_settings()
+    config = load(None, settings.config)
     client = connect(worker_settings(), config)
-    bolt = make_bolt(slack_settings(), config, client)
-    socket = None
-    if slack_settings().socket_mode:
-        from slack_bolt.adapter.socket_mode import SocketModeHandler
-
-        socket = SocketModeHandler(bolt, slack_settings().slack_app_token.get_secret_value())
-        threading.Thread(target=_connect, args=(socket,), name="socket", daemon=True).start()
-    identity = Identity(Slack(slack_settings(), timeout=5))
+    bolt = make_bolt(settings, config, client)
+    socket = _open_socket(bolt, settings.slack_app_token.get_secret_value()) if settings.socket_mode else None
+    identity = Identity(Slack(settings, timeout=5))
     identity.start()
-    health = SocketHealth(socket.client.is_connected if socket else lambda: True, lambda: not identity.problem)
-    web = make_web(None if socket else bolt, client, identity, health.alive)
-    server = create_server(web, host=bind, port=port, threads=32, connection_limit=500)
-    log.info("listening on port %s%s", server.effective_port, ", connected through Socket Mode" if socket else "")
+    alive = SocketHealth(socket.client.is_connected if socket else lambda: True, lambda: not identity.problem).alive
+    servers = [_server(health_application(Health(client, identity, alive)), bind, health_port, HEALTH_LIMITS, "health")]
+    if socket is None:
+        gate = Gate(settings.slack_signing_secret.get_secret_value(), bolt.dispatch, is_readable)
+        servers.append(_server(slack_application(gate), bind, port, SLACK_LIMITS, "slack"))
+    where = "through Socket Mode" if socket else f"on port {servers[-1].port}"
+    log.info("listening for Slack %s; health and metrics on port %s", where, servers[0].port)
     try:
-        _serve(server)
+        _serve(servers)
     finally:
         if socket is not None:
             socket.close()  # type: ignore[no-untyped-call]
 
 
-def _serve(server: Any) -> None:
+def _open_socket(bolt: "App", token: str) -> "SocketModeHandler":
+    """Socket Mode, which connects in the background."""
+    from slack_bolt.adapter.socket_mode import SocketModeHandler
+
+    socket = SocketModeHandler(bolt, token)
+    threading.Thread(target=_connect, args=(socket,), name="socket", daemon=True).start()
+    return socket
+
+
+def _server(application: "Application", bind: str, port: int, limits: "ServerLimits", name: str) -> "BoundedServer":
+    from bot.web.server import BoundedServer
+
+    try:
+        return BoundedServer(application, bind, port, limits, name)
+    except OSError as taken:
+        raise click.ClickException(f"cannot listen on {bind} port {port}: {taken.strerror}") from None
+
+
+def _serve(servers: "Sequence[BoundedServer]") -> None:
     """Answer requests until SIGTERM, and announce this process in Redis."""
     from workers.client.processes import announced
 
@@ -132,16 +168,20 @@ def _serve(server: Any) -> None:
         raise SystemExit(0)
 
     signal.signal(signal.SIGTERM, stop)
-    with announced(f"listener@{node()}"):
-        server.run()
+    try:
+        with announced(f"listener@{node()}"):
+            for server in servers:
+                server.start()
+            threading.Event().wait()
+    finally:
+        for server in reversed(servers):
+            server.stop()
 
 
-def _connect(socket: "object") -> None:
+def _connect(socket: "SocketModeHandler") -> None:
     """Open the socket, and retry while Slack does not answer."""
-    from slack_bolt.adapter.socket_mode import SocketModeHandler
     from slack_sdk.errors import SlackClientError
 
-    assert isinstance(socket, SocketModeHandler)  # noqa: S101 - the annotation would need an eager import
     while True:
         try:
             socket.connect()  # type: ignore[no-untyped-call]

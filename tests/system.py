@@ -39,7 +39,7 @@ class System:
         self.folder = folder
         self.redis = redis
         self.slack = slack
-        self.port = find_free_port()
+        self.port, self.health_port = find_free_port(), find_free_port()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._written: dict[str, int] = {}
         self.environment = {
@@ -85,7 +85,7 @@ class System:
         words = {
             "worker": ["worker"],
             "beat": ["beat"],
-            "listener": ["bot", "--role", "listener", "--bind", "127.0.0.1", "--port", str(self.port)],
+            "listener": ["bot", "--role", "listener", "--bind", "127.0.0.1", *self._ports()],
             "courier": ["bot", "--role", "courier"],
         }[name]
         self._written[name] = len(self.log(name))
@@ -98,6 +98,9 @@ class System:
                 env=self.environment,
                 start_new_session=True,
             )
+
+    def _ports(self) -> list[str]:
+        return ["--port", str(self.port), "--health-port", str(self.health_port)]
 
     def kill(self, name: str) -> None:
         """Kill the process and its children (SIGKILL), as when a node is lost."""
@@ -139,7 +142,7 @@ class System:
     def ready(self) -> int:
         """The status of `GET /readyz`; 0 without a connection."""
         try:
-            with urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
+            with urlopen(f"http://127.0.0.1:{self.health_port}/readyz", timeout=2) as answer:
                 return int(answer.status)
         except HTTPError as refused:
             with refused:

@@ -67,7 +67,7 @@ def _start(
     stack: ExitStack, folder: Path, slack: SandboxServer, examples: Path, clusters: list[str]
 ) -> list[subprocess.Popen[bytes]]:
     """Start Redis, worker, beat and bot (with its courier) as separate processes."""
-    redis_port, bot_port = _free_port(), _free_port()
+    redis_port, bot_port, health_port = _free_port(), _free_port(), _free_port()
     config = folder / "egress-diag.yaml"
     rows = "".join(f"  - {{name: {name}, bundle: '{examples / name}'}}\n" for name in clusters)
     config.write_text(
@@ -87,14 +87,15 @@ def _start(
     slack.request_url = f"http://127.0.0.1:{bot_port}/slack/events"
     egress_diag = [sys.executable, "-m", "checks.cli.main"]
     redis = [_redis_program(), "--port", str(redis_port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    ports = ["--port", str(bot_port), "--health-port", str(health_port)]
     commands = {
         "redis": redis,
         "worker": [*egress_diag, "worker"],
         "beat": [*egress_diag, "beat"],
-        "bot": [*egress_diag, "bot", "--port", str(bot_port), "--bind", "127.0.0.1"],
+        "bot": [*egress_diag, "bot", *ports, "--bind", "127.0.0.1"],
     }
     system = [stack.enter_context(_running(name, words, folder, environment)) for name, words in commands.items()]
-    _wait_for(f"http://127.0.0.1:{bot_port}/readyz", system, folder)
+    _wait_for(f"http://127.0.0.1:{health_port}/readyz", system, folder)
     return system
 
 

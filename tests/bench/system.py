@@ -39,7 +39,7 @@ class System:
         rows = "".join(f"  - {{name: c{n:03d}, bundle: '{folder}/healthy'}}\n" for n in range(CLUSTERS))
         config = folder / "egress-diag.yaml"
         config.write_text(f"clusters:\n{rows}access:\n  - {{allow: [diagnose], users: ['*']}}\n", encoding="utf-8")
-        port = find_free_port()
+        port, health_port = find_free_port(), find_free_port()
         self.slack.request_url = f"http://127.0.0.1:{port}/slack/events"
         self.environment = {
             **os.environ,
@@ -53,9 +53,12 @@ class System:
         self.courier = stack.enter_context(self._running("bot", "--role", "courier"))
         stack.enter_context(self._running("beat"))
         self.bot = stack.enter_context(
-            self._running("bot", "--role", "listener", "--port", str(port), "--bind", "127.0.0.1")
+            self._running(
+                *("bot", "--role", "listener", "--bind", "127.0.0.1"),
+                *("--port", str(port), "--health-port", str(health_port)),
+            )
         )
-        _wait(lambda: _ready(port), 30)
+        _wait(lambda: _ready(health_port), 30)
 
     @contextmanager
     def _running(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:

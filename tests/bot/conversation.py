@@ -5,20 +5,18 @@ The test plays the steps of worker, beat and courier.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from werkzeug.serving import make_server
-
-from bot.app import make_bolt, make_web
+from bot.app import is_readable, make_bolt
 from bot.courier.courier import Courier
 from bot.sandbox import Ack, SandboxServer, StoredMessage
-from bot.slack.identity import Identity
 from bot.slack.settings import SlackSettings as BotSettings
 from bot.slack.web_api import Slack
+from bot.web.server import BoundedServer
+from bot.web.slack_requests import SLACK_LIMITS, Gate, slack_application
 from checks.config.configuration import Config
 from tests.system import slot
 from workers.client import Client
@@ -111,16 +109,13 @@ def conversation(slack: SandboxServer, client: Client, config: Config) -> Iterat
         SLACK_API_URL=slack.api_url,
         SLACK_APP_TOKEN="",
     )
-    web = make_web(make_bolt(settings, config, client), client, Identity(Slack(settings)))
-    server = make_server("127.0.0.1", 0, web, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    slack.request_url = f"http://127.0.0.1:{server.server_port}/slack/events"
+    gate = Gate(slack.app.signing_secret, make_bolt(settings, config, client).dispatch, is_readable)
+    server = BoundedServer(slack_application(gate), "127.0.0.1", 0, SLACK_LIMITS, "conversation")
+    server.start()
+    slack.request_url = f"http://127.0.0.1:{server.port}/slack/events"
     try:
         yield Conversation(
             slack, client, config, Courier(client, Slack(settings)), Diagnoser(client.stores, ClusterSources(config))
         )
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
+        server.stop()

@@ -206,7 +206,7 @@ def test_signed_invalid_requests_are_answered_without_a_traceback(over_http: Sys
 
 def test_health_readiness_and_metrics(over_http: System) -> None:
     http = urllib3.PoolManager()
-    url = f"http://127.0.0.1:{over_http.port}"
+    url = f"http://127.0.0.1:{over_http.health_port}"
     assert http.request("GET", f"{url}/healthz").data == b"ok"
     assert http.request("GET", f"{url}/readyz").data == b"ok"
     metrics = http.request("GET", f"{url}/metrics").data.decode()
@@ -332,7 +332,7 @@ def test_the_bot_starts_while_slack_and_redis_are_down_and_ends_on_sigterm(tmp_p
         "SLACK_BOT_TOKEN": "xoxb-x",
         "SLACK_SIGNING_SECRET": "s",
     }
-    words = [*EGRESS_DIAG, "bot", "--bind", "127.0.0.1", "--port", str(free_port)]
+    words = [*EGRESS_DIAG, "bot", "--bind", "127.0.0.1", "--port", "0", "--health-port", str(free_port)]
     process = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         http, until, status = urllib3.PoolManager(retries=False), time.monotonic() + 30, 0

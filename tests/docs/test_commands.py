@@ -83,7 +83,7 @@ def test_a_command_succeeds_as_printed(block: Block, system: System) -> None:
     for name in PROGRAMS:
         if re.search(rf"(^|[|] *){name} ", block.script, re.MULTILINE):
             program(name)
-    script = block.script.replace("127.0.0.1:3000", f"127.0.0.1:{system.port}")
+    script = block.script.replace("127.0.0.1:3001", f"127.0.0.1:{system.health_port}")
     script = script.replace("127.0.0.1:9090", f"127.0.0.1:{system.environment['WORKER_METRICS']}")
     done = subprocess.run(
         [BASH, "-euo", "pipefail", "-c", script],

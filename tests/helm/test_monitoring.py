@@ -95,7 +95,7 @@ def test_prometheus_may_scrape_every_process_if_configured() -> None:
     for component, each in pods(objects):
         if component in ("bot", "courier", "worker", "beat"):
             ports = {port["name"] for port in each["spec"]["containers"][0]["ports"]}
-            assert ports == ({"http"} if component == "bot" else {"metrics"})
+            assert ports == ({"http", "metrics"} if component == "bot" else {"metrics"})
             policy = named(objects, "NetworkPolicy", f"egress-diag-{component}")
             assert "monitoring" in yaml.safe_dump(policy["spec"]["ingress"])
             assert "monitoring" not in yaml.safe_dump(named(rendered({}), "NetworkPolicy", f"egress-diag-{component}"))

@@ -98,12 +98,14 @@ def test_a_probe_starts_python_only_if_the_heartbeat_is_old(component: str, tmp_
     assert subprocess.run(ready, env=environment, check=False).returncode == 0
 
 
-def test_the_listeners_probes_use_its_port() -> None:
+def test_the_listeners_probes_use_its_health_port() -> None:
     found = container({}, "bot")
     assert {"name": "http", "containerPort": 3000} in found["ports"]
-    assert found["args"][-2:] == ["--port", "3000"]
-    assert found["livenessProbe"]["httpGet"]["path"] == "/healthz"
-    assert found["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert {"name": "metrics", "containerPort": 3001} in found["ports"]
+    assert found["args"][-4:] == ["--port", "3000", "--health-port", "3001"]
+    assert found["startupProbe"]["tcpSocket"] == {"port": "metrics"}
+    assert found["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "metrics"}
+    assert found["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "metrics"}
 
 
 # redis
@@ -212,7 +214,7 @@ def test_helm_test_passes_for_a_running_installation_and_names_a_missing_process
             here = {
                 **system.environment,
                 "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
-                "READYZ": f"http://127.0.0.1:{system.port}/readyz",
+                "READYZ": f"http://127.0.0.1:{system.health_port}/readyz",
             }
             good = subprocess.run(command, env=here, capture_output=True, text=True, check=False)
             assert (good.returncode, "ready: ok" in good.stdout, "egress-diag, version" in good.stdout) == (

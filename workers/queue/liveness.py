@@ -26,7 +26,7 @@ TOUCH_INTERVAL = 10.0
 STALE_AFTER = 120.0
 """The age in seconds from which the file counts as stale; ticks come every few seconds."""
 
-LISTENER = "http://127.0.0.1:3000/healthz"
+LISTENER = "http://127.0.0.1:3001/healthz"
 """The listener's health endpoint, for a container without a heartbeat file."""
 
 

@@ -11,7 +11,7 @@ from celery.signals import celeryd_init, setup_logging, task_postrun, task_preru
 from checks.config.log_format import handler, set_log_context
 from workers.queue.settings import WorkerSettings, worker_settings
 
-_QUIET = ("azure", "urllib3", "kubernetes", "msal", "slack_sdk", "slack_bolt", "waitress", "celery.redirected", "kombu")
+_QUIET = ("azure", "urllib3", "kubernetes", "msal", "slack_sdk", "slack_bolt", "tornado", "celery.redirected", "kombu")
 """Libraries that log each request; only their warnings are kept."""
 
 

@@ -62,18 +62,20 @@ spec:
           ports:
             - name: http
               containerPort: 3000
+            - name: metrics
+              containerPort: 3001
           startupProbe:
-            tcpSocket: {port: http}
+            tcpSocket: {port: metrics}
             periodSeconds: 2
             failureThreshold: 30
           # 503 while Socket Mode is disconnected; the kubelet restarts the container after five minutes.
           livenessProbe:
-            httpGet: {path: /healthz, port: http}
+            httpGet: {path: /healthz, port: metrics}
             periodSeconds: 30
             timeoutSeconds: 5
             failureThreshold: 10
           readinessProbe:
-            httpGet: {path: /readyz, port: http}
+            httpGet: {path: /readyz, port: metrics}
             periodSeconds: 10
             timeoutSeconds: 3
           {{- else }}

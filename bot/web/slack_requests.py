@@ -1,0 +1,125 @@
+"""`POST /slack/events`: each request is verified before anything reads its body.
+
+Headers without a valid form of signature and time are refused before the body arrives, and a body whose signature does
+not match is refused before it is parsed. The bodies under way share a budget, so that memory is bounded.
+"""
+
+import asyncio
+import hmac
+import re
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+
+from slack_bolt import BoltRequest, BoltResponse
+from tornado.httputil import HTTPHeaders
+from tornado.web import Application, stream_request_body
+
+from bot.slack.metrics import ACKNOWLEDGED
+from bot.web.server import MEBIBYTE, PlainHandler, ServerLimits, make_application
+
+SLACK_LIMITS = ServerLimits()
+"""The limits of requests on the port for Slack."""
+
+MAX_AGE_SECONDS = 300
+"""The largest difference between the time in a request and now.
+
+Source: https://docs.slack.dev/authentication/verifying-requests-from-slack/"""
+
+BODIES_BUDGET = 32 * MEBIBYTE
+"""Bytes of all bodies under way; a request beyond them gets 503, and Slack repeats it."""
+
+_SIGNATURE, _TIMESTAMP = "X-Slack-Signature", "X-Slack-Request-Timestamp"
+
+
+class Gate:
+    """The shared state of requests: signing secret, memory for bodies, threads of Bolt."""
+
+    def __init__(
+        self, secret: str, dispatch: Callable[[BoltRequest], BoltResponse], readable: Callable[[bytes, str], bool]
+    ) -> None:
+        self._secret = secret.encode()
+        self.dispatch = dispatch
+        self.readable = readable
+        self.threads: Executor = ThreadPoolExecutor(32, thread_name_prefix="request")
+        self.held = 0
+        """Bytes of all bodies under way. Only the server's thread changes it."""
+
+    def may_be_signed(self, headers: HTTPHeaders) -> bool:
+        """Whether the headers have a signature in Slack's form and a time of the last five minutes."""
+        stamp = headers.get(_TIMESTAMP, "")
+        if not re.fullmatch(r"[0-9]{1,12}", stamp) or abs(time.time() - int(stamp)) > MAX_AGE_SECONDS:
+            return False
+        return re.fullmatch(r"v0=[0-9a-f]{64}", headers.get(_SIGNATURE, "")) is not None
+
+    def is_signed(self, body: bytes, headers: HTTPHeaders) -> bool:
+        """Whether Slack has signed this body."""
+        signed = b":".join((b"v0", headers[_TIMESTAMP].encode(), body))
+        expected = f"v0={hmac.new(self._secret, signed, 'sha256').hexdigest()}"
+        return hmac.compare_digest(expected, headers[_SIGNATURE])
+
+
+@stream_request_body
+class SlackRequests(PlainHandler):
+    """Verifies a request, and passes it to Bolt on one of the gate's threads."""
+
+    def initialize(self, gate: Gate) -> None:
+        """Keep the shared gate; Tornado makes a handler for each request."""
+        self.gate = gate
+        self.body = bytearray()
+
+    def prepare(self) -> None:
+        """Refuse by method and headers, before the body is read."""
+        if self.request.method != "POST":
+            self.refuse(405, "only POST")
+        elif not self.gate.may_be_signed(self.request.headers):
+            self.refuse(401, "not signed by Slack")
+        elif int(self.request.headers.get("Content-Length") or 0) > SLACK_LIMITS.body_bytes:
+            self.refuse(413, "the body is too large")
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keep a part of the body, within the budget of all."""
+        if self._finished:
+            return
+        if self.gate.held + len(chunk) > BODIES_BUDGET:
+            self.refuse(503, "too many requests")
+            return
+        self.gate.held += len(chunk)
+        self.body += chunk
+
+    async def post(self) -> None:
+        """Answer a whole request."""
+        began = time.perf_counter()
+        headers, body = self.request.headers, bytes(self.body)
+        if not self.gate.is_signed(body, headers):
+            self.refuse(401, "not signed by Slack")
+            return
+        if not self.gate.readable(body, headers.get("Content-Type", "").partition(";")[0].strip().lower()):
+            self.refuse(400, "not a request from Slack")
+            return
+        self.accept()
+        received: dict[str, str | Sequence[str]] = {name: headers.get_list(name) for name in set(headers)}
+        request = BoltRequest(body=body.decode(), query=self.request.query, headers=received)
+        answer = await asyncio.get_running_loop().run_in_executor(self.gate.threads, self.gate.dispatch, request)
+        self.set_status(answer.status)
+        for name, value in answer.first_headers_without_set_cookie().items():
+            self.set_header(name, value)
+        self.finish(answer.body)
+        ACKNOWLEDGED.observe(time.perf_counter() - began)
+
+    def on_finish(self) -> None:
+        """Give the memory of the body back."""
+        self._release()
+
+    def on_connection_close(self) -> None:
+        """The same, if the connection broke before."""
+        self._release()
+
+    def _release(self) -> None:
+        self.gate.held -= len(self.body)
+        self.body = bytearray()
+
+
+def slack_application(gate: Gate) -> Application:
+    """The endpoints on the port for Slack."""
+    return make_application([("/slack/events", SlackRequests, {"gate": gate})])
