@@ -71,8 +71,7 @@ def _not_made(report: Report) -> Iterator[str]:
     for finding in (*report.of(Status.UNKNOWN), *offered(report)):
         if finding.actions:
             yield ""
-            heading = "Not checked" if finding.status is Status.UNKNOWN else "Not probed"
-            yield f"## {heading}: {escaped(finding.title)} ({finding.code})"
+            yield f"## {STATUSES[finding.status].capitalize()}: {escaped(finding.title)} ({finding.code})"
             yield from _finding(finding)
 
 

@@ -51,7 +51,7 @@ def closing_lines(report: Report) -> Iterator[str]:
             yield from _actions(finding.actions)
     for finding in offered(report):
         yield ""
-        yield f"Not probed  {finding.code} {finding.title}"
+        yield f"{STATUSES[finding.status].capitalize()}  {finding.code} {finding.title}"
         yield from _wrapped(finding.summary)
         yield from _actions(finding.actions)
     if report.changes:

@@ -1,4 +1,4 @@
-"""EG414: a pod outside the mesh does not reach the Internet. Not probed.
+"""EG414: a pod outside the mesh does not reach the Internet. The finding has the commands.
 
 It uses the StaticGatewayConfiguration.
 """
