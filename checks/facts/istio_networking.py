@@ -32,6 +32,11 @@ class Server:
         self.bind = text(raw, "bind")
 
     @property
+    def host_names(self) -> tuple[str, ...]:
+        """Its hosts without the namespace before `/`, in lower case."""
+        return tuple(each.rpartition("/")[2].lower() for each in self.hosts)
+
+    @property
     def tls(self) -> Raw | None:
         """Its `tls` block; None if it has none (an empty block is different)."""
         found = self.raw.get("tls")

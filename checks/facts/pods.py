@@ -137,3 +137,12 @@ class Pod(KubernetesObject):
         for each in items(self.raw, "metadata", "ownerReferences"):
             return (text(each, "kind"), text(each, "name"))
         return ("", "")
+
+    @property
+    def deployment(self) -> str:
+        """The name of the Deployment whose ReplicaSet controls it, "" if none does.
+
+        The name of a ReplicaSet is that of its Deployment and a hash.
+        """
+        kind, name = self.owner
+        return name.rpartition("-")[0] if kind == "ReplicaSet" else ""

@@ -107,7 +107,7 @@ def _of_removed_revisions(facts: Facts, injected: Iterable[Pod]) -> Iterator[Obs
 
 
 def _restarts(pods: Iterable[Pod]) -> list[Action]:
-    seen: dict[str, Pod] = {workload_of(pod): pod for pod in pods if pod.owner[0] == "ReplicaSet"}
+    seen: dict[str, Pod] = {pod.deployment: pod for pod in pods if pod.deployment}
     found = [
         inspect(
             "List the pods with their nodes and images", kubectl("get", "pods", "-o", "wide", namespace=p.namespace)
@@ -131,7 +131,7 @@ def injection_actions(facts: Facts, namespace: Namespace, pod: Pod | None) -> li
     """
     name = namespace.name
     found = [inspect("Show the namespace's labels", kubectl("get", "namespace", name, "--show-labels"), ADDON)]
-    deployment = workload_of(pod) if pod is not None and pod.owner[0] == "ReplicaSet" else ""
+    deployment = pod.deployment if pod is not None else ""
     if pod is not None and pod.host_network:
         return [
             *found,

@@ -3,12 +3,14 @@
 The broken hop is marked by shape and colour.
 """
 
+import textwrap
 from typing import Any
 
 from checks.model.route import Hop, HopName, Mark, Outcome, Route, TracedRequest
 
 _BOX, _GAP, _ROW, _LEFT, _TOP = 118, 14, 132, 12, 44
 _MAX_ROWS = 6
+_COLUMNS = 22  # characters below a box
 _NAMES = {
     HopName.CLIENT: ("client",),
     HopName.SIDECAR: ("sidecar",),
@@ -118,8 +120,15 @@ def _below(hop: Hop) -> list[str]:
     """The object that decided the hop, shown below its box."""
     if not hop.decided or hop.mark is Mark.BEYOND:
         return []
-    kind, _, name = hop.decided[0].resource.partition(" ")
-    return [_cut(kind, 20), _cut(name, 22)] if name else [_cut(kind, 22)]
+    lines = textwrap.wrap(
+        hop.decided[0].resource,
+        _COLUMNS,
+        max_lines=2,
+        placeholder="…",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [_cut(each, _COLUMNS) for each in lines]
 
 
 def _cut(text: str, most: int) -> str:

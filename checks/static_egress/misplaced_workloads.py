@@ -89,6 +89,6 @@ def _requires_windows(pod: Pod) -> bool:
 def _workload(pod: Pod) -> tuple[str, str]:
     """The kind and name of the workload; a pod without an owner is its own."""
     kind, name = pod.owner
-    if kind == "ReplicaSet" and (stem := name.rpartition("-")[0]) and pod.labels.get("pod-template-hash"):
-        return ("Deployment", stem)
+    if pod.deployment and pod.labels.get("pod-template-hash"):
+        return ("Deployment", pod.deployment)
     return (kind, name) if kind else ("Pod", pod.name)

@@ -10,11 +10,12 @@ from checks.istio.configured.configured_hosts import common_host, configured_hos
 from checks.istio.configured.intended_gateways import IntendedGateways, gateway_full_name, intended_gateways
 from checks.istio.configured.proxy_labels import ingress_pod_of
 from checks.istio.configured.revision_settings import require_settings
+from checks.istio.examined_servers import hosts_of_servers
 from checks.istio.faults.resolved_routes import ROUTER_READS, hosts_through
 from checks.istio.fixes.gateways import pod_label, selecting
 from checks.istio.fixes.showing import show_object
 from checks.model.commands import HOWTO, ISTIO_EGW, TSG, change, inspect, kubectl
-from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip, warn
+from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
 
 
 @decided_by_router
@@ -75,16 +76,8 @@ def gateway_selector_mismatch(facts: Facts) -> Iterator[Observation]:
 
 def _hosts(facts: Facts, gateway: Gateway) -> list[str]:
     """The hosts of the run for which a Gateway has a server."""
-    own = [each.rpartition("/")[2].lower() for server in gateway.servers for each in server.hosts]
+    own = [name for server in gateway.servers for name in server.host_names]
     return [host for host in examined_hosts(facts) if any(common_host(host, each) for each in own)]
-
-
-def _about(hosts: list[str]) -> list[Involved]:
-    """The hosts and their servers.
-
-    A route that is broken elsewhere shares the host with a Gateway, but not the server.
-    """
-    return [Involved(kind, host) for host in hosts for kind in ("host", "server")]
 
 
 def _names(gateways: tuple[Gateway, ...]) -> str:
@@ -111,7 +104,7 @@ def _mismatch(facts: Facts, found: IntendedGateways, gateway: Gateway) -> Observ
         subject=gateway.ref,
         evidence=[Evidence(gateway.ref, "spec.selector", _written(gateway.selector), wanted)],
         actions=_fix(facts, found, gateway),
-        about=_about(hosts),
+        about=hosts_of_servers(hosts),
     )
 
 
@@ -170,5 +163,5 @@ def _too_broad(facts: Facts, found: IntendedGateways, gateway: Gateway, others: 
             Evidence(gateway.ref, "spec.selector", _written(gateway.selector), _written(pod_label(found.labels)))
         ],
         actions=_fix(facts, found, gateway),
-        about=_about(_hosts(facts, gateway)),
+        about=hosts_of_servers(_hosts(facts, gateway)),
     )

@@ -200,5 +200,4 @@ def _actions(pod: Pod, cause: LogLine) -> list[Action]:
     else:
         log = kubectl("logs", pod.name, "-c", "istio-proxy", namespace=pod.namespace)
         found.append(inspect("Show the log from its start", f"{log} | head -n 100"))
-    owner = pod.owner[1].rpartition("-")[0] if pod.owner[0] == "ReplicaSet" else ""
-    return [*found, restart(owner, pod.namespace)] if owner else found
+    return [*found, restart(pod.deployment, pod.namespace)] if pod.deployment else found

@@ -59,8 +59,8 @@ def hosts_listed(hosts: Sequence[str]) -> str:
 
 
 def server_hosts(server: GatewayServer) -> tuple[str, ...]:
-    """The hosts of a server in lower case, without the namespaces of VirtualServices."""
-    return tuple(dict.fromkeys(each.rpartition("/")[2].lower() for each in server.hosts))
+    """The hosts of a server, each once."""
+    return tuple(dict.fromkeys(server.host_names))
 
 
 def common_host(one: str, other: str) -> str | None:

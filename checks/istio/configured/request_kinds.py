@@ -93,7 +93,7 @@ def _server_index(routing: Routing) -> HostIndex[GatewayServer]:
         servers = [each for listener in listeners for each in listener.servers]
     except Unreadable:
         servers = []
-    return HostIndex((each, [name.rpartition("/")[2].lower() for name in each.hosts]) for each in servers)
+    return HostIndex((each, each.host_names) for each in servers)
 
 
 def _schemes(server: GatewayServer) -> tuple[str, ...]:

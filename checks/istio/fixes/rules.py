@@ -58,7 +58,7 @@ def gateway_servers(broken: UnroutedRequest) -> tuple[GatewayServer, ...]:
 
 def has_host(server: GatewayServer, host: str) -> bool:
     """Whether a server has the host."""
-    return any(is_subset(host, each.rpartition("/")[2].lower()) for each in server.hosts)
+    return any(is_subset(host, each) for each in server.host_names)
 
 
 def servers_of_scheme(broken: UnroutedRequest) -> list[GatewayServer]:

@@ -50,6 +50,11 @@ class GatewayServer:
         return self.protocol.is_http or self.terminates_http
 
     @property
+    def host_names(self) -> tuple[str, ...]:
+        """Its hosts without the namespaces of VirtualServices, in lower case."""
+        return tuple(each.rpartition("/")[2].lower() for each in self.hosts)
+
+    @property
     def server_names(self) -> tuple[str, ...]:
         return tuple(sorted({each.rpartition("/")[2] for each in self.hosts}))
 

@@ -91,10 +91,7 @@ def workload_of(pod: Pod) -> str:
 
     A workload is a Deployment, StatefulSet, DaemonSet or Job.
     """
-    kind, name = pod.owner
-    if kind == "ReplicaSet":
-        return name.rpartition("-")[0] or name
-    return name or pod.name
+    return pod.deployment or pod.owner[1] or pod.name
 
 
 def of_workload(pods: Iterable[Pod], workload: str) -> tuple[Pod, ...]:

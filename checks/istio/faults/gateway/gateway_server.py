@@ -77,7 +77,7 @@ def _not_selected(hop: GatewayHop) -> Iterator[RouteFault]:
 
 
 def _lists(gateway: Gateway, host: str) -> bool:
-    return any(is_subset(host, each.rpartition("/")[2].lower()) for server in gateway.servers for each in server.hosts)
+    return any(is_subset(host, each) for server in gateway.servers for each in server.host_names)
 
 
 def _selects(gateway: Gateway, labels: object) -> bool:

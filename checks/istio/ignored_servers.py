@@ -1,0 +1,74 @@
+"""Servers of Gateways that istiod ignores, because of an older server on the same port."""
+
+from collections.abc import Iterator
+
+from checks.facts.view import Facts
+from checks.istio.examined_servers import involved_hosts, is_examined, is_routed, server_field
+from checks.istio.faults.resolved_routes import routing_of_run
+from checks.istio.fixes.fields import remove_field, set_field
+from checks.istio.fixes.showing import show_object
+from checks.istio.proxy.gateway_servers import GatewayServer
+from checks.model.commands import ISTIO_EGW, change
+from checks.model.findings import Action, Evidence, Observation, fail, warn
+from checks.model.raw_values import text
+
+
+def ignored_servers(facts: Facts) -> Iterator[Observation]:
+    """Servers that conflict with an older one on their port."""
+    listeners = [each.inbound for each in routing_of_run(facts).gateway_proxies() if each.inbound is not None]
+    for server in dict.fromkeys(each for listener in listeners[:1] for each in listener.refused):
+        winner = _winner(server, listeners[0].servers)
+        if winner is not None and is_examined(facts, server):
+            yield _ignored(facts, server, winner)
+
+
+def _winner(server: GatewayServer, kept: tuple[GatewayServer, ...]) -> GatewayServer | None:
+    """The server that istiod keeps instead: one with the same host, else the first on the port."""
+    same = [each for each in kept if each.server.port.number == server.server.port.number]
+    shared = [each for each in same if set(each.server.hosts) & set(server.server.hosts)]
+    return next(iter((*shared, *same)), None)
+
+
+def _ignored(facts: Facts, server: GatewayServer, winner: GatewayServer) -> Observation:
+    same_host = server.server.port.protocol == winner.server.port.protocol
+    field = "hosts" if same_host else "port.protocol"
+    mine, theirs = server.gateway, winner.gateway
+    observe = warn if is_routed(facts, server) else fail
+    reason = (
+        f"{theirs.ref}, which is older, has a server for the same hosts there"
+        if same_host
+        else f"{theirs.ref}, which is older, has protocol {winner.server.port.protocol} there and not "
+        f"{server.server.port.protocol}"
+    )
+    return observe(
+        f"Istiod ignores spec.servers[{server.index}] of {mine.ref} on port {server.server.port.number}: {reason}.",
+        subject=mine.ref,
+        evidence=[
+            Evidence(mine.ref, server_field(server, field), _setting(server, field), _setting(winner, field)),
+            Evidence(theirs.ref, server_field(winner, field), _setting(winner, field)),
+            Evidence(mine.ref, "metadata.creationTimestamp", _created(server), f"before {_created(winner)}"),
+        ],
+        actions=[show_object(theirs), show_object(mine), _separate(server, winner, same_host=same_host)],
+        about=involved_hosts(facts, server),
+    )
+
+
+def _setting(server: GatewayServer, field: str) -> str:
+    return ", ".join(server.server.hosts) if field == "hosts" else server.server.port.protocol
+
+
+def _created(server: GatewayServer) -> str:
+    return text(server.gateway.raw, "metadata", "creationTimestamp") or "(unknown)"
+
+
+def _separate(server: GatewayServer, winner: GatewayServer, *, same_host: bool) -> Action:
+    if same_host:
+        command = remove_field(server.gateway, f"spec.servers[{server.index}]").command
+        return change(f"Keep the host only in {winner.gateway.ref}, and bind VirtualServices to it", command, ISTIO_EGW)
+    other = 443 if server.server.port.number == 80 else 80
+    return change(
+        f"Patch the server to port {other}, and the VirtualService too; or use the protocol of {winner.gateway.ref}",
+        set_field(server.gateway, server_field(server, "port.number"), other).command,
+        ISTIO_EGW,
+        "the gateway opens the port within seconds",
+    )
