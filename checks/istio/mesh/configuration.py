@@ -14,6 +14,7 @@ from checks.model.raw_values import Raw, flag, items, text, texts
 
 PUBLIC, PRIVATE, NOWHERE = "*", ".", "~"
 _MOST_VALUES = 20_000
+_PROVIDERS = "extensionProviders"
 _SHARED, _OWN = "istio-shared-configmap-", "istio-"
 
 
@@ -69,7 +70,10 @@ def mesh_settings(maps: Iterable[ConfigMap], revision: str) -> MeshSettings:
         parsed = _parsed(own) if own else {}
         if own:
             (malformed if parsed is None else written).append(by_name[name].ref)
+        providers = _providers(merged, parsed or {})
         _merge(merged, parsed or {})
+        if providers:
+            merged[_PROVIDERS] = providers
     return MeshSettings(revision, merged, tuple(written), tuple(malformed))
 
 
@@ -86,10 +90,19 @@ def _parsed(written: str) -> Mapping[str, Any] | None:
     return {} if found is None else found if isinstance(found, Mapping) else None
 
 
+def _providers(merged: Raw, more: Raw) -> list[Raw]:
+    """The extension providers of both texts, of each name the last one.
+
+    Source: Istio `ApplyMeshConfig` in `pkg/config/mesh/mesh.go`.
+    """
+    found = (*items(merged, _PROVIDERS), *items(more, _PROVIDERS))
+    return list({text(each, "name"): each for each in found}.values())
+
+
 def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
     """Merge one configuration text over another, as istiod does.
 
-    Messages are merged field by field; lists and values are replaced.
+    Messages are merged field by field; lists and values are replaced, but for extension providers.
     """
     for key, value in more.items():
         present = into.get(key)
@@ -114,7 +127,7 @@ def _configuration(settings: MeshSettings) -> MeshConfiguration:
         root=text(raw, "rootNamespace") or ROOT_NAMESPACE,
         trust_domain=text(raw, "trustDomain") or "cluster.local",
         version=version,
-        extension_providers=items(raw, "extensionProviders"),
+        extension_providers=items(raw, _PROVIDERS),
     )
 
 

@@ -68,7 +68,7 @@ def denied_by(
     enforced = [each for each in kept if not _is_dry_run(each)]
     custom = [each for each in kept if each.action == "CUSTOM" and _matches(each, peer, deny=True)]
     for each in custom:
-        if each in enforced and authorizers.problem(each):
+        if each in enforced and authorizers.problem(each, kept):
             return each
     denied = next((each for each in enforced if each.action == "DENY" and _matches(each, peer, deny=True)), None)
     allowing = [each for each in enforced if each.action == "ALLOW"]

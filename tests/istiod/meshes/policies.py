@@ -143,12 +143,30 @@ def _telemetry(draft: Draft) -> bool:
 
 
 def _external(draft: Draft) -> bool:
-    """An external authorizer decides: the configuration does not say how."""
-    provider = {"name": "authorizer", "envoyExtAuthzHttp": {"service": "authorizer.example", "port": 8000}}
-    draft.mesh["extensionProviders"] = [provider]
-    spec = {"action": "CUSTOM", "provider": {"name": "authorizer"}, "rules": [_rule(draft)]}
-    draft.add("AuthorizationPolicy", "external", spec)
+    """A policy with an external authorizer, whose answer is in no object."""
+    draft.mesh["extensionProviders"] = [_provider(draft, "authorizer")]
+    _ask(draft, "external", "authorizer")
     return True
+
+
+def _several_external(draft: Draft) -> bool:
+    """Policies that name several authorizers, some of which are not defined."""
+    names = ["authorizer", "second"]
+    draft.mesh["extensionProviders"] = [_provider(draft, each) for each in names if draft.rng.random() < 0.8]
+    _ask(draft, "external", names[0])
+    _ask(draft, "second", draft.pick(names))
+    return True
+
+
+def _provider(draft: Draft, name: str) -> Json:
+    host = draft.pick(["authorizer.example", API, API])
+    return {"name": name, draft.pick(["envoyExtAuthzHttp", "envoyExtAuthzGrpc"]): {"service": host, "port": 8000}}
+
+
+def _ask(draft: Draft, name: str, provider: str) -> None:
+    spec = {"action": "CUSTOM", "provider": {"name": provider}, "rules": [_rule(draft)]}
+    draft.paths.append("/v1")
+    draft.add("AuthorizationPolicy", name, spec)
 
 
 @changes("policy")
@@ -158,6 +176,7 @@ def _changes() -> dict[str, Change]:
         "AuthorizationPolicy twice": lambda draft: _authorization(draft) and _authorization(draft),
         "AuthorizationPolicy nothing": _nothing_allowed,
         "AuthorizationPolicy CUSTOM": _external,
+        "AuthorizationPolicy CUSTOM several": _several_external,
         "PeerAuthentication": _peers,
         "RequestAuthentication": _requests,
         "EnvoyFilter": _filter,

@@ -5,11 +5,11 @@ They are the network filters of a chain and the HTTP filters of a connection man
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tests.istiod.walker.configuration import ProxyConfiguration
 from tests.istiod.walker.matching import Json, NotModelledError, header_matches, path_matches
-from tests.istiod.walker.rbac import Peer, allowed
+from tests.istiod.walker.rbac import Peer, allowed, matching
 from tests.istiod.walker.routes import candidates, percentage, virtual_host
 from tests.istiod.walker.wire import Connect, Http, Layer
 
@@ -24,6 +24,8 @@ _NETWORK_NEUTRAL = (
     "envoy.tcp.metadataexchange.config.MetadataExchange",
 )
 
+_AUTHORIZER = "envoy.extensions.filters.network.ext_authz.v3.ExtAuthz"
+_HTTP_AUTHORIZER = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
 _HTTP_RBAC = "envoy.extensions.filters.http.rbac.v3.RBAC"
 _JWT = "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication"
 _FAULT = "envoy.extensions.filters.http.fault.v3.HTTPFault"
@@ -55,16 +57,14 @@ class NetworkFilters:
 
     def __init__(self, chain: Json) -> None:
         self._filters = [(_kind(each), each.get("typed_config", {})) for each in chain.get("filters", ())]
-        known = (TCP_PROXY, HTTP_MANAGER, _RBAC, _SNI_DYNAMIC, *_NETWORK_NEUTRAL)
+        known = (TCP_PROXY, HTTP_MANAGER, _RBAC, _AUTHORIZER, _SNI_DYNAMIC, *_NETWORK_NEUTRAL)
         unknown = [kind for kind, _ in self._filters if kind not in known]
         if unknown:
             raise NotModelledError(f"network filter {unknown[0].rpartition('.')[2] or 'without type'}")
 
     def allow(self, peer: Peer) -> bool:
         """Whether all RBAC filters let the connection pass."""
-        return all(
-            allowed(config["rules"], peer) for kind, config in self._filters if kind == _RBAC and "rules" in config
-        )
+        return _allow(self._filters, (_RBAC, _AUTHORIZER), peer)
 
     def last(self) -> tuple[str, Json]:
         """The filter that forwards: its kind and configuration."""
@@ -92,7 +92,8 @@ class Manager:
             for each in config.get("http_filters", ())
             if not each.get("disabled")
         ]
-        unknown = [kind for kind, _ in self._filters if kind not in (_HTTP_RBAC, _JWT, _FAULT, *_HTTP_NEUTRAL)]
+        known = (_HTTP_RBAC, _HTTP_AUTHORIZER, _JWT, _FAULT)
+        unknown = [kind for kind, _ in self._filters if kind not in (*known, *_HTTP_NEUTRAL)]
         if unknown:
             raise NotModelledError(f"http filter {unknown[0].rpartition('.')[2] or 'without type'}")
         if "rds" in config:
@@ -125,9 +126,7 @@ class Manager:
 
     def allow(self, peer: Peer) -> bool:
         """Whether all RBAC filters let the request pass."""
-        return all(
-            allowed(config["rules"], peer) for kind, config in self._filters if kind == _HTTP_RBAC and "rules" in config
-        )
+        return _allow(self._filters, (_HTTP_RBAC, _HTTP_AUTHORIZER), peer)
 
     def virtual_host(self, authority: str) -> Json | None:
         """The virtual host of an authority."""
@@ -153,6 +152,26 @@ class Manager:
             if status is None:
                 raise NotModelledError("fault by header")
             yield status, percentage(abort.get("percentage", {}))
+
+
+def _allow(filters: Iterable[tuple[str, Json]], kinds: tuple[str, str], peer: Peer) -> bool:
+    """Whether the RBAC filters let a peer pass.
+
+    An authorizer is asked if a shadow rule that matched is one of its own. Its answer is in no configuration.
+    """
+    (rbac, authorizer), matched = kinds, list[str]()
+    asked = False
+    for kind, config in filters:
+        if kind == rbac:
+            if not allowed(config.get("rules", {"action": "LOG"}), peer):
+                return False
+            matched += matching(config.get("shadow_rules", {}), peer)
+        elif kind == authorizer:
+            prefix = config["filter_enabled_metadata"]["value"]["string_match"]["prefix"]
+            asked = asked or any(name.startswith(prefix) for name in matched)
+    if asked:
+        raise NotModelledError("external authorizer")
+    return True
 
 
 def _may_be_missing(requirement: Json) -> bool:

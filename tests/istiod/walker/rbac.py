@@ -33,6 +33,11 @@ def allowed(rules: Json, peer: Peer) -> bool:
     return not matched if action == "DENY" else matched or action == "LOG"
 
 
+def matching(rules: Json, peer: Peer) -> list[str]:
+    """The policies of the RBAC rules that match the peer."""
+    return [name for name, policy in rules.get("policies", {}).items() if _policy(policy, peer)]
+
+
 def _policy(policy: Mapping[str, Any], peer: Peer) -> bool:
     if policy.get("condition") or policy.get("checked_condition"):
         raise NotModelledError("RBAC condition")

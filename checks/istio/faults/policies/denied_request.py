@@ -17,6 +17,7 @@ from checks.istio.faults.policies.policy_rules import unmatched
 from checks.istio.fixes.fields import name_for_host
 from checks.istio.fixes.gateways import pod_label
 from checks.istio.request.authorization import DownstreamPeer, matches_rule
+from checks.istio.request.external_authorizers import named_providers
 from checks.istio.request.matching import NotModelled
 from checks.istio.request.outcome import Ending
 from checks.istio.request.wire import Http
@@ -39,13 +40,15 @@ def at_authorization(broken: BrokenRequest) -> Iterator[RouteFault]:
     source, peer = broken.end.steps[-1].origin.source, _peer(hop)
     if not isinstance(source, AuthorizationPolicy) or peer is None:
         return
-    problem = hop.proxies[0].authorizers.problem(source) if source.action == "CUSTOM" else ""
+    proxy = hop.proxies[0]
+    problem = proxy.authorizers.problem(source, proxy.policies) if source.action == "CUSTOM" else ""
     if problem:
-        yield AuthorizerMissing(hop, source, peer, problem)
+        several = len(named_providers(proxy.policies)) > 1
+        yield (SeveralAuthorizers if several else AuthorizerMissing)(hop, source, peer, problem)
     elif source.action == "DENY":
         yield DeniedByRule(hop, source, peer)
     else:
-        allowing = tuple(each for each in hop.proxies[0].policies if each.action == "ALLOW")
+        allowing = tuple(each for each in proxy.policies if each.action == "ALLOW")
         needs_token = any(_allows_with_token(rule, peer) for each in allowing for rule in each.rules)
         yield (TokenNeeded if needs_token else NotAllowed)(hop, allowing, peer)
 
@@ -201,6 +204,7 @@ class AuthorizerMissing(DeniedByRule):
     """A request that a CUSTOM policy matches whose external authorizer istiod does not find."""
 
     name: ClassVar[str] = "authorizer-missing"
+    expected: ClassVar[str] = "an extension provider of the mesh configuration with a service that exists"
     problem: str
 
     def sentence(self) -> str:
@@ -208,8 +212,17 @@ class AuthorizerMissing(DeniedByRule):
 
     def evidence(self) -> tuple[Evidence, ...]:
         provider = text(self.policy.raw, "spec", "provider", "name")
-        expected = "an extension provider of the mesh configuration with a service that exists"
-        return (Evidence(self.policy.ref, "spec.provider.name", f"{provider} ({self.problem})", expected),)
+        return (Evidence(self.policy.ref, "spec.provider.name", f"{provider} ({self.problem})", self.expected),)
 
     def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
         yield Fix("Define the provider in the mesh configuration, or name one that is defined", (), ISTIO_EGW)
+
+
+class SeveralAuthorizers(AuthorizerMissing):
+    """A request that a CUSTOM policy matches although the policies name several authorizers."""
+
+    __slots__ = ()
+    expected: ClassVar[str] = "the same provider in every CUSTOM policy of the gateway"
+
+    def fixes(self, broken: BrokenRequest) -> Iterator[Fix]:
+        yield Fix("Name one provider in all CUSTOM policies that apply to the gateway", (), ISTIO_EGW)

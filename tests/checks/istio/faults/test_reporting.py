@@ -63,6 +63,21 @@ def test_a_request_that_no_authorizer_can_decide_is_denied() -> None:
     assert found == {"authorization-denies"}
 
 
+def test_policies_that_name_several_authorizers_are_the_fault() -> None:
+    """Each authorizer alone could be asked; istiod gives a workload one or none."""
+    names = ("opa", "second")
+    providers = [{"name": each, "envoyExtAuthzHttp": {"service": "edition.cnn.com", "port": 80}} for each in names]
+    second = {"action": "CUSTOM", "provider": {"name": "second"}, "rules": [{"to": [{"operation": {"paths": ["/x"]}}]}]}
+    cluster = plus(asking(named(HTTP)), istio("AuthorizationPolicy", "ask-second", second, group="security"))
+    cluster = mesh_settings(cluster, lambda mesh: mesh.update(extensionProviders=providers))
+    wanted = question(cluster, "team-egress/egw", "edition.cnn.com:80", "team-a")
+    report = diagnosed(cluster, wanted, CHECKS).finish(0.0)
+    [found] = [each for each in report.findings if each.status is Status.FAIL]
+    assert found.check == "authorization-denies"
+    assert found.evidence[0].observed == "opa (the policies of one workload name the providers opa, second)"
+    assert "Name one provider in all CUSTOM policies that apply to the gateway" in [a.title for a in found.actions]
+
+
 def test_a_route_that_is_not_certain_is_not_healthy() -> None:
     """An external authorizer decides whether the request gets through."""
     authorizer = {"name": "opa", "envoyExtAuthzHttp": {"service": "edition.cnn.com", "port": 80}}

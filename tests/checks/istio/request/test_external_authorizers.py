@@ -32,11 +32,14 @@ def _policy(action: str = "CUSTOM", provider: str = "authorizer", rule: Any = _P
     )
 
 
-def _authorizers(*providers: Any, hosts: tuple[str, ...] = ("auth.example",)) -> ExternalAuthorizers:
+def _authorizers(
+    *providers: Any, hosts: tuple[str, ...] = ("auth.example",), shared: tuple[Any, ...] = ()
+) -> ExternalAuthorizers:
     objects: dict[type[KubernetesObject], list[KubernetesObject]] = defaultdict(list)
-    settings = yaml.safe_dump({"extensionProviders": list(providers)})
-    metadata = {"name": "istio-asm-1-31", "namespace": "aks-istio-system"}
-    objects[ConfigMap] = [ConfigMap({"metadata": metadata, "data": {"mesh": settings}})]
+    for name, written in (("istio-asm-1-31", providers), ("istio-shared-configmap-asm-1-31", shared)):
+        settings = yaml.safe_dump({"extensionProviders": list(written)})
+        metadata = {"name": name, "namespace": "aks-istio-system"}
+        objects[ConfigMap].append(ConfigMap({"metadata": metadata, "data": {"mesh": settings}}))
     objects[ServiceEntry] = [
         ServiceEntry({"metadata": {"name": f"e{n}", "namespace": f"team-{n}"}, "spec": {"hosts": [host]}})
         for n, host in enumerate(hosts)
@@ -55,7 +58,6 @@ def _peer(path: str | None) -> DownstreamPeer:
     [
         (_authorizers(), "no provider"),
         (_authorizers({"name": "authorizer", "zipkin": {}}), "no provider"),
-        (_authorizers(_HTTP, _GRPC), "several providers"),
         (_authorizers(_HTTP, hosts=()), "no service auth.example"),
         (_authorizers(_HTTP, hosts=("auth.example", "auth.example")), "no service auth.example"),
         (_authorizers({**_HTTP, "envoyExtAuthzHttp": {"service": "auth.example", "port": 0}}), "no valid port"),
@@ -65,7 +67,7 @@ def test_what_a_policy_without_a_usable_provider_matches_is_denied(
     authorizers: ExternalAuthorizers, reason: str
 ) -> None:
     policy = _policy()
-    assert reason in authorizers.problem(policy)
+    assert reason in authorizers.problem(policy, [policy])
     assert denied_by([policy], _peer("/admin/x"), authorizers) == policy
     assert denied_by([policy], _peer("/"), authorizers) is None
     assert denied_by([policy], _peer(None), authorizers) == policy, "on TCP the rule has no paths"
@@ -82,6 +84,26 @@ def test_only_the_authorizer_decides_what_a_policy_matches(provider: Any) -> Non
     assert denied_by([_policy()], _peer(None), authorizers) is None, "an authorizer for HTTP ignores TCP"
     denying = _policy("DENY", rule={})
     assert denied_by([_policy(), denying], _peer("/admin"), authorizers) == denying
+
+
+def test_of_several_providers_with_one_name_the_last_one_counts() -> None:
+    """The ConfigMap of the revision comes after the shared one, and adds to it."""
+    unusable = {**_HTTP, "envoyExtAuthzHttp": {"service": "missing.example", "port": 1}}
+    for authorizers in (_authorizers(unusable, _GRPC), _authorizers(_GRPC, shared=(unusable,))):
+        assert authorizers.problem(_policy(), []) == ""
+        assert authorizers.reads_tcp(_policy())
+    assert _authorizers({**_HTTP, "name": "other"}, shared=(_HTTP,)).problem(_policy(), []) == ""
+
+
+def test_policies_that_name_several_providers_deny_what_they_match() -> None:
+    """istiod gives a workload one external authorizer, or none."""
+    authorizers = _authorizers(_HTTP, {**_GRPC, "name": "second"})
+    first, second = _policy(), _policy(provider="second", rule={"to": [{"operation": {"paths": ["/x"]}}]})
+    for path, denying in (("/admin", first), ("/x", second), ("/", None)):
+        assert denied_by([first, second], _peer(path), authorizers) == denying
+    assert denied_by([first, second], _peer(None), authorizers) == first, "on TCP, also one for HTTP"
+    with pytest.raises(NotModelled):
+        denied_by([first, _policy("ALLOW", provider="second", rule={})], _peer("/admin"), authorizers)
 
 
 def test_an_authorizer_for_grpc_also_decides_about_tcp() -> None:
