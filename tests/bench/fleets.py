@@ -26,7 +26,8 @@ from tests.clusters.compose import Cluster
 from tests.loopback.azure import AzureServer
 from tests.loopback.kube import KubeServer
 from tests.redis_server import RedisServer
-from workers.client import Client, connect
+from workers.client import ConnectedClient as Client
+from workers.client import connect
 from workers.fleet.service import current_time
 from workers.queue.celery_app import SWEEP_QUEUE
 from workers.queue.sending import send

@@ -14,7 +14,8 @@ from bot.slack.web_api import Slack
 from checks.config.configuration import Config
 from checks.config.configuration_file import load
 from tests.clusters.compose import Cluster, named, read_bundle, write_bundle
-from workers.client import Client, connect
+from workers.client import ConnectedClient as Client
+from workers.client import connect
 from workers.queue.settings import WorkerSettings
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "bundles" / "gateway-pool-missing"

@@ -19,7 +19,7 @@ from bot.web.server import BoundedServer
 from bot.web.slack_requests import SLACK_LIMITS, Gate, slack_application
 from checks.config.configuration import Config
 from tests.system import slot
-from workers.client import Client
+from workers.client import ConnectedClient as Client
 from workers.records.run import Run
 from workers.runs.cluster_sources import ClusterSources
 from workers.tasks.execution import Diagnoser

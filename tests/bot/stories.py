@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from checks.model.findings import Action, Change, Effect, Evidence, Finding, Report, Severity, Stage, Status, Verdict
-from workers.client import Client
+from workers.client import ConnectedClient as Client
 from workers.records.run import Order, Run, RunState, Target
 
 BEGAN = datetime(2026, 11, 23, 3, 4, 5, tzinfo=UTC)

@@ -23,7 +23,8 @@ from tests.bot.conftest import broken_cluster, write_config
 from tests.bot.conversation import Conversation, conversation
 from tests.clusters.compose import named, write_bundle
 from tests.system import slot, slots, whole_thread
-from workers.client import Client, connect
+from workers.client import ConnectedClient as Client
+from workers.client import connect
 from workers.queue.settings import WorkerSettings
 from workers.records.run import Run
 from workers.records.watch import Watch, WatchState

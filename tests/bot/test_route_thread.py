@@ -16,7 +16,7 @@ from tests.checks.istio.trace.breakages import BREAKAGES, HTTP, host_of
 from tests.checks.istio.trace.traced import traced
 from tests.clusters.compose import named
 from tests.system import slots, whole_thread
-from workers.client import Client
+from workers.client import ConnectedClient as Client
 from workers.records.run import Run
 from workers.runs.documents import LockLost
 

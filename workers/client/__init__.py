@@ -3,7 +3,7 @@
 The bot imports only this package and the records that it returns (`workers.records`).
 """
 
-from workers.client.client import Client, InstallationState, connect
+from workers.client.client import Client, ConnectedClient, InstallationState, connect
 from workers.client.gateways import GatewayHistory
 from workers.queue.connection import Unavailable
 from workers.runs.audit import AuditEntry
@@ -12,6 +12,7 @@ from workers.runs.documents import HeldDocument
 __all__ = [
     "AuditEntry",
     "Client",
+    "ConnectedClient",
     "GatewayHistory",
     "HeldDocument",
     "InstallationState",

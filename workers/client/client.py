@@ -58,8 +58,7 @@ class Client:
     """The bot's only interface to the workers."""
 
     def __init__(self, stores: Stores) -> None:
-        self.stores = stores
-        """For the workers themselves and for tests; the bot does not use it."""
+        self._stores = stores
         self.gateways = GatewayClient(stores)
         self.fleet = FleetClient(stores)
         self.deliveries = DeliveryClient(stores)
@@ -99,14 +98,14 @@ class Client:
     def installation(self, clusters: Iterable[str]) -> InstallationState:
         """The state of the installation, with the gateways of these clusters."""
         names = sorted(clusters)
-        history = self.stores.history
+        history = self._stores.history
         return InstallationState(
-            runs=self.stores.runs.active(),
+            runs=self._stores.runs.active(),
             verdicts=tuple(verdict for name in names for verdict in history.verdicts(name).values()),
             owners={(name, gateway): o.user for name in names for gateway, o in history.owners(name).items()},
-            processes=Counter(process.role for process in self.stores.presence.present(current_time())),
-            watches=self.stores.watches.active(),
-            undelivered=self.stores.documents.due_count(),
+            processes=Counter(process.role for process in self._stores.presence.present(current_time())),
+            watches=self._stores.watches.active(),
+            undelivered=self._stores.documents.due_count(),
         )
 
     # requests
@@ -119,45 +118,45 @@ class Client:
         If the broker does not take the task, the record stands and the janitor sends it later: an accepted request is
         never lost.
         """
-        accepted = self.stores.runs.accept(order)
+        accepted = self._stores.runs.accept(order)
         if not accepted.repeated:
-            self.stores.run_changed(accepted.run)
+            self._stores.run_changed(accepted.run)
         if not accepted.joined and not accepted.repeated:
-            send(self.stores.publisher, "workers.diagnose", accepted.run.id, DIAGNOSE_QUEUE)
+            send(self._stores.publisher, "workers.diagnose", accepted.run.id, DIAGNOSE_QUEUE)
         if not order.watch:
             self.conversations.remember_target(order.channel, order.target)
         return accepted
 
     def watch(self, target: Target, user: str, channel: str, thread: str | None, span: timedelta) -> tuple[Watch, bool]:
         """Begin a watch; True with one that was already under way."""
-        watch, joined = self.stores.watches.begin(target, user, channel, thread, span)
-        self.stores.documents.changed(f"watch/{watch.id}")
+        watch, joined = self._stores.watches.begin(target, user, channel, thread, span)
+        self._stores.documents.changed(f"watch/{watch.id}")
         return watch, joined
 
     def request(self, order: Listing | DigestOrder | HandoffOrder) -> None:
         """Request a document that the courier posts: a listing, a digest, or a handoff."""
         match order:
             case Listing():
-                self.stores.history.save_listing(order)
-                if not send(self.stores.publisher, "workers.list_gateways", order.id, DIAGNOSE_QUEUE):
+                self._stores.history.save_listing(order)
+                if not send(self._stores.publisher, "workers.list_gateways", order.id, DIAGNOSE_QUEUE):
                     raise Unavailable("the broker did not take the task")
             case DigestOrder():
-                self.stores.fleet.digests.queue(order, current_time())
+                self._stores.fleet.digests.queue(order, current_time())
             case HandoffOrder():
-                self.stores.fleet.handoffs.hand_over(order, self.stores.watches.active())
+                self._stores.fleet.handoffs.hand_over(order, self._stores.watches.active())
 
     def request_file(self, run: Run, kind: Literal["bundle", "report"]) -> Literal["expired", "posted", "requested"]:
         """Request a run's evidence or report as a file in its thread.
 
         `expired` if it is no longer kept, `posted` if it is already in the thread.
         """
-        kept = run.report is not None if kind == "report" else self.stores.evidence.has_bundle(run.id)
+        kept = run.report is not None if kind == "report" else self._stores.evidence.has_bundle(run.id)
         if not kept:
             return "expired"
         document = f"file/{run.id}:{kind}"
         if "file" in self.deliveries.delivered(document):
             return "posted"
-        self.stores.documents.changed(document)
+        self._stores.documents.changed(document)
         return "requested"
 
     # runs and watches
@@ -165,48 +164,56 @@ class Client:
     def stop(self, record: Run | Watch, user: str) -> bool:
         """End a run or a watch for a user. False if it had already ended."""
         if isinstance(record, Watch):
-            stopped = self.stores.watches.stop(record, user)
-            self.stores.documents.changed(f"watch/{record.id}")
+            stopped = self._stores.watches.stop(record, user)
+            self._stores.documents.changed(f"watch/{record.id}")
             return stopped
-        stopped = self.stores.runs.cancel(record, user)
+        stopped = self._stores.runs.cancel(record, user)
         if stopped:
-            self.stores.run_changed(record, ended=True)
+            self._stores.run_changed(record, ended=True)
         return stopped
 
     def own(self, run: Run, user: str) -> None:
         """Make a user the owner of a run's incident."""
-        self.stores.runs.own(run, user)
-        self.stores.history.own_run(run, user)
-        self.stores.run_changed(run)
+        self._stores.runs.own(run, user)
+        self._stores.history.own_run(run, user)
+        self._stores.run_changed(run)
 
     def remark(self, run: Run, user: str, comment: str) -> None:
         """Record that a user considers a run wrong; the run and its evidence are kept for a year."""
-        self.stores.runs.remark(run, user, comment)
-        self.stores.evidence.preserve(run.id, REMARKED_KEPT)
+        self._stores.runs.remark(run, user, comment)
+        self._stores.evidence.preserve(run.id, REMARKED_KEPT)
 
     # the installation
 
     def audit(self, entry: AuditEntry) -> None:
         """Append an entry to the audit. Never raises."""
-        self.stores.audit.append(entry)
+        self._stores.audit.append(entry)
 
     def backlog_metrics(self) -> BacklogCollector:
         """A Prometheus collector of queue lengths, their age, and the courier's lag."""
-        return BacklogCollector(self.stores.settings)
+        return BacklogCollector(self._stores.settings)
 
     def ping(self) -> None:
         """Raise Unavailable if Redis does not answer."""
-        self.stores.redis.ping()
+        self._stores.redis.ping()
+
+
+class ConnectedClient(Client):
+    """A client with its own connections; who makes it closes it. The workers use its stores."""
+
+    def __init__(self, stores: Stores) -> None:
+        super().__init__(stores)
+        self.stores = stores
 
     def close(self) -> None:
         """Close the connections."""
         self.stores.close()
 
 
-def connect(settings: WorkerSettings, config: Config, *, retry: bool = False) -> Client:
+def connect(settings: WorkerSettings, config: Config, *, retry: bool = False) -> ConnectedClient:
     """A client with its own connections.
 
     With `retry` (workers, courier) they outlast a restart of Redis.
     """
     connection = retrying_connection(settings.redis_url) if retry else quick_connection(settings.redis_url)
-    return Client(Stores(connection, make_publisher(settings), settings, config))
+    return ConnectedClient(Stores(connection, make_publisher(settings), settings, config))

@@ -6,7 +6,7 @@ from celery.signals import worker_process_init
 
 from checks.config.configuration import Config
 from checks.config.configuration_file import load
-from workers.client import Client, connect
+from workers.client import ConnectedClient, connect
 from workers.queue.settings import worker_settings
 from workers.runs.cluster_sources import ClusterSources
 
@@ -18,7 +18,7 @@ def loaded_configuration() -> Config:
 
 
 @cache
-def client() -> Client:
+def client() -> ConnectedClient:
     """The client of this process, connected after the fork."""
     return connect(worker_settings(), loaded_configuration(), retry=True)
 

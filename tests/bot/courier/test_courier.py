@@ -22,7 +22,8 @@ from bot.slack.web_api import Slack
 from tests.bot import stories
 from tests.bot.stories import BROKEN, HEALTHY, PASSES, POOL, PREFIX, accepted, append, finish
 from tests.system import complete, shows_verdict, slot, slots, whole_thread
-from workers.client import Client, HeldDocument
+from workers.client import ConnectedClient as Client
+from workers.client import HeldDocument
 from workers.records.delivered import DeliveryOutcome
 from workers.records.listing import Listing, ListingState
 from workers.records.run import Order, Run, Target
@@ -47,6 +48,7 @@ FULL = [
 def deliver(courier: Courier, run: Run, most: float = 30) -> None:
     """Deliver until nothing is pending, with no delay except that of a rate limit."""
     until = time.monotonic() + most
+    assert isinstance(courier.client, Client)
     while True:
         again = courier.deliver(f"run/{run.id}").retry_seconds
         if again is None and f"run/{run.id}" not in courier.client.stores.documents.due(0):
@@ -338,7 +340,7 @@ def test_without_the_history_scope_a_lost_post_is_repeated_and_logged(
 
 
 def test_a_revoked_token_waits_for_an_operator(
-    courier: Courier, slack: SandboxServer, broken: Run, caplog: pytest.LogCaptureFixture
+    courier: Courier, client: Client, slack: SandboxServer, broken: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
     slack.faults.revoke_token()
     outcome = courier.deliver(f"run/{broken.id}")
@@ -346,7 +348,7 @@ def test_a_revoked_token_waits_for_an_operator(
     assert "SLACK_BOT_TOKEN" in caplog.text
     assert slack.app.bot_token not in caplog.text
     slack.faults.clear()
-    courier.client.stores.documents.changed(f"run/{broken.id}", urgent=True)
+    client.stores.documents.changed(f"run/{broken.id}", urgent=True)
     deliver(courier, broken)
     assert complete(whole_thread(slack))
 

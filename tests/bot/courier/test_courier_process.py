@@ -10,7 +10,7 @@ from tests.bot.courier.test_courier import FULL
 from tests.bot.stories import BROKEN, accepted, finish
 from tests.redis_server import RedisServer
 from tests.system import System, slots, whole_thread
-from workers.client import Client
+from workers.client import ConnectedClient as Client
 
 pytestmark = pytest.mark.slow
 

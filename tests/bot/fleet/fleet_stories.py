@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from checks.model.findings import Verdict
 from tests.workers.fleet.fleet_world import Truth, seen
-from workers.client import Client
+from workers.client import ConnectedClient as Client
 from workers.fleet.cluster_state import ClusterState
 from workers.fleet.digest_composition import PICTURE_DAYS
 from workers.records import digest, handoff

@@ -17,7 +17,8 @@ from checks.model.findings import Verdict
 from tests.bot.conftest import write_config
 from tests.bot.conversation import Conversation, conversation
 from tests.system import slot
-from workers.client import Client, connect
+from workers.client import ConnectedClient as Client
+from workers.client import connect
 from workers.fleet.service import current_time
 from workers.fleet.sweeping import Sweeper
 from workers.queue.settings import WorkerSettings

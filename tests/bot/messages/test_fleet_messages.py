@@ -24,7 +24,7 @@ from checks.model.recurrence import recurrence
 from tests.bot.fleet import fleet_stories as story
 from tests.bot.messages.test_messages import compare
 from tests.bot.stories import BEGAN
-from workers.client import Client
+from workers.client import ConnectedClient as Client
 from workers.fleet.cluster_state import ClusterState
 from workers.fleet.digest_composition import compose_digest
 from workers.records import digest

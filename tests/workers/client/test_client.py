@@ -10,7 +10,8 @@ from checks.config.configuration import Config
 from checks.model.findings import Report, Verdict
 from checks.model.recurrence import recurrence
 from tests.workers.fleet.fleet_world import Truth, seen
-from workers.client import Client, HeldDocument, connect
+from workers.client import ConnectedClient as Client
+from workers.client import HeldDocument, connect
 from workers.client.deliveries import MAX_REVISIONS
 from workers.client.processes import Repetitions
 from workers.queue.settings import WorkerSettings

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from checks.config.configuration import Config
 from checks.model.findings import Verdict
-from workers.client import Client, connect
+from workers.client import ConnectedClient as Client
+from workers.client import connect
 from workers.queue.settings import WorkerSettings
 from workers.records.gateway_state import Fault, GatewayCheck, GatewaySetting, SweptCluster
 

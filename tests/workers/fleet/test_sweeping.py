@@ -16,7 +16,8 @@ from checks.sources.recorded import RecordedSource
 from checks.sources.source import Source, SourceError
 from tests.clusters.compose import Cluster, named
 from tests.recordings import recording
-from workers.client import Client, connect
+from workers.client import ConnectedClient as Client
+from workers.client import connect
 from workers.fleet.cluster_state import ClusterState
 from workers.fleet.digest_composition import compose_digest
 from workers.fleet.sweeping import Sweeper

@@ -24,7 +24,8 @@ from checks.config.configuration import Config
 from checks.config.configuration_file import load
 from tests.clusters.compose import named, write_bundle
 from tests.redis_server import RedisServer
-from workers.client import Client, connect
+from workers.client import ConnectedClient as Client
+from workers.client import connect
 from workers.client.stores import Stores
 from workers.queue.celery_app import make_publisher
 from workers.queue.settings import WorkerSettings

@@ -25,7 +25,8 @@ from checks.config.configuration_file import load
 from tests.clusters.compose import named, write_bundle
 from tests.loopback.kube import TOKEN, KubeServer
 from tests.redis_server import RedisServer, find_free_port
-from workers.client import Client, connect
+from workers.client import ConnectedClient as Client
+from workers.client import connect
 from workers.queue.connection import Unavailable
 from workers.queue.presence import Presence
 from workers.queue.settings import WorkerSettings

@@ -17,7 +17,8 @@ from checks.config.configuration import Config
 from checks.config.configuration_file import load
 from checks.model.findings import Finding, Severity, Stage, Status
 from tests.clusters.compose import compose, named, write_bundle
-from workers.client import Client, connect
+from workers.client import ConnectedClient as Client
+from workers.client import connect
 from workers.queue.connection import Unavailable
 from workers.queue.settings import WorkerSettings
 from workers.records.run import Order, Run, RunState, Target

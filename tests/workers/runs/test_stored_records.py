@@ -26,7 +26,7 @@ from checks.model.findings import (
 )
 from checks.model.route import Correction, Decision, Hop, HopName, Mark, Outcome, Rival, Route, TracedRequest
 from checks.reports.document import FINDINGS, REPORT
-from workers.client import Client
+from workers.client import ConnectedClient as Client
 from workers.client.stores import Stores
 from workers.queue.celery_app import make_publisher
 from workers.queue.presence import Presence, Process

@@ -13,7 +13,8 @@ from checks.config.configuration import ClusterConfig, Config
 from checks.config.configuration_file import load
 from checks.sources.source import Source
 from tests.clusters.compose import named, write_bundle
-from workers.client import Client, connect
+from workers.client import ConnectedClient as Client
+from workers.client import connect
 from workers.queue.settings import WorkerSettings
 from workers.records.run import Order, Run, RunState, Target
 from workers.runs.cluster_sources import ClusterSources
