@@ -22,7 +22,7 @@ def listener_decisions(arrival: Arrival, listener: EnvoyListener) -> Decisions:
     here, connection = arrival.at, arrival.connection
     if here.patches.unknown is not None:
         raise NotModelled(f"{here.patches.unknown.ref} changes the configuration of {here.name}")
-    chain = _selected(listener, connection)
+    chain = selected_chain(listener, connection)
     if chain is None:
         yield arrival.fails(Ending.NO_FILTER_CHAIN, f"no filter chain of {listener.name} matches", flag="NR")
         return
@@ -31,8 +31,8 @@ def listener_decisions(arrival: Arrival, listener: EnvoyListener) -> Decisions:
         yield each.after(step)
 
 
-def _selected(listener: EnvoyListener, connection: Connection) -> FilterChain | None:
-    """The chain of a connection.
+def selected_chain(listener: EnvoyListener, connection: Connection) -> FilterChain | None:
+    """The filter chain of a connection.
 
     A name stands for any address outside the ranges of the chains.
     """

@@ -1,6 +1,6 @@
 """One request from proxy to proxy: only the bytes on the wire tie one hop to the next."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from checks.facts.pods import Pod
@@ -43,14 +43,12 @@ class Hops:
     ) -> None:
         self._mesh, self._configurations, self._gateway_of = mesh, configurations, gateway_of
         self._query = query
+        self._known: dict[Hashable, list[tuple[Arrival, EnvoyListener, list[End]]]] = {}
+        """The ends behind a proxy, which pods with the same configuration share."""
 
     def from_sidecar(self, here: ProxyConfiguration, connection: Connection) -> Iterator[End]:
         """The ends of a connection that a sidecar takes from its application."""
-        if here.outbound is None:
-            raise ValueError(f"{here.name} is no sidecar")
-        listener = here.outbound.listener_for(connection.address, connection.port)
-        if here.patches.removes_listener(listener.name, connection.port):
-            listener = here.outbound.fallback()
+        listener = outbound_listener(here, connection)
         yield from self._at(Arrival(here, connection, Trail(hops=1), self._query.source), listener)
 
     def directly(self, connection: Connection) -> Iterator[End]:
@@ -181,9 +179,22 @@ class Hops:
             yield replace(end, ending=Ending.NO_LISTENER, destination=pod.ip, port=port)
             return
         following = Trail(gateways, trail.service, trail.hops + 1)
-        yield from self._at(
-            Arrival(there, replace(connection, address=pod.ip), following, self._query.source), listener
-        )
+        arrival = Arrival(there, replace(connection, address=pod.ip), following, self._query.source)
+        yield from self._behind_pod(arrival, listener)
+
+    def _behind_pod(self, arrival: Arrival, listener: EnvoyListener) -> list[End]:
+        """The ends behind a pod, which are those of a pod with the same configuration.
+
+        They are not if the configuration depends on the address of the pod.
+        """
+        alike = self._known.setdefault((id(arrival.at), arrival.connection.port, arrival.trail), [])
+        for earlier, used, ends in alike:
+            if used is listener and earlier.connection.layers == arrival.connection.layers:
+                return ends
+        ends = list(self._at(arrival, listener))
+        if not any(chain.networks for chain in listener.chains) and not address_decides(arrival.at, ends):
+            alike.append((arrival, listener, ends))
+        return ends
 
     def _outside(self, proxy: str, connection: Connection, trail: Trail) -> End:
         host, port = connection.address, connection.port
@@ -202,6 +213,30 @@ class Hops:
             return replace(end, result=Result.THROUGH)
         reason = f"arrives at {host}:{port}, which is declared for another host"
         return replace(end, result=Result.FAILS, reason=reason, ending=Ending.OTHER_DESTINATION)
+
+
+def outbound_listener(here: ProxyConfiguration, connection: Connection) -> EnvoyListener:
+    """The listener of a sidecar for a connection of its application."""
+    if here.outbound is None:
+        raise ValueError(f"{here.name} is no sidecar")
+    listener = here.outbound.listener_for(connection.address, connection.port)
+    removed = here.patches.removes_listener(listener.name, connection.port)
+    return here.outbound.fallback() if removed else listener
+
+
+def address_decides(here: ProxyConfiguration, ends: Iterable[End]) -> bool:
+    """Whether another destination address of a connection could end otherwise behind a proxy.
+
+    Its filter chain is the same. Policies of a gateway and clusters that keep the address can depend on it.
+    """
+    for end in ends:
+        step = next((each for each in end.steps if each.part is ConfigurationPart.CLUSTER), None)
+        if step is None or step.cluster is None or step.cluster.host == PASSTHROUGH:
+            return True
+        cluster = here.clusters.get(step.cluster)
+        if cluster is not None and cluster.original_destination:
+            return True
+    return here.proxy.gateway and bool(here.policies)
 
 
 def _as_http(end: End) -> End:

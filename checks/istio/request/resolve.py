@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from checks.facts.pods import Pod
 from checks.istio.mesh.mesh import Mesh
 from checks.istio.mesh.objects.hosts import is_address
+from checks.istio.proxy.listeners import FilterChain
 from checks.istio.request.address_ranges import address_in, public_ranges
 from checks.istio.request.client_dns import client_addresses
-from checks.istio.request.hops import Hops, RouteQuery
+from checks.istio.request.filter_chains import selected_chain
+from checks.istio.request.hops import Hops, RouteQuery, address_decides, outbound_listener
 from checks.istio.request.interception import is_intercepted
 from checks.istio.request.outcome import End, RequestOutcome, Result, outcome
 from checks.istio.request.proxy_configuration import ProxyConfiguration, ProxyConfigurations
@@ -62,15 +64,33 @@ class _Sending:
         host, port = self.connection.address, self.connection.port
         first, *others = client_addresses(self.configuration, host)
         found = self._at(first)
-        differing = [each for each in others if _answer(self._at(each)) != _answer(found)]
+        differing = [each for each in others if self._differs(first, each, found)]
         if not is_address(first):
             ranges = public_ranges(self.configuration, self.client, first, port)
-            inside = {each: self._at(address_in(each, ranges)) for each in ranges if each not in others}
-            differing += [each for each, one in inside.items() if _answer(one) != _answer(found)]
+            inside = {each: address_in(each, ranges) for each in ranges if each not in others}
+            differing += [each for each, address in inside.items() if self._differs(first, address, found)]
         if not differing:
             return found
         reason = f"depends on the address that DNS returns for {host}: other rules apply to {', '.join(differing[:3])}"
         return RequestOutcome(Result.UNKNOWN, (End(Result.UNKNOWN, reason),))
+
+    def _differs(self, one: str, other: str, found: RequestOutcome) -> bool:
+        """Whether another address has another outcome than the one that was found for an address.
+
+        It has not if the sidecar selects the same filter chain for both, and no cluster keeps the address.
+        """
+        intercepted = all(is_intercepted(self.client.annotations, each, self.connection.port) for each in (one, other))
+        if (
+            intercepted
+            and self._chain(one) is self._chain(other)
+            and not address_decides(self.configuration, found.ends)
+        ):
+            return False
+        return _answer(self._at(other)) != _answer(found)
+
+    def _chain(self, address: str) -> FilterChain | None:
+        connection = replace(self.connection, address=address)
+        return selected_chain(outbound_listener(self.configuration, connection), connection)
 
     def _at(self, address: str) -> RequestOutcome:
         connection = replace(self.connection, address=address)
