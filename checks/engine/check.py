@@ -67,8 +67,8 @@ class Check:
             status=seen.status,
             summary=redact(seen.summary),
             subject=seen.subject,
-            evidence=tuple(replace(e, observed=redact(e.observed), expected=redact(e.expected)) for e in seen.evidence),
-            actions=tuple(replace(a, command=redact(a.command)) for a in seen.actions),
+            evidence=tuple(_redacted(each) for each in seen.evidence),
+            actions=tuple(replace(a, command=redact(a.command)) if a.command else a for a in seen.actions),
             about=seen.about,
             pending=seen.pending,
             stops=seen.stops,
@@ -90,6 +90,13 @@ class Check:
         """The finding that a more fundamental failure makes this check meaningless."""
         reason = _lower(cause.title)
         return self.finding(Observation(Status.SKIPPED, f"Does not apply: {reason}.", reason=reason))
+
+
+def _redacted(evidence: Evidence) -> Evidence:
+    observed, expected = redact(evidence.observed), redact(evidence.expected)
+    if (observed, expected) == (evidence.observed, evidence.expected):
+        return evidence
+    return replace(evidence, observed=observed, expected=expected)
 
 
 def _lower(title: str) -> str:

@@ -80,6 +80,7 @@ class Diagnosis:
         self._stopping: list[Finding] = []
         """The findings that make other checks meaningless, in the order of evaluation."""
         self._touched: dict[str, frozenset[type[Fact]]] = {}
+        self._of_cluster: dict[Check, _Results] = store.memo(("findings of the cluster", question.cluster), dict)
 
     def advance(self) -> list[Evaluated]:
         """Evaluate every check whose facts have all arrived, in the order of the codes."""
@@ -162,7 +163,7 @@ class Diagnosis:
     def _is_ready(self, check: Check) -> bool:
         if check.scope is Scope.GATEWAY and not self._target_known:
             return False
-        return all(self.store.arrived(kind) for kind in check.reads)
+        return self.store.arrived(*check.reads)
 
     def resolve_target(self) -> None:
         """Determine the gateway of the run, once the kinds that identify it have arrived."""
@@ -218,13 +219,12 @@ class Diagnosis:
 
         Those that do not depend on the gateway are computed once for the cluster.
         """
-        key = ("findings", check, self.question.cluster)
-        known: _Results | None = self.store.remembered(key)
+        known = self._of_cluster.get(check)
         if known is None:
             facts = Facts(self.store, self.target, self.question, check.declared, self._target_gap)
             known = tuple(self._run(check, facts)), frozenset(facts.reads.kinds)
             if not facts.reads.of_run:
-                self.store.remember(key, known)
+                self._of_cluster[check] = known
         findings, self._touched[check.slug] = known
         return findings
 

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast, overload
 
 from checks.model.raw_values import Raw, items, labels, moment, number, text, texts
 
 _F = TypeVar("_F", bound="Fact")
+_V = TypeVar("_V")
 
 
 class FactsRead(Protocol):
@@ -106,17 +107,43 @@ class PodName:
         return f"{self.namespace}/{self.name}"
 
 
+class derived(Generic[_V]):  # noqa: N801 - used as a decorator, like property
+    """An attribute of a fact, derived from its `raw` on first use.
+
+    Checks read the same objects for every gateway of a cluster, and `raw` never changes.
+    """
+
+    def __init__(self, derive: Callable[[Any], _V]) -> None:
+        self._derive, self.__doc__ = derive, derive.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, fact: None, owner: type | None = None) -> "derived[_V]": ...
+    @overload
+    def __get__(self, fact: "Fact", owner: type | None = None) -> _V: ...
+    def __get__(self, fact: "Fact | None", owner: type | None = None) -> "derived[_V] | _V":
+        if fact is None:
+            return self
+        known = fact._derived  # noqa: SLF001 - the storage of this attribute
+        if self._name not in known:
+            known[self._name] = self._derive(fact)
+        return cast("_V", known[self._name])
+
+
 class Fact:
     """A typed view of exactly what an API returned (`raw`).
 
     The class attribute `origin` names the API call.
     """
 
-    __slots__ = ("raw",)
+    __slots__ = ("_derived", "raw")
     origin: ClassVar[Origin]
 
     def __init__(self, raw: Raw) -> None:
         self.raw = raw
+        self._derived: dict[str, Any] = {}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Fact) and type(self) is type(other) and self.raw == other.raw
@@ -136,30 +163,27 @@ class Fact:
 class KubernetesObject(Fact):
     """A Kubernetes object; subclasses add the fields that checks read."""
 
-    __slots__ = ()
+    __slots__ = ("name", "namespace")
     kind: ClassVar[str]
+
+    def __init__(self, raw: Raw) -> None:
+        super().__init__(raw)
+        self.name = text(raw, "metadata", "name")
+        self.namespace = text(raw, "metadata", "namespace")
 
     @property
     def key(self) -> tuple[str, str]:
         return (self.namespace, self.name)
 
     @property
-    def name(self) -> str:
-        return text(self.raw, "metadata", "name")
-
-    @property
-    def namespace(self) -> str:
-        return text(self.raw, "metadata", "namespace")
-
-    @property
     def uid(self) -> str:
         return text(self.raw, "metadata", "uid")
 
-    @property
+    @derived
     def labels(self) -> dict[str, str]:
         return labels(self.raw, "metadata", "labels")
 
-    @property
+    @derived
     def annotations(self) -> dict[str, str]:
         return labels(self.raw, "metadata", "annotations")
 

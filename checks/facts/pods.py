@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from checks.facts.fact import KubernetesObject, Listed
+from checks.facts.fact import KubernetesObject, Listed, derived
 from checks.model.raw_values import Raw, flag, items, mapping, moment, number, text
 
 
@@ -88,15 +88,15 @@ class Pod(KubernetesObject):
         """The condition of this type, or an empty mapping."""
         return next((c for c in items(self.raw, "status", "conditions") if text(c, "type") == kind), {})
 
-    @property
+    @derived
     def ready(self) -> bool:
         return text(self.condition("Ready"), "status") == "True"
 
-    @property
+    @derived
     def containers(self) -> tuple[Container, ...]:
         return self._containers("containers", "containerStatuses")
 
-    @property
+    @derived
     def init_containers(self) -> tuple[Container, ...]:
         return self._containers("initContainers", "initContainerStatuses")
 
@@ -106,7 +106,7 @@ class Pod(KubernetesObject):
             Container(text(c, "name"), statuses.get(text(c, "name"), {})) for c in items(self.raw, "spec", spec)
         )
 
-    @property
+    @derived
     def proxy(self) -> Container | None:
         """Its istio-proxy container.
 
@@ -117,7 +117,7 @@ class Pod(KubernetesObject):
                 return each
         return None
 
-    @property
+    @derived
     def revision(self) -> str:
         """The mesh revision of its proxy, from a gateway's label or an injected pod's annotation."""
         return self.labels.get("istio.io/rev", "") or self.annotations.get("istio.io/rev", "")
@@ -127,7 +127,7 @@ class Pod(KubernetesObject):
         """The StaticGatewayConfiguration that the pod's annotation names."""
         return self.annotations.get("kubernetes.azure.com/static-gateway-configuration", "")
 
-    @property
+    @derived
     def finished(self) -> bool:
         return self.phase in ("Succeeded", "Failed")
 

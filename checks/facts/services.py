@@ -1,6 +1,6 @@
 """Services and their endpoints."""
 
-from checks.facts.fact import KubernetesObject, Listed
+from checks.facts.fact import KubernetesObject, Listed, derived
 from checks.model.raw_values import Raw, flag, items, labels, number, text, texts
 
 
@@ -35,11 +35,11 @@ class Service(KubernetesObject):
         )
         return given + tuple(each for each in balanced if each)
 
-    @property
+    @derived
     def ports(self) -> tuple[ServicePort, ...]:
         return tuple(ServicePort(each) for each in items(self.raw, "spec", "ports"))
 
-    @property
+    @derived
     def selector(self) -> dict[str, str]:
         return labels(self.raw, "spec", "selector")
 
@@ -58,7 +58,7 @@ class EndpointSlice(KubernetesObject):
     def service(self) -> str:
         return text(self.raw, "metadata", "labels", "kubernetes.io/service-name")
 
-    @property
+    @derived
     def ready_addresses(self) -> tuple[str, ...]:
         """Addresses whose `ready` condition is true or not set (which means ready)."""
         return tuple(

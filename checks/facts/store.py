@@ -80,9 +80,9 @@ class FactStore:
 
     # reading
 
-    def arrived(self, kind: type[Fact]) -> bool:
-        """Whether this kind has been read or has failed."""
-        return kind in self._arrived
+    def arrived(self, *kinds: type[Fact]) -> bool:
+        """Whether these kinds have been read or have failed."""
+        return self._arrived.issuperset(kinds)
 
     def known(self, kind: type[_F]) -> tuple[_F, ...]:
         """The facts of this kind read so far, even if a read failed.
@@ -175,11 +175,3 @@ class FactStore:
         if key not in self._memos:
             self._memos[key] = build()
         return cast("_V", self._memos[key])
-
-    def remembered(self, key: Hashable) -> Any:
-        """A value that was derived from complete facts and remembered, or None."""
-        return self._memos.get(key)
-
-    def remember(self, key: Hashable, value: object) -> None:
-        """Keep a value that was derived from complete facts for this store."""
-        self._memos[key] = value
