@@ -26,7 +26,7 @@ class GatewayListeners:
         self._routes = GatewayRoutes(mesh, proxy, self._sockets.by_route)
         self._sni: dict[int, dict[str, str]] = {}
         self._chains: dict[int, list[FilterChain]] = {}
-        self._listeners: dict[tuple[str, int], EnvoyListener | None] = {}
+        self._listeners: dict[tuple[str | None, int], EnvoyListener | None] = {}
 
     @property
     def servers(self) -> tuple[GatewayServer, ...]:
@@ -44,11 +44,14 @@ class GatewayListeners:
 
     def listener_for(self, address: str, port: int) -> EnvoyListener | None:
         """The listener of a pod's address and a port; None if nothing listens there."""
-        if (address, port) not in self._listeners:
-            self._listeners[address, port] = self._listener(address, port)
-        return self._listeners[address, port]
+        # Pods share a listener unless a server binds to the address of one of them.
+        bound = any(each.bind == address for each in self._sockets.ports.get(port, ()))
+        key = (address if bound else None, port)
+        if key not in self._listeners:
+            self._listeners[key] = self._listener(*key)
+        return self._listeners[key]
 
-    def _listener(self, address: str, port: int) -> EnvoyListener | None:
+    def _listener(self, address: str | None, port: int) -> EnvoyListener | None:
         sockets = [each for each in self._sockets.ports.get(port, ()) if each.bind in ("", "0.0.0.0", address)]  # noqa: S104
         if not sockets:
             return None
