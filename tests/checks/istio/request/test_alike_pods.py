@@ -7,7 +7,7 @@ import pytest
 from tests.checks.istio.request.sent import arrivals, made
 
 _PODS = ("10.244.0.5", "10.244.1.5")
-"""The addresses of the gateway's pods in the base cluster."""
+"""The addresses of the two pods in the base cluster."""
 _ARRIVED = "edition.cnn.com:80"
 
 
