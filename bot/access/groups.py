@@ -78,12 +78,14 @@ class Groups:
             return None if valid else reading
 
     def _read(self, group: str) -> None:
-        known = self._known.get(group, _Known())
+        before = self._known.get(group, _Known())
+        known = _Known(before.members, before.at, self._clock())
         try:
             known = _Known(self._look_up(group), self._clock(), self._clock())
         except SlackRefusal as refused:
             log.warning("user group %s could not be read: %s", group, refused)
-            known = _Known(known.members, known.at, self._clock())
-        with self._lock:
-            self._known[group] = known
-            self._reading.pop(group, None)
+        finally:
+            # Also after an error that nobody expected: a read that stays would fail every later command.
+            with self._lock:
+                self._known[group] = known
+                self._reading.pop(group, None)

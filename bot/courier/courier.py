@@ -13,11 +13,11 @@ from bot.delivery.thread import Destination, Thread
 from bot.messages.answers import gateway_list
 from bot.messages.watch import watch_messages
 from bot.slack.web_api import (
-    ChannelUnavailable,
-    NotInChannel,
     RateLimited,
     Slack,
     SlackRefusal,
+    TemporaryRefusal,
+    TokenRefused,
     TokenRevoked,
     Unreachable,
 )
@@ -27,6 +27,18 @@ from workers.records.listing import Listing, ListingState
 from workers.records.watch import Watch
 
 log = logging.getLogger(__name__)
+
+FIRST_WAIT_SECONDS = 1.0
+"""Seconds until a failed delivery is repeated; doubled after each further failure."""
+
+MOST_WAIT_SECONDS = 30.0
+"""The longest time between two attempts."""
+
+INFORM_SECONDS = 60.0
+"""Seconds of failed attempts after which the person who waits for the document is informed elsewhere."""
+
+GIVE_UP_SECONDS = 3600.0
+"""Seconds of answers that the bot does not know after which a document is given up until its next change."""
 
 
 class Courier:
@@ -49,19 +61,71 @@ class Courier:
     def _delivered(self, held: HeldDocument) -> DeliveryOutcome:
         document = held.document
         try:
-            return DeliveryOutcome(self._dispatch(held))
-        except RateLimited as limited:
-            log.info("%s waits %.0f s for Slack's rate limit", document, limited.retry_after)
-            return DeliveryOutcome(limited.retry_after, limited=True)
-        except Unreachable as lost:
-            log.warning("%s: Slack did not answer (%s)", document, lost)
-            return DeliveryOutcome(1.0, limited=True)
-        except TokenRevoked as revoked:
-            log.error("%s cannot be delivered: %s; install the app again and set SLACK_BOT_TOKEN", document, revoked)  # noqa: TRY400 - no traceback
-            return DeliveryOutcome(30.0, limited=True)
+            wait = self._dispatch(held)
+            if wait is not None:
+                return DeliveryOutcome(wait)
+            self.client.deliveries.clear_failure(document)
+            return DeliveryOutcome(search_seconds=self.thread.duplicates.remove(held))
+        except (TemporaryRefusal, TokenRefused) as refused:
+            return self._repeated(held, refused)
         except SlackRefusal as refused:
             log.error("%s cannot be delivered: %s", document, refused)  # noqa: TRY400 - no traceback
-            return DeliveryOutcome()
+            self.client.deliveries.note_failure(held, refused.code)
+            try:
+                self._inform(held, refused)
+            except TemporaryRefusal as failure:
+                return self._repeated(held, failure)
+            return DeliveryOutcome(refused=True)
+
+    def _repeated(self, held: HeldDocument, refused: TemporaryRefusal | TokenRefused) -> DeliveryOutcome:
+        """Repeat the delivery later: as long as Slack is down, else for a limited time.
+
+        After a minute, the person who waits for the document is informed by any other method that works.
+        """
+        if isinstance(refused, RateLimited):
+            log.info("%s waits %.0f s for Slack's rate limit", held.document, refused.retry_after)
+            return DeliveryOutcome(refused.retry_after, limited=True)
+        failure = self.client.deliveries.note_failure(held, refused.code)
+        wait = min(MOST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(failure.count - 1, 10))
+        if isinstance(refused, TokenRefused):
+            wait = MOST_WAIT_SECONDS
+            log.error(
+                "%s cannot be delivered: %s; install the app again and set SLACK_BOT_TOKEN", held.document, refused
+            )
+        else:
+            what = "did not answer" if isinstance(refused, Unreachable) else "gave an unknown answer"
+            log.warning("%s: Slack %s (%s); attempt %d", held.document, what, refused, failure.count)
+        if isinstance(refused, TokenRefused) or failure.seconds >= INFORM_SECONDS:
+            try:
+                self._inform(held, refused)
+            except TemporaryRefusal as again:
+                log.info("%s: its requester could not be informed: %s", held.document, again)
+        if not isinstance(refused, Unreachable | TokenRevoked) and failure.seconds >= GIVE_UP_SECONDS:
+            log.error("%s is given up after %.0f s: %s", held.document, failure.seconds, refused)
+            return DeliveryOutcome(refused=True)
+        return DeliveryOutcome(wait, limited=True)
+
+    def _inform(self, held: HeldDocument, refused: SlackRefusal) -> None:
+        """Inform the person who waits for the document. Raises TemporaryRefusal if that may succeed later."""
+        kind, _, name = held.document.partition("/")
+        try:
+            match kind:
+                case "run":
+                    self.runs.inform_requester(held, name, refused)
+                case "file":
+                    self.runs.inform_file_requester(held, name, refused)
+                case "watch":
+                    self._inform_watcher(held, name, refused)
+                case "digest":
+                    self.fleet.inform_of_digest(held, name, refused)
+                case "handoff":
+                    self.fleet.inform_of_handoff(held, name, refused)
+                case _:
+                    pass  # a list of gateways is itself a private answer
+        except TemporaryRefusal:
+            raise
+        except SlackRefusal as second:
+            log.error("%s: no method to inform its requester works: %s", held.document, second)  # noqa: TRY400 - no traceback
 
     def _dispatch(self, held: HeldDocument) -> float | None:
         """Deliver by the kind of the document. Returns the seconds until the next attempt, or None."""
@@ -85,14 +149,18 @@ class Courier:
         if watch is None:
             return None
         wanted = watch_messages(watch, self.client.watch_interval)
-        try:
-            return self.thread.show(held, Destination(watch.channel, watch.thread), wanted)
-        except (NotInChannel, ChannelUnavailable) as refused:
-            log.error("%s cannot be posted in %s: %s", held.document, watch.channel, refused)  # noqa: TRY400 - as above
-            if watch.state.ended and "elsewhere/end" not in self.client.deliveries.delivered(held.document):
-                send_privately(self.slack, watch.user, watch.channel, "", wanted[1])
-                self.client.deliveries.note_delivered(held.document, Delivered("elsewhere/end", watch.user, "0", ""))
-            return None
+        return self.thread.show(held, Destination(watch.channel, watch.thread), wanted)
+
+    def _inform_watcher(self, held: HeldDocument, watch_id: str, refused: SlackRefusal) -> None:
+        """Send the end of a watch to its person, because the bot cannot post in the channel."""
+        watch = self.client.get(Watch, watch_id)
+        if watch is None:
+            return
+        log.error("%s cannot be posted in %s: %s", held.document, watch.channel, refused)
+        if watch.state.ended and "elsewhere/end" not in self.client.deliveries.delivered(held.document):
+            end = watch_messages(watch, self.client.watch_interval)[1]
+            send_privately(self.slack, watch.user, watch.channel, "", end)
+            self.client.deliveries.note_delivered(held.document, Delivered("elsewhere/end", watch.user, "0", ""))
 
     def _listing(self, document: str, name: str) -> float | None:
         listing = self.client.get(Listing, name)

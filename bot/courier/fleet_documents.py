@@ -8,8 +8,8 @@ from bot.delivery.thread import Destination, Thread
 from bot.fleet import digest_messages as digests
 from bot.fleet import handoff_messages as handoffs
 from bot.fleet.digest_picture import digest_alt_text, digest_picture
-from bot.messages.blocks import Message, fallback, fitting, plain, raw, section
-from bot.slack.web_api import ChannelUnavailable, MissingScope, NotInChannel, Slack, SlackRefusal
+from bot.messages.blocks import Message, fallback, fitting, plain, prose, raw, section
+from bot.slack.web_api import ChannelUnavailable, RateLimited, Slack, SlackRefusal, TokenRevoked, Unreachable
 from workers.client import Client, HeldDocument
 from workers.records.delivered import Delivered
 from workers.records.digest import Digest
@@ -36,15 +36,11 @@ class FleetDocuments:
         if found is None:
             return None
         place = Destination(found.order.channel, None)
-        try:
-            # The message in the channel comes first: an upload that fails must not delay it.
-            if "parent" not in self.client.deliveries.delivered(held.document):
-                self.thread.show(held, place, digests.digest_messages(found))
-            image = self._picture(held, found)
-            return self.thread.show(held, place, digests.digest_messages(found, image, digest_alt_text(found)))
-        except (NotInChannel, ChannelUnavailable) as refused:
-            self._closed(held, found, refused)
-            return None
+        # The message in the channel comes first: an upload that fails must not delay it.
+        if "parent" not in self.client.deliveries.delivered(held.document):
+            self.thread.show(held, place, digests.digest_messages(found))
+        image = self._picture(held, found)
+        return self.thread.show(held, place, digests.digest_messages(found, image, digest_alt_text(found)))
 
     def _picture(self, held: HeldDocument, found: Digest) -> str:
         """The id of the uploaded picture; empty without rows, or without permission to upload."""
@@ -58,27 +54,31 @@ class FleetDocuments:
         try:
             name = f"egress-gateways-{found.at:%Y-%m-%d}.png"
             file_id = self.slack.upload(None, None, name, "The last 14 days", drawn, alt=digest_alt_text(found))
-        except MissingScope as missing:
-            log.warning("digests are posted without their picture: %s", missing)
+        except (RateLimited, TokenRevoked, Unreachable):
+            raise
+        except SlackRefusal as refused:
+            log.warning("digest %s is posted without its picture: %s", found.order.id, refused)
             return ""
         self.client.deliveries.note_delivered(key, Delivered("file", found.order.channel, file_id, ""))
         return file_id
 
-    def _closed(self, held: HeldDocument, found: Digest, refused: SlackRefusal) -> None:
+    def inform_of_digest(self, held: HeldDocument, digest_id: str, refused: SlackRefusal) -> None:
         """Inform the person who added the schedule; stop it if its channel is not accessible."""
+        found = self.client.get(Digest, digest_id)
+        if found is None:
+            return
         order = found.order
         log.error("digest %s cannot be posted in %s: %s", order.id, order.channel, refused)
-        channel_unavailable = isinstance(refused, ChannelUnavailable)
-        if channel_unavailable and order.schedule:
+        stops = isinstance(refused, ChannelUnavailable)
+        if stops and order.schedule:
             self.client.fleet.stop_schedule(
                 order.schedule, f"the channel is archived or not accessible ({refused.code})"
             )
         schedule = self.client.get(Schedule, order.schedule)
         user = order.user or (schedule.user if schedule is not None else "")
         if user and "elsewhere" not in self.client.deliveries.delivered(held.document):
-            send_privately(
-                self.slack, user, order.channel, "", _undelivered(found, channel_unavailable=channel_unavailable)
-            )
+            notice = _undelivered(found, f"{refused.fix}; the digest is stopped" if stops else refused.fix)
+            send_privately(self.slack, user, order.channel, "", notice)
             self.client.deliveries.note_delivered(held.document, Delivered("elsewhere", user, "0", ""))
 
     def handoff(self, held: HeldDocument, handoff_id: str) -> float | None:
@@ -86,32 +86,29 @@ class FleetDocuments:
         found = self.client.get(Handoff, handoff_id)
         if found is None:
             return None
-        try:
-            return self.thread.show(
-                held, Destination(found.order.channel, None), handoffs.handoff_messages(found, self._links(found))
-            )
-        except (NotInChannel, ChannelUnavailable) as refused:
-            log.error("handoff %s cannot be posted in %s: %s", handoff_id, found.order.channel, refused)  # noqa: TRY400 - no traceback
-            if "elsewhere" not in self.client.deliveries.delivered(held.document):
-                send_privately(
-                    self.slack, found.order.user, found.order.channel, "", handoffs.handoff_messages(found, {})[0]
-                )
-                self.client.deliveries.note_delivered(held.document, Delivered("elsewhere", found.order.user, "0", ""))
-            return None
+        return self.thread.show(
+            held, Destination(found.order.channel, None), handoffs.handoff_messages(found, self._links(found))
+        )
+
+    def inform_of_handoff(self, held: HeldDocument, handoff_id: str, refused: SlackRefusal) -> None:
+        """Send a handoff that cannot be posted to its author."""
+        found = self.client.get(Handoff, handoff_id)
+        if found is None:
+            return
+        log.error("handoff %s cannot be posted in %s: %s", handoff_id, found.order.channel, refused)
+        if "elsewhere" not in self.client.deliveries.delivered(held.document):
+            message = handoffs.handoff_messages(found, {})[0]
+            send_privately(self.slack, found.order.user, found.order.channel, "", message)
+            self.client.deliveries.note_delivered(held.document, Delivered("elsewhere", found.order.user, "0", ""))
 
     def _links(self, found: Handoff) -> dict[str, str]:
         links = {name: thread_link(self.client, self.slack, run) for name, run in (found.links or {}).items()}
         return {name: link for name, link in links.items() if link}
 
 
-def _undelivered(found: Digest, *, channel_unavailable: bool) -> Message:
-    what = (
-        "the channel is archived or not accessible; the digest is stopped"
-        if channel_unavailable
-        else "invite the bot with `/invite @egress-diag`"
-    )
+def _undelivered(found: Digest, fix: str) -> Message:
     words = digests.digest_headline(found)
-    notice = raw(f"A digest could not be posted in <#{found.order.channel}>: {what}.\n{plain(words)}")
+    notice = raw(f"A digest could not be posted in <#{found.order.channel}>: {prose(fix)}.\n{plain(words)}")
     return Message(
         "elsewhere", fallback(f"A digest could not be posted: {words}"), fitting([section(notice)]), thread=False
     )

@@ -8,10 +8,10 @@ from bot.delivery.private_messages import send_privately
 from bot.delivery.route_pictures import upload_picture, uploaded_picture_id
 from bot.delivery.thread import Destination, Thread
 from bot.delivery.uploads import bundle_file, report_file, upload_once
-from bot.messages.answers import channel_unavailable
+from bot.messages.answers import channel_unavailable, file_not_posted
 from bot.messages.blocks import Message
 from bot.messages.run import findings_wait, run_messages
-from bot.slack.web_api import ChannelUnavailable, MessageDeleted, NotInChannel, Slack, SlackRefusal
+from bot.slack.web_api import MessageDeleted, MessageRefused, Slack, SlackRefusal
 from workers.client import Client, HeldDocument
 from workers.records.delivered import Delivered
 from workers.records.run import Run
@@ -37,10 +37,10 @@ class RunDocuments:
             return None
         try:
             return self._thread(held, run)
-        except (NotInChannel, ChannelUnavailable) as refused:
-            log.error("%s cannot be posted in %s: %s", held.document, run.order.channel, refused)  # noqa: TRY400 - no traceback
-            self._notify_requester(held, run, refused)
-            return None
+        except SlackRefusal as refused:
+            # Commands in the thread refer to the run also while a message of it is missing.
+            self.client.deliveries.run_shown(run, complete=isinstance(refused, MessageRefused))
+            raise
 
     def _thread(self, held: HeldDocument, run: Run) -> float | None:
         now = datetime.now(UTC)
@@ -66,13 +66,27 @@ class RunDocuments:
             log.info("the thread of %s was deleted; it is answered in the channel", held.document)
             return self.thread.show(held, Destination(run.order.channel, None), wanted)
 
-    def _notify_requester(self, held: HeldDocument, run: Run, refused: SlackRefusal) -> None:
+    def inform_requester(self, held: HeldDocument, run_id: str, refused: SlackRefusal) -> None:
         """Send the state of the run to its requester, because the bot cannot post in the channel."""
+        run = self.client.get(Run, run_id)
+        if run is None:
+            return
+        log.error("%s cannot be posted in %s: %s", held.document, run.order.channel, refused)
         slot = "elsewhere/end" if run.state.ended else "elsewhere/begin"
         if slot not in self.client.deliveries.delivered(held.document):
-            message = channel_unavailable(run, closed=isinstance(refused, ChannelUnavailable))
+            message = channel_unavailable(run, refused.fix)
             send_privately(self.slack, run.order.user, run.order.channel, run.order.response_url, message)
             delivered = Delivered(slot, run.order.user, "0", message.digest)
+            self.client.deliveries.note_delivered(held.document, delivered)
+
+    def inform_file_requester(self, held: HeldDocument, name: str, refused: SlackRefusal) -> None:
+        """Inform the requester of a run that one of its files cannot be posted."""
+        run_id, _, kind = name.partition(":")
+        run = self.client.get(Run, run_id)
+        if run is not None and "elsewhere" not in self.client.deliveries.delivered(held.document):
+            message = file_not_posted("evidence bundle" if kind == "bundle" else "full report", refused.fix)
+            send_privately(self.slack, run.order.user, run.order.channel, run.order.response_url, message)
+            delivered = Delivered("elsewhere", run.order.user, "0", message.digest)
             self.client.deliveries.note_delivered(held.document, delivered)
 
     def file(self, held: HeldDocument, name: str) -> float | None:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from bot.messages.blocks import Message
-from bot.slack.web_api import RateLimited, Slack, SlackRefusal
+from bot.slack.web_api import RateLimited, Slack, SlackRefusal, TemporaryRefusal
 
 log = logging.getLogger(__name__)
 
@@ -14,7 +14,8 @@ def send_privately(
 ) -> None:
     """Send a message through the response URL, else as an ephemeral or direct message.
 
-    Raises the SlackRefusal of the last attempt; raises RateLimited at once, because that ends by itself.
+    Raises a TemporaryRefusal if a repetition may succeed, else the SlackRefusal of the last attempt. Raises RateLimited at
+    once, because that ends by itself.
     """
     attempts: list[Callable[[], object]] = [
         lambda: slack.ephemeral(channel, user, message.text, message.blocks, thread),
@@ -22,6 +23,7 @@ def send_privately(
     ]
     if response_url:
         attempts.insert(0, lambda: slack.respond(response_url, message.text, message.blocks))
+    refusals: list[SlackRefusal] = []
     for number, send in enumerate(attempts, start=1):
         try:
             send()
@@ -29,7 +31,7 @@ def send_privately(
             raise
         except SlackRefusal as refused:
             log.info("attempt %d to reach %s failed: %s", number, user, refused)
-            if number == len(attempts):
-                raise
+            refusals.append(refused)
         else:
             return
+    raise next((each for each in refusals if isinstance(each, TemporaryRefusal)), refusals[-1])

@@ -7,20 +7,21 @@ is left for a later attempt; no progress is shown before an end that has to wait
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bot.delivery.duplicates import CLOCK_TOLERANCE, Duplicates
 from bot.messages.blocks import Message
 from bot.slack.web_api import (
-    InvalidBlocks,
     MessageDeleted,
-    MissingScope,
-    NotInChannel,
+    MessageRefused,
+    NotEditable,
     Posted,
     RateLimited,
     Slack,
     SlackRefusal,
-    TooLong,
+    TemporaryRefusal,
+    UnknownAnswer,
     Unreachable,
 )
 from workers.client import Client, HeldDocument
@@ -28,8 +29,8 @@ from workers.records.delivered import Delivered
 
 log = logging.getLogger(__name__)
 
-CLOCK_TOLERANCE = 60.0
-"""Seconds by which Slack's clock may differ from ours, for the search for a lost post."""
+NOT_EDITABLE = "not-editable"
+"""In place of the digest of a parent: Slack shows an earlier content and does not let it be edited."""
 
 _Send = Callable[[str, Sequence[dict[str, Any]]], Posted]
 
@@ -42,71 +43,118 @@ class Destination:
     thread: str | None
 
 
+@dataclass(slots=True)
+class _Round:
+    """One comparison of a document with Slack: where its replies go, and what has to wait."""
+
+    destination: Destination
+    begins: bool
+    waits: list[float] = field(default_factory=list)
+    postponed: SlackRefusal | None = None
+
+
 class Thread:
     """Delivers the messages of documents, with one Slack client."""
 
     def __init__(self, client: Client, slack: Slack) -> None:
         self.client = client
         self.slack = slack
+        self.duplicates = Duplicates(client, slack)
         self._edited: dict[tuple[str, str], float] = {}
 
     def show(self, held: HeldDocument, destination: Destination, wanted: Sequence[Message]) -> float | None:
         """Deliver the messages and return the seconds until the next attempt. Raises SlackRefusal.
 
-        0 means that there is a newer revision, None that all messages are delivered.
+        0 means that there is a newer revision, None that all messages are delivered. A refusal of one reply is raised after
+        the others were delivered.
         """
         delivered = self.client.deliveries.delivered(held.document)
         begins = destination.thread is None
-        destination = _resolved(destination, delivered)
-        waits: list[float] = []
-        waiting_end: RateLimited | None = None
+        if begins:
+            wanted = _with_fixed_parent(wanted, delivered)
+        round_ = _Round(_resolved(destination, delivered), begins)
         for message in _outdated(wanted, delivered):
-            if waiting_end is not None and not message.final:
+            if isinstance(round_.postponed, RateLimited) and not message.final:
                 break
             before = delivered.get(message.slot)
-            if before is not None and not before.unanswered and (wait := self._too_soon(held, message)) > 0:
-                waits.append(wait)
-                continue
-            heads = message.slot == "parent" and begins
-            try:
-                posted = self._show(
-                    held, Destination(destination.channel, None) if heads else destination, message, before
-                )
-            except RateLimited as limited:
-                if not message.final or destination.thread is None:
-                    raise
-                waiting_end = limited
-                continue
-            if heads:
-                destination = Destination(destination.channel, posted.ts)
-            if held.is_outdated():
+            if (wait := self._too_soon(held, message, before)) > 0:
+                round_.waits.append(wait)
+            elif not self._deliver(held, round_, message, before) or held.is_outdated():
                 return 0.0
-        if waiting_end is not None:
-            raise waiting_end
+        if round_.postponed is not None:
+            raise round_.postponed
         self._delete_obsolete(held, {m.slot for m in wanted}, delivered)
-        return min(waits, default=None)
+        return min(round_.waits, default=None)
 
     def forget(self, document: str) -> None:
         """Drop the edit times of a document that has ended."""
         for key in [key for key in self._edited if key[0] == document]:
             del self._edited[key]
 
-    def _too_soon(self, held: HeldDocument, message: Message) -> float:
-        if not message.every:
+    def _deliver(self, held: HeldDocument, round_: "_Round", message: Message, before: Delivered | None) -> bool:
+        """Post or edit one message. False if the document must be compared with Slack again."""
+        heads = message.slot == "parent" and round_.begins
+        destination = Destination(round_.destination.channel, None) if heads else round_.destination
+        try:
+            posted = self._show(held, destination, message, before)
+        except (RateLimited, UnknownAnswer, MessageRefused) as refused:
+            if round_.destination.thread is None or not self._continues(held, round_, message, before, refused):
+                raise
+            round_.postponed = _first_to_repeat(round_.postponed, refused)
+            return True
+        if posted is not None and heads:
+            round_.destination = Destination(destination.channel, posted.ts)
+        return posted is not None
+
+    def _continues(
+        self, held: HeldDocument, round_: "_Round", message: Message, before: Delivered | None, refused: SlackRefusal
+    ) -> bool:
+        """Whether other messages can be delivered after the refusal of this one.
+
+        A message that Slack will never accept is recorded, so that it is not sent again until its content changes.
+        """
+        if isinstance(refused, RateLimited):
+            return message.final
+        if isinstance(refused, MessageRefused) and not isinstance(refused, MessageDeleted):
+            log.error("%s of %s is refused: %s", message.slot, held.document, refused)
+            shown = before.ts if before is not None and not before.unanswered else ""
+            record = Delivered(message.slot, round_.destination.channel, shown, message.digest)
+            self.client.deliveries.note_delivered(held.document, record)
+        return not isinstance(refused, MessageDeleted)
+
+    def _too_soon(self, held: HeldDocument, message: Message, before: Delivered | None) -> float:
+        if not message.every or before is None or before.unanswered or not before.ts:
             return 0.0
         return message.every - (time.monotonic() - self._edited.get((held.document, message.slot), 0.0))
 
-    def _show(self, held: HeldDocument, destination: Destination, message: Message, before: Delivered | None) -> Posted:
+    def _show(
+        self, held: HeldDocument, destination: Destination, message: Message, before: Delivered | None
+    ) -> Posted | None:
+        """Post or edit the message; None if its parent can no longer be edited."""
         about = {"document": held.document, "slot": message.slot}
+        posted: Posted | None = None
         if before is not None and before.unanswered:
             held.renew()
-            before = self._find_lost(before, destination.thread, about)
-        posted = self._updated(held, message, before, about) if before is not None else None
+            before = self.duplicates.lost_post(held, before, destination.thread, about)
+        if before is not None and before.ts:
+            try:
+                posted = self._updated(held, message, before, about)
+            except NotEditable as refused:
+                log.info("%s of %s cannot be edited: %s", message.slot, held.document, refused)
+                if message.slot == "parent" and destination.thread is None:
+                    fixed = Delivered("parent", before.channel, before.ts, NOT_EDITABLE)
+                    self.client.deliveries.note_delivered(held.document, fixed)
+                    return None
+                if message.final:
+                    self.duplicates.doubt(held, before, destination.thread, since=float(before.ts) - 1)
+                else:
+                    posted = Posted(before.channel, before.ts)  # its old content stays until an end
         if posted is None:
             posted = self._posted(held, destination, message, about)
         self.client.deliveries.note_delivered(
             held.document, Delivered(message.slot, posted.channel, posted.ts, message.digest)
         )
+        held.progressed = True
         if message.every:
             self._edited[held.document, message.slot] = time.monotonic()
         return posted
@@ -135,22 +183,11 @@ class Thread:
                 message,
                 lambda text, blocks: self.slack.post(destination.channel, text, blocks, destination.thread, about),
             )
-        except Unreachable:
+        except (Unreachable, UnknownAnswer):
             raise
         except SlackRefusal:
             self.client.deliveries.forget_delivered(held.document, message.slot)
             raise
-
-    def _find_lost(self, attempt: Delivered, thread: str | None, about: Mapping[str, str]) -> Delivered | None:
-        """The post whose answer was lost, if Slack has it."""
-        try:
-            found = self.slack.find(attempt.channel, thread, about, attempt.began)
-        except (MissingScope, NotInChannel) as refused:
-            log.warning("a message may be posted twice, because the search for the first post failed: %s", refused)
-            return None
-        except MessageDeleted:
-            return None
-        return Delivered(attempt.slot, found.channel, found.ts, "") if found else None
 
     def _delete_obsolete(self, held: HeldDocument, wanted: set[str], delivered: Mapping[str, Delivered]) -> None:
         """Delete obsolete messages, such as findings that a second attempt of the run did not have."""
@@ -159,9 +196,10 @@ class Thread:
                 continue
             held.renew()
             try:
-                self.slack.delete(Posted(where.channel, where.ts))
-            except MessageDeleted:
-                log.info("%s of %s is already deleted", slot, held.document)
+                if where.ts:
+                    self.slack.delete(Posted(where.channel, where.ts))
+            except MessageRefused as refused:
+                log.info("%s of %s is already deleted or stays: %s", slot, held.document, refused)
             self.client.deliveries.forget_delivered(held.document, slot)
 
 
@@ -172,7 +210,9 @@ def send_with_fallback(message: Message, send: _Send) -> Posted:
     """
     try:
         return send(message.text, message.blocks)
-    except (InvalidBlocks, TooLong) as refused:
+    except (MessageDeleted, NotEditable):
+        raise
+    except MessageRefused as refused:
         log.warning("%s is sent as plain text: %s", message.slot, refused)
         return send(message.text, [])
 
@@ -186,7 +226,28 @@ def _resolved(destination: Destination, delivered: Mapping[str, Delivered]) -> D
 
 def _outdated(wanted: Sequence[Message], delivered: Mapping[str, Delivered]) -> list[Message]:
     """The messages that are missing or outdated in Slack, in the order of delivery."""
-    missing = [m for m in wanted if m.slot not in delivered or delivered[m.slot].digest != m.digest]
     parent = delivered.get("parent")
+    missing = [m for m in wanted if m.slot not in delivered or delivered[m.slot].digest != m.digest]
+    if parent is not None and parent.digest == NOT_EDITABLE:
+        missing = [m for m in missing if m.slot != "parent"]
     placed = parent is not None and not parent.unanswered
     return sorted(missing, key=lambda m: (placed or m.slot != "parent", not m.final))
+
+
+def _with_fixed_parent(wanted: Sequence[Message], delivered: Mapping[str, Delivered]) -> Sequence[Message]:
+    """The messages; in place of a parent that cannot be edited, a reply with its content once that is final."""
+    parent = delivered.get("parent")
+    if parent is None or parent.digest != NOT_EDITABLE:
+        return wanted
+    keeps = Message("parent", "", ())
+    card = [replace(m, slot="card", thread=True) for m in wanted if m.slot == "parent" and m.final]
+    return [keeps, *card, *(m for m in wanted if m.slot != "parent")]
+
+
+def _first_to_repeat(one: SlackRefusal | None, other: SlackRefusal) -> SlackRefusal:
+    """The refusal that decides about the next delivery: a rate limit, else one after which a repetition helps."""
+    return min((each for each in (one, other) if each is not None), key=_rank)
+
+
+def _rank(refused: SlackRefusal) -> int:
+    return 0 if isinstance(refused, RateLimited) else 1 if isinstance(refused, TemporaryRefusal) else 2

@@ -1,14 +1,18 @@
 """The files of a run in its thread, each uploaded once: evidence bundle and full report."""
 
+import logging
 import time
 from dataclasses import dataclass
 
-from bot.delivery.thread import CLOCK_TOLERANCE, Destination
-from bot.slack.web_api import Slack, SlackRefusal, Unreachable
+from bot.delivery.duplicates import CLOCK_TOLERANCE
+from bot.delivery.thread import Destination
+from bot.slack.web_api import MissingScope, Slack, SlackRefusal, UnknownAnswer, Unreachable
 from checks.reports.markdown import markdown
 from workers.client import Client, HeldDocument
 from workers.records.delivered import Delivered
 from workers.records.run import Run
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,11 @@ def upload_once(client: Client, slack: Slack, held: HeldDocument, destination: D
     before = client.deliveries.delivered(held.document).get("file")
     held.renew()
     if before is not None and before.unanswered and destination.thread is not None:
-        found = slack.find_file(destination.channel, destination.thread, file.name, before.began)
+        try:
+            found = slack.find_file(destination.channel, destination.thread, file.name, before.began)
+        except MissingScope as refused:
+            log.warning("%s may be uploaded twice, because the search for it failed: %s", file.name, refused)
+            found = False
         before = Delivered("file", destination.channel, "0", "") if found else None
     if before is None:
         client.deliveries.note_delivered(
@@ -46,7 +54,7 @@ def upload_once(client: Client, slack: Slack, held: HeldDocument, destination: D
         held.renew()
         try:
             slack.upload(destination.channel, destination.thread, file.name, file.title, file.content)
-        except Unreachable:
+        except (Unreachable, UnknownAnswer):
             raise
         except SlackRefusal:
             client.deliveries.forget_delivered(held.document, "file")

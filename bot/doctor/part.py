@@ -4,16 +4,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
-from http.client import HTTPException
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 from urllib.parse import urlsplit
 
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.access.rules import groups_needed
 from bot.doctor.requirements import (
@@ -30,7 +26,7 @@ from bot.doctor.requirements import (
     USER_GROUP,
 )
 from bot.slack.settings import SlackSettings
-from bot.slack.web_api import MissingScope, RateLimited, SlackRefusal, TokenRevoked, Unreachable, refusal
+from bot.slack.web_api import MissingScope, SlackRefusal, TemporaryRefusal, TokenRevoked, call_slack
 from checks.config.configuration import Config
 from checks.config.configuration_file import ConfigError, load
 from checks.doctor.requirement_lines import DoctorLine, DoctorOptions
@@ -96,7 +92,7 @@ def _secrets(settings: SlackSettings) -> Iterator[DoctorLine]:
 def _token_failed(settings: SlackSettings, refused: SlackRefusal) -> Iterator[DoctorLine]:
     given = settings.slack_bot_token.get_secret_value()
     match refused:
-        case Unreachable() | RateLimited():
+        case TemporaryRefusal():
             yield SLACK_REACHABLE.failed(str(refused))
         case TokenRevoked() if not given:
             yield TOKEN.failed("SLACK_BOT_TOKEN is not set")
@@ -129,7 +125,7 @@ def _socket(settings: SlackSettings) -> DoctorLine:
         _call(client, "apps.connections.open", token=token)
     except MissingScope:
         return APP_TOKEN.failed("the app-level token lacks connections:write")
-    except (Unreachable, RateLimited) as refused:
+    except TemporaryRefusal as refused:
         return APP_TOKEN.not_checked(str(refused))
     except SlackRefusal as refused:
         form = "" if token.startswith("xapp-") else "; an app-level token begins with xapp-, this one does not"
@@ -160,7 +156,7 @@ def _channel(client: WebClient, channel: str) -> DoctorLine:
         _call(client, "conversations.history", channel=channel, limit=1)
     except MissingScope as missing:
         return SLACK_CHANNEL.not_checked(f"the read needs the scope {missing.detail}", channel)
-    except (Unreachable, RateLimited) as refused:
+    except TemporaryRefusal as refused:
         return SLACK_CHANNEL.not_checked(str(refused), channel)
     except SlackRefusal as refused:
         meaning = {
@@ -176,20 +172,22 @@ def _group(client: WebClient, group: str) -> DoctorLine:
         data, _ = _call(client, "usergroups.users.list", usergroup=group)
     except MissingScope as missing:
         return USER_GROUP.not_checked(f"the lookup needs the scope {missing.detail}", group)
-    except (Unreachable, RateLimited) as refused:
+    except TemporaryRefusal as refused:
         return USER_GROUP.not_checked(str(refused), group)
     except SlackRefusal as refused:
         return USER_GROUP.failed(f"{refused.code}: rules with this group match no user", group)
-    members = len(data.get("users") or ())
+    users = data.get("users")
+    if not isinstance(users, list):
+        return USER_GROUP.not_checked("Slack's answer has no list of members", group)
+    members = len(users)
     return USER_GROUP.passed(f"{members} members", group) if members else USER_GROUP.warned("it has no members", group)
 
 
 def _clock(headers: Mapping[str, str], now: datetime) -> DoctorLine:
     try:
-        server = parsedate_to_datetime(headers.get("date", ""))
-    except ValueError:
+        seconds = (now - parsedate_to_datetime(headers.get("date", ""))).total_seconds()
+    except (ValueError, TypeError):  # no date, or one without a time zone
         return SLACK_CLOCK.not_checked("the answer has no date")
-    seconds = (now - server).total_seconds()
     if abs(seconds) <= MAX_CLOCK_SKEW:
         return SLACK_CLOCK.passed(f"within {MAX_CLOCK_SKEW:.0f} s")
     return SLACK_CLOCK.failed(f"this clock is {abs(seconds):.0f} s {'ahead' if seconds > 0 else 'behind'}")
@@ -197,13 +195,6 @@ def _clock(headers: Mapping[str, str], now: datetime) -> DoctorLine:
 
 def _call(client: WebClient, method: str, **arguments: Any) -> tuple[Mapping[str, Any], Mapping[str, str]]:
     """The answer, and its headers by lower-case name. Raises SlackRefusal."""
-    token = arguments.pop("token", None)
-    call = partial(client.api_call, method, params={**arguments, **({"token": token} if token else {})})
-    try:
-        answer = call()
-    except SlackApiError as error:
-        raise refusal(error) from None
-    except (URLError, OSError, HTTPException, SlackClientError) as error:
-        raise Unreachable("no_answer", type(error).__name__) from None
+    answer = call_slack(client, method, arguments)
     data = answer.data if isinstance(answer.data, dict) else {}
     return data, {str(key).lower(): str(value) for key, value in answer.headers.items()}

@@ -186,14 +186,20 @@ def internal_error(token: str) -> Message:
     return _answer("apology", words, [section(raw(f"❔ {words}"))])
 
 
-def channel_unavailable(run: Run, *, closed: bool) -> Message:
+def file_not_posted(kind: str, fix: str) -> Message:
+    """A requested file cannot be posted; `fix` is a clause of our own."""
+    return _answer(
+        "not-posted", f"The {kind} cannot be posted.", [section(prose(f"The {kind} cannot be posted: {fix}."))]
+    )
+
+
+def channel_unavailable(run: Run, fix: str) -> Message:
     """The state of a run whose channel the bot cannot post in.
 
-    `closed` means that an invitation would not help.
+    `fix` says what keeps the bot from it, as a clause of our own.
     """
     headline, words = headline_of(run)
-    fix = "the channel is archived or not accessible" if closed else "invite it with `/invite @egress-diag`"
-    blocks = [section(headline), context(raw(f"The bot cannot post in <#{run.order.channel}>: {fix}."))]
+    blocks = [section(headline), context(raw(f"The bot cannot post in <#{run.order.channel}>: {prose(fix)}."))]
     text = fallback(f"{words} (The bot cannot post in the channel.)")
     return Message("elsewhere", text, fitting(blocks), thread=False)
 

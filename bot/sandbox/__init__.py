@@ -76,6 +76,7 @@ Read the workspace (immutable values, oldest first, safe from any thread):
 Inject faults: ``slack.faults`` (also ``POST /sandbox/faults``), each undone by ``clear()``; ``methods=()`` means every
 method:
 
+* ``refuse(code, count, *methods)`` (an error code) · ``answer_with(body, count, *methods, status=200, kind=…)`` (any body)
 * ``rate_limit(seconds, *methods)`` · ``server_errors(count, *methods, status=500)`` · ``lose_answers(count,
   *methods)`` (done, then the connection drops) · ``drop_requests(count, *methods)`` (not done) · ``latency(seconds,
   *methods)``

@@ -74,10 +74,10 @@ class Api:
         await asyncio.sleep(faults.delay(name))
         if faults.drops_request(name):
             return self._cut(request, name, values, {})
-        broken = faults.error_status(name)
-        if broken is not None:
-            self._record(name, values, broken, {"ok": False, "error": "server_error"})
-            return Response("<html><body>Slack has an internal error.</body></html>", broken, media_type="text/html")
+        injected = faults.injected_answer(name)
+        if injected is not None:
+            self._record(name, values, injected.status, {"ok": False, "error": "injected_answer"})
+            return Response(injected.body, injected.status, media_type=injected.content_type)
         limited = faults.retry_after(name)
         if limited:
             return self._limited(name, values, limited)

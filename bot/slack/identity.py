@@ -17,8 +17,9 @@ _CONFIRM_SECONDS = 60.0
 class Identity:
     """The last answer of Slack about the token; `problem` is empty while Slack accepts it."""
 
-    def __init__(self, slack: Slack) -> None:
+    def __init__(self, slack: Slack, retry_seconds: float = _RETRY_SECONDS) -> None:
         self.slack = slack
+        self._retry_seconds = retry_seconds
         self.problem = "not checked yet"
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._check, name="identity", daemon=True)
@@ -34,7 +35,7 @@ class Identity:
     def _check(self) -> None:
         while True:
             try:
-                name = self.slack.auth().get("user", "")
+                name = self.slack.auth().user
                 if self.problem:
                     log.info("Slack accepts the token of bot %s", name)
                 self.problem = ""
@@ -42,5 +43,5 @@ class Identity:
                 if self.problem != str(refused):
                     log.error("Slack does not accept SLACK_BOT_TOKEN: %s", refused)  # noqa: TRY400 - no traceback
                 self.problem = str(refused)
-            if self._over.wait(_RETRY_SECONDS if self.problem else _CONFIRM_SECONDS):
+            if self._over.wait(self._retry_seconds if self.problem else _CONFIRM_SECONDS):
                 return

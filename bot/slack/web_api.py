@@ -3,48 +3,76 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
-from typing import Any
+from typing import Any, TypeVar
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
+from pydantic import ValidationError
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web import SlackResponse
 from slack_sdk.webhook import WebhookClient
 
+from bot.slack.error_codes import ERROR_CLASSES
 from bot.slack.errors import (
+    ChannelRefused,
     ChannelUnavailable,
     InvalidBlocks,
     MessageDeleted,
+    MessageRefused,
     MissingScope,
+    NotEditable,
     NotInChannel,
     RateLimited,
     SlackRefusal,
+    TemporaryRefusal,
+    TokenRefused,
     TokenRevoked,
     TooLong,
+    UnknownAnswer,
     UnknownGroup,
     Unreachable,
     refusal,
+    refusal_of_code,
 )
 from bot.slack.metrics import SLACK_CALLS
 from bot.slack.settings import SlackSettings
+from bot.slack.web_api_answers import (
+    IdentityAnswer,
+    MembersAnswer,
+    MessageAnswer,
+    MessagesAnswer,
+    PermalinkAnswer,
+    SlackAnswer,
+    UploadAnswer,
+    ViewAnswer,
+)
 
 __all__ = [
     "METADATA_EVENT",
+    "ChannelRefused",
     "ChannelUnavailable",
     "InvalidBlocks",
     "MessageDeleted",
+    "MessageRefused",
     "MissingScope",
+    "NotEditable",
     "NotInChannel",
     "Posted",
     "RateLimited",
     "Slack",
     "SlackRefusal",
+    "TemporaryRefusal",
+    "TokenRefused",
     "TokenRevoked",
     "TooLong",
+    "UnknownAnswer",
     "UnknownGroup",
     "Unreachable",
-    "refusal",
+    "call_slack",
 ]
+
+_A = TypeVar("_A", bound=SlackAnswer)
 
 METADATA_EVENT = "egress_diag"
 """The event type in the metadata of our messages, by which they are found again."""
@@ -78,6 +106,7 @@ class Slack:
         """Post a message. `about` becomes its metadata, by which `find` finds it."""
         answer = self._call(
             "chat.postMessage",
+            MessageAnswer,
             channel=channel,
             text=text,
             blocks=list(blocks) or None,
@@ -88,12 +117,13 @@ class Slack:
             link_names=False,
             metadata={"event_type": METADATA_EVENT, "event_payload": dict(about)},
         )
-        return Posted(str(answer["channel"]), str(answer["ts"]))
+        return Posted(answer.channel, answer.ts)
 
     def update(self, where: Posted, text: str, blocks: Sequence[Mapping[str, Any]], about: Mapping[str, str]) -> Posted:
         """Replace the content of a message."""
         answer = self._call(
             "chat.update",
+            MessageAnswer,
             channel=where.channel,
             ts=where.ts,
             text=text,
@@ -102,69 +132,83 @@ class Slack:
             link_names=False,
             metadata={"event_type": METADATA_EVENT, "event_payload": dict(about)},
         )
-        return Posted(str(answer["channel"]), str(answer["ts"]))
+        return Posted(answer.channel, answer.ts)
 
     def delete(self, where: Posted) -> None:
         """Delete a message."""
-        self._call("chat.delete", channel=where.channel, ts=where.ts)
+        self._call("chat.delete", SlackAnswer, channel=where.channel, ts=where.ts)
 
     def ephemeral(
         self, channel: str, user: str, text: str, blocks: Sequence[Mapping[str, Any]], thread: str | None = None
     ) -> None:
         """Post a message in a channel or thread that only one person sees."""
         self._call(
-            "chat.postEphemeral", channel=channel, user=user, text=text, blocks=list(blocks) or None, thread_ts=thread
+            "chat.postEphemeral",
+            SlackAnswer,
+            channel=channel,
+            user=user,
+            text=text,
+            blocks=list(blocks) or None,
+            thread_ts=thread,
         )
 
     def open_view(self, trigger: str, view: Mapping[str, Any]) -> str:
         """Open a form and return its id. The trigger expires after three seconds."""
-        return str(self._call("views.open", trigger_id=trigger, view=dict(view))["view"]["id"])
+        return self._call("views.open", ViewAnswer, trigger_id=trigger, view=dict(view)).view.id
 
     def update_view(self, view_id: str, view: Mapping[str, Any]) -> None:
         """Replace the content of an open form."""
-        self._call("views.update", view_id=view_id, view=dict(view))
+        self._call("views.update", SlackAnswer, view_id=view_id, view=dict(view))
 
     def publish_home(self, user: str, view: Mapping[str, Any]) -> None:
         """Publish a person's App Home."""
-        self._call("views.publish", user_id=user, view=dict(view))
+        self._call("views.publish", SlackAnswer, user_id=user, view=dict(view))
 
     def upload(
         self, channel: str | None, thread: str | None, name: str, title: str, content: bytes, alt: str = ""
     ) -> str:
         """Upload a file and return its id. Without a channel, a later message shows it."""
         upload = self._call(
-            "files.getUploadURLExternal", filename=name, length=len(content), alt_txt=alt[:1000] or None
+            "files.getUploadURLExternal",
+            UploadAnswer,
+            filename=name,
+            length=len(content),
+            alt_txt=alt[:1000] or None,
         )
-        request = Request(str(upload["upload_url"]), data=content, method="POST")  # noqa: S310 - Slack's own address
+        request = Request(upload.upload_url, data=content, method="POST")  # noqa: S310 - Slack's own address
         request.add_header("Content-Type", "application/octet-stream")
         try:
             with urlopen(request, timeout=30):  # noqa: S310 - as above
                 pass
         except (URLError, OSError, HTTPException) as error:
             raise Unreachable("no_answer", type(error).__name__) from None
-        file = {"id": str(upload["file_id"]), "title": title}
-        self._call("files.completeUploadExternal", files=[file], channel_id=channel, thread_ts=thread)
+        file = {"id": upload.file_id, "title": title}
+        self._call("files.completeUploadExternal", SlackAnswer, files=[file], channel_id=channel, thread_ts=thread)
         return file["id"]
 
     def find_file(self, channel: str, thread: str, name: str, since: str) -> bool:
         """Whether the thread has a file of this name since the moment `since` (a Slack ts)."""
-        answer = self._call("conversations.replies", channel=channel, ts=thread, oldest=since, limit=200)
-        return any(file.get("name") == name for each in answer.get("messages", ()) for file in each.get("files") or ())
+        answer = self._call(
+            "conversations.replies", MessagesAnswer, channel=channel, ts=thread, oldest=since, limit=200
+        )
+        return answer.has_file(name)
 
     def permalink(self, where: Posted) -> str:
         """The permalink of a message."""
-        return str(self._call("chat.getPermalink", channel=where.channel, message_ts=where.ts)["permalink"])
+        return self._call("chat.getPermalink", PermalinkAnswer, channel=where.channel, message_ts=where.ts).permalink
 
-    def find(self, channel: str, thread: str | None, about: Mapping[str, str], since: str) -> Posted | None:
-        """Our message with this metadata, posted after the moment `since` (a Slack ts), or None.
+    def find(self, channel: str, thread: str | None, about: Mapping[str, str], since: str) -> Sequence[Posted]:
+        """Our messages with this metadata, posted after the moment `since` (a Slack ts), oldest first.
 
         Raises MissingScope without the history scope of the channel.
         """
         method = "conversations.history" if thread is None else "conversations.replies"
+        found: list[str] = []
         cursor: str | None = None
         for _ in range(MAX_PAGES):
             answer = self._call(
                 method,
+                MessagesAnswer,
                 channel=channel,
                 ts=thread,
                 oldest=since,
@@ -172,17 +216,14 @@ class Slack:
                 cursor=cursor,
                 include_all_metadata=True,
             )
-            for message in answer.get("messages", ()):
-                metadata = message.get("metadata") or {}
-                if metadata.get("event_type") == METADATA_EVENT and metadata.get("event_payload") == dict(about):
-                    return Posted(channel, str(message["ts"]))
-            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
+            found += answer.moments(METADATA_EVENT, about)
+            cursor = answer.next_cursor
             if cursor is None:
-                return None
-        return None
+                break
+        return [Posted(channel, ts) for ts in sorted(found, key=float)]
 
     def respond(self, response_url: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> None:
-        """Answer through the response URL of a command, to the person alone.
+        """SlackAnswer through the response URL of a command, to the person alone.
 
         Slack accepts five answers within 30 minutes.
         """
@@ -192,37 +233,47 @@ class Slack:
             )
         except (URLError, OSError, HTTPException, SlackClientError) as error:
             raise Unreachable("no_answer", type(error).__name__) from None
+        if answer.status_code == 429:
+            raise RateLimited("ratelimited", 1.0)
+        if answer.status_code == 408 or answer.status_code >= 500:
+            raise Unreachable(f"http_{answer.status_code}")
         if answer.status_code != 200:
-            raise SlackRefusal("response_url", f"{answer.status_code} {answer.body[:80]}")
+            raise refusal_of_code("response_url", f"{answer.status_code} {answer.body[:80]}")
 
     def group_members(self, group: str) -> frozenset[str]:
         """The members of a user group."""
-        return frozenset(str(user) for user in self._call("usergroups.users.list", usergroup=group).get("users") or ())
+        return frozenset(self._call("usergroups.users.list", MembersAnswer, usergroup=group).users)
 
-    def auth(self) -> Mapping[str, Any]:
+    def auth(self) -> IdentityAnswer:
         """The identity of the bot, by `auth.test`."""
-        found: Mapping[str, Any] = self._call("auth.test").data
+        return self._call("auth.test", IdentityAnswer)
+
+    def _call(self, method: str, shape: type[_A], **arguments: Any) -> _A:
+        try:
+            answer = call_slack(self.client, method, arguments)
+            found = shape.model_validate(answer.data)
+        except SlackRefusal as refused:
+            known = refused.code in ERROR_CLASSES or refused.code.startswith("http_")
+            SLACK_CALLS.labels(method, refused.code if known else "unknown").inc()
+            raise
+        except ValidationError as wrong:
+            SLACK_CALLS.labels(method, "malformed_answer").inc()
+            fields = ", ".join(".".join(map(str, each["loc"])) for each in wrong.errors()[:3])
+            raise UnknownAnswer("malformed_answer", fields) from None
+        SLACK_CALLS.labels(method, "ok").inc()
         return found
 
-    def _call(self, method: str, **arguments: Any) -> Any:
-        try:
-            answer = self._request(method, arguments)
-        except SlackRefusal as refused:
-            SLACK_CALLS.labels(method, refused.code).inc()
-            raise
-        SLACK_CALLS.labels(method, "ok").inc()
-        return answer
 
-    def _request(self, method: str, arguments: Mapping[str, Any]) -> Any:
-        given = {key: value for key, value in arguments.items() if value is not None}
-        try:
-            return (
-                self.client.api_call(method, json=given)
-                if method.startswith(("chat.post", "views.", "files.complete"))
-                or method in ("chat.update", "chat.delete")
-                else self.client.api_call(method, params=given)
-            )
-        except SlackApiError as error:
-            raise refusal(error) from None
-        except (URLError, OSError, HTTPException, SlackClientError) as error:
-            raise Unreachable("no_answer", type(error).__name__) from None
+def call_slack(client: WebClient, method: str, arguments: Mapping[str, Any]) -> SlackResponse:
+    """The answer of Slack to a call. Raises SlackRefusal."""
+    given = {key: value for key, value in arguments.items() if value is not None}
+    in_json = method.startswith(("chat.post", "views.", "files.complete")) or method in ("chat.update", "chat.delete")
+    try:
+        return client.api_call(method, json=given) if in_json else client.api_call(method, params=given)
+    except SlackApiError as error:
+        raise refusal(error) from None
+    except (URLError, OSError, HTTPException, SlackClientError) as error:
+        raise Unreachable("no_answer", type(error).__name__) from None
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        # The SDK expects a JSON object in the answer's character set; a proxy may answer with anything.
+        raise UnknownAnswer("malformed_answer", type(error).__name__) from None

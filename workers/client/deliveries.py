@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from workers.client.stores import Stores
-from workers.records.delivered import Delivered, DeliveryOutcome
+from workers.records.delivered import Delivered, DeliveryFailure, DeliveryOutcome
 from workers.records.run import Run
 from workers.runs.documents import HeldDocument, LockLost
 
@@ -50,6 +50,8 @@ class DeliveryClient:
         # Read after the lock is released: a later change finds the document unlocked.
         if outcome.retry_seconds is None and not self._documents.end_delivery(document, delivery.revision):
             return DeliveryOutcome(retry_seconds=0.0)
+        if outcome.search_seconds is not None:
+            self._documents.due_later(document, outcome.search_seconds)
         return outcome
 
     def delivered(self, document: str) -> dict[str, Delivered]:
@@ -63,6 +65,14 @@ class DeliveryClient:
     def forget_delivered(self, document: str, slot: str) -> None:
         """Remove a slot's record: its message was not posted, or it was deleted."""
         self._documents.forget_delivered(document, slot)
+
+    def note_failure(self, held: HeldDocument, code: str) -> DeliveryFailure:
+        """Record that a delivery failed with this error code."""
+        return self._stores.failures.note(held.document, code, begins=held.progressed)
+
+    def clear_failure(self, document: str) -> None:
+        """Forget the failed deliveries of a document that Slack shows now."""
+        self._stores.failures.clear(document)
 
     def run_shown(self, run: Run, *, complete: bool) -> None:
         """Note that Slack shows a run: commands in its thread refer to it from here on.

@@ -33,7 +33,7 @@ def courier_app(deliver: Callable[[str], DeliveryOutcome], secrets: Callable[[],
     def deliver_document(document: str) -> None:
         outcome = deliver(document)
         DELIVERIES.labels(outcome.label).inc()
-        wait = outcome.retry_seconds
+        wait = outcome.retry_seconds if outcome.retry_seconds is not None else outcome.search_seconds
         if wait is not None and repetitions.add(document, wait, time.monotonic()):
             deliver_document.apply_async(args=(document,), countdown=wait, queue=COURIER_QUEUE)
 

@@ -14,6 +14,7 @@ from workers.runs.audit import Audit
 from workers.runs.conversations import Conversations
 from workers.runs.documents import Documents
 from workers.runs.evidence import EvidenceStore
+from workers.runs.failures import DeliveryFailures
 from workers.runs.history import History
 from workers.runs.run_store import Runs
 from workers.runs.watches import Watches
@@ -34,6 +35,7 @@ class Stores:
         self.config = config
         self.runs = Runs(connection, prefix, config.retention.runs, keep_evidence)
         self.documents = Documents(connection, prefix, publisher, keep)
+        self.failures = DeliveryFailures(connection, prefix, keep)
         self.history = History(connection, prefix, keep)
         self.watches = Watches(connection, prefix, keep, settings.watch_interval, self.discard_run)
         self.evidence = EvidenceStore(connection, prefix, _seconds(keep_evidence))

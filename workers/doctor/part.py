@@ -13,6 +13,7 @@ from redis import exceptions as broken
 
 from checks import __version__
 from checks.doctor.requirement_lines import DoctorLine, DoctorOptions
+from checks.reports.wording import plural
 from workers.doctor.requirements import (
     PROCESS_ALIVE,
     PROCESS_VERSION,
@@ -24,11 +25,13 @@ from workers.doctor.requirements import (
     REDIS_REACHABLE,
     REDIS_VERSION,
     REDIS_WRITABLE,
+    SLACK_DELIVERY,
 )
 from workers.doctor.requirements import WORKER_REQUIREMENTS as REQUIREMENTS
 from workers.queue.connection import quick_connection
 from workers.queue.presence import Presence, Process
 from workers.queue.settings import WorkerSettings
+from workers.runs.failures import DeliveryFailures
 from workers.telemetry.backlog import QUEUES, Backlog
 
 __all__ = ["REQUIREMENTS", "workers"]
@@ -67,6 +70,7 @@ def workers(options: DoctorOptions) -> Iterator[DoctorLine]:
     yield from _server(redis, info, config)
     yield from _processes(redis, config)
     yield from _queues(redis, config)
+    yield _deliveries(redis, config)
     redis.close()
 
 
@@ -162,3 +166,15 @@ def _queues(redis: Redis, config: WorkerSettings) -> Iterator[DoctorLine]:
     lag = backlog.courier_lag()
     observed = f"the oldest change that Slack does not show is {lag:.0f} s old"
     yield QUEUE_AGE.failed(observed, "Slack") if lag > OLD else QUEUE_AGE.passed(observed, "Slack")
+
+
+def _deliveries(redis: Redis, config: WorkerSettings) -> DoctorLine:
+    failed = DeliveryFailures(redis, config.prefix).all()
+    if not failed:
+        return SLACK_DELIVERY.passed("every message was accepted")
+    name, latest = max(failed.items(), key=lambda pair: pair[1].last)
+    at = datetime.fromtimestamp(latest.last, UTC)
+    return SLACK_DELIVERY.failed(
+        f"{plural(len(failed), 'document')} with messages that Slack does not show; the latest: {name}, refused with "
+        f"{latest.code} at {at:%Y-%m-%d %H:%M} UTC"
+    )

@@ -60,6 +60,12 @@ QUEUE_AGE = Requirement(
     "Nothing waits too long",
     "Add workers, or check with kubectl logs why the present ones are stuck. For Slack, run doctor --only slack.",
 )
+SLACK_DELIVERY = Requirement(
+    _PART,
+    "slack-delivery",
+    "Slack accepts the messages",
+    "The code is explained in docs/slack-errors.md. For tokens, scopes and channels, run doctor --only slack in the bot.",
+)
 
 WORKER_REQUIREMENTS = (
     REDIS_REACHABLE,
@@ -72,4 +78,5 @@ WORKER_REQUIREMENTS = (
     PROCESS_ALIVE,
     PROCESS_VERSION,
     QUEUE_AGE,
+    SLACK_DELIVERY,
 )

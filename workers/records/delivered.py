@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 class Delivered:
     """The message last posted for a slot of a document: its place, a digest of its content.
 
-    An attempt is recorded before the post, because Slack's answer can be lost. Its `ts` is "?", then the time.
+    An attempt is recorded before the post, because Slack's answer can be lost. Its `ts` is "?", then the time. The `ts` of a
+    message that Slack refuses is empty.
     """
 
     slot: str
@@ -40,18 +41,39 @@ class Deliveries:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryFailure:
+    """Failed deliveries of a document without success in between: the last error code and the number of attempts.
+
+    `since` and `last` are the times of the first and last failure, in seconds since 1970.
+    """
+
+    code: str
+    count: int
+    since: float
+    last: float
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from the first failure to the last."""
+        return self.last - self.since
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryOutcome:
     """The outcome of a delivery: complete, or to repeat after `retry_seconds`.
 
-    `limited` if Slack refuses until then.
+    `limited` if Slack refuses until then; `refused` if the delivery was given up. A complete document is looked at again after
+    `search_seconds`, because a lost post may still arrive.
     """
 
     retry_seconds: float | None = None
     limited: bool = False
+    refused: bool = False
+    search_seconds: float | None = None
 
     @property
     def label(self) -> str:
         """The outcome as a label of the metrics."""
         if self.retry_seconds is None:
-            return "shown"
+            return "refused" if self.refused else "shown"
         return "limited" if self.limited else "again"

@@ -162,6 +162,10 @@ class Documents:
             )
         )
 
+    def due_later(self, document: str, seconds: float) -> None:
+        """Let a shown document become due again, although it has not changed."""
+        self.redis.zadd(self._key("due"), {document: datetime.now(UTC).timestamp() + seconds}, nx=True)
+
     def due(self, older_than: float) -> tuple[str, ...]:
         """The documents that have been due for more than `older_than` seconds."""
         until = datetime.now(UTC).timestamp() - older_than
@@ -169,7 +173,7 @@ class Documents:
 
     def due_count(self) -> int:
         """The number of documents that are due."""
-        return int(self.redis.zcard(self._key("due")))
+        return int(self.redis.zcount(self._key("due"), "-inf", datetime.now(UTC).timestamp()))
 
     @contextmanager
     def hold(self, document: str) -> Iterator["HeldDocument | None"]:
@@ -203,6 +207,8 @@ class HeldDocument:
     def __init__(self, document: str, revision: int, lock: Lock, documents: Documents) -> None:
         self.document = document
         self.revision = revision
+        self.progressed = False
+        """Whether this delivery has posted or edited a message."""
         self._lock = lock
         self._documents = documents
 

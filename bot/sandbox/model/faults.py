@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -11,13 +12,22 @@ from bot.sandbox.model.state import Channel, JsonObject
 from bot.sandbox.model.workspace import Workspace
 
 
+@dataclass(frozen=True, slots=True)
+class InjectedAnswer:
+    """An answer in place of the method's own; the call has no effect."""
+
+    status: int
+    body: str
+    content_type: str = "text/html"
+
+
 @dataclass(slots=True)
 class _Countdown:
     """A fault of the next `left` calls of these methods; without methods, of every method."""
 
     left: int
     methods: frozenset[str]
-    status: int = 500
+    answer: InjectedAnswer | None = None
 
     def hits(self, method: str) -> bool:
         if self.left <= 0 or (self.methods and method not in self.methods):
@@ -66,7 +76,18 @@ class Faults:
 
     def server_errors(self, count: int, *methods: str, status: int = 500) -> None:
         """Answer the next `count` calls with this status and an HTML page; they have no effect."""
-        self._errors.append(_Countdown(count, frozenset(methods), status))
+        page = "<html><body>Slack has an internal error.</body></html>"
+        self._errors.append(_Countdown(count, frozenset(methods), InjectedAnswer(status, page)))
+
+    def answer_with(
+        self, body: str, count: int, *methods: str, status: int = 200, kind: str = "application/json"
+    ) -> None:
+        """Answer the next `count` calls with this body; they have no effect."""
+        self._errors.append(_Countdown(count, frozenset(methods), InjectedAnswer(status, body, kind)))
+
+    def refuse(self, code: str, count: int, *methods: str) -> None:
+        """Refuse the next `count` calls with this error code."""
+        self.answer_with(json.dumps({"ok": False, "error": code}), count, *methods)
 
     def lose_answers(self, count: int, *methods: str) -> None:
         """Carry out the next `count` calls, then drop the connection without an answer."""
@@ -140,10 +161,10 @@ class Faults:
         """The seconds by which an answer is delayed."""
         return sum(period.seconds for period in self._slow if period.covers(method))
 
-    def error_status(self, method: str) -> int | None:
-        """The HTTP status of an injected error for this call, or None."""
+    def injected_answer(self, method: str) -> InjectedAnswer | None:
+        """The injected answer for this call, or None."""
         with self._lock:
-            return next((error.status for error in self._errors if error.hits(method)), None)
+            return next((error.answer for error in self._errors if error.hits(method)), None)
 
     def drops_request(self, method: str) -> bool:
         with self._lock:
@@ -163,6 +184,7 @@ class Faults:
         apply: dict[str, Callable[[], None]] = {
             "rate_limit": lambda: self.rate_limit(seconds, *methods),
             "server_errors": lambda: self.server_errors(count, *methods, status=status),
+            "refuse": lambda: self.refuse(str(arguments.get("code", "restricted_action")), count, *methods),
             "lose_answers": lambda: self.lose_answers(count, *methods),
             "drop_requests": lambda: self.drop_requests(count, *methods),
             "latency": lambda: self.latency(seconds, *methods),

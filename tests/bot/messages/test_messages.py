@@ -148,7 +148,9 @@ OTHERS: dict[str, Callable[[], tuple[Message, ...]]] = {
     "unknown_cluster": lambda: (
         answers.mistake(Mistake('No cluster "prod-wue". Did you mean prod-weu?', ("prod-weu payments/egress",))),
     ),
-    "channel_unavailable": lambda: (answers.channel_unavailable(stories.done(stories.BROKEN), closed=False),),
+    "channel_unavailable": lambda: (
+        answers.channel_unavailable(stories.done(stories.BROKEN), "invite it with `/invite @egress-diag`"),
+    ),
 }
 
 
@@ -315,8 +317,9 @@ def test_answers_are_valid() -> None:
         answers.joined(run, ""),
         answers.stopped(0),
         answers.stopped(2),
-        answers.channel_unavailable(run, closed=True),
-        answers.channel_unavailable(stories.run(), closed=False),
+        answers.channel_unavailable(run, "the channel is archived or not accessible"),
+        answers.channel_unavailable(stories.run(), "invite it with `/invite @egress-diag`"),
+        answers.file_not_posted("full report", "invite it with `/invite @egress-diag`"),
     ):
         assert not problems_of_message(list(message.blocks)), message.slot
         assert message.text

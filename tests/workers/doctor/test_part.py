@@ -19,6 +19,7 @@ from workers.queue.celery_app import make_publisher
 from workers.queue.presence import Presence, Process
 from workers.queue.sending import send
 from workers.queue.settings import WorkerSettings
+from workers.runs.failures import MAX_FAILURES, DeliveryFailures
 
 
 @pytest.fixture
@@ -155,6 +156,29 @@ def test_a_command_that_waits_for_a_worker_is_reported(db: redis.Redis, server: 
 def test_a_change_that_slack_does_not_show_is_reported(db: redis.Redis) -> None:
     db.zadd(f"{WorkerSettings().prefix}due", {"run/1": datetime.now(UTC).timestamp() - 120})
     assert "is 120 s old" in one("queue-age", subject="Slack").observed
+
+
+def test_documents_that_slack_refuses(db: redis.Redis) -> None:
+    failures = DeliveryFailures(db, "egress-diag:")
+    assert "accepted" in one("slack-delivery", State.PASSED).observed
+    held = ("run/1", "run/2")
+    for document in held:
+        failures.note(document, "restricted_action")
+    assert "2 documents" in one("slack-delivery").observed
+    assert "run/2, refused with restricted_action" in one("slack-delivery").observed
+    for document in held:
+        failures.clear(document)
+    assert "accepted" in one("slack-delivery", State.PASSED).observed
+
+
+def test_the_failed_deliveries_that_are_remembered_are_bounded(db: redis.Redis) -> None:
+    failures = DeliveryFailures(db, "egress-diag:")
+    for number in range(MAX_FAILURES + 3):
+        failures.note(f"run/{number}", "restricted_action")
+    found = failures.all()
+    assert len(found) == MAX_FAILURES
+    assert "run/2" not in found
+    assert f"run/{MAX_FAILURES + 2}" in found
 
 
 class OldRedis(socketserver.BaseRequestHandler):
