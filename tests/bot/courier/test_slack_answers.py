@@ -12,7 +12,7 @@ from bot.sandbox import SandboxServer
 from bot.sandbox.model.faults import Faults
 from tests.bot.stories import BROKEN, accepted, finish
 from tests.system import complete, slot, slots, whole_thread
-from workers.client import Client
+from workers.client import ConnectedClient as Client
 from workers.records.run import Order, Run, Target
 
 pytestmark = pytest.mark.slow
@@ -60,6 +60,7 @@ CLOSED = {
 def deliver(courier: Courier, run: Run, most: float = 40) -> None:
     """Deliver as the courier's tasks do, without the pauses and without waiting for the search for duplicates."""
     client, until = courier.client, time.monotonic() + most
+    assert isinstance(client, Client)
     while True:
         outcome = courier.deliver(f"run/{run.id}")
         if outcome.retry_seconds is None:
