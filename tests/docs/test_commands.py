@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import click
@@ -168,6 +169,13 @@ def test_the_slack_page_explains_exactly_the_scopes_of_the_manifest() -> None:
     assert set(re.findall(r"^\| `([\w:.]+)` \|", page, re.MULTILINE)) == scopes()
 
 
+@cache
+def anchors(page: Path) -> frozenset[str]:
+    """The anchors of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return frozenset(heading.lower().replace(" ", "-") for heading in headings)
+
+
 def test_links_between_the_pages_resolve() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text(page)):
@@ -175,5 +183,4 @@ def test_links_between_the_pages_resolve() -> None:
             path = (ROOT / page).parent / file if file else ROOT / page
             assert path.exists(), f"{page}: {target}"
             if anchor:
-                headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-                assert anchor in {heading.lower().replace(" ", "-") for heading in headings}, f"{page}: {target}"
+                assert anchor in anchors(path.resolve()), f"{page}: {target}"
