@@ -34,18 +34,18 @@ def worker(config: Path | None, concurrency: int | None, queues: str) -> None:
 @_config
 def beat(config: Path | None) -> None:
     """Run the beat: starts watches and scheduled work, and restarts lost runs."""
-    _start(config, ["--queues", "ticks", "--hostname", "beat@%h", "--pool", "solo", "--beat"])
+    _check_configuration(config)
+    from workers.tasks.beat import run_beat
+
+    run_beat()
 
 
 def _concurrency(given: int | None) -> list[str]:
     return ["--concurrency", str(given)] if given else []
 
 
-def _start(config: Path | None, arguments: list[str]) -> None:
-    """Replace this process by Celery's worker.
-
-    The configuration is read once before, to report mistakes here.
-    """
+def _check_configuration(config: Path | None) -> None:
+    """Read the configuration once, to report mistakes here."""
     from checks.config.configuration_file import ConfigError, load
     from workers.queue.settings import worker_settings
 
@@ -56,6 +56,11 @@ def _start(config: Path | None, arguments: list[str]) -> None:
         load(None, worker_settings().config)
     except ConfigError as wrong:
         raise click.UsageError(str(wrong)) from None
+
+
+def _start(config: Path | None, arguments: list[str]) -> None:
+    """Replace this process by Celery's worker."""
+    _check_configuration(config)
     celery = [
         sys.executable,
         "-m",

@@ -15,7 +15,12 @@ from tests.helm.matrix import MATRIX
 
 WATCHED = MATRIX["node placement and monitoring"]
 _MODULES = (bot.slack.metrics, workers.telemetry.metrics)
-COLLECTED = {"egress_diag_queue_messages", "egress_diag_queue_age_seconds", "egress_diag_courier_lag_seconds"}
+COLLECTED = {
+    "egress_diag_queue_messages",
+    "egress_diag_queue_age_seconds",
+    "egress_diag_courier_lag_seconds",
+    "egress_diag_round_age_seconds",
+}
 """Series that are read from Redis at each scrape."""
 
 

@@ -8,6 +8,7 @@ from redis import Redis
 from checks.config.configuration import Config
 from workers.fleet.service import Fleet
 from workers.queue.presence import Presence
+from workers.queue.rounds import Rounds
 from workers.queue.settings import WorkerSettings
 from workers.records.run import Run
 from workers.runs.audit import Audit
@@ -42,6 +43,7 @@ class Stores:
         self.conversations = Conversations(connection, prefix, keep)
         self.audit = Audit(connection, prefix)
         self.presence = Presence(connection, prefix)
+        self.rounds = Rounds(connection, prefix)
         self.fleet = Fleet(connection, prefix, keep, self.documents, self.history)
 
     def run_changed(self, run: Run, *, ended: bool = False) -> None:

@@ -4,7 +4,7 @@ It checks Redis as the deployment needs it, and the running processes.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,10 +26,12 @@ from workers.doctor.requirements import (
     REDIS_VERSION,
     REDIS_WRITABLE,
     SLACK_DELIVERY,
+    ROUND_AGE,
 )
 from workers.doctor.requirements import WORKER_REQUIREMENTS as REQUIREMENTS
 from workers.queue.connection import quick_connection
 from workers.queue.presence import Presence, Process
+from workers.queue.rounds import OVERDUE_AFTER, Rounds
 from workers.queue.settings import WorkerSettings
 from workers.runs.failures import DeliveryFailures
 from workers.telemetry.backlog import QUEUES, Backlog
@@ -69,6 +71,7 @@ def workers(options: DoctorOptions) -> Iterator[DoctorLine]:
     yield REDIS_AUTHENTICATED.passed("password accepted" if where.password else "no password required")
     yield from _server(redis, info, config)
     yield from _processes(redis, config)
+    yield from _rounds(redis, config)
     yield from _queues(redis, config)
     yield _deliveries(redis, config)
     redis.close()
@@ -155,6 +158,13 @@ def _version(process: Process) -> DoctorLine:
     if process.version == __version__:
         return PROCESS_VERSION.passed(process.version, process.name)
     return PROCESS_VERSION.failed(f"version {process.version}; this process has {__version__}", process.name)
+
+
+def _rounds(redis: Redis, config: WorkerSettings) -> Iterator[DoctorLine]:
+    for work, age in Rounds(redis, config.prefix).ages(datetime.now(UTC)).items():
+        observed = "no round yet" if age is None else f"the last round ended {age.total_seconds():.0f} s ago"
+        late = age is None or age > max(OVERDUE_AFTER, 3 * timedelta(seconds=config.tick))
+        yield ROUND_AGE.failed(observed, work) if late else ROUND_AGE.passed(observed, work)
 
 
 def _queues(redis: Redis, config: WorkerSettings) -> Iterator[DoctorLine]:

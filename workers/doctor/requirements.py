@@ -54,6 +54,12 @@ PROCESS_VERSION = Requirement(
     "The process has this version",
     "Let the rollout finish; if it does not, kubectl rollout status shows which Deployment is stuck.",
 )
+ROUND_AGE = Requirement(
+    _PART,
+    "round-age",
+    "The beat does its work",
+    "Check with kubectl logs why the beat completes no round; its liveness probe restarts it if it is stuck.",
+)
 QUEUE_AGE = Requirement(
     _PART,
     "queue-age",
@@ -77,6 +83,7 @@ WORKER_REQUIREMENTS = (
     REDIS_WRITABLE,
     PROCESS_ALIVE,
     PROCESS_VERSION,
+    ROUND_AGE,
     QUEUE_AGE,
     SLACK_DELIVERY,
 )

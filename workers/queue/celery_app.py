@@ -14,7 +14,6 @@ from workers.queue.stopping import BoundedStop
 
 DIAGNOSE_QUEUE = "diagnose"
 COURIER_QUEUE = "courier"
-TICKS_QUEUE = "ticks"
 SWEEP_QUEUE = "sweep"
 
 DELIVER = "bot.courier.deliver"
@@ -29,7 +28,7 @@ def make_app(config: WorkerSettings) -> Celery:
     app.steps["consumer"].add(Announced)
     app.conf.update(
         task_default_queue=DIAGNOSE_QUEUE,
-        task_routes={"bot.courier.*": {"queue": COURIER_QUEUE}, "workers.ticks.*": {"queue": TICKS_QUEUE}},
+        task_routes={"bot.courier.*": {"queue": COURIER_QUEUE}},
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
@@ -59,21 +58,6 @@ def make_app(config: WorkerSettings) -> Celery:
             "unacked_restore_throttle": 1,
             "global_keyprefix": config.prefix,
             "health_check_interval": 25,
-        },
-        beat_scheduler="celery.beat:Scheduler",
-        beat_max_loop_interval=1,
-        beat_schedule={
-            "janitor": {
-                "task": "workers.ticks.janitor",
-                "schedule": config.tick,
-                "options": {"expires": config.tick * 2},
-            },
-            "fleet": {
-                "task": "workers.ticks.fleet",
-                "schedule": config.tick,
-                "options": {"expires": config.tick * 2},
-            },
-            "watches": {"task": "workers.ticks.watches", "schedule": 1.0, "options": {"expires": 3.0}},
         },
     )
     return app

@@ -1,7 +1,7 @@
 """The liveness probe of worker, courier and beat: each touches a file while it works.
 
-The consumer touches the file while it is connected to the broker. Beat's file is touched by each tick that has
-passed through Redis, so a stopped scheduler is noticed too. A process that waits for Redis counts as alive: a restart
+The consumer touches the file while it is connected to the broker, and the beat at the end of each round of its work,
+so a beat that does nothing is noticed too. A process that waits for Redis counts as alive: a restart
 would not bring Redis back.
 
 `python -m workers.queue.liveness` exits 0 while the process of this container is alive, else 1.
@@ -14,7 +14,6 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from celery import bootsteps
-from celery.signals import task_success
 from redis import exceptions
 
 from workers.queue.connection import quick_connection
@@ -23,8 +22,8 @@ from workers.queue.settings import WorkerSettings, worker_settings
 TOUCH_INTERVAL = 10.0
 """Seconds between two touches."""
 
-STALE_AFTER = 120.0
-"""The age in seconds from which the file counts as stale; ticks come every few seconds."""
+STALE_AFTER = 60.0
+"""The age in seconds from which the file counts as stale."""
 
 LISTENER = "http://127.0.0.1:3001/healthz"
 """The listener's health endpoint, for a container without a heartbeat file."""
@@ -46,10 +45,7 @@ class Heartbeat(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:
         self._touch()
-        if list(parent.app.amqp.queues.consume_from) == ["ticks"]:
-            task_success.connect(self._touch, weak=False, dispatch_uid="heartbeat")
-        else:
-            self.timer = parent.timer.call_repeatedly(TOUCH_INTERVAL, self._touch)
+        self.timer = parent.timer.call_repeatedly(TOUCH_INTERVAL, self._touch)
 
     def stop(self, parent: Any) -> None:
         del parent
@@ -57,7 +53,7 @@ class Heartbeat(bootsteps.StartStopStep):
             self.timer.cancel()
             self.timer = None
 
-    def _touch(self, **_: Any) -> None:
+    def _touch(self) -> None:
         if self.file is not None:
             self.file.touch()
 

@@ -42,11 +42,16 @@ class BoundedStop(bootsteps.StartStopStep):
         celery = signal.getsignal(signal.SIGTERM)
 
         def stop(number: int, frame: FrameType | None) -> None:
-            threading.Thread(target=_Watch(worker_settings().redis_url).run, name="stopping", daemon=True).start()
+            bound_stop(worker_settings().redis_url)
             if callable(celery):
                 celery(number, frame)
 
         signal.signal(signal.SIGTERM, stop)
+
+
+def bound_stop(redis_url: str) -> None:
+    """End this process if the stop that begins now takes too long."""
+    threading.Thread(target=_Watch(redis_url).run, name="stopping", daemon=True).start()
 
 
 class _Watch:

@@ -1,5 +1,6 @@
-"""The tasks of fleet checks, digests and handoffs."""
+"""The task of fleet checks, and the round of the beat that sends it."""
 
+from workers.client.stores import Stores
 from workers.fleet.service import current_time
 from workers.fleet.sweeping import Sweeper
 from workers.fleet.sweeps import RESEND_AFTER
@@ -20,10 +21,8 @@ def sweep_part(part: str) -> None:
     )
 
 
-@app.task(name="workers.ticks.fleet")
-def tick() -> None:
-    """One round of schedules, fleet checks, digests and reminders."""
-    stores = client().stores
+def drive_fleet(stores: Stores) -> None:
+    """Make one round of schedules, fleet checks, digests and reminders."""
 
     def part(name: str) -> bool:
         # A part that no worker has taken by then is sent again.

@@ -1,4 +1,4 @@
-"""The tasks of runs, watches and listings.
+"""The tasks of runs and listings.
 
 Each takes one id, may be delivered twice and may die at any point.
 """
@@ -15,7 +15,6 @@ from checks.sources.run import gateways
 from workers.queue.celery_app import app
 from workers.records.listing import Listing, ListingState
 from workers.tasks.execution import Diagnoser
-from workers.tasks.janitor import run_janitor
 from workers.tasks.process import client, cluster_sources, loaded_configuration
 
 log = logging.getLogger(__name__)
@@ -61,19 +60,3 @@ def refresh(cluster: str) -> None:
         log.warning("the gateways of %s could not be read: %s", cluster, found)
         return
     client().stores.history.keep_inventory(cluster, found)
-
-
-@app.task(name="workers.ticks.janitor")
-def janitor() -> None:
-    """One round of the janitor."""
-    run_janitor(client().stores)
-
-
-@app.task(name="workers.ticks.watches")
-def watches() -> None:
-    """One step of every watch that is due."""
-    mine = client()
-    stores = mine.stores
-    for watch_id in stores.watches.due():
-        if (watch := stores.watches.step(watch_id, mine.start, stores.runs.get)) is not None:
-            stores.documents.changed(f"watch/{watch.id}")

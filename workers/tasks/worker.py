@@ -1,4 +1,4 @@
-"""The Celery application of `egress-diag worker` and `egress-diag beat`, with every task."""
+"""The Celery application of `egress-diag worker`, with every task."""
 
 from workers.queue.celery_app import app
 from workers.tasks import fleet_tasks, run_tasks

@@ -8,6 +8,8 @@ import logging
 import shutil
 import time
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 from celery.signals import worker_process_shutdown, worker_ready, worker_shutdown
@@ -20,6 +22,7 @@ from redis.exceptions import RedisError
 from checks.engine.diagnosis import Evaluated
 from checks.model.findings import Report
 from workers.queue.connection import quick_connection
+from workers.queue.rounds import Rounds
 from workers.queue.settings import WorkerSettings, worker_settings
 from workers.telemetry.backlog import QUEUES, Backlog
 
@@ -73,6 +76,7 @@ class BacklogCollector(Collector):
     def __init__(self, config: WorkerSettings) -> None:
         self._redis = quick_connection(config.redis_url)
         self._backlog = Backlog(self._redis, config.prefix)
+        self._rounds = Rounds(self._redis, config.prefix)
 
     def describe(self) -> Iterable[Metric]:
         return ()
@@ -85,16 +89,21 @@ class BacklogCollector(Collector):
         length = GaugeMetricFamily("egress_diag_queue_messages", "Messages waiting in a queue.", labels=["queue"])
         age = GaugeMetricFamily("egress_diag_queue_age_seconds", "Age of a queue's oldest message.", labels=["queue"])
         lag = GaugeMetricFamily("egress_diag_courier_lag_seconds", "Age of the oldest change that Slack does not show.")
+        rounds = GaugeMetricFamily(
+            "egress_diag_round_age_seconds", "Time since the beat completed a round of its work.", labels=["work"]
+        )
         try:
             for name in QUEUES:
                 waiting = self._backlog.queue(name)
                 length.add_metric([name], waiting.length)
                 age.add_metric([name], waiting.age)
             lag.add_metric([], self._backlog.courier_lag())
+            for name, last in self._rounds.ages(datetime.now(UTC)).items():
+                rounds.add_metric([name], inf if last is None else last.total_seconds())
         except RedisError as failure:
             log.warning("the backlog could not be read: %s", type(failure).__name__)
             return
-        yield from (length, age, lag)
+        yield from (length, age, lag, rounds)
 
 
 def serve_metrics(config: WorkerSettings, *, backlog: bool) -> Any:
@@ -127,8 +136,8 @@ def set_up_celery_metrics() -> None:
     worker_shutdown.connect(_ended, weak=False, dispatch_uid="metrics")
 
 
-def _serve(sender: Any = None, **_: object) -> None:
-    serve_metrics(worker_settings(), backlog=str(getattr(sender, "hostname", "")).startswith("beat@"))
+def _serve(**_: object) -> None:
+    serve_metrics(worker_settings(), backlog=False)
 
 
 def _child_ended(pid: int | None = None, **_: object) -> None:

@@ -221,7 +221,7 @@ startupProbe:
     command:
       - sh
       - -c
-      - test -n "$(find "$EGRESS_DIAG_HEARTBEAT" -mmin -2 2>/dev/null)" || exec python -m workers.queue.liveness
+      - test -n "$(find "$EGRESS_DIAG_HEARTBEAT" -mmin -1 2>/dev/null)" || exec python -m workers.queue.liveness
   periodSeconds: 5
   timeoutSeconds: 10
   failureThreshold: 24
@@ -230,13 +230,13 @@ livenessProbe:
     command:
       - sh
       - -c
-      - test -n "$(find "$EGRESS_DIAG_HEARTBEAT" -mmin -2 2>/dev/null)" || exec python -m workers.queue.liveness
+      - test -n "$(find "$EGRESS_DIAG_HEARTBEAT" -mmin -1 2>/dev/null)" || exec python -m workers.queue.liveness
   periodSeconds: 30
   timeoutSeconds: 10
   failureThreshold: 3
 readinessProbe:
   exec:
-    command: [sh, -c, 'test -n "$(find "$EGRESS_DIAG_HEARTBEAT" -mmin -2 2>/dev/null)"']
+    command: [sh, -c, 'test -n "$(find "$EGRESS_DIAG_HEARTBEAT" -mmin -1 2>/dev/null)"']
   periodSeconds: 15
   timeoutSeconds: 5
 {{- end -}}

@@ -17,6 +17,7 @@ from tests.redis_server import RedisServer
 from workers.doctor.part import REQUIREMENTS, workers
 from workers.queue.celery_app import make_publisher
 from workers.queue.presence import Presence, Process
+from workers.queue.rounds import ROUNDS, Rounds
 from workers.queue.sending import send
 from workers.queue.settings import WorkerSettings
 from workers.runs.failures import MAX_FAILURES, DeliveryFailures
@@ -59,9 +60,29 @@ def announce(db: redis.Redis, name: str, version: str = __version__, ago: float 
     Presence(db, WorkerSettings().prefix).announce(Process(name, version, ("diagnose",), at))
 
 
+def make_rounds(db: redis.Redis, ago: float = 0) -> None:
+    for work in ROUNDS:
+        Rounds(db, WorkerSettings().prefix).note(work, datetime.now(UTC) - timedelta(seconds=ago))
+
+
+@pytest.mark.parametrize("work", ROUNDS)
+def test_a_beat_that_runs_and_does_nothing_is_reported_within_a_minute(work: str, db: redis.Redis) -> None:
+    announce(db, "beat@d")
+    make_rounds(db)
+    assert one("round-age", State.PASSED, work).observed == "the last round ended 0 s ago"
+    Rounds(db, WorkerSettings().prefix).note(work, datetime.now(UTC) - timedelta(seconds=50))
+    one("process-alive", State.PASSED, "beat")
+    assert one("round-age", subject=work).observed == "the last round ended 50 s ago"
+
+
+def test_a_beat_that_never_ran_is_reported(db: redis.Redis) -> None:
+    assert one("round-age", subject="janitor").observed == "no round yet"
+
+
 def test_a_correct_deployment_passes(db: redis.Redis) -> None:
     for name in ("worker@a", "worker@b", "courier@c", "beat@d"):
         announce(db, name)
+    make_rounds(db)
     assert [line for line in lines() if line.state is not State.PASSED] == []
 
 
