@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from workers.client import Client
+from workers.client import ConnectedClient
 from workers.queue.connection import Unavailable
 from workers.queue.presence import ANNOUNCE_INTERVAL, Announcer
 from workers.queue.rounds import FLEET, JANITOR, WATCHES, Rounds
@@ -87,7 +87,7 @@ class Beat:
             self._announce_at = time.monotonic() + ANNOUNCE_INTERVAL
 
 
-def step_watches(mine: Client) -> None:
+def step_watches(mine: ConnectedClient) -> None:
     """Advance every watch that is due by one step."""
     stores = mine.stores
     for watch_id in stores.watches.due():
