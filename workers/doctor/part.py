@@ -25,8 +25,8 @@ from workers.doctor.requirements import (
     REDIS_REACHABLE,
     REDIS_VERSION,
     REDIS_WRITABLE,
-    SLACK_DELIVERY,
     ROUND_AGE,
+    SLACK_DELIVERY,
 )
 from workers.doctor.requirements import WORKER_REQUIREMENTS as REQUIREMENTS
 from workers.queue.connection import quick_connection
