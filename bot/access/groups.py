@@ -85,7 +85,7 @@ class Groups:
         except SlackRefusal as refused:
             log.warning("user group %s could not be read: %s", group, refused)
         finally:
-            # Also after an error that nobody expected: a read that stays would fail every later command.
+            # Also after an unexpected error: a failed read that stays would fail every later command.
             with self._lock:
                 self._known[group] = known
                 self._reading.pop(group, None)

@@ -35,10 +35,10 @@ MOST_WAIT_SECONDS = 30.0
 """The longest time between two attempts."""
 
 INFORM_SECONDS = 60.0
-"""Seconds of failed attempts after which the person who waits for the document is informed elsewhere."""
+"""Seconds of failed attempts after which the requester is informed elsewhere."""
 
 GIVE_UP_SECONDS = 3600.0
-"""Seconds of answers that the bot does not know after which a document is given up until its next change."""
+"""Seconds of unknown answers after which a document waits for its next change."""
 
 
 class Courier:
@@ -106,7 +106,10 @@ class Courier:
         return DeliveryOutcome(wait, limited=True)
 
     def _inform(self, held: HeldDocument, refused: SlackRefusal) -> None:
-        """Inform the person who waits for the document. Raises TemporaryRefusal if that may succeed later."""
+        """Inform the person who waits for the document.
+
+        Raises TemporaryRefusal if that may succeed later.
+        """
         kind, _, name = held.document.partition("/")
         try:
             match kind:

@@ -1,7 +1,7 @@
-"""Posts whose answer was lost: found again by their metadata, and removed if they exist twice.
+"""Posts whose answer was lost, and their duplicates.
 
-A post can arrive after the courier gave up and posted again. Slack has no key against double posts, so the channel or thread
-is searched for two more minutes, and every message but the recorded one is deleted.
+They are found by their metadata. A post can arrive after the courier gave up and posted again. Slack has no key against
+double posts, so the channel or thread is searched for two more minutes, and every message but the recorded one is deleted.
 """
 
 import logging
@@ -45,7 +45,10 @@ class Duplicates:
     def lost_post(
         self, held: HeldDocument, attempt: Delivered, thread: str | None, about: Mapping[str, str]
     ) -> Delivered | None:
-        """The post whose answer was lost, if Slack shows it; else the next one may become its duplicate."""
+        """The post whose answer was lost, if Slack shows it.
+
+        A post that is not found may still arrive, as a duplicate of the next one.
+        """
         doubt = self.client.deliveries.delivered(held.document).get(_PREFIX + attempt.slot)
         since = min(float(each.began) for each in (attempt, doubt) if each is not None)
         try:
@@ -63,14 +66,17 @@ class Duplicates:
         return None
 
     def doubt(self, held: HeldDocument, before: Delivered, thread: str | None, *, since: float) -> None:
-        """Record that there may be another message for this slot, posted after `since` (in seconds since 1970)."""
+        """Record that there may be a second message for this slot.
+
+        It was posted after `since`, in seconds since 1970.
+        """
         record = Delivered(_PREFIX + before.slot, before.channel, f"?{since:.6f}", f"{time.time():.6f}/{thread or ''}")
         self.client.deliveries.note_delivered(held.document, record)
 
     def remove(self, held: HeldDocument) -> float | None:
-        """Remove the duplicates of a delivered document; the seconds until the next search, or None.
+        """Remove the duplicates of a delivered document.
 
-        Raises SlackRefusal.
+        Returns the seconds until the next search, or None. Raises SlackRefusal.
         """
         delivered = self.client.deliveries.delivered(held.document)
         doubts = [each for slot, each in delivered.items() if slot.startswith(_PREFIX)]

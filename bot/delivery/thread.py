@@ -30,7 +30,7 @@ from workers.records.delivered import Delivered
 log = logging.getLogger(__name__)
 
 NOT_EDITABLE = "not-editable"
-"""In place of the digest of a parent: Slack shows an earlier content and does not let it be edited."""
+"""In place of the digest of a parent that Slack does not let the bot edit."""
 
 _Send = Callable[[str, Sequence[dict[str, Any]]], Posted]
 
@@ -235,7 +235,10 @@ def _outdated(wanted: Sequence[Message], delivered: Mapping[str, Delivered]) -> 
 
 
 def _with_fixed_parent(wanted: Sequence[Message], delivered: Mapping[str, Delivered]) -> Sequence[Message]:
-    """The messages; in place of a parent that cannot be edited, a reply with its content once that is final."""
+    """The messages, with a reply in place of a parent that cannot be edited.
+
+    The reply has the final content of the parent.
+    """
     parent = delivered.get("parent")
     if parent is None or parent.digest != NOT_EDITABLE:
         return wanted
@@ -245,7 +248,10 @@ def _with_fixed_parent(wanted: Sequence[Message], delivered: Mapping[str, Delive
 
 
 def _first_to_repeat(one: SlackRefusal | None, other: SlackRefusal) -> SlackRefusal:
-    """The refusal that decides about the next delivery: a rate limit, else one after which a repetition helps."""
+    """The refusal that decides about the next delivery.
+
+    A rate limit has the highest rank, then other temporary refusals.
+    """
     return min((each for each in (one, other) if each is not None), key=_rank)
 
 

@@ -1,4 +1,4 @@
-"""Slack's error codes, each with its class: what a repetition of the refused call would bring.
+"""Slack's error codes, each with its class: the extent of the refusal.
 
 A code that is not in this table counts as temporary. Sources, by method: docs/slack-errors.md.
 """
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class ErrorClass(StrEnum):
-    """What a refusal is permanent for."""
+    """The extent of a refusal."""
 
     TEMPORARY = "temporary"
     """The same call may succeed later."""
@@ -113,7 +113,7 @@ CHANNEL_FIXES: Mapping[str, str] = {
     "team_access_not_granted": _NO_ACCESS,
     "team_not_found": _NO_ACCESS,
 }
-"""What keeps the bot from posting in a channel, and the fix, for the person who waits for the message."""
+"""By error code, the reason why the bot cannot post in a channel, and the fix."""
 
 _TOKEN = [
     "accesslimited",

@@ -10,7 +10,7 @@ from slack_sdk.errors import SlackApiError
 from bot.slack.error_codes import CHANNEL_FIXES, ERROR_CLASSES, ErrorClass
 
 MAX_RETRY_SECONDS = 3600.0
-"""The longest Retry-After that is followed; a longer one is cut, because it would stop delivery for good."""
+"""The limit of Retry-After. A longer one would stop deliveries permanently."""
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -25,7 +25,7 @@ class SlackRefusal(Exception):
 
     @property
     def fix(self) -> str:
-        """What keeps the bot from posting, and the fix, as a clause for people."""
+        """The reason why the bot cannot post and the fix, as a clause for people."""
         return f"Slack refuses the message (`{self.code}`)"
 
 
@@ -34,7 +34,7 @@ class TemporaryRefusal(SlackRefusal):
 
     @property
     def fix(self) -> str:
-        """What keeps the bot from posting."""
+        """The reason why the bot cannot post."""
         return f"Slack gives no usable answer (`{self.code}`); the bot tries again"
 
 
@@ -54,9 +54,9 @@ class Unreachable(TemporaryRefusal):
 
 
 class UnknownAnswer(TemporaryRefusal):
-    """An answer that is not one of Slack's: an unknown error code, a proxy's page, a missing field.
+    """An answer that is not one of Slack's.
 
-    The call may or may not have taken effect.
+    Examples are an unknown error code, a proxy's page and a missing field. The call may or may not have taken effect.
     """
 
 
@@ -89,7 +89,7 @@ class ChannelRefused(SlackRefusal):
 
     @property
     def fix(self) -> str:
-        """What keeps the bot from posting, and the fix."""
+        """The reason why the bot cannot post, and the fix."""
         return CHANNEL_FIXES.get(self.code, super().fix)
 
 
@@ -106,7 +106,7 @@ class TokenRefused(SlackRefusal):
 
     @property
     def fix(self) -> str:
-        """What keeps the bot from posting, and the fix."""
+        """The reason why the bot cannot post, and the fix."""
         return f"Slack does not accept the bot's token (`{self.code}`); its operator must install the app again"
 
 
@@ -119,7 +119,7 @@ class MissingScope(TokenRefused):
 
     @property
     def fix(self) -> str:
-        """What keeps the bot from posting, and the fix."""
+        """The reason why the bot cannot post, and the fix."""
         return f"the app lacks the scope `{self.detail or 'chat:write'}`; its operator must add it"
 
 
@@ -166,7 +166,10 @@ def refusal_of_code(code: str, detail: str = "") -> SlackRefusal:
 
 
 def refusal(error: SlackApiError) -> SlackRefusal:
-    """The typed error for an error of the SDK. Nothing in Slack's answer is trusted to have a type."""
+    """The typed error for an error of the SDK.
+
+    No field of the answer is trusted to have its documented type.
+    """
     answer = error.response
     data: Mapping[str, Any] = answer.data if isinstance(answer.data, dict) else {}
     found = data.get("error")

@@ -198,9 +198,9 @@ class Slack:
         return self._call("chat.getPermalink", PermalinkAnswer, channel=where.channel, message_ts=where.ts).permalink
 
     def find(self, channel: str, thread: str | None, about: Mapping[str, str], since: str) -> Sequence[Posted]:
-        """Our messages with this metadata, posted after the moment `since` (a Slack ts), oldest first.
+        """Our messages with this metadata, oldest first.
 
-        Raises MissingScope without the history scope of the channel.
+        They were posted after the moment `since` (a Slack ts). Raises MissingScope without the history scope of the channel.
         """
         method = "conversations.history" if thread is None else "conversations.replies"
         found: list[str] = []

@@ -42,9 +42,10 @@ class Deliveries:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFailure:
-    """Failed deliveries of a document without success in between: the last error code and the number of attempts.
+    """Failed deliveries of a document, without success in between.
 
-    `since` and `last` are the times of the first and last failure, in seconds since 1970.
+    `code` is the last error code, `count` the number of attempts. `since` and `last` are the times of the first and the last
+    failure, in seconds since 1970.
     """
 
     code: str
@@ -62,7 +63,7 @@ class DeliveryFailure:
 class DeliveryOutcome:
     """The outcome of a delivery: complete, or to repeat after `retry_seconds`.
 
-    `limited` if Slack refuses until then; `refused` if the delivery was given up. A complete document is looked at again after
+    `limited` if Slack refuses until then; `refused` if the delivery was given up. A complete document is delivered again after
     `search_seconds`, because a lost post may still arrive.
     """
 

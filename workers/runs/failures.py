@@ -1,4 +1,4 @@
-"""The documents that could not be delivered to Slack, for the courier's repetitions and for doctor."""
+"""The documents that could not be delivered to Slack."""
 
 import time
 from collections.abc import Mapping

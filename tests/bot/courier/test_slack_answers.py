@@ -1,4 +1,4 @@
-"""The courier and the answers of Slack that it does not expect: nothing missing, nobody uninformed."""
+"""Unexpected answers of Slack lose no message, and the requester is informed of refusals."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ CLOSED = {
 
 
 def deliver(courier: Courier, run: Run, most: float = 40) -> None:
-    """Deliver as the courier's tasks do, without the pauses and without waiting for the search for duplicates."""
+    """Deliver as the courier's tasks do, without pauses and later searches."""
     client, until = courier.client, time.monotonic() + most
     assert isinstance(client, Client)
     while True:
@@ -74,7 +74,7 @@ def deliver(courier: Courier, run: Run, most: float = 40) -> None:
 def test_an_answer_that_is_not_slacks_loses_no_step(
     courier: Courier, client: Client, slack: SandboxServer, fault: str
 ) -> None:
-    """The first posts of a run meet it, then the edit of its parent: the thread is complete, and once."""
+    """Neither the first post of a run nor the edit of its parent is lost or doubled."""
     run = accepted(client)
     UNKNOWN[fault](slack.faults)
     deliver(courier, run)
@@ -154,7 +154,7 @@ def _age(client: Client, document: str, seconds: float) -> None:
 def test_who_waits_for_a_channel_that_refuses_messages_is_informed(
     courier: Courier, client: Client, slack: SandboxServer, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """In a direct message, or through the response URL of the command if that is all that works."""
+    """In a direct message, or through the response URL if only that works."""
     token = code in ("missing_scope", "token_revoked")
     url = slack._core.grants.response_url("U0ALICE", "C0OPS")  # noqa: SLF001 - as in the payload of a command
     order = Order(
@@ -270,7 +270,7 @@ def test_the_window_for_duplicates_ends(courier: Courier, client: Client, slack:
     deliver(courier, run)
     document = f"run/{run.id}"
     assert document not in client.stores.documents.due(0), "it is complete"
-    assert document in client.stores.documents.due(-10), "and it will be looked at again"
+    assert document in client.stores.documents.due(-10), "and it will be delivered again"
     doubt = client.deliveries.delivered(document)["doubt/parent"]
     at = f"{time.time() - 500:.6f}/"
     client.stores.redis.hset(

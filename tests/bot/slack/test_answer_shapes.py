@@ -1,4 +1,4 @@
-"""What Slack answers is not trusted in shape: every read ends in a value or in a SlackRefusal."""
+"""Every read of an answer of Slack ends in a value or in a SlackRefusal."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def client(slack: SandboxServer) -> Slack:
 
 @pytest.mark.parametrize("method", READS)
 def test_an_answer_of_any_shape_is_a_refusal(slack: SandboxServer, client: Slack, method: str) -> None:
-    """Some methods read no field of their answer: for them, every object with "ok" is an answer."""
+    """For methods of which no field is read, every object with "ok" is an answer."""
     without_fields = method in ("chat.delete", "chat.postEphemeral", "views.update", "views.publish")
     for shape in SHAPES:
         slack.faults.answer_with(shape, 1, method)
@@ -155,7 +155,7 @@ def test_doctor_reports_answers_of_any_shape(
 # the table
 
 
-def test_each_refusal_that_keeps_the_bot_from_posting_says_what_to_do() -> None:
+def test_each_refusal_that_keeps_the_bot_from_posting_has_a_fix() -> None:
     for code in ERROR_CLASSES:
         assert refusal_of_code(code).fix
         assert refusal_of_code(code).code == code
