@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-import orjson
+from pydantic import TypeAdapter
 from redis import Redis
 
 from checks.model.findings import Finding, Report
@@ -23,6 +23,8 @@ from workers.runs.documents import new_revision
 from workers.runs.leases import Lease
 from workers.runs.packed import pack, unpack
 from workers.telemetry.metrics import RUN_SECONDS, RUNS
+
+_CHOICES_JSON: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
 
 _REQUEST_KEPT = timedelta(hours=1)
 """The time for which a request's key is remembered; Slack repeats within minutes."""
@@ -129,7 +131,7 @@ class Runs:
                 "order": ORDER_JSON.validate_json(record["order"]),
                 "findings": report.findings if report is not None else found,
                 "report": report,
-                "choices": orjson.loads(record.get("choices", "[]")),
+                "choices": _CHOICES_JSON.validate_json(record.get("choices", "[]")),
                 "joined": sorted(joined),
             }
         )
@@ -217,7 +219,7 @@ class Runs:
             "refused",
             state=RunState.REFUSED.value,
             problem=problem,
-            choices=orjson.dumps(list(choices)).decode(),
+            choices=_CHOICES_JSON.dump_json(tuple(choices)).decode(),
         )
 
     def fail(self, run: Run, problem: str, error: str) -> bool:
