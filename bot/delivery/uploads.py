@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RunFile:
-    """A file to upload."""
+    """A file for the thread of a run: its name, title and content."""
 
     name: str
     title: str

@@ -117,19 +117,19 @@ def digest_list(found: Sequence[tuple[Schedule, datetime]]) -> Message:
 
 
 def digest_added(schedule: Schedule, due: datetime) -> Message:
-    """A digest was added."""
+    """The reply after a digest was added, with its next time."""
     words = f"Added: {schedule.recurrence}, next"
     added = raw(f"✅ {plain(words)} {local_time(due, DATE_AND_TIME)}. See `/egress-diag digest list`.")
     return Message("digest-added", fallback(f"{words} {due:%Y-%m-%d %H:%M} UTC"), (section(added),))
 
 
 def digest_removed(when: str) -> Message:
-    """A digest was removed."""
+    """The reply after a digest was removed."""
     return short_answer("digest-removed", f"Removed: {when}.")
 
 
 def mute_added(mute: Mute) -> Message:
-    """A fault was muted."""
+    """The reply after a fault was muted."""
     title = check_title(mute.check)
     muted = raw(
         f"🔇 Muted on {as_code(mute.gateway)} ({as_code(mute.cluster)}) until {local_time(mute.until, DATE_AND_TIME)}: "

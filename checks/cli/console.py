@@ -122,7 +122,7 @@ class _Line:
         self._status.start()
 
     def clear(self) -> None:
-        """Clear the line."""
+        """Remove the progress line before other output."""
         self._status.stop()
 
     def __exit__(self, *_: object) -> None:

@@ -77,5 +77,5 @@ class _Bar:
         self._progress.start()
 
     def clear(self) -> None:
-        """Clear the bar."""
+        """Remove the progress bar before other output."""
         self._progress.stop()

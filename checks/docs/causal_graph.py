@@ -12,7 +12,7 @@ from checks.reports.wording import STAGES
 
 
 def causes_page(checks: Sequence[Check]) -> str:
-    """The page as Markdown."""
+    """docs/causes.md: the explanations of all checks as tables and a drawing."""
     return "\n".join(_page(checks)) + "\n"
 
 

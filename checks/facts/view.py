@@ -200,7 +200,7 @@ class Facts:
     def with_facts(self, name: str, build: Callable[["Facts"], Mapping[type[Fact], Iterable[Fact]]]) -> "Facts":
         """The same view with other facts of some kinds, built once for the cluster.
 
-        The result is this view if there are none. `name` identifies the build function. Reads of the new view count as
+        If there are none, this view is returned. `name` identifies the build function. Reads of the new view count as
         reads of this one.
         """
 

@@ -48,7 +48,7 @@ class SupportedRevision:
 
     @property
     def last_month(self) -> str:
-        """The last month of support: `2026-08`."""
+        """The month with which AKS ends the support, as `2026-08`."""
         year, month = self.ends
         return f"{year}-{month:02}"
 

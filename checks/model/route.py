@@ -41,7 +41,7 @@ class Mark(StrEnum):
 
 
 class Outcome(StrEnum):
-    """The outcome of a request."""
+    """The outcome of a request as people read it."""
 
     THROUGH = "through"
     BYPASSES = "bypasses"

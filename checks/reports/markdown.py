@@ -26,7 +26,7 @@ _EMOJI = {Status.PASS: "✅", Status.WARN: "⚠️", Status.FAIL: "❌", Status.
 
 
 def markdown(report: Report) -> str:
-    """The document."""
+    """A report as a Markdown document, for a support request or a ticket."""
     return "\n".join(_lines(report)).rstrip() + "\n"
 
 

@@ -13,7 +13,7 @@ _DENIED = ("AuthorizationFailed", "LinkedAuthorizationFailed")
 
 
 def show_prefix(configuration: StaticGatewayConfiguration) -> Action:
-    """Show the prefix."""
+    """Show the public IP prefix of the user as Azure has it."""
     return inspect(
         "Show the prefix: its length, subscription and state",
         quoted("az", "network", "public-ip", "prefix", "show", "--ids", configuration.public_ip_prefix_id),

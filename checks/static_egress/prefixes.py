@@ -11,10 +11,10 @@ ALL_IPV4 = IPv4Network("0.0.0.0/0")
 
 
 def parse_cidr(written: str) -> Network | None:
-    """A CIDR by the rules of Go's ParseCIDR, which the cni-manager uses.
+    """A CIDR by the rules of Go's ParseCIDR, which the cni-manager uses; None if it is not one.
 
-    A mask in bits is required, host bits may be set. The result is None for anything else. The API server accepts a
-    bare address, but pod network setup then fails for every pod.
+    It needs a mask in bits; host bits may be set. The API server accepts a bare address, but pod network setup then
+    fails for every pod.
     """
     address, slash, mask = written.partition("/")
     if not (slash and address and mask.isascii() and mask.isdigit()):

@@ -44,7 +44,7 @@ class GatewayClient:
         return self._stores.history.verdicts(cluster)
 
     def history(self, cluster: str, gateway: str) -> GatewayHistory:
-        """The history of one gateway."""
+        """The last runs for one gateway and its last known state."""
         return GatewayHistory(
             self._stores.history.past_runs(cluster, gateway), self._stores.fleet.ledger.state(cluster, gateway)
         )

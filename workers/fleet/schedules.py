@@ -29,7 +29,7 @@ _WINDOWS_KEPT = timedelta(days=60)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A digest that is due."""
+    """A digest whose time has come, with its schedule."""
 
     schedule: Schedule
     window: str

@@ -118,7 +118,7 @@ class Row:
 @with_config(serialize_by_alias=True)
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """A digest."""
+    """A composed digest: all gateways of a channel over the time since the last one."""
 
     order: DigestOrder
     at: datetime

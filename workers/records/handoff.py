@@ -68,7 +68,7 @@ class Fixed:
 @with_config(serialize_by_alias=True)
 @dataclass(frozen=True, slots=True)
 class Handoff:
-    """A handoff."""
+    """A composed handoff: what the next on-call engineer takes over."""
 
     order: HandoffOrder
     coverage: Annotated[Coverage, Field(alias="looked")]

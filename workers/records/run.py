@@ -82,7 +82,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as recorded."""
+    """One diagnosis, from the accepted request to its report or the reason why there is none."""
 
     id: str
     order: Order

@@ -19,7 +19,7 @@ A flapping one has then settled.
 
 
 class WatchState(StrEnum):
-    """The state of a watch."""
+    """Whether a watch still checks its gateway, and why it ended."""
 
     ACTIVE = "going"
     FIXED = "fixed"

@@ -109,7 +109,7 @@ class BacklogCollector(Collector):
 def serve_metrics(config: WorkerSettings, *, backlog: bool) -> Any:
     """Serve `GET /metrics` on EGRESS_DIAG_METRICS_PORT.
 
-    Returns the server, or None if no port is set or it is in use.
+    None if no port is set, or another process uses it.
     """
     if config.metrics_port is None:
         return None

@@ -64,10 +64,7 @@ def server_hosts(server: GatewayServer) -> tuple[str, ...]:
 
 
 def common_host(one: str, other: str) -> str | None:
-    """The narrower of two hosts.
-
-    The result is None if they have nothing in common.
-    """
+    """The narrower of two hosts, or None if no request matches both."""
     if is_subset(other, one):
         return other
     return one if is_subset(one, other) else None

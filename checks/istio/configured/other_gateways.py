@@ -8,10 +8,7 @@ from checks.istio.mesh.objects.routing_rules import MESH
 
 
 def other_gateway_of(facts: Facts, host: str) -> str:
-    """The other egress gateway to which rules for sidecars route the host.
-
-    The result is `namespace/name`, or "" if there is none.
-    """
+    """The other egress gateway (`namespace/name`) to which sidecars route the host, or ""."""
     names: dict[str, str] = facts.once("gateways by Service", _by_service)
     for routes in routing_index(facts).about(host):
         if MESH in routes.gateways:

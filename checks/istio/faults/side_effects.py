@@ -36,7 +36,7 @@ def makes_worse(original: BrokenRequest, after: Routing, changes: Iterable[Objec
 def effect_on_others(original: BrokenRequest, before: Sequence[ObjectChange], fix: Sequence[ObjectChange]) -> str:
     """The effect of a fix on requests of the same client for other hosts.
 
-    The changes before the fix are applied first. The result is `none` if no outcome changes.
+    The changes before the fix are applied first. It is `none` if no outcome changes.
     """
     facts, requests = original.facts, _others(original, fix)
     try:

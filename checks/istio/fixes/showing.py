@@ -16,5 +16,5 @@ def show_object(thing: KubernetesObject) -> Action:
 
 
 def list_kind(kind: type[KubernetesObject]) -> Action:
-    """List a kind in all namespaces."""
+    """List all objects of a kind, because the deciding one may be in any namespace."""
     return inspect(f"List all {kind.kind}s", kubectl("get", resource_name(kind), "-A"))

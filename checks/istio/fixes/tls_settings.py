@@ -16,9 +16,9 @@ from checks.model.raw_values import Raw, items, mapping, number, text
 
 
 def policy_place(cluster: Cluster) -> tuple[DestinationRule, str, Raw] | None:
-    """The traffic policy in which a cluster's TLS is to be set.
+    """The traffic policy in which a cluster's TLS belongs: object, field path and content.
 
-    The result is its object, field path and content; None without a rule.
+    None if no DestinationRule applies to the cluster.
     """
     rule, subset = cluster.rule, cluster.name.subset
     if rule is None:
@@ -60,9 +60,9 @@ def port_entry(policy: Raw, port: int) -> int | None:
 
 
 def dropping_entry(cluster: Cluster) -> str:
-    """The field path of port-level settings that drop the TLS of the settings above them.
+    """The path of port-level settings that drop the TLS of the settings above them, or "".
 
-    The result is "" if no port-level settings do.
+    Port-level settings replace those of the subset and of the whole rule completely.
     """
     place = policy_place(cluster)
     if place is None:

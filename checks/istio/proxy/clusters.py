@@ -37,7 +37,7 @@ class ClusterName:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cluster:
-    """A cluster of a proxy."""
+    """An Envoy cluster of a proxy, with the DestinationRule that applies to it."""
 
     name: ClusterName
     service: MeshService

@@ -10,7 +10,7 @@ from checks.istio.proxy.listeners import Provenance
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GatewayServer:
-    """A server of a Gateway, as a gateway proxy has it."""
+    """A server of a Gateway, with the hosts that istiod keeps on a proxy."""
 
     gateway: Gateway
     index: int

@@ -17,7 +17,7 @@ from checks.model.raw_values import items, number, text
 
 @dataclass(slots=True)
 class Socket:
-    """The servers of a socket."""
+    """The servers of all Gateways that share an address and port of the proxy."""
 
     protocol: Protocol
     bind: str

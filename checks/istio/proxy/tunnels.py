@@ -5,9 +5,9 @@ from checks.model.raw_values import Raw, mapping, text
 
 
 def tunnel_of(rule: MergedRule | None, subset: str) -> tuple[str, bool]:
-    """The authority of the CONNECT request, and whether it is sent with POST.
+    """The authority of the CONNECT request ("" without a tunnel), and whether POST is used.
 
-    The result is `("", False)` without a tunnel. A subset has only its own tunnel.
+    A subset has only its own tunnel.
     """
     if rule is None:
         return "", False

@@ -13,9 +13,9 @@ from checks.model.raw_values import text
 
 
 def client_addresses(configuration: ProxyConfiguration, host: str) -> list[str]:
-    """The possible addresses of a connection to a host.
+    """The possible addresses of a connection to a host; the name itself if none is known.
 
-    The result is one address, or the name if its address is not known. An address that a ServiceEntry lists and also
+    An address that a ServiceEntry lists and also
     has as an endpoint is the host's own, which DNS returns. Other public addresses that it lists may be those that DNS
     returns; other private ones certainly are not.
     """

@@ -115,7 +115,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class RequestOutcome:
-    """The outcome of a request."""
+    """The possible ends of a request, and the result that they have in common."""
 
     result: Result
     ends: tuple[End, ...]

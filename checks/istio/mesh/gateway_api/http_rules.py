@@ -28,7 +28,7 @@ def http_rules(
 ) -> list[RoutingRule]:
     """One rule for each match block of each rule.
 
-    Without `grants`, every backend is allowed. The result is empty if a field of the route is refused.
+    Without `grants`, every backend is allowed. A route with a field that istiod refuses has no rules.
     """
     try:
         return [

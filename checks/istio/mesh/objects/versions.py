@@ -53,7 +53,7 @@ class Version:
 
     @property
     def reads_listener_sets(self) -> bool:
-        """Whether ListenerSets are read."""
+        """Whether istiod of this version reads ListenerSets."""
         return self >= _1_30
 
     @property
