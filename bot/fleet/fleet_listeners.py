@@ -34,7 +34,7 @@ from bot.interactions.interaction import Interaction
 from bot.messages import answers
 from bot.messages.blocks import Message
 from bot.messages.diagnose_form import form_values
-from workers.client import Unavailable
+from workers.client import Unavailable, redis_problem
 
 
 def register_fleet(app: App, handler: InteractionHandler) -> None:
@@ -91,8 +91,8 @@ def run_fleet_command(handler: InteractionHandler, command: FleetCommand, intera
                 return mute_fault(handler, command, interaction)
             case Unmute():
                 return unmute_fault(handler, command, interaction)
-    except Unavailable:
-        return answers.unavailable()
+    except Unavailable as error:
+        return answers.unavailable(redis_problem(error))
 
 
 def _pressed(body: dict[str, Any], action: dict[str, Any]) -> Interaction:

@@ -17,7 +17,7 @@ from bot.messages.blocks import Message
 from bot.slack.metrics import COMMANDS
 from bot.slack.web_api import Slack, SlackRefusal
 from checks.config.configuration import Config
-from workers.client import AuditEntry, Client, Unavailable
+from workers.client import AuditEntry, Client, Unavailable, redis_problem
 from workers.records.run import Order, Target
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class InteractionHandler:
             accepted = self.client.start(order)
         except Unavailable as error:
             log.warning("a command was not accepted: %s", type(error).__name__)
-            return answers.unavailable()
+            return answers.unavailable(redis_problem(error))
         log.info("run %s for %s requested by %s in %s", accepted.run.id, target, interaction.user, interaction.channel)
         pressed_twice = after is not None and accepted.run.order.user == interaction.user
         if not accepted.joined or pressed_twice:
@@ -88,8 +88,8 @@ class InteractionHandler:
             return answers.access_denied(decision.reason)
         try:
             watch, joined = self.client.watch(target, interaction.user, interaction.channel, interaction.thread, span)
-        except Unavailable:
-            return answers.unavailable()
+        except Unavailable as error:
+            return answers.unavailable(redis_problem(error))
         return answers.watching(watch, joined=True) if joined else None
 
     def once(self, interaction: Interaction, what: str, about: str, do: Callable[[], Message | None]) -> None:
@@ -98,8 +98,8 @@ class InteractionHandler:
             if not self.client.conversations.first_time(interaction.key):
                 return
             answer = do()
-        except Unavailable:
-            answer = answers.unavailable()
+        except Unavailable as error:
+            answer = answers.unavailable(redis_problem(error))
         self.record(interaction, what, about, answer)
         if answer is not None:
             self.reply(interaction, answer)

@@ -16,7 +16,7 @@ from bot.messages import answers, private_answers
 from bot.messages.blocks import Message
 from bot.messages.findings import finding_details, findings_explained_by
 from checks.catalogue import catalogue
-from workers.client import Unavailable
+from workers.client import Unavailable, redis_problem
 from workers.records.run import Run, Target
 from workers.records.watch import Watch
 
@@ -147,8 +147,8 @@ def permitted_run(handler: InteractionHandler, run_id: str, interaction: Interac
     """The run, or the answer if it has expired or the person has no permission."""
     try:
         run = handler.client.get(Run, run_id) if run_id.isalnum() and run_id.isascii() else None
-    except Unavailable:
-        return answers.unavailable()
+    except Unavailable as error:
+        return answers.unavailable(redis_problem(error))
     if run is None:
         return answers.run_expired()
     decision = handler.access(interaction, run.order.target.cluster, run.order.target.gateway)

@@ -10,7 +10,7 @@ from bot.access.rules import Requester, granting_rules, groups_needed, visible_a
 from bot.interactions.handler import InteractionHandler
 from bot.messages.home import BotHealth, Overview, home_view
 from bot.slack.web_api import SlackRefusal
-from workers.client import Unavailable
+from workers.client import Unavailable, redis_problem
 from workers.records.run import RunState
 
 log = logging.getLogger(__name__)
@@ -57,10 +57,10 @@ def overview(handler: InteractionHandler, user: str) -> Overview:
             ),
             handler.checkup.lines if rules else (),
         )
-    except Unavailable:
+    except Unavailable as error:
         return Overview(
             now,
             rules=rules,
             checkup=handler.checkup.lines if rules else (),
-            problem="Redis cannot be reached. Runs, gateways and watches are not shown.",
+            problem=f"Redis {redis_problem(error)}. Runs, gateways and watches are not shown.",
         )

@@ -26,7 +26,7 @@ from bot.interactions.interaction import Interaction
 from bot.listeners.forms import open_diagnose_form
 from bot.messages import answers, private_answers
 from bot.messages.blocks import Message
-from workers.client import Unavailable
+from workers.client import Unavailable, redis_problem
 from workers.records.listing import Listing
 from workers.records.run import Run, Target
 
@@ -109,8 +109,8 @@ def _list(handler: InteractionHandler, cluster: str, interaction: Interaction) -
         handler.client.request(
             Listing(listing_id, cluster, interaction.user, interaction.channel, interaction.response_url)
         )
-    except Unavailable:
-        return answers.unavailable()
+    except Unavailable as error:
+        return answers.unavailable(redis_problem(error))
     return None
 
 
@@ -126,8 +126,8 @@ def _history(handler: InteractionHandler, target: Target, interaction: Interacti
         name = names[0] if names else target.gateway
         history = handler.client.gateways.history(target.cluster, name)
         return private_answers.history_message(target.cluster, name, history.past, history.state)
-    except Unavailable:
-        return answers.unavailable()
+    except Unavailable as error:
+        return answers.unavailable(redis_problem(error))
 
 
 def _full_names(handler: InteractionHandler, target: Target) -> list[str]:
@@ -142,5 +142,5 @@ def _cancel(handler: InteractionHandler, interaction: Interaction) -> Message:
         mine = [run for run in handler.client.active(Run) if (run.order.channel, run.order.user) == asker]
         stopped = sum(handler.client.stop(run, interaction.user) for run in mine if not run.order.watch)
         return answers.stopped(stopped)
-    except Unavailable:
-        return answers.unavailable()
+    except Unavailable as error:
+        return answers.unavailable(redis_problem(error))

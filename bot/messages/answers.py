@@ -24,6 +24,7 @@ from checks.model.findings import Status
 from checks.reports.wording import VERDICTS, plural
 from workers.records.history import GatewayVerdict
 from workers.records.listing import Listing, ListingState
+from workers.records.redis_problem import RedisProblem
 from workers.records.run import Run
 from workers.records.watch import Watch
 
@@ -174,9 +175,14 @@ def form_failed() -> Message:
     return _answer("no-form", words, [section(prose(words))])
 
 
-def unavailable() -> Message:
-    """Redis is down: nothing was accepted."""
-    words = "Nothing was started: the queue (Redis) cannot be reached. Try again in a minute, or run `egress-diag diagnose`."
+def unavailable(problem: RedisProblem) -> Message:
+    """Redis is down, full or read-only: nothing was accepted."""
+    then = "Try again in a minute, or run `egress-diag diagnose`."
+    if problem.refuses_writes:
+        then = (
+            "The operator of this bot finds the fix with `egress-diag doctor`. Until then, run `egress-diag diagnose`."
+        )
+    words = f"Nothing was started: the queue (Redis) {problem}. {then}"
     return _answer("unavailable", words, [section(raw(f"❔ {words}"))])
 
 

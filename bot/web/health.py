@@ -14,7 +14,7 @@ from tornado.web import Application
 
 from bot.slack.identity import Identity
 from bot.web.server import PlainHandler, ServerLimits, make_application
-from workers.client import Client, Unavailable
+from workers.client import Client, Unavailable, redis_problem
 
 HEALTH_LIMITS = ServerLimits(body_bytes=1024, seconds=5.0, connections=100)
 """The limits of requests for health and metrics."""
@@ -41,7 +41,7 @@ class Health:
         try:
             self.client.ping()
         except Unavailable as error:
-            return 503, f"Redis cannot be reached: {type(error).__name__}"
+            return 503, f"Redis {redis_problem(error)}"
         if self.identity.problem:
             return 503, f"Slack does not accept the token: {self.identity.problem}"
         return 200, "ok"

@@ -5,7 +5,7 @@ The bot imports only this package and the records that it returns (`workers.reco
 
 from workers.client.client import Client, ConnectedClient, InstallationState, connect
 from workers.client.gateways import GatewayHistory
-from workers.queue.connection import Unavailable
+from workers.queue.connection import Unavailable, redis_problem
 from workers.runs.audit import AuditEntry
 from workers.runs.documents import HeldDocument
 
@@ -18,4 +18,5 @@ __all__ = [
     "InstallationState",
     "Unavailable",
     "connect",
+    "redis_problem",
 ]

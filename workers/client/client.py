@@ -17,7 +17,7 @@ from workers.client.gateways import GatewayClient
 from workers.client.stores import Stores
 from workers.fleet.service import current_time
 from workers.queue.celery_app import DIAGNOSE_QUEUE, make_publisher
-from workers.queue.connection import Unavailable, quick_connection, retrying_connection
+from workers.queue.connection import Unavailable, check_writable, quick_connection, retrying_connection
 from workers.queue.sending import send
 from workers.queue.settings import WorkerSettings
 from workers.records.digest import Digest, DigestOrder
@@ -194,8 +194,8 @@ class Client:
         return BacklogCollector(self._stores.settings)
 
     def ping(self) -> None:
-        """Raise Unavailable if Redis does not answer."""
-        self._stores.redis.ping()
+        """Raise Unavailable if Redis does not answer or takes no writes."""
+        check_writable(self._stores.redis, self._stores.settings.prefix)
 
 
 class ConnectedClient(Client):

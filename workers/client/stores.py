@@ -1,5 +1,6 @@
 """Every store of one installation over one connection to Redis, and the publisher of tasks."""
 
+import logging
 from datetime import timedelta
 
 from celery import Celery
@@ -7,6 +8,7 @@ from redis import Redis
 
 from checks.config.configuration import Config
 from workers.fleet.service import Fleet
+from workers.queue.connection import Unavailable, redis_problem
 from workers.queue.presence import Presence
 from workers.queue.rounds import Rounds
 from workers.queue.settings import WorkerSettings
@@ -17,8 +19,11 @@ from workers.runs.documents import Documents
 from workers.runs.evidence import EvidenceStore
 from workers.runs.failures import DeliveryFailures
 from workers.runs.history import History
+from workers.runs.memory_budget import MemoryBudget
 from workers.runs.run_store import Runs
 from workers.runs.watches import Watches
+
+log = logging.getLogger(__name__)
 
 
 class Stores:
@@ -40,6 +45,7 @@ class Stores:
         self.history = History(connection, prefix, keep)
         self.watches = Watches(connection, prefix, keep, settings.watch_interval, self.discard_run)
         self.evidence = EvidenceStore(connection, prefix, _seconds(keep_evidence))
+        self.memory = MemoryBudget(connection, prefix, self.evidence)
         self.conversations = Conversations(connection, prefix, keep)
         self.audit = Audit(connection, prefix)
         self.presence = Presence(connection, prefix)
@@ -53,6 +59,16 @@ class Stores:
         """
         if not run.order.watch:
             self.documents.changed(f"run/{run.id}", urgent=ended)
+
+    def keep_evidence(self, run_id: str, packed: bytes) -> None:
+        """Keeps the evidence of a run if Redis has room for it; the oldest evidence makes room."""
+        try:
+            self.memory.enforce(len(packed))
+            self.evidence.keep(run_id, packed)
+        except Unavailable as failure:
+            if not redis_problem(failure).refuses_writes:
+                raise
+            log.warning("the evidence of run %s was not kept: Redis %s", run_id, redis_problem(failure))
 
     def discard_run(self, run_id: str) -> None:
         """Deletes a run with its evidence, unless a user has commented on it."""

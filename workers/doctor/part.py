@@ -35,12 +35,13 @@ from workers.queue.rounds import OVERDUE_AFTER, Rounds
 from workers.queue.settings import WorkerSettings
 from workers.runs.failures import DeliveryFailures
 from workers.telemetry.backlog import QUEUES, Backlog
+from workers.telemetry.memory import RedisMemory, memory_use
 
 __all__ = ["REQUIREMENTS", "workers"]
 
 LEAST_VERSION = (6, 2)
-FULL = 0.8
-"""The used share of its memory above which Redis may soon refuse writes."""
+_RECENT = timedelta(days=1)
+"""The time for which doctor reports evidence that was deleted early."""
 OLD = 60.0
 """The age in seconds above which a waiting message is reported."""
 ROLES = ("worker", "courier", "beat")
@@ -102,7 +103,7 @@ def _server(redis: Redis, info: dict[str, Any], config: WorkerSettings) -> Itera
         else REDIS_EVICTION.failed(f"maxmemory-policy is {policy}")
     )
     yield _persistence(redis, info)
-    yield _memory(info)
+    yield _memory(redis, info, config)
     yield _writable(redis, config)
 
 
@@ -123,16 +124,15 @@ def _persistence(redis: Redis, info: dict[str, Any]) -> DoctorLine:
     return REDIS_PERSISTENCE.failed("neither an append-only file nor snapshots: a restart loses every run")
 
 
-def _memory(info: dict[str, Any]) -> DoctorLine:
-    used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
-    if not most:
-        return REDIS_MEMORY.passed(f"{_mib(used)} used, no limit")
-    observed = f"{_mib(used)} of {_mib(most)} used"
-    return REDIS_MEMORY.failed(observed) if used > FULL * most else REDIS_MEMORY.passed(observed)
-
-
-def _mib(number: int) -> str:
-    return f"{number / 1024 / 1024:.0f} MiB"
+def _memory(redis: Redis, info: dict[str, Any], config: WorkerSettings) -> DoctorLine:
+    use = memory_use(info)
+    if use.surplus > 0:
+        return REDIS_MEMORY.failed(str(use))
+    deleted = RedisMemory(redis, config.prefix).deleted()
+    if deleted is None or datetime.now(UTC) - deleted.at > _RECENT:
+        return REDIS_MEMORY.passed(str(use))
+    runs = f"the evidence of runs before {deleted.kept_since:%Y-%m-%d %H:%M} UTC was deleted early"
+    return REDIS_MEMORY.warned(f"{use}; {runs}, {deleted.count} bundles so far")
 
 
 def _writable(redis: Redis, config: WorkerSettings) -> DoctorLine:

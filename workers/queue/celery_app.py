@@ -11,6 +11,7 @@ from workers.queue.liveness import Heartbeat
 from workers.queue.presence import Announced
 from workers.queue.settings import WorkerSettings, worker_settings
 from workers.queue.stopping import BoundedStop
+from workers.queue.transport import use_waiting_transport
 
 DIAGNOSE_QUEUE = "diagnose"
 COURIER_QUEUE = "courier"
@@ -18,6 +19,8 @@ SWEEP_QUEUE = "sweep"
 
 DELIVER = "bot.courier.deliver"
 """The courier's task, which the bot defines and the workers call by name."""
+
+use_waiting_transport()
 
 
 def make_app(config: WorkerSettings) -> Celery:

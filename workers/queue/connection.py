@@ -4,10 +4,12 @@ from typing import Any
 
 from redis import Redis
 from redis.backoff import ExponentialBackoff
+from redis.exceptions import AuthenticationError, BusyLoadingError, OutOfMemoryError, ReadOnlyError, RedisError
 from redis.exceptions import ConnectionError as Disconnected
-from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as TimedOut
 from redis.retry import Retry
+
+from workers.records.redis_problem import RedisProblem
 
 Unavailable = RedisError
 """The exception of every call in this package when Redis is down, hangs or refuses."""
@@ -41,3 +43,25 @@ def retrying_connection(url: str) -> Redis:
         retry_on_error=[Disconnected, TimedOut],
         health_check_interval=25,
     )
+
+
+def check_writable(redis: Redis, prefix: str) -> None:
+    """Write a key that expires at once. Raises Unavailable if Redis is down, full or read-only."""
+    redis.set(f"{prefix}writable", "1", px=1)
+
+
+def redis_problem(error: RedisError) -> RedisProblem:
+    """The problem behind a failed command."""
+    match error:
+        case OutOfMemoryError():
+            return RedisProblem("is full: its limit maxmemory is reached", refuses_writes=True)
+        case ReadOnlyError():
+            return RedisProblem("is read-only: it is a replica, or a failover is in progress", refuses_writes=True)
+        case _ if str(error).startswith("MISCONF"):
+            return RedisProblem("cannot save its data: its volume may be full", refuses_writes=True)
+        case BusyLoadingError():
+            return RedisProblem("is loading its data after a restart")
+        case AuthenticationError():
+            return RedisProblem("refuses the password")
+        case _:
+            return RedisProblem("cannot be reached")

@@ -1,8 +1,8 @@
 """The liveness probe of worker, courier and beat: each touches a file while it works.
 
 The consumer touches the file while it is connected to the broker, and the beat at the end of each round of its work,
-so a beat that does nothing is noticed too. A process that waits for Redis counts as alive: a restart
-would not bring Redis back.
+so a beat that does nothing is noticed too. A process that waits for Redis counts as alive, also while Redis is full or
+read-only: a restart would not help.
 
 `python -m workers.queue.liveness` exits 0 while the process of this container is alive, else 1.
 """
@@ -16,7 +16,7 @@ from urllib.request import urlopen
 from celery import bootsteps
 from redis import exceptions
 
-from workers.queue.connection import quick_connection
+from workers.queue.connection import check_writable, quick_connection, redis_problem
 from workers.queue.settings import WorkerSettings, worker_settings
 
 TOUCH_INTERVAL = 10.0
@@ -68,8 +68,10 @@ def restart_reason(config: WorkerSettings, now: float) -> str | None:
     waited = "nothing done yet" if age is None else f"nothing done for {age:.0f} s"
     try:
         with quick_connection(config.redis_url) as redis:
-            redis.ping()
+            check_writable(redis, config.prefix)
     except (exceptions.AuthenticationError, exceptions.ResponseError) as refused:
+        if redis_problem(refused).refuses_writes:
+            return None
         return f"{waited}, and Redis refuses this process ({refused}): a restart reads the Secret again"
     except (exceptions.ConnectionError, exceptions.TimeoutError):
         return None

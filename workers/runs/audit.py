@@ -1,6 +1,6 @@
 """The audit of every command, press and refusal.
 
-Entries go to a stream in Redis that is never shortened or changed, and to the structured log, which has them also
+Entries go to a stream in Redis and to the structured log. Redis keeps the last entries. The log has all of them, also
 while Redis cannot be reached.
 """
 
@@ -12,6 +12,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 log = logging.getLogger("egress_diag.audit")
+
+AUDIT_ENTRIES = 20_000
+"""Entries that Redis keeps, and at most some hundred more; together about 2 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Audit:
         """Append an entry, with Redis' own time as its id."""
         fields: dict[Any, Any] = {name: value for name, value in asdict(entry).items() if value}
         try:
-            self.redis.xadd(self.key, fields)
+            self.redis.xadd(self.key, fields, maxlen=AUDIT_ENTRIES, approximate=True)
         except RedisError as failure:
             log.error("audit entry not stored (%s)", type(failure).__name__, extra={"audit": fields})  # noqa: TRY400
         log.info("audit %s", " ".join(f"{name}={value!r}" for name, value in fields.items()), extra={"audit": fields})

@@ -131,6 +131,6 @@ class Diagnoser:
         try:
             with tempfile.TemporaryDirectory(prefix="egress-diag-") as folder:
                 source.write(Path(folder) / "bundle.tar.gz")
-                self.stores.evidence.keep(run.id, (Path(folder) / "bundle.tar.gz").read_bytes())
+                self.stores.keep_evidence(run.id, (Path(folder) / "bundle.tar.gz").read_bytes())
         except OSError as full:
             log.warning("the evidence of run %s could not be packed: %s", run.id, full)

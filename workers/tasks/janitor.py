@@ -1,6 +1,7 @@
-"""The janitor of requests and documents.
+"""The janitor of requests, documents and evidence.
 
-It ends, or sends again, every accepted request that no worker holds, and notifies the courier of due documents.
+It ends, or sends again, every accepted request that no worker holds, and notifies the courier of due documents. Before
+that it deletes the oldest evidence if Redis is running out of memory: a full Redis takes no message.
 """
 
 import logging
@@ -23,6 +24,7 @@ def run_janitor(stores: Stores) -> None:
 
     Raises Unavailable while Redis cannot be reached.
     """
+    stores.memory.enforce()
     now = datetime.now(UTC)
     for run in stores.runs.active():
         if stores.runs.is_leased(run.id):

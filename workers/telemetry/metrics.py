@@ -14,7 +14,7 @@ from typing import Any
 
 from celery.signals import worker_process_shutdown, worker_ready, worker_shutdown
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, start_http_server
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
@@ -25,6 +25,7 @@ from workers.queue.connection import quick_connection
 from workers.queue.rounds import Rounds
 from workers.queue.settings import WorkerSettings, worker_settings
 from workers.telemetry.backlog import QUEUES, Backlog
+from workers.telemetry.memory import RedisMemory
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,7 @@ class BacklogCollector(Collector):
         self._redis = quick_connection(config.redis_url)
         self._backlog = Backlog(self._redis, config.prefix)
         self._rounds = Rounds(self._redis, config.prefix)
+        self._memory = RedisMemory(self._redis, config.prefix)
 
     def describe(self) -> Iterable[Metric]:
         return ()
@@ -100,10 +102,21 @@ class BacklogCollector(Collector):
             lag.add_metric([], self._backlog.courier_lag())
             for name, last in self._rounds.ages(datetime.now(UTC)).items():
                 rounds.add_metric([name], inf if last is None else last.total_seconds())
+            memory = list(self._memory_metrics())
         except RedisError as failure:
             log.warning("the backlog could not be read: %s", type(failure).__name__)
             return
-        yield from (length, age, lag, rounds)
+        yield from (length, age, lag, rounds, *memory)
+
+    def _memory_metrics(self) -> Iterator[Metric]:
+        use, deleted = self._memory.use(), self._memory.deleted()
+        yield GaugeMetricFamily("egress_diag_redis_memory_bytes", "Memory that Redis uses.", value=use.used)
+        yield GaugeMetricFamily("egress_diag_redis_memory_limit_bytes", "Redis' maxmemory; 0: none.", value=use.limit)
+        yield CounterMetricFamily(
+            "egress_diag_evidence_deleted_early",
+            "Runs whose evidence was deleted before its time, to save memory.",
+            value=deleted.count if deleted is not None else 0,
+        )
 
 
 def serve_metrics(config: WorkerSettings, *, backlog: bool) -> Any:

@@ -26,6 +26,7 @@ from checks.doctor.requirement_lines import Requirement
 from checks.model.findings import Status, Verdict
 from tests.bot import stories
 from workers.records.history import GatewayVerdict, PastRun
+from workers.records.redis_problem import RedisProblem
 from workers.records.run import Run, RunState
 from workers.records.watch import Watch, WatchCheck, WatchState
 
@@ -311,7 +312,8 @@ def test_answers_are_valid() -> None:
     for message in (
         answers.help_text(),
         answers.run_expired(),
-        answers.unavailable(),
+        answers.unavailable(RedisProblem("cannot be reached")),
+        answers.unavailable(RedisProblem("is full: its limit maxmemory is reached", refuses_writes=True)),
         answers.internal_error("1f2e3d4c"),
         answers.joined(run, "https://example.slack.com/archives/C0OPS/p1"),
         answers.joined(run, ""),

@@ -48,6 +48,23 @@ def test_a_stale_file_passes_while_redis_is_down(tmp_path: Path, free_port: int)
     assert restart_reason(settings(f"redis://127.0.0.1:{free_port}/0", file), file.stat().st_mtime + 3600) is None
 
 
+@pytest.mark.parametrize("problem", ["full", "read-only"])
+def test_a_stale_file_passes_while_redis_takes_no_writes(problem: str, tmp_path: Path) -> None:
+    server = RedisServer(tmp_path)
+    server.start()
+    try:
+        with redis.Redis(port=server.port) as client:
+            if problem == "full":
+                client.config_set("maxmemory", "1")
+            else:
+                client.execute_command("REPLICAOF", "127.0.0.1", "1")
+        file = tmp_path / "heartbeat"
+        file.touch()
+        assert restart_reason(settings(server.url, file), file.stat().st_mtime + 3600) is None
+    finally:
+        server.kill()
+
+
 def test_a_worker_with_an_old_password_fails_and_reads_the_new_one_after_a_restart(tmp_path: Path) -> None:
     server = RedisServer(tmp_path)
     server.start()

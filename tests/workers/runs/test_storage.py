@@ -74,9 +74,11 @@ class Storage:
         return judged
 
     def bytes(self) -> int:
-        """The memory of all keys but the broker's queues, which a worker empties."""
-        keys = [key for key in self.redis.scan_iter(count=1000) if self.redis.type(key) != b"list" or b":run:" in key]
-        return sum(int(self.redis.memory_usage(key, samples=0) or 0) for key in keys)
+        """The memory of what is kept for more than an hour; queues are empty while a worker runs."""
+        queues = (b"egress-diag:diagnose", b"egress-diag:courier")
+        keys = [key for key in self.redis.scan_iter(count=1000) if key not in queues]
+        lasting = [key for key in keys if not 0 < self.redis.ttl(key) <= 3600]
+        return sum(int(self.redis.memory_usage(key, samples=0) or 0) for key in lasting)
 
     def stored_runs(self) -> set[str]:
         return {key.decode().split(":")[2] for key in self.redis.scan_iter("egress-diag:run:*")}

@@ -1,0 +1,72 @@
+"""The memory of Redis: its use, its limit, and the evidence that was deleted early to save it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from redis import Redis
+
+FULL = 0.8
+"""The used share of the limit above which the oldest evidence is deleted; at the limit, Redis refuses writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """The used bytes and the limit in bytes; a limit of 0 is none."""
+
+    used: int
+    limit: int
+
+    @property
+    def surplus(self) -> int:
+        """The bytes above the allowed share; not positive if there is room."""
+        return self.used - int(FULL * self.limit) if self.limit else 0
+
+    def __str__(self) -> str:
+        used = f"{_mib(self.used)} used"
+        return f"{_mib(self.used)} of {_mib(self.limit)} used" if self.limit else f"{used}, no limit"
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceDeleted:
+    """The number of runs whose evidence was deleted early, the last time, and the start of the latest of these runs."""
+
+    count: int
+    at: datetime
+    kept_since: datetime
+
+
+class RedisMemory:
+    """Reads the memory and what was deleted. Every method may raise `connection.Unavailable`."""
+
+    def __init__(self, redis: Redis, prefix: str) -> None:
+        self._redis = redis
+        self._key = f"{prefix}deleted-early"
+
+    def use(self) -> MemoryUse:
+        """The current use."""
+        return memory_use(self._redis.info("memory"))
+
+    def note_deleted(self, count: int, now: datetime, kept_since: datetime) -> None:
+        """Record that the evidence of so many runs was deleted, the latest of which began at `kept_since`."""
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hincrby(self._key, "count", count)
+            pipe.hset(self._key, mapping={"at": now.isoformat(), "kept_since": kept_since.isoformat()})
+            pipe.execute()
+
+    def deleted(self) -> EvidenceDeleted | None:
+        """The evidence that was deleted early, or None."""
+        found = self._redis.hgetall(self._key)
+        if not {"count", "at", "kept_since"} <= found.keys():
+            return None
+        at, since = (datetime.fromisoformat(str(found[name])) for name in ("at", "kept_since"))
+        return EvidenceDeleted(int(found["count"]), at, since)
+
+
+def memory_use(info: dict[str, Any]) -> MemoryUse:
+    """The use, from the reply to INFO."""
+    return MemoryUse(int(info.get("used_memory", 0)), int(info.get("maxmemory", 0)))
+
+
+def _mib(number: int) -> str:
+    return f"{number / 1024 / 1024:.0f} MiB"
