@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from checks.config.configuration import Config
 from checks.doctor.requirement_lines import DoctorLine, DoctorOptions, State
 from tests.redis_server import RedisServer
-from workers.client import AuditEntry, Client, connect
+from workers.client import AuditEntry, ConnectedClient, connect
 from workers.doctor.part import workers
 from workers.queue.settings import WorkerSettings
 from workers.runs.audit import AUDIT_ENTRIES
@@ -33,7 +33,7 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def client(server: RedisServer) -> Iterator[Client]:
+def client(server: RedisServer) -> Iterator[ConnectedClient]:
     made = connect(WorkerSettings(REDIS_URL=server.url), Config())
     yield made
     made.close()
@@ -68,7 +68,7 @@ def memory_line(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> DoctorL
 
 
 def test_the_oldest_evidence_is_deleted_at_four_fifths_of_the_memory(
-    client: Client, db: redis.Redis, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+    client: ConnectedClient, db: redis.Redis, server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit(db, 4096 * KIB)
     for number in range(100):
@@ -87,7 +87,7 @@ def test_the_oldest_evidence_is_deleted_at_four_fifths_of_the_memory(
     assert "egress_diag_redis_memory_limit_bytes" in metrics
 
 
-def test_evidence_with_a_comment_is_deleted_last(client: Client, db: redis.Redis) -> None:
+def test_evidence_with_a_comment_is_deleted_last(client: ConnectedClient, db: redis.Redis) -> None:
     limit(db, 4096 * KIB)
     client.stores.keep_evidence("with-comment", bundle())
     client.stores.evidence.preserve("with-comment", 365 * 86400)
@@ -97,7 +97,9 @@ def test_evidence_with_a_comment_is_deleted_last(client: Client, db: redis.Redis
     assert client.stores.evidence.has_bundle("with-comment")
 
 
-def test_bundles_of_an_earlier_version_without_an_index_are_deleted_too(client: Client, db: redis.Redis) -> None:
+def test_bundles_of_an_earlier_version_without_an_index_are_deleted_too(
+    client: ConnectedClient, db: redis.Redis
+) -> None:
     for number in range(20):
         db.set(f"egress-diag:evidence:run-{number}", os.urandom(100 * KIB), ex=1000 + number)
     db.config_set("maxmemory", int(db.info("memory")["used_memory"]))
@@ -107,14 +109,14 @@ def test_bundles_of_an_earlier_version_without_an_index_are_deleted_too(client: 
     assert db.exists("egress-diag:evidence:run-19")
 
 
-def test_without_a_limit_nothing_is_deleted(client: Client) -> None:
+def test_without_a_limit_nothing_is_deleted(client: ConnectedClient) -> None:
     client.stores.keep_evidence("run-1", bundle())
     assert client.stores.memory.enforce() == 0
     assert client.stores.evidence.has_bundle("run-1")
 
 
 def test_evidence_is_not_kept_if_other_data_fills_redis(
-    client: Client, db: redis.Redis, caplog: pytest.LogCaptureFixture
+    client: ConnectedClient, db: redis.Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     db.set("other", os.urandom(4096 * KIB))
     limit(db, -KIB)
@@ -123,7 +125,7 @@ def test_evidence_is_not_kept_if_other_data_fills_redis(
     assert "the evidence of run run-1 was not kept: Redis is full: its limit maxmemory is reached" in caplog.messages
 
 
-def test_the_audit_keeps_its_latest_entries(client: Client, db: redis.Redis) -> None:
+def test_the_audit_keeps_its_latest_entries(client: ConnectedClient, db: redis.Redis) -> None:
     entry = AuditEntry("U0ALICE", "C0OPS", "command", "prod-weu payments/egress", "started", run="0a1b2c3d4e5f")
     with db.pipeline() as pipe:
         for number in range(AUDIT_ENTRIES):
@@ -135,7 +137,7 @@ def test_the_audit_keeps_its_latest_entries(client: Client, db: redis.Redis) -> 
     assert client.stores.audit.last(1)[0]["run"] == "0a1b2c3d4e5f"
 
 
-def test_the_budget_is_shared_by_evidence_of_all_runs(client: Client, db: redis.Redis) -> None:
+def test_the_budget_is_shared_by_evidence_of_all_runs(client: ConnectedClient, db: redis.Redis) -> None:
     """A store that another process filled is reduced as well."""
     other = EvidenceStore(client.stores.redis, "egress-diag:", keep=86400)
     for number in range(20):
