@@ -1,4 +1,4 @@
-"""The budget of Redis' memory: which data is deleted, and how doctor, metrics and the worker report it."""
+"""The budget of Redis' memory: which data is deleted, and how it is reported."""
 
 from __future__ import annotations
 
