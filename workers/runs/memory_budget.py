@@ -15,7 +15,7 @@ from workers.telemetry.memory import RedisMemory
 log = logging.getLogger(__name__)
 
 _MORE = 0.05
-"""The share of the limit that is freed beyond the budget, so not every run deletes evidence."""
+"""The share of the limit that is freed beyond the budget, so not every run deletes some."""
 
 
 class MemoryBudget:
