@@ -26,7 +26,7 @@ class MemoryBudget:
         self.evidence = evidence
 
     def enforce(self, room: int = 0) -> int:
-        """Delete the oldest evidence if too much memory is used, or would be with `room` more bytes.
+        """Delete the oldest evidence if memory runs short, or would with `room` more bytes.
 
         Returns the number of bundles.
         """
