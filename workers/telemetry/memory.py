@@ -1,4 +1,4 @@
-"""The memory of Redis: its use, its limit, and the evidence that was deleted early to save it."""
+"""The memory of Redis: its use, its limit, and the evidence that was deleted early."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,10 @@ from typing import Any
 from redis import Redis
 
 FULL = 0.8
-"""The used share of the limit above which the oldest evidence is deleted; at the limit, Redis refuses writes."""
+"""The used share of the limit above which the oldest evidence is deleted.
+
+At the limit, Redis refuses writes.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,10 @@ class MemoryUse:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceDeleted:
-    """The number of runs whose evidence was deleted early, the last time, and the start of the latest of these runs."""
+    """The number of runs whose evidence was deleted early, and the last time.
+
+    `kept_since` is the start of the latest of these runs.
+    """
 
     count: int
     at: datetime
@@ -48,7 +54,10 @@ class RedisMemory:
         return memory_use(self._redis.info("memory"))
 
     def note_deleted(self, count: int, now: datetime, kept_since: datetime) -> None:
-        """Record that the evidence of so many runs was deleted, the latest of which began at `kept_since`."""
+        """Record that the evidence of so many runs was deleted.
+
+        The latest of these runs began at `kept_since`.
+        """
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.hincrby(self._key, "count", count)
             pipe.hset(self._key, mapping={"at": now.isoformat(), "kept_since": kept_since.isoformat()})
