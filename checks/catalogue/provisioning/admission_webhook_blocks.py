@@ -97,8 +97,7 @@ def admission_webhook_blocks(facts: Facts) -> Iterator[Observation]:
         require_backend(facts, each)
     if not denied and not groups:
         yield healthy(
-            f"None of the {len(gateway_webhooks(facts))} webhooks for a gateway's kinds of objects can block "
-            f"{facts.gateway.ref}."
+            f"No admission webhook can block {facts.gateway.ref} ({len(gateway_webhooks(facts))} with matching rules)."
         )
 
 
