@@ -42,6 +42,10 @@ class GatewayListeners:
         """A route configuration by its name."""
         return self._routes.configuration(name)
 
+    def server_ports(self, name: str) -> tuple[int, ...]:
+        """The ports of the servers that share a route configuration, as their Gateways write them."""
+        return tuple(dict.fromkeys(each.server.port.number for each in self._sockets.by_route.get(name, ())))
+
     def listener_for(self, address: str, port: int) -> EnvoyListener | None:
         """The listener of a pod's address and a port; None if nothing listens there."""
         # Pods share a listener unless a server binds to the address of one of them.

@@ -10,6 +10,8 @@ from checks.facts.fact import KubernetesObject
 from checks.istio.mesh.objects.hosts import is_address
 from checks.istio.proxy.clusters import ClusterName
 
+UNMATCHED = "outboundTrafficPolicy.mode"
+"""The field that decides about connections that match no service of a sidecar."""
 _LIST_ENTRY = re.compile(r"spec\.(\w+)\[(\d+)\]")
 
 

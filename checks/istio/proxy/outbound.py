@@ -12,7 +12,7 @@ from checks.istio.mesh.services import UNSPECIFIED, MeshPort, MeshService
 from checks.istio.proxy.bound_services import BoundService, BoundServices
 from checks.istio.proxy.clusters import BLACK_HOLE, PASSTHROUGH, ClusterName, Clusters
 from checks.istio.proxy.listener_entries import ListenerEntry
-from checks.istio.proxy.listeners import EnvoyListener, FilterChain, HttpManager, Provenance, TcpProxy
+from checks.istio.proxy.listeners import UNMATCHED, EnvoyListener, FilterChain, HttpManager, Provenance, TcpProxy
 from checks.istio.proxy.service_chains import ServiceChains
 from checks.model.raw_values import number, text
 
@@ -60,7 +60,7 @@ class OutboundListeners:
 
     def _unmatched(self) -> FilterChain:
         """The chain for connections that match no service: by the outbound traffic policy."""
-        origin = Provenance(self._scope.sidecar, "outboundTrafficPolicy.mode")
+        origin = Provenance(self._scope.sidecar, UNMATCHED)
         policy = self._scope.outbound_policy
         if policy in ("ALLOW_ANY", "ALLOW_ANY_DYNAMIC_DNS"):
             proxy = self._scope.egress_proxy

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol as Interface
 
+from checks.facts.istio_networking import EnvoyFilter
 from checks.istio.mesh.objects.routing_rules import RoutingRule, RoutingRules
 from checks.istio.mesh.proxies import Proxy
 from checks.istio.mesh.services import MeshService
@@ -31,6 +32,8 @@ class HttpRoute:
     clusters: tuple[tuple[ClusterName, int, Raw], ...]
     """(cluster, weight, the destination's own settings)."""
     origin: Provenance
+    changed_by: EnvoyFilter | None = None
+    """The EnvoyFilter that changes it in a way that is not modelled."""
 
     @property
     def catches_all(self) -> bool:
@@ -54,6 +57,10 @@ class VirtualHost:
     """A fixed answer to every request; 0 if its routes decide."""
     require_tls: bool = False
     origin: Provenance = field(default_factory=lambda: Provenance(None))
+    changed_by: EnvoyFilter | None = None
+    """The EnvoyFilter that changes or adds it in a way that is not modelled."""
+    appended_by: EnvoyFilter | None = None
+    """The EnvoyFilter that adds a route after its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Source: Envoy, "HTTP routing"."""
 
 from dataclasses import replace
 
+from checks.facts.istio_networking import EnvoyFilter
 from checks.istio.mesh.gateway_api.http_rules import NO_BACKEND
 from checks.istio.mesh.objects.hosts import without_port
 from checks.istio.proxy.listeners import HttpManager
@@ -58,6 +59,7 @@ def _request(arrival: Arrival, manager: HttpManager, request: Http, session: tup
 
 
 def _virtual_host(arrival: Arrival, host: VirtualHost, request: Http) -> Decisions:
+    _unless_changed(arrival, host.changed_by)
     if host.status:
         yield arrival.fails(Ending.FIXED_ANSWER, f"fixed answer of {host.name}", host.status)
         return
@@ -66,11 +68,18 @@ def _virtual_host(arrival: Arrival, host: VirtualHost, request: Http) -> Decisio
         return
     for route in host.routes:
         if route_matches(route.match, request):
+            _unless_changed(arrival, route.changed_by)
             step = arrival.step(ConfigurationPart.ROUTE, route.origin.field, route.origin)
             for each in _route(arrival, route, request):
                 yield each.after(step)
             return
+    _unless_changed(arrival, host.appended_by)
     yield arrival.fails(Ending.NO_ROUTE, f"no route of {host.name} matches", 404, "NR")
+
+
+def _unless_changed(arrival: Arrival, source: EnvoyFilter | None) -> None:
+    if source is not None:
+        raise NotModelled(f"{source.ref} changes the configuration of {arrival.at.name}")
 
 
 def _route(arrival: Arrival, route: HttpRoute, request: Http) -> Decisions:

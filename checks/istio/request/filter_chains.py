@@ -20,9 +20,11 @@ def listener_decisions(arrival: Arrival, listener: EnvoyListener) -> Decisions:
     Raises NotModelled.
     """
     here, connection = arrival.at, arrival.connection
-    if here.patches.unknown is not None:
-        raise NotModelled(f"{here.patches.unknown.ref} changes the configuration of {here.name}")
+    listener = here.patches.without_removed_chains(listener, connection.port)
     chain = selected_chain(listener, connection)
+    changing = here.patches.changing_connection(listener, connection.port, chain)
+    if changing is not None:
+        raise NotModelled(f"{changing.ref} changes the configuration of {here.name}")
     if chain is None:
         yield arrival.fails(Ending.NO_FILTER_CHAIN, f"no filter chain of {listener.name} matches", flag="NR")
         return

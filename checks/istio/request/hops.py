@@ -48,6 +48,10 @@ class Hops:
 
     def from_sidecar(self, here: ProxyConfiguration, connection: Connection) -> Iterator[End]:
         """The ends of a connection that a sidecar takes from its application."""
+        if here.patches.accepts_nothing():
+            end = End(Result.FAILS, f"{here.name} has no listener for intercepted connections", proxy=here.name)
+            yield replace(end, ending=Ending.NO_LISTENER, destination=connection.address, port=connection.port)
+            return
         listener = outbound_listener(here, connection)
         yield from self._at(Arrival(here, connection, Trail(hops=1), self._query.source), listener)
 
@@ -83,6 +87,12 @@ class Hops:
 
     def _cluster(self, arrival: Arrival, forwarded: Forwarded) -> Iterator[End]:
         here, connection, name = arrival.at, arrival.connection, forwarded.cluster
+        changing = here.patches.changing_cluster(name)
+        if changing is not None:
+            raise NotModelled(f"{changing.ref} changes cluster {name} of {here.name}")
+        if name.own and here.patches.removes(name):
+            yield arrival.fails(Ending.NO_CLUSTER, f"no cluster {name}", forwarded.not_found, flag="NC", cluster=name)
+            return
         if name.host == BLACK_HOLE:
             yield arrival.fails(Ending.BLACK_HOLE, "outbound traffic to unknown hosts is blocked", flag="UH")
             return
@@ -221,7 +231,7 @@ def outbound_listener(here: ProxyConfiguration, connection: Connection) -> Envoy
         raise ValueError(f"{here.name} is no sidecar")
     listener = here.outbound.listener_for(connection.address, connection.port)
     removed = here.patches.removes_listener(listener.name, connection.port)
-    return here.outbound.fallback() if removed else listener
+    return here.patches.without_removed_chains(here.outbound.fallback() if removed else listener, connection.port)
 
 
 def address_decides(here: ProxyConfiguration, ends: Iterable[End]) -> bool:

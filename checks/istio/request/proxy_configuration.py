@@ -1,6 +1,5 @@
 """The configuration of one proxy, generated when a part of it is read."""
 
-import re
 from collections.abc import Callable
 from functools import cached_property
 
@@ -73,8 +72,8 @@ class ProxyConfiguration:
                 if self.inbound is not None
                 else sidecar_routes(self.scope, self.proxy, name, authority)
             )
-            port = next((int(each) for each in re.findall(r"\d+", name.rpartition(":")[2])), 0)
-            self._routes[key] = self.patches.applied(found, port) if found is not None else None
+            ports = self.inbound.server_ports(name) if self.inbound is not None else ()
+            self._routes[key] = self.patches.applied(found, ports) if found is not None else None
         return self._routes[key]
 
     @cached_property

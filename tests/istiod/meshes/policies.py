@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tests.istiod.meshes.draft import API, NAMESPACE, PAY, ROOT, Change, Draft, Json, changes
+from tests.istiod.meshes.envoy_filters import patches
 
 _FROM: list[Json] = [
     {"namespaces": ["team-a"]},
@@ -97,36 +96,30 @@ def _requests(draft: Draft) -> bool:
 
 
 def _filter(draft: Draft) -> bool:
-    context = draft.pick(["SIDECAR_OUTBOUND", "GATEWAY", "ANY"])
-    patches: list[Any] = [
-        {
-            "applyTo": "HTTP_ROUTE",
-            "match": {"context": context, "routeConfiguration": {"vhost": {"route": {"action": "ROUTE"}}}},
-            "patch": {"operation": "MERGE", "value": {"route": {"timeout": "7s"}}},
-        },
-        {
-            "applyTo": "HTTP_ROUTE",
-            "match": {"context": context, "routeConfiguration": {"vhost": {"name": f"{API}:80"}}},
-            "patch": {"operation": "MERGE", "value": {"route": {"cluster": "PassthroughCluster"}}},
-        },
-        {
-            "applyTo": "CLUSTER",
-            "match": {"context": context, "cluster": {"service": API}},
-            "patch": {"operation": "REMOVE"},
-        },
-        {"applyTo": "VIRTUAL_HOST", "match": {"context": context}, "patch": {"operation": "REMOVE"}},
-        {
-            "applyTo": "LISTENER",
-            "match": {"context": context, "listener": {"portNumber": 80}},
-            "patch": {"operation": "REMOVE"},
-        },
-    ]
-    spec: Json = {"configPatches": [draft.pick(patches)]}
-    namespace = draft.pick([NAMESPACE, "team-a", ROOT])
-    if draft.rng.random() < 0.4:
-        spec["workloadSelector"] = {"labels": draft.pick([{"istio": "egw"}, {"app": "web"}])}
-    draft.add("EnvoyFilter", "filter", spec, namespace)
+    _filtered(draft, "filter", draft.pick(patches(draft)))
     return True
+
+
+def _filters(draft: Draft) -> bool:
+    """Several patches, of one filter or of two with their own priority."""
+    chosen = [draft.pick(patches(draft)), draft.pick(patches(draft))]
+    if draft.rng.random() < 0.5:
+        _filtered(draft, "filter", *chosen)
+    else:
+        _filtered(draft, "filter", chosen[0], priority=draft.pick([0, 10]))
+        _filtered(draft, "other", chosen[1], priority=draft.pick([0, -10]))
+    return True
+
+
+def _filtered(draft: Draft, name: str, *patches: Json, priority: int = 0) -> None:
+    spec: Json = {"configPatches": list(patches), **({"priority": priority} if priority else {})}
+    namespace = draft.pick([NAMESPACE, "team-a", ROOT])
+    chance = draft.rng.random()
+    if chance < 0.4:
+        spec["workloadSelector"] = {"labels": draft.pick([{"istio": "egw"}, {"app": "web"}])}
+    elif chance < 0.5:
+        spec["targetRefs"] = [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "bank"}]
+    draft.add("EnvoyFilter", name, spec, namespace)
 
 
 def _plugin(draft: Draft) -> bool:
@@ -180,6 +173,7 @@ def _changes() -> dict[str, Change]:
         "PeerAuthentication": _peers,
         "RequestAuthentication": _requests,
         "EnvoyFilter": _filter,
+        "EnvoyFilter several": _filters,
         "WasmPlugin": _plugin,
         "Telemetry": _telemetry,
     }

@@ -160,7 +160,7 @@ def _allow(filters: Iterable[tuple[str, Json]], kinds: tuple[str, str], peer: Pe
     An authorizer is asked if a shadow rule that matched is one of its own. Its answer is in no configuration.
     """
     (rbac, authorizer), matched = kinds, list[str]()
-    asked = False
+    queried = False
     for kind, config in filters:
         if kind == rbac:
             if not allowed(config.get("rules", {"action": "LOG"}), peer):
@@ -168,8 +168,8 @@ def _allow(filters: Iterable[tuple[str, Json]], kinds: tuple[str, str], peer: Pe
             matched += matching(config.get("shadow_rules", {}), peer)
         elif kind == authorizer:
             prefix = config["filter_enabled_metadata"]["value"]["string_match"]["prefix"]
-            asked = asked or any(name.startswith(prefix) for name in matched)
-    if asked:
+            queried = queried or any(name.startswith(prefix) for name in matched)
+    if queried:
         raise NotModelledError("external authorizer")
     return True
 

@@ -46,5 +46,5 @@ def test_an_address_with_a_listener_of_its_own_decides_for_every_name_on_its_por
     )
     blocked = "outbound traffic to unknown hosts is blocked"
     assert arrives(listed, url="tcp://other.example:5432") == blocked
-    private = entry("listed.example", port=443, addresses=["10.1.2.3"])
-    assert arrives(private, url=url) == blocked
+    for address in ("10.1.2.3", "127.0.0.1", "169.254.169.254"):
+        assert arrives(entry("listed.example", port=443, addresses=[address]), url=url) == blocked
