@@ -28,8 +28,14 @@ def required_flows(
 
     The second value contains the resources that were not read.
     """
-    there = flow_end(facts, own_subnet)
     port = configuration.server.port
+    about = (own_subnet.id, port)
+    return facts.once("required flows", lambda window: _required_flows(window, port, own_subnet), about)
+
+
+def _required_flows(facts: Facts, port: int, own_subnet: Subnet) -> tuple[list[RequiredFlow], list[NotRead]]:
+    """The flows of every gateway with this port and subnet."""
+    there = flow_end(facts, own_subnet)
     ports = range(port, port + 1) if port in TUNNEL_PORTS else TUNNEL_PORTS
     wanted = [(own_subnet, Flow("Inbound", "TCP", range(PROBE_PORT, PROBE_PORT + 1), BALANCER, there), "probes")]
     not_read: list[NotRead] = []

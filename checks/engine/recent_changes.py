@@ -81,7 +81,8 @@ def changes(facts: Facts) -> tuple[Change, ...]:
     """
     since = facts.now - _WINDOW
     things = related_objects(facts)
-    edits = _newest(_dated(things, since))
+    known: dict[int, tuple[Change, ...]] = facts.once("changes of objects", lambda _: {})
+    edits = _newest(change for each in things for change in _changes_of(each, since, known))
     events = _newest(_events(facts, things, since))
     return tuple(_newest((*islice(edits, _MAX_EDITS), *islice(events, _MAX_EVENTS))))
 
@@ -94,17 +95,23 @@ def _change(at: datetime, resource: str, what: str, who: str = "") -> Change:
     return Change(at, redact(resource), redact(what), redact(who))
 
 
-def _dated(things: Iterable[KubernetesObject], since: datetime) -> Iterator[Change]:
-    for each in things:
-        created = each.created
-        if created is not None and created > since:
-            yield _change(created, each.ref, "created", _creator(each, created))
-        if (deleted := each.deleted) is not None and deleted > since:
-            yield _change(deleted, each.ref, "deletion requested")
-        if isinstance(each, Node):
-            yield from _readiness(each, since)
-        if not isinstance(each, _EDITS_IGNORED):
-            yield from _edits(each, created, since)
+def _changes_of(thing: KubernetesObject, since: datetime, known: dict[int, tuple[Change, ...]]) -> tuple[Change, ...]:
+    """The changes of an object, found once: many gateways depend on the same nodes and webhooks."""
+    if id(thing) not in known:
+        known[id(thing)] = tuple(_dated(thing, since))
+    return known[id(thing)]
+
+
+def _dated(thing: KubernetesObject, since: datetime) -> Iterator[Change]:
+    created = thing.created
+    if created is not None and created > since:
+        yield _change(created, thing.ref, "created", _creator(thing, created))
+    if (deleted := thing.deleted) is not None and deleted > since:
+        yield _change(deleted, thing.ref, "deletion requested")
+    if isinstance(thing, Node):
+        yield from _readiness(thing, since)
+    if not isinstance(thing, _EDITS_IGNORED):
+        yield from _edits(thing, created, since)
 
 
 def _creator(thing: KubernetesObject, created: datetime) -> str:

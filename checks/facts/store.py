@@ -142,6 +142,11 @@ class FactStore:
 
     def gateway_deployments(self, target: EgressGateway) -> tuple[Deployment, ...]:
         """The gateway's Deployments that exist, in the order of its revisions."""
+        return self.memo(
+            ("gateway Deployments", target.namespace, target.deployments), lambda: self._deployments(target)
+        )
+
+    def _deployments(self, target: EgressGateway) -> tuple[Deployment, ...]:
         found = (self.by_key(Deployment, target.namespace, name) for name in target.deployments)
         return tuple(each for each in found if each is not None)
 
@@ -152,7 +157,7 @@ class FactStore:
 
         Pods of an unreadable Deployment are recognized by the Deployment's name as a prefix.
         """
-        return self.memo(("gateway pods", target), lambda: self._gateway_pods(target))
+        return self.memo(("gateway pods", target.namespace, target.deployments), lambda: self._gateway_pods(target))
 
     def _gateway_pods(self, target: EgressGateway) -> tuple[Pod, ...]:
         selectors = [d.selector for d in self.gateway_deployments(target) if d.selector]

@@ -96,14 +96,21 @@ class Facts:
 
     def _demand(self, kind: type[Fact], namespace: str | None, name: str | None = None) -> None:
         self._touch(kind)
-        for gap in self._store.gaps(kind):
-            if gap.covers(namespace, name):
-                raise Unreadable(gap)
+        if gaps := self._store.gaps(kind):
+            for gap in gaps:
+                if gap.covers(namespace, name):
+                    raise Unreadable(gap)
 
     def gap(self, kind: type[Fact], namespace: str | None = None) -> Gap | None:
         """The failed read of this kind (and namespace), or None."""
         self._touch(kind)
-        return next((gap for gap in self._store.gaps(kind) if gap.covers(namespace)), None)
+        gaps = self._store.gaps(kind)
+        return next((gap for gap in gaps if gap.covers(namespace)), None) if gaps else None
+
+    def note(self, kinds: Iterable[type[Fact]]) -> None:
+        """Count these kinds as read: a value reads them when it needs them."""
+        for kind in kinds:
+            self._touch(kind)
 
     def installed(self, kind: type[Fact]) -> bool:
         """Whether the cluster has this CustomResourceDefinition.

@@ -139,7 +139,10 @@ def backend(facts: Facts, webhook: GatewayWebhook) -> Backend:
     service = webhook.hook.service
     if service is None:
         return Backend.UNKNOWN
-    namespace, name = service
+    return facts.once("webhook backend", lambda window: _backend(window, *service), service)
+
+
+def _backend(facts: Facts, namespace: str, name: str) -> Backend:
     if facts.gap(Service, namespace) or facts.gap(EndpointSlice, namespace):
         return Backend.UNKNOWN
     if facts.get(Service, name, namespace) is None:

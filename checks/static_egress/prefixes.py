@@ -4,12 +4,14 @@ They are routes and egress IP prefixes, with the number of nodes that a prefix s
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
 
 Network = IPv4Network | IPv6Network
 ALL_IPV4 = IPv4Network("0.0.0.0/0")
 
 
+@lru_cache(maxsize=10_000)
 def parse_cidr(written: str) -> Network | None:
     """A CIDR by the rules of Go's ParseCIDR, which the cni-manager uses; None if it is not one.
 

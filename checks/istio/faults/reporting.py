@@ -4,7 +4,7 @@ A route and the findings never disagree (docs/rulings.md#ruling-24): if a reques
 gateway, the check that owns its fault fails; if all requests do, no check fails because of the route."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from checks.facts.fact import Unreadable
 from checks.facts.istio_networking import VirtualService
@@ -21,6 +21,7 @@ from checks.model.findings import Action, Evidence, Involved, Observation, Statu
 from checks.model.requested_host import requested_host
 
 _Checked = Callable[[Facts], Iterator[Observation]]
+_ByCheck = Mapping[str, list[list[tuple[ResolvedRoute, Proved]]]]
 
 
 def with_route_faults(
@@ -32,11 +33,12 @@ def with_route_faults(
     reports unexplained routes also reports requests that no fault explains, and routes that are not certain.
     """
     try:
-        routes = list(reported_routes(facts))
+        routes = reported_routes(facts)
     except Unreadable as unread:
         yield from _undecided(own(facts), unread)
         return
-    found = list(_findings(facts, slug, routes))
+    by_check: _ByCheck = facts.once("faults by check", _by_check, (facts.question, str(facts.gateway)))
+    found = [_finding(facts, alike, routes) for alike in by_check.get(slug, ())]
     if reports_unexplained_routes:
         found += _unexplained(facts, routes)
     yield from found
@@ -80,7 +82,7 @@ def _doubts(routes: Iterable[ResolvedRoute]) -> Iterator[Observation]:
         )
 
 
-def _unexplained(facts: Facts, routes: list[ResolvedRoute]) -> Iterator[Observation]:
+def _unexplained(facts: Facts, routes: Sequence[ResolvedRoute]) -> Iterator[Observation]:
     """Requests that certainly do not go through the gateway, and that no fault explains."""
     for each in routes:
         if each.certain and not each.through and not each.faults and each.examined and each.gap is None:
@@ -90,7 +92,7 @@ def _unexplained(facts: Facts, routes: list[ResolvedRoute]) -> Iterator[Observat
         yield _cut(facts, cut)
 
 
-def _without_fault(facts: Facts, route: ResolvedRoute, routes: list[ResolvedRoute]) -> Observation:
+def _without_fault(facts: Facts, route: ResolvedRoute, routes: Sequence[ResolvedRoute]) -> Observation:
     gateway, host = str(facts.gateway), _written(route.host)
     end = min(route.outcome.ends, key=lambda one: progress(one, gateway))
     observe = fail if _decides(facts, route, routes) else warn
@@ -104,7 +106,7 @@ def _without_fault(facts: Facts, route: ResolvedRoute, routes: list[ResolvedRout
     )
 
 
-def _cut(facts: Facts, routes: list[ResolvedRoute]) -> Observation:
+def _cut(facts: Facts, routes: Sequence[ResolvedRoute]) -> Observation:
     """The requests beyond the limit of a run, for which no cause was searched."""
     hosts = list(dict.fromkeys(_written(each.host) for each in routes))
     gateway = str(facts.gateway)
@@ -136,18 +138,20 @@ def _undecided(own: Iterable[Observation], unread: Unreadable) -> Iterator[Obser
         raise unread
 
 
-def _findings(facts: Facts, slug: str, routes: list[ResolvedRoute]) -> Iterator[Observation]:
-    """One finding for each fault, with all requests that it breaks."""
-    groups: dict[tuple[object, ...], list[tuple[ResolvedRoute, Proved]]] = {}
-    for each in routes:
+def _by_check(facts: Facts) -> _ByCheck:
+    """The faults of the run by the check that reports them, each with all requests that it breaks."""
+    groups: dict[tuple[str, object, object], list[tuple[ResolvedRoute, Proved]]] = {}
+    for each in reported_routes(facts):
         for proved in each.faults:
-            if proved.fault.check == slug:
-                groups.setdefault((proved.fault.name, proved.fault.evidence()), []).append((each, proved))
-    for alike in groups.values():
-        yield _finding(facts, alike, routes)
+            fault = proved.fault
+            groups.setdefault((fault.check, fault.name, fault.evidence()), []).append((each, proved))
+    found: dict[str, list[list[tuple[ResolvedRoute, Proved]]]] = {}
+    for (check, _, _), alike in groups.items():
+        found.setdefault(check, []).append(alike)
+    return found
 
 
-def _finding(facts: Facts, alike: list[tuple[ResolvedRoute, Proved]], routes: list[ResolvedRoute]) -> Observation:
+def _finding(facts: Facts, alike: list[tuple[ResolvedRoute, Proved]], routes: Sequence[ResolvedRoute]) -> Observation:
     first, proved = alike[0]
     fault, hosts = proved.fault, list(dict.fromkeys(_written(each.host) for each, _ in alike))
     sentence = _written(fault.sentence())
@@ -183,7 +187,7 @@ def _listed(names: list[str], what: str) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _whom(alike: list[tuple[ResolvedRoute, Proved]], routes: list[ResolvedRoute], sentence: str) -> str:
+def _whom(alike: list[tuple[ResolvedRoute, Proved]], routes: Sequence[ResolvedRoute], sentence: str) -> str:
     """The clients that are affected, if others are not and the sentence does not name them."""
     hosts = {each.host for each, _ in alike}
     affected = dict.fromkeys(str(each.request.clients) for each, _ in alike)
@@ -192,7 +196,7 @@ def _whom(alike: list[tuple[ResolvedRoute, Proved]], routes: list[ResolvedRoute]
     return "" if named or every <= set(affected) else f" for {' and '.join(affected)}"
 
 
-def _decides(facts: Facts, route: ResolvedRoute, routes: list[ResolvedRoute]) -> bool:
+def _decides(facts: Facts, route: ResolvedRoute, routes: Sequence[ResolvedRoute]) -> bool:
     """Whether a broken request is a failure.
 
     It is one if its kind is configured or requested, or if no kind of its clients' requests gets through.
@@ -209,7 +213,7 @@ def _decides(facts: Facts, route: ResolvedRoute, routes: list[ResolvedRoute]) ->
     return not any(each.through for each in mine)
 
 
-def _consequence(outcome: RequestOutcome, routes: list[ResolvedRoute], gateway: str) -> str:
+def _consequence(outcome: RequestOutcome, routes: Sequence[ResolvedRoute], gateway: str) -> str:
     end = min(outcome.ends, key=lambda each: progress(each, gateway))
     mixed = outcome.result is Result.MIXED
     hosts = list(dict.fromkeys(_written(each.host) for each in routes))

@@ -101,6 +101,11 @@ def reported_routes(facts: Facts) -> tuple[ResolvedRoute, ...]:
     too, so that they are not found one after the other. Raises Unreadable.
     """
     question = facts.question
+    return facts.once("reported routes", _reported, (str(facts.gateway), question.host, question.client))
+
+
+def _reported(facts: Facts) -> tuple[ResolvedRoute, ...]:
+    question = facts.question
     meant = tuple(each for each in resolved_routes(facts) if each.meant)
     if not question.host or all(each.through for each in meant):
         return meant
@@ -229,8 +234,7 @@ def _decision(route: ResolvedRoute) -> object:
 
 
 def _touch_reads(facts: Facts) -> None:
-    for kind in ROUTER_READS:
-        facts.gap(kind)  # the router reads them when a request needs them
+    facts.note(ROUTER_READS)  # the router reads them when a request needs them
 
 
 def _resolved(over: Routing, host: str, request: ClientRequest, *, meant: bool) -> ResolvedRoute:

@@ -225,8 +225,7 @@ def mesh_of(facts: Facts, revision: str) -> Mesh:
     """
 
     def build(window: Facts) -> Mesh:
-        for kind in MESH_READS:
-            window.gap(kind)  # the mesh reads them when a request needs them
+        window.note(MESH_READS)  # the mesh reads them when a request needs them
         earlier = mesh_of(window.before_changes, revision) if window.before_changes is not None else None
         return Mesh(revision, _FactsByKind(window), earlier, window.changed_kinds)
 

@@ -87,14 +87,18 @@ class ProxyConfigurations:
     def __init__(self, mesh_of: Callable[[str], Mesh]) -> None:
         self._mesh_of = mesh_of
         self._known: dict[object, ProxyConfiguration] = {}
+        self._of_proxy: dict[Proxy, ProxyConfiguration] = {}
 
     def of(self, mesh: Mesh, pod: Pod) -> ProxyConfiguration | None:
         """The configuration of a pod's proxy; None if it has none."""
         proxy = mesh.workloads.proxy(pod)
         if proxy is None:
             return None
+        if proxy in self._of_proxy:
+            return self._of_proxy[proxy]
         own = {key: value for key, value in proxy.labels.items() if key != "pod-template-hash"}
         key = (proxy.namespace, proxy.gateway, proxy.revision, proxy.account, tuple(sorted(own.items())))
         if key not in self._known:
             self._known[key] = ProxyConfiguration(self._mesh_of(proxy.revision), proxy)
+        self._of_proxy[proxy] = self._known[key]
         return self._known[key]

@@ -4,6 +4,7 @@ Source: Istio `pkg/config/host`.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 DOMAIN = "cluster.local"
@@ -49,6 +50,7 @@ def qualified(host: str, namespace: str) -> str:
     return f"{host}.{namespace}.svc.{DOMAIN}"
 
 
+@lru_cache(maxsize=10_000)
 def is_address(host: str) -> bool:
     """Whether the host is an IP address."""
     parts = host.split(".")
@@ -85,6 +87,7 @@ _PRIVATE = tuple(
 )
 
 
+@lru_cache(maxsize=10_000)
 def is_public(network: str) -> bool:
     """Whether a range or address can contain addresses of public hosts.
 
