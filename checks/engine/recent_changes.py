@@ -96,7 +96,7 @@ def _change(at: datetime, resource: str, what: str, who: str = "") -> Change:
 
 
 def _changes_of(thing: KubernetesObject, since: datetime, known: dict[int, tuple[Change, ...]]) -> tuple[Change, ...]:
-    """The changes of an object, found once: many gateways depend on the same nodes and webhooks."""
+    """The changes of an object, found once for all gateways that depend on it."""
     if id(thing) not in known:
         known[id(thing)] = tuple(_dated(thing, since))
     return known[id(thing)]

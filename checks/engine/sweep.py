@@ -3,7 +3,9 @@
 Its gateways, the logs that are read for them, and the results.
 """
 
-from collections.abc import Iterable, Sequence
+import gc
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -139,12 +141,29 @@ def evaluate_each(
     """The report of every gateway over one store; `unread` are pods whose logs were not read."""
     of_logs = {check.slug for check in checks if any(kind in _SAMPLED for kind in check.reads)}
     reports = []
-    for target in targets:
-        report = evaluate(store, Question(identity, target.name, target.namespace), checks, target)
-        report = replace(report, settings=snapshot(store, target))
-        missing = _unread_of(store, target, unread)
-        reports.append(_without_passes(report, of_logs, missing) if missing else report)
+    with _collection_paused():
+        for target in targets:
+            report = evaluate(store, Question(identity, target.name, target.namespace), checks, target)
+            report = replace(report, settings=snapshot(store, target))
+            missing = _unread_of(store, target, unread)
+            reports.append(_without_passes(report, of_logs, missing) if missing else report)
     return tuple(reports)
+
+
+@contextmanager
+def _collection_paused() -> Iterator[None]:
+    """No garbage collection in this block.
+
+    Each full collection would traverse all facts and everything that was derived from them, and find nothing: the store
+    keeps them until the end of the fleet check.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _unread_of(store: FactStore, target: EgressGateway, unread: frozenset[PodName]) -> int:

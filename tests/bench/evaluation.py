@@ -12,11 +12,12 @@ from time import monotonic, perf_counter
 
 from checks.catalogue import catalogue
 from checks.engine.arrivals import record
-from checks.engine.diagnosis import evaluate, needed
+from checks.engine.diagnosis import needed
+from checks.engine.sweep import evaluate_each
 from checks.facts.egress_gateway import EgressGateway, all_from_profile
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.store import FactStore
-from checks.model.question import ClusterIdentity, Question
+from checks.model.question import ClusterIdentity
 from checks.sources.gathering import gather
 from checks.sources.recorded import RecordedSource
 from tests.bench.fleet import big_cluster
@@ -38,12 +39,8 @@ def gathered(cluster: Cluster) -> FactStore:
 
 
 def evaluate_all(store: FactStore, targets: tuple[EgressGateway, ...]) -> int:
-    """Every check for every gateway; gives the number of findings."""
-    total = 0
-    for target in targets:
-        question = Question(ClusterIdentity("bench"), target.name, target.namespace)
-        total += len(evaluate(store, question, catalogue(), target).findings)
-    return total
+    """Every check for every gateway, as in a fleet check; gives the number of findings."""
+    return sum(len(each.findings) for each in evaluate_each(store, ClusterIdentity("bench"), catalogue(), targets))
 
 
 def measure() -> str:

@@ -139,7 +139,7 @@ def _undecided(own: Iterable[Observation], unread: Unreadable) -> Iterator[Obser
 
 
 def _by_check(facts: Facts) -> _ByCheck:
-    """The faults of the run by the check that reports them, each with all requests that it breaks."""
+    """The faults of the run by check, each with all requests that it breaks."""
     groups: dict[tuple[str, object, object], list[tuple[ResolvedRoute, Proved]]] = {}
     for each in reported_routes(facts):
         for proved in each.faults:

@@ -93,6 +93,14 @@ class Mesh:
         found = (*self._objects.oldest_first(Gateway), *listening)
         return tuple(sorted(found, key=self._objects.age))
 
+    def place_of_gateway(self, gateway: Gateway) -> int:
+        """The place of a Gateway among all Gateways of the mesh, oldest first."""
+        return self._places_of_gateways[id(gateway)]
+
+    @part
+    def _places_of_gateways(self) -> Mapping[int, int]:
+        return {id(each): place for place, each in enumerate(self.gateways)}
+
     def gateways_selecting(self, labels: Mapping[str, str]) -> list[Gateway]:
         """The Gateways, oldest first, that select pod labels, and all of the Gateway API."""
         found = {at: each for key in (None, *labels.items()) for at, each in self._gateways_by_label.get(key, ())}

@@ -44,7 +44,7 @@ class GatewaySockets:
     def servers(self) -> tuple[GatewayServer, ...]:
         """The servers that it listens for, in the order of their Gateways."""
         placed = [each for ports in self.ports.values() for port in ports for each in port.servers]
-        return tuple(sorted(placed, key=lambda each: (self._mesh.gateways.index(each.gateway), each.index)))
+        return tuple(sorted(placed, key=lambda each: (self._mesh.place_of_gateway(each.gateway), each.index)))
 
     def _selects(self, gateway: Gateway) -> bool:
         if isinstance(gateway, ListenerGateway):
