@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 
 from redis import Redis
 
-from workers.fleet.begin_once import BEGIN_ONCE
 from workers.fleet.digest_composition import FIRST_SPAN, PICTURE_DAYS, compose_digest
 from workers.fleet.schedules import Due, Schedules
 from workers.fleet.stored_state import StoredStates
 from workers.fleet.sweeps import Sweep
 from workers.records.digest import DIGEST_JSON, DIGEST_ORDER_JSON, Digest, DigestOrder
 from workers.records.schedule import selected_clusters
-from workers.runs.documents import Documents
+from workers.runs.compare_and_set import Expected, Transitions
+from workers.runs.documents import Documents, new_revision
 
 
 class Digests:
@@ -31,7 +31,7 @@ class Digests:
         self.documents = documents
         self.states = states
         self.schedules = schedules
-        self._begin = redis.register_script(BEGIN_ONCE)
+        self._transitions = Transitions(redis, prefix)
 
     def begin(self, due: Due, names: Sequence[str], now: datetime) -> bool:
         """Queue a digest of a schedule that is due. False if it was queued before.
@@ -63,11 +63,13 @@ class Digests:
 
         False if it was queued before.
         """
-        return bool(
-            self._begin(
-                keys=[self._key("digest", "order", order.id), self._key("digests")],
-                args=[DIGEST_ORDER_JSON.dump_json(order).decode(), self.keep, now.timestamp(), order.id],
-            )
+        key = self._key("digest", "order", order.id)
+        return self._transitions.apply(
+            [Expected(("EXISTS", key), 0)],
+            [
+                ("SET", key, DIGEST_ORDER_JSON.dump_json(order), "EX", self.keep),
+                ("ZADD", self._key("digests"), now.timestamp(), order.id),
+            ],
         )
 
     def get(self, digest_id: str) -> Digest | None:
@@ -93,11 +95,16 @@ class Digests:
         last = [now.date() - timedelta(days=n) for n in reversed(range(PICTURE_DAYS))]
         known = [replace(self.states.of(each, since, now, last), swept=parts.get(each)) for each in order.clusters]
         made = compose_digest(order, known, self.states.ledger.mutes(now), now)
-        new = self.redis.set(
-            self._key("digest", "doc", order.id), DIGEST_JSON.dump_json(made).decode(), nx=True, ex=self.keep
+        document = self._key("digest", "doc", order.id)
+        composed = self.schedules.composed(order.schedule, now) if order.schedule else []
+        self._transitions.apply(
+            [Expected(("EXISTS", document), 0)],
+            [
+                ("SET", document, DIGEST_JSON.dump_json(made), "EX", self.keep),
+                *composed,
+                *new_revision(self.prefix, f"digest/{order.id}", self.keep),
+            ],
         )
-        if new and order.schedule:
-            self.schedules.note_composed(order.schedule, now)
         self.documents.changed(f"digest/{order.id}")
         self.redis.zrem(self._key("digests"), order.id)
 

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 
 from redis import Redis
 
-from workers.fleet.begin_once import BEGIN_ONCE
 from workers.fleet.handoff_composition import RECURRENCE_SPAN, compose_handoff
 from workers.fleet.stored_state import StoredStates
 from workers.records.handoff import HANDOFF_JSON, TAKEOVER_JSON, Handoff, HandoffOrder, Takeover
 from workers.records.watch import Watch
-from workers.runs.documents import Documents
+from workers.runs.compare_and_set import Expected, Transitions
+from workers.runs.documents import Documents, new_revision
 
 REMIND_AFTER = timedelta(minutes=30)
 """The time after which the channel is reminded once of a handoff that no one has taken."""
@@ -30,7 +30,7 @@ class Handoffs:
         self.keep = keep
         self.documents = documents
         self.states = states
-        self._begin = redis.register_script(BEGIN_ONCE)
+        self._transitions = Transitions(redis, prefix)
 
     def preview(self, order: HandoffOrder, watches: Sequence[Watch]) -> Handoff:
         """The handoff that `hand_over` would make."""
@@ -50,11 +50,13 @@ class Handoffs:
         """Make a handoff, which the courier posts. False if this same handoff was made before."""
         made = HANDOFF_JSON.dump_json(self.preview(order, watches)).decode()
         due = (order.at + REMIND_AFTER).timestamp()
-        new = self._begin(
-            keys=[self._key("handoff", order.id), self._key("handoffs")], args=[made, self.keep, due, order.id]
+        key = self._key("handoff", order.id)
+        new = self._transitions.apply(
+            [Expected(("EXISTS", key), 0)],
+            [("SET", key, made, "EX", self.keep), ("ZADD", self._key("handoffs"), due, order.id)],
         )
         self.documents.changed(f"handoff/{order.id}")
-        return bool(new)
+        return new
 
     def get(self, handoff_id: str) -> Handoff | None:
         """A handoff with the user who took it, or None if it is unknown or too old."""
@@ -77,11 +79,17 @@ class Handoffs:
         found = self.get(handoff_id)
         if found is None or found.taken_by:
             return found
-        key = self._key("handoff", handoff_id, "taken")
-        if self.redis.set(key, TAKEOVER_JSON.dump_json(Takeover(user, now)), nx=True, ex=self.keep):
-            for line in found.open:
-                self.states.history.own_gateway(line.cluster, line.gateway, user, now)
-            self.redis.zrem(self._key("handoffs"), handoff_id)
+        takeover = TAKEOVER_JSON.dump_json(Takeover(user, now))
+        taken = self._transitions.apply(
+            self._not_taken(handoff_id),
+            [
+                ("SET", self._key("handoff", handoff_id, "taken"), takeover, "EX", self.keep),
+                ("ZREM", self._key("handoffs"), handoff_id),
+                *(self.states.history.ownership(line.cluster, line.gateway, user, now) for line in found.open),
+                *new_revision(self.prefix, f"handoff/{handoff_id}", self.keep),
+            ],
+        )
+        if taken:
             self.documents.changed(f"handoff/{handoff_id}")
         return self.get(handoff_id)
 
@@ -89,9 +97,25 @@ class Handoffs:
         """Make the reminders due of handoffs that no one has taken; each once."""
         for each in self.redis.zrangebyscore(self._key("handoffs"), "-inf", now.timestamp()):
             name = str(each)
-            if self.redis.set(self._key("handoff", name, "reminded"), "1", nx=True, ex=self.keep):
+            reminded = self._key("handoff", name, "reminded")
+            made = self._transitions.apply(
+                [*self._not_taken(name), Expected(("EXISTS", reminded), 0)],
+                [
+                    ("SET", reminded, "1", "EX", self.keep),
+                    ("ZREM", self._key("handoffs"), name),
+                    *new_revision(self.prefix, f"handoff/{name}", self.keep),
+                ],
+            )
+            if made:
                 self.documents.changed(f"handoff/{name}")
-            self.redis.zrem(self._key("handoffs"), name)
+            else:
+                self.redis.zrem(self._key("handoffs"), name)
+
+    def _not_taken(self, handoff_id: str) -> list[Expected]:
+        return [
+            Expected(("EXISTS", self._key("handoff", handoff_id)), 1),
+            Expected(("EXISTS", self._key("handoff", handoff_id, "taken")), 0),
+        ]
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)

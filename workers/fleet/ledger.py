@@ -6,12 +6,11 @@ results of fleet checks by time, `fleet:mutes` are mutes. Its size depends on th
 not on the number of checks.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from redis import Redis
-from redis.client import Pipeline
 
 from checks.model.findings import Verdict
 from workers.fleet.transitions import advance, vanished
@@ -25,6 +24,7 @@ from workers.records.gateway_state import (
     Transition,
 )
 from workers.records.mute import MUTE_JSON, Mute
+from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
 
 _DAYS_KEPT = 16
 """Days for which marks are kept; the picture shows fourteen."""
@@ -50,6 +50,7 @@ class Ledger:
 
     def __init__(self, redis: Redis, prefix: str, keep: int) -> None:
         self.redis = redis
+        self._transitions = Transitions(redis, prefix)
         self.prefix = prefix
         self.keep = timedelta(seconds=keep)
 
@@ -82,42 +83,48 @@ class Ledger:
     def _apply(
         self, cluster: str, checks: Sequence[GatewayCheck], now: datetime, present: set[str] | None, by: str
     ) -> tuple[Transition, ...]:
-        with self.redis.lock(self._key("lock", cluster), timeout=20, blocking_timeout=15):
-            states = self.states(cluster)
-            events: list[Transition] = []
-            with self.redis.pipeline(transaction=True) as pipe:
-                for check in checks:
-                    before = _sane(states.get(check.gateway), now)
-                    after, happened = advance(before, check)
-                    if after is not before:
-                        pipe.hset(
-                            self._key("state", cluster), check.gateway, GATEWAY_STATE_JSON.dump_json(after).decode()
-                        )
-                    events += happened
-                for removed in sorted(states.keys() - present) if present is not None else ():
-                    pipe.hdel(self._key("state", cluster), removed)
-                    events.append(vanished(states[removed], by, now))
-                self._mark(pipe, cluster, checks)
-                self._keep_events(pipe, cluster, events, now)
-                pipe.execute()
-        return tuple(events)
+        version = self._key("version", cluster)
 
-    def _mark(self, pipe: Pipeline, cluster: str, checks: Sequence[GatewayCheck]) -> None:
+        def attempt() -> tuple[Transition, ...] | None:
+            before = Expected(("GET", version), self.redis.get(version))
+            writes, events = self._changes(cluster, checks, now, present, by)
+            return events if self._transitions.apply([before], [*writes, ("INCR", version)]) else None
+
+        return until_applied(attempt)
+
+    def _changes(
+        self, cluster: str, checks: Sequence[GatewayCheck], now: datetime, present: set[str] | None, by: str
+    ) -> tuple[list[Write], tuple[Transition, ...]]:
+        states = self.states(cluster)
+        writes: list[Write] = []
+        events: list[Transition] = []
+        for check in checks:
+            before = _sane(states.get(check.gateway), now)
+            after, happened = advance(before, check)
+            if after is not before:
+                writes.append(("HSET", self._key("state", cluster), check.gateway, GATEWAY_STATE_JSON.dump_json(after)))
+            events += happened
+        for removed in sorted(states.keys() - present) if present is not None else ():
+            writes.append(("HDEL", self._key("state", cluster), removed))
+            events.append(vanished(states[removed], by, now))
+        return [*writes, *self._marks(cluster, checks), *self._kept_events(cluster, events, now)], tuple(events)
+
+    def _marks(self, cluster: str, checks: Sequence[GatewayCheck]) -> Iterator[Write]:
         for day in sorted({check.at.date() for check in checks}):
             key = self._key("day", cluster, day.isoformat())
             known = self.redis.hgetall(key)
             for check in checks:
                 if check.at.date() == day:
                     worst = _worst(str(known.get(check.gateway, "")), _DAY_MARKS[check.verdict])
-                    pipe.hset(key, check.gateway, worst)
-            pipe.expire(key, timedelta(days=_DAYS_KEPT))
+                    yield ("HSET", key, check.gateway, worst)
+            yield ("EXPIRE", key, _DAYS_KEPT * 86400)
 
-    def _keep_events(self, pipe: Pipeline, cluster: str, events: Iterable[Transition], now: datetime) -> None:
+    def _kept_events(self, cluster: str, events: Iterable[Transition], now: datetime) -> Iterator[Write]:
         key = self._key("events", cluster)
         for each in events:
-            pipe.zadd(key, {TRANSITION_JSON.dump_json(each).decode(): each.at.timestamp()})
-        pipe.zremrangebyscore(key, "-inf", (now - self.keep).timestamp())
-        pipe.expire(key, self.keep)
+            yield ("ZADD", key, each.at.timestamp(), TRANSITION_JSON.dump_json(each))
+        yield ("ZREMRANGEBYSCORE", key, "-inf", (now - self.keep).timestamp())
+        yield ("EXPIRE", key, int(self.keep.total_seconds()))
 
     # reading
 
@@ -159,15 +166,21 @@ class Ledger:
 
     def unmute(self, cluster: str, gateway: str, check: str) -> bool:
         """End a mute early. False if there was none."""
-        return bool(self.redis.hdel(self._key("mutes"), f"{cluster}|{gateway}|{check}"))
+        mutes, field = self._key("mutes"), f"{cluster}|{gateway}|{check}"
+        return self._transitions.apply([Expected(("HEXISTS", mutes, field), 1)], [("HDEL", mutes, field)])
 
     def mutes(self, now: datetime) -> tuple[Mute, ...]:
         """The mutes that have not ended, by their end."""
-        found = [MUTE_JSON.validate_json(raw) for raw in self.redis.hvals(self._key("mutes"))]
-        for each in found:
-            if each.until <= now:
-                self.unmute(each.cluster, each.gateway, each.check)
-        return tuple(sorted((m for m in found if m.until > now), key=lambda m: (m.until, m.cluster, m.gateway)))
+        mutes = self._key("mutes")
+        found: list[Mute] = []
+        for field, raw in self.redis.hgetall(mutes).items():
+            mute = MUTE_JSON.validate_json(raw)
+            if mute.until > now:
+                found.append(mute)
+            else:
+                # A new mute of the same fault, made since it was read, stays.
+                self._transitions.apply([Expected(("HGET", mutes, field), raw)], [("HDEL", mutes, field)])
+        return tuple(sorted(found, key=lambda m: (m.until, m.cluster, m.gateway)))
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(("fleet", *parts))

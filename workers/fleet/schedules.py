@@ -15,6 +15,7 @@ from redis import Redis
 from checks.config.configuration import Config
 from checks.model.recurrence import BadRecurrence
 from workers.records.schedule import SCHEDULE_JSON, Schedule
+from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,9 @@ _CLOCK_JUMPED = timedelta(days=1)
 """A handled window further ahead than this comes from a clock that has jumped back since."""
 
 _WINDOWS_KEPT = timedelta(days=60)
+
+_CONFIGURED = "c"
+"""The first letter of the id of a schedule of the configuration file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ def configured_schedules(config: Config) -> tuple[Schedule, ...]:
     for each in config.digests:
         when = each.recurrence
         content = "|".join((each.channel, *each.clusters, str(when), each.show))
-        name = "c" + hashlib.sha256(content.encode()).hexdigest()[:11]
+        name = _CONFIGURED + hashlib.sha256(content.encode()).hexdigest()[:11]
         found.append(Schedule(name, each.channel, each.clusters, when, each.show))
     return tuple(found)
 
@@ -75,6 +79,8 @@ class Schedules:
     def __init__(self, redis: Redis, prefix: str) -> None:
         self.redis = redis
         self.prefix = prefix
+        self._transitions = Transitions(redis, prefix)
+        self._version = self._key("schedules", "version")
 
     def all(self, config: Config) -> tuple[Schedule, ...]:
         """The configured schedules and those that users added, with the reason of a suspension."""
@@ -85,10 +91,19 @@ class Schedules:
 
     def add(self, schedule: Schedule, config: Config, now: datetime) -> None:
         """Add a schedule. Raises BadRecurrence if the channel has a digest at one of its times."""
-        if (other := clashing_schedule(schedule, self.all(config), now)) is not None:
-            raise BadRecurrence(f"this channel already has a digest at that time: {other.recurrence}")
-        self._first_seen(schedule, now)
-        self.redis.hset(self._key("schedules"), schedule.id, SCHEDULE_JSON.dump_json(schedule).decode())
+
+        def attempt() -> bool | None:
+            version = self.redis.get(self._version)
+            if (other := clashing_schedule(schedule, self.all(config), now)) is not None:
+                raise BadRecurrence(f"this channel already has a digest at that time: {other.recurrence}")
+            writes: list[Write] = [
+                ("SET", self._key("schedule", schedule.id, "last"), now.isoformat()),
+                ("HSET", self._key("schedules"), schedule.id, SCHEDULE_JSON.dump_json(schedule)),
+                ("INCR", self._version),
+            ]
+            return self._transitions.apply([Expected(("GET", self._version), version)], writes) or None
+
+        until_applied(attempt)
 
     def find(self, schedule_id: str) -> Schedule | None:
         """A schedule that a user added, or None."""
@@ -97,13 +112,23 @@ class Schedules:
 
     def remove(self, schedule_id: str) -> bool:
         """Remove an added schedule. False if there is none of this id."""
-        self.redis.delete(self._key("schedule", schedule_id, "last"))
-        self.redis.hdel(self._key("stopped"), schedule_id)
-        return bool(self.redis.hdel(self._key("schedules"), schedule_id))
+        there = Expected(("HEXISTS", self._key("schedules"), schedule_id), 1)
+        writes: list[Write] = [
+            ("DEL", self._key("schedule", schedule_id, "last")),
+            ("HDEL", self._key("stopped"), schedule_id),
+            ("HDEL", self._key("schedules"), schedule_id),
+            ("INCR", self._version),
+        ]
+        return self._transitions.apply([there], writes)
 
     def stop(self, schedule_id: str, why: str) -> None:
-        """Suspend a schedule until it is added again, for instance if its channel was deleted."""
-        self.redis.hset(self._key("stopped"), schedule_id, why)
+        """Suspend a schedule until it is added again, for instance if its channel was deleted.
+
+        A schedule that was removed meanwhile stays removed.
+        """
+        added = Expected(("HEXISTS", self._key("schedules"), schedule_id), 1)
+        expected = [] if schedule_id.startswith(_CONFIGURED) else [added]
+        self._transitions.apply(expected, [("HSET", self._key("stopped"), schedule_id, why)])
 
     def begin_due(self, schedules: Sequence[Schedule], now: datetime, begin: Callable[[Due], bool]) -> tuple[Due, ...]:
         """Begin the digests that are due and return those that this call began.
@@ -115,9 +140,10 @@ class Schedules:
         due = (self._due(each, now) for each in schedules if not each.stopped)
         return tuple(each for each in due if each is not None and self._begun(each, begin))
 
-    def note_composed(self, schedule_id: str, now: datetime) -> None:
-        """Record that a digest was composed: the next one covers the time from here on."""
-        self.redis.set(self._key("schedule", schedule_id, "composed"), now.isoformat(), ex=_WINDOWS_KEPT)
+    def composed(self, schedule_id: str, now: datetime) -> list[Write]:
+        """The record that a digest was composed: the next one covers the time from here on."""
+        key = self._key("schedule", schedule_id, "composed")
+        return [("SET", key, now.isoformat(), "EX", int(_WINDOWS_KEPT.total_seconds()))]
 
     def _due(self, schedule: Schedule, now: datetime) -> Due | None:
         last = self._last(schedule, now)
@@ -129,8 +155,11 @@ class Schedules:
         return Due(schedule, newest.window, newest.at, since, late=now - newest.at > _LATE_AFTER)
 
     def _begun(self, due: Due, begin: Callable[[Due], bool]) -> bool:
+        key = self._key("schedule", due.schedule.id, "last")
+        before = self.redis.get(key)
         mine = begin(due)
-        self.redis.set(self._key("schedule", due.schedule.id, "last"), due.at.isoformat())
+        # A schedule that was removed meanwhile, or whose later window another beat has handled, is left as it is.
+        self._transitions.apply([Expected(("GET", key), before)], [("SET", key, due.at.isoformat())])
         return mine
 
     def _last(self, schedule: Schedule, now: datetime) -> datetime:

@@ -5,8 +5,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
-from redis.exceptions import LockError
-
 from checks.catalogue import catalogue
 from checks.config.configuration import ClusterConfig, Config, UnknownCluster
 from checks.engine.sweep import ClusterSweep
@@ -16,7 +14,9 @@ from checks.sources.sweep_reads import Limits, sweep_cluster
 from workers.fleet.ledger import Ledger
 from workers.fleet.sweeps import MAX_PART_ATTEMPTS, Sweep, Sweeps
 from workers.fleet.transitions import gateway_check
+from workers.queue.connection import Unavailable
 from workers.records.gateway_state import SweptCluster
+from workers.telemetry.error_tokens import logged_error_token
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,7 @@ _LONGEST = 400
 class Sweeper:
     """Executes parts of fleet checks with the cluster sources of one worker process.
 
+    A check takes `timeout` seconds at most; its lease is renewed, and free `lease` seconds after a worker was killed.
     `clock` returns the current time.
     """
 
@@ -36,6 +37,7 @@ class Sweeper:
         config: Config,
         source: Callable[[ClusterConfig], Source],
         timeout: float,
+        lease: float,
         clock: Callable[[], datetime],
     ) -> None:
         self.sweeps = sweeps
@@ -43,6 +45,7 @@ class Sweeper:
         self.config = config
         self.source = source
         self.timeout = timeout
+        self.lease = lease
         self.clock = clock
         self.limits = Limits()
 
@@ -54,24 +57,36 @@ class Sweeper:
         sweep = self.sweeps.get(sweep_id)
         if sweep is None or cluster not in sweep.waiting or sweep.over(self.clock()):
             return
-        lease = self.sweeps.lease(cluster, self.timeout + 60)
+        lease = self.sweeps.lease(cluster, self.lease)
         if not lease.acquire():
             log.info("fleet check %s: another worker is already checking %s", sweep_id, cluster)
             return
-        try:
-            self.sweeps.record_part(sweep_id, self._part(sweep, cluster))
-        finally:
-            try:
-                lease.release()
-            except LockError:
-                log.warning("fleet check %s: the lease of %s had expired", sweep_id, cluster)
+        with lease.kept():
+            part = self._part(sweep, cluster)
+            if part is not None:
+                self.sweeps.record_part(sweep_id, part)
 
-    def _part(self, sweep: Sweep, cluster: str) -> SweptCluster:
+    def _part(self, sweep: Sweep, cluster: str) -> SweptCluster | None:
+        """The result of a cluster; None after a failed attempt, if another one is left."""
         if recent := self.ledger.sweeps(cluster, sweep.created, self.clock()):
             # An overlapping fleet check has just finished.
             return recent[-1]
-        if self.sweeps.note_attempt(sweep.id, cluster) > MAX_PART_ATTEMPTS:
-            return self._failed(sweep, cluster, "checking it took the worker down twice")
+        attempt = self.sweeps.note_attempt(sweep.id, cluster)
+        if attempt > MAX_PART_ATTEMPTS:
+            text = f"{cluster} has no result after {MAX_PART_ATTEMPTS} attempts, each of which ended without one"
+            token = logged_error_token(log, f"fleet check {sweep.id}: {text}")
+            return self._failed(sweep, cluster, f"checking it was interrupted twice (error {token})")
+        try:
+            return self._checked(sweep, cluster)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - logged with a token, which the result shows after the last attempt
+            token = logged_error_token(log, f"fleet check {sweep.id}: attempt {attempt} at {cluster} failed", error)
+            if attempt < MAX_PART_ATTEMPTS:
+                return None
+            return self._failed(sweep, cluster, f"internal error {type(error).__name__} (error {token})")
+
+    def _checked(self, sweep: Sweep, cluster: str) -> SweptCluster:
         try:
             entry = self.config.cluster(cluster)
             source = self.source(entry)

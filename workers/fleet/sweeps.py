@@ -13,25 +13,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from redis import Redis
-from redis.lock import Lock
 
 from workers.records.gateway_state import SWEPT_CLUSTER_JSON, SweptCluster
+from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
+from workers.runs.leases import Lease
 
 MAX_PART_ATTEMPTS = 2
-"""Attempts after which a part is ended as failed: it has taken two workers down."""
+"""Attempts after which a part is ended as failed."""
 
 RESEND_AFTER = 30
 """Seconds after which an unfinished part is sent again."""
 
 _KEPT = timedelta(days=2)
-
-_BEGIN = """
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-redis.call('HSET', KEYS[1], 'clusters', ARGV[1], 'created', ARGV[2], 'until', ARGV[3], 'why', ARGV[4])
-redis.call('EXPIRE', KEYS[1], ARGV[5])
-redis.call('ZADD', KEYS[2], ARGV[6], ARGV[7])
-return 1
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +55,20 @@ class Sweeps:
     def __init__(self, redis: Redis, prefix: str) -> None:
         self.redis = redis
         self.prefix = prefix
-        self._begin = redis.register_script(_BEGIN)
+        self._transitions = Transitions(redis, prefix)
 
     def begin(self, sweep_id: str, clusters: Sequence[str], now: datetime, within: timedelta, why: str) -> bool:
         """Begin a fleet check. False if one of this id exists."""
         until = now + within
-        return bool(
-            self._begin(
-                keys=[self._key("sweep", sweep_id), self._key("sweeps")],
-                args=[
-                    "\n".join(clusters),
-                    now.isoformat(),
-                    until.isoformat(),
-                    why,
-                    int(_KEPT.total_seconds()),
-                    until.timestamp(),
-                    sweep_id,
-                ],
-            )
+        key = self._key("sweep", sweep_id)
+        fields = ("clusters", "\n".join(clusters), "created", now.isoformat(), "until", until.isoformat(), "why", why)
+        return self._transitions.apply(
+            [Expected(("EXISTS", key), 0)],
+            [
+                ("HSET", key, *fields),
+                ("EXPIRE", key, int(_KEPT.total_seconds())),
+                ("ZADD", self._key("sweeps"), until.timestamp(), sweep_id),
+            ],
         )
 
     def get(self, sweep_id: str) -> Sweep | None:
@@ -117,9 +106,11 @@ class Sweeps:
     def record_part(self, sweep_id: str, part: SweptCluster) -> bool:
         """Record the result of one cluster. False if there was one."""
         key = self._key("sweep", sweep_id, "done")
-        new = self.redis.hsetnx(key, part.cluster, SWEPT_CLUSTER_JSON.dump_json(part).decode())
-        self.redis.expire(key, _KEPT)
-        return bool(new)
+        writes: list[Write] = [
+            ("HSET", key, part.cluster, SWEPT_CLUSTER_JSON.dump_json(part)),
+            ("EXPIRE", key, int(_KEPT.total_seconds())),
+        ]
+        return self._transitions.apply([Expected(("HEXISTS", key, part.cluster), 0)], writes)
 
     def may_send(self, sweep: Sweep, cluster: str) -> bool:
         """Whether a part may be sent now; True at most once in `RESEND_AFTER` seconds."""
@@ -128,19 +119,18 @@ class Sweeps:
     def note_attempt(self, sweep_id: str, cluster: str) -> int:
         """Record that a worker takes the part up. Returns the number of attempts."""
         key = self._key("sweep", sweep_id, "attempts")
-        with self.redis.pipeline(transaction=True) as pipe:
-            pipe.hincrby(key, cluster, 1)
-            pipe.expire(key, _KEPT)
-            count, _ = pipe.execute()
-        return int(count)
 
-    def lease(self, cluster: str, seconds: float) -> Lock:
-        """The lease by which one fleet check at a time checks a cluster.
+        def attempt() -> int | None:
+            known = self.redis.hget(key, cluster)
+            count = int(known or 0) + 1
+            writes: list[Write] = [("HSET", key, cluster, count), ("EXPIRE", key, int(_KEPT.total_seconds()))]
+            return count if self._transitions.apply([Expected(("HGET", key, cluster), known)], writes) else None
 
-        Acquire it without blocking.
-        """
-        key = self._key("sweep", "lease", cluster)
-        return Lock(self.redis, key, timeout=seconds, thread_local=False, blocking=False)
+        return until_applied(attempt)
+
+    def lease(self, cluster: str, seconds: float) -> Lease:
+        """The lease by which one fleet check at a time checks a cluster: acquire it, and keep it."""
+        return Lease(self._transitions, self._key("sweep", "lease", cluster), seconds)
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)

@@ -38,7 +38,9 @@ Longer than one call to Slack takes.
 _PLACE_JSON = TypeAdapter(tuple[str, str, str])
 
 _END_DELIVERY = """
-redis.call('HSET', KEYS[1], 'revision', ARGV[1])
+if tonumber(redis.call('HGET', KEYS[1], 'revision') or '0') < tonumber(ARGV[1]) then
+  redis.call('HSET', KEYS[1], 'revision', ARGV[1])
+end
 if tonumber(redis.call('GET', KEYS[2]) or '0') > tonumber(ARGV[1]) then return 0 end
 redis.call('ZREM', KEYS[3], ARGV[2])
 return 1

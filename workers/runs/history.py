@@ -18,18 +18,10 @@ from workers.records.history import (
 from workers.records.listing import LISTING_JSON, Listing
 from workers.records.run import Run
 from workers.records.stored import read_record
+from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
 
 _RUNS_KEPT = 200
 """Past runs that are kept of each gateway."""
-
-_RECORD_VERDICT = """
-if redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[4]) == false then return 0 end
-redis.call('LPUSH', KEYS[2], ARGV[1])
-redis.call('LTRIM', KEYS[2], 0, ARGV[5] - 1)
-redis.call('EXPIRE', KEYS[2], ARGV[4])
-redis.call('HSET', KEYS[3], ARGV[3], ARGV[2])
-return 1
-"""
 
 
 class History:
@@ -39,7 +31,7 @@ class History:
         self.redis = redis
         self.prefix = prefix
         self.keep = keep
-        self._record = redis.register_script(_RECORD_VERDICT)
+        self._transitions = Transitions(redis, prefix)
 
     def record_verdict(self, run: Run) -> None:
         """Record the verdict of a run about a whole gateway.
@@ -56,14 +48,26 @@ class History:
         )
         failing = tuple(sorted({f.code for f in report.of(Status.FAIL)}))
         past = PastRun(run.id, at, report.verdict, report.root_causes, failing, run.order.user, run.order.channel)
-        self._record(
-            keys=[
-                self._key("noted", run.id),
-                self._key("past", report.cluster, name),
-                self._key("verdicts", report.cluster),
-            ],
-            args=[PAST_RUN_JSON.dump_json(past), GATEWAY_VERDICT_JSON.dump_json(verdict), name, self.keep, _RUNS_KEPT],
-        )
+        noted, past_key = self._key("noted", run.id), self._key("past", report.cluster, name)
+        latest = self._key("verdicts", report.cluster)
+
+        def attempt() -> bool | None:
+            if self.redis.exists(noted):
+                return False
+            known = self.redis.hget(latest, name)
+            writes: list[Write] = [
+                ("SET", noted, "1", "EX", self.keep),
+                ("LPUSH", past_key, PAST_RUN_JSON.dump_json(past)),
+                ("LTRIM", past_key, 0, _RUNS_KEPT - 1),
+                ("EXPIRE", past_key, self.keep),
+            ]
+            identity = {"cluster": report.cluster, "namespace": report.namespace, "gateway": report.gateway}
+            if known is None or read_record(GATEWAY_VERDICT_JSON, known, **identity).at <= at:
+                writes.append(("HSET", latest, name, GATEWAY_VERDICT_JSON.dump_json(verdict)))
+            expected = [Expected(("EXISTS", noted), 0), Expected(("HGET", latest, name), known)]
+            return self._transitions.apply(expected, writes) or None
+
+        until_applied(attempt)
 
     def forget_recorded(self, run_id: str) -> None:
         """Delete the mark that a run's verdict was recorded.
@@ -92,7 +96,11 @@ class History:
 
     def own_gateway(self, cluster: str, gateway: str, user: str, at: datetime) -> None:
         """Make a user the owner of a gateway's incident, by taking a handoff."""
-        self._set_owner(cluster, gateway, Ownership(user, at))
+        self.redis.execute_command(*self.ownership(cluster, gateway, user, at))  # type: ignore[no-untyped-call] # missing in redis-py
+
+    def ownership(self, cluster: str, gateway: str, user: str, at: datetime) -> Write:
+        """What `own_gateway` writes, as part of the transition that takes a handoff."""
+        return ("HSET", self._key("owners", cluster), gateway, OWNERSHIP_JSON.dump_json(Ownership(user, at)))
 
     def owners(self, cluster: str) -> dict[str, Ownership]:
         """The owner of each gateway's last incident, open or ended, by `namespace/name`."""

@@ -6,22 +6,22 @@ A watch is a record with a due time. Beat advances the due watches and keeps all
 process may die in between and be restarted.
 """
 
-import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from redis import Redis
-from redis.exceptions import LockError
 
 from checks.reports.wording import roots_of
 from workers.records.run import Accepted, Order, Run, Target
 from workers.records.stored import read_record
 from workers.records.watch import PASSES_TO_FIX, WATCH_JSON, Watch, WatchCheck, WatchState
+from workers.runs.compare_and_set import Expected, Transitions, Write, until_applied
+from workers.runs.documents import new_revision
 
-log = logging.getLogger(__name__)
-
+_Raw = str | bytes | None
+"""A record as it is stored."""
 
 _POLL_INTERVAL = timedelta(seconds=1)
 """How often the state of the run under way is read."""
@@ -43,6 +43,7 @@ class Watches:
         self, redis: Redis, prefix: str, keep: int, interval: float, discard_run: Callable[[str], None]
     ) -> None:
         self.redis = redis
+        self._transitions = Transitions(redis, prefix)
         self.discard_run = discard_run
         self.prefix = prefix
         self.keep = keep
@@ -50,21 +51,23 @@ class Watches:
 
     def begin(self, target: Target, user: str, channel: str, thread: str | None, span: timedelta) -> tuple[Watch, bool]:
         """Begin a watch; True with the one that is active for the same target in this thread."""
-        going = self._key("watching", channel, thread or "", target.key)
-        known = self.redis.get(going)
-        if known is not None and (found := self.get(str(known))) is not None and not found.state.ended:
-            return found, True
         now = datetime.now(UTC)
         watch = Watch(secrets.token_hex(6), target, user, channel, thread, now, now + span)
-        self._keep(watch)
-        self.redis.set(going, watch.id, ex=self.keep)
-        self.redis.zadd(self._key("watches"), {watch.id: now.timestamp()})
-        return watch, False
+        return until_applied(lambda: self._joined_or_begun(watch))
+
+    def _joined_or_begun(self, watch: Watch) -> tuple[Watch, bool] | None:
+        known = self.redis.get(self._place(watch))
+        if known is not None and (found := self.get(str(known))) is not None and not found.state.ended:
+            return found, True
+        begun = self._transitions.apply(
+            [Expected(("GET", self._place(watch)), known)],
+            [*self._kept(watch, watch.began), ("SET", self._place(watch), watch.id, "EX", self.keep)],
+        )
+        return (watch, False) if begun else None
 
     def get(self, watch_id: str) -> Watch | None:
         """A watch, or None if it is unknown or too old."""
-        raw = self.redis.get(self._key("watch", watch_id))
-        return read_record(WATCH_JSON, raw, id=watch_id) if raw is not None else None
+        return self._read(watch_id)[1]
 
     def active(self, user: str | None = None) -> tuple[Watch, ...]:
         """The watches that have not ended, oldest first, optionally of one user."""
@@ -74,19 +77,25 @@ class Watches:
 
     def stop(self, watch: Watch, user: str) -> bool:
         """End a watch for a user. False if it had already ended."""
-        with self.redis.lock(self._key("watch", watch.id, "lease"), timeout=10, blocking_timeout=3):
-            current = self.get(watch.id) or watch
-            if current.state.ended:
+
+        def attempt() -> bool | None:
+            raw, current = self._read(watch.id)
+            if current is None or current.state.ended:
                 return False
-            self._end(replace(current, stopped_by=user), WatchState.STOPPED)
-            return True
+            return self._end(raw, replace(current, stopped_by=user), WatchState.STOPPED) is not None or None
+
+        return until_applied(attempt)
 
     def give_to(self, watch_id: str, user: str) -> None:
         """Make another user the owner of a watch."""
-        with self.redis.lock(self._key("watch", watch_id, "lease"), timeout=10, blocking_timeout=3):
-            current = self.get(watch_id)
-            if current is not None and not current.state.ended:
-                self._keep(replace(current, user=user))
+
+        def attempt() -> bool | None:
+            raw, current = self._read(watch_id)
+            if current is None or current.state.ended:
+                return False
+            return self._write(raw, replace(current, user=user)) or None
+
+        until_applied(attempt)
 
     def due(self) -> tuple[str, ...]:
         """The watches that are due."""
@@ -98,44 +107,29 @@ class Watches:
 
         Returns the watch if its message changes.
         """
-        lock = self.redis.lock(self._key("watch", watch_id, "lease"), timeout=10, blocking=False)
-        if not lock.acquire():
+        raw, watch = self._read(watch_id)
+        if watch is None or watch.state.ended:
+            self.redis.zrem(self._key("watches"), watch_id)
             return None
-        try:
-            watch = self.get(watch_id)
-            if watch is None or watch.state.ended:
-                self.redis.zrem(self._key("watches"), watch_id)
-                return None
-            return self._advance(watch, start, run)
-        finally:
-            try:
-                lock.release()
-            except LockError:
-                log.info("the lease of watch %s had expired", watch_id)
-
-    def _advance(
-        self, watch: Watch, start: Callable[[Order], Accepted], run: Callable[[str], Run | None]
-    ) -> Watch | None:
         now = datetime.now(UTC)
         current = run(watch.run) if watch.run else None
         if current is not None and current.state.ended:
-            return self._judge(watch, current, now)
+            return self._judge(raw, watch, current, now)
         if now >= watch.until:
-            return self._end(watch, WatchState.EXPIRED)
+            return self._end(raw, watch, WatchState.EXPIRED)
         if current is None:
             key = f"watch/{watch.id}/{watch.checks}"
             order = Order(watch.target, watch.user, watch.channel, key, thread=watch.thread, watch=watch.id)
-            self._keep(replace(watch, run=start(order).run.id))
-        self._due(watch, now + _POLL_INTERVAL)
-        return watch if watch.checks == 0 and current is None else None
+            watch = replace(watch, run=start(order).run.id)
+        written = self._write(raw, watch, due=now + _POLL_INTERVAL)
+        return watch if written and watch.checks == 0 and current is None else None
 
-    def _judge(self, watch: Watch, run: Run, now: datetime) -> Watch:
+    def _judge(self, raw: _Raw, watch: Watch, run: Run, now: datetime) -> Watch | None:
         report = run.report
         causes = tuple(f.title for f in roots_of(report)) if report is not None else (run.problem,)
-        before = watch
         check = WatchCheck(run.ended or now, report.verdict if report is not None else None, causes, run.id)
         changed = watch.last is None or watch.last.result != check.result
-        watch = replace(
+        judged = replace(
             watch,
             checks=watch.checks + 1,
             passed=watch.passed + 1 if check.passed else 0,
@@ -143,29 +137,48 @@ class Watches:
             changes=_with_change(watch.changes, check) if changed else watch.changes,
             run="",
         )
-        if watch.passed >= PASSES_TO_FIX:
-            watch = self._end(watch, WatchState.FIXED)
+        if judged.passed >= PASSES_TO_FIX:
+            after = self._end(raw, judged, WatchState.FIXED)
         elif now >= watch.until:
-            watch = self._end(watch, WatchState.EXPIRED)
+            after = self._end(raw, judged, WatchState.EXPIRED)
         else:
-            self._keep(watch)
-            self._due(watch, min(now + self.interval, watch.until))
-        for surplus in sorted(_needed_runs(before) - _needed_runs(watch)):
-            self.discard_run(surplus)
-        return watch
+            after = judged if self._write(raw, judged, due=min(now + self.interval, watch.until)) else None
+        if after is not None:
+            for surplus in sorted(_needed_runs(watch) - _needed_runs(after)):
+                self.discard_run(surplus)
+        return after
 
-    def _end(self, watch: Watch, state: WatchState) -> Watch:
-        watch = replace(watch, state=state, ended=datetime.now(UTC))
-        self._keep(watch)
-        self.redis.zrem(self._key("watches"), watch.id)
-        self.redis.delete(self._key("watching", watch.channel, watch.thread or "", watch.target.key))
-        return watch
+    def _read(self, watch_id: str) -> tuple[_Raw, Watch | None]:
+        """The record as it is stored, for the comparison, and as a watch."""
+        raw = self.redis.get(self._key("watch", watch_id))
+        return raw, read_record(WATCH_JSON, raw, id=watch_id) if raw is not None else None
 
-    def _due(self, watch: Watch, at: datetime) -> None:
-        self.redis.zadd(self._key("watches"), {watch.id: at.timestamp()})
+    def _end(self, raw: _Raw, watch: Watch, state: WatchState) -> Watch | None:
+        """End a watch. None if another process has changed it since it was read."""
+        ended = replace(watch, state=state, ended=datetime.now(UTC))
+        writes = [
+            *self._kept(ended, None),
+            ("ZREM", self._key("watches"), watch.id),
+            ("DEL", self._place(watch)),
+            *new_revision(self.prefix, f"watch/{watch.id}", self.keep),
+        ]
+        return ended if self._transitions.apply([self._unchanged(raw, watch)], writes) else None
 
-    def _keep(self, watch: Watch) -> None:
-        self.redis.set(self._key("watch", watch.id), WATCH_JSON.dump_json(watch), ex=self.keep)
+    def _write(self, raw: _Raw, watch: Watch, due: datetime | None = None) -> bool:
+        return self._transitions.apply([self._unchanged(raw, watch)], self._kept(watch, due))
+
+    def _unchanged(self, raw: _Raw, watch: Watch) -> Expected:
+        return Expected(("GET", self._key("watch", watch.id)), raw)
+
+    def _kept(self, watch: Watch, due: datetime | None) -> list[Write]:
+        writes: list[Write] = [("SET", self._key("watch", watch.id), WATCH_JSON.dump_json(watch), "EX", self.keep)]
+        if due is not None:
+            writes.append(("ZADD", self._key("watches"), due.timestamp(), watch.id))
+        return writes
+
+    def _place(self, watch: Watch) -> str:
+        """The key of the active watch for a target in a thread."""
+        return self._key("watching", watch.channel, watch.thread or "", watch.target.key)
 
     def _key(self, *parts: str) -> str:
         return self.prefix + ":".join(parts)

@@ -1,5 +1,7 @@
 """The task of fleet checks, and the round of the beat that sends it."""
 
+import logging
+
 from workers.client.stores import Stores
 from workers.fleet.service import current_time
 from workers.fleet.sweeping import Sweeper
@@ -8,17 +10,31 @@ from workers.queue.celery_app import SWEEP_QUEUE, app
 from workers.queue.sending import send
 from workers.queue.settings import worker_settings
 from workers.tasks.process import client, cluster_sources, loaded_configuration
+from workers.tasks.time_limit import TimeLimitReached, interrupted_by_time_limit
+from workers.telemetry.error_tokens import logged_error_token
+
+log = logging.getLogger(__name__)
 
 
 @app.task(name="workers.sweep")
 def sweep_part(part: str) -> None:
     """Check one cluster for one fleet check: `SWEEP/CLUSTER`."""
     sweep_id, _, cluster = part.partition("/")
-    fleet = client().stores.fleet
-    limit = worker_settings().run_timeout
-    Sweeper(fleet.sweeps, fleet.ledger, loaded_configuration(), cluster_sources().source, limit, current_time).execute(
-        sweep_id, cluster
+    fleet, settings = client().stores.fleet, worker_settings()
+    sweeper = Sweeper(
+        fleet.sweeps,
+        fleet.ledger,
+        loaded_configuration(),
+        cluster_sources().source,
+        settings.run_timeout,
+        settings.lease,
+        current_time,
     )
+    try:
+        with interrupted_by_time_limit():
+            sweeper.execute(sweep_id, cluster)
+    except TimeLimitReached as limit:
+        logged_error_token(log, f"fleet check {sweep_id}: checking {cluster} exceeded its time limit", limit)
 
 
 def drive_fleet(stores: Stores) -> None:

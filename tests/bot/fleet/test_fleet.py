@@ -61,7 +61,7 @@ def tick(talk: Conversation, now: datetime) -> None:
 
     fleet = talk.client.stores.fleet
     fleet.tick(talk.config, now, send)
-    sweeper = Sweeper(fleet.sweeps, fleet.ledger, talk.config, ClusterSources(talk.config).source, 20, lambda: now)
+    sweeper = Sweeper(fleet.sweeps, fleet.ledger, talk.config, ClusterSources(talk.config).source, 20, 15, lambda: now)
     for part in sent:
         sweep_id, _, cluster = part.partition("/")
         sweeper.execute(sweep_id, cluster)

@@ -54,7 +54,7 @@ class Worker:
         self.clock = Clock()
         self.checked = 0
         self.sweeper = Sweeper(
-            client.stores.fleet.sweeps, client.stores.fleet.ledger, CONFIG, self._source, 20, self.clock
+            client.stores.fleet.sweeps, client.stores.fleet.ledger, CONFIG, self._source, 20, 15, self.clock
         )
 
     def _source(self, entry: ClusterConfig) -> Source:
@@ -117,7 +117,7 @@ def test_a_cluster_that_takes_its_worker_down_twice_is_ended(client: Client) -> 
         client.stores.fleet.sweeps.note_attempt("s1", "prod")
     worker.sweeper.execute("s1", "prod")
     assert worker.checked == 0
-    assert "took the worker down twice" in worker.problems("s1")["prod"]
+    assert "checking it was interrupted twice (error " in worker.problems("s1")["prod"]
 
 
 def test_a_part_after_the_deadline_is_skipped(client: Client) -> None:
