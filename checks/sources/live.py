@@ -15,6 +15,7 @@ from checks.facts.fact import AzureCall, Gap, Listed, PodName
 from checks.sources.access import LazyAccess, aks_access, in_cluster_access, kubeconfig_access
 from checks.sources.azure import AzureAccount, AzureReader
 from checks.sources.bundle import BundleError, read_bundle
+from checks.sources.credential_files import Fingerprint, fingerprint
 from checks.sources.kubernetes import Access, KubernetesReader
 from checks.sources.libraries import azure_library, kubernetes_library
 from checks.sources.recorded import RecordedSource
@@ -123,7 +124,8 @@ class LiveSource:
 class _Pool:
     """Live sources by their configuration entry.
 
-    A changed kubeconfig opens a new source. So does a forked process, which must not share its parent's connections.
+    A changed kubeconfig opens a new source, and so does a changed file that it names. A forked process opens its own: it
+    must not share its parent's connections. This is the only place that keeps open sources.
     """
 
     def __init__(self) -> None:
@@ -131,7 +133,7 @@ class _Pool:
         self.open: OrderedDict[tuple[object, ...], LiveSource] = OrderedDict()
 
     def source(self, cluster: ClusterConfig) -> LiveSource:
-        key = (os.getpid(), cluster, _written(cluster))
+        key = (os.getpid(), cluster, _credentials(cluster))
         with self.lock:
             found = self.open.get(key)
             if found is None:
@@ -200,10 +202,7 @@ def _azure(cluster: ClusterConfig, account: AzureAccount | None) -> AzureHalf:
             return NoAzure()
 
 
-def _written(cluster: ClusterConfig) -> object:
+def _credentials(cluster: ClusterConfig) -> Fingerprint:
     if cluster.kubeconfig in (None, "in-cluster"):
-        return None
-    try:
-        return Path(str(cluster.kubeconfig)).expanduser().stat().st_mtime_ns
-    except OSError:
-        return None  # opening it raises the error
+        return ()
+    return fingerprint(Path(str(cluster.kubeconfig)).expanduser())

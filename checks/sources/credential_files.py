@@ -1,0 +1,32 @@
+"""The files from which a kubeconfig takes its credentials, and whether they have changed."""
+
+import re
+from pathlib import Path
+
+_REFERENCE = re.compile(
+    r"""^[ -]*["']?(?:client-certificate|client-key|certificate-authority|tokenFile)["']?:\s*["']?(.+?)["']?\s*$""",
+    re.MULTILINE,
+)
+
+Fingerprint = tuple[tuple[str, int, int, int], ...]
+
+
+def fingerprint(kubeconfig: Path) -> Fingerprint:
+    """A value that changes when the kubeconfig, or a file that it names, is replaced or written.
+
+    A file that cannot be read is left out: opening the cluster reports it.
+    """
+    try:
+        text = kubeconfig.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ()
+    files = [kubeconfig, *(kubeconfig.parent / name for name in _REFERENCE.findall(text))]
+    return tuple(found for each in files if (found := _written(each)) is not None)
+
+
+def _written(file: Path) -> tuple[str, int, int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return (str(file), status.st_mtime_ns, status.st_size, status.st_ino)
