@@ -12,7 +12,7 @@ Fingerprint = tuple[tuple[str, int, int, int], ...]
 
 
 def fingerprint(kubeconfig: Path) -> Fingerprint:
-    """A value that changes when the kubeconfig, or a file that it names, is replaced or written.
+    """A value that changes when the kubeconfig or a file that it names changes.
 
     A file that cannot be read is left out: opening the cluster reports it.
     """

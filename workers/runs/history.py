@@ -99,7 +99,7 @@ class History:
         self.redis.execute_command(*self.ownership(cluster, gateway, user, at))  # type: ignore[no-untyped-call] # missing in redis-py
 
     def ownership(self, cluster: str, gateway: str, user: str, at: datetime) -> Write:
-        """What `own_gateway` writes, as part of the transition that takes a handoff."""
+        """The write of `own_gateway`, as part of the transition that takes a handoff."""
         return ("HSET", self._key("owners", cluster), gateway, OWNERSHIP_JSON.dump_json(Ownership(user, at)))
 
     def owners(self, cluster: str) -> dict[str, Ownership]:
