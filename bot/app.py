@@ -5,9 +5,7 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import parse_qs
 
-import orjson
 from slack_bolt import App, BoltContext, BoltResponse
 from slack_bolt.authorization import AuthorizeResult
 
@@ -76,18 +74,3 @@ def make_bolt(settings: SlackSettings, config: Config, client: Client) -> App:
         )
 
     return app
-
-
-def is_readable(body: bytes, kind: str = "") -> bool:
-    """Whether the body has one of Slack's formats. Bolt raises an exception for any other body.
-
-    The formats are a JSON object, and a form whose `payload`, if it has one, is a JSON object.
-    """
-    try:
-        text = body.decode("utf-8")
-        if text and (kind == "application/json" or text.lstrip().startswith(("{", "["))):
-            return isinstance(orjson.loads(text), dict)
-        payloads = parse_qs(text).get("payload", [])
-        return all(isinstance(orjson.loads(each), dict) for each in payloads)
-    except ValueError:
-        return False

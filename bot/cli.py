@@ -110,13 +110,12 @@ class _Supervised:
 
 
 def _listen(port: int, health_port: int, bind: str) -> None:
-    from bot.app import is_readable, make_bolt
+    from bot.app import make_bolt
     from bot.slack.identity import Identity
     from bot.slack.settings import slack_settings
     from bot.slack.socket_health import SocketHealth
     from bot.slack.web_api import Slack
     from bot.web.health import HEALTH_LIMITS, Health, health_application
-    from bot.web.slack_requests import SLACK_LIMITS, Gate, slack_application
     from checks.config.configuration_file import load
     from workers.client import connect
     from workers.client.processes import worker_settings
@@ -131,8 +130,7 @@ def _listen(port: int, health_port: int, bind: str) -> None:
     alive = SocketHealth(socket.client.is_connected if socket else lambda: True, lambda: not identity.problem).alive
     servers = [_server(health_application(Health(client, identity, alive)), bind, health_port, HEALTH_LIMITS, "health")]
     if socket is None:
-        gate = Gate(settings.slack_signing_secret.get_secret_value(), bolt.dispatch, is_readable)
-        servers.append(_server(slack_application(gate), bind, port, SLACK_LIMITS, "slack"))
+        servers.append(_slack_server(bolt, settings.slack_signing_secret.get_secret_value(), bind, port))
     where = "through Socket Mode" if socket else f"on port {servers[-1].port}"
     log.info("listening for Slack %s; health and metrics on port %s", where, servers[0].port)
     try:
@@ -142,11 +140,19 @@ def _listen(port: int, health_port: int, bind: str) -> None:
             socket.close()  # type: ignore[no-untyped-call]
 
 
+def _slack_server(bolt: "App", secret: str, bind: str, port: int) -> "BoundedServer":
+    """The server for Slack's signed requests."""
+    from bot.listeners.intake import Intake
+    from bot.web.slack_requests import SLACK_LIMITS, Gate, slack_application
+
+    return _server(slack_application(Gate(secret, Intake(bolt).http)), bind, port, SLACK_LIMITS, "slack")
+
+
 def _open_socket(bolt: "App", token: str) -> "SocketModeHandler":
     """Socket Mode, which connects in the background."""
-    from slack_bolt.adapter.socket_mode import SocketModeHandler
+    from bot.listeners.intake import SocketIntake
 
-    socket = SocketModeHandler(bolt, token)
+    socket = SocketIntake(bolt, token)
     threading.Thread(target=_connect, args=(socket,), name="socket", daemon=True).start()
     return socket
 
@@ -180,13 +186,17 @@ def _serve(servers: "Sequence[BoundedServer]") -> None:
 
 def _connect(socket: "SocketModeHandler") -> None:
     """Open the socket, and retry while Slack does not answer."""
+    from http.client import HTTPException
+
     from slack_sdk.errors import SlackClientError
 
+    # The SDK reads the address of the socket from an answer that a proxy may have written.
+    malformed = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
     while True:
         try:
             socket.connect()  # type: ignore[no-untyped-call]
-        except (SlackClientError, OSError) as error:
-            log.warning("the socket to Slack is not connected: %s", error)
+        except (SlackClientError, OSError, HTTPException, *malformed) as error:
+            log.warning("the socket to Slack is not connected: %s: %s", type(error).__name__, error)
             time.sleep(5)
         else:
             return

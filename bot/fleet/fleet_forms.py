@@ -1,12 +1,13 @@
 """The forms of digests and handoffs, and the short answers to one person about them."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 
 from bot.fleet.handoff_messages import handoff_blocks, handoff_headline, shift_coverage
+from bot.grammar.fleet_parser import LONGEST_SHIFT, SHIFT
 from bot.messages.blocks import (
     Block,
     Message,
@@ -83,6 +84,14 @@ def metadata_of(view: Mapping[str, Any]) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def span_of(about: Mapping[str, Any]) -> timedelta:
+    """The length of the shift in the private metadata of a form; eight hours by default."""
+    seconds = about.get("span")
+    if isinstance(seconds, int | float) and 0 < seconds <= LONGEST_SHIFT.total_seconds():
+        return timedelta(seconds=seconds)
+    return SHIFT
 
 
 # answers for one person

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 from slack_bolt import Ack, App, BoltContext
@@ -66,7 +65,7 @@ def register_fleet(app: App, handler: InteractionHandler) -> None:
         about = fleet_forms.metadata_of(view)
         interaction = _filled(body, view, str(about.get("channel", "")))
         filled_in = form_values(view)
-        span = timedelta(seconds=float(about.get("span", 0)))
+        span = fleet_forms.span_of(about)
         command = HandOver(span, filled_in.get("next", ""), filled_in.get("note", ""))
         # The handoff takes its id from the form, so that a form delivered twice posts one handoff.
         handoff_id = re.sub(r"\W", "", str(view.get("id", "")))

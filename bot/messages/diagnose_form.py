@@ -86,9 +86,10 @@ def gateway_options(known: Sequence[str], typed: str) -> list[dict[str, Any]]:
 def channel_of(view: Mapping[str, Any]) -> str:
     """The channel in which the form was opened."""
     try:
-        return str(orjson.loads(view.get("private_metadata") or "{}").get("channel", ""))
+        found = orjson.loads(view.get("private_metadata") or "{}")
     except orjson.JSONDecodeError:
         return ""
+    return str(found.get("channel", "")) if isinstance(found, dict) else ""
 
 
 def form_values(view: Mapping[str, Any]) -> dict[str, str]:

@@ -13,4 +13,7 @@ SLACK_CALLS = Counter(
     "Calls of Slack's API, by method and outcome (ok, or Slack's error code).",
     ["method", "outcome"],
 )
+MALFORMED_PAYLOADS = Counter(
+    "egress_diag_malformed_payloads_total", "Signed payloads without the fields of their kind."
+)
 INTERNAL_ERRORS = Counter("egress_diag_faults_total", "Internal errors of the bot.")

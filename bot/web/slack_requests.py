@@ -8,10 +8,10 @@ import asyncio
 import hmac
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 
-from slack_bolt import BoltRequest, BoltResponse
+from slack_bolt import BoltResponse
 from tornado.httputil import HTTPHeaders
 from tornado.web import Application, stream_request_body
 
@@ -36,11 +36,10 @@ class Gate:
     """The shared state of requests: signing secret, memory for bodies, threads of Bolt."""
 
     def __init__(
-        self, secret: str, dispatch: Callable[[BoltRequest], BoltResponse], readable: Callable[[bytes, str], bool]
+        self, secret: str, answer: Callable[[bytes, str, Mapping[str, str | Sequence[str]]], BoltResponse]
     ) -> None:
         self._secret = secret.encode()
-        self.dispatch = dispatch
-        self.readable = readable
+        self.answer = answer
         self.threads: Executor = ThreadPoolExecutor(32, thread_name_prefix="request")
         self.held = 0
         """Bytes of all bodies under way. Only the server's thread changes it."""
@@ -94,13 +93,12 @@ class SlackRequests(PlainHandler):
         if not self.gate.is_signed(body, headers):
             self.refuse(401, "not signed by Slack")
             return
-        if not self.gate.readable(body, headers.get("Content-Type", "").partition(";")[0].strip().lower()):
-            self.refuse(400, "not a request from Slack")
-            return
         self.accept()
-        received: dict[str, str | Sequence[str]] = {name: headers.get_list(name) for name in set(headers)}
-        request = BoltRequest(body=body.decode(), query=self.request.query, headers=received)
-        answer = await asyncio.get_running_loop().run_in_executor(self.gate.threads, self.gate.dispatch, request)
+        kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        received = {name: headers.get_list(name) for name in set(headers)}
+        answer = await asyncio.get_running_loop().run_in_executor(
+            self.gate.threads, self.gate.answer, body, kind, received
+        )
         self.set_status(answer.status)
         for name, value in answer.first_headers_without_set_cookie().items():
             self.set_header(name, value)

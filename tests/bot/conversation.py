@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bot.app import is_readable, make_bolt
+from bot.app import make_bolt
 from bot.courier.courier import Courier
+from bot.listeners.intake import Intake
 from bot.sandbox import Ack, SandboxServer, StoredMessage
 from bot.slack.settings import SlackSettings as BotSettings
 from bot.slack.web_api import Slack
@@ -109,7 +110,7 @@ def conversation(slack: SandboxServer, client: Client, config: Config) -> Iterat
         SLACK_API_URL=slack.api_url,
         SLACK_APP_TOKEN="",
     )
-    gate = Gate(slack.app.signing_secret, make_bolt(settings, config, client).dispatch, is_readable)
+    gate = Gate(slack.app.signing_secret, Intake(make_bolt(settings, config, client)).http)
     server = BoundedServer(slack_application(gate), "127.0.0.1", 0, SLACK_LIMITS, "conversation")
     server.start()
     slack.request_url = f"http://127.0.0.1:{server.port}/slack/events"
