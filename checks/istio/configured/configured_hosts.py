@@ -86,8 +86,9 @@ def _configured(facts: Facts) -> ConfiguredHosts:
         for at, server in enumerate(each.servers)
     )
     servers = (*written, *_listeners_of_the_gateway_api(facts))
-    found = list(_hosts(servers, routes))
-    leading = {host.lower() for each in index.leading_to(service) for host in each.hosts}
+    # Applications leave out the dot at the end of a name, which istiod keeps in the hosts of objects.
+    found = list(dict.fromkeys(each.removesuffix(".") for each in _hosts(servers, routes)))
+    leading = {host.lower().removesuffix(".") for each in index.leading_to(service) for host in each.hosts}
     others = [each for each in found if each not in leading and other_gateway_of(facts, each)]
     hosts = tuple(each for each in found if each not in others)
     return ConfiguredHosts(tuple(servers), routes, hosts, tuple(others))

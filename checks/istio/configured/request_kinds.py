@@ -63,8 +63,13 @@ def configured_kinds(routing: Routing, host: str) -> tuple[RequestKind, ...]:
     """The kinds for which the gateway is configured.
 
     They are those of the rules that lead to it, if a server takes one of them. Else a rule has the wrong protocol: then they
-    are those of the ports as ServiceEntries declare them, else of the servers.
+    are those of the ports as ServiceEntries declare them, else of the servers. If objects name the host only with a dot at
+    the end, which no application sends, the kinds are those for that name.
     """
+    return _kinds_of_name(routing, host) or _kinds_of_name(routing, f"{host}.")
+
+
+def _kinds_of_name(routing: Routing, host: str) -> tuple[RequestKind, ...]:
     ruled = {kind for scheme, rule in _rules_to(routing, host) for kind in _of_rule(routing, host, rule, scheme)}
     servers = _servers(routing, host)
     if any(each.scheme in _schemes(server) for each in ruled for server in servers):

@@ -3,11 +3,14 @@
 It has none for other hosts.
 """
 
+from typing import Any
+
 import pytest
 
 from checks.catalogue import catalogue
 from checks.model.findings import Finding, Report, Stage, Status
 from checks.model.route import Outcome
+from tests.checks.engine.damages import rewritten
 from tests.checks.istio.trace.breakages import ALL, BREAKAGES, HTTP, Breakage, client_host_of, host_of, port_of
 from tests.clusters.compose import Cluster, Manifest, compose, named
 from tests.recordings import diagnosed, question
@@ -22,6 +25,9 @@ CASES = [
     for on in each.on
     if each.b not in ("B26", "B36") and each.client is None
 ]
+
+
+_NAMING = ("Gateway", "ServiceEntry", "VirtualService", "DestinationRule")
 
 
 def report(cluster: Cluster, host: str | None = None) -> Report:
@@ -52,6 +58,26 @@ def test_a_configured_host_fails_if_and_only_if_it_is_not_routed(broken: Breakag
             host_of(on),
             client_host_of(on),
         }
+
+
+@pytest.mark.parametrize("kinds", [("Gateway",), ("ServiceEntry",), ("VirtualService",), _NAMING])
+@pytest.mark.parametrize("on", [HTTP, "tls-passthrough"])
+def test_a_host_with_a_dot_at_the_end_is_not_the_host_that_applications_request(
+    on: str, kinds: tuple[str, ...]
+) -> None:
+    """A run with the host and one without report the same request."""
+    host = host_of(on)
+
+    def dotted(kind: str, key: str, value: Any) -> Any:
+        names = kind in kinds and key in ("hosts", "host") and isinstance(value, str)
+        return value.replace(host, f"{host}.") if names else value
+
+    cluster = rewritten(named(on), dotted)
+    found = [
+        {each.check for each in report(cluster, each).findings if each.status is Status.FAIL} for each in (host, None)
+    ]
+    assert found[0]
+    assert found[1] == found[0]
 
 
 def another_host(host: str) -> list[Manifest]:
