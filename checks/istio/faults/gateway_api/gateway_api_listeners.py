@@ -1,0 +1,108 @@
+"""Gateways of the Gateway API without a listener for the host, and routes that are not attached."""
+
+from collections.abc import Iterator
+
+from checks.facts.gateway_api import KubernetesGateway
+from checks.istio.faults.definition.broken_request import BrokenRequest
+from checks.istio.faults.definition.fault import RouteFault
+from checks.istio.faults.gateway_api.gateway_api_faults import AddressElsewhere, NoGatewayRoute, NoListener, NotAttached
+from checks.istio.fixes import gateway_api as api
+from checks.istio.fixes.fields import appended, set_field
+from checks.model.findings import Evidence
+from checks.model.raw_values import Raw, text
+
+
+def at_gateway_api_listener(broken: BrokenRequest) -> Iterator[RouteFault]:
+    """Gateways without the right address or listener, and routes that are not attached."""
+    host, egress = broken.request.host, broken.facts.gateway
+    gateways = api.egress_gateways(broken)
+    for gateway in () if gateways else api.gateways_with_host(broken):
+        wanted = [{"type": "Hostname", "value": broken.service}]
+        written = ", ".join(value for _, value in gateway.addresses) or "(none)"
+        yield AddressElsewhere(
+            f"{gateway.ref} of the Gateway API has a listener for {host}, but not {broken.service} as its address",
+            (Evidence(gateway.ref, "spec.addresses", written, broken.service),),
+            f"Set the address of {gateway.ref} to the Service of {egress.ref}",
+            set_field(gateway, "spec.addresses", wanted),
+            (gateway,),
+        )
+    for gateway in gateways:
+        listener = api.listener_for(gateway, broken)
+        if listener is None:
+            yield from _listeners(broken, gateway)
+        else:
+            yield from _routes(broken, gateway, listener)
+
+
+def _listeners(broken: BrokenRequest, gateway: KubernetesGateway) -> Iterator[RouteFault]:
+    host = broken.request.host
+    for index, each in enumerate(api.listeners(gateway)):
+        if api.takes_kind(each, broken):
+            name = f"{text(each, 'name')}-{len(api.listeners(gateway))}"
+            yield NoListener(
+                f"No listener of {gateway.ref} of the Gateway API has the hostname {host}",
+                (Evidence(gateway.ref, f"spec.listeners[{index}].hostname", api.written_hostnames(each), host),),
+                f"Add a listener for {host}",
+                appended(gateway, "spec.listeners", {**each, "name": name, "hostname": host}),
+                (gateway,),
+            )
+            return
+
+
+def _routes(broken: BrokenRequest, gateway: KubernetesGateway, listener: Raw) -> Iterator[RouteFault]:
+    """Routes of the host that are not attached to the Gateway, and their absence."""
+    host = broken.request.host
+    index = next(at for at, each in enumerate(api.listeners(gateway)) if each is listener)
+    for route in api.routes_for(broken):
+        if api.is_in_mesh(route):
+            continue
+        attached = api.attached_to(route, gateway)
+        if api.is_route_for(route, host) and not attached:
+            parent = api.parent_of(gateway, route.namespace)
+            yield NotAttached(
+                f"{route.ref} for {host} does not name {gateway.ref} as its parent",
+                (
+                    Evidence(
+                        route.ref, "spec.parentRefs", api.written_parents(route), f"{gateway.namespace}/{gateway.name}"
+                    ),
+                ),
+                f"Attach {route.ref} to {gateway.ref}",
+                set_field(route, "spec.parentRefs", [parent]),
+                (route, gateway),
+            )
+        elif attached and not api.is_route_for(route, host) and api.leads_outside(route, host):
+            yield NotAttached(
+                f"{route.ref} sends requests to {host}, but does not have it in its hostnames",
+                (Evidence(route.ref, "spec.hostnames", ", ".join(route.hostnames), host),),
+                f"Add {host} to the hostnames of {route.ref}",
+                appended(route, "spec.hostnames", host),
+                (route,),
+            )
+        elif attached and route.namespace != gateway.namespace:
+            path = f"spec.listeners[{index}]"
+            allowed = text(listener, "allowedRoutes", "namespaces", "from") or "Same"
+            yield NotAttached(
+                f"{path} of {gateway.ref} does not allow routes of namespace {route.namespace}, such as {route.ref}",
+                (
+                    Evidence(
+                        gateway.ref,
+                        f"{path}.allowedRoutes.namespaces.from",
+                        allowed,
+                        f"a selector of {route.namespace}",
+                    ),
+                ),
+                f"Allow routes of namespace {route.namespace}",
+                set_field(gateway, f"{path}.allowedRoutes", api.allowing(listener, route.namespace)["allowedRoutes"]),
+                (gateway, route),
+            )
+    entry = api.entry_of(broken)
+    backend = api.host_backend(broken, entry) if entry is not None else None
+    if backend is not None:
+        parent = api.parent_of(gateway, broken.facts.gateway.namespace)
+        yield NoGatewayRoute(
+            f"No route that is attached to {gateway.ref} of the Gateway API has the host {host}",
+            (Evidence(gateway.ref, "attached routes", "(none)", f"a route for {host}"),),
+            f"Create a route from {gateway.ref} to {host}",
+            api.new_route(broken, "gateway", parent, backend),
+            (gateway,),
+        )
