@@ -6,7 +6,7 @@ from checks.facts.events import Event
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.knowledge.controller_events import event_cause
+from checks.knowledge.controller_texts import event_cause
 from checks.model.commands import SEGDOC, inspect, kubectl, quoted
 from checks.model.findings import Action, Effect, Evidence
 from checks.static_egress.procedures import describe

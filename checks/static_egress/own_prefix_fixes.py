@@ -4,7 +4,7 @@ from checks.facts.agent_pools import AgentPool
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.knowledge.controller_events import EventCause
+from checks.knowledge.controller_texts import EventCause
 from checks.model.commands import SEGDOC, change, inspect, quoted
 from checks.model.findings import Action
 from checks.static_egress.gateway_configuration import pool_of

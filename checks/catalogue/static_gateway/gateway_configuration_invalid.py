@@ -10,7 +10,8 @@ from checks.facts.view import Facts
 from checks.istio.configured.configured_hosts import examined_hosts
 from checks.istio.faults.resolved_routes import ROUTER_READS, routing_of_run
 from checks.istio.request.destinations import fixed_addresses
-from checks.knowledge.controller_events import current_errors, event_cause
+from checks.knowledge.controller_events import current_errors
+from checks.knowledge.controller_texts import event_cause
 from checks.knowledge.sandbox_errors import sandbox
 from checks.model.commands import SEGDOC, change, kubectl, restart
 from checks.model.findings import Evidence, Involved, Observation, Severity, fail, healthy, skip, warn

@@ -9,7 +9,8 @@ from checks.facts.fact import KubernetesObject
 from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.static_egress import GatewayLBConfiguration, GatewayVMConfiguration, StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.knowledge.controller_events import current_errors, event_cause
+from checks.knowledge.controller_events import current_errors
+from checks.knowledge.controller_texts import event_cause
 from checks.model.commands import SEGDOC, az_aks, change
 from checks.model.durations import span
 from checks.model.findings import Action, Evidence, Involved, Observation, Severity, fail, healthy, skip

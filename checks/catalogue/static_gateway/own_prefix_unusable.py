@@ -13,7 +13,8 @@ from checks.facts.managed_cluster import ManagedCluster
 from checks.facts.network_resources import PublicIPPrefix
 from checks.facts.static_egress import StaticGatewayConfiguration
 from checks.facts.view import Facts
-from checks.knowledge.controller_events import ControllerFault, current_errors, event_cause
+from checks.knowledge.controller_events import current_errors
+from checks.knowledge.controller_texts import ControllerFault, event_cause
 from checks.model.findings import Action, Evidence, Observation, Severity, fail, healthy, skip, warn
 from checks.static_egress.gateway_configuration import NotApplicable, gateway_configuration, pool_of
 from checks.static_egress.own_prefix_fixes import create_prefix, prefix_fix, show_prefix

@@ -6,7 +6,8 @@ import pytest
 
 from checks.facts.events import Event
 from checks.knowledge.azure_errors import AZURE_ERRORS, code_of
-from checks.knowledge.controller_events import EVENT_REASONS, current_errors, event_cause
+from checks.knowledge.controller_events import EVENT_REASONS, current_errors
+from checks.knowledge.controller_texts import event_cause
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 VM, LB, SGC = (
