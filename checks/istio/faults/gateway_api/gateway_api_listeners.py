@@ -1,4 +1,4 @@
-"""Gateways of the Gateway API without a listener for the host, and routes that are not attached."""
+"""Missing listeners of Gateway API Gateways, and routes that are not attached to them."""
 
 from collections.abc import Iterator
 
