@@ -1,4 +1,4 @@
-"""Error texts in events of the static egress gateway's controller, with their meaning and fix.
+"""Error texts in the events of the static egress controller, with meaning and fix.
 
 Source: docs/domain/operator-messages.md#controller-events.
 """
