@@ -4,22 +4,28 @@ from functools import cache
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from checks.config.environment import EnvironmentSettings, Secret, WebAddress
+from checks.config.settings import CONFIG_FILE
+
+_ONE_LINE = "one line (does the Secret end with a line break?)"
 
 
-class SlackSettings(BaseSettings):
+class SlackSettings(EnvironmentSettings):
     """Slack's tokens and addresses (docs/contract.md#environment).
 
-    Secrets are never printed, logged or posted.
+    Secrets are never printed, logged or posted. Raises BadSetting.
     """
 
-    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
-
-    slack_bot_token: SecretStr = Field(SecretStr(""), validation_alias="SLACK_BOT_TOKEN")
-    slack_signing_secret: SecretStr = Field(SecretStr(""), validation_alias="SLACK_SIGNING_SECRET")
-    slack_app_token: SecretStr = Field(SecretStr(""), validation_alias="SLACK_APP_TOKEN")
-    slack_api_url: str = Field("https://slack.com/api/", validation_alias="SLACK_API_URL")
-    config: Path | None = Field(None, validation_alias="EGRESS_DIAG_CONFIG")
+    slack_bot_token: Secret = Field(SecretStr(""), validation_alias="SLACK_BOT_TOKEN", description=_ONE_LINE)
+    slack_signing_secret: Secret = Field(SecretStr(""), validation_alias="SLACK_SIGNING_SECRET", description=_ONE_LINE)
+    slack_app_token: Secret = Field(SecretStr(""), validation_alias="SLACK_APP_TOKEN", description=_ONE_LINE)
+    slack_api_url: WebAddress = Field(
+        "https://slack.com/api/",
+        validation_alias="SLACK_API_URL",
+        description="an address that begins with https:// or http://",
+    )
+    config: Path | None = Field(None, validation_alias="EGRESS_DIAG_CONFIG", description=CONFIG_FILE)
 
     @property
     def socket_mode(self) -> bool:

@@ -6,6 +6,7 @@ Commands of other packages are added.
 import logging
 import sys
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 import click
 
@@ -14,6 +15,7 @@ from checks.cli.collect_command import collect_command
 from checks.cli.diagnose_command import diagnose_command
 from checks.cli.sweep_command import sweep_command
 from checks.cli.usage import refuse
+from checks.config.environment import BadSetting
 
 
 class _LazyGroup(click.Group):
@@ -38,6 +40,13 @@ class _LazyGroup(click.Group):
             return None
         loaded = offered.load()
         return loaded if isinstance(loaded, click.Command) else None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; bad environment variables are usage errors, in every process."""
+        try:
+            return super().invoke(ctx)
+        except BadSetting as wrong:
+            refuse(wrong)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """The list of commands without importing them.

@@ -3,24 +3,23 @@
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from checks.config.environment import EnvironmentSettings
+
+CONFIG_FILE = "the path of a configuration file"
 
 
-class Settings(BaseSettings):
+class Settings(EnvironmentSettings):
     """`$EGRESS_DIAG_CONFIG`: the configuration file if `--config` is not given."""
 
-    model_config = SettingsConfigDict(env_prefix="EGRESS_DIAG_", extra="ignore", env_ignore_empty=True)
-
-    config: Path | None = None
+    config: Path | None = Field(None, validation_alias="EGRESS_DIAG_CONFIG", description=CONFIG_FILE)
 
 
-class PodSettings(BaseSettings):
+class PodSettings(EnvironmentSettings):
     """The pod of this process, if it runs in one.
 
     Kubernetes sets its name and the address of the API server.
     """
 
-    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
-
-    name: str = Field("", validation_alias="HOSTNAME")
-    api_server: str = Field("", validation_alias="KUBERNETES_SERVICE_HOST")
+    name: str = Field("", validation_alias="HOSTNAME", description="the name of the pod")
+    api_server: str = Field("", validation_alias="KUBERNETES_SERVICE_HOST", description="the API server's address")

@@ -6,7 +6,9 @@ from importlib.metadata import EntryPoint, entry_points
 
 import click
 
+from checks.config.environment import BadSetting
 from checks.doctor.requirement_lines import DOCTOR_JSON, EXITS, DoctorLine, DoctorOptions, doctor_text, worst
+from checks.doctor.requirements import ENVIRONMENT
 
 Part = Callable[[DoctorOptions], Iterable[DoctorLine]]
 """The type of an entry point in the group `egress_diag.doctor`."""
@@ -38,8 +40,12 @@ def doctor(config: str | None, output: str, only: str | None) -> None:
     chosen = _chosen(only, offered)
     lines: list[DoctorLine] = []
     for name in chosen:
-        part: Part = offered[name].load()
-        lines += part(DoctorOptions(config, selected=only is not None))
+        try:
+            part: Part = offered[name].load()
+            lines += part(DoctorOptions(config, selected=only is not None))
+        except BadSetting as wrong:
+            failed = [ENVIRONMENT.failed(sentence) for sentence in str(wrong).splitlines()]
+            lines = [*(line for line in failed if line not in lines), *lines]
     if output == "json":
         click.echo(DOCTOR_JSON.dump_json(tuple(lines), indent=2).decode())
     else:

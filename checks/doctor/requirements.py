@@ -11,6 +11,12 @@ READABLE = Requirement(
     "The configuration can be read",
     "Correct the value at the key that the line names.",
 )
+ENVIRONMENT = Requirement(
+    _CONFIGURATION,
+    "environment-valid",
+    "The environment variables are valid",
+    "Correct the variable that the line names, in the Deployment, its Secret or the shell.",
+)
 NAMES_CLUSTERS = Requirement(
     _CONFIGURATION,
     "configuration-clusters",
@@ -97,7 +103,7 @@ OWN_TRAFFIC = Requirement(
     "cannot post when the gateway fails.",
 )
 
-CONFIGURATION = (READABLE, NAMES_CLUSTERS, ACCESS_RULES)
+CONFIGURATION = (ENVIRONMENT, READABLE, NAMES_CLUSTERS, ACCESS_RULES)
 CLUSTERS = (
     SOURCE,
     AZURE_REACHABLE,

@@ -20,7 +20,6 @@ import checks.doctor.parts
 import workers.doctor.part
 import workers.telemetry.metrics
 from bot.sandbox import App, RateLimits, SandboxServer
-from bot.slack.settings import SlackSettings as BotSettings
 from checks.cli.main import main
 from tests.bot.slack.test_manifest import scopes
 from tests.clusters.compose import named, write_bundle
@@ -28,7 +27,6 @@ from tests.docs.commands import ROOT, Block, blocks
 from tests.programs import program
 from tests.redis_server import RedisServer, find_free_port
 from tests.system import System, complete, whole_thread
-from workers.queue.settings import WorkerSettings
 
 pytestmark = pytest.mark.slow  # make check runs only fast tests
 
@@ -142,14 +140,6 @@ def test_troubleshooting_explains_each_requirement_of_doctor() -> None:
     known = [*checks.doctor.parts.REQUIREMENTS, *workers.doctor.part.REQUIREMENTS, *bot.doctor.part.SLACK_REQUIREMENTS]
     page = text("docs/troubleshooting.md")
     assert [each.name for each in known if not re.search(rf"^- .*`{each.name}`", page, re.MULTILINE)] == []
-
-
-def test_operate_lists_each_environment_variable() -> None:
-    page = text("docs/operate.md")
-    aliases = [
-        str(field.validation_alias) for kind in (WorkerSettings, BotSettings) for field in kind.model_fields.values()
-    ]
-    assert [alias for alias in aliases if f"| `{alias}`" not in page and f"`{alias}`" not in page] == []
 
 
 def test_operate_lists_exactly_the_existing_metrics() -> None:

@@ -16,6 +16,7 @@ from urllib.request import urlopen
 from celery import bootsteps
 from redis import exceptions
 
+from checks.config.environment import BadSetting
 from workers.queue.connection import check_writable, quick_connection, redis_problem
 from workers.queue.settings import WorkerSettings, worker_settings
 
@@ -98,7 +99,10 @@ def _main() -> None:
 
     The listener has no heartbeat file.
     """
-    config = worker_settings()
+    try:
+        config = worker_settings()
+    except BadSetting as wrong:
+        raise SystemExit(str(wrong)) from None
     found = restart_reason(config, time.time())
     if found and (config.heartbeat is None or not config.heartbeat.exists()):
         silent = _listener_failure()

@@ -6,46 +6,90 @@ from typing import Literal, Self
 from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from checks.config.environment import (
+    EnvironmentSettings,
+    ExistingFolder,
+    FileInAFolder,
+    Number,
+    RedisAddress,
+    Secret,
+    WebAddress,
+)
+from checks.config.settings import CONFIG_FILE
 
 
-class WorkerSettings(BaseSettings):
-    """`REDIS_URL`, `REDIS_PASSWORD`, `EGRESS_DIAG_CONFIG`, and the limits of a run in seconds."""
+class WorkerSettings(EnvironmentSettings):
+    """`REDIS_URL`, `REDIS_PASSWORD`, `EGRESS_DIAG_CONFIG`, and the limits of a run in seconds.
 
-    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
+    Raises BadSetting.
+    """
 
-    redis_url: str = Field("redis://127.0.0.1:6379/0", validation_alias="REDIS_URL")
-    redis_password: SecretStr = Field(SecretStr(""), validation_alias="REDIS_PASSWORD")
+    redis_url: RedisAddress = Field(
+        "redis://127.0.0.1:6379/0",
+        validation_alias="REDIS_URL",
+        description="redis://HOST:PORT/DATABASE, or rediss:// for TLS",
+    )
+    redis_password: Secret = Field(
+        SecretStr(""),
+        validation_alias="REDIS_PASSWORD",
+        description="a password in one line (does the Secret end with a line break?)",
+    )
     """Inserted into the URL, quoted.
 
     A password from a Secret may contain characters that a URL does not allow.
     """
-    config: Path | None = Field(None, validation_alias="EGRESS_DIAG_CONFIG")
-    prefix: str = Field("egress-diag:", validation_alias="EGRESS_DIAG_KEY_PREFIX")
-    run_timeout: float = Field(60, gt=0, le=900, validation_alias="EGRESS_DIAG_RUN_TIMEOUT")
+    config: Path | None = Field(None, validation_alias="EGRESS_DIAG_CONFIG", description=CONFIG_FILE)
+    prefix: str = Field(
+        "egress-diag:",
+        pattern=r"^[\w./:@+-]{1,100}$",
+        validation_alias="EGRESS_DIAG_KEY_PREFIX",
+        description="1 to 100 letters, digits or characters of ./:@+-_",
+    )
+    run_timeout: Number = Field(
+        60, gt=0, le=900, validation_alias="EGRESS_DIAG_RUN_TIMEOUT", description="seconds above 0, at most 900"
+    )
     """The time after which a run ends with what it has found."""
-    lease: float = Field(15, gt=0, validation_alias="EGRESS_DIAG_LEASE")
+    lease: Number = Field(
+        15, gt=0, le=600, validation_alias="EGRESS_DIAG_LEASE", description="seconds above 0, at most 600"
+    )
     """The time after which a run whose lease was not renewed is taken up by another worker."""
-    tick: float = Field(5, gt=0, validation_alias="EGRESS_DIAG_TICK")
-    """The interval of the janitor."""
-    watch_interval: float = Field(30, gt=0, validation_alias="EGRESS_DIAG_WATCH_INTERVAL")
+    tick: Number = Field(5, gt=0, le=30, validation_alias="EGRESS_DIAG_TICK", description="seconds above 0, at most 30")
+    """The interval of the janitor; the liveness probe expects a round each minute."""
+    watch_interval: Number = Field(
+        30, gt=0, le=3600, validation_alias="EGRESS_DIAG_WATCH_INTERVAL", description="seconds above 0, at most 3600"
+    )
     """The interval of a watch's checks."""
-    concurrency: int = Field(4, ge=1, le=64, validation_alias="EGRESS_DIAG_CONCURRENCY")
+    concurrency: int = Field(
+        4, ge=1, le=64, validation_alias="EGRESS_DIAG_CONCURRENCY", description="a whole number from 1 to 64"
+    )
     """Diagnoses at once in one worker process group."""
 
-    log: Literal["", "json", "text"] = Field("", validation_alias="EGRESS_DIAG_LOG")
+    log: Literal["", "json", "text"] = Field("", validation_alias="EGRESS_DIAG_LOG", description="json or text")
     """The format of log records; default: text if standard error is a terminal, else JSON."""
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="EGRESS_DIAG_LOG_LEVEL")
-    metrics_port: int | None = Field(None, ge=0, le=65535, validation_alias="EGRESS_DIAG_METRICS_PORT")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", validation_alias="EGRESS_DIAG_LOG_LEVEL", description="DEBUG, INFO, WARNING or ERROR"
+    )
+    metrics_port: int | None = Field(
+        None, ge=0, le=65535, validation_alias="EGRESS_DIAG_METRICS_PORT", description="a port from 0 to 65535"
+    )
     """The port of `GET /metrics` for worker, courier and beat; no metrics if not set."""
-    shared_metrics: Path | None = Field(None, validation_alias="PROMETHEUS_MULTIPROC_DIR")
+    shared_metrics: ExistingFolder | None = Field(
+        None, validation_alias="PROMETHEUS_MULTIPROC_DIR", description="the path of an existing folder"
+    )
     """The folder in which the children of a pool share their counts.
 
     `egress-diag worker` makes one.
     """
-    traces_endpoint: str = Field("", validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    traces_endpoint: WebAddress | None = Field(
+        None,
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="an address that begins with http:// or https://",
+    )
     """The OTLP endpoint for traces; no traces if not set."""
-    heartbeat: Path | None = Field(None, validation_alias="EGRESS_DIAG_HEARTBEAT")
+    heartbeat: FileInAFolder | None = Field(
+        None, validation_alias="EGRESS_DIAG_HEARTBEAT", description="the path of a file in an existing folder"
+    )
     """The file that `workers.queue.liveness` touches while this process works."""
 
     @model_validator(mode="after")

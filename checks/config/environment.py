@@ -1,0 +1,107 @@
+"""The base of all settings: environment variables, and the sentence for a bad value."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class BadSetting(Exception):
+    """Environment variables with bad values: one sentence each, which never quotes a secret."""
+
+
+class EnvironmentSettings(BaseSettings):
+    """Settings that a process reads from its environment when it starts.
+
+    Raises BadSetting. Each field has a validation alias (the variable) and a description (the allowed values, as the end of
+    the sentence "expected …"). An empty variable counts as not set.
+    """
+
+    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, env_ignore_empty=True)
+
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**given)
+        except ValidationError as wrong:
+            raise BadSetting("\n".join(self._sentences(wrong))) from None
+
+    @classmethod
+    def variables(cls) -> dict[str, tuple[str, Any]]:
+        """The allowed values and the default of each variable."""
+        return {
+            str(field.validation_alias): (field.description or "", field.default) for field in cls.model_fields.values()
+        }
+
+    @classmethod
+    def _sentences(cls, wrong: ValidationError) -> Iterator[str]:
+        variables = cls.variables()
+        quoted = {str(f.validation_alias) for f in cls.model_fields.values() if _may_be_quoted(f.annotation)}
+        for error in wrong.errors():
+            name = ".".join(str(part) for part in error["loc"])
+            yield f"{name} is {_value(error, quoted=name in quoted)}; expected {variables.get(name, ('', None))[0]}"
+
+
+def _may_be_quoted(annotation: Any) -> bool:
+    """Whether a value can be shown; texts that may contain a password cannot."""
+    choices = (annotation, *get_args(annotation))
+    plain = {get_args(each)[0] if get_origin(each) is Annotated else each for each in choices}
+    return not plain & {str, SecretStr}
+
+
+def _value(error: ErrorDetails, *, quoted: bool) -> str:
+    return f'"{str(error["input"])[:60]}"' if quoted else "not valid (its value is not shown here)"
+
+
+def _one_line(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().isprintable():
+        raise ValueError
+    return value
+
+
+def _address(value: str, schemes: tuple[str, ...]) -> SplitResult:
+    """The parts of an address. Raises ValueError."""
+    parts = urlsplit(value)
+    # Reading the port raises ValueError if it is not a number below 65536.
+    if parts.scheme not in schemes or not parts.hostname or parts.port == 0 or any(c.isspace() for c in value):
+        raise ValueError
+    return parts
+
+
+def _web_address(value: str) -> str:
+    _address(value, ("http", "https"))
+    return value
+
+
+def _redis_address(value: str) -> str:
+    database = _address(value, ("redis", "rediss")).path.strip("/")
+    if database and not database.isdecimal():
+        raise ValueError
+    return value
+
+
+def _existing_folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise ValueError
+    return path
+
+
+def _file_in_a_folder(path: Path) -> Path:
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError
+    return path
+
+
+Secret = Annotated[SecretStr, AfterValidator(_one_line)]
+"""A token or password in one line.
+
+A Secret often ends with a line break that was not meant.
+"""
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+RedisAddress = Annotated[str, AfterValidator(_redis_address)]
+ExistingFolder = Annotated[Path, AfterValidator(_existing_folder)]
+FileInAFolder = Annotated[Path, AfterValidator(_file_in_a_folder)]
+Number = Annotated[float, Field(allow_inf_nan=False)]

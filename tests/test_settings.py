@@ -1,0 +1,137 @@
+"""Bad environment variables: a sentence instead of a traceback, in every process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.slack.settings import SlackSettings
+from checks.config.environment import BadSetting, EnvironmentSettings
+from workers.queue.settings import WorkerSettings
+
+BAD = {
+    "REDIS_URL": (
+        "localhost:6379",
+        "amqp://h:1/0",
+        "redis://",
+        "redis://h:port/0",
+        "redis://h:99999/0",
+        "redis://h/zero",
+        "",
+    ),
+    "REDIS_PASSWORD": ("secret\n",),
+    "EGRESS_DIAG_KEY_PREFIX": ("with space", "star*", "é" * 101),
+    "EGRESS_DIAG_RUN_TIMEOUT": ("0", "-1", "901", "nan", "inf", "a minute"),
+    "EGRESS_DIAG_LEASE": ("-3", "0", "nan", "inf", "601", "15s"),
+    "EGRESS_DIAG_TICK": ("0", "31", "nan"),
+    "EGRESS_DIAG_WATCH_INTERVAL": ("0", "3601", "-inf"),
+    "EGRESS_DIAG_CONCURRENCY": ("0", "65", "1.5", "four"),
+    "EGRESS_DIAG_LOG": ("xml",),
+    "EGRESS_DIAG_LOG_LEVEL": ("TRACE", "info"),
+    "EGRESS_DIAG_METRICS_PORT": ("-1", "65536", "http"),
+    "PROMETHEUS_MULTIPROC_DIR": ("/does/not/exist",),
+    "OTEL_EXPORTER_OTLP_ENDPOINT": ("collector:4318", "grpc://collector:4317"),
+    "EGRESS_DIAG_HEARTBEAT": ("/does/not/exist/heartbeat", "/tmp"),
+    "SLACK_BOT_TOKEN": ("xoxb-1\n",),
+    "SLACK_SIGNING_SECRET": ("secret\r\n",),
+    "SLACK_APP_TOKEN": ("xapp-1\t",),
+    "SLACK_API_URL": ("x", "slack.com/api/", "https://", "ftp://slack.com/api/", "https://slack.com:port/"),
+}
+NOT_SHOWN = {"REDIS_URL", "REDIS_PASSWORD", "EGRESS_DIAG_KEY_PREFIX", "OTEL_EXPORTER_OTLP_ENDPOINT", "SLACK_API_URL"}
+MODELS: tuple[type[EnvironmentSettings], ...] = (WorkerSettings, SlackSettings)
+
+
+def model_of(name: str) -> type[EnvironmentSettings]:
+    return next(model for model in MODELS if name in model.variables())
+
+
+def test_every_variable_but_the_configuration_file_has_bad_values() -> None:
+    """The configuration file has its own messages."""
+    assert {*BAD, "EGRESS_DIAG_CONFIG"} == {name for model in MODELS for name in model.variables()}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in BAD.items() for value in values if value]
+)
+def test_a_bad_value_is_one_sentence(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    model = model_of(name)
+    with pytest.raises(BadSetting) as raised:
+        model()
+    (sentence,) = str(raised.value).splitlines()
+    assert sentence.startswith(f"{name} is ")
+    assert sentence.endswith(f"; expected {model.variables()[name][0]}")
+    hidden = name in NOT_SHOWN or "TOKEN" in name or "SECRET" in name
+    assert (f'"{value}"' in sentence) != hidden
+
+
+def test_all_mistakes_are_reported_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EGRESS_DIAG_LEASE", "-3")
+    monkeypatch.setenv("EGRESS_DIAG_TICK", "never")
+    with pytest.raises(BadSetting) as raised:
+        WorkerSettings()
+    assert [line.split()[0] for line in str(raised.value).splitlines()] == ["EGRESS_DIAG_LEASE", "EGRESS_DIAG_TICK"]
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in WorkerSettings.variables():
+        monkeypatch.setenv(name, "")
+    assert WorkerSettings().redis_url == "redis://127.0.0.1:6379/0"
+    assert WorkerSettings().metrics_port is None
+
+
+CLI = [sys.executable, "-m", "checks.cli.main"]
+PROCESSES = {
+    "worker": [*CLI, "worker"],
+    "beat": [*CLI, "beat"],
+    "listener": [*CLI, "bot", "--role", "listener", "--port", "0", "--health-port", "0"],
+    "courier": [*CLI, "bot", "--role", "courier"],
+    "liveness": [sys.executable, "-m", "workers.queue.liveness"],
+    "doctor": [*CLI, "doctor", "--only", "configuration,workers"],
+}
+
+
+def run(process: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    (folder / "config.yaml").write_text("clusters: []\n")
+    environment = {
+        "PATH": os.defpath,
+        "HOME": str(folder),
+        "EGRESS_DIAG_CONFIG": str(folder / "config.yaml"),
+        "SLACK_BOT_TOKEN": "xoxb-made-up",
+        "SLACK_SIGNING_SECRET": "made-up",
+        **variables,
+    }
+    return subprocess.run(
+        PROCESSES[process],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("process", PROCESSES)
+def test_every_process_ends_with_the_sentences(process: str, tmp_path: Path) -> None:
+    """Before, Celery tried amqp without end, and the others ended with tracebacks."""
+    ended = run(process, tmp_path, REDIS_URL="localhost:6379", EGRESS_DIAG_LEASE="-3")
+    output = ended.stdout + ended.stderr
+    assert "Traceback" not in output
+    assert "REDIS_URL is not valid (its value is not shown here); expected redis://HOST:PORT/DATABASE" in output
+    assert 'EGRESS_DIAG_LEASE is "-3"; expected seconds above 0, at most 600' in output
+    assert ended.returncode == {"liveness": 1, "doctor": 1}.get(process, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("process", ["listener", "courier"])
+def test_the_bot_ends_if_slacks_address_is_none(process: str, tmp_path: Path) -> None:
+    ended = run(process, tmp_path, SLACK_API_URL="x")
+    assert "Traceback" not in ended.stderr
+    assert "SLACK_API_URL is not valid" in ended.stderr
+    assert ended.returncode == 2
