@@ -95,7 +95,7 @@ def _file_in_a_folder(path: Path) -> Path:
     return path
 
 
-Secret = Annotated[SecretStr, AfterValidator(_one_line)]
+OneLineSecret = Annotated[SecretStr, AfterValidator(_one_line)]
 """A token or password in one line.
 
 A Secret often ends with a line break that was not meant.

@@ -12,8 +12,8 @@ from checks.config.environment import (
     ExistingFolder,
     FileInAFolder,
     Number,
+    OneLineSecret,
     RedisAddress,
-    Secret,
     WebAddress,
 )
 from checks.config.settings import CONFIG_FILE
@@ -30,7 +30,7 @@ class WorkerSettings(EnvironmentSettings):
         validation_alias="REDIS_URL",
         description="redis://HOST:PORT/DATABASE, or rediss:// for TLS",
     )
-    redis_password: Secret = Field(
+    redis_password: OneLineSecret = Field(
         SecretStr(""),
         validation_alias="REDIS_PASSWORD",
         description="a password in one line (does the Secret end with a line break?)",
