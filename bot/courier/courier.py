@@ -145,7 +145,7 @@ class Courier:
             case "handoff":
                 return self.fleet.handoff(held, name)
             case _:
-                return self._listing(held.document, name)
+                return self._listing(held, name)
 
     def _watch(self, held: HeldDocument, watch_id: str) -> float | None:
         watch = self.client.get(Watch, watch_id)
@@ -162,16 +162,17 @@ class Courier:
         log.error("%s cannot be posted in %s: %s", held.document, watch.channel, refused)
         if watch.state.ended and "elsewhere/end" not in self.client.deliveries.delivered(held.document):
             end = watch_messages(watch, self.client.watch_interval)[1]
-            send_privately(self.slack, watch.user, watch.channel, "", end)
+            send_privately(self.slack, watch.user, watch.channel, "", end, renew=held.renew)
             self.client.deliveries.note_delivered(held.document, Delivered("elsewhere/end", watch.user, "0", ""))
 
-    def _listing(self, document: str, name: str) -> float | None:
+    def _listing(self, held: HeldDocument, name: str) -> float | None:
+        document = held.document
         listing = self.client.get(Listing, name)
         if listing is None or listing.state is ListingState.WAITING:
             return None
         if "answer" not in self.client.deliveries.delivered(document):
             message = gateway_list(listing, self.client.gateways.verdicts(listing.cluster))
-            send_privately(self.slack, listing.user, listing.channel, listing.response_url, message)
+            send_privately(self.slack, listing.user, listing.channel, listing.response_url, message, renew=held.renew)
             delivered = Delivered("answer", listing.channel, "0", message.digest)
             self.client.deliveries.note_delivered(document, delivered)
         return None

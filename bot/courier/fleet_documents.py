@@ -78,7 +78,7 @@ class FleetDocuments:
         user = order.user or (schedule.user if schedule is not None else "")
         if user and "elsewhere" not in self.client.deliveries.delivered(held.document):
             notice = _undelivered(found, f"{refused.fix}; the digest is stopped" if stops else refused.fix)
-            send_privately(self.slack, user, order.channel, "", notice)
+            send_privately(self.slack, user, order.channel, "", notice, renew=held.renew)
             self.client.deliveries.note_delivered(held.document, Delivered("elsewhere", user, "0", ""))
 
     def handoff(self, held: HeldDocument, handoff_id: str) -> float | None:
@@ -98,7 +98,7 @@ class FleetDocuments:
         log.error("handoff %s cannot be posted in %s: %s", handoff_id, found.order.channel, refused)
         if "elsewhere" not in self.client.deliveries.delivered(held.document):
             message = handoffs.handoff_messages(found, {})[0]
-            send_privately(self.slack, found.order.user, found.order.channel, "", message)
+            send_privately(self.slack, found.order.user, found.order.channel, "", message, renew=held.renew)
             self.client.deliveries.note_delivered(held.document, Delivered("elsewhere", found.order.user, "0", ""))
 
     def _links(self, found: Handoff) -> dict[str, str]:

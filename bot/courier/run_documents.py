@@ -75,7 +75,9 @@ class RunDocuments:
         slot = "elsewhere/end" if run.state.ended else "elsewhere/begin"
         if slot not in self.client.deliveries.delivered(held.document):
             message = channel_unavailable(run, refused.fix)
-            send_privately(self.slack, run.order.user, run.order.channel, run.order.response_url, message)
+            send_privately(
+                self.slack, run.order.user, run.order.channel, run.order.response_url, message, renew=held.renew
+            )
             delivered = Delivered(slot, run.order.user, "0", message.digest)
             self.client.deliveries.note_delivered(held.document, delivered)
 
@@ -85,7 +87,9 @@ class RunDocuments:
         run = self.client.get(Run, run_id)
         if run is not None and "elsewhere" not in self.client.deliveries.delivered(held.document):
             message = file_not_posted("evidence bundle" if kind == "bundle" else "full report", refused.fix)
-            send_privately(self.slack, run.order.user, run.order.channel, run.order.response_url, message)
+            send_privately(
+                self.slack, run.order.user, run.order.channel, run.order.response_url, message, renew=held.renew
+            )
             delivered = Delivered("elsewhere", run.order.user, "0", message.digest)
             self.client.deliveries.note_delivered(held.document, delivered)
 

@@ -10,10 +10,18 @@ log = logging.getLogger(__name__)
 
 
 def send_privately(
-    slack: Slack, user: str, channel: str, response_url: str, message: Message, thread: str | None = None
+    slack: Slack,
+    user: str,
+    channel: str,
+    response_url: str,
+    message: Message,
+    thread: str | None = None,
+    *,
+    renew: Callable[[], None] = lambda: None,
 ) -> None:
     """Send a message through the response URL, else as an ephemeral or direct message.
 
+    `renew` is called before each attempt, so that a lock does not expire while Slack is slow.
     Raises a TemporaryRefusal if a repetition may succeed, else the SlackRefusal of the last attempt. Raises RateLimited at
     once, because that ends by itself.
     """
@@ -25,6 +33,7 @@ def send_privately(
         attempts.insert(0, lambda: slack.respond(response_url, message.text, message.blocks))
     refusals: list[SlackRefusal] = []
     for number, send in enumerate(attempts, start=1):
+        renew()
         try:
             send()
         except RateLimited:

@@ -178,7 +178,7 @@ class Slack:
         request = Request(upload.upload_url, data=content, method="POST")  # noqa: S310 - Slack's own address
         request.add_header("Content-Type", "application/octet-stream")
         try:
-            with urlopen(request, timeout=30):  # noqa: S310 - as above
+            with urlopen(request, timeout=self.client.timeout):  # noqa: S310 - as above
                 pass
         except (URLError, OSError, HTTPException) as error:
             raise Unreachable("no_answer", type(error).__name__) from None

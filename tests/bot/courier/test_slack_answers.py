@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,6 +14,8 @@ from bot.sandbox.model.faults import Faults
 from tests.bot.stories import BROKEN, accepted, finish
 from tests.system import complete, slot, slots, whole_thread
 from workers.client import ConnectedClient as Client
+from workers.records.digest import DigestOrder
+from workers.records.handoff import HandoffOrder
 from workers.records.run import Order, Run, Target
 
 pytestmark = pytest.mark.slow
@@ -180,6 +183,31 @@ def test_who_waits_for_a_channel_that_refuses_messages_is_informed(
     assert code in caplog.text
     assert client.stores.failures.all()[f"run/{run.id}"].code == code
     assert not slack.messages()
+
+
+@pytest.mark.parametrize("kind", ["file", "digest", "handoff"])
+def test_who_waits_for_another_document_is_informed_too(
+    courier: Courier, client: Client, slack: SandboxServer, kind: str
+) -> None:
+    run = finish(client, accepted(client), BROKEN)
+    deliver(courier, run)
+    now, span = datetime.now(UTC), timedelta(hours=8)
+    match kind:
+        case "file":
+            client.request_file(run, "report")
+        case "digest":
+            client.stores.fleet.digests.compose(
+                DigestOrder("d1", "C0OPS", ("prod-weu",), now, user="U0ALICE"), None, now
+            )
+        case _:
+            client.request(HandoffOrder("h1", "C0OPS", "U0ALICE", now, span, ("prod-weu",)))
+    (document,) = [each for each in client.stores.documents.due(0) if each.startswith(kind)]
+    for method in ("chat.postMessage", "files.completeUploadExternal"):
+        slack.faults.refuse("restricted_action_read_only_channel", 1, method)
+    assert courier.deliver(document).label == "refused"
+    (notice,) = slack.ephemerals(user="U0ALICE")
+    assert kind == "handoff" or "read-only" in notice.shown
+    assert client.stores.failures.all()[document].code == "restricted_action_read_only_channel"
 
 
 def test_if_no_method_works_the_log_and_doctor_say_it(
