@@ -1,71 +1,39 @@
 """Removes secrets from text: tokens, passwords, keys, connection strings, signed URLs.
 
-Every secret is replaced by the same placeholder, so redacting a redacted text changes nothing.
+`redact` is for text and `redact_object` for JSON; `checks/model/secrets` recognizes the secrets. Every secret is replaced by
+the same placeholder, so redacting a redacted text changes nothing.
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
+
+from checks.model.secrets.apart import named_value_spans
+from checks.model.secrets.names import HINTS, SecretName, announced_secret
+from checks.model.secrets.pairs import pair_spans
+from checks.model.secrets.programs import PROGRAM_HINTS, program_spans
+from checks.model.secrets.prose import PROSE_HINTS, prose_spans
+from checks.model.secrets.secret_objects import secret_object_spans
+from checks.model.secrets.shapes import shape_spans
+from checks.model.secrets.values import is_secret_value
 
 REDACTED = "REDACTED"
 """The placeholder for a Secret's values in a bundle (docs/contract.md#bundle)."""
 
 _WORD = "[redacted]"
-_VALUE = r"[^\s;,&\"'<>)}]+"
-_NAMED = (
-    r"(?:(?:password|passwd|passphrase|client[_-]?secret|secret[_-]?access[_-]?key|app[_-]?secret|"
-    r"account[_-]?key|shared[_-]?access[_-]?key|shared[_-]?key|api[_-]?key|access[_-]?key|access[_-]?token|refresh[_-]?token|"
-    r"id[_-]?token|auth[_-]?token|storage[_-]?key|connection[_-]?string)|(?<![\w/])pwd)"
-)
-
-_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (
-        re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
-        _WORD,
-    ),
-    # A JSON web token, with or without its signature.
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"), _WORD),
-    (
-        re.compile(r"(?i)\b(authorization[\"']?\s*[:=]\s*[\"']?)(?:(?:basic|bearer|negotiate)\s+)?" + _VALUE),
-        rf"\1{_WORD}",
-    ),
-    # Tokens contain a digit; "Bearer authentication failed" is not one.
-    (re.compile(r"(?i)\b(bearer|basic)\s+(?=\S*\d)[\w.~+/=-]{12,}"), rf"\1 {_WORD}"),
-    # KEY=value, key: value, "key": "value", also within connection strings.
-    (
-        re.compile(rf"(?i)({_NAMED}\\?[\"']?\s*[=:]\s*\\?[\"']?)(?![\s/\[{{]|null\b|true\b|false\b){_VALUE}"),
-        rf"\1{_WORD}",
-    ),
-    (re.compile(r"(?i)(private[_-]?key\\?[\"']?\s*[=:]\s*\\?[\"']?)[A-Za-z0-9+/]{32,}={0,2}"), rf"\1{_WORD}"),
-    # A container's environment as JSON: {"name":"DB_PASSWORD","value":"…"}.
-    (
-        re.compile(rf"(?i)(\"name\":\s*\"[\w.-]{{0,100}}?{_NAMED}[\w.-]{{0,100}}\",\s*\"value\":\s*\")[^\"]+"),
-        rf"\1{_WORD}",
-    ),
-    # Signed URLs, and OAuth redirects with an authorization code.
-    (re.compile(r"(?i)([?&](?:sig|signature|token|x-amz-signature|x-amz-security-token)=)[^&\s\"'<>]+"), rf"\1{_WORD}"),
-    (re.compile(r"(?i)([?&]code=)[\w.~-]{16,}"), rf"\1{_WORD}"),
-    (re.compile(r"(://[^/\s:@\"']*:)[^/\s@\"']+@"), rf"\1{_WORD}@"),
-    (re.compile(r"\b(?:xox[abeprs]|xapp|xwfp)-[A-Za-z0-9-]{8,}"), _WORD),
-    (re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|AKIA[A-Z0-9]{16})\b"), _WORD),
-    # The format of an Entra client secret.
-    (re.compile(r"(?<![\w~.-])[\w~.-]{3}\dQ~[\w~.-]{31,34}(?![\w~-])"), _WORD),
-)
-
-_HINT = re.compile(
-    r"(?i)private.?key|eyj|authorization|bearer|basic|pass|pwd|secret|key|token|connection.?string|sig|code=|://|"
-    r"xox|xapp|xwfp|gh[pousr]_|github_pat|akia|q~"
-)
-"""Every match of a pattern contains one of these.
-
-Texts without them are not searched further.
-"""
-
-_SECRET_FIELD = re.compile(
-    rf"(?i)[\w.-]{{0,100}}{_NAMED}|primaryKey|secondaryKey|clientKeyData|client-key-data|kubeconfig",
-)
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_FINDERS: tuple[tuple[Callable[[str], Iterator[tuple[int, int]]], tuple[str, ...]], ...] = (
+    (shape_spans, ("",)),
+    (secret_object_spans, ("secret",)),
+    (pair_spans, HINTS),
+    (named_value_spans, HINTS),
+    (program_spans, PROGRAM_HINTS),
+    (prose_spans, PROSE_HINTS),
+)
+"""The functions that find secrets, each with hints in small letters.
+
+It is called only for texts that contain one of its hints.
+"""
 
 
 def redact(text: str) -> str:
@@ -91,7 +59,7 @@ def redact_object(raw: Any) -> Any:
             }
         return {key: _field(key, value, raw) for key, value in raw.items()}
     if isinstance(raw, list | tuple):
-        return [redact_object(each) for each in raw]
+        return list(_arguments(list(raw)))
     return redact(raw) if isinstance(raw, str) else raw
 
 
@@ -100,15 +68,48 @@ def _values(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _field(key: str, value: Any, parent: Mapping[str, Any]) -> Any:
-    if not isinstance(value, str):
-        return redact_object(value)
     if key == _APPLIED:
         # A copy of the whole object, including a Secret's data. No check reads it.
         return _WORD
-    named = str(parent.get("name", "")) if key == "value" else key
-    if value and value != REDACTED and _SECRET_FIELD.fullmatch(named):
+    name = announced_secret(_named(parent) if key in ("value", "values") else key)
+    if name is None or name is SecretName.COOKIE or isinstance(value, Mapping):
+        return _opened(value) if name is SecretName.PASSWORD or name is SecretName.TOKEN else redact_object(value)
+    return _secret(name, value)
+
+
+def _named(parent: Mapping[str, Any]) -> str:
+    """The name that stands beside a value: of a variable, a header, a condition."""
+    name = str(parent.get("name") or parent.get("key") or "")
+    return name.removeprefix("request.headers[").removesuffix("]")
+
+
+def _opened(value: Any) -> Any:
+    """An object under a secret's name: its `value` is the secret."""
+    found = redact_object(value)
+    if isinstance(found, dict) and isinstance(found.get("value"), str) and found["value"] not in ("", REDACTED):
+        return {**found, "value": _WORD}
+    return found
+
+
+def _secret(name: SecretName, value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_secret(name, each) for each in value]
+    if isinstance(value, str) and is_secret_value(value, name):
         return _WORD
-    return redact(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return _WORD if is_number and name is SecretName.PASSWORD else redact_object(value)
+
+
+def _arguments(each: list[Any]) -> Iterator[Any]:
+    """The elements of a list. A flag may precede its value: `["--password", "hunter2"]`."""
+    name: SecretName | None = None
+    for value in each:
+        if name and isinstance(value, str) and not value.startswith("-"):
+            yield _secret(name, value)
+        else:
+            yield redact_object(value)
+        is_flag = isinstance(value, str) and value.startswith("-") and len(value) < 100
+        name = announced_secret(value) if is_flag and "=" not in value else None
 
 
 @lru_cache(maxsize=50_000)
@@ -117,12 +118,23 @@ def _remembered(text: str) -> str:
 
 
 def _settled(text: str) -> str:
-    if not _HINT.search(text):
-        return text
     for _ in range(8):
         before = text
-        for pattern, replacement in _PATTERNS:
-            text = pattern.sub(replacement, text)
+        small = text.lower()
+        finders = [find for find, hints in _FINDERS if any(hint in small for hint in hints)]
+        text = _replaced(text, sorted(span for find in finders for span in find(text)))
         if text == before:
             break
     return text
+
+
+def _replaced(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    parts: list[str] = []
+    at = 0
+    for start, end in spans:
+        if end <= at or start == end:
+            continue
+        if start >= at:
+            parts += (text[at:start], _WORD)
+        at = end
+    return "".join((*parts, text[at:])) if parts else text

@@ -1,0 +1,171 @@
+"""Secrets that follow their name, in every notation.
+
+They are `name=value`, `name: value`, `"name": "value"`, `--name value`, `<name>value</name>` and calls.
+"""
+
+import re
+from collections.abc import Iterator
+
+from checks.model.secrets.names import SecretName, announced_secret
+from checks.model.secrets.quoting import (
+    LONG,
+    end_of_quoted,
+    next_quote,
+    opening_quote,
+)
+from checks.model.secrets.unquoted import Place, end_of_unquoted, following_lines
+from checks.model.secrets.values import PLACEHOLDERS, is_prose, is_secret_value
+
+SecretSpan = tuple[int, int]
+
+_TRIGGER = re.compile(
+    r"(?i)pass|pwd|psw|secret|token|key|cred|auth|cookie|sess(?:ion)?id|bearer|dockerc|kubeconfig"
+    r"|(?<![a-z])(?:pat|sas|otp|jwt|pw|sid|psk)(?![a-z])|(?<=[_-])(?:pw|pat|sas)(?![a-z])"
+)
+_IDENTIFIER = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.$-")
+_WORD = re.compile(r"[^\s\"']*+")
+_REST = re.compile(r"[\w.$-]*+")
+_AFTER = re.compile(
+    r"""(?P<close>(?:\\*["'`]|%22|%27|&quot;|&\#3[49];|\\u002[27])?\]?)(?P<gap>[ \t]*)"""
+    r"""(?P<separator>:=|=>|->|→|:|=(?![=~])|%3[ADad]|\\u003[dD]|,(?=[ \t]*\\*["'`]))(?P<space>[ \t]*)"""
+)
+_ELEMENT = re.compile(r"(?:\s[^<>]{0,200})?>(?=[^<\s])(?P<value>[^<]{1,4000})</")
+_FLAG = re.compile(r"""(?P<quote>\\*["'])?(?:[ \t]+|[ \t]*\n[ \t]*-[ \t]+)(?!-)(?=\S)""")
+_TABLE = re.compile(r"(?:[ \t]{2,}|\t)(?=[^\s=:(|])")
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+_DECLARED = re.compile(r"(?:^|\s)(?:ENV|ARG|setenv|SetEnv)\s+$")
+_INNER = re.compile(
+    r"""\{[^{}]{0,300}?["']?(?:value|stringValue|secretValue|plaintext|secret|password)\\*["']?\s*:\s*(?=\\*["'])"""
+)
+
+
+def pair_spans(text: str) -> Iterator[SecretSpan]:
+    """The secrets in this text that follow a name which announces them."""
+    at = 0
+    while found := _TRIGGER.search(text, at):
+        start = found.start()
+        floor = max(0, start - 100)
+        while start > floor and text[start - 1] in _IDENTIFIER:
+            start -= 1
+        end = _REST.match(text, found.end()).end()  # type: ignore[union-attr]  # matches also nothing
+        while end > start and text[end - 1] in ".-$":
+            end -= 1
+        at = max(end, found.end())
+        if name := announced_secret(text[start:end]):
+            for span in _values(text, start, end, name):
+                yield (whole := _whole(text, *span))
+                at = max(at, whole[1])
+
+
+def _whole(text: str, start: int, end: int) -> SecretSpan:
+    """The span with the rest of its last word.
+
+    The end of a very long value was not searched.
+    """
+    return (start, end) if end - start < LONG else (start, _WORD.match(text, end).end())  # type: ignore[union-attr]
+
+
+def _values(text: str, start: int, end: int, name: SecretName) -> Iterator[SecretSpan]:
+    if text[start - 1 : start] in ("<", ":") and (element := _ELEMENT.match(text, end)):
+        if is_secret_value(element["value"], name):
+            yield element.span("value")
+        return
+    after = _AFTER.match(text, end)
+    if after is None:
+        yield from _after_space(text, start, end, name)
+    elif after["separator"] != ",":
+        yield from value_spans(text, after.end(), name, _place(text, start, after))
+    elif _is_argument(text, start, name):
+        yield from value_spans(text, after.end(), name, Place("", ",", " ", is_quoted_name=True))
+
+
+def _place(text: str, start: int, after: re.Match[str]) -> Place:
+    line = text.rfind("\n", max(0, start - 300), start) + 1 or max(0, start - 300)
+    return Place(text[line:start], after["separator"], after["space"], bool(after["close"].rstrip("]`")), after["gap"])
+
+
+def _is_argument(text: str, start: int, name: SecretName) -> bool:
+    """Whether a comma separates this quoted name and its value.
+
+    This is so for flags in a list, arguments of a call, and headers in a log of Envoy.
+    """
+    before = text[max(0, start - 8) : start].rstrip("\"'`\\")
+    header = name in (SecretName.HEADER, SecretName.COOKIE) or "-" in text[start : start + 40].split("'", maxsplit=1)[0]
+    return text[start] == "-" or before.endswith("(") or (text[start - 1 : start] == "'" and header)
+
+
+def _after_space(text: str, start: int, end: int, name: SecretName) -> Iterator[SecretSpan]:
+    is_flag = text[start] == "-" and _FLAG.match(text, end)
+    if is_flag and name is not SecretName.WEAK:
+        if "\n" in is_flag[0] or not is_flag["quote"]:
+            yield from value_spans(text, is_flag.end(), name, Place("x", "=", "", is_quoted_name=False))
+    elif text[start:end].lower() in ("requirepass", "masterauth") and text[end : end + 1] == " ":
+        yield from value_spans(text, end + 1, name, Place("x", "=", "", is_quoted_name=False))
+    elif _VARIABLE.fullmatch(text, start, end):
+        declared = _DECLARED.search(text, max(0, start - 12), start)
+        column = re.compile(r"[ \t]+").match(text, end) if declared else _TABLE.match(text, end)
+        if column and (declared or not text[max(0, text.rfind("\n", 0, start) + 1) : start].strip()):
+            yield from value_spans(text, column.end(), name, Place("ENV", "=", "", is_quoted_name=False))
+
+
+def value_spans(text: str, at: int, name: SecretName, place: Place) -> Iterator[SecretSpan]:
+    """The secret parts of the value that begins at this position, after a name of this kind."""
+    if text.startswith(PLACEHOLDERS, at):
+        return
+    first = text[at : at + 1]
+    if quote := opening_quote(text, at):
+        start = at + len(quote)
+        yield from _judged(text, start, end_of_quoted(text, start, quote), name)
+    elif first == "[":
+        yield from _listed(text, at + 1, name)
+    elif first == "{" and (inner := _INNER.match(text, at)):
+        opened = opening_quote(text, inner.end())
+        yield from _judged(
+            text, inner.end() + len(opened), end_of_quoted(text, inner.end() + len(opened), opened), name
+        )
+    elif first == "{" and place.separator == "=" and (end := text.find("}", at, at + 500)) > 0:
+        yield from _judged(text, at + 1, end, name)
+    elif place.separator == ":" and (lines := following_lines(text, at, place)) is not None:
+        for start, end in lines:
+            yield from _judged(text, start, end, name)
+    elif first not in ("{", "\n", ""):
+        end = end_of_unquoted(text, at, name, place)
+        yield from _judged(text, at, end, name, is_plain=place.is_plain)
+
+
+def _judged(text: str, start: int, end: int, name: SecretName, *, is_plain: bool = False) -> Iterator[SecretSpan]:
+    value = text[start:end]
+    if name is SecretName.COOKIE:
+        yield from cookie_spans(text, start, end)
+        yield end, end
+    elif is_secret_value(value, name) and not (is_plain and name is not SecretName.PASSWORD and is_prose(value)):
+        yield start, end
+
+
+def _listed(text: str, at: int, name: SecretName) -> Iterator[SecretSpan]:
+    far = min(end for end in (text.find("]", at, at + 4_000), at + 4_000) if end >= 0)
+    if text[at : at + 1] == "{" or text.startswith(PLACEHOLDERS, at):
+        return
+    if not opening_quote(text, at) and not text[at : at + 1].isspace():
+        yield from _judged(text, at, far, name)
+        return
+    while at < far and (found := next_quote(text, at, far)):
+        start, quote = found
+        end = end_of_quoted(text, start, quote)
+        yield from _judged(text, start, end, name)
+        at = end + len(quote)
+
+
+_COOKIE = re.compile(r"\s*([^=;\s]+)=([^;]*)")
+_ATTRIBUTES = frozenset(("path", "domain", "expires", "max-age", "samesite", "version", "priority"))
+
+
+def cookie_spans(text: str, start: int, end: int) -> Iterator[SecretSpan]:
+    """The values of the cookies between these positions, without attributes such as `Path`."""
+    cookies = list(_COOKIE.finditer(text, start, end))
+    whole = text[start:end].strip()
+    if not cookies and is_secret_value(whole, SecretName.COOKIE) and not (is_prose(whole) and " " in whole):
+        yield start, end
+    for cookie in cookies:
+        if cookie[1].lower() not in _ATTRIBUTES and is_secret_value(cookie[2], SecretName.COOKIE):
+            yield cookie.span(2)

@@ -1,0 +1,70 @@
+"""Secrets in arguments of well-known programs: `curl -u`, `mysql -p…`, `sshpass -p`."""
+
+import re
+from collections.abc import Iterator
+
+from checks.model.secrets.names import SecretName
+from checks.model.secrets.pairs import cookie_spans, value_spans
+from checks.model.secrets.unquoted import Place
+from checks.model.secrets.values import PLACEHOLDERS
+
+_SHELL = Place("x", "=", "", is_quoted_name=False)
+_BETWEEN = r"[^\n|;]{0,300}?"
+_USERS = re.compile(
+    rf"(?<![\w-])(?:(?:curl|http|https|xh)\b{_BETWEEN}\s(?:-[A-Za-z]*u|-a|-U)(?:\s+|=)?|--(?:proxy-)?user(?:\s+|=))"
+    r"(?P<quote>[\"']?)(?P<user>[^\s:\"']{1,100}):(?!//)"
+)
+_ARGUMENTS = re.compile(
+    rf"(?<![\w-])(?:redis-cli\b{_BETWEEN}\s-a\s+|sshpass\b{_BETWEEN}\s-p\s*|"
+    rf"(?:docker|podman|helm registry|oras|crane)\s+login\b{_BETWEEN}\s-p\s*|"
+    rf"az\s+login\b{_BETWEEN}\s-p\s+|az\s+acr\s+login\b{_BETWEEN}\s-p\s+|(?:mysql|mysqldump|mysqladmin|mariadb)\b{_BETWEEN}\s-p(?=\S)|"
+    rf"ldap(?:search|modify|add|whoami)\b{_BETWEEN}\s-w\s+|vault\s+login\s+|mosquitto_(?:pub|sub)\b{_BETWEEN}\s-P\s+|"
+    rf"(?:zip|unzip|7z)\b{_BETWEEN}\s-[pP]\s*|sqlcmd\b{_BETWEEN}\s-P\s*|mongo(?:sh|dump)?\b{_BETWEEN}\s-p\s+|"
+    r"--from-literal[=\s][\"']?[\w.-]{1,100}=)"
+)
+_COOKIES = re.compile(rf"\bcurl\b{_BETWEEN}\s(?:-b|--cookie)(?:\s+|=)?(?P<quote>[\"']?)(?=[^\s=]{{1,100}}=)")
+_SMB = re.compile(r"\s-U\s*[\"']?[\w.\\/-]{1,60}%(?P<secret>[^\s\"']{1,100})")
+_REDIS_USER = re.compile(r"(?i)\buser\s+\S{1,60}\s+on\s[^\n]{0,60}?>(?P<secret>\S{1,200})")
+PROGRAM_HINTS = (
+    *(
+        "curl",
+        "http",
+        "xh ",
+        "--user",
+        "--proxy-user",
+        "redis-cli",
+        "sshpass",
+        "login",
+        "mysql",
+        "mariadb",
+        "ldap",
+        "mosquitto",
+    ),
+    *("zip", "7z", "sqlcmd", "mongo", "literal", " -u", "user "),
+)
+
+
+def program_spans(text: str) -> Iterator[tuple[int, int]]:
+    """The secrets in arguments of programs in this text."""
+    for found in _USERS.finditer(text):
+        yield from _argument(text, found.end(), found["quote"])
+    for found in _ARGUMENTS.finditer(text):
+        yield from value_spans(text, found.end(), SecretName.PASSWORD, _SHELL)
+    for found in _COOKIES.finditer(text):
+        yield from cookie_spans(text, found.end(), _end(text, found.end(), found["quote"]))
+    for pattern in (_SMB, _REDIS_USER):
+        yield from (
+            found.span("secret") for found in pattern.finditer(text) if not found["secret"].startswith(PLACEHOLDERS)
+        )
+
+
+def _argument(text: str, at: int, quote: str) -> Iterator[tuple[int, int]]:
+    end = _end(text, at, quote)
+    value = text[at:end]
+    if value and not value.startswith((*PLACEHOLDERS, "$")) and not value.isdigit():
+        yield at, end
+
+
+def _end(text: str, at: int, quote: str) -> int:
+    found = re.compile(re.escape(quote) if quote else r"[\s\"']").search(text, at, at + 1_000)
+    return found.start() if found else min(len(text), at + 1_000)

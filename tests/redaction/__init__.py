@@ -1,0 +1,1 @@
+"""Secrets and harmless texts in every notation, and what redaction makes of them."""

@@ -1,0 +1,216 @@
+"""No secret of the corpus passes, no harmless text is changed, and the time is linear."""
+
+import time
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from checks.model.redaction import redact, redact_object
+from tests.redaction.corpus import HARMLESS, SECRET_FORMS, SecretForm
+
+NAMES = (
+    *(
+        "password",
+        "DB_PASSWORD",
+        "dbPassword",
+        "db.passwd",
+        "ADMIN_PWD",
+        "keystorePassphrase",
+        "smtp_pass",
+        "client_secret",
+        "clientSecret",
+    ),
+    *(
+        "api_key",
+        "API_KEY",
+        "apiKey",
+        "x-api-key",
+        "accountKey",
+        "AZURE_STORAGE_KEY",
+        "private-key",
+        "SECRET_KEY_BASE",
+        "signingKey",
+    ),
+    *(
+        "access_token",
+        "accessToken",
+        "SLACK_BOT_TOKEN",
+        "refresh-token",
+        "x-auth-token",
+        "TOKEN",
+        "app_credential",
+        "serviceCredentials",
+    ),
+    *("redis_auth", "basicAuth", "proxy-auth"),
+)
+NOTATIONS = (
+    *(
+        "{}=§",
+        "export {}=§",
+        "{}: §",
+        '"{}": "§"',
+        "{} = '§'",
+        "--{}=§",
+        "--{} §",
+        "run --{} '§' --port 1",
+        "level=info {}=§ code=1",
+    ),
+    *(
+        '{{"{}":"§"}}',
+        '{{"a":1,"{}" : "§","b":2}}',
+        '{{\\"{}\\":\\"§\\"}}',
+        '"{{\\\\\\"{}\\\\\\":\\\\\\"§\\\\\\"}}"',
+        "{{'{}': '§'}}",
+    ),
+    *(
+        "- name: {}\n  value: §\n",
+        '{{"name":"{}","value":"§"}}',
+        '{{"value":"§","name":"{}"}}',
+        "{{Name:{} Value:§ ValueFrom:nil}}",
+    ),
+    *(
+        'args: ["--{}", "§"]',
+        "args:\n- --{}\n- §\n",
+        "https://a.example/?x=1&{}=§&y=2",
+        "Server=a;{}=§;Encrypt=yes",
+        "<{0}>§</{0}>",
+    ),
+    *(
+        "{}: |\n  §\n",
+        "{}:\n  §\n",
+        '{} => "§"',
+        "a,{}=§,b=1",
+        "?{}=§#end",
+        '("{}", "§")',
+        'h["{}"] = "§"',
+        "GET /x?{}=§ HTTP/1.1",
+    ),
+    *(
+        "%7B%22{}%22%3A%22§%22%7D",
+        "a=1\\u0026{}=§\\u0026b=2",
+        "{{a: 1, {}: §, b: 2}}",
+        "map[a:1 {}:§ b:2]",
+        "\tspec:\n\t  {}: §",
+    ),
+)
+VALUES = ("Zebra-hunter2", "q8W7e6R5t4Y3", "0123abcd0123abcd0123abcd0123abcd", "bm90IGEgcmVhbCBrZXk=")
+
+
+@pytest.mark.parametrize("form", SECRET_FORMS, ids=lambda form: f"{form.kind}: {form.text[:40]!r}")
+def test_no_secret_passes(form: SecretForm) -> None:
+    shown = redact(form.text)
+    assert form.leaks(shown) == []
+    assert form.lost(shown) == []
+
+
+def test_a_secret_is_found_within_other_text_and_within_json() -> None:
+    for form in SECRET_FORMS:
+        for around in (f"top\n{form.text}\nend", f"\n\n{form.text}\n"):
+            assert form.leaks(redact(around)) == [], form.text
+        document = redact_object(
+            {"kind": "ConfigMap", "data": {"file": form.text}, "items": [form.text, {"message": form.text}]}
+        )
+        for shown in (document["data"]["file"], document["items"][0], document["items"][1]["message"]):
+            assert form.leaks(shown) == [], form.text
+
+
+def test_every_name_in_every_notation_is_recognized() -> None:
+    passed = []
+    for name, notation, value in product(NAMES, NOTATIONS, VALUES):
+        text = notation.format(name).replace("§", value)
+        if value in redact(text):
+            passed.append(text)
+    assert passed == []
+
+
+def test_no_harmless_text_is_changed() -> None:
+    assert [text for text in HARMLESS if redact(text) != text] == []
+
+
+def test_the_corpora_are_large() -> None:
+    assert len({form.text for form in SECRET_FORMS}) >= 350
+    assert len(set(HARMLESS)) >= 290
+
+
+FRAGMENTS = st.sampled_from(
+    [*(form.text for form in SECRET_FORMS), *HARMLESS, " ", "\n", '"', "\\", "'", "=", ": ", "[redacted]"]
+)
+
+
+@given(st.lists(FRAGMENTS | st.text(max_size=8), max_size=6).map("".join))
+@settings(max_examples=300)
+def test_redacting_a_redacted_text_changes_nothing(text: str) -> None:
+    once = redact(text)
+    assert redact(once) == once
+
+
+PIECES = st.sampled_from(
+    (
+        *(
+            "password",
+            "token: a ",
+            'key="',
+            "pwd='",
+            "://a:",
+            "@",
+            "?code=",
+            "name: password\n",
+            "value: x\n",
+            "curl -u a:",
+            "curl ",
+        ),
+        *(
+            '\\"secret\\":',
+            "kind: Secret\ndata:\n a: b\n",
+            "eyJaaaaaaaaa.",
+            "cookie: a=b; ",
+            "token=[",
+            "-----BEGIN PRIVATE KEY-----",
+        ),
+        *(
+            "<token>",
+            "authorization: ",
+            "{",
+            "[",
+            "(",
+            "\n",
+            " ",
+            "\\",
+            "%3A%2F%2F",
+            "xoxb-",
+            "sk-",
+            "password:\n  ",
+            "key,",
+            "A1b2C3d4",
+        ),
+    )
+)
+
+
+@given(st.lists(PIECES, min_size=1, max_size=4).map("".join))
+@settings(max_examples=12, deadline=None)
+def test_time_is_linear_in_the_length(piece: str) -> None:
+    """Eight times the text may not take much more than eight times as long."""
+    short, long = (_seconds((piece * (size // len(piece) + 1))[:size]) for size in (4_000, 32_000))
+    assert long < 24 * max(short, 0.02)
+
+
+def test_a_megabyte_of_ordinary_log_lines_takes_seconds() -> None:
+    assert _seconds(("\n".join(HARMLESS) * 100)[:1_000_000]) < 20
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "piece", ["password", "token: a ", 'key="', "curl ", "://a:", "-----BEGIN PRIVATE KEY-----", "name: token\n"]
+)
+def test_a_megabyte_of_the_worst_text_takes_seconds(piece: str) -> None:
+    assert _seconds((piece * 1_000_000)[:1_000_000]) < 30
+
+
+def _seconds(text: str) -> float:
+    began = time.process_time()
+    redact(text)
+    return time.process_time() - began
