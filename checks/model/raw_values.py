@@ -11,7 +11,7 @@ from typing import Any
 
 Raw = Mapping[str, Any]
 
-# isinstance against an abstract type is slow enough to dominate a diagnosis: the concrete types come first.
+# isinstance against an abstract type is slow enough to dominate a diagnosis: concrete types and absent values come first.
 _MAPPINGS = (dict, Mapping)
 _SEQUENCES = (list, tuple, Sequence)
 
@@ -19,7 +19,7 @@ _SEQUENCES = (list, tuple, Sequence)
 def at(raw: object, *path: str) -> Any:
     """The value at the path, or None if any level is missing or not a mapping."""
     for key in path:
-        if type(raw) is not dict and not isinstance(raw, _MAPPINGS):
+        if type(raw) is not dict and (raw is None or not isinstance(raw, _MAPPINGS)):
             return None
         raw = raw.get(key)
     return raw
@@ -29,7 +29,7 @@ def text(raw: object, *path: str) -> str:
     """The string at the path, with numbers and booleans as text; "" if absent."""
     value = raw
     for key in path:  # what `at` does: a call less for what is read most often
-        if type(value) is not dict and not isinstance(value, _MAPPINGS):
+        if type(value) is not dict and (value is None or not isinstance(value, _MAPPINGS)):
             return ""
         value = value.get(key)
     if isinstance(value, str):
@@ -68,15 +68,15 @@ def flag(raw: object, *path: str) -> bool | None:
 def mapping(raw: object, *path: str) -> Raw:
     """The mapping at the path, or an empty one."""
     value = at(raw, *path)
-    return value if isinstance(value, _MAPPINGS) else {}
+    return value if value is not None and isinstance(value, _MAPPINGS) else {}
 
 
 def items(raw: object, *path: str) -> tuple[Raw, ...]:
     """The mappings in the list at the path, without entries of other types."""
     value = at(raw, *path)
-    if not isinstance(value, _SEQUENCES) or isinstance(value, str | bytes):
+    if value is None or not isinstance(value, _SEQUENCES) or isinstance(value, str | bytes):
         return ()
-    return tuple(each for each in value if isinstance(each, _MAPPINGS))
+    return tuple([each for each in value if isinstance(each, _MAPPINGS)])
 
 
 def texts(raw: object, *path: str) -> tuple[str, ...]:
@@ -88,7 +88,7 @@ def texts(raw: object, *path: str) -> tuple[str, ...]:
         return (value,)
     if not isinstance(value, _SEQUENCES) or isinstance(value, bytes):
         return ()
-    return tuple(each if isinstance(each, str) else str(each) for each in value if each is not None)
+    return tuple([each if isinstance(each, str) else str(each) for each in value if each is not None])
 
 
 def labels(raw: object, *path: str) -> dict[str, str]:

@@ -39,7 +39,8 @@ def service_entry_missing(facts: Facts) -> Iterator[Observation]:
     Source: article IST-4; Istio's ServiceEntry reference."""
     hosts = examined_hosts(facts)
     require_settings(facts)
-    routed = [each for each in hosts if each in hosts_through(facts)]
+    through = hosts_through(facts)
+    routed = [each for each in hosts if each in through]
     if routed:
         yield healthy(f"A ServiceEntry for {hosts_listed(routed)} is visible to every proxy that needs it.")
     elif hosts:

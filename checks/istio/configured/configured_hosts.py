@@ -11,6 +11,7 @@ from checks.istio.configured.intended_gateways import gateway_full_name, intende
 from checks.istio.configured.other_gateways import other_gateway_of
 from checks.istio.configured.routing_index import routing_index
 from checks.istio.mesh.gateway_api.gateways import ListenerGateway
+from checks.istio.mesh.host_index import HostIndex
 from checks.istio.mesh.objects.hosts import DOMAIN, is_subset, is_wildcard
 from checks.istio.mesh.objects.routing_rules import MESH, RoutingRules
 from checks.istio.proxy.gateway_servers import GatewayServer, gateway_server
@@ -27,10 +28,12 @@ class ConfiguredHosts:
     hosts: tuple[str, ...]
     of_others: tuple[str, ...]
     """Hosts of its servers that VirtualServices route to another egress gateway."""
+    index: HostIndex[GatewayServer]
+    """The servers by host."""
 
     def servers_for(self, host: str) -> tuple[GatewayServer, ...]:
-        """The servers with a host that has a name in common with this one."""
-        return tuple(each for each in self.servers if any(common_host(host, name) for name in server_hosts(each)))
+        """The servers with a host that has a name in common with this one, which is in lower case."""
+        return tuple(self.index.overlapping(host))
 
 
 def configured_hosts(facts: Facts) -> ConfiguredHosts:
@@ -91,7 +94,8 @@ def _configured(facts: Facts) -> ConfiguredHosts:
     leading = {host.lower().removesuffix(".") for each in index.leading_to(service) for host in each.hosts}
     others = [each for each in found if each not in leading and other_gateway_of(facts, each)]
     hosts = tuple(each for each in found if each not in others)
-    return ConfiguredHosts(tuple(servers), routes, hosts, tuple(others))
+    by_host = HostIndex((each, server_hosts(each)) for each in servers)
+    return ConfiguredHosts(tuple(servers), routes, hosts, tuple(others), by_host)
 
 
 def _listeners_of_the_gateway_api(facts: Facts) -> Iterator[GatewayServer]:
