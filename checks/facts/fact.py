@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast, overload
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, overload
 
 from checks.model.raw_values import Raw, items, labels, moment, number, text, texts
 
@@ -129,7 +129,8 @@ class derived(Generic[_V]):  # noqa: N801 - used as a decorator, like property
         known = fact._derived  # noqa: SLF001 - the storage of this attribute
         if self._name not in known:
             known[self._name] = self._derive(fact)
-        return cast("_V", known[self._name])
+        value: _V = known[self._name]
+        return value
 
 
 class Fact:

@@ -179,4 +179,5 @@ class FactStore:
         """A value derived from complete facts, built once for this store."""
         if key not in self._memos:
             self._memos[key] = build()
-        return cast("_V", self._memos[key])
+        value: _V = self._memos[key]
+        return value

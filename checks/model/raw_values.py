@@ -7,6 +7,7 @@ Every function takes a raw mapping and a path, and returns a value of the named 
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 Raw = Mapping[str, Any]
@@ -103,13 +104,19 @@ def moment(raw: object, *path: str) -> datetime | None:
 
 def parse_moment(value: object) -> datetime | None:
     """An RFC 3339 string (or a datetime from YAML) as an aware UTC time, or None."""
-    if isinstance(value, datetime):
-        found = value
-    elif isinstance(value, str) and value:
-        try:
-            found = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    else:
+    if isinstance(value, str):
+        return _parsed(value)
+    return _in_utc(value) if isinstance(value, datetime) else None
+
+
+@lru_cache(maxsize=50_000)
+def _parsed(value: str) -> datetime | None:
+    """The time that a text contains; the times of an object are read for every gateway."""
+    try:
+        return _in_utc(datetime.fromisoformat(value))
+    except ValueError:
         return None
+
+
+def _in_utc(found: datetime) -> datetime:
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

@@ -11,7 +11,7 @@ from checks.facts.istio_networking import VirtualService
 from checks.facts.view import Facts
 from checks.istio.faults.definition.broken_request import progress
 from checks.istio.faults.proved_faults import Proved
-from checks.istio.faults.resolved_routes import ResolvedRoute, reported_routes
+from checks.istio.faults.resolved_routes import ResolvedRoute, key_of_run, reported_routes
 from checks.istio.fixes.showing import list_kind, show_object
 from checks.istio.request.answers import answer
 from checks.istio.request.client_request import ANY_NAME
@@ -37,7 +37,7 @@ def with_route_faults(
     except Unreadable as unread:
         yield from _undecided(own(facts), unread)
         return
-    by_check: _ByCheck = facts.once("faults by check", _by_check, (facts.question, str(facts.gateway)))
+    by_check: _ByCheck = facts.once("faults by check", _by_check, key_of_run(facts))
     found = [_finding(facts, alike, routes) for alike in by_check.get(slug, ())]
     if reports_unexplained_routes:
         found += _unexplained(facts, routes)
