@@ -184,7 +184,7 @@ def _serve(servers: "Sequence[BoundedServer]") -> None:
             server.stop()
 
 
-def _connect(socket: "SocketModeHandler") -> None:
+def _connect(socket: "SocketModeHandler", wait: float = 5.0) -> None:
     """Open the socket, and retry while Slack does not answer."""
     from http.client import HTTPException
 
@@ -197,6 +197,6 @@ def _connect(socket: "SocketModeHandler") -> None:
             socket.connect()  # type: ignore[no-untyped-call]
         except (SlackClientError, OSError, HTTPException, *malformed) as error:
             log.warning("the socket to Slack is not connected: %s: %s", type(error).__name__, error)
-            time.sleep(5)
+            time.sleep(wait)
         else:
             return

@@ -237,16 +237,19 @@ def test_a_message_that_slack_never_accepts_holds_up_no_other(
     assert len(slack.calls("chat.postMessage")) == calls, "the refused message is not sent again unchanged"
 
 
-def test_a_post_that_arrives_after_the_courier_gave_up_leaves_one_card(
-    new_courier: Callable[[int], Courier], client: Client, slack: SandboxServer
+@pytest.mark.parametrize("late", [1, 2])
+def test_posts_that_arrive_after_the_courier_gave_up_leave_one_card(
+    new_courier: Callable[[int], Courier], client: Client, slack: SandboxServer, late: int
 ) -> None:
     courier = new_courier(1)
     run = accepted(client)
     slack.faults.latency(2.5, "chat.postMessage")
-    assert courier.deliver(f"run/{run.id}").limited
+    for _ in range(late):
+        assert courier.deliver(f"run/{run.id}").limited
+        client.stores.redis.delete(f"egress-diag:wait:run/{run.id}")
     slack.faults.clear()
     deliver(courier, finish(client, run, BROKEN))
-    slack.wait_until(lambda: len([m for m in slack.messages() if slot(m) == "parent"]) == 2, 5)
+    slack.wait_until(lambda: len([m for m in slack.messages() if slot(m) == "parent"]) == late + 1, 5)
     until = time.monotonic() + 10
     while len(slack.messages()) > 1 and time.monotonic() < until:
         courier.deliver(f"run/{run.id}")

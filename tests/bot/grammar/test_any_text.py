@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import string
 from collections import Counter
 from random import Random
+
+import pytest
 
 from bot.grammar.commands import Mistake
 from bot.grammar.parser import parse_command
 from bot.grammar.thread_parser import parse_thread_command
 from bot.grammar.words import MAX_CHARACTERS, without_mention
 from checks.config.configuration import Config
-
-COUNT = int(os.environ.get("EGRESS_DIAG_TEXTS", "2000"))  # noqa: TID251 - a longer run by hand
 
 COMMANDS = (
     "", "list", "list prod-weu", "prod-weu team-egress/egw",
@@ -58,9 +57,10 @@ def texts(count: int, seed: int) -> list[str]:
     return found
 
 
-def test_no_text_causes_an_exception(config: Config) -> None:
+@pytest.mark.parametrize("count", [2000, pytest.param(10_000, marks=pytest.mark.matrix)])
+def test_no_text_causes_an_exception(config: Config, count: int) -> None:
     kinds: Counter[str] = Counter()
-    for text in texts(COUNT, 12):
+    for text in texts(count, 12):
         parsed = parse_command(text, config, lambda _: ("team-egress/egw", "payments/egress"))
         thread = parse_thread_command(without_mention(text))
         kinds[type(parsed).__name__] += 1
@@ -68,6 +68,6 @@ def test_no_text_causes_an_exception(config: Config) -> None:
             if isinstance(each, Mistake):
                 assert each.message
                 assert len(each.suggestions) <= MAX_CHARACTERS
-    print(f"{COUNT} texts: {dict(kinds)}")
+    print(f"{count} texts: {dict(kinds)}")
     assert len(kinds) >= 8, "many kinds of commands are among them"
-    assert kinds["Mistake"] > COUNT // 10
+    assert kinds["Mistake"] > count // 10
